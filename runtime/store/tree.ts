@@ -1,0 +1,66 @@
+/**
+ * What the rest of the program sees of the store: 32 ordered maps from bytes to bytes in one version of the state.
+ *
+ * Keys are at most `treeKeyBytesMax` long and ordered as `memcmp` does (shorter first among equal prefixes), values at most
+ * `treeValueBytesMax`. Nothing here allocates on a hit: a value is described by four fields, valid until the next call on the
+ * same reader or cursor:
+ *
+ *   valueBytes, valueView   the memory that holds it (a whole chunk of pages, far more than the value)
+ *   valueStart              index of its first byte in both
+ *   valueLength             its length
+ *
+ * Keys and values that are passed in are copied before the call returns, and may lie in any buffer.
+ */
+
+/** Trees of a store are numbered from 0 to this, exclusive. */
+export const treesMax = 32;
+export const treeKeyBytesMax = 512;
+export const treeValueBytesMax = 1024 * 1024;
+/** Values up to this length lie beside their key; longer ones in pages of their own, and cannot be changed in place. */
+export const treeInlineValueBytesMax = 1024;
+
+export interface ValueView {
+  readonly valueBytes: Uint8Array;
+  readonly valueView: DataView;
+  readonly valueStart: number;
+  readonly valueLength: number;
+}
+
+export interface TreeReader extends ValueView {
+  /** True on a hit; then the value fields describe the value until the next call on this reader. O(log n). */
+  get(tree: number, key: Uint8Array): boolean;
+  /** A cursor over one tree. Creating one allocates: keep it and seek again. It starts out not valid. */
+  cursor(tree: number): Cursor;
+}
+
+/**
+ * A place in one tree. After a `seek…`, `next` or `previous` that answers true it stands on an entry; after false it is not
+ * valid, and `next` and `previous` answer false until the next seek. On a writer, any put, insert, delete or roll back
+ * ends its validity (an assertion fails when it is moved on without a new seek): seek again from the key.
+ */
+export interface Cursor extends ValueView {
+  /** To the first entry with key >= the given one. */
+  seek(key: Uint8Array): boolean;
+  /** To the last entry with key <= the given one. */
+  seekFloor(key: Uint8Array): boolean;
+  next(): boolean;
+  previous(): boolean;
+  readonly valid: boolean;
+  /** Copies the key to the start of `target` and returns its length. */
+  keyInto(target: Uint8Array): number;
+  readonly keyLength: number;
+}
+
+export interface TreeWriter extends TreeReader {
+  /** Inserts or replaces. */
+  put(tree: number, key: Uint8Array, value: Uint8Array): void;
+  /**
+   * As `get`, but on a hit the value may be changed in place (same length) through the value fields: one descent for
+   * read-modify-write. Only for values of at most `treeInlineValueBytesMax` bytes.
+   */
+  update(tree: number, key: Uint8Array): boolean;
+  /** Inserts and returns true, or leaves the existing value, describes it in the value fields and returns false. */
+  insert(tree: number, key: Uint8Array, value: Uint8Array): boolean;
+  /** True when there was such an entry. */
+  delete(tree: number, key: Uint8Array): boolean;
+}
