@@ -1,0 +1,54 @@
+/**
+ * Request bodies of a shard's own commands, writing side; they go to the shard's system tenant. The layouts stand at the heads
+ * of `commands/tenant-control.ts`, `tenant-import.ts` and `tenant-release.ts`.
+ */
+import { assert } from "../../types/assert.js";
+import type { ByteWriter } from "../../types/byte-writer.js";
+import { systemTenant } from "../../types/ids.js";
+import { adoptMode } from "../commands/tenant-control.js";
+import { encodeWriteHead } from "../request.js";
+import { encodeQuotas, type Quotas } from "../tenant-row.js";
+
+const systemHead = { tenant: systemTenant } as const;
+
+export function encodeTenantAdopt(
+  out: ByteWriter,
+  tenant: number,
+  epoch: number,
+  mode: keyof typeof adoptMode,
+  quotas: Quotas,
+): ByteWriter {
+  assert(tenant !== systemTenant, "the system tenant is not adopted");
+  encodeWriteHead(out, systemHead).u64(tenant).u32(epoch).u8(adoptMode[mode]);
+  encodeQuotas(out, quotas);
+  return out;
+}
+
+/** tenantFence, tenantUnfence and tenantRelease: only the kind of the request differs. */
+export function encodeTenantControl(out: ByteWriter, tenant: number, epoch: number): ByteWriter {
+  assert(tenant !== systemTenant, "the system tenant stays on its shard");
+  return encodeWriteHead(out, systemHead).u64(tenant).u32(epoch);
+}
+
+/** @param nextPosition what the source answered to the fence */
+export function encodeTenantActivate(out: ByteWriter, tenant: number, epoch: number, nextPosition: number): ByteWriter {
+  return encodeTenantControl(out, tenant, epoch).u64(nextPosition);
+}
+
+export function encodeTenantQuota(out: ByteWriter, tenant: number, epoch: number, quotas: Quotas): ByteWriter {
+  encodeQuotas(encodeTenantControl(out, tenant, epoch), quotas);
+  return out;
+}
+
+/** @param records whole records back to back, as they stand in the source's log */
+export function encodeTenantImport(
+  out: ByteWriter,
+  tenant: number,
+  epoch: number,
+  firstPosition: number,
+  count: number,
+  records: Uint8Array,
+): ByteWriter {
+  assert(count > 0, "an import holds at least one record");
+  return encodeTenantControl(out, tenant, epoch).u64(firstPosition).u32(count).raw(records);
+}

@@ -1,0 +1,71 @@
+/** Which command is which: the one place that maps kinds to `decide…` and `apply…`. */
+import { AssertionFailed } from "../../types/assert.js";
+import type { Draft } from "../draft.js";
+import { requestKind } from "../kinds.js";
+import type { Step } from "../step.js";
+import { applyAppend, decideAppend } from "./append.js";
+import { applyStreamCreate, decideStreamCreate } from "./stream-create.js";
+import {
+  applyTenantActivate,
+  applyTenantAdopt,
+  applyTenantFence,
+  applyTenantQuota,
+  applyTenantUnfence,
+  decideTenantActivate,
+  decideTenantAdopt,
+  decideTenantFence,
+  decideTenantQuota,
+  decideTenantUnfence,
+} from "./tenant-control.js";
+import { applyTenantImport, decideTenantImport } from "./tenant-import.js";
+import { applyTenantRelease, decideTenantRelease } from "./tenant-release.js";
+
+export function decideCommand(draft: Draft): void {
+  switch (draft.request.kind) {
+    case requestKind.append:
+      return decideAppend(draft);
+    case requestKind.streamCreate:
+      return decideStreamCreate(draft);
+    case requestKind.tenantAdopt:
+      return decideTenantAdopt(draft);
+    case requestKind.tenantFence:
+      return decideTenantFence(draft);
+    case requestKind.tenantUnfence:
+      return decideTenantUnfence(draft);
+    case requestKind.tenantRelease:
+      return decideTenantRelease(draft);
+    case requestKind.tenantQuota:
+      return decideTenantQuota(draft);
+    case requestKind.tenantImport:
+      return decideTenantImport(draft);
+    case requestKind.tenantActivate:
+      return decideTenantActivate(draft);
+    default:
+      return draft.refuse("notSupported", `requests of kind ${draft.request.kind} are not writes`);
+  }
+}
+
+export function applyCommand(step: Step): void {
+  switch (step.record.kind) {
+    case requestKind.append:
+      return applyAppend(step);
+    case requestKind.streamCreate:
+      return applyStreamCreate(step);
+    case requestKind.tenantAdopt:
+      return applyTenantAdopt(step);
+    case requestKind.tenantFence:
+      return applyTenantFence(step);
+    case requestKind.tenantUnfence:
+      return applyTenantUnfence(step);
+    case requestKind.tenantRelease:
+      return applyTenantRelease(step);
+    case requestKind.tenantQuota:
+      return applyTenantQuota(step);
+    case requestKind.tenantImport:
+      return applyTenantImport(step);
+    case requestKind.tenantActivate:
+      return applyTenantActivate(step);
+    default:
+      throw new AssertionFailed("a record's kind is one that this program applies");
+  }
+}

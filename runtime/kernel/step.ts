@@ -1,0 +1,40 @@
+/**
+ * A record in the course of being applied: the record, its place, and the outcome that the command's `apply…` fills in for the
+ * `commits` row. One object a kernel, reused.
+ */
+import type { TreeWriter } from "../store/tree.js";
+import { commitRowBytes } from "./commit-row.js";
+import { RecordView } from "./record.js";
+import { StateKeys } from "./state-keys.js";
+import { eventsRowBytes } from "./stream-rows.js";
+import { tenantRowBytes } from "./tenant-row.js";
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+export class Step {
+  readonly keys = new StateKeys();
+  readonly record = new RecordView();
+  state: TreeWriter;
+  tenant = 0;
+  position = 0;
+  /** Log address of the record's first byte. */
+  address = 0;
+  // The outcome.
+  subject = 0;
+  first = 0;
+  count = 0;
+
+  // Values of fixed size, as scratch.
+  readonly commitRow = new Uint8Array(commitRowBytes);
+  readonly commitView = viewOf(this.commitRow);
+  readonly eventsRow = new Uint8Array(eventsRowBytes);
+  readonly eventsView = viewOf(this.eventsRow);
+  readonly number = new Uint8Array(8);
+  readonly numberView = viewOf(this.number);
+  readonly tenantRow = new Uint8Array(tenantRowBytes);
+  readonly tenantView = viewOf(this.tenantRow);
+
+  constructor(state: TreeWriter) {
+    this.state = state;
+  }
+}
