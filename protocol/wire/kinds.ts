@@ -1,0 +1,69 @@
+/**
+ * The one registry of frame kinds. Numbers are stable: a kind that is withdrawn leaves a hole. Numbers below 128 are asked by
+ * the client, those from 128 on are said by the server. `docs/wire-protocol.md` lists the same table, and a test compares them.
+ *
+ * `effect` is what decides whether a client may send a request a second time when it never heard the answer:
+ *   read     changes nothing: may always be repeated
+ *   write    carries an idempotency key in its head: may be repeated with the same key, and only then
+ *   control  belongs to one connection and ends with it: never repeated by itself
+ */
+export type RequestEffect = "read" | "write" | "control";
+
+/** How the server answers: one 129/130 frame, a run of 131 frames ended by one 132, or nothing at all. */
+export type RequestAnswer = "reply" | "stream" | "none";
+
+export interface RequestKindSpec {
+  readonly kind: number;
+  readonly effect: RequestEffect;
+  readonly answer: RequestAnswer;
+}
+
+const request = (kind: number, effect: RequestEffect, answer: RequestAnswer = "reply"): RequestKindSpec => ({
+  kind,
+  effect,
+  answer,
+});
+
+export const requestKinds = {
+  hello: request(1, "control"),
+  ping: request(2, "read"),
+  admin: request(3, "control"),
+  append: request(16, "write"),
+  streamCreate: request(17, "write"),
+  groupCreate: request(18, "write"),
+  groupDelete: request(19, "write"),
+  groupAck: request(20, "write"),
+  sessionOpen: request(21, "write"),
+  sessionClose: request(22, "write"),
+  read: request(32, "read"),
+  streamGet: request(33, "read"),
+  streamList: request(34, "read"),
+  positionGet: request(35, "read"),
+  groupGet: request(36, "read"),
+  groupList: request(37, "read"),
+  commits: request(38, "read"),
+  subscribe: request(48, "control", "stream"),
+  credit: request(49, "control", "none"),
+  unsubscribe: request(50, "control", "none"),
+  cancel: request(51, "control", "none"),
+} as const satisfies Record<string, RequestKindSpec>;
+
+export type RequestKindName = keyof typeof requestKinds;
+
+export const responseKinds = {
+  welcome: 128,
+  ok: 129,
+  error: 130,
+  subscriptionEvents: 131,
+  subscriptionEnd: 132,
+  routeChange: 133,
+  goingAway: 134,
+} as const;
+
+export type ResponseKindName = keyof typeof responseKinds;
+
+const specsByKind: (RequestKindSpec | undefined)[] = new Array(128).fill(undefined);
+for (const spec of Object.values(requestKinds)) specsByKind[spec.kind] = spec;
+
+/** What is known of a request kind, or undefined for a number that this version does not speak. */
+export const requestKindSpec = (kind: number): RequestKindSpec | undefined => specsByKind[kind];
