@@ -79,7 +79,8 @@ export class ByteReader {
   /** A byte that must be one of the first `count` values. */
   choice(count: number): number {
     const value = this.u8();
-    if (value >= count) throw new KimberliteError("frameInvalid", `a choice of ${value} where 0 to ${count - 1} are known`);
+    if (value >= count)
+      throw new KimberliteError("frameInvalid", `a choice of ${value} where 0 to ${count - 1} are known`);
     return value;
   }
 

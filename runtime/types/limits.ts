@@ -49,6 +49,9 @@ export const shardsMax = 64;
 
 assert(appendBytesMax + 64 * kiB < prepareBodyBytesMax, "the largest append fits a prepare with its headers");
 assert(appendBytesMax + 64 * kiB < wireFrameBytesMax, "the largest append fits a wire frame with its headers");
-assert(prepareBodyBytesMax + sectorBytes < logSegmentBytes / 2, "a prepare never spans two segments and wastes less than half of one");
+assert(
+  prepareBodyBytesMax + sectorBytes < logSegmentBytes / 2,
+  "a prepare never spans two segments and wastes less than half of one",
+);
 assert(logTailBytes >= 2 * (prepareBodyBytesMax + sectorBytes), "two prepares of the largest size fit the shared tail");
 assert(logTailBytes % sectorBytes === 0 && logSegmentBytes % sectorBytes === 0, "files and the tail are whole sectors");
