@@ -28,7 +28,7 @@ import type { ByteReader } from "../types/byte-reader.js";
 import type { ByteWriter } from "../types/byte-writer.js";
 import { KimberliteError } from "../types/errors.js";
 import { groupsPerStreamMax, sessionsPerTenantMax } from "../types/limits.js";
-import { setU64 } from "./numbers.js";
+import { getU64, setU64 } from "./numbers.js";
 
 export const tenantRowBytes = 80;
 export const tenantRowVersion = 1;
@@ -69,6 +69,17 @@ export const quotasDefault: Quotas = {
 
 export function encodeQuotas(out: ByteWriter, quotas: Quotas): void {
   out.u64(quotas.bytesMax).u32(quotas.streamsMax).u32(quotas.sessionsMax).u32(quotas.groupsPerStreamMax).u32(0);
+}
+
+/** Quotas of our own rows: they were checked when they were decided. */
+export function quotasAt(view: DataView, at: number): Quotas {
+  assert(at + quotaBytes <= view.byteLength, "quotas lie within their row");
+  return {
+    bytesMax: getU64(view, at),
+    streamsMax: view.getUint32(at + 8, true),
+    sessionsMax: view.getUint32(at + 12, true),
+    groupsPerStreamMax: view.getUint32(at + 16, true),
+  };
 }
 
 /** Decodes untrusted quotas. Throws `frameInvalid` or `invalidArgument`. */

@@ -44,6 +44,8 @@ export const groupsPerStreamMax = 64;
 /** Acknowledged events above a group's floor, and parked events: bounds the state of one group. */
 export const groupAckWindowMax = 10_000;
 export const groupParkedMax = 10_000;
+/** Entries of one acknowledgement: bounds the work of one command to about 3 ms. */
+export const groupAckEntriesMax = 1_000;
 
 export const shardsMax = 64;
 

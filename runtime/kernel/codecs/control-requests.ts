@@ -1,6 +1,6 @@
 /**
- * Request bodies of a shard's own commands, writing side; they go to the shard's system tenant. The layouts stand at the heads
- * of `commands/tenant-control.ts`, `tenant-import.ts` and `tenant-release.ts`.
+ * Request bodies of the node's own commands, writing side; they go to a shard's system tenant. The layouts stand at the heads
+ * of `commands/tenant-control.ts`, `tenant-import.ts`, `tenant-release.ts` and `directory.ts`.
  */
 import { assert } from "../../types/assert.js";
 import type { ByteWriter } from "../../types/byte-writer.js";
@@ -51,4 +51,39 @@ export function encodeTenantImport(
 ): ByteWriter {
   assert(count > 0, "an import holds at least one record");
   return encodeTenantControl(out, tenant, epoch).u64(firstPosition).u32(count).raw(records);
+}
+
+export function encodeDirectoryCreate(
+  out: ByteWriter,
+  name: string,
+  shard: number,
+  quotas: Quotas,
+  ifNotExists: boolean,
+  requestKey?: Uint8Array,
+): ByteWriter {
+  assert(name.length > 0, "a tenant has a name");
+  encodeWriteHead(out, { tenant: systemTenant, requestKey })
+    .u8(ifNotExists ? 1 : 0)
+    .u32(shard);
+  encodeQuotas(out, quotas);
+  return out.string(name);
+}
+
+export function encodeDirectoryDrop(out: ByteWriter, tenant: number): ByteWriter {
+  assert(tenant !== systemTenant, "the system tenant is not in the directory");
+  return encodeWriteHead(out, systemHead).u64(tenant);
+}
+
+export function encodeDirectoryMoveBegin(out: ByteWriter, tenant: number, targetShard: number): ByteWriter {
+  return encodeDirectoryDrop(out, tenant).u32(targetShard);
+}
+
+/** directoryMoveCommit and directoryMoveAbort: only the kind of the request differs. */
+export function encodeDirectoryMoveEnd(out: ByteWriter, tenant: number, epoch: number): ByteWriter {
+  return encodeDirectoryDrop(out, tenant).u32(epoch);
+}
+
+export function encodeDirectoryQuota(out: ByteWriter, tenant: number, quotas: Quotas): ByteWriter {
+  encodeQuotas(encodeDirectoryDrop(out, tenant), quotas);
+  return out;
 }

@@ -4,6 +4,23 @@ import type { Draft } from "../draft.js";
 import { requestKind } from "../kinds.js";
 import type { Step } from "../step.js";
 import { applyAppend, decideAppend } from "./append.js";
+import {
+  applyDirectoryCreate,
+  applyDirectoryDrop,
+  applyDirectoryMoveAbort,
+  applyDirectoryMoveBegin,
+  applyDirectoryMoveCommit,
+  applyDirectoryQuota,
+  decideDirectoryCreate,
+  decideDirectoryDrop,
+  decideDirectoryMoveAbort,
+  decideDirectoryMoveBegin,
+  decideDirectoryMoveCommit,
+  decideDirectoryQuota,
+} from "./directory.js";
+import { applyGroupCreate, applyGroupDelete, decideGroupCreate, decideGroupDelete } from "./group.js";
+import { applyGroupAck, decideGroupAck } from "./group-ack.js";
+import { applySessionClose, applySessionOpen, decideSessionClose, decideSessionOpen } from "./session.js";
 import { applyStreamCreate, decideStreamCreate } from "./stream-create.js";
 import {
   applyTenantActivate,
@@ -26,6 +43,16 @@ export function decideCommand(draft: Draft): void {
       return decideAppend(draft);
     case requestKind.streamCreate:
       return decideStreamCreate(draft);
+    case requestKind.groupCreate:
+      return decideGroupCreate(draft);
+    case requestKind.groupDelete:
+      return decideGroupDelete(draft);
+    case requestKind.groupAck:
+      return decideGroupAck(draft);
+    case requestKind.sessionOpen:
+      return decideSessionOpen(draft);
+    case requestKind.sessionClose:
+      return decideSessionClose(draft);
     case requestKind.tenantAdopt:
       return decideTenantAdopt(draft);
     case requestKind.tenantFence:
@@ -40,6 +67,18 @@ export function decideCommand(draft: Draft): void {
       return decideTenantImport(draft);
     case requestKind.tenantActivate:
       return decideTenantActivate(draft);
+    case requestKind.directoryCreate:
+      return decideDirectoryCreate(draft);
+    case requestKind.directoryDrop:
+      return decideDirectoryDrop(draft);
+    case requestKind.directoryMoveBegin:
+      return decideDirectoryMoveBegin(draft);
+    case requestKind.directoryMoveCommit:
+      return decideDirectoryMoveCommit(draft);
+    case requestKind.directoryMoveAbort:
+      return decideDirectoryMoveAbort(draft);
+    case requestKind.directoryQuota:
+      return decideDirectoryQuota(draft);
     default:
       return draft.refuse("notSupported", `requests of kind ${draft.request.kind} are not writes`);
   }
@@ -51,6 +90,16 @@ export function applyCommand(step: Step): void {
       return applyAppend(step);
     case requestKind.streamCreate:
       return applyStreamCreate(step);
+    case requestKind.groupCreate:
+      return applyGroupCreate(step);
+    case requestKind.groupDelete:
+      return applyGroupDelete(step);
+    case requestKind.groupAck:
+      return applyGroupAck(step);
+    case requestKind.sessionOpen:
+      return applySessionOpen(step);
+    case requestKind.sessionClose:
+      return applySessionClose(step);
     case requestKind.tenantAdopt:
       return applyTenantAdopt(step);
     case requestKind.tenantFence:
@@ -65,6 +114,18 @@ export function applyCommand(step: Step): void {
       return applyTenantImport(step);
     case requestKind.tenantActivate:
       return applyTenantActivate(step);
+    case requestKind.directoryCreate:
+      return applyDirectoryCreate(step);
+    case requestKind.directoryDrop:
+      return applyDirectoryDrop(step);
+    case requestKind.directoryMoveBegin:
+      return applyDirectoryMoveBegin(step);
+    case requestKind.directoryMoveCommit:
+      return applyDirectoryMoveCommit(step);
+    case requestKind.directoryMoveAbort:
+      return applyDirectoryMoveAbort(step);
+    case requestKind.directoryQuota:
+      return applyDirectoryQuota(step);
     default:
       throw new AssertionFailed("a record's kind is one that this program applies");
   }
