@@ -8,7 +8,7 @@ import { assert } from "../types/assert.js";
 import { ByteReader } from "../types/byte-reader.js";
 import { type ErrorCode, type ErrorDetail, errorRegistry } from "../types/errors.js";
 import { commitField } from "./commit-row.js";
-import { crc32c } from "./crc32c.js";
+import { crc32c } from "../crypto/crc32c.js";
 import { Decision, decided } from "./decision.js";
 import { recordSchemaVersion, tree } from "./kinds.js";
 import { getU64, setU64 } from "./numbers.js";

@@ -20,7 +20,7 @@
  * The log address of a record is the address of its length field. The tenant and the position stand in the block header.
  * Integers are little-endian.
  */
-import { crc32c } from "./crc32c.js";
+import { crc32c } from "../crypto/crc32c.js";
 import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import { getU64OrNone } from "./numbers.js";
