@@ -71,7 +71,9 @@ export class FrameDecoder {
   push(chunk: Uint8Array): void {
     if (this.#stopped) return;
     try {
-      this.#decode(chunk);
+      // A plain Uint8Array even for a Buffer: a handler that calls `slice` to copy must get a copy, and a Buffer gives a view.
+      const isPlain = chunk.constructor === Uint8Array;
+      this.#decode(isPlain ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     } catch (error) {
       this.stop();
       throw error;

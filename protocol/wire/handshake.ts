@@ -94,7 +94,7 @@ export function decodeWelcome(reader: ByteReader): Welcome {
   const welcome = {
     version: reader.u8(),
     serverRelease: reader.string(serverReleaseBytesMax),
-    clusterId: reader.raw(clusterIdBytes).slice(),
+    clusterId: new Uint8Array(reader.raw(clusterIdBytes)),
     nodeId: reader.u32(),
     serverTime: reader.u64(),
     frameBytesMax: reader.u32(),

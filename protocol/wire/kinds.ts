@@ -7,6 +7,8 @@
  *   write    carries an idempotency key in its head: may be repeated with the same key, and only then
  *   control  belongs to one connection and ends with it: never repeated by itself
  */
+import { requestKind } from "../../runtime/kernel/kinds.js";
+
 export type RequestEffect = "read" | "write" | "control";
 
 /** How the server answers: one 129/130 frame, a run of 131 frames ended by one 132, or nothing at all. */
@@ -25,27 +27,27 @@ const request = (kind: number, effect: RequestEffect, answer: RequestAnswer = "r
 });
 
 export const requestKinds = {
-  hello: request(1, "control"),
-  ping: request(2, "read"),
-  admin: request(3, "control"),
-  append: request(16, "write"),
-  streamCreate: request(17, "write"),
-  groupCreate: request(18, "write"),
-  groupDelete: request(19, "write"),
-  groupAck: request(20, "write"),
-  sessionOpen: request(21, "write"),
-  sessionClose: request(22, "write"),
-  read: request(32, "read"),
-  streamGet: request(33, "read"),
-  streamList: request(34, "read"),
-  positionGet: request(35, "read"),
-  groupGet: request(36, "read"),
-  groupList: request(37, "read"),
-  commits: request(38, "read"),
-  subscribe: request(48, "control", "stream"),
-  credit: request(49, "control", "none"),
-  unsubscribe: request(50, "control", "none"),
-  cancel: request(51, "control", "none"),
+  hello: request(requestKind.hello, "control"),
+  ping: request(requestKind.ping, "read"),
+  admin: request(requestKind.admin, "control"),
+  append: request(requestKind.append, "write"),
+  streamCreate: request(requestKind.streamCreate, "write"),
+  groupCreate: request(requestKind.groupCreate, "write"),
+  groupDelete: request(requestKind.groupDelete, "write"),
+  groupAck: request(requestKind.groupAck, "write"),
+  sessionOpen: request(requestKind.sessionOpen, "write"),
+  sessionClose: request(requestKind.sessionClose, "write"),
+  read: request(requestKind.read, "read"),
+  streamGet: request(requestKind.streamGet, "read"),
+  streamList: request(requestKind.streamList, "read"),
+  positionGet: request(requestKind.positionGet, "read"),
+  groupGet: request(requestKind.groupGet, "read"),
+  groupList: request(requestKind.groupList, "read"),
+  commits: request(requestKind.commits, "read"),
+  subscribe: request(requestKind.subscribe, "control", "stream"),
+  credit: request(requestKind.credit, "control", "none"),
+  unsubscribe: request(requestKind.unsubscribe, "control", "none"),
+  cancel: request(requestKind.cancel, "control", "none"),
 } as const satisfies Record<string, RequestKindSpec>;
 
 export type RequestKindName = keyof typeof requestKinds;
