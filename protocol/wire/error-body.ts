@@ -7,9 +7,10 @@
  * A status that this version does not know is read as `internal`, with the number kept in the detail, so that a newer server's
  * error still ends the request in one defined way.
  */
+
+import { assert } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import type { ByteWriter } from "../../runtime/types/byte-writer.js";
-import { assert } from "../../runtime/types/assert.js";
 import {
   type ErrorDetail,
   type ErrorRecord,

@@ -10,9 +10,10 @@
  *   2. Frames come out in order, each exactly once, whatever the chunking.
  *   3. After the first invalid byte nothing more comes out: the connection can only be closed, since framing is lost.
  */
+
+import { crc32c } from "../../runtime/crypto/crc32c.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
-import { crc32c } from "./crc32c.js";
 import { checkFrameHeader, frameAt, frameBodyBytesMax, frameHeaderBytes } from "./frame.js";
 
 /**

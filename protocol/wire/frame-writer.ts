@@ -7,8 +7,9 @@
  *   1. Bytes that were taken are not touched again before they are recycled.
  *   2. Between frames the buffer holds whole frames only; an abandoned frame leaves no trace.
  */
+
+import { crc32c } from "../../runtime/crypto/crc32c.js";
 import { assert } from "../../runtime/types/assert.js";
-import { crc32c } from "./crc32c.js";
 import { frameAt, frameBodyBytesMax, frameHeaderBytes, frameMagic, frameVersion } from "./frame.js";
 
 const bufferBytesMin = 4096;

@@ -9,9 +9,10 @@
  * Both frames carry version 1 in their header for ever; the version in the welcome is that of all frames after it. Features are
  * bits that a side understands; none is defined yet, and bits that are not known are ignored.
  */
+
+import { assert } from "../../runtime/types/assert.js";
 import type { ByteReader } from "../../runtime/types/byte-reader.js";
 import type { ByteWriter } from "../../runtime/types/byte-writer.js";
-import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 
 export const protocolVersionMin = 1;

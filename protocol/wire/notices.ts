@@ -8,9 +8,10 @@
  * answer. After going away the server answers what it has, refuses new requests with `draining`, and closes at the end of the
  * grace at the latest: the client sends no more on this connection and opens another.
  */
+
+import { assert } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import type { ByteWriter } from "../../runtime/types/byte-writer.js";
-import { assert } from "../../runtime/types/assert.js";
 
 export const addressBytesMax = 262;
 export const noticeBytesMax = 512;

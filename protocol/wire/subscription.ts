@@ -14,9 +14,10 @@
  * `from` is the first offset wanted; a group has its own place, and `from` is then 0.
  * Frames 49 and 50 have no answer of their own; one that names a subscription which has just ended is ignored.
  */
+
+import { assert } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import type { ByteWriter } from "../../runtime/types/byte-writer.js";
-import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { eventBytesMax, groupNameBytesMax } from "../../runtime/types/limits.js";
 

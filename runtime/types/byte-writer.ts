@@ -37,19 +37,23 @@ export class ByteWriter {
 
   u8(value: number): this {
     assert(value >= 0 && value <= 0xff, "a u8 is from 0 to 255");
-    this.#view.setUint8(this.#reserve(1), value);
+    // The place first: growing replaces the view that is written through.
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
     assert(value >= 0 && value <= 0xffff, "a u16 is from 0 to 65,535");
-    this.#view.setUint16(this.#reserve(2), value, true);
+    const at = this.#reserve(2);
+    this.#view.setUint16(at, value, true);
     return this;
   }
 
   u32(value: number): this {
     assert(value >= 0 && value < u32Span, "a u32 is from 0 to 2^32 - 1");
-    this.#view.setUint32(this.#reserve(4), value, true);
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
@@ -63,7 +67,8 @@ export class ByteWriter {
   }
 
   raw(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#reserve(bytes.length));
+    const at = this.#reserve(bytes.length);
+    this.#bytes.set(bytes, at);
     return this;
   }
 

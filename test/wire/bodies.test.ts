@@ -256,3 +256,14 @@ test("every request kind is below 128, every response kind is not, and none is u
   t.is(requestKindSpec(127), undefined);
   t.is(requestKindSpec(200), undefined);
 });
+
+test("a writer that grows in the middle of a field keeps what was written", (t) => {
+  const writer = new ByteWriter(1);
+  writer
+    .u16(0x0201)
+    .u32(0x0605_0403)
+    .raw(Uint8Array.of(7, 8, 9))
+    .u8(10)
+    .u64(11);
+  t.deepEqual([...writer.finish()], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 0, 0, 0, 0, 0, 0]);
+});

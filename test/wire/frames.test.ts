@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import test from "ava";
 import fc from "fast-check";
-import { crc32c } from "../../protocol/wire/crc32c.js";
 import { frameAt, frameBodyBytesMax, frameHeaderBytes } from "../../protocol/wire/frame.js";
 import { FrameDecoder } from "../../protocol/wire/frame-decoder.js";
 import { FrameWriter } from "../../protocol/wire/frame-writer.js";
+import { crc32c } from "../../runtime/crypto/crc32c.js";
 import { AssertionFailed } from "../../runtime/types/assert.js";
 import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
 
