@@ -1,0 +1,113 @@
+/**
+ * A window onto the log's bytes for those who walk it: one buffer, read ahead in large steps, in which a whole prepare always lies
+ * in one piece. And the question that every walk asks of an address: what is there?
+ */
+import { nodeProvider } from "../crypto/node-provider.js";
+import { assert } from "../types/assert.js";
+import { miB, sectorBytes } from "../types/limits.js";
+import { headerBytes, type PrepareHeader, readHeader, sameBytes } from "./frame.js";
+import { type LogGeometry, nextSegmentStart, paddedBytes } from "./log-geometry.js";
+import type { SegmentFiles } from "./segments.js";
+
+const readAheadBytes = miB;
+
+/** Bytes that a window's memory must have at least. */
+export const windowBytes = (geometry: LogGeometry): number => Math.max(paddedBytes(geometry.bodyBytesMax), sectorBytes);
+
+export class LogWindow {
+  readonly files: SegmentFiles;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly #words: Int32Array;
+  #from = 0;
+  #to = 0;
+  /** Bytes read from files so far. */
+  bytesRead = 0;
+
+  /** @param memory at least `windowBytes`; aligned when the files are opened for direct reads */
+  constructor(files: SegmentFiles, memory: Uint8Array) {
+    assert(memory.length >= windowBytes(files.geometry), "a window holds the largest prepare");
+    assert(
+      memory.byteOffset % 4 === 0 && memory.length % sectorBytes === 0,
+      "a window is made of whole words and sectors",
+    );
+    this.files = files;
+    this.bytes = memory;
+    this.view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+    this.#words = new Int32Array(memory.buffer, memory.byteOffset, memory.byteLength / 4);
+  }
+
+  /**
+   * Makes the log's bytes `[address, address + length)`, which lie in one segment, available and gives their offset in `bytes`. Nothing
+   * at or behind `limit` is read: those bytes may still change.
+   */
+  load(address: number, length: number, limit: number): number {
+    assert(
+      address % sectorBytes === 0 && length <= this.bytes.length,
+      "a window is loaded from a sector and holds the range",
+    );
+    assert(address + length <= limit, "a window is not loaded beyond its limit");
+    if (address >= this.#from && address + length <= this.#to) return address - this.#from;
+    const segmentEnd = nextSegmentStart(this.files.geometry, address);
+    const ahead = Math.max(length, Math.min(readAheadBytes, this.bytes.length));
+    const wanted = Math.min(ahead, segmentEnd - address, limit - address);
+    this.#from = 0;
+    this.#to = 0;
+    this.files.read(address, this.bytes, 0, wanted);
+    this.bytesRead += wanted;
+    this.#from = address;
+    this.#to = address + wanted;
+    return 0;
+  }
+
+  /** Forgets what was read. */
+  drop(): void {
+    this.#from = 0;
+    this.#to = 0;
+  }
+
+  isZero(offset: number, length: number): boolean {
+    assert(offset % 4 === 0 && length % 4 === 0, "zeros are looked for in whole words");
+    for (let index = offset / 4; index < (offset + length) / 4; index++) if (this.#words[index] !== 0) return false;
+    return true;
+  }
+}
+
+export type PrepareFault = "header" | "size" | "body" | "padding";
+
+/** What lies at an address of the log. A `sound` prepare verified whole: header, body, padding, and that it belongs here. */
+export type PrepareFinding =
+  | { readonly kind: "unwritten" }
+  | { readonly kind: "damaged"; readonly fault: PrepareFault; readonly header: PrepareHeader | null }
+  | { readonly kind: "misplaced"; readonly header: PrepareHeader }
+  | { readonly kind: "sound"; readonly header: PrepareHeader; readonly offset: number };
+
+const checksum = new Uint8Array(32);
+
+export function inspectPrepare(
+  window: LogWindow,
+  clusterId: Uint8Array,
+  address: number,
+  limit: number,
+): PrepareFinding {
+  const { geometry } = window.files;
+  const head = window.load(address, sectorBytes, limit);
+  if (window.isZero(head, sectorBytes)) return { kind: "unwritten" };
+  const reading = readHeader(window.bytes, window.view, head, clusterId);
+  if (reading.kind !== "prepare") return { kind: "damaged", fault: "header", header: null };
+  const { header } = reading;
+  if (header.address !== address) return { kind: "misplaced", header };
+  const padded = paddedBytes(header.bodyBytes);
+  const end = Math.min(nextSegmentStart(geometry, address), limit);
+  if (header.bodyBytes > geometry.bodyBytesMax || address + padded > end)
+    return { kind: "damaged", fault: "size", header };
+  const offset = window.load(address, padded, limit);
+  const bodyEnd = offset + headerBytes + header.bodyBytes;
+  nodeProvider.sha256Into(window.bytes, offset + headerBytes, bodyEnd, checksum, 0);
+  if (!sameBytes(checksum, 0, header.bodyChecksum, 0, checksum.length))
+    return { kind: "damaged", fault: "body", header };
+  for (let index = bodyEnd; index < offset + padded; index++) {
+    if (window.bytes[index] !== 0) return { kind: "damaged", fault: "padding", header };
+  }
+  return { kind: "sound", header, offset };
+}

@@ -1,0 +1,248 @@
+/**
+ * How recovery judges one op: what the header ring holds in the op's slot against what the log holds where the op must be.
+ *
+ * The literature's table (TigerBeetle's journal, Protocol-Aware Recovery) is written for a ring of prepare slots. Our log is a byte
+ * space that only grows, whose files are zero before they are written, so the meanings change while the reasoning stays:
+ *
+ *   H  the op's slot of the header ring
+ *        bad        no sound header, or one that belongs to another slot
+ *        reserved   the slot was never used
+ *        earlier    sound, of an op one or more turns of the ring before this one
+ *        same       sound, of this op
+ *        later      sound, of an op one or more turns after this one: the ring went round since, which is possible because
+ *                   recovery starts at a checkpoint that may lie more than 1,024 ops back
+ *   P  what lies where the op must begin: at the end of the op before it or, when nothing was written there, at the next segment's
+ *      start. Each op has one place for ever; a slot is never reused, hence there is no "valid prepare of an older turn".
+ *        bad        bytes are there, but header, body or padding do not verify
+ *        unwritten  zeros, or no file yet
+ *        stranger   a sound header that is not this op at this address with this parent
+ *        expected   the op: checksums, op, address and parent all fit
+ *   same checksum   H and P are the same header (looked at only for H same, P expected)
+ *   same view       … or at least of one view
+ *   beyond          no sound header in the ring names this op or a later one
+ *
+ * The rows on "op beyond the limit of this checkpoint" have no counterpart: a checkpoint does not bound this log. What decides is
+ * `beyond`. A prepare is acknowledged only after its header is durable in the ring, and one prepare is in flight at a time. So an op
+ * that is not beyond was written whole, and whatever is wrong with it is damage; an op that is beyond was never acknowledged, and
+ * when its bytes do not verify it is a torn write. A slot that is bad *and* a prepare that is bad takes two faults; the
+ * table never guesses there.
+ *
+ * Columns: `alone` for one replica (damage is fatal: there is nobody to ask), `replicated` for several (a faulty op is repaired
+ * from peers, and never counts as a vote to drop it).
+ */
+import { AssertionFailed } from "../types/assert.js";
+
+export const ringStates = ["bad", "reserved", "earlier", "same", "later"] as const;
+export const logStates = ["bad", "unwritten", "stranger", "expected"] as const;
+export type RingState = (typeof ringStates)[number];
+export type LogState = (typeof logStates)[number];
+
+export interface OpCondition {
+  readonly ring: RingState;
+  readonly log: LogState;
+  readonly sameChecksum: boolean;
+  readonly sameView: boolean;
+  readonly beyond: boolean;
+}
+
+/**
+ * fine        keep it, look at the next op
+ * repair      keep it and write its header into the ring again
+ * end         the log ends before this op
+ * endRepair   … and the slot is made reserved again
+ * cut         the log ends before this op; the torn bytes are zeroed
+ * corrupt     refuse to start, naming file, op and address
+ * faulty      present once, not readable now: ask the peers, never vote to drop it
+ */
+export type AloneDecision = "fine" | "repair" | "end" | "endRepair" | "cut" | "corrupt";
+export type ReplicatedDecision = "fine" | "repair" | "end" | "cut" | "faulty";
+
+export interface RecoveryRow {
+  readonly label: string;
+  readonly ring: readonly RingState[];
+  readonly log: readonly LogState[];
+  /** Absent: either. */
+  readonly sameChecksum?: boolean;
+  readonly sameView?: boolean;
+  readonly beyond?: boolean;
+  readonly alone: AloneDecision;
+  readonly replicated: ReplicatedDecision;
+  readonly why: string;
+}
+
+export const recoveryTable: readonly RecoveryRow[] = [
+  {
+    label: "clean end",
+    ring: ["reserved", "earlier"],
+    log: ["unwritten"],
+    beyond: true,
+    alone: "end",
+    replicated: "end",
+    why: "neither copy knows of the op, and no later op is known",
+  },
+  {
+    label: "end with a lost slot",
+    ring: ["bad"],
+    log: ["unwritten"],
+    beyond: true,
+    alone: "endRepair",
+    replicated: "faulty",
+    why: "the slot's older header is lost; with peers it may have named this op",
+  },
+  {
+    label: "torn first write",
+    ring: ["reserved"],
+    log: ["bad"],
+    beyond: true,
+    alone: "cut",
+    replicated: "faulty",
+    why: "the crash came while the op was written, so it was never acknowledged; with peers it must not nack",
+  },
+  {
+    label: "torn write",
+    ring: ["earlier"],
+    log: ["bad"],
+    beyond: true,
+    alone: "cut",
+    replicated: "cut",
+    why: "the slot soundly holds the previous turn, so this op's header was never written: it was never acknowledged",
+  },
+  {
+    label: "both lost",
+    ring: ["bad"],
+    log: ["bad"],
+    alone: "corrupt",
+    replicated: "faulty",
+    why: "the lost header may have named exactly this prepare as acknowledged",
+  },
+  {
+    label: "lost behind the head, slot silent",
+    ring: ["reserved", "earlier"],
+    log: ["bad", "unwritten"],
+    beyond: false,
+    alone: "corrupt",
+    replicated: "faulty",
+    why: "a later op is known, so this one was written and acknowledged",
+  },
+  {
+    label: "never written behind the head, slot lost",
+    ring: ["bad"],
+    log: ["unwritten"],
+    beyond: false,
+    alone: "corrupt",
+    replicated: "faulty",
+    why: "a later op is known, so this one was written and acknowledged",
+  },
+  {
+    label: "known and damaged",
+    ring: ["same"],
+    log: ["bad"],
+    alone: "corrupt",
+    replicated: "faulty",
+    why: "the ring says what is missing: it can be asked for by checksum",
+  },
+  {
+    label: "known and never written",
+    ring: ["same"],
+    log: ["unwritten"],
+    alone: "corrupt",
+    replicated: "faulty",
+    why: "the prepare's write was lost or misdirected although the disk said it was durable",
+  },
+  {
+    label: "damaged a turn ago",
+    ring: ["later"],
+    log: ["bad", "unwritten"],
+    alone: "corrupt",
+    replicated: "faulty",
+    why: "a later op is known, so this one was acknowledged; its own header has been overwritten in turn",
+  },
+  {
+    label: "sound",
+    ring: ["same"],
+    log: ["expected"],
+    sameChecksum: true,
+    alone: "fine",
+    replicated: "fine",
+    why: "both copies agree",
+  },
+  {
+    label: "two views",
+    ring: ["same"],
+    log: ["expected"],
+    sameChecksum: false,
+    sameView: false,
+    alone: "corrupt",
+    replicated: "faulty",
+    why: "either copy may be the stale one",
+  },
+  {
+    label: "two prepares in one view",
+    ring: ["same"],
+    log: ["expected"],
+    sameChecksum: false,
+    sameView: true,
+    alone: "corrupt",
+    replicated: "faulty",
+    why: "one view makes one prepare of an op: one of the copies was forged or comes from another log",
+  },
+  {
+    label: "sound a turn ago",
+    ring: ["later"],
+    log: ["expected"],
+    alone: "fine",
+    replicated: "fine",
+    why: "the ring went round; the later op is judged in its own turn",
+  },
+  {
+    label: "slot lost at the head",
+    ring: ["bad"],
+    log: ["expected"],
+    beyond: true,
+    alone: "repair",
+    replicated: "repair",
+    why: "a torn header write after a good prepare",
+  },
+  {
+    label: "slot lost behind the head",
+    ring: ["bad"],
+    log: ["expected"],
+    beyond: false,
+    alone: "repair",
+    replicated: "faulty",
+    why: "alone there is one truth; with peers the lost header may have named something newer",
+  },
+  {
+    label: "crash between the two writes",
+    ring: ["reserved", "earlier"],
+    log: ["expected"],
+    alone: "repair",
+    replicated: "repair",
+    why: "the prepare is whole and chained; keeping one that was not acknowledged is harmless",
+  },
+  {
+    label: "stranger",
+    ring: ["bad", "reserved", "earlier", "same", "later"],
+    log: ["stranger"],
+    alone: "corrupt",
+    replicated: "faulty",
+    why: "a sound prepare in another's place: a misdirected write, a forged log, or files of two logs mixed",
+  },
+];
+
+const agrees = (wanted: boolean | undefined, given: boolean): boolean => wanted === undefined || wanted === given;
+
+export const rowMatches = (row: RecoveryRow, condition: OpCondition): boolean =>
+  row.ring.includes(condition.ring) &&
+  row.log.includes(condition.log) &&
+  agrees(row.sameChecksum, condition.sameChecksum) &&
+  agrees(row.sameView, condition.sameView) &&
+  agrees(row.beyond, condition.beyond);
+
+/** The one row for a condition. */
+export function judge(condition: OpCondition): RecoveryRow {
+  const row = recoveryTable.find((candidate) => rowMatches(candidate, condition));
+  if (row === undefined)
+    throw new AssertionFailed("durability: every condition of an op has a row in the recovery table");
+  return row;
+}

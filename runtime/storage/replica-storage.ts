@@ -1,0 +1,104 @@
+/**
+ * Everything that one replica keeps on disk, opened in the right order: superblock (which says where to look), then the log from its
+ * checkpoint on.
+ *
+ *   <directory>/superblock     four copies: who I am, where the newest checkpoint lies
+ *   <directory>/headers        the header ring
+ *   <directory>/log/*.seg      the log
+ *   <directory>/log/*.seal     footers of complete segments
+ */
+import { assert } from "../types/assert.js";
+import { KimberliteError } from "../types/errors.js";
+import { type Disk, join, parentOf, type WriteMode } from "./disk.js";
+import { HeaderRing, headerRingPath } from "./header-ring.js";
+import { checkGeometry, defaultGeometry, type LogGeometry, logDirectoryOf } from "./log-geometry.js";
+import { LogWriter } from "./log-writer.js";
+import { takeSegment } from "./segments.js";
+import { type CheckpointRecord, type ReplicaIdentity, Superblock, superblockPath } from "./superblock.js";
+
+export interface ReplicaStorage {
+  readonly superblock: Superblock;
+  readonly log: LogWriter;
+}
+
+export interface OpenOptions {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly geometry?: LogGeometry;
+  readonly ringBytes?: number;
+  readonly mode?: WriteMode;
+  readonly release?: number;
+}
+
+const unfinishedPath = (directory: string): string => join(directory, "formatting");
+
+/**
+ * True when the directory holds a replica, be it a damaged one: any of its files without the mark of an unfinished format. Only a
+ * directory for which this is false may be formatted, so a lost superblock never turns into an empty replica.
+ */
+export function isFormatted(disk: Disk, directory: string): boolean {
+  if (disk.status(unfinishedPath(directory)) !== null) return false;
+  return [superblockPath(directory), headerRingPath(directory), logDirectoryOf(directory)].some(
+    (path) => disk.status(path) !== null,
+  );
+}
+
+function removeRemains(disk: Disk, directory: string): void {
+  const log = logDirectoryOf(directory);
+  for (const name of disk.status(log) === null ? [] : disk.list(log)) disk.remove(join(log, name));
+  for (const path of [superblockPath(directory), headerRingPath(directory)]) {
+    if (disk.status(path) !== null) disk.remove(path);
+  }
+}
+
+/**
+ * Makes an empty replica, durably. A format that was interrupted left its mark and is begun anew. Refuses a directory that holds a
+ * replica: one that lost its files must never come back empty and vote.
+ */
+export function formatReplica(
+  disk: Disk,
+  directory: string,
+  identity: ReplicaIdentity,
+  geometry: LogGeometry = defaultGeometry,
+): void {
+  checkGeometry(geometry);
+  assert(identity.replica < identity.replicaCount, "a replica's number is below the replica count");
+  if (isFormatted(disk, directory)) {
+    throw new KimberliteError("invalidArgument", `${directory} already holds a replica`, { detail: { directory } });
+  }
+  disk.makeDirectory(directory);
+  disk.syncDirectory(parentOf(directory));
+  const mark = unfinishedPath(directory);
+  if (disk.status(mark) === null) disk.create(mark, "fdatasync").close();
+  disk.syncDirectory(directory);
+  removeRemains(disk, directory);
+  disk.makeDirectory(logDirectoryOf(directory));
+  HeaderRing.format(disk, directory, identity.clusterId);
+  takeSegment(disk, directory, geometry, 0);
+  Superblock.format(disk, directory, identity);
+  disk.syncDirectory(directory);
+  disk.remove(mark);
+  disk.syncDirectory(directory);
+}
+
+/** Opens superblock and log. Throws `dataMissing`, `dataCorrupt`, `formatUnsupported`, `diskFull`, `storageFailed`. */
+export function openReplica(options: OpenOptions): ReplicaStorage {
+  const { disk, directory } = options;
+  const superblock = Superblock.open(disk, directory, options.mode);
+  const { clusterId, replica, checkpoint } = superblock.content;
+  try {
+    return { superblock, log: LogWriter.open({ ...options, clusterId, replica, from: checkpoint }) };
+  } catch (error) {
+    superblock.close();
+    throw error;
+  }
+}
+
+/** Records that the state up to `checkpoint.op` is durable elsewhere: the next start replays from there. */
+export function recordCheckpoint(storage: ReplicaStorage, checkpoint: CheckpointRecord, commitMax: number): void {
+  const { superblock, log } = storage;
+  assert(checkpoint.op <= log.op, "durability: a checkpoint covers only durable ops");
+  assert(commitMax >= checkpoint.op, "durability: a checkpoint covers only committed ops");
+  const { view, logView } = superblock.content;
+  superblock.write({ view, logView, commitMax: Math.max(commitMax, superblock.content.commitMax), checkpoint });
+}
