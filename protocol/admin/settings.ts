@@ -1,0 +1,111 @@
+/**
+ * Every setting of the command, once. A setting has one name: `--cache-bytes` as a flag, `KIMBERLITE_CACHE_BYTES` in the
+ * environment, `cache-bytes` in kimberlite.toml. Flags win over the environment, the environment over the file, the file over
+ * the defaults; `kimberlite config` prints what came out and where each value came from.
+ */
+import { z } from "zod";
+import { shardsMax } from "../../runtime/types/limits.js";
+import { readBy } from "./command.js";
+import { formatAddress, parseAddress, parseBytes } from "./units.js";
+
+/** A whole number, written as a number (in the file) or as text (flags and the environment). */
+const integer = (min: number, max: number) =>
+  z.unknown().transform((raw, context): number => {
+    const value = typeof raw === "string" && /^\d+$/.test(raw) ? Number(raw) : raw;
+    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+    context.addIssue({ code: "custom", message: `must be a whole number from ${min} to ${max}` });
+    return z.NEVER;
+  });
+
+const address = readBy(parseAddress);
+const bytes = z.preprocess((raw) => (typeof raw === "number" ? String(raw) : raw), readBy(parseBytes));
+const text = z.string().min(1);
+
+const shapes = {
+  data: text,
+  listen: address,
+  "pg-listen": address,
+  "http-listen": address,
+  shards: integer(1, shardsMax),
+  projections: integer(1, 64),
+  gateways: integer(1, 64),
+  layout: z.enum(["auto", "threads", "shared"]),
+  "cache-bytes": bytes,
+  replicas: integer(1, 7),
+  "log-level": z.enum(["trace", "debug", "info", "warn", "error", "silent"]),
+  connect: address,
+  tenant: text,
+} as const;
+
+/** What any one place may say: some of the settings, and nothing else. */
+export const settingsShape = z.strictObject(shapes).partial();
+export type Settings = Required<z.output<typeof settingsShape>>;
+export type SettingName = keyof Settings;
+
+export interface SettingSpec {
+  /** As in `--listen <host:port>`. */
+  readonly placeholder: string;
+  readonly description: string;
+  /** Null: fitted to the machine when the node starts. */
+  readonly default: string | number | null;
+  /** A later version will take it; set on purpose, it is refused rather than ignored. */
+  readonly reserved?: string;
+}
+
+export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
+  data: { placeholder: "dir", description: "data directory of the node", default: "./data" },
+  listen: {
+    placeholder: "host:port",
+    description: "address of the native protocol; port 0 picks a free one",
+    default: "127.0.0.1:7400",
+  },
+  "pg-listen": {
+    placeholder: "host:port",
+    description: "address of the PostgreSQL protocol (comes later: refused when set)",
+    default: "127.0.0.1:7432",
+    reserved: "the PostgreSQL protocol is not part of this version",
+  },
+  "http-listen": {
+    placeholder: "host:port",
+    description: "address of the HTTP interface (comes later: refused when set)",
+    default: "127.0.0.1:7480",
+    reserved: "the HTTP interface is not part of this version",
+  },
+  shards: {
+    placeholder: "n",
+    description: "shards: each orders and applies the writes of its tenants in its own thread",
+    default: null,
+  },
+  projections: { placeholder: "n", description: "threads per shard that serve reads and subscriptions", default: null },
+  gateways: { placeholder: "n", description: "threads that hold the client connections", default: null },
+  layout: {
+    placeholder: "kind",
+    description: "threads: one per actor; shared: several actors in one; auto: by the machine",
+    default: "auto",
+  },
+  "cache-bytes": {
+    placeholder: "size",
+    description: "memory for state pages of each shard, for example 256MiB",
+    default: null,
+  },
+  replicas: { placeholder: "n", description: "replicas of each shard's log (1 in this version)", default: 1 },
+  "log-level": {
+    placeholder: "level",
+    description: "trace, debug, info, warn, error or silent; the log goes to standard error",
+    default: "info",
+  },
+  connect: { placeholder: "host:port", description: "the node to talk to", default: "127.0.0.1:7400" },
+  tenant: { placeholder: "name", description: "the tenant to work in", default: "main" },
+};
+
+export const settingNames = Object.keys(shapes) as readonly SettingName[];
+export const environmentName = (name: SettingName): string => `KIMBERLITE_${name.toUpperCase().replaceAll("-", "_")}`;
+
+/** A value as the user would write it. */
+export function formatSetting(value: unknown): string | number | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "object" && "host" in value && "port" in value) {
+    return formatAddress({ host: String(value.host), port: Number(value.port) });
+  }
+  return typeof value === "number" ? value : String(value);
+}
