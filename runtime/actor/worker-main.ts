@@ -1,0 +1,90 @@
+/**
+ * The entry module of every worker thread: brings up a host for actors and obeys the control port. Which actors exist it learns
+ * from the registry module whose URL it is given, so this room imports nothing of the rooms above it.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { assert } from "../types/assert.js";
+import { systemClock } from "./clock.js";
+import { exposeControl } from "./control.js";
+import type { AnyActorDefinition, Logger } from "./definition.js";
+import { ActorHost } from "./host.js";
+import { MessagePortTransport } from "./transport-message-port.js";
+import { ActorVitals, ThreadVitals } from "./vitals.js";
+import type { LogLevel, WorkerBoot, WorkerControl, WorkerEvent } from "./worker-protocol.js";
+
+assert(parentPort !== null, "this module runs in a worker thread");
+const parent = parentPort;
+const boot = workerData as WorkerBoot;
+
+function emit(event: WorkerEvent): void {
+  parent.postMessage(event);
+}
+
+/** Only what survives a clone: a log line must never be the reason for a crash. */
+function plainFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const plain: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(fields)) {
+    plain[key] =
+      typeof value === "object" && value !== null ? String(value) : typeof value === "function" ? "function" : value;
+  }
+  return plain;
+}
+
+function logFor(path: string): Logger {
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields: Readonly<Record<string, unknown>> = {}) => {
+      emit({ event: "log", level, path, message, fields: plainFields(fields) });
+    };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+const vitals = new ThreadVitals(boot.vitals);
+setInterval(() => vitals.beat(), boot.heartbeatMs).unref();
+
+const registry = (await import(boot.registry)) as {
+  readonly definitions: Readonly<Record<string, AnyActorDefinition>>;
+};
+assert(typeof registry.definitions === "object", "a registry module exports definitions");
+
+const host = new ActorHost({
+  clock: systemClock,
+  definitions: registry.definitions,
+  threadVitals: vitals,
+  logFor,
+  onEnded: (ended) => emit({ event: "ended", ended }),
+  onPoison: (path, kind, identity) => emit({ event: "poison", path, kind, identity }),
+});
+
+// An error outside any turn that can be laid at an actor's door is that actor's crash; any other ends the thread.
+function onStray(error: unknown): void {
+  if (host.blame(error)) return;
+  setImmediate(() => {
+    throw error;
+  });
+  process.off("uncaughtException", onStray);
+}
+process.on("uncaughtException", onStray);
+process.on("unhandledRejection", onStray);
+
+const control: WorkerControl = {
+  start: (request) => host.start(request),
+  wire: (path, neighbour, peer, epoch, port, peerVitals) =>
+    host.wire(path, neighbour, peer, epoch, new MessagePortTransport(port, new ActorVitals(peerVitals))),
+  wireLocal: (pathA, pathB, epoch) => host.wireLocal(pathA, pathB, epoch),
+  drain: (path) => host.drain(path),
+  stop: (path) => host.stop(path),
+  kill: (path) => host.kill(path),
+  inspect: () => {
+    const { heapUsed, rss } = process.memoryUsage();
+    return {
+      actors: host.reports(),
+      heapBytes: heapUsed,
+      rssBytes: rss,
+      deadLetters: host.deadLetters.total,
+      deadLettersByKind: host.deadLetters.byKind(),
+    };
+  },
+  sys: (path, operation) => host.sys(path, operation),
+};
+exposeControl(boot.control, control);
