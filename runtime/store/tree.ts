@@ -35,7 +35,7 @@ export interface TreeReader extends ValueView {
 
 /**
  * A place in one tree. After a `seek…`, `next` or `previous` that answers true it stands on an entry; after false it is not
- * valid, and `next` and `previous` answer false until the next seek. On a writer, any put, insert, delete or roll back
+ * valid, and `next` and `previous` answer false until the next seek. On a writer, any put, insert, update, delete or roll back
  * ends its validity (an assertion fails when it is moved on without a new seek): seek again from the key.
  */
 export interface Cursor extends ValueView {

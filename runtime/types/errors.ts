@@ -66,6 +66,7 @@ export const errorRegistry = {
   connectionRefused: spec(50, "08001", "no connection could be made", "later"),
   cancelled: spec(51, "57014", "the request was cancelled", "never", "unknown"),
   subscriptionLagging: spec(52, "KB012", "the subscriber fell behind what the node keeps ready", "later"),
+  cacheFull: spec(53, "53200", "the page cache is full: writes are refused until a checkpoint is done", "later"),
   // The machine or the data under us.
   directoryLocked: spec(60, "55006", "the data directory is in use by another node"),
   storageFailed: spec(61, "58030", "a disk operation failed", "later", "unknown"),

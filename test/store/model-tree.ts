@@ -42,7 +42,7 @@ export class ModelTree implements TreeWriter {
     return this.#value.length;
   }
 
-  /** Number of puts, inserts and deletes so far. */
+  /** Number of puts, inserts, updates and deletes so far. */
   get writes(): number {
     return this.#writes;
   }

@@ -1,0 +1,244 @@
+/**
+ * A cursor: a place in one tree of one version. It remembers the path by page numbers, so it survives frames changing hands: it then
+ * looks its leaf up again. It shows values straight from the page, and copies long ones only when they are asked for.
+ */
+import { assert } from "../types/assert.js";
+import { countOf, leafCellHead, levelOf, overflowMark, prefixOf, treeHeightMax } from "./layout.js";
+import { readOverflow } from "./overflow.js";
+import type { PageSource } from "./page-source.js";
+import { baseOf, chunkOf } from "./page-space.js";
+import {
+  childOf,
+  copyKey,
+  lengthFieldOf,
+  searchBranch,
+  searchLeaf,
+  suffixLengthOf,
+  valueStartOf,
+} from "./slotted-page.js";
+import { type Cursor, treeValueBytesMax } from "./tree.js";
+
+const empty = new Uint8Array(0);
+const emptyView = new DataView(empty.buffer);
+
+export class TreeCursor implements Cursor {
+  readonly #source: PageSource;
+  readonly #tree: number;
+  readonly #numbers = new Int32Array(treeHeightMax);
+  readonly #indexes = new Int32Array(treeHeightMax);
+  #height = 0;
+  #valid = false;
+  #writes = -1;
+  #generation = -1;
+  // The leaf and the place in it.
+  #u8: Uint8Array = empty;
+  #i32: Int32Array = new Int32Array(0);
+  #view: DataView = emptyView;
+  #base = 0;
+  #count = 0;
+  #index = 0;
+  // The value; a long one is read when it is first asked for.
+  #start = 0;
+  #length = 0;
+  #isLong = false;
+  #isLongRead = false;
+  #long: Uint8Array = empty;
+  #longView: DataView = emptyView;
+
+  constructor(source: PageSource, tree: number) {
+    this.#source = source;
+    this.#tree = tree;
+  }
+
+  get valid(): boolean {
+    return this.#valid;
+  }
+
+  #fresh(): void {
+    assert(
+      this.#writes === this.#source.writes,
+      "snapshot: a cursor is moved only in the version that it was placed in",
+    );
+  }
+
+  #begin(): boolean {
+    this.#source.prepare();
+    this.#valid = false;
+    this.#writes = this.#source.writes;
+    this.#generation = this.#source.generation;
+    this.#height = this.#source.heightOf(this.#tree);
+    return this.#source.rootOf(this.#tree) !== 0;
+  }
+
+  /** Looks at the leaf at the end of the path. */
+  #enterLeaf(): void {
+    const frame = this.#source.frameOf(this.#numbers[0]);
+    const chunk = chunkOf(frame);
+    this.#u8 = this.#source.space.u8[chunk];
+    this.#i32 = this.#source.space.i32[chunk];
+    this.#view = this.#source.space.view[chunk];
+    this.#base = baseOf(frame);
+    assert(levelOf(this.#i32, this.#base) === 0, "a descent ends at a leaf");
+    this.#count = countOf(this.#i32, this.#base);
+    assert(this.#count > 0, "a leaf that is reached has entries");
+  }
+
+  /** Looks the leaf up again when its frame may have changed hands. */
+  #refresh(): void {
+    this.#source.prepare();
+    if (this.#generation === this.#source.generation) return;
+    this.#enterLeaf();
+    this.#generation = this.#source.generation;
+  }
+
+  #show(): boolean {
+    this.#valid = true;
+    this.#isLongRead = false;
+    const length = lengthFieldOf(this.#u8, this.#i32, this.#base, this.#index);
+    this.#start = valueStartOf(this.#i32, this.#base, this.#index);
+    this.#isLong = length === overflowMark;
+    this.#length = this.#isLong ? this.#view.getUint32(this.#start, true) : length;
+    return true;
+  }
+
+  #descend(key: Uint8Array): number {
+    let number = this.#source.rootOf(this.#tree);
+    for (let level = this.#height - 1; level > 0; level--) {
+      const frame = this.#source.frameOf(number);
+      const chunk = chunkOf(frame);
+      const i32 = this.#source.space.i32[chunk];
+      const base = baseOf(frame);
+      assert(levelOf(i32, base) === level, "a child lies one level below its branch");
+      const index = searchBranch(this.#source.space.u8[chunk], i32, base, key, key.length);
+      this.#numbers[level] = number;
+      this.#indexes[level] = index;
+      number = childOf(i32, base, index);
+    }
+    this.#numbers[0] = number;
+    this.#enterLeaf();
+    return searchLeaf(this.#u8, this.#i32, this.#base, key, key.length);
+  }
+
+  seek(key: Uint8Array): boolean {
+    if (!this.#begin()) return false;
+    const at = this.#descend(key);
+    this.#index = at < 0 ? ~at : at;
+    this.#generation = this.#source.generation;
+    if (this.#index < this.#count) return this.#show();
+    return this.#step(1);
+  }
+
+  seekFloor(key: Uint8Array): boolean {
+    if (!this.#begin()) return false;
+    const at = this.#descend(key);
+    this.#index = at < 0 ? ~at - 1 : at;
+    this.#generation = this.#source.generation;
+    if (this.#index >= 0) return this.#show();
+    return this.#step(-1);
+  }
+
+  next(): boolean {
+    if (!this.#valid) return false;
+    this.#fresh();
+    this.#refresh();
+    this.#index += 1;
+    return this.#index < this.#count ? this.#show() : this.#step(1);
+  }
+
+  previous(): boolean {
+    if (!this.#valid) return false;
+    this.#fresh();
+    this.#refresh();
+    this.#index -= 1;
+    return this.#index >= 0 ? this.#show() : this.#step(-1);
+  }
+
+  /** To the nearest entry of the leaf after (1) or before (-1) this one. */
+  #step(direction: 1 | -1): boolean {
+    this.#valid = false;
+    this.#source.prepare();
+    let level = 1;
+    let number = 0;
+    for (; level < this.#height; level++) {
+      const frame = this.#source.frameOf(this.#numbers[level]);
+      const i32 = this.#source.space.i32[chunkOf(frame)];
+      const index = this.#indexes[level] + direction;
+      if (index < 0 || index >= countOf(i32, baseOf(frame))) continue;
+      this.#indexes[level] = index;
+      number = childOf(i32, baseOf(frame), index);
+      break;
+    }
+    if (level >= this.#height) return false;
+    for (level -= 1; level > 0; level--) {
+      const frame = this.#source.frameOf(number);
+      const i32 = this.#source.space.i32[chunkOf(frame)];
+      const base = baseOf(frame);
+      assert(levelOf(i32, base) === level, "a child lies one level below its branch");
+      const index = direction === 1 ? 0 : countOf(i32, base) - 1;
+      this.#numbers[level] = number;
+      this.#indexes[level] = index;
+      number = childOf(i32, base, index);
+    }
+    this.#numbers[0] = number;
+    this.#enterLeaf();
+    this.#generation = this.#source.generation;
+    this.#index = direction === 1 ? 0 : this.#count - 1;
+    return this.#show();
+  }
+
+  #stand(): void {
+    assert(this.#valid, "a cursor is read where it stands on an entry");
+    this.#fresh();
+    if (this.#generation !== this.#source.generation) {
+      this.#refresh();
+      this.#show();
+    }
+  }
+
+  get keyLength(): number {
+    this.#stand();
+    return prefixOf(this.#i32, this.#base) + suffixLengthOf(this.#i32, this.#base, this.#index);
+  }
+
+  keyInto(target: Uint8Array): number {
+    this.#stand();
+    assert(target.length >= this.keyLength, "a key fits where it is copied to");
+    return copyKey(this.#u8, this.#i32, this.#base, this.#index, leafCellHead, target);
+  }
+
+  get valueLength(): number {
+    this.#stand();
+    return this.#length;
+  }
+
+  get valueStart(): number {
+    this.#stand();
+    return this.#isLong ? 0 : this.#start;
+  }
+
+  get valueBytes(): Uint8Array {
+    this.#stand();
+    if (!this.#isLong) return this.#u8;
+    this.#readLong();
+    return this.#long;
+  }
+
+  get valueView(): DataView {
+    this.#stand();
+    if (!this.#isLong) return this.#view;
+    this.#readLong();
+    return this.#longView;
+  }
+
+  #readLong(): void {
+    if (this.#isLongRead) return;
+    assert(this.#length <= treeValueBytesMax, "a value is at most 1 MiB long");
+    if (this.#long.length < this.#length) {
+      this.#long = new Uint8Array(treeValueBytesMax);
+      this.#longView = new DataView(this.#long.buffer);
+    }
+    const head = this.#view.getUint32(this.#start + 4, true);
+    readOverflow(this.#source, head, this.#length, this.#long);
+    this.#isLongRead = true;
+  }
+}
