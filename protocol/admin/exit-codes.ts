@@ -47,6 +47,7 @@ const exitByErrorCode: Readonly<Record<ErrorCode, ExitName>> = {
   tenantMoving: "later",
   draining: "later",
   diskFull: "later",
+  cacheFull: "later",
   deadlineExceeded: "outcomeUnknown",
   actorGone: "outcomeUnknown",
   connectionLost: "unreachable",
