@@ -91,7 +91,7 @@ export class LogWriter {
     assert(ringBytes % geometry.segmentBytes === 0, "the ring is a multiple of the segment, so no prepare wraps in it");
     assert(ringBytes >= windowBytes(geometry), "the ring holds the largest prepare");
     const memory = allocateAligned(disk, directory, ringBytes, options.mode);
-    removeUnfinished(disk, directory);
+    removeUnfinished(disk, directory, geometry);
     const ring = HeaderRing.open(disk, directory, clusterId, memory.mode);
     const direct = memory.mode === "direct";
     const files = new SegmentFiles(disk, directory, geometry, direct ? "direct" : "read");

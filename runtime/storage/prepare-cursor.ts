@@ -77,6 +77,13 @@ export class PrepareCursor {
     return true;
   }
 
+  /** As `next`, but ends at the last prepare before `segmentEnd` instead of going on in the next segment. */
+  nextInSegment(segmentEnd: number): boolean {
+    if (this.#address >= segmentEnd) return false;
+    const finding = inspectPrepare(this.#window, this.#clusterId, this.#address, segmentEnd);
+    return finding.kind === "unwritten" ? false : this.next(segmentEnd);
+  }
+
   #accept(header: PrepareHeader, offset: number): void {
     const parent = this.#parent;
     if (parent !== null) {

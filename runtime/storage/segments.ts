@@ -78,10 +78,13 @@ export function takeSegment(disk: Disk, directory: string, geometry: LogGeometry
   return path;
 }
 
-/** Removes what an interrupted preallocation left. At open only: nobody else prepares then. */
-export function removeUnfinished(disk: Disk, directory: string): void {
-  for (const name of disk.list(logDirectoryOf(directory))) {
-    if (name.endsWith(".new")) disk.remove(`${logDirectoryOf(directory)}/${name}`);
+/** Removes what an interrupted preallocation left, and files made ahead for segments in use. At open only: nobody else prepares then. */
+export function removeUnfinished(disk: Disk, directory: string, geometry: LogGeometry): void {
+  const log = logDirectoryOf(directory);
+  for (const name of disk.list(log)) if (name.endsWith(".new")) disk.remove(`${log}/${name}`);
+  const { inUse, ready } = listSegments(disk, directory, geometry);
+  for (const segment of ready) {
+    if (inUse.includes(segment)) disk.remove(segmentPath(directory, geometry, segment, "ready"));
   }
 }
 

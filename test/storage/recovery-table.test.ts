@@ -1,0 +1,66 @@
+import test from "ava";
+import {
+  judge,
+  logStates,
+  type OpCondition,
+  recoveryTable,
+  ringStates,
+  rowMatches,
+} from "../../runtime/storage/recovery-table.js";
+
+const both = [false, true] as const;
+
+function* conditions(): Generator<OpCondition> {
+  for (const ring of ringStates)
+    for (const log of logStates)
+      for (const sameChecksum of both)
+        for (const sameView of both) for (const beyond of both) yield { ring, log, sameChecksum, sameView, beyond };
+}
+
+test("exactly one row of the recovery table matches each of the 160 conditions", (t) => {
+  let seen = 0;
+  const used = new Set<string>();
+  for (const condition of conditions()) {
+    const rows = recoveryTable.filter((row) => rowMatches(row, condition));
+    t.is(rows.length, 1, `${JSON.stringify(condition)}: ${rows.map((row) => row.label)}`);
+    t.is(judge(condition), rows[0]);
+    used.add(rows[0]?.label ?? "");
+    seen++;
+  }
+  t.is(seen, 160);
+  t.is(used.size, recoveryTable.length, "no row is dead");
+  t.is(new Set(recoveryTable.map((row) => row.label)).size, recoveryTable.length, "labels are unique");
+});
+
+test("nothing that may have been acknowledged is cut, by any row", (t) => {
+  let cuts = 0;
+  for (const condition of conditions()) {
+    const row = judge(condition);
+    if (row.alone !== "cut" && row.alone !== "end" && row.alone !== "endRepair") continue;
+    t.true(condition.beyond, "the ring knows neither the op nor a later one");
+    t.not(condition.log, "expected");
+    t.not(condition.ring, "same");
+    if (row.alone === "cut")
+      t.true(condition.ring === "reserved" || condition.ring === "earlier", "a cut needs a sound slot");
+    cuts++;
+  }
+  t.true(cuts > 0);
+});
+
+test("alone a damaged op is refused, with peers it is faulty and never cut", (t) => {
+  for (const row of recoveryTable) {
+    if (row.alone === "corrupt") t.is(row.replicated, "faulty", row.label);
+    if (row.replicated === "cut") t.is(row.alone, "cut", row.label);
+  }
+});
+
+test("durability: every condition of an op has a row in the recovery table", (t) => {
+  const unheardOf = {
+    ring: "elsewhere",
+    log: "bad",
+    sameChecksum: false,
+    sameView: false,
+    beyond: false,
+  } as unknown as OpCondition;
+  t.throws(() => judge(unheardOf), { message: /durability: every condition of an op has a row in the recovery table/ });
+});
