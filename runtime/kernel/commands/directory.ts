@@ -115,7 +115,7 @@ export function applyDirectoryCreate(step: Step): void {
   // Quotas, name length and name follow one another in the facts as in the row.
   copyBytes(bytes, view, factsFrom + 12, to, row, rowView, directoryField.quotas);
   const created = state.insert(tree.directory, keys.one(tenant), row);
-  assert(created, "isolation: a tenant's number is used once");
+  assert(created, "a tenant's number is used once");
   setU64(step.numberView, 0, tenant);
   const named = state.insert(tree.directoryNames, bytes.subarray(nameFrom, to), step.number);
   assert(named, "isolation: a tenant's name is unique");
@@ -123,7 +123,7 @@ export function applyDirectoryCreate(step: Step): void {
 }
 
 function setOutcome(step: Step, tenant: number, first: number, count: number): void {
-  assert(tenant > 0, "isolation: the system tenant is not in the directory");
+  assert(tenant > 0, "the system tenant is not in the directory");
   step.subject = tenant;
   step.first = first;
   step.count = count;
@@ -134,11 +134,11 @@ function openRow(step: Step, from: number): number {
   const { state, record, keys } = step;
   const tenant = getU64(record.view, record.factsFrom);
   const known = state.update(tree.directory, keys.one(tenant));
-  assert(known, "isolation: a directory command changes a tenant of the directory");
+  assert(known, "a directory command changes a tenant of the directory");
   const at = state.valueStart;
   assert(
     state.valueView.getUint8(at + directoryField.state) === from,
-    "order: a tenant's placement changes as it was decided",
+    "a tenant's placement changes as it was decided",
   );
   setOutcome(step, tenant, state.valueView.getUint32(at + directoryField.shard, true), 0);
   return at;
@@ -247,7 +247,7 @@ function endMove(step: Step, end: "commit" | "abort"): void {
   const at = openRow(step, directoryState.moving);
   const row = state.valueView;
   const epoch = record.view.getUint32(record.factsFrom + 8, true);
-  assert(epoch === row.getUint32(at + directoryField.lastEpoch, true), "order: a move is ended under its own epoch");
+  assert(epoch === row.getUint32(at + directoryField.lastEpoch, true), "a move is ended under its own epoch");
   if (end === "commit") {
     row.setUint32(at + directoryField.shard, row.getUint32(at + directoryField.targetShard, true), true);
     row.setUint32(at + directoryField.epoch, epoch, true);

@@ -185,7 +185,7 @@ export function applyGroupAck(step: Step): void {
   let last = -1;
   for (let at = nameTo + 4; at < to; at += entryBytes) {
     const offset = getU64(view, at);
-    assert(offset > last, "order: acknowledged offsets ascend");
+    assert(offset > last, "acknowledged offsets ascend");
     last = offset;
     applyEffect(step, standing, offset, view.getUint8(at + 8));
   }
@@ -194,7 +194,7 @@ export function applyGroupAck(step: Step): void {
   assert(known, "a group outlives its acknowledgement");
   const row = state.valueView;
   const at = state.valueStart;
-  assert(standing.floor >= getU64(row, at + groupField.floor), "order: a group's floor never falls");
+  assert(standing.floor >= getU64(row, at + groupField.floor), "a group's floor never falls");
   setU64(row, at + groupField.floor, standing.floor);
   row.setUint32(at + groupField.settled, standing.settled, true);
   row.setUint32(at + groupField.retrying, standing.retrying, true);
@@ -245,7 +245,7 @@ function retryingAttempts(step: Step, standing: Standing, offset: number): numbe
   const at = state.valueStart;
   assert(
     state.valueView.getUint8(at + ackField.state) === ackState.retrying,
-    "order: an event above the floor is not settled again",
+    "an event above the floor is not settled again",
   );
   return state.valueView.getUint16(at + ackField.attempts, true);
 }

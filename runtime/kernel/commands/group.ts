@@ -126,7 +126,7 @@ export function applyGroupDelete(step: Step): void {
   );
   const name = bytes.subarray(factsFrom + 10, record.to);
   const found = state.get(tree.groups, keys.group(tenant, stream, name));
-  assert(found, "isolation: a deleted group is one of its tenant's");
+  assert(found, "a deleted group is one of its tenant's");
   const { group, floor, settled, retrying, parked } = readGroupRow(state);
   state.delete(tree.groups, keys.group(tenant, stream, name));
   // Bounded: the counts are, by the limits that groupAck keeps.
@@ -162,12 +162,12 @@ function removeOffsets(step: Step, number: number, group: number): number {
 function countGroups(step: Step, stream: number, change: number): void {
   const { state, keys, tenant } = step;
   const found = state.update(tree.streams, keys.two(tenant, stream));
-  assert(found, "isolation: a group's stream belongs to the tenant of its block");
+  assert(found, "a group's stream belongs to the tenant of its block");
   const inStream = state.valueView.getUint32(state.valueStart + streamField.groups, true) + change;
   assert(inStream >= 0, "a stream's count of groups is not negative");
   state.valueView.setUint32(state.valueStart + streamField.groups, inStream, true);
   const known = state.update(tree.tenants, keys.one(tenant));
-  assert(known, "isolation: a group is of a tenant of this shard");
+  assert(known, "a group is of a tenant of this shard");
   const at = state.valueStart + tenantField.groups;
   state.valueView.setUint32(at, state.valueView.getUint32(at, true) + change, true);
 }

@@ -52,10 +52,10 @@ export function applySessionOpen(step: Step): void {
   const row = new Uint8Array(sessionRowBytes);
   row.set(client, sessionField.client);
   const opened = state.insert(tree.sessions, keys.session(tenant, session), row);
-  assert(opened, "order: a session number is used once");
+  assert(opened, "a session number is used once");
   setU64(step.numberView, 0, session);
   const named = state.insert(tree.sessions, keys.client(tenant, client), step.number);
-  assert(named, "isolation: a client has at most one session");
+  assert(named, "a client has at most one session");
   countSessions(step, 1);
   step.subject = session;
   step.first = 0;
@@ -96,14 +96,14 @@ function oldestSession(step: Step): number {
   const key = new Uint8Array(32);
   const length = cursor.keyInto(key);
   const view = new DataView(key.buffer);
-  assert(length === 17 && getU64Key(view, 0) === tenant, "isolation: only a tenant's own sessions are evicted");
+  assert(length === 17 && getU64Key(view, 0) === tenant, "only a tenant's own sessions are evicted");
   return getU64Key(view, 9);
 }
 
 function removeSession(step: Step, session: number): void {
   const { state, keys, tenant } = step;
   const found = state.get(tree.sessions, keys.session(tenant, session));
-  assert(found, "isolation: a session that ends is one of its tenant's");
+  assert(found, "a session that ends is one of its tenant's");
   const at = state.valueStart + sessionField.client;
   const client = state.valueBytes.slice(at, at + clientIdBytes);
   const removed = state.delete(tree.sessions, keys.session(tenant, session));
@@ -115,7 +115,7 @@ function removeSession(step: Step, session: number): void {
 function countSessions(step: Step, change: number): void {
   const { state, keys, tenant } = step;
   const known = state.update(tree.tenants, keys.one(tenant));
-  assert(known, "isolation: a session is of a tenant of this shard");
+  assert(known, "a session is of a tenant of this shard");
   const at = state.valueStart + tenantField.sessions;
   const count = state.valueView.getUint32(at, true) + change;
   assert(count >= 0, "a tenant's count of sessions is not negative");

@@ -55,7 +55,7 @@ export function applyStreamCreate(step: Step): void {
   const name = bytes.subarray(factsFrom + 10, record.to);
 
   const known = state.update(tree.tenants, keys.one(tenant));
-  assert(known, "isolation: a stream is created in a tenant of this shard");
+  assert(known, "a stream is created in a tenant of this shard");
   const at = state.valueStart;
   assert(getU64(state.valueView, at + tenantField.nextStream) === stream, "order: stream ids are drawn in order");
   setU64(state.valueView, at + tenantField.nextStream, stream + 1);
@@ -68,7 +68,7 @@ export function applyStreamCreate(step: Step): void {
   rowView.setUint16(streamField.nameLength, length, true);
   row.set(name, streamField.name);
   const created = state.insert(tree.streams, keys.two(tenant, stream), row);
-  assert(created, "order: a stream id is used once");
+  assert(created, "a stream id is used once");
   setU64(step.numberView, 0, stream);
   const named = state.insert(tree.streamNames, keys.streamName(tenant, name), step.number);
   assert(named, "a stream name is unique within its tenant");

@@ -126,17 +126,14 @@ export function applyTenantAdopt(step: Step): void {
   const epoch = view.getUint32(factsFrom + 8, true);
   const mode = view.getUint8(factsFrom + 12);
   assert(record.factsLength === 13 + quotaBytes, "the facts of an adoption have their fixed size");
-  assert(tenant !== systemTenant, "isolation: the system tenant is not adopted");
+  assert(tenant !== systemTenant, "the system tenant is not adopted");
   if (state.get(tree.tenants, keys.one(tenant))) {
     const at = state.valueStart;
     assert(
       state.valueView.getUint8(at + tenantField.status) === tenantStatus.released,
       "isolation: a tenant is adopted only where nothing of it is left",
     );
-    assert(
-      state.valueView.getUint32(at + tenantField.epoch, true) < epoch,
-      "order: a tenant comes back at a higher epoch",
-    );
+    assert(state.valueView.getUint32(at + tenantField.epoch, true) < epoch, "a tenant comes back at a higher epoch");
   }
   const status = mode === adoptMode.import ? tenantStatus.importing : tenantStatus.active;
   writeTenantRow(step.tenantRow, step.tenantView, status, epoch);
@@ -164,9 +161,9 @@ function setOutcome(step: Step, tenant: number, nextPosition: number): void {
 function openTarget(state: TreeWriter, step: Step): number {
   const { view, factsFrom } = step.record;
   const tenant = getU64(view, factsFrom);
-  assert(tenant !== systemTenant, "isolation: a control command changes a tenant of users");
+  assert(tenant !== systemTenant, "a control command changes a tenant of users");
   const known = state.update(tree.tenants, step.keys.one(tenant));
-  assert(known, "isolation: a control command changes a tenant of this shard");
+  assert(known, "a control command changes a tenant of this shard");
   const at = state.valueStart;
   assert(
     state.valueView.getUint32(at + tenantField.epoch, true) === view.getUint32(factsFrom + 8, true),
@@ -263,16 +260,16 @@ export function applyTenantQuota(step: Step): void {
 /** Marks a tenant's row; used by the release. */
 export function setStatus(step: Step, tenant: number, status: number): void {
   const known = step.state.update(tree.tenants, step.keys.one(tenant));
-  assert(known, "isolation: a control command changes a tenant of this shard");
+  assert(known, "a control command changes a tenant of this shard");
   const at = step.state.valueStart;
-  assert(status > step.state.valueView.getUint8(at + tenantField.status), "order: a tenant leaves a shard one way");
+  assert(status > step.state.valueView.getUint8(at + tenantField.status), "a tenant leaves a shard one way");
   step.state.valueView.setUint8(at + tenantField.status, status);
 }
 
 /** Zeroes what a tombstone need not keep: all but version, status, epoch and next position. */
 export function clearRow(step: Step, tenant: number): void {
   const known = step.state.update(tree.tenants, step.keys.one(tenant));
-  assert(known, "isolation: a control command changes a tenant of this shard");
+  assert(known, "a control command changes a tenant of this shard");
   const { valueBytes, valueView, valueStart: at } = step.state;
   assert(valueView.getUint8(at + tenantField.status) === tenantStatus.released, "a tombstone is of a released tenant");
   const nextPosition = getU64(valueView, at + tenantField.nextPosition);

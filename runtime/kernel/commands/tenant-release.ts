@@ -51,9 +51,9 @@ export function applyTenantRelease(step: Step): void {
   const { view, factsFrom } = record;
   const tenant = getU64(view, factsFrom);
   assert(record.factsLength === 16, "the facts of a release have their fixed size");
-  assert(tenant !== 0, "isolation: the system tenant is not released");
+  assert(tenant !== 0, "the system tenant is not released");
   const known = state.get(tree.tenants, keys.one(tenant));
-  assert(known, "isolation: a release is of a tenant of this shard");
+  assert(known, "a release is of a tenant of this shard");
   const at = state.valueStart;
   const status = state.valueView.getUint8(at + tenantField.status);
   step.subject = tenant;

@@ -36,7 +36,7 @@ export function listDirectory(reads: StateReads, after: number, limit: number): 
   for (let more = cursor.seek(reads.keys.one(after + 1)); more && rows.length < limit; more = cursor.next()) {
     cursor.keyInto(key);
     const row = readDirectoryRow(cursor, getU64Key(keyView, 0));
-    assert(row.tenant > after, "order: a listing goes upwards");
+    assert(row.tenant > after, "a listing goes upwards");
     if (row.state !== directoryState.dropped) rows.push(row);
   }
   return rows;

@@ -132,7 +132,7 @@ export class UnsettledEvents {
     this.#cursor.keyInto(this.#key);
     const isOurs = getU64Key(this.#keyView, 0) === this.#tenant && getU64Key(this.#keyView, 8) === this.#group;
     if (isOurs) this.#entry = getU64Key(this.#keyView, 16);
-    assert(this.#entry >= this.#at, "order: entries of a group are walked upwards");
+    assert(this.#entry >= this.#at, "entries of a group are walked upwards");
   }
 
   next(): boolean {
