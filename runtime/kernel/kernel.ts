@@ -130,6 +130,7 @@ export class Kernel {
     draft.bodyFrom = from + writeHeadBytes;
     draft.requestCrc = 0;
     draft.requestLength = 0;
+    draft.tailBytes = 0;
 
     if (tenant === systemTenant ? !isSystemCommand(kind) : !isTenantCommand(kind)) {
       draft.refuse("invalidArgument", `requests of kind ${kind} do not belong to this tenant`, { kind, tenant });

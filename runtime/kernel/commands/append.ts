@@ -20,12 +20,10 @@
 import { assert } from "../../types/assert.js";
 import { appendBytesMax, appendEventsMax, eventBytesMax } from "../../types/limits.js";
 import type { Draft } from "../draft.js";
-import { anyOffsetHalf, eventFormatsCount, eventHeaderBytes, tree } from "../kinds.js";
+import { anyOffsetHalf, appendHeadBytes, eventFormatsCount, eventHeaderBytes, tree } from "../kinds.js";
 import { getU64, getU64OrNone, setU64 } from "../numbers.js";
 import type { Step } from "../step.js";
 import { eventsField, streamField } from "../stream-rows.js";
-
-export const appendHeadBytes = 20;
 
 export function decideAppend(draft: Draft): void {
   const { request, bodyFrom, state } = draft;

@@ -1,0 +1,184 @@
+/**
+ * What deciding and applying costs the shard, per append: `node dist/benchmarks/kernel.js [--json]`.
+ *
+ * Each workload runs over two trees: one that does nothing (rows that are always there, inserts that always succeed), which
+ * leaves the kernel's own work, and the sorted-array twin of the store's tests. Rounds of the two are interleaved; the
+ * median round counts. Verified at the end: the tenant's row holds as many positions as commands were applied.
+ */
+import { encodeTenantAdopt } from "../runtime/kernel/codecs/control-requests.js";
+import { encodeAppend, encodeStreamCreate } from "../runtime/kernel/codecs/write-requests.js";
+import { decided } from "../runtime/kernel/decision.js";
+import { genesis, Kernel } from "../runtime/kernel/kernel.js";
+import { requestKind, tree } from "../runtime/kernel/kinds.js";
+import { Output } from "../runtime/kernel/output.js";
+import { StateReads } from "../runtime/kernel/read/state-reads.js";
+import { Request } from "../runtime/kernel/request.js";
+import { quotasDefault } from "../runtime/kernel/tenant-row.js";
+import type { Cursor, TreeWriter } from "../runtime/store/tree.js";
+import { ByteWriter } from "../runtime/types/byte-writer.js";
+import { ModelTree } from "../test/store/model-tree.js";
+
+const tenant = 1;
+const ringBytes = 16 * 1024 * 1024;
+
+/** Rows of the trees that are read are kept; what is only inserted is taken and forgotten. */
+class NoTree implements TreeWriter {
+  readonly #rows: (Uint8Array | undefined)[] = [];
+  readonly #views: DataView[] = [];
+  valueBytes: Uint8Array = new Uint8Array(0);
+  valueView: DataView = new DataView(this.valueBytes.buffer);
+  readonly valueStart = 0;
+  valueLength = 0;
+
+  get(number: number, key: Uint8Array): boolean {
+    if (number === tree.requestKeys || number === tree.streamNames) return false;
+    if (number === tree.tenants && key[7] === 0) return this.#show(31);
+    return this.#show(number);
+  }
+  #show(slot: number): boolean {
+    const row = this.#rows[slot];
+    if (row === undefined) return false;
+    this.valueBytes = row;
+    this.valueView = this.#views[slot] as DataView;
+    this.valueLength = row.length;
+    return true;
+  }
+  update(number: number, key: Uint8Array): boolean {
+    return this.get(number, key);
+  }
+  put(number: number, key: Uint8Array, value: Uint8Array): void {
+    this.insert(number, key, value);
+  }
+  insert(number: number, key: Uint8Array, value: Uint8Array): boolean {
+    if (number === tree.tenants || number === tree.streams) {
+      const slot = number === tree.tenants && key[7] === 0 ? 31 : number;
+      const row = value.slice();
+      this.#rows[slot] = row;
+      this.#views[slot] = new DataView(row.buffer);
+    }
+    return true;
+  }
+  delete(): boolean {
+    return true;
+  }
+  cursor(): Cursor {
+    throw new Error("not part of an append");
+  }
+}
+
+interface Workload {
+  readonly name: string;
+  readonly events: number;
+  readonly eventBytes: number;
+  readonly keyed: boolean;
+  readonly appends: number;
+}
+
+const workloads: readonly Workload[] = [
+  { name: "1 event of 128 B, no key", events: 1, eventBytes: 128, keyed: false, appends: 20_000 },
+  { name: "1 event of 128 B, key", events: 1, eventBytes: 128, keyed: true, appends: 20_000 },
+  { name: "100 events of 128 B, key", events: 100, eventBytes: 128, keyed: true, appends: 2_000 },
+  { name: "1,000 events of 128 B, key", events: 1_000, eventBytes: 128, keyed: true, appends: 500 },
+];
+
+/** One shard's worth of state over a tree, ready to take appends to stream 1. */
+class Bench {
+  readonly #state: TreeWriter;
+  readonly #kernel: Kernel;
+  readonly #request = new Request();
+  readonly #out = new Output(new Uint8Array(new SharedArrayBuffer(ringBytes)));
+  readonly #reply = new Output(new Uint8Array(64));
+  #body: Uint8Array = new Uint8Array(0);
+  #time = 1;
+  #serial = 1;
+  applied = 0;
+
+  constructor(state: TreeWriter) {
+    this.#state = state;
+    this.#kernel = new Kernel(state);
+    genesis(state);
+    const out = new ByteWriter();
+    this.#load(requestKind.tenantAdopt, encodeTenantAdopt(out, tenant, 1, "fresh", quotasDefault).finish());
+    this.#submit();
+    this.#load(requestKind.streamCreate, encodeStreamCreate(out.reset(), { tenant }, "orders", false).finish());
+    this.#submit();
+    this.applied = 1;
+  }
+
+  #load(kind: number, body: Uint8Array): void {
+    const bytes = new Uint8Array(body.length + 5);
+    bytes.set([97, 108, 105, 99, 101]);
+    bytes.set(body, 5);
+    this.#body = bytes;
+    const request = this.#request;
+    request.kind = kind;
+    request.bytes = bytes;
+    request.view = new DataView(bytes.buffer);
+    request.principalFrom = 0;
+    request.principalLength = 5;
+    request.from = 5;
+    request.to = bytes.length;
+  }
+
+  #submit(): void {
+    const out = this.#out;
+    if (out.room < this.#body.length + 1_024) out.at = 0;
+    this.#reply.at = 0;
+    this.#time += 1;
+    const decision = this.#kernel.decide(this.#state, this.#request, this.#time, out, this.#reply);
+    if (decision.outcome !== decided.written) throw new Error(`refused: ${decision.error?.message}`);
+    const { recordFrom, recordTo, position } = decision;
+    this.#kernel.apply(this.#state, out.bytes, out.view, recordFrom, recordTo, decision.tenant, position, recordFrom);
+    this.applied += 1;
+  }
+
+  /** Runs a workload and returns µs per append. */
+  run({ events, eventBytes, keyed, appends }: Workload): number {
+    const event = { format: 0, payload: new Uint8Array(eventBytes).fill(120) };
+    const requestKey = new Uint8Array(16);
+    const list = new Array<typeof event>(events).fill(event);
+    this.#load(requestKind.append, encodeAppend(new ByteWriter(), { tenant, requestKey }, 1, "any", list).finish());
+    const view = new DataView(this.#body.buffer);
+    const from = process.hrtime.bigint();
+    for (let i = 0; i < appends; i += 1) {
+      if (keyed) {
+        // Spread over the key space as random keys are, without paying for a generator here.
+        view.setUint32(13, Math.imul(this.#serial, 0x9e3779b1));
+        view.setUint32(17, this.#serial, true);
+        this.#serial += 1;
+      }
+      this.#submit();
+    }
+    return Number(process.hrtime.bigint() - from) / appends / 1_000;
+  }
+
+  verify(): void {
+    const info = new StateReads(this.#state).tenant(tenant);
+    if (info?.nextPosition !== this.applied)
+      throw new Error(`${info?.nextPosition} positions, ${this.applied} applied`);
+  }
+}
+
+const median = (values: number[]): number => [...values].sort((left, right) => left - right)[values.length >> 1] ?? 0;
+
+const rounds = 7;
+const makers: readonly (readonly [string, () => TreeWriter])[] = [
+  ["no tree", () => new NoTree()],
+  ["sorted arrays", () => new ModelTree()],
+];
+const results: Record<string, Record<string, number>> = {};
+for (const workload of workloads) {
+  const benches = makers.map(([name, make]) => ({ name, bench: new Bench(make()), figures: [] as number[] }));
+  for (const { bench } of benches) bench.run(workload);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { bench, figures } of benches) figures.push(bench.run(workload));
+  }
+  for (const { bench } of benches) bench.verify();
+  results[workload.name] = Object.fromEntries(
+    benches.map(({ name, figures }) => [name, Number(median(figures).toFixed(3))]),
+  );
+}
+
+if (process.argv.includes("--json"))
+  console.log(JSON.stringify({ node: process.version, unit: "µs per append", results }));
+else console.table(results);
