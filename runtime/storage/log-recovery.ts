@@ -14,7 +14,7 @@ import { KimberliteError } from "../types/errors.js";
 import { sectorBytes } from "../types/limits.js";
 import type { Disk, WriteMode } from "./disk.js";
 import { headerBytes, identityBytes, type PrepareHeader, rootIdentity, sameBytes } from "./frame.js";
-import { type HeaderRing, headerSlots } from "./header-ring.js";
+import { type HeaderRing, headerSlots, type SlotReading } from "./header-ring.js";
 import { nextSegmentStart, paddedBytes, segmentOf, segmentPath } from "./log-geometry.js";
 import { inspectPrepare, type LogWindow, type PrepareFinding } from "./log-window.js";
 import { judge, type LogState, type RecoveryRow, type RingState } from "./recovery-table.js";
@@ -65,7 +65,7 @@ interface Place {
 export class LogExaminer {
   readonly #disk: Disk;
   readonly #window: LogWindow;
-  readonly #ring: HeaderRing;
+  readonly #readings: readonly SlotReading[];
   readonly #clusterId: Uint8Array;
   readonly #rows: Record<string, number> = {};
   readonly #slots = new Map<number, Uint8Array | null>();
@@ -74,8 +74,12 @@ export class LogExaminer {
   constructor(disk: Disk, window: LogWindow, ring: HeaderRing, clusterId: Uint8Array) {
     this.#disk = disk;
     this.#window = window;
-    this.#ring = ring;
+    this.#readings = Array.from({ length: headerSlots }, (_, slot) => ring.read(slot));
     this.#clusterId = clusterId;
+  }
+
+  #slot(slot: number): SlotReading {
+    return this.#readings[slot] ?? { kind: "bad" };
   }
 
   /** Throws `dataCorrupt` or `dataMissing` with file, op and address for what one replica cannot repair. */
@@ -107,8 +111,7 @@ export class LogExaminer {
 
   #newestInRing(): number {
     let newest = 0;
-    for (let slot = 0; slot < headerSlots; slot++) {
-      const reading = this.#ring.read(slot);
+    for (const reading of this.#readings) {
       if (reading.kind === "prepare") newest = Math.max(newest, reading.header.op);
     }
     return newest;
@@ -116,7 +119,7 @@ export class LogExaminer {
 
   #judgeNext(head: LogPosition, newest: number, ringSpeaks: boolean): RecoveryRow {
     const op = head.op + 1;
-    const slot = this.#ring.read(op % headerSlots);
+    const slot = this.#slot(op % headerSlots);
     const known = slot.kind === "prepare" && slot.header.op === op ? slot.header : null;
     const place = this.#place(head, op, known);
     const found = place.finding.kind === "sound" ? place.finding.header : null;
@@ -230,7 +233,7 @@ export class LogExaminer {
   /** Slots of ops before the checkpoint whose header is lost become reserved: nothing asks for them again. */
   #repairOtherSlots(): void {
     for (let slot = 0; slot < headerSlots; slot++) {
-      if (!this.#slots.has(slot) && this.#ring.read(slot).kind === "bad") this.#slots.set(slot, null);
+      if (!this.#slots.has(slot) && this.#slot(slot).kind === "bad") this.#slots.set(slot, null);
     }
   }
 }

@@ -15,11 +15,16 @@ export const root = "/data/r0";
 export const identity = { clusterId, replica: 0, replicaCount: 1 };
 const recordHead = 8;
 
-export function newDisk(options: ConstructorParameters<typeof MemoryDisk>[0] = {}): MemoryDisk {
-  const disk = new MemoryDisk(options);
-  disk.makeDirectory("/data");
-  formatReplica(disk, root, identity, geometry);
-  return disk;
+let formatted: MemoryDisk | null = null;
+
+/** A disk with an empty replica on it. */
+export function newDisk(): MemoryDisk {
+  if (formatted === null) {
+    formatted = new MemoryDisk();
+    formatted.makeDirectory("/data");
+    formatReplica(formatted, root, identity, geometry);
+  }
+  return formatted.clone();
 }
 
 export const open = (disk: Disk, mode: WriteMode = "direct"): ReplicaStorage =>
