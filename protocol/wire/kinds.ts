@@ -64,7 +64,7 @@ export const responseKinds = {
 
 export type ResponseKindName = keyof typeof responseKinds;
 
-const specsByKind: (RequestKindSpec | undefined)[] = new Array(128).fill(undefined);
+const specsByKind = Array.from<RequestKindSpec | undefined>({ length: 128 });
 for (const spec of Object.values(requestKinds)) specsByKind[spec.kind] = spec;
 
 /** What is known of a request kind, or undefined for a number that this version does not speak. */

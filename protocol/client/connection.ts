@@ -1,0 +1,466 @@
+/**
+ * One connection: requests out, answers in, in any order. It knows frames, ids, windows and deadlines; it does not reconnect and
+ * retries nothing, which is the `Client`'s work.
+ *
+ * All frames of a turn of the event loop leave in one write. While the transport is behind, frames gather; when too much has
+ * gathered or too many requests are unanswered, `hasRoom` is false and `onRoom` says when that has passed.
+ *
+ * Invariants
+ *   1. Unanswered requests never exceed the window that both sides agreed on, nor frames not yet taken by the transport the
+ *      buffer's limit plus one frame.
+ *   2. Each request ends in exactly one of: ok, the server's error, `deadlineExceeded`, `cancelled`, `connectionLost`.
+ *   3. A request that provably never left this process ends as `notCommitted`; one that may have left and would write, as `unknown`.
+ *   4. Whatever bytes the server sends, the connection goes on or closes with an error; nothing is thrown into the event loop.
+ */
+import { assert } from "../../runtime/types/assert.js";
+import { ByteReader } from "../../runtime/types/byte-reader.js";
+import { ByteWriter } from "../../runtime/types/byte-writer.js";
+import { isKimberliteError, KimberliteError } from "../../runtime/types/errors.js";
+import { decodeError } from "../wire/error-body.js";
+import { frameHeaderBytes, u32Max } from "../wire/frame.js";
+import { FrameDecoder } from "../wire/frame-decoder.js";
+import { FrameWriter } from "../wire/frame-writer.js";
+import {
+  decodeWelcome,
+  encodeHello,
+  protocolVersionMax,
+  protocolVersionMin,
+  type Welcome,
+} from "../wire/handshake.js";
+import { requestKindSpec, requestKinds, responseKinds } from "../wire/kinds.js";
+import { decodeGoingAway, decodeRouteChange, type GoingAway, type RouteChange } from "../wire/notices.js";
+import type { Transport } from "../wire/transport.js";
+import { decodeAppendReply } from "./append-body.js";
+import { type DeadlineWheel, sharedWheel } from "./deadline-wheel.js";
+import { type AppendCallback, inFlightSlotsMax, type PendingRequest, PendingTable, type RequestHandler } from "./pending.js";
+
+export interface ConnectionOptions {
+  /** Shown by the server in its list of connections. */
+  readonly clientName?: string;
+  /** Unanswered requests; the server's own limit holds if it is lower. */
+  readonly inFlightMax?: number;
+  /** Bytes that wait for the transport before `hasRoom` is false. */
+  readonly bufferedBytesMax?: number;
+  /** From the transport's start to the welcome. */
+  readonly connectTimeoutMs?: number;
+  /** A connection that is silent for this long is asked; silent for as long again, it is given up. 0 = never. */
+  readonly keepAliveMs?: number;
+  readonly wheel?: DeadlineWheel;
+}
+
+export interface ConnectionEvents {
+  /** There is room again after `hasRoom` was false. */
+  onRoom?(): void;
+  onRouteChange?(change: RouteChange): void;
+  /** The server takes no new requests; those in flight are answered. */
+  onGoingAway?(notice: GoingAway): void;
+  /** The end, after every request in flight has been failed. */
+  onClosed?(error: KimberliteError): void;
+}
+
+/** Writes the body of a frame that has begun. */
+export type BodyWriter = (writer: FrameWriter) => void;
+
+const defaults = {
+  clientName: "kimberlite-js",
+  inFlightMax: 4096,
+  bufferedBytesMax: 4 * 1024 * 1024,
+  connectTimeoutMs: 5_000,
+  keepAliveMs: 10_000,
+};
+
+export class Connection {
+  readonly #transport: Transport;
+  readonly #events: ConnectionEvents;
+  readonly #wheel: DeadlineWheel;
+  readonly #decoder: FrameDecoder;
+  readonly #writer = new FrameWriter();
+  readonly #pending: PendingTable;
+  readonly #bufferedBytesMax: number;
+  readonly #keepAliveMs: number;
+  #inFlightMax: number;
+  #frameBytesMax = 0;
+  #welcome: Welcome | undefined;
+  #onWelcome: ((error: KimberliteError | undefined) => void) | undefined;
+  #transportBytes = 0;
+  #isBlocked = false;
+  #flushScheduled = false;
+  #wantsRoom = false;
+  #ordinal = 0;
+  #ordinalFlushed = 0;
+  #closedBy: KimberliteError | undefined;
+  #isTransportClosed = false;
+  #isGoingAway = false;
+  #isClosing = false;
+  #heardSince = true;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #flush = (): void => this.#writeOut();
+  readonly #recycle = (taken: Uint8Array): void => {
+    this.#transportBytes -= taken.length;
+    this.#writer.recycle(taken);
+  };
+
+  private constructor(transport: Transport, options: ConnectionOptions, events: ConnectionEvents) {
+    this.#transport = transport;
+    this.#events = events;
+    this.#wheel = options.wheel ?? sharedWheel;
+    this.#bufferedBytesMax = options.bufferedBytesMax ?? defaults.bufferedBytesMax;
+    this.#keepAliveMs = options.keepAliveMs ?? defaults.keepAliveMs;
+    this.#inFlightMax = Math.min(options.inFlightMax ?? defaults.inFlightMax, inFlightSlotsMax);
+    assert(this.#inFlightMax > 0 && this.#bufferedBytesMax > 0, "a connection may hold at least one request");
+    this.#pending = new PendingTable((entry) => this.#onDeadline(entry));
+    this.#decoder = new FrameDecoder((kind, id, _timeoutMs, bytes, from, to, view) =>
+      this.#onFrame(kind, id, bytes, from, to, view),
+    );
+  }
+
+  /** Says hello over a transport that is connected. Throws `connectionLost`, `deadlineExceeded` or what the server answered. */
+  static open(transport: Transport, options: ConnectionOptions = {}, events: ConnectionEvents = {}): Promise<Connection> {
+    const connection = new Connection(transport, options, events);
+    return new Promise((resolve, reject) => {
+      connection.#begin(options, (error) => {
+        if (error === undefined) resolve(connection);
+        else reject(error);
+      });
+    });
+  }
+
+  get welcome(): Welcome {
+    const welcome = this.#welcome;
+    assert(welcome !== undefined, "an open connection was welcomed");
+    return welcome;
+  }
+
+  get peer(): string {
+    return this.#transport.peer;
+  }
+
+  get isOpen(): boolean {
+    return this.#closedBy === undefined && !this.#isClosing;
+  }
+
+  get inFlight(): number {
+    return this.#pending.count;
+  }
+
+  /** Bytes of frames that the transport has not passed on. */
+  get bufferedBytes(): number {
+    return this.#writer.length + this.#transportBytes;
+  }
+
+  /** False: send nothing more until `onRoom`. */
+  get hasRoom(): boolean {
+    const hasRoom =
+      this.isOpen &&
+      !this.#isGoingAway &&
+      this.#pending.count < this.#inFlightMax &&
+      this.bufferedBytes < this.#bufferedBytesMax;
+    if (!hasRoom) this.#wantsRoom = true;
+    return hasRoom;
+  }
+
+  /**
+   * Sends a request. The caller checked `hasRoom`.
+   *
+   * @param timeoutMs told to the server; 0 = the server's default
+   * @param isTimed whether this connection ends the request at the timeout; a caller that keeps its own deadline says false
+   * @returns the request id
+   */
+  request(kind: number, timeoutMs: number, body: Uint8Array, handler: RequestHandler, isTimed = true): number {
+    const entry = this.#begun(kind, timeoutMs, isTimed);
+    entry.handler = handler;
+    this.#writer.frame(kind, entry.id, timeoutMs, body);
+    return entry.id;
+  }
+
+  /** As `request` for an append whose body is written in place; the answer comes as numbers. The fast path. */
+  append(timeoutMs: number, writeBody: BodyWriter, callback: AppendCallback): number {
+    const entry = this.#begun(requestKinds.append.kind, timeoutMs, true);
+    entry.appendCallback = callback;
+    this.#writer.begin(requestKinds.append.kind, entry.id, timeoutMs);
+    writeBody(this.#writer);
+    this.#writer.end();
+    return entry.id;
+  }
+
+  /** Sends a frame that has no answer: credit, unsubscribe, cancel. */
+  tell(kind: number, body: Uint8Array): void {
+    assert(requestKindSpec(kind)?.answer === "none", "a frame without an answer is of a kind that has none");
+    if (!this.isOpen) return;
+    this.#writer.frame(kind, 0, 0, body);
+    this.#scheduleFlush();
+  }
+
+  /** Stops waiting for a request: its handler hears nothing more. The server is told, so that it need not go on. */
+  giveUp(id: number): void {
+    const entry = this.#pending.find(id);
+    if (entry === undefined || entry.isGivenUp) return;
+    this.#forget(entry);
+    if (requestKindSpec(entry.kind)?.answer === "reply") this.tell(requestKinds.cancel.kind, idBody(id));
+  }
+
+  /** True when a request's frame may have left this process. */
+  mayHaveLeft(id: number): boolean {
+    const entry = this.#pending.find(id);
+    return entry !== undefined && entry.ordinal <= this.#ordinalFlushed;
+  }
+
+  /** Ends the connection once what was asked has been answered, or at the deadline. New requests are no longer taken. */
+  close(graceMs = 0): void {
+    if (this.#isClosing || this.#closedBy !== undefined) return;
+    this.#isClosing = true;
+    if (this.#pending.count === 0 || graceMs === 0) {
+      this.#writeOut();
+      this.#fail(new KimberliteError("connectionLost", "it was closed by this side", { outcome: "notCommitted" }), false);
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#fail(lost(this.peer, "it was closed by this side"), true), graceMs);
+  }
+
+  #begin(options: ConnectionOptions, onWelcome: (error: KimberliteError | undefined) => void): void {
+    const connectTimeoutMs = options.connectTimeoutMs ?? defaults.connectTimeoutMs;
+    this.#onWelcome = onWelcome;
+    this.#timer = setTimeout(() => {
+      const error = new KimberliteError("connectionRefused", `${this.peer} did not answer within ${connectTimeoutMs} ms`);
+      this.#fail(error, true);
+    }, connectTimeoutMs);
+    this.#transport.start({
+      data: (chunk) => this.#onChunk(chunk),
+      drained: () => this.#onDrained(),
+      closed: (cause) => {
+        this.#isTransportClosed = true;
+        this.#fail(lost(this.peer, cause?.message ?? "the other side closed it", cause), true);
+      },
+    });
+    const body = new ByteWriter(64);
+    const clientName = options.clientName ?? defaults.clientName;
+    encodeHello({ versionMin: protocolVersionMin, versionMax: protocolVersionMax, clientName, features: 0 }, body);
+    this.#writer.frame(requestKinds.hello.kind, 0, connectTimeoutMs, body.view());
+    this.#writeOut();
+  }
+
+  #begun(kind: number, timeoutMs: number, isTimed: boolean): PendingRequest {
+    assert(this.#welcome !== undefined && this.isOpen, "requests are sent on an open connection");
+    assert(this.#pending.count < this.#inFlightMax, "the window of unanswered requests is respected");
+    const entry = this.#pending.add(kind);
+    entry.ordinal = ++this.#ordinal;
+    if (isTimed && timeoutMs > 0) this.#wheel.add(entry, timeoutMs);
+    this.#scheduleFlush();
+    return entry;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    // After all that this turn has to say: answers that arrived together are answered together.
+    setImmediate(this.#flush);
+  }
+
+  #writeOut(): void {
+    this.#flushScheduled = false;
+    if (this.#isBlocked || this.#closedBy !== undefined || this.#writer.length === 0) return;
+    const bytes = this.#writer.take();
+    this.#ordinalFlushed = this.#ordinal;
+    this.#transportBytes += bytes.length;
+    this.#isBlocked = !this.#transport.write(bytes, this.#recycle);
+  }
+
+  #onDrained(): void {
+    this.#isBlocked = false;
+    this.#writeOut();
+    this.#offerRoom();
+  }
+
+  #offerRoom(): void {
+    if (!this.#wantsRoom || !this.hasRoom) return;
+    this.#wantsRoom = false;
+    this.#events.onRoom?.();
+  }
+
+  #onChunk(chunk: Uint8Array): void {
+    this.#heardSince = true;
+    try {
+      this.#decoder.push(chunk);
+    } catch (error) {
+      const isOurs = isKimberliteError(error) && error.code === "frameInvalid";
+      const reason = `${this.peer} sent what this client cannot read: ${error instanceof Error ? error.message : String(error)}`;
+      this.#fail(lost(this.peer, reason, error), true);
+      // A defect of ours is not the server's: it is reported, after the requests have had their answer.
+      if (!isOurs) throw error;
+      return;
+    }
+    this.#offerRoom();
+    if (this.#isClosing && this.#pending.count === 0) this.close();
+  }
+
+  #onFrame(kind: number, id: number, bytes: Uint8Array, from: number, to: number, view: DataView): void {
+    if (this.#welcome === undefined) {
+      this.#onFirstFrame(kind, bytes, from, to);
+      return;
+    }
+    switch (kind) {
+      case responseKinds.ok:
+        this.#onOk(id, bytes, from, to, view);
+        return;
+      case responseKinds.error:
+        this.#onError(id, bytes, from, to);
+        return;
+      case responseKinds.subscriptionEvents:
+        this.#pending.find(id)?.handler?.events?.(bytes, from, to);
+        return;
+      case responseKinds.subscriptionEnd:
+        this.#onStreamEnd(id, bytes, from, to);
+        return;
+      case responseKinds.routeChange:
+        this.#events.onRouteChange?.(decodeRouteChange(bytes, from, to));
+        return;
+      case responseKinds.goingAway:
+        this.#isGoingAway = true;
+        this.#events.onGoingAway?.(decodeGoingAway(bytes, from, to));
+        return;
+      default:
+        throw new KimberliteError("frameInvalid", "a server sends no frames of this kind", { detail: { kind } });
+    }
+  }
+
+  #onFirstFrame(kind: number, bytes: Uint8Array, from: number, to: number): void {
+    assert(this.#onWelcome !== undefined, "the first frame answers the hello");
+    if (kind === responseKinds.error) {
+      this.#fail(decodeError(bytes, from, to) ?? new KimberliteError("internal", "the server refused without a reason"), true);
+      return;
+    }
+    if (kind !== responseKinds.welcome) {
+      throw new KimberliteError("frameInvalid", "the first frame of a server is its welcome", { detail: { kind } });
+    }
+    const welcome = decodeWelcome(new ByteReader(bytes, from, to));
+    if (welcome.version < protocolVersionMin || welcome.version > protocolVersionMax) {
+      throw new KimberliteError("frameInvalid", "the server chose a version that was not offered", {
+        detail: { version: welcome.version },
+      });
+    }
+    if (welcome.inFlightMax === 0 || welcome.frameBytesMax < frameHeaderBytes) {
+      throw new KimberliteError("frameInvalid", "the server's limits leave no room for a request");
+    }
+    this.#welcome = welcome;
+    this.#inFlightMax = Math.min(this.#inFlightMax, welcome.inFlightMax);
+    this.#frameBytesMax = welcome.frameBytesMax;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#keepAliveMs > 0) this.#timer = setInterval(() => this.#onKeepAlive(), this.#keepAliveMs).unref();
+    const onWelcome = this.#onWelcome;
+    this.#onWelcome = undefined;
+    onWelcome(undefined);
+  }
+
+  #onOk(id: number, bytes: Uint8Array, from: number, to: number, view: DataView): void {
+    const entry = this.#pending.find(id);
+    // An answer that no one waits for is dropped: ids are never used twice, so it cannot be taken for another's.
+    if (entry === undefined || entry.isStreaming) return;
+    this.#wheel.remove(entry);
+    const { handler, appendCallback } = entry;
+    if (requestKindSpec(entry.kind)?.answer === "stream") entry.isStreaming = true;
+    else this.#pending.remove(entry);
+    if (appendCallback !== undefined) decodeAppendReply(view, from, to, appendCallback);
+    else handler?.ok(bytes, view, from, to);
+  }
+
+  #onError(id: number, bytes: Uint8Array, from: number, to: number): void {
+    const error = decodeError(bytes, from, to);
+    if (error === undefined) throw new KimberliteError("frameInvalid", "an error frame carries no error");
+    if (id === 0) {
+      // The server's last word on the whole connection; it closes after it.
+      this.#fail(error, true);
+      return;
+    }
+    const entry = this.#pending.find(id);
+    if (entry === undefined || entry.isStreaming) return;
+    this.#wheel.remove(entry);
+    const { handler, appendCallback } = entry;
+    this.#pending.remove(entry);
+    appendCallback?.(error, 0, 0, 0, 0, false);
+    handler?.failed(error);
+  }
+
+  #onStreamEnd(id: number, bytes: Uint8Array, from: number, to: number): void {
+    const entry = this.#pending.find(id);
+    if (entry === undefined) return;
+    const error = decodeError(bytes, from, to);
+    if (!entry.isStreaming) throw new KimberliteError("frameInvalid", "a subscription ended that had not begun");
+    const { handler } = entry;
+    this.#pending.remove(entry);
+    handler?.ended?.(error);
+  }
+
+  #onDeadline(entry: PendingRequest): void {
+    assert(entry.id !== 0, "only a request in flight has a deadline");
+    const { handler, appendCallback } = entry;
+    const outcome = this.#outcomeOf(entry);
+    this.giveUp(entry.id);
+    const error = new KimberliteError("deadlineExceeded", `no answer from ${this.peer} in time`, { outcome });
+    appendCallback?.(error, 0, 0, 0, 0, false);
+    handler?.failed(error);
+  }
+
+  #outcomeOf(entry: PendingRequest): "unknown" | "notCommitted" {
+    const writes = requestKindSpec(entry.kind)?.effect !== "read";
+    return writes && entry.ordinal <= this.#ordinalFlushed ? "unknown" : "notCommitted";
+  }
+
+  #forget(entry: PendingRequest): void {
+    this.#wheel.remove(entry);
+    entry.handler = undefined;
+    entry.appendCallback = undefined;
+    assert(entry.isGivenUp, "a request that was given up has no one to tell");
+  }
+
+  #onKeepAlive(): void {
+    if (this.#heardSince) {
+      this.#heardSince = false;
+      if (this.hasRoom) this.request(requestKinds.ping.kind, this.#keepAliveMs, new Uint8Array(0), ignored, false);
+      return;
+    }
+    this.#fail(lost(this.peer, `it was silent for ${2 * this.#keepAliveMs} ms`), true);
+  }
+
+  /** Ends everything, once. */
+  #fail(error: KimberliteError, atOnce: boolean): void {
+    if (this.#closedBy !== undefined) return;
+    this.#closedBy = error;
+    clearTimeout(this.#timer);
+    this.#decoder.stop();
+    if (!this.#isTransportClosed) {
+      if (atOnce) this.#transport.destroy();
+      else this.#transport.close();
+    }
+    for (const entry of this.#pending.inUse()) {
+      const { handler, appendCallback, isStreaming } = entry;
+      const outcome = this.#outcomeOf(entry);
+      this.#wheel.remove(entry);
+      this.#pending.remove(entry);
+      const failure = new KimberliteError("connectionLost", error.message, { cause: error, outcome });
+      appendCallback?.(failure, 0, 0, 0, 0, false);
+      if (isStreaming) handler?.ended?.(failure);
+      else handler?.failed(failure);
+    }
+    assert(this.#pending.count === 0, "a closed connection has nothing in flight");
+    const onWelcome = this.#onWelcome;
+    this.#onWelcome = undefined;
+    if (onWelcome !== undefined) onWelcome(error);
+    else this.#events.onClosed?.(error);
+  }
+
+  /** The largest body that the server takes. */
+  get bodyBytesMax(): number {
+    return Math.min(this.#frameBytesMax, u32Max) - frameHeaderBytes;
+  }
+}
+
+const ignored: RequestHandler = { ok() {}, failed() {} };
+
+function idBody(id: number): Uint8Array {
+  return new ByteWriter(8).u64(id).finish();
+}
+
+const lost = (peer: string, reason: string, cause?: unknown): KimberliteError =>
+  new KimberliteError("connectionLost", `${peer}: ${reason}`, { cause });

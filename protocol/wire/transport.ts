@@ -1,0 +1,119 @@
+/**
+ * What carries frames: a duplex stream of bytes in order. A TCP or TLS socket between machines, a MessagePort inside one process;
+ * the two sides of the protocol cannot tell which. Neither knows of frames: chunks may be cut anywhere.
+ *
+ * Invariants
+ *   1. `closed` is called exactly once, and nothing after it.
+ *   2. Bytes given to `write` belong to the transport until `done` is called; it is called also when the transport has closed.
+ *   3. What crosses threads is an exact-size copy: a view of a larger buffer would carry its neighbours' bytes along.
+ */
+import type { Socket } from "node:net";
+import { assert } from "../../runtime/types/assert.js";
+
+export interface TransportEvents {
+  /** A chunk; it may be kept. */
+  data(chunk: Uint8Array): void;
+  /** After a `write` that returned false: there is room again. */
+  drained(): void;
+  /** The end, by whichever side; the error that caused it, if one did. */
+  closed(cause: Error | undefined): void;
+}
+
+export interface Transport {
+  /** Who is at the other end, for messages to people: "127.0.0.1:7400" or "this process". */
+  readonly peer: string;
+  /** Begins delivery; called once, before anything else. */
+  start(events: TransportEvents): void;
+  /** Sends bytes. False: the peer is slow; hold further bytes back until `drained`. */
+  write(bytes: Uint8Array, done: (taken: Uint8Array) => void): boolean;
+  /** Stops and resumes delivery of chunks, so that the peer is held up. A MessagePort has no such means and ignores it. */
+  pause(): void;
+  resume(): void;
+  /** Closes once what was written has gone out. Calling it again does nothing. */
+  close(): void;
+  /** Closes at once; what has not gone out is dropped. */
+  destroy(): void;
+}
+
+/** A connected TCP or TLS socket as a transport. */
+export function socketTransport(socket: Socket): Transport {
+  let events: TransportEvents | undefined;
+  let cause: Error | undefined;
+  return {
+    peer: socket.remoteAddress === undefined ? "a socket" : `${socket.remoteAddress}:${socket.remotePort}`,
+    start(given) {
+      assert(events === undefined, "a transport is started once");
+      events = given;
+      // Frames gather for a turn before they are written, so the kernel need not wait for more.
+      socket.setNoDelay(true);
+      socket.on("data", (chunk: Buffer) => given.data(chunk));
+      socket.on("drain", () => given.drained());
+      socket.on("error", (error) => {
+        cause = error;
+      });
+      socket.on("end", () => socket.end());
+      socket.once("close", () => given.closed(cause));
+      if (socket.destroyed) queueMicrotask(() => given.closed(cause));
+    },
+    write(bytes, done) {
+      assert(events !== undefined, "a transport is started before it is written to");
+      if (socket.destroyed || socket.writableEnded) {
+        done(bytes);
+        return true;
+      }
+      return socket.write(bytes, () => done(bytes));
+    },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    close: () => void socket.end(() => socket.destroy()),
+    destroy: () => void socket.destroy(),
+  };
+}
+
+/** As much of a MessagePort as is needed here. */
+export interface PortLike {
+  postMessage(value: unknown, transfer: readonly ArrayBuffer[]): void;
+  on(event: "message", listener: (value: unknown) => void): unknown;
+  once(event: "close", listener: () => void): unknown;
+  start(): void;
+  close(): void;
+}
+
+/** One end of a MessageChannel as a transport; the other end is in another thread, or in this one. */
+export function portTransport(port: PortLike, peer = "this process"): Transport {
+  let events: TransportEvents | undefined;
+  let isClosed = false;
+  const close = (): void => {
+    if (isClosed) return;
+    isClosed = true;
+    port.close();
+  };
+  return {
+    peer,
+    start(given) {
+      assert(events === undefined, "a transport is started once");
+      events = given;
+      port.on("message", (value) => {
+        if (!isClosed && value instanceof Uint8Array) given.data(value);
+      });
+      port.once("close", () => {
+        isClosed = true;
+        given.closed(undefined);
+      });
+      port.start();
+    },
+    write(bytes, done) {
+      assert(events !== undefined, "a transport is started before it is written to");
+      if (!isClosed) {
+        const exact = new Uint8Array(bytes);
+        port.postMessage(exact, [exact.buffer]);
+      }
+      done(bytes);
+      return true;
+    },
+    pause() {},
+    resume() {},
+    close,
+    destroy: close,
+  };
+}
