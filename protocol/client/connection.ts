@@ -12,6 +12,7 @@
  *   3. A request that provably never left this process ends as `notCommitted`; one that may have left and would write, as `unknown`.
  *   4. Whatever bytes the server sends, the connection goes on or closes with an error; nothing is thrown into the event loop.
  */
+import type { EventToAppend } from "../../runtime/kernel/codecs/write-requests.js";
 import { assert } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
@@ -20,19 +21,19 @@ import { decodeError } from "../wire/error-body.js";
 import { frameHeaderBytes, u32Max } from "../wire/frame.js";
 import { FrameDecoder } from "../wire/frame-decoder.js";
 import { FrameWriter } from "../wire/frame-writer.js";
-import {
-  decodeWelcome,
-  encodeHello,
-  protocolVersionMax,
-  protocolVersionMin,
-  type Welcome,
-} from "../wire/handshake.js";
+import { decodeWelcome, encodeHello, protocolVersionMax, protocolVersionMin, type Welcome } from "../wire/handshake.js";
 import { requestKindSpec, requestKinds, responseKinds } from "../wire/kinds.js";
 import { decodeGoingAway, decodeRouteChange, type GoingAway, type RouteChange } from "../wire/notices.js";
 import type { Transport } from "../wire/transport.js";
-import { decodeAppendReply } from "./append-body.js";
+import { readAppendReply, writeAppend } from "./append-body.js";
 import { type DeadlineWheel, sharedWheel } from "./deadline-wheel.js";
-import { type AppendCallback, inFlightSlotsMax, type PendingRequest, PendingTable, type RequestHandler } from "./pending.js";
+import {
+  type AppendCallback,
+  inFlightSlotsMax,
+  type PendingRequest,
+  PendingTable,
+  type RequestHandler,
+} from "./pending.js";
 
 export interface ConnectionOptions {
   /** Shown by the server in its list of connections. */
@@ -57,9 +58,6 @@ export interface ConnectionEvents {
   /** The end, after every request in flight has been failed. */
   onClosed?(error: KimberliteError): void;
 }
-
-/** Writes the body of a frame that has begun. */
-export type BodyWriter = (writer: FrameWriter) => void;
 
 const defaults = {
   clientName: "kimberlite-js",
@@ -115,7 +113,11 @@ export class Connection {
   }
 
   /** Says hello over a transport that is connected. Throws `connectionLost`, `deadlineExceeded` or what the server answered. */
-  static open(transport: Transport, options: ConnectionOptions = {}, events: ConnectionEvents = {}): Promise<Connection> {
+  static open(
+    transport: Transport,
+    options: ConnectionOptions = {},
+    events: ConnectionEvents = {},
+  ): Promise<Connection> {
     const connection = new Connection(transport, options, events);
     return new Promise((resolve, reject) => {
       connection.#begin(options, (error) => {
@@ -173,12 +175,28 @@ export class Connection {
     return entry.id;
   }
 
-  /** As `request` for an append whose body is written in place; the answer comes as numbers. The fast path. */
-  append(timeoutMs: number, writeBody: BodyWriter, callback: AppendCallback): number {
+  /**
+   * An append on the fast path: encoded in place, answered as numbers, with nothing allocated. Nothing is retried. The caller
+   * checked `hasRoom`, and the events against the limits.
+   *
+   * @param key idempotency key, 16 bytes
+   * @param expected offset that the first event must get, -1 = any
+   * @param callback must not throw: what it throws ends the process as an uncaught exception
+   * @returns the request id
+   */
+  sendAppend(
+    tenant: number,
+    stream: number,
+    expected: number,
+    key: Uint8Array | undefined,
+    events: readonly EventToAppend[],
+    timeoutMs: number,
+    callback: AppendCallback,
+  ): number {
     const entry = this.#begun(requestKinds.append.kind, timeoutMs, true);
     entry.appendCallback = callback;
     this.#writer.begin(requestKinds.append.kind, entry.id, timeoutMs);
-    writeBody(this.#writer);
+    writeAppend(this.#writer, tenant, key, stream, expected, events);
     this.#writer.end();
     return entry.id;
   }
@@ -196,7 +214,8 @@ export class Connection {
     const entry = this.#pending.find(id);
     if (entry === undefined || entry.isGivenUp) return;
     this.#forget(entry);
-    if (requestKindSpec(entry.kind)?.answer === "reply") this.tell(requestKinds.cancel.kind, idBody(id));
+    const isStream = requestKindSpec(entry.kind)?.answer === "stream";
+    this.tell(isStream ? requestKinds.unsubscribe.kind : requestKinds.cancel.kind, idBody(id));
   }
 
   /** True when a request's frame may have left this process. */
@@ -211,7 +230,10 @@ export class Connection {
     this.#isClosing = true;
     if (this.#pending.count === 0 || graceMs === 0) {
       this.#writeOut();
-      this.#fail(new KimberliteError("connectionLost", "it was closed by this side", { outcome: "notCommitted" }), false);
+      this.#fail(
+        new KimberliteError("connectionLost", "it was closed by this side", { outcome: "notCommitted" }),
+        false,
+      );
       return;
     }
     clearTimeout(this.#timer);
@@ -222,7 +244,10 @@ export class Connection {
     const connectTimeoutMs = options.connectTimeoutMs ?? defaults.connectTimeoutMs;
     this.#onWelcome = onWelcome;
     this.#timer = setTimeout(() => {
-      const error = new KimberliteError("connectionRefused", `${this.peer} did not answer within ${connectTimeoutMs} ms`);
+      const error = new KimberliteError(
+        "connectionRefused",
+        `${this.peer} did not answer within ${connectTimeoutMs} ms`,
+      );
       this.#fail(error, true);
     }, connectTimeoutMs);
     this.#transport.start({
@@ -316,8 +341,7 @@ export class Connection {
         this.#events.onRouteChange?.(decodeRouteChange(bytes, from, to));
         return;
       case responseKinds.goingAway:
-        this.#isGoingAway = true;
-        this.#events.onGoingAway?.(decodeGoingAway(bytes, from, to));
+        this.#onGoingAway(decodeGoingAway(bytes, from, to));
         return;
       default:
         throw new KimberliteError("frameInvalid", "a server sends no frames of this kind", { detail: { kind } });
@@ -327,7 +351,10 @@ export class Connection {
   #onFirstFrame(kind: number, bytes: Uint8Array, from: number, to: number): void {
     assert(this.#onWelcome !== undefined, "the first frame answers the hello");
     if (kind === responseKinds.error) {
-      this.#fail(decodeError(bytes, from, to) ?? new KimberliteError("internal", "the server refused without a reason"), true);
+      this.#fail(
+        decodeError(bytes, from, to) ?? new KimberliteError("internal", "the server refused without a reason"),
+        true,
+      );
       return;
     }
     if (kind !== responseKinds.welcome) {
@@ -361,7 +388,7 @@ export class Connection {
     const { handler, appendCallback } = entry;
     if (requestKindSpec(entry.kind)?.answer === "stream") entry.isStreaming = true;
     else this.#pending.remove(entry);
-    if (appendCallback !== undefined) decodeAppendReply(view, from, to, appendCallback);
+    if (appendCallback !== undefined) readAppendReply(view, from, to, appendCallback);
     else handler?.ok(bytes, view, from, to);
   }
 
@@ -390,6 +417,20 @@ export class Connection {
     const { handler } = entry;
     this.#pending.remove(entry);
     handler?.ended?.(error);
+  }
+
+  #onGoingAway(notice: GoingAway): void {
+    if (this.#isGoingAway) return;
+    this.#isGoingAway = true;
+    // Streams would hold the connection open to the end of the grace: they end here and begin again elsewhere.
+    for (const entry of this.#pending.inUse()) {
+      if (!entry.isStreaming || entry.handler === undefined) continue;
+      const { handler } = entry;
+      this.#forget(entry);
+      this.tell(requestKinds.unsubscribe.kind, idBody(entry.id));
+      handler.ended?.(new KimberliteError("draining", notice.message));
+    }
+    this.#events.onGoingAway?.(notice);
   }
 
   #onDeadline(entry: PendingRequest): void {
@@ -433,7 +474,9 @@ export class Connection {
       if (atOnce) this.#transport.destroy();
       else this.#transport.close();
     }
-    for (const entry of this.#pending.inUse()) {
+    // In the order in which they were asked, so that what is asked again keeps that order.
+    const entries = [...this.#pending.inUse()].sort((a, b) => a.ordinal - b.ordinal);
+    for (const entry of entries) {
       const { handler, appendCallback, isStreaming } = entry;
       const outcome = this.#outcomeOf(entry);
       this.#wheel.remove(entry);
