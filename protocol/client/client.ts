@@ -153,16 +153,19 @@ export class Client implements CallHost {
    * @param expected offset that the first event must get, or "any"
    * @param key idempotency key; undefined sends none, and the append is then never retried after it may have been sent
    */
-  append(
+  append<Result = AppendReply>(
     tenant: number,
     stream: number,
     expected: number | "any",
     events: readonly EventToAppend[],
     key: Uint8Array | undefined,
     options: CallOptions,
-  ): Promise<AppendReply> {
+    toResult: (reply: AppendReply) => Result = (reply) => reply as Result,
+  ): Promise<Result> {
     const body = encodeAppend(this.#scratch.reset(), { tenant, requestKey: key }, stream, expected, events).finish();
-    return this.#start(requestKinds.append.kind, "write", tenant, body, key !== undefined, options, decodeAppendReply);
+    return this.#start(requestKinds.append.kind, "write", tenant, body, key !== undefined, options, (reply) =>
+      toResult(decodeAppendReply(reply)),
+    );
   }
 
   /** An administrative call; reads among them are retried. */

@@ -1,0 +1,88 @@
+/** Tenants of the node or cluster: create, look up, drop, move, limit. */
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { tenantName } from "../../runtime/types/ids.js";
+import type { CallOptions, Client } from "../client/client.js";
+import { wireNumber } from "./numbers.js";
+
+/** Limits of one tenant; what is left out stays at its default. */
+export interface Quotas {
+  readonly bytesMax?: number;
+  readonly streamsMax?: number;
+  readonly sessionsMax?: number;
+  readonly groupsPerStreamMax?: number;
+}
+
+export interface TenantInfo {
+  readonly id: bigint;
+  readonly name: string;
+  /** The shard that holds it. */
+  readonly shard: number;
+  /** What else the server said, such as its state and quotas. */
+  readonly more: Readonly<Record<string, unknown>>;
+}
+
+function parseTenant(raw: unknown): TenantInfo {
+  if (typeof raw === "object" && raw !== null) {
+    const { id, name, shard, ...more } = raw as Record<string, unknown>;
+    if (typeof id === "number" && Number.isSafeInteger(id) && typeof name === "string" && typeof shard === "number") {
+      return { id: BigInt(id), name, shard, more };
+    }
+  }
+  throw new KimberliteError("frameInvalid", "the server describes a tenant in a way that this client does not know");
+}
+
+/** Rejects with `tenantUnknown`. */
+export const fetchTenant = async (client: Client, name: string, options: CallOptions): Promise<TenantInfo> =>
+  parseTenant(await client.admin("tenant.get", { name }, options));
+
+export class Tenants {
+  readonly #client: Client;
+  readonly #onDropped: (name: string) => void;
+
+  /** @param onDropped told of a tenant that is no more, so that its handle is not reused for another of the same name */
+  constructor(client: Client, onDropped: (name: string) => void) {
+    this.#client = client;
+    this.#onDropped = onDropped;
+  }
+
+  /** Rejects with `tenantExists`, `shardUnknown`, `invalidArgument`. Without a shard the node chooses one. */
+  async create(
+    name: string,
+    options: CallOptions & { readonly shard?: number | undefined; readonly quotas?: Quotas | undefined } = {},
+  ): Promise<TenantInfo> {
+    const { shard, quotas } = options;
+    const params = {
+      name: tenantName(name),
+      ...(shard === undefined ? {} : { shard }),
+      ...(quotas === undefined ? {} : { quotas }),
+    };
+    return parseTenant(await this.#client.admin("tenant.create", params, options));
+  }
+
+  async list(options: CallOptions = {}): Promise<TenantInfo[]> {
+    const raw = await this.#client.admin("tenant.list", {}, options);
+    const list = typeof raw === "object" && raw !== null && "tenants" in raw ? raw.tenants : raw;
+    if (!Array.isArray(list)) throw new KimberliteError("frameInvalid", "a list of tenants was expected");
+    return list.map(parseTenant);
+  }
+
+  /** Rejects with `tenantUnknown`. */
+  get(name: string, options: CallOptions = {}): Promise<TenantInfo> {
+    return fetchTenant(this.#client, tenantName(name), options);
+  }
+
+  /** Rejects with `tenantUnknown`, `tenantNotEmpty`. */
+  async drop(name: string, options: CallOptions = {}): Promise<void> {
+    await this.#client.admin("tenant.drop", { name: tenantName(name) }, options);
+    this.#onDropped(name);
+  }
+
+  /** Moves it to another shard of the node while it goes on taking writes. Resolves when it is served from there. */
+  async move(name: string, shard: number, options: CallOptions = {}): Promise<void> {
+    await this.#client.admin("tenant.move", { name: tenantName(name), shard: wireNumber(shard, "shard") }, options);
+  }
+
+  async setQuota(name: string, quotas: Quotas, options: CallOptions = {}): Promise<void> {
+    await this.#client.admin("tenant.setQuota", { name: tenantName(name), quotas }, options);
+  }
+}
