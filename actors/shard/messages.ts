@@ -1,0 +1,31 @@
+/** What a shard accepts, beyond packed requests and single commands. */
+import type { CommandMessage } from "../messages/commands.js";
+import type { RequestsMessage } from "../messages/requests.js";
+import type { ReplicaNotice } from "../replica/messages.js";
+
+export type ShardMessage =
+  | RequestsMessage
+  | CommandMessage
+  | ReplicaNotice
+  /**
+   * Asked by projections for linearizable reads: answered with the number of the newest published version once this shard is sure
+   * that it still leads. One answer serves every read that waits at that moment.
+   */
+  | { readonly kind: "readIndex" }
+  /** Asked by the node and the directory: answered once the log is replayed and requests are taken. */
+  | { readonly kind: "awaitReady" }
+  /** Asked by the directory: every tenant that the system shard's state lists. */
+  | { readonly kind: "directoryRows" }
+  /** Asked by the directory: records of a tenant from a position on, verbatim, for a move. */
+  | { readonly kind: "exportRecords"; readonly tenant: number; readonly from: number; readonly bytesMax: number }
+  /** Asked by the directory: the tenant's row on this shard, null when it was never here. */
+  | { readonly kind: "tenantRow"; readonly tenant: number }
+  /** Timers of its own. */
+  | { readonly kind: "replay" }
+  | { readonly kind: "retryFull" }
+  | { readonly kind: "checkpointTimer" };
+
+/** What a shard tells projections that asked to be woken: a newer version is published. */
+export interface AdvancedMessage {
+  readonly kind: "advanced";
+}

@@ -1,0 +1,110 @@
+/**
+ * Writes that wait for the next prepare, in arrival order per tenant.
+ *
+ * A prepare carries one block a tenant, so the queue hands requests out tenant by tenant. A tenant that floods the shard must
+ * not own the log: when more waits than one prepare takes, each waiting tenant gets an equal share of it and the tenants take
+ * turns in being first (`take` rotates). Entries are numbers in parallel arrays: no object per request.
+ */
+import { assert } from "../../runtime/types/assert.js";
+
+interface TenantQueue {
+  readonly tenant: number;
+  /** Entry numbers into the parallel arrays, consumed from `head`. */
+  entries: number[];
+  head: number;
+  bytes: number;
+}
+
+/** Where one queued request lies. Fields are overwritten by the next call. */
+export interface QueuedRequest {
+  bytes: Uint8Array;
+  view: DataView;
+  /** Number of the port that the reply goes to. */
+  source: number;
+  correlation: number;
+  deadline: number;
+  kind: number;
+  principalFrom: number;
+  principalTo: number;
+  bodyFrom: number;
+  bodyTo: number;
+}
+
+interface Entry extends QueuedRequest {}
+
+export class RequestQueue {
+  readonly #tenants = new Map<number, TenantQueue>();
+  readonly #pool: Entry[] = [];
+  readonly #free: number[] = [];
+  count = 0;
+  bytes = 0;
+
+  push(tenant: number, request: Readonly<QueuedRequest>): void {
+    let index = this.#free.pop();
+    if (index === undefined) {
+      index = this.#pool.length;
+      this.#pool.push({ ...request });
+    } else {
+      Object.assign(this.#pool[index], request);
+    }
+    let queue = this.#tenants.get(tenant);
+    if (queue === undefined) {
+      queue = { tenant, entries: [], head: 0, bytes: 0 };
+      this.#tenants.set(tenant, queue);
+    }
+    const size = request.bodyTo - request.bodyFrom;
+    queue.entries.push(index);
+    queue.bytes += size;
+    this.count += 1;
+    this.bytes += size;
+  }
+
+  get tenantCount(): number {
+    return this.#tenants.size;
+  }
+
+  /** The waiting tenants, the one served longest ago first. */
+  tenants(): readonly number[] {
+    return [...this.#tenants.keys()];
+  }
+
+  /** The oldest request of a tenant, or null when none waits. */
+  peek(tenant: number): QueuedRequest | null {
+    const queue = this.#tenants.get(tenant);
+    if (queue === undefined || queue.head === queue.entries.length) return null;
+    return this.#pool[queue.entries[queue.head]];
+  }
+
+  /** Removes what `peek` showed. */
+  shift(tenant: number): void {
+    const queue = this.#tenants.get(tenant);
+    assert(queue !== undefined && queue.head < queue.entries.length, "only a request that waits is removed");
+    const index = queue.entries[queue.head];
+    const entry = this.#pool[index];
+    const size = entry.bodyTo - entry.bodyFrom;
+    queue.head += 1;
+    queue.bytes -= size;
+    this.count -= 1;
+    this.bytes -= size;
+    entry.bytes = noBytes;
+    entry.view = noView;
+    this.#free.push(index);
+    assert(this.count >= 0 && this.bytes >= 0, "a queue never holds less than nothing");
+  }
+
+  /** Ends a tenant's turn: it goes behind the others, or leaves when nothing of it waits. */
+  endTurn(tenant: number): void {
+    const queue = this.#tenants.get(tenant);
+    if (queue === undefined) return;
+    this.#tenants.delete(tenant);
+    if (queue.head === queue.entries.length) return;
+    if (queue.head > 1024) {
+      queue.entries = queue.entries.slice(queue.head);
+      queue.head = 0;
+    }
+    this.#tenants.set(tenant, queue);
+  }
+}
+
+const noBytes = new Uint8Array(0);
+const noView = new DataView(noBytes.buffer);

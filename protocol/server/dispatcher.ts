@@ -1,0 +1,231 @@
+/**
+ * From a client's frame to the actor that can answer it, and back.
+ *
+ * Requests that arrive in one turn of the event loop gather in one batch a destination (`forward` sends them); answers find
+ * their way back by correlation. The dispatcher knows destinations by number:
+ *
+ *   shard s       s
+ *   projection p of shard s    shards + s * projections + p
+ */
+import { RequestBatchWriter } from "../../actors/messages/request-batch.js";
+import type { ActorContext, Port } from "../../runtime/actor/definition.js";
+import { assert } from "../../runtime/types/assert.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { requestKinds } from "../wire/kinds.js";
+import type { Connection } from "./connection.js";
+import { RequestTable } from "./request-table.js";
+
+interface Destination {
+  readonly neighbour: string;
+  readonly batch: RequestBatchWriter;
+  port: Port | null;
+}
+
+export const shardNeighbour = (shard: number): string => `shard-${shard}`;
+export const projectionNeighbour = (shard: number, projection: number): string => `projection-${shard}.${projection}`;
+
+/** A destination's batch goes out early at this size, so that a turn with many large requests does not hold them all twice. */
+const batchBytesMax = 4 * 1024 * 1024;
+
+export class Dispatcher {
+  readonly #context: ActorContext;
+  readonly #shards: number;
+  readonly #projections: number;
+  readonly #destinations: Destination[] = [];
+  readonly #byNeighbour = new Map<string, number>();
+  readonly #table = new RequestTable<Connection>();
+  readonly #dirty: number[] = [];
+  forwarded = 0;
+  lateReplies = 0;
+
+  constructor(context: ActorContext, shards: number, projections: number) {
+    assert(shards >= 1 && projections >= 1, "a node has a system shard and each shard a projection");
+    this.#context = context;
+    this.#shards = shards;
+    this.#projections = projections;
+    for (let shard = 0; shard < shards; shard++) this.#add(shardNeighbour(shard));
+    for (let shard = 0; shard < shards; shard++) {
+      for (let projection = 0; projection < projections; projection++) this.#add(projectionNeighbour(shard, projection));
+    }
+  }
+
+  #add(neighbour: string): void {
+    this.#byNeighbour.set(neighbour, this.#destinations.length);
+    this.#destinations.push({ neighbour, batch: new RequestBatchWriter(), port: null });
+  }
+
+  get pending(): number {
+    return this.#table.count;
+  }
+
+  shardDestination(shard: number): number {
+    assert(shard >= 0 && shard < this.#shards, "a route names a shard of this node");
+    return shard;
+  }
+
+  /** Reads of one stream go to one projection, so that a consumer group has one place that hands its events out. */
+  projectionDestination(shard: number, key: number): number {
+    assert(shard >= 0 && shard < this.#shards, "a route names a shard of this node");
+    return this.#shards + shard * this.#projections + (key % this.#projections);
+  }
+
+  wired(neighbour: string, port: Port): void {
+    const destination = this.#byNeighbour.get(neighbour);
+    if (destination !== undefined) this.#destinations[destination].port = port;
+  }
+
+  /** The neighbour is gone: what waits for it ends as *unknown* (a write may have been committed) and the client retries by key. */
+  unwired(neighbour: string, touched: (connection: Connection) => void): void {
+    const destination = this.#byNeighbour.get(neighbour);
+    if (destination === undefined) return;
+    const target = this.#destinations[destination];
+    target.port = null;
+    if (target.batch.count > 0) target.batch.take();
+    for (const slot of this.#table.slotsOf(destination)) {
+      const connection = this.#table.owner(slot);
+      const requestId = this.#table.requestId(slot);
+      const isRead = this.#table.kind(slot) >= requestKinds.read.kind;
+      const error = new KimberliteError("shardUnavailable", `${neighbour} ended and is being restarted`, {
+        outcome: isRead ? "notCommitted" : "unknown",
+      });
+      if (this.#table.kind(slot) === requestKinds.subscribe.kind && connection.subscriptions.has(requestId)) {
+        connection.subscriptions.delete(requestId);
+        connection.endSubscription(requestId, error);
+      } else {
+        connection.fail(requestId, error);
+      }
+      connection.inFlight -= 1;
+      this.#table.close(slot);
+      touched(connection);
+    }
+  }
+
+  /** Queues a request. Returns its correlation; throws a typed, retryable error when it cannot be taken. */
+  send(
+    connection: Connection,
+    destination: number,
+    requestId: number,
+    kind: number,
+    deadline: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): number {
+    const target = this.#destinations[destination];
+    if (target.port === null) {
+      throw new KimberliteError("shardUnavailable", `${target.neighbour} is starting; try again in a moment`);
+    }
+    const correlation = this.#table.open(connection, requestId, kind, destination);
+    if (correlation < 0) throw new KimberliteError("mailboxFull", "too many requests are under way on this node");
+    connection.inFlight += 1;
+    this.#queue(destination, correlation, deadline, kind, connection.principal, bytes, from, to);
+    return correlation;
+  }
+
+  /** Queues a message about an open correlation (credit, unsubscribe): it gets no answer of its own. */
+  follow(correlation: number, kind: number, bytes: Uint8Array, from: number, to: number): void {
+    const slot = this.#table.find(correlation);
+    if (slot < 0) return;
+    const destination = this.#table.destination(slot);
+    if (this.#destinations[destination].port === null) return;
+    const principal = this.#table.owner(slot).principal;
+    this.#queue(destination, correlation, 0, kind, principal, bytes, from, to);
+  }
+
+  #queue(
+    destination: number,
+    correlation: number,
+    deadline: number,
+    kind: number,
+    principal: Uint8Array,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): void {
+    const batch = this.#destinations[destination].batch;
+    if (batch.count === 0) this.#dirty.push(destination);
+    batch.add(correlation, deadline, kind, principal, bytes, from, to);
+    if (batch.byteLength >= batchBytesMax) this.#forwardTo(destination);
+  }
+
+  get hasBatches(): boolean {
+    return this.#dirty.length > 0;
+  }
+
+  /** Sends what has gathered: one message a destination. */
+  forward(touched: (connection: Connection) => void): void {
+    for (const destination of this.#dirty) this.#forwardTo(destination, touched);
+    this.#dirty.length = 0;
+  }
+
+  #forwardTo(destination: number, touched?: (connection: Connection) => void): void {
+    const target = this.#destinations[destination];
+    const count = target.batch.count;
+    if (count === 0 || target.port === null) return;
+    const bytes = target.batch.take();
+    this.forwarded += count;
+    const result = this.#context.tell(target.port, { kind: "requests", bytes, count } as never, { transfer: true });
+    if (result !== "accepted") this.#refuse(bytes, touched);
+  }
+
+  /** The receiver's mailbox is full: every request of the batch gets a typed, retryable refusal; nothing is buffered here. */
+  #refuse(bytes: Uint8Array, touched?: (connection: Connection) => void): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at < bytes.length; at += 4 + view.getUint32(at, true)) {
+      const correlation = view.getUint32(at + 4, true);
+      const slot = this.#table.find(correlation);
+      if (slot < 0) continue;
+      const connection = this.#table.owner(slot);
+      connection.fail(this.#table.requestId(slot), new KimberliteError("mailboxFull", "try again in a moment"));
+      connection.inFlight -= 1;
+      this.#table.close(slot);
+      touched?.(connection);
+    }
+  }
+
+  /** The open slot of an answer, or -1 for one that comes too late. */
+  find(correlation: number): number {
+    const slot = this.#table.find(correlation);
+    if (slot < 0) this.lateReplies += 1;
+    return slot;
+  }
+
+  connection(slot: number): Connection {
+    return this.#table.owner(slot);
+  }
+
+  requestId(slot: number): number {
+    return this.#table.requestId(slot);
+  }
+
+  kind(slot: number): number {
+    return this.#table.kind(slot);
+  }
+
+  done(slot: number): void {
+    const connection = this.#table.owner(slot);
+    connection.inFlight -= 1;
+    assert(connection.inFlight >= 0, "a connection has no fewer than zero requests in flight");
+    this.#table.close(slot);
+  }
+
+  /** Subscription bytes have left the node: the projection may send that many more. */
+  flushedTo(correlation: number, bytes: number): void {
+    const slot = this.#table.find(correlation);
+    if (slot < 0) return;
+    const port = this.#destinations[this.#table.destination(slot)].port;
+    if (port !== null) this.#context.tell(port, { kind: "subscriptionFlushed", flushed: [correlation, bytes] } as never);
+  }
+
+  /** A connection is gone: its subscriptions are told to end, its answers will find no one. */
+  forget(connection: Connection): void {
+    for (const correlation of connection.subscriptions.values()) {
+      this.follow(correlation, requestKinds.unsubscribe.kind, noBytes, 0, 0);
+    }
+    connection.subscriptions.clear();
+    for (const slot of this.#table.slotsOf(-1, connection)) this.#table.close(slot);
+    connection.inFlight = 0;
+  }
+}
+
+const noBytes = new Uint8Array(0);

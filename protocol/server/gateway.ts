@@ -1,0 +1,556 @@
+/**
+ * The gateway actor: sockets in, requests to shards and projections, answers out. It holds connections and routes, never tenant
+ * state; what it loses in a crash are connections, and clients reconnect.
+ *
+ * The way of a request
+ *   1. A chunk arrives; `FrameDecoder` cuts frames; each is checked here as far as routing needs (tenant, stream).
+ *   2. It gathers in the batch of its destination. When the turn of the event loop has read all sockets (check phase), one message
+ *      goes to each destination.
+ *   3. The answers come back in one message; their frames gather per connection and go out in one write each (`flush`).
+ *
+ * A request whose tenant has no known route waits, copied and bounded, for the directory's answer.
+ */
+import { ReplyBatchReader } from "../../actors/messages/reply-batch.js";
+import type { Route } from "../../actors/directory/messages.js";
+import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
+import type { Envelope } from "../../runtime/actor/envelope.js";
+import { assert, unreachable } from "../../runtime/types/assert.js";
+import { ByteReader } from "../../runtime/types/byte-reader.js";
+import { ByteWriter } from "../../runtime/types/byte-writer.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { wireFrameBytesMax } from "../../runtime/types/limits.js";
+import { decodeAdminCall, encodeAdminResult } from "../wire/admin-call.js";
+import { decodeHello, encodeWelcome, negotiateVersion } from "../wire/handshake.js";
+import { requestKinds, responseKinds } from "../wire/kinds.js";
+import { encodeGoingAway, encodeRouteChange } from "../wire/notices.js";
+import { Connection, type Duplex, inFlightMax, stalledMs } from "./connection.js";
+import { Dispatcher } from "./dispatcher.js";
+import { writePackedError } from "./frames.js";
+import { Listener } from "./listener.js";
+import { LocalConnections } from "./local-connections.js";
+import type { GatewayMessage } from "./messages.js";
+import { NodeCalls } from "./node-calls.js";
+import { RouteTable } from "./route-table.js";
+import { SocketDuplex } from "./socket-duplex.js";
+
+export interface GatewayArgs {
+  readonly host: string;
+  readonly port: number;
+  /** False for a node that serves only its own process. */
+  readonly listens: boolean;
+  readonly reusePort: boolean;
+  readonly connectionsMax: number;
+  readonly shards: number;
+  readonly projections: number;
+  readonly clusterId: Uint8Array;
+  readonly nodeId: number;
+  readonly release: string;
+}
+
+const requestTimeoutMsDefault = 30_000;
+const requestTimeoutMsMax = 600_000;
+const greetingMs = 5_000;
+const sweepMs = 1_000;
+/** Before TLS and authentication exist, everyone who reaches loopback acts under this name. */
+const localPrincipal = new TextEncoder().encode("local");
+
+class Gateway implements Actor<GatewayMessage> {
+  readonly #context: ActorContext;
+  readonly #args: GatewayArgs;
+  readonly #dispatcher: Dispatcher;
+  readonly #routes: RouteTable;
+  readonly #connections = new Map<number, Connection>();
+  readonly #dirty: Connection[] = [];
+  readonly #replies = new ReplyBatchReader();
+  readonly #flushed: number[] = [];
+  readonly nodeCalls: NodeCalls;
+  readonly locals: LocalConnections;
+  #listener: Listener | null = null;
+  #nextConnection = 1;
+  #isForwardScheduled = false;
+  #isDraining = false;
+  #requests = 0;
+  #invalidFrames = 0;
+
+  constructor(context: ActorContext, args: GatewayArgs) {
+    this.#context = context;
+    this.#args = args;
+    this.#dispatcher = new Dispatcher(context, args.shards, args.projections);
+    this.#routes = new RouteTable(context);
+    this.nodeCalls = new NodeCalls(context);
+    this.locals = new LocalConnections(context);
+  }
+
+  async listen(): Promise<void> {
+    if (this.#args.listens) {
+      this.#listener = await Listener.listen(this.#args, (socket) => {
+        const duplex = new SocketDuplex(socket);
+        const connection = this.#open(duplex);
+        socket.on("data", (chunk: Buffer) => this.#context.enter(() => this.#arrived(connection, chunk)));
+        socket.on("drain", () => this.#context.enter(() => connection.regulate()));
+        socket.on("close", () => this.#context.enter(() => this.#closed(connection)));
+      });
+    }
+    this.#context.after(sweepMs, { kind: "sweep" });
+  }
+
+  // ------------------------------------------------------------------ connections
+
+  #open(duplex: Duplex): Connection {
+    const id = this.#nextConnection++;
+    const connection: Connection = new Connection(
+      id,
+      duplex,
+      localPrincipal,
+      this.#context.monotonic(),
+      (kind, requestId, timeoutMs, bytes, from, to, view) =>
+        this.#frame(connection, kind, requestId, timeoutMs, bytes, from, to, view),
+    );
+    this.#connections.set(id, connection);
+    return connection;
+  }
+
+  #arrived(connection: Connection, chunk: Uint8Array): void {
+    if (connection.state === "closing") return;
+    try {
+      connection.decoder.push(chunk);
+    } catch (error) {
+      // Framing is lost: say why and close. Anything that is not the peer's fault is this actor's crash.
+      if (!(error instanceof KimberliteError)) throw error;
+      this.#invalidFrames += 1;
+      connection.fail(0, error);
+      connection.close();
+    }
+    connection.regulate();
+    this.#scheduleForward();
+  }
+
+  #closed(connection: Connection): void {
+    connection.state = "closing";
+    this.#dispatcher.forget(connection);
+    this.#connections.delete(connection.id);
+    this.#scheduleForward();
+  }
+
+  /** One forward after all sockets that are readable now were read: that is what makes a group of many connections' requests. */
+  #scheduleForward(): void {
+    if (this.#isForwardScheduled || !this.#dispatcher.hasBatches) return;
+    this.#isForwardScheduled = true;
+    setImmediate(() => {
+      this.#context.enter(() => {
+        this.#isForwardScheduled = false;
+        this.#dispatcher.forward((connection) => this.#touch(connection));
+      });
+    });
+  }
+
+  #touch(connection: Connection): void {
+    if (connection.isDirty) return;
+    connection.isDirty = true;
+    this.#dirty.push(connection);
+  }
+
+  // ------------------------------------------------------------------ requests
+
+  #frame(
+    connection: Connection,
+    kind: number,
+    requestId: number,
+    timeoutMs: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    view: DataView,
+  ): void {
+    this.#requests += 1;
+    if (connection.state === "greeting") {
+      this.#greet(connection, kind, requestId, bytes, from, to);
+      return;
+    }
+    try {
+      const wait = Math.min(timeoutMs === 0 ? requestTimeoutMsDefault : timeoutMs, requestTimeoutMsMax);
+      this.#request(connection, kind, requestId, this.#context.now() + wait, bytes, from, to, view);
+    } catch (error) {
+      if (!(error instanceof KimberliteError)) throw error;
+      connection.fail(requestId, error);
+      this.#touch(connection);
+    }
+  }
+
+  #greet(connection: Connection, kind: number, requestId: number, bytes: Uint8Array, from: number, to: number): void {
+    if (kind !== requestKinds.hello.kind) throw new KimberliteError("frameInvalid", "the first frame must be a hello");
+    const hello = decodeHello(new ByteReader(bytes, from, to));
+    const version = negotiateVersion(hello);
+    connection.clientName = hello.clientName;
+    connection.state = "open";
+    const body = new ByteWriter(128);
+    encodeWelcome(
+      {
+        version,
+        serverRelease: this.#args.release,
+        clusterId: this.#args.clusterId,
+        nodeId: this.#args.nodeId,
+        serverTime: Math.floor(this.#context.now() * 1000),
+        frameBytesMax: wireFrameBytesMax,
+        inFlightMax,
+        sessionNumber: 0,
+      },
+      body,
+    );
+    connection.writer.frame(responseKinds.welcome, requestId, 0, body.view());
+    this.#touch(connection);
+    if (this.#isDraining) this.#sayGoingAway(connection);
+  }
+
+  #request(
+    connection: Connection,
+    kind: number,
+    requestId: number,
+    deadline: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    view: DataView,
+  ): void {
+    switch (kind) {
+      case requestKinds.ping.kind:
+        connection.writer.frame(responseKinds.ok, requestId, 0, bytes, from, from);
+        this.#touch(connection);
+        return;
+      case requestKinds.admin.kind:
+        this.#admin(connection, requestId, deadline, bytes.slice(from, to));
+        return;
+      case requestKinds.credit.kind:
+      case requestKinds.unsubscribe.kind: {
+        const subscription = to - from >= 8 ? view.getUint32(from, true) + view.getUint32(from + 4, true) * 2 ** 32 : -1;
+        const correlation = connection.subscriptions.get(subscription);
+        if (correlation !== undefined) this.#dispatcher.follow(correlation, kind, bytes, from + 8, to);
+        return;
+      }
+      case requestKinds.cancel.kind:
+        // Nothing here runs long enough to be worth stopping; the answer comes, and the client drops it.
+        return;
+      default:
+        this.#tenantRequest(connection, kind, requestId, deadline, bytes, from, to, view);
+    }
+  }
+
+  #tenantRequest(
+    connection: Connection,
+    kind: number,
+    requestId: number,
+    deadline: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    view: DataView,
+  ): void {
+    const isWrite = kind >= requestKinds.append.kind && kind <= requestKinds.sessionClose.kind;
+    const isRead = kind >= requestKinds.read.kind && kind <= requestKinds.commits.kind;
+    if (!isWrite && !isRead && kind !== requestKinds.subscribe.kind) {
+      throw new KimberliteError("notSupported", `request kind ${kind}`);
+    }
+    if (this.#isDraining) throw new KimberliteError("draining", "connect again once it is back");
+    if (to - from < 8) throw new KimberliteError("frameInvalid", "the request names no tenant");
+    const tenant = view.getUint32(from, true) + view.getUint32(from + 4, true) * 2 ** 32;
+    if (tenant === 0 || tenant > Number.MAX_SAFE_INTEGER) {
+      throw new KimberliteError("tenantUnknown", "tenant ids begin at 1; see tenant.list", { detail: { tenant } });
+    }
+    const shard = this.#routes.shardOf(tenant);
+    if (shard === undefined) {
+      const copy = bytes.slice(from, to);
+      this.#routes.whenKnown(tenant, copy.length, (error) => {
+        if (connection.state === "closing") return;
+        if (error !== null) {
+          connection.fail(requestId, error);
+          this.#touch(connection);
+          return;
+        }
+        this.#frame(connection, kind, requestId, Math.max(1, deadline - this.#context.now()), copy, 0, copy.length, viewOf(copy));
+        this.#scheduleForward();
+      });
+      return;
+    }
+    if (shard === null) throw new KimberliteError("tenantUnknown", "see tenant.list", { detail: { tenant } });
+    if (isWrite) {
+      this.#dispatcher.send(connection, this.#dispatcher.shardDestination(shard), requestId, kind, deadline, bytes, from, to);
+      return;
+    }
+    // A stream's number stands behind the consistency of a read, and directly behind the tenant of a subscribe.
+    const isSubscribe = kind === requestKinds.subscribe.kind;
+    const streamAt = from + (isSubscribe ? 8 : 17);
+    const key = streamAt + 4 <= to ? view.getUint32(streamAt, true) : 0;
+    if (isSubscribe && connection.subscriptions.has(requestId)) {
+      throw new KimberliteError("invalidArgument", "a subscription with this request id is open on this connection");
+    }
+    const destination = this.#dispatcher.projectionDestination(shard, key);
+    const correlation = this.#dispatcher.send(connection, destination, requestId, kind, deadline, bytes, from, to);
+    if (isSubscribe) connection.subscriptions.set(requestId, correlation);
+  }
+
+  #admin(connection: Connection, requestId: number, deadline: number, body: Uint8Array): void {
+    const call = decodeAdminCall(body);
+    connection.inFlight += 1;
+    const settle = (result: unknown, error: KimberliteError | null): void => {
+      if (connection.state === "closing") return;
+      connection.inFlight -= 1;
+      if (error === null) connection.writer.frame(responseKinds.ok, requestId, 0, encodeAdminResult(result));
+      else connection.fail(requestId, error);
+      this.#touch(connection);
+    };
+    if (call.method.startsWith("node.")) {
+      this.nodeCalls.call(call.method, call.params, deadline, settle);
+      return;
+    }
+    const port = this.#context.port("directory");
+    if (port === null) {
+      settle(null, new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment"));
+      return;
+    }
+    const principal = new TextDecoder().decode(connection.principal);
+    const message = { kind: "admin", method: call.method, params: call.params, principal };
+    const deadlineMs = Math.max(1, deadline - this.#context.now());
+    this.#context.request<unknown>(port, message, { deadlineMs }, (outcome) => {
+      if (outcome.ok) settle(outcome.value, null);
+      else settle(null, outcome.error);
+    });
+  }
+
+  // ------------------------------------------------------------------ answers
+
+  receive(message: GatewayMessage, envelope: Envelope): void {
+    switch (message.kind) {
+      case "replies":
+        this.#answer(message.bytes);
+        return;
+      case "subscriptionEvents":
+        this.#events(message.bytes, envelope);
+        return;
+      case "subscriptionEnds":
+        this.#ends(message.bytes);
+        return;
+      case "routeChanged":
+        this.#routeChanged(message.route);
+        return;
+      case "sweep":
+        this.#sweep();
+        return;
+      case "address":
+        this.#context.reply(envelope, this.#listener?.address ?? null);
+        return;
+      case "nextNodeCall":
+        this.nodeCalls.answered(message.answers);
+        this.nodeCalls.poll(envelope);
+        return;
+      case "nextLocalBytes":
+        this.locals.poll(envelope);
+        return;
+      case "localOpen": {
+        const connection = this.#open(this.locals.open(message.connection));
+        this.locals.bind(message.connection, connection);
+        return;
+      }
+      case "localBytes": {
+        const connection = this.locals.find(message.connection);
+        if (connection !== undefined) this.#arrived(connection, message.bytes);
+        return;
+      }
+      case "localClose": {
+        const connection = this.locals.close(message.connection);
+        if (connection !== undefined) this.#closed(connection);
+        return;
+      }
+      default:
+        unreachable(message);
+    }
+  }
+
+  #answer(bytes: Uint8Array): void {
+    const replies = this.#replies.open(bytes);
+    const dispatcher = this.#dispatcher;
+    while (replies.next()) {
+      const slot = dispatcher.find(replies.correlation);
+      if (slot < 0) continue;
+      const connection = dispatcher.connection(slot);
+      const requestId = dispatcher.requestId(slot);
+      const isSubscribe = dispatcher.kind(slot) === requestKinds.subscribe.kind;
+      if (isSubscribe && replies.status === 0) {
+        // The slot stays open: events come under the same correlation.
+        connection.writer.begin(responseKinds.ok, requestId, 0).u64(requestId).end();
+      } else {
+        if (replies.status === 0) {
+          connection.writer.frame(responseKinds.ok, requestId, 0, bytes, replies.bodyFrom, replies.bodyTo);
+        } else {
+          writePackedError(
+            connection.writer,
+            responseKinds.error,
+            requestId,
+            replies.status,
+            bytes,
+            replies.bodyFrom,
+            replies.bodyTo,
+          );
+          if (replies.status === routeStaleStatus) this.#routes.forgetAll();
+        }
+        if (isSubscribe) connection.subscriptions.delete(requestId);
+        dispatcher.done(slot);
+      }
+      this.#touch(connection);
+    }
+  }
+
+  #events(bytes: Uint8Array, envelope: Envelope): void {
+    const entries = this.#replies.open(bytes);
+    while (entries.next()) {
+      const slot = this.#dispatcher.find(entries.correlation);
+      if (slot < 0) continue;
+      const connection = this.#dispatcher.connection(slot);
+      const requestId = this.#dispatcher.requestId(slot);
+      connection.writer.frame(responseKinds.subscriptionEvents, requestId, 0, bytes, entries.bodyFrom, entries.bodyTo);
+      connection.owe(entries.correlation, entries.bodyTo - entries.bodyFrom);
+      this.#touch(connection);
+    }
+    assert(envelope.sender !== "", "events come from a projection");
+  }
+
+  #ends(bytes: Uint8Array): void {
+    const entries = this.#replies.open(bytes);
+    while (entries.next()) {
+      const slot = this.#dispatcher.find(entries.correlation);
+      if (slot < 0) continue;
+      const connection = this.#dispatcher.connection(slot);
+      const requestId = this.#dispatcher.requestId(slot);
+      if (entries.status === 0) connection.endSubscription(requestId, null);
+      else {
+        const kind = responseKinds.subscriptionEnd;
+        writePackedError(connection.writer, kind, requestId, entries.status, bytes, entries.bodyFrom, entries.bodyTo);
+      }
+      connection.subscriptions.delete(requestId);
+      this.#dispatcher.done(slot);
+      this.#touch(connection);
+    }
+  }
+
+  flush(): void {
+    // Requests that waited for a route gathered in this turn, not in a socket's: they need a forward of their own.
+    this.#scheduleForward();
+    if (this.#dirty.length === 0) return;
+    for (const connection of this.#dirty) {
+      connection.isDirty = false;
+      if (connection.state === "closing") continue;
+      connection.flush();
+      if (connection.isPaused) connection.regulate();
+      this.#settleOwed(connection);
+    }
+    this.#dirty.length = 0;
+  }
+
+  /** Tells projections which subscription bytes have left, so that they may send more. */
+  #settleOwed(connection: Connection): void {
+    if (connection.owedCount === 0 || connection.duplex.outgoingBytes > 256 * 1024) return;
+    this.#flushed.length = 0;
+    connection.takeOwed(this.#flushed);
+    for (let i = 0; i < this.#flushed.length; i += 2) {
+      this.#dispatcher.flushedTo(this.#flushed[i], this.#flushed[i + 1]);
+    }
+  }
+
+  // ------------------------------------------------------------------ neighbours, routes, time
+
+  wired(neighbour: string, port: Port): void {
+    this.#dispatcher.wired(neighbour, port);
+  }
+
+  unwired(neighbour: string): void {
+    this.#dispatcher.unwired(neighbour, (connection) => this.#touch(connection));
+    if (neighbour === "directory") this.#routes.forgetAll();
+  }
+
+  #routeChanged(route: Route): void {
+    this.#routes.changed(route);
+    const body = new ByteWriter(64);
+    encodeRouteChange({ tenant: route.tenant, epoch: route.epoch, address: "" }, body);
+    for (const connection of this.#connections.values()) {
+      if (connection.state !== "open") continue;
+      connection.writer.frame(responseKinds.routeChange, 0, 0, body.view());
+      this.#touch(connection);
+    }
+  }
+
+  #sweep(): void {
+    const now = this.#context.monotonic();
+    for (const connection of this.#connections.values()) {
+      if (connection.state === "greeting" && now - connection.openedAt > greetingMs) {
+        connection.fail(0, new KimberliteError("deadlineExceeded", "no hello within 5 s", { outcome: "notCommitted" }));
+        connection.close();
+        continue;
+      }
+      if (connection.isStalled(now, stalledMs)) {
+        this.#context.log.warn("closing a connection that does not read", { peer: connection.duplex.peer });
+        connection.destroy();
+        continue;
+      }
+      connection.regulate();
+      this.#settleOwed(connection);
+    }
+    this.#context.after(sweepMs, { kind: "sweep" });
+  }
+
+  #sayGoingAway(connection: Connection): void {
+    const body = new ByteWriter(64);
+    encodeGoingAway({ reason: "shutdown", graceMs: 5_000, message: "the node is shutting down" }, body);
+    connection.writer.frame(responseKinds.goingAway, 0, 0, body.view());
+    this.#touch(connection);
+  }
+
+  /** Takes no new requests; those under way get their answers. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.#listener?.close();
+    for (const connection of this.#connections.values()) if (connection.state === "open") this.#sayGoingAway(connection);
+    this.flush();
+    const giveUp = this.#context.monotonic() + 4_000;
+    const isBusy = (): boolean => {
+      if (this.#context.monotonic() > giveUp) return false;
+      for (const connection of this.#connections.values()) {
+        if (connection.inFlight > connection.subscriptions.size || connection.duplex.outgoingBytes > 0) return true;
+      }
+      return false;
+    };
+    while (isBusy()) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  stop(): void {
+    this.#listener?.close();
+    for (const connection of this.#connections.values()) connection.close();
+    for (const connection of this.#connections.values()) connection.destroy();
+    this.#connections.clear();
+  }
+
+  inspect(): Record<string, string | number> {
+    return {
+      address: this.#listener === null ? "in process" : `${this.#listener.address.host}:${this.#listener.address.port}`,
+      connections: this.#connections.size,
+      connectionsRefused: this.#listener?.refused ?? 0,
+      requests: this.#requests,
+      pending: this.#dispatcher.pending,
+      lateReplies: this.#dispatcher.lateReplies,
+      invalidFrames: this.#invalidFrames,
+      routes: this.#routes.size,
+    };
+  }
+}
+
+/** Wire number of `routeStale`: the routes that this gateway remembers may all be of an earlier placement. */
+const routeStaleStatus = 43;
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+export const gatewayDefinition: ActorDefinition<GatewayArgs, GatewayMessage> = {
+  kind: "gateway",
+  mailbox: { countMax: 100_000, bytesMax: 256 * 1024 * 1024, overflow: "reject" },
+  async create(context, args) {
+    const gateway = new Gateway(context, args);
+    await gateway.listen();
+    return gateway;
+  },
+};

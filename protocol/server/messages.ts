@@ -1,0 +1,47 @@
+/** What a gateway accepts, and what it asks of the directory and of the node. */
+import type { RepliesMessage, SubscriptionEndsMessage, SubscriptionEventsMessage } from "../../actors/messages/requests.js";
+import type { Route } from "../../actors/directory/messages.js";
+import type { ErrorRecord } from "../../runtime/types/errors.js";
+
+export type GatewayMessage =
+  | RepliesMessage
+  | SubscriptionEventsMessage
+  | SubscriptionEndsMessage
+  /** The directory: a tenant is served elsewhere from now on, or is gone (`shard` null). */
+  | { readonly kind: "routeChanged"; readonly route: Route }
+  /** A timer of its own: looks for stalled and silent connections. */
+  | { readonly kind: "sweep" }
+  /** The node: bytes of an in-process client; an empty array closes. Bytes for it travel as `LocalBytes`. */
+  | { readonly kind: "localOpen"; readonly connection: number }
+  | { readonly kind: "localBytes"; readonly connection: number; readonly bytes: Uint8Array }
+  | { readonly kind: "localClose"; readonly connection: number }
+  /** The node asks where this gateway listens; answered once it does. */
+  | { readonly kind: "address" }
+  /** The node asks for the next call that only it can answer (long poll), and answers earlier ones. */
+  | { readonly kind: "nextNodeCall"; readonly answers: readonly NodeAnswer[] }
+  /** The node asks for bytes towards its in-process clients (long poll). */
+  | { readonly kind: "nextLocalBytes" };
+
+/** A call of a client about the node as a whole, which only the main thread can answer. */
+export interface NodeCall {
+  readonly id: number;
+  readonly method: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export interface NodeAnswer {
+  readonly id: number;
+  readonly result: unknown;
+  readonly error: ErrorRecord | null;
+}
+
+/** Bytes towards an in-process client; null closes. */
+export interface LocalBytes {
+  readonly connection: number;
+  readonly bytes: Uint8Array | null;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}

@@ -1,0 +1,93 @@
+/**
+ * Which shard serves a tenant, as far as this gateway knows: a cache of the directory's answers. A wrong entry does no harm: the
+ * shard that no longer serves the tenant refuses with `routeStale`, and the entry is asked for again.
+ */
+import type { Route } from "../../actors/directory/messages.js";
+import type { ActorContext } from "../../runtime/actor/definition.js";
+import { assert } from "../../runtime/types/assert.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+
+type Waiter = (error: KimberliteError | null) => void;
+
+interface Waiting {
+  readonly waiters: Waiter[];
+}
+
+const routesMax = 200_000;
+/** Bytes of requests that may wait for routes, over all tenants. */
+const waitingBytesMax = 64 * 1024 * 1024;
+const askMs = 10_000;
+
+export class RouteTable {
+  readonly #context: ActorContext;
+  readonly #routes = new Map<number, Route>();
+  readonly #waiting = new Map<number, Waiting>();
+  #waitingBytes = 0;
+
+  constructor(context: ActorContext) {
+    this.#context = context;
+  }
+
+  get size(): number {
+    return this.#routes.size;
+  }
+
+  /** The shard, null when there is no such tenant, undefined when it has to be asked for. */
+  shardOf(tenant: number): number | null | undefined {
+    return this.#routes.get(tenant)?.shard;
+  }
+
+  /** Calls back once the route of a tenant is known, or with the error that prevented it. `bytes` is what the waiter holds. */
+  whenKnown(tenant: number, bytes: number, waiter: Waiter): void {
+    if (this.#waitingBytes + bytes > waitingBytesMax) {
+      throw new KimberliteError("mailboxFull", "too many requests wait for the directory; try again in a moment");
+    }
+    this.#waitingBytes += bytes;
+    const settle: Waiter = (error) => {
+      this.#waitingBytes -= bytes;
+      waiter(error);
+    };
+    const waiting = this.#waiting.get(tenant);
+    if (waiting !== undefined) {
+      waiting.waiters.push(settle);
+      return;
+    }
+    this.#waiting.set(tenant, { waiters: [settle] });
+    const port = this.#context.port("directory");
+    if (port === null) {
+      this.#settle(tenant, new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment"));
+      return;
+    }
+    this.#context.request<Route>(port, { kind: "route", tenant } as never, { deadlineMs: askMs }, (outcome) => {
+      if (outcome.ok) this.changed(outcome.value);
+      this.#settle(tenant, outcome.ok ? null : outcome.error);
+    });
+  }
+
+  #settle(tenant: number, error: KimberliteError | null): void {
+    const waiting = this.#waiting.get(tenant);
+    if (waiting === undefined) return;
+    this.#waiting.delete(tenant);
+    for (const waiter of waiting.waiters) waiter(error);
+    assert(this.#waitingBytes >= 0, "no fewer than zero bytes wait for routes");
+  }
+
+  /** Learns a route; an older epoch never replaces a newer one. */
+  changed(route: Route): void {
+    const known = this.#routes.get(route.tenant);
+    if (known !== undefined && known.epoch > route.epoch) return;
+    if (this.#routes.size >= routesMax && known === undefined) this.#routes.clear();
+    if (route.shard === null) this.#routes.delete(route.tenant);
+    else this.#routes.set(route.tenant, route);
+    if (route.shard === null && this.#waiting.has(route.tenant)) {
+      this.#settle(
+        route.tenant,
+        new KimberliteError("tenantUnknown", "see tenant.list", { detail: { tenant: route.tenant } }),
+      );
+    }
+  }
+
+  forgetAll(): void {
+    this.#routes.clear();
+  }
+}
