@@ -14,12 +14,6 @@ export type ShardMessage =
   | { readonly kind: "readIndex" }
   /** Asked by the node and the directory: answered once the log is replayed and requests are taken. */
   | { readonly kind: "awaitReady" }
-  /** Asked by the directory: every tenant that the system shard's state lists. */
-  | { readonly kind: "directoryRows" }
-  /** Asked by the directory: records of a tenant from a position on, verbatim, for a move. */
-  | { readonly kind: "exportRecords"; readonly tenant: number; readonly from: number; readonly bytesMax: number }
-  /** Asked by the directory: the tenant's row on this shard, null when it was never here. */
-  | { readonly kind: "tenantRow"; readonly tenant: number }
   /** Timers of its own. */
   | { readonly kind: "replay" }
   | { readonly kind: "retryFull" }

@@ -5,6 +5,8 @@
  * not own the log: when more waits than one prepare takes, each waiting tenant gets an equal share of it and the tenants take
  * turns in being first (`take` rotates). Entries are numbers in parallel arrays: no object per request.
  */
+import type { Port } from "../../runtime/actor/definition.js";
+import type { Envelope } from "../../runtime/actor/envelope.js";
 import { assert } from "../../runtime/types/assert.js";
 
 interface TenantQueue {
@@ -19,8 +21,9 @@ interface TenantQueue {
 export interface QueuedRequest {
   bytes: Uint8Array;
   view: DataView;
-  /** Number of the port that the reply goes to. */
-  source: number;
+  /** Where the reply goes: a gateway's port, or the asker of a single command. */
+  port: Port | null;
+  envelope: Envelope | null;
   correlation: number;
   deadline: number;
   kind: number;
@@ -30,11 +33,9 @@ export interface QueuedRequest {
   bodyTo: number;
 }
 
-interface Entry extends QueuedRequest {}
-
 export class RequestQueue {
   readonly #tenants = new Map<number, TenantQueue>();
-  readonly #pool: Entry[] = [];
+  readonly #pool: QueuedRequest[] = [];
   readonly #free: number[] = [];
   count = 0;
   bytes = 0;
@@ -88,6 +89,8 @@ export class RequestQueue {
     this.bytes -= size;
     entry.bytes = noBytes;
     entry.view = noView;
+    entry.port = null;
+    entry.envelope = null;
     this.#free.push(index);
     assert(this.count >= 0 && this.bytes >= 0, "a queue never holds less than nothing");
   }

@@ -1,0 +1,97 @@
+/**
+ * One prepare on its way to disk, and the answers that wait for it. Nobody learns of a result before the state it rests on is
+ * durable: replies of commands in the prepare, stored outcomes, and refusals decided on its state all wait here.
+ */
+import type { ActorContext, Port } from "../../runtime/actor/definition.js";
+import type { Envelope } from "../../runtime/actor/envelope.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { ReplyBatchWriter } from "../messages/reply-batch.js";
+
+interface AskedAnswer {
+  readonly envelope: Envelope;
+  readonly body: Uint8Array | null;
+  readonly error: unknown;
+}
+
+export class Proposal {
+  /** Log address of the prepare; -1 while it has no records. */
+  address = -1;
+  bodyBytes = 0;
+  recordCount = 0;
+  op = 0;
+  /** Time of its newest record, µs. */
+  time = 0;
+  /** The store's version that holds its effects. */
+  version = 0;
+  readonly #replies = new Map<Port, ReplyBatchWriter>();
+  readonly #asked: AskedAnswer[] = [];
+  /** Correlations of the replies, in order: what has to be failed when the prepare is refused. */
+  readonly #correlations = new Map<Port, number[]>();
+
+  #writer(port: Port): ReplyBatchWriter {
+    let writer = this.#replies.get(port);
+    if (writer === undefined) {
+      writer = new ReplyBatchWriter();
+      this.#replies.set(port, writer);
+      this.#correlations.set(port, []);
+    }
+    return writer;
+  }
+
+  ok(port: Port, correlation: number, body: Uint8Array, from: number, to: number): void {
+    this.#writer(port).ok(correlation, body, from, to);
+    this.#correlations.get(port)?.push(correlation);
+  }
+
+  fail(port: Port, correlation: number, error: unknown): void {
+    this.#writer(port).fail(correlation, error);
+    this.#correlations.get(port)?.push(correlation);
+  }
+
+  okAsked(envelope: Envelope, body: Uint8Array): void {
+    this.#asked.push({ envelope, body, error: null });
+  }
+
+  failAsked(envelope: Envelope, error: unknown): void {
+    this.#asked.push({ envelope, body: null, error });
+  }
+
+  get isEmpty(): boolean {
+    return this.#replies.size === 0 && this.#asked.length === 0;
+  }
+
+  /** Sends every answer. A port that has closed meanwhile is a gateway that is gone, and its clients with it. */
+  send(context: ActorContext): void {
+    for (const [port, writer] of this.#replies) {
+      if (writer.count === 0) continue;
+      const count = writer.count;
+      context.tell(port, { kind: "replies", bytes: writer.take(), count } as never, { transfer: true });
+    }
+    for (const answer of this.#asked) {
+      if (answer.body !== null) context.reply(answer.envelope, { body: answer.body });
+      else context.fail(answer.envelope, answer.error);
+    }
+    this.#clear();
+  }
+
+  /** Answers everything with one error instead: nothing of the prepare was written. */
+  refuse(context: ActorContext, error: KimberliteError): void {
+    for (const [port, correlations] of this.#correlations) {
+      const writer = new ReplyBatchWriter();
+      for (const correlation of correlations) writer.fail(correlation, error);
+      if (writer.count === 0) continue;
+      const count = writer.count;
+      context.tell(port, { kind: "replies", bytes: writer.take(), count } as never, { transfer: true });
+    }
+    for (const answer of this.#asked) context.fail(answer.envelope, error);
+    this.#clear();
+  }
+
+  #clear(): void {
+    for (const correlations of this.#correlations.values()) correlations.length = 0;
+    this.#asked.length = 0;
+    this.address = -1;
+    this.bodyBytes = 0;
+    this.recordCount = 0;
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * Fills one prepare from what waits: decides each request, writes its record straight into the shared tail of the log, applies it
+ * to the working state, and notes its answer. The facts are decided on everything proposed before, durable or not; that is safe
+ * since the prepare's header names its parent: it is committed after exactly that prefix, or not at all.
+ *
+ * Where a prepare may stand: on a sector, within one segment, with its 256-byte header before the body. What does not fit the rest
+ * of a segment begins the next one.
+ */
+import type { ActorContext } from "../../runtime/actor/definition.js";
+import { BlockWriter, blockHeaderBytes } from "../../runtime/kernel/block.js";
+import { decided } from "../../runtime/kernel/decision.js";
+import { type Kernel, recordRoom } from "../../runtime/kernel/kernel.js";
+import { tree } from "../../runtime/kernel/kinds.js";
+import { getU64 } from "../../runtime/kernel/numbers.js";
+import { replyBytesMax } from "../../runtime/kernel/outcome.js";
+import { Output } from "../../runtime/kernel/output.js";
+import { Request } from "../../runtime/kernel/request.js";
+import { StateKeys } from "../../runtime/kernel/state-keys.js";
+import { tenantField } from "../../runtime/kernel/tenant-row.js";
+import { headerBytes } from "../../runtime/storage/frame.js";
+import { bodyRoom, type LogGeometry, nextSegmentStart } from "../../runtime/storage/log-geometry.js";
+import type { LogTail } from "../../runtime/storage/log-tail.js";
+import type { TreeWriter } from "../../runtime/store/tree.js";
+import { assert } from "../../runtime/types/assert.js";
+import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js";
+import { groupCommitBytesTarget, sectorBytes } from "../../runtime/types/limits.js";
+import type { Proposal } from "./proposal.js";
+import type { QueuedRequest, RequestQueue } from "./request-queue.js";
+
+export class Proposer {
+  readonly #kernel: Kernel;
+  readonly #state: TreeWriter;
+  readonly #tail: LogTail;
+  readonly #geometry: LogGeometry;
+  readonly #block = new BlockWriter();
+  readonly #request = new Request();
+  readonly #out: Output;
+  readonly #reply = new Output(new Uint8Array(replyBytesMax));
+  readonly #keys = new StateKeys();
+  /** Where the next prepare may begin. */
+  nextAddress: number;
+  /** Time of the newest record decided, µs. */
+  lastTime: number;
+  expired = 0;
+
+  constructor(
+    kernel: Kernel,
+    state: TreeWriter,
+    tail: LogTail,
+    geometry: LogGeometry,
+    nextAddress: number,
+    lastTime: number,
+  ) {
+    assert(nextAddress % sectorBytes === 0, "a prepare begins on a sector");
+    this.#kernel = kernel;
+    this.#state = state;
+    this.#tail = tail;
+    this.#geometry = geometry;
+    this.#out = new Output(tail.bytes, 0, 0);
+    this.nextAddress = nextAddress;
+    this.lastTime = lastTime;
+  }
+
+  /**
+   * Fills `proposal` from `queue`. Afterwards `proposal.recordCount` says whether there is something to write; answers that rest
+   * on no new record are in it as well.
+   *
+   * @param now wall time in ms; the log's time never goes back, whatever the clock does
+   */
+  fill(queue: RequestQueue, proposal: Proposal, context: ActorContext, now: number): void {
+    assert(proposal.isEmpty || proposal.recordCount === 0, "a proposal is filled once");
+    this.#open(proposal, this.nextAddress);
+    const tenants = queue.tenants();
+    // More than one prepare's worth waits: everyone gets an equal share, at least one request.
+    const share = queue.bytes > groupCommitBytesTarget ? groupCommitBytesTarget / tenants.length : Number.POSITIVE_INFINITY;
+    for (const tenant of tenants) {
+      const isFull = !this.#fillBlock(queue, proposal, context, now, tenant, share);
+      queue.endTurn(tenant);
+      if (isFull || this.#bodyBytes(proposal) >= groupCommitBytesTarget) break;
+    }
+    proposal.bodyBytes = this.#bodyBytes(proposal);
+    proposal.time = this.lastTime;
+    if (proposal.recordCount === 0) {
+      assert(proposal.bodyBytes === 0, "a prepare without records has no body");
+      proposal.address = -1;
+      return;
+    }
+    const bytes = headerBytes + proposal.bodyBytes;
+    this.nextAddress = proposal.address + Math.ceil(bytes / sectorBytes) * sectorBytes;
+    assert(this.nextAddress > proposal.address, "order: prepares follow one another in the log");
+  }
+
+  #open(proposal: Proposal, address: number): void {
+    const room = Math.min(bodyRoom(this.#geometry, address), this.#geometry.bodyBytesMax);
+    if (room < recordRoom(0) + blockHeaderBytes) {
+      this.#open(proposal, nextSegmentStart(this.#geometry, address));
+      return;
+    }
+    // What lay here one ring length ago is gone for readers from now on; the tail asserts that it is durable.
+    this.#tail.reserve(address + Math.ceil((headerBytes + room) / sectorBytes) * sectorBytes);
+    const from = this.#tail.offsetOf(address) + headerBytes;
+    this.#out.at = from;
+    this.#out.end = from + room;
+    assert(this.#out.end <= this.#tail.ringBytes, "a prepare does not wrap around the ring");
+    proposal.address = address;
+  }
+
+  #bodyBytes(proposal: Proposal): number {
+    return this.#out.at - this.#tail.offsetOf(proposal.address) - headerBytes;
+  }
+
+  /** One tenant's block. False when the prepare is full. */
+  #fillBlock(
+    queue: RequestQueue,
+    proposal: Proposal,
+    context: ActorContext,
+    now: number,
+    tenant: number,
+    share: number,
+  ): boolean {
+    const before = this.#out.at;
+    let hasBlock = this.#begin(tenant);
+    for (let waiting = queue.peek(tenant); waiting !== null; waiting = queue.peek(tenant)) {
+      if (this.#out.at - before >= share || this.#bodyBytes(proposal) >= groupCommitBytesTarget) break;
+      if (waiting.deadline !== 0 && waiting.deadline <= now) {
+        this.expired += 1;
+        const error = new KimberliteError("deadlineExceeded", "it waited too long before it was decided", {
+          outcome: "notCommitted",
+        });
+        answerError(proposal, waiting, error);
+        queue.shift(tenant);
+        continue;
+      }
+      const outcome = hasBlock ? this.#decide(waiting, proposal, tenant, now) : decided.full;
+      if (outcome !== decided.full) {
+        queue.shift(tenant);
+        continue;
+      }
+      if (hasBlock) this.#block.end(this.#out);
+      if (proposal.recordCount > 0) return false;
+      // Nothing is in this prepare yet, so the segment's rest is too small: begin at the next one. There everything fits.
+      const next = nextSegmentStart(this.#geometry, proposal.address);
+      assert(next > proposal.address && this.#isPartOfSegment(proposal.address), "a request fits an empty segment");
+      this.#open(proposal, next);
+      hasBlock = this.#begin(tenant);
+      assert(hasBlock, "a block's header fits an empty segment");
+    }
+    if (hasBlock) this.#block.end(this.#out);
+    assert(this.#out.at <= this.#out.end, "a body stays within its room");
+    return true;
+  }
+
+  #isPartOfSegment(address: number): boolean {
+    return address % this.#geometry.segmentBytes !== 0;
+  }
+
+  #begin(tenant: number): boolean {
+    const known = this.#state.get(tree.tenants, this.#keys.one(tenant));
+    // An unknown tenant's requests are all refused: its block stays empty and is taken back.
+    const first = known ? getU64(this.#state.valueView, this.#state.valueStart + tenantField.nextPosition) : 0;
+    return this.#block.begin(this.#out, tenant, first);
+  }
+
+  #decide(waiting: QueuedRequest, proposal: Proposal, tenant: number, now: number): number {
+    const request = this.#request;
+    request.kind = waiting.kind;
+    request.bytes = waiting.bytes;
+    request.view = waiting.view;
+    request.principalFrom = waiting.principalFrom;
+    request.principalLength = waiting.principalTo - waiting.principalFrom;
+    request.from = waiting.bodyFrom;
+    request.to = waiting.bodyTo;
+    const reply = this.#reply;
+    reply.at = 0;
+    const out = this.#out;
+    const time = Math.max(this.lastTime + 1, Math.floor(now * 1000));
+    const decision = this.#kernel.decide(this.#state, request, time, out, reply);
+    switch (decision.outcome) {
+      case decided.written: {
+        assert(decision.tenant === tenant, "isolation: a record is written under the tenant that sent it");
+        assert(decision.time > this.lastTime, "order: the log's time grows with every record");
+        this.lastTime = decision.time;
+        const { recordFrom, recordTo, position } = decision;
+        const address = proposal.address + (recordFrom - this.#tail.offsetOf(proposal.address));
+        this.#kernel.apply(this.#state, out.bytes, out.view, recordFrom, recordTo, tenant, position, address);
+        this.#block.add();
+        proposal.recordCount += 1;
+        answerOk(proposal, waiting, reply);
+        break;
+      }
+      case decided.answered:
+        answerOk(proposal, waiting, reply);
+        break;
+      case decided.refused:
+        assert(decision.error !== null, "a refusal says why");
+        answerError(proposal, waiting, fromErrorRecord(decision.error));
+        break;
+      default:
+        break;
+    }
+    return decision.outcome;
+  }
+}
+
+function answerOk(proposal: Proposal, waiting: QueuedRequest, reply: Output): void {
+  if (waiting.envelope !== null) proposal.okAsked(waiting.envelope, reply.bytes.slice(0, reply.at));
+  else if (waiting.port !== null) proposal.ok(waiting.port, waiting.correlation, reply.bytes, 0, reply.at);
+}
+
+function answerError(proposal: Proposal, waiting: QueuedRequest, error: KimberliteError): void {
+  if (waiting.envelope !== null) proposal.failAsked(waiting.envelope, error);
+  else if (waiting.port !== null) proposal.fail(waiting.port, waiting.correlation, error);
+}
