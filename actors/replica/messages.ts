@@ -2,16 +2,16 @@
  * What a replica accepts and says. A replica orders and stores bytes; it knows nothing of tenants. Today each shard has one
  * replica and an op is committed when it is durable here; with consensus the same `propose` is committed at quorum.
  */
+import type { LogPosition } from "../../runtime/storage/log-recovery.js";
+import type { LogTailHandle } from "../../runtime/storage/log-tail.js";
 
 /** The replica's log and checkpoint as its shard finds them at start. */
 export interface ReplicaOpened {
-  /** Newest op that is durable; -1 in an empty log. */
-  readonly headOp: number;
-  /** Address of the byte after the head prepare: where the next one may begin. */
-  readonly headEnd: number;
-  /** Time of the head prepare, µs; the next one's is later. */
-  readonly headTime: number;
-  /** The newest durable checkpoint, opaque to the replica; null before the first. */
+  /** The shared memory in which prepares are built and from which readers take what is newest. */
+  readonly tail: LogTailHandle;
+  /** The newest durable prepare. */
+  readonly head: LogPosition;
+  /** The newest durable checkpoint; null before the first. */
   readonly checkpoint: CheckpointPoint | null;
   /** How writes reach the disk: direct, dsync or fdatasync. */
   readonly writeMode: string;
@@ -19,12 +19,9 @@ export interface ReplicaOpened {
   readonly recovery: readonly string[];
 }
 
-/** A state on disk and the place in the log that it stands for. */
+/** A state on disk and the place in the log that it stands for: it holds everything up to and including `position.op`. */
 export interface CheckpointPoint {
-  /** The state holds everything up to and including this op. */
-  readonly op: number;
-  /** Log address after that op: replay begins here. */
-  readonly address: number;
+  readonly position: LogPosition;
   /** The store's own record (root page and so on), at most 512 bytes. */
   readonly record: Uint8Array;
 }
@@ -46,18 +43,12 @@ export type ReplicaMessage =
     }
   /** Asked by the shard once a checkpoint's pages are durable: writes the superblock. Answered with true. */
   | { readonly kind: "saveCheckpoint"; readonly point: CheckpointPoint }
-  /** Told by the keeper. */
-  | { readonly kind: "segmentReady"; readonly segment: number }
-  | { readonly kind: "segmentFailed"; readonly segment: number; readonly diskFull: boolean; readonly message: string };
+  /** Told by the keeper: the segment was made ready, or could not be. */
+  | { readonly kind: "segmentPrepared"; readonly segment: number; readonly error: string | null };
 
 /** What the replica tells its shard. */
 export type ReplicaNotice =
-  | {
-      readonly kind: "committed";
-      readonly op: number;
-      readonly address: number;
-      /** Where the next prepare may begin. */
-      readonly nextAddress: number;
-    }
-  /** The disk is full: nothing of the prepare at `address` was written. Writes may be tried again in a while. */
+  /** Everything up to and including `position.op` is committed; the next prepare may begin at `position.address`. */
+  | { readonly kind: "committed"; readonly address: number; readonly position: LogPosition }
+  /** The disk is full: nothing of the prepare at `address`, or of those after it, was written. */
   | { readonly kind: "refused"; readonly address: number; readonly message: string };

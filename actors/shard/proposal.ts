@@ -56,6 +56,24 @@ export class Proposal {
     this.#asked.push({ envelope, body: null, error });
   }
 
+  /** Answers that wait for this prepare although they rest on no record of it. */
+  readonly #followers: Proposal[] = [];
+
+  follow(proposal: Proposal): void {
+    this.#followers.push(proposal);
+  }
+
+  /** Sends the answers of this proposal and of its followers, and hands each back for reuse. */
+  sendAll(context: ActorContext, done: (proposal: Proposal) => void): void {
+    const followers = this.#followers.splice(0);
+    this.send(context);
+    done(this);
+    for (const follower of followers) {
+      follower.send(context);
+      done(follower);
+    }
+  }
+
   get isEmpty(): boolean {
     return this.#replies.size === 0 && this.#asked.length === 0;
   }
@@ -84,6 +102,7 @@ export class Proposal {
       context.tell(port, { kind: "replies", bytes: writer.take(), count } as never, { transfer: true });
     }
     for (const answer of this.#asked) context.fail(answer.envelope, error);
+    for (const follower of this.#followers.splice(0)) follower.refuse(context, error);
     this.#clear();
   }
 

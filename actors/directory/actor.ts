@@ -1,0 +1,398 @@
+/**
+ * The directory actor: which shard serves which tenant. Its truth is the log of the system shard (shard 0); what it holds in memory
+ * is a copy of those rows, read when it starts. It hands out routes and steps out of the data path.
+ *
+ * A change is first a fact of the system shard, then an act on the tenants' shards. A crash between the two is made good at the
+ * next start: `#reconcile` compares every shard with the rows and finishes what was begun.
+ */
+import type { Actor, ActorContext, ActorDefinition } from "../../runtime/actor/definition.js";
+import type { Envelope } from "../../runtime/actor/envelope.js";
+import {
+  encodeDirectoryCreate,
+  encodeDirectoryDrop,
+  encodeDirectoryMoveBegin,
+  encodeDirectoryQuota,
+  encodeTenantAdopt,
+  encodeTenantControl,
+  encodeTenantQuota,
+} from "../../runtime/kernel/codecs/control-requests.js";
+import { type DirectoryRow, directoryState, noShard } from "../../runtime/kernel/directory-rows.js";
+import { requestKind, tenantStatus } from "../../runtime/kernel/kinds.js";
+import { type Quotas, quotasDefault } from "../../runtime/kernel/tenant-row.js";
+import { assert, unreachable } from "../../runtime/types/assert.js";
+import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
+import { tenantName } from "../../runtime/types/ids.js";
+import type { DirectoryMessage, Route } from "./messages.js";
+import { abandonMove, carryOver, type Move, release } from "./move.js";
+import { optionalCount, quotasFrom, tenantReference } from "./params.js";
+import { ShardLink } from "./shard-link.js";
+
+export interface DirectoryArgs {
+  /** Shards of this node, the system shard included. */
+  readonly shards: number;
+}
+
+const systemPrincipal = "node";
+const retryMs = 500;
+/** The tenant that a first start makes, so that there is something to write to. */
+const firstTenant = "main";
+
+class Directory implements Actor<DirectoryMessage> {
+  readonly #context: ActorContext;
+  readonly #args: DirectoryArgs;
+  readonly #link: ShardLink;
+  readonly #rows = new Map<number, DirectoryRow>();
+  readonly #names = new Map<string, number>();
+  /** Changes of one tenant, one after the other. */
+  readonly #changes = new Map<string, Promise<unknown>>();
+  readonly #awaiting: Envelope[] = [];
+  #isReady = false;
+  #moves = 0;
+
+  constructor(context: ActorContext, args: DirectoryArgs) {
+    this.#context = context;
+    this.#args = args;
+    this.#link = new ShardLink(context);
+    context.after(0, { kind: "begin" });
+  }
+
+  receive(message: DirectoryMessage, envelope: Envelope): void {
+    switch (message.kind) {
+      case "route":
+        if (this.#isReady) this.#context.reply(envelope, this.#route(message.tenant));
+        else this.#context.fail(envelope, new KimberliteError("shardUnavailable", "the directory is starting"));
+        return;
+      case "admin":
+        this.#answer(envelope, this.#admin(message.method, message.params, message.principal));
+        return;
+      case "awaitReady":
+        if (this.#isReady) this.#context.reply(envelope, true);
+        else this.#awaiting.push(envelope);
+        return;
+      case "begin":
+        this.#begin();
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #answer(envelope: Envelope, work: Promise<unknown>): void {
+    work.then(
+      (value) => this.#context.reply(envelope, value),
+      (error: unknown) => this.#context.fail(envelope, error),
+    );
+  }
+
+  // ------------------------------------------------------------------ start
+
+  #begin(): void {
+    const ready = this.#context.neighbours().includes("projection-0.0") && this.#context.neighbours().includes("shard-0");
+    const work = ready ? this.#reconcile() : Promise.reject(new KimberliteError("shardUnavailable"));
+    work.then(
+      () => {
+        this.#isReady = true;
+        for (const envelope of this.#awaiting) this.#context.reply(envelope, true);
+        this.#awaiting.length = 0;
+      },
+      (error: unknown) => {
+        // A shard that is being restarted comes back; anything else would fail the same way again and is for the supervisor.
+        if (error instanceof KimberliteError && error.retry === "later") this.#context.after(retryMs, { kind: "begin" });
+        else this.#context.crash(error);
+      },
+    );
+  }
+
+  /** Reads the rows and makes every shard agree with them. */
+  async #reconcile(): Promise<void> {
+    for (let shard = 0; shard < this.#args.shards; shard++) await this.#link.ready(shard);
+    const { rows, systemPosition } = await this.#link.directory();
+    for (const row of rows) this.#learn(row);
+    for (let shard = 0; shard < this.#args.shards; shard++) await this.#reconcileShard(shard);
+    for (const row of this.#rows.values()) {
+      if (row.state === directoryState.moving) {
+        // The copy may be half done; carrying on is the same as beginning, since every step may be repeated.
+        this.#serially(row.name, () => this.#carry(row, systemPrincipal)).catch((error: unknown) => {
+          this.#context.log.warn("a move was taken back", { tenant: row.tenant, error: String(error) });
+        });
+      }
+    }
+    if (systemPosition === 0) await this.#create(firstTenant, undefined, quotasDefault, systemPrincipal);
+  }
+
+  async #reconcileShard(shard: number): Promise<void> {
+    const there = new Map((await this.#link.tenantsOf(shard)).map((info) => [info.tenant, info]));
+    for (const row of this.#rows.values()) {
+      const info = there.get(row.tenant);
+      if (row.shard === shard && (info === undefined || info.epoch < row.epoch)) await this.#adopt(row, systemPrincipal);
+      else if (row.shard === shard && info !== undefined && info.status === tenantStatus.fenced) {
+        if (row.state !== directoryState.moving) await this.#control(shard, requestKind.tenantUnfence, row.tenant, row.epoch);
+      }
+    }
+    for (const info of there.values()) {
+      const row = this.#rows.get(info.tenant);
+      const belongs = row !== undefined && (row.shard === shard || row.targetShard === shard);
+      if (belongs || info.status === tenantStatus.released) continue;
+      if (info.status === tenantStatus.active) await this.#control(shard, requestKind.tenantFence, info.tenant, info.epoch);
+      await release(this.#link, shard, info.tenant, info.epoch, systemPrincipal);
+    }
+  }
+
+  #learn(row: DirectoryRow): void {
+    assert(row.shard < this.#args.shards, "isolation: a tenant is placed on a shard of this node");
+    this.#rows.set(row.tenant, row);
+    this.#names.set(row.name, row.tenant);
+  }
+
+  #control(shard: number, kind: number, tenant: number, epoch: number): Promise<unknown> {
+    return this.#link.command(shard, kind, systemPrincipal, (out) => encodeTenantControl(out, tenant, epoch));
+  }
+
+  #adopt(row: DirectoryRow, principal: string): Promise<unknown> {
+    return this.#link.command(row.shard, requestKind.tenantAdopt, principal, (out) =>
+      encodeTenantAdopt(out, row.tenant, row.epoch, "fresh", row.quotas),
+    );
+  }
+
+  // ------------------------------------------------------------------ answers
+
+  #route(tenant: number): Route {
+    const row = this.#rows.get(tenant);
+    if (row === undefined) return { tenant, shard: null, epoch: 0 };
+    return { tenant, shard: row.shard, epoch: row.epoch };
+  }
+
+  #describe(row: DirectoryRow): Record<string, unknown> {
+    return {
+      id: row.tenant,
+      name: row.name,
+      shard: row.shard,
+      epoch: row.epoch,
+      state: row.state === directoryState.moving ? "moving" : "active",
+      movingTo: row.targetShard === noShard ? null : row.targetShard,
+      createdTime: row.createdTime,
+      quotas: { bytesMax: row.quotas.bytesMax, streamsMax: row.quotas.streamsMax },
+    };
+  }
+
+  async #admin(method: string, params: Readonly<Record<string, unknown>>, principal: string): Promise<unknown> {
+    if (!this.#isReady) throw new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment");
+    switch (method) {
+      case "tenant.list":
+        return [...this.#rows.values()].sort((a, b) => a.tenant - b.tenant).map((row) => this.#describe(row));
+      case "tenant.get":
+        return this.#get(this.#find(params));
+      case "tenant.create": {
+        const name = tenantName(params["name"]);
+        const shard = optionalCount(params, "shard");
+        return this.#serially(name, () => this.#create(name, shard, quotasFrom(params, quotasDefault), principal, params));
+      }
+      case "tenant.drop": {
+        const row = this.#find(params);
+        return this.#serially(row.name, () => this.#drop(row.tenant, principal));
+      }
+      case "tenant.move": {
+        const row = this.#find(params);
+        const shard = optionalCount(params, "shard");
+        if (shard === undefined) throw new KimberliteError("invalidArgument", "a move names a shard");
+        return this.#serially(row.name, () => this.#move(row.tenant, shard, principal));
+      }
+      case "tenant.setQuota": {
+        const row = this.#find(params);
+        return this.#serially(row.name, () => this.#setQuota(row.tenant, quotasFrom(params, row.quotas), principal));
+      }
+      default:
+        throw new KimberliteError("notSupported", `administrative method ${method.slice(0, 64)}`);
+    }
+  }
+
+  #find(params: Readonly<Record<string, unknown>>): DirectoryRow {
+    const reference = tenantReference(params);
+    const tenant = typeof reference === "string" ? this.#names.get(reference) : reference;
+    const row = tenant === undefined ? undefined : this.#rows.get(tenant);
+    if (row === undefined) {
+      throw new KimberliteError("tenantUnknown", `${reference}; see tenant.list`, { detail: { tenant: reference } });
+    }
+    return row;
+  }
+
+  #current(tenant: number): DirectoryRow {
+    const row = this.#rows.get(tenant);
+    if (row === undefined) throw new KimberliteError("tenantUnknown", "it was dropped meanwhile", { detail: { tenant } });
+    return row;
+  }
+
+  async #get(row: DirectoryRow): Promise<unknown> {
+    const info = await this.#link.tenantOn(row.shard, row.tenant);
+    return {
+      ...this.#describe(row),
+      position: info === null ? 0 : info.nextPosition,
+      streams: info?.streams ?? 0,
+      storedBytes: info?.storedBytes ?? 0,
+      sessions: info?.sessions ?? 0,
+      groups: info?.groups ?? 0,
+    };
+  }
+
+  // ------------------------------------------------------------------ changes
+
+  /** Changes of one tenant wait for one another; a failed one does not stop the next. */
+  #serially<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#changes.get(name) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    const settled = mine.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#changes.set(name, settled);
+    settled.then(() => {
+      if (this.#changes.get(name) === settled) this.#changes.delete(name);
+    });
+    return mine;
+  }
+
+  /** The user shard with the fewest tenants. Shard 0 keeps to the system's own affairs. */
+  #place(): number {
+    const counts = new Array<number>(this.#args.shards).fill(0);
+    for (const row of this.#rows.values()) counts[row.shard] += 1;
+    let best = Math.min(1, this.#args.shards - 1);
+    for (let shard = best; shard < counts.length; shard++) if (counts[shard] < counts[best]) best = shard;
+    return best;
+  }
+
+  #checkShard(shard: number): void {
+    if (shard >= 1 && shard < this.#args.shards) return;
+    throw new KimberliteError("shardUnknown", `this node has shards 1 to ${this.#args.shards - 1}`, { detail: { shard } });
+  }
+
+  async #create(
+    name: string,
+    shard: number | undefined,
+    quotas: Quotas,
+    principal: string,
+    params: Readonly<Record<string, unknown>> = {},
+  ): Promise<unknown> {
+    if (shard !== undefined) this.#checkShard(shard);
+    const ifNotExists = params["ifNotExists"] === true;
+    const chosen = shard ?? this.#place();
+    const made = await this.#link.command(0, requestKind.directoryCreate, principal, (out) =>
+      encodeDirectoryCreate(out, name, chosen, quotas, ifNotExists),
+    );
+    if (made.count === 0) return { ...this.#describe(this.#current(made.subject)), created: false };
+    const row: DirectoryRow = {
+      tenant: made.subject,
+      state: directoryState.active,
+      shard: chosen,
+      targetShard: noShard,
+      epoch: 1,
+      lastEpoch: 1,
+      createdPosition: made.position,
+      createdTime: made.time,
+      quotas,
+      name,
+    };
+    this.#learn(await this.#reread(row));
+    await this.#adopt(this.#current(row.tenant), principal);
+    return { ...this.#describe(this.#current(row.tenant)), created: true };
+  }
+
+  /** The row as the log has it: epochs are the kernel's to hand out, not ours to guess. */
+  async #reread(row: DirectoryRow): Promise<DirectoryRow> {
+    const { rows } = await this.#link.directory();
+    return rows.find((found) => found.tenant === row.tenant) ?? row;
+  }
+
+  async #drop(tenant: number, principal: string): Promise<unknown> {
+    const row = this.#current(tenant);
+    if (row.state === directoryState.moving) throw new KimberliteError("tenantMoving", "drop it once the move is through");
+    await this.#link.command(0, requestKind.directoryDrop, principal, (out) => encodeDirectoryDrop(out, tenant));
+    this.#rows.delete(tenant);
+    this.#names.delete(row.name);
+    this.#announce({ tenant, shard: null, epoch: row.epoch + 1 });
+    await this.#control(row.shard, requestKind.tenantFence, tenant, row.epoch);
+    this.#releaseLater(row.shard, tenant, row.epoch, principal);
+    return { id: tenant, name: row.name, dropped: true };
+  }
+
+  async #move(tenant: number, shard: number, principal: string): Promise<unknown> {
+    this.#checkShard(shard);
+    const row = this.#current(tenant);
+    if (row.shard === shard) return this.#describe(row);
+    const begun = await this.#link.command(0, requestKind.directoryMoveBegin, principal, (out) =>
+      encodeDirectoryMoveBegin(out, tenant, shard),
+    );
+    const moving: DirectoryRow = { ...row, state: directoryState.moving, targetShard: shard, lastEpoch: begun.first };
+    this.#learn(moving);
+    return this.#carry(moving, principal);
+  }
+
+  async #carry(row: DirectoryRow, principal: string): Promise<unknown> {
+    const { tenant, quotas } = row;
+    const move: Move = {
+      tenant,
+      quotas,
+      principal,
+      source: row.shard,
+      sourceEpoch: row.epoch,
+      target: row.targetShard,
+      epoch: row.lastEpoch,
+    };
+    try {
+      await carryOver(this.#link, move);
+    } catch (error) {
+      this.#context.log.warn("taking a move back", { tenant, error: String(error) });
+      await abandonMove(this.#link, move);
+      this.#learn({ ...row, state: directoryState.active, targetShard: noShard });
+      throw error;
+    }
+    const moved: DirectoryRow = {
+      ...row,
+      state: directoryState.active,
+      shard: move.target,
+      targetShard: noShard,
+      epoch: move.epoch,
+    };
+    this.#learn(moved);
+    this.#moves += 1;
+    this.#announce(this.#route(tenant));
+    this.#releaseLater(move.source, tenant, move.sourceEpoch, principal);
+    return this.#describe(moved);
+  }
+
+  /** What is left behind is removed in the background; a crash meanwhile is made good at the next start. */
+  #releaseLater(shard: number, tenant: number, epoch: number, principal: string): void {
+    release(this.#link, shard, tenant, epoch, principal).catch((error: unknown) => {
+      if (hasCode(error, "assertionFailed")) this.#context.crash(error);
+      this.#context.log.warn("a release is put off to the next start", { shard, tenant, error: String(error) });
+    });
+  }
+
+  async #setQuota(tenant: number, quotas: Quotas, principal: string): Promise<unknown> {
+    const row = this.#current(tenant);
+    if (row.state === directoryState.moving) throw new KimberliteError("tenantMoving", "set quotas once the move is through");
+    await this.#link.command(0, requestKind.directoryQuota, principal, (out) => encodeDirectoryQuota(out, tenant, quotas));
+    await this.#link.command(row.shard, requestKind.tenantQuota, principal, (out) =>
+      encodeTenantQuota(out, tenant, row.epoch, quotas),
+    );
+    this.#learn({ ...row, quotas });
+    return this.#describe(this.#current(tenant));
+  }
+
+  #announce(route: Route): void {
+    for (const neighbour of this.#context.neighbours()) {
+      if (!neighbour.startsWith("gateway-")) continue;
+      const port = this.#context.port(neighbour);
+      if (port !== null) this.#context.tell(port, { kind: "routeChanged", route } as never);
+    }
+  }
+
+  inspect(): Record<string, string | number> {
+    return { tenants: this.#rows.size, ready: this.#isReady ? 1 : 0, moves: this.#moves, changes: this.#changes.size };
+  }
+}
+
+export const directoryDefinition: ActorDefinition<DirectoryArgs, DirectoryMessage> = {
+  kind: "directory",
+  mailbox: { countMax: 10_000, bytesMax: 64 * 1024 * 1024, overflow: "reject" },
+  create: (context, args) => new Directory(context, args),
+};

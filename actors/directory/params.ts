@@ -1,0 +1,39 @@
+/** Parameters of administrative calls: JSON from a client, parsed once. Every failure is an `invalidArgument` that names the field. */
+import type { Quotas } from "../../runtime/kernel/tenant-row.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+
+type Params = Readonly<Record<string, unknown>>;
+
+const invalid = (argument: string, expected: string): KimberliteError =>
+  new KimberliteError("invalidArgument", `${argument} must be ${expected}`, { detail: { argument } });
+
+export function optionalCount(params: Params, name: string): number | undefined {
+  const value = params[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw invalid(name, "a whole number");
+  return value;
+}
+
+/** A tenant named by `name` or by `id`. */
+export function tenantReference(params: Params): string | number {
+  const { name, id } = params as { name?: unknown; id?: unknown };
+  if (typeof name === "string" && name !== "") return name;
+  if (typeof id === "number" && Number.isSafeInteger(id) && id > 0) return id;
+  throw invalid("name", "a tenant's name, or id its number");
+}
+
+/** Quotas given in `quotas`; what is left out keeps its value. */
+export function quotasFrom(params: Params, base: Quotas): Quotas {
+  const given = params["quotas"];
+  if (given === undefined || given === null) return base;
+  if (typeof given !== "object" || Array.isArray(given)) throw invalid("quotas", "an object");
+  const known = ["bytesMax", "streamsMax", "sessionsMax", "groupsPerStreamMax"];
+  for (const name of Object.keys(given)) if (!known.includes(name)) throw invalid(`quotas.${name}`, `one of ${known.join(", ")}`);
+  const quotas = given as Params;
+  return {
+    bytesMax: optionalCount(quotas, "bytesMax") ?? base.bytesMax,
+    streamsMax: optionalCount(quotas, "streamsMax") ?? base.streamsMax,
+    sessionsMax: optionalCount(quotas, "sessionsMax") ?? base.sessionsMax,
+    groupsPerStreamMax: optionalCount(quotas, "groupsPerStreamMax") ?? base.groupsPerStreamMax,
+  };
+}

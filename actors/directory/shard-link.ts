@@ -1,0 +1,86 @@
+/** The directory's side of the conversation with shards and projections: commands by kind, answers decoded. */
+import type { ActorContext } from "../../runtime/actor/definition.js";
+import type { DirectoryRow } from "../../runtime/kernel/directory-rows.js";
+import { decodeOutcomeReply, type OutcomeReply } from "../../runtime/kernel/outcome.js";
+import type { TenantInfo } from "../../runtime/kernel/read/state-reads.js";
+import { assert } from "../../runtime/types/assert.js";
+import { ByteWriter } from "../../runtime/types/byte-writer.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import type { CommandAnswer } from "../messages/commands.js";
+import type { ExportedRecords } from "../projection/messages.js";
+
+const commandMs = 20_000;
+const pageRows = 1_000;
+
+export interface DirectoryPage {
+  readonly rows: readonly DirectoryRow[];
+  /** Commands that the system tenant of shard 0 has had: 0 on a node that starts for the first time. */
+  readonly systemPosition: number;
+}
+
+export class ShardLink {
+  readonly #context: ActorContext;
+
+  constructor(context: ActorContext) {
+    this.#context = context;
+  }
+
+  #port(neighbour: string) {
+    const port = this.#context.port(neighbour);
+    if (port === null) throw new KimberliteError("shardUnavailable", `${neighbour} is being restarted; try again in a moment`);
+    return port;
+  }
+
+  /** Sends a command of a shard's system tenant; resolves once it is committed. */
+  async command(
+    shard: number,
+    requestKind: number,
+    principal: string,
+    encode: (out: ByteWriter) => unknown,
+  ): Promise<OutcomeReply> {
+    const out = new ByteWriter(128);
+    encode(out);
+    const body = out.finish();
+    assert(body.length >= 40, "a command has the common head of writes");
+    const message = { kind: "command", requestKind, tenant: 0, principal, body };
+    const options = { deadlineMs: commandMs };
+    const answer = await this.#context.ask<CommandAnswer>(this.#port(`shard-${shard}`), message as never, options);
+    return decodeOutcomeReply(answer.body);
+  }
+
+  async ready(shard: number): Promise<void> {
+    await this.#context.ask(this.#port(`shard-${shard}`), { kind: "awaitReady" }, { deadlineMs: 300_000 });
+  }
+
+  #read<Answer>(shard: number, message: { readonly kind: string }): Promise<Answer> {
+    return this.#context.ask<Answer>(this.#port(`projection-${shard}.0`), message, { deadlineMs: commandMs });
+  }
+
+  async directory(): Promise<DirectoryPage> {
+    const rows: DirectoryRow[] = [];
+    for (;;) {
+      const after = rows.length === 0 ? 0 : rows[rows.length - 1].tenant;
+      const page = await this.#read<DirectoryPage>(0, { kind: "directoryRows", after, limit: pageRows } as never);
+      rows.push(...page.rows);
+      if (page.rows.length < pageRows) return { rows, systemPosition: page.systemPosition };
+    }
+  }
+
+  async tenantsOf(shard: number): Promise<TenantInfo[]> {
+    const rows: TenantInfo[] = [];
+    for (;;) {
+      const after = rows.length === 0 ? 0 : rows[rows.length - 1].tenant;
+      const page = await this.#read<TenantInfo[]>(shard, { kind: "tenantRows", after, limit: pageRows } as never);
+      rows.push(...page);
+      if (page.length < pageRows) return rows;
+    }
+  }
+
+  tenantOn(shard: number, tenant: number): Promise<TenantInfo | null> {
+    return this.#read<TenantInfo | null>(shard, { kind: "tenantRow", tenant } as never);
+  }
+
+  exportRecords(shard: number, tenant: number, from: number, bytesMax: number): Promise<ExportedRecords> {
+    return this.#read<ExportedRecords>(shard, { kind: "exportRecords", tenant, from, bytesMax } as never);
+  }
+}

@@ -1,0 +1,30 @@
+/** What a projection accepts, beyond packed requests. */
+import type { LogTailHandle } from "../../runtime/storage/log-tail.js";
+import type { StoreHandle } from "../../runtime/store/handle.js";
+import type { RequestsMessage, SubscriptionFlushedMessage } from "../messages/requests.js";
+import type { AdvancedMessage } from "../shard/messages.js";
+
+export type ProjectionMessage =
+  | RequestsMessage
+  | SubscriptionFlushedMessage
+  | AdvancedMessage
+  /** Told by the shard once its state can be read: the shared memory to read from. */
+  | { readonly kind: "attach"; readonly store: StoreHandle; readonly tail: LogTailHandle }
+  /** Asked by the directory: the system shard's placements, in pages. Answered with `DirectoryPage`. */
+  | { readonly kind: "directoryRows"; readonly after: number; readonly limit: number }
+  /** Asked by the directory: this shard's tenants in pages, the system tenant left out. Answered with `TenantInfo[]`. */
+  | { readonly kind: "tenantRows"; readonly after: number; readonly limit: number }
+  /** Asked by the directory: one tenant's row on this shard. Answered with `TenantInfo | null`. */
+  | { readonly kind: "tenantRow"; readonly tenant: number }
+  /** Asked by the directory for a move: a tenant's records from a position on, verbatim. Answered with `ExportedRecords`. */
+  | { readonly kind: "exportRecords"; readonly tenant: number; readonly from: number; readonly bytesMax: number }
+  /** Timers of its own: deadlines of waiting reads, leases of groups. */
+  | { readonly kind: "sweep" };
+
+export interface ExportedRecords {
+  readonly count: number;
+  /** Whole records back to back. */
+  readonly records: Uint8Array;
+  /** The tenant's next position on this shard: what is left to export follows from it. */
+  readonly nextPosition: number;
+}
