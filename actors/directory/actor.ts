@@ -279,27 +279,12 @@ class Directory implements Actor<DirectoryMessage> {
       encodeDirectoryCreate(out, name, chosen, quotas, ifNotExists),
     );
     if (made.count === 0) return { ...this.#describe(this.#current(made.subject)), created: false };
-    const row: DirectoryRow = {
-      tenant: made.subject,
-      state: directoryState.active,
-      shard: chosen,
-      targetShard: noShard,
-      epoch: 1,
-      lastEpoch: 1,
-      createdPosition: made.position,
-      createdTime: made.time,
-      quotas,
-      name,
-    };
-    this.#learn(await this.#reread(row));
-    await this.#adopt(this.#current(row.tenant), principal);
-    return { ...this.#describe(this.#current(row.tenant)), created: true };
-  }
-
-  /** The row as the log has it: epochs are the kernel's to hand out, not ours to guess. */
-  async #reread(row: DirectoryRow): Promise<DirectoryRow> {
-    const { rows } = await this.#link.directory();
-    return rows.find((found) => found.tenant === row.tenant) ?? row;
+    // The row as the log has it: numbers and epochs are the kernel's to hand out.
+    const row = await this.#link.placement(made.subject);
+    assert(row !== null, "order: a placement that was committed can be read");
+    this.#learn(row);
+    await this.#adopt(row, principal);
+    return { ...this.#describe(row), created: true };
   }
 
   async #drop(tenant: number, principal: string): Promise<unknown> {

@@ -66,6 +66,13 @@ export class ShardLink {
     }
   }
 
+  /** One placement as the log has it; null when there is none. */
+  async placement(tenant: number): Promise<DirectoryRow | null> {
+    const page = await this.#read<DirectoryPage>(0, { kind: "directoryRows", after: tenant - 1, limit: 1 } as never);
+    const row = page.rows[0];
+    return row !== undefined && row.tenant === tenant ? row : null;
+  }
+
   async tenantsOf(shard: number): Promise<TenantInfo[]> {
     const rows: TenantInfo[] = [];
     for (;;) {

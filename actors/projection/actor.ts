@@ -1,0 +1,405 @@
+/**
+ * The projection actor: reads and subscriptions, on immutable snapshots of a shard's pages, in a thread of its own, so that no read
+ * holds up a write. It maps the shard's memory when the shard says where it is, pins the newest published version for one turn,
+ * does everything that waits on it, and lets go.
+ *
+ * What may run when
+ *   stale, at position, at timestamp   now
+ *   session                            once this version has the position of the token; until then it waits, under its deadline
+ *   linearizable                       once the shard has said which version is the newest (one question for all that ask), on that
+ *                                      version or a later one
+ */
+import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
+import type { Down, Envelope } from "../../runtime/actor/envelope.js";
+import { consistency, decodeReadRequest, type ReadRequest } from "../../runtime/kernel/codecs/read-requests.js";
+import { encodeGroupAck } from "../../runtime/kernel/codecs/write-requests.js";
+import { verdict } from "../../runtime/kernel/group-rows.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
+import { listCommits } from "../../runtime/kernel/read/commits.js";
+import { listDirectory } from "../../runtime/kernel/read/directory.js";
+import { StateReads, unbounded } from "../../runtime/kernel/read/state-reads.js";
+import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
+import { LogReader, recordHeadBytes } from "../../runtime/storage/log-reader.js";
+import { LogTail } from "../../runtime/storage/log-tail.js";
+import { RealDisk } from "../../runtime/storage/real-disk.js";
+import { type StoreReader, attachStore } from "./store-access.js";
+import { assert, unreachable } from "../../runtime/types/assert.js";
+import { ByteReader } from "../../runtime/types/byte-reader.js";
+import { ByteWriter } from "../../runtime/types/byte-writer.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { groupNameBytesMax } from "../../runtime/types/limits.js";
+import { RequestBatchReader } from "../messages/request-batch.js";
+import { EventSource } from "./event-source.js";
+import type { ExportedRecords, ProjectionMessage } from "./messages.js";
+import { Outbox } from "./outbox.js";
+import { boundOf, executeRead } from "./reading.js";
+import { type Subscription, windowBytes } from "./subscription.js";
+import { Subscriptions } from "./subscriptions.js";
+
+export interface ProjectionArgs {
+  readonly index: number;
+  readonly directory: string;
+  readonly shard: string;
+  /** One word a projection: 1 while it wants to be told of newer versions. */
+  readonly interest: SharedArrayBuffer;
+  /** Number of this incarnation, for the store's table of readers. */
+  readonly readerEpoch: number;
+}
+
+interface Waiting {
+  readonly port: Port;
+  readonly correlation: number;
+  readonly deadline: number;
+  readonly request: ReadRequest;
+}
+
+const sweepMs = 50;
+const readIndexMs = 5_000;
+const waitingMax = 50_000;
+/** Commits that one export looks at: bounds the time of a turn. */
+const exportCommitsMax = 5_000;
+
+class Projection implements Actor<ProjectionMessage> {
+  readonly #context: ActorContext;
+  readonly #args: ProjectionArgs;
+  readonly #interest: Int32Array;
+  readonly #batch = new RequestBatchReader();
+  readonly #outbox: Outbox;
+  readonly #subscriptions = new Subscriptions();
+  #reader: StoreReader | null = null;
+  #log: LogReader | null = null;
+  #source: EventSource | null = null;
+  #reads: StateReads | null = null;
+  /** Reads to run on the next pinned version. */
+  #ready: Waiting[] = [];
+  /** Reads whose token no version has reached yet. */
+  #waiting: Waiting[] = [];
+  /** Linearizable reads that gather for the next question, and whether one is under way. */
+  #unconfirmed: Waiting[] = [];
+  #isAsking = false;
+  #isAgain = false;
+  #executed = 0;
+  #expired = 0;
+
+  constructor(context: ActorContext, args: ProjectionArgs) {
+    this.#context = context;
+    this.#args = args;
+    this.#interest = new Int32Array(args.interest);
+    this.#outbox = new Outbox(context);
+    context.after(sweepMs, { kind: "sweep" });
+  }
+
+  // ------------------------------------------------------------------ messages
+
+  receive(message: ProjectionMessage, envelope: Envelope): void {
+    switch (message.kind) {
+      case "requests":
+        this.#enqueue(message.bytes, envelope);
+        return;
+      case "subscriptionFlushed":
+        this.#flushed(message.flushed, envelope);
+        return;
+      case "advanced":
+        this.#isAgain = false;
+        return;
+      case "attach":
+        this.#attach(message);
+        return;
+      case "sweep":
+        this.#sweep();
+        return;
+      case "directoryRows":
+        this.#answer(envelope, (reads) => ({
+          rows: listDirectory(reads, message.after, message.limit),
+          systemPosition: reads.tenant(0)?.nextPosition ?? 0,
+        }));
+        return;
+      case "tenantRows":
+        this.#answer(envelope, (reads) => reads.tenants(message.after, message.limit));
+        return;
+      case "tenantRow":
+        this.#answer(envelope, (reads) => reads.tenant(message.tenant));
+        return;
+      case "exportRecords":
+        this.#answer(envelope, (reads) => this.#export(reads, message.tenant, message.from, message.bytesMax));
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #attach(message: Extract<ProjectionMessage, { kind: "attach" }>): void {
+    assert(this.#reader === null, "a projection is attached once in its life");
+    const disk = new RealDisk();
+    this.#reader = attachStore(message.store, this.#args.directory, this.#args.index, this.#args.readerEpoch);
+    this.#log = new LogReader(disk, this.#args.directory, defaultGeometry, new LogTail(message.tail));
+    this.#source = new EventSource(this.#log);
+    this.#reads = new StateReads(this.#reader);
+  }
+
+  /** A question of the directory about the newest version. */
+  #answer(envelope: Envelope, ask: (reads: StateReads) => unknown): void {
+    if (this.#reader === null || this.#reads === null) {
+      this.#context.fail(envelope, new KimberliteError("shardUnavailable", "the shard is starting"));
+      return;
+    }
+    const { reader, reads } = { reader: this.#reader, reads: this.#reads };
+    reader.pin();
+    try {
+      this.#context.reply(envelope, ask(reads));
+    } catch (error) {
+      if (!(error instanceof KimberliteError)) throw error;
+      this.#context.fail(envelope, error);
+    } finally {
+      reader.unpin();
+    }
+  }
+
+  #export(reads: StateReads, tenant: number, from: number, bytesMax: number): ExportedRecords {
+    const log = this.#log;
+    assert(log !== null, "an attached projection has a log");
+    const commits = listCommits(reads, tenant, from, exportCommitsMax, unbounded);
+    const out = new ByteWriter(64 * 1024);
+    let count = 0;
+    for (const commit of commits) {
+      if (count > 0 && out.length + commit.recordLength > bytesMax) break;
+      log.read(commit.address);
+      assert(log.length + recordHeadBytes === commit.recordLength, "order: a commit points to its own record");
+      // The head is rebuilt rather than trusted: length and checksum were just verified against the body.
+      out.u32(log.length).u32(log.checksum).raw(log.bytes.subarray(log.start, log.start + log.length));
+      count += 1;
+    }
+    return { count, records: out.finish(), nextPosition: reads.tenant(tenant)?.nextPosition ?? 0 };
+  }
+
+  #enqueue(bytes: Uint8Array, envelope: Envelope): void {
+    const port = this.#context.port(neighbourOf(envelope.sender));
+    if (port === null) return;
+    const batch = this.#batch.open(bytes);
+    while (batch.next()) {
+      try {
+        this.#request(port, batch);
+      } catch (error) {
+        if (!(error instanceof KimberliteError)) throw error;
+        this.#outbox.fail(port, batch.correlation, error);
+      }
+    }
+  }
+
+  #request(port: Port, batch: RequestBatchReader): void {
+    const { kind, correlation, deadline, bytes, view, bodyFrom, bodyTo } = batch;
+    switch (kind) {
+      case requestKind.subscribe:
+        this.#subscribe(port, correlation, new ByteReader(bytes, bodyFrom, bodyTo));
+        return;
+      case requestKind.credit: {
+        const subscription = this.#subscriptions.find(port, correlation);
+        if (subscription === undefined || bodyTo - bodyFrom !== 4) return;
+        subscription.credits = Math.min(0x7fff_ffff, subscription.credits + view.getUint32(bodyFrom, true));
+        return;
+      }
+      case requestKind.unsubscribe: {
+        const subscription = this.#subscriptions.find(port, correlation);
+        if (subscription === undefined) return;
+        this.#subscriptions.remove(subscription);
+        this.#outbox.end(port, correlation, null);
+        return;
+      }
+      default: {
+        if (this.#ready.length + this.#waiting.length + this.#unconfirmed.length >= waitingMax) {
+          throw new KimberliteError("mailboxFull", "too many reads wait; try again in a moment");
+        }
+        const request = decodeReadRequest(kind, bytes, bodyFrom, bodyTo);
+        const waiting = { port, correlation, deadline, request };
+        if (request.consistency === consistency.linearizable) this.#unconfirmed.push(waiting);
+        else this.#ready.push(waiting);
+      }
+    }
+  }
+
+  #subscribe(port: Port, correlation: number, body: ByteReader): void {
+    const tenant = body.u64();
+    const stream = body.u64();
+    const next = body.u64();
+    const group = body.string(groupNameBytesMax);
+    const credits = body.u32();
+    body.end();
+    const { reader, reads } = this.#attached();
+    const subscription: Subscription = { port, correlation, tenant, stream, group, next, credits, window: windowBytes };
+    reader.pin();
+    try {
+      this.#subscriptions.add(reads, subscription);
+    } finally {
+      reader.unpin();
+    }
+    this.#outbox.ok(port, correlation, noBytes);
+  }
+
+  #attached(): { reader: StoreReader; reads: StateReads; source: EventSource } {
+    if (this.#reader === null || this.#reads === null || this.#source === null) {
+      throw new KimberliteError("shardUnavailable", "the shard is replaying its log; try again in a moment");
+    }
+    return { reader: this.#reader, reads: this.#reads, source: this.#source };
+  }
+
+  #flushed(pairs: readonly number[], envelope: Envelope): void {
+    const port = this.#context.port(neighbourOf(envelope.sender));
+    if (port === null) return;
+    for (let i = 0; i + 1 < pairs.length; i += 2) {
+      const subscription = this.#subscriptions.find(port, pairs[i]);
+      if (subscription !== undefined) subscription.window = Math.min(windowBytes, subscription.window + pairs[i + 1]);
+    }
+  }
+
+  // ------------------------------------------------------------------ a turn's work
+
+  flush(): void {
+    if (this.#reader !== null) {
+      this.#askReadIndex();
+      this.#work();
+    }
+    this.#outbox.send();
+  }
+
+  #work(): void {
+    const { reader, reads, source } = this.#attached();
+    const isIdle = this.#ready.length + this.#waiting.length + this.#subscriptions.count === 0;
+    if (isIdle) return;
+    const version = reader.pin();
+    let hasMore = false;
+    try {
+      const due = this.#ready;
+      const waited = this.#waiting;
+      this.#ready = [];
+      this.#waiting = [];
+      for (const waiting of waited) this.#run(reads, source, waiting);
+      for (const waiting of due) this.#run(reads, source, waiting);
+      hasMore = this.#subscriptions.pump(reads, source, version, this.#outbox, this.#context.now());
+    } finally {
+      reader.unpin();
+    }
+    const wantsNews = this.#waiting.length + this.#subscriptions.count > 0;
+    if (!wantsNews) return;
+    Atomics.store(this.#interest, this.#args.index, 1);
+    // A version published between the pin and the store above woke nobody: look once more.
+    if ((hasMore || reader.newest !== version) && !this.#isAgain) {
+      this.#isAgain = true;
+      this.#context.after(0, { kind: "advanced" });
+    }
+  }
+
+  #run(reads: StateReads, source: EventSource, waiting: Waiting): void {
+    const { port, correlation, request } = waiting;
+    if (!port.isOpen) return;
+    try {
+      const bound = boundOf(reads, request, this.#context.now());
+      if (bound === null) {
+        this.#waiting.push(waiting);
+        return;
+      }
+      this.#outbox.ok(port, correlation, executeRead(reads, source, request, bound.visible, bound.bound));
+      this.#executed += 1;
+    } catch (error) {
+      if (!(error instanceof KimberliteError)) throw error;
+      this.#outbox.fail(port, correlation, error);
+    }
+  }
+
+  /** One question for every linearizable read that came before it was asked. */
+  #askReadIndex(): void {
+    if (this.#isAsking || this.#unconfirmed.length === 0) return;
+    const shard = this.#context.port(this.#args.shard);
+    const asking = this.#unconfirmed;
+    this.#unconfirmed = [];
+    if (shard === null) {
+      for (const read of asking) this.#outbox.fail(read.port, read.correlation, new KimberliteError("shardUnavailable"));
+      return;
+    }
+    this.#isAsking = true;
+    this.#context.request<number>(shard, { kind: "readIndex" }, { deadlineMs: readIndexMs }, (outcome) => {
+      this.#isAsking = false;
+      for (const read of asking) {
+        if (outcome.ok) this.#ready.push(read);
+        else this.#outbox.fail(read.port, read.correlation, outcome.error);
+      }
+      if (outcome.ok) {
+        assert(this.#attached().reader.newest >= outcome.value, "snapshot: what the shard has published can be read");
+      }
+    });
+  }
+
+  #sweep(): void {
+    const now = this.#context.now();
+    this.#context.after(sweepMs, { kind: "sweep" });
+    const alive: Waiting[] = [];
+    for (const waiting of this.#waiting) {
+      if (waiting.deadline === 0 || waiting.deadline > now) alive.push(waiting);
+      else {
+        this.#expired += 1;
+        const error = new KimberliteError("deadlineExceeded", "the position of the token was not reached in time", {
+          outcome: "notCommitted",
+        });
+        this.#outbox.fail(waiting.port, waiting.correlation, error);
+      }
+    }
+    this.#waiting = alive;
+    for (const group of this.#subscriptions.groups) {
+      group.expire(now);
+      if (group.expired.length > 0) this.#logExpired(group.tenant, group.stream, group.name, group.expired.splice(0));
+    }
+  }
+
+  /** A lease whose time is up is a failed attempt, and attempts are facts: the shard logs them as it logs a consumer's own nack. */
+  #logExpired(tenant: number, stream: number, name: string, offsets: number[]): void {
+    const shard = this.#context.port(this.#args.shard);
+    if (shard === null) return;
+    offsets.sort((a, b) => a - b);
+    const out = new ByteWriter(64);
+    const entries = offsets.slice(0, 1_000).map((offset) => ({ offset, verdict: verdict.nack }));
+    encodeGroupAck(out, { tenant }, stream, name, entries);
+    const message = { kind: "command", requestKind: requestKind.groupAck, tenant, principal: "node", body: out.finish() };
+    this.#context.request(shard, message as never, { deadlineMs: 10_000 }, (outcome) => {
+      // Refused or lost: the event is simply delivered again, without the attempt being counted.
+      if (!outcome.ok) this.#context.log.debug("an expired lease was not counted", { code: outcome.error.code });
+    });
+  }
+
+  // ------------------------------------------------------------------ neighbours, end
+
+  unwired(neighbour: string, _reason: Down): void {
+    const isClosed = (read: Waiting): boolean => !read.port.isOpen;
+    this.#waiting = this.#waiting.filter((read) => !isClosed(read));
+    this.#ready = this.#ready.filter((read) => !isClosed(read));
+    this.#unconfirmed = this.#unconfirmed.filter((read) => !isClosed(read));
+    this.#subscriptions.removeClosed();
+    assert(neighbour !== "", "a neighbour has a name");
+  }
+
+  stop(): void {
+    this.#reader?.close();
+    this.#log?.close();
+  }
+
+  inspect(): Record<string, string | number> {
+    return {
+      attached: this.#reader === null ? 0 : 1,
+      version: this.#reader?.newest ?? 0,
+      reads: this.#executed,
+      waiting: this.#waiting.length,
+      expired: this.#expired,
+      subscriptions: this.#subscriptions.count,
+      delivered: this.#subscriptions.delivered,
+      chunksReused: this.#source?.reused ?? 0,
+    };
+  }
+}
+
+const noBytes = new Uint8Array(0);
+/** The last part of a path is the id under which neighbours know an actor. */
+const neighbourOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+export const projectionDefinition: ActorDefinition<ProjectionArgs, ProjectionMessage> = {
+  kind: "projection",
+  mailbox: { countMax: 100_000, bytesMax: 256 * 1024 * 1024, overflow: "reject" },
+  create: (context, args) => new Projection(context, args),
+};
