@@ -2,15 +2,15 @@
  * What a keeper accepts. The keeper does a shard's slow disk work in a thread of its own, so that no commit waits for it: it writes
  * checkpoint pages, prepares log segments ahead, seals full ones and scrubs what lies on disk.
  */
-import type { CheckpointJob } from "../../runtime/store/checkpoint-job.js";
+import type { CheckpointJob } from "../../runtime/store/checkpoint.js";
 
 export type KeeperMessage =
-  /** Told by the replica: make this segment ready (preallocated, zero-filled, durable). Answered by `segmentReady` or `segmentFailed`. */
+  /** Told by the replica: make this segment ready (preallocated, zero-filled, durable). Answered by `segmentPrepared`. */
   | { readonly kind: "prepareSegment"; readonly segment: number }
   /** Told by the replica: this segment will never change again. */
   | { readonly kind: "sealSegment"; readonly segment: number }
-  /** Asked by the shard: write the pages of a checkpoint. Answered with the store's record once they are durable. */
-  | { readonly kind: "writeCheckpoint"; readonly job: CheckpointJob }
+  /** Asked by the shard: write the pages of a checkpoint from the shared frames. Answered with the finished job. */
+  | { readonly kind: "writeCheckpoint"; readonly chunks: readonly SharedArrayBuffer[]; readonly job: CheckpointJob }
   /** Timers of its own. */
   | { readonly kind: "work" }
   | { readonly kind: "scrub" };

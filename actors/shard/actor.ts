@@ -15,11 +15,11 @@ import type { Envelope } from "../../runtime/actor/envelope.js";
 import { genesis, Kernel } from "../../runtime/kernel/kernel.js";
 import { isWrite } from "../../runtime/kernel/kinds.js";
 import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
-import { LogTail, type LogTailHandle } from "../../runtime/storage/log-tail.js";
-import { RealDisk } from "../../runtime/storage/real-disk.js";
-import { Store } from "../../runtime/store/store.js";
+import type { LogPosition } from "../../runtime/storage/log-recovery.js";
+import { LogTail } from "../../runtime/storage/log-tail.js";
+import type { Store } from "../../runtime/store/store.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
-import { KimberliteError } from "../../runtime/types/errors.js";
+import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
 import { ReplyBatchWriter } from "../messages/reply-batch.js";
 import { RequestBatchReader } from "../messages/request-batch.js";
 import type { ReplicaOpened } from "../replica/messages.js";
@@ -29,7 +29,8 @@ import { Proposal } from "./proposal.js";
 import { Proposer } from "./proposer.js";
 import { Replay } from "./replay.js";
 import { type QueuedRequest, RequestQueue } from "./request-queue.js";
-import { decodeVersionHeader, VersionHeaderWriter } from "./version-header.js";
+import { openState, setDamagedAside } from "./state-files.js";
+import { VersionHeaderWriter } from "./version-header.js";
 
 export interface ShardArgs {
   readonly shard: number;
@@ -37,8 +38,11 @@ export interface ShardArgs {
   readonly clusterId: Uint8Array;
   readonly replica: string;
   readonly keeper: string;
-  readonly tail: LogTailHandle;
-  readonly store: StoreResources;
+  readonly projections: readonly string[];
+  /** One word a projection: 1 while it wants to be told of newer versions. */
+  readonly interest: SharedArrayBuffer;
+  /** Bound of the page cache. */
+  readonly cacheBytes: number;
   /** Prepares under way at once: 1 where the replica shares this thread, 2 where it has its own. */
   readonly pipelineMax: number;
   /** Log bytes after which a checkpoint is taken, and the longest time between two while there are changes. */
@@ -51,6 +55,8 @@ const queueBytesMax = 64 * 1024 * 1024;
 const queueCountMax = 200_000;
 const openLogMs = 60_000;
 const retryFullMs = 500;
+/** Share of the cache that waits for a checkpoint at which nothing more is decided until one is through. */
+const pressureMax = 0.85;
 
 type Phase = "opening" | "replaying" | "ready";
 
@@ -60,18 +66,21 @@ class Shard implements Actor<ShardMessage> {
   readonly #queue = new RequestQueue();
   readonly #batch = new RequestBatchReader();
   readonly #header = new VersionHeaderWriter();
-  readonly #tail: LogTail;
+  readonly #interest: Int32Array;
   readonly #inFlight: Proposal[] = [];
   readonly #spare: Proposal[] = [];
   readonly #awaitingReady: Envelope[] = [];
   readonly #queued: QueuedRequest;
   #phase: Phase = "opening";
+  #tail: LogTail | null = null;
   #store: Store | null = null;
+  /** The log up to what is published. */
+  #position: LogPosition | null = null;
   #proposer: Proposer | null = null;
   #checkpointer: Checkpointer | null = null;
   #replay: Replay | null = null;
+  /** Newest op proposed. */
   #lastOp = 0;
-  #committedOp = 0;
   #isFull = false;
   #isDraining = false;
   #commits = 0;
@@ -80,7 +89,7 @@ class Shard implements Actor<ShardMessage> {
   constructor(context: ActorContext, args: ShardArgs) {
     this.#context = context;
     this.#args = args;
-    this.#tail = new LogTail(args.tail);
+    this.#interest = new Int32Array(args.interest);
     const none = new Uint8Array(0);
     this.#queued = {
       bytes: none,
@@ -100,6 +109,7 @@ class Shard implements Actor<ShardMessage> {
   // ------------------------------------------------------------------ start
 
   wired(neighbour: string, port: Port): void {
+    if (this.#args.projections.includes(neighbour)) this.#attach(port);
     if (neighbour !== this.#args.replica || this.#phase !== "opening") return;
     this.#context.request<ReplicaOpened>(port, { kind: "openLog" }, { deadlineMs: openLogMs }, (outcome) => {
       if (outcome.ok) this.#opened(outcome.value);
@@ -109,65 +119,77 @@ class Shard implements Actor<ShardMessage> {
 
   #opened(opened: ReplicaOpened): void {
     assert(this.#phase === "opening", "a shard opens once");
-    const { checkpoint } = opened;
-    const store = openStore(this.#args, checkpoint?.record ?? null);
+    const { shard, clusterId } = this.#args;
+    const { store, from, rebuilt } = openState(this.#args, opened.checkpoint);
+    if (rebuilt !== null) this.#context.log.warn("the state is rebuilt from the log", { shard, because: rebuilt });
+    assert(from.op <= opened.head.op, "durability: no state is ahead of its log");
+    if (opened.recovery.length > 0) this.#context.log.warn("log recovery", { shard, found: opened.recovery.join("; ") });
     this.#store = store;
-    if (checkpoint === null) {
-      genesis(store);
-      store.publish(store.seal(this.#header.encode(0, 0, 0)));
-    }
-    const header = decodeVersionHeader(store.header);
-    assert(header.op <= opened.headOp, "durability: no state is ahead of its log");
-    this.#committedOp = header.op;
-    this.#lastOp = header.op;
+    this.#position = from;
+    this.#lastOp = from.op;
+    this.#tail = new LogTail(opened.tail);
     const kernel = new Kernel(store);
-    this.#proposer = new Proposer(
-      kernel,
-      store,
-      this.#tail,
-      defaultGeometry,
-      opened.headEnd,
-      Math.max(header.time, opened.headTime),
-    );
-    this.#replay = new Replay(this.#args, store, kernel, header, opened);
+    if (from.op === 0) {
+      genesis(store);
+      store.publish(store.seal(this.#header.encode(0, from.address, from.timestamp)));
+    }
+    this.#proposer = new Proposer(kernel, store, this.#tail, defaultGeometry, opened.head.address, opened.head.timestamp);
+    this.#replay = new Replay(this.#args.directory, clusterId, store, kernel, from, opened.head);
     this.#phase = "replaying";
-    if (opened.recovery.length > 0) this.#context.log.warn("log recovery", { found: opened.recovery.join("; ") });
-    this.receive({ kind: "replay" }, null);
+    this.#checkpointer = new Checkpointer(this.#context, this.#args, store, from.op, () => this.#propose());
+    this.#replaySome();
   }
 
+  /** A slice of the replay, so that the thread keeps answering; then the next. */
   #replaySome(): void {
-    const { replay, store } = this.#parts();
+    const { store, checkpointer, replay } = this.#parts();
     assert(this.#phase === "replaying" && replay !== null, "the log is replayed before requests are taken");
-    const reached = replay.step();
-    this.#lastOp = reached.op;
-    this.#committedOp = reached.op;
-    if (reached.sealed || reached.isDone) {
-      store.publish(store.seal(this.#header.encode(reached.op, reached.logEnd, reached.time)));
+    if (store.cachePressure > pressureMax) {
+      // The changes of a long log do not fit the cache at once: checkpoint on the way.
+      checkpointer.runNow(this.#positionNow());
+      this.#context.after(checkpointPollMs, { kind: "replay" });
+      return;
     }
-    if (!reached.isDone) {
-      // Long replays checkpoint on the way: otherwise the dirty pages of a large log would not fit the cache.
-      if (store.mustCheckpoint) this.#startCheckpointer().runNow(reached.op, reached.logEnd);
+    const position = replay.slice();
+    this.#position = position;
+    this.#lastOp = position.op;
+    if (replay.isDone || replay.hasChanged) {
+      store.publish(store.seal(this.#header.encode(position.op, position.address, position.timestamp)));
+    }
+    if (!replay.isDone) {
       this.#context.after(0, { kind: "replay" });
       return;
     }
+    const { replayed } = replay;
+    replay.close();
     this.#replay = null;
     this.#phase = "ready";
-    this.#startCheckpointer();
-    this.#context.log.info("shard ready", { shard: this.#args.shard, op: reached.op, replayed: reached.replayed });
+    this.#context.log.info("shard ready", { shard: this.#args.shard, op: position.op, replayed });
+    for (const projection of this.#args.projections) {
+      const port = this.#context.port(projection);
+      if (port !== null) this.#attach(port);
+    }
     for (const envelope of this.#awaitingReady) this.#context.reply(envelope, true);
     this.#awaitingReady.length = 0;
     this.#propose();
   }
 
-  #startCheckpointer(): Checkpointer {
+  /** Tells a projection where the state and the tail of the log can be read. */
+  #attach(port: Port): void {
+    if (this.#phase !== "ready" || this.#tail === null) return;
     const { store } = this.#parts();
-    this.#checkpointer ??= new Checkpointer(this.#context, this.#args, store, () => this.#propose());
-    return this.#checkpointer;
+    this.#context.tell(port, { kind: "attach", store: store.handle, tail: this.#tail.handle } as never);
   }
 
-  #parts(): { store: Store; proposer: Proposer; replay: Replay | null } {
-    assert(this.#store !== null && this.#proposer !== null, "a shard works once its store is open");
-    return { store: this.#store, proposer: this.#proposer, replay: this.#replay };
+  #positionNow(): LogPosition {
+    assert(this.#position !== null, "an open shard knows where its log is");
+    return this.#position;
+  }
+
+  #parts(): { store: Store; proposer: Proposer; checkpointer: Checkpointer; replay: Replay | null } {
+    const { store, proposer, checkpointer } = { store: this.#store, proposer: this.#proposer, checkpointer: this.#checkpointer };
+    assert(store !== null && proposer !== null && checkpointer !== null, "a shard works once its store is open");
+    return { store, proposer, checkpointer, replay: this.#replay };
   }
 
   // ------------------------------------------------------------------ messages
@@ -201,7 +223,7 @@ class Shard implements Actor<ShardMessage> {
         return;
       }
       case "committed":
-        this.#committed(message.op, message.address);
+        this.#committed(message.address, message.position);
         return;
       case "refused":
         this.#refused(message.address, message.message);
@@ -219,6 +241,9 @@ class Shard implements Actor<ShardMessage> {
         return;
       case "replay":
         this.#replaySome();
+        return;
+      case "pageDamaged":
+        this.#damaged(message.because);
         return;
       case "retryFull":
         this.#isFull = false;
@@ -284,15 +309,15 @@ class Shard implements Actor<ShardMessage> {
 
   #propose(): void {
     if (this.#phase !== "ready") return;
-    const { store, proposer } = this.#parts();
+    const { store, proposer, checkpointer } = this.#parts();
     while (this.#queue.count > 0 && this.#inFlight.length < this.#args.pipelineMax) {
-      if (store.mustCheckpoint) {
-        // The cache has no room for more changes until a checkpoint is through; it calls back.
-        this.#startCheckpointer().runNow(this.#committedOp, decodeVersionHeader(store.publishedHeader).logEnd);
+      if (store.cachePressure > pressureMax) {
+        // No room for more changes until a checkpoint is through; it calls back.
+        checkpointer.runNow(this.#positionNow());
         return;
       }
       const proposal = this.#spare.pop() ?? new Proposal();
-      proposer.fill(this.#queue, proposal, this.#context, this.#context.now());
+      this.#guarded(() => proposer.fill(this.#queue, proposal, this.#context.now()));
       if (proposal.recordCount === 0) {
         this.#answerWithoutRecord(proposal);
         continue;
@@ -310,6 +335,21 @@ class Shard implements Actor<ShardMessage> {
     }
   }
 
+  /** Damage of the page file costs time, not data: the log is whole, and the state is derived from it anew. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (hasCode(error, "dataCorrupt") || hasCode(error, "dataMissing")) this.#damaged(String(error));
+      throw error;
+    }
+  }
+
+  #damaged(because: string): void {
+    setDamagedAside(this.#args.directory);
+    throw new KimberliteError("dataCorrupt", `${because}; the state is rebuilt from the log`);
+  }
+
   /** Answers that rest on state decided earlier wait for the newest prepare under way; with none, that state is durable. */
   #answerWithoutRecord(proposal: Proposal): void {
     if (this.#inFlight.length === 0) {
@@ -320,43 +360,48 @@ class Shard implements Actor<ShardMessage> {
     this.#inFlight[this.#inFlight.length - 1].follow(proposal);
   }
 
-  #committed(op: number, address: number): void {
-    const { store } = this.#parts();
+  #committed(address: number, position: LogPosition): void {
+    const { store, checkpointer } = this.#parts();
     const proposal = this.#inFlight.shift();
     assert(proposal !== undefined, "durability: only what was proposed is committed");
-    assert(proposal.op === op && proposal.address === address, "order: prepares are committed in the order proposed");
+    assert(
+      proposal.op === position.op && proposal.address === address,
+      "order: prepares are committed in the order in which they were proposed",
+    );
     store.publish(proposal.version);
-    this.#committedOp = op;
+    this.#position = position;
     this.#commits += 1;
     this.#records += proposal.recordCount;
-    this.#wake();
     const bytes = proposal.bodyBytes;
     proposal.sendAll(this.#context, (done) => {
       if (this.#spare.length < 4) this.#spare.push(done);
     });
-    this.#checkpointer?.logged(bytes, op, decodeVersionHeader(store.publishedHeader).logEnd);
+    this.#wake();
+    checkpointer.logged(bytes, position);
   }
 
-  /** Tells projections that wait for news, and only those. */
+  /** Tells projections that wait for news, and only those: waking an idle thread costs 30 µs. */
   #wake(): void {
-    for (const neighbour of this.#context.neighbours()) {
-      if (!neighbour.startsWith("projection-")) continue;
-      const port = this.#context.port(neighbour);
+    const { projections } = this.#args;
+    for (let i = 0; i < projections.length; i++) {
+      if (Atomics.load(this.#interest, i) === 0) continue;
+      Atomics.store(this.#interest, i, 0);
+      const port = this.#context.port(projections[i]);
       if (port !== null) this.#context.tell(port, { kind: "advanced" } as never);
     }
   }
 
-  /** The disk was full: nothing of the prepare, or of those behind it, was written. State and clock go back to what is durable. */
+  /** The disk was full: nothing of the prepare, or of those behind it, was written. The state goes back to what is durable. */
   #refused(address: number, message: string): void {
     const { store, proposer } = this.#parts();
     assert(this.#inFlight.length > 0 && this.#inFlight[0].address === address, "order: the oldest prepare is refused first");
     store.rollbackTo(store.publishedVersion);
-    const header = decodeVersionHeader(store.publishedHeader);
     const error = new KimberliteError("diskFull", `${message}; free space, and writes go on by themselves`);
     for (const proposal of this.#inFlight) proposal.refuse(this.#context, error);
     this.#inFlight.length = 0;
-    this.#lastOp = header.op;
-    proposer.nextAddress = header.logEnd;
+    const position = this.#positionNow();
+    this.#lastOp = position.op;
+    proposer.nextAddress = position.address;
     this.#isFull = true;
     this.#context.after(retryFullMs, { kind: "retryFull" });
   }
@@ -369,10 +414,12 @@ class Shard implements Actor<ShardMessage> {
     const giveUp = this.#context.monotonic() + 10_000;
     const waits = (): boolean => this.#context.monotonic() < giveUp && this.#phase === "ready";
     while (waits() && (this.#queue.count > 0 || this.#inFlight.length > 0)) await pause();
-    const { store } = this.#phase === "ready" ? this.#parts() : { store: null };
-    if (store === null || this.#checkpointer === null) return;
-    this.#checkpointer.runNow(this.#committedOp, decodeVersionHeader(store.publishedHeader).logEnd);
-    while (waits() && this.#checkpointer.isBusy) await pause();
+    if (this.#phase !== "ready") return;
+    const { checkpointer } = this.#parts();
+    // One under way may hold an older state: wait for it, then take the last.
+    while (waits() && checkpointer.isBusy) await pause();
+    checkpointer.runNow(this.#positionNow());
+    while (waits() && checkpointer.isBusy) await pause();
   }
 
   stop(): void {
@@ -383,19 +430,33 @@ class Shard implements Actor<ShardMessage> {
     const store = this.#store;
     return {
       phase: this.#phase,
-      op: this.#committedOp,
+      op: this.#position?.op ?? 0,
       commits: this.#commits,
       records: this.#records,
       queued: this.#queue.count,
       queuedBytes: this.#queue.bytes,
       expired: this.#proposer?.expired ?? 0,
       diskFull: this.#isFull ? 1 : 0,
-      ...(store === null ? {} : store.inspect()),
+      ...(store === null ? {} : storeNumbers(store)),
       ...(this.#checkpointer === null ? {} : this.#checkpointer.inspect()),
     };
   }
 }
 
+const checkpointPollMs = 5;
+
+function storeNumbers(store: Store): Record<string, number> {
+  const { dirtyPages, freeFrames, frames, pageCount, freePages, loads, evictions, readers } = store.status();
+  const version = store.publishedVersion;
+  return { version, pages: pageCount, freePages, cachePages: frames - freeFrames, dirtyPages, loads, evictions, readers };
+}
+
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2));
 /** The last part of a path is the id under which neighbours know an actor. */
 const neighbourOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+export const shardDefinition: ActorDefinition<ShardArgs, ShardMessage> = {
+  kind: "shard",
+  mailbox: { countMax: 20_000, bytesMax: 128 * 1024 * 1024, overflow: "reject" },
+  create: (context, args) => new Shard(context, args),
+};

@@ -9,36 +9,48 @@
  * A crash before step 3 leaves the old checkpoint whole; after it the new one. Replay at start is bounded by `checkpointBytes`.
  */
 import type { ActorContext } from "../../runtime/actor/definition.js";
-import type { CheckpointRecord } from "../../runtime/store/checkpoint.js";
+import type { LogPosition } from "../../runtime/storage/log-recovery.js";
+import { type CheckpointJob, checkpointRecord } from "../../runtime/store/checkpoint.js";
+import { encodeCheckpointRecord } from "../../runtime/store/checkpoint-record.js";
 import type { Store } from "../../runtime/store/store.js";
 import { assert } from "../../runtime/types/assert.js";
 import { hasCode, type KimberliteError } from "../../runtime/types/errors.js";
-import type { ShardArgs } from "./actor.js";
+import type { CheckpointPoint } from "../replica/messages.js";
+
+export interface CheckpointerArgs {
+  readonly replica: string;
+  readonly keeper: string;
+  /** Log bytes after which a checkpoint is taken, and the longest time between two while there are changes. */
+  readonly checkpointBytes: number;
+  readonly checkpointMs: number;
+}
 
 const writeMsMax = 600_000;
 const retryMs = 2_000;
+/** Share of the cache that waits to be written at which a checkpoint begins whatever the log says. */
+const pressureBegin = 0.4;
 
 export class Checkpointer {
   readonly #context: ActorContext;
-  readonly #args: ShardArgs;
+  readonly #args: CheckpointerArgs;
   readonly #store: Store;
   readonly #afterwards: () => void;
   #bytesSince = 0;
   #opAtLast: number;
-  #newestOp: number;
-  #newestEnd = 0;
+  #newest: LogPosition | null = null;
   #isBusy = false;
+  #retryAt = 0;
   #count = 0;
   #failures = 0;
   #lastMs = 0;
+  #pagesWritten = 0;
 
-  constructor(context: ActorContext, args: ShardArgs, store: Store, afterwards: () => void) {
+  constructor(context: ActorContext, args: CheckpointerArgs, store: Store, op: number, afterwards: () => void) {
     this.#context = context;
     this.#args = args;
     this.#store = store;
+    this.#opAtLast = op;
     this.#afterwards = afterwards;
-    this.#opAtLast = 0;
-    this.#newestOp = 0;
     context.after(args.checkpointMs, { kind: "checkpointTimer" });
   }
 
@@ -47,53 +59,54 @@ export class Checkpointer {
   }
 
   /** A prepare was committed: `bytes` more of log would have to be replayed. */
-  logged(bytes: number, op: number, logEnd: number): void {
+  logged(bytes: number, position: LogPosition): void {
     this.#bytesSince += bytes;
-    this.#newestOp = op;
-    this.#newestEnd = logEnd;
-    if (this.#bytesSince >= this.#args.checkpointBytes || this.#store.wantsCheckpoint) this.runNow(op, logEnd);
+    this.#newest = position;
+    if (this.#bytesSince >= this.#args.checkpointBytes || this.#store.cachePressure > pressureBegin) this.runNow(position);
   }
 
   timer(): void {
     this.#context.after(this.#args.checkpointMs, { kind: "checkpointTimer" });
-    if (this.#newestOp > this.#opAtLast) this.runNow(this.#newestOp, this.#newestEnd);
+    if (this.#newest !== null) this.runNow(this.#newest);
   }
 
-  /** Begins a checkpoint of the published version unless one is under way. */
-  runNow(op: number, address: number): void {
-    if (this.#isBusy || (op === this.#opAtLast && op !== 0)) return;
-    if (this.#context.monotonic() < this.#retryAt) return;
+  /** Begins a checkpoint of the published version, which stands for `position`, unless one is under way or nothing is new. */
+  runNow(position: LogPosition): void {
+    if (this.#isBusy || position.op === this.#opAtLast || this.#context.monotonic() < this.#retryAt) return;
     const keeper = this.#context.port(this.#args.keeper);
     const replica = this.#context.port(this.#args.replica);
     if (keeper === null || replica === null) return;
+    const job = this.#store.beginCheckpoint();
+    if (job === null) return;
     this.#isBusy = true;
     this.#bytesSince = 0;
     const began = this.#context.monotonic();
-    const version = this.#store.publishedVersion;
-    const job = this.#store.beginCheckpoint(version);
-    const message = { kind: "writeCheckpoint", job } as never;
-    this.#context.request<CheckpointRecord>(keeper, message, { deadlineMs: writeMsMax }, (written) => {
+    const { handle } = this.#store;
+    const write = { kind: "writeCheckpoint", chunks: handle.chunks, job };
+    this.#context.request<CheckpointJob>(keeper, write as never, { deadlineMs: writeMsMax }, (written) => {
       if (!written.ok) {
         this.#failed(written.error);
         return;
       }
-      const record = this.#store.encodeCheckpoint(job, written.value);
-      const point = { op, address, record };
+      const done = written.value;
+      const point: CheckpointPoint = { position, record: encodeCheckpointRecord(checkpointRecord(done)) };
       this.#context.request(replica, { kind: "saveCheckpoint", point } as never, { deadlineMs: writeMsMax }, (saved) => {
-        if (!saved.ok) {
-          // Whether the superblock names the new pages is not known: only a restart from disk can tell.
-          this.#context.crash(saved.error);
-          return;
-        }
-        this.#store.completeCheckpoint(job);
-        assert(op >= this.#opAtLast, "order: checkpoints follow the log");
-        this.#opAtLast = op;
-        this.#count += 1;
-        this.#lastMs = Math.round(this.#context.monotonic() - began);
-        this.#isBusy = false;
-        this.#afterwards();
+        if (saved.ok) this.#saved(done, position, began);
+        // Whether the superblock names the new pages is not known: only a restart from disk can tell.
+        else this.#context.crash(saved.error);
       });
     });
+  }
+
+  #saved(job: CheckpointJob, position: LogPosition, began: number): void {
+    this.#store.completeCheckpoint(job);
+    assert(position.op >= this.#opAtLast, "order: checkpoints follow the log");
+    this.#opAtLast = position.op;
+    this.#count += 1;
+    this.#pagesWritten += job.written;
+    this.#lastMs = Math.round(this.#context.monotonic() - began);
+    this.#isBusy = false;
+    this.#afterwards();
   }
 
   /** A full disk leaves the old checkpoint in force; it is tried again. Anything else means that the page file cannot be trusted. */
@@ -103,15 +116,11 @@ export class Checkpointer {
       this.#context.crash(error);
       return;
     }
-    this.#store.abandonCheckpoint();
-    this.#context.log.warn("checkpoint put off: the disk is full", {});
-    // Stay busy for a while, so that a full disk is not asked with every commit.
-    this.#bytesSince = 0;
+    this.#store.abortCheckpoint();
+    this.#context.log.warn("a checkpoint is put off: the disk is full");
     this.#retryAt = this.#context.monotonic() + retryMs;
     this.#isBusy = false;
   }
-
-  #retryAt = 0;
 
   inspect(): Record<string, string | number> {
     return {
@@ -119,6 +128,7 @@ export class Checkpointer {
       checkpointOp: this.#opAtLast,
       checkpointMs: this.#lastMs,
       checkpointFailures: this.#failures,
+      checkpointPages: this.#pagesWritten,
       logBytesSinceCheckpoint: this.#bytesSince,
     };
   }

@@ -14,6 +14,8 @@ export type ShardMessage =
   | { readonly kind: "readIndex" }
   /** Asked by the node and the directory: answered once the log is replayed and requests are taken. */
   | { readonly kind: "awaitReady" }
+  /** Told by projections: a page of the state is damaged on disk. */
+  | { readonly kind: "pageDamaged"; readonly because: string }
   /** Timers of its own. */
   | { readonly kind: "replay" }
   | { readonly kind: "retryFull" }

@@ -6,7 +6,6 @@
  * Where a prepare may stand: on a sector, within one segment, with its 256-byte header before the body. What does not fit the rest
  * of a segment begins the next one.
  */
-import type { ActorContext } from "../../runtime/actor/definition.js";
 import { BlockWriter, blockHeaderBytes } from "../../runtime/kernel/block.js";
 import { decided } from "../../runtime/kernel/decision.js";
 import { type Kernel, recordRoom } from "../../runtime/kernel/kernel.js";
@@ -67,14 +66,14 @@ export class Proposer {
    *
    * @param now wall time in ms; the log's time never goes back, whatever the clock does
    */
-  fill(queue: RequestQueue, proposal: Proposal, context: ActorContext, now: number): void {
+  fill(queue: RequestQueue, proposal: Proposal, now: number): void {
     assert(proposal.isEmpty || proposal.recordCount === 0, "a proposal is filled once");
     this.#open(proposal, this.nextAddress);
     const tenants = queue.tenants();
     // More than one prepare's worth waits: everyone gets an equal share, at least one request.
     const share = queue.bytes > groupCommitBytesTarget ? groupCommitBytesTarget / tenants.length : Number.POSITIVE_INFINITY;
     for (const tenant of tenants) {
-      const isFull = !this.#fillBlock(queue, proposal, context, now, tenant, share);
+      const isFull = !this.#fillBlock(queue, proposal, now, tenant, share);
       queue.endTurn(tenant);
       if (isFull || this.#bodyBytes(proposal) >= groupCommitBytesTarget) break;
     }
@@ -113,7 +112,6 @@ export class Proposer {
   #fillBlock(
     queue: RequestQueue,
     proposal: Proposal,
-    context: ActorContext,
     now: number,
     tenant: number,
     share: number,

@@ -1,0 +1,85 @@
+/**
+ * State = Apply(checkpoint, log after it). In slices, so that the thread stays alive for heartbeats and questions meanwhile. Every
+ * prepare is verified whole and against its parent before one record of it is applied.
+ */
+import type { Kernel } from "../../runtime/kernel/kernel.js";
+import { BlockReader } from "../../runtime/kernel/block.js";
+import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
+import type { LogPosition } from "../../runtime/storage/log-recovery.js";
+import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
+import { RealDisk } from "../../runtime/storage/real-disk.js";
+import type { TreeWriter } from "../../runtime/store/tree.js";
+import { assert } from "../../runtime/types/assert.js";
+
+/** Body bytes that one slice applies: some milliseconds of work. */
+const sliceBytes = 2 * 1024 * 1024;
+
+export class Replay {
+  readonly #cursor: PrepareCursor;
+  readonly #state: TreeWriter;
+  readonly #kernel: Kernel;
+  readonly #head: LogPosition;
+  #position: LogPosition;
+  /** Records applied so far. */
+  replayed = 0;
+  /** Whether the last slice applied anything. */
+  hasChanged = false;
+
+  constructor(
+    directory: string,
+    clusterId: Uint8Array,
+    state: TreeWriter,
+    kernel: Kernel,
+    from: LogPosition,
+    head: LogPosition,
+  ) {
+    assert(from.address <= head.address, "durability: no state is ahead of its log");
+    this.#cursor = PrepareCursor.open(new RealDisk(), directory, defaultGeometry, clusterId, from);
+    this.#state = state;
+    this.#kernel = kernel;
+    this.#head = head;
+    this.#position = from;
+  }
+
+  get isDone(): boolean {
+    return this.#position.op === this.#head.op;
+  }
+
+  /** Applies some prepares; returns how far the state has come. */
+  slice(): LogPosition {
+    const cursor = this.#cursor;
+    let bytes = 0;
+    this.hasChanged = false;
+    while (!this.isDone && bytes < sliceBytes) {
+      const found = cursor.next(this.#head.address);
+      assert(found, "durability: every prepare up to the head is there");
+      this.#apply();
+      bytes += cursor.header.bodyBytes;
+      this.#position = cursor.position();
+      this.hasChanged = true;
+    }
+    assert(this.#position.op <= this.#head.op, "order: replay ends at the head");
+    return this.#position;
+  }
+
+  #apply(): void {
+    const { bytes, view, bodyStart, bodyAddress, header } = this.#cursor;
+    // The prepare's digest was just verified: the records' own checksums need not be.
+    const blocks = new BlockReader(bytes, view, bodyStart, bodyStart + header.bodyBytes, "bounds");
+    let records = 0;
+    while (blocks.nextBlock()) {
+      while (blocks.nextRecord()) {
+        const { from, to } = blocks.record;
+        const address = bodyAddress + (from - bodyStart);
+        this.#kernel.apply(this.#state, bytes, view, from, to, blocks.tenant, blocks.position, address);
+        records += 1;
+      }
+    }
+    assert(records === header.recordCount, "order: a prepare holds the records that its header counts");
+    this.replayed += records;
+  }
+
+  close(): void {
+    this.#cursor.close();
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The file that a shard's state is checkpointed to: `pages` in the shard's directory. It is a cache of the log: when it is missing or
+ * damaged the state is derived again from the first record on, which takes time and loses nothing.
+ */
+import { RealDisk } from "../../runtime/storage/real-disk.js";
+import { type DiskFile, join } from "../../runtime/storage/disk.js";
+import { type LogPosition, logBeginning } from "../../runtime/storage/log-recovery.js";
+import { Store } from "../../runtime/store/store.js";
+import { assert } from "../../runtime/types/assert.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import type { CheckpointPoint } from "../replica/messages.js";
+import { decodeVersionHeader, versionHeaderBytes } from "./version-header.js";
+
+export const pagesPath = (directory: string): string => join(directory, "pages");
+const damagedPath = (directory: string): string => join(directory, "pages.damaged");
+
+export interface OpenedState {
+  readonly store: Store;
+  /** The log position that the state stands for: replay begins here. */
+  readonly from: LogPosition;
+  /** Why the state begins empty although there was a checkpoint; null when it does not. */
+  readonly rebuilt: string | null;
+}
+
+interface StateArgs {
+  readonly directory: string;
+  readonly clusterId: Uint8Array;
+  readonly cacheBytes: number;
+}
+
+function openFile(directory: string): DiskFile {
+  const disk = new RealDisk();
+  const path = pagesPath(directory);
+  return disk.status(path) === null ? disk.create(path, "fdatasync") : disk.open(path, "fdatasync");
+}
+
+/** Opens the state at the newest checkpoint, or an empty one to be rebuilt by replay. */
+export function openState(args: StateArgs, checkpoint: CheckpointPoint | null): OpenedState {
+  const { directory, clusterId, cacheBytes } = args;
+  let rebuilt: string | null = null;
+  if (checkpoint !== null) {
+    try {
+      if (new RealDisk().status(pagesPath(directory)) === null) {
+        throw new KimberliteError("dataMissing", pagesPath(directory), { detail: { file: pagesPath(directory) } });
+      }
+      const store = Store.open({ file: openFile(directory), clusterId, cacheBytes }, checkpoint.record);
+      const bytes = new Uint8Array(512);
+      assert(store.headerInto(bytes) >= versionHeaderBytes, "a published version says which op it stands for");
+      const header = decodeVersionHeader(bytes);
+      assert(header.op === checkpoint.position.op, "durability: a checkpoint's pages are those that the superblock names");
+      return { store, from: checkpoint.position, rebuilt };
+    } catch (error) {
+      const isDamage = error instanceof KimberliteError && (error.code === "dataCorrupt" || error.code === "dataMissing");
+      if (!isDamage) throw error;
+      rebuilt = error.message;
+    }
+  }
+  return { store: Store.create({ file: openFile(directory), clusterId, cacheBytes }), from: logBeginning(clusterId), rebuilt };
+}
+
+/** Renames a damaged page file out of the way, so that the next start does not trust it. The newest damaged one is kept for study. */
+export function setDamagedAside(directory: string): void {
+  const disk = new RealDisk();
+  if (disk.status(pagesPath(directory)) === null) return;
+  disk.rename(pagesPath(directory), damagedPath(directory));
+  disk.syncDirectory(directory);
+}
