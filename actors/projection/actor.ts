@@ -13,7 +13,6 @@ import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/a
 import type { Down, Envelope } from "../../runtime/actor/envelope.js";
 import { consistency, decodeReadRequest, type ReadRequest } from "../../runtime/kernel/codecs/read-requests.js";
 import { encodeGroupAck } from "../../runtime/kernel/codecs/write-requests.js";
-import { verdict } from "../../runtime/kernel/group-rows.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { listCommits } from "../../runtime/kernel/read/commits.js";
 import { listDirectory } from "../../runtime/kernel/read/directory.js";
@@ -22,12 +21,13 @@ import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
 import { LogReader, recordHeadBytes } from "../../runtime/storage/log-reader.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
-import { type StoreReader, attachStore } from "./store-access.js";
+import { StoreReader } from "../../runtime/store/reader.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { groupNameBytesMax } from "../../runtime/types/limits.js";
+import { pagesPath } from "../shard/state-files.js";
 import { RequestBatchReader } from "../messages/request-batch.js";
 import { EventSource } from "./event-source.js";
 import type { ExportedRecords, ProjectionMessage } from "./messages.js";
@@ -42,8 +42,6 @@ export interface ProjectionArgs {
   readonly shard: string;
   /** One word a projection: 1 while it wants to be told of newer versions. */
   readonly interest: SharedArrayBuffer;
-  /** Number of this incarnation, for the store's table of readers. */
-  readonly readerEpoch: number;
 }
 
 interface Waiting {
@@ -131,7 +129,8 @@ class Projection implements Actor<ProjectionMessage> {
   #attach(message: Extract<ProjectionMessage, { kind: "attach" }>): void {
     assert(this.#reader === null, "a projection is attached once in its life");
     const disk = new RealDisk();
-    this.#reader = attachStore(message.store, this.#args.directory, this.#args.index, this.#args.readerEpoch);
+    const file = disk.open(pagesPath(this.#args.directory), "read");
+    this.#reader = StoreReader.attach(message.store, { file, owner: this.#context.epoch });
     this.#log = new LogReader(disk, this.#args.directory, defaultGeometry, new LogTail(message.tail));
     this.#source = new EventSource(this.#log);
     this.#reads = new StateReads(this.#reader);
@@ -165,8 +164,7 @@ class Projection implements Actor<ProjectionMessage> {
       if (count > 0 && out.length + commit.recordLength > bytesMax) break;
       log.read(commit.address);
       assert(log.length + recordHeadBytes === commit.recordLength, "order: a commit points to its own record");
-      // The head is rebuilt rather than trusted: length and checksum were just verified against the body.
-      out.u32(log.length).u32(log.checksum).raw(log.bytes.subarray(log.start, log.start + log.length));
+      out.raw(log.bytes.subarray(log.start - recordHeadBytes, log.start + log.length));
       count += 1;
     }
     return { count, records: out.finish(), nextPosition: reads.tenant(tenant)?.nextPosition ?? 0 };
@@ -282,7 +280,7 @@ class Projection implements Actor<ProjectionMessage> {
     if (!wantsNews) return;
     Atomics.store(this.#interest, this.#args.index, 1);
     // A version published between the pin and the store above woke nobody: look once more.
-    if ((hasMore || reader.newest !== version) && !this.#isAgain) {
+    if ((hasMore || reader.newestVersion !== version) && !this.#isAgain) {
       this.#isAgain = true;
       this.#context.after(0, { kind: "advanced" });
     }
@@ -301,8 +299,16 @@ class Projection implements Actor<ProjectionMessage> {
       this.#executed += 1;
     } catch (error) {
       if (!(error instanceof KimberliteError)) throw error;
+      this.#reportDamage(error);
       this.#outbox.fail(port, correlation, error);
     }
+  }
+
+  /** A damaged page of the state can be derived again from the log: the shard sees to it. Damage of the log itself cannot, here. */
+  #reportDamage(error: KimberliteError): void {
+    if (error.code !== "dataCorrupt" || error.detail["page"] === undefined) return;
+    const shard = this.#context.port(this.#args.shard);
+    if (shard !== null) this.#context.tell(shard, { kind: "pageDamaged", because: error.message } as never);
   }
 
   /** One question for every linearizable read that came before it was asked. */
@@ -323,7 +329,7 @@ class Projection implements Actor<ProjectionMessage> {
         else this.#outbox.fail(read.port, read.correlation, outcome.error);
       }
       if (outcome.ok) {
-        assert(this.#attached().reader.newest >= outcome.value, "snapshot: what the shard has published can be read");
+        assert(this.#attached().reader.newestVersion >= outcome.value, "snapshot: what the shard has published can be read");
       }
     });
   }
@@ -355,7 +361,7 @@ class Projection implements Actor<ProjectionMessage> {
     if (shard === null) return;
     offsets.sort((a, b) => a - b);
     const out = new ByteWriter(64);
-    const entries = offsets.slice(0, 1_000).map((offset) => ({ offset, verdict: verdict.nack }));
+    const entries = offsets.slice(0, 1_000).map((offset) => ({ offset, verdict: "nack" as const }));
     encodeGroupAck(out, { tenant }, stream, name, entries);
     const message = { kind: "command", requestKind: requestKind.groupAck, tenant, principal: "node", body: out.finish() };
     this.#context.request(shard, message as never, { deadlineMs: 10_000 }, (outcome) => {
@@ -383,7 +389,7 @@ class Projection implements Actor<ProjectionMessage> {
   inspect(): Record<string, string | number> {
     return {
       attached: this.#reader === null ? 0 : 1,
-      version: this.#reader?.newest ?? 0,
+      version: this.#reader?.newestVersion ?? 0,
       reads: this.#executed,
       waiting: this.#waiting.length,
       expired: this.#expired,

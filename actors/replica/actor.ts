@@ -7,18 +7,15 @@
 import type { Actor, ActorContext, ActorDefinition } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { defaultGeometry, segmentOf } from "../../runtime/storage/log-geometry.js";
-import { logBeginning } from "../../runtime/storage/log-recovery.js";
-import { LogWriter } from "../../runtime/storage/log-writer.js";
+import type { LogWriter } from "../../runtime/storage/log-writer.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
-import { type CheckpointRecord, SuperblockFile } from "../../runtime/storage/superblock.js";
+import { openReplica, type ReplicaStorage, recordCheckpoint } from "../../runtime/storage/replica-storage.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
 import type { ReplicaMessage, ReplicaOpened } from "./messages.js";
 
 export interface ReplicaArgs {
   readonly directory: string;
-  readonly clusterId: Uint8Array;
-  readonly replica: number;
   readonly shard: string;
   readonly keeper: string;
 }
@@ -26,8 +23,8 @@ export interface ReplicaArgs {
 class Replica implements Actor<ReplicaMessage> {
   readonly #context: ActorContext;
   readonly #args: ReplicaArgs;
+  readonly #storage: ReplicaStorage;
   readonly #log: LogWriter;
-  readonly #superblock: SuperblockFile;
   /** The segment that the keeper was last asked to make ready. */
   #asked = -1;
   #sealed: number;
@@ -40,11 +37,8 @@ class Replica implements Actor<ReplicaMessage> {
   constructor(context: ActorContext, args: ReplicaArgs) {
     this.#context = context;
     this.#args = args;
-    const disk = new RealDisk();
-    this.#superblock = SuperblockFile.open(disk, args.directory, args.clusterId);
-    const from = this.#superblock.current.checkpoint?.position ?? logBeginning(args.clusterId);
-    const { clusterId, directory, replica } = args;
-    this.#log = LogWriter.open({ disk, directory, clusterId, replica, from });
+    this.#storage = openReplica({ disk: new RealDisk(), directory: args.directory });
+    this.#log = this.#storage.log;
     this.#sealed = segmentOf(defaultGeometry, Math.max(0, this.#log.end - 1));
   }
 
@@ -60,7 +54,7 @@ class Replica implements Actor<ReplicaMessage> {
       case "saveCheckpoint": {
         const { point } = message;
         assert(point.position.op <= this.#log.op, "durability: a checkpoint never holds what the log does not");
-        this.#superblock.saveCheckpoint(point satisfies CheckpointRecord);
+        recordCheckpoint(this.#storage, { ...point.position, root: point.record }, this.#log.op);
         this.#context.reply(envelope, true);
         return;
       }
@@ -77,13 +71,14 @@ class Replica implements Actor<ReplicaMessage> {
 
   #opened(): ReplicaOpened {
     const { report } = this.#log;
+    const { root, ...position } = this.#storage.superblock.content.checkpoint;
     const recovery: string[] = [];
     if (report.cutBytes > 0) recovery.push(`cut ${report.cutBytes} bytes of a write that was never acknowledged`);
     if (report.repairedSlots > 0) recovery.push(`repaired ${report.repairedSlots} header slots`);
     return {
       tail: this.#log.tail.handle,
       head: this.#log.position(),
-      checkpoint: this.#superblock.current.checkpoint,
+      checkpoint: root.length === 0 ? null : { position, record: root },
       writeMode: this.#log.mode,
       recovery,
     };
@@ -132,7 +127,7 @@ class Replica implements Actor<ReplicaMessage> {
 
   stop(): void {
     this.#log.close();
-    this.#superblock.close();
+    this.#storage.superblock.close();
   }
 
   inspect(): Record<string, string | number> {

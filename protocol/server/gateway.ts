@@ -338,15 +338,11 @@ class Gateway implements Actor<GatewayMessage> {
       case "address":
         this.#context.reply(envelope, this.#listener?.address ?? null);
         return;
-      case "nextNodeCall":
-        this.nodeCalls.answered(message.answers);
-        this.nodeCalls.poll(envelope);
-        return;
-      case "nextLocalBytes":
-        this.locals.poll(envelope);
+      case "nodeAnswer":
+        this.nodeCalls.answered(message);
         return;
       case "localOpen": {
-        const connection = this.#open(this.locals.open(message.connection));
+        const connection = this.#open(this.locals.duplex(message.connection));
         this.locals.bind(message.connection, connection);
         return;
       }
@@ -493,6 +489,7 @@ class Gateway implements Actor<GatewayMessage> {
       connection.regulate();
       this.#settleOwed(connection);
     }
+    this.nodeCalls.expire();
     this.#context.after(sweepMs, { kind: "sweep" });
   }
 

@@ -17,26 +17,27 @@ export type GatewayMessage =
   | { readonly kind: "localClose"; readonly connection: number }
   /** The node asks where this gateway listens; answered once it does. */
   | { readonly kind: "address" }
-  /** The node asks for the next call that only it can answer (long poll), and answers earlier ones. */
-  | { readonly kind: "nextNodeCall"; readonly answers: readonly NodeAnswer[] }
-  /** The node asks for bytes towards its in-process clients (long poll). */
-  | { readonly kind: "nextLocalBytes" };
+  /** The node's answer to a `nodeCall`. */
+  | NodeAnswer;
 
-/** A call of a client about the node as a whole, which only the main thread can answer. */
+/** Told to the node: a call of a client about the node as a whole, which only the main thread can answer. */
 export interface NodeCall {
+  readonly kind: "nodeCall";
   readonly id: number;
   readonly method: string;
   readonly params: Readonly<Record<string, unknown>>;
 }
 
 export interface NodeAnswer {
+  readonly kind: "nodeAnswer";
   readonly id: number;
   readonly result: unknown;
   readonly error: ErrorRecord | null;
 }
 
-/** Bytes towards an in-process client; null closes. */
-export interface LocalBytes {
+/** Told to the node: bytes towards an in-process client; null closes. */
+export interface LocalOut {
+  readonly kind: "localOut";
   readonly connection: number;
   readonly bytes: Uint8Array | null;
 }

@@ -35,7 +35,7 @@ export class LogReader {
   #fileView: DataView;
   #fileFrom = 0;
   #fileTo = 0;
-  /** The body of the record last read: `bytes[start, start + length)`, until the next read. */
+  /** The body of the record last read: `bytes[start, start + length)`, its 8-byte head before it; until the next read. */
   bytes: Uint8Array;
   view: DataView;
   start = 0;
@@ -83,20 +83,21 @@ export class LogReader {
     const length = tail.view.getUint32(at, true);
     const wanted = tail.view.getUint32(at + 4, true);
     if (length === 0 || address + recordHeadBytes + length > end) return false; // torn or wrong: the file decides
-    const copy = this.#ringCopyOf(length);
-    const from = at + recordHeadBytes;
-    if (length <= loopCopyBytesMax) {
+    // The head is copied too: a caller that knows the record by its first byte finds the fields where the log has them.
+    const whole = recordHeadBytes + length;
+    const copy = this.#ringCopyOf(whole);
+    if (whole <= loopCopyBytesMax) {
       const source = tail.bytes;
-      for (let index = 0; index < length; index++) copy[index] = source[from + index] as number;
+      for (let index = 0; index < whole; index++) copy[index] = source[at + index] as number;
     } else {
-      copy.set(tail.bytes.subarray(from, from + length));
+      copy.set(tail.bytes.subarray(at, at + whole));
     }
     // Were the bytes overwritten while they were copied? Asked *after* the copy.
     if (address < tail.tailLow) return false;
-    if (crc32c(copy, 0, length) !== wanted) return false;
+    if (crc32c(copy, recordHeadBytes, whole) !== wanted) return false;
     this.bytes = copy;
     this.view = this.#ringView;
-    this.start = 0;
+    this.start = recordHeadBytes;
     this.length = length;
     this.reads.ring++;
     return true;

@@ -91,6 +91,12 @@ export class StoreReader implements TreeReader, PageSource {
     return this.#version;
   }
 
+  /** The newest published version: what the next `pin` takes at least. -1 before the first. */
+  get newestVersion(): number {
+    const slot = this.#control.publishedSlot;
+    return slot < 0 ? -1 : this.#control.versionOf(slot);
+  }
+
   /** Pages read from the file so far. */
   get loads(): number {
     return this.#private.loads;

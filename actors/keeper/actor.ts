@@ -1,0 +1,207 @@
+/**
+ * The keeper actor: a shard's slow disk work, in a thread of its own. Work is done in steps of a bounded size, one kind after the
+ * other, checkpoints first: they decide how much a restart has to replay.
+ */
+import type { Actor, ActorContext, ActorDefinition } from "../../runtime/actor/definition.js";
+import type { Envelope } from "../../runtime/actor/envelope.js";
+import { join } from "../../runtime/storage/disk.js";
+import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
+import { RealDisk } from "../../runtime/storage/real-disk.js";
+import { Scrubber } from "../../runtime/storage/scrubber.js";
+import { sealSegment } from "../../runtime/storage/segment-seal.js";
+import { prepareNextSegment } from "../../runtime/storage/segments.js";
+import { type CheckpointJob, CheckpointWriter } from "../../runtime/store/checkpoint.js";
+import { unreachable } from "../../runtime/types/assert.js";
+import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
+import type { KeeperMessage } from "./messages.js";
+
+export interface KeeperArgs {
+  readonly directory: string;
+  readonly clusterId: Uint8Array;
+  readonly replica: string;
+  /** Bytes that the scrubber reads a second; 0 switches it off. */
+  readonly scrubBytesPerSecond: number;
+}
+
+interface Writing {
+  readonly job: CheckpointJob;
+  readonly writer: CheckpointWriter;
+  readonly close: () => void;
+  readonly envelope: Envelope;
+}
+
+/** Pages a step: 4 MiB, some milliseconds of disk. */
+const pagesPerStep = 512;
+const scrubMs = 1_000;
+
+class Keeper implements Actor<KeeperMessage> {
+  readonly #context: ActorContext;
+  readonly #args: KeeperArgs;
+  readonly #disk = new RealDisk();
+  #writing: Writing | null = null;
+  readonly #toPrepare: number[] = [];
+  readonly #toSeal: number[] = [];
+  #isScheduled = false;
+  #scrubber: Scrubber | null = null;
+  /** The log up to where the scrubber may look: what was sealed. */
+  #sealedEnd = 0;
+  #scrubbedBytes = 0;
+  #tours = 0;
+  #damage = 0;
+  #pages = 0;
+  #segments = 0;
+  #seals = 0;
+
+  constructor(context: ActorContext, args: KeeperArgs) {
+    this.#context = context;
+    this.#args = args;
+    if (args.scrubBytesPerSecond > 0) context.after(scrubMs, { kind: "scrub" });
+  }
+
+  receive(message: KeeperMessage, envelope: Envelope): void {
+    switch (message.kind) {
+      case "prepareSegment":
+        this.#toPrepare.push(message.segment);
+        break;
+      case "sealSegment":
+        this.#toSeal.push(message.segment);
+        break;
+      case "writeCheckpoint":
+        this.#begin(message.chunks, message.job, envelope);
+        break;
+      case "work":
+        this.#isScheduled = false;
+        this.#step();
+        break;
+      case "scrub":
+        this.#scrub();
+        this.#context.after(scrubMs, { kind: "scrub" });
+        return;
+      default:
+        unreachable(message);
+    }
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || (this.#writing === null && this.#toPrepare.length + this.#toSeal.length === 0)) return;
+    this.#isScheduled = true;
+    this.#context.after(0, { kind: "work" });
+  }
+
+  #begin(chunks: readonly SharedArrayBuffer[], job: CheckpointJob, envelope: Envelope): void {
+    if (this.#writing !== null) {
+      this.#context.fail(envelope, new KimberliteError("internal", "a checkpoint is being written already"));
+      return;
+    }
+    const file = this.#disk.open(join(this.#args.directory, "pages"), "fdatasync");
+    const writer = new CheckpointWriter({ chunks }, file);
+    this.#writing = { job, writer, envelope, close: () => file.close() };
+  }
+
+  /** One piece of work. A segment ahead comes first when the replica may be about to need it. */
+  #step(): void {
+    const segment = this.#toPrepare.shift();
+    if (segment !== undefined) {
+      this.#prepare(segment);
+      return;
+    }
+    if (this.#writing !== null) {
+      this.#write(this.#writing);
+      return;
+    }
+    const full = this.#toSeal.shift();
+    if (full !== undefined) this.#seal(full);
+  }
+
+  #prepare(segment: number): void {
+    let error: string | null = null;
+    try {
+      prepareNextSegment(this.#disk, this.#args.directory, defaultGeometry, segment);
+      this.#segments += 1;
+    } catch (cause) {
+      // The replica makes it itself when it comes to that, and refuses writes while it cannot.
+      error = cause instanceof Error ? cause.message : String(cause);
+    }
+    const replica = this.#context.port(this.#args.replica);
+    if (replica !== null) this.#context.tell(replica, { kind: "segmentPrepared", segment, error } as never);
+  }
+
+  #write(writing: Writing): void {
+    try {
+      if (!writing.writer.runSlice(writing.job, pagesPerStep)) return;
+      this.#pages += writing.job.written;
+      this.#context.reply(writing.envelope, writing.job);
+    } catch (error) {
+      if (!(error instanceof KimberliteError)) throw error;
+      this.#context.fail(writing.envelope, error);
+    }
+    writing.close();
+    this.#writing = null;
+  }
+
+  #seal(segment: number): void {
+    const { directory, clusterId } = this.#args;
+    try {
+      sealSegment(this.#disk, directory, defaultGeometry, clusterId, segment);
+      this.#seals += 1;
+      this.#sealedEnd = Math.max(this.#sealedEnd, (segment + 1) * defaultGeometry.segmentBytes);
+    } catch (error) {
+      if (hasCode(error, "diskFull")) {
+        this.#context.log.warn("a full segment stays unsealed for now: the disk is full", { segment });
+        return;
+      }
+      this.#found(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** Damage that is found before somebody needs the data is said out loud; with peers it will be repaired here. */
+  #found(what: string): void {
+    this.#damage += 1;
+    this.#context.log.error("damage on disk", { directory: this.#args.directory, what });
+  }
+
+  #scrub(): void {
+    const { directory, clusterId, scrubBytesPerSecond } = this.#args;
+    if (this.#writing !== null) return;
+    try {
+      this.#scrubber ??= new Scrubber({
+        disk: this.#disk,
+        directory,
+        geometry: defaultGeometry,
+        clusterId,
+        end: () => this.#sealedEnd,
+        random: () => this.#context.random(),
+      });
+      const step = this.#scrubber.step(Math.ceil((scrubBytesPerSecond * scrubMs) / 1_000));
+      this.#scrubbedBytes += step.bytes;
+      for (const damage of step.damage) this.#found(`${damage.file} at ${damage.address ?? "all of it"}: ${damage.what}`);
+      if (step.tourDone) this.#tours += 1;
+    } catch (error) {
+      if (!(error instanceof KimberliteError)) throw error;
+      this.#found(error.message);
+    }
+  }
+
+  stop(): void {
+    this.#writing?.close();
+    this.#scrubber?.close();
+  }
+
+  inspect(): Record<string, string | number> {
+    return {
+      pagesWritten: this.#pages,
+      segmentsPrepared: this.#segments,
+      segmentsSealed: this.#seals,
+      scrubbedBytes: this.#scrubbedBytes,
+      scrubTours: this.#tours,
+      damageFound: this.#damage,
+    };
+  }
+}
+
+export const keeperDefinition: ActorDefinition<KeeperArgs, KeeperMessage> = {
+  kind: "keeper",
+  mailbox: { countMax: 10_000, bytesMax: 64 * 1024 * 1024, overflow: "reject" },
+  create: (context, args) => new Keeper(context, args),
+};
