@@ -78,29 +78,35 @@ class Directory implements Actor<DirectoryMessage> {
   }
 
   #answer(envelope: Envelope, work: Promise<unknown>): void {
+    // What ended without asking anyone goes on in a microtask of its own, outside any turn: come back in as one.
     work.then(
-      (value) => this.#context.reply(envelope, value),
-      (error: unknown) => this.#context.fail(envelope, error),
+      (value) => this.#context.enter(() => this.#context.reply(envelope, value)),
+      (error: unknown) => this.#context.enter(() => this.#context.fail(envelope, error)),
     );
   }
 
   // ------------------------------------------------------------------ start
 
   #begin(): void {
-    const ready = this.#context.neighbours().includes("projection-0.0") && this.#context.neighbours().includes("shard-0");
+    const ready =
+      this.#context.neighbours().includes("projection-0.0") && this.#context.neighbours().includes("shard-0");
     const work = ready ? this.#reconcile() : Promise.reject(new KimberliteError("shardUnavailable"));
     work.then(
-      () => {
-        this.#isReady = true;
-        for (const envelope of this.#awaiting) this.#context.reply(envelope, true);
-        this.#awaiting.length = 0;
-      },
-      (error: unknown) => {
-        // A shard that is being restarted comes back; anything else would fail the same way again and is for the supervisor.
-        if (error instanceof KimberliteError && error.retry === "later") this.#context.after(retryMs, { kind: "begin" });
-        else this.#context.crash(error);
-      },
+      () => this.#context.enter(() => this.#began()),
+      (error: unknown) => this.#context.enter(() => this.#beginAgain(error)),
     );
+  }
+
+  #began(): void {
+    this.#isReady = true;
+    for (const envelope of this.#awaiting) this.#context.reply(envelope, true);
+    this.#awaiting.length = 0;
+  }
+
+  /** A shard that is being restarted comes back; anything else would fail the same way again and is for the supervisor. */
+  #beginAgain(error: unknown): void {
+    if (error instanceof KimberliteError && error.retry === "later") this.#context.after(retryMs, { kind: "begin" });
+    else this.#context.crash(error);
   }
 
   /** Reads the rows and makes every shard agree with them. */
@@ -124,16 +130,19 @@ class Directory implements Actor<DirectoryMessage> {
     const there = new Map((await this.#link.tenantsOf(shard)).map((info) => [info.tenant, info]));
     for (const row of this.#rows.values()) {
       const info = there.get(row.tenant);
-      if (row.shard === shard && (info === undefined || info.epoch < row.epoch)) await this.#adopt(row, systemPrincipal);
+      if (row.shard === shard && (info === undefined || info.epoch < row.epoch))
+        await this.#adopt(row, systemPrincipal);
       else if (row.shard === shard && info !== undefined && info.status === tenantStatus.fenced) {
-        if (row.state !== directoryState.moving) await this.#control(shard, requestKind.tenantUnfence, row.tenant, row.epoch);
+        if (row.state !== directoryState.moving)
+          await this.#control(shard, requestKind.tenantUnfence, row.tenant, row.epoch);
       }
     }
     for (const info of there.values()) {
       const row = this.#rows.get(info.tenant);
       const belongs = row !== undefined && (row.shard === shard || row.targetShard === shard);
       if (belongs || info.status === tenantStatus.released) continue;
-      if (info.status === tenantStatus.active) await this.#control(shard, requestKind.tenantFence, info.tenant, info.epoch);
+      if (info.status === tenantStatus.active)
+        await this.#control(shard, requestKind.tenantFence, info.tenant, info.epoch);
       await release(this.#link, shard, info.tenant, info.epoch, systemPrincipal);
     }
   }
@@ -176,7 +185,8 @@ class Directory implements Actor<DirectoryMessage> {
   }
 
   async #admin(method: string, params: Readonly<Record<string, unknown>>, principal: string): Promise<unknown> {
-    if (!this.#isReady) throw new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment");
+    if (!this.#isReady)
+      throw new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment");
     switch (method) {
       case "tenant.list":
         return [...this.#rows.values()].sort((a, b) => a.tenant - b.tenant).map((row) => this.#describe(row));
@@ -185,7 +195,9 @@ class Directory implements Actor<DirectoryMessage> {
       case "tenant.create": {
         const name = tenantName(params["name"]);
         const shard = optionalCount(params, "shard");
-        return this.#serially(name, () => this.#create(name, shard, quotasFrom(params, quotasDefault), principal, params));
+        return this.#serially(name, () =>
+          this.#create(name, shard, quotasFrom(params, quotasDefault), principal, params),
+        );
       }
       case "tenant.drop": {
         const row = this.#find(params);
@@ -218,7 +230,8 @@ class Directory implements Actor<DirectoryMessage> {
 
   #current(tenant: number): DirectoryRow {
     const row = this.#rows.get(tenant);
-    if (row === undefined) throw new KimberliteError("tenantUnknown", "it was dropped meanwhile", { detail: { tenant } });
+    if (row === undefined)
+      throw new KimberliteError("tenantUnknown", "it was dropped meanwhile", { detail: { tenant } });
     return row;
   }
 
@@ -262,7 +275,9 @@ class Directory implements Actor<DirectoryMessage> {
 
   #checkShard(shard: number): void {
     if (shard >= 1 && shard < this.#args.shards) return;
-    throw new KimberliteError("shardUnknown", `this node has shards 1 to ${this.#args.shards - 1}`, { detail: { shard } });
+    throw new KimberliteError("shardUnknown", `this node has shards 1 to ${this.#args.shards - 1}`, {
+      detail: { shard },
+    });
   }
 
   async #create(
@@ -289,7 +304,8 @@ class Directory implements Actor<DirectoryMessage> {
 
   async #drop(tenant: number, principal: string): Promise<unknown> {
     const row = this.#current(tenant);
-    if (row.state === directoryState.moving) throw new KimberliteError("tenantMoving", "drop it once the move is through");
+    if (row.state === directoryState.moving)
+      throw new KimberliteError("tenantMoving", "drop it once the move is through");
     await this.#link.command(0, requestKind.directoryDrop, principal, (out) => encodeDirectoryDrop(out, tenant));
     this.#rows.delete(tenant);
     this.#names.delete(row.name);
@@ -354,8 +370,11 @@ class Directory implements Actor<DirectoryMessage> {
 
   async #setQuota(tenant: number, quotas: Quotas, principal: string): Promise<unknown> {
     const row = this.#current(tenant);
-    if (row.state === directoryState.moving) throw new KimberliteError("tenantMoving", "set quotas once the move is through");
-    await this.#link.command(0, requestKind.directoryQuota, principal, (out) => encodeDirectoryQuota(out, tenant, quotas));
+    if (row.state === directoryState.moving)
+      throw new KimberliteError("tenantMoving", "set quotas once the move is through");
+    await this.#link.command(0, requestKind.directoryQuota, principal, (out) =>
+      encodeDirectoryQuota(out, tenant, quotas),
+    );
     await this.#link.command(row.shard, requestKind.tenantQuota, principal, (out) =>
       encodeTenantQuota(out, tenant, row.epoch, quotas),
     );
@@ -367,7 +386,7 @@ class Directory implements Actor<DirectoryMessage> {
     for (const neighbour of this.#context.neighbours()) {
       if (!neighbour.startsWith("gateway-")) continue;
       const port = this.#context.port(neighbour);
-      if (port !== null) this.#context.tell(port, { kind: "routeChanged", route } as never);
+      if (port !== null) this.#context.tell(port, { kind: "routeChanged", route });
     }
   }
 

@@ -78,7 +78,9 @@ export async function carryOver(link: ShardLink, move: Move): Promise<void> {
   await link.command(move.target, requestKind.tenantActivate, principal, (out) =>
     encodeTenantActivate(out, tenant, epoch, fenced.first),
   );
-  await link.command(0, requestKind.directoryMoveCommit, principal, (out) => encodeDirectoryMoveEnd(out, tenant, epoch));
+  await link.command(0, requestKind.directoryMoveCommit, principal, (out) =>
+    encodeDirectoryMoveEnd(out, tenant, epoch),
+  );
 }
 
 /** Back to where it was. Each step may find that it never came so far. */
@@ -113,6 +115,7 @@ async function ignoreAbsent(step: Promise<unknown>): Promise<void> {
   try {
     await step;
   } catch (error) {
-    if (!hasCode(error, "tenantUnknown") && !hasCode(error, "routeStale") && !hasCode(error, "invalidArgument")) throw error;
+    if (!hasCode(error, "tenantUnknown") && !hasCode(error, "routeStale") && !hasCode(error, "invalidArgument"))
+      throw error;
   }
 }

@@ -28,7 +28,8 @@ export function quotasFrom(params: Params, base: Quotas): Quotas {
   if (given === undefined || given === null) return base;
   if (typeof given !== "object" || Array.isArray(given)) throw invalid("quotas", "an object");
   const known = ["bytesMax", "streamsMax", "sessionsMax", "groupsPerStreamMax"];
-  for (const name of Object.keys(given)) if (!known.includes(name)) throw invalid(`quotas.${name}`, `one of ${known.join(", ")}`);
+  for (const name of Object.keys(given))
+    if (!known.includes(name)) throw invalid(`quotas.${name}`, `one of ${known.join(", ")}`);
   const quotas = given as Params;
   return {
     bytesMax: optionalCount(quotas, "bytesMax") ?? base.bytesMax,

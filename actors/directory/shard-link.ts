@@ -1,6 +1,7 @@
 /** The directory's side of the conversation with shards and projections: commands by kind, answers decoded. */
 import type { ActorContext } from "../../runtime/actor/definition.js";
 import type { DirectoryRow } from "../../runtime/kernel/directory-rows.js";
+import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
 import { decodeOutcomeReply, type OutcomeReply } from "../../runtime/kernel/outcome.js";
 import type { TenantInfo } from "../../runtime/kernel/read/state-reads.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -27,7 +28,8 @@ export class ShardLink {
 
   #port(neighbour: string) {
     const port = this.#context.port(neighbour);
-    if (port === null) throw new KimberliteError("shardUnavailable", `${neighbour} is being restarted; try again in a moment`);
+    if (port === null)
+      throw new KimberliteError("shardUnavailable", `${neighbour} is being restarted; try again in a moment`);
     return port;
   }
 
@@ -44,7 +46,7 @@ export class ShardLink {
     assert(body.length >= 40, "a command has the common head of writes");
     const message = { kind: "command", requestKind, tenant: 0, principal, body };
     const options = { deadlineMs: commandMs };
-    const answer = await this.#context.ask<CommandAnswer>(this.#port(`shard-${shard}`), message as never, options);
+    const answer = await this.#context.ask<CommandAnswer>(this.#port(`shard-${shard}`), message, options);
     return decodeOutcomeReply(answer.body);
   }
 
@@ -52,7 +54,7 @@ export class ShardLink {
     await this.#context.ask(this.#port(`shard-${shard}`), { kind: "awaitReady" }, { deadlineMs: 300_000 });
   }
 
-  #read<Answer>(shard: number, message: { readonly kind: string }): Promise<Answer> {
+  #read<Answer>(shard: number, message: OutgoingMessage): Promise<Answer> {
     return this.#context.ask<Answer>(this.#port(`projection-${shard}.0`), message, { deadlineMs: commandMs });
   }
 
@@ -60,7 +62,7 @@ export class ShardLink {
     const rows: DirectoryRow[] = [];
     for (;;) {
       const after = rows.length === 0 ? 0 : rows[rows.length - 1].tenant;
-      const page = await this.#read<DirectoryPage>(0, { kind: "directoryRows", after, limit: pageRows } as never);
+      const page = await this.#read<DirectoryPage>(0, { kind: "directoryRows", after, limit: pageRows });
       rows.push(...page.rows);
       if (page.rows.length < pageRows) return { rows, systemPosition: page.systemPosition };
     }
@@ -68,7 +70,7 @@ export class ShardLink {
 
   /** One placement as the log has it; null when there is none. */
   async placement(tenant: number): Promise<DirectoryRow | null> {
-    const page = await this.#read<DirectoryPage>(0, { kind: "directoryRows", after: tenant - 1, limit: 1 } as never);
+    const page = await this.#read<DirectoryPage>(0, { kind: "directoryRows", after: tenant - 1, limit: 1 });
     const row = page.rows[0];
     return row !== undefined && row.tenant === tenant ? row : null;
   }
@@ -77,17 +79,17 @@ export class ShardLink {
     const rows: TenantInfo[] = [];
     for (;;) {
       const after = rows.length === 0 ? 0 : rows[rows.length - 1].tenant;
-      const page = await this.#read<TenantInfo[]>(shard, { kind: "tenantRows", after, limit: pageRows } as never);
+      const page = await this.#read<TenantInfo[]>(shard, { kind: "tenantRows", after, limit: pageRows });
       rows.push(...page);
       if (page.length < pageRows) return rows;
     }
   }
 
   tenantOn(shard: number, tenant: number): Promise<TenantInfo | null> {
-    return this.#read<TenantInfo | null>(shard, { kind: "tenantRow", tenant } as never);
+    return this.#read<TenantInfo | null>(shard, { kind: "tenantRow", tenant });
   }
 
   exportRecords(shard: number, tenant: number, from: number, bytesMax: number): Promise<ExportedRecords> {
-    return this.#read<ExportedRecords>(shard, { kind: "exportRecords", tenant, from, bytesMax } as never);
+    return this.#read<ExportedRecords>(shard, { kind: "exportRecords", tenant, from, bytesMax });
   }
 }

@@ -124,7 +124,7 @@ class Keeper implements Actor<KeeperMessage> {
       error = cause instanceof Error ? cause.message : String(cause);
     }
     const replica = this.#context.port(this.#args.replica);
-    if (replica !== null) this.#context.tell(replica, { kind: "segmentPrepared", segment, error } as never);
+    if (replica !== null) this.#context.tell(replica, { kind: "segmentPrepared", segment, error });
   }
 
   #write(writing: Writing): void {
@@ -142,10 +142,11 @@ class Keeper implements Actor<KeeperMessage> {
 
   #seal(segment: number): void {
     const { directory, clusterId } = this.#args;
+    const end = (segment + 1) * defaultGeometry.segmentBytes;
     try {
-      sealSegment(this.#disk, directory, defaultGeometry, clusterId, segment);
+      sealSegment(this.#disk, directory, defaultGeometry, clusterId, segment, end);
       this.#seals += 1;
-      this.#sealedEnd = Math.max(this.#sealedEnd, (segment + 1) * defaultGeometry.segmentBytes);
+      this.#sealedEnd = Math.max(this.#sealedEnd, end);
     } catch (error) {
       if (hasCode(error, "diskFull")) {
         this.#context.log.warn("a full segment stays unsealed for now: the disk is full", { segment });
@@ -175,7 +176,8 @@ class Keeper implements Actor<KeeperMessage> {
       });
       const step = this.#scrubber.step(Math.ceil((scrubBytesPerSecond * scrubMs) / 1_000));
       this.#scrubbedBytes += step.bytes;
-      for (const damage of step.damage) this.#found(`${damage.file} at ${damage.address ?? "all of it"}: ${damage.what}`);
+      for (const damage of step.damage)
+        this.#found(`${damage.file} at ${damage.address ?? "all of it"}: ${damage.what}`);
       if (step.tourDone) this.#tours += 1;
     } catch (error) {
       if (!(error instanceof KimberliteError)) throw error;

@@ -308,7 +308,7 @@ class Projection implements Actor<ProjectionMessage> {
   #reportDamage(error: KimberliteError): void {
     if (error.code !== "dataCorrupt" || error.detail["page"] === undefined) return;
     const shard = this.#context.port(this.#args.shard);
-    if (shard !== null) this.#context.tell(shard, { kind: "pageDamaged", because: error.message } as never);
+    if (shard !== null) this.#context.tell(shard, { kind: "pageDamaged", because: error.message });
   }
 
   /** One question for every linearizable read that came before it was asked. */
@@ -318,7 +318,8 @@ class Projection implements Actor<ProjectionMessage> {
     const asking = this.#unconfirmed;
     this.#unconfirmed = [];
     if (shard === null) {
-      for (const read of asking) this.#outbox.fail(read.port, read.correlation, new KimberliteError("shardUnavailable"));
+      for (const read of asking)
+        this.#outbox.fail(read.port, read.correlation, new KimberliteError("shardUnavailable"));
       return;
     }
     this.#isAsking = true;
@@ -329,7 +330,10 @@ class Projection implements Actor<ProjectionMessage> {
         else this.#outbox.fail(read.port, read.correlation, outcome.error);
       }
       if (outcome.ok) {
-        assert(this.#attached().reader.newestVersion >= outcome.value, "snapshot: what the shard has published can be read");
+        assert(
+          this.#attached().reader.newestVersion >= outcome.value,
+          "snapshot: what the shard has published can be read",
+        );
       }
     });
   }
@@ -363,8 +367,14 @@ class Projection implements Actor<ProjectionMessage> {
     const out = new ByteWriter(64);
     const entries = offsets.slice(0, 1_000).map((offset) => ({ offset, verdict: "nack" as const }));
     encodeGroupAck(out, { tenant }, stream, name, entries);
-    const message = { kind: "command", requestKind: requestKind.groupAck, tenant, principal: "node", body: out.finish() };
-    this.#context.request(shard, message as never, { deadlineMs: 10_000 }, (outcome) => {
+    const message = {
+      kind: "command",
+      requestKind: requestKind.groupAck,
+      tenant,
+      principal: "node",
+      body: out.finish(),
+    };
+    this.#context.request(shard, message, { deadlineMs: 10_000 }, (outcome) => {
       // Refused or lost: the event is simply delivered again, without the attempt being counted.
       if (!outcome.ok) this.#context.log.debug("an expired lease was not counted", { code: outcome.error.code });
     });

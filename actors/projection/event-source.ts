@@ -35,7 +35,10 @@ export class EventSource {
   }
 
   /** Reads the record of a span; its bytes are described by the arguments of `use` until the next read. */
-  record<Result>(span: EventSpan, use: (bytes: Uint8Array, view: DataView, from: number, to: number) => Result): Result {
+  record<Result>(
+    span: EventSpan,
+    use: (bytes: Uint8Array, view: DataView, from: number, to: number) => Result,
+  ): Result {
     const log = this.#log;
     log.read(span.address);
     return use(log.bytes, log.view, log.start - recordHeadBytes, log.start + log.length);
@@ -55,7 +58,13 @@ export class EventSource {
     if (from >= end || eventsMax < 1) return null;
     const last = this.#last;
     const isSamePlace = version === this.#lastVersion && stream === this.#lastStream && tenant === this.#lastTenant;
-    if (last !== null && isSamePlace && last.from === from && last.count <= eventsMax && last.bytes.length <= bytesMax) {
+    if (
+      last !== null &&
+      isSamePlace &&
+      last.from === from &&
+      last.count <= eventsMax &&
+      last.bytes.length <= bytesMax
+    ) {
       this.reused += 1;
       return last;
     }

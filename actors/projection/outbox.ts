@@ -63,6 +63,6 @@ export class Outbox {
   #post(port: Port, kind: string, writer: ReplyBatchWriter): void {
     if (writer.count === 0) return;
     const count = writer.count;
-    this.#context.tell(port, { kind, bytes: writer.take(), count } as never, { transfer: true });
+    this.#context.tell(port, { kind, bytes: writer.take(), count }, { transfer: true });
   }
 }

@@ -36,7 +36,11 @@ export function servedTenant(reads: StateReads, tenant: number): TenantInfo {
 }
 
 /** Positions that a read sees, or null when it has to wait for a newer version. */
-export function boundOf(reads: StateReads, request: ReadRequest, now: number): { visible: number; bound: number } | null {
+export function boundOf(
+  reads: StateReads,
+  request: ReadRequest,
+  now: number,
+): { visible: number; bound: number } | null {
   const info = servedTenant(reads, request.tenant);
   const { argument } = request;
   switch (request.consistency) {
@@ -101,7 +105,11 @@ export function executeRead(
       return encodeStreamGetReply(out, visible, knownStream(info, by)).finish();
     }
     case requestKind.streamList:
-      return encodeStreamListReply(out, visible, listStreams(reads, tenant, request.after, request.limit, bound)).finish();
+      return encodeStreamListReply(
+        out,
+        visible,
+        listStreams(reads, tenant, request.after, request.limit, bound),
+      ).finish();
     case requestKind.positionGet: {
       const time = visible === 0 ? 0 : reads.timeOf(tenant, visible - 1);
       return encodePositionGetReply(out, visible, time).finish();

@@ -103,7 +103,8 @@ export class Subscriptions {
         this.remove(subscription);
       }
     }
-    for (const group of [...this.#groups.values()]) hasMore = this.#pumpGroup(reads, source, outbox, group, now) || hasMore;
+    for (const group of [...this.#groups.values()])
+      hasMore = this.#pumpGroup(reads, source, outbox, group, now) || hasMore;
     return hasMore;
   }
 
@@ -134,7 +135,8 @@ export class Subscriptions {
       const exists = group.pump(reads, source, end, now, (member, bytes) => {
         outbox.events(member.port, member.correlation, bytes);
       });
-      if (!exists) throw new KimberliteError("groupUnknown", `${group.name} was deleted`, { detail: { group: group.name } });
+      if (!exists)
+        throw new KimberliteError("groupUnknown", `${group.name} was deleted`, { detail: { group: group.name } });
       return group.hasMore;
     } catch (error) {
       if (!(error instanceof KimberliteError)) throw error;
@@ -153,4 +155,3 @@ export class Subscriptions {
     return info.nextOffset;
   }
 }
-

@@ -96,13 +96,13 @@ class Replica implements Actor<ReplicaMessage> {
       if (!hasCode(error, "diskFull")) throw error;
       this.#refusedFrom = address;
       const reason = error instanceof Error ? error.message : String(error);
-      this.#context.tell(shard, { kind: "refused", address, message: reason } as never);
+      this.#context.tell(shard, { kind: "refused", address, message: reason });
       return;
     }
     this.#slowestMs = Math.max(this.#slowestMs, this.#context.monotonic() - began);
     this.#syncs += 2;
     this.#bytesWritten += this.#log.end - address + 4096;
-    this.#context.tell(shard, { kind: "committed", address, position: this.#log.position() } as never);
+    this.#context.tell(shard, { kind: "committed", address, position: this.#log.position() });
     this.#keepAhead();
   }
 
@@ -113,10 +113,10 @@ class Replica implements Actor<ReplicaMessage> {
     if (keeper === null) return;
     if (this.#asked < current + 1) {
       this.#asked = current + 1;
-      this.#context.tell(keeper, { kind: "prepareSegment", segment: current + 1 } as never);
+      this.#context.tell(keeper, { kind: "prepareSegment", segment: current + 1 });
     }
     while (this.#sealed < current) {
-      this.#context.tell(keeper, { kind: "sealSegment", segment: this.#sealed } as never);
+      this.#context.tell(keeper, { kind: "sealSegment", segment: this.#sealed });
       this.#sealed += 1;
     }
   }

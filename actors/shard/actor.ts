@@ -123,7 +123,8 @@ class Shard implements Actor<ShardMessage> {
     const { store, from, rebuilt } = openState(this.#args, opened.checkpoint);
     if (rebuilt !== null) this.#context.log.warn("the state is rebuilt from the log", { shard, because: rebuilt });
     assert(from.op <= opened.head.op, "durability: no state is ahead of its log");
-    if (opened.recovery.length > 0) this.#context.log.warn("log recovery", { shard, found: opened.recovery.join("; ") });
+    if (opened.recovery.length > 0)
+      this.#context.log.warn("log recovery", { shard, found: opened.recovery.join("; ") });
     this.#store = store;
     this.#position = from;
     this.#lastOp = from.op;
@@ -133,7 +134,14 @@ class Shard implements Actor<ShardMessage> {
       genesis(store);
       store.publish(store.seal(this.#header.encode(0, from.address, from.timestamp)));
     }
-    this.#proposer = new Proposer(kernel, store, this.#tail, defaultGeometry, opened.head.address, opened.head.timestamp);
+    this.#proposer = new Proposer(
+      kernel,
+      store,
+      this.#tail,
+      defaultGeometry,
+      opened.head.address,
+      opened.head.timestamp,
+    );
     this.#replay = new Replay(this.#args.directory, clusterId, store, kernel, from, opened.head);
     this.#phase = "replaying";
     this.#checkpointer = new Checkpointer(this.#context, this.#args, store, from.op, () => this.#propose());
@@ -178,7 +186,7 @@ class Shard implements Actor<ShardMessage> {
   #attach(port: Port): void {
     if (this.#phase !== "ready" || this.#tail === null) return;
     const { store } = this.#parts();
-    this.#context.tell(port, { kind: "attach", store: store.handle, tail: this.#tail.handle } as never);
+    this.#context.tell(port, { kind: "attach", store: store.handle, tail: this.#tail.handle });
   }
 
   #positionNow(): LogPosition {
@@ -187,7 +195,11 @@ class Shard implements Actor<ShardMessage> {
   }
 
   #parts(): { store: Store; proposer: Proposer; checkpointer: Checkpointer; replay: Replay | null } {
-    const { store, proposer, checkpointer } = { store: this.#store, proposer: this.#proposer, checkpointer: this.#checkpointer };
+    const { store, proposer, checkpointer } = {
+      store: this.#store,
+      proposer: this.#proposer,
+      checkpointer: this.#checkpointer,
+    };
     assert(store !== null && proposer !== null && checkpointer !== null, "a shard works once its store is open");
     return { store, proposer, checkpointer, replay: this.#replay };
   }
@@ -280,12 +292,13 @@ class Shard implements Actor<ShardMessage> {
       queued.principalTo = batch.principalTo;
       queued.bodyFrom = batch.bodyFrom;
       queued.bodyTo = batch.bodyTo;
-      const tenant = batch.view.getUint32(batch.bodyFrom, true) + batch.view.getUint32(batch.bodyFrom + 4, true) * 2 ** 32;
+      const tenant =
+        batch.view.getUint32(batch.bodyFrom, true) + batch.view.getUint32(batch.bodyFrom + 4, true) * 2 ** 32;
       this.#queue.push(tenant, queued);
     }
     if (refusals === null) return;
     const count = refusals.count;
-    this.#context.tell(port, { kind: "replies", bytes: refusals.take(), count } as never, { transfer: true });
+    this.#context.tell(port, { kind: "replies", bytes: refusals.take(), count }, { transfer: true });
   }
 
   /** Why a request is not even queued, or null. */
@@ -295,7 +308,10 @@ class Shard implements Actor<ShardMessage> {
     if (this.#isDraining) return new KimberliteError("draining", "connect again once it is back");
     if (this.#isFull) return new KimberliteError("diskFull", "free space, and writes go on by themselves");
     if (this.#queue.count >= queueCountMax || this.#queue.bytes >= queueBytesMax) {
-      return new KimberliteError("mailboxFull", "the shard has more writes waiting than it holds; try again in a moment");
+      return new KimberliteError(
+        "mailboxFull",
+        "the shard has more writes waiting than it holds; try again in a moment",
+      );
     }
     return null;
   }
@@ -330,7 +346,7 @@ class Shard implements Actor<ShardMessage> {
       if (port === null) throw new KimberliteError("shardUnavailable", "the replica is gone");
       this.#inFlight.push(proposal);
       const { address, bodyBytes, recordCount, time } = proposal;
-      const told = this.#context.tell(port, { kind: "propose", address, bodyBytes, recordCount, time } as never);
+      const told = this.#context.tell(port, { kind: "propose", address, bodyBytes, recordCount, time });
       assert(told === "accepted", "a replica has room for every prepare under way");
     }
   }
@@ -387,14 +403,17 @@ class Shard implements Actor<ShardMessage> {
       if (Atomics.load(this.#interest, i) === 0) continue;
       Atomics.store(this.#interest, i, 0);
       const port = this.#context.port(projections[i]);
-      if (port !== null) this.#context.tell(port, { kind: "advanced" } as never);
+      if (port !== null) this.#context.tell(port, { kind: "advanced" });
     }
   }
 
   /** The disk was full: nothing of the prepare, or of those behind it, was written. The state goes back to what is durable. */
   #refused(address: number, message: string): void {
     const { store, proposer } = this.#parts();
-    assert(this.#inFlight.length > 0 && this.#inFlight[0].address === address, "order: the oldest prepare is refused first");
+    assert(
+      this.#inFlight.length > 0 && this.#inFlight[0].address === address,
+      "order: the oldest prepare is refused first",
+    );
     store.rollbackTo(store.publishedVersion);
     const error = new KimberliteError("diskFull", `${message}; free space, and writes go on by themselves`);
     for (const proposal of this.#inFlight) proposal.refuse(this.#context, error);
@@ -448,7 +467,16 @@ const checkpointPollMs = 5;
 function storeNumbers(store: Store): Record<string, number> {
   const { dirtyPages, freeFrames, frames, pageCount, freePages, loads, evictions, readers } = store.status();
   const version = store.publishedVersion;
-  return { version, pages: pageCount, freePages, cachePages: frames - freeFrames, dirtyPages, loads, evictions, readers };
+  return {
+    version,
+    pages: pageCount,
+    freePages,
+    cachePages: frames - freeFrames,
+    dirtyPages,
+    loads,
+    evictions,
+    readers,
+  };
 }
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2));

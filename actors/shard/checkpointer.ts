@@ -62,7 +62,8 @@ export class Checkpointer {
   logged(bytes: number, position: LogPosition): void {
     this.#bytesSince += bytes;
     this.#newest = position;
-    if (this.#bytesSince >= this.#args.checkpointBytes || this.#store.cachePressure > pressureBegin) this.runNow(position);
+    if (this.#bytesSince >= this.#args.checkpointBytes || this.#store.cachePressure > pressureBegin)
+      this.runNow(position);
   }
 
   timer(): void {
@@ -83,14 +84,14 @@ export class Checkpointer {
     const began = this.#context.monotonic();
     const { handle } = this.#store;
     const write = { kind: "writeCheckpoint", chunks: handle.chunks, job };
-    this.#context.request<CheckpointJob>(keeper, write as never, { deadlineMs: writeMsMax }, (written) => {
+    this.#context.request<CheckpointJob>(keeper, write, { deadlineMs: writeMsMax }, (written) => {
       if (!written.ok) {
         this.#failed(written.error);
         return;
       }
       const done = written.value;
       const point: CheckpointPoint = { position, record: encodeCheckpointRecord(checkpointRecord(done)) };
-      this.#context.request(replica, { kind: "saveCheckpoint", point } as never, { deadlineMs: writeMsMax }, (saved) => {
+      this.#context.request(replica, { kind: "saveCheckpoint", point }, { deadlineMs: writeMsMax }, (saved) => {
         if (saved.ok) this.#saved(done, position, began);
         // Whether the superblock names the new pages is not known: only a restart from disk can tell.
         else this.#context.crash(saved.error);

@@ -83,7 +83,7 @@ export class Proposal {
     for (const [port, writer] of this.#replies) {
       if (writer.count === 0) continue;
       const count = writer.count;
-      context.tell(port, { kind: "replies", bytes: writer.take(), count } as never, { transfer: true });
+      context.tell(port, { kind: "replies", bytes: writer.take(), count }, { transfer: true });
     }
     for (const answer of this.#asked) {
       if (answer.body !== null) context.reply(answer.envelope, { body: answer.body });
@@ -99,7 +99,7 @@ export class Proposal {
       for (const correlation of correlations) writer.fail(correlation, error);
       if (writer.count === 0) continue;
       const count = writer.count;
-      context.tell(port, { kind: "replies", bytes: writer.take(), count } as never, { transfer: true });
+      context.tell(port, { kind: "replies", bytes: writer.take(), count }, { transfer: true });
     }
     for (const answer of this.#asked) context.fail(answer.envelope, error);
     for (const follower of this.#followers.splice(0)) follower.refuse(context, error);

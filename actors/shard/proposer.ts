@@ -71,7 +71,8 @@ export class Proposer {
     this.#open(proposal, this.nextAddress);
     const tenants = queue.tenants();
     // More than one prepare's worth waits: everyone gets an equal share, at least one request.
-    const share = queue.bytes > groupCommitBytesTarget ? groupCommitBytesTarget / tenants.length : Number.POSITIVE_INFINITY;
+    const share =
+      queue.bytes > groupCommitBytesTarget ? groupCommitBytesTarget / tenants.length : Number.POSITIVE_INFINITY;
     for (const tenant of tenants) {
       const isFull = !this.#fillBlock(queue, proposal, now, tenant, share);
       queue.endTurn(tenant);
@@ -109,13 +110,7 @@ export class Proposer {
   }
 
   /** One tenant's block. False when the prepare is full. */
-  #fillBlock(
-    queue: RequestQueue,
-    proposal: Proposal,
-    now: number,
-    tenant: number,
-    share: number,
-  ): boolean {
+  #fillBlock(queue: RequestQueue, proposal: Proposal, now: number, tenant: number, share: number): boolean {
     const before = this.#out.at;
     let hasBlock = this.#begin(tenant);
     for (let waiting = queue.peek(tenant); waiting !== null; waiting = queue.peek(tenant)) {

@@ -47,15 +47,23 @@ export function openState(args: StateArgs, checkpoint: CheckpointPoint | null): 
       const bytes = new Uint8Array(512);
       assert(store.headerInto(bytes) >= versionHeaderBytes, "a published version says which op it stands for");
       const header = decodeVersionHeader(bytes);
-      assert(header.op === checkpoint.position.op, "durability: a checkpoint's pages are those that the superblock names");
+      assert(
+        header.op === checkpoint.position.op,
+        "durability: a checkpoint's pages are those that the superblock names",
+      );
       return { store, from: checkpoint.position, rebuilt };
     } catch (error) {
-      const isDamage = error instanceof KimberliteError && (error.code === "dataCorrupt" || error.code === "dataMissing");
+      const isDamage =
+        error instanceof KimberliteError && (error.code === "dataCorrupt" || error.code === "dataMissing");
       if (!isDamage) throw error;
       rebuilt = error.message;
     }
   }
-  return { store: Store.create({ file: openFile(directory), clusterId, cacheBytes }), from: logBeginning(clusterId), rebuilt };
+  return {
+    store: Store.create({ file: openFile(directory), clusterId, cacheBytes }),
+    from: logBeginning(clusterId),
+    rebuilt,
+  };
 }
 
 /** Renames a damaged page file out of the way, so that the next start does not trust it. The newest damaged one is kept for study. */

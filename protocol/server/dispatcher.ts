@@ -45,7 +45,8 @@ export class Dispatcher {
     this.#projections = projections;
     for (let shard = 0; shard < shards; shard++) this.#add(shardNeighbour(shard));
     for (let shard = 0; shard < shards; shard++) {
-      for (let projection = 0; projection < projections; projection++) this.#add(projectionNeighbour(shard, projection));
+      for (let projection = 0; projection < projections; projection++)
+        this.#add(projectionNeighbour(shard, projection));
     }
   }
 
@@ -164,7 +165,7 @@ export class Dispatcher {
     if (count === 0 || target.port === null) return;
     const bytes = target.batch.take();
     this.forwarded += count;
-    const result = this.#context.tell(target.port, { kind: "requests", bytes, count } as never, { transfer: true });
+    const result = this.#context.tell(target.port, { kind: "requests", bytes, count }, { transfer: true });
     if (result !== "accepted") this.#refuse(bytes, touched);
   }
 
@@ -214,7 +215,7 @@ export class Dispatcher {
     const slot = this.#table.find(correlation);
     if (slot < 0) return;
     const port = this.#destinations[this.#table.destination(slot)].port;
-    if (port !== null) this.#context.tell(port, { kind: "subscriptionFlushed", flushed: [correlation, bytes] } as never);
+    if (port !== null) this.#context.tell(port, { kind: "subscriptionFlushed", flushed: [correlation, bytes] });
   }
 
   /** A connection is gone: its subscriptions are told to end, its answers will find no one. */

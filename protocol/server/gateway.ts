@@ -222,7 +222,8 @@ class Gateway implements Actor<GatewayMessage> {
         return;
       case requestKinds.credit.kind:
       case requestKinds.unsubscribe.kind: {
-        const subscription = to - from >= 8 ? view.getUint32(from, true) + view.getUint32(from + 4, true) * 2 ** 32 : -1;
+        const subscription =
+          to - from >= 8 ? view.getUint32(from, true) + view.getUint32(from + 4, true) * 2 ** 32 : -1;
         const correlation = connection.subscriptions.get(subscription);
         if (correlation !== undefined) this.#dispatcher.follow(correlation, kind, bytes, from + 8, to);
         return;
@@ -266,14 +267,32 @@ class Gateway implements Actor<GatewayMessage> {
           this.#touch(connection);
           return;
         }
-        this.#frame(connection, kind, requestId, Math.max(1, deadline - this.#context.now()), copy, 0, copy.length, viewOf(copy));
+        this.#frame(
+          connection,
+          kind,
+          requestId,
+          Math.max(1, deadline - this.#context.now()),
+          copy,
+          0,
+          copy.length,
+          viewOf(copy),
+        );
         this.#scheduleForward();
       });
       return;
     }
     if (shard === null) throw new KimberliteError("tenantUnknown", "see tenant.list", { detail: { tenant } });
     if (isWrite) {
-      this.#dispatcher.send(connection, this.#dispatcher.shardDestination(shard), requestId, kind, deadline, bytes, from, to);
+      this.#dispatcher.send(
+        connection,
+        this.#dispatcher.shardDestination(shard),
+        requestId,
+        kind,
+        deadline,
+        bytes,
+        from,
+        to,
+      );
       return;
     }
     // A stream's number stands behind the consistency of a read, and directly behind the tenant of a subscribe.
@@ -504,7 +523,8 @@ class Gateway implements Actor<GatewayMessage> {
   async drain(): Promise<void> {
     this.#isDraining = true;
     this.#listener?.close();
-    for (const connection of this.#connections.values()) if (connection.state === "open") this.#sayGoingAway(connection);
+    for (const connection of this.#connections.values())
+      if (connection.state === "open") this.#sayGoingAway(connection);
     this.flush();
     const giveUp = this.#context.monotonic() + 4_000;
     const isBusy = (): boolean => {

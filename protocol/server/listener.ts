@@ -43,7 +43,9 @@ export class Listener {
       });
       server.on("error", (cause: NodeJS.ErrnoException) => {
         const code = cause.code === "EADDRINUSE" ? "addressInUse" : "configurationInvalid";
-        reject(new KimberliteError(code, `${options.host}:${options.port} (${cause.code ?? cause.message})`, { cause }));
+        reject(
+          new KimberliteError(code, `${options.host}:${options.port} (${cause.code ?? cause.message})`, { cause }),
+        );
       });
       const request = { host: options.host, port: options.port, backlog: 1024, reusePort: options.reusePort };
       server.listen(request, () => {

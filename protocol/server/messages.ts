@@ -1,5 +1,9 @@
 /** What a gateway accepts, and what it asks of the directory and of the node. */
-import type { RepliesMessage, SubscriptionEndsMessage, SubscriptionEventsMessage } from "../../actors/messages/requests.js";
+import type {
+  RepliesMessage,
+  SubscriptionEndsMessage,
+  SubscriptionEventsMessage,
+} from "../../actors/messages/requests.js";
 import type { Route } from "../../actors/directory/messages.js";
 import type { ErrorRecord } from "../../runtime/types/errors.js";
 

@@ -58,7 +58,7 @@ export class RouteTable {
       this.#settle(tenant, new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment"));
       return;
     }
-    this.#context.request<Route>(port, { kind: "route", tenant } as never, { deadlineMs: askMs }, (outcome) => {
+    this.#context.request<Route>(port, { kind: "route", tenant }, { deadlineMs: askMs }, (outcome) => {
       if (outcome.ok) this.changed(outcome.value);
       this.#settle(tenant, outcome.ok ? null : outcome.error);
     });

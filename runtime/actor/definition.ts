@@ -12,7 +12,7 @@
  */
 import type { KimberliteError } from "../types/errors.js";
 import type { Epoch } from "../types/ids.js";
-import type { Down, Envelope, MessageBase } from "./envelope.js";
+import type { Down, Envelope, MessageBase, OutgoingMessage } from "./envelope.js";
 
 export interface MailboxPolicy<Message = never> {
   /** Messages that may wait. */
@@ -137,16 +137,16 @@ export interface ActorContext {
   neighbours(): readonly string[];
 
   /** Never throws because of the receiver. `busy` means that nothing was sent. */
-  tell(port: Port, message: MessageBase, options?: TellOptions): TellResult;
+  tell(port: Port, message: OutgoingMessage, options?: TellOptions): TellResult;
   /**
    * Resolves with the answer or rejects with the typed failure, `deadlineExceeded`, `actorGone` or `mailboxFull`: exactly one of
    * them, exactly once. Code after the `await` runs as a turn of the actor.
    */
-  ask<Reply = unknown>(port: Port, message: MessageBase, options: AskOptions): Promise<Reply>;
+  ask<Reply = unknown>(port: Port, message: OutgoingMessage, options: AskOptions): Promise<Reply>;
   /** `ask` without promises, for hot paths: the outcome arrives as a turn in the same pass of the loop. */
   request<Reply = unknown>(
     port: Port,
-    message: MessageBase,
+    message: OutgoingMessage,
     options: AskOptions,
     settle: (outcome: Outcome<Reply>) => void,
   ): void;
@@ -155,12 +155,12 @@ export interface ActorContext {
   fail(envelope: Envelope, error: unknown): void;
 
   /** Asks a neighbour for a stream of items. Null when the neighbour has no room for the request or is gone. */
-  openStream<Item>(port: Port, message: MessageBase, options: StreamOptions<Item>): StreamReceiver | null;
+  openStream<Item>(port: Port, message: OutgoingMessage, options: StreamOptions<Item>): StreamReceiver | null;
   /** The sending end of the stream that an envelope asked for. */
   acceptStream<Item>(envelope: Envelope): StreamSender<Item>;
 
   /** A message to oneself after a delay in ms; it waits its turn behind what is already in the mailbox. */
-  after(delayMs: number, message: MessageBase): TimerHandle;
+  after(delayMs: number, message: OutgoingMessage): TimerHandle;
   /** An outside event (bytes of a socket, a finished job) as a turn; `flush` follows. Errors in it are the actor's crash, never the caller's. */
   enter(run: () => void): void;
   /** Exactly one `Down` for the neighbour's current incarnation, at once when it is gone already. */

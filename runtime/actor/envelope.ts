@@ -13,6 +13,9 @@ export interface MessageBase {
   readonly kind: string;
 }
 
+/** A message as a sender writes it: a literal with whatever fields its receiver's vocabulary has, or a value of that vocabulary. */
+export type OutgoingMessage = MessageBase | (MessageBase & Readonly<Record<string, unknown>>);
+
 export interface Envelope {
   /** The message's `kind`. */
   readonly kind: string;

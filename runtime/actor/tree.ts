@@ -17,7 +17,7 @@ import type {
   TellOptions,
   TellResult,
 } from "./definition.js";
-import type { MessageBase } from "./envelope.js";
+import type { MessageBase, OutgoingMessage } from "./envelope.js";
 import { ActorHost, type SysOperation } from "./host.js";
 import { type ChildNode, type Incarnation, Supervisor, type TreeEvent } from "./supervisor.js";
 import { ThreadRunner } from "./thread-runner.js";
@@ -63,8 +63,8 @@ export interface ActorReport extends CellReport {
 /** The main thread's line to one actor. */
 export interface TreePort {
   readonly isOpen: boolean;
-  tell(message: MessageBase, options?: TellOptions): TellResult;
-  ask<Reply = unknown>(message: MessageBase, options: AskOptions): Promise<Reply>;
+  tell(message: OutgoingMessage, options?: TellOptions): TellResult;
+  ask<Reply = unknown>(message: OutgoingMessage, options: AskOptions): Promise<Reply>;
   /** What the actor sends to its neighbour `main`. */
   onMessage(listener: (message: MessageBase) => void): void;
 }

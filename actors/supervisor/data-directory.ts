@@ -1,0 +1,195 @@
+/**
+ * A node's data directory:
+ *
+ *   kimberlite.json      who this node is: format, cluster id, shards (written once, and again when shards are added)
+ *   shard-<n>/           one replica's superblock, header ring and log, and the shard's page file
+ *
+ * A directory is this node's alone while it runs (`claim`). A shard's directory that was announced in kimberlite.json and is gone is
+ * missing data, never a reason to start empty.
+ */
+import { type Disk, join, parentOf } from "../../runtime/storage/disk.js";
+import { claimDirectory, type DirectoryClaim } from "../../runtime/storage/directory-claim.js";
+import { RealDisk } from "../../runtime/storage/real-disk.js";
+import { formatReplica, isFormatted } from "../../runtime/storage/replica-storage.js";
+import { assert } from "../../runtime/types/assert.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { shardsMax } from "../../runtime/types/limits.js";
+
+const formatVersion = 1;
+const identityName = "kimberlite.json";
+const identityBytesMax = 64 * 1024;
+
+export interface NodeIdentity {
+  readonly clusterId: Uint8Array;
+  readonly nodeId: number;
+  /** User shards; the system shard comes on top. */
+  readonly shards: number;
+  /** ISO 8601. */
+  readonly created: string;
+}
+
+export interface OpenedDirectory {
+  readonly path: string;
+  readonly identity: NodeIdentity;
+  readonly isNew: boolean;
+  readonly claim: DirectoryClaim;
+}
+
+export interface DirectoryWishes {
+  /** User shards; undefined = those that are there, or `shardsDefault` in a new directory. */
+  readonly shards: number | undefined;
+  readonly shardsDefault: number;
+  /** Draws a new cluster's id. */
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly now: () => number;
+}
+
+export const shardDirectory = (directory: string, shard: number): string => join(directory, `shard-${shard}`);
+
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+export function readIdentity(disk: Disk, directory: string): NodeIdentity | null {
+  const path = join(directory, identityName);
+  const status = disk.status(path);
+  if (status === null) return null;
+  const bytes = new Uint8Array(Math.min(status.bytes, identityBytesMax));
+  const file = disk.open(path, "read");
+  try {
+    file.read(bytes, 0, bytes.length, 0);
+  } finally {
+    file.close();
+  }
+  return parseIdentity(new TextDecoder().decode(bytes), path);
+}
+
+function parseIdentity(text: string, path: string): NodeIdentity {
+  const corrupt = (what: string): KimberliteError =>
+    new KimberliteError("dataCorrupt", `${path}: ${what}; restore it from a backup`, { detail: { file: path } });
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    throw corrupt("it is not JSON");
+  }
+  if (typeof raw !== "object" || raw === null) throw corrupt("it is not an object");
+  const { format, clusterId, nodeId, shards, created } = raw as Record<string, unknown>;
+  if (format !== formatVersion) {
+    throw new KimberliteError(
+      "formatUnsupported",
+      `${path} has format ${String(format)}; this program reads ${formatVersion}`,
+    );
+  }
+  if (typeof clusterId !== "string" || !/^[0-9a-f]{32}$/.test(clusterId))
+    throw corrupt("its cluster id is not 16 bytes in hex");
+  if (typeof nodeId !== "number" || !Number.isInteger(nodeId)) throw corrupt("its node id is not a number");
+  if (typeof shards !== "number" || !Number.isInteger(shards) || shards < 1 || shards >= shardsMax) {
+    throw corrupt("its number of shards is out of range");
+  }
+  if (typeof created !== "string") throw corrupt("it does not say when it was made");
+  return { clusterId: Uint8Array.from(Buffer.from(clusterId, "hex")), nodeId, shards, created };
+}
+
+function writeIdentity(disk: Disk, directory: string, identity: NodeIdentity): void {
+  const { clusterId, nodeId, shards, created } = identity;
+  const text = JSON.stringify({ format: formatVersion, clusterId: toHex(clusterId), nodeId, shards, created }, null, 2);
+  const bytes = new TextEncoder().encode(`${text}\n`);
+  assert(bytes.length <= identityBytesMax, "an identity is a short file");
+  const temporary = join(directory, `${identityName}.new`);
+  if (disk.status(temporary) !== null) disk.remove(temporary);
+  const file = disk.create(temporary, "fdatasync");
+  file.write(bytes, 0, bytes.length, 0);
+  file.sync();
+  file.close();
+  disk.rename(temporary, join(directory, identityName));
+  disk.syncDirectory(directory);
+}
+
+function makeDirectories(disk: Disk, path: string): void {
+  const missing: string[] = [];
+  for (let at = path; disk.status(at) === null; at = parentOf(at)) missing.push(at);
+  for (const directory of missing.reverse()) disk.makeDirectory(directory);
+}
+
+/** Names in a directory that is not ours: a new node is only made where nothing lies yet. */
+const ignorable = (name: string): boolean => name === "lock" || name === "lost+found" || name.startsWith(".");
+
+/**
+ * Claims the directory and makes of it, where needed, a node's directory with the shards wished for. Throws `directoryLocked`,
+ * `dataMissing`, `dataCorrupt`, `formatUnsupported`, `configurationInvalid`, `diskFull`.
+ */
+export async function openDataDirectory(path: string, wishes: DirectoryWishes): Promise<OpenedDirectory> {
+  const disk = new RealDisk();
+  makeDirectories(disk, path);
+  const claim = await claimDirectory(disk, path);
+  try {
+    return { path, claim, ...prepareDirectory(disk, path, wishes) };
+  } catch (error) {
+    await claim.release();
+    throw error;
+  }
+}
+
+function prepareDirectory(
+  disk: Disk,
+  path: string,
+  wishes: DirectoryWishes,
+): { identity: NodeIdentity; isNew: boolean } {
+  const known = readIdentity(disk, path);
+  const shards = wishes.shards ?? known?.shards ?? wishes.shardsDefault;
+  if (known !== null && shards < known.shards) {
+    throw new KimberliteError(
+      "configurationInvalid",
+      `${path} holds ${known.shards} shards; move their tenants before a node runs with fewer (asked for ${shards})`,
+      { detail: { shards: known.shards, asked: shards } },
+    );
+  }
+  if (known === null) refuseForeign(disk, path);
+  const identity: NodeIdentity = known ?? {
+    clusterId: wishes.randomBytes(16),
+    nodeId: 1,
+    shards,
+    created: new Date(wishes.now()).toISOString(),
+  };
+  // New shards are formatted before they are announced: one that is announced and missing is lost data.
+  for (let shard = 0; shard <= shards; shard++) {
+    const directory = shardDirectory(path, shard);
+    const isAnnounced = known !== null && shard <= known.shards;
+    if (isAnnounced && !isFormatted(disk, directory)) {
+      throw new KimberliteError("dataMissing", `${directory} is gone or incomplete; restore it from a backup`, {
+        detail: { directory },
+      });
+    }
+    if (isAnnounced || isFormatted(disk, directory)) continue;
+    formatReplica(disk, directory, { clusterId: identity.clusterId, replica: 0, replicaCount: 1 });
+  }
+  const current = { ...identity, shards };
+  if (known === null || known.shards !== shards) writeIdentity(disk, path, current);
+  return { identity: current, isNew: known === null };
+}
+
+function refuseForeign(disk: Disk, path: string): void {
+  const names = disk.list(path).filter((name) => !ignorable(name));
+  // A first start that was interrupted leaves formatted shards and no identity: it holds nothing, and is made anew.
+  const remains = names.filter((name) => /^shard-\d+$/.test(name));
+  if (remains.length === names.length) {
+    for (const name of remains) removeTree(disk, join(path, name));
+    return;
+  }
+  throw new KimberliteError(
+    "dataMissing",
+    `${path} is not empty and holds no ${identityName}; choose another directory`,
+    {
+      detail: { directory: path },
+    },
+  );
+}
+
+/** Shard directories are two levels deep at most. */
+function removeTree(disk: Disk, directory: string): void {
+  for (const name of disk.list(directory)) {
+    const path = join(directory, name);
+    if (disk.status(path)?.isDirectory === true) {
+      for (const inner of disk.list(path)) disk.remove(join(path, inner));
+    } else disk.remove(path);
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * A node in this process: claims its data directory, starts the tree of actors, answers calls about the node as a whole. Used by
+ * `kimberlite start` and by the embedded SDK; both get the same node.
+ */
+import { randomBytes } from "node:crypto";
+import { availableParallelism, totalmem } from "node:os";
+import { resolve } from "node:path";
+import { openDataDirectory } from "../../actors/supervisor/data-directory.js";
+import { type Layout, type LayoutWish, planLayout } from "../../actors/supervisor/layout.js";
+import { nodeTree } from "../../actors/supervisor/node-tree.js";
+import type { Logger } from "../../runtime/actor/definition.js";
+import { type ActorReport, startTree, type Tree } from "../../runtime/actor/tree.js";
+import { KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
+import { miB } from "../../runtime/types/limits.js";
+import type { Transport } from "../wire/transport.js";
+import type { GatewayArgs } from "./gateway.js";
+import { checkListen, supportsReusePort } from "./listen-rules.js";
+import { LocalTransports } from "./local-transport.js";
+import type { ListenAddress, LocalOut, NodeAnswer, NodeCall } from "./messages.js";
+import { release } from "./release.js";
+import { registryUrl } from "./worker-urls.js";
+
+export interface NodeOptions {
+  readonly dataDirectory: string;
+  /** Null: no socket, only clients in this process. */
+  readonly listen: ListenAddress | null;
+  readonly shards?: number | undefined;
+  readonly projections?: number | undefined;
+  readonly gateways?: number | undefined;
+  readonly layout?: LayoutWish | undefined;
+  /** Page cache of each user shard; default an eighth of the memory, 256 MiB at most. */
+  readonly cacheBytes?: number | undefined;
+  readonly connectionsMax?: number | undefined;
+  readonly checkpointBytes?: number | undefined;
+  readonly checkpointMs?: number | undefined;
+  readonly scrubBytesPerSecond?: number | undefined;
+  readonly logger?: Logger | undefined;
+  /** What `node.config` answers: the resolved configuration, without secrets. */
+  readonly configuration?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface NodeStatus extends Record<string, unknown> {
+  readonly release: string;
+  readonly clusterId: string;
+  readonly uptimeMs: number;
+  readonly rssBytes: number;
+  readonly cpuMicros: number;
+}
+
+export interface Node {
+  readonly addresses: { readonly native: ListenAddress | null };
+  readonly layout: Layout;
+  readonly isNew: boolean;
+  connectLocal(): Transport;
+  inspect(): Promise<ActorReport[]>;
+  status(): Promise<NodeStatus>;
+  /** Fault injection for tests and drills: ends a worker thread between any two instructions. */
+  terminateWorker(name: string): Promise<void>;
+  workers(): readonly string[];
+  /** Takes no new work, answers what it has, checkpoints, ends. */
+  stop(): Promise<void>;
+  /** Resolves when the node could not keep itself running. */
+  readonly failed: Promise<KimberliteError>;
+}
+
+const connectionsMaxDefault = 4_096;
+const checkpointBytesDefault = 128 * miB;
+const checkpointMsDefault = 60_000;
+const scrubBytesPerSecondDefault = 1 * miB;
+const readyMs = 600_000;
+const drainMs = 20_000;
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+const sumOf = (reports: readonly ActorReport[], kind: string, name: string): number =>
+  reports.reduce((sum, report) => {
+    const value = report.kind === kind ? report.numbers[name] : 0;
+    return sum + (typeof value === "number" ? value : 0);
+  }, 0);
+
+/** Throws `directoryLocked`, `addressInUse`, `insecureListen`, `configurationInvalid`, and what recovery finds. */
+export async function startNode(options: NodeOptions): Promise<Node> {
+  const startedAt = performance.now();
+  const log = options.logger ?? silent;
+  if (options.listen !== null) checkListen(options.listen);
+  const wishes = {
+    layout: options.layout ?? "auto",
+    shards: options.shards,
+    projections: options.projections,
+    gateways: options.gateways,
+  };
+  const cores = availableParallelism();
+  const planned = planLayout(cores, wishes);
+  if (planned.gateways > 1 && !supportsReusePort()) {
+    throw new KimberliteError("configurationInvalid", "several gateways need Node 22.12 or later (SO_REUSEPORT)");
+  }
+  const opened = await openDataDirectory(resolve(options.dataDirectory), {
+    shards: options.shards,
+    shardsDefault: planned.shards,
+    randomBytes: (count) => Uint8Array.from(randomBytes(count)),
+    now: () => Date.now(),
+  });
+  const layout: Layout = { ...planned, shards: opened.identity.shards };
+  const { clusterId, nodeId } = opened.identity;
+  let address: ListenAddress | null = options.listen;
+  const gatewayArgs = (): GatewayArgs => ({
+    host: address?.host ?? "",
+    // The port that the first start was given is kept over restarts of the gateway.
+    port: address?.port ?? 0,
+    listens: address !== null,
+    reusePort: layout.gateways > 1,
+    connectionsMax: options.connectionsMax ?? connectionsMaxDefault,
+    shards: layout.shards + 1,
+    projections: layout.projections,
+    clusterId,
+    nodeId,
+    release,
+  });
+  let fail: (error: KimberliteError) => void = () => {};
+  const failed = new Promise<KimberliteError>((resolveFailed) => {
+    fail = resolveFailed;
+  });
+  let tree: Tree | null = null;
+  try {
+    tree = await startTree(
+      nodeTree({
+        directory: opened.path,
+        clusterId,
+        layout,
+        cacheBytes: options.cacheBytes ?? Math.min(256 * miB, Math.floor(totalmem() / 8)),
+        checkpointBytes: options.checkpointBytes ?? checkpointBytesDefault,
+        checkpointMs: options.checkpointMs ?? checkpointMsDefault,
+        scrubBytesPerSecond: options.scrubBytesPerSecond ?? scrubBytesPerSecondDefault,
+        gatewayArgs,
+      }),
+      { registry: registryUrl, log, onFailed: (error) => fail(error) },
+    );
+    const running = tree;
+    await running.port("directory").ask({ kind: "awaitReady" }, { deadlineMs: readyMs });
+    const gateway = running.port("gateway-0");
+    address = await gateway.ask<ListenAddress | null>({ kind: "address" }, { deadlineMs: readyMs });
+    const status = async (): Promise<NodeStatus> => {
+      const reports = await running.inspect();
+      const { user, system } = process.cpuUsage();
+      return {
+        release,
+        clusterId: Buffer.from(clusterId).toString("hex"),
+        nodeId,
+        node: process.version,
+        pid: process.pid,
+        directory: opened.path,
+        layout: layout.layout,
+        cores,
+        shards: layout.shards,
+        projections: layout.projections,
+        gateways: layout.gateways,
+        replicas: 1,
+        machineFailuresTolerated: 0,
+        uptimeMs: Math.round(performance.now() - startedAt),
+        rssBytes: process.memoryUsage.rss(),
+        cpuMicros: user + system,
+        writeMode: String(reports.find((report) => report.kind === "replica")?.numbers["writeMode"] ?? "unknown"),
+        fsyncs: sumOf(reports, "replica", "syncs"),
+        logBytesWritten: sumOf(reports, "replica", "bytesWritten"),
+        pageBytesWritten: sumOf(reports, "keeper", "pagesWritten") * 8192,
+        commits: sumOf(reports, "shard", "commits"),
+        records: sumOf(reports, "shard", "records"),
+        connections: sumOf(reports, "gateway", "connections"),
+        damageFound: sumOf(reports, "keeper", "damageFound"),
+        restarts: reports.reduce((sum, report) => sum + report.restarts, 0),
+        actors: reports.length,
+        answering: reports.filter((report) => report.answered).length,
+      };
+    };
+    const answer = async (call: NodeCall): Promise<unknown> => {
+      switch (call.method) {
+        case "node.status":
+          return status();
+        case "node.top":
+          return topReport(await running.inspect(), startedAt);
+        case "node.config":
+          return options.configuration ?? {};
+        default:
+          throw new KimberliteError("notSupported", `administrative method ${call.method}`);
+      }
+    };
+    const transports = new LocalTransports(gateway);
+    running.onEvent((event) => {
+      if (event.event === "started" && event.path.endsWith("/gateway-0")) transports.lost();
+    });
+    for (let index = 0; index < layout.gateways; index++) {
+      const port = running.port(`gateway-${index}`);
+      port.onMessage((message) => {
+        const said = message as unknown as NodeCall | LocalOut;
+        if (said.kind === "localOut") {
+          transports.arrived(said);
+          return;
+        }
+        answer(said).then(
+          (result) => port.tell({ kind: "nodeAnswer", id: said.id, result, error: null } satisfies NodeAnswer),
+          (error: unknown) =>
+            port.tell({
+              kind: "nodeAnswer",
+              id: said.id,
+              result: null,
+              error: toErrorRecord(error),
+            } satisfies NodeAnswer),
+        );
+      });
+    }
+    let stopping: Promise<void> | null = null;
+    return {
+      addresses: { native: address },
+      layout,
+      isNew: opened.isNew,
+      failed,
+      connectLocal: () => transports.connect(),
+      inspect: () => running.inspect(),
+      status,
+      terminateWorker: (name) => running.terminateWorker(name),
+      workers: () => running.workers(),
+      stop: () => {
+        stopping ??= (async () => {
+          await running.drain(drainMs);
+          await running.stop(drainMs);
+          await opened.claim.release();
+        })();
+        return stopping;
+      },
+    };
+  } catch (error) {
+    await tree?.stop(drainMs);
+    await opened.claim.release();
+    throw error;
+  }
+}
+
+/** The view of `kimberlite top`: actors with their mailboxes, threads with how busy they are. */
+function topReport(reports: readonly ActorReport[], startedAt: number): Record<string, unknown> {
+  const threads = new Map<string, { name: string; threadId: number | null; utilisation: number; heapBytes: number }>();
+  for (const { worker, threadId, utilisation, heapBytes } of reports) {
+    threads.set(worker, { name: worker, threadId, utilisation, heapBytes });
+  }
+  return {
+    actors: reports.map((report) => ({ ...report, thread: report.worker })),
+    threads: [...threads.values()],
+    rssBytes: process.memoryUsage.rss(),
+    uptimeMs: Math.round(performance.now() - startedAt),
+  };
+}
