@@ -30,7 +30,7 @@ const stateLimbo = 3;
 /** Frames that an operation may take: a copy or a load on each level, splits and the neighbours of merges. */
 export const operationFrames = 80;
 /** Least cache: an operation's frames a few times over. */
-export const framesMin = 256;
+export const framesMin = 512;
 
 export class FramePool {
   readonly space: PageSpace;

@@ -1,0 +1,448 @@
+/** Readers beside the writer: what they pin holds still, in the same thread and in others; the dead are cleared away. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import test from "ava";
+import { type CheckpointJob, CheckpointWriter, checkpointRecord } from "../../runtime/store/checkpoint.js";
+import { encodeCheckpointRecord } from "../../runtime/store/checkpoint-record.js";
+import { readersMax } from "../../runtime/store/control.js";
+import { pageBytes } from "../../runtime/store/layout.js";
+import { StoreReader } from "../../runtime/store/reader.js";
+import { Store } from "../../runtime/store/store.js";
+import { verifyCheckpoint } from "../../runtime/store/verify.js";
+import { assertSame } from "./checks.js";
+import { DiskPageFile } from "./disk-page-file.js";
+import type { HammerData, ReaderReport } from "./hammer-worker.js";
+import { MemoryPageFile } from "./memory-page-file.js";
+import { ModelTree } from "./model-tree.js";
+
+const clusterId = new Uint8Array(16).fill(7);
+const nothing = new Uint8Array(0);
+const u64 = (value: number): Uint8Array => {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  return bytes;
+};
+
+function makeStore(pages = 2048): { store: Store; file: MemoryPageFile } {
+  const file = new MemoryPageFile();
+  return { file, store: Store.create({ file, clusterId, cacheBytes: pages * pageBytes, pause: () => false }) };
+}
+
+function checkpoint(store: Store, file: MemoryPageFile | DiskPageFile): Uint8Array {
+  const job = store.beginCheckpoint();
+  if (job === null) throw new Error("nothing to write");
+  const writer = new CheckpointWriter(store.handle, file);
+  while (!writer.runSlice(job, 64)) {}
+  store.completeCheckpoint(job);
+  return encodeCheckpointRecord(checkpointRecord(job));
+}
+
+test("readers see the version that they pinned, whatever is written, published, checkpointed or rolled back since", (t) => {
+  const { store, file } = makeStore(8192);
+  const model = new ModelTree();
+  const held: { reader: StoreReader; model: ModelTree; header: string }[] = [];
+  for (let round = 0; round < 30; round++) {
+    for (let index = 0; index < 300; index++) {
+      const key = u64((Math.imul(round * 150 + index, 0x9e3779b1) >>> 0) % 5000);
+      if (index % 3 === 2) t.is(store.delete(0, key), model.delete(0, key));
+      else {
+        store.put(0, key, new Uint8Array(round * 50).fill(index));
+        model.put(0, key, new Uint8Array(round * 50).fill(index));
+      }
+    }
+    const sealed = store.seal(new TextEncoder().encode(`round ${round}`));
+    store.put(0, u64(round), new Uint8Array(3000));
+    if (round % 5 === 0) store.rollbackTo(sealed);
+    else model.put(0, u64(round), new Uint8Array(3000));
+    const atPublish = round % 5 === 0 ? model.clone() : null;
+    store.publish(sealed);
+    if (atPublish !== null) {
+      const reader = StoreReader.attach(store.handle, { file, owner: round + 1 });
+      t.is(reader.pin(), sealed);
+      held.push({ reader, model: atPublish, header: `round ${round}` });
+    }
+    if (round % 4 === 3) checkpoint(store, file);
+    for (const { reader, model: old, header } of held) {
+      assertSame(reader, old, 0);
+      reader.quiesce();
+      const bytes = new Uint8Array(512);
+      t.is(new TextDecoder().decode(bytes.subarray(0, reader.headerInto(bytes))), header);
+    }
+    if (held.length > 4) held.shift()?.reader.close();
+  }
+  t.true(store.status().heldPages > 0);
+  for (const { reader } of held) reader.close();
+  checkpoint(store, file);
+  store.publish(store.seal(nothing));
+  checkpoint(store, file);
+  store.reclaim();
+  // Only the last checkpoint's own pages and what it shares with the working version are held.
+  t.true(store.status().heldPages <= 3, `${store.status().heldPages} pages are still held`);
+});
+
+test("nothing unpublished is visible, and pins move only forwards", (t) => {
+  const { store, file } = makeStore();
+  const reader = StoreReader.attach(store.handle, { file, owner: 1 });
+  t.is(reader.pin(), 1);
+  t.false(reader.get(0, u64(1)));
+  reader.unpin();
+  store.put(0, u64(1), u64(1));
+  const first = store.seal(nothing);
+  const second = store.seal(nothing);
+  t.is(reader.pin(), 1);
+  t.false(reader.get(0, u64(1)));
+  store.publish(second);
+  t.false(reader.get(0, u64(1)), "the pinned version stays");
+  reader.unpin();
+  t.is(reader.pin(), second);
+  t.true(reader.get(0, u64(1)));
+  t.throws(() => store.publish(first), { message: /snapshot: only a sealed version is published/ });
+  reader.close();
+});
+
+test("a page is recycled only after its last reader let go", (t) => {
+  const { store, file } = makeStore();
+  const reader = StoreReader.attach(store.handle, { file, owner: 1 });
+  for (let index = 0; index < 5000; index++) store.put(0, u64(index), new Uint8Array(50));
+  store.publish(store.seal(nothing));
+  reader.pin();
+  for (let index = 0; index < 5000; index++) store.put(0, u64(index), new Uint8Array(50).fill(1));
+  store.publish(store.seal(nothing));
+  const { heldPages } = store.status();
+  t.true(heldPages > 30);
+  store.publish(store.seal(nothing));
+  t.is(store.status().heldPages, heldPages);
+  reader.unpin();
+  store.reclaim();
+  t.is(store.status().heldPages, 0);
+  t.true(store.status().freePages >= heldPages);
+});
+
+test("a dead reader's pin is cleared by its slot and owner, and a reader that was cleared reads no more", (t) => {
+  const { store, file } = makeStore();
+  store.put(0, u64(1), u64(1));
+  store.publish(store.seal(nothing));
+  const dead = StoreReader.attach(store.handle, { file, owner: 41 });
+  dead.pin();
+  t.true(dead.get(0, u64(1)));
+  store.put(0, u64(1), u64(2));
+  store.publish(store.seal(nothing));
+  t.true(store.status().heldPages > 0);
+  t.false(store.clearReader(dead.slot, 42), "another owner's slot is left alone");
+  t.true(store.clearReader(dead.slot, 41));
+  t.false(store.clearReader(dead.slot, 41));
+  store.reclaim();
+  t.deepEqual([store.status().heldPages, store.status().readers, store.status().pinned], [0, 0, 0]);
+  dead.quiesce();
+  t.throws(() => dead.get(0, u64(1)), { message: /snapshot: a reader whose slot was cleared reads no more/ });
+  t.throws(() => dead.unpin(), { message: /snapshot: a reader whose slot was cleared reads no more/ });
+  const owners = [7, 7, 8].map((owner) => StoreReader.attach(store.handle, { file, owner, cachePages: 16 }));
+  t.is(store.clearReadersOf(7), 2);
+  t.is(store.status().readers, 1);
+  owners[2]?.close();
+});
+
+test("more readers than slots are refused, and a closed store is not pinned", (t) => {
+  const { store, file } = makeStore();
+  const readers = Array.from({ length: readersMax }, (_, index) =>
+    StoreReader.attach(store.handle, { file, owner: index + 1, cachePages: 16 }),
+  );
+  t.throws(() => StoreReader.attach(store.handle, { file, owner: 99, cachePages: 16 }), { code: "mailboxFull" });
+  for (const reader of readers) {
+    store.publish(store.seal(nothing));
+    reader.pin();
+  }
+  store.publish(store.seal(nothing));
+  store.close();
+  readers[0]?.unpin();
+  t.throws(() => readers[0]?.pin(), { code: "shardUnavailable" });
+});
+
+test("data of 50 times the cache: the writer and readers see all of it", (t) => {
+  const { store, file } = makeStore(512);
+  const count = 63_000;
+  const valueOf = (index: number): number => Math.imul(index, 0x2545f491) >>> 0;
+  const value = new Uint8Array(700);
+  const view = new DataView(value.buffer);
+  const record = { bytes: nothing as Uint8Array };
+  const publish = (): void => {
+    store.publish(store.seal(nothing));
+    if (store.cachePressure > 0.5) record.bytes = checkpoint(store, file);
+  };
+  // Two trees: one in key order, one scattered within a window.
+  for (let index = 0; index < count; index++) {
+    view.setUint32(0, valueOf(index));
+    store.put(0, u64(index), value);
+    store.put(1, u64((index & ~1023) | ((index * 37) & 1023)), value);
+    for (let more = 0; more < 2; more++) store.put(2 + more, u64(index), value);
+    if (index % 50 === 49) publish();
+  }
+  store.publish(store.seal(nothing));
+  record.bytes = checkpoint(store, file);
+  const { pageCount, freePages, evictions } = store.status();
+  t.true(
+    pageCount - freePages > 512 * 50,
+    `${pageCount - freePages} pages are ${(pageCount - freePages) / 512} caches`,
+  );
+  t.true(evictions > 512 * 40);
+  const reader = StoreReader.attach(store.handle, { file, owner: 1 });
+  reader.pin();
+  const readerCursor = reader.cursor(0);
+  const writerCursor = store.cursor(0);
+  let sum = 0;
+  let expected = 0;
+  let readerThere = readerCursor.seek(nothing);
+  let writerThere = writerCursor.seek(nothing);
+  for (let index = 0; index < count; index++) {
+    if (!readerThere || !writerThere) throw new Error(`the scan ended at ${index}`);
+    if (readerCursor.valueView.getUint32(readerCursor.valueStart) !== valueOf(index))
+      throw new Error(`reader at ${index}`);
+    if (writerCursor.valueView.getUint32(writerCursor.valueStart) !== valueOf(index))
+      throw new Error(`writer at ${index}`);
+    sum += writerCursor.valueLength;
+    expected += 700;
+    if (index % 100 === 0) reader.quiesce();
+    readerThere = readerCursor.next();
+    writerThere = writerCursor.next();
+  }
+  t.is(sum, expected);
+  t.false(readerThere || writerThere);
+  for (let step = 0; step < 4000; step++) {
+    const index = (Math.imul(step, 0x9e3779b1) >>> 0) % count;
+    const source = step % 2 === 0 ? store : reader;
+    if (!source.get(step % 4 === 1 ? 0 : step % 4, u64(index))) throw new Error(`no entry ${index}`);
+    reader.quiesce();
+  }
+  t.true(reader.loads > 1000);
+  const walk = verifyCheckpoint(file, clusterId, record.bytes);
+  for (;;) {
+    const step = walk.next();
+    if (step.done !== true) continue;
+    t.deepEqual(step.value.problems, []);
+    t.is(step.value.entries, count * 4);
+    break;
+  }
+});
+
+test("a reader that holds views keeps its frames; the writer is refused, not wrong, and goes on after quiesce", (t) => {
+  const { store, file } = makeStore(512);
+  for (let index = 0; index < 12_000; index++) {
+    store.put(0, u64(index), new Uint8Array(700).fill(index));
+    if (index % 500 === 499) {
+      store.publish(store.seal(nothing));
+      if (store.cachePressure > 0.3) checkpoint(store, file);
+    }
+  }
+  store.publish(store.seal(nothing));
+  checkpoint(store, file);
+  const reader = StoreReader.attach(store.handle, { file, owner: 1 });
+  reader.pin();
+  t.true(store.get(0, u64(11_990)));
+  t.true(reader.get(0, u64(11_990)));
+  const seen = reader.valueBytes.subarray(reader.valueStart, reader.valueStart + 700);
+  t.throws(
+    () => {
+      for (let index = 0; index < 12_000; index += 5) store.get(0, u64(index));
+    },
+    { code: "cacheFull" },
+  );
+  t.true(
+    seen.every((byte) => byte === (11_990 & 0xff)),
+    "what the reader looks at was not overwritten",
+  );
+  reader.quiesce();
+  for (let index = 0; index < 12_000; index += 5) t.true(store.get(0, u64(index)));
+  reader.close();
+});
+
+test("too many changes without a checkpoint are refused with nothing changed, and taken after one", (t) => {
+  const { store, file } = makeStore(512);
+  const model = new ModelTree();
+  let refused = 0;
+  for (let index = 0; index < 8000; index++) {
+    const value = new Uint8Array(700).fill(index);
+    try {
+      store.put(0, u64(index), value);
+    } catch (error) {
+      t.like(error, { code: "cacheFull" });
+      t.true(store.cachePressure >= 1);
+      refused += 1;
+      assertSame(store, model, 0);
+      store.publish(store.seal(nothing));
+      checkpoint(store, file);
+      store.put(0, u64(index), value);
+    }
+    model.put(0, u64(index), value);
+  }
+  t.true(refused >= 2);
+  assertSame(store, model, 0);
+  const small = Store.create({ file: new MemoryPageFile(), clusterId, cacheBytes: 2048 * pageBytes, pagesMax: 200 });
+  t.throws(
+    () => {
+      for (let index = 0; index < 8000; index++) small.put(0, u64(index), new Uint8Array(700));
+    },
+    { code: "diskFull" },
+  );
+});
+
+const workerUrl = new URL("./hammer-worker.js", import.meta.url);
+
+function start(data: HammerData): Worker {
+  return new Worker(workerUrl, { workerData: data });
+}
+
+const answer = <T>(worker: Worker): Promise<T> =>
+  new Promise((resolve, reject) => {
+    worker.once("message", resolve);
+    worker.once("error", reject);
+  });
+
+test("reader threads beside a writer that evicts and checkpoints in another thread always see whole versions", async (t) => {
+  t.timeout(60_000);
+  const directory = mkdtempSync(join(tmpdir(), "kimberlite-store-"));
+  const path = join(directory, "pages");
+  const file = new DiskPageFile(path, "w+");
+  const accounts = 20_000;
+  const total = accounts * 100;
+  const store = Store.create({ file, clusterId, cacheBytes: 768 * pageBytes });
+  const header = new Uint8Array(8);
+  const headerView = new DataView(header.buffer);
+  const value = new Uint8Array(120);
+  const view = new DataView(value.buffer);
+  view.setFloat64(0, 100);
+  for (let index = 0; index < accounts; index++) {
+    store.put(0, u64(index), value);
+    store.put(1, u64(index), value);
+    if (index % 1000 === 999 && store.cachePressure > 0.4) {
+      store.publish(store.seal(header));
+      checkpoint(store, file);
+    }
+  }
+  store.put(2, new Uint8Array(1), header);
+  store.publish(store.seal(header));
+  checkpoint(store, file);
+
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const common = { handle: store.handle, path, accounts, total, stop };
+  const readers = [1, 2].map((owner) => start({ ...common, role: "reader", owner }));
+  const checkpointer = start({ ...common, role: "checkpointer", owner: 9 });
+  const reports = Promise.all(readers.map((reader) => answer<ReaderReport>(reader)));
+  let failure: unknown = null;
+  reports.catch((error: unknown) => {
+    failure = error;
+  });
+  let transfers = 0;
+  let checkpoints = 0;
+  let refused = 0;
+  let job: CheckpointJob | null = null;
+  let last: Uint8Array = nothing;
+  checkpointer.on("message", (done: CheckpointJob) => {
+    store.completeCheckpoint(done);
+    last = encodeCheckpointRecord(checkpointRecord(done));
+    checkpoints += 1;
+    job = null;
+  });
+  checkpointer.once("error", (error) => {
+    failure = error;
+  });
+  const until = Date.now() + 6000;
+  let random = 1;
+  while (Date.now() < until && failure === null) {
+    const sealed: number[] = [];
+    const atStart = transfers;
+    try {
+      // A few batches ahead of what is published; now and then all of them are dropped.
+      for (let batch = 0; batch < 3; batch++) {
+        for (let transfer = 0; transfer < 5; transfer++) {
+          random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+          const from = u64(random % accounts);
+          const to = u64((random >>> 8) % accounts);
+          for (const [account, amount] of [
+            [from, -1],
+            [to, 1],
+          ] as const) {
+            for (const tree of [0, 1]) {
+              if (!store.update(tree, account)) throw new Error("an account is missing");
+              store.valueView.setFloat64(store.valueStart, store.valueView.getFloat64(store.valueStart) + amount);
+            }
+          }
+          transfers += 1;
+        }
+        headerView.setFloat64(0, transfers);
+        store.put(2, new Uint8Array(1), header);
+        sealed.push(store.seal(header));
+      }
+      if (random % 7 === 0) {
+        store.rollbackTo(store.publishedVersion);
+        transfers = atStart;
+      } else {
+        for (const version of sealed) store.publish(version);
+      }
+    } catch (error) {
+      t.like(error, { code: "cacheFull" });
+      refused += 1;
+      store.rollbackTo(store.publishedVersion);
+      store.headerInto(header);
+      transfers = headerView.getFloat64(0);
+    }
+    if (job === null && store.cachePressure > 0.4) {
+      job = store.beginCheckpoint();
+      checkpointer.postMessage(job);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  Atomics.store(stop, 0, 1);
+  const done = await reports;
+  while (job !== null) await sleep(1);
+  await checkpointer.terminate();
+  t.is(failure, null);
+  t.true(transfers > 1000 && checkpoints > 5, `${transfers} transfers, ${checkpoints} checkpoints, ${refused} refused`);
+  t.true(store.status().evictions > 100, `${store.status().evictions} evictions`);
+  for (const report of done) {
+    t.true(
+      report.snapshots >= 5 && report.versions >= 5,
+      `${report.snapshots} snapshots of ${report.versions} versions`,
+    );
+  }
+  t.true(
+    done.some((report) => report.loads > 0),
+    "readers read pages that were not in the cache",
+  );
+  t.log({ transfers, checkpoints, refused, done, status: store.status() });
+
+  // The last checkpoint that was done is a version of its own.
+  const opened = Store.open({ file, clusterId, cacheBytes: 768 * pageBytes }, last);
+  let sum = 0;
+  const cursor = opened.cursor(0);
+  for (let isThere = cursor.seek(nothing); isThere; isThere = cursor.next()) {
+    sum += cursor.valueView.getFloat64(cursor.valueStart);
+  }
+  t.is(sum, total);
+  file.close();
+  rmSync(directory, { recursive: true });
+});
+
+test("a reader thread that is terminated while it holds a snapshot is cleared, and its pages are recycled", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "kimberlite-store-"));
+  const path = join(directory, "pages");
+  const file = new DiskPageFile(path, "w+");
+  const store = Store.create({ file, clusterId, cacheBytes: 1024 * pageBytes });
+  for (let index = 0; index < 3000; index++) store.put(0, u64(index), new Uint8Array(100));
+  store.publish(store.seal(nothing));
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const worker = start({ role: "dying reader", handle: store.handle, path, owner: 77, accounts: 0, total: 0, stop });
+  const { slot } = await answer<{ slot: number }>(worker);
+  for (let index = 0; index < 3000; index++) store.put(0, u64(index), new Uint8Array(100).fill(1));
+  store.publish(store.seal(nothing));
+  await worker.terminate();
+  const { heldPages } = store.status();
+  t.true(heldPages > 30);
+  t.true(store.clearReader(slot, 77));
+  store.reclaim();
+  t.is(store.status().heldPages, 0);
+  file.close();
+  rmSync(directory, { recursive: true });
+});
