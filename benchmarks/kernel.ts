@@ -2,8 +2,9 @@
  * What deciding and applying costs the shard, per append: `node dist/benchmarks/kernel.js [--json]`.
  *
  * Each workload runs over two trees: one that does nothing (rows that are always there, inserts that always succeed), which
- * leaves the kernel's own work, and the sorted-array twin of the store's tests. Rounds of the two are interleaved; the
- * median round counts. Verified at the end: the tenant's row holds as many positions as commands were applied.
+ * leaves the kernel's own work, and the real store, sealed and published after every 64 appends as a shard with 64 clients
+ * would. Rounds of the two are interleaved; the median round counts. Verified at the end: the tenant's row holds as many
+ * positions as commands were applied.
  */
 import { encodeTenantAdopt } from "../runtime/kernel/codecs/control-requests.js";
 import { encodeAppend, encodeStreamCreate } from "../runtime/kernel/codecs/write-requests.js";
@@ -16,9 +17,12 @@ import { Request } from "../runtime/kernel/request.js";
 import { quotasDefault } from "../runtime/kernel/tenant-row.js";
 import type { Cursor, TreeWriter } from "../runtime/store/tree.js";
 import { ByteWriter } from "../runtime/types/byte-writer.js";
-import { ModelTree } from "../test/store/model-tree.js";
+import { Store } from "../runtime/store/store.js";
+import { endVersion, makeStore } from "../test/kernel/store-under-test.js";
 
 const tenant = 1;
+/** Appends in one version of the store. */
+const versionAppends = 64;
 const ringBytes = 16 * 1024 * 1024;
 
 /** Rows of the trees that are read are kept; what is only inserted is taken and forgotten. */
@@ -70,15 +74,17 @@ interface Workload {
   readonly name: string;
   readonly events: number;
   readonly eventBytes: number;
-  readonly keyed: boolean;
+  /** Request keys: none, spread over the key space, or growing with time as UUIDv7 do (8 new ones in each millisecond). */
+  readonly keys: "none" | "random" | "timed";
   readonly appends: number;
 }
 
 const workloads: readonly Workload[] = [
-  { name: "1 event of 128 B, no key", events: 1, eventBytes: 128, keyed: false, appends: 20_000 },
-  { name: "1 event of 128 B, key", events: 1, eventBytes: 128, keyed: true, appends: 20_000 },
-  { name: "100 events of 128 B, key", events: 100, eventBytes: 128, keyed: true, appends: 2_000 },
-  { name: "1,000 events of 128 B, key", events: 1_000, eventBytes: 128, keyed: true, appends: 500 },
+  { name: "1 event of 128 B, no key", events: 1, eventBytes: 128, keys: "none", appends: 20_000 },
+  { name: "1 event of 128 B, random key", events: 1, eventBytes: 128, keys: "random", appends: 20_000 },
+  { name: "1 event of 128 B, timed key", events: 1, eventBytes: 128, keys: "timed", appends: 20_000 },
+  { name: "100 events of 128 B, timed key", events: 100, eventBytes: 128, keys: "timed", appends: 2_000 },
+  { name: "1,000 events of 128 B, timed key", events: 1_000, eventBytes: 128, keys: "timed", appends: 500 },
 ];
 
 /** One shard's worth of state over a tree, ready to take appends to stream 1. */
@@ -133,7 +139,7 @@ class Bench {
   }
 
   /** Runs a workload and returns µs per append. */
-  run({ events, eventBytes, keyed, appends }: Workload): number {
+  run({ events, eventBytes, keys, appends }: Workload): number {
     const event = { format: 0, payload: new Uint8Array(eventBytes).fill(120) };
     const requestKey = new Uint8Array(16);
     const list = new Array<typeof event>(events).fill(event);
@@ -141,13 +147,15 @@ class Bench {
     const view = new DataView(this.#body.buffer);
     const from = process.hrtime.bigint();
     for (let i = 0; i < appends; i += 1) {
-      if (keyed) {
-        // Spread over the key space as random keys are, without paying for a generator here.
-        view.setUint32(13, Math.imul(this.#serial, 0x9e3779b1));
-        view.setUint32(17, this.#serial, true);
+      if (keys !== "none") {
+        const spread = Math.imul(this.#serial, 0x9e3779b1);
+        view.setUint32(13, keys === "random" ? spread : this.#serial >>> 3);
+        view.setUint32(17, spread);
+        view.setUint32(21, this.#serial);
         this.#serial += 1;
       }
       this.#submit();
+      if (i % versionAppends === 0 && this.#state instanceof Store) endVersion(this.#state);
     }
     return Number(process.hrtime.bigint() - from) / appends / 1_000;
   }
@@ -164,7 +172,7 @@ const median = (values: number[]): number => [...values].sort((left, right) => l
 const rounds = 7;
 const makers: readonly (readonly [string, () => TreeWriter])[] = [
   ["no tree", () => new NoTree()],
-  ["sorted arrays", () => new ModelTree()],
+  ["store", () => makeStore(1024 * 1024 * 1024)],
 ];
 const results: Record<string, Record<string, number>> = {};
 for (const workload of workloads) {

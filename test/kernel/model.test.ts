@@ -30,6 +30,7 @@ import { eventsField } from "../../runtime/kernel/stream-rows.js";
 import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { ModelTree } from "../store/model-tree.js";
+import { endVersion, makeStore } from "./store-under-test.js";
 import { type Answer, dump, hex, ShardTwin, utf8 } from "./shard-twin.js";
 import { type Command, type Expected, type Head, ModelTenant } from "./stupid-model.js";
 
@@ -412,4 +413,49 @@ test("random commands: the kernel agrees with its stupid twin, replay with the l
   ]) {
     t.true((seen.refused.get(code) ?? 0) > 0, `${code} was met`);
   }
+});
+
+test("the real store ends with the same bytes as the sorted arrays, live and at replay, version by version", (t) => {
+  let commands = 0;
+  let versions = 0;
+  fc.assert(
+    fc.property(
+      fc.array(submission, { minLength: 20, maxLength: 80, size: "max" }),
+      fc.integer({ min: 1, max: 7 }),
+      (submissions, versionCommands) => {
+        const { shard, models } = run(t, submissions);
+        const store = makeStore(4 * 1024 * 1024);
+        const live = new ShardTwin({ idempotencyKeysMax: limits.keysMax }, store);
+        for (const entry of shard.log) {
+          const { bytes, tenant, position, address } = entry;
+          live.log.push(entry);
+          live.kernel.apply(store, bytes, new DataView(bytes.buffer), 0, bytes.length, tenant, position, address);
+          commands += 1;
+          if (commands % versionCommands !== 0) continue;
+          endVersion(store);
+          versions += 1;
+        }
+        t.is(dump(store), dump(shard.state));
+        compareReads(t, live, models);
+
+        // What was decided and not committed is dropped with its version, and decided again the same way.
+        endVersion(store);
+        const before = dump(store);
+        const head = { key: 0, session: 0, number: 0 };
+        const asked: Command = { kind: "append", stream: 1, expected: "any", payloads: ["lost"] };
+        live.time = shard.time;
+        const first = send(live, 3, head, asked);
+        store.rollbackTo(store.publishedVersion);
+        t.is(dump(store), before, "a version that is rolled back takes everything with it");
+        if (first.outcome === decided.written) {
+          live.time = shard.time;
+          t.deepEqual(send(live, 3, head, asked), first);
+        }
+        store.close();
+      },
+    ),
+    { numRuns: 40 },
+  );
+  t.log(`${commands} commands in ${versions} versions`);
+  t.true(commands > 500 && versions > 100);
 });
