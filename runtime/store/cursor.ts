@@ -116,7 +116,7 @@ export class TreeCursor implements Cursor {
     }
     this.#numbers[0] = number;
     this.#enterLeaf();
-    return searchLeaf(this.#u8, this.#i32, this.#base, key, key.length);
+    return searchLeaf(this.#u8, this.#i32, this.#base, key, key.length, this.#count);
   }
 
   seek(key: Uint8Array): boolean {

@@ -41,6 +41,8 @@ export class FramePool {
   /** For each frame in use its page's number and birth. */
   readonly number: Int32Array;
   readonly birth: Float64Array;
+  /** Below so many free frames `makeRoom` is due. */
+  readonly readyFrames: number;
   /** Grows whenever frames that were handed out may have changed hands. */
   generation = 0;
   freeFrames: number;
@@ -91,6 +93,7 @@ export class FramePool {
     this.#free = new Int32Array(frames);
     for (let frame = 0; frame < frames; frame++) this.#free[frame] = frames - 1 - frame;
     this.freeFrames = frames;
+    this.readyFrames = operationFrames + (frames >> 4);
   }
 
   get frames(): number {
@@ -260,10 +263,14 @@ export class FramePool {
    */
   makeRoom(wanted: number): void {
     this.#reap();
-    // A few more than needed, so that the hand does not start for each operation; fewer in a small cache.
-    const batch = wanted + Math.min(1024, this.#state.length >> 5);
+    // Ahead of need, so that readers have moved on by the time that the frames are wanted.
+    const batch = this.readyFrames + Math.min(1024, this.#state.length >> 5);
+    if (this.freeFrames + this.#limboCount < this.readyFrames) {
+      this.#evict(batch - this.freeFrames - this.#limboCount);
+      this.#reap();
+    }
     for (let waiting = true; this.freeFrames < wanted; ) {
-      if (this.#limboCount < wanted - this.freeFrames) this.#evict(batch - this.freeFrames - this.#limboCount);
+      if (this.freeFrames + this.#limboCount < wanted) this.#evict(wanted - this.freeFrames - this.#limboCount);
       this.#reap();
       if (this.freeFrames >= wanted) return;
       if (this.#limboCount === 0 || !waiting) {

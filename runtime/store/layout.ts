@@ -64,6 +64,9 @@ export const pageKindFreeList = 6;
 
 export const pageKindNames = ["none", "root", "branch", "leaf", "overflow head", "overflow data", "free list"] as const;
 
+/** A hint beyond all cells: a search begins in the middle. */
+export const noHint = 0x10000;
+
 /** What a leaf cell holds before its suffix, and a branch cell. */
 export const leafCellHead = 2;
 export const branchCellHead = 4;

@@ -27,6 +27,7 @@ import {
   wordTree,
 } from "./layout.js";
 import {
+  appendCell,
   branchCellBytes,
   childOf,
   copyKey,
@@ -173,7 +174,12 @@ export class PageBuilder {
 
   /** Puts a range behind the cells that a page holds; in a branch it is the page's first cells, or all have keys. */
   appendTo(u8: Uint8Array, i32: Int32Array, base: number, from: number, to: number): void {
+    const isSamePrefix = prefixOf(i32, base) === prefixOf(this.#i32, 0);
     for (let index = from, at = countOf(i32, base); index < to; index++, at++) {
+      if (isSamePrefix && index !== this.#at && (at > 0 || this.#cellHead !== branchCellHead)) {
+        appendCell(u8, i32, base, this.#u8, this.#i32, 0, this.#indexOf(index), this.#cellHead);
+        continue;
+      }
       const length = this.keyInto(index, this.#key);
       if (this.#cellHead === branchCellHead) {
         insertBranchCell(u8, i32, base, at, this.#key, length, this.childAt(index));

@@ -14,7 +14,7 @@ import { KimberliteError } from "../types/errors.js";
 import { Control } from "./control.js";
 import { TreeCursor } from "./cursor.js";
 import type { StoreHandle } from "./handle.js";
-import { levelOf, overflowMark, pageBytes } from "./layout.js";
+import { levelOf, noHint, overflowMark, pageBytes } from "./layout.js";
 import { readOverflow } from "./overflow.js";
 import type { PageFile } from "./page-file.js";
 import type { PageSource } from "./page-source.js";
@@ -220,7 +220,7 @@ export class StoreReader implements TreeReader, PageSource {
     const i32 = this.space.i32[chunk];
     const base = baseOf(frame);
     assert(levelOf(i32, base) === 0, "a descent ends at a leaf");
-    const at = searchLeaf(this.space.u8[chunk], i32, base, key, key.length);
+    const at = searchLeaf(this.space.u8[chunk], i32, base, key, key.length, noHint);
     if (at < 0) return false;
     const length = lengthFieldOf(this.space.u8[chunk], i32, base, at);
     const start = valueStartOf(i32, base, at);

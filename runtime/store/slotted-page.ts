@@ -87,8 +87,19 @@ export function compareSlot(
   return compareRest(u8, i32, base, slotWord, cellHead, key, prefix, keyLength);
 }
 
-/** Index of the entry with this key, or `~index` of where it would be inserted. */
-export function searchLeaf(u8: Uint8Array, i32: Int32Array, base: number, key: Uint8Array, keyLength: number): number {
+/**
+ * Index of the entry with this key, or `~index` of where it would be inserted.
+ *
+ * @param hint an index to look at first: where the key is likely to be, or just before that
+ */
+export function searchLeaf(
+  u8: Uint8Array,
+  i32: Int32Array,
+  base: number,
+  key: Uint8Array,
+  keyLength: number,
+  hint: number,
+): number {
   const word = base >> 2;
   const count = i32[word + wordKind] >>> 16;
   const prefix = i32[word + wordPrefix] & 0xffff;
@@ -100,8 +111,8 @@ export function searchLeaf(u8: Uint8Array, i32: Int32Array, base: number, key: U
   const slots = word + wordSlots;
   let low = 0;
   let high = count;
+  let middle = hint < count ? hint : count >>> 1;
   while (low < high) {
-    const middle = (low + high) >>> 1;
     const slotHead = i32[slots + (middle << 1)];
     if (slotHead < head) low = middle + 1;
     else if (slotHead > head) high = middle;
@@ -111,6 +122,7 @@ export function searchLeaf(u8: Uint8Array, i32: Int32Array, base: number, key: U
       if (order < 0) low = middle + 1;
       else high = middle;
     }
+    middle = (low + high) >>> 1;
   }
   return ~low;
 }
@@ -286,6 +298,33 @@ export function insertLeafCell(
   const to = cell + bytes - stored;
   if (stored <= loopBytesMax) for (let at = 0; at < stored; at++) u8[to + at] = source[sourceStart + at];
   else u8.set(source.subarray(sourceStart, sourceStart + stored), to);
+}
+
+/** Puts a copy of another page's cell behind all cells of a page with the same prefix. */
+export function appendCell(
+  u8: Uint8Array,
+  i32: Int32Array,
+  base: number,
+  sourceU8: Uint8Array,
+  sourceI32: Int32Array,
+  sourceBase: number,
+  sourceIndex: number,
+  cellHead: number,
+): void {
+  assert(
+    prefixOf(i32, base) === prefixOf(sourceI32, sourceBase),
+    "cells are copied as they are between pages of one prefix",
+  );
+  const bytes = cellBytesOf(sourceU8, sourceI32, sourceBase, sourceIndex, cellHead);
+  const index = countOf(i32, base);
+  const cell = openSlot(u8, i32, base, index, bytes);
+  const slotWord = (base >> 2) + wordSlots + (index << 1);
+  const sourceSlot = (sourceBase >> 2) + wordSlots + (sourceIndex << 1);
+  i32[slotWord] = sourceI32[sourceSlot];
+  i32[slotWord + 1] = (cell - base) | (sourceI32[sourceSlot + 1] & ~0xffff);
+  const from = sourceBase + (sourceI32[sourceSlot + 1] & 0xffff);
+  if (bytes <= loopBytesMax) for (let at = 0; at < bytes; at++) u8[cell + at] = sourceU8[from + at];
+  else u8.set(sourceU8.subarray(from, from + bytes), cell);
 }
 
 /** Puts a branch cell at `index`. The page has room, and the key (if the index is not 0) begins with the page's prefix. */

@@ -3,7 +3,8 @@
  * emptying one. `WriterTrees` finds leaves and changes cells; what takes more than one page is here.
  *
  * Splits: a key behind all others of its leaf that follows the newest insert gets a leaf of its own, so ascending keys leave full
- * pages behind; after a run of such inserts within a leaf it is cut at the run's end; else in the middle, by bytes.
+ * pages behind; a leaf with a run of such inserts in its midst is cut just behind them, so that the run goes on at a leaf's end; else
+ * the cut is in the middle, by bytes.
  * Merges: a page less than a third full is joined with a neighbour under the same parent when both fit into nine tenths of one.
  */
 import { assert } from "../types/assert.js";
@@ -58,6 +59,8 @@ export class TreeShape {
   readonly pathIndex = new Int32Array(treesMax << treeHeightShift);
   /** The cache's generation in which a tree's path is right, or -1. */
   readonly fingers = new Float64Array(treesMax).fill(-1);
+  /** Index in the leaf of what was last found or put. */
+  readonly hints = new Int32Array(treesMax);
   /** The lowest level whose branch has a key at or below the leaf's, and one above it: the leaf's bounds. 0 when there is none. */
   readonly lowLevels = new Int32Array(treesMax);
   readonly highLevels = new Int32Array(treesMax);
@@ -177,7 +180,7 @@ export class TreeShape {
     let cut: number;
     if (!matches) cut = index === 0 ? 1 : index;
     else if (run > 0 && index === count - 1) cut = index;
-    else if (run >= runMin && index > 0 && builder.rangeBytes(index, count, oldPrefix) <= pageCapacity) cut = index;
+    else if (run >= runMin && builder.rangeBytes(0, index + 1, oldPrefix) <= pageCapacity) cut = index + 1;
     else cut = builder.middle(oldPrefix);
 
     // The shortest key above the first part's last key and not above the second part's first.

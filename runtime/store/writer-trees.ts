@@ -21,6 +21,7 @@ import {
   countOf,
   leafCellHead,
   levelOf,
+  noHint,
   overflowMark,
   overflowReferenceBytes,
   pageKindOverflowData,
@@ -54,6 +55,9 @@ import { TreeShape } from "./tree-shape.js";
 
 const empty = new Uint8Array(0);
 
+/** After so many descents in a row that led away from the finger's leaf, the finger is not tried until one leads back to it. */
+const luckMax = 4;
+
 export class WriterTrees implements TreeWriter, PageSource {
   readonly space: PageSpace;
   valueBytes: Uint8Array = empty;
@@ -73,6 +77,8 @@ export class WriterTrees implements TreeWriter, PageSource {
   readonly #i32: Int32Array[];
   readonly #pathFrame: Int32Array;
   readonly #pathIndex: Int32Array;
+  /** For each tree: how many misses the finger is still tried for. */
+  readonly #luck = new Int32Array(treesMax).fill(luckMax);
   readonly #reference = new Uint8Array(overflowReferenceBytes);
   readonly #referenceView = new DataView(this.#reference.buffer);
   readonly #overflowFrames = new Int32Array(overflowPagesMax);
@@ -90,7 +96,7 @@ export class WriterTrees implements TreeWriter, PageSource {
     this.#pathFrame = this.shape.pathFrame;
     this.#pathIndex = this.shape.pathIndex;
     // What is left serves loads: the frames of two operations, and a tenth for reading at all.
-    this.dirtyFramesMax = pool.frames - 2 * operationFrames - Math.floor(pool.frames / 10);
+    this.dirtyFramesMax = pool.frames - 2 * operationFrames - (pool.frames >> 3);
     assert(this.dirtyFramesMax > operationFrames, "a cache takes the changes of at least one operation");
   }
 
@@ -118,7 +124,7 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   prepare(): void {
-    if (this.pool.freeFrames < operationFrames) this.pool.makeRoom(operationFrames);
+    if (this.pool.freeFrames < this.pool.readyFrames) this.pool.makeRoom(operationFrames);
   }
 
   /** Throws with nothing changed when the cache or the page file cannot take another write. */
@@ -135,7 +141,7 @@ export class WriterTrees implements TreeWriter, PageSource {
         detail: { pages: this.allocator.pageCount, pagesMax: this.allocator.pagesMax },
       });
     }
-    if (this.pool.freeFrames < pages) this.pool.makeRoom(pages);
+    if (this.pool.freeFrames < this.pool.readyFrames + extraPages) this.pool.makeRoom(pages);
   }
 
   // Finding a leaf.
@@ -143,34 +149,51 @@ export class WriterTrees implements TreeWriter, PageSource {
   /** Index in the leaf of the entry with this key, or `~index` of its place. The tree's path then leads to the leaf. */
   #locate(tree: number, key: Uint8Array, keyLength: number): number {
     assert(tree >= 0 && tree < treesMax, "a tree number is from 0 to 31");
-    if (this.shape.fingers[tree] === this.pool.generation && this.#isCovered(tree, key, keyLength)) {
-      const frame = this.#pathFrame[tree << treeHeightShift];
+    const path = tree << treeHeightShift;
+    const hasFinger = this.shape.fingers[tree] === this.pool.generation;
+    if (hasFinger && this.#luck[tree] > 0) {
+      const frame = this.#pathFrame[path];
       const chunk = chunkOf(frame);
-      return searchLeaf(this.#u8[chunk], this.#i32[chunk], baseOf(frame), key, keyLength);
+      const i32 = this.#i32[chunk];
+      const base = baseOf(frame);
+      const at = searchLeaf(this.#u8[chunk], i32, base, key, keyLength, this.shape.hints[tree]);
+      const index = at < 0 ? ~at : at;
+      // Found, or between two keys of the leaf: it is the right one. At its edges the bounds decide.
+      if (
+        at >= 0 ||
+        ((index > 0 || this.#isAboveLow(tree, key, keyLength)) &&
+          (index < countOf(i32, base) || this.#isBelowHigh(tree, key, keyLength)))
+      ) {
+        this.shape.hints[tree] = index;
+        this.#luck[tree] = luckMax;
+        return at;
+      }
     }
-    return this.#descend(tree, key, keyLength);
+    const last = hasFinger ? this.#pathFrame[path] : -1;
+    const at = this.#descend(tree, key, keyLength);
+    this.#luck[tree] = last === this.#pathFrame[path] ? luckMax : Math.max(0, this.#luck[tree] - 1);
+    this.shape.hints[tree] = at < 0 ? ~at : at;
+    return at;
   }
 
-  /** True when the key lies within the bounds of the leaf that the finger points to. */
-  #isCovered(tree: number, key: Uint8Array, keyLength: number): boolean {
-    const path = tree << treeHeightShift;
-    const high = this.shape.highLevels[tree];
-    if (high > 0) {
-      const frame = this.#pathFrame[path + high];
-      const chunk = chunkOf(frame);
-      const index = this.#pathIndex[path + high] + 1;
-      if (compareSlot(this.#u8[chunk], this.#i32[chunk], baseOf(frame), index, branchCellHead, key, keyLength) <= 0)
-        return false;
-    }
-    const low = this.shape.lowLevels[tree];
-    if (low > 0) {
-      const frame = this.#pathFrame[path + low];
-      const chunk = chunkOf(frame);
-      const index = this.#pathIndex[path + low];
-      if (compareSlot(this.#u8[chunk], this.#i32[chunk], baseOf(frame), index, branchCellHead, key, keyLength) > 0)
-        return false;
-    }
-    return true;
+  #isBelowHigh(tree: number, key: Uint8Array, keyLength: number): boolean {
+    const level = this.shape.highLevels[tree];
+    if (level === 0) return true;
+    const path = (tree << treeHeightShift) + level;
+    const frame = this.#pathFrame[path];
+    const chunk = chunkOf(frame);
+    const index = this.#pathIndex[path] + 1;
+    return compareSlot(this.#u8[chunk], this.#i32[chunk], baseOf(frame), index, branchCellHead, key, keyLength) > 0;
+  }
+
+  #isAboveLow(tree: number, key: Uint8Array, keyLength: number): boolean {
+    const level = this.shape.lowLevels[tree];
+    if (level === 0) return true;
+    const path = (tree << treeHeightShift) + level;
+    const frame = this.#pathFrame[path];
+    const chunk = chunkOf(frame);
+    const index = this.#pathIndex[path];
+    return compareSlot(this.#u8[chunk], this.#i32[chunk], baseOf(frame), index, branchCellHead, key, keyLength) <= 0;
   }
 
   #descend(tree: number, key: Uint8Array, keyLength: number): number {
@@ -202,7 +225,7 @@ export class WriterTrees implements TreeWriter, PageSource {
     this.shape.lowLevels[tree] = low;
     this.shape.highLevels[tree] = high;
     this.shape.fingers[tree] = this.pool.generation;
-    return searchLeaf(this.#u8[chunk], this.#i32[chunk], base, key, keyLength);
+    return searchLeaf(this.#u8[chunk], this.#i32[chunk], base, key, keyLength, noHint);
   }
 
   /** Describes the value of an entry of the leaf at the end of the tree's path. */

@@ -190,26 +190,18 @@ test("data of 50 times the cache: the writer and readers see all of it", (t) => 
   t.true(evictions > 512 * 40);
   const reader = StoreReader.attach(store.handle, { file, owner: 1 });
   reader.pin();
-  const readerCursor = reader.cursor(0);
-  const writerCursor = store.cursor(0);
-  let sum = 0;
-  let expected = 0;
-  let readerThere = readerCursor.seek(nothing);
-  let writerThere = writerCursor.seek(nothing);
-  for (let index = 0; index < count; index++) {
-    if (!readerThere || !writerThere) throw new Error(`the scan ended at ${index}`);
-    if (readerCursor.valueView.getUint32(readerCursor.valueStart) !== valueOf(index))
-      throw new Error(`reader at ${index}`);
-    if (writerCursor.valueView.getUint32(writerCursor.valueStart) !== valueOf(index))
-      throw new Error(`writer at ${index}`);
-    sum += writerCursor.valueLength;
-    expected += 700;
-    if (index % 100 === 0) reader.quiesce();
-    readerThere = readerCursor.next();
-    writerThere = writerCursor.next();
+  for (const source of [reader, store]) {
+    const cursor = source.cursor(0);
+    let isThere = cursor.seek(nothing);
+    for (let index = 0; index < count; index++) {
+      if (!isThere || cursor.valueView.getUint32(cursor.valueStart) !== valueOf(index))
+        throw new Error(`scan at ${index}`);
+      if (index % 100 === 0) reader.quiesce();
+      isThere = cursor.next();
+    }
+    t.false(isThere);
+    reader.quiesce();
   }
-  t.is(sum, expected);
-  t.false(readerThere || writerThere);
   for (let step = 0; step < 4000; step++) {
     const index = (Math.imul(step, 0x9e3779b1) >>> 0) % count;
     const source = step % 2 === 0 ? store : reader;
