@@ -143,6 +143,8 @@ class FaultFile implements DiskFile {
   readonly access: FileAccess;
   readonly #disk: FaultDisk;
   readonly #inner: DiskFile;
+  /** A second way to the file that takes any length at any place. */
+  #open: DiskFile | null = null;
 
   constructor(disk: FaultDisk, inner: DiskFile) {
     this.#disk = disk;
@@ -209,8 +211,6 @@ class FaultFile implements DiskFile {
       }
     });
   }
-
-  #open: DiskFile | null = null;
 
   #buffered(): DiskFile {
     this.#open ??= this.#disk.inner.open(this.path, "fdatasync");

@@ -82,7 +82,8 @@ export class LogReader {
     const at = tail.offsetOf(address);
     const length = tail.view.getUint32(at, true);
     const wanted = tail.view.getUint32(at + 4, true);
-    if (length === 0 || address + recordHeadBytes + length > end) return false; // torn or wrong: the file decides
+    if (length === 0 || length > this.#geometry.bodyBytesMax) return false; // torn or wrong: the file decides
+    if (address + recordHeadBytes + length > end) return false;
     // The head is copied too: a caller that knows the record by its first byte finds the fields where the log has them.
     const whole = recordHeadBytes + length;
     const copy = this.#ringCopyOf(whole);

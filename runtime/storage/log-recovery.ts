@@ -70,6 +70,8 @@ export class LogExaminer {
   readonly #rows: Record<string, number> = {};
   readonly #slots = new Map<number, Uint8Array | null>();
   readonly #leftovers: LogRange[] = [];
+  /** Behind the op last found sound. */
+  #after: LogPosition = { op: 0, address: 0, parent: new Uint8Array(identityBytes), timestamp: 0 };
 
   constructor(disk: Disk, window: LogWindow, ring: HeaderRing, clusterId: Uint8Array) {
     this.#disk = disk;
@@ -106,8 +108,6 @@ export class LogExaminer {
       leftovers: this.#leftovers,
     };
   }
-
-  #after: LogPosition = { op: 0, address: 0, parent: new Uint8Array(identityBytes), timestamp: 0 };
 
   #newestInRing(): number {
     let newest = 0;

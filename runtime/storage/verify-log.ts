@@ -15,7 +15,8 @@ import { inspectPrepare, LogWindow, windowBytes } from "./log-window.js";
 import type { Damage } from "./scrubber.js";
 import { computeSeal, encodeSeal, readSeal } from "./segment-seal.js";
 import { listSegments, SegmentFiles } from "./segments.js";
-import { chooseCopy, Superblock, type SuperblockContent, superblockPath } from "./superblock.js";
+import { Superblock, type SuperblockContent, superblockPath } from "./superblock.js";
+import { chooseCopy } from "./superblock-quorum.js";
 
 export interface VerifyProgress {
   readonly bytesDone: number;

@@ -1,16 +1,15 @@
 import test from "ava";
 import { FaultDisk } from "../../runtime/storage/fault-disk.js";
 import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
+import { Superblock, superblockCopies } from "../../runtime/storage/superblock.js";
 import {
   type CopyReading,
-  chooseCopy,
   decodeCopy,
   encodeCopy,
   type ReplicaState,
-  Superblock,
   type SuperblockContent,
-  superblockCopies,
-} from "../../runtime/storage/superblock.js";
+} from "../../runtime/storage/superblock-codec.js";
+import { chooseCopy } from "../../runtime/storage/superblock-quorum.js";
 import { clusterId, identity, seeded } from "./log-fixture.js";
 
 const sector = 4096;
