@@ -13,7 +13,7 @@ import { KimberliteError } from "../types/errors.js";
 import { sectorBytes } from "../types/limits.js";
 import { type AlignedMemory, allocateAligned, bytesOf } from "./aligned-memory.js";
 import { type Disk, type DiskFile, join, type WriteMode } from "./disk.js";
-import { headerBytes, type HeaderReading, type PrepareHeader, readHeader, writeReservedHeader } from "./frame.js";
+import { type HeaderReading, headerBytes, type PrepareHeader, readHeader, writeReservedHeader } from "./frame.js";
 import { createZeroFilled } from "./segments.js";
 
 export const headerSlots = 1_024;

@@ -4,8 +4,8 @@ import { blake3, blake3DeriveKey, blake3Keyed } from "../../runtime/crypto/blake
 import { crc32c } from "../../runtime/crypto/crc32c.js";
 import { nobleProvider } from "../../runtime/crypto/noble-provider.js";
 import { nodeProvider } from "../../runtime/crypto/node-provider.js";
-import { hex, readVectors, toHex } from "./vectors.js";
 import { cryptoContract, soundSignature } from "./provider-contract.js";
+import { hex, readVectors, toHex } from "./vectors.js";
 
 cryptoContract(test, nodeProvider);
 cryptoContract(test, nobleProvider);

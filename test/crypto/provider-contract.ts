@@ -1,7 +1,8 @@
 /** What every crypto provider must do: run once for each implementation of the port. */
-import type { ExecutionContext, TestFn } from "ava";
+
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
+import type { ExecutionContext, TestFn } from "ava";
 import type { CryptoProvider } from "../../runtime/crypto/provider.js";
 import { hex, readVectors, toHex } from "./vectors.js";
 

@@ -1,7 +1,7 @@
 /** Critical assertions of this room that no other test trips. */
 import test from "ava";
-import { HeaderRing } from "../../runtime/storage/header-ring.js";
 import type { DiskFile, WriteMode } from "../../runtime/storage/disk.js";
+import { HeaderRing } from "../../runtime/storage/header-ring.js";
 import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
 import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
 import { recordCheckpoint } from "../../runtime/storage/replica-storage.js";

@@ -1,15 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import test from "ava";
 import { claimDirectory } from "../../runtime/storage/directory-claim.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
+import { removeTemporary, temporary } from "./temporary.js";
+
+test.after.always(removeTemporary);
 
 const disk = new RealDisk();
-const temporary = (): string => mkdtempSync(join(tmpdir(), "kimberlite-claim-"));
 const claimer = `
   const claim = await import(${JSON.stringify(new URL("../../runtime/storage/directory-claim.js", import.meta.url).href)});
   const real = await import(${JSON.stringify(new URL("../../runtime/storage/real-disk.js", import.meta.url).href)});

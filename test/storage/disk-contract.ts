@@ -1,7 +1,7 @@
 /** What every disk must do: run once for each implementation of the port. */
 import type { TestFn } from "ava";
-import type { Disk, WriteMode } from "../../runtime/storage/disk.js";
 import { allocateAligned, bytesOf } from "../../runtime/storage/aligned-memory.js";
+import type { Disk, WriteMode } from "../../runtime/storage/disk.js";
 
 export interface DiskUnderTest {
   readonly disk: Disk;

@@ -1,5 +1,3 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import { allocateAligned, bytesOf } from "../../runtime/storage/aligned-memory.js";
@@ -7,8 +5,9 @@ import { FaultDisk, type FaultKind, faultKinds } from "../../runtime/storage/fau
 import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { diskContract } from "./disk-contract.js";
+import { removeTemporary, temporary } from "./temporary.js";
 
-const temporary = (): string => mkdtempSync(join(tmpdir(), "kimberlite-disk-"));
+test.after.always(removeTemporary);
 
 function memory(options = {}): { disk: MemoryDisk; root: string } {
   const disk = new MemoryDisk(options);
@@ -51,7 +50,7 @@ test("a power cut takes back what was not synced, and only that", (t) => {
         "a sector is old or new as a whole",
       );
     }
-    outcomes.add(`${[0, 512, 1024, 1536].map((at) => contents[at])} ${disk.list("/d")}`);
+    outcomes.add(`${[0, 512, 1024, 1536].map((at) => contents[at]).join()} ${disk.list("/d").join()}`);
     t.throws(
       () => file.write(new Uint8Array(1), 0, 1, 0),
       { code: "storageFailed" },

@@ -1,8 +1,8 @@
 /** Runs in a worker: reads records of a log that the main thread is appending to, and counts what it saw. */
 import { parentPort, workerData } from "node:worker_threads";
 import { headerBytes } from "../../runtime/storage/frame.js";
-import { LogReader } from "../../runtime/storage/log-reader.js";
 import type { LogGeometry } from "../../runtime/storage/log-geometry.js";
+import { LogReader } from "../../runtime/storage/log-reader.js";
 import { LogTail, type LogTailHandle } from "../../runtime/storage/log-tail.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { bodyOf, seeded } from "./log-fixture.js";

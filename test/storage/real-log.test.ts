@@ -1,9 +1,6 @@
 /** The log on a real file system: threads that read while another writes, and a writer that is killed. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import test from "ava";
@@ -12,11 +9,14 @@ import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { formatReplica, openReplica, type ReplicaStorage } from "../../runtime/storage/replica-storage.js";
 import { append, bodyOf, closeAll, geometry, identity, seeded } from "./log-fixture.js";
 import type { ReaderCount, ReaderTask } from "./reader-worker.js";
+import { removeTemporary, temporary } from "./temporary.js";
+
+test.after.always(removeTemporary);
 
 const disk = new RealDisk();
 
 function fresh(): string {
-  const directory = join(mkdtempSync(join(tmpdir(), "kimberlite-log-")), "r0");
+  const directory = `${temporary()}/r0`;
   formatReplica(disk, directory, identity, geometry);
   return directory;
 }

@@ -22,7 +22,7 @@ test("exactly one row of the recovery table matches each of the 160 conditions",
   const used = new Set<string>();
   for (const condition of conditions()) {
     const rows = recoveryTable.filter((row) => rowMatches(row, condition));
-    t.is(rows.length, 1, `${JSON.stringify(condition)}: ${rows.map((row) => row.label)}`);
+    t.is(rows.length, 1, `${JSON.stringify(condition)}: ${rows.map((row) => row.label).join()}`);
     t.is(judge(condition), rows[0]);
     used.add(rows[0]?.label ?? "");
     seen++;

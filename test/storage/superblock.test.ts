@@ -103,10 +103,10 @@ test("each of the 2,401 states of the four copies opens rightly or is refused wi
     if (kinds.has("stale") && threes.length > 0) faults.add("parent skipped");
     if (kinds.has("orphan") && kinds.has("old")) faults.add("parent not connected");
     if (kinds.has("backwards") && kinds.has("old")) faults.add("state not monotonic");
-    if (faults.size > 0) t.true(faults.has(outcome), `${copies}: ${outcome}`);
+    if (faults.size > 0) t.true(faults.has(outcome), `${copies.join()}: ${outcome}`);
     else {
       const best = (["new", "fork", "orphan", "backwards", "old", "stale"] as const).find((state) => count(state) >= 2);
-      t.is(outcome, best ?? "quorum lost", `${copies}`);
+      t.is(outcome, best ?? "quorum lost", `${copies.join()}`);
     }
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   }
