@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import test from "ava";
 import { allocateAligned, bytesOf } from "../../runtime/storage/aligned-memory.js";
 import { FaultDisk, type FaultKind, faultKinds } from "../../runtime/storage/fault-disk.js";
