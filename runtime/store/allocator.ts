@@ -221,7 +221,7 @@ export class PageAllocator {
     for (const bucket of this.#buckets.values()) add(bucket.numbers);
     for (const batch of this.#sealed) add(batch.allocated);
     add(this.#working.allocated);
-    assert(to === numbers.length, "durability: a checkpoint's free list has all that was counted");
+    assert(to === numbers.length, "a checkpoint's free list has all that was counted");
     return numbers;
   }
 

@@ -176,10 +176,7 @@ export class Store extends WriterTrees {
       (number) => this.allocator.hold(number, record.version, record.version),
       (number) => this.allocator.addFree(number),
     );
-    assert(
-      this.allocator.freePages === record.freePages,
-      "durability: an opened store has the free pages of its checkpoint",
-    );
+    assert(this.allocator.freePages === record.freePages, "an opened store has the free pages of its checkpoint");
   }
 
   /** Loads the trees of a version into the working one. */
@@ -239,7 +236,7 @@ export class Store extends WriterTrees {
     this.prepare();
     const version = this.shape.working;
     const base = this.#sealed.at(-1) ?? this.#published;
-    assert(version > base.version, "order: versions only grow");
+    assert(version > base.version, "the working version follows the sealed ones");
     const root = this.allocator.allocate();
     const frame = this.pool.create(root, version, pageKindRoot, 0, 0);
     writeRoot(
@@ -273,7 +270,7 @@ export class Store extends WriterTrees {
     const at = this.#sealed.findIndex((sealed) => sealed.version === version);
     assert(at >= 0, "snapshot: only a sealed version is published");
     const next = this.#sealed[at];
-    assert(next.version > this.#published.version, "order: published versions only grow");
+    assert(next.version > this.#published.version, "published versions only grow");
     this.#sealed.splice(0, at + 1);
     this.#published = next;
     this.#showSnapshot(next);
@@ -284,7 +281,7 @@ export class Store extends WriterTrees {
     this.#control.markPins(this.#pins);
     let slot = 0;
     while (slot < snapshotSlots && (this.#pins[slot] === 1 || slot === this.#control.publishedSlot)) slot++;
-    assert(slot < snapshotSlots, "snapshot: there are more slots than readers can pin");
+    assert(slot < snapshotSlots, "there are more snapshot slots than readers can pin");
     this.#control.publish(slot, root, version);
     this.#slotVersions[slot] = version;
   }
@@ -318,7 +315,7 @@ export class Store extends WriterTrees {
     this.shape.working = next;
     this.pool.generation += 1;
     this.#readVersion(target.root);
-    assert(this.sealedVersion === version, "snapshot: after a roll back the newest version is the one that was named");
+    assert(this.sealedVersion === version, "after a roll back the newest version is the one that was named");
   }
 
   // Readers.
@@ -400,7 +397,7 @@ export class Store extends WriterTrees {
       "durability: the checkpoint that is completed is the one that runs",
     );
     assert(job.isSynced, "durability: a checkpoint is completed only when its pages are synced");
-    assert(job.version > this.#durableVersion, "order: durable versions only grow");
+    assert(job.version > this.#durableVersion, "durable versions only grow");
     const { pool } = this;
     for (let at = 0; at < mine.entries.length; at++) {
       const frame = entryFrame(mine.entries[at]);

@@ -5,9 +5,9 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { type CheckpointJob, CheckpointWriter } from "../../runtime/store/checkpoint.js";
+import { RealDisk } from "../../runtime/storage/real-disk.js";
 import type { StoreHandle } from "../../runtime/store/handle.js";
 import { StoreReader } from "../../runtime/store/reader.js";
-import { DiskPageFile } from "./disk-page-file.js";
 
 export interface HammerData {
   readonly role: "reader" | "checkpointer" | "dying reader";
@@ -27,6 +27,7 @@ export interface ReaderReport {
 }
 
 const data = workerData as HammerData;
+const disk = new RealDisk();
 const key = new Uint8Array(64);
 const header = new Uint8Array(512);
 const headerView = new DataView(header.buffer);
@@ -54,7 +55,7 @@ function sumOf(reader: StoreReader, tree: number, direction: "next" | "previous"
 }
 
 function read(): ReaderReport {
-  const file = new DiskPageFile(data.path, "r");
+  const file = disk.open(data.path, "read");
   const reader = StoreReader.attach(data.handle, { file, owner: data.owner, cachePages: 32 });
   let snapshots = 0;
   let entries = 0;
@@ -88,13 +89,13 @@ function read(): ReaderReport {
 if (data.role === "reader") {
   parentPort?.postMessage(read());
 } else if (data.role === "dying reader") {
-  const reader = StoreReader.attach(data.handle, { file: new DiskPageFile(data.path, "r"), owner: data.owner });
+  const reader = StoreReader.attach(data.handle, { file: disk.open(data.path, "read"), owner: data.owner });
   reader.pin();
   reader.get(0, new Uint8Array(8));
   parentPort?.postMessage({ slot: reader.slot });
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); // until it is terminated
 } else {
-  const file = new DiskPageFile(data.path, "r+");
+  const file = disk.open(data.path, "fdatasync");
   const writer = new CheckpointWriter(data.handle, file);
   parentPort?.on("message", (job: CheckpointJob) => {
     while (!writer.runSlice(job, 16)) {}

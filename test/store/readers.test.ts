@@ -5,19 +5,21 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import test from "ava";
+import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { type CheckpointJob, CheckpointWriter, checkpointRecord } from "../../runtime/store/checkpoint.js";
 import { encodeCheckpointRecord } from "../../runtime/store/checkpoint-record.js";
 import { readersMax } from "../../runtime/store/control.js";
 import { pageBytes } from "../../runtime/store/layout.js";
+import type { PageFile } from "../../runtime/store/page-file.js";
 import { StoreReader } from "../../runtime/store/reader.js";
 import { Store } from "../../runtime/store/store.js";
 import { verifyCheckpoint } from "../../runtime/store/verify.js";
 import { assertSame } from "./checks.js";
-import { DiskPageFile } from "./disk-page-file.js";
 import type { HammerData, ReaderReport } from "./hammer-worker.js";
 import { MemoryPageFile } from "./memory-page-file.js";
 import { ModelTree } from "./model-tree.js";
 
+const disk = new RealDisk();
 const clusterId = new Uint8Array(16).fill(7);
 const nothing = new Uint8Array(0);
 const u64 = (value: number): Uint8Array => {
@@ -31,7 +33,7 @@ function makeStore(pages = 2048): { store: Store; file: MemoryPageFile } {
   return { file, store: Store.create({ file, clusterId, cacheBytes: pages * pageBytes, pause: () => false }) };
 }
 
-function checkpoint(store: Store, file: MemoryPageFile | DiskPageFile): Uint8Array {
+function checkpoint(store: Store, file: PageFile): Uint8Array {
   const job = store.beginCheckpoint();
   if (job === null) throw new Error("nothing to write");
   const writer = new CheckpointWriter(store.handle, file);
@@ -296,7 +298,7 @@ test("reader threads beside a writer that evicts and checkpoints in another thre
   t.timeout(60_000);
   const directory = mkdtempSync(join(tmpdir(), "kimberlite-store-"));
   const path = join(directory, "pages");
-  const file = new DiskPageFile(path, "w+");
+  const file = disk.create(path, "fdatasync");
   const accounts = 20_000;
   const total = accounts * 100;
   const store = Store.create({ file, clusterId, cacheBytes: 768 * pageBytes });
@@ -417,10 +419,14 @@ test("reader threads beside a writer that evicts and checkpoints in another thre
   rmSync(directory, { recursive: true });
 });
 
+test("a page file that is not there is reported as missing", (t) => {
+  t.throws(() => disk.open(join(tmpdir(), "kimberlite-no-such-directory", "pages"), "read"), { code: "dataMissing" });
+});
+
 test("a reader thread that is terminated while it holds a snapshot is cleared, and its pages are recycled", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "kimberlite-store-"));
   const path = join(directory, "pages");
-  const file = new DiskPageFile(path, "w+");
+  const file = disk.create(path, "fdatasync");
   const store = Store.create({ file, clusterId, cacheBytes: 1024 * pageBytes });
   for (let index = 0; index < 3000; index++) store.put(0, u64(index), new Uint8Array(100));
   store.publish(store.seal(nothing));
