@@ -142,7 +142,7 @@ class Bench {
   run({ events, eventBytes, keys, appends }: Workload): number {
     const event = { format: 0, payload: new Uint8Array(eventBytes).fill(120) };
     const requestKey = new Uint8Array(16);
-    const list = new Array<typeof event>(events).fill(event);
+    const list = Array.from({ length: events }, () => event);
     this.#load(requestKind.append, encodeAppend(new ByteWriter(), { tenant, requestKey }, 1, "any", list).finish());
     const view = new DataView(this.#body.buffer);
     const from = process.hrtime.bigint();

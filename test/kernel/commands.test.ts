@@ -8,6 +8,7 @@ import {
   encodeTenantActivate,
   encodeTenantAdopt,
   encodeTenantControl,
+  encodeTenantImport,
   encodeTenantQuota,
 } from "../../runtime/kernel/codecs/control-requests.js";
 import {
@@ -46,7 +47,7 @@ function shardWithStream(quotas = quotasDefault, roomBytes?: number): ShardTwin 
 }
 
 const append = (shard: ShardTwin, count: number, text = "") => {
-  const events = new Array<ReturnType<typeof event>>(count).fill(event(text));
+  const events = Array.from({ length: count }, () => event(text));
   return shard.submit(requestKind.append, (out) => encodeAppend(out, { tenant }, 1, "any", events));
 };
 
@@ -271,6 +272,29 @@ test("a fenced tenant takes no writes until it is unfenced; a released one says 
     decided.answered,
   );
   t.is(dump(shard.replay().state), dump(shard.state));
+});
+
+test("an import that skips positions and an activation before its end say how far they are; nothing is written", (t) => {
+  const source = shardWithStream();
+  append(source, 1);
+  const target = new ShardTwin();
+  target.submit(requestKind.tenantAdopt, (out) => encodeTenantAdopt(out, tenant, 2, "import", quotasDefault));
+  const own = source.log.filter((entry) => entry.tenant === tenant);
+  const give = (first: number, count: number, damage = 0) => {
+    const records = Buffer.concat(own.slice(first, first + count).map((entry) => entry.bytes));
+    records[records.length - 1] = (records.at(-1) ?? 0) ^ damage;
+    return target.submit(requestKind.tenantImport, (out) => encodeTenantImport(out, tenant, 2, first, count, records));
+  };
+  const activate = () =>
+    target.submit(requestKind.tenantActivate, (out) => encodeTenantActivate(out, tenant, 2, own.length)).error;
+  t.like(give(1, 1).error, { code: "positionUnknown", detail: { tenant, next: 0, first: 1 } });
+  t.is(give(0, 1, 1).error?.code, "dataCorrupt", "a damaged record is not taken over");
+  t.is(give(0, 1).outcome, decided.written);
+  t.like(activate(), { code: "positionUnknown", detail: { tenant, next: 1, expected: 2 } });
+  t.is(append(target, 1).error?.code, "tenantMoving");
+  t.is(give(1, 1).outcome, decided.written);
+  t.is(activate(), null);
+  t.is(append(target, 1).position, 2);
 });
 
 test("a release removes a bounded number of entries at a time", (t) => {
