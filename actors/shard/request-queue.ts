@@ -46,7 +46,7 @@ export class RequestQueue {
       index = this.#pool.length;
       this.#pool.push({ ...request });
     } else {
-      Object.assign(this.#pool[index], request);
+      copyInto(this.#pool[index], request);
     }
     let queue = this.#tenants.get(tenant);
     if (queue === undefined) {
@@ -111,3 +111,18 @@ export class RequestQueue {
 
 const noBytes = new Uint8Array(0);
 const noView = new DataView(noBytes.buffer);
+
+/** Field by field: `Object.assign` costs more than all the rest of a push. */
+function copyInto(entry: QueuedRequest, request: Readonly<QueuedRequest>): void {
+  entry.bytes = request.bytes;
+  entry.view = request.view;
+  entry.port = request.port;
+  entry.envelope = request.envelope;
+  entry.correlation = request.correlation;
+  entry.deadline = request.deadline;
+  entry.kind = request.kind;
+  entry.principalFrom = request.principalFrom;
+  entry.principalTo = request.principalTo;
+  entry.bodyFrom = request.bodyFrom;
+  entry.bodyTo = request.bodyTo;
+}
