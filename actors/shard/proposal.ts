@@ -89,7 +89,7 @@ export class Proposal {
       if (answer.body !== null) context.reply(answer.envelope, { body: answer.body });
       else context.fail(answer.envelope, answer.error);
     }
-    this.#clear();
+    this.reset();
   }
 
   /** Answers everything with one error instead: nothing of the prepare was written. */
@@ -103,10 +103,11 @@ export class Proposal {
     }
     for (const answer of this.#asked) context.fail(answer.envelope, error);
     for (const follower of this.#followers.splice(0)) follower.refuse(context, error);
-    this.#clear();
+    this.reset();
   }
 
-  #clear(): void {
+  /** Forgets everything: for the next use. */
+  reset(): void {
     for (const correlations of this.#correlations.values()) correlations.length = 0;
     this.#asked.length = 0;
     this.address = -1;

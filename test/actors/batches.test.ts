@@ -1,0 +1,161 @@
+/** Packed batches between gateways, shards and projections; the queue of a shard; the gateway's table of requests. */
+import test from "ava";
+import fc from "fast-check";
+import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
+import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
+import { type QueuedRequest, RequestQueue } from "../../actors/shard/request-queue.js";
+import { decodeVersionHeader, VersionHeaderWriter } from "../../actors/shard/version-header.js";
+import { RequestTable } from "../../protocol/server/request-table.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+
+const bytes = fc.uint8Array({ maxLength: 300 });
+
+test("a batch of requests comes out as it went in, in exact-size bytes", (t) => {
+  const request = fc.record({
+    correlation: fc.nat(0xffff_ffff),
+    deadline: fc.double({ noNaN: true }),
+    kind: fc.nat(255),
+    principal: fc.uint8Array({ maxLength: 255 }),
+    body: bytes,
+  });
+  fc.assert(
+    fc.property(fc.array(request, { minLength: 1, maxLength: 50 }), (requests) => {
+      const writer = new RequestBatchWriter();
+      for (const { correlation, deadline, kind, principal, body } of requests) {
+        writer.add(correlation, deadline, kind, principal, body, 0, body.length);
+      }
+      const packed = writer.take();
+      t.is(packed.byteLength, packed.buffer.byteLength);
+      const reader = new RequestBatchReader().open(packed);
+      for (const expected of requests) {
+        t.true(reader.next());
+        t.deepEqual(
+          {
+            correlation: reader.correlation,
+            deadline: reader.deadline,
+            kind: reader.kind,
+            principal: packed.slice(reader.principalFrom, reader.principalTo),
+            body: packed.slice(reader.bodyFrom, reader.bodyTo),
+          },
+          expected,
+        );
+      }
+      t.false(reader.next());
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("a batch of replies carries bodies and typed errors", (t) => {
+  const writer = new ReplyBatchWriter();
+  const body = Uint8Array.from({ length: 200 }, (_, i) => i);
+  writer.ok(7, body);
+  writer.ok(8, body, 10, 20);
+  writer.fail(9, new KimberliteError("wrongExpectedOffset", "at 4", { detail: { next: 4 } }));
+  const reader = new ReplyBatchReader().open(writer.take());
+  t.true(reader.next());
+  t.deepEqual(reader.body(), body);
+  t.true(reader.next());
+  t.deepEqual(reader.body(), body.slice(10, 20));
+  t.true(reader.next());
+  t.is(reader.correlation, 9);
+  const record = decodeErrorBody(reader.status, reader.body());
+  t.is(record.code, "wrongExpectedOffset");
+  t.deepEqual(record.detail, { next: 4 });
+  t.is(record.outcome, "notCommitted");
+  t.false(reader.next());
+});
+
+test("an empty batch is not sent", (t) => {
+  t.throws(() => new RequestBatchWriter().take(), { message: /an empty batch is not sent/ });
+  t.throws(() => new ReplyBatchWriter().take(), { message: /an empty batch is not sent/ });
+});
+
+const queued = (correlation: number, size = 1): QueuedRequest => ({
+  bytes: new Uint8Array(size),
+  view: new DataView(new ArrayBuffer(size)),
+  port: null,
+  envelope: null,
+  correlation,
+  deadline: 0,
+  kind: 16,
+  principalFrom: 0,
+  principalTo: 0,
+  bodyFrom: 0,
+  bodyTo: size,
+});
+
+test("the queue keeps the order of each tenant and counts what it holds, as plain arrays do", (t) => {
+  const step = fc.oneof(
+    fc.record({ push: fc.nat(4), size: fc.nat(50) }),
+    fc.record({ shift: fc.nat(4) }),
+    fc.record({ end: fc.nat(4) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const queue = new RequestQueue();
+      const model = new Map<number, { correlation: number; size: number }[]>();
+      let next = 0;
+      for (const action of steps) {
+        if ("push" in action) {
+          queue.push(action.push, queued(next, action.size));
+          const list = model.get(action.push) ?? [];
+          list.push({ correlation: next, size: action.size });
+          model.set(action.push, list);
+          next += 1;
+        } else if ("shift" in action) {
+          const expected = model.get(action.shift)?.[0];
+          t.is(queue.peek(action.shift)?.correlation, expected?.correlation);
+          if (expected === undefined) continue;
+          queue.shift(action.shift);
+          model.get(action.shift)?.shift();
+        } else queue.endTurn(action.end);
+      }
+      const left = [...model.values()].flat();
+      t.is(queue.count, left.length);
+      t.is(
+        queue.bytes,
+        left.reduce((sum, entry) => sum + entry.size, 0),
+      );
+      for (const [tenant, list] of model) t.is(queue.peek(tenant)?.correlation, list[0]?.correlation);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("tenants take turns in being first", (t) => {
+  const queue = new RequestQueue();
+  for (const tenant of [1, 2, 3]) for (let i = 0; i < 3; i++) queue.push(tenant, queued(tenant * 10 + i));
+  t.deepEqual(queue.tenants(), [1, 2, 3]);
+  queue.shift(1);
+  queue.endTurn(1);
+  t.deepEqual(queue.tenants(), [2, 3, 1], "who was served goes behind the others");
+  for (let i = 0; i < 3; i++) queue.shift(2);
+  queue.endTurn(2);
+  t.deepEqual(queue.tenants(), [3, 1], "who has nothing left leaves");
+  t.throws(() => queue.shift(2), { message: /only a request that waits is removed/ });
+});
+
+test("an answer to an earlier use of a slot finds no one", (t) => {
+  const table = new RequestTable<string>();
+  const first = table.open("a", 1, 16, 0);
+  const slot = table.find(first);
+  t.is(table.owner(slot), "a");
+  table.close(slot);
+  t.is(table.find(first), -1);
+  const second = table.open("b", 2, 16, 1);
+  t.not(second, first);
+  t.is(table.find(first), -1, "the slot is in use again, by another");
+  t.is(table.owner(table.find(second)), "b");
+  t.deepEqual(table.slotsOf(1), [table.find(second)]);
+  t.deepEqual(table.slotsOf(0), []);
+  t.is(table.count, 1);
+});
+
+test("a version header says what it stands for, and refuses another layout", (t) => {
+  const bytes = new VersionHeaderWriter().encode(12, 2 ** 40, 2 ** 50);
+  t.deepEqual(decodeVersionHeader(bytes), { op: 12, logEnd: 2 ** 40, time: 2 ** 50 });
+  const other = bytes.slice();
+  other[0] = 2;
+  t.throws(() => decodeVersionHeader(other), { code: "formatUnsupported" });
+});
