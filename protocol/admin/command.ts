@@ -45,7 +45,11 @@ export interface Subcommand extends CommandText {
 export function defineCommand<Shape extends z.ZodObject>(spec: CommandSpec<Shape>): Subcommand {
   const { usage, summary, settings, flags, examples } = spec;
   return {
-    ...{ usage, summary, settings, flags, examples },
+    usage,
+    summary,
+    settings,
+    flags,
+    examples,
     ...(spec.details === undefined ? {} : { details: spec.details }),
     async run(invocation) {
       const parsed = spec.shape.safeParse(invocation.options);

@@ -60,38 +60,44 @@ export async function* lineBatches(
     const whole = begun.length === 0 ? piece : joined([...begun, piece], begunBytes + piece.length);
     begun = [];
     begunBytes = 0;
-    const event = whole.at(-1) === 13 ? whole.subarray(0, -1) : whole;
+    const event = limits.format === "json" && whole.at(-1) === 13 ? whole.subarray(0, -1) : whole;
+    if (event.length > 0) check(event, line + 1, limits.format);
     const before =
       events.length > 0 && (events.length >= eventsMax || eventsBytes + event.length + eventOverheadBytes > bytesMax);
     const closed = before ? cut() : null;
     line += 1;
     bytesRead += whole.length + lineEndBytes;
     if (event.length === 0) return closed;
-    check(event, line, limits.format);
     if (events.length === 0) firstLine = line;
     events.push(event);
     eventsBytes += event.length + eventOverheadBytes;
     return closed;
   };
 
-  for await (const chunk of input) {
-    const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
-    let from = 0;
-    for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, from)) {
-      const closed = take(bytes.subarray(from, end), 1);
+  try {
+    for await (const chunk of input) {
+      const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+      let from = 0;
+      for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, from)) {
+        const closed = take(bytes.subarray(from, end), 1);
+        if (closed !== null) yield closed;
+        from = end + 1;
+      }
+      if (from < bytes.length) {
+        begun.push(bytes.subarray(from));
+        begunBytes += bytes.length - from;
+        if (begunBytes > eventBytesMax + 1) throw tooLarge(line + 1, begunBytes);
+      }
+      if (limits.endAt === "chunks" && events.length > 0) yield cut();
+    }
+    if (begunBytes > 0) {
+      const closed = take(new Uint8Array(0), 0);
       if (closed !== null) yield closed;
-      from = end + 1;
     }
-    if (from < bytes.length) {
-      begun.push(bytes.subarray(from));
-      begunBytes += bytes.length - from;
-      if (begunBytes > eventBytesMax + 1) throw tooLarge(line + 1, begunBytes);
-    }
-    if (limits.endAt === "chunks" && events.length > 0) yield cut();
-  }
-  if (begunBytes > 0) {
-    const closed = take(new Uint8Array(0), 0);
-    if (closed !== null) yield closed;
+  } catch (error) {
+    // What stands before a line that is no event is complete.
+    if (events.length > 0) yield cut();
+    throw error;
   }
   if (events.length > 0) yield cut();
 }

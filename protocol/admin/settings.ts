@@ -26,7 +26,7 @@ const shapes = {
   listen: address,
   "pg-listen": address,
   "http-listen": address,
-  shards: integer(1, shardsMax),
+  shards: integer(1, shardsMax - 1),
   projections: integer(1, 64),
   gateways: integer(1, 64),
   layout: z.enum(["auto", "threads", "shared"]),
@@ -37,9 +37,10 @@ const shapes = {
   tenant: text,
 } as const;
 
+const allSettings = z.strictObject(shapes);
+export type Settings = z.output<typeof allSettings>;
 /** What any one place may say: some of the settings, and nothing else. */
-export const settingsShape = z.strictObject(shapes).partial();
-export type Settings = Required<z.output<typeof settingsShape>>;
+export const settingsShape = allSettings.partial();
 export type SettingName = keyof Settings;
 
 export interface SettingSpec {
@@ -102,10 +103,7 @@ export const settingNames = Object.keys(shapes) as readonly SettingName[];
 export const environmentName = (name: SettingName): string => `KIMBERLITE_${name.toUpperCase().replaceAll("-", "_")}`;
 
 /** A value as the user would write it. */
-export function formatSetting(value: unknown): string | number | null {
+export function formatSetting(value: Settings[SettingName] | null | undefined): string | number | null {
   if (value === null || value === undefined) return null;
-  if (typeof value === "object" && "host" in value && "port" in value) {
-    return formatAddress({ host: String(value.host), port: Number(value.port) });
-  }
-  return typeof value === "number" ? value : String(value);
+  return typeof value === "object" ? formatAddress(value) : value;
 }

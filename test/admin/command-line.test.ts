@@ -1,4 +1,5 @@
 import path from "node:path";
+import { Readable } from "node:stream";
 import test from "ava";
 import fc from "fast-check";
 import { Histogram } from "../../protocol/admin/bench/histogram.js";
@@ -76,7 +77,7 @@ test("a setting that is not acceptable is refused with the place that holds it",
     t.is(error.sqlState, "F0000");
     t.regex(error.message, says);
   };
-  await refused("", ["--shards", "0"], {}, /--shards: must be a whole number from 1 to 64/);
+  await refused("", ["--shards", "0"], {}, /--shards: must be a whole number from 1 to 63/);
   await refused("", [], { KIMBERLITE_LISTEN: "nowhere" }, /KIMBERLITE_LISTEN: .*HOST:PORT/);
   await refused("sharts = 2", [], {}, /kimberlite\.toml holds sharts, which is no setting/);
   await refused("shards = = 2", [], {}, /kimberlite\.toml line 1/);
@@ -172,6 +173,13 @@ test("a line that is no event is refused with its number and column", async (t) 
   await t.throwsAsync(batches(['\n\n{"a":\n']), { message: /line 3, column 6: not JSON: unexpected end/ });
   await t.throwsAsync(batches([Uint8Array.of(34, 0xff, 34, 10)]), { message: /line 1 is not UTF-8/ });
   await t.notThrowsAsync(batches([Uint8Array.of(34, 0xff, 34, 10)], { format: "raw" }));
+  const before: LineBatch[] = [];
+  const reading = (async () => {
+    const limits = { events: 2, bytes: 1000, format: "json", endAt: "limits" } as const;
+    for await (const batch of lineBatches(Readable.from([Buffer.from("1\n2\n3\nx\n")]), limits)) before.push(batch);
+  })();
+  await t.throwsAsync(reading, { message: /line 4/ });
+  t.deepEqual(texts(before), [["1", "2"], ["3"]], "all events before the bad line come out");
   const giant = Buffer.alloc(9 * 1024 * 1024, 49);
   await t.throwsAsync(batches(["1\n", giant]), { message: /line 2 has more than/ });
 });

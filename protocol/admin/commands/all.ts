@@ -1,5 +1,19 @@
 /** All subcommands, in the order in which `--help` lists them. */
 import type { Subcommand } from "../command.js";
+import { appendCommand } from "./append.js";
 import { configCommand } from "./config.js";
+import { groupCommands } from "./group.js";
+import { readCommands } from "./read.js";
+import { streamCommands } from "./stream.js";
+import { tenantCommands } from "./tenant.js";
+import { topCommands } from "./top.js";
 
-export const subcommands: readonly Subcommand[] = [configCommand];
+export const subcommands: readonly Subcommand[] = [
+  ...topCommands,
+  ...tenantCommands,
+  ...streamCommands,
+  appendCommand,
+  ...readCommands,
+  ...groupCommands,
+  configCommand,
+];

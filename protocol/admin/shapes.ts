@@ -1,0 +1,60 @@
+/** The answers of administrative calls, as far as the command shows them. What is not named here is passed on with `--json`. */
+import { z } from "zod";
+
+const count = z.number().nonnegative();
+
+export const tenantShape = z.looseObject({
+  id: count,
+  name: z.string(),
+  shard: count,
+  epoch: count,
+  state: z.string(),
+  movingTo: count.nullable().optional(),
+  createdTime: count,
+  position: count.optional(),
+  streams: count.optional(),
+  storedBytes: count.optional(),
+  quotas: z.looseObject({ bytesMax: count, streamsMax: count }).optional(),
+});
+export type TenantEntry = z.output<typeof tenantShape>;
+
+export const createdTenantShape = tenantShape.extend({ created: z.boolean() });
+
+const actorShape = z.looseObject({
+  path: z.string(),
+  kind: z.string(),
+  state: z.string(),
+  thread: z.string().optional(),
+  restarts: count.optional(),
+  mailboxCount: count,
+  mailboxBytes: count,
+  mailboxAgeMs: z.number(),
+  processed: count,
+  refused: count,
+});
+export type ActorEntry = z.output<typeof actorShape>;
+
+const threadShape = z.looseObject({
+  name: z.string(),
+  /** Share of time that the event loop was busy since the last look, 0 to 1. */
+  utilisation: z.number().optional(),
+  heapBytes: count.optional(),
+});
+
+export const topShape = z.looseObject({
+  actors: z.array(actorShape),
+  threads: z.array(threadShape).default([]),
+  rssBytes: count.optional(),
+  uptimeMs: count.optional(),
+});
+export type TopReport = z.output<typeof topShape>;
+
+/** `node.status`: what the node is and what it has used, as counters that only grow. */
+export const statusShape = z.looseObject({
+  release: z.string().optional(),
+  clusterId: z.string().optional(),
+  uptimeMs: count.optional(),
+  rssBytes: count.optional(),
+  cpuMicros: count.optional(),
+});
+export type StatusReport = z.output<typeof statusShape>;
