@@ -30,9 +30,9 @@ export function openForReading(file: string): { readonly stream: NodeJS.Readable
   };
 }
 
-/** A new empty directory that `remove` deletes with all that is in it. */
-export function temporaryDirectory(prefix: string): { readonly path: string; remove(): void } {
-  const made = fs.mkdtempSync(path.join(os.tmpdir(), prefix));
+/** A new empty directory that `remove` deletes with all that is in it. @param parent the system's own place when left out */
+export function temporaryDirectory(prefix: string, parent = os.tmpdir()): { readonly path: string; remove(): void } {
+  const made = fs.mkdtempSync(path.join(parent, prefix));
   return { path: made, remove: () => fs.rmSync(made, { recursive: true, force: true }) };
 }
 
