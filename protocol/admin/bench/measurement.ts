@@ -23,7 +23,13 @@ export interface Counts {
   readonly errors: Map<string, number>;
 }
 
-export const noCounts = (): Counts => ({ operations: 0, events: 0, bytes: 0, latency: new Histogram(), errors: new Map() });
+export const noCounts = (): Counts => ({
+  operations: 0,
+  events: 0,
+  bytes: 0,
+  latency: new Histogram(),
+  errors: new Map(),
+});
 
 type Phase = "warmUp" | "measured" | "ended";
 

@@ -26,12 +26,16 @@ export async function startOwnNode(flags: readonly string[], dataRoot?: string):
   const directory = temporaryDirectory("kimberlite-bench-", dataRoot);
   const main = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../main.js");
   const data = path.join(directory.path, "data");
-  const child = spawn(process.execPath, [main, "start", "--data", data, "--listen", "127.0.0.1:0", "--json", "--log-level", "warn", ...flags], {
-    // A directory of its own: no kimberlite.toml of the caller's takes part. The environment does not either.
-    cwd: directory.path,
-    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("KIMBERLITE_"))),
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [main, "start", "--data", data, "--listen", "127.0.0.1:0", "--json", "--log-level", "warn", ...flags],
+    {
+      // A directory of its own: no kimberlite.toml of the caller's takes part. The environment does not either.
+      cwd: directory.path,
+      env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("KIMBERLITE_"))),
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const address = await ready(child).catch((error: unknown) => {
     child.kill("SIGKILL");
     directory.remove();
@@ -48,7 +52,8 @@ export async function startOwnNode(flags: readonly string[], dataRoot?: string):
 
 function ready(child: ChildProcess): Promise<Address> {
   return new Promise((resolve, reject) => {
-    const fail = (why: string): void => reject(new KimberliteError("internal", `the benchmark's node did not start: ${why}`));
+    const fail = (why: string): void =>
+      reject(new KimberliteError("internal", `the benchmark's node did not start: ${why}`));
     const timer = setTimeout(() => fail(`not ready after ${startTimeoutMs / 1000} s`), startTimeoutMs);
     child.once("exit", (code, signal) => fail(`it ended with ${code ?? signal}`));
     child.once("error", (error) => fail(error.message));

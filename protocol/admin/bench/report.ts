@@ -26,7 +26,13 @@ export interface CaseResult extends CaseSettings {
   readonly events: number;
   readonly operationsPerSecond: number;
   readonly eventsPerSecond: number;
-  readonly latencyMicros: { readonly p50: number; readonly p99: number; readonly p999: number; readonly max: number; readonly mean: number };
+  readonly latencyMicros: {
+    readonly p50: number;
+    readonly p99: number;
+    readonly p999: number;
+    readonly max: number;
+    readonly mean: number;
+  };
   readonly nodeCpuMicrosPerOperation: number | null;
   readonly clientCpuMicrosPerOperation: number;
   readonly bytesWrittenPerByteStored: number | null;
@@ -38,7 +44,8 @@ export interface CaseResult extends CaseSettings {
   readonly verifiedEvents: number | null;
 }
 
-const difference = (after: number | null, before: number | null): number | null => (after === null || before === null ? null : after - before);
+const difference = (after: number | null, before: number | null): number | null =>
+  after === null || before === null ? null : after - before;
 
 export function caseResult(
   settings: CaseSettings,
@@ -80,11 +87,27 @@ export function caseResult(
 }
 
 const ms = (micros: number): string => (micros / 1000).toFixed(2);
-const optional = (value: number | null, format: (value: number) => string): string | null => (value === null ? null : format(value));
+const optional = (value: number | null, format: (value: number) => string): string | null =>
+  value === null ? null : format(value);
 
 export function resultTable(results: readonly CaseResult[]): string {
   return renderTable(
-    ["workload", "conns × in flight", "batch", "ops/s", "events/s", "p50 ms", "p99 ms", "p99.9 ms", "node µs/op", "client µs/op", "written/stored", "fsyncs", "RSS", "errors"],
+    [
+      "workload",
+      "conns × in flight",
+      "batch",
+      "ops/s",
+      "events/s",
+      "p50 ms",
+      "p99 ms",
+      "p99.9 ms",
+      "node µs/op",
+      "client µs/op",
+      "written/stored",
+      "fsyncs",
+      "RSS",
+      "errors",
+    ],
     results.map((row) => [
       row.tenants > 1 ? `${row.workload} (${row.tenants} tenants)` : row.workload,
       `${row.connections} × ${row.inFlight}`,

@@ -7,6 +7,7 @@ import { readCommands } from "./read.js";
 import { streamCommands } from "./stream.js";
 import { tenantCommands } from "./tenant.js";
 import { topCommands } from "./top.js";
+import { verifyCommand } from "./verify.js";
 
 export const subcommands: readonly Subcommand[] = [
   ...topCommands,
@@ -15,5 +16,6 @@ export const subcommands: readonly Subcommand[] = [
   appendCommand,
   ...readCommands,
   ...groupCommands,
+  verifyCommand,
   configCommand,
 ];
