@@ -107,9 +107,12 @@ export interface TenantAccess {
     group: string,
   ): Promise<{ readonly group: GroupEntry; readonly parked: readonly ParkedEntry[] }>;
   groups(stream: string): Promise<readonly GroupEntry[]>;
-  /** A group's events; each is to be answered with `acknowledge` or it comes again. */
-  consume(stream: string, group: string, signal: AbortSignal): AsyncIterable<StoredEvent>;
-  acknowledge(stream: string, group: string, offsets: readonly number[]): Promise<void>;
+  /** A group's events; each is to be acknowledged or it comes again. */
+  consume(
+    stream: string,
+    group: string,
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly event: StoredEvent; readonly acknowledge: () => Promise<void> }>;
 }
 
 export interface NodeAccess {

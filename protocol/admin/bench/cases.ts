@@ -73,7 +73,14 @@ export async function runCase(context: BenchContext, settings: CaseSettings, nam
   try {
     const counts = noCounts();
     let measured = false;
-    const prepared = await prepare(context, settings, name, control, clients, (connection) => new Listener(connection, counts, () => measured));
+    const prepared = await prepare(
+      context,
+      settings,
+      name,
+      control,
+      clients,
+      (connection) => new Listener(connection, counts, () => measured),
+    );
     const loop = new ClosedLoop(prepared.operators);
     loop.start();
     await pause(context.warmUpMs, context.interrupted);
@@ -90,7 +97,8 @@ export async function runCase(context: BenchContext, settings: CaseSettings, nam
     const after = await context.counters();
     await drained;
     await allReceived(prepared);
-    const verified = prepared.writers.length === 0 ? null : await verifyTargets(control, prepared.targets, prepared.writers);
+    const verified =
+      prepared.writers.length === 0 ? null : await verifyTargets(control, prepared.targets, prepared.writers);
     const measuredCounts = prepared.listeners.length > 0 ? counts : loop.counts;
     for (const [code, count] of loop.counts.errors) measuredCounts.errors.set(code, count);
     return caseResult(settings, measuredCounts, seconds, cpu.user + cpu.system, before, after, verified);
@@ -116,7 +124,10 @@ async function prepare(
       const targets = await makeTargets(context.node, 1, 1, name);
       const target = first(targets);
       await fill(control, target, Math.max(readableEvents, batch), eventBytes);
-      const operators = each(clients, (connection) => new ReadOperator(connection, target, readableEvents, batch, context.random));
+      const operators = each(
+        clients,
+        (connection) => new ReadOperator(connection, target, readableEvents, batch, context.random),
+      );
       return { operators, listeners: [], targets: [], writers: [] };
     }
     case "fanout": {
@@ -139,7 +150,12 @@ async function prepare(
         turn += 1;
         return turn % 4 === 0
           ? new ReadOperator(connection, target, readableEvents, 1, context.random)
-          : new AppendOperator(connection, [targets[index % targets.length] ?? target], writers[index] ?? new WriterMarks(index), appendSettings);
+          : new AppendOperator(
+              connection,
+              [targets[index % targets.length] ?? target],
+              writers[index] ?? new WriterMarks(index),
+              appendSettings,
+            );
       });
       return { operators, listeners: [], targets, writers };
     }
@@ -187,7 +203,10 @@ async function allReceived({ listeners, writers }: Prepared): Promise<void> {
   for (const listener of listeners) {
     while (listener.received < sent && listener.problem === undefined && performance.now() < deadline) await pause(20);
     if (listener.problem === undefined && listener.received >= sent) continue;
-    throw new KimberliteError("dataMissing", `a subscriber got ${listener.received} of ${sent} events: ${listener.problem ?? "no more came"}`);
+    throw new KimberliteError(
+      "dataMissing",
+      `a subscriber got ${listener.received} of ${sent} events: ${listener.problem ?? "no more came"}`,
+    );
   }
 }
 
@@ -195,7 +214,11 @@ async function connectAll(address: Address, count: number): Promise<Connection[]
   const connect = socketConnector();
   return Promise.all(
     Array.from({ length: count }, async () =>
-      Connection.open(await connect(formatAddress(address), 10_000), { clientName: "kimberlite bench", inFlightMax: 4096, keepAliveMs: 0 }),
+      Connection.open(await connect(formatAddress(address), 10_000), {
+        clientName: "kimberlite bench",
+        inFlightMax: 4096,
+        keepAliveMs: 0,
+      }),
     ),
   );
 }

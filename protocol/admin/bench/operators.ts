@@ -4,8 +4,6 @@ import { consistency, encodeReadRequest } from "../../../runtime/kernel/codecs/r
 import { eventFormat, requestKind } from "../../../runtime/kernel/kinds.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
-import { writeAppend } from "../../client/append-body.js";
-import type { BodyWriter } from "../../client/connection.js";
 import type { AppendCallback, Connection, RequestHandler } from "../../client/index.js";
 import { encodeCredit, encodeSubscribe } from "../../wire/subscription.js";
 import type { Counts, Done, Operator } from "./measurement.js";
@@ -49,9 +47,7 @@ export class AppendOperator implements Operator {
   #turn: number;
   #keyCount = 0;
   #first = 0;
-  #target: Target;
   #done: Done = () => {};
-  readonly #writeBody: BodyWriter;
   readonly #answered: AppendCallback;
 
   constructor(connection: Connection, targets: readonly Target[], marks: WriterMarks, settings: AppendSettings) {
@@ -67,10 +63,6 @@ export class AppendOperator implements Operator {
     this.#key = withKeys ? key : undefined;
     this.#keyView = new DataView(key.buffer);
     this.#turn = marks.writer;
-    this.#target = targetAt(targets, this.#turn);
-    this.#writeBody = (writer) => {
-      writeAppend(writer, this.#target.tenant, this.#key, this.#target.stream, anyOffset, this.#events);
-    };
     this.#answered = (error) => {
       if (error !== undefined) for (let i = 0; i < batch; i += 1) this.#marks.failed.add(this.#first + i);
       this.#done(error, batch, this.#bytes);
@@ -91,8 +83,8 @@ export class AppendOperator implements Operator {
     this.#keyCount += 1;
     this.#keyView.setFloat64(8, this.#keyCount);
     this.#turn += 1;
-    this.#target = targetAt(this.#targets, this.#turn);
-    this.#connection.append(timeoutMs, this.#writeBody, this.#answered);
+    const { tenant, stream } = targetAt(this.#targets, this.#turn);
+    this.#connection.sendAppend(tenant, stream, anyOffset, this.#key, this.#events, timeoutMs, this.#answered);
   }
 }
 

@@ -4,8 +4,8 @@ import { requestKind } from "../../../runtime/kernel/kinds.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { Connection } from "../../client/index.js";
-import { createdTenantShape } from "../shapes.js";
 import type { NodeAccess } from "../node-access.js";
+import { createdTenantShape } from "../shapes.js";
 import { readMarks } from "./payload.js";
 
 export interface Target {
@@ -16,13 +16,20 @@ export interface Target {
 const createdAtOnce = 64;
 
 /** A stream of this name in each of so many tenants; tenants and streams that exist are used as they are. */
-export async function makeTargets(node: NodeAccess, tenants: number, streamsPerTenant: number, name: string): Promise<Target[]> {
-  const targets: Target[] = new Array<Target>(tenants * streamsPerTenant);
+export async function makeTargets(
+  node: NodeAccess,
+  tenants: number,
+  streamsPerTenant: number,
+  name: string,
+): Promise<Target[]> {
+  const targets = Array.from<Target>({ length: tenants * streamsPerTenant });
   let next = 0;
   const work = async (): Promise<void> => {
     for (let index = next++; index < tenants; index = next++) {
       const tenantName = `bench-${index}`;
-      const { id } = createdTenantShape.parse(await node.admin("tenant.create", { name: tenantName, ifNotExists: true }));
+      const { id } = createdTenantShape.parse(
+        await node.admin("tenant.create", { name: tenantName, ifNotExists: true }),
+      );
       const tenant = await node.tenant(tenantName);
       for (let stream = 0; stream < streamsPerTenant; stream += 1) {
         const made = await tenant.createStream(`${name}-${stream}`, false);
@@ -56,7 +63,11 @@ const eventHeaderBytes = 5;
  *
  * @returns how many events were found
  */
-export async function verifyTargets(connection: Connection, targets: readonly Target[], writers: readonly Written[]): Promise<number> {
+export async function verifyTargets(
+  connection: Connection,
+  targets: readonly Target[],
+  writers: readonly Written[],
+): Promise<number> {
   const seen = new Map<number, number>();
   let events = 0;
   for (const target of targets) {
@@ -73,17 +84,32 @@ export async function verifyTargets(connection: Connection, targets: readonly Ta
   for (const { writer, sent, failed } of writers) {
     const found = seen.get(writer) ?? 0;
     if (found > sent) throw missing(`writer ${writer} sent ${sent} events, ${found} are there`);
-    if (found < sent - failed.size) throw missing(`of ${sent - failed.size} acknowledged events of writer ${writer} ${found} are there`);
+    if (found < sent - failed.size)
+      throw missing(`of ${sent - failed.size} acknowledged events of writer ${writer} ${found} are there`);
   }
   return events;
 }
 
-const missing = (what: string): KimberliteError => new KimberliteError("dataMissing", `the benchmark's own check failed: ${what}`);
+const missing = (what: string): KimberliteError =>
+  new KimberliteError("dataMissing", `the benchmark's own check failed: ${what}`);
 
-async function* payloads(connection: Connection, { tenant, stream }: Target): AsyncGenerator<{ view: DataView; from: number }> {
+async function* payloads(
+  connection: Connection,
+  { tenant, stream }: Target,
+): AsyncGenerator<{ view: DataView; from: number }> {
   const writer = new ByteWriter(64);
   for (let offset = 0; ; ) {
-    const request = { kind: requestKind.read, tenant, consistency: consistency.session, argument: 0, stream, from: offset, limit: pageEvents, bytesMax: pageBytes, direction: 0 } as const;
+    const request = {
+      kind: requestKind.read,
+      tenant,
+      consistency: consistency.session,
+      argument: 0,
+      stream,
+      from: offset,
+      limit: pageEvents,
+      bytesMax: pageBytes,
+      direction: 0,
+    } as const;
     const body = await new Promise<Uint8Array>((resolve, reject) => {
       connection.request(requestKind.read, timeoutMs, encodeReadRequest(writer.reset(), request).view(), {
         ok: (bytes, _view, from, to) => resolve(bytes.slice(from, to)),

@@ -125,9 +125,9 @@ const consume = defineCommand({
       const { options, output, surroundings } = invocation;
       const [stream = "", group = ""] = invocation.arguments;
       let left = options.limit ?? Number.MAX_SAFE_INTEGER;
-      for await (const event of tenant.consume(stream, group, surroundings.interrupted)) {
+      for await (const { event, acknowledge } of tenant.consume(stream, group, surroundings.interrupted)) {
         await output.line(String(eventLine(event, output.json ? "json" : "text")));
-        if (!options.peek) await tenant.acknowledge(stream, group, [event.offset]);
+        if (!options.peek) await acknowledge();
         left -= 1;
         if (left === 0) break;
       }
