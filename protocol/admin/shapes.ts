@@ -56,5 +56,7 @@ export const statusShape = z.looseObject({
   uptimeMs: count.optional(),
   rssBytes: count.optional(),
   cpuMicros: count.optional(),
+  fsyncs: count.optional(),
+  logBytesWritten: count.optional(),
 });
 export type StatusReport = z.output<typeof statusShape>;

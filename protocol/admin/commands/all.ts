@@ -1,15 +1,20 @@
 /** All subcommands, in the order in which `--help` lists them. */
 import type { Subcommand } from "../command.js";
 import { appendCommand } from "./append.js";
+import { benchCommand } from "./bench.js";
 import { configCommand } from "./config.js";
 import { groupCommands } from "./group.js";
+import { initCommand } from "./init.js";
 import { readCommands } from "./read.js";
+import { startCommand } from "./start.js";
 import { streamCommands } from "./stream.js";
 import { tenantCommands } from "./tenant.js";
 import { topCommands } from "./top.js";
 import { verifyCommand } from "./verify.js";
 
 export const subcommands: readonly Subcommand[] = [
+  startCommand,
+  initCommand,
   ...topCommands,
   ...tenantCommands,
   ...streamCommands,
@@ -17,5 +22,6 @@ export const subcommands: readonly Subcommand[] = [
   ...readCommands,
   ...groupCommands,
   verifyCommand,
+  benchCommand,
   configCommand,
 ];
