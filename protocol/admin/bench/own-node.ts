@@ -36,6 +36,10 @@ export async function startOwnNode(flags: readonly string[], dataRoot?: string):
       stdio: ["ignore", "pipe", "inherit"],
     },
   );
+  // However this process ends, the node does not outlive it.
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
   const address = await ready(child).catch((error: unknown) => {
     child.kill("SIGKILL");
     directory.remove();

@@ -104,6 +104,8 @@ export const benchCommand = defineCommand({
       }
       await own?.stop();
     } finally {
+      // After a failure too it ends before its directory goes.
+      await own?.stop().catch(() => {});
       own?.remove();
     }
     const machine = describeMachine();
