@@ -252,7 +252,14 @@ class Directory implements Actor<DirectoryMessage> {
   /** Changes of one tenant wait for one another; a failed one does not stop the next. */
   #serially<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
     const before = this.#changes.get(name) ?? Promise.resolve();
-    const mine = before.then(work, work);
+    // What waited goes on in a microtask, outside any turn: it begins as one.
+    const begin = (): Promise<Result> =>
+      new Promise((resolve, reject) => {
+        this.#context.enter(() => {
+          work().then(resolve, reject);
+        });
+      });
+    const mine = before.then(begin, begin);
     const settled = mine.then(
       () => undefined,
       () => undefined,
