@@ -46,12 +46,15 @@ class Directory implements Actor<DirectoryMessage> {
   /** Changes of one tenant, one after the other. */
   readonly #changes = new Map<string, Promise<unknown>>();
   readonly #awaiting: Envelope[] = [];
+  /** Creations under way by shard: those that run together must not all choose the shard that was emptiest before them. */
+  readonly #placing: number[];
   #isReady = false;
   #moves = 0;
 
   constructor(context: ActorContext, args: DirectoryArgs) {
     this.#context = context;
     this.#args = args;
+    this.#placing = new Array<number>(args.shards).fill(0);
     this.#link = new ShardLink(context);
     context.after(0, { kind: "begin" });
   }
@@ -273,7 +276,7 @@ class Directory implements Actor<DirectoryMessage> {
 
   /** The user shard with the fewest tenants. Shard 0 keeps to the system's own affairs. */
   #place(): number {
-    const counts = new Array<number>(this.#args.shards).fill(0);
+    const counts = [...this.#placing];
     for (const row of this.#rows.values()) counts[row.shard] += 1;
     let best = Math.min(1, this.#args.shards - 1);
     for (let shard = best; shard < counts.length; shard++) if (counts[shard] < counts[best]) best = shard;
@@ -297,9 +300,14 @@ class Directory implements Actor<DirectoryMessage> {
     if (shard !== undefined) this.#checkShard(shard);
     const ifNotExists = params["ifNotExists"] === true;
     const chosen = shard ?? this.#place();
-    const made = await this.#link.command(0, requestKind.directoryCreate, principal, (out) =>
-      encodeDirectoryCreate(out, name, chosen, quotas, ifNotExists),
-    );
+    this.#placing[chosen] += 1;
+    const made = await this.#link
+      .command(0, requestKind.directoryCreate, principal, (out) =>
+        encodeDirectoryCreate(out, name, chosen, quotas, ifNotExists),
+      )
+      .finally(() => {
+        this.#placing[chosen] -= 1;
+      });
     if (made.count === 0) return { ...this.#describe(this.#current(made.subject)), created: false };
     // The row as the log has it: numbers and epochs are the kernel's to hand out.
     const row = await this.#link.placement(made.subject);

@@ -33,6 +33,22 @@ export class ShardLink {
     return port;
   }
 
+  /**
+   * Asks in a turn of its own where there is none: a change that waited for another, or whose last step failed without asking
+   * anyone, goes on in a microtask outside any turn.
+   */
+  #ask<Answer>(neighbour: string, message: OutgoingMessage, deadlineMs: number): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#context.enter(() => {
+        try {
+          this.#context.ask<Answer>(this.#port(neighbour), message, { deadlineMs }).then(resolve, reject);
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
   /** Sends a command of a shard's system tenant; resolves once it is committed. */
   async command(
     shard: number,
@@ -45,17 +61,16 @@ export class ShardLink {
     const body = out.finish();
     assert(body.length >= 40, "a command has the common head of writes");
     const message = { kind: "command", requestKind, tenant: 0, principal, body };
-    const options = { deadlineMs: commandMs };
-    const answer = await this.#context.ask<CommandAnswer>(this.#port(`shard-${shard}`), message, options);
+    const answer = await this.#ask<CommandAnswer>(`shard-${shard}`, message, commandMs);
     return decodeOutcomeReply(answer.body);
   }
 
   async ready(shard: number): Promise<void> {
-    await this.#context.ask(this.#port(`shard-${shard}`), { kind: "awaitReady" }, { deadlineMs: 300_000 });
+    await this.#ask(`shard-${shard}`, { kind: "awaitReady" }, 300_000);
   }
 
   #read<Answer>(shard: number, message: OutgoingMessage): Promise<Answer> {
-    return this.#context.ask<Answer>(this.#port(`projection-${shard}.0`), message, { deadlineMs: commandMs });
+    return this.#ask<Answer>(`projection-${shard}.0`, message, commandMs);
   }
 
   async directory(): Promise<DirectoryPage> {
