@@ -79,6 +79,11 @@ export class ReplyBatchWriter {
     this.count += 1;
   }
 
+  clear(): void {
+    this.#length = 0;
+    this.count = 0;
+  }
+
   take(): Uint8Array {
     assert(this.count > 0, "an empty batch is not sent");
     const bytes = this.#bytes.slice(0, this.#length);

@@ -109,6 +109,7 @@ export class Proposal {
   /** Forgets everything: for the next use. */
   reset(): void {
     for (const correlations of this.#correlations.values()) correlations.length = 0;
+    for (const writer of this.#replies.values()) writer.clear();
     this.#asked.length = 0;
     this.address = -1;
     this.bodyBytes = 0;

@@ -3,9 +3,11 @@ import test from "ava";
 import fc from "fast-check";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
+import { Proposal } from "../../actors/shard/proposal.js";
 import { type QueuedRequest, RequestQueue } from "../../actors/shard/request-queue.js";
 import { decodeVersionHeader, VersionHeaderWriter } from "../../actors/shard/version-header.js";
 import { RequestTable } from "../../protocol/server/request-table.js";
+import type { ActorContext, Port } from "../../runtime/actor/definition.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 
 const bytes = fc.uint8Array({ maxLength: 300 });
@@ -64,6 +66,28 @@ test("a batch of replies carries bodies and typed errors", (t) => {
   t.deepEqual(record.detail, { next: 4 });
   t.is(record.outcome, "notCommitted");
   t.false(reader.next());
+});
+
+test("a refused prepare answers with the refusal alone: what it would have answered is forgotten", (t) => {
+  const sent: { bytes: Uint8Array; count: number }[] = [];
+  const context = { tell: (_port: unknown, message: { bytes: Uint8Array; count: number }) => sent.push(message) };
+  const port = { neighbour: "gateway-0", isOpen: true } as unknown as Port;
+  const proposal = new Proposal();
+  proposal.ok(port, 5, new Uint8Array([1, 2, 3]), 0, 3);
+  proposal.refuse(context as unknown as ActorContext, new KimberliteError("diskFull"));
+  proposal.ok(port, 6, new Uint8Array([4]), 0, 1);
+  proposal.send(context as unknown as ActorContext);
+  t.is(sent.length, 2);
+  const reader = new ReplyBatchReader().open(sent[0].bytes);
+  t.true(reader.next());
+  t.is(reader.correlation, 5);
+  t.is(decodeErrorBody(reader.status, reader.body()).code, "diskFull");
+  t.false(reader.next());
+  reader.open(sent[1].bytes);
+  t.true(reader.next());
+  t.is(reader.correlation, 6);
+  t.is(reader.status, 0);
+  t.false(reader.next(), "nothing of the refused prepare follows");
 });
 
 test("an empty batch is not sent", (t) => {
