@@ -14,6 +14,8 @@ import type { AppendCallback } from "./pending.js";
 export const idempotencyKeyBytes = 16;
 const noKey = new Uint8Array(idempotencyKeyBytes);
 const replyBytes = 29;
+/** Where a reply holds u64s. */
+const numbersAt = [0, 8, 20] as const;
 const highHalfLimit = 0x20_0000;
 const u32Span = 2 ** 32;
 
@@ -40,20 +42,28 @@ export function writeAppend(
   for (const event of events) writer.u32(event.payload.length).u8(event.format).raw(event.payload);
 }
 
-function u64At(view: DataView, at: number): number {
-  const high = view.getUint32(at + 4, true);
-  if (high >= highHalfLimit) throw new KimberliteError("frameInvalid", "a 64-bit number is beyond 2^53 - 1");
-  return high * u32Span + view.getUint32(at, true);
+const u64At = (view: DataView, at: number): number => view.getUint32(at + 4, true) * u32Span + view.getUint32(at, true);
+
+/**
+ * Throws `frameInvalid`. Apart from `readAppendReply`, so that a request leaves the table of those in flight after its answer was
+ * found sound and before its caller runs: it then ends exactly once, whichever of the two fails.
+ */
+export function checkAppendReply(view: DataView, from: number, to: number): void {
+  assert(from >= 0 && to <= view.byteLength, "a reply lies within its frame");
+  if (to - from !== replyBytes) throw new KimberliteError("frameInvalid", `an append's reply has ${replyBytes} bytes`);
+  for (const at of numbersAt) {
+    if (view.getUint32(from + at + 4, true) >= highHalfLimit) {
+      throw new KimberliteError("frameInvalid", "a 64-bit number is beyond 2^53 - 1");
+    }
+  }
+  if (view.getUint8(from + 28) > 1) throw new KimberliteError("frameInvalid", "a flag is neither 0 nor 1");
 }
 
-/** Throws `frameInvalid` before the callback is called. */
-export function readAppendReply(view: DataView, from: number, to: number, callback: AppendCallback): void {
-  assert(to <= view.byteLength, "a reply lies within its frame");
-  if (to - from !== replyBytes) throw new KimberliteError("frameInvalid", `an append's reply has ${replyBytes} bytes`);
-  const replayed = view.getUint8(from + 28);
-  if (replayed > 1) throw new KimberliteError("frameInvalid", "a flag is neither 0 nor 1");
+/** Hands on a reply that was checked. */
+export function readAppendReply(view: DataView, from: number, callback: AppendCallback): void {
+  assert(from + replyBytes <= view.byteLength, "a reply that is read was checked");
   const position = u64At(view, from);
   const firstOffset = u64At(view, from + 8);
   const time = u64At(view, from + 20);
-  callback(undefined, position, firstOffset, view.getUint32(from + 16, true), time, replayed === 1);
+  callback(undefined, position, firstOffset, view.getUint32(from + 16, true), time, view.getUint8(from + 28) === 1);
 }

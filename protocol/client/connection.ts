@@ -25,7 +25,7 @@ import { decodeWelcome, encodeHello, protocolVersionMax, protocolVersionMin, typ
 import { requestKindSpec, requestKinds, responseKinds } from "../wire/kinds.js";
 import { decodeGoingAway, decodeRouteChange, type GoingAway, type RouteChange } from "../wire/notices.js";
 import type { Transport } from "../wire/transport.js";
-import { readAppendReply, writeAppend } from "./append-body.js";
+import { checkAppendReply, readAppendReply, writeAppend } from "./append-body.js";
 import { type DeadlineWheel, sharedWheel } from "./deadline-wheel.js";
 import {
   type AppendCallback,
@@ -384,11 +384,12 @@ export class Connection {
     const entry = this.#pending.find(id);
     // An answer that no one waits for is dropped: ids are never used twice, so it cannot be taken for another's.
     if (entry === undefined || entry.isStreaming) return;
-    this.#wheel.remove(entry);
     const { handler, appendCallback } = entry;
+    if (appendCallback !== undefined) checkAppendReply(view, from, to);
+    this.#wheel.remove(entry);
     if (requestKindSpec(entry.kind)?.answer === "stream") entry.isStreaming = true;
     else this.#pending.remove(entry);
-    if (appendCallback !== undefined) readAppendReply(view, from, to, appendCallback);
+    if (appendCallback !== undefined) readAppendReply(view, from, appendCallback);
     else handler?.ok(bytes, view, from, to);
   }
 

@@ -160,6 +160,7 @@ export class FakeConnection {
   constructor(server: FakeServer, socket: net.Socket) {
     this.#server = server;
     this.socket = socket;
+    socket.setNoDelay(true);
     const decoder = new FrameDecoder((kind, id, _timeout, bytes, from, to) =>
       this.#onFrame(kind, id, bytes.slice(from, to)),
     );
@@ -428,6 +429,11 @@ export class FakeConnection {
         this.send(responseKinds.subscriptionEvents, subscription.id, out.finish());
       }
     }
+  }
+
+  /** Leaves out events of every subscription: what a sound server never does. */
+  skip(count: number): void {
+    for (const subscription of this.#subscriptions.values()) subscription.next += count;
   }
 
   /** Ends every subscription with an error. */
