@@ -2,7 +2,9 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import test from "ava";
 import fc from "fast-check";
+import { z } from "zod";
 import { Histogram } from "../../protocol/admin/bench/histogram.js";
+import { subcommands } from "../../protocol/admin/commands/all.js";
 import { exitCodeOf, exitCodes } from "../../protocol/admin/exit-codes.js";
 import { type LineBatch, type LineLimits, lineBatches } from "../../protocol/admin/json-lines.js";
 import { inBytes, inEvents, progressLine } from "../../protocol/admin/progress.js";
@@ -17,9 +19,10 @@ import {
   parseBytes,
   parseDuration,
 } from "../../protocol/admin/units.js";
-import { temporaryDirectory, writeTextFile } from "../../runtime/storage/host-files.js";
+import { readTextFile, temporaryDirectory, writeTextFile } from "../../runtime/storage/host-files.js";
 import { errorRegistry, KimberliteError } from "../../runtime/types/errors.js";
-import { kimberlite, z } from "./run-command.js";
+import { projectRoot } from "../project/sources.js";
+import { kimberlite } from "./run-command.js";
 
 const settingsShape = z.object({
   file: z.string().nullable(),
@@ -92,6 +95,20 @@ test("an unknown command, flag or a missing argument ends with the usage code, a
   const json = await kimberlite(["config", "--nonsense", "--json"]);
   t.is(json.code, exitCodes.usage.code);
   t.is(errorShape.parse(JSON.parse(json.stderr)).error.code, "invalidArgument");
+});
+
+test("the help of every command reads as it did when it was last reviewed", async (t) => {
+  const golden = path.join(projectRoot, "test", "admin", "golden", "help.txt");
+  const texts: string[] = [];
+  for (const words of [[], ...subcommands.map(({ usage }) => usage.split(" ").filter((word) => /^[a-z]/.test(word)))]) {
+    const ran = await kimberlite([...words, "--help"]);
+    t.is(ran.code, 0);
+    texts.push(`$ ${["kimberlite", ...words, "--help"].join(" ")}\n\n${ran.stdout}`);
+  }
+  t.true(subcommands.every((command) => command.examples.length > 0));
+  const text = texts.join("\n");
+  if (process.env["UPDATE_GOLDEN"] === "1") writeTextFile(golden, text);
+  t.is(text, readTextFile(golden) ?? "", "UPDATE_GOLDEN=1 writes the file anew");
 });
 
 test("each error code has an exit code, and foreign errors end with 1", (t) => {

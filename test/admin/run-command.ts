@@ -1,8 +1,12 @@
-/** Runs the command in this process, with streams, an environment and a directory of the test's own. */
+/** Runs the command: in this process with streams, an environment and a directory of the test's own, or a node as a child process. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import { createInterface } from "node:readline";
 import { PassThrough, Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import { run } from "../../protocol/admin/program.js";
-
-export { z } from "zod";
 
 export interface Ran {
   readonly code: number;
@@ -32,4 +36,82 @@ export async function kimberlite(
     now: () => performance.now(),
   });
   return { code, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+const main = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../protocol/admin/main.js");
+
+const readyShape = z.looseObject({
+  event: z.literal("ready"),
+  pid: z.number(),
+  listen: z.string(),
+  addresses: z.object({ native: z.object({ host: z.string(), port: z.number() }) }),
+});
+
+export interface RunningNode {
+  readonly child: ChildProcess;
+  readonly ready: z.output<typeof readyShape>;
+  /** Everything that standard output said. */
+  readonly lines: readonly string[];
+  /** For `kimberlite`: the environment that points at this node. */
+  readonly environment: Record<string, string>;
+  /** Sends the signal and waits. @returns the exit code, or the signal that ended it */
+  end(signal: NodeJS.Signals): Promise<number | string>;
+}
+
+/** Starts `kimberlite start --json` over a data directory on a free port. Throws with what it said when it does not get ready. */
+export async function startNodeProcess(
+  data: string,
+  flags: readonly string[] = [],
+  command = [main],
+): Promise<RunningNode> {
+  const listen = flags.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
+  const child = spawn(process.execPath, [...command, "start", "--data", data, ...listen, "--json", ...flags], {
+    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("KIMBERLITE_"))),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const lines: string[] = [];
+  let said = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const ready = await new Promise<z.output<typeof readyShape>>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      lines.push(line);
+      if (lines.length === 1) resolve(readyShape.parse(JSON.parse(line)));
+    });
+    child.once("exit", (code, signal) => reject(new Error(`the node ended with ${code ?? signal}: ${said}`)));
+  });
+  return {
+    child,
+    ready,
+    lines,
+    environment: { KIMBERLITE_CONNECT: ready.listen },
+    async end(signal) {
+      const exited = once(child, "exit");
+      child.kill(signal);
+      const [code, by] = (await exited) as [number | null, NodeJS.Signals | null];
+      return code ?? by ?? "";
+    },
+  };
+}
+
+/** Runs the command as a process of its own, to its end. */
+export async function kimberliteProcess(
+  commandLine: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<Ran> {
+  const child = spawn(process.execPath, [main, ...commandLine], {
+    env: { PATH: process.env["PATH"], ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code: code ?? -1, stdout, stderr };
 }

@@ -34,7 +34,8 @@ export function casesOf(workload: Workload, wishes: CaseWishes): CaseSettings[] 
     tenants: { connections: [64], inFlight: [16], batches: [1], tenants: [1, 1000] },
   }[workload];
   const cases: CaseSettings[] = [];
-  for (const tenants of wishes.tenants ?? standard.tenants) {
+  const writesAnywhere = workload === "single" || workload === "batch" || workload === "tenants";
+  for (const tenants of (writesAnywhere ? wishes.tenants : null) ?? standard.tenants) {
     for (const batch of wishes.batches ?? standard.batches) {
       for (const inFlight of wishes.inFlight ?? standard.inFlight) {
         for (const connections of wishes.connections ?? standard.connections) {
@@ -100,6 +101,7 @@ export async function runCase(context: BenchContext, settings: CaseSettings, nam
     const verified =
       prepared.writers.length === 0 ? null : await verifyTargets(control, prepared.targets, prepared.writers);
     const measuredCounts = prepared.listeners.length > 0 ? counts : loop.counts;
+    measuredCounts.storedBytes = loop.counts.storedBytes;
     for (const [code, count] of loop.counts.errors) measuredCounts.errors.set(code, count);
     return caseResult(settings, measuredCounts, seconds, cpu.user + cpu.system, before, after, verified);
   } finally {

@@ -6,8 +6,8 @@ import { assert } from "../../../runtime/types/assert.js";
 import type { KimberliteError } from "../../../runtime/types/errors.js";
 import { Histogram } from "./histogram.js";
 
-/** Told of an operation's end, once: its error, or how many events and payload bytes it moved. */
-export type Done = (error: KimberliteError | undefined, events: number, bytes: number) => void;
+/** Told of an operation's end, once: its error, or how many events it moved and how many payload bytes it stored. */
+export type Done = (error: KimberliteError | undefined, events: number, storedBytes: number) => void;
 
 /** Sends operations, one at a time; the next only after the last one's end. */
 export interface Operator {
@@ -17,7 +17,7 @@ export interface Operator {
 export interface Counts {
   operations: number;
   events: number;
-  bytes: number;
+  storedBytes: number;
   readonly latency: Histogram;
   /** Error codes and how often each came. */
   readonly errors: Map<string, number>;
@@ -26,7 +26,7 @@ export interface Counts {
 export const noCounts = (): Counts => ({
   operations: 0,
   events: 0,
-  bytes: 0,
+  storedBytes: 0,
   latency: new Histogram(),
   errors: new Map(),
 });
@@ -95,7 +95,7 @@ export class ClosedLoop {
     }
     counts.operations += 1;
     counts.events += events;
-    counts.bytes += bytes;
+    counts.storedBytes += bytes;
     counts.latency.record(micros);
   }
 }

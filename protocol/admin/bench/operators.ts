@@ -135,12 +135,12 @@ export class ReadOperator implements Operator, RequestHandler {
     this.#connection.request(requestKind.read, timeoutMs, body.view(), this);
   }
 
-  ok(_bytes: Uint8Array, view: DataView, from: number, to: number): void {
+  ok(_bytes: Uint8Array, view: DataView, from: number): void {
     const count = view.getUint32(from + 16, true);
     const { number } = readMarks(view, from + readHeadBytes + eventPlaceBytes);
     if (count !== this.#page || number !== this.#offset) {
       this.#done(new KimberliteError("dataMissing", `offset ${this.#offset} answered with event ${number}`), 0, 0);
-    } else this.#done(undefined, count, to - from);
+    } else this.#done(undefined, count, 0);
   }
 
   failed(error: KimberliteError): void {
@@ -197,7 +197,6 @@ export class Listener implements RequestHandler {
       const length = view.getUint32(at + 24, true);
       if (measured) {
         this.#counts.latency.record(Math.max(0, now - readMarks(view, at + eventPlaceBytes).sentMicros));
-        this.#counts.bytes += length;
       }
       at += eventPlaceBytes + length;
     }

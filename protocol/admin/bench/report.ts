@@ -56,7 +56,7 @@ export function caseResult(
   after: NodeCounters,
   verifiedEvents: number | null,
 ): CaseResult {
-  const { operations, events, bytes, latency } = counts;
+  const { operations, events, storedBytes, latency } = counts;
   const cpu = difference(after.cpuMicros, before.cpuMicros);
   const written = difference(after.logBytes, before.logBytes);
   const fsyncs = difference(after.fsyncs, before.fsyncs);
@@ -77,7 +77,7 @@ export function caseResult(
     },
     nodeCpuMicrosPerOperation: per(cpu),
     clientCpuMicrosPerOperation: per(clientCpuMicros) ?? 0,
-    bytesWrittenPerByteStored: written === null || bytes === 0 || verifiedEvents === null ? null : written / bytes,
+    bytesWrittenPerByteStored: written === null || storedBytes === 0 ? null : written / storedBytes,
     fsyncs,
     operationsPerFsync: fsyncs === null || fsyncs === 0 ? null : operations / fsyncs,
     nodeRssBytes: after.rssBytes,
