@@ -24,7 +24,7 @@ interface Batch {
 }
 
 /** What the allocator needs of the page cache. */
-export interface FrameKeeper {
+interface FrameKeeper {
   /** Forgets a page's frame. False when a running checkpoint still reads it. */
   release(number: number): boolean;
 }

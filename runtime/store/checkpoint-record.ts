@@ -11,7 +11,7 @@ import { crc32c } from "../crypto/crc32c.js";
 import { KimberliteError } from "../types/errors.js";
 import { pageBytes, wordSpan } from "./layout.js";
 
-export const checkpointRecordBytes = 72;
+const checkpointRecordBytes = 72;
 const magic = 0x4342_4d4b; // "KMBC"
 const formatVersion = 1;
 

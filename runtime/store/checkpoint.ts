@@ -57,7 +57,7 @@ export interface CheckpointJob {
 /** Pages that are written with one call at most: 1 MiB. */
 const runPagesMax = (1024 * 1024) >> pageShift;
 
-export interface CheckpointFrames {
+interface CheckpointFrames {
   readonly chunks: readonly SharedArrayBuffer[];
 }
 

@@ -36,7 +36,7 @@ import { assert } from "../types/assert.js";
 export const pageShift = 13;
 export const pageBytes = 1 << pageShift;
 /** Pages lie in shared chunks of at most this size: an index into one is a small integer, which V8 handles fastest. */
-export const chunkShift = 26;
+const chunkShift = 26;
 export const chunkBytesMax = 1 << chunkShift;
 export const chunkPagesShift = chunkShift - pageShift;
 
@@ -114,7 +114,7 @@ export const kindOf = (i32: Int32Array, base: number): number => i32[(base >> 2)
 export const levelOf = (i32: Int32Array, base: number): number => (i32[(base >> 2) + wordKind] >>> 8) & 0xff;
 export const countOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordKind] >>> 16;
 export const heapOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordHeap] & 0xffff;
-export const garbageOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordHeap] >>> 16;
+const garbageOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordHeap] >>> 16;
 export const prefixOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordPrefix] & 0xffff;
 export const numberOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordNumber];
 
@@ -122,11 +122,6 @@ export const birthOf = (i32: Int32Array, base: number): number => {
   const word = (base >> 2) + wordBirth;
   return (i32[word + 1] >>> 0) * wordSpan + (i32[word] >>> 0);
 };
-
-export function setCount(i32: Int32Array, base: number, count: number): void {
-  const at = (base >> 2) + wordKind;
-  i32[at] = (i32[at] & 0xffff) | (count << 16);
-}
 
 /** Bytes between the slots and the cells. */
 export function roomOf(i32: Int32Array, base: number): number {

@@ -69,7 +69,7 @@ export function overflowNumbers(space: PageSpace, headFrame: number, numbers: In
   return count;
 }
 
-export interface OverflowSource {
+interface OverflowSource {
   readonly space: PageSpace;
   prepare(): void;
   frameOf(number: number): number;

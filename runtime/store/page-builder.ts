@@ -15,8 +15,6 @@ import {
   branchCellHead,
   countOf,
   pageBytes,
-  pageCapacity,
-  pageHeaderBytes,
   pageKindBranch,
   kindOf,
   prefixOf,
@@ -210,7 +208,3 @@ export class PageBuilder {
     return index;
   }
 }
-
-/** True when a range of that many bytes (prefix included) fits a page. */
-export const fitsPage = (bytes: number): boolean => bytes <= pageCapacity;
-assert(pageHeaderBytes + pageCapacity === pageBytes, "a page is its header and its capacity");

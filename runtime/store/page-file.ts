@@ -9,17 +9,7 @@
  */
 import { crc32c } from "../crypto/crc32c.js";
 import { KimberliteError } from "../types/errors.js";
-import {
-  birthOf,
-  kindOf,
-  numberOf,
-  pageBytes,
-  pageKindBranch,
-  pageKindFreeList,
-  pageKindLeaf,
-  pageKindNames,
-  wordCluster,
-} from "./layout.js";
+import { birthOf, kindOf, numberOf, pageBytes, pageKindFreeList, pageKindNames, wordCluster } from "./layout.js";
 
 export interface PageFile {
   readonly path: string;
@@ -72,5 +62,3 @@ export function readPage(
   i32[base >> 2] = 0;
   return birthOf(i32, base);
 }
-
-export const isTreePage = (kind: number): boolean => kind === pageKindLeaf || kind === pageKindBranch;

@@ -13,7 +13,7 @@ import { assert } from "../types/assert.js";
 /** Default bound of a store's pages: 128 GiB in pages of 8 KiB, for 128 MiB of address space. */
 export const pagesMaxDefault = 1 << 24;
 /** Largest bound: a page number with its frame's number stays a safe integer (checkpoint.ts). */
-export const pagesMaxLimit = 1 << 28;
+const pagesMaxLimit = 1 << 28;
 
 export function allocatePageTable(pagesMax: number): SharedArrayBuffer {
   assert(pagesMax > 0 && pagesMax <= pagesMaxLimit, "the bound of pages is within its limit");

@@ -10,7 +10,7 @@ import { allocateChunks, baseOf, chunkOf, type PageSpace } from "./page-space.js
 import { generationOf } from "./page-table.js";
 
 /** A descent and a long value need a few pages at once, no more. */
-export const privatePagesMin = 16;
+const privatePagesMin = 16;
 
 export class PrivateCache {
   /** Grows whenever a frame that was handed out holds another page. */

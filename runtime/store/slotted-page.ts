@@ -166,7 +166,7 @@ export const suffixLengthOf = (i32: Int32Array, base: number, index: number): nu
   i32[(base >> 2) + wordSlots + (index << 1) + 1] >>> 16;
 
 /** Bytes of a suffix that lie in the cell. */
-export const restOf = (suffix: number): number => (suffix > slotHeadBytes ? suffix - slotHeadBytes : 0);
+const restOf = (suffix: number): number => (suffix > slotHeadBytes ? suffix - slotHeadBytes : 0);
 
 export const childOf = (i32: Int32Array, base: number, index: number): number =>
   i32[(base + cellOf(i32, base, index)) >> 2];

@@ -179,10 +179,17 @@ export class Store extends WriterTrees {
     assert(this.allocator.freePages === record.freePages, "an opened store has the free pages of its checkpoint");
   }
 
+  /** Needs room in the cache only when the root page was evicted, which that of a fresh version is not. */
+  #rootFrame(root: number): number {
+    const frame = this.pool.residentFrameOf(root);
+    if (frame >= 0) return frame;
+    this.prepare();
+    return this.pool.frameOf(root);
+  }
+
   /** Loads the trees of a version into the working one. */
   #readVersion(root: number): void {
-    this.prepare();
-    const frame = this.pool.frameOf(root);
+    const frame = this.#rootFrame(root);
     readRoot(this.pool.space.i32[chunkOf(frame)], baseOf(frame), this.shape);
     this.shape.dropFingers();
     this.writes += 1;
@@ -255,8 +262,7 @@ export class Store extends WriterTrees {
 
   /** Copies the user header of the newest sealed version to the start of `target` and returns its length. */
   headerInto(target: Uint8Array): number {
-    this.prepare();
-    const frame = this.pool.frameOf((this.#sealed.at(-1) ?? this.#published).root);
+    const frame = this.#rootFrame((this.#sealed.at(-1) ?? this.#published).root);
     return copyUserHeader(
       this.pool.space.u8[chunkOf(frame)],
       this.pool.space.i32[chunkOf(frame)],
@@ -309,6 +315,7 @@ export class Store extends WriterTrees {
     const target =
       version === this.#published.version ? this.#published : this.#sealed.find((sealed) => sealed.version === version);
     assert(target !== undefined, "snapshot: the state is rolled back to the published version or a sealed one");
+    this.#rootFrame(target.root); // before anything is dropped: it may be refused
     const next = this.shape.working + 1;
     while ((this.#sealed.at(-1)?.version ?? version) > version) this.#sealed.pop();
     this.allocator.rollback(version, next);

@@ -60,11 +60,11 @@ export interface VerifyResult {
   readonly entries: number;
   readonly freePages: number;
   readonly version: number;
-  /** At most `problemsMax`, in the order found. */
+  /** At most 100, in the order found. */
   readonly problems: readonly PageProblem[];
 }
 
-export const problemsMax = 100;
+const problemsMax = 100;
 const progressPages = 256;
 
 interface Level {
