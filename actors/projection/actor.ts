@@ -148,7 +148,7 @@ class Projection implements Actor<ProjectionMessage> {
       this.#context.reply(envelope, ask(reads));
     } catch (error) {
       if (!(error instanceof KimberliteError)) throw error;
-      this.#context.fail(envelope, error);
+      this.#context.fail(envelope, this.#answerOf(error));
     } finally {
       reader.unpin();
     }
@@ -179,7 +179,7 @@ class Projection implements Actor<ProjectionMessage> {
         this.#request(port, batch);
       } catch (error) {
         if (!(error instanceof KimberliteError)) throw error;
-        this.#outbox.fail(port, batch.correlation, error);
+        this.#outbox.fail(port, batch.correlation, this.#answerOf(error));
       }
     }
   }
@@ -272,7 +272,9 @@ class Projection implements Actor<ProjectionMessage> {
       this.#waiting = [];
       for (const waiting of waited) this.#run(reads, source, waiting);
       for (const waiting of due) this.#run(reads, source, waiting);
-      hasMore = this.#subscriptions.pump(reads, source, version, this.#outbox, this.#context.now());
+      hasMore = this.#subscriptions.pump(reads, source, version, this.#outbox, this.#context.now(), (error) =>
+        this.#answerOf(error),
+      );
     } finally {
       reader.unpin();
     }
@@ -299,16 +301,19 @@ class Projection implements Actor<ProjectionMessage> {
       this.#executed += 1;
     } catch (error) {
       if (!(error instanceof KimberliteError)) throw error;
-      this.#reportDamage(error);
-      this.#outbox.fail(port, correlation, error);
+      this.#outbox.fail(port, correlation, this.#answerOf(error));
     }
   }
 
-  /** A damaged page of the state can be derived again from the log: the shard sees to it. Damage of the log itself cannot, here. */
-  #reportDamage(error: KimberliteError): void {
-    if (error.code !== "dataCorrupt" || error.detail["page"] === undefined) return;
+  /**
+   * What is answered for an error. A damaged page of the state is derived again from the log, which the shard sees to: whoever asked
+   * comes back in a moment. Damage of the log itself cannot be made good here.
+   */
+  #answerOf(error: KimberliteError): KimberliteError {
+    if (error.code !== "dataCorrupt" || error.detail["page"] === undefined) return error;
     const shard = this.#context.port(this.#args.shard);
     if (shard !== null) this.#context.tell(shard, { kind: "pageDamaged", because: error.message });
+    return new KimberliteError("shardUnavailable", "a damaged page was found; the state is being rebuilt from the log");
   }
 
   /** One question for every linearizable read that came before it was asked. */

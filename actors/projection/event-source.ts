@@ -7,6 +7,7 @@ import { direction, type EventSpan, planRead } from "../../runtime/kernel/read/e
 import type { StateReads } from "../../runtime/kernel/read/state-reads.js";
 import { type LogReader, recordHeadBytes } from "../../runtime/storage/log-reader.js";
 import { assert } from "../../runtime/types/assert.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 
 /** Events of one stream, encoded as frame 131 carries them. */
@@ -72,8 +73,8 @@ export class EventSource {
     const spans = planRead(reads, tenant, stream, from, limit, bytesMax, direction.forward, end);
     const out = this.#out.reset().u32(0);
     let next = from;
-    for (const span of spans) {
-      const isFull = this.record(span, (bytes, view, recordFrom, recordTo) => {
+    const add = (span: EventSpan): boolean =>
+      this.record(span, (bytes, view, recordFrom, recordTo) => {
         const events = this.#events.open(view, recordFrom, recordTo, span);
         for (let offset = span.from; offset < span.to; offset++) {
           if (next > from && out.length + (events.to(offset) - events.from(offset)) + 24 > bytesMax) return true;
@@ -82,7 +83,14 @@ export class EventSource {
         }
         return false;
       });
-      if (isFull) break;
+    for (const span of spans) {
+      try {
+        if (add(span)) break;
+      } catch (error) {
+        // What stands before a damaged record is delivered; the next chunk begins with it and says so.
+        if (next === from || !(error instanceof KimberliteError)) throw error;
+        break;
+      }
     }
     const count = next - from;
     assert(count >= 1 && count <= limit, "a chunk holds an event, and no more than asked for");

@@ -82,8 +82,19 @@ export class Subscriptions {
     }
   }
 
-  /** Delivers what can be delivered of the pinned version. True when something is left that could go out at once. */
-  pump(reads: StateReads, source: EventSource, version: number, outbox: Outbox, now: number): boolean {
+  /**
+   * Delivers what can be delivered of the pinned version. True when something is left that could go out at once.
+   *
+   * @param answerOf what a subscriber is told of an error
+   */
+  pump(
+    reads: StateReads,
+    source: EventSource,
+    version: number,
+    outbox: Outbox,
+    now: number,
+    answerOf: (error: KimberliteError) => KimberliteError,
+  ): boolean {
     let hasMore = false;
     const all: Subscription[] = [];
     for (const ofPort of this.#byPort.values()) all.push(...ofPort.values());
@@ -99,12 +110,12 @@ export class Subscriptions {
         hasMore = this.#pumpOne(reads, source, version, outbox, subscription) || hasMore;
       } catch (error) {
         if (!(error instanceof KimberliteError)) throw error;
-        outbox.end(subscription.port, subscription.correlation, error);
+        outbox.end(subscription.port, subscription.correlation, answerOf(error));
         this.remove(subscription);
       }
     }
     for (const group of [...this.#groups.values()])
-      hasMore = this.#pumpGroup(reads, source, outbox, group, now) || hasMore;
+      hasMore = this.#pumpGroup(reads, source, outbox, group, now, answerOf) || hasMore;
     return hasMore;
   }
 
@@ -129,7 +140,14 @@ export class Subscriptions {
     return chunk.next < end && subscription.credits > 0 && subscription.window > 0;
   }
 
-  #pumpGroup(reads: StateReads, source: EventSource, outbox: Outbox, group: GroupCoordinator, now: number): boolean {
+  #pumpGroup(
+    reads: StateReads,
+    source: EventSource,
+    outbox: Outbox,
+    group: GroupCoordinator,
+    now: number,
+    answerOf: (error: KimberliteError) => KimberliteError,
+  ): boolean {
     try {
       const end = this.#end(reads, group.tenant, group.stream);
       const exists = group.pump(reads, source, end, now, (member, bytes) => {
@@ -140,8 +158,9 @@ export class Subscriptions {
       return group.hasMore;
     } catch (error) {
       if (!(error instanceof KimberliteError)) throw error;
+      const answer = answerOf(error);
       for (const member of [...group.members]) {
-        outbox.end(member.port, member.correlation, error);
+        outbox.end(member.port, member.correlation, answer);
         this.remove(member);
       }
       return false;
