@@ -6,7 +6,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { z } from "zod";
 import { exitCodes } from "../../protocol/admin/exit-codes.js";
-import { projectRoot } from "../project/sources.js";
 import { kimberlite, kimberliteProcess, type RunningNode, startNodeProcess } from "./run-command.js";
 
 const scratch = fs.mkdtempSync(path.join(process.env["TMPDIR"] ?? "/tmp", "kimberlite-admin-"));
@@ -98,11 +97,13 @@ test("start refuses what is not safe or not there yet, and says why in its exit 
   taken.close();
 });
 
-test("npm start passes its flags on and ends with 0 on SIGTERM", async (t) => {
-  const bootstrap = path.join(projectRoot, "protocol", "admin", "bootstrap.mjs");
-  const started = await startNodeProcess(path.join(scratch, "bootstrap"), ["--layout", "shared"], [bootstrap]);
+test("npm start passes its flags on, and SIGTERM to npm drains the node and ends with 0", async (t) => {
+  const npmStart = ["npm", "start", "--silent", "--"];
+  const started = await startNodeProcess(path.join(scratch, "npm"), ["--layout", "shared"], npmStart);
   t.is(started.ready["layout"], "shared");
+  t.not(started.ready.pid, started.child.pid ?? -1);
   t.is(await started.end("SIGTERM"), 0);
+  t.throws(() => process.kill(started.ready.pid, 0), { message: /ESRCH/ }, "the node does not outlive npm");
 });
 
 test("tenants are created, listed, moved and dropped", async (t) => {

@@ -7,6 +7,7 @@ import { PassThrough, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { run } from "../../protocol/admin/program.js";
+import { projectRoot } from "../project/sources.js";
 
 export interface Ran {
   readonly code: number;
@@ -62,10 +63,12 @@ export interface RunningNode {
 export async function startNodeProcess(
   data: string,
   flags: readonly string[] = [],
-  command = [main],
+  command: readonly string[] = [process.execPath, main, "start"],
 ): Promise<RunningNode> {
   const listen = flags.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
-  const child = spawn(process.execPath, [...command, "start", "--data", data, ...listen, "--json", ...flags], {
+  const [program = "", ...words] = command;
+  const child = spawn(program, [...words, "--data", data, ...listen, "--json", ...flags], {
+    cwd: projectRoot,
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("KIMBERLITE_"))),
     stdio: ["ignore", "pipe", "pipe"],
   });
