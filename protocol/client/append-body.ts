@@ -6,6 +6,7 @@
 
 import type { EventToAppend } from "../../runtime/kernel/codecs/write-requests.js";
 import { anyOffsetHalf } from "../../runtime/kernel/kinds.js";
+import type { AppendReply } from "../../runtime/kernel/outcome.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { FrameWriter } from "../wire/frame-writer.js";
@@ -66,4 +67,16 @@ export function readAppendReply(view: DataView, from: number, callback: AppendCa
   const firstOffset = u64At(view, from + 8);
   const time = u64At(view, from + 20);
   callback(undefined, position, firstOffset, view.getUint32(from + 16, true), time, view.getUint8(from + 28) === 1);
+}
+
+/** A reply as an object. Throws `frameInvalid`. */
+export function appendReplyAt(view: DataView, from: number, to: number): AppendReply {
+  checkAppendReply(view, from, to);
+  return {
+    position: u64At(view, from),
+    firstOffset: u64At(view, from + 8),
+    count: view.getUint32(from + 16, true),
+    time: u64At(view, from + 20),
+    replayed: view.getUint8(from + 28) === 1,
+  };
 }

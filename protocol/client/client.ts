@@ -7,7 +7,7 @@
  */
 
 import { type EventToAppend, encodeAppend } from "../../runtime/kernel/codecs/write-requests.js";
-import { type AppendReply, decodeAppendReply } from "../../runtime/kernel/outcome.js";
+import type { AppendReply } from "../../runtime/kernel/outcome.js";
 import { assert } from "../../runtime/types/assert.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
@@ -15,6 +15,8 @@ import { type AdminMethod, adminReads, decodeAdminResult, encodeAdminCall } from
 import { frameBodyBytesMax } from "../wire/frame.js";
 import { type RequestEffect, requestKindSpec, requestKinds } from "../wire/kinds.js";
 import type { RouteChange } from "../wire/notices.js";
+import { appendReplyAt } from "./append-body.js";
+import { BodySlab } from "./body-slab.js";
 import { Call, type CallHost } from "./call.js";
 import type { ConnectionOptions } from "./connection.js";
 import { type DeadlineWheel, sharedWheel } from "./deadline-wheel.js";
@@ -40,8 +42,6 @@ export interface ClientOptions {
   readonly backOff?: BackOff;
   /** From 0 to 1, for jitter. */
   readonly random?: () => number;
-  /** Monotonic milliseconds. */
-  readonly now?: () => number;
   readonly wheel?: DeadlineWheel;
   readonly keys?: IdempotencyKeys;
 }
@@ -51,8 +51,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The bytes of an answer, the caller's to keep. */
-const copyOf = (bytes: Uint8Array, from: number, to: number): Uint8Array => bytes.slice(from, to);
+/** Turns an ok body into the result; the bytes are valid during the call only. */
+type RawDecoder<Result> = (bytes: Uint8Array, view: DataView, from: number, to: number) => Result;
 
 /** Routes are kept for this many tenants; beyond it all are forgotten and learnt again by refusals. */
 const routesMax = 100_000;
@@ -72,14 +72,13 @@ export class Client implements CallHost {
   readonly #calls = new Set<Call>();
   readonly #subscriptions = new Set<Subscription>();
   readonly #scratch = new ByteWriter(4096);
-  readonly now: () => number;
+  readonly #bodies = new BodySlab();
   #onIdle: (() => void) | undefined;
   #isClosed = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.wheel = options.wheel ?? sharedWheel;
-    this.now = options.now ?? (() => performance.now());
     this.#random = options.random ?? Math.random;
     this.#backOff = options.backOff ?? { minMs: 20, maxMs: 2_000 };
     this.#timeoutMs = options.timeoutMs ?? 10_000;
@@ -99,7 +98,7 @@ export class Client implements CallHost {
       waitingBytesMax: options.waitingBytesMax ?? 64 * 1024 * 1024,
       connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
       random: this.#random,
-      now: this.now,
+      now: () => this.wheel.now(),
     };
     this.#home = this.#link(options.address);
   }
@@ -144,7 +143,9 @@ export class Client implements CallHost {
   ): Promise<Result> {
     const spec = requestKindSpec(kind);
     assert(spec !== undefined && spec.answer === "reply", "a request is of a kind that has one answer");
-    return this.#start(kind, spec.effect, tenant, body, hasKey, options, decode);
+    return this.#start(kind, spec.effect, tenant, body, hasKey, options, (bytes, _view, from, to) =>
+      decode(bytes.slice(from, to)),
+    );
   }
 
   /**
@@ -162,23 +163,26 @@ export class Client implements CallHost {
     options: CallOptions,
     toResult: (reply: AppendReply) => Result = (reply) => reply as Result,
   ): Promise<Result> {
-    const body = encodeAppend(this.#scratch.reset(), { tenant, requestKey: key }, stream, expected, events).finish();
-    return this.#start(requestKinds.append.kind, "write", tenant, body, key !== undefined, options, (reply) =>
-      toResult(decodeAppendReply(reply)),
+    encodeAppend(this.#scratch.reset(), { tenant, requestKey: key }, stream, expected, events);
+    // A copy that outlives the scratch: the call may have to send it again.
+    const body = this.#bodies.keep(this.#scratch.view());
+    return this.#start(
+      requestKinds.append.kind,
+      "write",
+      tenant,
+      body,
+      key !== undefined,
+      options,
+      (_, view, from, to) => toResult(appendReplyAt(view, from, to)),
     );
   }
 
   /** An administrative call; reads among them are retried. */
   admin(method: AdminMethod, params: Readonly<Record<string, unknown>>, options: CallOptions): Promise<unknown> {
     const effect: RequestEffect = adminReads.has(method) ? "read" : "control";
-    return this.#start(
-      requestKinds.admin.kind,
-      effect,
-      0,
-      encodeAdminCall(method, params),
-      false,
-      options,
-      decodeAdminResult,
+    const body = encodeAdminCall(method, params);
+    return this.#start(requestKinds.admin.kind, effect, 0, body, false, options, (bytes, _view, from, to) =>
+      decodeAdminResult(bytes.subarray(from, to)),
     );
   }
 
@@ -241,7 +245,7 @@ export class Client implements CallHost {
     body: Uint8Array,
     hasKey: boolean,
     options: CallOptions,
-    decode: (body: Uint8Array) => Result,
+    decode: RawDecoder<Result>,
   ): Promise<Result> {
     this.#throwIfClosed();
     if (body.length > frameBodyBytesMax) {
@@ -272,8 +276,8 @@ export class Client implements CallHost {
         tenant,
         body,
         timeoutMs,
-        (bytes, _view, from, to) => {
-          const result = decode(copyOf(bytes, from, to));
+        (bytes, view, from, to) => {
+          const result = decode(bytes, view, from, to);
           if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
           resolve(result);
         },

@@ -38,13 +38,22 @@ export class DeadlineWheel {
     return this.#waiting;
   }
 
+  /** Monotonic milliseconds, of the clock by which deadlines are told. */
+  now(): number {
+    return this.#now();
+  }
+
   add(node: WheelNode, timeoutMs: number): void {
-    assert(node.wheelDue === -1, "a node waits for one deadline at a time");
     assert(timeoutMs >= 0, "a timeout does not lie in the past");
+    this.addAt(node, this.#now() + timeoutMs);
+  }
+
+  /** @param atMs the deadline by `now` */
+  addAt(node: WheelNode, atMs: number): void {
+    assert(node.wheelDue === -1, "a node waits for one deadline at a time");
     if (this.#timer === undefined) this.#begin();
-    // From the clock, not from `#tick`, which lags behind when the thread was held up. One tick more than the quotient, since the
-    // current one is partly over.
-    const due = Math.floor(this.#now() / tickMs) + Math.ceil(timeoutMs / tickMs) + 1;
+    // Never a tick that is over: it would wait for the wheel's next turn.
+    const due = Math.max(Math.floor(atMs / tickMs), this.#tick) + 1;
     const slot = due % slotsCount;
     const first = this.#slots[slot] ?? null;
     node.wheelDue = due;

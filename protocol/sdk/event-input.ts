@@ -1,6 +1,6 @@
 /**
- * What a user may append, and how it becomes bytes. Everything is turned into bytes of our own before the first `await`, so that a
- * caller may reuse a buffer or change an object the moment the call has returned.
+ * What a user may append, and how it becomes bytes. Everything is taken over before the first `await`, so that a caller may reuse a
+ * buffer or change an object the moment the call has returned.
  *
  *   Uint8Array                               bytes, as they are
  *   string                                   bytes, its UTF-8
@@ -54,8 +54,7 @@ function encodeJson(value: unknown, index: number): EventToAppend {
 }
 
 function encodeEvent(input: unknown, index: number): EventToAppend {
-  // A copy, since the caller may reuse the buffer while the request waits.
-  if (input instanceof Uint8Array) return { payload: new Uint8Array(input), format: eventFormat.bytes };
+  if (input instanceof Uint8Array) return { payload: input, format: eventFormat.bytes };
   if (typeof input === "string") return { payload: encoder.encode(input), format: eventFormat.bytes };
   if (input instanceof JsonEvent) return encodeJson(input.value, index);
   if (ArrayBuffer.isView(input) || input instanceof ArrayBuffer) {
@@ -66,8 +65,13 @@ function encodeEvent(input: unknown, index: number): EventToAppend {
   return encodeJson(input, index);
 }
 
+/** Copies of payloads that are the caller's own, for an append that cannot be encoded in this turn. */
+export const snapshot = (events: readonly EventToAppend[]): EventToAppend[] =>
+  events.map(({ payload, format }) => ({ payload: new Uint8Array(payload), format }));
+
 /**
  * Events as bytes, checked against the limits before anything is sent. Throws `invalidArgument`, `eventTooLarge`, `batchTooLarge`.
+ * Payloads given as bytes are not copied: whoever keeps them beyond this turn takes a `snapshot`.
  *
  * @param input one event, or an array of events
  */

@@ -1,10 +1,11 @@
 /**
- * A database in this process: the whole node, its actors on worker threads, spoken to over a MessagePort with the same frames as
- * over a socket. So an embedded program moves to a server by changing one line.
+ * A database in this process: the whole node, its actors on worker threads, spoken to with the same frames as over a socket. So an
+ * embedded program moves to a server by changing one line.
  */
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { Client, type ClientOptions } from "../client/client.js";
+import type { NodeOptions } from "../server/node.js";
 import type { Transport } from "../wire/transport.js";
 import { Database } from "./database.js";
 
@@ -12,59 +13,39 @@ import { Database } from "./database.js";
 export interface LocalNode {
   /** One more connection to it. */
   connectLocal(): Transport;
-  /** Where it listens besides; empty when it does not. */
-  readonly addresses: unknown;
   /** Drains and stops it. */
   stop(): Promise<void>;
+  /** Resolves when it could not keep itself running. */
+  readonly failed: Promise<KimberliteError>;
 }
 
-export interface NodeOptions {
-  readonly dataDirectory: string;
-  /** An embedded node listens on no socket unless asked to. */
-  readonly listen?: string | undefined;
-  readonly shards?: number | undefined;
-  readonly projections?: number | undefined;
-}
+export type StartNode = (options: NodeOptions) => Promise<LocalNode>;
 
-export type StartNode = (options: NodeOptions) => LocalNode | Promise<LocalNode>;
-
-export interface OpenOptions extends Omit<ClientOptions, "address" | "connector">, Omit<NodeOptions, "dataDirectory"> {
+export interface OpenOptions
+  extends Omit<ClientOptions, "address" | "connector">,
+    Omit<Partial<NodeOptions>, "dataDirectory"> {
   /** How a node is started; for tests. */
   readonly startNode?: StartNode | undefined;
 }
 
 /** Loaded when it is needed: a program that only connects does not load a server. */
-async function defaultStart(): Promise<StartNode> {
-  const module: unknown = await import(new URL("../server/node.js", import.meta.url).href);
-  if (
-    typeof module === "object" &&
-    module !== null &&
-    "startNode" in module &&
-    typeof module.startNode === "function"
-  ) {
-    return module.startNode as StartNode;
-  }
-  throw new KimberliteError("notSupported", "this installation holds no server to embed");
-}
+const startHere: StartNode = async (options) => (await import("../server/node.js")).startNode(options);
 
-/** Starts a node on a data directory, made if there is none. Rejects with `directoryLocked` when another node has it. */
+/**
+ * Starts a node on a data directory, made if there is none. It listens on no socket unless `listen` says so. Rejects with
+ * `directoryLocked` when another node has the directory, and with what recovery finds.
+ */
 export async function open(dataDirectory: string, options: OpenOptions = {}): Promise<Database> {
-  const { startNode, listen, shards, projections, ...clientOptions } = options;
   if (typeof dataDirectory !== "string" || dataDirectory === "") {
     throw new KimberliteError("invalidArgument", "open needs the path of a data directory");
   }
-  const start = startNode ?? (await defaultStart());
-  const node = await start({
-    dataDirectory,
-    ...(listen === undefined ? {} : { listen }),
-    ...(shards === undefined ? {} : { shards }),
-    ...(projections === undefined ? {} : { projections }),
-  });
+  const { startNode = startHere, listen = null, ...others } = options;
+  const node = await startNode({ ...others, dataDirectory, listen });
   assert(typeof node.connectLocal === "function", "a node that was started can be connected to");
   const client = new Client({
-    // A connection in the same process is not lost without the process.
+    // A connection within the process is not lost in silence: the node tells when a gateway ends.
     keepAliveMs: 0,
-    ...clientOptions,
+    ...others,
     address: "local",
     connector: () => Promise.resolve(node.connectLocal()),
   });
@@ -75,5 +56,6 @@ export async function open(dataDirectory: string, options: OpenOptions = {}): Pr
     await node.stop();
     throw error;
   }
+  void node.failed.then(() => client.close(0));
   return new Database(client, () => node.stop());
 }

@@ -13,7 +13,7 @@ import type { CallOptions } from "../client/client.js";
 import { creditsMax } from "../wire/subscription.js";
 import { type ReadOptions, readHead } from "./consistency.js";
 import { AppendResult, Event } from "./event.js";
-import { type EventInput, encodeEvents } from "./event-input.js";
+import { type EventInput, encodeEvents, snapshot } from "./event-input.js";
 import { type IdempotencyKey, parseIdempotencyKey } from "./idempotency-key.js";
 import { countWithin, positionOfVisible, wireNumber } from "./numbers.js";
 import { formatToken } from "./position-token.js";
@@ -104,8 +104,9 @@ export class Stream {
       if (tenant !== undefined && this.#id !== undefined) {
         return this.#append(tenant, this.#id, expected, encoded, key, { timeoutMs, signal });
       }
+      const kept = snapshot(encoded);
       return this.#ids({ timeoutMs, signal }).then(([tenantId, streamId]) =>
-        this.#append(tenantId, streamId, expected, encoded, key, { timeoutMs, signal }),
+        this.#append(tenantId, streamId, expected, kept, key, { timeoutMs, signal }),
       );
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new Error(String(error)));

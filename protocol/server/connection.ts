@@ -9,10 +9,10 @@
  */
 import { assert } from "../../runtime/types/assert.js";
 import type { KimberliteError } from "../../runtime/types/errors.js";
+import { frameBodyBytesMax } from "../wire/frame.js";
 import { FrameDecoder, type FrameHandler } from "../wire/frame-decoder.js";
 import { FrameWriter } from "../wire/frame-writer.js";
 import { writeErrorFrame, writeSubscriptionEnd } from "./frames.js";
-import { frameBodyBytesMax } from "../wire/frame.js";
 
 /** The byte duplex under a connection. */
 export interface Duplex {

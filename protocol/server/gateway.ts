@@ -10,8 +10,9 @@
  *
  * A request whose tenant has no known route waits, copied and bounded, for the directory's answer.
  */
-import { ReplyBatchReader } from "../../actors/messages/reply-batch.js";
+
 import type { Route } from "../../actors/directory/messages.js";
+import { ReplyBatchReader } from "../../actors/messages/reply-batch.js";
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";

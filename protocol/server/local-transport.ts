@@ -1,7 +1,7 @@
 /** The client's end of an in-process connection: bytes as messages to the gateway, and back. */
 import type { TreePort } from "../../runtime/actor/tree.js";
-import type { Transport, TransportEvents } from "../wire/transport.js";
 import { assert } from "../../runtime/types/assert.js";
+import type { Transport, TransportEvents } from "../wire/transport.js";
 import type { LocalOut } from "./messages.js";
 
 export class LocalTransports {

@@ -1,10 +1,11 @@
 /** What a gateway accepts, and what it asks of the directory and of the node. */
+
+import type { Route } from "../../actors/directory/messages.js";
 import type {
   RepliesMessage,
   SubscriptionEndsMessage,
   SubscriptionEventsMessage,
 } from "../../actors/messages/requests.js";
-import type { Route } from "../../actors/directory/messages.js";
 import type { ErrorRecord } from "../../runtime/types/errors.js";
 
 export type GatewayMessage =

@@ -316,7 +316,6 @@ test("a client that was closed refuses requests and has none left without an out
 test("a second outcome trips: order: a request has one outcome", (t) => {
   const host: CallHost = {
     wheel: sharedWheel,
-    now: () => performance.now(),
     route: () => {
       throw new KimberliteError("mailboxFull");
     },
