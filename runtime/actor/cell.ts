@@ -15,7 +15,7 @@ import type { Epoch } from "../types/ids.js";
 import type { Clock } from "./clock.js";
 import type { DeadLetterReason, DeadLetters } from "./dead-letters.js";
 import type { Actor, AnyActorDefinition, Logger, Port } from "./definition.js";
-import { type Down, type MessageBase, packetTypes } from "./envelope.js";
+import { type OutgoingMessage, type Down, type MessageBase, packetTypes } from "./envelope.js";
 import { envelopeBytes, messageBytes, messageDigest } from "./exact-bytes.js";
 import { callLetter, Letter } from "./letter.js";
 import { Mailbox } from "./mailbox.js";
@@ -239,7 +239,7 @@ export class Cell implements PortOwner, Runnable {
     this.#around.scheduler.runnable(this);
   }
 
-  deliverToSelf(message: MessageBase): void {
+  deliverToSelf(message: OutgoingMessage): void {
     if (this.#state === "ended") return;
     const bytes = messageBytes(message);
     this.vitals.add(bytes);
@@ -265,7 +265,8 @@ export class Cell implements PortOwner, Runnable {
       if (this.#isEnded()) return false;
       if (!mayGoOn()) break;
     }
-    if (this.#flushDue && this.#state !== "suspended") this.#flush(actor);
+    // A turn that waits for its microtasks is not over: its flush comes after them.
+    if (this.#flushDue && this.#state !== "suspended" && !this.#around.scheduler.isLingering) this.#flush(actor);
     if (this.#isEnded()) return false;
     if (this.#mailbox.length > 0) return this.#state !== "suspended";
     if (this.#onQuiet.length > 0) {

@@ -3,6 +3,7 @@
  * state that another turn is about to change, and its `flush` would not follow. `create`, `drain` and `stop` may be asynchronous
  * and are exempt, since no turn can come between them and a promise they wait for that matters.
  */
+import type { Duplex } from "node:stream";
 import { assert } from "../types/assert.js";
 import type { KimberliteError } from "../types/errors.js";
 import type { Epoch } from "../types/ids.js";
@@ -21,9 +22,10 @@ import type {
   TellResult,
   TimerHandle,
 } from "./definition.js";
-import { type Down, type Envelope, type MessageBase, packetTypes } from "./envelope.js";
+import { type Down, type Envelope, type OutgoingMessage, packetTypes } from "./envelope.js";
 import { Letter } from "./letter.js";
 import { ActorPort } from "./port.js";
+import { SocketTransport } from "./transport-socket.js";
 import { ReceivingEnd, SendingEnd } from "./stream.js";
 
 const noOptions: TellOptions = {};
@@ -65,14 +67,14 @@ export class CellContext implements ActorContext {
     return this.#cell.neighbours();
   }
 
-  tell(port: Port, message: MessageBase, options: TellOptions = noOptions): TellResult {
+  tell(port: Port, message: OutgoingMessage, options: TellOptions = noOptions): TellResult {
     this.#inTurn();
     return portOf(port).tell(message, options);
   }
 
   request<Reply>(
     port: Port,
-    message: MessageBase,
+    message: OutgoingMessage,
     options: AskOptions,
     settle: (outcome: Outcome<Reply>) => void,
   ): void {
@@ -80,7 +82,7 @@ export class CellContext implements ActorContext {
     portOf(port).request(message, options, settle as (outcome: Outcome<unknown>) => void);
   }
 
-  ask<Reply>(port: Port, message: MessageBase, options: AskOptions): Promise<Reply> {
+  ask<Reply>(port: Port, message: OutgoingMessage, options: AskOptions): Promise<Reply> {
     this.#inTurn();
     return new Promise<Reply>((resolve, reject: (error: KimberliteError) => void) => {
       portOf(port).request(message, options, (outcome) => {
@@ -103,7 +105,7 @@ export class CellContext implements ActorContext {
     letter.port?.fail(letter, error);
   }
 
-  openStream<Item>(port: Port, message: MessageBase, options: StreamOptions<Item>): StreamReceiver | null {
+  openStream<Item>(port: Port, message: OutgoingMessage, options: StreamOptions<Item>): StreamReceiver | null {
     this.#inTurn();
     const through = portOf(port);
     const make = (id: number): ReceivingEnd =>
@@ -127,7 +129,7 @@ export class CellContext implements ActorContext {
     return end as unknown as StreamSender<Item>;
   }
 
-  after(delayMs: number, message: MessageBase): TimerHandle {
+  after(delayMs: number, message: OutgoingMessage): TimerHandle {
     this.#inTurn();
     return this.#cell.clock.after(delayMs, () => this.#cell.deliverToSelf(message));
   }
@@ -139,6 +141,14 @@ export class CellContext implements ActorContext {
   monitor(neighbour: string, onDown: (down: Down) => void): MonitorHandle {
     this.#inTurn();
     return this.#cell.monitor(neighbour, onDown);
+  }
+
+  wirePeer(neighbour: string, epoch: Epoch, socket: Duplex): void {
+    const transport = new SocketTransport(socket, this.#cell.clock, {
+      count: this.#cell.vitals.countMax,
+      bytes: this.#cell.vitals.bytesMax,
+    });
+    this.#cell.wire(neighbour, neighbour, epoch, transport);
   }
 
   now(): number {

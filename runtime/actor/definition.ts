@@ -10,6 +10,7 @@
  *
  * An error thrown in a turn is a crash of the actor: the supervisor replaces it by a new one made by `create`.
  */
+import type { Duplex } from "node:stream";
 import type { KimberliteError } from "../types/errors.js";
 import type { Epoch } from "../types/ids.js";
 import type { Down, Envelope, MessageBase, OutgoingMessage } from "./envelope.js";
@@ -165,6 +166,12 @@ export interface ActorContext {
   enter(run: () => void): void;
   /** Exactly one `Down` for the neighbour's current incarnation, at once when it is gone already. */
   monitor(neighbour: string, onDown: (down: Down) => void): MonitorHandle;
+
+  /**
+   * Wires a neighbour on another machine over a connected TCP or TLS socket. Both sides name the same epoch, which is larger than
+   * that of the wiring it replaces; a socket left over from an older one is refused by it.
+   */
+  wirePeer(neighbour: string, epoch: Epoch, socket: Duplex): void;
 
   /** Wall time in ms. */
   now(): number;

@@ -14,7 +14,7 @@ import type { Epoch } from "../types/ids.js";
 import type { Clock } from "./clock.js";
 import type { DeadLetterReason } from "./dead-letters.js";
 import type { AskOptions, Outcome, Port, TellOptions, TellResult, TimerHandle } from "./definition.js";
-import { type Down, type MessageBase, type Packet, type PacketType, packetTypes } from "./envelope.js";
+import { type OutgoingMessage, type Down, type MessageBase, type Packet, type PacketType, packetTypes } from "./envelope.js";
 import { envelopeBytes, messageBytes, transferables } from "./exact-bytes.js";
 import { Letter } from "./letter.js";
 import type { ReceivingEnd, SendingEnd } from "./stream.js";
@@ -84,11 +84,11 @@ export class ActorPort implements Port, PacketSink {
     return this.#asks.size;
   }
 
-  tell(message: MessageBase, options: TellOptions): TellResult {
+  tell(message: OutgoingMessage, options: TellOptions): TellResult {
     return this.#send(packetTypes.tell, 0, 0, message, options);
   }
 
-  request(message: MessageBase, options: AskOptions, settle: (outcome: Outcome<unknown>) => void): void {
+  request(message: OutgoingMessage, options: AskOptions, settle: (outcome: Outcome<unknown>) => void): void {
     assert(options.deadlineMs > 0, "an ask has a deadline");
     const correlation = ++this.#correlation;
     const result = this.#send(
@@ -113,11 +113,11 @@ export class ActorPort implements Port, PacketSink {
     this.#asks.set(correlation, { kind: message.kind, settle, timer });
   }
 
-  #refusal(result: "busy" | "gone", kind: string): KimberliteError {
-    const options = { detail: { target: this.peer, kind }, outcome: "notCommitted" as const };
+  #refusal(result: "busy" | "gone", kind: string, target = this.peer): KimberliteError {
+    const options = { detail: { target, kind }, outcome: "notCommitted" as const };
     return result === "busy"
-      ? new KimberliteError("mailboxFull", `${this.peer} takes no more work at the moment`, options)
-      : new KimberliteError("actorGone", `${this.peer} ended before ${kind} was sent`, options);
+      ? new KimberliteError("mailboxFull", `${target} takes no more work at the moment`, options)
+      : new KimberliteError("actorGone", `${target} ended before ${kind} was sent`, options);
   }
 
   reply(letter: Letter, value: unknown, transfer: boolean): void {
@@ -148,7 +148,7 @@ export class ActorPort implements Port, PacketSink {
 
   // --- streams ---
 
-  openStream(message: MessageBase, options: TellOptions, make: (id: number) => ReceivingEnd): ReceivingEnd | null {
+  openStream(message: OutgoingMessage, options: TellOptions, make: (id: number) => ReceivingEnd): ReceivingEnd | null {
     const correlation = ++this.#correlation;
     if (this.#send(packetTypes.streamOpen, correlation, 0, message, options) !== "accepted") return null;
     const end = make(correlation);
@@ -184,7 +184,7 @@ export class ActorPort implements Port, PacketSink {
     type: PacketType,
     correlation: number,
     deadline: number,
-    message: MessageBase,
+    message: OutgoingMessage,
     options: TellOptions,
   ): TellResult {
     // Measured first, so that bytes which must not leave are found even when nobody listens.
@@ -227,15 +227,36 @@ export class ActorPort implements Port, PacketSink {
     }
     const needsRoom = type === packetTypes.tell || type === packetTypes.ask || type === packetTypes.streamOpen;
     const bytes = needsRoom || type === packetTypes.streamItem ? messageBytes(packet.body) : envelopeBytes;
-    if (!needsRoom || !this.#transport.reservesInVitals) owner.vitals.add(bytes);
     const kind = needsRoom ? (packet.body as MessageBase).kind : this.#kindOf(packet);
+    if (!needsRoom) {
+      owner.vitals.add(bytes);
+    } else if (!this.#transport.reservesInVitals && !owner.vitals.reserve(bytes)) {
+      this.#refuse(packet, kind, bytes);
+      return;
+    }
     if (packet.epoch !== this.epoch) {
       owner.vitals.release(bytes);
+      if (needsRoom) this.#transport.consumed(bytes);
       owner.recordDead(kind, this.peer, owner.path, "staleEpoch");
       return;
     }
     const now = owner.clock.monotonic();
     owner.deliver(new Letter(type, kind, packet, this, this.peer, packet.body, bytes, now, needsRoom));
+  }
+
+  /** A message from a machine whose window was wider than the room that our own senders left. */
+  #refuse(packet: Packet, kind: string, bytes: number): void {
+    this.#owner.recordDead(kind, this.peer, this.#owner.path, "overflow");
+    this.#transport.consumed(bytes);
+    if (packet.type === packetTypes.ask) {
+      this.post(packetTypes.fail, packet.correlation, toErrorRecord(this.#refusal("busy", kind, this.#owner.path)));
+    } else if (packet.type === packetTypes.streamOpen) {
+      this.post(
+        packetTypes.streamEnd,
+        packet.correlation,
+        toErrorRecord(this.#refusal("busy", kind, this.#owner.path)),
+      );
+    }
   }
 
   #kindOf(packet: Packet): string {

@@ -62,6 +62,10 @@ export class Scheduler {
     return this.#current ?? this.#awaiter;
   }
 
+  get isLingering(): boolean {
+    return this.#awaiting;
+  }
+
   get passes(): number {
     return this.#passes;
   }

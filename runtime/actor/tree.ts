@@ -101,7 +101,7 @@ class Line implements TreePort {
     return this.port?.isOpen === true;
   }
 
-  tell(message: MessageBase, options?: TellOptions): TellResult {
+  tell(message: OutgoingMessage, options?: TellOptions): TellResult {
     let result: TellResult = "gone";
     this.context?.enter(() => {
       if (this.port !== null && this.context !== null) result = this.context.tell(this.port, message, options);
@@ -110,7 +110,7 @@ class Line implements TreePort {
   }
 
   /** While the actor does not run, the ask waits for it within its deadline. */
-  async ask<Reply>(message: MessageBase, options: AskOptions): Promise<Reply> {
+  async ask<Reply>(message: OutgoingMessage, options: AskOptions): Promise<Reply> {
     const began = systemClock.monotonic();
     if (!this.isOpen) await this.#untilWired(options.deadlineMs);
     const deadlineMs = Math.max(1, options.deadlineMs - (systemClock.monotonic() - began));

@@ -49,9 +49,13 @@ const probe: ActorDefinition<ProbeArgs, ProbeMessage> = {
       envelope: Envelope,
     ): Promise<void> => {
       const before = count;
-      const text = await context.ask<string>(portTo(message.to), { kind: "echo", text: message.text } as ProbeMessage, {
-        deadlineMs: 1000,
-      });
+      const text = await context.ask<string>(
+        portTo(message.to),
+        { kind: "echo", text: message.text },
+        {
+          deadlineMs: 1000,
+        },
+      );
       context.reply(envelope, { text, before, after: count });
     };
     return {
@@ -67,7 +71,7 @@ const probe: ActorDefinition<ProbeArgs, ProbeMessage> = {
           case "forward":
             context.request<string>(
               portTo(message.to),
-              { kind: "echo", text: message.text } as ProbeMessage,
+              { kind: "echo", text: message.text },
               { deadlineMs: 1000 },
               (outcome) => {
                 if (outcome.ok) context.reply(envelope, outcome.value);
@@ -118,7 +122,7 @@ const probe: ActorDefinition<ProbeArgs, ProbeMessage> = {
             let busy = 0;
             for (let at = 0; at < message.count; at++) {
               const bytes = new Uint8Array(message.bytes);
-              if (context.tell(portTo(message.to), { kind: "bytes", bytes } as ProbeMessage) === "busy") busy++;
+              if (context.tell(portTo(message.to), { kind: "bytes", bytes }) === "busy") busy++;
             }
             context.reply(envelope, busy);
             return;

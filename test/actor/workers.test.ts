@@ -41,10 +41,10 @@ test("an actor in its own thread is asked, and asks a neighbour in another and o
     },
   );
   const b = tree.port("b");
-  t.is(await b.ask({ kind: "echo", text: "hello" } as never, { deadlineMs: 1000 }), "hello");
+  t.is(await b.ask({ kind: "echo", text: "hello" }, { deadlineMs: 1000 }), "hello");
   for (const kind of ["forward", "awaitForward"]) {
     for (const to of ["a", "c"]) {
-      const reply = await b.ask<unknown>({ kind, to, text: "far" } as never, { deadlineMs: 1000 });
+      const reply = await b.ask<unknown>({ kind, to, text: "far" }, { deadlineMs: 1000 });
       t.is(kind === "forward" ? reply : (reply as { text: string }).text, "far");
     }
   }
@@ -60,9 +60,9 @@ test("a terminated thread's actor is started again and wired with a new epoch to
   });
   const b = tree.port("b");
   await tree.terminateWorker("a");
-  const reply = await tree.port("a").ask<{ epoch: number }>({ kind: "count" } as never, { deadlineMs: 2000 });
+  const reply = await tree.port("a").ask<{ epoch: number }>({ kind: "count" }, { deadlineMs: 2000 });
   t.true(reply.epoch > 3);
-  const all = await b.ask<string[]>({ kind: "events" } as never, { deadlineMs: 1000 });
+  const all = await b.ask<string[]>({ kind: "events" }, { deadlineMs: 1000 });
   const seen = all.filter((event) => event.includes(" a "));
   t.is(seen.length, 3);
   t.regex(seen[0] ?? "", /^wired a \d+/);
