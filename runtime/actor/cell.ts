@@ -175,7 +175,7 @@ export class Cell implements PortOwner, Runnable {
     }
   }
 
-  crash(error: unknown): void {
+  crash(error: unknown, doing = this.#doing): void {
     if (this.#state === "ended") return;
     const letter = this.#current;
     let identity: string | null = null;
@@ -187,7 +187,7 @@ export class Cell implements PortOwner, Runnable {
       }
     }
     const record = toErrorRecord(error);
-    const kind = letter === null ? this.#doing : letter.kind;
+    const kind = letter === null ? doing : letter.kind;
     const stack = error instanceof Error ? (error.stack ?? null) : null;
     this.end({ reason: "crashed", error: record });
     const { path, epoch } = this;
@@ -405,8 +405,8 @@ export class Cell implements PortOwner, Runnable {
     port.attach();
   }
 
-  unwire(neighbour: string): void {
-    this.#ports.get(neighbour)?.close({ reason: "stopped", error: null });
+  unwire(neighbour: string, farewell: Farewell): void {
+    this.#ports.get(neighbour)?.close(farewell);
   }
 
   port(neighbour: string): ActorPort | null {

@@ -27,6 +27,7 @@ export class EpochRegister {
   constructor(entries: Iterable<EpochEntry> = []) {
     for (const entry of entries) {
       assert(entry.epoch >= 1, "an epoch is positive");
+      assert(this.highest(entry.key) === 0, "order: a key has one highest epoch");
       if (entry.owner === null) this.#floors.set(entry.key, entry.epoch);
       else this.#entries.set(entry.key, entry);
     }
@@ -53,8 +54,7 @@ export class EpochRegister {
     if (!repeated && epoch <= highest) return { granted: false, epoch: highest, owner: standing?.owner ?? null };
     this.#entries.set(key, { key, epoch, owner });
     this.#floors.delete(key);
-    assert(this.highest(key) === epoch, "isolation: the highest epoch owns a key");
-    assert(epoch >= highest, "order: the epoch of a key never goes back");
+    assert(this.highest(key) === epoch, "a granted claim stands");
     return { granted: true, epoch };
   }
 
@@ -77,7 +77,7 @@ export class EpochRegister {
       if (entry.owner !== null) continue;
       this.#entries.delete(entry.key);
       this.#floors.set(entry.key, entry.epoch);
-      assert(this.highest(entry.key) === entry.epoch, "order: the highest epoch survives compaction");
+      assert(this.highest(entry.key) === entry.epoch, "the highest epoch of a key outlives its entry");
       compacted++;
     }
     return compacted;

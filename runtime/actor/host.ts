@@ -10,6 +10,7 @@ import type { Clock } from "./clock.js";
 import { CellContext } from "./context.js";
 import { DeadLetters } from "./dead-letters.js";
 import type { AnyActorDefinition, Logger } from "./definition.js";
+import type { Farewell } from "./port.js";
 import { Scheduler, type SchedulerOptions } from "./scheduler.js";
 import type { Transport } from "./transport.js";
 import { DirectTransport } from "./transport-direct.js";
@@ -139,8 +140,8 @@ export class ActorHost {
     b.wire(a.id, a.path, epoch, endB);
   }
 
-  unwire(path: string, neighbour: string): void {
-    this.#cells.get(path)?.unwire(neighbour);
+  unwire(path: string, neighbour: string, farewell: Farewell): void {
+    this.#cells.get(path)?.unwire(neighbour, farewell);
   }
 
   async drain(path: string): Promise<void> {
@@ -181,11 +182,12 @@ export class ActorHost {
     return cell.report();
   }
 
-  /** An error that no turn caught: the crash of the actor that caused it, if that is known. */
+  /** An error that no turn caught: the crash of the actor that caused it, if that is known (or there is only one). */
   blame(error: unknown): boolean {
-    const { blamed } = this.scheduler;
-    if (!(blamed instanceof Cell)) return false;
-    blamed.crash(error);
+    let { blamed } = this.scheduler;
+    if (blamed === null && this.#cells.size === 1) [blamed = null] = this.#cells.values();
+    if (!(blamed instanceof Cell) || blamed.actor === null) return false;
+    blamed.crash(error, "(stray)");
     return true;
   }
 }

@@ -308,7 +308,8 @@ export class ActorPort implements Port, PacketSink {
   close(farewell: Farewell): void {
     if (!this.#open) return;
     this.post(packetTypes.bye, 0, farewell);
-    this.#farewell = farewell;
+    // What the other side said of itself, if it did, is the truer reason.
+    this.#farewell ??= farewell;
     this.#transport.close();
     assert(!this.#open, "a closed transport tells its port");
   }

@@ -493,7 +493,7 @@ export class Supervisor {
     const inTime = !wasStarting && (await this.#timed(node, "stop", this.#options.runner.stop(incarnation), allowedMs));
     if (!inTime) await this.#options.runner.kill(incarnation);
     await this.#options.runner.release(incarnation);
-    assert(node.state === "stopped", "order: a stop beats every restart");
+    assert(node.state === "stopped", "a stop beats every restart");
     this.#emit({ event: "stopped", path: node.path });
   }
 

@@ -89,6 +89,8 @@ export class ThreadRunner implements Runner {
     if (event.event === "ended") {
       place.residents.delete(event.ended.path);
       this.#options.onEnded(event.ended.path, event.ended.epoch, event.ended);
+    } else if (event.event === "ready") {
+      // The thread notes it for itself.
     } else if (event.event === "poison") {
       this.#options.onPoison(event.path, event.kind, event.identity);
     } else {

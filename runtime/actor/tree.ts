@@ -205,7 +205,13 @@ export async function startTree(spec: GroupSpec<never>, options: TreeOptions): P
     log,
     heartbeatMs: options.heartbeatMs ?? 250,
     hangMs: options.hangMs ?? 10_000,
-    onEnded: (path, epoch, ended) => supervisor.ended(path, epoch, ended),
+    onEnded: (path, epoch, ended) => {
+      // The supervisor's thread knows first: what is asked from now on waits for the next incarnation.
+      const id = path.slice(path.lastIndexOf("/") + 1);
+      const farewell = { reason: ended.reason === "crashed" ? "crashed" : "stopped", error: ended.error } as const;
+      mainHost.unwire(`main/${id}`, id, farewell);
+      supervisor.ended(path, epoch, ended);
+    },
     onPoison: (path, kind, identity) => supervisor.poisonSetAside(path, kind, identity),
     wireOutside: (incarnation, thread, nextEpoch) => wireLine(incarnation, thread, nextEpoch),
   });

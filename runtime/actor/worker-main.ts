@@ -88,3 +88,4 @@ const control: WorkerControl = {
   sys: (path, operation) => host.sys(path, operation),
 };
 exposeControl(boot.control, control);
+emit({ event: "ready" });

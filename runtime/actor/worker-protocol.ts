@@ -45,6 +45,8 @@ export interface WorkerControl {
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 export type WorkerEvent =
+  /** All modules are loaded. */
+  | { readonly event: "ready" }
   | { readonly event: "ended"; readonly ended: Ended }
   | { readonly event: "poison"; readonly path: string; readonly kind: string; readonly identity: string }
   | {

@@ -7,11 +7,14 @@ import { assert } from "../types/assert.js";
 import { type ErrorRecord, KimberliteError, toErrorRecord } from "../types/errors.js";
 import { systemClock } from "./clock.js";
 import { ControlClient } from "./control.js";
+import type { TimerHandle } from "./definition.js";
 import { ThreadVitals, threadVitalsMemory } from "./vitals.js";
 import type { WorkerBoot, WorkerControl, WorkerEvent } from "./worker-protocol.js";
 
 /** Why a thread ended: `(exit)`, `(heapLimit)`, `(hang)`, `(terminated)` or `(error)`. Stands where a message's kind would. */
 export type ThreadEndKind = "(exit)" | "(heapLimit)" | "(hang)" | "(terminated)" | "(error)";
+
+const loadMsMax = 3_000;
 
 export interface ThreadEnd {
   readonly kind: ThreadEndKind;
@@ -40,6 +43,7 @@ export class WorkerThread {
   readonly control: ControlClient<WorkerControl>;
   readonly vitals: ThreadVitals;
   readonly #worker: Worker;
+  readonly #ready: Promise<void>;
   readonly #exited: Promise<void>;
   #end: ThreadEnd | null = null;
   #alive = true;
@@ -65,7 +69,12 @@ export class WorkerThread {
     });
     this.threadId = this.#worker.threadId;
     this.#utilisation = this.#worker.performance.eventLoopUtilization();
-    this.#worker.on("message", options.onEvent);
+    this.#ready = new Promise((resolve) => {
+      this.#worker.on("message", (event: WorkerEvent) => {
+        if (event.event === "ready") resolve();
+        options.onEvent(event);
+      });
+    });
     this.#worker.on("error", (error: unknown) => {
       const isHeap = error instanceof Error && "code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY";
       const stack = error instanceof Error ? (error.stack ?? null) : null;
@@ -88,13 +97,26 @@ export class WorkerThread {
     return this.#alive;
   }
 
-  /** Ends the thread between any two instructions. Resolves when it is gone. */
+  /**
+   * Ends the thread between any two instructions. Resolves when it is gone. A thread that is still loading its modules may finish
+   * that first, since Node leaks the files it is reading when it is ended in the middle of it.
+   */
   async terminate(kind: ThreadEndKind, why: string): Promise<void> {
     if (!this.#alive) return;
     this.#end ??= { kind, error: toErrorRecord(new KimberliteError("internal", why)), stack: null };
+    await this.#loaded();
     await this.#worker.terminate();
     await this.#exited;
     assert(!this.#alive, "a terminated thread is gone");
+  }
+
+  async #loaded(): Promise<void> {
+    let timer: TimerHandle = { cancel: () => {} };
+    const late = new Promise<void>((resolve) => {
+      timer = systemClock.after(loadMsMax, resolve);
+    });
+    await Promise.race([this.#ready, this.#exited, late]);
+    timer.cancel();
   }
 
   /** Share of time the thread's loop was busy since the last call. */

@@ -210,7 +210,7 @@ test("back-off doubles up to its bound, with jitter of at most a half", (t) => {
   t.true(backoffMs(50, 0.999, limits) <= 100);
 });
 
-test("isolation: the highest epoch owns a key, whatever is claimed, released, compacted or restored", (t) => {
+test("the highest epoch owns a key, whatever is claimed, released, compacted or restored", (t) => {
   let refused = 0;
   let compacted = 0;
   fc.assert(
@@ -243,6 +243,13 @@ test("isolation: the highest epoch owns a key, whatever is claimed, released, co
     { numRuns: 500 },
   );
   t.true(refused > 0 && compacted > 0);
+});
+
+test("order: a key has one highest epoch", (t) => {
+  const entry = { key: "shard-1", epoch: 3 as Epoch, owner: "a" };
+  t.throws(() => new EpochRegister([entry, { ...entry, epoch: 2 as Epoch }]), {
+    message: /order: a key has one highest epoch/,
+  });
 });
 
 test("dead letters are counted by kind, the newest kept, and kinds are bounded", (t) => {

@@ -1,6 +1,7 @@
 /** Actors for the tests with real worker threads. */
 import type { ActorContext, ActorDefinition, AnyActorDefinition, Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
 
 export type ProbeMessage =
   | { readonly kind: "echo"; readonly text: string }
@@ -61,6 +62,10 @@ const probe: ActorDefinition<ProbeArgs, ProbeMessage> = {
     return {
       receive(message: ProbeMessage, envelope: Envelope) {
         count++;
+        if (message.kind !== "flood" && "to" in message && context.port(message.to) === null) {
+          context.fail(envelope, new KimberliteError("shardUnavailable", `no port to ${message.to}`));
+          return;
+        }
         switch (message.kind) {
           case "echo":
             context.reply(envelope, message.text);

@@ -11,7 +11,6 @@ import type {
 } from "../../runtime/actor/definition.js";
 import type { MessageBase } from "../../runtime/actor/envelope.js";
 import { ActorHost } from "../../runtime/actor/host.js";
-import { DirectTransport } from "../../runtime/actor/transport-direct.js";
 import { actorVitalsMemory } from "../../runtime/actor/vitals.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 
@@ -116,4 +115,8 @@ export class Rig<C extends Clock = VirtualClock> {
 
 export const virtualRig = (): Rig => new Rig(new VirtualClock());
 
-export { DirectTransport };
+/** Waits for what real threads and sockets do in their own time. */
+export async function until(condition: () => boolean, limitMs = 10_000): Promise<void> {
+  const limit = performance.now() + limitMs;
+  while (!condition() && performance.now() < limit) await new Promise((resolve) => setTimeout(resolve, 2));
+}

@@ -3,6 +3,7 @@ import type { TestFn } from "ava";
 import { type Packet, packetTypes } from "../../runtime/actor/envelope.js";
 import type { Transport } from "../../runtime/actor/transport.js";
 import type { ActorVitals } from "../../runtime/actor/vitals.js";
+import { until } from "./rig.js";
 
 export interface TransportPair {
   readonly a: Transport;
@@ -39,11 +40,6 @@ const packet = (correlation: number, body: unknown = { kind: "note", correlation
   epoch: 1,
   body,
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  const limit = performance.now() + 5000;
-  while (!condition() && performance.now() < limit) await new Promise((resolve) => setTimeout(resolve, 1));
-}
 
 const quiet = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
 

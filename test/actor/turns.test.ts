@@ -1,10 +1,12 @@
 /** What an actor can rely on: turns, answers, timers, streams, death watch, exact bytes. */
 import test from "ava";
-import { systemClock } from "../../runtime/actor/clock.js";
+import { systemClock, VirtualClock } from "../../runtime/actor/clock.js";
 import type { Outcome, StreamReceiver, StreamSender } from "../../runtime/actor/definition.js";
 import { messageBytes, transferables } from "../../runtime/actor/exact-bytes.js";
+import { Scheduler } from "../../runtime/actor/scheduler.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
-import { type Note, Rig, virtualRig } from "./rig.js";
+import type { Epoch } from "../../runtime/types/ids.js";
+import { type Note, Rig, until, virtualRig } from "./rig.js";
 
 test("an ask ends in exactly one of reply, typed failure, deadline and gone", async (t) => {
   const rig = virtualRig();
@@ -77,13 +79,13 @@ test("code after the await of an ask runs in a turn: nothing of the actor runs i
   rig.wire("driver", "asker");
   rig.tell("driver", "asker", { kind: "go" });
   rig.tell("driver", "asker", { kind: "other" });
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(() => order.includes("acted") && order.at(-1) === "flush");
   t.deepEqual(order.slice(order.indexOf("go")), ["go", "other", "flush", "continued 42", "acted", "flush"]);
   t.deepEqual(rig.ended, []);
 });
 
 test("a chain of actors in one thread is done in one pass of the loop", async (t) => {
-  const rig = new Rig(systemClock);
+  const rig = new Rig(systemClock, { passMsMax: 1000 });
   let arrivedIn = 0;
   await rig.start("gateway", () => ({
     receive() {
@@ -107,7 +109,7 @@ test("a chain of actors in one thread is done in one pass of the loop", async (t
   await new Promise((resolve) => setTimeout(resolve, 5));
   const before = rig.host.scheduler.passes;
   rig.tell("gateway", "shard", { kind: "request" });
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(() => arrivedIn > 0);
   t.is(arrivedIn, before + 1);
 });
 
@@ -118,7 +120,8 @@ test("events that are ready together make one flush", async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 5));
   flushes = 0;
   for (let at = 0; at < 64; at++) rig.act("gateway", () => {});
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(() => flushes > 0);
+  await new Promise((resolve) => setTimeout(resolve, 20));
   t.is(flushes, 1);
 });
 
@@ -342,4 +345,30 @@ test("a poison message is set aside and its asker told", async (t) => {
   t.deepEqual(seen, ["good"]);
   t.deepEqual(codes, ["poisonMessage"]);
   t.deepEqual(rig.poisoned, ["test/b op"]);
+});
+
+test("isolation: one turn at a time", (t) => {
+  const passes: (() => void)[] = [];
+  const clock = { ...systemClock, immediate: (run: () => void) => void passes.push(run) };
+  const scheduler = new Scheduler(clock, null);
+  const actor = { queued: false, visit: () => false };
+  scheduler.runnable(actor);
+  t.throws(() => scheduler.turn(actor, () => passes[0]?.()), { message: /isolation: one turn at a time/ });
+});
+
+test("isolation: a promise of an actor is settled in its turn", (t) => {
+  const scheduler = new Scheduler(new VirtualClock(), null);
+  t.throws(() => scheduler.lingerForMicrotasks({ queued: false, visit: () => false }), {
+    message: /isolation: a promise of an actor is settled in its turn/,
+  });
+});
+
+test("order: a newer wiring has a larger epoch", async (t) => {
+  const rig = virtualRig();
+  await rig.start("a", () => ({ receive() {} }));
+  await rig.start("b", () => ({ receive() {} }));
+  rig.host.wireLocal("test/a", "test/b", 9 as Epoch);
+  t.throws(() => rig.host.wireLocal("test/a", "test/b", 8 as Epoch), {
+    message: /order: a newer wiring has a larger epoch/,
+  });
 });
