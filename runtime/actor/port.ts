@@ -14,7 +14,14 @@ import type { Epoch } from "../types/ids.js";
 import type { Clock } from "./clock.js";
 import type { DeadLetterReason } from "./dead-letters.js";
 import type { AskOptions, Outcome, Port, TellOptions, TellResult, TimerHandle } from "./definition.js";
-import { type OutgoingMessage, type Down, type MessageBase, type Packet, type PacketType, packetTypes } from "./envelope.js";
+import {
+  type OutgoingMessage,
+  type Down,
+  type MessageBase,
+  type Packet,
+  type PacketType,
+  packetTypes,
+} from "./envelope.js";
 import { envelopeBytes, messageBytes, transferables } from "./exact-bytes.js";
 import { Letter } from "./letter.js";
 import type { ReceivingEnd, SendingEnd } from "./stream.js";
