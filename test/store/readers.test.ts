@@ -105,6 +105,38 @@ test("nothing unpublished is visible, and pins move only forwards", (t) => {
   reader.close();
 });
 
+test("a snapshot that is replaced between a reader's look and its pin is not taken", (t) => {
+  const { store, file } = makeStore();
+  store.put(0, u64(1), u64(1));
+  store.publish(store.seal(nothing));
+  const reader = StoreReader.attach(store.handle, { file, owner: 1 });
+  const pinned = reader.pin();
+  reader.unpin();
+  // The writer publishes just before the reader's first store, which is its pin.
+  const original = Atomics.store;
+  let published = 0;
+  Atomics.store = ((array: Int32Array, index: number, value: number) => {
+    if (published === 0) {
+      published = 1;
+      for (let version = 0; version < 3; version++) {
+        store.put(0, u64(1), u64(2 + version));
+        published = store.seal(nothing);
+        store.publish(published);
+      }
+    }
+    return original(array, index, value);
+  }) as typeof Atomics.store;
+  try {
+    t.is(reader.pin(), published);
+    t.true(published > pinned);
+  } finally {
+    Atomics.store = original;
+  }
+  t.true(reader.get(0, u64(1)));
+  t.is(reader.valueView.getBigUint64(reader.valueStart), 4n);
+  reader.close();
+});
+
 test("a page is recycled only after its last reader let go", (t) => {
   const { store, file } = makeStore();
   const reader = StoreReader.attach(store.handle, { file, owner: 1 });
@@ -219,6 +251,36 @@ test("data of 50 times the cache: the writer and readers see all of it", (t) => 
     t.is(step.value.entries, count * 4);
     break;
   }
+});
+
+test("a reader's private copies are not taken for what their page numbers stand for later", (t) => {
+  const { store, file } = makeStore(512);
+  const count = 12_000;
+  const reader = StoreReader.attach(store.handle, { file, owner: 1, cachePages: 4000 });
+  let loads = 0;
+  for (let round = 1; round <= 5; round++) {
+    for (let index = 0; index < count; index++) {
+      store.put(0, u64(index), new Uint8Array(700).fill(round));
+      if (index % 100 === 99) {
+        store.publish(store.seal(nothing));
+        if (store.cachePressure > 0.3) checkpoint(store, file);
+      }
+    }
+    checkpoint(store, file);
+    reader.pin();
+    const cursor = reader.cursor(0);
+    let seen = 0;
+    for (let isThere = cursor.seek(nothing); isThere; isThere = cursor.next()) {
+      if (cursor.valueBytes[cursor.valueStart] !== round)
+        throw new Error(`a value of another version in round ${round}`);
+      seen += 1;
+    }
+    t.is(seen, count);
+    t.true(reader.loads > loads, "pages were read from the file");
+    loads = reader.loads;
+    reader.unpin();
+  }
+  t.true(store.status().pageCount < 5000, "page numbers were used again");
 });
 
 test("a reader that holds views keeps its frames; the writer is refused, not wrong, and goes on after quiesce", (t) => {
