@@ -13,7 +13,7 @@ import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { formatReplica, isFormatted } from "../../runtime/storage/replica-storage.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
-import { shardsMax } from "../../runtime/types/limits.js";
+import { sectorBytes, shardsMax } from "../../runtime/types/limits.js";
 
 const formatVersion = 1;
 const identityName = "kimberlite.json";
@@ -169,11 +169,22 @@ function prepareDirectory(
 
 function refuseForeign(disk: Disk, path: string): void {
   const names = disk.list(path).filter((name) => !ignorable(name));
-  // A first start that was interrupted leaves formatted shards and no identity: it holds nothing, and is made anew.
+  // A first start that was interrupted leaves formatted shards and no identity: it holds nothing, and is made anew. Shards that may
+  // hold something are never removed: then it is the identity that was lost.
   const remains = names.filter((name) => /^shard-\d+$/.test(name));
   if (remains.length === names.length) {
-    for (const name of remains) removeTree(disk, join(path, name));
-    return;
+    const used = remains.find((name) => !isUnused(disk, join(path, name)));
+    if (used === undefined) {
+      for (const name of remains) removeTree(disk, join(path, name));
+      return;
+    }
+    throw new KimberliteError(
+      "dataMissing",
+      `${join(path, identityName)} is gone, and ${used} holds data; restore the file`,
+      {
+        detail: { file: join(path, identityName), shard: used },
+      },
+    );
   }
   throw new KimberliteError(
     "dataMissing",
@@ -182,6 +193,31 @@ function refuseForeign(disk: Disk, path: string): void {
       detail: { directory: path },
     },
   );
+}
+
+/**
+ * True for a shard's directory in which no node ever ran: formatting makes one segment, which stays zero, and a shard that starts
+ * makes its page file before it takes its first request.
+ */
+function isUnused(disk: Disk, directory: string): boolean {
+  const names = disk.list(directory);
+  if (names.includes("pages") || names.includes("pages.damaged")) return false;
+  const log = join(directory, "log");
+  const segments = disk.status(log) === null ? [] : disk.list(log);
+  if (segments.length > 1) return false;
+  return segments.every((name) => isZero(disk, join(log, name)));
+}
+
+/** Whether a file begins with a sector of zeros, as a log that holds nothing does. */
+function isZero(disk: Disk, path: string): boolean {
+  const sector = new Uint8Array(sectorBytes);
+  const file = disk.open(path, "read");
+  try {
+    file.read(sector, 0, sector.length, 0);
+  } finally {
+    file.close();
+  }
+  return sector.every((byte) => byte === 0);
 }
 
 /** Shard directories are two levels deep at most. */

@@ -1,0 +1,157 @@
+/** Actors driven by hand through situations that a running node meets rarely. */
+import { mkdtempSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "ava";
+import { replicaDefinition } from "../../actors/replica/actor.js";
+import type { ReplicaOpened } from "../../actors/replica/messages.js";
+import { shardDefinition } from "../../actors/shard/actor.js";
+import type { ShardMessage } from "../../actors/shard/messages.js";
+import { openDataDirectory, shardDirectory } from "../../actors/supervisor/data-directory.js";
+import type { Actor } from "../../runtime/actor/definition.js";
+import { RealDisk } from "../../runtime/storage/real-disk.js";
+import { openReplica } from "../../runtime/storage/replica-storage.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { sectorBytes } from "../../runtime/types/limits.js";
+import { FakeContext } from "./fake-context.js";
+
+const wishes = {
+  shards: undefined,
+  shardsDefault: 1,
+  randomBytes: (count: number) => Uint8Array.from({ length: count }, (_, i) => i + 1),
+  now: () => 0,
+};
+
+async function temporary(): Promise<{ path: string; clusterId: Uint8Array; remove: () => Promise<void> }> {
+  const path = mkdtempSync(join(tmpdir(), "kimberlite-faults-"));
+  const opened = await openDataDirectory(path, wishes);
+  return {
+    path,
+    clusterId: opened.identity.clusterId,
+    remove: async () => {
+      await opened.claim.release();
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
+
+test("a lost kimberlite.json beside shards that were used is an error, and nothing is removed", async (t) => {
+  const { path, remove } = await temporary();
+  await remove();
+  const opened = await openDataDirectory(path, wishes);
+  const { log, superblock } = openReplica({ disk: new RealDisk(), directory: shardDirectory(path, 1) });
+  log.append(0, 100, 1, 1_000, 0);
+  log.close();
+  superblock.close();
+  await opened.claim.release();
+  renameSync(join(path, "kimberlite.json"), join(path, ".moved"));
+  await t.throwsAsync(openDataDirectory(path, wishes), { code: "dataMissing", message: /kimberlite\.json is gone/ });
+  renameSync(join(path, ".moved"), join(path, "kimberlite.json"));
+  const again = await openDataDirectory(path, wishes);
+  const reopened = openReplica({ disk: new RealDisk(), directory: shardDirectory(path, 1) });
+  t.is(reopened.log.op, 1, "the acknowledged prepare is still there");
+  reopened.log.close();
+  reopened.superblock.close();
+  await again.claim.release();
+  rmSync(path, { recursive: true, force: true });
+});
+
+test("a first start that was interrupted before it wrote kimberlite.json is begun again", async (t) => {
+  const { path, remove } = await temporary();
+  t.teardown(remove);
+  const inner = join(path, "inner");
+  const first = await openDataDirectory(inner, wishes);
+  await first.claim.release();
+  rmSync(join(inner, "kimberlite.json"));
+  const second = await openDataDirectory(inner, wishes);
+  t.true(second.isNew);
+  await second.claim.release();
+});
+
+test("order: an op is proposed once; what stood behind a refused prepare is dropped, what follows is taken at any address", async (t) => {
+  const { path, remove } = await temporary();
+  t.teardown(remove);
+  const context = new FakeContext();
+  context.wire("shard-1");
+  const directory = shardDirectory(path, 1);
+  const replica = (await replicaDefinition.create(context, {
+    directory,
+    shard: "shard-1",
+    keeper: "keeper-1",
+  })) as Actor<unknown>;
+  const propose = (op: number, address: number): void =>
+    replica.receive(
+      { kind: "propose", op, address, bodyBytes: 10, recordCount: 1, time: op },
+      context.envelope("shard-1"),
+    );
+  // Op 1 was refused (say); op 2 stood behind it.
+  propose(2, sectorBytes);
+  t.is(context.toldOf("committed").length, 0);
+  // The next try of op 1 may begin at another place, such as the next segment.
+  propose(1, 0);
+  t.is(context.toldOf("committed").length, 1);
+  t.throws(() => propose(1, sectorBytes), { message: /order: an op is proposed once/ });
+  await replica.stop?.();
+});
+
+async function startShard(path: string, clusterId: Uint8Array) {
+  const context = new FakeContext();
+  for (const neighbour of ["replica-1", "keeper-1", "projection-1.0", "gateway-0"]) context.wire(neighbour);
+  const directory = shardDirectory(path, 1);
+  const shard = (await shardDefinition.create(context, {
+    shard: 1,
+    directory,
+    clusterId,
+    replica: "replica-1",
+    keeper: "keeper-1",
+    projections: ["projection-1.0"],
+    interest: new SharedArrayBuffer(4),
+    cacheBytes: 32 * 1024 * 1024,
+    pipelineMax: 1,
+    checkpointBytes: 1 << 30,
+    checkpointMs: 60_000,
+  })) as Actor<ShardMessage>;
+  const port = context.port("replica-1");
+  if (port === null) throw new Error("a port that was wired is open");
+  shard.wired?.("replica-1", port, port.epoch);
+  const { log, superblock } = openReplica({ disk: new RealDisk(), directory });
+  const opened: ReplicaOpened = {
+    tail: log.tail.handle,
+    head: log.position(),
+    checkpoint: null,
+    writeMode: "fdatasync",
+    recovery: [],
+  };
+  context.asked[0]?.settle({ ok: true, value: opened as never });
+  const stop = (): void => {
+    void shard.stop?.();
+    log.close();
+    superblock.close();
+  };
+  return { context, shard, stop };
+}
+
+test("a shard that drains refuses a command instead of failing", async (t) => {
+  const { path, clusterId, remove } = await temporary();
+  t.teardown(remove);
+  const { context, shard, stop } = await startShard(path, clusterId);
+  await shard.drain?.();
+  const message = { kind: "command", requestKind: 20, tenant: 0, principal: "node", body: new Uint8Array(40) } as const;
+  shard.receive(message, context.envelope("projection-1.0"));
+  t.is((context.replies.at(-1)?.error as KimberliteError).code, "draining");
+  stop();
+});
+
+test("a projection is told once where the state is, although its port is seen before `wired` is heard", async (t) => {
+  const { path, clusterId, remove } = await temporary();
+  t.teardown(remove);
+  const { context, shard, stop } = await startShard(path, clusterId);
+  const port = context.port("projection-1.0");
+  if (port === null) throw new Error("a port that was wired is open");
+  shard.wired?.("projection-1.0", port, port.epoch);
+  t.is(context.toldOf("attach").length, 1);
+  const renewed = context.wire("projection-1.0", 2);
+  shard.wired?.("projection-1.0", renewed, renewed.epoch);
+  t.is(context.toldOf("attach").length, 2);
+  stop();
+});
