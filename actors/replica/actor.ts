@@ -11,7 +11,7 @@ import type { LogWriter } from "../../runtime/storage/log-writer.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica, type ReplicaStorage, recordCheckpoint } from "../../runtime/storage/replica-storage.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
-import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
+import { hasCode } from "../../runtime/types/errors.js";
 import type { ReplicaMessage, ReplicaOpened } from "./messages.js";
 
 export interface ReplicaArgs {
@@ -28,8 +28,6 @@ class Replica implements Actor<ReplicaMessage> {
   /** The segment that the keeper was last asked to make ready. */
   #asked = -1;
   #sealed: number;
-  /** Set by a full disk: what the shard had proposed behind it is refused too, until the shard has heard of it. */
-  #refusedFrom = -1;
   #syncs = 0;
   #bytesWritten = 0;
   #slowestMs = 0;
@@ -45,7 +43,7 @@ class Replica implements Actor<ReplicaMessage> {
   receive(message: ReplicaMessage, envelope: Envelope): void {
     switch (message.kind) {
       case "propose":
-        this.#append(message.address, message.bodyBytes, message.recordCount, message.time);
+        this.#append(message.op, message.address, message.bodyBytes, message.recordCount, message.time);
         return;
       case "openLog":
         this.#context.reply(envelope, this.#opened());
@@ -84,17 +82,18 @@ class Replica implements Actor<ReplicaMessage> {
     };
   }
 
-  #append(address: number, bodyBytes: number, recordCount: number, time: number): void {
+  #append(op: number, address: number, bodyBytes: number, recordCount: number, time: number): void {
     const shard = this.#context.port(this.#args.shard);
-    if (shard === null) throw new KimberliteError("actorGone", "the shard that proposed is gone");
-    if (this.#refusedFrom >= 0 && address > this.#refusedFrom) return;
-    this.#refusedFrom = -1;
+    // Nobody waits for it any more: whether it is written makes no difference, and the group is about to be started anew.
+    if (shard === null) return;
+    assert(op > this.#log.op, "order: an op is proposed once");
+    // Behind one that a full disk refused: the shard takes it back when it hears of that.
+    if (op !== this.#log.op + 1) return;
     const began = this.#context.monotonic();
     try {
       this.#log.append(address, bodyBytes, recordCount, time, this.#log.op);
     } catch (error) {
       if (!hasCode(error, "diskFull")) throw error;
-      this.#refusedFrom = address;
       const reason = error instanceof Error ? error.message : String(error);
       this.#context.tell(shard, { kind: "refused", address, message: reason });
       return;

@@ -35,6 +35,8 @@ export type ReplicaMessage =
    */
   | {
       readonly kind: "propose";
+      /** Its place in the order. One that does not follow the log stood behind a prepare that was refused, and is dropped. */
+      readonly op: number;
       readonly address: number;
       readonly bodyBytes: number;
       readonly recordCount: number;

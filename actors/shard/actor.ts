@@ -19,7 +19,7 @@ import type { LogPosition } from "../../runtime/storage/log-recovery.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import type { Store } from "../../runtime/store/store.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
-import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
 import { ReplyBatchWriter } from "../messages/reply-batch.js";
 import { RequestBatchReader } from "../messages/request-batch.js";
 import type { ReplicaOpened } from "../replica/messages.js";
@@ -70,6 +70,8 @@ class Shard implements Actor<ShardMessage> {
   readonly #inFlight: Proposal[] = [];
   readonly #spare: Proposal[] = [];
   readonly #awaitingReady: Envelope[] = [];
+  /** Wirings to projections that know where the state is: a port exists before its `wired` is heard, so both ways in may see it. */
+  readonly #attached = new WeakSet<Port>();
   readonly #queued: QueuedRequest;
   #phase: Phase = "opening";
   #tail: LogTail | null = null;
@@ -158,7 +160,7 @@ class Shard implements Actor<ShardMessage> {
       this.#context.after(checkpointPollMs, { kind: "replay" });
       return;
     }
-    const position = replay.slice();
+    const position = this.#guarded(() => replay.slice());
     this.#position = position;
     this.#lastOp = position.op;
     if (replay.isDone || replay.hasChanged) {
@@ -184,8 +186,9 @@ class Shard implements Actor<ShardMessage> {
 
   /** Tells a projection where the state and the tail of the log can be read. */
   #attach(port: Port): void {
-    if (this.#phase !== "ready" || this.#tail === null) return;
+    if (this.#phase !== "ready" || this.#tail === null || this.#attached.has(port)) return;
     const { store } = this.#parts();
+    this.#attached.add(port);
     this.#context.tell(port, { kind: "attach", store: store.handle, tail: this.#tail.handle });
   }
 
@@ -214,7 +217,10 @@ class Shard implements Actor<ShardMessage> {
         return;
       case "command": {
         assert(envelope !== null, "a command is asked");
-        if (this.#isDraining) throw new KimberliteError("draining", "the shard is stopping");
+        if (this.#isDraining) {
+          this.#context.fail(envelope, new KimberliteError("draining", "the shard is stopping"));
+          return;
+        }
         const principal = new TextEncoder().encode(message.principal);
         const bytes = new Uint8Array(principal.length + message.body.length);
         bytes.set(principal, 0);
@@ -263,6 +269,9 @@ class Shard implements Actor<ShardMessage> {
       case "checkpointTimer":
         this.#checkpointer?.timer();
         return;
+      case "checkpointRetry":
+        // `flush` follows and tries again to propose, and so to begin a checkpoint.
+        return;
       default:
         unreachable(message);
     }
@@ -270,7 +279,8 @@ class Shard implements Actor<ShardMessage> {
 
   #enqueue(bytes: Uint8Array, envelope: Envelope): void {
     const port = this.#context.port(neighbourOf(envelope.sender));
-    if (port === null) return;
+    // What an earlier gateway asked is not answered to its successor, whose correlations are its own.
+    if (port === null || port.epoch !== envelope.epoch) return;
     const batch = this.#batch.open(bytes);
     const queued = this.#queued;
     queued.bytes = bytes;
@@ -345,18 +355,18 @@ class Shard implements Actor<ShardMessage> {
       // Without its replica the shard is about to be restarted; what it applied dies with its memory.
       if (port === null) throw new KimberliteError("shardUnavailable", "the replica is gone");
       this.#inFlight.push(proposal);
-      const { address, bodyBytes, recordCount, time } = proposal;
-      const told = this.#context.tell(port, { kind: "propose", address, bodyBytes, recordCount, time });
+      const { op, address, bodyBytes, recordCount, time } = proposal;
+      const told = this.#context.tell(port, { kind: "propose", op, address, bodyBytes, recordCount, time });
       assert(told === "accepted", "a replica has room for every prepare under way");
     }
   }
 
   /** Damage of the page file costs time, not data: the log is whole, and the state is derived from it anew. */
-  #guarded(work: () => void): void {
+  #guarded<Result>(work: () => Result): Result {
     try {
-      work();
+      return work();
     } catch (error) {
-      if (hasCode(error, "dataCorrupt") || hasCode(error, "dataMissing")) this.#damaged(String(error));
+      if (isPageDamage(error)) this.#damaged(String(error));
       throw error;
     }
   }
@@ -442,6 +452,7 @@ class Shard implements Actor<ShardMessage> {
   }
 
   stop(): void {
+    this.#replay?.close();
     this.#store?.close();
   }
 
@@ -478,6 +489,10 @@ function storeNumbers(store: Store): Record<string, number> {
     readers,
   };
 }
+
+/** Only what the store says of a page: a damaged log is no reason to throw the state away, since it could not be derived again. */
+const isPageDamage = (error: unknown): boolean =>
+  error instanceof KimberliteError && error.code === "dataCorrupt" && error.detail["page"] !== undefined;
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2));
 /** The last part of a path is the id under which neighbours know an actor. */

@@ -121,6 +121,8 @@ export class Checkpointer {
     this.#context.log.warn("a checkpoint is put off: the disk is full");
     this.#retryAt = this.#context.monotonic() + retryMs;
     this.#isBusy = false;
+    // Writes may wait for room in the cache, and nothing else might come by to try again.
+    this.#context.after(retryMs + 1, { kind: "checkpointRetry" });
   }
 
   inspect(): Record<string, string | number> {

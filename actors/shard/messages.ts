@@ -19,7 +19,8 @@ export type ShardMessage =
   /** Timers of its own. */
   | { readonly kind: "replay" }
   | { readonly kind: "retryFull" }
-  | { readonly kind: "checkpointTimer" };
+  | { readonly kind: "checkpointTimer" }
+  | { readonly kind: "checkpointRetry" };
 
 /** What a shard tells projections that asked to be woken: a newer version is published. */
 export interface AdvancedMessage {

@@ -57,6 +57,9 @@ export function openState(args: StateArgs, checkpoint: CheckpointPoint | null): 
         error instanceof KimberliteError && (error.code === "dataCorrupt" || error.code === "dataMissing");
       if (!isDamage) throw error;
       rebuilt = error.message;
+      // The superblock names the old root until the next checkpoint. A new state in the same file could leave that root whole and put
+      // other pages under it; a start after a crash would take that for the state.
+      setDamagedAside(directory);
     }
   }
   return {
