@@ -122,4 +122,7 @@ export class FakeContext implements ActorContext {
     this.crashed = error;
   }
   exit(): void {}
+  wirePeer(): never {
+    throw new Error("no peers here");
+  }
 }
