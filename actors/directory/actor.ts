@@ -50,6 +50,8 @@ class Directory implements Actor<DirectoryMessage> {
   readonly #placing: number[];
   #isReady = false;
   #moves = 0;
+  /** Why the rows in memory, or the shards, may not be what the log says. Only a start, which reads the log, makes sure. */
+  #uncertain: unknown = null;
 
   constructor(context: ActorContext, args: DirectoryArgs) {
     this.#context = context;
@@ -84,8 +86,40 @@ class Directory implements Actor<DirectoryMessage> {
     // What ended without asking anyone goes on in a microtask of its own, outside any turn: come back in as one.
     work.then(
       (value) => this.#context.enter(() => this.#context.reply(envelope, value)),
-      (error: unknown) => this.#context.enter(() => this.#context.fail(envelope, error)),
+      (error: unknown) =>
+        this.#context.enter(() => {
+          this.#context.fail(envelope, error);
+          this.#crashIfUncertain();
+        }),
     );
+  }
+
+  /** The asker has its answer; what was begun is finished by the next incarnation (`#reconcile`). */
+  #crashIfUncertain(): void {
+    if (this.#uncertain !== null) this.#context.crash(this.#uncertain);
+  }
+
+  /** The step that makes a change a fact. When nobody knows whether it is one, the rows in memory cannot be trusted. */
+  async #logged<Result>(step: Promise<Result>): Promise<Result> {
+    try {
+      return await step;
+    } catch (error) {
+      if (!(error instanceof KimberliteError) || error.outcome !== "notCommitted") this.#uncertain ??= error;
+      throw error;
+    }
+  }
+
+  /** The steps after it. What is a fact is not taken back by a shard that does not answer: it is carried out at the next start. */
+  async #carriedOut<Result>(steps: Promise<Result>): Promise<Result> {
+    try {
+      return await steps;
+    } catch (error) {
+      this.#uncertain ??= error;
+      throw new KimberliteError("shardUnavailable", "the change is logged and will be carried out in a moment", {
+        outcome: "committed",
+        cause: error,
+      });
+    }
   }
 
   // ------------------------------------------------------------------ start
@@ -102,6 +136,7 @@ class Directory implements Actor<DirectoryMessage> {
 
   #began(): void {
     this.#isReady = true;
+    this.#uncertain = null;
     for (const envelope of this.#awaiting) this.#context.reply(envelope, true);
     this.#awaiting.length = 0;
   }
@@ -123,6 +158,7 @@ class Directory implements Actor<DirectoryMessage> {
         // The copy may be half done; carrying on is the same as beginning, since every step may be repeated.
         this.#serially(row.name, () => this.#carry(row, systemPrincipal)).catch((error: unknown) => {
           this.#context.log.warn("a move was taken back", { tenant: row.tenant, error: String(error) });
+          this.#crashIfUncertain();
         });
       }
     }
@@ -301,19 +337,19 @@ class Directory implements Actor<DirectoryMessage> {
     const ifNotExists = params["ifNotExists"] === true;
     const chosen = shard ?? this.#place();
     this.#placing[chosen] += 1;
-    const made = await this.#link
-      .command(0, requestKind.directoryCreate, principal, (out) =>
+    const made = await this.#logged(
+      this.#link.command(0, requestKind.directoryCreate, principal, (out) =>
         encodeDirectoryCreate(out, name, chosen, quotas, ifNotExists),
-      )
-      .finally(() => {
-        this.#placing[chosen] -= 1;
-      });
+      ),
+    ).finally(() => {
+      this.#placing[chosen] -= 1;
+    });
     if (made.count === 0) return { ...this.#describe(this.#current(made.subject)), created: false };
     // The row as the log has it: numbers and epochs are the kernel's to hand out.
-    const row = await this.#link.placement(made.subject);
+    const row = await this.#carriedOut(this.#link.placement(made.subject));
     assert(row !== null, "order: a placement that was committed can be read");
     this.#learn(row);
-    await this.#adopt(row, principal);
+    await this.#carriedOut(this.#adopt(row, principal));
     return { ...this.#describe(row), created: true };
   }
 
@@ -321,11 +357,13 @@ class Directory implements Actor<DirectoryMessage> {
     const row = this.#current(tenant);
     if (row.state === directoryState.moving)
       throw new KimberliteError("tenantMoving", "drop it once the move is through");
-    await this.#link.command(0, requestKind.directoryDrop, principal, (out) => encodeDirectoryDrop(out, tenant));
+    await this.#logged(
+      this.#link.command(0, requestKind.directoryDrop, principal, (out) => encodeDirectoryDrop(out, tenant)),
+    );
     this.#rows.delete(tenant);
     this.#names.delete(row.name);
     this.#announce({ tenant, shard: null, epoch: row.epoch + 1 });
-    await this.#control(row.shard, requestKind.tenantFence, tenant, row.epoch);
+    await this.#carriedOut(this.#control(row.shard, requestKind.tenantFence, tenant, row.epoch));
     this.#releaseLater(row.shard, tenant, row.epoch, principal);
     return { id: tenant, name: row.name, dropped: true };
   }
@@ -334,8 +372,10 @@ class Directory implements Actor<DirectoryMessage> {
     this.#checkShard(shard);
     const row = this.#current(tenant);
     if (row.shard === shard) return this.#describe(row);
-    const begun = await this.#link.command(0, requestKind.directoryMoveBegin, principal, (out) =>
-      encodeDirectoryMoveBegin(out, tenant, shard),
+    const begun = await this.#logged(
+      this.#link.command(0, requestKind.directoryMoveBegin, principal, (out) =>
+        encodeDirectoryMoveBegin(out, tenant, shard),
+      ),
     );
     const moving: DirectoryRow = { ...row, state: directoryState.moving, targetShard: shard, lastEpoch: begun.first };
     this.#learn(moving);
@@ -357,7 +397,8 @@ class Directory implements Actor<DirectoryMessage> {
       await carryOver(this.#link, move);
     } catch (error) {
       this.#context.log.warn("taking a move back", { tenant, error: String(error) });
-      await abandonMove(this.#link, move);
+      // Also when the move turns out to be committed: then the next start goes on from there.
+      await this.#carriedOut(abandonMove(this.#link, move));
       this.#learn({ ...row, state: directoryState.active, targetShard: noShard });
       throw error;
     }
@@ -387,11 +428,13 @@ class Directory implements Actor<DirectoryMessage> {
     const row = this.#current(tenant);
     if (row.state === directoryState.moving)
       throw new KimberliteError("tenantMoving", "set quotas once the move is through");
-    await this.#link.command(0, requestKind.directoryQuota, principal, (out) =>
-      encodeDirectoryQuota(out, tenant, quotas),
+    await this.#logged(
+      this.#link.command(0, requestKind.directoryQuota, principal, (out) => encodeDirectoryQuota(out, tenant, quotas)),
     );
-    await this.#link.command(row.shard, requestKind.tenantQuota, principal, (out) =>
-      encodeTenantQuota(out, tenant, row.epoch, quotas),
+    await this.#carriedOut(
+      this.#link.command(row.shard, requestKind.tenantQuota, principal, (out) =>
+        encodeTenantQuota(out, tenant, row.epoch, quotas),
+      ),
     );
     this.#learn({ ...row, quotas });
     return this.#describe(this.#current(tenant));

@@ -9,7 +9,8 @@
  *   release   A forgets T's state, a bounded piece at a time
  *
  * Every step may be repeated, and each is a fact in a log: after a crash the move is begun again from wherever it stands. The epoch
- * keeps an older mover from undoing a newer one. Until the switch is logged, failure leads back: A is unfenced, B forgets.
+ * keeps an older mover from undoing a newer one. Until the switch is logged, failure leads back: the log calls the move off, then A is
+ * unfenced and B forgets.
  */
 import {
   encodeDirectoryMoveEnd,
@@ -83,15 +84,22 @@ export async function carryOver(link: ShardLink, move: Move): Promise<void> {
   );
 }
 
-/** Back to where it was. Each step may find that it never came so far. */
+/**
+ * Back to where it was. The log is asked first: it alone knows whether the move was committed after all, when the answer to that was
+ * lost. Only what it has called off is undone, else the tenant would take writes in two places. Throws `routeStale` when it is too late.
+ */
 export async function abandonMove(link: ShardLink, move: Move): Promise<void> {
   const { tenant, epoch, principal } = move;
+  await link.command(0, requestKind.directoryMoveAbort, principal, (out) => encodeDirectoryMoveEnd(out, tenant, epoch));
   await ignoreAbsent(
     link.command(move.source, requestKind.tenantUnfence, principal, (out) =>
       encodeTenantControl(out, tenant, move.sourceEpoch),
     ),
   );
-  await link.command(0, requestKind.directoryMoveAbort, principal, (out) => encodeDirectoryMoveEnd(out, tenant, epoch));
+  // Where it came as far as serving there, though nobody was ever sent there.
+  await ignoreAbsent(
+    link.command(move.target, requestKind.tenantFence, principal, (out) => encodeTenantControl(out, tenant, epoch)),
+  );
   await ignoreAbsent(release(link, move.target, tenant, epoch, principal));
 }
 

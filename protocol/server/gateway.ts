@@ -479,7 +479,6 @@ class Gateway implements Actor<GatewayMessage> {
 
   unwired(neighbour: string): void {
     this.#dispatcher.unwired(neighbour, (connection) => this.#touch(connection));
-    if (neighbour === "directory") this.#routes.forgetAll();
   }
 
   #routeChanged(route: Route): void {
