@@ -31,6 +31,7 @@ const shapes = {
   gateways: integer(1, 64),
   layout: z.enum(["auto", "threads", "shared"]),
   "cache-bytes": bytes,
+  "connections-max": integer(1, 65_536),
   replicas: integer(1, 7),
   "log-level": z.enum(["trace", "debug", "info", "warn", "error", "silent"]),
   connect: address,

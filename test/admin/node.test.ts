@@ -106,6 +106,21 @@ test("npm start passes its flags on, and SIGTERM to npm drains the node and ends
   t.throws(() => process.kill(started.ready.pid, 0), { message: /ESRCH/ }, "the node does not outlive npm");
 });
 
+test("a connection beyond the limit is told so, and the others go on", async (t) => {
+  const limited = await startNodeProcess(path.join(scratch, "limited"), ["--connections-max", "1"]);
+  const { environment } = limited;
+  const held = net.connect(limited.ready.addresses.native);
+  await once(held, "connect");
+  const second = await kimberlite(["status", "--json"], { environment });
+  t.is(codeOf(second.stderr), "connectionLimit", second.stderr);
+  t.is(second.code, exitCodes.later.code);
+  held.destroy();
+  await once(held, "close");
+  await sleep(100);
+  t.is((await kimberlite(["status"], { environment })).code, 0);
+  t.is(await limited.end("SIGTERM"), 0);
+});
+
 test("tenants are created, listed, moved and dropped", async (t) => {
   const tenantShape = z.looseObject({ id: z.number(), name: z.string(), shard: z.number() });
   const made = tenantShape.parse(await ask(t, ["tenant", "create", "acme", "--shard", "1"]));

@@ -21,7 +21,14 @@ export const roomTable: Readonly<Record<string, readonly string[]>> = {
   "protocol/client/": ["runtime/types/", "runtime/crypto/", "runtime/kernel/", "protocol/wire/"],
   "protocol/server/": ["runtime/", "actors/", "protocol/wire/"],
   "protocol/postgres/": ["runtime/", "actors/", "protocol/server/"],
-  "protocol/sdk/": ["runtime/types/", "runtime/crypto/", "runtime/kernel/", "protocol/client/", "protocol/wire/", "protocol/server/"],
+  "protocol/sdk/": [
+    "runtime/types/",
+    "runtime/crypto/",
+    "runtime/kernel/",
+    "protocol/client/",
+    "protocol/wire/",
+    "protocol/server/",
+  ],
   "protocol/admin/": ["runtime/", "actors/", "protocol/"],
 };
 

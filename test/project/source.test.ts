@@ -4,7 +4,7 @@ import test from "ava";
 import { errorRegistry } from "../../runtime/types/errors.js";
 import { inventory, readInventory } from "./assertions.js";
 import { checkImports } from "./imports.js";
-import { importsOf, scan } from "./scanner.js";
+import { importsOf, scan, type Token } from "./scanner.js";
 import { productFolders, projectRoot, readSources } from "./sources.js";
 
 const asSource = (name: string, text: string) => ({ path: name, text, tokens: scan(text) });
@@ -80,7 +80,10 @@ test("the inventory refuses an untripped critical assertion, a computed text and
 });
 
 /** Codes that no test can provoke yet, each with the reason why it is in the registry all the same. */
-const unprovoked: Readonly<Record<string, string>> = {};
+const unprovoked: Readonly<Record<string, string>> = {
+  tenantNotEmpty: "a drop takes a tenant with its data; the number is kept for a drop that insists on an empty one",
+  unauthenticated: "there is no authentication before TLS; until then only loopback is listened on",
+};
 
 test("every error code has a SQLSTATE of five characters and a wire number of its own", (t) => {
   const entries = Object.entries(errorRegistry);
@@ -93,11 +96,16 @@ test("every error code has a SQLSTATE of five characters and a wire number of it
   }
 });
 
+/** `new KimberliteError("code")` in a test makes the error; it does not provoke it. */
+const isMade = (tokens: readonly Token[], index: number): boolean =>
+  tokens[index - 1]?.text === "(" && tokens[index - 2]?.text === "KimberliteError";
+
 test("every error code is provoked by some test", (t) => {
   const texts = new Set(
     readSources(projectRoot, ["test"])
       .filter((source) => source.path !== "test/project/source.test.ts")
-      .flatMap((source) => source.tokens.filter((token) => token.kind === "string").map((token) => token.text)),
+      .flatMap(({ tokens }) => tokens.filter((token, index) => token.kind === "string" && !isMade(tokens, index)))
+      .map((token) => token.text),
   );
   t.true(texts.size > 0);
   for (const [code, reason] of Object.entries(unprovoked)) t.log(`not provoked: ${code}: ${reason}`);

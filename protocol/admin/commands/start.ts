@@ -20,6 +20,7 @@ export const startSettings: readonly SettingName[] = [
   "gateways",
   "layout",
   "cache-bytes",
+  "connections-max",
   "replicas",
   "log-level",
 ];
@@ -60,6 +61,7 @@ export const startCommand = defineCommand({
       gateways: configuration.get("gateways") ?? undefined,
       layout: configuration.require("layout"),
       cacheBytes: configuration.get("cache-bytes") ?? undefined,
+      connectionsMax: configuration.require("connections-max"),
       logger: log.logger,
       configuration: resolvedValues(configuration),
     });
