@@ -107,6 +107,10 @@ function tenantAccess(client: Client, tenant: Tenant, tenantNumber: number): Ten
       return { group: groupEntry(found), parked };
     },
     groups: async (stream) => (await tenant.groups.list(stream)).map(groupEntry),
+    settleParked: (stream, group, offsets, verdict) =>
+      verdict === "replay"
+        ? tenant.groups.replayParked(stream, group, offsets)
+        : tenant.groups.discardParked(stream, group, offsets),
     async *consume(stream, group, signal) {
       for await (const event of tenant.stream(stream).subscribe({ group, signal })) {
         yield { event: storedEvent(event, event.attempt), acknowledge: () => event.ack() };

@@ -107,6 +107,13 @@ export interface TenantAccess {
     group: string,
   ): Promise<{ readonly group: GroupEntry; readonly parked: readonly ParkedEntry[] }>;
   groups(stream: string): Promise<readonly GroupEntry[]>;
+  /** Hands parked events out again, or counts them as done with. Resolves to how many. */
+  settleParked(
+    stream: string,
+    group: string,
+    offsets: readonly number[] | "all",
+    verdict: "replay" | "discard",
+  ): Promise<number>;
   /** A group's events; each is to be acknowledged or it comes again. */
   consume(
     stream: string,

@@ -19,7 +19,7 @@ function packageVersion(): string {
 }
 
 const groupSummaries: Readonly<Record<string, string>> = {
-  tenant: "create, list, look at, move and drop tenants",
+  tenant: "create, list, look at, move, limit and drop tenants",
   stream: "create, list and look at streams of a tenant",
   group: "consumer groups of a stream",
 };

@@ -90,6 +90,7 @@ export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
     description: "memory for state pages of each shard, for example 256MiB",
     default: null,
   },
+  "connections-max": { placeholder: "n", description: "client connections that the node takes at once", default: 4096 },
   replicas: { placeholder: "n", description: "replicas of each shard's log (1 in this version)", default: 1 },
   "log-level": {
     placeholder: "level",

@@ -35,12 +35,3 @@ export function temporaryDirectory(prefix: string, parent = os.tmpdir()): { read
   const made = fs.mkdtempSync(path.join(parent, prefix));
   return { path: made, remove: () => fs.rmSync(made, { recursive: true, force: true }) };
 }
-
-/** Bytes that the files below a directory take up on disk. */
-export function diskUsage(directory: string): number {
-  let bytes = 0;
-  for (const entry of fs.readdirSync(directory, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) bytes += fs.statSync(path.join(entry.parentPath, entry.name)).blocks * 512;
-  }
-  return bytes;
-}

@@ -136,6 +136,9 @@ test("tenants are created, listed, moved and dropped", async (t) => {
   t.like(await ask(t, ["tenant", "move", "acme", "--shard", "2"]), { shard: 2 });
   const read = await kimberlite(["read", "orders", "--tenant", "acme", "--raw"], { environment: node.environment });
   t.is(read.stdout, "1\n2\n");
+  await ask(t, ["tenant", "quota", "acme", "--quota-bytes", "1KiB"]);
+  await refused(t, ["append", "orders", "--tenant", "acme"], "later", "quotaExceeded", `"${"x".repeat(2000)}"\n`);
+  await refused(t, ["tenant", "quota", "acme"], "usage", "invalidArgument");
   await refused(t, ["tenant", "move", "acme", "--shard", "9"], "notFound", "shardUnknown");
   await refused(t, ["tenant", "drop", "acme"], "usage", "invalidArgument");
   await ask(t, ["tenant", "drop", "acme", "--yes"]);
@@ -235,6 +238,7 @@ test("a consumer group hands out, acknowledges and can be deleted", async (t) =>
     .parse(await ask(t, ["group", "get", "jobs", "workers"]));
   t.like(got.group, { floor: 2, attemptsMax: 3 });
   t.is(z.array(z.unknown()).parse(await ask(t, ["group", "list", "jobs"])).length, 1);
+  t.like(await ask(t, ["group", "replay", "jobs", "workers"]), { count: 0 });
   await ask(t, ["group", "delete", "jobs", "workers"]);
   await refused(t, ["group", "get", "jobs", "workers"], "notFound", "groupUnknown");
 });

@@ -1,5 +1,6 @@
 /** `kimberlite group …`: consumer groups of a stream. */
 import { z } from "zod";
+import { offset } from "../../../runtime/types/ids.js";
 import { defineCommand, readBy, type Subcommand, wholeNumber } from "../command.js";
 import { withTenant } from "../connect.js";
 import { eventLine } from "../event-text.js";
@@ -108,6 +109,28 @@ const remove = defineCommand({
     }),
 });
 
+const settle = (verdict: "replay" | "discard", summary: string, done: string): Subcommand =>
+  defineCommand({
+    usage: `group ${verdict} <stream> <group> [offsets...]`,
+    summary,
+    details: "Without offsets, all that the group has parked.",
+    settings: ["connect", "tenant"],
+    flags: [],
+    shape: z.object({}),
+    examples: [[`kimberlite group ${verdict} orders billing 17 18`, "these two events"]],
+    run: (invocation) =>
+      withTenant(invocation, async (tenant) => {
+        const [stream = "", group = "", ...words] = invocation.arguments;
+        const offsets = words.map((word) => offset(Number(/^\d+$/.test(word) ? word : Number.NaN)));
+        const count = await tenant.settleParked(stream, group, offsets.length === 0 ? "all" : offsets, verdict);
+        await invocation.output.result({ stream, group, count }, () => `${count} parked events ${done}`);
+        return 0;
+      }),
+  });
+
+const replay = settle("replay", "hand out parked events again", "are handed out again");
+const discard = settle("discard", "count parked events as done with", "are done with");
+
 const consume = defineCommand({
   usage: "group consume <stream> <group>",
   summary: "print a group's events and acknowledge each once it is printed",
@@ -135,4 +158,4 @@ const consume = defineCommand({
     }),
 });
 
-export const groupCommands: readonly Subcommand[] = [create, list, get, consume, remove];
+export const groupCommands: readonly Subcommand[] = [create, list, get, consume, replay, discard, remove];

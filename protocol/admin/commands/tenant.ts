@@ -2,11 +2,11 @@
 import { confirm, isCancel } from "@clack/prompts";
 import { z } from "zod";
 import { KimberliteError } from "../../../runtime/types/errors.js";
-import { defineCommand, type Subcommand, wholeNumber } from "../command.js";
+import { defineCommand, readBy, type Subcommand, wholeNumber } from "../command.js";
 import { withNode } from "../connect.js";
 import { createdTenantShape, type TenantEntry, tenantShape } from "../shapes.js";
 import type { Cell } from "../table.js";
-import { formatBytes, formatTime } from "../units.js";
+import { formatBytes, formatTime, parseBytes } from "../units.js";
 
 const headings = ["id", "name", "shard", "state", "created"];
 const row = (tenant: TenantEntry): Cell[] => [
@@ -21,19 +21,38 @@ const row = (tenant: TenantEntry): Cell[] => [
 
 const shardFlag = ["--shard <n>", "the shard that serves it (default: the one with the fewest tenants)"] as const;
 
+const quotaFlags = [
+  ["--quota-bytes <size>", "stored bytes at most, for example 10GiB"],
+  ["--quota-streams <count>", "streams at most"],
+] as const;
+const quotaShape = { quotaBytes: readBy(parseBytes).optional(), quotaStreams: wholeNumber(0).optional() };
+
+/** Quotas as the node takes them; undefined when none was given. */
+function quotasOf(options: { readonly quotaBytes?: number | undefined; readonly quotaStreams?: number | undefined }) {
+  const { quotaBytes: bytesMax, quotaStreams: streamsMax } = options;
+  if (bytesMax === undefined && streamsMax === undefined) return undefined;
+  return { ...(bytesMax === undefined ? {} : { bytesMax }), ...(streamsMax === undefined ? {} : { streamsMax }) };
+}
+
 const create = defineCommand({
   usage: "tenant create <name>",
   summary: "create a tenant",
   settings: ["connect"],
-  flags: [shardFlag, ["--if-not-exists", "succeed when there is one of that name already"]],
-  shape: z.object({ shard: wholeNumber(0).optional(), ifNotExists: z.boolean().default(false) }),
+  flags: [shardFlag, ["--if-not-exists", "succeed when there is one of that name already"], ...quotaFlags],
+  shape: z.object({ shard: wholeNumber(0).optional(), ifNotExists: z.boolean().default(false), ...quotaShape }),
   examples: [["kimberlite tenant create acme", "a tenant named acme on the least used shard"]],
   run: (invocation) =>
     withNode(invocation, async (node) => {
       const { shard, ifNotExists } = invocation.options;
       const name = invocation.arguments[0];
+      const quotas = quotasOf(invocation.options);
       const made = createdTenantShape.parse(
-        await node.admin("tenant.create", { name, ifNotExists, ...(shard === undefined ? {} : { shard }) }),
+        await node.admin("tenant.create", {
+          name,
+          ifNotExists,
+          ...(shard === undefined ? {} : { shard }),
+          ...(quotas === undefined ? {} : { quotas }),
+        }),
       );
       await invocation.output.result(made, () =>
         made.created
@@ -134,4 +153,23 @@ const move = defineCommand({
     }),
 });
 
-export const tenantCommands: readonly Subcommand[] = [create, list, get, move, drop];
+const quota = defineCommand({
+  usage: "tenant quota <name>",
+  summary: "change a tenant's quotas; what is left out stays as it is",
+  settings: ["connect"],
+  flags: quotaFlags,
+  shape: z.object(quotaShape),
+  examples: [["kimberlite tenant quota acme --quota-bytes 10GiB", "appends beyond it are refused with quotaExceeded"]],
+  run: (invocation) =>
+    withNode(invocation, async (node) => {
+      const quotas = quotasOf(invocation.options);
+      if (quotas === undefined)
+        throw new KimberliteError("invalidArgument", "name a quota: --quota-bytes or --quota-streams");
+      const name = invocation.arguments[0] ?? "";
+      const result = await node.admin("tenant.setQuota", { name, quotas });
+      await invocation.output.result(result ?? { name, quotas }, () => `the quotas of ${name} are changed`);
+      return 0;
+    }),
+});
+
+export const tenantCommands: readonly Subcommand[] = [create, list, get, move, quota, drop];
