@@ -2,9 +2,10 @@
 import test from "ava";
 import { connect } from "../../protocol/sdk/index.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
-import { startLoad, sum } from "../faults/load.js";
+import { sum } from "../faults/load.js";
 import { checkStreams } from "../faults/stream-check.js";
 import { verifyDirectory } from "../faults/verify-directory.js";
+import { loadFor } from "./load-for.js";
 import { eventually, type NodeChild, scratch, startChild } from "./node-child.js";
 
 /** Records that the shards of a node replayed from their logs when they started. */
@@ -68,7 +69,7 @@ test.serial(
   async (t) => {
     const dataDirectory = scratch(t);
     let node = await startChild(t, { dataDirectory });
-    const writers = await startLoad(() => node.port, { tenant: "main", writers: 3, depth: 4 });
+    const writers = await loadFor(t, () => node.port, { tenant: "main", writers: 3, depth: 4 });
     await eventually("some load", () => sum(writers, (writer) => writer.acknowledged) > 500);
     for (const writer of writers) await writer.settle();
     await node.stop();
@@ -77,7 +78,7 @@ test.serial(
     node = await startChild(t, { dataDirectory });
     t.false(node.isNew);
     t.is(replayed(node), 0, "a clean stop leaves a checkpoint of the newest state");
-    const more = await startLoad(() => node.port, { tenant: "main", writers: 3, depth: 4, first: 3 });
+    const more = await loadFor(t, () => node.port, { tenant: "main", writers: 3, depth: 4, first: 3 });
     await eventually("more load", () => sum(more, (writer) => writer.acknowledged) > 500);
     await node.kill();
     const promised = sum(more, (writer) => writer.acknowledged);

@@ -153,8 +153,10 @@ export class NodeChild {
     return this.#ask("workers");
   }
 
-  terminateWorker(name: string): Promise<void> {
-    return this.#ask("terminateWorker", name);
+  /** Ends a thread, once it runs again when it was ended just before. */
+  async terminateWorker(name: string): Promise<void> {
+    await eventually(`a thread ${name} runs`, async () => (await this.workers()).includes(name));
+    await this.#ask("terminateWorker", name);
   }
 
   /** Resident memory as the kernel counts it, in bytes. */
