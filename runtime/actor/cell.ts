@@ -14,7 +14,7 @@ import { type ErrorRecord, KimberliteError, toErrorRecord } from "../types/error
 import type { Epoch } from "../types/ids.js";
 import type { Clock } from "./clock.js";
 import type { DeadLetterReason, DeadLetters } from "./dead-letters.js";
-import type { Actor, AnyActorDefinition, Logger, Port } from "./definition.js";
+import type { Actor, AnyActorDefinition, Logger } from "./definition.js";
 import { type OutgoingMessage, type Down, type MessageBase, packetTypes } from "./envelope.js";
 import { envelopeBytes, messageBytes, messageDigest } from "./exact-bytes.js";
 import { callLetter, Letter } from "./letter.js";
@@ -489,5 +489,3 @@ export interface CellReport {
   readonly neighbours: readonly string[];
   readonly numbers: Readonly<Record<string, string | number>>;
 }
-
-export type { Port };

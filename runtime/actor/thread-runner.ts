@@ -80,7 +80,7 @@ export class ThreadRunner implements Runner {
       onEvent: (event) => this.#onEvent(place, event),
       onEnd: (_thread, end) => this.#onThreadEnd(worker, place, end),
     });
-    const place: Place = { thread, residents: new Map(), heartbeatSeen: 0, looksWithoutBeat: 0 };
+    const place: Place = { thread, residents: new Map(), heartbeatSeen: -1, looksWithoutBeat: 0 };
     this.#places.set(worker, place);
     return place;
   }
@@ -228,7 +228,7 @@ export class ThreadRunner implements Runner {
   #lookAt(place: Place): void {
     const { thread } = place;
     const { heartbeat } = thread.vitals;
-    if (heartbeat !== place.heartbeatSeen || heartbeat === 0) {
+    if (heartbeat !== place.heartbeatSeen) {
       place.heartbeatSeen = heartbeat;
       place.looksWithoutBeat = 0;
       return;

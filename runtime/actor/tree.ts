@@ -80,6 +80,8 @@ export interface Tree {
   onEvent(listener: (event: TreeEvent) => void): () => void;
   sys(name: string, operation: SysOperation): Promise<CellReport | readonly TraceEntry[] | null>;
   workers(): readonly string[];
+  /** Messages that reached nobody, by kind, in the threads that run and answer. */
+  deadLetters(): Promise<Readonly<Record<string, number>>>;
 }
 
 const inspectMs = 1000;
@@ -301,6 +303,15 @@ export async function startTree(spec: GroupSpec<never>, options: TreeOptions): P
       return await thread.control.call("sys", [child.path, operation], { deadlineMs: inspectMs });
     },
     workers: () => runner.threads().map((thread) => thread.name),
+    async deadLetters() {
+      const sum: Record<string, number> = { ...mainHost.deadLetters.byKind() };
+      for (const thread of runner.threads()) {
+        const report = await thread.control.call("inspect", [], { deadlineMs: inspectMs }).catch(() => null);
+        for (const [kind, count] of Object.entries(report?.deadLettersByKind ?? {}))
+          sum[kind] = (sum[kind] ?? 0) + count;
+      }
+      return sum;
+    },
   };
 }
 

@@ -20,12 +20,21 @@ function emit(event: WorkerEvent): void {
   parent.postMessage(event);
 }
 
+function textOf(value: object): string {
+  try {
+    return JSON.stringify(value) ?? "";
+  } catch {
+    return "(an object without a text)";
+  }
+}
+
 /** Only what survives a clone: a log line must never be the reason for a crash. */
 function plainFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const plain: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(fields)) {
-    plain[key] =
-      typeof value === "object" && value !== null ? String(value) : typeof value === "function" ? "function" : value;
+    if (value instanceof Error) plain[key] = value.message;
+    else if (typeof value === "object" && value !== null) plain[key] = textOf(value);
+    else plain[key] = typeof value === "function" || typeof value === "symbol" ? typeof value : value;
   }
   return plain;
 }

@@ -310,6 +310,8 @@ test("flood stays within the memory bound", async (t) => {
   t.true((report?.mailboxBytes ?? 0) <= 1024 * 1024, `${report?.mailboxBytes} bytes wait`);
   t.true((report?.mailboxBytes ?? 0) > 500 * 1024, "and the flood did arrive");
   t.true((report?.refused ?? 0) >= busy);
+  await tree.sys("a", "resume");
+  t.deepEqual(await tree.deadLetters(), { bytes: 10 }, "the answers to what was told, not asked, are accounted for");
   t.true(process.memoryUsage().rss - before < 150 * 1024 * 1024);
   await tree.stop(2000);
 });

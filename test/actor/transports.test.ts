@@ -147,7 +147,7 @@ test("a packet cut into single bytes arrives whole", async (t) => {
     await new Promise((resolve) => setImmediate(resolve));
   }
   while (packets.length === 0) await new Promise((resolve) => setImmediate(resolve));
-  t.deepEqual((packets[0]?.body as { bytes: Uint8Array }).bytes, new Uint8Array([9, 8, 7]));
+  t.deepEqual(packets[0]?.body, { kind: "note", bytes: new Uint8Array([9, 8, 7]) });
   transport.close();
   far.destroy();
   close();

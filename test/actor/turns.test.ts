@@ -148,6 +148,7 @@ test("isolation: only exact-size byte arrays leave an actor", async (t) => {
   await rig.clock.settle();
   t.regex(rig.ended[0]?.error?.message ?? "", new RegExp(mustHold));
   t.is(rig.ended[0]?.path, "test/sender");
+  t.is(rig.ended[0]?.error?.code, "assertionFailed");
 });
 
 test("byte fields are handed over, once each, when asked for; small ones are copied", (t) => {

@@ -92,9 +92,12 @@ test.serial("a hang is found by the heartbeat that stands still, and only then",
   );
   await t.throwsAsync(tree.port("a").ask({ kind: "spinForEver" }, soon), { code: "actorGone" });
   t.is(await tree.port("a").ask({ kind: "echo", text: "back" }, soon), "back");
+  // A thread that hangs before its first heartbeat is found as well.
+  await t.throwsAsync(tree.port("a").ask({ kind: "spinForEver" }, soon), { code: "actorGone" });
+  t.is(await tree.port("a").ask({ kind: "echo", text: "back" }, soon), "back");
   t.deepEqual(
     events.flatMap((event) => (event.event === "crashed" ? [event.kind] : [])),
-    ["(hang)"],
+    ["(hang)", "(hang)"],
   );
   await tree.stop(2000);
 });
