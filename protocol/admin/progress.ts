@@ -61,7 +61,7 @@ export class Progress {
     const now = this.#surroundings.now();
     if (!this.#shown || now - this.#drawn < redrawMs) return;
     this.#drawn = now;
-    const columns = this.#surroundings.stderr.columns ?? 80;
+    const columns = this.#surroundings.stderr.columns || 80;
     const line = progressLine(this.#label, done, this.#total, this.elapsedMs, this.#unit, rest);
     this.#surroundings.stderr.write(`\r${line.slice(0, columns - 1)}\u001b[K`);
   }

@@ -82,11 +82,12 @@ const top = defineCommand({
 });
 
 /** Cuts a view to the terminal, since a line that wraps would scroll it. */
-const fitted = (view: string, rows = 24, columns = 80): string =>
+const fitted = (view: string, rows: number | undefined, columns: number | undefined): string =>
   view
     .split("\n")
-    .slice(0, rows - 1)
-    .map((line) => line.slice(0, columns))
+    // A terminal that does not know its size says zero.
+    .slice(0, (rows || 24) - 1)
+    .map((line) => line.slice(0, columns || 80))
     .join("\n");
 
 function pause(ms: number, interrupted: AbortSignal): Promise<void> {
