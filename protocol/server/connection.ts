@@ -5,7 +5,8 @@
  * What bounds it
  *   incoming   a frame that is not complete holds at most twice what arrived of it (`FrameDecoder`)
  *   in flight  `inFlightMax` requests; beyond it the connection is not read until answers have gone out
- *   outgoing   above `outgoingPauseBytes` the connection is not read; if nothing leaves for `stalledMs` it is closed
+ *   outgoing   above `outgoingPauseBytes` the connection is not read; above `outgoingBytesMax` reads are answered with a retryable
+ *              refusal instead of what they read; if nothing leaves for `stalledMs` it is closed
  */
 import { assert } from "../../runtime/types/assert.js";
 import type { KimberliteError } from "../../runtime/types/errors.js";
@@ -32,6 +33,7 @@ export interface Duplex {
 
 export const inFlightMax = 4096;
 export const outgoingPauseBytes = 4 * 1024 * 1024;
+export const outgoingBytesMax = 32 * 1024 * 1024;
 export const stalledMs = 30_000;
 
 export type ConnectionState = "greeting" | "open" | "closing";
@@ -92,9 +94,16 @@ export class Connection {
     return now - this.movedAt > limitMs;
   }
 
+  /** True while more waits to leave than one connection may make the node hold. */
+  get isOverfull(): boolean {
+    return this.writer.length + this.duplex.outgoingBytes > outgoingBytesMax;
+  }
+
   /** Stops or resumes reading, so that a client cannot make the node hold more than its share. */
   regulate(): void {
-    const isFull = this.inFlight >= inFlightMax || this.duplex.outgoingBytes > outgoingPauseBytes;
+    // Subscriptions stay open for long: a client that has many must still be heard, also to end them.
+    const isFull =
+      this.inFlight - this.subscriptions.size >= inFlightMax || this.duplex.outgoingBytes > outgoingPauseBytes;
     if (isFull === this.isPaused || this.state === "closing") return;
     this.isPaused = isFull;
     if (isFull) this.duplex.pause();

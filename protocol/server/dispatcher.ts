@@ -7,7 +7,7 @@
  *   shard s       s
  *   projection p of shard s    shards + s * projections + p
  */
-import { RequestBatchWriter } from "../../actors/messages/request-batch.js";
+import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
 import type { ActorContext, Port } from "../../runtime/actor/definition.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
@@ -34,7 +34,8 @@ export class Dispatcher {
   readonly #destinations: Destination[] = [];
   readonly #byNeighbour = new Map<string, number>();
   readonly #table = new RequestTable<Connection>();
-  readonly #dirty: number[] = [];
+  #dirty: number[] = [];
+  #dirtySpare: number[] = [];
   forwarded = 0;
   lateReplies = 0;
 
@@ -155,8 +156,12 @@ export class Dispatcher {
 
   /** Sends what has gathered: one message a destination. */
   forward(touched: (connection: Connection) => void): void {
-    for (const destination of this.#dirty) this.#forwardTo(destination, touched);
-    this.#dirty.length = 0;
+    // What is put back by a refusal belongs to the next forward.
+    const dirty = this.#dirty;
+    this.#dirty = this.#dirtySpare;
+    this.#dirtySpare = dirty;
+    for (const destination of dirty) this.#forwardTo(destination, touched);
+    dirty.length = 0;
   }
 
   #forwardTo(destination: number, touched?: (connection: Connection) => void): void {
@@ -169,13 +174,20 @@ export class Dispatcher {
     if (result !== "accepted") this.#refuse(bytes, touched);
   }
 
-  /** The receiver's mailbox is full: every request of the batch gets a typed, retryable refusal; nothing is buffered here. */
+  /**
+   * The receiver's mailbox is full: every request of the batch gets a typed, retryable refusal; nothing is buffered here, but for the
+   * few bytes that speak of a subscription that stands (credit, unsubscribe): lost, they would let it hang for ever.
+   */
   #refuse(bytes: Uint8Array, touched?: (connection: Connection) => void): void {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = 0; at < bytes.length; at += 4 + view.getUint32(at, true)) {
-      const correlation = view.getUint32(at + 4, true);
+    const batch = new RequestBatchReader().open(bytes);
+    while (batch.next()) {
+      const { correlation, kind, bodyFrom, bodyTo } = batch;
       const slot = this.#table.find(correlation);
       if (slot < 0) continue;
+      if (kind === requestKinds.credit.kind || kind === requestKinds.unsubscribe.kind) {
+        this.follow(correlation, kind, bytes, bodyFrom, bodyTo);
+        continue;
+      }
       const connection = this.#table.owner(slot);
       connection.fail(this.#table.requestId(slot), new KimberliteError("mailboxFull", "try again in a moment"));
       connection.inFlight -= 1;
@@ -210,22 +222,25 @@ export class Dispatcher {
     this.#table.close(slot);
   }
 
-  /** Subscription bytes have left the node: the projection may send that many more. */
-  flushedTo(correlation: number, bytes: number): void {
+  /** Subscription bytes have left the node: the projection may send that many more. False when it could not be told now. */
+  flushedTo(correlation: number, bytes: number): boolean {
     const slot = this.#table.find(correlation);
-    if (slot < 0) return;
+    if (slot < 0) return true;
     const port = this.#destinations[this.#table.destination(slot)].port;
-    if (port !== null) this.#context.tell(port, { kind: "subscriptionFlushed", flushed: [correlation, bytes] });
+    if (port === null) return true;
+    return this.#context.tell(port, { kind: "subscriptionFlushed", flushed: [correlation, bytes] }) !== "busy";
   }
 
-  /** A connection is gone: its subscriptions are told to end, its answers will find no one. */
+  /**
+   * A connection is gone: its subscriptions are told to end. Its slots stay taken until their answers have come, or whoever owes them
+   * has ended: a slot's generation wraps within a fraction of a second on a busy node, and an answer that is under way must never
+   * find another client's request.
+   */
   forget(connection: Connection): void {
     for (const correlation of connection.subscriptions.values()) {
       this.follow(correlation, requestKinds.unsubscribe.kind, noBytes, 0, 0);
     }
     connection.subscriptions.clear();
-    for (const slot of this.#table.slotsOf(-1, connection)) this.#table.close(slot);
-    connection.inFlight = 0;
   }
 }
 

@@ -22,6 +22,7 @@ import { KimberliteError } from "../../runtime/types/errors.js";
 import { wireFrameBytesMax } from "../../runtime/types/limits.js";
 import { decodeAdminCall, encodeAdminResult } from "../wire/admin-call.js";
 import { decodeHello, encodeWelcome, negotiateVersion } from "../wire/handshake.js";
+import { frameBodyBytesMax } from "../wire/frame.js";
 import { requestKinds, responseKinds } from "../wire/kinds.js";
 import { encodeGoingAway, encodeRouteChange } from "../wire/notices.js";
 import { Connection, type Duplex, inFlightMax, stalledMs } from "./connection.js";
@@ -88,7 +89,7 @@ class Gateway implements Actor<GatewayMessage> {
         const duplex = new SocketDuplex(socket);
         const connection = this.#open(duplex);
         socket.on("data", (chunk: Buffer) => this.#context.enter(() => this.#arrived(connection, chunk)));
-        socket.on("drain", () => this.#context.enter(() => connection.regulate()));
+        socket.on("drain", () => this.#context.enter(() => this.#drained(connection)));
         socket.on("close", () => this.#context.enter(() => this.#closed(connection)));
       });
     }
@@ -124,6 +125,13 @@ class Gateway implements Actor<GatewayMessage> {
     }
     connection.regulate();
     this.#scheduleForward();
+  }
+
+  /** What was queued has left: the client may ask for more, and its subscriptions may be sent more. */
+  #drained(connection: Connection): void {
+    if (connection.state === "closing") return;
+    connection.regulate();
+    this.#settleOwed(connection);
   }
 
   #closed(connection: Connection): void {
@@ -314,12 +322,20 @@ class Gateway implements Actor<GatewayMessage> {
     const settle = (result: unknown, error: KimberliteError | null): void => {
       if (connection.state === "closing") return;
       connection.inFlight -= 1;
-      if (error === null) connection.writer.frame(responseKinds.ok, requestId, 0, encodeAdminResult(result));
-      else connection.fail(requestId, error);
+      const body = error === null ? encodeAdminResult(result) : null;
+      if (error !== null) connection.fail(requestId, error);
+      else if (body !== null && body.length <= frameBodyBytesMax)
+        connection.writer.frame(responseKinds.ok, requestId, 0, body);
+      else connection.fail(requestId, new KimberliteError("batchTooLarge", "the answer is larger than a frame"));
       this.#touch(connection);
     };
     if (call.method.startsWith("node.")) {
-      this.nodeCalls.call(call.method, call.params, deadline, settle);
+      try {
+        this.nodeCalls.call(call.method, call.params, deadline, settle);
+      } catch (error) {
+        if (!(error instanceof KimberliteError)) throw error;
+        settle(null, error);
+      }
       return;
     }
     const port = this.#context.port("directory");
@@ -390,11 +406,22 @@ class Gateway implements Actor<GatewayMessage> {
       const connection = dispatcher.connection(slot);
       const requestId = dispatcher.requestId(slot);
       const isSubscribe = dispatcher.kind(slot) === requestKinds.subscribe.kind;
+      if (connection.state === "closing") {
+        // Its slot was kept for this answer alone. A subscription that came about ends by the `unsubscribe` sent after it.
+        if (!isSubscribe || replies.status !== 0) dispatcher.done(slot);
+        continue;
+      }
       if (isSubscribe && replies.status === 0) {
         // The slot stays open: events come under the same correlation.
         connection.writer.begin(responseKinds.ok, requestId, 0).u64(requestId).end();
       } else {
-        if (replies.status === 0) {
+        if (replies.status === 0 && replies.bodyTo - replies.bodyFrom > smallBytes && connection.isOverfull) {
+          // Only reads have large answers: asking again costs time, holding them all for a slow reader would cost the node's memory.
+          connection.fail(
+            requestId,
+            new KimberliteError("mailboxFull", "answers are read slower than they are asked for"),
+          );
+        } else if (replies.status === 0) {
           connection.writer.frame(responseKinds.ok, requestId, 0, bytes, replies.bodyFrom, replies.bodyTo);
         } else {
           writePackedError(
@@ -421,6 +448,7 @@ class Gateway implements Actor<GatewayMessage> {
       const slot = this.#dispatcher.find(entries.correlation);
       if (slot < 0) continue;
       const connection = this.#dispatcher.connection(slot);
+      if (connection.state === "closing") continue;
       const requestId = this.#dispatcher.requestId(slot);
       connection.writer.frame(responseKinds.subscriptionEvents, requestId, 0, bytes, entries.bodyFrom, entries.bodyTo);
       connection.owe(entries.correlation, entries.bodyTo - entries.bodyFrom);
@@ -436,6 +464,10 @@ class Gateway implements Actor<GatewayMessage> {
       if (slot < 0) continue;
       const connection = this.#dispatcher.connection(slot);
       const requestId = this.#dispatcher.requestId(slot);
+      if (connection.state === "closing") {
+        this.#dispatcher.done(slot);
+        continue;
+      }
       if (entries.status === 0) connection.endSubscription(requestId, null);
       else {
         const kind = responseKinds.subscriptionEnd;
@@ -467,7 +499,8 @@ class Gateway implements Actor<GatewayMessage> {
     this.#flushed.length = 0;
     connection.takeOwed(this.#flushed);
     for (let i = 0; i < this.#flushed.length; i += 2) {
-      this.#dispatcher.flushedTo(this.#flushed[i], this.#flushed[i + 1]);
+      const [correlation, bytes] = [this.#flushed[i], this.#flushed[i + 1]];
+      if (!this.#dispatcher.flushedTo(correlation, bytes)) connection.owe(correlation, bytes);
     }
   }
 
@@ -558,6 +591,8 @@ class Gateway implements Actor<GatewayMessage> {
   }
 }
 
+/** An answer up to this size goes out whatever else waits to. */
+const smallBytes = 1024;
 /** Wire number of `routeStale`: the routes that this gateway remembers may all be of an earlier placement. */
 const routeStaleStatus = 43;
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

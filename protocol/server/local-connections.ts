@@ -3,13 +3,16 @@ import type { ActorContext } from "../../runtime/actor/definition.js";
 import type { Connection, Duplex } from "./connection.js";
 import type { LocalOut } from "./messages.js";
 
+const retryMs = 2;
+
 class LocalDuplex implements Duplex {
   readonly peer = "in process";
   readonly #context: ActorContext;
   readonly #id: number;
   bytesWritten = 0;
-  /** The client in this process is held back by its own limit of requests in flight, not here. */
-  readonly outgoingBytes = 0;
+  outgoingBytes = 0;
+  /** What the main thread's mailbox had no room for, in order; null closes. */
+  readonly #queue: (Uint8Array | null)[] = [];
 
   constructor(context: ActorContext, id: number) {
     this.#context = context;
@@ -17,26 +20,53 @@ class LocalDuplex implements Duplex {
   }
 
   write(bytes: Uint8Array): boolean {
-    this.bytesWritten += bytes.length;
-    this.#tell(bytes.slice());
+    this.outgoingBytes += bytes.length;
+    this.#send(bytes.slice());
     return true;
   }
 
-  #tell(bytes: Uint8Array | null): void {
+  #send(bytes: Uint8Array | null): void {
+    if (this.#queue.length > 0 || !this.#tell(bytes)) {
+      if (this.#queue.length === 0) this.#later();
+      this.#queue.push(bytes);
+    }
+  }
+
+  /** False when the main thread is too far behind. Bytes that were dropped would be a hole in the stream. */
+  #tell(bytes: Uint8Array | null): boolean {
     const port = this.#context.port("main");
     const message: LocalOut = { kind: "localOut", connection: this.#id, bytes };
-    if (port !== null) this.#context.tell(port, message, { transfer: true });
+    const size = bytes?.length ?? 0;
+    if (port !== null && this.#context.tell(port, message, { transfer: true }) === "busy") return false;
+    this.outgoingBytes -= size;
+    this.bytesWritten += size;
+    return true;
+  }
+
+  #later(): void {
+    setTimeout(() => this.#context.enter(() => this.#goOn()), retryMs);
+  }
+
+  #goOn(): void {
+    while (this.#queue.length > 0) {
+      if (!this.#tell(this.#queue[0])) {
+        this.#later();
+        return;
+      }
+      this.#queue.shift();
+    }
   }
 
   pause(): void {}
   resume(): void {}
 
   end(): void {
-    this.#tell(null);
+    this.#send(null);
   }
 
   destroy(): void {
-    this.#tell(null);
+    this.#queue.length = 0;
+    this.#send(null);
   }
 }
 

@@ -17,8 +17,13 @@ export class LocalTransports {
   arrived(message: LocalOut): void {
     const events = this.#open.get(message.connection);
     if (events === undefined) return;
-    if (message.bytes !== null) events.data(message.bytes);
-    else this.#closed(message.connection);
+    if (message.bytes !== null) {
+      events.data(message.bytes);
+      return;
+    }
+    // The gateway closed it, and still holds what belongs to it until it hears that this end is gone, as it would of a socket.
+    this.#gateway.tell({ kind: "localClose", connection: message.connection });
+    this.#closed(message.connection);
   }
 
   /** The gateway was restarted: its connections are gone, and clients connect anew. */

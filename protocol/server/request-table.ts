@@ -76,13 +76,11 @@ export class RequestTable<Owner> {
     this.count -= 1;
   }
 
-  /** Open slots whose requests went to a destination (or all, with -1). For the rare events: a lost actor, a closed connection. */
-  slotsOf(destination: number, owner: Owner | null = null): number[] {
+  /** Open slots whose requests went to a destination. For the rare event of a lost actor. */
+  slotsOf(destination: number): number[] {
     const found: number[] = [];
     for (let slot = 0; slot < this.#owners.length; slot++) {
-      const held = this.#owners[slot];
-      if (held === null || (owner !== null && held !== owner)) continue;
-      if (destination === -1 || this.#destinations[slot] === destination) found.push(slot);
+      if (this.#owners[slot] !== null && this.#destinations[slot] === destination) found.push(slot);
     }
     return found;
   }

@@ -27,8 +27,8 @@ export class FakeContext implements ActorContext {
   readonly asked: Asked[] = [];
   readonly replies: { readonly envelope: Envelope; readonly value: unknown; readonly error: unknown }[] = [];
   readonly timers: { readonly delayMs: number; readonly message: MessageBase }[] = [];
-  /** What `tell` answers. */
-  result: TellResult = "accepted";
+  /** Neighbours whose mailbox is full. */
+  readonly busy = new Set<string>();
   time = 1_700_000_000_000;
   crashed: unknown = null;
   readonly #ports = new Map<string, FakePort>();
@@ -68,8 +68,9 @@ export class FakeContext implements ActorContext {
     return [...this.#ports.keys()];
   }
   tell(port: Port, message: OutgoingMessage): TellResult {
-    if (this.result === "accepted") this.told.push({ to: port.neighbour, message: message as Told["message"] });
-    return this.result;
+    if (this.busy.has(port.neighbour)) return "busy";
+    this.told.push({ to: port.neighbour, message: message as Told["message"] });
+    return "accepted";
   }
   request<Reply>(
     port: Port,
