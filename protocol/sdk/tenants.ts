@@ -55,13 +55,13 @@ export class Tenants {
       name: tenantName(name),
       ...(shard === undefined ? {} : { shard }),
       ...(quotas === undefined ? {} : { quotas }),
+      ...(ifNotExists ? { ifNotExists } : {}),
     };
     return parseTenant(await this.#client.admin("tenant.create", params, options));
   }
 
   async list(options: CallOptions = {}): Promise<TenantInfo[]> {
-    const raw = await this.#client.admin("tenant.list", {}, options);
-    const list = typeof raw === "object" && raw !== null && "tenants" in raw ? raw.tenants : raw;
+    const list = await this.#client.admin("tenant.list", {}, options);
     if (!Array.isArray(list)) throw new KimberliteError("frameInvalid", "a list of tenants was expected");
     return list.map(parseTenant);
   }

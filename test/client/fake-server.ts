@@ -316,7 +316,7 @@ export class FakeConnection {
       case "tenant.get":
         return encodeAdminResult(tenant(name));
       case "tenant.list":
-        return encodeAdminResult({ tenants: [...tenants.keys()].map(tenant) });
+        return encodeAdminResult([...tenants.keys()].map(tenant));
       case "tenant.drop":
         tenant(name);
         tenants.delete(name);
