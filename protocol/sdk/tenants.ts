@@ -45,12 +45,16 @@ export class Tenants {
     this.#onDropped = onDropped;
   }
 
-  /** Rejects with `tenantExists`, `shardUnknown`, `invalidArgument`. Without a shard the node chooses one. */
+  /** Rejects with `tenantExists` unless `ifNotExists`, and with `shardUnknown`. Without a shard the node chooses one. */
   async create(
     name: string,
-    options: CallOptions & { readonly shard?: number | undefined; readonly quotas?: Quotas | undefined } = {},
+    options: CallOptions & {
+      readonly shard?: number | undefined;
+      readonly quotas?: Quotas | undefined;
+      readonly ifNotExists?: boolean | undefined;
+    } = {},
   ): Promise<TenantInfo> {
-    const { shard, quotas } = options;
+    const { shard, quotas, ifNotExists = false } = options;
     const params = {
       name: tenantName(name),
       ...(shard === undefined ? {} : { shard }),
