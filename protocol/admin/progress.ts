@@ -39,7 +39,7 @@ export class Progress {
   readonly #surroundings: Surroundings;
   readonly #shown: boolean;
   readonly #label: string;
-  readonly #total: number | null;
+  #total: number | null;
   readonly #unit: ProgressUnit;
   readonly #start: number;
   #drawn = Number.NEGATIVE_INFINITY;
@@ -55,6 +55,11 @@ export class Progress {
 
   get elapsedMs(): number {
     return this.#surroundings.now() - this.#start;
+  }
+
+  /** The end has become known, or has moved. */
+  aim(total: number): void {
+    this.#total = total;
   }
 
   update(done: number, rest = ""): void {

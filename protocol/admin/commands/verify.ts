@@ -26,24 +26,20 @@ export const verifyCommand = defineCommand({
   async run({ arguments: [given], configuration, output, surroundings }) {
     const directory = path.resolve(surroundings.directory, given ?? configuration.require("data"));
     const started = surroundings.now();
-    let bar: { readonly replica: string; readonly progress: Progress } | null = null;
+    let progress: Progress | null = null;
     const report = await verifyDataDirectory(new RealDisk(), directory, {
       interrupted: surroundings.interrupted,
-      progress(done, total, replica) {
-        if (bar?.replica !== replica) {
-          bar = {
-            replica,
-            progress: new Progress(surroundings, output.interactive, path.relative(directory, replica), total, inBytes),
-          };
-        }
-        bar.progress.update(done);
+      progress(done, total) {
+        progress ??= new Progress(surroundings, output.interactive, path.basename(directory), total, inBytes);
+        progress.aim(total);
+        progress.update(done);
       },
       found(finding) {
-        bar?.progress.end();
+        progress?.end();
         void output.note(findingLine(finding));
       },
     });
-    (bar as { readonly progress: Progress } | null)?.progress.end();
+    (progress as Progress | null)?.end();
     const ms = surroundings.now() - started;
     await output.result({ ...report, sound: report.damage.length === 0, seconds: ms / 1000 }, () => {
       const rows = report.replicas.map((replica) => [
