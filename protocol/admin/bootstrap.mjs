@@ -192,20 +192,7 @@ function countTests(output, code) {
   return { passed, skipped, reasons, failed: failed === 0 && (code !== 0 || passed <= 0) ? 1 : failed };
 }
 
-/**
- * `npm start` runs us below npm and a shell. A SIGTERM for npm ends those two and leaves us behind, so the end of the parent is
- * taken as the signal that it was meant to be.
- */
-function endWithParent() {
-  if (process.env.npm_lifecycle_event !== "start") return;
-  const parent = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== parent) process.kill(process.pid, "SIGTERM");
-  }, 500).unref();
-}
-
 async function start(flags) {
-  endWithParent();
   process.argv = [process.argv[0], path.join(distribution, "protocol", "admin", "main.js"), "start", ...flags];
   await import(pathToFileURL(process.argv[1]).href);
 }

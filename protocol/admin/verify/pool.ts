@@ -25,9 +25,13 @@ export async function verifyInPool(places: readonly string[], watcher: VerifyWat
     return await Promise.all(
       places.map(async (directory, index) => {
         const { port1, port2 } = new MessageChannel();
-        const closed = new Promise<void>((resolve) => port1.once("close", () => resolve()));
+        let end = (): void => {};
+        const ended = new Promise<void>((resolve) => {
+          end = resolve;
+        });
         port1.on("message", (data: VerifyNews) => {
           if (data.kind === "found") watcher.found(data.finding);
+          else if (data.kind === "end") end();
           else {
             done[index] = data.done;
             total[index] = data.total;
@@ -39,8 +43,8 @@ export async function verifyInPool(places: readonly string[], watcher: VerifyWat
             { directory, port: port2 },
             { transferList: [port2], signal: watcher.interrupted },
           );
-          // The port closes behind the last finding: only then is the list complete.
-          await closed;
+          // The result overtakes the findings, which travel on another port: the list is complete at their end.
+          await ended;
           return report;
         } finally {
           port1.close();

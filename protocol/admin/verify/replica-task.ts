@@ -14,14 +14,15 @@ import { checkTrees } from "./trees.js";
 
 export interface VerifyTask {
   readonly directory: string;
-  /** One end of a channel; closed when the task ends. */
-  readonly port: { postMessage(news: VerifyNews): void; close(): void };
+  /** One end of a channel. */
+  readonly port: { postMessage(news: VerifyNews): void };
 }
 
 /** What a task says on its way. */
 export type VerifyNews =
   | { readonly kind: "progress"; readonly done: number; readonly total: number }
-  | { readonly kind: "found"; readonly finding: Finding };
+  | { readonly kind: "found"; readonly finding: Finding }
+  | { readonly kind: "end" };
 
 const progressEveryMs = 100;
 
@@ -30,7 +31,7 @@ export default function verifyTask({ directory, port }: VerifyTask): ReplicaRepo
   try {
     return verifyReplica(new RealDisk(), directory, tell);
   } finally {
-    port.close();
+    tell({ kind: "end" });
   }
 }
 
