@@ -24,7 +24,7 @@ import { pageBytes, pageKindRoot } from "./layout.js";
 import { type PageFile, pageCorrupt } from "./page-file.js";
 import { allocateChunks, baseOf, chunkOf, PageSpace } from "./page-space.js";
 import { allocatePageTable, pagesMaxDefault } from "./page-table.js";
-import { copyUserHeader, readRoot, userHeaderBytesMax, writeRoot } from "./root-page.js";
+import { copyUserHeader, emptyRoots, readRoot, type TreeRoots, userHeaderBytesMax, writeRoot } from "./root-page.js";
 import { WriterTrees } from "./writer-trees.js";
 
 export interface StoreOptions {
@@ -39,9 +39,30 @@ export interface StoreOptions {
   readonly pause?: () => boolean;
 }
 
+/**
+ * A version that the working one may build on. Its trees and header are kept here too, so that rolling back reads no page: it must not
+ * be refused for want of a frame.
+ */
 interface SealedVersion {
-  readonly version: number;
-  readonly root: number;
+  version: number;
+  root: number;
+  readonly trees: TreeRoots;
+  readonly header: Uint8Array;
+  headerLength: number;
+}
+
+const emptyVersion = (): SealedVersion => ({
+  version: -1,
+  root: 0,
+  trees: emptyRoots(),
+  header: new Uint8Array(userHeaderBytesMax),
+  headerLength: 0,
+});
+
+function copyRoots(from: TreeRoots, to: TreeRoots): void {
+  to.roots.set(from.roots);
+  to.heights.set(from.heights);
+  to.counts.set(from.counts);
 }
 
 export interface StoreStatus {
@@ -114,9 +135,11 @@ function makeParts(options: StoreOptions, pageCount: number, working: number): P
 export class Store extends WriterTrees {
   readonly handle: StoreHandle;
   readonly #control: Control;
-  #published: SealedVersion = { version: -1, root: 0 };
+  #published: SealedVersion = emptyVersion();
   /** Sealed and not yet published, oldest first. */
   #sealed: SealedVersion[] = [];
+  /** Of versions that were dropped or passed over, to be used again. */
+  readonly #idle: SealedVersion[] = [];
   #durableVersion = -1;
   #job: CheckpointJob | null = null;
   /** Version in each snapshot slot, or -1. */
@@ -165,9 +188,15 @@ export class Store extends WriterTrees {
     if (checksum[0] !== record.rootChecksum) {
       throw pageCorrupt(file, record.rootPage, "root", "it is not the page that the checkpoint record names");
     }
-    this.#readVersion(record.rootPage);
+    const frame = this.pool.frameOf(record.rootPage);
+    const i32 = this.pool.space.i32[chunkOf(frame)];
+    const opened = this.#published;
+    opened.version = record.version;
+    opened.root = record.rootPage;
+    readRoot(i32, baseOf(frame), opened.trees);
+    opened.headerLength = copyUserHeader(this.pool.space.u8[chunkOf(frame)], i32, baseOf(frame), opened.header);
+    this.#restore(opened);
     this.#durableVersion = record.version;
-    this.#published = { version: record.version, root: record.rootPage };
     this.#showSnapshot(this.#published);
     this.allocator.keep(this.#kept());
     readFreeList(
@@ -179,18 +208,9 @@ export class Store extends WriterTrees {
     assert(this.allocator.freePages === record.freePages, "an opened store has the free pages of its checkpoint");
   }
 
-  /** Needs room in the cache only when the root page was evicted, which that of a fresh version is not. */
-  #rootFrame(root: number): number {
-    const frame = this.pool.residentFrameOf(root);
-    if (frame >= 0) return frame;
-    this.prepare();
-    return this.pool.frameOf(root);
-  }
-
-  /** Loads the trees of a version into the working one. */
-  #readVersion(root: number): void {
-    const frame = this.#rootFrame(root);
-    readRoot(this.pool.space.i32[chunkOf(frame)], baseOf(frame), this.shape);
+  /** Makes the working version a copy of another. */
+  #restore(from: SealedVersion): void {
+    copyRoots(from.trees, this.shape);
     this.shape.dropFingers();
     this.writes += 1;
   }
@@ -240,7 +260,7 @@ export class Store extends WriterTrees {
   /** Ends the working version and returns its number. `header` (at most 512 bytes) is kept with it. */
   seal(header: Uint8Array): number {
     assert(header.length <= userHeaderBytesMax, "a user header is at most 512 bytes long");
-    this.prepare();
+    if (this.pool.freeFrames === 0) this.pool.makeRoom(1);
     const version = this.shape.working;
     const base = this.#sealed.at(-1) ?? this.#published;
     assert(version > base.version, "the working version follows the sealed ones");
@@ -256,19 +276,22 @@ export class Store extends WriterTrees {
     if (base.root !== 0) this.allocator.free(base.root, base.version);
     this.allocator.seal(version + 1);
     this.shape.working = version + 1;
-    this.#sealed.push({ version, root });
+    const sealed = this.#idle.pop() ?? emptyVersion();
+    sealed.version = version;
+    sealed.root = root;
+    copyRoots(this.shape, sealed.trees);
+    for (let at = 0; at < header.length; at++) sealed.header[at] = header[at];
+    sealed.headerLength = header.length;
+    this.#sealed.push(sealed);
     return version;
   }
 
   /** Copies the user header of the newest sealed version to the start of `target` and returns its length. */
   headerInto(target: Uint8Array): number {
-    const frame = this.#rootFrame((this.#sealed.at(-1) ?? this.#published).root);
-    return copyUserHeader(
-      this.pool.space.u8[chunkOf(frame)],
-      this.pool.space.i32[chunkOf(frame)],
-      baseOf(frame),
-      target,
-    );
+    const { header, headerLength } = this.#sealed.at(-1) ?? this.#published;
+    assert(headerLength <= target.length, "a user header fits where it is copied to");
+    for (let at = 0; at < headerLength; at++) target[at] = header[at];
+    return headerLength;
   }
 
   /** Makes a sealed version the snapshot that readers take. Sealed versions before it are passed over. */
@@ -277,7 +300,7 @@ export class Store extends WriterTrees {
     assert(at >= 0, "snapshot: only a sealed version is published");
     const next = this.#sealed[at];
     assert(next.version > this.#published.version, "published versions only grow");
-    this.#sealed.splice(0, at + 1);
+    this.#idle.push(this.#published, ...this.#sealed.splice(0, at + 1).slice(0, at));
     this.#published = next;
     this.#showSnapshot(next);
     this.allocator.publish(version, this.#kept());
@@ -310,18 +333,17 @@ export class Store extends WriterTrees {
     this.allocator.keep(this.#kept());
   }
 
-  /** Drops the working version and all sealed ones after `version`, which is the published one or a sealed one. */
+  /** Drops the working version and all sealed ones after `version`, which is the published one or a sealed one. Never refused. */
   rollbackTo(version: number): void {
     const target =
       version === this.#published.version ? this.#published : this.#sealed.find((sealed) => sealed.version === version);
     assert(target !== undefined, "snapshot: the state is rolled back to the published version or a sealed one");
-    this.#rootFrame(target.root); // before anything is dropped: it may be refused
     const next = this.shape.working + 1;
-    while ((this.#sealed.at(-1)?.version ?? version) > version) this.#sealed.pop();
+    while ((this.#sealed.at(-1)?.version ?? version) > version) this.#idle.push(...this.#sealed.splice(-1));
     this.allocator.rollback(version, next);
     this.shape.working = next;
     this.pool.generation += 1;
-    this.#readVersion(target.root);
+    this.#restore(target);
     assert(this.sealedVersion === version, "after a roll back the newest version is the one that was named");
   }
 
@@ -352,7 +374,9 @@ export class Store extends WriterTrees {
     assert(this.#job === null, "durability: one checkpoint runs at a time");
     const { version, root } = this.#published;
     if (version === this.#durableVersion) return null;
+    // From here on the version counts as kept, and what a reader lets go of while its page is being listed is held by it.
     this.reclaim();
+    this.allocator.setCheckpoint(version);
     const entries = this.#takeDirty(version);
     // The chain's own numbers leave the list, so counting first may leave the last page a little emptier.
     const chain = this.allocator.takeChain(Math.ceil(this.allocator.countFreeFor() / freeListEntries));
@@ -372,8 +396,6 @@ export class Store extends WriterTrees {
       rootChecksum: 0,
     };
     this.#job = job;
-    this.reclaim();
-    this.allocator.setCheckpoint(version);
     for (let at = 0; at < chain.length; at++) this.allocator.hold(chain[at], version, version);
     return job;
   }

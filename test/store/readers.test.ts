@@ -155,6 +155,31 @@ test("a page is recycled only after its last reader let go", (t) => {
   t.true(store.status().freePages >= heldPages);
 });
 
+test("a page that a reader lets go of while a checkpoint writes it is recycled after the checkpoint", (t) => {
+  const { store, file } = makeStore();
+  const reader = StoreReader.attach(store.handle, { file, owner: 1 });
+  for (let index = 0; index < 5000; index++) store.put(0, u64(index), new Uint8Array(50));
+  store.publish(store.seal(nothing));
+  reader.pin();
+  for (let index = 0; index < 5000; index++) store.put(0, u64(index), new Uint8Array(50).fill(1));
+  store.publish(store.seal(nothing));
+  const { heldPages } = store.status();
+  const job = store.beginCheckpoint();
+  if (job === null) throw new Error("nothing to write");
+  t.true(job.entries.length >= heldPages * 2, "pages that only the reader reaches are written too");
+  reader.unpin();
+  store.publish(store.seal(nothing));
+  store.reclaim();
+  t.true(store.status().heldPages >= heldPages, "they are not recycled while they are being written");
+  const writer = new CheckpointWriter(store.handle, file);
+  while (!writer.runSlice(job, 8)) {}
+  store.completeCheckpoint(job);
+  store.publish(store.seal(nothing));
+  checkpoint(store, file);
+  t.true(store.status().heldPages < 5);
+  reader.close();
+});
+
 test("a dead reader's pin is cleared by its slot and owner, and a reader that was cleared reads no more", (t) => {
   const { store, file } = makeStore();
   store.put(0, u64(1), u64(1));
@@ -390,6 +415,7 @@ test("reader threads beside a writer that evicts and checkpoints in another thre
   reports.catch((error: unknown) => {
     failure = error;
   });
+  t.teardown(() => Promise.all([...readers, checkpointer].map((worker) => worker.terminate())));
   let transfers = 0;
   let checkpoints = 0;
   let refused = 0;
