@@ -26,10 +26,11 @@ import { assert, unreachable } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
-import { groupNameBytesMax } from "../../runtime/types/limits.js";
+import { groupAckEntriesMax, groupNameBytesMax } from "../../runtime/types/limits.js";
 import { pagesPath } from "../shard/state-files.js";
 import { RequestBatchReader } from "../messages/request-batch.js";
 import { EventSource } from "./event-source.js";
+import type { GroupCoordinator } from "./group-coordinator.js";
 import type { ExportedRecords, ProjectionMessage } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { boundOf, executeRead } from "./reading.js";
@@ -52,6 +53,10 @@ interface Waiting {
 }
 
 const sweepMs = 50;
+const resendMs = 5;
+/** What one turn reads at most, so that its answers fit a mailbox and the thread stays alive. */
+const turnBytesMax = 4 * 1024 * 1024;
+const turnMsMax = 10;
 const readIndexMs = 5_000;
 const waitingMax = 50_000;
 /** Commits that one export looks at: bounds the time of a turn. */
@@ -76,6 +81,12 @@ class Projection implements Actor<ProjectionMessage> {
   #unconfirmed: Waiting[] = [];
   #isAsking = false;
   #isAgain = false;
+  #isSweeping = false;
+  /** A gateway had no room for what it was to be told: nothing more is produced until it has. */
+  #isBlocked = false;
+  /** The version that subscriptions were last served from, and whether they may have more to get from the same one. */
+  #pumped = -1;
+  #isPumpDue = false;
   #executed = 0;
   #expired = 0;
 
@@ -84,7 +95,6 @@ class Projection implements Actor<ProjectionMessage> {
     this.#args = args;
     this.#interest = new Int32Array(args.interest);
     this.#outbox = new Outbox(context);
-    context.after(sweepMs, { kind: "sweep" });
   }
 
   // ------------------------------------------------------------------ messages
@@ -105,6 +115,10 @@ class Projection implements Actor<ProjectionMessage> {
         return;
       case "sweep":
         this.#sweep();
+        return;
+      case "resend":
+        this.#isBlocked = false;
+        this.#send();
         return;
       case "directoryRows":
         this.#answer(envelope, (reads) => ({
@@ -170,8 +184,14 @@ class Projection implements Actor<ProjectionMessage> {
     return { count, records: out.finish(), nextPosition: reads.tenant(tenant)?.nextPosition ?? 0 };
   }
 
-  #enqueue(bytes: Uint8Array, envelope: Envelope): void {
+  /** Where the sender of a message is answered; null when it is gone: its successor's correlations mean other requests. */
+  #portOf(envelope: Envelope): Port | null {
     const port = this.#context.port(neighbourOf(envelope.sender));
+    return port !== null && port.epoch === envelope.epoch ? port : null;
+  }
+
+  #enqueue(bytes: Uint8Array, envelope: Envelope): void {
+    const port = this.#portOf(envelope);
     if (port === null) return;
     const batch = this.#batch.open(bytes);
     while (batch.next()) {
@@ -194,12 +214,14 @@ class Projection implements Actor<ProjectionMessage> {
         const subscription = this.#subscriptions.find(port, correlation);
         if (subscription === undefined || bodyTo - bodyFrom !== 4) return;
         subscription.credits = Math.min(0x7fff_ffff, subscription.credits + view.getUint32(bodyFrom, true));
+        this.#isPumpDue = true;
         return;
       }
       case requestKind.unsubscribe: {
         const subscription = this.#subscriptions.find(port, correlation);
         if (subscription === undefined) return;
         this.#subscriptions.remove(subscription);
+        this.#isPumpDue = true;
         this.#outbox.end(port, correlation, null);
         return;
       }
@@ -230,6 +252,7 @@ class Projection implements Actor<ProjectionMessage> {
     } finally {
       reader.unpin();
     }
+    this.#isPumpDue = true;
     this.#outbox.ok(port, correlation, noBytes);
   }
 
@@ -241,8 +264,9 @@ class Projection implements Actor<ProjectionMessage> {
   }
 
   #flushed(pairs: readonly number[], envelope: Envelope): void {
-    const port = this.#context.port(neighbourOf(envelope.sender));
+    const port = this.#portOf(envelope);
     if (port === null) return;
+    this.#isPumpDue = true;
     for (let i = 0; i + 1 < pairs.length; i += 2) {
       const subscription = this.#subscriptions.find(port, pairs[i]);
       if (subscription !== undefined) subscription.window = Math.min(windowBytes, subscription.window + pairs[i + 1]);
@@ -252,11 +276,20 @@ class Projection implements Actor<ProjectionMessage> {
   // ------------------------------------------------------------------ a turn's work
 
   flush(): void {
-    if (this.#reader !== null) {
-      this.#askReadIndex();
-      this.#work();
+    if (!this.#isBlocked) {
+      if (this.#reader !== null) {
+        this.#askReadIndex();
+        this.#work();
+      }
+      this.#send();
     }
-    this.#outbox.send();
+    this.#sweepLater();
+  }
+
+  #send(): void {
+    if (this.#outbox.send()) return;
+    this.#isBlocked = true;
+    this.#context.after(resendMs, { kind: "resend" });
   }
 
   #work(): void {
@@ -266,26 +299,46 @@ class Projection implements Actor<ProjectionMessage> {
     const version = reader.pin();
     let hasMore = false;
     try {
-      const due = this.#ready;
-      const waited = this.#waiting;
-      this.#ready = [];
-      this.#waiting = [];
-      for (const waiting of waited) this.#run(reads, source, waiting);
-      for (const waiting of due) this.#run(reads, source, waiting);
-      hasMore = this.#subscriptions.pump(reads, source, version, this.#outbox, this.#context.now(), (error) =>
-        this.#answerOf(error),
-      );
+      hasMore = this.#runReads(reads, source);
+      if (this.#isPumpDue || version !== this.#pumped) {
+        this.#pumped = version;
+        this.#isPumpDue = this.#subscriptions.pump(reads, source, version, this.#outbox, this.#context.now(), (error) =>
+          this.#answerOf(error),
+        );
+        hasMore ||= this.#isPumpDue;
+      }
     } finally {
       reader.unpin();
     }
     const wantsNews = this.#waiting.length + this.#subscriptions.count > 0;
-    if (!wantsNews) return;
-    Atomics.store(this.#interest, this.#args.index, 1);
+    if (wantsNews) Atomics.store(this.#interest, this.#args.index, 1);
     // A version published between the pin and the store above woke nobody: look once more.
-    if ((hasMore || reader.newestVersion !== version) && !this.#isAgain) {
+    if ((hasMore || (wantsNews && reader.newestVersion !== version)) && !this.#isAgain) {
       this.#isAgain = true;
       this.#context.after(0, { kind: "advanced" });
     }
+  }
+
+  /**
+   * Runs what waits for this version, within a budget of bytes and time: a thousand large reads in one turn would be one answer
+   * larger than any mailbox, and a thread that is taken for hung. True when some are left for the next turn.
+   */
+  #runReads(reads: StateReads, source: EventSource): boolean {
+    const waited = this.#waiting;
+    const due = this.#ready;
+    if (waited.length + due.length === 0) return false;
+    this.#waiting = [];
+    this.#ready = [];
+    const until = this.#context.monotonic() + turnMsMax;
+    const isFull = (): boolean => this.#outbox.bytes >= turnBytesMax;
+    let at = 0;
+    while (at < waited.length && !isFull()) this.#run(reads, source, waited[at++]);
+    const isWaitedLeft = at < waited.length;
+    if (isWaitedLeft) this.#waiting = [...waited.slice(at), ...this.#waiting];
+    at = 0;
+    while (at < due.length && !isFull() && this.#context.monotonic() < until) this.#run(reads, source, due[at++]);
+    if (at < due.length) this.#ready = due.slice(at);
+    return isWaitedLeft || this.#ready.length > 0;
   }
 
   #run(reads: StateReads, source: EventSource, waiting: Waiting): void {
@@ -343,34 +396,47 @@ class Projection implements Actor<ProjectionMessage> {
     });
   }
 
-  #sweep(): void {
-    const now = this.#context.now();
+  /** An idle projection has no timer: nothing here can be late. */
+  #sweepLater(): void {
+    const reads = this.#ready.length + this.#waiting.length + this.#unconfirmed.length;
+    if (this.#isSweeping || (reads === 0 && !this.#subscriptions.hasLeases)) return;
+    this.#isSweeping = true;
     this.#context.after(sweepMs, { kind: "sweep" });
-    const alive: Waiting[] = [];
-    for (const waiting of this.#waiting) {
-      if (waiting.deadline === 0 || waiting.deadline > now) alive.push(waiting);
-      else {
-        this.#expired += 1;
-        const error = new KimberliteError("deadlineExceeded", "the position of the token was not reached in time", {
-          outcome: "notCommitted",
-        });
-        this.#outbox.fail(waiting.port, waiting.correlation, error);
-      }
-    }
-    this.#waiting = alive;
+  }
+
+  #sweep(): void {
+    this.#isSweeping = false;
+    const now = this.#context.now();
+    this.#waiting = this.#alive(this.#waiting, now, "the position of the token was not reached in time");
+    this.#ready = this.#alive(this.#ready, now, "the shard was not ready to be read in time");
+    this.#unconfirmed = this.#alive(this.#unconfirmed, now, "the shard did not confirm its newest position in time");
     for (const group of this.#subscriptions.groups) {
-      group.expire(now);
-      if (group.expired.length > 0) this.#logExpired(group.tenant, group.stream, group.name, group.expired.splice(0));
+      const expired = group.expire(now, groupAckEntriesMax);
+      if (expired.length > 0) this.#logExpired(group, expired);
     }
   }
 
+  /** The reads whose deadline has not passed; the others are answered. */
+  #alive(reads: readonly Waiting[], now: number, because: string): Waiting[] {
+    return reads.filter((read) => {
+      if (read.deadline === 0 || read.deadline > now) return true;
+      this.#expired += 1;
+      const error = new KimberliteError("deadlineExceeded", because, { outcome: "notCommitted" });
+      this.#outbox.fail(read.port, read.correlation, error);
+      return false;
+    });
+  }
+
   /** A lease whose time is up is a failed attempt, and attempts are facts: the shard logs them as it logs a consumer's own nack. */
-  #logExpired(tenant: number, stream: number, name: string, offsets: number[]): void {
+  #logExpired(group: GroupCoordinator, offsets: readonly number[]): void {
+    const { tenant, stream, name } = group;
     const shard = this.#context.port(this.#args.shard);
-    if (shard === null) return;
-    offsets.sort((a, b) => a - b);
+    if (shard === null) {
+      group.logged(offsets);
+      return;
+    }
     const out = new ByteWriter(64);
-    const entries = offsets.slice(0, 1_000).map((offset) => ({ offset, verdict: "nack" as const }));
+    const entries = [...offsets].sort((a, b) => a - b).map((offset) => ({ offset, verdict: "nack" as const }));
     encodeGroupAck(out, { tenant }, stream, name, entries);
     const message = {
       kind: "command",
@@ -382,6 +448,8 @@ class Projection implements Actor<ProjectionMessage> {
     this.#context.request(shard, message, { deadlineMs: 10_000 }, (outcome) => {
       // Refused or lost: the event is simply delivered again, without the attempt being counted.
       if (!outcome.ok) this.#context.log.debug("an expired lease was not counted", { code: outcome.error.code });
+      group.logged(offsets);
+      this.#isPumpDue = true;
     });
   }
 
@@ -393,6 +461,7 @@ class Projection implements Actor<ProjectionMessage> {
     this.#ready = this.#ready.filter((read) => !isClosed(read));
     this.#unconfirmed = this.#unconfirmed.filter((read) => !isClosed(read));
     this.#subscriptions.removeClosed();
+    this.#isPumpDue = true;
     assert(neighbour !== "", "a neighbour has a name");
   }
 

@@ -1,7 +1,7 @@
 /**
  * Hands the events of one consumer group out to its members. What is settled is durable state (the kernel's `groupAck`); which
  * member holds which event at the moment — a *lease* — is only here: it ends when the event is settled or refused, when its time
- * is up (which counts as a failed attempt, logged like one), or when the member goes (which does not).
+ * is up (which counts as a failed attempt, logged like one, and delivered again once it is), or when the member goes (which does not).
  *
  * After a crash of the projection all leases are gone and unsettled events are delivered again: at least once, never lost.
  */
@@ -18,6 +18,8 @@ interface Lease {
   readonly member: Subscription;
   readonly expiresAt: number;
   readonly attempts: number;
+  /** Its time is up, and the failed attempt is on its way to the log. Delivered now, it would be delivered again for that attempt. */
+  isExpiring: boolean;
 }
 
 /** Events under lease in one group, over all members. */
@@ -31,14 +33,12 @@ export class GroupCoordinator {
   readonly name: string;
   readonly members: Subscription[] = [];
   readonly #leases = new Map<number, Lease>();
-  readonly #out = new ByteWriter(16 * 1024);
   /** Where the walk for events goes on; back to 0 when something may have become free behind it. */
   #next = 0;
   #turn = 0;
   #seen = "";
+  #group = -1;
   #hasMore = false;
-  /** Leases whose time is up, until the attempt is logged. */
-  readonly expired: number[] = [];
 
   constructor(tenant: number, stream: number, name: string) {
     this.tenant = tenant;
@@ -76,6 +76,12 @@ export class GroupCoordinator {
     const fingerprint = `${group.group}.${group.floor}.${group.settled}.${group.retrying}.${group.parked}`;
     if (fingerprint === this.#seen) return;
     this.#seen = fingerprint;
+    if (group.group !== this.#group) {
+      // Deleted and made anew under the same name: what was held of the old one says nothing of this one.
+      this.#group = group.group;
+      this.#leases.clear();
+      this.#next = 0;
+    }
     for (const [offset, lease] of this.#leases) {
       const found = reads.state.get(tree.groupAcks, reads.keys.three(this.tenant, group.group, offset));
       if (found) {
@@ -99,83 +105,86 @@ export class GroupCoordinator {
     this.#hasMore = false;
     if (this.members.length === 0) return true;
     const walk = new UnsettledEvents(reads).open(this.tenant, group, this.#next, end);
-    // Entries for each member, gathered in the order of the walk.
-    const gathered = new Map<Subscription, { offsets: number[]; attempts: number[] }>();
+    // One chunk a member, gathered in the order of the walk.
+    const chunks = new Map<Subscription, Chunk>();
     let taken = 0;
-    while (this.#leases.size < leasesMax && taken < chunkEventsMax * this.members.length) {
-      const member = this.#pick(gathered);
-      if (member === null) break;
-      if (!walk.next()) {
-        this.#next = end;
-        break;
+    try {
+      while (this.#leases.size < leasesMax && taken < chunkEventsMax * this.members.length) {
+        const member = this.#pick(chunks);
+        if (member === null) break;
+        if (!walk.next()) {
+          this.#next = end;
+          break;
+        }
+        const { offset, attempts } = walk;
+        if (this.#leases.has(offset)) continue;
+        const chunk = chunks.get(member) ?? { out: new ByteWriter(4 * 1024).u32(0), count: 0 };
+        chunks.set(member, chunk);
+        const before = chunk.out.length;
+        try {
+          source.oneOf(reads, this.tenant, this.stream, offset, end, attempts + 1, chunk.out);
+        } catch (error) {
+          chunk.out.length = before;
+          throw error;
+        }
+        chunk.count += 1;
+        this.#leases.set(offset, { member, attempts, expiresAt: now + group.timeoutMs, isExpiring: false });
+        member.credits -= 1;
+        member.window -= chunk.out.length - before;
+        taken += 1;
+        this.#next = offset + 1;
       }
-      const { offset, attempts } = walk;
-      if (this.#leases.has(offset)) continue;
-      this.#leases.set(offset, { member, attempts, expiresAt: now + group.timeoutMs });
-      let entry = gathered.get(member);
-      if (entry === undefined) {
-        entry = { offsets: [], attempts: [] };
-        gathered.set(member, entry);
+    } finally {
+      // Also before an event that cannot be read: those in front of it are leased, and are delivered.
+      for (const [member, { out, count }] of chunks) {
+        if (count === 0) continue;
+        const bytes = out.finish();
+        new DataView(bytes.buffer).setUint32(0, count, true);
+        send(member, bytes);
       }
-      entry.offsets.push(offset);
-      entry.attempts.push(attempts + 1);
-      member.credits -= 1;
-      taken += 1;
-      this.#next = offset + 1;
     }
     this.#hasMore = taken > 0 && this.#next < end;
-    for (const [member, entry] of gathered) this.#deliver(reads, source, end, member, entry, send);
     return true;
   }
 
   /** The next member in turn that has credit and room. */
-  #pick(gathered: ReadonlyMap<Subscription, { offsets: number[] }>): Subscription | null {
+  #pick(chunks: ReadonlyMap<Subscription, Chunk>): Subscription | null {
     for (let i = 0; i < this.members.length; i++) {
       const member = this.members[(this.#turn + i) % this.members.length];
       if (member.credits < 1 || member.window < 1) continue;
-      if ((gathered.get(member)?.offsets.length ?? 0) >= chunkEventsMax) continue;
+      const chunk = chunks.get(member);
+      if (chunk !== undefined && (chunk.count >= chunkEventsMax || chunk.out.length >= chunkBytesMax)) continue;
       this.#turn = (this.#turn + i + 1) % this.members.length;
       return member;
     }
     return null;
   }
 
-  #deliver(
-    reads: StateReads,
-    source: EventSource,
-    end: number,
-    member: Subscription,
-    entry: { offsets: number[]; attempts: number[] },
-    send: Send,
-  ): void {
-    let out = this.#out.reset().u32(0);
-    let count = 0;
-    const flush = (): void => {
-      if (count === 0) return;
-      const bytes = out.finish();
-      new DataView(bytes.buffer).setUint32(0, count, true);
-      member.window -= bytes.length;
-      send(member, bytes);
-      out = this.#out.reset().u32(0);
-      count = 0;
-    };
-    for (let i = 0; i < entry.offsets.length; i++) {
-      source.oneOf(reads, this.tenant, this.stream, entry.offsets[i], end, entry.attempts[i], out);
-      count += 1;
-      if (out.length >= chunkBytesMax) flush();
+  /** Offsets whose time is up, at most `max`. The owner logs them as failed attempts and says `logged` when it knows what came of it. */
+  expire(now: number, max: number): number[] {
+    const expired: number[] = [];
+    for (const [offset, lease] of this.#leases) {
+      if (expired.length === max) break;
+      if (lease.isExpiring || lease.expiresAt > now) continue;
+      lease.isExpiring = true;
+      expired.push(offset);
     }
-    flush();
+    return expired;
   }
 
-  /** Moves leases whose time is up to `expired`; the owner logs them as failed attempts. */
-  expire(now: number): void {
-    for (const [offset, lease] of this.#leases) {
-      if (lease.expiresAt > now) continue;
+  /** The failed attempts are in the log, or could not be brought there: either way their events are free for the next pump. */
+  logged(offsets: readonly number[]): void {
+    for (const offset of offsets) {
+      if (this.#leases.get(offset)?.isExpiring !== true) continue;
       this.#leases.delete(offset);
-      this.expired.push(offset);
       this.#next = 0;
     }
   }
+}
+
+interface Chunk {
+  readonly out: ByteWriter;
+  count: number;
 }
 
 type Send = (member: Subscription, bytes: Uint8Array) => void;

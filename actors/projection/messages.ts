@@ -19,7 +19,8 @@ export type ProjectionMessage =
   /** Asked by the directory for a move: a tenant's records from a position on, verbatim. Answered with `ExportedRecords`. */
   | { readonly kind: "exportRecords"; readonly tenant: number; readonly from: number; readonly bytesMax: number }
   /** Timers of its own: deadlines of waiting reads, leases of groups. */
-  | { readonly kind: "sweep" };
+  | { readonly kind: "sweep" }
+  | { readonly kind: "resend" };
 
 export interface ExportedRecords {
   readonly count: number;

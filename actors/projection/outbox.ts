@@ -6,6 +6,8 @@ interface Mail {
   readonly replies: ReplyBatchWriter;
   readonly events: ReplyBatchWriter;
   readonly ends: ReplyBatchWriter;
+  /** Batches in the order in which they are to go. */
+  readonly sealed: { readonly kind: string; readonly bytes: Uint8Array; readonly count: number }[];
 }
 
 const nothing = new Uint8Array(0);
@@ -23,7 +25,12 @@ export class Outbox {
   #mail(port: Port): Mail {
     let mail = this.#mails.get(port);
     if (mail === undefined) {
-      mail = { replies: new ReplyBatchWriter(), events: new ReplyBatchWriter(), ends: new ReplyBatchWriter() };
+      mail = {
+        replies: new ReplyBatchWriter(),
+        events: new ReplyBatchWriter(),
+        ends: new ReplyBatchWriter(),
+        sealed: [],
+      };
       this.#mails.set(port, mail);
     }
     return mail;
@@ -49,20 +56,34 @@ export class Outbox {
     else this.#mail(port).ends.fail(correlation, error);
   }
 
-  /** Replies before events before ends: what a subscription is told comes in that order. */
-  send(): void {
+  /**
+   * Replies before events before ends: what a subscription is told comes in that order. What a gateway has no room for stays here, and
+   * `send` is called again after a moment: nothing that was said is lost, and order holds. Returns false when something stayed.
+   */
+  send(): boolean {
+    let isAllSent = true;
     for (const [port, mail] of this.#mails) {
       if (!port.isOpen) this.#mails.delete(port);
-      this.#post(port, "replies", mail.replies);
-      this.#post(port, "subscriptionEvents", mail.events);
-      this.#post(port, "subscriptionEnds", mail.ends);
+      this.#seal(mail, "replies", mail.replies);
+      this.#seal(mail, "subscriptionEvents", mail.events);
+      this.#seal(mail, "subscriptionEnds", mail.ends);
+      isAllSent = this.#post(port, mail) && isAllSent;
     }
     this.bytes = 0;
+    return isAllSent;
   }
 
-  #post(port: Port, kind: string, writer: ReplyBatchWriter): void {
+  #seal(mail: Mail, kind: string, writer: ReplyBatchWriter): void {
     if (writer.count === 0) return;
     const count = writer.count;
-    this.#context.tell(port, { kind, bytes: writer.take(), count }, { transfer: true });
+    mail.sealed.push({ kind, bytes: writer.take(), count });
+  }
+
+  #post(port: Port, { sealed }: Mail): boolean {
+    let sent = 0;
+    while (sent < sealed.length && this.#context.tell(port, sealed[sent], { transfer: true }) !== "busy") sent += 1;
+    const isAllSent = sent === sealed.length;
+    sealed.splice(0, sent);
+    return isAllSent;
   }
 }

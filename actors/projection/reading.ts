@@ -43,6 +43,13 @@ export function boundOf(
 ): { visible: number; bound: number } | null {
   const info = servedTenant(reads, request.tenant);
   const { argument } = request;
+  const needsNewest =
+    request.consistency === consistency.linearizable ||
+    (request.consistency === consistency.session && argument > info.nextPosition);
+  if (needsNewest && info.status === tenantStatus.fenced) {
+    // It may take writes elsewhere already: what is newest here may not be, and what is missing here will not come.
+    throw new KimberliteError("tenantMoving", "ask again in a moment", { detail: { tenant: request.tenant } });
+  }
   switch (request.consistency) {
     case consistency.session:
       return info.nextPosition >= argument ? { visible: info.nextPosition, bound: unbounded } : null;

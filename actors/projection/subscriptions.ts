@@ -28,6 +28,12 @@ export class Subscriptions {
   count = 0;
   delivered = 0;
 
+  /** Whether some event is held by a consumer, whose time may run out. */
+  get hasLeases(): boolean {
+    for (const group of this.#groups.values()) if (group.leases > 0) return true;
+    return false;
+  }
+
   get groups(): Iterable<GroupCoordinator> {
     return this.#groups.values();
   }
@@ -114,8 +120,10 @@ export class Subscriptions {
         this.remove(subscription);
       }
     }
-    for (const group of [...this.#groups.values()])
+    for (const group of [...this.#groups.values()]) {
+      if (outbox.bytes >= pumpBytesMax) return true;
       hasMore = this.#pumpGroup(reads, source, outbox, group, now, answerOf) || hasMore;
+    }
     return hasMore;
   }
 
