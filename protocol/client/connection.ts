@@ -20,13 +20,13 @@ import { isKimberliteError, KimberliteError } from "../../runtime/types/errors.j
 import { decodeError } from "../wire/error-body.js";
 import { frameHeaderBytes, u32Max } from "../wire/frame.js";
 import { FrameDecoder } from "../wire/frame-decoder.js";
-import { FrameWriter } from "../wire/frame-writer.js";
 import { decodeWelcome, encodeHello, protocolVersionMax, protocolVersionMin, type Welcome } from "../wire/handshake.js";
 import { requestKindSpec, requestKinds, responseKinds } from "../wire/kinds.js";
 import { decodeGoingAway, decodeRouteChange, type GoingAway, type RouteChange } from "../wire/notices.js";
 import type { Transport } from "../wire/transport.js";
 import { checkAppendReply, readAppendReply, writeAppend } from "./append-body.js";
 import { type DeadlineWheel, sharedWheel } from "./deadline-wheel.js";
+import { Outbox } from "./outbox.js";
 import {
   type AppendCallback,
   inFlightSlotsMax,
@@ -72,7 +72,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #wheel: DeadlineWheel;
   readonly #decoder: FrameDecoder;
-  readonly #writer = new FrameWriter();
+  readonly #outbox: Outbox;
   readonly #pending: PendingTable;
   readonly #bufferedBytesMax: number;
   readonly #keepAliveMs: number;
@@ -80,26 +80,17 @@ export class Connection {
   #frameBytesMax = 0;
   #welcome: Welcome | undefined;
   #onWelcome: ((error: KimberliteError | undefined) => void) | undefined;
-  #transportBytes = 0;
-  #isBlocked = false;
-  #flushScheduled = false;
   #wantsRoom = false;
-  #ordinal = 0;
-  #ordinalFlushed = 0;
   #closedBy: KimberliteError | undefined;
   #isTransportClosed = false;
   #isGoingAway = false;
   #isClosing = false;
   #heardSince = true;
   #timer: NodeJS.Timeout | undefined;
-  readonly #flush = (): void => this.#writeOut();
-  readonly #recycle = (taken: Uint8Array): void => {
-    this.#transportBytes -= taken.length;
-    this.#writer.recycle(taken);
-  };
 
   private constructor(transport: Transport, options: ConnectionOptions, events: ConnectionEvents) {
     this.#transport = transport;
+    this.#outbox = new Outbox(transport);
     this.#events = events;
     this.#wheel = options.wheel ?? sharedWheel;
     this.#bufferedBytesMax = options.bufferedBytesMax ?? defaults.bufferedBytesMax;
@@ -147,7 +138,7 @@ export class Connection {
 
   /** Bytes of frames that the transport has not passed on. */
   get bufferedBytes(): number {
-    return this.#writer.length + this.#transportBytes;
+    return this.#outbox.bufferedBytes;
   }
 
   /** False: send nothing more until `onRoom`. */
@@ -171,7 +162,7 @@ export class Connection {
   request(kind: number, timeoutMs: number, body: Uint8Array, handler: RequestHandler, isTimed = true): number {
     const entry = this.#begun(kind, timeoutMs, isTimed);
     entry.handler = handler;
-    this.#writer.frame(kind, entry.id, timeoutMs, body);
+    this.#outbox.writer.frame(kind, entry.id, timeoutMs, body);
     return entry.id;
   }
 
@@ -195,9 +186,9 @@ export class Connection {
   ): number {
     const entry = this.#begun(requestKinds.append.kind, timeoutMs, true);
     entry.appendCallback = callback;
-    this.#writer.begin(requestKinds.append.kind, entry.id, timeoutMs);
-    writeAppend(this.#writer, tenant, key, stream, expected, events);
-    this.#writer.end();
+    this.#outbox.writer.begin(requestKinds.append.kind, entry.id, timeoutMs);
+    writeAppend(this.#outbox.writer, tenant, key, stream, expected, events);
+    this.#outbox.writer.end();
     return entry.id;
   }
 
@@ -205,8 +196,8 @@ export class Connection {
   tell(kind: number, body: Uint8Array): void {
     assert(requestKindSpec(kind)?.answer === "none", "a frame without an answer is of a kind that has none");
     if (!this.isOpen) return;
-    this.#writer.frame(kind, 0, 0, body);
-    this.#scheduleFlush();
+    this.#outbox.writer.frame(kind, 0, 0, body);
+    this.#outbox.schedule();
   }
 
   /** Stops waiting for a request: its handler hears nothing more. The server is told, so that it need not go on. */
@@ -221,7 +212,7 @@ export class Connection {
   /** True when a request's frame may have left this process. */
   mayHaveLeft(id: number): boolean {
     const entry = this.#pending.find(id);
-    return entry !== undefined && entry.ordinal <= this.#ordinalFlushed;
+    return entry !== undefined && entry.ordinal <= this.#outbox.flushed;
   }
 
   /** Ends the connection once what was asked has been answered, or at the deadline. New requests are no longer taken. */
@@ -229,7 +220,7 @@ export class Connection {
     if (this.#isClosing || this.#closedBy !== undefined) return;
     this.#isClosing = true;
     if (this.#pending.count === 0 || graceMs === 0) {
-      this.#writeOut();
+      this.#outbox.flush();
       this.#fail(
         new KimberliteError("connectionLost", "it was closed by this side", { outcome: "notCommitted" }),
         false,
@@ -261,39 +252,21 @@ export class Connection {
     const body = new ByteWriter(64);
     const clientName = options.clientName ?? defaults.clientName;
     encodeHello({ versionMin: protocolVersionMin, versionMax: protocolVersionMax, clientName, features: 0 }, body);
-    this.#writer.frame(requestKinds.hello.kind, 0, connectTimeoutMs, body.view());
-    this.#writeOut();
+    this.#outbox.writer.frame(requestKinds.hello.kind, 0, connectTimeoutMs, body.view());
+    this.#outbox.flush();
   }
 
   #begun(kind: number, timeoutMs: number, isTimed: boolean): PendingRequest {
     assert(this.#welcome !== undefined && this.isOpen, "requests are sent on an open connection");
     assert(this.#pending.count < this.#inFlightMax, "the window of unanswered requests is respected");
     const entry = this.#pending.add(kind);
-    entry.ordinal = ++this.#ordinal;
+    entry.ordinal = this.#outbox.nextOrdinal();
     if (isTimed && timeoutMs > 0) this.#wheel.add(entry, timeoutMs);
-    this.#scheduleFlush();
     return entry;
   }
 
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    // After all that this turn has to say: answers that arrived together are answered together.
-    setImmediate(this.#flush);
-  }
-
-  #writeOut(): void {
-    this.#flushScheduled = false;
-    if (this.#isBlocked || this.#closedBy !== undefined || this.#writer.length === 0) return;
-    const bytes = this.#writer.take();
-    this.#ordinalFlushed = this.#ordinal;
-    this.#transportBytes += bytes.length;
-    this.#isBlocked = !this.#transport.write(bytes, this.#recycle);
-  }
-
   #onDrained(): void {
-    this.#isBlocked = false;
-    this.#writeOut();
+    this.#outbox.drained();
     this.#offerRoom();
   }
 
@@ -446,7 +419,7 @@ export class Connection {
 
   #outcomeOf(entry: PendingRequest): "unknown" | "notCommitted" {
     const writes = requestKindSpec(entry.kind)?.effect !== "read";
-    return writes && entry.ordinal <= this.#ordinalFlushed ? "unknown" : "notCommitted";
+    return writes && entry.ordinal <= this.#outbox.flushed ? "unknown" : "notCommitted";
   }
 
   #forget(entry: PendingRequest): void {
@@ -458,11 +431,16 @@ export class Connection {
 
   #onKeepAlive(): void {
     if (this.#heardSince) {
+      // With a full window there is no room to ask in, and a server that is busy with what it has owes no answer.
+      if (!this.hasRoom) return;
       this.#heardSince = false;
-      if (this.hasRoom) this.request(requestKinds.ping.kind, this.#keepAliveMs, new Uint8Array(0), ignored, false);
+      this.request(requestKinds.ping.kind, this.#keepAliveMs, new Uint8Array(0), ignored, false);
       return;
     }
-    this.#fail(lost(this.peer, `it was silent for ${2 * this.#keepAliveMs} ms`), true);
+    // After the sockets were read once more: when this thread was held up, what arrived meanwhile counts.
+    setImmediate(() => {
+      if (!this.#heardSince) this.#fail(lost(this.peer, `it was silent for ${2 * this.#keepAliveMs} ms`), true);
+    });
   }
 
   /** Ends everything, once. */
@@ -471,6 +449,7 @@ export class Connection {
     this.#closedBy = error;
     clearTimeout(this.#timer);
     this.#decoder.stop();
+    this.#outbox.close();
     if (!this.#isTransportClosed) {
       if (atOnce) this.#transport.destroy();
       else this.#transport.close();

@@ -36,8 +36,6 @@ export const frameAt = {
   zero: 28,
 } as const;
 
-/** The largest number that a u64 field of the protocol may hold. */
-export const wireNumberMax = Number.MAX_SAFE_INTEGER;
 /** Written where a u64 is left open, such as "any" expected offset: all bits set. */
 export const u32Max = 0xffff_ffff;
 

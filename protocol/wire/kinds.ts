@@ -50,8 +50,6 @@ export const requestKinds = {
   cancel: request(requestKind.cancel, "control", "none"),
 } as const satisfies Record<string, RequestKindSpec>;
 
-export type RequestKindName = keyof typeof requestKinds;
-
 export const responseKinds = {
   welcome: 128,
   ok: 129,
@@ -61,8 +59,6 @@ export const responseKinds = {
   routeChange: 133,
   goingAway: 134,
 } as const;
-
-export type ResponseKindName = keyof typeof responseKinds;
 
 const specsByKind = Array.from<RequestKindSpec | undefined>({ length: 128 });
 for (const spec of Object.values(requestKinds)) specsByKind[spec.kind] = spec;

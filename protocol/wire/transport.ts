@@ -35,6 +35,9 @@ export interface Transport {
   destroy(): void;
 }
 
+/** Idle time after which the operating system asks whether the other machine is still there. */
+const keepAliveMs = 15_000;
+
 /** A connected TCP or TLS socket as a transport. */
 export function socketTransport(socket: Socket): Transport {
   let events: TransportEvents | undefined;
@@ -46,6 +49,7 @@ export function socketTransport(socket: Socket): Transport {
       events = given;
       // Frames gather for a turn before they are written, so the kernel need not wait for more.
       socket.setNoDelay(true);
+      socket.setKeepAlive(true, keepAliveMs);
       socket.on("data", (chunk: Buffer) => given.data(chunk));
       socket.on("drain", () => given.drained());
       socket.on("error", (error) => {

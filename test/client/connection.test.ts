@@ -1,3 +1,5 @@
+import net from "node:net";
+import tls from "node:tls";
 import { MessageChannel } from "node:worker_threads";
 import test from "ava";
 import fc from "fast-check";
@@ -321,16 +323,45 @@ test("a connection that falls silent is found out", async (t) => {
   let lost: KimberliteError | undefined;
   const connection = await connectTo(
     server,
-    { keepAliveMs: 40 },
+    { keepAliveMs: 250 },
     { onClosed: (error: KimberliteError) => (lost = error) },
   );
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await new Promise((resolve) => setTimeout(resolve, 900));
   t.true(connection.isOpen, "pings keep it");
   t.true((server.seen.get(requestKinds.ping.kind) ?? 0) >= 1);
   server.fault(requestKinds.ping.kind, { do: "silent" }, { do: "silent" }, { do: "silent" });
-  await new Promise((resolve) => setTimeout(resolve, 250));
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
   t.false(connection.isOpen);
-  t.regex(lost?.message ?? "", /silent for 80 ms/);
+  t.regex(lost?.message ?? "", /silent for 500 ms/);
+  await server.stop();
+});
+
+test("over TLS the same frames pass, and a server that does not prove itself is refused", async (t) => {
+  const server = await FakeServer.start();
+  // A pre-shared key spares the test a certificate; the proxy in front of the server speaks TLS.
+  const psk = Buffer.from("0123456789abcdef");
+  const ciphers = "PSK";
+  const proxy = tls.createServer({ ciphers, pskCallback: () => psk }, (socket) => {
+    const inner = net.connect(server.port, "127.0.0.1");
+    socket.pipe(inner).pipe(socket);
+    socket.on("error", () => inner.destroy());
+    inner.on("error", () => socket.destroy());
+  });
+  proxy.on("tlsClientError", () => {});
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", () => resolve()));
+  const address = `127.0.0.1:${(proxy.address() as net.AddressInfo).port}`;
+  const pskCallback = () => ({ psk, identity: "client" });
+  const connector = socketConnector({ ciphers, pskCallback, checkServerIdentity: () => undefined });
+  const connection = await Connection.open(await connector(address, 2_000));
+  t.is(await ping(connection, "private"), "private");
+  connection.close();
+  const wrong = await t.throwsAsync(socketConnector({})(address, 2_000), { instanceOf: KimberliteError });
+  t.is(wrong.code, "connectionRefused");
+  const plain = await t.throwsAsync(Connection.open(await socketConnector()(address, 2_000)), {
+    instanceOf: KimberliteError,
+  });
+  t.true(["connectionLost", "connectionRefused"].includes(plain.code));
+  proxy.close();
   await server.stop();
 });
 
