@@ -19,6 +19,15 @@ export interface Chunk {
 }
 
 const chunkEventsMax = 1_024;
+/** Records of at least this size are kept, verified, for reads that come back to them: below, checking again is as cheap. */
+const keptRecordBytesMin = 4 * 1024;
+const keptBytesMax = 16 * 1024 * 1024;
+
+/** A record copied out of the log after its checksum held; from its first byte on. */
+interface KeptRecord {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
 
 export class EventSource {
   readonly #log: LogReader;
@@ -30,6 +39,10 @@ export class EventSource {
   #lastVersion = -1;
   #last: Chunk | null = null;
   reused = 0;
+  /** Verified records by address, the one used longest ago first. An append of 1,000 events is one record: reading its events one
+   * by one would check all of it each time. */
+  readonly #kept = new Map<number, KeptRecord>();
+  #keptBytes = 0;
 
   constructor(log: LogReader) {
     this.#log = log;
@@ -40,9 +53,33 @@ export class EventSource {
     span: EventSpan,
     use: (bytes: Uint8Array, view: DataView, from: number, to: number) => Result,
   ): Result {
+    const known = this.#kept.get(span.address);
+    if (known !== undefined) {
+      this.#kept.delete(span.address);
+      this.#kept.set(span.address, known);
+      return use(known.bytes, known.view, 0, known.bytes.length);
+    }
     const log = this.#log;
     log.read(span.address);
-    return use(log.bytes, log.view, log.start - recordHeadBytes, log.start + log.length);
+    const from = log.start - recordHeadBytes;
+    const to = log.start + log.length;
+    // Sequential reads take a record whole and move on; only one that is read in part is likely to be wanted again.
+    if (to - from >= keptRecordBytesMin && span.to - span.from < span.count)
+      this.#keep(span.address, log.bytes, from, to);
+    return use(log.bytes, log.view, from, to);
+  }
+
+  #keep(address: number, source: Uint8Array, from: number, to: number): void {
+    const bytes = source.slice(from, to);
+    if (bytes.length > keptBytesMax / 2) return;
+    this.#kept.set(address, { bytes, view: new DataView(bytes.buffer) });
+    this.#keptBytes += bytes.length;
+    for (const [oldest, record] of this.#kept) {
+      if (this.#keptBytes <= keptBytesMax) break;
+      this.#kept.delete(oldest);
+      this.#keptBytes -= record.bytes.length;
+    }
+    assert(this.#keptBytes <= keptBytesMax, "kept records stay within their bound");
   }
 
   /** Up to `eventsMax` events from `from` on, at least one, then no more than fit `bytesMax`. Null at the stream's end. */

@@ -81,7 +81,10 @@ function knownStream(info: StreamInfo | null, name: string | number): StreamInfo
   });
 }
 
-/** The ok body of a read. Throws the typed error that the client gets. */
+/** Reused by every read of the thread: what is returned is a view that the next read overwrites. */
+const scratch = new ByteWriter(256 * 1024);
+
+/** The ok body of a read, to be copied before the next. Throws the typed error that the client gets. */
 export function executeRead(
   reads: StateReads,
   source: EventSource,
@@ -90,7 +93,7 @@ export function executeRead(
   bound: number,
 ): Uint8Array {
   const { tenant } = request;
-  const out = new ByteWriter(512);
+  const out = scratch.reset();
   switch (request.kind) {
     case requestKind.read: {
       const info = knownStream(streamById(reads, tenant, request.stream, bound), request.stream);
@@ -103,36 +106,36 @@ export function executeRead(
         const more = source.record(span, (bytes, view, from, to) => reply.add(span, way, bytes, view, from, to));
         if (!more) break;
       }
-      return reply.finish().finish();
+      return reply.finish().view();
     }
     case requestKind.streamGet: {
       const { by } = request;
       const info =
         typeof by === "number" ? streamById(reads, tenant, by, bound) : streamByName(reads, tenant, by, bound);
-      return encodeStreamGetReply(out, visible, knownStream(info, by)).finish();
+      return encodeStreamGetReply(out, visible, knownStream(info, by)).view();
     }
     case requestKind.streamList:
       return encodeStreamListReply(
         out,
         visible,
         listStreams(reads, tenant, request.after, request.limit, bound),
-      ).finish();
+      ).view();
     case requestKind.positionGet: {
       const time = visible === 0 ? 0 : reads.timeOf(tenant, visible - 1);
-      return encodePositionGetReply(out, visible, time).finish();
+      return encodePositionGetReply(out, visible, time).view();
     }
     case requestKind.groupGet: {
       knownStream(streamById(reads, tenant, request.stream, bound), request.stream);
       const group = groupByName(reads, tenant, request.stream, request.name);
       if (group === null) throw new KimberliteError("groupUnknown", request.name, { detail: { group: request.name } });
       const parked = listParked(reads, tenant, group.group, request.parkedFrom, request.parkedLimit);
-      return encodeGroupGetReply(out, visible, group, parked).finish();
+      return encodeGroupGetReply(out, visible, group, parked).view();
     }
     case requestKind.groupList:
       knownStream(streamById(reads, tenant, request.stream, bound), request.stream);
-      return encodeGroupListReply(out, visible, listGroups(reads, tenant, request.stream)).finish();
+      return encodeGroupListReply(out, visible, listGroups(reads, tenant, request.stream)).view();
     case requestKind.commits:
-      return encodeCommitsReply(out, visible, listCommits(reads, tenant, request.from, request.limit, bound)).finish();
+      return encodeCommitsReply(out, visible, listCommits(reads, tenant, request.from, request.limit, bound)).view();
     default:
       return unreachable(request);
   }
