@@ -46,6 +46,7 @@ export class Call implements RequestHandler, WheelNode, Waiter {
   #requestId = 0;
   #attempts = 0;
   #mayHaveApplied = false;
+  #lastRefusal: KimberliteError | undefined;
   #pause: NodeJS.Timeout | undefined;
   isSettled = false;
 
@@ -136,6 +137,7 @@ export class Call implements RequestHandler, WheelNode, Waiter {
       this.#settle(error);
       return;
     }
+    this.#lastRefusal = error;
     if (error.retry === "reroute") this.#host.learn(this.#tenant, error);
     // A lost connection has a back-off of its own.
     if (error.code === "connectionLost") {
@@ -148,6 +150,15 @@ export class Call implements RequestHandler, WheelNode, Waiter {
 
   deadlinePassed(): void {
     if (this.isSettled) return;
+    // Waiting for another attempt after a refusal: that refusal is what the caller must hear, "the disk is full" rather than "too late".
+    if (
+      this.#connection === undefined &&
+      this.#lastRefusal !== undefined &&
+      this.#lastRefusal.code !== "connectionLost"
+    ) {
+      this.#settle(this.#lastRefusal);
+      return;
+    }
     const never = this.#attempts === 0;
     const last = this.#link?.lastError;
     const why = never && last !== undefined ? `it could not be sent (${last.message})` : "no answer came in time";
