@@ -21,16 +21,16 @@ const closed = (socket: Socket): Promise<void> =>
     else socket.once("close", () => resolve());
   });
 
-async function servesWell(node: NodeChild, restarts = 0): Promise<void> {
+async function servesWell(node: NodeChild, timeoutMs = 5_000): Promise<void> {
   const db = await connect(node.target);
   try {
     const stream = await db.tenant("main").streams.create("honest", { ifNotExists: true });
-    await stream.append("still served", { timeoutMs: 5_000 });
-    await stream.read({ limit: 1, timeoutMs: 5_000 });
+    await stream.append("still served", { timeoutMs });
+    await stream.read({ limit: 1, timeoutMs });
   } finally {
     await db.close();
   }
-  if ((await node.status())["restarts"] !== restarts) throw new Error("an actor ended over it");
+  if ((await node.status())["restarts"] !== 0) throw new Error("an actor ended over it");
 }
 
 test.serial("noise, giant lengths and wrong checksums end their own connection only", async (t) => {
@@ -137,7 +137,8 @@ test.serial("readers that do not read hold a bounded amount of memory, and are n
   t.true(highest < 500 * miB, `grew by ${highest / miB} MiB`);
   for (const client of slow) client.socket.destroy();
   await eventually("the gateway forgot them", async () => (await node.number("gateway-0", "connections")) <= 1);
-  await servesWell(node);
+  // The reads that nobody waits for any more are still executed one after the other.
+  await servesWell(node, 30_000);
 });
 
 test.serial(
