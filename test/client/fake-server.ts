@@ -437,7 +437,8 @@ export class FakeConnection {
   }
 
   /** Ends every subscription with an error. */
-  endSubscriptions(error: KimberliteError): void {
+  endSubscriptions(code: ErrorCode): void {
+    const error = new KimberliteError(code, "as the script says");
     for (const id of this.#subscriptions.keys()) this.fail(id, error, responseKinds.subscriptionEnd);
     this.#subscriptions.clear();
   }

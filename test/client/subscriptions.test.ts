@@ -4,7 +4,7 @@ import { Client, type ClientOptions } from "../../protocol/client/client.js";
 import { socketConnector } from "../../protocol/client/socket-connector.js";
 import type { Subscription, SubscriptionRequest } from "../../protocol/client/subscription.js";
 import { requestKinds } from "../../protocol/wire/kinds.js";
-import { KimberliteError } from "../../runtime/types/errors.js";
+import { type ErrorCode, KimberliteError } from "../../runtime/types/errors.js";
 import { FakeServer } from "./fake-server.js";
 
 const k = requestKinds;
@@ -68,8 +68,7 @@ test("a subscription resumes over lost connections without a gap or a double", a
             server.dropAll();
             drops++;
           } else if (step === "lag") {
-            for (const connection of server.connections)
-              connection.endSubscriptions(new KimberliteError("subscriptionLagging"));
+            for (const connection of server.connections) connection.endSubscriptions("subscriptionLagging");
           } else if (got.length < put) got.push(...(await take(subscription, 1)));
           await sleep(1);
         }
@@ -155,6 +154,27 @@ test("an unknown stream ends the subscription with its error, and closing the cl
   await client.close();
   t.is(await waiting, undefined);
   t.throws(() => subscribe(client), { message: /client is closed/ });
+  await server.stop();
+});
+
+test("a subscription that the server ends for lagging goes on where it was, one that it ends for good does not", async (t) => {
+  const { server, client } = await started();
+  server.put(server.stream("s"), payloads(5));
+  const subscription = subscribe(client);
+  const end = (code: ErrorCode): void => {
+    for (const connection of server.connections) connection.endSubscriptions(code);
+  };
+  t.deepEqual(await take(subscription, 5), upTo(5));
+  end("subscriptionLagging");
+  server.put(server.stream("s"), payloads(5));
+  t.deepEqual(await take(subscription, 5), upTo(5, 5));
+  t.is(server.seen.get(k.subscribe.kind), 2);
+  t.is(server.accepted, 1, "the connection was sound");
+  end("streamUnknown");
+  const error = await t.throwsAsync(subscription.next(), { instanceOf: KimberliteError });
+  t.is(error.code, "streamUnknown");
+  t.is(subscription.state, "ended");
+  await client.close();
   await server.stop();
 });
 
