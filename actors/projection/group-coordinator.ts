@@ -73,7 +73,9 @@ export class GroupCoordinator {
 
   /** Drops leases whose events the state has settled, retried or parked since. */
   #settle(reads: StateReads, group: GroupInfo): void {
-    const fingerprint = `${group.group}.${group.floor}.${group.settled}.${group.retrying}.${group.parked}`;
+    // An event that fails again changes none of the counts: while some are being retried, any command of the tenant may be that.
+    const position = group.retrying === 0 ? 0 : (reads.tenant(this.tenant)?.nextPosition ?? 0);
+    const fingerprint = `${group.group}.${group.floor}.${group.settled}.${group.retrying}.${group.parked}.${position}`;
     if (fingerprint === this.#seen) return;
     this.#seen = fingerprint;
     if (group.group !== this.#group) {
