@@ -135,7 +135,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       { registry: registryUrl, log, onFailed: (error) => fail(error) },
     );
     const running = tree;
-    await running.port("directory").ask({ kind: "awaitReady" }, { deadlineMs: readyMs });
+    // A tree that gave up meanwhile will never be ready; waiting for it would hide why.
+    await Promise.race([
+      running.port("directory").ask({ kind: "awaitReady" }, { deadlineMs: readyMs }),
+      failed.then((error) => Promise.reject(error)),
+    ]);
     const gateway = running.port("gateway-0");
     address = await gateway.ask<ListenAddress | null>({ kind: "address" }, { deadlineMs: readyMs });
     const status = async (): Promise<NodeStatus> => {
