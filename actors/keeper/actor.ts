@@ -5,7 +5,7 @@
 import type { Actor, ActorContext, ActorDefinition } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { join } from "../../runtime/storage/disk.js";
-import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
+import { defaultGeometry, segmentPath } from "../../runtime/storage/log-geometry.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { Scrubber } from "../../runtime/storage/scrubber.js";
 import { sealSegment } from "../../runtime/storage/segment-seal.js";
@@ -60,6 +60,9 @@ class Keeper implements Actor<KeeperMessage> {
 
   receive(message: KeeperMessage, envelope: Envelope): void {
     switch (message.kind) {
+      case "logOpened":
+        this.#opened(message.complete);
+        break;
       case "prepareSegment":
         this.#toPrepare.push(message.segment);
         break;
@@ -81,6 +84,16 @@ class Keeper implements Actor<KeeperMessage> {
         unreachable(message);
     }
     this.#schedule();
+  }
+
+  /** A crash, or a full disk, may have come between the last prepare of a segment and its seal. */
+  #opened(complete: number): void {
+    const { directory } = this.#args;
+    for (let segment = 0; segment < complete; segment++) {
+      if (this.#disk.status(segmentPath(directory, defaultGeometry, segment, "seal")) === null)
+        this.#toSeal.push(segment);
+    }
+    this.#sealedEnd = complete * defaultGeometry.segmentBytes;
   }
 
   #schedule(): void {

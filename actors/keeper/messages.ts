@@ -5,6 +5,8 @@
 import type { CheckpointJob } from "../../runtime/store/checkpoint.js";
 
 export type KeeperMessage =
+  /** Told by the replica when it starts: segments 0 to `complete - 1` are full. Those without a seal get one, and all may be scrubbed. */
+  | { readonly kind: "logOpened"; readonly complete: number }
   /** Told by the replica: make this segment ready (preallocated, zero-filled, durable). Answered by `segmentPrepared`. */
   | { readonly kind: "prepareSegment"; readonly segment: number }
   /** Told by the replica: this segment will never change again. */

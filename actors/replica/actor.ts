@@ -121,7 +121,10 @@ class Replica implements Actor<ReplicaMessage> {
   }
 
   wired(neighbour: string): void {
-    if (neighbour === this.#args.keeper) this.#keepAhead();
+    if (neighbour !== this.#args.keeper) return;
+    const keeper = this.#context.port(neighbour);
+    if (keeper !== null) this.#context.tell(keeper, { kind: "logOpened", complete: this.#sealed });
+    this.#keepAhead();
   }
 
   stop(): void {

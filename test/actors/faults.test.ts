@@ -3,16 +3,20 @@ import { mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
+import { keeperDefinition } from "../../actors/keeper/actor.js";
+import type { KeeperMessage } from "../../actors/keeper/messages.js";
 import { replicaDefinition } from "../../actors/replica/actor.js";
 import type { ReplicaOpened } from "../../actors/replica/messages.js";
 import { shardDefinition } from "../../actors/shard/actor.js";
 import type { ShardMessage } from "../../actors/shard/messages.js";
 import { openDataDirectory, shardDirectory } from "../../actors/supervisor/data-directory.js";
 import type { Actor } from "../../runtime/actor/definition.js";
+import { defaultGeometry, placePrepare } from "../../runtime/storage/log-geometry.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica } from "../../runtime/storage/replica-storage.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
-import { sectorBytes } from "../../runtime/types/limits.js";
+import type { Epoch } from "../../runtime/types/ids.js";
+import { logSegmentBytes, sectorBytes } from "../../runtime/types/limits.js";
 import { FakeContext } from "./fake-context.js";
 
 const wishes = {
@@ -154,4 +158,41 @@ test("a projection is told once where the state is, although its port is seen be
   shard.wired?.("projection-1.0", renewed, renewed.epoch);
   t.is(context.toldOf("attach").length, 2);
   stop();
+});
+
+test("a keeper makes the seals that a crash left out, and scrubs segments of earlier lives", async (t) => {
+  const { path, clusterId, remove } = await temporary();
+  t.teardown(remove);
+  const directory = shardDirectory(path, 1);
+  const { log, superblock } = openReplica({ disk: new RealDisk(), directory });
+  let op = 0;
+  while (log.end <= 2 * logSegmentBytes) {
+    const bytes = 9 * 1024 * 1024;
+    const address = placePrepare(defaultGeometry, log.end, bytes);
+    log.tail.reserve(address + bytes + sectorBytes);
+    log.append(address, bytes, 1, ++op, log.op);
+  }
+  log.close();
+  superblock.close();
+  const context = new FakeContext();
+  const replica = await replicaDefinition.create(context, { directory, shard: "shard-1", keeper: "keeper-1" });
+  replica.wired?.("keeper-1", context.wire("keeper-1"), 1 as Epoch);
+  const [opened] = context.toldOf("logOpened");
+  t.is(opened?.message["complete"], 2);
+  const keeper = (await keeperDefinition.create(context, {
+    directory,
+    clusterId,
+    replica: "replica-1",
+    scrubBytesPerSecond: 1 << 30,
+  })) as Actor<KeeperMessage>;
+  keeper.receive({ kind: "logOpened", complete: 2 }, context.envelope("replica-1"));
+  keeper.receive({ kind: "work" }, context.envelope("self"));
+  keeper.receive({ kind: "work" }, context.envelope("self"));
+  keeper.receive({ kind: "scrub" }, context.envelope("self"));
+  const numbers = keeper.inspect?.() ?? {};
+  t.is(numbers["segmentsSealed"], 2);
+  t.true(Number(numbers["scrubbedBytes"]) > logSegmentBytes, "segments were read");
+  t.is(numbers["damageFound"], 0);
+  await keeper.stop?.();
+  await replica.stop?.();
 });
