@@ -11,6 +11,7 @@
  * A request whose tenant has no known route waits, copied and bounded, for the directory's answer.
  */
 
+import type { Socket } from "node:net";
 import type { Route } from "../../actors/directory/messages.js";
 import { ReplyBatchReader } from "../../actors/messages/reply-batch.js";
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
@@ -85,13 +86,16 @@ class Gateway implements Actor<GatewayMessage> {
 
   async listen(): Promise<void> {
     if (this.#args.listens) {
-      this.#listener = await Listener.listen(this.#args, (socket) => {
+      // A socket is read from the moment on at which it has a listener: none of its bytes can come before its connection is known.
+      const take = (socket: Socket): void => {
+        if (socket.destroyed) return;
         const duplex = new SocketDuplex(socket);
         const connection = this.#open(duplex);
         socket.on("data", (chunk: Buffer) => this.#context.enter(() => this.#arrived(connection, chunk)));
         socket.on("drain", () => this.#context.enter(() => this.#drained(connection)));
         socket.on("close", () => this.#context.enter(() => this.#closed(connection)));
-      });
+      };
+      this.#listener = await Listener.listen(this.#args, (socket) => this.#context.enter(() => take(socket)));
     }
     this.#context.after(sweepMs, { kind: "sweep" });
   }

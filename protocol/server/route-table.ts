@@ -16,6 +16,8 @@ interface Waiting {
 const routesMax = 200_000;
 /** Bytes of requests that may wait for routes, over all tenants. */
 const waitingBytesMax = 64 * 1024 * 1024;
+/** What a waiter costs besides its request. */
+const waiterBytes = 512;
 const askMs = 10_000;
 
 export class RouteTable {
@@ -37,8 +39,9 @@ export class RouteTable {
     return this.#routes.get(tenant)?.shard;
   }
 
-  /** Calls back once the route of a tenant is known, or with the error that prevented it. `bytes` is what the waiter holds. */
-  whenKnown(tenant: number, bytes: number, waiter: Waiter): void {
+  /** Calls back once the route of a tenant is known, or with the error that prevented it. `bodyBytes` is what the waiter holds. */
+  whenKnown(tenant: number, bodyBytes: number, waiter: Waiter): void {
+    const bytes = bodyBytes + waiterBytes;
     if (this.#waitingBytes + bytes > waitingBytesMax) {
       throw new KimberliteError("mailboxFull", "too many requests wait for the directory; try again in a moment");
     }
