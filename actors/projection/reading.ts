@@ -61,7 +61,9 @@ export function boundOf(
       }
       return { visible: argument + 1, bound: argument + 1 };
     case consistency.atTimestamp: {
-      if (argument > now * 1000) {
+      // What the log has passed is no future, even while the machine's clock is behind it.
+      const newest = info.nextPosition === 0 ? 0 : reads.timeOf(request.tenant, info.nextPosition - 1);
+      if (argument > Math.max(now * 1000, newest)) {
         throw new KimberliteError("invalidArgument", "a timestamp in the future has no state yet", {
           detail: { asked: argument },
         });
