@@ -45,6 +45,7 @@ export class RawClient {
   readonly #decoder: FrameDecoder;
   /** Frames of subscriptions, counted. */
   events = 0;
+  welcome: RawAnswer = { kind: 0, body: new Uint8Array(0), error: null };
   #next = 1;
 
   private constructor(socket: Socket) {
@@ -68,8 +69,9 @@ export class RawClient {
     const client = new RawClient(await rawSocket(t, port));
     const hello = new ByteWriter();
     encodeHello({ versionMin: 1, versionMax: 1, clientName: "raw", features: 0 }, hello);
-    const { kind } = await client.ask(requestKinds.hello.kind, hello.finish());
-    if (kind !== responseKinds.welcome) throw new Error(`greeted with ${kind}`);
+    const answer = await client.ask(requestKinds.hello.kind, hello.finish());
+    if (answer.kind !== responseKinds.welcome) throw new Error(`greeted with ${answer.kind}`);
+    client.welcome = answer;
     return client;
   }
 
