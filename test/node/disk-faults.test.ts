@@ -19,9 +19,9 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { connect, hasCode } from "../../protocol/sdk/index.js";
 import { miB } from "../../runtime/types/limits.js";
+import { sum } from "../faults/load.js";
 import { checkStreams } from "../faults/stream-check.js";
 import { verifyDirectory } from "../faults/verify-directory.js";
-import { sum } from "../faults/load.js";
 import { loadFor } from "./load-for.js";
 import { eventually, pause, scratch, startChild } from "./node-child.js";
 

@@ -6,9 +6,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { NodeOptions, NodeStatus } from "../../protocol/server/node.js";
 import type { ActorReport } from "../../runtime/actor/tree.js";
 import { type ErrorRecord, fromErrorRecord } from "../../runtime/types/errors.js";
-import type { NodeOptions, NodeStatus } from "../../protocol/server/node.js";
 
 export interface NodeRequest {
   readonly id: number;

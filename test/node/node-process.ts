@@ -2,9 +2,10 @@
  * A node in a process of its own, driven over IPC by `node-child.ts`: what the tests kill, starve and damage. The first argument is
  * its options as JSON. It ends when its parent does.
  */
+
+import { type Node, type NodeOptions, startNode } from "../../protocol/server/node.js";
 import type { Logger } from "../../runtime/actor/definition.js";
 import { toErrorRecord } from "../../runtime/types/errors.js";
-import { type Node, type NodeOptions, startNode } from "../../protocol/server/node.js";
 import type { NodeReport, NodeRequest } from "./node-child.js";
 
 const say = (report: NodeReport): void => {

@@ -87,7 +87,7 @@ test.serial(
       [requestKinds.append.kind, append([{ payload: new Uint8Array(1), format: 0 }], 77)],
       [
         requestKinds.append.kind,
-        append(new Array(appendEventsMax + 1).fill({ payload: new Uint8Array(0), format: 0 })),
+        append(Array.from({ length: appendEventsMax + 1 }, () => ({ payload: new Uint8Array(0), format: 0 }))),
       ],
       [requestKinds.append.kind, append([{ payload: new Uint8Array(appendBytesMax), format: 0 }])],
       [requestKinds.append.kind, new Uint8Array(3)],
