@@ -15,9 +15,9 @@ import { Output } from "../runtime/kernel/output.js";
 import { StateReads } from "../runtime/kernel/read/state-reads.js";
 import { Request } from "../runtime/kernel/request.js";
 import { quotasDefault } from "../runtime/kernel/tenant-row.js";
+import { Store } from "../runtime/store/store.js";
 import type { Cursor, TreeWriter } from "../runtime/store/tree.js";
 import { ByteWriter } from "../runtime/types/byte-writer.js";
-import { Store } from "../runtime/store/store.js";
 import { endVersion, makeStore } from "../test/kernel/store-under-test.js";
 
 const tenant = 1;

@@ -11,10 +11,10 @@ import { Proposal } from "../actors/shard/proposal.js";
 import { Proposer } from "../actors/shard/proposer.js";
 import { type QueuedRequest, RequestQueue } from "../actors/shard/request-queue.js";
 import { VersionHeaderWriter } from "../actors/shard/version-header.js";
+import { RequestTable } from "../protocol/server/request-table.js";
 import { FrameDecoder } from "../protocol/wire/frame-decoder.js";
 import { FrameWriter } from "../protocol/wire/frame-writer.js";
 import { requestKinds, responseKinds } from "../protocol/wire/kinds.js";
-import { RequestTable } from "../protocol/server/request-table.js";
 import type { ActorContext, Port } from "../runtime/actor/definition.js";
 import { encodeTenantAdopt } from "../runtime/kernel/codecs/control-requests.js";
 import { encodeAppend, encodeStreamCreate } from "../runtime/kernel/codecs/write-requests.js";
@@ -27,7 +27,10 @@ import { ByteWriter } from "../runtime/types/byte-writer.js";
 import { logTailBytes } from "../runtime/types/limits.js";
 import { makeStore } from "../test/kernel/store-under-test.js";
 
-const [connections = 64, depth = 16, seconds = 5, batch = 1] = process.argv.slice(2).filter((word) => /^\d/.test(word)).map(Number);
+const [connections = 64, depth = 16, seconds = 5, batch = 1] = process.argv
+  .slice(2)
+  .filter((word) => /^\d/.test(word))
+  .map(Number);
 const tenant = 1;
 const principal = new TextEncoder().encode("local");
 

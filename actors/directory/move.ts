@@ -19,8 +19,8 @@ import {
   encodeTenantControl,
   encodeTenantImport,
 } from "../../runtime/kernel/codecs/control-requests.js";
-import type { Quotas } from "../../runtime/kernel/tenant-row.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
+import type { Quotas } from "../../runtime/kernel/tenant-row.js";
 import { assert } from "../../runtime/types/assert.js";
 import { hasCode } from "../../runtime/types/errors.js";
 import { miB } from "../../runtime/types/limits.js";

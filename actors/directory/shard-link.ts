@@ -1,7 +1,7 @@
 /** The directory's side of the conversation with shards and projections: commands by kind, answers decoded. */
 import type { ActorContext } from "../../runtime/actor/definition.js";
-import type { DirectoryRow } from "../../runtime/kernel/directory-rows.js";
 import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
+import type { DirectoryRow } from "../../runtime/kernel/directory-rows.js";
 import { decodeOutcomeReply, type OutcomeReply } from "../../runtime/kernel/outcome.js";
 import type { TenantInfo } from "../../runtime/kernel/read/state-reads.js";
 import { assert } from "../../runtime/types/assert.js";

@@ -7,8 +7,8 @@ import { direction, type EventSpan, planRead } from "../../runtime/kernel/read/e
 import type { StateReads } from "../../runtime/kernel/read/state-reads.js";
 import { type LogReader, recordHeadBytes } from "../../runtime/storage/log-reader.js";
 import { assert } from "../../runtime/types/assert.js";
-import { KimberliteError } from "../../runtime/types/errors.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
 
 /** Events of one stream, encoded as frame 131 carries them. */
 export interface Chunk {

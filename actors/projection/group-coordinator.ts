@@ -5,9 +5,10 @@
  *
  * After a crash of the projection all leases are gone and unsettled events are delivered again: at least once, never lost.
  */
-import { type GroupInfo, groupByName, UnsettledEvents } from "../../runtime/kernel/read/groups.js";
+
 import { ackField, ackState } from "../../runtime/kernel/group-rows.js";
 import { tree } from "../../runtime/kernel/kinds.js";
+import { type GroupInfo, groupByName, UnsettledEvents } from "../../runtime/kernel/read/groups.js";
 import type { StateReads } from "../../runtime/kernel/read/state-reads.js";
 import { assert } from "../../runtime/types/assert.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";

@@ -2,8 +2,8 @@
 import type { Port } from "../../runtime/actor/definition.js";
 import { groupByName } from "../../runtime/kernel/read/groups.js";
 import type { StateReads } from "../../runtime/kernel/read/state-reads.js";
-import { streamById } from "../../runtime/kernel/read/streams.js";
 import { unbounded } from "../../runtime/kernel/read/state-reads.js";
+import { streamById } from "../../runtime/kernel/read/streams.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { EventSource } from "./event-source.js";

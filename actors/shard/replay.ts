@@ -2,8 +2,9 @@
  * State = Apply(checkpoint, log after it). In slices, so that the thread stays alive for heartbeats and questions meanwhile. Every
  * prepare is verified whole and against its parent before one record of it is applied.
  */
-import type { Kernel } from "../../runtime/kernel/kernel.js";
+
 import { BlockReader } from "../../runtime/kernel/block.js";
+import type { Kernel } from "../../runtime/kernel/kernel.js";
 import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
 import type { LogPosition } from "../../runtime/storage/log-recovery.js";
 import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";

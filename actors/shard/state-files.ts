@@ -2,9 +2,10 @@
  * The file that a shard's state is checkpointed to: `pages` in the shard's directory. It is a cache of the log: when it is missing or
  * damaged the state is derived again from the first record on, which takes time and loses nothing.
  */
-import { RealDisk } from "../../runtime/storage/real-disk.js";
+
 import { type DiskFile, join } from "../../runtime/storage/disk.js";
 import { type LogPosition, logBeginning } from "../../runtime/storage/log-recovery.js";
+import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { Store } from "../../runtime/store/store.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";

@@ -7,8 +7,9 @@
  * A directory is this node's alone while it runs (`claim`). A shard's directory that was announced in kimberlite.json and is gone is
  * missing data, never a reason to start empty.
  */
-import { type Disk, join, parentOf } from "../../runtime/storage/disk.js";
+
 import { claimDirectory, type DirectoryClaim } from "../../runtime/storage/directory-claim.js";
+import { type Disk, join, parentOf } from "../../runtime/storage/disk.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { formatReplica, isFormatted } from "../../runtime/storage/replica-storage.js";
 import { assert } from "../../runtime/types/assert.js";

@@ -15,7 +15,7 @@ import type { Epoch } from "../types/ids.js";
 import type { Clock } from "./clock.js";
 import type { DeadLetterReason, DeadLetters } from "./dead-letters.js";
 import type { Actor, AnyActorDefinition, Logger } from "./definition.js";
-import { type OutgoingMessage, type Down, type MessageBase, packetTypes } from "./envelope.js";
+import { type Down, type MessageBase, type OutgoingMessage, packetTypes } from "./envelope.js";
 import { envelopeBytes, messageBytes, messageDigest } from "./exact-bytes.js";
 import { callLetter, Letter } from "./letter.js";
 import { Mailbox } from "./mailbox.js";

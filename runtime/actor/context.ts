@@ -25,8 +25,8 @@ import type {
 import { type Down, type Envelope, type OutgoingMessage, packetTypes } from "./envelope.js";
 import { Letter } from "./letter.js";
 import { ActorPort } from "./port.js";
-import { SocketTransport } from "./transport-socket.js";
 import { ReceivingEnd, SendingEnd } from "./stream.js";
+import { SocketTransport } from "./transport-socket.js";
 
 const noOptions: TellOptions = {};
 

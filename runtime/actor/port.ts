@@ -15,9 +15,9 @@ import type { Clock } from "./clock.js";
 import type { DeadLetterReason } from "./dead-letters.js";
 import type { AskOptions, Outcome, Port, TellOptions, TellResult, TimerHandle } from "./definition.js";
 import {
-  type OutgoingMessage,
   type Down,
   type MessageBase,
+  type OutgoingMessage,
   type Packet,
   type PacketType,
   packetTypes,

@@ -23,9 +23,9 @@ import {
   checkTree,
   type GroupSpec,
   isGroup,
+  type Strategy,
   shutdownMsDefault,
   startMsMaxDefault,
-  type Strategy,
 } from "./tree-spec.js";
 import { actorVitalsMemory } from "./vitals.js";
 

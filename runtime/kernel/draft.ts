@@ -3,14 +3,15 @@
  * reply go. The commands in `commands/` read it, and either `refuse`, `answer`, or write a record between `beginRecord` and
  * `finish`. One object a kernel, reused; it holds nothing that must survive a call.
  */
-import type { TreeReader } from "../store/tree.js";
+
+import { crc32c } from "../crypto/crc32c.js";
 import { crc32cCombine } from "../crypto/crc32c-combine.js";
+import type { TreeReader } from "../store/tree.js";
 import { assert } from "../types/assert.js";
 import { ByteReader } from "../types/byte-reader.js";
 import { type ErrorCode, type ErrorDetail, errorRegistry } from "../types/errors.js";
 import { kiB } from "../types/limits.js";
 import { commitField } from "./commit-row.js";
-import { crc32c } from "../crypto/crc32c.js";
 import { Decision, decided } from "./decision.js";
 import { appendHeadBytes, recordSchemaVersion, requestKind, tree } from "./kinds.js";
 import { getU64, setU64 } from "./numbers.js";

@@ -9,8 +9,9 @@
  *   32     8  request number within the session, 0 = none; both or neither
  *   40     …  the kind's own fields
  */
-import type { ByteWriter } from "../types/byte-writer.js";
+
 import { assert } from "../types/assert.js";
+import type { ByteWriter } from "../types/byte-writer.js";
 import { requestKeyBytes } from "./record.js";
 
 export const writeHeadBytes = 40;

@@ -18,7 +18,7 @@ import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import type { Control } from "./control.js";
 import { initialisePage, pageBytes, wordBirth, wordNumber, wordSpan } from "./layout.js";
-import { readPage, type PageFile, pageCorrupt } from "./page-file.js";
+import { type PageFile, pageCorrupt, readPage } from "./page-file.js";
 import { baseOf, chunkOf, type PageSpace } from "./page-space.js";
 import { generationOf } from "./page-table.js";
 

@@ -1,6 +1,7 @@
 /** Reading a checkpoint's free list (checkpoint.ts tells its form): when a store is opened, and when it is verified. */
-import type { CheckpointRecord } from "./checkpoint-record.js";
+
 import { freeListEntries } from "./checkpoint.js";
+import type { CheckpointRecord } from "./checkpoint-record.js";
 import { kindOf, pageBytes, pageHeaderBytes, pageKindFreeList, wordHeap, wordNext } from "./layout.js";
 import { type PageFile, pageCorrupt, readPage } from "./page-file.js";
 

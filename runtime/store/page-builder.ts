@@ -14,9 +14,9 @@ import { commonPrefix } from "./keys.js";
 import {
   branchCellHead,
   countOf,
+  kindOf,
   pageBytes,
   pageKindBranch,
-  kindOf,
   prefixOf,
   slotBytes,
   wordHeap,

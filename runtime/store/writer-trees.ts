@@ -26,12 +26,12 @@ import {
   overflowReferenceBytes,
   pageKindOverflowData,
   pageKindOverflowHead,
+  roomOf,
   slotBytes,
   treeHeightShift,
   wordHeap,
   wordPrefix,
   wordTree,
-  roomOf,
 } from "./layout.js";
 import { fillOverflow, overflowNumbers, overflowPages, overflowPagesMax, readOverflow } from "./overflow.js";
 import type { PageSource } from "./page-source.js";
@@ -50,7 +50,7 @@ import {
   storedBytesOf,
   valueStartOf,
 } from "./slotted-page.js";
-import { treeInlineValueBytesMax, treeKeyBytesMax, treesMax, type TreeWriter, treeValueBytesMax } from "./tree.js";
+import { type TreeWriter, treeInlineValueBytesMax, treeKeyBytesMax, treesMax, treeValueBytesMax } from "./tree.js";
 import { TreeShape } from "./tree-shape.js";
 
 const empty = new Uint8Array(0);

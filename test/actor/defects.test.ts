@@ -1,11 +1,11 @@
 /** The 14 classes of defects that actor runtimes are known for, each by its name. */
 import test from "ava";
 import { systemClock } from "../../runtime/actor/clock.js";
+import { packetTypes } from "../../runtime/actor/envelope.js";
 import { EpochRegister } from "../../runtime/actor/epoch-register.js";
 import { Letter } from "../../runtime/actor/letter.js";
 import { Mailbox } from "../../runtime/actor/mailbox.js";
 import { startTree } from "../../runtime/actor/tree.js";
-import { packetTypes } from "../../runtime/actor/envelope.js";
 import { ActorVitals, actorVitalsMemory } from "../../runtime/actor/vitals.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { group, probe, registry, startProbes } from "./probes.js";

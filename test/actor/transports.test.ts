@@ -1,10 +1,10 @@
 /** The contract of transports, run against each, and what only the socket must withstand. */
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { connect as tlsConnect, createServer as tlsCreateServer } from "node:tls";
-import { MessageChannel } from "node:worker_threads";
 import type { Duplex } from "node:stream";
+import { connect as tlsConnect, createServer as tlsCreateServer } from "node:tls";
 import { serialize } from "node:v8";
+import { MessageChannel } from "node:worker_threads";
 import test from "ava";
 import { systemClock, VirtualClock } from "../../runtime/actor/clock.js";
 import { type Packet, packetTypes } from "../../runtime/actor/envelope.js";

@@ -1,8 +1,8 @@
 /** The tree on real worker threads: crash, hang, heap limit, storms, and what is left behind. */
 import { readdirSync } from "node:fs";
 import test from "ava";
-import type { ChildSpec, GroupSpec } from "../../runtime/actor/tree-spec.js";
 import type { Tree } from "../../runtime/actor/tree.js";
+import type { ChildSpec, GroupSpec } from "../../runtime/actor/tree-spec.js";
 import { group, probe, startProbes } from "./probes.js";
 import { until } from "./rig.js";
 

@@ -1,11 +1,11 @@
 /** The projection's mail and its reads by hand. */
 import test from "ava";
+import { ReplyBatchReader } from "../../actors/messages/reply-batch.js";
+import { RequestBatchWriter } from "../../actors/messages/request-batch.js";
 import { projectionDefinition } from "../../actors/projection/actor.js";
 import type { ProjectionMessage } from "../../actors/projection/messages.js";
 import { Outbox } from "../../actors/projection/outbox.js";
 import { boundOf } from "../../actors/projection/reading.js";
-import { ReplyBatchReader } from "../../actors/messages/reply-batch.js";
-import { RequestBatchWriter } from "../../actors/messages/request-batch.js";
 import type { Actor } from "../../runtime/actor/definition.js";
 import { consistency, type ReadRequest } from "../../runtime/kernel/codecs/read-requests.js";
 import { requestKind, tenantStatus } from "../../runtime/kernel/kinds.js";

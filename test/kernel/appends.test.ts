@@ -1,7 +1,7 @@
 import test from "ava";
-import { decided } from "../../runtime/kernel/decision.js";
 import { encodeTenantAdopt } from "../../runtime/kernel/codecs/control-requests.js";
 import { encodeAppend, encodeStreamCreate } from "../../runtime/kernel/codecs/write-requests.js";
+import { decided } from "../../runtime/kernel/decision.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { decodeAppendReply, decodeOutcomeReply } from "../../runtime/kernel/outcome.js";
 import { quotasDefault } from "../../runtime/kernel/tenant-row.js";

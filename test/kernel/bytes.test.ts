@@ -2,7 +2,7 @@ import test from "ava";
 import fc from "fast-check";
 import { crc32c } from "../../runtime/crypto/crc32c.js";
 import { crc32cCombine } from "../../runtime/crypto/crc32c-combine.js";
-import { BlockReader, blockHeaderBytes, BlockWriter } from "../../runtime/kernel/block.js";
+import { BlockReader, BlockWriter, blockHeaderBytes } from "../../runtime/kernel/block.js";
 import {
   encodeDirectoryCreate,
   encodeDirectoryDrop,

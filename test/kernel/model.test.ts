@@ -6,7 +6,7 @@ import {
   encodeTenantControl,
   encodeTenantImport,
 } from "../../runtime/kernel/codecs/control-requests.js";
-import { ReadReply, decodeReadReply } from "../../runtime/kernel/codecs/events-reply.js";
+import { decodeReadReply, ReadReply } from "../../runtime/kernel/codecs/events-reply.js";
 import {
   encodeAppend,
   encodeGroupAck,
@@ -22,7 +22,7 @@ import { requestKind, tenantStatus } from "../../runtime/kernel/kinds.js";
 import { decodeAppendReply, decodeOutcomeReply } from "../../runtime/kernel/outcome.js";
 import { listCommits } from "../../runtime/kernel/read/commits.js";
 import { direction, planRead } from "../../runtime/kernel/read/events.js";
-import { UnsettledEvents, groupByName, listGroups, listParked } from "../../runtime/kernel/read/groups.js";
+import { groupByName, listGroups, listParked, UnsettledEvents } from "../../runtime/kernel/read/groups.js";
 import { StateReads, unbounded } from "../../runtime/kernel/read/state-reads.js";
 import { listStreams, streamById, streamByName } from "../../runtime/kernel/read/streams.js";
 import { RecordView } from "../../runtime/kernel/record.js";
@@ -30,8 +30,8 @@ import { eventsField } from "../../runtime/kernel/stream-rows.js";
 import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { ModelTree } from "../store/model-tree.js";
-import { endVersion, makeStore } from "./store-under-test.js";
 import { type Answer, dump, hex, ShardTwin, utf8 } from "./shard-twin.js";
+import { endVersion, makeStore } from "./store-under-test.js";
 import { type Command, type Expected, type Head, ModelTenant } from "./stupid-model.js";
 
 const limits = { keysMax: 9, bytesMax: 700, streamsMax: 3, sessionsMax: 2, groupsMax: 2 };

@@ -3,12 +3,12 @@ import {
   branchCellHead,
   countOf,
   kindOf,
+  leafCellHead,
   levelOf,
   liveBytesOf,
   pageCapacity,
   pageKindBranch,
   pageKindLeaf,
-  leafCellHead,
 } from "../../runtime/store/layout.js";
 import type { PageSource } from "../../runtime/store/page-source.js";
 import { baseOf, chunkOf } from "../../runtime/store/page-space.js";

@@ -4,8 +4,8 @@
  * of that in slices; a checkpointer writes the jobs it is sent.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { type CheckpointJob, CheckpointWriter } from "../../runtime/store/checkpoint.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
+import { type CheckpointJob, CheckpointWriter } from "../../runtime/store/checkpoint.js";
 import type { StoreHandle } from "../../runtime/store/handle.js";
 import { StoreReader } from "../../runtime/store/reader.js";
 

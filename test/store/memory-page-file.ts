@@ -2,9 +2,10 @@
  * A page file in memory that forgets: what was written and not synced may be lost, in any part, at a crash. It can fail or crash at
  * the n-th write, and damage what it holds.
  */
-import { KimberliteError } from "../../runtime/types/errors.js";
+
 import { pageBytes } from "../../runtime/store/layout.js";
 import type { PageFile } from "../../runtime/store/page-file.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
 
 export class Crash extends Error {}
 

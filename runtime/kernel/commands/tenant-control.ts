@@ -14,6 +14,7 @@
  */
 import type { TreeReader, TreeWriter } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
+import type { ByteReader } from "../../types/byte-reader.js";
 import { KimberliteError } from "../../types/errors.js";
 import { systemTenant } from "../../types/ids.js";
 import type { Draft } from "../draft.js";
@@ -21,7 +22,6 @@ import { tenantStatus, tree } from "../kinds.js";
 import { copyBytes, getU64, setU64 } from "../numbers.js";
 import type { Step } from "../step.js";
 import { decodeQuotas, quotaBytes, tenantField, writeTenantRow } from "../tenant-row.js";
-import type { ByteReader } from "../../types/byte-reader.js";
 
 export const adoptMode = { fresh: 0, import: 1 } as const;
 
