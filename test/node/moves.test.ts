@@ -5,7 +5,7 @@ import { sum } from "../faults/load.js";
 import { checkStreams } from "../faults/stream-check.js";
 import { verifyDirectory } from "../faults/verify-directory.js";
 import { loadFor } from "./load-for.js";
-import { eventually, scratch, startChild } from "./node-child.js";
+import { eventually, pause, scratch, startChild } from "./node-child.js";
 
 /** Positions of everything that the writers' streams hold, each once, from the first on without a gap. */
 async function positionsOf(db: Database, writers: number): Promise<bigint[]> {
@@ -97,6 +97,47 @@ test.serial(
     t.log(`${midway} of 4 kills met a move`);
     for (const writer of writers) await writer.settle();
     await using db = await connect(node.target);
+    t.deepEqual((await checkStreams(db, "main", writers)).violations, []);
+    const positions = await positionsOf(db, writers.length);
+    t.deepEqual(
+      positions,
+      Array.from({ length: positions.length }, (_, index) => BigInt(index)),
+    );
+  },
+);
+
+test.serial(
+  "a worker that ends in the middle of a move, on either side of it, costs no event and leaves no tenant stuck",
+  async (t) => {
+    const dataDirectory = scratch(t);
+    const node = await startChild(t, { dataDirectory, shards: 2, layout: "threads" });
+    const writers = await loadFor(t, () => node.port, { tenant: "main", writers: 3, depth: 4 });
+    await using db = await connect(node.target);
+    let midway = 0;
+    for (const [round, victim] of ["directory", "shard-1", "shard-2", "projection-1.0", "shard-0"].entries()) {
+      const before = sum(writers, (writer) => writer.acknowledged);
+      await eventually("load", () => sum(writers, (writer) => writer.acknowledged) > before + 400, 20_000);
+      const { shard } = await db.tenants.get("main", { timeoutMs: 20_000 });
+      let isOver = false;
+      const moving = db.tenants.move("main", 3 - shard, { timeoutMs: 20_000 }).then(
+        () => void (isOver = true),
+        () => void (isOver = true),
+      );
+      await pause(5 + round * 3);
+      if (!isOver) midway += 1;
+      await node.terminateWorker(victim);
+      await moving;
+      await eventually(
+        `the move in which ${victim} ended has an end`,
+        async () => (await db.tenants.get("main", { timeoutMs: 20_000 })).more["state"] === "active",
+        20_000,
+      );
+      const at = performance.now();
+      await eventually("writes go on", () => writers.every((writer) => writer.acknowledgedAt > at), 20_000);
+    }
+    t.true(midway > 0, "a worker ended while a move was under way");
+    t.log(`${midway} of 5 met a move`);
+    for (const writer of writers) await writer.settle();
     t.deepEqual((await checkStreams(db, "main", writers)).violations, []);
     const positions = await positionsOf(db, writers.length);
     t.deepEqual(
