@@ -304,7 +304,7 @@ class Directory implements Actor<DirectoryMessage> {
       () => undefined,
     );
     this.#changes.set(name, settled);
-    settled.then(() => {
+    void settled.then(() => {
       if (this.#changes.get(name) === settled) this.#changes.delete(name);
     });
     return mine;

@@ -45,8 +45,6 @@ export const requestKind = {
   directoryQuota: 85,
 } as const;
 
-export type RequestKind = (typeof requestKind)[keyof typeof requestKind];
-
 /** True for commands that a tenant's own clients send: they are logged under that tenant. */
 export const isTenantCommand = (kind: number): boolean => kind >= 16 && kind <= 22;
 /** True for commands of the node itself: they are logged under the system tenant. */

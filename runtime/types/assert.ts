@@ -22,6 +22,3 @@ export function assert(condition: boolean, mustHold: string): asserts condition 
 export function unreachable(value: never): never {
   throw new AssertionFailed(`unreachable value ${JSON.stringify(value)}`);
 }
-
-/** Documents that a condition may be true or false, both being legal here. */
-export function maybe(_condition: boolean): void {}

@@ -33,7 +33,6 @@ export const wireFrameBytesMax = 9 * miB;
 export const tenantNameBytesMax = 128;
 export const streamNameBytesMax = 256;
 export const groupNameBytesMax = 128;
-export const principalBytesMax = 255;
 
 /** Idempotency keys kept per tenant: the newest this many keyed commands can be retried safely. */
 export const idempotencyKeysPerTenantMax = 1_000_000;

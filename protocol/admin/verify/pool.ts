@@ -14,6 +14,7 @@ const taskUrl = new URL("./replica-task.js", import.meta.url).href;
 export async function verifyInPool(places: readonly string[], watcher: VerifyWatcher): Promise<ReplicaReport[]> {
   const pool = new Piscina<VerifyTask, ReplicaReport>({
     filename: taskUrl,
+    name: "verifyTask",
     maxThreads: Math.max(1, Math.min(availableParallelism(), places.length)),
     minThreads: 1,
     concurrentTasksPerWorker: 1,

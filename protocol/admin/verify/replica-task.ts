@@ -26,7 +26,7 @@ export type VerifyNews =
 
 const progressEveryMs = 100;
 
-export default function verifyTask({ directory, port }: VerifyTask): ReplicaReport {
+export function verifyTask({ directory, port }: VerifyTask): ReplicaReport {
   const tell = (news: VerifyNews): void => port.postMessage(news);
   try {
     return verifyReplica(new RealDisk(), directory, tell);
