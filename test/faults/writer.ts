@@ -31,8 +31,6 @@ interface Append {
   readonly count: number;
   /** True when an earlier try may have been applied. */
   isUnknown: boolean;
-  /** Answered in some earlier connection with an error that says that nothing was written. */
-  refusals: number;
 }
 
 const connect = socketConnector();
@@ -165,7 +163,6 @@ export class Writer {
             first: this.sent,
             count: 1 + (this.#appends % 4),
             isUnknown: false,
-            refusals: 0,
           };
           this.sent += append.count;
           this.#open.push(append);

@@ -107,7 +107,7 @@ test.serial(
     const db = await connect(node.target);
     const stream = await db.tenant("main").streams.create("jobs");
     await db.tenant("main").groups.create("jobs", name, { attemptsMax: 0, answerTimeoutMs: 2_000 });
-    const count = 600;
+    const count = 400;
     for (let from = 0; from < count; from += 50)
       await stream.append(Array.from({ length: 50 }, (_, i) => `${from + i}`));
     const controller = new AbortController();
