@@ -150,6 +150,11 @@ export class Dispatcher {
     if (batch.byteLength >= batchBytesMax) this.#forwardTo(destination);
   }
 
+  /** Bytes of requests that wait for the next forward. */
+  get queuedBytes(): number {
+    return this.#dirty.reduce((sum, destination) => sum + this.#destinations[destination].batch.byteLength, 0);
+  }
+
   get hasBatches(): boolean {
     return this.#dirty.length > 0;
   }

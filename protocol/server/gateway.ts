@@ -52,6 +52,9 @@ export interface GatewayArgs {
 
 const requestTimeoutMsDefault = 30_000;
 const requestTimeoutMsMax = 600_000;
+/** Looks at the sockets for one forward, and bytes from which on it leaves at once. */
+const gatherLooksMax = 32;
+const gatherBytesMax = 256 * 1024;
 const greetingMs = 5_000;
 const sweepMs = 1_000;
 /** Before TLS and authentication exist, everyone who reaches loopback acts under this name. */
@@ -145,11 +148,25 @@ class Gateway implements Actor<GatewayMessage> {
     this.#scheduleForward();
   }
 
-  /** One forward after all sockets that are readable now were read: that is what makes a group of many connections' requests. */
+  /**
+   * One forward for what many sockets bring at about the same time. The answers of one group commit wake their clients one after the
+   * other, so their next requests trickle in: while each look at the sockets finds more, one more look (some 10 µs) makes a
+   * larger group and saves a write to disk (some 200 µs). A look that finds nothing new ends it: no timer, and a lone client waits
+   * for one empty look.
+   */
   #scheduleForward(): void {
     if (this.#isForwardScheduled || !this.#dispatcher.hasBatches) return;
     this.#isForwardScheduled = true;
+    this.#gather(0, 0);
+  }
+
+  #gather(looks: number, gatheredBefore: number): void {
     setImmediate(() => {
+      const gathered = this.#requests;
+      if (gathered > gatheredBefore && looks < gatherLooksMax && this.#dispatcher.queuedBytes < gatherBytesMax) {
+        this.#gather(looks + 1, gathered);
+        return;
+      }
       this.#context.enter(() => {
         this.#isForwardScheduled = false;
         this.#dispatcher.forward((connection) => this.#touch(connection));
