@@ -144,7 +144,7 @@ class Shard implements Actor<ShardMessage> {
       opened.head.address,
       opened.head.timestamp,
     );
-    this.#replay = new Replay(this.#args.directory, clusterId, store, kernel, from, opened.head);
+    this.#replay = Replay.open(this.#args.directory, clusterId, store, kernel, from, opened.head);
     this.#phase = "replaying";
     this.#checkpointer = new Checkpointer(this.#context, this.#args, store, from.op, () => this.#propose());
     this.#replaySome();

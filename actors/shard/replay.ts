@@ -15,8 +15,14 @@ import { assert } from "../../runtime/types/assert.js";
 /** Body bytes that one slice applies: some milliseconds of work. */
 const sliceBytes = 2 * 1024 * 1024;
 
+/** What replay needs of a walk over prepares. */
+export type PrepareWalk = Pick<
+  PrepareCursor,
+  "next" | "header" | "bytes" | "view" | "bodyStart" | "bodyAddress" | "position" | "close"
+>;
+
 export class Replay {
-  readonly #cursor: PrepareCursor;
+  readonly #cursor: PrepareWalk;
   readonly #state: TreeWriter;
   readonly #kernel: Kernel;
   readonly #head: LogPosition;
@@ -26,16 +32,22 @@ export class Replay {
   /** Whether the last slice applied anything. */
   hasChanged = false;
 
-  constructor(
+  /** A replay of the log below a replica's directory, from a state's position up to the head. */
+  static open(
     directory: string,
     clusterId: Uint8Array,
     state: TreeWriter,
     kernel: Kernel,
     from: LogPosition,
     head: LogPosition,
-  ) {
+  ): Replay {
+    const cursor = PrepareCursor.open(new RealDisk(), directory, defaultGeometry, clusterId, from);
+    return new Replay(cursor, state, kernel, from, head);
+  }
+
+  constructor(cursor: PrepareWalk, state: TreeWriter, kernel: Kernel, from: LogPosition, head: LogPosition) {
     assert(from.address <= head.address, "durability: no state is ahead of its log");
-    this.#cursor = PrepareCursor.open(new RealDisk(), directory, defaultGeometry, clusterId, from);
+    this.#cursor = cursor;
     this.#state = state;
     this.#kernel = kernel;
     this.#head = head;
@@ -57,9 +69,9 @@ export class Replay {
       this.#apply();
       bytes += cursor.header.bodyBytes;
       this.#position = cursor.position();
+      assert(this.#position.op <= this.#head.op, "order: replay ends at the head");
       this.hasChanged = true;
     }
-    assert(this.#position.op <= this.#head.op, "order: replay ends at the head");
     return this.#position;
   }
 

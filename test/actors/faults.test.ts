@@ -1,14 +1,10 @@
 /** Actors driven by hand through situations that a running node meets rarely. */
-import { mkdtempSync, renameSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { keeperDefinition } from "../../actors/keeper/actor.js";
 import type { KeeperMessage } from "../../actors/keeper/messages.js";
 import { replicaDefinition } from "../../actors/replica/actor.js";
-import type { ReplicaOpened } from "../../actors/replica/messages.js";
-import { shardDefinition } from "../../actors/shard/actor.js";
-import type { ShardMessage } from "../../actors/shard/messages.js";
 import { openDataDirectory, shardDirectory } from "../../actors/supervisor/data-directory.js";
 import type { Actor } from "../../runtime/actor/definition.js";
 import { defaultGeometry, placePrepare } from "../../runtime/storage/log-geometry.js";
@@ -17,26 +13,7 @@ import { openReplica } from "../../runtime/storage/replica-storage.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { logSegmentBytes, sectorBytes } from "../../runtime/types/limits.js";
 import { FakeContext } from "./fake-context.js";
-
-const wishes = {
-  shards: undefined,
-  shardsDefault: 1,
-  randomBytes: (count: number) => Uint8Array.from({ length: count }, (_, i) => i + 1),
-  now: () => 0,
-};
-
-async function temporary(): Promise<{ path: string; clusterId: Uint8Array; remove: () => Promise<void> }> {
-  const path = mkdtempSync(join(tmpdir(), "kimberlite-faults-"));
-  const opened = await openDataDirectory(path, wishes);
-  return {
-    path,
-    clusterId: opened.identity.clusterId,
-    remove: async () => {
-      await opened.claim.release();
-      rmSync(path, { recursive: true, force: true });
-    },
-  };
-}
+import { startShard, temporary, wishes } from "./started-shard.js";
 
 test("a lost kimberlite.json beside shards that were used is an error, and nothing is removed", async (t) => {
   const { path, remove } = await temporary();
@@ -96,43 +73,6 @@ test("order: an op is proposed once; what stood behind a refused prepare is drop
   t.throws(() => propose(1, sectorBytes), { message: /order: an op is proposed once/ });
   await replica.stop?.();
 });
-
-async function startShard(path: string, clusterId: Uint8Array) {
-  const context = new FakeContext();
-  for (const neighbour of ["replica-1", "keeper-1", "projection-1.0", "gateway-0"]) context.wire(neighbour);
-  const directory = shardDirectory(path, 1);
-  const shard = (await shardDefinition.create(context, {
-    shard: 1,
-    directory,
-    clusterId,
-    replica: "replica-1",
-    keeper: "keeper-1",
-    projections: ["projection-1.0"],
-    interest: new SharedArrayBuffer(4),
-    cacheBytes: 32 * 1024 * 1024,
-    pipelineMax: 1,
-    checkpointBytes: 1 << 30,
-    checkpointMs: 60_000,
-  })) as Actor<ShardMessage>;
-  const port = context.port("replica-1");
-  if (port === null) throw new Error("a port that was wired is open");
-  shard.wired?.("replica-1", port, port.epoch);
-  const { log, superblock } = openReplica({ disk: new RealDisk(), directory });
-  const opened: ReplicaOpened = {
-    tail: log.tail.handle,
-    head: log.position(),
-    checkpoint: null,
-    writeMode: "fdatasync",
-    recovery: [],
-  };
-  context.asked[0]?.settle({ ok: true, value: opened as never });
-  const stop = (): void => {
-    void shard.stop?.();
-    log.close();
-    superblock.close();
-  };
-  return { context, shard, stop };
-}
 
 test("a shard that drains refuses a command instead of failing", async (t) => {
   const { path, clusterId, remove } = await temporary();

@@ -106,7 +106,7 @@ test("prepares are filled, made durable, and replayed to the same state; the clo
   const replayed = new ModelTree();
   genesis(replayed);
   const clusterId = opened.identity.clusterId;
-  const replay = new Replay(
+  const replay = Replay.open(
     directory,
     clusterId,
     replayed,
