@@ -44,6 +44,9 @@ import { ModelTree } from "../store/model-tree.js";
 import { FakeContext } from "./fake-context.js";
 import { startShard, temporary } from "./started-shard.js";
 
+/** The message of a breach of what must hold. */
+const breach = (mustHold: string): string => `assertion failed: ${mustHold}`;
+
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 
 function push(queue: RequestQueue, tenant: number, kind: number, body: Uint8Array): void {
@@ -114,7 +117,7 @@ test("what must hold is checked: the directory", async (t) => {
   first.receive({ kind: "begin" }, context.envelope("self"));
   await answer(true);
   await answer({ rows: [row], systemPosition: 5 });
-  t.regex(String(context.crashed), /isolation: a tenant is placed on a shard of this node/);
+  t.true(String(context.crashed).includes("isolation: a tenant is placed on a shard of this node"));
 
   context.asked.length = 0;
   context.replies.length = 0;
@@ -129,7 +132,7 @@ test("what must hold is checked: the directory", async (t) => {
   await answer({ body: made });
   await answer({ rows: [], systemPosition: 6 });
   const said = [...context.replies.map((reply) => String(reply.error)), String(context.crashed)].join(" ");
-  t.regex(said, /order: a placement that was committed can be read/);
+  t.true(said.includes("order: a placement that was committed can be read"));
 });
 
 test("what must hold is checked: a move", async (t) => {
@@ -140,7 +143,7 @@ test("what must hold is checked: a move", async (t) => {
   };
   const move = { tenant: 1, source: 1, sourceEpoch: 1, target: 2, epoch: 2, quotas: quotasDefault, principal: "test" };
   await t.throwsAsync(carryOver(link as unknown as ShardLink, move), {
-    message: /order: a move carries over every position that the source committed/,
+    message: breach("order: a move carries over every position that the source committed"),
   });
 });
 
@@ -161,7 +164,7 @@ test("what must hold is checked: the projection", async (t) => {
   projection.flush?.();
   const asked = context.asked.find(({ message }) => message.kind === "readIndex");
   t.throws(() => asked?.settle({ ok: true, value: (store.publishedVersion + 1) as never }), {
-    message: /snapshot: what the shard has published can be read/,
+    message: breach("snapshot: what the shard has published can be read"),
   });
 
   // The row of the append says that its record is a byte longer than it is.
@@ -171,7 +174,7 @@ test("what must hold is checked: the projection", async (t) => {
   store.publish(store.seal(new VersionHeaderWriter().encode(4, log.end, 9)));
   const message = { kind: "exportRecords", tenant: 1, from: 0, bytesMax: 1_000_000 } as const;
   t.throws(() => projection.receive(message, context.envelope("directory")), {
-    message: /order: a commit points to its own record/,
+    message: breach("order: a commit points to its own record"),
   });
   await projection.stop?.();
 });
@@ -200,7 +203,7 @@ test("what must hold is checked: subscriptions", (t) => {
   const elsewhere = { chunk: () => ({ from: 7, next: 8, count: 1, bytes: new Uint8Array(1) }) };
   const pump = (): boolean =>
     subscriptions.pump(reads, elsewhere as unknown as EventSource, 1, new Outbox(context), 0, (error) => error);
-  t.throws(pump, { message: /order: a subscription gets every event, in order, once/ });
+  t.throws(pump, { message: breach("order: a subscription gets every event, in order, once") });
 });
 
 test("what must hold is checked: the replica", async (t) => {
@@ -212,7 +215,7 @@ test("what must hold is checked: the replica", async (t) => {
   const replica = (await replicaDefinition.create(context, args)) as Actor<ReplicaMessage>;
   const point = { position: { ...logBeginning(clusterId), op: 3 }, record: new Uint8Array(0) };
   t.throws(() => replica.receive({ kind: "saveCheckpoint", point }, context.envelope("shard-1")), {
-    message: /durability: a checkpoint never holds what the log does not/,
+    message: breach("durability: a checkpoint never holds what the log does not"),
   });
   await replica.stop?.();
 });
@@ -225,16 +228,16 @@ test("what must hold is checked: the shard", async (t) => {
   const from = context.envelope("replica-1");
   const committed = (op: number, address: number): void =>
     shard.receive({ kind: "committed", address, position: { ...logBeginning(clusterId), op, address: 4096 } }, from);
-  t.throws(() => committed(1, 0), { message: /durability: only what was proposed is committed/ });
+  t.throws(() => committed(1, 0), { message: breach("durability: only what was proposed is committed") });
   const message = { kind: "command", requestKind: requestKind.tenantAdopt, tenant: 0, principal: "test" } as const;
   shard.receive({ ...message, body: adopt() }, { ...context.envelope("directory"), deadline: 0 });
   shard.flush?.();
   t.is(context.toldOf("propose").length, 1);
   t.throws(() => shard.receive({ kind: "refused", address: 8192, message: "full" }, from), {
-    message: /order: the oldest prepare is refused first/,
+    message: breach("order: the oldest prepare is refused first"),
   });
   t.throws(() => committed(2, 0), {
-    message: /order: prepares are committed in the order in which they were proposed/,
+    message: breach("order: prepares are committed in the order in which they were proposed"),
   });
 });
 
@@ -249,13 +252,13 @@ test("what must hold is checked: a state that is ahead of its log", async (t) =>
   const args = { directory, clusterId, cacheBytes: 16 * 1024 * 1024 };
   const behind: LogPosition = { ...log.position(), op: log.op - 1 };
   t.throws(() => openState(args, { position: behind, record }), {
-    message: /durability: a checkpoint's pages are those that the superblock names/,
+    message: breach("durability: a checkpoint's pages are those that the superblock names"),
   });
   const kernel = new Kernel(store);
   const head = log.position();
   const beginning = logBeginning(clusterId);
   t.throws(() => Replay.open(directory, clusterId, store, kernel, head, beginning), {
-    message: /durability: no state is ahead of its log/,
+    message: breach("durability: no state is ahead of its log"),
   });
   const replay = (to: LogPosition, onto = kernel, state = new ModelTree()): void => {
     const walk = Replay.open(directory, clusterId, state, onto, beginning, to);
@@ -272,7 +275,7 @@ test("what must hold is checked: a state that is ahead of its log", async (t) =>
   };
   const one = fresh();
   t.throws(() => replay({ ...head, op: head.op + 1 }, one.kernel, one.state), {
-    message: /durability: every prepare up to the head is there/,
+    message: breach("durability: every prepare up to the head is there"),
   });
 });
 
@@ -297,8 +300,8 @@ test("what must hold is checked: replay", (t) => {
       position(0),
       position(3),
     );
-  t.throws(() => over(1).slice(), { message: /order: a prepare holds the records that its header counts/ });
-  t.throws(() => over(0).slice(), { message: /order: replay ends at the head/ });
+  t.throws(() => over(1).slice(), { message: breach("order: a prepare holds the records that its header counts") });
+  t.throws(() => over(0).slice(), { message: breach("order: replay ends at the head") });
 });
 
 test("what must hold is checked: the checkpointer", (t) => {
@@ -312,7 +315,7 @@ test("what must hold is checked: the checkpointer", (t) => {
   checkpointer.runNow({ op: 9, address: 0, parent: new Uint8Array(32), timestamp: 0 });
   context.asked.shift()?.settle({ ok: true, value: job as never });
   t.throws(() => context.asked.shift()?.settle({ ok: true, value: true as never }), {
-    message: /order: checkpoints follow the log/,
+    message: breach("order: checkpoints follow the log"),
   });
 });
 
@@ -350,8 +353,8 @@ test("what must hold is checked: the proposer", (t) => {
     push(queue, 0, requestKind.tenantAdopt, adopt());
     proposer.fill(queue, proposal, 1);
   };
-  t.throws(() => fill(8, 5), { message: /isolation: a record is written under the tenant that sent it/ });
-  t.throws(() => fill(0, 0), { message: /order: the log's time grows with every record/ });
+  t.throws(() => fill(8, 5), { message: breach("isolation: a record is written under the tenant that sent it") });
+  t.throws(() => fill(0, 0), { message: breach("order: the log's time grows with every record") });
   // A place that does not move on: the tail answers as if the body ended before it began.
   const { tail, queue, proposal } = memoryShard(state, kernel);
   let asked = 0;
@@ -360,5 +363,5 @@ test("what must hold is checked: the proposer", (t) => {
   decision.tenant = 0;
   decision.time = 7;
   push(queue, 0, requestKind.tenantAdopt, adopt());
-  t.throws(() => lost.fill(queue, proposal, 1), { message: /order: prepares follow one another in the log/ });
+  t.throws(() => lost.fill(queue, proposal, 1), { message: breach("order: prepares follow one another in the log") });
 });
