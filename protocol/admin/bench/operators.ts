@@ -81,7 +81,9 @@ export class AppendOperator implements Operator {
     let number = this.#first;
     for (const payload of this.#payloads) payload.mark(number++, now);
     this.#keyCount += 1;
-    this.#keyView.setFloat64(8, this.#keyCount);
+    // As the client library makes its keys: a counter behind random bytes, big-endian.
+    this.#keyView.setUint32(8, Math.floor(this.#keyCount / 2 ** 32));
+    this.#keyView.setUint32(12, this.#keyCount >>> 0);
     this.#turn += 1;
     const { tenant, stream } = targetAt(this.#targets, this.#turn);
     this.#connection.sendAppend(tenant, stream, anyOffset, this.#key, this.#events, timeoutMs, this.#answered);
