@@ -13,10 +13,9 @@
 
 import type { Socket } from "node:net";
 import type { Route } from "../../actors/directory/messages.js";
-import { ReplyBatchReader } from "../../actors/messages/reply-batch.js";
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
-import { assert, unreachable } from "../../runtime/types/assert.js";
+import { unreachable } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
@@ -26,9 +25,9 @@ import { frameBodyBytesMax } from "../wire/frame.js";
 import { decodeHello, encodeWelcome, negotiateVersion } from "../wire/handshake.js";
 import { requestKinds, responseKinds } from "../wire/kinds.js";
 import { encodeGoingAway, encodeRouteChange } from "../wire/notices.js";
+import { Answers } from "./answers.js";
 import { Connection, type Duplex, inFlightMax, stalledMs } from "./connection.js";
 import { Dispatcher } from "./dispatcher.js";
-import { writePackedError } from "./frames.js";
 import { Listener } from "./listener.js";
 import { LocalConnections } from "./local-connections.js";
 import type { GatewayMessage } from "./messages.js";
@@ -67,7 +66,7 @@ class Gateway implements Actor<GatewayMessage> {
   readonly #routes: RouteTable;
   readonly #connections = new Map<number, Connection>();
   readonly #dirty: Connection[] = [];
-  readonly #replies = new ReplyBatchReader();
+  readonly #answers: Answers;
   readonly #flushed: number[] = [];
   readonly nodeCalls: NodeCalls;
   readonly locals: LocalConnections;
@@ -83,6 +82,11 @@ class Gateway implements Actor<GatewayMessage> {
     this.#args = args;
     this.#dispatcher = new Dispatcher(context, args.shards, args.projections);
     this.#routes = new RouteTable(context);
+    this.#answers = new Answers(
+      this.#dispatcher,
+      (connection) => this.#touch(connection),
+      () => this.#routes.forgetAll(),
+    );
     this.nodeCalls = new NodeCalls(context);
     this.locals = new LocalConnections(context);
   }
@@ -378,13 +382,13 @@ class Gateway implements Actor<GatewayMessage> {
   receive(message: GatewayMessage, envelope: Envelope): void {
     switch (message.kind) {
       case "replies":
-        this.#answer(message.bytes);
+        this.#answers.replies(message.bytes);
         return;
       case "subscriptionEvents":
-        this.#events(message.bytes, envelope);
+        this.#answers.events(message.bytes);
         return;
       case "subscriptionEnds":
-        this.#ends(message.bytes);
+        this.#answers.ends(message.bytes);
         return;
       case "routeChanged":
         this.#routeChanged(message.route);
@@ -415,88 +419,6 @@ class Gateway implements Actor<GatewayMessage> {
       }
       default:
         unreachable(message);
-    }
-  }
-
-  #answer(bytes: Uint8Array): void {
-    const replies = this.#replies.open(bytes);
-    const dispatcher = this.#dispatcher;
-    while (replies.next()) {
-      const slot = dispatcher.find(replies.correlation);
-      if (slot < 0) continue;
-      const connection = dispatcher.connection(slot);
-      const requestId = dispatcher.requestId(slot);
-      const isSubscribe = dispatcher.kind(slot) === requestKinds.subscribe.kind;
-      if (connection.state === "closing") {
-        // Its slot was kept for this answer alone. A subscription that came about ends by the `unsubscribe` sent after it.
-        if (!isSubscribe || replies.status !== 0) dispatcher.done(slot);
-        continue;
-      }
-      if (isSubscribe && replies.status === 0) {
-        // The slot stays open: events come under the same correlation.
-        connection.writer.begin(responseKinds.ok, requestId, 0).u64(requestId).end();
-      } else {
-        if (replies.status === 0 && replies.bodyTo - replies.bodyFrom > smallBytes && connection.isOverfull) {
-          // Only reads have large answers: asking again costs time, holding them all for a slow reader would cost the node's memory.
-          connection.fail(
-            requestId,
-            new KimberliteError("mailboxFull", "answers are read slower than they are asked for"),
-          );
-        } else if (replies.status === 0) {
-          connection.writer.frame(responseKinds.ok, requestId, 0, bytes, replies.bodyFrom, replies.bodyTo);
-        } else {
-          writePackedError(
-            connection.writer,
-            responseKinds.error,
-            requestId,
-            replies.status,
-            bytes,
-            replies.bodyFrom,
-            replies.bodyTo,
-          );
-          if (replies.status === routeStaleStatus) this.#routes.forgetAll();
-        }
-        if (isSubscribe) connection.subscriptions.delete(requestId);
-        dispatcher.done(slot);
-      }
-      this.#touch(connection);
-    }
-  }
-
-  #events(bytes: Uint8Array, envelope: Envelope): void {
-    const entries = this.#replies.open(bytes);
-    while (entries.next()) {
-      const slot = this.#dispatcher.find(entries.correlation);
-      if (slot < 0) continue;
-      const connection = this.#dispatcher.connection(slot);
-      if (connection.state === "closing") continue;
-      const requestId = this.#dispatcher.requestId(slot);
-      connection.writer.frame(responseKinds.subscriptionEvents, requestId, 0, bytes, entries.bodyFrom, entries.bodyTo);
-      connection.owe(entries.correlation, entries.bodyTo - entries.bodyFrom);
-      this.#touch(connection);
-    }
-    assert(envelope.sender !== "", "events come from a projection");
-  }
-
-  #ends(bytes: Uint8Array): void {
-    const entries = this.#replies.open(bytes);
-    while (entries.next()) {
-      const slot = this.#dispatcher.find(entries.correlation);
-      if (slot < 0) continue;
-      const connection = this.#dispatcher.connection(slot);
-      const requestId = this.#dispatcher.requestId(slot);
-      if (connection.state === "closing") {
-        this.#dispatcher.done(slot);
-        continue;
-      }
-      if (entries.status === 0) connection.endSubscription(requestId, null);
-      else {
-        const kind = responseKinds.subscriptionEnd;
-        writePackedError(connection.writer, kind, requestId, entries.status, bytes, entries.bodyFrom, entries.bodyTo);
-      }
-      connection.subscriptions.delete(requestId);
-      this.#dispatcher.done(slot);
-      this.#touch(connection);
     }
   }
 
@@ -612,10 +534,6 @@ class Gateway implements Actor<GatewayMessage> {
   }
 }
 
-/** An answer up to this size goes out whatever else waits to. */
-const smallBytes = 1024;
-/** Wire number of `routeStale`: the routes that this gateway remembers may all be of an earlier placement. */
-const routeStaleStatus = 43;
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export const gatewayDefinition: ActorDefinition<GatewayArgs, GatewayMessage> = {

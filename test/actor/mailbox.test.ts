@@ -155,22 +155,23 @@ for (const overflow of ["reject", "dropOldest", "coalesce"] as const) {
 }
 
 test("a ring keeps order while it grows and wraps", (t) => {
-  fc.assert(
-    fc.property(fc.array(fc.boolean(), { maxLength: 300 }), (puts) => {
-      const ring = new Ring<number>();
-      const model: number[] = [];
-      let next = 0;
-      for (const put of puts) {
-        if (put) {
-          ring.push(next);
-          model.push(next++);
-        } else if (ring.shift() !== model.shift()) return false;
-        if (ring.length !== model.length || ring.peek() !== model[0]) return false;
-      }
-      return true;
-    }),
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.array(fc.boolean(), { maxLength: 300 }), (puts) => {
+        const ring = new Ring<number>();
+        const model: number[] = [];
+        let next = 0;
+        for (const put of puts) {
+          if (put) {
+            ring.push(next);
+            model.push(next++);
+          } else if (ring.shift() !== model.shift()) return false;
+          if (ring.length !== model.length || ring.peek() !== model[0]) return false;
+        }
+        return true;
+      }),
+    ),
   );
-  t.pass();
 });
 
 test("room reserved by several senders never exceeds the bound and all comes back", (t) => {

@@ -78,14 +78,15 @@ test("what may be retried, and what a failure means in the end, for every error 
 });
 
 test("a back-off doubles up to its limit, with jitter over its upper half", (t) => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 1_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (attempt, random) => {
-      const full = Math.min(2_000, 20 * 2 ** (attempt - 1));
-      const wait = backOffMs(attempt, { minMs: 20, maxMs: 2_000 }, () => random);
-      return wait >= full / 2 && wait <= full;
-    }),
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (attempt, random) => {
+        const full = Math.min(2_000, 20 * 2 ** (attempt - 1));
+        const wait = backOffMs(attempt, { minMs: 20, maxMs: 2_000 }, () => random);
+        return wait >= full / 2 && wait <= full;
+      }),
+    ),
   );
-  t.pass();
 });
 
 test("an append whose answer was lost is retried with its key and applied once", async (t) => {

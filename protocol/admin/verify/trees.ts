@@ -1,25 +1,18 @@
-/**
- * The checkpointed state: opens the page file at the checkpoint that the superblock names and walks every tree from its first
- * entry to its last. Reading a page checks its checksum, number, kind and cluster; the walk checks that keys strictly ascend.
- */
+/** The checkpointed state of one replica: the store's own structural verifier over the page file, as the walk's findings. */
 import { type Disk, join } from "../../../runtime/storage/disk.js";
 import type { SuperblockContent } from "../../../runtime/storage/superblock.js";
-import { Store } from "../../../runtime/store/store.js";
-import { treeKeyBytesMax, treesMax } from "../../../runtime/store/tree.js";
+import { type VerifyResult, verifyCheckpoint } from "../../../runtime/store/verify.js";
 import { isKimberliteError } from "../../../runtime/types/errors.js";
 import type { Finding } from "./data-directory.js";
 
-const cacheBytes = 64 * 1024 * 1024;
-const nothing = new Uint8Array(0);
-
 export interface TreesReport {
   readonly op: number;
-  readonly trees: number;
   readonly entries: number;
   readonly pages: number;
+  readonly freePages: number;
 }
 
-/** Null when there is no checkpoint yet. */
+/** Null when there is no checkpoint yet, or nothing of it could be walked. */
 export function checkTrees(
   disk: Disk,
   directory: string,
@@ -28,55 +21,31 @@ export function checkTrees(
 ): TreesReport | null {
   const { root, op } = superblock.checkpoint;
   if (root.length === 0) return null;
-  const path = join(directory, "pages");
+  const file = join(directory, "pages");
   const damaged = (what: string): void =>
     report({
       replica: directory,
       zone: "pages",
-      file: path,
+      file,
       address: null,
       op,
       what: `${what} (derived data: the node rebuilds it from the log)`,
     });
   try {
-    const file = disk.open(path, "read");
+    const pages = disk.open(file, "read");
     try {
-      const store = Store.open({ file, clusterId: superblock.clusterId, cacheBytes }, root);
-      let trees = 0;
-      let entries = 0;
-      for (let tree = 0; tree < treesMax; tree += 1) {
-        const found = walkTree(store, tree, damaged);
-        trees += found > 0 ? 1 : 0;
-        entries += found;
-      }
-      const pages = store.status().pageCount;
-      store.close();
-      return { op, trees, entries, pages };
+      const walk = verifyCheckpoint(pages, superblock.clusterId, root);
+      let step = walk.next();
+      while (step.done !== true) step = walk.next();
+      const result: VerifyResult = step.value;
+      for (const { page, kind, what } of result.problems) damaged(`page ${page} (${kind}): ${what}`);
+      return { op, entries: result.entries, pages: result.pages, freePages: result.freePages };
     } finally {
-      file.close();
+      pages.close();
     }
   } catch (error) {
     if (!isKimberliteError(error)) throw error;
     damaged(error.message);
     return null;
   }
-}
-
-function walkTree(store: Store, tree: number, damaged: (what: string) => void): number {
-  const cursor = store.cursor(tree);
-  let key = new Uint8Array(treeKeyBytesMax);
-  let before = new Uint8Array(treeKeyBytesMax);
-  let beforeLength = -1;
-  let entries = 0;
-  for (let valid = cursor.seek(nothing); valid; valid = cursor.next()) {
-    const length = cursor.keyInto(key);
-    if (beforeLength >= 0 && Buffer.compare(before.subarray(0, beforeLength), key.subarray(0, length)) >= 0) {
-      damaged(`tree ${tree}: entry ${entries} does not follow the one before it`);
-      return entries;
-    }
-    [key, before] = [before, key];
-    beforeLength = length;
-    entries += 1;
-  }
-  return entries;
 }
