@@ -2,7 +2,7 @@
  * What a replica accepts and says. A replica orders and stores bytes; it knows nothing of tenants. Today each shard has one
  * replica and an op is committed when it is durable here; with consensus the same `propose` is committed at quorum.
  */
-import type { LogPosition } from "../../runtime/storage/log-recovery.js";
+import type { LogPosition } from "../../runtime/storage/log-position.js";
 import type { LogTailHandle } from "../../runtime/storage/log-tail.js";
 
 /** The replica's log and checkpoint as its shard finds them at start. */

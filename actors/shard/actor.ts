@@ -15,7 +15,7 @@ import type { Envelope } from "../../runtime/actor/envelope.js";
 import { genesis, Kernel } from "../../runtime/kernel/kernel.js";
 import { isWrite } from "../../runtime/kernel/kinds.js";
 import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
-import type { LogPosition } from "../../runtime/storage/log-recovery.js";
+import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import type { Store } from "../../runtime/store/store.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";

@@ -9,7 +9,7 @@
  * A crash before step 3 leaves the old checkpoint whole; after it the new one. Replay at start is bounded by `checkpointBytes`.
  */
 import type { ActorContext } from "../../runtime/actor/definition.js";
-import type { LogPosition } from "../../runtime/storage/log-recovery.js";
+import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { type CheckpointJob, checkpointRecord } from "../../runtime/store/checkpoint.js";
 import { encodeCheckpointRecord } from "../../runtime/store/checkpoint-record.js";
 import type { Store } from "../../runtime/store/store.js";

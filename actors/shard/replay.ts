@@ -6,7 +6,7 @@
 import { BlockReader } from "../../runtime/kernel/block.js";
 import type { Kernel } from "../../runtime/kernel/kernel.js";
 import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
-import type { LogPosition } from "../../runtime/storage/log-recovery.js";
+import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import type { TreeWriter } from "../../runtime/store/tree.js";

@@ -4,7 +4,7 @@
  */
 
 import { type DiskFile, join } from "../../runtime/storage/disk.js";
-import { type LogPosition, logBeginning } from "../../runtime/storage/log-recovery.js";
+import { type LogPosition, logBeginning } from "../../runtime/storage/log-position.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { Store } from "../../runtime/store/store.js";
 import { assert } from "../../runtime/types/assert.js";

@@ -13,31 +13,13 @@ import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import { sectorBytes } from "../types/limits.js";
 import type { Disk, WriteMode } from "./disk.js";
-import { headerBytes, identityBytes, type PrepareHeader, rootIdentity, sameBytes } from "./frame.js";
+import { headerBytes, identityBytes, type PrepareHeader, sameBytes } from "./frame.js";
 import { type HeaderRing, headerSlots, type SlotReading } from "./header-ring.js";
 import { nextSegmentStart, paddedBytes, segmentOf, segmentPath } from "./log-geometry.js";
+import type { LogPosition } from "./log-position.js";
 import { inspectPrepare, type LogWindow, type PrepareFinding } from "./log-window.js";
 import { judge, type LogState, type RecoveryRow, type RingState } from "./recovery-table.js";
 import { listSegments } from "./segments.js";
-
-/** A point between two prepares: everything up to and including `op` lies before it. */
-export interface LogPosition {
-  /** The newest op before this point; 0 at the beginning. */
-  readonly op: number;
-  /** Address behind that op's padding. */
-  readonly address: number;
-  /** That op's identity: the parent of the next. */
-  readonly parent: Uint8Array;
-  /** That op's timestamp, µs. */
-  readonly timestamp: number;
-}
-
-export const logBeginning = (clusterId: Uint8Array): LogPosition => ({
-  op: 0,
-  address: 0,
-  parent: rootIdentity(clusterId),
-  timestamp: 0,
-});
 
 export interface LogExamination {
   readonly head: LogPosition;

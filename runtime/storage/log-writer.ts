@@ -29,7 +29,8 @@ import {
   paddedBytes,
   segmentOf,
 } from "./log-geometry.js";
-import { type LogExamination, LogExaminer, type LogPosition, repairLog } from "./log-recovery.js";
+import type { LogPosition } from "./log-position.js";
+import { type LogExamination, LogExaminer, repairLog } from "./log-recovery.js";
 import { createTail, LogTail } from "./log-tail.js";
 import { LogWindow, windowBytes } from "./log-window.js";
 import { checkSegmentFiles, removeUnfinished, SegmentFiles, takeSegment } from "./segments.js";

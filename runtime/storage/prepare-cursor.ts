@@ -8,7 +8,7 @@ import { KimberliteError } from "../types/errors.js";
 import type { Disk } from "./disk.js";
 import { headerBytes, identityBytes, type PrepareHeader, sameBytes } from "./frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "./log-geometry.js";
-import type { LogPosition } from "./log-recovery.js";
+import type { LogPosition } from "./log-position.js";
 import { inspectPrepare, LogWindow, windowBytes } from "./log-window.js";
 import { SegmentFiles } from "./segments.js";
 

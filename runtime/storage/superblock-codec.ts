@@ -21,7 +21,7 @@ import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import { sectorBytes } from "../types/limits.js";
 import { clusterIdBytes, identityBytes, isZero, sameBytes, writeU64 } from "./frame.js";
-import type { LogPosition } from "./log-recovery.js";
+import type { LogPosition } from "./log-position.js";
 
 export const superblockRootBytesMax = 512;
 const version = 1;

@@ -33,7 +33,7 @@ import { StateReads } from "../../runtime/kernel/read/state-reads.js";
 import { StateKeys } from "../../runtime/kernel/state-keys.js";
 import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
-import { type LogPosition, logBeginning } from "../../runtime/storage/log-recovery.js";
+import { type LogPosition, logBeginning } from "../../runtime/storage/log-position.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica } from "../../runtime/storage/replica-storage.js";
 import { CheckpointWriter, checkpointRecord } from "../../runtime/store/checkpoint.js";

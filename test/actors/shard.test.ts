@@ -17,7 +17,7 @@ import { listCommits } from "../../runtime/kernel/read/commits.js";
 import { StateReads, unbounded } from "../../runtime/kernel/read/state-reads.js";
 import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
-import { logBeginning } from "../../runtime/storage/log-recovery.js";
+import { logBeginning } from "../../runtime/storage/log-position.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica } from "../../runtime/storage/replica-storage.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";

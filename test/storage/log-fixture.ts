@@ -3,7 +3,7 @@ import { crc32c } from "../../runtime/crypto/crc32c.js";
 import type { Disk, WriteMode } from "../../runtime/storage/disk.js";
 import { headerBytes } from "../../runtime/storage/frame.js";
 import { type LogGeometry, placePrepare } from "../../runtime/storage/log-geometry.js";
-import { type LogPosition, logBeginning } from "../../runtime/storage/log-recovery.js";
+import { type LogPosition, logBeginning } from "../../runtime/storage/log-position.js";
 import type { LogWriter } from "../../runtime/storage/log-writer.js";
 import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
 import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
