@@ -83,6 +83,8 @@ export type Effect =
   | { readonly kind: "send"; readonly to: number; readonly message: Message; readonly after: readonly number[] }
   /** Writes consecutive prepares at their addresses, then their headers into the header ring. Durable when reported. */
   | { readonly kind: "writePrepares"; readonly id: number; readonly prepares: readonly Prepare[] }
+  /** Rewrites one prepare at its address; what lies behind it stays. */
+  | { readonly kind: "repair"; readonly id: number; readonly prepare: Prepare }
   /** The log ends behind `op` at `address`: zeroes [address, end), makes the slots of later operations reserved. */
   | {
       readonly kind: "truncate";

@@ -1,0 +1,159 @@
+/**
+ * What the parts of a replica share: who it is, where it stands, and the way out for effects. The parts (`normal-operation.ts`,
+ * `view-change.ts`, `repair.ts`) each keep what is theirs alone.
+ */
+import type { LogGeometry } from "../storage/log-geometry.js";
+import { assert } from "../types/assert.js";
+import { Journal } from "./journal.js";
+import { mark } from "./marks.js";
+import type { Message, ReplicaStatus } from "./messages.js";
+import type { DurableState, Effect, RecoveredLog, StoredHeader } from "./ports.js";
+import { primaryOf, type Quorums, quorumsOf } from "./quorums.js";
+import { Random } from "./random.js";
+
+export interface ReplicaConfig {
+  /** This replica's number, 0 … replicaCount - 1. */
+  readonly replica: number;
+  readonly replicaCount: number;
+  readonly clusterId: Uint8Array;
+  readonly geometry: LogGeometry;
+  readonly release: number;
+  /** Seed of what is drawn by lot: jitter, which peer to ask, nonces. */
+  readonly seed: number;
+}
+
+export class Core {
+  readonly config: ReplicaConfig;
+  readonly quorums: Quorums;
+  readonly journal: Journal;
+  readonly random: Random;
+  /** Filled during a step. */
+  effects: Effect[] = [];
+  status: ReplicaStatus = "normal";
+  view: number;
+  /** The last view in which this replica's log was that view's log: where it was normal, or fixed the head as the next primary. */
+  logView: number;
+  commitMax: number;
+  /** Newest operation of which `committed` was told. */
+  commitMin = 0;
+  /** The log's end as it was last stored with the view: the headers that every doViewChange of that view names. */
+  suffix: readonly StoredHeader[];
+  /** This replica will not lead its present view: it restarted in it, or gave it up. */
+  hasAbdicated = false;
+  isHalted = false;
+  ticks = 0;
+  monotonic = 0;
+  wall = 0;
+  #lastId = 0;
+  #lastToken = 0;
+  /** The write that makes the present view and logView durable; 0 when they are. */
+  #stateWrite = 0;
+
+  constructor(config: ReplicaConfig, state: DurableState, log: RecoveredLog) {
+    this.config = config;
+    this.quorums = quorumsOf(config.replicaCount);
+    assert(config.replica >= 0 && config.replica < config.replicaCount, "a replica's number is one of the cluster's");
+    assert(state.view >= state.logView, "order: no log is of a later view than its replica");
+    this.random = new Random(config.seed);
+    this.view = state.view;
+    this.logView = state.logView;
+    this.suffix = state.suffix;
+    this.journal = new Journal(config.clusterId, config.geometry, state, log, config.replicaCount, () => this.nextId());
+    this.commitMax = Math.max(state.commitMax, log.commit);
+  }
+
+  get self(): number {
+    return this.config.replica;
+  }
+
+  get isSingle(): boolean {
+    return this.quorums.replicas === 1;
+  }
+
+  get primary(): number {
+    return primaryOf(this.view, this.quorums.replicas);
+  }
+
+  /** This replica serves as the primary of its view. */
+  get isLeading(): boolean {
+    return this.status === "normal" && this.primary === this.self && !this.hasAbdicated && this.isStateDurable;
+  }
+
+  /** It has fixed the log of its view as the next primary, or serves already. */
+  get hasInstalled(): boolean {
+    return this.primary === this.self && this.logView === this.view && !this.hasAbdicated;
+  }
+
+  /** View and logView are on disk as they are in memory: only then may anything be said in the view's name. */
+  get isStateDurable(): boolean {
+    return this.#stateWrite === 0;
+  }
+
+  nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  nextToken(): number {
+    this.#lastToken += 1;
+    return this.#lastToken;
+  }
+
+  /** Stores view, logView, commit and the log's end. Gives the write's id. */
+  storeState(): number {
+    const { view, logView, commitMax, suffix } = this;
+    assert(view >= logView, "order: no log is of a later view than its replica");
+    const id = this.nextId();
+    this.#stateWrite = id;
+    this.effects.push({ kind: "writeState", id, state: { view, logView, commitMax, suffix } });
+    return id;
+  }
+
+  stateWritten(id: number): boolean {
+    if (id !== this.#stateWrite) return false;
+    this.#stateWrite = 0;
+    return true;
+  }
+
+  /** The writes that whatever is said in the name of this view has to wait for. */
+  get stateWrites(): number[] {
+    return this.#stateWrite === 0 ? [] : [this.#stateWrite];
+  }
+
+  send(to: number, message: Message, after: readonly number[] = []): void {
+    assert(to !== this.self && to >= 0 && to < this.quorums.replicas, "a message goes to another replica");
+    this.effects.push({ kind: "send", to, message, after });
+  }
+
+  broadcast(message: Message, after: readonly number[] = []): void {
+    for (let to = 0; to < this.quorums.replicas; to++) if (to !== this.self) this.send(to, message, after);
+  }
+
+  /** Another replica by lot. */
+  anyPeer(): number {
+    const drawn = this.random.below(this.quorums.replicas - 1);
+    return drawn >= this.self ? drawn + 1 : drawn;
+  }
+
+  halt(reason: string): void {
+    if (this.isHalted) return;
+    mark("halted");
+    this.isHalted = true;
+    this.effects.push({ kind: "halt", reason });
+  }
+
+  /** Learns that everything up to `op` is committed. */
+  learnCommit(op: number): void {
+    if (op > this.commitMax) this.commitMax = op;
+  }
+
+  /** Tells the shard what is committed and durable here. */
+  publishCommits(): void {
+    const op = Math.min(this.commitMax, this.journal.durableOp);
+    if (op <= this.commitMin) return;
+    assert(op <= this.commitMax, "durability: only what a quorum holds is told as committed");
+    this.commitMin = op;
+    this.effects.push({ kind: "committed", position: this.journal.positionOf(op) });
+    this.journal.release(op);
+  }
+}

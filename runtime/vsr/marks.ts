@@ -1,0 +1,77 @@
+/**
+ * Coverage marks: named places in the protocol that are worth knowing to have been reached. A run of many seeds has to hit each of
+ * them, else the tests do not test what they seem to. In production a mark is an increment.
+ */
+
+const names = [
+  "confirmWaitsForInherited",
+  "decides",
+  "decisionImplicitNack",
+  "decisionStuck",
+  "decisionTruncates",
+  "decisionWaits",
+  "doubtOfOldView",
+  "doubts",
+  "entersViewChange",
+  "faultyIsNoNack",
+  "halted",
+  "headBecomesCertain",
+  "heartbeatShowsGap",
+  "inheritedCommitsPartly",
+  "journalDamaged",
+  "journalRepairsInPlace",
+  "journalRewinds",
+  "journalTakesOver",
+  "journalTruncates",
+  "laggingPrimaryForfeits",
+  "leadershipGivenUp",
+  "leadsAfterInstall",
+  "messageOfStranger",
+  "pingMovesView",
+  "prepareDroppedForMemory",
+  "prepareFills",
+  "prepareLeavesGap",
+  "prepareOfOtherView",
+  "prepareOkBeyondHead",
+  "prepareOkOfOtherView",
+  "prepareOkRepeated",
+  "prepareRepeated",
+  "prepareResent",
+  "preparesAsked",
+  "primaryAbdicates",
+  "proposeStale",
+  "readFoundDamage",
+  "recoveryLostDurable",
+  "runAsked",
+  "runDoesNotFollow",
+  "runIntegrated",
+  "startViewMayBeOld",
+  "startViewOfOldView",
+  "startViewRepeated",
+  "startViewTaken",
+  "startsAsFormerPrimary",
+  "startsInViewChange",
+  "startsWithUncertainHead",
+  "voteForOldView",
+  "voteMovesView",
+] as const;
+
+export type MarkName = (typeof names)[number];
+export const markNames: readonly MarkName[] = names;
+
+const indexOf: ReadonlyMap<string, number> = new Map(names.map((name, index) => [name, index]));
+const counts = new Float64Array(names.length);
+
+/** Counts that this place was reached. */
+export function mark(name: MarkName): void {
+  const index = indexOf.get(name) ?? 0;
+  counts[index] = (counts[index] ?? 0) + 1;
+}
+
+/** How often each place was reached in this thread since the last reset. */
+export const markCounts = (): Record<string, number> =>
+  Object.fromEntries(names.map((name, index) => [name, counts[index] ?? 0]));
+
+export function resetMarks(): void {
+  counts.fill(0);
+}

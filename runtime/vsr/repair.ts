@@ -1,0 +1,161 @@
+/**
+ * Fetching what this replica should have and has not: single bodies whose headers are known, by identity, and runs of committed
+ * operations, however far back. And giving the same to others: only what was verified on reading, and of what is asked by number only
+ * what is known to be committed.
+ *
+ * Few requests are under way at once: repair without a bound is what brings a recovering cluster down.
+ */
+import type { Core } from "./core.js";
+import { mark } from "./marks.js";
+import type { GetPrepareMessage, GetRunMessage, OpIdentity, Prepare, RunMessage } from "./messages.js";
+import { repairTicks } from "./timing.js";
+
+const runBytesMax = 4 * 1024 * 1024;
+const preparesAtOnce = 8;
+const readsMax = 32;
+
+export class Repair {
+  readonly #core: Core;
+  /** Who asked for what is being read, by token. */
+  readonly #readers = new Map<number, number>();
+  /** Newest operation known to be committed of which the identity is known. */
+  #committed: OpIdentity | null = null;
+  #runAskedAt = -repairTicks;
+  #runPeer = 0;
+  #preparesAskedAt = -repairTicks;
+  /** By replica: commit as it last told. */
+  readonly peerCommit: number[];
+  /** What a decision or startView says may be had from whom is not kept: peers are asked by lot. */
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.peerCommit = new Array<number>(core.quorums.replicas).fill(0);
+  }
+
+  learn(point: OpIdentity): void {
+    if (this.#committed === null || point.op > this.#committed.op) this.#committed = point;
+  }
+
+  enterView(): void {
+    this.#runAskedAt = -repairTicks;
+    this.#preparesAskedAt = -repairTicks;
+  }
+
+  // ------------------------------------------------------------------ asking
+
+  /** This replica has a log to complete: it works in a view, or is fixing one. */
+  get #mayRepair(): boolean {
+    const core = this.#core;
+    return !core.isSingle && core.status !== "recoveringHead" && core.logView === core.view;
+  }
+
+  tick(): void {
+    if (!this.#mayRepair) return;
+    this.#askRun();
+    this.#askPrepares();
+  }
+
+  #askRun(): void {
+    const core = this.#core;
+    const { appended } = core.journal;
+    const next = core.journal.slot(appended.op + 1);
+    const until = this.#committed;
+    if (until === null || until.op <= appended.op || next?.state === "held") return;
+    if (core.ticks - this.#runAskedAt < repairTicks) return;
+    this.#runAskedAt = core.ticks;
+    this.#runPeer = this.#choosePeer(appended.op);
+    mark("runAsked");
+    core.send(this.#runPeer, { kind: "getRun", from: appended, until, bytesMax: runBytesMax });
+  }
+
+  /** A backup that is ahead, so that the primary is left to its work; else anybody. */
+  #choosePeer(op: number): number {
+    const core = this.#core;
+    for (let tries = 0; tries < 4; tries++) {
+      const peer = core.anyPeer();
+      if (peer !== core.primary && (this.peerCommit[peer] ?? 0) > op) return peer;
+    }
+    return core.anyPeer();
+  }
+
+  #askPrepares(): void {
+    const core = this.#core;
+    if (core.ticks - this.#preparesAskedAt < repairTicks) return;
+    const wanted = core.journal.wanted(preparesAtOnce);
+    if (wanted.length === 0) return;
+    this.#preparesAskedAt = core.ticks;
+    mark("preparesAsked");
+    // All peers: a suffix is short, and which of them holds it is what is being found out.
+    for (const { op, identity } of wanted) core.broadcast({ kind: "getPrepare", view: core.view, op, identity });
+  }
+
+  run(from: number, message: RunMessage): void {
+    const core = this.#core;
+    if (!this.#mayRepair) return;
+    let last = 0;
+    for (const prepare of message.prepares) {
+      if (prepare.header.op <= core.journal.appended.op) continue;
+      if (!core.journal.integrate(prepare)) {
+        mark("runDoesNotFollow");
+        break;
+      }
+      last = prepare.header.op;
+    }
+    if (last === 0) return;
+    mark("runIntegrated");
+    core.learnCommit(last);
+    core.journal.advance(core.effects);
+    core.publishCommits();
+    if (from !== this.#runPeer) return;
+    this.#runAskedAt = -repairTicks;
+    this.#askRun();
+  }
+
+  // ------------------------------------------------------------------ giving
+
+  getPrepare(from: number, message: GetPrepareMessage): void {
+    const core = this.#core;
+    const slot = core.journal.slot(message.op);
+    if (slot === null || slot.header === null || slot.isFaulty) return;
+    if (slot.header.identity.some((byte, index) => byte !== message.identity[index])) return;
+    if (slot.frame !== null) {
+      core.send(from, { kind: "prepare", prepare: { header: slot.header, frame: slot.frame } });
+      return;
+    }
+    if ((slot.state !== "durable" && slot.state !== "kept") || this.#readers.size >= readsMax) return;
+    const token = core.nextToken();
+    this.#readers.set(token, from);
+    core.effects.push({ kind: "readPrepare", token, header: slot.header });
+  }
+
+  prepareRead(token: number, prepare: Prepare | null): void {
+    const to = this.#readers.get(token);
+    this.#readers.delete(token);
+    if (to === undefined || prepare === null) {
+      mark("readFoundDamage");
+      return;
+    }
+    this.#core.send(to, { kind: "prepare", prepare });
+  }
+
+  getRun(from: number, message: GetRunMessage): void {
+    const core = this.#core;
+    const { until } = message;
+    // Whoever holds a committed operation holds the committed log up to it.
+    const mine = core.status === "recoveringHead" ? 0 : core.commitMin;
+    const untilOp =
+      core.journal.holds(until) && until.op <= core.journal.durableOp ? until.op : Math.min(mine, until.op);
+    if (untilOp <= message.from.op || this.#readers.size >= readsMax) return;
+    const token = core.nextToken();
+    this.#readers.set(token, from);
+    const bytesMax = Math.min(message.bytesMax, runBytesMax);
+    core.effects.push({ kind: "readRun", token, from: message.from, untilOp, bytesMax });
+  }
+
+  runRead(token: number, prepares: readonly Prepare[]): void {
+    const to = this.#readers.get(token);
+    this.#readers.delete(token);
+    if (to === undefined || prepares.length === 0) return;
+    this.#core.send(to, { kind: "run", prepares });
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * One replica of a shard: the protocol as a pure step function. Viewstamped Replication (Liskov and Cowling 2012), with durable view
+ * and logView, protocol-aware recovery of damaged logs, and the log of this project, which is written once, in place, for ever.
+ *
+ * An input is worked through completely before the next; effects come out in the order in which they are to be begun. The rules that a
+ * shell keeps are in `ports.ts`.
+ */
+import { Core, type ReplicaConfig } from "./core.js";
+import { mark } from "./marks.js";
+import type { Message, PingMessage, PongMessage, ReplicaStatus } from "./messages.js";
+import { NormalOperation } from "./normal-operation.js";
+import type { DurableState, Effect, Input, RecoveredLog } from "./ports.js";
+import { Repair } from "./repair.js";
+import { pingTicks } from "./timing.js";
+import { ViewChange } from "./view-change.js";
+
+export type { ReplicaConfig } from "./core.js";
+
+/** For status pages and tests. */
+export interface ReplicaInspection {
+  readonly status: ReplicaStatus;
+  readonly view: number;
+  readonly logView: number;
+  readonly op: number;
+  readonly commit: number;
+  readonly contiguous: number;
+  readonly isPrimary: boolean;
+  readonly primary: number;
+  /** Operation that stops a view change because nobody can give or deny it; 0 for none. */
+  readonly stuckAt: number;
+}
+
+export class Replica {
+  readonly #core: Core;
+  readonly #normal: NormalOperation;
+  readonly #repair: Repair;
+  readonly #viewChange: ViewChange;
+  readonly #headIsCertain: boolean;
+  #isStarted = false;
+
+  constructor(config: ReplicaConfig, state: DurableState, log: RecoveredLog) {
+    this.#core = new Core(config, state, log);
+    this.#normal = new NormalOperation(this.#core);
+    this.#repair = new Repair(this.#core);
+    this.#viewChange = new ViewChange(this.#core, this.#normal, this.#repair);
+    this.#headIsCertain = log.headIsCertain;
+  }
+
+  /** Works one input through; what is to be done comes behind `effects`. The first tick starts the replica. */
+  step(input: Input, effects: Effect[]): void {
+    const core = this.#core;
+    if (core.isHalted) return;
+    core.effects = effects;
+    if (!this.#isStarted) {
+      this.#isStarted = true;
+      this.#viewChange.start(this.#headIsCertain);
+      core.publishCommits();
+    }
+    this.#dispatch(input);
+    this.#normal.flush();
+  }
+
+  #dispatch(input: Input): void {
+    const core = this.#core;
+    switch (input.kind) {
+      case "tick":
+        core.ticks += 1;
+        core.monotonic = input.monotonic;
+        core.wall = input.wall;
+        this.#tick();
+        return;
+      case "message":
+        this.#receive(input.from, input.message);
+        return;
+      case "disconnected":
+        this.#normal.disconnected(input.peer);
+        return;
+      case "written":
+        this.#written(input.id);
+        return;
+      case "prepareRead":
+        this.#repair.prepareRead(input.token, input.prepare);
+        return;
+      case "runRead":
+        this.#repair.runRead(input.token, input.prepares);
+        return;
+      case "propose":
+        this.#normal.propose(input);
+        return;
+      case "confirm":
+        this.#normal.confirm(input.token);
+        return;
+      case "damaged":
+        core.journal.damage(input.op);
+        return;
+      case "abdicate":
+        this.#viewChange.abdicate();
+        return;
+    }
+  }
+
+  #tick(): void {
+    const core = this.#core;
+    if (this.#normal.tick()) {
+      mark("primaryAbdicates");
+      this.#viewChange.abdicate();
+    }
+    this.#viewChange.tick();
+    this.#repair.tick();
+    if (!core.isSingle && core.ticks % pingTicks === 0) core.broadcast(this.#ping());
+  }
+
+  #written(id: number): void {
+    const core = this.#core;
+    if (core.stateWritten(id)) {
+      this.#viewChange.stateWritten();
+      this.#normal.acknowledgeOwn();
+      return;
+    }
+    if (!core.journal.written(id)) return;
+    core.publishCommits();
+    this.#viewChange.completeInstall();
+    this.#normal.acknowledgeOwn();
+    this.#normal.acknowledge();
+  }
+
+  /** The view that others may count on: the durable one. */
+  get #durableView(): number {
+    return this.#core.isStateDurable ? this.#core.view : this.#core.view - 1;
+  }
+
+  #ping(): PingMessage {
+    const { status, commitMax, config, monotonic } = this.#core;
+    return {
+      kind: "ping",
+      view: this.#durableView,
+      status,
+      commit: commitMax,
+      release: config.release,
+      monotonic,
+    };
+  }
+
+  #pong(echoed: number): PongMessage {
+    const { status, commitMax, config, wall } = this.#core;
+    return { kind: "pong", view: this.#durableView, status, commit: commitMax, release: config.release, echoed, wall };
+  }
+
+  #acquaint(from: number, message: PingMessage | PongMessage): void {
+    this.#repair.peerCommit[from] = message.commit;
+    this.#viewChange.learnView(from, message);
+  }
+
+  #receive(from: number, message: Message): void {
+    const core = this.#core;
+    if (from === core.self || from < 0 || from >= core.quorums.replicas) {
+      mark("messageOfStranger");
+      return;
+    }
+    switch (message.kind) {
+      case "prepare":
+        if (core.status !== "recoveringHead") this.#normal.prepare(from, message.prepare);
+        return;
+      case "prepareOk":
+        this.#normal.prepareOk(from, message);
+        return;
+      case "commit":
+        this.#repair.learn(message.commit);
+        if (core.status !== "recoveringHead") this.#normal.commit(from, message);
+        return;
+      case "commitOk":
+        this.#normal.commitOk(from, message);
+        return;
+      case "startViewChange":
+        this.#viewChange.startViewChange(from, message);
+        return;
+      case "doViewChange":
+        this.#viewChange.doViewChange(from, message);
+        return;
+      case "startView":
+        this.#viewChange.startView(from, message);
+        return;
+      case "getView":
+        this.#viewChange.getView(from, message);
+        return;
+      case "getPrepare":
+        this.#repair.getPrepare(from, message);
+        return;
+      case "getRun":
+        this.#repair.getRun(from, message);
+        return;
+      case "run":
+        this.#repair.run(from, message);
+        return;
+      case "ping":
+        core.send(from, this.#pong(message.monotonic));
+        this.#acquaint(from, message);
+        return;
+      case "pong":
+        this.#acquaint(from, message);
+        return;
+    }
+  }
+
+  inspect(): ReplicaInspection {
+    const core = this.#core;
+    return {
+      status: core.status,
+      view: core.view,
+      logView: core.logView,
+      op: core.journal.head,
+      commit: core.commitMax,
+      contiguous: core.journal.durableOp,
+      isPrimary: core.isLeading,
+      primary: core.primary,
+      stuckAt: this.#viewChange.inspect()["stuckAt"] ?? 0,
+    };
+  }
+}

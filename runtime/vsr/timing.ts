@@ -1,0 +1,23 @@
+/** Times of the protocol in ticks of 10 ms. Elapsed time, never a lease: no answer rests on a clock. */
+
+/** A primary tells what is committed at least that often. */
+export const heartbeatTicks = 5;
+/** Without a word from the primary for that long a backup begins to doubt it; the interval seen stretches it up to the maximum. */
+export const suspectTicksMin = 30;
+export const suspectTicksMax = 200;
+/** Doubts are repeated, and count as long. */
+export const doubtRepeatTicks = 10;
+export const doubtLifeTicks = 60;
+/** A next primary that has not led by then is doubted as well. */
+export const viewChangeTicks = 100;
+export const voteRepeatTicks = 20;
+export const getViewTicks = 20;
+/** Prepares without an answer are sent again. */
+export const resendTicks = 10;
+/** … or at once when a backup says twice that it stands still, but not more often than that. */
+export const fastResendTicks = 2;
+export const pingTicks = 25;
+/** A primary whose prepares nobody acknowledges gives up its view. */
+export const abdicateTicks = 300;
+/** A request for repair is given up and put to another peer. */
+export const repairTicks = 25;

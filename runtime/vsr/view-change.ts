@@ -1,0 +1,441 @@
+/**
+ * From one view to the next. Doubts are counted while everybody still works, so a replica that alone hears nothing disturbs nobody. A
+ * quorum of doubts ends the view; each replica stores the new view, then hands the end of its log to the next primary, which decides
+ * (`decision.ts`), stores the decision, and tells it.
+ *
+ * What is said in a view is said the same way each time: the headers of a doViewChange are fixed when the old view is left and stored
+ * with the new one, so that a replica that crashes in between says them again.
+ */
+import { headerBytes } from "../storage/frame.js";
+import { assert } from "../types/assert.js";
+import type { Core } from "./core.js";
+import { type Decision, decideView } from "./decision.js";
+import { mark } from "./marks.js";
+import type {
+  DoViewChangeMessage,
+  GetViewMessage,
+  PingMessage,
+  PongMessage,
+  StartViewChangeMessage,
+  StartViewMessage,
+  SuffixEntry,
+  SuffixHeader,
+} from "./messages.js";
+import type { NormalOperation } from "./normal-operation.js";
+import { pipelineMax } from "./ports.js";
+import { primaryOf } from "./quorums.js";
+import type { Repair } from "./repair.js";
+import { doubtLifeTicks, doubtRepeatTicks, getViewTicks, viewChangeTicks, voteRepeatTicks } from "./timing.js";
+
+/** A next primary that lacks more than that leaves the view to one who has it. */
+const lagMax = 4 * pipelineMax;
+
+export class ViewChange {
+  readonly #core: Core;
+  readonly #normal: NormalOperation;
+  readonly #repair: Repair;
+  /** By replica: tick of its newest doubt in the present view; -1 for none. */
+  readonly #doubts: number[];
+  readonly #votes: (DoViewChangeMessage | null)[];
+  #doubtedAt = -1;
+  #votedAt = 0;
+  #enteredAt = 0;
+  #askedViewAt = 0;
+  /** While the head is uncertain: what a startView must repeat to be surely newer than the crash. */
+  readonly #nonce: number;
+  #hasForfeited = false;
+  /** For `inspect`: the operation that nobody can give or deny. */
+  #stuckAt = 0;
+  /** A repair is complete and this replica leads as soon as its disk has everything. */
+  #isInstalling = false;
+
+  constructor(core: Core, normal: NormalOperation, repair: Repair) {
+    this.#core = core;
+    this.#normal = normal;
+    this.#repair = repair;
+    this.#doubts = new Array<number>(core.quorums.replicas).fill(-1);
+    this.#votes = new Array<DoViewChangeMessage | null>(core.quorums.replicas).fill(null);
+    this.#nonce = core.random.next() || 1;
+  }
+
+  // ------------------------------------------------------------------ start
+
+  /** Where a replica stands after its start, which is a recovery from its own disk. */
+  start(headIsCertain: boolean): void {
+    const core = this.#core;
+    this.#enteredAt = core.ticks;
+    if (core.isSingle) {
+      this.#becomePrimary();
+      return;
+    }
+    const head = core.journal.slot(core.journal.head);
+    const isHeadKnown = core.journal.head === 0 || (head !== null && head.header !== null && !head.isFaulty);
+    if (!headIsCertain || !isHeadKnown) {
+      mark("startsWithUncertainHead");
+      core.status = "recoveringHead";
+      core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
+      this.#askView();
+      return;
+    }
+    if (core.view > core.logView) {
+      mark("startsInViewChange");
+      core.status = "viewChange";
+      core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
+      this.#vote();
+      return;
+    }
+    core.status = "normal";
+    core.journal.advance(core.effects);
+    if (core.primary !== core.self) {
+      core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
+      this.#askView();
+      return;
+    }
+    // It has lost the acknowledgements it counted on, and what it sent before its own write: the view goes to another. That an empty log
+    // means a new cluster cannot be known, so a new cluster begins like this too.
+    mark("startsAsFormerPrimary");
+    core.hasAbdicated = true;
+    core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
+    this.#doubt();
+  }
+
+  #becomePrimary(): void {
+    const core = this.#core;
+    assert(core.logView === core.view, "order: a primary leads the view whose log it has");
+    core.status = "normal";
+    this.#isInstalling = false;
+    this.#normal.lead();
+  }
+
+  // ------------------------------------------------------------------ doubt
+
+  /** Says that this replica doubts the primary of its view. */
+  #doubt(): void {
+    const core = this.#core;
+    if (this.#doubtedAt >= 0 && core.ticks - this.#doubtedAt < doubtRepeatTicks) return;
+    mark("doubts");
+    this.#doubtedAt = core.ticks;
+    this.#doubts[core.self] = core.ticks;
+    core.broadcast({ kind: "startViewChange", view: core.view }, core.stateWrites);
+    this.#countDoubts();
+  }
+
+  startViewChange(from: number, message: StartViewChangeMessage): void {
+    const core = this.#core;
+    if (core.status === "recoveringHead") return;
+    if (message.view > core.view) {
+      this.#askViewOf(from, message.view);
+      return;
+    }
+    if (message.view < core.view) {
+      mark("doubtOfOldView");
+      this.#tellView(from, 0);
+      return;
+    }
+    this.#doubts[from] = core.ticks;
+    // A primary that doubts itself has given up: no need to wait until it is missed.
+    if (from === core.primary && core.status === "normal" && core.primary !== core.self) this.#doubt();
+    this.#countDoubts();
+  }
+
+  #countDoubts(): void {
+    const core = this.#core;
+    const fresh = this.#doubts.filter((at) => at >= 0 && core.ticks - at <= doubtLifeTicks).length;
+    if (fresh < core.quorums.viewChange) return;
+    this.#enter(core.view + 1);
+  }
+
+  // ------------------------------------------------------------------ entering
+
+  #enter(view: number): void {
+    const core = this.#core;
+    assert(view > core.view, "order: views only grow");
+    assert(core.status !== "recoveringHead", "durability: who does not know its head takes part in no view change");
+    mark("entersViewChange");
+    // Headers are computed when the log of a view is left; between two view changes without one they stay what they were.
+    if (core.logView === core.view) core.suffix = core.journal.suffix(core.commitMax);
+    core.view = view;
+    core.status = "viewChange";
+    core.hasAbdicated = false;
+    this.#forgetView();
+    core.effects.push({ kind: "follow", view, primary: core.primary });
+    core.journal.releaseDurable();
+    core.storeState();
+    this.#vote();
+  }
+
+  #forgetView(): void {
+    const core = this.#core;
+    this.#doubts.fill(-1);
+    this.#votes.fill(null);
+    this.#doubtedAt = -1;
+    this.#enteredAt = core.ticks;
+    this.#stuckAt = 0;
+    this.#isInstalling = false;
+    this.#normal.enterView();
+    this.#repair.enterView();
+  }
+
+  #makeVote(): DoViewChangeMessage {
+    const core = this.#core;
+    const { journal, suffix } = core;
+    const entries: SuffixEntry[] = [];
+    const head = suffix[0]?.header.op ?? 0;
+    const lowest = suffix.at(-1)?.header.op ?? 1;
+    const byOp = new Map(suffix.map((stored) => [stored.header.op, stored]));
+    for (let op = head; op >= lowest && op > 0; op--) entries.push(journal.entry(op, byOp.get(op) ?? null));
+    return {
+      kind: "doViewChange",
+      view: core.view,
+      logView: core.logView,
+      commit: core.commitMax,
+      contiguous: journal.durableOp,
+      suffix: entries,
+    };
+  }
+
+  #vote(): void {
+    const core = this.#core;
+    assert(core.view > core.logView, "order: a vote is cast before the view's log is known");
+    this.#votedAt = core.ticks;
+    const vote = this.#makeVote();
+    if (core.primary !== core.self) {
+      core.send(core.primary, vote, core.stateWrites);
+      return;
+    }
+    this.#votes[core.self] = vote;
+    this.#tryDecide();
+  }
+
+  doViewChange(from: number, message: DoViewChangeMessage): void {
+    const core = this.#core;
+    if (core.status === "recoveringHead" || primaryOf(message.view, core.quorums.replicas) !== core.self) return;
+    if (message.view < core.view) {
+      mark("voteForOldView");
+      this.#tellView(from, 0);
+      return;
+    }
+    if (message.view > core.view) {
+      // The sender was moved there by a quorum of doubts.
+      mark("voteMovesView");
+      this.#enter(message.view);
+    }
+    if (core.logView === core.view) {
+      this.#tellView(from, 0);
+      return;
+    }
+    const before = this.#votes[from];
+    if (before) checkSameVote(before, message);
+    this.#votes[from] = message;
+    this.#tryDecide();
+  }
+
+  #tryDecide(): void {
+    const core = this.#core;
+    if (core.logView === core.view || !core.isStateDurable || core.status !== "viewChange") return;
+    const own = this.#makeVote();
+    this.#votes[core.self] = own;
+    if (this.#votes.filter((vote) => vote !== null).length < core.quorums.viewChange) return;
+    if (this.#forfeits()) return;
+    const decision = decideView(this.#votes, core.quorums);
+    if (decision.kind === "decided") {
+      this.#install(decision);
+      return;
+    }
+    if (decision.kind === "stuck") this.#stuckAt = decision.op;
+  }
+
+  /** Leaves the view to a replica whose log is far ahead: fetching that much would take longer than another change. Once a round. */
+  #forfeits(): boolean {
+    const core = this.#core;
+    if (this.#hasForfeited) return false;
+    const own = core.journal.durableOp;
+    let best = core.self;
+    let most = own + lagMax;
+    for (let replica = 0; replica < this.#votes.length; replica++) {
+      const contiguous = this.#votes[replica]?.contiguous ?? 0;
+      if (contiguous <= most) continue;
+      best = replica;
+      most = contiguous;
+    }
+    if (best === core.self) return false;
+    mark("laggingPrimaryForfeits");
+    this.#hasForfeited = true;
+    let view = core.view + 1;
+    while (primaryOf(view, core.quorums.replicas) !== best) view += 1;
+    this.#enter(view);
+    return true;
+  }
+
+  #install(decision: Decision & { kind: "decided" }): void {
+    const core = this.#core;
+    assert(core.primary === core.self && core.logView < core.view, "order: a view is decided once, by its primary");
+    mark("decides");
+    core.journal.install(decision.suffix, Math.min(core.commitMax, core.journal.durableOp));
+    core.learnCommit(decision.commit);
+    this.#learnPoint(decision.suffix, decision.commit);
+    core.logView = core.view;
+    this.#hasForfeited = false;
+    this.#isInstalling = true;
+    core.suffix = core.journal.suffix(core.commitMax);
+    core.storeState();
+    core.broadcast(this.#startViewMessage(0), core.stateWrites);
+    core.journal.advance(core.effects);
+    core.publishCommits();
+    this.completeInstall();
+  }
+
+  #learnPoint(suffix: readonly SuffixHeader[], commit: number): void {
+    for (const { header } of suffix) {
+      if (header.op <= commit) this.#repair.learn({ op: header.op, identity: header.identity });
+    }
+  }
+
+  /** Leads once the log of the view is whole and everything is on disk. */
+  completeInstall(): void {
+    const core = this.#core;
+    if (!this.#isInstalling || core.status !== "viewChange" || !core.isStateDurable || !core.journal.isWhole) return;
+    mark("leadsAfterInstall");
+    this.#becomePrimary();
+  }
+
+  // ------------------------------------------------------------------ the new view told and heard
+
+  #startViewMessage(nonce: number): StartViewMessage {
+    const core = this.#core;
+    const suffix = core.journal.suffix(core.commitMax).map(({ header, headerBytes: bytes }) => {
+      assert(bytes.length === headerBytes, "a header has its size");
+      return { header, headerBytes: bytes };
+    });
+    return { kind: "startView", view: core.view, commit: core.commitMax, suffix, nonce };
+  }
+
+  #tellView(to: number, nonce: number): void {
+    const core = this.#core;
+    if (core.hasInstalled && core.status !== "recoveringHead") {
+      core.send(to, this.#startViewMessage(nonce), core.stateWrites);
+    }
+  }
+
+  getView(from: number, message: GetViewMessage): void {
+    const core = this.#core;
+    if (message.view > core.view) return;
+    this.#tellView(from, message.nonce);
+  }
+
+  #askView(): void {
+    const core = this.#core;
+    this.#askedViewAt = core.ticks;
+    const nonce = core.status === "recoveringHead" ? this.#nonce : 0;
+    core.broadcast({ kind: "getView", view: core.view, nonce });
+  }
+
+  startView(from: number, message: StartViewMessage): void {
+    const core = this.#core;
+    if (primaryOf(message.view, core.quorums.replicas) !== from || message.view < core.view) {
+      mark("startViewOfOldView");
+      return;
+    }
+    if (core.status === "recoveringHead") {
+      // One from before the crash may describe a head below what this replica acknowledged since.
+      const isNewer = message.view > core.view || message.nonce === this.#nonce;
+      if (!isNewer) {
+        mark("startViewMayBeOld");
+        return;
+      }
+      mark("headBecomesCertain");
+    } else if (message.view === core.logView) {
+      // The log of this view is known and has grown since: taking this one again could drop what was acknowledged.
+      mark("startViewRepeated");
+      return;
+    }
+    mark("startViewTaken");
+    const committed = Math.min(core.commitMax, core.journal.durableOp);
+    core.journal.install(message.suffix, committed);
+    core.view = message.view;
+    core.logView = message.view;
+    core.status = "normal";
+    core.hasAbdicated = false;
+    this.#hasForfeited = false;
+    this.#forgetView();
+    core.learnCommit(message.commit);
+    this.#learnPoint(message.suffix, message.commit);
+    core.suffix = core.journal.suffix(core.commitMax);
+    core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
+    core.journal.releaseDurable();
+    core.storeState();
+    this.#normal.advance();
+    this.#repair.tick();
+  }
+
+  // ------------------------------------------------------------------ acquaintance
+
+  /** Somebody's durable view is ahead: a quorum made it so. */
+  learnView(from: number, message: PingMessage | PongMessage): void {
+    const core = this.#core;
+    if (message.view <= core.view || core.status === "recoveringHead") return;
+    if (message.status === "viewChange") {
+      mark("pingMovesView");
+      this.#enter(message.view);
+      return;
+    }
+    this.#askViewOf(from, message.view);
+  }
+
+  #askViewOf(from: number, view: number): void {
+    const core = this.#core;
+    core.send(from, { kind: "getView", view, nonce: 0 });
+    const primary = primaryOf(view, core.quorums.replicas);
+    if (primary !== core.self && primary !== from) core.send(primary, { kind: "getView", view, nonce: 0 });
+  }
+
+  /** Gives up the view that this replica leads: on request, or since nobody acknowledges what it prepares. */
+  abdicate(): void {
+    const core = this.#core;
+    if (!core.isLeading || core.isSingle) return;
+    mark("leadershipGivenUp");
+    core.hasAbdicated = true;
+    this.#normal.enterView();
+    core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
+    this.#doubt();
+  }
+
+  stateWritten(): void {
+    const core = this.#core;
+    if (core.status === "viewChange" && core.primary === core.self) this.#tryDecide();
+    this.completeInstall();
+    this.#normal.acknowledge();
+  }
+
+  tick(): void {
+    const core = this.#core;
+    if (core.isSingle) return;
+    if (core.status === "recoveringHead") {
+      if (core.ticks - this.#askedViewAt >= getViewTicks) this.#askView();
+      return;
+    }
+    if (core.status === "normal") {
+      const isOwnEnded = core.primary === core.self && core.hasAbdicated;
+      const isMissing = core.primary !== core.self && this.#normal.isPrimarySuspect;
+      if (isOwnEnded || isMissing) this.#doubt();
+      return;
+    }
+    if (core.logView < core.view && core.ticks - this.#votedAt >= voteRepeatTicks) this.#vote();
+    if (core.logView < core.view && core.ticks - this.#askedViewAt >= getViewTicks) this.#askView();
+    const patience = viewChangeTicks + core.random.below(20);
+    if (core.ticks - this.#enteredAt > patience && !this.#isInstalling) this.#doubt();
+  }
+
+  inspect(): Record<string, number> {
+    return { stuckAt: this.#stuckAt, votes: this.#votes.filter((vote) => vote !== null).length };
+  }
+}
+
+/** A replica names the same headers each time that it votes in a view. */
+function checkSameVote(before: DoViewChangeMessage, now: DoViewChangeMessage): void {
+  assert(before.logView === now.logView, "order: two votes of a replica in one view name one log view");
+  assert(
+    (before.suffix[0]?.op ?? 0) === (now.suffix[0]?.op ?? 0),
+    "durability: two votes of a replica in one view name one head",
+  );
+}
