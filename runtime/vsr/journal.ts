@@ -338,7 +338,8 @@ export class Journal {
     const newest = suffix[0];
     const oldest = suffix.at(-1);
     if (newest === undefined || oldest === undefined) {
-      assert(this.#appended.op === 0, "durability: an empty log replaces no log");
+      assert(committed === 0, "durability: an empty log replaces no committed operation");
+      if (this.#appended.op > 0) this.#rewind(0);
       this.#forgetBehind(0);
       return;
     }

@@ -51,6 +51,9 @@ export class NormalOperation {
   #heardAt = 0;
   #interval = heartbeatTicks;
   #isSuspect = false;
+  /** Prepares of this view that overtook their predecessors, by op. */
+  readonly #early = new Map<number, Prepare>();
+  #gapToldAt = -1;
 
   constructor(core: Core) {
     this.#core = core;
@@ -71,6 +74,7 @@ export class NormalOperation {
     this.#confirmations = [];
     this.#needsRound = false;
     this.#isSuspect = false;
+    this.#early.clear();
     this.#heardAt = core.ticks;
     this.#progressAt = core.ticks;
     this.#toldCommit = -1;
@@ -312,16 +316,43 @@ export class NormalOperation {
       this.acknowledge();
       return;
     }
-    if (header.op > journal.head + 1) {
-      mark("prepareLeavesGap");
-      core.learnCommit(header.commit);
-      this.acknowledge();
-      return;
-    }
     if (journal.heldBytes > heldBytesMax) {
       mark("prepareDroppedForMemory");
       return;
     }
+    if (header.op > journal.head + 1) {
+      this.#leavesGap(prepare);
+      return;
+    }
+    this.#extend(prepare);
+    for (let next = this.#take(); next !== null && !core.isHalted; next = this.#take()) this.#extend(next);
+    this.advance();
+  }
+
+  /** One prepare overtook another: it waits for it. Beyond the pipeline nothing is kept. */
+  #leavesGap(prepare: Prepare): void {
+    const core = this.#core;
+    mark("prepareLeavesGap");
+    core.learnCommit(prepare.header.commit);
+    if (prepare.header.op <= core.journal.head + pipelineMax) this.#early.set(prepare.header.op, prepare);
+    if (core.ticks === this.#gapToldAt) return;
+    this.#gapToldAt = core.ticks;
+    this.acknowledge();
+  }
+
+  #take(): Prepare | null {
+    if (this.#early.size === 0) return null;
+    const { head } = this.#core.journal;
+    for (const op of this.#early.keys()) if (op <= head) this.#early.delete(op);
+    const next = this.#early.get(head + 1) ?? null;
+    this.#early.delete(head + 1);
+    return next;
+  }
+
+  #extend(prepare: Prepare): void {
+    const core = this.#core;
+    const { journal } = core;
+    const { header } = prepare;
     const parent = journal.identity(journal.head);
     if (parent === null || !sameIdentity(parent, header.parent)) {
       core.halt(`op ${header.op} of view ${header.view} does not name the head as its parent: the primary forked`);
@@ -329,7 +360,6 @@ export class NormalOperation {
     }
     journal.extend(prepare);
     core.learnCommit(header.commit);
-    this.advance();
   }
 
   /** Writes what can be written, and tells what became committed by it. */

@@ -60,7 +60,9 @@ export class Repair {
     const { appended } = core.journal;
     const next = core.journal.slot(appended.op + 1);
     const until = this.#committed;
-    if (until === null || until.op <= appended.op || next?.state === "held") return;
+    if (until === null || until.op <= appended.op) return;
+    // What is held and proved is about to be written.
+    if (next?.state === "held" && next.isCanonical) return;
     if (core.ticks - this.#runAskedAt < repairTicks) return;
     this.#runAskedAt = core.ticks;
     this.#runPeer = this.#choosePeer(appended.op);

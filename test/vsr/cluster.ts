@@ -1,0 +1,298 @@
+/**
+ * Replicas of one shard in memory, with an ideal disk: what was reported as written is there after a crash, what was not may be or not. Network
+ * and crashes are drawn from a seed. For tests of the core alone; the simulator runs the shipping storage as well.
+ */
+import { headerBytes, type PrepareHeader, readHeader } from "../../runtime/storage/frame.js";
+import { type LogGeometry, nextSegmentStart, paddedBytes } from "../../runtime/storage/log-geometry.js";
+import { type LogPosition, logBeginning } from "../../runtime/storage/log-position.js";
+import { positionBehind } from "../../runtime/vsr/journal.js";
+import type { Message, Prepare, SuffixHeader } from "../../runtime/vsr/messages.js";
+import type { DurableState, Effect, Input, RecoveredLog } from "../../runtime/vsr/ports.js";
+import { Random } from "../../runtime/vsr/random.js";
+import { Replica } from "../../runtime/vsr/replica.js";
+
+export const clusterId = new Uint8Array(16).fill(7);
+export const geometry: LogGeometry = { segmentBytes: 1024 * 1024, bodyBytesMax: 256 * 1024 };
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+interface Disk {
+  state: DurableState;
+  /** By address. */
+  log: Map<number, Prepare>;
+}
+
+type DiskEffect = Effect & { kind: "writePrepares" | "repair" | "truncate" | "writeState" };
+
+export class Member {
+  replica: Replica | null = null;
+  disk: Disk = { state: { view: 0, logView: 0, commitMax: 0, suffix: [] }, log: new Map() };
+  queue: DiskEffect[] = [];
+  delayed: { to: number; message: Message; after: Set<number> }[] = [];
+  written = new Set<number>();
+  leads: { view: number; head: LogPosition } | null = null;
+  committed: LogPosition | null = null;
+  confirmed: { token: number; isPrimary: boolean; commit: number }[] = [];
+  halted: string | null = null;
+}
+
+interface Packet {
+  at: number;
+  from: number;
+  to: number;
+  message: Message;
+}
+
+export class Cluster {
+  readonly members: Member[];
+  readonly random: Random;
+  readonly packets: Packet[] = [];
+  now = 0;
+  loss = 0;
+  /** Pairs that do not hear each other, as "from>to". */
+  readonly cut = new Set<string>();
+  /** op → identity as first committed anywhere. */
+  readonly commits = new Map<number, string>();
+  proposals = 0;
+  #token = 0;
+
+  constructor(count: number, seed: number) {
+    this.random = new Random(seed);
+    this.members = Array.from({ length: count }, () => new Member());
+    for (let index = 0; index < count; index++) this.start(index);
+  }
+
+  start(index: number): void {
+    const member = this.members[index];
+    member.leads = null;
+    member.replica = new Replica(
+      {
+        replica: index,
+        replicaCount: this.members.length,
+        clusterId,
+        geometry,
+        release: 1,
+        seed: this.random.next(),
+      },
+      member.disk.state,
+      recover(member.disk),
+    );
+  }
+
+  /** Loses memory and a part of what was on its way to disk. */
+  crash(index: number): void {
+    const member = this.members[index];
+    member.replica = null;
+    const kept = this.random.below(member.queue.length + 1);
+    for (const effect of member.queue.slice(0, kept)) this.#write(member, effect);
+    member.queue = [];
+    member.delayed = [];
+    member.written.clear();
+    member.leads = null;
+  }
+
+  step(index: number, input: Input): void {
+    const member = this.members[index];
+    if (member.replica === null || member.halted !== null) return;
+    const effects: Effect[] = [];
+    member.replica.step(input, effects);
+    for (const effect of effects) this.#carryOut(index, member, effect);
+  }
+
+  #carryOut(index: number, member: Member, effect: Effect): void {
+    switch (effect.kind) {
+      case "send": {
+        const after = new Set(effect.after.filter((id) => !member.written.has(id)));
+        if (after.size > 0) member.delayed.push({ to: effect.to, message: effect.message, after });
+        else this.#send(index, effect.to, effect.message);
+        return;
+      }
+      case "writePrepares":
+      case "repair":
+      case "truncate":
+      case "writeState":
+        member.queue.push(effect);
+        return;
+      case "readPrepare": {
+        const prepare = member.disk.log.get(effect.header.address) ?? null;
+        const isSame = prepare !== null && hex(prepare.header.identity) === hex(effect.header.identity);
+        this.step(index, { kind: "prepareRead", token: effect.token, prepare: isSame ? prepare : null });
+        return;
+      }
+      case "readRun":
+        this.step(index, {
+          kind: "runRead",
+          token: effect.token,
+          prepares: readRun(member.disk, effect.from, effect.untilOp),
+        });
+        return;
+      case "committed":
+        this.#committed(index, member, effect.position);
+        return;
+      case "lead":
+        member.leads = { view: effect.view, head: effect.head };
+        return;
+      case "follow":
+        member.leads = null;
+        return;
+      case "confirmed":
+        member.confirmed.push(effect);
+        return;
+      case "halt":
+        member.halted = effect.reason;
+        throw new Error(`replica ${index} halted: ${effect.reason}`);
+    }
+  }
+
+  #committed(index: number, member: Member, position: LogPosition): void {
+    const from = member.committed?.op ?? 0;
+    for (const prepare of member.disk.log.values()) {
+      const { op } = prepare.header;
+      if (op > position.op || op <= from) continue;
+      const identity = hex(prepare.header.identity);
+      const known = this.commits.get(op);
+      if (known !== undefined && known !== identity)
+        throw new Error(`op ${op} is committed twice, at replica ${index}`);
+      this.commits.set(op, identity);
+    }
+    if (position.op > from) member.committed = position;
+  }
+
+  #send(from: number, to: number, message: Message): void {
+    if (this.loss > 0 && this.random.below(100) < this.loss) return;
+    if (this.cut.has(`${from}>${to}`)) return;
+    this.packets.push({ at: this.now + 1 + this.random.below(30), from, to, message: clone(message) });
+  }
+
+  #write(member: Member, effect: DiskEffect): void {
+    const { disk } = member;
+    if (effect.kind === "writeState") {
+      disk.state = effect.state;
+      return;
+    }
+    if (effect.kind === "truncate") {
+      for (const address of disk.log.keys()) if (address >= effect.address) disk.log.delete(address);
+      return;
+    }
+    const prepares = effect.kind === "repair" ? [effect.prepare] : effect.prepares;
+    for (const prepare of prepares) {
+      if (effect.kind === "writePrepares") {
+        for (const address of disk.log.keys()) {
+          if (address >= prepare.header.address) throw new Error("a write lands on bytes that were not truncated");
+        }
+      }
+      disk.log.set(prepare.header.address, { header: prepare.header, frame: prepare.frame.slice() });
+    }
+  }
+
+  /** One millisecond: disks, network, every tenth a tick. */
+  advance(): void {
+    this.now += 1;
+    for (let index = 0; index < this.members.length; index++) {
+      const member = this.members[index];
+      if (member.replica === null) continue;
+      const effect = this.random.below(3) > 0 ? member.queue.shift() : undefined;
+      if (effect !== undefined) {
+        this.#write(member, effect);
+        member.written.add(effect.id);
+        for (const delayed of [...member.delayed]) {
+          delayed.after.delete(effect.id);
+          if (delayed.after.size > 0) continue;
+          member.delayed.splice(member.delayed.indexOf(delayed), 1);
+          this.#send(index, delayed.to, delayed.message);
+        }
+        this.step(index, { kind: "written", id: effect.id });
+      }
+    }
+    const due = this.packets.filter((packet) => packet.at <= this.now);
+    for (const packet of due) {
+      this.packets.splice(this.packets.indexOf(packet), 1);
+      this.step(packet.to, { kind: "message", from: packet.from, message: packet.message });
+    }
+    if (this.now % 10 !== 0) return;
+    for (let index = 0; index < this.members.length; index++) {
+      this.step(index, { kind: "tick", monotonic: this.now * 1000, wall: this.now * 1000 });
+    }
+  }
+
+  run(milliseconds: number): void {
+    for (let elapsed = 0; elapsed < milliseconds; elapsed++) this.advance();
+  }
+
+  get primary(): number {
+    return this.members.findIndex(({ replica }) => replica?.inspect().isPrimary === true);
+  }
+
+  /** Proposes one prepare at a replica that believes it leads. False when it does not, or has enough under way. */
+  propose(index: number): boolean {
+    const member = this.members[index];
+    const at = member.replica?.inspect();
+    if (member.leads === null || at === undefined || !at.isPrimary || at.op - at.commit >= 8) return false;
+    const head = member.leads.head;
+    const bodyBytes = 16 + this.random.below(6000);
+    const frame = new Uint8Array(headerBytes + bodyBytes);
+    for (let byte = headerBytes; byte < frame.length; byte += 97) frame[byte] = this.random.below(256);
+    const padded = paddedBytes(bodyBytes);
+    const next = nextSegmentStart(geometry, head.address);
+    const address = head.address + padded > next ? next : head.address;
+    this.proposals += 1;
+    const before = at.op;
+    this.step(index, {
+      kind: "propose",
+      view: member.leads.view,
+      op: head.op + 1,
+      frame,
+      address,
+      recordCount: 1,
+      timestamp: head.timestamp + 1,
+    });
+    if (member.leads === null || member.replica?.inspect().op === before) return false;
+    const reading = readHeader(frame, new DataView(frame.buffer), 0, clusterId);
+    if (reading.kind !== "prepare") throw new Error("a proposed prepare has no header");
+    member.leads.head = positionBehind(reading.header);
+    return true;
+  }
+
+  confirm(index: number): number {
+    this.#token += 1;
+    this.step(index, { kind: "confirm", token: this.#token });
+    return this.#token;
+  }
+}
+
+function clone(message: Message): Message {
+  return structuredClone(message);
+}
+
+function readRun(disk: Disk, from: LogPosition, untilOp: number): Prepare[] {
+  const run: Prepare[] = [];
+  let { address, parent, op } = from;
+  while (op < untilOp && run.length < 16) {
+    const found = disk.log.get(address) ?? disk.log.get(nextSegmentStart(geometry, address));
+    if (found === undefined || found.header.op !== op + 1 || hex(found.header.parent) !== hex(parent)) break;
+    run.push(found);
+    op += 1;
+    parent = found.header.identity;
+    address = positionBehind(found.header).address;
+  }
+  return run;
+}
+
+function recover(disk: Disk): RecoveredLog {
+  let sound = logBeginning(clusterId);
+  const headers: SuffixHeader[] = [];
+  let commit = 0;
+  for (;;) {
+    const found: Prepare | undefined =
+      disk.log.get(sound.address) ?? disk.log.get(nextSegmentStart(geometry, sound.address));
+    const header: PrepareHeader | undefined = found?.header;
+    if (found === undefined || header === undefined || header.op !== sound.op + 1) break;
+    if (hex(header.parent) !== hex(sound.parent)) break;
+    headers.push({ header, headerBytes: found.frame.slice(0, headerBytes) });
+    sound = positionBehind(header);
+    commit = Math.max(commit, header.commit);
+  }
+  let end = sound.address;
+  for (const prepare of disk.log.values()) end = Math.max(end, positionBehind(prepare.header).address);
+  return { sound, headers: headers.slice(-1024), beyond: [], headIsCertain: true, commit, end };
+}
