@@ -3,7 +3,13 @@
  * threads, with an empty message and with 16 KiB of bytes. Raw figures as JSON on the last line.
  */
 import { cpus } from "node:os";
-import type { ActorContext, ActorDefinition, AnyActorDefinition, Port } from "../runtime/actor/definition.js";
+import type {
+  ActorContext,
+  ActorDefinition,
+  ActorRegistry,
+  AnyActorDefinition,
+  Port,
+} from "../runtime/actor/definition.js";
 import type { Envelope } from "../runtime/actor/envelope.js";
 import { startTree } from "../runtime/actor/tree.js";
 import type { ChildSpec } from "../runtime/actor/tree-spec.js";
@@ -70,7 +76,7 @@ const bench: ActorDefinition<null, BenchMessage> = {
   },
 };
 
-export const definitions: Record<string, AnyActorDefinition> = { bench };
+export const definitions: ActorRegistry = { bench: () => Promise.resolve(bench as AnyActorDefinition) };
 
 async function main(seconds: number): Promise<void> {
   const child = (id: string, worker: string, neighbours: readonly string[]): ChildSpec<never> => ({

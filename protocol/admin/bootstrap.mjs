@@ -6,17 +6,21 @@
  *   3. the job itself, in this process (so that signals, flags and standard streams are the program's own).
  *
  * Invariants: (1) nothing is installed or built when nothing changed: the price of looking is some ten milliseconds; (2) of two
- * that start together on a fresh clone one installs and builds while the other waits; (3) nothing but the job writes to standard
+ * that start together on a fresh clone one installs and builds while the other waits, also when the first is killed and its `npm ci` goes on
+ * (bootstrap-lock.mjs); (3) nothing but the job writes to standard
  * output, so that `npm start --silent -- --json` can be read by a program.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { alone } from "./bootstrap-lock.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const distribution = path.join(root, "dist");
 const buildStamp = path.join(distribution, ".built");
+/** What breaks an installation is mostly somebody else at the same files or a moment without network. */
+const installAttemptsMax = 2;
 const sourceFolders = ["runtime", "actors", "protocol", "test", "benchmarks"];
 
 const say = (line) => process.stderr.write(`${line}\n`);
@@ -52,23 +56,49 @@ function installedIsCurrent() {
   return true;
 }
 
-function install() {
+/**
+ * Runs a program and waits for it. `started` is told its process id, so that it counts as ours even when we are killed; a polite
+ * request to end takes the program with us.
+ */
+async function run(started, command, args, options = {}) {
+  const child = spawn(command, args, { cwd: root, stdio: ["ignore", 2, 2], ...options });
+  if (child.pid !== undefined) started(child.pid);
+  let asked = false;
+  const end = (signal) => {
+    asked = true;
+    child.kill(signal);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, end);
+  const ran = await new Promise((resolve) => {
+    child.once("error", (error) => resolve({ ok: false, reason: error.message }));
+    child.once("close", (code, signal) => resolve({ ok: code === 0, reason: `exit code ${code ?? signal}` }));
+  });
+  for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, end);
+  if (asked) process.exit(1);
+  return ran;
+}
+
+async function install(started) {
   if (installedIsCurrent()) return;
   if (fs.lstatSync(path.join(root, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink() === true) {
     say("node_modules is a link and differs from package-lock.json: left alone, since it belongs to somebody else");
     return;
   }
-  say("installing dependencies (npm ci) …");
   // `npm run` tells its children where npm itself is; started by hand, npm is found on the path.
   const npm = process.env.npm_execpath;
   const flags = ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
-  const ran =
-    npm?.endsWith(".js") === true
-      ? spawnSync(process.execPath, [npm, ...flags], { cwd: root, stdio: ["ignore", 2, 2] })
-      : spawnSync("npm", flags, { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
-  if (ran.status !== 0) {
-    say(`npm ci failed (${ran.error?.message ?? `exit code ${ran.status}`}); nothing was built`);
-    process.exit(1);
+  for (let attempt = 1; ; attempt += 1) {
+    say("installing dependencies (npm ci) …");
+    const ran =
+      npm?.endsWith(".js") === true
+        ? await run(started, process.execPath, [npm, ...flags])
+        : await run(started, "npm", flags, { shell: process.platform === "win32" });
+    if (ran.ok) return;
+    if (attempt === installAttemptsMax) {
+      say(`npm ci failed (${ran.reason}); nothing was built`);
+      process.exit(1);
+    }
+    say(`npm ci failed (${ran.reason}); trying once more …`);
   }
 }
 
@@ -86,8 +116,8 @@ function fingerprint(sources) {
   return lines.sort().join("\n");
 }
 
-/** @returns {boolean} whether the compiler was content; its output is written either way, so that a check can go on */
-function build() {
+/** @returns {Promise<boolean>} whether the compiler was content; its output is written either way, so that a check can go on */
+async function build(started) {
   const sources = sourceFolders.flatMap(filesBelow).filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"));
   const outputs = new Set(sources.flatMap(outputsOf));
   for (const name of sourceFolders.flatMap((folder) => filesBelow(path.join("dist", folder)))) {
@@ -100,47 +130,9 @@ function build() {
   if (missing) fs.rmSync(path.join(distribution, ".tsbuildinfo"), { force: true });
   say("building (tsc) …");
   const compiler = path.join(root, "node_modules", "typescript", "bin", "tsc");
-  const ran = spawnSync(process.execPath, [compiler, "-p", "tsconfig.json"], { cwd: root, stdio: ["ignore", 2, 2] });
-  if (ran.status === 0) fs.writeFileSync(buildStamp, current);
-  return ran.status === 0;
-}
-
-/** Runs `work` while no other process prepares this checkout. A holder that died is noticed by its process id. */
-async function alone(work) {
-  fs.mkdirSync(distribution, { recursive: true });
-  const lock = path.join(distribution, ".bootstrap.lock");
-  for (let waited = 0; ; waited += 1) {
-    try {
-      fs.writeFileSync(lock, String(process.pid), { flag: "wx" });
-      break;
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-    }
-    if (waited === 0) say("another process prepares this checkout; waiting …");
-    if (!holderLives(lock)) fs.rmSync(lock, { force: true });
-    else await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  // On exit too: a failed install ends the process.
-  const release = () => fs.rmSync(lock, { force: true });
-  process.once("exit", release);
-  try {
-    return work();
-  } finally {
-    release();
-    process.off("exit", release);
-  }
-}
-
-function holderLives(lock) {
-  try {
-    const holder = Number(fs.readFileSync(lock, "utf8"));
-    // An empty file is a holder between creating and writing it; one that stays so for a second is dead.
-    if (!(holder > 0)) return Date.now() - fs.statSync(lock).mtimeMs < 1000;
-    process.kill(holder, 0);
-    return true;
-  } catch (error) {
-    return error.code === "EPERM";
-  }
+  const ran = await run(started, process.execPath, [compiler, "-p", "tsconfig.json"]);
+  if (ran.ok) fs.writeFileSync(buildStamp, current);
+  return ran.ok;
 }
 
 /** Runs ava, shows its output as it comes, counts what it reports. */
@@ -208,9 +200,9 @@ async function tool(name, flags) {
 }
 
 const [job, ...flags] = process.argv.slice(2);
-const built = await alone(() => {
-  install();
-  return build();
+const built = await alone(distribution, say, async (started) => {
+  await install(started);
+  return await build(started);
 });
 if (!built && job !== "check") process.exit(1);
 if (job === "start") await start(flags);

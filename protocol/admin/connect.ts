@@ -3,7 +3,6 @@
  * it, since lines of JSON are to be stored as they stand, not parsed and written anew.
  */
 import { eventFormat } from "../../runtime/kernel/kinds.js";
-import { hasCode } from "../../runtime/types/errors.js";
 import { Client, socketConnector } from "../client/index.js";
 import {
   Database,
@@ -13,7 +12,6 @@ import {
   type StreamInfo,
   type Tenant,
 } from "../sdk/index.js";
-import type { Invocation } from "./command.js";
 import type { Consistency, GroupEntry, NodeAccess, StoredEvent, StreamEntry, TenantAccess } from "./node-access.js";
 import { tenantShape } from "./shapes.js";
 import { type Address, formatAddress } from "./units.js";
@@ -202,25 +200,3 @@ function sdkConsistency(consistency: Consistency): SdkConsistency {
       return consistency.kind;
   }
 }
-
-/** Runs `work` with a connection to the configured node and closes it whatever happens. */
-export async function withNode<T>(invocation: Invocation<unknown>, work: (node: NodeAccess) => Promise<T>): Promise<T> {
-  const node = await connectNode(invocation.configuration.require("connect"));
-  try {
-    return await work(node);
-  } catch (error) {
-    // An interrupted command ends what it waits for by closing; that is no failure.
-    if (invocation.surroundings.interrupted.aborted && hasCode(error, "cancelled"))
-      throw invocation.surroundings.interrupted.reason;
-    throw error;
-  } finally {
-    await node.close();
-  }
-}
-
-/** As `withNode`, for commands that work in the configured tenant. */
-export const withTenant = <T>(
-  invocation: Invocation<unknown>,
-  work: (tenant: TenantAccess) => Promise<T>,
-): Promise<T> =>
-  withNode(invocation, async (node) => work(await node.tenant(invocation.configuration.require("tenant"))));

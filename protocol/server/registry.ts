@@ -1,17 +1,13 @@
-/** Every kind of actor that a worker thread of this node can run; loaded by URL in each of them. */
-import { directoryDefinition } from "../../actors/directory/actor.js";
-import { keeperDefinition } from "../../actors/keeper/actor.js";
-import { projectionDefinition } from "../../actors/projection/actor.js";
-import { replicaDefinition } from "../../actors/replica/actor.js";
-import { shardDefinition } from "../../actors/shard/actor.js";
-import type { AnyActorDefinition } from "../../runtime/actor/definition.js";
-import { gatewayDefinition } from "./gateway.js";
+/** Every kind of actor that a worker thread of this node can run. Loaded by URL in each thread, which then loads its own kinds only. */
+import type { ActorRegistry, AnyActorDefinition } from "../../runtime/actor/definition.js";
 
-export const definitions: Readonly<Record<string, AnyActorDefinition>> = {
-  directory: directoryDefinition as unknown as AnyActorDefinition,
-  gateway: gatewayDefinition as unknown as AnyActorDefinition,
-  keeper: keeperDefinition as unknown as AnyActorDefinition,
-  projection: projectionDefinition as unknown as AnyActorDefinition,
-  replica: replicaDefinition as unknown as AnyActorDefinition,
-  shard: shardDefinition as unknown as AnyActorDefinition,
+const known = (definition: object): AnyActorDefinition => definition as AnyActorDefinition;
+
+export const definitions: ActorRegistry = {
+  directory: async () => known((await import("../../actors/directory/actor.js")).directoryDefinition),
+  gateway: async () => known((await import("./gateway.js")).gatewayDefinition),
+  keeper: async () => known((await import("../../actors/keeper/actor.js")).keeperDefinition),
+  projection: async () => known((await import("../../actors/projection/actor.js")).projectionDefinition),
+  replica: async () => known((await import("../../actors/replica/actor.js")).replicaDefinition),
+  shard: async () => known((await import("../../actors/shard/actor.js")).shardDefinition),
 };

@@ -39,6 +39,9 @@ export interface ActorDefinition<Args, Message extends MessageBase> {
 /** A definition whose types are known only to its own module, as a registry holds it. */
 export type AnyActorDefinition = ActorDefinition<never, never>;
 
+/** What a registry module exports: a loader for each kind, so that a thread loads what lives in it and nothing else. */
+export type ActorRegistry = Readonly<Record<string, () => Promise<AnyActorDefinition>>>;
+
 export interface Actor<Message> {
   receive(message: Message, envelope: Envelope): void;
   flush?(): void;

@@ -2,7 +2,8 @@
  * Supervision as in OTP, over a `Runner` that does the starting and stopping, so the same code runs with worker threads and, under a
  * virtual clock, with none.
  *
- *   - start is ordered: a child's `create` has finished and its ports are wired before the next begins; stop is the reverse
+ *   - start is ordered: a child's `create` has finished and its ports are wired before the next begins; stop is the reverse.
+ *     Only what the children run in is made ready for all of them at once
  *   - a failure is answered by the group's strategy, within the child's budget and after a back-off
  *   - a budget used up fails the group: its children are stopped and *its* parent decides; the root gives up and tells the owner
  *   - every incarnation has a larger epoch than any before it; news of an older incarnation is ignored
@@ -40,6 +41,8 @@ export interface Incarnation {
 }
 
 export interface Runner {
+  /** Children that will be started soon, in their order: what needs no order (threads, their modules) may begin for all at once. */
+  prepare(children: readonly ChildSpec<never>[]): void;
   /** Resolves when `create` has finished. */
   start(incarnation: Incarnation): Promise<void>;
   wire(a: Incarnation, b: Incarnation, epoch: Epoch): Promise<void>;
@@ -208,6 +211,7 @@ export class Supervisor {
   /** Starts the whole tree in order. Rejects with what the first failing `create` threw, and nothing is left running then. */
   async start(): Promise<void> {
     assert(this.root.state === "stopped", "a tree is started once");
+    this.#options.runner.prepare(leavesOf([this.root]));
     await this.#startNode(this.root);
   }
 
@@ -391,6 +395,7 @@ export class Supervisor {
       if (!goOn()) return;
       if (group.spec.strategy === "all-for-one" && group.spec.prepare !== undefined)
         group.shared = group.spec.prepare();
+      this.#options.runner.prepare(leavesOf(affected));
       const failure = await this.#startInOrder(affected, goOn);
       if (failure === null) return;
       failed = failure;
@@ -552,6 +557,17 @@ export class Supervisor {
 }
 
 const freshBudget = (node: TreeNode): RestartBudget => new RestartBudget(node.spec.limits ?? restartLimitsDefault);
+
+/** The children below, left to right: the order in which they are started. */
+function leavesOf(nodes: readonly TreeNode[]): ChildSpec<never>[] {
+  const leaves: ChildSpec<never>[] = [];
+  const open = [...nodes].reverse();
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (node.isGroup) open.push(...[...node.children].reverse());
+    else leaves.push(node.spec);
+  }
+  return leaves;
+}
 
 function firstAffected(group: GroupNode, failed: TreeNode): number {
   const strategy: Strategy = group.spec.strategy;

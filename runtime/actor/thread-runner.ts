@@ -1,13 +1,14 @@
 /**
- * Runs children of a supervised tree in worker threads. Children with one worker name share a thread; the thread is made with the
- * first of them and ends with the last. When a thread dies, all who lived there have crashed.
+ * Runs children of a supervised tree in worker threads. Children with one worker name share a thread; it is made when they are
+ * announced (`prepare`), all threads at once, since most of a thread's start is loading modules, and ends with the last who lives
+ * there. When a thread dies, all who lived there have crashed.
  *
  * Hang: a thread's heartbeat is moved by a timer of its loop. When it stands still over many looks of this thread while a turn runs or
  * mail waits, the loop is stuck and the thread is ended. Looks are counted, not time: after the whole process was stopped and
  * went on, nobody is blamed for the time it did not run. A thread in which an actor is being created is not judged; a
  * start has its own deadline.
  */
-import { MessageChannel } from "node:worker_threads";
+import { MessageChannel, type ResourceLimits } from "node:worker_threads";
 import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import type { Epoch } from "../types/ids.js";
@@ -15,7 +16,7 @@ import type { Ended } from "./cell.js";
 import { type Clock, systemClock } from "./clock.js";
 import type { Logger, TimerHandle } from "./definition.js";
 import type { Incarnation, Runner } from "./supervisor.js";
-import { shutdownMsDefault, startMsMaxDefault } from "./tree-spec.js";
+import { type ChildSpec, shutdownMsDefault, startMsMaxDefault } from "./tree-spec.js";
 import { ActorVitals } from "./vitals.js";
 import type { WorkerEvent } from "./worker-protocol.js";
 import { type ThreadEnd, WorkerThread } from "./worker-thread.js";
@@ -37,9 +38,17 @@ interface Resident {
   starting: boolean;
 }
 
+/** What is known of a thread before it is made, from all children that were ever announced for it. */
+interface Plan {
+  readonly kinds: Set<string>;
+  resourceLimits: ResourceLimits | null;
+}
+
 interface Place {
   readonly thread: WorkerThread;
   readonly residents: Map<string, Resident>;
+  /** Somebody lived here: when nobody does any more the thread goes. */
+  isUsed: boolean;
   heartbeatSeen: number;
   looksWithoutBeat: number;
 }
@@ -49,6 +58,7 @@ const controlMs = 10_000;
 export class ThreadRunner implements Runner {
   readonly #options: ThreadRunnerOptions;
   readonly #clock: Clock = systemClock;
+  readonly #plans = new Map<string, Plan>();
   readonly #places = new Map<string, Place>();
   /** Threads that end: a successor with the same name starts beside them. */
   readonly #ending = new Set<Promise<void>>();
@@ -68,19 +78,34 @@ export class ThreadRunner implements Runner {
     return [...this.#places.values()].map((place) => place.thread);
   }
 
-  #placeFor(incarnation: Incarnation): Place {
-    const { worker } = incarnation.spec;
+  prepare(children: readonly ChildSpec<never>[]): void {
+    for (const spec of children) this.#plan(spec);
+    for (const { worker } of children) this.#placeFor(worker);
+  }
+
+  #plan(spec: ChildSpec<never>): Plan {
+    const plan = this.#plans.get(spec.worker) ?? { kinds: new Set(), resourceLimits: null };
+    this.#plans.set(spec.worker, plan);
+    plan.kinds.add(spec.kind);
+    plan.resourceLimits ??= spec.resourceLimits ?? null;
+    return plan;
+  }
+
+  #placeFor(worker: string): Place {
+    const plan = this.#plans.get(worker);
+    assert(plan !== undefined, "a thread is made for children that were announced");
     const standing = this.#places.get(worker);
     if (standing?.thread.isAlive === true) return standing;
     const thread = new WorkerThread({
       name: worker,
       registry: this.#options.registry,
+      kinds: [...plan.kinds],
       heartbeatMs: this.#options.heartbeatMs,
-      resourceLimits: incarnation.spec.resourceLimits ?? null,
+      resourceLimits: plan.resourceLimits,
       onEvent: (event) => this.#onEvent(place, event),
       onEnd: (_thread, end) => this.#onThreadEnd(worker, place, end),
     });
-    const place: Place = { thread, residents: new Map(), heartbeatSeen: -1, looksWithoutBeat: 0 };
+    const place: Place = { thread, residents: new Map(), isUsed: false, heartbeatSeen: -1, looksWithoutBeat: 0 };
     this.#places.set(worker, place);
     return place;
   }
@@ -110,11 +135,12 @@ export class ThreadRunner implements Runner {
   }
 
   async start(incarnation: Incarnation): Promise<void> {
-    const place = this.#placeFor(incarnation);
     const { path, epoch, args, vitals, poison, spec } = incarnation;
+    const place = this.#placeFor(spec.worker);
     assert(!place.residents.has(path), "a path lives once in a thread");
     const resident: Resident = { incarnation, vitals: new ActorVitals(vitals), starting: true };
     place.residents.set(path, resident);
+    place.isUsed = true;
     const deadlineMs = (spec.startMsMax ?? startMsMaxDefault) + controlMs;
     try {
       const request = { path, id: spec.id, kind: spec.kind, epoch, args, vitals, poison };
@@ -197,7 +223,7 @@ export class ThreadRunner implements Runner {
     const place = this.#places.get(incarnation.spec.worker);
     if (place === undefined) return;
     if (place.residents.get(incarnation.path)?.incarnation === incarnation) place.residents.delete(incarnation.path);
-    if (place.residents.size === 0) await this.#endThread(place, "nobody lives in the thread any more");
+    if (place.residents.size === 0 && place.isUsed) await this.#endThread(place, "nobody lives in the thread any more");
   }
 
   async #endThread(place: Place, why: string): Promise<void> {

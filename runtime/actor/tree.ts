@@ -28,7 +28,7 @@ import type { WorkerReport } from "./worker-protocol.js";
 import type { WorkerThread } from "./worker-thread.js";
 
 export interface TreeOptions {
-  /** URL of a module that exports `definitions: Record<string, ActorDefinition>`; loaded in every worker. */
+  /** URL of a module that exports `definitions: ActorRegistry`; loaded in every worker. */
   readonly registry: URL;
   readonly log?: Logger;
   /** Called once when restarts are used up at the root and nothing runs any more. */

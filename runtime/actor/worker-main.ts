@@ -1,12 +1,13 @@
 /**
  * The entry module of every worker thread: brings up a host for actors and obeys the control port. Which actors exist it learns
- * from the registry module whose URL it is given, so this room imports nothing of the rooms above it.
+ * from the registry module whose URL it is given, so this room imports nothing of the rooms above it. It loads those that will live
+ * here and no others: a module costs each thread its own time and memory.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../types/assert.js";
 import { systemClock } from "./clock.js";
 import { exposeControl } from "./control.js";
-import type { AnyActorDefinition, Logger } from "./definition.js";
+import type { ActorRegistry, AnyActorDefinition, Logger } from "./definition.js";
 import { ActorHost } from "./host.js";
 import { MessagePortTransport } from "./transport-message-port.js";
 import { ActorVitals, ThreadVitals } from "./vitals.js";
@@ -51,14 +52,20 @@ function logFor(path: string): Logger {
 const vitals = new ThreadVitals(boot.vitals);
 setInterval(() => vitals.beat(), boot.heartbeatMs).unref();
 
-const registry = (await import(boot.registry)) as {
-  readonly definitions: Readonly<Record<string, AnyActorDefinition>>;
-};
+const registry = (await import(boot.registry)) as { readonly definitions: ActorRegistry };
 assert(typeof registry.definitions === "object", "a registry module exports definitions");
+
+/** A kind that nobody registered is left out: the start of such an actor is refused by name. */
+async function loadDefinitions(): Promise<Readonly<Record<string, AnyActorDefinition>>> {
+  const kinds = [...new Set(boot.kinds)].filter((kind) => Object.hasOwn(registry.definitions, kind));
+  return Object.fromEntries(
+    await Promise.all(kinds.map(async (kind) => [kind, await registry.definitions[kind]?.()] as const)),
+  ) as Record<string, AnyActorDefinition>;
+}
 
 const host = new ActorHost({
   clock: systemClock,
-  definitions: registry.definitions,
+  definitions: await loadDefinitions(),
   threadVitals: vitals,
   logFor,
   onEnded: (ended) => emit({ event: "ended", ended }),

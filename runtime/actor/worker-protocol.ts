@@ -11,6 +11,8 @@ export interface WorkerBoot {
   readonly name: string;
   /** URL of a module that exports `definitions`. */
   readonly registry: string;
+  /** The kinds of actors that will live here: only their modules are loaded. */
+  readonly kinds: readonly string[];
   readonly control: MessagePort;
   readonly vitals: SharedArrayBuffer;
   readonly heartbeatMs: number;

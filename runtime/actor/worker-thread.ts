@@ -25,6 +25,7 @@ export interface ThreadEnd {
 export interface WorkerThreadOptions {
   readonly name: string;
   readonly registry: URL;
+  readonly kinds: readonly string[];
   readonly heartbeatMs: number;
   readonly resourceLimits: ResourceLimits | null;
   readonly onEvent: (event: WorkerEvent) => void;
@@ -57,6 +58,7 @@ export class WorkerThread {
     const workerData: WorkerBoot = {
       name: options.name,
       registry: options.registry.href,
+      kinds: options.kinds,
       control: port2,
       vitals: this.vitals.memory,
       heartbeatMs: options.heartbeatMs,

@@ -1,5 +1,11 @@
 /** Actors for the tests with real worker threads. */
-import type { ActorContext, ActorDefinition, AnyActorDefinition, Port } from "../../runtime/actor/definition.js";
+import type {
+  ActorContext,
+  ActorDefinition,
+  ActorRegistry,
+  AnyActorDefinition,
+  Port,
+} from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 
@@ -27,6 +33,9 @@ export interface ProbeArgs {
   readonly slowDrainMs?: number;
   readonly slowStopMs?: number;
 }
+
+/** How long a thread takes to load an actor of kind `slowToLoad`. */
+export const slowLoadMs = 600;
 
 const probe: ActorDefinition<ProbeArgs, ProbeMessage> = {
   kind: "probe",
@@ -150,4 +159,10 @@ const probe: ActorDefinition<ProbeArgs, ProbeMessage> = {
   },
 };
 
-export const definitions: Record<string, AnyActorDefinition> = { probe };
+export const definitions: ActorRegistry = {
+  probe: () => Promise.resolve(probe as AnyActorDefinition),
+  slowToLoad: async () => {
+    await new Promise((resolve) => setTimeout(resolve, slowLoadMs));
+    return probe as AnyActorDefinition;
+  },
+};

@@ -10,6 +10,7 @@ import { fromErrorRecord, type KimberliteError, toErrorRecord } from "../../runt
 /** Children that live only as lines of a journal. */
 class PaperRunner implements Runner {
   readonly journal: string[] = [];
+  readonly prepared: string[] = [];
   readonly alive = new Map<string, Incarnation>();
   readonly killed = new Set<Incarnation>();
   readonly failStarts = new Map<string, number>();
@@ -20,6 +21,9 @@ class PaperRunner implements Runner {
 
   constructor(clock: VirtualClock) {
     this.clock = clock;
+  }
+  prepare(children: readonly ChildSpec<never>[]): void {
+    this.prepared.push(children.map(({ id }) => id).join(" "));
   }
   async start(incarnation: Incarnation): Promise<void> {
     const { id } = incarnation.spec;
@@ -141,6 +145,19 @@ test("start is left to right with ports wired before the next; stop is right to 
   t.deepEqual(runner.take(), ["start a", "start b", "wire b-a", "start c", "wire c-b"]);
   await driven(clock, supervisor.stop(1000));
   t.deepEqual(runner.take(), ["stop c", "stop b", "stop a"]);
+});
+
+test("what children run in is announced for the whole tree at once, and before a restart for those that start again", async (t) => {
+  const inner = group("inner", "all-for-one", [child("b"), child("c")]);
+  const { clock, runner, supervisor, crash } = stage(group("root", "one-for-one", [child("a"), inner, child("d")]));
+  await driven(clock, supervisor.start());
+  t.deepEqual(runner.prepared.splice(0), ["a b c d"]);
+  crash("c");
+  await clock.advance(100);
+  crash("d");
+  await clock.advance(100);
+  t.deepEqual(runner.prepared, ["b c", "d"]);
+  await driven(clock, supervisor.stop(1000));
 });
 
 const strategies: readonly [Strategy, readonly string[]][] = [

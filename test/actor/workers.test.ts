@@ -4,6 +4,7 @@ import test from "ava";
 import type { Tree } from "../../runtime/actor/tree.js";
 import type { ChildSpec, GroupSpec } from "../../runtime/actor/tree-spec.js";
 import { group, probe, startProbes } from "./probes.js";
+import { slowLoadMs } from "./registry.js";
 import { until } from "./rig.js";
 
 const soon = { deadlineMs: 5000 };
@@ -33,6 +34,25 @@ test.serial(
     }
     t.deepEqual([...tree.workers()].sort(), ["a", "b"]);
     await tree.stop(2000);
+  },
+);
+
+test.serial(
+  "the threads of a tree load at the same time, each what lives in it, and the actors start in order",
+  async (t) => {
+    const began = performance.now();
+    const slow = ["a", "b", "c", "d", "e"].map((id) => probe(id, { kind: "slowToLoad" }));
+    const { tree, events } = await startProbes(group(slow));
+    const tookMs = performance.now() - began;
+    t.true(tookMs >= slowLoadMs, `a thread is used once it has loaded (${Math.round(tookMs)} ms)`);
+    t.true(tookMs < 4 * slowLoadMs, `five threads one after another would take ${5 * slowLoadMs} ms, not ${tookMs}`);
+    t.deepEqual(
+      events.filter(({ event }) => event === "started").map(({ path }) => path),
+      slow.map(({ id }) => `node/${id}`),
+    );
+    await tree.stop(2000);
+    const unknown = await t.throwsAsync(startProbes(group([probe("a"), probe("b", { kind: "nobody" })])));
+    t.regex(unknown.message, /no actor of kind nobody/);
   },
 );
 

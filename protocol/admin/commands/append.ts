@@ -6,11 +6,11 @@ import { openForReading } from "../../../runtime/storage/host-files.js";
 import { hasCode, KimberliteError } from "../../../runtime/types/errors.js";
 import { appendBytesMax, appendEventsMax } from "../../../runtime/types/limits.js";
 import { defineCommand, readBy, wholeNumber } from "../command.js";
-import { withNode } from "../connect.js";
 import { type LineBatch, lineBatches } from "../json-lines.js";
 import type { NodeAccess, TenantAccess } from "../node-access.js";
 import { inBytes, inEvents, Progress } from "../progress.js";
 import { formatCount, formatDuration, parseBytes } from "../units.js";
+import { withNode } from "../with-node.js";
 
 /** The idempotency key of a batch: the same prefix, stream and first line always give the same 16 bytes. */
 export function batchKey(prefix: string, tenant: string, stream: string, firstLine: number): Uint8Array {

@@ -4,13 +4,13 @@ import { z } from "zod";
 import { writeTextFile } from "../../../runtime/storage/host-files.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import { release } from "../../server/release.js";
-import { type BenchContext, casesOf, runCase, type Workload, workloads } from "../bench/cases.js";
+import { casesOf, type Workload, workloads } from "../bench/cases.js";
 import { describeMachine } from "../bench/machine.js";
 import { startOwnNode } from "../bench/own-node.js";
 import { payloadBytesMin } from "../bench/payload.js";
 import { type CaseResult, type CaseSettings, type NodeCounters, resultTable } from "../bench/report.js";
+import type { BenchContext } from "../bench/run-case.js";
 import { defineCommand, readBy } from "../command.js";
-import { connectNode } from "../connect.js";
 import type { NodeAccess } from "../node-access.js";
 import { statusShape } from "../shapes.js";
 import { type Address, formatAddress, parseAddress, parseDuration } from "../units.js";
@@ -75,6 +75,9 @@ export const benchCommand = defineCommand({
       tenants: options.tenants ?? null,
       eventBytes: options.eventBytes?.[0] ?? 128,
     };
+    // The client is loaded only by commands that connect.
+    const { runCase } = await import("../bench/run-case.js");
+    const { connectNode } = await import("../connect.js");
     const cases = chosen.flatMap((workload) => casesOf(workload, wishes));
     const own = options.connect === undefined ? await startOwnNode(nodeFlags, options.dataRoot) : null;
     const address: Address = options.connect ?? own?.address ?? { host: "", port: 0 };

@@ -2,11 +2,11 @@
 import { z } from "zod";
 import { offset } from "../../../runtime/types/ids.js";
 import { defineCommand, readBy, type Subcommand, wholeNumber } from "../command.js";
-import { withTenant } from "../connect.js";
 import { eventLine } from "../event-text.js";
 import type { GroupEntry } from "../node-access.js";
 import { renderPairs, renderTable } from "../table.js";
 import { formatDuration, formatTime, parseDuration } from "../units.js";
+import { withTenant } from "../with-node.js";
 
 const headings = ["name", "floor", "settled", "retrying", "parked", "timeout", "attempts", "created"];
 const row = (group: GroupEntry) => [

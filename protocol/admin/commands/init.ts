@@ -1,11 +1,9 @@
 /** `kimberlite init`: a data directory and a kimberlite.toml, asked for step by step on a terminal. */
 import path from "node:path";
-import { confirm, intro, isCancel, outro, text } from "@clack/prompts";
 import { stringify } from "smol-toml";
 import { z } from "zod";
 import { readTextFile, writeTextFile } from "../../../runtime/storage/host-files.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
-import { startNode } from "../../server/node.js";
 import { defineCommand, type Invocation } from "../command.js";
 import { formatAddress, parseAddress } from "../units.js";
 
@@ -47,6 +45,7 @@ export const initCommand = defineCommand({
     }
     const data = path.resolve(surroundings.directory, choice.data);
     // A start makes the directory, its shards and the tenant main; nothing listens meanwhile.
+    const { startNode } = await import("../../server/node.js");
     const node = await startNode({ dataDirectory: data, listen: null, shards: choice.shards ?? undefined });
     const { isNew, layout } = node;
     await node.stop();
@@ -72,6 +71,7 @@ async function ask({ surroundings }: Invocation<unknown>, standard: Choice): Pro
       return error instanceof Error ? error.message : String(error);
     }
   };
+  const { confirm, intro, isCancel, outro, text } = await import("@clack/prompts");
   intro("kimberlite init", streams);
   const data = await text({
     ...streams,

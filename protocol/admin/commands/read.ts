@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import { defineCommand, type Subcommand, wholeNumber } from "../command.js";
-import { withTenant } from "../connect.js";
 import { type EventStyle, eventLine } from "../event-text.js";
 import type { Consistency, StoredEvent } from "../node-access.js";
 import type { Output } from "../output.js";
+import { withTenant } from "../with-node.js";
 
 /** Events asked for at once: enough to keep the node busy, little enough to hold in memory. */
 const pageEvents = 5_000;

@@ -1,10 +1,10 @@
 /** `kimberlite stream …`: the streams of a tenant. */
 import { z } from "zod";
 import { defineCommand, type Subcommand } from "../command.js";
-import { withTenant } from "../connect.js";
 import type { StreamEntry } from "../node-access.js";
 import { renderTable } from "../table.js";
 import { formatBytes, formatCount, formatTime } from "../units.js";
+import { withTenant } from "../with-node.js";
 
 const headings = ["id", "name", "events", "bytes", "created"];
 const row = (stream: StreamEntry) => [

@@ -1,12 +1,11 @@
 /** `kimberlite tenant …`: tenants and their place. */
-import { confirm, isCancel } from "@clack/prompts";
 import { z } from "zod";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import { defineCommand, readBy, type Subcommand, wholeNumber } from "../command.js";
-import { withNode } from "../connect.js";
 import { createdTenantShape, type TenantEntry, tenantShape } from "../shapes.js";
 import type { Cell } from "../table.js";
 import { formatBytes, formatTime, parseBytes } from "../units.js";
+import { withNode } from "../with-node.js";
 
 const headings = ["id", "name", "shard", "state", "created"];
 const row = (tenant: TenantEntry): Cell[] => [
@@ -121,6 +120,7 @@ const drop = defineCommand({
         }
         const tenant = tenantShape.parse(await node.admin("tenant.get", { name }));
         const message = `Drop tenant ${name} with ${tenant.streams ?? 0} streams and ${formatBytes(tenant.storedBytes ?? 0)}?`;
+        const { confirm, isCancel } = await import("@clack/prompts");
         const sure = await confirm({ message, initialValue: false, input: stdin, output: stdout, signal: interrupted });
         if (isCancel(sure) || !sure) {
           await invocation.output.note("nothing was dropped");

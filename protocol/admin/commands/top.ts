@@ -1,10 +1,10 @@
 /** `kimberlite top` and `kimberlite status`: what the node and its actors are doing. */
 import { z } from "zod";
 import { defineCommand, readBy, type Subcommand } from "../command.js";
-import { withNode } from "../connect.js";
 import { type ActorEntry, type StatusReport, statusShape, type TopReport, topShape } from "../shapes.js";
 import { type Cell, renderPairs, renderTable } from "../table.js";
 import { formatBytes, formatCount, formatDuration, parseDuration } from "../units.js";
+import { withNode } from "../with-node.js";
 
 const headings = ["actor", "thread", "state", "waiting", "age", "msgs/s", "refused", "busy", "restarts", "heap"];
 

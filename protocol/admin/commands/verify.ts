@@ -7,7 +7,7 @@ import { exitCodes } from "../exit-codes.js";
 import { inBytes, Progress } from "../progress.js";
 import { renderTable } from "../table.js";
 import { formatBytes, formatCount, formatDuration } from "../units.js";
-import { type Finding, verifyDataDirectory } from "../verify/data-directory.js";
+import type { Finding } from "../verify/data-directory.js";
 
 export const verifyCommand = defineCommand({
   usage: "verify [dir]",
@@ -27,6 +27,7 @@ export const verifyCommand = defineCommand({
     const directory = path.resolve(surroundings.directory, given ?? configuration.require("data"));
     const started = surroundings.now();
     let progress: Progress | null = null;
+    const { verifyDataDirectory } = await import("../verify/data-directory.js");
     const report = await verifyDataDirectory(new RealDisk(), directory, {
       interrupted: surroundings.interrupted,
       progress(done, total) {

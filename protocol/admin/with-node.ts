@@ -1,0 +1,27 @@
+/** What a command does with a running node. The client and SDK are loaded when a command connects: most of a start is loading modules. */
+import { hasCode } from "../../runtime/types/errors.js";
+import type { Invocation } from "./command.js";
+import type { NodeAccess, TenantAccess } from "./node-access.js";
+
+/** Runs `work` with a connection to the configured node and closes it whatever happens. */
+export async function withNode<T>(invocation: Invocation<unknown>, work: (node: NodeAccess) => Promise<T>): Promise<T> {
+  const { connectNode } = await import("./connect.js");
+  const node = await connectNode(invocation.configuration.require("connect"));
+  try {
+    return await work(node);
+  } catch (error) {
+    // An interrupted command ends what it waits for by closing; that is no failure.
+    if (invocation.surroundings.interrupted.aborted && hasCode(error, "cancelled"))
+      throw invocation.surroundings.interrupted.reason;
+    throw error;
+  } finally {
+    await node.close();
+  }
+}
+
+/** As `withNode`, for commands that work in the configured tenant. */
+export const withTenant = <T>(
+  invocation: Invocation<unknown>,
+  work: (tenant: TenantAccess) => Promise<T>,
+): Promise<T> =>
+  withNode(invocation, async (node) => work(await node.tenant(invocation.configuration.require("tenant"))));
