@@ -1,10 +1,7 @@
 /** Where a node may listen. Before TLS and authentication exist everyone who can connect may do everything: loopback only. */
-import { isIP } from "node:net";
+import { isLoopback } from "../../runtime/actor/loopback.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { ListenAddress } from "./messages.js";
-
-const isLoopback = (host: string): boolean =>
-  host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 
 /** Throws `insecureListen` or `configurationInvalid`. */
 export function checkListen(address: ListenAddress): void {

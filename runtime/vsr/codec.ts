@@ -59,8 +59,8 @@ export interface RefusedMessage {
 }
 
 /**
- * The bytes to send, of exact size and not in shared memory; encoded once, they may go to many peers. A prepare that lies outside
- * shared memory is not copied.
+ * The bytes to send, alone in memory of their own that nobody shares; encoded once, they may go to many peers. A prepare that lies so
+ * already is not copied.
  */
 export function encodeMessage(message: Message, sender: MessageSender): Uint8Array {
   if (message.kind === "prepare") return prepareBytes(message.prepare);
@@ -74,7 +74,8 @@ export function encodeMessage(message: Message, sender: MessageSender): Uint8Arr
 function prepareBytes({ header, frame }: Prepare): Uint8Array {
   assert(frame.length === headerBytes + header.bodyBytes, "a prepare is sent whole and without padding");
   assert(frame[98] === commandPrepare, "a prepare's header says that it is one");
-  return frame.buffer instanceof SharedArrayBuffer ? frame.slice() : frame;
+  const isAlone = frame.buffer instanceof ArrayBuffer && frame.length === frame.buffer.byteLength;
+  return isAlone ? frame : frame.slice();
 }
 
 function bodyBytes(message: Message): number {

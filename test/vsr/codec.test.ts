@@ -336,7 +336,7 @@ test("damage inside a run or a suffix is found even where the message's own chec
   t.is(faultOf(reseal(run, (_copy, view) => view.setUint32(128, 1, true))), "size");
 });
 
-test("a prepare in shared memory is copied, one outside is sent as it lies", (t) => {
+test("a prepare in shared memory or inside a run is copied, one alone in its memory is sent as it lies", (t) => {
   const prepare = prepareAt(1, new Uint8Array(100).fill(7));
   t.is(encodeMessage({ kind: "prepare", prepare }, sender), prepare.frame);
   const shared = new Uint8Array(new SharedArrayBuffer(8192)).subarray(4096, 4096 + prepare.frame.length);
@@ -345,6 +345,13 @@ test("a prepare in shared memory is copied, one outside is sent as it lies", (t)
   t.deepEqual(bytes, prepare.frame);
   t.true(bytes.buffer instanceof ArrayBuffer);
   t.is(bytes.byteLength, bytes.buffer.byteLength);
+  const run = decodeMessage(encodeMessage({ kind: "run", prepares: [prepare] }, sender), clusterId);
+  if ("fault" in run || run.message.kind !== "run") return t.fail();
+  const [inside] = run.message.prepares;
+  if (inside === undefined) return t.fail();
+  const copied = encodeMessage({ kind: "prepare", prepare: inside }, sender);
+  t.deepEqual(copied, prepare.frame);
+  t.is(copied.byteLength, copied.buffer.byteLength);
 });
 
 test("a message's limit has room for what a run may hold", (t) => {
