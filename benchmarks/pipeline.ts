@@ -94,7 +94,7 @@ function commit(answer: boolean): void {
     proposer.fill(queue, proposal, 1_000_000 + op);
     op += 1;
     const version = store.seal(header.encode(op, proposer.nextAddress, proposal.time));
-    tail.publishDurableEnd(proposer.nextAddress);
+    tail.publishCommittedEnd(proposer.nextAddress);
     store.publish(version);
     commands += proposal.recordCount;
     if (answer) proposal.send(context);

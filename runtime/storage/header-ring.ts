@@ -14,6 +14,7 @@ import { sectorBytes } from "../types/limits.js";
 import { type AlignedMemory, allocateAligned, bytesOf } from "./aligned-memory.js";
 import { type Disk, type DiskFile, join, type WriteMode } from "./disk.js";
 import { type HeaderReading, headerBytes, type PrepareHeader, readHeader, writeReservedHeader } from "./frame.js";
+import type { Prepare } from "./prepare.js";
 import { createZeroFilled } from "./segments.js";
 
 export const headerSlots = 1_024;
@@ -98,14 +99,85 @@ export class HeaderRing {
     return { kind: "bad" };
   }
 
+  /** The header of that op, or null when its slot holds another or none. */
+  find(op: number): PrepareHeader | null {
+    const reading = this.read(op % headerSlots);
+    return reading.kind === "prepare" && reading.header.op === op ? reading.header : null;
+  }
+
+  /** A copy of a slot's 256 bytes. */
+  bytesOf(slot: number): Uint8Array {
+    assert(slot >= 0 && slot < headerSlots, "a slot is one of the ring's");
+    return this.#bytes.slice(slot * headerBytes, (slot + 1) * headerBytes);
+  }
+
   /**
-   * Writes the header `source[from, from + 256)` of an op into its slot, durably. This is the second half of a commit.
+   * Writes the headers of consecutive ops into their slots, durably: one write for each run of sectors touched. This is the second
+   * half of making them durable.
    */
-  write(op: number, source: Uint8Array, from: number): void {
-    assert(from + headerBytes <= source.length, "a header lies within its bytes");
+  write(prepares: readonly Prepare[], from: number, to: number): void {
+    const first = prepares[from];
+    const last = prepares[to - 1];
+    assert(first !== undefined && last !== undefined && from < to, "headers of at least one op are written");
+    for (let index = Math.max(from, to - headerSlots); index < to; index++) {
+      const prepare = prepares[index];
+      if (prepare !== undefined) this.#put(prepare);
+    }
+    const count = to - from;
+    const start = (first.header.op % headerSlots) * headerBytes;
+    const end = (last.header.op % headerSlots) * headerBytes;
+    if (count >= headerSlots) this.#writeSectors(0, headerRingBytes - headerBytes);
+    else if (start <= end) this.#writeSectors(start, end);
+    else {
+      this.#writeSectors(start, headerRingBytes - headerBytes);
+      this.#writeSectors(0, end);
+    }
+  }
+
+  #put({ header, frame }: Prepare): void {
+    const at = (header.op % headerSlots) * headerBytes;
+    for (let index = 0; index < headerBytes; index++) this.#bytes[at + index] = frame[index] as number;
+  }
+
+  /** Writes the header of one op, unless its slot belongs to a newer op by now. */
+  rewrite(prepare: Prepare, newestOp: number): void {
+    const { op } = prepare.header;
+    if (op + headerSlots <= newestOp) return;
     const at = (op % headerSlots) * headerBytes;
-    for (let index = 0; index < headerBytes; index++) this.#bytes[at + index] = source[from + index] as number;
+    this.#put(prepare);
     this.writeSector(at);
+  }
+
+  /**
+   * Makes the slots of all ops behind `op` reserved, durably, the newest op first and two slots (512 bytes, what a disk writes whole) at
+   * a time: a crash leaves the headers of the older ones, and never the name of a newer op beyond a slot that has forgotten its own.
+   *
+   * @param newestOp slots that do not verify are taken for those of ops up to here
+   */
+  discardBehind(op: number, newestOp: number): void {
+    const doomed = new Map<number, number>();
+    for (let slot = 0; slot < headerSlots; slot++) {
+      const reading = this.read(slot);
+      const behind = op + 1 + ((((slot - op - 1) % headerSlots) + headerSlots) % headerSlots);
+      if (reading.kind === "prepare" && reading.header.op > op) doomed.set(reading.header.op, slot);
+      else if (reading.kind === "bad" && behind <= newestOp) doomed.set(behind, slot);
+    }
+    const ops = [...doomed.keys()].sort((left, right) => right - left);
+    let pair = -1;
+    for (const doomedOp of ops) {
+      const slot = doomed.get(doomedOp) ?? 0;
+      if (pair >= 0 && pair !== slot >> 1) this.writeSector(pair * 2 * headerBytes);
+      pair = slot >> 1;
+      writeReservedHeader(this.#bytes, this.#view, slot * headerBytes, this.#clusterId, slot);
+    }
+    if (pair >= 0) this.writeSector(pair * 2 * headerBytes);
+  }
+
+  /** Recovery: makes a slot in memory deliberately invalid, so that a faulty op is still found faulty after another crash. */
+  invalidate(slot: number): void {
+    assert(slot >= 0 && slot < headerSlots, "a slot is one of the ring's");
+    this.#bytes.fill(0, slot * headerBytes, (slot + 1) * headerBytes);
+    assert(this.read(slot).kind === "bad", "durability: an invalid slot reads as bad");
   }
 
   /** Recovery: puts a header (or with null a reserved one) into a slot in memory; `writeSector` makes it durable. */
@@ -119,9 +191,15 @@ export class HeaderRing {
 
   /** Writes the sector that holds the byte `at` of the ring, durably. */
   writeSector(at: number): void {
-    const sector = at - (at % sectorBytes);
-    assert(sector + sectorBytes <= headerRingBytes, "a sector lies within the ring");
-    this.#file.write(this.#bytes, sector, sectorBytes, sector);
+    this.#writeSectors(at, at);
+  }
+
+  /** Writes the sectors from the one that holds the byte `first` to the one that holds the byte `last`. */
+  #writeSectors(first: number, last: number): void {
+    const from = first - (first % sectorBytes);
+    const to = last - (last % sectorBytes) + sectorBytes;
+    assert(from < to && to <= headerRingBytes, "sectors lie within the ring");
+    this.#file.write(this.#bytes, from, to - from, from);
     this.#file.sync();
   }
 

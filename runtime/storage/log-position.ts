@@ -1,5 +1,6 @@
 /** A point between two prepares of a log: where a checkpoint stands, where replay begins, where the next prepare is written. */
-import { rootIdentity } from "./frame.js";
+import { type PrepareHeader, rootIdentity } from "./frame.js";
+import { paddedBytes } from "./log-geometry.js";
 
 export interface LogPosition {
   /** The newest op before this point; 0 at the beginning. Everything up to and including it lies before the point. */
@@ -17,4 +18,12 @@ export const logBeginning = (clusterId: Uint8Array): LogPosition => ({
   address: 0,
   parent: rootIdentity(clusterId),
   timestamp: 0,
+});
+
+/** The point behind a prepare. */
+export const positionBehind = (header: PrepareHeader): LogPosition => ({
+  op: header.op,
+  address: header.address + paddedBytes(header.bodyBytes),
+  parent: header.identity,
+  timestamp: header.timestamp,
 });

@@ -55,9 +55,9 @@ export class LogReader {
     this.view = this.#ringView;
   }
 
-  /** Address behind the newest durable prepare. */
-  get durableEnd(): number {
-    return this.#tail.durableEnd;
+  /** Address behind the newest committed prepare. */
+  get committedEnd(): number {
+    return this.#tail.committedEnd;
   }
 
   get openFiles(): number {
@@ -66,7 +66,7 @@ export class LogReader {
 
   /**
    * Reads the record whose length field lies at `address`. Afterwards `bytes`, `view`, `start` and `length` describe its body.
-   * Throws `dataCorrupt` when there is no sound durable record, `dataMissing` when the file is gone.
+   * Throws `dataCorrupt` when there is no sound committed record, `dataMissing` when the file is gone.
    */
   read(address: number): void {
     assert(Number.isSafeInteger(address) && address >= 0, "a record's address is a safe integer");
@@ -114,12 +114,12 @@ export class LogReader {
 
   /** The end of the readable bytes of the address's segment. Throws when not even a record's head fits before it. */
   #endFor(address: number): number {
-    let end = this.#tail.durableEnd;
-    // Between the two stores of its halves the durable end may read too low, never too high: look again before giving up.
-    for (let tries = 0; address + recordHeadBytes > end && tries < 3; tries++) end = this.#tail.durableEnd;
+    let end = this.#tail.committedEnd;
+    // Between the two stores of its halves the committed end may read too low, never too high: look again before giving up.
+    for (let tries = 0; address + recordHeadBytes > end && tries < 3; tries++) end = this.#tail.committedEnd;
     end = Math.min(end, nextSegmentStart(this.#geometry, address));
     if (address + recordHeadBytes > end)
-      throw this.#damaged(address, `there is no durable record: the log ends at ${end}`);
+      throw this.#damaged(address, `there is no committed record: the log ends at ${end}`);
     return end;
   }
 
@@ -144,7 +144,7 @@ export class LogReader {
     this.length = length;
   }
 
-  /** Makes `[address, address + length)` available in the file buffer. Durable bytes never change, so a stretch stays good. */
+  /** Makes `[address, address + length)` available in the file buffer. Committed bytes never change, so a stretch stays good. */
   #load(address: number, length: number, end: number): void {
     if (address >= this.#fileFrom && address + length <= this.#fileTo) {
       this.reads.fileCached++;

@@ -1,6 +1,7 @@
 /**
- * Recovery of one log at start: find its end, decide with `recovery-table.ts` about every op since the checkpoint, and repair what
- * may be repaired. `examineLog` only reads (so `verify` can use it on a node that is down), `repairLog` writes.
+ * Recovery of one log at start when there is one replica: find the log's end, decide with `recovery-table.ts` about every op since the
+ * checkpoint, and repair what may be repaired. The examiner only reads (so `verify` can use it on a node that is down), `repairLog`
+ * writes. `replicated-recovery.ts` does the same where there are peers to ask.
  *
  * What is read is bounded: the header ring (256 KiB), the log from the checkpoint's address on, and the stretch behind the end that
  * one interrupted write could have touched. Everything before the checkpoint is left to readers' checksums and the scrubber.
@@ -14,168 +15,100 @@ import { KimberliteError } from "../types/errors.js";
 import { sectorBytes } from "../types/limits.js";
 import type { Disk, WriteMode } from "./disk.js";
 import { headerBytes, identityBytes, type PrepareHeader, sameBytes } from "./frame.js";
-import { type HeaderRing, headerSlots, type SlotReading } from "./header-ring.js";
-import { nextSegmentStart, paddedBytes, segmentOf, segmentPath } from "./log-geometry.js";
-import type { LogPosition } from "./log-position.js";
-import { inspectPrepare, type LogWindow, type PrepareFinding } from "./log-window.js";
-import { judge, type LogState, type RecoveryRow, type RingState } from "./recovery-table.js";
+import { type HeaderRing, headerSlots } from "./header-ring.js";
+import { segmentOf, segmentPath } from "./log-geometry.js";
+import { LogPlaces, type LogRange, type Place, RecentHeaders, RingReadings } from "./log-places.js";
+import { type LogPosition, positionBehind } from "./log-position.js";
+import type { LogWindow } from "./log-window.js";
+import type { RecoveredLog } from "./recovered-log.js";
+import { judge, type RecoveryRow } from "./recovery-table.js";
 import { listSegments } from "./segments.js";
 
+/** What a slot of the header ring is to hold: a header's bytes, null for a reserved one, or nothing that verifies. */
+export type SlotRepair = Uint8Array | null | "invalid";
+
 export interface LogExamination {
-  readonly head: LogPosition;
-  /** Prepares since the checkpoint. */
+  readonly log: RecoveredLog;
+  /** Sound prepares since the checkpoint. */
   readonly prepares: number;
   /** How often each row of the recovery table applied, by label. */
   readonly rows: Readonly<Record<string, number>>;
-  /** Slots of the header ring to write again: a header's bytes, or null for a reserved one. */
-  readonly slots: ReadonlyMap<number, Uint8Array | null>;
-  /** Sectors behind the head that a torn write left. */
+  /** Slots of the header ring to write again. */
+  readonly slots: ReadonlyMap<number, SlotRepair>;
+  /** Sectors behind the head that a torn write left, to be zeroed. */
   readonly leftovers: readonly LogRange[];
-}
-
-export interface LogRange {
-  readonly address: number;
-  readonly bytes: number;
-}
-
-interface Place {
-  readonly state: LogState;
-  readonly address: number;
-  readonly finding: PrepareFinding;
 }
 
 export class LogExaminer {
   readonly #disk: Disk;
   readonly #window: LogWindow;
-  readonly #readings: readonly SlotReading[];
-  readonly #clusterId: Uint8Array;
+  readonly #ring: HeaderRing;
+  readonly #places: LogPlaces;
   readonly #rows: Record<string, number> = {};
-  readonly #slots = new Map<number, Uint8Array | null>();
-  readonly #leftovers: LogRange[] = [];
-  /** Behind the op last found sound. */
-  #after: LogPosition = { op: 0, address: 0, parent: new Uint8Array(identityBytes), timestamp: 0 };
+  readonly #slots = new Map<number, SlotRepair>();
+  readonly #recent = new RecentHeaders();
+  #commit = 0;
 
   constructor(disk: Disk, window: LogWindow, ring: HeaderRing, clusterId: Uint8Array) {
     this.#disk = disk;
     this.#window = window;
-    this.#readings = Array.from({ length: headerSlots }, (_, slot) => ring.read(slot));
-    this.#clusterId = clusterId;
-  }
-
-  #slot(slot: number): SlotReading {
-    return this.#readings[slot] ?? { kind: "bad" };
+    this.#ring = ring;
+    this.#places = new LogPlaces(window, clusterId);
   }
 
   /** Throws `dataCorrupt` or `dataMissing` with file, op and address for what one replica cannot repair. */
   examine(from: LogPosition): LogExamination {
     assert(from.address % sectorBytes === 0, "a checkpoint lies on a sector");
     assert(from.parent.length === identityBytes, "a checkpoint names its newest prepare");
-    const newest = this.#newestInRing();
-    // A ring that knows less than the checkpoint was lost or replaced: its silence proves nothing then.
-    const ringSpeaks = newest >= from.op;
-    let head: LogPosition = { op: from.op, address: from.address, parent: from.parent, timestamp: from.timestamp };
+    const readings = new RingReadings(this.#ring, from.op, null);
+    this.#commit = from.op;
+    let sound: LogPosition = { op: from.op, address: from.address, parent: from.parent, timestamp: from.timestamp };
     for (;;) {
-      const row = this.#judgeNext(head, newest, ringSpeaks);
-      this.#rows[row.label] = (this.#rows[row.label] ?? 0) + 1;
-      if (row.alone !== "fine" && row.alone !== "repair") break;
-      head = this.#after;
+      const after = this.#judgeNext(sound, readings);
+      if (after === null) break;
+      sound = after;
     }
-    this.#checkNoSegmentBeyond(head);
-    this.#repairOtherSlots();
+    this.#checkNoSegmentBeyond(sound);
+    this.#repairOtherSlots(readings);
     return {
-      head,
-      prepares: head.op - from.op,
+      log: {
+        sound,
+        headers: this.#recent.list(from, this.#ring),
+        beyond: [],
+        headIsCertain: true,
+        commit: this.#commit,
+        end: sound.address,
+      },
+      prepares: sound.op - from.op,
       rows: this.#rows,
       slots: this.#slots,
-      leftovers: this.#leftovers,
+      leftovers: this.#places.leftovers,
     };
   }
 
-  #newestInRing(): number {
-    let newest = 0;
-    for (const reading of this.#readings) {
-      if (reading.kind === "prepare") newest = Math.max(newest, reading.header.op);
-    }
-    return newest;
-  }
-
-  #judgeNext(head: LogPosition, newest: number, ringSpeaks: boolean): RecoveryRow {
+  /** The position behind the next op, or null where the log ends. */
+  #judgeNext(head: LogPosition, readings: RingReadings): LogPosition | null {
     const op = head.op + 1;
-    const slot = this.#slot(op % headerSlots);
-    const known = slot.kind === "prepare" && slot.header.op === op ? slot.header : null;
-    const place = this.#place(head, op, known);
+    const known = readings.header(op);
+    const place = this.#places.behind(head, op, known);
     const found = place.finding.kind === "sound" ? place.finding.header : null;
     const row = judge({
-      ring: ringState(slot.kind === "prepare" ? slot.header : slot.kind, op, ringSpeaks),
+      ring: readings.state(op),
       log: place.state,
       sameChecksum: known !== null && found !== null && sameBytes(known.identity, 0, found.identity, 0, identityBytes),
       sameView: known !== null && found !== null && known.view === found.view,
-      beyond: newest < op,
+      beyond: readings.newest < op,
     });
+    this.#rows[row.label] = (this.#rows[row.label] ?? 0) + 1;
     if (row.alone === "corrupt") this.#refuse(row, op, place, known);
     if (row.alone === "endRepair") this.#slots.set(op % headerSlots, null);
-    if (place.finding.kind === "sound" && place.state === "expected") {
-      const { header, offset } = place.finding;
-      if (row.alone === "repair")
-        this.#slots.set(op % headerSlots, this.#window.bytes.slice(offset, offset + headerBytes));
-      this.#after = {
-        op,
-        address: header.address + paddedBytes(header.bodyBytes),
-        parent: header.identity,
-        timestamp: header.timestamp,
-      };
-    }
-    return row;
-  }
-
-  /** Looks for the op where it must begin: behind the op before it, or at the next segment's start when nothing is there. */
-  #place(head: LogPosition, op: number, known: PrepareHeader | null): Place {
-    const { geometry } = this.#window.files;
-    const next = nextSegmentStart(geometry, head.address);
-    const here = this.#look(head, op, head.address);
-    if (here.state !== "unwritten") {
-      if (here.state === "bad") this.#findLeftovers(head.address);
-      return here;
-    }
-    const there = this.#look(head, op, next);
-    if (there.state === "expected" || there.state === "stranger") return there;
-    const before = this.#leftovers.length;
-    this.#findLeftovers(head.address);
-    this.#findLeftovers(next);
-    const place = there.state === "bad" || known?.address === next ? there : here;
-    return this.#leftovers.length > before ? { ...place, state: "bad" } : place;
-  }
-
-  #look(head: LogPosition, op: number, address: number): Place {
-    const { files } = this.#window;
-    const unwritten: Place = { state: "unwritten", address, finding: { kind: "unwritten" } };
-    if (!files.exists(segmentOf(files.geometry, address))) return unwritten;
-    const finding = inspectPrepare(this.#window, this.#clusterId, address, nextSegmentStart(files.geometry, address));
-    if (finding.kind === "unwritten") return unwritten;
-    const header = finding.header;
-    if (header === null) return { state: "bad", address, finding };
-    const fits =
-      finding.kind !== "misplaced" && header.op === op && sameBytes(header.parent, 0, head.parent, 0, identityBytes);
-    if (!fits) return { state: "stranger", address, finding };
-    return { state: finding.kind === "sound" ? "expected" : "bad", address, finding };
-  }
-
-  /** Notes the sectors that are not zero where one interrupted write from `address` on could have reached. */
-  #findLeftovers(address: number): void {
-    const { files } = this.#window;
-    const { geometry } = files;
-    if (!files.exists(segmentOf(geometry, address))) return;
-    const end = Math.min(nextSegmentStart(geometry, address), address + paddedBytes(geometry.bodyBytesMax));
-    for (let at = address; at < end; at += sectorBytes) {
-      const offset = this.#window.load(at, sectorBytes, end);
-      if (this.#window.isZero(offset, sectorBytes)) continue;
-      const last = this.#leftovers.at(-1);
-      if (at > address && last !== undefined && last.address + last.bytes === at) {
-        this.#leftovers[this.#leftovers.length - 1] = { address: last.address, bytes: last.bytes + sectorBytes };
-      } else {
-        this.#leftovers.push({ address: at, bytes: sectorBytes });
-      }
-    }
+    if (row.alone !== "fine" && row.alone !== "repair") return null;
+    assert(place.finding.kind === "sound", "durability: what recovery keeps was read whole");
+    const named = { header: place.finding.header, headerBytes: this.#places.headerBytesOf(place.finding) };
+    if (row.alone === "repair") this.#slots.set(op % headerSlots, named.headerBytes);
+    this.#recent.push(named);
+    this.#commit = Math.max(this.#commit, named.header.commit);
+    return positionBehind(named.header);
   }
 
   #refuse(row: RecoveryRow, op: number, place: Place, known: PrepareHeader | null): never {
@@ -213,22 +146,14 @@ export class LogExaminer {
   }
 
   /** Slots of ops before the checkpoint whose header is lost become reserved: nothing asks for them again. */
-  #repairOtherSlots(): void {
+  #repairOtherSlots(readings: RingReadings): void {
     for (let slot = 0; slot < headerSlots; slot++) {
-      if (!this.#slots.has(slot) && this.#slot(slot).kind === "bad") this.#slots.set(slot, null);
+      if (!this.#slots.has(slot) && readings.slot(slot).kind === "bad") this.#slots.set(slot, null);
     }
   }
 }
 
-function ringState(slot: PrepareHeader | "bad" | "reserved", op: number, ringSpeaks: boolean): RingState {
-  if (slot === "bad") return "bad";
-  if (slot === "reserved") return ringSpeaks ? "reserved" : "bad";
-  if (slot.op === op) return "same";
-  if (slot.op > op) return "later";
-  return ringSpeaks ? "earlier" : "bad";
-}
-
-/** Carries out what `examine` decided: zeroes leftovers first, then makes the ring's slots sound. Durable when it returns. */
+/** Carries out what `examine` decided: zeroes leftovers first, then writes the ring's slots. Durable when it returns. */
 export function repairLog(
   disk: Disk,
   window: LogWindow,
@@ -238,7 +163,7 @@ export function repairLog(
 ): void {
   const { directory, geometry } = window.files;
   assert(
-    found.leftovers.every((range) => range.address >= found.head.address),
+    found.leftovers.every((range) => range.address >= found.log.sound.address),
     "durability: recovery zeroes nothing before the end of the log",
   );
   for (const range of found.leftovers) {
@@ -253,8 +178,9 @@ export function repairLog(
       file.close();
     }
   }
-  for (const [slot, header] of found.slots) {
-    ring.repair(slot, header);
+  for (const [slot, repair] of found.slots) {
+    if (repair === "invalid") ring.invalidate(slot);
+    else ring.repair(slot, repair);
     ring.writeSector(slot * headerBytes);
   }
 }

@@ -1,15 +1,18 @@
 /**
  * The newest bytes of the log in shared memory. The shard encodes the next prepare's body straight into the ring, the replica adds the
- * header and writes the same memory to disk, projections read records from it without a system call.
+ * header and writes the same memory to disk, projections read records from it without a system call. What a replica takes from its
+ * peers it copies into the ring itself.
  *
  * Ring: the byte at address a lies at ring[a % ringBytes]. Control block, u32 words:
  *
- *   0, 1   durable end: low and high half of the address behind the newest durable prepare. Written by the replica only.
- *   2, 3   tail low: low and high half. Bytes below it may be overwritten at any moment. Written by the shard only.
+ *   0, 1   committed end: low and high half of the address behind the newest prepare that is durable here and committed. Written
+ *          by the replica only. What lies behind it may still be taken back, so nobody else reads it.
+ *   2, 3   tail low: low and high half. Bytes below it may be overwritten at any moment. Written by whoever holds the ring.
+ *   4      who writes to the ring: 0 nobody at this moment, 1 the shard encodes, 2 the replica holds it (it follows another's log)
  *
- * Protocol of a reader in another thread: address + length <= durableEnd; address >= tailLow; copy; address >= tailLow *again*,
+ * Protocol of a reader in another thread: address + length <= committedEnd; address >= tailLow; copy; address >= tailLow *again*,
  * else the copy may be torn and the file is read instead. The halves are stored in an order that makes a read between
- * two stores err on the safe side without a loop: the durable end never reads too high (low half first), tail low never reads too
+ * two stores err on the safe side without a loop: the committed end never reads too high (low half first), tail low never reads too
  * low (high half first, and the reader takes the low half first).
  */
 import { assert } from "../types/assert.js";
@@ -24,10 +27,15 @@ export interface LogTailHandle {
 
 const u32Span = 2 ** 32;
 const controlBytes = 64;
+const holdWaitMs = 10_000;
 const endLow = 0;
 const endHigh = 1;
 const tailLowLow = 2;
 const tailLowHigh = 3;
+const writerWord = 4;
+const writerNone = 0;
+const writerShard = 1;
+const writerReplica = 2;
 
 export const createTail = (memory: AlignedMemory): LogTailHandle => ({
   memory,
@@ -55,8 +63,8 @@ export class LogTail {
     return address % this.ringBytes;
   }
 
-  /** Address behind the newest durable prepare. */
-  get durableEnd(): number {
+  /** Address behind the newest prepare that is durable here and committed. */
+  get committedEnd(): number {
     const high = Atomics.load(this.#control, endHigh) >>> 0;
     return high * u32Span + (Atomics.load(this.#control, endLow) >>> 0);
   }
@@ -67,30 +75,69 @@ export class LogTail {
     return (Atomics.load(this.#control, tailLowHigh) >>> 0) * u32Span + low;
   }
 
-  /** Replica: everything below `end` is durable. */
-  publishDurableEnd(end: number): void {
-    assert(end % sectorBytes === 0, "the durable end is on a sector");
-    assert(end >= this.durableEnd, "durability: the durable end never goes back");
+  /** Replica: everything below `end` is durable and committed. */
+  publishCommittedEnd(end: number): void {
+    assert(end % sectorBytes === 0, "the committed end is on a sector");
+    assert(end >= this.committedEnd, "durability: the committed end never goes back");
     Atomics.store(this.#control, endLow, (end % u32Span) | 0);
     Atomics.store(this.#control, endHigh, Math.floor(end / u32Span) | 0);
   }
 
   /**
-   * Shard: claims the ring up to the address `limit` for writing, before the first byte is written. What lay there one ring
-   * length ago is gone for readers from here on.
+   * Claims the ring up to the address `limit` for writing, before the first byte is written. What lay there one ring length ago is
+   * gone for readers from here on.
+   *
+   * @param kept address up to which everything is on disk; the shard knows only of what is committed
    */
-  reserve(limit: number): void {
+  reserve(limit: number, kept = this.committedEnd): void {
     const low = limit - this.ringBytes;
     if (low <= this.tailLow) return;
-    assert(low <= this.durableEnd, "durability: bytes that are not durable yet are never overwritten in the ring");
+    assert(low <= kept, "durability: bytes that are not durable yet are never overwritten in the ring");
     Atomics.store(this.#control, tailLowHigh, Math.floor(low / u32Span) | 0);
     Atomics.store(this.#control, tailLowLow, (low % u32Span) | 0);
   }
 
-  /** At start, before any other thread sees the tail: the log ends here, and the ring holds nothing of it. */
-  begin(end: number): void {
-    assert(this.durableEnd === 0 && this.tailLow === 0, "a tail begins once");
-    this.publishDurableEnd(end);
+  /**
+   * Shard: true when it may encode its next prepare into the ring now; false while the replica holds it, since another replica leads.
+   * After true comes `endEncoding`.
+   */
+  beginEncoding(): boolean {
+    const was = Atomics.compareExchange(this.#control, writerWord, writerNone, writerShard);
+    assert(was !== writerShard, "isolation: one prepare is encoded at a time");
+    return was === writerNone;
+  }
+
+  endEncoding(): void {
+    const was = Atomics.compareExchange(this.#control, writerWord, writerShard, writerNone);
+    assert(was === writerShard, "isolation: encoding ends where it began");
+    Atomics.notify(this.#control, writerWord);
+  }
+
+  /** Replica: takes the ring for prepares of its peers, once the shard is not in the midst of encoding. */
+  hold(): void {
+    for (;;) {
+      const was = Atomics.compareExchange(this.#control, writerWord, writerNone, writerReplica);
+      if (was !== writerShard) return;
+      const ended = Atomics.wait(this.#control, writerWord, writerShard, holdWaitMs);
+      assert(ended !== "timed-out", "isolation: a shard encodes one prepare and lets go of the ring");
+    }
+  }
+
+  /** Replica: gives the ring back to the shard, before it tells it to lead. */
+  release(): void {
+    Atomics.compareExchange(this.#control, writerWord, writerReplica, writerNone);
+  }
+
+  /**
+   * At start, before any other thread sees the tail. The ring holds nothing of the log.
+   *
+   * @param committed address up to which the log is committed
+   * @param end address behind everything that lies on the disk
+   */
+  begin(committed: number, end: number): void {
+    assert(this.committedEnd === 0 && this.tailLow === 0, "a tail begins once");
+    assert(committed <= end, "what is committed lies on the disk");
+    this.publishCommittedEnd(committed);
     Atomics.store(this.#control, tailLowHigh, Math.floor(end / u32Span) | 0);
     Atomics.store(this.#control, tailLowLow, (end % u32Span) | 0);
   }

@@ -1,169 +1,117 @@
 /**
- * The writing end of a replica's log, used by one thread. The shard has encoded a body in the shared ring; `append` makes it a durable
- * prepare:
+ * The writing end of a replica's log, used by one thread.
  *
- *   1. take the segment's file when the address begins a new one      (may throw `diskFull`: nothing was written, try again later)
- *   2. write the header before the body, in the ring: checksums, chain
- *   3. one write of the whole prepare from the ring, durable
- *   4. one write of the header's sector of the header ring, durable
- *   5. publish the new durable end; the prepare may be acknowledged
+ *   writePrepares   1. take the files of the segments touched      (may throw `diskFull`: nothing was written, try again later)
+ *                   2. for each stretch that is contiguous in one segment and not longer than the largest prepare:
+ *                      one write of all its prepares, durable; then the sectors of the header ring that hold their headers, durable
+ *   truncate        1. zeroes behind the op that stays, durable    2. slots of later ops reserved, newest op first, durable
+ *   repair          1. one prepare in its place, durable           2. its slot of the header ring, durable
+ *
+ * Prepares that the shard encoded lie in the shared ring already and are written from there; others are copied into it, so that
+ * readers of this replica find what is newest in memory whoever leads.
+ *
+ * Truncation writes zeros first: while they are on their way the header ring still names every op that goes, so a crash leaves it sound or
+ * faulty under a known name, and the protocol, whose decision stands in the superblock since before, drops it. The other order could
+ * leave bytes without a name, which a replica must take for something acknowledged.
  *
  * Invariants:
- *   1. The durable end moves only behind bytes whose write *and* sync succeeded.
- *   2. After a failed write or sync (steps 3, 4) the writer is dead: every later call throws `storageFailed`. It never retries, since
- *      the page cache may now claim what the disk does not hold; only a restart, which reads the device, knows.
- *   3. op, timestamp and address only grow; each prepare's parent is the identity of the one before.
+ *   1. What a call wrote is durable when it returns. The committed end moves only behind that, and is never truncated.
+ *   2. After a failed write or sync the writer is dead: every later call throws `storageFailed`. It never retries, since the page cache
+ *      may now claim what the disk does not hold; only a restart, which reads the device, knows.
+ *   3. op, timestamp and address only grow from prepare to prepare; each prepare's parent is the identity of the one before.
  */
 import { assert } from "../types/assert.js";
-import { KimberliteError } from "../types/errors.js";
-import { logTailBytes, sectorBytes } from "../types/limits.js";
-import { allocateAligned, bytesOf } from "./aligned-memory.js";
-import type { Disk, DiskFile, WriteMode } from "./disk.js";
-import { headerBytes, type PrepareFields, writePrepareHeader } from "./frame.js";
-import { HeaderRing } from "./header-ring.js";
-import {
-  checkGeometry,
-  defaultGeometry,
-  type LogGeometry,
-  nextSegmentStart,
-  paddedBytes,
-  segmentOf,
-} from "./log-geometry.js";
-import type { LogPosition } from "./log-position.js";
-import { type LogExamination, LogExaminer, repairLog } from "./log-recovery.js";
+import { hasCode, KimberliteError } from "../types/errors.js";
+import { allocateAligned } from "./aligned-memory.js";
+import type { WriteMode } from "./disk.js";
+import { identityBytes, type PrepareHeader, sameBytes } from "./frame.js";
+import type { HeaderRing } from "./header-ring.js";
+import { type LogGeometry, nextSegmentStart, paddedBytes } from "./log-geometry.js";
+import { type LogOptions, type OpenedLog, openLog, type RecoveryReport } from "./log-open.js";
+import { type LogPosition, logBeginning, positionBehind } from "./log-position.js";
 import { createTail, LogTail } from "./log-tail.js";
 import { LogWindow, windowBytes } from "./log-window.js";
-import { checkSegmentFiles, removeUnfinished, SegmentFiles, takeSegment } from "./segments.js";
+import { checkChain, checkPlace, finishPrepare, type Prepare } from "./prepare.js";
+import { PrepareReader } from "./prepare-reader.js";
+import type { RecoveredLog } from "./recovered-log.js";
+import { SegmentWriter } from "./segment-writer.js";
+import { SegmentFiles } from "./segments.js";
 
-export interface LogOptions {
-  readonly disk: Disk;
-  /** Holds `headers` and `log/`. */
-  readonly directory: string;
-  readonly clusterId: Uint8Array;
-  readonly replica: number;
-  /** The checkpoint: recovery reads from here on. */
-  readonly from: LogPosition;
-  readonly geometry?: LogGeometry;
-  /** Length of the shared ring; a multiple of the segment's. */
-  readonly ringBytes?: number;
-  /** The best write mode to try; default `direct`. */
-  readonly mode?: WriteMode;
-  readonly release?: number;
-}
-
-/** What recovery found and did. Plain data, for the log line and the status page. */
-export interface RecoveryReport {
-  readonly head: LogPosition;
-  readonly prepares: number;
-  readonly rows: Readonly<Record<string, number>>;
-  readonly repairedSlots: number;
-  /** Bytes of a torn, never acknowledged prepare that were zeroed. */
-  readonly cutBytes: number;
-  readonly bytesRead: number;
-  readonly mode: WriteMode;
-  /** False where the file system refuses direct reads: after a disk fault the page cache may then show what the disk lacks. */
-  readonly readPastPageCache: boolean;
-}
+export type { LogOptions, RecoveryReport } from "./log-open.js";
 
 export class LogWriter {
   readonly geometry: LogGeometry;
   readonly mode: WriteMode;
   /** The shared tail; its `handle` goes to the shard and to readers. */
   readonly tail: LogTail;
+  readonly recovered: RecoveredLog;
   readonly report: RecoveryReport;
-  readonly #disk: Disk;
   readonly #directory: string;
+  readonly #clusterId: Uint8Array;
+  readonly #replica: number;
+  readonly #release: number;
   readonly #ring: HeaderRing;
-  readonly #fields: PrepareFields;
-  /** Identity of the newest prepare; also `#fields.parent`. */
-  readonly #parent: Uint8Array;
-  #op: number;
-  #end: number;
-  #timestamp: number;
-  #file: DiskFile | null = null;
-  #fileSegment = -1;
+  readonly #segments: SegmentWriter;
+  readonly #reader: PrepareReader;
+  /** Behind the newest prepare that was written or found sound without a gap. */
+  #position: LogPosition;
+  #committed: LogPosition;
+  /** Address behind everything on disk that may not be zero. */
+  #written: number;
+  /** Newest op that a slot of the header ring may be about. */
+  #newestOp: number;
+  #view = 0;
   #failure: unknown = null;
 
   /** Opens the log, recovers it and gives a writer at its end. Throws `dataCorrupt`, `dataMissing`, `diskFull`, `storageFailed`. */
   static open(options: LogOptions): LogWriter {
-    const { disk, directory, clusterId, from } = options;
-    const geometry = checkGeometry(options.geometry ?? defaultGeometry);
-    const ringBytes = options.ringBytes ?? Math.max(logTailBytes, geometry.segmentBytes);
-    assert(ringBytes % geometry.segmentBytes === 0, "the ring is a multiple of the segment, so no prepare wraps in it");
-    assert(ringBytes >= windowBytes(geometry), "the ring holds the largest prepare");
-    const memory = allocateAligned(disk, directory, ringBytes, options.mode);
-    removeUnfinished(disk, directory, geometry);
-    const ring = HeaderRing.open(disk, directory, clusterId, memory.mode);
-    const direct = memory.mode === "direct";
-    const files = new SegmentFiles(disk, directory, geometry, direct ? "direct" : "read");
+    const opened = openLog(options);
     try {
-      // The ring is not in use yet: it serves as the window through which recovery reads.
-      const window = new LogWindow(files, bytesOf(memory));
-      if (from.address > 0) checkSegmentFiles(disk, directory, geometry, segmentOf(geometry, from.address - 1));
-      const found = new LogExaminer(disk, window, ring, clusterId).examine(from);
-      if (found.head.address > 0)
-        checkSegmentFiles(disk, directory, geometry, segmentOf(geometry, found.head.address - 1));
-      repairLog(disk, window, ring, found, memory.mode);
-      const report = reportOf(found, memory.mode, window.bytesRead);
-      return new LogWriter(options, geometry, ring, new LogTail(createTail(memory)), report);
+      return new LogWriter(options, opened);
     } catch (error) {
-      ring.close();
+      opened.ring.close();
       throw error;
-    } finally {
-      files.close();
     }
   }
 
-  private constructor(
-    options: LogOptions,
-    geometry: LogGeometry,
-    ring: HeaderRing,
-    tail: LogTail,
-    report: RecoveryReport,
-  ) {
-    const { head } = report;
+  private constructor(options: LogOptions, { geometry, memory, ring, recovered, report }: OpenedLog) {
+    const { disk, directory, clusterId } = options;
+    const own = allocateAligned(disk, directory, windowBytes(geometry), memory.mode);
     this.geometry = geometry;
-    this.mode = report.mode;
-    this.tail = tail;
+    this.mode = memory.mode;
+    this.recovered = recovered;
     this.report = report;
-    this.#disk = options.disk;
-    this.#directory = options.directory;
+    this.tail = new LogTail(createTail(memory));
+    this.#directory = directory;
+    this.#clusterId = clusterId.slice();
+    this.#replica = options.replica;
+    this.#release = options.release ?? 1;
     this.#ring = ring;
-    this.#parent = head.parent.slice();
-    this.#fields = {
-      clusterId: options.clusterId,
-      parent: this.#parent,
-      bodyBytes: 0,
-      epoch: 0,
-      view: 0,
-      release: options.release ?? 1,
-      replica: options.replica,
-      op: 0,
-      commit: 0,
-      timestamp: 0,
-      address: 0,
-      recordCount: 0,
-      operation: 0,
-    };
-    this.#op = head.op;
-    this.#end = head.address;
-    this.#timestamp = head.timestamp;
-    tail.begin(head.address);
+    this.#segments = new SegmentWriter(disk, directory, geometry, own);
+    const files = new SegmentFiles(disk, directory, geometry);
+    this.#reader = new PrepareReader(new LogWindow(files, new Uint8Array(windowBytes(geometry))), clusterId);
+    this.#position = recovered.sound;
+    const isAlone = (options.replicaCount ?? 1) === 1;
+    const { op, address, parent, timestamp } = options.from;
+    this.#committed = isAlone ? recovered.sound : { op, address, parent, timestamp };
+    this.#written = recovered.end;
+    this.#newestOp = recovered.beyond.at(-1)?.op ?? recovered.sound.op;
+    this.tail.begin(this.#committed.address, recovered.end);
   }
 
-  /** The newest op; 0 in an empty log. */
+  /** The newest op written, or found sound without a gap at start; 0 in an empty log. */
   get op(): number {
-    return this.#op;
+    return this.#position.op;
   }
 
-  /** Address behind the newest prepare; the next begins here or at the next segment's start. */
+  /** Address behind that op; the next begins here or at the next segment's start. */
   get end(): number {
-    return this.#end;
+    return this.#position.address;
   }
 
-  /** Timestamp of the newest prepare, µs. */
+  /** Its timestamp, µs. */
   get timestamp(): number {
-    return this.#timestamp;
+    return this.#position.timestamp;
   }
 
   /** True after a failed write or sync: the replica must end. */
@@ -171,77 +119,192 @@ export class LogWriter {
     return this.#failure !== null;
   }
 
-  /** Where the log stands, as a checkpoint records it; a copy. */
+  /** Where the log stands. */
   position(): LogPosition {
-    return { op: this.#op, address: this.#end, parent: this.#parent.slice(), timestamp: this.#timestamp };
+    return this.#position;
   }
 
-  /** The view that later prepares are stamped with. */
+  /** Up to where it is known to be committed: what a checkpoint may cover and a seal may close. */
+  get committed(): LogPosition {
+    return this.#committed;
+  }
+
+  /** Makes consecutive prepares durable at their addresses, behind what is written. See the head of this file. */
+  writePrepares(prepares: readonly Prepare[]): void {
+    this.#checkAlive();
+    this.#checkChain(prepares);
+    for (const { header } of prepares) this.#take(header.address);
+    for (let at = 0; at < prepares.length; ) at = this.#writeStretch(prepares, at);
+  }
+
+  #checkChain(prepares: readonly Prepare[]): void {
+    const first = prepares[0]?.header;
+    assert(first !== undefined, "a write has something to write");
+    const before = this.#behind(first.op - 1);
+    assert(before !== null, "order: prepares are written behind an op that is there");
+    assert(before.address === this.#written, "order: prepares are written behind everything that is on the disk");
+    checkChain(prepares, before, this.geometry);
+  }
+
+  /** Where the log stands behind an op, or null when that op is not known here. */
+  #behind(op: number): LogPosition | null {
+    if (op === this.#position.op) return this.#position;
+    if (op === this.#committed.op) return this.#committed;
+    if (op === 0) return logBeginning(this.#clusterId);
+    const header = this.#ring.find(op);
+    return header === null ? null : positionBehind(header);
+  }
+
+  /** Writes from `prepares[first]` on as many as one write takes; gives the index of the next. */
+  #writeStretch(prepares: readonly Prepare[], first: number): number {
+    const start = prepares[first]?.header.address ?? 0;
+    const limit = Math.min(nextSegmentStart(this.geometry, start), start + paddedBytes(this.geometry.bodyBytesMax));
+    let next = first;
+    let end = start;
+    for (let prepare = prepares[next]; prepare !== undefined; prepare = prepares[next]) {
+      const behind = end + paddedBytes(prepare.header.bodyBytes);
+      if (prepare.header.address !== end || behind > limit) break;
+      this.#intoTail(prepare);
+      end = behind;
+      next++;
+    }
+    const newest = prepares[next - 1];
+    assert(newest !== undefined && end > start, "a stretch has a prepare");
+    this.#guard(() => {
+      this.#segments.write(start, this.tail.bytes, this.tail.offsetOf(start), end - start);
+      this.#ring.write(prepares, first, next);
+    });
+    this.#position = positionBehind(newest.header);
+    this.#written = end;
+    this.#newestOp = Math.max(this.#newestOp, newest.header.op);
+    return next;
+  }
+
+  /** Puts a prepare where it belongs in the shared ring, unless the shard has encoded it there. */
+  #intoTail({ header, frame }: Prepare): void {
+    const { tail } = this;
+    const at = tail.offsetOf(header.address);
+    const padded = paddedBytes(header.bodyBytes);
+    const isThere = frame.buffer === tail.bytes.buffer && frame.byteOffset === tail.bytes.byteOffset + at;
+    if (!isThere) {
+      tail.hold();
+      tail.reserve(header.address + padded, this.#written);
+      tail.bytes.set(frame, at);
+    }
+    assert(
+      tail.tailLow + tail.ringBytes >= header.address + padded,
+      "isolation: a prepare lies in reserved memory of the ring",
+    );
+    tail.bytes.fill(0, at + frame.length, at + padded);
+  }
+
+  /** The log ends behind `op` at `address`: zeroes up to `end` and makes the slots of later ops reserved, durably. */
+  truncate(op: number, address: number, end: number): void {
+    this.#checkAlive();
+    const kept = this.#behind(op);
+    assert(kept !== null && kept.address === address, "order: the log is truncated behind an op that is there");
+    assert(op >= this.#committed.op, "durability: what is committed is never truncated");
+    const until = Math.max(end, this.#written);
+    this.#guard(() => {
+      this.#segments.zero(address, until);
+      this.#ring.discardBehind(op, this.#newestOp);
+    });
+    this.#position = kept;
+    this.#written = address;
+    this.#newestOp = op;
+  }
+
+  /** Writes one prepare again in its place, durably; what lies behind it stays. Throws `diskFull` as `writePrepares` does. */
+  repair(prepare: Prepare): void {
+    this.#checkAlive();
+    const { header, frame } = prepare;
+    checkPlace(prepare, this.geometry);
+    const padded = paddedBytes(header.bodyBytes);
+    const isNext = header.op === this.#position.op + 1;
+    if (isNext) {
+      const isChild = sameBytes(header.parent, 0, this.#position.parent, 0, identityBytes);
+      assert(isChild, "hash chain: a prepare names the one before it as its parent");
+    }
+    this.#take(header.address);
+    this.#guard(() => {
+      // The rest of a segment that the op leaves free holds at most what damage left there.
+      const gap = Math.min(nextSegmentStart(this.geometry, this.#position.address), header.address);
+      if (isNext && gap > this.#position.address) this.#segments.zero(this.#position.address, gap);
+      this.#segments.writeCopy(header.address, frame, padded);
+      this.#ring.rewrite(prepare, this.#newestOp);
+    });
+    if (isNext) this.#position = positionBehind(header);
+    this.#written = Math.max(this.#written, header.address + padded);
+    this.#newestOp = Math.max(this.#newestOp, header.op);
+  }
+
+  /** Everything up to `position` is committed: others may read it, and it stays. */
+  publishCommitted(position: LogPosition): void {
+    assert(position.op >= this.#committed.op, "durability: what is committed stays committed");
+    assert(position.address <= this.#written, "durability: only what is on the disk is committed here");
+    const known = this.#behind(position.op);
+    assert(
+      known === null ||
+        (known.address === position.address && sameBytes(known.parent, 0, position.parent, 0, identityBytes)),
+      "hash chain: what is committed is what the log holds",
+    );
+    this.#committed = position;
+    this.tail.publishCommittedEnd(position.address);
+  }
+
+  /** The prepare of that header, verified and copied, or null when it is not there. */
+  readPrepare(header: PrepareHeader): Prepare | null {
+    return this.#reader.readPrepare(header, this.#written);
+  }
+
+  /** Verified, chained prepares behind `from` up to `untilOp`: as many as `bytesMax` holds but at least one, or fewer. */
+  readRun(from: LogPosition, untilOp: number, bytesMax: number): Prepare[] {
+    return this.#reader.readRun(from, untilOp, bytesMax, this.#written);
+  }
+
+  /** The view that prepares of `append` are stamped with. */
   setView(view: number): void {
-    assert(view >= this.#fields.view, "order: a log's view never goes back");
-    this.#fields.view = view;
+    assert(view >= this.#view, "order: a log's view never goes back");
+    this.#view = view;
   }
 
   /**
-   * Makes the body that lies in the ring at `address + 256` the next prepare, durably. See the head of this file.
+   * One replica: makes the body that lies in the ring at `address + 256` the next prepare, durable and committed.
    *
    * @param commit highest committed op known
    * @param timestamp µs, greater than that of the prepare before
    */
   append(address: number, bodyBytes: number, recordCount: number, timestamp: number, commit: number): void {
+    this.#checkAlive();
+    const { tail } = this;
+    const at = tail.offsetOf(address);
+    const { op, parent } = this.#position;
+    const author = { clusterId: this.#clusterId, release: this.#release, replica: this.#replica, view: this.#view };
+    const place = { op: op + 1, parent, address, timestamp, commit };
+    const fields = { ...author, ...place, bodyBytes, recordCount, epoch: 0, operation: 0 };
+    this.writePrepares([finishPrepare(tail.bytes, tail.view, at, fields)]);
+    this.publishCommitted(this.#position);
+  }
+
+  #checkAlive(): void {
     if (this.#failure !== null) throw this.#stopped();
-    const padded = paddedBytes(bodyBytes);
-    assert(
-      address === this.#end || address === nextSegmentStart(this.geometry, this.#end),
-      "order: a prepare begins at the end of the log or at the next segment",
-    );
-    assert(address + padded <= nextSegmentStart(this.geometry, address), "a prepare never spans two segments");
-    assert(timestamp > this.#timestamp, "order: timestamps grow from prepare to prepare");
-    assert(bodyBytes > 0 && bodyBytes <= this.geometry.bodyBytesMax, "a prepare's body is within the log's limit");
-    assert(
-      this.tail.tailLow + this.tail.ringBytes >= address + padded,
-      "isolation: a prepare lies in reserved memory of the ring",
-    );
-    const file = this.#fileFor(address);
-    const ringAt = this.tail.offsetOf(address);
-    const bytes = this.tail.bytes;
-    const fields = this.#fields;
-    fields.bodyBytes = bodyBytes;
-    fields.op = this.#op + 1;
-    fields.commit = commit;
-    fields.timestamp = timestamp;
-    fields.address = address;
-    fields.recordCount = recordCount;
-    bytes.fill(0, ringAt + headerBytes + bodyBytes, ringAt + padded);
-    writePrepareHeader(bytes, this.tail.view, ringAt, fields, this.#parent);
+  }
+
+  /** Makes sure of the address's segment. Nothing is written yet: no space is a passing state here, everything else ends the writer. */
+  #take(address: number): void {
     try {
-      file.write(bytes, ringAt, padded, address % this.geometry.segmentBytes);
-      file.sync();
-      this.#ring.write(fields.op, bytes, ringAt);
+      this.#segments.take(address);
     } catch (error) {
+      if (hasCode(error, "diskFull")) throw error;
       this.#failure = error;
       throw this.#stopped();
     }
-    this.#op = fields.op;
-    this.#end = address + padded;
-    this.#timestamp = timestamp;
-    this.tail.publishDurableEnd(this.#end);
   }
 
-  /** The open file of the address's segment, taking the next one where needed. */
-  #fileFor(address: number): DiskFile {
-    const segment = segmentOf(this.geometry, address);
-    if (this.#file !== null && segment === this.#fileSegment) return this.#file;
+  #guard(work: () => void): void {
     try {
-      const path = takeSegment(this.#disk, this.#directory, this.geometry, segment);
-      const next = this.#disk.open(path, this.mode);
-      this.#file?.close();
-      this.#file = next;
-      this.#fileSegment = segment;
-      return next;
+      work();
     } catch (error) {
-      // Nothing of the prepare was written yet: no space is a passing state here, everything else ends the writer.
-      if (error instanceof KimberliteError && error.code === "diskFull") throw error;
       this.#failure = error;
       throw this.#stopped();
     }
@@ -252,28 +315,13 @@ export class LogWriter {
     return new KimberliteError(
       "storageFailed",
       `the log stopped after a failed write (${cause instanceof Error ? cause.message : String(cause)}); what was in flight is decided at the next start`,
-      { detail: { directory: this.#directory, op: this.#op + 1 }, cause },
+      { detail: { directory: this.#directory, op: this.op + 1 }, cause },
     );
   }
 
   close(): void {
-    this.#file?.close();
-    this.#file = null;
+    this.#segments.close();
+    this.#reader.close();
     this.#ring.close();
   }
-}
-
-function reportOf(found: LogExamination, mode: WriteMode, bytesRead: number): RecoveryReport {
-  const cutBytes = found.leftovers.reduce((sum, range) => sum + range.bytes, 0);
-  assert(cutBytes % sectorBytes === 0, "a cut is whole sectors");
-  return {
-    head: found.head,
-    prepares: found.prepares,
-    rows: found.rows,
-    repairedSlots: found.slots.size,
-    cutBytes,
-    bytesRead,
-    mode,
-    readPastPageCache: mode === "direct",
-  };
 }

@@ -22,13 +22,18 @@
  *   beyond          no sound header in the ring names this op or a later one
  *
  * The rows on "op beyond the limit of this checkpoint" have no counterpart: a checkpoint does not bound this log. What decides is
- * `beyond`. A prepare is acknowledged only after its header is durable in the ring, and one prepare is in flight at a time. So an op
- * that is not beyond was written whole, and whatever is wrong with it is damage; an op that is beyond was never acknowledged, and
- * when its bytes do not verify it is a torn write. A slot that is bad *and* a prepare that is bad takes two faults; the
- * table never guesses there.
+ * `beyond`. A prepare is acknowledged only after its header is durable in the ring, headers are written only once all prepares of
+ * the write are durable, and one write is in flight at a time. So an op that is not beyond was written whole, and whatever is wrong
+ * with it is damage; an op that is beyond was never acknowledged, and when its bytes do not verify it is a torn write. A slot that is
+ * bad *and* a prepare that is bad takes two faults; the table never guesses there.
+ *
+ * Textbooks call a torn write into a slot that was never used before faulty. They have to: their slot's reserved header may be left
+ * over from before a lost write. Here a reserved slot is as good a witness as an earlier one, since both say the same: the header,
+ * which is written last, did not arrive. Were it faulty, the power cut that stops all replicas of a young cluster at once could leave all
+ * of them unsure of their heads, and none to tell them.
  *
  * Columns: `alone` for one replica (damage is fatal: there is nobody to ask), `replicated` for several (a faulty op is repaired
- * from peers, and never counts as a vote to drop it).
+ * from peers, and never counts as a vote to drop it; `end` and `cut` change nothing there, the protocol truncates before it writes).
  */
 import { AssertionFailed } from "../types/assert.js";
 
@@ -52,10 +57,11 @@ export interface OpCondition {
  * endRepair   … and the slot is made reserved again
  * cut         the log ends before this op; the torn bytes are zeroed
  * corrupt     refuse to start, naming file, op and address
+ * proved      keep it and write its header into the ring again if the next op's header names it as its parent, else faulty
  * faulty      present once, not readable now: ask the peers, never vote to drop it
  */
 export type AloneDecision = "fine" | "repair" | "end" | "endRepair" | "cut" | "corrupt";
-export type ReplicatedDecision = "fine" | "repair" | "end" | "cut" | "faulty";
+export type ReplicatedDecision = "fine" | "repair" | "proved" | "end" | "cut" | "faulty";
 
 export interface RecoveryRow {
   readonly label: string;
@@ -95,8 +101,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     log: ["bad"],
     beyond: true,
     alone: "cut",
-    replicated: "faulty",
-    why: "the crash came while the op was written, so it was never acknowledged; with peers it must not nack",
+    replicated: "cut",
+    why: "the slot soundly says that no header was ever written, or that its op was truncated: it was never acknowledged",
   },
   {
     label: "torn write",
@@ -209,8 +215,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     log: ["expected"],
     beyond: false,
     alone: "repair",
-    replicated: "faulty",
-    why: "alone there is one truth; with peers the lost header may have named something newer",
+    replicated: "proved",
+    why: "alone there is one truth; with peers the lost header may have named something newer, unless the next op names this one",
   },
   {
     label: "crash between the two writes",

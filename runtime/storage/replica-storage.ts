@@ -12,9 +12,16 @@ import { KimberliteError } from "../types/errors.js";
 import { type Disk, join, parentOf, type WriteMode } from "./disk.js";
 import { HeaderRing, headerRingPath } from "./header-ring.js";
 import { checkGeometry, defaultGeometry, type LogGeometry, logDirectoryOf } from "./log-geometry.js";
+import type { Discarded } from "./log-places.js";
 import { LogWriter } from "./log-writer.js";
 import { takeSegment } from "./segments.js";
-import { type CheckpointRecord, type ReplicaIdentity, Superblock, superblockPath } from "./superblock.js";
+import {
+  type CheckpointRecord,
+  type ReplicaIdentity,
+  Superblock,
+  type SuperblockContent,
+  superblockPath,
+} from "./superblock.js";
 
 export interface ReplicaStorage {
   readonly superblock: Superblock;
@@ -85,20 +92,32 @@ export function formatReplica(
 export function openReplica(options: OpenOptions): ReplicaStorage {
   const { disk, directory } = options;
   const superblock = Superblock.open(disk, directory, options.mode);
-  const { clusterId, replica, checkpoint } = superblock.content;
+  const { clusterId, replica, replicaCount, checkpoint } = superblock.content;
+  const discarded = discardedBy(superblock.content);
   try {
-    return { superblock, log: LogWriter.open({ ...options, clusterId, replica, from: checkpoint }) };
+    return {
+      superblock,
+      log: LogWriter.open({ ...options, clusterId, replica, replicaCount, from: checkpoint, discarded }),
+    };
   } catch (error) {
     superblock.close();
     throw error;
   }
 }
 
-/** Records that the state up to `checkpoint.op` is durable elsewhere: the next start replays from there. */
+/**
+ * What the log's end as of the log view says of everything older behind it: a decision has dropped it, and a replica that still finds it
+ * was stopped before it could truncate.
+ */
+export function discardedBy({ suffix, logView, replicaCount }: SuperblockContent): Discarded | null {
+  const head = suffix[0]?.header;
+  return head === undefined || replicaCount === 1 ? null : { op: head.op, view: logView };
+}
+
+/** Records that the state up to `checkpoint.op`, which is committed, is durable elsewhere: the next start replays from there. */
 export function recordCheckpoint(storage: ReplicaStorage, checkpoint: CheckpointRecord, commitMax: number): void {
   const { superblock, log } = storage;
   assert(checkpoint.op <= log.op, "durability: a checkpoint covers only durable ops");
-  assert(commitMax >= checkpoint.op, "durability: a checkpoint covers only committed ops");
-  const { view, logView } = superblock.content;
-  superblock.write({ view, logView, commitMax: Math.max(commitMax, superblock.content.commitMax), checkpoint });
+  assert(checkpoint.op <= log.committed.op, "durability: a checkpoint covers only committed ops");
+  superblock.writeCheckpoint(checkpoint, commitMax);
 }

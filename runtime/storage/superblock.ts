@@ -1,6 +1,7 @@
 /**
- * The superblock: what a replica must know before it can trust anything else. The file `superblock` has four copies of one sector
- * each (layout in `superblock-codec.ts`), written one after the other in place.
+ * The superblock: what a replica must know before it can trust anything else: who it is, its view and the log's end as of it, where its
+ * newest checkpoint lies. The file `superblock` has four copies of one sector each (layout in `superblock-codec.ts`), written one after
+ * the other in place.
  *
  * A write must verify at least 3 of 4 copies, an open needs 2 equal ones (`superblock-quorum.ts`): 3 + 2 > 4, so an open finds
  * every finished write. An open that found anything but four equal copies makes them equal before any new sequence is written;
@@ -17,17 +18,24 @@ import { type Disk, type DiskFile, join, type WriteMode } from "./disk.js";
 import { clusterIdBytes, identityBytes, rootIdentity, sameBytes } from "./frame.js";
 import { createZeroFilled } from "./segments.js";
 import {
+  type CheckpointRecord,
   type CopyReading,
   decodeCopy,
   encodeCopy,
+  type ProtocolState,
   type ReplicaIdentity,
-  type ReplicaState,
   type SoundCopy,
   type SuperblockContent,
 } from "./superblock-codec.js";
 import { chooseCopy, copiesToOpen, goesBack, refuse } from "./superblock-quorum.js";
 
-export type { CheckpointRecord, ReplicaIdentity, ReplicaState, SuperblockContent } from "./superblock-codec.js";
+export type {
+  CheckpointRecord,
+  ProtocolState,
+  ReplicaIdentity,
+  ReplicaState,
+  SuperblockContent,
+} from "./superblock-codec.js";
 
 export const superblockCopies = 4;
 const copiesToWrite = 3;
@@ -60,10 +68,15 @@ export class Superblock {
       root: new Uint8Array(0),
     };
     const content: SuperblockContent = {
-      ...identity,
+      clusterId: identity.clusterId,
+      replica: identity.replica,
+      replicaCount: identity.replicaCount,
+      epoch: identity.epoch ?? 0,
+      members: identity.members ?? [],
       view: 0,
       logView: 0,
       commitMax: 0,
+      suffix: [],
       checkpoint,
       sequence: 1,
       generation: 0,
@@ -126,11 +139,28 @@ export class Superblock {
   }
 
   /**
-   * Makes a new state durable. Throws `directoryLocked` when somebody else wrote the superblock since, `storageFailed` when
-   * fewer than three copies verify; after either the superblock is dead.
+   * Makes the protocol's state durable; the checkpoint stays. `commitMax` only grows: a lower one leaves it as it is. Throws
+   * `directoryLocked` when somebody else wrote the superblock since, `storageFailed` when fewer than three copies verify; after
+   * either the superblock is dead.
    */
-  write(state: ReplicaState): void {
-    const next: SuperblockContent = { ...this.#content, ...state };
+  writeState({ view, logView, commitMax, suffix }: ProtocolState): void {
+    assert(logView <= view, "order: a replica's log is never of a later view than its own");
+    this.#change({
+      ...this.#content,
+      view,
+      logView,
+      commitMax: Math.max(commitMax, this.#content.commitMax),
+      suffix: suffix.map((stored) => ({ ...stored, headerBytes: stored.headerBytes.slice() })),
+    });
+  }
+
+  /** Makes a checkpoint durable; view, log view and suffix stay. Throws as `writeState` does. */
+  writeCheckpoint(checkpoint: CheckpointRecord, commitMax: number): void {
+    assert(commitMax >= checkpoint.op, "durability: a checkpoint covers only committed ops");
+    this.#change({ ...this.#content, checkpoint, commitMax: Math.max(commitMax, this.#content.commitMax) });
+  }
+
+  #change(next: SuperblockContent): void {
     assert(!goesBack(this.#content, next), "durability: a superblock's view, commit and checkpoint never go back");
     this.#commit(next);
   }

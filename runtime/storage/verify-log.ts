@@ -186,8 +186,8 @@ class VerifyWalk {
             this.#report("headers", file, slot * headerBytes, null, `slot ${slot} does not verify`);
         }
         const found = new LogExaminer(disk, this.#window, ring, superblock.clusterId).examine(superblock.checkpoint);
-        this.#head = found.head;
-        return found.head.address;
+        this.#head = found.log.sound;
+        return found.log.sound.address;
       } finally {
         ring.close();
         this.#window.drop();

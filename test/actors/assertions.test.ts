@@ -329,7 +329,7 @@ function memoryShard(state: ModelTree, kernel: Kernel) {
     ringBytes: bytes.length,
     offsetOf: (address: number) => address % bytes.length,
     reserve() {},
-    get durableEnd() {
+    get committedEnd() {
       return end;
     },
   };

@@ -21,13 +21,13 @@ for (const mode of ["direct", "dsync", "fdatasync"] as const) {
     const wanted: { op: number; address: number; bytes: number }[] = [];
     for (let round = 0; round < 4; round++) {
       for (const bytes of sizes) wanted.push({ op: storage.log.op + 1, address: append(storage.log, bytes), bytes });
-      t.deepEqual(walk(disk, storage.log.tail.durableEnd), wanted);
+      t.deepEqual(walk(disk, storage.log.tail.committedEnd), wanted);
       const position = storage.log.position();
       closeAll(storage);
       storage = open(disk, mode);
       t.deepEqual(storage.log.position(), position);
       t.is(storage.log.report.prepares, wanted.length);
-      t.deepEqual(walk(disk, storage.log.tail.durableEnd), wanted);
+      t.deepEqual(walk(disk, storage.log.tail.committedEnd), wanted);
     }
     t.true(storage.log.end > 4 * geometry.segmentBytes);
     t.is(storage.log.report.repairedSlots, 0);
@@ -101,7 +101,7 @@ test("records are read by address from the ring while new and from files when ol
   check();
   t.true(reader.reads.file > 0);
   t.true(reader.openFiles <= 2);
-  t.throws(() => reader.read(log.end), { code: "dataCorrupt", message: /there is no durable record/ });
+  t.throws(() => reader.read(log.end), { code: "dataCorrupt", message: /there is no committed record/ });
   t.throws(() => reader.read(headerBytes + 1), { code: "dataCorrupt", message: /length field|checksum/ });
   reader.close();
 });
@@ -154,7 +154,7 @@ test("after any failed write or sync the writer is dead: it never touches the di
       t.is(disk.struck[kind], 1);
       t.true(log.isDead);
       t.is(log.op, 1);
-      t.is(log.tail.durableEnd, 4096);
+      t.is(log.tail.committedEnd, 4096);
       const before = { ...disk.operations };
       t.throws(() => append(log, 100), { code: "storageFailed", message: /the log stopped after a failed write/ });
       t.deepEqual(disk.operations, before, "no retry");
@@ -274,10 +274,10 @@ test("isolation: a prepare lies in reserved memory of the ring", (t) => {
   });
 });
 
-test("durability: the durable end never goes back", (t) => {
+test("durability: the committed end never goes back", (t) => {
   const { log } = open(newDisk());
   append(log, 100);
-  t.throws(() => log.tail.publishDurableEnd(0), { message: /durability: the durable end never goes back/ });
+  t.throws(() => log.tail.publishCommittedEnd(0), { message: /durability: the committed end never goes back/ });
 });
 
 test("durability: bytes that are not durable yet are never overwritten in the ring", (t) => {
@@ -292,7 +292,8 @@ test("durability: recovery zeroes nothing before the end of the log", (t) => {
   const disk = newDisk();
   const window = new LogWindow(new SegmentFiles(disk, root, geometry), new Uint8Array(geometry.segmentBytes));
   const head = { op: 1, address: 4096, parent: new Uint8Array(32), timestamp: 1 };
-  const found = { head, prepares: 1, rows: {}, slots: new Map(), leftovers: [{ address: 0, bytes: 4096 }] };
+  const log = { sound: head, headers: [], beyond: [], headIsCertain: true, commit: 0, end: 4096 };
+  const found = { log, prepares: 1, rows: {}, slots: new Map(), leftovers: [{ address: 0, bytes: 4096 }] };
   t.throws(() => repairLog(disk, window, null as never, found, "direct"), {
     message: /durability: recovery zeroes nothing before the end of the log/,
   });

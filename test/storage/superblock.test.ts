@@ -26,6 +26,7 @@ const stateAt = (op: number): ReplicaState => ({
   view: op,
   logView: op,
   commitMax: op,
+  suffix: [],
   checkpoint: {
     op,
     address: op * sector,
@@ -37,6 +38,8 @@ const stateAt = (op: number): ReplicaState => ({
 
 const contentAt = (sequence: number, parent: Uint8Array, op = sequence): SuperblockContent => ({
   ...identity,
+  epoch: 0,
+  members: [],
   ...stateAt(op),
   sequence,
   generation: 1,
@@ -55,8 +58,10 @@ test("what is written is found at the next open, one generation later", (t) => {
   const disk = format();
   const superblock = Superblock.open(disk, "/d");
   t.is(superblock.content.generation, 1);
-  superblock.write(stateAt(5));
-  superblock.write(stateAt(7));
+  superblock.writeState(stateAt(5));
+  superblock.writeCheckpoint(stateAt(5).checkpoint, 5);
+  superblock.writeCheckpoint(stateAt(7).checkpoint, 7);
+  superblock.writeState(stateAt(7));
   superblock.close();
   const again = Superblock.open(disk, "/d");
   t.like(again.content, { ...stateAt(7), generation: 2, replica: 0, replicaCount: 1 });
@@ -128,7 +133,7 @@ test("one or two damaged copies heal at open, three are refused", (t) => {
   for (let mask = 0; mask < 16; mask++) {
     const disk = format();
     const first = Superblock.open(disk, "/d");
-    first.write(stateAt(3));
+    first.writeCheckpoint(stateAt(3).checkpoint, 3);
     first.close();
     const damaged = [0, 1, 2, 3].filter((copy) => (mask & (1 << copy)) !== 0);
     for (const copy of damaged) {
@@ -170,7 +175,7 @@ test("a power cut at any operation of open and write leaves the old or the new s
         try {
           const superblock = Superblock.open(disk, "/d", mode);
           for (const op of [4, 8]) {
-            superblock.write(stateAt(op));
+            superblock.writeCheckpoint(stateAt(op).checkpoint, op);
             acknowledged = op;
           }
         } catch {
@@ -193,14 +198,17 @@ test("a write that fails or does not read back ends the superblock", (t) => {
     const superblock = Superblock.open(disk, "/d", "fdatasync");
     disk.plan({ kind, pathEnd: "superblock", nth: 1, forever: true, argument: 70 * 8 });
     if (kind === "falseSync") {
-      superblock.write(stateAt(1)); // a lie cannot be noticed while the page cache answers
+      superblock.writeCheckpoint(stateAt(1).checkpoint, 1); // a lie cannot be noticed while the page cache answers
       t.true(disk.struck[kind] > 0);
       continue;
     }
-    t.throws(() => superblock.write(stateAt(1)), { code: "storageFailed" }, kind);
+    t.throws(() => superblock.writeCheckpoint(stateAt(1).checkpoint, 1), { code: "storageFailed" }, kind);
     t.true(disk.struck[kind] > 0);
     disk.heal();
-    t.throws(() => superblock.write(stateAt(1)), { code: "storageFailed", message: /failed before/ });
+    t.throws(() => superblock.writeCheckpoint(stateAt(1).checkpoint, 1), {
+      code: "storageFailed",
+      message: /failed before/,
+    });
   }
 });
 
@@ -208,7 +216,7 @@ test("one bad copy out of four does not stop a write", (t) => {
   const disk = new FaultDisk(format());
   const superblock = Superblock.open(disk, "/d", "fdatasync");
   disk.plan({ kind: "bitFlip", pathEnd: "superblock", nth: 2, argument: 70 * 8 });
-  superblock.write(stateAt(1));
+  superblock.writeCheckpoint(stateAt(1).checkpoint, 1);
   t.is(disk.struck.bitFlip, 1);
   t.is(Superblock.open(disk, "/d").content.checkpoint.op, 1);
 });
@@ -217,15 +225,18 @@ test("a superblock that another node wrote since is not written over", (t) => {
   const disk = format();
   const first = Superblock.open(disk, "/d");
   const second = Superblock.open(disk, "/d");
-  t.throws(() => first.write(stateAt(1)), { code: "directoryLocked", message: /written by another node/ });
-  second.write(stateAt(1));
+  t.throws(() => first.writeCheckpoint(stateAt(1).checkpoint, 1), {
+    code: "directoryLocked",
+    message: /written by another node/,
+  });
+  second.writeCheckpoint(stateAt(1).checkpoint, 1);
   t.is(second.content.generation, 2);
 });
 
 test("durability: a superblock's view, commit and checkpoint never go back", (t) => {
   const superblock = Superblock.open(format(), "/d");
-  superblock.write(stateAt(5));
-  t.throws(() => superblock.write(stateAt(4)), {
+  superblock.writeCheckpoint(stateAt(5).checkpoint, 5);
+  t.throws(() => superblock.writeCheckpoint(stateAt(4).checkpoint, 4), {
     message: /durability: a superblock's view, commit and checkpoint never go back/,
   });
 });
