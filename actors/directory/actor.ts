@@ -20,8 +20,9 @@ import { type DirectoryRow, directoryState, noShard } from "../../runtime/kernel
 import { requestKind, tenantStatus } from "../../runtime/kernel/kinds.js";
 import { type Quotas, quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
-import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
+import { fromErrorRecord, hasCode, KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
 import { tenantName } from "../../runtime/types/ids.js";
+import { decodeCall, decodeResult, encodeCall, encodeResult } from "./call.js";
 import type { DirectoryMessage, Route } from "./messages.js";
 import { abandonMove, carryOver, type Move, release } from "./move.js";
 import { optionalCount, quotasFrom, tenantReference } from "./params.js";
@@ -49,6 +50,9 @@ class Directory implements Actor<DirectoryMessage> {
   /** Creations under way by shard: those that run together must not all choose the shard that was emptiest before them. */
   readonly #placing: number[];
   #isReady = false;
+  /** The system shard leads on this node. */
+  #leads = false;
+  #isBeginning = false;
   #moves = 0;
   /** Why the rows in memory, or the shards, may not be what the log says. Only a start, which reads the log, makes sure. */
   #uncertain: unknown = null;
@@ -64,11 +68,25 @@ class Directory implements Actor<DirectoryMessage> {
   receive(message: DirectoryMessage, envelope: Envelope): void {
     switch (message.kind) {
       case "route":
-        if (this.#isReady) this.#context.reply(envelope, this.#route(message.tenant));
-        else this.#context.fail(envelope, new KimberliteError("shardUnavailable", "the directory is starting"));
+        if (!this.#isReady) {
+          this.#context.fail(envelope, new KimberliteError("shardUnavailable", "the directory is starting"));
+        } else if (this.#leads) {
+          this.#context.reply(envelope, this.#route(message.tenant));
+        } else {
+          this.#answer(envelope, this.#lookUp(message.tenant));
+        }
         return;
-      case "admin":
-        this.#answer(envelope, this.#admin(message.method, message.params, message.principal));
+      case "admin": {
+        const { method, params, principal } = message;
+        const work = this.#leads ? this.#admin(method, params, principal) : this.#askLeader(method, params, principal);
+        this.#answer(envelope, work);
+        return;
+      }
+      case "adminRelayed":
+        this.#answer(envelope, this.#administer(message.call));
+        return;
+      case "systemShard":
+        this.#systemShard(message.leads);
         return;
       case "awaitReady":
         if (this.#isReady) this.#context.reply(envelope, true);
@@ -122,19 +140,61 @@ class Directory implements Actor<DirectoryMessage> {
     }
   }
 
+  // ------------------------------------------------------------------ several nodes
+
+  /** Where the system shard leads, its directory holds the rows and changes them; elsewhere it looks up and hands on. */
+  #systemShard(leads: boolean): void {
+    if (leads === this.#leads) return;
+    this.#leads = leads;
+    this.#rows.clear();
+    this.#names.clear();
+    if (!leads) return;
+    this.#isReady = false;
+    this.#begin();
+  }
+
+  async #lookUp(tenant: number): Promise<Route> {
+    const row = await this.#link.placement(tenant);
+    return row === null ? { tenant, shard: null, epoch: 0 } : { tenant, shard: row.shard, epoch: row.epoch };
+  }
+
+  async #askLeader(method: string, params: Readonly<Record<string, unknown>>, principal: string): Promise<unknown> {
+    const result = decodeResult(await this.#link.askLeader(encodeCall({ method, params, principal })));
+    if (!result.ok) throw fromErrorRecord(result.error);
+    return result.value;
+  }
+
+  async #administer(call: Uint8Array): Promise<Uint8Array> {
+    const { method, params, principal } = decodeCall(call);
+    if (!this.#leads) throw new KimberliteError("shardUnavailable", "the system shard does not lead here any more");
+    try {
+      return encodeResult({ ok: true, value: await this.#admin(method, params, principal) });
+    } catch (error) {
+      return encodeResult({ ok: false, error: toErrorRecord(error) });
+    }
+  }
+
   // ------------------------------------------------------------------ start
 
   #begin(): void {
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
     const ready =
       this.#context.neighbours().includes("projection-0.0") && this.#context.neighbours().includes("shard-0");
-    const work = ready ? this.#reconcile() : Promise.reject(new KimberliteError("shardUnavailable"));
+    const work = ready ? this.#prepare() : Promise.reject(new KimberliteError("shardUnavailable"));
     work.then(
-      () => this.#context.enter(() => this.#began()),
+      (asLeader) => this.#context.enter(() => this.#began(asLeader)),
       (error: unknown) => this.#context.enter(() => this.#beginAgain(error)),
     );
   }
 
-  #began(): void {
+  #began(asLeader: boolean): void {
+    this.#isBeginning = false;
+    // The system shard began to lead, or to follow, in the middle of it.
+    if (asLeader !== this.#leads) {
+      this.#begin();
+      return;
+    }
     this.#isReady = true;
     this.#uncertain = null;
     for (const envelope of this.#awaiting) this.#context.reply(envelope, true);
@@ -143,13 +203,21 @@ class Directory implements Actor<DirectoryMessage> {
 
   /** A shard that is being restarted comes back; anything else would fail the same way again and is for the supervisor. */
   #beginAgain(error: unknown): void {
+    this.#isBeginning = false;
     if (error instanceof KimberliteError && error.retry === "later") this.#context.after(retryMs, { kind: "begin" });
     else this.#context.crash(error);
   }
 
+  /** True when it was prepared as the one that changes things. */
+  async #prepare(): Promise<boolean> {
+    for (let shard = 0; shard < this.#args.shards; shard++) await this.#link.ready(shard);
+    const asLeader = this.#leads;
+    if (asLeader) await this.#reconcile();
+    return asLeader;
+  }
+
   /** Reads the rows and makes every shard agree with them. */
   async #reconcile(): Promise<void> {
-    for (let shard = 0; shard < this.#args.shards; shard++) await this.#link.ready(shard);
     const { rows, systemPosition } = await this.#link.directory();
     for (const row of rows) this.#learn(row);
     for (let shard = 0; shard < this.#args.shards; shard++) await this.#reconcileShard(shard);

@@ -17,6 +17,10 @@ export type DirectoryMessage =
       readonly params: Readonly<Record<string, unknown>>;
       readonly principal: string;
     }
+  /** Asked by the system shard on behalf of another node's directory: the call as `call.ts` encodes it; answered likewise. */
+  | { readonly kind: "adminRelayed"; readonly call: Uint8Array }
+  /** Told by the system shard: whether it leads here. Only then this directory changes anything. */
+  | { readonly kind: "systemShard"; readonly leads: boolean }
   /** Asked by the node once at start: answered when every tenant is served by its shard. */
   | { readonly kind: "awaitReady" }
   /** A timer of its own: read the system shard's state and make the shards follow it. */

@@ -11,6 +11,7 @@ import type { CommandAnswer } from "../messages/commands.js";
 import type { ExportedRecords } from "../projection/messages.js";
 
 const commandMs = 20_000;
+const leaderMs = 65_000;
 const pageRows = 1_000;
 
 export interface DirectoryPage {
@@ -69,7 +70,14 @@ export class ShardLink {
     await this.#ask(`shard-${shard}`, { kind: "awaitReady" }, 300_000);
   }
 
-  #read<Answer>(shard: number, message: OutgoingMessage): Promise<Answer> {
+  /** Has the directory of the node where the system shard leads carry out a call. */
+  askLeader(call: Uint8Array): Promise<Uint8Array> {
+    return this.#ask(`shard-0`, { kind: "askLeader", call }, leaderMs);
+  }
+
+  /** Reads see everything that was committed before they were asked, wherever the shard leads. */
+  async #read<Answer>(shard: number, message: OutgoingMessage): Promise<Answer> {
+    await this.#ask(`shard-${shard}`, { kind: "readIndex" }, commandMs);
     return this.#ask<Answer>(`projection-${shard}.0`, message, commandMs);
   }
 

@@ -58,6 +58,11 @@ export class ReplyBatchWriter {
     this.#entry(correlation, wireOfErrorCode(record.code), body, 0, body.length);
   }
 
+  /** An answer of somebody else, handed on as it is. */
+  relay(correlation: number, status: number, body: Uint8Array, from: number, to: number): void {
+    this.#entry(correlation, status, body, from, to);
+  }
+
   #entry(correlation: number, status: number, body: Uint8Array, from: number, to: number): void {
     const entryBytes = entryHeadBytes + (to - from);
     const needed = this.#length + entryBytes;

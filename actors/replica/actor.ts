@@ -1,58 +1,154 @@
 /**
- * The replica actor: a log on disk, in a thread where blocking on it holds up nothing else. It opens and recovers the log and the
- * superblock when it is made, so that a replica that serves is a replica whose log is sound.
+ * The replica actor: one replica of a shard, in a thread where blocking on the disk holds up nothing else. It opens and recovers log and
+ * superblock when it is made, so that a replica that serves is one whose log it knows; what is damaged in it, the protocol repairs
+ * from the others, or with one replica the start fails.
  *
- * Everything that arrives while a write is under way is gathered by the shard; here one `propose` is one durable group.
+ * The shared tail of the log belongs to the shard while it leads. When leadership is lost, nothing is written until the shard has said
+ * that it writes no more (`released`).
  */
 import type { Actor, ActorContext, ActorDefinition } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
+import { headerBytes } from "../../runtime/storage/frame.js";
 import { defaultGeometry, segmentOf } from "../../runtime/storage/log-geometry.js";
 import type { LogWriter } from "../../runtime/storage/log-writer.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica, type ReplicaStorage, recordCheckpoint } from "../../runtime/storage/replica-storage.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
-import { hasCode } from "../../runtime/types/errors.js";
-import type { ReplicaMessage, ReplicaOpened } from "./messages.js";
+import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
+import { decodeMessage, encodeMessage } from "../../runtime/vsr/codec.js";
+import type { Message } from "../../runtime/vsr/messages.js";
+import { Replica } from "../../runtime/vsr/replica.js";
+import { isRelay } from "../messages/relay.js";
+import type { LeadershipConfirmed, PeerNotice, ReplicaMessage, ReplicaNotice, ReplicaOpened } from "./messages.js";
+import { openPeerLinks, type PeerArgs, type PeerLinks } from "./peer-links.js";
+import { ProtocolShell } from "./protocol-shell.js";
 
 export interface ReplicaArgs {
   readonly directory: string;
   readonly shard: string;
   readonly keeper: string;
+  /** How the other replicas are reached; null for one replica. */
+  readonly peers: PeerArgs | null;
 }
 
-class Replica implements Actor<ReplicaMessage> {
+const tickMs = 10;
+/** After a pause of the process, waiting messages come before the ticks that it missed, and not all of those are made up for. */
+const ticksAtOnce = 4;
+const retryFullMs = 500;
+const release = 1;
+
+class ReplicaActor implements Actor<ReplicaMessage> {
   readonly #context: ActorContext;
   readonly #args: ReplicaArgs;
   readonly #storage: ReplicaStorage;
   readonly #log: LogWriter;
+  readonly #core: Replica;
+  readonly #shell: ProtocolShell;
+  readonly #confirming = new Map<number, Envelope>();
+  #links: PeerLinks | null = null;
+  readonly #self: number;
+  #lastToken = 0;
+  /** What was encoded last: one message often goes to several replicas. */
+  #encoded: { message: Message; bytes: Uint8Array } | null = null;
   /** The segment that the keeper was last asked to make ready. */
   #asked = -1;
   #sealed: number;
-  #syncs = 0;
+  #committedEnd: number;
+  #tickedAt: number;
+  #isShardLeading = false;
+  #view = 0;
   #bytesWritten = 0;
   #slowestMs = 0;
+  #refusedFrames = 0;
 
   constructor(context: ActorContext, args: ReplicaArgs) {
     this.#context = context;
     this.#args = args;
     this.#storage = openReplica({ disk: new RealDisk(), directory: args.directory });
-    this.#log = this.#storage.log;
-    this.#sealed = segmentOf(defaultGeometry, Math.max(0, this.#log.end - 1));
+    const { log, superblock } = this.#storage;
+    this.#log = log;
+    const { clusterId, replica, replicaCount } = superblock.content;
+    assert((args.peers === null) === (replicaCount === 1), "a replica with others has links to them");
+    this.#self = replica;
+    const seed = Math.floor(context.random() * 2 ** 31);
+    this.#core = new Replica(
+      { replica, replicaCount, clusterId, geometry: defaultGeometry, release, seed },
+      superblock.content,
+      log.recovered,
+    );
+    this.#shell = new ProtocolShell(this.#core, log, superblock, {
+      send: (to, message) => this.#send(to, message),
+      committed: (position) => {
+        this.#committedEnd = position.address;
+        this.#notify({ kind: "committed", position });
+      },
+      lead: (view, head) => {
+        this.#isShardLeading = true;
+        this.#view = view;
+        this.#notify({ kind: "lead", view, head });
+      },
+      follow: (view, leader) => {
+        this.#view = view;
+        if (this.#isShardLeading) this.#shell.pause();
+        this.#notify({ kind: "follow", view, leader });
+      },
+      confirmed: (token, isPrimary, commit) => this.#confirmed(token, isPrimary, commit),
+      diskFull: (error) => {
+        this.#context.log.warn("the disk is full: this replica stands still", { because: error.message });
+        this.#context.after(retryFullMs, { kind: "retryFull" });
+      },
+    });
+    this.#committedEnd = log.committed.address;
+    this.#sealed = segmentOf(defaultGeometry, Math.max(0, log.committed.address - 1));
+    this.#tickedAt = context.monotonic();
   }
+
+  get #isSingle(): boolean {
+    return this.#args.peers === null;
+  }
+
+  // ------------------------------------------------------------------ messages
 
   receive(message: ReplicaMessage, envelope: Envelope): void {
     switch (message.kind) {
       case "propose":
-        this.#append(message.op, message.address, message.bodyBytes, message.recordCount, message.time);
+        this.#propose(message);
+        return;
+      case "relay":
+        if (this.#links?.send(message.to, message.bytes) !== true)
+          this.#toShard({ kind: "peerDown", replica: message.to });
+        return;
+      case "tick":
+        this.#tick();
         return;
       case "openLog":
         this.#context.reply(envelope, this.#opened());
+        // The first tick starts the protocol: what it says of the log follows the answer.
+        this.#step({ kind: "tick", ...this.#times() });
+        if (!this.#isSingle) this.#context.after(tickMs, { kind: "tick" });
         this.#keepAhead();
+        return;
+      case "released":
+        this.#isShardLeading = false;
+        this.#guarded(() => this.#shell.resume());
+        return;
+      case "confirm": {
+        this.#lastToken += 1;
+        this.#confirming.set(this.#lastToken, envelope);
+        this.#step({ kind: "confirm", token: this.#lastToken });
+        return;
+      }
+      case "handOver":
+        this.#step({ kind: "abdicate" });
+        this.#context.reply(envelope, true);
+        return;
+      case "retryFull":
+        this.#guarded(() => this.#shell.retry());
         return;
       case "saveCheckpoint": {
         const { point } = message;
-        assert(point.position.op <= this.#log.op, "durability: a checkpoint never holds what the log does not");
-        recordCheckpoint(this.#storage, { ...point.position, root: point.record }, this.#log.op);
+        assert(point.position.address <= this.#committedEnd, "durability: a checkpoint holds only what is committed");
+        recordCheckpoint(this.#storage, { ...point.position, root: point.record }, point.position.op);
         this.#context.reply(envelope, true);
         return;
       }
@@ -67,45 +163,136 @@ class Replica implements Actor<ReplicaMessage> {
     }
   }
 
+  #step(input: Parameters<ProtocolShell["step"]>[0]): void {
+    this.#guarded(() => this.#shell.step(input));
+  }
+
+  /** A shard that is gone takes its replica with it: whether what is under way is written makes no difference any more. */
+  #guarded(work: () => void): void {
+    if (this.#context.port(this.#args.shard) === null) return;
+    const began = this.#context.monotonic();
+    const end = this.#log.end;
+    work();
+    this.#slowestMs = Math.max(this.#slowestMs, this.#context.monotonic() - began);
+    if (this.#log.end > end) this.#bytesWritten += this.#log.end - end + 4096;
+  }
+
+  #times(): { monotonic: number; wall: number } {
+    return {
+      monotonic: Math.floor(this.#context.monotonic() * 1000),
+      wall: Math.floor(this.#context.now() * 1000),
+    };
+  }
+
+  #tick(): void {
+    this.#context.after(tickMs, { kind: "tick" });
+    const now = this.#context.monotonic();
+    const due = Math.floor((now - this.#tickedAt) / tickMs);
+    if (due < 1) return;
+    this.#tickedAt = due > ticksAtOnce ? now : this.#tickedAt + due * tickMs;
+    for (let tick = 0; tick < Math.min(due, ticksAtOnce); tick++) this.#step({ kind: "tick", ...this.#times() });
+  }
+
+  #notify(notice: ReplicaNotice): void {
+    this.#toShard(notice);
+    if (notice.kind === "committed") this.#keepAhead();
+  }
+
+  #toShard(message: ReplicaNotice | PeerNotice): void {
+    const shard = this.#context.port(this.#args.shard);
+    if (shard === null) return;
+    const told = this.#context.tell(shard, message);
+    assert(told !== "busy" || message.kind === "relayed", "a shard has room for what its replica tells it");
+  }
+
+  // ------------------------------------------------------------------ shard
+
   #opened(): ReplicaOpened {
     const { report } = this.#log;
     const { root, ...position } = this.#storage.superblock.content.checkpoint;
     const recovery: string[] = [];
     if (report.cutBytes > 0) recovery.push(`cut ${report.cutBytes} bytes of a write that was never acknowledged`);
     if (report.repairedSlots > 0) recovery.push(`repaired ${report.repairedSlots} header slots`);
+    const faulty = this.#log.recovered.beyond.filter(({ state }) => state === "faulty").length;
+    if (faulty > 0) recovery.push(`${faulty} damaged prepares are asked of the other replicas`);
     return {
       tail: this.#log.tail.handle,
-      head: this.#log.position(),
       checkpoint: root.length === 0 ? null : { position, record: root },
       writeMode: this.#log.mode,
       recovery,
     };
   }
 
-  #append(op: number, address: number, bodyBytes: number, recordCount: number, time: number): void {
-    const shard = this.#context.port(this.#args.shard);
-    // Nobody waits for it any more: whether it is written makes no difference, and the group is about to be started anew.
-    if (shard === null) return;
-    assert(op > this.#log.op, "order: an op is proposed once");
+  #propose(message: ReplicaMessage & { kind: "propose" }): void {
+    const { view, op, address, bodyBytes, recordCount, time } = message;
+    if (!this.#isShardLeading || view !== this.#view) return;
     // Behind one that a full disk refused: the shard takes it back when it hears of that.
-    if (op !== this.#log.op + 1) return;
-    const began = this.#context.monotonic();
+    if (op !== this.#core.inspect().op + 1) return;
     try {
-      this.#log.append(address, bodyBytes, recordCount, time, this.#log.op);
+      this.#log.makeRoom(address);
     } catch (error) {
       if (!hasCode(error, "diskFull")) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#context.tell(shard, { kind: "refused", address, message: reason });
+      this.#notify({ kind: "refused", op, message: error instanceof Error ? error.message : String(error) });
       return;
     }
-    this.#slowestMs = Math.max(this.#slowestMs, this.#context.monotonic() - began);
-    this.#syncs += 2;
-    this.#bytesWritten += this.#log.end - address + 4096;
-    this.#context.tell(shard, { kind: "committed", address, position: this.#log.position() });
-    this.#keepAhead();
+    const at = this.#log.tail.offsetOf(address);
+    const frame = this.#log.tail.bytes.subarray(at, at + headerBytes + bodyBytes);
+    this.#step({ kind: "propose", view, op, frame, address, recordCount, timestamp: time });
   }
 
-  /** Asks for the next segment while there is time, and has full ones sealed. */
+  #confirmed(token: number, isPrimary: boolean, commit: number): void {
+    const envelope = this.#confirming.get(token);
+    this.#confirming.delete(token);
+    if (envelope === undefined) return;
+    if (isPrimary) this.#context.reply(envelope, { commit } satisfies LeadershipConfirmed);
+    else this.#context.fail(envelope, new KimberliteError("shardUnavailable", "this replica does not lead any more"));
+  }
+
+  // ------------------------------------------------------------------ peers
+
+  #send(to: number, message: Message): void {
+    const links = this.#links;
+    if (links === null) return;
+    if (this.#encoded?.message !== message) {
+      const { clusterId } = this.#storage.superblock.content;
+      const bytes = encodeMessage(message, { replica: this.#self, clusterId, epoch: 0, release });
+      this.#encoded = { message, bytes };
+    }
+    // A link that is full loses it: the protocol sends again what matters.
+    links.send(to, this.#encoded.bytes);
+  }
+
+  /** Opens the links to the other replicas: part of the start. */
+  async open(): Promise<void> {
+    const { peers } = this.#args;
+    if (peers === null) return;
+    const { clusterId } = this.#storage.superblock.content;
+    this.#links = await openPeerLinks(this.#context, peers, this.#self, clusterId, {
+      message: (from, bytes) => this.#arrived(from, bytes),
+      up: (replica) => this.#toShard({ kind: "peerUp", replica }),
+      down: (replica) => {
+        this.#step({ kind: "disconnected", peer: replica });
+        this.#toShard({ kind: "peerDown", replica });
+      },
+    });
+  }
+
+  #arrived(from: number, bytes: Uint8Array): void {
+    if (isRelay(bytes)) {
+      this.#toShard({ kind: "relayed", from, bytes });
+      return;
+    }
+    const decoded = decodeMessage(bytes, this.#storage.superblock.content.clusterId);
+    if ("fault" in decoded) {
+      this.#refusedFrames += 1;
+      return;
+    }
+    this.#step({ kind: "message", from, message: decoded.message });
+  }
+
+  // ------------------------------------------------------------------ segments
+
+  /** Asks for the next segment while there is time, and has full ones sealed: those that hold only what is committed. */
   #keepAhead(): void {
     const current = segmentOf(defaultGeometry, this.#log.end);
     const keeper = this.#context.port(this.#args.keeper);
@@ -114,7 +301,7 @@ class Replica implements Actor<ReplicaMessage> {
       this.#asked = current + 1;
       this.#context.tell(keeper, { kind: "prepareSegment", segment: current + 1 });
     }
-    while (this.#sealed < current) {
+    while (this.#sealed < segmentOf(defaultGeometry, this.#committedEnd)) {
       this.#context.tell(keeper, { kind: "sealSegment", segment: this.#sealed });
       this.#sealed += 1;
     }
@@ -127,7 +314,8 @@ class Replica implements Actor<ReplicaMessage> {
     this.#keepAhead();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
+    await this.#links?.close();
     this.#log.close();
     this.#storage.superblock.close();
   }
@@ -135,11 +323,23 @@ class Replica implements Actor<ReplicaMessage> {
   inspect(): Record<string, string | number> {
     const slowest = this.#slowestMs;
     this.#slowestMs = 0;
+    const { status, view, logView, op, commit, contiguous, isPrimary, primary, stuckAt } = this.#core.inspect();
     return {
-      op: this.#log.op,
+      replica: this.#self,
+      replicas: this.#args.peers === null ? 1 : this.#args.peers.replicas.length,
+      status,
+      view,
+      logView,
+      op,
+      commit,
+      contiguous,
+      isPrimary: isPrimary ? 1 : 0,
+      primary,
+      stuckAt,
+      refusedFrames: this.#refusedFrames,
       logEnd: this.#log.end,
       writeMode: this.#log.mode,
-      syncs: this.#syncs,
+      syncs: this.#shell.syncs,
       bytesWritten: this.#bytesWritten,
       slowestCommitMs: Math.round(slowest * 10) / 10,
     };
@@ -148,6 +348,10 @@ class Replica implements Actor<ReplicaMessage> {
 
 export const replicaDefinition: ActorDefinition<ReplicaArgs, ReplicaMessage> = {
   kind: "replica",
-  mailbox: { countMax: 1_024, bytesMax: 16 * 1024 * 1024, overflow: "reject" },
-  create: (context, args) => new Replica(context, args),
+  mailbox: { countMax: 4_096, bytesMax: 64 * 1024 * 1024, overflow: "reject" },
+  create: async (context, args) => {
+    const replica = new ReplicaActor(context, args);
+    await replica.open();
+    return replica;
+  },
 };

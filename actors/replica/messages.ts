@@ -1,6 +1,6 @@
 /**
- * What a replica accepts and says. A replica orders and stores bytes; it knows nothing of tenants. Today each shard has one
- * replica and an op is committed when it is durable here; with consensus the same `propose` is committed at quorum.
+ * What a replica accepts and says. A replica orders and stores bytes; it knows nothing of tenants. The shard beside it learns from it
+ * what is committed and whether it leads; a shard that leads proposes.
  */
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import type { LogTailHandle } from "../../runtime/storage/log-tail.js";
@@ -9,8 +9,6 @@ import type { LogTailHandle } from "../../runtime/storage/log-tail.js";
 export interface ReplicaOpened {
   /** The shared memory in which prepares are built and from which readers take what is newest. */
   readonly tail: LogTailHandle;
-  /** The newest durable prepare. */
-  readonly head: LogPosition;
   /** The newest durable checkpoint; null before the first. */
   readonly checkpoint: CheckpointPoint | null;
   /** How writes reach the disk: direct, dsync or fdatasync. */
@@ -35,6 +33,8 @@ export type ReplicaMessage =
    */
   | {
       readonly kind: "propose";
+      /** The view in which the shard leads. One of an earlier view is dropped: `follow` is on its way. */
+      readonly view: number;
       /** Its place in the order. One that does not follow the log stood behind a prepare that was refused, and is dropped. */
       readonly op: number;
       readonly address: number;
@@ -43,14 +43,40 @@ export type ReplicaMessage =
       /** Time of the newest record in it, µs. */
       readonly time: number;
     }
+  /** Told by the shard: it has heard `follow`, and writes no more into the shared tail. */
+  | { readonly kind: "released" }
+  /** Asked by the shard for linearizable reads: answered with `LeadershipConfirmed` once a quorum has spoken. */
+  | { readonly kind: "confirm" }
+  /** Told by the shard: bytes for this shard on another replica's node. */
+  | { readonly kind: "relay"; readonly to: number; readonly bytes: Uint8Array }
+  /** Asked by the node: give leadership to another replica, if this one has it. Answered with true. */
+  | { readonly kind: "handOver" }
+  /** Timers of its own. */
+  | { readonly kind: "tick" }
+  | { readonly kind: "retryFull" }
   /** Asked by the shard once a checkpoint's pages are durable: writes the superblock. Answered with true. */
   | { readonly kind: "saveCheckpoint"; readonly point: CheckpointPoint }
   /** Told by the keeper: the segment was made ready, or could not be. */
   | { readonly kind: "segmentPrepared"; readonly segment: number; readonly error: string | null };
 
+export interface LeadershipConfirmed {
+  /** Everything up to this op was committed when the quorum spoke. */
+  readonly commit: number;
+}
+
 /** What the replica tells its shard. */
 export type ReplicaNotice =
-  /** Everything up to and including `position.op` is committed; the next prepare may begin at `position.address`. */
-  | { readonly kind: "committed"; readonly address: number; readonly position: LogPosition }
-  /** The disk is full: nothing of the prepare at `address`, or of those after it, was written. */
-  | { readonly kind: "refused"; readonly address: number; readonly message: string };
+  /** Everything up to and including `position.op` is committed and durable here. */
+  | { readonly kind: "committed"; readonly position: LogPosition }
+  /** This replica leads `view`: the shard applies the log up to `head`, and proposes from there. */
+  | { readonly kind: "lead"; readonly view: number; readonly head: LogPosition }
+  /** This replica follows `leader` (a replica's number; may be its own while it is not ready to lead): nothing proposed here stands. */
+  | { readonly kind: "follow"; readonly view: number; readonly leader: number }
+  /** The disk is full: nothing of the prepare `op`, or of those after it, was written. */
+  | { readonly kind: "refused"; readonly op: number; readonly message: string };
+
+/** What the replica tells its shard of the shards on other nodes. */
+export type PeerNotice =
+  | { readonly kind: "relayed"; readonly from: number; readonly bytes: Uint8Array }
+  | { readonly kind: "peerDown"; readonly replica: number }
+  | { readonly kind: "peerUp"; readonly replica: number };

@@ -1,14 +1,18 @@
 /**
- * The shard actor: the single writer of its tenants' state.
+ * The shard actor: the single writer of its tenants' state on this node.
  *
- *   requests ─▶ queue ─▶ decide + apply (speculative) ─▶ propose ─▶ replica: durable ─▶ committed ─▶ publish, answer, wake readers
+ *   leading     requests ─▶ queue ─▶ decide + apply (speculative) ─▶ propose ─▶ replica: committed ─▶ publish, answer, wake readers
+ *   following   replica: committed ─▶ apply from the log ─▶ publish, wake readers; requests are handed to the shard that leads
  *
- * While one prepare is on its way to disk the next requests gather; there is no timer on this path. The state is the store's
- * newest sealed version plus what the open prepare has applied; readers see only published versions.
+ * While one prepare is on its way the next requests gather; there is no timer on this path. The state is the store's newest sealed
+ * version plus what the open prepare has applied; readers see only published versions, and only what is committed is published.
  *
- * Start: open the store at the replica's newest checkpoint, replay the log after it, then take requests. Requests that come
- * earlier wait in the queue. A crash anywhere loses nothing but memory: the supervisor starts shard, replica, keeper and
- * projections of this shard anew, together.
+ * Start: open the store at the replica's newest checkpoint, then follow what the replica says is committed. Requests that come
+ * earlier wait. A crash anywhere loses nothing but memory: the supervisor starts shard, replica, keeper and projections of this
+ * shard anew, together.
+ *
+ * To lead, the shard first applies the whole log, committed or not: what it decides rests on that, and a prepare names its parent. When
+ * leadership is lost, the state goes back to what is published, and whoever waits for an answer learns that the outcome is unknown.
  */
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
@@ -20,11 +24,23 @@ import { LogTail } from "../../runtime/storage/log-tail.js";
 import type { Store } from "../../runtime/store/store.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
+import type { CommandMessage } from "../messages/commands.js";
+import {
+  decodeOp,
+  decodeQuestion,
+  decodeRelay,
+  encodeAnswer,
+  encodeOp,
+  relayKinds,
+  relayTopics,
+} from "../messages/relay.js";
 import { ReplyBatchWriter } from "../messages/reply-batch.js";
-import { RequestBatchReader } from "../messages/request-batch.js";
-import type { ReplicaOpened } from "../replica/messages.js";
+import { RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
+import type { LeadershipConfirmed, ReplicaOpened } from "../replica/messages.js";
 import { Checkpointer } from "./checkpointer.js";
+import { Forwarder } from "./forwarder.js";
 import type { ShardMessage } from "./messages.js";
+import { type Answering, answeringOver, PeerPort } from "./peer-port.js";
 import { Proposal } from "./proposal.js";
 import { Proposer } from "./proposer.js";
 import { Replay } from "./replay.js";
@@ -38,6 +54,9 @@ export interface ShardArgs {
   readonly clusterId: Uint8Array;
   readonly replica: string;
   readonly keeper: string;
+  /** Replicas of this shard, and which of them is here. */
+  readonly replicas: number;
+  readonly self: number;
   readonly projections: readonly string[];
   /** One word a projection: 1 while it wants to be told of newer versions. */
   readonly interest: SharedArrayBuffer;
@@ -58,7 +77,19 @@ const retryFullMs = 500;
 /** Share of the cache that waits for a checkpoint at which nothing more is decided until one is through. */
 const pressureMax = 0.85;
 
-type Phase = "opening" | "replaying" | "ready";
+type Phase = "opening" | "following" | "leading";
+
+interface Leadership {
+  readonly view: number;
+  /** The log that this shard leads on from. */
+  readonly head: LogPosition;
+}
+
+interface ReadIndexWait {
+  readonly envelope: Envelope;
+  /** The published state has to hold this op. */
+  readonly commit: number;
+}
 
 class Shard implements Actor<ShardMessage> {
   readonly #context: ActorContext;
@@ -70,6 +101,12 @@ class Shard implements Actor<ShardMessage> {
   readonly #inFlight: Proposal[] = [];
   readonly #spare: Proposal[] = [];
   readonly #awaitingReady: Envelope[] = [];
+  readonly #forwarder: Forwarder;
+  readonly #answering: Answering;
+  /** By replica: the shard there, as one who asks. */
+  readonly #peerPorts: readonly PeerPort[];
+  /** Linearizable reads that wait until what was committed is published here. */
+  #readIndexes: ReadIndexWait[] = [];
   /** Wirings to projections that know where the state is: a port exists before its `wired` is heard, so both ways in may see it. */
   readonly #attached = new WeakSet<Port>();
   readonly #queued: QueuedRequest;
@@ -81,10 +118,20 @@ class Shard implements Actor<ShardMessage> {
   #proposer: Proposer | null = null;
   #checkpointer: Checkpointer | null = null;
   #replay: Replay | null = null;
+  #kernel: Kernel | null = null;
+  /** What the replica has told to be committed. */
+  #committed: LogPosition | null = null;
+  /** Told to lead; once the log is applied, the phase says so too. */
+  #leadership: Leadership | null = null;
+  /** A replica is known to lead, this one or another. */
+  #hasLeader = false;
+  #isApplying = false;
+  #replayed = 0;
   /** Newest op proposed. */
   #lastOp = 0;
   #isFull = false;
   #isDraining = false;
+  #isReady = false;
   #commits = 0;
   #records = 0;
 
@@ -92,6 +139,10 @@ class Shard implements Actor<ShardMessage> {
     this.#context = context;
     this.#args = args;
     this.#interest = new Int32Array(args.interest);
+    const send = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes);
+    this.#forwarder = new Forwarder(context, send);
+    this.#answering = answeringOver(context, send);
+    this.#peerPorts = Array.from({ length: args.replicas }, (_, replica) => new PeerPort(replica, context.epoch));
     const none = new Uint8Array(0);
     this.#queued = {
       bytes: none,
@@ -110,7 +161,15 @@ class Shard implements Actor<ShardMessage> {
 
   // ------------------------------------------------------------------ start
 
+  /** The directory beside the leading system shard is the one that changes things. */
+  #tellDirectory(): void {
+    if (this.#args.shard !== 0 || !this.#hasLeader) return;
+    const port = this.#context.port("directory");
+    if (port !== null) this.#context.tell(port, { kind: "systemShard", leads: this.#phase === "leading" });
+  }
+
   wired(neighbour: string, port: Port): void {
+    if (neighbour === "directory") this.#tellDirectory();
     if (this.#args.projections.includes(neighbour)) this.#attach(port);
     if (neighbour !== this.#args.replica || this.#phase !== "opening") return;
     this.#context.request<ReplicaOpened>(port, { kind: "openLog" }, { deadlineMs: openLogMs }, (outcome) => {
@@ -121,72 +180,199 @@ class Shard implements Actor<ShardMessage> {
 
   #opened(opened: ReplicaOpened): void {
     assert(this.#phase === "opening", "a shard opens once");
-    const { shard, clusterId } = this.#args;
+    const { shard } = this.#args;
     const { store, from, rebuilt } = openState(this.#args, opened.checkpoint);
     if (rebuilt !== null) this.#context.log.warn("the state is rebuilt from the log", { shard, because: rebuilt });
-    assert(from.op <= opened.head.op, "durability: no state is ahead of its log");
     if (opened.recovery.length > 0)
       this.#context.log.warn("log recovery", { shard, found: opened.recovery.join("; ") });
     this.#store = store;
     this.#position = from;
+    this.#committed = from;
     this.#lastOp = from.op;
     this.#tail = new LogTail(opened.tail);
-    const kernel = new Kernel(store);
+    this.#kernel = new Kernel(store);
     if (from.op === 0) {
       genesis(store);
       store.publish(store.seal(this.#header.encode(0, from.address, from.timestamp)));
     }
-    this.#proposer = new Proposer(
-      kernel,
-      store,
-      this.#tail,
-      defaultGeometry,
-      opened.head.address,
-      opened.head.timestamp,
-    );
-    this.#replay = Replay.open(this.#args.directory, clusterId, store, kernel, from, opened.head);
-    this.#phase = "replaying";
+    this.#phase = "following";
     this.#checkpointer = new Checkpointer(this.#context, this.#args, store, from.op, () => this.#propose());
-    this.#replaySome();
+    this.#applyLater();
   }
 
-  /** A slice of the replay, so that the thread keeps answering; then the next. */
-  #replaySome(): void {
-    const { store, checkpointer, replay } = this.#parts();
-    assert(this.#phase === "replaying" && replay !== null, "the log is replayed before requests are taken");
+  // ------------------------------------------------------------------ following
+
+  #applyLater(): void {
+    if (this.#isApplying || this.#phase !== "following") return;
+    this.#isApplying = true;
+    this.#context.after(0, { kind: "apply" });
+  }
+
+  /** A slice of the log that is committed, or that this shard is about to lead on from; then the next. */
+  #applySome(): void {
+    this.#isApplying = false;
+    if (this.#phase !== "following") return;
+    const { store, checkpointer } = this.#parts();
+    const position = this.#positionNow();
     if (store.cachePressure > pressureMax) {
       // The changes of a long log do not fit the cache at once: checkpoint on the way.
-      checkpointer.runNow(this.#positionNow());
-      this.#context.after(checkpointPollMs, { kind: "replay" });
+      checkpointer.runNow(position);
+      this.#isApplying = true;
+      this.#context.after(checkpointPollMs, { kind: "apply" });
       return;
     }
+    const committed = this.#committed;
+    assert(committed !== null, "an open shard knows what is committed");
+    if (position.op < committed.op) {
+      this.#applyCommitted(committed);
+      this.#applyLater();
+      return;
+    }
+    if (this.#leadership !== null) {
+      this.#prepareToLead(this.#leadership);
+      return;
+    }
+    this.#becomeReady();
+  }
+
+  #replayTo(target: LogPosition): Replay {
+    const { directory, clusterId } = this.#args;
+    const { store } = this.#parts();
+    assert(this.#kernel !== null, "an open shard has its kernel");
+    const replay = this.#replay ?? Replay.open(directory, clusterId, store, this.#kernel, this.#positionNow(), target);
+    replay.extend(target);
+    this.#replay = replay;
+    return replay;
+  }
+
+  #applyCommitted(committed: LogPosition): void {
+    const { store, checkpointer } = this.#parts();
+    const replay = this.#replayTo(committed);
+    const before = this.#positionNow();
     const position = this.#guarded(() => replay.slice());
     this.#position = position;
     this.#lastOp = position.op;
-    if (replay.isDone || replay.hasChanged) {
-      store.publish(store.seal(this.#header.encode(position.op, position.address, position.timestamp)));
+    if (!replay.hasChanged) return;
+    this.#replayed += position.op - before.op;
+    store.publish(store.seal(this.#header.encode(position.op, position.address, position.timestamp)));
+    checkpointer.logged(position.address - before.address, position);
+    this.#wake();
+    this.#answerReadIndexes();
+  }
+
+  /** The rest of the log, which nobody has told to be committed yet, as one version that is published when it is. */
+  #prepareToLead(leadership: Leadership): void {
+    const { store } = this.#parts();
+    const position = this.#positionNow();
+    const { head } = leadership;
+    if (head.op > position.op) {
+      const replay = this.#replayTo(head);
+      const applied = this.#guarded(() => replay.slice());
+      if (!replay.isDone) {
+        this.#applyLater();
+        return;
+      }
+      const inherited = this.#spare.pop() ?? new Proposal();
+      inherited.op = head.op;
+      inherited.version = store.seal(this.#header.encode(applied.op, applied.address, applied.timestamp));
+      this.#inFlight.push(inherited);
     }
-    if (!replay.isDone) {
-      this.#context.after(0, { kind: "replay" });
-      return;
-    }
-    const { replayed } = replay;
-    replay.close();
+    this.#replay?.close();
     this.#replay = null;
-    this.#phase = "ready";
-    this.#context.log.info("shard ready", { shard: this.#args.shard, op: position.op, replayed });
+    this.#lastOp = head.op;
+    assert(this.#tail !== null && this.#kernel !== null, "an open shard has its log's memory");
+    this.#proposer = new Proposer(
+      this.#kernel,
+      store,
+      this.#tail,
+      defaultGeometry,
+      head.address,
+      Math.max(head.timestamp, this.#proposer?.lastTime ?? 0),
+    );
+    this.#phase = "leading";
+    this.#tellDirectory();
+    this.#becomeReady();
+    this.#forwarder.drainInto((from, envelope, bytes) => this.#enqueue(from, envelope, bytes));
+    this.#propose();
+  }
+
+  /** The state is as far as anybody has told: it can be read, and written here or through the leader. */
+  #becomeReady(): void {
+    if (!this.#hasLeader) return;
+    if (this.#isReady) return;
+    this.#isReady = true;
+    const { shard } = this.#args;
+    this.#context.log.info("shard ready", { shard, op: this.#lastOp, replayed: this.#replayed, phase: this.#phase });
     for (const projection of this.#args.projections) {
       const port = this.#context.port(projection);
       if (port !== null) this.#attach(port);
     }
     for (const envelope of this.#awaitingReady) this.#context.reply(envelope, true);
     this.#awaitingReady.length = 0;
-    this.#propose();
+  }
+
+  #follow(view: number, leader: number): void {
+    const { self, replica } = this.#args;
+    this.#hasLeader = true;
+    this.#leadership = null;
+    if (this.#phase !== "opening") this.#stepDown();
+    const port = this.#context.port(replica);
+    if (port !== null) this.#context.tell(port, { kind: "released" });
+    this.#context.log.info("shard follows", { shard: this.#args.shard, view, leader });
+    this.#forwarder.follow(leader === self ? null : leader);
+    this.#tellDirectory();
+    this.#applyLater();
+  }
+
+  /** Nothing that was proposed and not told as committed stands here any more; whether it does elsewhere is not known. */
+  #stepDown(): void {
+    const { store } = this.#parts();
+    if (this.#phase === "leading" || this.#replay !== null) {
+      if (store.sealedVersion !== store.publishedVersion || this.#replay !== null) {
+        store.rollbackTo(store.publishedVersion);
+      }
+      this.#replay?.close();
+      this.#replay = null;
+    }
+    this.#phase = "following";
+    const error = new KimberliteError(
+      "shardUnavailable",
+      "another replica leads now; whether the write was committed is not known",
+      { outcome: "unknown" },
+    );
+    for (const proposal of this.#inFlight) proposal.refuse(this.#answering, error);
+    this.#inFlight.length = 0;
+    this.#lastOp = this.#positionNow().op;
+    for (const { envelope } of this.#readIndexes) this.#context.fail(envelope, notConfirmed());
+    this.#readIndexes = [];
+    this.#forwardQueued();
+  }
+
+  /** Requests that were queued and not decided go to whoever leads now. */
+  #forwardQueued(): void {
+    for (const waiting of this.#queue.drain()) {
+      if (waiting.envelope !== null) {
+        const message: CommandMessage = {
+          kind: "command",
+          requestKind: waiting.kind,
+          tenant: tenantOf(waiting),
+          principal: new TextDecoder().decode(waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo)),
+          body: waiting.bytes.slice(waiting.bodyFrom, waiting.bodyTo),
+        };
+        this.#forwarder.command(message, waiting.envelope);
+      } else if (waiting.port !== null) {
+        const batch = new RequestBatchWriter();
+        const principal = waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo);
+        const { correlation, deadline, kind, bytes, bodyFrom, bodyTo } = waiting;
+        batch.add(correlation, deadline, kind, principal, bytes, bodyFrom, bodyTo);
+        this.#forwarder.take(waiting.port, batch.take(), 1);
+      }
+    }
   }
 
   /** Tells a projection where the state and the tail of the log can be read. */
   #attach(port: Port): void {
-    if (this.#phase !== "ready" || this.#tail === null || this.#attached.has(port)) return;
+    if (!this.#isReady || this.#tail === null || this.#attached.has(port)) return;
     const { store } = this.#parts();
     this.#attached.add(port);
     this.#context.tell(port, { kind: "attach", store: store.handle, tail: this.#tail.handle });
@@ -197,14 +383,15 @@ class Shard implements Actor<ShardMessage> {
     return this.#position;
   }
 
-  #parts(): { store: Store; proposer: Proposer; checkpointer: Checkpointer; replay: Replay | null } {
-    const { store, proposer, checkpointer } = {
-      store: this.#store,
-      proposer: this.#proposer,
-      checkpointer: this.#checkpointer,
-    };
-    assert(store !== null && proposer !== null && checkpointer !== null, "a shard works once its store is open");
-    return { store, proposer, checkpointer, replay: this.#replay };
+  #parts(): { store: Store; checkpointer: Checkpointer } {
+    const { store, checkpointer } = { store: this.#store, checkpointer: this.#checkpointer };
+    assert(store !== null && checkpointer !== null, "a shard works once its store is open");
+    return { store, checkpointer };
+  }
+
+  #proposing(): Proposer {
+    assert(this.#proposer !== null && this.#phase === "leading", "order: only a shard that leads proposes");
+    return this.#proposer;
   }
 
   // ------------------------------------------------------------------ messages
@@ -213,52 +400,61 @@ class Shard implements Actor<ShardMessage> {
     switch (message.kind) {
       case "requests":
         assert(envelope !== null, "requests come from a neighbour");
-        this.#enqueue(message.bytes, envelope);
+        this.#requests(message.bytes, message.count, envelope);
+        return;
+      case "relayed":
+        this.#relayed(message.from, message.bytes);
+        return;
+      case "peerDown":
+        this.#forwarder.peerDown(message.replica);
+        return;
+      case "peerUp":
+        this.#forwarder.peerUp(message.replica);
         return;
       case "command": {
         assert(envelope !== null, "a command is asked");
         if (this.#isDraining) {
           this.#context.fail(envelope, new KimberliteError("draining", "the shard is stopping"));
-          return;
+        } else if (this.#isFollowing) {
+          this.#forwarder.command(message, envelope);
+        } else {
+          this.#queueCommand(message, envelope);
         }
-        const principal = new TextEncoder().encode(message.principal);
-        const bytes = new Uint8Array(principal.length + message.body.length);
-        bytes.set(principal, 0);
-        bytes.set(message.body, principal.length);
-        this.#queue.push(message.tenant, {
-          bytes,
-          view: new DataView(bytes.buffer),
-          port: null,
-          envelope,
-          correlation: 0,
-          deadline: envelope.deadline,
-          kind: message.requestKind,
-          principalFrom: 0,
-          principalTo: principal.length,
-          bodyFrom: principal.length,
-          bodyTo: bytes.length,
-        });
         return;
       }
       case "committed":
-        this.#committed(message.address, message.position);
+        this.#wasCommitted(message.position);
+        return;
+      case "lead":
+        this.#hasLeader = true;
+        this.#leadership = { view: message.view, head: message.head };
+        this.#context.log.info("shard leads", { shard: this.#args.shard, view: message.view, op: message.head.op });
+        this.#applyLater();
+        return;
+      case "follow":
+        this.#follow(message.view, message.leader);
         return;
       case "refused":
-        this.#refused(message.address, message.message);
+        this.#refused(message.op, message.message);
         return;
       case "readIndex":
-        // One replica: it leads as long as it runs. With several, the quorum round goes here, one for all that wait.
         assert(envelope !== null, "a read index is asked");
-        if (this.#phase === "ready") this.#context.reply(envelope, this.#parts().store.publishedVersion);
-        else this.#context.fail(envelope, new KimberliteError("shardUnavailable", "the shard is replaying its log"));
+        this.#readIndex(envelope);
+        return;
+      case "askLeader":
+        assert(envelope !== null, "the leader is asked on somebody's behalf");
+        this.#forwarder.ask(relayTopics.admin, message.call, (body) => {
+          if (body === null) this.#context.fail(envelope, notConfirmed());
+          else this.#context.reply(envelope, body.slice());
+        });
         return;
       case "awaitReady":
         assert(envelope !== null, "readiness is asked for");
-        if (this.#phase === "ready") this.#context.reply(envelope, true);
+        if (this.#isReady) this.#context.reply(envelope, true);
         else this.#awaitingReady.push(envelope);
         return;
-      case "replay":
-        this.#replaySome();
+      case "apply":
+        this.#applySome();
         return;
       case "pageDamaged":
         this.#damaged(message.because);
@@ -277,19 +473,122 @@ class Shard implements Actor<ShardMessage> {
     }
   }
 
-  #enqueue(bytes: Uint8Array, envelope: Envelope): void {
+  /** Another replica is known to lead, or about to be. */
+  get #isFollowing(): boolean {
+    return !this.#isSingle && this.#phase !== "leading" && this.#leadership === null;
+  }
+
+  get #isSingle(): boolean {
+    return this.#args.replicas === 1;
+  }
+
+  #requests(bytes: Uint8Array, count: number, envelope: Envelope): void {
     const port = this.#context.port(neighbourOf(envelope.sender));
     // What an earlier gateway asked is not answered to its successor, whose correlations are its own.
     if (port === null || port.epoch !== envelope.epoch) return;
+    if (this.#isFollowing) this.#forwarder.take(port, bytes, count);
+    else this.#enqueue(port, null, bytes);
+  }
+
+  // ------------------------------------------------------------------ other nodes
+
+  #relay(to: number, bytes: Uint8Array): boolean {
+    const port = this.#context.port(this.#args.replica);
+    return port !== null && this.#context.tell(port, { kind: "relay", to, bytes }, { transfer: true }) === "accepted";
+  }
+
+  /** What this shard on another node says. */
+  #relayed(from: number, bytes: Uint8Array): void {
+    const { kind, body } = decodeRelay(bytes);
+    switch (kind) {
+      case relayKinds.requests:
+      case relayKinds.commands:
+        this.#requestsOfPeer(this.#peerPorts[from], body, kind === relayKinds.commands);
+        return;
+      case relayKinds.replies:
+        this.#forwarder.replies(body);
+        return;
+      case relayKinds.question:
+        this.#asked(from, body);
+        return;
+      case relayKinds.answer:
+        this.#forwarder.answered(body);
+        return;
+      default:
+        this.#context.log.warn("a relay of an unknown kind", { shard: this.#args.shard, from, kind });
+    }
+  }
+
+  #asked(from: number, bytes: Uint8Array): void {
+    const { id, topic, body } = decodeQuestion(bytes);
+    const answer = (known: Uint8Array | null): void => void this.#relay(from, encodeAnswer({ id, body: known }));
+    if (this.#leadership === null) {
+      answer(null);
+    } else if (topic === relayTopics.commitIndex) {
+      this.#confirm((commit) => answer(commit === null ? null : encodeOp(commit)));
+    } else if (topic === relayTopics.admin) {
+      this.#administer(body, answer);
+    } else {
+      answer(null);
+    }
+  }
+
+  /** A call of the administration that reached another node: the directory beside the leading system shard carries it out. */
+  #administer(call: Uint8Array, answer: (result: Uint8Array | null) => void): void {
+    const directory = this.#context.port("directory");
+    if (directory === null) {
+      answer(null);
+      return;
+    }
+    const message = { kind: "adminRelayed", call };
+    this.#context.request<Uint8Array>(directory, message, { deadlineMs: adminMs }, (outcome) => {
+      answer(outcome.ok ? outcome.value : null);
+    });
+  }
+
+  /** Handing on what was handed on could go in circles: when this shard does not lead either, the sender hears soon who does. */
+  #requestsOfPeer(port: PeerPort, bytes: Uint8Array, areCommands: boolean): void {
+    if (!this.#isFollowing || (this.#forwarder.leader === null && this.#phase === "following")) {
+      this.#enqueue(port, null, bytes, areCommands);
+      return;
+    }
+    const refusals = new ReplyBatchWriter();
+    const batch = this.#batch.open(bytes);
+    while (batch.next()) refusals.fail(batch.correlation, notLeading());
+    this.#answering.tell(port, { kind: "replies", bytes: refusals.take(), count: 1 });
+  }
+
+  #queueCommand(message: CommandMessage, envelope: Envelope): void {
+    const principal = new TextEncoder().encode(message.principal);
+    const bytes = new Uint8Array(principal.length + message.body.length);
+    bytes.set(principal, 0);
+    bytes.set(message.body, principal.length);
+    this.#queue.push(message.tenant, {
+      bytes,
+      view: new DataView(bytes.buffer),
+      port: null,
+      envelope,
+      correlation: 0,
+      deadline: envelope.deadline,
+      kind: message.requestKind,
+      principalFrom: 0,
+      principalTo: principal.length,
+      bodyFrom: principal.length,
+      bodyTo: bytes.length,
+    });
+  }
+
+  /** @param areCommands of an actor of another node: they are this node's own, not a client's */
+  #enqueue(port: Port | null, envelope: Envelope | null, bytes: Uint8Array, areCommands = envelope !== null): void {
     const batch = this.#batch.open(bytes);
     const queued = this.#queued;
     queued.bytes = bytes;
     queued.view = batch.view;
     queued.port = port;
-    queued.envelope = null;
+    queued.envelope = envelope;
     let refusals: ReplyBatchWriter | null = null;
     while (batch.next()) {
-      const refusal = this.#admission(batch);
+      const refusal = areCommands ? null : this.#admission(batch);
       if (refusal !== null) {
         refusals ??= new ReplyBatchWriter();
         refusals.fail(batch.correlation, refusal);
@@ -302,13 +601,11 @@ class Shard implements Actor<ShardMessage> {
       queued.principalTo = batch.principalTo;
       queued.bodyFrom = batch.bodyFrom;
       queued.bodyTo = batch.bodyTo;
-      const tenant =
-        batch.view.getUint32(batch.bodyFrom, true) + batch.view.getUint32(batch.bodyFrom + 4, true) * 2 ** 32;
-      this.#queue.push(tenant, queued);
+      this.#queue.push(tenantOf(queued), queued);
     }
-    if (refusals === null) return;
+    if (refusals === null || port === null) return;
     const count = refusals.count;
-    this.#context.tell(port, { kind: "replies", bytes: refusals.take(), count }, { transfer: true });
+    this.#answering.tell(port, { kind: "replies", bytes: refusals.take(), count }, { transfer: true });
   }
 
   /** Why a request is not even queued, or null. */
@@ -334,8 +631,10 @@ class Shard implements Actor<ShardMessage> {
   // ------------------------------------------------------------------ the write path
 
   #propose(): void {
-    if (this.#phase !== "ready") return;
-    const { store, proposer, checkpointer } = this.#parts();
+    const leadership = this.#leadership;
+    if (this.#phase !== "leading" || leadership === null) return;
+    const { store, checkpointer } = this.#parts();
+    const proposer = this.#proposing();
     while (this.#queue.count > 0 && this.#inFlight.length < this.#args.pipelineMax) {
       if (store.cachePressure > pressureMax) {
         // No room for more changes until a checkpoint is through; it calls back.
@@ -356,7 +655,9 @@ class Shard implements Actor<ShardMessage> {
       if (port === null) throw new KimberliteError("shardUnavailable", "the replica is gone");
       this.#inFlight.push(proposal);
       const { op, address, bodyBytes, recordCount, time } = proposal;
-      const told = this.#context.tell(port, { kind: "propose", op, address, bodyBytes, recordCount, time });
+      proposal.endAddress = proposer.nextAddress;
+      const { view } = leadership;
+      const told = this.#context.tell(port, { kind: "propose", view, op, address, bodyBytes, recordCount, time });
       assert(told === "accepted", "a replica has room for every prepare under way");
     }
   }
@@ -379,31 +680,93 @@ class Shard implements Actor<ShardMessage> {
   /** Answers that rest on state decided earlier wait for the newest prepare under way; with none, that state is durable. */
   #answerWithoutRecord(proposal: Proposal): void {
     if (this.#inFlight.length === 0) {
-      proposal.send(this.#context);
+      proposal.send(this.#answering);
       this.#spare.push(proposal);
       return;
     }
     this.#inFlight[this.#inFlight.length - 1].follow(proposal);
   }
 
-  #committed(address: number, position: LogPosition): void {
+  #wasCommitted(position: LogPosition): void {
+    if (this.#committed === null || position.op > this.#committed.op) this.#committed = position;
+    if (this.#phase !== "leading") {
+      this.#applyLater();
+      return;
+    }
     const { store, checkpointer } = this.#parts();
-    const proposal = this.#inFlight.shift();
-    assert(proposal !== undefined, "durability: only what was proposed is committed");
+    let bytes = 0;
+    let version = 0;
+    while (this.#inFlight.length > 0 && this.#inFlight[0].op <= position.op) {
+      const proposal = this.#inFlight.shift();
+      assert(proposal !== undefined, "durability: only what was proposed is committed");
+      bytes += proposal.bodyBytes;
+      version = proposal.version;
+      this.#commits += 1;
+      this.#records += proposal.recordCount;
+      assert(proposal.op <= position.op, "durability: nothing is answered before it is committed");
+      if (proposal.op === position.op) this.#position = position;
+      store.publish(version);
+      proposal.sendAll(this.#answering, (done) => {
+        if (this.#spare.length < 4) this.#spare.push(done);
+      });
+    }
+    if (version === 0) return;
     assert(
-      proposal.op === position.op && proposal.address === address,
+      this.#positionNow().op === position.op,
       "order: prepares are committed in the order in which they were proposed",
     );
-    store.publish(proposal.version);
-    this.#position = position;
-    this.#commits += 1;
-    this.#records += proposal.recordCount;
-    const bytes = proposal.bodyBytes;
-    proposal.sendAll(this.#context, (done) => {
-      if (this.#spare.length < 4) this.#spare.push(done);
-    });
     this.#wake();
+    this.#answerReadIndexes();
     checkpointer.logged(bytes, position);
+  }
+
+  // ------------------------------------------------------------------ linearizable reads
+
+  /** A projection asks how new its snapshot has to be: the leader says what is committed, and this state has to have published that. */
+  #readIndex(envelope: Envelope): void {
+    const told = (commit: number | null): void => {
+      if (commit === null) this.#context.fail(envelope, notConfirmed());
+      else this.#whenPublished(envelope, commit);
+    };
+    if (!this.#isReady) told(null);
+    else if (this.#isFollowing) {
+      const { commitIndex } = relayTopics;
+      this.#forwarder.ask(commitIndex, new Uint8Array(0), (body) => told(body === null ? null : decodeOp(body)));
+    } else this.#confirm(told);
+  }
+
+  /** Tells what is committed once a quorum has confirmed that this replica leads; null when it does not. */
+  #confirm(told: (commit: number | null) => void): void {
+    if (this.#isSingle && this.#phase === "leading") {
+      // One replica leads as long as it runs, and publishes what is committed before anybody hears of it.
+      told(this.#positionNow().op);
+      return;
+    }
+    const port = this.#context.port(this.#args.replica);
+    if (port === null) {
+      told(null);
+      return;
+    }
+    this.#context.request<LeadershipConfirmed>(port, { kind: "confirm" }, { deadlineMs: confirmMs }, (outcome) => {
+      told(outcome.ok ? outcome.value.commit : null);
+    });
+  }
+
+  #whenPublished(envelope: Envelope, commit: number): void {
+    this.#readIndexes.push({ envelope, commit });
+    this.#answerReadIndexes();
+  }
+
+  #answerReadIndexes(): void {
+    if (this.#readIndexes.length === 0) return;
+    const { op } = this.#positionNow();
+    const { store } = this.#parts();
+    const waiting: ReadIndexWait[] = [];
+    for (const wait of this.#readIndexes) {
+      if (wait.commit <= op) this.#context.reply(wait.envelope, store.publishedVersion);
+      else waiting.push(wait);
+    }
+    this.#readIndexes = waiting;
   }
 
   /** Tells projections that wait for news, and only those: waking an idle thread costs 30 µs. */
@@ -417,20 +780,20 @@ class Shard implements Actor<ShardMessage> {
     }
   }
 
-  /** The disk was full: nothing of the prepare, or of those behind it, was written. The state goes back to what is durable. */
-  #refused(address: number, message: string): void {
-    const { store, proposer } = this.#parts();
-    assert(
-      this.#inFlight.length > 0 && this.#inFlight[0].address === address,
-      "order: the oldest prepare is refused first",
-    );
-    store.rollbackTo(store.publishedVersion);
+  /** The disk was full: nothing of the prepare, or of those behind it, was written. The state goes back to the one before. */
+  #refused(op: number, message: string): void {
+    if (this.#phase !== "leading") return;
+    const { store } = this.#parts();
+    const proposer = this.#proposing();
+    const first = this.#inFlight.findIndex((proposal) => proposal.op === op);
+    assert(first >= 0, "order: only what was proposed is refused");
+    const refused = this.#inFlight.splice(first);
+    const last = this.#inFlight.at(-1);
+    store.rollbackTo(last?.version ?? store.publishedVersion);
     const error = new KimberliteError("diskFull", `${message}; free space, and writes go on by themselves`);
-    for (const proposal of this.#inFlight) proposal.refuse(this.#context, error);
-    this.#inFlight.length = 0;
-    const position = this.#positionNow();
-    this.#lastOp = position.op;
-    proposer.nextAddress = position.address;
+    for (const proposal of refused) proposal.refuse(this.#answering, error);
+    this.#lastOp = op - 1;
+    proposer.nextAddress = last?.endAddress ?? this.#positionNow().address;
     this.#isFull = true;
     this.#context.after(retryFullMs, { kind: "retryFull" });
   }
@@ -441,9 +804,9 @@ class Shard implements Actor<ShardMessage> {
   async drain(): Promise<void> {
     this.#isDraining = true;
     const giveUp = this.#context.monotonic() + 10_000;
-    const waits = (): boolean => this.#context.monotonic() < giveUp && this.#phase === "ready";
+    const waits = (): boolean => this.#context.monotonic() < giveUp && this.#phase === "leading";
     while (waits() && (this.#queue.count > 0 || this.#inFlight.length > 0)) await pause();
-    if (this.#phase !== "ready") return;
+    if (this.#phase === "opening") return;
     const { checkpointer } = this.#parts();
     // One under way may hold an older state: wait for it, then take the last.
     while (waits() && checkpointer.isBusy) await pause();
@@ -474,6 +837,16 @@ class Shard implements Actor<ShardMessage> {
 }
 
 const checkpointPollMs = 5;
+const confirmMs = 5_000;
+const adminMs = 60_000;
+
+const notLeading = (): KimberliteError =>
+  new KimberliteError("shardUnavailable", "this replica does not lead the shard; try again in a moment");
+const notConfirmed = (): KimberliteError =>
+  new KimberliteError("shardUnavailable", "no replica is known to lead the shard; try again in a moment");
+
+const tenantOf = ({ view, bodyFrom, bodyTo }: QueuedRequest): number =>
+  bodyTo - bodyFrom < 8 ? 0 : view.getUint32(bodyFrom, true) + view.getUint32(bodyFrom + 4, true) * 2 ** 32;
 
 function storeNumbers(store: Store): Record<string, number> {
   const { dirtyPages, freeFrames, frames, pageCount, freePages, loads, evictions, readers } = store.status();

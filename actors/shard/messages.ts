@@ -1,10 +1,11 @@
 /** What a shard accepts, beyond packed requests and single commands. */
 import type { CommandMessage } from "../messages/commands.js";
 import type { RequestsMessage } from "../messages/requests.js";
-import type { ReplicaNotice } from "../replica/messages.js";
+import type { PeerNotice, ReplicaNotice } from "../replica/messages.js";
 
 export type ShardMessage =
   | RequestsMessage
+  | PeerNotice
   | CommandMessage
   | ReplicaNotice
   /**
@@ -12,12 +13,14 @@ export type ShardMessage =
    * that it still leads. One answer serves every read that waits at that moment.
    */
   | { readonly kind: "readIndex" }
+  /** Asked by the directory of a node whose system shard follows: a call for the directory of the node whose system shard leads. */
+  | { readonly kind: "askLeader"; readonly call: Uint8Array }
   /** Asked by the node and the directory: answered once the log is replayed and requests are taken. */
   | { readonly kind: "awaitReady" }
   /** Told by projections: a page of the state is damaged on disk. */
   | { readonly kind: "pageDamaged"; readonly because: string }
   /** Timers of its own. */
-  | { readonly kind: "replay" }
+  | { readonly kind: "apply" }
   | { readonly kind: "retryFull" }
   | { readonly kind: "checkpointTimer" }
   | { readonly kind: "checkpointRetry" };

@@ -2,10 +2,11 @@
  * One prepare on its way to disk, and the answers that wait for it. Nobody learns of a result before the state it rests on is
  * durable: replies of commands in the prepare, stored outcomes, and refusals decided on its state all wait here.
  */
-import type { ActorContext, Port } from "../../runtime/actor/definition.js";
+import type { Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { ReplyBatchWriter } from "../messages/reply-batch.js";
+import type { Answering } from "./peer-port.js";
 
 interface AskedAnswer {
   readonly envelope: Envelope;
@@ -16,6 +17,8 @@ interface AskedAnswer {
 export class Proposal {
   /** Log address of the prepare; -1 while it has no records. */
   address = -1;
+  /** Where the prepare after it may begin. */
+  endAddress = 0;
   bodyBytes = 0;
   recordCount = 0;
   op = 0;
@@ -64,7 +67,7 @@ export class Proposal {
   }
 
   /** Sends the answers of this proposal and of its followers, and hands each back for reuse. */
-  sendAll(context: ActorContext, done: (proposal: Proposal) => void): void {
+  sendAll(context: Answering, done: (proposal: Proposal) => void): void {
     const followers = this.#followers.splice(0);
     this.send(context);
     done(this);
@@ -79,7 +82,7 @@ export class Proposal {
   }
 
   /** Sends every answer. A port that has closed meanwhile is a gateway that is gone, and its clients with it. */
-  send(context: ActorContext): void {
+  send(context: Answering): void {
     for (const [port, writer] of this.#replies) {
       if (writer.count === 0) continue;
       const count = writer.count;
@@ -93,7 +96,7 @@ export class Proposal {
   }
 
   /** Answers everything with one error instead: nothing of the prepare was written. */
-  refuse(context: ActorContext, error: KimberliteError): void {
+  refuse(context: Answering, error: KimberliteError): void {
     for (const [port, correlations] of this.#correlations) {
       const writer = new ReplyBatchWriter();
       for (const correlation of correlations) writer.fail(correlation, error);

@@ -1,5 +1,5 @@
 /**
- * State = Apply(checkpoint, log after it). In slices, so that the thread stays alive for heartbeats and questions meanwhile. Every
+ * State = Apply(checkpoint, log after it): at start, and on a replica that follows for as long as it does. In slices, so that the thread stays alive for heartbeats and questions meanwhile. Every
  * prepare is verified whole and against its parent before one record of it is applied.
  */
 
@@ -25,7 +25,7 @@ export class Replay {
   readonly #cursor: PrepareWalk;
   readonly #state: TreeWriter;
   readonly #kernel: Kernel;
-  readonly #head: LogPosition;
+  #head: LogPosition;
   #position: LogPosition;
   /** Records applied so far. */
   replayed = 0;
@@ -52,6 +52,13 @@ export class Replay {
     this.#kernel = kernel;
     this.#head = head;
     this.#position = from;
+  }
+
+  /** There is more log to apply now. */
+  extend(head: LogPosition): void {
+    if (head.op <= this.#head.op) return;
+    assert(head.address > this.#head.address, "order: a log grows in address as in op");
+    this.#head = head;
   }
 
   get isDone(): boolean {

@@ -95,6 +95,20 @@ export class RequestQueue {
     assert(this.count >= 0 && this.bytes >= 0, "a queue never holds less than nothing");
   }
 
+  /** Takes everything out, tenant by tenant, each in its order. */
+  drain(): QueuedRequest[] {
+    const all: QueuedRequest[] = [];
+    for (const tenant of this.tenants()) {
+      for (let next = this.peek(tenant); next !== null; next = this.peek(tenant)) {
+        all.push({ ...next });
+        this.shift(tenant);
+      }
+      this.endTurn(tenant);
+    }
+    assert(this.count === 0, "a drained queue is empty");
+    return all;
+  }
+
   /** Ends a tenant's turn: it goes behind the others, or leaves when nothing of it waits. */
   endTurn(tenant: number): void {
     const queue = this.#tenants.get(tenant);

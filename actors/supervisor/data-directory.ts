@@ -15,6 +15,8 @@ import { formatReplica, isFormatted } from "../../runtime/storage/replica-storag
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { sectorBytes, shardsMax } from "../../runtime/types/limits.js";
+import { replicasMax } from "../../runtime/vsr/quorums.js";
+import { replicaOn } from "./placement.js";
 
 const formatVersion = 1;
 const identityName = "kimberlite.json";
@@ -25,6 +27,8 @@ export interface NodeIdentity {
   readonly nodeId: number;
   /** User shards; the system shard comes on top. */
   readonly shards: number;
+  /** Replicas of each shard, and nodes of the cluster. */
+  readonly replicas: number;
   /** ISO 8601. */
   readonly created: string;
 }
@@ -36,10 +40,19 @@ export interface OpenedDirectory {
   readonly claim: DirectoryClaim;
 }
 
+export interface ClusterMembership {
+  readonly clusterId: Uint8Array;
+  /** Index of this node among the cluster's. */
+  readonly node: number;
+  readonly nodes: number;
+}
+
 export interface DirectoryWishes {
   /** User shards; undefined = those that are there, or `shardsDefault` in a new directory. */
   readonly shards: number | undefined;
   readonly shardsDefault: number;
+  /** The cluster that the directory belongs to; null for a node of its own. */
+  readonly cluster: ClusterMembership | null;
   /** Draws a new cluster's id. */
   readonly randomBytes: (count: number) => Uint8Array;
   readonly now: () => number;
@@ -73,7 +86,7 @@ function parseIdentity(text: string, path: string): NodeIdentity {
     throw corrupt("it is not JSON");
   }
   if (typeof raw !== "object" || raw === null) throw corrupt("it is not an object");
-  const { format, clusterId, nodeId, shards, created } = raw as Record<string, unknown>;
+  const { format, clusterId, nodeId, shards, replicas = 1, created } = raw as Record<string, unknown>;
   if (format !== formatVersion) {
     throw new KimberliteError(
       "formatUnsupported",
@@ -86,13 +99,17 @@ function parseIdentity(text: string, path: string): NodeIdentity {
   if (typeof shards !== "number" || !Number.isInteger(shards) || shards < 1 || shards >= shardsMax) {
     throw corrupt("its number of shards is out of range");
   }
+  if (typeof replicas !== "number" || !Number.isInteger(replicas) || replicas < 1 || replicas > replicasMax) {
+    throw corrupt("its number of replicas is out of range");
+  }
   if (typeof created !== "string") throw corrupt("it does not say when it was made");
-  return { clusterId: Uint8Array.from(Buffer.from(clusterId, "hex")), nodeId, shards, created };
+  return { clusterId: Uint8Array.from(Buffer.from(clusterId, "hex")), nodeId, shards, replicas, created };
 }
 
 function writeIdentity(disk: Disk, directory: string, identity: NodeIdentity): void {
-  const { clusterId, nodeId, shards, created } = identity;
-  const text = JSON.stringify({ format: formatVersion, clusterId: toHex(clusterId), nodeId, shards, created }, null, 2);
+  const { clusterId, nodeId, shards, replicas, created } = identity;
+  const content = { format: formatVersion, clusterId: toHex(clusterId), nodeId, shards, replicas, created };
+  const text = JSON.stringify(content, null, 2);
   const bytes = new TextEncoder().encode(`${text}\n`);
   assert(bytes.length <= identityBytesMax, "an identity is a short file");
   const temporary = join(directory, `${identityName}.new`);
@@ -145,10 +162,13 @@ function prepareDirectory(
     );
   }
   if (known === null) refuseForeign(disk, path);
+  else checkMembership(known, wishes.cluster, path);
+  const { cluster } = wishes;
   const identity: NodeIdentity = known ?? {
-    clusterId: wishes.randomBytes(16),
-    nodeId: 1,
+    clusterId: cluster?.clusterId ?? wishes.randomBytes(16),
+    nodeId: (cluster?.node ?? 0) + 1,
     shards,
+    replicas: cluster?.nodes ?? 1,
     created: new Date(wishes.now()).toISOString(),
   };
   // New shards are formatted before they are announced: one that is announced and missing is lost data.
@@ -161,11 +181,27 @@ function prepareDirectory(
       });
     }
     if (isAnnounced || isFormatted(disk, directory)) continue;
-    formatReplica(disk, directory, { clusterId: identity.clusterId, replica: 0, replicaCount: 1 });
+    const replica = cluster === null ? 0 : replicaOn(cluster.node, shard, cluster.nodes);
+    formatReplica(disk, directory, { clusterId: identity.clusterId, replica, replicaCount: identity.replicas });
   }
   const current = { ...identity, shards };
   if (known === null || known.shards !== shards) writeIdentity(disk, path, current);
   return { identity: current, isNew: known === null };
+}
+
+/** A directory of another node or cluster would vote with what it never acknowledged. */
+function checkMembership(known: NodeIdentity, cluster: ClusterMembership | null, path: string): void {
+  const wanted = cluster ?? { clusterId: known.clusterId, node: 0, nodes: 1 };
+  const same =
+    toHex(known.clusterId) === toHex(wanted.clusterId) &&
+    known.nodeId === wanted.node + 1 &&
+    known.replicas === wanted.nodes;
+  if (same) return;
+  throw new KimberliteError(
+    "configurationInvalid",
+    `${path} belongs to node ${known.nodeId} of a cluster of ${known.replicas} (${toHex(known.clusterId)}), not to node ${wanted.node + 1} of ${wanted.nodes} (${toHex(wanted.clusterId)})`,
+    { detail: { directory: path, node: known.nodeId, replicas: known.replicas } },
+  );
 }
 
 function refuseForeign(disk: Disk, path: string): void {

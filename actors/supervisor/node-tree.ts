@@ -18,11 +18,14 @@ import type { ReplicaArgs } from "../replica/actor.js";
 import type { ShardArgs } from "../shard/actor.js";
 import { shardDirectory } from "./data-directory.js";
 import { type Layout, workerOf } from "./layout.js";
+import { type ClusterPlan, peersOf, replicaOn } from "./placement.js";
 
 export interface NodeTreeOptions {
   readonly directory: string;
   readonly clusterId: Uint8Array;
   readonly layout: Layout;
+  /** Null: one replica of each shard, here. */
+  readonly cluster: ClusterPlan | null;
   /** Page cache of each user shard. */
   readonly cacheBytes: number;
   readonly checkpointBytes: number;
@@ -52,7 +55,8 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
   const projections = projectionsOf(layout, shard);
   const common = { restart: "permanent", startMsMax, shutdownMs, limits: restartLimits } as const;
   const keeperArgs: KeeperArgs = { directory, clusterId, replica, scrubBytesPerSecond: options.scrubBytesPerSecond };
-  const replicaArgs: ReplicaArgs = { directory, shard: id, keeper };
+  const peers = options.cluster === null ? null : peersOf(options.cluster, shard);
+  const replicaArgs: ReplicaArgs = { directory, shard: id, keeper, peers };
   const children: ChildSpec<ShardShared>[] = [
     { ...common, id: keeper, kind: "keeper", worker: workerOf(layout, "keeper", shard), args: () => keeperArgs },
     {
@@ -85,6 +89,8 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
           clusterId,
           replica,
           keeper,
+          replicas: peers === null ? 1 : peers.replicas.length,
+          self: options.cluster === null ? 0 : replicaOn(options.cluster.self, shard, options.cluster.nodes.length),
           projections,
           interest,
           cacheBytes: shard === 0 ? systemCacheBytes : options.cacheBytes,

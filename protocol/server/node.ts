@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { openDataDirectory } from "../../actors/supervisor/data-directory.js";
 import { type Layout, type LayoutWish, planLayout } from "../../actors/supervisor/layout.js";
 import { nodeTree } from "../../actors/supervisor/node-tree.js";
+import type { ClusterPlan } from "../../actors/supervisor/placement.js";
 import type { Logger } from "../../runtime/actor/definition.js";
 import { type ActorReport, startTree, type Tree } from "../../runtime/actor/tree.js";
 import { KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
@@ -24,6 +25,8 @@ export interface NodeOptions {
   readonly dataDirectory: string;
   /** Null: no socket, only clients in this process. */
   readonly listen: ListenAddress | null;
+  /** The cluster that this node belongs to; null or absent for a node of its own. */
+  readonly cluster?: ClusterPlan | null | undefined;
   readonly shards?: number | undefined;
   readonly projections?: number | undefined;
   readonly gateways?: number | undefined;
@@ -96,6 +99,10 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const opened = await openDataDirectory(resolve(options.dataDirectory), {
     shards: options.shards,
     shardsDefault: planned.shards,
+    cluster:
+      options.cluster == null
+        ? null
+        : { clusterId: options.cluster.clusterId, node: options.cluster.self, nodes: options.cluster.nodes.length },
     randomBytes: (count) => Uint8Array.from(randomBytes(count)),
     now: () => Date.now(),
   });
@@ -126,6 +133,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         directory: opened.path,
         clusterId,
         layout,
+        cluster: options.cluster ?? null,
         cacheBytes: options.cacheBytes ?? Math.min(256 * miB, Math.floor(totalmem() / 8)),
         checkpointBytes: options.checkpointBytes ?? checkpointBytesDefault,
         checkpointMs: options.checkpointMs ?? checkpointMsDefault,
@@ -157,8 +165,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         shards: layout.shards,
         projections: layout.projections,
         gateways: layout.gateways,
-        replicas: 1,
-        machineFailuresTolerated: 0,
+        replicas: opened.identity.replicas,
+        machineFailuresTolerated: Math.floor((opened.identity.replicas - 1) / 2),
         uptimeMs: Math.round(performance.now() - startedAt),
         rssBytes: process.memoryUsage.rss(),
         cpuMicros: user + system,

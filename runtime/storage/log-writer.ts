@@ -129,6 +129,12 @@ export class LogWriter {
     return this.#committed;
   }
 
+  /** Makes sure of the file that a prepare at this address goes to. Throws `diskFull`: nothing was begun, try again later. */
+  makeRoom(address: number): void {
+    this.#checkAlive();
+    this.#take(address);
+  }
+
   /** Makes consecutive prepares durable at their addresses, behind what is written. See the head of this file. */
   writePrepares(prepares: readonly Prepare[]): void {
     this.#checkAlive();

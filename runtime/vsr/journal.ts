@@ -17,8 +17,8 @@
  * proved to belong there. 3. The head's header is never blank.
  */
 import { type PrepareHeader, sameBytes } from "../storage/frame.js";
-import { type LogGeometry, nextSegmentStart, paddedBytes } from "../storage/log-geometry.js";
-import { type LogPosition, logBeginning } from "../storage/log-position.js";
+import { type LogGeometry, nextSegmentStart } from "../storage/log-geometry.js";
+import { type LogPosition, logBeginning, positionBehind } from "../storage/log-position.js";
 import { assert } from "../types/assert.js";
 import { mark } from "./marks.js";
 import type { OpIdentity, Prepare, SuffixEntry, SuffixHeader } from "./messages.js";
@@ -42,13 +42,6 @@ export interface Slot {
 const writeBytesMax = 8 * 1024 * 1024;
 
 export const sameIdentity = (left: Uint8Array, right: Uint8Array): boolean => sameBytes(left, 0, right, 0, left.length);
-
-export const positionBehind = (header: PrepareHeader): LogPosition => ({
-  op: header.op,
-  address: header.address + paddedBytes(header.bodyBytes),
-  parent: header.identity,
-  timestamp: header.timestamp,
-});
 
 interface Write {
   readonly id: number;

@@ -11,12 +11,11 @@
  */
 import type { PrepareHeader } from "../storage/frame.js";
 import type { LogPosition } from "../storage/log-position.js";
+import type { NamedHeader, Prepare } from "../storage/prepare.js";
 
-/** A prepare with its bytes: 256-byte header, then the body, without padding. The bytes may lie in shared memory. */
-export interface Prepare {
-  readonly header: PrepareHeader;
-  readonly frame: Uint8Array;
-}
+export type { Prepare } from "../storage/prepare.js";
+/** A header as the canonical log of a view names it. */
+export type SuffixHeader = NamedHeader;
 
 /** What a replica says of one operation of its log's end when it hands it over in a view change. */
 export interface SuffixEntry {
@@ -29,12 +28,6 @@ export interface SuffixEntry {
   readonly present: boolean;
   /** This replica never acknowledged the operation and, having left the view, never will for it. */
   readonly nack: boolean;
-}
-
-/** A header as the canonical log of a view names it. */
-export interface SuffixHeader {
-  readonly header: PrepareHeader;
-  readonly headerBytes: Uint8Array;
 }
 
 /** An operation and the identity of its prepare. */

@@ -11,7 +11,11 @@
  */
 import type { PrepareHeader } from "../storage/frame.js";
 import type { LogPosition } from "../storage/log-position.js";
-import type { Message, Prepare, SuffixHeader } from "./messages.js";
+import type { Prepare, StoredHeader } from "../storage/prepare.js";
+import type { Message } from "./messages.js";
+
+export type { StoredHeader } from "../storage/prepare.js";
+export type { RecoveredLog, RecoveredSlot } from "../storage/recovered-log.js";
 
 /** What the superblock keeps for the protocol. */
 export interface DurableState {
@@ -21,34 +25,6 @@ export interface DurableState {
   /** The end of the log as of `logView`: what a doViewChange or startView named, from the head down. */
   readonly suffix: readonly StoredHeader[];
 }
-export interface StoredHeader extends SuffixHeader {
-  /** The prepare was durable here when the suffix was stored; when it is not sound now, it was damaged since. */
-  readonly wasDurable: boolean;
-}
-
-/** One operation of the log's end as recovery found it. */
-export interface RecoveredSlot {
-  readonly op: number;
-  readonly state: "sound" | "faulty";
-  /** Null for a faulty operation of which neither copy of the header is readable. */
-  readonly header: PrepareHeader | null;
-  readonly headerBytes: Uint8Array | null;
-}
-export interface RecoveredLog {
-  /** Everything up to here is sound, chained and in place. */
-  readonly sound: LogPosition;
-  /** Headers of the newest operations up to `sound.op`, oldest first, at most `windowOps`. */
-  readonly headers: readonly SuffixHeader[];
-  /** What lies behind `sound`: begins with a faulty slot when not empty. */
-  readonly beyond: readonly RecoveredSlot[];
-  /** False when damage at or behind the newest operation may hide one that was acknowledged. */
-  readonly headIsCertain: boolean;
-  /** Highest operation that a sound header states as committed, or the checkpoint's. */
-  readonly commit: number;
-  /** Log address behind everything that may be written: a truncation zeroes up to here. */
-  readonly end: number;
-}
-
 export type Input =
   /** Every 10 ms, after all waiting messages. Times in µs: `monotonic` never goes back, `wall` may. */
   | { readonly kind: "tick"; readonly monotonic: number; readonly wall: number }

@@ -60,10 +60,14 @@ test("a directory that does not know whether a change was logged answers and beg
   const directory = (await directoryDefinition.create(context, { shards: 2 })) as Actor<DirectoryMessage>;
   const answer = async (value: unknown): Promise<void> => {
     await settled();
+    // Before it reads, the directory asks how new the snapshot has to be.
+    for (; context.asked[0]?.message.kind === "readIndex"; await settled()) {
+      context.asked.shift()?.settle({ ok: true, value: 1 as never });
+    }
     context.asked.shift()?.settle({ ok: true, value: value as never });
     await settled();
   };
-  directory.receive({ kind: "begin" }, context.envelope("self"));
+  directory.receive({ kind: "systemShard", leads: true }, context.envelope("shard-0"));
   await answer(true);
   await answer(true);
   await answer({ rows: [], systemPosition: 5 });

@@ -26,6 +26,7 @@ import { ModelTree } from "../store/model-tree.js";
 const wishes = {
   shards: undefined,
   shardsDefault: 1,
+  cluster: null,
   randomBytes: (count: number) => Uint8Array.from({ length: count }, (_, i) => i + 1),
   now: () => 0,
 };

@@ -14,6 +14,7 @@ import { FakeContext } from "./fake-context.js";
 export const wishes = {
   shards: undefined,
   shardsDefault: 1,
+  cluster: null,
   randomBytes: (count: number) => Uint8Array.from({ length: count }, (_, i) => i + 1),
   now: () => 0,
 };
@@ -41,6 +42,8 @@ export async function startShard(path: string, clusterId: Uint8Array) {
     clusterId,
     replica: "replica-1",
     keeper: "keeper-1",
+    replicas: 1,
+    self: 0,
     projections: ["projection-1.0"],
     interest: new SharedArrayBuffer(4),
     cacheBytes: 32 * 1024 * 1024,
@@ -54,12 +57,15 @@ export async function startShard(path: string, clusterId: Uint8Array) {
   const { log, superblock } = openReplica({ disk: new RealDisk(), directory });
   const opened: ReplicaOpened = {
     tail: log.tail.handle,
-    head: log.position(),
     checkpoint: null,
     writeMode: "fdatasync",
     recovery: [],
   };
   context.asked[0]?.settle({ ok: true, value: opened as never });
+  const from = context.envelope("replica-1");
+  shard.receive({ kind: "committed", position: log.position() }, from);
+  shard.receive({ kind: "lead", view: 0, head: log.position() }, from);
+  shard.receive({ kind: "apply" }, from);
   const stop = (): void => {
     void shard.stop?.();
     log.close();

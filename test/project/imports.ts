@@ -20,6 +20,8 @@ export const roomTable: Readonly<Record<string, readonly string[]>> = {
     "runtime/storage/frame.ts",
     "runtime/storage/log-geometry.ts",
     "runtime/storage/log-position.ts",
+    "runtime/storage/prepare.ts",
+    "runtime/storage/recovered-log.ts",
   ],
   "runtime/actor/": ["runtime/types/"],
   "actors/": ["runtime/"],

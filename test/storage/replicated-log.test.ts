@@ -1,9 +1,9 @@
 /** The storage side of replication: writing what peers send, truncating, repairing, reading back. */
 import test from "ava";
+import { headerSlots } from "../../runtime/storage/header-ring.js";
 import { segmentPath } from "../../runtime/storage/log-geometry.js";
 import { positionBehind } from "../../runtime/storage/log-position.js";
 import type { Prepare } from "../../runtime/storage/prepare.js";
-import { headerSlots } from "../../runtime/storage/header-ring.js";
 import { closeAll, geometry, root } from "./log-fixture.js";
 import { beginning, behind, chain, newPeerDisk, openPeer, sameHeader, stored, story } from "./replicated-fixture.js";
 

@@ -4,8 +4,7 @@
  */
 import { headerBytes, type PrepareHeader, readHeader } from "../../runtime/storage/frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "../../runtime/storage/log-geometry.js";
-import { type LogPosition, logBeginning } from "../../runtime/storage/log-position.js";
-import { positionBehind } from "../../runtime/vsr/journal.js";
+import { type LogPosition, logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
 import type { Message, Prepare, SuffixHeader } from "../../runtime/vsr/messages.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "../../runtime/vsr/ports.js";
 import { Random } from "../../runtime/vsr/random.js";

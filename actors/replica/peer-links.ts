@@ -1,0 +1,68 @@
+/** The replica's links to the other replicas of its shard: numbers of replicas here, nodes and addresses below. */
+
+import { systemClock } from "../../runtime/actor/clock.js";
+import type { ActorContext } from "../../runtime/actor/definition.js";
+import { type PeerAddress, PeerEndpoint } from "../../runtime/actor/peer-endpoint.js";
+import type { PeerSecurity } from "../../runtime/actor/peer-security.js";
+import { assert } from "../../runtime/types/assert.js";
+
+export interface PeerArgs {
+  /** By replica number: the node that holds it, and where this shard's replica is reached there. */
+  readonly replicas: readonly PeerAddress[];
+  /** Tells the shards' connections apart: the shard's number. */
+  readonly channel: number;
+  /** Null: plaintext, on loopback only. */
+  readonly security: PeerSecurity | null;
+}
+
+export interface PeerLinkEvents {
+  message(from: number, bytes: Uint8Array): void;
+  up(replica: number): void;
+  down(replica: number): void;
+}
+
+export interface PeerLinks {
+  /** False when the message is lost for certain. The bytes must not change until they have left. */
+  send(to: number, bytes: Uint8Array): boolean;
+  close(): Promise<void>;
+}
+
+/** Throws `addressInUse`, `configurationInvalid`, `insecureListen`. */
+export async function openPeerLinks(
+  context: ActorContext,
+  args: PeerArgs,
+  self: number,
+  clusterId: Uint8Array,
+  events: PeerLinkEvents,
+): Promise<PeerLinks> {
+  const own = args.replicas[self];
+  assert(own !== undefined, "a replica's number is one of its shard's");
+  const replicaOf = new Map(args.replicas.map(({ node }, replica) => [node, replica]));
+  const of = (node: number): number => {
+    const replica = replicaOf.get(node);
+    assert(replica !== undefined, "isolation: only nodes of the cluster are heard");
+    return replica;
+  };
+  const endpoint = new PeerEndpoint({
+    self: own,
+    others: args.replicas.filter((_, replica) => replica !== self),
+    clusterId,
+    channel: args.channel,
+    security: args.security,
+    clock: systemClock,
+    events: {
+      up: (node) => context.enter(() => events.up(of(node))),
+      down: (node) => context.enter(() => events.down(of(node))),
+      message: (node, bytes) => context.enter(() => events.message(of(node), bytes)),
+      trouble: (node, text) => context.log.warn("link between nodes", { node: node ?? "?", text }),
+    },
+  });
+  await endpoint.open();
+  return {
+    send: (to, bytes) => {
+      const peer = args.replicas[to];
+      return peer !== undefined && endpoint.send(peer.node, bytes);
+    },
+    close: () => endpoint.close(),
+  };
+}

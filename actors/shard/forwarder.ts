@@ -1,0 +1,228 @@
+/**
+ * The requests that reach a shard which does not lead: handed on to the shard of the node that does, answers carried back. Whoever sends
+ * requests to a shard need not know who leads it.
+ *
+ *   gateway ─▶ shard here ─▶ replica ═ link ═ replica ─▶ leading shard ─▶ … ─▶ shard here ─▶ gateway
+ *
+ * While nobody is known to lead, requests wait here, in bounded memory. When the leader is lost, what was handed to it may or may not have
+ * been committed: writes end as *unknown*, and a retry with the same idempotency key gets the first outcome. What was not handed on yet
+ * goes to the next leader.
+ */
+import type { ActorContext, Port } from "../../runtime/actor/definition.js";
+import type { Envelope } from "../../runtime/actor/envelope.js";
+import { assert } from "../../runtime/types/assert.js";
+import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js";
+import type { CommandMessage } from "../messages/commands.js";
+import { decodeAnswer, encodeQuestion, encodeRelay, relayKinds } from "../messages/relay.js";
+import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../messages/reply-batch.js";
+import { RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
+
+/** Hands bytes to the replica's link. False when they are lost for certain. */
+export type SendRelay = (replica: number, bytes: Uint8Array) => boolean;
+
+interface Waiting {
+  readonly port: Port | null;
+  readonly envelope: Envelope | null;
+  readonly kind: number;
+  readonly bytes: Uint8Array;
+}
+
+interface HandedOn {
+  readonly port: Port | null;
+  readonly envelope: Envelope | null;
+  readonly correlation: number;
+}
+
+type Asker = (body: Uint8Array | null) => void;
+
+const waitingBytesMax = 32 * 1024 * 1024;
+const handedOnMax = 200_000;
+const askersMax = 10_000;
+const correlationAt = 4;
+
+export class Forwarder {
+  readonly #context: ActorContext;
+  readonly #send: SendRelay;
+  /** By our own correlation: whose request it is. */
+  readonly #handedOn = new Map<number, HandedOn>();
+  readonly #askers = new Map<number, Asker>();
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #next = 0;
+  /** The replica that leads; null while none is known, or when it is this one. */
+  #leader: number | null = null;
+
+  constructor(context: ActorContext, send: SendRelay) {
+    this.#context = context;
+    this.#send = send;
+  }
+
+  /** Requests handed on and not answered yet. */
+  get pending(): number {
+    return this.#handedOn.size;
+  }
+
+  get leader(): number | null {
+    return this.#leader;
+  }
+
+  /** Who leads from now on. What was handed to another is lost sight of. */
+  follow(leader: number | null): void {
+    if (leader !== this.#leader) this.#loseSight("another replica leads now");
+    this.#leader = leader;
+    this.#flush();
+  }
+
+  /** The link to a replica's node broke. */
+  peerDown(replica: number): void {
+    if (replica === this.#leader) this.#loseSight("the link to the shard's leader broke");
+  }
+
+  /** It stands again. */
+  peerUp(replica: number): void {
+    if (replica === this.#leader) this.#flush();
+  }
+
+  #loseSight(because: string): void {
+    for (const asker of this.#askers.values()) asker(null);
+    this.#askers.clear();
+    if (this.#handedOn.size === 0) return;
+    const error = new KimberliteError("shardUnavailable", `${because}; whether the write was committed is not known`, {
+      outcome: "unknown",
+    });
+    const lost = [...this.#handedOn.values()];
+    this.#handedOn.clear();
+    const replies = new Map<Port, ReplyBatchWriter>();
+    for (const request of lost) {
+      if (request.envelope !== null) this.#context.fail(request.envelope, error);
+      else if (request.port !== null) writerOf(replies, request.port).fail(request.correlation, error);
+    }
+    for (const [port, writer] of replies) this.#answer(port, writer);
+  }
+
+  #answer(port: Port, writer: ReplyBatchWriter): void {
+    const { count } = writer;
+    if (count > 0) this.#context.tell(port, { kind: "replies", bytes: writer.take(), count }, { transfer: true });
+  }
+
+  /** Takes a batch of requests that came from `port`. */
+  take(port: Port, bytes: Uint8Array, count: number): void {
+    this.#wait({ port, envelope: null, kind: relayKinds.requests, bytes }, count);
+  }
+
+  /** Takes a single command of an actor of this node. */
+  command(message: CommandMessage, envelope: Envelope): void {
+    const batch = new RequestBatchWriter();
+    const principal = new TextEncoder().encode(message.principal);
+    const { requestKind, body } = message;
+    batch.add(0, envelope.deadline, requestKind, principal, body, 0, body.length);
+    this.#wait({ port: null, envelope, kind: relayKinds.commands, bytes: batch.take() }, 1);
+  }
+
+  #wait(waiting: Waiting, count: number): void {
+    const { bytes } = waiting;
+    if (this.#waitingBytes + bytes.length > waitingBytesMax || this.#handedOn.size + count > handedOnMax) {
+      this.#refuse(waiting, new KimberliteError("mailboxFull", "too many writes wait for the shard's leader"));
+      return;
+    }
+    this.#waiting.push(waiting);
+    this.#waitingBytes += bytes.length;
+    this.#flush();
+  }
+
+  #refuse({ port, envelope, bytes }: Waiting, error: KimberliteError): void {
+    if (envelope !== null) this.#context.fail(envelope, error);
+    if (port === null) return;
+    const writer = new ReplyBatchWriter();
+    const batch = new RequestBatchReader().open(bytes);
+    while (batch.next()) writer.fail(batch.correlation, error);
+    this.#answer(port, writer);
+  }
+
+  /** Hands on what waits, when there is somebody to hand it to. */
+  #flush(): void {
+    while (this.#leader !== null && this.#waiting.length > 0) {
+      const next = this.#waiting[0];
+      if (!this.#handOn(this.#leader, next)) return;
+      this.#waiting.shift();
+      this.#waitingBytes -= next.bytes.length;
+    }
+    assert(this.#waitingBytes >= 0, "no fewer than zero bytes wait for a leader");
+  }
+
+  /** False when the link does not stand: it is tried again when it does. */
+  #handOn(leader: number, waiting: Waiting): boolean {
+    const { port, envelope, kind } = waiting;
+    if (port !== null && !port.isOpen) return true;
+    const bytes = waiting.bytes.slice();
+    const view = new DataView(bytes.buffer);
+    const given: number[] = [];
+    for (let at = 0; at < bytes.length; at += 4 + view.getUint32(at, true)) {
+      this.#next = (this.#next + 1) >>> 0;
+      this.#handedOn.set(this.#next, { port, envelope, correlation: view.getUint32(at + correlationAt, true) });
+      view.setUint32(at + correlationAt, this.#next, true);
+      given.push(this.#next);
+    }
+    if (this.#send(leader, encodeRelay(kind, bytes))) return true;
+    for (const correlation of given) this.#handedOn.delete(correlation);
+    return false;
+  }
+
+  /** Answers from the leader on their way back. */
+  replies(bytes: Uint8Array): void {
+    const replies = new Map<Port, ReplyBatchWriter>();
+    const batch = new ReplyBatchReader().open(bytes);
+    while (batch.next()) {
+      const request = this.#handedOn.get(batch.correlation);
+      if (request === undefined) continue;
+      this.#handedOn.delete(batch.correlation);
+      const { port, envelope, correlation } = request;
+      if (port !== null) {
+        writerOf(replies, port).relay(correlation, batch.status, batch.bytes, batch.bodyFrom, batch.bodyTo);
+      } else if (envelope !== null && batch.status === 0) {
+        this.#context.reply(envelope, { body: batch.body().slice() });
+      } else if (envelope !== null) {
+        this.#context.fail(envelope, fromErrorRecord(decodeErrorBody(batch.status, batch.body())));
+      }
+    }
+    for (const [port, writer] of replies) this.#answer(port, writer);
+  }
+
+  /** Asks the leading shard; null when that cannot be known now. */
+  ask(topic: number, body: Uint8Array, asker: Asker): void {
+    this.#next = (this.#next + 1) >>> 0;
+    const id = this.#next;
+    const isFree = this.#leader !== null && this.#askers.size < askersMax;
+    if (!isFree || !this.#send(this.#leader ?? 0, encodeQuestion({ id, topic, body }))) {
+      asker(null);
+      return;
+    }
+    this.#askers.set(id, asker);
+  }
+
+  answered(bytes: Uint8Array): void {
+    const { id, body } = decodeAnswer(bytes);
+    const asker = this.#askers.get(id);
+    this.#askers.delete(id);
+    asker?.(body);
+  }
+
+  /** This shard leads now: what waited is its own work. */
+  drainInto(take: (port: Port | null, envelope: Envelope | null, bytes: Uint8Array) => void): void {
+    this.#loseSight("this node leads now");
+    this.#leader = null;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (const { port, envelope, bytes } of waiting) take(port, envelope, bytes);
+  }
+}
+
+function writerOf(replies: Map<Port, ReplyBatchWriter>, port: Port): ReplyBatchWriter {
+  let writer = replies.get(port);
+  if (writer === undefined) {
+    writer = new ReplyBatchWriter();
+    replies.set(port, writer);
+  }
+  return writer;
+}
