@@ -29,6 +29,8 @@ export class FakeContext implements ActorContext {
   readonly timers: { readonly delayMs: number; readonly message: MessageBase }[] = [];
   /** Neighbours whose mailbox is full. */
   readonly busy = new Set<string>();
+  /** Messages that a full mailbox did not take. */
+  refused = 0;
   time = 1_700_000_000_000;
   crashed: unknown = null;
   readonly #ports = new Map<string, FakePort>();
@@ -68,7 +70,10 @@ export class FakeContext implements ActorContext {
     return [...this.#ports.keys()];
   }
   tell(port: Port, message: OutgoingMessage): TellResult {
-    if (this.busy.has(port.neighbour)) return "busy";
+    if (this.busy.has(port.neighbour)) {
+      this.refused += 1;
+      return "busy";
+    }
     this.told.push({ to: port.neighbour, message: message as Told["message"] });
     return "accepted";
   }
