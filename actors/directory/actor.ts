@@ -24,8 +24,9 @@ import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
 import { tenantName } from "../../runtime/types/ids.js";
 import type { DirectoryMessage, Route } from "./messages.js";
 import { abandonMove, carryOver, type Move, release } from "./move.js";
-import { optionalCount, quotasFrom, tenantReference } from "./params.js";
+import { optionalCount, pageLimit, quotasFrom, tenantReference } from "./params.js";
 import { ShardLink } from "./shard-link.js";
+import { TenantRows } from "./tenant-rows.js";
 
 export interface DirectoryArgs {
   /** Shards of this node, the system shard included. */
@@ -34,6 +35,8 @@ export interface DirectoryArgs {
 
 const systemPrincipal = "node";
 const retryMs = 500;
+/** Tenants in one answer: some 300 KB of JSON. */
+const listLimitMax = 1_000;
 /** The tenant that a first start makes, so that there is something to write to. */
 const firstTenant = "main";
 
@@ -41,8 +44,7 @@ class Directory implements Actor<DirectoryMessage> {
   readonly #context: ActorContext;
   readonly #args: DirectoryArgs;
   readonly #link: ShardLink;
-  readonly #rows = new Map<number, DirectoryRow>();
-  readonly #names = new Map<string, number>();
+  readonly #rows = new TenantRows();
   /** Changes of one tenant, one after the other. */
   readonly #changes = new Map<string, Promise<unknown>>();
   readonly #awaiting: Envelope[] = [];
@@ -188,8 +190,7 @@ class Directory implements Actor<DirectoryMessage> {
 
   #learn(row: DirectoryRow): void {
     assert(row.shard < this.#args.shards, "isolation: a tenant is placed on a shard of this node");
-    this.#rows.set(row.tenant, row);
-    this.#names.set(row.name, row.tenant);
+    this.#rows.learn(row);
   }
 
   #control(shard: number, kind: number, tenant: number, epoch: number): Promise<unknown> {
@@ -228,7 +229,9 @@ class Directory implements Actor<DirectoryMessage> {
       throw new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment");
     switch (method) {
       case "tenant.list":
-        return [...this.#rows.values()].sort((a, b) => a.tenant - b.tenant).map((row) => this.#describe(row));
+        return this.#rows
+          .page(optionalCount(params, "after") ?? 0, pageLimit(params, listLimitMax))
+          .map((row) => this.#describe(row));
       case "tenant.get":
         return this.#get(this.#find(params));
       case "tenant.create": {
@@ -259,8 +262,7 @@ class Directory implements Actor<DirectoryMessage> {
 
   #find(params: Readonly<Record<string, unknown>>): DirectoryRow {
     const reference = tenantReference(params);
-    const tenant = typeof reference === "string" ? this.#names.get(reference) : reference;
-    const row = tenant === undefined ? undefined : this.#rows.get(tenant);
+    const row = typeof reference === "string" ? this.#rows.named(reference) : this.#rows.get(reference);
     if (row === undefined) {
       throw new KimberliteError("tenantUnknown", `${reference}; see tenant.list`, { detail: { tenant: reference } });
     }
@@ -360,8 +362,7 @@ class Directory implements Actor<DirectoryMessage> {
     await this.#logged(
       this.#link.command(0, requestKind.directoryDrop, principal, (out) => encodeDirectoryDrop(out, tenant)),
     );
-    this.#rows.delete(tenant);
-    this.#names.delete(row.name);
+    this.#rows.forget(row);
     this.#announce({ tenant, shard: null, epoch: row.epoch + 1 });
     await this.#carriedOut(this.#control(row.shard, requestKind.tenantFence, tenant, row.epoch));
     this.#releaseLater(row.shard, tenant, row.epoch, principal);

@@ -16,13 +16,19 @@ interface FakePort extends Port {
   isOpen: boolean;
 }
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
 export class FakeContext implements ActorContext {
   readonly path = "node/under-test";
   readonly id = "under-test";
   readonly epoch = 1 as Epoch;
-  readonly log = silent;
+  /** What was logged as an error. */
+  readonly errors: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
+  readonly log = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
+      void this.errors.push({ message, fields }),
+  };
   readonly told: Told[] = [];
   readonly asked: Asked[] = [];
   readonly replies: { readonly envelope: Envelope; readonly value: unknown; readonly error: unknown }[] = [];

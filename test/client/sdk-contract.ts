@@ -308,6 +308,18 @@ export function sdkContract(test: TestFn, context: SdkContext): void {
     t.is((await two.stream.read()).events.length, 0);
     const names = (await db().tenants.list()).map((tenant) => tenant.name);
     t.true(names.includes(one.tenant.name) && names.includes("main"));
+    const paged: bigint[] = [];
+    for await (const { id } of db().tenants.all({ pageSize: 2 })) paged.push(id);
+    t.is(paged.length, names.length);
+    t.true(
+      paged.every((id, at) => at === 0 || id > (paged[at - 1] ?? id)),
+      "by ascending id, each once",
+    );
+    t.deepEqual(
+      (await db().tenants.list({ after: paged[0] ?? 0n, limit: 1 })).map(({ id }) => id),
+      paged.slice(1, 2),
+    );
+    t.is((await t.throwsAsync(db().tenants.list({ limit: 1_001 }), refusal)).code, "invalidArgument");
     t.is((await t.throwsAsync(db().tenants.create(one.tenant.name), refusal)).code, "tenantExists");
     t.is((await db().tenants.create(one.tenant.name, { ifNotExists: true })).name, one.tenant.name);
     await db().tenants.setQuota(two.tenant.name, { bytesMax: 100 });
