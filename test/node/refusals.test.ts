@@ -164,11 +164,7 @@ test.serial(
     const body = (format: number): Uint8Array =>
       encodeAppend(new ByteWriter(), { tenant: 1 }, id, "any", [{ payload, format }]).finish();
     t.is((await raw.ask(requestKinds.append.kind, body(1))).error, null);
-    t.is(
-      (await raw.ask(requestKinds.append.kind, body(2))).error?.code,
-      "invalidArgument",
-      "an unknown label is refused",
-    );
+    t.is((await raw.ask(requestKinds.append.kind, body(2))).error?.code, "frameInvalid", "an unknown label is refused");
     const [event, ...more] = (await stream.read()).events;
     t.deepEqual(more, []);
     t.is(event?.format, "json");
