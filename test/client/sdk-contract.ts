@@ -300,6 +300,46 @@ export function sdkContract(test: TestFn, context: SdkContext): void {
     t.is(gone.code, "groupUnknown");
   });
 
+  test("a session's appends are applied once each, in the order of their calls, and what is refused uses up no number", async (t) => {
+    const { tenant, stream } = await fresh(context);
+    const session = await tenant.session();
+    const results = await Promise.all(Array.from({ length: 50 }, (_, n) => session.append(stream, { n })));
+    t.deepEqual(
+      results.map(({ firstOffset }) => Number(firstOffset)),
+      results.map((_, n) => n),
+    );
+    const refused = session.append(stream, "x", { expectedOffset: 7 });
+    const next = session.append(stream, { n: 50 }, { expectedOffset: 50 });
+    t.is((await t.throwsAsync(refused, refusal)).outcome, "notCommitted");
+    t.is((await next).firstOffset, 50n);
+    t.is(session.settled, 51);
+    t.is(await session.settle(), null);
+    t.is((await t.throwsAsync(session.append(tenant.stream("nowhere"), "x"), refusal)).code, "streamUnknown");
+    const events = (await stream.read({ limit: 100 })).events;
+    t.deepEqual(
+      events.map((event) => event.json()),
+      events.map((_, n) => ({ n })),
+    );
+    await session.close();
+    await session.close();
+    t.is((await t.throwsAsync(session.append(stream, "x"), refusal)).code, "sessionUnknown");
+  });
+
+  test("a writer has one session at a time: the newer one ends the older, also from elsewhere", async (t) => {
+    const { tenant, stream } = await fresh(context);
+    const older = await tenant.session({ writer: "importer" });
+    await older.append(stream, "first");
+    const newer = await (await context.another()).tenant(tenant.name).session({ writer: "importer" });
+    t.true(newer.id > older.id);
+    t.is((await t.throwsAsync(older.append(stream, "too late"), refusal)).code, "sessionUnknown");
+    const later = await t.throwsAsync(older.append(stream, "later still"), refusal);
+    t.is(later.code, "sessionUnknown");
+    t.is(later.outcome, "notCommitted", "it was not even sent");
+    t.is((await newer.append(stream, "second")).firstOffset, 1n);
+    await older.close();
+    await newer.close();
+  });
+
   test("tenants are apart, listed, limited and dropped", async (t) => {
     const { db } = context;
     const one = await fresh(context);
