@@ -34,7 +34,9 @@ export interface DirectoryArgs {
 }
 
 const systemPrincipal = "node";
-const retryMs = 500;
+/** Before a start is tried again because a shard does not serve yet: a moment first, since it mostly lacks a few milliseconds. */
+const retryMsMin = 10;
+const retryMsMax = 500;
 /** Tenants in one answer: some 300 KB of JSON. */
 const listLimitMax = 1_000;
 /** The tenant that a first start makes, so that there is something to write to. */
@@ -51,6 +53,7 @@ class Directory implements Actor<DirectoryMessage> {
   /** Creations under way by shard: those that run together must not all choose the shard that was emptiest before them. */
   readonly #placing: number[];
   #isReady = false;
+  #retryMs = retryMsMin;
   #moves = 0;
   /** Why the rows in memory, or the shards, may not be what the log says. Only a start, which reads the log, makes sure. */
   #uncertain: unknown = null;
@@ -138,6 +141,7 @@ class Directory implements Actor<DirectoryMessage> {
 
   #began(): void {
     this.#isReady = true;
+    this.#retryMs = retryMsMin;
     this.#uncertain = null;
     for (const envelope of this.#awaiting) this.#context.reply(envelope, true);
     this.#awaiting.length = 0;
@@ -145,8 +149,12 @@ class Directory implements Actor<DirectoryMessage> {
 
   /** A shard that is being restarted comes back; anything else would fail the same way again and is for the supervisor. */
   #beginAgain(error: unknown): void {
-    if (error instanceof KimberliteError && error.retry === "later") this.#context.after(retryMs, { kind: "begin" });
-    else this.#context.crash(error);
+    if (!(error instanceof KimberliteError && error.retry === "later")) {
+      this.#context.crash(error);
+      return;
+    }
+    this.#context.after(this.#retryMs, { kind: "begin" });
+    this.#retryMs = Math.min(2 * this.#retryMs, retryMsMax);
   }
 
   /** Reads the rows and makes every shard agree with them. */
