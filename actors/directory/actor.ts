@@ -25,8 +25,9 @@ import { tenantName } from "../../runtime/types/ids.js";
 import { decodeCall, decodeResult, encodeCall, encodeResult } from "./call.js";
 import type { DirectoryMessage, Route } from "./messages.js";
 import { abandonMove, carryOver, type Move, release } from "./move.js";
-import { optionalCount, quotasFrom, tenantReference } from "./params.js";
+import { optionalCount, pageLimit, quotasFrom, tenantReference } from "./params.js";
 import { ShardLink } from "./shard-link.js";
+import { TenantRows } from "./tenant-rows.js";
 
 export interface DirectoryArgs {
   /** Shards of this node, the system shard included. */
@@ -34,7 +35,11 @@ export interface DirectoryArgs {
 }
 
 const systemPrincipal = "node";
-const retryMs = 500;
+/** Before a start is tried again because a shard does not serve yet: a moment first, since it mostly lacks a few milliseconds. */
+const retryMsMin = 10;
+const retryMsMax = 500;
+/** Tenants in one answer: some 300 KB of JSON. */
+const listLimitMax = 1_000;
 /** The tenant that a first start makes, so that there is something to write to. */
 const firstTenant = "main";
 
@@ -42,8 +47,7 @@ class Directory implements Actor<DirectoryMessage> {
   readonly #context: ActorContext;
   readonly #args: DirectoryArgs;
   readonly #link: ShardLink;
-  readonly #rows = new Map<number, DirectoryRow>();
-  readonly #names = new Map<string, number>();
+  readonly #rows = new TenantRows();
   /** Changes of one tenant, one after the other. */
   readonly #changes = new Map<string, Promise<unknown>>();
   readonly #awaiting: Envelope[] = [];
@@ -53,6 +57,7 @@ class Directory implements Actor<DirectoryMessage> {
   /** The system shard leads on this node. */
   #leads = false;
   #isBeginning = false;
+  #retryMs = retryMsMin;
   #moves = 0;
   /** Why the rows in memory, or the shards, may not be what the log says. Only a start, which reads the log, makes sure. */
   #uncertain: unknown = null;
@@ -146,8 +151,7 @@ class Directory implements Actor<DirectoryMessage> {
   #systemShard(leads: boolean): void {
     if (leads === this.#leads) return;
     this.#leads = leads;
-    this.#rows.clear();
-    this.#names.clear();
+    this.#rows.forgetAll();
     if (!leads) return;
     this.#isReady = false;
     this.#begin();
@@ -196,6 +200,7 @@ class Directory implements Actor<DirectoryMessage> {
       return;
     }
     this.#isReady = true;
+    this.#retryMs = retryMsMin;
     this.#uncertain = null;
     for (const envelope of this.#awaiting) this.#context.reply(envelope, true);
     this.#awaiting.length = 0;
@@ -204,8 +209,12 @@ class Directory implements Actor<DirectoryMessage> {
   /** A shard that is being restarted comes back; anything else would fail the same way again and is for the supervisor. */
   #beginAgain(error: unknown): void {
     this.#isBeginning = false;
-    if (error instanceof KimberliteError && error.retry === "later") this.#context.after(retryMs, { kind: "begin" });
-    else this.#context.crash(error);
+    if (!(error instanceof KimberliteError && error.retry === "later")) {
+      this.#context.crash(error);
+      return;
+    }
+    this.#context.after(this.#retryMs, { kind: "begin" });
+    this.#retryMs = Math.min(2 * this.#retryMs, retryMsMax);
   }
 
   /** True when it was prepared as the one that changes things. */
@@ -256,8 +265,7 @@ class Directory implements Actor<DirectoryMessage> {
 
   #learn(row: DirectoryRow): void {
     assert(row.shard < this.#args.shards, "isolation: a tenant is placed on a shard of this node");
-    this.#rows.set(row.tenant, row);
-    this.#names.set(row.name, row.tenant);
+    this.#rows.learn(row);
   }
 
   #control(shard: number, kind: number, tenant: number, epoch: number): Promise<unknown> {
@@ -296,7 +304,9 @@ class Directory implements Actor<DirectoryMessage> {
       throw new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment");
     switch (method) {
       case "tenant.list":
-        return [...this.#rows.values()].sort((a, b) => a.tenant - b.tenant).map((row) => this.#describe(row));
+        return this.#rows
+          .page(optionalCount(params, "after") ?? 0, pageLimit(params, listLimitMax))
+          .map((row) => this.#describe(row));
       case "tenant.get":
         return this.#get(this.#find(params));
       case "tenant.create": {
@@ -327,8 +337,7 @@ class Directory implements Actor<DirectoryMessage> {
 
   #find(params: Readonly<Record<string, unknown>>): DirectoryRow {
     const reference = tenantReference(params);
-    const tenant = typeof reference === "string" ? this.#names.get(reference) : reference;
-    const row = tenant === undefined ? undefined : this.#rows.get(tenant);
+    const row = typeof reference === "string" ? this.#rows.named(reference) : this.#rows.get(reference);
     if (row === undefined) {
       throw new KimberliteError("tenantUnknown", `${reference}; see tenant.list`, { detail: { tenant: reference } });
     }
@@ -428,8 +437,7 @@ class Directory implements Actor<DirectoryMessage> {
     await this.#logged(
       this.#link.command(0, requestKind.directoryDrop, principal, (out) => encodeDirectoryDrop(out, tenant)),
     );
-    this.#rows.delete(tenant);
-    this.#names.delete(row.name);
+    this.#rows.forget(row);
     this.#announce({ tenant, shard: null, epoch: row.epoch + 1 });
     await this.#carriedOut(this.#control(row.shard, requestKind.tenantFence, tenant, row.epoch));
     this.#releaseLater(row.shard, tenant, row.epoch, principal);

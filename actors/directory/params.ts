@@ -14,6 +14,13 @@ export function optionalCount(params: Params, name: string): number | undefined 
   return value;
 }
 
+/** How many entries an answer holds at most: `limit` if it was given. */
+export function pageLimit(params: Params, max: number): number {
+  const limit = optionalCount(params, "limit") ?? max;
+  if (limit < 1 || limit > max) throw invalid("limit", `from 1 to ${max}`);
+  return limit;
+}
+
 /** A tenant named by `name` or by `id`. */
 export function tenantReference(params: Params): string | number {
   const { name, id } = params as { name?: unknown; id?: unknown };

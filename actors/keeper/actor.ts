@@ -33,6 +33,8 @@ interface Writing {
 /** Pages a step: 4 MiB, some milliseconds of disk. */
 const pagesPerStep = 512;
 const scrubMs = 1_000;
+const sayAgainMs = 3_600_000;
+const damagesRememberedMax = 1_024;
 
 class Keeper implements Actor<KeeperMessage> {
   readonly #context: ActorContext;
@@ -48,6 +50,8 @@ class Keeper implements Actor<KeeperMessage> {
   #scrubbedBytes = 0;
   #tours = 0;
   #damage = 0;
+  /** What was found, and when it was last said. */
+  readonly #said = new Map<string, number>();
   #pages = 0;
   #segments = 0;
   #seals = 0;
@@ -169,9 +173,17 @@ class Keeper implements Actor<KeeperMessage> {
     }
   }
 
-  /** Damage that is found before somebody needs the data is said out loud; with peers it will be repaired here. */
+  /**
+   * Damage that is found before somebody needs the data is said out loud; with peers it will be repaired here. What stays damaged is
+   * met again at every look: it is said again once an hour, so that the log can still be read.
+   */
   #found(what: string): void {
-    this.#damage += 1;
+    const now = this.#context.monotonic();
+    const known = this.#said.get(what);
+    if (known === undefined) this.#damage += 1;
+    if (known !== undefined && now - known < sayAgainMs) return;
+    if (this.#said.size >= damagesRememberedMax) this.#said.clear();
+    this.#said.set(what, now);
     this.#context.log.error("damage on disk", { directory: this.#args.directory, what });
   }
 

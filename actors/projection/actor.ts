@@ -80,6 +80,8 @@ class Projection implements Actor<ProjectionMessage> {
   /** Linearizable reads that gather for the next question, and whether one is under way. */
   #unconfirmed: Waiting[] = [];
   #isAsking = false;
+  /** Correlations that the message being read calls back. */
+  readonly #cancelled = new Set<number>();
   #isAgain = false;
   #isSweeping = false;
   /** A gateway had no room for what it was to be told: nothing more is produced until it has. */
@@ -196,12 +198,27 @@ class Projection implements Actor<ProjectionMessage> {
     const batch = this.#batch.open(bytes);
     while (batch.next()) {
       try {
-        this.#request(port, batch);
+        if (batch.kind === requestKind.cancel) this.#cancelled.add(batch.correlation);
+        else this.#request(port, batch);
       } catch (error) {
         if (!(error instanceof KimberliteError)) throw error;
         this.#outbox.fail(port, batch.correlation, this.#answerOf(error));
       }
     }
+    if (this.#cancelled.size === 0) return;
+    this.#waiting = this.#wanted(this.#waiting, port);
+    this.#ready = this.#wanted(this.#ready, port);
+    this.#unconfirmed = this.#wanted(this.#unconfirmed, port);
+    this.#cancelled.clear();
+  }
+
+  /** The reads that were not called back; the others are answered without being done, for whoever keeps their place. */
+  #wanted(reads: readonly Waiting[], port: Port): Waiting[] {
+    return reads.filter((read) => {
+      if (read.port !== port || !this.#cancelled.has(read.correlation)) return true;
+      this.#outbox.fail(port, read.correlation, new KimberliteError("cancelled", "", { outcome: "notCommitted" }));
+      return false;
+    });
   }
 
   #request(port: Port, batch: RequestBatchReader): void {

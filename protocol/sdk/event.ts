@@ -16,7 +16,7 @@ export class Event {
   readonly time: number;
   /** The payload. It may share memory with other events of the same answer: copy it before changing it. */
   readonly data: Uint8Array;
-  /** Whether it was appended as JSON or as bytes. */
+  /** What its writer said it is. A label: a foreign client may have called something JSON that is not, which `json` then refuses. */
   readonly format: "bytes" | "json";
 
   constructor(offset: number, position: number, time: number, format: number, data: Uint8Array) {

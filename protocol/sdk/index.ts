@@ -22,6 +22,7 @@ export { type EventInput, type JsonEvent, json } from "./event-input.js";
 export type { GroupInfo, GroupOptions, Groups, ParkedInfo } from "./groups.js";
 export type { IdempotencyKey } from "./idempotency-key.js";
 export { type LocalNode, type OpenOptions, open, type StartNode } from "./open.js";
+export type { Session, SessionAppendOptions, SessionOptions } from "./session.js";
 export type { AppendOptions, ReadPage, Stream, StreamInfo, StreamReadOptions } from "./stream.js";
 export type { EventSubscription, SubscribedEvent, SubscribeOptions } from "./subscription.js";
 export type { Streams, Tenant } from "./tenant.js";

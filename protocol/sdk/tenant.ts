@@ -13,6 +13,7 @@ import { type ReadOptions, readHead } from "./consistency.js";
 import { Groups } from "./groups.js";
 import { countWithin, positionOfVisible } from "./numbers.js";
 import { formatToken, parseToken } from "./position-token.js";
+import { Session, type SessionOptions } from "./session.js";
 import { Stream, type StreamInfo, streamInfo } from "./stream.js";
 import type { TenantSession } from "./tenant-session.js";
 
@@ -125,6 +126,14 @@ export class Tenant {
   /** A handle to a stream; nothing is asked of the server until it is used. */
   stream(name: string): Stream {
     return this.streams.handle(name);
+  }
+
+  /**
+   * Opens a session: appends that are numbered, applied exactly once and in the order of their calls, for a writer that must not
+   * depend on how long idempotency keys are kept. At the tenant's quota the session opened longest ago ends.
+   */
+  session(options: SessionOptions = {}): Promise<Session> {
+    return Session.open(this.#session, options);
   }
 
   /** The tenant's newest position; null before its first command. */

@@ -1,8 +1,11 @@
 /** Tenants of the node or cluster: create, look up, drop, move, limit. */
+import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { tenantName } from "../../runtime/types/ids.js";
 import type { CallOptions, Client } from "../client/client.js";
-import { wireNumber } from "./numbers.js";
+import { countWithin, wireNumber } from "./numbers.js";
+
+const listLimitMax = 1_000;
 
 /** Limits of one tenant; what is left out stays at its default. */
 export interface Quotas {
@@ -64,10 +67,29 @@ export class Tenants {
     return parseTenant(await this.#client.admin("tenant.create", params, options));
   }
 
-  async list(options: CallOptions = {}): Promise<TenantInfo[]> {
-    const list = await this.#client.admin("tenant.list", {}, options);
+  /** Tenants by ascending id, at most `limit` (default and most: 1,000), those after the id `after`. */
+  async list(
+    options: CallOptions & { readonly after?: bigint | number | undefined; readonly limit?: number | undefined } = {},
+  ): Promise<TenantInfo[]> {
+    const { after = 0, limit = listLimitMax } = options;
+    const params = { after: wireNumber(after, "after"), limit: countWithin(limit, "limit", listLimitMax) };
+    const list = await this.#client.admin("tenant.list", params, options);
     if (!Array.isArray(list)) throw new KimberliteError("frameInvalid", "a list of tenants was expected");
     return list.map(parseTenant);
+  }
+
+  /** All tenants, page by page. */
+  async *all(options: CallOptions & { readonly pageSize?: number | undefined } = {}): AsyncGenerator<TenantInfo, void> {
+    const { pageSize = listLimitMax, ...others } = options;
+    let after = 0n;
+    for (;;) {
+      const page = await this.list({ ...others, after, limit: pageSize });
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined || page.length < pageSize) return;
+      assert(last.id > after, "a page of a list goes beyond the one before");
+      after = last.id;
+    }
   }
 
   /** Rejects with `tenantUnknown`. */

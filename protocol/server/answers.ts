@@ -3,10 +3,11 @@
  * a client that has gone only give its slots back.
  */
 import { ReplyBatchReader } from "../../actors/messages/reply-batch.js";
-import { KimberliteError, wireOfErrorCode } from "../../runtime/types/errors.js";
+import { wireOfErrorCode } from "../../runtime/types/errors.js";
 import { requestKinds, responseKinds } from "../wire/kinds.js";
 import type { Connection } from "./connection.js";
 import type { Dispatcher } from "./dispatcher.js";
+import { readTooSlowly } from "./early-ends.js";
 import { writePackedError } from "./frames.js";
 
 /** An answer up to this size goes out whatever else waits to. */
@@ -37,21 +38,21 @@ export class Answers {
       const connection = dispatcher.connection(slot);
       const requestId = dispatcher.requestId(slot);
       const isSubscribe = dispatcher.kind(slot) === requestKinds.subscribe.kind;
-      if (connection.state === "closing") {
+      if (dispatcher.isAnswered(slot)) {
         // Its slot was kept for this answer alone. A subscription that came about ends by the `unsubscribe` sent after it.
         if (!isSubscribe || replies.status !== 0) dispatcher.done(slot);
         continue;
       }
       if (isSubscribe && replies.status === 0) {
         // The slot stays open: events come under the same correlation.
+        dispatcher.subscribed(slot);
         connection.writer.begin(responseKinds.ok, requestId, 0).u64(requestId).end();
       } else {
         if (replies.status === 0 && replies.bodyTo - replies.bodyFrom > smallBytes && connection.isOverfull) {
           // Only reads have large answers: asking again costs time, holding them all for a slow reader would cost the node's memory.
-          connection.fail(
-            requestId,
-            new KimberliteError("mailboxFull", "answers are read slower than they are asked for"),
-          );
+          // Those that it has asked for besides are not even begun.
+          connection.fail(requestId, readTooSlowly());
+          dispatcher.early.overfull(connection);
         } else if (replies.status === 0) {
           connection.writer.frame(responseKinds.ok, requestId, 0, bytes, replies.bodyFrom, replies.bodyTo);
         } else {
@@ -80,7 +81,7 @@ export class Answers {
       const slot = this.#dispatcher.find(entries.correlation);
       if (slot < 0) continue;
       const connection = this.#dispatcher.connection(slot);
-      if (connection.state === "closing") continue;
+      if (this.#dispatcher.isAnswered(slot)) continue;
       const requestId = this.#dispatcher.requestId(slot);
       connection.writer.frame(responseKinds.subscriptionEvents, requestId, 0, bytes, entries.bodyFrom, entries.bodyTo);
       connection.owe(entries.correlation, entries.bodyTo - entries.bodyFrom);
@@ -96,7 +97,7 @@ export class Answers {
       if (slot < 0) continue;
       const connection = this.#dispatcher.connection(slot);
       const requestId = this.#dispatcher.requestId(slot);
-      if (connection.state === "closing") {
+      if (this.#dispatcher.isAnswered(slot)) {
         this.#dispatcher.done(slot);
         continue;
       }

@@ -6,13 +6,19 @@
  *
  *   shard s       s
  *   projection p of shard s    shards + s * projections + p
+ *
+ * Words about a subscription that stands (credit, unsubscribe) are never refused: when its projection has no room for them they
+ * are held, summed up per subscription, and sent a moment later.
  */
 import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
 import type { ActorContext, Port } from "../../runtime/actor/definition.js";
 import { assert } from "../../runtime/types/assert.js";
+import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { requestKinds } from "../wire/kinds.js";
+import { creditsMax } from "../wire/subscription.js";
 import type { Connection } from "./connection.js";
+import { EarlyEnds } from "./early-ends.js";
 import { RequestTable } from "./request-table.js";
 
 interface Destination {
@@ -34,6 +40,9 @@ export class Dispatcher {
   readonly #destinations: Destination[] = [];
   readonly #byNeighbour = new Map<string, number>();
   readonly #table = new RequestTable<Connection>();
+  /** Correlation of a subscription → credits that could not be told, or its wish to end. */
+  readonly #held = new Map<number, number | "unsubscribe">();
+  readonly early: EarlyEnds;
   #dirty: number[] = [];
   #dirtySpare: number[] = [];
   forwarded = 0;
@@ -44,6 +53,7 @@ export class Dispatcher {
     this.#context = context;
     this.#shards = shards;
     this.#projections = projections;
+    this.early = new EarlyEnds(this.#table, this);
     for (let shard = 0; shard < shards; shard++) this.#add(shardNeighbour(shard));
     for (let shard = 0; shard < shards; shard++) {
       for (let projection = 0; projection < projections; projection++)
@@ -86,6 +96,10 @@ export class Dispatcher {
     for (const slot of this.#table.slotsOf(destination)) {
       const connection = this.#table.owner(slot);
       const requestId = this.#table.requestId(slot);
+      if (this.#table.isAnswered(slot)) {
+        this.done(slot);
+        continue;
+      }
       const isRead = this.#table.kind(slot) >= requestKinds.read.kind;
       const error = new KimberliteError("shardUnavailable", `${neighbour} ended and is being restarted`, {
         outcome: isRead ? "notCommitted" : "unknown",
@@ -117,14 +131,15 @@ export class Dispatcher {
     if (target.port === null) {
       throw new KimberliteError("shardUnavailable", `${target.neighbour} is starting; try again in a moment`);
     }
-    const correlation = this.#table.open(connection, requestId, kind, destination);
+    const correlation = this.#table.open(connection, requestId, kind, destination, deadline);
     if (correlation < 0) throw new KimberliteError("mailboxFull", "too many requests are under way on this node");
     connection.inFlight += 1;
+    this.early.watch(deadline);
     this.#queue(destination, correlation, deadline, kind, connection.principal, bytes, from, to);
     return correlation;
   }
 
-  /** Queues a message about an open correlation (credit, unsubscribe): it gets no answer of its own. */
+  /** Queues a message about an open correlation (credit, unsubscribe, cancel): it gets no answer of its own. */
   follow(correlation: number, kind: number, bytes: Uint8Array, from: number, to: number): void {
     const slot = this.#table.find(correlation);
     if (slot < 0) return;
@@ -155,12 +170,36 @@ export class Dispatcher {
     return this.#dirty.reduce((sum, destination) => sum + this.#destinations[destination].batch.byteLength, 0);
   }
 
-  get hasBatches(): boolean {
-    return this.#dirty.length > 0;
+  get hasWork(): boolean {
+    return this.#dirty.length > 0 || this.early.isDue;
+  }
+
+  get hasHeld(): boolean {
+    return this.#held.size > 0;
+  }
+
+  /** Tries again to tell what was held. */
+  retryHeld(): void {
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const [correlation, what] of held) {
+      if (what === "unsubscribe") this.follow(correlation, requestKinds.unsubscribe.kind, noBytes, 0, 0);
+      else {
+        const credits = new ByteWriter(4).u32(what).finish();
+        this.follow(correlation, requestKinds.credit.kind, credits, 0, credits.length);
+      }
+    }
+  }
+
+  #hold(correlation: number, kind: number, credits: number): void {
+    const known = this.#held.get(correlation) ?? 0;
+    const isEnd = kind === requestKinds.unsubscribe.kind || known === "unsubscribe";
+    this.#held.set(correlation, isEnd ? "unsubscribe" : Math.min(creditsMax, known + credits));
   }
 
   /** Sends what has gathered: one message a destination. */
   forward(touched: (connection: Connection) => void): void {
+    this.early.settle(touched);
     // What is put back by a refusal belongs to the next forward.
     const dirty = this.#dirty;
     this.#dirty = this.#dirtySpare;
@@ -180,17 +219,22 @@ export class Dispatcher {
   }
 
   /**
-   * The receiver's mailbox is full: every request of the batch gets a typed, retryable refusal; nothing is buffered here, but for the
-   * few bytes that speak of a subscription that stands (credit, unsubscribe): lost, they would let it hang for ever.
+   * The receiver's mailbox is full: every request of the batch gets a typed, retryable refusal; nothing is buffered here, but for what
+   * speaks of a subscription that stands (credit, unsubscribe): lost, it would let it hang for ever.
    */
   #refuse(bytes: Uint8Array, touched?: (connection: Connection) => void): void {
     const batch = new RequestBatchReader().open(bytes);
     while (batch.next()) {
-      const { correlation, kind, bodyFrom, bodyTo } = batch;
+      const { correlation, kind, view, bodyFrom, bodyTo } = batch;
       const slot = this.#table.find(correlation);
-      if (slot < 0) continue;
+      // A cancel that is not heard costs a read that nobody waits for, no more.
+      if (slot < 0 || kind === requestKinds.cancel.kind) continue;
       if (kind === requestKinds.credit.kind || kind === requestKinds.unsubscribe.kind) {
-        this.follow(correlation, kind, bytes, bodyFrom, bodyTo);
+        this.#hold(correlation, kind, bodyTo - bodyFrom === 4 ? view.getUint32(bodyFrom, true) : 0);
+        continue;
+      }
+      if (this.#table.isAnswered(slot)) {
+        this.done(slot);
         continue;
       }
       const connection = this.#table.owner(slot);
@@ -220,6 +264,16 @@ export class Dispatcher {
     return this.#table.kind(slot);
   }
 
+  /** The client has its answer already, or will take none: the actor's own is dropped. */
+  isAnswered(slot: number): boolean {
+    return this.#table.isAnswered(slot) || this.#table.owner(slot).state === "closing";
+  }
+
+  /** A subscription came about. */
+  subscribed(slot: number): void {
+    this.#table.keepsOn(slot);
+  }
+
   done(slot: number): void {
     const connection = this.#table.owner(slot);
     connection.inFlight -= 1;
@@ -237,7 +291,7 @@ export class Dispatcher {
   }
 
   /**
-   * A connection is gone: its subscriptions are told to end. Its slots stay taken until their answers have come, or whoever owes them
+   * A connection is gone: its subscriptions are told to end, and its reads that nobody has begun are called back. Its slots stay taken until their answers have come, or whoever owes them
    * has ended: a slot's generation wraps within a fraction of a second on a busy node, and an answer that is under way must never
    * find another client's request.
    */
@@ -246,6 +300,7 @@ export class Dispatcher {
       this.follow(correlation, requestKinds.unsubscribe.kind, noBytes, 0, 0);
     }
     connection.subscriptions.clear();
+    if (connection.inFlight > 0) this.early.gone(connection);
   }
 }
 

@@ -19,23 +19,21 @@ import { unreachable } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
-import { wireFrameBytesMax } from "../../runtime/types/limits.js";
-import { decodeAdminCall, encodeAdminResult } from "../wire/admin-call.js";
-import { frameBodyBytesMax } from "../wire/frame.js";
-import { decodeHello, encodeWelcome, negotiateVersion } from "../wire/handshake.js";
 import { requestKinds, responseKinds } from "../wire/kinds.js";
-import { encodeGoingAway, encodeRouteChange } from "../wire/notices.js";
+import { encodeRouteChange } from "../wire/notices.js";
+import { AdminCalls } from "./admin-calls.js";
 import { Answers } from "./answers.js";
-import { Connection, type Duplex, inFlightMax, stalledMs } from "./connection.js";
+import { Connection, type Duplex, stalledMs } from "./connection.js";
 import { Dispatcher } from "./dispatcher.js";
+import { readTooSlowly } from "./early-ends.js";
+import { greet, type NodeIdentity, sayGoingAway } from "./greeting.js";
 import { Listener } from "./listener.js";
 import { LocalConnections } from "./local-connections.js";
 import type { GatewayMessage } from "./messages.js";
-import { NodeCalls } from "./node-calls.js";
 import { RouteTable } from "./route-table.js";
 import { SocketDuplex } from "./socket-duplex.js";
 
-export interface GatewayArgs {
+export interface GatewayArgs extends NodeIdentity {
   readonly host: string;
   readonly port: number;
   /** False for a node that serves only its own process. */
@@ -44,9 +42,6 @@ export interface GatewayArgs {
   readonly connectionsMax: number;
   readonly shards: number;
   readonly projections: number;
-  readonly clusterId: Uint8Array;
-  readonly nodeId: number;
-  readonly release: string;
 }
 
 const requestTimeoutMsDefault = 30_000;
@@ -56,6 +51,10 @@ const gatherLooksMax = 32;
 const gatherBytesMax = 256 * 1024;
 const greetingMs = 5_000;
 const sweepMs = 1_000;
+/** How late a request whose time is up may be answered. */
+const expireMs = 250;
+/** After a projection's mailbox was full. */
+const retryHeldMs = 5;
 /** Before TLS and authentication exist, everyone who reaches loopback acts under this name. */
 const localPrincipal = new TextEncoder().encode("local");
 
@@ -68,11 +67,13 @@ class Gateway implements Actor<GatewayMessage> {
   readonly #dirty: Connection[] = [];
   readonly #answers: Answers;
   readonly #flushed: number[] = [];
-  readonly nodeCalls: NodeCalls;
+  readonly #admin: AdminCalls;
   readonly locals: LocalConnections;
   #listener: Listener | null = null;
   #nextConnection = 1;
   #isForwardScheduled = false;
+  #isWatchingTime = false;
+  #isRetryScheduled = false;
   #isDraining = false;
   #requests = 0;
   #invalidFrames = 0;
@@ -87,7 +88,7 @@ class Gateway implements Actor<GatewayMessage> {
       (connection) => this.#touch(connection),
       () => this.#routes.forgetAll(),
     );
-    this.nodeCalls = new NodeCalls(context);
+    this.#admin = new AdminCalls(context, (connection) => this.#touch(connection));
     this.locals = new LocalConnections(context);
   }
 
@@ -159,9 +160,25 @@ class Gateway implements Actor<GatewayMessage> {
    * for one empty look.
    */
   #scheduleForward(): void {
-    if (this.#isForwardScheduled || !this.#dispatcher.hasBatches) return;
+    if (this.#isForwardScheduled || !this.#dispatcher.hasWork) return;
     this.#isForwardScheduled = true;
     this.#gather(0, 0);
+  }
+
+  #forward(): void {
+    this.#isForwardScheduled = false;
+    this.#dispatcher.forward((connection) => this.#touch(connection));
+    this.#watchTime();
+    if (!this.#dispatcher.hasHeld || this.#isRetryScheduled) return;
+    this.#isRetryScheduled = true;
+    this.#context.after(retryHeldMs, { kind: "retryHeld" });
+  }
+
+  /** An idle gateway has no timer for deadlines. */
+  #watchTime(): void {
+    if (this.#isWatchingTime || (this.#dispatcher.pending === 0 && !this.#routes.isWaitedFor)) return;
+    this.#isWatchingTime = true;
+    this.#context.after(expireMs, { kind: "expire" });
   }
 
   #gather(looks: number, gatheredBefore: number): void {
@@ -171,10 +188,7 @@ class Gateway implements Actor<GatewayMessage> {
         this.#gather(looks + 1, gathered);
         return;
       }
-      this.#context.enter(() => {
-        this.#isForwardScheduled = false;
-        this.#dispatcher.forward((connection) => this.#touch(connection));
-      });
+      this.#context.enter(() => this.#forward());
     });
   }
 
@@ -198,7 +212,9 @@ class Gateway implements Actor<GatewayMessage> {
   ): void {
     this.#requests += 1;
     if (connection.state === "greeting") {
-      this.#greet(connection, kind, requestId, bytes, from, to);
+      greet(connection, this.#args, this.#context.now(), kind, requestId, new ByteReader(bytes, from, to));
+      this.#touch(connection);
+      if (this.#isDraining) sayGoingAway(connection);
       return;
     }
     try {
@@ -209,31 +225,6 @@ class Gateway implements Actor<GatewayMessage> {
       connection.fail(requestId, error);
       this.#touch(connection);
     }
-  }
-
-  #greet(connection: Connection, kind: number, requestId: number, bytes: Uint8Array, from: number, to: number): void {
-    if (kind !== requestKinds.hello.kind) throw new KimberliteError("frameInvalid", "the first frame must be a hello");
-    const hello = decodeHello(new ByteReader(bytes, from, to));
-    const version = negotiateVersion(hello);
-    connection.clientName = hello.clientName;
-    connection.state = "open";
-    const body = new ByteWriter(128);
-    encodeWelcome(
-      {
-        version,
-        serverRelease: this.#args.release,
-        clusterId: this.#args.clusterId,
-        nodeId: this.#args.nodeId,
-        serverTime: Math.floor(this.#context.now() * 1000),
-        frameBytesMax: wireFrameBytesMax,
-        inFlightMax,
-        sessionNumber: 0,
-      },
-      body,
-    );
-    connection.writer.frame(responseKinds.welcome, requestId, 0, body.view());
-    this.#touch(connection);
-    if (this.#isDraining) this.#sayGoingAway(connection);
   }
 
   #request(
@@ -252,18 +243,16 @@ class Gateway implements Actor<GatewayMessage> {
         this.#touch(connection);
         return;
       case requestKinds.admin.kind:
-        this.#admin(connection, requestId, deadline, bytes.slice(from, to));
+        this.#admin.call(connection, requestId, deadline, bytes.slice(from, to));
         return;
       case requestKinds.credit.kind:
       case requestKinds.unsubscribe.kind: {
-        const subscription =
-          to - from >= 8 ? view.getUint32(from, true) + view.getUint32(from + 4, true) * 2 ** 32 : -1;
-        const correlation = connection.subscriptions.get(subscription);
+        const correlation = to - from < 8 ? undefined : connection.subscriptions.get(numberAt(view, from));
         if (correlation !== undefined) this.#dispatcher.follow(correlation, kind, bytes, from + 8, to);
         return;
       }
       case requestKinds.cancel.kind:
-        // Nothing here runs long enough to be worth stopping; the answer comes, and the client drops it.
+        if (to - from >= 8) this.#dispatcher.early.cancel(connection, numberAt(view, from));
         return;
       default:
         this.#tenantRequest(connection, kind, requestId, deadline, bytes, from, to, view);
@@ -287,14 +276,15 @@ class Gateway implements Actor<GatewayMessage> {
     }
     if (this.#isDraining) throw new KimberliteError("draining", "connect again once it is back");
     if (to - from < 8) throw new KimberliteError("frameInvalid", "the request names no tenant");
-    const tenant = view.getUint32(from, true) + view.getUint32(from + 4, true) * 2 ** 32;
+    if (kind === requestKinds.read.kind && connection.isOverfull) throw readTooSlowly();
+    const tenant = numberAt(view, from);
     if (tenant === 0 || tenant > Number.MAX_SAFE_INTEGER) {
       throw new KimberliteError("tenantUnknown", "tenant ids begin at 1; see tenant.list", { detail: { tenant } });
     }
     const shard = this.#routes.shardOf(tenant);
     if (shard === undefined) {
       const copy = bytes.slice(from, to);
-      this.#routes.whenKnown(tenant, copy.length, (error) => {
+      this.#routes.whenKnown(tenant, copy.length, deadline, (error) => {
         if (connection.state === "closing") return;
         if (error !== null) {
           connection.fail(requestId, error);
@@ -313,6 +303,7 @@ class Gateway implements Actor<GatewayMessage> {
         );
         this.#scheduleForward();
       });
+      this.#watchTime();
       return;
     }
     if (shard === null) throw new KimberliteError("tenantUnknown", "see tenant.list", { detail: { tenant } });
@@ -341,42 +332,6 @@ class Gateway implements Actor<GatewayMessage> {
     if (isSubscribe) connection.subscriptions.set(requestId, correlation);
   }
 
-  #admin(connection: Connection, requestId: number, deadline: number, body: Uint8Array): void {
-    const call = decodeAdminCall(body);
-    connection.inFlight += 1;
-    const settle = (result: unknown, error: KimberliteError | null): void => {
-      if (connection.state === "closing") return;
-      connection.inFlight -= 1;
-      const body = error === null ? encodeAdminResult(result) : null;
-      if (error !== null) connection.fail(requestId, error);
-      else if (body !== null && body.length <= frameBodyBytesMax)
-        connection.writer.frame(responseKinds.ok, requestId, 0, body);
-      else connection.fail(requestId, new KimberliteError("batchTooLarge", "the answer is larger than a frame"));
-      this.#touch(connection);
-    };
-    if (call.method.startsWith("node.")) {
-      try {
-        this.nodeCalls.call(call.method, call.params, deadline, settle);
-      } catch (error) {
-        if (!(error instanceof KimberliteError)) throw error;
-        settle(null, error);
-      }
-      return;
-    }
-    const port = this.#context.port("directory");
-    if (port === null) {
-      settle(null, new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment"));
-      return;
-    }
-    const principal = new TextDecoder().decode(connection.principal);
-    const message = { kind: "admin", method: call.method, params: call.params, principal };
-    const deadlineMs = Math.max(1, deadline - this.#context.now());
-    this.#context.request<unknown>(port, message, { deadlineMs }, (outcome) => {
-      if (outcome.ok) settle(outcome.value, null);
-      else settle(null, outcome.error);
-    });
-  }
-
   // ------------------------------------------------------------------ answers
 
   receive(message: GatewayMessage, envelope: Envelope): void {
@@ -396,11 +351,18 @@ class Gateway implements Actor<GatewayMessage> {
       case "sweep":
         this.#sweep();
         return;
+      case "expire":
+        this.#expire();
+        return;
+      case "retryHeld":
+        this.#isRetryScheduled = false;
+        this.#dispatcher.retryHeld();
+        return;
       case "address":
         this.#context.reply(envelope, this.#listener?.address ?? null);
         return;
       case "nodeAnswer":
-        this.nodeCalls.answered(message);
+        this.#admin.node.answered(message);
         return;
       case "localOpen": {
         const connection = this.#open(this.locals.duplex(message.connection));
@@ -468,6 +430,14 @@ class Gateway implements Actor<GatewayMessage> {
     }
   }
 
+  #expire(): void {
+    this.#isWatchingTime = false;
+    const now = this.#context.now();
+    this.#dispatcher.early.expire(now, (connection) => this.#touch(connection));
+    this.#routes.expire(now);
+    this.#watchTime();
+  }
+
   #sweep(): void {
     const now = this.#context.monotonic();
     for (const connection of this.#connections.values()) {
@@ -484,23 +454,19 @@ class Gateway implements Actor<GatewayMessage> {
       connection.regulate();
       this.#settleOwed(connection);
     }
-    this.nodeCalls.expire();
+    this.#admin.node.expire();
     this.#context.after(sweepMs, { kind: "sweep" });
-  }
-
-  #sayGoingAway(connection: Connection): void {
-    const body = new ByteWriter(64);
-    encodeGoingAway({ reason: "shutdown", graceMs: 5_000, message: "the node is shutting down" }, body);
-    connection.writer.frame(responseKinds.goingAway, 0, 0, body.view());
-    this.#touch(connection);
   }
 
   /** Takes no new requests; those under way get their answers. */
   async drain(): Promise<void> {
     this.#isDraining = true;
     this.#listener?.close();
-    for (const connection of this.#connections.values())
-      if (connection.state === "open") this.#sayGoingAway(connection);
+    for (const connection of this.#connections.values()) {
+      if (connection.state !== "open") continue;
+      sayGoingAway(connection);
+      this.#touch(connection);
+    }
     this.flush();
     const giveUp = this.#context.monotonic() + 4_000;
     const isBusy = (): boolean => {
@@ -528,12 +494,15 @@ class Gateway implements Actor<GatewayMessage> {
       requests: this.#requests,
       pending: this.#dispatcher.pending,
       lateReplies: this.#dispatcher.lateReplies,
+      endedEarly: this.#dispatcher.early.ended,
       invalidFrames: this.#invalidFrames,
       routes: this.#routes.size,
     };
   }
 }
 
+const numberAt = (view: DataView, at: number): number =>
+  view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export const gatewayDefinition: ActorDefinition<GatewayArgs, GatewayMessage> = {

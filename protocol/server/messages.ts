@@ -16,6 +16,9 @@ export type GatewayMessage =
   | { readonly kind: "routeChanged"; readonly route: Route }
   /** A timer of its own: looks for stalled and silent connections. */
   | { readonly kind: "sweep" }
+  /** Timers of its own: requests whose time is up; what a full mailbox did not take. */
+  | { readonly kind: "expire" }
+  | { readonly kind: "retryHeld" }
   /** The node: bytes of an in-process client; an empty array closes. Bytes for it travel as `LocalBytes`. */
   | { readonly kind: "localOpen"; readonly connection: number }
   | { readonly kind: "localBytes"; readonly connection: number; readonly bytes: Uint8Array }

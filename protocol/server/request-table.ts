@@ -18,12 +18,16 @@ export class RequestTable<Owner> {
   readonly #requestIds: number[] = [];
   readonly #kinds: number[] = [];
   readonly #destinations: number[] = [];
+  /** ms since 1970. */
+  readonly #deadlines: number[] = [];
+  /** The client has its answer already: the actor's own only gives the slot back. */
+  readonly #isAnswered: boolean[] = [];
   readonly #generations: number[] = [];
   readonly #free: number[] = [];
   count = 0;
 
   /** The correlation of a new entry, or -1 when the table is full. */
-  open(owner: Owner, requestId: number, kind: number, destination: number): number {
+  open(owner: Owner, requestId: number, kind: number, destination: number, deadline: number): number {
     let slot = this.#free.pop();
     if (slot === undefined) {
       slot = this.#owners.length;
@@ -33,12 +37,16 @@ export class RequestTable<Owner> {
       this.#requestIds.push(0);
       this.#kinds.push(0);
       this.#destinations.push(0);
+      this.#deadlines.push(0);
+      this.#isAnswered.push(false);
     }
     assert(this.#owners[slot] === null, "a slot that is handed out is free");
     this.#owners[slot] = owner;
     this.#requestIds[slot] = requestId;
     this.#kinds[slot] = kind;
     this.#destinations[slot] = destination;
+    this.#deadlines[slot] = deadline;
+    this.#isAnswered[slot] = false;
     this.count += 1;
     return ((this.#generations[slot] << slotBits) | slot) >>> 0;
   }
@@ -66,6 +74,35 @@ export class RequestTable<Owner> {
 
   destination(slot: number): number {
     return this.#destinations[slot];
+  }
+
+  deadline(slot: number): number {
+    return this.#deadlines[slot];
+  }
+
+  /** A request that has become a subscription ends in other ways than by its time. */
+  keepsOn(slot: number): void {
+    assert(this.#owners[slot] !== null, "only an open slot has a deadline");
+    this.#deadlines[slot] = Number.POSITIVE_INFINITY;
+  }
+
+  /** Slots that were ever used: the open ones are among the numbers below. */
+  get slots(): number {
+    return this.#owners.length;
+  }
+
+  /** True for an open slot whose client has no answer yet. */
+  isWaiting(slot: number): boolean {
+    return this.#owners[slot] !== null && !this.#isAnswered[slot];
+  }
+
+  isAnswered(slot: number): boolean {
+    return this.#isAnswered[slot];
+  }
+
+  answered(slot: number): void {
+    assert(this.isWaiting(slot), "a request is answered once");
+    this.#isAnswered[slot] = true;
   }
 
   close(slot: number): void {

@@ -7,10 +7,13 @@ import type { ActorContext } from "../../runtime/actor/definition.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 
-type Waiter = (error: KimberliteError | null) => void;
+type Settle = (error: KimberliteError | null) => void;
 
-interface Waiting {
-  readonly waiters: Waiter[];
+interface Waiter {
+  /** ms since 1970. */
+  readonly deadline: number;
+  readonly bytes: number;
+  readonly settle: Settle;
 }
 
 const routesMax = 200_000;
@@ -23,7 +26,7 @@ const askMs = 10_000;
 export class RouteTable {
   readonly #context: ActorContext;
   readonly #routes = new Map<number, Route>();
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, Waiter[]>();
   #waitingBytes = 0;
 
   constructor(context: ActorContext) {
@@ -39,23 +42,25 @@ export class RouteTable {
     return this.#routes.get(tenant)?.shard;
   }
 
+  /** True while requests wait for a route. */
+  get isWaitedFor(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /** Calls back once the route of a tenant is known, or with the error that prevented it. `bodyBytes` is what the waiter holds. */
-  whenKnown(tenant: number, bodyBytes: number, waiter: Waiter): void {
+  whenKnown(tenant: number, bodyBytes: number, deadline: number, settle: Settle): void {
     const bytes = bodyBytes + waiterBytes;
     if (this.#waitingBytes + bytes > waitingBytesMax) {
       throw new KimberliteError("mailboxFull", "too many requests wait for the directory; try again in a moment");
     }
     this.#waitingBytes += bytes;
-    const settle: Waiter = (error) => {
-      this.#waitingBytes -= bytes;
-      waiter(error);
-    };
+    const waiter: Waiter = { deadline, bytes, settle };
     const waiting = this.#waiting.get(tenant);
     if (waiting !== undefined) {
-      waiting.waiters.push(settle);
+      waiting.push(waiter);
       return;
     }
-    this.#waiting.set(tenant, { waiters: [settle] });
+    this.#waiting.set(tenant, [waiter]);
     const port = this.#context.port("directory");
     if (port === null) {
       this.#settle(tenant, new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment"));
@@ -71,8 +76,30 @@ export class RouteTable {
     const waiting = this.#waiting.get(tenant);
     if (waiting === undefined) return;
     this.#waiting.delete(tenant);
-    for (const waiter of waiting.waiters) waiter(error);
+    for (const waiter of waiting) this.#end(waiter, error);
+  }
+
+  #end({ bytes, settle }: Waiter, error: KimberliteError | null): void {
+    this.#waitingBytes -= bytes;
+    settle(error);
     assert(this.#waitingBytes >= 0, "no fewer than zero bytes wait for routes");
+  }
+
+  /** Answers those whose time is up while the directory is silent. */
+  expire(now: number): void {
+    for (const [tenant, waiting] of this.#waiting) {
+      const late = waiting.filter(({ deadline }) => deadline <= now);
+      if (late.length === 0) continue;
+      // The tenant keeps its place, also when nobody is left: its question is under way.
+      this.#waiting.set(
+        tenant,
+        waiting.filter(({ deadline }) => deadline > now),
+      );
+      const error = new KimberliteError("deadlineExceeded", "the directory did not answer in time", {
+        outcome: "notCommitted",
+      });
+      for (const waiter of late) this.#end(waiter, error);
+    }
   }
 
   /** Learns a route; an older epoch never replaces a newer one. */

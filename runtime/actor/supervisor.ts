@@ -259,6 +259,7 @@ export class Supervisor {
       poison,
     };
     child.incarnation = incarnation;
+    const began = this.#options.clock.monotonic();
     try {
       await this.#within(
         this.#options.runner.start(incarnation),
@@ -276,6 +277,8 @@ export class Supervisor {
     child.state = "running";
     await this.#wire(child, incarnation);
     child.starts++;
+    const tookMs = Math.round(this.#options.clock.monotonic() - began);
+    this.#options.log.debug("actor started", { path: child.path, tookMs });
     this.#emit({ event: "started", path: child.path, epoch: incarnation.epoch, worker: spec.worker });
     if (child.starts > 1) {
       this.#emit({ event: "restarted", path: child.path, epoch: incarnation.epoch, restarts: child.starts - 1 });

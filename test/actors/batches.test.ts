@@ -162,12 +162,12 @@ test("tenants take turns in being first", (t) => {
 
 test("an answer to an earlier use of a slot finds no one", (t) => {
   const table = new RequestTable<string>();
-  const first = table.open("a", 1, 16, 0);
+  const first = table.open("a", 1, 16, 0, 0);
   const slot = table.find(first);
   t.is(table.owner(slot), "a");
   table.close(slot);
   t.is(table.find(first), -1);
-  const second = table.open("b", 2, 16, 1);
+  const second = table.open("b", 2, 16, 1, 0);
   t.not(second, first);
   t.is(table.find(first), -1, "the slot is in use again, by another");
   t.is(table.owner(table.find(second)), "b");

@@ -4,7 +4,9 @@ import { directoryDefinition } from "../../actors/directory/actor.js";
 import type { DirectoryMessage } from "../../actors/directory/messages.js";
 import { abandonMove, type Move } from "../../actors/directory/move.js";
 import type { ShardLink } from "../../actors/directory/shard-link.js";
+import { TenantRows } from "../../actors/directory/tenant-rows.js";
 import type { Actor } from "../../runtime/actor/definition.js";
+import type { DirectoryRow } from "../../runtime/kernel/directory-rows.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
@@ -81,4 +83,22 @@ test("a directory that does not know whether a change was logged answers and beg
   await settled();
   t.like(context.replies.at(-1)?.error, { code: "actorGone" });
   t.like(context.crashed, { code: "actorGone" });
+});
+
+const row = (tenant: number, name: string): DirectoryRow => ({ tenant, name }) as DirectoryRow;
+
+test("isolation: a name belongs to one tenant at a time; rows come in pages by ascending number", (t) => {
+  const rows = new TenantRows();
+  for (const tenant of [9, 2, 7, 4]) rows.learn(row(tenant, `t${tenant}`));
+  const page = (after: number, limit: number): number[] => rows.page(after, limit).map(({ tenant }) => tenant);
+  t.deepEqual(page(0, 2), [2, 4]);
+  t.deepEqual(page(4, 2), [7, 9]);
+  t.deepEqual(page(5, 9), [7, 9]);
+  t.deepEqual(page(9, 2), []);
+  rows.forget(row(4, "t4"));
+  rows.learn(row(11, "t4"));
+  t.deepEqual(page(0, 9), [2, 7, 9, 11]);
+  t.is(rows.named("t4")?.tenant, 11);
+  t.throws(() => rows.learn(row(12, "t4")), { message: /isolation: a name belongs to one tenant at a time/ });
+  t.throws(() => rows.forget(row(4, "t4")), { message: /only a tenant that is known is forgotten/ });
 });

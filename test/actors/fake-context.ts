@@ -16,19 +16,27 @@ interface FakePort extends Port {
   isOpen: boolean;
 }
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
 export class FakeContext implements ActorContext {
   readonly path = "node/under-test";
   readonly id = "under-test";
   readonly epoch = 1 as Epoch;
-  readonly log = silent;
+  /** What was logged as an error. */
+  readonly errors: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
+  readonly log = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
+      void this.errors.push({ message, fields }),
+  };
   readonly told: Told[] = [];
   readonly asked: Asked[] = [];
   readonly replies: { readonly envelope: Envelope; readonly value: unknown; readonly error: unknown }[] = [];
   readonly timers: { readonly delayMs: number; readonly message: MessageBase }[] = [];
   /** Neighbours whose mailbox is full. */
   readonly busy = new Set<string>();
+  /** Messages that a full mailbox did not take. */
+  refused = 0;
   time = 1_700_000_000_000;
   crashed: unknown = null;
   readonly #ports = new Map<string, FakePort>();
@@ -68,7 +76,10 @@ export class FakeContext implements ActorContext {
     return [...this.#ports.keys()];
   }
   tell(port: Port, message: OutgoingMessage): TellResult {
-    if (this.busy.has(port.neighbour)) return "busy";
+    if (this.busy.has(port.neighbour)) {
+      this.refused += 1;
+      return "busy";
+    }
     this.told.push({ to: port.neighbour, message: message as Told["message"] });
     return "accepted";
   }

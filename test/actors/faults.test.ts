@@ -1,5 +1,5 @@
 /** Actors driven by hand through situations that a running node meets rarely. */
-import { renameSync, rmSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { keeperDefinition } from "../../actors/keeper/actor.js";
@@ -10,6 +10,7 @@ import type { Actor } from "../../runtime/actor/definition.js";
 import { defaultGeometry, placePrepare } from "../../runtime/storage/log-geometry.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica } from "../../runtime/storage/replica-storage.js";
+import { superblockPath } from "../../runtime/storage/superblock.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { logSegmentBytes, sectorBytes } from "../../runtime/types/limits.js";
 import { FakeContext } from "./fake-context.js";
@@ -143,4 +144,37 @@ test("a keeper makes the seals that a crash left out, and scrubs segments of ear
   t.is(numbers["damageFound"], 0);
   await keeper.stop?.();
   await replica.stop?.();
+});
+
+test("damage that stays is said once an hour and counted once, however often the scrubber meets it", async (t) => {
+  const { path, clusterId, remove } = await temporary();
+  t.teardown(remove);
+  const directory = shardDirectory(path, 1);
+  const { log, superblock } = openReplica({ disk: new RealDisk(), directory });
+  log.close();
+  superblock.close();
+  const file = superblockPath(directory);
+  const bytes = readFileSync(file);
+  bytes.fill(0x55, 0, 100);
+  writeFileSync(file, bytes);
+  const context = new FakeContext();
+  const args = { directory, clusterId, replica: "replica-1", scrubBytesPerSecond: 1 << 20 };
+  const keeper = (await keeperDefinition.create(context, args)) as Actor<KeeperMessage>;
+  const scrubFor = (seconds: number): void => {
+    for (let second = 0; second < seconds; second++) {
+      context.time += 1_000;
+      keeper.receive({ kind: "scrub" }, context.envelope("self"));
+    }
+  };
+  scrubFor(30);
+  t.true(Number(keeper.inspect?.()["scrubTours"]) >= 30, "each look met it");
+  t.deepEqual(
+    context.errors.map(({ message }) => message),
+    ["damage on disk"],
+  );
+  context.time += 3_600_000;
+  scrubFor(2);
+  t.is(context.errors.length, 2);
+  t.is(keeper.inspect?.()["damageFound"], 1);
+  await keeper.stop?.();
 });

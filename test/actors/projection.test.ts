@@ -11,6 +11,7 @@ import { consistency, type ReadRequest } from "../../runtime/kernel/codecs/read-
 import { requestKind, tenantStatus } from "../../runtime/kernel/kinds.js";
 import type { StateReads } from "../../runtime/kernel/read/state-reads.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
+import { wireOfErrorCode } from "../../runtime/types/errors.js";
 import { FakeContext } from "./fake-context.js";
 
 test("order: what a gateway has no room for is sent later, whole and in the order in which it was said", (t) => {
@@ -66,6 +67,30 @@ test("a read that comes before the state can be read is answered at its deadline
   projection.flush?.();
   t.is(context.toldOf("replies").length, 1);
   t.deepEqual(context.timers, []);
+});
+
+test("a read that is called back is answered once, without being done; nobody else's is", async (t) => {
+  const { context, projection } = await setUp();
+  context.wire("gateway-1", 3);
+  projection.receive(read(5, 0), context.envelope("gateway-0", 2));
+  projection.receive(read(6, 0), context.envelope("gateway-0", 2));
+  projection.receive(read(5, 0), context.envelope("gateway-1", 3));
+  const cancel = new RequestBatchWriter();
+  const nothing = new Uint8Array(0);
+  for (const correlation of [5, 5, 99]) cancel.add(correlation, 0, requestKind.cancel, nothing, nothing, 0, 0);
+  projection.receive({ kind: "requests", bytes: cancel.take(), count: 3 }, context.envelope("gateway-0", 2));
+  projection.flush?.();
+  const told = context.toldOf("replies");
+  t.deepEqual(
+    told.map(({ to }) => to),
+    ["gateway-0"],
+  );
+  const replies = new ReplyBatchReader().open(told[0]?.message["bytes"] as Uint8Array);
+  t.true(replies.next());
+  t.is(replies.correlation, 5);
+  t.is(replies.status, wireOfErrorCode("cancelled"));
+  t.false(replies.next());
+  t.is(projection.inspect?.()["reads"], 0);
 });
 
 test("isolation: what an earlier gateway asked is not answered to its successor", async (t) => {

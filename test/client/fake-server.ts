@@ -316,7 +316,12 @@ export class FakeConnection {
       case "tenant.get":
         return encodeAdminResult(tenant(name));
       case "tenant.list":
-        return encodeAdminResult([...tenants.keys()].map(tenant));
+        return encodeAdminResult(
+          [...tenants.keys()]
+            .map(tenant)
+            .filter(({ id }) => id > Number(params["after"] ?? 0))
+            .slice(0, Number(params["limit"] ?? 1_000)),
+        );
       case "tenant.drop":
         tenant(name);
         tenants.delete(name);

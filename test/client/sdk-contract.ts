@@ -300,6 +300,46 @@ export function sdkContract(test: TestFn, context: SdkContext): void {
     t.is(gone.code, "groupUnknown");
   });
 
+  test("a session's appends are applied once each, in the order of their calls, and what is refused uses up no number", async (t) => {
+    const { tenant, stream } = await fresh(context);
+    const session = await tenant.session();
+    const results = await Promise.all(Array.from({ length: 50 }, (_, n) => session.append(stream, { n })));
+    t.deepEqual(
+      results.map(({ firstOffset }) => Number(firstOffset)),
+      results.map((_, n) => n),
+    );
+    const refused = session.append(stream, "x", { expectedOffset: 7 });
+    const next = session.append(stream, { n: 50 }, { expectedOffset: 50 });
+    t.is((await t.throwsAsync(refused, refusal)).outcome, "notCommitted");
+    t.is((await next).firstOffset, 50n);
+    t.is(session.settled, 51);
+    t.is(await session.settle(), null);
+    t.is((await t.throwsAsync(session.append(tenant.stream("nowhere"), "x"), refusal)).code, "streamUnknown");
+    const events = (await stream.read({ limit: 100 })).events;
+    t.deepEqual(
+      events.map((event) => event.json()),
+      events.map((_, n) => ({ n })),
+    );
+    await session.close();
+    await session.close();
+    t.is((await t.throwsAsync(session.append(stream, "x"), refusal)).code, "sessionUnknown");
+  });
+
+  test("a writer has one session at a time: the newer one ends the older, also from elsewhere", async (t) => {
+    const { tenant, stream } = await fresh(context);
+    const older = await tenant.session({ writer: "importer" });
+    await older.append(stream, "first");
+    const newer = await (await context.another()).tenant(tenant.name).session({ writer: "importer" });
+    t.true(newer.id > older.id);
+    t.is((await t.throwsAsync(older.append(stream, "too late"), refusal)).code, "sessionUnknown");
+    const later = await t.throwsAsync(older.append(stream, "later still"), refusal);
+    t.is(later.code, "sessionUnknown");
+    t.is(later.outcome, "notCommitted", "it was not even sent");
+    t.is((await newer.append(stream, "second")).firstOffset, 1n);
+    await older.close();
+    await newer.close();
+  });
+
   test("tenants are apart, listed, limited and dropped", async (t) => {
     const { db } = context;
     const one = await fresh(context);
@@ -308,6 +348,18 @@ export function sdkContract(test: TestFn, context: SdkContext): void {
     t.is((await two.stream.read()).events.length, 0);
     const names = (await db().tenants.list()).map((tenant) => tenant.name);
     t.true(names.includes(one.tenant.name) && names.includes("main"));
+    const paged: bigint[] = [];
+    for await (const { id } of db().tenants.all({ pageSize: 2 })) paged.push(id);
+    t.is(paged.length, names.length);
+    t.true(
+      paged.every((id, at) => at === 0 || id > (paged[at - 1] ?? id)),
+      "by ascending id, each once",
+    );
+    t.deepEqual(
+      (await db().tenants.list({ after: paged[0] ?? 0n, limit: 1 })).map(({ id }) => id),
+      paged.slice(1, 2),
+    );
+    t.is((await t.throwsAsync(db().tenants.list({ limit: 1_001 }), refusal)).code, "invalidArgument");
     t.is((await t.throwsAsync(db().tenants.create(one.tenant.name), refusal)).code, "tenantExists");
     t.is((await db().tenants.create(one.tenant.name, { ifNotExists: true })).name, one.tenant.name);
     await db().tenants.setQuota(two.tenant.name, { bytesMax: 100 });

@@ -151,3 +151,24 @@ test.serial(
     );
   },
 );
+
+test.serial(
+  "a format is a label: what is said to be JSON is stored as it came, and is refused when it is read as JSON",
+  async (t) => {
+    const node = await startChild(t, { dataDirectory: scratch(t) });
+    await using db = await connect(node.target);
+    const stream = await db.tenant("main").streams.create("s");
+    const raw = await RawClient.open(t, node.port);
+    const id = await stream.id();
+    const payload = Uint8Array.of(0x7b, 0xff, 0x00);
+    const body = (format: number): Uint8Array =>
+      encodeAppend(new ByteWriter(), { tenant: 1 }, id, "any", [{ payload, format }]).finish();
+    t.is((await raw.ask(requestKinds.append.kind, body(1))).error, null);
+    t.is((await raw.ask(requestKinds.append.kind, body(2))).error?.code, "frameInvalid", "an unknown label is refused");
+    const [event, ...more] = (await stream.read()).events;
+    t.deepEqual(more, []);
+    t.is(event?.format, "json");
+    t.deepEqual(Uint8Array.from(event?.data ?? []), payload, "not a byte is changed");
+    t.throws(() => event?.json(), { code: "invalidArgument" });
+  },
+);

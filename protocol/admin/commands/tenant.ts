@@ -71,7 +71,14 @@ const list = defineCommand({
   examples: [["kimberlite tenant list --json", "the tenants as a JSON array"]],
   run: (invocation) =>
     withNode(invocation, async (node) => {
-      const tenants = z.array(tenantShape).parse(await node.admin("tenant.list"));
+      const tenants: TenantEntry[] = [];
+      for (let after = 0; ; ) {
+        const page = z.array(tenantShape).parse(await node.admin("tenant.list", { after }));
+        tenants.push(...page);
+        const last = page.at(-1);
+        if (last === undefined || last.id <= after) break;
+        after = last.id;
+      }
       await invocation.output.table(tenants, headings, tenants.map(row));
       return 0;
     }),
