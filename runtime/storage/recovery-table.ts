@@ -210,8 +210,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     why: "a torn header write after a good prepare",
   },
   {
-    label: "slot lost behind the head",
-    ring: ["bad"],
+    label: "header lost behind the head",
+    ring: ["bad", "reserved", "earlier"],
     log: ["expected"],
     beyond: false,
     alone: "repair",
@@ -222,6 +222,7 @@ export const recoveryTable: readonly RecoveryRow[] = [
     label: "crash between the two writes",
     ring: ["reserved", "earlier"],
     log: ["expected"],
+    beyond: true,
     alone: "repair",
     replicated: "repair",
     why: "the prepare is whole and chained; keeping one that was not acknowledged is harmless",

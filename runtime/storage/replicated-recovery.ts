@@ -8,14 +8,15 @@
  *                           known from its header in the ring, or from the header of the op before it
  *   behind that             bytes of writes that were under way, or of a truncation that did not finish: `end` lies behind them
  *
- * An op whose slot of the ring is lost while its prepare is whole is kept when its child names it as its parent: the lost header cannot
- * have named another one then. Without such a child it is faulty, since the lost header may have named a newer prepare of the op.
+ * An op whose header is not in the ring although a later op's is, while its prepare is whole, is kept when its child names it as its
+ * parent: the lost header cannot have named another one then. Without such a child it is faulty, since the lost header may have named a
+ * newer prepare of the op.
  *
  * A faulty op's header is given only where it is certain: from the ring, or from the log where the ring's slot soundly holds another
  * turn. Two copies that disagree name nothing.
  *
- * Faulty ops stay faulty over another crash: a slot of the ring that could make one look unwritten is made invalid on purpose, until the
- * op is written again or the log truncated before it.
+ * Faulty ops stay faulty over another crash: a slot of the ring that could make one look unwritten gets its name, or is made invalid on
+ * purpose where the name is not known, until the op is written again or the log truncated before it.
  */
 import { assert } from "../types/assert.js";
 import { sectorBytes } from "../types/limits.js";
@@ -74,7 +75,7 @@ export class ReplicatedExaminer {
     const readings = new RingReadings(this.#ring, from.op, this.#discarded);
     const start: LogPosition = { op: from.op, address: from.address, parent: from.parent, timestamp: from.timestamp };
     const { sound: simply, commit: statedBefore } = this.#walk(start, readings);
-    this.#settleUnproved();
+    this.#settle();
     let sound = simply;
     let kept = 0;
     for (; this.#behind[kept]?.isKept === true; kept++) {
@@ -108,10 +109,13 @@ export class ReplicatedExaminer {
     let sound = from;
     let commit = 0;
     let before: LogPosition | null = from;
-    let isProved = true;
+    let isSound = true;
     for (let op = from.op + 1; ; op++) {
+      // Behind a newest op of unknown length there may be more: it is faulty, so the head is not certain.
+      if (before === null && readings.newest < op) break;
       const known = readings.header(op);
-      if (before !== null && known !== null && !isProved && !same(known.parent, before.parent)) before = null;
+      // Two headers of the ring, or the ring and a log copy that it does not confirm, contradict each other: the newer is believed.
+      if (before !== null && known !== null && !isSound && !same(known.parent, before.parent)) before = null;
       const place = this.#place(before, op, known);
       const row = this.#judge(op, readings, known, place);
       const decision = row.replicated;
@@ -126,7 +130,7 @@ export class ReplicatedExaminer {
       }
       if (decision === "repair" && judged.named !== null) this.#slots.set(op % headerSlots, judged.named.headerBytes);
       if (readings.newest < op && !judged.isKept) break;
-      isProved = decision !== "proved";
+      isSound = decision === "fine" || decision === "repair";
       before = judged.named === null ? null : positionBehind(judged.named.header);
     }
     return { sound, commit };
@@ -161,7 +165,7 @@ export class ReplicatedExaminer {
 
   #judged(op: number, row: RecoveryRow, place: Place, before: LogPosition | null, known: PrepareHeader | null): Judged {
     if (row.replicated !== "faulty") {
-      // Kept as far as this op goes; `#settleUnproved` has the last word where the table says `proved`.
+      // Kept as far as this op goes; `#settle` has the last word where the table says `proved`.
       assert(place.finding.kind === "sound", "durability: what recovery keeps was read whole");
       const { header } = place.finding;
       return { op, row, isKept: true, named: { header, headerBytes: this.#places.headerBytesOf(place.finding) } };
@@ -175,18 +179,26 @@ export class ReplicatedExaminer {
     return { op, row, isKept: false, named: isDisputed ? null : { header: known, headerBytes } };
   }
 
-  /** Backwards: an op that only its child can prove is kept when the child's header is known and names it. */
-  #settleUnproved(): void {
-    let child: NamedHeader | null = null;
+  /**
+   * Backwards: an op that only its child can prove is kept when the child's header is known and names it. The name of a faulty op is
+   * dropped when its child, whole in both copies, names another parent.
+   */
+  #settle(): void {
+    let child: Judged | null = null;
     for (let index = this.#behind.length - 1; index >= 0; index--) {
-      const judged = this.#behind[index];
+      let judged = this.#behind[index];
       if (judged === undefined) continue;
-      if (judged.row.replicated === "proved" && judged.named !== null) {
-        const isProved = child !== null && same(child.header.parent, judged.named.header.identity);
-        if (isProved) this.#slots.set(judged.op % headerSlots, judged.named.headerBytes);
-        else this.#behind[index] = { ...judged, isKept: false, named: null };
+      const { op, row, named } = judged;
+      const wanted: Uint8Array | null = child?.named?.header.parent ?? null;
+      const isNamed = named !== null && wanted !== null && same(wanted, named.header.identity);
+      if (row.replicated === "proved" && named !== null) {
+        if (isNamed) this.#slots.set(op % headerSlots, named.headerBytes);
+        else judged = { op, row, isKept: false, named: null };
+      } else if (!judged.isKept && child !== null && child.isKept && !isNamed) {
+        judged = { op, row, isKept: false, named: null };
       }
-      child = this.#behind[index]?.named ?? null;
+      this.#behind[index] = judged;
+      child = judged;
     }
   }
 
@@ -203,9 +215,9 @@ export class ReplicatedExaminer {
   }
 
   #repairSlots(readings: RingReadings): void {
-    for (const { op, isKept } of this.#behind) {
+    for (const { op, isKept, named } of this.#behind) {
       if (isKept || readings.header(op) !== null || readings.state(op) === "later") continue;
-      this.#slots.set(op % headerSlots, "invalid");
+      this.#slots.set(op % headerSlots, named === null ? "invalid" : named.headerBytes);
     }
     // The slots of all other ops: nothing will ask for them again before they are written.
     for (let slot = 0; slot < headerSlots; slot++) {
