@@ -360,6 +360,11 @@ class Shard implements Actor<ShardMessage> {
           body: waiting.bytes.slice(waiting.bodyFrom, waiting.bodyTo),
         };
         this.#forwarder.command(message, waiting.envelope);
+      } else if (waiting.port instanceof PeerPort) {
+        // It was handed on once already: who sent it hears soon who leads.
+        const refusal = new ReplyBatchWriter();
+        refusal.fail(waiting.correlation, notLeading());
+        this.#answering.tell(waiting.port, { kind: "replies", bytes: refusal.take(), count: 1 });
       } else if (waiting.port !== null) {
         const batch = new RequestBatchWriter();
         const principal = waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo);
@@ -540,7 +545,7 @@ class Shard implements Actor<ShardMessage> {
       answer(null);
       return;
     }
-    const message = { kind: "adminRelayed", call };
+    const message = { kind: "adminRelayed", call: call.slice() };
     this.#context.request<Uint8Array>(directory, message, { deadlineMs: adminMs }, (outcome) => {
       answer(outcome.ok ? outcome.value : null);
     });

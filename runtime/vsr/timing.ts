@@ -3,7 +3,7 @@
 /** A primary tells what is committed at least that often. */
 export const heartbeatTicks = 5;
 /** Without a word from the primary for that long a backup begins to doubt it; the interval seen stretches it up to the maximum. */
-export const suspectTicksMin = 30;
+export const suspectTicksMin = 80;
 export const suspectTicksMax = 200;
 /** Doubts are repeated, and count as long. */
 export const doubtRepeatTicks = 10;
