@@ -91,7 +91,11 @@ export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
     default: null,
   },
   "connections-max": { placeholder: "n", description: "client connections that the node takes at once", default: 4096 },
-  replicas: { placeholder: "n", description: "replicas of each shard's log (1 in this version)", default: 1 },
+  replicas: {
+    placeholder: "n",
+    description: "replicas of each shard's log: that many nodes in this process",
+    default: 1,
+  },
   "log-level": {
     placeholder: "level",
     description: "trace, debug, info, warn, error or silent; the log goes to standard error",

@@ -166,7 +166,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         projections: layout.projections,
         gateways: layout.gateways,
         replicas: opened.identity.replicas,
-        machineFailuresTolerated: Math.floor((opened.identity.replicas - 1) / 2),
+        machineFailuresTolerated: failuresTolerated(options.cluster ?? null),
+        replication: reports.filter(({ kind }) => kind === "replica").map((report) => replicaStatus(report, options)),
         uptimeMs: Math.round(performance.now() - startedAt),
         rssBytes: process.memoryUsage.rss(),
         cpuMicros: user + system,
@@ -244,6 +245,22 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     await opened.claim.release();
     throw error;
   }
+}
+
+/** Hosts that may fail at once. Replicas on one host fail together, whatever their number. */
+function failuresTolerated(cluster: ClusterPlan | null): number {
+  if (cluster === null) return 0;
+  const hosts = new Set(cluster.nodes.map(({ host }) => host));
+  return hosts.size < cluster.nodes.length ? 0 : Math.floor((cluster.nodes.length - 1) / 2);
+}
+
+/** How the replica of one shard on this node stands, and which node leads. */
+function replicaStatus({ path, numbers }: ActorReport, { cluster }: NodeOptions): Record<string, unknown> {
+  const shard = Number(path.slice(path.lastIndexOf("-") + 1));
+  const { status, view, primary, isPrimary, op, commit, contiguous, stuckAt } = numbers;
+  const nodes = cluster?.nodes ?? [];
+  const leader = nodes.length === 0 ? 1 : nodes[(shard + Number(primary)) % nodes.length]?.node;
+  return { shard, status, view, leader, leadsHere: isPrimary === 1, op, commit, durable: contiguous, stuckAt };
 }
 
 /** The view of `kimberlite top`: actors with their mailboxes, threads with how busy they are. */

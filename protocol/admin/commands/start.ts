@@ -1,8 +1,11 @@
 /** `kimberlite start`: a node, until it is told to stop. */
 import path from "node:path";
 import { z } from "zod";
+import { assert } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
-import { type Node, startNode } from "../../server/node.js";
+import { replicasMax } from "../../../runtime/vsr/quorums.js";
+import { startLocalCluster } from "../../server/local-cluster.js";
+import { type Node, type NodeOptions, startNode } from "../../server/node.js";
 import { release } from "../../server/release.js";
 import { defineCommand } from "../command.js";
 import type { Configuration } from "../configuration.js";
@@ -42,8 +45,9 @@ export const startCommand = defineCommand({
   ],
   async run({ configuration, output, surroundings }) {
     configuration.refuseReserved();
-    if (configuration.require("replicas") !== 1) {
-      throw new KimberliteError("notSupported", "this version keeps one replica of each shard: --replicas 1");
+    const replicas = configuration.require("replicas");
+    if (replicas > replicasMax) {
+      throw new KimberliteError("configurationInvalid", `a shard has at most ${replicasMax} replicas, not ${replicas}`);
     }
     const { interrupted } = surroundings;
     const data = path.resolve(surroundings.directory, configuration.require("data"));
@@ -53,7 +57,7 @@ export const startCommand = defineCommand({
       surroundings.stderr.isTTY === true && !output.json,
     );
     const started = surroundings.now();
-    const node = await startNode({
+    const options: NodeOptions = {
       dataDirectory: data,
       listen: configuration.require("listen"),
       shards: configuration.get("shards") ?? undefined,
@@ -64,7 +68,11 @@ export const startCommand = defineCommand({
       connectionsMax: configuration.require("connections-max"),
       logger: log.logger,
       configuration: resolvedValues(configuration),
-    });
+    };
+    const nodes = replicas === 1 ? [await startNode(options)] : await startLocalCluster(options, replicas);
+    const node = nodes[0];
+    assert(node !== undefined, "at least one node was started");
+    if (replicas === 2) log.pino.warn("two replicas protect data from one lost disk, but stop when either is away");
     const { native } = node.addresses;
     const listen = native === null ? null : formatAddress(native);
     await output.result(
@@ -75,24 +83,33 @@ export const startCommand = defineCommand({
         data,
         listen,
         addresses: { native },
+        nodes: nodes.map(({ addresses }, index) => ({ node: index + 1, listen: addressText(addresses.native) })),
         ...node.layout,
         startMs: Math.round(surroundings.now() - started),
       },
       () =>
         `kimberlite ${release} serves ${listen ?? "in this process only"} from ${data}${node.isNew ? " (new)" : ""}: ` +
-        `${node.layout.shards} shard(s), layout ${node.layout.layout}, ready in ${formatDuration(surroundings.now() - started)}`,
+        `${node.layout.shards} shard(s), layout ${node.layout.layout}, ready in ${formatDuration(surroundings.now() - started)}` +
+        nodes
+          .slice(1)
+          .map(({ addresses }, index) => `\n  node ${index + 2} serves ${addressText(addresses.native)}`)
+          .join("") +
+        (replicas > 1 ? "\n  all replicas are on this machine: it tolerates 0 machine failures" : ""),
     );
-    const ended = await Promise.race([node.failed, aborted(interrupted)]);
-    await stop(node, log);
+    const ended = await Promise.race([...nodes.map(({ failed }) => failed), aborted(interrupted)]);
+    await stop(nodes, log);
     if (ended === null) return 0;
     throw ended;
   },
 });
 
-async function stop(node: Node, log: NodeLog): Promise<void> {
+const addressText = (address: Node["addresses"]["native"]): string | null =>
+  address === null ? null : formatAddress(address);
+
+async function stop(nodes: readonly Node[], log: NodeLog): Promise<void> {
   log.pino.info("draining");
   const started = performance.now();
-  await node.stop();
+  await Promise.all(nodes.map((node) => node.stop()));
   log.pino.info({ ms: Math.round(performance.now() - started) }, "stopped");
 }
 
