@@ -1,7 +1,7 @@
 /**
  * One actor's connections to its counterparts on the other nodes: a replica's to the replicas of its shard, a gateway's to the other
- * gateways. It lives in the thread of its actor, so that a message takes no hop between threads on its way (one such hop costs 50 µs,
- * a socket's way over loopback 10 µs, measured), and its connections end when the actor does: the others hear of it at once.
+ * gateways. It lives in the thread of its actor, so that a message takes no hop between threads on its way (docs/decisions/0006), and its
+ * connections end when the actor does: the others hear of it at once.
  *
  *   who dials    the node with the lower number; the other listens. There is one connection for each pair of nodes and channel.
  *   greeting     hello by the dialler, welcome or refusal by the other. Each checks the other's cluster, number, channel and certificate.
@@ -58,10 +58,9 @@ export const peerLimitsDefault: PeerLimits = {
   queueBytesMax: 34 * 1024 * 1024,
   lifeMs: 500,
   silentLooksMax: 8,
+  greetingMsMax: 3_000,
 };
 
-const connectMsMax = 3_000;
-const greetingMsMax = 5_000;
 const listenAttempts = 40;
 const listenRetryMs = 50;
 const backoff = { baseMs: 20, maxMs: 500 };
@@ -85,6 +84,8 @@ export class PeerEndpoint {
   readonly #places = new Map<number, Place>();
   /** Connections that are not admitted yet. */
   readonly #greeting = new Set<PeerLink>();
+  /** Accepted sockets, also those in the middle of a TLS handshake. */
+  readonly #accepting = new Set<Socket>();
   #server: Server | null = null;
   #open = true;
   #strangerAt = Number.NEGATIVE_INFINITY;
@@ -140,6 +141,7 @@ export class PeerEndpoint {
       place.link = null;
     }
     for (const link of [...this.#greeting]) link.close("this side closed");
+    for (const socket of this.#accepting) socket.destroy();
     const server = this.#server;
     if (server !== null) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
@@ -153,11 +155,6 @@ export class PeerEndpoint {
     const place = this.#places.get(node);
     assert(place !== undefined, "a message goes to a node of the cluster");
     return place.link !== null && place.link.send(bytes, key);
-  }
-
-  /** What was sent leaves now, not at the end of the tick. */
-  flush(): void {
-    for (const { link } of this.#places.values()) link?.flush();
   }
 
   /** Numbers for `top`. */
@@ -248,8 +245,8 @@ export class PeerEndpoint {
             checkServerIdentity: () => undefined,
           });
     socket.setNoDelay(true);
-    let reason = "no connection within 3 s";
-    const timer = clock.after(connectMsMax, () => socket.destroy());
+    let reason = "no answer in time";
+    const timer = clock.after(this.#limits.greetingMsMax, () => socket.destroy());
     let link: PeerLink | null = null;
     socket.on("error", (error: NodeJS.ErrnoException) => {
       reason = error.code ?? error.message;
@@ -267,7 +264,10 @@ export class PeerEndpoint {
         return;
       }
       const events: LinkEvents = {
-        frame: (from, type, payload) => this.#answered(place, from, type, payload),
+        frame: (from, type, payload) => {
+          timer.cancel();
+          this.#answered(place, from, type, payload);
+        },
         closed: (ended, why) => {
           timer.cancel();
           const wasUp = place.link === ended;
@@ -278,7 +278,6 @@ export class PeerEndpoint {
       link = new PeerLink(socket, clock, this.#limits, events);
       this.#greeting.add(link);
       link.write(peerFrames.hello, this.#greetingTo(node));
-      link.flush();
     });
   }
 
@@ -328,16 +327,22 @@ export class PeerEndpoint {
           ...secureOptions(security),
           requestCert: true,
           rejectUnauthorized: true,
-          handshakeTimeout: greetingMsMax,
+          handshakeTimeout: this.#limits.greetingMsMax,
           noDelay: true,
         },
         onSocket,
       );
-      secure.on("tlsClientError", (error: NodeJS.ErrnoException) => {
+      secure.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
+        // Node leaves one whose handshake took too long standing.
+        socket.destroy();
         this.#stranger(`a connection was refused: ${error.code ?? error.message}`);
       });
       server = secure;
     }
+    server.on("connection", (socket) => {
+      this.#accepting.add(socket);
+      socket.once("close", () => this.#accepting.delete(socket));
+    });
     // Strangers cannot take the places of nodes: their connections are few and short.
     server.maxConnections = 16 + this.#places.size * 4;
     return server;
@@ -363,7 +368,7 @@ export class PeerEndpoint {
       },
     };
     const link = new PeerLink(socket, clock, this.#limits, events);
-    const timer = clock.after(greetingMsMax, () => link.close("it did not greet"));
+    const timer = clock.after(this.#limits.greetingMsMax, () => link.close("it did not greet"));
     this.#greeting.add(link);
   }
 
@@ -381,7 +386,6 @@ export class PeerEndpoint {
       return null;
     }
     link.write(peerFrames.welcome, this.#greetingTo(place.address.node));
-    link.flush();
     this.#admit(place, link);
     return place;
   }

@@ -7,7 +7,8 @@
  *           the newest is worth sending)
  *        ─▶ dropped
  *
- * The frames of one turn leave in one write: at `flush`, or at the end of the tick.
+ * A message leaves with the call that sends it, not at the end of the turn: whoever sends it may block on a disk next, and the time
+ * until then is what replication costs.
  *
  * Silence is an end. Looks are counted, not time: after a pause of this process (SIGSTOP, a slow disk) the first look finds nothing
  * heard, and then what waits in the socket is read before the second.
@@ -29,6 +30,8 @@ export interface PeerLimits {
   readonly lifeMs: number;
   /** Looks in a row that hear nothing and so end the connection. */
   readonly silentLooksMax: number;
+  /** From the first byte of a connection to its welcome. */
+  readonly greetingMsMax: number;
 }
 
 export interface LinkEvents {
@@ -52,7 +55,6 @@ export class PeerLink {
   readonly #queue = new Ring<Waiting>();
   readonly #byKey = new Map<number, Waiting>();
   #queueBytes = 0;
-  #corked = false;
   #open = true;
   #heard = false;
   #silentLooks = 0;
@@ -143,26 +145,15 @@ export class PeerLink {
       this.write(peerFrames.message, next.payload);
     }
     assert(this.#queueBytes >= 0, "no fewer than zero bytes wait");
-    this.flush();
   }
 
-  /** Writes a frame past the queue. */
+  /** Writes a frame past the queue, head and payload in one system call. */
   write(type: number, payload: Uint8Array): void {
     if (!this.#open) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => this.flush());
-    }
     this.#sentSinceLook = true;
+    this.#socket.cork();
     this.#socket.write(frameHead(type, payload.length));
     if (payload.length > 0) this.#socket.write(payload);
-  }
-
-  /** What was sent leaves now: before this thread blocks, for instance. */
-  flush(): void {
-    if (!this.#corked) return;
-    this.#corked = false;
     this.#socket.uncork();
   }
 
@@ -176,7 +167,6 @@ export class PeerLink {
       }
       if (!this.#sentSinceLook && this.#socket.writableLength < peerFrameHeadBytes) {
         this.write(peerFrames.life, noPayload);
-        this.flush();
       }
       this.#sentSinceLook = false;
       if (this.#open) this.#look();
@@ -187,7 +177,6 @@ export class PeerLink {
   refuse(payload: Uint8Array, reason: string): void {
     if (!this.#open) return;
     this.write(peerFrames.refusal, payload);
-    this.flush();
     this.#ended(reason);
     this.#socket.end();
     // One that does not take its refusal is not waited for.

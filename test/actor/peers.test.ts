@@ -89,7 +89,6 @@ for (const secured of [false, true]) {
     for (const [from, { endpoint }] of nodes.entries()) {
       for (const to of [1, 2, 3].filter((node) => node !== from + 1)) {
         for (const [index, size] of sizes.entries()) t.true(endpoint.send(to, filled(size, from * 10 + index)));
-        endpoint.flush();
       }
     }
     await until(() => nodes.every((node) => node.of("message").length === 2 * sizes.length));
@@ -111,7 +110,47 @@ for (const secured of [false, true]) {
   });
 }
 
-test("the end of a node is told at once, and it is found again at its address", async (t) => {
+test.serial(
+  "a connection outlives the time in which it must have been made; one that never greets does not",
+  async (t) => {
+    const nodes = await cluster(2, { security: authorityOf(), limits: { greetingMsMax: 1_200 } });
+    const [one, two] = nodes;
+    if (one === undefined || two === undefined) return t.fail();
+    for (const { endpoint } of nodes) await endpoint.open();
+    await until(() => one.endpoint.isUp(2) && two.endpoint.isUp(1));
+    let closed = 0;
+    const silent = connect(two.options.self.port, "127.0.0.1").on("error", () => {});
+    silent.on("close", () => {
+      closed += 1;
+    });
+    silent.resume();
+    await wait(1_500);
+    t.deepEqual([...one.of("down"), ...two.of("down")], []);
+    await until(() => closed === 1);
+    t.is(closed, 1);
+    for (const { endpoint } of nodes) await endpoint.close();
+  },
+);
+
+test.serial("a node that takes a connection and never answers is tried again", async (t) => {
+  const proxy = new Proxy();
+  await proxy.open();
+  const nodes = await cluster(2, { through: new Map([[2, proxy.port]]), limits: { greetingMsMax: 200 } });
+  const [one, two] = nodes;
+  if (one === undefined || two === undefined) return t.fail();
+  proxy.target = two.options.self.port;
+  proxy.hold();
+  for (const { endpoint } of nodes) await endpoint.open();
+  await until(() => one.of("trouble").length > 0);
+  proxy.release();
+  proxy.cut();
+  await until(() => one.endpoint.isUp(2));
+  t.true(one.endpoint.isUp(2));
+  for (const { endpoint } of nodes) await endpoint.close();
+  proxy.close();
+});
+
+test.serial("the end of a node is told at once, and it is found again at its address", async (t) => {
   const [one, two] = await cluster(2);
   if (one === undefined || two === undefined) return t.fail();
   await one.endpoint.open();
@@ -120,7 +159,7 @@ test("the end of a node is told at once, and it is found again at its address", 
   const began = performance.now();
   await two.endpoint.close();
   await until(() => one.of("down").length === 1);
-  t.true(performance.now() - began < 200, "not by a timer");
+  t.true(performance.now() - began < 2_000, "sooner than silence would tell");
   t.false(one.endpoint.send(2, filled(10, 1)), "what goes nowhere is said to be lost");
   const again = new Endpoint(two.options);
   await again.endpoint.open();
@@ -203,7 +242,7 @@ test("a peer that takes nothing costs no more than the bound: heartbeats replace
   proxy.close();
 });
 
-test("silence ends a connection, a pause of this thread does not", async (t) => {
+test.serial("silence ends a connection, a pause of this thread does not", async (t) => {
   const proxy = new Proxy();
   await proxy.open();
   const nodes = await cluster(2, { through: new Map([[2, proxy.port]]), limits: quick });
@@ -357,6 +396,19 @@ test("bytes that are no frames end the connection, and the endpoint goes on", as
   t.true(one.endpoint.isUp(2));
   await one.endpoint.close();
   await two.endpoint.close();
+});
+
+test("an endpoint closes at once, whoever is still in the middle of greeting it", async (t) => {
+  const [, two] = await cluster(2, { security: authorityOf() });
+  if (two === undefined) return t.fail();
+  await two.endpoint.open();
+  const silent = connect(two.options.self.port, "127.0.0.1").on("error", () => {});
+  await until(() => silent.readyState === "open");
+  await wait(20);
+  const began = performance.now();
+  await two.endpoint.close();
+  t.true(performance.now() - began < 2_000, "sooner than a handshake times out");
+  silent.destroy();
 });
 
 test("a newer connection of a node takes the place of the older one", async (t) => {
