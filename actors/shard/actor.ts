@@ -340,18 +340,26 @@ class Shard implements Actor<ShardMessage> {
       "another replica leads now; whether the write was committed is not known",
       { outcome: "unknown" },
     );
+    const hasLost = this.#inFlight.length > 0;
     for (const proposal of this.#inFlight) proposal.refuse(this.#answering, error);
     this.#inFlight.length = 0;
     this.#lastOp = this.#positionNow().op;
     for (const { envelope } of this.#readIndexes) this.#context.fail(envelope, notConfirmed());
     this.#readIndexes = [];
-    this.#forwardQueued();
+    this.#forwardQueued(hasLost);
   }
 
-  /** Requests that were queued and not decided go to whoever leads now. */
-  #forwardQueued(): void {
+  /**
+   * Requests that were queued and not decided go to whoever leads now; but not when something before them was lost sight of, which they
+   * would overtake.
+   */
+  #forwardQueued(hasLost: boolean): void {
     for (const waiting of this.#queue.drain()) {
-      if (waiting.envelope !== null) {
+      if (hasLost && waiting.port !== null) {
+        const refusal = new ReplyBatchWriter();
+        refusal.fail(waiting.correlation, notLeading());
+        this.#answering.tell(waiting.port, { kind: "replies", bytes: refusal.take(), count: 1 });
+      } else if (waiting.envelope !== null) {
         const message: CommandMessage = {
           kind: "command",
           requestKind: waiting.kind,

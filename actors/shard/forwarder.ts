@@ -98,6 +98,11 @@ export class Forwarder {
       else if (request.port !== null) writerOf(replies, request.port).fail(request.correlation, error);
     }
     for (const [port, writer] of replies) this.#answer(port, writer);
+    // What came behind is not to overtake it: nothing of it was handed on, and whoever sent it sends it again, in order.
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (const each of waiting) this.#refuse(each, new KimberliteError("shardUnavailable", because));
   }
 
   #answer(port: Port, writer: ReplyBatchWriter): void {

@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ClusterPlan } from "../../actors/supervisor/placement.js";
 import type { NodeOptions, NodeStatus } from "../../protocol/server/node.js";
 import type { ActorReport } from "../../runtime/actor/tree.js";
 import { type ErrorRecord, fromErrorRecord } from "../../runtime/types/errors.js";
@@ -29,7 +30,13 @@ export type NodeReport =
   | { readonly event: "refused" | "failed"; readonly error: ErrorRecord }
   | { readonly event: "answer"; readonly id: number; readonly result: unknown; readonly error: ErrorRecord | null };
 
-export type ChildOptions = Partial<Omit<NodeOptions, "logger">> & { readonly dataDirectory: string };
+/** A cluster as JSON carries it. */
+export type ChildCluster = Omit<ClusterPlan, "clusterId"> & { readonly clusterId: string };
+
+export type ChildOptions = Partial<Omit<NodeOptions, "logger" | "cluster">> & {
+  readonly dataDirectory: string;
+  readonly cluster?: ChildCluster;
+};
 
 const program = new URL("./node-process.js", import.meta.url);
 
@@ -171,6 +178,15 @@ export class NodeChild {
     await this.#ask("stop");
     this.#process.disconnect();
     await this.exited;
+  }
+
+  /** SIGSTOP and SIGCONT: the process stands still and does not know it. */
+  pause(): void {
+    this.#process.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#process.kill("SIGCONT");
   }
 
   /** SIGKILL: no handler runs, nothing is flushed. */

@@ -6,7 +6,7 @@
 import { type Node, type NodeOptions, startNode } from "../../protocol/server/node.js";
 import type { Logger } from "../../runtime/actor/definition.js";
 import { toErrorRecord } from "../../runtime/types/errors.js";
-import type { NodeReport, NodeRequest } from "./node-child.js";
+import type { ChildOptions, NodeReport, NodeRequest } from "./node-child.js";
 
 const say = (report: NodeReport): void => {
   process.send?.(report);
@@ -38,7 +38,10 @@ async function answer(node: Node, { method, argument }: NodeRequest): Promise<un
 
 try {
   const began = performance.now();
-  const node = await startNode({ ...(JSON.parse(process.argv[2] ?? "{}") as NodeOptions), logger });
+  const { cluster, ...given } = JSON.parse(process.argv[2] ?? "{}") as ChildOptions;
+  const plan =
+    cluster === undefined ? null : { ...cluster, clusterId: Uint8Array.from(Buffer.from(cluster.clusterId, "hex")) };
+  const node = await startNode({ ...(given as NodeOptions), cluster: plan, logger });
   const port = node.addresses.native?.port ?? 0;
   say({ event: "ready", port, isNew: node.isNew, readyMs: performance.now() - began });
   node.failed.then(
