@@ -18,7 +18,6 @@ export interface LogOptions {
   /** Holds `headers` and `log/`. */
   readonly directory: string;
   readonly clusterId: Uint8Array;
-  readonly replica: number;
   /** 1, the default: damage stops the start. More: it is left to the protocol. */
   readonly replicaCount?: number;
   /** The checkpoint: recovery reads from here on. Everything up to it is committed. */
@@ -30,7 +29,6 @@ export interface LogOptions {
   readonly ringBytes?: number;
   /** The best write mode to try; default `direct`. */
   readonly mode?: WriteMode;
-  readonly release?: number;
 }
 
 /** What recovery found and did. Plain data, for the log line and the status page. */

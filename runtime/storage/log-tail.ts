@@ -7,8 +7,8 @@
  *
  *   0, 1   committed end: low and high half of the address behind the newest prepare that is durable here and committed. Written
  *          by the replica only. What lies behind it may still be taken back, so nobody else reads it.
- *   2, 3   tail low: low and high half. Bytes below it may be overwritten at any moment. Written by whoever holds the ring.
- *   4      who writes to the ring: 0 nobody at this moment, 1 the shard encodes, 2 the replica holds it (it follows another's log)
+ *   2, 3   tail low: low and high half. Bytes below it may be overwritten at any moment. Written by whoever writes
+ *          to the ring: the shard while it leads, the replica while it follows.
  *
  * Protocol of a reader in another thread: address + length <= committedEnd; address >= tailLow; copy; address >= tailLow *again*,
  * else the copy may be torn and the file is read instead. The halves are stored in an order that makes a read between
@@ -27,15 +27,10 @@ export interface LogTailHandle {
 
 const u32Span = 2 ** 32;
 const controlBytes = 64;
-const holdWaitMs = 10_000;
 const endLow = 0;
 const endHigh = 1;
 const tailLowLow = 2;
 const tailLowHigh = 3;
-const writerWord = 4;
-const writerNone = 0;
-const writerShard = 1;
-const writerReplica = 2;
 
 export const createTail = (memory: AlignedMemory): LogTailHandle => ({
   memory,
@@ -98,34 +93,29 @@ export class LogTail {
   }
 
   /**
-   * Shard: true when it may encode its next prepare into the ring now; false while the replica holds it, since another replica leads.
-   * After true comes `endEncoding`.
+   * Replica: puts a prepare's bytes at `[from, to)`, zeros behind them, unless the shard has encoded them there.
+   *
+   * @param kept address up to which everything is on disk
    */
-  beginEncoding(): boolean {
-    const was = Atomics.compareExchange(this.#control, writerWord, writerNone, writerShard);
-    assert(was !== writerShard, "isolation: one prepare is encoded at a time");
-    return was === writerNone;
-  }
-
-  endEncoding(): void {
-    const was = Atomics.compareExchange(this.#control, writerWord, writerShard, writerNone);
-    assert(was === writerShard, "isolation: encoding ends where it began");
-    Atomics.notify(this.#control, writerWord);
-  }
-
-  /** Replica: takes the ring for prepares of its peers, once the shard is not in the midst of encoding. */
-  hold(): void {
-    for (;;) {
-      const was = Atomics.compareExchange(this.#control, writerWord, writerNone, writerReplica);
-      if (was !== writerShard) return;
-      const ended = Atomics.wait(this.#control, writerWord, writerShard, holdWaitMs);
-      assert(ended !== "timed-out", "isolation: a shard encodes one prepare and lets go of the ring");
+  place(frame: Uint8Array, from: number, to: number, kept: number): void {
+    const at = this.offsetOf(from);
+    const isThere = frame.buffer === this.bytes.buffer && frame.byteOffset === this.bytes.byteOffset + at;
+    if (!isThere) {
+      this.reserve(to, kept);
+      this.bytes.set(frame, at);
     }
+    assert(this.tailLow + this.ringBytes >= to, "isolation: a prepare lies in reserved memory of the ring");
+    this.bytes.fill(0, at + frame.length, at + to - from);
   }
 
-  /** Replica: gives the ring back to the shard, before it tells it to lead. */
-  release(): void {
-    Atomics.compareExchange(this.#control, writerWord, writerReplica, writerNone);
+  /** Replica: bytes at `[from, to)` were written past the ring; those that readers would look for in it are put there. */
+  refresh(frame: Uint8Array, from: number, to: number, kept: number): void {
+    if (to <= this.tailLow) return;
+    this.reserve(to, kept);
+    const skipped = Math.max(this.tailLow - from, 0);
+    const at = this.offsetOf(from);
+    this.bytes.set(frame.subarray(Math.min(skipped, frame.length)), at + Math.min(skipped, frame.length));
+    this.bytes.fill(0, at + Math.max(frame.length, skipped), at + to - from);
   }
 
   /**

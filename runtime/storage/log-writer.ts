@@ -31,7 +31,7 @@ import { type LogOptions, type OpenedLog, openLog, type RecoveryReport } from ".
 import { type LogPosition, logBeginning, positionBehind } from "./log-position.js";
 import { createTail, LogTail } from "./log-tail.js";
 import { LogWindow, windowBytes } from "./log-window.js";
-import { checkChain, checkPlace, finishPrepare, type Prepare } from "./prepare.js";
+import { checkChain, checkPlace, type Prepare } from "./prepare.js";
 import { PrepareReader } from "./prepare-reader.js";
 import type { RecoveredLog } from "./recovered-log.js";
 import { SegmentWriter } from "./segment-writer.js";
@@ -41,15 +41,13 @@ export type { LogOptions, RecoveryReport } from "./log-open.js";
 
 export class LogWriter {
   readonly geometry: LogGeometry;
+  readonly clusterId: Uint8Array;
   readonly mode: WriteMode;
   /** The shared tail; its `handle` goes to the shard and to readers. */
   readonly tail: LogTail;
   readonly recovered: RecoveredLog;
   readonly report: RecoveryReport;
   readonly #directory: string;
-  readonly #clusterId: Uint8Array;
-  readonly #replica: number;
-  readonly #release: number;
   readonly #ring: HeaderRing;
   readonly #segments: SegmentWriter;
   readonly #reader: PrepareReader;
@@ -60,7 +58,6 @@ export class LogWriter {
   #written: number;
   /** Newest op that a slot of the header ring may be about. */
   #newestOp: number;
-  #view = 0;
   #failure: unknown = null;
 
   /** Opens the log, recovers it and gives a writer at its end. Throws `dataCorrupt`, `dataMissing`, `diskFull`, `storageFailed`. */
@@ -78,14 +75,12 @@ export class LogWriter {
     const { disk, directory, clusterId } = options;
     const own = allocateAligned(disk, directory, windowBytes(geometry), memory.mode);
     this.geometry = geometry;
+    this.clusterId = clusterId.slice();
     this.mode = memory.mode;
     this.recovered = recovered;
     this.report = report;
     this.tail = new LogTail(createTail(memory));
     this.#directory = directory;
-    this.#clusterId = clusterId.slice();
-    this.#replica = options.replica;
-    this.#release = options.release ?? 1;
     this.#ring = ring;
     this.#segments = new SegmentWriter(disk, directory, geometry, own);
     const files = new SegmentFiles(disk, directory, geometry);
@@ -156,7 +151,7 @@ export class LogWriter {
   #behind(op: number): LogPosition | null {
     if (op === this.#position.op) return this.#position;
     if (op === this.#committed.op) return this.#committed;
-    if (op === 0) return logBeginning(this.#clusterId);
+    if (op === 0) return logBeginning(this.clusterId);
     const header = this.#ring.find(op);
     return header === null ? null : positionBehind(header);
   }
@@ -170,7 +165,7 @@ export class LogWriter {
     for (let prepare = prepares[next]; prepare !== undefined; prepare = prepares[next]) {
       const behind = end + paddedBytes(prepare.header.bodyBytes);
       if (prepare.header.address !== end || behind > limit) break;
-      this.#intoTail(prepare);
+      this.tail.place(prepare.frame, end, behind, this.#written);
       end = behind;
       next++;
     }
@@ -184,24 +179,6 @@ export class LogWriter {
     this.#written = end;
     this.#newestOp = Math.max(this.#newestOp, newest.header.op);
     return next;
-  }
-
-  /** Puts a prepare where it belongs in the shared ring, unless the shard has encoded it there. */
-  #intoTail({ header, frame }: Prepare): void {
-    const { tail } = this;
-    const at = tail.offsetOf(header.address);
-    const padded = paddedBytes(header.bodyBytes);
-    const isThere = frame.buffer === tail.bytes.buffer && frame.byteOffset === tail.bytes.byteOffset + at;
-    if (!isThere) {
-      tail.hold();
-      tail.reserve(header.address + padded, this.#written);
-      tail.bytes.set(frame, at);
-    }
-    assert(
-      tail.tailLow + tail.ringBytes >= header.address + padded,
-      "isolation: a prepare lies in reserved memory of the ring",
-    );
-    tail.bytes.fill(0, at + frame.length, at + padded);
   }
 
   /** The log ends behind `op` at `address`: zeroes up to `end` and makes the slots of later ops reserved, durably. */
@@ -239,6 +216,7 @@ export class LogWriter {
       this.#segments.writeCopy(header.address, frame, padded);
       this.#ring.rewrite(prepare, this.#newestOp);
     });
+    this.tail.refresh(frame, header.address, header.address + padded, this.#written);
     if (isNext) this.#position = positionBehind(header);
     this.#written = Math.max(this.#written, header.address + padded);
     this.#newestOp = Math.max(this.#newestOp, header.op);
@@ -266,30 +244,6 @@ export class LogWriter {
   /** Verified, chained prepares behind `from` up to `untilOp`: as many as `bytesMax` holds but at least one, or fewer. */
   readRun(from: LogPosition, untilOp: number, bytesMax: number): Prepare[] {
     return this.#reader.readRun(from, untilOp, bytesMax, this.#written);
-  }
-
-  /** The view that prepares of `append` are stamped with. */
-  setView(view: number): void {
-    assert(view >= this.#view, "order: a log's view never goes back");
-    this.#view = view;
-  }
-
-  /**
-   * One replica: makes the body that lies in the ring at `address + 256` the next prepare, durable and committed.
-   *
-   * @param commit highest committed op known
-   * @param timestamp µs, greater than that of the prepare before
-   */
-  append(address: number, bodyBytes: number, recordCount: number, timestamp: number, commit: number): void {
-    this.#checkAlive();
-    const { tail } = this;
-    const at = tail.offsetOf(address);
-    const { op, parent } = this.#position;
-    const author = { clusterId: this.#clusterId, release: this.#release, replica: this.#replica, view: this.#view };
-    const place = { op: op + 1, parent, address, timestamp, commit };
-    const fields = { ...author, ...place, bodyBytes, recordCount, epoch: 0, operation: 0 };
-    this.writePrepares([finishPrepare(tail.bytes, tail.view, at, fields)]);
-    this.publishCommitted(this.#position);
   }
 
   #checkAlive(): void {

@@ -1,14 +1,6 @@
 /** A prepare in memory, and a header with the bytes that say it: what the log is written from, and what it gives back. */
 import { assert } from "../types/assert.js";
-import {
-  headerBytes,
-  identityBytes,
-  type PrepareFields,
-  type PrepareHeader,
-  readHeader,
-  sameBytes,
-  writePrepareHeader,
-} from "./frame.js";
+import { headerBytes, identityBytes, type PrepareHeader, sameBytes } from "./frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "./log-geometry.js";
 import { type LogPosition, positionBehind } from "./log-position.js";
 
@@ -31,14 +23,6 @@ export interface StoredHeader extends NamedHeader {
 }
 
 export const frameBytes = (header: PrepareHeader): number => headerBytes + header.bodyBytes;
-
-/** Writes the header at `bytes[at, at + 256)` over the body that lies behind it, and gives the prepare, a view of those bytes. */
-export function finishPrepare(bytes: Uint8Array, view: DataView, at: number, fields: PrepareFields): Prepare {
-  writePrepareHeader(bytes, view, at, fields, new Uint8Array(identityBytes));
-  const reading = readHeader(bytes, view, at, fields.clusterId);
-  assert(reading.kind === "prepare", "a header that was just written reads as it was written");
-  return { header: reading.header, frame: bytes.subarray(at, at + frameBytes(reading.header)) };
-}
 
 /** A prepare's frame is whole, its body within the log's limit, and it lies within one segment. */
 export function checkPlace({ header, frame }: Prepare, geometry: LogGeometry): void {

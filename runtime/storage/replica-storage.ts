@@ -34,7 +34,6 @@ export interface OpenOptions {
   readonly geometry?: LogGeometry;
   readonly ringBytes?: number;
   readonly mode?: WriteMode;
-  readonly release?: number;
 }
 
 const unfinishedPath = (directory: string): string => join(directory, "formatting");
@@ -92,12 +91,12 @@ export function formatReplica(
 export function openReplica(options: OpenOptions): ReplicaStorage {
   const { disk, directory } = options;
   const superblock = Superblock.open(disk, directory, options.mode);
-  const { clusterId, replica, replicaCount, checkpoint } = superblock.content;
+  const { clusterId, replicaCount, checkpoint } = superblock.content;
   const discarded = discardedBy(superblock.content);
   try {
     return {
       superblock,
-      log: LogWriter.open({ ...options, clusterId, replica, replicaCount, from: checkpoint, discarded }),
+      log: LogWriter.open({ ...options, clusterId, replicaCount, from: checkpoint, discarded }),
     };
   } catch (error) {
     superblock.close();

@@ -40,6 +40,7 @@ import { CheckpointWriter, checkpointRecord } from "../../runtime/store/checkpoi
 import { encodeCheckpointRecord } from "../../runtime/store/checkpoint-record.js";
 import { Store } from "../../runtime/store/store.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
+import { appendAlone } from "../storage/append-alone.js";
 import { ModelTree } from "../store/model-tree.js";
 import { FakeContext } from "./fake-context.js";
 import { startShard, temporary } from "./started-shard.js";
@@ -79,7 +80,7 @@ async function filled() {
   ] as const) {
     push(queue, tenant, kind, body);
     proposer.fill(queue, proposal, 1_000);
-    log.append(proposal.address, proposal.bodyBytes, proposal.recordCount, proposal.time, log.op);
+    appendAlone(log, proposal.address, proposal.bodyBytes, proposal.recordCount, proposal.time, log.op);
     store.publish(store.seal(header.encode(log.op, log.end, proposal.time)));
     proposal.reset();
   }

@@ -13,6 +13,7 @@ import { openReplica } from "../../runtime/storage/replica-storage.js";
 import { superblockPath } from "../../runtime/storage/superblock.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { logSegmentBytes, sectorBytes } from "../../runtime/types/limits.js";
+import { appendAlone } from "../storage/append-alone.js";
 import { FakeContext } from "./fake-context.js";
 import { startShard, temporary, wishes } from "./started-shard.js";
 
@@ -21,7 +22,7 @@ test("a lost kimberlite.json beside shards that were used is an error, and nothi
   await remove();
   const opened = await openDataDirectory(path, wishes);
   const { log, superblock } = openReplica({ disk: new RealDisk(), directory: shardDirectory(path, 1) });
-  log.append(0, 100, 1, 1_000, 0);
+  appendAlone(log, 0, 100, 1, 1_000, 0);
   log.close();
   superblock.close();
   await opened.claim.release();
@@ -114,7 +115,7 @@ test("a keeper makes the seals that a crash left out, and scrubs segments of ear
     const bytes = 9 * 1024 * 1024;
     const address = placePrepare(defaultGeometry, log.end, bytes);
     log.tail.reserve(address + bytes + sectorBytes);
-    log.append(address, bytes, 1, ++op, log.op);
+    appendAlone(log, address, bytes, 1, ++op, log.op);
   }
   log.close();
   superblock.close();

@@ -21,6 +21,7 @@ import { logBeginning } from "../../runtime/storage/log-position.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica } from "../../runtime/storage/replica-storage.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
+import { appendAlone } from "../storage/append-alone.js";
 import { ModelTree } from "../store/model-tree.js";
 
 const wishes = {
@@ -71,7 +72,7 @@ test("prepares are filled, made durable, and replayed to the same state; the clo
   const commit = (now: number): void => {
     proposer.fill(queue, proposal, now);
     t.true(proposal.recordCount > 0);
-    log.append(proposal.address, proposal.bodyBytes, proposal.recordCount, proposal.time, log.op);
+    appendAlone(log, proposal.address, proposal.bodyBytes, proposal.recordCount, proposal.time, log.op);
     t.is(log.end, proposer.nextAddress);
     proposal.reset();
   };

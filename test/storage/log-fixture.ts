@@ -8,6 +8,7 @@ import type { LogWriter } from "../../runtime/storage/log-writer.js";
 import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
 import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
 import { formatReplica, openReplica, type ReplicaStorage } from "../../runtime/storage/replica-storage.js";
+import { appendAlone } from "./append-alone.js";
 
 export const clusterId = new Uint8Array(16).fill(0xc1);
 export const geometry: LogGeometry = { segmentBytes: 64 * 1024, bodyBytesMax: 20 * 1024 };
@@ -51,7 +52,7 @@ export function append(log: LogWriter, bytes: number): number {
   const address = placePrepare(log.geometry, log.end, bytes);
   log.tail.reserve(address + Math.ceil((headerBytes + bytes) / 4096) * 4096);
   log.tail.bytes.set(bodyOf(op, bytes), log.tail.offsetOf(address) + headerBytes);
-  log.append(address, bytes, 1, op * 10, op - 1);
+  appendAlone(log, address, bytes, 1, op * 10, op - 1);
   return address;
 }
 

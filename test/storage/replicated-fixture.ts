@@ -4,9 +4,10 @@ import { headerBytes } from "../../runtime/storage/frame.js";
 import { placePrepare } from "../../runtime/storage/log-geometry.js";
 import { type LogPosition, logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
 import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
-import { finishPrepare, type Prepare, type StoredHeader } from "../../runtime/storage/prepare.js";
+import type { Prepare, StoredHeader } from "../../runtime/storage/prepare.js";
 import type { RecoveredLog } from "../../runtime/storage/recovered-log.js";
 import { formatReplica, openReplica, type ReplicaStorage } from "../../runtime/storage/replica-storage.js";
+import { finishPrepare } from "./append-alone.js";
 import { bodyOf, clusterId, geometry, root } from "./log-fixture.js";
 
 let formatted: MemoryDisk | null = null;
