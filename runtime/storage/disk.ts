@@ -86,6 +86,10 @@ export function diskError({ operation, file, errno, cause }: DiskFailure): Kimbe
   return new KimberliteError("storageFailed", `${operation} of ${file} failed with ${errno}`, options);
 }
 
+/** A sector that cannot be read: with peers that is damage like any other, alone it stops the start. */
+export const isUnreadable = (error: unknown): boolean =>
+  error instanceof KimberliteError && error.code === "storageFailed" && error.detail["errno"] === "EIO";
+
 /** Joins a directory and a name; the port's paths always use `/`. */
 export const join = (directory: string, name: string): string => `${directory}/${name}`;
 export const parentOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf("/"), 1));

@@ -12,7 +12,7 @@ import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import { sectorBytes } from "../types/limits.js";
 import { type AlignedMemory, allocateAligned, bytesOf } from "./aligned-memory.js";
-import { type Disk, type DiskFile, join, type WriteMode } from "./disk.js";
+import { type Disk, type DiskFile, isUnreadable, join, type WriteMode } from "./disk.js";
 import { type HeaderReading, headerBytes, type PrepareHeader, readHeader, writeReservedHeader } from "./frame.js";
 import type { Prepare } from "./prepare.js";
 import { createZeroFilled } from "./segments.js";
@@ -34,8 +34,10 @@ export class HeaderRing {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #clusterId: Uint8Array;
+  readonly #toleratesUnreadable: boolean;
 
-  private constructor(file: DiskFile, memory: AlignedMemory, clusterId: Uint8Array) {
+  private constructor(file: DiskFile, memory: AlignedMemory, clusterId: Uint8Array, toleratesUnreadable: boolean) {
+    this.#toleratesUnreadable = toleratesUnreadable;
     this.#file = file;
     this.#bytes = bytesOf(memory);
     this.#view = new DataView(memory.buffer, memory.from, memory.bytes);
@@ -58,13 +60,16 @@ export class HeaderRing {
     }
   }
 
-  /** Reads the whole ring. Throws `dataMissing` or `dataCorrupt` for a missing file or one of another length. */
+  /**
+   * Reads the whole ring; where unreadable sectors are tolerated their slots read as bad. Throws `dataMissing` or `dataCorrupt` for a missing file or one of another length.
+   */
   static open(
     disk: Disk,
     directory: string,
     clusterId: Uint8Array,
     mode: WriteMode,
     access: WriteMode | "read" = mode,
+    toleratesUnreadable = false,
   ): HeaderRing {
     const path = headerRingPath(directory);
     const memory =
@@ -79,16 +84,31 @@ export class HeaderRing {
         detail: { file: path, bytes: size, expectedBytes: headerRingBytes },
       });
     }
-    const ring = new HeaderRing(file, memory, clusterId);
+    const ring = new HeaderRing(file, memory, clusterId, toleratesUnreadable);
     ring.reload();
     return ring;
   }
 
   /** Reads the file again. */
   reload(): void {
-    const count = this.#file.read(this.#bytes, 0, headerRingBytes, 0);
+    let count = 0;
+    try {
+      count = this.#file.read(this.#bytes, 0, headerRingBytes, 0);
+    } catch (error) {
+      if (!this.#toleratesUnreadable || !isUnreadable(error)) throw error;
+      for (; count < headerRingBytes; count += sectorBytes) this.#readSector(count);
+    }
     if (count !== headerRingBytes)
       throw new KimberliteError("dataCorrupt", `${this.#file.path} became shorter while it was read`);
+  }
+
+  #readSector(at: number): void {
+    try {
+      this.#file.read(this.#bytes, at, sectorBytes, at);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      this.#bytes.fill(0, at, at + sectorBytes);
+    }
   }
 
   read(slot: number): SlotReading {
@@ -177,7 +197,7 @@ export class HeaderRing {
   invalidate(slot: number): void {
     assert(slot >= 0 && slot < headerSlots, "a slot is one of the ring's");
     this.#bytes.fill(0, slot * headerBytes, (slot + 1) * headerBytes);
-    assert(this.read(slot).kind === "bad", "durability: an invalid slot reads as bad");
+    assert(this.read(slot).kind === "bad", "an invalid slot reads as bad");
   }
 
   /** Recovery: puts a header (or with null a reserved one) into a slot in memory; `writeSector` makes it durable. */

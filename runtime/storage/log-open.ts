@@ -66,16 +66,16 @@ export function openLog(options: LogOptions): OpenedLog {
   assert(ringBytes >= windowBytes(geometry), "the ring holds the largest prepare");
   const memory = allocateAligned(disk, directory, ringBytes, options.mode);
   removeUnfinished(disk, directory, geometry);
-  const ring = HeaderRing.open(disk, directory, clusterId, memory.mode);
+  const hasPeers = (options.replicaCount ?? 1) > 1;
+  const ring = HeaderRing.open(disk, directory, clusterId, memory.mode, memory.mode, hasPeers);
   const files = new SegmentFiles(disk, directory, geometry, memory.mode === "direct" ? "direct" : "read");
   try {
     // The ring is not in use yet: it serves as the window through which recovery reads.
-    const window = new LogWindow(files, bytesOf(memory));
+    const window = new LogWindow(files, bytesOf(memory), hasPeers);
     if (from.address > 0) checkSegmentFiles(disk, directory, geometry, segmentOf(geometry, from.address - 1));
-    const examiner =
-      (options.replicaCount ?? 1) === 1
-        ? new LogExaminer(disk, window, ring, clusterId)
-        : new ReplicatedExaminer(disk, window, ring, clusterId, options.discarded ?? null);
+    const examiner = hasPeers
+      ? new ReplicatedExaminer(disk, window, ring, clusterId, options.discarded ?? null)
+      : new LogExaminer(disk, window, ring, clusterId);
     const found = examiner.examine(from);
     const known = knownEnd(found.log);
     if (known > 0) checkSegmentFiles(disk, directory, geometry, segmentOf(geometry, known - 1));

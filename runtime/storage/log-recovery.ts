@@ -103,7 +103,7 @@ export class LogExaminer {
     if (row.alone === "corrupt") this.#refuse(row, op, place, known);
     if (row.alone === "endRepair") this.#slots.set(op % headerSlots, null);
     if (row.alone !== "fine" && row.alone !== "repair") return null;
-    assert(place.finding.kind === "sound", "durability: what recovery keeps was read whole");
+    assert(place.finding.kind === "sound", "what recovery keeps was read whole");
     const named = { header: place.finding.header, headerBytes: this.#places.headerBytesOf(place.finding) };
     if (row.alone === "repair") this.#slots.set(op % headerSlots, named.headerBytes);
     this.#recent.push(named);

@@ -5,11 +5,14 @@
 import { nodeProvider } from "../crypto/node-provider.js";
 import { assert } from "../types/assert.js";
 import { miB, sectorBytes } from "../types/limits.js";
+import { isUnreadable } from "./disk.js";
 import { headerBytes, type PrepareHeader, readHeader, sameBytes } from "./frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "./log-geometry.js";
 import type { SegmentFiles } from "./segments.js";
 
 const readAheadBytes = miB;
+/** Not zero: what cannot be read is not unwritten. */
+const unreadableByte = 0xee;
 
 /** Bytes that a window's memory must have at least. */
 export const windowBytes = (geometry: LogGeometry): number => Math.max(paddedBytes(geometry.bodyBytesMax), sectorBytes);
@@ -19,19 +22,24 @@ export class LogWindow {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly #words: Int32Array;
+  readonly #toleratesUnreadable: boolean;
   #from = 0;
   #to = 0;
   /** Bytes read from files so far. */
   bytesRead = 0;
 
-  /** @param memory at least `windowBytes`; aligned when the files are opened for direct reads */
-  constructor(files: SegmentFiles, memory: Uint8Array) {
+  /**
+   * @param memory at least `windowBytes`; aligned when the files are opened for direct reads
+   * @param toleratesUnreadable a sector that the disk cannot read is taken for a damaged one, instead of an error
+   */
+  constructor(files: SegmentFiles, memory: Uint8Array, toleratesUnreadable = false) {
     assert(memory.length >= windowBytes(files.geometry), "a window holds the largest prepare");
     assert(
       memory.byteOffset % 4 === 0 && memory.length % sectorBytes === 0,
       "a window is made of whole words and sectors",
     );
     this.files = files;
+    this.#toleratesUnreadable = toleratesUnreadable;
     this.bytes = memory;
     this.view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
     this.#words = new Int32Array(memory.buffer, memory.byteOffset, memory.byteLength / 4);
@@ -53,11 +61,27 @@ export class LogWindow {
     const wanted = Math.min(ahead, segmentEnd - address, limit - address);
     this.#from = 0;
     this.#to = 0;
-    this.files.read(address, this.bytes, 0, wanted);
+    try {
+      this.files.read(address, this.bytes, 0, wanted);
+    } catch (error) {
+      if (!this.#toleratesUnreadable || !isUnreadable(error)) throw error;
+      this.#readSectors(address, wanted);
+    }
     this.bytesRead += wanted;
     this.#from = address;
     this.#to = address + wanted;
     return 0;
+  }
+
+  #readSectors(address: number, length: number): void {
+    for (let at = 0; at < length; at += sectorBytes) {
+      try {
+        this.files.read(address + at, this.bytes, at, sectorBytes);
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        this.bytes.fill(unreadableByte, at, at + sectorBytes);
+      }
+    }
   }
 
   /** Forgets what was read. */

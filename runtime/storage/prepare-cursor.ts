@@ -54,7 +54,7 @@ export class PrepareCursor {
   }
 
   /**
-   * Goes to the next prepare that lies before `end` (the durable end, which may grow between calls). False when there is none.
+   * Goes to the next prepare that lies before `end` (the committed end, which may grow between calls). False when there is none.
    * Throws `dataCorrupt` or `dataMissing`.
    */
   next(end: number): boolean {

@@ -80,14 +80,14 @@ export class ReplicatedExaminer {
     let kept = 0;
     for (; this.#behind[kept]?.isKept === true; kept++) {
       const named = this.#behind[kept]?.named;
-      assert(named !== undefined && named !== null, "durability: a kept op was read whole");
+      assert(named !== undefined && named !== null, "what recovery keeps has a header");
       this.#recent.push(named);
       sound = positionBehind(named.header);
     }
     const commit = this.#commitBehind(simply, Math.max(statedBefore, from.op));
     this.#repairSlots(readings);
     const beyond = this.#behind.slice(kept).map(slotOf);
-    assert(beyond[0] === undefined || beyond[0].state === "faulty", "order: what lies beyond begins with a fault");
+    assert(beyond[0] === undefined || beyond[0].state === "faulty", "what lies beyond begins with a fault");
     return {
       log: {
         sound,
@@ -166,7 +166,7 @@ export class ReplicatedExaminer {
   #judged(op: number, row: RecoveryRow, place: Place, before: LogPosition | null, known: PrepareHeader | null): Judged {
     if (row.replicated !== "faulty") {
       // Kept as far as this op goes; `#settle` has the last word where the table says `proved`.
-      assert(place.finding.kind === "sound", "durability: what recovery keeps was read whole");
+      assert(place.finding.kind === "sound", "what recovery keeps was read whole");
       const { header } = place.finding;
       return { op, row, isKept: true, named: { header, headerBytes: this.#places.headerBytesOf(place.finding) } };
     }

@@ -51,7 +51,7 @@ export interface ScrubberOptions {
   readonly directory: string;
   readonly geometry: LogGeometry;
   readonly clusterId: Uint8Array;
-  /** The durable end at present. */
+  /** The committed end at present. */
   readonly end: () => number;
   /** From 0 (inclusive) to 1 (exclusive); drawn once a tour. */
   readonly random: () => number;

@@ -188,7 +188,7 @@ function walkSegment(
 /**
  * Seals a complete segment, off the hot path; does nothing when a sound seal is there.
  *
- * @param end the durable end: the segment must lie before it
+ * @param end the committed end: the segment must lie before it, since what is not committed may still be truncated
  */
 export function sealSegment(
   disk: Disk,

@@ -8,16 +8,15 @@ import { isKimberliteError, KimberliteError } from "../types/errors.js";
 import { sectorBytes } from "../types/limits.js";
 import type { Disk } from "./disk.js";
 import { headerBytes, identityBytes, type PrepareHeader, rootIdentity, sameBytes } from "./frame.js";
-import { HeaderRing, headerRingPath, headerSlots } from "./header-ring.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes, segmentOf, segmentPath } from "./log-geometry.js";
 import type { LogPosition } from "./log-position.js";
-import { LogExaminer } from "./log-recovery.js";
 import { inspectPrepare, LogWindow, windowBytes } from "./log-window.js";
 import type { Damage } from "./scrubber.js";
 import { computeSeal, encodeSeal, readSeal } from "./segment-seal.js";
 import { listSegments, SegmentFiles } from "./segments.js";
 import { Superblock, type SuperblockContent, superblockPath } from "./superblock.js";
 import { chooseCopy } from "./superblock-quorum.js";
+import { findEnd } from "./verify-end.js";
 
 export interface VerifyProgress {
   readonly bytesDone: number;
@@ -35,6 +34,8 @@ export interface VerifyReport {
   readonly head: LogPosition | null;
   readonly superblock: SuperblockContent | null;
   readonly damage: readonly Damage[];
+  /** What is no damage and still worth knowing: an uncommitted end, for one. */
+  readonly notes: readonly string[];
 }
 
 /** A sound prepare: `bytes[bodyStart, bodyStart + header.bodyBytes)` is its body, until the walk goes on. */
@@ -74,6 +75,7 @@ class VerifyWalk {
   #fresh = 0;
   #superblock: SuperblockContent | null = null;
   #head: LogPosition | null = null;
+  #notes: readonly string[] = [];
   #prepares = 0;
   #records = 0;
   #segments = 0;
@@ -95,7 +97,10 @@ class VerifyWalk {
     this.#segments = segments.length;
     const last = segments.at(-1) ?? 0;
     this.#checkFiles(last);
-    const end = this.#findEnd(superblock, (last + 1) * geometry.segmentBytes);
+    const { end, head, damage, notes } = findEnd(disk, this.#window, superblock, (last + 1) * geometry.segmentBytes);
+    this.#head = head;
+    this.#damage.push(...damage);
+    this.#notes = notes;
     this.#total = end;
     yield* this.#walk(superblock.clusterId, end);
     for (let segment = 0; segment < segmentOf(geometry, end); segment++) {
@@ -116,6 +121,7 @@ class VerifyWalk {
       head: this.#head,
       superblock: this.#superblock,
       damage: this.#damage,
+      notes: this.#notes,
     };
   }
 
@@ -171,30 +177,6 @@ class VerifyWalk {
           `the file is ${status.bytes} bytes long instead of ${geometry.segmentBytes}`,
         );
       }
-    }
-  }
-
-  /** The end as recovery would find it; where recovery would refuse, that is reported and the walk goes to the end of the files. */
-  #findEnd(superblock: SuperblockContent, filesEnd: number): number {
-    const { disk, directory } = this.#options;
-    const file = headerRingPath(directory);
-    try {
-      const ring = HeaderRing.open(disk, directory, superblock.clusterId, "fdatasync", "read");
-      try {
-        for (let slot = 0; slot < headerSlots; slot++) {
-          if (ring.read(slot).kind === "bad")
-            this.#report("headers", file, slot * headerBytes, null, `slot ${slot} does not verify`);
-        }
-        const found = new LogExaminer(disk, this.#window, ring, superblock.clusterId).examine(superblock.checkpoint);
-        this.#head = found.log.sound;
-        return found.log.sound.address;
-      } finally {
-        ring.close();
-        this.#window.drop();
-      }
-    } catch (error) {
-      this.#reportError("segment", file, error);
-      return filesEnd;
     }
   }
 

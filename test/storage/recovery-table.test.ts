@@ -54,6 +54,22 @@ test("alone a damaged op is refused, with peers it is faulty and never cut", (t)
   }
 });
 
+test("with peers an op is taken for never written only on the word of a sound slot, and only behind everything known", (t) => {
+  let ends = 0;
+  for (const condition of conditions()) {
+    const { replicated, label } = judge(condition);
+    if (replicated === "end" || replicated === "cut") {
+      t.true(condition.beyond && (condition.ring === "reserved" || condition.ring === "earlier"), label);
+      t.true(condition.log === "unwritten" || condition.log === "bad", label);
+      ends++;
+    }
+    if (replicated === "fine") t.true(condition.ring === "later" || condition.sameChecksum, label);
+    if (replicated === "repair") t.true(condition.beyond && condition.log === "expected", label);
+    if (replicated === "proved") t.true(!condition.beyond && condition.log === "expected", label);
+  }
+  t.is(ends, 16);
+});
+
 test("durability: every condition of an op has a row in the recovery table", (t) => {
   const unheardOf = {
     ring: "elsewhere",

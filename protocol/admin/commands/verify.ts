@@ -55,7 +55,10 @@ export const verifyCommand = defineCommand({
       const table = renderTable(["replica", "prepares", "records", "tenants", "log", "seals", "state entries"], rows);
       const verdict =
         report.damage.length === 0 ? "sound" : `DAMAGED in ${formatCount(report.damage.length)} places (listed above)`;
-      return `${table}\n\n${directory} is ${verdict}; checked in ${formatDuration(ms)}`;
+      const notes = report.replicas.flatMap((replica) =>
+        replica.notes.map((note) => `\n${path.relative(directory, replica.directory) || "."}: ${note}`),
+      );
+      return `${table}\n${notes.join("")}\n${directory} is ${verdict}; checked in ${formatDuration(ms)}`;
     });
     return report.damage.length === 0 ? exitCodes.ok.code : exitCodes.damaged.code;
   },

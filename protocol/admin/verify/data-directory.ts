@@ -30,6 +30,8 @@ export interface ReplicaReport {
   readonly seals: number;
   readonly bytes: number;
   readonly headOp: number | null;
+  /** What is no damage and still worth knowing of a replica that has peers. */
+  readonly notes: readonly string[];
   readonly trees: TreesReport | null;
 }
 

@@ -73,6 +73,7 @@ function verifyReplica(disk: Disk, directory: string, tell: (news: VerifyNews) =
     seals: result?.seals ?? 0,
     bytes: result?.bytes ?? 0,
     headOp: result?.head?.op ?? null,
+    notes: result?.notes ?? [],
     trees,
   };
 }
