@@ -61,7 +61,8 @@ export class HeaderRing {
   }
 
   /**
-   * Reads the whole ring; where unreadable sectors are tolerated their slots read as bad. Throws `dataMissing` or `dataCorrupt` for a missing file or one of another length.
+   * Reads the whole ring; where unreadable sectors are tolerated their slots read as bad. Throws `dataMissing` or `dataCorrupt` for a
+   * missing file or one of another length.
    */
   static open(
     disk: Disk,

@@ -339,38 +339,38 @@ test("what the storage of replication must keep is checked", (t) => {
     storage.log.publishCommitted(behind(prepares.slice(0, 3)));
     return storage;
   };
-  const trips = (message: RegExp, work: (storage: ReturnType<typeof openPeer>) => void): void => {
-    t.throws(() => work(filled()), { message });
+  const trips = (what: string, work: (storage: ReturnType<typeof openPeer>) => void): void => {
+    t.throws(() => work(filled()), { message: (message) => message.includes(what) });
   };
   const [seventh, fifth, sixth] = [prepares[6] ?? fail(), prepares[4] ?? fail(), prepares[5] ?? fail()];
   const other = chain(behind(prepares.slice(0, 4)), [9, 9], 3);
   const child = chain(behind(prepares.slice(0, 5)), [100])[0] ?? fail();
   const orphan = chain({ ...behind(prepares.slice(0, 5)), parent: new Uint8Array(32) }, [100]);
-  trips(/order: prepares are written behind an op that is there/, ({ log }) => log.writePrepares([seventh]));
-  trips(/order: prepares are written behind everything that is on the disk/, ({ log }) => log.writePrepares([fifth]));
-  trips(/order: ops follow one another/, ({ log }) => log.writePrepares([sixth, sixth]));
-  trips(/hash chain: a prepare names the one before it as its parent/, ({ log }) => log.writePrepares(orphan));
-  trips(/hash chain: a prepare names the one before it as its parent/, ({ log }) => log.repair(orphan[0] ?? fail()));
-  trips(/order: the log is truncated behind an op that is there/, ({ log }) => log.truncate(4, 0, 4096));
-  trips(/durability: what is committed is never truncated/, ({ log }) => {
+  trips("order: prepares are written behind an op that is there", ({ log }) => log.writePrepares([seventh]));
+  trips("order: prepares are written behind everything that is on the disk", ({ log }) => log.writePrepares([fifth]));
+  trips("order: ops follow one another", ({ log }) => log.writePrepares([sixth, sixth]));
+  trips("hash chain: a prepare names the one before it as its parent", ({ log }) => log.writePrepares(orphan));
+  trips("hash chain: a prepare names the one before it as its parent", ({ log }) => log.repair(orphan[0] ?? fail()));
+  trips("order: the log is truncated behind an op that is there", ({ log }) => log.truncate(4, 0, 4096));
+  trips("durability: what is committed is never truncated", ({ log }) => {
     const { op, address } = behind(prepares.slice(0, 2));
     log.truncate(op, address, log.end);
   });
-  trips(/durability: what is committed stays committed/, ({ log }) => log.publishCommitted(beginning));
-  trips(/durability: only what is on the disk is committed here/, ({ log }) => log.publishCommitted(behind([sixth])));
-  trips(/hash chain: what is committed is what the log holds/, ({ log }) => {
+  trips("durability: what is committed stays committed", ({ log }) => log.publishCommitted(beginning));
+  trips("durability: only what is on the disk is committed here", ({ log }) => log.publishCommitted(behind([sixth])));
+  trips("hash chain: what is committed is what the log holds", ({ log }) => {
     log.publishCommitted({ ...behind(prepares.slice(0, 4)), parent: behind(other).parent });
   });
-  trips(/durability: a checkpoint covers only committed ops/, (storage) => {
+  trips("durability: a checkpoint covers only committed ops", (storage) => {
     recordCheckpoint(storage, { ...behind(prepares.slice(0, 5)), root: new Uint8Array(0) }, 5);
   });
-  trips(/order: a replica's log is never of a later view than its own/, ({ superblock }) => {
+  trips("order: a replica's log is never of a later view than its own", ({ superblock }) => {
     superblock.writeState({ view: 1, logView: 2, commitMax: 0, suffix: [] });
   });
-  trips(/order: a suffix runs from its head down/, ({ superblock }) => {
+  trips("order: a suffix runs from its head down", ({ superblock }) => {
     superblock.writeState({ view: 1, logView: 1, commitMax: 0, suffix: [stored(fifth), stored(sixth)] });
   });
-  trips(/durability: a superblock's view, commit and checkpoint never go back/, ({ superblock }) => {
+  trips("durability: a superblock's view, commit and checkpoint never go back", ({ superblock }) => {
     superblock.writeState({ view: 2, logView: 1, commitMax: 0, suffix: [] });
     superblock.writeState({ view: 1, logView: 1, commitMax: 0, suffix: [] });
   });
