@@ -56,6 +56,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   #committedEnd: number;
   #tickedAt: number;
   #isShardLeading = false;
+  /** View of the `follow` that the shard has to hear before anything else is written; -1 for none. */
+  #awaitedRelease = -1;
   #view = 0;
   #bytesWritten = 0;
   #slowestMs = 0;
@@ -89,7 +91,11 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       },
       follow: (view, leader) => {
         this.#view = view;
-        if (this.#isShardLeading) this.#shell.pause();
+        if (this.#isShardLeading) {
+          this.#isShardLeading = false;
+          this.#awaitedRelease = view;
+          this.#shell.pause();
+        }
         this.#notify({ kind: "follow", view, leader });
       },
       confirmed: (token, isPrimary, commit) => this.#confirmed(token, isPrimary, commit),
@@ -129,7 +135,9 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         this.#keepAhead();
         return;
       case "released":
-        this.#isShardLeading = false;
+        // It answers every `follow`; only the one that took the lead from it is waited for.
+        if (message.view !== this.#awaitedRelease) return;
+        this.#awaitedRelease = -1;
         this.#guarded(() => this.#shell.resume());
         return;
       case "confirm": {

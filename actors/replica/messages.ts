@@ -43,8 +43,8 @@ export type ReplicaMessage =
       /** Time of the newest record in it, µs. */
       readonly time: number;
     }
-  /** Told by the shard: it has heard `follow`, and writes no more into the shared tail. */
-  | { readonly kind: "released" }
+  /** Told by the shard: it has heard `follow` of that view, and writes no more into the shared tail. */
+  | { readonly kind: "released"; readonly view: number }
   /** Asked by the shard for linearizable reads: answered with `LeadershipConfirmed` once a quorum has spoken. */
   | { readonly kind: "confirm" }
   /** Told by the shard: bytes for this shard on another replica's node. */

@@ -317,7 +317,7 @@ class Shard implements Actor<ShardMessage> {
     this.#leadership = null;
     if (this.#phase !== "opening") this.#stepDown();
     const port = this.#context.port(replica);
-    if (port !== null) this.#context.tell(port, { kind: "released" });
+    if (port !== null) this.#context.tell(port, { kind: "released", view });
     this.#context.log.info("shard follows", { shard: this.#args.shard, view, leader });
     this.#forwarder.follow(leader === self ? null : leader);
     this.#tellDirectory();

@@ -86,10 +86,12 @@ async function fault(writers: readonly Writer[]): Promise<void> {
       cluster.members[victim]?.pause();
       counts.pauses += 1;
       print(`${elapsed()} s  node ${victim + 1} stopped (SIGSTOP)`);
-      await pause(3_000);
+      const [took] = await Promise.all([outage(writers, at + 20), pause(3_000)]);
+      outages.push(took);
+      print(`${elapsed()} s  … writes again after ${Math.round(took)} ms`);
       cluster.members[victim]?.resume();
       print(`${elapsed()} s  node ${victim + 1} continued`);
-      break;
+      return;
     }
     case "power": {
       await cluster.killAll();
