@@ -40,7 +40,7 @@ export async function openPeerLinks(
   const replicaOf = new Map(args.replicas.map(({ node }, replica) => [node, replica]));
   const of = (node: number): number => {
     const replica = replicaOf.get(node);
-    assert(replica !== undefined, "isolation: only nodes of the cluster are heard");
+    assert(replica !== undefined, "a node that is heard is one of the cluster");
     return replica;
   };
   const endpoint = new PeerEndpoint({

@@ -156,7 +156,7 @@ export class ProtocolShell {
         return;
       }
       this.#writes.shift();
-      assert(this.#pendingIds.delete(write.id), "order: a write is reported once");
+      assert(this.#pendingIds.delete(write.id), "a write is reported once");
       this.#sendWhatWaited();
       this.#inputs.push({ kind: "written", id: write.id });
     }

@@ -403,7 +403,7 @@ class Shard implements Actor<ShardMessage> {
   }
 
   #proposing(): Proposer {
-    assert(this.#proposer !== null && this.#phase === "leading", "order: only a shard that leads proposes");
+    assert(this.#proposer !== null && this.#phase === "leading", "only a shard that leads proposes");
     return this.#proposer;
   }
 
@@ -711,12 +711,11 @@ class Shard implements Actor<ShardMessage> {
     let version = 0;
     while (this.#inFlight.length > 0 && this.#inFlight[0].op <= position.op) {
       const proposal = this.#inFlight.shift();
-      assert(proposal !== undefined, "durability: only what was proposed is committed");
+      assert(proposal !== undefined, "what is taken from the pipeline was in it");
       bytes += proposal.bodyBytes;
       version = proposal.version;
       this.#commits += 1;
       this.#records += proposal.recordCount;
-      assert(proposal.op <= position.op, "durability: nothing is answered before it is committed");
       if (proposal.op === position.op) this.#position = position;
       store.publish(version);
       proposal.sendAll(this.#answering, (done) => {

@@ -242,7 +242,6 @@ export class Journal {
     const isHere = isSame && slot !== undefined && (slot.state === "durable" || slot.state === "kept");
     const present = !isFaulty && isSame && slot !== undefined && slot.state !== "wanted";
     const nack = !isFaulty && !isHere;
-    assert(!(nack && isHere), "durability: what is durable here is never denied");
     if (isFaulty) mark("faultyIsNoNack");
     return { op, header, headerBytes, present, nack };
   }
@@ -517,7 +516,7 @@ export class Journal {
   }
 
   #append(slot: Slot, header: PrepareHeader, id: number): void {
-    assert(header.op === this.#appended.op + 1, "order: the log is written in order");
+    assert(header.op === this.#appended.op + 1, "the log is written in order");
     const here = this.#appended.address;
     assert(
       header.address === here || header.address === nextSegmentStart(this.#geometry, here),
@@ -544,7 +543,7 @@ export class Journal {
       }
       this.#durable = Math.max(this.#durable, write.op);
     }
-    assert(this.#durable <= this.#appended.op, "durability: only what was appended is durable");
+    assert(this.#durable <= this.#appended.op, "only what was appended is durable");
     return isOurs;
   }
 

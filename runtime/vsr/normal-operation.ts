@@ -114,7 +114,7 @@ export class NormalOperation {
     // The copies leave before the own write begins, so that all disks work at the same time.
     core.broadcast({ kind: "prepare", prepare });
     journal.advance(core.effects);
-    assert(journal.appended.op === input.op, "durability: a primary writes what it proposes at once");
+    assert(journal.appended.op === input.op, "a primary writes what it proposes at once");
   }
 
   #seal(input: Input & { kind: "propose" }, parent: Uint8Array): Prepare {
@@ -138,7 +138,7 @@ export class NormalOperation {
     };
     writePrepareHeader(frame, bytes, 0, fields, new Uint8Array(32));
     const reading = readHeader(frame, bytes, 0, config.clusterId);
-    assert(reading.kind === "prepare", "hash chain: a header that was just written reads as a prepare");
+    assert(reading.kind === "prepare", "a header that was just written reads as a prepare");
     return { header: reading.header, frame };
   }
 
@@ -182,7 +182,7 @@ export class NormalOperation {
     if (!core.isLeading) return;
     const sorted = [...this.#acked].sort((left, right) => right - left);
     const held = sorted[core.quorums.replication - 1] ?? 0;
-    assert(held <= core.journal.head, "durability: nobody acknowledges what was not prepared");
+    assert(held <= core.journal.head, "nobody acknowledges what was not prepared");
     if (held > core.commitMax) {
       if (held < this.#inheritedHead) mark("inheritedCommitsPartly");
       core.learnCommit(held);

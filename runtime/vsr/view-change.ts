@@ -101,7 +101,7 @@ export class ViewChange {
 
   #becomePrimary(): void {
     const core = this.#core;
-    assert(core.logView === core.view, "order: a primary leads the view whose log it has");
+    assert(core.logView === core.view, "a primary leads the view whose log it has");
     core.status = "normal";
     this.#isInstalling = false;
     this.#normal.lead();
@@ -149,8 +149,8 @@ export class ViewChange {
 
   #enter(view: number): void {
     const core = this.#core;
-    assert(view > core.view, "order: views only grow");
-    assert(core.status !== "recoveringHead", "durability: who does not know its head takes part in no view change");
+    assert(view > core.view, "views only grow");
+    assert(core.status !== "recoveringHead", "who does not know its head takes part in no view change");
     mark("entersViewChange");
     // Headers are computed when the log of a view is left; between two view changes without one they stay what they were.
     if (core.logView === core.view) core.suffix = core.journal.suffix(core.commitMax);
@@ -196,7 +196,7 @@ export class ViewChange {
 
   #vote(): void {
     const core = this.#core;
-    assert(core.view > core.logView, "order: a vote is cast before the view's log is known");
+    assert(core.view > core.logView, "a vote is cast before the view's log is known");
     this.#votedAt = core.ticks;
     const vote = this.#makeVote();
     if (core.primary !== core.self) {
@@ -269,7 +269,7 @@ export class ViewChange {
 
   #install(decision: Decision & { kind: "decided" }): void {
     const core = this.#core;
-    assert(core.primary === core.self && core.logView < core.view, "order: a view is decided once, by its primary");
+    assert(core.primary === core.self && core.logView < core.view, "a view is decided once, by its primary");
     mark("decides");
     core.journal.install(decision.suffix, Math.min(core.commitMax, core.journal.durableOp));
     core.learnCommit(decision.commit);

@@ -222,6 +222,10 @@ test("what must hold is checked: the replica", async (t) => {
   t.throws(() => replica.receive({ kind: "saveCheckpoint", point }, context.envelope("shard-1")), {
     message: breach("durability: a checkpoint covers only durable ops"),
   });
+  const ahead = { position: { ...logBeginning(clusterId), op: 3, address: 8192 }, record: new Uint8Array(0) };
+  t.throws(() => replica.receive({ kind: "saveCheckpoint", point: ahead }, context.envelope("shard-1")), {
+    message: breach("durability: a checkpoint holds only what is committed"),
+  });
   await replica.stop?.();
 });
 
@@ -306,6 +310,9 @@ test("what must hold is checked: replay", (t) => {
     );
   t.throws(() => over(1).slice(), { message: breach("order: a prepare holds the records that its header counts") });
   t.throws(() => over(0).slice(), { message: breach("order: replay ends at the head") });
+  t.throws(() => over(1).extend({ ...position(4), address: 0 }), {
+    message: breach("order: a log grows in address as in op"),
+  });
 });
 
 test("what must hold is checked: the checkpointer", (t) => {

@@ -1,0 +1,144 @@
+/** What must hold between replicas is checked: each critical assertion of the protocol core, tripped on purpose. */
+import test from "ava";
+import { headerBytes } from "../../runtime/storage/frame.js";
+import { logBeginning } from "../../runtime/storage/log-position.js";
+import { Core } from "../../runtime/vsr/core.js";
+import { Journal } from "../../runtime/vsr/journal.js";
+import type { DoViewChangeMessage, Prepare } from "../../runtime/vsr/messages.js";
+import { NormalOperation } from "../../runtime/vsr/normal-operation.js";
+import type { DurableState, Effect, Input, RecoveredLog } from "../../runtime/vsr/ports.js";
+import { Replica, type ReplicaConfig } from "../../runtime/vsr/replica.js";
+import { type ChainLink, chain } from "./chain.js";
+import { clusterId, geometry } from "./cluster.js";
+import { throwsAssertion } from "./throws-assertion.js";
+
+const fresh: DurableState = { view: 0, logView: 0, commitMax: 0, suffix: [] };
+const empty: RecoveredLog = {
+  sound: logBeginning(clusterId),
+  headers: [],
+  beyond: [],
+  headIsCertain: true,
+  commit: 0,
+  end: 0,
+};
+
+const configOf = (replica: number, replicaCount: number): ReplicaConfig => ({
+  replica,
+  replicaCount,
+  clusterId,
+  geometry,
+  release: 1,
+  seed: 1,
+});
+
+const newJournal = (): Journal => {
+  let id = 0;
+  return new Journal(clusterId, geometry, fresh, empty, 3, () => ++id);
+};
+
+const prepareOf = ({ header, headerBytes: head }: ChainLink): Prepare => {
+  const frame = new Uint8Array(headerBytes + header.bodyBytes);
+  frame.set(head, 0);
+  return { header, frame };
+};
+
+const [first, second] = chain(2, 0).map(prepareOf);
+const [other] = chain(1, 0, 99).map(prepareOf);
+if (first === undefined || second === undefined || other === undefined) throw new Error("a chain has its links");
+
+const tick: Input = { kind: "tick", monotonic: 0, wall: 0 };
+
+test("no log is of a later view than its replica", (t) => {
+  const state = { ...fresh, logView: 1 };
+  throwsAssertion(
+    t,
+    () => new Replica(configOf(0, 3), state, empty),
+    "order: no log is of a later view than its replica",
+  );
+});
+
+test("a log grows by one, in place, and has one prepare of an operation", (t) => {
+  throwsAssertion(t, () => newJournal().extend(second), "order: the head grows by one");
+  throwsAssertion(t, () => newJournal().positionOf(1), "order: a position lies within the appended log");
+  const forked = newJournal();
+  forked.extend(first);
+  throwsAssertion(t, () => forked.integrate(other), "order: one log has one prepare of an operation");
+  const misplaced = newJournal();
+  misplaced.extend({ ...first, header: { ...first.header, address: 5 * 4096 } });
+  throwsAssertion(t, () => misplaced.advance([]), "order: a prepare lies behind its parent or at the next segment");
+});
+
+test("a view that begins empty drops nothing that is committed", (t) => {
+  throwsAssertion(t, () => newJournal().install([], 1), "durability: an empty log replaces no committed operation");
+});
+
+test("nobody leads before its log is whole and its view durable", (t) => {
+  const normal = new NormalOperation(new Core(configOf(1, 3), fresh, empty));
+  throwsAssertion(t, () => normal.lead(), "durability: a primary leads with a whole log");
+});
+
+test("a prepare is proposed behind the head, at its place", (t) => {
+  const alone = (): Replica => {
+    const replica = new Replica(configOf(0, 1), fresh, empty);
+    replica.step(tick, []);
+    return replica;
+  };
+  const proposal = {
+    kind: "propose",
+    view: 0,
+    op: 1,
+    frame: new Uint8Array(headerBytes + 8),
+    address: 0,
+    recordCount: 1,
+    timestamp: 1,
+  } as const;
+  const effects: Effect[] = [];
+  alone().step(proposal, effects);
+  t.deepEqual(
+    effects.map(({ kind }) => kind),
+    ["writePrepares"],
+  );
+  throwsAssertion(t, () => alone().step({ ...proposal, op: 2 }, []), "order: a prepare is proposed behind the head");
+  throwsAssertion(
+    t,
+    () => alone().step({ ...proposal, address: 4096 }, []),
+    "order: a prepare is placed behind its parent or at the next segment",
+  );
+  throwsAssertion(
+    t,
+    () => alone().step({ ...proposal, timestamp: 0 }, []),
+    "order: timestamps grow from prepare to prepare",
+  );
+});
+
+test("a replica votes the same way each time that it votes in a view", (t) => {
+  const vote: DoViewChangeMessage = {
+    kind: "doViewChange",
+    view: 1,
+    logView: 0,
+    commit: 0,
+    contiguous: 0,
+    suffix: [],
+  };
+  const elect = (): Replica => {
+    const replica = new Replica(configOf(1, 3), fresh, empty);
+    replica.step(tick, []);
+    replica.step({ kind: "message", from: 0, message: vote }, []);
+    t.is(replica.inspect().view, 1);
+    return replica;
+  };
+  const again = (message: DoViewChangeMessage): void => elect().step({ kind: "message", from: 0, message }, []);
+  throwsAssertion(
+    t,
+    () => again({ ...vote, logView: -1 }),
+    "order: two votes of a replica in one view name one log view",
+  );
+  const { header } = first;
+  const entry = { op: 1, header, headerBytes: first.frame.slice(0, headerBytes), present: true, nack: false };
+  throwsAssertion(
+    t,
+    () => again({ ...vote, suffix: [entry] }),
+    "durability: two votes of a replica in one view name one head",
+  );
+  t.notThrows(() => again({ ...vote, contiguous: 0 }));
+});
