@@ -83,6 +83,7 @@ const sumOf = (reports: readonly ActorReport[], kind: string, name: string): num
 /** Throws `directoryLocked`, `addressInUse`, `insecureListen`, `configurationInvalid`, and what recovery finds. */
 export async function startNode(options: NodeOptions): Promise<Node> {
   const startedAt = performance.now();
+  const { cluster = null } = options;
   const log = options.logger ?? silent;
   if (options.listen !== null) checkListen(options.listen);
   const wishes = {
@@ -100,9 +101,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     shards: options.shards,
     shardsDefault: planned.shards,
     cluster:
-      options.cluster == null
-        ? null
-        : { clusterId: options.cluster.clusterId, node: options.cluster.self, nodes: options.cluster.nodes.length },
+      cluster === null ? null : { clusterId: cluster.clusterId, node: cluster.self, nodes: cluster.nodes.length },
     randomBytes: (count) => Uint8Array.from(randomBytes(count)),
     now: () => Date.now(),
   });
@@ -133,7 +132,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         directory: opened.path,
         clusterId,
         layout,
-        cluster: options.cluster ?? null,
+        cluster,
         cacheBytes: options.cacheBytes ?? Math.min(256 * miB, Math.floor(totalmem() / 8)),
         checkpointBytes: options.checkpointBytes ?? checkpointBytesDefault,
         checkpointMs: options.checkpointMs ?? checkpointMsDefault,
@@ -166,8 +165,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         projections: layout.projections,
         gateways: layout.gateways,
         replicas: opened.identity.replicas,
-        machineFailuresTolerated: failuresTolerated(options.cluster ?? null),
-        replication: reports.filter(({ kind }) => kind === "replica").map((report) => replicaStatus(report, options)),
+        machineFailuresTolerated: failuresTolerated(cluster),
+        replication: reports.filter(({ kind }) => kind === "replica").map((report) => replicaStatus(report, cluster)),
         uptimeMs: Math.round(performance.now() - startedAt),
         rssBytes: process.memoryUsage.rss(),
         cpuMicros: user + system,
@@ -255,7 +254,7 @@ function failuresTolerated(cluster: ClusterPlan | null): number {
 }
 
 /** How the replica of one shard on this node stands, and which node leads. */
-function replicaStatus({ path, numbers }: ActorReport, { cluster }: NodeOptions): Record<string, unknown> {
+function replicaStatus({ path, numbers }: ActorReport, cluster: ClusterPlan | null): Record<string, unknown> {
   const shard = Number(path.slice(path.lastIndexOf("-") + 1));
   const { status, view, primary, isPrimary, op, commit, contiguous, stuckAt } = numbers;
   const nodes = cluster?.nodes ?? [];

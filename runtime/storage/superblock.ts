@@ -33,7 +33,6 @@ export type {
   CheckpointRecord,
   ProtocolState,
   ReplicaIdentity,
-  ReplicaState,
   SuperblockContent,
 } from "./superblock-codec.js";
 

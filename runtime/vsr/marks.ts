@@ -71,7 +71,3 @@ export function mark(name: MarkName): void {
 /** How often each place was reached in this thread since the last reset. */
 export const markCounts = (): Record<string, number> =>
   Object.fromEntries(names.map((name, index) => [name, counts[index] ?? 0]));
-
-export function resetMarks(): void {
-  counts.fill(0);
-}

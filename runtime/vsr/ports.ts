@@ -15,7 +15,7 @@ import type { Prepare, StoredHeader } from "../storage/prepare.js";
 import type { Message } from "./messages.js";
 
 export type { StoredHeader } from "../storage/prepare.js";
-export type { RecoveredLog, RecoveredSlot } from "../storage/recovered-log.js";
+export type { RecoveredLog } from "../storage/recovered-log.js";
 
 /** What the superblock keeps for the protocol. */
 export interface DurableState {
@@ -92,5 +92,3 @@ export type Effect =
 export const windowOps = 1_024;
 /** Prepares of the shard under way at once. */
 export const pipelineMax = 8;
-/** Headers that a suffix can hold: the pipeline, and the newest committed operation. */
-export const suffixMax = pipelineMax + 1;

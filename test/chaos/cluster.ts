@@ -97,7 +97,8 @@ export class ClusterProcesses {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.members.map((node) => node?.stop().catch(() => node.kill())));
+    const running = this.members.filter((node) => node !== null);
+    await Promise.all(running.map((node) => node.stop().catch(() => node.kill())));
   }
 
   async killAll(): Promise<void> {
