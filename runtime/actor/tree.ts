@@ -52,6 +52,9 @@ export interface ActorReport extends CellReport {
   /** Share of time its thread's loop was busy since the last inspection. */
   readonly utilisation: number;
   readonly heapBytes: number;
+  /** Memory outside the heap that its thread's objects hold; the share of it that is array buffers. */
+  readonly externalBytes: number;
+  readonly arrayBufferBytes: number;
   /** Of the whole process. */
   readonly rssBytes: number;
   readonly restarts: number;
@@ -378,6 +381,8 @@ function reportOf(
     rate: rates.measure(path, epoch, processed),
     utilisation: utilisation.get(spec.worker) ?? 0,
     heapBytes: answer?.heapBytes ?? 0,
+    externalBytes: answer?.externalBytes ?? 0,
+    arrayBufferBytes: answer?.arrayBufferBytes ?? 0,
     rssBytes: answer?.rssBytes ?? 0,
     restarts: Math.max(0, child.starts - 1),
     crashes: child.crashes,
