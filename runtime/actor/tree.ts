@@ -19,7 +19,8 @@ import type {
 } from "./definition.js";
 import type { MessageBase, OutgoingMessage } from "./envelope.js";
 import { ActorHost, type SysOperation } from "./host.js";
-import { type ChildNode, type Incarnation, Supervisor, type TreeEvent } from "./supervisor.js";
+import type { ChildNode, Incarnation } from "./supervised-nodes.js";
+import { Supervisor, type TreeEvent } from "./supervisor.js";
 import { ThreadRunner } from "./thread-runner.js";
 import { MessagePortTransport } from "./transport-message-port.js";
 import type { GroupSpec } from "./tree-spec.js";
