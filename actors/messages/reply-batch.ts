@@ -14,6 +14,7 @@ import {
   type WriteOutcome,
   wireOfErrorCode,
 } from "../../runtime/types/errors.js";
+import { BatchBuffer } from "./batch-buffer.js";
 
 const entryHeadBytes = 4 + 4 + 2;
 const outcomes: readonly WriteOutcome[] = ["notCommitted", "committed", "unknown"];
@@ -39,13 +40,14 @@ export function decodeErrorBody(status: number, bytes: Uint8Array): ErrorRecord 
 }
 
 export class ReplyBatchWriter {
-  #bytes = new Uint8Array(16 * 1024);
-  #view = new DataView(this.#bytes.buffer);
-  #length = 0;
-  count = 0;
+  readonly #batch = new BatchBuffer(16 * 1024);
+
+  get count(): number {
+    return this.#batch.count;
+  }
 
   get byteLength(): number {
-    return this.#length;
+    return this.#batch.length;
   }
 
   ok(correlation: number, body: Uint8Array, from = 0, to: number = body.length): void {
@@ -64,37 +66,24 @@ export class ReplyBatchWriter {
   }
 
   #entry(correlation: number, status: number, body: Uint8Array, from: number, to: number): void {
+    assert(from <= to && to <= body.length, "a reply's body lies within its source");
     const entryBytes = entryHeadBytes + (to - from);
-    const needed = this.#length + entryBytes;
-    if (needed > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-      grown.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
-    }
-    const at = this.#length;
-    this.#view.setUint32(at, entryBytes - 4, true);
-    this.#view.setUint32(at + 4, correlation, true);
-    this.#view.setUint16(at + 8, status, true);
+    const at = this.#batch.entry(entryBytes);
+    const { bytes, view } = this.#batch;
+    view.setUint32(at, entryBytes - 4, true);
+    view.setUint32(at + 4, correlation, true);
+    view.setUint16(at + 8, status, true);
     // Short bodies are the rule (an append's reply has 29 bytes): a loop is cheaper than a view and a `set`.
-    const bytes = this.#bytes;
     if (to - from <= 64) for (let i = from, o = at + entryHeadBytes; i < to; i++, o++) bytes[o] = body[i];
     else bytes.set(body.subarray(from, to), at + entryHeadBytes);
-    this.#length = needed;
-    this.count += 1;
   }
 
   clear(): void {
-    this.#length = 0;
-    this.count = 0;
+    this.#batch.clear();
   }
 
   take(): Uint8Array {
-    assert(this.count > 0, "an empty batch is not sent");
-    const bytes = this.#bytes.slice(0, this.#length);
-    this.#length = 0;
-    this.count = 0;
-    return bytes;
+    return this.#batch.take();
   }
 }
 

@@ -8,17 +8,19 @@
  * native protocol's request body, verbatim: the gateway routes it and the kernel parses it, once.
  */
 import { assert } from "../../runtime/types/assert.js";
+import { BatchBuffer } from "./batch-buffer.js";
 
 const entryHeadBytes = 4 + 4 + 8 + 1 + 1;
 
 export class RequestBatchWriter {
-  #bytes = new Uint8Array(64 * 1024);
-  #view = new DataView(this.#bytes.buffer);
-  #length = 0;
-  count = 0;
+  readonly #batch = new BatchBuffer(64 * 1024);
+
+  get count(): number {
+    return this.#batch.count;
+  }
 
   get byteLength(): number {
-    return this.#length;
+    return this.#batch.length;
   }
 
   /** Appends one request whose body is `source[from, to)`. */
@@ -34,43 +36,21 @@ export class RequestBatchWriter {
     assert(principal.length <= 255, "a principal's length fits a byte");
     assert(from <= to && to <= source.length, "a request's body lies within its source");
     const entryBytes = entryHeadBytes + principal.length + (to - from);
-    this.#reserve(entryBytes);
-    const view = this.#view;
-    let at = this.#length;
+    let at = this.#batch.entry(entryBytes);
+    const { bytes, view } = this.#batch;
     view.setUint32(at, entryBytes - 4, true);
     view.setUint32(at + 4, correlation, true);
     view.setFloat64(at + 8, deadline, true);
     view.setUint8(at + 16, kind);
     view.setUint8(at + 17, principal.length);
     at += entryHeadBytes;
-    this.#bytes.set(principal, at);
+    bytes.set(principal, at);
     at += principal.length;
-    this.#bytes.set(from === 0 && to === source.length ? source : source.subarray(from, to), at);
-    this.#length += entryBytes;
-    this.count += 1;
+    bytes.set(from === 0 && to === source.length ? source : source.subarray(from, to), at);
   }
 
-  #reserve(count: number): void {
-    const needed = this.#length + count;
-    if (needed <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
-  }
-
-  /** The batch as an exact-size copy; the writer is empty afterwards. */
   take(): Uint8Array {
-    assert(this.count > 0, "an empty batch is not sent");
-    const bytes = this.#bytes.slice(0, this.#length);
-    this.#length = 0;
-    this.count = 0;
-    // A single giant request must not pin its memory for ever.
-    if (this.#bytes.length > 4 * 1024 * 1024) {
-      this.#bytes = new Uint8Array(64 * 1024);
-      this.#view = new DataView(this.#bytes.buffer);
-    }
-    return bytes;
+    return this.#batch.take();
   }
 }
 

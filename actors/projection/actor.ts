@@ -11,7 +11,7 @@
  */
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
 import type { Down, Envelope } from "../../runtime/actor/envelope.js";
-import { consistency, decodeReadRequest, type ReadRequest } from "../../runtime/kernel/codecs/read-requests.js";
+import { decodeReadRequest } from "../../runtime/kernel/codecs/read-requests.js";
 import { encodeGroupAck } from "../../runtime/kernel/codecs/write-requests.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { listCommits } from "../../runtime/kernel/read/commits.js";
@@ -33,6 +33,7 @@ import { EventSource } from "./event-source.js";
 import type { GroupCoordinator } from "./group-coordinator.js";
 import type { ExportedRecords, ProjectionMessage } from "./messages.js";
 import { Outbox } from "./outbox.js";
+import { ReadQueue, type WaitingRead } from "./read-queue.js";
 import { boundOf, executeRead } from "./reading.js";
 import { type Subscription, windowBytes } from "./subscription.js";
 import { Subscriptions } from "./subscriptions.js";
@@ -45,20 +46,12 @@ export interface ProjectionArgs {
   readonly interest: SharedArrayBuffer;
 }
 
-interface Waiting {
-  readonly port: Port;
-  readonly correlation: number;
-  readonly deadline: number;
-  readonly request: ReadRequest;
-}
-
 const sweepMs = 50;
 const resendMs = 5;
 /** What one turn reads at most, so that its answers fit a mailbox and the thread stays alive. */
 const turnBytesMax = 4 * 1024 * 1024;
 const turnMsMax = 10;
 const readIndexMs = 5_000;
-const waitingMax = 50_000;
 /** Commits that one export looks at: bounds the time of a turn. */
 const exportCommitsMax = 5_000;
 
@@ -73,15 +66,9 @@ class Projection implements Actor<ProjectionMessage> {
   #log: LogReader | null = null;
   #source: EventSource | null = null;
   #reads: StateReads | null = null;
-  /** Reads to run on the next pinned version. */
-  #ready: Waiting[] = [];
-  /** Reads whose token no version has reached yet. */
-  #waiting: Waiting[] = [];
-  /** Linearizable reads that gather for the next question, and whether one is under way. */
-  #unconfirmed: Waiting[] = [];
+  readonly #queue: ReadQueue;
+  /** Whether the shard is being asked which version is the newest. */
   #isAsking = false;
-  /** Correlations that the message being read calls back. */
-  readonly #cancelled = new Set<number>();
   #isAgain = false;
   #isSweeping = false;
   /** A gateway had no room for what it was to be told: nothing more is produced until it has. */
@@ -90,13 +77,13 @@ class Projection implements Actor<ProjectionMessage> {
   #pumped = -1;
   #isPumpDue = false;
   #executed = 0;
-  #expired = 0;
 
   constructor(context: ActorContext, args: ProjectionArgs) {
     this.#context = context;
     this.#args = args;
     this.#interest = new Int32Array(args.interest);
     this.#outbox = new Outbox(context);
+    this.#queue = new ReadQueue(this.#outbox);
   }
 
   // ------------------------------------------------------------------ messages
@@ -198,27 +185,13 @@ class Projection implements Actor<ProjectionMessage> {
     const batch = this.#batch.open(bytes);
     while (batch.next()) {
       try {
-        if (batch.kind === requestKind.cancel) this.#cancelled.add(batch.correlation);
-        else this.#request(port, batch);
+        this.#request(port, batch);
       } catch (error) {
         if (!(error instanceof KimberliteError)) throw error;
         this.#outbox.fail(port, batch.correlation, this.#answerOf(error));
       }
     }
-    if (this.#cancelled.size === 0) return;
-    this.#waiting = this.#wanted(this.#waiting, port);
-    this.#ready = this.#wanted(this.#ready, port);
-    this.#unconfirmed = this.#wanted(this.#unconfirmed, port);
-    this.#cancelled.clear();
-  }
-
-  /** The reads that were not called back; the others are answered without being done, for whoever keeps their place. */
-  #wanted(reads: readonly Waiting[], port: Port): Waiting[] {
-    return reads.filter((read) => {
-      if (read.port !== port || !this.#cancelled.has(read.correlation)) return true;
-      this.#outbox.fail(port, read.correlation, new KimberliteError("cancelled", "", { outcome: "notCommitted" }));
-      return false;
-    });
+    this.#queue.callBackNoted(port);
   }
 
   #request(port: Port, batch: RequestBatchReader): void {
@@ -242,15 +215,11 @@ class Projection implements Actor<ProjectionMessage> {
         this.#outbox.end(port, correlation, null);
         return;
       }
-      default: {
-        if (this.#ready.length + this.#waiting.length + this.#unconfirmed.length >= waitingMax) {
-          throw new KimberliteError("mailboxFull", "too many reads wait; try again in a moment");
-        }
-        const request = decodeReadRequest(kind, bytes, bodyFrom, bodyTo);
-        const waiting = { port, correlation, deadline, request };
-        if (request.consistency === consistency.linearizable) this.#unconfirmed.push(waiting);
-        else this.#ready.push(waiting);
-      }
+      case requestKind.cancel:
+        this.#queue.noteCalledBack(correlation);
+        return;
+      default:
+        this.#queue.add(port, correlation, deadline, decodeReadRequest(kind, bytes, bodyFrom, bodyTo));
     }
   }
 
@@ -311,7 +280,7 @@ class Projection implements Actor<ProjectionMessage> {
 
   #work(): void {
     const { reader, reads, source } = this.#attached();
-    const isIdle = this.#ready.length + this.#waiting.length + this.#subscriptions.count === 0;
+    const isIdle = this.#queue.ready.length + this.#queue.waiting.length + this.#subscriptions.count === 0;
     if (isIdle) return;
     const version = reader.pin();
     let hasMore = false;
@@ -327,7 +296,7 @@ class Projection implements Actor<ProjectionMessage> {
     } finally {
       reader.unpin();
     }
-    const wantsNews = this.#waiting.length + this.#subscriptions.count > 0;
+    const wantsNews = this.#queue.waiting.length + this.#subscriptions.count > 0;
     if (wantsNews) Atomics.store(this.#interest, this.#args.index, 1);
     // A version published between the pin and the store above woke nobody: look once more.
     if ((hasMore || (wantsNews && reader.newestVersion !== version)) && !this.#isAgain) {
@@ -341,30 +310,29 @@ class Projection implements Actor<ProjectionMessage> {
    * larger than any mailbox, and a thread that is taken for hung. True when some are left for the next turn.
    */
   #runReads(reads: StateReads, source: EventSource): boolean {
-    const waited = this.#waiting;
-    const due = this.#ready;
+    const { waiting: waited, ready: due } = this.#queue;
     if (waited.length + due.length === 0) return false;
-    this.#waiting = [];
-    this.#ready = [];
+    this.#queue.waiting = [];
+    this.#queue.ready = [];
     const until = this.#context.monotonic() + turnMsMax;
     const isFull = (): boolean => this.#outbox.bytes >= turnBytesMax;
     let at = 0;
     while (at < waited.length && !isFull()) this.#run(reads, source, waited[at++]);
     const isWaitedLeft = at < waited.length;
-    if (isWaitedLeft) this.#waiting = [...waited.slice(at), ...this.#waiting];
+    if (isWaitedLeft) this.#queue.waiting = [...waited.slice(at), ...this.#queue.waiting];
     at = 0;
     while (at < due.length && !isFull() && this.#context.monotonic() < until) this.#run(reads, source, due[at++]);
-    if (at < due.length) this.#ready = due.slice(at);
-    return isWaitedLeft || this.#ready.length > 0;
+    if (at < due.length) this.#queue.ready = due.slice(at);
+    return isWaitedLeft || this.#queue.ready.length > 0;
   }
 
-  #run(reads: StateReads, source: EventSource, waiting: Waiting): void {
+  #run(reads: StateReads, source: EventSource, waiting: WaitingRead): void {
     const { port, correlation, request } = waiting;
     if (!port.isOpen) return;
     try {
       const bound = boundOf(reads, request, this.#context.now());
       if (bound === null) {
-        this.#waiting.push(waiting);
+        this.#queue.waiting.push(waiting);
         return;
       }
       this.#outbox.ok(port, correlation, executeRead(reads, source, request, bound.visible, bound.bound));
@@ -388,10 +356,10 @@ class Projection implements Actor<ProjectionMessage> {
 
   /** One question for every linearizable read that came before it was asked. */
   #askReadIndex(): void {
-    if (this.#isAsking || this.#unconfirmed.length === 0) return;
+    if (this.#isAsking || this.#queue.unconfirmed.length === 0) return;
     const shard = this.#context.port(this.#args.shard);
-    const asking = this.#unconfirmed;
-    this.#unconfirmed = [];
+    const asking = this.#queue.unconfirmed;
+    this.#queue.unconfirmed = [];
     if (shard === null) {
       for (const read of asking)
         this.#outbox.fail(read.port, read.correlation, new KimberliteError("shardUnavailable"));
@@ -401,7 +369,7 @@ class Projection implements Actor<ProjectionMessage> {
     this.#context.request<number>(shard, { kind: "readIndex" }, { deadlineMs: readIndexMs }, (outcome) => {
       this.#isAsking = false;
       for (const read of asking) {
-        if (outcome.ok) this.#ready.push(read);
+        if (outcome.ok) this.#queue.ready.push(read);
         else this.#outbox.fail(read.port, read.correlation, outcome.error);
       }
       if (outcome.ok) {
@@ -415,8 +383,7 @@ class Projection implements Actor<ProjectionMessage> {
 
   /** An idle projection has no timer: nothing here can be late. */
   #sweepLater(): void {
-    const reads = this.#ready.length + this.#waiting.length + this.#unconfirmed.length;
-    if (this.#isSweeping || (reads === 0 && !this.#subscriptions.hasLeases)) return;
+    if (this.#isSweeping || (this.#queue.count === 0 && !this.#subscriptions.hasLeases)) return;
     this.#isSweeping = true;
     this.#context.after(sweepMs, { kind: "sweep" });
   }
@@ -424,24 +391,11 @@ class Projection implements Actor<ProjectionMessage> {
   #sweep(): void {
     this.#isSweeping = false;
     const now = this.#context.now();
-    this.#waiting = this.#alive(this.#waiting, now, "the position of the token was not reached in time");
-    this.#ready = this.#alive(this.#ready, now, "the shard was not ready to be read in time");
-    this.#unconfirmed = this.#alive(this.#unconfirmed, now, "the shard did not confirm its newest position in time");
+    this.#queue.expire(now);
     for (const group of this.#subscriptions.groups) {
       const expired = group.expire(now, groupAckEntriesMax);
       if (expired.length > 0) this.#logExpired(group, expired);
     }
-  }
-
-  /** The reads whose deadline has not passed; the others are answered. */
-  #alive(reads: readonly Waiting[], now: number, because: string): Waiting[] {
-    return reads.filter((read) => {
-      if (read.deadline === 0 || read.deadline > now) return true;
-      this.#expired += 1;
-      const error = new KimberliteError("deadlineExceeded", because, { outcome: "notCommitted" });
-      this.#outbox.fail(read.port, read.correlation, error);
-      return false;
-    });
   }
 
   /** A lease whose time is up is a failed attempt, and attempts are facts: the shard logs them as it logs a consumer's own nack. */
@@ -473,10 +427,7 @@ class Projection implements Actor<ProjectionMessage> {
   // ------------------------------------------------------------------ neighbours, end
 
   unwired(neighbour: string, _reason: Down): void {
-    const isClosed = (read: Waiting): boolean => !read.port.isOpen;
-    this.#waiting = this.#waiting.filter((read) => !isClosed(read));
-    this.#ready = this.#ready.filter((read) => !isClosed(read));
-    this.#unconfirmed = this.#unconfirmed.filter((read) => !isClosed(read));
+    this.#queue.dropClosed();
     this.#subscriptions.removeClosed();
     this.#isPumpDue = true;
     assert(neighbour !== "", "a neighbour has a name");
@@ -492,8 +443,8 @@ class Projection implements Actor<ProjectionMessage> {
       attached: this.#reader === null ? 0 : 1,
       version: this.#reader?.newestVersion ?? 0,
       reads: this.#executed,
-      waiting: this.#waiting.length,
-      expired: this.#expired,
+      waiting: this.#queue.waiting.length,
+      expired: this.#queue.expired,
       subscriptions: this.#subscriptions.count,
       delivered: this.#subscriptions.delivered,
       chunksReused: this.#source?.reused ?? 0,

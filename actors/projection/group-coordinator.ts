@@ -127,7 +127,7 @@ export class GroupCoordinator {
         try {
           source.oneOf(reads, this.tenant, this.stream, offset, end, attempts + 1, chunk.out);
         } catch (error) {
-          chunk.out.length = before;
+          chunk.out.rewind(before);
           throw error;
         }
         chunk.count += 1;

@@ -39,6 +39,8 @@ const threadShape = z.looseObject({
   /** Share of time that the event loop was busy since the last look, 0 to 1. */
   utilisation: z.number().optional(),
   heapBytes: count.optional(),
+  externalBytes: count.optional(),
+  arrayBufferBytes: count.optional(),
 });
 
 export const topShape = z.looseObject({

@@ -26,6 +26,7 @@ import { Answers } from "./answers.js";
 import { Connection, type Duplex, stalledMs } from "./connection.js";
 import { Dispatcher } from "./dispatcher.js";
 import { readTooSlowly } from "./early-ends.js";
+import { Forwarding } from "./forwarding.js";
 import { greet, type NodeIdentity, sayGoingAway } from "./greeting.js";
 import { Listener } from "./listener.js";
 import { LocalConnections } from "./local-connections.js";
@@ -46,15 +47,8 @@ export interface GatewayArgs extends NodeIdentity {
 
 const requestTimeoutMsDefault = 30_000;
 const requestTimeoutMsMax = 600_000;
-/** Looks at the sockets for one forward, and bytes from which on it leaves at once. */
-const gatherLooksMax = 32;
-const gatherBytesMax = 256 * 1024;
 const greetingMs = 5_000;
 const sweepMs = 1_000;
-/** How late a request whose time is up may be answered. */
-const expireMs = 250;
-/** After a projection's mailbox was full. */
-const retryHeldMs = 5;
 /** Before TLS and authentication exist, everyone who reaches loopback acts under this name. */
 const localPrincipal = new TextEncoder().encode("local");
 
@@ -63,6 +57,7 @@ class Gateway implements Actor<GatewayMessage> {
   readonly #args: GatewayArgs;
   readonly #dispatcher: Dispatcher;
   readonly #routes: RouteTable;
+  readonly #forwarding: Forwarding;
   readonly #connections = new Map<number, Connection>();
   readonly #dirty: Connection[] = [];
   readonly #answers: Answers;
@@ -71,11 +66,7 @@ class Gateway implements Actor<GatewayMessage> {
   readonly locals: LocalConnections;
   #listener: Listener | null = null;
   #nextConnection = 1;
-  #isForwardScheduled = false;
-  #isWatchingTime = false;
-  #isRetryScheduled = false;
   #isDraining = false;
-  #requests = 0;
   #invalidFrames = 0;
 
   constructor(context: ActorContext, args: GatewayArgs) {
@@ -83,6 +74,7 @@ class Gateway implements Actor<GatewayMessage> {
     this.#args = args;
     this.#dispatcher = new Dispatcher(context, args.shards, args.projections);
     this.#routes = new RouteTable(context);
+    this.#forwarding = new Forwarding(context, this.#dispatcher, this.#routes, (connection) => this.#touch(connection));
     this.#answers = new Answers(
       this.#dispatcher,
       (connection) => this.#touch(connection),
@@ -136,7 +128,7 @@ class Gateway implements Actor<GatewayMessage> {
       connection.close();
     }
     connection.regulate();
-    this.#scheduleForward();
+    this.#forwarding.schedule();
   }
 
   /** What was queued has left: the client may ask for more, and its subscriptions may be sent more. */
@@ -150,46 +142,7 @@ class Gateway implements Actor<GatewayMessage> {
     connection.state = "closing";
     this.#dispatcher.forget(connection);
     this.#connections.delete(connection.id);
-    this.#scheduleForward();
-  }
-
-  /**
-   * One forward for what many sockets bring at about the same time. The answers of one group commit wake their clients one after the
-   * other, so their next requests trickle in: while each look at the sockets finds more, one more look (some 10 µs) makes a
-   * larger group and saves a write to disk (some 200 µs). A look that finds nothing new ends it: no timer, and a lone client waits
-   * for one empty look.
-   */
-  #scheduleForward(): void {
-    if (this.#isForwardScheduled || !this.#dispatcher.hasWork) return;
-    this.#isForwardScheduled = true;
-    this.#gather(0, 0);
-  }
-
-  #forward(): void {
-    this.#isForwardScheduled = false;
-    this.#dispatcher.forward((connection) => this.#touch(connection));
-    this.#watchTime();
-    if (!this.#dispatcher.hasHeld || this.#isRetryScheduled) return;
-    this.#isRetryScheduled = true;
-    this.#context.after(retryHeldMs, { kind: "retryHeld" });
-  }
-
-  /** An idle gateway has no timer for deadlines. */
-  #watchTime(): void {
-    if (this.#isWatchingTime || (this.#dispatcher.pending === 0 && !this.#routes.isWaitedFor)) return;
-    this.#isWatchingTime = true;
-    this.#context.after(expireMs, { kind: "expire" });
-  }
-
-  #gather(looks: number, gatheredBefore: number): void {
-    setImmediate(() => {
-      const gathered = this.#requests;
-      if (gathered > gatheredBefore && looks < gatherLooksMax && this.#dispatcher.queuedBytes < gatherBytesMax) {
-        this.#gather(looks + 1, gathered);
-        return;
-      }
-      this.#context.enter(() => this.#forward());
-    });
+    this.#forwarding.schedule();
   }
 
   #touch(connection: Connection): void {
@@ -210,7 +163,7 @@ class Gateway implements Actor<GatewayMessage> {
     to: number,
     view: DataView,
   ): void {
-    this.#requests += 1;
+    this.#forwarding.requests += 1;
     if (connection.state === "greeting") {
       greet(connection, this.#args, this.#context.now(), kind, requestId, new ByteReader(bytes, from, to));
       this.#touch(connection);
@@ -301,9 +254,9 @@ class Gateway implements Actor<GatewayMessage> {
           copy.length,
           viewOf(copy),
         );
-        this.#scheduleForward();
+        this.#forwarding.schedule();
       });
-      this.#watchTime();
+      this.#forwarding.watchTime();
       return;
     }
     if (shard === null) throw new KimberliteError("tenantUnknown", "see tenant.list", { detail: { tenant } });
@@ -352,11 +305,10 @@ class Gateway implements Actor<GatewayMessage> {
         this.#sweep();
         return;
       case "expire":
-        this.#expire();
+        this.#forwarding.expire();
         return;
       case "retryHeld":
-        this.#isRetryScheduled = false;
-        this.#dispatcher.retryHeld();
+        this.#forwarding.retryHeld();
         return;
       case "address":
         this.#context.reply(envelope, this.#listener?.address ?? null);
@@ -386,7 +338,7 @@ class Gateway implements Actor<GatewayMessage> {
 
   flush(): void {
     // Requests that waited for a route gathered in this turn, not in a socket's: they need a forward of their own.
-    this.#scheduleForward();
+    this.#forwarding.schedule();
     if (this.#dirty.length === 0) return;
     for (const connection of this.#dirty) {
       connection.isDirty = false;
@@ -428,14 +380,6 @@ class Gateway implements Actor<GatewayMessage> {
       connection.writer.frame(responseKinds.routeChange, 0, 0, body.view());
       this.#touch(connection);
     }
-  }
-
-  #expire(): void {
-    this.#isWatchingTime = false;
-    const now = this.#context.now();
-    this.#dispatcher.early.expire(now, (connection) => this.#touch(connection));
-    this.#routes.expire(now);
-    this.#watchTime();
   }
 
   #sweep(): void {
@@ -491,7 +435,7 @@ class Gateway implements Actor<GatewayMessage> {
       address: this.#listener === null ? "in process" : `${this.#listener.address.host}:${this.#listener.address.port}`,
       connections: this.#connections.size,
       connectionsRefused: this.#listener?.refused ?? 0,
-      requests: this.#requests,
+      requests: this.#forwarding.requests,
       pending: this.#dispatcher.pending,
       lateReplies: this.#dispatcher.lateReplies,
       endedEarly: this.#dispatcher.early.ended,

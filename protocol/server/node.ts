@@ -264,10 +264,12 @@ function replicaStatus({ path, numbers }: ActorReport, cluster: ClusterPlan | nu
 
 /** The view of `kimberlite top`: actors with their mailboxes, threads with how busy they are. */
 function topReport(reports: readonly ActorReport[], startedAt: number): Record<string, unknown> {
-  const threads = new Map<string, { name: string; threadId: number | null; utilisation: number; heapBytes: number }>();
-  for (const { worker, threadId, utilisation, heapBytes } of reports) {
-    threads.set(worker, { name: worker, threadId, utilisation, heapBytes });
+  const threads = new Map<string, Record<string, unknown>>();
+  for (const { worker, threadId, utilisation, heapBytes, externalBytes, arrayBufferBytes } of reports) {
+    threads.set(worker, { name: worker, threadId, utilisation, heapBytes, externalBytes, arrayBufferBytes });
   }
+  const { heapUsed: heapBytes, external: externalBytes, arrayBuffers: arrayBufferBytes } = process.memoryUsage();
+  threads.set("main", { name: "main", threadId: 0, heapBytes, externalBytes, arrayBufferBytes });
   return {
     actors: reports.map((report) => ({ ...report, thread: report.worker })),
     threads: [...threads.values()],

@@ -18,27 +18,22 @@ import type { Epoch } from "../types/ids.js";
 import type { Ended } from "./cell.js";
 import type { Clock } from "./clock.js";
 import type { Logger } from "./definition.js";
-import { backoffDefault, backoffMs, RestartBudget, restartLimitsDefault } from "./restart-policy.js";
+import { backoffDefault, backoffMs } from "./restart-policy.js";
 import {
-  type ChildSpec,
-  checkTree,
-  type GroupSpec,
-  isGroup,
-  type Strategy,
-  shutdownMsDefault,
-  startMsMaxDefault,
-} from "./tree-spec.js";
+  type ChildNode,
+  edgesOf,
+  firstAffected,
+  freshBudget,
+  type GroupNode,
+  type Incarnation,
+  leavesOf,
+  plant,
+  rightToLeft,
+  type TreeNode,
+} from "./supervised-nodes.js";
+import { type ChildSpec, checkTree, type GroupSpec, shutdownMsDefault, startMsMaxDefault } from "./tree-spec.js";
 import { actorVitalsMemory } from "./vitals.js";
-
-/** One life of a child. */
-export interface Incarnation {
-  readonly spec: ChildSpec<never>;
-  readonly path: string;
-  readonly epoch: Epoch;
-  readonly args: unknown;
-  readonly vitals: SharedArrayBuffer;
-  readonly poison: readonly string[];
-}
+import { within } from "./within.js";
 
 export interface Runner {
   /** Children that will be started soon, in their order: what needs no order (threads, their modules) may begin for all at once. */
@@ -82,43 +77,13 @@ export interface SupervisorOptions {
   readonly poisonAfter?: number;
 }
 
-interface NodeBase {
-  readonly path: string;
-  readonly parent: GroupNode | null;
-  budget: RestartBudget;
-  /** Failures handled one at a time; ends when the chain is empty. */
-  chain: Promise<void>;
-}
-
-export interface ChildNode extends NodeBase {
-  readonly isGroup: false;
-  readonly spec: ChildSpec<never>;
-  state: "stopped" | "starting" | "running" | "dead";
-  incarnation: Incarnation | null;
-  starts: number;
-  crashes: number;
-  readonly failures: Map<string, number>;
-}
-
-export interface GroupNode extends NodeBase {
-  readonly isGroup: true;
-  readonly spec: GroupSpec<never>;
-  readonly children: TreeNode[];
-  state: "stopped" | "starting" | "running" | "failed";
-  /** Grows with each stop: an operation that began under an older one is abandoned. */
-  generation: number;
-  shared: unknown;
-}
-
-export type TreeNode = ChildNode | GroupNode;
-
 const failuresRememberedMax = 64;
 
 export class Supervisor {
   readonly root: GroupNode;
   readonly #options: SupervisorOptions;
   readonly #children = new Map<string, ChildNode>();
-  readonly #edges: [ChildNode, ChildNode][] = [];
+  readonly #edges: readonly (readonly [ChildNode, ChildNode])[];
   readonly #listeners = new Set<(event: TreeEvent) => void>();
   readonly #sleepers = new Set<() => void>();
   #epoch = 0;
@@ -127,60 +92,8 @@ export class Supervisor {
   constructor(spec: GroupSpec<never>, options: SupervisorOptions) {
     checkTree(spec);
     this.#options = options;
-    this.root = this.#plant(spec);
-    const seen = new Set<string>();
-    for (const child of this.#children.values()) {
-      for (const neighbour of child.spec.neighbours ?? []) {
-        const other = this.#children.get(neighbour);
-        assert(other !== undefined, "a neighbour is an actor and not a group");
-        const key = [child.spec.id, neighbour].sort().join("/");
-        if (!seen.has(key)) this.#edges.push([child, other]);
-        seen.add(key);
-      }
-    }
-  }
-
-  #plant(rootSpec: GroupSpec<never>): GroupNode {
-    const makeGroup = (spec: GroupSpec<never>, parent: GroupNode | null): GroupNode => ({
-      isGroup: true,
-      spec,
-      path: parent === null ? spec.id : `${parent.path}/${spec.id}`,
-      parent,
-      children: [],
-      state: "stopped",
-      generation: 0,
-      shared: undefined,
-      budget: new RestartBudget(spec.limits ?? restartLimitsDefault),
-      chain: Promise.resolve(),
-    });
-    const root = makeGroup(rootSpec, null);
-    const open: GroupNode[] = [root];
-    for (let group = open.pop(); group !== undefined; group = open.pop()) {
-      for (const spec of group.spec.children as readonly (ChildSpec<never> | GroupSpec<never>)[]) {
-        if (isGroup(spec)) {
-          const inner = makeGroup(spec, group);
-          group.children.push(inner);
-          open.push(inner);
-          continue;
-        }
-        const child: ChildNode = {
-          isGroup: false,
-          spec,
-          path: `${group.path}/${spec.id}`,
-          parent: group,
-          state: "stopped",
-          incarnation: null,
-          starts: 0,
-          crashes: 0,
-          failures: new Map(),
-          budget: new RestartBudget(spec.limits ?? restartLimitsDefault),
-          chain: Promise.resolve(),
-        };
-        group.children.push(child);
-        this.#children.set(spec.id, child);
-      }
-    }
-    return root;
+    this.root = plant(spec, this.#children);
+    this.#edges = edgesOf(this.#children);
   }
 
   get children(): IterableIterator<ChildNode> {
@@ -261,7 +174,8 @@ export class Supervisor {
     child.incarnation = incarnation;
     const began = this.#options.clock.monotonic();
     try {
-      await this.#within(
+      await within(
+        this.#options.clock,
         this.#options.runner.start(incarnation),
         spec.startMsMax ?? startMsMaxDefault,
         `start of ${child.path}`,
@@ -453,7 +367,7 @@ export class Supervisor {
   /** Asks the actors, right to left, to finish what they do. Slow ones are named and left behind at the deadline. */
   async drain(deadlineMs: number): Promise<void> {
     const deadline = this.#options.clock.monotonic() + deadlineMs;
-    for (const child of this.#rightToLeft()) {
+    for (const child of rightToLeft(this.root)) {
       const { incarnation } = child;
       if (child.state !== "running" || incarnation === null) continue;
       const leftMs = Math.max(1, deadline - this.#options.clock.monotonic());
@@ -469,14 +383,6 @@ export class Supervisor {
     this.#wakeSleepers();
     const deadline = this.#options.clock.monotonic() + deadlineMs;
     await this.#stopNode(this.root, deadline);
-  }
-
-  *#rightToLeft(): Generator<ChildNode> {
-    const open: TreeNode[] = [this.root];
-    for (let node = open.pop(); node !== undefined; node = open.pop()) {
-      if (node.isGroup) open.push(...node.children);
-      else yield node;
-    }
   }
 
   async #stopChildren(group: GroupNode, from: number, deadline: number | null = null): Promise<void> {
@@ -507,7 +413,7 @@ export class Supervisor {
 
   async #timed(child: ChildNode, phase: "drain" | "stop", work: Promise<void>, deadlineMs: number): Promise<boolean> {
     try {
-      await this.#within(work, deadlineMs, `${phase} of ${child.path}`);
+      await within(this.#options.clock, work, deadlineMs, `${phase} of ${child.path}`);
       return true;
     } catch (error) {
       if (error instanceof KimberliteError && error.code === "deadlineExceeded") {
@@ -515,25 +421,6 @@ export class Supervisor {
         this.#emit({ event: "slow", path: child.path, phase, deadlineMs });
       }
       return false;
-    }
-  }
-
-  async #within<Value>(work: Promise<Value>, deadlineMs: number, what: string): Promise<Value> {
-    let timer = { cancel: (): void => {} };
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = this.#options.clock.after(deadlineMs, () => {
-        reject(
-          new KimberliteError("deadlineExceeded", `${what} took longer than ${deadlineMs} ms`, {
-            detail: { what, deadlineMs },
-          }),
-        );
-      });
-    });
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      timer.cancel();
-      work.catch(() => {});
     }
   }
 
@@ -557,24 +444,6 @@ export class Supervisor {
     this.#sleepers.clear();
     for (const wake of sleepers) wake();
   }
-}
-
-const freshBudget = (node: TreeNode): RestartBudget => new RestartBudget(node.spec.limits ?? restartLimitsDefault);
-
-/** The children below, left to right: the order in which they are started. */
-function leavesOf(nodes: readonly TreeNode[]): ChildSpec<never>[] {
-  const leaves: ChildSpec<never>[] = [];
-  const open = [...nodes].reverse();
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    if (node.isGroup) open.push(...[...node.children].reverse());
-    else leaves.push(node.spec);
-  }
-  return leaves;
-}
-
-function firstAffected(group: GroupNode, failed: TreeNode): number {
-  const strategy: Strategy = group.spec.strategy;
-  return strategy === "all-for-one" ? 0 : group.children.indexOf(failed);
 }
 
 const abandonedMessage = "abandoned";

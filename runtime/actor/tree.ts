@@ -19,7 +19,8 @@ import type {
 } from "./definition.js";
 import type { MessageBase, OutgoingMessage } from "./envelope.js";
 import { ActorHost, type SysOperation } from "./host.js";
-import { type ChildNode, type Incarnation, Supervisor, type TreeEvent } from "./supervisor.js";
+import type { ChildNode, Incarnation } from "./supervised-nodes.js";
+import { Supervisor, type TreeEvent } from "./supervisor.js";
 import { ThreadRunner } from "./thread-runner.js";
 import { MessagePortTransport } from "./transport-message-port.js";
 import type { GroupSpec } from "./tree-spec.js";
@@ -52,6 +53,9 @@ export interface ActorReport extends CellReport {
   /** Share of time its thread's loop was busy since the last inspection. */
   readonly utilisation: number;
   readonly heapBytes: number;
+  /** Memory outside the heap that its thread's objects hold; the share of it that is array buffers. */
+  readonly externalBytes: number;
+  readonly arrayBufferBytes: number;
   /** Of the whole process. */
   readonly rssBytes: number;
   readonly restarts: number;
@@ -378,6 +382,8 @@ function reportOf(
     rate: rates.measure(path, epoch, processed),
     utilisation: utilisation.get(spec.worker) ?? 0,
     heapBytes: answer?.heapBytes ?? 0,
+    externalBytes: answer?.externalBytes ?? 0,
+    arrayBufferBytes: answer?.arrayBufferBytes ?? 0,
     rssBytes: answer?.rssBytes ?? 0,
     restarts: Math.max(0, child.starts - 1),
     crashes: child.crashes,

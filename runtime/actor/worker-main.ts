@@ -92,10 +92,12 @@ const control: WorkerControl = {
   stop: (path) => host.stop(path),
   kill: (path) => host.kill(path),
   inspect: () => {
-    const { heapUsed, rss } = process.memoryUsage();
+    const { heapUsed, rss, external, arrayBuffers } = process.memoryUsage();
     return {
       actors: host.reports(),
       heapBytes: heapUsed,
+      externalBytes: external,
+      arrayBufferBytes: arrayBuffers,
       rssBytes: rss,
       deadLetters: host.deadLetters.total,
       deadLettersByKind: host.deadLetters.byKind(),

@@ -21,6 +21,9 @@ export interface WorkerBoot {
 export interface WorkerReport {
   readonly actors: readonly CellReport[];
   readonly heapBytes: number;
+  /** Memory outside the heap that its objects hold; the share of it that is array buffers. */
+  readonly externalBytes: number;
+  readonly arrayBufferBytes: number;
   readonly rssBytes: number;
   readonly deadLetters: number;
   readonly deadLettersByKind: Readonly<Record<string, number>>;

@@ -3,7 +3,8 @@ import test from "ava";
 import { VirtualClock } from "../../runtime/actor/clock.js";
 import type { Logger } from "../../runtime/actor/definition.js";
 import type { Backoff, RestartLimits } from "../../runtime/actor/restart-policy.js";
-import { type Incarnation, type Runner, Supervisor, type TreeEvent } from "../../runtime/actor/supervisor.js";
+import type { Incarnation } from "../../runtime/actor/supervised-nodes.js";
+import { type Runner, Supervisor, type TreeEvent } from "../../runtime/actor/supervisor.js";
 import type { ChildSpec, GroupSpec, Restart, Strategy } from "../../runtime/actor/tree-spec.js";
 import { fromErrorRecord, type KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
 

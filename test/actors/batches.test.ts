@@ -1,6 +1,7 @@
 /** Packed batches between gateways, shards and projections; the queue of a shard; the gateway's table of requests. */
 import test from "ava";
 import fc from "fast-check";
+import { BatchBuffer } from "../../actors/messages/batch-buffer.js";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
 import { Proposal } from "../../actors/shard/proposal.js";
@@ -88,6 +89,18 @@ test("a refused prepare answers with the refusal alone: what it would have answe
   t.is(reader.correlation, 6);
   t.is(reader.status, 0);
   t.false(reader.next(), "nothing of the refused prepare follows");
+});
+
+test("a giant entry does not pin its memory: the next batch begins small", (t) => {
+  const buffer = new BatchBuffer(1024);
+  buffer.entry(100);
+  const small = buffer.bytes;
+  t.is(buffer.take().length, 100);
+  t.is(buffer.bytes, small, "memory of an ordinary size is used again");
+  buffer.entry(8 * 1024 * 1024);
+  t.is(buffer.take().length, 8 * 1024 * 1024);
+  t.is(buffer.bytes.length, 1024);
+  t.is(buffer.count, 0);
 });
 
 test("an empty batch is not sent", (t) => {
