@@ -198,7 +198,7 @@ function checkMembership(known: NodeIdentity, cluster: ClusterMembership | null,
     known.replicas === wanted.nodes;
   if (same) return;
   throw new KimberliteError(
-    "configurationInvalid",
+    "directoryForeign",
     `${path} belongs to node ${known.nodeId} of a cluster of ${known.replicas} (${toHex(known.clusterId)}), not to node ${wanted.node + 1} of ${wanted.nodes} (${toHex(wanted.clusterId)})`,
     { detail: { directory: path, node: known.nodeId, replicas: known.replicas } },
   );

@@ -11,6 +11,7 @@ import {
   settingNames,
   settingSpecs,
   settingsShape,
+  unsetText,
 } from "./settings.js";
 
 export type Origin = "flag" | "environment" | "file" | "default";
@@ -89,7 +90,7 @@ export class Configuration {
   rows(): ConfigurationRow[] {
     return settingNames.map((setting) => {
       const layer = this.#layer(setting);
-      const source = layer?.source(setting) ?? "fitted to the machine";
+      const source = layer?.source(setting) ?? unsetText(setting);
       const idle = settingSpecs[setting].reserved !== undefined && layer?.origin === "default";
       return {
         setting,
@@ -153,7 +154,10 @@ function fileLayer(file: string, text: string): Layer {
     const place = cause instanceof Error && "line" in cause ? ` line ${String(cause.line)}` : "";
     throw new KimberliteError("configurationInvalid", `${file}${place}: ${reason}`, { cause, detail: { file } });
   }
-  // A data directory in the file is meant from the file, wherever the command is run.
-  if (typeof raw["data"] === "string") raw = { ...raw, data: path.resolve(path.dirname(file), raw["data"]) };
+  // Paths in the file are meant from the file, wherever the command is run.
+  for (const name of ["data", "cluster"] as const) {
+    const value = raw[name];
+    if (typeof value === "string") raw = { ...raw, [name]: path.resolve(path.dirname(file), value) };
+  }
   return layer("file", () => file, raw);
 }

@@ -8,7 +8,7 @@ import { subcommands } from "./commands/all.js";
 import { resolveConfiguration } from "./configuration.js";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.js";
 import { errorLine, Output } from "./output.js";
-import { environmentName, settingSpecs } from "./settings.js";
+import { environmentName, settingSpecs, unsetText } from "./settings.js";
 import type { Surroundings } from "./surroundings.js";
 
 const manifestUrl = new URL("../../../package.json", import.meta.url);
@@ -22,6 +22,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   tenant: "create, list, look at, move, limit and drop tenants",
   stream: "create, list and look at streams of a tenant",
   group: "consumer groups of a stream",
+  cluster: "what several machines need before their first start",
 };
 
 /** Runs one command line. @returns the exit code; nothing is thrown and the process is not ended */
@@ -101,7 +102,7 @@ function addSubcommand(program: Command, subcommand: Subcommand, action: Action)
   command.description([subcommand.summary, subcommand.details].filter((text) => text !== undefined).join("\n\n"));
   for (const setting of subcommand.settings) {
     const { placeholder, description, default: standard } = settingSpecs[setting];
-    const known = standard === null ? "fitted to the machine" : standard;
+    const known = standard === null ? unsetText(setting) : standard;
     command.addOption(
       new Option(`--${setting} <${placeholder}>`, `${description} [${environmentName(setting)}; ${known}]`),
     );

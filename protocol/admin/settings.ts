@@ -23,6 +23,8 @@ const text = z.string().min(1);
 
 const shapes = {
   data: text,
+  cluster: text,
+  node: z.union([text, z.number().int().transform(String)]),
   listen: address,
   "pg-listen": address,
   "http-listen": address,
@@ -32,7 +34,7 @@ const shapes = {
   layout: z.enum(["auto", "threads", "shared"]),
   "cache-bytes": bytes,
   "connections-max": integer(1, 65_536),
-  replicas: integer(1, 7),
+  replicas: integer(1, 64),
   "log-level": z.enum(["trace", "debug", "info", "warn", "error", "silent"]),
   connect: address,
   tenant: text,
@@ -48,14 +50,28 @@ export interface SettingSpec {
   /** As in `--listen <host:port>`. */
   readonly placeholder: string;
   readonly description: string;
-  /** Null: fitted to the machine when the node starts. */
+  /** Null: fitted to the machine when the node starts, or what `unset` says. */
   readonly default: string | number | null;
+  /** What it means that a setting without default is not set. */
+  readonly unset?: string;
   /** A later version will take it; set on purpose, it is refused rather than ignored. */
   readonly reserved?: string;
 }
 
 export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
   data: { placeholder: "dir", description: "data directory of the node", default: "./data" },
+  cluster: {
+    placeholder: "file",
+    description: "cluster file: this node is one of those that it lists",
+    default: null,
+    unset: "no cluster",
+  },
+  node: {
+    placeholder: "n",
+    description: "number or name of this node in the cluster file",
+    default: null,
+    unset: "no cluster",
+  },
   listen: {
     placeholder: "host:port",
     description: "address of the native protocol; port 0 picks a free one",
@@ -104,6 +120,9 @@ export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
   connect: { placeholder: "host:port", description: "the node to talk to", default: "127.0.0.1:7400" },
   tenant: { placeholder: "name", description: "the tenant to work in", default: "main" },
 };
+
+/** How a value that is not set is shown. */
+export const unsetText = (name: SettingName): string => settingSpecs[name].unset ?? "fitted to the machine";
 
 export const settingNames = Object.keys(shapes) as readonly SettingName[];
 export const environmentName = (name: SettingName): string => `KIMBERLITE_${name.toUpperCase().replaceAll("-", "_")}`;

@@ -20,6 +20,16 @@ export function writeTextFile(file: string, text: string): void {
   fs.writeFileSync(file, text);
 }
 
+/** A file that only its owner may read; it must not exist yet. */
+export function writeSecretFile(file: string, text: string): void {
+  fs.writeFileSync(file, text, { mode: 0o600, flag: "wx" });
+}
+
+/** Makes a directory and those above it, where they are missing. */
+export function makeDirectory(directory: string): void {
+  fs.mkdirSync(directory, { recursive: true });
+}
+
 /** Opens a file for reading from its start; its size in bytes tells a progress bar how far there is to go. */
 export function openForReading(file: string): { readonly stream: NodeJS.ReadableStream; readonly bytes: number } {
   const descriptor = fs.openSync(file, "r");

@@ -78,6 +78,10 @@ export const errorRegistry = {
   configurationInvalid: spec(80, "F0000", "the configuration is not valid"),
   insecureListen: spec(81, "28000", "refusing to listen beyond loopback without TLS and authentication"),
   addressInUse: spec(82, "55006", "the listen address is in use"),
+  nodeUnknown: spec(84, "F0000", "the cluster file has no such node"),
+  addressTwice: spec(85, "F0000", "two listeners of the cluster file would share an address"),
+  replicasOutOfRange: spec(86, "F0000", "a shard cannot have that many replicas"),
+  directoryForeign: spec(87, "55000", "the data directory belongs to another node or cluster"),
   unauthenticated: spec(83, "28000", "authentication is required"),
   // Bugs.
   poisonMessage: spec(98, "XX000", "a message made its actor fail repeatedly and was set aside", "never", "unknown"),

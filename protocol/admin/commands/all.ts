@@ -2,11 +2,12 @@
 import type { Subcommand } from "../command.js";
 import { appendCommand } from "./append.js";
 import { benchCommand } from "./bench.js";
+import { clusterCommands } from "./cluster.js";
 import { configCommand } from "./config.js";
 import { groupCommands } from "./group.js";
 import { initCommand } from "./init.js";
 import { readCommands } from "./read.js";
-import { startCommand } from "./start.js";
+import { devCommand, startCommand } from "./start.js";
 import { streamCommands } from "./stream.js";
 import { tenantCommands } from "./tenant.js";
 import { topCommands } from "./top.js";
@@ -14,6 +15,7 @@ import { verifyCommand } from "./verify.js";
 
 export const subcommands: readonly Subcommand[] = [
   startCommand,
+  devCommand,
   initCommand,
   ...topCommands,
   ...tenantCommands,
@@ -21,6 +23,7 @@ export const subcommands: readonly Subcommand[] = [
   appendCommand,
   ...readCommands,
   ...groupCommands,
+  ...clusterCommands,
   verifyCommand,
   benchCommand,
   configCommand,

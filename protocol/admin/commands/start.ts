@@ -1,13 +1,21 @@
 /** `kimberlite start`: a node, until it is told to stop. */
 import path from "node:path";
 import { z } from "zod";
+import type { ClusterPlan } from "../../../actors/supervisor/placement.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
-import { replicasMax } from "../../../runtime/vsr/quorums.js";
 import { startLocalCluster } from "../../server/local-cluster.js";
 import { type Node, type NodeOptions, startNode } from "../../server/node.js";
 import { release } from "../../server/release.js";
-import { defineCommand } from "../command.js";
+import {
+  type ClusterFile,
+  type ClusterNode,
+  checkReplicas,
+  clusterPlan,
+  nodeOf,
+  readClusterFile,
+} from "../cluster-file.js";
+import { defineCommand, type Invocation } from "../command.js";
 import type { Configuration } from "../configuration.js";
 import { type NodeLog, nodeLog } from "../log.js";
 import type { SettingName } from "../settings.js";
@@ -15,6 +23,8 @@ import { formatAddress, formatDuration } from "../units.js";
 
 export const startSettings: readonly SettingName[] = [
   "data",
+  "cluster",
+  "node",
   "listen",
   "pg-listen",
   "http-listen",
@@ -28,13 +38,17 @@ export const startSettings: readonly SettingName[] = [
   "log-level",
 ];
 
+const standing =
+  "Serves until SIGTERM or SIGINT, then takes no new work, answers what it has and ends with 0; a second signal ends it at once. ";
+
 export const startCommand = defineCommand({
   usage: "start",
   summary: "start a node",
   details:
-    "Serves until SIGTERM or SIGINT, then takes no new work, answers what it has and ends with 0; a second signal ends it at once. A first start " +
-    'makes the data directory and a tenant "main". With --json the first line of standard output is {"event":"ready", …} with the addresses; the ' +
-    "log is JSON lines on standard error. Without TLS and authentication, which this version does not have, it listens on loopback only.",
+    `${standing}A first start makes the data directory and a tenant "main". With --cluster it is one node of several: the file says how many ` +
+    "shards there are and where this node listens. With --json the first line of standard output is " +
+    '{"event":"ready", …} with the addresses; the log is JSON lines on standard error. Without authentication, which this version does not have, ' +
+    "clients are served on loopback only.",
   settings: startSettings,
   flags: [],
   shape: z.object({}),
@@ -42,66 +56,127 @@ export const startCommand = defineCommand({
     ["kimberlite start", "a node over ./data on 127.0.0.1:7400, fitted to the machine"],
     ["kimberlite start --data /srv/kimberlite --listen 127.0.0.1:0 --json", "a free port; read it from the ready line"],
     ["kimberlite start --shards 2 --projections 1 --layout threads", "two shards, each actor in a thread of its own"],
+    ["kimberlite start --cluster cluster.toml --node 2 --data /srv/kimberlite", "node 2 of a cluster"],
   ],
-  async run({ configuration, output, surroundings }) {
-    configuration.refuseReserved();
-    const replicas = configuration.require("replicas");
-    if (replicas > replicasMax) {
-      throw new KimberliteError("configurationInvalid", `a shard has at most ${replicasMax} replicas, not ${replicas}`);
-    }
-    const { interrupted } = surroundings;
-    const data = path.resolve(surroundings.directory, configuration.require("data"));
-    const log = nodeLog(
-      surroundings,
-      configuration.require("log-level"),
-      surroundings.stderr.isTTY === true && !output.json,
-    );
-    const started = surroundings.now();
-    const options: NodeOptions = {
-      dataDirectory: data,
-      listen: configuration.require("listen"),
-      shards: configuration.get("shards") ?? undefined,
-      projections: configuration.get("projections") ?? undefined,
-      gateways: configuration.get("gateways") ?? undefined,
-      layout: configuration.require("layout"),
-      cacheBytes: configuration.get("cache-bytes") ?? undefined,
-      connectionsMax: configuration.require("connections-max"),
-      logger: log.logger,
-      configuration: resolvedValues(configuration),
-    };
-    const nodes = replicas === 1 ? [await startNode(options)] : await startLocalCluster(options, replicas);
-    const node = nodes[0];
-    assert(node !== undefined, "at least one node was started");
-    if (replicas === 2) log.pino.warn("two replicas protect data from one lost disk, but stop when either is away");
-    const { native } = node.addresses;
-    const listen = native === null ? null : formatAddress(native);
-    await output.result(
-      {
-        event: "ready",
-        release,
-        pid: process.pid,
-        data,
-        listen,
-        addresses: { native },
-        nodes: nodes.map(({ addresses }, index) => ({ node: index + 1, listen: addressText(addresses.native) })),
-        ...node.layout,
-        startMs: Math.round(surroundings.now() - started),
-      },
-      () =>
-        `kimberlite ${release} serves ${listen ?? "in this process only"} from ${data}${node.isNew ? " (new)" : ""}: ` +
-        `${node.layout.shards} shard(s), layout ${node.layout.layout}, ready in ${formatDuration(surroundings.now() - started)}` +
-        nodes
-          .slice(1)
-          .map(({ addresses }, index) => `\n  node ${index + 2} serves ${addressText(addresses.native)}`)
-          .join("") +
-        (replicas > 1 ? "\n  all replicas are on this machine: it tolerates 0 machine failures" : ""),
-    );
-    const ended = await Promise.race([...nodes.map(({ failed }) => failed), aborted(interrupted)]);
-    await stop(nodes, log);
-    if (ended === null) return 0;
-    throw ended;
+  run: (invocation) => start(invocation, invocation.configuration.require("replicas")),
+});
+
+const devReplicas = 3;
+
+export const devCommand = defineCommand({
+  usage: "dev",
+  summary: "start a whole cluster in this process",
+  details:
+    `${standing}Three nodes unless --replicas says otherwise, each with a directory of its own below the data directory: what a cluster does, ` +
+    "without its safety, as all of it is on one machine.",
+  settings: startSettings.filter((name) => name !== "cluster" && name !== "node"),
+  flags: [],
+  shape: z.object({}),
+  examples: [["kimberlite dev --data /tmp/cluster", "three nodes on 127.0.0.1:7400 to 7402"]],
+  run: (invocation) => {
+    const { configuration } = invocation;
+    return start(invocation, configuration.isSet("replicas") ? configuration.require("replicas") : devReplicas);
   },
 });
+
+async function start({ configuration, output, surroundings }: Invocation<unknown>, replicas: number): Promise<number> {
+  configuration.refuseReserved();
+  checkReplicas(replicas);
+  const { interrupted } = surroundings;
+  const member = membershipOf(configuration, surroundings.directory);
+  const data = path.resolve(surroundings.directory, configuration.require("data"));
+  const log = nodeLog(
+    surroundings,
+    configuration.require("log-level"),
+    surroundings.stderr.isTTY === true && !output.json,
+  );
+  const started = surroundings.now();
+  const options: NodeOptions = {
+    dataDirectory: data,
+    listen:
+      member === null || configuration.isSet("listen") ? configuration.require("listen") : { ...member.node.client },
+    cluster: member?.plan,
+    shards: member?.cluster.shards ?? configuration.get("shards") ?? undefined,
+    projections: configuration.get("projections") ?? undefined,
+    gateways: configuration.get("gateways") ?? undefined,
+    layout: configuration.require("layout"),
+    cacheBytes: configuration.get("cache-bytes") ?? undefined,
+    connectionsMax: configuration.require("connections-max"),
+    logger: log.logger,
+    configuration: resolvedValues(configuration),
+  };
+  for (const warning of member?.cluster.warnings ?? []) log.pino.warn(warning);
+  if (member !== null && member.plan.nodes.length > 1) log.pino.info("waiting for a quorum of the cluster's nodes");
+  const nodes = replicas === 1 ? [await startNode(options)] : await startLocalCluster(options, replicas);
+  const node = nodes[0];
+  assert(node !== undefined, "at least one node was started");
+  if (replicas === 2) log.pino.warn("two replicas protect data from one lost disk, but stop when either is away");
+  const { native } = node.addresses;
+  const listen = native === null ? null : formatAddress(native);
+  await output.result(
+    {
+      event: "ready",
+      release,
+      pid: process.pid,
+      data,
+      listen,
+      addresses: { native },
+      nodes: nodes.map(({ addresses }, index) => ({
+        node: member?.node.number ?? index + 1,
+        listen: addressText(addresses.native),
+      })),
+      ...node.layout,
+      startMs: Math.round(surroundings.now() - started),
+    },
+    () =>
+      `kimberlite ${release} serves ${listen ?? "in this process only"} from ${data}${node.isNew ? " (new)" : ""}: ` +
+      `${node.layout.shards} shard(s), layout ${node.layout.layout}, ready in ${formatDuration(surroundings.now() - started)}` +
+      (member === null ? "" : `\n  node ${member.node.number} (${member.node.name}) of ${member.plan.nodes.length}`) +
+      nodes
+        .slice(1)
+        .map(({ addresses }, index) => `\n  node ${index + 2} serves ${addressText(addresses.native)}`)
+        .join("") +
+      (replicas > 1 ? "\n  all replicas are on this machine: it tolerates 0 machine failures" : ""),
+  );
+  const ended = await Promise.race([...nodes.map(({ failed }) => failed), aborted(interrupted)]);
+  await stop(nodes, log);
+  if (ended === null) return 0;
+  throw ended;
+}
+
+interface Membership {
+  readonly cluster: ClusterFile;
+  readonly node: ClusterNode;
+  readonly plan: ClusterPlan;
+}
+
+/** Null for a node of its own. Throws `configurationInvalid`, `nodeUnknown` and what the cluster file is refused for. */
+function membershipOf(configuration: Configuration, directory: string): Membership | null {
+  const file = configuration.get("cluster");
+  const wish = configuration.get("node");
+  if (file === null && wish === null) return null;
+  if (file === null || wish === null) {
+    throw new KimberliteError(
+      "configurationInvalid",
+      file === null
+        ? "a node has a number in a cluster file: set cluster too"
+        : "which node of the cluster is this? Set node to its number or name",
+    );
+  }
+  for (const name of ["shards", "replicas"] as const) {
+    if (!configuration.isSet(name)) continue;
+    throw new KimberliteError(
+      "configurationInvalid",
+      `${name} stands in the cluster file, for all nodes; do not set it here`,
+      {
+        detail: { setting: name },
+      },
+    );
+  }
+  const cluster = readClusterFile(path.resolve(directory, file));
+  const node = nodeOf(cluster, wish);
+  return { cluster, node, plan: clusterPlan(cluster, node) };
+}
 
 const addressText = (address: Node["addresses"]["native"]): string | null =>
   address === null ? null : formatAddress(address);
