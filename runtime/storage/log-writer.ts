@@ -233,6 +233,8 @@ export class LogWriter {
       "hash chain: what is committed is what the log holds",
     );
     this.#committed = position;
+    // What recovery found beyond a damaged op is of the log again once that op is repaired.
+    if (position.op > this.#position.op) this.#position = position;
     this.tail.publishCommittedEnd(position.address);
   }
 

@@ -8,7 +8,7 @@ import { segmentPath } from "../../runtime/storage/log-geometry.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import type { MemoryDisk } from "../../runtime/storage/memory-disk.js";
 import type { Prepare } from "../../runtime/storage/prepare.js";
-import type { ReplicaStorage } from "../../runtime/storage/replica-storage.js";
+import { type ReplicaStorage, recordCheckpoint } from "../../runtime/storage/replica-storage.js";
 import { closeAll, geometry, root, seeded } from "./log-fixture.js";
 import { beginning, behind, chain, newPeerDisk, openPeer, sameHeader, stored, story } from "./replicated-fixture.js";
 
@@ -241,4 +241,87 @@ test("a repair in place that is cut leaves the op faulty under its name, or whol
   }
   t.true(faulty > 10 && whole > 10, `${faulty} faulty, ${whole} whole`);
   t.is(stale.length, 5);
+});
+
+interface Life {
+  /** What is durable for certain. */
+  sure: Prepare[];
+  /** What may be there as well: the rest of a batch under way, or ops that are being truncated. */
+  maybe: Prepare[];
+  committed: number;
+  view: number;
+}
+
+/** Random batches, commits, checkpoints and view changes that drop uncommitted ops, until the power goes. */
+function live(disk: MemoryDisk, mode: "direct" | "fdatasync", life: Life, random: () => number): void {
+  const storage = openPeer(disk, mode);
+  const { log, superblock } = storage;
+  life.sure = life.sure.concat(life.maybe).filter(({ header }) => header.op <= log.recovered.sound.op);
+  life.maybe = [];
+  const end = behind(life.sure);
+  if (log.recovered.end > end.address) log.truncate(end.op, end.address, log.recovered.end);
+  for (;;) {
+    const drawn = random();
+    const last = behind(life.sure);
+    if (drawn < 0.6) {
+      const sizes = Array.from({ length: 1 + Math.floor(random() * 4) }, () => 9 + Math.floor(random() ** 3 * 20_000));
+      life.maybe = chain(last, sizes, life.view, life.committed);
+      log.writePrepares(life.maybe);
+      life.sure.push(...life.maybe);
+      life.maybe = [];
+    } else if (drawn < 0.8) {
+      life.committed += Math.floor(random() * (last.op - life.committed + 1));
+      log.publishCommitted(behind(life.sure.slice(0, life.committed)));
+      if (random() < 0.3) recordCheckpoint(storage, { ...log.committed, root: new Uint8Array(0) }, life.committed);
+    } else {
+      const stays = life.committed + Math.floor(random() * (last.op - life.committed + 1));
+      life.view += 1;
+      life.maybe = life.sure.slice(stays);
+      life.sure = life.sure.slice(0, stays);
+      const suffix = life.sure
+        .slice(-9)
+        .reverse()
+        .map((one) => stored(one));
+      superblock.writeState({ view: life.view, logView: life.view, commitMax: life.committed, suffix });
+      // An empty suffix names nothing, so that nothing of what goes is known to be discarded.
+      const end = behind(life.sure);
+      log.truncate(stays, end.address, log.end);
+      life.maybe = [];
+    }
+  }
+}
+
+test("random lives of a replica, cut short again and again, keep what was durable and nothing half", (t) => {
+  let cuts = 0;
+  let newest = 0;
+  for (let seed = 0; seed < 50; seed++) {
+    const random = seeded(seed * 7919 + 1);
+    const disk = newPeerDisk();
+    const mode = random() < 0.5 ? "direct" : "fdatasync";
+    const life: Life = { sure: [], maybe: [], committed: 0, view: 1 };
+    for (let lives = 0; lives < 6; lives++) {
+      disk.cutPowerAt(disk.operations + 1 + Math.floor(random() * 120), random);
+      try {
+        live(disk, mode, life, random);
+      } catch (error) {
+        if (!disk.isCut) throw error;
+        cuts++;
+      }
+      disk.restart(random);
+      const storage = openPeer(disk.clone(), mode);
+      const { recovered } = storage.log;
+      const told = `seed ${seed}, life ${lives}: ${story(recovered)} of ${life.sure.length} + ${life.maybe.length}`;
+      t.true(recovered.sound.op >= life.sure.length, told);
+      const all = life.sure.concat(life.maybe);
+      t.true(recovered.sound.op <= all.length, told);
+      for (const { header } of recovered.headers)
+        t.true(sameHeader(header.identity, all[header.op - 1]?.header.identity), `${told}: op ${header.op}`);
+      // Only the drop of a whole log, whose suffix is empty, may leave doubt about what went.
+      if (life.sure.length > 0) t.true(recovered.headIsCertain && recovered.beyond.length === 0, told);
+      t.true(recovered.commit <= Math.max(life.committed, recovered.sound.op), told);
+      newest = Math.max(newest, recovered.sound.op);
+      closeAll(storage);
+    }
+  }
+  t.true(cuts > 250 && newest > 50, `${cuts} cuts, newest op ${newest}`);
 });

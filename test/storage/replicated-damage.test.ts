@@ -245,6 +245,32 @@ test("a young log: every pair of faults in two ops", (t) => {
   t.log(told(tally));
 });
 
+test("damage more than a turn of the header ring ago costs the names of what follows, up to where the ring knows again", (t) => {
+  const shadow = shadowOf(new Array<number>(headerSlots + 9).fill(10), 0);
+  const tally = newTally();
+  for (const log of logFaults) {
+    const disk = shadow.disk.clone();
+    damage(disk, shadow, { op: 5, ring: null, log });
+    const found = openPeer(disk).log.recovered;
+    const faulty = found.beyond.filter(({ state }) => state === "faulty");
+    // A prepare of another view is found out by its child, which is then the one that does not fit.
+    const first = log === "other view" ? 6 : 5;
+    t.is(found.sound.op, first - 1, log);
+    t.true(found.headIsCertain && found.beyond.length === shadow.prepares.length - first + 1, log);
+    t.true(
+      faulty.every(({ op }) => op <= 9),
+      `${log}: the ring names op 10 and later ones`,
+    );
+    const hasHeader = log === "body" || log === "padding";
+    t.is(faulty.length, hasHeader ? 1 : 10 - first, log);
+    for (const { op, header } of found.beyond) {
+      if (header !== null) t.true(sameHeader(header.identity, shadow.prepares[op - 1]?.header.identity));
+    }
+    tally.cases++;
+  }
+  t.is(tally.cases, logFaults.length);
+});
+
 test("a whole sector of the header ring is lost: the log proves itself, but for its head", (t) => {
   const disk = young.disk.clone();
   disk.damage(headerRingPath(root), (bytes) => bytes.fill(0xff, 0, 4096));

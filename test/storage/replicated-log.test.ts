@@ -132,6 +132,10 @@ test("a damaged op in the middle is faulty under its name, later ops stay known,
   t.is(story(again.log.recovered), "..3 4! 5 6 7 8 9 10 certain");
   t.true(sameHeader(again.log.recovered.beyond[0]?.header?.identity, fourth.header.identity));
   again.log.repair(fourth);
+  t.is(again.log.op, 4);
+  again.log.publishCommitted(behind(prepares));
+  t.is(again.log.op, 10);
+  recordCheckpoint(again, { ...behind(prepares.slice(0, 2)), root: new Uint8Array(0) }, 10);
   closeAll(again);
   const healed = openPeer(disk);
   t.is(story(healed.log.recovered), "..10 certain");
