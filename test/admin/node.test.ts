@@ -86,7 +86,7 @@ test("start refuses what is not safe or not there yet, and says why in its exit 
   await expect(["--listen", "0.0.0.0:0"], "insecureListen", "usage");
   await expect(["--pg-listen", "127.0.0.1:0"], "notSupported", "usage");
   await expect(["--http-listen", "127.0.0.1:0"], "notSupported", "usage");
-  await expect(["--replicas", "3"], "notSupported", "usage");
+  await expect(["--replicas", "7"], "replicasOutOfRange", "usage");
   await expect(["--listen", "127.0.0.1:0"], "directoryLocked", "inUse", shared);
   t.false(fs.existsSync(data), "nothing was made");
   const taken = net.createServer().listen(0, "127.0.0.1");
