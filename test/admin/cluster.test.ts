@@ -1,12 +1,15 @@
 import { statSync } from "node:fs";
 import path from "node:path";
 import test from "ava";
+import { z } from "zod";
 import { clusterPlan, nodeOf, parseClusterFile, readClusterFile } from "../../protocol/admin/cluster-file.js";
 import { checkSecurity } from "../../runtime/actor/peer-security.js";
 import { readTextFile, temporaryDirectory, writeTextFile } from "../../runtime/storage/host-files.js";
 import { isKimberliteError } from "../../runtime/types/errors.js";
 import { freePorts } from "../actor/peer-rig.js";
 import { kimberlite, type RunningNode, startNodeProcess } from "./run-command.js";
+
+const refusal = z.object({ error: z.object({ code: z.string() }) });
 
 const id = "00112233445566778899aabbccddeeff";
 
@@ -211,7 +214,7 @@ test("three processes over TLS are one database: any takes writes, and one that 
     ]);
   const running = await Promise.all([1, 2, 3].map(start));
   t.teardown(async () => {
-    await Promise.all(running.map((node) => (node.child.exitCode === null ? node.end("SIGKILL") : null)));
+    await Promise.all(running.map((node) => node.end("SIGKILL")));
     directory.remove();
   });
   const [one, two, three] = running;
@@ -237,10 +240,12 @@ test("three processes over TLS are one database: any takes writes, and one that 
       path.join(directory.path, "cluster.toml"),
       "--node",
       "2",
+      "--json",
     ],
     at,
   );
-  t.regex(foreign.stderr, /directoryForeign/);
+  const { error } = refusal.parse(JSON.parse(foreign.stderr.trim().split("\n").at(-1) ?? ""));
+  t.is(error.code, "directoryForeign");
   t.is(await two.end("SIGTERM"), 0);
   t.is(await three.end("SIGTERM"), 0);
 });

@@ -90,6 +90,7 @@ export async function startNodeProcess(
     lines,
     environment: { KIMBERLITE_CONNECT: ready.listen },
     async end(signal) {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode ?? "";
       const exited = once(child, "exit");
       child.kill(signal);
       const [code, by] = (await exited) as [number | null, NodeJS.Signals | null];
