@@ -19,12 +19,22 @@ import { decodeMessage, encodeMessage } from "../../runtime/vsr/codec.js";
 import type { Message } from "../../runtime/vsr/messages.js";
 import { Replica } from "../../runtime/vsr/replica.js";
 import { isRelay } from "../messages/relay.js";
-import type { LeadershipConfirmed, PeerNotice, ReplicaMessage, ReplicaNotice, ReplicaOpened } from "./messages.js";
+import type {
+  LeadershipConfirmed,
+  PeerNotice,
+  ReplicaMessage,
+  ReplicaNotice,
+  ReplicaOpened,
+  ReplicaReport,
+} from "./messages.js";
 import { openPeerLinks, type PeerArgs, type PeerLinks } from "./peer-links.js";
 import { ProtocolShell } from "./protocol-shell.js";
 
 export interface ReplicaArgs {
   readonly directory: string;
+  /** Whose log the directory has to hold. */
+  readonly clusterId: Uint8Array;
+  readonly self: number;
   readonly shard: string;
   readonly keeper: string;
   /** How the other replicas are reached; null for one replica. */
@@ -37,6 +47,8 @@ const ticksAtOnce = 4;
 const retryFullMs = 500;
 const release = 1;
 
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
 class ReplicaActor implements Actor<ReplicaMessage> {
   readonly #context: ActorContext;
   readonly #args: ReplicaArgs;
@@ -46,6 +58,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   readonly #shell: ProtocolShell;
   readonly #confirming = new Map<number, Envelope>();
   #links: PeerLinks | null = null;
+  /** Replicas to which a connection stands. */
+  readonly #linked = new Set<number>();
   readonly #self: number;
   #lastToken = 0;
   /** What was encoded last: one message often goes to several replicas. */
@@ -70,6 +84,13 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     const { log, superblock } = this.#storage;
     this.#log = log;
     const { clusterId, replica, replicaCount } = superblock.content;
+    if (replica !== args.self || !clusterId.every((byte, index) => byte === args.clusterId[index])) {
+      throw new KimberliteError(
+        "directoryForeign",
+        `${args.directory} holds the log of replica ${replica} of cluster ${toHex(clusterId)}, not of replica ${args.self} of ${toHex(args.clusterId)}: was it copied from another node?`,
+        { detail: { directory: args.directory, replica, expected: args.self } },
+      );
+    }
     assert((args.peers === null) === (replicaCount === 1), "a replica with others has links to them");
     this.#self = replica;
     const seed = Math.floor(context.random() * 2 ** 31);
@@ -129,6 +150,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         return;
       case "openLog":
         this.#context.reply(envelope, this.#opened());
+        // Connections that came up before the shard was there to hear of it.
+        for (const replica of this.#linked) this.#toShard({ kind: "peerUp", replica });
         // The first tick starts the protocol: what it says of the log follows the answer.
         this.#step({ kind: "tick", ...this.#times() });
         if (!this.#isSingle) this.#context.after(tickMs, { kind: "tick" });
@@ -146,9 +169,11 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         this.#step({ kind: "confirm", token: this.#lastToken });
         return;
       }
-      case "handOver":
+      case "abdicate":
         this.#step({ kind: "abdicate" });
-        this.#context.reply(envelope, true);
+        return;
+      case "report":
+        this.#context.reply(envelope, this.#report());
         return;
       case "retryFull":
         this.#guarded(() => this.#shell.retry());
@@ -215,6 +240,11 @@ class ReplicaActor implements Actor<ReplicaMessage> {
 
   // ------------------------------------------------------------------ shard
 
+  #report(): ReplicaReport {
+    const { status, view, op, commit, contiguous: durable, stuckAt } = this.#core.inspect();
+    return { replica: this.#self, status, view, op, commit, durable, stuckAt, release };
+  }
+
   #opened(): ReplicaOpened {
     const { report } = this.#log;
     const { root, ...position } = this.#storage.superblock.content.checkpoint;
@@ -277,8 +307,12 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     const { clusterId } = this.#storage.superblock.content;
     this.#links = await openPeerLinks(this.#context, peers, this.#self, clusterId, {
       message: (from, bytes) => this.#arrived(from, bytes),
-      up: (replica) => this.#toShard({ kind: "peerUp", replica }),
+      up: (replica) => {
+        this.#linked.add(replica);
+        this.#toShard({ kind: "peerUp", replica });
+      },
       down: (replica) => {
+        this.#linked.delete(replica);
         this.#step({ kind: "disconnected", peer: replica });
         this.#toShard({ kind: "peerDown", replica });
       },

@@ -49,8 +49,10 @@ export type ReplicaMessage =
   | { readonly kind: "confirm" }
   /** Told by the shard: bytes for this shard on another replica's node. */
   | { readonly kind: "relay"; readonly to: number; readonly bytes: Uint8Array }
-  /** Asked by the node: give leadership to another replica, if this one has it. Answered with true. */
-  | { readonly kind: "handOver" }
+  /** Told by the shard, once nothing that it proposed is under way: end the view, so that another replica leads. */
+  | { readonly kind: "abdicate" }
+  /** Asked by the shard; answered with `ReplicaReport`. */
+  | { readonly kind: "report" }
   /** Timers of its own. */
   | { readonly kind: "tick" }
   | { readonly kind: "retryFull" }
@@ -58,6 +60,20 @@ export type ReplicaMessage =
   | { readonly kind: "saveCheckpoint"; readonly point: CheckpointPoint }
   /** Told by the keeper: the segment was made ready, or could not be. */
   | { readonly kind: "segmentPrepared"; readonly segment: number; readonly error: string | null };
+
+/** How a replica stands. */
+export interface ReplicaReport {
+  readonly replica: number;
+  readonly status: string;
+  readonly view: number;
+  /** Its head, the newest operation that it knows to be committed, and the newest up to which its log is whole and durable. */
+  readonly op: number;
+  readonly commit: number;
+  readonly durable: number;
+  /** The operation that nobody can give or deny in a view change; 0 for none. */
+  readonly stuckAt: number;
+  readonly release: number;
+}
 
 export interface LeadershipConfirmed {
   /** Everything up to this op was committed when the quorum spoke. */

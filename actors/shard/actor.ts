@@ -36,14 +36,17 @@ import {
 } from "../messages/relay.js";
 import { ReplyBatchWriter } from "../messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
-import type { LeadershipConfirmed, ReplicaOpened } from "../replica/messages.js";
+import type { LeadershipConfirmed, ReplicaOpened, ReplicaReport } from "../replica/messages.js";
 import { Checkpointer } from "./checkpointer.js";
 import { Forwarder } from "./forwarder.js";
-import type { ShardMessage } from "./messages.js";
+import { decodeOutcome, encodeOutcome, Handover, type HandoverSettled, notHandedOver } from "./handover.js";
+import type { ShardMessage, ShardReports } from "./messages.js";
 import { type Answering, answeringOver, PeerPort } from "./peer-port.js";
 import { Proposal } from "./proposal.js";
 import { Proposer } from "./proposer.js";
+import { type Answered, Questions } from "./questions.js";
 import { Replay } from "./replay.js";
+import { collectReports, decodeReport, encodeReport, type ShardReport } from "./report.js";
 import { type QueuedRequest, RequestQueue } from "./request-queue.js";
 import { openState, setDamagedAside } from "./state-files.js";
 import { VersionHeaderWriter } from "./version-header.js";
@@ -101,7 +104,11 @@ class Shard implements Actor<ShardMessage> {
   readonly #inFlight: Proposal[] = [];
   readonly #spare: Proposal[] = [];
   readonly #awaitingReady: Envelope[] = [];
+  readonly #questions: Questions;
   readonly #forwarder: Forwarder;
+  readonly #handover: Handover;
+  /** Replicas to which a connection stands. */
+  readonly #linked = new Set<number>();
   readonly #answering: Answering;
   /** By replica: the shard there, as one who asks. */
   readonly #peerPorts: readonly PeerPort[];
@@ -132,6 +139,7 @@ class Shard implements Actor<ShardMessage> {
   #isFull = false;
   #isDraining = false;
   #isReady = false;
+  #isWatchingQuestions = false;
   #commits = 0;
   #records = 0;
 
@@ -140,7 +148,14 @@ class Shard implements Actor<ShardMessage> {
     this.#args = args;
     this.#interest = new Int32Array(args.interest);
     const send = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes);
-    this.#forwarder = new Forwarder(context, send);
+    this.#questions = new Questions(send, () => context.monotonic());
+    this.#forwarder = new Forwarder(context, send, this.#questions);
+    this.#handover = new Handover({
+      abdicate: () => this.#abdicate(),
+      askReport: (replica, told) => this.#askReport(replica, told),
+      after: (ms) => void context.after(ms, { kind: "handoverDue" }),
+      now: () => context.monotonic(),
+    });
     this.#answering = answeringOver(context, send);
     this.#peerPorts = Array.from({ length: args.replicas }, (_, replica) => new PeerPort(replica, context.epoch));
     const none = new Uint8Array(0);
@@ -320,6 +335,7 @@ class Shard implements Actor<ShardMessage> {
     if (port !== null) this.#context.tell(port, { kind: "released", view });
     this.#context.log.info("shard follows", { shard: this.#args.shard, view, leader });
     this.#forwarder.follow(leader === self ? null : leader);
+    this.#handover.followed(this.#forwarder.leader);
     this.#tellDirectory();
     this.#applyLater();
   }
@@ -419,9 +435,12 @@ class Shard implements Actor<ShardMessage> {
         this.#relayed(message.from, message.bytes);
         return;
       case "peerDown":
+        this.#linked.delete(message.replica);
+        this.#questions.peerDown(message.replica);
         this.#forwarder.peerDown(message.replica);
         return;
       case "peerUp":
+        this.#linked.add(message.replica);
         this.#forwarder.peerUp(message.replica);
         return;
       case "command": {
@@ -441,6 +460,7 @@ class Shard implements Actor<ShardMessage> {
       case "lead":
         this.#hasLeader = true;
         this.#leadership = { view: message.view, head: message.head };
+        this.#handover.leads();
         this.#context.log.info("shard leads", { shard: this.#args.shard, view: message.view, op: message.head.op });
         this.#applyLater();
         return;
@@ -456,10 +476,29 @@ class Shard implements Actor<ShardMessage> {
         return;
       case "askLeader":
         assert(envelope !== null, "the leader is asked on somebody's behalf");
-        this.#forwarder.ask(relayTopics.admin, message.call, (body) => {
+        this.#askLeader(relayTopics.admin, message.call, adminMs, (body) => {
           if (body === null) this.#context.fail(envelope, notConfirmed());
           else this.#context.reply(envelope, body.slice());
         });
+        return;
+      case "reports":
+        assert(envelope !== null, "reports are asked for");
+        this.#reports((reports) => this.#context.reply(envelope, reports));
+        return;
+      case "handOver":
+        assert(envelope !== null, "a handover is asked for");
+        this.#handOver((outcome) => {
+          if (outcome instanceof KimberliteError) this.#context.fail(envelope, outcome);
+          else this.#context.reply(envelope, outcome);
+        });
+        return;
+      case "questionsDue":
+        this.#isWatchingQuestions = false;
+        this.#questions.expire();
+        this.#watchQuestions();
+        return;
+      case "handoverDue":
+        this.#handover.timer();
         return;
       case "awaitReady":
         assert(envelope !== null, "readiness is asked for");
@@ -525,7 +564,7 @@ class Shard implements Actor<ShardMessage> {
         this.#asked(from, body);
         return;
       case relayKinds.answer:
-        this.#forwarder.answered(body);
+        this.#questions.answered(body);
         return;
       default:
         this.#context.log.warn("a relay of an unknown kind", { shard: this.#args.shard, from, kind });
@@ -535,12 +574,16 @@ class Shard implements Actor<ShardMessage> {
   #asked(from: number, bytes: Uint8Array): void {
     const { id, topic, body } = decodeQuestion(bytes);
     const answer = (known: Uint8Array | null): void => void this.#relay(from, encodeAnswer({ id, body: known }));
-    if (this.#leadership === null) {
+    if (topic === relayTopics.report) {
+      this.#report((report) => answer(report === null ? null : encodeReport(report)));
+    } else if (this.#leadership === null) {
       answer(null);
     } else if (topic === relayTopics.commitIndex) {
       this.#confirm((commit) => answer(commit === null ? null : encodeOp(commit)));
     } else if (topic === relayTopics.admin) {
       this.#administer(body, answer);
+    } else if (topic === relayTopics.handOver) {
+      this.#handOver((outcome) => answer(encodeOutcome(outcome)));
     } else {
       answer(null);
     }
@@ -559,9 +602,89 @@ class Shard implements Actor<ShardMessage> {
     });
   }
 
-  /** Handing on what was handed on could go in circles: when this shard does not lead either, the sender hears soon who does. */
+  #askLeader(topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {
+    const { leader } = this.#forwarder;
+    if (leader === null) answered(null);
+    else this.#ask(leader, topic, body, deadlineMs, answered);
+  }
+
+  #ask(to: number, topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {
+    this.#questions.ask(to, topic, body, deadlineMs, answered);
+    this.#watchQuestions();
+  }
+
+  #watchQuestions(): void {
+    if (this.#isWatchingQuestions || this.#questions.size === 0) return;
+    this.#isWatchingQuestions = true;
+    this.#context.after(questionsDueMs, { kind: "questionsDue" });
+  }
+
+  /** How this replica stands; null while it is being restarted. */
+  #report(told: (report: ShardReport | null) => void): void {
+    const port = this.#context.port(this.#args.replica);
+    if (port === null) {
+      told(null);
+      return;
+    }
+    this.#context.request<ReplicaReport>(port, { kind: "report" }, { deadlineMs: reportMs }, (outcome) => {
+      if (!outcome.ok) {
+        told(null);
+        return;
+      }
+      const leads = this.#phase === "leading";
+      const leader = leads ? this.#args.self : this.#forwarder.leader;
+      const applied = this.#position?.op ?? 0;
+      told({ ...outcome.value, applied, leads, leader, isDiskFull: this.#isFull, linked: [...this.#linked] });
+    });
+  }
+
+  #askReport(replica: number, told: (report: ShardReport | null) => void): void {
+    if (replica === this.#args.self) this.#report(told);
+    else this.#ask(replica, relayTopics.report, noBytes, reportMs, (body) => told(body && decodeReport(body)));
+  }
+
+  #reports(told: (reports: ShardReports) => void): void {
+    const { replicas, self } = this.#args;
+    collectReports(replicas, this.#forwarder.leader ?? self, (replica, said) => this.#askReport(replica, said), told);
+  }
+
+  // ------------------------------------------------------------------ handover
+
+  /** Has another replica lead, wherever this shard leads now. */
+  #handOver(settled: HandoverSettled): void {
+    const { replicas, self } = this.#args;
+    if (this.#phase === "leading") {
+      const successor = (self + 1) % replicas;
+      if (this.#isSingle) settled(notHandedOver("there is no other replica"));
+      else if (!this.#linked.has(successor)) settled(notHandedOver(`replica ${successor}, the next, is not connected`));
+      else {
+        this.#handover.begin(settled);
+        this.#handOn();
+      }
+      return;
+    }
+    this.#askLeader(relayTopics.handOver, noBytes, handoverMs, (body) => {
+      settled((body && decodeOutcome(body)) ?? notHandedOver("no replica is known to lead"));
+    });
+  }
+
+  /** What was under way when a handover began is committed: now. */
+  #handOn(): void {
+    if (this.#handover.isUnderWay && this.#inFlight.length === 0) this.#handover.drained();
+  }
+
+  #abdicate(): void {
+    const port = this.#context.port(this.#args.replica);
+    if (port !== null) this.#context.tell(port, { kind: "abdicate" });
+  }
+
+  /**
+   * Handing on what was handed on could go in circles: when this shard does not lead either, the sender hears soon who does. One that is
+   * about to lead keeps it; one that has just given up refuses it at once, before the sender loses sight of it.
+   */
   #requestsOfPeer(port: PeerPort, bytes: Uint8Array, areCommands: boolean): void {
-    if (!this.#isFollowing || (this.#forwarder.leader === null && this.#phase === "following")) {
+    const mayLead = this.#forwarder.leader === null && this.#phase === "following" && !this.#handover.isUnderWay;
+    if (!this.#isFollowing || mayLead) {
       this.#enqueue(port, null, bytes, areCommands);
       return;
     }
@@ -648,7 +771,7 @@ class Shard implements Actor<ShardMessage> {
     if (this.#phase !== "leading" || leadership === null) return;
     const { store, checkpointer } = this.#parts();
     const proposer = this.#proposing();
-    while (this.#queue.count > 0 && this.#inFlight.length < this.#args.pipelineMax) {
+    while (this.#queue.count > 0 && this.#inFlight.length < this.#args.pipelineMax && !this.#handover.isUnderWay) {
       if (store.cachePressure > pressureMax) {
         // No room for more changes until a checkpoint is through; it calls back.
         checkpointer.runNow(this.#positionNow());
@@ -730,6 +853,7 @@ class Shard implements Actor<ShardMessage> {
     this.#wake();
     this.#answerReadIndexes();
     checkpointer.logged(bytes, position);
+    this.#handOn();
   }
 
   // ------------------------------------------------------------------ linearizable reads
@@ -743,7 +867,7 @@ class Shard implements Actor<ShardMessage> {
     if (!this.#isReady) told(null);
     else if (this.#isFollowing) {
       const { commitIndex } = relayTopics;
-      this.#forwarder.ask(commitIndex, new Uint8Array(0), (body) => told(body === null ? null : decodeOp(body)));
+      this.#askLeader(commitIndex, noBytes, confirmMs, (body) => told(body === null ? null : decodeOp(body)));
     } else this.#confirm(told);
   }
 
@@ -851,6 +975,12 @@ class Shard implements Actor<ShardMessage> {
 const checkpointPollMs = 5;
 const confirmMs = 5_000;
 const adminMs = 60_000;
+/** Twice in a row, since others are asked after the leader, and still within a person's patience. */
+const reportMs = 700;
+/** Longer than a handover takes at most where it happens. */
+const handoverMs = 6_000;
+const questionsDueMs = 50;
+const noBytes = new Uint8Array(0);
 
 const notLeading = (): KimberliteError =>
   new KimberliteError("shardUnavailable", "this replica does not lead the shard; try again in a moment");

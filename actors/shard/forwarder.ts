@@ -13,9 +13,10 @@ import type { Envelope } from "../../runtime/actor/envelope.js";
 import { assert } from "../../runtime/types/assert.js";
 import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js";
 import type { CommandMessage } from "../messages/commands.js";
-import { decodeAnswer, encodeQuestion, encodeRelay, relayKinds } from "../messages/relay.js";
+import { encodeRelay, relayKinds } from "../messages/relay.js";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
+import type { Questions } from "./questions.js";
 
 /** Hands bytes to the replica's link. False when they are lost for certain. */
 export type SendRelay = (replica: number, bytes: Uint8Array) => boolean;
@@ -33,11 +34,8 @@ interface HandedOn {
   readonly correlation: number;
 }
 
-type Asker = (body: Uint8Array | null) => void;
-
 const waitingBytesMax = 32 * 1024 * 1024;
 const handedOnMax = 200_000;
-const askersMax = 10_000;
 const correlationAt = 4;
 
 export class Forwarder {
@@ -45,16 +43,17 @@ export class Forwarder {
   readonly #send: SendRelay;
   /** By our own correlation: whose request it is. */
   readonly #handedOn = new Map<number, HandedOn>();
-  readonly #askers = new Map<number, Asker>();
+  readonly #questions: Questions;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #next = 0;
   /** The replica that leads; null while none is known, or when it is this one. */
   #leader: number | null = null;
 
-  constructor(context: ActorContext, send: SendRelay) {
+  constructor(context: ActorContext, send: SendRelay, questions: Questions) {
     this.#context = context;
     this.#send = send;
+    this.#questions = questions;
   }
 
   /** Requests handed on and not answered yet. */
@@ -84,8 +83,7 @@ export class Forwarder {
   }
 
   #loseSight(because: string): void {
-    for (const asker of this.#askers.values()) asker(null);
-    this.#askers.clear();
+    this.#questions.leaderLost();
     if (this.#handedOn.size === 0) return;
     const error = new KimberliteError("shardUnavailable", `${because}; whether the write was committed is not known`, {
       outcome: "unknown",
@@ -191,25 +189,6 @@ export class Forwarder {
       }
     }
     for (const [port, writer] of replies) this.#answer(port, writer);
-  }
-
-  /** Asks the leading shard; null when that cannot be known now. */
-  ask(topic: number, body: Uint8Array, asker: Asker): void {
-    this.#next = (this.#next + 1) >>> 0;
-    const id = this.#next;
-    const isFree = this.#leader !== null && this.#askers.size < askersMax;
-    if (!isFree || !this.#send(this.#leader ?? 0, encodeQuestion({ id, topic, body }))) {
-      asker(null);
-      return;
-    }
-    this.#askers.set(id, asker);
-  }
-
-  answered(bytes: Uint8Array): void {
-    const { id, body } = decodeAnswer(bytes);
-    const asker = this.#askers.get(id);
-    this.#askers.delete(id);
-    asker?.(body);
   }
 
   /** This shard leads now: what waited is its own work. */

@@ -2,6 +2,7 @@
 import type { CommandMessage } from "../messages/commands.js";
 import type { RequestsMessage } from "../messages/requests.js";
 import type { PeerNotice, ReplicaNotice } from "../replica/messages.js";
+import type { ShardReport } from "./report.js";
 
 export type ShardMessage =
   | RequestsMessage
@@ -15,15 +16,24 @@ export type ShardMessage =
   | { readonly kind: "readIndex" }
   /** Asked by the directory of a node whose system shard follows: a call for the directory of the node whose system shard leads. */
   | { readonly kind: "askLeader"; readonly call: Uint8Array }
+  /** Asked by the node: answered with `ShardReports`, whatever state this shard is in. */
+  | { readonly kind: "reports" }
+  /** Asked by the node: have another replica lead, wherever this shard leads now. Answered with `HandedOver`. */
+  | { readonly kind: "handOver" }
   /** Asked by the node and the directory: answered once the log is replayed and requests are taken. */
   | { readonly kind: "awaitReady" }
   /** Told by projections: a page of the state is damaged on disk. */
   | { readonly kind: "pageDamaged"; readonly because: string }
   /** Timers of its own. */
   | { readonly kind: "apply" }
+  | { readonly kind: "questionsDue" }
+  | { readonly kind: "handoverDue" }
   | { readonly kind: "retryFull" }
   | { readonly kind: "checkpointTimer" }
   | { readonly kind: "checkpointRetry" };
+
+/** What the replicas of a shard say of themselves, by their numbers; null for one that did not answer. */
+export type ShardReports = readonly (ShardReport | null)[];
 
 /** What a shard tells projections that asked to be woken: a newer version is published. */
 export interface AdvancedMessage {

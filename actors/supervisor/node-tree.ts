@@ -56,7 +56,8 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
   const common = { restart: "permanent", startMsMax, shutdownMs, limits: restartLimits } as const;
   const keeperArgs: KeeperArgs = { directory, clusterId, replica, scrubBytesPerSecond: options.scrubBytesPerSecond };
   const peers = options.cluster === null ? null : peersOf(options.cluster, shard);
-  const replicaArgs: ReplicaArgs = { directory, shard: id, keeper, peers };
+  const self = options.cluster === null ? 0 : replicaOn(options.cluster.self, shard, options.cluster.nodes.length);
+  const replicaArgs: ReplicaArgs = { directory, clusterId, self, shard: id, keeper, peers };
   const children: ChildSpec<ShardShared>[] = [
     { ...common, id: keeper, kind: "keeper", worker: workerOf(layout, "keeper", shard), args: () => keeperArgs },
     {
@@ -90,7 +91,7 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
           replica,
           keeper,
           replicas: peers === null ? 1 : peers.replicas.length,
-          self: options.cluster === null ? 0 : replicaOn(options.cluster.self, shard, options.cluster.nodes.length),
+          self,
           projections,
           interest,
           cacheBytes: shard === 0 ? systemCacheBytes : options.cacheBytes,

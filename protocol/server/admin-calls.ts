@@ -28,7 +28,7 @@ export class AdminCalls {
     connection.inFlight += 1;
     const settle = (result: unknown, error: KimberliteError | null): void =>
       this.#settle(connection, requestId, result, error);
-    if (method.startsWith("node.")) {
+    if (method.startsWith("node.") || method.startsWith("cluster.")) {
       try {
         this.node.call(method, params, deadline, settle);
       } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Calls that only the node's main thread can answer (`node.status`, `node.top`, `node.config`): the supervisor lives there. They go
- * to the neighbour `main` and come back as messages.
+ * Calls that only the node's main thread can answer (`node.…`, `cluster.…`): the supervisor lives there, and every shard is asked from
+ * there. They go to the neighbour `main` and come back as messages, also while the node waits for the others to become ready.
  */
 import type { ActorContext } from "../../runtime/actor/definition.js";
 import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js";

@@ -14,11 +14,14 @@ import { type ActorReport, startTree, type Tree } from "../../runtime/actor/tree
 import { KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
 import { miB } from "../../runtime/types/limits.js";
 import type { Transport } from "../wire/transport.js";
+import { ClusterCalls } from "./cluster-calls.js";
+import { failuresTolerable, loneMember } from "./cluster-health.js";
 import type { GatewayArgs } from "./gateway.js";
 import { checkListen, supportsReusePort } from "./listen-rules.js";
 import { LocalTransports } from "./local-transport.js";
 import type { ListenAddress, LocalOut, NodeAnswer, NodeCall } from "./messages.js";
 import { release } from "./release.js";
+import { untilReady } from "./until-ready.js";
 import { registryUrl } from "./worker-urls.js";
 
 export interface NodeOptions {
@@ -38,6 +41,8 @@ export interface NodeOptions {
   readonly checkpointMs?: number | undefined;
   readonly scrubBytesPerSecond?: number | undefined;
   readonly logger?: Logger | undefined;
+  /** Ends the wait for the node to be ready: it stops then. Later it has no effect. */
+  readonly interrupted?: AbortSignal | undefined;
   /** What `node.config` answers: the resolved configuration, without secrets. */
   readonly configuration?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -60,8 +65,11 @@ export interface Node {
   /** Fault injection for tests and drills: ends a worker thread between any two instructions. */
   terminateWorker(name: string): Promise<void>;
   workers(): readonly string[];
-  /** Takes no new work, answers what it has, checkpoints, ends. */
-  stop(): Promise<void>;
+  /**
+   * Has other nodes lead what leads here, takes no new work, answers what it has, checkpoints, ends. A node whose others stop with it
+   * `keeps` its leadership: handing it on would only take time.
+   */
+  stop(leadership?: "handsOver" | "keeps"): Promise<void>;
   /** Resolves when the node could not keep itself running. */
   readonly failed: Promise<KimberliteError>;
 }
@@ -70,7 +78,7 @@ const connectionsMaxDefault = 4_096;
 const checkpointBytesDefault = 128 * miB;
 const checkpointMsDefault = 60_000;
 const scrubBytesPerSecondDefault = 1 * miB;
-const readyMs = 600_000;
+const addressMs = 60_000;
 const drainMs = 20_000;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -80,7 +88,10 @@ const sumOf = (reports: readonly ActorReport[], kind: string, name: string): num
     return sum + (typeof value === "number" ? value : 0);
   }, 0);
 
-/** Throws `directoryLocked`, `addressInUse`, `insecureListen`, `configurationInvalid`, and what recovery finds. */
+/**
+ * Throws `directoryLocked`, `directoryForeign`, `addressInUse`, `insecureListen`, `configurationInvalid`, `cancelled`, and what recovery
+ * finds.
+ */
 export async function startNode(options: NodeOptions): Promise<Node> {
   const startedAt = performance.now();
   const { cluster = null } = options;
@@ -126,6 +137,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     fail = resolveFailed;
   });
   let tree: Tree | null = null;
+  let isReady = false;
   try {
     tree = await startTree(
       nodeTree({
@@ -142,13 +154,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       { registry: registryUrl, log, onFailed: (error) => fail(error) },
     );
     const running = tree;
-    // A tree that gave up meanwhile will never be ready; waiting for it would hide why.
-    await Promise.race([
-      running.port("directory").ask({ kind: "awaitReady" }, { deadlineMs: readyMs }),
-      failed.then((error) => Promise.reject(error)),
-    ]);
     const gateway = running.port("gateway-0");
-    address = await gateway.ask<ListenAddress | null>({ kind: "address" }, { deadlineMs: readyMs });
+    const calls = new ClusterCalls(running, cluster, clusterId, layout.shards + 1);
     const status = async (): Promise<NodeStatus> => {
       const reports = await running.inspect();
       const { user, system } = process.cpuUsage();
@@ -165,7 +172,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         projections: layout.projections,
         gateways: layout.gateways,
         replicas: opened.identity.replicas,
-        machineFailuresTolerated: failuresTolerated(cluster),
+        machineFailuresTolerated: failuresTolerable(cluster?.nodes ?? [loneMember]),
+        ready: isReady,
         replication: reports.filter(({ kind }) => kind === "replica").map((report) => replicaStatus(report, cluster)),
         uptimeMs: Math.round(performance.now() - startedAt),
         rssBytes: process.memoryUsage.rss(),
@@ -191,6 +199,10 @@ export async function startNode(options: NodeOptions): Promise<Node> {
           return topReport(await running.inspect(), startedAt);
         case "node.config":
           return options.configuration ?? {};
+        case "cluster.status":
+          return calls.status();
+        case "cluster.handover":
+          return calls.handOver(typeof call.params["shard"] === "number" ? call.params["shard"] : null);
         default:
           throw new KimberliteError("notSupported", `administrative method ${call.method}`);
       }
@@ -219,6 +231,9 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         );
       });
     }
+    address = await gateway.ask<ListenAddress | null>({ kind: "address" }, { deadlineMs: addressMs });
+    await untilReady({ tree: running, calls, log, failed, interrupted: options.interrupted });
+    isReady = true;
     let stopping: Promise<void> | null = null;
     return {
       addresses: { native: address },
@@ -230,8 +245,14 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       status,
       terminateWorker: (name) => running.terminateWorker(name),
       workers: () => running.workers(),
-      stop: () => {
+      stop: (leadership = "handsOver") => {
         stopping ??= (async () => {
+          if (leadership === "handsOver" && cluster !== null && cluster.nodes.length > 1) {
+            await calls.handOver(null).then(
+              (moved) => log.info("leadership handed over", { shards: moved.length }),
+              (error: unknown) => log.warn("leadership is dropped", { because: String(error) }),
+            );
+          }
           await running.drain(drainMs);
           await running.stop(drainMs);
           await opened.claim.release();
@@ -244,13 +265,6 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     await opened.claim.release();
     throw error;
   }
-}
-
-/** Hosts that may fail at once. Replicas on one host fail together, whatever their number. */
-function failuresTolerated(cluster: ClusterPlan | null): number {
-  if (cluster === null) return 0;
-  const hosts = new Set(cluster.nodes.map(({ host }) => host));
-  return hosts.size < cluster.nodes.length ? 0 : Math.floor((cluster.nodes.length - 1) / 2);
 }
 
 /** How the replica of one shard on this node stands, and which node leads. */

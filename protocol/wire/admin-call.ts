@@ -18,6 +18,8 @@ export const adminMethods = [
   "node.status",
   "node.top",
   "node.config",
+  "cluster.status",
+  "cluster.handover",
 ] as const;
 export type AdminMethod = (typeof adminMethods)[number];
 
@@ -28,6 +30,7 @@ export const adminReads: ReadonlySet<AdminMethod> = new Set([
   "node.status",
   "node.top",
   "node.config",
+  "cluster.status",
 ]);
 
 /** Bytes of an administrative request. Its answer is bounded by the frame. */

@@ -216,7 +216,8 @@ test("what must hold is checked: the replica", async (t) => {
   t.teardown(remove);
   const context = new FakeContext();
   context.wire("shard-1");
-  const args = { directory: shardDirectory(path, 1), shard: "shard-1", keeper: "keeper-1", peers: null };
+  const directory = shardDirectory(path, 1);
+  const args = { directory, clusterId, self: 0, shard: "shard-1", keeper: "keeper-1", peers: null };
   const replica = (await replicaDefinition.create(context, args)) as Actor<ReplicaMessage>;
   const point = { position: { ...logBeginning(clusterId), op: 3 }, record: new Uint8Array(0) };
   t.throws(() => replica.receive({ kind: "saveCheckpoint", point }, context.envelope("shard-1")), {

@@ -51,13 +51,15 @@ test("a first start that was interrupted before it wrote kimberlite.json is begu
 });
 
 test("what stood behind a refused prepare is dropped, what follows is taken at any address", async (t) => {
-  const { path, remove } = await temporary();
+  const { path, clusterId, remove } = await temporary();
   t.teardown(remove);
   const context = new FakeContext();
   context.wire("shard-1");
   const directory = shardDirectory(path, 1);
   const replica = (await replicaDefinition.create(context, {
     directory,
+    clusterId,
+    self: 0,
     shard: "shard-1",
     keeper: "keeper-1",
     peers: null,
@@ -122,6 +124,8 @@ test("a keeper makes the seals that a crash left out, and scrubs segments of ear
   const context = new FakeContext();
   const replica = await replicaDefinition.create(context, {
     directory,
+    clusterId,
+    self: 0,
     shard: "shard-1",
     keeper: "keeper-1",
     peers: null,

@@ -3,7 +3,7 @@ import path from "node:path";
 import { z } from "zod";
 import type { ClusterPlan } from "../../../actors/supervisor/placement.js";
 import { assert } from "../../../runtime/types/assert.js";
-import { KimberliteError } from "../../../runtime/types/errors.js";
+import { hasCode, KimberliteError } from "../../../runtime/types/errors.js";
 import { startLocalCluster } from "../../server/local-cluster.js";
 import { type Node, type NodeOptions, startNode } from "../../server/node.js";
 import { release } from "../../server/release.js";
@@ -103,11 +103,13 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
     cacheBytes: configuration.get("cache-bytes") ?? undefined,
     connectionsMax: configuration.require("connections-max"),
     logger: log.logger,
+    interrupted,
     configuration: resolvedValues(configuration),
   };
   for (const warning of member?.cluster.warnings ?? []) log.pino.warn(warning);
   if (member !== null && member.plan.nodes.length > 1) log.pino.info("waiting for a quorum of the cluster's nodes");
-  const nodes = replicas === 1 ? [await startNode(options)] : await startLocalCluster(options, replicas);
+  const nodes = await startAll(options, replicas);
+  if (nodes === null) return 0;
   const node = nodes[0];
   assert(node !== undefined, "at least one node was started");
   if (replicas === 2) log.pino.warn("two replicas protect data from one lost disk, but stop when either is away");
@@ -142,6 +144,16 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
   await stop(nodes, log);
   if (ended === null) return 0;
   throw ended;
+}
+
+/** Null when it was told to stop before it was ready. */
+async function startAll(options: NodeOptions, replicas: number): Promise<readonly Node[] | null> {
+  try {
+    return replicas === 1 ? [await startNode(options)] : await startLocalCluster(options, replicas);
+  } catch (error) {
+    if (options.interrupted?.aborted === true && hasCode(error, "cancelled")) return null;
+    throw error;
+  }
 }
 
 interface Membership {
@@ -184,7 +196,7 @@ const addressText = (address: Node["addresses"]["native"]): string | null =>
 async function stop(nodes: readonly Node[], log: NodeLog): Promise<void> {
   log.pino.info("draining");
   const started = performance.now();
-  await Promise.all(nodes.map((node) => node.stop()));
+  await Promise.all(nodes.map((node) => node.stop(nodes.length > 1 ? "keeps" : "handsOver")));
   log.pino.info({ ms: Math.round(performance.now() - started) }, "stopped");
 }
 

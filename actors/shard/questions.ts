@@ -1,0 +1,77 @@
+/**
+ * Questions to the shards of this number on other nodes, and whom their answers are for. A question ends once: with its answer, or with
+ * null when the link breaks, when its time is up, or, for what only a leader can say, when another replica leads.
+ */
+import { assert } from "../../runtime/types/assert.js";
+import { decodeAnswer, encodeQuestion, relayTopics } from "../messages/relay.js";
+import type { SendRelay } from "./forwarder.js";
+
+export type Answered = (body: Uint8Array | null) => void;
+
+interface Open {
+  readonly to: number;
+  readonly topic: number;
+  /** Monotonic, ms. */
+  readonly deadline: number;
+  readonly answered: Answered;
+}
+
+const openMax = 10_000;
+/** An answer that comes after the leadership was lost may be wrong by then. */
+const asksLeader: ReadonlySet<number> = new Set([relayTopics.commitIndex, relayTopics.admin]);
+
+export class Questions {
+  readonly #send: SendRelay;
+  readonly #now: () => number;
+  readonly #open = new Map<number, Open>();
+  #next = 0;
+
+  /** @param now monotonic, ms */
+  constructor(send: SendRelay, now: () => number) {
+    this.#send = send;
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  ask(to: number, topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {
+    assert(deadlineMs > 0, "a question has a deadline");
+    this.#next = (this.#next + 1) >>> 0;
+    const id = this.#next;
+    if (this.#open.size >= openMax || !this.#send(to, encodeQuestion({ id, topic, body }))) {
+      answered(null);
+      return;
+    }
+    assert(!this.#open.has(id), "a question's number is its own");
+    this.#open.set(id, { to, topic, deadline: this.#now() + deadlineMs, answered });
+  }
+
+  /** An answer has come; one that nobody waits for any more is dropped. */
+  answered(bytes: Uint8Array): void {
+    const { id, body } = decodeAnswer(bytes);
+    const open = this.#open.get(id);
+    this.#open.delete(id);
+    open?.answered(body);
+  }
+
+  leaderLost(): void {
+    this.#end(({ topic }) => asksLeader.has(topic));
+  }
+
+  peerDown(replica: number): void {
+    this.#end(({ to }) => to === replica);
+  }
+
+  expire(): void {
+    const now = this.#now();
+    this.#end(({ deadline }) => deadline <= now);
+  }
+
+  #end(isOver: (open: Open) => boolean): void {
+    const over = [...this.#open].filter(([, open]) => isOver(open));
+    for (const [id] of over) this.#open.delete(id);
+    for (const [, { answered }] of over) answered(null);
+  }
+}

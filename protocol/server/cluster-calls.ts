@@ -1,0 +1,88 @@
+/** Calls about the cluster, answered by any of its nodes: what every replica says of itself, and leadership given to another node. */
+import type { HandedOver } from "../../actors/shard/handover.js";
+import type { ShardReports } from "../../actors/shard/messages.js";
+import { type ClusterPlan, nodeWith } from "../../actors/supervisor/placement.js";
+import type { Tree } from "../../runtime/actor/tree.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { type ClusterHealth, judge, loneMember } from "./cluster-health.js";
+
+export interface ClusterStatus extends ClusterHealth {
+  readonly clusterId: string;
+  /** Number of the node that was asked. */
+  readonly asked: number;
+}
+
+export interface LeadershipMoved {
+  readonly shard: number;
+  readonly view: number;
+  /** Numbers of nodes. */
+  readonly from: number;
+  readonly to: number;
+  /** From the call to the first word of the new leader. */
+  readonly ms: number;
+}
+
+const reportsMs = 3_000;
+const handoverMs = 8_000;
+
+export class ClusterCalls {
+  readonly #tree: Pick<Tree, "port">;
+  readonly #cluster: ClusterPlan | null;
+  readonly #clusterId: Uint8Array;
+  /** Shards of this node, the system shard included. */
+  readonly #shards: number;
+
+  constructor(tree: Pick<Tree, "port">, cluster: ClusterPlan | null, clusterId: Uint8Array, shards: number) {
+    this.#tree = tree;
+    this.#cluster = cluster;
+    this.#clusterId = clusterId;
+    this.#shards = shards;
+  }
+
+  get #members() {
+    return this.#cluster?.nodes ?? [loneMember];
+  }
+
+  get #self(): number {
+    return this.#members[this.#cluster?.self ?? 0]?.node ?? 1;
+  }
+
+  #reports(shard: number): Promise<ShardReports> {
+    return this.#tree
+      .port(`shard-${shard}`)
+      .ask<ShardReports>({ kind: "reports" }, { deadlineMs: reportsMs })
+      .catch(() => []);
+  }
+
+  async status(): Promise<ClusterStatus> {
+    const reports = await Promise.all(Array.from({ length: this.#shards }, (_, shard) => this.#reports(shard)));
+    const clusterId = Buffer.from(this.#clusterId).toString("hex");
+    return { clusterId, asked: this.#self, ...judge(this.#members, reports) };
+  }
+
+  /**
+   * Hands over one shard, wherever it leads, or with null every shard that leads on this node. Throws `shardUnknown`, or
+   * `shardUnavailable` with the reason when a shard stays where it is.
+   */
+  async handOver(shard: number | null): Promise<LeadershipMoved[]> {
+    if (shard !== null && !(Number.isSafeInteger(shard) && shard >= 0 && shard < this.#shards)) {
+      throw new KimberliteError("shardUnknown", `there are the shards 0 to ${this.#shards - 1}`, {
+        detail: { shard: String(shard) },
+      });
+    }
+    const { shards } = await this.status();
+    const meant = shards.filter((one) => (shard === null ? one.leader === this.#self : one.shard === shard));
+    const moved: LeadershipMoved[] = [];
+    // One after the other: each is a moment in which its writers wait.
+    for (const { shard: number, leader } of meant) {
+      const began = performance.now();
+      const after = await this.#tree
+        .port(`shard-${number}`)
+        .ask<HandedOver>({ kind: "handOver" }, { deadlineMs: handoverMs });
+      const ms = Math.round((performance.now() - began) * 10) / 10;
+      const to = this.#members[nodeWith(after.leader, number, this.#members.length)]?.node ?? 0;
+      moved.push({ shard: number, view: after.view, from: leader ?? 0, to, ms });
+    }
+    return moved;
+  }
+}
