@@ -656,8 +656,9 @@ class Shard implements Actor<ShardMessage> {
     if (this.#phase === "leading") {
       const successor = (self + 1) % replicas;
       if (this.#isSingle) settled(notHandedOver("there is no other replica"));
-      else if (!this.#linked.has(successor)) settled(notHandedOver(`replica ${successor}, the next, is not connected`));
-      else {
+      else if (!this.#linked.has(successor)) {
+        settled(notHandedOver("the replica that would lead next is not connected", { successor }));
+      } else {
         this.#handover.begin(settled);
         this.#handOn();
       }

@@ -117,8 +117,9 @@ export class Handover {
   }
 }
 
-export const notHandedOver = (because: string): KimberliteError =>
-  new KimberliteError("shardUnavailable", `leadership was not handed over: ${because}`);
+/** @param detail numbers of replicas are for whoever knows their nodes */
+export const notHandedOver = (because: string, detail: Readonly<Record<string, number>> = {}): KimberliteError =>
+  new KimberliteError("shardUnavailable", `leadership was not handed over: ${because}`, { detail });
 
 interface OutcomeText {
   readonly handedOver: HandedOver | null;

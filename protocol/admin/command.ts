@@ -73,6 +73,10 @@ export const wholeNumber = (min: number, max: number = Number.MAX_SAFE_INTEGER) 
     .transform(Number)
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
 
+/** A flag that names several things, with commas between them. */
+export const commaList = <T>(parse: (text: string) => T) =>
+  readBy((text) => text.split(",").map((one) => parse(one.trim())));
+
 /** A flag that a parser of ours reads. */
 export const readBy = <T>(parse: (text: string) => T) =>
   z.string().transform((text, context): T => {

@@ -21,10 +21,10 @@ const timeoutMs = 30_000;
 /** Events handed to the command at once when many are there. */
 const gatheredMax = 1_000;
 
-/** Throws `connectionRefused` when no node answers. */
-export async function connectNode(address: Address): Promise<NodeAccess> {
+/** @param addresses of nodes of one cluster, tried in turn. Throws `connectionRefused` when none answers. */
+export async function connectNode(addresses: readonly Address[]): Promise<NodeAccess> {
   const client = new Client({
-    address: formatAddress(address),
+    address: addresses.map(formatAddress),
     connector: socketConnector(),
     clientName: "kimberlite command",
     timeoutMs,

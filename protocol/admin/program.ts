@@ -22,7 +22,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   tenant: "create, list, look at, move, limit and drop tenants",
   stream: "create, list and look at streams of a tenant",
   group: "consumer groups of a stream",
-  cluster: "what several machines need before their first start",
+  cluster: "several nodes as one database: files and keys, health, leadership",
 };
 
 /** Runs one command line. @returns the exit code; nothing is thrown and the process is not ended */

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { shardsMax } from "../../runtime/types/limits.js";
-import { readBy } from "./command.js";
+import { commaList, readBy } from "./command.js";
 import { formatAddress, parseAddress, parseBytes } from "./units.js";
 
 /** A whole number, written as a number (in the file) or as text (flags and the environment). */
@@ -18,6 +18,7 @@ const integer = (min: number, max: number) =>
   });
 
 const address = readBy(parseAddress);
+const addresses = commaList(parseAddress);
 const bytes = z.preprocess((raw) => (typeof raw === "number" ? String(raw) : raw), readBy(parseBytes));
 const text = z.string().min(1);
 
@@ -36,7 +37,7 @@ const shapes = {
   "connections-max": integer(1, 65_536),
   replicas: integer(1, 64),
   "log-level": z.enum(["trace", "debug", "info", "warn", "error", "silent"]),
-  connect: address,
+  connect: addresses,
   tenant: text,
 } as const;
 
@@ -117,7 +118,11 @@ export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
     description: "trace, debug, info, warn, error or silent; the log goes to standard error",
     default: "info",
   },
-  connect: { placeholder: "host:port", description: "the node to talk to", default: "127.0.0.1:7400" },
+  connect: {
+    placeholder: "host:port",
+    description: "the node to talk to; or several of one cluster with commas between them, tried in turn",
+    default: "127.0.0.1:7400",
+  },
   tenant: { placeholder: "name", description: "the tenant to work in", default: "main" },
 };
 
@@ -130,5 +135,6 @@ export const environmentName = (name: SettingName): string => `KIMBERLITE_${name
 /** A value as the user would write it. */
 export function formatSetting(value: Settings[SettingName] | null | undefined): string | number | null {
   if (value === null || value === undefined) return null;
-  return typeof value === "object" ? formatAddress(value) : value;
+  if (typeof value !== "object") return value;
+  return "host" in value ? formatAddress(value) : value.map(formatAddress).join(",");
 }

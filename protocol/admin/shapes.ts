@@ -62,3 +62,48 @@ export const statusShape = z.looseObject({
   logBytesWritten: count.optional(),
 });
 export type StatusReport = z.output<typeof statusShape>;
+
+const countOrNone = count.nullable();
+
+/** `cluster.status`: every replica of every shard. */
+export const clusterShape = z.looseObject({
+  clusterId: z.string(),
+  asked: count,
+  nodes: z.array(
+    z.looseObject({
+      node: count,
+      name: z.string(),
+      machine: z.string(),
+      reachable: z.boolean(),
+      leads: z.array(count),
+    }),
+  ),
+  shards: z.array(
+    z.looseObject({
+      shard: count,
+      leader: countOrNone,
+      replicas: z.array(
+        z.looseObject({
+          node: count,
+          status: z.string().nullable(),
+          view: countOrNone,
+          op: countOrNone,
+          commit: countOrNone,
+          durable: countOrNone,
+          lag: countOrNone,
+          leads: z.boolean(),
+          fault: z.string().nullable(),
+        }),
+      ),
+    }),
+  ),
+  faults: z.array(z.string()),
+  machines: count,
+  nodeFailuresTolerated: count,
+  machineFailuresTolerated: count,
+  machineFailuresTolerable: count,
+});
+export type ClusterReport = z.output<typeof clusterShape>;
+
+/** `cluster.handover`: what leads elsewhere now. */
+export const movesShape = z.array(z.looseObject({ shard: count, from: count, to: count, view: count, ms: count }));

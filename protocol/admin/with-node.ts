@@ -2,11 +2,16 @@
 import { hasCode } from "../../runtime/types/errors.js";
 import type { Invocation } from "./command.js";
 import type { NodeAccess, TenantAccess } from "./node-access.js";
+import type { Address } from "./units.js";
 
-/** Runs `work` with a connection to the configured node and closes it whatever happens. */
-export async function withNode<T>(invocation: Invocation<unknown>, work: (node: NodeAccess) => Promise<T>): Promise<T> {
+/** Runs `work` with a connection to a configured node, or to one of those given, and closes it whatever happens. */
+export async function withNode<T>(
+  invocation: Invocation<unknown>,
+  work: (node: NodeAccess) => Promise<T>,
+  addresses: readonly Address[] = invocation.configuration.require("connect"),
+): Promise<T> {
   const { connectNode } = await import("./connect.js");
-  const node = await connectNode(invocation.configuration.require("connect"));
+  const node = await connectNode(addresses);
   try {
     return await work(node);
   } catch (error) {

@@ -26,13 +26,18 @@ import { type BackOff, backOffMs } from "./retry.js";
 import { Subscription, type SubscriptionRequest } from "./subscription.js";
 
 export interface ClientOptions {
-  /** "host:port" of a node; what it means is the connector's affair. */
-  readonly address: string;
+  /**
+   * "host:port" of a node; what it means is the connector's affair. Or of several nodes of one cluster, in the order in which they are
+   * tried: when one is lost or stops, the next takes its place.
+   */
+  readonly address: string | readonly string[];
   readonly connector: Connector;
   readonly clientName?: string;
   /** Deadline of a request that names none. */
   readonly timeoutMs?: number;
+  /** To connect to one address [5,000; 2,000 where there is another to go to]. */
   readonly connectTimeoutMs?: number;
+  /** Silence after which a node is asked whether it lives; after as much again it is given up [10,000; 2,000 where there is another]. */
   readonly keepAliveMs?: number;
   readonly inFlightMax?: number;
   readonly bufferedBytesMax?: number;
@@ -57,6 +62,9 @@ type RawDecoder<Result> = (bytes: Uint8Array, view: DataView, from: number, to: 
 /** Routes are kept for this many tenants; beyond it all are forgotten and learnt again by refusals. */
 const routesMax = 100_000;
 const timeoutMsMax = 0x7fff_ffff;
+/** Where there is another node to go to, a silent one is not waited for until requests run out of time. */
+const choiceConnectMs = 2_000;
+const choiceKeepAliveMs = 2_000;
 
 export class Client implements CallHost {
   readonly wheel: DeadlineWheel;
@@ -84,10 +92,16 @@ export class Client implements CallHost {
     this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#keys = options.keys ?? new IdempotencyKeys();
     assert(this.#timeoutMs > 0 && this.#timeoutMs <= timeoutMsMax, "a client's requests have a deadline");
+    const addresses = typeof options.address === "string" ? [options.address] : [...options.address];
+    if (addresses.length === 0 || new Set(addresses).size < addresses.length) {
+      throw new KimberliteError("invalidArgument", "a client needs one address or several, each once");
+    }
+    const hasChoice = addresses.length > 1;
+    const keepAliveMs = options.keepAliveMs ?? (hasChoice ? choiceKeepAliveMs : undefined);
     const connection: ConnectionOptions = {
       wheel: this.wheel,
       ...(options.clientName === undefined ? {} : { clientName: options.clientName }),
-      ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+      ...(keepAliveMs === undefined ? {} : { keepAliveMs }),
       ...(options.inFlightMax === undefined ? {} : { inFlightMax: options.inFlightMax }),
       ...(options.bufferedBytesMax === undefined ? {} : { bufferedBytesMax: options.bufferedBytesMax }),
     };
@@ -96,11 +110,11 @@ export class Client implements CallHost {
       backOff: this.#backOff,
       waitingMax: options.waitingMax ?? 100_000,
       waitingBytesMax: options.waitingBytesMax ?? 64 * 1024 * 1024,
-      connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
+      connectTimeoutMs: options.connectTimeoutMs ?? (hasChoice ? choiceConnectMs : 5_000),
       random: this.#random,
       now: () => this.wheel.now(),
     };
-    this.#home = this.#link(options.address);
+    this.#home = this.#link(addresses);
   }
 
   /** Connects and says hello. Throws `connectionRefused` or what the server answered; later requests connect by themselves. */
@@ -108,8 +122,9 @@ export class Client implements CallHost {
     return this.#home.connect();
   }
 
+  /** The address in use, or tried next. */
   get address(): string {
-    return this.#options.address;
+    return this.#home.address;
   }
 
   /** Requests that have no outcome yet. */
@@ -296,11 +311,12 @@ export class Client implements CallHost {
     if (this.#isClosed) throw new KimberliteError("cancelled", "the client is closed", { outcome: "notCommitted" });
   }
 
-  #link(address: string): Link {
-    const known = this.#links.get(address);
+  #link(addresses: readonly string[]): Link {
+    const name = addresses.join();
+    const known = this.#links.get(name);
     if (known !== undefined) return known;
-    const link = new Link(address, this.#options.connector, this.#linkOptions, (change) => this.#setRoute(change));
-    this.#links.set(address, link);
+    const link = new Link(addresses, this.#options.connector, this.#linkOptions, (change) => this.#setRoute(change));
+    this.#links.set(name, link);
     return link;
   }
 
@@ -310,6 +326,6 @@ export class Client implements CallHost {
     if (this.#routes.size >= routesMax) this.#routes.clear();
     // No address: the node that said so serves the tenant itself, by another shard.
     if (change.address === "") this.#routes.delete(change.tenant);
-    else this.#routes.set(change.tenant, { epoch: change.epoch, link: this.#link(change.address) });
+    else this.#routes.set(change.tenant, { epoch: change.epoch, link: this.#link([change.address]) });
   }
 }

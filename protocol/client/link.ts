@@ -1,8 +1,11 @@
 /**
- * The way to one node: at most one connection that takes new requests, made when someone wants it, made again with back-off when
- * it was lost. What wants to be sent waits here, in order and bounded, until there is a connection with room.
+ * The way to one node, or to any one of several: at most one connection that takes new requests, made when someone wants it, made again
+ * with back-off when it was lost. What wants to be sent waits here, in order and bounded, until there is a connection with room.
  *
  *   idle ── someone waits ──▶ connecting ──▶ ready ── lost, or going away ──▶ idle, or backing off while someone waits
+ *
+ * With several addresses a failure moves on to the next at once; the back-off comes when all of them have failed in turn. They have to
+ * be of one cluster: a node of another than the first that answered is not talked to, since its tenants and streams have the same numbers.
  *
  * Invariants
  *   1. At most `waitingMax` waiters of at most `waitingBytesMax` bytes; one more is refused with `mailboxFull`.
@@ -41,7 +44,11 @@ export interface LinkOptions {
 const soundAfterMs = 1_000;
 
 export class Link {
-  readonly address: string;
+  readonly #addresses: readonly string[];
+  /** Of the address in use, or tried next. */
+  #at = 0;
+  /** Of the first node that answered. */
+  #clusterId: Uint8Array | undefined;
   readonly #connector: Connector;
   readonly #options: LinkOptions;
   readonly #onRouteChange: (change: RouteChange) => void;
@@ -58,17 +65,24 @@ export class Link {
   #lastError: KimberliteError | undefined;
   readonly #roomWanted: (() => void)[] = [];
 
+  /** @param addresses of nodes of one cluster, in the order in which they are tried */
   constructor(
-    address: string,
+    addresses: readonly string[],
     connector: Connector,
     options: LinkOptions,
     onRouteChange: (change: RouteChange) => void,
   ) {
     assert(options.waitingMax > 0 && options.waitingBytesMax > 0, "a link lets at least one request wait");
-    this.address = address;
+    assert(addresses.length > 0, "a link leads somewhere");
+    this.#addresses = addresses;
     this.#connector = connector;
     this.#options = options;
     this.#onRouteChange = onRouteChange;
+  }
+
+  /** The address in use, or tried next. */
+  get address(): string {
+    return this.#addresses[this.#at] ?? "";
   }
 
   get connection(): Connection | undefined {
@@ -117,18 +131,26 @@ export class Link {
     this.#connect();
   }
 
-  /** Connects now. Throws why it failed. For the first connection of a client, whose failure should be told at once. */
+  /** Connects now. Throws why no address would do. For the first connection of a client, whose failure should be told at once. */
   async connect(): Promise<void> {
-    if (this.#connection !== undefined) return;
-    this.#isConnecting = true;
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = undefined;
-    try {
-      await this.#open();
-    } catch (error) {
-      this.#onConnectFailed(error);
-      throw this.#lastError ?? error;
+    const reasons: string[] = [];
+    for (const _ of this.#addresses) {
+      if (this.#connection !== undefined) return;
+      this.#isConnecting = true;
+      clearTimeout(this.#retryTimer);
+      this.#retryTimer = undefined;
+      try {
+        await this.#open();
+        return;
+      } catch (error) {
+        const reason = this.#onConnectFailed(error);
+        if (this.#addresses.length === 1) throw reason;
+        reasons.push(reason.message);
+      }
     }
+    throw new KimberliteError("connectionRefused", `no node answers; ${reasons.join("; ")}`, {
+      cause: this.#lastError,
+    });
   }
 
   /** Lets what is in flight be answered within the grace; what waits is refused. */
@@ -183,18 +205,39 @@ export class Link {
       connection.close();
       throw new KimberliteError("connectionLost", "it ended at once", { outcome: "notCommitted" });
     }
+    this.#checkCluster(connection);
     this.#connection = connection;
     this.#connectedAt = this.#options.now();
     this.#pump();
   }
 
-  #onConnectFailed(error: unknown): void {
+  #checkCluster(connection: Connection): void {
+    if (this.#addresses.length === 1) return;
+    const { clusterId } = connection.welcome;
+    this.#clusterId ??= clusterId.slice();
+    if (this.#clusterId.every((byte, index) => byte === clusterId[index])) return;
+    connection.close();
+    const [one, other] = [this.#clusterId, clusterId].map((id) => Buffer.from(id).toString("hex"));
+    throw new KimberliteError(
+      "connectionRefused",
+      `${this.address} is a node of cluster ${other}; another of the addresses led to cluster ${one}`,
+    );
+  }
+
+  #onConnectFailed(error: unknown): KimberliteError {
     this.#isConnecting = false;
-    this.#lastError = isKimberliteError(error)
+    const reason = isKimberliteError(error)
       ? error
       : new KimberliteError("connectionRefused", `${this.address}: ${String(error)}`, { cause: error });
+    this.#lastError = reason;
     this.#failures++;
+    this.#moveOn();
     this.#connectLater();
+    return reason;
+  }
+
+  #moveOn(): void {
+    this.#at = (this.#at + 1) % this.#addresses.length;
   }
 
   #onClosed(connection: Connection, error: KimberliteError): void {
@@ -204,6 +247,7 @@ export class Link {
     this.#lastError = error;
     if (this.#options.now() - this.#connectedAt >= soundAfterMs) this.#failures = 0;
     this.#failures++;
+    this.#moveOn();
     this.#connectLater();
   }
 
@@ -214,6 +258,7 @@ export class Link {
     connection.close(notice.graceMs);
     this.#lastError = new KimberliteError("draining", notice.message);
     this.#failures = Math.max(1, this.#failures);
+    this.#moveOn();
     this.#connectLater();
   }
 
@@ -222,12 +267,14 @@ export class Link {
     const isWanted = this.waiting > 0 || this.#roomWanted.length > 0;
     if (!isWanted || this.#isClosed || this.#retryTimer !== undefined || this.#isConnecting) return;
     const { backOff, random } = this.#options;
+    const rounds = Math.floor(this.#failures / this.#addresses.length);
+    const isInRound = this.#failures % this.#addresses.length !== 0;
     this.#retryTimer = setTimeout(
       () => {
         this.#retryTimer = undefined;
         this.#connect();
       },
-      backOffMs(this.#failures, backOff, random),
+      isInRound ? 0 : backOffMs(rounds, backOff, random),
     );
   }
 

@@ -1,4 +1,4 @@
-/** A database on the other end of a socket. */
+/** A database on the other end of a socket: a node, or a cluster of which several nodes are named. */
 import type tls from "node:tls";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { Client, type ClientOptions } from "../client/client.js";
@@ -10,14 +10,21 @@ export interface ConnectOptions extends Omit<ClientOptions, "address" | "connect
   readonly tls?: boolean | tls.ConnectionOptions | undefined;
 }
 
-/** "kimberlite://host:port", "kimberlites://…" with TLS, or "host:port". Throws `invalidArgument`. */
-export function parseTarget(target: string | { readonly host: string; readonly port?: number }): {
-  address: Address;
-  isSecure: boolean;
-} {
+/** One node, or several of one cluster in the order in which they are tried. */
+export type Target =
+  | string
+  | { readonly host: string; readonly port?: number }
+  | { readonly addresses: readonly string[] };
+
+/**
+ * "kimberlite://host:port", "kimberlites://…" with TLS, or "host:port"; with commas between several, as in
+ * "kimberlite://a:7400,b:7400". Throws `invalidArgument`.
+ */
+export function parseTarget(target: Target): { addresses: Address[]; isSecure: boolean } {
   if (typeof target !== "string") {
-    const { host, port = portDefault } = target;
-    return { address: parseAddress(formatAddress({ host, port })), isSecure: false };
+    const texts = "addresses" in target ? target.addresses : [formatAddress({ port: portDefault, ...target })];
+    if (texts.length === 0) throw new KimberliteError("invalidArgument", "addresses must name at least one node");
+    return { addresses: texts.map(parseAddress), isSecure: false };
   }
   const match = /^(kimberlite|kimberlites):\/\/([^/]*)\/?$/.exec(target);
   if (match === null && target.includes("/")) {
@@ -25,23 +32,20 @@ export function parseTarget(target: string | { readonly host: string; readonly p
       detail: { target: target.slice(0, 100) },
     });
   }
-  return { address: parseAddress(match?.[2] ?? target), isSecure: match?.[1] === "kimberlites" };
+  return { addresses: (match?.[2] ?? target).split(",").map(parseAddress), isSecure: match?.[1] === "kimberlites" };
 }
 
 /**
  * Connects. Rejects at once with `connectionRefused` when no node answers; a connection that is lost later is made again by
- * itself.
+ * itself, with several addresses to the next node.
  */
-export async function connect(
-  target: string | { readonly host: string; readonly port?: number },
-  options: ConnectOptions = {},
-): Promise<Database> {
+export async function connect(target: Target, options: ConnectOptions = {}): Promise<Database> {
   const { tls: tlsOption, ...clientOptions } = options;
-  const { address, isSecure } = parseTarget(target);
+  const { addresses, isSecure } = parseTarget(target);
   const tlsOptions = typeof tlsOption === "object" ? tlsOption : isSecure || tlsOption === true ? {} : undefined;
   const client = new Client({
     ...clientOptions,
-    address: formatAddress(address),
+    address: addresses.map(formatAddress),
     connector: socketConnector(tlsOptions),
   });
   try {

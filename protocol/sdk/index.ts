@@ -14,7 +14,7 @@ export {
   isKimberliteError,
   KimberliteError,
 } from "../../runtime/types/errors.js";
-export { type ConnectOptions, connect } from "./connect.js";
+export { type ConnectOptions, connect, type Target } from "./connect.js";
 export type { Consistency, ReadOptions } from "./consistency.js";
 export { Database } from "./database.js";
 export { AppendResult, Event } from "./event.js";

@@ -78,11 +78,28 @@ export class ClusterCalls {
       const began = performance.now();
       const after = await this.#tree
         .port(`shard-${number}`)
-        .ask<HandedOver>({ kind: "handOver" }, { deadlineMs: handoverMs });
+        .ask<HandedOver>({ kind: "handOver" }, { deadlineMs: handoverMs })
+        .catch((error: unknown) => Promise.reject(this.#inNodes(number, error)));
       const ms = Math.round((performance.now() - began) * 10) / 10;
-      const to = this.#members[nodeWith(after.leader, number, this.#members.length)]?.node ?? 0;
+      const to = this.#memberWith(after.leader, number)?.node ?? 0;
       moved.push({ shard: number, view: after.view, from: leader ?? 0, to, ms });
     }
     return moved;
+  }
+
+  #memberWith(replica: number, shard: number) {
+    return this.#members[nodeWith(replica, shard, this.#members.length)];
+  }
+
+  /** A shard speaks of replicas, a person thinks in nodes. */
+  #inNodes(shard: number, error: unknown): unknown {
+    const successor = error instanceof KimberliteError ? error.detail["successor"] : undefined;
+    const member = typeof successor === "number" ? this.#memberWith(successor, shard) : undefined;
+    if (member === undefined) return error;
+    return new KimberliteError(
+      "shardUnavailable",
+      `shard ${shard} stays where it is: node ${member.node} (${member.name}), which would lead next, is not connected`,
+      { detail: { shard, node: member.node }, cause: error },
+    );
   }
 }

@@ -117,6 +117,14 @@ export function createAuthority(name: string, validity: Validity, random: Random
   return { cert, key: pem };
 }
 
+const commonNameOf = ({ subject }: X509Certificate): string | undefined => /^CN=(.+)$/.exec(subject)?.[1];
+
+/** Whether `createNodeCertificate` can sign with it: made by `createAuthority`, and with its own key. */
+export function isAuthorityOfOurs(cert: string, key: KeyObject): boolean {
+  const authority = new X509Certificate(cert);
+  return authority.ca && commonNameOf(authority) !== undefined && authority.checkPrivateKey(key);
+}
+
 /** A node's certificate, signed by the authority. `name` is the DNS name it carries. */
 export function createNodeCertificate(
   name: string,
@@ -125,7 +133,7 @@ export function createNodeCertificate(
   random: RandomBytes,
 ): KeyedCertificate {
   const issuer = new X509Certificate(authority.cert);
-  const issuerName = /^CN=(.+)$/.exec(issuer.subject)?.[1];
+  const issuerName = commonNameOf(issuer);
   assert(issuerName !== undefined, "an authority that was made here has one name");
   assert(issuer.checkPrivateKey(authority.key), "an authority signs with its own key");
   const { publicKey, pem } = newKey();

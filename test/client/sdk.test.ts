@@ -82,10 +82,10 @@ test("a node that fails closes the database, and one that cannot be reached is n
 });
 
 test("targets are read, and nonsense is invalidArgument", (t) => {
-  t.deepEqual(parseTarget("kimberlite://db:1"), { address: { host: "db", port: 1 }, isSecure: false });
-  t.deepEqual(parseTarget("kimberlites://db"), { address: { host: "db", port: 7400 }, isSecure: true });
-  t.deepEqual(parseTarget("localhost:9"), { address: { host: "localhost", port: 9 }, isSecure: false });
-  t.deepEqual(parseTarget({ host: "::1" }), { address: { host: "::1", port: 7400 }, isSecure: false });
+  t.deepEqual(parseTarget("kimberlite://db:1"), { addresses: [{ host: "db", port: 1 }], isSecure: false });
+  t.deepEqual(parseTarget("kimberlites://db"), { addresses: [{ host: "db", port: 7400 }], isSecure: true });
+  t.deepEqual(parseTarget("localhost:9"), { addresses: [{ host: "localhost", port: 9 }], isSecure: false });
+  t.deepEqual(parseTarget({ host: "::1" }), { addresses: [{ host: "::1", port: 7400 }], isSecure: false });
   for (const bad of ["http://db", "kimberlite://", "kimberlite://a/b", "", "a:b"]) {
     t.throws(() => parseTarget(bad), { instanceOf: KimberliteError }, bad);
   }

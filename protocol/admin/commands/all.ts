@@ -2,7 +2,7 @@
 import type { Subcommand } from "../command.js";
 import { appendCommand } from "./append.js";
 import { benchCommand } from "./bench.js";
-import { clusterCommands } from "./cluster.js";
+import { clusterCommands } from "./cluster/all.js";
 import { configCommand } from "./config.js";
 import { groupCommands } from "./group.js";
 import { initCommand } from "./init.js";

@@ -84,7 +84,7 @@ export const benchCommand = defineCommand({
     const results: CaseResult[] = [];
     let status: unknown;
     try {
-      const node = await connectNode(address);
+      const node = await connectNode([address]);
       try {
         status = await node.admin("node.status");
         const context = {

@@ -1,0 +1,13 @@
+/** The commands about a cluster, in the order in which they are needed. */
+import type { Subcommand } from "../../command.js";
+import { clusterHandoverCommand } from "./handover.js";
+import { clusterInitCommand } from "./init.js";
+import { clusterKeysCommand } from "./keys.js";
+import { clusterStatusCommand } from "./status.js";
+
+export const clusterCommands: readonly Subcommand[] = [
+  clusterInitCommand,
+  clusterKeysCommand,
+  clusterStatusCommand,
+  clusterHandoverCommand,
+];
