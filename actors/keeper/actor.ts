@@ -5,14 +5,14 @@
 import type { Actor, ActorContext, ActorDefinition } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { join } from "../../runtime/storage/disk.js";
-import { defaultGeometry, segmentPath } from "../../runtime/storage/log-geometry.js";
-import { RealDisk } from "../../runtime/storage/real-disk.js";
+import { segmentPath } from "../../runtime/storage/log-geometry.js";
 import { Scrubber } from "../../runtime/storage/scrubber.js";
 import { sealSegment } from "../../runtime/storage/segment-seal.js";
 import { prepareNextSegment } from "../../runtime/storage/segments.js";
 import { type CheckpointJob, CheckpointWriter } from "../../runtime/store/checkpoint.js";
 import { unreachable } from "../../runtime/types/assert.js";
 import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
+import { type Machine, realMachine } from "../shard/machine.js";
 import type { KeeperMessage } from "./messages.js";
 
 export interface KeeperArgs {
@@ -39,7 +39,7 @@ const damagesRememberedMax = 1_024;
 class Keeper implements Actor<KeeperMessage> {
   readonly #context: ActorContext;
   readonly #args: KeeperArgs;
-  readonly #disk = new RealDisk();
+  readonly #machine: Machine;
   #writing: Writing | null = null;
   readonly #toPrepare: number[] = [];
   readonly #toSeal: number[] = [];
@@ -56,9 +56,10 @@ class Keeper implements Actor<KeeperMessage> {
   #segments = 0;
   #seals = 0;
 
-  constructor(context: ActorContext, args: KeeperArgs) {
+  constructor(context: ActorContext, args: KeeperArgs, machine: Machine) {
     this.#context = context;
     this.#args = args;
+    this.#machine = machine;
     if (args.scrubBytesPerSecond > 0) context.after(scrubMs, { kind: "scrub" });
   }
 
@@ -93,11 +94,11 @@ class Keeper implements Actor<KeeperMessage> {
   /** A crash, or a full disk, may have come between the last prepare of a segment and its seal. */
   #opened(complete: number): void {
     const { directory } = this.#args;
+    const { disk, geometry } = this.#machine;
     for (let segment = 0; segment < complete; segment++) {
-      if (this.#disk.status(segmentPath(directory, defaultGeometry, segment, "seal")) === null)
-        this.#toSeal.push(segment);
+      if (disk.status(segmentPath(directory, geometry, segment, "seal")) === null) this.#toSeal.push(segment);
     }
-    this.#sealedEnd = complete * defaultGeometry.segmentBytes;
+    this.#sealedEnd = complete * geometry.segmentBytes;
   }
 
   #schedule(): void {
@@ -111,7 +112,7 @@ class Keeper implements Actor<KeeperMessage> {
       this.#context.fail(envelope, new KimberliteError("internal", "a checkpoint is being written already"));
       return;
     }
-    const file = this.#disk.open(join(this.#args.directory, "pages"), "fdatasync");
+    const file = this.#machine.disk.open(join(this.#args.directory, "pages"), "fdatasync");
     const writer = new CheckpointWriter({ chunks }, file);
     this.#writing = { job, writer, envelope, close: () => file.close() };
   }
@@ -132,9 +133,10 @@ class Keeper implements Actor<KeeperMessage> {
   }
 
   #prepare(segment: number): void {
+    const { disk, geometry } = this.#machine;
     let error: string | null = null;
     try {
-      prepareNextSegment(this.#disk, this.#args.directory, defaultGeometry, segment);
+      prepareNextSegment(disk, this.#args.directory, geometry, segment);
       this.#segments += 1;
     } catch (cause) {
       // The replica makes it itself when it comes to that, and refuses writes while it cannot.
@@ -159,9 +161,10 @@ class Keeper implements Actor<KeeperMessage> {
 
   #seal(segment: number): void {
     const { directory, clusterId } = this.#args;
-    const end = (segment + 1) * defaultGeometry.segmentBytes;
+    const { disk, geometry } = this.#machine;
+    const end = (segment + 1) * geometry.segmentBytes;
     try {
-      sealSegment(this.#disk, directory, defaultGeometry, clusterId, segment, end);
+      sealSegment(disk, directory, geometry, clusterId, segment, end);
       this.#seals += 1;
       this.#sealedEnd = Math.max(this.#sealedEnd, end);
     } catch (error) {
@@ -192,9 +195,9 @@ class Keeper implements Actor<KeeperMessage> {
     if (this.#writing !== null) return;
     try {
       this.#scrubber ??= new Scrubber({
-        disk: this.#disk,
+        disk: this.#machine.disk,
         directory,
-        geometry: defaultGeometry,
+        geometry: this.#machine.geometry,
         clusterId,
         end: () => this.#sealedEnd,
         random: () => this.#context.random(),
@@ -227,8 +230,10 @@ class Keeper implements Actor<KeeperMessage> {
   }
 }
 
-export const keeperDefinition: ActorDefinition<KeeperArgs, KeeperMessage> = {
+export const keeperOn = (machine: Machine): ActorDefinition<KeeperArgs, KeeperMessage> => ({
   kind: "keeper",
   mailbox: { countMax: 10_000, bytesMax: 64 * 1024 * 1024, overflow: "reject" },
-  create: (context, args) => new Keeper(context, args),
-};
+  create: (context, args) => new Keeper(context, args, machine),
+});
+
+export const keeperDefinition = keeperOn(realMachine);

@@ -17,10 +17,8 @@ import { requestKind } from "../../runtime/kernel/kinds.js";
 import { listCommits } from "../../runtime/kernel/read/commits.js";
 import { listDirectory } from "../../runtime/kernel/read/directory.js";
 import { StateReads, unbounded } from "../../runtime/kernel/read/state-reads.js";
-import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
 import { LogReader, recordHeadBytes } from "../../runtime/storage/log-reader.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
-import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { StoreReader } from "../../runtime/store/reader.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
@@ -28,6 +26,7 @@ import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { groupAckEntriesMax, groupNameBytesMax } from "../../runtime/types/limits.js";
 import { RequestBatchReader } from "../messages/request-batch.js";
+import { type Machine, realMachine } from "../shard/machine.js";
 import { pagesPath } from "../shard/state-files.js";
 import { EventSource } from "./event-source.js";
 import type { GroupCoordinator } from "./group-coordinator.js";
@@ -58,6 +57,7 @@ const exportCommitsMax = 5_000;
 class Projection implements Actor<ProjectionMessage> {
   readonly #context: ActorContext;
   readonly #args: ProjectionArgs;
+  readonly #machine: Machine;
   readonly #interest: Int32Array;
   readonly #batch = new RequestBatchReader();
   readonly #outbox: Outbox;
@@ -78,9 +78,10 @@ class Projection implements Actor<ProjectionMessage> {
   #isPumpDue = false;
   #executed = 0;
 
-  constructor(context: ActorContext, args: ProjectionArgs) {
+  constructor(context: ActorContext, args: ProjectionArgs, machine: Machine) {
     this.#context = context;
     this.#args = args;
+    this.#machine = machine;
     this.#interest = new Int32Array(args.interest);
     this.#outbox = new Outbox(context);
     this.#queue = new ReadQueue(this.#outbox);
@@ -131,10 +132,10 @@ class Projection implements Actor<ProjectionMessage> {
 
   #attach(message: Extract<ProjectionMessage, { kind: "attach" }>): void {
     assert(this.#reader === null, "a projection is attached once in its life");
-    const disk = new RealDisk();
+    const { disk, geometry } = this.#machine;
     const file = disk.open(pagesPath(this.#args.directory), "read");
     this.#reader = StoreReader.attach(message.store, { file, owner: this.#context.epoch });
-    this.#log = new LogReader(disk, this.#args.directory, defaultGeometry, new LogTail(message.tail));
+    this.#log = new LogReader(disk, this.#args.directory, geometry, new LogTail(message.tail));
     this.#source = new EventSource(this.#log);
     this.#reads = new StateReads(this.#reader);
   }
@@ -456,8 +457,10 @@ const noBytes = new Uint8Array(0);
 /** The last part of a path is the id under which neighbours know an actor. */
 const neighbourOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-export const projectionDefinition: ActorDefinition<ProjectionArgs, ProjectionMessage> = {
+export const projectionOn = (machine: Machine): ActorDefinition<ProjectionArgs, ProjectionMessage> => ({
   kind: "projection",
   mailbox: { countMax: 100_000, bytesMax: 256 * 1024 * 1024, overflow: "reject" },
-  create: (context, args) => new Projection(context, args),
-};
+  create: (context, args) => new Projection(context, args, machine),
+});
+
+export const projectionDefinition = projectionOn(realMachine);

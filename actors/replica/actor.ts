@@ -9,9 +9,8 @@
 import type { Actor, ActorContext, ActorDefinition } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { headerBytes } from "../../runtime/storage/frame.js";
-import { defaultGeometry, segmentOf } from "../../runtime/storage/log-geometry.js";
+import { segmentOf } from "../../runtime/storage/log-geometry.js";
 import type { LogWriter } from "../../runtime/storage/log-writer.js";
-import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica, type ReplicaStorage, recordCheckpoint } from "../../runtime/storage/replica-storage.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
@@ -19,6 +18,7 @@ import { decodeMessage, encodeMessage } from "../../runtime/vsr/codec.js";
 import type { Message } from "../../runtime/vsr/messages.js";
 import { Replica } from "../../runtime/vsr/replica.js";
 import { isRelay } from "../messages/relay.js";
+import { type Machine, realMachine } from "../shard/machine.js";
 import type {
   LeadershipConfirmed,
   PeerNotice,
@@ -27,7 +27,7 @@ import type {
   ReplicaOpened,
   ReplicaReport,
 } from "./messages.js";
-import { openPeerLinks, type PeerArgs, type PeerLinks } from "./peer-links.js";
+import type { PeerArgs, PeerLinks } from "./peer-links.js";
 import { ProtocolShell } from "./protocol-shell.js";
 
 export interface ReplicaArgs {
@@ -52,6 +52,7 @@ const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 class ReplicaActor implements Actor<ReplicaMessage> {
   readonly #context: ActorContext;
   readonly #args: ReplicaArgs;
+  readonly #machine: Machine;
   readonly #storage: ReplicaStorage;
   readonly #log: LogWriter;
   readonly #core: Replica;
@@ -77,10 +78,12 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   #slowestMs = 0;
   #refusedFrames = 0;
 
-  constructor(context: ActorContext, args: ReplicaArgs) {
+  constructor(context: ActorContext, args: ReplicaArgs, machine: Machine) {
     this.#context = context;
     this.#args = args;
-    this.#storage = openReplica({ disk: new RealDisk(), directory: args.directory });
+    this.#machine = machine;
+    const { disk, geometry, tailBytes } = machine;
+    this.#storage = openReplica({ disk, directory: args.directory, geometry, ringBytes: tailBytes });
     const { log, superblock } = this.#storage;
     this.#log = log;
     const { clusterId, replica, replicaCount } = superblock.content;
@@ -95,7 +98,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     this.#self = replica;
     const seed = Math.floor(context.random() * 2 ** 31);
     this.#core = new Replica(
-      { replica, replicaCount, clusterId, geometry: defaultGeometry, release, seed },
+      { replica, replicaCount, clusterId, geometry, release, seed },
       superblock.content,
       log.recovered,
     );
@@ -126,7 +129,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       },
     });
     this.#committedEnd = log.committed.address;
-    this.#sealed = segmentOf(defaultGeometry, Math.max(0, log.committed.address - 1));
+    this.#sealed = segmentOf(geometry, Math.max(0, log.committed.address - 1));
     this.#tickedAt = context.monotonic();
   }
 
@@ -305,7 +308,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     const { peers } = this.#args;
     if (peers === null) return;
     const { clusterId } = this.#storage.superblock.content;
-    this.#links = await openPeerLinks(this.#context, peers, this.#self, clusterId, {
+    this.#links = await this.#machine.openLinks(this.#context, peers, this.#self, clusterId, {
       message: (from, bytes) => this.#arrived(from, bytes),
       up: (replica) => {
         this.#linked.add(replica);
@@ -336,14 +339,15 @@ class ReplicaActor implements Actor<ReplicaMessage> {
 
   /** Asks for the next segment while there is time, and has full ones sealed: those that hold only what is committed. */
   #keepAhead(): void {
-    const current = segmentOf(defaultGeometry, this.#log.end);
+    const { geometry } = this.#machine;
+    const current = segmentOf(geometry, this.#log.end);
     const keeper = this.#context.port(this.#args.keeper);
     if (keeper === null) return;
     if (this.#asked < current + 1) {
       this.#asked = current + 1;
       this.#context.tell(keeper, { kind: "prepareSegment", segment: current + 1 });
     }
-    while (this.#sealed < segmentOf(defaultGeometry, this.#committedEnd)) {
+    while (this.#sealed < segmentOf(geometry, this.#committedEnd)) {
       this.#context.tell(keeper, { kind: "sealSegment", segment: this.#sealed });
       this.#sealed += 1;
     }
@@ -388,12 +392,14 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   }
 }
 
-export const replicaDefinition: ActorDefinition<ReplicaArgs, ReplicaMessage> = {
+export const replicaOn = (machine: Machine): ActorDefinition<ReplicaArgs, ReplicaMessage> => ({
   kind: "replica",
   mailbox: { countMax: 4_096, bytesMax: 64 * 1024 * 1024, overflow: "reject" },
   create: async (context, args) => {
-    const replica = new ReplicaActor(context, args);
+    const replica = new ReplicaActor(context, args, machine);
     await replica.open();
     return replica;
   },
-};
+});
+
+export const replicaDefinition = replicaOn(realMachine);

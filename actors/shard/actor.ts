@@ -18,7 +18,6 @@ import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/a
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { genesis, Kernel } from "../../runtime/kernel/kernel.js";
 import { isWrite } from "../../runtime/kernel/kinds.js";
-import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import type { Store } from "../../runtime/store/store.js";
@@ -40,6 +39,7 @@ import type { LeadershipConfirmed, ReplicaOpened, ReplicaReport } from "../repli
 import { Checkpointer } from "./checkpointer.js";
 import { Forwarder } from "./forwarder.js";
 import { decodeOutcome, encodeOutcome, Handover, type HandoverSettled, notHandedOver } from "./handover.js";
+import { type Machine, realMachine } from "./machine.js";
 import type { ShardMessage, ShardReports } from "./messages.js";
 import { type Answering, answeringOver, PeerPort } from "./peer-port.js";
 import { Proposal } from "./proposal.js";
@@ -97,6 +97,7 @@ interface ReadIndexWait {
 class Shard implements Actor<ShardMessage> {
   readonly #context: ActorContext;
   readonly #args: ShardArgs;
+  readonly #machine: Machine;
   readonly #queue = new RequestQueue();
   readonly #batch = new RequestBatchReader();
   readonly #header = new VersionHeaderWriter();
@@ -143,9 +144,10 @@ class Shard implements Actor<ShardMessage> {
   #commits = 0;
   #records = 0;
 
-  constructor(context: ActorContext, args: ShardArgs) {
+  constructor(context: ActorContext, args: ShardArgs, machine: Machine) {
     this.#context = context;
     this.#args = args;
+    this.#machine = machine;
     this.#interest = new Int32Array(args.interest);
     const send = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes);
     this.#questions = new Questions(send, () => context.monotonic());
@@ -196,7 +198,7 @@ class Shard implements Actor<ShardMessage> {
   #opened(opened: ReplicaOpened): void {
     assert(this.#phase === "opening", "a shard opens once");
     const { shard } = this.#args;
-    const { store, from, rebuilt } = openState(this.#args, opened.checkpoint);
+    const { store, from, rebuilt } = openState(this.#args, opened.checkpoint, this.#machine);
     if (rebuilt !== null) this.#context.log.warn("the state is rebuilt from the log", { shard, because: rebuilt });
     if (opened.recovery.length > 0)
       this.#context.log.warn("log recovery", { shard, found: opened.recovery.join("; ") });
@@ -254,7 +256,8 @@ class Shard implements Actor<ShardMessage> {
     const { directory, clusterId } = this.#args;
     const { store } = this.#parts();
     assert(this.#kernel !== null, "an open shard has its kernel");
-    const replay = this.#replay ?? Replay.open(directory, clusterId, store, this.#kernel, this.#positionNow(), target);
+    const from = this.#positionNow();
+    const replay = this.#replay ?? Replay.open(directory, clusterId, store, this.#kernel, from, target, this.#machine);
     replay.extend(target);
     this.#replay = replay;
     return replay;
@@ -300,7 +303,7 @@ class Shard implements Actor<ShardMessage> {
       this.#kernel,
       store,
       this.#tail,
-      defaultGeometry,
+      this.#machine.geometry,
       head.address,
       Math.max(head.timestamp, this.#proposer?.lastTime ?? 0),
     );
@@ -810,7 +813,7 @@ class Shard implements Actor<ShardMessage> {
   }
 
   #damaged(because: string): void {
-    setDamagedAside(this.#args.directory);
+    setDamagedAside(this.#args.directory, this.#machine.disk);
     throw new KimberliteError("dataCorrupt", `${because}; the state is rebuilt from the log`);
   }
 
@@ -1014,8 +1017,10 @@ const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 
 /** The last part of a path is the id under which neighbours know an actor. */
 const neighbourOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-export const shardDefinition: ActorDefinition<ShardArgs, ShardMessage> = {
+export const shardOn = (machine: Machine): ActorDefinition<ShardArgs, ShardMessage> => ({
   kind: "shard",
   mailbox: { countMax: 20_000, bytesMax: 128 * 1024 * 1024, overflow: "reject" },
-  create: (context, args) => new Shard(context, args),
-};
+  create: (context, args) => new Shard(context, args, machine),
+});
+
+export const shardDefinition = shardOn(realMachine);

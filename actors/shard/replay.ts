@@ -5,12 +5,11 @@
 
 import { BlockReader } from "../../runtime/kernel/block.js";
 import type { Kernel } from "../../runtime/kernel/kernel.js";
-import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
-import { RealDisk } from "../../runtime/storage/real-disk.js";
 import type { TreeWriter } from "../../runtime/store/tree.js";
 import { assert } from "../../runtime/types/assert.js";
+import { type Machine, realMachine } from "./machine.js";
 
 /** Body bytes that one slice applies: some milliseconds of work. */
 const sliceBytes = 2 * 1024 * 1024;
@@ -40,8 +39,9 @@ export class Replay {
     kernel: Kernel,
     from: LogPosition,
     head: LogPosition,
+    { disk, geometry }: Machine = realMachine,
   ): Replay {
-    const cursor = PrepareCursor.open(new RealDisk(), directory, defaultGeometry, clusterId, from);
+    const cursor = PrepareCursor.open(disk, directory, geometry, clusterId, from);
     return new Replay(cursor, state, kernel, from, head);
   }
 

@@ -3,13 +3,13 @@
  * damaged the state is derived again from the first record on, which takes time and loses nothing.
  */
 
-import { type DiskFile, join } from "../../runtime/storage/disk.js";
+import { type Disk, type DiskFile, join } from "../../runtime/storage/disk.js";
 import { type LogPosition, logBeginning } from "../../runtime/storage/log-position.js";
-import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { Store } from "../../runtime/store/store.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { CheckpointPoint } from "../replica/messages.js";
+import { type Machine, realMachine } from "./machine.js";
 import { decodeVersionHeader, versionHeaderBytes } from "./version-header.js";
 
 export const pagesPath = (directory: string): string => join(directory, "pages");
@@ -29,22 +29,26 @@ interface StateArgs {
   readonly cacheBytes: number;
 }
 
-function openFile(directory: string): DiskFile {
-  const disk = new RealDisk();
+function openFile(disk: Disk, directory: string): DiskFile {
   const path = pagesPath(directory);
   return disk.status(path) === null ? disk.create(path, "fdatasync") : disk.open(path, "fdatasync");
 }
 
 /** Opens the state at the newest checkpoint, or an empty one to be rebuilt by replay. */
-export function openState(args: StateArgs, checkpoint: CheckpointPoint | null): OpenedState {
+export function openState(
+  args: StateArgs,
+  checkpoint: CheckpointPoint | null,
+  machine: Machine = realMachine,
+): OpenedState {
   const { directory, clusterId, cacheBytes } = args;
+  const { disk, pagesMax } = machine;
   let rebuilt: string | null = null;
   if (checkpoint !== null) {
     try {
-      if (new RealDisk().status(pagesPath(directory)) === null) {
+      if (disk.status(pagesPath(directory)) === null) {
         throw new KimberliteError("dataMissing", pagesPath(directory), { detail: { file: pagesPath(directory) } });
       }
-      const store = Store.open({ file: openFile(directory), clusterId, cacheBytes }, checkpoint.record);
+      const store = Store.open({ file: openFile(disk, directory), clusterId, cacheBytes, pagesMax }, checkpoint.record);
       const bytes = new Uint8Array(512);
       assert(store.headerInto(bytes) >= versionHeaderBytes, "a published version says which op it stands for");
       const header = decodeVersionHeader(bytes);
@@ -60,19 +64,18 @@ export function openState(args: StateArgs, checkpoint: CheckpointPoint | null): 
       rebuilt = error.message;
       // The superblock names the old root until the next checkpoint. A new state in the same file could leave that root whole and put
       // other pages under it; a start after a crash would take that for the state.
-      setDamagedAside(directory);
+      setDamagedAside(directory, disk);
     }
   }
   return {
-    store: Store.create({ file: openFile(directory), clusterId, cacheBytes }),
+    store: Store.create({ file: openFile(disk, directory), clusterId, cacheBytes, pagesMax }),
     from: logBeginning(clusterId),
     rebuilt,
   };
 }
 
 /** Renames a damaged page file out of the way, so that the next start does not trust it. The newest damaged one is kept for study. */
-export function setDamagedAside(directory: string): void {
-  const disk = new RealDisk();
+export function setDamagedAside(directory: string, disk: Disk): void {
   if (disk.status(pagesPath(directory)) === null) return;
   disk.rename(pagesPath(directory), damagedPath(directory));
   disk.syncDirectory(directory);
