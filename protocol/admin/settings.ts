@@ -34,6 +34,8 @@ const shapes = {
   gateways: integer(1, 64),
   layout: z.enum(["auto", "threads", "shared"]),
   "cache-bytes": bytes,
+  "checkpoint-bytes": bytes,
+  "checkpoint-seconds": integer(1, 86_400),
   "connections-max": integer(1, 65_536),
   replicas: integer(1, 64),
   "log-level": z.enum(["trace", "debug", "info", "warn", "error", "silent"]),
@@ -106,6 +108,16 @@ export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
     placeholder: "size",
     description: "memory for state pages of each shard, for example 256MiB",
     default: null,
+  },
+  "checkpoint-bytes": {
+    placeholder: "size",
+    description: "log that a start replays at most, about: a shard's state is saved when so much has been written",
+    default: "128MiB",
+  },
+  "checkpoint-seconds": {
+    placeholder: "n",
+    description: "longest time between two saves of a shard's state while it changes",
+    default: 60,
   },
   "connections-max": { placeholder: "n", description: "client connections that the node takes at once", default: 4096 },
   replicas: {

@@ -1,16 +1,27 @@
-/** Nodes of one cluster as processes of this machine, over loopback. */
+/**
+ * A cluster as processes of this machine: cluster files, data directories, and a proxy between each two nodes.
+ *
+ *   <directory>/node-<n>/data       the node's data directory
+ *   <directory>/node-<n>/journals   what each of its processes changed, oldest first: gone with each power cut
+ *   <directory>/node-<n>/clock      by how many ms its clock is off
+ *
+ * Every node has a cluster file of its own, since each reaches the others through its own proxies.
+ */
 import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ClusterPlan } from "../../actors/supervisor/placement.js";
-import { type ChildOptions, NodeChild } from "../node/node-child.js";
+import { connect } from "../../protocol/sdk/index.js";
+import { ClusterNode } from "./cluster-node.js";
+import { PeerProxy } from "./peer-proxy.js";
+import { type CutReport, cutPower, type Loss } from "./power-cut.js";
+import { decodeJournal } from "./write-journal.js";
 
 export interface ClusterOptions {
   readonly directory: string;
   readonly nodes: number;
-  readonly shards?: number;
-  readonly layout?: ChildOptions["layout"];
-  readonly checkpointBytes?: number;
-  readonly checkpointMs?: number;
+  readonly shards: number;
+  readonly layout: "shared" | "threads";
+  readonly liesAboutSync: boolean;
 }
 
 export interface ShardView {
@@ -21,87 +32,232 @@ export interface ShardView {
   readonly leadsHere: boolean;
   readonly op: number;
   readonly commit: number;
+  readonly durable: number;
+  readonly stuckAt: number;
+}
+
+export interface NodeStatus extends Record<string, unknown> {
+  readonly replication: readonly ShardView[];
+}
+
+const portsFrom = 10_000;
+const portsApart = 20;
+const rangePorts = 700;
+const ranges = 30;
+const clientPortsAt = 120;
+const proxyPortsAt = 140;
+const statusMs = 2_000;
+
+/** The first port of a range that nobody listens in now. */
+function freeRange(): number {
+  const first = randomBytes(2).readUInt16LE(0);
+  for (let attempt = 0; attempt < ranges; attempt++) {
+    const base = portsFrom + ((first + attempt) % ranges) * rangePorts;
+    const listening = new Set(
+      ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) =>
+        (existsSync(table) ? readFileSync(table, "utf8") : "")
+          .split("\n")
+          .map((line) => Number.parseInt(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4})/.exec(line)?.[1] ?? "", 16)),
+      ),
+    );
+    if ([...listening].every((port) => !(port >= base && port < base + rangePorts))) return base;
+  }
+  throw new Error("no range of ports is free");
 }
 
 export class ClusterProcesses {
   readonly options: ClusterOptions;
-  readonly members: (NodeChild | null)[] = [];
-  readonly ports: number[] = [];
-  readonly #plan: Omit<ClusterPlan, "self" | "clusterId">;
+  readonly members: (ClusterNode | null)[] = [];
   readonly #clusterId = randomBytes(16).toString("hex");
+  readonly #base: number;
+  /** By "dialler-other". */
+  readonly #proxies = new Map<string, PeerProxy>();
+  #starts = 0;
 
-  constructor(options: ClusterOptions) {
+  private constructor(options: ClusterOptions, base: number) {
     this.options = options;
-    const first = 20_000 + (randomBytes(2).readUInt16LE(0) % 300) * 100;
-    const nodes = Array.from({ length: options.nodes }, (_, index) => ({
-      node: index + 1,
-      name: `node-${index + 1}`,
-      host: "127.0.0.1",
-      port: first + index * 16,
-    }));
-    this.#plan = { nodes, security: null };
+    this.#base = base;
+  }
+
+  /** Makes the files and the network; no node runs yet. */
+  static async make(options: ClusterOptions): Promise<ClusterProcesses> {
+    const cluster = new ClusterProcesses(options, freeRange());
     for (let index = 0; index < options.nodes; index++) {
-      this.members.push(null);
-      this.ports.push(first + 80 + index);
+      cluster.members.push(null);
+      for (const path of [cluster.dataOf(index), cluster.#path(index, "journals"), cluster.#path(index, "backups")])
+        mkdirSync(path, { recursive: true });
+      cluster.setClock(index, 0);
+      for (let other = index + 1; other < options.nodes; other++) {
+        const [at, target] = [cluster.#proxyPort(index, other), cluster.#peerPort(other)];
+        cluster.#proxies.set(`${index}-${other}`, await PeerProxy.listen(at, target, options.shards + 1));
+      }
     }
+    for (let index = 0; index < options.nodes; index++)
+      writeFileSync(cluster.#path(index, "cluster.toml"), cluster.#clusterFile(index));
+    return cluster;
   }
 
-  directoryOf(index: number): string {
-    return join(this.options.directory, `node-${index + 1}`);
+  #path(index: number, name: string): string {
+    return join(this.options.directory, `node-${index + 1}`, name);
   }
 
-  spawn(index: number): NodeChild {
-    const { shards = 1, layout = "shared", checkpointBytes, checkpointMs } = this.options;
-    const node = NodeChild.spawn({
-      dataDirectory: this.directoryOf(index),
-      listen: { host: "127.0.0.1", port: this.ports[index] ?? 0 },
-      shards,
-      layout,
-      cacheBytes: 64 * 1024 * 1024,
-      ...(checkpointBytes === undefined ? {} : { checkpointBytes }),
-      ...(checkpointMs === undefined ? {} : { checkpointMs }),
-      cluster: { ...this.#plan, self: index, clusterId: this.#clusterId },
+  dataOf(index: number): string {
+    return this.#path(index, "data");
+  }
+
+  portOf(index: number): number {
+    return this.#base + clientPortsAt + index;
+  }
+
+  #peerPort(index: number): number {
+    return this.#base + index * portsApart;
+  }
+
+  #proxyPort(dialler: number, other: number): number {
+    return this.#base + proxyPortsAt + (dialler * this.options.nodes + other) * portsApart;
+  }
+
+  #clusterFile(self: number): string {
+    const nodes = Array.from({ length: this.options.nodes }, (_, index) => {
+      // The node with the lower number dials.
+      const peer = index > self ? this.#proxyPort(self, index) : this.#peerPort(index);
+      return `[[node]]\nnumber = ${index + 1}\nname = "node-${index + 1}"\npeer = "127.0.0.1:${peer}"\nclient = "127.0.0.1:${this.portOf(index)}"\n`;
+    });
+    const head = `cluster-id = "${this.#clusterId}"\nshards = ${this.options.shards}\ninsecure-loopback = true\n`;
+    return [head, ...nodes].join("\n");
+  }
+
+  // ------------------------------------------------------------------ nodes
+
+  spawn(index: number): ClusterNode {
+    const { layout, liesAboutSync } = this.options;
+    this.#starts += 1;
+    const node = new ClusterNode({
+      command: [
+        "start",
+        ...["--cluster", this.#path(index, "cluster.toml"), "--node", String(index + 1)],
+        ...["--data", this.dataOf(index), "--layout", layout, "--cache-bytes", "64MiB"],
+        // Checkpoints are frequent, so that faults meet them in every phase.
+        ...["--checkpoint-bytes", "4MiB", "--checkpoint-seconds", "2", "--json"],
+      ],
+      shim: {
+        data: this.dataOf(index),
+        journal: this.#path(index, `journals/${String(this.#starts).padStart(6, "0")}`),
+        backups: this.#path(index, "backups"),
+        liesAboutSync,
+        clock: this.#path(index, "clock"),
+      },
     });
     this.members[index] = node;
     return node;
   }
 
   async startAll(): Promise<void> {
-    const nodes = this.members.map((_, index) => this.spawn(index));
+    const nodes = this.members.map((member, index) => (member?.isRunning === true ? member : this.spawn(index)));
     await Promise.all(nodes.map(({ ready }) => ready));
   }
 
   async kill(index: number): Promise<void> {
-    const node = this.members[index];
-    this.members[index] = null;
-    await node?.kill();
-  }
-
-  /** Nodes that run, by index. */
-  get running(): number[] {
-    return this.members.flatMap((node, index) => (node?.isRunning === true ? [index] : []));
-  }
-
-  async views(index: number): Promise<ShardView[]> {
-    const status = await this.members[index]?.status();
-    return (status?.["replication"] as ShardView[] | undefined) ?? [];
-  }
-
-  /** Index of the node that leads a shard, as the nodes that run say; -1 when none says so of itself. */
-  async leaderOf(shard: number): Promise<number> {
-    for (const index of this.running) {
-      const views = await this.views(index).catch(() => []);
-      if (views.some((view) => view.shard === shard && view.leadsHere)) return index;
-    }
-    return -1;
-  }
-
-  async stop(): Promise<void> {
-    const running = this.members.filter((node) => node !== null);
-    await Promise.all(running.map((node) => node.stop().catch(() => node.kill())));
+    await this.members[index]?.kill();
   }
 
   async killAll(): Promise<void> {
-    await Promise.all(this.members.map((_, index) => this.kill(index)));
+    await Promise.all(this.members.map((member) => member?.kill()));
+  }
+
+  /** SIGTERM to all that run. True when each ended with 0. */
+  async stopAll(): Promise<boolean> {
+    const ends = await Promise.all(this.members.map((member) => member?.stop() ?? true));
+    return ends.every((isGood) => isGood);
+  }
+
+  /** Nodes that run and are not stopped, by index. */
+  get running(): number[] {
+    return this.members.flatMap((node, index) => (node?.isRunning === true && !node.isPaused ? [index] : []));
+  }
+
+  async end(): Promise<void> {
+    await this.killAll();
+    for (const proxy of this.#proxies.values()) proxy.close();
+  }
+
+  // ------------------------------------------------------------------ faults
+
+  /** Kills every node at once and takes from each what no sync had made durable. */
+  async cutPower(loss: Loss, random: () => number): Promise<CutReport> {
+    await this.killAll();
+    const total: CutReport = { pending: 0, lost: 0, torn: 0 };
+    for (let index = 0; index < this.options.nodes; index++) {
+      const directory = this.#path(index, "journals");
+      const names = readdirSync(directory).sort();
+      const entries = names.flatMap((name) => decodeJournal(readFileSync(join(directory, name))));
+      const report = cutPower(entries, loss, random);
+      total.pending += report.pending;
+      total.lost += report.lost;
+      total.torn += report.torn;
+      for (const name of names) rmSync(join(directory, name));
+      for (const name of readdirSync(this.#path(index, "backups"))) rmSync(this.#path(index, `backups/${name}`));
+    }
+    return total;
+  }
+
+  setClock(index: number, offsetMs: number): void {
+    writeFileSync(this.#path(index, "clock"), String(offsetMs).padEnd(24));
+  }
+
+  /** The way from one node to another: its proxy, and which direction of it. */
+  link(from: number, to: number): { readonly proxy: PeerProxy; readonly direction: "forward" | "backward" } {
+    const proxy = this.#proxies.get(`${Math.min(from, to)}-${Math.max(from, to)}`);
+    if (proxy === undefined) throw new Error(`no link between nodes ${from + 1} and ${to + 1}`);
+    return { proxy, direction: from < to ? "forward" : "backward" };
+  }
+
+  healNetwork(): void {
+    for (const proxy of this.#proxies.values()) proxy.heal();
+  }
+
+  // ------------------------------------------------------------------ what nodes say
+
+  async status(index: number): Promise<NodeStatus> {
+    const db = await connect(`127.0.0.1:${this.portOf(index)}`, { connectTimeoutMs: statusMs });
+    try {
+      return (await db.status({ timeoutMs: statusMs })) as NodeStatus;
+    } finally {
+      await db.close(0);
+    }
+  }
+
+  /** Index of the node that leads a shard, as the nodes that run say, the newest view winning; -1 when none says so of itself. */
+  async leaderOf(shard: number): Promise<number> {
+    const found = await Promise.all(
+      this.running.map(async (index) => {
+        const status = await this.status(index).catch(() => null);
+        const view = status?.replication.find((one) => one.shard === shard && one.leadsHere)?.view ?? -1;
+        return { index, view };
+      }),
+    );
+    const newest = found.sort((left, right) => right.view - left.view)[0];
+    return newest === undefined || newest.view < 0 ? -1 : newest.index;
+  }
+
+  /** Resolves when every node runs and has committed the same. Rejects when that does not come true in time. */
+  async converged(limitMs = 60_000): Promise<void> {
+    const until = performance.now() + limitMs;
+    let said = "";
+    while (performance.now() < until) {
+      const statuses = await Promise.all(this.members.map((_, index) => this.status(index).catch(() => null)));
+      const shards = Array.from({ length: this.options.shards + 1 }, (_, shard) =>
+        statuses.map((status) => status?.replication.find((one) => one.shard === shard)),
+      );
+      const isEqual = shards.every(
+        (views) =>
+          views.every((view) => view !== undefined && view.status === "normal" && view.durable >= view.commit) &&
+          new Set(views.map((view) => `${view?.op} ${view?.commit}`)).size === 1,
+      );
+      if (isEqual) return;
+      said = JSON.stringify(shards.map((views) => views.map((v) => v && `${v.status} v${v.view} ${v.commit}/${v.op} durable ${v.durable}`)));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`the nodes have not become equal within ${limitMs} ms: ${said}`);
   }
 }

@@ -1,0 +1,150 @@
+/**
+ * One `kimberlite start --cluster` as a process of its own, with the shim of `fault-shim.ts` loaded into it. It can be killed, stopped
+ * and continued like any process; over its IPC channel worker threads can be ended.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { ShimAnswer, ShimOptions, ShimRequest } from "./fault-shim.js";
+
+export interface NodeStart {
+  /** Words after `kimberlite`. */
+  readonly command: readonly string[];
+  readonly shim: ShimOptions;
+  /** Put before the command, for a network namespace: `ip netns exec NAME`. */
+  readonly prefix?: readonly string[];
+}
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+const program = fileURLToPath(new URL("../../protocol/admin/main.js", import.meta.url));
+const shimUrl = new URL("./fault-shim.js", import.meta.url).href;
+const logLinesMax = 2_000;
+const stopMs = 30_000;
+
+type Answered = (workers: readonly string[]) => void;
+
+export class ClusterNode {
+  readonly #process: ChildProcess;
+  readonly #asked = new Map<number, Answered>();
+  readonly log: LogLine[] = [];
+  /** What it said that was no line of its log. */
+  readonly complaints: string[] = [];
+  /** Resolves when it serves, rejects with its last words when it ends before. */
+  readonly ready: Promise<void>;
+  readonly exited: Promise<void>;
+  isRunning = true;
+  isPaused = false;
+  exitCode: number | null = null;
+  #next = 0;
+
+  constructor({ command, shim, prefix = [] }: NodeStart) {
+    const words = [...prefix, process.execPath, "--import", shimUrl, program, ...command];
+    this.#process = spawn(words[0] ?? "", words.slice(1), {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      env: { ...process.env, UV_USE_IO_URING: "0", CHAOS_SHIM: JSON.stringify(shim) },
+    });
+    const { stdout, stderr } = this.#process;
+    if (stdout === null || stderr === null) throw new Error("a node's streams are pipes");
+    let settle: (error: Error | null) => void = () => {};
+    this.ready = new Promise((resolve, reject) => {
+      settle = (error) => (error === null ? resolve() : reject(error));
+    });
+    this.ready.catch(() => {});
+    createInterface({ input: stdout }).on("line", (line) => {
+      if (line.includes('"event":"ready"')) settle(null);
+    });
+    createInterface({ input: stderr }).on("line", (line) => this.#heard(line));
+    this.#process.on("message", ({ shim: id, workers }: ShimAnswer) => {
+      this.#asked.get(id)?.(workers);
+      this.#asked.delete(id);
+    });
+    this.#process.on("error", (error) => settle(error));
+    this.exited = new Promise((resolve) => {
+      this.#process.once("exit", (code) => {
+        this.isRunning = false;
+        this.exitCode = code;
+        for (const answered of this.#asked.values()) answered([]);
+        this.#asked.clear();
+        resolve();
+      });
+    });
+    // Its streams end behind its exit: the last words are in by then.
+    this.#process.once("close", () => settle(new Error(`it ended with ${this.exitCode}: ${this.lastWords()}`)));
+  }
+
+  #heard(line: string): void {
+    try {
+      this.log.push(JSON.parse(line) as LogLine);
+    } catch {
+      this.complaints.push(line);
+    }
+    if (this.log.length > logLinesMax) this.log.splice(0, logLinesMax / 2);
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  lastWords(): string {
+    const said = this.log.slice(-3).map((line) => `${line.msg} ${JSON.stringify({ ...line, msg: undefined, time: undefined })}`);
+    return [...said, ...this.complaints.slice(-3)].join(" | ");
+  }
+
+  logged(message: string): LogLine[] {
+    return this.log.filter((line) => line.msg === message);
+  }
+
+  #ask(request: ShimRequest): Promise<readonly string[]> {
+    if (!this.isRunning) return Promise.resolve([]);
+    return new Promise((resolve) => {
+      this.#asked.set(request.id, resolve);
+      this.#process.send(request, (error) => {
+        if (error !== null) resolve([]);
+      });
+    });
+  }
+
+  /** Names of the worker threads that run. */
+  workers(): Promise<readonly string[]> {
+    this.#next += 1;
+    return this.#ask({ kind: "workers", id: this.#next });
+  }
+
+  /** Ends a worker thread between any two instructions. */
+  async terminateWorker(name: string): Promise<void> {
+    this.#next += 1;
+    await this.#ask({ kind: "terminate", id: this.#next, name });
+  }
+
+  /** SIGSTOP: the process stands still and does not know it. */
+  pause(): void {
+    this.isPaused = true;
+    this.#process.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.#process.kill("SIGCONT");
+  }
+
+  /** SIGKILL: no handler runs, nothing is flushed. */
+  async kill(): Promise<void> {
+    if (this.isRunning) this.#process.kill("SIGKILL");
+    await this.exited;
+  }
+
+  /** SIGTERM, and SIGKILL when that takes too long. True when it ended by itself, with 0. */
+  async stop(): Promise<boolean> {
+    if (!this.isRunning) return this.exitCode === 0;
+    this.#process.kill("SIGTERM");
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), stopMs);
+    await this.exited;
+    clearTimeout(timer);
+    return this.exitCode === 0;
+  }
+}
