@@ -26,11 +26,12 @@ const shimUrl = new URL("./fault-shim.js", import.meta.url).href;
 const logLinesMax = 2_000;
 const stopMs = 30_000;
 
-type Answered = (workers: readonly string[]) => void;
+type Look = Pick<ShimAnswer, "workers" | "now">;
+const nothing: Look = { workers: [], now: Number.NaN };
 
 export class ClusterNode {
   readonly #process: ChildProcess;
-  readonly #asked = new Map<number, Answered>();
+  readonly #asked = new Map<number, (look: Look) => void>();
   readonly log: LogLine[] = [];
   /** What it said that was no line of its log. */
   readonly complaints: string[] = [];
@@ -59,16 +60,16 @@ export class ClusterNode {
       if (line.includes('"event":"ready"')) settle(null);
     });
     createInterface({ input: stderr }).on("line", (line) => this.#heard(line));
-    this.#process.on("message", ({ shim: id, workers }: ShimAnswer) => {
-      this.#asked.get(id)?.(workers);
-      this.#asked.delete(id);
+    this.#process.on("message", (answer: ShimAnswer) => {
+      this.#asked.get(answer.shim)?.(answer);
+      this.#asked.delete(answer.shim);
     });
     this.#process.on("error", (error) => settle(error));
     this.exited = new Promise((resolve) => {
       this.#process.once("exit", (code) => {
         this.isRunning = false;
         this.exitCode = code;
-        for (const answered of this.#asked.values()) answered([]);
+        for (const answered of this.#asked.values()) answered(nothing);
         this.#asked.clear();
         resolve();
       });
@@ -99,20 +100,20 @@ export class ClusterNode {
     return this.log.filter((line) => line.msg === message);
   }
 
-  #ask(request: ShimRequest): Promise<readonly string[]> {
-    if (!this.isRunning) return Promise.resolve([]);
+  #ask(request: ShimRequest): Promise<Look> {
+    if (!this.isRunning) return Promise.resolve(nothing);
     return new Promise((resolve) => {
       this.#asked.set(request.id, resolve);
       this.#process.send(request, (error) => {
-        if (error !== null) resolve([]);
+        if (error !== null) resolve(nothing);
       });
     });
   }
 
-  /** Names of the worker threads that run. */
-  workers(): Promise<readonly string[]> {
+  /** Names of the worker threads that run, and what the process takes for the wall time. */
+  look(): Promise<Look> {
     this.#next += 1;
-    return this.#ask({ kind: "workers", id: this.#next });
+    return this.#ask({ kind: "look", id: this.#next });
   }
 
   /** Ends a worker thread between any two instructions. */

@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { connect } from "../../protocol/sdk/index.js";
 import { ClusterNode } from "./cluster-node.js";
-import { PeerProxy } from "./peer-proxy.js";
+import { type LinkState, PeerProxy } from "./peer-proxy.js";
 import { type CutReport, cutPower, type Loss } from "./power-cut.js";
 import { decodeJournal } from "./write-journal.js";
 
@@ -205,11 +205,11 @@ export class ClusterProcesses {
     writeFileSync(this.#path(index, "clock"), String(offsetMs).padEnd(24));
   }
 
-  /** The way from one node to another: its proxy, and which direction of it. */
-  link(from: number, to: number): { readonly proxy: PeerProxy; readonly direction: "forward" | "backward" } {
+  /** The way from one node to another. */
+  link(from: number, to: number): LinkState {
     const proxy = this.#proxies.get(`${Math.min(from, to)}-${Math.max(from, to)}`);
     if (proxy === undefined) throw new Error(`no link between nodes ${from + 1} and ${to + 1}`);
-    return { proxy, direction: from < to ? "forward" : "backward" };
+    return from < to ? proxy.forward : proxy.backward;
   }
 
   healNetwork(): void {
@@ -238,6 +238,21 @@ export class ClusterProcesses {
     );
     const newest = found.sort((left, right) => right.view - left.view)[0];
     return newest === undefined || newest.view < 0 ? -1 : newest.index;
+  }
+
+  /** Resolves when a node that was away holds what is committed: before the next one goes. */
+  async caughtUp(index: number, limitMs = 30_000): Promise<void> {
+    const until = performance.now() + limitMs;
+    const newest = await Promise.all(this.running.map((other) => this.status(other).catch(() => null)));
+    const commitOf = (status: NodeStatus | null, shard: number): number =>
+      status?.replication.find((one) => one.shard === shard)?.commit ?? 0;
+    for (let shard = 0; shard <= this.options.shards; shard++) {
+      const wanted = Math.max(...newest.map((status) => commitOf(status, shard)));
+      while (commitOf(await this.status(index).catch(() => null), shard) < wanted) {
+        if (performance.now() > until) throw new Error(`node ${index + 1} has not caught up within ${limitMs} ms`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
   }
 
   /** Resolves when every node runs and has committed the same. Rejects when that does not come true in time. */

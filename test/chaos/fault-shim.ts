@@ -26,12 +26,14 @@ export interface ShimOptions {
 }
 
 export type ShimRequest =
-  | { readonly kind: "workers"; readonly id: number }
+  | { readonly kind: "look"; readonly id: number }
   | { readonly kind: "terminate"; readonly id: number; readonly name: string };
 
 export interface ShimAnswer {
   readonly shim: number;
   readonly workers: readonly string[];
+  /** What the process takes for the wall time, in ms. */
+  readonly now: number;
 }
 
 interface OpenFile {
@@ -174,7 +176,7 @@ function watchThreads(): void {
   Object.assign(threads, { Worker: WatchedWorker });
   process.on("message", (request: ShimRequest) => {
     const answer = (): void => {
-      process.send?.({ shim: request.id, workers: [...running.keys()] } satisfies ShimAnswer);
+      process.send?.({ shim: request.id, workers: [...running.keys()], now: Date.now() } satisfies ShimAnswer);
     };
     const worker = request.kind === "terminate" ? running.get(request.name) : undefined;
     if (worker === undefined) answer();

@@ -11,9 +11,13 @@ export interface LinkState {
   delayMs: number;
   /** Infinity for no bound. */
   bytesPerSecond: number;
+  /** Bytes that went through so far, and pieces that had to wait. */
+  passed: number;
+  held: number;
 }
 
-const open = (): LinkState => ({ isCut: false, delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY });
+const whole = { isCut: false, delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY } as const;
+const open = (): LinkState => ({ ...whole, passed: 0, held: 0 });
 const retryMs = 20;
 
 /** One direction of one connection: passes on in order, as its link's state says. */
@@ -21,16 +25,14 @@ class Flow {
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #link: LinkState;
-  readonly #passed: (bytes: number) => void;
   #freeAt = 0;
   #waiting: { readonly chunk: Buffer; readonly dueAt: number }[] = [];
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(from: Socket, to: Socket, link: LinkState, passed: (bytes: number) => void) {
+  constructor(from: Socket, to: Socket, link: LinkState) {
     this.#from = from;
     this.#to = to;
     this.#link = link;
-    this.#passed = passed;
     from.on("data", (chunk: Buffer) => this.#take(chunk));
     to.on("drain", () => from.resume());
   }
@@ -43,6 +45,7 @@ class Flow {
       this.#pass(chunk);
       return;
     }
+    this.#link.held += 1;
     this.#waiting.push({ chunk, dueAt: this.#freeAt + delayMs });
     this.#arm();
   }
@@ -67,7 +70,7 @@ class Flow {
 
   #pass(chunk: Buffer): void {
     if (this.#to.destroyed) return;
-    this.#passed(chunk.length);
+    this.#link.passed += chunk.length;
     if (!this.#to.write(chunk)) this.#from.pause();
   }
 
@@ -84,9 +87,6 @@ export class PeerProxy {
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
   #isClosed = false;
-  /** Bytes that went through: a cut that let something pass was none. */
-  passedForward = 0;
-  passedBackward = 0;
 
   /** Listens on `count` ports from `port` on, each for the port of the same place from `target` on. */
   static async listen(port: number, target: number, count: number): Promise<PeerProxy> {
@@ -110,14 +110,7 @@ export class PeerProxy {
       return;
     }
     const reached = connect(target, "127.0.0.1");
-    const flows = [
-      new Flow(dialled, reached, this.forward, (bytes) => {
-        this.passedForward += bytes;
-      }),
-      new Flow(reached, dialled, this.backward, (bytes) => {
-        this.passedBackward += bytes;
-      }),
-    ];
+    const flows = [new Flow(dialled, reached, this.forward), new Flow(reached, dialled, this.backward)];
     for (const [end, other, link] of [
       [dialled, reached, this.forward],
       [reached, dialled, this.backward],
@@ -142,8 +135,8 @@ export class PeerProxy {
   }
 
   heal(): void {
-    Object.assign(this.forward, open());
-    Object.assign(this.backward, open());
+    Object.assign(this.forward, whole);
+    Object.assign(this.backward, whole);
   }
 
   close(): void {

@@ -11,11 +11,12 @@ export interface LoadOptions {
   readonly run?: number;
   /** Number of the first writer. */
   readonly first?: number;
+  readonly onAcknowledged?: (time: number) => void;
 }
 
 /** Makes the streams and starts the writers; `port` is asked anew for each connection, since a node may come back elsewhere. */
 export async function startLoad(port: () => number, options: LoadOptions): Promise<Writer[]> {
-  const { tenant, writers, depth, payloadBytes = 96, run = 1, first = 0 } = options;
+  const { tenant, writers, depth, payloadBytes = 96, run = 1, first = 0, onAcknowledged } = options;
   const db = await connect(`kimberlite://127.0.0.1:${port()}`);
   try {
     const { id } = await db.tenants.get(tenant);
@@ -24,7 +25,7 @@ export async function startLoad(port: () => number, options: LoadOptions): Promi
       const stream = await db.tenant(tenant).streams.create(streamName(writer), { ifNotExists: true });
       const streamId = await stream.id();
       const address = (): string => `127.0.0.1:${port()}`;
-      made.push(new Writer({ writer, tenant: Number(id), stream: streamId, address, depth, payloadBytes, run }));
+      made.push(new Writer({ writer, tenant: Number(id), stream: streamId, address, depth, payloadBytes, run, onAcknowledged }));
     }
     for (const writer of made) writer.start();
     return made;

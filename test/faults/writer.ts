@@ -23,6 +23,8 @@ export interface WriterOptions {
   readonly payloadBytes: number;
   /** Distinguishes runs over one data directory. */
   readonly run: number;
+  /** Told of each acknowledgement, with the log's time of it in µs. */
+  readonly onAcknowledged?: ((time: number) => void) | undefined;
 }
 
 interface Append {
@@ -205,5 +207,6 @@ export class Writer {
     this.#open = this.#open.filter((open) => open !== append);
     this.acknowledged = Math.max(this.acknowledged, append.first + append.count);
     this.acknowledgedAt = performance.now();
+    this.options.onAcknowledged?.(time);
   }
 }
