@@ -92,7 +92,9 @@ export class ClusterNode {
   }
 
   lastWords(): string {
-    const said = this.log.slice(-3).map((line) => `${line.msg} ${JSON.stringify({ ...line, msg: undefined, time: undefined })}`);
+    const said = this.log
+      .slice(-3)
+      .map((line) => `${line.msg} ${JSON.stringify({ ...line, msg: undefined, time: undefined })}`);
     return [...said, ...this.complaints.slice(-3)].join(" | ");
   }
 

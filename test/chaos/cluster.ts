@@ -162,13 +162,17 @@ export class ClusterProcesses {
   }
 
   async killAll(): Promise<void> {
-    await Promise.all(this.members.map((member) => member?.kill()));
+    await Promise.all(this.#started.map((member) => member.kill()));
   }
 
   /** SIGTERM to all that run. True when each ended with 0. */
   async stopAll(): Promise<boolean> {
-    const ends = await Promise.all(this.members.map((member) => member?.stop() ?? true));
+    const ends = await Promise.all(this.#started.map((member) => member.stop()));
     return ends.every((isGood) => isGood);
+  }
+
+  get #started(): ClusterNode[] {
+    return this.members.filter((member) => member !== null);
   }
 
   /** Nodes that run and are not stopped, by index. */
@@ -270,7 +274,9 @@ export class ClusterProcesses {
           new Set(views.map((view) => `${view?.op} ${view?.commit}`)).size === 1,
       );
       if (isEqual) return;
-      said = JSON.stringify(shards.map((views) => views.map((v) => v && `${v.status} v${v.view} ${v.commit}/${v.op} durable ${v.durable}`)));
+      said = JSON.stringify(
+        shards.map((views) => views.map((v) => v && `${v.status} v${v.view} ${v.commit}/${v.op} durable ${v.durable}`)),
+      );
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     throw new Error(`the nodes have not become equal within ${limitMs} ms: ${said}`);

@@ -89,7 +89,7 @@ function noteWrite(fd: number, file: OpenFile, at: number, length: number): stri
 }
 
 function watchFiles(): void {
-  fs.openSync = (path, flags = O_RDONLY, mode) => {
+  fs.openSync = (path, flags, mode) => {
     if (!isWatched(path) || typeof flags !== "number") return real.openSync(path, flags, mode);
     const isDurable = (flags & O_DSYNC) !== 0;
     const isNew = (flags & O_CREAT) !== 0 && !real.existsSync(path);

@@ -1,4 +1,6 @@
 /** All faults by name. */
+
+import { power } from "./disk-faults.js";
 import {
   cutLink,
   endWorker,
@@ -12,7 +14,6 @@ import {
   upgrade,
 } from "./process-faults.js";
 import type { Scene } from "./scene.js";
-import { power } from "./disk-faults.js";
 
 type Strike = (scene: Scene) => Promise<void>;
 

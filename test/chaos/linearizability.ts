@@ -10,6 +10,9 @@
  * The search keeps calls and returns in one list, by time. It goes through the calls from the front: one that the model allows now is taken
  * out (with its return) and the search begins again at the front; when it meets the return of an operation that was not taken, the last
  * one taken is put back and the search goes on behind it. A set of operations taken that led to a state met before is not tried again.
+ *
+ * An operation that changes nothing and is right now is taken at once and for good: in whatever order all others come, it is right here as
+ * well. So reads and refusals, which may overlap by dozens while nobody leads, cost no search; only appends do.
  */
 import type { Operation, Token } from "./history.js";
 
@@ -39,30 +42,36 @@ class Content {
     this.length = before === null ? 0 : before.length + 1;
   }
 
-  with(token: Token, count: number): Content {
-    let content: Content = this;
-    for (let event = 0; event < count; event++) {
-      const next: Content = content.#children.get(token) ?? new Content(content, token);
-      content.#children.set(token, next);
-      content = next;
-    }
-    return content;
+  /** The content behind one more event. */
+  with(token: Token): Content {
+    const known = this.#children.get(token);
+    if (known !== undefined) return known;
+    const next = new Content(this, token);
+    this.#children.set(token, next);
+    return next;
   }
+}
 
-  endsWith(last: readonly Token[]): boolean {
-    let content: Content = this;
-    for (const token of last) {
-      if (content.before === null || content.newest !== token) return false;
-      content = content.before;
-    }
-    return true;
+function withEvents(content: Content, token: Token, count: number): Content {
+  let next = content;
+  for (let event = 0; event < count; event++) next = next.with(token);
+  return next;
+}
+
+/** @param last tokens, newest first */
+function endsWith(content: Content, last: readonly Token[]): boolean {
+  let at = content;
+  for (const token of last) {
+    if (at.before === null || at.newest !== token) return false;
+    at = at.before;
   }
+  return true;
 }
 
 /** The content behind an operation that takes effect now, or null when its answer would be wrong. */
 function step(content: Content, operation: Operation): Content | null {
   if (operation.kind === "read") {
-    return operation.next === content.length && content.endsWith(operation.last) ? content : null;
+    return operation.next === content.length && endsWith(content, operation.last) ? content : null;
   }
   const { expected, outcome, token, count } = operation;
   switch (outcome.kind) {
@@ -70,10 +79,10 @@ function step(content: Content, operation: Operation): Content | null {
       return outcome.next === content.length && expected !== null && expected !== content.length ? content : null;
     case "committed":
       if (outcome.offset !== content.length || (expected !== null && expected !== content.length)) return null;
-      return content.with(token, count);
+      return withEvents(content, token, count);
     default:
       // Unknown: when it does not fit now it is left out, which is right as well.
-      return expected === null || expected === content.length ? content.with(token, count) : null;
+      return expected === null || expected === content.length ? withEvents(content, token, count) : null;
   }
 }
 
@@ -150,12 +159,17 @@ export function checkLinearizable(
     if (steps > stepsMax) return { isLinearizable: false, isDecided: false, steps, culprit };
     if (entry?.isCall === true) {
       const next = step(content, entry.operation);
-      const key = next === null ? "" : `${low ^ entry.low} ${high ^ entry.high} ${next.id}`;
-      if (next === null || tried.has(key)) {
+      if (next === null) {
         entry = entry.after;
         continue;
       }
-      tried.add(key);
+      const changes = next !== content;
+      const key = changes ? `${low ^ entry.low} ${high ^ entry.high} ${next.id}` : "";
+      if (changes && tried.has(key)) {
+        entry = entry.after;
+        continue;
+      }
+      if (changes) tried.add(key);
       taken.push({ entry, content });
       content = next;
       low ^= entry.low;
@@ -172,17 +186,22 @@ export function checkLinearizable(
       furthest = taken.length;
       culprit = entry.operation;
     }
-    const last = taken.pop();
-    if (last === undefined) return { isLinearizable: false, isDecided: true, steps, culprit };
-    content = last.content;
-    low ^= last.entry.low;
-    high ^= last.entry.high;
-    if (last.entry.match !== null) {
-      putBack(last.entry.match);
-      open += 1;
+    // Back to the last append that was taken: what changed nothing behind it was no choice.
+    let hasChanged = false;
+    while (!hasChanged) {
+      const last = taken.pop();
+      if (last === undefined) return { isLinearizable: false, isDecided: true, steps, culprit };
+      hasChanged = last.content !== content;
+      content = last.content;
+      low ^= last.entry.low;
+      high ^= last.entry.high;
+      if (last.entry.match !== null) {
+        putBack(last.entry.match);
+        open += 1;
+      }
+      putBack(last.entry);
+      entry = last.entry.after;
     }
-    putBack(last.entry);
-    entry = last.entry.after;
   }
   return { isLinearizable: true, isDecided: true, steps, culprit: null };
 }

@@ -14,15 +14,23 @@ import { type Append, describe, type LogEntry, type Operation, type Read, type T
 
 const violationsMax = 20;
 
+export interface LogOrderVerdict {
+  /** In words; the first few. */
+  readonly violations: readonly string[];
+  /** Acknowledged appends that a replica does not hold at their place. */
+  readonly lost: number;
+}
+
 /** @param logs of one tenant, one a replica, each in the order in which the file has it */
-export function checkLogOrder(history: readonly Operation[], logs: readonly (readonly LogEntry[])[]): string[] {
+export function checkLogOrder(history: readonly Operation[], logs: readonly (readonly LogEntry[])[]): LogOrderVerdict {
   const check = new LogOrderCheck(history, logs);
   check.run();
-  return check.violations;
+  return { violations: check.violations, lost: check.lost };
 }
 
 class LogOrderCheck {
   readonly violations: string[] = [];
+  lost = 0;
   readonly #history: readonly Operation[];
   readonly #logs: readonly (readonly LogEntry[])[];
   readonly #byPosition = new Map<number, LogEntry>();
@@ -83,8 +91,10 @@ class LogOrderCheck {
     if (outcome.kind === "committed") {
       const { position, offset } = outcome;
       const holders = this.#logs.filter((log) => find(log, position)?.token === token).length;
-      if (holders < this.#logs.length)
+      if (holders < this.#logs.length) {
+        this.lost += 1;
         this.#say(`lost: acknowledged and on ${holders} of ${this.#logs.length} replicas: ${describe(append)}`);
+      }
       if (entry === undefined) return;
       if (entry.position !== position || entry.offset !== offset || entry.stream !== stream || entry.count !== count)
         this.#say(`not where it was said to be: ${describe(append)}, in the log ${JSON.stringify(entry)}`);

@@ -45,6 +45,8 @@ export interface StormOptions {
 export interface Judgement {
   readonly violations: readonly string[];
   readonly logOrder: readonly string[];
+  /** Acknowledged appends of the auditors that are not at their place on every replica. */
+  readonly acknowledgedLost: number;
   /** Streams whose history is not linearizable, in words. */
   readonly search: readonly string[];
   readonly streamsSearched: number;
@@ -131,7 +133,9 @@ class Storm {
     let judgement: Judgement | null = null;
     try {
       await this.#strike();
-      timeline.say(`clients stop; ${Math.round((timeline.writes.count - writesBefore) / (timeline.seconds - began))} writes/s`);
+      timeline.say(
+        `clients stop; ${Math.round((timeline.writes.count - writesBefore) / (timeline.seconds - began))} writes/s`,
+      );
       cluster.healNetwork();
       await Promise.all([auditors.stop(), ...writers.map((writer) => writer.settle())]);
       judgement = await this.#judge(writers, auditors.history);
@@ -145,6 +149,7 @@ class Storm {
     const nothing: Judgement = {
       violations: this.#scene.violations,
       logOrder: [],
+      acknowledgedLost: 0,
       search: [],
       streamsSearched: 0,
       searchSteps: 0,
@@ -208,7 +213,7 @@ class Storm {
     if (!(await cluster.stopAll())) violations.push("a node did not end with 0 on SIGTERM");
     const replicas = Array.from({ length: nodes }, (_, index) => readReplicaLog(cluster.dataOf(index), 1, tenantId));
     for (const { damage } of replicas) violations.push(...damage);
-    const logOrder = checkLogOrder(
+    const { violations: logOrder, lost } = checkLogOrder(
       history,
       replicas.map(({ entries }) => entries),
     );
@@ -218,6 +223,7 @@ class Storm {
     return {
       violations,
       logOrder,
+      acknowledgedLost: lost,
       search: bad,
       streamsSearched: streams,
       searchSteps: steps,

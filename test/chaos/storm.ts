@@ -31,6 +31,7 @@ const { values } = parseArgs({
   },
 });
 
+const violationsShown = 30;
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const { fault } = values;
 if (fault !== "mix" && fault !== "none" && !isFaultName(fault)) {
@@ -47,7 +48,10 @@ function table({ scene }: StormReport): void {
     const writes = of.map(({ outageMs }) => outageMs);
     const reads = of.map(({ readGapMs }) => readGapMs).filter((gap) => !Number.isNaN(gap));
     const show = (value: number): string => String(Math.round(value)).padStart(8);
-    const ofReads = reads.length === 0 ? "                              –" : `${show(quantile(reads, 0.99)).padStart(31)}${show(quantile(reads, 1))}`;
+    const ofReads =
+      reads.length === 0
+        ? "                              –"
+        : `${show(quantile(reads, 0.99)).padStart(31)}${show(quantile(reads, 1))}`;
     print(
       `${name.padEnd(16)} ${String(of.length).padStart(6)} ${show(quantile(writes, 0.5)).padStart(23)}${show(quantile(writes, 0.99))}${show(quantile(writes, 1))}${ofReads}`,
     );
@@ -71,8 +75,9 @@ const report = await runStorm({
   print,
 });
 table(report);
-for (const violation of report.violations) print(`VIOLATION ${violation}`);
-const { scene, answers, writers, violations, operations, streamsSearched, searchSteps, eventsCompared, prepares } = report;
+for (const violation of report.violations.slice(0, violationsShown)) print(`VIOLATION ${violation}`);
+const { scene, answers, writers, violations, operations, streamsSearched, searchSteps, eventsCompared, prepares } =
+  report;
 const outages = scene.records.map(({ outageMs }) => outageMs);
 print(
   JSON.stringify({
@@ -80,7 +85,11 @@ print(
     seed: Number(values.seed),
     seconds: report.seconds,
     counts: scene.counts,
-    outageMs: { p50: Math.round(quantile(outages, 0.5)), p99: Math.round(quantile(outages, 0.99)), max: Math.round(quantile(outages, 1)) },
+    outageMs: {
+      p50: Math.round(quantile(outages, 0.5)),
+      p99: Math.round(quantile(outages, 0.99)),
+      max: Math.round(quantile(outages, 1)),
+    },
     writers,
     operations,
     answers,
@@ -88,12 +97,15 @@ print(
     searchSteps,
     eventsCompared,
     prepares,
+    acknowledgedLost: report.acknowledgedLost,
     violations: violations.length,
   }),
 );
 if (values["no-sync"]) {
   const isNoticed = violations.length > 0;
-  print(isNoticed ? "the control lost something, and it was noticed" : "the control lost nothing: this test proves nothing");
+  print(
+    isNoticed ? "the control lost something, and it was noticed" : "the control lost nothing: this test proves nothing",
+  );
   process.exit(isNoticed ? 0 : 1);
 }
 process.exit(report.isRight ? 0 : 1);

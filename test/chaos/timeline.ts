@@ -3,6 +3,9 @@
 export const quantile = (of: readonly number[], share: number): number =>
   [...of].sort((a, b) => a - b)[Math.min(of.length - 1, Math.floor(of.length * share))] ?? 0;
 
+/** What was late already before the span that is looked at is not its fault. */
+const slackMs = 50;
+
 /** Instants in order, on `performance.now`'s scale. */
 export class Instants {
   readonly #at: number[] = [];
@@ -27,7 +30,7 @@ export class Instants {
   /** The longest time without any that touches [from, to]; an open end counts up to `to`. */
   longestGap(from: number, to: number): number {
     let index = this.#first(from);
-    let before = index > 0 ? (this.#at[index - 1] ?? from) : from;
+    let before = Math.max(from - slackMs, index > 0 ? (this.#at[index - 1] ?? from) : from);
     let longest = 0;
     for (; index < this.#at.length && before < to; index++) {
       const at = this.#at[index] ?? to;

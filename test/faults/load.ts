@@ -25,7 +25,9 @@ export async function startLoad(port: () => number, options: LoadOptions): Promi
       const stream = await db.tenant(tenant).streams.create(streamName(writer), { ifNotExists: true });
       const streamId = await stream.id();
       const address = (): string => `127.0.0.1:${port()}`;
-      made.push(new Writer({ writer, tenant: Number(id), stream: streamId, address, depth, payloadBytes, run, onAcknowledged }));
+      made.push(
+        new Writer({ writer, tenant: Number(id), stream: streamId, address, depth, payloadBytes, run, onAcknowledged }),
+      );
     }
     for (const writer of made) writer.start();
     return made;
