@@ -104,6 +104,9 @@ class Shard implements Actor<ShardMessage> {
   readonly #interest: Int32Array;
   readonly #inFlight: Proposal[] = [];
   readonly #spare: Proposal[] = [];
+  /** Answers without a record that wait for a quorum to say that this replica leads: those of the round under way, and of the next. */
+  #confirming: Proposal[] = [];
+  #unconfirmed: Proposal[] = [];
   readonly #awaitingReady: Envelope[] = [];
   readonly #questions: Questions;
   readonly #forwarder: Forwarder;
@@ -354,12 +357,9 @@ class Shard implements Actor<ShardMessage> {
       this.#replay = null;
     }
     this.#phase = "following";
-    const error = new KimberliteError(
-      "shardUnavailable",
-      "another replica leads now; whether the write was committed is not known",
-      { outcome: "unknown" },
-    );
-    const hasLost = this.#inFlight.length > 0;
+    const error = outcomeUnknown();
+    const hasLost = this.#inFlight.length + this.#confirming.length + this.#unconfirmed.length > 0;
+    this.#refuseUnconfirmed(error);
     for (const proposal of this.#inFlight) proposal.refuse(this.#answering, error);
     this.#inFlight.length = 0;
     this.#lastOp = this.#positionNow().op;
@@ -817,14 +817,63 @@ class Shard implements Actor<ShardMessage> {
     throw new KimberliteError("dataCorrupt", `${because}; the state is rebuilt from the log`);
   }
 
-  /** Answers that rest on state decided earlier wait for the newest prepare under way; with none, that state is durable. */
+  /**
+   * Answers that rest on state decided earlier wait for the newest prepare under way. With none that state is committed, but may be of
+   * the past: another replica may lead without this one knowing. So a quorum is asked first, as for a linearizable read; else a refusal
+   * could name an offset that was passed long ago, and a client would take a write for not committed that is committed elsewhere.
+   */
   #answerWithoutRecord(proposal: Proposal): void {
-    if (this.#inFlight.length === 0) {
-      proposal.send(this.#answering);
-      this.#spare.push(proposal);
-      return;
+    const newest = this.#inFlight.at(-1);
+    if (newest !== undefined) {
+      newest.follow(proposal);
+    } else if (this.#isSingle) {
+      this.#send(proposal);
+    } else {
+      this.#unconfirmed.push(proposal);
+      this.#confirmAnswers();
     }
-    this.#inFlight[this.#inFlight.length - 1].follow(proposal);
+  }
+
+  #send(proposal: Proposal): void {
+    proposal.sendAll(this.#answering, (done) => {
+      if (this.#spare.length < spareMax) this.#spare.push(done);
+    });
+  }
+
+  /** One round at a time, each for what was decided before it began. */
+  #confirmAnswers(): void {
+    if (this.#confirming.length > 0 || this.#unconfirmed.length === 0) return;
+    this.#confirming = this.#unconfirmed;
+    this.#unconfirmed = [];
+    const asked = this.#confirming;
+    this.#confirm((commit) => {
+      // A commit or the loss of leadership has answered them meanwhile.
+      if (this.#confirming !== asked) return;
+      if (commit === null) this.#refuseUnconfirmed(outcomeUnknown());
+      else this.#sendConfirmed();
+    });
+  }
+
+  #sendConfirmed(): void {
+    const confirmed = this.#confirming;
+    this.#confirming = [];
+    for (const proposal of confirmed) this.#send(proposal);
+    this.#confirmAnswers();
+  }
+
+  /** What is committed now was proposed behind them and says the same as a round: nobody else led meanwhile. */
+  #sendUnconfirmed(): void {
+    const proved = [...this.#confirming, ...this.#unconfirmed];
+    this.#confirming = [];
+    this.#unconfirmed = [];
+    for (const proposal of proved) this.#send(proposal);
+  }
+
+  #refuseUnconfirmed(error: KimberliteError): void {
+    const refused = [...this.#confirming, ...this.#unconfirmed];
+    this.#confirming = [];
+    this.#unconfirmed = [];
+    for (const proposal of refused) proposal.refuse(this.#answering, error);
   }
 
   #wasCommitted(position: LogPosition): void {
@@ -845,9 +894,8 @@ class Shard implements Actor<ShardMessage> {
       this.#records += proposal.recordCount;
       if (proposal.op === position.op) this.#position = position;
       store.publish(version);
-      proposal.sendAll(this.#answering, (done) => {
-        if (this.#spare.length < 4) this.#spare.push(done);
-      });
+      this.#sendUnconfirmed();
+      this.#send(proposal);
     }
     if (version === 0) return;
     assert(
@@ -976,6 +1024,8 @@ class Shard implements Actor<ShardMessage> {
   }
 }
 
+/** Proposals that are kept for the next use. */
+const spareMax = 4;
 const checkpointPollMs = 5;
 const confirmMs = 5_000;
 const adminMs = 60_000;
@@ -986,6 +1036,10 @@ const handoverMs = 6_000;
 const questionsDueMs = 50;
 const noBytes = new Uint8Array(0);
 
+const outcomeUnknown = (): KimberliteError =>
+  new KimberliteError("shardUnavailable", "another replica leads now; whether the write was committed is not known", {
+    outcome: "unknown",
+  });
 const notLeading = (): KimberliteError =>
   new KimberliteError("shardUnavailable", "this replica does not lead the shard; try again in a moment");
 const notConfirmed = (): KimberliteError =>
