@@ -1,6 +1,6 @@
 /**
- * The wait between the start of a node's actors and its first answer. A node of a cluster waits for as long as it takes: until a quorum
- * of its nodes is there, it says what is missing, and it can be told to stop.
+ * The wait between the start of a node's actors and its first answer. A node of a cluster waits for as long as it takes, until each shard
+ * has a leader that answers, which takes a quorum; meanwhile it says what is missing, and it can be told to stop.
  */
 import type { Logger } from "../../runtime/actor/definition.js";
 import type { Tree } from "../../runtime/actor/tree.js";
@@ -19,6 +19,7 @@ export interface Waiting {
 /** The longest time that a timer takes: 24 days. */
 const patienceMs = 2 ** 31 - 1;
 const sayMs = 10_000;
+const pollMs = 20;
 
 /** Throws `cancelled` when it is interrupted, and whatever the node failed of. */
 export async function untilReady({ tree, calls, log, failed, interrupted }: Waiting): Promise<void> {
@@ -28,6 +29,7 @@ export async function untilReady({ tree, calls, log, failed, interrupted }: Wait
       () => {},
     );
   }, sayMs);
+  let isOver = false;
   let stopListening = (): void => {};
   const cancelled = new Promise<never>((_, reject) => {
     const cancel = (): void => reject(new KimberliteError("cancelled", "it was told to stop before it was ready"));
@@ -37,12 +39,23 @@ export async function untilReady({ tree, calls, log, failed, interrupted }: Wait
   });
   try {
     await Promise.race([
-      tree.port("directory").ask({ kind: "awaitReady" }, { deadlineMs: patienceMs }),
+      tree
+        .port("directory")
+        .ask({ kind: "awaitReady" }, { deadlineMs: patienceMs })
+        .then(() => everyShardIsLed(calls, () => isOver)),
       failed.then((error) => Promise.reject(error)),
       cancelled,
     ]);
   } finally {
+    isOver = true;
     clearInterval(timer);
     stopListening();
+  }
+}
+
+/** What a replica remembers of a leader is no leader: only its own word that it leads counts. */
+async function everyShardIsLed(calls: ClusterCalls, isOver: () => boolean): Promise<void> {
+  while (!isOver() && !(await calls.status()).shards.every(({ leader }) => leader !== null)) {
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }

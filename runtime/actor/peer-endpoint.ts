@@ -19,7 +19,14 @@ import type { Clock } from "./clock.js";
 import type { TimerHandle } from "./definition.js";
 import { decodeGreeting, encodeGreeting, type Greeting, peerFrames, type Refusal, refusals } from "./peer-frame.js";
 import { type LinkEvents, type PeerLimits, PeerLink } from "./peer-link.js";
-import { carriesName, checkPlaintext, checkSecurity, type PeerSecurity, secureOptions } from "./peer-security.js";
+import {
+  carriesName,
+  checkPlaintext,
+  checkSecurity,
+  type PeerSecurity,
+  secureOptions,
+  troubleOf,
+} from "./peer-security.js";
 import { backoffMs } from "./restart-policy.js";
 
 export interface PeerAddress {
@@ -249,7 +256,7 @@ export class PeerEndpoint {
     const timer = clock.after(this.#limits.greetingMsMax, () => socket.destroy());
     let link: PeerLink | null = null;
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      reason = error.code ?? error.message;
+      reason = troubleOf(error);
     });
     socket.once("close", () => {
       timer.cancel();
@@ -335,7 +342,7 @@ export class PeerEndpoint {
       secure.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
         // Node leaves one whose handshake took too long standing.
         socket.destroy();
-        this.#stranger(`a connection was refused: ${error.code ?? error.message}`);
+        this.#stranger(`a connection was refused: ${troubleOf(error)}`);
       });
       server = secure;
     }

@@ -36,6 +36,26 @@ export const carriesName = (certificate: X509Certificate, name: string): boolean
     singleLabelSubdomains: false,
   }) !== undefined;
 
+const foreign = "its certificate is of an authority that is not in this node's ca file";
+const handshakeFailures: Readonly<Record<string, string>> = {
+  SELF_SIGNED_CERT_IN_CHAIN: foreign,
+  DEPTH_ZERO_SELF_SIGNED_CERT: foreign,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: foreign,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: foreign,
+  CERT_SIGNATURE_FAILURE: foreign,
+  CERT_HAS_EXPIRED: "its certificate, or that of its authority, has expired",
+  CERT_NOT_YET_VALID: "its certificate is not valid yet: compare the clocks",
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "it does not know the authority of this node's certificate",
+  ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS",
+};
+
+/** Why a connection failed, for people; with the system's own word for it. */
+export function troubleOf(error: NodeJS.ErrnoException): string {
+  const word = error.code ?? error.message;
+  const known = handshakeFailures[word];
+  return known === undefined ? word : `${known} (${word})`;
+}
+
 const invalid = (what: string): KimberliteError => new KimberliteError("configurationInvalid", what);
 
 /** Finds out at the start what would otherwise show as a handshake that fails. Throws `configurationInvalid`. */
