@@ -400,11 +400,17 @@ export class PeerEndpoint {
 
 function listen(server: Server, { host, port }: PeerAddress): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port }, () => {
-      server.off("error", reject);
+    const listening = (): void => {
+      server.off("error", failed);
       server.on("error", () => {});
       resolve();
-    });
+    };
+    const failed = (error: Error): void => {
+      server.off("listening", listening);
+      reject(error);
+    };
+    server.once("error", failed);
+    server.once("listening", listening);
+    server.listen({ host, port });
   });
 }

@@ -1,15 +1,11 @@
 import { statSync } from "node:fs";
 import path from "node:path";
 import test from "ava";
-import { z } from "zod";
 import { clusterPlan, nodeOf, parseClusterFile, readClusterFile } from "../../protocol/admin/cluster-file.js";
 import { checkSecurity } from "../../runtime/actor/peer-security.js";
 import { readTextFile, temporaryDirectory, writeTextFile } from "../../runtime/storage/host-files.js";
 import { isKimberliteError } from "../../runtime/types/errors.js";
-import { freePorts } from "../actor/peer-rig.js";
-import { kimberlite, type RunningNode, startNodeProcess } from "./run-command.js";
-
-const refusal = z.object({ error: z.object({ code: z.string() }) });
+import { kimberlite } from "./run-command.js";
 
 const id = "00112233445566778899aabbccddeeff";
 
@@ -188,67 +184,4 @@ test("start refuses half of a cluster, and settings that the cluster file has", 
   await refused(["--cluster", "cluster.toml", "--node", "1", "--shards", "2"], /shards stands in the cluster file/);
   await refused(["--cluster", "elsewhere.toml", "--node", "1"], /there is no such file/);
   await refused(["--replicas", "7"], /replicasOutOfRange/);
-});
-
-test("three processes over TLS are one database: any takes writes, and one that is killed is not missed", async (t) => {
-  const directory = temporaryDirectory("kimberlite-three-");
-  const at = { directory: directory.path };
-  const ports = (await freePorts(6)).sort((left, right) => left - right);
-  // Two ports for each node in ranges that do not meet.
-  const peers = ports
-    .filter((port, index) => ports.every((other, at) => at === index || Math.abs(other - port) > 1))
-    .slice(0, 3);
-  t.is(peers.length, 3);
-  const nodes = peers.map((port, index) => ({ ...local(index + 1), peer: `127.0.0.1:${port}` }));
-  writeTextFile(
-    path.join(directory.path, "cluster.toml"),
-    fileOf(
-      nodes,
-      tls.map((line) => line.replace("{number}/", "")),
-    ),
-  );
-  t.is((await kimberlite(["cluster", "keys", ".", "--cluster", "cluster.toml"], at)).code, 0);
-  const start = (number: number): Promise<RunningNode> =>
-    startNodeProcess(path.join(directory.path, `data-${number}`), [
-      "--cluster",
-      path.join(directory.path, "cluster.toml"),
-      "--node",
-      String(number),
-    ]);
-  const running = await Promise.all([1, 2, 3].map(start));
-  t.teardown(async () => {
-    await Promise.all(running.map((node) => node.end("SIGKILL")));
-    directory.remove();
-  });
-  const [one, two, three] = running;
-  if (one === undefined || two === undefined || three === undefined) return t.fail();
-  const made = await kimberlite(["stream", "create", "orders"], two);
-  t.is(made.code, 0, made.stderr);
-  for (const [index, node] of running.entries()) {
-    const ran = await kimberlite(["append", "orders"], { ...node, stdin: `{"from":${index + 1}}\n` });
-    t.is(ran.code, 0, ran.stderr);
-  }
-  await one.end("SIGKILL");
-  const after = await kimberlite(["append", "orders"], { ...three, stdin: '{"from":"after"}\n' });
-  t.is(after.code, 0, after.stderr);
-  const read = await kimberlite(["read", "orders", "--json"], two);
-  t.is(read.code, 0, read.stderr);
-  t.is(read.stdout.trim().split("\n").length, 4, read.stdout);
-  const foreign = await kimberlite(
-    [
-      "start",
-      "--data",
-      path.join(directory.path, "data-1"),
-      "--cluster",
-      path.join(directory.path, "cluster.toml"),
-      "--node",
-      "2",
-      "--json",
-    ],
-    at,
-  );
-  const { error } = refusal.parse(JSON.parse(foreign.stderr.trim().split("\n").at(-1) ?? ""));
-  t.is(error.code, "directoryForeign");
-  t.is(await two.end("SIGTERM"), 0);
-  t.is(await three.end("SIGTERM"), 0);
 });

@@ -59,13 +59,25 @@ export interface RunningNode {
   end(signal: NodeJS.Signals): Promise<number | string>;
 }
 
-/** Starts `kimberlite start --json` over a data directory on a free port. Throws with what it said when it does not get ready. */
-export async function startNodeProcess(
+/** A process that may become a node. */
+export interface SpawnedNode {
+  readonly child: ChildProcess;
+  /** What it has said on standard error. */
+  said(): string;
+  /** Rejects with what it said when it ends before. */
+  readonly ready: Promise<RunningNode>;
+  /** Sends the signal and waits. @returns the exit code, or the signal that ended it */
+  end(signal: NodeJS.Signals): Promise<number | string>;
+}
+
+/** Starts `kimberlite start --json` over a data directory, on a free port unless the flags say where. */
+export function spawnNode(
   data: string,
   flags: readonly string[] = [],
   command: readonly string[] = [process.execPath, main, "start"],
-): Promise<RunningNode> {
-  const listen = flags.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
+): SpawnedNode {
+  const isPlaced = flags.includes("--listen") || flags.includes("--cluster");
+  const listen = isPlaced ? [] : ["--listen", "127.0.0.1:0"];
   const [program = "", ...words] = command;
   const child = spawn(program, [...words, "--data", data, ...listen, "--json", ...flags], {
     cwd: projectRoot,
@@ -77,27 +89,32 @@ export async function startNodeProcess(
   child.stderr.on("data", (chunk: Buffer) => {
     said += chunk.toString();
   });
-  const ready = await new Promise<z.output<typeof readyShape>>((resolve, reject) => {
+  const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  const end = async (signal: NodeJS.Signals): Promise<number | string> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    const [code, by] = await exited;
+    return code ?? by ?? "";
+  };
+  const ready = new Promise<RunningNode>((resolve, reject) => {
     createInterface({ input: child.stdout }).on("line", (line) => {
       lines.push(line);
-      if (lines.length === 1) resolve(readyShape.parse(JSON.parse(line)));
+      if (lines.length > 1) return;
+      const first = readyShape.parse(JSON.parse(line));
+      resolve({ child, ready: first, lines, environment: { KIMBERLITE_CONNECT: first.listen }, end });
     });
-    child.once("exit", (code, signal) => reject(new Error(`the node ended with ${code ?? signal}: ${said}`)));
+    exited.then(([code, by]) => reject(new Error(`the node ended with ${code ?? by}: ${said}`)), reject);
   });
-  return {
-    child,
-    ready,
-    lines,
-    environment: { KIMBERLITE_CONNECT: ready.listen },
-    async end(signal) {
-      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode ?? "";
-      const exited = once(child, "exit");
-      child.kill(signal);
-      const [code, by] = (await exited) as [number | null, NodeJS.Signals | null];
-      return code ?? by ?? "";
-    },
-  };
+  // Some are expected to end before; then nobody waits for it.
+  ready.catch(() => {});
+  return { child, said: () => said, ready, end };
 }
+
+/** As `spawnNode`, once it is ready. Throws with what it said when it does not get there. */
+export const startNodeProcess = (
+  data: string,
+  flags: readonly string[] = [],
+  command?: readonly string[],
+): Promise<RunningNode> => spawnNode(data, flags, command).ready;
 
 /** Runs the command as a process of its own, to its end. */
 export async function kimberliteProcess(

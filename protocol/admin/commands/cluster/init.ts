@@ -17,12 +17,13 @@ interface Wish {
   readonly hosts: readonly string[] | null;
   readonly names: readonly string[];
   readonly bind: string | null;
+  readonly isSecure: boolean;
   readonly shards: number;
   readonly peerPort: number;
   readonly clientPort: number;
 }
 
-function sample({ hosts, names, bind, shards, peerPort, clientPort }: Wish): string {
+function sample({ hosts, names, bind, isSecure, shards, peerPort, clientPort }: Wish): string {
   const entries = names.map((name, index) => {
     const host = hosts?.[index] ?? "127.0.0.1";
     const apart = hosts === null ? index : 0;
@@ -37,21 +38,20 @@ function sample({ hosts, names, bind, shards, peerPort, clientPort }: Wish): str
       "",
     ].join("\n");
   });
-  const security =
-    hosts === null
-      ? [
-          "# Plaintext between nodes: all of them are on this machine. Elsewhere: [tls], see `kimberlite cluster keys`.",
-          "insecure-loopback = true",
-          "",
-        ]
-      : [
-          "# Made by `kimberlite cluster keys`. A node needs ca.pem and its own two files; ca.key stays with you.",
-          "[tls]",
-          'ca = "keys/ca.pem"',
-          'cert = "keys/{name}.pem"',
-          'key = "keys/{name}.key"',
-          "",
-        ];
+  const security = !isSecure
+    ? [
+        "# Plaintext between nodes: all of them are on this machine. Elsewhere: [tls], see `kimberlite cluster keys`.",
+        "insecure-loopback = true",
+        "",
+      ]
+    : [
+        "# Made by `kimberlite cluster keys`. A node needs ca.pem and its own two files; ca.key stays with you.",
+        "[tls]",
+        'ca = "keys/ca.pem"',
+        'cert = "keys/{name}.pem"',
+        'key = "keys/{name}.key"',
+        "",
+      ];
   return [
     "# A Kimberlite cluster. The same file lies on every node: kimberlite start --cluster cluster.toml --node N",
     "# Every node holds a replica of each shard: three nodes survive the loss of one, five of two.",
@@ -75,6 +75,7 @@ export const clusterInitCommand = defineCommand({
     ["--hosts <list>", "hosts of the nodes, with commas between them"],
     ["--names <list>", "names of the nodes, which their certificates carry [node-1, node-2, …]"],
     ["--bind <host>", "where each node listens for the others, when that is not its host, for example 0.0.0.0"],
+    ["--tls", "TLS also between nodes of this machine; with --hosts there is no other way"],
     ["--nodes <n>", "nodes on this machine, when no hosts are given [3]"],
     ["--shards <n>", "user shards [1]"],
     ["--peer-port <n>", "first port for other nodes [7500]"],
@@ -85,6 +86,7 @@ export const clusterInitCommand = defineCommand({
     hosts: commaList((host) => host).optional(),
     names: commaList(parseNodeName).optional(),
     bind: z.string().min(1).optional(),
+    tls: z.boolean().default(false),
     nodes: wholeNumber(1).default(3),
     shards: wholeNumber(1, shardsMax - 1).default(1),
     peerPort: wholeNumber(1, portMax).default(7_500),
@@ -107,7 +109,7 @@ export const clusterInitCommand = defineCommand({
     if (readTextFile(file) !== null && !force) {
       throw new KimberliteError("configurationInvalid", `${file} exists; --force replaces it`, { detail: { file } });
     }
-    const text = sample({ hosts, names, bind, shards, peerPort, clientPort });
+    const text = sample({ hosts, names, bind, isSecure: options.tls || hosts !== null, shards, peerPort, clientPort });
     const { warnings, tls, clusterId } = parseClusterFile(file, text);
     writeTextFile(file, text);
     for (const warning of warnings) await output.note(warning);

@@ -1,0 +1,113 @@
+/** A cluster of `kimberlite start` processes on this machine, over TLS, made as its operator makes it: `cluster init`, `cluster keys`, `start`. */
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:net";
+import path from "node:path";
+import { temporaryDirectory } from "../../runtime/storage/host-files.js";
+import { kimberlite, type Ran, type RunningNode, type SpawnedNode, spawnNode } from "./run-command.js";
+
+const host = "127.0.0.1";
+const portTries = 40;
+/** As `cluster init` lays out nodes of one machine. */
+const portsApart = 100;
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((settle) => {
+    const server = createServer();
+    server.once("error", () => settle(false));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => settle(true)));
+  });
+
+/** A first port for other nodes and one for clients that leave room for `count` nodes of one user shard. */
+async function freePorts(count: number): Promise<{ readonly peerPort: number; readonly clientPort: number }> {
+  for (let attempt = 0; attempt < portTries; attempt++) {
+    const peerPort = 20_000 + (randomBytes(2).readUInt16LE(0) % 30_000);
+    const clientPort = peerPort + 50;
+    const ports = Array.from({ length: count }, (_, node) => {
+      const first = peerPort + node * portsApart;
+      return [first, first + 1, clientPort + node];
+    }).flat();
+    if ((await Promise.all(ports.map(isFree))).every((free) => free)) return { peerPort, clientPort };
+  }
+  throw new Error("no free ports");
+}
+
+export class ClusterRig {
+  readonly directory: string;
+  /** Where clients reach the nodes, by index. */
+  readonly addresses: readonly string[];
+  /** The processes, by index. */
+  readonly nodes: (RunningNode | null)[];
+  readonly #spawned = new Set<SpawnedNode>();
+  readonly #remove: () => void;
+
+  private constructor(directory: { readonly path: string; remove(): void }, addresses: readonly string[]) {
+    this.directory = directory.path;
+    this.#remove = () => directory.remove();
+    this.addresses = addresses;
+    this.nodes = addresses.map(() => null);
+  }
+
+  /** The cluster file and the keys; no node runs yet. */
+  static async make(count: number): Promise<ClusterRig> {
+    const { peerPort, clientPort } = await freePorts(count);
+    const addresses = Array.from({ length: count }, (_, node) => `${host}:${clientPort + node}`);
+    const rig = new ClusterRig(temporaryDirectory("kimberlite-rig-"), addresses);
+    const ports = ["--peer-port", String(peerPort), "--client-port", String(clientPort)];
+    await rig.must(["cluster", "init", "--tls", "--nodes", String(count), ...ports]);
+    await rig.must(["cluster", "keys", "keys", "--cluster", "cluster.toml"]);
+    return rig;
+  }
+
+  get all(): string {
+    return this.addresses.join();
+  }
+
+  path(...names: readonly string[]): string {
+    return path.join(this.directory, ...names);
+  }
+
+  /** Runs a command in the rig's directory, against any of the nodes. */
+  run(words: readonly string[], given: { readonly stdin?: string; readonly connect?: string } = {}): Promise<Ran> {
+    const { connect = this.all, ...rest } = given;
+    return kimberlite(words, { directory: this.directory, environment: { KIMBERLITE_CONNECT: connect }, ...rest });
+  }
+
+  /** As `run`, for commands that have to succeed. @returns what standard output said */
+  async must(
+    words: readonly string[],
+    given: { readonly stdin?: string; readonly connect?: string } = {},
+  ): Promise<string> {
+    const { code, stdout, stderr } = await this.run(words, given);
+    if (code !== 0) throw new Error(`${words.join(" ")} ended with ${code}: ${stderr}`);
+    return stdout;
+  }
+
+  /** Begins to start a node, by its own directory and file unless others are named. */
+  spawn(index: number, given: { readonly data?: string; readonly file?: string } = {}): SpawnedNode {
+    const { data = `node-${index + 1}`, file = "cluster.toml" } = given;
+    const spawned = spawnNode(this.path(data), ["--cluster", this.path(file), "--node", String(index + 1)]);
+    this.#spawned.add(spawned);
+    return spawned;
+  }
+
+  /** Starts nodes; resolves once they are ready, which takes a quorum. */
+  async start(...indexes: readonly number[]): Promise<void> {
+    await Promise.all(
+      indexes.map(async (index) => {
+        this.nodes[index] = await this.spawn(index).ready;
+      }),
+    );
+  }
+
+  /** @returns the exit code, or the signal that ended it */
+  async end(index: number, signal: NodeJS.Signals): Promise<number | string> {
+    const node = this.nodes[index];
+    this.nodes[index] = null;
+    return (await node?.end(signal)) ?? "";
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all([...this.#spawned].map((spawned) => spawned.end("SIGKILL")));
+    this.#remove();
+  }
+}
