@@ -6,7 +6,7 @@
  *    0     8  "KMBRELAY"
  *    8     1  kind: 1 requests · 2 replies · 3 commands · 4 question · 5 answer
  *    9     7  zero
- *   16        1, 3: a batch of requests · 2: a batch of replies
+ *   16        1, 3: a batch of requests, each deadline as what is left of it · 2: a batch of replies
  *             4: id u32 · topic u8 (1 commit index, 2 administration, 3 report, 4 handover) · zero 3 · body
  *             5: id u32 · known u8 · zero 3 · body
  */

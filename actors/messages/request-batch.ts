@@ -6,11 +6,32 @@
  *
  * One message a batch and bytes instead of objects is what keeps a thread hop below a microsecond a request. The body is the
  * native protocol's request body, verbatim: the gateway routes it and the kernel parses it, once.
+ *
+ * Between nodes a deadline is what is left of it in ms, below zero when it has passed: clocks of nodes differ, by hours when one is wrong.
  */
 import { assert } from "../../runtime/types/assert.js";
 import { BatchBuffer } from "./batch-buffer.js";
 
+const deadlineAt = 8;
 const entryHeadBytes = 4 + 4 + 8 + 1 + 1;
+/** Stands for a deadline that is just passing: zero would say that there is none. */
+const passedMs = -1;
+
+/** In place: instants on this node's clock become what is left of them. */
+export const deadlinesLeft = (bytes: Uint8Array, now: number): void =>
+  eachDeadline(bytes, (deadline) => deadline - now || passedMs);
+
+/** In place: what is left of deadlines becomes instants on this node's clock. */
+export const deadlinesFrom = (bytes: Uint8Array, now: number): void => eachDeadline(bytes, (left) => now + left);
+
+function eachDeadline(bytes: Uint8Array, change: (deadline: number) => number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.length; at += 4 + view.getUint32(at, true)) {
+    assert(at + entryHeadBytes <= bytes.length, "a batch entry has its head");
+    const deadline = view.getFloat64(at + deadlineAt, true);
+    if (deadline !== 0) view.setFloat64(at + deadlineAt, change(deadline), true);
+  }
+}
 
 export class RequestBatchWriter {
   readonly #batch = new BatchBuffer(64 * 1024);
@@ -40,7 +61,7 @@ export class RequestBatchWriter {
     const { bytes, view } = this.#batch;
     view.setUint32(at, entryBytes - 4, true);
     view.setUint32(at + 4, correlation, true);
-    view.setFloat64(at + 8, deadline, true);
+    view.setFloat64(at + deadlineAt, deadline, true);
     view.setUint8(at + 16, kind);
     view.setUint8(at + 17, principal.length);
     at += entryHeadBytes;
@@ -81,7 +102,7 @@ export class RequestBatchReader {
     const end = at + 4 + view.getUint32(at, true);
     assert(end <= this.bytes.length && end >= at + entryHeadBytes, "a batch entry lies within its batch");
     this.correlation = view.getUint32(at + 4, true);
-    this.deadline = view.getFloat64(at + 8, true);
+    this.deadline = view.getFloat64(at + deadlineAt, true);
     this.kind = view.getUint8(at + 16);
     this.principalFrom = at + entryHeadBytes;
     this.principalTo = this.principalFrom + view.getUint8(at + 17);

@@ -34,7 +34,7 @@ import {
   relayTopics,
 } from "../messages/relay.js";
 import { ReplyBatchWriter } from "../messages/reply-batch.js";
-import { RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
+import { deadlinesFrom, RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
 import type { LeadershipConfirmed, ReplicaOpened, ReplicaReport } from "../replica/messages.js";
 import { Checkpointer } from "./checkpointer.js";
 import { Forwarder } from "./forwarder.js";
@@ -689,6 +689,7 @@ class Shard implements Actor<ShardMessage> {
   #requestsOfPeer(port: PeerPort, bytes: Uint8Array, areCommands: boolean): void {
     const mayLead = this.#forwarder.leader === null && this.#phase === "following" && !this.#handover.isUnderWay;
     if (!this.#isFollowing || mayLead) {
+      deadlinesFrom(bytes, this.#context.now());
       this.#enqueue(port, null, bytes, areCommands);
       return;
     }

@@ -15,7 +15,7 @@ import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js"
 import type { CommandMessage } from "../messages/commands.js";
 import { encodeRelay, relayKinds } from "../messages/relay.js";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../messages/reply-batch.js";
-import { RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
+import { deadlinesLeft, RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
 import type { Questions } from "./questions.js";
 
 /** Hands bytes to the replica's link. False when they are lost for certain. */
@@ -158,6 +158,7 @@ export class Forwarder {
     const { port, envelope, kind } = waiting;
     if (port !== null && !port.isOpen) return true;
     const bytes = waiting.bytes.slice();
+    deadlinesLeft(bytes, this.#context.now());
     const view = new DataView(bytes.buffer);
     const given: number[] = [];
     for (let at = 0; at < bytes.length; at += 4 + view.getUint32(at, true)) {

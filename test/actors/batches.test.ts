@@ -3,7 +3,12 @@ import test from "ava";
 import fc from "fast-check";
 import { BatchBuffer } from "../../actors/messages/batch-buffer.js";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
-import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
+import {
+  deadlinesFrom,
+  deadlinesLeft,
+  RequestBatchReader,
+  RequestBatchWriter,
+} from "../../actors/messages/request-batch.js";
 import { Proposal } from "../../actors/shard/proposal.js";
 import { type QueuedRequest, RequestQueue } from "../../actors/shard/request-queue.js";
 import { decodeVersionHeader, VersionHeaderWriter } from "../../actors/shard/version-header.js";
@@ -47,6 +52,20 @@ test("a batch of requests comes out as it went in, in exact-size bytes", (t) => 
     }),
     { numRuns: 50 },
   );
+});
+
+test("a deadline crosses between nodes as what is left of it, whatever their clocks say; none stays none", (t) => {
+  const writer = new RequestBatchWriter();
+  const [here, there] = [1_795_000_000_000, 1_795_000_000_000 - 3_600_000];
+  const none = new Uint8Array(0);
+  for (const deadline of [here + 250, 0, here, here - 5_000]) writer.add(1, deadline, 16, none, none, 0, 0);
+  const packed = writer.take();
+  deadlinesLeft(packed, here);
+  deadlinesFrom(packed, there);
+  const reader = new RequestBatchReader().open(packed);
+  const arrived: number[] = [];
+  while (reader.next()) arrived.push(reader.deadline);
+  t.deepEqual(arrived, [there + 250, 0, there - 1, there - 5_000], "one that is just passing has passed");
 });
 
 test("a batch of replies carries bodies and typed errors", (t) => {
