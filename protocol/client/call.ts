@@ -159,9 +159,10 @@ export class Call implements RequestHandler, WheelNode, Waiter {
       this.#settle(this.#lastRefusal);
       return;
     }
-    const never = this.#attempts === 0;
     const last = this.#link?.lastError;
-    const why = never && last !== undefined ? `it could not be sent (${last.message})` : "no answer came in time";
+    const isStranded = this.#connection === undefined && last !== undefined;
+    const sent = this.#attempts === 0 ? "it could not be sent" : "it could not be sent again";
+    const why = isStranded ? `${sent} (${last.message})` : "no answer came in time";
     this.#giveUp(new KimberliteError("deadlineExceeded", why, { cause: last }));
   }
 

@@ -65,6 +65,7 @@ export class FakeServer {
   readonly tokens: number[] = [];
   readonly consistencies: number[] = [];
   readonly connections = new Set<FakeConnection>();
+  clusterId = new Uint8Array(16).fill(7);
   faultsInjected = 0;
   accepted = 0;
   position = 0;
@@ -224,8 +225,7 @@ export class FakeConnection {
           return undefined;
         }
         const version = negotiateVersion(decodeHello(new ByteReader(body)));
-        const clusterId = new Uint8Array(16).fill(7);
-        const { inFlightMax } = server;
+        const { clusterId, inFlightMax } = server;
         const limits = { frameBytesMax: 9 * 1024 * 1024, inFlightMax, sessionNumber: 0 };
         encodeWelcome({ version, serverRelease: "fake", clusterId, nodeId: 1, serverTime: startTime, ...limits }, out);
         return out.finish();

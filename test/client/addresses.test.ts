@@ -1,0 +1,91 @@
+import test from "ava";
+import { Client, type ClientOptions } from "../../protocol/client/client.js";
+import { socketConnector } from "../../protocol/client/socket-connector.js";
+import { connect, parseTarget } from "../../protocol/sdk/connect.js";
+import { FakeServer } from "./fake-server.js";
+
+const backOff = { minMs: 2, maxMs: 20 };
+const clientOf = (address: readonly string[], options: Partial<ClientOptions> = {}): Client =>
+  new Client({
+    address,
+    connector: socketConnector(),
+    backOff,
+    timeoutMs: 5_000,
+    ...options,
+  });
+
+interface Place {
+  readonly server: FakeServer;
+  readonly address: string;
+  readonly port: number;
+}
+
+async function several(count: number): Promise<Place[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => FakeServer.start()));
+  for (const server of servers) server.stream("s");
+  return servers.map((server) => ({ server, address: server.address, port: server.port }));
+}
+
+const addressesOf = (places: readonly Place[]): string[] => places.map(({ address }) => address);
+
+const append = (client: Client, text: string) =>
+  client.append(1, 1, "any", [{ payload: Buffer.from(text), format: 0 }], client.nextKey(), {});
+
+test("the first address that answers is used, and the next one when it is lost", async (t) => {
+  const places = await several(3);
+  const [one, two, three] = places;
+  if (one === undefined || two === undefined || three === undefined) return t.fail();
+  await one.server.stop();
+  const client = clientOf(addressesOf(places));
+  t.teardown(() => Promise.all([client.close(0), ...places.map(({ server }) => server.stop())]));
+  await client.connect();
+  t.is(client.address, two.address);
+  await append(client, "a");
+  await two.server.stop();
+  await append(client, "b");
+  t.is(client.address, three.address);
+  await one.server.listen(one.port);
+  await three.server.stop();
+  await append(client, "c");
+  t.is(client.address, one.address, "after the last comes the first");
+});
+
+test("when no address answers, the error names each, and requests wait until one does", async (t) => {
+  const places = await several(2);
+  const [one] = places;
+  if (one === undefined) return t.fail();
+  await Promise.all(places.map(({ server }) => server.stop()));
+  const client = clientOf(addressesOf(places));
+  t.teardown(() => Promise.all([client.close(0), ...places.map(({ server }) => server.stop())]));
+  const error = await t.throwsAsync(client.connect(), { code: "connectionRefused" });
+  for (const { address } of places) t.true(error?.message.includes(address), error?.message);
+  const waiting = append(client, "late");
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  await one.server.listen(one.port);
+  t.is((await waiting).count, 1);
+});
+
+test("a node of another cluster is not talked to", async (t) => {
+  const places = await several(2);
+  const [one, two] = places;
+  if (one === undefined || two === undefined) return t.fail();
+  two.server.clusterId = new Uint8Array(16).fill(0xee);
+  const client = clientOf(addressesOf(places), { timeoutMs: 400 });
+  t.teardown(() => Promise.all([client.close(0), ...places.map(({ server }) => server.stop())]));
+  await append(client, "mine");
+  await one.server.stop();
+  const error = await t.throwsAsync(append(client, "not theirs"), { code: "deadlineExceeded" });
+  t.regex(error?.message ?? "", /could not be sent again \(/);
+  t.is(two.server.stream("s").events.length, 0);
+});
+
+test("targets name one node or several", async (t) => {
+  const a = { host: "a", port: 1 };
+  const b = { host: "b", port: 7400 };
+  t.deepEqual(parseTarget("kimberlite://a:1,b"), { addresses: [a, b], isSecure: false });
+  t.deepEqual(parseTarget("a:1,b:7400").addresses, [a, b]);
+  t.deepEqual(parseTarget({ addresses: ["a:1", "b"] }).addresses, [a, b]);
+  t.throws(() => parseTarget({ addresses: [] }), { code: "invalidArgument" });
+  t.throws(() => parseTarget("a:1,"), { code: "invalidArgument" });
+  await t.throwsAsync(connect({ addresses: ["a:1", "a:1"] }), { code: "invalidArgument" });
+});
