@@ -2,7 +2,6 @@
 import { cpSync } from "node:fs";
 import test from "ava";
 import { exitCodeOf } from "../../protocol/admin/exit-codes.js";
-import { clusterShape } from "../../protocol/admin/shapes.js";
 import { connect } from "../../protocol/sdk/index.js";
 import { readTextFile, writeTextFile } from "../../runtime/storage/host-files.js";
 import { type ErrorCode, KimberliteError } from "../../runtime/types/errors.js";
@@ -15,14 +14,6 @@ test.before(async () => {
 });
 test.after.always(() => rig.remove());
 
-/** As the node at `connect` sees it, or any that answers. */
-async function status(connectTo?: string) {
-  return clusterShape.parse(
-    JSON.parse(await rig.must(["cluster", "status", "--json"], connectTo === undefined ? {} : { connect: connectTo })),
-  );
-}
-
-const leaderOf = async (shard: number): Promise<number> => (await status()).shards[shard]?.leader ?? 0;
 const soon = 20_000;
 
 /** Waits for what must come about, and fails with what it saw last. */
@@ -69,7 +60,7 @@ test.serial(
       "an answer of the lone node",
       async () => (await rig.run(["cluster", "status"], { connect: address })).code === 0,
     );
-    const seen = await status(address);
+    const seen = await rig.status({ connect: address });
     t.is(seen.asked, 1);
     t.deepEqual(
       seen.nodes.map(({ reachable }) => reachable),
@@ -97,22 +88,22 @@ test.serial("three processes are one database: each takes writes and reads what 
   }
   const text = await rig.must(["cluster", "status", "--wait", "20s"]);
   t.regex(text, /faults now: none\ntolerates from now on: 1 node failure, 0 machine failures \(3 nodes on 1 machine\)/);
-  const { shards } = await status();
+  const { shards } = await rig.status();
   t.is(shards.length, 2);
   t.is(new Set(shards.map(({ leader }) => leader)).size, 2, "the first leaders are spread over the nodes");
 });
 
 test.serial("leadership is handed over while clients of every node write, and none of them fails", async (t) => {
   const writers = rig.addresses.map((address, index) => writer(`handed-${index}`, [address]));
-  const before = await leaderOf(1);
+  const before = await rig.leaderOf(1);
   const moves: unknown[] = [];
   for (let round = 0; round < 3; round++) {
     moves.push(...(JSON.parse(await rig.must(["cluster", "handover", "--shard", "1", "--json"])) as unknown[]));
     await new Promise((resolve) => setTimeout(resolve, 150));
   }
   t.is(moves.length, 3);
-  t.like(moves[0], { shard: 1, from: before });
-  t.is(await leaderOf(1), before, "three handovers among three nodes go round");
+  t.like(moves[0], { shard: 1, from: before + 1 });
+  t.is(await rig.leaderOf(1), before, "three handovers among three nodes go round");
   for (const { written, stored, slowestMs } of await Promise.all(writers.map((one) => one.stop()))) {
     t.true(written > 0);
     t.is(stored, written, "each was stored once");
@@ -124,7 +115,7 @@ test.serial("leadership is handed over while clients of every node write, and no
 test.serial(
   "a leader that is told to stop hands over first: writers with several addresses see no error",
   async (t) => {
-    const leader = (await leaderOf(1)) - 1;
+    const leader = await rig.leaderOf(1);
     const turned = (by: number): string[] => [...rig.addresses.slice(by), ...rig.addresses.slice(0, by)];
     const writers = [0, 1, 2].map((by) => writer(`stopped-${by}`, turned(by)));
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -149,18 +140,17 @@ test.serial(
 );
 
 test.serial("a leader that is killed is not missed by clients that know the others", async (t) => {
-  const leader = (await leaderOf(1)) - 1;
+  const leader = await rig.leaderOf(1);
   const first = rig.addresses[leader] ?? "";
   const one = writer("killed", [first, ...rig.addresses.filter((address) => address !== first)]);
   await new Promise((resolve) => setTimeout(resolve, 300));
   t.is(await rig.end(leader, "SIGKILL"), "SIGKILL");
-  await until("another leader", async () => ![0, leader + 1].includes(await leaderOf(1)));
+  await until("another leader", async () => ![-1, leader].includes(await rig.leaderOf(1)));
   await new Promise((resolve) => setTimeout(resolve, 200));
   const { written, stored, slowestMs } = await one.stop();
   t.is(stored, written, "each was stored once");
   t.log(`${written} written, the slowest in ${Math.round(slowestMs)} ms`);
-  const next = await leaderOf(1);
-  if (next % 3 === leader) {
+  if (((await rig.leaderOf(1)) + 1) % 3 === leader) {
     const refused = await rig.run(["cluster", "handover", "--shard", "1"]);
     t.regex(refused.stderr, /which would lead next, is not connected/);
   }
@@ -204,7 +194,18 @@ test.serial("what does not belong to the cluster does not get in, and hears why"
     /holds the log of replica 1 .* was it copied from another node\?/s,
   );
   // The address is taken.
-  await refused("fresh", "cluster.toml", 1, "addressInUse", /listen address is in use/);
+  const taken = [
+    "start",
+    "--data",
+    "node-2",
+    "--cluster",
+    "cluster.toml",
+    "--node",
+    "2",
+    "--listen",
+    rig.addresses[0] ?? "",
+  ];
+  t.regex((await rig.run(taken)).stderr, /listen address is in use: .* \(addressInUse\)/);
   // Keys: missing, of another node, of another authority.
   const nowhere = variant("nowhere.toml", /keys\/\{name\}\.pem/, "keys/none.pem");
   await refused("node-2", nowhere, 2, "configurationInvalid", /tls\.cert: there is no file .*none\.pem/);
@@ -222,7 +223,7 @@ test.serial("what does not belong to the cluster does not get in, and hears why"
     "directoryForeign",
     /not to node 2 of 3 \(00/,
   );
-  t.is((await status()).nodes.filter(({ reachable }) => reachable).length, 2);
+  t.is((await rig.status()).nodes.filter(({ reachable }) => reachable).length, 2);
 });
 
 test.serial("a node of another cluster or authority is turned away by the others, and both sides log it", async (t) => {

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import path from "node:path";
+import { type ClusterReport, clusterShape } from "../../protocol/admin/shapes.js";
 import { temporaryDirectory } from "../../runtime/storage/host-files.js";
 import { kimberlite, type Ran, type RunningNode, type SpawnedNode, spawnNode } from "./run-command.js";
 
@@ -80,6 +81,17 @@ export class ClusterRig {
     const { code, stdout, stderr } = await this.run(words, given);
     if (code !== 0) throw new Error(`${words.join(" ")} ended with ${code}: ${stderr}`);
     return stdout;
+  }
+
+  /** As the node at `connect` sees it, or the first that answers. */
+  async status(given: { readonly connect?: string } = {}): Promise<ClusterReport> {
+    return clusterShape.parse(JSON.parse(await this.must(["cluster", "status", "--json"], given)));
+  }
+
+  /** Index of the node that leads a shard; -1 while none does. */
+  async leaderOf(shard: number): Promise<number> {
+    const { shards } = await this.status();
+    return (shards[shard]?.leader ?? 0) - 1;
   }
 
   /** Begins to start a node, by its own directory and file unless others are named. */
