@@ -1,0 +1,101 @@
+/**
+ * Statements on their way from a gateway to a shard (all that writes, and all of a transaction that has written or locked) or to a
+ * projection (other reads), and their answers. The codecs stand beside the types; the gateway moves the rows of an answer to its socket
+ * as they are, so they are already messages of PostgreSQL's protocol.
+ */
+import type { SqlErrorFields } from "../../runtime/query/error.js";
+import type { Oid } from "../../runtime/query/types/sql-type.js";
+
+/** A value as a client sent it: text (0) or binary (1); null is NULL. It is decoded where the statement is bound, by the type found there. */
+export interface WireValue {
+  readonly format: 0 | 1;
+  readonly bytes: Uint8Array | null;
+}
+
+export type SqlIsolation = "readCommitted" | "repeatableRead" | "serializable";
+
+/** A statement of a session. */
+export interface SqlRequest {
+  /**
+   *   describe  binds only: parameter types and result columns
+   *   execute   runs: the first rows, and a cursor when there are more
+   *   fetch     more rows of a cursor
+   *   close     ends a cursor
+   *   end       the session is gone: its transaction, locks and cursors end
+   */
+  readonly kind: "describe" | "execute" | "fetch" | "close" | "end";
+  readonly tenant: number;
+  /** Unique among all sessions of all gateways: drawn at random by the gateway. */
+  readonly session: number;
+  readonly user: string;
+  /** The statement's text, one statement, with its place in what the client sent (for error positions). */
+  readonly text: string;
+  /** The parsed statement (runtime/query/syntax), encoded; empty when the receiver is believed to know the text. */
+  readonly syntax: Uint8Array;
+  /** Types that the client gave its parameters; 0 is "find out". */
+  readonly parameterTypes: readonly Oid[];
+  readonly parameters: readonly WireValue[];
+  /** Formats of the result columns: none (all text), one for all, or one each. */
+  readonly resultFormats: readonly (0 | 1)[];
+  /** Rows of this answer at most; 0 is no limit of the client's. */
+  readonly rowsMax: number;
+  readonly cursor: number;
+  readonly transaction: {
+    /** True between BEGIN and its end, or within an implicit block of several statements. */
+    readonly isOpen: boolean;
+    readonly isolation: SqlIsolation;
+    readonly isReadOnly: boolean;
+    /** Where the transaction's snapshot is, once it has one: repeatable reads at a projection. -1 for none. */
+    readonly snapshot: number;
+    /** µs since 1970, what `now()` is. */
+    readonly startedAt: number;
+  };
+  /** Position that the state must have reached: the session's own last write, or what it was shown. -1 for none. */
+  readonly atLeast: number;
+  /** Settings that differ from their defaults: `timezone`, `search_path`, `kimberlite.as_of`, … */
+  readonly settings: readonly (readonly [name: string, value: string])[];
+}
+
+export interface SqlColumn {
+  readonly name: string;
+  readonly table: Oid;
+  readonly column: number;
+  readonly type: Oid;
+  readonly typeLength: number;
+  readonly modifier: number;
+}
+
+export interface SqlNotice {
+  readonly severity: "NOTICE" | "WARNING" | "INFO";
+  readonly sqlState: string;
+  readonly message: string;
+  readonly fields: SqlErrorFields;
+}
+
+export type SqlReply =
+  /** The receiver does not know the text: send the statement again with its syntax. */
+  | { readonly kind: "syntaxWanted" }
+  | { readonly kind: "failed"; readonly sqlState: string; readonly message: string; readonly fields: SqlErrorFields }
+  | {
+      readonly kind: "described";
+      readonly parameterTypes: readonly Oid[];
+      readonly columns: readonly SqlColumn[] | null;
+    }
+  | {
+      readonly kind: "rows";
+      /** Null for statements without a result. */
+      readonly columns: readonly SqlColumn[] | null;
+      /** DataRow messages, back to back, ready to be sent. */
+      readonly rows: Uint8Array;
+      readonly rowCount: number;
+      /** Empty while there are more rows; else `SELECT 3`, `INSERT 0 1`. */
+      readonly tag: string;
+      /** 0 when nothing is left. */
+      readonly cursor: number;
+      /** Position of the state that was read, or of the write. */
+      readonly position: number;
+      readonly wrote: boolean;
+      readonly notices: readonly SqlNotice[];
+      /** Settings that the statement changed (`set_config`). */
+      readonly settings: readonly (readonly [name: string, value: string])[];
+    };

@@ -1,0 +1,147 @@
+/**
+ * The catalog of one tenant as the binder sees it: plain, frozen data. Every object has an oid of its own, from `firstUserOid` on, that is
+ * never reused. The catalog of any past position can be had the same way as the present one.
+ *
+ * Expressions (defaults, checks, index expressions, view queries) are kept as SQL text, which is parsed and bound when it is used:
+ * the text is what was promised, and outlives every internal form. It is written with schema-qualified names.
+ */
+import type { Oid, SqlType } from "../types/sql-type.js";
+
+export const firstUserOid: Oid = 16_384;
+export const publicSchemaOid: Oid = 2_200;
+export const pgCatalogSchemaOid: Oid = 11;
+export const informationSchemaOid: Oid = 13_000;
+export const kimberliteSchemaOid: Oid = 13_001;
+
+export interface SchemaDefinition {
+  readonly kind: "schema";
+  readonly oid: Oid;
+  readonly name: string;
+  readonly owner: string;
+}
+
+export interface ColumnDefinition {
+  /** 1, 2, …: never reused within its table, also when a column before it is dropped. */
+  readonly number: number;
+  readonly name: string;
+  readonly type: SqlType;
+  readonly isNotNull: boolean;
+  /** SQL text of the default, or null. */
+  readonly default: string | null;
+  readonly identity: "always" | "byDefault" | null;
+  /** SQL text of a stored generated column, or null. */
+  readonly generated: string | null;
+  /** Sequence that a serial or identity column draws from, or 0. */
+  readonly sequence: Oid;
+  readonly isDropped: boolean;
+  /** What rows that were written before the column was added have in it, as text input of its type; null for NULL. */
+  readonly missingValue: string | null;
+}
+
+export type ForeignKeyAction = "noAction" | "restrict" | "cascade" | "setNull" | "setDefault";
+
+export type ConstraintDefinition =
+  | {
+      readonly kind: "primaryKey" | "unique";
+      readonly oid: Oid;
+      readonly name: string;
+      readonly columns: readonly number[];
+      readonly index: Oid;
+      readonly isDeferrable: false;
+    }
+  | { readonly kind: "check"; readonly oid: Oid; readonly name: string; readonly expression: string }
+  | {
+      readonly kind: "foreignKey";
+      readonly oid: Oid;
+      readonly name: string;
+      readonly columns: readonly number[];
+      readonly referencedTable: Oid;
+      readonly referencedColumns: readonly number[];
+      readonly onUpdate: ForeignKeyAction;
+      readonly onDelete: ForeignKeyAction;
+    };
+
+export interface IndexKey {
+  /** Column number, or 0 when `expression` says what is indexed. */
+  readonly column: number;
+  readonly expression: string | null;
+  readonly type: SqlType;
+  readonly isDescending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+export interface IndexDefinition {
+  readonly kind: "index";
+  readonly oid: Oid;
+  readonly name: string;
+  readonly schema: Oid;
+  readonly table: Oid;
+  readonly keys: readonly IndexKey[];
+  /** Columns that are only carried along (INCLUDE). */
+  readonly included: readonly number[];
+  readonly isUnique: boolean;
+  readonly isPrimary: boolean;
+  /** SQL text of a partial index's condition, or null. */
+  readonly predicate: string | null;
+}
+
+export interface TableDefinition {
+  readonly kind: "table";
+  readonly oid: Oid;
+  readonly name: string;
+  readonly schema: Oid;
+  readonly owner: string;
+  /** All columns ever, in the order of their numbers, dropped ones too. */
+  readonly columns: readonly ColumnDefinition[];
+  /** Columns of the row key: the primary key's; empty for a table without one, whose rows are keyed by a number. */
+  readonly keyColumns: readonly number[];
+  readonly constraints: readonly ConstraintDefinition[];
+  readonly indexes: readonly Oid[];
+  /** Grows with each change of the definition. */
+  readonly version: number;
+}
+
+export interface ViewDefinition {
+  readonly kind: "view" | "materializedView";
+  readonly oid: Oid;
+  readonly name: string;
+  readonly schema: Oid;
+  readonly owner: string;
+  readonly columns: readonly { readonly name: string; readonly type: SqlType }[];
+  readonly query: string;
+}
+
+export interface SequenceDefinition {
+  readonly kind: "sequence";
+  readonly oid: Oid;
+  readonly name: string;
+  readonly schema: Oid;
+  readonly owner: string;
+  readonly type: SqlType;
+  readonly start: bigint;
+  readonly increment: bigint;
+  readonly minimum: bigint;
+  readonly maximum: bigint;
+  readonly cycles: boolean;
+  /** Column that owns it, so that it goes with the column; 0 and 0 for none. */
+  readonly ownerTable: Oid;
+  readonly ownerColumn: number;
+}
+
+export type CatalogObject = SchemaDefinition | TableDefinition | IndexDefinition | ViewDefinition | SequenceDefinition;
+
+/** Things that share one name space within a schema. */
+export type Relation = TableDefinition | IndexDefinition | ViewDefinition | SequenceDefinition;
+
+/** One version of one tenant's catalog. Built-in schemas (`pg_catalog`, `information_schema`, `kimberlite`) are not in it. */
+export interface Catalog {
+  /** Equal versions are equal catalogs: plans are kept by it. */
+  readonly version: number;
+  schemaByName(name: string): SchemaDefinition | null;
+  relationByName(schema: Oid, name: string): Relation | null;
+  objectByOid(oid: Oid): CatalogObject | null;
+  indexesOf(table: TableDefinition): readonly IndexDefinition[];
+  /** Foreign keys of any table that refer to this one. */
+  referencing(table: Oid): readonly { readonly table: TableDefinition; readonly constraint: ConstraintDefinition }[];
+  objects(): Iterable<CatalogObject>;
+}

@@ -1,0 +1,34 @@
+/**
+ * An error of a statement, in PostgreSQL's terms: what every client of its protocol already knows how to show and to act upon. It is a
+ * value of the language, not of the program: whoever runs statements catches it, undoes the statement and answers it.
+ */
+
+/** Fields of PostgreSQL's ErrorResponse beside severity, SQLSTATE and message. */
+export interface SqlErrorFields {
+  /** Byte offset in the statement's UTF-8 text, from 0. The protocol sends it in characters, from 1. */
+  readonly position?: number | undefined;
+  readonly detail?: string | undefined;
+  readonly hint?: string | undefined;
+  readonly schema?: string | undefined;
+  readonly table?: string | undefined;
+  readonly column?: string | undefined;
+  readonly dataType?: string | undefined;
+  readonly constraint?: string | undefined;
+}
+
+export class SqlError extends Error {
+  override readonly name = "SqlError";
+  /** Five characters, `23505` and the like. */
+  readonly sqlState: string;
+  readonly fields: SqlErrorFields;
+
+  constructor(sqlState: string, message: string, fields: SqlErrorFields = {}) {
+    super(message);
+    this.sqlState = sqlState;
+    this.fields = fields;
+  }
+}
+
+/** What is understood and not done. Never half done, never accepted and ignored. */
+export const notSupported = (what: string, position?: number): SqlError =>
+  new SqlError("0A000", `${what} is not supported`, { position });

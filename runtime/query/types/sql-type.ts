@@ -1,0 +1,84 @@
+/**
+ * Types by the numbers that PostgreSQL's protocol and catalogs use for them: clients hard-code these.
+ */
+
+/** An object identifier of `pg_type` and the other catalogs. */
+export type Oid = number;
+
+/** A type with its modifier: `numeric(10,2)`, `varchar(20)`. -1 is no modifier. Encoded as in `pg_attribute.atttypmod`. */
+export interface SqlType {
+  readonly oid: Oid;
+  readonly modifier: number;
+}
+
+export const typeOid = {
+  bool: 16,
+  bytea: 17,
+  char: 18,
+  name: 19,
+  int8: 20,
+  int2: 21,
+  int2vector: 22,
+  int4: 23,
+  regproc: 24,
+  text: 25,
+  oid: 26,
+  tid: 27,
+  xid: 28,
+  cid: 29,
+  oidvector: 30,
+  json: 114,
+  float4: 700,
+  float8: 701,
+  unknown: 705,
+  bpchar: 1042,
+  varchar: 1043,
+  date: 1082,
+  time: 1083,
+  timestamp: 1114,
+  timestamptz: 1184,
+  interval: 1186,
+  timetz: 1266,
+  numeric: 1700,
+  refcursor: 1790,
+  regprocedure: 2202,
+  regoper: 2203,
+  regclass: 2205,
+  regtype: 2206,
+  uuid: 2950,
+  jsonb: 3802,
+  regnamespace: 4089,
+  regrole: 4096,
+  record: 2249,
+  void: 2278,
+  trigger: 2279,
+  any: 2276,
+  anyarray: 2277,
+  anyelement: 2283,
+  anynonarray: 2776,
+  boolArray: 1000,
+  byteaArray: 1001,
+  charArray: 1002,
+  nameArray: 1003,
+  int2Array: 1005,
+  int4Array: 1007,
+  textArray: 1009,
+  bpcharArray: 1014,
+  varcharArray: 1015,
+  int8Array: 1016,
+  float4Array: 1021,
+  float8Array: 1022,
+  oidArray: 1028,
+  timestampArray: 1115,
+  dateArray: 1182,
+  timeArray: 1183,
+  timestamptzArray: 1185,
+  intervalArray: 1187,
+  numericArray: 1231,
+  jsonArray: 199,
+  uuidArray: 2951,
+  jsonbArray: 3807,
+} as const satisfies Record<string, Oid>;
+
+export const noModifier = -1;
+export const sqlType = (oid: Oid, modifier = noModifier): SqlType => ({ oid, modifier });
