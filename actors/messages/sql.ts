@@ -22,8 +22,24 @@ export interface SqlRequest {
    *   fetch     more rows of a cursor
    *   close     ends a cursor
    *   end       the session is gone: its transaction, locks and cursors end
+   *
+   * and, only to a shard that has the session's transaction (`transaction.requests` above 0, but for `savepoint`, which may begin it):
+   *
+   *   commit, rollback                                  end it: the answer's tag is COMMIT or ROLLBACK. A commit of a failed transaction
+   *                                                     rolls back
+   *   savepoint, releaseSavepoint, rollbackToSavepoint  `text` is the savepoint's name
    */
-  readonly kind: "describe" | "execute" | "fetch" | "close" | "end";
+  readonly kind:
+    | "describe"
+    | "execute"
+    | "fetch"
+    | "close"
+    | "end"
+    | "commit"
+    | "rollback"
+    | "savepoint"
+    | "releaseSavepoint"
+    | "rollbackToSavepoint";
   readonly tenant: number;
   /** Unique among all sessions of all gateways: drawn at random by the gateway. */
   readonly session: number;
@@ -45,6 +61,11 @@ export interface SqlRequest {
     readonly isOpen: boolean;
     readonly isolation: SqlIsolation;
     readonly isReadOnly: boolean;
+    /**
+     * Requests of this transaction that the shard has answered. 0 begins it there; above 0 the shard must know it, and else (it was
+     * restarted, or leads elsewhere now) refuses with 40001: never a second transaction in the place of a lost one.
+     */
+    readonly requests: number;
     /** Where the transaction's snapshot is, once it has one: repeatable reads at a projection. -1 for none. */
     readonly snapshot: number;
     /** µs since 1970, what `now()` is. */
