@@ -1,0 +1,176 @@
+/**
+ * A small client of PostgreSQL's protocol for tests: one statement at a time by the simple protocol, all that the server says about it
+ * as data. It knows just what a private server with `trust` needs.
+ */
+import net from "node:net";
+
+export interface PostgresColumn {
+  readonly name: string;
+  readonly type: number;
+  readonly modifier: number;
+}
+
+export type PostgresAnswer =
+  | {
+      readonly kind: "rows";
+      readonly columns: readonly PostgresColumn[];
+      readonly rows: readonly (readonly (string | null)[])[];
+      readonly tag: string;
+    }
+  | {
+      readonly kind: "failed";
+      readonly sqlState: string;
+      readonly message: string;
+      readonly fields: ReadonlyMap<string, string>;
+    };
+
+interface Pending {
+  readonly resolve: (answer: PostgresAnswer) => void;
+  readonly reject: (error: Error) => void;
+  columns: PostgresColumn[];
+  rows: (string | null)[][];
+  tag: string;
+  failure: PostgresAnswer | null;
+}
+
+export class PostgresClient {
+  readonly #socket: net.Socket;
+  #received: Buffer = Buffer.alloc(0);
+  #pending: Pending | null = null;
+  /** The end of the chain: statements run one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(socket: net.Socket) {
+    this.#socket = socket;
+    socket.on("data", (bytes) => this.#take(bytes));
+    const fail = (error: Error): void => this.#pending?.reject(error);
+    socket.on("error", fail);
+    socket.on("close", () => fail(new Error("the server closed the connection")));
+  }
+
+  static async connect(options: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly database: string;
+  }): Promise<PostgresClient> {
+    const socket = net.connect(options.port, options.host);
+    await new Promise<void>((resolve, reject) => {
+      socket.once("connect", () => resolve());
+      socket.once("error", reject);
+    });
+    socket.setNoDelay(true);
+    const client = new PostgresClient(socket);
+    const words = ["user", options.user, "database", options.database, "client_encoding", "UTF8", ""];
+    const body = Buffer.from(words.map((word) => `${word}\0`).join(""));
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(8 + body.length, 0);
+    head.writeUInt32BE(196_608, 4);
+    await client.#await(() => socket.write(Buffer.concat([head, body])));
+    return client;
+  }
+
+  /** What the server answers; a failure is an answer too. */
+  query(text: string): Promise<PostgresAnswer> {
+    const body = Buffer.from(`${text}\0`);
+    const head = Buffer.alloc(5);
+    head.write("Q", 0);
+    head.writeUInt32BE(4 + body.length, 1);
+    const answer = this.#last.then(() => this.#await(() => this.#socket.write(Buffer.concat([head, body]))));
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  /** Rows of a statement that must not fail. */
+  async rows(text: string): Promise<readonly (readonly (string | null)[])[]> {
+    const answer = await this.query(text);
+    if (answer.kind === "failed") throw new Error(`${answer.sqlState}: ${answer.message}\n${text}`);
+    return answer.rows;
+  }
+
+  /** First column of a statement that must not fail. */
+  async lines(text: string): Promise<readonly string[]> {
+    return (await this.rows(text)).map((row) => row[0] ?? "");
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #await(send: () => void): Promise<PostgresAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#pending = { resolve, reject, columns: [], rows: [], tag: "", failure: null };
+      send();
+    });
+  }
+
+  #take(bytes: Buffer): void {
+    this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes]);
+    for (;;) {
+      if (this.#received.length < 5) return;
+      const length = this.#received.readUInt32BE(1) + 1;
+      if (this.#received.length < length) return;
+      const kind = String.fromCharCode(this.#received[0] ?? 0);
+      const body = this.#received.subarray(5, length);
+      this.#received = this.#received.subarray(length);
+      this.#message(kind, body);
+    }
+  }
+
+  #message(kind: string, body: Buffer): void {
+    const pending = this.#pending;
+    if (pending === null) return;
+    if (kind === "T") pending.columns = readColumns(body);
+    else if (kind === "D") pending.rows.push(readRow(body));
+    else if (kind === "C") pending.tag = body.toString("utf8", 0, body.length - 1);
+    else if (kind === "E") {
+      const fields = readFields(body);
+      pending.failure = {
+        kind: "failed",
+        sqlState: fields.get("C") ?? "",
+        message: fields.get("M") ?? "",
+        fields,
+      };
+    } else if (kind === "R" && body.readUInt32BE(0) !== 0) pending.reject(new Error("the server wants a password"));
+    else if (kind === "Z") {
+      this.#pending = null;
+      const { columns, rows, tag } = pending;
+      pending.resolve(pending.failure ?? { kind: "rows", columns, rows, tag });
+    }
+  }
+}
+
+function readColumns(body: Buffer): PostgresColumn[] {
+  const columns: PostgresColumn[] = [];
+  let at = 2;
+  for (let left = body.readUInt16BE(0); left > 0; left -= 1) {
+    const end = body.indexOf(0, at);
+    const name = body.toString("utf8", at, end);
+    columns.push({ name, type: body.readUInt32BE(end + 7), modifier: body.readInt32BE(end + 13) });
+    at = end + 19;
+  }
+  return columns;
+}
+
+function readRow(body: Buffer): (string | null)[] {
+  const row: (string | null)[] = [];
+  let at = 2;
+  for (let left = body.readUInt16BE(0); left > 0; left -= 1) {
+    const length = body.readInt32BE(at);
+    at += 4;
+    row.push(length < 0 ? null : body.toString("utf8", at, at + length));
+    at += Math.max(0, length);
+  }
+  return row;
+}
+
+function readFields(body: Buffer): Map<string, string> {
+  const fields = new Map<string, string>();
+  let at = 0;
+  while (at < body.length && body[at] !== 0) {
+    const end = body.indexOf(0, at + 1);
+    fields.set(String.fromCharCode(body[at] ?? 0), body.toString("utf8", at + 1, end));
+    at = end + 1;
+  }
+  return fields;
+}

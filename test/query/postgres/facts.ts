@@ -1,0 +1,104 @@
+/**
+ * Reads from a running PostgreSQL 15 the numbers and signatures that clients hard-code (oids of types, functions, operators and casts),
+ * and writes them as the tables in `runtime/query/functions/facts/`. Run by hand when another server version is to be answered for:
+ *
+ *   npm run build && node dist/test/query/postgres/facts.js
+ */
+import { writeFileSync } from "node:fs";
+import { withPostgres } from "./server.js";
+
+const supportedTypes = `
+  select oid, typname from pg_type where typnamespace = 'pg_catalog'::regnamespace and (typname in (
+    'bool','bytea','char','name','int8','int2','int2vector','int4','regproc','text','oid','tid','xid','cid','oidvector','json','float4',
+    'float8','unknown','bpchar','varchar','date','time','timestamp','timestamptz','interval','timetz','numeric','refcursor','regprocedure',
+    'regoper','regoperator','regclass','regtype','uuid','jsonb','regnamespace','regrole','record','void','trigger','any','anyarray',
+    'anyelement','anynonarray','anyenum','anycompatible','anycompatiblearray','anycompatiblenonarray','cstring','xid8','pg_lsn','aclitem',
+    'pg_node_tree','event_trigger')
+    or typcategory = 'A' and typelem in (select oid from pg_type where typname in (
+    'bool','bytea','char','name','int8','int2','int4','text','oid','json','float4','float8','bpchar','varchar','date','time','timestamp',
+    'timestamptz','interval','timetz','numeric','uuid','jsonb','record','regclass','regtype','regproc','regprocedure','regnamespace',
+    'regrole','xid','cid','tid','aclitem')))`;
+
+const typesQuery = `
+  with sup as (${supportedTypes})
+  select concat_ws(' ', t.oid, t.typname, t.typlen, left(t.typbyval::text, 1), t.typtype, t.typcategory, left(t.typispreferred::text, 1),
+    t.typdelim, t.typelem, t.typarray, t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid, t.typmodin::oid,
+    t.typmodout::oid, t.typalign, t.typstorage, t.typcollation)
+  from pg_type t join sup using (oid) order by t.oid`;
+
+const castsQuery = `
+  with sup as (${supportedTypes})
+  select concat_ws(' ', c.oid, c.castsource, c.casttarget, c.castfunc, c.castcontext, c.castmethod)
+  from pg_cast c where castsource in (select oid from sup) and casttarget in (select oid from sup) order by castsource, casttarget`;
+
+const operatorsQuery = `
+  with sup as (${supportedTypes})
+  select concat_ws(' ', o.oid, o.oprname, oprleft, oprright, oprresult, oprcode::oid, oprcom, oprnegate,
+    left(oprcanmerge::text, 1), left(oprcanhash::text, 1))
+  from pg_operator o
+  where oprleft in (select oid from sup union select 0) and oprright in (select oid from sup) and oprresult in (select oid from sup)
+  order by o.oid`;
+
+const unwanted =
+  "^(hash|gin|gist|brin|spg|bthandler|btree|amvalidate|pg_index(am|_)|pg_stat_|pg_logical|pg_replication|binary_upgrade|lo_|lo(read|write)|" +
+  "RI_|pg_event_trigger|pg_ls_|pg_read_|pg_copy_|pg_create_|pg_drop_|pg_wal|pg_current_wal|pg_last_|pg_control|pg_get_(multixact|shmem|" +
+  "publication|replication|backend_memory|catalog_foreign|wal)|pg_(hba|ident)_file|pg_show_(all_file|replication)|ts_|tsvector|fmgr_|" +
+  "postgresql_fdw|plpgsql|pg_backup|pg_extension|pg_import|pg_rotate|pg_safe_snap|pg_isolation|pg_promote|pg_log_|pg_nextoid|pg_stop_making|" +
+  "currtid|xml|.*range_subdiff|.*_combine$|.*_accum$|.*_accum_inv$|.*_hash(_extended)?$|.*(sel|joinsel|_support|sortsupport)$|in_range)";
+
+const proceduresQuery = `
+  with sup as (${supportedTypes}),
+  io as (select unnest(array[typinput, typoutput, typreceive, typsend, typmodin, typmodout]::oid[]) as oid from pg_type join sup using (oid))
+  select concat_ws(' ', p.oid,
+    case when p.pronamespace = 'information_schema'::regnamespace then 'information_schema.' else '' end || p.proname || '(' ||
+      coalesce((select string_agg(a.typname, ',' order by o) from unnest(p.proargtypes) with ordinality as u (oid, o) join pg_type a using (oid)), '') || ')',
+    r.typname, p.prokind,
+    p.provolatile::text || case when p.proisstrict then 's' else '' end || case when p.proretset then 'r' else '' end
+      || case when ag.aggkind <> 'n' then ag.aggkind::text || ag.aggnumdirectargs else '' end,
+    case when p.pronargdefaults > 0 then 'd=' || p.pronargdefaults end,
+    case when p.provariadic > 0 then 'v=' || (select typname from pg_type where oid = p.provariadic) end,
+    'out=' || (select string_agg(n || ':' || a.typname, ',' order by o)
+       from unnest(p.proallargtypes, p.proargmodes, p.proargnames) with ordinality as u (oid, m, n, o) join pg_type a using (oid) where m in ('o', 't', 'b')),
+    'in=' || (select string_agg(n, ',' order by o)
+       from unnest(p.proargnames, p.proargmodes) with ordinality as u (n, m, o) where (m is null or m in ('i', 'v', 'b')) and o <= p.pronargs and n <> '')
+  )
+  from pg_proc p join sup r on r.oid = p.prorettype left join pg_aggregate ag on ag.aggfnoid = p.oid
+  where not exists (select from unnest(p.proargtypes) a where a not in (select oid from sup) and a <> 'internal'::regtype)
+    and p.pronamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+    and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
+    and (p.oid in (select oid from io) or p.proname !~ '${unwanted}'
+      and not (p.prorettype = 'cstring'::regtype or 'cstring'::regtype = any (p.proargtypes) or 'internal'::regtype = any (p.proargtypes)))
+  order by p.oid`;
+
+const tables = [
+  {
+    file: "types",
+    constant: "typeFacts",
+    query: typesQuery,
+    legend:
+      "oid name length isByValue kind category isPreferred delimiter element array input output receive send modifierIn modifierOut align storage collation",
+  },
+  { file: "casts", constant: "castFacts", query: castsQuery, legend: "oid source target function context method" },
+  {
+    file: "operators",
+    constant: "operatorFacts",
+    query: operatorsQuery,
+    legend: "oid name left right result function commutator negator canMerge canHash",
+  },
+  {
+    file: "procedures",
+    constant: "procedureFacts",
+    query: proceduresQuery,
+    legend:
+      "oid name(arguments) result kind (f function, a aggregate, w window) flags (i s v volatility, s strict, r set, o/h ordered-set with direct arguments) d=defaults v=variadic element out=columns in=argument names",
+  },
+] as const;
+
+await withPostgres(async (postgres) => {
+  for (const { file, constant, query, legend } of tables) {
+    const lines = (await postgres.lines(query)).map((line) => line.trimEnd());
+    const text = `/**\n * Facts of PostgreSQL 15, one a line, written by \`test/query/postgres/facts.ts\`:\n *\n * ${legend}\n */\nexport const ${constant} = \`\n${lines.join("\n").replaceAll("\\", "\\\\").replaceAll("`", "\\`")}\n\`;\n`;
+    writeFileSync(`runtime/query/functions/facts/${file}.ts`, text);
+    console.log(`${file}: ${lines.length}`);
+  }
+});
