@@ -2,9 +2,12 @@
  * The catalog of one tenant as the binder sees it: plain, frozen data. Every object has an oid of its own, from `firstUserOid` on, that is
  * never reused. The catalog of any past position can be had the same way as the present one.
  *
- * Expressions (defaults, checks, index expressions, view queries) are kept as SQL text, which is parsed and bound when it is used:
- * the text is what was promised, and outlives every internal form. It is written with schema-qualified names.
+ * Expressions (defaults, checks, index expressions, view queries) are kept as SQL text with the syntax tree that the gateway's parser made
+ * of it, since no other thread has the parser. They are bound when they are used. The text is what was promised and outlives every
+ * internal form; the tree names the schema of every table.
  */
+import type { Expression } from "../syntax/ast-expression.js";
+import type { Query } from "../syntax/ast-query.js";
 import type { Oid, SqlType } from "../types/sql-type.js";
 
 export const firstUserOid: Oid = 16_384;
@@ -12,6 +15,16 @@ export const publicSchemaOid: Oid = 2_200;
 export const pgCatalogSchemaOid: Oid = 11;
 export const informationSchemaOid: Oid = 13_000;
 export const kimberliteSchemaOid: Oid = 13_001;
+
+export interface StoredExpression {
+  readonly text: string;
+  readonly syntax: Expression;
+}
+
+export interface StoredQuery {
+  readonly text: string;
+  readonly syntax: Query;
+}
 
 export interface SchemaDefinition {
   readonly kind: "schema";
@@ -26,11 +39,10 @@ export interface ColumnDefinition {
   readonly name: string;
   readonly type: SqlType;
   readonly isNotNull: boolean;
-  /** SQL text of the default, or null. */
-  readonly default: string | null;
+  readonly default: StoredExpression | null;
   readonly identity: "always" | "byDefault" | null;
-  /** SQL text of a stored generated column, or null. */
-  readonly generated: string | null;
+  /** What a stored generated column holds. */
+  readonly generated: StoredExpression | null;
   /** Sequence that a serial or identity column draws from, or 0. */
   readonly sequence: Oid;
   readonly isDropped: boolean;
@@ -49,7 +61,7 @@ export type ConstraintDefinition =
       readonly index: Oid;
       readonly isDeferrable: false;
     }
-  | { readonly kind: "check"; readonly oid: Oid; readonly name: string; readonly expression: string }
+  | { readonly kind: "check"; readonly oid: Oid; readonly name: string; readonly expression: StoredExpression }
   | {
       readonly kind: "foreignKey";
       readonly oid: Oid;
@@ -64,7 +76,7 @@ export type ConstraintDefinition =
 export interface IndexKey {
   /** Column number, or 0 when `expression` says what is indexed. */
   readonly column: number;
-  readonly expression: string | null;
+  readonly expression: StoredExpression | null;
   readonly type: SqlType;
   readonly isDescending: boolean;
   readonly nullsFirst: boolean;
@@ -81,8 +93,8 @@ export interface IndexDefinition {
   readonly included: readonly number[];
   readonly isUnique: boolean;
   readonly isPrimary: boolean;
-  /** SQL text of a partial index's condition, or null. */
-  readonly predicate: string | null;
+  /** A partial index's condition. */
+  readonly predicate: StoredExpression | null;
 }
 
 export interface TableDefinition {
@@ -108,7 +120,7 @@ export interface ViewDefinition {
   readonly schema: Oid;
   readonly owner: string;
   readonly columns: readonly { readonly name: string; readonly type: SqlType }[];
-  readonly query: string;
+  readonly query: StoredQuery;
 }
 
 export interface SequenceDefinition {

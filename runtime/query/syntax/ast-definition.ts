@@ -1,0 +1,289 @@
+/** Statements that define things, as they were written. */
+import type { Expression, Located, TypeName } from "./ast-expression.js";
+import type { Query, RelationName } from "./ast-query.js";
+
+export type ReferentialAction = "noAction" | "restrict" | "cascade" | "setNull" | "setDefault";
+
+export interface SequenceOptions extends Located {
+  readonly type: TypeName | null;
+  readonly start: string | null;
+  readonly increment: string | null;
+  /** Undefined: not written. Null: NO MINVALUE. Numbers are decimal text, as they may be beyond 2^53. */
+  readonly minimum: string | null | undefined;
+  readonly maximum: string | null | undefined;
+  readonly cache: string | null;
+  readonly cycles: boolean | null;
+  /** `OWNED BY t.c`; empty for OWNED BY NONE; null when not written. */
+  readonly ownedBy: readonly string[] | null;
+  /** ALTER SEQUENCE … RESTART [WITH n]: undefined is not written, null is without a number. */
+  readonly restart: string | null | undefined;
+}
+
+/** A constraint of a column or of a table. `columns` is empty for a column's own. */
+export type ConstraintSyntax = Located & {
+  readonly name: string | null;
+  readonly isDeferrable: boolean;
+  readonly isInitiallyDeferred: boolean;
+  readonly isNotValid: boolean;
+} & (
+    | { readonly kind: "notNull" | "null" }
+    | { readonly kind: "default"; readonly expression: Expression; readonly text: string }
+    | { readonly kind: "check"; readonly expression: Expression; readonly text: string }
+    | {
+        readonly kind: "primaryKey" | "unique";
+        readonly columns: readonly string[];
+        readonly included: readonly string[];
+        readonly nullsNotDistinct: boolean;
+        /** ADD CONSTRAINT … USING INDEX. */
+        readonly index: string | null;
+      }
+    | {
+        readonly kind: "foreignKey";
+        readonly columns: readonly string[];
+        readonly table: RelationName;
+        readonly referencedColumns: readonly string[];
+        readonly match: "simple" | "full" | "partial";
+        readonly onUpdate: ReferentialAction;
+        readonly onDelete: ReferentialAction;
+      }
+    | { readonly kind: "identity"; readonly when: "always" | "byDefault"; readonly options: SequenceOptions }
+    | { readonly kind: "generated"; readonly expression: Expression; readonly text: string; readonly isStored: boolean }
+  );
+
+export interface ColumnSyntax extends Located {
+  readonly name: string;
+  readonly type: TypeName;
+  readonly collation: readonly string[] | null;
+  readonly constraints: readonly ConstraintSyntax[];
+}
+
+export interface CreateTable extends Located {
+  readonly kind: "createTable";
+  readonly name: RelationName;
+  readonly ifNotExists: boolean;
+  readonly isTemporary: boolean;
+  readonly isUnlogged: boolean;
+  readonly columns: readonly ColumnSyntax[];
+  readonly constraints: readonly ConstraintSyntax[];
+  /** `LIKE other [INCLUDING …]`, the options as PostgreSQL's bits. */
+  readonly likes: readonly { readonly table: RelationName; readonly options: number }[];
+  /** Clauses that change what the table is: INHERITS, PARTITION BY, OF, USING, TABLESPACE, ON COMMIT, WITH (…). */
+  readonly clauses: readonly string[];
+}
+
+export interface CreateTableAs extends Located {
+  readonly kind: "createTableAs";
+  readonly name: RelationName;
+  readonly columns: readonly string[];
+  readonly ifNotExists: boolean;
+  readonly isTemporary: boolean;
+  readonly isMaterializedView: boolean;
+  readonly withData: boolean;
+  readonly query: Query;
+  readonly queryText: string;
+}
+
+export type AlterTableAction = Located &
+  (
+    | { readonly kind: "addColumn"; readonly column: ColumnSyntax; readonly ifNotExists: boolean }
+    | { readonly kind: "dropColumn"; readonly column: string; readonly ifExists: boolean; readonly isCascade: boolean }
+    | { readonly kind: "setDefault"; readonly column: string; readonly expression: Expression; readonly text: string }
+    | { readonly kind: "dropDefault" | "setNotNull" | "dropNotNull"; readonly column: string }
+    | {
+        readonly kind: "setType";
+        readonly column: string;
+        readonly type: TypeName;
+        readonly using: Expression | null;
+        readonly usingText: string | null;
+      }
+    | { readonly kind: "addConstraint"; readonly constraint: ConstraintSyntax }
+    | {
+        readonly kind: "dropConstraint";
+        readonly name: string;
+        readonly ifExists: boolean;
+        readonly isCascade: boolean;
+      }
+    | { readonly kind: "validateConstraint"; readonly name: string }
+    | { readonly kind: "addIdentity"; readonly column: string; readonly constraint: ConstraintSyntax }
+    | { readonly kind: "dropIdentity" | "dropExpression"; readonly column: string; readonly ifExists: boolean }
+    | { readonly kind: "setOwner"; readonly owner: string }
+    | { readonly kind: "other"; readonly name: string }
+  );
+
+export interface AlterTable extends Located {
+  readonly kind: "alterTable";
+  readonly objectType: "table" | "index" | "sequence" | "view" | "materializedView";
+  readonly name: RelationName;
+  readonly ifExists: boolean;
+  readonly actions: readonly AlterTableAction[];
+}
+
+export interface Rename extends Located {
+  readonly kind: "rename";
+  readonly objectType:
+    | "table"
+    | "column"
+    | "constraint"
+    | "index"
+    | "sequence"
+    | "view"
+    | "materializedView"
+    | "schema"
+    | "role";
+  readonly name: RelationName;
+  /** Column or constraint of the relation; null when the object itself is renamed. */
+  readonly part: string | null;
+  readonly newName: string;
+  readonly ifExists: boolean;
+}
+
+export interface SetSchema extends Located {
+  readonly kind: "setSchema";
+  readonly objectType: "table" | "index" | "sequence" | "view" | "materializedView";
+  readonly name: RelationName;
+  readonly newSchema: string;
+  readonly ifExists: boolean;
+}
+
+export interface SetOwner extends Located {
+  readonly kind: "setOwner";
+  readonly objectType: string;
+  readonly name: readonly string[];
+  readonly owner: string;
+}
+
+export interface IndexKeySyntax extends Located {
+  readonly column: string | null;
+  readonly expression: Expression | null;
+  readonly text: string | null;
+  readonly isDescending: boolean;
+  readonly nullsFirst: boolean | null;
+  readonly collation: readonly string[] | null;
+  readonly operatorClass: readonly string[] | null;
+}
+
+export interface CreateIndex extends Located {
+  readonly kind: "createIndex";
+  readonly name: string | null;
+  readonly table: RelationName;
+  readonly method: string;
+  readonly keys: readonly IndexKeySyntax[];
+  readonly included: readonly string[];
+  readonly isUnique: boolean;
+  readonly nullsNotDistinct: boolean;
+  readonly where: Expression | null;
+  readonly whereText: string | null;
+  readonly ifNotExists: boolean;
+  readonly isConcurrent: boolean;
+  readonly clauses: readonly string[];
+}
+
+export interface CreateView extends Located {
+  readonly kind: "createView";
+  readonly name: RelationName;
+  readonly columns: readonly string[];
+  readonly query: Query;
+  readonly queryText: string;
+  readonly orReplace: boolean;
+  readonly isTemporary: boolean;
+  readonly checkOption: "none" | "local" | "cascaded";
+}
+
+export interface CreateSchema extends Located {
+  readonly kind: "createSchema";
+  readonly name: string | null;
+  readonly owner: string | null;
+  readonly ifNotExists: boolean;
+  readonly elements: number;
+}
+
+export interface CreateSequence extends Located {
+  readonly kind: "createSequence";
+  readonly name: RelationName;
+  readonly options: SequenceOptions;
+  readonly ifNotExists: boolean;
+  readonly isTemporary: boolean;
+}
+
+export interface AlterSequence extends Located {
+  readonly kind: "alterSequence";
+  readonly name: RelationName;
+  readonly options: SequenceOptions;
+  readonly ifExists: boolean;
+}
+
+export interface Drop extends Located {
+  readonly kind: "drop";
+  readonly objectType: "table" | "view" | "materializedView" | "index" | "sequence" | "schema";
+  readonly names: readonly RelationName[];
+  readonly ifExists: boolean;
+  readonly isCascade: boolean;
+  readonly isConcurrent: boolean;
+}
+
+export interface RefreshMaterializedView extends Located {
+  readonly kind: "refreshMaterializedView";
+  readonly name: RelationName;
+  readonly isConcurrent: boolean;
+  readonly withData: boolean;
+}
+
+export interface CommentOn extends Located {
+  readonly kind: "comment";
+  readonly objectType: string;
+  readonly name: readonly string[];
+  readonly text: string | null;
+}
+
+export interface Grant extends Located {
+  readonly kind: "grant";
+  readonly isGrant: boolean;
+  readonly objectType: string;
+  /** Empty: all that the object has. */
+  readonly privileges: readonly string[];
+  readonly objects: readonly (readonly string[])[];
+  readonly isAllInSchema: boolean;
+  readonly roles: readonly string[];
+  readonly withGrantOption: boolean;
+  readonly isCascade: boolean;
+}
+
+export interface GrantRole extends Located {
+  readonly kind: "grantRole";
+  readonly isGrant: boolean;
+  readonly granted: readonly string[];
+  readonly roles: readonly string[];
+}
+
+export interface RoleStatement extends Located {
+  readonly kind: "createRole" | "alterRole";
+  readonly name: string;
+  readonly isUser: boolean;
+  readonly options: readonly { readonly name: string; readonly value: string | null }[];
+}
+
+export interface DropRole extends Located {
+  readonly kind: "dropRole";
+  readonly names: readonly string[];
+  readonly ifExists: boolean;
+}
+
+export type DefinitionStatement =
+  | CreateTable
+  | CreateTableAs
+  | AlterTable
+  | Rename
+  | SetSchema
+  | SetOwner
+  | CreateIndex
+  | CreateView
+  | CreateSchema
+  | CreateSequence
+  | AlterSequence
+  | Drop
+  | RefreshMaterializedView
+  | CommentOn
+  | Grant
+  | GrantRole
+  | RoleStatement
+  | DropRole;

@@ -1,0 +1,81 @@
+/** Statements that change rows, as they were written. */
+import type { Expression, Located } from "./ast-expression.js";
+import type { FromItem, Query, RelationName, SelectItem, TableReference, WithClause } from "./ast-query.js";
+
+/** `column = expression`, or one column of `(a, b) = …`. */
+export interface Assignment extends Located {
+  readonly column: string;
+  /** Steps after the column's name (`a[1]`, `a.b`), counted only: they are refused. */
+  readonly steps: number;
+  readonly value:
+    | Expression
+    | {
+        /** Column `index` of a row that several assignments share. */
+        readonly kind: "rowField";
+        readonly row: Expression;
+        readonly index: number;
+        readonly count: number;
+      };
+}
+
+export interface InsertColumn extends Located {
+  readonly name: string;
+  readonly steps: number;
+}
+
+export interface OnConflict extends Located {
+  readonly action: "nothing" | "update";
+  /** Null: any unique index. */
+  readonly target:
+    | {
+        readonly kind: "columns";
+        readonly items: readonly { readonly column: string | null; readonly expression: Expression | null }[];
+        readonly where: Expression | null;
+        readonly location: number;
+      }
+    | { readonly kind: "constraint"; readonly name: string; readonly location: number }
+    | null;
+  readonly assignments: readonly Assignment[];
+  readonly where: Expression | null;
+}
+
+export interface Insert extends Located {
+  readonly kind: "insert";
+  readonly with: WithClause | null;
+  readonly table: TableReference;
+  readonly columns: readonly InsertColumn[];
+  /** Null for DEFAULT VALUES. */
+  readonly source: Query | null;
+  readonly overriding: "none" | "user" | "system";
+  readonly onConflict: OnConflict | null;
+  readonly returning: readonly SelectItem[];
+}
+
+export interface Update extends Located {
+  readonly kind: "update";
+  readonly with: WithClause | null;
+  readonly table: TableReference;
+  readonly assignments: readonly Assignment[];
+  readonly from: readonly FromItem[];
+  readonly where: Expression | null;
+  readonly returning: readonly SelectItem[];
+}
+
+export interface Delete extends Located {
+  readonly kind: "delete";
+  readonly with: WithClause | null;
+  readonly table: TableReference;
+  readonly using: readonly FromItem[];
+  readonly where: Expression | null;
+  readonly returning: readonly SelectItem[];
+}
+
+export interface Truncate extends Located {
+  readonly kind: "truncate";
+  readonly tables: readonly RelationName[];
+  readonly restartsSequences: boolean;
+  readonly isCascade: boolean;
+}
+
+/** What may stand in a WITH, behind EXPLAIN, PREPARE and DECLARE, or alone. */
+export type DataStatement = Query | Insert | Update | Delete;
