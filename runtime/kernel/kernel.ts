@@ -16,6 +16,7 @@ import { KimberliteError, toErrorRecord } from "../types/errors.js";
 import { systemTenant } from "../types/ids.js";
 import { appendBytesMax, idempotencyKeysPerTenantMax, kiB } from "../types/limits.js";
 import { appendedBytes } from "./commands/append.js";
+import { sqlCommitBytes } from "./commands/sql-commit.js";
 import { applyCommand, decideCommand } from "./commands/table.js";
 import { importRecords } from "./commands/tenant-import.js";
 import { commitField } from "./commit-row.js";
@@ -267,6 +268,8 @@ export class Kernel {
     setU64(row, at + tenantField.lastTime, time);
     if (kind === requestKind.append) {
       setU64(row, at + tenantField.storedBytes, getU64(row, at + tenantField.storedBytes) + appendedBytes(step));
+    } else if (kind === requestKind.sqlCommit) {
+      setU64(row, at + tenantField.storedBytes, getU64(row, at + tenantField.storedBytes) + sqlCommitBytes(step));
     }
     if (record.session !== 0) this.#applySession(step);
     applyCommand(step);

@@ -17,6 +17,10 @@ export const requestKind = {
   groupAck: 20,
   sessionOpen: 21,
   sessionClose: 22,
+  /** The changes of a SQL transaction. Only the shard itself makes one, of the statements that clients send it. */
+  sqlCommit: 23,
+  /** A SQL statement for the shard that leads: it writes, or its transaction has. It is no record's kind. */
+  sql: 28,
   read: 32,
   streamGet: 33,
   streamList: 34,
@@ -24,6 +28,8 @@ export const requestKind = {
   groupGet: 36,
   groupList: 37,
   commits: 38,
+  /** A SQL statement that only reads, for a projection. */
+  sqlRead: 39,
   subscribe: 48,
   credit: 49,
   unsubscribe: 50,
@@ -45,8 +51,8 @@ export const requestKind = {
   directoryQuota: 85,
 } as const;
 
-/** True for commands that a tenant's own clients send: they are logged under that tenant. */
-export const isTenantCommand = (kind: number): boolean => kind >= 16 && kind <= 22;
+/** True for commands of a tenant: they are logged under it. */
+export const isTenantCommand = (kind: number): boolean => kind >= 16 && kind <= 23;
 /** True for commands of the node itself: they are logged under the system tenant. */
 export const isSystemCommand = (kind: number): boolean => (kind >= 64 && kind <= 70) || (kind >= 80 && kind <= 85);
 /** True for every kind that ends in a record of the log. */
@@ -67,6 +73,7 @@ export const tree = {
   parked: 10,
   directory: 11,
   directoryNames: 12,
+  // 13 to 19 hold SQL tables: runtime/store/table-trees.ts.
 } as const;
 
 /**

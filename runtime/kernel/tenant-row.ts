@@ -11,13 +11,13 @@
  *   16     8  time of the newest record, µs
  *   24     8  next stream id, from 1
  *   32     8  streams
- *   40     8  stored event bytes, event headers included
+ *   40     8  stored bytes: events with their headers, facts of SQL transactions
  *   48     4  open sessions
  *   52     4  consumer groups
  *   56    24  quotas
  *
  * Quotas (24 bytes, the same in requests, facts and the directory):
- *    0     8  stored event bytes
+ *    0     8  stored bytes
  *    8     4  streams
  *   12     4  open sessions: opening one more evicts the one opened longest ago
  *   16     4  consumer groups of one stream
@@ -52,7 +52,7 @@ export const tenantField = {
 } as const;
 
 export interface Quotas {
-  /** Stored event bytes. */
+  /** Stored bytes: events and facts of SQL transactions. */
   readonly bytesMax: number;
   readonly streamsMax: number;
   readonly sessionsMax: number;

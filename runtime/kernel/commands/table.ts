@@ -21,6 +21,7 @@ import {
 import { applyGroupCreate, applyGroupDelete, decideGroupCreate, decideGroupDelete } from "./group.js";
 import { applyGroupAck, decideGroupAck } from "./group-ack.js";
 import { applySessionClose, applySessionOpen, decideSessionClose, decideSessionOpen } from "./session.js";
+import { applySqlCommit, decideSqlCommit } from "./sql-commit.js";
 import { applyStreamCreate, decideStreamCreate } from "./stream-create.js";
 import {
   applyTenantActivate,
@@ -53,6 +54,8 @@ export function decideCommand(draft: Draft): void {
       return decideSessionOpen(draft);
     case requestKind.sessionClose:
       return decideSessionClose(draft);
+    case requestKind.sqlCommit:
+      return decideSqlCommit(draft);
     case requestKind.tenantAdopt:
       return decideTenantAdopt(draft);
     case requestKind.tenantFence:
@@ -100,6 +103,8 @@ export function applyCommand(step: Step): void {
       return applySessionOpen(step);
     case requestKind.sessionClose:
       return applySessionClose(step);
+    case requestKind.sqlCommit:
+      return applySqlCommit(step);
     case requestKind.tenantAdopt:
       return applyTenantAdopt(step);
     case requestKind.tenantFence:

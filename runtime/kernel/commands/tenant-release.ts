@@ -9,6 +9,7 @@
  *
  * The log still holds the tenant's records; they go with its segments, or with its keys.
  */
+import { tableTree } from "../../store/table-trees.js";
 import { assert } from "../../types/assert.js";
 import type { Draft } from "../draft.js";
 import { tenantStatus, tree } from "../kinds.js";
@@ -31,6 +32,7 @@ const tenantTrees = [
   tree.groups,
   tree.groupAcks,
   tree.parked,
+  ...Object.values(tableTree),
 ] as const;
 
 export function decideTenantRelease(draft: Draft): void {

@@ -1,0 +1,116 @@
+/**
+ * sqlCommit: the changes of one SQL transaction, as one record at one position. The shard has run the statements and checked the
+ * constraints; here the facts are only held to their shape and to the tenant's quota, and put into the trees. Nothing of SQL is known:
+ * keys, rows and definitions are bytes.
+ *
+ * Request, after the common head, and facts, the same: see `../sql-facts.ts`.
+ *
+ * Outcome: subject = 0, first = 0, count = rows inserted, updated and deleted.
+ *
+ * Old versions stay, so the tenant's stored bytes grow by the facts, whatever they do. A put or remove of what the trees do not hold as the
+ * facts say is an assertion: a record is committed after exactly the prefix that it was decided on.
+ */
+import { itemAt, spaceTrees, TableKey, tableSpace, tableTree, toBytes } from "../../store/table-trees.js";
+import { treeValueBytesMax } from "../../store/tree.js";
+import { assert } from "../../types/assert.js";
+import { appendBytesMax } from "../../types/limits.js";
+import type { Draft } from "../draft.js";
+import { copyBytes, getU64, setU64 } from "../numbers.js";
+import { factAction, SqlFactsReader, sqlFactsHeadBytes } from "../sql-facts.js";
+import type { Step } from "../step.js";
+
+/** Facts of one record at most; a larger transaction is refused by the shard before it comes here. */
+export const sqlFactsBytesMax = appendBytesMax;
+
+const reader = new SqlFactsReader();
+const key = new TableKey();
+const endedKey = new TableKey();
+const value = new Uint8Array(treeValueBytesMax);
+const valueView = new DataView(value.buffer);
+
+export function decideSqlCommit(draft: Draft): void {
+  const { request, bodyFrom } = draft;
+  const { bytes, view, to } = request;
+  const length = to - bodyFrom;
+  assert(length >= 0, "a transaction begins after its head");
+  if (length > sqlFactsBytesMax) {
+    draft.refuse("batchTooLarge", `${length} bytes of facts where ${sqlFactsBytesMax} are the limit`, {
+      bytes: length,
+      limit: sqlFactsBytesMax,
+    });
+    return;
+  }
+  let isSound = reader.open(bytes, view, bodyFrom, to);
+  while (isSound && reader.next());
+  isSound = reader.problem === "";
+  if (!isSound) {
+    draft.refuse("frameInvalid", reader.problem);
+    return;
+  }
+  if (draft.storedBytes + length > draft.quotaBytes) {
+    draft.refuse("quotaExceeded", `bytesMax is ${draft.quotaBytes} and ${draft.storedBytes} are stored`, {
+      quota: "bytesMax",
+      limit: draft.quotaBytes,
+      used: draft.storedBytes,
+    });
+    return;
+  }
+  draft.beginRecord();
+  assert(draft.out.room >= length, "a transaction fits: room was checked before");
+  draft.out.copy(bytes, view, bodyFrom, to);
+  draft.finish(0, 0, reader.rows);
+}
+
+/** Bytes that a transaction's record adds to what its tenant stores. */
+export function sqlCommitBytes(step: Step): number {
+  const length = step.record.factsLength;
+  assert(length >= sqlFactsHeadBytes, "the facts of a transaction have their head");
+  return length;
+}
+
+export function applySqlCommit(step: Step): void {
+  const { record } = step;
+  const isOpen = reader.open(record.bytes, record.view, record.factsFrom, record.to);
+  assert(isOpen, "the facts of a transaction are well formed");
+  while (reader.next()) {
+    if (reader.space === tableSpace.sequences) applySequence(step);
+    else applyEntry(step);
+  }
+  assert(reader.problem === "", "each entry of a transaction's facts is well formed");
+  step.subject = 0;
+  step.first = 0;
+  step.count = reader.rows;
+}
+
+function applySequence(step: Step): void {
+  const { bytes, object, contentFrom, contentTo } = reader;
+  assert(contentTo > contentFrom, "a sequence has a state");
+  step.state.put(tableTree.sequences, key.object(step.tenant, object), bytes.subarray(contentFrom, contentTo));
+}
+
+function applyEntry(step: Step): void {
+  const { state, tenant, position, record } = step;
+  const { bytes, space, action, object, itemFrom, itemTo, contentFrom, contentTo } = reader;
+  const trees = spaceTrees[space];
+  assert(trees !== undefined, "a space has its trees");
+  const now = key.item(tenant, object, bytes, itemFrom, itemTo);
+  const isThere = state.get(trees.now, now);
+  if (isThere) {
+    const { valueBytes, valueView: view, valueStart, valueLength } = state;
+    assert(getU64(view, valueStart) < position, "order: an item changes once in a transaction");
+    copyBytes(valueBytes, view, valueStart, valueStart + valueLength, value, valueView, 0);
+    endedKey.item(tenant, object, bytes, itemFrom, itemTo);
+    const before = endedKey.ended(itemAt + itemTo - itemFrom, position);
+    assert(before.length === now.length + toBytes, "a key of the past is the present one with its end");
+    const inserted = state.insert(trees.before, before, value.subarray(0, valueLength));
+    assert(inserted, "a version of an item ends once");
+  }
+  if (action === factAction.remove) {
+    assert(isThere, "order: what a transaction removes is there");
+    state.delete(trees.now, now);
+    return;
+  }
+  setU64(valueView, 0, position);
+  copyBytes(bytes, record.view, contentFrom, contentTo, value, valueView, 8);
+  state.put(trees.now, now, value.subarray(0, 8 + contentTo - contentFrom));
+}

@@ -1,0 +1,114 @@
+/**
+ * Facts of a SQL transaction: what it changed in all, one entry for each changed item, in any order, no item twice. Nothing in them has
+ * to be evaluated: rows, index entries and definitions are the bytes that go into the trees (runtime/store/table-trees.ts).
+ *
+ *    0     1  version: 1
+ *    1     4  rows inserted, updated and deleted
+ *    5     …  entries back to back:
+ *               0   1  space: 1 catalog · 2 rows · 3 index · 4 sequences
+ *               1   1  action: 1 put · 2 remove
+ *               2   4  object
+ *               6   2  length of the item
+ *               8   …  item
+ *               …   4  length of the content  ┐ only of a put
+ *               …   …  content                ┘
+ *
+ * Catalog objects and sequences have empty items. A put of an item that is there ends its old version; a remove finds it there.
+ */
+import { itemBytesMax, tableSpace } from "../store/table-trees.js";
+import { treeValueBytesMax } from "../store/tree.js";
+import { assert } from "../types/assert.js";
+import type { ByteWriter } from "../types/byte-writer.js";
+
+export const sqlFactsVersion = 1;
+export const sqlFactsHeadBytes = 5;
+export const factAction = { put: 1, remove: 2 } as const;
+/** Bytes of content at most: a tree's value without its position. */
+export const factContentBytesMax = treeValueBytesMax - 8;
+const sequenceBytesMax = 64;
+const entryHeadBytes = 8;
+
+export function beginSqlFacts(out: ByteWriter, rows: number): void {
+  assert(rows >= 0 && rows < 2 ** 32, "rows of one transaction fit 32 bits");
+  out.u8(sqlFactsVersion).u32(rows);
+}
+
+export function putFact(out: ByteWriter, space: number, object: number, item: Uint8Array, content: Uint8Array): void {
+  assert(item.length <= itemBytesMax, "an item of a table is within its limit");
+  assert(content.length <= factContentBytesMax, "content of a fact is within its limit");
+  out.u8(space).u8(factAction.put).u32(object).u16(item.length).raw(item).u32(content.length).raw(content);
+}
+
+export function removeFact(out: ByteWriter, space: number, object: number, item: Uint8Array): void {
+  assert(item.length <= itemBytesMax, "an item of a table is within its limit");
+  assert(space !== tableSpace.sequences, "a sequence that is gone keeps its last state");
+  out.u8(space).u8(factAction.remove).u32(object).u16(item.length).raw(item);
+}
+
+/** Walks facts; the fields describe the entry that `next` found. Bytes may be anything: what does not fit ends the walk with a problem. */
+export class SqlFactsReader {
+  bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.bytes.buffer);
+  #at = 0;
+  #to = 0;
+  rows = 0;
+  space = 0;
+  action = 0;
+  object = 0;
+  itemFrom = 0;
+  itemTo = 0;
+  contentFrom = 0;
+  contentTo = 0;
+  /** Why `open` or `next` answered false; empty at the end of sound facts. */
+  problem = "";
+
+  open(bytes: Uint8Array, view: DataView, from: number, to: number): boolean {
+    assert(from <= to && to <= bytes.length, "facts lie within their bytes");
+    this.bytes = bytes;
+    this.#view = view;
+    this.problem = "";
+    this.#to = to;
+    if (to - from < sqlFactsHeadBytes) return this.#refuse("facts shorter than their head");
+    if (view.getUint8(from) !== sqlFactsVersion) return this.#refuse("facts of an unknown version");
+    this.rows = view.getUint32(from + 1, true);
+    this.#at = from + sqlFactsHeadBytes;
+    return true;
+  }
+
+  #refuse(problem: string): boolean {
+    this.problem = problem;
+    return false;
+  }
+
+  next(): boolean {
+    const at = this.#at;
+    const view = this.#view;
+    if (at === this.#to) return false;
+    if (this.#to - at < entryHeadBytes) return this.#refuse("an entry shorter than its head");
+    this.space = view.getUint8(at);
+    this.action = view.getUint8(at + 1);
+    this.object = view.getUint32(at + 2, true);
+    const itemLength = view.getUint16(at + 6, true);
+    this.itemFrom = at + entryHeadBytes;
+    this.itemTo = this.itemFrom + itemLength;
+    this.contentFrom = this.itemTo;
+    this.contentTo = this.itemTo;
+    if (this.space < tableSpace.catalog || this.space > tableSpace.sequences) return this.#refuse("an unknown space");
+    const hasItem = this.space === tableSpace.rows || this.space === tableSpace.index;
+    if (itemLength > itemBytesMax || itemLength > 0 !== hasItem) return this.#refuse("an item of a wrong length");
+    if (this.itemTo > this.#to) return this.#refuse("an item that is cut off");
+    if (this.action === factAction.put) {
+      if (this.itemTo + 4 > this.#to) return this.#refuse("a put without content");
+      const length = view.getUint32(this.itemTo, true);
+      this.contentFrom = this.itemTo + 4;
+      this.contentTo = this.contentFrom + length;
+      const lengthMax = this.space === tableSpace.sequences ? sequenceBytesMax : factContentBytesMax;
+      if (length > lengthMax) return this.#refuse("content beyond its limit");
+      if (this.contentTo > this.#to) return this.#refuse("content that is cut off");
+    } else if (this.action !== factAction.remove || this.space === tableSpace.sequences) {
+      return this.#refuse("an unknown action");
+    }
+    this.#at = this.contentTo;
+    return true;
+  }
+}

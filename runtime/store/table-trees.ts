@@ -1,0 +1,97 @@
+/**
+ * How SQL tables lie in the trees of a store: which trees there are, how their keys and values are made up. The kernel writes them, the
+ * query engine reads them; neither knows more of the other.
+ *
+ * Each *space* is a pair of trees: what is true now, and what was true before. An entry is known by the number of its object (a table's or
+ * an index's storage, a catalog object) and its *item* (a row key, an index key), both opaque here.
+ *
+ *   now      key    tenant u64 · object u32 · item                       value   from u64 LE · content
+ *   before   key    tenant u64 · object u32 · item · to u64 BE           value   from u64 LE · content
+ *
+ *   space      object              item                    content
+ *   catalog    oid                 –                       the definition, encoded; object 0 is the catalog's head
+ *   rows       table's storage     row key                 the row
+ *   index      index's storage     index key (· row key)   row key, where the index key does not end with it
+ *
+ * `from` is the position that wrote the entry, `to` the one that replaced or removed it. What is true at position p: in *now* the entries with
+ * from ≤ p, in *before* those with from ≤ p < to. No item of an object is the beginning of another one's, so *before* has an item's
+ * versions side by side, in the order of the items.
+ *
+ * Sequences have no past: key tenant u64 · object u32, value the sequence's own state.
+ *
+ * Numbers in keys are big-endian, so that memcmp order is their order.
+ */
+import { assert } from "../types/assert.js";
+
+export const tableTree = {
+  catalog: 13,
+  catalogHistory: 14,
+  rows: 15,
+  rowHistory: 16,
+  index: 17,
+  indexHistory: 18,
+  sequences: 19,
+} as const;
+
+/** Spaces that have a past, by the number that stands for them in facts. */
+export const tableSpace = { catalog: 1, rows: 2, index: 3, sequences: 4 } as const;
+
+export interface SpaceTrees {
+  readonly now: number;
+  readonly before: number;
+}
+
+/** By number of the space; sequences have no past. */
+export const spaceTrees: Readonly<Record<number, SpaceTrees>> = {
+  [tableSpace.catalog]: { now: tableTree.catalog, before: tableTree.catalogHistory },
+  [tableSpace.rows]: { now: tableTree.rows, before: tableTree.rowHistory },
+  [tableSpace.index]: { now: tableTree.index, before: tableTree.indexHistory },
+};
+
+/** Tenant and object before the item. */
+export const itemAt = 12;
+/** Position at the end of a key of the past. */
+export const toBytes = 8;
+/** Position at the start of a value. */
+export const fromBytes = 8;
+/** Bytes of an item at most, so that its key also fits the trees of the past. */
+export const itemBytesMax = 512 - itemAt - toBytes;
+
+const u32Span = 2 ** 32;
+
+/** Keys under construction; each call overwrites what the last one returned, and trees copy keys. */
+export class TableKey {
+  readonly #bytes = new Uint8Array(512);
+  readonly #view = new DataView(this.#bytes.buffer);
+
+  /** The place before an object's first item. */
+  object(tenant: number, object: number): Uint8Array {
+    assert(tenant > 0 && tenant <= Number.MAX_SAFE_INTEGER, "isolation: tables belong to a tenant of users");
+    assert(object >= 0 && object < u32Span, "an object's number fits 32 bits");
+    this.#view.setUint32(0, Math.floor(tenant / u32Span));
+    this.#view.setUint32(4, tenant >>> 0);
+    this.#view.setUint32(8, object);
+    return this.#bytes.subarray(0, itemAt);
+  }
+
+  /** An item that lies at [from, to) of `source`. */
+  item(tenant: number, object: number, source: Uint8Array, from = 0, to: number = source.length): Uint8Array {
+    const length = to - from;
+    assert(length >= 0 && length <= itemBytesMax, "an item of a table is within its limit");
+    this.object(tenant, object);
+    const bytes = this.#bytes;
+    for (let read = from, write = itemAt; read < to; read++, write++) bytes[write] = source[read];
+    return bytes.subarray(0, itemAt + length);
+  }
+
+  /** The key that was returned last, as one of the past. */
+  ended(length: number, to: number): Uint8Array {
+    assert(
+      length >= itemAt && length + toBytes <= this.#bytes.length,
+      "a key of the past is made of one of the present",
+    );
+    this.#view.setUint32(length, Math.floor(to / u32Span));
+    this.#view.setUint32(length + 4, to >>> 0);
+    return this.#bytes.subarray(0, length + toBytes);
+  }
+}
