@@ -1,4 +1,6 @@
-/** Statements that define things, as they were written. */
+/**
+ * Statements that define things, as they were written. Their expressions and queries have text too: what `print.ts` makes of the tree.
+ */
 import type { Expression, Located, TypeName } from "./ast-expression.js";
 import type { Query, RelationName } from "./ast-query.js";
 
@@ -27,8 +29,8 @@ export type ConstraintSyntax = Located & {
   readonly isNotValid: boolean;
 } & (
     | { readonly kind: "notNull" | "null" }
-    | { readonly kind: "default"; readonly expression: Expression; readonly text: string }
-    | { readonly kind: "check"; readonly expression: Expression; readonly text: string }
+    | { readonly kind: "default"; readonly expression: Expression }
+    | { readonly kind: "check"; readonly expression: Expression }
     | {
         readonly kind: "primaryKey" | "unique";
         readonly columns: readonly string[];
@@ -47,7 +49,7 @@ export type ConstraintSyntax = Located & {
         readonly onDelete: ReferentialAction;
       }
     | { readonly kind: "identity"; readonly when: "always" | "byDefault"; readonly options: SequenceOptions }
-    | { readonly kind: "generated"; readonly expression: Expression; readonly text: string; readonly isStored: boolean }
+    | { readonly kind: "generated"; readonly expression: Expression; readonly isStored: boolean }
   );
 
 export interface ColumnSyntax extends Located {
@@ -80,21 +82,19 @@ export interface CreateTableAs extends Located {
   readonly isMaterializedView: boolean;
   readonly withData: boolean;
   readonly query: Query;
-  readonly queryText: string;
 }
 
 export type AlterTableAction = Located &
   (
     | { readonly kind: "addColumn"; readonly column: ColumnSyntax; readonly ifNotExists: boolean }
     | { readonly kind: "dropColumn"; readonly column: string; readonly ifExists: boolean; readonly isCascade: boolean }
-    | { readonly kind: "setDefault"; readonly column: string; readonly expression: Expression; readonly text: string }
+    | { readonly kind: "setDefault"; readonly column: string; readonly expression: Expression }
     | { readonly kind: "dropDefault" | "setNotNull" | "dropNotNull"; readonly column: string }
     | {
         readonly kind: "setType";
         readonly column: string;
         readonly type: TypeName;
         readonly using: Expression | null;
-        readonly usingText: string | null;
       }
     | { readonly kind: "addConstraint"; readonly constraint: ConstraintSyntax }
     | {
@@ -152,10 +152,9 @@ export interface SetOwner extends Located {
   readonly owner: string;
 }
 
-export interface IndexKeySyntax extends Located {
+export interface IndexKeySyntax {
   readonly column: string | null;
   readonly expression: Expression | null;
-  readonly text: string | null;
   readonly isDescending: boolean;
   readonly nullsFirst: boolean | null;
   readonly collation: readonly string[] | null;
@@ -172,7 +171,6 @@ export interface CreateIndex extends Located {
   readonly isUnique: boolean;
   readonly nullsNotDistinct: boolean;
   readonly where: Expression | null;
-  readonly whereText: string | null;
   readonly ifNotExists: boolean;
   readonly isConcurrent: boolean;
   readonly clauses: readonly string[];
@@ -183,7 +181,6 @@ export interface CreateView extends Located {
   readonly name: RelationName;
   readonly columns: readonly string[];
   readonly query: Query;
-  readonly queryText: string;
   readonly orReplace: boolean;
   readonly isTemporary: boolean;
   readonly checkOption: "none" | "local" | "cascaded";

@@ -144,7 +144,7 @@ export type FrameBound =
   | { readonly kind: "preceding" | "following"; readonly offset: Expression };
 
 export interface WindowDefinition extends Located {
-  /** Name by WINDOW, or null. */
+  /** Its name in WINDOW; behind OVER the window that is meant, and nothing else is given. */
   readonly name: string | null;
   /** The window that it begins from. */
   readonly base: string | null;
@@ -175,7 +175,6 @@ export interface FunctionCall extends Located {
   /** True for `WITHIN GROUP (ORDER BY …)`, whose order is in `order`. */
   readonly isWithinGroup: boolean;
   readonly filter: Expression | null;
-  /** A named window has `base` and nothing else. */
   readonly over: WindowDefinition | null;
   /** True for forms with a grammar of their own, such as `extract(year FROM x)`. */
   readonly isSqlSyntax: boolean;

@@ -1,0 +1,131 @@
+/**
+ * Statements after binding: what the parts that execute them are given. Names are resolved against one version of one tenant's catalog,
+ * so a bound statement is good for that version only.
+ */
+import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
+import type { PlanNode } from "../plan/plan.js";
+import type { DefinitionStatement } from "../syntax/ast-definition.js";
+import type { SessionStatement } from "../syntax/ast-session.js";
+import type { Oid, SqlType } from "../types/sql-type.js";
+
+export interface ResultColumn {
+  readonly name: string;
+  readonly type: SqlType;
+  /** The table's column that it is, unchanged; 0 and 0 for others. */
+  readonly table: Oid;
+  readonly column: number;
+}
+
+export interface BoundQuery {
+  readonly kind: "query";
+  readonly plan: PlanNode;
+  /** Result column i is the plan's column with this id. */
+  readonly outputs: readonly ColumnId[];
+  readonly columns: readonly ResultColumn[];
+  /** Whether it writes: a data-modifying WITH, nextval, setval; or locks rows. */
+  readonly writes: boolean;
+  readonly locks: boolean;
+}
+
+/** RETURNING over the row image after the change and the columns of the plan's row. */
+export interface Returning {
+  readonly expressions: readonly BoundExpression[];
+  readonly columns: readonly ResultColumn[];
+}
+
+/** What a written row must fulfil and what is computed of it, over `rowIds`: one id for each live column of the table, in their order. */
+export interface RowRules {
+  readonly rowIds: readonly ColumnId[];
+  /** Stored generated columns, in an order in which they can be computed. */
+  readonly generated: readonly { readonly column: number; readonly expression: BoundExpression }[];
+  readonly checks: readonly { readonly name: string; readonly expression: BoundExpression }[];
+  /** Index keys that are expressions, and partial indexes' conditions. */
+  readonly indexes: readonly {
+    readonly index: IndexDefinition;
+    /** One for each key: an expression (a plain column is one too). */
+    readonly keys: readonly BoundExpression[];
+    readonly predicate: BoundExpression | null;
+  }[];
+}
+
+interface ModificationBase {
+  readonly table: TableDefinition;
+  readonly rules: RowRules;
+  /**
+   * Yields one row for each row to write. Column ids of what it means are given beside it. A plan may yield more columns
+   * than are named: RETURNING uses them.
+   */
+  readonly plan: PlanNode;
+  readonly returning: Returning | null;
+}
+
+export interface BoundInsert extends ModificationBase {
+  readonly kind: "insert";
+  /** The plan's column for each live column of the table in order; null for a stored generated one. Defaults are already in it. */
+  readonly values: readonly (ColumnId | null)[];
+  readonly onConflict: {
+    readonly action: "nothing" | "update";
+    /** Unique indexes that arbitrate; empty with "nothing": all of them. */
+    readonly arbiters: readonly IndexDefinition[];
+    /** Ids of the row that is there already, in the order of the live columns. Those of EXCLUDED are `rules.rowIds`. */
+    readonly existingIds: readonly ColumnId[];
+    readonly assignments: readonly { readonly column: number; readonly value: BoundExpression }[];
+    readonly where: BoundExpression | null;
+  } | null;
+}
+
+export interface BoundUpdate extends ModificationBase {
+  readonly kind: "update";
+  /** The row key (bytes) of the row to change. The same row may come more than once: the first time counts. */
+  readonly key: ColumnId;
+  /** The old row, one for each live column. */
+  readonly old: readonly ColumnId[];
+  /** New values by column number; a default is already in it. */
+  readonly assignments: readonly { readonly column: number; readonly id: ColumnId }[];
+}
+
+export interface BoundDelete extends ModificationBase {
+  readonly kind: "delete";
+  readonly key: ColumnId;
+  readonly old: readonly ColumnId[];
+}
+
+export type BoundModification = BoundInsert | BoundUpdate | BoundDelete;
+
+export interface BoundExplain {
+  readonly kind: "explain";
+  readonly statement: BoundQuery | BoundModification;
+  readonly isAnalyze: boolean;
+  readonly isVerbose: boolean;
+  readonly withCosts: boolean;
+  readonly withTiming: boolean;
+  readonly withSummary: boolean;
+  readonly format: "text" | "json";
+  readonly columns: readonly ResultColumn[];
+}
+
+/** DDL: its names and expressions are looked up by whoever carries it out, with the functions of `bind/definition.ts`. */
+export interface BoundDefinition {
+  readonly kind: "definition";
+  readonly statement: DefinitionStatement;
+  /** The query of CREATE VIEW, CREATE TABLE AS and CREATE MATERIALIZED VIEW, and its tree with the schema of every table. */
+  readonly query: BoundQuery | null;
+}
+
+/** Statements of the session: they have no names that need a catalog, or are looked up by whoever carries them out. */
+export interface BoundSession {
+  readonly kind: "session";
+  readonly statement: SessionStatement;
+}
+
+export interface BoundStatement {
+  readonly body: BoundQuery | BoundModification | BoundExplain | BoundDefinition | BoundSession;
+  /** Types of all parameters, found or given. */
+  readonly parameterTypes: readonly Oid[];
+  /** What Describe answers; null for no rows. */
+  readonly columns: readonly ResultColumn[] | null;
+  /** Version of the catalog that it was bound against. */
+  readonly catalogVersion: number;
+  readonly writes: boolean;
+}

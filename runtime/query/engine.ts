@@ -1,0 +1,43 @@
+/**
+ * The query engine's door: a statement is bound, then run. Both are functions of their arguments: state, time, randomness and the
+ * session come in by `QueryEnvironment`.
+ *
+ * A query is pulled, batch by batch; whoever pulls decides when to stop, to yield to others, or to cancel.
+ */
+import type { BoundModification } from "./bind/bound.js";
+import type { TableDefinition } from "./catalog/model.js";
+import type { EvaluationContext } from "./functions/context.js";
+import type { ColumnVector, TableSource } from "./table/access.js";
+import type { Datum } from "./types/datum.js";
+import type { Oid } from "./types/sql-type.js";
+
+/** Where rows and effects come from while a plan runs. */
+export interface QueryEnvironment {
+  readonly source: TableSource;
+  readonly context: EvaluationContext;
+  readonly parameters: readonly Datum[];
+  /** Bytes that sorts, hash tables and kept rows may take together; beyond it the statement ends with 53200. */
+  readonly memoryBytesMax: number;
+  /** Asked every thousand rows or so; throws to end the statement (57014), or returns. */
+  check(): void;
+  /** The position at which time point `at` (µs since 2000-01-01 UTC) was the present; -1 when it is before all. */
+  positionAt(at: number): number;
+  /** Rows of a table that the catalogs make up. */
+  systemRows(table: TableDefinition): Iterable<readonly Datum[]>;
+  /** Carries out an INSERT, UPDATE or DELETE of a WITH; its RETURNING rows. Absent where nothing may be written. */
+  modify?(modification: BoundModification, environment: QueryEnvironment): Iterable<readonly Datum[]>;
+  /** Locks a row for FOR UPDATE and the like: false when it is to be skipped. Absent where nothing can be locked. */
+  lockRow?(table: Oid, key: Uint8Array, strength: string, wait: string): boolean;
+}
+
+/** Rows of a result; valid until the next is pulled. Row i is at `selection[i]` of every column, or at i when there is none. */
+export interface RowBatch {
+  readonly rows: number;
+  readonly selection: Int32Array | null;
+  readonly columns: readonly ColumnVector[];
+}
+
+export interface RowStream {
+  next(): RowBatch | null;
+  close(): void;
+}

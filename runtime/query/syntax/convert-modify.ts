@@ -1,0 +1,152 @@
+/** INSERT, UPDATE, DELETE and TRUNCATE of the parser into ours. */
+import { notSupported } from "../error.js";
+import type { Assignment, DataStatement, Delete, Insert, OnConflict, Truncate, Update } from "./ast-modify.js";
+import type { SelectItem, WithClause } from "./ast-query.js";
+import type { Conversion } from "./conversion.js";
+import { convertExpression, optional } from "./convert-expression.js";
+import {
+  convertFrom,
+  convertItems,
+  convertRelation,
+  convertSelect,
+  convertTable,
+  convertWith,
+} from "./convert-query.js";
+import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, textOf, textOrNull, unwrap } from "./tree.js";
+
+/** A statement that may stand in a WITH. */
+export function convertData(node: unknown, conversion: Conversion): DataStatement {
+  const [kind, fields] = unwrap(node);
+  switch (kind) {
+    case "SelectStmt":
+      return convertSelect(fields, conversion, convertData);
+    case "InsertStmt":
+      return conversion.within(-1, () => convertInsert(fields, conversion));
+    case "UpdateStmt":
+      return conversion.within(-1, () => convertUpdate(fields, conversion));
+    case "DeleteStmt":
+      return conversion.within(-1, () => convertDelete(fields, conversion));
+    case "MergeStmt":
+      throw notSupported("MERGE");
+    default:
+      throw notSupported(`${kind} here`);
+  }
+}
+
+const withOf = (fields: Fields, conversion: Conversion): WithClause | null =>
+  has(fields, "withClause") ? convertWith(fields["withClause"], conversion, convertData) : null;
+
+function returningOf(fields: Fields, conversion: Conversion): readonly SelectItem[] {
+  if (!has(fields, "returningClause")) return convertItems(listOf(fields, "returningList"), conversion);
+  const clause = fieldsOf(fields["returningClause"], "ReturningClause");
+  if (has(clause, "options")) throw notSupported("RETURNING WITH");
+  return convertItems(listOf(clause, "exprs"), conversion);
+}
+
+function convertInsert(fields: Fields, conversion: Conversion): Insert {
+  const overriding = textOf(fields, "override");
+  return {
+    kind: "insert",
+    with: withOf(fields, conversion),
+    table: convertTable(fields["relation"], conversion),
+    columns: listOf(fields, "cols").map((item) => {
+      const target = fieldsOf(item, "ResTarget");
+      return {
+        name: textOf(target, "name"),
+        steps: listOf(target, "indirection").length,
+        location: conversion.at(target),
+      };
+    }),
+    source: has(fields, "selectStmt") ? conversion.convertQuery(fields["selectStmt"], conversion) : null,
+    overriding: overriding.includes("SYSTEM") ? "system" : overriding.includes("USER") ? "user" : "none",
+    onConflict: has(fields, "onConflictClause") ? convertConflict(fields["onConflictClause"], conversion) : null,
+    returning: returningOf(fields, conversion),
+    location: -1,
+  };
+}
+
+function convertConflict(node: unknown, conversion: Conversion): OnConflict {
+  const fields = fieldsOf(node, "OnConflictClause");
+  return {
+    action: textOf(fields, "action") === "ONCONFLICT_UPDATE" ? "update" : "nothing",
+    target: has(fields, "infer") ? convertTarget(fieldsOf(fields["infer"], "InferClause"), conversion) : null,
+    assignments: convertAssignments(listOf(fields, "targetList"), conversion),
+    where: optional(fields, "whereClause", conversion),
+    location: conversion.at(fields),
+  };
+}
+
+function convertTarget(fields: Fields, conversion: Conversion): OnConflict["target"] {
+  const location = conversion.at(fields);
+  const name = textOrNull(fields, "conname");
+  if (name !== null) return { kind: "constraint", name, location };
+  return {
+    kind: "columns",
+    items: listOf(fields, "indexElems").map((item) => {
+      const element = fieldsOf(item, "IndexElem");
+      if (has(element, "opclass") || has(element, "collation")) {
+        throw notSupported("a collation or operator class in ON CONFLICT", location);
+      }
+      return { column: textOrNull(element, "name"), expression: optional(element, "expr", conversion) };
+    }),
+    where: optional(fields, "whereClause", conversion),
+    location,
+  };
+}
+
+function convertAssignments(nodes: readonly unknown[], conversion: Conversion): readonly Assignment[] {
+  return nodes.map((node) => {
+    const fields = fieldsOf(node, "ResTarget");
+    const [kind, inner] = unwrap(fields["val"]);
+    const target = {
+      column: textOf(fields, "name"),
+      steps: listOf(fields, "indirection").length,
+      location: conversion.at(fields),
+    };
+    if (kind !== "MultiAssignRef") return { ...target, value: convertExpression(fields["val"], conversion) };
+    return {
+      ...target,
+      value: {
+        kind: "rowField" as const,
+        row: convertExpression(inner["source"], conversion),
+        index: numberOf(inner, "colno") - 1,
+        count: numberOf(inner, "ncolumns"),
+      },
+    };
+  });
+}
+
+function convertUpdate(fields: Fields, conversion: Conversion): Update {
+  return {
+    kind: "update",
+    with: withOf(fields, conversion),
+    table: convertTable(fields["relation"], conversion),
+    assignments: convertAssignments(listOf(fields, "targetList"), conversion),
+    from: listOf(fields, "fromClause").map((item) => convertFrom(item, conversion)),
+    where: optional(fields, "whereClause", conversion),
+    returning: returningOf(fields, conversion),
+    location: -1,
+  };
+}
+
+function convertDelete(fields: Fields, conversion: Conversion): Delete {
+  return {
+    kind: "delete",
+    with: withOf(fields, conversion),
+    table: convertTable(fields["relation"], conversion),
+    using: listOf(fields, "usingClause").map((item) => convertFrom(item, conversion)),
+    where: optional(fields, "whereClause", conversion),
+    returning: returningOf(fields, conversion),
+    location: -1,
+  };
+}
+
+export function convertTruncate(fields: Fields, conversion: Conversion): Truncate {
+  return {
+    kind: "truncate",
+    tables: listOf(fields, "relations").map((item) => convertRelation(item, conversion)),
+    restartsSequences: flagOf(fields, "restart_seqs"),
+    isCascade: textOf(fields, "behavior") === "DROP_CASCADE",
+    location: -1,
+  };
+}

@@ -1,0 +1,289 @@
+/** Statements about the session and its transaction, of the parser into ours. */
+import { notSupported, SqlError } from "../error.js";
+import type { Statement } from "./ast.js";
+import type { Explain, LockTable, TransactionModes } from "./ast-session.js";
+import type { Conversion } from "./conversion.js";
+import { convertTypeName, expressionsOf, optional } from "./convert-expression.js";
+import { convertData, convertTruncate } from "./convert-modify.js";
+import { convertRelation } from "./convert-query.js";
+import { definitionElements, valueText } from "./options.js";
+import {
+  type Fields,
+  fieldsOf,
+  flagOf,
+  has,
+  itemsOf,
+  listOf,
+  numberOf,
+  stringsOf,
+  textOf,
+  textOrNull,
+  unwrap,
+} from "./tree.js";
+
+type Convert = (fields: Fields, conversion: Conversion) => Statement;
+
+const maintenance =
+  (command: "VACUUM" | "ANALYZE" | "REINDEX" | "CHECKPOINT" | "CLUSTER"): Convert =>
+  (fields, conversion) => ({
+    kind: "maintenance",
+    command,
+    tables: has(fields, "relation") ? [convertRelation(fields["relation"], conversion)] : [],
+    location: -1,
+  });
+
+/** By the parser's name of the statement. */
+export const sessionConverters: Readonly<Record<string, Convert>> = {
+  TransactionStmt: convertTransaction,
+  VariableSetStmt: convertSet,
+  VariableShowStmt: (fields) => ({ kind: "show", name: textOf(fields, "name").toLowerCase(), location: -1 }),
+  DiscardStmt: (fields) => {
+    const targets = {
+      DISCARD_ALL: "all",
+      DISCARD_PLANS: "plans",
+      DISCARD_SEQUENCES: "sequences",
+      DISCARD_TEMP: "temporary",
+    } as const;
+    return { kind: "discard", what: targets[textOf(fields, "target") as keyof typeof targets] ?? "all", location: -1 };
+  },
+  ConstraintsSetStmt: (fields, conversion) => ({
+    kind: "setConstraints",
+    names: listOf(fields, "constraints").map((item) => convertRelation(item, conversion)),
+    isDeferred: flagOf(fields, "deferred"),
+    location: -1,
+  }),
+  CopyStmt: (fields, conversion) => ({
+    kind: "copy",
+    table: has(fields, "relation") ? convertRelation(fields["relation"], conversion) : null,
+    query: has(fields, "query") ? convertData(fields["query"], conversion) : null,
+    columns: stringsOf(fields, "attlist"),
+    isFrom: flagOf(fields, "is_from"),
+    file: textOrNull(fields, "filename"),
+    isProgram: flagOf(fields, "is_program"),
+    options: definitionElements(listOf(fields, "options"), conversion).map(({ name, value, location }) => ({
+      name,
+      value:
+        value !== null && unwrap(value)[0] === "List"
+          ? itemsOf(value).map((item) => valueText(item) ?? "*")
+          : valueOrStar(value),
+      location,
+    })),
+    where: optional(fields, "whereClause", conversion),
+    location: -1,
+  }),
+  ExplainStmt: convertExplain,
+  PrepareStmt: (fields, conversion) => ({
+    kind: "prepare",
+    name: textOf(fields, "name"),
+    types: listOf(fields, "argtypes").map((item) => convertTypeName(item, conversion)),
+    statement: convertData(fields["query"], conversion),
+    location: -1,
+  }),
+  ExecuteStmt: convertExecute,
+  DeallocateStmt: (fields) => ({
+    kind: "deallocate",
+    name: flagOf(fields, "isall") ? null : textOrNull(fields, "name"),
+    location: -1,
+  }),
+  DeclareCursorStmt: (fields, conversion) => {
+    const options = numberOf(fields, "options");
+    return {
+      kind: "declareCursor",
+      name: textOf(fields, "portalname"),
+      query: conversion.convertQuery(fields["query"], conversion),
+      isBinary: (options & 0x1) !== 0,
+      isScroll: (options & 0x2) !== 0,
+      isNoScroll: (options & 0x4) !== 0,
+      isHold: (options & 0x20) !== 0,
+      location: -1,
+    };
+  },
+  FetchStmt: (fields) => {
+    const direction = textOf(fields, "direction");
+    // FETCH ALL is the greatest 64-bit integer, which the parser's JSON may have rounded or quoted.
+    const count = Number(fields["howMany"] ?? 0);
+    return {
+      kind: "fetch",
+      cursor: textOf(fields, "portalname"),
+      isMove: flagOf(fields, "ismove"),
+      direction:
+        direction === "FETCH_BACKWARD"
+          ? "backward"
+          : direction === "FETCH_ABSOLUTE"
+            ? "absolute"
+            : direction === "FETCH_RELATIVE"
+              ? "relative"
+              : "forward",
+      count: Math.abs(count) >= 2 ** 53 ? null : count,
+      location: -1,
+    };
+  },
+  ClosePortalStmt: (fields) => ({ kind: "closeCursor", name: textOrNull(fields, "portalname"), location: -1 }),
+  ListenStmt: (fields) => ({ kind: "listen", channel: textOf(fields, "conditionname"), location: -1 }),
+  UnlistenStmt: (fields) => ({ kind: "unlisten", channel: textOrNull(fields, "conditionname"), location: -1 }),
+  NotifyStmt: (fields) => ({
+    kind: "notify",
+    channel: textOf(fields, "conditionname"),
+    payload: textOf(fields, "payload"),
+    location: -1,
+  }),
+  LockStmt: convertLockTable,
+  VacuumStmt: (fields, conversion) => ({
+    kind: "maintenance",
+    command: flagOf(fields, "is_vacuumcmd") ? "VACUUM" : "ANALYZE",
+    tables: listOf(fields, "rels").map((item) =>
+      convertRelation(fieldsOf(item, "VacuumRelation")["relation"], conversion),
+    ),
+    location: -1,
+  }),
+  ReindexStmt: maintenance("REINDEX"),
+  CheckPointStmt: maintenance("CHECKPOINT"),
+  ClusterStmt: maintenance("CLUSTER"),
+  TruncateStmt: convertTruncate,
+};
+
+const valueOrStar = (value: unknown): string | null =>
+  value !== null && unwrap(value)[0] === "A_Star" ? "*" : valueText(value);
+
+function convertExecute(fields: Fields, conversion: Conversion) {
+  return {
+    kind: "execute" as const,
+    name: textOf(fields, "name"),
+    arguments: expressionsOf(fields, "params", conversion),
+    location: -1,
+  };
+}
+
+const isolations: Readonly<Record<string, TransactionModes["isolation"]>> = {
+  "read uncommitted": "readUncommitted",
+  "read committed": "readCommitted",
+  "repeatable read": "repeatableRead",
+  serializable: "serializable",
+};
+
+function modesOf(nodes: readonly unknown[], conversion: Conversion): TransactionModes {
+  let isolation: TransactionModes["isolation"] = null;
+  let isReadOnly: boolean | null = null;
+  let isDeferrable: boolean | null = null;
+  for (const { name, value } of definitionElements(nodes, conversion)) {
+    const text = valueText(value) ?? "";
+    if (name === "transaction_isolation") isolation = isolations[text] ?? null;
+    else if (name === "transaction_read_only") isReadOnly = text === "1" || text === "true";
+    else if (name === "transaction_deferrable") isDeferrable = text === "1" || text === "true";
+    else throw notSupported(`the transaction mode ${name}`);
+  }
+  return { isolation, isReadOnly, isDeferrable };
+}
+
+function convertTransaction(fields: Fields, conversion: Conversion): Statement {
+  const kind = textOf(fields, "kind");
+  const savepoint = textOf(fields, "savepoint_name");
+  const location = -1;
+  switch (kind) {
+    case "TRANS_STMT_BEGIN":
+    case "TRANS_STMT_START": {
+      const modes = modesOf(listOf(fields, "options"), conversion);
+      return { kind: "begin", modes, isStart: kind === "TRANS_STMT_START", location };
+    }
+    case "TRANS_STMT_COMMIT":
+      return { kind: "commit", andChain: flagOf(fields, "chain"), location };
+    case "TRANS_STMT_ROLLBACK":
+      return { kind: "rollback", andChain: flagOf(fields, "chain"), location };
+    case "TRANS_STMT_SAVEPOINT":
+      return { kind: "savepoint", name: savepoint, location };
+    case "TRANS_STMT_RELEASE":
+      return { kind: "release", name: savepoint, location };
+    case "TRANS_STMT_ROLLBACK_TO":
+      return { kind: "rollbackTo", name: savepoint, location };
+    case "TRANS_STMT_PREPARE":
+      return { kind: "prepareTransaction", name: textOf(fields, "gid"), location };
+    case "TRANS_STMT_COMMIT_PREPARED":
+      return { kind: "commitPrepared", name: textOf(fields, "gid"), location };
+    case "TRANS_STMT_ROLLBACK_PREPARED":
+      return { kind: "rollbackPrepared", name: textOf(fields, "gid"), location };
+    default:
+      throw notSupported(`the transaction statement ${kind}`);
+  }
+}
+
+function convertSet(fields: Fields, conversion: Conversion): Statement {
+  const name = textOf(fields, "name");
+  const isLocal = flagOf(fields, "is_local");
+  const args = listOf(fields, "args");
+  const location = -1;
+  switch (textOf(fields, "kind")) {
+    case "VAR_SET_VALUE":
+      return {
+        kind: "set",
+        name: name.toLowerCase(),
+        values: args.map((item) => settingValue(item)),
+        isLocal,
+        location,
+      };
+    case "VAR_SET_DEFAULT":
+      return { kind: "reset", name: name.toLowerCase(), isLocal, location };
+    case "VAR_RESET":
+      return { kind: "reset", name: name.toLowerCase(), isLocal: false, location };
+    case "VAR_RESET_ALL":
+      return { kind: "resetAll", location };
+    case "VAR_SET_CURRENT":
+      throw notSupported("SET … FROM CURRENT");
+    case "VAR_SET_MULTI": {
+      if (name === "TRANSACTION SNAPSHOT") {
+        const snapshot = settingValue(args[0]);
+        return { kind: "setTransaction", modes: modesOf([], conversion), isSession: false, snapshot, location };
+      }
+      const modes = modesOf(args, conversion);
+      return { kind: "setTransaction", modes, isSession: name.startsWith("SESSION"), snapshot: null, location };
+    }
+    default:
+      throw notSupported("this form of SET");
+  }
+}
+
+function settingValue(node: unknown): string {
+  const text = valueText(node);
+  if (text === null) throw new SqlError("42601", "a setting's value is a constant");
+  return text;
+}
+
+function convertExplain(fields: Fields, conversion: Conversion): Explain {
+  const [kind, inner] = unwrap(fields["query"]);
+  return {
+    kind: "explain",
+    statement:
+      kind === "ExecuteStmt"
+        ? convertExecute(inner, conversion)
+        : kind === "CreateTableAsStmt"
+          ? { kind: "otherStatement", name: "CREATE TABLE AS", location: -1 }
+          : convertData(fields["query"], conversion),
+    options: definitionElements(listOf(fields, "options"), conversion).map(({ name, value, location }) => ({
+      name,
+      value: valueText(value),
+      location,
+    })),
+    location: -1,
+  };
+}
+
+const lockModes = [
+  "",
+  "ACCESS SHARE",
+  "ROW SHARE",
+  "ROW EXCLUSIVE",
+  "SHARE UPDATE EXCLUSIVE",
+  "SHARE",
+  "SHARE ROW EXCLUSIVE",
+  "EXCLUSIVE",
+  "ACCESS EXCLUSIVE",
+] as const;
+
+function convertLockTable(fields: Fields, conversion: Conversion): LockTable {
+  return {
+    kind: "lockTable",
+    tables: listOf(fields, "relations").map((item) => convertRelation(item, conversion)),
+    mode: lockModes[numberOf(fields, "mode")] ?? "ACCESS EXCLUSIVE",
+    isNoWait: flagOf(fields, "nowait"),
+    location: -1,
+  };
+}
