@@ -1,0 +1,60 @@
+/**
+ * The world as a function of SQL sees it. Time, randomness, identity and settings come in as values or through these methods; nothing in
+ * this room looks at a clock.
+ */
+import type { Catalog } from "../catalog/model.js";
+import type { Int64 } from "../types/datum.js";
+import type { Oid } from "../types/sql-type.js";
+import type { TextContext } from "../types/text-context.js";
+
+/** A user, as catalogs and privilege functions show it. */
+export interface RoleFacts {
+  readonly oid: Oid;
+  readonly name: string;
+  readonly isSuperuser: boolean;
+  readonly canLogin: boolean;
+}
+
+/** What functions do to the session and to sequences; the caller of the engine gives it. Each throws `SqlError`. */
+export interface SessionPort {
+  /** Value of a setting in force, null when there is none of that name. */
+  setting(name: string): string | null;
+  setSetting(name: string, value: string, isLocal: boolean): void;
+  notice(severity: "NOTICE" | "WARNING" | "INFO", sqlState: string, message: string): void;
+  nextSequenceValue(sequence: Oid): Int64;
+  /** Last value this session was given; 55000 when none was. */
+  currentSequenceValue(sequence: Oid): Int64;
+  lastSequenceValue(): Int64;
+  setSequenceValue(sequence: Oid, value: Int64, isCalled: boolean): void;
+  /** Advisory locks; a function that must wait throws what the caller knows to mean that. */
+  advisoryLock(request: AdvisoryLockRequest): boolean;
+}
+
+export interface AdvisoryLockRequest {
+  readonly kind: "lock" | "tryLock" | "unlock" | "unlockAll";
+  readonly key: Int64 | readonly [number, number] | null;
+  readonly isShared: boolean;
+  readonly scope: "session" | "transaction";
+}
+
+export interface EvaluationContext extends TextContext {
+  readonly statementTime: Int64;
+  /** µs since 2000-01-01 UTC: the time of now, `clock_timestamp()`. */
+  clock(): Int64;
+  /** Uniform in [0, 1). */
+  random(): number;
+  randomBytes(length: number): Uint8Array;
+  readonly currentUser: string;
+  readonly sessionUser: string;
+  readonly database: string;
+  readonly databaseOid: Oid;
+  readonly backendPid: number;
+  /** The position of the state that is read: `txid_current()` and snapshots are told by it. */
+  readonly position: number;
+  readonly applicationStartTime: Int64;
+  readonly query: string;
+  readonly searchPath: readonly string[];
+  readonly catalog: Catalog;
+  readonly roles: readonly RoleFacts[];
+  readonly session: SessionPort;
+}
