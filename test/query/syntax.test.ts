@@ -88,7 +88,9 @@ test("what the grammar refuses is 42601 with its byte", (t) => {
 });
 
 test("FOR SYSTEM_TIME is read, blanked, and belongs to its table", (t) => {
-  const [parsed] = parser.parse("select * from s.t FOR SYSTEM_TIME AS OF POSITION $1 x, u as y for system_time all where a = 'for system_time'");
+  const [parsed] = parser.parse(
+    "select * from s.t FOR SYSTEM_TIME AS OF POSITION $1 x, u as y for system_time all where a = 'for system_time'",
+  );
   if (parsed?.statement.kind !== "select") throw new Error("no select");
   const [first, second] = parsed.statement.from;
   if (first?.kind !== "table" || second?.kind !== "table") throw new Error("no tables");
@@ -101,8 +103,26 @@ test("FOR SYSTEM_TIME is read, blanked, and belongs to its table", (t) => {
   t.is(errorOf("select * from t for system_time of").fields.position, 32);
   t.is(parser.parse("select 'for system_time x'").length, 1);
   const [, later] = parser.parse("select 1; select * from t for system_time from timestamp '2020-01-01' to position 7");
-  t.is(later?.statement.kind === "select" && later.statement.from[0]?.kind === "table" ? later.statement.from[0].time?.location : -1, 16);
+  t.is(
+    later?.statement.kind === "select" && later.statement.from[0]?.kind === "table"
+      ? later.statement.from[0].time?.location
+      : -1,
+    16,
+  );
 });
+
+/** Waits for the parser to have an instance again. */
+const restarted = async (): Promise<void> => {
+  for (;;) {
+    try {
+      parser.parse("select 1");
+      return;
+    } catch (error) {
+      if (!(error instanceof SqlError) || error.sqlState !== "57P03") throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+};
 
 test("what is too deep or too long is an error, and the parser works on", async (t) => {
   const deep = [
@@ -124,8 +144,7 @@ test("what is too deep or too long is an error, and the parser works on", async 
       if (!(error instanceof SqlError)) throw error;
       t.true(["54001", "57P03"].includes(error.sqlState), `${error.sqlState} ${error.message} ${text.slice(0, 40)}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    t.is(parser.parse("select 1").length, 1);
+    await restarted();
   }
   t.is(errorOf(`select '${"x".repeat(statementBytesMax)}'`).sqlState, "54000");
   t.is(parser.parse(`select '${"x".repeat(statementBytesMax - 10)}'`).length, 1);
