@@ -59,6 +59,10 @@ export const itemBytesMax = 512 - itemAt - toBytes;
 
 const u32Span = 2 ** 32;
 
+/** The position at the start of a value. */
+export const positionAt = (view: DataView, at: number): number =>
+  view.getUint32(at + 4, true) * u32Span + view.getUint32(at, true);
+
 /** Keys under construction; each call overwrites what the last one returned, and trees copy keys. */
 export class TableKey {
   readonly #bytes = new Uint8Array(512);

@@ -8,6 +8,7 @@
  */
 import type { Expression } from "../syntax/ast-expression.js";
 import type { Query } from "../syntax/ast-query.js";
+import type { Datum } from "../types/datum.js";
 import type { Oid, SqlType } from "../types/sql-type.js";
 
 export const firstUserOid: Oid = 16_384;
@@ -46,8 +47,8 @@ export interface ColumnDefinition {
   /** Sequence that a serial or identity column draws from, or 0. */
   readonly sequence: Oid;
   readonly isDropped: boolean;
-  /** What rows that were written before the column was added have in it, as text input of its type; null for NULL. */
-  readonly missingValue: string | null;
+  /** What rows that were written before the column was added have in it. */
+  readonly missingValue: Datum;
 }
 
 export type ForeignKeyAction = "noAction" | "restrict" | "cascade" | "setNull" | "setDefault";
@@ -88,6 +89,8 @@ export interface IndexDefinition {
   readonly name: string;
   readonly schema: Oid;
   readonly table: Oid;
+  /** Number under which its entries lie in the store. */
+  readonly storage: number;
   readonly keys: readonly IndexKey[];
   /** Columns that are only carried along (INCLUDE). */
   readonly included: readonly number[];
@@ -103,6 +106,11 @@ export interface TableDefinition {
   readonly name: string;
   readonly schema: Oid;
   readonly owner: string;
+  /**
+   * Number under which its rows lie in the store: a new one when all of them are written anew (TRUNCATE, a change of a column's type), so
+   * that the rows of before stay where the definition of before finds them.
+   */
+  readonly storage: number;
   /** All columns ever, in the order of their numbers, dropped ones too. */
   readonly columns: readonly ColumnDefinition[];
   /** Columns of the row key: the primary key's; empty for a table without one, whose rows are keyed by a number. */

@@ -7,6 +7,7 @@
  */
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
 import type { Datum } from "../types/datum.js";
+import { type Oid, typeOid } from "../types/sql-type.js";
 
 /** Rows of a batch at most. */
 export const batchRowsMax = 1_024;
@@ -22,6 +23,22 @@ export type ColumnVector =
   | { readonly kind: "numbers"; readonly numbers: Float64Array; readonly nulls: Uint8Array; hasNulls: boolean }
   | { readonly kind: "values"; readonly values: Datum[] };
 
+/** Whether a column of this type comes as a vector of numbers. */
+export function isNumberVector(type: Oid): boolean {
+  switch (type) {
+    case typeOid.int2:
+    case typeOid.int4:
+    case typeOid.oid:
+    case typeOid.float4:
+    case typeOid.float8:
+    case typeOid.date:
+    case typeOid.time:
+      return true;
+    default:
+      return false;
+  }
+}
+
 export interface ScanBatch {
   rows: number;
   /** One for each column that was asked for, in that order. */
@@ -36,7 +53,7 @@ export interface KeyBound {
   readonly isInclusive: boolean;
 }
 
-/** All keys between two bounds; null is open. A point is the same full prefix on both ends. Bounds are in the key's own order (a descending key too). */
+/** All keys between two bounds; null is open. A point is the same full prefix on both ends (cheapest when it is the same array). Bounds are in the key's own order (a descending key too). */
 export interface KeyRange {
   readonly from: KeyBound | null;
   readonly to: KeyBound | null;
@@ -52,7 +69,10 @@ export interface ScanRequest {
   /** Column numbers to decode. */
   readonly columns: readonly number[];
   readonly wantsKeys: boolean;
-  /** Which versions of rows: null is the state that the source stands for. */
+  /**
+   * Which versions of rows: null is the state that the source stands for. By an index only a point in time can be had: an index may lead to
+   * a row by several entries over a longer range.
+   */
   readonly history: HistoryRange | null;
 }
 

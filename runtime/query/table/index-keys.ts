@@ -1,0 +1,76 @@
+/**
+ * Entries of an index: how a row comes to its entry, and how an entry leads back to the row.
+ *
+ *   unique, no NULL in the key    item  key               content  0 u8 · row key
+ *   else                          item  key · row key     content  1 u8 · length of the row key u16
+ *
+ * So what must be unique is unique in the tree, and what need not be (NULLs are all different) is told apart by the row.
+ */
+import { assert } from "../../types/assert.js";
+import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
+import type { Datum } from "../types/datum.js";
+import { KeyCodec, type KeyColumn } from "./key-codec.js";
+
+export const indexContent = { rowKeyInContent: 0, rowKeyInItem: 1 } as const;
+
+const indexCodecs = new WeakMap<IndexDefinition, KeyCodec>();
+const rowKeyCodecs = new WeakMap<TableDefinition, KeyCodec>();
+
+export function indexCodecOf(index: IndexDefinition): KeyCodec {
+  let codec = indexCodecs.get(index);
+  if (codec === undefined) {
+    codec = new KeyCodec(
+      index.keys.map(({ type, isDescending, nullsFirst }): KeyColumn => ({ type: type.oid, isDescending, nullsFirst })),
+    );
+    indexCodecs.set(index, codec);
+  }
+  return codec;
+}
+
+/** Row keys of a table with a primary key. */
+export function rowKeyCodecOf(table: TableDefinition): KeyCodec {
+  let codec = rowKeyCodecs.get(table);
+  if (codec === undefined) {
+    codec = new KeyCodec(
+      table.keyColumns.map((number): KeyColumn => {
+        const column = table.columns[number - 1];
+        assert(column !== undefined, "a key's column is one of its table's");
+        return { type: column.type.oid, isDescending: false, nullsFirst: false };
+      }),
+    );
+    rowKeyCodecs.set(table, codec);
+  }
+  return codec;
+}
+
+/** The row key of a row without a primary key: its number, big-endian. */
+export function rowNumberKey(number: number): Uint8Array {
+  assert(Number.isSafeInteger(number) && number >= 0, "a row's number is a safe integer");
+  const key = new Uint8Array(8);
+  const view = new DataView(key.buffer);
+  view.setUint32(0, Math.floor(number / 2 ** 32));
+  view.setUint32(4, number >>> 0);
+  return key;
+}
+
+export interface IndexEntry {
+  readonly item: Uint8Array;
+  readonly content: Uint8Array;
+  /** Whether no other row may have this item. */
+  readonly mustBeUnique: boolean;
+}
+
+/** The entry of one row. `values` are those of the index's keys. */
+export function indexEntry(index: IndexDefinition, values: readonly Datum[], rowKey: Uint8Array): IndexEntry {
+  const codec = indexCodecOf(index);
+  assert(values.length === codec.columns, "an index entry has a value for each key");
+  if (index.isUnique && values.every((value) => value !== null)) {
+    const content = new Uint8Array(1 + rowKey.length);
+    content.set(rowKey, 1);
+    return { item: codec.encode(values).slice(), content, mustBeUnique: true };
+  }
+  const content = new Uint8Array(3);
+  content[0] = indexContent.rowKeyInItem;
+  new DataView(content.buffer).setUint16(1, rowKey.length, true);
+  return { item: codec.encode(values, rowKey).slice(), content, mustBeUnique: false };
+}

@@ -1,0 +1,353 @@
+/**
+ * Keys as bytes whose memcmp order is SQL's order. A key is its columns one after the other; no column's bytes are the beginning of
+ * another value's, so a key's prefix of columns is a prefix of its bytes.
+ *
+ *   marker u8   1 a value follows; NULL is 0 (nulls first) or 2 (nulls last)
+ *   value       integers: big-endian with the sign flipped · booleans: u8 · real, double: IEEE order, NaN above all
+ *               text: UTF-8, then 0 (texts hold no U+0000; C collation) · char(n): the same without trailing spaces
+ *               bytea: bytes with 0 written as 0 255, then 0 0
+ *               dates, times, uuid: big-endian
+ *               interval: the span in µs, a month being 30 days, 96 bits
+ *               numeric: 1 -∞ · 2 negative · 3 zero · 4 positive · 5 ∞ · 6 NaN, then the exponent u32 and digits in pairs (1 to 100), then 0;
+ *               all after the first byte inverted for negative ones
+ *               arrays: for each item its marker and value, then 0 · jsonb: see `jsonbKey`
+ *
+ * All bytes of a descending column are inverted, but for the marker, which alone says where NULLs go. Keys are not decoded: rows hold their
+ * values.
+ */
+import { itemBytesMax } from "../../store/table-trees.js";
+import { AssertionFailed, assert } from "../../types/assert.js";
+import { SqlError } from "../error.js";
+import { SqlArray } from "../types/array.js";
+import type { Datum, Int64, Value } from "../types/datum.js";
+import { Decimal } from "../types/decimal.js";
+import { Interval } from "../types/interval.js";
+import { Jsonb, type JsonbNode } from "../types/jsonb.js";
+import type { Oid } from "../types/sql-type.js";
+import { typeOid } from "../types/sql-type.js";
+import { type Storage, setUuid, storageOf } from "./value-bytes.js";
+
+const encoder = new TextEncoder();
+const u32Span = 2 ** 32;
+
+export interface KeyColumn {
+  readonly type: Oid;
+  readonly isDescending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+const markerValue = 1;
+/** Room behind the limit, so that a key that is too long is noticed behind its end and not before. */
+const scratchBytes = itemBytesMax + 64;
+
+interface Column {
+  readonly storage: Storage;
+  readonly isText: "text" | "trimmed" | null;
+  readonly isDescending: boolean;
+  readonly nullMarker: number;
+}
+
+/** Encodes keys of one list of columns. What it returns is overwritten by the next call. */
+export class KeyCodec {
+  readonly #columns: readonly Column[];
+  readonly #bytes = new Uint8Array(scratchBytes);
+  readonly #view = new DataView(this.#bytes.buffer);
+  #at = 0;
+
+  constructor(columns: readonly KeyColumn[]) {
+    this.#columns = columns.map(({ type, isDescending, nullsFirst }) => {
+      const storage = storageOf(type);
+      assert(storage !== null, "a key's columns are of types that are stored");
+      const isText = storage.kind === "text" ? (type === typeOid.bpchar ? "trimmed" : "text") : null;
+      return { storage, isText, isDescending, nullMarker: nullsFirst ? 0 : 2 };
+    });
+  }
+
+  get columns(): number {
+    return this.#columns.length;
+  }
+
+  /**
+   * The key of a list of values, or of the first columns' values. Throws 54000 when it is too long.
+   *
+   * @param tail bytes that follow the last column: a row key
+   */
+  encode(values: readonly Datum[], tail: Uint8Array | null = null): Uint8Array {
+    assert(values.length <= this.#columns.length, "a key has no more values than columns");
+    this.#at = 0;
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index];
+      const column = this.#columns[index];
+      if (value === null || value === undefined) {
+        this.#u8(column.nullMarker);
+        continue;
+      }
+      this.#u8(markerValue);
+      const from = this.#at;
+      this.#value(column.storage, column.isText, value);
+      if (column.isDescending) for (let at = from; at < this.#at; at++) this.#bytes[at] ^= 0xff;
+    }
+    if (tail !== null) {
+      this.#room(tail.length);
+      this.#bytes.set(tail, this.#at);
+      this.#at += tail.length;
+    }
+    if (this.#at > itemBytesMax) throw tooLong();
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  /** A bound of a search. One that is too long for a key is cut: every key there is comes before or behind it all the same. */
+  encodeBound(values: readonly Datum[]): Uint8Array {
+    try {
+      return this.encode(values);
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error;
+      return this.#bytes.subarray(0, Math.min(this.#at, itemBytesMax));
+    }
+  }
+
+  #room(count: number): void {
+    if (this.#at + count > scratchBytes) throw tooLong();
+  }
+
+  #u8(value: number): void {
+    this.#room(1);
+    this.#bytes[this.#at++] = value;
+  }
+
+  #u32(value: number): void {
+    this.#room(4);
+    this.#view.setUint32(this.#at, value >>> 0);
+    this.#at += 4;
+  }
+
+  #value(storage: Storage, isText: "text" | "trimmed" | null, value: Value): void {
+    switch (storage.kind) {
+      case "boolean":
+        this.#u8(value === true ? 1 : 0);
+        return;
+      case "int16":
+      case "int32":
+        this.#u32(Number(value) ^ 0x8000_0000);
+        return;
+      case "uint32":
+        this.#u32(Number(value));
+        return;
+      case "date":
+        this.#float(Number(value));
+        return;
+      case "float32":
+      case "float64":
+      case "time":
+        this.#float(Number(value));
+        return;
+      case "int64":
+      case "timestamp":
+        if (typeof value !== "number" && typeof value !== "bigint") throw new AssertionFailed("a bigint is a number");
+        this.#int64(value);
+        return;
+      case "interval":
+        if (!(value instanceof Interval)) throw new AssertionFailed("an interval has its class");
+        this.#interval(value);
+        return;
+      case "uuid":
+        this.#room(16);
+        setUuid(this.#bytes, this.#at, String(value));
+        this.#at += 16;
+        return;
+      case "text":
+        if (typeof value !== "string") throw new AssertionFailed("a text is a string");
+        this.#text(isText === "trimmed" ? trimmed(value) : value);
+        return;
+      case "bytea":
+        if (!(value instanceof Uint8Array)) throw new AssertionFailed("a bytea is bytes");
+        this.#bytea(value);
+        return;
+      case "numeric":
+        if (!(value instanceof Decimal)) throw new AssertionFailed("a numeric has its class");
+        this.#decimal(value);
+        return;
+      case "array":
+        if (!(value instanceof SqlArray)) throw new AssertionFailed("an array has its class");
+        this.#array(value);
+        return;
+      case "jsonb":
+        if (!(value instanceof Jsonb)) throw new AssertionFailed("a jsonb has its class");
+        this.#jsonb(value.node);
+        return;
+      default:
+        throw new AssertionFailed("a key's type is one of those");
+    }
+  }
+
+  /** IEEE bits with the order of numbers: positive ones get the sign bit, negative ones are inverted. NaN is above all, -0 is 0. */
+  #float(value: number): void {
+    this.#room(8);
+    const view = this.#view;
+    const at = this.#at;
+    view.setFloat64(at, value === 0 ? 0 : value);
+    if (Number.isNaN(value)) {
+      view.setUint32(at, 0xffff_ffff);
+      view.setUint32(at + 4, 0xffff_ffff);
+    } else if (value < 0) {
+      view.setUint32(at, ~view.getUint32(at) >>> 0);
+      view.setUint32(at + 4, ~view.getUint32(at + 4) >>> 0);
+    } else view.setUint32(at, (view.getUint32(at) | 0x8000_0000) >>> 0);
+    this.#at += 8;
+  }
+
+  #int64(value: Int64): void {
+    this.#room(8);
+    const view = this.#view;
+    if (typeof value === "bigint") view.setBigInt64(this.#at, value);
+    else if (value === Number.POSITIVE_INFINITY) view.setBigInt64(this.#at, 0x7fff_ffff_ffff_ffffn);
+    else if (value === Number.NEGATIVE_INFINITY) view.setBigInt64(this.#at, -0x8000_0000_0000_0000n);
+    else {
+      view.setInt32(this.#at, Math.floor(value / u32Span));
+      view.setUint32(this.#at + 4, value >>> 0);
+    }
+    this.#bytes[this.#at] ^= 0x80;
+    this.#at += 8;
+  }
+
+  #interval({ months, days, micros }: Interval): void {
+    const span = (BigInt(months) * 30n + BigInt(days)) * 86_400_000_000n + BigInt(micros) + (1n << 95n);
+    this.#u32(Number(span >> 64n));
+    this.#u32(Number((span >> 32n) & 0xffff_ffffn));
+    this.#u32(Number(span & 0xffff_ffffn));
+  }
+
+  #text(value: string): void {
+    if (value.length > itemBytesMax) {
+      // Its beginning is left there, for a bound.
+      const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.#at));
+      this.#at += written;
+      throw tooLong();
+    }
+    const bytes = this.#bytes;
+    let at = this.#at;
+    let index = 0;
+    this.#room(value.length + 1);
+    for (; index < value.length; index++) {
+      const code = value.charCodeAt(index);
+      if (code >= 0x80 || code === 0) break;
+      bytes[at++] = code;
+    }
+    if (index < value.length) {
+      const encoded = encoder.encode(value);
+      this.#room(encoded.length + 1);
+      bytes.set(encoded, this.#at);
+      at = this.#at + encoded.length;
+    }
+    bytes[at] = 0;
+    this.#at = at + 1;
+  }
+
+  #bytea(value: Uint8Array): void {
+    for (const byte of value) {
+      this.#u8(byte);
+      if (byte === 0) this.#u8(0xff);
+    }
+    this.#u8(0);
+    this.#u8(0);
+  }
+
+  #decimal(value: Decimal): void {
+    if (value.special !== null) {
+      this.#u8(value.special === "NaN" ? 6 : value.special === "Infinity" ? 5 : 1);
+      return;
+    }
+    const { coefficient, scale } = value;
+    if (coefficient === 0n) {
+      this.#u8(3);
+      return;
+    }
+    const isNegative = coefficient < 0n;
+    this.#u8(isNegative ? 2 : 4);
+    const from = this.#at;
+    const digits = (isNegative ? -coefficient : coefficient).toString();
+    let to = digits.length;
+    while (digits.charCodeAt(to - 1) === 48) to -= 1;
+    // 0.d1d2d3… × 10^exponent; equal values have equal digits and exponents, whatever their scale.
+    this.#u32(digits.length - scale + 0x8000_0000);
+    for (let at = 0; at < to; at += 2) {
+      const high = digits.charCodeAt(at) - 48;
+      const low = at + 1 < to ? digits.charCodeAt(at + 1) - 48 : 0;
+      this.#u8(high * 10 + low + 1);
+    }
+    this.#u8(0);
+    if (isNegative) for (let at = from; at < this.#at; at++) this.#bytes[at] ^= 0xff;
+  }
+
+  #array({ elementType, items }: SqlArray): void {
+    const storage = storageOf(elementType);
+    assert(storage !== null && storage.kind !== "array", "an array's elements are of a type that is stored");
+    const isText = storage.kind === "text" ? (elementType === typeOid.bpchar ? "trimmed" : "text") : null;
+    for (const item of items) {
+      if (item === null) this.#u8(2);
+      else {
+        this.#u8(markerValue);
+        this.#value(storage, isText, item);
+      }
+    }
+    this.#u8(0);
+  }
+
+  /**
+   * PostgreSQL's order of jsonb: null, strings, numbers, booleans, arrays, objects; arrays and objects by their length first, then item by
+   * item, an object's keys and values by turns. (An empty array at the top is below all, as there.)
+   */
+  #jsonb(root: JsonbNode): void {
+    if (Array.isArray(root) && root.length === 0) {
+      this.#u8(0);
+      return;
+    }
+    const stack: JsonbNode[] = [root];
+    while (stack.length > 0) {
+      const node = stack.pop() ?? null;
+      if (node === null) this.#u8(1);
+      else if (typeof node === "string") {
+        this.#u8(2);
+        this.#text(node);
+      } else if (node instanceof Decimal) {
+        this.#u8(3);
+        this.#decimal(node);
+      } else if (typeof node === "boolean") {
+        this.#u8(4);
+        this.#u8(node ? 1 : 0);
+      } else if (Array.isArray(node)) {
+        this.#u8(5);
+        this.#u32(node.length);
+        for (let index = node.length - 1; index >= 0; index--) stack.push(node[index] as JsonbNode);
+      } else {
+        const entries = [...(node as ReadonlyMap<string, JsonbNode>)];
+        this.#u8(6);
+        this.#u32(entries.length);
+        for (const [key, each] of entries.reverse()) stack.push(each, key);
+      }
+    }
+  }
+}
+
+/** Trailing spaces of char(n) do not count. */
+export function trimmed(value: string): string {
+  let to = value.length;
+  while (to > 0 && value.charCodeAt(to - 1) === 32) to -= 1;
+  return to === value.length ? value : value.slice(0, to);
+}
+
+export const tooLong = (): SqlError =>
+  new SqlError("54000", `index row size exceeds maximum ${itemBytesMax}`, {
+    hint: "Values larger than the limit cannot be indexed. Consider a function index of an MD5 hash of the value.",
+  });
+
+/**
+ * Changes a prefix of keys into the first key behind all that begin with it. Answers the length of what is left: 0 when there is no such key.
+ */
+export function behindPrefix(bytes: Uint8Array, length: number): number {
+  assert(length <= bytes.length, "a prefix lies within its bytes");
+  let at = length;
+  while (at > 0 && bytes[at - 1] === 0xff) at -= 1;
+  if (at > 0) bytes[at - 1] = (bytes[at - 1] ?? 0) + 1;
+  return at;
+}

@@ -1,0 +1,338 @@
+/**
+ * What an open transaction has written, over the state that others see: a few entries in memory that stand before the trees' own. Whoever
+ * reads through it sees the trees as they would be if the transaction had ended.
+ *
+ * Values begin with `pendingPosition` where a position stands in the trees: below no bound of a past, so a transaction that reads its
+ * snapshot sees its own writes too (`Versions` of such a reader end behind it).
+ *
+ * Savepoints: each change notes what was there before, so that a part can be taken back.
+ */
+import { spaceTrees } from "../../store/table-trees.js";
+import type { Cursor, TreeReader } from "../../store/tree.js";
+import { assert } from "../../types/assert.js";
+import { compareBytes } from "./version-walk.js";
+
+/** Null: removed. */
+type Entry = { readonly key: Uint8Array; readonly value: Uint8Array | null };
+
+interface Undo {
+  readonly tree: number;
+  readonly name: string;
+  readonly entry: Entry | null;
+}
+
+class OverlayTree {
+  readonly entries = new Map<string, Entry>();
+  /** Names in order; null when it has to be made anew. */
+  #order: string[] | null = null;
+
+  put(name: string, entry: Entry): void {
+    if (this.#order !== null && !this.entries.has(name)) {
+      // Ascending keys, as a table without a key gives them, keep the order.
+      const last = this.#order.at(-1);
+      if (last === undefined || last < name) this.#order.push(name);
+      else this.#order = null;
+    }
+    this.entries.set(name, entry);
+  }
+
+  delete(name: string): void {
+    if (this.entries.delete(name)) this.#order = null;
+  }
+
+  get order(): readonly string[] {
+    this.#order ??= [...this.entries.keys()].sort(compareNames);
+    return this.#order;
+  }
+}
+
+const compareNames = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** One char a byte: the order of such strings is the order of the bytes. */
+export function nameOfKey(key: Uint8Array, length = key.length): string {
+  let name = "";
+  for (let at = 0; at < length; at++) name += String.fromCharCode(key[at]);
+  return name;
+}
+
+export interface OverlayChange {
+  readonly tree: number;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+}
+
+export class Overlay {
+  readonly #trees = new Map<number, OverlayTree>();
+  readonly #undo: Undo[] = [];
+  /** Grows with each change: cursors over it are as stale as those over a written tree. */
+  changes = 0;
+  /** Bytes of keys and values, roughly what it holds of memory. */
+  bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#undo.length === 0;
+  }
+
+  #tree(tree: number): OverlayTree {
+    let found = this.#trees.get(tree);
+    if (found === undefined) {
+      found = new OverlayTree();
+      this.#trees.set(tree, found);
+    }
+    return found;
+  }
+
+  tree(tree: number): OverlayTree | null {
+    return this.#trees.get(tree) ?? null;
+  }
+
+  /** @param value what the tree is to hold, its position included; null removes */
+  set(tree: number, key: Uint8Array, value: Uint8Array | null): void {
+    const name = nameOfKey(key);
+    const target = this.#tree(tree);
+    const before = target.entries.get(name) ?? null;
+    this.#undo.push({ tree, name, entry: before });
+    const entry = { key: before === null ? key.slice() : before.key, value };
+    target.put(name, entry);
+    this.bytes += sizeOf(entry) - sizeOf(before);
+    this.changes += 1;
+  }
+
+  /** A place to come back to. */
+  mark(): number {
+    return this.#undo.length;
+  }
+
+  rollbackTo(mark: number): void {
+    assert(mark >= 0 && mark <= this.#undo.length, "a transaction is rolled back to a place that it has passed");
+    while (this.#undo.length > mark) {
+      const undo = this.#undo.pop();
+      assert(undo !== undefined, "what is undone was done");
+      const target = this.#tree(undo.tree);
+      this.bytes += sizeOf(undo.entry) - sizeOf(target.entries.get(undo.name) ?? null);
+      if (undo.entry === null) target.delete(undo.name);
+      else target.put(undo.name, undo.entry);
+    }
+    this.changes += 1;
+  }
+
+  /** For the next transaction. */
+  clear(): void {
+    this.#trees.clear();
+    this.#undo.length = 0;
+    this.bytes = 0;
+    this.changes += 1;
+  }
+
+  /** Every entry, tree by tree, in the order of keys. */
+  *all(): Iterable<OverlayChange> {
+    for (const [tree, { entries, order }] of [...this.#trees].sort(([a], [b]) => a - b)) {
+      for (const name of order) {
+        const entry = entries.get(name);
+        assert(entry !== undefined, "a name in the order is an entry's");
+        yield { tree, key: entry.key, value: entry.value };
+      }
+    }
+  }
+}
+
+const entryOverheadBytes = 150;
+const sizeOf = (entry: Entry | null): number =>
+  entry === null ? 0 : entryOverheadBytes + 2 * entry.key.length + (entry.value?.length ?? 0);
+
+const isTableTree = (tree: number): boolean => Object.values(spaceTrees).some(({ now }) => now === tree);
+
+/** The state with a transaction's own writes. */
+export class OverlayReader implements TreeReader {
+  readonly #state: TreeReader;
+  readonly #overlay: Overlay;
+  valueBytes: Uint8Array = new Uint8Array(0);
+  valueView: DataView = new DataView(this.valueBytes.buffer);
+  valueStart = 0;
+  valueLength = 0;
+
+  constructor(state: TreeReader, overlay: Overlay) {
+    this.#state = state;
+    this.#overlay = overlay;
+  }
+
+  get(tree: number, key: Uint8Array): boolean {
+    const own = this.#overlay.tree(tree);
+    if (own !== null && own.entries.size > 0) {
+      const entry = own.entries.get(nameOfKey(key));
+      if (entry !== undefined) {
+        if (entry.value === null) return false;
+        this.valueBytes = entry.value;
+        this.valueView = new DataView(entry.value.buffer, entry.value.byteOffset, entry.value.byteLength);
+        this.valueStart = 0;
+        this.valueLength = entry.value.length;
+        return true;
+      }
+    }
+    const state = this.#state;
+    if (!state.get(tree, key)) return false;
+    this.valueBytes = state.valueBytes;
+    this.valueView = state.valueView;
+    this.valueStart = state.valueStart;
+    this.valueLength = state.valueLength;
+    return true;
+  }
+
+  cursor(tree: number): Cursor {
+    const base = this.#state.cursor(tree);
+    return isTableTree(tree) ? new OverlayCursor(base, this.#overlay, tree) : base;
+  }
+}
+
+/** A merge of a tree's cursor and the overlay's entries; where both have a key, the overlay's counts. */
+class OverlayCursor implements Cursor {
+  readonly #base: Cursor;
+  readonly #overlay: Overlay;
+  readonly #tree: number;
+  readonly #baseKey = new Uint8Array(512);
+  #baseKeyLength = 0;
+  #hasBase = false;
+  /** Index in the overlay's order of the entry at or behind this place in the way of the walk; beyond its ends for none. */
+  #index = 0;
+  #changes = -1;
+  #order: readonly string[] = [];
+  #own: Entry | null = null;
+  #ownView: DataView = new DataView(new ArrayBuffer(0));
+  #direction: 1 | -1 = 1;
+  valid = false;
+
+  constructor(base: Cursor, overlay: Overlay, tree: number) {
+    this.#base = base;
+    this.#overlay = overlay;
+    this.#tree = tree;
+  }
+
+  #entry(index: number): Entry | null {
+    const name = this.#order[index];
+    return name === undefined ? null : (this.#overlay.tree(this.#tree)?.entries.get(name) ?? null);
+  }
+
+  seek(key: Uint8Array): boolean {
+    return this.#begin(key, 1);
+  }
+
+  seekFloor(key: Uint8Array): boolean {
+    return this.#begin(key, -1);
+  }
+
+  #begin(key: Uint8Array, direction: 1 | -1): boolean {
+    this.#direction = direction;
+    this.#changes = this.#overlay.changes;
+    this.#order = this.#overlay.tree(this.#tree)?.order ?? [];
+    this.#hasBase = direction === 1 ? this.#base.seek(key) : this.#base.seekFloor(key);
+    const name = nameOfKey(key);
+    const at = lowerBound(this.#order, name);
+    this.#index = direction === 1 || this.#order[at] === name ? at : at - 1;
+    return this.#settle();
+  }
+
+  next(): boolean {
+    return this.#move(1);
+  }
+
+  previous(): boolean {
+    return this.#move(-1);
+  }
+
+  #move(direction: 1 | -1): boolean {
+    if (!this.valid) return false;
+    assert(this.#changes === this.#overlay.changes, "a cursor is moved only in the version that it was placed in");
+    if (direction !== this.#direction) {
+      // Both sides stand for the other way: place them anew around the key.
+      const key = this.#own === null ? this.#baseKey.slice(0, this.#baseKeyLength) : this.#own.key;
+      if (!this.#begin(key, direction)) return false;
+    }
+    this.#stepOver();
+    return this.#settle();
+  }
+
+  #stepOver(): void {
+    const hadBase = this.#own === null || this.#hasBothAt();
+    if (this.#own !== null) this.#index += this.#direction;
+    if (hadBase && this.#hasBase) this.#stepBase();
+  }
+
+  #stepBase(): void {
+    this.#hasBase = this.#direction === 1 ? this.#base.next() : this.#base.previous();
+  }
+
+  #hasBothAt(): boolean {
+    if (!this.#hasBase || this.#own === null) return false;
+    return compareBytes(this.#own.key, this.#own.key.length, this.#baseKey, this.#baseKeyLength) === 0;
+  }
+
+  /** Chooses the side that comes first, passing over what the overlay has removed. */
+  #settle(): boolean {
+    for (;;) {
+      if (this.#hasBase) this.#baseKeyLength = this.#base.keyInto(this.#baseKey);
+      const own = this.#entry(this.#index);
+      if (own === null) {
+        this.#own = null;
+        this.valid = this.#hasBase;
+        return this.valid;
+      }
+      const order = this.#hasBase
+        ? compareBytes(own.key, own.key.length, this.#baseKey, this.#baseKeyLength) * this.#direction
+        : -1;
+      if (order > 0) {
+        this.#own = null;
+        this.valid = true;
+        return true;
+      }
+      if (own.value !== null) {
+        this.#own = own;
+        this.#ownView = new DataView(own.value.buffer, own.value.byteOffset, own.value.byteLength);
+        this.valid = true;
+        return true;
+      }
+      this.#index += this.#direction;
+      if (order === 0) this.#stepBase();
+    }
+  }
+
+  keyInto(target: Uint8Array): number {
+    assert(this.valid, "a cursor is read where it stands on an entry");
+    if (this.#own !== null) {
+      target.set(this.#own.key);
+      return this.#own.key.length;
+    }
+    target.set(this.#baseKey.subarray(0, this.#baseKeyLength));
+    return this.#baseKeyLength;
+  }
+
+  get keyLength(): number {
+    return this.#own === null ? this.#baseKeyLength : this.#own.key.length;
+  }
+
+  get valueBytes(): Uint8Array {
+    return this.#own?.value ?? this.#base.valueBytes;
+  }
+
+  get valueView(): DataView {
+    return this.#own === null ? this.#base.valueView : this.#ownView;
+  }
+
+  get valueStart(): number {
+    return this.#own === null ? this.#base.valueStart : 0;
+  }
+
+  get valueLength(): number {
+    return this.#own?.value?.length ?? this.#base.valueLength;
+  }
+}
+
+function lowerBound(names: readonly string[], name: string): number {
+  let low = 0;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((names[middle] ?? "") < name) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,174 @@
+/**
+ * A row as bytes. One codec a table version: where a column lies follows from the definition, so that one column is read without the
+ * others.
+ *
+ *   0      2   n: the highest column number there was when the row was written · bit 15: wide
+ *   2   ⌈n/8⌉  null bitmap, column 1 is bit 0 of the first byte
+ *   …          columns of fixed width up to n, each in its place, also where it is NULL
+ *   …          for each column of variable width up to n: where it ends, counted from the first of them; u16, or u32 when wide
+ *   …          columns of variable width
+ *
+ * Columns lie in the order of their numbers, dropped ones too (as NULL). A column that was added later is not in older rows: there it has
+ * its definition's `missingValue`.
+ */
+import { assert } from "../../types/assert.js";
+import { ByteWriter } from "../../types/byte-writer.js";
+import type { TableDefinition } from "../catalog/model.js";
+import type { Datum, Value } from "../types/datum.js";
+import { getFixed, getNumber, getVariable, type Storage, setFixed, storageOf, writeVariable } from "./value-bytes.js";
+
+/** Columns of one table at most, dropped ones counted, as PostgreSQL has it. */
+export const columnsMax = 1_600;
+const wideMark = 0x8000;
+const countMask = 0x7fff;
+
+/** Where and how a column lies in a row. */
+export interface ColumnPlace {
+  readonly number: number;
+  readonly storage: Storage;
+  /** Of a column of fixed width: its place behind the null bitmap. */
+  readonly fixedAt: number;
+  /** Of a column of variable width: how many of them are before it. */
+  readonly variableIndex: number;
+  readonly missing: Datum;
+}
+
+export class RowCodec {
+  /** By column number - 1. */
+  readonly places: readonly ColumnPlace[];
+  /** By n: bytes of the fixed part and columns of variable width among the first n columns. */
+  readonly #fixedBytes: readonly number[];
+  readonly #variables: readonly number[];
+  readonly #tail = new ByteWriter(256);
+  readonly #ends: number[] = [];
+
+  constructor(table: TableDefinition) {
+    const { columns } = table;
+    assert(columns.length >= 0 && columns.length <= columnsMax, "a table has at most 1,600 columns");
+    const places: ColumnPlace[] = [];
+    const fixedBytes = [0];
+    const variables = [0];
+    let fixedAt = 0;
+    let variableIndex = 0;
+    for (const [index, column] of columns.entries()) {
+      assert(column.number === index + 1, "columns stand in the order of their numbers");
+      const storage = storageOf(column.type.oid);
+      assert(storage !== null, "a table's columns are of types that are stored");
+      places.push({ number: column.number, storage, fixedAt, variableIndex, missing: column.missingValue });
+      if (storage.width > 0) fixedAt += storage.width;
+      else variableIndex += 1;
+      fixedBytes.push(fixedAt);
+      variables.push(variableIndex);
+    }
+    this.places = places;
+    this.#fixedBytes = fixedBytes;
+    this.#variables = variables;
+  }
+
+  /** A whole row. `values` are by column number - 1; those of dropped columns are NULL. */
+  encode(values: readonly Datum[]): Uint8Array {
+    const { places } = this;
+    const count = places.length;
+    assert(values.length === count, "a row has a value for each of its table's columns");
+    const tail = this.#tail.reset();
+    const ends = this.#ends;
+    ends.length = 0;
+    for (const place of places) {
+      if (place.storage.width > 0) continue;
+      const value = values[place.number - 1];
+      if (value !== null && value !== undefined) writeVariable(place.storage, tail, value);
+      ends.push(tail.length);
+    }
+    const isWide = tail.length > 0xffff;
+    const bitmapBytes = (count + 7) >> 3;
+    const fixedFrom = 2 + bitmapBytes;
+    const endsFrom = fixedFrom + this.#fixedBytes[count];
+    const tailFrom = endsFrom + ends.length * (isWide ? 4 : 2);
+    const bytes = new Uint8Array(tailFrom + tail.length);
+    const view = new DataView(bytes.buffer);
+    view.setUint16(0, count | (isWide ? wideMark : 0), true);
+    for (const place of places) {
+      const value = values[place.number - 1];
+      if (value === null || value === undefined) bytes[2 + ((place.number - 1) >> 3)] |= 1 << ((place.number - 1) & 7);
+      else if (place.storage.width > 0) setFixed(place.storage, bytes, view, fixedFrom + place.fixedAt, value);
+    }
+    for (const [index, end] of ends.entries()) {
+      if (isWide) view.setUint32(endsFrom + index * 4, end, true);
+      else view.setUint16(endsFrom + index * 2, end, true);
+    }
+    bytes.set(tail.view(), tailFrom);
+    return bytes;
+  }
+
+  /** One column of the row that begins at `from`. */
+  read(bytes: Uint8Array, view: DataView, from: number, place: ColumnPlace): Datum {
+    const head = view.getUint16(from, true);
+    const count = head & countMask;
+    const index = place.number - 1;
+    if (index >= count) return place.missing;
+    if ((bytes[from + 2 + (index >> 3)] & (1 << (index & 7))) !== 0) return null;
+    const fixedFrom = from + 2 + ((count + 7) >> 3);
+    const { storage } = place;
+    if (storage.width > 0) return getFixed(storage, bytes, view, fixedFrom + place.fixedAt);
+    return this.#readVariable(bytes, view, fixedFrom, count, (head & wideMark) !== 0, place);
+  }
+
+  #readVariable(
+    bytes: Uint8Array,
+    view: DataView,
+    fixedFrom: number,
+    count: number,
+    isWide: boolean,
+    { storage, variableIndex }: ColumnPlace,
+  ): Value {
+    assert(count < this.#fixedBytes.length, "a row has no more columns than its table");
+    const endsFrom = fixedFrom + this.#fixedBytes[count];
+    const endBytes = isWide ? 4 : 2;
+    const tailFrom = endsFrom + this.#variables[count] * endBytes;
+    const endAt = endsFrom + variableIndex * endBytes;
+    const end = isWide ? view.getUint32(endAt, true) : view.getUint16(endAt, true);
+    const before = endAt - endBytes;
+    const begin = variableIndex === 0 ? 0 : isWide ? view.getUint32(before, true) : view.getUint16(before, true);
+    return getVariable(storage, bytes, view, tailFrom + begin, tailFrom + end);
+  }
+
+  /**
+   * One column of numbers: the value goes to `numbers[row]`. Answers true when it is NULL.
+   */
+  readNumber(
+    bytes: Uint8Array,
+    view: DataView,
+    from: number,
+    place: ColumnPlace,
+    numbers: Float64Array,
+    row: number,
+  ): boolean {
+    const count = view.getUint16(from, true) & countMask;
+    const index = place.number - 1;
+    if (index >= count) {
+      if (place.missing === null) return true;
+      numbers[row] = Number(place.missing);
+      return false;
+    }
+    if ((bytes[from + 2 + (index >> 3)] & (1 << (index & 7))) !== 0) return true;
+    numbers[row] = getNumber(place.storage, view, from + 2 + ((count + 7) >> 3) + place.fixedAt);
+    return false;
+  }
+
+  /** All columns, by column number - 1. */
+  decode(bytes: Uint8Array, view: DataView, from: number): Datum[] {
+    return this.places.map((place) => this.read(bytes, view, from, place));
+  }
+}
+
+const codecs = new WeakMap<TableDefinition, RowCodec>();
+
+/** The codec of a table's definition, made once. */
+export function rowCodecOf(table: TableDefinition): RowCodec {
+  let codec = codecs.get(table);
+  if (codec === undefined) {
+    codec = new RowCodec(table);
+    codecs.set(table, codec);
+  }
+  return codec;
+}

@@ -1,0 +1,375 @@
+/**
+ * Rows out of the store's trees: the state of one version, one past position of it, or either with a transaction's own writes over it (an
+ * `OverlayReader`). Rows are decoded column by column straight from the pages.
+ *
+ * A query that takes long lets go of its version of the state between two batches: `suspend` ends the use of it, `resume` goes on in a
+ * later one, which is then read as of the query's own position. The past being kept, it sees the same rows.
+ */
+import { itemAt, positionAt, spaceTrees, TableKey, tableSpace, tableTree } from "../../store/table-trees.js";
+import type { TreeReader } from "../../store/tree.js";
+import { assert } from "../../types/assert.js";
+import type { TableDefinition } from "../catalog/model.js";
+import {
+  batchRowsMax,
+  type ColumnVector,
+  fromPositionColumn,
+  isNumberVector,
+  type KeyBound,
+  type KeyRange,
+  type ScanBatch,
+  type ScanRequest,
+  type TableScan,
+  type TableSource,
+  toPositionColumn,
+} from "./access.js";
+import { indexCodecOf, indexContent, rowKeyCodecOf } from "./index-keys.js";
+import { behindPrefix, type KeyCodec } from "./key-codec.js";
+import { type ColumnPlace, type RowCodec, rowCodecOf } from "./row-codec.js";
+import { type Versions, VersionWalk } from "./version-walk.js";
+
+/** Rows of a scan's first batch: most scans are for a few. Each batch is four times the one before. */
+const firstBatchRows = 16;
+
+const rowTrees = spaceTrees[tableSpace.rows];
+const indexTrees = spaceTrees[tableSpace.index];
+assert(rowTrees !== undefined && indexTrees !== undefined, "rows and indexes have their trees");
+
+/** The state that scans read, and what of it they see. */
+export interface TableState {
+  reader: TreeReader;
+  /** Null: what is true now. */
+  versions: Versions | null;
+  /** Grows when `reader` or `versions` change. */
+  epoch: number;
+}
+
+export class TreeTableSource implements TableSource {
+  readonly #state: TableState;
+  readonly #tenant: number;
+  readonly position: number;
+  /** Told of each range that is scanned, for serializable transactions. */
+  readonly #watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null;
+
+  /**
+   * @param position of the state that the statements sees
+   * @param isPast whether `reader` may be of a later position
+   */
+  constructor(
+    reader: TreeReader,
+    tenant: number,
+    position: number,
+    isPast: boolean,
+    watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null = null,
+  ) {
+    assert(tenant > 0, "isolation: tables belong to a tenant of users");
+    this.#tenant = tenant;
+    this.position = position;
+    this.#watch = watch;
+    this.#state = { reader, versions: isPast ? pointIn(position) : null, epoch: 0 };
+  }
+
+  /** Goes on in another version of the state, which holds this source's position in its past or as its present. */
+  resume(reader: TreeReader): void {
+    this.#state.reader = reader;
+    this.#state.versions = pointIn(this.position);
+    this.#state.epoch += 1;
+  }
+
+  scan(request: ScanRequest): TableScan {
+    const { history } = request;
+    let versions: Versions | null = null;
+    if (history !== null) {
+      versions = { from: history.from, to: history.to ?? Number.POSITIVE_INFINITY };
+      const isPoint = versions.to === versions.from + 1;
+      assert(request.index === null || isPoint, "an index is used for a point in time only");
+    }
+    return new TreeScan(this.#state, this.#tenant, request, versions, this.#watch);
+  }
+
+  rowsEstimate(table: TableDefinition): number {
+    // The trees count all tables' entries together; what a table has of them is not known. A guess by its first and last page would be
+    // better; until then a table is taken for one of middle size.
+    const key = new TableKey().object(this.#tenant, table.storage);
+    const cursor = this.#state.reader.cursor(tableTree.rows);
+    if (!cursor.seek(key)) return 0;
+    return rowsGuess;
+  }
+}
+
+const rowsGuess = 1_000;
+const pointIn = (position: number): Versions => ({ from: position, to: position + 1 });
+
+interface Filler {
+  readonly place: ColumnPlace | null;
+  readonly number: number;
+  readonly isNumbers: boolean;
+}
+
+class TreeScan implements TableScan {
+  readonly #state: TableState;
+  readonly #request: ScanRequest;
+  readonly #own: Versions | null;
+  readonly #codec: RowCodec;
+  readonly #fillers: readonly Filler[];
+  readonly #walk: VersionWalk;
+  readonly #object: number;
+  readonly #tenant: number;
+  readonly #keyCodec: KeyCodec | null;
+  readonly #watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null;
+  readonly #rowKey = new TableKey();
+  readonly #prefix = new TableKey();
+  #fetch: RowFetch;
+  #epoch: number;
+  #range = -1;
+  #isRangeOpen = false;
+  /** A single row's key that is still to be looked up. */
+  #point: Uint8Array | null = null;
+  #capacity = 0;
+  #batch: { rows: number; columns: ColumnVector[]; keys: Uint8Array[] } = { rows: 0, columns: [], keys: [] };
+
+  constructor(
+    state: TableState,
+    tenant: number,
+    request: ScanRequest,
+    own: Versions | null,
+    watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null,
+  ) {
+    const { table, index } = request;
+    this.#state = state;
+    this.#tenant = tenant;
+    this.#request = request;
+    this.#own = own;
+    this.#watch = watch;
+    this.#epoch = state.epoch;
+    this.#codec = rowCodecOf(table);
+    this.#fillers = request.columns.map((number) => this.#filler(table, number));
+    this.#object = index === null ? table.storage : index.storage;
+    this.#keyCodec = index !== null ? indexCodecOf(index) : table.keyColumns.length > 0 ? rowKeyCodecOf(table) : null;
+    this.#walk = new VersionWalk(state.reader, index === null ? rowTrees : indexTrees);
+    this.#fetch = new RowFetch(state.reader);
+  }
+
+  #filler(table: TableDefinition, number: number): Filler {
+    if (number === fromPositionColumn || number === toPositionColumn) return { place: null, number, isNumbers: false };
+    const place = this.#codec.places[number - 1];
+    const column = table.columns[number - 1];
+    assert(place !== undefined && column !== undefined, "a scan asks for columns of its table");
+    return { place, number, isNumbers: isNumberVector(column.type.oid) };
+  }
+
+  get #versions(): Versions | null {
+    return this.#own ?? this.#state.versions;
+  }
+
+  next(): ScanBatch | null {
+    if (this.#epoch !== this.#state.epoch) {
+      this.#epoch = this.#state.epoch;
+      this.#fetch = new RowFetch(this.#state.reader);
+      const versions = this.#versions;
+      assert(versions !== null, "a scan that goes on reads its position");
+      if (this.#isRangeOpen && this.#point === null) this.#walk.resume(this.#state.reader, versions);
+    }
+    this.#grow();
+    const batch = this.#batch;
+    batch.rows = 0;
+    batch.keys.length = 0;
+    while (batch.rows < this.#capacity) {
+      if (!this.#isRangeOpen && !this.#openNextRange()) break;
+      if (this.#point !== null) {
+        this.#takePoint(this.#point);
+        this.#point = null;
+        this.#isRangeOpen = false;
+        continue;
+      }
+      if (!this.#walk.next()) {
+        this.#isRangeOpen = false;
+        continue;
+      }
+      this.#take();
+    }
+    return batch.rows === 0 ? null : batch;
+  }
+
+  close(): void {
+    this.#isRangeOpen = false;
+    this.#range = this.#request.ranges.length;
+  }
+
+  #grow(): void {
+    const capacity = this.#capacity === 0 ? firstBatchRows : Math.min(batchRowsMax, this.#capacity * 4);
+    if (capacity > this.#capacity) {
+      const columns = this.#fillers.map(
+        ({ isNumbers }): ColumnVector =>
+          isNumbers
+            ? { kind: "numbers", numbers: new Float64Array(capacity), nulls: new Uint8Array(capacity), hasNulls: false }
+            : { kind: "values", values: new Array(capacity).fill(null) },
+      );
+      this.#batch = { rows: 0, columns, keys: this.#batch.keys };
+      this.#capacity = capacity;
+    }
+    for (const column of this.#batch.columns) {
+      if (column.kind !== "numbers" || !column.hasNulls) continue;
+      column.nulls.fill(0);
+      column.hasNulls = false;
+    }
+  }
+
+  #openNextRange(): boolean {
+    const { ranges, isBackward } = this.#request;
+    this.#range += 1;
+    const range = ranges[isBackward ? ranges.length - 1 - this.#range : this.#range];
+    if (range === undefined) return false;
+    const bounds = boundsOf(range, this.#prefix.object(this.#tenant, this.#object), this.#keyCodec);
+    this.#isRangeOpen = bounds !== null;
+    if (bounds === null) return this.#openNextRange();
+    const { low, high } = bounds;
+    this.#watch?.(this.#request.index === null ? tableTree.rows : tableTree.index, low, high);
+    if (this.#isPoint(range)) {
+      this.#point = low;
+      return true;
+    }
+    this.#walk.open(low, low.length, high, high?.length ?? 0, isBackward, this.#versions);
+    return true;
+  }
+
+  /** Whether a range is one whole row key: looking it up costs less than a walk. */
+  #isPoint({ from, to }: KeyRange): boolean {
+    if (this.#request.index !== null || from === null || to === null || this.#own !== null) return false;
+    if (!from.isInclusive || !to.isInclusive || from.values.length !== this.#keyCodec?.columns) return false;
+    return from.values === to.values;
+  }
+
+  #takePoint(key: Uint8Array): void {
+    const fetch = this.#fetch;
+    if (!fetch.find(key, this.#versions)) return;
+    const rowKey = this.#request.wantsKeys ? key.slice(itemAt) : null;
+    this.#fill(fetch.bytes, fetch.view, fetch.contentAt, fetch.from, fetch.to, rowKey);
+  }
+
+  /** Decodes the row that the walk stands on, or the one that its index entry leads to. */
+  #take(): void {
+    const walk = this.#walk;
+    if (this.#request.index === null) {
+      const key = this.#request.wantsKeys ? walk.key.slice(itemAt, walk.keyLength) : null;
+      this.#fill(walk.bytes, walk.view, walk.contentAt, walk.from, walk.to, key);
+      return;
+    }
+    const { bytes, view, contentAt, contentLength } = walk;
+    let item: Uint8Array;
+    if (bytes[contentAt] === indexContent.rowKeyInContent) {
+      item = this.#rowKey.item(
+        this.#tenant,
+        this.#request.table.storage,
+        bytes,
+        contentAt + 1,
+        contentAt + contentLength,
+      );
+    } else {
+      const length = view.getUint16(contentAt + 1, true);
+      const { key, keyLength } = walk;
+      item = this.#rowKey.item(this.#tenant, this.#request.table.storage, key, keyLength - length, keyLength);
+    }
+    const fetch = this.#fetch;
+    const found = fetch.find(item, this.#versions);
+    assert(found, "an index entry leads to a row");
+    const key = this.#request.wantsKeys ? item.slice(itemAt) : null;
+    this.#fill(fetch.bytes, fetch.view, fetch.contentAt, fetch.from, fetch.to, key);
+  }
+
+  #fill(bytes: Uint8Array, view: DataView, at: number, from: number, to: number, key: Uint8Array | null): void {
+    const batch = this.#batch;
+    const row = batch.rows;
+    const codec = this.#codec;
+    const fillers = this.#fillers;
+    for (let index = 0; index < fillers.length; index++) {
+      const filler = fillers[index];
+      const column = batch.columns[index];
+      if (column.kind === "numbers") {
+        assert(filler.place !== null, "a column of numbers is one of the table's");
+        if (codec.readNumber(bytes, view, at, filler.place, column.numbers, row)) {
+          column.nulls[row] = 1;
+          column.hasNulls = true;
+        }
+      } else if (filler.place !== null) column.values[row] = codec.read(bytes, view, at, filler.place);
+      else if (filler.number === fromPositionColumn) column.values[row] = from;
+      else column.values[row] = to === Number.POSITIVE_INFINITY ? null : to;
+    }
+    if (key !== null) batch.keys.push(key);
+    batch.rows = row + 1;
+  }
+}
+
+/** Finds one row by its key, now or at a point in time. */
+class RowFetch {
+  readonly #reader: TreeReader;
+  #past: VersionWalk | null = null;
+  bytes: Uint8Array = new Uint8Array(0);
+  view: DataView = new DataView(this.bytes.buffer);
+  contentAt = 0;
+  from = 0;
+  to = Number.POSITIVE_INFINITY;
+  readonly #high = new Uint8Array(513);
+
+  constructor(reader: TreeReader) {
+    this.#reader = reader;
+  }
+
+  find(key: Uint8Array, versions: Versions | null): boolean {
+    const reader = this.#reader;
+    if (reader.get(tableTree.rows, key)) {
+      const from = positionAt(reader.valueView, reader.valueStart);
+      if (versions === null || from < versions.to) {
+        this.bytes = reader.valueBytes;
+        this.view = reader.valueView;
+        this.contentAt = reader.valueStart + 8;
+        this.from = from;
+        this.to = Number.POSITIVE_INFINITY;
+        return true;
+      }
+    }
+    if (versions === null) return false;
+    this.#past ??= new VersionWalk(reader, rowTrees);
+    this.#high.set(key);
+    const highLength = behindPrefix(this.#high, key.length);
+    this.#past.open(key, key.length, this.#high, highLength, false, versions);
+    if (!this.#past.next()) return false;
+    this.bytes = this.#past.bytes;
+    this.view = this.#past.view;
+    this.contentAt = this.#past.contentAt;
+    this.from = this.#past.from;
+    this.to = this.#past.to;
+    return true;
+  }
+}
+
+/** The bytes between which a range lies; null for one that nothing can be in. */
+function boundsOf(
+  { from, to }: KeyRange,
+  prefix: Uint8Array,
+  codec: KeyCodec | null,
+): { low: Uint8Array; high: Uint8Array | null } | null {
+  const low = from === null ? prefix.slice() : boundBytes(from, prefix, codec, !from.isInclusive);
+  const high = to === null ? behind(prefix) : boundBytes(to, prefix, codec, to.isInclusive);
+  if (low === null) return null;
+  return { low, high };
+}
+
+function boundBytes(
+  { values }: KeyBound,
+  prefix: Uint8Array,
+  codec: KeyCodec | null,
+  isBehind: boolean,
+): Uint8Array | null {
+  assert(codec !== null, "rows without a key are not looked for by key");
+  const item = codec.encodeBound(values);
+  const bytes = new Uint8Array(prefix.length + item.length);
+  bytes.set(prefix);
+  bytes.set(item, prefix.length);
+  return isBehind ? behind(bytes) : bytes;
+}
+
+function behind(prefix: Uint8Array): Uint8Array | null {
+  const bytes = prefix.slice();
+  const length = behindPrefix(bytes, bytes.length);
+  return length === 0 ? null : bytes.subarray(0, length);
+}

@@ -1,0 +1,354 @@
+/**
+ * Values as bytes of a stored row. Types of fixed width lie at fixed offsets, little-endian; all others have a length beside them.
+ *
+ *   boolean               u8
+ *   smallint              i16            integer, date        i32 (date: ±infinity are the two ends)
+ *   oid, reg…             u32            bigint, timestamp(tz) i64 (timestamps: ±infinity are the two ends)
+ *   real                  f32            double precision     f64
+ *   time                  u64, µs        interval             months i32 · days i32 · µs i64
+ *   uuid                  16 bytes
+ *
+ *   text and its kin      UTF-8          bytea                as it is
+ *   numeric               form u8 (0 positive, 1 negative, 2 NaN, 3 ∞, 4 -∞) · scale u16 · coefficient, little-endian bytes
+ *   jsonb                 nodes in pre-order: tag u8 (0 null, 1 false, 2 true, 3 number, 4 string, 5 array, 6 object) and what it needs
+ *   arrays                element type u32 · count u32 · items: null u8, or length u32 and the value
+ *
+ * What is read here was written here: anything else is an assertion, not a user's error.
+ */
+import { AssertionFailed, assert } from "../../types/assert.js";
+import { ByteWriter } from "../../types/byte-writer.js";
+import { SqlArray } from "../types/array.js";
+import type { Datum, Int64, Value } from "../types/datum.js";
+import { Decimal } from "../types/decimal.js";
+import { Interval } from "../types/interval.js";
+import { Jsonb } from "../types/jsonb.js";
+import { type Oid, typeOid } from "../types/sql-type.js";
+import { JsonbBytesReader, writeJsonb } from "./jsonb-bytes.js";
+import { getDecimal, getText, writeDecimal } from "./scalar-bytes.js";
+
+const encoder = new TextEncoder();
+const u32Span = 2 ** 32;
+const infinityHigh = 0x7fff_ffff;
+const minusInfinityHigh = -0x8000_0000;
+
+/** How a type is stored. `width` is -1 for those without a fixed one. */
+export type Storage =
+  | { readonly kind: "boolean"; readonly width: 1 }
+  | { readonly kind: "int16"; readonly width: 2 }
+  | { readonly kind: "int32" | "date" | "uint32" | "float32"; readonly width: 4 }
+  | { readonly kind: "int64" | "timestamp" | "float64" | "time"; readonly width: 8 }
+  | { readonly kind: "interval" | "uuid"; readonly width: 16 }
+  | { readonly kind: "text" | "bytea" | "numeric" | "jsonb" | "array"; readonly width: -1 };
+
+const text: Storage = { kind: "text", width: -1 };
+const uint32: Storage = { kind: "uint32", width: 4 };
+const array: Storage = { kind: "array", width: -1 };
+
+const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
+  [typeOid.bool, { kind: "boolean", width: 1 }],
+  [typeOid.int2, { kind: "int16", width: 2 }],
+  [typeOid.int4, { kind: "int32", width: 4 }],
+  [typeOid.int8, { kind: "int64", width: 8 }],
+  [typeOid.float4, { kind: "float32", width: 4 }],
+  [typeOid.float8, { kind: "float64", width: 8 }],
+  [typeOid.date, { kind: "date", width: 4 }],
+  [typeOid.time, { kind: "time", width: 8 }],
+  [typeOid.timestamp, { kind: "timestamp", width: 8 }],
+  [typeOid.timestamptz, { kind: "timestamp", width: 8 }],
+  [typeOid.interval, { kind: "interval", width: 16 }],
+  [typeOid.uuid, { kind: "uuid", width: 16 }],
+  [typeOid.numeric, { kind: "numeric", width: -1 }],
+  [typeOid.bytea, { kind: "bytea", width: -1 }],
+  [typeOid.jsonb, { kind: "jsonb", width: -1 }],
+  [typeOid.text, text],
+  [typeOid.varchar, text],
+  [typeOid.bpchar, text],
+  [typeOid.name, text],
+  [typeOid.char, text],
+  [typeOid.json, text],
+  [typeOid.oid, uint32],
+  [typeOid.regclass, uint32],
+  [typeOid.regtype, uint32],
+  [typeOid.regproc, uint32],
+  [typeOid.regprocedure, uint32],
+  [typeOid.regoper, uint32],
+  [typeOid.regnamespace, uint32],
+  [typeOid.regrole, uint32],
+  [typeOid.boolArray, array],
+  [typeOid.byteaArray, array],
+  [typeOid.charArray, array],
+  [typeOid.nameArray, array],
+  [typeOid.int2Array, array],
+  [typeOid.int4Array, array],
+  [typeOid.int8Array, array],
+  [typeOid.textArray, array],
+  [typeOid.bpcharArray, array],
+  [typeOid.varcharArray, array],
+  [typeOid.float4Array, array],
+  [typeOid.float8Array, array],
+  [typeOid.oidArray, array],
+  [typeOid.timestampArray, array],
+  [typeOid.dateArray, array],
+  [typeOid.timeArray, array],
+  [typeOid.timestamptzArray, array],
+  [typeOid.intervalArray, array],
+  [typeOid.numericArray, array],
+  [typeOid.jsonArray, array],
+  [typeOid.uuidArray, array],
+  [typeOid.jsonbArray, array],
+]);
+
+/** Null for types whose values are not stored in tables. */
+export const storageOf = (type: Oid): Storage | null => storages.get(type) ?? null;
+
+const wrong = (type: Oid): AssertionFailed => new AssertionFailed(`a value of type ${type} has the form of its type`);
+
+export function setInt64(view: DataView, at: number, value: Int64): void {
+  if (typeof value === "bigint") {
+    view.setBigInt64(at, value, true);
+    return;
+  }
+  assert(Number.isSafeInteger(value), "a bigint that is a number is a safe integer");
+  view.setInt32(at, value | 0, true);
+  view.setInt32(at + 4, Math.floor(value / u32Span), true);
+}
+
+export function getInt64(view: DataView, at: number): Int64 {
+  const high = view.getInt32(at + 4, true);
+  if (high >= -0x20_0000 && high < 0x20_0000) {
+    const value = high * u32Span + view.getUint32(at, true);
+    // -2^53 itself is not safe.
+    if (value >= Number.MIN_SAFE_INTEGER) return value;
+  }
+  return view.getBigInt64(at, true);
+}
+
+/** Writes a value of fixed width. */
+export function setFixed(storage: Storage, bytes: Uint8Array, view: DataView, at: number, value: Value): void {
+  assert(storage.width > 0 && at + storage.width <= bytes.length, "a value of fixed width has its place");
+  switch (storage.kind) {
+    case "boolean":
+      bytes[at] = value === true ? 1 : 0;
+      return;
+    case "int16":
+      view.setInt16(at, Number(value), true);
+      return;
+    case "int32":
+      view.setInt32(at, Number(value), true);
+      return;
+    case "uint32":
+      view.setUint32(at, Number(value), true);
+      return;
+    case "date":
+      view.setInt32(at, dateWord(Number(value)), true);
+      return;
+    case "float32":
+      view.setFloat32(at, Number(value), true);
+      return;
+    case "float64":
+    case "time":
+      view.setFloat64(at, Number(value), true);
+      return;
+    case "int64":
+      if (typeof value !== "number" && typeof value !== "bigint") throw wrong(typeOid.int8);
+      setInt64(view, at, value);
+      return;
+    case "timestamp":
+      if (typeof value !== "number" && typeof value !== "bigint") throw wrong(typeOid.timestamp);
+      setTimestamp(view, at, value);
+      return;
+    case "interval":
+      if (!(value instanceof Interval)) throw wrong(typeOid.interval);
+      view.setInt32(at, value.months, true);
+      view.setInt32(at + 4, value.days, true);
+      setInt64(view, at + 8, value.micros);
+      return;
+    case "uuid":
+      if (typeof value !== "string") throw wrong(typeOid.uuid);
+      setUuid(bytes, at, value);
+      return;
+    default:
+      throw new AssertionFailed("a type of fixed width is one of those");
+  }
+}
+
+const dateWord = (value: number): number =>
+  value === Number.POSITIVE_INFINITY ? infinityHigh : value === Number.NEGATIVE_INFINITY ? minusInfinityHigh : value;
+
+const dateOfWord = (word: number): number =>
+  word === infinityHigh ? Number.POSITIVE_INFINITY : word === minusInfinityHigh ? Number.NEGATIVE_INFINITY : word;
+
+function setTimestamp(view: DataView, at: number, value: Int64): void {
+  if (value === Number.POSITIVE_INFINITY) {
+    view.setUint32(at, 0xffff_ffff, true);
+    view.setInt32(at + 4, infinityHigh, true);
+  } else if (value === Number.NEGATIVE_INFINITY) {
+    view.setUint32(at, 0, true);
+    view.setInt32(at + 4, minusInfinityHigh, true);
+  } else setInt64(view, at, value);
+}
+
+function getTimestamp(view: DataView, at: number): Int64 {
+  const high = view.getInt32(at + 4, true);
+  if (high === infinityHigh && view.getUint32(at, true) === 0xffff_ffff) return Number.POSITIVE_INFINITY;
+  if (high === minusInfinityHigh && view.getUint32(at, true) === 0) return Number.NEGATIVE_INFINITY;
+  return getInt64(view, at);
+}
+
+const hexDigits = "0123456789abcdef";
+const hexPairs = Array.from({ length: 256 }, (_, byte) => `${hexDigits[byte >> 4]}${hexDigits[byte & 15]}`);
+const digitOf = (code: number): number => (code <= 57 ? code - 48 : code - 87);
+
+/** @param value 36 characters, lower case */
+export function setUuid(bytes: Uint8Array, at: number, value: string): void {
+  assert(value.length === 36, "a uuid has 36 characters");
+  let read = 0;
+  for (let index = 0; index < 16; index++) {
+    if (read === 8 || read === 13 || read === 18 || read === 23) read += 1;
+    bytes[at + index] = digitOf(value.charCodeAt(read)) * 16 + digitOf(value.charCodeAt(read + 1));
+    read += 2;
+  }
+}
+
+function getUuid(bytes: Uint8Array, at: number): string {
+  let out = "";
+  for (let index = 0; index < 16; index++) {
+    if (index === 4 || index === 6 || index === 8 || index === 10) out += "-";
+    out += hexPairs[bytes[at + index]];
+  }
+  return out;
+}
+
+/** A value of fixed width whose datum is always a number; what `numbers` vectors are filled from. */
+export function getNumber(storage: Storage, view: DataView, at: number): number {
+  switch (storage.kind) {
+    case "int16":
+      return view.getInt16(at, true);
+    case "int32":
+      return view.getInt32(at, true);
+    case "uint32":
+      return view.getUint32(at, true);
+    case "date":
+      return dateOfWord(view.getInt32(at, true));
+    case "float32":
+      return view.getFloat32(at, true);
+    case "float64":
+    case "time":
+      return view.getFloat64(at, true);
+    default:
+      throw new AssertionFailed("a type of numbers is one of those");
+  }
+}
+
+export function getFixed(storage: Storage, bytes: Uint8Array, view: DataView, at: number): Value {
+  switch (storage.kind) {
+    case "boolean":
+      return bytes[at] === 1;
+    case "int64":
+      return getInt64(view, at);
+    case "timestamp":
+      return getTimestamp(view, at);
+    case "interval":
+      return new Interval(view.getInt32(at, true), view.getInt32(at + 4, true), Number(getInt64(view, at + 8)));
+    case "uuid":
+      return getUuid(bytes, at);
+    default:
+      return getNumber(storage, view, at);
+  }
+}
+
+/** Writes a value without a fixed width. */
+export function writeVariable(storage: Storage, out: ByteWriter, value: Value): void {
+  assert(storage.width < 0, "a value of fixed width has its place in the row");
+  switch (storage.kind) {
+    case "text":
+      if (typeof value !== "string") throw wrong(typeOid.text);
+      out.raw(encoder.encode(value));
+      return;
+    case "bytea":
+      if (!(value instanceof Uint8Array)) throw wrong(typeOid.bytea);
+      out.raw(value);
+      return;
+    case "numeric":
+      if (!(value instanceof Decimal)) throw wrong(typeOid.numeric);
+      writeDecimal(out, value);
+      return;
+    case "jsonb":
+      if (!(value instanceof Jsonb)) throw wrong(typeOid.jsonb);
+      writeJsonb(out, value.node);
+      return;
+    case "array":
+      if (!(value instanceof SqlArray)) throw wrong(typeOid.textArray);
+      writeArray(out, value);
+      return;
+    default:
+      throw new AssertionFailed("a type of variable width is one of those");
+  }
+}
+
+export function getVariable(storage: Storage, bytes: Uint8Array, view: DataView, from: number, to: number): Value {
+  assert(from <= to && to <= bytes.length, "a value lies within its row");
+  switch (storage.kind) {
+    case "text":
+      return getText(bytes, from, to);
+    case "bytea":
+      return bytes.slice(from, to);
+    case "numeric":
+      return getDecimal(bytes, view, from, to);
+    case "jsonb":
+      return new Jsonb(new JsonbBytesReader(bytes, view, from, to).read());
+    case "array":
+      return getArray(bytes, view, from, to);
+    default:
+      throw new AssertionFailed("a type of variable width is one of those");
+  }
+}
+
+const itemWriter = new ByteWriter(256);
+const fixedItem = new Uint8Array(16);
+const fixedItemView = new DataView(fixedItem.buffer);
+
+function writeArray(out: ByteWriter, value: SqlArray): void {
+  const storage = storageOf(value.elementType);
+  assert(storage !== null && storage.kind !== "array", "an array's elements are of a type that is stored");
+  out.u32(value.elementType).u32(value.items.length);
+  for (const item of value.items) {
+    if (item === null) {
+      out.u8(1);
+      continue;
+    }
+    out.u8(0);
+    if (storage.width > 0) {
+      setFixed(storage, fixedItem, fixedItemView, 0, item);
+      out.u32(storage.width).raw(fixedItem.subarray(0, storage.width));
+    } else {
+      itemWriter.reset();
+      writeVariable(storage, itemWriter, item);
+      out.bytes(itemWriter.view());
+    }
+  }
+}
+
+function getArray(bytes: Uint8Array, view: DataView, from: number, to: number): SqlArray {
+  const elementType = view.getUint32(from, true);
+  const count = view.getUint32(from + 4, true);
+  const storage = storageOf(elementType);
+  assert(storage !== null, "a stored array's elements are of a type that is stored");
+  const items: Datum[] = [];
+  let at = from + 8;
+  for (let index = 0; index < count; index++) {
+    if (bytes[at] === 1) {
+      items.push(null);
+      at += 1;
+      continue;
+    }
+    const length = view.getUint32(at + 1, true);
+    at += 5;
+    items.push(
+      storage.width > 0 ? getFixed(storage, bytes, view, at) : getVariable(storage, bytes, view, at, at + length),
+    );
+    at += length;
+  }
+  assert(at === to, "a stored array ends with its last item");
+  return new SqlArray(elementType, items);
+}

@@ -1,0 +1,272 @@
+/**
+ * A walk over the entries of one space (runtime/store/table-trees.ts) between two keys, in the order of their items: those that are true
+ * now, those that were true at a position, or all versions that were true at some position of a range.
+ *
+ * What is true now needs one cursor. The past is a merge of two: where both stand on the same item, the versions of the past come before the
+ * one of now. A position in time has at most one version of an item, and the entries of the past lie by their ends: the first one that ends
+ * behind the position is the only candidate, so a row that has changed a thousand times costs a seek and not a thousand steps.
+ */
+import { fromBytes, itemAt, positionAt, type SpaceTrees, toBytes } from "../../store/table-trees.js";
+import type { Cursor, TreeReader } from "../../store/tree.js";
+import { assert } from "../../types/assert.js";
+
+const u32Span = 2 ** 32;
+
+/** Versions that were true at some position p with `from <= p < to`; null is what is true now. */
+export interface Versions {
+  readonly from: number;
+  /** Infinity: up to now. */
+  readonly to: number;
+}
+
+/** A key of at most 512 bytes in memory of its own. */
+class KeyBuffer {
+  readonly bytes = new Uint8Array(512);
+  readonly view = new DataView(this.bytes.buffer);
+  length = 0;
+
+  take(cursor: Cursor): void {
+    this.length = cursor.keyInto(this.bytes);
+  }
+
+  set(source: Uint8Array, length: number): void {
+    for (let at = 0; at < length; at++) this.bytes[at] = source[at];
+    this.length = length;
+  }
+}
+
+export function compareBytes(a: Uint8Array, aLength: number, b: Uint8Array, bLength: number): number {
+  const length = aLength < bLength ? aLength : bLength;
+  for (let at = 0; at < length; at++) {
+    const difference = a[at] - b[at];
+    if (difference !== 0) return difference;
+  }
+  return aLength - bLength;
+}
+
+export class VersionWalk {
+  readonly #trees: SpaceTrees;
+  #now: Cursor;
+  #before: Cursor;
+  #reader: TreeReader;
+  readonly #low = new KeyBuffer();
+  readonly #high = new KeyBuffer();
+  #hasHigh = false;
+  #isBackward = false;
+  #versions: Versions | null = null;
+  readonly #nowKey = new KeyBuffer();
+  readonly #beforeKey = new KeyBuffer();
+  /** Whether the two stand on an entry within the bounds that is still to be given. */
+  #hasNow = false;
+  #hasBefore = false;
+  /** Whether the entry that was given last is still to be stepped over, and on which side. */
+  #given: "none" | "now" | "before" = "none";
+  #isOpen = false;
+
+  constructor(reader: TreeReader, trees: SpaceTrees) {
+    this.#trees = trees;
+    this.#reader = reader;
+    this.#now = reader.cursor(trees.now);
+    this.#before = reader.cursor(trees.before);
+  }
+
+  /**
+   * Begins a walk over keys of the present's form from `low` (inclusive) to `high` (exclusive; null is without an end).
+   */
+  open(
+    low: Uint8Array,
+    lowLength: number,
+    high: Uint8Array | null,
+    highLength: number,
+    isBackward: boolean,
+    versions: Versions | null,
+  ): void {
+    assert(lowLength <= low.length, "a bound lies within its bytes");
+    this.#low.set(low, lowLength);
+    this.#hasHigh = high !== null;
+    if (high !== null) this.#high.set(high, highLength);
+    this.#isBackward = isBackward;
+    this.#versions = versions;
+    this.#given = "none";
+    this.#isOpen = true;
+    this.#hasNow = isBackward ? this.#toHigh(this.#now) : this.#now.seek(this.#low.bytes.subarray(0, lowLength));
+    this.#checkNow();
+    this.#hasBefore = false;
+    if (versions === null) return;
+    this.#hasBefore = isBackward
+      ? this.#toHigh(this.#before)
+      : this.#before.seek(this.#low.bytes.subarray(0, lowLength));
+    this.#settleBefore();
+  }
+
+  /** Goes on in another version of the state (a later one), behind the item that was given last. */
+  resume(reader: TreeReader, versions: Versions): void {
+    assert(this.#isOpen, "a walk that goes on was begun");
+    if (this.#reader !== reader) {
+      this.#reader = reader;
+      this.#now = reader.cursor(this.#trees.now);
+      this.#before = reader.cursor(this.#trees.before);
+    }
+    const { bytes, length } = this.#current;
+    const hasGiven = this.#given !== "none";
+    const low = hasGiven && !this.#isBackward ? after(bytes, length) : this.#low.bytes.slice(0, this.#low.length);
+    const high =
+      hasGiven && this.#isBackward
+        ? bytes.slice(0, length)
+        : this.#hasHigh
+          ? this.#high.bytes.slice(0, this.#high.length)
+          : null;
+    this.open(low, low.length, high, high?.length ?? 0, this.#isBackward, versions);
+  }
+
+  #toHigh(cursor: Cursor): boolean {
+    if (!this.#hasHigh) return cursor.seekFloor(lastKey);
+    const high = this.#high.bytes.subarray(0, this.#high.length);
+    if (!cursor.seekFloor(high)) return false;
+    // The bound itself is excluded.
+    const key = cursor === this.#now ? this.#nowKey : this.#beforeKey;
+    key.take(cursor);
+    return compareBytes(key.bytes, key.length, high, high.length) < 0 || cursor.previous();
+  }
+
+  /** Next entry; then the fields below describe it until the next call. */
+  next(): boolean {
+    if (this.#given === "now") this.#stepNow();
+    else if (this.#given === "before") {
+      this.#hasBefore = this.#isBackward ? this.#before.previous() : this.#before.next();
+      this.#settleBefore();
+    }
+    this.#given = "none";
+    for (;;) {
+      if (!this.#hasNow && !this.#hasBefore) return false;
+      if (this.#isBeforeFirst()) {
+        this.#given = "before";
+        return true;
+      }
+      if (this.#versions === null || this.#fromOf(this.#now) < this.#versions.to) {
+        this.#given = "now";
+        return true;
+      }
+      this.#stepNow();
+    }
+  }
+
+  #stepNow(): void {
+    this.#hasNow = this.#isBackward ? this.#now.previous() : this.#now.next();
+    this.#checkNow();
+  }
+
+  #isBeforeFirst(): boolean {
+    if (!this.#hasBefore) return false;
+    if (!this.#hasNow) return true;
+    const { bytes, length } = this.#beforeKey;
+    const order = compareBytes(bytes, length - toBytes, this.#nowKey.bytes, this.#nowKey.length);
+    return this.#isBackward ? order > 0 : order <= 0;
+  }
+
+  /** Whether the cursor of the present stands within the bounds. */
+  #checkNow(): void {
+    if (!this.#hasNow) return;
+    this.#nowKey.take(this.#now);
+    this.#hasNow = this.#isWithin(this.#nowKey.bytes, this.#nowKey.length);
+  }
+
+  #isWithin(bytes: Uint8Array, length: number): boolean {
+    if (this.#isBackward) return compareBytes(bytes, length, this.#low.bytes, this.#low.length) >= 0;
+    return !this.#hasHigh || compareBytes(bytes, length, this.#high.bytes, this.#high.length) < 0;
+  }
+
+  /** Moves the cursor of the past on to an entry that is to be given. */
+  #settleBefore(): void {
+    const versions = this.#versions;
+    assert(versions !== null, "the past is walked when it is asked for");
+    const cursor = this.#before;
+    const key = this.#beforeKey;
+    while (this.#hasBefore) {
+      key.take(cursor);
+      const itemLength = key.length - toBytes;
+      if (!this.#isWithin(key.bytes, itemLength)) {
+        this.#hasBefore = false;
+        return;
+      }
+      const to = key.view.getUint32(itemLength) * u32Span + key.view.getUint32(itemLength + 4);
+      if (to <= versions.from) {
+        // Forward, to the first version that ends behind it; backward, nothing before it does.
+        setTo(key, this.#isBackward ? 0 : versions.from + 1);
+        const place = key.bytes.subarray(0, key.length);
+        this.#hasBefore = this.#isBackward ? cursor.seekFloor(place) : cursor.seek(place);
+      } else if (this.#fromOf(cursor) >= versions.to) {
+        this.#hasBefore = this.#isBackward ? cursor.previous() : cursor.next();
+      } else return;
+    }
+  }
+
+  #fromOf(cursor: Cursor): number {
+    return positionAt(cursor.valueView, cursor.valueStart);
+  }
+
+  get #cursor(): Cursor {
+    return this.#given === "before" ? this.#before : this.#now;
+  }
+
+  get #current(): { bytes: Uint8Array; length: number } {
+    if (this.#given === "before") return { bytes: this.#beforeKey.bytes, length: this.#beforeKey.length - toBytes };
+    return this.#nowKey;
+  }
+
+  /** The whole key, tenant and object included. */
+  get key(): Uint8Array {
+    return this.#given === "before" ? this.#beforeKey.bytes : this.#nowKey.bytes;
+  }
+
+  get keyLength(): number {
+    return this.#given === "before" ? this.#beforeKey.length - toBytes : this.#nowKey.length;
+  }
+
+  get itemLength(): number {
+    return this.keyLength - itemAt;
+  }
+
+  get from(): number {
+    return this.#fromOf(this.#cursor);
+  }
+
+  /** Infinity while it is true. */
+  get to(): number {
+    if (this.#given !== "before") return Number.POSITIVE_INFINITY;
+    const at = this.#beforeKey.length - toBytes;
+    return this.#beforeKey.view.getUint32(at) * u32Span + this.#beforeKey.view.getUint32(at + 4);
+  }
+
+  get bytes(): Uint8Array {
+    return this.#cursor.valueBytes;
+  }
+
+  get view(): DataView {
+    return this.#cursor.valueView;
+  }
+
+  /** Where the content begins, and how long it is. */
+  get contentAt(): number {
+    return this.#cursor.valueStart + fromBytes;
+  }
+
+  get contentLength(): number {
+    return this.#cursor.valueLength - fromBytes;
+  }
+}
+
+function setTo(key: KeyBuffer, to: number): void {
+  const at = key.length - toBytes;
+  key.view.setUint32(at, Math.floor(to / u32Span));
+  key.view.setUint32(at + 4, to >>> 0);
+}
+
+/** The first key behind one key. */
+function after(bytes: Uint8Array, length: number): Uint8Array {
+  const next = new Uint8Array(length + 1);
+  next.set(bytes.subarray(0, length));
+  return next;
+}
+
+const lastKey = new Uint8Array(512).fill(0xff);
