@@ -1,0 +1,308 @@
+/**
+ * What the server says, gathered in one buffer so that all of a Sync goes out in one write. Rows come from shards and projections as
+ * DataRow messages already and are copied in as they are.
+ *
+ * Invariant: between calls the buffer holds whole messages only.
+ */
+import type { SqlColumn } from "../../actors/messages/sql.js";
+import type { SqlErrorFields } from "../../runtime/query/error.js";
+import type { Oid } from "../../runtime/query/types/sql-type.js";
+import { assert } from "../../runtime/types/assert.js";
+import { kiB } from "../../runtime/types/limits.js";
+
+export type TransactionStatus = "idle" | "open" | "failed";
+
+export interface ErrorReport {
+  readonly severity: "ERROR" | "FATAL" | "PANIC" | "WARNING" | "NOTICE" | "INFO";
+  readonly sqlState: string;
+  readonly message: string;
+  readonly fields: SqlErrorFields;
+  /** In characters, from 1; 0 for none. */
+  readonly position: number;
+}
+
+const statusLetters: Readonly<Record<TransactionStatus, string>> = { idle: "I", open: "T", failed: "E" };
+const bufferBytesMin: number = 4 * kiB;
+/** A larger buffer is not kept for the next answers. */
+const bufferBytesKept: number = 256 * kiB;
+const encoder = new TextEncoder();
+
+export class BackendWriter {
+  #memory = new Uint8Array(bufferBytesMin);
+  #view = new DataView(this.#memory.buffer);
+  #at = 0;
+  #messageAt = -1;
+
+  get length(): number {
+    return this.#at;
+  }
+
+  /** The messages so far, now the caller's. */
+  take(): Uint8Array {
+    assert(this.#messageAt === -1, "only whole messages are taken");
+    const taken = this.#memory.slice(0, this.#at);
+    if (this.#memory.length > bufferBytesKept) this.#replace(new Uint8Array(bufferBytesMin));
+    this.#at = 0;
+    return taken;
+  }
+
+  #replace(memory: Uint8Array<ArrayBuffer>): void {
+    this.#memory = memory;
+    this.#view = new DataView(memory.buffer);
+  }
+
+  #room(count: number): number {
+    const at = this.#at;
+    if (at + count > this.#memory.length) {
+      const grown = new Uint8Array(Math.max(at + count, 2 * this.#memory.length));
+      grown.set(this.#memory.subarray(0, at));
+      this.#replace(grown);
+    }
+    this.#at = at + count;
+    return at;
+  }
+
+  #begin(letter: string): void {
+    assert(this.#messageAt === -1, "a message is ended before the next begins");
+    this.#messageAt = this.#room(5);
+    this.#memory[this.#messageAt] = letter.charCodeAt(0);
+  }
+
+  #end(): void {
+    assert(this.#messageAt >= 0, "a message that ends was begun");
+    this.#view.setInt32(this.#messageAt + 1, this.#at - this.#messageAt - 1);
+    this.#messageAt = -1;
+  }
+
+  #u8(value: number): void {
+    // Room first: making it may replace the view.
+    const at = this.#room(1);
+    this.#view.setUint8(at, value);
+  }
+
+  #i16(value: number): void {
+    const at = this.#room(2);
+    this.#view.setInt16(at, value);
+  }
+
+  #i32(value: number): void {
+    const at = this.#room(4);
+    this.#view.setInt32(at, value);
+  }
+
+  #u32(value: number): void {
+    const at = this.#room(4);
+    this.#view.setUint32(at, value);
+  }
+
+  #raw(bytes: Uint8Array): void {
+    const at = this.#room(bytes.length);
+    this.#memory.set(bytes, at);
+  }
+
+  /** Zero bytes within would end the text early and put the rest out of step. */
+  #text(text: string): void {
+    this.#raw(encoder.encode(text.includes("\0") ? text.replaceAll("\0", "") : text));
+    this.#u8(0);
+  }
+
+  #empty(letter: string): void {
+    this.#begin(letter);
+    this.#end();
+  }
+
+  // ------------------------------------------------------------------ startup
+
+  authenticationOk(): void {
+    this.#begin("R");
+    this.#i32(0);
+    this.#end();
+  }
+
+  authenticationSasl(mechanisms: readonly string[]): void {
+    assert(mechanisms.length > 0, "a mechanism is offered");
+    this.#begin("R");
+    this.#i32(10);
+    for (const mechanism of mechanisms) this.#text(mechanism);
+    this.#u8(0);
+    this.#end();
+  }
+
+  authenticationSaslContinue(data: string): void {
+    this.#begin("R");
+    this.#i32(11);
+    this.#raw(encoder.encode(data));
+    this.#end();
+  }
+
+  authenticationSaslFinal(data: string): void {
+    this.#begin("R");
+    this.#i32(12);
+    this.#raw(encoder.encode(data));
+    this.#end();
+  }
+
+  backendKeyData(process: number, secret: number): void {
+    this.#begin("K");
+    this.#u32(process);
+    this.#u32(secret);
+    this.#end();
+  }
+
+  negotiateProtocolVersion(minor: number, unknownOptions: readonly string[]): void {
+    this.#begin("v");
+    this.#i32(minor);
+    this.#i32(unknownOptions.length);
+    for (const option of unknownOptions) this.#text(option);
+    this.#end();
+  }
+
+  parameterStatus(name: string, value: string): void {
+    this.#begin("S");
+    this.#text(name);
+    this.#text(value);
+    this.#end();
+  }
+
+  readyForQuery(status: TransactionStatus): void {
+    this.#begin("Z");
+    this.#u8(statusLetters[status].charCodeAt(0));
+    this.#end();
+  }
+
+  // ------------------------------------------------------------------ answers
+
+  parseComplete(): void {
+    this.#empty("1");
+  }
+  bindComplete(): void {
+    this.#empty("2");
+  }
+  closeComplete(): void {
+    this.#empty("3");
+  }
+  noData(): void {
+    this.#empty("n");
+  }
+  emptyQueryResponse(): void {
+    this.#empty("I");
+  }
+  portalSuspended(): void {
+    this.#empty("s");
+  }
+  copyDone(): void {
+    this.#empty("c");
+  }
+
+  commandComplete(tag: string): void {
+    this.#begin("C");
+    this.#text(tag);
+    this.#end();
+  }
+
+  parameterDescription(types: readonly Oid[]): void {
+    this.#begin("t");
+    this.#i16(types.length);
+    for (const type of types) this.#u32(type);
+    this.#end();
+  }
+
+  /** @param formats none (all text), one for all, or one each */
+  rowDescription(columns: readonly SqlColumn[], formats: readonly (0 | 1)[]): void {
+    this.#begin("T");
+    this.#i16(columns.length);
+    for (const [index, column] of columns.entries()) {
+      this.#text(column.name);
+      this.#u32(column.table);
+      this.#i16(column.column);
+      this.#u32(column.type);
+      this.#i16(column.typeLength);
+      this.#i32(column.modifier);
+      this.#i16(formats[formats.length === 1 ? 0 : index] ?? 0);
+    }
+    this.#end();
+  }
+
+  /** Whole DataRow messages. */
+  rows(messages: Uint8Array): void {
+    this.#raw(messages);
+  }
+
+  /** One row of texts. */
+  dataRow(values: readonly (string | null)[]): void {
+    this.#begin("D");
+    this.#i16(values.length);
+    for (const value of values) {
+      if (value === null) {
+        this.#i32(-1);
+        continue;
+      }
+      const bytes = encoder.encode(value);
+      this.#i32(bytes.length);
+      this.#raw(bytes);
+    }
+    this.#end();
+  }
+
+  copyInResponse(format: 0 | 1, columns: number): void {
+    this.#copyResponse("G", format, columns);
+  }
+
+  copyOutResponse(format: 0 | 1, columns: number): void {
+    this.#copyResponse("H", format, columns);
+  }
+
+  #copyResponse(letter: string, format: 0 | 1, columns: number): void {
+    this.#begin(letter);
+    this.#u8(format);
+    this.#i16(columns);
+    for (let index = 0; index < columns; index++) this.#i16(format);
+    this.#end();
+  }
+
+  copyData(bytes: Uint8Array): void {
+    this.#begin("d");
+    this.#raw(bytes);
+    this.#end();
+  }
+
+  notification(process: number, channel: string, payload: string): void {
+    this.#begin("A");
+    this.#u32(process);
+    this.#text(channel);
+    this.#text(payload);
+    this.#end();
+  }
+
+  error(report: ErrorReport): void {
+    this.#report("E", report);
+  }
+
+  notice(report: ErrorReport): void {
+    this.#report("N", report);
+  }
+
+  #report(letter: string, { severity, sqlState, message, fields, position }: ErrorReport): void {
+    this.#begin(letter);
+    this.#field("S", severity);
+    this.#field("V", severity);
+    this.#field("C", sqlState);
+    this.#field("M", message);
+    this.#field("D", fields.detail);
+    this.#field("H", fields.hint);
+    if (position > 0) this.#field("P", String(position));
+    this.#field("s", fields.schema);
+    this.#field("t", fields.table);
+    this.#field("c", fields.column);
+    this.#field("d", fields.dataType);
+    this.#field("n", fields.constraint);
+    this.#u8(0);
+    this.#end();
+  }
+
+  #field(letter: string, value: string | undefined): void {
+    if (value === undefined) return;
+    this.#u8(letter.charCodeAt(0));
+    this.#text(value);
+  }
+}

@@ -1,0 +1,383 @@
+/**
+ * A client's socket from the first byte to the last: TLS if it asks, who it is, then its session. Until it has proved who it is it costs
+ * one small buffer and has `startupMs`.
+ *
+ * Everything that can go wrong here is said to the client in its protocol, and ends the connection; nothing of it ends the actor but a bug.
+ */
+import type { Socket } from "node:net";
+import { type SecureContext, TLSSocket } from "node:tls";
+import { SqlError } from "../../runtime/query/error.js";
+import { settingNamed } from "../../runtime/query/settings.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { kiB, miB } from "../../runtime/types/limits.js";
+import type { ScramVerifier } from "../wire/scram-verifier.js";
+import { Authentication, mockVerifier, wrongPassword } from "./authentication.js";
+import { BackendWriter } from "./backend-writer.js";
+import type { SessionIdentity } from "./engine-runs.js";
+import { FrontendDecoder } from "./frontend-decoder.js";
+import { kindOf } from "./frontend-messages.js";
+import { Inbox } from "./inbox.js";
+import { FatalError, reportOf } from "./reports.js";
+import { Session, type SessionHost } from "./session.js";
+import { SessionSettings } from "./settings.js";
+import { decodeFirst, type StartupMessage } from "./startup.js";
+
+export interface UserEntry {
+  readonly verifier: ScramVerifier;
+  readonly isSuperuser: boolean;
+  /** Tenants that it may use; null: all. */
+  readonly tenants: readonly number[] | null;
+}
+
+export interface TenantEntry {
+  readonly id: number;
+  readonly name: string;
+}
+
+/** What a connection needs of the node. */
+export interface ConnectionHost extends Omit<SessionHost, "write" | "outgoingBytes" | "whenDrained"> {
+  readonly authentication: "scram" | "trust";
+  readonly tls: { readonly context: SecureContext; readonly certificateHash: Uint8Array | null } | null;
+  /** Secret of this gateway's for answers about users that do not exist. */
+  readonly mockSecret: Uint8Array;
+  readonly isDraining: boolean;
+  user(name: string): Promise<UserEntry | null>;
+  tenant(name: string): Promise<TenantEntry | null>;
+  /** Numbers by which the client can be told to end what it runs, and the session's own. */
+  admit(connection: PostgresConnection): {
+    readonly session: number;
+    readonly process: number;
+    readonly secret: number;
+  };
+  cancel(process: number, secret: number): void;
+  closed(connection: PostgresConnection): void;
+  crash(error: unknown): void;
+}
+
+export const startupMs = 10_000;
+/** Beyond this the socket is not read until what came has been acted upon. */
+const inboxBytesMax: number = 1 * miB;
+const inboxCountMax = 4_096;
+const drainedBytes: number = 256 * kiB;
+
+type Phase = "startup" | "checking" | "authentication" | "session" | "closed";
+
+export class PostgresConnection {
+  readonly #host: ConnectionHost;
+  #socket: Socket;
+  readonly #decoder: FrontendDecoder;
+  readonly #inbox = new Inbox(() => this.#regulate());
+  readonly #writer = new BackendWriter();
+  readonly #settings = new SessionSettings();
+  #phase: Phase = "startup";
+  #startup: StartupMessage | null = null;
+  #user: UserEntry | null = null;
+  #authentication: Authentication | null = null;
+  #session: Session | null = null;
+  #isSecure = false;
+  #isPaused = false;
+  readonly #stopTimer: () => void;
+  readonly #drained: (() => void)[] = [];
+  readonly peer: string;
+
+  constructor(host: ConnectionHost, socket: Socket) {
+    this.#host = host;
+    this.#socket = socket;
+    this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
+    this.#decoder = new FrontendDecoder((type, body, followed) => this.#message(type, body, followed));
+    this.#stopTimer = host.after(startupMs, () => this.destroy());
+    this.#listen(socket);
+  }
+
+  get isInSession(): boolean {
+    return this.#phase === "session";
+  }
+
+  /** Nothing is under way: what an orderly stop waits for. */
+  get isIdle(): boolean {
+    return this.#session?.isIdle ?? true;
+  }
+
+  get userName(): string {
+    return this.#startup?.user ?? "";
+  }
+
+  cancel(): void {
+    this.#session?.cancel();
+  }
+
+  /** Says that the node stops, and closes. */
+  shutDown(): void {
+    if (this.#phase === "closed") return;
+    this.#writer.error({
+      severity: "FATAL",
+      sqlState: "57P01",
+      message: "terminating connection due to administrator command",
+      fields: {},
+      position: 0,
+    });
+    this.#close();
+  }
+
+  destroy(): void {
+    this.#gone();
+    this.#socket.destroy();
+  }
+
+  // ------------------------------------------------------------------ bytes
+
+  #listen(socket: Socket): void {
+    socket.on("data", (chunk: Buffer) => this.#arrived(chunk));
+    socket.on("drain", () => this.#wakeDrained());
+    socket.on("error", () => {});
+    socket.on("close", () => this.#gone());
+  }
+
+  #arrived(chunk: Buffer): void {
+    if (this.#phase === "closed") return;
+    try {
+      this.#decoder.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    } catch (error) {
+      this.#refuse(error);
+    }
+    this.#regulate();
+  }
+
+  #regulate(): void {
+    const isFull = this.#inbox.bytes > inboxBytesMax || this.#inbox.count > inboxCountMax;
+    if (isFull === this.#isPaused || this.#phase === "closed") return;
+    this.#isPaused = isFull;
+    if (isFull) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#phase !== "closed" && bytes.length > 0) this.#socket.write(bytes);
+    this.#regulate();
+  }
+
+  #flush(): void {
+    this.#write(this.#writer.take());
+  }
+
+  #wakeDrained(): void {
+    if (this.#phase !== "closed" && this.#socket.writableLength > drainedBytes) return;
+    for (const wake of this.#drained.splice(0)) wake();
+  }
+
+  /** The error is the client's, or a failure it is told; anything else is a bug and this actor's end. */
+  #refuse(error: unknown): void {
+    const report = reportOf(error, null);
+    if (report === null) {
+      this.destroy();
+      this.#host.crash(error);
+      return;
+    }
+    this.#writer.error({ ...report, severity: "FATAL" });
+    this.#close();
+  }
+
+  /** Says what was gathered, then ends. */
+  #close(): void {
+    if (this.#phase === "closed") return;
+    this.#flush();
+    const socket = this.#socket;
+    this.#gone();
+    socket.end();
+    setTimeout(() => socket.destroy(), 2_000).unref();
+  }
+
+  #gone(): void {
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    this.#stopTimer();
+    this.#decoder.stop();
+    this.#session?.cancel();
+    this.#inbox.close();
+    this.#wakeDrained();
+    this.#host.closed(this);
+  }
+
+  // ------------------------------------------------------------------ start
+
+  #message(type: number, body: Uint8Array, followed: number): void {
+    switch (this.#phase) {
+      case "startup":
+        this.#first(body, followed);
+        return;
+      case "authentication":
+        if (kindOf(type) !== "password")
+          throw new FatalError("08P01", `expected SASL response, got message type ${type}`);
+        this.#answered(body);
+        return;
+      case "session":
+        this.#inbox.push({ type, body });
+        return;
+      case "checking":
+        throw new FatalError("08P01", "a message before the server's answer");
+      case "closed":
+        return;
+    }
+  }
+
+  #first(body: Uint8Array, followed: number): void {
+    const message = decodeFirst(body);
+    switch (message.kind) {
+      case "cancel":
+        this.#host.cancel(message.process, message.secret);
+        this.#close();
+        return;
+      case "gssEncryption":
+        this.#expectNothing(followed);
+        this.#socket.write("N");
+        return;
+      case "tls":
+        this.#expectNothing(followed);
+        this.#startTls();
+        return;
+      case "startup":
+        this.#phase = "checking";
+        this.#decoder.startupDone();
+        this.#checkStartup(message).catch((error: unknown) => this.#refuse(error));
+    }
+  }
+
+  /** What came unencrypted behind a request to encrypt may be somebody else's. */
+  #expectNothing(followed: number): void {
+    if (followed > 0) {
+      throw new FatalError(
+        "08P01",
+        "received unencrypted data after SSL request",
+        "This could be a software bug or an attack in progress.",
+      );
+    }
+  }
+
+  #startTls(): void {
+    const { tls } = this.#host;
+    if (tls === null || this.#isSecure) {
+      this.#socket.write("N");
+      return;
+    }
+    this.#isSecure = true;
+    const plain = this.#socket;
+    plain.removeAllListeners("data");
+    plain.removeAllListeners("drain");
+    plain.write("S");
+    const secure = new TLSSocket(plain, { isServer: true, secureContext: tls.context });
+    this.#socket = secure;
+    this.#listen(secure);
+  }
+
+  async #checkStartup(message: StartupMessage): Promise<void> {
+    this.#startup = message;
+    if (message.wantsReplication) throw new FatalError("0A000", "replication connections are not supported");
+    if (this.#host.isDraining) throw new FatalError("57P03", "the database system is shutting down");
+    if (message.isNewer || message.unknownOptions.length > 0) {
+      this.#writer.negotiateProtocolVersion(0, message.unknownOptions);
+    }
+    const user = await this.#asked(this.#host.user(message.user));
+    if (this.#phase === "closed") return;
+    this.#user = user;
+    if (this.#host.authentication === "trust") {
+      if (user === null) throw new FatalError("28000", `role "${message.user}" does not exist`);
+      this.#decoder.authenticated();
+      await this.#admit(user);
+      return;
+    }
+    const verifier = user?.verifier ?? mockVerifier(message.user, this.#host.mockSecret);
+    const channel = this.#isSecure ? (this.#host.tls?.certificateHash ?? null) : null;
+    this.#authentication = new Authentication(this.#writer, message.user, verifier, channel);
+    this.#phase = "authentication";
+    this.#flush();
+  }
+
+  /** A failure of the node's while a client comes in is said as PostgreSQL says it. */
+  async #asked<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (!(error instanceof KimberliteError)) throw error;
+      throw new FatalError("57P03", `the database system is not yet accepting connections`, error.message);
+    }
+  }
+
+  #answered(body: Uint8Array): void {
+    const isProved = this.#authentication?.answer(body) ?? false;
+    if (!isProved) {
+      this.#flush();
+      return;
+    }
+    const user = this.#user;
+    // A verifier that nothing fits was used: this cannot be, and must not become a way in.
+    if (user === null) throw wrongPassword(this.userName);
+    this.#phase = "checking";
+    this.#decoder.authenticated();
+    this.#admit(user).catch((error: unknown) => this.#refuse(error));
+  }
+
+  async #admit(user: UserEntry): Promise<void> {
+    const startup = this.#startup;
+    if (startup === null) throw new FatalError("08P01", "a session needs a startup message");
+    const tenant = await this.#asked(this.#host.tenant(startup.database));
+    if (this.#phase === "closed") return;
+    if (tenant === null) throw new FatalError("3D000", `database "${startup.database}" does not exist`);
+    if (user.tenants !== null && !user.tenants.includes(tenant.id)) {
+      throw new FatalError(
+        "42501",
+        `permission denied for database "${startup.database}"`,
+        "User does not have CONNECT privilege.",
+      );
+    }
+    this.#writer.authenticationOk();
+    this.#applySettings(startup, user);
+    this.#stopTimer();
+    const numbers = this.#host.admit(this);
+    const identity: SessionIdentity = {
+      ...numbers,
+      tenant: tenant.id,
+      tenantName: tenant.name,
+      user: startup.user,
+      isSuperuser: user.isSuperuser,
+    };
+    this.#phase = "session";
+    this.#flush();
+    this.#run(identity);
+  }
+
+  #applySettings({ settings, user: name }: StartupMessage, user: UserEntry): void {
+    for (const [setting, value] of settings) {
+      try {
+        this.#settings.startup(setting, value);
+      } catch (error) {
+        if (!(error instanceof SqlError)) throw error;
+        throw new FatalError(error.sqlState, error.message);
+      }
+    }
+    this.#settings.fix("is_superuser", user.isSuperuser ? "on" : "off");
+    this.#settings.fix("session_authorization", name);
+    if (this.#isSecure && settingNamed("ssl") !== undefined) this.#settings.fix("ssl", "on");
+  }
+
+  #run(identity: SessionIdentity): void {
+    const host: SessionHost = {
+      executor: this.#host.executor,
+      statements: this.#host.statements,
+      administration: this.#host.administration,
+      now: () => this.#host.now(),
+      after: (delayMs, run) => this.#host.after(delayMs, run),
+      write: (bytes) => this.#write(bytes),
+      outgoingBytes: () => this.#socket.writableLength,
+      whenDrained: () =>
+        new Promise((resolve) => {
+          this.#drained.push(resolve);
+          this.#wakeDrained();
+        }),
+    };
+    this.#session = new Session(host, identity, this.#settings, this.#inbox);
+    this.#session.run().then(
+      () => this.#close(),
+      (error: unknown) => this.#refuse(error),
+    );
+  }
+}

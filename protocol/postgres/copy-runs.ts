@@ -1,0 +1,273 @@
+/**
+ * COPY between a client and a table: the framing is done here. What goes out is a query whose rows are written as lines; what comes in is
+ * stored by INSERTs of many rows, all within one transaction.
+ */
+import type { SqlColumn, WireValue } from "../../actors/messages/sql.js";
+import { SqlError } from "../../runtime/query/error.js";
+import type { Query, RelationName, TableReference } from "../../runtime/query/syntax/ast-query.js";
+import type { Copy } from "../../runtime/query/syntax/ast-session.js";
+import { kiB } from "../../runtime/types/limits.js";
+import type { BackendWriter } from "./backend-writer.js";
+import { copyOptions } from "./copy/options.js";
+import { type CopyRow, RowsIn } from "./copy/rows-in.js";
+import { RowsOut } from "./copy/rows-out.js";
+import type { EngineRuns, RowsReply } from "./engine-runs.js";
+import type { SqlDestination } from "./executor.js";
+import { decodeFrontend, kindOf } from "./frontend-messages.js";
+import type { Inbox } from "./inbox.js";
+import { FatalError } from "./reports.js";
+import { type CachedStatement, cached } from "./statement.js";
+
+export interface CopyHost {
+  readonly inbox: Inbox;
+  readonly writer: BackendWriter;
+  readonly runs: EngineRuns;
+  flush(): void;
+  relieve(): Promise<void>;
+  take(reply: RowsReply): void;
+  enterShard(): Promise<void>;
+  destinationOf(statement: CachedStatement): SqlDestination;
+}
+
+/** Rows of one INSERT: all batches but the last are alike, so that they share one plan. */
+const batchRows = 256;
+const batchValuesMax = 32_000;
+const batchBytesMax: number = 512 * kiB;
+
+const plainTail = {
+  with: null,
+  order: [],
+  limit: null,
+  offset: null,
+  isWithTies: false,
+  locks: [],
+  location: -1,
+} as const;
+
+const tableReference = (name: RelationName): TableReference => ({
+  kind: "table",
+  name,
+  alias: null,
+  time: null,
+  isInherited: true,
+  location: name.location,
+});
+
+/** All columns of a table, or those that are named. */
+const tableQuery = (table: RelationName, columns: readonly string[]): Query => ({
+  ...plainTail,
+  kind: "select",
+  distinct: null,
+  items:
+    columns.length === 0
+      ? [{ expression: { kind: "columnName", parts: [], isStar: true, location: -1 }, name: null, location: -1 }]
+      : columns.map((column) => ({
+          expression: { kind: "columnName", parts: [column], isStar: false, location: -1 },
+          name: null,
+          location: -1,
+        })),
+  into: null,
+  from: [tableReference(table)],
+  where: null,
+  group: [],
+  isGroupDistinct: false,
+  having: null,
+  windows: [],
+});
+
+export class CopyRuns {
+  readonly #host: CopyHost;
+
+  constructor(host: CopyHost) {
+    this.#host = host;
+  }
+
+  /** Returns how many rows went out. */
+  async out(copy: Copy, statement: CachedStatement): Promise<number> {
+    const options = copyOptions(copy);
+    const { table, query: given, columns } = copy;
+    const query = given ?? (table === null ? null : tableQuery(table, columns));
+    if (query === null) throw new SqlError("XX000", "COPY names neither a table nor a query");
+    const run = cached({ ...statement, text: `/* rows */ ${statement.text}`, statement: query });
+    const { writer, runs } = this.#host;
+    const destination = this.#host.destinationOf(run);
+    if (destination === "shard") await this.#host.enterShard();
+    const isBinary = options.format === "binary";
+    let reply = await runs.rows(
+      { kind: "execute", text: run.text, syntax: run.syntax(), resultFormats: [isBinary ? 1 : 0] },
+      destination,
+    );
+    const names = (reply.columns ?? []).map(({ name }: SqlColumn) => name);
+    if (reply.columns === null) throw new SqlError("0A000", "COPY query must have a RETURNING clause");
+    const lines = new RowsOut(options);
+    writer.copyOutResponse(isBinary ? 1 : 0, names.length);
+    for (const bytes of lines.begin(names)) writer.copyData(bytes);
+    for (;;) {
+      this.#host.take(reply);
+      for (const line of lines.convert(reply.rows)) writer.copyData(line);
+      if (reply.cursor === 0) break;
+      await this.#host.relieve();
+      reply = await runs.rows({ kind: "fetch", cursor: reply.cursor }, destination);
+    }
+    for (const bytes of lines.end()) writer.copyData(bytes);
+    writer.copyDone();
+    return lines.rows;
+  }
+
+  /** Returns how many rows came in. */
+  async in(copy: Copy, statement: CachedStatement): Promise<number> {
+    const options = copyOptions(copy);
+    const { table } = copy;
+    if (table === null) throw new SqlError("42601", "COPY FROM needs a table");
+    if (copy.where !== null) throw new SqlError("0A000", "COPY FROM with WHERE is not supported");
+    const columns = await this.#columnsOf(table, copy.columns, statement);
+    const rows = new RowsIn(options, columns);
+    const load = new Load(this.#host, statement, table, columns, options.format === "binary" ? 1 : 0);
+    this.#host.writer.copyInResponse(options.format === "binary" ? 1 : 0, columns.length);
+    this.#host.flush();
+    const ready: CopyRow[] = [];
+    while (await this.#nextData(rows, ready)) await load.take(ready, "full");
+    rows.finish(ready);
+    await load.take(ready, "all");
+    return load.count;
+  }
+
+  /** Names that the data has values for, in order. Throws for a table or column that is not there. */
+  async #columnsOf(
+    table: RelationName,
+    columns: readonly string[],
+    statement: CachedStatement,
+  ): Promise<readonly string[]> {
+    const query = cached({
+      ...statement,
+      text: `/* columns */ ${statement.text}`,
+      statement: tableQuery(table, columns),
+    });
+    const described = await this.#host.runs.described(
+      { kind: "describe", text: query.text, syntax: query.syntax() },
+      this.#host.destinationOf(query),
+    );
+    return (described.columns ?? []).map(({ name }) => name);
+  }
+
+  /** False when the client has sent all. */
+  async #nextData(rows: RowsIn, ready: CopyRow[]): Promise<boolean> {
+    const raw = await this.#host.inbox.peek(0);
+    if (raw === null) throw new FatalError("08006", "the client is gone in the middle of a COPY");
+    this.#host.inbox.take();
+    const message = decodeFrontend(kindOf(raw.type), raw.body);
+    switch (message.kind) {
+      case "copyData":
+        rows.push(message.bytes, ready);
+        return true;
+      case "copyDone":
+        return false;
+      case "copyFail":
+        throw new SqlError("57014", `COPY from stdin failed: ${message.message}`);
+      case "flush":
+      case "sync":
+        return true;
+      default:
+        throw new SqlError("08P01", `unexpected message type 0x${raw.type.toString(16)} during COPY from stdin`);
+    }
+  }
+}
+
+/** Rows on their way into a table. */
+class Load {
+  readonly #host: CopyHost;
+  readonly #statement: CachedStatement;
+  readonly #table: RelationName;
+  readonly #columns: readonly string[];
+  readonly #format: 0 | 1;
+  readonly #rowsEach: number;
+  readonly #bySize = new Map<number, CachedStatement>();
+  count = 0;
+
+  constructor(
+    host: CopyHost,
+    statement: CachedStatement,
+    table: RelationName,
+    columns: readonly string[],
+    format: 0 | 1,
+  ) {
+    this.#host = host;
+    this.#statement = statement;
+    this.#table = table;
+    this.#columns = columns;
+    this.#format = format;
+    this.#rowsEach = Math.max(1, Math.min(batchRows, Math.floor(batchValuesMax / Math.max(1, columns.length))));
+  }
+
+  /** Stores full batches, or all; takes what it stored out of the list. */
+  async take(ready: CopyRow[], which: "full" | "all"): Promise<void> {
+    let at = 0;
+    while (ready.length - at >= this.#rowsEach || (which === "all" && at < ready.length)) {
+      const until = this.#batchEnd(ready, at);
+      await this.#insert(ready.slice(at, until));
+      at = until;
+    }
+    ready.splice(0, at);
+  }
+
+  /** Large rows go fewer at a time. */
+  #batchEnd(rows: readonly CopyRow[], from: number): number {
+    let bytes = 0;
+    let at = from;
+    while (at < rows.length && at - from < this.#rowsEach) {
+      for (const value of rows[at] ?? []) bytes += value?.length ?? 0;
+      if (bytes > batchBytesMax && at > from) break;
+      at += 1;
+    }
+    return at;
+  }
+
+  async #insert(rows: readonly CopyRow[]): Promise<void> {
+    const format = this.#format;
+    const parameters = rows.flatMap((row) => row.map((bytes): WireValue => ({ format, bytes })));
+    const insert = this.#insertOf(rows.length);
+    const destination = this.#host.destinationOf(insert);
+    await this.#host.enterShard();
+    const reply = await this.#host.runs.rows(
+      { kind: "execute", text: insert.text, syntax: insert.syntax(), parameters },
+      destination,
+    );
+    this.#host.take(reply);
+    this.count += rows.length;
+  }
+
+  #insertOf(rows: number): CachedStatement {
+    const known = this.#bySize.get(rows);
+    if (known !== undefined) return known;
+    const width = this.#columns.length;
+    const made = cached({
+      ...this.#statement,
+      text: `/* ${rows} rows */ ${this.#statement.text}`,
+      parameterCount: rows * width,
+      statement: {
+        kind: "insert",
+        location: -1,
+        with: null,
+        table: tableReference(this.#table),
+        columns: this.#columns.map((name) => ({ name, steps: 0, location: -1 })),
+        source: {
+          ...plainTail,
+          kind: "values",
+          rows: Array.from({ length: rows }, (_, row) =>
+            this.#columns.map((_name, column) => ({
+              kind: "parameterName" as const,
+              number: row * width + column + 1,
+              location: -1,
+            })),
+          ),
+        },
+        // As COPY does: values for GENERATED ALWAYS identities are taken.
+        overriding: "system",
+        onConflict: null,
+        returning: [],
+      },
+    });
+    this.#bySize.set(rows, made);
+    return made;
+  }
+}

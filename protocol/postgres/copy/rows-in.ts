@@ -1,0 +1,318 @@
+/**
+ * COPY … FROM STDIN: bytes, however they were cut into CopyData messages, become rows of values as a client would have bound them. Nothing
+ * is known of types here: values are decoded where they are stored.
+ *
+ * A line that has begun is held until it ends, at most `lineBytesMax`.
+ */
+import { SqlError } from "../../../runtime/query/error.js";
+import { miB } from "../../../runtime/types/limits.js";
+import type { CopyOptions } from "./options.js";
+
+/** Values of one row; null is NULL. */
+export type CopyRow = readonly (Uint8Array | null)[];
+
+const lineBytesMax = 16 * miB;
+const backslash = 0x5c;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const encoder = new TextEncoder();
+const signature = Uint8Array.from([0x50, 0x47, 0x43, 0x4f, 0x50, 0x59, 0x0a, 0xff, 0x0d, 0x0a, 0]);
+const binaryHeadBytes = 19;
+
+const bad = (message: string): SqlError => new SqlError("22P04", message);
+
+/** Letters after a backslash that stand for control characters. */
+const escaped = new Map([
+  [0x62, 0x08],
+  [0x66, 0x0c],
+  [0x6e, 0x0a],
+  [0x72, 0x0d],
+  [0x74, 0x09],
+  [0x76, 0x0b],
+]);
+
+export class RowsIn {
+  readonly #options: CopyOptions;
+  readonly #columns: readonly string[];
+  readonly #delimiter: number;
+  readonly #quote: number;
+  readonly #escape: number;
+  readonly #null: Uint8Array;
+  readonly #forceNull: readonly boolean[];
+  readonly #forceNotNull: readonly boolean[];
+  #held: Uint8Array = new Uint8Array(0);
+  #line = 0;
+  #isEnded = false;
+  #sawBinaryHead = false;
+  /** For fields whose bytes differ from those of the line. */
+  #scratch = new Uint8Array(256);
+
+  constructor(options: CopyOptions, columns: readonly string[]) {
+    this.#options = options;
+    this.#columns = columns;
+    this.#delimiter = options.delimiter.charCodeAt(0);
+    this.#quote = options.quote.charCodeAt(0);
+    this.#escape = options.escape.charCodeAt(0);
+    this.#null = encoder.encode(options.null);
+    this.#forceNull = columns.map((name) => options.forceNull.includes(name));
+    this.#forceNotNull = columns.map((name) => options.forceNotNull.includes(name));
+  }
+
+  /** The line that was read last, from 1. */
+  get line(): number {
+    return this.#line;
+  }
+
+  /** Rows that are complete now. Throws `22P04`. */
+  push(bytes: Uint8Array, into: CopyRow[]): void {
+    if (this.#isEnded) return;
+    const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    const at = this.#options.format === "binary" ? this.#binary(all, into) : this.#lines(all, into);
+    this.#held = this.#isEnded ? new Uint8Array(0) : Uint8Array.from(all.subarray(at));
+    if (this.#held.length > lineBytesMax)
+      throw new SqlError("54000", `a line of COPY data is longer than ${lineBytesMax} bytes`);
+  }
+
+  /** The client has sent all. A last line may lack its end. */
+  finish(into: CopyRow[]): void {
+    if (this.#isEnded) return;
+    if (this.#options.format === "binary") {
+      if (this.#held.length > 0 || this.#sawBinaryHead) throw bad("unexpected EOF in COPY data");
+      throw bad("COPY file signature not recognized");
+    }
+    if (this.#held.length === 0) return;
+    const all = Buffer.concat([this.#held, Uint8Array.of(lineFeed)]);
+    const at = this.#lines(all, into);
+    if (at < all.length && !this.#isEnded) throw bad("unterminated CSV quoted field");
+    this.#held = new Uint8Array(0);
+  }
+
+  // ------------------------------------------------------------------ lines
+
+  #lines(bytes: Uint8Array, into: CopyRow[]): number {
+    let at = 0;
+    while (!this.#isEnded) {
+      const end = this.#options.format === "csv" ? this.#csvLineEnd(bytes, at) : this.#textLineEnd(bytes, at);
+      if (end < 0) break;
+      const textEnd = end > at && bytes[end - 1] === carriageReturn ? end - 1 : end;
+      this.#line += 1;
+      this.#oneLine(bytes, at, textEnd, into);
+      at = end + 1;
+    }
+    return at;
+  }
+
+  #oneLine(bytes: Uint8Array, from: number, to: number, into: CopyRow[]): void {
+    if (to - from === 2 && bytes[from] === backslash && bytes[from + 1] === 0x2e) {
+      this.#isEnded = true;
+      return;
+    }
+    const isHeader = this.#line === 1 && this.#options.header !== "none";
+    const row = this.#options.format === "csv" ? this.#csvRow(bytes, from, to) : this.#textRow(bytes, from, to);
+    if (isHeader) this.#checkHeader(row);
+    else into.push(this.#checked(row));
+  }
+
+  #checkHeader(row: CopyRow): void {
+    if (this.#options.header !== "match") return;
+    const decoder = new TextDecoder();
+    if (row.length !== this.#columns.length) {
+      throw bad(`wrong number of fields in header line: got ${row.length}, expected ${this.#columns.length}`);
+    }
+    for (const [index, name] of this.#columns.entries()) {
+      const value = row[index] ?? null;
+      const found = value === null ? this.#options.null : decoder.decode(value);
+      if (found !== name) {
+        throw bad(`column name mismatch in header line field ${index + 1}: got "${found}", expected "${name}"`);
+      }
+    }
+  }
+
+  #checked(row: CopyRow): CopyRow {
+    if (row.length > this.#columns.length) throw bad("extra data after last expected column");
+    if (row.length < this.#columns.length) throw bad(`missing data for column "${this.#columns[row.length]}"`);
+    return row;
+  }
+
+  /** A backslash takes the line end behind it into the value. */
+  #textLineEnd(bytes: Uint8Array, from: number): number {
+    let end = bytes.indexOf(lineFeed, from);
+    while (end >= 0) {
+      let slashes = 0;
+      for (let at = end - 1; at >= from && bytes[at] === backslash; at--) slashes += 1;
+      if (slashes % 2 === 0) return end;
+      end = bytes.indexOf(lineFeed, end + 1);
+    }
+    return -1;
+  }
+
+  #textRow(bytes: Uint8Array, from: number, to: number): CopyRow {
+    const row: (Uint8Array | null)[] = [];
+    let at = from;
+    for (;;) {
+      const start = at;
+      let hasEscapes = false;
+      while (at < to && bytes[at] !== this.#delimiter) {
+        if (bytes[at] === backslash) {
+          hasEscapes = true;
+          at += 1;
+        }
+        at += 1;
+      }
+      const end = Math.min(at, to);
+      const raw = bytes.subarray(start, end);
+      if (isEqual(raw, this.#null)) row.push(null);
+      else row.push(hasEscapes ? this.#unescaped(raw) : raw);
+      if (at >= to) return row;
+      at += 1;
+    }
+  }
+
+  #unescaped(raw: Uint8Array): Uint8Array {
+    const out = this.#room(raw.length);
+    let length = 0;
+    for (let at = 0; at < raw.length; at++) {
+      const byte = raw[at] ?? 0;
+      if (byte !== backslash || at + 1 === raw.length) {
+        out[length++] = byte;
+        continue;
+      }
+      at += 1;
+      const letter = raw[at] ?? 0;
+      const digits = letter === 0x78 ? digitsFrom(raw, at + 1, 16, 2) : digitsFrom(raw, at, 8, 3);
+      if (digits.length > 0) {
+        out[length++] = Number.parseInt(digits, letter === 0x78 ? 16 : 8) & 0xff;
+        at += digits.length - (letter === 0x78 ? 0 : 1);
+      } else out[length++] = escaped.get(letter) ?? letter;
+    }
+    return out.slice(0, length);
+  }
+
+  #room(count: number): Uint8Array {
+    if (this.#scratch.length < count) this.#scratch = new Uint8Array(2 * count);
+    return this.#scratch;
+  }
+
+  /** Line ends within quotes belong to the value. */
+  #csvLineEnd(bytes: Uint8Array, from: number): number {
+    let isQuoted = false;
+    for (let at = from; at < bytes.length; at++) {
+      const byte = bytes[at];
+      if (isQuoted && byte === this.#escape && this.#escape !== this.#quote) at += 1;
+      else if (byte === this.#quote) isQuoted = !isQuoted;
+      else if (byte === lineFeed && !isQuoted) return at;
+    }
+    return -1;
+  }
+
+  #csvRow(bytes: Uint8Array, from: number, to: number): CopyRow {
+    const row: (Uint8Array | null)[] = [];
+    let at = from;
+    for (;;) {
+      const out = this.#room(to - at + 1);
+      let [length, wasQuoted] = [0, false];
+      while (at < to && bytes[at] !== this.#delimiter) {
+        if (bytes[at] !== this.#quote) {
+          out[length++] = bytes[at++] ?? 0;
+          continue;
+        }
+        wasQuoted = true;
+        at += 1;
+        for (;;) {
+          if (at >= to) throw bad("unterminated CSV quoted field");
+          const byte = bytes[at] ?? 0;
+          const next = bytes[at + 1];
+          if (byte === this.#escape && at + 1 < to && (next === this.#quote || next === this.#escape)) {
+            out[length++] = next;
+            at += 2;
+          } else if (byte === this.#quote) {
+            at += 1;
+            break;
+          } else {
+            out[length++] = byte;
+            at += 1;
+          }
+        }
+      }
+      row.push(this.#csvValue(out.slice(0, length), wasQuoted, row.length));
+      if (at >= to) return row;
+      at += 1;
+    }
+  }
+
+  #csvValue(value: Uint8Array, wasQuoted: boolean, index: number): Uint8Array | null {
+    if (!isEqual(value, this.#null)) return value;
+    if (wasQuoted) return this.#forceNull[index] === true ? null : value;
+    return this.#forceNotNull[index] === true ? value : null;
+  }
+
+  // ------------------------------------------------------------------ binary
+
+  #binary(bytes: Uint8Array, into: CopyRow[]): number {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = 0;
+    if (!this.#sawBinaryHead) {
+      if (bytes.length < binaryHeadBytes) return 0;
+      if (!isEqual(bytes.subarray(0, signature.length), signature)) throw bad("COPY file signature not recognized");
+      if (view.getUint32(11) !== 0) throw bad("unrecognized critical flags in COPY file header");
+      const extension = view.getInt32(15);
+      if (extension < 0 || extension > 64 * 1024) throw bad("invalid COPY file header (wrong length)");
+      if (bytes.length < binaryHeadBytes + extension) return 0;
+      at = binaryHeadBytes + extension;
+      this.#sawBinaryHead = true;
+    }
+    for (;;) {
+      const end = this.#tuple(bytes, view, at, into);
+      if (end < 0 || this.#isEnded) return at;
+      at = end;
+    }
+  }
+
+  /** Where the tuple ends, or -1 while it is not complete. */
+  #tuple(bytes: Uint8Array, view: DataView, from: number, into: CopyRow[]): number {
+    if (from + 2 > bytes.length) return -1;
+    const count = view.getInt16(from);
+    if (count === -1) {
+      this.#isEnded = true;
+      return from + 2;
+    }
+    if (count !== this.#columns.length) {
+      throw bad(`row field count is ${count}, expected ${this.#columns.length}`);
+    }
+    const row: (Uint8Array | null)[] = [];
+    let at = from + 2;
+    for (let index = 0; index < count; index++) {
+      if (at + 4 > bytes.length) return -1;
+      const length = view.getInt32(at);
+      at += 4;
+      if (length < -1 || length > lineBytesMax) throw bad("invalid field size");
+      if (length === -1) {
+        row.push(null);
+        continue;
+      }
+      if (at + length > bytes.length) return -1;
+      row.push(bytes.subarray(at, at + length));
+      at += length;
+    }
+    this.#line += 1;
+    into.push(row);
+    return at;
+  }
+}
+
+function digitsFrom(bytes: Uint8Array, from: number, base: 8 | 16, max: number): string {
+  const pattern = base === 8 ? /[0-7]/ : /[0-9a-fA-F]/;
+  let digits = "";
+  while (digits.length < max && from + digits.length < bytes.length) {
+    const letter = String.fromCharCode(bytes[from + digits.length] ?? 0);
+    if (!pattern.test(letter)) break;
+    digits += letter;
+  }
+  return digits;
+}
+
+const isEqual = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
+};

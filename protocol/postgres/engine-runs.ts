@@ -1,0 +1,185 @@
+/**
+ * A session's requests to the shard and the projections of its tenant: made, waited for, their failures put into PostgreSQL's terms.
+ *
+ * What becomes of a request that is never answered
+ *   a read                              the error of whoever was to answer; nothing was changed
+ *   within a transaction                40001: nothing of it was committed, run it again
+ *   a COMMIT, or a write of its own     08007 unless it is known that nothing was done: it may have been committed
+ */
+import type { SqlReply, SqlRequest } from "../../actors/messages/sql.js";
+import { SqlError } from "../../runtime/query/error.js";
+import { millisecondsOf } from "../../runtime/query/settings.js";
+import { assert } from "../../runtime/types/assert.js";
+import type { KimberliteError } from "../../runtime/types/errors.js";
+import type { SqlCall, SqlDestination, SqlExecutor, SqlOutcome } from "./executor.js";
+import type { SessionSettings } from "./settings.js";
+import type { Transaction } from "./transaction.js";
+
+export interface SessionIdentity {
+  readonly session: number;
+  readonly tenant: number;
+  readonly tenantName: string;
+  readonly user: string;
+  readonly isSuperuser: boolean;
+  /** What the client is told of itself, to cancel by. */
+  readonly process: number;
+  readonly secret: number;
+}
+
+export interface EngineHost {
+  readonly executor: SqlExecutor;
+  /** ms since 1970. */
+  now(): number;
+  /** Calls back after a time; returns how to take it back. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+export type RowsReply = Extract<SqlReply, { kind: "rows" }>;
+export type DescribedReply = Extract<SqlReply, { kind: "described" }>;
+type Wish = Pick<SqlRequest, "kind"> & Partial<SqlRequest>;
+
+const noBytes = new Uint8Array(0);
+
+export class EngineRuns {
+  readonly #host: EngineHost;
+  readonly #identity: SessionIdentity;
+  readonly #settings: SessionSettings;
+  readonly #transaction: Transaction;
+  #call: SqlCall | null = null;
+  #cancelled: "client" | "timeout" | null = null;
+  #usedShard = false;
+  /** Position of the session's last write, or what it was shown later: reads see at least that. */
+  #atLeast = -1;
+
+  constructor(host: EngineHost, identity: SessionIdentity, settings: SessionSettings, transaction: Transaction) {
+    this.#host = host;
+    this.#identity = identity;
+    this.#settings = settings;
+    this.#transaction = transaction;
+  }
+
+  get usedShard(): boolean {
+    return this.#usedShard;
+  }
+
+  /** µs since 1970. */
+  now(): number {
+    return Math.floor(this.#host.now() * 1_000);
+  }
+
+  /** Asks to end what runs, if something does. */
+  cancel(why: "client" | "timeout" = "client"): void {
+    if (this.#call === null || this.#cancelled !== null) return;
+    this.#cancelled = why;
+    this.#call.cancel();
+  }
+
+  #request(wish: Wish): SqlRequest {
+    const { tenant, session, user } = this.#identity;
+    return {
+      text: "",
+      syntax: noBytes,
+      parameterTypes: [],
+      parameters: [],
+      resultFormats: [],
+      rowsMax: 0,
+      cursor: 0,
+      atLeast: this.#settings.find("kimberlite.consistency") === "stale" ? -1 : this.#atLeast,
+      settings: this.#settings.forEngine(),
+      transaction: this.#transaction.describe(this.now()),
+      ...wish,
+      tenant,
+      session,
+      user,
+    };
+  }
+
+  #send(request: SqlRequest, destination: SqlDestination): Promise<SqlOutcome> {
+    if (destination === "shard") this.#usedShard = true;
+    return new Promise((resolve) => {
+      this.#call = this.#host.executor.run(request, destination, resolve);
+    });
+  }
+
+  /** Throws a `SqlError` for every outcome but an answer. */
+  async ask(wish: Wish, destination: SqlDestination): Promise<RowsReply | DescribedReply> {
+    assert(this.#call === null, "a session asks one thing at a time");
+    const timeoutMs = millisecondsOf(this.#settings.get("statement_timeout"));
+    const stopTimer = timeoutMs > 0 ? this.#host.after(timeoutMs, () => this.cancel("timeout")) : null;
+    const request = this.#request(wish);
+    const isAtShard = destination === "shard" && wish.kind !== "describe";
+    try {
+      const outcome = await this.#send(request, destination);
+      // Counted whatever the answer: from now on the shard has to know the transaction.
+      if (isAtShard && request.transaction.isOpen) this.#transaction.shardAsked();
+      return this.#answer(outcome, request, destination);
+    } finally {
+      stopTimer?.();
+      this.#call = null;
+      this.#cancelled = null;
+    }
+  }
+
+  #answer(outcome: SqlOutcome, request: SqlRequest, destination: SqlDestination): RowsReply | DescribedReply {
+    switch (outcome.kind) {
+      case "failed":
+        throw this.#failed(outcome);
+      case "lost":
+        throw this.#lost(outcome.error, request, destination);
+      case "syntaxWanted":
+        throw new SqlError("XX000", "the executor sends a statement again by itself");
+      case "described":
+        return outcome;
+      case "rows":
+        if (outcome.position > this.#atLeast) this.#atLeast = outcome.position;
+        if (destination === "projection") this.#transaction.read(outcome.position);
+        return outcome;
+    }
+  }
+
+  #failed({ sqlState, message, fields }: Extract<SqlReply, { kind: "failed" }>): SqlError {
+    if (sqlState !== "57014" || this.#cancelled === null) return new SqlError(sqlState, message, fields);
+    const why = this.#cancelled === "timeout" ? "statement timeout" : "user request";
+    return new SqlError("57014", `canceling statement due to ${why}`);
+  }
+
+  #lost(error: KimberliteError, request: SqlRequest, destination: SqlDestination): SqlError {
+    if (destination === "projection" || request.kind === "describe") return new SqlError(error.sqlState, error.message);
+    const { isOpen } = request.transaction;
+    if (isOpen && request.kind !== "commit") {
+      return new SqlError("40001", "could not serialize access: the transaction was lost, none of it is committed", {
+        detail: error.message,
+        hint: "Run the transaction again.",
+      });
+    }
+    if (error.outcome === "notCommitted") {
+      return new SqlError(
+        isOpen ? "40001" : error.sqlState,
+        error.message,
+        isOpen ? { hint: "Run the transaction again." } : {},
+      );
+    }
+    return new SqlError("08007", "transaction resolution unknown: the node that was asked ended before it answered", {
+      detail: error.message,
+      hint: "The transaction may have been committed: look before it is run again.",
+    });
+  }
+
+  /** As `ask`, for what answers with rows. */
+  async rows(wish: Wish, destination: SqlDestination): Promise<RowsReply> {
+    const reply = await this.ask(wish, destination);
+    if (reply.kind !== "rows") throw new SqlError("XX000", "an answer with rows was expected");
+    return reply;
+  }
+
+  async described(wish: Wish, destination: SqlDestination): Promise<DescribedReply> {
+    const reply = await this.ask(wish, destination);
+    if (reply.kind !== "described") throw new SqlError("XX000", "a description was expected");
+    return reply;
+  }
+
+  /** Told, not asked: what it answers is of no interest. */
+  tell(wish: Wish, destination: SqlDestination): void {
+    this.#host.executor.run(this.#request(wish), destination, () => {});
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * Where a session's statements are run. The gateway's is made of shards and projections; tests have one in memory.
+ */
+import type { SqlReply, SqlRequest } from "../../actors/messages/sql.js";
+import type { KimberliteError } from "../../runtime/types/errors.js";
+
+/**
+ *   projection   reads, on a snapshot
+ *   shard        what writes or locks, and all of a transaction that has
+ */
+export type SqlDestination = "projection" | "shard";
+
+/** `lost`: no answer of the one that was asked. `outcome` of the error says whether what was asked may have been done. */
+export type SqlOutcome = SqlReply | { readonly kind: "lost"; readonly error: KimberliteError };
+
+export interface SqlCall {
+  /** Asks to end it early; the outcome still comes. */
+  cancel(): void;
+}
+
+export interface SqlExecutor {
+  /** Answers exactly once, never before it has returned. */
+  run(request: SqlRequest, destination: SqlDestination, settle: (outcome: SqlOutcome) => void): SqlCall;
+}

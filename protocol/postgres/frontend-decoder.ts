@@ -1,0 +1,130 @@
+/**
+ * Messages of a PostgreSQL client out of a socket's chunks, however the network cut them.
+ *
+ *   first   length i32 · body                 until `startupDone`: SSLRequest, GSSENCRequest, CancelRequest, StartupMessage
+ *   then    type u8 · length i32 · body       the length counts itself
+ *
+ * A message within one chunk is handed on as a view of that chunk; one that straddles chunks is gathered in memory that grows with what
+ * really arrived, at most doubling. A length is checked against the limit of its type before anything is kept for it.
+ *
+ * Invariants
+ *   1. Memory held between chunks is at most twice what arrived of one message.
+ *   2. Before a client has proved who it is, no message may be longer than `authenticationBytesMax`.
+ *   3. After a length that cannot be, nothing more comes out: framing is lost, the connection can only be closed.
+ */
+import { SqlError } from "../../runtime/query/error.js";
+import { assert } from "../../runtime/types/assert.js";
+import { kiB, miB } from "../../runtime/types/limits.js";
+
+/** As PostgreSQL has it. */
+export const startupBytesMax = 10_000;
+export const authenticationBytesMax: number = 64 * kiB - 1;
+/** Sync, Describe and the like: a name at most. */
+export const shortBytesMax = 10_000;
+/** Statements, parameters and COPY data. */
+export const longBytesMax: number = 64 * miB;
+
+const longTypes = new Set(Buffer.from("QPBFd", "latin1"));
+const knownTypes = new Set(Buffer.from("QPBDECHSXFdcfp", "latin1"));
+const password = "p".charCodeAt(0);
+const keptBytesMin = 1_024;
+const nothing = new Uint8Array(0);
+
+/**
+ * @param type the message's letter as a number, 0 for a startup packet
+ * @param body the handler's to keep
+ * @param followed bytes of the same chunk that come after it
+ */
+export type FrontendHandler = (type: number, body: Uint8Array, followed: number) => void;
+
+type Phase = "startup" | "authentication" | "session";
+
+export class FrontendDecoder {
+  readonly #onMessage: FrontendHandler;
+  #phase: Phase = "startup";
+  #kept: Uint8Array = nothing;
+  #length = 0;
+  #isStopped = false;
+
+  constructor(onMessage: FrontendHandler) {
+    this.#onMessage = onMessage;
+  }
+
+  /** Messages have a type from here on; they stay short until the client has proved who it is. */
+  startupDone(): void {
+    assert(this.#phase === "startup", "a connection starts once");
+    this.#phase = "authentication";
+  }
+
+  authenticated(): void {
+    assert(this.#phase === "authentication", "a client proves who it is after the startup");
+    this.#phase = "session";
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#kept = nothing;
+    this.#length = 0;
+  }
+
+  /** Throws a `SqlError` for bytes that are no message, and what the handler throws. */
+  push(chunk: Uint8Array): void {
+    if (this.#isStopped) return;
+    const bytes = this.#length === 0 ? chunk : this.#joined(chunk);
+    let at = 0;
+    while (!this.#isStopped) {
+      const end = this.#messageEnd(bytes, at);
+      if (end < 0 || end > bytes.length) break;
+      const isStartup = this.#phase === "startup";
+      const bodyAt = at + (isStartup ? 4 : 5);
+      const type = isStartup ? 0 : (bytes[at] ?? 0);
+      at = end;
+      this.#onMessage(type, bytes.subarray(bodyAt, end), bytes.length - end);
+    }
+    if (!this.#isStopped) this.#keep(bytes, at);
+  }
+
+  /** What was kept and the new chunk as one. The memory that was joined in becomes the handler's with its messages. */
+  #joined(chunk: Uint8Array): Uint8Array {
+    const needed = this.#length + chunk.length;
+    if (needed > this.#kept.length) {
+      const grown = new Uint8Array(Math.max(keptBytesMin, needed, Math.min(2 * needed, longBytesMax)));
+      grown.set(this.#kept.subarray(0, this.#length));
+      this.#kept = grown;
+    }
+    this.#kept.set(chunk, this.#length);
+    this.#length = needed;
+    return this.#kept.subarray(0, needed);
+  }
+
+  #keep(bytes: Uint8Array, at: number): void {
+    const rest = bytes.length - at;
+    assert(rest >= 0, "messages end within what arrived");
+    if (at === 0 && this.#length === bytes.length) return;
+    this.#length = rest;
+    this.#kept = rest === 0 ? nothing : bytes.slice(at);
+  }
+
+  /** Where the message that begins at `at` ends; -1 while its length has not arrived. */
+  #messageEnd(bytes: Uint8Array, at: number): number {
+    const lengthAt = this.#phase === "startup" ? at : at + 1;
+    const type = this.#phase === "startup" ? 0 : bytes[at];
+    if (this.#phase !== "startup" && type !== undefined && !knownTypes.has(type)) {
+      throw new SqlError("08P01", `invalid frontend message type ${type}`);
+    }
+    if (bytes.length < lengthAt + 4) return -1;
+    const length = new DataView(bytes.buffer, bytes.byteOffset).getInt32(lengthAt);
+    if (this.#phase === "startup") {
+      if (length < 8 || length > startupBytesMax) throw new SqlError("08P01", "invalid length of startup packet");
+    } else if (length < 4 || length > this.#lengthMax(type ?? 0)) {
+      throw new SqlError("08P01", "invalid message length");
+    }
+    return lengthAt + length;
+  }
+
+  #lengthMax(type: number): number {
+    if (this.#phase === "authentication") return authenticationBytesMax;
+    if (longTypes.has(type)) return longBytesMax;
+    return type === password ? authenticationBytesMax : shortBytesMax;
+  }
+}

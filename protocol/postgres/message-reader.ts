@@ -1,0 +1,107 @@
+/**
+ * The fields of one frontend message: big-endian numbers and texts that end with a zero byte. Every read is bounded by what is there;
+ * a failure is a `SqlError`, `08P01` or for text that is not UTF-8 `22021`, in PostgreSQL's words.
+ */
+import { SqlError } from "../../runtime/query/error.js";
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+const insufficient = (): SqlError => new SqlError("08P01", "insufficient data left in message");
+
+/** As PostgreSQL says it: with the bytes of the first character that is none. */
+function invalidText(bytes: Uint8Array): SqlError {
+  const at = firstInvalid(bytes);
+  const length = Math.min(utf8Length(bytes[at] ?? 0), bytes.length - at);
+  const shown = [...bytes.subarray(at, at + length)].map((byte) => `0x${byte.toString(16).padStart(2, "0")}`);
+  return new SqlError("22021", `invalid byte sequence for encoding "UTF8": ${shown.join(" ")}`);
+}
+
+const utf8Length = (first: number): number =>
+  first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 1;
+
+function firstInvalid(bytes: Uint8Array): number {
+  let at = 0;
+  while (at < bytes.length) {
+    const length = utf8Length(bytes[at] ?? 0);
+    try {
+      decoder.decode(bytes.subarray(at, at + length));
+    } catch {
+      return at;
+    }
+    at += length;
+  }
+  return 0;
+}
+
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw invalidText(bytes);
+  }
+}
+
+export class MessageReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  #take(count: number): number {
+    if (count < 0 || count > this.remaining) throw insufficient();
+    const at = this.#at;
+    this.#at += count;
+    return at;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  i16(): number {
+    return this.#view.getInt16(this.#take(2));
+  }
+
+  /** Counts of parameters go to 65,535. */
+  u16(): number {
+    return this.#view.getUint16(this.#take(2));
+  }
+
+  i32(): number {
+    return this.#view.getInt32(this.#take(4));
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4));
+  }
+
+  /** A view, not a copy. */
+  raw(count: number): Uint8Array {
+    const at = this.#take(count);
+    return this.#bytes.subarray(at, at + count);
+  }
+
+  rest(): Uint8Array {
+    return this.raw(this.remaining);
+  }
+
+  text(): string {
+    const end = this.#bytes.indexOf(0, this.#at);
+    if (end < 0) throw new SqlError("08P01", "invalid string in message");
+    const bytes = this.#bytes.subarray(this.#at, end);
+    this.#at = end + 1;
+    return decodeText(bytes);
+  }
+
+  end(): void {
+    if (this.remaining !== 0) throw new SqlError("08P01", "invalid message format");
+  }
+}

@@ -1,0 +1,140 @@
+/** What a session has prepared and opened: named statements, and portals, which SQL calls cursors: one name space for both. */
+import type { SqlColumn, WireValue } from "../../actors/messages/sql.js";
+import { SqlError } from "../../runtime/query/error.js";
+import type { Oid } from "../../runtime/query/types/sql-type.js";
+import type { SqlDestination } from "./executor.js";
+import type { CachedStatement } from "./statement.js";
+
+export interface Description {
+  readonly parameterTypes: readonly Oid[];
+  readonly columns: readonly SqlColumn[] | null;
+}
+
+export interface Prepared {
+  readonly name: string;
+  /** The whole text as the client sent it: error positions count in it. */
+  readonly source: string;
+  /** Null for an empty text. */
+  readonly statement: CachedStatement | null;
+  readonly parameterTypes: readonly Oid[];
+  /** What was found of it last, and in which round of messages. */
+  description: Description | null;
+  describedIn: number;
+}
+
+export interface Portal {
+  readonly name: string;
+  readonly source: string;
+  readonly statement: CachedStatement | null;
+  readonly parameterTypes: readonly Oid[];
+  readonly parameters: readonly WireValue[];
+  readonly resultFormats: readonly (0 | 1)[];
+  /** Describe was asked for and Execute follows: the answer of the run says both. */
+  owesDescription: boolean;
+  state: "new" | "open" | "done";
+  /** Where its cursor is, while it is open. */
+  cursor: number;
+  destination: SqlDestination;
+  columns: readonly SqlColumn[] | null;
+  /** Rows that were fetched and not asked for yet, as DataRow messages. */
+  ready: Uint8Array;
+  readyCount: number;
+  /** `SELECT` and the like: how a fetch of it is tagged. */
+  readonly command: string;
+}
+
+/** Of each kind in one session. */
+const namesMax = 10_000;
+
+const quoted = (name: string, what: string): string => (name === "" ? `unnamed ${what}` : `${what} "${name}"`);
+
+export class PreparedStatements {
+  readonly #byName = new Map<string, Prepared>();
+
+  /** An unnamed one replaces the last; a name is taken once. Throws `42P05`. */
+  add(prepared: Prepared): void {
+    if (prepared.name !== "" && this.#byName.has(prepared.name)) {
+      throw new SqlError("42P05", `prepared statement "${prepared.name}" already exists`);
+    }
+    if (this.#byName.size >= namesMax) throw new SqlError("54000", "too many prepared statements");
+    this.#byName.set(prepared.name, prepared);
+  }
+
+  /** Throws `26000`. */
+  get(name: string): Prepared {
+    const found = this.#byName.get(name);
+    if (found === undefined) throw new SqlError("26000", `${quoted(name, "prepared statement")} does not exist`);
+    return found;
+  }
+
+  delete(name: string): boolean {
+    return this.#byName.delete(name);
+  }
+
+  clear(): void {
+    this.#byName.clear();
+  }
+}
+
+export class Portals {
+  readonly #byName = new Map<string, Portal>();
+
+  /** Throws `42P03`. */
+  expectFree(name: string): void {
+    if (name !== "" && this.#byName.has(name)) throw new SqlError("42P03", `cursor "${name}" already exists`);
+    if (this.#byName.size >= namesMax) throw new SqlError("54000", "too many cursors");
+  }
+
+  add(portal: Portal): void {
+    this.expectFree(portal.name);
+    this.#byName.set(portal.name, portal);
+  }
+
+  find(name: string): Portal | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Throws `34000`, in the words of the protocol or of SQL. */
+  get(name: string, what: "portal" | "cursor" = "portal"): Portal {
+    const found = this.#byName.get(name);
+    if (found === undefined) throw new SqlError("34000", `${what} "${name}" does not exist`);
+    return found;
+  }
+
+  delete(name: string): void {
+    this.#byName.delete(name);
+  }
+
+  /** All of them, which are then gone. */
+  takeAll(): Portal[] {
+    const all = [...this.#byName.values()];
+    this.#byName.clear();
+    return all;
+  }
+}
+
+const noBytes = new Uint8Array(0);
+
+export function portalOf(
+  name: string,
+  prepared: Pick<Prepared, "source" | "statement" | "parameterTypes">,
+  parameters: readonly WireValue[],
+  resultFormats: readonly (0 | 1)[],
+): Portal {
+  return {
+    name,
+    source: prepared.source,
+    statement: prepared.statement,
+    parameterTypes: prepared.parameterTypes,
+    parameters,
+    resultFormats,
+    owesDescription: false,
+    state: "new",
+    cursor: 0,
+    destination: "projection",
+    columns: null,
+    ready: noBytes,
+    readyCount: 0,
+    command: prepared.statement?.command ?? "",
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * CREATE, ALTER and DROP ROLE: users live in the system shard, for all tenants, so these go to the directory and not into the transaction
+ * of a tenant. A password is turned into a verifier here; it goes no further.
+ */
+import { SqlError } from "../../runtime/query/error.js";
+import type { DropRole, RoleStatement } from "../../runtime/query/syntax/ast-definition.js";
+import { formatVerifier, parseVerifier, scramVerifier } from "../wire/scram-verifier.js";
+
+export interface Administration {
+  /** Throws `KimberliteError`. */
+  call(method: string, params: Readonly<Record<string, unknown>>): Promise<unknown>;
+}
+
+export interface Actor {
+  readonly user: string;
+  readonly isSuperuser: boolean;
+}
+
+interface RoleWish {
+  readonly verifier: string | undefined;
+  readonly isSuperuser: boolean | undefined;
+  readonly canLogin: boolean | undefined;
+}
+
+const truthy = (value: string | null): boolean =>
+  value === null || ["true", "t", "1", "on"].includes(value.toLowerCase());
+
+/** Attributes whose only meaning here is that they are not given. */
+const refusedWhenTrue = ["createdb", "createrole", "isreplication", "bypassrls"];
+
+async function verifierOf(password: string): Promise<string> {
+  if (password.startsWith("SCRAM-SHA-256$")) {
+    if (parseVerifier(password) !== null) return password;
+    throw new SqlError("22023", "invalid SCRAM verifier");
+  }
+  if (/^md5[0-9a-f]{32}$/.test(password)) throw new SqlError("0A000", "passwords hashed with MD5 are not supported");
+  return formatVerifier(await scramVerifier(password));
+}
+
+async function wishOf(statement: RoleStatement): Promise<RoleWish> {
+  let [verifier, isSuperuser, canLogin]: [string | undefined, boolean | undefined, boolean | undefined] = [
+    undefined,
+    undefined,
+    statement.kind === "createRole" ? statement.isUser : undefined,
+  ];
+  for (const { name, value } of statement.options) {
+    const lower = name.toLowerCase();
+    if (lower === "password") {
+      if (value === null) throw new SqlError("0A000", "users without a password are not supported");
+      verifier = await verifierOf(value);
+    } else if (lower === "superuser") isSuperuser = truthy(value);
+    else if (lower === "canlogin") canLogin = truthy(value);
+    else if (lower === "inherit") continue;
+    else if (refusedWhenTrue.includes(lower) && !truthy(value)) continue;
+    else throw new SqlError("0A000", `role option ${name} is not supported`);
+  }
+  return { verifier, isSuperuser, canLogin };
+}
+
+const denied = (what: string): SqlError => new SqlError("42501", `permission denied to ${what} role`);
+
+/** Returns the command tag. */
+export async function runRoleStatement(
+  statement: RoleStatement | DropRole,
+  actor: Actor,
+  administration: Administration,
+): Promise<string> {
+  if (statement.kind === "dropRole") {
+    if (!actor.isSuperuser) throw denied("drop");
+    for (const name of statement.names) await administration.call("user.drop", { name, ifExists: statement.ifExists });
+    return "DROP ROLE";
+  }
+  const isOwn = statement.kind === "alterRole" && statement.name === actor.user;
+  const wish = await wishOf(statement);
+  const onlyPassword = wish.isSuperuser === undefined && wish.canLogin === undefined;
+  if (!actor.isSuperuser && !(isOwn && onlyPassword))
+    throw denied(statement.kind === "createRole" ? "create" : "alter");
+  if (wish.canLogin === false) throw new SqlError("0A000", "roles that cannot log in are not supported");
+  const { verifier, isSuperuser } = wish;
+  if (statement.kind === "createRole") {
+    if (wish.canLogin !== true)
+      throw new SqlError("0A000", "roles that cannot log in are not supported", {
+        hint: "Use CREATE USER, or the option LOGIN.",
+      });
+    if (verifier === undefined) throw new SqlError("0A000", "users without a password are not supported");
+    await administration.call("user.create", { name: statement.name, verifier, superuser: isSuperuser ?? false });
+    return "CREATE ROLE";
+  }
+  await administration.call("user.alter", { name: statement.name, verifier, superuser: isSuperuser });
+  return "ALTER ROLE";
+}

@@ -1,0 +1,181 @@
+/**
+ * Statements about the session itself, which no shard has to hear of: settings, the modes of a transaction, what was prepared.
+ */
+import { SqlError } from "../../runtime/query/error.js";
+import { settingNamed, unknownSetting } from "../../runtime/query/settings.js";
+import type { SettingStatement, TransactionStatement } from "../../runtime/query/syntax/ast-session.js";
+import type { ErrorReport } from "./backend-writer.js";
+import { warning } from "./reports.js";
+import type { SessionSettings } from "./settings.js";
+import type { Transaction } from "./transaction.js";
+
+/** What a statement answers that was done here: rows of texts, if it has any. */
+export interface LocalResult {
+  readonly tag: string;
+  readonly columns: readonly string[] | null;
+  readonly rows: readonly (readonly (string | null)[])[];
+}
+
+export const tagOnly = (tag: string): LocalResult => ({ tag, columns: null, rows: [] });
+
+type Notice = (report: ErrorReport) => void;
+
+export const modesText = {
+  readUncommitted: "read uncommitted",
+  readCommitted: "read committed",
+  repeatableRead: "repeatable read",
+  serializable: "serializable",
+} as const;
+
+/** As PostgreSQL quotes the elements of a list: names that could not stand there by themselves. */
+const listElement = (text: string): string =>
+  /^[a-z_][a-z0-9_$]*$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
+
+const otherNames: Readonly<Record<string, string>> = {
+  names: "client_encoding",
+  "time zone": "timezone",
+  "session authorization": "session_authorization",
+};
+
+const realName = (name: string): string => otherNames[name.toLowerCase()] ?? name;
+
+/** The column of a SHOW. */
+export function shownColumns(name: string): readonly string[] {
+  const real = realName(name);
+  if (real.toLowerCase() === "all") return ["name", "setting", "description"];
+  return [settingNamed(real)?.name ?? real];
+}
+
+export class SettingCommands {
+  readonly #settings: SessionSettings;
+  readonly #transaction: Transaction;
+  readonly #user: string;
+  readonly #notice: Notice;
+
+  constructor(settings: SessionSettings, transaction: Transaction, user: string, notice: Notice) {
+    this.#settings = settings;
+    this.#transaction = transaction;
+    this.#user = user;
+    this.#notice = notice;
+  }
+
+  run(statement: Exclude<SettingStatement, { kind: "discard" }>): LocalResult {
+    switch (statement.kind) {
+      case "set":
+        this.#set(statement.name, statement.values, statement.isLocal);
+        return tagOnly("SET");
+      case "reset":
+        this.#reset(statement.name, statement.isLocal);
+        return tagOnly(statement.isLocal ? "SET" : "RESET");
+      case "resetAll":
+        this.#settings.resetAll();
+        return tagOnly("RESET");
+      case "show":
+        return this.#show(realName(statement.name));
+    }
+  }
+
+  #warnLocal(isLocal: boolean, what: string): void {
+    if (isLocal && !this.#transaction.isOpen) {
+      this.#notice(warning("25P01", `${what} can only be used in transaction blocks`));
+    }
+  }
+
+  #set(given: string, values: readonly string[], isLocal: boolean): void {
+    const name = realName(given).toLowerCase();
+    const first = values[0] ?? "";
+    this.#warnLocal(isLocal, "SET LOCAL");
+    if (name === "role" || name === "session_authorization") {
+      this.#setRole(name, first);
+      return;
+    }
+    if (name === "transaction_isolation" || name === "transaction_read_only") {
+      this.#setTransaction(name, first);
+      return;
+    }
+    const definition = settingNamed(name);
+    if (definition === undefined && values.length > 1)
+      throw new SqlError("22023", `SET ${name} takes only one argument`);
+    const isList = definition?.values.kind === "list";
+    if (values.length > 1 && !isList && definition?.values.kind !== "dateStyle") {
+      throw new SqlError("22023", `SET ${name} takes only one argument`);
+    }
+    const value = isList ? values.map(listElement).join(", ") : values.join(", ");
+    if (isLocal && !this.#transaction.isOpen) return;
+    this.#settings.set(name, value, isLocal ? "local" : "session");
+  }
+
+  /** There is one role a session can have: its user's. */
+  #setRole(name: string, value: string): void {
+    if (value === "none" || value === "default" || value === this.#user) return;
+    throw new SqlError("0A000", `SET ${name.toUpperCase().replace("_", " ")} to another user is not supported`);
+  }
+
+  #setTransaction(name: string, value: string): void {
+    const lower = value.toLowerCase();
+    if (name === "transaction_read_only") {
+      this.#transaction.setModes({
+        isolation: null,
+        isReadOnly: ["on", "true", "1", "yes"].includes(lower),
+        isDeferrable: null,
+      });
+      return;
+    }
+    const isolation = Object.entries(modesText).find(([, text]) => text === lower)?.[0];
+    if (isolation === undefined) {
+      throw new SqlError("22023", `invalid value for parameter "transaction_isolation": "${value}"`);
+    }
+    this.#transaction.setModes({
+      isolation: isolation as keyof typeof modesText,
+      isReadOnly: null,
+      isDeferrable: null,
+    });
+  }
+
+  #reset(given: string, isLocal: boolean): void {
+    const name = realName(given).toLowerCase();
+    if (name === "role" || name === "session_authorization") return;
+    this.#warnLocal(isLocal, "SET LOCAL");
+    if (isLocal && !this.#transaction.isOpen) return;
+    this.#settings.reset(name, isLocal ? "local" : "session");
+  }
+
+  #show(name: string): LocalResult {
+    if (name.toLowerCase() === "all") {
+      return { tag: "SHOW", columns: shownColumns("all"), rows: this.#settings.all() };
+    }
+    if (name.toLowerCase() === "role") return { tag: "SHOW", columns: ["role"], rows: [["none"]] };
+    const value = this.#shownValue(name);
+    if (value === undefined) throw unknownSetting(name);
+    return { tag: "SHOW", columns: shownColumns(name), rows: [[value]] };
+  }
+
+  #shownValue(name: string): string | undefined {
+    const lower = name.toLowerCase();
+    // Outside a transaction: what the next one will have.
+    if (!this.#transaction.isOpen && lower === "transaction_isolation")
+      return this.#settings.get("default_transaction_isolation");
+    if (!this.#transaction.isOpen && lower === "transaction_read_only")
+      return this.#settings.get("default_transaction_read_only");
+    return this.#settings.find(name);
+  }
+
+  /** SET TRANSACTION and SET SESSION CHARACTERISTICS. */
+  setTransaction(statement: Extract<TransactionStatement, { kind: "setTransaction" }>): LocalResult {
+    const { modes, isSession, snapshot } = statement;
+    if (snapshot !== null) throw new SqlError("0A000", "SET TRANSACTION SNAPSHOT is not supported");
+    if (!isSession) {
+      if (!this.#transaction.isOpen)
+        this.#notice(warning("25P01", "SET TRANSACTION can only be used in transaction blocks"));
+      else this.#transaction.setModes(modes);
+      return tagOnly("SET");
+    }
+    if (modes.isDeferrable === true) throw new SqlError("0A000", "DEFERRABLE transactions are not supported");
+    if (modes.isolation !== null)
+      this.#settings.set("default_transaction_isolation", modesText[modes.isolation], "session");
+    if (modes.isReadOnly !== null) {
+      this.#settings.set("default_transaction_read_only", modes.isReadOnly ? "on" : "off", "session");
+    }
+    return tagOnly("SET");
+  }
+}

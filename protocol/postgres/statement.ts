@@ -1,0 +1,188 @@
+/**
+ * Parsed statements of a gateway, kept by their text: clients send the same few over and over. With each stands what routing needs
+ * to know of it, found once.
+ */
+
+import { encodeStatement, type ParsedStatement, type Statement } from "../../runtime/query/syntax/ast.js";
+import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
+import type { SqlDestination } from "./executor.js";
+
+export interface CachedStatement extends ParsedStatement {
+  /** The tree as bytes for whoever runs it; made when first asked for. */
+  readonly syntax: () => Uint8Array;
+  readonly destination: SqlDestination;
+  /** True for what a read-only transaction refuses. */
+  readonly writes: boolean;
+  /** `INSERT`, `CREATE TABLE`: as errors name it. */
+  readonly command: string;
+}
+
+/** Functions that change something, or that know what only the shard knows of a session. */
+const shardFunctions =
+  /^(nextval|setval|currval|lastval|pg_(try_)?advisory_.*|pg_notify|txid_current|pg_current_xact_id)$/;
+
+/** Walks a plain tree with a stack of its own: statements may be nested deeply. */
+function contains(root: unknown, found: (node: Readonly<Record<string, unknown>>) => boolean): boolean {
+  const waiting: unknown[] = [root];
+  while (waiting.length > 0) {
+    const node = waiting.pop();
+    if (typeof node !== "object" || node === null) continue;
+    if (Array.isArray(node)) {
+      for (const item of node) waiting.push(item);
+      continue;
+    }
+    const fields = node as Readonly<Record<string, unknown>>;
+    if (found(fields)) return true;
+    for (const value of Object.values(fields)) if (typeof value === "object" && value !== null) waiting.push(value);
+  }
+  return false;
+}
+
+const modifying = new Set<unknown>(["insert", "update", "delete"]);
+
+const isWriting = (node: Readonly<Record<string, unknown>>): boolean => modifying.has(node["kind"]);
+
+function needsShard(node: Readonly<Record<string, unknown>>): boolean {
+  if (isWriting(node)) return true;
+  if (Array.isArray(node["locks"]) && node["locks"].length > 0) return true;
+  if (node["kind"] === "select" && node["into"] !== null && node["into"] !== undefined) return true;
+  if (node["kind"] !== "functionCall") return false;
+  const name: unknown = (node as unknown as { name: readonly string[] }).name.at(-1);
+  return typeof name === "string" && shardFunctions.test(name);
+}
+
+const commands: Readonly<Partial<Record<Statement["kind"], string>>> = {
+  createTable: "CREATE TABLE",
+  createTableAs: "CREATE TABLE AS",
+  alterTable: "ALTER TABLE",
+  createIndex: "CREATE INDEX",
+  createView: "CREATE VIEW",
+  createSchema: "CREATE SCHEMA",
+  createSequence: "CREATE SEQUENCE",
+  alterSequence: "ALTER SEQUENCE",
+  refreshMaterializedView: "REFRESH MATERIALIZED VIEW",
+  createRole: "CREATE ROLE",
+  alterRole: "ALTER ROLE",
+  dropRole: "DROP ROLE",
+  grantRole: "GRANT ROLE",
+  rename: "ALTER TABLE",
+  setSchema: "ALTER TABLE",
+  setOwner: "ALTER TABLE",
+  lockTable: "LOCK TABLE",
+};
+
+function commandOf(statement: Statement): string {
+  switch (statement.kind) {
+    case "select":
+    case "values":
+    case "setOperation":
+      return "SELECT";
+    case "drop":
+      return `DROP ${statement.objectType === "materializedView" ? "MATERIALIZED VIEW" : statement.objectType.toUpperCase()}`;
+    case "copy":
+      return statement.isFrom ? "COPY FROM" : "COPY";
+    case "maintenance":
+      return statement.command;
+    case "grant":
+      return statement.isGrant ? "GRANT" : "REVOKE";
+    default:
+      return commands[statement.kind] ?? statement.kind.toUpperCase();
+  }
+}
+
+/** What is run for an EXPLAIN: itself only with ANALYZE. */
+function runs(statement: Statement): Statement | null {
+  if (statement.kind !== "explain") return statement;
+  const analyze = statement.options.find(({ name }) => name === "analyze");
+  const isAnalyzed = analyze !== undefined && !["false", "off", "0"].includes(analyze.value ?? "true");
+  return isAnalyzed ? (statement.statement as Statement) : null;
+}
+
+const definitions = new Set<Statement["kind"]>([
+  "createTable",
+  "createTableAs",
+  "alterTable",
+  "rename",
+  "setSchema",
+  "setOwner",
+  "createIndex",
+  "createView",
+  "createSchema",
+  "createSequence",
+  "alterSequence",
+  "drop",
+  "refreshMaterializedView",
+  "comment",
+  "grant",
+  "truncate",
+]);
+
+export function cached(parsed: ParsedStatement): CachedStatement {
+  let bytes: Uint8Array | null = null;
+  const { statement } = parsed;
+  const run = runs(statement);
+  const isDefinition = definitions.has(statement.kind);
+  const writes = isDefinition || (run !== null && contains(run, isWriting));
+  const isForShard = isDefinition || statement.kind === "lockTable" || (run !== null && contains(run, needsShard));
+  return {
+    ...parsed,
+    syntax: () => {
+      bytes ??= encodeStatement(statement);
+      return bytes;
+    },
+    destination: isForShard ? "shard" : "projection",
+    writes,
+    command: commandOf(statement),
+  };
+}
+
+export type Parse = (text: string) => readonly ParsedStatement[];
+
+const cachedCharactersMax = 4 * 1024 * 1024;
+/** A longer text is not worth keeping: loads send each once. */
+const textLengthMax = 16 * 1024;
+
+export class StatementCache {
+  readonly #parse: Parse;
+  #kept = new Map<string, readonly CachedStatement[]>();
+  /** What was kept before; what is used again of it is kept on. */
+  #before = new Map<string, readonly CachedStatement[]>();
+  #characters = 0;
+
+  constructor(parse: Parse) {
+    this.#parse = parse;
+  }
+
+  /** Throws a `SqlError` for what is no SQL. */
+  statements(text: string): readonly CachedStatement[] {
+    const known = this.#kept.get(text);
+    if (known !== undefined) return known;
+    const statements = this.#before.get(text) ?? this.#parse(text).map(cached);
+    if (text.length > textLengthMax) return statements;
+    if (this.#characters > cachedCharactersMax) {
+      this.#before = this.#kept;
+      this.#kept = new Map();
+      this.#characters = 0;
+    }
+    this.#kept.set(text, statements);
+    this.#characters += text.length;
+    return statements;
+  }
+}
+
+/** The text of a constant, for what takes only such; undefined for anything else. */
+export function constantText(expression: Expression): string | null | undefined {
+  switch (expression.kind) {
+    case "integerLiteral":
+      return String(expression.value);
+    case "numberLiteral":
+    case "stringLiteral":
+      return expression.text;
+    case "booleanLiteral":
+      return expression.value ? "t" : "f";
+    case "nullLiteral":
+      return null;
+    default:
+      return undefined;
+  }
+}
