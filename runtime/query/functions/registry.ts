@@ -43,18 +43,11 @@ export interface ResultColumn {
 interface ResolvedCall {
   readonly oid: Oid;
   readonly name: string;
-  /** What each argument must be converted to (implicitly) before the call: one for each argument that was given. */
+  /** What each argument that was given must be converted to (implicitly) before the call. Defaults, names and VARIADIC are the function's own business. */
   readonly argumentTypes: readonly SqlType[];
-  /** Arguments from this one on are elements of one array, which the function takes; -1 for none. */
-  readonly variadicFrom: number;
-  /** Type of that array. */
-  readonly variadicType: SqlType | null;
-  /** For arguments given by name: for each parameter the argument's index, -1 where the default is taken. Null when given by place. */
-  readonly order: readonly number[] | null;
-  /** Values of parameters that were not given: the last ones. */
-  readonly defaults: readonly Datum[];
   readonly resultType: SqlType;
   readonly volatility: Volatility;
+  /** A NULL argument gives NULL (no rows; not seen by the aggregate) without a call. */
   readonly isStrict: boolean;
 }
 

@@ -79,11 +79,11 @@ export class TreeTableSource implements TableSource {
     const { history } = request;
     let versions: Versions | null = null;
     if (history !== null) {
-      versions = { from: history.from, to: history.to ?? Number.POSITIVE_INFINITY };
+      versions = { from: history.from, to: history.to ?? this.position + 1 };
       const isPoint = versions.to === versions.from + 1;
       assert(request.index === null || isPoint, "an index is used for a point in time only");
     }
-    return new TreeScan(this.#state, this.#tenant, request, versions, this.#watch);
+    return new TreeScan(this.#state, this.#tenant, request, versions, this.position, this.#watch);
   }
 
   rowsEstimate(table: TableDefinition): number {
@@ -109,6 +109,7 @@ class TreeScan implements TableScan {
   readonly #state: TableState;
   readonly #request: ScanRequest;
   readonly #own: Versions | null;
+  readonly #position: number;
   readonly #codec: RowCodec;
   readonly #fillers: readonly Filler[];
   readonly #walk: VersionWalk;
@@ -132,6 +133,7 @@ class TreeScan implements TableScan {
     tenant: number,
     request: ScanRequest,
     own: Versions | null,
+    position: number,
     watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null,
   ) {
     const { table, index } = request;
@@ -139,6 +141,7 @@ class TreeScan implements TableScan {
     this.#tenant = tenant;
     this.#request = request;
     this.#own = own;
+    this.#position = position;
     this.#watch = watch;
     this.#epoch = state.epoch;
     this.#codec = rowCodecOf(table);
@@ -292,7 +295,7 @@ class TreeScan implements TableScan {
         }
       } else if (filler.place !== null) column.values[row] = codec.read(bytes, view, at, filler.place);
       else if (filler.number === fromPositionColumn) column.values[row] = from;
-      else column.values[row] = to === Number.POSITIVE_INFINITY ? null : to;
+      else column.values[row] = to > this.#position ? null : to;
     }
     if (key !== null) batch.keys.push(key);
     batch.rows = row + 1;

@@ -9,6 +9,7 @@
 import { fromBytes, itemAt, positionAt, type SpaceTrees, toBytes } from "../../store/table-trees.js";
 import type { Cursor, TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
+import { behindPrefix } from "./key-codec.js";
 
 const u32Span = 2 ** 32;
 
@@ -62,6 +63,9 @@ export class VersionWalk {
   /** Whether the entry that was given last is still to be stepped over, and on which side. */
   #given: "none" | "now" | "before" = "none";
   #isOpen = false;
+  /** Of a walk that goes on in the midst of an item's versions: those up to this end (backward: from it on) were given before. */
+  readonly #passedKey = new KeyBuffer();
+  #passedTo = -1;
 
   constructor(reader: TreeReader, trees: SpaceTrees) {
     this.#trees = trees;
@@ -81,6 +85,19 @@ export class VersionWalk {
     isBackward: boolean,
     versions: Versions | null,
   ): void {
+    this.#begin(low, lowLength, high, highLength, isBackward, versions, -1);
+  }
+
+  #begin(
+    low: Uint8Array,
+    lowLength: number,
+    high: Uint8Array | null,
+    highLength: number,
+    isBackward: boolean,
+    versions: Versions | null,
+    passedTo: number,
+  ): void {
+    this.#passedTo = passedTo;
     assert(lowLength <= low.length, "a bound lies within its bytes");
     this.#low.set(low, lowLength);
     this.#hasHigh = high !== null;
@@ -107,16 +124,25 @@ export class VersionWalk {
       this.#now = reader.cursor(this.#trees.now);
       this.#before = reader.cursor(this.#trees.before);
     }
-    const { bytes, length } = this.#current;
-    const hasGiven = this.#given !== "none";
-    const low = hasGiven && !this.#isBackward ? after(bytes, length) : this.#low.bytes.slice(0, this.#low.length);
-    const high =
-      hasGiven && this.#isBackward
-        ? bytes.slice(0, length)
-        : this.#hasHigh
-          ? this.#high.bytes.slice(0, this.#high.length)
-          : null;
-    this.open(low, low.length, high, high?.length ?? 0, this.#isBackward, versions);
+    let low = this.#low.bytes.slice(0, this.#low.length);
+    let high = this.#hasHigh ? this.#high.bytes.slice(0, this.#high.length) : null;
+    this.#passedTo = -1;
+    if (this.#given !== "none") {
+      const key = this.key.slice(0, this.keyLength);
+      const behind = key.slice();
+      const behindLength = behindPrefix(behind, behind.length);
+      assert(behindLength > 0, "a key begins with a tenant, so some key is behind it");
+      // One version of an item was given and others may follow: they are told apart by their ends.
+      const isMidst = versions.to !== versions.from + 1 && this.#given === "before";
+      if (isMidst) {
+        this.#passedKey.set(key, key.length);
+        this.#passedTo = this.to;
+      }
+      if (!this.#isBackward) low = isMidst ? key : behind.subarray(0, behindLength);
+      else high = isMidst ? behind.subarray(0, behindLength) : key;
+    }
+    const passedTo = this.#passedTo;
+    this.#begin(low, low.length, high, high?.length ?? 0, this.#isBackward, versions, passedTo);
   }
 
   #toHigh(cursor: Cursor): boolean {
@@ -197,8 +223,16 @@ export class VersionWalk {
         this.#hasBefore = this.#isBackward ? cursor.seekFloor(place) : cursor.seek(place);
       } else if (this.#fromOf(cursor) >= versions.to) {
         this.#hasBefore = this.#isBackward ? cursor.previous() : cursor.next();
+      } else if (this.#passedTo >= 0 && this.#wasGiven(key, itemLength, to)) {
+        this.#hasBefore = this.#isBackward ? cursor.previous() : cursor.next();
       } else return;
     }
+  }
+
+  #wasGiven(key: KeyBuffer, itemLength: number, to: number): boolean {
+    const passed = this.#passedKey;
+    if (compareBytes(key.bytes, itemLength, passed.bytes, passed.length) !== 0) return false;
+    return this.#isBackward ? to >= this.#passedTo : to <= this.#passedTo;
   }
 
   #fromOf(cursor: Cursor): number {
@@ -207,11 +241,6 @@ export class VersionWalk {
 
   get #cursor(): Cursor {
     return this.#given === "before" ? this.#before : this.#now;
-  }
-
-  get #current(): { bytes: Uint8Array; length: number } {
-    if (this.#given === "before") return { bytes: this.#beforeKey.bytes, length: this.#beforeKey.length - toBytes };
-    return this.#nowKey;
   }
 
   /** The whole key, tenant and object included. */
@@ -260,13 +289,6 @@ function setTo(key: KeyBuffer, to: number): void {
   const at = key.length - toBytes;
   key.view.setUint32(at, Math.floor(to / u32Span));
   key.view.setUint32(at + 4, to >>> 0);
-}
-
-/** The first key behind one key. */
-function after(bytes: Uint8Array, length: number): Uint8Array {
-  const next = new Uint8Array(length + 1);
-  next.set(bytes.subarray(0, length));
-  return next;
 }
 
 const lastKey = new Uint8Array(512).fill(0xff);

@@ -72,20 +72,29 @@ const proceduresQuery = `
 
 const tables = [
   {
+    folder: "runtime/query/types/facts",
     file: "types",
     constant: "typeFacts",
     query: typesQuery,
     legend:
       "oid name length isByValue kind category isPreferred delimiter element array input output receive send modifierIn modifierOut align storage collation",
   },
-  { file: "casts", constant: "castFacts", query: castsQuery, legend: "oid source target function context method" },
   {
+    folder: "runtime/query/functions/facts",
+    file: "casts",
+    constant: "castFacts",
+    query: castsQuery,
+    legend: "oid source target function context method",
+  },
+  {
+    folder: "runtime/query/functions/facts",
     file: "operators",
     constant: "operatorFacts",
     query: operatorsQuery,
     legend: "oid name left right result function commutator negator canMerge canHash",
   },
   {
+    folder: "runtime/query/functions/facts",
     file: "procedures",
     constant: "procedureFacts",
     query: proceduresQuery,
@@ -95,10 +104,10 @@ const tables = [
 ] as const;
 
 await withPostgres(async (postgres) => {
-  for (const { file, constant, query, legend } of tables) {
+  for (const { folder, file, constant, query, legend } of tables) {
     const lines = (await postgres.lines(query)).map((line) => line.trimEnd());
     const text = `/**\n * Facts of PostgreSQL 15, one a line, written by \`test/query/postgres/facts.ts\`:\n *\n * ${legend}\n */\nexport const ${constant} = \`\n${lines.join("\n").replaceAll("\\", "\\\\").replaceAll("`", "\\`")}\n\`;\n`;
-    writeFileSync(`runtime/query/functions/facts/${file}.ts`, text);
+    writeFileSync(`${folder}/${file}.ts`, text);
     console.log(`${file}: ${lines.length}`);
   }
 });

@@ -1,0 +1,114 @@
+/**
+ * Definitions of the catalog as bytes of the store's catalog trees: version u8 (1), then JSON in UTF-8. What JSON cannot say is written as
+ * text: numbers of sequences in decimal, a column's missing value as the hex digits of its stored form (table/value-bytes.ts).
+ *
+ * Object 0 is the catalog's head: version u8 (1) · next oid u32. It changes with every change of the catalog, so the position that wrote it
+ * is the catalog's version.
+ */
+import { AssertionFailed, assert } from "../../types/assert.js";
+import { ByteWriter } from "../../types/byte-writer.js";
+import { getFixed, getVariable, setFixed, storageOf, writeVariable } from "../table/value-bytes.js";
+import type { Datum } from "../types/datum.js";
+import type { Oid } from "../types/sql-type.js";
+import type { CatalogObject, SequenceDefinition, TableDefinition } from "./model.js";
+
+export const catalogHeadOid = 0;
+const encodingVersion = 1;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+export function encodeCatalogHead(nextOid: Oid): Uint8Array {
+  const bytes = new Uint8Array(5);
+  bytes[0] = encodingVersion;
+  new DataView(bytes.buffer).setUint32(1, nextOid, true);
+  return bytes;
+}
+
+export function decodeCatalogHead(bytes: Uint8Array, view: DataView, at: number): Oid {
+  assert(bytes[at] === encodingVersion, "a catalog's head is of a known version");
+  return view.getUint32(at + 1, true);
+}
+
+export function encodeObject(object: CatalogObject): Uint8Array {
+  const plain =
+    object.kind === "sequence" ? plainSequence(object) : object.kind === "table" ? plainTable(object) : object;
+  const text = encoder.encode(JSON.stringify(plain));
+  const bytes = new Uint8Array(1 + text.length);
+  bytes[0] = encodingVersion;
+  bytes.set(text, 1);
+  return bytes;
+}
+
+/** What `encodeObject` wrote, at [from, to). */
+export function decodeObject(bytes: Uint8Array, from: number, to: number): CatalogObject {
+  assert(bytes[from] === encodingVersion && from < to, "a definition is of a known version");
+  // A copy: decoders refuse shared memory.
+  const plain = JSON.parse(decoder.decode(bytes.slice(from + 1, to))) as { readonly kind: CatalogObject["kind"] };
+  if (plain.kind === "sequence") return sequenceOf(plain as PlainSequence);
+  if (plain.kind === "table") return tableOf(plain as PlainTable);
+  return plain as CatalogObject;
+}
+
+type SequenceNumbers = "start" | "increment" | "minimum" | "maximum";
+type PlainSequence = Omit<SequenceDefinition, SequenceNumbers> & Readonly<Record<SequenceNumbers, string>>;
+
+const plainSequence = (sequence: SequenceDefinition): PlainSequence => ({
+  ...sequence,
+  start: sequence.start.toString(),
+  increment: sequence.increment.toString(),
+  minimum: sequence.minimum.toString(),
+  maximum: sequence.maximum.toString(),
+});
+
+const sequenceOf = (plain: PlainSequence): SequenceDefinition => ({
+  ...plain,
+  start: BigInt(plain.start),
+  increment: BigInt(plain.increment),
+  minimum: BigInt(plain.minimum),
+  maximum: BigInt(plain.maximum),
+});
+
+type PlainColumn = Omit<TableDefinition["columns"][number], "missingValue"> & { readonly missingValue: string | null };
+type PlainTable = Omit<TableDefinition, "columns"> & { readonly columns: readonly PlainColumn[] };
+
+const plainTable = (table: TableDefinition): PlainTable => ({
+  ...table,
+  columns: table.columns.map((column) => ({
+    ...column,
+    missingValue: column.missingValue === null ? null : hexOf(column.type.oid, column.missingValue),
+  })),
+});
+
+const tableOf = (plain: PlainTable): TableDefinition => ({
+  ...plain,
+  columns: plain.columns.map((column) => ({
+    ...column,
+    missingValue: column.missingValue === null ? null : valueOf(column.type.oid, column.missingValue),
+  })),
+});
+
+function hexOf(type: Oid, value: Exclude<Datum, null>): string {
+  const storage = storageOf(type);
+  if (storage === null) throw new AssertionFailed("a column's type is one that is stored");
+  let bytes: Uint8Array;
+  if (storage.width > 0) {
+    bytes = new Uint8Array(storage.width);
+    setFixed(storage, bytes, new DataView(bytes.buffer), 0, value);
+  } else {
+    const out = new ByteWriter(64);
+    writeVariable(storage, out, value);
+    bytes = out.finish();
+  }
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function valueOf(type: Oid, hex: string): Datum {
+  const storage = storageOf(type);
+  if (storage === null) throw new AssertionFailed("a column's type is one that is stored");
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = Number.parseInt(hex.slice(at * 2, at * 2 + 2), 16);
+  const view = new DataView(bytes.buffer);
+  if (storage.width > 0) return getFixed(storage, bytes, view, 0);
+  return getVariable(storage, bytes, view, 0, bytes.length);
+}

@@ -1,0 +1,194 @@
+/**
+ * The catalog of one tenant, read from the store's catalog trees: as it is, as it was at a position, or as an open transaction has it. It is
+ * read whole and kept by its version, since it changes rarely and is asked for with every statement.
+ */
+import { positionAt, spaceTrees, TableKey, tableSpace, tableTree } from "../../store/table-trees.js";
+import type { TreeReader } from "../../store/tree.js";
+import { assert } from "../../types/assert.js";
+import { behindPrefix } from "../table/key-codec.js";
+import { type Versions, VersionWalk } from "../table/version-walk.js";
+import type { Oid } from "../types/sql-type.js";
+import { catalogHeadOid, decodeCatalogHead, decodeObject } from "./encoding.js";
+import {
+  type Catalog,
+  type CatalogObject,
+  type ConstraintDefinition,
+  firstUserOid,
+  type IndexDefinition,
+  publicSchemaOid,
+  type Relation,
+  type SchemaDefinition,
+  type TableDefinition,
+} from "./model.js";
+
+const catalogTrees = spaceTrees[tableSpace.catalog];
+assert(catalogTrees !== undefined, "the catalog has its trees");
+
+/** Every tenant begins with it. */
+export const publicSchema: SchemaDefinition = {
+  kind: "schema",
+  oid: publicSchemaOid,
+  name: "public",
+  owner: "admin",
+};
+
+type Referencing = readonly { readonly table: TableDefinition; readonly constraint: ConstraintDefinition }[];
+
+export class ObjectCatalog implements Catalog {
+  readonly version: number;
+  /** The oid that the next object gets. */
+  readonly nextOid: Oid;
+  readonly #objects = new Map<Oid, CatalogObject>();
+  readonly #schemas = new Map<string, SchemaDefinition>();
+  readonly #relations = new Map<Oid, Map<string, Relation>>();
+  readonly #referencing = new Map<Oid, { table: TableDefinition; constraint: ConstraintDefinition }[]>();
+
+  constructor(version: number, nextOid: Oid, objects: Iterable<CatalogObject>) {
+    this.version = version;
+    this.nextOid = nextOid;
+    this.#add(publicSchema);
+    for (const object of objects) this.#add(object);
+  }
+
+  #add(object: CatalogObject): void {
+    assert(object.oid > 0, "an object has an oid");
+    this.#objects.set(object.oid, object);
+    if (object.kind === "schema") {
+      this.#schemas.set(object.name, object);
+      return;
+    }
+    let names = this.#relations.get(object.schema);
+    if (names === undefined) {
+      names = new Map();
+      this.#relations.set(object.schema, names);
+    }
+    names.set(object.name, object);
+    if (object.kind !== "table") return;
+    for (const constraint of object.constraints) {
+      if (constraint.kind !== "foreignKey") continue;
+      const list = this.#referencing.get(constraint.referencedTable) ?? [];
+      list.push({ table: object, constraint });
+      this.#referencing.set(constraint.referencedTable, list);
+    }
+  }
+
+  schemaByName(name: string): SchemaDefinition | null {
+    return this.#schemas.get(name) ?? null;
+  }
+
+  relationByName(schema: Oid, name: string): Relation | null {
+    return this.#relations.get(schema)?.get(name) ?? null;
+  }
+
+  objectByOid(oid: Oid): CatalogObject | null {
+    return this.#objects.get(oid) ?? null;
+  }
+
+  indexesOf(table: TableDefinition): readonly IndexDefinition[] {
+    return table.indexes.map((oid) => {
+      const index = this.#objects.get(oid);
+      assert(index?.kind === "index", "a table's index is in the catalog");
+      return index;
+    });
+  }
+
+  referencing(table: Oid): Referencing {
+    return this.#referencing.get(table) ?? [];
+  }
+
+  objects(): Iterable<CatalogObject> {
+    return this.#objects.values();
+  }
+}
+
+/** Catalogs of one reader's tenants, by version. */
+export class CatalogCache {
+  /** Newest versions last. */
+  readonly #catalogs = new Map<string, ObjectCatalog>();
+  /** Decoded definitions by tenant, oid and the position that wrote them. */
+  readonly #objects = new Map<string, CatalogObject>();
+  readonly #key = new TableKey();
+
+  /** After a roll back the same positions may mean other definitions. */
+  clear(): void {
+    this.#catalogs.clear();
+    this.#objects.clear();
+  }
+
+  /** The catalog as `reader` has it now. */
+  current(reader: TreeReader, tenant: number): ObjectCatalog {
+    const isThere = reader.get(tableTree.catalog, this.#key.object(tenant, catalogHeadOid));
+    const version = isThere ? positionAt(reader.valueView, reader.valueStart) + 1 : 0;
+    return this.#at(reader, tenant, version, null);
+  }
+
+  /** The catalog as it was at a position. */
+  past(reader: TreeReader, tenant: number, position: number): ObjectCatalog {
+    const versions = { from: position, to: position + 1 };
+    const head = this.#walk(reader, tenant, versions, true);
+    const version = head.next() ? head.from + 1 : 0;
+    return this.#at(reader, tenant, version, versions);
+  }
+
+  /**
+   * The catalog with the definitions that a transaction has written and nobody else sees.
+   *
+   * @param version a number that stands for no other catalog
+   */
+  pending(reader: TreeReader, tenant: number, version: number): ObjectCatalog {
+    assert(version < 0, "the catalog of an open transaction is told apart by its version");
+    return this.#read(reader, tenant, version, null);
+  }
+
+  #walk(reader: TreeReader, tenant: number, versions: Versions | null, isHead: boolean): VersionWalk {
+    const walk = new VersionWalk(reader, catalogTrees);
+    const low = this.#key.object(tenant, catalogHeadOid).slice();
+    const high = low.slice(0, isHead ? low.length : 8);
+    const highLength = behindPrefix(high, high.length);
+    walk.open(low, low.length, high, highLength, false, versions);
+    return walk;
+  }
+
+  #at(reader: TreeReader, tenant: number, version: number, versions: Versions | null): ObjectCatalog {
+    const name = `${tenant} ${version}`;
+    const known = this.#catalogs.get(name);
+    if (known !== undefined) return known;
+    const catalog = this.#read(reader, tenant, version, versions);
+    if (this.#catalogs.size >= catalogsMax) {
+      const oldest = this.#catalogs.keys().next().value;
+      if (oldest !== undefined) this.#catalogs.delete(oldest);
+    }
+    this.#catalogs.set(name, catalog);
+    return catalog;
+  }
+
+  #read(reader: TreeReader, tenant: number, version: number, versions: Versions | null): ObjectCatalog {
+    const objects: CatalogObject[] = [];
+    let nextOid = firstUserOid;
+    const walk = this.#walk(reader, tenant, versions, false);
+    while (walk.next()) {
+      const { bytes, view, contentAt, contentLength } = walk;
+      const oid = new DataView(walk.key.buffer).getUint32(8);
+      if (oid === catalogHeadOid) nextOid = decodeCatalogHead(bytes, view, contentAt);
+      else objects.push(this.#object(tenant, oid, walk.from, bytes, contentAt, contentAt + contentLength));
+    }
+    return new ObjectCatalog(version, nextOid, objects);
+  }
+
+  /** Definitions that did not change are the same objects in every version, and so are the codecs that hang on them. */
+  #object(tenant: number, oid: Oid, from: number, bytes: Uint8Array, at: number, to: number): CatalogObject {
+    // What an open transaction has written has no position yet.
+    if (from === 0) return decodeObject(bytes, at, to);
+    const name = `${tenant} ${oid} ${from}`;
+    let object = this.#objects.get(name);
+    if (object === undefined) {
+      object = decodeObject(bytes, at, to);
+      if (this.#objects.size >= objectsMax) this.#objects.clear();
+      this.#objects.set(name, object);
+    }
+    return object;
+  }
+}
+
+const catalogsMax = 256;
+const objectsMax = 100_000;

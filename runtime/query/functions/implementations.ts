@@ -1,0 +1,28 @@
+/** All functions that there are, by their signature. A signature that PostgreSQL does not have, or that is written twice, is an error at start. */
+import { assert } from "../../types/assert.js";
+import type { Implementation } from "./define.js";
+import { comparisons } from "./implementations/comparison.js";
+import { allProcedures } from "./procedures.js";
+import type { NumberKernel } from "./registry.js";
+
+function collect(groups: readonly (readonly Implementation[])[]): ReadonlyMap<string, Implementation> {
+  const facts = new Map(allProcedures.map((procedure) => [procedure.signature, procedure]));
+  const found = new Map<string, Implementation>();
+  for (const code of groups.flat()) {
+    const procedure = facts.get(code.signature);
+    if (procedure === undefined) throw new Error(`no function of PostgreSQL: ${code.signature}`);
+    if (found.has(code.signature)) throw new Error(`written twice: ${code.signature}`);
+    if ((code.kind === "scalar" || code.kind === "set") && code.isStrict !== procedure.isStrict)
+      throw new Error(`strictness differs from PostgreSQL's: ${code.signature}`);
+    found.set(code.signature, code);
+  }
+  assert(found.size > 0, "there are functions");
+  return found;
+}
+
+const implementations = collect([comparisons]);
+
+export const implementationOf = (signature: string): Implementation | null => implementations.get(signature) ?? null;
+
+/** The kernel over columns of numbers that does what the function does, if there is one. */
+export const kernelOf = (_signature: string): NumberKernel | null => null;

@@ -1,0 +1,63 @@
+/** The codec of each type by its oid. */
+import { notSupported } from "../error.js";
+import { arrayCodec, vectorCodec } from "./array.js";
+import { booleanCodec } from "./boolean.js";
+import { byteaCodec } from "./bytea.js";
+import type { TypeCodec } from "./codec.js";
+import { decimalCodec } from "./decimal.js";
+import { float4Codec, float8Codec } from "./float.js";
+import { int2Codec, int4Codec, int8Codec, unsignedCodec } from "./integer.js";
+import { intervalCodec } from "./interval-codec.js";
+import { jsonbCodec, jsonCodec } from "./jsonb.js";
+import { recordCodec } from "./record.js";
+import { type Oid, typeOid } from "./sql-type.js";
+import { bpcharCodec, charCodec, nameCodec, textCodec, varcharCodec, voidCodec } from "./text.js";
+import { typeLabel } from "./type-name.js";
+import { elementTypeOf, typeFactsOf } from "./type-table.js";
+import { uuidCodec } from "./uuid.js";
+
+const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
+  [typeOid.bool, booleanCodec],
+  [typeOid.bytea, byteaCodec],
+  [typeOid.char, charCodec],
+  [typeOid.name, nameCodec],
+  [typeOid.int2, int2Codec],
+  [typeOid.int4, int4Codec],
+  [typeOid.int8, int8Codec],
+  [typeOid.oid, unsignedCodec("oid")],
+  [typeOid.xid, unsignedCodec("xid")],
+  [typeOid.cid, unsignedCodec("cid")],
+  [typeOid.text, textCodec],
+  [typeOid.varchar, varcharCodec],
+  [typeOid.bpchar, bpcharCodec],
+  [typeOid.unknown, textCodec],
+  [typeOid.cstring, textCodec],
+  [typeOid.refcursor, textCodec],
+  [typeOid.float4, float4Codec],
+  [typeOid.float8, float8Codec],
+  [typeOid.numeric, decimalCodec],
+  [typeOid.uuid, uuidCodec],
+  [typeOid.void, voidCodec],
+  [typeOid.interval, intervalCodec],
+  [typeOid.json, jsonCodec],
+  [typeOid.jsonb, jsonbCodec],
+  [typeOid.int2vector, vectorCodec(typeOid.int2, int2Codec)],
+  [typeOid.oidvector, vectorCodec(typeOid.oid, unsignedCodec("oid"))],
+]);
+
+/** Throws 0A000 for a type whose values cannot be read or shown. */
+export function codecOf(oid: Oid): TypeCodec {
+  const codec = codecs.get(oid);
+  if (codec !== undefined) return codec;
+  const made = makeCodec(oid);
+  codecs.set(oid, made);
+  return made;
+}
+
+/** Arrays have the codec of their elements, records those of their columns. */
+function makeCodec(oid: Oid): TypeCodec {
+  if (oid === typeOid.record) return recordCodec(codecOf);
+  const element = elementTypeOf(oid);
+  if (element === 0) throw notSupported(`type ${typeLabel(oid)}`);
+  return arrayCodec({ type: element, codec: codecOf(element), delimiter: typeFactsOf(element)?.delimiter ?? "," });
+}

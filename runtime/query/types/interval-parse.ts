@@ -1,0 +1,279 @@
+/**
+ * Reads an interval: numbers with units (`1 year 2 mons -3 days`), a time of day (`04:05:06.7`), `1-2` for years and months, ISO 8601
+ * (`P1Y2M3DT4H`), `ago`. Words are read from the end, so that each number knows its unit; a fraction of a unit spills into the smaller ones.
+ */
+import { SqlError } from "../error.js";
+import { int4Max } from "./integer.js";
+import {
+  daysPerMonth,
+  type Interval,
+  makeInterval,
+  microsPerDay,
+  microsPerHour,
+  microsPerMinute,
+  microsPerSecond,
+} from "./interval.js";
+import { intervalLimits } from "./type-name.js";
+
+const invalid = (text: string): SqlError => new SqlError("22007", `invalid input syntax for type interval: "${text}"`);
+const overflow = (text: string): SqlError => new SqlError("22015", `interval field value out of range: "${text}"`);
+
+type Unit =
+  | "microsecond"
+  | "millisecond"
+  | "second"
+  | "minute"
+  | "hour"
+  | "day"
+  | "week"
+  | "month"
+  | "quarter"
+  | "year"
+  | "decade"
+  | "century"
+  | "millennium";
+
+const spellings: readonly (readonly [unit: Unit, words: string])[] = [
+  ["microsecond", "microsecon us usec usecs useconds microsecond microseconds"],
+  ["millisecond", "millisecon ms msec msecs mseconds millisecond milliseconds"],
+  ["second", "s sec secs second seconds"],
+  ["minute", "m min mins minute minutes"],
+  ["hour", "h hr hrs hour hours"],
+  ["day", "d day days"],
+  ["week", "w week weeks"],
+  ["month", "mon mons month months"],
+  ["quarter", "qtr quarter"],
+  ["year", "y yr yrs year years"],
+  ["decade", "dec decs decade decades"],
+  ["century", "c cent centuries century"],
+  ["millennium", "mil mils millennia millennium"],
+];
+const unitOf: ReadonlyMap<string, Unit> = new Map(
+  spellings.flatMap(([unit, words]) => words.split(" ").map((word) => [word, unit] as const)),
+);
+
+interface Fields {
+  months: number;
+  days: number;
+  micros: number;
+  /** Units that were given: none twice. */
+  readonly seen: Set<string>;
+}
+
+const microsOf = { second: microsPerSecond, minute: microsPerMinute, hour: microsPerHour } as const;
+const monthsOf = { month: 1, year: 12, decade: 120, century: 1_200, millennium: 12_000 } as const;
+
+function addFractionOfDays(fields: Fields, fraction: number, days: number): void {
+  const exact = fraction * days;
+  const whole = Math.trunc(exact);
+  fields.days += whole;
+  fields.micros += roundEven((exact - whole) * microsPerDay);
+}
+
+function roundEven(value: number): number {
+  const rounded = Math.round(value);
+  return Math.abs(value % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+/** `whole` and `fraction` have the same sign. */
+function addUnit(fields: Fields, unit: Unit, whole: number, fraction: number): void {
+  switch (unit) {
+    case "microsecond":
+      fields.micros += whole + roundEven(fraction);
+      return;
+    case "millisecond":
+      fields.micros += whole * 1_000 + roundEven(fraction * 1_000);
+      return;
+    case "second":
+    case "minute":
+    case "hour":
+      fields.micros += whole * microsOf[unit] + roundEven(fraction * microsOf[unit]);
+      return;
+    case "day":
+      fields.days += whole;
+      fields.micros += roundEven(fraction * microsPerDay);
+      return;
+    case "week":
+      fields.days += whole * 7;
+      addFractionOfDays(fields, fraction, 7);
+      return;
+    case "month":
+      fields.months += whole;
+      addFractionOfDays(fields, fraction, daysPerMonth);
+      return;
+    case "quarter":
+      fields.months += whole * 3;
+      return;
+    default:
+      fields.months += whole * monthsOf[unit] + roundEven(fraction * monthsOf[unit]);
+  }
+}
+
+const tokenPattern =
+  /\s*(?:(?<time>[+-]?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>[+-]?\d+-\d+)(?![\d.])|(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)|(?<word>[a-z]+)|(?<at>@)|[,\s])/iuy;
+
+type Token = { readonly kind: "time" | "yearMonth" | "number" | "word"; readonly text: string };
+
+function tokenize(text: string): Token[] {
+  const tokens: Token[] = [];
+  tokenPattern.lastIndex = 0;
+  const end = text.trimEnd().length;
+  while (tokenPattern.lastIndex < end) {
+    const match = tokenPattern.exec(text);
+    if (match === null) throw invalid(text);
+    const { time, yearMonth, number, word } = match.groups ?? {};
+    if (time !== undefined) tokens.push({ kind: "time", text: time });
+    else if (yearMonth !== undefined) tokens.push({ kind: "yearMonth", text: yearMonth });
+    else if (number !== undefined) tokens.push({ kind: "number", text: number });
+    else if (word !== undefined) tokens.push({ kind: "word", text: word.toLowerCase() });
+  }
+  return tokens;
+}
+
+const rangeUnits: readonly (readonly [bit: number, unit: Unit])[] = [
+  [1 << 12, "second"],
+  [1 << 11, "minute"],
+  [1 << 10, "hour"],
+  [1 << 3, "day"],
+  [1 << 1, "month"],
+  [1 << 2, "year"],
+];
+
+/** What a number without a unit counts: the smallest field of the modifier, else seconds. */
+function bareUnit(modifier: number): Unit {
+  const limits = intervalLimits(modifier);
+  if (limits === null) return "second";
+  return rangeUnits.find(([bit]) => (limits.fields & bit) !== 0)?.[1] ?? "second";
+}
+
+/** The modifier says what a number without a unit is. Throws 22007 and 22015. */
+export function intervalFromText(text: string, modifier: number): Interval {
+  const trimmed = text.trim();
+  const fields: Fields = { months: 0, days: 0, micros: 0, seen: new Set() };
+  if (trimmed.startsWith("P")) readIso(fields, trimmed, text);
+  else readWords(fields, text, modifier);
+  if (Math.abs(fields.months) > int4Max + 1 || Math.abs(fields.days) > int4Max + 1) throw overflow(text);
+  return makeInterval(fields.months, fields.days, fields.micros);
+}
+
+function readWords(fields: Fields, text: string, modifier: number): void {
+  const tokens = tokenize(text);
+  if (tokens.length === 0) throw invalid(text);
+  let unit: Unit | null = null;
+  let isAgo = false;
+  let isUnitUsed = true;
+  for (const token of tokens.toReversed()) {
+    if (token.kind === "word") {
+      if (token.text === "ago") {
+        if (token !== tokens.at(-1)) throw invalid(text);
+        isAgo = true;
+        continue;
+      }
+      const named = unitOf.get(token.text);
+      if (named === undefined || !isUnitUsed) throw invalid(text);
+      unit = named;
+      isUnitUsed = false;
+      continue;
+    }
+    isUnitUsed = true;
+    if (token.kind === "time") {
+      readTime(fields, token.text, text, modifier);
+      unit = "day";
+    } else if (token.kind === "yearMonth") {
+      claim(fields, "year", text);
+      claim(fields, "month", text);
+      const [years = 0, months = 0] = token.text.replace(/^[+-]/u, "").split("-").map(Number);
+      if (months >= 12) throw overflow(text);
+      fields.months += (token.text.startsWith("-") ? -1 : 1) * (years * 12 + months);
+    } else {
+      const counted: Unit = unit ?? bareUnit(modifier);
+      claim(fields, counted, text);
+      addNumber(fields, counted, token.text, text);
+      // A number before a time is days; further ones need their own units.
+      unit = unit === null ? null : counted;
+    }
+  }
+  if (!isUnitUsed) throw invalid(text);
+  if (fields.seen.size === 0) throw invalid(text);
+  if (isAgo) {
+    fields.months = -fields.months;
+    fields.days = -fields.days;
+    fields.micros = -fields.micros;
+  }
+}
+
+function claim(fields: Fields, unit: string, text: string): void {
+  if (fields.seen.has(unit)) throw invalid(text);
+  fields.seen.add(unit);
+}
+
+function addNumber(fields: Fields, unit: Unit, number: string, text: string): void {
+  const value = Number(number);
+  const whole = Math.trunc(value);
+  if (Math.abs(whole) > Number.MAX_SAFE_INTEGER) throw overflow(text);
+  const point = number.indexOf(".");
+  const fraction =
+    point < 0 || /e/iu.test(number)
+      ? value - whole
+      : (number.startsWith("-") ? -1 : 1) * Number(`0${number.slice(point)}`);
+  addUnit(fields, unit, whole, fraction);
+}
+
+function readTime(fields: Fields, time: string, text: string, modifier: number): void {
+  claim(fields, "second", text);
+  const isNegative = time.startsWith("-");
+  const parts = time.replace(/^[+-]/u, "").split(":");
+  const limits = intervalLimits(modifier);
+  const isMinuteSecond = limits !== null && limits.fields === ((1 << 11) | (1 << 12));
+  const [first = "0", middle = "0", last = "0"] =
+    parts.length === 2 && (isMinuteSecond || parts[1]?.includes(".")) ? ["0", ...parts] : parts;
+  const seconds = Number(last);
+  if (Number(middle) > 59 || seconds >= 61 || !Number.isSafeInteger(Number(first) * microsPerHour))
+    throw overflow(text);
+  const micros =
+    Number(first) * microsPerHour + Number(middle) * microsPerMinute + roundEven(seconds * microsPerSecond);
+  fields.micros += isNegative ? -micros : micros;
+}
+
+const isoDesignators: readonly (readonly [letter: string, unit: Unit, isTime: boolean])[] = [
+  ["Y", "year", false],
+  ["M", "month", false],
+  ["W", "week", false],
+  ["D", "day", false],
+  ["H", "hour", true],
+  ["M", "minute", true],
+  ["S", "second", true],
+];
+
+function readIso(fields: Fields, trimmed: string, text: string): void {
+  const alternative = /^P(-?\d+)-(-?\d+)-(-?\d+)(?:T(-?\d+):(-?\d+):(-?\d+(?:\.\d+)?))?$/u.exec(trimmed);
+  if (alternative !== null) {
+    const [, years = "0", months = "0", days = "0", hours = "0", minutes = "0", seconds = "0"] = alternative;
+    for (const [unit, number] of [
+      ["year", years],
+      ["month", months],
+      ["day", days],
+      ["hour", hours],
+      ["minute", minutes],
+      ["second", seconds],
+    ] as const)
+      addNumber(fields, unit, number, text);
+    return;
+  }
+  if (trimmed.length < 2) throw invalid(text);
+  let rest = trimmed.slice(1);
+  let isTime = false;
+  while (rest !== "") {
+    if (rest.startsWith("T") && !isTime) {
+      isTime = true;
+      rest = rest.slice(1);
+      if (rest === "") throw invalid(text);
+      continue;
+    }
+    const match = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([A-Z])/u.exec(rest);
+    const unit = isoDesignators.find(([letter, , time]) => letter === match?.[2] && time === isTime)?.[1];
+    if (match === null || unit === undefined) throw invalid(text);
+    addNumber(fields, unit, match[1] ?? "0", text);
+    rest = rest.slice(match[0].length);
+  }
+}

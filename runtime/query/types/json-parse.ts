@@ -1,0 +1,277 @@
+/**
+ * JSON text (RFC 8259) as a tree that knows where each value stands in the text, so that `json` can give back what was written and `jsonb`
+ * its meaning. Errors carry PostgreSQL's details.
+ */
+import { SqlError } from "../error.js";
+import { utf8 } from "./bytes.js";
+
+/** Arrays and objects within one another at most. */
+export const jsonDepthMax = 4_000;
+
+interface Span {
+  /** Units of the text. */
+  readonly from: number;
+  readonly to: number;
+}
+
+export type JsonTree = Span &
+  (
+    | { readonly kind: "object"; readonly entries: readonly (readonly [key: string, value: JsonTree])[] }
+    | { readonly kind: "array"; readonly items: readonly JsonTree[] }
+    | { readonly kind: "string"; readonly value: string }
+    | { readonly kind: "number" }
+    | { readonly kind: "boolean"; readonly value: boolean }
+    | { readonly kind: "null" }
+  );
+
+const invalid = (detail: string): SqlError => new SqlError("22P02", "invalid input syntax for type json", { detail });
+
+const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/uy;
+const wordPattern = /[^\s,:[\]{}"]+/uy;
+const escapes: Readonly<Record<string, string>> = {
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  '"': '"',
+  "\\": "\\",
+  "/": "/",
+};
+
+/** Throws 22P02. `decodesUnicode` is what jsonb asks for: escapes that are no text (U+0000) are then refused with 22P05. */
+export function parseJson(text: string, decodesUnicode: boolean): JsonTree {
+  const parser = new Parser(text, decodesUnicode);
+  return parser.document();
+}
+
+class Parser {
+  readonly #text: string;
+  readonly #decodesUnicode: boolean;
+  #at = 0;
+  #depth = 0;
+
+  constructor(text: string, decodesUnicode: boolean) {
+    this.#text = text;
+    this.#decodesUnicode = decodesUnicode;
+  }
+
+  document(): JsonTree {
+    this.#space();
+    const tree = this.#value("JSON value");
+    this.#space();
+    if (this.#at < this.#text.length) throw this.#unexpected("end of input");
+    return tree;
+  }
+
+  #space(): void {
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
+      this.#at += 1;
+    }
+  }
+
+  /** What stands here, for an error: a whole token. */
+  #unexpected(expected: string): SqlError {
+    const token = this.#token();
+    if (token === null) return invalid("The input string ended unexpectedly.");
+    if (!token.isValid) return invalid(`Token "${token.text}" is invalid.`);
+    return invalid(`Expected ${expected}, but found "${token.text}".`);
+  }
+
+  #token(): { readonly text: string; readonly isValid: boolean } | null {
+    const from = this.#at;
+    const first = this.#text[from];
+    if (first === undefined) return null;
+    if ('{}[],:"'.includes(first)) {
+      if (first !== '"') return { text: first, isValid: true };
+      this.#string();
+      return { text: this.#text.slice(from, this.#at), isValid: true };
+    }
+    wordPattern.lastIndex = from;
+    const word = wordPattern.exec(this.#text)?.[0] ?? first;
+    numberPattern.lastIndex = from;
+    const isNumber = numberPattern.exec(this.#text)?.[0] === word;
+    return { text: word, isValid: isNumber || word === "true" || word === "false" || word === "null" };
+  }
+
+  #value(expected: string): JsonTree {
+    const from = this.#at;
+    const first = this.#text[from];
+    switch (first) {
+      case "{":
+        return this.#object(from);
+      case "[":
+        return this.#array(from);
+      case '"': {
+        const value = this.#string();
+        return { kind: "string", value, from, to: this.#at };
+      }
+      default:
+        return this.#scalar(from, expected);
+    }
+  }
+
+  #scalar(from: number, expected: string): JsonTree {
+    wordPattern.lastIndex = from;
+    const word = wordPattern.exec(this.#text)?.[0] ?? "";
+    const to = from + word.length;
+    if (word === "true" || word === "false" || word === "null") {
+      this.#at = to;
+      return word === "null" ? { kind: "null", from, to } : { kind: "boolean", value: word === "true", from, to };
+    }
+    numberPattern.lastIndex = from;
+    if (word === "" || numberPattern.exec(this.#text)?.[0] !== word) throw this.#unexpected(expected);
+    this.#at = to;
+    return { kind: "number", from, to };
+  }
+
+  #enter(): void {
+    this.#depth += 1;
+    if (this.#depth > jsonDepthMax)
+      throw new SqlError("54001", "stack depth limit exceeded", {
+        hint: `JSON is nested at most ${jsonDepthMax} deep.`,
+      });
+  }
+
+  #object(from: number): JsonTree {
+    this.#enter();
+    this.#at += 1;
+    const entries: (readonly [string, JsonTree])[] = [];
+    this.#space();
+    if (this.#text[this.#at] === "}") this.#at += 1;
+    else
+      for (;;) {
+        this.#space();
+        if (this.#text[this.#at] !== '"') throw this.#unexpected(entries.length === 0 ? 'string or "}"' : "string");
+        const key = this.#string();
+        this.#space();
+        if (this.#text[this.#at] !== ":") throw this.#unexpected('":"');
+        this.#at += 1;
+        this.#space();
+        entries.push([key, this.#value("JSON value")]);
+        this.#space();
+        const next = this.#text[this.#at];
+        if (next !== "," && next !== "}") throw this.#unexpected('"," or "}"');
+        this.#at += 1;
+        if (next === "}") break;
+      }
+    this.#depth -= 1;
+    return { kind: "object", entries, from, to: this.#at };
+  }
+
+  #array(from: number): JsonTree {
+    this.#enter();
+    this.#at += 1;
+    const items: JsonTree[] = [];
+    this.#space();
+    if (this.#text[this.#at] === "]") this.#at += 1;
+    else
+      for (;;) {
+        this.#space();
+        items.push(this.#value(items.length === 0 ? 'array element or "]"' : "JSON value"));
+        this.#space();
+        const next = this.#text[this.#at];
+        if (next !== "," && next !== "]") throw this.#unexpected('"," or "]"');
+        this.#at += 1;
+        if (next === "]") break;
+      }
+    this.#depth -= 1;
+    return { kind: "array", items, from, to: this.#at };
+  }
+
+  #string(): string {
+    const from = this.#at;
+    this.#at += 1;
+    let value = "";
+    let start = this.#at;
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (Number.isNaN(code)) throw invalid(`Token "${this.#text.slice(from)}" is invalid.`);
+      if (code === 0x22) {
+        value += this.#text.slice(start, this.#at);
+        this.#at += 1;
+        return value;
+      }
+      if (code < 0x20) throw invalid(`Character with value 0x${code.toString(16).padStart(2, "0")} must be escaped.`);
+      if (code !== 0x5c) {
+        this.#at += 1;
+        continue;
+      }
+      value += this.#text.slice(start, this.#at) + this.#escape(from);
+      start = this.#at;
+    }
+  }
+
+  #escape(stringFrom: number): string {
+    const letter = this.#text[this.#at + 1];
+    if (letter === undefined) throw invalid(`Token "${this.#text.slice(stringFrom)}" is invalid.`);
+    if (letter !== "u") {
+      const plain = escapes[letter];
+      if (plain === undefined) throw invalid(`Escape sequence "\\${letter}" is invalid.`);
+      this.#at += 2;
+      return plain;
+    }
+    const unit = this.#hexUnit();
+    const isHigh = unit >= 0xd800 && unit <= 0xdbff;
+    const isLow = unit >= 0xdc00 && unit <= 0xdfff;
+    if (!this.#decodesUnicode) return String.fromCharCode(isHigh || isLow || unit === 0 ? 0xfffd : unit);
+    if (unit === 0)
+      throw new SqlError("22P05", "unsupported Unicode escape sequence", {
+        detail: "\\u0000 cannot be converted to text.",
+      });
+    if (isLow) throw invalid("Unicode low surrogate must follow a high surrogate.");
+    if (!isHigh) return String.fromCharCode(unit);
+    if (this.#text[this.#at] !== "\\" || this.#text[this.#at + 1] !== "u")
+      throw invalid("Unicode low surrogate must follow a high surrogate.");
+    const low = this.#hexUnit();
+    if (low >= 0xd800 && low <= 0xdbff) throw invalid("Unicode high surrogate must not follow a high surrogate.");
+    if (low < 0xdc00 || low > 0xdfff) throw invalid("Unicode low surrogate must follow a high surrogate.");
+    return String.fromCharCode(unit, low);
+  }
+
+  #hexUnit(): number {
+    const digits = this.#text.slice(this.#at + 2, this.#at + 6);
+    if (!/^[0-9a-fA-F]{4}$/u.test(digits)) throw invalid('"\\u" must be followed by four hexadecimal digits.');
+    this.#at += 6;
+    return Number.parseInt(digits, 16);
+  }
+}
+
+const escaped: Readonly<Record<string, string>> = {
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  '"': '\\"',
+  "\\": "\\\\",
+};
+
+/** A string as JSON writes it. */
+export function quoteJson(text: string): string {
+  let quoted = "";
+  let start = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x20 && code !== 0x22 && code !== 0x5c) continue;
+    const unit = text[at] ?? "";
+    quoted += text.slice(start, at) + (escaped[unit] ?? `\\u${code.toString(16).padStart(4, "0")}`);
+    start = at + 1;
+  }
+  return `"${quoted}${text.slice(start)}"`;
+}
+
+/** Order of keys within a jsonb object: shorter ones (in bytes) first, then by their bytes. */
+export function compareJsonKeys(a: string, b: string): number {
+  if (a === b) return 0;
+  const left = utf8(a);
+  const right = utf8(b);
+  if (left.length !== right.length) return left.length < right.length ? -1 : 1;
+  for (const [index, byte] of left.entries()) {
+    const other = right[index] ?? 0;
+    if (byte !== other) return byte < other ? -1 : 1;
+  }
+  return 0;
+}

@@ -1,0 +1,229 @@
+/**
+ * Names of types: from what the grammar or a text says (`int`, `varchar(20)`, `timestamp(3) with time zone`, `text[]`) to a type with its
+ * modifier, and back to the SQL spelling (`format_type`).
+ *
+ * Modifiers are PostgreSQL's: varchar and char n + 4, numeric (precision << 16 | scale) + 4, times their precision, interval its fields
+ * << 16 | precision; clients decode them.
+ */
+import { SqlError } from "../error.js";
+import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "./sql-type.js";
+import { arrayTypeOf, elementTypeOf, typeFactsByName, typeFactsOf } from "./type-table.js";
+
+const lengthMax = 10_485_760;
+const numericPrecisionMax = 1_000;
+const intervalFullRange = 0x7fff;
+const intervalFullPrecision = 0xffff;
+
+/** Bits of interval fields, as the grammar gives them. */
+const intervalFields: readonly (readonly [mask: number, text: string])[] = [
+  [1 << 2, " year"],
+  [1 << 1, " month"],
+  [1 << 3, " day"],
+  [1 << 10, " hour"],
+  [1 << 11, " minute"],
+  [1 << 12, " second"],
+  [(1 << 2) | (1 << 1), " year to month"],
+  [(1 << 3) | (1 << 10), " day to hour"],
+  [(1 << 3) | (1 << 10) | (1 << 11), " day to minute"],
+  [(1 << 3) | (1 << 10) | (1 << 11) | (1 << 12), " day to second"],
+  [(1 << 10) | (1 << 11), " hour to minute"],
+  [(1 << 10) | (1 << 11) | (1 << 12), " hour to second"],
+  [(1 << 11) | (1 << 12), " minute to second"],
+];
+
+/** Names that the grammar spells otherwise, for type names that come as text. */
+const spellings: ReadonlyMap<string, string> = new Map([
+  ["int", "int4"],
+  ["integer", "int4"],
+  ["smallint", "int2"],
+  ["bigint", "int8"],
+  ["real", "float4"],
+  ["double precision", "float8"],
+  ["float", "float8"],
+  ["decimal", "numeric"],
+  ["dec", "numeric"],
+  ["boolean", "bool"],
+  ["character varying", "varchar"],
+  ["char varying", "varchar"],
+  ["character", "bpchar"],
+  ["char", "bpchar"],
+  ["nchar", "bpchar"],
+  ["national character", "bpchar"],
+  ["national character varying", "varchar"],
+  ["timestamp without time zone", "timestamp"],
+  ["timestamp with time zone", "timestamptz"],
+  ["time without time zone", "time"],
+  ["time with time zone", "timetz"],
+]);
+
+const missing = (name: string, position?: number): SqlError =>
+  new SqlError("42704", `type "${name}" does not exist`, { position });
+
+/** A type as the grammar has it: names (`["pg_catalog", "int4"]`), modifiers and whether it is an array. Types of other schemas are the caller's. */
+export function typeByName(
+  names: readonly string[],
+  modifiers: readonly number[],
+  isArray: boolean,
+  position?: number,
+): SqlType {
+  const name = names.at(-1) ?? "";
+  const schema = names.length > 1 ? names.at(-2) : undefined;
+  const facts = schema === undefined || schema === "pg_catalog" ? typeFactsByName(name) : null;
+  if (facts === null) throw missing(names.join("."), position);
+  const modifier = modifierOf(facts.oid, modifiers, position);
+  if (!isArray) return sqlType(facts.oid, modifier);
+  const array = facts.category === "A" ? facts.oid : arrayTypeOf(facts.oid);
+  if (array === 0)
+    throw new SqlError("42704", `could not find array type for data type ${typeLabel(facts.oid)}`, {
+      position,
+    });
+  return sqlType(array, modifier);
+}
+
+/** Checks and encodes the numbers in parentheses after a type's name. */
+export function modifierOf(type: Oid, modifiers: readonly number[], position?: number): number {
+  if (modifiers.length === 0) return noModifier;
+  const invalid = (message: string): SqlError => new SqlError("22023", message, { position });
+  const [first = 0, second] = modifiers;
+  switch (type) {
+    case typeOid.varchar:
+    case typeOid.bpchar: {
+      const name = type === typeOid.varchar ? "varchar" : "char";
+      if (modifiers.length !== 1) throw invalid("invalid type modifier");
+      if (first < 1) throw invalid(`length for type ${name} must be at least 1`);
+      if (first > lengthMax) throw invalid(`length for type ${name} cannot exceed ${lengthMax}`);
+      return first + 4;
+    }
+    case typeOid.numeric: {
+      if (modifiers.length > 2) throw invalid("invalid NUMERIC type modifier");
+      if (first < 1 || first > numericPrecisionMax)
+        throw invalid(`NUMERIC precision ${first} must be between 1 and ${numericPrecisionMax}`);
+      const scale = second ?? 0;
+      if (scale < -1_000 || scale > 1_000) throw invalid(`NUMERIC scale ${scale} must be between -1000 and 1000`);
+      return ((first << 16) | (scale & 0x7ff)) + 4;
+    }
+    case typeOid.time:
+    case typeOid.timetz:
+    case typeOid.timestamp:
+    case typeOid.timestamptz: {
+      if (modifiers.length !== 1) throw invalid("invalid type modifier");
+      const name = type === typeOid.time || type === typeOid.timetz ? "TIME" : "TIMESTAMP";
+      const zone = type === typeOid.timetz || type === typeOid.timestamptz ? " WITH TIME ZONE" : "";
+      if (first < 0) throw invalid(`${name}(${first})${zone} precision must not be negative`);
+      return Math.min(first, 6);
+    }
+    case typeOid.interval: {
+      if (modifiers.length === 1) return (first << 16) | intervalFullPrecision;
+      if (modifiers.length !== 2) throw invalid("invalid INTERVAL type modifier");
+      const precision = second ?? 0;
+      if (precision < 0) throw invalid(`INTERVAL(${precision}) precision must not be negative`);
+      return (first << 16) | Math.min(precision, 6);
+    }
+    default:
+      throw new SqlError("42601", `type modifier is not allowed for type "${typeFactsOf(type)?.name ?? type}"`, {
+        position,
+      });
+  }
+}
+
+/** Precision and scale of a numeric modifier, null when it has none. */
+export function numericLimits(modifier: number): { readonly precision: number; readonly scale: number } | null {
+  if (modifier < 4) return null;
+  const packed = modifier - 4;
+  return { precision: (packed >> 16) & 0xffff, scale: ((packed & 0x7ff) ^ 1_024) - 1_024 };
+}
+
+/** Digits of seconds that an interval modifier keeps, and the fields; null for all. */
+export function intervalLimits(
+  modifier: number,
+): { readonly fields: number; readonly precision: number | null } | null {
+  if (modifier < 0) return null;
+  const precision = modifier & intervalFullPrecision;
+  return {
+    fields: (modifier >> 16) & intervalFullRange,
+    precision: precision === intervalFullPrecision ? null : precision,
+  };
+}
+
+/** The type's name in SQL: `character varying(20)`, `timestamp(3) with time zone`, `integer[]`. Unknown oids are `???`, 0 is `-`. */
+export function formatType(oid: Oid, modifier: number | null = noModifier): string {
+  if (oid === 0) return "-";
+  const facts = typeFactsOf(oid);
+  if (facts === null) return "???";
+  if (facts.category === "A" && facts.element !== 0 && facts.length === -1)
+    return `${formatBase(facts.element, modifier ?? noModifier, modifier !== null)}[]`;
+  return formatBase(oid, modifier ?? noModifier, modifier !== null);
+}
+
+function formatBase(oid: Oid, modifier: number, isModifierGiven = true): string {
+  const length = modifier >= 4 ? `(${modifier - 4})` : "";
+  const precision = modifier >= 0 ? `(${modifier})` : "";
+  switch (oid) {
+    case typeOid.bool:
+      return "boolean";
+    case typeOid.int2:
+      return "smallint";
+    case typeOid.int4:
+      return "integer";
+    case typeOid.int8:
+      return "bigint";
+    case typeOid.float4:
+      return "real";
+    case typeOid.float8:
+      return "double precision";
+    case typeOid.char:
+      return '"char"';
+    case typeOid.any:
+      return '"any"';
+    case typeOid.varchar:
+      return `character varying${length}`;
+    case typeOid.bpchar:
+      return modifier >= 4 ? `character${length}` : isModifierGiven ? "bpchar" : "character";
+    case typeOid.numeric: {
+      const limits = numericLimits(modifier);
+      return limits === null ? "numeric" : `numeric(${limits.precision},${limits.scale})`;
+    }
+    case typeOid.time:
+      return `time${precision} without time zone`;
+    case typeOid.timetz:
+      return `time${precision} with time zone`;
+    case typeOid.timestamp:
+      return `timestamp${precision} without time zone`;
+    case typeOid.timestamptz:
+      return `timestamp${precision} with time zone`;
+    case typeOid.interval: {
+      const limits = intervalLimits(modifier);
+      if (limits === null) return "interval";
+      const fields = intervalFields.find(([mask]) => mask === limits.fields)?.[1] ?? "";
+      return `interval${fields}${limits.precision === null ? "" : `(${limits.precision})`}`;
+    }
+    default:
+      return typeFactsOf(oid)?.name ?? "???";
+  }
+}
+
+/** The type's name as error messages have it. */
+export const typeLabel = (oid: Oid): string => formatType(oid, null);
+
+/** A type's name as text, with everything SQL allows in it: for `'…'::regtype` and the like. */
+export function parseTypeName(text: string): SqlType {
+  const pattern =
+    /^\s*(?:(pg_catalog)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*(?:\s+[a-z]+)*?)\s*(?:\(([^)]*)\))?((?:\s+[a-z]+)*)\s*((?:\[\s*\d*\s*\]\s*)*)$/iu;
+  const match = pattern.exec(text);
+  if (match === null) throw new SqlError("42601", `syntax error at or near "${text.trim()}"`);
+  const [, , rawName = "", rawModifiers, suffix = "", brackets = ""] = match;
+  const isQuoted = rawName.startsWith('"');
+  const spelled = isQuoted
+    ? rawName.slice(1, -1).replaceAll('""', '"')
+    : `${rawName}${suffix}`.toLowerCase().trim().replace(/\s+/gu, " ");
+  const name = isQuoted ? spelled : (spellings.get(spelled) ?? spelled);
+  const modifiers = rawModifiers === undefined ? [] : rawModifiers.split(",").map((word) => Number(word.trim()));
+  // `char` without a length is `char(1)`, unless it is the internal one in quotes.
+  const isBareChar = !isQuoted && name === "bpchar" && spelled !== "bpchar" && modifiers.length === 0;
+  if (spelled === "float" && modifiers.length === 1)
+    return typeByName([(modifiers[0] ?? 0) <= 24 ? "float4" : "float8"], [], brackets !== "");
+  return typeByName([name], isBareChar ? [1] : modifiers, brackets.trim() !== "");
+}
+
+/** The element's type, with the modifier that arrays share with their elements. */
+export const elementSqlType = (array: SqlType): SqlType => sqlType(elementTypeOf(array.oid), array.modifier);

@@ -1,0 +1,310 @@
+import test from "ava";
+import fc from "fast-check";
+import type { IndexDefinition, TableDefinition } from "../../../runtime/query/catalog/model.js";
+import type { KeyRange, ScanRequest, TableScan } from "../../../runtime/query/table/access.js";
+import { fromPositionColumn } from "../../../runtime/query/table/access.js";
+import { indexEntry, rowKeyCodecOf } from "../../../runtime/query/table/index-keys.js";
+import { Overlay, OverlayReader } from "../../../runtime/query/table/overlay.js";
+import { rowCodecOf } from "../../../runtime/query/table/row-codec.js";
+import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import type { Datum } from "../../../runtime/query/types/datum.js";
+import { noModifier, typeOid } from "../../../runtime/query/types/sql-type.js";
+import { TableKey, tableTree } from "../../../runtime/store/table-trees.js";
+import type { TreeWriter } from "../../../runtime/store/tree.js";
+import { ModelTree } from "../../store/model-tree.js";
+
+const tenant = 5;
+const columnOf = (number: number, name: string, oid: number) => ({
+  number,
+  name,
+  type: { oid, modifier: noModifier },
+  isNotNull: false,
+  default: null,
+  identity: null,
+  generated: null,
+  sequence: 0,
+  isDropped: false,
+  missingValue: null,
+});
+const table: TableDefinition = {
+  kind: "table",
+  oid: 20_000,
+  name: "t",
+  schema: 2_200,
+  owner: "admin",
+  storage: 20_000,
+  columns: [columnOf(1, "id", typeOid.int4), columnOf(2, "v", typeOid.text)],
+  keyColumns: [1],
+  constraints: [],
+  indexes: [20_001],
+  version: 1,
+};
+const index: IndexDefinition = {
+  kind: "index",
+  oid: 20_001,
+  name: "t_v",
+  schema: 2_200,
+  table: 20_000,
+  storage: 20_001,
+  keys: [
+    {
+      column: 2,
+      expression: null,
+      type: { oid: typeOid.text, modifier: noModifier },
+      isDescending: false,
+      nullsFirst: false,
+    },
+  ],
+  included: [],
+  isUnique: false,
+  isPrimary: false,
+  predicate: null,
+};
+
+/** Writes as the kernel does, or into an overlay: only the bytes of keys and values are the product's own. */
+class Hand {
+  readonly #key = new TableKey();
+  readonly #state: TreeWriter;
+
+  constructor(state: TreeWriter) {
+    this.#state = state;
+  }
+
+  #entries(id: number, value: string | null): { tree: number; key: Uint8Array; content: Uint8Array }[] {
+    const rowKey = rowKeyCodecOf(table).encode([id]).slice();
+    const entry = indexEntry(index, [value], rowKey);
+    return [
+      {
+        tree: tableTree.rows,
+        key: this.#key.item(tenant, table.storage, rowKey).slice(),
+        content: rowCodecOf(table).encode([id, value]),
+      },
+      { tree: tableTree.index, key: this.#key.item(tenant, index.storage, entry.item).slice(), content: entry.content },
+    ];
+  }
+
+  write(position: number, id: number, before: string | null | undefined, now: string | null | undefined): void {
+    const state = this.#state;
+    const old = before === undefined ? [] : this.#entries(id, before);
+    const next = now === undefined ? [] : this.#entries(id, now);
+    const same = (a: Uint8Array, b: Uint8Array | undefined): boolean => b !== undefined && Buffer.compare(a, b) === 0;
+    for (const [at, { tree, key }] of old.entries()) {
+      if (tree === tableTree.index && same(key, next[at]?.key)) continue;
+      if (!state.get(tree, key)) throw new Error("an old entry is missing");
+      const value = state.valueBytes.slice(state.valueStart, state.valueStart + state.valueLength);
+      const past = new Uint8Array(key.length + 8);
+      past.set(key);
+      new DataView(past.buffer).setBigUint64(key.length, BigInt(position));
+      state.put(tree + 1, past, value);
+      state.delete(tree, key);
+    }
+    for (const [at, { tree, key, content }] of next.entries()) {
+      if (tree === tableTree.index && same(key, old[at]?.key)) continue;
+      state.put(tree, key, valued(position, content));
+    }
+  }
+
+  pend(overlay: Overlay, id: number, before: string | null | undefined, now: string | null | undefined): void {
+    if (before !== undefined) for (const { tree, key } of this.#entries(id, before)) overlay.set(tree, key, null);
+    if (now === undefined) return;
+    for (const { tree, key, content } of this.#entries(id, now)) overlay.set(tree, key, valued(0, content));
+  }
+}
+
+function valued(position: number, content: Uint8Array): Uint8Array {
+  const value = new Uint8Array(8 + content.length);
+  new DataView(value.buffer).setBigUint64(0, BigInt(position), true);
+  value.set(content, 8);
+  return value;
+}
+
+type Row = readonly [id: number, value: string | null];
+
+function rowsOf(scan: TableScan, between?: () => void): Row[] {
+  const rows: Row[] = [];
+  for (let batch = scan.next(); batch !== null; batch = scan.next()) {
+    const [ids, values] = batch.columns;
+    for (let row = 0; row < batch.rows; row += 1) {
+      if (ids?.kind !== "numbers" || values?.kind !== "values")
+        throw new Error("columns have the vectors of their types");
+      rows.push([ids.numbers[row] ?? Number.NaN, values.values[row] as string | null]);
+    }
+    between?.();
+  }
+  return rows;
+}
+
+const request = (over: Partial<ScanRequest>): ScanRequest => ({
+  table,
+  index: null,
+  ranges: [{ from: null, to: null }],
+  isBackward: false,
+  columns: [1, 2],
+  wantsKeys: false,
+  history: null,
+  ...over,
+});
+
+const word = fc.option(fc.constantFrom("a", "b", "c"), { freq: 5 });
+const write = fc.record({ id: fc.nat(40), value: fc.option(word, { freq: 4, nil: undefined }) });
+const bound = fc.option(fc.record({ value: fc.nat(40), isInclusive: fc.boolean() }));
+
+const byId = (a: Row, b: Row): number => a[0] - b[0];
+const byValue = (a: Row, b: Row): number => {
+  const [x, y] = [a[1], b[1]];
+  const order = x === y ? 0 : x === null ? 1 : y === null ? -1 : x < y ? -1 : 1;
+  return order || byId(a, b);
+};
+
+test("scans agree with a stupid twin: now, at every position, with a transaction's own writes, by row key and by index, both ways", (t) => {
+  let scans = 0;
+  fc.assert(
+    fc.property(
+      fc.array(write, { maxLength: 60, size: "max" }),
+      fc.array(write, { maxLength: 15, size: "max" }),
+      bound,
+      bound,
+      fc.boolean(),
+      (writes, own, from, to, isBackward) => {
+        const state = new ModelTree();
+        const hand = new Hand(state);
+        const states: Map<number, string | null>[] = [new Map()];
+        for (const [at, { id, value }] of writes.entries()) {
+          const before = states.at(-1) ?? new Map<number, string | null>();
+          const next = new Map(before);
+          if (value === undefined) next.delete(id);
+          else next.set(id, value);
+          if (before.has(id) || value !== undefined) hand.write(at + 1, id, before.get(id), value);
+          states.push(next);
+        }
+        const overlay = new Overlay();
+        const mine = new Map(states.at(-1));
+        for (const { id, value } of own) {
+          hand.pend(overlay, id, mine.get(id), value);
+          if (value === undefined) mine.delete(id);
+          else mine.set(id, value);
+        }
+        const range: KeyRange = {
+          from: from && { values: [from.value], isInclusive: from.isInclusive },
+          to: to && { values: [to.value], isInclusive: to.isInclusive },
+        };
+        const isWithin = (id: number): boolean =>
+          (from === null || id > from.value || (from.isInclusive && id === from.value)) &&
+          (to === null || id < to.value || (to.isInclusive && id === to.value));
+        const expected = (map: Map<number, string | null>): Row[] => {
+          const rows = [...map].filter(([id]) => isWithin(id)).sort(byId);
+          return isBackward ? rows.reverse() : rows;
+        };
+        const byIndex = (map: Map<number, string | null>): Row[] => {
+          const rows = [...map].sort(byValue);
+          return isBackward ? rows.reverse() : rows;
+        };
+        const newest = states.length - 1;
+        const now = new TreeTableSource(state, tenant, newest, false);
+        t.deepEqual(rowsOf(now.scan(request({ ranges: [range], isBackward }))), expected(states[newest] ?? new Map()));
+        t.deepEqual(rowsOf(now.scan(request({ index, isBackward }))), byIndex(states[newest] ?? new Map()));
+        const pending = new TreeTableSource(new OverlayReader(state, overlay), tenant, newest, false);
+        t.deepEqual(rowsOf(pending.scan(request({ ranges: [range], isBackward }))), expected(mine));
+        t.deepEqual(rowsOf(pending.scan(request({ index, isBackward }))), byIndex(mine));
+        for (const [position, map] of states.entries()) {
+          const past = new TreeTableSource(state, tenant, position, true);
+          t.deepEqual(rowsOf(past.scan(request({ ranges: [range], isBackward }))), expected(map));
+          t.deepEqual(rowsOf(past.scan(request({ index, isBackward }))), byIndex(map));
+          const history = { from: position, to: position + 1 };
+          t.deepEqual(rowsOf(now.scan(request({ index, isBackward, history }))), byIndex(map));
+          for (let id = 0; id < 40; id += 7) {
+            const values: Datum[] = [id];
+            const point = { values, isInclusive: true };
+            const found = rowsOf(past.scan(request({ ranges: [{ from: point, to: point }] })));
+            t.deepEqual(found, map.has(id) ? [[id, map.get(id) ?? null]] : []);
+          }
+          scans += 1;
+        }
+        // All versions: each row's, oldest first, once for each time it was written.
+        const all = rowsOf(now.scan(request({ history: { from: 0, to: null } }))).length;
+        t.is(all, writes.filter(({ value }) => value !== undefined).length);
+      },
+    ),
+    { numRuns: 60 },
+  );
+  t.true(scans > 1_000);
+});
+
+test("a scan that goes on in a later version of the state sees the rows of its own position", (t) => {
+  for (const isBackward of [false, true]) {
+    for (const by of [null, index]) {
+      const state = new ModelTree();
+      const hand = new Hand(state);
+      const rows: Row[] = [];
+      for (let id = 0; id < 200; id += 1) {
+        const value = "abc"[id % 3] ?? "a";
+        hand.write(id + 1, id, undefined, value);
+        rows.push([id, value]);
+      }
+      let position = 200;
+      const source = new TreeTableSource(state, tenant, position, false);
+      let round = 0;
+      const values = new Map(rows);
+      const change = (): void => {
+        // Others change what was read and what is still to be read.
+        for (let id = round % 5; id < 200; id += 5) {
+          position += 1;
+          const next = values.has(id) && round % 2 === 0 ? undefined : "z";
+          hand.write(position, id, values.get(id), next);
+          if (next === undefined) values.delete(id);
+          else values.set(id, next);
+        }
+        round += 1;
+        source.resume(state);
+      };
+      const expected = [...rows].sort(by === null ? byId : byValue);
+      if (isBackward) expected.reverse();
+      t.deepEqual(rowsOf(source.scan(request({ index: by, isBackward })), change), expected);
+      t.true(round > 2);
+    }
+  }
+});
+
+test("a scan of all versions goes on in the midst of a row's versions", (t) => {
+  for (const isBackward of [false, true]) {
+    const state = new ModelTree();
+    const hand = new Hand(state);
+    let position = 0;
+    for (let round = 0; round < 30; round += 1) {
+      for (let id = 0; id < 3; id += 1) {
+        position += 1;
+        hand.write(position, id, round === 0 ? undefined : `v${round - 1}`, `v${round}`);
+      }
+    }
+    const source = new TreeTableSource(state, tenant, position, false);
+    const whole = request({ isBackward, history: { from: 0, to: null } });
+    const expected = rowsOf(source.scan(whole));
+    t.is(expected.length, 90);
+    let round = 30;
+    const change = (): void => {
+      for (let id = 0; id < 3; id += 1) {
+        position += 1;
+        hand.write(position, id, `v${round - 1}`, `v${round}`);
+      }
+      round += 1;
+      source.resume(state);
+    };
+    t.deepEqual(rowsOf(source.scan(whole), change), expected);
+    t.true(round > 31);
+  }
+});
+
+test("a version's positions can be asked for", (t) => {
+  const state = new ModelTree();
+  const hand = new Hand(state);
+  hand.write(3, 1, undefined, "a");
+  hand.write(8, 1, "a", "b");
+  const source = new TreeTableSource(state, tenant, 9, false);
+  const batch = source.scan(request({ columns: [fromPositionColumn, -3, 2], history: { from: 0, to: null } })).next();
+  const columns = batch?.columns.map((column) => (column.kind === "values" ? column.values.slice(0, batch.rows) : []));
+  t.deepEqual(columns, [
+    [3, 8],
+    [8, null],
+    ["a", "b"],
+  ]);
+});
