@@ -17,12 +17,12 @@
  * proved to belong there. 3. The head's header is never blank.
  */
 import { type PrepareHeader, sameBytes } from "../storage/frame.js";
-import { type LogGeometry, nextSegmentStart } from "../storage/log-geometry.js";
+import { headerSlotsOf, type LogGeometry, nextSegmentStart } from "../storage/log-geometry.js";
 import { type LogPosition, logBeginning, positionBehind } from "../storage/log-position.js";
 import { assert } from "../types/assert.js";
 import { mark } from "./marks.js";
 import type { OpIdentity, Prepare, SuffixEntry, SuffixHeader } from "./messages.js";
-import { type DurableState, type Effect, type RecoveredLog, type StoredHeader, windowOps } from "./ports.js";
+import { type DurableState, type Effect, type RecoveredLog, type StoredHeader } from "./ports.js";
 
 export type SlotState = "wanted" | "held" | "writing" | "durable" | "kept" | "faulty";
 
@@ -52,6 +52,8 @@ interface Write {
 export class Journal {
   readonly #geometry: LogGeometry;
   readonly #root: LogPosition;
+  /** Headers of that many newest operations are kept in memory: as many as the header ring has slots. */
+  readonly #windowOps: number;
   readonly #slots = new Map<number, Slot>();
   readonly #writes: Write[] = [];
   /** Appended operations that were found damaged while running. */
@@ -75,6 +77,7 @@ export class Journal {
     nextId: () => number,
   ) {
     this.#geometry = geometry;
+    this.#windowOps = headerSlotsOf(geometry);
     this.#root = logBeginning(clusterId);
     this.#nextId = nextId;
     this.#end = Math.max(log.end, log.sound.address);
@@ -554,7 +557,7 @@ export class Journal {
       if (slot === undefined || slot.frame === null) break;
       slot.frame = null;
     }
-    for (; this.#oldest < commit - windowOps; this.#oldest++) this.#slots.delete(this.#oldest);
+    for (; this.#oldest < commit - this.#windowOps; this.#oldest++) this.#slots.delete(this.#oldest);
   }
 
   /** Forgets bodies in memory that are also on disk: their memory is about to be used for others. */

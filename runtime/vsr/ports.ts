@@ -88,7 +88,5 @@ export type Effect =
   /** Stop: an invariant between replicas is broken. The reason is for people. */
   | { readonly kind: "halt"; readonly reason: string };
 
-/** Headers of that many newest operations are kept in memory: the header ring's length. */
-export const windowOps = 1_024;
 /** Prepares of the shard under way at once. */
 export const pipelineMax = 8;
