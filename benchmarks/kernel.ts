@@ -33,6 +33,7 @@ class NoTree implements TreeWriter {
   valueView: DataView = new DataView(this.valueBytes.buffer);
   readonly valueStart = 0;
   valueLength = 0;
+  readonly writes = 0;
 
   get(number: number, key: Uint8Array): boolean {
     if (number === tree.requestKeys || number === tree.streamNames) return false;
@@ -66,9 +67,24 @@ class NoTree implements TreeWriter {
     return true;
   }
   cursor(): Cursor {
-    throw new Error("not part of an append");
+    return nowhere;
   }
 }
+
+/** Finds nothing: no request key is known. */
+const nowhere: Cursor = {
+  valueBytes: new Uint8Array(0),
+  valueView: new DataView(new ArrayBuffer(0)),
+  valueStart: 0,
+  valueLength: 0,
+  valid: false,
+  keyLength: 0,
+  seek: () => false,
+  seekFloor: () => false,
+  next: () => false,
+  previous: () => false,
+  keyInto: () => 0,
+};
 
 interface Workload {
   readonly name: string;
@@ -155,12 +171,14 @@ class Bench {
         this.#serial += 1;
       }
       this.#submit();
+      if (i % versionAppends === 0) this.#kernel.settle(this.#state);
       if (i % versionAppends === 0 && this.#state instanceof Store) endVersion(this.#state);
     }
     return Number(process.hrtime.bigint() - from) / appends / 1_000;
   }
 
   verify(): void {
+    this.#kernel.settle(this.#state);
     const info = new StateReads(this.#state).tenant(tenant);
     if (info?.nextPosition !== this.applied)
       throw new Error(`${info?.nextPosition} positions, ${this.applied} applied`);

@@ -7,11 +7,14 @@ import type { Envelope } from "../../runtime/actor/envelope.js";
 import { join } from "../../runtime/storage/disk.js";
 import { segmentPath } from "../../runtime/storage/log-geometry.js";
 import { Scrubber } from "../../runtime/storage/scrubber.js";
+import type { SegmentSeal } from "../../runtime/storage/seal-codec.js";
+import { removeFetched, SegmentFetch } from "../../runtime/storage/segment-fetch.js";
 import { sealSegment } from "../../runtime/storage/segment-seal.js";
 import { prepareNextSegment } from "../../runtime/storage/segments.js";
 import { type CheckpointJob, CheckpointWriter } from "../../runtime/store/checkpoint.js";
 import { unreachable } from "../../runtime/types/assert.js";
 import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
+import type { ReplicaMessage } from "../replica/messages.js";
 import { type Machine, realMachine } from "../shard/machine.js";
 import type { KeeperMessage } from "./messages.js";
 
@@ -43,6 +46,9 @@ class Keeper implements Actor<KeeperMessage> {
   #writing: Writing | null = null;
   readonly #toPrepare: number[] = [];
   readonly #toSeal: number[] = [];
+  /** By segment: what gathers from other replicas. */
+  readonly #fetching = new Map<number, SegmentFetch>();
+  #fetchedBytes = 0;
   #isScheduled = false;
   #scrubber: Scrubber | null = null;
   /** The log up to where the scrubber may look: what was sealed. */
@@ -60,6 +66,7 @@ class Keeper implements Actor<KeeperMessage> {
     this.#context = context;
     this.#args = args;
     this.#machine = machine;
+    removeFetched(machine.disk, args.directory);
     if (args.scrubBytesPerSecond > 0) context.after(scrubMs, { kind: "scrub" });
   }
 
@@ -77,6 +84,13 @@ class Keeper implements Actor<KeeperMessage> {
       case "writeCheckpoint":
         this.#begin(message.chunks, message.job, envelope);
         break;
+      case "storePart":
+        this.#store(message.seal, message.offset, message.bytes);
+        return;
+      case "dropSegment":
+        this.#fetching.get(message.segment)?.discard();
+        this.#fetching.delete(message.segment);
+        return;
       case "work":
         this.#isScheduled = false;
         this.#step();
@@ -99,6 +113,40 @@ class Keeper implements Actor<KeeperMessage> {
       if (disk.status(segmentPath(directory, geometry, segment, "seal")) === null) this.#toSeal.push(segment);
     }
     this.#sealedEnd = complete * geometry.segmentBytes;
+  }
+
+  // ------------------------------------------------------------------ segments from other replicas
+
+  #store(seal: SegmentSeal, offset: number, bytes: Uint8Array): void {
+    const { segment } = seal;
+    const { disk, geometry } = this.#machine;
+    let isKept = true;
+    try {
+      const fetch = this.#fetching.get(segment) ?? new SegmentFetch(disk, this.#args.directory, geometry, seal);
+      this.#fetching.set(segment, fetch);
+      fetch.write(offset, bytes);
+      this.#fetchedBytes += bytes.length;
+      if (fetch.isWhole) this.#finish(fetch);
+    } catch (error) {
+      // No space, a failed write, or bytes that are not what the seal names: the replica tries again later, or with somebody else.
+      if (!(error instanceof KimberliteError)) throw error;
+      isKept = false;
+      this.#context.log.warn("a segment from another replica was given up", { segment, because: error.message });
+      this.#fetching.get(segment)?.discard();
+      this.#fetching.delete(segment);
+    }
+    this.#tellReplica({ kind: "partStored", segment, offset, isKept });
+  }
+
+  #finish(fetch: SegmentFetch): void {
+    const fetched = fetch.finish();
+    this.#fetching.delete(fetched.seal.segment);
+    this.#tellReplica({ kind: "segmentFetched", fetched });
+  }
+
+  #tellReplica(message: ReplicaMessage): void {
+    const replica = this.#context.port(this.#args.replica);
+    if (replica !== null) this.#context.tell(replica, message);
   }
 
   #schedule(): void {
@@ -142,8 +190,7 @@ class Keeper implements Actor<KeeperMessage> {
       // The replica makes it itself when it comes to that, and refuses writes while it cannot.
       error = cause instanceof Error ? cause.message : String(cause);
     }
-    const replica = this.#context.port(this.#args.replica);
-    if (replica !== null) this.#context.tell(replica, { kind: "segmentPrepared", segment, error });
+    this.#tellReplica({ kind: "segmentPrepared", segment, error });
   }
 
   #write(writing: Writing): void {
@@ -214,6 +261,7 @@ class Keeper implements Actor<KeeperMessage> {
   }
 
   stop(): void {
+    for (const fetch of this.#fetching.values()) fetch.discard();
     this.#writing?.close();
     this.#scrubber?.close();
   }
@@ -223,6 +271,7 @@ class Keeper implements Actor<KeeperMessage> {
       pagesWritten: this.#pages,
       segmentsPrepared: this.#segments,
       segmentsSealed: this.#seals,
+      fetchedBytes: this.#fetchedBytes,
       scrubbedBytes: this.#scrubbedBytes,
       scrubTours: this.#tours,
       damageFound: this.#damage,

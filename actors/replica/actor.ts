@@ -17,6 +17,7 @@ import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
 import { decodeMessage, encodeMessage } from "../../runtime/vsr/codec.js";
 import type { Message } from "../../runtime/vsr/messages.js";
 import { Replica } from "../../runtime/vsr/replica.js";
+import type { KeeperMessage } from "../keeper/messages.js";
 import { isRelay } from "../messages/relay.js";
 import { type Machine, realMachine } from "../shard/machine.js";
 import type {
@@ -123,6 +124,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         this.#notify({ kind: "follow", view, leader });
       },
       confirmed: (token, isPrimary, commit) => this.#confirmed(token, isPrimary, commit),
+      storePart: (seal, offset, bytes) => this.#toKeeper({ kind: "storePart", seal, offset, bytes }),
+      dropSegment: (segment) => this.#toKeeper({ kind: "dropSegment", segment }),
       diskFull: (error) => {
         this.#context.log.warn("the disk is full: this replica stands still", { because: error.message });
         this.#context.after(retryFullMs, { kind: "retryFull" });
@@ -188,6 +191,10 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         this.#context.reply(envelope, true);
         return;
       }
+      case "partStored":
+      case "segmentFetched":
+        this.#step(message);
+        return;
       case "segmentPrepared":
         if (message.error !== null) {
           this.#asked = -1;
@@ -343,7 +350,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     const current = segmentOf(geometry, this.#log.end);
     const keeper = this.#context.port(this.#args.keeper);
     if (keeper === null) return;
-    if (this.#asked < current + 1) {
+    // What comes as whole segments needs no empty ones.
+    if (this.#asked < current + 1 && !this.#core.isFetchingSegments) {
       this.#asked = current + 1;
       this.#context.tell(keeper, { kind: "prepareSegment", segment: current + 1 });
     }
@@ -351,6 +359,13 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       this.#context.tell(keeper, { kind: "sealSegment", segment: this.#sealed });
       this.#sealed += 1;
     }
+  }
+
+  #toKeeper(message: KeeperMessage): void {
+    const keeper = this.#context.port(this.#args.keeper);
+    if (keeper === null) return;
+    const told = this.#context.tell(keeper, message);
+    assert(told !== "busy", "a keeper has room for the few parts that are under way");
   }
 
   wired(neighbour: string): void {

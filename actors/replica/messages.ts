@@ -4,6 +4,7 @@
  */
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import type { LogTailHandle } from "../../runtime/storage/log-tail.js";
+import type { FetchedSegment } from "../../runtime/storage/seal-codec.js";
 
 /** The replica's log and checkpoint as its shard finds them at start. */
 export interface ReplicaOpened {
@@ -58,6 +59,10 @@ export type ReplicaMessage =
   | { readonly kind: "retryFull" }
   /** Asked by the shard once a checkpoint's pages are durable: writes the superblock. Answered with true. */
   | { readonly kind: "saveCheckpoint"; readonly point: CheckpointPoint }
+  /** Told by the keeper: a part that it was given is stored; or the whole segment was given up. */
+  | { readonly kind: "partStored"; readonly segment: number; readonly offset: number; readonly isKept: boolean }
+  /** Told by the keeper: all of a segment is here, verified and durable beside the log. */
+  | { readonly kind: "segmentFetched"; readonly fetched: FetchedSegment }
   /** Told by the keeper: the segment was made ready, or could not be. */
   | { readonly kind: "segmentPrepared"; readonly segment: number; readonly error: string | null };
 

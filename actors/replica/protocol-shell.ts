@@ -7,6 +7,7 @@
  */
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import type { LogWriter } from "../../runtime/storage/log-writer.js";
+import type { SegmentSeal } from "../../runtime/storage/seal-codec.js";
 import type { Superblock } from "../../runtime/storage/superblock.js";
 import { assert } from "../../runtime/types/assert.js";
 import { hasCode, KimberliteError } from "../../runtime/types/errors.js";
@@ -21,6 +22,9 @@ export interface ShellOutlets {
   lead(view: number, head: LogPosition): void;
   follow(view: number, primary: number): void;
   confirmed(token: number, isPrimary: boolean, commit: number): void;
+  /** A part of a segment that is fetched from other replicas, to be kept beside the log; answered by the inputs of that. */
+  storePart(seal: SegmentSeal, offset: number, bytes: Uint8Array): void;
+  dropSegment(segment: number): void;
   /** No space for a write that has to be made: it is tried again by `retry`. */
   diskFull(error: KimberliteError): void;
 }
@@ -30,7 +34,9 @@ const writesWhileFull = 16;
 const bringsWrites = (input: Input): boolean =>
   input.kind === "message" && (input.message.kind === "prepare" || input.message.kind === "run");
 
-type WriteEffect = Effect & { readonly kind: "writePrepares" | "repair" | "truncate" | "writeState" };
+type WriteEffect = Effect & {
+  readonly kind: "writePrepares" | "repair" | "truncate" | "writeState" | "installSegment";
+};
 type SendEffect = Effect & { readonly kind: "send" };
 
 export class ProtocolShell {
@@ -109,6 +115,7 @@ export class ProtocolShell {
       case "repair":
       case "truncate":
       case "writeState":
+      case "installSegment":
         this.#pendingIds.add(effect.id);
         this.#writes.push(effect);
         return;
@@ -125,6 +132,23 @@ export class ProtocolShell {
           token: effect.token,
           prepares: this.#log.readRun(effect.from, effect.untilOp, effect.bytesMax),
         });
+        return;
+      case "readSeals": {
+        const { token, segment, countMax } = effect;
+        this.#inputs.push({ kind: "sealsRead", token, segment, seals: this.#log.source.readSeals(segment, countMax) });
+        return;
+      }
+      case "readSegmentPart": {
+        const { token, segment, contentHash, offset, length } = effect;
+        const bytes = this.#log.source.readPart(segment, contentHash, offset, length);
+        this.#inputs.push({ kind: "segmentPartRead", token, bytes });
+        return;
+      }
+      case "storePart":
+        this.#outlets.storePart(effect.seal, effect.offset, effect.bytes);
+        return;
+      case "dropSegment":
+        this.#outlets.dropSegment(effect.segment);
         return;
       case "committed":
         this.#log.publishCommitted(effect.position);
@@ -176,6 +200,9 @@ export class ProtocolShell {
         return;
       case "writeState":
         this.#superblock.writeState(write.state);
+        return;
+      case "installSegment":
+        this.#log.installSegment(write.fetched);
         return;
     }
   }

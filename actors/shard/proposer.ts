@@ -9,13 +9,9 @@
 import { BlockWriter, blockHeaderBytes } from "../../runtime/kernel/block.js";
 import { decided } from "../../runtime/kernel/decision.js";
 import { type Kernel, recordRoom } from "../../runtime/kernel/kernel.js";
-import { tree } from "../../runtime/kernel/kinds.js";
-import { getU64 } from "../../runtime/kernel/numbers.js";
 import { replyBytesMax } from "../../runtime/kernel/outcome.js";
 import { Output } from "../../runtime/kernel/output.js";
 import { Request } from "../../runtime/kernel/request.js";
-import { StateKeys } from "../../runtime/kernel/state-keys.js";
-import { tenantField } from "../../runtime/kernel/tenant-row.js";
 import { headerBytes } from "../../runtime/storage/frame.js";
 import { bodyRoom, type LogGeometry, nextSegmentStart } from "../../runtime/storage/log-geometry.js";
 import type { LogTail } from "../../runtime/storage/log-tail.js";
@@ -35,7 +31,6 @@ export class Proposer {
   readonly #request = new Request();
   readonly #out: Output;
   readonly #reply = new Output(new Uint8Array(replyBytesMax));
-  readonly #keys = new StateKeys();
   /** Where the next prepare may begin. */
   nextAddress: number;
   /** Time of the newest record decided, µs. */
@@ -78,6 +73,7 @@ export class Proposer {
       queue.endTurn(tenant);
       if (isFull || this.#bodyBytes(proposal) >= groupCommitBytesTarget) break;
     }
+    this.#kernel.settle(this.#state);
     proposal.bodyBytes = this.#bodyBytes(proposal);
     proposal.time = this.lastTime;
     if (proposal.recordCount === 0) {
@@ -148,10 +144,8 @@ export class Proposer {
   }
 
   #begin(tenant: number): boolean {
-    const known = this.#state.get(tree.tenants, this.#keys.one(tenant));
     // An unknown tenant's requests are all refused: its block stays empty and is taken back.
-    const first = known ? getU64(this.#state.valueView, this.#state.valueStart + tenantField.nextPosition) : 0;
-    return this.#block.begin(this.#out, tenant, first);
+    return this.#block.begin(this.#out, tenant, this.#kernel.nextPosition(this.#state, tenant));
   }
 
   #decide(waiting: QueuedRequest, proposal: Proposal, tenant: number, now: number): number {

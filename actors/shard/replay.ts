@@ -95,6 +95,7 @@ export class Replay {
         records += 1;
       }
     }
+    this.#kernel.settle(this.#state);
     assert(records === header.recordCount, "order: a prepare holds the records that its header counts");
     this.replayed += records;
   }

@@ -6,20 +6,21 @@
 
 import { crc32c } from "../crypto/crc32c.js";
 import { crc32cCombine } from "../crypto/crc32c-combine.js";
-import type { TreeReader } from "../store/tree.js";
+import type { TreeWriter } from "../store/tree.js";
 import { assert } from "../types/assert.js";
 import { ByteReader } from "../types/byte-reader.js";
 import { type ErrorCode, type ErrorDetail, errorRegistry } from "../types/errors.js";
 import { kiB } from "../types/limits.js";
-import { commitField } from "./commit-row.js";
 import { Decision, decided } from "./decision.js";
+import type { HotTenant } from "./hot-rows.js";
 import { appendHeadBytes, recordSchemaVersion, requestKind, tree } from "./kinds.js";
-import { getU64, setU64 } from "./numbers.js";
+import { setU64 } from "./numbers.js";
 import { writeOutcome } from "./outcome.js";
 import type { Output } from "./output.js";
 import { recordFlags, recordFrameBytes, requestKeyBytes, sealRecord } from "./record.js";
 import { type Request, writeHeadBytes } from "./request.js";
 import { StateKeys } from "./state-keys.js";
+import type { WorkingState } from "./working-state.js";
 
 /** From this size on, combining two checksums is cheaper than reading the events twice. */
 const tailBytesMin = 8 * kiB;
@@ -27,7 +28,9 @@ const tailBytesMin = 8 * kiB;
 export class Draft {
   readonly decision = new Decision();
   readonly keys = new StateKeys();
-  state: TreeReader;
+  readonly working: WorkingState;
+  /** Commands other than appends find everything in it; appends ask `working`. */
+  state: TreeWriter;
   request: Request;
   out: Output;
   reply: Output;
@@ -46,6 +49,9 @@ export class Draft {
   tailCrc = 0;
   tailBytes = 0;
 
+  /** Of an append: the tenant as an object. */
+  hotTenant: HotTenant | null = null;
+
   // The tenant's row, as far as commands need it.
   position = 0;
   time = 0;
@@ -59,8 +65,9 @@ export class Draft {
   quotaSessions = 0;
   quotaGroups = 0;
 
-  constructor(state: TreeReader, request: Request, out: Output, reply: Output) {
+  constructor(state: TreeWriter, working: WorkingState, request: Request, out: Output, reply: Output) {
     this.state = state;
+    this.working = working;
     this.request = request;
     this.out = out;
     this.reply = reply;
@@ -90,15 +97,15 @@ export class Draft {
   /** Answers with the outcome stored at a position, if the request is the one that led to it. */
   answerStored(position: number, reused: ErrorCode): void {
     assert(position >= 0 && position < this.position, "a stored outcome lies before the next position");
-    const state = this.state;
-    const found = state.get(tree.commits, this.keys.two(this.tenant, position));
+    const { working } = this;
+    working.settle(this.state);
+    const { commits } = working;
+    const found = commits.find(working.cursor(tree.commits), this.tenant, position);
     assert(found, "order: every position below the next one has its commit");
-    const view = state.valueView;
-    const at = state.valueStart;
     if (
-      view.getUint8(at + commitField.kind) !== this.request.kind ||
-      view.getUint32(at + commitField.requestCrc, true) !== this.requestCrc ||
-      view.getUint32(at + commitField.requestLength, true) !== this.requestLength
+      commits.kind !== this.request.kind ||
+      commits.requestCrc !== this.requestCrc ||
+      commits.requestLength !== this.requestLength
     ) {
       this.refuse(reused, "send a changed request under a new one", { position });
       return;
@@ -106,16 +113,8 @@ export class Draft {
     this.decision.outcome = decided.answered;
     this.decision.afterPosition = position;
     this.decision.replayed = true;
-    writeOutcome(
-      this.reply,
-      this.request.kind,
-      position,
-      getU64(view, at + commitField.time),
-      getU64(view, at + commitField.subject),
-      getU64(view, at + commitField.first),
-      view.getUint32(at + commitField.count, true),
-      true,
-    );
+    const { time, subject, first, count } = commits;
+    writeOutcome(this.reply, this.request.kind, position, time, subject, first, count, true);
   }
 
   /** The checksum that tells one request from another under the same key. The head is left out: a retry may change session. */

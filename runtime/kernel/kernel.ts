@@ -3,25 +3,28 @@
  *
  *   decide(state, request, time, out, reply) → Decision    reads the state; writes one record, or says why not
  *   apply(state, record, tenant, position, address)        changes the state; the same on the primary, at replay and in a move
+ *   settle(state)                                          ends a prepare: only then is all of it in the trees, and may be sealed
  *
- * The primary decides and then applies the bytes it has just written; everyone else only applies. The state is the trees alone:
- * the objects here are scratch, so a root that is rolled back takes everything with it.
+ * The primary decides and then applies the bytes it has just written; everyone else only applies. Between two `settle`s what appends
+ * change stands beside the trees (`working-state.ts`); behind one the state is the trees alone, so a root that is rolled back
+ * takes everything with it.
  *
  * Order of the checks in `decide`, each resting on the ones before: shape of the head → tenant and its status → request key →
  * session → the command's own. Order of the changes in `apply`: tenant row → session → the command's own → commit → request key.
  */
-import type { TreeReader, TreeWriter } from "../store/tree.js";
+import type { TreeWriter } from "../store/tree.js";
 import { assert } from "../types/assert.js";
 import { KimberliteError, toErrorRecord } from "../types/errors.js";
 import { systemTenant } from "../types/ids.js";
 import { appendBytesMax, idempotencyKeysPerTenantMax, kiB } from "../types/limits.js";
-import { appendedBytes } from "./commands/append.js";
+import { applyAppend } from "./commands/append.js";
 import { sqlCommitBytes } from "./commands/sql-commit.js";
 import { applyCommand, decideCommand } from "./commands/table.js";
 import { importRecords } from "./commands/tenant-import.js";
 import { commitField } from "./commit-row.js";
 import { type Decision, decided } from "./decision.js";
 import { Draft } from "./draft.js";
+import type { HotTenant } from "./hot-rows.js";
 import { isSystemCommand, isTenantCommand, requestKind, tenantStatus, tree } from "./kinds.js";
 import { copyBytes, getU64, getU64OrNone, setU64 } from "./numbers.js";
 import { Output } from "./output.js";
@@ -30,6 +33,7 @@ import { Request, writeHeadBytes } from "./request.js";
 import { sessionField } from "./session-rows.js";
 import { Step } from "./step.js";
 import { tenantField, tenantRowBytes, writeTenantRow } from "./tenant-row.js";
+import { WorkingState } from "./working-state.js";
 
 /** A request body beyond this is refused: the largest append, or an import of records that hold one. */
 export const requestBytesMax = appendBytesMax + 32 * kiB;
@@ -44,14 +48,16 @@ export interface KernelOptions {
 const noBytes = new Uint8Array(0);
 
 export class Kernel {
+  readonly #working: WorkingState;
   readonly #draft: Draft;
   readonly #step: Step;
   readonly #idempotencyKeysMax: number;
 
   /** @param state any state, only so that the scratch has its shape from the start */
   constructor(state: TreeWriter, options: KernelOptions = {}) {
-    this.#draft = new Draft(state, new Request(), new Output(noBytes), new Output(noBytes));
-    this.#step = new Step(state);
+    this.#working = new WorkingState(state);
+    this.#draft = new Draft(state, this.#working, new Request(), new Output(noBytes), new Output(noBytes));
+    this.#step = new Step(state, this.#working);
     this.#idempotencyKeysMax = options.idempotencyKeysMax ?? idempotencyKeysPerTenantMax;
     assert(this.#idempotencyKeysMax >= 1, "at least one request key is kept");
   }
@@ -64,7 +70,7 @@ export class Kernel {
    * @param time µs; greater than that of every record of this shard before. `decision.time` may be greater still (a tenant that
    *   moved here from a shard whose clock was ahead), and binds the next call.
    */
-  decide(state: TreeReader, request: Request, time: number, out: Output, reply: Output): Decision {
+  decide(state: TreeWriter, request: Request, time: number, out: Output, reply: Output): Decision {
     const draft = this.#draft;
     const decision = draft.decision;
     assert(request.to <= request.bytes.length, "a request lies within its bytes");
@@ -77,6 +83,9 @@ export class Kernel {
     draft.request = request;
     draft.out = out;
     draft.reply = reply;
+    draft.hotTenant = null;
+    if (request.kind === requestKind.append) this.#working.open(state);
+    else this.#working.settle(state);
     const recordAt = out.at;
     const replyAt = reply.at;
     try {
@@ -100,7 +109,7 @@ export class Kernel {
 
   /** The common head, the tenant, the request key and the session. False when that decided the request. */
   #open(draft: Draft, time: number): boolean {
-    const { state, request, keys, decision } = draft;
+    const { request, decision } = draft;
     const { view, from, to, kind } = request;
     const length = to - from;
     draft.position = 0;
@@ -137,17 +146,22 @@ export class Kernel {
       draft.refuse("invalidArgument", `requests of kind ${kind} do not belong to this tenant`, { kind, tenant });
       return false;
     }
-    if (!state.get(tree.tenants, keys.one(tenant))) {
+    const row = this.#working.tenant(tenant);
+    if (row === null) {
       draft.refuse("tenantUnknown", `tenant ${tenant} was never on this shard`, { tenant });
       return false;
     }
-    if (!this.#openRow(draft, state.valueView, state.valueStart, time)) return false;
+    if (!this.#openRow(draft, row, time)) return false;
 
     if (draft.hasKey || session !== 0) {
       draft.fingerprint();
-      if (draft.hasKey && state.get(tree.requestKeys, keys.requestKey(tenant, view, draft.keyFrom))) {
-        draft.answerStored(getU64(state.valueView, state.valueStart), "idempotencyKeyReused");
-        return false;
+      if (draft.hasKey) {
+        const oldest = draft.position - this.#idempotencyKeysMax;
+        const known = this.#working.positionOfKey(tenant, view, draft.keyFrom, oldest);
+        if (known >= 0) {
+          draft.answerStored(known, "idempotencyKeyReused");
+          return false;
+        }
       }
       if (session !== 0 && !this.#openSession(draft)) return false;
     }
@@ -155,10 +169,10 @@ export class Kernel {
   }
 
   /** Reads the tenant's row into the draft. False when its status refuses writes. */
-  #openRow(draft: Draft, view: DataView, at: number, time: number): boolean {
-    const status = view.getUint8(at + tenantField.status);
-    const epoch = view.getUint32(at + tenantField.epoch, true);
-    draft.position = getU64(view, at + tenantField.nextPosition);
+  #openRow(draft: Draft, row: HotTenant, time: number): boolean {
+    const { status, epoch } = row;
+    draft.hotTenant = row;
+    draft.position = row.nextPosition;
     if (status !== tenantStatus.active) {
       const { tenant } = draft;
       if (status === tenantStatus.fenced || status === tenantStatus.importing) {
@@ -168,16 +182,16 @@ export class Kernel {
       }
       return false;
     }
-    draft.time = Math.max(time, getU64(view, at + tenantField.lastTime) + 1);
+    draft.time = Math.max(time, row.lastTime + 1);
     draft.epoch = epoch;
-    draft.nextStream = getU64(view, at + tenantField.nextStream);
-    draft.streams = getU64(view, at + tenantField.streams);
-    draft.storedBytes = getU64(view, at + tenantField.storedBytes);
-    draft.sessions = view.getUint32(at + tenantField.sessions, true);
-    draft.quotaBytes = getU64(view, at + tenantField.quotaBytes);
-    draft.quotaStreams = view.getUint32(at + tenantField.quotaStreams, true);
-    draft.quotaSessions = view.getUint32(at + tenantField.quotaSessions, true);
-    draft.quotaGroups = view.getUint32(at + tenantField.quotaGroups, true);
+    draft.nextStream = row.nextStream;
+    draft.streams = row.streams;
+    draft.storedBytes = row.storedBytes;
+    draft.sessions = row.sessions;
+    draft.quotaBytes = row.quotaBytes;
+    draft.quotaStreams = row.quotaStreams;
+    draft.quotaSessions = row.quotaSessions;
+    draft.quotaGroups = row.quotaGroups;
     return true;
   }
 
@@ -238,37 +252,53 @@ export class Kernel {
     } else {
       assert(isTenantCommand(kind), "isolation: a tenant carries only its own commands");
     }
-    this.#applyOpen(step, tenantStatus.active);
+    if (kind === requestKind.append) this.#applyAppend(step, tenantStatus.active);
+    else this.#applyOther(step, tenantStatus.active);
     if (kind === requestKind.tenantImport) importRecords(step, this.#applyImported);
+  }
+
+  /** Ends a prepare: everything that was applied stands in the trees. Before a version is sealed. */
+  settle(state: TreeWriter): void {
+    this.#working.settle(state);
+  }
+
+  /** The position that a tenant's next record gets; 0 for a tenant that was never here. */
+  nextPosition(state: TreeWriter, tenant: number): number {
+    this.#working.open(state);
+    return this.#working.tenant(tenant)?.nextPosition ?? 0;
   }
 
   readonly #applyImported = (step: Step): void => {
     assert(step.tenant !== systemTenant, "isolation: the system tenant is never imported");
     assert(isTenantCommand(step.record.kind), "isolation: an imported record is a tenant's own command");
-    this.#applyOpen(step, tenantStatus.importing);
+    if (step.record.kind === requestKind.append) this.#applyAppend(step, tenantStatus.importing);
+    else this.#applyOther(step, tenantStatus.importing);
   };
 
-  #applyOpen(step: Step, status: number): void {
-    const { state, record, keys, tenant, position } = step;
-    const { kind, time } = record;
-    const known = state.update(tree.tenants, keys.one(tenant));
-    assert(known, "isolation: a record's tenant is on this shard");
-    const row = state.valueView;
-    const at = state.valueStart;
-    assert(
-      row.getUint8(at + tenantField.status) === status,
-      "isolation: a tenant takes records only in the status for it",
-    );
-    assert(
-      getU64(row, at + tenantField.nextPosition) === position,
-      "order: a record is applied at its tenant's next position",
-    );
-    assert(time > getU64(row, at + tenantField.lastTime), "order: the time of a tenant's records grows");
+  #applyAppend(step: Step, status: number): void {
+    const { record, position } = step;
+    const working = this.#working;
+    working.open(step.state);
+    if (record.session !== 0) working.past(() => this.#applySession(step));
+    const tenant = working.tenant(step.tenant);
+    assert(tenant !== null, "isolation: a record's tenant is on this shard");
+    checkPlace(tenant, status, position, record.time);
+    applyAppend(step, tenant, position - this.#idempotencyKeysMax);
+  }
+
+  #applyOther(step: Step, status: number): void {
+    const { state, record, position } = step;
+    const working = this.#working;
+    working.settle(state);
+    const tenant = working.tenant(step.tenant);
+    assert(tenant !== null, "isolation: a record's tenant is on this shard");
+    checkPlace(tenant, status, position, record.time);
+    const known = state.update(tree.tenants, step.keys.one(step.tenant));
+    assert(known, "a tenant that was found has its row");
+    const { valueView: row, valueStart: at } = state;
     setU64(row, at + tenantField.nextPosition, position + 1);
-    setU64(row, at + tenantField.lastTime, time);
-    if (kind === requestKind.append) {
-      setU64(row, at + tenantField.storedBytes, getU64(row, at + tenantField.storedBytes) + appendedBytes(step));
-    } else if (kind === requestKind.sqlCommit) {
+    setU64(row, at + tenantField.lastTime, record.time);
+    if (record.kind === requestKind.sqlCommit) {
       setU64(row, at + tenantField.storedBytes, getU64(row, at + tenantField.storedBytes) + sqlCommitBytes(step));
     }
     if (record.session !== 0) this.#applySession(step);
@@ -295,6 +325,7 @@ export class Kernel {
     view.setUint8(commitField.kind, record.kind);
     view.setUint8(commitField.flags, record.hasKey ? 1 : 0);
     view.setUint32(commitField.recordLength, record.to - record.from, true);
+    view.setUint16(commitField.commands, 1, true);
     setU64(view, commitField.address, step.address);
     const keyTo = record.keyFrom + requestKeyBytes;
     copyBytes(record.bytes, record.view, record.keyFrom, keyTo, row, view, commitField.requestKey);
@@ -309,28 +340,19 @@ export class Kernel {
 
   /** Remembers the record's key, and forgets the key that falls out of the window: exact, and O(log n). */
   #applyRequestKey(step: Step): void {
-    const { state, record, keys, tenant, position } = step;
+    const { state, record, tenant, position } = step;
+    const working = this.#working;
     const evicted = position - this.#idempotencyKeysMax;
-    if (evicted >= 0) {
-      const found = state.get(tree.commits, keys.two(tenant, evicted));
-      assert(found, "order: every position below the next one has its commit");
-      const at = state.valueStart;
-      if (state.valueView.getUint8(at + commitField.flags) === 1) {
-        const key = keys.requestKey(tenant, state.valueView, at + commitField.requestKey);
-        const removed = state.delete(tree.requestKeys, key);
-        assert(removed, "order: a request key is kept until its position leaves the window");
-      }
-    }
-    if (record.hasKey) {
-      setU64(step.numberView, 0, position);
-      const inserted = state.insert(
-        tree.requestKeys,
-        keys.requestKey(tenant, record.view, record.keyFrom),
-        step.number,
-      );
-      assert(inserted, "order: a request key is stored once");
-    }
+    // The command has changed the trees past the working state.
+    working.open(state);
+    working.claimKey(record, tenant, position, evicted);
   }
+}
+
+function checkPlace(tenant: HotTenant, status: number, position: number, time: number): void {
+  assert(tenant.status === status, "isolation: a tenant takes records only in the status for it");
+  assert(tenant.nextPosition === position, "order: a record is applied at its tenant's next position");
+  assert(time > tenant.lastTime, "order: the time of a tenant's records grows");
 }
 
 /** The state before the first record of a shard: the system tenant's row. Called once, on an empty store. */

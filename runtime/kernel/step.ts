@@ -6,14 +6,15 @@ import type { TreeWriter } from "../store/tree.js";
 import { commitRowBytes } from "./commit-row.js";
 import { RecordView } from "./record.js";
 import { StateKeys } from "./state-keys.js";
-import { eventsRowBytes } from "./stream-rows.js";
 import { tenantRowBytes } from "./tenant-row.js";
+import type { WorkingState } from "./working-state.js";
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export class Step {
   readonly keys = new StateKeys();
   readonly record = new RecordView();
+  readonly working: WorkingState;
   state: TreeWriter;
   tenant = 0;
   position = 0;
@@ -27,14 +28,13 @@ export class Step {
   // Values of fixed size, as scratch.
   readonly commitRow = new Uint8Array(commitRowBytes);
   readonly commitView = viewOf(this.commitRow);
-  readonly eventsRow = new Uint8Array(eventsRowBytes);
-  readonly eventsView = viewOf(this.eventsRow);
   readonly number = new Uint8Array(8);
   readonly numberView = viewOf(this.number);
   readonly tenantRow = new Uint8Array(tenantRowBytes);
   readonly tenantView = viewOf(this.tenantRow);
 
-  constructor(state: TreeWriter) {
+  constructor(state: TreeWriter, working: WorkingState) {
     this.state = state;
+    this.working = working;
   }
 }

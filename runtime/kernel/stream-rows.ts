@@ -12,14 +12,9 @@
  *
  * Tree `streamNames`, key tenant · name: stream id u64.
  *
- * Tree `events`, key tenant · stream · first offset: one entry per append. The events themselves stay in the log.
- *    0     8  position
- *    8     8  time, µs
- *   16     8  log address of the record
- *   24     8  stored event bytes of the stream before this append
- *   32     4  where the events begin, counted from the record's first byte
- *   36     4  count of events
- *   40     4  length of the events
+ * Tree `events`, key tenant · stream · first offset: one entry per run of appends (`commit-row.ts`). The events themselves stay in
+ * the log; where, says the row of `commits` at that position.
+ *    0     8  position of the first append
  *
  * Within one stream, offsets, positions and times of entries grow together: that is what makes reads at a position a search.
  */
@@ -33,13 +28,4 @@ export const streamField = {
   name: 38,
 } as const;
 
-export const eventsRowBytes = 44;
-export const eventsField = {
-  position: 0,
-  time: 8,
-  address: 16,
-  bytesBefore: 24,
-  eventsAt: 32,
-  count: 36,
-  length: 40,
-} as const;
+export const eventsRowBytes = 8;

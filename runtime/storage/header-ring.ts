@@ -3,7 +3,7 @@
  * what tells a torn write (never acknowledged, may be cut) from damage to a prepare that was acknowledged, and what names a
  * prepare whose own header is gone.
  *
- *   slot s = op % 1,024 at byte s × 256; sixteen slots share a sector; an empty slot holds a reserved header with its own number
+ *   slot s = op % slots (1,024 unless a log's geometry says otherwise) at byte s × 256; sixteen slots share a sector; an empty slot holds a reserved header with its own number
  *
  * A sector is written whole from memory, so a torn sector mixes old and new bytes of one slot only: its neighbours are the same
  * in both.
@@ -14,14 +14,13 @@ import { sectorBytes } from "../types/limits.js";
 import { type AlignedMemory, allocateAligned, bytesOf } from "./aligned-memory.js";
 import { type Disk, type DiskFile, isUnreadable, join, type WriteMode } from "./disk.js";
 import { type HeaderReading, headerBytes, type PrepareHeader, readHeader, writeReservedHeader } from "./frame.js";
+import { headerSlotsDefault } from "./log-geometry.js";
 import type { Prepare } from "./prepare.js";
 import { createZeroFilled } from "./segments.js";
 
-export const headerSlots = 1_024;
-export const headerRingBytes = headerSlots * headerBytes;
+/** Slots of a ring unless its log's geometry says otherwise. */
+export const headerSlots = headerSlotsDefault;
 export const headerRingPath = (directory: string): string => join(directory, "headers");
-
-assert(headerRingBytes % sectorBytes === 0, "the header ring is whole sectors");
 
 /** What a slot holds. A header that belongs into another slot counts as `bad`: a misdirected write. */
 export type SlotReading =
@@ -29,7 +28,16 @@ export type SlotReading =
   | { readonly kind: "reserved" }
   | { readonly kind: "prepare"; readonly header: PrepareHeader };
 
+export interface HeaderRingOptions {
+  /** `read`: for those who only look. Default: as it is written. */
+  readonly access?: WriteMode | "read";
+  /** Slots in sectors that cannot be read count as bad, instead of an error. */
+  readonly toleratesUnreadable?: boolean;
+  readonly slots?: number;
+}
+
 export class HeaderRing {
+  readonly slots: number;
   readonly #file: DiskFile;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -37,6 +45,7 @@ export class HeaderRing {
   readonly #toleratesUnreadable: boolean;
 
   private constructor(file: DiskFile, memory: AlignedMemory, clusterId: Uint8Array, toleratesUnreadable: boolean) {
+    this.slots = memory.bytes / headerBytes;
     this.#toleratesUnreadable = toleratesUnreadable;
     this.#file = file;
     this.#bytes = bytesOf(memory);
@@ -45,12 +54,11 @@ export class HeaderRing {
   }
 
   /** Makes the file with all slots reserved. The caller syncs the directory. */
-  static format(disk: Disk, directory: string, clusterId: Uint8Array): void {
-    createZeroFilled(disk, headerRingPath(directory), headerRingBytes);
-    const bytes = new Uint8Array(headerRingBytes);
+  static format(disk: Disk, directory: string, clusterId: Uint8Array, slots = headerSlots): void {
+    const bytes = new Uint8Array(slots * headerBytes);
+    createZeroFilled(disk, headerRingPath(directory), bytes.length);
     const view = new DataView(bytes.buffer);
-    for (let slot = 0; slot < headerSlots; slot++)
-      writeReservedHeader(bytes, view, slot * headerBytes, clusterId, slot);
+    for (let slot = 0; slot < slots; slot++) writeReservedHeader(bytes, view, slot * headerBytes, clusterId, slot);
     const file = disk.open(headerRingPath(directory), "fdatasync");
     try {
       file.write(bytes, 0, bytes.length, 0);
@@ -61,28 +69,27 @@ export class HeaderRing {
   }
 
   /**
-   * Reads the whole ring; where unreadable sectors are tolerated their slots read as bad. Throws `dataMissing` or `dataCorrupt` for a
-   * missing file or one of another length.
+   * Reads the whole ring. Throws `dataMissing` or `dataCorrupt` for a missing file or one of another length.
    */
   static open(
     disk: Disk,
     directory: string,
     clusterId: Uint8Array,
     mode: WriteMode,
-    access: WriteMode | "read" = mode,
-    toleratesUnreadable = false,
+    { access = mode, toleratesUnreadable = false, slots = headerSlots }: HeaderRingOptions = {},
   ): HeaderRing {
     const path = headerRingPath(directory);
+    const bytes = slots * headerBytes;
     const memory =
       access === "read"
-        ? { buffer: new SharedArrayBuffer(headerRingBytes), from: 0, bytes: headerRingBytes, mode }
-        : allocateAligned(disk, directory, headerRingBytes, mode);
+        ? { buffer: new SharedArrayBuffer(bytes), from: 0, bytes, mode }
+        : allocateAligned(disk, directory, bytes, mode);
     const file = disk.open(path, access === "read" ? "read" : memory.mode);
     const size = file.size();
-    if (size !== headerRingBytes) {
+    if (size !== bytes) {
       file.close();
-      throw new KimberliteError("dataCorrupt", `${path} is ${size} bytes long instead of ${headerRingBytes}`, {
-        detail: { file: path, bytes: size, expectedBytes: headerRingBytes },
+      throw new KimberliteError("dataCorrupt", `${path} is ${size} bytes long instead of ${bytes}`, {
+        detail: { file: path, bytes: size, expectedBytes: bytes },
       });
     }
     const ring = new HeaderRing(file, memory, clusterId, toleratesUnreadable);
@@ -94,12 +101,12 @@ export class HeaderRing {
   reload(): void {
     let count = 0;
     try {
-      count = this.#file.read(this.#bytes, 0, headerRingBytes, 0);
+      count = this.#file.read(this.#bytes, 0, this.#bytes.length, 0);
     } catch (error) {
       if (!this.#toleratesUnreadable || !isUnreadable(error)) throw error;
-      for (; count < headerRingBytes; count += sectorBytes) this.#readSector(count);
+      for (; count < this.#bytes.length; count += sectorBytes) this.#readSector(count);
     }
-    if (count !== headerRingBytes)
+    if (count !== this.#bytes.length)
       throw new KimberliteError("dataCorrupt", `${this.#file.path} became shorter while it was read`);
   }
 
@@ -113,22 +120,22 @@ export class HeaderRing {
   }
 
   read(slot: number): SlotReading {
-    assert(slot >= 0 && slot < headerSlots, "a slot is one of the ring's");
+    assert(slot >= 0 && slot < this.slots, "a slot is one of the ring's");
     const reading: HeaderReading = readHeader(this.#bytes, this.#view, slot * headerBytes, this.#clusterId);
-    if (reading.kind === "prepare" && reading.header.op % headerSlots === slot) return reading;
+    if (reading.kind === "prepare" && reading.header.op % this.slots === slot) return reading;
     if (reading.kind === "reserved" && reading.slot === slot) return { kind: "reserved" };
     return { kind: "bad" };
   }
 
   /** The header of that op, or null when its slot holds another or none. */
   find(op: number): PrepareHeader | null {
-    const reading = this.read(op % headerSlots);
+    const reading = this.read(op % this.slots);
     return reading.kind === "prepare" && reading.header.op === op ? reading.header : null;
   }
 
   /** A copy of a slot's 256 bytes. */
   bytesOf(slot: number): Uint8Array {
-    assert(slot >= 0 && slot < headerSlots, "a slot is one of the ring's");
+    assert(slot >= 0 && slot < this.slots, "a slot is one of the ring's");
     return this.#bytes.slice(slot * headerBytes, (slot + 1) * headerBytes);
   }
 
@@ -140,31 +147,31 @@ export class HeaderRing {
     const first = prepares[from];
     const last = prepares[to - 1];
     assert(first !== undefined && last !== undefined && from < to, "headers of at least one op are written");
-    for (let index = Math.max(from, to - headerSlots); index < to; index++) {
+    for (let index = Math.max(from, to - this.slots); index < to; index++) {
       const prepare = prepares[index];
       if (prepare !== undefined) this.#put(prepare);
     }
     const count = to - from;
-    const start = (first.header.op % headerSlots) * headerBytes;
-    const end = (last.header.op % headerSlots) * headerBytes;
-    if (count >= headerSlots) this.#writeSectors(0, headerRingBytes - headerBytes);
+    const start = (first.header.op % this.slots) * headerBytes;
+    const end = (last.header.op % this.slots) * headerBytes;
+    if (count >= this.slots) this.#writeSectors(0, this.#bytes.length - headerBytes);
     else if (start <= end) this.#writeSectors(start, end);
     else {
-      this.#writeSectors(start, headerRingBytes - headerBytes);
+      this.#writeSectors(start, this.#bytes.length - headerBytes);
       this.#writeSectors(0, end);
     }
   }
 
   #put({ header, frame }: Prepare): void {
-    const at = (header.op % headerSlots) * headerBytes;
+    const at = (header.op % this.slots) * headerBytes;
     for (let index = 0; index < headerBytes; index++) this.#bytes[at + index] = frame[index] as number;
   }
 
   /** Writes the header of one op, unless its slot belongs to a newer op by now. */
   rewrite(prepare: Prepare, newestOp: number): void {
     const { op } = prepare.header;
-    if (op + headerSlots <= newestOp) return;
-    const at = (op % headerSlots) * headerBytes;
+    if (op + this.slots <= newestOp) return;
+    const at = (op % this.slots) * headerBytes;
     this.#put(prepare);
     this.writeSector(at);
   }
@@ -177,9 +184,9 @@ export class HeaderRing {
    */
   discardBehind(op: number, newestOp: number): void {
     const doomed = new Map<number, number>();
-    for (let slot = 0; slot < headerSlots; slot++) {
+    for (let slot = 0; slot < this.slots; slot++) {
       const reading = this.read(slot);
-      const behind = op + 1 + ((((slot - op - 1) % headerSlots) + headerSlots) % headerSlots);
+      const behind = op + 1 + ((((slot - op - 1) % this.slots) + this.slots) % this.slots);
       if (reading.kind === "prepare" && reading.header.op > op) doomed.set(reading.header.op, slot);
       else if (reading.kind === "bad" && behind <= newestOp) doomed.set(behind, slot);
     }
@@ -196,14 +203,14 @@ export class HeaderRing {
 
   /** Recovery: makes a slot in memory deliberately invalid, so that a faulty op is still found faulty after another crash. */
   invalidate(slot: number): void {
-    assert(slot >= 0 && slot < headerSlots, "a slot is one of the ring's");
+    assert(slot >= 0 && slot < this.slots, "a slot is one of the ring's");
     this.#bytes.fill(0, slot * headerBytes, (slot + 1) * headerBytes);
     assert(this.read(slot).kind === "bad", "an invalid slot reads as bad");
   }
 
   /** Recovery: puts a header (or with null a reserved one) into a slot in memory; `writeSector` makes it durable. */
   repair(slot: number, header: Uint8Array | null): void {
-    assert(slot >= 0 && slot < headerSlots, "a slot is one of the ring's");
+    assert(slot >= 0 && slot < this.slots, "a slot is one of the ring's");
     const at = slot * headerBytes;
     if (header === null) writeReservedHeader(this.#bytes, this.#view, at, this.#clusterId, slot);
     else this.#bytes.set(header.subarray(0, headerBytes), at);
@@ -219,7 +226,7 @@ export class HeaderRing {
   #writeSectors(first: number, last: number): void {
     const from = first - (first % sectorBytes);
     const to = last - (last % sectorBytes) + sectorBytes;
-    assert(from < to && to <= headerRingBytes, "sectors lie within the ring");
+    assert(from < to && to <= this.#bytes.length, "sectors lie within the ring");
     this.#file.write(this.#bytes, from, to - from, from);
     this.#file.sync();
   }

@@ -16,7 +16,12 @@ export interface LogGeometry {
   readonly segmentBytes: number;
   /** Largest body of one prepare. */
   readonly bodyBytesMax: number;
+  /** Slots of the header ring, default 1,024; whole sectors of 16, and more than a view change may name (9). */
+  readonly headerSlots?: number;
 }
+
+export const headerSlotsDefault = 1_024;
+export const headerSlotsOf = (geometry: LogGeometry): number => geometry.headerSlots ?? headerSlotsDefault;
 
 export const defaultGeometry: LogGeometry = { segmentBytes: logSegmentBytes, bodyBytesMax: prepareBodyBytesMax };
 
@@ -24,6 +29,8 @@ export function checkGeometry(geometry: LogGeometry): LogGeometry {
   assert(geometry.segmentBytes % sectorBytes === 0, "a segment is whole sectors");
   assert(geometry.bodyBytesMax <= prepareBodyBytesMax, "a log's bodies are within the codec's limit");
   assert(paddedBytes(geometry.bodyBytesMax) <= geometry.segmentBytes, "the largest prepare fits a segment");
+  const ringBytes = headerSlotsOf(geometry) * headerBytes;
+  assert(ringBytes > 0 && ringBytes % sectorBytes === 0, "the header ring is whole sectors");
   return geometry;
 }
 

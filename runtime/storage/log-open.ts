@@ -4,7 +4,7 @@ import { logTailBytes, sectorBytes } from "../types/limits.js";
 import { type AlignedMemory, allocateAligned, bytesOf } from "./aligned-memory.js";
 import type { Disk, WriteMode } from "./disk.js";
 import { HeaderRing } from "./header-ring.js";
-import { checkGeometry, defaultGeometry, type LogGeometry, segmentOf } from "./log-geometry.js";
+import { checkGeometry, defaultGeometry, headerSlotsOf, type LogGeometry, segmentOf } from "./log-geometry.js";
 import type { Discarded } from "./log-places.js";
 import { type LogPosition, positionBehind } from "./log-position.js";
 import { type LogExamination, LogExaminer, repairLog } from "./log-recovery.js";
@@ -67,7 +67,10 @@ export function openLog(options: LogOptions): OpenedLog {
   const memory = allocateAligned(disk, directory, ringBytes, options.mode);
   removeUnfinished(disk, directory, geometry);
   const hasPeers = (options.replicaCount ?? 1) > 1;
-  const ring = HeaderRing.open(disk, directory, clusterId, memory.mode, memory.mode, hasPeers);
+  const ring = HeaderRing.open(disk, directory, clusterId, memory.mode, {
+    toleratesUnreadable: hasPeers,
+    slots: headerSlotsOf(geometry),
+  });
   const files = new SegmentFiles(disk, directory, geometry, memory.mode === "direct" ? "direct" : "read");
   try {
     // The ring is not in use yet: it serves as the window through which recovery reads.

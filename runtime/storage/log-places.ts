@@ -7,12 +7,11 @@
  */
 import { sectorBytes } from "../types/limits.js";
 import { headerBytes, identityBytes, type PrepareHeader, sameBytes } from "./frame.js";
-import { type HeaderRing, headerSlots, type SlotReading } from "./header-ring.js";
+import type { HeaderRing, SlotReading } from "./header-ring.js";
 import { nextSegmentStart, paddedBytes, segmentOf } from "./log-geometry.js";
 import type { LogPosition } from "./log-position.js";
 import { inspectPrepare, type LogWindow, type PrepareFinding } from "./log-window.js";
 import type { NamedHeader } from "./prepare.js";
-import { recoveredHeadersMax } from "./recovered-log.js";
 import type { LogState, RingState } from "./recovery-table.js";
 
 /** What was prepared before `view` and lies behind `op` was discarded. */
@@ -35,7 +34,7 @@ export class RingReadings {
   readonly speaks: boolean;
 
   constructor(ring: HeaderRing, checkpointOp: number, discarded: Discarded | null) {
-    const all = Array.from({ length: headerSlots }, (_, slot) => ring.read(slot));
+    const all = Array.from({ length: ring.slots }, (_, slot) => ring.read(slot));
     let end = 0;
     for (const reading of all) {
       if (reading.kind !== "prepare") continue;
@@ -57,12 +56,12 @@ export class RingReadings {
 
   /** The op's header when its slot holds it. */
   header(op: number): PrepareHeader | null {
-    const reading = this.slot(op % headerSlots);
+    const reading = this.slot(op % this.#readings.length);
     return reading.kind === "prepare" && reading.header.op === op ? reading.header : null;
   }
 
   state(op: number): RingState {
-    const slot = this.slot(op % headerSlots);
+    const slot = this.slot(op % this.#readings.length);
     if (slot.kind === "bad") return "bad";
     if (slot.kind === "reserved") return this.speaks ? "reserved" : "bad";
     if (slot.header.op === op) return "same";
@@ -158,23 +157,30 @@ export class LogPlaces {
 
 /** The newest headers of a chain that is walked from old to new. */
 export class RecentHeaders {
+  readonly #ring: HeaderRing;
   #headers: NamedHeader[] = [];
 
+  constructor(ring: HeaderRing) {
+    this.#ring = ring;
+  }
+
   push(named: NamedHeader): void {
+    const { slots } = this.#ring;
     this.#headers.push(named);
-    if (this.#headers.length >= 2 * recoveredHeadersMax) this.#headers = this.#headers.slice(-recoveredHeadersMax);
+    if (this.#headers.length >= 2 * slots) this.#headers = this.#headers.slice(-slots);
   }
 
   /** The newest ones, oldest first; what was not walked is taken from the ring as far as it chains. */
-  list(from: LogPosition, ring: HeaderRing): readonly NamedHeader[] {
-    const walked = this.#headers.slice(-recoveredHeadersMax);
+  list(from: LogPosition): readonly NamedHeader[] {
+    const ring = this.#ring;
+    const walked = this.#headers.slice(-ring.slots);
     const older: NamedHeader[] = [];
     let child = walked[0]?.header.parent ?? from.parent;
     let op = (walked[0]?.header.op ?? from.op + 1) - 1;
-    for (; op > 0 && walked.length + older.length < recoveredHeadersMax; op--) {
+    for (; op > 0 && walked.length + older.length < ring.slots; op--) {
       const header = ring.find(op);
       if (header === null || !sameBytes(header.identity, 0, child, 0, identityBytes)) break;
-      older.push({ header, headerBytes: ring.bytesOf(op % headerSlots) });
+      older.push({ header, headerBytes: ring.bytesOf(op % ring.slots) });
       child = header.parent;
     }
     return [...older.reverse(), ...walked];

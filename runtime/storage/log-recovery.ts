@@ -15,7 +15,7 @@ import { KimberliteError } from "../types/errors.js";
 import { sectorBytes } from "../types/limits.js";
 import type { Disk, WriteMode } from "./disk.js";
 import { headerBytes, identityBytes, type PrepareHeader, sameBytes } from "./frame.js";
-import { type HeaderRing, headerSlots } from "./header-ring.js";
+import type { HeaderRing } from "./header-ring.js";
 import { segmentOf, segmentPath } from "./log-geometry.js";
 import { LogPlaces, type LogRange, type Place, RecentHeaders, RingReadings } from "./log-places.js";
 import { type LogPosition, positionBehind } from "./log-position.js";
@@ -46,7 +46,7 @@ export class LogExaminer {
   readonly #places: LogPlaces;
   readonly #rows: Record<string, number> = {};
   readonly #slots = new Map<number, SlotRepair>();
-  readonly #recent = new RecentHeaders();
+  readonly #recent: RecentHeaders;
   #commit = 0;
 
   constructor(disk: Disk, window: LogWindow, ring: HeaderRing, clusterId: Uint8Array) {
@@ -54,6 +54,7 @@ export class LogExaminer {
     this.#window = window;
     this.#ring = ring;
     this.#places = new LogPlaces(window, clusterId);
+    this.#recent = new RecentHeaders(ring);
   }
 
   /** Throws `dataCorrupt` or `dataMissing` with file, op and address for what one replica cannot repair. */
@@ -73,7 +74,7 @@ export class LogExaminer {
     return {
       log: {
         sound,
-        headers: this.#recent.list(from, this.#ring),
+        headers: this.#recent.list(from),
         beyond: [],
         headIsCertain: true,
         commit: this.#commit,
@@ -101,11 +102,11 @@ export class LogExaminer {
     });
     this.#rows[row.label] = (this.#rows[row.label] ?? 0) + 1;
     if (row.alone === "corrupt") this.#refuse(row, op, place, known);
-    if (row.alone === "endRepair") this.#slots.set(op % headerSlots, null);
+    if (row.alone === "endRepair") this.#slots.set(op % this.#ring.slots, null);
     if (row.alone !== "fine" && row.alone !== "repair") return null;
     assert(place.finding.kind === "sound", "what recovery keeps was read whole");
     const named = { header: place.finding.header, headerBytes: this.#places.headerBytesOf(place.finding) };
-    if (row.alone === "repair") this.#slots.set(op % headerSlots, named.headerBytes);
+    if (row.alone === "repair") this.#slots.set(op % this.#ring.slots, named.headerBytes);
     this.#recent.push(named);
     this.#commit = Math.max(this.#commit, named.header.commit);
     return positionBehind(named.header);
@@ -147,7 +148,7 @@ export class LogExaminer {
 
   /** Slots of ops before the checkpoint whose header is lost become reserved: nothing asks for them again. */
   #repairOtherSlots(readings: RingReadings): void {
-    for (let slot = 0; slot < headerSlots; slot++) {
+    for (let slot = 0; slot < this.#ring.slots; slot++) {
       if (!this.#slots.has(slot) && readings.slot(slot).kind === "bad") this.#slots.set(slot, null);
     }
   }

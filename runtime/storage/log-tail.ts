@@ -118,6 +118,14 @@ export class LogTail {
     this.bytes.fill(0, at + Math.max(frame.length, skipped), at + to - from);
   }
 
+  /** Replica: the log goes on at `end` with what was written past the ring; nothing before it is looked for there. */
+  skipTo(end: number): void {
+    assert(end % sectorBytes === 0 && end >= this.committedEnd, "the log only grows");
+    if (end <= this.tailLow) return;
+    Atomics.store(this.#control, tailLowHigh, Math.floor(end / u32Span) | 0);
+    Atomics.store(this.#control, tailLowLow, (end % u32Span) | 0);
+  }
+
   /**
    * At start, before any other thread sees the tail. The ring holds nothing of the log.
    *

@@ -6,6 +6,7 @@
  *                      one write of all its prepares, durable; then the sectors of the header ring that hold their headers, durable
  *   truncate        1. zeroes behind the op that stays, durable    2. slots of later ops reserved, newest op first, durable
  *   repair          1. one prepare in its place, durable           2. its slot of the header ring, durable
+ *   installSegment  1. a fetched segment takes its place, by rename  2. its newest headers in the ring, durable
  *
  * Prepares that the shard encoded lie in the shared ring already and are written from there; others are copied into it, so that
  * readers of this replica find what is newest in memory whoever leads.
@@ -23,10 +24,10 @@
 import { assert } from "../types/assert.js";
 import { hasCode, KimberliteError } from "../types/errors.js";
 import { allocateAligned } from "./aligned-memory.js";
-import type { WriteMode } from "./disk.js";
+import type { Disk, WriteMode } from "./disk.js";
 import { identityBytes, type PrepareHeader, sameBytes } from "./frame.js";
 import type { HeaderRing } from "./header-ring.js";
-import { type LogGeometry, nextSegmentStart, paddedBytes } from "./log-geometry.js";
+import { type LogGeometry, nextSegmentStart, paddedBytes, segmentOf, segmentStart } from "./log-geometry.js";
 import { type LogOptions, type OpenedLog, openLog, type RecoveryReport } from "./log-open.js";
 import { type LogPosition, logBeginning, positionBehind } from "./log-position.js";
 import { createTail, LogTail } from "./log-tail.js";
@@ -34,6 +35,10 @@ import { LogWindow, windowBytes } from "./log-window.js";
 import { checkChain, checkPlace, type Prepare } from "./prepare.js";
 import { PrepareReader } from "./prepare-reader.js";
 import type { RecoveredLog } from "./recovered-log.js";
+import type { FetchedSegment } from "./seal-codec.js";
+import { installFetched } from "./segment-fetch.js";
+import { writeSeal } from "./segment-seal.js";
+import { SegmentSource } from "./segment-source.js";
 import { SegmentWriter } from "./segment-writer.js";
 import { SegmentFiles } from "./segments.js";
 
@@ -47,10 +52,12 @@ export class LogWriter {
   readonly tail: LogTail;
   readonly recovered: RecoveredLog;
   readonly report: RecoveryReport;
+  readonly #disk: Disk;
   readonly #directory: string;
   readonly #ring: HeaderRing;
   readonly #segments: SegmentWriter;
   readonly #reader: PrepareReader;
+  readonly #source: SegmentSource;
   /** Behind the newest prepare that was written or found sound without a gap. */
   #position: LogPosition;
   #committed: LogPosition;
@@ -80,11 +87,13 @@ export class LogWriter {
     this.recovered = recovered;
     this.report = report;
     this.tail = new LogTail(createTail(memory));
+    this.#disk = disk;
     this.#directory = directory;
     this.#ring = ring;
     this.#segments = new SegmentWriter(disk, directory, geometry, own);
     const files = new SegmentFiles(disk, directory, geometry);
     this.#reader = new PrepareReader(new LogWindow(files, new Uint8Array(windowBytes(geometry))), clusterId);
+    this.#source = new SegmentSource(disk, directory, geometry);
     this.#position = recovered.sound;
     const isAlone = (options.replicaCount ?? 1) === 1;
     const { op, address, parent, timestamp } = options.from;
@@ -222,6 +231,37 @@ export class LogWriter {
     this.#newestOp = Math.max(this.#newestOp, header.op);
   }
 
+  /**
+   * Takes a whole segment into the log, which was fetched from another replica and verified (`segment-fetch.ts`), durably. It follows what
+   * is written: its first prepare is the child of the newest one here. What lay behind that on the disk is replaced.
+   */
+  installSegment({ seal, position, headers }: FetchedSegment): void {
+    this.#checkAlive();
+    const { segment } = seal;
+    const start = segmentStart(this.geometry, segment);
+    const first = this.#position.op === 0 ? 0 : segmentOf(this.geometry, this.#position.address - 1) + 1;
+    assert(segment === first, "order: a segment is installed behind the last one that holds something");
+    assert(segmentOf(this.geometry, position.address - 1) === segment, "a segment's last prepare lies in it");
+    assert(position.op > this.#position.op, "order: a segment goes on with the log");
+    this.#guard(() => {
+      // What a discarded log left behind the last prepare of the segment before.
+      const leftover = Math.min(this.#written, start);
+      if (leftover > this.#position.address) this.#segments.zero(this.#position.address, leftover);
+      this.#segments.close();
+      installFetched(this.#disk, this.#directory, this.geometry, segment);
+      const isLast = this.#written <= position.address;
+      const named = headers.map(({ header, headerBytes: frame }): Prepare => ({ header, frame }));
+      this.#ring.write(named, 0, named.length);
+      if (isLast) this.#ring.discardBehind(position.op, Math.max(this.#newestOp, position.op));
+      writeSeal(this.#disk, this.#directory, this.geometry, seal);
+    });
+    this.#reader.drop();
+    this.#position = position;
+    this.#written = Math.max(this.#written, position.address);
+    this.#newestOp = Math.max(this.#newestOp, position.op);
+    this.tail.skipTo(position.address);
+  }
+
   /** Everything up to `position` is committed: others may read it, and it stays. */
   publishCommitted(position: LogPosition): void {
     assert(position.op >= this.#committed.op, "durability: what is committed stays committed");
@@ -246,6 +286,11 @@ export class LogWriter {
   /** Verified, chained prepares behind `from` up to `untilOp`: as many as `bytesMax` holds but at least one, or fewer. */
   readRun(from: LogPosition, untilOp: number, bytesMax: number): Prepare[] {
     return this.#reader.readRun(from, untilOp, bytesMax, this.#written);
+  }
+
+  /** What other replicas may have of complete segments. */
+  get source(): SegmentSource {
+    return this.#source;
   }
 
   #checkAlive(): void {
@@ -284,6 +329,7 @@ export class LogWriter {
   close(): void {
     this.#segments.close();
     this.#reader.close();
+    this.#source.close();
     this.#ring.close();
   }
 }

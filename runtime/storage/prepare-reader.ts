@@ -74,6 +74,12 @@ export class PrepareReader {
     return { header, frame: this.#window.bytes.slice(offset, offset + headerBytes + header.bodyBytes) };
   }
 
+  /** Forgets open files: one of them was replaced. */
+  drop(): void {
+    this.#window.files.close();
+    this.#window.drop();
+  }
+
   close(): void {
     this.#window.files.close();
   }

@@ -6,9 +6,6 @@ import type { PrepareHeader } from "./frame.js";
 import type { LogPosition } from "./log-position.js";
 import type { NamedHeader } from "./prepare.js";
 
-/** Headers of that many newest operations are given: the header ring's length. */
-export const recoveredHeadersMax = 1_024;
-
 /** One operation of the log's end as recovery found it. */
 export interface RecoveredSlot {
   readonly op: number;
@@ -22,7 +19,7 @@ export interface RecoveredSlot {
 export interface RecoveredLog {
   /** Everything up to here is sound, chained and in place. */
   readonly sound: LogPosition;
-  /** Headers of the newest operations up to `sound.op`, oldest first, without gaps. */
+  /** Headers of the newest operations up to `sound.op`, oldest first, without gaps: at most as many as the header ring has slots. */
   readonly headers: readonly NamedHeader[];
   /** What lies behind `sound`: begins with a faulty slot when not empty; one entry for each operation up to the newest known. */
   readonly beyond: readonly RecoveredSlot[];

@@ -11,7 +11,7 @@ import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import { type Disk, join, parentOf, type WriteMode } from "./disk.js";
 import { HeaderRing, headerRingPath } from "./header-ring.js";
-import { checkGeometry, defaultGeometry, type LogGeometry, logDirectoryOf } from "./log-geometry.js";
+import { checkGeometry, defaultGeometry, headerSlotsOf, type LogGeometry, logDirectoryOf } from "./log-geometry.js";
 import type { Discarded } from "./log-places.js";
 import { LogWriter } from "./log-writer.js";
 import { takeSegment } from "./segments.js";
@@ -79,7 +79,7 @@ export function formatReplica(
   disk.syncDirectory(directory);
   removeRemains(disk, directory);
   disk.makeDirectory(logDirectoryOf(directory));
-  HeaderRing.format(disk, directory, identity.clusterId);
+  HeaderRing.format(disk, directory, identity.clusterId, headerSlotsOf(geometry));
   takeSegment(disk, directory, geometry, 0);
   Superblock.format(disk, directory, identity);
   disk.syncDirectory(directory);

@@ -22,7 +22,7 @@ import { assert } from "../types/assert.js";
 import { sectorBytes } from "../types/limits.js";
 import type { Disk } from "./disk.js";
 import { identityBytes, type PrepareHeader, sameBytes } from "./frame.js";
-import { type HeaderRing, headerSlots } from "./header-ring.js";
+import type { HeaderRing } from "./header-ring.js";
 import { nextSegmentStart, segmentOf, segmentStart } from "./log-geometry.js";
 import { type Discarded, LogPlaces, type Place, RecentHeaders, RingReadings } from "./log-places.js";
 import { type LogPosition, positionBehind } from "./log-position.js";
@@ -51,7 +51,7 @@ export class ReplicatedExaminer {
   readonly #discarded: Discarded | null;
   readonly #rows: Record<string, number> = {};
   readonly #slots = new Map<number, SlotRepair>();
-  readonly #recent = new RecentHeaders();
+  readonly #recent: RecentHeaders;
   /** From the first op on that is not simply sound. */
   #behind: Judged[] = [];
 
@@ -66,6 +66,7 @@ export class ReplicatedExaminer {
     this.#window = window;
     this.#ring = ring;
     this.#places = new LogPlaces(window, clusterId, discarded);
+    this.#recent = new RecentHeaders(ring);
     this.#discarded = discarded;
   }
 
@@ -91,7 +92,7 @@ export class ReplicatedExaminer {
     return {
       log: {
         sound,
-        headers: this.#recent.list(from, this.#ring),
+        headers: this.#recent.list(from),
         beyond,
         headIsCertain: beyond.at(-1)?.state !== "faulty",
         commit,
@@ -128,7 +129,8 @@ export class ReplicatedExaminer {
       } else {
         this.#behind.push(judged);
       }
-      if (decision === "repair" && judged.named !== null) this.#slots.set(op % headerSlots, judged.named.headerBytes);
+      if (decision === "repair" && judged.named !== null)
+        this.#slots.set(op % this.#ring.slots, judged.named.headerBytes);
       if (readings.newest < op && !judged.isKept) break;
       isSound = decision === "fine" || decision === "repair";
       before = judged.named === null ? null : positionBehind(judged.named.header);
@@ -175,7 +177,7 @@ export class ReplicatedExaminer {
       return { op, row, isKept: false, named: isTold ? (place.damaged ?? null) : null };
     }
     const isDisputed = place.state === "expected" || (before !== null && !this.#follows(known, before));
-    const headerBytes = this.#ring.bytesOf(op % headerSlots);
+    const headerBytes = this.#ring.bytesOf(op % this.#ring.slots);
     return { op, row, isKept: false, named: isDisputed ? null : { header: known, headerBytes } };
   }
 
@@ -192,7 +194,7 @@ export class ReplicatedExaminer {
       const wanted: Uint8Array | null = child?.named?.header.parent ?? null;
       const isNamed = named !== null && wanted !== null && same(wanted, named.header.identity);
       if (row.replicated === "proved" && named !== null) {
-        if (isNamed) this.#slots.set(op % headerSlots, named.headerBytes);
+        if (isNamed) this.#slots.set(op % this.#ring.slots, named.headerBytes);
         else judged = { op, row, isKept: false, named: null };
       } else if (!judged.isKept && child !== null && child.isKept && !isNamed) {
         judged = { op, row, isKept: false, named: null };
@@ -217,10 +219,10 @@ export class ReplicatedExaminer {
   #repairSlots(readings: RingReadings): void {
     for (const { op, isKept, named } of this.#behind) {
       if (isKept || readings.header(op) !== null || readings.state(op) === "later") continue;
-      this.#slots.set(op % headerSlots, named === null ? "invalid" : named.headerBytes);
+      this.#slots.set(op % this.#ring.slots, named === null ? "invalid" : named.headerBytes);
     }
     // The slots of all other ops: nothing will ask for them again before they are written.
-    for (let slot = 0; slot < headerSlots; slot++) {
+    for (let slot = 0; slot < this.#ring.slots; slot++) {
       if (!this.#slots.has(slot) && readings.slot(slot).kind === "bad") this.#slots.set(slot, null);
     }
   }

@@ -11,8 +11,8 @@ import { isKimberliteError } from "../types/errors.js";
 import { sectorBytes } from "../types/limits.js";
 import type { Disk } from "./disk.js";
 import { headerBytes, identityBytes, isZero, sameBytes } from "./frame.js";
-import { HeaderRing, headerRingBytes, headerRingPath, headerSlots } from "./header-ring.js";
-import { type LogGeometry, paddedBytes, segmentOf, segmentPath, segmentStart } from "./log-geometry.js";
+import { HeaderRing, headerRingPath } from "./header-ring.js";
+import { headerSlotsOf, type LogGeometry, paddedBytes, segmentOf, segmentPath, segmentStart } from "./log-geometry.js";
 import { inspectPrepare, LogWindow, windowBytes } from "./log-window.js";
 import { readSeal } from "./segment-seal.js";
 import { SegmentFiles } from "./segments.js";
@@ -148,15 +148,16 @@ export class Scrubber {
   }
 
   #scrubHeaders(): number {
-    const { disk, directory, clusterId } = this.#options;
+    const { disk, directory, clusterId, geometry } = this.#options;
     const file = headerRingPath(directory);
+    const slots = headerSlotsOf(geometry);
     let bad: number[] = [];
     this.#look("headers", file, () => {
-      const ring = HeaderRing.open(disk, directory, clusterId, "fdatasync", "read");
+      const ring = HeaderRing.open(disk, directory, clusterId, "fdatasync", { access: "read", slots });
       try {
         for (let tries = 0; tries < looksAtLivePlaces; tries++) {
           if (tries > 0) ring.reload();
-          bad = Array.from({ length: headerSlots }, (_, slot) => slot).filter((slot) => ring.read(slot).kind === "bad");
+          bad = Array.from({ length: slots }, (_, slot) => slot).filter((slot) => ring.read(slot).kind === "bad");
           if (bad.length === 0) break;
         }
       } finally {
@@ -164,7 +165,7 @@ export class Scrubber {
       }
     });
     for (const slot of bad) this.#report("headers", file, slot * headerBytes, null, `slot ${slot} does not verify`);
-    return headerRingBytes;
+    return slots * headerBytes;
   }
 
   /** One prepare, or what follows the last one of a segment. */

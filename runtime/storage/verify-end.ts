@@ -2,7 +2,8 @@
 import { isKimberliteError } from "../types/errors.js";
 import type { Disk } from "./disk.js";
 import { headerBytes } from "./frame.js";
-import { HeaderRing, headerRingPath, headerSlots } from "./header-ring.js";
+import { HeaderRing, headerRingPath } from "./header-ring.js";
+import { headerSlotsOf } from "./log-geometry.js";
 import { knownEnd } from "./log-open.js";
 import type { LogPosition } from "./log-position.js";
 import { LogExaminer } from "./log-recovery.js";
@@ -25,13 +26,16 @@ export interface LogEnd {
 
 /** Where recovery would refuse, that is reported and the walk goes to the end of the files. */
 export function findEnd(disk: Disk, window: LogWindow, superblock: SuperblockContent, filesEnd: number): LogEnd {
-  const { directory } = window.files;
+  const { directory, geometry } = window.files;
   const damage: Damage[] = [];
   const file = headerRingPath(directory);
   try {
-    const ring = HeaderRing.open(disk, directory, superblock.clusterId, "fdatasync", "read");
+    const ring = HeaderRing.open(disk, directory, superblock.clusterId, "fdatasync", {
+      access: "read",
+      slots: headerSlotsOf(geometry),
+    });
     try {
-      for (let slot = 0; slot < headerSlots; slot++) {
+      for (let slot = 0; slot < ring.slots; slot++) {
         if (ring.read(slot).kind !== "bad") continue;
         damage.push({
           zone: "headers",

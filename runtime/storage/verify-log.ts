@@ -12,7 +12,8 @@ import { type LogGeometry, nextSegmentStart, paddedBytes, segmentOf, segmentPath
 import type { LogPosition } from "./log-position.js";
 import { inspectPrepare, LogWindow, windowBytes } from "./log-window.js";
 import type { Damage } from "./scrubber.js";
-import { computeSeal, encodeSeal, readSeal } from "./segment-seal.js";
+import { encodeSeal } from "./seal-codec.js";
+import { computeSeal, readSeal } from "./segment-seal.js";
 import { listSegments, SegmentFiles } from "./segments.js";
 import { Superblock, type SuperblockContent, superblockPath } from "./superblock.js";
 import { chooseCopy } from "./superblock-quorum.js";

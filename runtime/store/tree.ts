@@ -52,6 +52,8 @@ export interface Cursor extends ValueView {
 }
 
 export interface TreeWriter extends TreeReader {
+  /** Puts, inserts, updates, deletes and roll-backs so far: what was read when it was the same still stands. */
+  readonly writes: number;
   /** Inserts or replaces. */
   put(tree: number, key: Uint8Array, value: Uint8Array): void;
   /**

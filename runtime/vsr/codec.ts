@@ -17,10 +17,15 @@
  *   25 getRun            128 from: op u64 · 136 address u64 · 144 timestamp u64 · 152 parent 32
  *                        184 until: op u64 · 192 identity 32 · 224 bytes max u32
  *   26 run               128 prepares u32                                                                prepares
+ *   32 getSeals          128 segment u64
+ *   33 seals             128 segment u64 · 136 seals u32                                                 seals
+ *   34 getSegmentPart    128 segment u64 · 136 content hash 32 · 168 offset u32 · 172 length u32
+ *   35 segmentPart       128 segment u64 · 136 content hash 32 · 168 offset u32                          bytes
  *
  *   status    0 normal, 1 viewChange, 2 recoveringHead
  *   entry     op u64 · flags u8 (1 header follows, 2 present, 4 nack) · zero 7 · header 256 when flagged. Ops descend by one.
  *   headers   256 bytes each, a sound prepare header of this cluster. Ops descend by one.
+ *   seals     256 bytes each, of consecutive segments (storage/segment-seal.ts), believed by their own checksums
  *   prepares  header and body back to back, without padding. Ops ascend by one, each the parent of the next.
  *
  * Who sent a prepare does not stand in it: its header names who *wrote* it, and any replica may hand it on. The link knows.
@@ -35,6 +40,7 @@ import {
   sameBytes,
   writeU64,
 } from "../storage/frame.js";
+import { sealBytes } from "../storage/seal-codec.js";
 import { assert, unreachable } from "../types/assert.js";
 import { commands, fieldsAt, type MessageFault, type MessageSender, openFrame, sealFrame } from "./message-frame.js";
 import { type Message, type Prepare, replicaStatuses, type SuffixEntry, type SuffixHeader } from "./messages.js";
@@ -86,6 +92,10 @@ function bodyBytes(message: Message): number {
       return message.suffix.length * headerBytes;
     case "run":
       return message.prepares.reduce((sum, { frame }) => sum + frame.length, 0);
+    case "seals":
+      return message.seals.length * sealBytes;
+    case "segmentPart":
+      return message.bytes.length;
     default:
       return 0;
   }
@@ -170,6 +180,29 @@ function writeFields(bytes: Uint8Array, view: DataView, message: Message, sender
       }
       return;
     }
+    case "getSeals":
+      putU64(view, 128, message.segment);
+      return;
+    case "seals":
+      putU64(view, 128, message.segment);
+      view.setUint32(136, message.seals.length, true);
+      for (const [index, seal] of message.seals.entries()) {
+        assert(seal.length === sealBytes, "a seal is 256 bytes");
+        bytes.set(seal, headerBytes + index * sealBytes);
+      }
+      return;
+    case "getSegmentPart":
+      putU64(view, 128, message.segment);
+      putIdentity(bytes, 136, message.contentHash);
+      view.setUint32(168, message.offset, true);
+      view.setUint32(172, message.length, true);
+      return;
+    case "segmentPart":
+      putU64(view, 128, message.segment);
+      putIdentity(bytes, 136, message.contentHash);
+      view.setUint32(168, message.offset, true);
+      bytes.set(message.bytes, headerBytes);
+      return;
     case "prepare":
       assert(false, "a prepare is its own bytes");
       return;
@@ -211,13 +244,19 @@ export function decodeMessage(bytes: Uint8Array, clusterId: Uint8Array): Decoded
   if (typeof head === "string") return { fault: head };
   const message = readFields(bytes, view, head.command, head.view, head.release, clusterId);
   if (typeof message === "string") return { fault: message };
-  if (!hasView.has(head.command) && head.view !== 0) return { fault: "reserved bytes" };
+  if (withoutView.has(head.command) && head.view !== 0) return { fault: "reserved bytes" };
   return { from: head.replica, epoch: head.epoch, release: head.release, message };
 }
 
-const hasView: ReadonlySet<number> = new Set(
-  Object.values(commands).filter((command) => command !== commands.getRun && command !== commands.run),
-);
+/** What is committed is so in every view. */
+const withoutView: ReadonlySet<number> = new Set([
+  commands.getRun,
+  commands.run,
+  commands.getSeals,
+  commands.seals,
+  commands.getSegmentPart,
+  commands.segmentPart,
+]);
 
 /** A prepare at a place in the bytes, header and body verified; its frame is a view of them. */
 function readPrepare(bytes: Uint8Array, view: DataView, at: number, clusterId: Uint8Array): Prepare | MessageFault {
@@ -338,6 +377,29 @@ function readFields(
       if (fault !== null) return fault;
       const prepares = readPrepares(bytes, data, data.getUint32(128, true), clusterId);
       return typeof prepares === "string" ? prepares : { kind: "run", prepares };
+    }
+    case commands.getSeals:
+      return shapeFault(bytes, 136, false, [first]) ?? { kind: "getSeals", segment: first };
+    case commands.seals: {
+      const count = data.getUint32(136, true);
+      const fault = shapeFault(bytes, 140, true, [first]);
+      if (fault !== null) return fault;
+      if (bytes.length !== headerBytes + count * sealBytes) return "size";
+      const at = (index: number): number => headerBytes + index * sealBytes;
+      const seals = Array.from({ length: count }, (_, index) => bytes.slice(at(index), at(index + 1)));
+      return { kind: "seals", segment: first, seals };
+    }
+    case commands.getSegmentPart: {
+      const [offset, length] = [data.getUint32(168, true), data.getUint32(172, true)];
+      const fault = shapeFault(bytes, 176, false, [first]);
+      return fault ?? { kind: "getSegmentPart", segment: first, contentHash: identity(136), offset, length };
+    }
+    case commands.segmentPart: {
+      const offset = data.getUint32(168, true);
+      const fault = shapeFault(bytes, 172, true, [first]);
+      if (fault !== null) return fault;
+      const given = bytes.slice(headerBytes);
+      return { kind: "segmentPart", segment: first, contentHash: identity(136), offset, bytes: given };
     }
     default:
       assert(false, "a frame that was opened has a known command");

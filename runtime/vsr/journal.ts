@@ -17,12 +17,13 @@
  * proved to belong there. 3. The head's header is never blank.
  */
 import { type PrepareHeader, sameBytes } from "../storage/frame.js";
-import { type LogGeometry, nextSegmentStart } from "../storage/log-geometry.js";
+import { headerSlotsOf, type LogGeometry, nextSegmentStart } from "../storage/log-geometry.js";
 import { type LogPosition, logBeginning, positionBehind } from "../storage/log-position.js";
+import type { FetchedSegment } from "../storage/seal-codec.js";
 import { assert } from "../types/assert.js";
 import { mark } from "./marks.js";
 import type { OpIdentity, Prepare, SuffixEntry, SuffixHeader } from "./messages.js";
-import { type DurableState, type Effect, type RecoveredLog, type StoredHeader, windowOps } from "./ports.js";
+import { type DurableState, type Effect, type RecoveredLog, type StoredHeader } from "./ports.js";
 
 export type SlotState = "wanted" | "held" | "writing" | "durable" | "kept" | "faulty";
 
@@ -52,6 +53,8 @@ interface Write {
 export class Journal {
   readonly #geometry: LogGeometry;
   readonly #root: LogPosition;
+  /** Headers of that many newest operations are kept in memory: as many as the header ring has slots. */
+  readonly #windowOps: number;
   readonly #slots = new Map<number, Slot>();
   readonly #writes: Write[] = [];
   /** Appended operations that were found damaged while running. */
@@ -75,6 +78,7 @@ export class Journal {
     nextId: () => number,
   ) {
     this.#geometry = geometry;
+    this.#windowOps = headerSlotsOf(geometry);
     this.#root = logBeginning(clusterId);
     this.#nextId = nextId;
     this.#end = Math.max(log.end, log.sound.address);
@@ -427,6 +431,43 @@ export class Journal {
     this.#proveBackwards();
   }
 
+  /**
+   * A whole segment that follows the log goes into it, by the write `id`. It holds the committed log of its addresses: what was known of
+   * those operations, and what lay there on the disk, has no meaning any more.
+   */
+  adopt(id: number, { position, headers }: FetchedSegment): void {
+    assert(position.op > this.#appended.op && headers.length > 0, "order: an adopted segment goes on with the log");
+    const known = this.#slots.get(position.op);
+    assert(
+      known === undefined ||
+        !known.isCanonical ||
+        known.header === null ||
+        sameIdentity(known.header.identity, position.parent),
+      "hash chain: a segment holds what is known to be committed",
+    );
+    for (const slot of [...this.#slots.values()]) {
+      if (slot.op <= position.op) {
+        if (slot.frame !== null && slot.op > this.#appended.op) this.heldBytes -= slot.frame.length;
+        if (slot.op > this.#appended.op || slot.op < position.op - this.#windowOps) this.#slots.delete(slot.op);
+        continue;
+      }
+      // Of a discarded log: it lay where the segment lies now.
+      const isOverwritten = slot.header !== null && slot.header.address < position.address;
+      if (!isOverwritten || (slot.state !== "kept" && slot.state !== "faulty")) continue;
+      if (slot.isCanonical) slot.state = "wanted";
+      else this.#slots.delete(slot.op);
+    }
+    for (const { header, headerBytes } of headers) {
+      const slot = this.#put(header, headerBytes, "writing");
+      slot.isCanonical = true;
+    }
+    this.#oldest = Math.max(this.#oldest, position.op - this.#windowOps);
+    this.#appended = position;
+    this.#head = Math.max(this.#head, position.op);
+    this.#end = Math.max(this.#end, position.address);
+    this.#writes.push({ id, op: position.op });
+  }
+
   // ------------------------------------------------------------------ writing
 
   /** Goes on as far as it can: takes over what is kept on disk and proved, writes what is held. */
@@ -537,7 +578,7 @@ export class Journal {
       const write = this.#writes.shift();
       isOurs = true;
       if (write === undefined || write.op === 0) continue;
-      for (let op = this.#durable + 1; op <= write.op; op++) {
+      for (let op = Math.max(this.#durable + 1, this.#oldest); op <= write.op; op++) {
         const slot = this.#slots.get(op);
         if (slot?.state === "writing") slot.state = "durable";
       }
@@ -554,7 +595,7 @@ export class Journal {
       if (slot === undefined || slot.frame === null) break;
       slot.frame = null;
     }
-    for (; this.#oldest < commit - windowOps; this.#oldest++) this.#slots.delete(this.#oldest);
+    for (; this.#oldest < commit - this.#windowOps; this.#oldest++) this.#slots.delete(this.#oldest);
   }
 
   /** Forgets bodies in memory that are also on disk: their memory is about to be used for others. */
@@ -571,7 +612,12 @@ export class Journal {
     }
     for (let op = this.#appended.op + 1; op <= this.#head && found.length < max; op++) {
       const slot = this.#slots.get(op);
-      if (slot === undefined || slot.header === null || !slot.isCanonical) continue;
+      if (slot === undefined) {
+        // Far behind, nothing is known of most operations up to the head's neighbourhood.
+        if (this.#head - op > 2 * this.#windowOps) op = this.#head - 2 * this.#windowOps;
+        continue;
+      }
+      if (slot.header === null || !slot.isCanonical) continue;
       if (slot.state === "wanted" || slot.state === "faulty") found.push({ op, identity: slot.header.identity });
     }
     return found;

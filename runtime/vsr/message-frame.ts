@@ -53,6 +53,10 @@ export const commands = {
   getPrepare: 24,
   getRun: 25,
   run: 26,
+  getSeals: 32,
+  seals: 33,
+  getSegmentPart: 34,
+  segmentPart: 35,
 } as const satisfies Record<Message["kind"], number>;
 
 /** Bytes of the prepares of one `run`: at least one prepare of the largest size fits. */

@@ -4,6 +4,7 @@
  *   normal operation   prepare → prepareOk → commit (heartbeat) → commitOk (leadership confirmed)
  *   view change        startViewChange → doViewChange → startView; getView asks for the last
  *   repair             getPrepare → prepare; getRun → run (committed operations in order, however far back)
+ *   state sync         getSeals → seals; getSegmentPart → segmentPart (complete segments of the log, by content hash, from anybody)
  *   acquaintance       ping → pong
  *
  * A prepare is the same bytes everywhere: in the sender's log, on the wire, in the receiver's log. Its identity is the SHA-256 of its
@@ -105,6 +106,33 @@ export interface RunMessage {
   readonly kind: "run";
   readonly prepares: readonly Prepare[];
 }
+/** Asks which complete segments of the log, committed from end to end, the receiver holds from `segment` on. */
+export interface GetSealsMessage {
+  readonly kind: "getSeals";
+  readonly segment: number;
+}
+/** Seals of the segments `segment`, `segment + 1`, …: 256 bytes each (`storage/segment-seal.ts`), verified by their own checksums. */
+export interface SealsMessage {
+  readonly kind: "seals";
+  readonly segment: number;
+  readonly seals: readonly Uint8Array[];
+}
+/** Asks for bytes of the segment with that content hash. */
+export interface GetSegmentPartMessage {
+  readonly kind: "getSegmentPart";
+  readonly segment: number;
+  readonly contentHash: Uint8Array;
+  readonly offset: number;
+  readonly length: number;
+}
+/** Empty: it is not to be had here. Nothing about the bytes is verified before the whole segment is. */
+export interface SegmentPartMessage {
+  readonly kind: "segmentPart";
+  readonly segment: number;
+  readonly contentHash: Uint8Array;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
 export interface PingMessage {
   readonly kind: "ping";
   /** Durable view of the sender. */
@@ -139,6 +167,10 @@ export type Message =
   | GetPrepareMessage
   | GetRunMessage
   | RunMessage
+  | GetSealsMessage
+  | SealsMessage
+  | GetSegmentPartMessage
+  | SegmentPartMessage
   | PingMessage
   | PongMessage;
 

@@ -3,7 +3,7 @@
  * number; a shell (worker, simulator) carries the effects out and feeds back what came of them.
  *
  * Rules of a shell:
- *   1. Disk effects (`write…`, `truncate`) are carried out one after the other in the order given, each durable before it is reported
+ *   1. Disk effects (`write…`, `truncate`, `repair`, `installSegment`) are carried out one after the other in the order given, each durable before it is reported
  *      by `written`. A failed one ends the replica: it is never retried.
  *   2. A `send` leaves only after every write named in `after` was reported. Sends to one peer keep their order otherwise.
  *   3. A message may be lost, doubled, delayed and overtaken. One whose bytes do not verify is dropped before it gets here.
@@ -12,6 +12,7 @@
 import type { PrepareHeader } from "../storage/frame.js";
 import type { LogPosition } from "../storage/log-position.js";
 import type { Prepare, StoredHeader } from "../storage/prepare.js";
+import type { FetchedSegment, SegmentSeal } from "../storage/seal-codec.js";
 import type { Message } from "./messages.js";
 
 export type { StoredHeader } from "../storage/prepare.js";
@@ -48,6 +49,19 @@ export type Input =
       /** µs, greater than the head's. */
       readonly timestamp: number;
     }
+  /** Seals of complete segments here, 256 bytes each, of `segment` and those behind it without a gap. */
+  | {
+      readonly kind: "sealsRead";
+      readonly token: number;
+      readonly segment: number;
+      readonly seals: readonly Uint8Array[];
+    }
+  /** Null: the segment is not here under that hash, or cannot be read. */
+  | { readonly kind: "segmentPartRead"; readonly token: number; readonly bytes: Uint8Array | null }
+  /** A part that was to be stored is; with `isKept` false the whole segment was given up: no space, or it came damaged. */
+  | { readonly kind: "partStored"; readonly segment: number; readonly offset: number; readonly isKept: boolean }
+  /** All parts of the segment are here, verified and durable, and not of the log yet. */
+  | { readonly kind: "segmentFetched"; readonly fetched: FetchedSegment }
   /** Is this replica still the primary? Answered by `confirmed`. */
   | { readonly kind: "confirm"; readonly token: number }
   /** An operation's bytes were found damaged while running (scrubber, reader). */
@@ -78,6 +92,24 @@ export type Effect =
       readonly untilOp: number;
       readonly bytesMax: number;
     }
+  | { readonly kind: "readSeals"; readonly token: number; readonly segment: number; readonly countMax: number }
+  | {
+      readonly kind: "readSegmentPart";
+      readonly token: number;
+      readonly segment: number;
+      readonly contentHash: Uint8Array;
+      readonly offset: number;
+      readonly length: number;
+    }
+  /**
+   * Keeps a part of a segment beside the log, off this thread; answered by `partStored`. Behind the last part of it the whole is
+   * verified against the seal, and answered by `segmentFetched`. Nothing of it is of the log before `installSegment`.
+   */
+  | { readonly kind: "storePart"; readonly seal: SegmentSeal; readonly offset: number; readonly bytes: Uint8Array }
+  /** Gives up what was stored of a segment. */
+  | { readonly kind: "dropSegment"; readonly segment: number }
+  /** Takes a fetched segment into the log, in one step. Durable when reported by `written`. */
+  | { readonly kind: "installSegment"; readonly id: number; readonly fetched: FetchedSegment }
   /** Everything up to `position.op` is committed and durable here; grows by any number of operations. */
   | { readonly kind: "committed"; readonly position: LogPosition }
   /** This replica leads `view`: the shard applies up to `head`, then proposes. */
@@ -88,7 +120,5 @@ export type Effect =
   /** Stop: an invariant between replicas is broken. The reason is for people. */
   | { readonly kind: "halt"; readonly reason: string };
 
-/** Headers of that many newest operations are kept in memory: the header ring's length. */
-export const windowOps = 1_024;
 /** Prepares of the shard under way at once. */
 export const pipelineMax = 8;

@@ -1,23 +1,36 @@
 /**
- * Fetching what this replica should have and has not: single bodies whose headers are known, by identity, and runs of committed
- * operations, however far back. And giving the same to others: only what was verified on reading, and of what is asked by number only
+ * Fetching what this replica should have and has not: single bodies whose headers are known, by identity, runs of committed
+ * operations, and whole segments when it is far behind (`segment-sync.ts`). And giving the same to others: only what was verified on reading, and of what is asked by number only
  * what is known to be committed.
  *
  * Few requests are under way at once: repair without a bound is what brings a recovering cluster down.
  */
+import type { FetchedSegment } from "../storage/seal-codec.js";
 import type { Core } from "./core.js";
 import { mark } from "./marks.js";
-import type { GetPrepareMessage, GetRunMessage, OpIdentity, Prepare, RunMessage } from "./messages.js";
+import type {
+  GetPrepareMessage,
+  GetRunMessage,
+  GetSealsMessage,
+  GetSegmentPartMessage,
+  OpIdentity,
+  Prepare,
+  RunMessage,
+} from "./messages.js";
+import { partBytes, SegmentSync } from "./segment-sync.js";
 import { repairTicks } from "./timing.js";
 
 const runBytesMax = 4 * 1024 * 1024;
 const preparesAtOnce = 8;
 const readsMax = 32;
+const sealsAtOnce = 64;
+const nothing = new Uint8Array(0);
 
 export class Repair {
   readonly #core: Core;
   /** Who asked for what is being read, by token. */
   readonly #readers = new Map<number, number>();
+  readonly #parts = new Map<number, GetSegmentPartMessage>();
   /** Newest operation known to be committed of which the identity is known. */
   #committed: OpIdentity | null = null;
   #runAskedAt = -repairTicks;
@@ -27,8 +40,11 @@ export class Repair {
   readonly peerCommit: number[];
   /** What a decision or startView says may be had from whom is not kept: peers are asked by lot. */
 
+  readonly sync: SegmentSync;
+
   constructor(core: Core) {
     this.#core = core;
+    this.sync = new SegmentSync(core, (op) => this.#choosePeer(op));
     this.peerCommit = new Array<number>(core.quorums.replicas).fill(0);
   }
 
@@ -51,6 +67,8 @@ export class Repair {
 
   tick(): void {
     if (!this.#mayRepair) return;
+    this.sync.install();
+    this.sync.tick(this.#committed);
     this.#askRun();
     this.#askPrepares();
   }
@@ -59,13 +77,15 @@ export class Repair {
     const core = this.#core;
     const { appended } = core.journal;
     const next = core.journal.slot(appended.op + 1);
-    const until = this.#committed;
-    if (until === null || until.op <= appended.op) return;
+    const newest = this.#committed;
+    this.sync.begin(newest);
+    if (newest === null || newest.op <= appended.op || this.sync.isFetching) return;
     // What is held and proved is about to be written.
     if (next?.state === "held" && next.isCanonical) return;
     if (core.ticks - this.#runAskedAt < repairTicks) return;
     this.#runAskedAt = core.ticks;
     this.#runPeer = this.#choosePeer(appended.op);
+    const until = this.sync.runUntil(newest);
     mark("runAsked");
     core.send(this.#runPeer, { kind: "getRun", from: appended, until, bytesMax: runBytesMax });
   }
@@ -113,7 +133,51 @@ export class Repair {
     this.#askRun();
   }
 
+  segmentFetched(fetched: FetchedSegment): void {
+    this.sync.segmentFetched(fetched);
+    if (this.#mayRepair) this.sync.install();
+  }
+
   // ------------------------------------------------------------------ giving
+
+  getSeals(from: number, message: GetSealsMessage): void {
+    const token = this.#read(from);
+    if (token === 0) return;
+    this.#core.effects.push({ kind: "readSeals", token, segment: message.segment, countMax: sealsAtOnce });
+  }
+
+  sealsRead(token: number, segment: number, seals: readonly Uint8Array[]): void {
+    const to = this.#readers.get(token);
+    this.#readers.delete(token);
+    if (to !== undefined) this.#core.send(to, { kind: "seals", segment, seals });
+  }
+
+  getSegmentPart(from: number, message: GetSegmentPartMessage): void {
+    const token = this.#read(from);
+    if (token === 0) return;
+    this.#parts.set(token, message);
+    const { segment, contentHash, offset } = message;
+    const length = Math.min(message.length, partBytes);
+    this.#core.effects.push({ kind: "readSegmentPart", token, segment, contentHash, offset, length });
+  }
+
+  segmentPartRead(token: number, bytes: Uint8Array | null): void {
+    const to = this.#readers.get(token);
+    const asked = this.#parts.get(token);
+    this.#readers.delete(token);
+    this.#parts.delete(token);
+    if (to === undefined || asked === undefined) return;
+    const { segment, contentHash, offset } = asked;
+    this.#core.send(to, { kind: "segmentPart", segment, contentHash, offset, bytes: bytes ?? nothing });
+  }
+
+  /** Remembers who asked for what is about to be read; 0 while too much is being read. */
+  #read(from: number): number {
+    if (this.#readers.size >= readsMax) return 0;
+    const token = this.#core.nextToken();
+    this.#readers.set(token, from);
+    return token;
+  }
 
   getPrepare(from: number, message: GetPrepareMessage): void {
     const core = this.#core;

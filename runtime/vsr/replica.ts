@@ -84,6 +84,18 @@ export class Replica {
       case "runRead":
         this.#repair.runRead(input.token, input.prepares);
         return;
+      case "sealsRead":
+        this.#repair.sealsRead(input.token, input.segment, input.seals);
+        return;
+      case "segmentPartRead":
+        this.#repair.segmentPartRead(input.token, input.bytes);
+        return;
+      case "partStored":
+        this.#repair.sync.partStored(input.segment, input.offset, input.isKept);
+        return;
+      case "segmentFetched":
+        this.#repair.segmentFetched(input.fetched);
+        return;
       case "propose":
         this.#normal.propose(input);
         return;
@@ -119,6 +131,8 @@ export class Replica {
     }
     if (!core.journal.written(id)) return;
     core.publishCommits();
+    this.#repair.sync.written(id);
+    core.journal.advance(core.effects);
     this.#viewChange.completeInstall();
     this.#normal.acknowledgeOwn();
     this.#normal.acknowledge();
@@ -192,6 +206,18 @@ export class Replica {
       case "run":
         this.#repair.run(from, message);
         return;
+      case "getSeals":
+        this.#repair.getSeals(from, message);
+        return;
+      case "seals":
+        this.#repair.sync.seals(message);
+        return;
+      case "getSegmentPart":
+        this.#repair.getSegmentPart(from, message);
+        return;
+      case "segmentPart":
+        this.#repair.sync.part(message);
+        return;
       case "ping":
         core.send(from, this.#pong(message.monotonic));
         this.#acquaint(from, message);
@@ -200,6 +226,11 @@ export class Replica {
         this.#acquaint(from, message);
         return;
     }
+  }
+
+  /** Whole segments are on their way: the log's end moves by segments, not by prepares. */
+  get isFetchingSegments(): boolean {
+    return this.#repair.sync.isFetching;
   }
 
   inspect(): ReplicaInspection {

@@ -21,3 +21,9 @@ export const pingTicks = 25;
 export const abdicateTicks = 300;
 /** A request for repair is given up and put to another peer. */
 export const repairTicks = 25;
+/** Behind the others by whole segments: how often it is asked anew what can be had. */
+export const sealsTicks = 100;
+/** A part that was asked for and did not come is asked of another peer. */
+export const partTicks = 100;
+/** Parts asked for in one tick: 75 MiB a second, so that those who give stay free for commits. */
+export const partsPerTick = 3;

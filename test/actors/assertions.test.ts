@@ -356,7 +356,7 @@ test("what must hold is checked: the proposer", (t) => {
   const state = new ModelTree();
   genesis(state);
   const decision = new Decision();
-  const kernel = { decide: () => decision, apply() {} } as unknown as Kernel;
+  const kernel = { decide: () => decision, apply() {}, nextPosition: () => 0, settle() {} } as unknown as Kernel;
   const fill = (tenant: number, time: number): void => {
     const { proposer, queue, proposal } = memoryShard(state, kernel);
     decision.outcome = decided.written;

@@ -15,6 +15,7 @@ import {
   encodeSessionOpen,
   encodeStreamCreate,
 } from "../../runtime/kernel/codecs/write-requests.js";
+import { commitField } from "../../runtime/kernel/commit-row.js";
 import { effect } from "../../runtime/kernel/group-rows.js";
 import { requestKind, tree } from "../../runtime/kernel/kinds.js";
 import { direction, planRead } from "../../runtime/kernel/read/events.js";
@@ -54,6 +55,7 @@ function apply(shard: ShardTwin, record: Uint8Array, to: number, position?: numb
   const next = new StateReads(shard.state).tenant(to)?.nextPosition ?? 0;
   const view = new DataView(record.buffer, record.byteOffset, record.length);
   shard.kernel.apply(shard.state, record, view, 0, record.length, to, position ?? next, shard.address);
+  shard.kernel.settle(shard.state);
 }
 
 /** One tenant with one stream of two appends, a session, and a group whose event 0 is settled. Next position: 5. */
@@ -111,7 +113,7 @@ const critical: readonly (readonly [mustHold: string, trip: () => void])[] = [
     "order: a position is written once",
     () => {
       const shard = shardInUse();
-      shard.state.put(tree.commits, keys.two(tenant, 5), new Uint8Array(68));
+      shard.state.put(tree.commits, keys.two(tenant, 5), new Uint8Array(80));
       apply(shard, forge(nextAppend), tenant);
     },
   ],
@@ -123,7 +125,7 @@ const critical: readonly (readonly [mustHold: string, trip: () => void])[] = [
     "order: an offset of a stream is written once",
     () => {
       const shard = shardInUse();
-      shard.state.put(tree.events, keys.three(tenant, 1, 2), new Uint8Array(44));
+      shard.state.put(tree.events, keys.three(tenant, 1, 2), new Uint8Array(8));
       apply(shard, forge(nextAppend), tenant);
     },
   ],
@@ -168,6 +170,33 @@ const critical: readonly (readonly [mustHold: string, trip: () => void])[] = [
       const shard = shardInUse();
       shard.state.delete(tree.events, keys.three(tenant, 1, 1));
       planRead(new StateReads(shard.state), tenant, 1, 0, 9, 999, direction.forward, 2);
+    },
+  ],
+  [
+    "order: a run of appends has its row of commits",
+    () => {
+      const shard = shardInUse();
+      shard.state.delete(tree.commits, keys.two(tenant, 2));
+      planRead(new StateReads(shard.state), tenant, 1, 1, 9, 999, direction.forward, 2);
+    },
+  ],
+  [
+    "order: a run's row of commits is that of its stream",
+    () => {
+      const shard = shardInUse();
+      const found = shard.state.update(tree.commits, keys.two(tenant, 2));
+      if (found) shard.state.valueView.setUint8(shard.state.valueStart + commitField.subject, 2);
+      planRead(new StateReads(shard.state), tenant, 1, 1, 9, 999, direction.forward, 2);
+    },
+  ],
+  [
+    "snapshot: nobody changes the trees before what stands beside them is settled",
+    () => {
+      const shard = shardInUse();
+      shard.settleEvery = 100;
+      append(shard, 0);
+      shard.state.put(tree.meta, new Uint8Array(1), new Uint8Array(1));
+      append(shard, 0);
     },
   ],
   [

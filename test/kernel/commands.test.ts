@@ -131,6 +131,30 @@ test("a key is answered as long as it is among the newest; then it is free again
   t.true(keyed().replayed);
 });
 
+test("a key of a run that is under way stays known, whichever key is asked for meanwhile", (t) => {
+  const shard = shardWithStream();
+  shard.gap = 0;
+  shard.settleEvery = 1_000;
+  const keyed = (last: number, text = "k") =>
+    shard.submit(requestKind.append, (out) =>
+      encodeAppend(out, { tenant, requestKey: new Uint8Array(16).fill(last, 15) }, 1, "any", [event(text)]),
+    );
+  const [five, six, three] = [keyed(5), keyed(6), keyed(3)];
+  t.deepEqual([five.position + 1, five.position + 2], [six.position, three.position]);
+  for (const [last, first] of [
+    [5, five],
+    [6, six],
+    [3, three],
+  ] as const) {
+    const again = keyed(last);
+    t.true(again.replayed);
+    t.is(decodeAppendReply(again.reply).position, first.position);
+    t.is(keyed(last, "other").error?.code, "idempotencyKeyReused");
+  }
+  t.is(keyed(4).position, three.position + 1, "one between them is free, and continues the run");
+  t.true(keyed(5).replayed);
+});
+
 test("sessions: the next number is taken, the last one is answered, all others are refused; the oldest goes at the quota", (t) => {
   const shard = shardWithStream({ ...quotasDefault, sessionsMax: 2 });
   const open = (client: number) =>

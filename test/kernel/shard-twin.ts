@@ -40,6 +40,10 @@ export class ShardTwin {
   readonly #writer = new ByteWriter();
   time = 1_000_000;
   address = addressBase;
+  /** Bytes between two records: with 0 they are of one block, and appends may be of one run. */
+  gap = 7;
+  /** Every so many records the state is settled; also before anything else reads the trees. */
+  settleEvery = 1;
 
   constructor(options: KernelOptions = {}, state: TreeWriter = new ModelTree(), roomBytes = 256 * 1024) {
     this.options = options;
@@ -85,7 +89,7 @@ export class ShardTwin {
       this.time = decision.time;
       const entry = { tenant, position, bytes: this.out.bytes.slice(recordFrom, recordTo), address: this.address };
       this.log.push(entry);
-      this.address += entry.bytes.length + 7;
+      this.address += entry.bytes.length + this.gap;
       this.kernel.apply(
         this.state,
         this.out.bytes,
@@ -96,16 +100,19 @@ export class ShardTwin {
         position,
         entry.address,
       );
+      if (this.log.length % this.settleEvery === 0) this.kernel.settle(this.state);
     }
     return { outcome, reply, error, replayed, position, afterPosition };
   }
 
   /** A second shard that has only read the log. */
-  replay(state: TreeWriter = new ModelTree()): ShardTwin {
+  replay(state: TreeWriter = new ModelTree(), settleEvery = 1): ShardTwin {
     const twin = new ShardTwin(this.options, state);
-    for (const { bytes, tenant, position, address } of this.log) {
+    for (const [index, { bytes, tenant, position, address }] of this.log.entries()) {
       twin.kernel.apply(twin.state, bytes, new DataView(bytes.buffer), 0, bytes.length, tenant, position, address);
+      if (index % settleEvery === 0) twin.kernel.settle(twin.state);
     }
+    twin.kernel.settle(twin.state);
     return twin;
   }
 }

@@ -22,6 +22,7 @@ export const roomTable: Readonly<Record<string, readonly string[]>> = {
     "runtime/storage/log-position.ts",
     "runtime/storage/prepare.ts",
     "runtime/storage/recovered-log.ts",
+    "runtime/storage/seal-codec.ts",
   ],
   "runtime/actor/": ["runtime/types/"],
   "actors/": ["runtime/"],

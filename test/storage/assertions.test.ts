@@ -5,7 +5,7 @@ import { HeaderRing } from "../../runtime/storage/header-ring.js";
 import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
 import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
 import { recordCheckpoint } from "../../runtime/storage/replica-storage.js";
-import { encodeSeal } from "../../runtime/storage/segment-seal.js";
+import { encodeSeal } from "../../runtime/storage/seal-codec.js";
 import { createZeroFilled } from "../../runtime/storage/segments.js";
 import { append, clusterId, geometry, newDisk, open, root } from "./log-fixture.js";
 

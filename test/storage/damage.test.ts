@@ -6,7 +6,8 @@ import { segmentPath } from "../../runtime/storage/log-geometry.js";
 import type { MemoryDisk } from "../../runtime/storage/memory-disk.js";
 import { recordCheckpoint } from "../../runtime/storage/replica-storage.js";
 import { type Damage, Scrubber } from "../../runtime/storage/scrubber.js";
-import { computeSeal, decodeSeal, encodeSeal, readSeal, sealSegment } from "../../runtime/storage/segment-seal.js";
+import { decodeSeal, encodeSeal } from "../../runtime/storage/seal-codec.js";
+import { computeSeal, readSeal, sealSegment } from "../../runtime/storage/segment-seal.js";
 import { type VerifyReport, verifyLog } from "../../runtime/storage/verify-log.js";
 import { append, closeAll, clusterId, geometry, newDisk, open, root, seeded, walk } from "./log-fixture.js";
 

@@ -84,6 +84,7 @@ export class ModelTree implements TreeWriter {
       !found || this.#value.length <= treeInlineValueBytesMax,
       "a value that is changed in place lies beside its key",
     );
+    if (found) this.#writes += 1;
     return found;
   }
 

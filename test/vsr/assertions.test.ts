@@ -1,7 +1,8 @@
 /** What must hold between replicas is checked: each critical assertion of the protocol core, tripped on purpose. */
 import test from "ava";
 import { headerBytes } from "../../runtime/storage/frame.js";
-import { logBeginning } from "../../runtime/storage/log-position.js";
+import { logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
+import type { SegmentSeal } from "../../runtime/storage/seal-codec.js";
 import { Core } from "../../runtime/vsr/core.js";
 import { Journal } from "../../runtime/vsr/journal.js";
 import type { DoViewChangeMessage, Prepare } from "../../runtime/vsr/messages.js";
@@ -66,6 +67,23 @@ test("a log grows by one, in place, and has one prepare of an operation", (t) =>
   const misplaced = newJournal();
   misplaced.extend({ ...first, header: { ...first.header, address: 5 * 4096 } });
   throwsAssertion(t, () => misplaced.advance([]), "order: a prepare lies behind its parent or at the next segment");
+});
+
+test("a fetched segment is adopted only where it goes on with the log, and with what is known of it", (t) => {
+  const adopted = (known: Prepare | null, last: Prepare): void => {
+    const journal = newJournal();
+    if (known !== null) journal.extend(known);
+    const named = { header: last.header, headerBytes: last.frame.slice(0, headerBytes) };
+    const seal = {} as SegmentSeal;
+    journal.adopt(99, { seal, position: positionBehind(last.header), headers: [named] });
+  };
+  t.notThrows(() => adopted(first, first));
+  throwsAssertion(t, () => adopted(first, other), "hash chain: a segment holds what is known to be committed");
+  throwsAssertion(
+    t,
+    () => adopted(null, { ...first, header: { ...first.header, op: 0 } }),
+    "order: an adopted segment goes on with the log",
+  );
 });
 
 test("a view that begins empty drops nothing that is committed", (t) => {

@@ -2,13 +2,16 @@
  * Replicas of one shard in memory, with an ideal disk: what was reported as written is there after a crash, what was not may be or not. Network
  * and crashes are drawn from a seed. For tests of the core alone; the simulator runs the shipping storage as well.
  */
+import { nodeProvider } from "../../runtime/crypto/node-provider.js";
 import { headerBytes, type PrepareHeader, readHeader } from "../../runtime/storage/frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "../../runtime/storage/log-geometry.js";
 import { type LogPosition, logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
+import { encodeSeal, type SegmentSeal, sealBytes } from "../../runtime/storage/seal-codec.js";
 import type { Message, Prepare, SuffixHeader } from "../../runtime/vsr/messages.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "../../runtime/vsr/ports.js";
 import { Random } from "../../runtime/vsr/random.js";
 import { Replica } from "../../runtime/vsr/replica.js";
+import { partBytes } from "../../runtime/vsr/segment-sync.js";
 
 export const clusterId = new Uint8Array(16).fill(7);
 export const geometry: LogGeometry = { segmentBytes: 1024 * 1024, bodyBytesMax: 256 * 1024 };
@@ -21,7 +24,7 @@ interface Disk {
   log: Map<number, Prepare>;
 }
 
-type DiskEffect = Effect & { kind: "writePrepares" | "repair" | "truncate" | "writeState" };
+type DiskEffect = Effect & { kind: "writePrepares" | "repair" | "truncate" | "writeState" | "installSegment" };
 
 export class Member {
   replica: Replica | null = null;
@@ -33,6 +36,12 @@ export class Member {
   committed: LogPosition | null = null;
   confirmed: { token: number; isPrimary: boolean; commit: number }[] = [];
   halted: string | null = null;
+  /** By segment: what gathers of it. Lost at a crash. */
+  readonly fetching = new Map<number, Uint8Array[]>();
+  /** By segment: what is whole, as a file beside the log. */
+  readonly images = new Map<number, Uint8Array>();
+  /** What is to be told at the next millisecond. */
+  inputs: Input[] = [];
 }
 
 interface Packet {
@@ -88,6 +97,8 @@ export class Cluster {
     member.delayed = [];
     member.written.clear();
     member.leads = null;
+    member.fetching.clear();
+    member.inputs = [];
   }
 
   step(index: number, input: Input): void {
@@ -110,7 +121,29 @@ export class Cluster {
       case "repair":
       case "truncate":
       case "writeState":
+      case "installSegment":
         member.queue.push(effect);
+        return;
+      case "readSeals":
+        this.step(index, {
+          kind: "sealsRead",
+          token: effect.token,
+          segment: effect.segment,
+          seals: sealsOf(member, effect.segment, effect.countMax),
+        });
+        return;
+      case "readSegmentPart": {
+        const image = segmentImage(member, effect.segment);
+        const isSame = image !== null && hex(image.seal.contentHash) === hex(effect.contentHash);
+        const bytes = isSame ? image.bytes.slice(effect.offset, effect.offset + effect.length) : null;
+        this.step(index, { kind: "segmentPartRead", token: effect.token, bytes });
+        return;
+      }
+      case "storePart":
+        this.#storePart(member, effect);
+        return;
+      case "dropSegment":
+        member.fetching.delete(effect.segment);
         return;
       case "readPrepare": {
         const prepare = member.disk.log.get(effect.header.address) ?? null;
@@ -143,6 +176,25 @@ export class Cluster {
     }
   }
 
+  #storePart(member: Member, { seal, offset, bytes }: Effect & { kind: "storePart" }): void {
+    const { segment } = seal;
+    const parts = member.fetching.get(segment) ?? [];
+    member.fetching.set(segment, parts);
+    parts[offset / partBytes] = bytes.slice();
+    member.inputs.push({ kind: "partStored", segment, offset, isKept: true });
+    const stored = parts.reduce((sum, part) => sum + part.length, 0);
+    if (stored < seal.usedBytes) return;
+    member.fetching.delete(segment);
+    const whole = new Uint8Array(Buffer.concat(parts));
+    if (hex(nodeProvider.sha256(whole, 0, whole.length)) !== hex(seal.contentHash)) {
+      member.inputs.push({ kind: "partStored", segment, offset, isKept: false });
+      return;
+    }
+    const { position, headers } = walkImage(whole, segment);
+    member.inputs.push({ kind: "segmentFetched", fetched: { seal, position, headers } });
+    member.images.set(segment, whole);
+  }
+
   #committed(index: number, member: Member, position: LogPosition): void {
     const from = member.committed?.op ?? 0;
     for (const prepare of member.disk.log.values()) {
@@ -173,6 +225,19 @@ export class Cluster {
       for (const address of disk.log.keys()) if (address >= effect.address) disk.log.delete(address);
       return;
     }
+    if (effect.kind === "installSegment") {
+      const { segment } = effect.fetched.seal;
+      const image = member.images.get(segment);
+      if (image === undefined) throw new Error("a segment is installed that was not fetched");
+      const { prepares } = walkImage(image, segment);
+      const end = effect.fetched.position.address;
+      for (const [address, { header }] of disk.log) {
+        const isGap = header.op > effect.fetched.seal.firstOp - 1;
+        if (address < end && (address >= segment * geometry.segmentBytes || isGap)) disk.log.delete(address);
+      }
+      for (const prepare of prepares) disk.log.set(prepare.header.address, prepare);
+      return;
+    }
     const prepares = effect.kind === "repair" ? [effect.prepare] : effect.prepares;
     for (const prepare of prepares) {
       if (effect.kind === "writePrepares") {
@@ -190,6 +255,7 @@ export class Cluster {
     for (let index = 0; index < this.members.length; index++) {
       const member = this.members[index];
       if (member.replica === null) continue;
+      for (const input of member.inputs.splice(0)) this.step(index, input);
       const effect = this.random.below(3) > 0 ? member.queue.shift() : undefined;
       if (effect !== undefined) {
         this.#write(member, effect);
@@ -257,6 +323,66 @@ export class Cluster {
     this.step(index, { kind: "confirm", token: this.#token });
     return this.#token;
   }
+}
+
+interface SegmentImage {
+  readonly seal: SegmentSeal;
+  readonly bytes: Uint8Array;
+}
+
+/** A complete, committed segment as the bytes of its file; null for one that is not. */
+function segmentImage({ disk, committed }: Member, segment: number): SegmentImage | null {
+  const [start, end] = [segment * geometry.segmentBytes, (segment + 1) * geometry.segmentBytes];
+  if (committed === null || committed.address <= end) return null;
+  const prepares = [...disk.log.values()].filter(({ header }) => header.address >= start && header.address < end);
+  prepares.sort((left, right) => left.header.op - right.header.op);
+  const [first, last] = [prepares[0], prepares.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const bytes = new Uint8Array(positionBehind(last.header).address - start);
+  for (const { header, frame } of prepares) bytes.set(frame, header.address - start);
+  const seal: SegmentSeal = {
+    segment,
+    usedBytes: bytes.length,
+    clusterId,
+    records: prepares.length,
+    firstOp: first.header.op,
+    lastOp: last.header.op,
+    firstTimestamp: first.header.timestamp,
+    lastTimestamp: last.header.timestamp,
+    firstIdentity: first.header.identity,
+    lastIdentity: last.header.identity,
+    firstParent: first.header.parent,
+    contentHash: nodeProvider.sha256(bytes, 0, bytes.length),
+  };
+  return { seal, bytes };
+}
+
+function sealsOf(member: Member, segment: number, countMax: number): Uint8Array[] {
+  const seals: Uint8Array[] = [];
+  for (let at = segment; seals.length < countMax; at++) {
+    const image = segmentImage(member, at);
+    if (image === null) break;
+    seals.push(encodeSeal(geometry, image.seal).slice(0, sealBytes));
+  }
+  return seals;
+}
+
+function walkImage(bytes: Uint8Array, segment: number) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const prepares: Prepare[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const reading = readHeader(bytes, view, at, clusterId);
+    if (reading.kind !== "prepare" || reading.header.address !== segment * geometry.segmentBytes + at) {
+      throw new Error(`segment ${segment} holds no prepare at ${at}`);
+    }
+    const { header } = reading;
+    prepares.push({ header, frame: bytes.slice(at, at + headerBytes + header.bodyBytes) });
+    at += paddedBytes(header.bodyBytes);
+  }
+  const last = prepares.at(-1);
+  if (last === undefined) throw new Error("a segment holds prepares");
+  const headers = prepares.map(({ header, frame }) => ({ header, headerBytes: frame.slice(0, headerBytes) }));
+  return { prepares, position: positionBehind(last.header), headers };
 }
 
 function clone(message: Message): Message {

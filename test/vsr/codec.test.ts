@@ -118,6 +118,26 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
     bytesMax: u32,
   }),
   fc.tuple(firstOp, bodies).map(([op, from]): Message => ({ kind: "run", prepares: chain(op, from) })),
+  fc.record({ kind: fc.constant("getSeals" as const), segment: safe }),
+  fc.record({
+    kind: fc.constant("seals" as const),
+    segment: safe,
+    seals: fc.array(fc.uint8Array({ minLength: 256, maxLength: 256 }), { maxLength: 4 }),
+  }),
+  fc.record({
+    kind: fc.constant("getSegmentPart" as const),
+    segment: safe,
+    contentHash: identity,
+    offset: u32,
+    length: u32,
+  }),
+  fc.record({
+    kind: fc.constant("segmentPart" as const),
+    segment: safe,
+    contentHash: identity,
+    offset: u32,
+    bytes: fc.uint8Array({ maxLength: 300 }),
+  }),
 );
 
 /** Changes a frame and makes its header checksum right again. */
@@ -394,6 +414,16 @@ test("the bytes of each message are those of the golden file", (t) => {
     { kind: "getPrepare", view: 5, ...named },
     { kind: "getRun", from, until: named, bytesMax: 1_048_576 },
     { kind: "run", prepares: [one, two] },
+    { kind: "getSeals", segment: 7 },
+    { kind: "seals", segment: 7, seals: [new Uint8Array(256).fill(0xaa)] },
+    { kind: "getSegmentPart", segment: 7, contentHash: two.header.identity, offset: 262_144, length: 4_096 },
+    {
+      kind: "segmentPart",
+      segment: 7,
+      contentHash: two.header.identity,
+      offset: 262_144,
+      bytes: Uint8Array.of(1, 2, 3),
+    },
   ];
   t.deepEqual(samples.map(({ kind }) => kind).sort(), Object.keys(commands).sort());
   const bytes = Object.fromEntries(

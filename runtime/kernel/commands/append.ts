@@ -15,18 +15,18 @@
  *
  * Outcome: subject = stream, first = offset of the first event, count = events.
  *
- * The hot path: four tree look-ups to decide and five changes to apply, no allocation. What is refused allocates its error.
+ * The hot path: it works on the objects of `WorkingState`, not on the trees, and allocates nothing. What is refused allocates its error.
  */
 import { assert } from "../../types/assert.js";
 import { appendBytesMax, appendEventsMax, eventBytesMax } from "../../types/limits.js";
 import type { Draft } from "../draft.js";
-import { anyOffsetHalf, appendHeadBytes, eventFormatsCount, eventHeaderBytes, tree } from "../kinds.js";
+import type { HotTenant } from "../hot-rows.js";
+import { anyOffsetHalf, appendHeadBytes, eventFormatsCount, eventHeaderBytes } from "../kinds.js";
 import { getU64, getU64OrNone, setU64 } from "../numbers.js";
 import type { Step } from "../step.js";
-import { eventsField, streamField } from "../stream-rows.js";
 
 export function decideAppend(draft: Draft): void {
-  const { request, bodyFrom, state } = draft;
+  const { request, bodyFrom, working, hotTenant } = draft;
   const { view, to } = request;
   assert(bodyFrom <= to, "an append begins after its head");
   if (to - bodyFrom < appendHeadBytes) {
@@ -37,11 +37,13 @@ export function decideAppend(draft: Draft): void {
   const count = view.getUint32(bodyFrom + 16, true);
   if (!eventsAreSound(draft, bodyFrom + appendHeadBytes, count)) return;
 
-  if (stream < 0 || !state.get(tree.streams, draft.keys.two(draft.tenant, stream))) {
+  assert(hotTenant !== null, "an append is decided once its tenant is open");
+  const hotStream = stream < 0 ? null : working.stream(hotTenant, stream);
+  if (hotStream === null) {
     draft.refuse("streamUnknown", `stream ${stream} does not exist: create it first`, { stream });
     return;
   }
-  const next = getU64(state.valueView, state.valueStart + streamField.nextOffset);
+  const next = hotStream.nextOffset;
   const isAny =
     view.getUint32(bodyFrom + 8, true) === anyOffsetHalf && view.getUint32(bodyFrom + 12, true) === anyOffsetHalf;
   if (!isAny) {
@@ -137,45 +139,16 @@ function eventsAreSound(draft: Draft, from: number, count: number): boolean {
   return true;
 }
 
-/** Bytes of events in an append's record: what the tenant's row adds up before the append itself is applied. */
-export function appendedBytes(step: Step): number {
-  const length = step.record.factsLength - appendHeadBytes;
-  assert(length >= eventHeaderBytes, "an append's record holds at least one event");
-  return length;
-}
-
-export function applyAppend(step: Step): void {
-  const { state, record, keys, tenant } = step;
+/** @param oldest positions below it are forgotten by the tenant's request keys */
+export function applyAppend(step: Step, tenant: HotTenant, oldest: number): void {
+  const { record, working } = step;
   const { view, factsFrom } = record;
-  const length = record.to - factsFrom - appendHeadBytes;
-  const stream = getU64(view, factsFrom);
-  const first = getU64(view, factsFrom + 8);
+  const length = record.factsLength - appendHeadBytes;
+  assert(length >= eventHeaderBytes, "an append's record holds at least one event");
+  const stream = working.stream(tenant, getU64(view, factsFrom));
+  assert(stream !== null, "isolation: an append's stream belongs to the tenant of its block");
   const count = view.getUint32(factsFrom + 16, true);
   assert(count > 0 && count <= appendEventsMax, "an append's record holds 1 to appendEventsMax events");
-
-  const found = state.update(tree.streams, keys.two(tenant, stream));
-  assert(found, "isolation: an append's stream belongs to the tenant of its block");
-  const row = state.valueView;
-  const at = state.valueStart;
-  assert(
-    getU64(row, at + streamField.nextOffset) === first,
-    "order: an append continues its stream at the next offset",
-  );
-  const bytesBefore = getU64(row, at + streamField.bytes);
-  setU64(row, at + streamField.nextOffset, first + count);
-  setU64(row, at + streamField.bytes, bytesBefore + length);
-
-  const events = step.eventsView;
-  setU64(events, eventsField.position, step.position);
-  setU64(events, eventsField.time, record.time);
-  setU64(events, eventsField.address, step.address);
-  setU64(events, eventsField.bytesBefore, bytesBefore);
-  events.setUint32(eventsField.eventsAt, factsFrom + appendHeadBytes - record.from, true);
-  events.setUint32(eventsField.count, count, true);
-  events.setUint32(eventsField.length, length, true);
-  const inserted = state.insert(tree.events, keys.three(tenant, stream, first), step.eventsRow);
-  assert(inserted, "order: an offset of a stream is written once");
-  step.subject = stream;
-  step.first = first;
-  step.count = count;
+  assert(getU64(view, factsFrom + 8) === stream.nextOffset, "order: an append continues its stream at the next offset");
+  working.append(record, tenant, stream, step.address, count, length, oldest);
 }

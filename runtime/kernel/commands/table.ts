@@ -3,7 +3,7 @@ import { AssertionFailed } from "../../types/assert.js";
 import type { Draft } from "../draft.js";
 import { requestKind } from "../kinds.js";
 import type { Step } from "../step.js";
-import { applyAppend, decideAppend } from "./append.js";
+import { decideAppend } from "./append.js";
 import {
   applyDirectoryCreate,
   applyDirectoryDrop,
@@ -87,10 +87,9 @@ export function decideCommand(draft: Draft): void {
   }
 }
 
+/** Appends are not among them: they go another way, past the trees (`working-state.ts`). */
 export function applyCommand(step: Step): void {
   switch (step.record.kind) {
-    case requestKind.append:
-      return applyAppend(step);
     case requestKind.streamCreate:
       return applyStreamCreate(step);
     case requestKind.groupCreate:

@@ -4,10 +4,8 @@
  */
 import { assert } from "../../types/assert.js";
 import { tree } from "../kinds.js";
-import { getU64 } from "../numbers.js";
-import { eventsField } from "../stream-rows.js";
 import type { StateReads } from "./state-reads.js";
-import { appendStart } from "./streams.js";
+import { findRun, openRun } from "./streams.js";
 
 export const direction = { forward: 0, backward: 1 } as const;
 
@@ -28,6 +26,8 @@ export interface EventSpan {
   readonly to: number;
 }
 
+type Growing<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /**
  * Spans that hold the events asked for, in the order asked for: forward from `from` up, backward from `from` down (an offset
  * beyond the end begins at the newest event). Stops at `limit` events, after the span with which `bytesMax` is reached, and at
@@ -46,56 +46,92 @@ export function planRead(
   assert(from >= 0 && limit >= 0, "a read has a start and a limit");
   assert(end >= 0, "a read has an end");
   const spans: EventSpan[] = [];
-  const start = way === direction.backward ? Math.min(from, end - 1) : from;
+  const backward = way === direction.backward;
+  const start = backward ? Math.min(from, end - 1) : from;
   if (start >= end || start < 0 || limit === 0) return spans;
   const cursor = reads.cursor(tree.events);
+  const { commits } = reads;
+  const run: Growing<EventSpan>[] = [];
   let events = 0;
   let bytes = 0;
-  let more = cursor.seekFloor(reads.keys.three(tenant, stream, start));
-  assert(more, "order: every offset of a stream lies in an append");
-  let next = start;
-  while (more) {
-    const span = spanAt(reads, tenant, stream, next, limit - events, way, end);
-    spans.push(span);
-    events += span.to - span.from;
-    bytes += span.eventsLength;
-    next = way === direction.backward ? span.from - 1 : span.to;
+  findRun(reads, tenant, stream, start);
+  for (let next = start; ; ) {
+    appendsOf(reads, next, way, end, limit - events, run);
+    for (const whole of run) {
+      const span = narrow(whole, next, limit - events, way);
+      spans.push(span);
+      events += span.to - span.from;
+      bytes += span.eventsLength;
+      next = backward ? span.from - 1 : span.to;
+      if (events >= limit || bytes >= bytesMax) break;
+    }
     if (events >= limit || bytes >= bytesMax || next < 0 || next >= end) break;
-    more = way === direction.backward ? cursor.previous() : cursor.next();
+    const more = backward ? cursor.previous() : cursor.next();
     assert(more, "order: the appends of a stream follow one another without a gap");
+    const first = openRun(reads, tenant, stream);
+    assert(
+      backward ? first <= next : first === next,
+      "order: the appends of a stream follow one another without a gap",
+    );
   }
   assert(events <= limit, "a plan holds no more events than were asked for");
+  assert(commits.subject === stream, "isolation: a read stays within the stream it was asked for");
   return spans;
 }
 
-/** The part of the append under the cursor that begins (or, backward, ends) with the event `next`. */
-function spanAt(
+/** Appends of the run that `reads.commits` stands on, whole, from the one that holds `next` on in the order of the read. */
+function appendsOf(
   reads: StateReads,
-  tenant: number,
-  stream: number,
   next: number,
-  wanted: number,
   way: number,
   end: number,
-): EventSpan {
-  const firstOffset = appendStart(reads, tenant, stream);
-  const { valueView: view, valueStart: at } = reads.cursor(tree.events);
-  const count = view.getUint32(at + eventsField.count, true);
+  wanted: number,
+  into: Growing<EventSpan>[],
+): void {
+  const { commits } = reads;
+  const backward = way === direction.backward;
+  const last = commits.rowPosition + commits.rowCommands - 1;
+  into.length = 0;
+  let covered = -1;
+  for (;;) {
+    const { position, time, address, eventsAt, eventsLength, first: firstOffset, count } = commits;
+    const after = firstOffset + count;
+    if (backward ? firstOffset <= next : after > next) {
+      if (firstOffset >= end) break;
+      assert(after <= end, "an append is visible as a whole or not at all");
+      into.push({
+        position,
+        time,
+        address,
+        eventsAt,
+        eventsLength,
+        firstOffset,
+        count,
+        from: firstOffset,
+        to: after,
+      });
+      covered = after;
+    }
+    // Forward, what lies behind the last event wanted need not be looked at; backward, the last append looked at comes first.
+    if (position === last || (backward ? after > next : after - next >= wanted)) break;
+    commits.next();
+  }
   assert(
-    firstOffset <= next && next < firstOffset + count,
+    backward ? covered > next : into.length > 0 && (into[0]?.firstOffset ?? 0) <= next,
     "order: the appends of a stream follow one another without a gap",
   );
-  assert(firstOffset + count <= end, "an append is visible as a whole or not at all");
-  const backward = way === direction.backward;
-  return {
-    position: getU64(view, at + eventsField.position),
-    time: getU64(view, at + eventsField.time),
-    address: getU64(view, at + eventsField.address),
-    eventsAt: view.getUint32(at + eventsField.eventsAt, true),
-    eventsLength: view.getUint32(at + eventsField.length, true),
-    firstOffset,
-    count,
-    from: backward ? Math.max(firstOffset, next + 1 - wanted) : next,
-    to: backward ? next + 1 : Math.min(firstOffset + count, next + wanted),
-  };
+  if (backward) into.reverse();
+}
+
+/** Narrows an append that holds the event `next` to what is wanted of it: from there on in the order of the read. */
+function narrow(span: Growing<EventSpan>, next: number, wanted: number, way: number): EventSpan {
+  assert(span.from <= next && next < span.to, "order: the appends of a stream follow one another without a gap");
+  if (way === direction.backward) {
+    span.from = Math.max(span.from, next + 1 - wanted);
+    span.to = next + 1;
+  } else {
+    span.from = next;
+    span.to = Math.min(span.to, next + wanted);
+  }
+  return span;
 }

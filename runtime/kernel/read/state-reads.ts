@@ -10,7 +10,7 @@
  */
 import type { Cursor, TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
-import { commitField } from "../commit-row.js";
+import { CommitWalk } from "../commit-walk.js";
 import { tree } from "../kinds.js";
 import { getU64 } from "../numbers.js";
 import { StateKeys } from "../state-keys.js";
@@ -37,6 +37,7 @@ export interface TenantInfo {
 
 export class StateReads {
   readonly keys = new StateKeys();
+  readonly commits = new CommitWalk();
   readonly #cursors: (Cursor | undefined)[] = [];
   state: TreeReader;
 
@@ -103,8 +104,8 @@ export class StateReads {
   /** Time of a position's command, µs; -1 for a position that is not there. */
   timeOf(tenant: number, position: number): number {
     assert(position >= 0, "a position is not negative");
-    if (!this.state.get(tree.commits, this.keys.two(tenant, position))) return -1;
-    const time = getU64(this.state.valueView, this.state.valueStart + commitField.time);
+    if (!this.commits.find(this.cursor(tree.commits), tenant, position)) return -1;
+    const { time } = this.commits;
     assert(time > 0, "a command has a time");
     return time;
   }

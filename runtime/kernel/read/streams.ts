@@ -2,7 +2,7 @@
 import { assert } from "../../types/assert.js";
 import { tree } from "../kinds.js";
 import { getU64, getU64Key } from "../numbers.js";
-import { eventsField, streamField } from "../stream-rows.js";
+import { streamField } from "../stream-rows.js";
 import { nameBytes, nameOf } from "../texts.js";
 import { type StateReads, unbounded } from "./state-reads.js";
 
@@ -34,26 +34,27 @@ export function streamEnd(
   bound: number,
 ): StreamEnd {
   assert(nextOffset >= 0 && bound >= 0, "a stream's end is looked for below a bound");
-  const cursor = reads.cursor(tree.events);
+  const { commits } = reads;
   let low = 0;
   let high = nextOffset;
   let end = nothing;
-  // Appends begin at ascending offsets and positions: halve the offsets, each time looking at the append that holds the middle.
+  // Appends begin at ascending offsets and positions: halve the offsets, each time looking at the run that holds the middle.
   // Invariant: appends that begin below `low` are visible (`end` is after them), those from `high` on are not.
   while (low < high) {
     const middle = low + Math.floor((high - low) / 2);
-    const found = cursor.seekFloor(reads.keys.three(tenant, stream, middle));
-    assert(found, "order: every offset of a stream lies in an append");
-    const first = appendStart(reads, tenant, stream);
-    const { valueView: view, valueStart: at } = cursor;
-    if (getU64(view, at + eventsField.position) < bound) {
-      low = first + view.getUint32(at + eventsField.count, true);
-      end = {
-        nextOffset: low,
-        bytes: getU64(view, at + eventsField.bytesBefore) + view.getUint32(at + eventsField.length, true),
-      };
-      assert(low > middle, "an append holds the offset it was found by");
-    } else high = first;
+    const first = findRun(reads, tenant, stream, middle);
+    if (commits.position >= bound) {
+      high = first;
+      continue;
+    }
+    while (commits.position + 1 < commits.rowPosition + commits.rowCommands && commits.position + 1 < bound) {
+      commits.next();
+    }
+    low = commits.first + commits.count;
+    end = { nextOffset: low, bytes: commits.bytesBefore + commits.eventsLength };
+    // The bound lies within the run: this is the end.
+    if (commits.position + 1 < commits.rowPosition + commits.rowCommands) break;
+    assert(low > middle, "a run holds the offset it was found by");
   }
   return end;
 }
@@ -61,15 +62,31 @@ export function streamEnd(
 const key = new Uint8Array(24);
 const keyView = new DataView(key.buffer);
 
-/** First offset of the append that the events cursor stands on, which must be of this stream. */
-export function appendStart(reads: StateReads, tenant: number, stream: number): number {
-  const length = reads.cursor(tree.events).keyInto(key);
+/**
+ * Finds the run of appends that holds an offset of a stream, by the cursor of `events`; `reads.commits` then stands on its first
+ * append. Returns the offset of that.
+ */
+export function findRun(reads: StateReads, tenant: number, stream: number, offset: number): number {
+  const found = reads.cursor(tree.events).seekFloor(reads.keys.three(tenant, stream, offset));
+  assert(found, "order: every offset of a stream lies in an append");
+  return openRun(reads, tenant, stream);
+}
+
+/** Has `reads.commits` stand on the first append of the run under the cursor of `events`, which must be of this stream. */
+export function openRun(reads: StateReads, tenant: number, stream: number): number {
+  const cursor = reads.cursor(tree.events);
+  const length = cursor.keyInto(key);
   assert(length === 24, "a key of events has its fixed size");
   assert(
     getU64Key(keyView, 0) === tenant && getU64Key(keyView, 8) === stream,
     "isolation: a read stays within the stream it was asked for",
   );
-  return getU64Key(keyView, 16);
+  const first = getU64Key(keyView, 16);
+  const { commits } = reads;
+  const known = commits.find(reads.cursor(tree.commits), tenant, getU64(cursor.valueView, cursor.valueStart));
+  assert(known && commits.position === commits.rowPosition, "order: a run of appends has its row of commits");
+  assert(commits.subject === stream && commits.first === first, "order: a run's row of commits is that of its stream");
+  return first;
 }
 
 /** Null for a stream that is unknown or was created at or after the bound. */
