@@ -1,7 +1,17 @@
 /** All functions that there are, by their signature. A signature that PostgreSQL does not have, or that is written twice, is an error at start. */
 import { assert } from "../../types/assert.js";
 import type { Implementation } from "./define.js";
+import { collections } from "./implementations/aggregate-collections.js";
+import { statistics } from "./implementations/aggregate-statistics.js";
+import { sums } from "./implementations/aggregate-sums.js";
 import { comparisons } from "./implementations/comparison.js";
+import { dateFields } from "./implementations/date-fields.js";
+import { datesAndTimes } from "./implementations/date-time.js";
+import { floats } from "./implementations/float.js";
+import { integers } from "./implementations/integer.js";
+import { intervals } from "./implementations/interval.js";
+import { numerics } from "./implementations/numeric.js";
+import { windowFunctions } from "./implementations/window.js";
 import { allProcedures } from "./procedures.js";
 import type { NumberKernel } from "./registry.js";
 
@@ -20,7 +30,19 @@ function collect(groups: readonly (readonly Implementation[])[]): ReadonlyMap<st
   return found;
 }
 
-const implementations = collect([comparisons]);
+const implementations = collect([
+  collections,
+  statistics,
+  sums,
+  comparisons,
+  dateFields,
+  datesAndTimes,
+  floats,
+  integers,
+  intervals,
+  numerics,
+  windowFunctions,
+]);
 
 export const implementationOf = (signature: string): Implementation | null => implementations.get(signature) ?? null;
 

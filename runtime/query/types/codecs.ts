@@ -4,11 +4,13 @@ import { arrayCodec, vectorCodec } from "./array.js";
 import { booleanCodec } from "./boolean.js";
 import { byteaCodec } from "./bytea.js";
 import type { TypeCodec } from "./codec.js";
+import { dateCodec, timeCodec, timestampCodec, timestamptzCodec } from "./date-time/codecs.js";
 import { decimalCodec } from "./decimal.js";
 import { float4Codec, float8Codec } from "./float.js";
 import { int2Codec, int4Codec, int8Codec, unsignedCodec } from "./integer.js";
 import { intervalCodec } from "./interval-codec.js";
 import { jsonbCodec, jsonCodec } from "./jsonb.js";
+import { objectNameCodec } from "./object-names.js";
 import { recordCodec } from "./record.js";
 import { type Oid, typeOid } from "./sql-type.js";
 import { bpcharCodec, charCodec, nameCodec, textCodec, varcharCodec, voidCodec } from "./text.js";
@@ -38,7 +40,23 @@ const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.numeric, decimalCodec],
   [typeOid.uuid, uuidCodec],
   [typeOid.void, voidCodec],
+  [typeOid.date, dateCodec],
+  [typeOid.time, timeCodec],
+  [typeOid.timestamp, timestampCodec],
+  [typeOid.timestamptz, timestamptzCodec],
   [typeOid.interval, intervalCodec],
+  [typeOid.regclass, objectNameCodec("regclass")],
+  [typeOid.regtype, objectNameCodec("regtype")],
+  [typeOid.regproc, objectNameCodec("regproc")],
+  [typeOid.regprocedure, objectNameCodec("regprocedure")],
+  [typeOid.regoper, objectNameCodec("regoper")],
+  [typeOid.regoperator, objectNameCodec("regoperator")],
+  [typeOid.regnamespace, objectNameCodec("regnamespace")],
+  [typeOid.regrole, objectNameCodec("regrole")],
+  [typeOid.tid, textCodec],
+  [typeOid.aclitem, textCodec],
+  [typeOid.pgNodeTree, textCodec],
+  [typeOid.xid8, int8Codec],
   [typeOid.json, jsonCodec],
   [typeOid.jsonb, jsonbCodec],
   [typeOid.int2vector, vectorCodec(typeOid.int2, int2Codec)],

@@ -82,7 +82,7 @@ const displayScale = (scale: number, ...shown: readonly number[]): number =>
   Math.min(Math.max(scale, 0, ...shown), displayScaleMax);
 
 /** Digits after the point of a quotient. */
-function quotientScale(a: Decimal, b: Decimal): number {
+export function quotientScale(a: Decimal, b: Decimal): number {
   const left = leadingGroup(a);
   const right = leadingGroup(b);
   const weight = left.weight - right.weight - (left.group <= right.group ? 1 : 0);
@@ -90,7 +90,7 @@ function quotientScale(a: Decimal, b: Decimal): number {
 }
 
 /** a / b rounded to a scale. Both are finite, b is not zero. */
-function quotientAt(a: Decimal, b: Decimal, scale: number): Decimal {
+export function quotientAt(a: Decimal, b: Decimal, scale: number): Decimal {
   const shift = scale + b.scale - a.scale;
   const sign = b.coefficient < 0n ? -1n : 1n;
   const numerator = shift >= 0 ? a.coefficient * powerOfTen(shift) : a.coefficient;
@@ -194,8 +194,13 @@ export function squareRoot(a: Decimal): Decimal {
   const half =
     weight >= 0 ? Math.trunc(((weight + 1) * groupDigits) / 2) - 1 : 1 - Math.trunc(((1 - weight) * groupDigits) / 2);
   const scale = displayScale(significantDigits - half, a.scale);
+  return squareRootAt(a, scale);
+}
+
+/** The root of a value that is not negative, rounded to a scale. */
+export function squareRootAt(a: Decimal, scale: number): Decimal {
   // One digit more than wanted, so that the rounding is right.
-  const guard = scale + 1;
+  const guard = Math.max(scale + 1, Math.ceil(a.scale / 2));
   return roundDecimal(new Decimal(integerRoot(coefficientAt(a, guard * 2)), guard), scale);
 }
 

@@ -10,11 +10,14 @@ import type { Oid, SqlType } from "./sql-type.js";
 export class SqlRecord {
   readonly types: readonly SqlType[];
   readonly values: readonly Datum[];
+  /** Names of the columns, where the row is one of a table or query; null for `ROW(…)`, whose columns are `f1`, `f2`, … */
+  readonly names: readonly string[] | null;
 
-  constructor(types: readonly SqlType[], values: readonly Datum[]) {
+  constructor(types: readonly SqlType[], values: readonly Datum[], names: readonly string[] | null = null) {
     assert(types.length === values.length, "a record has a type for each value");
     this.types = types;
     this.values = values;
+    this.names = names;
   }
 }
 

@@ -63,6 +63,8 @@ export const typeOid = {
   cstring: 2275,
   regoperator: 2204,
   xid8: 5069,
+  aclitem: 1033,
+  pgNodeTree: 194,
   timetzArray: 1270,
   recordArray: 2287,
   regclassArray: 2210,

@@ -18,6 +18,7 @@ export type NamedObjectKind =
   | "regproc"
   | "regprocedure"
   | "regoper"
+  | "regoperator"
   | "regnamespace"
   | "regrole";
 

@@ -22,7 +22,7 @@ export async function withPostgres<T>(work: (client: PostgresClient, port: numbe
   if (identity !== null) chownSync(folder, identity.uid, identity.gid);
   chmodSync(folder, 0o700);
   const data = path.join(folder, "data");
-  const options = { ...(identity ?? {}), cwd: folder, env: { ...process.env, LC_ALL: "C.UTF-8", TZ: "UTC" } };
+  const options = { ...identity, cwd: folder, env: { ...process.env, LC_ALL: "C.UTF-8", TZ: "UTC" } };
   const initdb = ["-D", data, "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust"];
   try {
     execFileSync(path.join(serverFolder, "initdb"), initdb, { ...options, stdio: "pipe" });

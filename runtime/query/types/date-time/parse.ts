@@ -1,0 +1,371 @@
+/**
+ * Reads dates and times as people write them: `2020-01-31 04:05:06.7+02`, `Jan 31, 2020`, `31/1/20`, `20200131T040506Z`, `4:05 PM`,
+ * `yesterday`, `infinity`, `44-03-15 BC`. Words and numbers are taken one by one, and what a bare number means depends on what came before
+ * it and on the order that the setting `DateStyle` names.
+ */
+import { SqlError } from "../../error.js";
+import type { DateStyle } from "../text-context.js";
+import { zoneAbbreviations } from "./abbreviations.js";
+import { clockMicros, daysInMonth } from "./calendar.js";
+import { findZone, type TimeZone } from "./zones.js";
+
+export type SpecialTime = "now" | "today" | "tomorrow" | "yesterday" | "epoch" | "infinity" | "-infinity";
+
+export interface ParsedTime {
+  /** A word that stands for the whole, or for the date alone when a time of day follows. */
+  readonly special: SpecialTime | null;
+  /** Astronomical year; null without a date. */
+  readonly date: { readonly year: number; readonly month: number; readonly day: number } | null;
+  /** Days from 2000-01-01, for a Julian day. */
+  readonly julianDays: number | null;
+  /** µs since midnight, null without a time of day. */
+  readonly micros: number | null;
+  /** Seconds east of UTC that the text says, or a zone it names. */
+  readonly offset: number | null;
+  readonly zone: TimeZone | null;
+}
+
+export const invalidTime = (type: string, text: string): SqlError =>
+  new SqlError("22007", `invalid input syntax for type ${type}: "${text}"`);
+export const fieldOverflow = (text: string, isOrderDoubtful = false): SqlError =>
+  new SqlError("22008", `date/time field value out of range: "${text}"`, {
+    hint: isOrderDoubtful ? 'Perhaps you need a different "datestyle" setting.' : undefined,
+  });
+
+const monthNames = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const monthFullNames = "january february march april may june july august september october november december".split(
+  " ",
+);
+const dayPattern =
+  /^(?:sun|mon|tue|tues|wed|weds|thu|thur|thurs|fri|sat|sunday|monday|tuesday|wednesday|thursday|friday|saturday)$/u;
+const specials = new Set(["now", "today", "tomorrow", "yesterday", "epoch", "infinity"]);
+const ignored = new Set(["at", "on"]);
+
+const monthOf = (word: string): number => {
+  if (word === "sept") return 9;
+  const short = monthNames.indexOf(word);
+  return (short < 0 ? monthFullNames.indexOf(word) : short) + 1;
+};
+
+const patterns = {
+  space: /[\s,]+/uy,
+  dateParts: /(\d+|[a-z]{3,9})([-/.])(\d+|[a-z]{3,9})\2(\d+)/iuy,
+  time: /(\d+):(\d+)(?::(\d+))?(\.\d*)?/uy,
+  yearDay: /(\d{4,})\.(\d{3})(?!\d)/uy,
+  offset: /([+-])(\d+)(?::(\d+)(?::(\d+))?)?/uy,
+  julian: /j(\d+)(?![a-z])/iuy,
+  number: /(\d+)(\.\d*)?/uy,
+  word: /[a-z]+/iuy,
+  zoneName: /[a-z][a-z0-9_]*(?:\/[a-z0-9_+-]+)+/iuy,
+  posixZone: /(?:<[^>]+>|[a-z]{3,})[+-]\d+(?::\d+){0,2}(?:[a-z]{3,})?(?:,[^\s]*)?/iuy,
+  signedInfinity: /([+-])infinity/iuy,
+} as const;
+
+/** Throws 22007 for what is no date or time, 22008 for parts beyond their range. `type` is named in errors. */
+export function parseTime(text: string, type: string, order: DateStyle["order"]): ParsedTime {
+  return new TimeParser(text, type, order).parse();
+}
+
+class TimeParser {
+  readonly #text: string;
+  readonly #type: string;
+  readonly #order: DateStyle["order"];
+  #at = 0;
+  #year: number | null = null;
+  #yearDigits = 0;
+  #month: number | null = null;
+  #day: number | null = null;
+  #dayOfYear: number | null = null;
+  #hasTextMonth = false;
+  #julian: number | null = null;
+  #micros: number | null = null;
+  #offset: number | null = null;
+  #zone: TimeZone | null = null;
+  #special: SpecialTime | null = null;
+  #isBc = false;
+  #half: "am" | "pm" | null = null;
+
+  constructor(text: string, type: string, order: DateStyle["order"]) {
+    this.#text = text;
+    this.#type = type;
+    this.#order = order;
+  }
+
+  parse(): ParsedTime {
+    let isEmpty = true;
+    for (;;) {
+      this.#match(patterns.space);
+      if (this.#at >= this.#text.length) break;
+      isEmpty = false;
+      this.#token();
+    }
+    if (isEmpty) throw this.#invalid();
+    return this.#finish();
+  }
+
+  #invalid(): SqlError {
+    return invalidTime(this.#type, this.#text);
+  }
+
+  #overflow(isOrderDoubtful = false): SqlError {
+    return fieldOverflow(this.#text, isOrderDoubtful);
+  }
+
+  #match(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text);
+    if (match !== null) this.#at = pattern.lastIndex;
+    return match;
+  }
+
+  #token(): void {
+    const first = this.#text[this.#at] ?? "";
+    if (/[0-9]/u.test(first)) return this.#digits();
+    if (first === "+" || first === "-") return this.#signed();
+    if (/[a-z<]/iu.test(first)) return this.#word();
+    throw this.#invalid();
+  }
+
+  #digits(): void {
+    const parts = this.#match(patterns.dateParts);
+    if (parts !== null) return this.#dateParts([parts[1] ?? "", parts[3] ?? "", parts[4] ?? ""]);
+    const time = this.#match(patterns.time);
+    if (time !== null) return this.#time(time);
+    if (this.#year === null && this.#month === null) {
+      const yearDay = this.#match(patterns.yearDay);
+      if (yearDay !== null) {
+        this.#year = Number(yearDay[1]);
+        this.#yearDigits = 4;
+        this.#dayOfYear = Number(yearDay[2]);
+        return;
+      }
+    }
+    const [, digits = "", fraction = ""] = this.#match(patterns.number) ?? [];
+    this.#bareNumber(digits, fraction);
+  }
+
+  /** Three parts between equal delimiters: month names first, then the numbers in their order. */
+  #dateParts(parts: readonly string[]): void {
+    if (this.#year !== null || this.#month !== null || this.#day !== null) throw this.#invalid();
+    for (const part of parts) if (/[a-z]/iu.test(part)) this.#textMonth(part.toLowerCase());
+    for (const part of parts) if (!/[a-z]/iu.test(part)) this.#number(part);
+  }
+
+  #textMonth(word: string): void {
+    const month = monthOf(word);
+    if (month === 0) throw this.#invalid();
+    // A number before the month's name was taken for the month, and is the day.
+    if (this.#month !== null && !this.#hasTextMonth && this.#day === null) this.#day = this.#month;
+    else if (this.#month !== null) throw this.#invalid();
+    this.#month = month;
+    this.#hasTextMonth = true;
+  }
+
+  #time(match: RegExpExecArray): void {
+    if (this.#micros !== null) throw this.#invalid();
+    const [, first = "0", second = "0", third, fraction = ""] = match;
+    const isMinutes = third === undefined && fraction !== "";
+    const [hour, minute, seconds] = isMinutes
+      ? [0, Number(first), Number(second)]
+      : [Number(first), Number(second), Number(third ?? "0")];
+    this.#setTime(hour, minute, seconds, fraction);
+  }
+
+  #setTime(hour: number, minute: number, second: number, fraction: string): void {
+    const micros = fraction.length > 1 ? Math.round(Number(`0${fraction}`) * 1_000_000) : 0;
+    const isBeyondDay = hour > 24 || (hour === 24 && (minute > 0 || second > 0 || micros > 0));
+    if (minute > 59 || second > 60 || isBeyondDay) throw this.#overflow();
+    this.#micros = clockMicros(hour, minute, second, micros);
+  }
+
+  #bareNumber(digits: string, fraction: string): void {
+    const hasDate =
+      (this.#year !== null && this.#month !== null && this.#day !== null) ||
+      this.#special !== null ||
+      this.#julian !== null;
+    const isTimeType = this.#type.startsWith("time") && !this.#type.startsWith("timestamp");
+    if (hasDate || isTimeType || fraction !== "") {
+      if (!hasDate && !isTimeType) throw this.#invalid();
+      if (this.#micros !== null) throw this.#invalid();
+      const isLong = digits.length === 6;
+      if (!isLong && digits.length !== 4) {
+        // An hour before AM or PM.
+        if (digits.length > 2 || !/^\s*[ap]m\b/iu.test(this.#text.slice(this.#at))) throw this.#invalid();
+        return this.#setTime(Number(digits), 0, 0, "");
+      }
+      return this.#setTime(
+        Number(digits.slice(0, 2)),
+        Number(digits.slice(2, 4)),
+        isLong ? Number(digits.slice(4)) : 0,
+        fraction,
+      );
+    }
+    const isBlank = this.#year === null && this.#month === null && this.#day === null;
+    if (isBlank && (digits.length === 8 || digits.length === 6)) {
+      const yearDigits = digits.length - 4;
+      this.#year = Number(digits.slice(0, yearDigits));
+      this.#yearDigits = yearDigits;
+      this.#month = Number(digits.slice(yearDigits, yearDigits + 2));
+      this.#day = Number(digits.slice(yearDigits + 2));
+      return;
+    }
+    this.#number(digits);
+  }
+
+  /** One number of a date: which part it is follows from those that are there. */
+  #number(digits: string): void {
+    const value = Number(digits);
+    const isLong = digits.length >= 3;
+    const setYear = (): void => {
+      this.#year = value;
+      this.#yearDigits = digits.length;
+    };
+    const hasYear = this.#year !== null;
+    const hasMonth = this.#month !== null;
+    const hasDay = this.#day !== null;
+    if (!hasYear && !hasMonth && !hasDay) {
+      if (isLong || this.#order === "YMD") setYear();
+      else if (this.#order === "DMY") this.#day = value;
+      else this.#month = value;
+    } else if (hasYear && !hasMonth && !hasDay) {
+      if (digits.length === 3) this.#dayOfYear = value;
+      else this.#month = value;
+    } else if (!hasYear && hasMonth && !hasDay) {
+      if (this.#hasTextMonth && (isLong || this.#order === "YMD")) setYear();
+      else this.#day = value;
+    } else if (hasYear && hasMonth && !hasDay) {
+      if (this.#hasTextMonth && isLong && this.#yearDigits <= 2) {
+        this.#day = this.#year;
+        setYear();
+      } else this.#day = value;
+    } else if (hasDay && !hasMonth) this.#month = value;
+    else if (hasMonth && hasDay && !hasYear) setYear();
+    else throw this.#invalid();
+  }
+
+  #signed(): void {
+    const infinity = this.#match(patterns.signedInfinity);
+    if (infinity !== null) {
+      this.#setSpecial(infinity[1] === "-" ? "-infinity" : "infinity");
+      return;
+    }
+    if (this.#micros === null || this.#offset !== null) throw this.#invalid();
+    const match = this.#match(patterns.offset);
+    if (match === null) throw this.#invalid();
+    this.#offset = this.#offsetSeconds(match);
+  }
+
+  #offsetSeconds([, sign, hoursText = "0", minutesText, secondsText]: RegExpExecArray): number {
+    const isPacked = minutesText === undefined && hoursText.length > 2;
+    const hours = Number(isPacked ? hoursText.slice(0, -2) : hoursText);
+    const minutes = Number(isPacked ? hoursText.slice(-2) : (minutesText ?? "0"));
+    const seconds = Number(secondsText ?? "0");
+    if (hours > 15 || minutes > 59 || seconds > 59)
+      throw new SqlError("22009", `time zone displacement out of range: "${this.#text}"`);
+    const total = hours * 3_600 + minutes * 60 + seconds;
+    return sign === "-" ? -total : total;
+  }
+
+  #setSpecial(special: SpecialTime): void {
+    if (this.#special !== null || this.#year !== null || this.#month !== null) throw this.#invalid();
+    this.#special = special;
+  }
+
+  #word(): void {
+    const julian = this.#match(patterns.julian);
+    if (julian !== null) {
+      this.#julian = Number(julian[1]) - 2_451_545;
+      return;
+    }
+    const parts = this.#match(patterns.dateParts);
+    if (parts !== null) return this.#dateParts([parts[1] ?? "", parts[3] ?? "", parts[4] ?? ""]);
+    const named = this.#match(patterns.zoneName) ?? this.#match(patterns.posixZone);
+    if (named !== null) return this.#namedZone(named[0]);
+    const word = this.#match(patterns.word)?.[0].toLowerCase() ?? "";
+    this.#plainWord(word);
+  }
+
+  #plainWord(word: string): void {
+    if (word === "am" || word === "pm") this.#half = word;
+    else if (word === "bc" || word === "ad") this.#isBc = word === "bc";
+    else if (word === "t" && /^\d/u.test(this.#text.slice(this.#at))) return;
+    else if (word === "allballs") {
+      this.#micros = 0;
+      this.#offset = 0;
+    } else if (specials.has(word)) this.#setSpecial(word as SpecialTime);
+    else if (dayPattern.test(word) || ignored.has(word)) return;
+    else if (monthOf(word) > 0) this.#textMonth(word);
+    else if (word === "") throw this.#invalid();
+    else this.#zoneWord(word);
+  }
+
+  #zoneWord(word: string): void {
+    const abbreviation = zoneAbbreviations.get(word);
+    if (abbreviation === undefined) {
+      if (word === "dst" && this.#offset !== null) this.#offset += 3_600;
+      else if (word.length < 3 || this.#micros === null) throw this.#invalid();
+      else this.#namedZone(word);
+      return;
+    }
+    if (this.#offset !== null || this.#zone !== null) throw this.#invalid();
+    this.#offset = abbreviation.offset;
+  }
+
+  #namedZone(name: string): void {
+    if (this.#offset !== null || this.#zone !== null) throw this.#invalid();
+    const zone = findZone(name);
+    if (zone === null) {
+      if (!name.includes("/")) throw this.#invalid();
+      throw new SqlError("22023", `time zone "${name.toLowerCase()}" not recognized`);
+    }
+    this.#zone = zone;
+  }
+
+  #finish(): ParsedTime {
+    this.#applyHalf();
+    return {
+      special: this.#special,
+      date: this.#date(),
+      julianDays: this.#julian,
+      micros: this.#micros,
+      offset: this.#offset,
+      zone: this.#zone,
+    };
+  }
+
+  #applyHalf(): void {
+    if (this.#half === null) return;
+    if (this.#micros === null) throw this.#invalid();
+    const hour = Math.floor(this.#micros / 3_600_000_000);
+    if (hour > 12) throw this.#overflow();
+    const shift = this.#half === "pm" ? (hour === 12 ? 0 : 12) : hour === 12 ? -12 : 0;
+    this.#micros += shift * 3_600_000_000;
+  }
+
+  #date(): ParsedTime["date"] {
+    if (this.#year === null && this.#month === null && this.#day === null) {
+      if (this.#isBc) throw this.#invalid();
+      return null;
+    }
+    if (this.#year === null) throw this.#invalid();
+    const year = this.#fullYear(this.#year);
+    if (this.#dayOfYear !== null) {
+      if (this.#dayOfYear < 1 || this.#dayOfYear > 366) throw this.#overflow();
+      return { year, month: 1, day: this.#dayOfYear };
+    }
+    if (this.#month === null || this.#day === null) throw this.#invalid();
+    if (this.#month < 1 || this.#month > 12 || this.#day < 1 || this.#day > 31) throw this.#overflow(true);
+    if (this.#day > daysInMonth(year, this.#month)) throw this.#overflow();
+    return { year, month: this.#month, day: this.#day };
+  }
+
+  #fullYear(year: number): number {
+    if (this.#isBc) {
+      if (year <= 0) throw this.#overflow();
+      return 1 - year;
+    }
+    if (this.#yearDigits <= 2) return year < 70 ? year + 2_000 : year + 1_900;
+    if (year <= 0) throw this.#overflow();
+    return year;
+  }
+}

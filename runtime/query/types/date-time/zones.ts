@@ -1,0 +1,242 @@
+/**
+ * Time zones: the offset from UTC at any moment, and the moment of a wall clock's reading. From the pinned table, from fixed offsets
+ * (`+03:00`, `<+03>-3`) and from POSIX rules (`EST5EDT,M3.2.0,M11.1.0`).
+ */
+import { SqlError } from "../../error.js";
+import { dateFromDays, dayOfWeek, daysFromDate, daysInMonth, isLeapYear, secondsPerDay, unixDays } from "./calendar.js";
+import { zoneTable } from "./zone-table.js";
+
+export interface ZoneOffset {
+  /** Seconds east of UTC. */
+  readonly offset: number;
+  readonly isDst: boolean;
+  readonly abbreviation: string;
+}
+
+interface Transitions {
+  /** Seconds since 1970. */
+  readonly moments: readonly number[];
+  readonly types: readonly ZoneOffset[];
+  /** Index into `types` from each moment on. */
+  readonly indexes: readonly number[];
+}
+
+export interface TimeZone {
+  readonly name: string;
+  readonly transitions: Transitions;
+  /** What holds after the last transition. */
+  readonly rule: PosixRule | null;
+}
+
+interface PosixRule {
+  readonly standard: ZoneOffset;
+  readonly daylight: { readonly offset: ZoneOffset; readonly from: YearlyMoment; readonly to: YearlyMoment } | null;
+}
+
+/** A moment of each year by the wall clock: month, week and weekday, or a day of the year. */
+type YearlyMoment =
+  | {
+      readonly kind: "weekday";
+      readonly month: number;
+      readonly week: number;
+      readonly weekday: number;
+      readonly seconds: number;
+    }
+  | { readonly kind: "day"; readonly day: number; readonly countsLeapDay: boolean; readonly seconds: number };
+
+const lineOf: ReadonlyMap<string, string> = new Map(
+  zoneTable
+    .trim()
+    .split("\n")
+    .map((line) => [line.slice(0, line.search(/[|=]/u)).toLowerCase(), line]),
+);
+const known = new Map<string, TimeZone | null>();
+/** Zones kept at most: a client may name as many POSIX rules as it likes. */
+const knownMax = 2_000;
+
+export const utcZone: TimeZone = {
+  name: "UTC",
+  transitions: { moments: [], types: [{ offset: 0, isDst: false, abbreviation: "UTC" }], indexes: [] },
+  rule: null,
+};
+
+/** Zones of the table, by the names they are listed under. */
+export const zoneNames = (): readonly string[] =>
+  [...lineOf.values()].map((line) => line.slice(0, line.search(/[|=]/u)));
+
+/** The zone of this name in any case, or null. */
+export function findZone(name: string): TimeZone | null {
+  const key = name.toLowerCase();
+  const kept = known.get(key);
+  if (kept !== undefined) return kept;
+  const zone = readNamed(key) ?? readPosixZone(name);
+  if (known.size < knownMax) known.set(key, zone);
+  return zone;
+}
+
+/** Throws 22023, as AT TIME ZONE does. */
+export function requireZone(name: string): TimeZone {
+  const zone = findZone(name);
+  if (zone === null) throw new SqlError("22023", `time zone "${name}" not recognized`);
+  return zone;
+}
+
+/** A zone that is so many seconds east of UTC all year. */
+export function fixedZone(offset: number): TimeZone {
+  const hours = Math.floor(Math.abs(offset) / 3_600);
+  const minutes = Math.floor((Math.abs(offset) % 3_600) / 60);
+  const abbreviation = `${offset < 0 ? "-" : "+"}${String(hours).padStart(2, "0")}${minutes === 0 ? "" : `:${String(minutes).padStart(2, "0")}`}`;
+  return {
+    name: `<${abbreviation}>${abbreviation.startsWith("-") ? abbreviation.replace("-", "+") : abbreviation.replace("+", "-")}`,
+    transitions: { moments: [], types: [{ offset, isDst: false, abbreviation }], indexes: [] },
+    rule: null,
+  };
+}
+
+function readNamed(key: string): TimeZone | null {
+  const line = lineOf.get(key);
+  if (line === undefined) return null;
+  const [name = "", typesText, deltasText = "", indexesText = "", rule = ""] = line.split("|");
+  if (typesText === undefined) {
+    const [alias = "", target = ""] = line.split("=");
+    const zone = findZone(target);
+    return zone === null ? null : { ...zone, name: alias };
+  }
+  let last = 0;
+  const moments = deltasText === "" ? [] : deltasText.split(",").map((delta) => (last += Number.parseInt(delta, 36)));
+  const types = typesText.split(",").map((type): ZoneOffset => {
+    const [abbreviation = "", offset, isDst] = type.split(":");
+    return { abbreviation, offset: Number(offset), isDst: isDst === "1" };
+  });
+  const indexes = [...indexesText].map((digit) => Number.parseInt(digit, 36));
+  return { name, transitions: { moments, types, indexes }, rule: rule.includes(",") ? parseRule(rule) : null };
+}
+
+const posixPattern =
+  /^(<[^>]+>|[A-Za-z]{3,})([+-]?\d{1,3}(?::\d{2}){0,2})(?:(<[^>]+>|[A-Za-z]{3,})([+-]?\d{1,2}(?::\d{2}){0,2})?(?:,([^,]+),([^,]+))?)?$/u;
+
+function readPosixZone(name: string): TimeZone | null {
+  const rule = parseRule(name);
+  if (rule === null) return null;
+  return {
+    name,
+    transitions: { moments: [], types: [rule.standard], indexes: [] },
+    rule: rule.daylight === null ? null : rule,
+  };
+}
+
+/** `CET-1CEST,M3.5.0,M10.5.0/3`; without dates the rule of the United States. Offsets are west of UTC. */
+function parseRule(text: string): PosixRule | null {
+  const match = posixPattern.exec(text);
+  if (match === null) return null;
+  const [, standardName = "", standardOffset = "0", daylightName, daylightOffset, from, to] = match;
+  const standard = { abbreviation: bare(standardName), offset: -hms(standardOffset), isDst: false };
+  if (Math.abs(standard.offset) > 167 * 3_600) return null;
+  if (daylightName === undefined) return { standard, daylight: null };
+  const offset = daylightOffset === undefined ? standard.offset + 3_600 : -hms(daylightOffset);
+  return {
+    standard,
+    daylight: {
+      offset: { abbreviation: bare(daylightName), offset, isDst: true },
+      from: parseYearly(from ?? "M3.2.0"),
+      to: parseYearly(to ?? "M11.1.0"),
+    },
+  };
+}
+
+const bare = (name: string): string => (name.startsWith("<") ? name.slice(1, -1) : name);
+
+function hms(text: string): number {
+  const [hours = "0", minutes = "0", seconds = "0"] = text.replace(/^[+-]/u, "").split(":");
+  const value = Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds);
+  return text.startsWith("-") ? -value : value;
+}
+
+function parseYearly(text: string): YearlyMoment {
+  const [date = "", time = "2"] = text.split("/");
+  const seconds = hms(time);
+  if (date.startsWith("M")) {
+    const [month = 1, week = 1, weekday = 0] = date.slice(1).split(".").map(Number);
+    return { kind: "weekday", month, week, weekday, seconds };
+  }
+  const isJulian = date.startsWith("J");
+  return { kind: "day", day: Number(isJulian ? date.slice(1) : date), countsLeapDay: !isJulian, seconds };
+}
+
+/** Seconds since 1970 by the wall clock. */
+function yearlySeconds(moment: YearlyMoment, year: number): number {
+  return (yearlyDay(moment, year) + unixDays) * secondsPerDay + moment.seconds;
+}
+
+function yearlyDay(moment: YearlyMoment, year: number): number {
+  if (moment.kind === "day") {
+    const first = daysFromDate(year, 1, 1);
+    if (moment.countsLeapDay) return first + moment.day;
+    return first + moment.day - 1 + (isLeapYear(year) && moment.day >= 60 ? 1 : 0);
+  }
+  const first = daysFromDate(year, moment.month, 1);
+  const day = first + ((moment.weekday - dayOfWeek(first) + 7) % 7) + (moment.week - 1) * 7;
+  return day - first >= daysInMonth(year, moment.month) ? day - 7 : day;
+}
+
+interface Span {
+  readonly current: ZoneOffset;
+  /** Seconds since 1970 at which the next offset begins; null when none follows. */
+  readonly until: number | null;
+  readonly next: ZoneOffset;
+}
+
+/** The offset in force at a moment (seconds since 1970), and the one after it. */
+function spanAt(zone: TimeZone, seconds: number): Span {
+  const { moments, types, indexes } = zone.transitions;
+  const typeAt = (index: number): ZoneOffset => types[index] ?? { offset: 0, isDst: false, abbreviation: "UTC" };
+  const last = moments.at(-1);
+  if (zone.rule !== null && (last === undefined || seconds >= last)) return spanOfRule(zone.rule, seconds);
+  let low = 0;
+  let high = moments.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((moments[middle] ?? 0) <= seconds) low = middle + 1;
+    else high = middle;
+  }
+  const current = low === 0 ? typeAt(0) : typeAt(indexes[low - 1] ?? 0);
+  const until = moments[low];
+  if (until === undefined) return { current, until: null, next: current };
+  return { current, until, next: typeAt(indexes[low] ?? 0) };
+}
+
+function spanOfRule({ standard, daylight }: PosixRule, seconds: number): Span {
+  if (daylight === null) return { current: standard, until: null, next: standard };
+  const { year } = dateFromDays(Math.floor((seconds + standard.offset) / secondsPerDay) - unixDays);
+  const changes: { readonly at: number; readonly to: ZoneOffset }[] = [];
+  for (const each of [year - 1, year, year + 1]) {
+    changes.push({ at: yearlySeconds(daylight.from, each) - standard.offset, to: daylight.offset });
+    changes.push({ at: yearlySeconds(daylight.to, each) - daylight.offset.offset, to: standard });
+  }
+  changes.sort((a, b) => a.at - b.at);
+  const index = changes.findIndex(({ at }) => at > seconds);
+  const next = changes[index];
+  const current = changes[index - 1]?.to ?? standard;
+  return next === undefined ? { current, until: null, next: current } : { current, until: next.at, next: next.to };
+}
+
+/** Seconds since 1970. */
+export const offsetAt = (zone: TimeZone, seconds: number): ZoneOffset => spanAt(zone, seconds).current;
+
+/**
+ * Offset that a wall clock's reading (as seconds since 1970, as if it were UTC) has. A reading that happens twice is taken for the later
+ * offset, one that never happens for the earlier, as PostgreSQL does.
+ */
+export function offsetOfLocal(zone: TimeZone, local: number): ZoneOffset {
+  const { current, until, next } = spanAt(zone, local - secondsPerDay);
+  if (until === null) return current;
+  const before = local - current.offset;
+  const after = local - next.offset;
+  if (before < until && after < until) return current;
+  if (before > until && after >= until) {
+    // The day may hold another change.
+    const later = spanAt(zone, after);
+    return later.current;
+  }
+  return before > after ? current : next;
+}
