@@ -28,6 +28,7 @@ import { abandonMove, carryOver, type Move, release } from "./move.js";
 import { optionalCount, pageLimit, quotasFrom, tenantReference } from "./params.js";
 import { ShardLink } from "./shard-link.js";
 import { TenantRows } from "./tenant-rows.js";
+import { Users } from "./users.js";
 
 export interface DirectoryArgs {
   /** Shards of this node, the system shard included. */
@@ -48,6 +49,7 @@ class Directory implements Actor<DirectoryMessage> {
   readonly #args: DirectoryArgs;
   readonly #link: ShardLink;
   readonly #rows = new TenantRows();
+  readonly #users: Users;
   /** Changes of one tenant, one after the other. */
   readonly #changes = new Map<string, Promise<unknown>>();
   readonly #awaiting: Envelope[] = [];
@@ -67,6 +69,12 @@ class Directory implements Actor<DirectoryMessage> {
     this.#args = args;
     this.#placing = new Array<number>(args.shards).fill(0);
     this.#link = new ShardLink(context);
+    this.#users = new Users({
+      link: this.#link,
+      logged: (step) => this.#logged(step),
+      tenantNumber: (name) => this.#find({ name }).tenant,
+      tenantName: (tenant) => this.#rows.get(tenant)?.name ?? null,
+    });
     context.after(0, { kind: "begin" });
   }
 
@@ -80,6 +88,12 @@ class Directory implements Actor<DirectoryMessage> {
         } else {
           this.#answer(envelope, this.#lookUp(message.tenant));
         }
+        return;
+      case "user":
+        this.#answer(envelope, this.#link.user(message.name));
+        return;
+      case "tenantNamed":
+        this.#answer(envelope, this.#tenantNamed(message.name));
         return;
       case "admin": {
         const { method, params, principal } = message;
@@ -160,6 +174,11 @@ class Directory implements Actor<DirectoryMessage> {
   async #lookUp(tenant: number): Promise<Route> {
     const row = await this.#link.placement(tenant);
     return row === null ? { tenant, shard: null, epoch: 0 } : { tenant, shard: row.shard, epoch: row.epoch };
+  }
+
+  async #tenantNamed(name: string): Promise<number | null> {
+    const known = this.#leads && this.#isReady ? this.#rows.named(name) : await this.#link.tenantNamed(name);
+    return known?.tenant ?? null;
   }
 
   async #askLeader(method: string, params: Readonly<Record<string, unknown>>, principal: string): Promise<unknown> {
@@ -302,6 +321,7 @@ class Directory implements Actor<DirectoryMessage> {
   async #admin(method: string, params: Readonly<Record<string, unknown>>, principal: string): Promise<unknown> {
     if (!this.#isReady)
       throw new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment");
+    if (method.startsWith("user.")) return this.#users.call(method, params, principal);
     switch (method) {
       case "tenant.list":
         return this.#rows

@@ -10,6 +10,10 @@ export interface Route {
 export type DirectoryMessage =
   /** Asked by gateways; answered with a `Route`. */
   | { readonly kind: "route"; readonly tenant: number }
+  /** Asked by gateways when a client logs in: the user as the newest state has it. Answered with `UserRow | null`. */
+  | { readonly kind: "user"; readonly name: string }
+  /** Asked by gateways: the tenant of a name. Answered with its number, or null. */
+  | { readonly kind: "tenantNamed"; readonly name: string }
   /** Asked by gateways on behalf of a client: a method of the administration and its parameters; answered with plain JSON data. */
   | {
       readonly kind: "admin";

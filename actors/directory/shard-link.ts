@@ -4,6 +4,7 @@ import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
 import type { DirectoryRow } from "../../runtime/kernel/directory-rows.js";
 import { decodeOutcomeReply, type OutcomeReply } from "../../runtime/kernel/outcome.js";
 import type { TenantInfo } from "../../runtime/kernel/read/state-reads.js";
+import type { UserRow } from "../../runtime/kernel/user-rows.js";
 import { assert } from "../../runtime/types/assert.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
@@ -96,6 +97,19 @@ export class ShardLink {
     const page = await this.#read<DirectoryPage>(0, { kind: "directoryRows", after: tenant - 1, limit: 1 });
     const row = page.rows[0];
     return row !== undefined && row.tenant === tenant ? row : null;
+  }
+
+  /** A user as the newest state has it; null when there is none. */
+  user(name: string): Promise<UserRow | null> {
+    return this.#read<UserRow | null>(0, { kind: "userRow", name });
+  }
+
+  users(after: string, limit: number): Promise<UserRow[]> {
+    return this.#read<UserRow[]>(0, { kind: "userRows", after, limit });
+  }
+
+  tenantNamed(name: string): Promise<DirectoryRow | null> {
+    return this.#read<DirectoryRow | null>(0, { kind: "directoryNamed", name });
   }
 
   async tenantsOf(shard: number): Promise<TenantInfo[]> {

@@ -15,8 +15,9 @@ import { decodeReadRequest } from "../../runtime/kernel/codecs/read-requests.js"
 import { encodeGroupAck } from "../../runtime/kernel/codecs/write-requests.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { listCommits } from "../../runtime/kernel/read/commits.js";
-import { listDirectory } from "../../runtime/kernel/read/directory.js";
+import { directoryByName, listDirectory } from "../../runtime/kernel/read/directory.js";
 import { StateReads, unbounded } from "../../runtime/kernel/read/state-reads.js";
+import { listUsers, userNamed } from "../../runtime/kernel/read/users.js";
 import { LogReader, recordHeadBytes } from "../../runtime/storage/log-reader.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import { StoreReader } from "../../runtime/store/reader.js";
@@ -115,6 +116,15 @@ class Projection implements Actor<ProjectionMessage> {
           rows: listDirectory(reads, message.after, message.limit),
           systemPosition: reads.tenant(0)?.nextPosition ?? 0,
         }));
+        return;
+      case "directoryNamed":
+        this.#answer(envelope, (reads) => directoryByName(reads, message.name));
+        return;
+      case "userRow":
+        this.#answer(envelope, (reads) => userNamed(reads, message.name));
+        return;
+      case "userRows":
+        this.#answer(envelope, (reads) => listUsers(reads, message.after, message.limit));
         return;
       case "tenantRows":
         this.#answer(envelope, (reads) => reads.tenants(message.after, message.limit));

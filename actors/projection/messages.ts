@@ -12,6 +12,11 @@ export type ProjectionMessage =
   | { readonly kind: "attach"; readonly store: StoreHandle; readonly tail: LogTailHandle }
   /** Asked by the directory: the system shard's placements, in pages. Answered with `DirectoryPage`. */
   | { readonly kind: "directoryRows"; readonly after: number; readonly limit: number }
+  /** Asked by the directory: the placement of a tenant of this name. Answered with `DirectoryRow | null`. */
+  | { readonly kind: "directoryNamed"; readonly name: string }
+  /** Asked by the directory: one user of the system shard, or all in pages. Answered with `UserRow | null`, `UserRow[]`. */
+  | { readonly kind: "userRow"; readonly name: string }
+  | { readonly kind: "userRows"; readonly after: string; readonly limit: number }
   /** Asked by the directory: this shard's tenants in pages, the system tenant left out. Answered with `TenantInfo[]`. */
   | { readonly kind: "tenantRows"; readonly after: number; readonly limit: number }
   /** Asked by the directory: one tenant's row on this shard. Answered with `TenantInfo | null`. */

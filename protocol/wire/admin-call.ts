@@ -15,6 +15,10 @@ export const adminMethods = [
   "tenant.drop",
   "tenant.move",
   "tenant.setQuota",
+  "user.create",
+  "user.list",
+  "user.alter",
+  "user.drop",
   "node.status",
   "node.top",
   "node.config",
@@ -27,6 +31,7 @@ export type AdminMethod = (typeof adminMethods)[number];
 export const adminReads: ReadonlySet<AdminMethod> = new Set([
   "tenant.list",
   "tenant.get",
+  "user.list",
   "node.status",
   "node.top",
   "node.config",

@@ -49,12 +49,15 @@ export const requestKind = {
   directoryMoveCommit: 83,
   directoryMoveAbort: 84,
   directoryQuota: 85,
+  userCreate: 86,
+  userAlter: 87,
+  userDrop: 88,
 } as const;
 
 /** True for commands of a tenant: they are logged under it. */
 export const isTenantCommand = (kind: number): boolean => kind >= 16 && kind <= 23;
 /** True for commands of the node itself: they are logged under the system tenant. */
-export const isSystemCommand = (kind: number): boolean => (kind >= 64 && kind <= 70) || (kind >= 80 && kind <= 85);
+export const isSystemCommand = (kind: number): boolean => (kind >= 64 && kind <= 70) || (kind >= 80 && kind <= 88);
 /** True for every kind that ends in a record of the log. */
 export const isWrite = (kind: number): boolean => isTenantCommand(kind) || isSystemCommand(kind);
 
@@ -74,6 +77,7 @@ export const tree = {
   directory: 11,
   directoryNames: 12,
   // 13 to 19 hold SQL tables: runtime/store/table-trees.ts.
+  users: 20,
 } as const;
 
 /**

@@ -52,6 +52,9 @@ export const errorRegistry = {
   sessionOutOfOrder: spec(31, "KB004", "the request number does not follow the session's last one"),
   positionUnknown: spec(32, "KB005", "the position does not exist yet"),
   shardUnknown: spec(33, "42704", "no such shard"),
+  userUnknown: spec(34, "42704", "no such user"),
+  userExists: spec(35, "42710", "a user of that name exists"),
+  userNeeded: spec(36, "2BP01", "the last superuser cannot go, or nobody could administer the node"),
   // Passing states: try again.
   mailboxFull: spec(40, "53300", "the receiver is at its limit of queued work", "later"),
   connectionLimit: spec(41, "53300", "too many connections", "later"),

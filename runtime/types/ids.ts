@@ -4,7 +4,7 @@
  */
 import type { Brand } from "./brand.js";
 import { KimberliteError } from "./errors.js";
-import { groupNameBytesMax, streamNameBytesMax, tenantNameBytesMax } from "./limits.js";
+import { groupNameBytesMax, streamNameBytesMax, tenantNameBytesMax, userNameBytesMax } from "./limits.js";
 
 /** A tenant's number. Zero is the system tenant and is never handed to users. */
 export type TenantId = Brand<number, "TenantId">;
@@ -47,7 +47,9 @@ function parseName(raw: unknown, what: string, bytesMax: number): string {
 export type TenantName = Brand<string, "TenantName">;
 export type StreamName = Brand<string, "StreamName">;
 export type GroupName = Brand<string, "GroupName">;
+export type UserName = Brand<string, "UserName">;
 
 export const tenantName = (raw: unknown): TenantName => parseName(raw, "tenant name", tenantNameBytesMax) as TenantName;
 export const streamName = (raw: unknown): StreamName => parseName(raw, "stream name", streamNameBytesMax) as StreamName;
+export const userName = (raw: unknown): UserName => parseName(raw, "user name", userNameBytesMax) as UserName;
 export const groupName = (raw: unknown): GroupName => parseName(raw, "group name", groupNameBytesMax) as GroupName;

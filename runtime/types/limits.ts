@@ -31,6 +31,10 @@ export const logTailBytes = 32 * miB;
 export const wireFrameBytesMax = 9 * miB;
 
 export const tenantNameBytesMax = 128;
+/** As PostgreSQL has it. */
+export const userNameBytesMax = 63;
+/** Tenants that one user may be confined to. */
+export const userTenantsMax = 256;
 export const streamNameBytesMax = 256;
 export const groupNameBytesMax = 128;
 

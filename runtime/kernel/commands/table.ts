@@ -37,6 +37,14 @@ import {
 } from "./tenant-control.js";
 import { applyTenantImport, decideTenantImport } from "./tenant-import.js";
 import { applyTenantRelease, decideTenantRelease } from "./tenant-release.js";
+import {
+  applyUserAlter,
+  applyUserCreate,
+  applyUserDrop,
+  decideUserAlter,
+  decideUserCreate,
+  decideUserDrop,
+} from "./user.js";
 
 export function decideCommand(draft: Draft): void {
   switch (draft.request.kind) {
@@ -82,6 +90,12 @@ export function decideCommand(draft: Draft): void {
       return decideDirectoryMoveAbort(draft);
     case requestKind.directoryQuota:
       return decideDirectoryQuota(draft);
+    case requestKind.userCreate:
+      return decideUserCreate(draft);
+    case requestKind.userAlter:
+      return decideUserAlter(draft);
+    case requestKind.userDrop:
+      return decideUserDrop(draft);
     default:
       return draft.refuse("notSupported", `requests of kind ${draft.request.kind} are not writes`);
   }
@@ -130,6 +144,12 @@ export function applyCommand(step: Step): void {
       return applyDirectoryMoveAbort(step);
     case requestKind.directoryQuota:
       return applyDirectoryQuota(step);
+    case requestKind.userCreate:
+      return applyUserCreate(step);
+    case requestKind.userAlter:
+      return applyUserAlter(step);
+    case requestKind.userDrop:
+      return applyUserDrop(step);
     default:
       throw new AssertionFailed("a record's kind is one that this program applies");
   }

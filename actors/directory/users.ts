@@ -1,0 +1,144 @@
+/**
+ * Users as the directory changes and looks them up: facts of the system shard. Nothing is kept in memory: a login reads the newest
+ * state, so that a password that was changed is not good any more, on whichever node.
+ */
+import { encodeUserAlter, encodeUserCreate, encodeUserDrop, type UserCreation } from "../../runtime/kernel/codecs/user-requests.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
+import type { User, UserRow } from "../../runtime/kernel/user-rows.js";
+import { assert } from "../../runtime/types/assert.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { userName } from "../../runtime/types/ids.js";
+import { userTenantsMax } from "../../runtime/types/limits.js";
+import { pageLimit } from "./params.js";
+import type { ShardLink } from "./shard-link.js";
+
+type Params = Readonly<Record<string, unknown>>;
+
+const listLimitMax = 1_000;
+
+const invalid = (argument: string, expected: string): KimberliteError =>
+  new KimberliteError("invalidArgument", `${argument} must be ${expected}`, { detail: { argument } });
+
+type Verifier = Pick<User, "iterations" | "salt" | "storedKey" | "serverKey">;
+
+/** As PostgreSQL writes one. What it must hold beyond its shape is for the command to check. */
+function verifierFrom(params: Params): Verifier | undefined {
+  const text = params["verifier"];
+  if (text === undefined || text === null) return undefined;
+  const match = /^SCRAM-SHA-256\$(\d{1,8}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]{44}):([A-Za-z0-9+/=]{44})$/.exec(String(text));
+  if (match === null) throw invalid("verifier", "a SCRAM-SHA-256 verifier");
+  const [, iterations = "", ...parts] = match;
+  const [salt, storedKey, serverKey] = parts.map((part) => Uint8Array.from(Buffer.from(part, "base64")));
+  if (salt === undefined || storedKey?.length !== 32 || serverKey?.length !== 32) {
+    throw invalid("verifier", "a SCRAM-SHA-256 verifier");
+  }
+  return { iterations: Number(iterations), salt, storedKey, serverKey };
+}
+
+function optionalBoolean(params: Params, name: string): boolean | undefined {
+  const value = params[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "boolean") throw invalid(name, "true or false");
+  return value;
+}
+
+export interface UsersHost {
+  readonly link: ShardLink;
+  /** The step that makes a change a fact. */
+  logged<Result>(step: Promise<Result>): Promise<Result>;
+  tenantNumber(name: string): number;
+  tenantName(number: number): string | null;
+}
+
+export class Users {
+  readonly #host: UsersHost;
+
+  constructor(host: UsersHost) {
+    this.#host = host;
+  }
+
+  async call(method: string, params: Params, principal: string): Promise<unknown> {
+    switch (method) {
+      case "user.list": {
+        const after = params["after"] ?? "";
+        if (typeof after !== "string") throw invalid("after", "a user's name");
+        const rows = await this.#host.link.users(after, pageLimit(params, listLimitMax));
+        return rows.map((row) => this.#describe(row));
+      }
+      case "user.create":
+        return this.#create(params, principal);
+      case "user.alter":
+        return this.#alter(params, principal);
+      case "user.drop":
+        return this.#drop(params, principal);
+      default:
+        throw new KimberliteError("notSupported", `administrative method ${method.slice(0, 64)}`);
+    }
+  }
+
+  /** Never what is kept of the password. */
+  #describe({ name, isSuperuser, tenants, createdTime, iterations }: UserRow): Record<string, unknown> {
+    const names = tenants?.map((tenant) => this.#host.tenantName(tenant) ?? `${tenant} (dropped)`) ?? null;
+    return { name, superuser: isSuperuser, tenants: names, createdTime, mechanism: "SCRAM-SHA-256", iterations };
+  }
+
+  #tenantsFrom(params: Params): readonly number[] | null | undefined {
+    const value = params["tenants"];
+    if (value === undefined) return undefined;
+    if (value === null) return null;
+    if (!Array.isArray(value) || value.length > userTenantsMax) throw invalid("tenants", `a list of at most ${userTenantsMax} names`);
+    return value.map((name: unknown) => {
+      if (typeof name !== "string") throw invalid("tenants", "names of tenants");
+      return this.#host.tenantNumber(name);
+    });
+  }
+
+  async #create(params: Params, principal: string): Promise<unknown> {
+    const name = userName(params["name"]);
+    const verifier = verifierFrom(params);
+    if (verifier === undefined) throw invalid("verifier", "a SCRAM-SHA-256 verifier");
+    const how: UserCreation =
+      params["onlyFirst"] === true ? "onlyFirst" : params["ifNotExists"] === true ? "ifNotExists" : "new";
+    const user: User = {
+      ...verifier,
+      isSuperuser: optionalBoolean(params, "superuser") ?? false,
+      tenants: this.#tenantsFrom(params) ?? null,
+    };
+    const made = await this.#host.logged(
+      this.#host.link.command(0, requestKind.userCreate, principal, (out) => encodeUserCreate(out, name, user, how)),
+    );
+    assert(made.count <= 1, "one user is created at most");
+    return { name, created: made.count === 1 };
+  }
+
+  async #find(name: string): Promise<UserRow> {
+    const row = await this.#host.link.user(name);
+    if (row === null) throw new KimberliteError("userUnknown", `"${name}"`);
+    return row;
+  }
+
+  async #alter(params: Params, principal: string): Promise<unknown> {
+    const name = userName(params["name"]);
+    const row = await this.#find(name);
+    const tenants = this.#tenantsFrom(params);
+    const user: User = {
+      ...row,
+      ...verifierFrom(params),
+      isSuperuser: optionalBoolean(params, "superuser") ?? row.isSuperuser,
+      tenants: tenants === undefined ? row.tenants : tenants,
+    };
+    await this.#host.logged(
+      this.#host.link.command(0, requestKind.userAlter, principal, (out) => encodeUserAlter(out, name, user)),
+    );
+    return { name, altered: true };
+  }
+
+  async #drop(params: Params, principal: string): Promise<unknown> {
+    const name = userName(params["name"]);
+    if (params["ifExists"] === true && (await this.#host.link.user(name)) === null) return { name, dropped: false };
+    await this.#host.logged(
+      this.#host.link.command(0, requestKind.userDrop, principal, (out) => encodeUserDrop(out, name)),
+    );
+    return { name, dropped: true };
+  }
+}

@@ -1,0 +1,312 @@
+/**
+ * The PostgreSQL gateway actor: sockets of clients of that protocol, statements to shards and projections. Like the native gateway it holds
+ * connections and routes, never tenant state; what it loses in a crash are connections.
+ *
+ * Several gateways share one port. A client's request to cancel may reach another gateway than its session: the process number that the
+ * client was told names the gateway, and the others are told.
+ */
+import { randomBytes, randomInt, timingSafeEqual } from "node:crypto";
+import { createServer, type Server, type Socket } from "node:net";
+import { createSecureContext } from "node:tls";
+import type { Route } from "../../actors/directory/messages.js";
+import type { RepliesMessage } from "../../actors/messages/requests.js";
+import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
+import type { Envelope } from "../../runtime/actor/envelope.js";
+import type { UserRow } from "../../runtime/kernel/user-rows.js";
+import { assert, unreachable } from "../../runtime/types/assert.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import type { ListenAddress } from "../server/messages.js";
+import { SqlParser } from "../server/sql-parser.js";
+import { BackendWriter } from "./backend-writer.js";
+import { certificateHash } from "./certificate-hash.js";
+import { type ConnectionHost, PostgresConnection, type TenantEntry, type UserEntry } from "./connection.js";
+import { SqlRouter } from "./sql-router.js";
+import { StatementCache } from "./statement.js";
+
+export interface PostgresGatewayArgs {
+  /** Place among this node's gateways of this protocol, below 16. */
+  readonly index: number;
+  readonly host: string;
+  readonly port: number;
+  readonly reusePort: boolean;
+  readonly connectionsMax: number;
+  readonly shards: number;
+  readonly projections: number;
+  readonly authentication: "scram" | "trust";
+  /** PEM texts; null: no TLS. */
+  readonly tls: { readonly certificate: string; readonly key: string } | null;
+}
+
+export type PostgresGatewayMessage =
+  | RepliesMessage
+  /** The directory: a tenant is served elsewhere from now on, or is gone. */
+  | { readonly kind: "routeChanged"; readonly route: Route }
+  /** Another gateway: a client wants what its session runs to end. */
+  | { readonly kind: "cancelRequest"; readonly process: number; readonly secret: number }
+  /** A timer of its own. */
+  | { readonly kind: "sweep" }
+  /** The node asks where this gateway listens. */
+  | { readonly kind: "address" };
+
+const sweepMs = 250;
+const directoryMs = 10_000;
+const gatewaysMax = 16;
+/** Connections that have not proved who they are, beyond which new ones wait outside: they are cheap to open. */
+const unprovedMax = 512;
+
+interface Numbers {
+  readonly connection: PostgresConnection;
+  readonly secret: number;
+}
+
+class PostgresGateway implements Actor<PostgresGatewayMessage> {
+  readonly #context: ActorContext;
+  readonly #args: PostgresGatewayArgs;
+  readonly #router: SqlRouter;
+  readonly #host: ConnectionHost;
+  readonly #connections = new Set<PostgresConnection>();
+  readonly #byProcess = new Map<number, Numbers>();
+  readonly #processes = new Map<PostgresConnection, number>();
+  #server: Server | null = null;
+  #address: ListenAddress | null = null;
+  #nextProcess = 1;
+  #isDraining = false;
+  #accepted = 0;
+  #refused = 0;
+  #cancelled = 0;
+
+  constructor(context: ActorContext, args: PostgresGatewayArgs, parser: SqlParser) {
+    assert(args.index >= 0 && args.index < gatewaysMax, "a gateway's place is below 16");
+    this.#context = context;
+    this.#args = args;
+    this.#router = new SqlRouter(context, args.shards, args.projections);
+    this.#host = this.#makeHost(parser);
+  }
+
+  #makeHost(parser: SqlParser): ConnectionHost {
+    const context = this.#context;
+    const { tls, authentication } = this.#args;
+    const isDraining = (): boolean => this.#isDraining;
+    return {
+      executor: this.#router,
+      statements: new StatementCache((text) => parser.parse(text)),
+      administration: { call: (method, params) => this.#ask({ kind: "admin", method, params, principal: "postgres" }) },
+      authentication,
+      tls:
+        tls === null
+          ? null
+          : {
+              context: createSecureContext({ cert: tls.certificate, key: tls.key, minVersion: "TLSv1.2" }),
+              certificateHash: certificateHash(tls.certificate),
+            },
+      mockSecret: Uint8Array.from(randomBytes(32)),
+      get isDraining() {
+        return isDraining();
+      },
+      now: () => context.now(),
+      after: (delayMs, run) => {
+        const timer = setTimeout(() => context.enter(run), delayMs);
+        return () => clearTimeout(timer);
+      },
+      user: (name) => this.#user(name),
+      tenant: (name) => this.#tenant(name),
+      admit: (connection) => this.#admit(connection),
+      cancel: (process, secret) => this.#cancel(process, secret),
+      closed: (connection) => this.#closed(connection),
+      crash: (error) => context.crash(error),
+    };
+  }
+
+  // ------------------------------------------------------------------ sockets
+
+  listen(): Promise<void> {
+    const { host, port, reusePort } = this.#args;
+    return new Promise((resolve, reject) => {
+      const server = createServer({ noDelay: true, keepAlive: true }, (socket) =>
+        this.#context.enter(() => this.#accept(socket)),
+      );
+      server.on("error", (cause: NodeJS.ErrnoException) => {
+        const code = cause.code === "EADDRINUSE" ? "addressInUse" : "configurationInvalid";
+        reject(new KimberliteError(code, `${host}:${port} (${cause.code ?? cause.message})`, { cause }));
+      });
+      server.listen({ host, port, backlog: 1024, reusePort }, () => {
+        const bound = server.address();
+        this.#address = { host, port: typeof bound === "object" && bound !== null ? bound.port : port };
+        this.#server = server;
+        this.#context.after(sweepMs, { kind: "sweep" });
+        resolve();
+      });
+    });
+  }
+
+  #accept(socket: Socket): void {
+    // An 'error' without a listener would end the process.
+    socket.on("error", () => {});
+    const unproved = this.#connections.size - this.#byProcess.size;
+    if (this.#connections.size >= this.#args.connectionsMax || unproved >= unprovedMax) {
+      this.#refused += 1;
+      const writer = new BackendWriter();
+      const message = "sorry, too many clients already";
+      writer.error({ severity: "FATAL", sqlState: "53300", message, fields: {}, position: 0 });
+      socket.end(writer.take());
+      setTimeout(() => socket.destroy(), 1_000).unref();
+      return;
+    }
+    this.#accepted += 1;
+    this.#connections.add(new PostgresConnection(this.#host, socket));
+  }
+
+  #closed(connection: PostgresConnection): void {
+    this.#connections.delete(connection);
+    const process = this.#processes.get(connection);
+    if (process === undefined) return;
+    this.#processes.delete(connection);
+    this.#byProcess.delete(process);
+  }
+
+  // ------------------------------------------------------------------ who comes in
+
+  /** Asks the directory, in a turn of its own: connections speak up outside of turns. */
+  #ask<Answer>(message: { readonly kind: string } & Readonly<Record<string, unknown>>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#context.enter(() => {
+        const port = this.#context.port("directory");
+        if (port === null) {
+          reject(new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment"));
+          return;
+        }
+        this.#context.request<Answer>(port, message, { deadlineMs: directoryMs }, (outcome) => {
+          if (outcome.ok) resolve(outcome.value);
+          else reject(outcome.error);
+        });
+      });
+    });
+  }
+
+  async #user(name: string): Promise<UserEntry | null> {
+    const row = await this.#ask<UserRow | null>({ kind: "user", name });
+    if (row === null) return null;
+    const { iterations, salt, storedKey, serverKey, isSuperuser, tenants } = row;
+    return { verifier: { iterations, salt, storedKey, serverKey }, isSuperuser, tenants };
+  }
+
+  async #tenant(name: string): Promise<TenantEntry | null> {
+    const id = await this.#ask<number | null>({ kind: "tenantNamed", name });
+    return id === null ? null : { id, name };
+  }
+
+  #admit(connection: PostgresConnection): { session: number; process: number; secret: number } {
+    const process = this.#nextProcess * gatewaysMax + this.#args.index;
+    this.#nextProcess = (this.#nextProcess + 1) % 2 ** 26;
+    const secret = randomInt(2 ** 32);
+    this.#byProcess.set(process, { connection, secret });
+    this.#processes.set(connection, process);
+    // Below 2^48: nobody else's, as far as chance goes.
+    return { session: randomInt(1, 2 ** 48 - 1), process, secret };
+  }
+
+  #cancel(process: number, secret: number): void {
+    const index = process % gatewaysMax;
+    if (index === this.#args.index) {
+      this.#cancelHere(process, secret);
+      return;
+    }
+    this.#context.enter(() => {
+      const port = this.#context.port(`postgres-${index}`);
+      if (port !== null) this.#context.tell(port, { kind: "cancelRequest", process, secret });
+    });
+  }
+
+  #cancelHere(process: number, secret: number): void {
+    const found = this.#byProcess.get(process);
+    if (found === undefined || !isSameSecret(found.secret, secret)) return;
+    this.#cancelled += 1;
+    found.connection.cancel();
+  }
+
+  // ------------------------------------------------------------------ messages
+
+  receive(message: PostgresGatewayMessage, envelope: Envelope): void {
+    switch (message.kind) {
+      case "replies":
+        this.#router.replies(message.bytes);
+        return;
+      case "routeChanged":
+        this.#router.routeChanged(message.route);
+        return;
+      case "cancelRequest":
+        this.#cancelHere(message.process, message.secret);
+        return;
+      case "sweep":
+        this.#router.expire();
+        this.#context.after(sweepMs, { kind: "sweep" });
+        return;
+      case "address":
+        this.#context.reply(envelope, this.#address);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  wired(neighbour: string, port: Port): void {
+    this.#router.wired(neighbour, port);
+  }
+
+  unwired(neighbour: string): void {
+    this.#router.unwired(neighbour);
+  }
+
+  /** Takes no new sessions; those that are in the middle of something may finish it. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.#server?.close();
+    const giveUp = this.#context.monotonic() + 4_000;
+    for (;;) {
+      for (const connection of [...this.#connections]) if (connection.isIdle) connection.shutDown();
+      if (this.#connections.size === 0 || this.#context.monotonic() > giveUp) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    for (const connection of [...this.#connections]) connection.shutDown();
+  }
+
+  stop(): void {
+    this.#server?.close();
+    for (const connection of [...this.#connections]) connection.destroy();
+  }
+
+  inspect(): Record<string, string | number> {
+    return {
+      address: this.#address === null ? "" : `${this.#address.host}:${this.#address.port}`,
+      connections: this.#connections.size,
+      sessions: this.#byProcess.size,
+      connectionsAccepted: this.#accepted,
+      connectionsRefused: this.#refused,
+      requests: this.#router.requests,
+      pending: this.#router.pending,
+      cancelled: this.#cancelled,
+      routes: this.#router.routes,
+    };
+  }
+}
+
+function isSameSecret(a: number, b: number): boolean {
+  const bytes = [a, b].map((value) => {
+    const array = new Uint8Array(4);
+    new DataView(array.buffer).setUint32(0, value);
+    return array;
+  });
+  const [left, right] = bytes;
+  assert(left !== undefined && right !== undefined, "two secrets are compared");
+  return timingSafeEqual(left, right);
+}
+
+export const postgresGatewayDefinition: ActorDefinition<PostgresGatewayArgs, PostgresGatewayMessage> = {
+  kind: "postgres",
+  mailbox: { countMax: 100_000, bytesMax: 256 * 1024 * 1024, overflow: "reject" },
+  async create(context, args) {
+    const gateway = new PostgresGateway(context, args, await SqlParser.load());
+    await gateway.listen();
+    return gateway;
+  },
+};

@@ -1,0 +1,321 @@
+/**
+ * The executor of a gateway: statements on their way to the shard or a projection of their tenant, and the answers back. What one turn of the
+ * event loop brought goes out in one message a destination, as in the native gateway.
+ *
+ *   session   its reads go to one projection, where its cursors are
+ *   syntax    travels the first time that a text goes to a destination; one that has lost it asks again
+ *   route     one that has become stale is asked for anew, where nothing of the transaction is lost with it
+ */
+import type { Route } from "../../actors/directory/messages.js";
+import { decodeErrorBody, ReplyBatchReader } from "../../actors/messages/reply-batch.js";
+import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
+import type { SqlRequest } from "../../actors/messages/sql.js";
+import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
+import type { ActorContext, Port } from "../../runtime/actor/definition.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
+import { assert } from "../../runtime/types/assert.js";
+import { ByteWriter } from "../../runtime/types/byte-writer.js";
+import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js";
+import { projectionNeighbour, shardNeighbour } from "../server/dispatcher.js";
+import { RequestTable } from "../server/request-table.js";
+import { RouteTable } from "../server/route-table.js";
+import type { SqlCall, SqlDestination, SqlExecutor, SqlOutcome } from "./executor.js";
+
+interface Destination {
+  readonly neighbour: string;
+  readonly batch: RequestBatchWriter;
+  port: Port | null;
+  /** Texts whose syntax it has been sent, as far as it is remembered. */
+  texts: Set<string>;
+}
+
+interface Open {
+  readonly request: SqlRequest;
+  readonly destination: SqlDestination;
+  readonly settle: (outcome: SqlOutcome) => void;
+  /** -1 while it waits for a route. */
+  correlation: number;
+  attempts: number;
+  isCancelled: boolean;
+}
+
+const attemptsMax = 5;
+const routeMs = 10_000;
+const batchBytesMax = 4 * 1024 * 1024;
+const gatherBytesMax = 256 * 1024;
+const gatherLooksMax = 32;
+const textsMax = 10_000;
+const noBytes = new Uint8Array(0);
+const encoder = new TextEncoder();
+const principalsMax = 10_000;
+
+export class SqlRouter implements SqlExecutor {
+  readonly #context: ActorContext;
+  readonly #shards: number;
+  readonly #projections: number;
+  readonly #destinations: Destination[] = [];
+  readonly #byNeighbour = new Map<string, number>();
+  readonly #table = new RequestTable<Open>();
+  readonly #routes: RouteTable;
+  readonly #replies = new ReplyBatchReader();
+  readonly #scratch = new ByteWriter(4_096);
+  readonly #principals = new Map<string, Uint8Array>();
+  readonly #dirty: number[] = [];
+  #isScheduled = false;
+  requests = 0;
+
+  constructor(context: ActorContext, shards: number, projections: number) {
+    assert(shards >= 1 && projections >= 1, "a node has a system shard and each shard a projection");
+    this.#context = context;
+    this.#shards = shards;
+    this.#projections = projections;
+    this.#routes = new RouteTable(context);
+    for (let shard = 0; shard < shards; shard++) this.#add(shardNeighbour(shard));
+    for (let shard = 0; shard < shards; shard++) {
+      for (let index = 0; index < projections; index++) this.#add(projectionNeighbour(shard, index));
+    }
+  }
+
+  #add(neighbour: string): void {
+    this.#byNeighbour.set(neighbour, this.#destinations.length);
+    this.#destinations.push({ neighbour, batch: new RequestBatchWriter(), port: null, texts: new Set() });
+  }
+
+  get pending(): number {
+    return this.#table.count;
+  }
+
+  get routes(): number {
+    return this.#routes.size;
+  }
+
+  // ------------------------------------------------------------------ requests
+
+  run(request: SqlRequest, destination: SqlDestination, settle: (outcome: SqlOutcome) => void): SqlCall {
+    const open: Open = { request, destination, settle, correlation: -1, attempts: 0, isCancelled: false };
+    this.requests += 1;
+    this.#send(open);
+    return { cancel: () => this.#cancel(open) };
+  }
+
+  /** In a turn of its own, so that whoever asked has returned before it hears of it. */
+  #lose(open: Open, error: KimberliteError): void {
+    setImmediate(() => this.#context.enter(() => open.settle({ kind: "lost", error })));
+  }
+
+  #send(open: Open): void {
+    const { tenant } = open.request;
+    const shard = this.#routes.shardOf(tenant);
+    if (shard === undefined) this.#sendOnceRouted(open);
+    else if (shard === null) this.#lose(open, new KimberliteError("tenantUnknown", "it was dropped", { detail: { tenant } }));
+    else this.#queue(open, this.#numberOf(open, shard), open.request);
+  }
+
+  #sendOnceRouted(open: Open): void {
+    const { tenant } = open.request;
+    this.#context.enter(() => {
+      try {
+        this.#routes.whenKnown(tenant, open.request.text.length, this.#context.now() + routeMs, (error) => {
+          if (error !== null) this.#lose(open, error);
+          else if (this.#routes.shardOf(tenant) === undefined) {
+            this.#lose(open, new KimberliteError("tenantUnknown", "it was dropped", { detail: { tenant } }));
+          } else this.#send(open);
+        });
+      } catch (error) {
+        if (!(error instanceof KimberliteError)) throw error;
+        this.#lose(open, error);
+      }
+    });
+  }
+
+  #numberOf({ destination, request }: Open, shard: number): number {
+    assert(shard >= 0 && shard < this.#shards, "a route names a shard of this node");
+    if (destination === "shard") return shard;
+    return this.#shards + shard * this.#projections + (request.session % this.#projections);
+  }
+
+  #queue(open: Open, number: number, request: SqlRequest): void {
+    const destination = this.#destination(number);
+    if (destination.port === null) {
+      const { neighbour } = destination;
+      this.#lose(open, new KimberliteError("shardUnavailable", `${neighbour} is starting; try again in a moment`));
+      return;
+    }
+    const kind = open.destination === "shard" ? requestKind.sql : requestKind.sqlRead;
+    open.correlation = this.#table.open(open, 0, kind, number, 0);
+    if (open.correlation < 0) {
+      this.#lose(open, new KimberliteError("mailboxFull", "too many requests are under way on this node"));
+      return;
+    }
+    const sent = this.#withoutKnownSyntax(destination, request);
+    const body = encodeSqlRequest(sent, this.#scratch.reset());
+    this.#append(number, open.correlation, kind, this.#principal(request.user), body);
+  }
+
+  #destination(number: number): Destination {
+    const destination = this.#destinations[number];
+    assert(destination !== undefined, "a destination is one of this node's");
+    return destination;
+  }
+
+  #withoutKnownSyntax({ texts }: Destination, request: SqlRequest): SqlRequest {
+    if (request.syntax.length === 0) return request;
+    if (texts.has(request.text)) return { ...request, syntax: noBytes };
+    if (texts.size >= textsMax) texts.clear();
+    texts.add(request.text);
+    return request;
+  }
+
+  #principal(user: string): Uint8Array {
+    const known = this.#principals.get(user);
+    if (known !== undefined) return known;
+    if (this.#principals.size >= principalsMax) this.#principals.clear();
+    const bytes = encoder.encode(user);
+    this.#principals.set(user, bytes);
+    return bytes;
+  }
+
+  #append(number: number, correlation: number, kind: number, principal: Uint8Array, body: Uint8Array): void {
+    const { batch } = this.#destination(number);
+    if (batch.count === 0) this.#dirty.push(number);
+    batch.add(correlation, 0, kind, principal, body, 0, body.length);
+    if (batch.byteLength >= batchBytesMax) this.#context.enter(() => this.#forwardTo(number));
+    this.#schedule();
+  }
+
+  #cancel(open: Open): void {
+    open.isCancelled = true;
+    const slot = open.correlation < 0 ? -1 : this.#table.find(open.correlation);
+    if (slot < 0) return;
+    const number = this.#table.destination(slot);
+    if (this.#destination(number).port === null) return;
+    this.#append(number, open.correlation, requestKind.cancel, this.#principal(open.request.user), noBytes);
+  }
+
+  // ------------------------------------------------------------------ batches
+
+  /** While each look at the sockets brings more, one more look makes a larger group and saves a write to disk. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#gather(0, 0);
+  }
+
+  #gather(looks: number, before: number): void {
+    setImmediate(() => {
+      const gathered = this.requests;
+      if (gathered > before && looks < gatherLooksMax && this.#queuedBytes < gatherBytesMax) {
+        this.#gather(looks + 1, gathered);
+        return;
+      }
+      this.#context.enter(() => this.#forward());
+    });
+  }
+
+  get #queuedBytes(): number {
+    return this.#dirty.reduce((sum, number) => sum + this.#destination(number).batch.byteLength, 0);
+  }
+
+  #forward(): void {
+    this.#isScheduled = false;
+    for (const number of this.#dirty.splice(0)) this.#forwardTo(number);
+  }
+
+  #forwardTo(number: number): void {
+    const { batch, port } = this.#destination(number);
+    const count = batch.count;
+    if (count === 0 || port === null) return;
+    const bytes = batch.take();
+    const result = this.#context.tell(port, { kind: "requests", bytes, count }, { transfer: true });
+    if (result === "accepted") return;
+    const refused = new RequestBatchReader().open(bytes);
+    while (refused.next()) {
+      // A cancel that is not heard costs time, no more.
+      if (refused.kind === requestKind.cancel) continue;
+      const slot = this.#table.find(refused.correlation);
+      if (slot >= 0) this.#end(slot, { kind: "lost", error: new KimberliteError("mailboxFull", "try again in a moment") });
+    }
+  }
+
+  // ------------------------------------------------------------------ answers
+
+  /** Takes the slot back, and says what came of the request. */
+  #end(slot: number, outcome: SqlOutcome): void {
+    const open = this.#table.owner(slot);
+    this.#table.close(slot);
+    open.correlation = -1;
+    open.settle(outcome);
+  }
+
+  replies(bytes: Uint8Array): void {
+    const replies = this.#replies.open(bytes);
+    while (replies.next()) {
+      const slot = this.#table.find(replies.correlation);
+      if (slot < 0) continue;
+      if (replies.status === 0) this.#answered(slot, bytes, replies.bodyFrom, replies.bodyTo);
+      else this.#failed(slot, fromErrorRecord(decodeErrorBody(replies.status, replies.body())));
+    }
+  }
+
+  #answered(slot: number, bytes: Uint8Array, from: number, to: number): void {
+    const reply = decodeSqlReply(bytes, from, to);
+    if (reply.kind !== "syntaxWanted") {
+      this.#end(slot, reply);
+      return;
+    }
+    const open = this.#table.owner(slot);
+    const number = this.#table.destination(slot);
+    this.#table.close(slot);
+    this.#destination(number).texts.delete(open.request.text);
+    open.attempts += 1;
+    if (open.attempts > attemptsMax || open.request.syntax.length === 0) {
+      this.#lose(open, new KimberliteError("internal", "a statement's syntax was sent and is asked for again"));
+    } else this.#queue(open, number, open.request);
+  }
+
+  #failed(slot: number, error: KimberliteError): void {
+    const open = this.#table.owner(slot);
+    const { transaction } = open.request;
+    if (error.code === "routeStale") this.#routes.forgetAll();
+    // Somebody else serves the tenant: a statement that nothing came before is asked there.
+    const isFirst = transaction.requests === 0 && open.request.cursor === 0;
+    if (error.code === "routeStale" && isFirst && open.attempts < attemptsMax && !open.isCancelled) {
+      this.#table.close(slot);
+      open.attempts += 1;
+      this.#send(open);
+      return;
+    }
+    this.#end(slot, { kind: "lost", error });
+  }
+
+  // ------------------------------------------------------------------ neighbours
+
+  routeChanged(route: Route): void {
+    this.#routes.changed(route);
+  }
+
+  expire(): void {
+    this.#routes.expire(this.#context.now());
+  }
+
+  wired(neighbour: string, port: Port): void {
+    const number = this.#byNeighbour.get(neighbour);
+    if (number !== undefined) this.#destination(number).port = port;
+  }
+
+  unwired(neighbour: string): void {
+    const number = this.#byNeighbour.get(neighbour);
+    if (number === undefined) return;
+    const destination = this.#destination(number);
+    destination.port = null;
+    destination.texts = new Set();
+    if (destination.batch.count > 0) destination.batch.take();
+    for (const slot of this.#table.slotsOf(number)) {
+      const isRead = this.#table.kind(slot) === requestKind.sqlRead;
+      const error = new KimberliteError("shardUnavailable", `${neighbour} ended and is being restarted`, {
+        outcome: isRead ? "notCommitted" : "unknown",
+      });
+      this.#end(slot, { kind: "lost", error });
+    }
+  }
+}
