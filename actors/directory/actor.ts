@@ -538,7 +538,7 @@ class Directory implements Actor<DirectoryMessage> {
 
   #announce(route: Route): void {
     for (const neighbour of this.#context.neighbours()) {
-      if (!neighbour.startsWith("gateway-")) continue;
+      if (!neighbour.startsWith("gateway-") && !neighbour.startsWith("postgres-")) continue;
       const port = this.#context.port(neighbour);
       if (port !== null) this.#context.tell(port, { kind: "routeChanged", route });
     }

@@ -2,7 +2,12 @@
  * Users as the directory changes and looks them up: facts of the system shard. Nothing is kept in memory: a login reads the newest
  * state, so that a password that was changed is not good any more, on whichever node.
  */
-import { encodeUserAlter, encodeUserCreate, encodeUserDrop, type UserCreation } from "../../runtime/kernel/codecs/user-requests.js";
+import {
+  encodeUserAlter,
+  encodeUserCreate,
+  encodeUserDrop,
+  type UserCreation,
+} from "../../runtime/kernel/codecs/user-requests.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import type { User, UserRow } from "../../runtime/kernel/user-rows.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -21,11 +26,13 @@ const invalid = (argument: string, expected: string): KimberliteError =>
 
 type Verifier = Pick<User, "iterations" | "salt" | "storedKey" | "serverKey">;
 
+const verifierForm = /^SCRAM-SHA-256\$(\d{1,8}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]{44}):([A-Za-z0-9+/=]{44})$/;
+
 /** As PostgreSQL writes one. What it must hold beyond its shape is for the command to check. */
 function verifierFrom(params: Params): Verifier | undefined {
   const text = params["verifier"];
   if (text === undefined || text === null) return undefined;
-  const match = /^SCRAM-SHA-256\$(\d{1,8}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]{44}):([A-Za-z0-9+/=]{44})$/.exec(String(text));
+  const match = typeof text === "string" ? verifierForm.exec(text) : null;
   if (match === null) throw invalid("verifier", "a SCRAM-SHA-256 verifier");
   const [, iterations = "", ...parts] = match;
   const [salt, storedKey, serverKey] = parts.map((part) => Uint8Array.from(Buffer.from(part, "base64")));
@@ -86,7 +93,8 @@ export class Users {
     const value = params["tenants"];
     if (value === undefined) return undefined;
     if (value === null) return null;
-    if (!Array.isArray(value) || value.length > userTenantsMax) throw invalid("tenants", `a list of at most ${userTenantsMax} names`);
+    if (!Array.isArray(value) || value.length > userTenantsMax)
+      throw invalid("tenants", `a list of at most ${userTenantsMax} names`);
     return value.map((name: unknown) => {
       if (typeof name !== "string") throw invalid("tenants", "names of tenants");
       return this.#host.tenantNumber(name);

@@ -44,6 +44,8 @@ export interface SqlRequest {
   /** Unique among all sessions of all gateways: drawn at random by the gateway. */
   readonly session: number;
   readonly user: string;
+  /** The tenant's name. */
+  readonly database: string;
   /** The statement's text, one statement, with its place in what the client sent (for error positions). */
   readonly text: string;
   /** The parsed statement (runtime/query/syntax), encoded; empty when the receiver is believed to know the text. */

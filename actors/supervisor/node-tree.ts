@@ -4,7 +4,7 @@
  *   node (one-for-one)
  *   ├─ shards/shard group 0 … S (all-for-one): keeper, replica, shard, projections
  *   ├─ directory
- *   └─ gateways
+ *   └─ gateways, of the native and of the PostgreSQL protocol
  *
  * Everything of one shard is started anew together, since its actors share memory: the tail of the log, the pages of the state.
  * Another shard, the directory and the gateways only lose their ports for that moment.
@@ -33,6 +33,8 @@ export interface NodeTreeOptions {
   readonly scrubBytesPerSecond: number;
   /** Arguments of gateway `index`, made by the room that owns gateways. */
   readonly gatewayArgs: (index: number) => unknown;
+  /** The same for gateways of the PostgreSQL protocol; null: none. */
+  readonly postgresArgs: ((index: number) => unknown) | null;
 }
 
 /** The system shard's state is small: tenants and placements. */
@@ -136,6 +138,18 @@ export function nodeTree(options: NodeTreeOptions): GroupSpec<never> {
       args: () => options.gatewayArgs(index),
     }),
   );
+  const { postgresArgs } = options;
+  const postgresIds = Array.from({ length: layout.gateways }, (_, index) => `postgres-${index}`);
+  const postgresGateways = postgresIds.map(
+    (id, index): ChildSpec<never> => ({
+      ...common,
+      id,
+      kind: "postgres",
+      worker: workerOf(layout, "gateway", 0, index),
+      neighbours: ["directory", ...shardIds, ...projectionIds, ...postgresIds.filter((other) => other !== id)],
+      args: () => postgresArgs?.(index),
+    }),
+  );
   return {
     id: "node",
     strategy: "one-for-one",
@@ -144,6 +158,7 @@ export function nodeTree(options: NodeTreeOptions): GroupSpec<never> {
       ...numbers.map((shard) => shardGroup(options, shard) as unknown as GroupSpec<never>),
       directory,
       ...gateways,
+      ...(postgresArgs === null ? [] : postgresGateways),
     ],
   };
 }

@@ -75,7 +75,7 @@ export class EngineRuns {
   }
 
   #request(wish: Wish): SqlRequest {
-    const { tenant, session, user } = this.#identity;
+    const { tenant, tenantName: database, session, user } = this.#identity;
     return {
       text: "",
       syntax: noBytes,
@@ -91,6 +91,7 @@ export class EngineRuns {
       tenant,
       session,
       user,
+      database,
     };
   }
 

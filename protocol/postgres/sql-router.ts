@@ -107,7 +107,8 @@ export class SqlRouter implements SqlExecutor {
     const { tenant } = open.request;
     const shard = this.#routes.shardOf(tenant);
     if (shard === undefined) this.#sendOnceRouted(open);
-    else if (shard === null) this.#lose(open, new KimberliteError("tenantUnknown", "it was dropped", { detail: { tenant } }));
+    else if (shard === null)
+      this.#lose(open, new KimberliteError("tenantUnknown", "it was dropped", { detail: { tenant } }));
     else this.#queue(open, this.#numberOf(open, shard), open.request);
   }
 
@@ -233,7 +234,8 @@ export class SqlRouter implements SqlExecutor {
       // A cancel that is not heard costs time, no more.
       if (refused.kind === requestKind.cancel) continue;
       const slot = this.#table.find(refused.correlation);
-      if (slot >= 0) this.#end(slot, { kind: "lost", error: new KimberliteError("mailboxFull", "try again in a moment") });
+      if (slot >= 0)
+        this.#end(slot, { kind: "lost", error: new KimberliteError("mailboxFull", "try again in a moment") });
     }
   }
 

@@ -1,13 +1,44 @@
-/** Where a node may listen. Before TLS and authentication exist everyone who can connect may do everything: loopback only. */
+/**
+ * Where a node may listen. The native protocol has neither TLS nor authentication yet, so everyone who can connect may do everything: loopback
+ * only.
+ */
 import { isLoopback } from "../../runtime/actor/loopback.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { ListenAddress } from "./messages.js";
 
+function checkPort({ port }: ListenAddress): void {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return;
+  throw new KimberliteError("configurationInvalid", "a port is from 0 to 65535", { detail: { port } });
+}
+
+/** The PostgreSQL protocol has both: with them it may be served anywhere. Throws as `checkListen` does. */
+export function checkPostgresListen(
+  address: ListenAddress,
+  security: { readonly hasTls: boolean; readonly authentication: "scram" | "trust" },
+): void {
+  checkPort(address);
+  if (isLoopback(address.host)) return;
+  const { host } = address;
+  if (security.authentication === "trust") {
+    throw new KimberliteError(
+      "insecureListen",
+      `${host} is reachable from elsewhere: pg-auth trust is for loopback only`,
+      {
+        detail: { host },
+      },
+    );
+  }
+  if (security.hasTls) return;
+  throw new KimberliteError(
+    "insecureListen",
+    `${host} is reachable from elsewhere; give pg-tls-cert and pg-tls-key, or listen on 127.0.0.1, ::1 or localhost`,
+    { detail: { host } },
+  );
+}
+
 /** Throws `insecureListen` or `configurationInvalid`. */
 export function checkListen(address: ListenAddress): void {
-  if (!Number.isInteger(address.port) || address.port < 0 || address.port > 65_535) {
-    throw new KimberliteError("configurationInvalid", "a port is from 0 to 65535", { detail: { port: address.port } });
-  }
+  checkPort(address);
   if (isLoopback(address.host)) return;
   throw new KimberliteError(
     "insecureListen",

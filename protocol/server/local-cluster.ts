@@ -36,6 +36,7 @@ export async function startLocalCluster(options: NodeOptions, replicas: number):
         ...options,
         dataDirectory: nodeDirectory(directory, self + 1),
         listen: listen === null ? null : { ...listen, port },
+        postgres: postgresOf(options, self),
         shards,
         cluster,
       });
@@ -48,6 +49,12 @@ export async function startLocalCluster(options: NodeOptions, replicas: number):
     throw failed.reason;
   }
   return running;
+}
+
+function postgresOf({ postgres }: NodeOptions, self: number): NodeOptions["postgres"] {
+  if (postgres === null || postgres === undefined) return null;
+  const { listen } = postgres;
+  return { ...postgres, listen: { ...listen, port: listen.port === 0 ? 0 : listen.port + self } };
 }
 
 export const nodeDirectory = (directory: string, node: number): string => join(directory, `node-${node}`);

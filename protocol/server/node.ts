@@ -13,11 +13,12 @@ import type { Logger } from "../../runtime/actor/definition.js";
 import { type ActorReport, startTree, type Tree } from "../../runtime/actor/tree.js";
 import { KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
 import { miB } from "../../runtime/types/limits.js";
+import type { PostgresGatewayArgs } from "../postgres/gateway.js";
 import type { Transport } from "../wire/transport.js";
 import { ClusterCalls } from "./cluster-calls.js";
 import { failuresTolerable, loneMember } from "./cluster-health.js";
 import type { GatewayArgs } from "./gateway.js";
-import { checkListen, supportsReusePort } from "./listen-rules.js";
+import { checkListen, checkPostgresListen, supportsReusePort } from "./listen-rules.js";
 import { LocalTransports } from "./local-transport.js";
 import type { ListenAddress, LocalOut, NodeAnswer, NodeCall } from "./messages.js";
 import { release } from "./release.js";
@@ -30,6 +31,8 @@ export interface NodeOptions {
   readonly listen: ListenAddress | null;
   /** The cluster that this node belongs to; null or absent for a node of its own. */
   readonly cluster?: ClusterPlan | null | undefined;
+  /** Where the PostgreSQL protocol is served, and how; null or absent: nowhere. */
+  readonly postgres?: PostgresOptions | null | undefined;
   readonly shards?: number | undefined;
   readonly projections?: number | undefined;
   readonly gateways?: number | undefined;
@@ -47,6 +50,13 @@ export interface NodeOptions {
   readonly configuration?: Readonly<Record<string, unknown>> | undefined;
 }
 
+export interface PostgresOptions {
+  readonly listen: ListenAddress;
+  readonly authentication: "scram" | "trust";
+  /** PEM texts. */
+  readonly tls: { readonly certificate: string; readonly key: string } | null;
+}
+
 export interface NodeStatus extends Record<string, unknown> {
   readonly release: string;
   readonly clusterId: string;
@@ -56,12 +66,14 @@ export interface NodeStatus extends Record<string, unknown> {
 }
 
 export interface Node {
-  readonly addresses: { readonly native: ListenAddress | null };
+  readonly addresses: { readonly native: ListenAddress | null; readonly postgres: ListenAddress | null };
   readonly layout: Layout;
   readonly isNew: boolean;
   connectLocal(): Transport;
   inspect(): Promise<ActorReport[]>;
   status(): Promise<NodeStatus>;
+  /** Makes a superuser if there is no user at all, in the whole cluster. @param verifier as PostgreSQL writes one. Resolves to whether it did. */
+  createFirstUser(name: string, verifier: string): Promise<boolean>;
   /** Fault injection for tests and drills: ends a worker thread between any two instructions. */
   terminateWorker(name: string): Promise<void>;
   workers(): readonly string[];
@@ -94,9 +106,13 @@ const sumOf = (reports: readonly ActorReport[], kind: string, name: string): num
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
   const startedAt = performance.now();
-  const { cluster = null } = options;
+  const { cluster = null, postgres = null } = options;
   const log = options.logger ?? silent;
   if (options.listen !== null) checkListen(options.listen);
+  if (postgres !== null) {
+    const { listen, authentication, tls } = postgres;
+    checkPostgresListen(listen, { hasTls: tls !== null, authentication });
+  }
   const wishes = {
     layout: options.layout ?? "auto",
     shards: options.shards,
@@ -132,6 +148,18 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     nodeId,
     release,
   });
+  let postgresAddress: ListenAddress | null = postgres?.listen ?? null;
+  const postgresArgs = (index: number): PostgresGatewayArgs => ({
+    index,
+    host: postgresAddress?.host ?? "",
+    port: postgresAddress?.port ?? 0,
+    reusePort: layout.gateways > 1,
+    connectionsMax: options.connectionsMax ?? connectionsMaxDefault,
+    shards: layout.shards + 1,
+    projections: layout.projections,
+    authentication: postgres?.authentication ?? "scram",
+    tls: postgres?.tls ?? null,
+  });
   let fail: (error: KimberliteError) => void = () => {};
   const failed = new Promise<KimberliteError>((resolveFailed) => {
     fail = resolveFailed;
@@ -150,6 +178,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         checkpointMs: options.checkpointMs ?? checkpointMsDefault,
         scrubBytesPerSecond: options.scrubBytesPerSecond ?? scrubBytesPerSecondDefault,
         gatewayArgs,
+        postgresArgs: postgres === null ? null : postgresArgs,
       }),
       { registry: registryUrl, log, onFailed: (error) => fail(error) },
     );
@@ -184,7 +213,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         pageBytesWritten: sumOf(reports, "keeper", "pagesWritten") * 8192,
         commits: sumOf(reports, "shard", "commits"),
         records: sumOf(reports, "shard", "records"),
-        connections: sumOf(reports, "gateway", "connections"),
+        connections: sumOf(reports, "gateway", "connections") + sumOf(reports, "postgres", "connections"),
         damageFound: sumOf(reports, "keeper", "damageFound"),
         restarts: reports.reduce((sum, report) => sum + report.restarts, 0),
         actors: reports.length,
@@ -232,17 +261,31 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       });
     }
     address = await gateway.ask<ListenAddress | null>({ kind: "address" }, { deadlineMs: addressMs });
+    if (postgres !== null) {
+      const port = running.port("postgres-0");
+      postgresAddress = await port.ask<ListenAddress | null>({ kind: "address" }, { deadlineMs: addressMs });
+    }
     await untilReady({ tree: running, calls, log, failed, interrupted: options.interrupted });
     isReady = true;
     let stopping: Promise<void> | null = null;
     return {
-      addresses: { native: address },
+      addresses: { native: address, postgres: postgresAddress },
       layout,
       isNew: opened.isNew,
       failed,
       connectLocal: () => transports.connect(),
       inspect: () => running.inspect(),
       status,
+      createFirstUser: async (name, verifier) => {
+        const params = { name, verifier, superuser: true, onlyFirst: true };
+        const made = await running
+          .port("directory")
+          .ask<{ readonly created: boolean }>(
+            { kind: "admin", method: "user.create", params, principal: "node" },
+            { deadlineMs: addressMs },
+          );
+        return made.created;
+      },
       terminateWorker: (name) => running.terminateWorker(name),
       workers: () => running.workers(),
       stop: (leadership = "handsOver") => {

@@ -7,6 +7,7 @@ export const definitions: ActorRegistry = {
   directory: async () => known((await import("../../actors/directory/actor.js")).directoryDefinition),
   gateway: async () => known((await import("./gateway.js")).gatewayDefinition),
   keeper: async () => known((await import("../../actors/keeper/actor.js")).keeperDefinition),
+  postgres: async () => known((await import("../postgres/gateway.js")).postgresGatewayDefinition),
   projection: async () => known((await import("../../actors/projection/actor.js")).projectionDefinition),
   replica: async () => known((await import("../../actors/replica/actor.js")).replicaDefinition),
   shard: async () => known((await import("../../actors/shard/actor.js")).shardDefinition),

@@ -84,7 +84,8 @@ test("start refuses what is not safe or not there yet, and says why in its exit 
     t.is(ran.stdout, "");
   };
   await expect(["--listen", "0.0.0.0:0"], "insecureListen", "usage");
-  await expect(["--pg-listen", "127.0.0.1:0"], "notSupported", "usage");
+  await expect(["--pg-listen", "0.0.0.0:0"], "insecureListen", "usage");
+  await expect(["--pg-tls-cert", "nowhere.pem"], "configurationInvalid", "usage");
   await expect(["--http-listen", "127.0.0.1:0"], "notSupported", "usage");
   await expect(["--replicas", "7"], "replicasOutOfRange", "usage");
   await expect(["--listen", "127.0.0.1:0"], "directoryLocked", "inUse", shared);

@@ -31,6 +31,7 @@ import {
   encodeStreamListReply,
 } from "../../runtime/kernel/codecs/read-replies.js";
 import { decodeReadRequest, encodeReadRequest, type ReadRequest } from "../../runtime/kernel/codecs/read-requests.js";
+import { encodeUserAlter, encodeUserCreate, encodeUserDrop } from "../../runtime/kernel/codecs/user-requests.js";
 import {
   encodeAppend,
   encodeGroupAck,
@@ -47,11 +48,20 @@ import { decodeAppendReply, decodeOutcomeReply } from "../../runtime/kernel/outc
 import { Output } from "../../runtime/kernel/output.js";
 import { RecordView } from "../../runtime/kernel/record.js";
 import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
+import type { User } from "../../runtime/kernel/user-rows.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { dump, hex, ShardTwin, utf8 } from "./shard-twin.js";
 
 const tenant = 7;
+const user: User = {
+  isSuperuser: true,
+  tenants: null,
+  iterations: 4_096,
+  salt: new Uint8Array(16),
+  storedKey: new Uint8Array(32),
+  serverKey: new Uint8Array(32),
+};
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 /** What untrusted bytes may do: give a value, or one of our errors. */
@@ -230,6 +240,9 @@ test("any bytes as a write request: decided, and nothing written unless all of i
     [requestKind.directoryMoveAbort, encodeDirectoryMoveEnd(writer.reset(), 1, 2).finish()],
     [requestKind.directoryMoveCommit, encodeDirectoryMoveEnd(writer.reset(), 1, 3).finish()],
     [requestKind.directoryDrop, encodeDirectoryDrop(writer.reset(), 1).finish()],
+    [requestKind.userCreate, encodeUserCreate(writer.reset(), "u", user, "new").finish()],
+    [requestKind.userAlter, encodeUserAlter(writer.reset(), "u", { ...user, tenants: [1] }).finish()],
+    [requestKind.userDrop, encodeUserDrop(writer.reset(), "v").finish()],
   ];
   const damage = fc.array(fc.tuple(fc.nat(), fc.constantFrom(0, 1, 2, 3, 8, 0xff)), { maxLength: 2 });
   const damaged = fc.tuple(fc.constantFrom(...sound), damage).map(([[kind, whole], changes]) => {

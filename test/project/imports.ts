@@ -28,8 +28,8 @@ export const roomTable: Readonly<Record<string, readonly string[]>> = {
   "actors/": ["runtime/"],
   "protocol/wire/": ["runtime/types/", "runtime/crypto/", "runtime/kernel/"],
   "protocol/client/": ["runtime/types/", "runtime/crypto/", "runtime/kernel/", "protocol/wire/"],
-  "protocol/server/": ["runtime/", "actors/", "protocol/wire/"],
-  "protocol/postgres/": ["runtime/", "actors/", "protocol/server/"],
+  "protocol/server/": ["runtime/", "actors/", "protocol/wire/", "protocol/postgres/gateway.ts"],
+  "protocol/postgres/": ["runtime/", "actors/", "protocol/server/", "protocol/wire/scram-verifier.ts"],
   "protocol/sdk/": [
     "runtime/types/",
     "runtime/crypto/",

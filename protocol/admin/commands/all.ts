@@ -11,6 +11,7 @@ import { devCommand, startCommand } from "./start.js";
 import { streamCommands } from "./stream.js";
 import { tenantCommands } from "./tenant.js";
 import { topCommands } from "./top.js";
+import { userCommands } from "./user.js";
 import { verifyCommand } from "./verify.js";
 
 export const subcommands: readonly Subcommand[] = [
@@ -19,6 +20,7 @@ export const subcommands: readonly Subcommand[] = [
   initCommand,
   ...topCommands,
   ...tenantCommands,
+  ...userCommands,
   ...streamCommands,
   appendCommand,
   ...readCommands,

@@ -5,6 +5,7 @@ import type { ClusterPlan } from "../../../actors/supervisor/placement.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { hasCode, KimberliteError } from "../../../runtime/types/errors.js";
 import { startLocalCluster } from "../../server/local-cluster.js";
+import type { ListenAddress } from "../../server/messages.js";
 import { type Node, type NodeOptions, startNode } from "../../server/node.js";
 import { release } from "../../server/release.js";
 import {
@@ -17,7 +18,9 @@ import {
 } from "../cluster-file.js";
 import { defineCommand, type Invocation } from "../command.js";
 import type { Configuration } from "../configuration.js";
+import { createFirstUser, type FirstUser, firstUserName } from "../first-user.js";
 import { type NodeLog, nodeLog } from "../log.js";
+import { postgresOptions } from "../postgres-options.js";
 import type { SettingName } from "../settings.js";
 import { formatAddress, formatDuration } from "../units.js";
 
@@ -27,6 +30,9 @@ export const startSettings: readonly SettingName[] = [
   "node",
   "listen",
   "pg-listen",
+  "pg-auth",
+  "pg-tls-cert",
+  "pg-tls-key",
   "http-listen",
   "shards",
   "projections",
@@ -39,6 +45,9 @@ export const startSettings: readonly SettingName[] = [
   "replicas",
   "log-level",
 ];
+
+/** The tenant that a first start makes. */
+const firstTenantName = "main";
 
 const standing =
   "Serves until SIGTERM or SIGINT, then takes no new work, answers what it has and ends with 0; a second signal ends it at once. ";
@@ -93,10 +102,12 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
     surroundings.stderr.isTTY === true && !output.json,
   );
   const started = surroundings.now();
+  const listening =
+    member === null || configuration.isSet("listen") ? configuration.require("listen") : { ...member.node.client };
   const options: NodeOptions = {
     dataDirectory: data,
-    listen:
-      member === null || configuration.isSet("listen") ? configuration.require("listen") : { ...member.node.client },
+    listen: listening,
+    postgres: postgresOptions(configuration, surroundings.directory, listening),
     cluster: member?.plan,
     shards: member?.cluster.shards ?? configuration.get("shards") ?? undefined,
     projections: configuration.get("projections") ?? undefined,
@@ -117,8 +128,9 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
   const node = nodes[0];
   assert(node !== undefined, "at least one node was started");
   if (replicas === 2) log.pino.warn("two replicas protect data from one lost disk, but stop when either is away");
-  const { native } = node.addresses;
+  const { native, postgres } = node.addresses;
   const listen = native === null ? null : formatAddress(native);
+  const admin = postgres === null ? null : await createFirstUser(node, surroundings.environment);
   await output.result(
     {
       event: "ready",
@@ -126,11 +138,14 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
       pid: process.pid,
       data,
       listen,
-      addresses: { native },
+      pgListen: addressText(postgres),
+      addresses: { native, postgres },
       nodes: nodes.map(({ addresses }, index) => ({
         node: member?.node.number ?? index + 1,
         listen: addressText(addresses.native),
+        pgListen: addressText(addresses.postgres),
       })),
+      ...(admin === null ? {} : { admin }),
       ...node.layout,
       startMs: Math.round(surroundings.now() - started),
     },
@@ -142,6 +157,7 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
         .slice(1)
         .map(({ addresses }, index) => `\n  node ${index + 2} serves ${addressText(addresses.native)}`)
         .join("") +
+      (postgres === null ? "" : psqlText(postgres, admin)) +
       (replicas > 1 ? "\n  all replicas are on this machine: it tolerates 0 machine failures" : ""),
   );
   const ended = await Promise.race([...nodes.map(({ failed }) => failed), aborted(interrupted)]);
@@ -192,6 +208,15 @@ function membershipOf(configuration: Configuration, directory: string): Membersh
   const cluster = readClusterFile(path.resolve(directory, file));
   const node = nodeOf(cluster, wish);
   return { cluster, node, plan: clusterPlan(cluster, node) };
+}
+
+/** A line to paste, and once the password for it. */
+function psqlText({ host, port }: ListenAddress, admin: FirstUser | null): string {
+  const line = `\n  psql -h ${host} -p ${port} -U ${firstUserName} ${firstTenantName}`;
+  if (admin === null) return line;
+  const known =
+    admin.password === null ? "its password is KIMBERLITE_ADMIN_PASSWORD" : `its password is ${admin.password}`;
+  return `${line}\n  the user ${admin.name} was made; ${known} (shown this once; kimberlite user password ${admin.name} changes it)`;
 }
 
 const addressText = (address: Node["addresses"]["native"]): string | null =>

@@ -22,4 +22,5 @@ export function encodeUserAlter(out: ByteWriter, name: string, user: User): Byte
   return encodeUser(out, user);
 }
 
-export const encodeUserDrop = (out: ByteWriter, name: string): ByteWriter => encodeWriteHead(out, systemHead).string(name);
+export const encodeUserDrop = (out: ByteWriter, name: string): ByteWriter =>
+  encodeWriteHead(out, systemHead).string(name);

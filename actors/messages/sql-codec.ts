@@ -1,0 +1,282 @@
+/**
+ * Statements and their answers as bytes: bodies of requests and replies of the data plane. They travel between nodes too, so they are read
+ * as untrusted: what does not fit is `frameInvalid`.
+ *
+ *   request   tenant u64 · kind u8 · session u64 · cursor u32 · rows max u32 · at least u64 (+1) · transaction: flags u8, isolation u8,
+ *             requests u32, snapshot u64 (+1), started u64 · user · database · text · syntax · parameter types · parameters · formats · settings
+ *   reply     kind u8 and what it needs
+ *
+ * Texts and byte strings: length u32, bytes.
+ */
+import type { SqlErrorFields } from "../../runtime/query/error.js";
+import { unreachable } from "../../runtime/types/assert.js";
+import { ByteReader } from "../../runtime/types/byte-reader.js";
+import { ByteWriter } from "../../runtime/types/byte-writer.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { prepareBodyBytesMax } from "../../runtime/types/limits.js";
+import type { SqlColumn, SqlNotice, SqlReply, SqlRequest, WireValue } from "./sql.js";
+
+const requestKinds = [
+  "describe",
+  "execute",
+  "fetch",
+  "close",
+  "end",
+  "commit",
+  "rollback",
+  "savepoint",
+  "releaseSavepoint",
+  "rollbackToSavepoint",
+] as const satisfies readonly SqlRequest["kind"][];
+const isolations = ["readCommitted", "repeatableRead", "serializable"] as const;
+const severities = ["NOTICE", "WARNING", "INFO"] as const satisfies readonly SqlNotice["severity"][];
+const replyKinds = { syntaxWanted: 0, failed: 1, described: 2, rows: 3 } as const;
+
+/** Bytes of one text, parameter or batch of rows. */
+const bytesMax = prepareBodyBytesMax;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+const nullLength = 0xffff_ffff;
+
+function writeText(out: ByteWriter, text: string): void {
+  out.bytes(encoder.encode(text));
+}
+
+function readText(reader: ByteReader): string {
+  const bytes = reader.bytes(bytesMax);
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new KimberliteError("frameInvalid", "a text is not UTF-8", { cause });
+  }
+}
+
+function writeList<Item>(out: ByteWriter, items: readonly Item[], write: (item: Item) => void): void {
+  out.u32(items.length);
+  for (const item of items) write(item);
+}
+
+function readList<Item>(reader: ByteReader, read: () => Item): Item[] {
+  const count = reader.u32();
+  if (count > reader.remaining) throw new KimberliteError("frameInvalid", `${count} items in ${reader.remaining} bytes`);
+  const items: Item[] = [];
+  for (let index = 0; index < count; index++) items.push(read());
+  return items;
+}
+
+function pick<Choice>(choices: readonly Choice[], reader: ByteReader): Choice {
+  const found = choices[reader.choice(choices.length)];
+  if (found === undefined) throw new KimberliteError("frameInvalid", "a choice is none of those known");
+  return found;
+}
+
+function writeValue(out: ByteWriter, { format, bytes }: WireValue): void {
+  out.u8(format);
+  if (bytes === null) out.u32(nullLength);
+  else out.bytes(bytes);
+}
+
+function readValue(reader: ByteReader): WireValue {
+  const format = reader.choice(2) === 0 ? 0 : 1;
+  const length = reader.u32();
+  if (length === nullLength) return { format, bytes: null };
+  return { format, bytes: reader.raw(length) };
+}
+
+export function encodeSqlRequest(request: SqlRequest, out = new ByteWriter(512)): Uint8Array {
+  const { transaction } = request;
+  out.u64(request.tenant).u8(requestKinds.indexOf(request.kind)).u64(request.session);
+  out.u32(request.cursor).u32(request.rowsMax).u64(request.atLeast + 1);
+  out.u8((transaction.isOpen ? 1 : 0) | (transaction.isReadOnly ? 2 : 0));
+  out.u8(isolations.indexOf(transaction.isolation)).u32(transaction.requests);
+  out.u64(transaction.snapshot + 1).u64(transaction.startedAt);
+  writeText(out, request.user);
+  writeText(out, request.database);
+  writeText(out, request.text);
+  out.bytes(request.syntax);
+  writeList(out, request.parameterTypes, (oid) => void out.u32(oid));
+  writeList(out, request.parameters, (value) => writeValue(out, value));
+  writeList(out, request.resultFormats, (format) => void out.u8(format));
+  writeList(out, request.settings, ([name, value]) => {
+    writeText(out, name);
+    writeText(out, value);
+  });
+  return out.finish();
+}
+
+/** Parameters and syntax are views of `bytes`. */
+export function decodeSqlRequest(bytes: Uint8Array, from = 0, to: number = bytes.length): SqlRequest {
+  const reader = new ByteReader(bytes, from, to);
+  const tenant = reader.u64();
+  const kind = pick(requestKinds, reader);
+  const session = reader.u64();
+  const cursor = reader.u32();
+  const rowsMax = reader.u32();
+  const atLeast = reader.u64() - 1;
+  const flags = reader.choice(4);
+  const isolation = pick(isolations, reader);
+  const requests = reader.u32();
+  const snapshot = reader.u64() - 1;
+  const startedAt = reader.u64();
+  const request: SqlRequest = {
+    kind,
+    tenant,
+    session,
+    cursor,
+    rowsMax,
+    atLeast,
+    transaction: {
+      isOpen: (flags & 1) === 1,
+      isReadOnly: (flags & 2) === 2,
+      isolation,
+      requests,
+      snapshot,
+      startedAt,
+    },
+    user: readText(reader),
+    database: readText(reader),
+    text: readText(reader),
+    syntax: reader.bytes(bytesMax),
+    parameterTypes: readList(reader, () => reader.u32()),
+    parameters: readList(reader, () => readValue(reader)),
+    resultFormats: readList(reader, () => (reader.choice(2) === 0 ? 0 : 1)),
+    settings: readList(reader, () => [readText(reader), readText(reader)] as const),
+  };
+  reader.end();
+  return request;
+}
+
+const fieldNames = ["detail", "hint", "schema", "table", "column", "dataType", "constraint"] as const;
+
+function writeFields(out: ByteWriter, fields: SqlErrorFields): void {
+  out.u32((fields.position ?? -1) + 1);
+  const present = fieldNames.filter((name) => fields[name] !== undefined);
+  writeList(out, present, (name) => {
+    out.u8(fieldNames.indexOf(name));
+    writeText(out, fields[name] ?? "");
+  });
+}
+
+function readFields(reader: ByteReader): SqlErrorFields {
+  const position = reader.u32() - 1;
+  const fields: Record<string, string | number> = {};
+  if (position >= 0) fields["position"] = position;
+  for (const [name, text] of readList(reader, () => [pick(fieldNames, reader), readText(reader)] as const)) {
+    fields[name] = text;
+  }
+  return fields;
+}
+
+function writeColumns(out: ByteWriter, columns: readonly SqlColumn[] | null): void {
+  if (columns === null) {
+    out.u32(nullLength);
+    return;
+  }
+  writeList(out, columns, (column) => {
+    writeText(out, column.name);
+    out.u32(column.table).u16(column.column).u32(column.type);
+    // Lengths and modifiers are -1, -2 or small.
+    out.u16(column.typeLength + 2).u32(column.modifier + 1);
+  });
+}
+
+function readColumns(reader: ByteReader): SqlColumn[] | null {
+  const count = reader.u32();
+  if (count === nullLength) return null;
+  if (count > reader.remaining) throw new KimberliteError("frameInvalid", `${count} columns in ${reader.remaining} bytes`);
+  const columns: SqlColumn[] = [];
+  for (let index = 0; index < count; index++) {
+    columns.push({
+      name: readText(reader),
+      table: reader.u32(),
+      column: reader.u16(),
+      type: reader.u32(),
+      typeLength: reader.u16() - 2,
+      modifier: reader.u32() - 1,
+    });
+  }
+  return columns;
+}
+
+export function encodeSqlReply(reply: SqlReply, out = new ByteWriter(256)): Uint8Array {
+  out.u8(replyKinds[reply.kind]);
+  switch (reply.kind) {
+    case "syntaxWanted":
+      break;
+    case "failed":
+      writeText(out, reply.sqlState);
+      writeText(out, reply.message);
+      writeFields(out, reply.fields);
+      break;
+    case "described":
+      writeList(out, reply.parameterTypes, (oid) => void out.u32(oid));
+      writeColumns(out, reply.columns);
+      break;
+    case "rows":
+      out.u32(reply.rowCount).u32(reply.cursor).u64(reply.position + 1).u8(reply.wrote ? 1 : 0);
+      writeText(out, reply.tag);
+      writeColumns(out, reply.columns);
+      out.bytes(reply.rows);
+      writeList(out, reply.notices, (notice) => {
+        out.u8(severities.indexOf(notice.severity));
+        writeText(out, notice.sqlState);
+        writeText(out, notice.message);
+        writeFields(out, notice.fields);
+      });
+      writeList(out, reply.settings, ([name, value]) => {
+        writeText(out, name);
+        writeText(out, value);
+      });
+      break;
+    default:
+      unreachable(reply);
+  }
+  return out.finish();
+}
+
+/** Rows are a view of `bytes`. */
+export function decodeSqlReply(bytes: Uint8Array, from = 0, to: number = bytes.length): SqlReply {
+  const reader = new ByteReader(bytes, from, to);
+  const reply = readReply(reader);
+  reader.end();
+  return reply;
+}
+
+function readReply(reader: ByteReader): SqlReply {
+  switch (reader.choice(4)) {
+    case replyKinds.syntaxWanted:
+      return { kind: "syntaxWanted" };
+    case replyKinds.failed:
+      return { kind: "failed", sqlState: readText(reader), message: readText(reader), fields: readFields(reader) };
+    case replyKinds.described:
+      return {
+        kind: "described",
+        parameterTypes: readList(reader, () => reader.u32()),
+        columns: readColumns(reader),
+      };
+    default: {
+      const rowCount = reader.u32();
+      const cursor = reader.u32();
+      const position = reader.u64() - 1;
+      const wrote = reader.choice(2) === 1;
+      return {
+        kind: "rows",
+        rowCount,
+        cursor,
+        position,
+        wrote,
+        tag: readText(reader),
+        columns: readColumns(reader),
+        rows: reader.bytes(bytesMax),
+        notices: readList(reader, () => ({
+          severity: pick(severities, reader),
+          sqlState: readText(reader),
+          message: readText(reader),
+          fields: readFields(reader),
+        })),
+        settings: readList(reader, () => [readText(reader), readText(reader)] as const),
+      };
+    }
+  }
+}

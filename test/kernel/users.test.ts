@@ -1,0 +1,68 @@
+import test from "ava";
+import {
+  encodeUserAlter,
+  encodeUserCreate,
+  encodeUserDrop,
+  type UserCreation,
+} from "../../runtime/kernel/codecs/user-requests.js";
+import { decided } from "../../runtime/kernel/decision.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
+import { StateReads } from "../../runtime/kernel/read/state-reads.js";
+import { listUsers, userNamed } from "../../runtime/kernel/read/users.js";
+import type { User } from "../../runtime/kernel/user-rows.js";
+import { dump, ShardTwin } from "./shard-twin.js";
+
+const bytes = (count: number, value: number): Uint8Array => new Uint8Array(count).fill(value);
+const user = (fields: Partial<User> = {}): User => ({
+  isSuperuser: false,
+  tenants: null,
+  iterations: 4_096,
+  salt: bytes(16, 1),
+  storedKey: bytes(32, 2),
+  serverKey: bytes(32, 3),
+  ...fields,
+});
+
+test("users are created, altered, dropped; the log gives the same again", (t) => {
+  const shard = new ShardTwin();
+  const create = (name: string, made: User, how: UserCreation = "new") =>
+    shard.submit(requestKind.userCreate, (out) => encodeUserCreate(out, name, made, how));
+  const alter = (name: string, made: User) =>
+    shard.submit(requestKind.userAlter, (out) => encodeUserAlter(out, name, made));
+  const drop = (name: string) => shard.submit(requestKind.userDrop, (out) => encodeUserDrop(out, name));
+  const reads = () => new StateReads(shard.state);
+
+  t.is(create("admin", user({ isSuperuser: true }), "onlyFirst").outcome, decided.written);
+  t.is(create("other", user(), "onlyFirst").outcome, decided.answered, "there is a first user");
+  t.is(userNamed(reads(), "other"), null);
+  t.is(create("eve", user({ tenants: [3, 4] })).outcome, decided.written);
+  t.like(create("eve", user()).error, { code: "userExists" });
+  t.is(create("eve", user(), "ifNotExists").outcome, decided.answered);
+  t.deepEqual(userNamed(reads(), "eve")?.tenants, [3, 4]);
+  t.deepEqual(
+    listUsers(reads(), "", 10).map(({ name }) => name),
+    ["admin", "eve"],
+  );
+  t.deepEqual(
+    listUsers(reads(), "admin", 10).map(({ name }) => name),
+    ["eve"],
+  );
+
+  const before = userNamed(reads(), "eve");
+  t.is(alter("eve", user({ storedKey: bytes(32, 9) })).outcome, decided.written);
+  t.like(userNamed(reads(), "eve"), {
+    createdPosition: before?.createdPosition,
+    tenants: null,
+    storedKey: bytes(32, 9),
+  });
+  t.like(alter("nobody", user()).error, { code: "userUnknown" });
+
+  t.like(drop("admin").error, { code: "userNeeded" }, "somebody must be able to administer");
+  t.like(alter("admin", user()).error, { code: "userNeeded" });
+  t.is(alter("eve", user({ isSuperuser: true })).outcome, decided.written);
+  t.is(drop("admin").outcome, decided.written);
+  t.is(userNamed(reads(), "admin"), null);
+  t.like(create("weak", user({ iterations: 4_095 })).error, { code: "invalidArgument" });
+  t.like(create("bad\nname", user()).error, { code: "invalidArgument" });
+  t.is(dump(shard.replay().state), dump(shard.state));
+});
