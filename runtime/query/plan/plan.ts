@@ -213,6 +213,7 @@ export interface FunctionScanNode extends Node {
     readonly arguments: readonly BoundExpression[];
     /** Columns that it fills. */
     readonly width: number;
+    readonly columns: ResolvedSet["columns"] & object;
   }[];
   /** The last column counts from 1. */
   readonly hasOrdinality: boolean;

@@ -1,0 +1,123 @@
+/** What is shared by all levels of one statement while it is bound: numbers of columns, types of parameters, depth, and how to bind a query. */
+import { SqlError } from "../error.js";
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
+import type { PlanNode } from "../plan/plan.js";
+import type { DataStatement } from "../syntax/ast-modify.js";
+import type { Query } from "../syntax/ast-query.js";
+import { nestingMax, tooDeep } from "../syntax/conversion.js";
+import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { typeLabel } from "../types/type-name.js";
+import type { BoundModification } from "./bound.js";
+import type { BindEnvironment } from "./environment.js";
+import type { CommonTables, Scope } from "./scope.js";
+
+export interface OutputColumn {
+  readonly id: ColumnId;
+  readonly name: string;
+  readonly type: SqlType;
+  /** The column that it is, unchanged; 0 for others. */
+  readonly table: Oid;
+  readonly column: number;
+}
+
+/** A query as a part of another: what it puts out, which may be fewer columns than its plan has. */
+export interface BoundRows {
+  readonly plan: PlanNode;
+  readonly outputs: readonly OutputColumn[];
+}
+
+export interface QueryOptions {
+  /** Literals and parameters of unknown type in the output: text, or left for the caller to decide. */
+  readonly keepsUnknown: boolean;
+  /** Types that unknown output columns become, by place. */
+  readonly targets: readonly (SqlType | null)[];
+}
+export const plainQuery: QueryOptions = { keepsUnknown: false, targets: [] };
+
+export type BindQuery = (
+  query: Query,
+  parent: Scope | null,
+  commonTables: CommonTables | null,
+  options: QueryOptions,
+) => BoundRows;
+
+export type BindModification = (
+  statement: Exclude<DataStatement, Query>,
+  commonTables: CommonTables | null,
+) => BoundModification;
+
+export class Binder {
+  readonly environment: BindEnvironment;
+  readonly bindQuery: (binder: Binder, ...rest: Parameters<BindQuery>) => BoundRows;
+  readonly bindModification: (binder: Binder, ...rest: Parameters<BindModification>) => BoundModification;
+  readonly parameterTypes: Oid[];
+  /** Parameters that are columns of unknown type: the parameter's index by column. */
+  readonly unknownColumns = new Map<ColumnId, number>();
+  /** Something in it writes or locks. */
+  writes = false;
+  locks = false;
+  #nextId = 1;
+  #depth = 0;
+
+  constructor(
+    environment: BindEnvironment,
+    bindQuery: Binder["bindQuery"],
+    bindModification: Binder["bindModification"],
+  ) {
+    this.environment = environment;
+    this.bindQuery = bindQuery;
+    this.bindModification = bindModification;
+    this.parameterTypes = [...environment.parameterTypes];
+  }
+
+  newId(): ColumnId {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return id;
+  }
+
+  query(...rest: Parameters<BindQuery>): BoundRows {
+    return this.within(-1, () => this.bindQuery(this, ...rest));
+  }
+
+  /** One level down for the time of `bind`. */
+  within<T>(location: number, bind: () => T): T {
+    if (this.#depth >= nestingMax) throw tooDeep(location);
+    this.#depth += 1;
+    const result = bind();
+    this.#depth -= 1;
+    return result;
+  }
+
+  parameter(number: number, location: number): BoundExpression {
+    while (this.parameterTypes.length < number) this.parameterTypes.push(0);
+    const known = this.parameterTypes[number - 1] ?? 0;
+    const type = sqlType(known === 0 ? typeOid.unknown : known);
+    return { kind: "parameter", index: number - 1, type, location };
+  }
+
+  /** Parameter `index` is of this type from now on. 42P08 when it was taken for another before. */
+  typeParameter(index: number, oid: Oid, location: number): SqlType {
+    const known = this.parameterTypes[index] ?? 0;
+    if (known !== 0 && known !== typeOid.unknown && known !== oid) {
+      throw new SqlError("42P08", `inconsistent types deduced for parameter $${index + 1}`, {
+        position: positionOf(location),
+        detail: `${typeLabel(known)} versus ${typeLabel(oid)}`,
+      });
+    }
+    this.parameterTypes[index] = oid;
+    return sqlType(oid, noModifier);
+  }
+
+  /** 42P18 for a parameter whose type nothing told. */
+  checkParameters(): readonly Oid[] {
+    for (const [index, oid] of this.parameterTypes.entries()) {
+      if (oid !== 0 && oid !== typeOid.unknown) continue;
+      throw new SqlError("42P18", `could not determine data type of parameter $${index + 1}`);
+    }
+    return this.parameterTypes;
+  }
+}
+
+/** A location as an error has it. */
+export const positionOf = (location: number): number | undefined => (location < 0 ? undefined : location);

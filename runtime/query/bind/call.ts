@@ -1,0 +1,279 @@
+/** Calls of functions: plain ones, aggregates, window functions, and functions that return sets. */
+import { notSupported, SqlError } from "../error.js";
+import { findFunction, resolveFunction } from "../functions/resolve.js";
+import type { ResolvedAggregate, ResolvedFunction, ResolvedSet, ResolvedWindow } from "../functions/registry.js";
+import type { BoundExpression } from "../plan/expression.js";
+import { columnsOf, expressionKey, visitExpression } from "../plan/walk.js";
+import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
+import { sqlType, typeOid } from "../types/sql-type.js";
+import { typeFactsByName } from "../types/type-table.js";
+import { positionOf } from "./binder.js";
+import { asText, coerce, coerceArgument, coerceTo, isUnknown } from "./coerce.js";
+import type { ExpressionContext } from "./context.js";
+import { bindSort } from "./sort.js";
+import { bindWindow } from "./window.js";
+
+type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
+
+export function bindCall(call: FunctionCall, context: ExpressionContext, bind: Bind): BoundExpression {
+  const { location } = call;
+  const found = resolve(call, context, bind);
+  if (found.kind === "cast") return found.expression;
+  const { callee, args } = found;
+  if (callee.kind !== "aggregate" && callee.kind !== "window") checkPlain(call, callee.name);
+  switch (callee.kind) {
+    case "scalar":
+      return { kind: "call", callee, arguments: args, form: "function", type: callee.resultType, location };
+    case "set":
+      return bindSetCall(call, callee, args, context);
+    case "aggregate":
+      return call.over === null
+        ? bindAggregate(call, callee, args, context, bind)
+        : bindWindowCall(call, callee, args, context, bind);
+    case "window":
+      if (call.over === null) {
+        throw new SqlError("42809", `window function ${callee.name} requires an OVER clause`, {
+          position: positionOf(location),
+        });
+      }
+      return bindWindowCall(call, callee, args, context, bind);
+  }
+}
+
+type Found =
+  | { readonly kind: "call"; readonly callee: ResolvedFunction; readonly args: readonly BoundExpression[] }
+  | { readonly kind: "cast"; readonly expression: BoundExpression };
+
+/** The function that is meant, with its arguments converted; or a cast that is written like a call: `int4('5')`. */
+function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Found {
+  const { binder } = context;
+  const { location } = call;
+  const name = call.name.at(-1) ?? "";
+  const schema = call.name.length > 1 ? (call.name.at(-2) ?? null) : null;
+  const inner = innerContext(call, context);
+  const direct = call.arguments.map((item) => bind(item, inner));
+  const ordered = call.isWithinGroup ? call.order.map(({ expression }) => bind(expression, inner)) : [];
+  const bound = [...direct, ...ordered];
+  const shape = {
+    schema,
+    name,
+    args: bound.map(({ type }, index) => {
+      const argumentName = call.argumentNames[index];
+      return argumentName === null || argumentName === undefined ? { type: type.oid } : { type: type.oid, name: argumentName };
+    }),
+    isVariadic: call.isVariadic,
+    orderedCount: ordered.length,
+    position: positionOf(location),
+  };
+  const callee = findFunction(shape);
+  if (callee === null) {
+    const [only] = bound;
+    const type = schema === null || schema === "pg_catalog" ? typeFactsByName(name) : null;
+    if (type !== null && bound.length === 1 && only !== undefined && call.over === null && !call.isStar) {
+      const cast = coerce(binder, only, sqlType(type.oid), "explicit");
+      if (cast !== null) return { kind: "cast", expression: { ...cast, location } };
+    }
+    return { kind: "call", callee: resolveFunction(shape), args: bound };
+  }
+  const args = bound.map((item, index) => coerceArgument(binder, item, callee.argumentTypes[index] ?? item.type));
+  return { kind: "call", callee, args };
+}
+
+/** Within the arguments of an aggregate no aggregate may stand; which a call is, its name tells before its arguments are known. */
+function innerContext(call: FunctionCall, context: ExpressionContext): ExpressionContext {
+  if (call.over !== null) return { ...context, inside: "window", allowsSets: false };
+  return context;
+}
+
+function checkPlain(call: FunctionCall, name: string): void {
+  const position = positionOf(call.location);
+  const wrong = (what: string): SqlError =>
+    new SqlError("42809", `${what}, but ${name} is not an aggregate function`, { position });
+  if (call.isStar) throw wrong(`${name}(*) specified`);
+  if (call.isDistinct) throw wrong("DISTINCT specified");
+  if (call.isWithinGroup) throw wrong("WITHIN GROUP specified");
+  if (call.order.length > 0) throw wrong("ORDER BY specified");
+  if (call.filter !== null) throw wrong("FILTER specified");
+  if (call.over !== null) {
+    throw new SqlError("42809", `OVER specified, but ${name} is not a window function nor an aggregate function`, {
+      position,
+    });
+  }
+}
+
+function bindSetCall(
+  call: FunctionCall,
+  callee: ResolvedSet,
+  args: readonly BoundExpression[],
+  context: ExpressionContext,
+): BoundExpression {
+  const { collector, binder } = context;
+  const { location } = call;
+  if (collector === null || !context.allowsSets) {
+    throw new SqlError("0A000", `set-returning functions are not allowed in ${context.clause}`, {
+      position: positionOf(location),
+    });
+  }
+  for (const id of columnsOf(...args)) {
+    if (collector.setIds.has(id)) throw notSupported("a set-returning function of another", positionOf(location));
+  }
+  if (callee.isRecord) throw notSupported(`${callee.name} in a select list`, positionOf(location));
+  const id = binder.newId();
+  collector.sets.push({ id, callee, arguments: args });
+  collector.setIds.add(id);
+  return { kind: "column", id, name: callee.name, type: callee.resultType, location };
+}
+
+function bindAggregate(
+  call: FunctionCall,
+  callee: ResolvedAggregate,
+  args: readonly BoundExpression[],
+  context: ExpressionContext,
+  bind: Bind,
+): BoundExpression {
+  const { collector, binder, scope } = context;
+  const { location } = call;
+  const position = positionOf(location);
+  if (collector === null) {
+    throw new SqlError("42803", `aggregate functions are not allowed in ${context.clause}`, { position });
+  }
+  if (call.isWithinGroup !== (callee.form !== "plain")) {
+    throw new SqlError(
+      "42809",
+      call.isWithinGroup
+        ? `${callee.name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP`
+        : `WITHIN GROUP is required for ordered-set aggregate ${callee.name}`,
+      { position },
+    );
+  }
+  if (args.length === 0 && !call.isStar) {
+    throw new SqlError("42809", `${callee.name}(*) must be used to call a parameterless aggregate function`, { position });
+  }
+  const inner: ExpressionContext = { ...context, collector: null, clause: "FILTER", allowsSets: false };
+  const filter = call.filter === null ? null : coerceTo(binder, bind(call.filter, inner), typeOid.bool, "FILTER");
+  const direct = args.slice(0, callee.directCount);
+  const rest = args.slice(callee.directCount);
+  const order = call.isWithinGroup
+    ? call.order.map((item, index) => bindSort(item, rest[index] ?? item, position))
+    : call.order.map((item) => bindSort(item, asText(binder, bind(item.expression, { ...inner, clause: "ORDER BY" })), position));
+  const parts = [...args, ...order.map(({ expression }) => expression), ...(filter === null ? [] : [filter])];
+  checkArguments(parts, context, location);
+  if (call.isDistinct && !call.isWithinGroup && order.some(({ expression }) => !isArgument(expression, args))) {
+    throw new SqlError("42P10", "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list", {
+      position,
+    });
+  }
+  const used = [...columnsOf(...parts)];
+  if (used.length > 0 && !used.some((id) => scope.owns(id))) {
+    throw notSupported("an aggregate of an outer query", position);
+  }
+  const made: AggregateCallSpec = { callee, arguments: rest, direct, isDistinct: call.isDistinct, order, filter };
+  const key = keyOf(made);
+  const known = key === null ? undefined : collector.aggregateKeys.get(key);
+  const id = known ?? binder.newId();
+  if (known === undefined) {
+    collector.aggregates.push({ id, ...made, type: callee.resultType });
+    collector.aggregateIds.add(id);
+    if (key !== null) collector.aggregateKeys.set(key, id);
+  }
+  return { kind: "column", id, name: callee.name, type: callee.resultType, location };
+}
+
+type AggregateCallSpec = Omit<import("../plan/plan.js").AggregateCall, "id" | "type">;
+
+function keyOf(call: AggregateCallSpec): string | null {
+  if (call.order.length > 0) return null;
+  const keys = [...call.direct, ...call.arguments, ...(call.filter === null ? [] : [call.filter])].map(expressionKey);
+  return keys.includes(null) ? null : `${call.callee.oid} ${call.isDistinct} ${call.filter !== null} ${keys.join(";")}`;
+}
+
+const isArgument = (expression: BoundExpression, args: readonly BoundExpression[]): boolean => {
+  const key = expressionKey(expression);
+  return key !== null && args.some((argument) => expressionKey(argument) === key);
+};
+
+/** No aggregate, window function or set within an aggregate. */
+function checkArguments(parts: readonly BoundExpression[], context: ExpressionContext, location: number): void {
+  const { collector } = context;
+  if (collector === null) return;
+  const refuse = (part: BoundExpression, state: string, message: string): never => {
+    throw new SqlError(state, message, { position: positionOf(part.location < 0 ? location : part.location) });
+  };
+  for (const whole of parts) {
+    visitExpression(whole, (part) => {
+      if (part.kind !== "column") return;
+      if (collector.aggregateIds.has(part.id)) refuse(part, "42803", "aggregate function calls cannot be nested");
+      if (collector.windowIds.has(part.id)) {
+        refuse(part, "42803", "aggregate function calls cannot contain window function calls");
+      }
+      if (collector.setIds.has(part.id)) {
+        refuse(part, "0A000", "aggregate function calls cannot contain set-returning function calls");
+      }
+    });
+  }
+}
+
+function bindWindowCall(
+  call: FunctionCall,
+  callee: ResolvedAggregate | ResolvedWindow,
+  args: readonly BoundExpression[],
+  context: ExpressionContext,
+  bind: Bind,
+): BoundExpression {
+  const { collector, binder } = context;
+  const { location, over } = call;
+  const position = positionOf(location);
+  if (collector === null || !context.allowsWindows || over === null) {
+    throw new SqlError("42P20", `window functions are not allowed in ${context.clause}`, { position });
+  }
+  if (call.isDistinct) throw notSupported("DISTINCT for window functions", position);
+  if (call.isWithinGroup) throw notSupported(`OVER for the ordered-set aggregate ${callee.name}`, position);
+  if (call.order.length > 0) throw notSupported("aggregate ORDER BY for window functions", position);
+  if (callee.kind === "aggregate" && callee.form !== "plain") throw notSupported(`OVER for ${callee.name}`, position);
+  if (callee.kind === "window" && call.isStar) {
+    throw new SqlError("42809", `${callee.name}(*) specified, but ${callee.name} is not an aggregate function`, { position });
+  }
+  if (callee.kind === "window" && call.filter !== null) {
+    throw notSupported("FILTER for a window function that is no aggregate", position);
+  }
+  const inner: ExpressionContext = { ...context, allowsWindows: false, allowsSets: false, clause: "window definitions" };
+  const filter =
+    call.filter === null ? null : coerceTo(binder, bind(call.filter, { ...inner, clause: "FILTER" }), typeOid.bool, "FILTER");
+  const window = bindWindow(over, inner, bind);
+  const parts = [...args, ...window.partition, ...window.order.map(({ expression }) => expression)];
+  for (const id of columnsOf(...parts)) {
+    if (collector.windowIds.has(id)) throw new SqlError("42P20", "window function calls cannot be nested", { position });
+    if (collector.setIds.has(id)) throw notSupported("a set-returning function within a window function", position);
+  }
+  const id = binder.newId();
+  collector.windows.push({ call: { id, callee, arguments: args, filter, type: callee.resultType }, ...window });
+  collector.windowIds.add(id);
+  return { kind: "column", id, name: callee.name, type: callee.resultType, location };
+}
+
+/** A call in FROM: a set-returning function, or a plain one as a set of one row. */
+export function bindTableCall(
+  call: FunctionCall,
+  context: ExpressionContext,
+  bind: Bind,
+): { readonly callee: ResolvedSet; readonly args: readonly BoundExpression[] } | { readonly scalar: BoundExpression } {
+  const found = resolve(call, context, bind);
+  if (found.kind === "cast") return { scalar: found.expression };
+  const { callee, args } = found;
+  if (callee.kind === "set") {
+    checkPlain(call, callee.name);
+    return { callee, args };
+  }
+  if (callee.kind === "scalar") {
+    checkPlain(call, callee.name);
+    const scalar = { kind: "call", callee, arguments: args, form: "function", type: callee.resultType, location: call.location } as const;
+    return { scalar };
+  }
+  const what = callee.kind === "aggregate" ? "aggregate" : "window";
+  throw new SqlError(what === "aggregate" ? "42803" : "42P20", `${what} functions are not allowed in functions in FROM`, {
+    position: positionOf(call.location),
+  });
+}
+
+export const unknownToText = (args: readonly BoundExpression[], context: ExpressionContext): readonly BoundExpression[] =>
+  args.map((item) => (isUnknown(item) ? asText(context.binder, item) : item));

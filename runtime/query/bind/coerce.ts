@@ -1,0 +1,187 @@
+/** Conversions that the binder puts in: literals read as what they are needed as, parameters typed by what they are used for, casts. */
+import { SqlError } from "../error.js";
+import { castLiteral, commonType, findCast } from "../functions/coercion.js";
+import type { CastLevel } from "../functions/registry.js";
+import type { BoundExpression } from "../plan/expression.js";
+import { noModifier, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { typeLabel } from "../types/type-name.js";
+import { type Binder, positionOf } from "./binder.js";
+
+const isSame = (a: SqlType, b: SqlType): boolean =>
+  a.oid === b.oid && (a.modifier === b.modifier || b.modifier === noModifier);
+
+export const isUnknown = (expression: BoundExpression): boolean => expression.type.oid === typeOid.unknown;
+
+export const constantOf = (value: boolean | null, location: number): BoundExpression => ({
+  kind: "constant",
+  value,
+  type: sqlType(typeOid.bool),
+  location,
+});
+
+/** Types whose literals mean something else at another time or in another zone. */
+const timeTypes: ReadonlySet<number> = new Set([
+  typeOid.date,
+  typeOid.timestamp,
+  typeOid.timestamptz,
+  typeOid.time,
+  typeOid.timetz,
+  typeOid.dateArray,
+  typeOid.timestampArray,
+  typeOid.timestamptzArray,
+]);
+
+/** The expression as a value of the type, null when there is no such conversion at this level. Errors of literals are thrown. */
+export function coerce(
+  binder: Binder,
+  expression: BoundExpression,
+  target: SqlType,
+  level: CastLevel,
+): BoundExpression | null {
+  if (target.oid === typeOid.any) return isUnknown(expression) ? asText(binder, expression) : expression;
+  if (target.oid === typeOid.unknown) return expression;
+  if (isSame(expression.type, target)) return expression;
+  if (isUnknown(expression)) return coerceUnknown(binder, expression, target, level);
+  const cast = findCast(expression.type, target, level);
+  if (cast === null) return null;
+  if (expression.kind === "constant" && expression.value === null) return { ...expression, type: target };
+  return {
+    kind: "cast",
+    cast,
+    subject: expression,
+    isImplicit: level !== "explicit",
+    type: target,
+    location: expression.location,
+  };
+}
+
+function coerceUnknown(
+  binder: Binder,
+  expression: BoundExpression,
+  target: SqlType,
+  level: CastLevel,
+): BoundExpression | null {
+  const { location } = expression;
+  switch (expression.kind) {
+    case "constant":
+      if (expression.value === null) return { ...expression, type: target };
+      return readLiteral(binder, String(expression.value), target, level, location);
+    case "parameter": {
+      const type = binder.typeParameter(expression.index, target.oid, location);
+      return withModifier({ ...expression, type }, target, level);
+    }
+    case "column": {
+      const index = binder.unknownColumns.get(expression.id);
+      if (index !== undefined) {
+        const type = binder.typeParameter(index, target.oid, location);
+        return withModifier({ ...expression, type }, target, level);
+      }
+      return throughText(expression, target, level);
+    }
+    default:
+      return throughText(expression, target, level);
+  }
+}
+
+function withModifier(expression: BoundExpression, target: SqlType, level: CastLevel): BoundExpression | null {
+  if (target.modifier === noModifier) return expression;
+  const cast = findCast(expression.type, target, level);
+  if (cast === null || cast.kind === "none") return { ...expression, type: target };
+  return { kind: "cast", cast, subject: expression, isImplicit: true, type: target, location: expression.location };
+}
+
+/** A computed value of unknown type is text that is read when it is there. */
+function throughText(expression: BoundExpression, target: SqlType, level: CastLevel): BoundExpression | null {
+  const cast = findCast(sqlType(typeOid.unknown), target, level);
+  if (cast === null) return null;
+  return { kind: "cast", cast, subject: expression, isImplicit: true, type: target, location: expression.location };
+}
+
+function readLiteral(
+  binder: Binder,
+  text: string,
+  target: SqlType,
+  level: CastLevel,
+  location: number,
+): BoundExpression | null {
+  if (target.oid === typeOid.record || target.oid === typeOid.void) return null;
+  const isRelative = timeTypes.has(target.oid) && /now|today|tomorrow|yesterday/i.test(text);
+  if (isRelative) {
+    const subject = { kind: "constant", value: text, type: sqlType(typeOid.unknown), location } as const;
+    return throughText(subject, target, level);
+  }
+  try {
+    const value = castLiteral(target, level)(text, binder.environment.context);
+    return { kind: "constant", value, type: target, location };
+  } catch (error) {
+    throw at(error, location);
+  }
+}
+
+/** The error with a position, if it has none. */
+export function at(error: unknown, location: number): unknown {
+  if (!(error instanceof SqlError) || error.fields.position !== undefined || location < 0) return error;
+  return new SqlError(error.sqlState, error.message, { ...error.fields, position: location });
+}
+
+/** What is left unknown in the end is text. */
+export const asText = (binder: Binder, expression: BoundExpression): BoundExpression =>
+  isUnknown(expression) ? required(coerce(binder, expression, sqlType(typeOid.text), "implicit")) : expression;
+
+function required(expression: BoundExpression | null): BoundExpression {
+  if (expression === null) throw new SqlError("XX000", "a literal cannot be read as text");
+  return expression;
+}
+
+/** Coerces to the types that a chosen function or operator takes: always possible, as it was chosen so. */
+export function coerceArgument(binder: Binder, expression: BoundExpression, target: SqlType): BoundExpression {
+  const coerced = coerce(binder, expression, target, "implicit");
+  if (coerced !== null) return coerced;
+  throw new SqlError("42846", `cannot cast type ${typeLabel(expression.type.oid)} to ${typeLabel(target.oid)}`, {
+    position: positionOf(expression.location),
+  });
+}
+
+/** `argument of WHERE must be type boolean, not type integer`. */
+export function coerceTo(binder: Binder, expression: BoundExpression, oid: number, what: string): BoundExpression {
+  const coerced = coerce(binder, expression, sqlType(oid), "assignment");
+  const isAllowed = coerced !== null && (isUnknown(expression) || coerce(binder, expression, sqlType(oid), "implicit") !== null);
+  if (coerced !== null && isAllowed) return coerced;
+  throw new SqlError(
+    "42804",
+    `argument of ${what} must be type ${typeLabel(oid)}, not type ${typeLabel(expression.type.oid)}`,
+    { position: positionOf(expression.location) },
+  );
+}
+
+/** All as values of the type that they have in common. */
+export function unify(
+  binder: Binder,
+  items: readonly BoundExpression[],
+  what: string,
+  location: number,
+): { readonly items: readonly BoundExpression[]; readonly type: SqlType } {
+  const type = commonOf(items, what);
+  return {
+    type,
+    items: items.map((item) => {
+      const coerced = coerce(binder, item, type, "implicit");
+      if (coerced !== null) return coerced;
+      throw new SqlError(
+        "42846",
+        `${what} could not convert type ${typeLabel(item.type.oid)} to ${typeLabel(type.oid)}`,
+        { position: positionOf(item.location < 0 ? location : item.location) },
+      );
+    }),
+  };
+}
+
+/** The common type; the error points at the first item that does not fit. */
+export function commonOf(items: readonly BoundExpression[], what: string): SqlType {
+  const types = items.map(({ type }) => type);
+  let count = 1;
+  for (; count < types.length; count += 1) {
+    commonType(types.slice(0, count + 1), what, positionOf(items[count]?.location ?? -1));
+  }
+  return commonType(types, what, positionOf(items[0]?.location ?? -1));
+}

@@ -1,0 +1,61 @@
+/**
+ * Where an expression stands: what it may name, whether aggregates, window functions and functions that return sets may stand there, and
+ * who collects them. Each collected call becomes a column, which the operators below the expression put out.
+ */
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
+import type { AggregateCall, ProjectSetNode, SortKey, WindowCall, WindowNode } from "../plan/plan.js";
+import type { WindowDefinition } from "../syntax/ast-expression.js";
+import type { Binder } from "./binder.js";
+import type { Scope } from "./scope.js";
+
+export interface CollectedWindow {
+  readonly call: WindowCall;
+  readonly partition: readonly BoundExpression[];
+  readonly order: readonly SortKey[];
+  readonly frame: WindowNode["frame"];
+}
+
+export interface GroupingReference {
+  readonly id: ColumnId;
+  readonly items: readonly BoundExpression[];
+  readonly location: number;
+}
+
+/** Calls of one query level that are computed by operators. */
+export class Collector {
+  readonly aggregates: AggregateCall[] = [];
+  /** The same call twice is computed once. */
+  readonly aggregateKeys = new Map<string, ColumnId>();
+  readonly aggregateIds = new Set<ColumnId>();
+  readonly windows: CollectedWindow[] = [];
+  readonly windowIds = new Set<ColumnId>();
+  readonly sets: ProjectSetNode["functions"][number][] = [];
+  readonly setIds = new Set<ColumnId>();
+  readonly groupings: GroupingReference[] = [];
+}
+
+export interface ExpressionContext {
+  readonly binder: Binder;
+  readonly scope: Scope;
+  /** Null: neither aggregates nor window functions may stand here. */
+  readonly collector: Collector | null;
+  /** As in "aggregate functions are not allowed in WHERE". */
+  readonly clause: string;
+  /** Windows by name (WINDOW clause). */
+  readonly windows: readonly WindowDefinition[];
+  /** Inside an aggregate's or a window function's arguments. */
+  readonly inside: "aggregate" | "window" | null;
+  readonly allowsWindows: boolean;
+  readonly allowsSets: boolean;
+}
+
+export const plainContext = (binder: Binder, scope: Scope, clause: string): ExpressionContext => ({
+  binder,
+  scope,
+  collector: null,
+  clause,
+  windows: [],
+  inside: null,
+  allowsWindows: false,
+  allowsSets: false,
+});

@@ -1,0 +1,465 @@
+/** Expressions: from names to what they mean. One function for each construct, chosen by its kind. */
+import { unreachable } from "../../types/assert.js";
+import { notSupported, SqlError } from "../error.js";
+import { requireCast } from "../functions/coercion.js";
+import { comparatorOf } from "../types/compare.js";
+import { decimalFromText } from "../types/decimal.js";
+import { resolveOperator } from "../functions/resolve.js";
+import type { BoundExpression } from "../plan/expression.js";
+import { isVolatile } from "../plan/walk.js";
+import type { CaseExpression, ColumnName, Expression, Indirection, SpecialValue } from "../syntax/ast-expression.js";
+import { type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { typeLabel } from "../types/type-name.js";
+import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
+import { positionOf } from "./binder.js";
+import { bindCall } from "./call.js";
+import { asText, coerce, coerceTo, isUnknown, unify } from "./coerce.js";
+import type { ExpressionContext } from "./context.js";
+import { bindIn, bindOperator, bindQuantified, comparison, distinct } from "./operator.js";
+import { wholeRow } from "./scope.js";
+import { bindSubquery } from "./subquery.js";
+import { bindTypeName } from "./type-name.js";
+
+/** Throws `SqlError` with the place in the text. */
+export function bindExpression(expression: Expression, context: ExpressionContext): BoundExpression {
+  return context.binder.within(expression.location, () => bindKind(expression, context));
+}
+
+export const bindAll = (items: readonly Expression[], context: ExpressionContext): readonly BoundExpression[] =>
+  items.map((item) => bindExpression(item, context));
+
+const bool = sqlType(typeOid.bool);
+
+function bindKind(expression: Expression, context: ExpressionContext): BoundExpression {
+  const { binder } = context;
+  const { location } = expression;
+  switch (expression.kind) {
+    case "columnName":
+      return bindColumn(expression, context);
+    case "integerLiteral":
+      return { kind: "constant", value: expression.value, type: sqlType(typeOid.int4), location };
+    case "numberLiteral":
+      return bindNumber(expression.text, location);
+    case "stringLiteral":
+      return { kind: "constant", value: expression.text, type: sqlType(typeOid.unknown), location };
+    case "booleanLiteral":
+      return { kind: "constant", value: expression.value, type: bool, location };
+    case "nullLiteral":
+      return { kind: "constant", value: null, type: sqlType(typeOid.unknown), location };
+    case "parameterName":
+      return binder.parameter(expression.number, location);
+    case "operator":
+      return bindOperator(expression, context, bindExpression);
+    case "pattern": {
+      const { subject: left, pattern: right, operator: name } = expression;
+      return bindOperator({ kind: "operator", name, schema: null, left, right, location }, context, bindExpression);
+    }
+    case "quantified":
+      return bindQuantified(expression, context, bindExpression);
+    case "inList":
+      return bindIn(expression, context, bindExpression);
+    case "between":
+      return bindBetween(expression, context);
+    case "distinctFrom": {
+      const left = bindExpression(expression.left, context);
+      const right = bindExpression(expression.right, context);
+      return distinct(binder, left, right, expression.isNegated, location);
+    }
+    case "and":
+    case "or": {
+      const what = expression.kind.toUpperCase();
+      const terms = expression.terms.map((term) =>
+        coerceTo(binder, bindExpression(term, context), typeOid.bool, what),
+      );
+      return { kind: expression.kind, terms, type: bool, location };
+    }
+    case "not": {
+      const term = coerceTo(binder, bindExpression(expression.term, context), typeOid.bool, "NOT");
+      return { kind: "not", term, type: bool, location };
+    }
+    case "isTest":
+      return bindTest(expression, context);
+    case "nullIf": {
+      const found = comparison(binder, "=", bindExpression(expression.left, context), bindExpression(expression.right, context), location);
+      const { operator: equality, left, right } = found;
+      if (equality.resultType.oid !== typeOid.bool) {
+        throw new SqlError("42804", "NULLIF requires = operator to yield boolean", { position: positionOf(location) });
+      }
+      return { kind: "nullIf", equality, left, right, type: left.type, location };
+    }
+    case "coalesce": {
+      const { items, type } = unify(binder, bindAll(expression.items, context), "COALESCE", location);
+      return { kind: "coalesce", items, type, location };
+    }
+    case "greatest":
+    case "least": {
+      const what = expression.kind.toUpperCase();
+      const { items, type } = unify(binder, bindAll(expression.items, context), what, location);
+      const less = resolveOperator("<", type.oid, type.oid, positionOf(location));
+      if (less.resultType.oid !== typeOid.bool) throw notSupported(`${what} of ${typeLabel(type.oid)}`, location);
+      return { kind: expression.kind, compare: comparatorOf(type.oid), items, type, location };
+    }
+    case "case":
+      return bindCase(expression, context);
+    case "functionCall":
+      return bindCall(expression, context, bindExpression);
+    case "cast":
+      return bindCast(expression.subject, bindTypeName(expression.type), location, context);
+    case "subquery":
+      return bindSubquery(expression, context, bindExpression);
+    case "array":
+      return bindArray(expression.items, null, location, context);
+    case "row": {
+      const items = expression.items.flatMap((item) => expandStar(item, context)).map((item) => asText(binder, item));
+      const names = items.map((_, index) => `f${index + 1}`);
+      return { kind: "rowOf", names, items, type: sqlType(typeOid.record), location };
+    }
+    case "indirection":
+      return bindIndirection(expression, context);
+    case "specialValue":
+      return bindSpecial(expression, context);
+    case "collate":
+      return bindCollate(expression, context);
+    case "grouping": {
+      if (context.collector === null) {
+        throw new SqlError("42803", `grouping operations are not allowed in ${context.clause}`, { position: positionOf(location) });
+      }
+      const items = bindAll(expression.items, { ...context, collector: null, clause: "GROUPING" });
+      const id = binder.newId();
+      context.collector.groupings.push({ id, items, location });
+      return { kind: "grouping", setId: id, bitsOfSet: [], type: sqlType(typeOid.int4), location };
+    }
+    case "default":
+      throw new SqlError("42601", "DEFAULT is not allowed in this context", { position: positionOf(location) });
+    case "currentOf":
+      throw notSupported("WHERE CURRENT OF", positionOf(location));
+    default:
+      return unreachable(expression);
+  }
+}
+
+/** `t.*` within ROW(…) is its columns. */
+function expandStar(item: Expression, context: ExpressionContext): readonly BoundExpression[] {
+  if (item.kind !== "columnName" || !item.isStar) return [bindExpression(item, context)];
+  const name = item.parts.at(-1) ?? "";
+  const relation = context.scope.relation(item.parts.at(-2) ?? null, name, item.location);
+  if (relation === null) throw missingRelation(name, item.location);
+  const row = wholeRow({ ...relation, isScalarFunction: false }, item.location);
+  return row.kind === "rowOf" ? row.items : [row];
+}
+
+export const missingRelation = (name: string, location: number): SqlError =>
+  new SqlError("42P01", `missing FROM-clause entry for table "${name}"`, { position: positionOf(location) });
+
+function bindColumn(name: ColumnName, context: ExpressionContext): BoundExpression {
+  const { scope } = context;
+  const { location, parts } = name;
+  if (name.isStar) {
+    throw new SqlError("0A000", "row expansion via \"*\" is not supported here", { position: positionOf(location) });
+  }
+  const column = parts.at(-1) ?? "";
+  const [first = ""] = parts;
+  if (parts.length === 1) {
+    const found = scope.column(column, location);
+    if (found !== null) return found;
+    const relation = scope.relation(null, column, location);
+    if (relation !== null) return wholeRow(relation, location);
+    throw new SqlError("42703", `column "${column}" does not exist`, { position: positionOf(location) });
+  }
+  const table = parts.at(-2) ?? "";
+  const schema = parts.length > 2 ? (parts.at(-3) ?? null) : null;
+  if (parts.length > 3 && first !== context.binder.environment.context.database) {
+    throw notSupported(`cross-database reference ${parts.join(".")}`, positionOf(location));
+  }
+  const relation = scope.relation(schema, table, location);
+  if (relation === null) throw missingRelation(table, location);
+  const found = [...relation.columns, ...relation.hidden].filter((one) => one.name === column);
+  const [only] = found;
+  if (found.length > 1) {
+    throw new SqlError("42702", `column reference "${column}" is ambiguous`, { position: positionOf(location) });
+  }
+  if (only === undefined) {
+    throw new SqlError("42703", `column ${table}.${column} does not exist`, { position: positionOf(location) });
+  }
+  return only.expression ?? { kind: "column", id: only.id, name: `${table}.${column}`, type: only.type, location };
+}
+
+/** Integers that fit are integer or bigint; all else is numeric. */
+function bindNumber(text: string, location: number): BoundExpression {
+  if (/^-?\d+$/.test(text)) {
+    const value = BigInt(text);
+    if (value >= -(2n ** 31n) && value < 2n ** 31n) {
+      return { kind: "constant", value: Number(value), type: sqlType(typeOid.int4), location };
+    }
+    if (value >= -(2n ** 63n) && value < 2n ** 63n) {
+      const held = value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+      return { kind: "constant", value: held, type: sqlType(typeOid.int8), location };
+    }
+  }
+  if (/^-?0[xob]/i.test(text)) {
+    const magnitude = BigInt(text.replace("-", "").replaceAll("_", ""));
+    return bindNumber(`${text.startsWith("-") ? "-" : ""}${magnitude}`, location);
+  }
+  const value = decimalFromText(text.replaceAll("_", ""));
+  return { kind: "constant", value, type: sqlType(typeOid.numeric), location };
+}
+
+function bindBetween(
+  expression: Extract<Expression, { kind: "between" }>,
+  context: ExpressionContext,
+): BoundExpression {
+  const { isNegated, isSymmetric, subject, low, high, location } = expression;
+  const test = (name: string, right: Expression): BoundExpression =>
+    bindOperator({ kind: "operator", name, schema: null, left: subject, right, location }, context, bindExpression);
+  const within = (from: Expression, to: Expression): BoundExpression => ({
+    kind: "and",
+    terms: [test(">=", from), test("<=", to)],
+    type: bool,
+    location,
+  });
+  const beyond = (from: Expression, to: Expression): BoundExpression => ({
+    kind: "or",
+    terms: [test("<", from), test(">", to)],
+    type: bool,
+    location,
+  });
+  const result = isSymmetric
+    ? ({
+        kind: isNegated ? "and" : "or",
+        terms: isNegated ? [beyond(low, high), beyond(high, low)] : [within(low, high), within(high, low)],
+        type: bool,
+        location,
+      } as const)
+    : isNegated
+      ? beyond(low, high)
+      : within(low, high);
+  if (isVolatile(result)) throw notSupported("BETWEEN of a volatile expression", positionOf(location));
+  return result;
+}
+
+function bindTest(expression: Extract<Expression, { kind: "isTest" }>, context: ExpressionContext): BoundExpression {
+  const { test, isNegated, location } = expression;
+  const bound = bindExpression(expression.subject, context);
+  if (test === "null") {
+    if (bound.kind === "rowOf" && bound.items.length > 0) {
+      // A row IS NULL when all its fields are, IS NOT NULL when none is.
+      const terms = bound.items.map(
+        (subject) => ({ kind: "isTest", test, isNegated, subject, type: bool, location }) as const,
+      );
+      return { kind: "and", terms, type: bool, location };
+    }
+    return { kind: "isTest", test, isNegated, subject: isUnknown(bound) ? asText(context.binder, bound) : bound, type: bool, location };
+  }
+  const what = `IS ${isNegated ? "NOT " : ""}${test.toUpperCase()}`;
+  const subject = coerceTo(context.binder, bound, typeOid.bool, what);
+  return { kind: "isTest", test, isNegated, subject, type: bool, location };
+}
+
+function bindCase(expression: CaseExpression, context: ExpressionContext): BoundExpression {
+  const { binder } = context;
+  const { location } = expression;
+  const subject = expression.subject === null ? null : asText(binder, bindExpression(expression.subject, context));
+  if (subject !== null && isVolatile(subject)) throw notSupported("CASE of a volatile expression", positionOf(location));
+  const conditions = expression.branches.map((branch) => {
+    const condition = bindExpression(branch.condition, context);
+    if (subject === null) return coerceTo(binder, condition, typeOid.bool, "CASE/WHEN");
+    const found = comparison(binder, "=", subject, condition, branch.location);
+    return callOf(found.operator, [found.left, found.right], branch.location);
+  });
+  const otherwise: BoundExpression =
+    expression.otherwise === null
+      ? { kind: "constant", value: null, type: sqlType(typeOid.unknown), location }
+      : bindExpression(expression.otherwise, context);
+  const results = expression.branches.map((branch) => bindExpression(branch.result, context));
+  const { items, type } = unify(binder, [otherwise, ...results], "CASE", location);
+  const [last = otherwise, ...firsts] = items;
+  return {
+    kind: "case",
+    branches: conditions.map((condition, index) => ({ condition, result: firsts[index] ?? last })),
+    otherwise: last,
+    type,
+    location,
+  };
+}
+
+type ResolvedOperator = ReturnType<typeof resolveOperator>;
+
+export const callOf = (
+  operator: ResolvedOperator,
+  args: readonly BoundExpression[],
+  location: number,
+): BoundExpression => ({
+  kind: "call",
+  callee: operator,
+  arguments: args,
+  form: "operator",
+  type: operator.resultType,
+  location,
+});
+
+/** An explicit cast. */
+export function bindCast(
+  subject: Expression,
+  target: SqlType,
+  location: number,
+  context: ExpressionContext,
+): BoundExpression {
+  const element = elementTypeOf(target.oid);
+  const bound =
+    subject.kind === "array" && element !== 0
+      ? bindArray(subject.items, sqlType(element, target.modifier), location, context)
+      : bindExpression(subject, context);
+  return explicitCast(bound, target, location, context);
+}
+
+export function explicitCast(
+  bound: BoundExpression,
+  target: SqlType,
+  location: number,
+  context: ExpressionContext,
+): BoundExpression {
+  const coerced = coerce(context.binder, bound, target, "explicit");
+  if (coerced !== null) return { ...coerced, type: target };
+  requireCast(bound.type, target, "explicit", positionOf(location));
+  throw notSupported(`a cast from ${typeLabel(bound.type.oid)} to ${typeLabel(target.oid)}`, positionOf(location));
+}
+
+function bindArray(
+  syntax: readonly Expression[],
+  element: SqlType | null,
+  location: number,
+  context: ExpressionContext,
+): BoundExpression {
+  const { binder } = context;
+  if (syntax.some((item) => item.kind === "array")) {
+    throw notSupported("an array of more than one dimension", positionOf(location));
+  }
+  const bound = bindAll(syntax, context);
+  if (bound.length === 0 && element === null) {
+    throw new SqlError("42P18", "cannot determine type of empty array", {
+      position: positionOf(location),
+      hint: "Explicitly cast to the desired type, for example ARRAY[]::integer[].",
+    });
+  }
+  if (bound.some(({ type }) => elementTypeOf(type.oid) !== 0)) {
+    throw notSupported("an array of more than one dimension", positionOf(location));
+  }
+  const unified =
+    element === null
+      ? unify(binder, bound, "ARRAY", location)
+      : { items: bound.map((item) => explicitCast(item, element, item.location, context)), type: element };
+  return arrayOf(unified.items, unified.type.oid, location);
+}
+
+function arrayOf(items: readonly BoundExpression[], elementType: Oid, location: number): BoundExpression {
+  const oid = arrayTypeOf(elementType);
+  if (oid === 0) {
+    throw new SqlError("42704", `could not find array type for data type ${typeLabel(elementType)}`, {
+      position: positionOf(location),
+    });
+  }
+  return { kind: "arrayOf", elementType, items, type: sqlType(oid), location };
+}
+
+function bindIndirection(expression: Indirection, context: ExpressionContext): BoundExpression {
+  const { binder } = context;
+  const { step, location } = expression;
+  const subject = bindExpression(expression.subject, context);
+  const integer = (index: Expression): BoundExpression => {
+    const bound = bindExpression(index, context);
+    const coerced = coerce(binder, bound, sqlType(typeOid.int4), "assignment");
+    if (coerced !== null) return coerced;
+    throw new SqlError("42804", "array subscript must have type integer", { position: positionOf(index.location) });
+  };
+  switch (step.kind) {
+    case "field": {
+      if (subject.kind !== "rowOf") {
+        throw notSupported(`field "${step.name}" of this value`, positionOf(location));
+      }
+      const index = subject.names.indexOf(step.name);
+      const item = subject.items[index];
+      if (item === undefined) {
+        throw new SqlError("42703", `column "${step.name}" not found in data type record`, {
+          position: positionOf(location),
+        });
+      }
+      return item;
+    }
+    case "star":
+      throw notSupported('row expansion via "*" here', positionOf(location));
+    case "index":
+    case "slice": {
+      const element = elementTypeOf(subject.type.oid);
+      if (element === 0) {
+        throw new SqlError(
+          "42804",
+          `cannot subscript type ${typeLabel(subject.type.oid)} because it does not support subscripting`,
+          { position: positionOf(location) },
+        );
+      }
+      if (step.kind === "index") {
+        const type = sqlType(element, subject.type.modifier);
+        return { kind: "element", array: subject, index: integer(step.index), type, location };
+      }
+      const from = step.from === null ? null : integer(step.from);
+      const to = step.to === null ? null : integer(step.to);
+      return { kind: "slice", array: subject, from, to, type: subject.type, location };
+    }
+  }
+}
+
+/** Functions that are written without parentheses. */
+function bindSpecial(expression: SpecialValue, context: ExpressionContext): BoundExpression {
+  const { name, modifier, location } = expression;
+  const call = (callee: string): BoundExpression =>
+    bindCall(plainCall(callee, location), context, bindExpression);
+  const cast = (subject: BoundExpression, oid: Oid): BoundExpression =>
+    explicitCast(subject, sqlType(oid, modifier), location, context);
+  switch (name) {
+    case "current_timestamp":
+      return modifier < 0 ? call("now") : cast(call("now"), typeOid.timestamptz);
+    case "current_date":
+      return explicitCast(call("now"), sqlType(typeOid.date), location, context);
+    case "current_time":
+      return cast(call("now"), typeOid.timetz);
+    case "localtime":
+      return cast(call("now"), typeOid.time);
+    case "localtimestamp":
+      return cast(call("now"), typeOid.timestamp);
+    case "current_catalog":
+      return call("current_database");
+    case "current_role":
+    case "user":
+      return call("current_user");
+    default:
+      return call(name);
+  }
+}
+
+export const plainCall = (name: string, location: number, args: readonly Expression[] = []) => ({
+  kind: "functionCall" as const,
+  name: [name],
+  arguments: args,
+  argumentNames: args.map(() => null),
+  isVariadic: false,
+  isStar: false,
+  isDistinct: false,
+  order: [],
+  isWithinGroup: false,
+  filter: null,
+  over: null,
+  isSqlSyntax: false,
+  location,
+});
+
+const collations: ReadonlySet<string> = new Set(["C", "POSIX", "default", "ucs_basic"]);
+
+/** Text is compared by its bytes in every collation that there is. */
+function bindCollate(expression: Extract<Expression, { kind: "collate" }>, context: ExpressionContext): BoundExpression {
+  const name = expression.name.at(-1) ?? "";
+  const bound = asText(context.binder, bindExpression(expression.subject, context));
+  if (collations.has(name)) return bound;
+  throw new SqlError("42704", `collation "${name}" for encoding "UTF8" does not exist`, {
+    position: positionOf(expression.location),
+  });
+}

@@ -1,0 +1,247 @@
+/**
+ * GROUP BY. Above the grouping an expression may use what is grouped by, aggregates, and columns that a grouped primary key determines;
+ * nothing else. A column that is grouped by keeps its number, so that subqueries mean the same above as below.
+ */
+import { notSupported, SqlError } from "../error.js";
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
+import type { AggregateNode, PlanColumn, PlanNode } from "../plan/plan.js";
+import { expressionKey, mapParts } from "../plan/walk.js";
+import type { Expression } from "../syntax/ast-expression.js";
+import type { GroupItem, SelectItem, SelectQuery } from "../syntax/ast-query.js";
+import { comparatorOf, hasOrder } from "../types/compare.js";
+import { sqlType, typeOid } from "../types/sql-type.js";
+import { typeLabel } from "../types/type-name.js";
+import { type Binder, positionOf } from "./binder.js";
+import { asText } from "./coerce.js";
+import { type Collector, type ExpressionContext, plainContext } from "./context.js";
+import { bindExpression } from "./expression.js";
+import { estimates } from "./from.js";
+import type { Scope, ScopeColumn } from "./scope.js";
+
+/** Grouping sets at most: CUBE of twelve. */
+const setsMax = 4_096;
+
+interface Group {
+  readonly id: ColumnId;
+  readonly expression: BoundExpression;
+}
+
+export class Grouping {
+  readonly #binder: Binder;
+  readonly #scope: Scope;
+  readonly #collector: Collector;
+  readonly #groups: Group[] = [];
+  readonly #idByKey = new Map<string, ColumnId>();
+  readonly #groupIds = new Set<ColumnId>();
+  #hasExpressions = false;
+  readonly #sets: readonly (readonly number[])[] | null;
+  readonly #setId: ColumnId;
+  readonly isPlain: boolean;
+
+  constructor(query: SelectQuery, collector: Collector, scope: Scope, binder: Binder) {
+    this.#binder = binder;
+    this.#scope = scope;
+    this.#collector = collector;
+    this.isPlain = query.group.length === 0;
+    this.#setId = binder.newId();
+    const context = plainContext(binder, scope, "GROUP BY");
+    const isSimple = query.group.every(({ kind }) => kind === "expression" || kind === "list");
+    const sets = this.#setsOf(query.group, query.items, context);
+    this.#sets = isSimple ? null : distinctSets(sets, query.isGroupDistinct);
+    if (this.#sets !== null && this.#sets.length > setsMax) {
+      throw new SqlError("54001", `too many grouping sets present (maximum ${setsMax})`);
+    }
+  }
+
+  /** All combinations of the items' sets. */
+  #setsOf(items: readonly GroupItem[], select: readonly SelectItem[], context: ExpressionContext): number[][] {
+    let sets: number[][] = [[]];
+    for (const item of items) {
+      const own = this.#itemSets(item, select, context);
+      if (sets.length * own.length > setsMax * 4) throw new SqlError("54001", `too many grouping sets present (maximum ${setsMax})`);
+      sets = sets.flatMap((set) => own.map((more) => [...set, ...more]));
+    }
+    return sets;
+  }
+
+  #itemSets(item: GroupItem, select: readonly SelectItem[], context: ExpressionContext): number[][] {
+    switch (item.kind) {
+      case "expression":
+        return [[this.#group(item.expression, select, context)]];
+      case "list":
+        return [item.items.map((expression) => this.#group(expression, select, context))];
+      case "empty":
+        return [[]];
+      case "rollup": {
+        const parts = item.items.map((inner) => this.#itemSets(inner, select, context)[0] ?? []);
+        return Array.from({ length: parts.length + 1 }, (_, index) => parts.slice(0, parts.length - index).flat());
+      }
+      case "cube": {
+        const parts = item.items.map((inner) => this.#itemSets(inner, select, context)[0] ?? []);
+        if (parts.length > 12) throw new SqlError("54011", "CUBE is limited to 12 elements");
+        const count = 2 ** parts.length;
+        return Array.from({ length: count }, (_, index) =>
+          parts.filter((_part, at) => ((count - 1 - index) & (1 << (parts.length - 1 - at))) !== 0).flat(),
+        );
+      }
+      case "sets":
+        return item.items.flatMap((inner) => this.#itemSets(inner, select, context));
+    }
+  }
+
+  /** Place of the group of an expression: an input column, else an output's name or number, else the expression itself. */
+  #group(syntax: Expression, select: readonly SelectItem[], context: ExpressionContext): number {
+    const bound = asText(this.#binder, this.#resolve(syntax, select, context));
+    const key = expressionKey(bound);
+    const known = key === null ? undefined : this.#idByKey.get(key);
+    if (known !== undefined) return this.#groups.findIndex(({ id }) => id === known);
+    if (!hasOrder(bound.type.oid)) {
+      throw new SqlError("42883", `could not identify an equality operator for type ${typeLabel(bound.type.oid)}`, {
+        position: positionOf(bound.location),
+      });
+    }
+    const isOwn = bound.kind === "column" && this.#scope.owns(bound.id);
+    const id = isOwn ? bound.id : this.#binder.newId();
+    if (!isOwn) this.#hasExpressions = true;
+    this.#groups.push({ id, expression: bound });
+    this.#groupIds.add(id);
+    if (key !== null) this.#idByKey.set(key, id);
+    return this.#groups.length - 1;
+  }
+
+  #resolve(syntax: Expression, select: readonly SelectItem[], context: ExpressionContext): BoundExpression {
+    if (syntax.kind === "integerLiteral") {
+      const item = select[syntax.value - 1];
+      if (item === undefined) {
+        throw new SqlError("42P10", `GROUP BY position ${syntax.value} is not in select list`, {
+          position: positionOf(syntax.location),
+        });
+      }
+      if (item.expression.kind === "columnName" && item.expression.isStar) throw notSupported("GROUP BY the number of a *", positionOf(syntax.location));
+      return bindExpression(item.expression, context);
+    }
+    if (syntax.kind === "columnName" && syntax.parts.length === 1 && !syntax.isStar) {
+      const name = syntax.parts[0] ?? "";
+      const isInput = context.scope.names.columns.some((column) => column.name === name);
+      const named = isInput ? [] : select.filter((item) => item.name === name);
+      const [first] = named;
+      if (first !== undefined) return bindExpression(first.expression, context);
+    }
+    if (syntax.kind === "stringLiteral" || syntax.kind === "numberLiteral" || syntax.kind === "booleanLiteral") {
+      throw new SqlError("42601", "non-integer constant in GROUP BY", { position: positionOf(syntax.location) });
+    }
+    return bindExpression(syntax, context);
+  }
+
+  /** An expression of the select list, HAVING or ORDER BY as one over what the grouping puts out. */
+  finish(expression: BoundExpression): BoundExpression {
+    if (expression.kind === "column") {
+      const isGroup = this.#groupIds.has(expression.id);
+      if (!isGroup && this.#scope.owns(expression.id)) this.#determined(expression.id, expression.name, expression.location, false);
+      return expression;
+    }
+    if (expression.kind === "grouping") return this.#bits(expression);
+    if (this.#hasExpressions) {
+      const key = expressionKey(expression);
+      const id = key === null ? undefined : this.#idByKey.get(key);
+      if (id !== undefined) {
+        return { kind: "column", id, name: "", type: expression.type, location: expression.location };
+      }
+    }
+    if (expression.kind === "subquery") {
+      for (const id of expression.subplan.outer) {
+        if (this.#groupIds.has(id) || !this.#scope.owns(id)) continue;
+        this.#determined(id, this.#nameOf(id), expression.location, true);
+      }
+      return expression;
+    }
+    return mapParts(expression, (part) => this.finish(part));
+  }
+
+  /** A column of a table whose primary key is grouped by goes along with it. 42803 for any other. */
+  #determined(id: ColumnId, name: string, location: number, inSubquery: boolean): void {
+    const relation = this.#scope.names.relations.find(({ columns }) => columns.some((column) => column.id === id));
+    const keys = relation?.table?.keyColumns ?? [];
+    const isKeyed =
+      relation !== undefined &&
+      keys.length > 0 &&
+      this.#sets === null &&
+      keys.every((number) => relation.columns.some((column) => column.column === number && this.#groupIds.has(column.id)));
+    const column = relation?.columns.find((one) => one.id === id);
+    if (!isKeyed || column === undefined) {
+      throw new SqlError(
+        "42803",
+        inSubquery
+          ? `subquery uses ungrouped column "${name}" from outer query`
+          : `column "${name}" must appear in the GROUP BY clause or be used in an aggregate function`,
+        { position: positionOf(location) },
+      );
+    }
+    this.#groups.push({ id, expression: { kind: "column", id, name, type: column.type, location: -1 } });
+    this.#groupIds.add(id);
+  }
+
+  #nameOf(id: ColumnId): string {
+    for (const { name, columns } of this.#scope.names.relations) {
+      const found: ScopeColumn | undefined = columns.find((column) => column.id === id);
+      if (found !== undefined) return `${name}.${found.name}`;
+    }
+    return "?column?";
+  }
+
+  #bits(expression: Extract<BoundExpression, { kind: "grouping" }>): BoundExpression {
+    const reference = this.#collector.groupings.find(({ id }) => id === expression.setId);
+    if (reference === undefined) return expression;
+    const places = reference.items.map((item) => {
+      const key = expressionKey(item);
+      const id = key === null ? undefined : this.#idByKey.get(key);
+      const place = this.#groups.findIndex((group) => group.id === id);
+      if (place >= 0) return place;
+      throw new SqlError("42803", "arguments to GROUPING must be grouping expressions of the associated query level", {
+        position: positionOf(item.location),
+      });
+    });
+    if (this.#sets === null) {
+      return { kind: "constant", value: 0, type: sqlType(typeOid.int4), location: expression.location };
+    }
+    const bitsOfSet = this.#sets.map((set) => places.reduce((bits, place) => bits * 2 + (set.includes(place) ? 0 : 1), 0));
+    return { ...expression, setId: this.#setId, bitsOfSet };
+  }
+
+  /** The grouping as an operator, once everything above it has been finished. */
+  plan(input: PlanNode): AggregateNode {
+    const hasSets = this.#sets !== null;
+    const columns: PlanColumn[] = [
+      ...this.#groups.map(({ id, expression }) => ({ id, type: expression.type, name: "" })),
+      ...this.#collector.aggregates.map(({ id, type, callee }) => ({ id, type, name: callee.name })),
+      ...(hasSets ? [{ id: this.#setId, type: sqlType(typeOid.int4), name: "" }] : []),
+    ];
+    for (const call of this.#collector.aggregates) {
+      const [argument] = call.arguments;
+      if (call.isDistinct && argument !== undefined) comparatorOf(argument.type.oid);
+    }
+    return {
+      kind: "aggregate",
+      input,
+      groups: this.#groups,
+      sets: this.#sets,
+      setId: hasSets ? this.#setId : null,
+      aggregates: this.#collector.aggregates,
+      isPlain: this.isPlain,
+      columns,
+      ...estimates,
+    };
+  }
+}
+
+function distinctSets(sets: readonly (readonly number[])[], isDistinct: boolean): readonly (readonly number[])[] {
+  const normal = sets.map((set) => [...new Set(set)].toSorted((a, b) => a - b));
+  if (!isDistinct) return normal;
+  const seen = new Set<string>();
+  return normal.filter((set) => {
+    const key = set.join(" ");
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}

@@ -1,0 +1,327 @@
+/** Queries of every form: SELECT, VALUES, set operations, and the WITH before them. */
+import { notSupported, SqlError } from "../error.js";
+import type { BoundExpression } from "../plan/expression.js";
+import type { CommonTableNode, PlanColumn, PlanNode, SortKey } from "../plan/plan.js";
+import type { Query, SetOperationQuery, ValuesQuery, WithClause } from "../syntax/ast-query.js";
+import { comparatorOf } from "../types/compare.js";
+import type { SqlType } from "../types/sql-type.js";
+import { typeLabel } from "../types/type-name.js";
+import { type Binder, type BoundRows, type OutputColumn, plainQuery, positionOf, type QueryOptions } from "./binder.js";
+import { asText, coerce, commonOf, isUnknown } from "./coerce.js";
+import { plainContext } from "./context.js";
+import { bindExpression } from "./expression.js";
+import { estimates } from "./from.js";
+import { noNames, Scope, type CommonTableBinding, type CommonTables } from "./scope.js";
+import { addLimit, bindSelect, sortOf } from "./select.js";
+import { bindSort } from "./sort.js";
+
+export function bindQuery(
+  binder: Binder,
+  query: Query,
+  parent: Scope | null,
+  outerTables: CommonTables | null,
+  options: QueryOptions,
+): BoundRows {
+  const bound = bindWith(query.with, binder, parent, outerTables);
+  const rows = bindBody(query, binder, parent, bound.tables, options);
+  return bound.modifications.length === 0 ? rows : { ...rows, plan: afterModifications(rows.plan, bound.modifications) };
+}
+
+export const afterModifications = (input: PlanNode, modifications: readonly CommonTableNode[]): PlanNode => ({
+  kind: "withModifications",
+  input,
+  modifications,
+  columns: input.columns,
+  ...estimates,
+});
+
+function bindBody(
+  query: Query,
+  binder: Binder,
+  parent: Scope | null,
+  tables: CommonTables | null,
+  options: QueryOptions,
+): BoundRows {
+  switch (query.kind) {
+    case "select":
+      return bindSelect(query, binder, parent, tables, options);
+    case "values":
+      return bindValues(query, binder, parent, tables, options);
+    case "setOperation":
+      return bindSetOperation(query, binder, parent, tables, options);
+  }
+}
+
+export interface BoundWith {
+  readonly tables: CommonTables | null;
+  readonly modifications: readonly CommonTableNode[];
+}
+
+/** The queries of a WITH, each visible to those after it (to all, itself too, when RECURSIVE). */
+export function bindWith(
+  clause: WithClause | null,
+  binder: Binder,
+  parent: Scope | null,
+  outerTables: CommonTables | null,
+): BoundWith {
+  if (clause === null) return { tables: outerTables, modifications: [] };
+  const bound: CommonTableBinding[] = [];
+  const modifications: CommonTableNode[] = [];
+  for (const table of clause.tables) {
+    const tables: CommonTables = { tables: bound.slice(), parent: outerTables };
+    if (table.hasSearchOrCycle) throw notSupported("SEARCH and CYCLE", positionOf(table.location));
+    const { statement } = table;
+    const number = binder.newId();
+    if (statement.kind === "insert" || statement.kind === "update" || statement.kind === "delete") {
+      if (parent !== null) {
+        throw new SqlError("0A000", "WITH clause containing a data-modifying statement must be at the top level", {
+          position: positionOf(table.location),
+        });
+      }
+      binder.writes = true;
+      const modification = binder.bindModification(binder, statement, tables);
+      const returned = modification.returning?.columns ?? [];
+      const columns = returned.map(({ name, type }) => ({ id: binder.newId(), name, type }));
+      const plan: PlanNode = { kind: "modification", modification, columns, ...estimates };
+      const named = nameColumns(columns, table.columns, table.name);
+      bound.push({ name: table.name, number, columns: named, source: plan });
+      const sourceColumns = columns.map(({ id }) => id);
+      modifications.push({ kind: "commonTable", name: table.name, number, sourceColumns, source: plan, columns, ...estimates });
+      continue;
+    }
+    const recursive =
+      clause.isRecursive && mentions(statement, table.name) ? bindRecursive(statement, table.name, table.columns, number, binder, parent, tables) : null;
+    const rows = recursive ?? binder.query(statement, parent, tables, plainQuery);
+    const columns = nameColumns(
+      rows.outputs.map(({ id, name, type }) => ({ id, name, type })),
+      table.columns,
+      table.name,
+    );
+    bound.push({ name: table.name, number, columns, source: rows.plan });
+  }
+  return { tables: { tables: bound, parent: outerTables }, modifications };
+}
+
+function nameColumns(columns: readonly PlanColumn[], names: readonly string[], table: string): readonly PlanColumn[] {
+  if (names.length > columns.length) {
+    throw new SqlError(
+      "42P10",
+      `WITH query "${table}" has ${columns.length} columns available but ${names.length} columns specified`,
+    );
+  }
+  return columns.map((column, index) => ({ ...column, name: names[index] ?? column.name }));
+}
+
+/** Whether a query names a table without a schema, at any depth. */
+function mentions(query: Query, name: string): boolean {
+  const pending: unknown[] = [query];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if (typeof node !== "object" || node === null) continue;
+    const fields = node as Readonly<Record<string, unknown>>;
+    if (fields["kind"] === "table") {
+      const table = fields["name"] as { readonly schema: string | null; readonly name: string };
+      if (table.schema === null && table.name === name) return true;
+    }
+    for (const value of Object.values(fields)) pending.push(value);
+  }
+  return false;
+}
+
+function bindRecursive(
+  query: Query,
+  name: string,
+  columnNames: readonly string[],
+  number: number,
+  binder: Binder,
+  parent: Scope | null,
+  outerTables: CommonTables,
+): BoundRows {
+  if (query.kind !== "setOperation" || query.operation !== "union") {
+    throw new SqlError("42P19", `recursive query "${name}" does not have the form non-recursive-term UNION [ALL] recursive-term`);
+  }
+  if (query.order.length > 0) throw notSupported("ORDER BY in a recursive query");
+  if (query.limit !== null || query.offset !== null) throw notSupported("LIMIT in a recursive query");
+  const inner = bindWith(query.with, binder, parent, outerTables);
+  if (mentions(query.left, name)) {
+    throw new SqlError("42P19", `recursive reference to query "${name}" must not appear within its non-recursive term`);
+  }
+  const start = binder.query(query.left, parent, inner.tables, plainQuery);
+  const columns = nameColumns(
+    start.outputs.map((output) => ({ id: binder.newId(), name: output.name, type: output.type })),
+    columnNames,
+    name,
+  );
+  const working: CommonTableBinding = { name, number, columns, source: null };
+  const tables: CommonTables = { tables: [working], parent: inner.tables };
+  const targets = start.outputs.map(({ type }) => type);
+  const step = binder.query(query.right, parent, tables, { keepsUnknown: false, targets });
+  if (step.outputs.length !== columns.length) {
+    throw new SqlError("42601", "each UNION query must have the same number of columns");
+  }
+  for (const [index, { type }] of step.outputs.entries()) {
+    const wanted = columns[index];
+    if (wanted === undefined || type.oid === wanted.type.oid) continue;
+    const common = commonOf([columnOf(wanted), columnOf(step.outputs[index] ?? wanted)], "UNION");
+    if (common.oid !== wanted.type.oid) {
+      throw new SqlError(
+        "42804",
+        `recursive query "${name}" column ${index + 1} has type ${typeLabel(wanted.type.oid)} in non-recursive term but type ${typeLabel(common.oid)} overall`,
+        { hint: "Cast the output of the non-recursive term to the correct type." },
+      );
+    }
+  }
+  const plan: PlanNode = {
+    kind: "recursive",
+    name,
+    number,
+    isAll: query.isAll,
+    start: converted(start, targets, binder, "UNION").plan,
+    step: converted(step, targets, binder, "UNION").plan,
+    columns,
+    ...estimates,
+  };
+  return { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) };
+}
+
+const columnOf = ({ id, name, type }: PlanColumn | OutputColumn): BoundExpression => ({
+  kind: "column",
+  id,
+  name,
+  type,
+  location: -1,
+});
+
+/** The query's output as exactly these types, and nothing beside it. */
+function converted(rows: BoundRows, types: readonly SqlType[], binder: Binder, what: string): BoundRows {
+  const expressions = rows.outputs.map((output, index) => {
+    const type = types[index] ?? output.type;
+    const coerced = coerce(binder, columnOf(output), type, "implicit");
+    if (coerced !== null) return coerced;
+    throw new SqlError("42846", `${what} could not convert type ${typeLabel(output.type.oid)} to ${typeLabel(type.oid)}`);
+  });
+  const isSame =
+    rows.plan.columns.length === expressions.length &&
+    expressions.every((expression, index) => expression.kind === "column" && expression.id === rows.plan.columns[index]?.id);
+  if (isSame) return rows;
+  const columns = expressions.map(({ type }, index) => ({
+    id: binder.newId(),
+    name: rows.outputs[index]?.name ?? "",
+    type,
+  }));
+  const plan: PlanNode = { kind: "project", input: rows.plan, expressions, columns, ...estimates };
+  return { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) };
+}
+
+function bindSetOperation(
+  query: SetOperationQuery,
+  binder: Binder,
+  parent: Scope | null,
+  tables: CommonTables | null,
+  options: QueryOptions,
+): BoundRows {
+  const what = query.operation.toUpperCase();
+  if (query.locks.length > 0) {
+    throw new SqlError("0A000", "FOR UPDATE is not allowed with UNION/INTERSECT/EXCEPT");
+  }
+  const inner: QueryOptions = { keepsUnknown: true, targets: options.targets };
+  const left = binder.query(query.left, parent, tables, inner);
+  const right = binder.query(query.right, parent, tables, inner);
+  if (left.outputs.length !== right.outputs.length) {
+    throw new SqlError("42601", `each ${what} query must have the same number of columns`);
+  }
+  const types = left.outputs.map((output, index) => {
+    const other = right.outputs[index] ?? output;
+    if (isUnknown(columnOf(output)) && isUnknown(columnOf(other)) && options.keepsUnknown) return output.type;
+    return commonOf([columnOf(output), columnOf(other)], what);
+  });
+  const first = converted(left, types, binder, what);
+  const second = converted(right, types, binder, what);
+  if (!(query.operation === "union" && query.isAll)) for (const { oid } of types) comparatorOf(oid);
+  const columns = types.map((type, index) => ({ id: binder.newId(), name: left.outputs[index]?.name ?? "", type }));
+  const plan: PlanNode = {
+    kind: "setOperation",
+    operation: query.operation,
+    isAll: query.isAll,
+    left: first.plan,
+    right: second.plan,
+    columns,
+    ...estimates,
+  };
+  return withTail(query, { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) }, binder, parent, tables);
+}
+
+function bindValues(
+  query: ValuesQuery,
+  binder: Binder,
+  parent: Scope | null,
+  tables: CommonTables | null,
+  options: QueryOptions,
+): BoundRows {
+  const scope = new Scope(noNames, parent, tables);
+  const context = plainContext(binder, scope, "VALUES");
+  const width = query.rows[0]?.length ?? 0;
+  const rows = query.rows.map((row) => {
+    if (row.length !== width) {
+      throw new SqlError("42601", "VALUES lists must all be the same length", { position: positionOf(row[0]?.location ?? -1) });
+    }
+    return row.map((item) => bindExpression(item, context));
+  });
+  const types = Array.from({ length: width }, (_, index) => {
+    const column = rows.flatMap((row) => row.slice(index, index + 1));
+    const target = options.targets[index];
+    if (column.every(isUnknown)) {
+      if (target !== undefined && target !== null) return target;
+      if (options.keepsUnknown && rows.length > 1) return null;
+    }
+    return commonOf(column, "VALUES");
+  });
+  const items = rows.map((row) =>
+    row.map((item, index) => {
+      const type = types[index];
+      const coerced = type === null || type === undefined ? asText(binder, item) : coerce(binder, item, type, "implicit");
+      if (coerced !== null) return coerced;
+      throw new SqlError("42846", `VALUES could not convert type ${typeLabel(item.type.oid)} to ${typeLabel(type?.oid ?? 0)}`, {
+        position: positionOf(item.location),
+      });
+    }),
+  );
+  const [firstRow = []] = items;
+  const columns = firstRow.map(({ type }, index) => ({ id: binder.newId(), name: `column${index + 1}`, type: types[index] ?? type }));
+  const plan: PlanNode = { kind: "values", items, columns, ...estimates };
+  return withTail(query, { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) }, binder, parent, tables);
+}
+
+/** ORDER BY, LIMIT and OFFSET of a query that has only output columns to sort by. */
+function withTail(
+  query: SetOperationQuery | ValuesQuery,
+  rows: BoundRows,
+  binder: Binder,
+  parent: Scope | null,
+  tables: CommonTables | null,
+): BoundRows {
+  if (query.kind === "values" && query.locks.length > 0) throw new SqlError("0A000", "FOR UPDATE cannot be applied to VALUES");
+  const keys: SortKey[] = query.order.map((item) => {
+    const { expression } = item;
+    const position = positionOf(item.location);
+    let output: OutputColumn | undefined;
+    if (expression.kind === "integerLiteral") {
+      output = rows.outputs[expression.value - 1];
+      if (output === undefined) {
+        throw new SqlError("42P10", `ORDER BY position ${expression.value} is not in select list`, { position });
+      }
+    } else if (expression.kind === "columnName" && expression.parts.length === 1) {
+      const [name = ""] = expression.parts;
+      output = rows.outputs.find((one) => one.name === name);
+      if (output === undefined) throw new SqlError("42703", `column "${name}" does not exist`, { position });
+    } else if (query.kind === "setOperation") {
+      throw new SqlError("0A000", "invalid UNION/INTERSECT/EXCEPT ORDER BY clause", {
+        position,
+        detail: "Only result column names can be used, not expressions or functions.",
+        hint: "Add the expression/function to every SELECT, or move the UNION into a FROM clause.",
+      });
+    } else throw notSupported("ORDER BY of VALUES by an expression", position);
+    return bindSort(item, columnOf(output), position);
+  });
+  const sorted = keys.length > 0 ? sortOf(rows.plan, keys) : rows.plan;
+  return { ...rows, plan: addLimit(sorted, query, keys, binder, new Scope(noNames, parent, tables)) };
+}

@@ -1,0 +1,53 @@
+/** Relations by name: along the search path, or in the schema that is named. */
+import { notSupported, SqlError } from "../error.js";
+import type { Relation } from "../catalog/model.js";
+import type { RelationName } from "../syntax/ast-query.js";
+import { positionOf } from "./binder.js";
+import type { BindEnvironment } from "./environment.js";
+
+export interface FoundRelation {
+  readonly relation: Relation;
+  /** Made up by the catalogs. */
+  readonly isSystem: boolean;
+  readonly schema: string;
+}
+
+const systemSchemas: ReadonlySet<string> = new Set(["pg_catalog", "information_schema", "kimberlite"]);
+
+/** Null when there is none. `pg_catalog` is searched first unless the path names it. */
+export function findRelation(name: RelationName, environment: BindEnvironment): FoundRelation | null {
+  if (name.database !== null && name.database !== environment.context.database) {
+    throw notSupported(
+      `cross-database reference "${name.database}.${name.schema ?? ""}.${name.name}"`,
+      positionOf(name.location),
+    );
+  }
+  const { searchPath, currentUser } = environment.context;
+  const path =
+    name.schema !== null
+      ? [name.schema]
+      : [
+          ...(searchPath.includes("pg_catalog") ? [] : ["pg_catalog"]),
+          ...searchPath.map((schema) => (schema === "$user" ? currentUser : schema)),
+        ];
+  for (const schema of path) {
+    const found = findIn(schema, name.name, environment);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function findIn(schema: string, name: string, environment: BindEnvironment): FoundRelation | null {
+  if (systemSchemas.has(schema)) {
+    const relation = environment.systemTables.find(schema, name);
+    return relation === null ? null : { relation, isSystem: true, schema };
+  }
+  const found = environment.catalog.schemaByName(schema);
+  const relation = found === null ? null : environment.catalog.relationByName(found.oid, name);
+  return relation === null ? null : { relation, isSystem: false, schema };
+}
+
+export const missingTable = (name: RelationName): SqlError =>
+  new SqlError("42P01", `relation "${name.schema === null ? "" : `${name.schema}.`}${name.name}" does not exist`, {
+    position: positionOf(name.location),
+  });

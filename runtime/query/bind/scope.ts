@@ -1,0 +1,166 @@
+/** Names that expressions of one query level see, and beyond them those of the levels around it. */
+import { SqlError } from "../error.js";
+import type { TableDefinition } from "../catalog/model.js";
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
+import type { PlanNode } from "../plan/plan.js";
+import type { Oid, SqlType } from "../types/sql-type.js";
+import { sqlType, typeOid } from "../types/sql-type.js";
+import { positionOf } from "./binder.js";
+
+export interface ScopeColumn {
+  readonly name: string;
+  readonly id: ColumnId;
+  readonly type: SqlType;
+  /** Where it comes from, for result columns and messages; 0 when computed. */
+  readonly table: Oid;
+  readonly column: number;
+  /** What it is, when it is more than the column of the id: the merged column of a FULL JOIN USING. */
+  readonly expression: BoundExpression | null;
+}
+
+/** A table, subquery, function or aliased join of FROM. */
+export interface ScopeRelation {
+  readonly name: string;
+  /** Schema, when the name is a table's own and no alias. */
+  readonly schema: string | null;
+  readonly columns: readonly ScopeColumn[];
+  /** Found by name and not by `*`: positions of versions. */
+  readonly hidden: readonly ScopeColumn[];
+  readonly table: TableDefinition | null;
+  /** A function's single column is also found by the function's name as a value. */
+  readonly isScalarFunction: boolean;
+  /** A location in the text, for errors about it. */
+  readonly location: number;
+  /** The row key, when the scan puts it out. */
+  readonly keyId: ColumnId | null;
+}
+
+/** What a FROM item makes visible. */
+export interface FromNames {
+  readonly relations: readonly ScopeRelation[];
+  /** What unqualified names and `*` mean, in order. */
+  readonly columns: readonly ScopeColumn[];
+}
+
+export const noNames: FromNames = { relations: [], columns: [] };
+
+/** Names of two items side by side. Throws 42712 for a name that both have. */
+export function joinNames(left: FromNames, right: FromNames, columns: readonly ScopeColumn[] | null = null): FromNames {
+  for (const relation of right.relations) {
+    if (relation.name === "") continue;
+    const other = left.relations.find(({ name, schema, table }) => {
+      if (name !== relation.name) return false;
+      // Tables of two schemas may share a name while neither has an alias.
+      return schema === null || relation.schema === null || table === relation.table || schema === relation.schema;
+    });
+    if (other !== undefined) {
+      throw new SqlError("42712", `table name "${relation.name}" specified more than once`, {
+        position: positionOf(relation.location),
+      });
+    }
+  }
+  return {
+    relations: [...left.relations, ...right.relations],
+    columns: columns ?? [...left.columns, ...right.columns],
+  };
+}
+
+export class Scope {
+  readonly names: FromNames;
+  readonly parent: Scope | null;
+  readonly commonTables: CommonTables | null;
+  #ids: Set<ColumnId> | null = null;
+
+  constructor(names: FromNames, parent: Scope | null, commonTables: CommonTables | null) {
+    this.names = names;
+    this.parent = parent;
+    this.commonTables = commonTables;
+  }
+
+  /** Whether a column is of this level. */
+  owns(id: ColumnId): boolean {
+    if (this.#ids === null) {
+      this.#ids = new Set(this.names.columns.map((column) => column.id));
+      for (const { columns, hidden } of this.names.relations) {
+        for (const column of columns) this.#ids.add(column.id);
+        for (const column of hidden) this.#ids.add(column.id);
+      }
+    }
+    return this.#ids.has(id);
+  }
+
+  /** An unqualified name; null when no level has it. 42702 when one level has it twice. */
+  column(name: string, location: number): BoundExpression | null {
+    for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
+      const found = scope.names.columns.filter((column) => column.name === name);
+      const [first] = found;
+      if (found.length > 1) {
+        throw new SqlError("42702", `column reference "${name}" is ambiguous`, { position: positionOf(location) });
+      }
+      if (first !== undefined) return reference(first, location, ownerName(scope.names, first));
+      const hidden = scope.names.relations.flatMap((relation) => relation.hidden).filter((one) => one.name === name);
+      if (hidden.length === 1 && hidden[0] !== undefined) return reference(hidden[0], location, name);
+    }
+    return null;
+  }
+
+  /** A relation by name; null when no level has it. */
+  relation(schema: string | null, name: string, location: number): ScopeRelation | null {
+    for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
+      const found = scope.names.relations.filter(
+        (relation) => relation.name === name && (schema === null || relation.schema === schema),
+      );
+      if (found.length > 1) {
+        throw new SqlError("42P09", `table reference "${name}" is ambiguous`, { position: positionOf(location) });
+      }
+      if (found[0] !== undefined) return found[0];
+    }
+    return null;
+  }
+}
+
+const ownerName = (names: FromNames, column: ScopeColumn): string => {
+  const owner = names.relations.find(({ columns }) => columns.includes(column));
+  return owner === undefined || owner.name === "" ? column.name : `${owner.name}.${column.name}`;
+};
+
+/** The column as an expression. */
+export const reference = (column: ScopeColumn, location: number, name: string): BoundExpression =>
+  column.expression ?? { kind: "column", id: column.id, name, type: column.type, location };
+
+/** A relation as one value: the row of its columns. */
+export function wholeRow(relation: ScopeRelation, location: number): BoundExpression {
+  const [first] = relation.columns;
+  if (relation.isScalarFunction && first !== undefined && relation.columns.length === 1) {
+    return reference(first, location, `${relation.name}.${first.name}`);
+  }
+  return {
+    kind: "rowOf",
+    names: relation.columns.map(({ name }) => name),
+    items: relation.columns.map((column) => reference(column, location, `${relation.name}.${column.name}`)),
+    type: sqlType(typeOid.record),
+    location,
+  };
+}
+
+/** A WITH query that names below it may mean. */
+export interface CommonTableBinding {
+  readonly name: string;
+  readonly number: number;
+  readonly columns: readonly { readonly name: string; readonly type: SqlType; readonly id: ColumnId }[];
+  /** Null while a recursive query's own step is bound: its rows are the working table's. */
+  readonly source: PlanNode | null;
+}
+
+export interface CommonTables {
+  readonly tables: readonly CommonTableBinding[];
+  readonly parent: CommonTables | null;
+}
+
+export function findCommonTable(tables: CommonTables | null, name: string): CommonTableBinding | null {
+  for (let level = tables; level !== null; level = level.parent) {
+    const found = level.tables.find((table) => table.name === name);
+    if (found !== undefined) return found;
+  }
+  return null;
+}

@@ -1,0 +1,395 @@
+/** SELECT, from its clauses to a tree of operators. */
+import { notSupported, SqlError } from "../error.js";
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
+import type { LockNode, PlanColumn, PlanNode, SortKey, WindowCall } from "../plan/plan.js";
+import { expressionKey } from "../plan/walk.js";
+import type { Expression, SortItem } from "../syntax/ast-expression.js";
+import type { RowLock, SelectItem, SelectQuery } from "../syntax/ast-query.js";
+import { sqlType, typeOid } from "../types/sql-type.js";
+import { type Binder, type BoundRows, type OutputColumn, positionOf, type QueryOptions } from "./binder.js";
+import { asText, coerce, coerceTo, isUnknown } from "./coerce.js";
+import { type CollectedWindow, Collector, type ExpressionContext, plainContext } from "./context.js";
+import { bindExpression, missingRelation } from "./expression.js";
+import { bindFromList, bindLimit, estimates } from "./from.js";
+import { Grouping } from "./group.js";
+import { columnNameOf } from "./names.js";
+import { type CommonTables, reference, Scope, type ScopeColumn } from "./scope.js";
+import { bindSort } from "./sort.js";
+
+interface Output {
+  readonly id: ColumnId;
+  readonly name: string;
+  expression: BoundExpression;
+  /** Only sorted by. */
+  readonly isHidden: boolean;
+}
+
+export function bindSelect(
+  query: SelectQuery,
+  binder: Binder,
+  parent: Scope | null,
+  commonTables: CommonTables | null,
+  options: QueryOptions,
+): BoundRows {
+  if (query.into !== null) throw notSupported("SELECT INTO", positionOf(query.into.location));
+  const from = bindFromList(query.from, binder, parent, commonTables);
+  const scope = new Scope(from.names, parent, commonTables);
+  const collector = new Collector();
+  const context: ExpressionContext = {
+    ...plainContext(binder, scope, "SELECT"),
+    collector,
+    windows: query.windows,
+    allowsWindows: true,
+    allowsSets: true,
+  };
+  let plan: PlanNode = from.plan ?? oneRow();
+  if (query.where !== null) {
+    const condition = coerceTo(
+      binder,
+      bindExpression(query.where, plainContext(binder, scope, "WHERE")),
+      typeOid.bool,
+      "WHERE",
+    );
+    plan = filterOf(plan, condition);
+  }
+  const outputs = bindItems(query.items, context, options);
+  const order = query.order.map((item) => bindOrder(item, outputs, context, "ORDER BY"));
+  const distinctOn =
+    query.distinct === null || query.distinct.length === 0
+      ? []
+      : query.distinct.map((expression) => bindOrder(sortItem(expression), outputs, context, "DISTINCT ON"));
+  const having =
+    query.having === null
+      ? null
+      : coerceTo(
+          binder,
+          bindExpression(query.having, { ...context, clause: "HAVING", allowsWindows: false, allowsSets: false }),
+          typeOid.bool,
+          "HAVING",
+        );
+  const isGrouped =
+    query.group.length > 0 || having !== null || collector.aggregates.length > 0 || collector.groupings.length > 0;
+  let windows: readonly CollectedWindow[] = collector.windows;
+  let sets = collector.sets;
+  if (isGrouped) {
+    const grouping = new Grouping(query, collector, scope, binder);
+    const finish = (expression: BoundExpression): BoundExpression => grouping.finish(expression);
+    for (const output of outputs) output.expression = finish(output.expression);
+    windows = windows.map((window) => finishWindow(window, finish));
+    sets = sets.map((set) => ({ ...set, arguments: set.arguments.map(finish) }));
+    const finishedHaving = having === null ? null : finish(having);
+    plan = grouping.plan(plan);
+    if (finishedHaving !== null) plan = filterOf(plan, finishedHaving);
+  }
+  plan = addWindows(plan, windows);
+  if (sets.length > 0) {
+    const added = sets.map(({ id, callee }) => ({ id, type: callee.resultType, name: callee.name }));
+    plan = { kind: "projectSet", input: plan, functions: sets, columns: [...plan.columns, ...added], ...estimates };
+  }
+  const locks = query.locks.length > 0 ? bindLocks(query, scope, isGrouped || collector.windows.length > 0) : [];
+  plan = projectOf(plan, outputs, locks);
+  const keys = order.map((key) => toOutput(key, outputs));
+  if (query.distinct !== null) plan = addDistinct(plan, query, outputs, keys, distinctOn);
+  if (keys.length > 0 && (query.distinct === null || query.distinct.length === 0)) plan = sortOf(plan, keys);
+  if (locks.length > 0) {
+    binder.locks = true;
+    plan = { kind: "lock", input: plan, locks, columns: plan.columns, ...estimates };
+  }
+  plan = addLimit(plan, query, keys, binder, scope);
+  const visible = outputs.filter(({ isHidden }) => !isHidden);
+  return { plan, outputs: visible.map((output) => outputColumn(output, scope)) };
+}
+
+const sortItem = (expression: Expression): SortItem => ({
+  expression,
+  isDescending: false,
+  nullsFirst: null,
+  using: null,
+  location: expression.location,
+});
+
+/** A row of no columns: what a SELECT without FROM reads. */
+export const oneRow = (): PlanNode => ({ kind: "values", items: [[]], columns: [], ...estimates });
+
+export const filterOf = (input: PlanNode, condition: BoundExpression): PlanNode => ({
+  kind: "filter",
+  input,
+  condition,
+  columns: input.columns,
+  ...estimates,
+});
+
+export const sortOf = (input: PlanNode, keys: readonly SortKey[]): PlanNode => ({
+  kind: "sort",
+  input,
+  keys,
+  top: null,
+  columns: input.columns,
+  ...estimates,
+});
+
+function bindItems(items: readonly SelectItem[], context: ExpressionContext, options: QueryOptions): Output[] {
+  const { binder, scope } = context;
+  const outputs: Output[] = [];
+  const add = (name: string, expression: BoundExpression): void => {
+    const id = binder.newId();
+    const settled = settle(expression, id, outputs.length, binder, options);
+    outputs.push({ id, name, expression: settled, isHidden: false });
+  };
+  for (const item of items) {
+    const { expression } = item;
+    if (expression.kind === "columnName" && expression.isStar) {
+      for (const [name, column] of expandStar(expression, scope)) add(name, column);
+    } else {
+      add(item.name ?? columnNameOf(expression), bindExpression(expression, context));
+    }
+  }
+  return outputs;
+}
+
+/** What is unknown becomes what the caller needs it as, or text, or stays for the caller to decide. */
+function settle(
+  expression: BoundExpression,
+  id: ColumnId,
+  index: number,
+  binder: Binder,
+  options: QueryOptions,
+): BoundExpression {
+  if (!isUnknown(expression)) return expression;
+  const target = options.targets[index];
+  if (target !== undefined && target !== null) return coerce(binder, expression, target, "assignment") ?? asText(binder, expression);
+  if (!options.keepsUnknown) return asText(binder, expression);
+  if (expression.kind === "parameter") binder.unknownColumns.set(id, expression.index);
+  return expression;
+}
+
+/** Columns of `*` or `t.*` with their names. */
+export function expandStar(
+  star: Extract<Expression, { kind: "columnName" }>,
+  scope: Scope,
+): readonly (readonly [name: string, expression: BoundExpression])[] {
+  const { parts, location } = star;
+  const all = (columns: readonly ScopeColumn[], prefix: string) =>
+    columns.map((column) => [column.name, reference(column, location, `${prefix}${column.name}`)] as const);
+  if (parts.length === 0) {
+    if (scope.names.relations.length === 0) {
+      throw new SqlError("42601", "SELECT * with no tables specified is not valid", { position: positionOf(location) });
+    }
+    return scope.names.columns.map((column) => {
+      const owner = scope.names.relations.find(({ columns }) => columns.includes(column));
+      return [column.name, reference(column, location, owner === undefined ? column.name : `${owner.name}.${column.name}`)] as const;
+    });
+  }
+  const name = parts.at(-1) ?? "";
+  const relation = scope.relation(parts.at(-2) ?? null, name, location);
+  if (relation === null) throw missingRelation(name, location);
+  return all(relation.columns, `${name}.`);
+}
+
+interface OrderKey extends SortKey {
+  readonly outputId: ColumnId;
+}
+
+/** An ORDER BY item: an output by number or name, else an expression, which becomes a hidden output. */
+function bindOrder(item: SortItem, outputs: Output[], context: ExpressionContext, clause: string): OrderKey {
+  const { binder } = context;
+  const output = findOutput(item.expression, outputs, clause) ?? hiddenOutput(item.expression, outputs, context, clause);
+  output.expression = asText(binder, output.expression);
+  return { ...bindSort(item, output.expression, positionOf(item.location)), outputId: output.id };
+}
+
+function findOutput(syntax: Expression, outputs: readonly Output[], clause: string): Output | null {
+  const visible = outputs.filter(({ isHidden }) => !isHidden);
+  if (syntax.kind === "integerLiteral") {
+    const output = visible[syntax.value - 1];
+    if (output !== undefined) return output;
+    throw new SqlError("42P10", `${clause} position ${syntax.value} is not in select list`, {
+      position: positionOf(syntax.location),
+    });
+  }
+  if (syntax.kind === "stringLiteral" || syntax.kind === "numberLiteral" || syntax.kind === "booleanLiteral") {
+    throw new SqlError("42601", `non-integer constant in ${clause}`, { position: positionOf(syntax.location) });
+  }
+  if (syntax.kind !== "columnName" || syntax.parts.length !== 1 || syntax.isStar) return null;
+  const named = visible.filter(({ name }) => name === syntax.parts[0]);
+  const [first] = named;
+  if (first === undefined) return null;
+  const key = expressionKey(first.expression);
+  if (named.some(({ expression }) => key === null || expressionKey(expression) !== key) && named.length > 1) {
+    throw new SqlError("42702", `${clause} "${syntax.parts[0] ?? ""}" is ambiguous`, { position: positionOf(syntax.location) });
+  }
+  return first;
+}
+
+function hiddenOutput(syntax: Expression, outputs: Output[], context: ExpressionContext, clause: string): Output {
+  const expression = bindExpression(syntax, { ...context, clause });
+  const key = expressionKey(expression);
+  const same = key === null ? undefined : outputs.find((output) => expressionKey(output.expression) === key);
+  if (same !== undefined) return same;
+  const output: Output = { id: context.binder.newId(), name: "", expression, isHidden: true };
+  outputs.push(output);
+  return output;
+}
+
+/** A sort key over the projected columns. */
+function toOutput(key: OrderKey, outputs: readonly Output[]): OrderKey {
+  const output = outputs.find(({ id }) => id === key.outputId);
+  const { type, location } = output?.expression ?? key.expression;
+  return { ...key, expression: { kind: "column", id: key.outputId, name: output?.name ?? "", type, location } };
+}
+
+function projectOf(input: PlanNode, outputs: readonly Output[], locks: LockNode["locks"]): PlanNode {
+  const columns: PlanColumn[] = outputs.map(({ id, name, expression }) => ({ id, name, type: expression.type }));
+  const expressions = outputs.map(({ expression }) => expression);
+  for (const { keyId } of locks) {
+    const type = sqlType(typeOid.bytea);
+    columns.push({ id: keyId, name: "", type });
+    expressions.push({ kind: "column", id: keyId, name: "", type, location: -1 });
+  }
+  return { kind: "project", input, expressions, columns, ...estimates };
+}
+
+function finishWindow(window: CollectedWindow, finish: (expression: BoundExpression) => BoundExpression): CollectedWindow {
+  const { call } = window;
+  return {
+    ...window,
+    call: {
+      ...call,
+      arguments: call.arguments.map(finish),
+      filter: call.filter === null ? null : finish(call.filter),
+    },
+    partition: window.partition.map(finish),
+    order: window.order.map((key) => ({ ...key, expression: finish(key.expression) })),
+  };
+}
+
+/** One operator for all calls over the same window. */
+function addWindows(input: PlanNode, windows: readonly CollectedWindow[]): PlanNode {
+  const byKey = new Map<string, CollectedWindow[]>();
+  for (const [index, window] of windows.entries()) {
+    const key = windowKey(window) ?? `own ${index}`;
+    const same = byKey.get(key);
+    if (same === undefined) byKey.set(key, [window]);
+    else same.push(window);
+  }
+  let plan = input;
+  for (const group of byKey.values()) {
+    const [first] = group;
+    if (first === undefined) continue;
+    const calls: WindowCall[] = group.map(({ call }) => call);
+    const columns = [...plan.columns, ...calls.map(({ id, type, callee }) => ({ id, type, name: callee.name }))];
+    const { partition, order, frame } = first;
+    plan = { kind: "window", input: plan, partition, order, frame, calls, columns, ...estimates };
+  }
+  return plan;
+}
+
+function windowKey({ partition, order, frame }: CollectedWindow): string | null {
+  const offsets = [frame.from, frame.to].map((bound) => ("offset" in bound ? expressionKey(bound.offset) : bound.kind));
+  const keys = [...partition.map(expressionKey), ...order.map(({ expression }) => expressionKey(expression)), ...offsets];
+  if (keys.includes(null)) return null;
+  const directions = order.map(({ isDescending, nullsFirst }) => `${isDescending}${nullsFirst}`);
+  return [partition.length, ...keys, ...directions, frame.mode, frame.from.kind, frame.to.kind, frame.exclude].join("|");
+}
+
+function addDistinct(
+  input: PlanNode,
+  query: SelectQuery,
+  outputs: readonly Output[],
+  order: readonly OrderKey[],
+  distinctOn: readonly OrderKey[],
+): PlanNode {
+  const columnOf = ({ id, name, expression }: Output): BoundExpression => ({
+    kind: "column",
+    id,
+    name,
+    type: expression.type,
+    location: expression.location,
+  });
+  if (distinctOn.length === 0) {
+    if (order.some(({ outputId }) => outputs.find(({ id }) => id === outputId)?.isHidden === true)) {
+      throw new SqlError("42P10", "for SELECT DISTINCT, ORDER BY expressions must appear in select list", {
+        position: positionOf(query.order[0]?.location ?? -1),
+      });
+    }
+    const keys = outputs.filter(({ isHidden }) => !isHidden).map((output) => bindSort(sortItem({ kind: "nullLiteral", location: -1 }), columnOf(output)).expression);
+    const distinct: PlanNode = { kind: "distinct", input, keys, columns: input.columns, ...estimates };
+    return order.length > 0 ? sortOf(distinct, order) : distinct;
+  }
+  const ids = new Set(distinctOn.map(({ outputId }) => outputId));
+  for (const key of order.slice(0, ids.size)) {
+    if (!ids.has(key.outputId)) {
+      throw new SqlError("42P10", "SELECT DISTINCT ON expressions must match initial ORDER BY expressions", {
+        position: positionOf(query.distinct?.[0]?.location ?? -1),
+      });
+    }
+  }
+  const on = distinctOn.map((key) => toOutput(key, outputs));
+  const missing = on.filter(({ outputId }) => !order.some((key) => key.outputId === outputId));
+  const sorted = sortOf(input, [...order, ...missing]);
+  return { kind: "distinct", input: sorted, keys: on.map(({ expression }) => expression), columns: input.columns, ...estimates };
+}
+
+/** LIMIT and OFFSET over a plan that is already sorted. */
+export function addLimit(
+  input: PlanNode,
+  query: Pick<SelectQuery, "limit" | "offset" | "isWithTies">,
+  keys: readonly SortKey[],
+  binder: Binder,
+  scope: Scope,
+): PlanNode {
+  const limit = bindLimit(query.limit, "LIMIT", binder, scope);
+  const offset = bindLimit(query.offset, "OFFSET", binder, scope);
+  if (limit === null && offset === null) return input;
+  if (query.isWithTies && keys.length === 0) {
+    throw new SqlError("42601", "WITH TIES cannot be specified without ORDER BY clause");
+  }
+  const ties = query.isWithTies ? keys : null;
+  return { kind: "limit", input, limit, offset, ties, columns: input.columns, ...estimates };
+}
+
+const lockNames = {
+  update: "FOR UPDATE",
+  noKeyUpdate: "FOR NO KEY UPDATE",
+  share: "FOR SHARE",
+  keyShare: "FOR KEY SHARE",
+} as const;
+
+function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean): LockNode["locks"] {
+  const name = lockNames[query.locks[0]?.strength ?? "update"];
+  const refuse = (what: string): SqlError => new SqlError("0A000", `${name} is not allowed with ${what}`);
+  if (query.distinct !== null) throw refuse("DISTINCT clause");
+  if (query.group.length > 0) throw refuse("GROUP BY clause");
+  if (query.having !== null) throw refuse("HAVING clause");
+  if (isGrouped) throw refuse("aggregate or window functions");
+  return query.locks.flatMap((lock: RowLock) => {
+    const { strength, wait } = lock;
+    const wanted =
+      lock.tables.length === 0
+        ? scope.names.relations
+        : lock.tables.map((table) => {
+            const found = scope.names.relations.find((relation) => relation.name === table.name);
+            if (found !== undefined) return found;
+            throw new SqlError("42P01", `relation "${table.name}" in ${name} clause not found in FROM clause`, {
+              position: positionOf(table.location),
+            });
+          });
+    return wanted.map((relation) => {
+      if (relation.table === null || relation.keyId === null) {
+        throw notSupported(`${name} of anything but a table`, positionOf(relation.location));
+      }
+      return { table: relation.table, keyId: relation.keyId, strength, wait };
+    });
+  });
+}
+
+function outputColumn({ id, name, expression }: Output, scope: Scope): OutputColumn {
+  const { type } = expression;
+  if (expression.kind === "column") {
+    for (const { columns } of scope.names.relations) {
+      const origin = columns.find((column) => column.id === expression.id);
+      if (origin !== undefined) return { id, name, type, table: origin.table, column: origin.column };
+    }
+  }
+  return { id, name, type, table: 0, column: 0 };
+}

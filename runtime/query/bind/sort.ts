@@ -1,0 +1,42 @@
+/** ORDER BY items, once their expression is known. */
+import { notSupported } from "../error.js";
+import { SqlError } from "../error.js";
+import type { BoundExpression } from "../plan/expression.js";
+import type { SortKey } from "../plan/plan.js";
+import type { SortItem } from "../syntax/ast-expression.js";
+import { comparatorOf, hasOrder } from "../types/compare.js";
+import { typeLabel } from "../types/type-name.js";
+import { positionOf } from "./binder.js";
+
+/** NULLs are the greatest: last when ascending, first when descending, unless it says otherwise. 42883 for a type without an order. */
+export function bindSort(item: SortItem, expression: BoundExpression | SortItem, position?: number): SortKey {
+  if (!("type" in expression)) throw notSupported("this ORDER BY", position);
+  const { oid } = expression.type;
+  if (!hasOrder(oid)) {
+    throw new SqlError("42883", `could not identify an ordering operator for type ${typeLabel(oid)}`, {
+      position: positionOf(expression.location),
+      hint: "Use an explicit ordering operator or modify the query.",
+    });
+  }
+  if (item.using !== null && item.using !== "<" && item.using !== ">") {
+    throw new SqlError("42809", `operator ${item.using} is not a valid ordering operator`, {
+      position: positionOf(item.location),
+      hint: 'Ordering operators must be "<" or ">" members of btree operator families.',
+    });
+  }
+  const isDescending = item.isDescending || item.using === ">";
+  return {
+    expression,
+    compare: comparatorOf(oid),
+    isDescending,
+    nullsFirst: item.nullsFirst ?? isDescending,
+  };
+}
+
+/** Order by a column upwards: what DISTINCT and set operations need. */
+export const ascending = (expression: BoundExpression): SortKey => ({
+  expression,
+  compare: comparatorOf(expression.type.oid),
+  isDescending: false,
+  nullsFirst: false,
+});
