@@ -53,6 +53,8 @@ export class Binder {
   readonly parameterTypes: Oid[];
   /** Parameters that are columns of unknown type: the parameter's index by column. */
   readonly unknownColumns = new Map<ColumnId, number>();
+  /** Schemas of tables that were named without one, by the name's node. */
+  readonly tableSchemas = new Map<object, string>();
   /** Something in it writes or locks. */
   writes = false;
   locks = false;

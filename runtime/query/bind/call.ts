@@ -1,7 +1,7 @@
 /** Calls of functions: plain ones, aggregates, window functions, and functions that return sets. */
 import { notSupported, SqlError } from "../error.js";
-import { findFunction, resolveFunction } from "../functions/resolve.js";
 import type { ResolvedAggregate, ResolvedFunction, ResolvedSet, ResolvedWindow } from "../functions/registry.js";
+import { findFunction, resolveFunction } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
 import { columnsOf, expressionKey, visitExpression } from "../plan/walk.js";
 import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
@@ -59,7 +59,9 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
     name,
     args: bound.map(({ type }, index) => {
       const argumentName = call.argumentNames[index];
-      return argumentName === null || argumentName === undefined ? { type: type.oid } : { type: type.oid, name: argumentName };
+      return argumentName === null || argumentName === undefined
+        ? { type: type.oid }
+        : { type: type.oid, name: argumentName };
     }),
     isVariadic: call.isVariadic,
     orderedCount: ordered.length,
@@ -147,7 +149,9 @@ function bindAggregate(
     );
   }
   if (args.length === 0 && !call.isStar) {
-    throw new SqlError("42809", `${callee.name}(*) must be used to call a parameterless aggregate function`, { position });
+    throw new SqlError("42809", `${callee.name}(*) must be used to call a parameterless aggregate function`, {
+      position,
+    });
   }
   const inner: ExpressionContext = { ...context, collector: null, clause: "FILTER", allowsSets: false };
   const filter = call.filter === null ? null : coerceTo(binder, bind(call.filter, inner), typeOid.bool, "FILTER");
@@ -155,7 +159,9 @@ function bindAggregate(
   const rest = args.slice(callee.directCount);
   const order = call.isWithinGroup
     ? call.order.map((item, index) => bindSort(item, rest[index] ?? item, position))
-    : call.order.map((item) => bindSort(item, asText(binder, bind(item.expression, { ...inner, clause: "ORDER BY" })), position));
+    : call.order.map((item) =>
+        bindSort(item, asText(binder, bind(item.expression, { ...inner, clause: "ORDER BY" })), position),
+      );
   const parts = [...args, ...order.map(({ expression }) => expression), ...(filter === null ? [] : [filter])];
   checkArguments(parts, context, location);
   if (call.isDistinct && !call.isWithinGroup && order.some(({ expression }) => !isArgument(expression, args))) {
@@ -231,18 +237,28 @@ function bindWindowCall(
   if (call.order.length > 0) throw notSupported("aggregate ORDER BY for window functions", position);
   if (callee.kind === "aggregate" && callee.form !== "plain") throw notSupported(`OVER for ${callee.name}`, position);
   if (callee.kind === "window" && call.isStar) {
-    throw new SqlError("42809", `${callee.name}(*) specified, but ${callee.name} is not an aggregate function`, { position });
+    throw new SqlError("42809", `${callee.name}(*) specified, but ${callee.name} is not an aggregate function`, {
+      position,
+    });
   }
   if (callee.kind === "window" && call.filter !== null) {
     throw notSupported("FILTER for a window function that is no aggregate", position);
   }
-  const inner: ExpressionContext = { ...context, allowsWindows: false, allowsSets: false, clause: "window definitions" };
+  const inner: ExpressionContext = {
+    ...context,
+    allowsWindows: false,
+    allowsSets: false,
+    clause: "window definitions",
+  };
   const filter =
-    call.filter === null ? null : coerceTo(binder, bind(call.filter, { ...inner, clause: "FILTER" }), typeOid.bool, "FILTER");
+    call.filter === null
+      ? null
+      : coerceTo(binder, bind(call.filter, { ...inner, clause: "FILTER" }), typeOid.bool, "FILTER");
   const window = bindWindow(over, inner, bind);
   const parts = [...args, ...window.partition, ...window.order.map(({ expression }) => expression)];
   for (const id of columnsOf(...parts)) {
-    if (collector.windowIds.has(id)) throw new SqlError("42P20", "window function calls cannot be nested", { position });
+    if (collector.windowIds.has(id))
+      throw new SqlError("42P20", "window function calls cannot be nested", { position });
     if (collector.setIds.has(id)) throw notSupported("a set-returning function within a window function", position);
   }
   const id = binder.newId();
@@ -266,14 +282,27 @@ export function bindTableCall(
   }
   if (callee.kind === "scalar") {
     checkPlain(call, callee.name);
-    const scalar = { kind: "call", callee, arguments: args, form: "function", type: callee.resultType, location: call.location } as const;
+    const scalar = {
+      kind: "call",
+      callee,
+      arguments: args,
+      form: "function",
+      type: callee.resultType,
+      location: call.location,
+    } as const;
     return { scalar };
   }
   const what = callee.kind === "aggregate" ? "aggregate" : "window";
-  throw new SqlError(what === "aggregate" ? "42803" : "42P20", `${what} functions are not allowed in functions in FROM`, {
-    position: positionOf(call.location),
-  });
+  throw new SqlError(
+    what === "aggregate" ? "42803" : "42P20",
+    `${what} functions are not allowed in functions in FROM`,
+    {
+      position: positionOf(call.location),
+    },
+  );
 }
 
-export const unknownToText = (args: readonly BoundExpression[], context: ExpressionContext): readonly BoundExpression[] =>
-  args.map((item) => (isUnknown(item) ? asText(context.binder, item) : item));
+export const unknownToText = (
+  args: readonly BoundExpression[],
+  context: ExpressionContext,
+): readonly BoundExpression[] => args.map((item) => (isUnknown(item) ? asText(context.binder, item) : item));

@@ -145,7 +145,8 @@ export function coerceArgument(binder: Binder, expression: BoundExpression, targ
 /** `argument of WHERE must be type boolean, not type integer`. */
 export function coerceTo(binder: Binder, expression: BoundExpression, oid: number, what: string): BoundExpression {
   const coerced = coerce(binder, expression, sqlType(oid), "assignment");
-  const isAllowed = coerced !== null && (isUnknown(expression) || coerce(binder, expression, sqlType(oid), "implicit") !== null);
+  const isAllowed =
+    coerced !== null && (isUnknown(expression) || coerce(binder, expression, sqlType(oid), "implicit") !== null);
   if (coerced !== null && isAllowed) return coerced;
   throw new SqlError(
     "42804",

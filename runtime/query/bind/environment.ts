@@ -16,5 +16,8 @@ export interface BindEnvironment {
   /** Types that the client gave its parameters; 0 and absent ones are found out. */
   readonly parameterTypes: readonly Oid[];
   /** `FOR SYSTEM_TIME AS OF` for every table that has no clause of its own: the setting `kimberlite.as_of`. Null: none. */
-  readonly asOf: { readonly kind: "position"; readonly position: number } | { readonly kind: "timestamp"; readonly text: string } | null;
+  readonly asOf:
+    | { readonly kind: "position"; readonly position: number }
+    | { readonly kind: "timestamp"; readonly text: string }
+    | null;
 }

@@ -2,12 +2,12 @@
 import { unreachable } from "../../types/assert.js";
 import { notSupported, SqlError } from "../error.js";
 import { requireCast } from "../functions/coercion.js";
-import { comparatorOf } from "../types/compare.js";
-import { decimalFromText } from "../types/decimal.js";
 import { resolveOperator } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
 import { isVolatile } from "../plan/walk.js";
 import type { CaseExpression, ColumnName, Expression, Indirection, SpecialValue } from "../syntax/ast-expression.js";
+import { comparatorOf } from "../types/compare.js";
+import { decimalFromText } from "../types/decimal.js";
 import { type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
@@ -68,9 +68,7 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
     case "and":
     case "or": {
       const what = expression.kind.toUpperCase();
-      const terms = expression.terms.map((term) =>
-        coerceTo(binder, bindExpression(term, context), typeOid.bool, what),
-      );
+      const terms = expression.terms.map((term) => coerceTo(binder, bindExpression(term, context), typeOid.bool, what));
       return { kind: expression.kind, terms, type: bool, location };
     }
     case "not": {
@@ -80,7 +78,13 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
     case "isTest":
       return bindTest(expression, context);
     case "nullIf": {
-      const found = comparison(binder, "=", bindExpression(expression.left, context), bindExpression(expression.right, context), location);
+      const found = comparison(
+        binder,
+        "=",
+        bindExpression(expression.left, context),
+        bindExpression(expression.right, context),
+        location,
+      );
       const { operator: equality, left, right } = found;
       if (equality.resultType.oid !== typeOid.bool) {
         throw new SqlError("42804", "NULLIF requires = operator to yield boolean", { position: positionOf(location) });
@@ -122,7 +126,9 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
       return bindCollate(expression, context);
     case "grouping": {
       if (context.collector === null) {
-        throw new SqlError("42803", `grouping operations are not allowed in ${context.clause}`, { position: positionOf(location) });
+        throw new SqlError("42803", `grouping operations are not allowed in ${context.clause}`, {
+          position: positionOf(location),
+        });
       }
       const items = bindAll(expression.items, { ...context, collector: null, clause: "GROUPING" });
       const id = binder.newId();
@@ -155,7 +161,7 @@ function bindColumn(name: ColumnName, context: ExpressionContext): BoundExpressi
   const { scope } = context;
   const { location, parts } = name;
   if (name.isStar) {
-    throw new SqlError("0A000", "row expansion via \"*\" is not supported here", { position: positionOf(location) });
+    throw new SqlError("0A000", 'row expansion via "*" is not supported here', { position: positionOf(location) });
   }
   const column = parts.at(-1) ?? "";
   const [first = ""] = parts;
@@ -192,7 +198,8 @@ function bindNumber(text: string, location: number): BoundExpression {
       return { kind: "constant", value: Number(value), type: sqlType(typeOid.int4), location };
     }
     if (value >= -(2n ** 63n) && value < 2n ** 63n) {
-      const held = value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+      const held =
+        value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
       return { kind: "constant", value: held, type: sqlType(typeOid.int8), location };
     }
   }
@@ -248,7 +255,14 @@ function bindTest(expression: Extract<Expression, { kind: "isTest" }>, context: 
       );
       return { kind: "and", terms, type: bool, location };
     }
-    return { kind: "isTest", test, isNegated, subject: isUnknown(bound) ? asText(context.binder, bound) : bound, type: bool, location };
+    return {
+      kind: "isTest",
+      test,
+      isNegated,
+      subject: isUnknown(bound) ? asText(context.binder, bound) : bound,
+      type: bool,
+      location,
+    };
   }
   const what = `IS ${isNegated ? "NOT " : ""}${test.toUpperCase()}`;
   const subject = coerceTo(context.binder, bound, typeOid.bool, what);
@@ -259,7 +273,8 @@ function bindCase(expression: CaseExpression, context: ExpressionContext): Bound
   const { binder } = context;
   const { location } = expression;
   const subject = expression.subject === null ? null : asText(binder, bindExpression(expression.subject, context));
-  if (subject !== null && isVolatile(subject)) throw notSupported("CASE of a volatile expression", positionOf(location));
+  if (subject !== null && isVolatile(subject))
+    throw notSupported("CASE of a volatile expression", positionOf(location));
   const conditions = expression.branches.map((branch) => {
     const condition = bindExpression(branch.condition, context);
     if (subject === null) return coerceTo(binder, condition, typeOid.bool, "CASE/WHEN");
@@ -411,8 +426,7 @@ function bindIndirection(expression: Indirection, context: ExpressionContext): B
 /** Functions that are written without parentheses. */
 function bindSpecial(expression: SpecialValue, context: ExpressionContext): BoundExpression {
   const { name, modifier, location } = expression;
-  const call = (callee: string): BoundExpression =>
-    bindCall(plainCall(callee, location), context, bindExpression);
+  const call = (callee: string): BoundExpression => bindCall(plainCall(callee, location), context, bindExpression);
   const cast = (subject: BoundExpression, oid: Oid): BoundExpression =>
     explicitCast(subject, sqlType(oid, modifier), location, context);
   switch (name) {
@@ -455,7 +469,10 @@ export const plainCall = (name: string, location: number, args: readonly Express
 const collations: ReadonlySet<string> = new Set(["C", "POSIX", "default", "ucs_basic"]);
 
 /** Text is compared by its bytes in every collation that there is. */
-function bindCollate(expression: Extract<Expression, { kind: "collate" }>, context: ExpressionContext): BoundExpression {
+function bindCollate(
+  expression: Extract<Expression, { kind: "collate" }>,
+  context: ExpressionContext,
+): BoundExpression {
   const name = expression.name.at(-1) ?? "";
   const bound = asText(context.binder, bindExpression(expression.subject, context));
   if (collations.has(name)) return bound;

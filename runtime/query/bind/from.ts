@@ -1,6 +1,7 @@
 /** FROM: tables, views, subqueries, functions, WITH queries and joins, into plans and the names they make visible. */
-import { notSupported, SqlError } from "../error.js";
+
 import type { Relation, TableDefinition, ViewDefinition } from "../catalog/model.js";
+import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { FunctionScanNode, JoinType, PlanColumn, PlanNode, PlanTime } from "../plan/plan.js";
 import { rowKeyColumn } from "../plan/plan.js";
@@ -10,7 +11,6 @@ import type {
   FromItem,
   FunctionReference,
   JoinReference,
-  RelationName,
   SystemTime,
   TableReference,
   TimePoint,
@@ -20,15 +20,15 @@ import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { type Binder, plainQuery, positionOf } from "./binder.js";
 import { bindTableCall } from "./call.js";
-import { coerce, coerceTo, constantOf, unify } from "./coerce.js";
+import { coerce, coerceTo, unify } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
-import { findRelation, missingTable } from "./relation.js";
 import { comparison } from "./operator.js";
+import { findRelation, missingTable } from "./relation.js";
 import {
   type CommonTables,
-  findCommonTable,
   type FromNames,
+  findCommonTable,
   joinNames,
   noNames,
   Scope,
@@ -77,7 +77,17 @@ export function joinPlans(
   const outer = outerColumnsOf(right);
   const isLateral = left.columns.some(({ id }) => outer.has(id));
   const columns = type === "semi" || type === "anti" ? left.columns : [...left.columns, ...right.columns];
-  return { kind: "join", type, left, right, condition, isLateral, method: { kind: "nestedLoop" }, columns, ...estimates };
+  return {
+    kind: "join",
+    type,
+    left,
+    right,
+    condition,
+    isLateral,
+    method: { kind: "nestedLoop" },
+    columns,
+    ...estimates,
+  };
 }
 
 function bindFromItem(
@@ -139,7 +149,11 @@ function bindTable(item: TableReference, binder: Binder, commonTables: CommonTab
     const common = findCommonTable(commonTables, name.name);
     if (common !== null) {
       if (item.time !== null) throw notSupported("FOR SYSTEM_TIME of a WITH query", positionOf(item.time.location));
-      const columns = common.columns.map(({ name: columnName, type }) => ({ id: binder.newId(), name: columnName, type }));
+      const columns = common.columns.map(({ name: columnName, type }) => ({
+        id: binder.newId(),
+        name: columnName,
+        type,
+      }));
       const base = { name: common.name, number: common.number, columns, ...estimates };
       const plan: PlanNode =
         common.source === null
@@ -151,6 +165,7 @@ function bindTable(item: TableReference, binder: Binder, commonTables: CommonTab
   }
   const relation = findRelation(name, binder.environment);
   if (relation === null) throw missingTable(name);
+  if (name.schema === null) binder.tableSchemas.set(name, relation.schema);
   return bindRelation(relation, item, binder);
 }
 
@@ -162,7 +177,9 @@ function bindRelation(
   const { relation } = found;
   switch (relation.kind) {
     case "table":
-      return found.isSystem ? bindSystemTable(relation, item, binder) : bindScan(relation, found.schema, item, binder, false);
+      return found.isSystem
+        ? bindSystemTable(relation, item, binder)
+        : bindScan(relation, found.schema, item, binder, false);
     case "view":
     case "materializedView":
       return bindView(relation, found.schema, item, binder);
@@ -284,10 +301,19 @@ function bindView(view: ViewDefinition, schema: string, item: TableReference, bi
     if (output === undefined || output.type.oid !== column.type.oid) {
       throw new SqlError("0A000", `view "${view.name}" does not fit the tables that it reads any more`);
     }
-    return { id: output.id, name: column.name, type: output.type, table: view.oid, column: index + 1, expression: null };
+    return {
+      id: output.id,
+      name: column.name,
+      type: output.type,
+      table: view.oid,
+      column: index + 1,
+      expression: null,
+    };
   });
   const alias = item.alias?.name ?? view.name;
-  return namedItem(rows.plan, columns, item.alias, alias, item.location, { schema: item.alias === null ? schema : null });
+  return namedItem(rows.plan, columns, item.alias, alias, item.location, {
+    schema: item.alias === null ? schema : null,
+  });
 }
 
 function bindFunction(
@@ -307,8 +333,11 @@ function bindFunction(
   for (const { call, definitions } of item.functions) {
     const wanted = [...definitions, ...item.definitions].map(({ name, type }) => ({ name, type: bindTypeName(type) }));
     const bound =
-      call.kind === "functionCall" ? bindTableCall(call, context, bindExpression) : { scalar: bindExpression(call, context) };
-    const name = call.kind === "functionCall" ? (call.name.at(-1) ?? "") : call.kind === "specialValue" ? call.name : "coalesce";
+      call.kind === "functionCall"
+        ? bindTableCall(call, context, bindExpression)
+        : { scalar: bindExpression(call, context) };
+    const name =
+      call.kind === "functionCall" ? (call.name.at(-1) ?? "") : call.kind === "specialValue" ? call.name : "coalesce";
     functionName = name;
     if ("scalar" in bound) {
       if (item.functions.length > 1) throw notSupported("ROWS FROM of a plain function", positionOf(item.location));
@@ -357,7 +386,9 @@ function bindFunction(
     throw notSupported("a column definition list of several functions", positionOf(item.location));
   }
   const scoped = columns.map((column) => ({ ...column, table: 0, column: 0, expression: null }));
-  return namedItem(plan, scoped, item.alias, alias, item.location, { isScalarFunction: plain.length === 1 && !item.hasOrdinality });
+  return namedItem(plan, scoped, item.alias, alias, item.location, {
+    isScalarFunction: plain.length === 1 && !item.hasOrdinality,
+  });
 }
 
 function bindJoin(
@@ -389,7 +420,8 @@ function bindJoin(
       ...left.names.columns.filter((column) => !isUsed(column)),
       ...right.names.columns.filter((column) => !isUsed(column)),
     ]);
-    if (join.usingAlias !== null) names = { ...names, relations: [...names.relations, relationOf(join.usingAlias, merged.columns)] };
+    if (join.usingAlias !== null)
+      names = { ...names, relations: [...names.relations, relationOf(join.usingAlias, merged.columns)] };
   }
   const plan = joinPlans(type, left.plan, right.plan, condition);
   if (plan.kind === "join" && plan.isLateral && (type === "right" || type === "full")) {
@@ -402,7 +434,8 @@ function bindJoin(
 }
 
 /** Items to the left of a join are seen by LATERAL items within it, and not by its ON: PostgreSQL sees neither more nor less. */
-const lateralParent = (_outer: FromNames, parent: Scope | null, _commonTables: CommonTables | null): Scope | null => parent;
+const lateralParent = (_outer: FromNames, parent: Scope | null, _commonTables: CommonTables | null): Scope | null =>
+  parent;
 
 const relationOf = (name: string, columns: readonly ScopeColumn[]): ScopeRelation => ({
   name,
@@ -435,7 +468,8 @@ function bindUsing(
   const columns: ScopeColumn[] = [];
   const find = (names: FromNames, name: string, side: string): ScopeColumn => {
     const found = names.columns.filter((column) => column.name === name);
-    if (found.length > 1) throw new SqlError("42702", `common column name "${name}" appears more than once in ${side} table`);
+    if (found.length > 1)
+      throw new SqlError("42702", `common column name "${name}" appears more than once in ${side} table`);
     const [only] = found;
     if (only !== undefined) return only;
     throw new SqlError("42703", `column "${name}" specified in USING clause does not exist in ${side} table`);
@@ -499,6 +533,3 @@ export function bindLimit(
     position: positionOf(bound.location),
   });
 }
-
-export const always = constantOf(true, -1);
-export type { RelationName };

@@ -58,7 +58,8 @@ export class Grouping {
     let sets: number[][] = [[]];
     for (const item of items) {
       const own = this.#itemSets(item, select, context);
-      if (sets.length * own.length > setsMax * 4) throw new SqlError("54001", `too many grouping sets present (maximum ${setsMax})`);
+      if (sets.length * own.length > setsMax * 4)
+        throw new SqlError("54001", `too many grouping sets present (maximum ${setsMax})`);
       sets = sets.flatMap((set) => own.map((more) => [...set, ...more]));
     }
     return sets;
@@ -117,7 +118,8 @@ export class Grouping {
           position: positionOf(syntax.location),
         });
       }
-      if (item.expression.kind === "columnName" && item.expression.isStar) throw notSupported("GROUP BY the number of a *", positionOf(syntax.location));
+      if (item.expression.kind === "columnName" && item.expression.isStar)
+        throw notSupported("GROUP BY the number of a *", positionOf(syntax.location));
       return bindExpression(item.expression, context);
     }
     if (syntax.kind === "columnName" && syntax.parts.length === 1 && !syntax.isStar) {
@@ -137,7 +139,8 @@ export class Grouping {
   finish(expression: BoundExpression): BoundExpression {
     if (expression.kind === "column") {
       const isGroup = this.#groupIds.has(expression.id);
-      if (!isGroup && this.#scope.owns(expression.id)) this.#determined(expression.id, expression.name, expression.location, false);
+      if (!isGroup && this.#scope.owns(expression.id))
+        this.#determined(expression.id, expression.name, expression.location, false);
       return expression;
     }
     if (expression.kind === "grouping") return this.#bits(expression);
@@ -166,7 +169,9 @@ export class Grouping {
       relation !== undefined &&
       keys.length > 0 &&
       this.#sets === null &&
-      keys.every((number) => relation.columns.some((column) => column.column === number && this.#groupIds.has(column.id)));
+      keys.every((number) =>
+        relation.columns.some((column) => column.column === number && this.#groupIds.has(column.id)),
+      );
     const column = relation?.columns.find((one) => one.id === id);
     if (!isKeyed || column === undefined) {
       throw new SqlError(
@@ -204,7 +209,9 @@ export class Grouping {
     if (this.#sets === null) {
       return { kind: "constant", value: 0, type: sqlType(typeOid.int4), location: expression.location };
     }
-    const bitsOfSet = this.#sets.map((set) => places.reduce((bits, place) => bits * 2 + (set.includes(place) ? 0 : 1), 0));
+    const bitsOfSet = this.#sets.map((set) =>
+      places.reduce((bits, place) => bits * 2 + (set.includes(place) ? 0 : 1), 0),
+    );
     return { ...expression, setId: this.#setId, bitsOfSet };
   }
 

@@ -1,7 +1,7 @@
 /** Operators, comparisons of rows, IN and ANY/ALL over arrays. */
 import { notSupported, SqlError } from "../error.js";
-import { resolveOperator } from "../functions/resolve.js";
 import type { ResolvedOperator } from "../functions/registry.js";
+import { resolveOperator } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, InList, OperatorCall, QuantifiedCall } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";

@@ -11,7 +11,7 @@ import { asText, coerce, commonOf, isUnknown } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
 import { estimates } from "./from.js";
-import { noNames, Scope, type CommonTableBinding, type CommonTables } from "./scope.js";
+import { type CommonTableBinding, type CommonTables, noNames, Scope } from "./scope.js";
 import { addLimit, bindSelect, sortOf } from "./select.js";
 import { bindSort } from "./sort.js";
 
@@ -24,7 +24,9 @@ export function bindQuery(
 ): BoundRows {
   const bound = bindWith(query.with, binder, parent, outerTables);
   const rows = bindBody(query, binder, parent, bound.tables, options);
-  return bound.modifications.length === 0 ? rows : { ...rows, plan: afterModifications(rows.plan, bound.modifications) };
+  return bound.modifications.length === 0
+    ? rows
+    : { ...rows, plan: afterModifications(rows.plan, bound.modifications) };
 }
 
 export const afterModifications = (input: PlanNode, modifications: readonly CommonTableNode[]): PlanNode => ({
@@ -86,11 +88,21 @@ export function bindWith(
       const named = nameColumns(columns, table.columns, table.name);
       bound.push({ name: table.name, number, columns: named, source: plan });
       const sourceColumns = columns.map(({ id }) => id);
-      modifications.push({ kind: "commonTable", name: table.name, number, sourceColumns, source: plan, columns, ...estimates });
+      modifications.push({
+        kind: "commonTable",
+        name: table.name,
+        number,
+        sourceColumns,
+        source: plan,
+        columns,
+        ...estimates,
+      });
       continue;
     }
     const recursive =
-      clause.isRecursive && mentions(statement, table.name) ? bindRecursive(statement, table.name, table.columns, number, binder, parent, tables) : null;
+      clause.isRecursive && mentions(statement, table.name)
+        ? bindRecursive(statement, table.name, table.columns, number, binder, parent, tables)
+        : null;
     const rows = recursive ?? binder.query(statement, parent, tables, plainQuery);
     const columns = nameColumns(
       rows.outputs.map(({ id, name, type }) => ({ id, name, type })),
@@ -137,7 +149,10 @@ function bindRecursive(
   outerTables: CommonTables,
 ): BoundRows {
   if (query.kind !== "setOperation" || query.operation !== "union") {
-    throw new SqlError("42P19", `recursive query "${name}" does not have the form non-recursive-term UNION [ALL] recursive-term`);
+    throw new SqlError(
+      "42P19",
+      `recursive query "${name}" does not have the form non-recursive-term UNION [ALL] recursive-term`,
+    );
   }
   if (query.order.length > 0) throw notSupported("ORDER BY in a recursive query");
   if (query.limit !== null || query.offset !== null) throw notSupported("LIMIT in a recursive query");
@@ -197,11 +212,16 @@ function converted(rows: BoundRows, types: readonly SqlType[], binder: Binder, w
     const type = types[index] ?? output.type;
     const coerced = coerce(binder, columnOf(output), type, "implicit");
     if (coerced !== null) return coerced;
-    throw new SqlError("42846", `${what} could not convert type ${typeLabel(output.type.oid)} to ${typeLabel(type.oid)}`);
+    throw new SqlError(
+      "42846",
+      `${what} could not convert type ${typeLabel(output.type.oid)} to ${typeLabel(type.oid)}`,
+    );
   });
   const isSame =
     rows.plan.columns.length === expressions.length &&
-    expressions.every((expression, index) => expression.kind === "column" && expression.id === rows.plan.columns[index]?.id);
+    expressions.every(
+      (expression, index) => expression.kind === "column" && expression.id === rows.plan.columns[index]?.id,
+    );
   if (isSame) return rows;
   const columns = expressions.map(({ type }, index) => ({
     id: binder.newId(),
@@ -247,7 +267,13 @@ function bindSetOperation(
     columns,
     ...estimates,
   };
-  return withTail(query, { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) }, binder, parent, tables);
+  return withTail(
+    query,
+    { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) },
+    binder,
+    parent,
+    tables,
+  );
 }
 
 function bindValues(
@@ -262,7 +288,9 @@ function bindValues(
   const width = query.rows[0]?.length ?? 0;
   const rows = query.rows.map((row) => {
     if (row.length !== width) {
-      throw new SqlError("42601", "VALUES lists must all be the same length", { position: positionOf(row[0]?.location ?? -1) });
+      throw new SqlError("42601", "VALUES lists must all be the same length", {
+        position: positionOf(row[0]?.location ?? -1),
+      });
     }
     return row.map((item) => bindExpression(item, context));
   });
@@ -278,17 +306,32 @@ function bindValues(
   const items = rows.map((row) =>
     row.map((item, index) => {
       const type = types[index];
-      const coerced = type === null || type === undefined ? asText(binder, item) : coerce(binder, item, type, "implicit");
+      const coerced =
+        type === null || type === undefined ? asText(binder, item) : coerce(binder, item, type, "implicit");
       if (coerced !== null) return coerced;
-      throw new SqlError("42846", `VALUES could not convert type ${typeLabel(item.type.oid)} to ${typeLabel(type?.oid ?? 0)}`, {
-        position: positionOf(item.location),
-      });
+      throw new SqlError(
+        "42846",
+        `VALUES could not convert type ${typeLabel(item.type.oid)} to ${typeLabel(type?.oid ?? 0)}`,
+        {
+          position: positionOf(item.location),
+        },
+      );
     }),
   );
   const [firstRow = []] = items;
-  const columns = firstRow.map(({ type }, index) => ({ id: binder.newId(), name: `column${index + 1}`, type: types[index] ?? type }));
+  const columns = firstRow.map(({ type }, index) => ({
+    id: binder.newId(),
+    name: `column${index + 1}`,
+    type: types[index] ?? type,
+  }));
   const plan: PlanNode = { kind: "values", items, columns, ...estimates };
-  return withTail(query, { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) }, binder, parent, tables);
+  return withTail(
+    query,
+    { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) },
+    binder,
+    parent,
+    tables,
+  );
 }
 
 /** ORDER BY, LIMIT and OFFSET of a query that has only output columns to sort by. */
@@ -299,7 +342,8 @@ function withTail(
   parent: Scope | null,
   tables: CommonTables | null,
 ): BoundRows {
-  if (query.kind === "values" && query.locks.length > 0) throw new SqlError("0A000", "FOR UPDATE cannot be applied to VALUES");
+  if (query.kind === "values" && query.locks.length > 0)
+    throw new SqlError("0A000", "FOR UPDATE cannot be applied to VALUES");
   const keys: SortKey[] = query.order.map((item) => {
     const { expression } = item;
     const position = positionOf(item.location);

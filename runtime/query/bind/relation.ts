@@ -1,6 +1,7 @@
 /** Relations by name: along the search path, or in the schema that is named. */
-import { notSupported, SqlError } from "../error.js";
+
 import type { Relation } from "../catalog/model.js";
+import { notSupported, SqlError } from "../error.js";
 import type { RelationName } from "../syntax/ast-query.js";
 import { positionOf } from "./binder.js";
 import type { BindEnvironment } from "./environment.js";

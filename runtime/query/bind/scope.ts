@@ -1,6 +1,7 @@
 /** Names that expressions of one query level see, and beyond them those of the levels around it. */
-import { SqlError } from "../error.js";
+
 import type { TableDefinition } from "../catalog/model.js";
+import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanNode } from "../plan/plan.js";
 import type { Oid, SqlType } from "../types/sql-type.js";

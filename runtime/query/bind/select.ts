@@ -157,7 +157,8 @@ function settle(
 ): BoundExpression {
   if (!isUnknown(expression)) return expression;
   const target = options.targets[index];
-  if (target !== undefined && target !== null) return coerce(binder, expression, target, "assignment") ?? asText(binder, expression);
+  if (target !== undefined && target !== null)
+    return coerce(binder, expression, target, "assignment") ?? asText(binder, expression);
   if (!options.keepsUnknown) return asText(binder, expression);
   if (expression.kind === "parameter") binder.unknownColumns.set(id, expression.index);
   return expression;
@@ -177,7 +178,10 @@ export function expandStar(
     }
     return scope.names.columns.map((column) => {
       const owner = scope.names.relations.find(({ columns }) => columns.includes(column));
-      return [column.name, reference(column, location, owner === undefined ? column.name : `${owner.name}.${column.name}`)] as const;
+      return [
+        column.name,
+        reference(column, location, owner === undefined ? column.name : `${owner.name}.${column.name}`),
+      ] as const;
     });
   }
   const name = parts.at(-1) ?? "";
@@ -193,7 +197,8 @@ interface OrderKey extends SortKey {
 /** An ORDER BY item: an output by number or name, else an expression, which becomes a hidden output. */
 function bindOrder(item: SortItem, outputs: Output[], context: ExpressionContext, clause: string): OrderKey {
   const { binder } = context;
-  const output = findOutput(item.expression, outputs, clause) ?? hiddenOutput(item.expression, outputs, context, clause);
+  const output =
+    findOutput(item.expression, outputs, clause) ?? hiddenOutput(item.expression, outputs, context, clause);
   output.expression = asText(binder, output.expression);
   return { ...bindSort(item, output.expression, positionOf(item.location)), outputId: output.id };
 }
@@ -216,7 +221,9 @@ function findOutput(syntax: Expression, outputs: readonly Output[], clause: stri
   if (first === undefined) return null;
   const key = expressionKey(first.expression);
   if (named.some(({ expression }) => key === null || expressionKey(expression) !== key) && named.length > 1) {
-    throw new SqlError("42702", `${clause} "${syntax.parts[0] ?? ""}" is ambiguous`, { position: positionOf(syntax.location) });
+    throw new SqlError("42702", `${clause} "${syntax.parts[0] ?? ""}" is ambiguous`, {
+      position: positionOf(syntax.location),
+    });
   }
   return first;
 }
@@ -249,7 +256,10 @@ function projectOf(input: PlanNode, outputs: readonly Output[], locks: LockNode[
   return { kind: "project", input, expressions, columns, ...estimates };
 }
 
-function finishWindow(window: CollectedWindow, finish: (expression: BoundExpression) => BoundExpression): CollectedWindow {
+function finishWindow(
+  window: CollectedWindow,
+  finish: (expression: BoundExpression) => BoundExpression,
+): CollectedWindow {
   const { call } = window;
   return {
     ...window,
@@ -286,10 +296,16 @@ function addWindows(input: PlanNode, windows: readonly CollectedWindow[]): PlanN
 
 function windowKey({ partition, order, frame }: CollectedWindow): string | null {
   const offsets = [frame.from, frame.to].map((bound) => ("offset" in bound ? expressionKey(bound.offset) : bound.kind));
-  const keys = [...partition.map(expressionKey), ...order.map(({ expression }) => expressionKey(expression)), ...offsets];
+  const keys = [
+    ...partition.map(expressionKey),
+    ...order.map(({ expression }) => expressionKey(expression)),
+    ...offsets,
+  ];
   if (keys.includes(null)) return null;
   const directions = order.map(({ isDescending, nullsFirst }) => `${isDescending}${nullsFirst}`);
-  return [partition.length, ...keys, ...directions, frame.mode, frame.from.kind, frame.to.kind, frame.exclude].join("|");
+  return [partition.length, ...keys, ...directions, frame.mode, frame.from.kind, frame.to.kind, frame.exclude].join(
+    "|",
+  );
 }
 
 function addDistinct(
@@ -312,7 +328,9 @@ function addDistinct(
         position: positionOf(query.order[0]?.location ?? -1),
       });
     }
-    const keys = outputs.filter(({ isHidden }) => !isHidden).map((output) => bindSort(sortItem({ kind: "nullLiteral", location: -1 }), columnOf(output)).expression);
+    const keys = outputs
+      .filter(({ isHidden }) => !isHidden)
+      .map((output) => bindSort(sortItem({ kind: "nullLiteral", location: -1 }), columnOf(output)).expression);
     const distinct: PlanNode = { kind: "distinct", input, keys, columns: input.columns, ...estimates };
     return order.length > 0 ? sortOf(distinct, order) : distinct;
   }
@@ -327,7 +345,13 @@ function addDistinct(
   const on = distinctOn.map((key) => toOutput(key, outputs));
   const missing = on.filter(({ outputId }) => !order.some((key) => key.outputId === outputId));
   const sorted = sortOf(input, [...order, ...missing]);
-  return { kind: "distinct", input: sorted, keys: on.map(({ expression }) => expression), columns: input.columns, ...estimates };
+  return {
+    kind: "distinct",
+    input: sorted,
+    keys: on.map(({ expression }) => expression),
+    columns: input.columns,
+    ...estimates,
+  };
 }
 
 /** LIMIT and OFFSET over a plan that is already sorted. */

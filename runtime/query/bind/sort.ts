@@ -1,6 +1,5 @@
 /** ORDER BY items, once their expression is known. */
-import { notSupported } from "../error.js";
-import { SqlError } from "../error.js";
+import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { SortKey } from "../plan/plan.js";
 import type { SortItem } from "../syntax/ast-expression.js";

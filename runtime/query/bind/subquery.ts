@@ -79,7 +79,9 @@ function compared(
           location,
         );
   if (test.type.oid !== typeOid.bool) {
-    throw new SqlError("42804", `operator ${operator} must return type boolean, not type ${typeLabel(test.type.oid)}`, { position: positionOf(location) });
+    throw new SqlError("42804", `operator ${operator} must return type boolean, not type ${typeLabel(test.type.oid)}`, {
+      position: positionOf(location),
+    });
   }
   const ids = rows.outputs.map(({ id }) => id);
   const equalities = operator === "=" ? hashable(test, new Set(ids)) : null;

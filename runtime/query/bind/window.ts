@@ -27,7 +27,10 @@ function complete(over: WindowDefinition, context: ExpressionContext): WindowDef
     throw new SqlError("42704", `window "${name}" does not exist`, { position: positionOf(over.location) });
   };
   if (over.base === null) return over;
-  const base = complete(find(over.base), { ...context, windows: context.windows.filter(({ name }) => name !== over.name) });
+  const base = complete(find(over.base), {
+    ...context,
+    windows: context.windows.filter(({ name }) => name !== over.name),
+  });
   const position = positionOf(over.location);
   if (over.partition.length > 0) {
     throw new SqlError("42P20", `cannot override PARTITION BY clause of window "${over.base}"`, { position });
@@ -52,7 +55,9 @@ export function bindWindow(over: WindowDefinition, context: ExpressionContext, b
   }
   definition = complete(definition, context);
   const partition = definition.partition.map((item) => asText(binder, bind(item, context)));
-  const order = definition.order.map((item) => bindSort(item, asText(binder, bind(item.expression, context)), position));
+  const order = definition.order.map((item) =>
+    bindSort(item, asText(binder, bind(item.expression, context)), position),
+  );
   return { partition, order, frame: bindFrame(definition, order, context, bind) };
 }
 
@@ -106,7 +111,12 @@ function bindFrame(
   return { mode: frame.mode, from, to, exclude: frame.exclude, add, subtract };
 }
 
-const dateTypes: ReadonlySet<number> = new Set([typeOid.timestamp, typeOid.timestamptz, typeOid.time, typeOid.interval]);
+const dateTypes: ReadonlySet<number> = new Set([
+  typeOid.timestamp,
+  typeOid.timestamptz,
+  typeOid.time,
+  typeOid.interval,
+]);
 
 /** The offset has the order column's own type, or is an interval for moments. */
 function rangeOffset(

@@ -42,7 +42,11 @@ export function partsOf(expression: BoundExpression): readonly BoundExpression[]
     case "element":
       return [expression.array, expression.index];
     case "slice":
-      return [expression.array, ...(expression.from === null ? none : [expression.from]), ...(expression.to === null ? none : [expression.to])];
+      return [
+        expression.array,
+        ...(expression.from === null ? none : [expression.from]),
+        ...(expression.to === null ? none : [expression.to]),
+      ];
     case "field":
       return [expression.record];
     case "subquery":
@@ -120,7 +124,9 @@ export function mapParts(
     case "inList": {
       const subject = change(expression.subject);
       const items = list(expression.items);
-      return subject === expression.subject && items === expression.items ? expression : { ...expression, subject, items };
+      return subject === expression.subject && items === expression.items
+        ? expression
+        : { ...expression, subject, items };
     }
     case "quantified": {
       const left = change(expression.left);
@@ -218,7 +224,8 @@ export function inputsOf(node: PlanNode): readonly PlanNode[] {
   }
 }
 
-const keyExpressions = (keys: readonly SortKey[]): readonly BoundExpression[] => keys.map(({ expression }) => expression);
+const keyExpressions = (keys: readonly SortKey[]): readonly BoundExpression[] =>
+  keys.map(({ expression }) => expression);
 const some = (...expressions: readonly (BoundExpression | null | undefined)[]): BoundExpression[] =>
   expressions.filter((one) => one !== null && one !== undefined);
 
@@ -341,7 +348,8 @@ function ownKey(expression: BoundExpression): string | null {
     case "constant": {
       const { value } = expression;
       if (value === null) return "null";
-      if (typeof value === "object") return `constant ${JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? `${item}n` : item instanceof Map ? [...item] : item))}`;
+      if (typeof value === "object")
+        return `constant ${JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? `${item}n` : item instanceof Map ? [...item] : item))}`;
       return `constant ${typeof value} ${JSON.stringify(String(value))}`;
     }
     case "parameter":

@@ -1,0 +1,174 @@
+/** A statement as written becomes one that can be carried out, or an error with PostgreSQL's code and place. */
+import { notSupported, SqlError } from "../error.js";
+import type { Statement } from "../syntax/ast.js";
+import type { DefinitionStatement } from "../syntax/ast-definition.js";
+import type { DataStatement } from "../syntax/ast-modify.js";
+import type { Query } from "../syntax/ast-query.js";
+import type { Explain } from "../syntax/ast-session.js";
+import { sqlType, typeOid } from "../types/sql-type.js";
+import { Binder, plainQuery, type QueryOptions } from "./binder.js";
+import type {
+  BoundDefinition,
+  BoundExplain,
+  BoundModification,
+  BoundQuery,
+  BoundStatement,
+  ResultColumn,
+} from "./bound.js";
+import type { BindEnvironment } from "./environment.js";
+import { bindModification } from "./modify.js";
+import { bindQuery } from "./query.js";
+
+/** Binds a statement. Throws `SqlError`. */
+export function bindStatement(statement: Statement, environment: BindEnvironment): BoundStatement {
+  try {
+    return bindAny(statement, environment);
+  } catch (error) {
+    // Limits on depth are set so that this does not happen; should a thread's stack be smaller, the statement ends, and not the thread.
+    if (error instanceof RangeError && error.message.includes("call stack")) {
+      throw new SqlError("54001", "stack depth limit exceeded");
+    }
+    throw error;
+  }
+}
+
+function bindAny(statement: Statement, environment: BindEnvironment): BoundStatement {
+  const binder = new Binder(environment, bindQuery, bindModification);
+  const finish = (body: BoundStatement["body"], columns: readonly ResultColumn[] | null): BoundStatement => ({
+    body,
+    parameterTypes: binder.checkParameters(),
+    columns,
+    catalogVersion: environment.catalog.version,
+    writes: binder.writes,
+  });
+  switch (statement.kind) {
+    case "select":
+    case "values":
+    case "setOperation":
+    case "insert":
+    case "update":
+    case "delete": {
+      const body = bindData(statement, binder);
+      return finish(body, body.kind === "query" ? body.columns : (body.returning?.columns ?? null));
+    }
+    case "explain": {
+      const body = bindExplain(statement, binder);
+      return finish(body, body.columns);
+    }
+    case "createTable":
+    case "alterTable":
+    case "rename":
+    case "setSchema":
+    case "setOwner":
+    case "createIndex":
+    case "createSchema":
+    case "createSequence":
+    case "alterSequence":
+    case "drop":
+    case "refreshMaterializedView":
+    case "comment":
+    case "grant":
+    case "grantRole":
+    case "createRole":
+    case "alterRole":
+    case "dropRole":
+    case "createTableAs":
+    case "createView": {
+      const body = bindDefinition(statement, binder);
+      binder.writes = true;
+      return finish(body, null);
+    }
+    case "unsupported":
+      throw notSupported(statement.what, statement.location);
+    case "truncate":
+      binder.writes = true;
+      return finish({ kind: "session", statement }, null);
+    default:
+      return finish({ kind: "session", statement }, null);
+  }
+}
+
+function bindData(statement: DataStatement, binder: Binder): BoundQuery | BoundModification {
+  if (statement.kind === "insert" || statement.kind === "update" || statement.kind === "delete") {
+    return bindModification(binder, statement, null);
+  }
+  return bindWhole(statement, binder, plainQuery);
+}
+
+function bindWhole(query: Query, binder: Binder, options: QueryOptions): BoundQuery {
+  const rows = binder.query(query, null, null, options);
+  return {
+    kind: "query",
+    plan: rows.plan,
+    outputs: rows.outputs.map(({ id }) => id),
+    columns: rows.outputs.map(({ name, type, table, column }) => ({ name, type, table, column })),
+    writes: binder.writes,
+    locks: binder.locks,
+  };
+}
+
+function bindDefinition(statement: DefinitionStatement, binder: Binder): BoundDefinition {
+  if (statement.kind !== "createView" && statement.kind !== "createTableAs") {
+    return { kind: "definition", statement, query: null };
+  }
+  const query = bindWhole(statement.query, binder, plainQuery);
+  if (binder.parameterTypes.length > 0) throw new SqlError("42P02", "there is no parameter $1");
+  if (query.writes) throw notSupported("a data-modifying WITH in a definition");
+  const qualified = qualify(statement.query, binder.tableSchemas) as Query;
+  return { kind: "definition", statement: { ...statement, query: qualified }, query };
+}
+
+/** The tree with the schema in every table reference that was found along the search path. */
+function qualify(node: unknown, schemas: ReadonlyMap<object, string>): unknown {
+  if (Array.isArray(node)) return node.map((item: unknown) => qualify(item, schemas));
+  if (typeof node !== "object" || node === null) return node;
+  const schema = schemas.get(node);
+  const entries = Object.entries(node).map(([key, value]) => [key, qualify(value, schemas)] as const);
+  const copy: Record<string, unknown> = Object.fromEntries(entries);
+  if (schema !== undefined) copy["schema"] = schema;
+  return copy;
+}
+
+function bindExplain(explain: Explain, binder: Binder): BoundExplain {
+  const { statement } = explain;
+  if (statement.kind === "execute") throw notSupported("EXPLAIN EXECUTE");
+  if (statement.kind === "otherStatement") throw notSupported(`EXPLAIN ${statement.name}`);
+  const options = new Map<string, { value: string | null; location: number }>();
+  for (const { name, value, location } of explain.options) options.set(name, { value, location });
+  const flag = (name: string, otherwise: boolean): boolean => {
+    const found = options.get(name);
+    options.delete(name);
+    if (found === undefined) return otherwise;
+    const text = (found.value ?? "true").toLowerCase();
+    if (["true", "on", "1"].includes(text)) return true;
+    if (["false", "off", "0"].includes(text)) return false;
+    throw new SqlError("42601", `${name} requires a Boolean value`);
+  };
+  const format = (options.get("format")?.value ?? "text").toLowerCase();
+  options.delete("format");
+  const isAnalyze = flag("analyze", false);
+  const settled = {
+    isAnalyze,
+    isVerbose: flag("verbose", false),
+    withCosts: flag("costs", true),
+    withTiming: flag("timing", isAnalyze),
+    withSummary: flag("summary", isAnalyze),
+  };
+  flag("buffers", false);
+  flag("settings", false);
+  const [left] = options;
+  if (left !== undefined) {
+    throw new SqlError("42601", `unrecognized EXPLAIN option "${left[0]}"`, { position: left[1].location });
+  }
+  if (format !== "text" && format !== "json") throw notSupported(`EXPLAIN format ${format}`);
+  const bound = bindData(statement, binder);
+  if (!isAnalyze) binder.writes = false;
+  const type = sqlType(format === "json" ? typeOid.json : typeOid.text);
+  return {
+    kind: "explain",
+    statement: bound,
+    ...settled,
+    format,
+    columns: [{ name: "QUERY PLAN", type, table: 0, column: 0 }],
+  };
+}

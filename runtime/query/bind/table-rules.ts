@@ -1,0 +1,152 @@
+/** What a table's definition says about its rows, bound: defaults, generated columns, checks, index keys. */
+
+import type { ColumnDefinition, StoredExpression, TableDefinition } from "../catalog/model.js";
+import { notSupported, SqlError } from "../error.js";
+import { resolveFunction } from "../functions/resolve.js";
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
+import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { typeLabel } from "../types/type-name.js";
+import type { Binder } from "./binder.js";
+import type { RowRules } from "./bound.js";
+import { coerce, coerceTo } from "./coerce.js";
+import { plainContext } from "./context.js";
+import { bindExpression } from "./expression.js";
+import { noNames, Scope, type ScopeRelation } from "./scope.js";
+
+export const liveColumns = (table: TableDefinition): readonly ColumnDefinition[] =>
+  table.columns.filter(({ isDropped }) => !isDropped);
+
+/** The table's live columns under a name, each with a new column id. */
+export function tableRelation(
+  table: TableDefinition,
+  name: string,
+  schema: string | null,
+  binder: Binder,
+): ScopeRelation {
+  return {
+    name,
+    schema,
+    columns: liveColumns(table).map((column) => ({
+      name: column.name,
+      id: binder.newId(),
+      type: column.type,
+      table: table.oid,
+      column: column.number,
+      expression: null,
+    })),
+    hidden: [],
+    table,
+    isScalarFunction: false,
+    location: -1,
+    keyId: null,
+  };
+}
+
+export const scopeOf = (...relations: readonly ScopeRelation[]): Scope =>
+  new Scope({ relations, columns: relations.flatMap(({ columns }) => columns) }, null, null);
+
+/** What a column holds when nothing is said: its identity, its default, or NULL. */
+export function defaultOf(column: ColumnDefinition, binder: Binder): BoundExpression {
+  if (column.identity !== null) return nextValue(column);
+  if (column.default === null) return { kind: "constant", value: null, type: column.type, location: -1 };
+  const bound = stored(column.default, new Scope(noNames, null, null), "DEFAULT expressions", binder);
+  return assign(bound, column.type, column.name, binder);
+}
+
+function nextValue(column: ColumnDefinition): BoundExpression {
+  if (column.sequence === 0) throw notSupported(`the identity column ${column.name} without a sequence`);
+  const callee = resolveFunction({
+    schema: "pg_catalog",
+    name: "nextval",
+    args: [{ type: typeOid.regclass }],
+    isVariadic: false,
+    orderedCount: 0,
+  });
+  if (callee.kind !== "scalar") throw notSupported("nextval");
+  const sequence: BoundExpression = {
+    kind: "constant",
+    value: column.sequence,
+    type: sqlType(typeOid.regclass),
+    location: -1,
+  };
+  return { kind: "call", callee, arguments: [sequence], form: "function", type: callee.resultType, location: -1 };
+}
+
+/** A stored expression: its locations are in another text, so they are not told. */
+function stored(expression: StoredExpression, scope: Scope, clause: string, binder: Binder): BoundExpression {
+  try {
+    return bindExpression(expression.syntax, plainContext(binder, scope, clause));
+  } catch (error) {
+    if (error instanceof SqlError)
+      throw new SqlError(error.sqlState, error.message, { ...error.fields, position: undefined });
+    throw error;
+  }
+}
+
+/** The value as one of the column's type, or 42804. */
+export function assign(expression: BoundExpression, type: SqlType, column: string, binder: Binder): BoundExpression {
+  const coerced = coerce(binder, expression, type, "assignment");
+  if (coerced !== null) return coerced;
+  throw new SqlError(
+    "42804",
+    `column "${column}" is of type ${typeLabel(type.oid)} but expression is of type ${typeLabel(expression.type.oid)}`,
+    {
+      position: expression.location < 0 ? undefined : expression.location,
+      hint: "You will need to rewrite or cast the expression.",
+    },
+  );
+}
+
+/** Rules over `relation`, whose columns stand for the written row. */
+export function bindRules(table: TableDefinition, relation: ScopeRelation, binder: Binder): RowRules {
+  const scope = scopeOf(relation);
+  const columns = liveColumns(table);
+  const column = (number: number): BoundExpression => {
+    const found = relation.columns.find((one) => one.column === number);
+    if (found === undefined) throw new SqlError("XX000", `table ${table.name} has no column ${number}`);
+    return { kind: "column", id: found.id, name: found.name, type: found.type, location: -1 };
+  };
+  return {
+    rowIds: relation.columns.map(({ id }): ColumnId => id),
+    generated: columns.flatMap(({ generated, number, type, name }) =>
+      generated === null
+        ? []
+        : [
+            {
+              column: number,
+              expression: assign(stored(generated, scope, "column generation expressions", binder), type, name, binder),
+            },
+          ],
+    ),
+    checks: table.constraints.flatMap((constraint) =>
+      constraint.kind === "check"
+        ? [
+            {
+              name: constraint.name,
+              expression: coerceTo(
+                binder,
+                stored(constraint.expression, scope, "check constraints", binder),
+                typeOid.bool,
+                "CHECK",
+              ),
+            },
+          ]
+        : [],
+    ),
+    indexes: binder.environment.catalog.indexesOf(table).map((index) => ({
+      index,
+      keys: index.keys.map((key) =>
+        key.expression === null
+          ? column(key.column)
+          : coerceKey(stored(key.expression, scope, "index expressions", binder), key.type, binder),
+      ),
+      predicate:
+        index.predicate === null
+          ? null
+          : coerceTo(binder, stored(index.predicate, scope, "index predicates", binder), typeOid.bool, "WHERE"),
+    })),
+  };
+}
+
+const coerceKey = (expression: BoundExpression, type: SqlType, binder: Binder): BoundExpression =>
+  coerce(binder, expression, type, "assignment") ?? expression;
