@@ -110,5 +110,7 @@ export interface Subplan {
   readonly equalities: readonly { readonly outer: BoundExpression; readonly inner: ColumnId }[] | null;
   /** Columns of rows outside that it uses. Empty: it runs once for a statement. */
   readonly outer: readonly ColumnId[];
+  /** Those that the plan itself uses, and not only the comparison with its rows. */
+  readonly planOuter: readonly ColumnId[];
   readonly isVolatile: boolean;
 }

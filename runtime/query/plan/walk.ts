@@ -318,7 +318,8 @@ export function outerColumnsOf(plan: PlanNode): Set<ColumnId> {
 export function isPlanVolatile(plan: PlanNode): boolean {
   const pending: PlanNode[] = [plan];
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (node.kind === "modification" || node.kind === "lock") return true;
+    // A working table has other rows each round: a subquery that reads one is run anew, too.
+    if (node.kind === "modification" || node.kind === "lock" || node.kind === "workingTable") return true;
     if (node.kind === "functionScan" || node.kind === "projectSet") {
       if (node.functions.some(({ callee }) => callee.volatility === "volatile")) return true;
     }
@@ -389,7 +390,8 @@ export const subplanOf = (
   equalities: Subplan["equalities"],
 ): Subplan => {
   const outer = outerColumnsOf(plan);
+  const planOuter = [...outer];
   if (test !== null) addColumns(test, outer);
   for (const { id } of plan.columns) outer.delete(id);
-  return { form, plan, columns, test, equalities, outer: [...outer], isVolatile: isPlanVolatile(plan) };
+  return { form, plan, columns, test, equalities, outer: [...outer], planOuter, isVolatile: isPlanVolatile(plan) };
 };

@@ -1,0 +1,256 @@
+/** GROUP BY and aggregates: a table of groups by key, each with the running states of its aggregates; one table for each grouping set. */
+import { assert } from "../../types/assert.js";
+import type { RowBatch } from "../engine.js";
+import type { Accumulator } from "../functions/registry.js";
+import type { AggregateCall, AggregateNode } from "../plan/plan.js";
+import type { ColumnVector } from "../table/access.js";
+import { hashKeyOf } from "../types/compare.js";
+import type { Datum } from "../types/datum.js";
+import { compileExpression, type RowFunction } from "./compile.js";
+import { type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
+import { compileGroupKey, type Key } from "./keys.js";
+import { compileOperand, type NumbersFunction } from "./numbers.js";
+import { compareSortRows } from "./sort-values.js";
+import { BatchBuilder } from "./vector.js";
+
+interface CompiledAggregate {
+  readonly call: AggregateCall;
+  readonly arguments: readonly RowFunction[];
+  readonly direct: readonly RowFunction[];
+  readonly order: readonly RowFunction[];
+  readonly filter: RowFunction | null;
+  /** All rows of a batch at once, when there is one group and the argument is a column of numbers. */
+  readonly numbers: NumbersFunction | null;
+}
+
+/** An aggregate of one group. */
+interface GroupAggregate {
+  readonly accumulator: Accumulator;
+  /** Values seen, for DISTINCT. */
+  readonly seen: Set<Key> | null;
+  /** Rows to be sorted before they are added. */
+  readonly rows: { readonly args: readonly Datum[]; readonly keys: readonly Datum[] }[] | null;
+  direct: readonly Datum[] | null;
+}
+
+interface Group {
+  readonly keys: readonly Datum[];
+  readonly aggregates: readonly GroupAggregate[];
+}
+
+interface GroupSet {
+  readonly places: readonly number[];
+  readonly keyOf: (columns: readonly ColumnVector[], row: number) => Key;
+  readonly groups: Map<Key, Group>;
+}
+
+export class AggregateOperator implements Operator {
+  readonly #node: AggregateNode;
+  readonly #input: Operator;
+  readonly #execution: Execution;
+  readonly #layout: Layout;
+  readonly #groups: readonly RowFunction[];
+  readonly #aggregates: readonly CompiledAggregate[];
+  readonly #sets: readonly GroupSet[];
+  readonly #builder: BatchBuilder;
+  #bytes = 0;
+  #output: Iterator<RowBatch> | null = null;
+
+  constructor(node: AggregateNode, input: Operator, execution: Execution) {
+    this.#node = node;
+    this.#input = input;
+    this.#execution = execution;
+    this.#layout = layoutOf(node.input.columns);
+    this.#builder = new BatchBuilder(node.columns);
+    this.#groups = node.groups.map(({ expression }) => compileExpression(expression, this.#layout, execution));
+    this.#aggregates = node.aggregates.map((call) => this.#compile(call));
+    const sets = node.sets ?? [node.groups.map((_, index) => index)];
+    this.#sets = sets.map((places) => ({
+      places,
+      keyOf: compileGroupKey(
+        places.flatMap((place) => node.groups[place]?.expression ?? []),
+        this.#layout,
+        execution,
+      ),
+      groups: new Map(),
+    }));
+  }
+
+  #compile(call: AggregateCall): CompiledAggregate {
+    const compile = (expression: AggregateCall["arguments"][number]): RowFunction =>
+      compileExpression(expression, this.#layout, this.#execution);
+    const [argument] = call.arguments;
+    const isSimple = call.arguments.length === 1 && !call.isDistinct && call.order.length === 0 && call.filter === null;
+    return {
+      call,
+      arguments: call.arguments.map(compile),
+      direct: call.direct.map(compile),
+      order: call.order.map(({ expression }) => compile(expression)),
+      filter: call.filter === null ? null : compile(call.filter),
+      numbers: isSimple && argument !== undefined ? compileOperand(argument, this.#layout, this.#execution) : null,
+    };
+  }
+
+  reset(): void {
+    this.#input.reset();
+    this.#forget();
+    this.#output = null;
+  }
+
+  #forget(): void {
+    for (const { groups } of this.#sets) groups.clear();
+    this.#execution.memory.give(this.#bytes);
+    this.#bytes = 0;
+  }
+
+  next(): RowBatch | null {
+    this.#output ??= this.#run();
+    const step = this.#output.next();
+    return step.done === true ? null : step.value;
+  }
+
+  #run(): Iterator<RowBatch> {
+    for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
+      this.#execution.work(batch.rows);
+      for (const set of this.#sets) {
+        if (set.places.length === 0) this.#addAll(set, batch);
+        else this.#addEach(set, batch);
+      }
+    }
+    this.#input.close();
+    for (const set of this.#sets) {
+      // Without GROUP BY, and for an empty grouping set, there is a group even of no rows.
+      if (set.places.length === 0 && set.groups.size === 0 && (this.#node.isPlain || this.#node.sets !== null)) {
+        this.#group(set, 0, [], 0);
+      }
+    }
+    return this.#emit();
+  }
+
+  #addEach(set: GroupSet, batch: RowBatch): void {
+    const { rows, selection, columns } = batch;
+    for (let index = 0; index < rows; index += 1) {
+      const row = selection === null ? index : (selection[index] ?? 0);
+      const key = set.keyOf(columns, row);
+      const group = set.groups.get(key) ?? this.#group(set, key, columns, row);
+      for (let at = 0; at < this.#aggregates.length; at += 1) {
+        const compiled = this.#aggregates[at];
+        const aggregate = group.aggregates[at];
+        if (compiled !== undefined && aggregate !== undefined) this.#addRow(compiled, aggregate, columns, row);
+      }
+    }
+  }
+
+  /** All rows into one group: aggregates of numbers take whole columns. */
+  #addAll(set: GroupSet, batch: RowBatch): void {
+    const { rows, selection, columns } = batch;
+    if (rows === 0) return;
+    const group = set.groups.get(0) ?? this.#group(set, 0, columns, placeOf(batch, 0));
+    for (const [at, compiled] of this.#aggregates.entries()) {
+      const aggregate = group.aggregates[at];
+      assert(aggregate !== undefined, "a group has all aggregates");
+      const { accumulator } = aggregate;
+      if (compiled.numbers !== null && accumulator.addNumbers !== undefined) {
+        const { numbers, nulls } = compiled.numbers(batch);
+        accumulator.addNumbers(numbers, nulls, selection, rows);
+        continue;
+      }
+      for (let index = 0; index < rows; index += 1) {
+        this.#addRow(compiled, aggregate, columns, selection === null ? index : (selection[index] ?? 0));
+      }
+    }
+  }
+
+  #group(set: GroupSet, key: Key, columns: readonly ColumnVector[], row: number): Group {
+    const keys = this.#groups.map((compute, place) => (set.places.includes(place) ? compute(columns, row) : null));
+    const bytes = 160 + keys.length * 32 + this.#aggregates.length * 96;
+    this.#bytes += bytes;
+    this.#execution.memory.take(bytes);
+    const group: Group = { keys, aggregates: this.#aggregates.map((compiled) => this.#start(compiled)) };
+    set.groups.set(key, group);
+    return group;
+  }
+
+  #start({ call }: CompiledAggregate): GroupAggregate {
+    const isOrdered = call.callee.form !== "plain";
+    const orders = isOrdered ? call.order : [];
+    return {
+      accumulator: call.callee.start(this.#execution.environment.context, orders),
+      seen: call.isDistinct ? new Set() : null,
+      rows: call.order.length > 0 ? [] : null,
+      direct: null,
+    };
+  }
+
+  #addRow(compiled: CompiledAggregate, aggregate: GroupAggregate, columns: readonly ColumnVector[], row: number): void {
+    if (compiled.filter !== null && compiled.filter(columns, row) !== true) return;
+    const args = compiled.arguments;
+    const first = args[0];
+    aggregate.direct ??= compiled.direct.map((direct) => direct(columns, row));
+    if (args.length <= 1 && aggregate.seen === null && aggregate.rows === null) {
+      const value = first === undefined ? null : first(columns, row);
+      if (value === null && first !== undefined && compiled.call.callee.isStrict) return;
+      aggregate.accumulator.add(value, none);
+      return;
+    }
+    const values = args.map((argument) => argument(columns, row));
+    if (compiled.call.callee.isStrict && values.includes(null)) return;
+    if (aggregate.seen !== null && this.#isSeen(compiled, aggregate.seen, values)) return;
+    if (aggregate.rows === null) aggregate.accumulator.add(values[0] ?? null, values.slice(1));
+    else {
+      this.#execution.memory.take(64 + values.length * 24);
+      this.#bytes += 64 + values.length * 24;
+      aggregate.rows.push({ args: values, keys: compiled.order.map((key) => key(columns, row)) });
+    }
+  }
+
+  #isSeen({ call }: CompiledAggregate, seen: Set<Key>, values: readonly Datum[]): boolean {
+    let key: Key = "";
+    for (const [index, value] of values.entries()) {
+      const part = value === null ? "-" : String(hashKeyOf(call.arguments[index]?.type.oid ?? 0)(value));
+      key += `${part.length}:${part}`;
+    }
+    if (seen.has(key)) return true;
+    seen.add(key);
+    this.#execution.memory.take(48);
+    this.#bytes += 48;
+    return false;
+  }
+
+  *#emit(): Generator<RowBatch> {
+    this.#builder.clear();
+    for (const [number, set] of this.#sets.entries()) {
+      for (const group of set.groups.values()) {
+        const results = group.aggregates.map((aggregate, at) => this.#finish(this.#aggregates[at], aggregate));
+        const tail = this.#node.setId === null ? [] : [number];
+        this.#builder.pushRow([...group.keys, ...results, ...tail]);
+        if (!this.#builder.isFull) continue;
+        yield this.#builder.batch();
+        this.#builder.clear();
+      }
+    }
+    if (this.#builder.rows > 0) yield this.#builder.batch();
+  }
+
+  #finish(compiled: CompiledAggregate | undefined, aggregate: GroupAggregate): Datum {
+    assert(compiled !== undefined, "a group has all aggregates");
+    const { accumulator, rows } = aggregate;
+    if (rows !== null) {
+      const { order } = compiled.call;
+      rows.sort((a, b) => compareSortRows(order, a.keys, b.keys));
+      for (const { args } of rows) accumulator.add(args[0] ?? null, args.slice(1));
+      rows.length = 0;
+    }
+    // Direct arguments use no column of a row that is not grouped by; of no rows they are computed of nothing.
+    const direct = aggregate.direct ?? compiled.direct.map((one) => one([], 0));
+    return accumulator.finish(direct);
+  }
+
+  close(): void {
+    this.#input.close();
+    this.#forget();
+    this.#output = null;
+  }
+}
+
+const none: readonly Datum[] = [];

@@ -1,0 +1,131 @@
+/** From a plan to operators that run it. */
+import { unreachable } from "../../types/assert.js";
+import type { RowBatch } from "../engine.js";
+import { SqlError } from "../error.js";
+import type { PlanNode } from "../plan/plan.js";
+import { AggregateOperator } from "./aggregate.js";
+import {
+  commonRows,
+  DistinctOperator,
+  RecursiveOperator,
+  SetOperationOperator,
+  WithModificationsOperator,
+} from "./distinct.js";
+import { type Execution, layoutOf, type Operator, type Statistics } from "./execution.js";
+import { HashJoinOperator, NestedLoopOperator } from "./join.js";
+import {
+  FunctionScanOperator,
+  KeptOperator,
+  ModificationOperator,
+  ScanOperator,
+  SystemScanOperator,
+  ValuesOperator,
+} from "./scans.js";
+import { FilterOperator, LimitOperator, LockOperator, ProjectOperator, ProjectSetOperator } from "./simple.js";
+import { SortOperator } from "./sort.js";
+import { WindowOperator } from "./window.js";
+
+export function buildOperator(node: PlanNode, execution: Execution): Operator {
+  const operator = buildKind(node, execution);
+  return execution.statistics === null || execution.clock === null
+    ? operator
+    : new MeasuredOperator(operator, statisticsOf(node, execution.statistics), execution.clock);
+}
+
+function statisticsOf(node: PlanNode, all: Map<PlanNode, Statistics>): Statistics {
+  const known = all.get(node) ?? { rows: 0, loops: 0, nanoseconds: 0 };
+  all.set(node, known);
+  return known;
+}
+
+function buildKind(node: PlanNode, execution: Execution): Operator {
+  const build = (input: PlanNode): Operator => buildOperator(input, execution);
+  switch (node.kind) {
+    case "scan":
+      return new ScanOperator(node, execution);
+    case "systemScan":
+      return new SystemScanOperator(node, execution);
+    case "values":
+      return new ValuesOperator(node, execution);
+    case "filter":
+      return new FilterOperator(node, build(node.input), execution);
+    case "project":
+      return new ProjectOperator(node, build(node.input), execution);
+    case "join":
+      return node.method.kind === "nestedLoop"
+        ? new NestedLoopOperator(node, build(node.left), build(node.right), execution)
+        : new HashJoinOperator(node, build(node.left), build(node.right), execution);
+    case "aggregate":
+      return new AggregateOperator(node, build(node.input), execution);
+    case "window":
+      return new WindowOperator(node, build(node.input), execution);
+    case "sort":
+      return new SortOperator(node, build(node.input), execution);
+    case "limit":
+      return new LimitOperator(node, build(node.input), execution);
+    case "distinct":
+      return new DistinctOperator(node, build(node.input), execution);
+    case "setOperation":
+      return new SetOperationOperator(node, build(node.left), build(node.right), execution);
+    case "functionScan":
+      return new FunctionScanOperator(node, execution);
+    case "projectSet":
+      return new ProjectSetOperator(node, build(node.input), execution);
+    case "commonTable": {
+      const layout = layoutOf(node.source.columns);
+      const slots = node.sourceColumns.map((id) => layout.get(id) ?? -1);
+      return new KeptOperator(() => commonRows(node, execution), slots);
+    }
+    case "recursive":
+      return new RecursiveOperator(node, build(node.start), build(node.step), execution);
+    case "workingTable":
+      return new KeptOperator(
+        () => {
+          const rows = execution.workingRows.get(node.number);
+          if (rows === undefined) throw new SqlError("XX000", `recursive query ${node.name} has no working table`);
+          return rows;
+        },
+        node.columns.map((_, index) => index),
+      );
+    case "modification":
+      return new ModificationOperator(node, execution);
+    case "withModifications":
+      return new WithModificationsOperator(node, build(node.input), execution);
+    case "lock":
+      return new LockOperator(node, build(node.input), execution);
+    default:
+      return unreachable(node);
+  }
+}
+
+/** Counts rows, runs and time for EXPLAIN ANALYZE. */
+class MeasuredOperator implements Operator {
+  readonly #operator: Operator;
+  readonly #statistics: Statistics;
+  readonly #clock: () => number;
+
+  constructor(operator: Operator, statistics: Statistics, clock: () => number) {
+    this.#operator = operator;
+    this.#statistics = statistics;
+    this.#clock = clock;
+  }
+
+  reset(): void {
+    const began = this.#clock();
+    this.#operator.reset();
+    this.#statistics.nanoseconds += this.#clock() - began;
+    this.#statistics.loops += 1;
+  }
+
+  next(): RowBatch | null {
+    const began = this.#clock();
+    const batch = this.#operator.next();
+    this.#statistics.nanoseconds += this.#clock() - began;
+    if (batch !== null) this.#statistics.rows += batch.rows;
+    return batch;
+  }
+
+  close(): void {
+    this.#operator.close();
+  }
+}

@@ -1,0 +1,164 @@
+/** ORDER BY: all rows kept, their keys computed once, places sorted. With a limit only the first rows are kept. */
+import type { RowBatch } from "../engine.js";
+import type { SortKey, SortNode } from "../plan/plan.js";
+import { batchRowsMax, type ColumnVector } from "../table/access.js";
+import type { Datum } from "../types/datum.js";
+import { compileExpression, type RowFunction } from "./compile.js";
+import { type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
+import { KeptRows } from "./kept-rows.js";
+import { compileOuter } from "./scans.js";
+import { rowCount } from "./simple.js";
+import { BatchBuilder, copyAt } from "./vector.js";
+
+export type CompareRows = (a: number, b: number) => number;
+
+/** Keys of rows, one list for each key, as they are added. */
+export class SortKeys {
+  readonly #keys: readonly SortKey[];
+  readonly #compute: readonly RowFunction[];
+  readonly values: readonly Datum[][];
+
+  constructor(keys: readonly SortKey[], layout: Layout, execution: Execution) {
+    this.#keys = keys;
+    this.#compute = keys.map(({ expression }) => compileExpression(expression, layout, execution));
+    this.values = keys.map(() => []);
+  }
+
+  add(columns: readonly ColumnVector[], row: number): void {
+    for (const [index, compute] of this.#compute.entries()) this.values[index]?.push(compute(columns, row));
+  }
+
+  clear(): void {
+    for (const list of this.values) list.length = 0;
+  }
+
+  /** Order of rows by the numbers in which they were added. */
+  comparison(from = 0, to = this.#keys.length): CompareRows {
+    const parts = this.#keys.slice(from, to).map((key, index) => comparisonOf(key, this.values[from + index] ?? []));
+    const [only] = parts;
+    if (parts.length === 1 && only !== undefined) return only;
+    return (a, b) => {
+      for (const part of parts) {
+        const order = part(a, b);
+        if (order !== 0) return order;
+      }
+      return 0;
+    };
+  }
+}
+
+function comparisonOf({ compare, isDescending, nullsFirst }: SortKey, values: readonly Datum[]): CompareRows {
+  const nullOrder = nullsFirst ? -1 : 1;
+  return (a, b) => {
+    const x = values[a] ?? null;
+    const y = values[b] ?? null;
+    if (x === null || y === null) return x === y ? 0 : x === null ? nullOrder : -nullOrder;
+    const order = compare(x, y);
+    return isDescending ? -order : order;
+  };
+}
+
+/** Kept rows in an order, batch by batch. */
+export function* emit(kept: KeptRows, order: Iterable<number>, builder: BatchBuilder): Generator<RowBatch> {
+  builder.clear();
+  for (const row of order) {
+    const columns = kept.columnsAt(row);
+    const place = row % batchRowsMax;
+    for (const [slot, target] of builder.columns.entries()) {
+      const source = columns[slot];
+      if (source !== undefined) copyAt(source, place, target, builder.rows);
+    }
+    builder.rows += 1;
+    if (!builder.isFull) continue;
+    yield builder.batch();
+    builder.clear();
+  }
+  if (builder.rows > 0) yield builder.batch();
+}
+
+export class SortOperator implements Operator {
+  readonly #node: SortNode;
+  readonly #input: Operator;
+  readonly #execution: Execution;
+  readonly #builder: BatchBuilder;
+  readonly #limit: (() => Datum) | null;
+  readonly #offset: (() => Datum) | null;
+  #kept: KeptRows;
+  #keys: SortKeys;
+  #batches: Iterator<RowBatch> | null = null;
+
+  constructor(node: SortNode, input: Operator, execution: Execution) {
+    this.#node = node;
+    this.#input = input;
+    this.#execution = execution;
+    this.#builder = new BatchBuilder(node.columns);
+    this.#kept = new KeptRows(node.input.columns, execution.memory);
+    this.#keys = this.#newKeys();
+    this.#limit = node.top === null ? null : compileOuter(node.top.limit, execution);
+    this.#offset = node.top?.offset === null || node.top === null ? null : compileOuter(node.top.offset, execution);
+  }
+
+  #newKeys(): SortKeys {
+    return new SortKeys(this.#node.keys, layoutOf(this.#node.input.columns), this.#execution);
+  }
+
+  reset(): void {
+    this.#input.reset();
+    this.#kept.clear();
+    this.#keys.clear();
+    this.#batches = null;
+  }
+
+  next(): RowBatch | null {
+    this.#batches ??= this.#sorted();
+    const step = this.#batches.next();
+    return step.done === true ? null : step.value;
+  }
+
+  #sorted(): Iterator<RowBatch> {
+    const wanted =
+      this.#limit === null
+        ? Number.POSITIVE_INFINITY
+        : rowCount(this.#limit(), "LIMIT") + (this.#offset === null ? 0 : rowCount(this.#offset(), "OFFSET"));
+    // When twice the wanted rows have gathered, the first half of them is kept.
+    const gathered = Math.max(batchRowsMax, wanted * 2);
+    for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
+      this.#execution.work(batch.rows);
+      this.#execution.memory.take(Number.isFinite(wanted) ? 0 : batch.rows * this.#node.keys.length * 8);
+      for (let index = 0; index < batch.rows; index += 1) {
+        const row = placeOf(batch, index);
+        this.#keys.add(batch.columns, row);
+        this.#kept.appendAt(batch.columns, row);
+      }
+      if (this.#kept.rows > gathered) this.#prune(wanted);
+    }
+    this.#input.close();
+    return emit(this.#kept, this.#order(wanted), this.#builder);
+  }
+
+  #order(wanted: number): readonly number[] {
+    const order = Array.from({ length: this.#kept.rows }, (_, row) => row);
+    order.sort(this.#keys.comparison());
+    return order.length > wanted ? order.slice(0, wanted) : order;
+  }
+
+  #prune(wanted: number): void {
+    const order = this.#order(wanted);
+    const kept = new KeptRows(this.#node.input.columns, this.#execution.memory);
+    const keys = this.#newKeys();
+    for (const row of order) {
+      kept.appendAt(this.#kept.columnsAt(row), row % batchRowsMax);
+      for (const [index, list] of keys.values.entries()) list.push(this.#keys.values[index]?.[row] ?? null);
+    }
+    this.#kept.clear();
+    this.#kept = kept;
+    this.#keys = keys;
+  }
+
+  close(): void {
+    this.#input.close();
+    this.#kept.clear();
+    this.#keys.clear();
+    this.#batches = null;
+  }
+}

@@ -1,0 +1,167 @@
+/** Subqueries as values. One that uses no outer row runs once; IN over such a one looks its value up in a table. */
+import { assert } from "../../types/assert.js";
+import type { BoundExpression, Subplan } from "../plan/expression.js";
+import type { ColumnVector } from "../table/access.js";
+import { SqlArray } from "../types/array.js";
+import { hashKeyOf } from "../types/compare.js";
+import type { Datum } from "../types/datum.js";
+import type { Oid } from "../types/sql-type.js";
+import { cardinality, type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
+import { readAt } from "./vector.js";
+
+type RowFunction = (columns: readonly ColumnVector[], row: number) => Datum;
+type Compile = (expression: BoundExpression, layout: Layout, execution: Execution) => RowFunction;
+
+export function compileSubquery(subplan: Subplan, layout: Layout, execution: Execution, compile: Compile): RowFunction {
+  const inner = layoutOf(subplan.plan.columns);
+  // Built when it is first needed, since a plan may hold a subquery that no row ever asks for.
+  let operator: Operator | null = null;
+  const open = (): Operator => {
+    operator ??= execution.build(subplan.plan, execution);
+    operator.reset();
+    return operator;
+  };
+  const hashed = hashedOf(subplan, inner, layout, open, execution, compile);
+  if (hashed !== null) return hashed;
+  const [id] = subplan.columns;
+  const run = runnerOf(subplan, id === undefined ? 0 : (inner.get(id) ?? 0), inner, open, execution, compile);
+  if (subplan.outer.length === 0 && !subplan.isVolatile) {
+    let isKnown = false;
+    let value: Datum = null;
+    return () => {
+      if (!isKnown) value = run();
+      isKnown = true;
+      return value;
+    };
+  }
+  const outer = subplan.outer.filter((column) => layout.has(column));
+  return (columns, row) => {
+    execution.load(outer, layout, columns, row);
+    return run();
+  };
+}
+
+function runnerOf(
+  subplan: Subplan,
+  slot: number,
+  inner: Layout,
+  open: () => Operator,
+  execution: Execution,
+  compile: Compile,
+): () => Datum {
+  switch (subplan.form) {
+    case "exists":
+      return () => {
+        const operator = open();
+        const batch = nextFilled(operator);
+        operator.close();
+        return batch !== null;
+      };
+    case "scalar":
+      return () => {
+        const operator = open();
+        const batch = nextFilled(operator);
+        if (batch === null) {
+          operator.close();
+          return null;
+        }
+        const vector = batch.columns[slot];
+        assert(vector !== undefined, "a scalar subquery has its column");
+        const value = readAt(vector, placeOf(batch, 0));
+        const isMore = batch.rows > 1 || nextFilled(operator) !== null;
+        operator.close();
+        if (isMore) throw cardinality();
+        return value;
+      };
+    case "array": {
+      const elementType: Oid = subplan.plan.columns[slot]?.type.oid ?? 0;
+      return () => {
+        const items: Datum[] = [];
+        const operator = open();
+        for (let batch = operator.next(); batch !== null; batch = operator.next()) {
+          const vector = batch.columns[slot];
+          assert(vector !== undefined, "an array subquery has its column");
+          for (let index = 0; index < batch.rows; index += 1) items.push(readAt(vector, placeOf(batch, index)));
+        }
+        operator.close();
+        return new SqlArray(elementType, items);
+      };
+    }
+    case "any":
+    case "all": {
+      assert(subplan.test !== null, "ANY and ALL compare");
+      const test = compile(subplan.test, inner, execution);
+      const isAny = subplan.form === "any";
+      return () => {
+        let isUnknown = false;
+        const operator = open();
+        for (let batch = operator.next(); batch !== null; batch = operator.next()) {
+          for (let index = 0; index < batch.rows; index += 1) {
+            const value = test(batch.columns, placeOf(batch, index));
+            if (value === null) isUnknown = true;
+            else if (value === isAny) {
+              operator.close();
+              return isAny;
+            }
+          }
+        }
+        operator.close();
+        return isUnknown ? null : !isAny;
+      };
+    }
+  }
+}
+
+function nextFilled(operator: Operator) {
+  for (let batch = operator.next(); batch !== null; batch = operator.next()) if (batch.rows > 0) return batch;
+  return null;
+}
+
+/** `x IN (a subquery that uses no outer row)`, of one column: its values in a table. */
+function hashedOf(
+  subplan: Subplan,
+  inner: Layout,
+  layout: Layout,
+  open: () => Operator,
+  execution: Execution,
+  compile: Compile,
+): RowFunction | null {
+  const [pair] = subplan.equalities ?? [];
+  if (subplan.form !== "any" || pair === undefined || subplan.equalities?.length !== 1 || subplan.isVolatile)
+    return null;
+  if (subplan.planOuter.length > 0) return null;
+  const subject = compile(pair.outer, layout, execution);
+  const slot = inner.get(pair.inner);
+  if (slot === undefined) return null;
+  const keyOf = hashKeyOf(pair.outer.type.oid);
+  let table: {
+    readonly keys: Set<string | number | bigint | boolean>;
+    readonly hasNull: boolean;
+    readonly isEmpty: boolean;
+  } | null = null;
+  const fill = (): NonNullable<typeof table> => {
+    const keys = new Set<string | number | bigint | boolean>();
+    let hasNull = false;
+    const operator = open();
+    for (let batch = operator.next(); batch !== null; batch = operator.next()) {
+      const vector = batch.columns[slot];
+      assert(vector !== undefined, "a hashed subquery has its column");
+      execution.memory.take(batch.rows * 32);
+      for (let index = 0; index < batch.rows; index += 1) {
+        const value = readAt(vector, placeOf(batch, index));
+        if (value === null) hasNull = true;
+        else keys.add(keyOf(value));
+      }
+    }
+    operator.close();
+    return { keys, hasNull, isEmpty: keys.size === 0 && !hasNull };
+  };
+  return (columns, row) => {
+    table ??= fill();
+    if (table.isEmpty) return false;
+    const value = subject(columns, row);
+    if (value === null) return null;
+    if (table.keys.has(keyOf(value))) return true;
+    return table.hasNull ? null : false;
+  };
+}
