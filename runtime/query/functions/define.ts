@@ -123,6 +123,11 @@ type StrictTable<S extends string, Result> = {
 type NullableTable<S extends string, Result> = {
   readonly [Signature in S]: (...args: [...Nullable<ParametersOf<Signature>>, EvaluationContext, CallTypes]) => Result;
 };
+type NullableSetTable<S extends string> = {
+  readonly [Signature in S]: (
+    ...args: [...Nullable<ParametersOf<Signature>>, EvaluationContext, CallTypes, readonly ResultColumn[]]
+  ) => Iterable<Datum>;
+};
 type SetTable<S extends string> = {
   readonly [Signature in S]: (
     ...args: [...ParametersOf<Signature>, EvaluationContext, CallTypes, readonly ResultColumn[]]
@@ -166,6 +171,15 @@ export const sets = <S extends string>(table: SetTable<S>): Implementation[] =>
     kind: "set",
     signature,
     isStrict: true,
+    rows: forget<Iterable<Datum>>(code),
+  }));
+
+/** Set-returning functions that look at NULL themselves. */
+export const setsOfAny = <S extends string>(table: NullableSetTable<S>): Implementation[] =>
+  Object.entries(table).map(([signature, code]) => ({
+    kind: "set",
+    signature,
+    isStrict: false,
     rows: forget<Iterable<Datum>>(code),
   }));
 

@@ -4,13 +4,18 @@ import type { Implementation } from "./define.js";
 import { collections } from "./implementations/aggregate-collections.js";
 import { statistics } from "./implementations/aggregate-statistics.js";
 import { sums } from "./implementations/aggregate-sums.js";
+import { arrays } from "./implementations/array.js";
+import { byteas } from "./implementations/bytea.js";
 import { comparisons } from "./implementations/comparison.js";
 import { dateFields } from "./implementations/date-fields.js";
 import { datesAndTimes } from "./implementations/date-time.js";
 import { floats } from "./implementations/float.js";
 import { integers } from "./implementations/integer.js";
 import { intervals } from "./implementations/interval.js";
+import { jsons } from "./implementations/json.js";
+import { jsonbs } from "./implementations/jsonb.js";
 import { numerics } from "./implementations/numeric.js";
+import { texts } from "./implementations/text.js";
 import { windowFunctions } from "./implementations/window.js";
 import { allProcedures } from "./procedures.js";
 import type { NumberKernel } from "./registry.js";
@@ -42,6 +47,11 @@ const implementations = collect([
   intervals,
   numerics,
   windowFunctions,
+  texts,
+  byteas,
+  arrays,
+  jsons,
+  jsonbs,
 ]);
 
 export const implementationOf = (signature: string): Implementation | null => implementations.get(signature) ?? null;
