@@ -1,0 +1,257 @@
+/**
+ * Foreign keys of a statement, when it has written all its rows: each new reference must lead to a row, which is then kept from being deleted
+ * (key share); each key that went away must not be referred to any more, or what refers to it follows by the constraint's action. Actions
+ * are statements' work of their own: they go through a list, not through calls of calls, as chains may be long.
+ */
+import { tableTree, TableKey } from "../../store/table-trees.js";
+import { AssertionFailed, assert } from "../../types/assert.js";
+import type { ConstraintDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
+import { indexCodecOf, indexContent, rowKeyCodecOf } from "../table/index-keys.js";
+import { KeyCodec } from "../table/key-codec.js";
+import { compareBytes } from "../table/version-walk.js";
+import type { Datum } from "../types/datum.js";
+import { parentMissing, stillReferenced } from "./constraint-errors.js";
+import type { WritePorts } from "./ports.js";
+import { type StoredRow, TableWriter } from "./table-writer.js";
+
+type ForeignKey = Extract<ConstraintDefinition, { kind: "foreignKey" }>;
+
+const foreignKeysOf = (table: TableDefinition): ForeignKey[] =>
+  table.constraints.filter((constraint): constraint is ForeignKey => constraint.kind === "foreignKey");
+
+interface Reference {
+  readonly child: TableDefinition;
+  readonly constraint: ForeignKey;
+  readonly values: readonly Datum[];
+}
+
+interface GoneKey {
+  readonly parent: TableDefinition;
+  readonly child: TableDefinition;
+  readonly constraint: ForeignKey;
+  readonly values: readonly Datum[];
+  /** New values of the referenced columns of a row that stays; null when the row was deleted. */
+  readonly now: readonly Datum[] | null;
+}
+
+const pick = (values: readonly Datum[], numbers: readonly number[]): Datum[] =>
+  numbers.map((number) => values[number - 1] ?? null);
+
+/** Cascades of one statement: beyond it the schema goes in circles. */
+const actionsMax = 10_000_000;
+
+export class ForeignKeys {
+  readonly #ports: WritePorts;
+  readonly #writers: Map<number, TableWriter>;
+  readonly #references: Reference[] = [];
+  readonly #gone: GoneKey[] = [];
+  readonly #key = new TableKey();
+
+  /** @param writers of the tables that the statement writes, by oid; others are added when they are needed */
+  constructor(ports: WritePorts, writers: Map<number, TableWriter>) {
+    this.#ports = ports;
+    this.#writers = writers;
+  }
+
+  writer(table: TableDefinition): TableWriter {
+    let writer = this.#writers.get(table.oid);
+    if (writer === undefined) {
+      writer = new TableWriter(table, this.#ports.rulesOf(table), this.#ports);
+      this.#writers.set(table.oid, writer);
+    }
+    return writer;
+  }
+
+  /** A row was inserted (`before` is null), changed, or deleted (`after` is null). */
+  wrote(table: TableDefinition, before: readonly Datum[] | null, after: readonly Datum[] | null): void {
+    assert(before !== null || after !== null, "a row that was written was or is there");
+    if (after !== null) {
+      for (const constraint of foreignKeysOf(table)) {
+        const values = pick(after, constraint.columns);
+        if (values.includes(null)) continue;
+        if (before !== null && isSameKey(table, constraint.columns, pick(before, constraint.columns), values)) continue;
+        this.#references.push({ child: table, constraint, values });
+      }
+    }
+    if (before === null) return;
+    for (const { table: child, constraint } of this.#ports.catalog.referencing(table.oid)) {
+      if (constraint.kind !== "foreignKey") continue;
+      const values = pick(before, constraint.referencedColumns);
+      if (values.includes(null)) continue;
+      const now = after === null ? null : pick(after, constraint.referencedColumns);
+      if (now !== null && isSameKey(table, constraint.referencedColumns, values, now)) continue;
+      this.#gone.push({ parent: table, child, constraint, values, now });
+    }
+  }
+
+  /** Checks and follows everything that was written. */
+  settle(): void {
+    for (let done = 0; this.#gone.length > 0 || this.#references.length > 0; done++) {
+      assert(done < actionsMax, "foreign keys of a statement come to an end");
+      const gone = this.#gone.shift();
+      if (gone !== undefined) {
+        this.#follow(gone);
+        continue;
+      }
+      const reference = this.#references.shift();
+      if (reference !== undefined) this.#check(reference);
+    }
+  }
+
+  #check({ child, constraint, values }: Reference): void {
+    const parent = this.#tableOf(constraint.referencedTable);
+    if (this.#hasRow(parent, constraint, values, true)) return;
+    throw parentMissing(this.#ports, child, constraint, parent, values);
+  }
+
+  #tableOf(oid: number): TableDefinition {
+    const table = this.#ports.catalog.objectByOid(oid);
+    if (table?.kind !== "table") throw new AssertionFailed("a foreign key refers to a table of the catalog");
+    return table;
+  }
+
+  /** Whether the referenced table has a row with these values; if it has and `locks`, it is kept. */
+  #hasRow(parent: TableDefinition, constraint: ForeignKey, values: readonly Datum[], locks: boolean): boolean {
+    const { tenant, reader } = this.#ports;
+    const { referencedColumns } = constraint;
+    if (sameColumns(parent.keyColumns, referencedColumns)) {
+      const ordered = parent.keyColumns.map((number) => values[referencedColumns.indexOf(number)] ?? null);
+      const item = rowKeyCodecOf(parent).encodeBound(ordered);
+      return this.#holds(parent, this.#key.item(tenant, parent.storage, item).slice(), locks);
+    }
+    const index = this.#uniqueIndex(parent, referencedColumns);
+    const ordered = index.keys.map(({ column }) => values[referencedColumns.indexOf(column)] ?? null);
+    const key = this.#key.item(tenant, index.storage, indexCodecOf(index).encodeBound(ordered)).slice();
+    if (!reader.get(tableTree.index, key)) return false;
+    const { valueBytes, valueStart, valueLength } = reader;
+    assert(valueBytes[valueStart + 8] === indexContent.rowKeyInContent, "a unique entry leads to its row");
+    const rowKey = valueBytes.slice(valueStart + 9, valueStart + valueLength);
+    return this.#holds(parent, this.#key.item(tenant, parent.storage, rowKey).slice(), locks);
+  }
+
+  #holds(parent: TableDefinition, treeKey: Uint8Array, locks: boolean): boolean {
+    if (locks) this.#ports.locks.lock(tableTree.rows, treeKey, "keyShare", "block", parent);
+    return this.#ports.reader.get(tableTree.rows, treeKey);
+  }
+
+  #uniqueIndex(parent: TableDefinition, columns: readonly number[]): IndexDefinition {
+    const index = this.#ports.catalog
+      .indexesOf(parent)
+      .find(({ isUnique, predicate, keys }) => {
+        const numbers = keys.map(({ column }) => column);
+        return isUnique && predicate === null && sameColumns(numbers, columns);
+      });
+    if (index === undefined) throw new AssertionFailed("a foreign key refers to a unique key");
+    return index;
+  }
+
+  #follow(gone: GoneKey): void {
+    const { parent, child, constraint, values, now } = gone;
+    const action = now === null ? constraint.onDelete : constraint.onUpdate;
+    // The key may have come back, by another row of the same statement.
+    if (action !== "restrict" && this.#hasRow(parent, constraint, values, false)) return;
+    const rows = this.#childrenOf(child, constraint, values);
+    if (rows.length === 0) return;
+    if (action === "noAction" || action === "restrict") {
+      throw stillReferenced(this.#ports, parent, constraint, child, values);
+    }
+    const writer = this.writer(child);
+    for (const key of rows) {
+      if (action === "cascade" && now === null) {
+        const row = writer.lock(key, "update");
+        if (row === null) continue;
+        writer.delete(row);
+        this.wrote(child, row.values, null);
+        continue;
+      }
+      const row = writer.lock(key, "update");
+      if (row !== null) this.#change(writer, constraint, row, action === "cascade" ? now : action);
+    }
+  }
+
+  #change(writer: TableWriter, constraint: ForeignKey, row: StoredRow, to: readonly Datum[] | "setNull" | "setDefault" | null): void {
+    const next = [...row.values];
+    for (const [at, number] of constraint.columns.entries()) {
+      if (to === "setNull" || to === null) next[number - 1] = null;
+      else if (to === "setDefault") next[number - 1] = this.#ports.defaultOf(writer.table, number);
+      else next[number - 1] = to[at] ?? null;
+    }
+    writer.prepare(next);
+    writer.update(row, next);
+    this.wrote(writer.table, row.values, next);
+  }
+
+  /** Row keys of the rows that refer to a key. */
+  #childrenOf(child: TableDefinition, constraint: ForeignKey, values: readonly Datum[]): Uint8Array[] {
+    const { columns } = constraint;
+    const { source, catalog } = this.#ports;
+    const leads = (numbers: readonly number[]): boolean => sameColumns(numbers.slice(0, columns.length), columns);
+    const inOrder = (numbers: readonly number[]): Datum[] =>
+      numbers.slice(0, columns.length).map((number) => values[columns.indexOf(number)] ?? null);
+    const index = leads(child.keyColumns)
+      ? null
+      : catalog
+          .indexesOf(child)
+          .find(({ keys, predicate, isPrimary }) => predicate === null && !isPrimary && leads(keys.map(({ column }) => column)));
+    let ranges = [{ from: null, to: null }] as Parameters<typeof source.scan>[0]["ranges"];
+    if (index !== undefined) {
+      const bound = {
+        values: inOrder(index === null ? child.keyColumns : index.keys.map(({ column }) => column)),
+        isInclusive: true,
+      };
+      ranges = [{ from: bound, to: bound }];
+    }
+    const scan = source.scan({
+      table: child,
+      index: index ?? null,
+      ranges,
+      isBackward: false,
+      columns,
+      wantsKeys: true,
+      history: null,
+    });
+    const found: Uint8Array[] = [];
+    const wanted = keyBytes(child, columns, values);
+    for (let batch = scan.next(); batch !== null; batch = scan.next()) {
+      for (let row = 0; row < batch.rows; row++) {
+        const key = batch.keys[row];
+        if (key === undefined) throw new AssertionFailed("a scan that was asked for keys has them");
+        if (index !== undefined) {
+          found.push(key.slice());
+          continue;
+        }
+        const each = batch.columns.map((column): Datum => {
+          if (column.kind === "values") return column.values[row] ?? null;
+          return column.nulls[row] === 1 ? null : (column.numbers[row] ?? null);
+        });
+        if (each.includes(null)) continue;
+        const bytes = keyBytes(child, columns, each);
+        if (compareBytes(bytes, bytes.length, wanted, wanted.length) === 0) found.push(key.slice());
+      }
+    }
+    scan.close();
+    return found;
+  }
+}
+
+const sameColumns = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((number) => b.includes(number));
+
+/** Equal bytes are equal values, whatever their form. */
+function keyBytes(table: TableDefinition, columns: readonly number[], values: readonly Datum[]): Uint8Array {
+  const codec = new KeyCodec(
+    columns.map((number) => {
+      const column = table.columns[number - 1];
+      assert(column !== undefined, "a key's column is one of its table's");
+      return { type: column.type.oid, isDescending: false, nullsFirst: false };
+    }),
+  );
+  return codec.encodeBound(values).slice();
+}
+
+function isSameKey(table: TableDefinition, columns: readonly number[], a: readonly Datum[], b: readonly Datum[]): boolean {
+  if (a.includes(null) || b.includes(null)) return false;
+  if (a.every((value, index) => value === b[index])) return true;
+  const [left, right] = [keyBytes(table, columns, a), keyBytes(table, columns, b)];
+  return compareBytes(left, left.length, right, right.length) === 0;
+}

@@ -1,0 +1,195 @@
+/**
+ * Carries out INSERT, UPDATE and DELETE. What the plan yields is read to its end before anything is written, so that a statement never
+ * sees its own rows; then row after row is locked and written, foreign keys follow, and RETURNING is computed of what was written.
+ */
+import { assert, unreachable } from "../../types/assert.js";
+import type { BoundDelete, BoundInsert, BoundModification, BoundUpdate } from "../bind/bound.js";
+import type { TableDefinition } from "../catalog/model.js";
+import { SqlError } from "../error.js";
+import type { ColumnId } from "../plan/expression.js";
+import { nameOfKey } from "../table/overlay.js";
+import type { Datum } from "../types/datum.js";
+import { ForeignKeys } from "./foreign-keys.js";
+import type { RowExpression, WritePorts } from "./ports.js";
+import { type StoredRow, TableWriter } from "./table-writer.js";
+
+export interface ModificationResult {
+  /** Rows inserted, updated or deleted. */
+  readonly count: number;
+  /** RETURNING's rows; empty without one. */
+  readonly rows: readonly (readonly Datum[])[];
+}
+
+/** Everything that the modification's plan yields, a row at a time, in the order of the plan's columns. */
+export type PlanRows = Iterable<readonly Datum[]>;
+
+export function modify(modification: BoundModification, input: PlanRows, ports: WritePorts): ModificationResult {
+  const rows = [...input];
+  const run = new Run(modification, ports);
+  switch (modification.kind) {
+    case "insert":
+      run.insert(modification, rows);
+      break;
+    case "update":
+      run.update(modification, rows);
+      break;
+    case "delete":
+      run.delete(modification, rows);
+      break;
+    default:
+      unreachable(modification);
+  }
+  return run.finish();
+}
+
+class Run {
+  readonly #ports: WritePorts;
+  readonly #writer: TableWriter;
+  readonly #foreignKeys: ForeignKeys;
+  readonly #table: TableDefinition;
+  /** Places of the plan's columns by id. */
+  readonly #places: ReadonlyMap<ColumnId, number>;
+  readonly #returning: readonly RowExpression[] | null;
+  readonly #returned: Datum[][] = [];
+  #count = 0;
+
+  constructor({ table, rules, plan, returning }: BoundModification, ports: WritePorts) {
+    this.#ports = ports;
+    this.#table = table;
+    this.#writer = new TableWriter(table, rules, ports);
+    this.#foreignKeys = new ForeignKeys(ports, new Map([[table.oid, this.#writer]]));
+    this.#places = new Map(plan.columns.map(({ id }, index) => [id, index]));
+    const ids = [...rules.rowIds, ...plan.columns.map(({ id }) => id)];
+    this.#returning =
+      returning === null ? null : returning.expressions.map((expression) => ports.compile(expression, ids));
+  }
+
+  #place(id: ColumnId): number {
+    const place = this.#places.get(id);
+    assert(place !== undefined, "what a modification reads is in its plan's columns");
+    return place;
+  }
+
+  /** A row was written: `values` is what RETURNING sees of it. */
+  #wrote(values: readonly Datum[], planned: readonly Datum[]): void {
+    this.#count += 1;
+    if (this.#returning === null) return;
+    const row = [...this.#writer.image(values), ...planned];
+    this.#returned.push(this.#returning.map((expression) => expression(row)));
+  }
+
+  finish(): ModificationResult {
+    this.#foreignKeys.settle();
+    return { count: this.#count, rows: this.#returned };
+  }
+
+  insert(statement: BoundInsert, rows: readonly (readonly Datum[])[]): void {
+    const { values, onConflict } = statement;
+    const places = values.map((id) => (id === null ? -1 : this.#place(id)));
+    const upsert = onConflict?.action === "update" ? this.#upsert(statement, onConflict) : null;
+    const arbiters =
+      onConflict === null ? "none" : onConflict.arbiters.length === 0 ? "any" : onConflict.arbiters;
+    const written = new Set<string>();
+    for (const planned of rows) {
+      const row = this.#writer.fromLive(places.map((place) => (place < 0 ? null : (planned[place] ?? null))));
+      this.#writer.prepare(row);
+      const result = this.#writer.insert(row, arbiters);
+      if (!("existing" in result)) {
+        if (upsert !== null) written.add(nameOfKey(result.key));
+        this.#foreignKeys.wrote(this.#table, null, row);
+        this.#wrote(row, planned);
+        continue;
+      }
+      if (upsert === null) continue;
+      const { existing } = result;
+      if (written.has(nameOfKey(existing.key))) {
+        throw new SqlError("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time", {
+          hint: "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
+        });
+      }
+      const after = upsert(existing.key, row);
+      if (after === null) continue;
+      written.add(nameOfKey(after.key));
+      this.#wrote(after.values, planned);
+    }
+  }
+
+  /** DO UPDATE of one row; null when its WHERE says no. */
+  #upsert(
+    { rules, table }: BoundInsert,
+    { existingIds, assignments, where }: NonNullable<BoundInsert["onConflict"]>,
+  ): (key: Uint8Array, excluded: readonly Datum[]) => StoredRow | null {
+    const ids = [...existingIds, ...rules.rowIds];
+    const condition = where === null ? null : this.#ports.compile(where, ids);
+    const changes = assignments.map(({ column, value }) => ({ column, value: this.#ports.compile(value, ids) }));
+    const strength = this.#strength(changes.map(({ column }) => column));
+    return (key, excluded) => {
+      const old = this.#writer.lock(key, strength);
+      assert(old !== null, "a row that is in the way of another is there");
+      const image = [...this.#writer.image(old.values), ...this.#writer.image(excluded)];
+      if (condition !== null && condition(image) !== true) return null;
+      const next = [...old.values];
+      for (const { column, value } of changes) next[column - 1] = value(image);
+      assert(next.length === table.columns.length, "a row has a value for each column");
+      return this.#change(old, next);
+    };
+  }
+
+  /** A change of columns that no unique key has leaves the row's key alone. */
+  #strength(columns: readonly number[]): "update" | "noKeyUpdate" {
+    const { table } = this.#writer;
+    const isKey = (number: number): boolean =>
+      table.keyColumns.includes(number) ||
+      this.#ports.catalog
+        .indexesOf(table)
+        .some(({ isUnique, keys }) => isUnique && keys.some(({ column }) => column === number));
+    return columns.some(isKey) ? "update" : "noKeyUpdate";
+  }
+
+  #change(old: StoredRow, next: Datum[]): StoredRow {
+    this.#writer.prepare(next);
+    const after = this.#writer.update(old, next);
+    this.#foreignKeys.wrote(this.#table, old.values, next);
+    return after;
+  }
+
+  update({ key, assignments }: BoundUpdate, rows: readonly (readonly Datum[])[]): void {
+    const keyPlace = this.#place(key);
+    const changes = assignments.map(({ column, id }) => ({ column, place: this.#place(id) }));
+    const strength = this.#strength(changes.map(({ column }) => column));
+    this.#each(keyPlace, rows, strength, (old, planned) => {
+      const next = [...old.values];
+      for (const { column, place } of changes) next[column - 1] = planned[place] ?? null;
+      this.#wrote(this.#change(old, next).values, planned);
+    });
+  }
+
+  delete({ key }: BoundDelete, rows: readonly (readonly Datum[])[]): void {
+    this.#each(this.#place(key), rows, "update", (old, planned) => {
+      this.#writer.delete(old);
+      this.#foreignKeys.wrote(this.#table, old.values, null);
+      this.#wrote(old.values, planned);
+    });
+  }
+
+  /** Each row that the plan names, once, locked. */
+  #each(
+    keyPlace: number,
+    rows: readonly (readonly Datum[])[],
+    strength: "update" | "noKeyUpdate",
+    change: (old: StoredRow, planned: readonly Datum[]) => void,
+  ): void {
+    const seen = rows.length > 1 ? new Set<string>() : null;
+    for (const planned of rows) {
+      const key = planned[keyPlace];
+      assert(key instanceof Uint8Array, "a row key is bytes");
+      if (seen !== null) {
+        const name = nameOfKey(key);
+        if (seen.has(name)) continue;
+        seen.add(name);
+      }
+      const old = this.#writer.lock(key, strength);
+      if (old !== null) change(old, planned);
+    }
+  }
+}

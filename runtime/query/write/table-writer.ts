@@ -1,0 +1,283 @@
+/**
+ * Writes rows of one table into a transaction's overlay: the row, its index entries, and what has to hold for both. Foreign keys are checked
+ * when the statement has written all its rows (foreign-keys.ts), since rows of one statement may refer to each other.
+ *
+ * Values of a row stand by column number - 1, those of dropped columns are NULL.
+ */
+import { itemAt, positionAt, TableKey, tableTree } from "../../store/table-trees.js";
+import { AssertionFailed, assert } from "../../types/assert.js";
+import type { RowRules } from "../bind/bound.js";
+import type { ColumnDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
+import { indexContent, indexEntry, rowKeyCodecOf, rowNumberKey } from "../table/index-keys.js";
+import { compareBytes } from "../table/version-walk.js";
+import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
+import type { Datum } from "../types/datum.js";
+import { SqlError } from "../error.js";
+import {
+  checkViolated,
+  concurrentDelete,
+  concurrentUpdate,
+  notNullViolated,
+  uniqueViolated,
+} from "./constraint-errors.js";
+import type { LockWaitPolicy, RowExpression, WritePorts } from "./ports.js";
+
+/** A stored row at most: a tree's value without its position. */
+const rowBytesMax = 1024 * 1024 - 8;
+
+export interface StoredRow {
+  readonly key: Uint8Array;
+  readonly values: readonly Datum[];
+  /** Position that wrote it; 0 for the transaction itself. */
+  readonly from: number;
+}
+
+export interface Conflict {
+  readonly index: IndexDefinition;
+  readonly existing: StoredRow;
+}
+
+interface IndexWork {
+  readonly index: IndexDefinition;
+  readonly keys: readonly RowExpression[];
+  readonly predicate: RowExpression | null;
+}
+
+interface Placed {
+  readonly index: IndexDefinition;
+  readonly key: Uint8Array;
+  readonly content: Uint8Array;
+  readonly mustBeUnique: boolean;
+  readonly values: readonly Datum[];
+}
+
+export class TableWriter {
+  readonly table: TableDefinition;
+  readonly #ports: WritePorts;
+  readonly #codec: RowCodec;
+  readonly #live: readonly ColumnDefinition[];
+  readonly #generated: readonly { readonly column: number; readonly compute: RowExpression }[];
+  readonly #checks: readonly { readonly name: string; readonly holds: RowExpression }[];
+  /** All indexes but the primary key's, which is the rows' own tree. */
+  readonly #indexes: readonly IndexWork[];
+  readonly #primary: IndexDefinition | null;
+  readonly #key = new TableKey();
+
+  constructor(table: TableDefinition, rules: RowRules, ports: WritePorts) {
+    this.table = table;
+    this.#ports = ports;
+    this.#codec = rowCodecOf(table);
+    this.#live = table.columns.filter(({ isDropped }) => !isDropped);
+    assert(rules.rowIds.length === this.#live.length, "the rules of a table have an id for each live column");
+    const compile = (expression: Parameters<WritePorts["compile"]>[0]): RowExpression =>
+      ports.compile(expression, rules.rowIds);
+    this.#generated = rules.generated.map(({ column, expression }) => ({ column, compute: compile(expression) }));
+    this.#checks = rules.checks.map(({ name, expression }) => ({ name, holds: compile(expression) }));
+    this.#primary = rules.indexes.find(({ index }) => index.isPrimary)?.index ?? null;
+    this.#indexes = rules.indexes
+      .filter(({ index }) => !index.isPrimary)
+      .map(({ index, keys, predicate }) => ({
+        index,
+        keys: keys.map(compile),
+        predicate: predicate === null ? null : compile(predicate),
+      }));
+  }
+
+  /** The live columns' values, as expressions of the rules see them. */
+  image(values: readonly Datum[]): Datum[] {
+    return this.#live.map(({ number }) => values[number - 1] ?? null);
+  }
+
+  /** The values of a list that stands in the order of the live columns. */
+  fromLive(live: readonly Datum[]): Datum[] {
+    const values: Datum[] = this.table.columns.map(() => null);
+    for (const [index, { number }] of this.#live.entries()) values[number - 1] = live[index] ?? null;
+    return values;
+  }
+
+  /** Computes what is generated and checks what must hold of a row alone. Changes `values`. */
+  prepare(values: Datum[]): void {
+    assert(values.length === this.table.columns.length, "a row has a value for each column");
+    if (this.#generated.length > 0) {
+      for (const { column, compute } of this.#generated) values[column - 1] = compute(this.image(values));
+    }
+    for (const { number, name, isNotNull } of this.#live) {
+      if (isNotNull && (values[number - 1] ?? null) === null) {
+        throw notNullViolated(this.#ports, this.table, name, values);
+      }
+    }
+    if (this.#checks.length === 0) return;
+    const image = this.image(values);
+    for (const { name, holds } of this.#checks) {
+      if (holds(image) === false) throw checkViolated(this.#ports, this.table, name, values);
+    }
+  }
+
+  /** The row key of a row with a primary key. */
+  #keyOf(values: readonly Datum[]): Uint8Array {
+    const { keyColumns } = this.table;
+    assert(keyColumns.length > 0, "only rows with a primary key are keyed by their values");
+    return rowKeyCodecOf(this.table)
+      .encode(keyColumns.map((number) => values[number - 1] ?? null))
+      .slice();
+  }
+
+  #rowTreeKey(rowKey: Uint8Array): Uint8Array {
+    return this.#key.item(this.#ports.tenant, this.table.storage, rowKey).slice();
+  }
+
+  /** Finds a row by its key, as it is now. */
+  find(rowKey: Uint8Array): StoredRow | null {
+    return this.#find(this.#rowTreeKey(rowKey), rowKey);
+  }
+
+  #find(treeKey: Uint8Array, rowKey: Uint8Array): StoredRow | null {
+    const { reader } = this.#ports;
+    if (!reader.get(tableTree.rows, treeKey)) return null;
+    const { valueBytes, valueView, valueStart } = reader;
+    const from = positionAt(valueView, valueStart);
+    return { key: rowKey, values: this.#codec.decode(valueBytes, valueView, valueStart + 8), from };
+  }
+
+  #place(values: readonly Datum[], rowKey: Uint8Array): Placed[] {
+    if (this.#indexes.length === 0) return [];
+    const image = this.image(values);
+    const placed: Placed[] = [];
+    for (const { index, keys, predicate } of this.#indexes) {
+      if (predicate !== null && predicate(image) !== true) continue;
+      const keyValues = keys.map((key) => key(image));
+      const entry = indexEntry(index, keyValues, rowKey);
+      const key = this.#key.item(this.#ports.tenant, index.storage, entry.item).slice();
+      placed.push({ index, key, content: entry.content, mustBeUnique: entry.mustBeUnique, values: keyValues });
+    }
+    return placed;
+  }
+
+  /** The row behind a unique index's entry, when there is one. */
+  #holder({ key }: Placed): StoredRow | null {
+    const { reader } = this.#ports;
+    if (!reader.get(tableTree.index, key)) return null;
+    const { valueBytes, valueStart, valueLength } = reader;
+    assert(valueBytes[valueStart + 8] === indexContent.rowKeyInContent, "a unique entry leads to its row");
+    const rowKey = valueBytes.slice(valueStart + 9, valueStart + valueLength);
+    const row = this.find(rowKey);
+    assert(row !== null, "an index entry leads to a row");
+    return row;
+  }
+
+  /**
+   * Inserts a row that was prepared. Answers what it conflicts with instead, when one of `arbiters` says so (all unique indexes for null);
+   * throws 23505 for any other.
+   */
+  insert(values: readonly Datum[], arbiters: "none" | "any" | readonly IndexDefinition[]): StoredRow | Conflict {
+    const { ports, table } = { ports: this.#ports, table: this.table };
+    const arbitrates = ({ oid }: IndexDefinition): boolean =>
+      arbiters === "any" || (arbiters !== "none" && arbiters.some((index) => index.oid === oid));
+    const hasKey = table.keyColumns.length > 0;
+    const rowKey = hasKey ? this.#keyOf(values) : rowNumberKey(ports.nextRowNumber(table.storage));
+    const treeKey = this.#rowTreeKey(rowKey);
+    if (hasKey) {
+      ports.locks.lock(tableTree.rows, treeKey, "update", "block", table);
+      const existing = this.#find(treeKey, rowKey);
+      if (existing !== null) {
+        const primary = this.#primary;
+        if (primary === null) throw new AssertionFailed("a primary key has its index");
+        if (arbitrates(primary)) return { index: primary, existing };
+        const keyValues = table.keyColumns.map((number) => values[number - 1] ?? null);
+        throw uniqueViolated(ports, table, primary, keyValues);
+      }
+    }
+    const placed = this.#place(values, rowKey);
+    for (const each of placed) {
+      if (!each.mustBeUnique) continue;
+      ports.locks.lock(tableTree.index, each.key, "update", "block", table);
+      const existing = this.#holder(each);
+      if (existing === null) continue;
+      if (arbitrates(each.index)) return { index: each.index, existing };
+      throw uniqueViolated(ports, table, each.index, each.values);
+    }
+    this.#putRow(treeKey, values);
+    for (const { key, content } of placed) ports.overlay.set(tableTree.index, key, pending(content));
+    return { key: rowKey, values, from: 0 };
+  }
+
+  #putRow(treeKey: Uint8Array, values: readonly Datum[]): void {
+    const row = this.#codec.encode(values);
+    if (row.length > rowBytesMax) {
+      throw new SqlError("54000", `row is too big: size ${row.length}, maximum size ${rowBytesMax}`);
+    }
+    this.#ports.overlay.set(tableTree.rows, treeKey, pending(row));
+  }
+
+  /**
+   * Locks the row that a statement found and is about to change. Null when it is gone or is to be skipped. Throws 40001 when it was changed
+   * behind the transaction's snapshot.
+   */
+  lock(rowKey: Uint8Array, strength: "update" | "noKeyUpdate", policy: LockWaitPolicy = "block"): StoredRow | null {
+    const { locks, snapshot } = this.#ports;
+    const treeKey = this.#rowTreeKey(rowKey);
+    if (!locks.lock(tableTree.rows, treeKey, strength, policy, this.table)) return null;
+    const row = this.#find(treeKey, rowKey);
+    if (snapshot < 0) return row;
+    if (row === null) throw concurrentDelete();
+    if (row.from > snapshot) throw concurrentUpdate();
+    return row;
+  }
+
+  /** Replaces a row that is locked by one that was prepared. */
+  update(old: StoredRow, values: readonly Datum[]): StoredRow {
+    const { overlay, locks } = this.#ports;
+    const { table } = this;
+    const oldTreeKey = this.#rowTreeKey(old.key);
+    const hasKey = table.keyColumns.length > 0;
+    const rowKey = hasKey ? this.#keyOf(values) : old.key;
+    const keepsKey = compareBytes(rowKey, rowKey.length, old.key, old.key.length) === 0;
+    const treeKey = keepsKey ? oldTreeKey : this.#rowTreeKey(rowKey);
+    const before = this.#place(old.values, old.key);
+    const after = this.#place(values, rowKey);
+    if (!keepsKey) {
+      locks.lock(tableTree.rows, treeKey, "update", "block", table);
+      if (this.#find(treeKey, rowKey) !== null) {
+        const primary = this.#primary;
+        if (primary === null) throw new AssertionFailed("a primary key has its index");
+        const keyValues = table.keyColumns.map((number) => values[number - 1] ?? null);
+        throw uniqueViolated(this.#ports, table, primary, keyValues);
+      }
+    }
+    for (const each of after) {
+      if (!each.mustBeUnique || before.some(({ key }) => isSame(key, each.key))) continue;
+      locks.lock(tableTree.index, each.key, "update", "block", table);
+      if (this.#holder(each) !== null) throw uniqueViolated(this.#ports, table, each.index, each.values);
+    }
+    if (!keepsKey) overlay.set(tableTree.rows, oldTreeKey, null);
+    this.#putRow(treeKey, values);
+    for (const { key } of before) {
+      if (!after.some((each) => isSame(each.key, key))) this.#remove(tableTree.index, key);
+    }
+    for (const each of after) {
+      if (before.some(({ key, content }) => isSame(key, each.key) && isSame(content, each.content))) continue;
+      overlay.set(tableTree.index, each.key, pending(each.content));
+    }
+    return { key: rowKey, values, from: 0 };
+  }
+
+  /** Removes a row that is locked. */
+  delete(old: StoredRow): void {
+    this.#remove(tableTree.rows, this.#rowTreeKey(old.key));
+    for (const { key } of this.#place(old.values, old.key)) this.#remove(tableTree.index, key);
+  }
+
+  #remove(tree: number, key: Uint8Array): void {
+    assert(key.length > itemAt, "what is removed is an item of an object");
+    this.#ports.overlay.set(tree, key, null);
+  }
+}
+
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => compareBytes(a, a.length, b, b.length) === 0;
+
+/** Content as a tree's value of a transaction that has no position yet. */
+export function pending(content: Uint8Array): Uint8Array {
+  const value = new Uint8Array(8 + content.length);
+  value.set(content, 8);
+  return value;
+}
