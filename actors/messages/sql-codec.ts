@@ -59,7 +59,8 @@ function writeList<Item>(out: ByteWriter, items: readonly Item[], write: (item: 
 
 function readList<Item>(reader: ByteReader, read: () => Item): Item[] {
   const count = reader.u32();
-  if (count > reader.remaining) throw new KimberliteError("frameInvalid", `${count} items in ${reader.remaining} bytes`);
+  if (count > reader.remaining)
+    throw new KimberliteError("frameInvalid", `${count} items in ${reader.remaining} bytes`);
   const items: Item[] = [];
   for (let index = 0; index < count; index++) items.push(read());
   return items;
@@ -87,7 +88,10 @@ function readValue(reader: ByteReader): WireValue {
 export function encodeSqlRequest(request: SqlRequest, out = new ByteWriter(512)): Uint8Array {
   const { transaction } = request;
   out.u64(request.tenant).u8(requestKinds.indexOf(request.kind)).u64(request.session);
-  out.u32(request.cursor).u32(request.rowsMax).u64(request.atLeast + 1);
+  out
+    .u32(request.cursor)
+    .u32(request.rowsMax)
+    .u64(request.atLeast + 1);
   out.u8((transaction.isOpen ? 1 : 0) | (transaction.isReadOnly ? 2 : 0));
   out.u8(isolations.indexOf(transaction.isolation)).u32(transaction.requests);
   out.u64(transaction.snapshot + 1).u64(transaction.startedAt);
@@ -184,7 +188,8 @@ function writeColumns(out: ByteWriter, columns: readonly SqlColumn[] | null): vo
 function readColumns(reader: ByteReader): SqlColumn[] | null {
   const count = reader.u32();
   if (count === nullLength) return null;
-  if (count > reader.remaining) throw new KimberliteError("frameInvalid", `${count} columns in ${reader.remaining} bytes`);
+  if (count > reader.remaining)
+    throw new KimberliteError("frameInvalid", `${count} columns in ${reader.remaining} bytes`);
   const columns: SqlColumn[] = [];
   for (let index = 0; index < count; index++) {
     columns.push({
@@ -214,7 +219,11 @@ export function encodeSqlReply(reply: SqlReply, out = new ByteWriter(256)): Uint
       writeColumns(out, reply.columns);
       break;
     case "rows":
-      out.u32(reply.rowCount).u32(reply.cursor).u64(reply.position + 1).u8(reply.wrote ? 1 : 0);
+      out
+        .u32(reply.rowCount)
+        .u32(reply.cursor)
+        .u64(reply.position + 1)
+        .u8(reply.wrote ? 1 : 0);
       writeText(out, reply.tag);
       writeColumns(out, reply.columns);
       out.bytes(reply.rows);

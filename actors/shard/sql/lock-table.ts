@@ -10,8 +10,9 @@
  *   noKeyUpdate    ·        ×         ×          ×
  *   update         ×        ×         ×          ×
  */
-import { assert } from "../../../runtime/types/assert.js";
+
 import type { LockStrength } from "../../../runtime/query/write/ports.js";
+import { assert } from "../../../runtime/types/assert.js";
 
 /** A transaction or a session, by a number that no other has. */
 export type LockOwner = number;

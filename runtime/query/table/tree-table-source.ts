@@ -37,6 +37,7 @@ assert(rowTrees !== undefined && indexTrees !== undefined, "rows and indexes hav
 /** The state that scans read, and what of it they see. */
 export interface TableState {
   reader: TreeReader;
+  past: TreeReader;
   /** Null: what is true now. */
   versions: Versions | null;
   /** Grows when `reader` or `versions` change. */
@@ -51,31 +52,36 @@ export class TreeTableSource implements TableSource {
   readonly #watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null;
 
   /**
-   * @param position of the state that the statements sees
+   * @param position of the state that the statement sees
    * @param isPast whether `reader` may be of a later position
+   * @param past what FOR SYSTEM_TIME reads: the state without a transaction's own writes, which are of no time yet
    */
   constructor(
     reader: TreeReader,
     tenant: number,
     position: number,
     isPast: boolean,
+    past: TreeReader = reader,
     watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null = null,
   ) {
     assert(tenant > 0, "isolation: tables belong to a tenant of users");
     this.#tenant = tenant;
     this.position = position;
     this.#watch = watch;
-    this.#state = { reader, versions: isPast ? pointIn(position) : null, epoch: 0 };
+    this.#state = { reader, past, versions: isPast ? pointIn(position) : null, epoch: 0 };
   }
 
   /** Goes on in another version of the state, which holds this source's position in its past or as its present. */
-  resume(reader: TreeReader): void {
+  resume(reader: TreeReader, past: TreeReader = reader): void {
     this.#state.reader = reader;
+    this.#state.past = past;
     this.#state.versions = pointIn(this.position);
     this.#state.epoch += 1;
   }
 
-  scan(request: ScanRequest): TableScan {
+  scan(asked: ScanRequest): TableScan {
+    // The rows' own tree is the primary key's index.
+    const request = asked.index?.isPrimary === true ? { ...asked, index: null } : asked;
     const { history } = request;
     let versions: Versions | null = null;
     if (history !== null) {
@@ -148,8 +154,8 @@ class TreeScan implements TableScan {
     this.#fillers = request.columns.map((number) => this.#filler(table, number));
     this.#object = index === null ? table.storage : index.storage;
     this.#keyCodec = index !== null ? indexCodecOf(index) : table.keyColumns.length > 0 ? rowKeyCodecOf(table) : null;
-    this.#walk = new VersionWalk(state.reader, index === null ? rowTrees : indexTrees);
-    this.#fetch = new RowFetch(state.reader);
+    this.#walk = new VersionWalk(this.#reader, index === null ? rowTrees : indexTrees);
+    this.#fetch = new RowFetch(this.#reader);
   }
 
   #filler(table: TableDefinition, number: number): Filler {
@@ -160,6 +166,10 @@ class TreeScan implements TableScan {
     return { place, number, isNumbers: isNumberVector(column.type.oid) };
   }
 
+  get #reader(): TreeReader {
+    return this.#own === null ? this.#state.reader : this.#state.past;
+  }
+
   get #versions(): Versions | null {
     return this.#own ?? this.#state.versions;
   }
@@ -167,10 +177,10 @@ class TreeScan implements TableScan {
   next(): ScanBatch | null {
     if (this.#epoch !== this.#state.epoch) {
       this.#epoch = this.#state.epoch;
-      this.#fetch = new RowFetch(this.#state.reader);
+      this.#fetch = new RowFetch(this.#reader);
       const versions = this.#versions;
       assert(versions !== null, "a scan that goes on reads its position");
-      if (this.#isRangeOpen && this.#point === null) this.#walk.resume(this.#state.reader, versions);
+      if (this.#isRangeOpen && this.#point === null) this.#walk.resume(this.#reader, versions);
     }
     this.#grow();
     const batch = this.#batch;
@@ -275,6 +285,7 @@ class TreeScan implements TableScan {
     const fetch = this.#fetch;
     const found = fetch.find(item, this.#versions);
     assert(found, "an index entry leads to a row");
+    if (this.#watch !== null) this.#watch(tableTree.rows, item.slice(), behind(item));
     const key = this.#request.wantsKeys ? item.slice(itemAt) : null;
     this.#fill(fetch.bytes, fetch.view, fetch.contentAt, fetch.from, fetch.to, key);
   }

@@ -32,7 +32,12 @@ const columnNames = (table: TableDefinition, numbers: readonly number[]): string
 export const quoted = (name: string): string =>
   /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 
-const valueList = (names: Names, table: TableDefinition, numbers: readonly number[], values: readonly Datum[]): string =>
+const valueList = (
+  names: Names,
+  table: TableDefinition,
+  numbers: readonly number[],
+  values: readonly Datum[],
+): string =>
   numbers
     .map((number, index) => {
       const column = table.columns[number - 1];

@@ -3,7 +3,7 @@
  * (key share); each key that went away must not be referred to any more, or what refers to it follows by the constraint's action. Actions
  * are statements' work of their own: they go through a list, not through calls of calls, as chains may be long.
  */
-import { tableTree, TableKey } from "../../store/table-trees.js";
+import { TableKey, tableTree } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import type { ConstraintDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { indexCodecOf, indexContent, rowKeyCodecOf } from "../table/index-keys.js";
@@ -135,12 +135,10 @@ export class ForeignKeys {
   }
 
   #uniqueIndex(parent: TableDefinition, columns: readonly number[]): IndexDefinition {
-    const index = this.#ports.catalog
-      .indexesOf(parent)
-      .find(({ isUnique, predicate, keys }) => {
-        const numbers = keys.map(({ column }) => column);
-        return isUnique && predicate === null && sameColumns(numbers, columns);
-      });
+    const index = this.#ports.catalog.indexesOf(parent).find(({ isUnique, predicate, keys }) => {
+      const numbers = keys.map(({ column }) => column);
+      return isUnique && predicate === null && sameColumns(numbers, columns);
+    });
     if (index === undefined) throw new AssertionFailed("a foreign key refers to a unique key");
     return index;
   }
@@ -169,7 +167,12 @@ export class ForeignKeys {
     }
   }
 
-  #change(writer: TableWriter, constraint: ForeignKey, row: StoredRow, to: readonly Datum[] | "setNull" | "setDefault" | null): void {
+  #change(
+    writer: TableWriter,
+    constraint: ForeignKey,
+    row: StoredRow,
+    to: readonly Datum[] | "setNull" | "setDefault" | null,
+  ): void {
     const next = [...row.values];
     for (const [at, number] of constraint.columns.entries()) {
       if (to === "setNull" || to === null) next[number - 1] = null;
@@ -192,7 +195,10 @@ export class ForeignKeys {
       ? null
       : catalog
           .indexesOf(child)
-          .find(({ keys, predicate, isPrimary }) => predicate === null && !isPrimary && leads(keys.map(({ column }) => column)));
+          .find(
+            ({ keys, predicate, isPrimary }) =>
+              predicate === null && !isPrimary && leads(keys.map(({ column }) => column)),
+          );
     let ranges = [{ from: null, to: null }] as Parameters<typeof source.scan>[0]["ranges"];
     if (index !== undefined) {
       const bound = {
@@ -249,7 +255,12 @@ function keyBytes(table: TableDefinition, columns: readonly number[], values: re
   return codec.encodeBound(values).slice();
 }
 
-function isSameKey(table: TableDefinition, columns: readonly number[], a: readonly Datum[], b: readonly Datum[]): boolean {
+function isSameKey(
+  table: TableDefinition,
+  columns: readonly number[],
+  a: readonly Datum[],
+  b: readonly Datum[],
+): boolean {
   if (a.includes(null) || b.includes(null)) return false;
   if (a.every((value, index) => value === b[index])) return true;
   const [left, right] = [keyBytes(table, columns, a), keyBytes(table, columns, b)];

@@ -87,8 +87,7 @@ class Run {
     const { values, onConflict } = statement;
     const places = values.map((id) => (id === null ? -1 : this.#place(id)));
     const upsert = onConflict?.action === "update" ? this.#upsert(statement, onConflict) : null;
-    const arbiters =
-      onConflict === null ? "none" : onConflict.arbiters.length === 0 ? "any" : onConflict.arbiters;
+    const arbiters = onConflict === null ? "none" : onConflict.arbiters.length === 0 ? "any" : onConflict.arbiters;
     const written = new Set<string>();
     for (const planned of rows) {
       const row = this.#writer.fromLive(places.map((place) => (place < 0 ? null : (planned[place] ?? null))));

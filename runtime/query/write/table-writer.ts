@@ -8,11 +8,11 @@ import { itemAt, positionAt, TableKey, tableTree } from "../../store/table-trees
 import { AssertionFailed, assert } from "../../types/assert.js";
 import type { RowRules } from "../bind/bound.js";
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
-import { indexContent, indexEntry, rowKeyCodecOf, rowNumberKey } from "../table/index-keys.js";
-import { compareBytes } from "../table/version-walk.js";
-import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
-import type { Datum } from "../types/datum.js";
 import { SqlError } from "../error.js";
+import { indexContent, indexEntry, rowKeyCodecOf, rowNumberKey } from "../table/index-keys.js";
+import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
+import { compareBytes } from "../table/version-walk.js";
+import type { Datum } from "../types/datum.js";
 import {
   checkViolated,
   concurrentDelete,
@@ -162,6 +162,8 @@ export class TableWriter {
     const rowKey = valueBytes.slice(valueStart + 9, valueStart + valueLength);
     const row = this.find(rowKey);
     assert(row !== null, "an index entry leads to a row");
+    // Somebody may be about to remove it.
+    this.#ports.locks.lock(tableTree.rows, this.#rowTreeKey(rowKey), "keyShare", "block", this.table);
     return row;
   }
 

@@ -1,0 +1,45 @@
+/** Locks as one statement takes them: for its transaction, or, standing alone, only past those of others. */
+import type { TableDefinition } from "../../../runtime/query/catalog/model.js";
+import { SqlError } from "../../../runtime/query/error.js";
+import { nameOfKey } from "../../../runtime/query/table/overlay.js";
+import type { LockStrength, LockWaitPolicy, RowLocks } from "../../../runtime/query/write/ports.js";
+import type { LockOwner, LockTable } from "./lock-table.js";
+import { LockWait } from "./lock-wait.js";
+
+/** First letter of a lock's name: what kind of thing it is. Trees are letters of their own. */
+const letterOfTree = (tree: number): string => String.fromCharCode(0x100 + tree);
+export const tableLockName = (tenant: number, table: number): string => `t${tenant} ${table}`;
+export const catalogLockName = (tenant: number): string => `c${tenant}`;
+export const advisoryLockName = (tenant: number, key: string): string => `a${tenant} ${key}`;
+
+export class StatementLocks implements RowLocks {
+  readonly #locks: LockTable;
+  readonly #owner: LockOwner | null;
+
+  /** @param owner null: the statement is a transaction of its own, over before anybody else is decided */
+  constructor(locks: LockTable, owner: LockOwner | null) {
+    this.#locks = locks;
+    this.#owner = owner;
+  }
+
+  lock(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean {
+    if (this.#owner === null && this.#locks.isEmpty) return true;
+    const name = letterOfTree(tree) + nameOfKey(key);
+    const owners = this.#locks.inTheWay(name, strength, this.#owner);
+    if (owners.length > 0) {
+      if (policy === "skip") return false;
+      if (policy === "error") throw new SqlError("55P03", `could not obtain lock on row in relation "${table.name}"`);
+      throw new LockWait(owners);
+    }
+    if (this.#owner !== null) this.#locks.take(name, strength, this.#owner);
+    return true;
+  }
+
+  /** A table as a whole, or the catalog: `share` for what reads and writes rows, `update` for what changes its definition. */
+  lockWhole(name: string, strength: LockStrength): void {
+    if (this.#owner === null && this.#locks.isEmpty) return;
+    const owners = this.#locks.inTheWay(name, strength, this.#owner);
+    if (owners.length > 0) throw new LockWait(owners);
+    if (this.#owner !== null) this.#locks.take(name, strength, this.#owner);
+  }
+}

@@ -1,0 +1,318 @@
+/**
+ * Runs one statement on the shard's newest state with its transaction's own writes over it. It is run to its end in one go: nothing else is
+ * decided meanwhile. What it writes goes into the transaction's overlay; nothing of the state is changed here.
+ */
+import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
+import type { BoundExplain, BoundModification, BoundQuery, BoundStatement } from "../../../runtime/query/bind/bound.js";
+import type { Catalog, SequenceDefinition, TableDefinition } from "../../../runtime/query/catalog/model.js";
+import type { QueryEnvironment } from "../../../runtime/query/engine.js";
+import { notSupported, SqlError } from "../../../runtime/query/error.js";
+import type { PlanNode } from "../../../runtime/query/plan/plan.js";
+import { type OverlayReader } from "../../../runtime/query/table/overlay.js";
+import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import { codecOf } from "../../../runtime/query/types/codecs.js";
+import type { Datum, Int64 } from "../../../runtime/query/types/datum.js";
+import { concurrentDelete, concurrentUpdate } from "../../../runtime/query/write/constraint-errors.js";
+import { type ModificationResult, modify } from "../../../runtime/query/write/modification.js";
+import type { LockStrength, LockWaitPolicy, WritePorts } from "../../../runtime/query/write/ports.js";
+import { positionAt, TableKey, tableTree } from "../../../runtime/store/table-trees.js";
+import type { TreeReader } from "../../../runtime/store/tree.js";
+import { AssertionFailed, assert, unreachable } from "../../../runtime/types/assert.js";
+import type { SqlRequest } from "../../messages/sql.js";
+import { DataRows, valueAt } from "../../sql/data-rows.js";
+import type { Engine } from "../../sql/engine.js";
+import { Evaluation, type SessionEffects, unixTimeOf } from "../../sql/evaluation.js";
+import { readParameters } from "../../sql/parameters.js";
+import type { Sequences } from "./sequences.js";
+import type { Session } from "./session.js";
+import type { StatementLocks } from "./statement-locks.js";
+import { tableLockName } from "./statement-locks.js";
+import type { Transaction } from "./transaction.js";
+
+/** Memory of one statement's sorts, hash tables and result. */
+const statementBytesMax = 256 * 1024 * 1024;
+const resultBytesMax = 256 * 1024 * 1024;
+/** A statement that runs longer than this in the shard holds up every write: it is for projections. ms. */
+const shardStatementMs = 10_000;
+
+export interface StatementParts {
+  readonly engine: Engine;
+  readonly request: SqlRequest;
+  readonly session: Session;
+  readonly transaction: Transaction;
+  readonly locks: StatementLocks;
+  readonly sequences: Sequences;
+  /** The state as others see it, and with the transaction's writes over it. */
+  readonly state: TreeReader;
+  readonly reader: OverlayReader;
+  readonly catalog: Catalog;
+  /** Newest position of the tenant. */
+  readonly position: number;
+  readonly evaluation: Evaluation;
+  /** ms, monotonic. */
+  readonly clock: () => number;
+}
+
+export interface StatementResult {
+  readonly rows: DataRows | null;
+  readonly tag: (rows: number) => string;
+  readonly count: number;
+}
+
+export class StatementRun {
+  readonly #parts: StatementParts;
+  readonly #source: TreeTableSource;
+  readonly #current: TreeTableSource;
+  readonly #environment: QueryEnvironment;
+  readonly #ports: WritePorts;
+  readonly #key = new TableKey();
+  readonly #startedMs: number;
+
+  constructor(parts: StatementParts, bound: BoundStatement) {
+    this.#parts = parts;
+    this.#startedMs = parts.clock();
+    const { request, transaction, reader, state, position, evaluation } = parts;
+    const { tenant } = request;
+    const { snapshot } = transaction;
+    const watch =
+      transaction.isolation === "serializable"
+        ? (tree: number, low: Uint8Array, high: Uint8Array | null): void =>
+            void transaction.reads.push({ tree, low: low.slice(), high: high === null ? null : high.slice() })
+        : null;
+    const read = snapshot < 0 ? position : snapshot;
+    this.#source = new TreeTableSource(reader, tenant, read, snapshot >= 0 && snapshot < position, state, watch);
+    this.#current = new TreeTableSource(reader, tenant, position, false, state);
+    this.#environment = {
+      source: this.#source,
+      context: evaluation.context,
+      parameters: readParameters(request.parameters, bound.parameterTypes, evaluation.context, ""),
+      memoryBytesMax: statementBytesMax,
+      check: () => this.#check(),
+      positionAt: (at) => new StateReads(state).positionsUntil(tenant, unixTimeOf(at)) - 1,
+      systemRows: (table) => this.#systemRows(table),
+      modify: (modification, environment) => this.#modify(modification, environment).rows,
+      lockRow: (table, key, strength, wait) => this.#lockRow(table, key, strength, wait),
+    };
+    this.#ports = this.#writePorts();
+  }
+
+  #check(): void {
+    if (this.#parts.clock() - this.#startedMs < shardStatementMs) return;
+    throw new SqlError(
+      "57014",
+      `canceling statement: it ran for ${shardStatementMs / 1_000} s where writes are decided`,
+      {
+        hint: "Run long queries outside of transactions that have written; they are then read from a snapshot.",
+      },
+    );
+  }
+
+  #systemRows(table: TableDefinition): Iterable<readonly Datum[]> {
+    const { engine, evaluation, catalog } = this.#parts;
+    return engine.systemRows(table, { catalog, context: evaluation.context });
+  }
+
+  #writePorts(): WritePorts {
+    const { engine, request, transaction, locks, sequences, state, reader, catalog, evaluation } = this.#parts;
+    const { tenant } = request;
+    return {
+      tenant,
+      catalog,
+      reader,
+      overlay: transaction.overlay,
+      locks,
+      source: this.#current,
+      snapshot: transaction.snapshot,
+      nextRowNumber: (storage) => {
+        transaction.sequences.add(storage);
+        return sequences.nextRowNumber(state, tenant, storage);
+      },
+      compile: (expression, ids) => engine.compile(expression, ids, this.#environment),
+      rulesOf: (table) => engine.rulesOf(table, { catalog, context: evaluation.context }),
+      defaultOf: (table, column) => {
+        const expression = engine.defaultOf(table, column, { catalog, context: evaluation.context });
+        return expression === null ? null : engine.compile(expression, [], this.#environment)([]);
+      },
+      text: (type, value) => (value === null ? "null" : codecOf(type.oid).output(value, evaluation.context)),
+      schemaName: (table) => {
+        const schema = catalog.objectByOid(table.schema);
+        return schema?.kind === "schema" ? schema.name : "";
+      },
+    };
+  }
+
+  get ports(): WritePorts {
+    return this.#ports;
+  }
+
+  get environment(): QueryEnvironment {
+    return this.#environment;
+  }
+
+  run(bound: BoundStatement): StatementResult {
+    const { body } = bound;
+    switch (body.kind) {
+      case "query":
+        return this.#query(body);
+      case "insert":
+      case "update":
+      case "delete":
+        return this.#modification(body);
+      case "explain":
+        return this.#explain(body);
+      case "definition":
+      case "session":
+        throw notSupported(body.statement.kind);
+      default:
+        return unreachable(body);
+    }
+  }
+
+  /** Rows of a plan, one after the other, in the order of its columns. */
+  *rowsOf(plan: PlanNode, environment: QueryEnvironment = this.#environment): Iterable<readonly Datum[]> {
+    const stream = this.#parts.engine.run(plan, environment);
+    try {
+      for (let batch = stream.next(); batch !== null; batch = stream.next()) {
+        const { rows, selection, columns } = batch;
+        for (let row = 0; row < rows; row++) {
+          const at = selection === null ? row : (selection[row] ?? 0);
+          yield columns.map((column) => valueAt(column, at));
+        }
+      }
+    } finally {
+      stream.close();
+    }
+  }
+
+  #query(query: BoundQuery): StatementResult {
+    const { engine, request, evaluation } = this.#parts;
+    const { plan, outputs, columns } = query;
+    const places = outputs.map((id) => plan.columns.findIndex((column) => column.id === id));
+    assert(!places.includes(-1), "what a query puts out is in its plan's columns");
+    const types = columns.map(({ type }) => type);
+    const rows = new DataRows(types, request.resultFormats, evaluation.context);
+    const stream = engine.run(plan, this.#environment);
+    let count = 0;
+    try {
+      for (let batch = stream.next(); batch !== null; batch = stream.next()) {
+        rows.addBatch(batch, places, 0, batch.rows);
+        count += batch.rows;
+        if (rows.length > resultBytesMax) throw resultTooLarge();
+      }
+    } finally {
+      stream.close();
+    }
+    return { rows, count, tag: (shown) => `SELECT ${shown}` };
+  }
+
+  #modification(modification: BoundModification): StatementResult {
+    const { request, evaluation } = this.#parts;
+    const { count, rows } = this.#modify(modification, this.#environment);
+    const tag = modification.kind === "insert" ? `INSERT 0 ${count}` : `${modification.kind.toUpperCase()} ${count}`;
+    if (modification.returning === null) return { rows: null, count, tag: () => tag };
+    const types = modification.returning.columns.map(({ type }) => type);
+    const out = new DataRows(types, request.resultFormats, evaluation.context);
+    for (const row of rows) out.add(row);
+    return { rows: out, count, tag: () => tag };
+  }
+
+  #modify(modification: BoundModification, environment: QueryEnvironment): ModificationResult {
+    const { locks, request } = this.#parts;
+    locks.lockWhole(tableLockName(request.tenant, modification.table.oid), "keyShare");
+    return modify(modification, this.rowsOf(modification.plan, environment), this.#ports);
+  }
+
+  #explain(explain: BoundExplain): StatementResult {
+    const { request, evaluation, engine } = this.#parts;
+    const out = new DataRows(
+      explain.columns.map(({ type }) => type),
+      request.resultFormats,
+      evaluation.context,
+    );
+    const { statement } = explain;
+    if (statement.kind !== "query" && explain.isAnalyze)
+      throw notSupported("EXPLAIN ANALYZE of a statement that writes");
+    for (const line of engine.explain(explain, this.#environment)) out.add([line]);
+    return { rows: out, count: out.rows, tag: () => "EXPLAIN" };
+  }
+
+  /** FOR UPDATE and the like. False when the row is to be skipped. */
+  #lockRow(oid: number, key: Uint8Array, strength: string, wait: string): boolean {
+    const { catalog, locks, request, reader, transaction } = this.#parts;
+    const table = catalog.objectByOid(oid);
+    if (table?.kind !== "table") throw new AssertionFailed("rows that are locked are a table's");
+    const policy: LockWaitPolicy = wait === "skip" ? "skip" : wait === "error" ? "error" : "block";
+    const treeKey = this.#key.item(request.tenant, table.storage, key).slice();
+    locks.lockWhole(tableLockName(request.tenant, oid), "keyShare");
+    if (!locks.lock(tableTree.rows, treeKey, strengthOf(strength), policy, table)) return false;
+    const isThere = reader.get(tableTree.rows, treeKey);
+    if (transaction.snapshot < 0) return isThere;
+    if (!isThere) throw concurrentDelete();
+    if (positionAt(reader.valueView, reader.valueStart) > transaction.snapshot) throw concurrentUpdate();
+    return true;
+  }
+}
+
+function strengthOf(strength: string): LockStrength {
+  switch (strength) {
+    case "update":
+    case "noKeyUpdate":
+    case "share":
+    case "keyShare":
+      return strength;
+    default:
+      throw new AssertionFailed("a row lock has a known strength");
+  }
+}
+
+const resultTooLarge = (): SqlError =>
+  new SqlError("53200", `the result has more than ${resultBytesMax} bytes`, {
+    hint: "Read it in parts, by a cursor or outside of the transaction.",
+  });
+
+/** What sequence functions and advisory locks do in the shard. */
+export function effectsOf(
+  parts: Pick<StatementParts, "session" | "transaction" | "sequences" | "state" | "catalog" | "request">,
+  advisoryLock: SessionEffects["advisoryLock"],
+): SessionEffects {
+  const { session, transaction, sequences, state, catalog, request } = parts;
+  const sequenceOf = (oid: number): SequenceDefinition => {
+    const found = catalog.objectByOid(oid);
+    if (found?.kind === "sequence") return found;
+    throw new SqlError("42809", `"${found === null ? oid : found.name}" is not a sequence`);
+  };
+  const int64 = (value: bigint): Int64 => (Number.isSafeInteger(Number(value)) ? Number(value) : value);
+  return {
+    nextSequenceValue: (oid) => {
+      const sequence = sequenceOf(oid);
+      transaction.sequences.add(oid);
+      const value = int64(sequences.next(state, request.tenant, sequence));
+      session.drew(oid, value);
+      return value;
+    },
+    currentSequenceValue: (oid) => {
+      const value = session.drawn(oid);
+      if (value !== null) return value;
+      throw new SqlError("55000", `currval of sequence "${sequenceOf(oid).name}" is not yet defined in this session`);
+    },
+    lastSequenceValue: () => {
+      const value = session.lastDrawn;
+      if (value === null) throw new SqlError("55000", "lastval is not yet defined in this session");
+      return value;
+    },
+    setSequenceValue: (oid, value, isCalled) => {
+      const sequence = sequenceOf(oid);
+      const wanted = BigInt(value);
+      if (wanted < sequence.minimum || wanted > sequence.maximum) {
+        throw new SqlError(
+          "22003",
+          `setval: value ${wanted} is out of bounds for sequence "${sequence.name}" (${sequence.minimum}..${sequence.maximum})`,
+        );
+      }
+      transaction.sequences.add(oid);
+      sequences.set(request.tenant, oid, { value: wanted, isCalled });
+      if (isCalled) session.drew(oid, value);
+    },
+    advisoryLock,
+  };
+}

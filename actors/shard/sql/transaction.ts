@@ -1,0 +1,89 @@
+/**
+ * An open transaction: what it has written and nobody else sees, its snapshot, its savepoints, its locks. Nothing of it is in the log before
+ * it commits, and with the leadership of the shard it is gone.
+ */
+import { SqlError } from "../../../runtime/query/error.js";
+import { Overlay } from "../../../runtime/query/table/overlay.js";
+import { compareBytes } from "../../../runtime/query/table/version-walk.js";
+import type { SqlIsolation } from "../../messages/sql.js";
+import type { LockOwner, LockTable } from "./lock-table.js";
+
+interface Savepoint {
+  readonly name: string;
+  readonly writes: number;
+  readonly locks: number;
+  readonly catalogVersion: number;
+}
+
+/** Keys of one tree that a serializable transaction has looked at: from low on, before high (null: without an end). */
+export interface ReadRange {
+  readonly tree: number;
+  readonly low: Uint8Array;
+  readonly high: Uint8Array | null;
+}
+
+/** Bytes of changes that a transaction may hold in memory. */
+export const transactionBytesMax = 512 * 1024 * 1024;
+const savepointsMax = 10_000;
+
+export class Transaction {
+  readonly id: LockOwner;
+  readonly tenant: number;
+  readonly isolation: SqlIsolation;
+  readonly overlay = new Overlay();
+  /** Position of the state that it reads; -1 for that of each statement. */
+  readonly snapshot: number;
+  readonly reads: ReadRange[] = [];
+  /** Objects whose numbers it has drawn: sequences, and tables without a primary key. */
+  readonly sequences = new Set<number>();
+  /** Below 0 once it has changed the catalog: the version of its own catalog. */
+  catalogVersion = 0;
+  isFailed = false;
+  #savepoints: Savepoint[] = [];
+
+  constructor(id: LockOwner, tenant: number, isolation: SqlIsolation, snapshot: number) {
+    this.id = id;
+    this.tenant = tenant;
+    this.isolation = isolation;
+    this.snapshot = snapshot;
+  }
+
+  savepoint(name: string, locks: LockTable): void {
+    if (this.#savepoints.length >= savepointsMax) {
+      throw new SqlError("54000", `a transaction has at most ${savepointsMax} savepoints`);
+    }
+    const { overlay, id, catalogVersion } = this;
+    this.#savepoints.push({ name, writes: overlay.mark(), locks: locks.mark(id), catalogVersion });
+  }
+
+  #find(name: string): number {
+    const at = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name);
+    if (at < 0) throw new SqlError("3B001", `savepoint "${name}" does not exist`);
+    return at;
+  }
+
+  release(name: string): void {
+    this.#savepoints.length = this.#find(name);
+  }
+
+  /** Back to a savepoint, which stays. */
+  rollbackTo(name: string, locks: LockTable): void {
+    const at = this.#find(name);
+    const savepoint = this.#savepoints[at];
+    if (savepoint === undefined) return;
+    this.#savepoints.length = at + 1;
+    this.overlay.rollbackTo(savepoint.writes);
+    locks.releaseTo(this.id, savepoint.locks);
+    this.catalogVersion = savepoint.catalogVersion;
+    this.isFailed = false;
+  }
+
+  hasRead(tree: number, key: Uint8Array): boolean {
+    return this.reads.some(
+      ({ tree: read, low, high }) =>
+        read === tree &&
+        compareBytes(key, key.length, low, low.length) >= 0 &&
+        (high === null || compareBytes(key, key.length, high, high.length) < 0),
+    );
+  }
+}

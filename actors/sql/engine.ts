@@ -1,0 +1,37 @@
+/** What the actors ask of the query engine, in one place. */
+import type { BoundExplain, BoundStatement, RowRules } from "../../runtime/query/bind/bound.js";
+import type { Catalog, TableDefinition } from "../../runtime/query/catalog/model.js";
+import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
+import type { EvaluationContext } from "../../runtime/query/functions/context.js";
+import type { BoundExpression, ColumnId } from "../../runtime/query/plan/expression.js";
+import type { PlanNode } from "../../runtime/query/plan/plan.js";
+import type { Statement } from "../../runtime/query/syntax/ast.js";
+import type { Datum } from "../../runtime/query/types/datum.js";
+import type { Oid } from "../../runtime/query/types/sql-type.js";
+import type { ObjectNames } from "../../runtime/query/types/text-context.js";
+import type { RowExpression } from "../../runtime/query/write/ports.js";
+
+export interface BindRequest {
+  readonly statement: Statement;
+  readonly text: string;
+  readonly catalog: Catalog;
+  readonly parameterTypes: readonly Oid[];
+  readonly context: EvaluationContext;
+}
+
+export interface Engine {
+  bind(request: BindRequest): BoundStatement;
+  run(plan: PlanNode, environment: QueryEnvironment): RowStream;
+  compile(expression: BoundExpression, ids: readonly ColumnId[], environment: QueryEnvironment): RowExpression;
+  /** What rows of a table must fulfil, outside of any statement. */
+  rulesOf(table: TableDefinition, around: Around): RowRules;
+  /** A column's default, sequences' values included; null for none. */
+  defaultOf(table: TableDefinition, column: number, around: Around): BoundExpression | null;
+  /** Lines of EXPLAIN. */
+  explain(explain: BoundExplain, environment: QueryEnvironment): Iterable<string>;
+  /** Rows of a table that the catalogs make up. */
+  systemRows(table: TableDefinition, around: Around): Iterable<readonly Datum[]>;
+  names(catalog: Catalog, searchPath: readonly string[]): ObjectNames;
+}
+
+export type Around = Pick<BindRequest, "catalog" | "context">;

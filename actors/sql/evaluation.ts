@@ -1,0 +1,165 @@
+/**
+ * The world of one statement: what its session's request says of settings, users and times, and what is known here of the rest. Time points
+ * of SQL count µs from 2000, those of requests from 1970.
+ */
+import type { Catalog } from "../../runtime/query/catalog/model.js";
+import { SqlError } from "../../runtime/query/error.js";
+import type { EvaluationContext, RoleFacts, SessionPort } from "../../runtime/query/functions/context.js";
+import { settingNamed } from "../../runtime/query/settings.js";
+import type { Int64 } from "../../runtime/query/types/datum.js";
+import type { DateStyle, ObjectNames, TextContext } from "../../runtime/query/types/text-context.js";
+import type { SqlNotice, SqlRequest } from "../messages/sql.js";
+
+/** µs from 1970 to 2000. */
+const sqlEpochMicros = 946_684_800_000_000;
+export const sqlTimeOf = (unixMicros: number): number => unixMicros - sqlEpochMicros;
+export const unixTimeOf = (sqlMicros: number): number => sqlMicros + sqlEpochMicros;
+
+/** Settings of one request: given ones before defaults. */
+export class RequestSettings {
+  readonly #given: ReadonlyMap<string, string>;
+
+  constructor(settings: SqlRequest["settings"]) {
+    this.#given = new Map(settings.map(([name, value]) => [name.toLowerCase(), value]));
+  }
+
+  find(name: string): string | null {
+    return this.#given.get(name.toLowerCase()) ?? settingNamed(name)?.default ?? null;
+  }
+
+  get(name: string): string {
+    return this.find(name) ?? "";
+  }
+}
+
+/** Names in a list, as `search_path` has them. */
+export function namesInList(list: string, user: string): string[] {
+  const names: string[] = [];
+  for (const [, plain, quoted] of list.matchAll(/\s*(?:"((?:[^"]|"")*)"|([^,"]+))\s*(?:,|$)/g)) {
+    const name = plain === undefined ? (quoted ?? "").trim().toLowerCase() : plain.replaceAll('""', '"');
+    if (name === "$user") names.push(user);
+    else if (name !== "") names.push(name);
+  }
+  return names;
+}
+
+const orders: readonly DateStyle["order"][] = ["MDY", "DMY", "YMD"];
+const formats: readonly DateStyle["format"][] = ["ISO", "SQL", "Postgres", "German"];
+
+export function dateStyleOf(text: string): DateStyle {
+  const words = text.split(",").map((word) => word.trim().toLowerCase());
+  return {
+    format: formats.find((format) => words.includes(format.toLowerCase())) ?? "ISO",
+    order: orders.find((order) => words.includes(order.toLowerCase())) ?? "MDY",
+  };
+}
+
+/** What functions do to the session beyond reading it; the shard gives more than a projection can. */
+export interface SessionEffects {
+  nextSequenceValue(sequence: number): Int64;
+  currentSequenceValue(sequence: number): Int64;
+  lastSequenceValue(): Int64;
+  setSequenceValue(sequence: number, value: Int64, isCalled: boolean): void;
+  advisoryLock: SessionPort["advisoryLock"];
+}
+
+const notHere = (): never => {
+  throw new SqlError("XX000", "a statement that changes something was sent to a reader");
+};
+
+/** Where nothing may be changed. */
+export const noEffects: SessionEffects = {
+  nextSequenceValue: notHere,
+  currentSequenceValue: notHere,
+  lastSequenceValue: notHere,
+  setSequenceValue: notHere,
+  advisoryLock: notHere,
+};
+
+export interface Surroundings {
+  readonly catalog: Catalog;
+  /** Position of the state that is read. */
+  readonly position: number;
+  /** µs since 1970, when the statement began to be run. */
+  readonly now: number;
+  /** ms since 1970, at each call. */
+  readonly clock: () => number;
+  readonly random: () => number;
+  readonly effects: SessionEffects;
+  readonly names: ObjectNames;
+}
+
+/** A request's settings as functions see them, and what they change of them. */
+export class Evaluation {
+  readonly settings: RequestSettings;
+  readonly notices: SqlNotice[] = [];
+  /** Settings that `set_config` changed. */
+  readonly changed: [name: string, value: string][] = [];
+  readonly context: EvaluationContext;
+
+  constructor(request: SqlRequest, around: Surroundings) {
+    const settings = new RequestSettings(request.settings);
+    this.settings = settings;
+    const { user, database, session } = request;
+    const text: TextContext = textContextOf(settings, sqlTimeOf(request.transaction.startedAt), around.names);
+    this.context = {
+      ...text,
+      statementTime: sqlTimeOf(around.now),
+      clock: () => sqlTimeOf(Math.floor(around.clock() * 1_000)),
+      random: around.random,
+      randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(around.random() * 256)),
+      currentUser: user,
+      sessionUser: user,
+      database,
+      databaseOid: databaseOid(request.tenant),
+      backendPid: session % 2_147_483_647,
+      position: around.position,
+      applicationStartTime: sqlTimeOf(request.transaction.startedAt),
+      query: request.text,
+      searchPath: namesInList(settings.get("search_path"), user),
+      catalog: around.catalog,
+      roles: rolesOf(user),
+      session: this.#port(around),
+    };
+  }
+
+  #port({ effects }: Surroundings): SessionPort {
+    return {
+      setting: (name) => {
+        const changed = this.changed.findLast(([each]) => each.toLowerCase() === name.toLowerCase());
+        return changed?.[1] ?? this.settings.find(name);
+      },
+      setSetting: (name, value) => void this.changed.push([name, value]),
+      notice: (severity, sqlState, message) => void this.notices.push({ severity, sqlState, message, fields: {} }),
+      nextSequenceValue: (sequence) => effects.nextSequenceValue(sequence),
+      currentSequenceValue: (sequence) => effects.currentSequenceValue(sequence),
+      lastSequenceValue: () => effects.lastSequenceValue(),
+      setSequenceValue: (sequence, value, isCalled) => effects.setSequenceValue(sequence, value, isCalled),
+      advisoryLock: (wanted) => effects.advisoryLock(wanted),
+    };
+  }
+}
+
+export const databaseOid = (tenant: number): number => (5 + (tenant % 2 ** 31)) >>> 0;
+
+const adminRole: RoleFacts = { oid: 10, name: "admin", isSuperuser: true, canLogin: true };
+
+/** The users that a statement can be shown: its own, and the one that owns what nobody else does. */
+const rolesOf = (user: string): readonly RoleFacts[] =>
+  user === adminRole.name ? [adminRole] : [adminRole, { oid: 11, name: user, isSuperuser: false, canLogin: true }];
+
+export function textContextOf(settings: RequestSettings, transactionTime: number, names: ObjectNames): TextContext {
+  return {
+    timeZone: settings.get("TimeZone"),
+    dateStyle: dateStyleOf(settings.get("DateStyle")),
+    intervalStyle: intervalStyleOf(settings.get("IntervalStyle")),
+    extraFloatDigits: Number(settings.get("extra_float_digits")),
+    byteaOutput: settings.get("bytea_output") === "escape" ? "escape" : "hex",
+    transactionTime,
+    names,
+  };
+}
+
+const intervalStyles = ["postgres", "postgres_verbose", "sql_standard", "iso_8601"] as const;
+const intervalStyleOf = (text: string): TextContext["intervalStyle"] =>
+  intervalStyles.find((style) => style === text) ?? "postgres";

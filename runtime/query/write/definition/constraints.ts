@@ -1,0 +1,328 @@
+/** Constraints as written become those of a table's definition, with the indexes that they need. */
+import type {
+  ColumnDefinition,
+  ConstraintDefinition,
+  ForeignKeyAction,
+  IndexDefinition,
+  IndexKey,
+  StoredExpression,
+} from "../../catalog/model.js";
+import { notSupported, SqlError } from "../../error.js";
+import type { ConstraintSyntax } from "../../syntax/ast-definition.js";
+import type { Expression } from "../../syntax/ast-expression.js";
+import { storageOf } from "../../table/value-bytes.js";
+import { hasOrder } from "../../types/compare.js";
+import { typeLabel } from "../../types/type-name.js";
+import { type CatalogDraft, placeOf } from "./draft.js";
+import { freeName } from "./names.js";
+
+export type ConstraintPart = Exclude<
+  ConstraintSyntax,
+  { kind: "notNull" | "null" | "default" | "identity" | "generated" }
+>;
+type KeyConstraint = Extract<ConstraintSyntax, { kind: "primaryKey" | "unique" }>;
+type CheckConstraint = Extract<ConstraintSyntax, { kind: "check" }>;
+type ReferenceConstraint = Extract<ConstraintSyntax, { kind: "foreignKey" }>;
+
+/** A table on its way: what the constraints so far have made of it. */
+export interface TableParts {
+  readonly oid: number;
+  readonly name: string;
+  readonly schema: number;
+  readonly storage: number;
+  columns: ColumnDefinition[];
+  keyColumns: number[];
+  constraints: ConstraintDefinition[];
+  indexes: IndexDefinition[];
+}
+
+interface ReferencedTable {
+  readonly oid: number;
+  readonly name: string;
+  readonly columns: readonly ColumnDefinition[];
+  readonly keyColumns: readonly number[];
+  /** Columns of each unique index. */
+  readonly unique: readonly (readonly number[])[];
+}
+
+export function expectPlain(constraint: ConstraintSyntax): void {
+  const position = placeOf(constraint.location);
+  if (constraint.isDeferrable || constraint.isInitiallyDeferred) {
+    throw notSupported("a deferrable constraint", position);
+  }
+  if (constraint.isNotValid) throw notSupported("NOT VALID", position);
+}
+
+export function columnNamed(columns: readonly ColumnDefinition[], name: string): ColumnDefinition | null {
+  return columns.find((column) => !column.isDropped && column.name === name) ?? null;
+}
+
+/** Numbers of the columns that a key names. */
+function keyColumns(parts: TableParts, names: readonly string[], constraint: ConstraintSyntax): number[] {
+  const numbers: number[] = [];
+  for (const name of names) {
+    const column = columnNamed(parts.columns, name);
+    const position = placeOf(constraint.location);
+    if (column === null) throw new SqlError("42703", `column "${name}" named in key does not exist`, { position });
+    if (numbers.includes(column.number)) {
+      const what = constraint.kind === "primaryKey" ? "primary key" : "unique";
+      throw new SqlError("42701", `column "${name}" appears twice in ${what} constraint`, { position });
+    }
+    numbers.push(column.number);
+  }
+  return numbers;
+}
+
+export function expectIndexable(column: Pick<ColumnDefinition, "type">, position?: number): void {
+  const { oid } = column.type;
+  if (storageOf(oid) !== null && hasOrder(oid)) return;
+  throw new SqlError("42704", `data type ${typeLabel(oid)} has no default operator class for access method "btree"`, {
+    position,
+    hint: "You must specify an operator class for the index or define a default operator class for the data type.",
+  });
+}
+
+const ascending = (column: ColumnDefinition): IndexKey => ({
+  column: column.number,
+  expression: null,
+  type: column.type,
+  isDescending: false,
+  nullsFirst: false,
+});
+
+/** An expression with its text. */
+export type StoreExpression = (syntax: Expression) => StoredExpression;
+
+export class ConstraintMaker {
+  readonly #draft: CatalogDraft;
+  readonly #parts: TableParts;
+  readonly #store: StoreExpression;
+
+  constructor(draft: CatalogDraft, parts: TableParts, store: StoreExpression) {
+    this.#store = store;
+    this.#draft = draft;
+    this.#parts = parts;
+  }
+
+  /** Names of constraints are a table's own; those of keys are their indexes' too, which share a name space with tables. */
+  #isTaken(name: string, isRelation: boolean): boolean {
+    const { constraints, indexes, schema, name: own } = this.#parts;
+    if (constraints.some((each) => each.name === name)) return true;
+    return (
+      isRelation && (own === name || indexes.some((index) => index.name === name) || this.#draft.isTaken(schema, name))
+    );
+  }
+
+  #nameOf(constraint: ConstraintSyntax, columns: string | null, label: string, isRelation: boolean): string {
+    if (constraint.name !== null) {
+      if (isRelation && this.#draft.isTaken(this.#parts.schema, constraint.name)) {
+        throw new SqlError("42P07", `relation "${constraint.name}" already exists`);
+      }
+      if (this.#isTaken(constraint.name, isRelation)) {
+        throw new SqlError(
+          "42710",
+          `constraint "${constraint.name}" for relation "${this.#parts.name}" already exists`,
+        );
+      }
+      return constraint.name;
+    }
+    return freeName(this.#parts.name, columns, label, (name) => this.#isTaken(name, isRelation));
+  }
+
+  /** @param own the column that the constraint was written at */
+  add(constraint: ConstraintPart, own: string | null): ConstraintDefinition {
+    expectPlain(constraint);
+    switch (constraint.kind) {
+      case "primaryKey":
+      case "unique":
+        return this.#key(constraint, own);
+      case "check":
+        return this.#check(constraint, own);
+      case "foreignKey":
+        return this.#reference(constraint, own);
+    }
+  }
+
+  #key(constraint: KeyConstraint, own: string | null): ConstraintDefinition {
+    const parts = this.#parts;
+    const position = placeOf(constraint.location);
+    if (constraint.nullsNotDistinct) throw notSupported("NULLS NOT DISTINCT", position);
+    if (constraint.index !== null) throw notSupported("a constraint USING INDEX", position);
+    const isPrimary = constraint.kind === "primaryKey";
+    if (isPrimary && parts.keyColumns.length > 0) {
+      throw new SqlError("42P16", `multiple primary keys for table "${parts.name}" are not allowed`, { position });
+    }
+    const names = own === null ? constraint.columns : [own];
+    const numbers = keyColumns(parts, names, constraint);
+    const columns = numbers.map((number) => parts.columns[number - 1]).filter((column) => column !== undefined);
+    for (const column of columns) expectIndexable(column, position);
+    const included = keyColumns(parts, constraint.included, constraint);
+    const name = isPrimary
+      ? this.#nameOf(constraint, null, "pkey", true)
+      : this.#nameOf(constraint, names.join("_"), "key", true);
+    const index: IndexDefinition = {
+      kind: "index",
+      oid: this.#draft.newOid(),
+      name,
+      schema: parts.schema,
+      table: parts.oid,
+      storage: 0,
+      keys: columns.map(ascending),
+      included,
+      isUnique: true,
+      isPrimary,
+      predicate: null,
+    };
+    parts.indexes.push({ ...index, storage: isPrimary ? parts.storage : index.oid });
+    if (isPrimary) {
+      parts.keyColumns = numbers;
+      parts.columns = parts.columns.map((column) =>
+        numbers.includes(column.number) ? { ...column, isNotNull: true } : column,
+      );
+    }
+    const made: ConstraintDefinition = {
+      kind: constraint.kind,
+      oid: this.#draft.newOid(),
+      name,
+      columns: numbers,
+      index: index.oid,
+      isDeferrable: false,
+    };
+    parts.constraints.push(made);
+    return made;
+  }
+
+  #check(constraint: CheckConstraint, own: string | null): ConstraintDefinition {
+    const { expression: syntax } = constraint;
+    const named = own ?? onlyColumn(syntax);
+    const made: ConstraintDefinition = {
+      kind: "check",
+      oid: this.#draft.newOid(),
+      name: this.#nameOf(constraint, named, "check", false),
+      expression: this.#store(syntax),
+    };
+    this.#parts.constraints.push(made);
+    return made;
+  }
+
+  #reference(constraint: ReferenceConstraint, own: string | null): ConstraintDefinition {
+    const parts = this.#parts;
+    const position = placeOf(constraint.location);
+    const names = own === null ? constraint.columns : [own];
+    if (constraint.match === "partial" || (constraint.match === "full" && names.length > 1)) {
+      throw notSupported(`MATCH ${constraint.match.toUpperCase()}`, position);
+    }
+    const columns = names.map((name) => {
+      const column = columnNamed(parts.columns, name);
+      if (column !== null) return column;
+      throw new SqlError("42703", `column "${name}" referenced in foreign key constraint does not exist`, { position });
+    });
+    const parent = this.#parent(constraint);
+    const referenced = this.#referencedColumns(parent, constraint, columns.length);
+    for (const [index, column] of columns.entries())
+      expectSameType(constraint, names, column, referenced[index], parent);
+    const made: ConstraintDefinition = {
+      kind: "foreignKey",
+      oid: this.#draft.newOid(),
+      name: this.#nameOf(constraint, names.join("_"), "fkey", false),
+      columns: columns.map(({ number }) => number),
+      referencedTable: parent.oid,
+      referencedColumns: referenced.map(({ number }) => number),
+      onUpdate: constraint.onUpdate satisfies ForeignKeyAction,
+      onDelete: constraint.onDelete satisfies ForeignKeyAction,
+    };
+    parts.constraints.push(made);
+    return made;
+  }
+
+  /** The referenced table, which may be this one. */
+  #parent({ table }: ReferenceConstraint): ReferencedTable {
+    const parts = this.#parts;
+    const found = this.#draft.find(table);
+    const isSelf = (found === null && table.name === parts.name) || found?.oid === parts.oid;
+    if (isSelf) {
+      const unique = parts.indexes.filter(({ isUnique, predicate }) => isUnique && predicate === null);
+      return { ...parts, unique: unique.map(({ keys }) => keys.map(({ column }) => column)) };
+    }
+    const parent = this.#draft.table(table);
+    const unique = this.#draft.catalog
+      .indexesOf(parent)
+      .filter(({ isUnique, predicate }) => isUnique && predicate === null);
+    return { ...parent, unique: unique.map(({ keys }) => keys.map(({ column }) => column)) };
+  }
+
+  #referencedColumns(parent: ReferencedTable, constraint: ReferenceConstraint, count: number): ColumnDefinition[] {
+    const position = placeOf(constraint.location);
+    let columns: ColumnDefinition[];
+    if (constraint.referencedColumns.length === 0) {
+      if (parent.keyColumns.length === 0) {
+        throw new SqlError("42704", `there is no primary key for referenced table "${parent.name}"`, { position });
+      }
+      columns = parent.keyColumns.flatMap((number) => parent.columns[number - 1] ?? []);
+    } else {
+      columns = constraint.referencedColumns.map((name) => {
+        const column = columnNamed(parent.columns, name);
+        if (column !== null) return column;
+        throw new SqlError("42703", `column "${name}" referenced in foreign key constraint does not exist`, {
+          position,
+        });
+      });
+    }
+    if (columns.length !== count) {
+      throw new SqlError("42830", "number of referencing and referenced columns for foreign key disagree", {
+        position,
+      });
+    }
+    const numbers = columns.map(({ number }) => number);
+    const isKey = (key: readonly number[]): boolean =>
+      key.length === numbers.length && key.every((number) => numbers.includes(number));
+    if (!isKey(parent.keyColumns) && !parent.unique.some(isKey)) {
+      throw new SqlError(
+        "42830",
+        `there is no unique constraint matching given keys for referenced table "${parent.name}"`,
+        { position },
+      );
+    }
+    return columns;
+  }
+}
+
+/** Values of both sides have the same bytes as keys. */
+function expectSameType(
+  constraint: ReferenceConstraint,
+  names: readonly string[],
+  column: ColumnDefinition,
+  referenced: ColumnDefinition | undefined,
+  parent: { readonly name: string },
+): void {
+  if (referenced === undefined) return;
+  const [from, to] = [storageOf(column.type.oid)?.kind, storageOf(referenced.type.oid)?.kind];
+  const isInteger = (kind: string | undefined): boolean => kind === "int16" || kind === "int32" || kind === "int64";
+  if (from === to || (isInteger(from) && isInteger(to))) return;
+  const name = constraint.name ?? `${names.join("_")}_fkey`;
+  throw new SqlError("42804", `foreign key constraint "${name}" cannot be implemented`, {
+    position: placeOf(constraint.location),
+    detail: `Key columns "${column.name}" and "${referenced.name}" of table "${parent.name}" are of incompatible types: ${typeLabel(column.type.oid)} and ${typeLabel(referenced.type.oid)}.`,
+  });
+}
+
+/** The column that an expression uses when it uses one only: it gives a check its name. */
+function onlyColumn(syntax: unknown): string | null {
+  const names = new Set<string>();
+  const stack: unknown[] = [syntax];
+  while (stack.length > 0) {
+    const node = stack.pop();
+    if (typeof node !== "object" || node === null) continue;
+    if (Array.isArray(node)) {
+      stack.push(...(node as unknown[]));
+      continue;
+    }
+    const fields = node as Readonly<Record<string, unknown>>;
+    if (fields["kind"] === "columnName" && Array.isArray(fields["parts"])) {
+      const last: unknown = fields["parts"].at(-1);
+      if (typeof last === "string") names.add(last);
+    } else stack.push(...Object.values(fields));
+  }
+  const [name] = names;
+  return names.size === 1 && name !== undefined ? name : null;
+}

@@ -1,0 +1,91 @@
+/** CREATE INDEX. */
+import type { IndexDefinition, IndexKey, TableDefinition } from "../../catalog/model.js";
+import { notSupported, SqlError } from "../../error.js";
+import type { CreateIndex, IndexKeySyntax } from "../../syntax/ast-definition.js";
+import { columnNamed, expectIndexable } from "./constraints.js";
+import { exists } from "./create-table.js";
+import { placeOf } from "./draft.js";
+import { freeName } from "./names.js";
+import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+import { buildIndex } from "./table-rows.js";
+
+const keysMax = 32;
+
+function keyOf(
+  syntax: IndexKeySyntax,
+  table: TableDefinition,
+  ports: DefinitionPorts,
+  position: number | undefined,
+): IndexKey {
+  if (syntax.collation !== null && !["C", "POSIX", "default"].includes(syntax.collation.at(-1) ?? "")) {
+    throw notSupported(`collation "${syntax.collation.join(".")}"`, position);
+  }
+  if (
+    syntax.operatorClass !== null &&
+    !/^(text|varchar|bpchar)_pattern_ops$|_ops$/.test(syntax.operatorClass.at(-1) ?? "")
+  ) {
+    throw notSupported(`operator class "${syntax.operatorClass.join(".")}"`, position);
+  }
+  const { isDescending } = syntax;
+  const order = { isDescending, nullsFirst: syntax.nullsFirst ?? isDescending };
+  if (syntax.column !== null) {
+    const column = columnNamed(table.columns, syntax.column);
+    if (column === null) throw new SqlError("42703", `column "${syntax.column}" does not exist`, { position });
+    expectIndexable(column, position);
+    return { column: column.number, expression: null, type: column.type, ...order };
+  }
+  if (syntax.expression === null)
+    throw new SqlError("42601", "an index key is a column or an expression", { position });
+  const expression = ports.storeExpression(syntax.expression);
+  const type = ports.typeOf(ports.draft.catalog, table, expression);
+  expectIndexable({ type }, position);
+  return { column: 0, expression, type, ...order };
+}
+
+/** Part of an index's made-up name that a key gives. */
+const namePart = ({ column, expression }: IndexKeySyntax): string =>
+  column ?? (expression?.kind === "functionCall" ? (expression.name.at(-1) ?? "expr") : "expr");
+
+export function createIndex(statement: CreateIndex, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const position = placeOf(statement.location);
+  const [clause] = statement.clauses;
+  if (clause !== undefined) throw notSupported(`${clause} in CREATE INDEX`, position);
+  if (statement.method !== "btree") throw notSupported(`access method "${statement.method}"`, position);
+  if (statement.nullsNotDistinct) throw notSupported("NULLS NOT DISTINCT", position);
+  const table = draft.table(statement.table);
+  if (statement.name !== null && exists(ports, table.schema, statement.name, statement.ifNotExists)) {
+    return { tag: "CREATE INDEX" };
+  }
+  if (statement.keys.length > keysMax) {
+    throw new SqlError("54011", `cannot use more than ${keysMax} columns in an index`, { position });
+  }
+  ports.lockTable(table);
+  const keys = statement.keys.map((key) => keyOf(key, table, ports, position));
+  const included = statement.included.map((name) => {
+    const column = columnNamed(table.columns, name);
+    if (column === null) throw new SqlError("42703", `column "${name}" does not exist`, { position });
+    return column.number;
+  });
+  const oid = draft.newOid();
+  const index: IndexDefinition = {
+    kind: "index",
+    oid,
+    name:
+      statement.name ??
+      freeName(table.name, statement.keys.map(namePart).join("_"), "idx", (name) => draft.isTaken(table.schema, name)),
+    schema: table.schema,
+    table: table.oid,
+    storage: oid,
+    keys,
+    included,
+    isUnique: statement.isUnique,
+    isPrimary: false,
+    predicate: statement.where === null ? null : ports.storeExpression(statement.where),
+  };
+  const next: TableDefinition = { ...table, indexes: [...table.indexes, oid], version: table.version + 1 };
+  draft.put(index, next);
+  ports.validate(draft.catalog, next);
+  buildIndex(ports, next, index);
+  return { tag: "CREATE INDEX" };
+}

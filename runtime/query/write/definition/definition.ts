@@ -1,0 +1,54 @@
+/** Which definition is which. */
+import { notSupported } from "../../error.js";
+import type { DefinitionStatement } from "../../syntax/ast-definition.js";
+import type { Truncate } from "../../syntax/ast-modify.js";
+import { alterTable } from "./alter-table.js";
+import { createIndex } from "./create-index.js";
+import { createTable, createTableAs } from "./create-table.js";
+import { placeOf } from "./draft.js";
+import { drop } from "./drop.js";
+import { alterSequence, createSchema, createSequence, createView, rename, setSchema, truncate } from "./others.js";
+import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+
+/** Carries out a definition: changes the draft, and rows where it has to. Throws `SqlError`. */
+export function define(statement: DefinitionStatement | Truncate, ports: DefinitionPorts): DefinitionResult {
+  switch (statement.kind) {
+    case "createTable":
+      return createTable(statement, ports);
+    case "createTableAs":
+      return createTableAs(statement, ports);
+    case "alterTable":
+      return alterTable(statement, ports);
+    case "createIndex":
+      return createIndex(statement, ports);
+    case "createSchema":
+      return createSchema(statement, ports);
+    case "createSequence":
+      return createSequence(statement, ports);
+    case "alterSequence":
+      return alterSequence(statement, ports);
+    case "createView":
+      return createView(statement, ports);
+    case "drop":
+      return drop(statement, ports);
+    case "rename":
+      return rename(statement, ports);
+    case "setSchema":
+      return setSchema(statement, ports);
+    case "truncate":
+      return truncate(statement, ports);
+    case "setOwner":
+      throw notSupported("ALTER … OWNER TO", placeOf(statement.location));
+    case "comment":
+      throw notSupported("COMMENT ON", placeOf(statement.location));
+    case "grant":
+    case "grantRole":
+      throw notSupported(statement.isGrant ? "GRANT" : "REVOKE", placeOf(statement.location));
+    case "createRole":
+    case "alterRole":
+    case "dropRole":
+      throw notSupported("changing roles by SQL", placeOf(statement.location));
+    case "refreshMaterializedView":
+      throw notSupported("REFRESH MATERIALIZED VIEW", placeOf(statement.location));
+  }
+}

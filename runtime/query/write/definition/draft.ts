@@ -1,0 +1,147 @@
+/**
+ * The catalog while a statement changes it: objects as they will be, found by the next part of the same statement, and at the end put into
+ * the transaction's overlay.
+ */
+import { TableKey, tableTree } from "../../../store/table-trees.js";
+import type { TreeReader } from "../../../store/tree.js";
+import { assert } from "../../../types/assert.js";
+import { catalogHeadOid, encodeCatalogHead, encodeObject } from "../../catalog/encoding.js";
+import {
+  type CatalogObject,
+  informationSchemaOid,
+  kimberliteSchemaOid,
+  pgCatalogSchemaOid,
+  type Relation,
+  type SchemaDefinition,
+  type TableDefinition,
+} from "../../catalog/model.js";
+import { ObjectCatalog, publicSchema } from "../../catalog/over-trees.js";
+import { SqlError } from "../../error.js";
+import type { RelationName } from "../../syntax/ast-query.js";
+import type { Overlay } from "../../table/overlay.js";
+import type { Oid } from "../../types/sql-type.js";
+import { pending } from "../table-writer.js";
+
+const builtInSchemas: ReadonlyMap<string, Oid> = new Map([
+  ["pg_catalog", pgCatalogSchemaOid],
+  ["information_schema", informationSchemaOid],
+  ["kimberlite", kimberliteSchemaOid],
+]);
+
+export class CatalogDraft {
+  readonly #objects: Map<Oid, CatalogObject>;
+  readonly #changed = new Set<Oid>();
+  readonly #version: number;
+  readonly #searchPath: readonly string[];
+  #nextOid: Oid;
+  #catalog: ObjectCatalog;
+
+  /** @param version of the catalogs that come of it: below 0, and of no other */
+  constructor(catalog: ObjectCatalog, searchPath: readonly string[], version: number) {
+    assert(version < 0, "the catalog of an open transaction is told apart by its version");
+    this.#objects = new Map([...catalog.objects()].map((object) => [object.oid, object]));
+    this.#nextOid = catalog.nextOid;
+    this.#searchPath = searchPath;
+    this.#version = version;
+    this.#catalog = catalog;
+  }
+
+  /** The catalog as it is by now. */
+  get catalog(): ObjectCatalog {
+    return this.#catalog;
+  }
+
+  newOid(): Oid {
+    const oid = this.#nextOid;
+    this.#nextOid += 1;
+    return oid;
+  }
+
+  #rebuild(): void {
+    const objects = [...this.#objects.values()].filter((object) => object !== publicSchema);
+    this.#catalog = new ObjectCatalog(this.#version, this.#nextOid, objects);
+  }
+
+  put(...objects: readonly CatalogObject[]): void {
+    for (const object of objects) {
+      this.#objects.set(object.oid, object);
+      this.#changed.add(object.oid);
+    }
+    this.#rebuild();
+  }
+
+  remove(oid: Oid): void {
+    assert(this.#objects.has(oid), "what is dropped is there");
+    this.#objects.delete(oid);
+    this.#changed.add(oid);
+    this.#rebuild();
+  }
+
+  get hasChanged(): boolean {
+    return this.#changed.size > 0;
+  }
+
+  /** Writes what has changed into the overlay. */
+  finish(tenant: number, overlay: Overlay, reader: TreeReader): void {
+    if (!this.hasChanged) return;
+    const key = new TableKey();
+    for (const oid of this.#changed) {
+      const object = this.#objects.get(oid);
+      const treeKey = key.object(tenant, oid).slice();
+      if (object !== undefined) overlay.set(tableTree.catalog, treeKey, pending(encodeObject(object)));
+      else if (reader.get(tableTree.catalog, treeKey)) overlay.set(tableTree.catalog, treeKey, null);
+    }
+    const head = key.object(tenant, catalogHeadOid).slice();
+    overlay.set(tableTree.catalog, head, pending(encodeCatalogHead(this.#nextOid)));
+  }
+
+  // ------------------------------------------------------------------ names
+
+  /** The schema in which a new object is made. */
+  schemaFor({ schema, location }: RelationName): SchemaDefinition {
+    if (schema !== null) return this.schema(schema, location);
+    for (const name of this.#searchPath) {
+      const found = this.#catalog.schemaByName(name);
+      if (found !== null) return found;
+    }
+    throw new SqlError("3F000", "no schema has been selected to create in", { position: placeOf(location) });
+  }
+
+  schema(name: string, location = -1): SchemaDefinition {
+    if (builtInSchemas.has(name)) {
+      throw new SqlError("42501", `permission denied for schema ${name}`, { position: placeOf(location) });
+    }
+    const found = this.#catalog.schemaByName(name);
+    if (found !== null) return found;
+    throw new SqlError("3F000", `schema "${name}" does not exist`, { position: placeOf(location) });
+  }
+
+  find({ schema, name }: RelationName): Relation | null {
+    if (schema !== null) {
+      const found = this.#catalog.schemaByName(schema);
+      return found === null ? null : this.#catalog.relationByName(found.oid, name);
+    }
+    for (const each of this.#searchPath) {
+      const found = this.#catalog.schemaByName(each);
+      const relation = found === null ? null : this.#catalog.relationByName(found.oid, name);
+      if (relation !== null) return relation;
+    }
+    return null;
+  }
+
+  table(name: RelationName): TableDefinition {
+    const found = this.find(name);
+    if (found === null) {
+      throw new SqlError("42P01", `relation "${shownName(name)}" does not exist`, { position: placeOf(name.location) });
+    }
+    if (found.kind === "table") return found;
+    throw new SqlError("42809", `"${found.name}" is not a table`);
+  }
+
+  isTaken(schema: Oid, name: string): boolean {
+    return this.#catalog.relationByName(schema, name) !== null;
+  }
+}
+
+export const placeOf = (location: number): number | undefined => (location < 0 ? undefined : location);
+export const shownName = ({ schema, name }: RelationName): string => (schema === null ? name : `${schema}.${name}`);

@@ -1,0 +1,211 @@
+/** DROP of tables, indexes, sequences, views and schemas, with what depends on them. Rows and entries stay where they are: for the past. */
+import { assert } from "../../../types/assert.js";
+import type { CatalogObject, Relation, TableDefinition } from "../../catalog/model.js";
+import { publicSchemaOid } from "../../catalog/model.js";
+import { notSupported, SqlError } from "../../error.js";
+import type { Drop } from "../../syntax/ast-definition.js";
+import { type CatalogDraft, placeOf, shownName } from "./draft.js";
+import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+
+const kindNames: Readonly<Record<Drop["objectType"], string>> = {
+  table: "table",
+  view: "view",
+  materializedView: "materialized view",
+  index: "index",
+  sequence: "sequence",
+  schema: "schema",
+};
+
+interface Dependent {
+  readonly description: string;
+  drop(): void;
+}
+
+/** Whether a stored query reads a table or view. */
+function reads(query: unknown, draft: CatalogDraft, oid: number): boolean {
+  const stack: unknown[] = [query];
+  while (stack.length > 0) {
+    const node = stack.pop();
+    if (typeof node !== "object" || node === null) continue;
+    if (Array.isArray(node)) {
+      stack.push(...(node as unknown[]));
+      continue;
+    }
+    const fields = node as Readonly<Record<string, unknown>>;
+    if (fields["kind"] === "table" && typeof fields["name"] === "object" && fields["name"] !== null) {
+      const { schema, name } = fields["name"] as { schema: string | null; name: string };
+      if (draft.find({ database: null, schema, name, location: -1 })?.oid === oid) return true;
+    }
+    stack.push(...Object.values(fields));
+  }
+  return false;
+}
+
+/** What hangs on a relation and is no part of it. */
+function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
+  const { draft } = ports;
+  const found: Dependent[] = [];
+  if (relation.kind === "table") {
+    for (const { table, constraint } of draft.catalog.referencing(relation.oid)) {
+      if (table.oid === relation.oid) continue;
+      found.push({
+        description: `constraint ${constraint.name} on table ${table.name} depends on table ${relation.name}`,
+        drop: () => {
+          const now = draft.catalog.objectByOid(table.oid);
+          if (now?.kind !== "table") return;
+          ports.lockTable(now);
+          draft.put({
+            ...now,
+            constraints: now.constraints.filter(({ oid }) => oid !== constraint.oid),
+            version: now.version + 1,
+          });
+        },
+      });
+    }
+  }
+  if (relation.kind === "sequence") {
+    for (const object of draft.catalog.objects()) {
+      if (object.kind !== "table") continue;
+      for (const column of object.columns) {
+        if (column.isDropped || column.sequence !== relation.oid) continue;
+        found.push({
+          description: `default value for column ${column.name} of table ${object.name} depends on sequence ${relation.name}`,
+          drop: () => {
+            const now = draft.catalog.objectByOid(object.oid);
+            if (now?.kind !== "table") return;
+            const columns = now.columns.map((each) =>
+              each.number === column.number ? { ...each, default: null, sequence: 0, identity: null } : each,
+            );
+            draft.put({ ...now, columns, version: now.version + 1 });
+          },
+        });
+      }
+    }
+  }
+  if (relation.kind !== "index" && relation.kind !== "sequence") {
+    for (const object of [...draft.catalog.objects()]) {
+      if (object.kind !== "view" && object.kind !== "materializedView") continue;
+      if (object.oid === relation.oid || !reads(object.query.syntax, draft, relation.oid)) continue;
+      found.push({
+        description: `view ${object.name} depends on ${relation.kind === "table" ? "table" : "view"} ${relation.name}`,
+        drop: () => {
+          if (draft.catalog.objectByOid(object.oid) !== null) dropRelation(ports, object, true);
+        },
+      });
+    }
+  }
+  return found;
+}
+
+/** Removes a relation and its parts. Throws 2BP01 when something depends on it and `isCascade` does not say that it goes too. */
+export function dropRelation(ports: DefinitionPorts, relation: Relation, isCascade: boolean): void {
+  const { draft } = ports;
+  if (relation.kind === "table") ports.lockTable(relation);
+  const dependents = dependentsOf(ports, relation);
+  if (dependents.length > 0 && !isCascade) throw dependsError(relation, dependents);
+  for (const dependent of dependents) {
+    ports.notice("NOTICE", "00000", `drop cascades to ${dependent.description.split(" depends on ")[0] ?? ""}`);
+    dependent.drop();
+  }
+  if (draft.catalog.objectByOid(relation.oid) === null) return;
+  draft.remove(relation.oid);
+  if (relation.kind !== "table") return;
+  for (const oid of relation.indexes) draft.remove(oid);
+  for (const object of [...draft.catalog.objects()]) {
+    if (object.kind === "sequence" && object.ownerTable === relation.oid) draft.remove(object.oid);
+  }
+}
+
+const labelOf = ({ kind }: CatalogObject): string => (kind === "materializedView" ? "materialized view" : kind);
+
+const dependsError = (object: CatalogObject, dependents: readonly { readonly description: string }[]): SqlError =>
+  new SqlError("2BP01", `cannot drop ${labelOf(object)} ${object.name} because other objects depend on it`, {
+    detail: dependents.map(({ description }) => description).join("\n"),
+    hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+  });
+
+function dropIndex(ports: DefinitionPorts, relation: Relation): void {
+  assert(relation.kind === "index", "an index is dropped as one");
+  const { draft } = ports;
+  const table = draft.catalog.objectByOid(relation.table);
+  assert(table?.kind === "table", "an index is of a table");
+  const constraint = table.constraints.find((each) => "index" in each && each.index === relation.oid);
+  if (constraint !== undefined) {
+    throw new SqlError(
+      "2BP01",
+      `cannot drop index ${relation.name} because constraint ${constraint.name} on table ${table.name} requires it`,
+      { hint: `You can drop constraint ${constraint.name} on table ${table.name} instead.` },
+    );
+  }
+  ports.lockTable(table);
+  const next: TableDefinition = {
+    ...table,
+    indexes: table.indexes.filter((oid) => oid !== relation.oid),
+    version: table.version + 1,
+  };
+  draft.put(next);
+  draft.remove(relation.oid);
+}
+
+function dropSchema(ports: DefinitionPorts, name: string, isCascade: boolean): void {
+  const { draft } = ports;
+  const schema = draft.schema(name);
+  const inside = (): Relation[] =>
+    [...draft.catalog.objects()].filter(
+      (object): object is Relation =>
+        object.kind !== "schema" && object.schema === schema.oid && object.kind !== "index",
+    );
+  const owned = inside().filter((each) => each.kind !== "sequence" || each.ownerTable === 0);
+  if (owned.length > 0 && !isCascade) {
+    const dependents = owned.map((each) => ({
+      description: `${labelOf(each)} ${name}.${each.name} depends on schema ${name}`,
+    }));
+    throw dependsError(schema, dependents);
+  }
+  if (owned.length > 0) ports.notice("NOTICE", "00000", `drop cascades to ${owned.length} other objects`);
+  for (const each of owned) if (draft.catalog.objectByOid(each.oid) !== null) dropRelation(ports, each, true);
+  if (schema.oid === publicSchemaOid) throw notSupported("dropping the schema public");
+  draft.remove(schema.oid);
+}
+
+function matches(relation: Relation, type: Drop["objectType"]): boolean {
+  return relation.kind === type;
+}
+
+export function drop(statement: Drop, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const { objectType, ifExists, isCascade } = statement;
+  const what = kindNames[objectType];
+  const tag = `DROP ${what.toUpperCase()}`;
+  for (const name of statement.names) {
+    if (objectType === "schema") {
+      if (draft.catalog.schemaByName(name.name) === null) {
+        if (!ifExists) throw new SqlError("3F000", `schema "${name.name}" does not exist`);
+        ports.notice("NOTICE", "00000", `schema "${name.name}" does not exist, skipping`);
+        continue;
+      }
+      dropSchema(ports, name.name, isCascade);
+      continue;
+    }
+    const relation = draft.find(name);
+    if (relation === null) {
+      const schemaIsMissing = name.schema !== null && draft.catalog.schemaByName(name.schema) === null;
+      const missing = schemaIsMissing ? `schema "${name.schema}"` : `${what} "${shownName(name)}"`;
+      if (!ifExists)
+        throw new SqlError(schemaIsMissing ? "3F000" : missingState(objectType), `${missing} does not exist`);
+      ports.notice("NOTICE", "00000", `${missing} does not exist, skipping`);
+      continue;
+    }
+    if (!matches(relation, objectType)) {
+      throw new SqlError("42809", `"${relation.name}" is not ${/^[aeiou]/.test(what) ? "an" : "a"} ${what}`, {
+        position: placeOf(name.location),
+        hint: `Use DROP ${labelOf(relation).toUpperCase()} to remove ${/^[aeiou]/.test(labelOf(relation)) ? "an" : "a"} ${labelOf(relation)}.`,
+      });
+    }
+    if (relation.kind === "index") dropIndex(ports, relation);
+    else dropRelation(ports, relation, isCascade);
+  }
+  return { tag };
+}
+
+const missingState = (type: Drop["objectType"]): string => (type === "index" ? "42704" : "42P01");

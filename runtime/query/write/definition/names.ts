@@ -1,0 +1,29 @@
+/** Names that are made up for objects without one, as PostgreSQL makes them. */
+import { assert } from "../../../types/assert.js";
+
+/** Bytes of a name at most; longer ones are cut by the parser. */
+export const nameBytesMax = 63;
+
+/** `first_second_label`, the longer part cut until it fits. */
+export function objectName(first: string, second: string | null, label: string): string {
+  let [a, b] = [first, second];
+  const length = (): number => a.length + (b === null ? 0 : b.length + 1) + label.length + 1;
+  while (length() > nameBytesMax) {
+    if (b !== null && b.length >= a.length) b = b.slice(0, -1);
+    else a = a.slice(0, -1);
+    assert(a.length > 0, "a name keeps something of its table's");
+  }
+  return b === null ? `${a}_${label}` : `${a}_${b}_${label}`;
+}
+
+/** The first of the name, the name with 1, with 2, … that is free. */
+export function freeName(
+  first: string,
+  second: string | null,
+  label: string,
+  isTaken: (name: string) => boolean,
+): string {
+  let name = objectName(first, second, label);
+  for (let pass = 1; isTaken(name); pass++) name = objectName(first, second, `${label}${pass}`);
+  return name;
+}

@@ -1,0 +1,346 @@
+/** CREATE SCHEMA, VIEW and SEQUENCE, ALTER SEQUENCE, renaming, moving to another schema, TRUNCATE. */
+import { assert } from "../../../types/assert.js";
+import type {
+  CatalogObject,
+  ConstraintDefinition,
+  Relation,
+  SequenceDefinition,
+  TableDefinition,
+  ViewDefinition,
+} from "../../catalog/model.js";
+import { notSupported, SqlError } from "../../error.js";
+import type {
+  AlterSequence,
+  CreateSchema,
+  CreateSequence,
+  CreateView,
+  Rename,
+  SequenceOptions,
+  SetSchema,
+} from "../../syntax/ast-definition.js";
+import type { Truncate } from "../../syntax/ast-modify.js";
+import { columnNamed } from "./constraints.js";
+import { exists } from "./create-table.js";
+import { placeOf, shownName } from "./draft.js";
+import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+import { sequenceNumbers } from "./sequences.js";
+
+export function createSchema(statement: CreateSchema, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const position = placeOf(statement.location);
+  if (statement.elements > 0) throw notSupported("CREATE SCHEMA with elements", position);
+  const name = statement.name ?? statement.owner;
+  if (name === null) throw notSupported("CREATE SCHEMA without a name", position);
+  if (name.startsWith("pg_")) {
+    throw new SqlError("42939", `unacceptable schema name "${name}"`, {
+      detail: 'The prefix "pg_" is reserved for system schemas.',
+    });
+  }
+  const isBuiltIn = name === "information_schema" || name === "kimberlite";
+  if (isBuiltIn || draft.catalog.schemaByName(name) !== null) {
+    if (!statement.ifNotExists) throw new SqlError("42P06", `schema "${name}" already exists`);
+    ports.notice("NOTICE", "42P06", `schema "${name}" already exists, skipping`);
+    return { tag: "CREATE SCHEMA" };
+  }
+  draft.put({ kind: "schema", oid: draft.newOid(), name, owner: statement.owner ?? ports.user });
+  return { tag: "CREATE SCHEMA" };
+}
+
+export function createView(statement: CreateView, ports: DefinitionPorts): DefinitionResult {
+  const { draft, query } = ports;
+  const position = placeOf(statement.location);
+  if (statement.isTemporary) throw notSupported("a temporary view", position);
+  if (statement.checkOption !== "none") throw notSupported("WITH CHECK OPTION", position);
+  assert(query !== null, "CREATE VIEW has its query bound");
+  if (statement.columns.length > query.columns.length) {
+    throw new SqlError("42601", "CREATE VIEW specifies more column names than columns", { position });
+  }
+  const schema = draft.schemaFor(statement.name);
+  const { name } = statement.name;
+  const columns = query.columns.map(({ name: own, type }, index) => ({ name: statement.columns[index] ?? own, type }));
+  for (const [index, column] of columns.entries()) {
+    if (columns.findIndex((each) => each.name === column.name) === index) continue;
+    throw new SqlError("42701", `column "${column.name}" specified more than once`);
+  }
+  const before = draft.catalog.relationByName(schema.oid, name);
+  let oid: number;
+  if (before === null) oid = draft.newOid();
+  else {
+    if (!statement.orReplace) throw new SqlError("42P07", `relation "${name}" already exists`);
+    if (before.kind !== "view") throw new SqlError("42809", `"${name}" is not a view`);
+    expectSameColumns(before, columns);
+    oid = before.oid;
+  }
+  const syntax = ports.storeQuery(statement.query);
+  draft.put({ kind: "view", oid, name, schema: schema.oid, owner: ports.user, columns, query: syntax });
+  return { tag: "CREATE VIEW" };
+}
+
+function expectSameColumns(before: ViewDefinition, columns: ViewDefinition["columns"]): void {
+  if (columns.length < before.columns.length) throw new SqlError("42P16", "cannot drop columns from view");
+  for (const [index, { name, type }] of before.columns.entries()) {
+    const column = columns[index];
+    if (column === undefined) continue;
+    if (column.name !== name) {
+      throw new SqlError("42P16", `cannot change name of view column "${name}" to "${column.name}"`, {
+        hint: "Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead.",
+      });
+    }
+    if (column.type.oid !== type.oid || column.type.modifier !== type.modifier) {
+      throw new SqlError("42P16", `cannot change data type of view column "${name}"`);
+    }
+  }
+}
+
+function ownerOf(
+  { ownedBy }: SequenceOptions,
+  ports: DefinitionPorts,
+): { ownerTable: number; ownerColumn: number } | null {
+  if (ownedBy === null) return null;
+  if (ownedBy.length === 0) return { ownerTable: 0, ownerColumn: 0 };
+  const [column] = ownedBy.slice(-1);
+  const names = ownedBy.slice(0, -1);
+  const name = names.at(-1);
+  if (column === undefined || name === undefined) {
+    throw new SqlError("42601", "invalid OWNED BY option", { hint: "Specify OWNED BY table.column or OWNED BY NONE." });
+  }
+  const table = ports.draft.table({ database: null, schema: names.at(-2) ?? null, name, location: -1 });
+  const found = columnNamed(table.columns, column);
+  if (found === null) throw new SqlError("42703", `column "${column}" of relation "${table.name}" does not exist`);
+  return { ownerTable: table.oid, ownerColumn: found.number };
+}
+
+export function createSequence(statement: CreateSequence, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  if (statement.isTemporary) throw notSupported("a temporary sequence", placeOf(statement.location));
+  const schema = draft.schemaFor(statement.name);
+  const { name } = statement.name;
+  if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE SEQUENCE" };
+  draft.put({
+    kind: "sequence",
+    oid: draft.newOid(),
+    name,
+    schema: schema.oid,
+    owner: ports.user,
+    ...sequenceNumbers(statement.options, null, null),
+    ...(ownerOf(statement.options, ports) ?? { ownerTable: 0, ownerColumn: 0 }),
+  });
+  return { tag: "CREATE SEQUENCE" };
+}
+
+export function alterSequence(statement: AlterSequence, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const found = draft.find(statement.name);
+  if (found === null) {
+    const message = `relation "${shownName(statement.name)}" does not exist`;
+    if (!statement.ifExists) throw new SqlError("42P01", message, { position: placeOf(statement.name.location) });
+    ports.notice("NOTICE", "00000", `${message}, skipping`);
+    return { tag: "ALTER SEQUENCE" };
+  }
+  if (found.kind !== "sequence") throw new SqlError("42809", `"${found.name}" is not a sequence`);
+  const { options } = statement;
+  const next: SequenceDefinition = {
+    ...found,
+    ...sequenceNumbers(options, null, found),
+    ...(ownerOf(options, ports) ?? {}),
+  };
+  draft.put(next);
+  if (options.restart !== undefined) {
+    const value = options.restart === null ? next.start : BigInt(options.restart);
+    if (value < next.minimum)
+      throw new SqlError("22023", `RESTART value (${value}) cannot be less than MINVALUE (${next.minimum})`);
+    if (value > next.maximum)
+      throw new SqlError("22023", `RESTART value (${value}) cannot be greater than MAXVALUE (${next.maximum})`);
+    ports.restart(next.oid, value);
+  }
+  return { tag: "ALTER SEQUENCE" };
+}
+
+const typeName = (type: Rename["objectType"]): string => (type === "materializedView" ? "materialized view" : type);
+
+export function rename(statement: Rename, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const { objectType, newName } = statement;
+  const isPart = objectType === "column" || objectType === "constraint";
+  const tag = `ALTER ${isPart ? "TABLE" : typeName(objectType).toUpperCase()}`;
+  if (objectType === "role") throw notSupported("ALTER ROLE … RENAME");
+  if (objectType === "schema") {
+    const schema = draft.schema(statement.name.name, statement.name.location);
+    if (draft.catalog.schemaByName(newName) !== null) throw new SqlError("42P06", `schema "${newName}" already exists`);
+    draft.put({ ...schema, name: newName });
+    return { tag };
+  }
+  const relation = draft.find(statement.name);
+  if (relation === null) {
+    const message = `relation "${shownName(statement.name)}" does not exist`;
+    if (!statement.ifExists) throw new SqlError("42P01", message, { position: placeOf(statement.name.location) });
+    ports.notice("NOTICE", "00000", `${message}, skipping`);
+    return { tag };
+  }
+  if (statement.part !== null) {
+    if (relation.kind !== "table") throw notSupported(`renaming a column of a ${relation.kind}`);
+    if (objectType === "constraint") renameConstraint(ports, relation, statement.part, newName);
+    else renameColumn(ports, relation, statement.part, newName);
+    return { tag };
+  }
+  if (draft.isTaken(relation.schema, newName)) throw new SqlError("42P07", `relation "${newName}" already exists`);
+  if (relation.kind === "table") ports.lockTable(relation);
+  draft.put(versioned({ ...relation, name: newName }));
+  if (relation.kind === "index") renameConstraintOf(ports, relation.table, relation.oid, newName);
+  return { tag };
+}
+
+const versioned = <Object extends CatalogObject>(object: Object): Object =>
+  object.kind === "table" ? { ...object, version: object.version + 1 } : object;
+
+function renameColumn(ports: DefinitionPorts, table: TableDefinition, name: string, newName: string): void {
+  const column = columnNamed(table.columns, name);
+  if (column === null) throw new SqlError("42703", `column "${name}" does not exist`);
+  if (columnNamed(table.columns, newName) !== null) {
+    throw new SqlError("42701", `column "${newName}" of relation "${table.name}" already exists`);
+  }
+  ports.lockTable(table);
+  const uses = (syntax: unknown): boolean => JSON.stringify(syntax ?? null).includes(JSON.stringify(name));
+  const isUsed =
+    table.columns.some(({ generated }) => uses(generated?.syntax)) ||
+    table.constraints.some((constraint) => constraint.kind === "check" && uses(constraint.expression.syntax)) ||
+    ports.draft.catalog
+      .indexesOf(table)
+      .some(({ keys, predicate }) => uses(predicate?.syntax) || keys.some((key) => uses(key.expression?.syntax)));
+  const renamed = (syntax: unknown): unknown => renameIn(syntax, name, newName);
+  const next: TableDefinition = versioned({
+    ...table,
+    columns: table.columns.map((each) => {
+      const own = each.number === column.number ? { ...each, name: newName } : each;
+      if (own.generated === null) return own;
+      return { ...own, generated: ports.storeExpression(renamed(own.generated.syntax) as typeof own.generated.syntax) };
+    }),
+    constraints: table.constraints.map((constraint): ConstraintDefinition => {
+      if (constraint.kind !== "check") return constraint;
+      const syntax = renamed(constraint.expression.syntax) as typeof constraint.expression.syntax;
+      return { ...constraint, expression: ports.storeExpression(syntax) };
+    }),
+  });
+  const indexes = isUsed
+    ? ports.draft.catalog.indexesOf(table).map((index) => ({
+        ...index,
+        predicate:
+          index.predicate === null
+            ? null
+            : ports.storeExpression(renamed(index.predicate.syntax) as typeof index.predicate.syntax),
+        keys: index.keys.map((key) =>
+          key.expression === null
+            ? key
+            : {
+                ...key,
+                expression: ports.storeExpression(renamed(key.expression.syntax) as typeof key.expression.syntax),
+              },
+        ),
+      }))
+    : [];
+  ports.draft.put(...indexes, next);
+  ports.validate(ports.draft.catalog, next);
+}
+
+/** A copy of a tree in which a column has another name. */
+function renameIn(node: unknown, name: string, newName: string): unknown {
+  if (Array.isArray(node)) return node.map((item: unknown) => renameIn(item, name, newName));
+  if (typeof node !== "object" || node === null) return node;
+  const entries = Object.entries(node).map(([key, value]) => [key, renameIn(value, name, newName)] as const);
+  const copy: Record<string, unknown> = Object.fromEntries(entries);
+  if (copy["kind"] === "columnName" && Array.isArray(copy["parts"]) && copy["parts"].at(-1) === name) {
+    copy["parts"] = [...(copy["parts"].slice(0, -1) as unknown[]), newName];
+  }
+  return copy;
+}
+
+function renameConstraint(ports: DefinitionPorts, table: TableDefinition, name: string, newName: string): void {
+  const { draft } = ports;
+  const constraint = table.constraints.find((each) => each.name === name);
+  if (constraint === undefined) {
+    throw new SqlError("42704", `constraint "${name}" for table "${table.name}" does not exist`);
+  }
+  if (table.constraints.some((each) => each.name === newName)) {
+    throw new SqlError("42710", `constraint "${newName}" for relation "${table.name}" already exists`);
+  }
+  const constraints = table.constraints.map((each) => (each === constraint ? { ...each, name: newName } : each));
+  draft.put(versioned({ ...table, constraints }));
+  if (!("index" in constraint)) return;
+  const index = draft.catalog.objectByOid(constraint.index);
+  if (index?.kind === "index") draft.put({ ...index, name: newName });
+}
+
+/** A constraint's index has its name. */
+function renameConstraintOf(ports: DefinitionPorts, table: number, index: number, newName: string): void {
+  const found = ports.draft.catalog.objectByOid(table);
+  if (found?.kind !== "table") return;
+  const constraints = found.constraints.map((each) =>
+    "index" in each && each.index === index ? { ...each, name: newName } : each,
+  );
+  ports.draft.put(versioned({ ...found, constraints }));
+}
+
+export function setSchema(statement: SetSchema, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const tag = `ALTER ${typeName(statement.objectType).toUpperCase()}`;
+  const relation = draft.find(statement.name);
+  if (relation === null) {
+    const message = `relation "${shownName(statement.name)}" does not exist`;
+    if (!statement.ifExists) throw new SqlError("42P01", message);
+    ports.notice("NOTICE", "00000", `${message}, skipping`);
+    return { tag };
+  }
+  const schema = draft.schema(statement.newSchema);
+  const moved: Relation[] = [relation];
+  if (relation.kind === "table") {
+    ports.lockTable(relation);
+    for (const object of draft.catalog.objects()) {
+      if (object.kind === "index" && object.table === relation.oid) moved.push(object);
+      if (object.kind === "sequence" && object.ownerTable === relation.oid) moved.push(object);
+    }
+  }
+  for (const each of moved) {
+    if (draft.isTaken(schema.oid, each.name)) {
+      throw new SqlError("42P07", `relation "${each.name}" already exists in schema "${schema.name}"`);
+    }
+    draft.put(versioned({ ...each, schema: schema.oid }));
+  }
+  return { tag };
+}
+
+/** The rows stay under the old storage for the past; from now on the table has another, without any. */
+export function truncate(statement: Truncate, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const tables = statement.tables.map((name) => draft.table(name));
+  for (let at = 0; at < tables.length; at++) {
+    const table = tables[at];
+    assert(table !== undefined, "a list that is walked has its items");
+    for (const { table: child, constraint } of draft.catalog.referencing(table.oid)) {
+      if (tables.some(({ oid }) => oid === child.oid)) continue;
+      if (!statement.isCascade) {
+        throw new SqlError("0A000", "cannot truncate a table referenced in a foreign key constraint", {
+          detail: `Table "${child.name}" references "${table.name}".`,
+          hint: `Truncate table "${child.name}" at the same time, or use TRUNCATE ... CASCADE.`,
+          constraint: constraint.name,
+        });
+      }
+      ports.notice("NOTICE", "00000", `truncate cascades to table "${child.name}"`);
+      tables.push(child);
+    }
+  }
+  for (const { oid } of tables) {
+    const table = draft.catalog.objectByOid(oid);
+    assert(table?.kind === "table", "a table that is truncated is there");
+    ports.lockTable(table);
+    const storage = draft.newOid();
+    const indexes = draft.catalog
+      .indexesOf(table)
+      .map((index) => ({ ...index, storage: index.isPrimary ? storage : draft.newOid() }));
+    draft.put(...indexes, versioned({ ...table, storage }));
+    if (!statement.restartsSequences) continue;
+    for (const object of draft.catalog.objects()) {
+      if (object.kind === "sequence" && object.ownerTable === oid) ports.restart(object.oid, object.start);
+    }
+  }
+  return { tag: "TRUNCATE TABLE" };
+}

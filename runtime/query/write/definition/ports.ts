@@ -1,0 +1,53 @@
+/** What definitions need beyond the catalog: rows that are already there, expressions checked and evaluated, the session's words. */
+import type { TreeReader } from "../../../store/tree.js";
+import type { BoundQuery } from "../../bind/bound.js";
+import type { Catalog, StoredExpression, StoredQuery, TableDefinition } from "../../catalog/model.js";
+import type { Expression } from "../../syntax/ast-expression.js";
+import type { Query } from "../../syntax/ast-query.js";
+import type { Overlay } from "../../table/overlay.js";
+import type { Datum } from "../../types/datum.js";
+import type { SqlType } from "../../types/sql-type.js";
+import type { WritePorts } from "../ports.js";
+import type { CatalogDraft } from "./draft.js";
+
+export interface DefinitionPorts {
+  readonly tenant: number;
+  readonly user: string;
+  readonly draft: CatalogDraft;
+  readonly overlay: Overlay;
+  readonly reader: TreeReader;
+  /** Rows of the query of CREATE TABLE AS, in the order of its result columns. */
+  readonly query: BoundQuery | null;
+  queryRows(query: BoundQuery): Iterable<readonly Datum[]>;
+  notice(severity: "NOTICE" | "WARNING", sqlState: string, message: string): void;
+  /** What writing needs, against another catalog. */
+  write(catalog: Catalog): WritePorts;
+  /** Binds what the table's definition says of its rows and its defaults, for its errors. */
+  validate(catalog: Catalog, table: TableDefinition): void;
+  /** A default's value for rows that are there already; null when each row needs its own. */
+  constantDefault(catalog: Catalog, table: TableDefinition, column: number): { readonly value: Datum } | null;
+  /** Type of an expression over a table's row. */
+  typeOf(catalog: Catalog, table: TableDefinition, expression: StoredExpression): SqlType;
+  /**
+   * How rows' values change when a column gets another type: by `using`, or by the assignment cast. 42804 when there is none.
+   */
+  conversion(
+    catalog: Catalog,
+    table: TableDefinition,
+    column: number,
+    type: SqlType,
+    using: Expression | null,
+  ): (values: readonly Datum[]) => Datum[];
+  /** An expression, or a query, with the text that it is shown as. */
+  storeExpression(syntax: Expression): StoredExpression;
+  storeQuery(syntax: Query): StoredQuery;
+  /** Waits until nobody else uses a table, and keeps others from it until the transaction's end. */
+  lockTable(table: TableDefinition): void;
+  /** Sets a sequence back to its start. */
+  restart(sequence: number, value: bigint): void;
+}
+
+/** What a statement's tag says; most say only what they are. */
+export interface DefinitionResult {
+  readonly tag: string;
+}

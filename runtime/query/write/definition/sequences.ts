@@ -1,0 +1,80 @@
+/** Sequences: their options as written, those that columns own. */
+import type { SequenceDefinition, StoredExpression } from "../../catalog/model.js";
+import { SqlError } from "../../error.js";
+import type { SequenceOptions } from "../../syntax/ast-definition.js";
+import type { Expression } from "../../syntax/ast-expression.js";
+import { type Oid, type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
+import { quoted } from "../constraint-errors.js";
+import { placeOf } from "./draft.js";
+import { columnType } from "./types.js";
+
+export const noOptions: SequenceOptions = {
+  location: -1,
+  type: null,
+  start: null,
+  increment: null,
+  minimum: undefined,
+  maximum: undefined,
+  cache: null,
+  cycles: null,
+  ownedBy: null,
+  restart: undefined,
+};
+
+const limits: ReadonlyMap<Oid, readonly [bigint, bigint]> = new Map([
+  [typeOid.int2, [-32_768n, 32_767n]],
+  [typeOid.int4, [-2_147_483_648n, 2_147_483_647n]],
+  [typeOid.int8, [-(2n ** 63n), 2n ** 63n - 1n]],
+]);
+
+type Numbers = Pick<SequenceDefinition, "type" | "start" | "increment" | "minimum" | "maximum" | "cycles">;
+
+/** @param before the sequence that is altered */
+export function sequenceNumbers(options: SequenceOptions, type: SqlType | null, before: Numbers | null): Numbers {
+  const position = placeOf(options.location);
+  const invalid = (message: string): SqlError => new SqlError("22023", message, { position });
+  const given = options.type === null ? type : columnType(options.type);
+  const own = given ?? before?.type ?? sqlType(typeOid.int8);
+  const range = limits.get(own.oid);
+  if (range === undefined) throw invalid("sequence type must be smallint, integer, or bigint");
+  const [least, greatest] = range;
+  const increment = options.increment === null ? (before?.increment ?? 1n) : BigInt(options.increment);
+  if (increment === 0n) throw invalid("INCREMENT must not be zero");
+  const isUp = increment > 0n;
+  const pick = (written: string | null | undefined, known: bigint | undefined, otherwise: bigint): bigint =>
+    written === undefined ? (known ?? otherwise) : written === null ? otherwise : BigInt(written);
+  const maximum = pick(options.maximum, before?.maximum, isUp ? greatest : -1n);
+  const minimum = pick(options.minimum, before?.minimum, isUp ? 1n : least);
+  if (maximum > greatest) throw invalid(`MAXVALUE (${maximum}) is out of range for sequence data type`);
+  if (minimum < least) throw invalid(`MINVALUE (${minimum}) is out of range for sequence data type`);
+  if (minimum >= maximum) throw invalid(`MINVALUE (${minimum}) must be less than MAXVALUE (${maximum})`);
+  const start = options.start === null ? (before?.start ?? (isUp ? minimum : maximum)) : BigInt(options.start);
+  if (start < minimum) throw invalid(`START value (${start}) cannot be less than MINVALUE (${minimum})`);
+  if (start > maximum) throw invalid(`START value (${start}) cannot be greater than MAXVALUE (${maximum})`);
+  if (options.cache !== null && BigInt(options.cache) <= 0n) {
+    throw invalid(`CACHE (${options.cache}) must be greater than zero`);
+  }
+  return { type: own, start, increment, minimum, maximum, cycles: options.cycles ?? before?.cycles ?? false };
+}
+
+/** `nextval('name'::regclass)`, as the default of a serial column. The tree names the sequence by its oid, whatever it is called later. */
+export function nextValueOf(sequence: Oid, name: string): StoredExpression {
+  const subject: Expression = { kind: "stringLiteral", text: String(sequence), location: -1 };
+  const type = { names: ["pg_catalog", "regclass"], modifiers: [], arrayDimensions: 0, isSetOf: false, location: -1 };
+  const syntax: Expression = {
+    kind: "functionCall",
+    name: ["pg_catalog", "nextval"],
+    arguments: [{ kind: "cast", subject, type, location: -1 }],
+    argumentNames: [null],
+    isVariadic: false,
+    isStar: false,
+    isDistinct: false,
+    order: [],
+    isWithinGroup: false,
+    filter: null,
+    over: null,
+    isSqlSyntax: false,
+    location: -1,
+  };
+  return { text: `nextval('${quoted(name).replaceAll("'", "''")}'::regclass)`, syntax };
+}

@@ -1,0 +1,177 @@
+/**
+ * Definitions that have to do with rows that are there: entries of a new index, a constraint that all rows must fulfil, a table written
+ * anew under another storage.
+ */
+import { TableKey, tableTree } from "../../../store/table-trees.js";
+import { AssertionFailed, assert } from "../../../types/assert.js";
+import type { Catalog, ConstraintDefinition, IndexDefinition, TableDefinition } from "../../catalog/model.js";
+import { SqlError } from "../../error.js";
+import { indexEntry } from "../../table/index-keys.js";
+import type { Datum } from "../../types/datum.js";
+import { quoted } from "../constraint-errors.js";
+import { ForeignKeys } from "../foreign-keys.js";
+import type { RowExpression, WritePorts } from "../ports.js";
+import { pending, TableWriter } from "../table-writer.js";
+import type { DefinitionPorts } from "./ports.js";
+
+interface ScannedRow {
+  readonly key: Uint8Array;
+  /** By column number - 1. */
+  readonly values: Datum[];
+}
+
+/** Every row of a table as it is now, the transaction's own included. */
+export function* rowsOf(ports: WritePorts, table: TableDefinition): Iterable<ScannedRow> {
+  const live = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => number);
+  const scan = ports.source.scan({
+    table,
+    index: null,
+    ranges: [{ from: null, to: null }],
+    isBackward: false,
+    columns: live,
+    wantsKeys: true,
+    history: null,
+  });
+  try {
+    for (let batch = scan.next(); batch !== null; batch = scan.next()) {
+      for (let row = 0; row < batch.rows; row++) {
+        const values: Datum[] = table.columns.map(() => null);
+        for (const [index, number] of live.entries()) {
+          const column = batch.columns[index];
+          if (column === undefined) throw new AssertionFailed("a scan has the columns that were asked for");
+          values[number - 1] =
+            column.kind === "values"
+              ? (column.values[row] ?? null)
+              : column.nulls[row] === 1
+                ? null
+                : (column.numbers[row] ?? null);
+        }
+        const key = batch.keys[row];
+        if (key === undefined) throw new AssertionFailed("a scan that was asked for keys has them");
+        yield { key, values };
+      }
+    }
+  } finally {
+    scan.close();
+  }
+}
+
+/** All rows at once, so that they can be written while they are walked. */
+const collected = (ports: WritePorts, table: TableDefinition): ScannedRow[] => [...rowsOf(ports, table)];
+
+/** Makes the entries of an index that was added. The table and the index are in the draft. */
+export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index: IndexDefinition): void {
+  const write = ports.write(ports.draft.catalog);
+  const rules = write.rulesOf(table);
+  const rule = rules.indexes.find((each) => each.index.oid === index.oid);
+  if (rule === undefined) throw new AssertionFailed("an index of a table is among its rules");
+  const keys = rule.keys.map((key) => write.compile(key, rules.rowIds));
+  const predicate: RowExpression | null = rule.predicate === null ? null : write.compile(rule.predicate, rules.rowIds);
+  const key = new TableKey();
+  for (const { key: rowKey, values } of collected(write, table)) {
+    const image = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => values[number - 1] ?? null);
+    if (predicate !== null && predicate(image) !== true) continue;
+    const keyValues = keys.map((each) => each(image));
+    const entry = indexEntry(index, keyValues, rowKey);
+    const treeKey = key.item(ports.tenant, index.storage, entry.item).slice();
+    if (entry.mustBeUnique && write.reader.get(tableTree.index, treeKey)) {
+      const names = index.keys
+        .map(({ column, expression }) => expression?.text ?? quoted(table.columns[column - 1]?.name ?? ""))
+        .join(", ");
+      const shown = index.keys.map(({ type }, at) => write.text(type, keyValues[at] ?? null)).join(", ");
+      throw new SqlError("23505", `could not create unique index "${index.name}"`, {
+        detail: `Key (${names})=(${shown}) is duplicated.`,
+        schema: write.schemaName(table),
+        table: table.name,
+        constraint: index.name,
+      });
+    }
+    ports.overlay.set(tableTree.index, treeKey, pending(entry.content));
+  }
+}
+
+/** Throws when a row breaks a constraint that was added. */
+export function checkRows(ports: DefinitionPorts, table: TableDefinition, constraint: ConstraintDefinition): void {
+  const write = ports.write(ports.draft.catalog);
+  if (constraint.kind === "foreignKey") {
+    const keys = new ForeignKeys(write, new Map());
+    const only: TableDefinition = { ...table, constraints: [constraint] };
+    for (const { values } of collected(write, table)) keys.wrote(only, null, values);
+    keys.settle();
+    return;
+  }
+  if (constraint.kind !== "check") return;
+  const rules = write.rulesOf(table);
+  const rule = rules.checks.find(({ name }) => name === constraint.name);
+  if (rule === undefined) throw new AssertionFailed("a check of a table is among its rules");
+  const holds = write.compile(rule.expression, rules.rowIds);
+  for (const { values } of rowsOf(write, table)) {
+    const image = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => values[number - 1] ?? null);
+    if (holds(image) !== false) continue;
+    throw new SqlError(
+      "23514",
+      `check constraint "${constraint.name}" of relation "${table.name}" is violated by some row`,
+      {
+        schema: write.schemaName(table),
+        table: table.name,
+        constraint: constraint.name,
+      },
+    );
+  }
+}
+
+/** Throws when a column that must not be NULL is. */
+export function checkNotNull(ports: DefinitionPorts, table: TableDefinition, number: number): void {
+  const write = ports.write(ports.draft.catalog);
+  const column = table.columns[number - 1];
+  assert(column !== undefined, "a column is one of its table's");
+  for (const { values } of rowsOf(write, table)) {
+    if ((values[number - 1] ?? null) !== null) continue;
+    throw new SqlError("23502", `column "${column.name}" of relation "${table.name}" contains null values`, {
+      schema: write.schemaName(table),
+      table: table.name,
+      column: column.name,
+    });
+  }
+}
+
+export const hasRows = (ports: DefinitionPorts, table: TableDefinition): boolean => {
+  for (const _row of rowsOf(ports.write(ports.draft.catalog), table)) return true;
+  return false;
+};
+
+/**
+ * Writes all rows of a table under its new definition, which has a storage of its own and so have its indexes. What lies under the old
+ * storage stays for the past.
+ *
+ * @param change a row's values by the old definition's columns become those of the new one
+ */
+export function rewrite(
+  ports: DefinitionPorts,
+  old: TableDefinition,
+  oldCatalog: Catalog,
+  next: TableDefinition,
+  change: (values: readonly Datum[]) => Datum[],
+): void {
+  assert(old.storage !== next.storage, "rows that are written anew lie under a new storage");
+  const rows = collected(ports.write(oldCatalog), old);
+  const write = ports.write(ports.draft.catalog);
+  const writer = new TableWriter(next, write.rulesOf(next), write);
+  for (const { values } of rows) {
+    const row = change(values);
+    writer.prepare(row);
+    writer.insert(row, "none");
+  }
+}
+
+/** Changes all rows of a table in their places. */
+export function updateRows(ports: DefinitionPorts, table: TableDefinition, change: (values: Datum[]) => void): void {
+  const write = ports.write(ports.draft.catalog);
+  const writer = new TableWriter(table, write.rulesOf(table), write);
+  for (const { key, values } of collected(write, table)) {
+    const next = [...values];
+    change(next);
+    writer.prepare(next);
+    writer.update({ key, values, from: 0 }, next);
+  }
+}
