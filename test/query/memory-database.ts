@@ -21,7 +21,7 @@ import { SqlError } from "../../runtime/query/error.js";
 import { compileRow, rowsOfStream, runPlan } from "../../runtime/query/execute/run.js";
 import { newVector, writeAt } from "../../runtime/query/execute/vector.js";
 import type { EvaluationContext } from "../../runtime/query/functions/context.js";
-import { planBound } from "../../runtime/query/plan/planner.js";
+import { planBound, planNaively } from "../../runtime/query/plan/planner.js";
 import type { CreateIndex, CreateTable } from "../../runtime/query/syntax/ast-definition.js";
 import {
   batchRowsMax,
@@ -192,7 +192,7 @@ export class MemoryDatabase implements Catalog {
     const environment = this.environment(parameters);
     const names = bound.columns?.map(({ name }) => name) ?? [];
     const types = bound.columns?.map(({ type }) => type.oid) ?? [];
-    const { body } = this.isPlanned ? planBound(bound, this.source, this) : bound;
+    const { body } = this.isPlanned ? planBound(bound, this.source, this) : planNaively(bound);
     switch (body.kind) {
       case "query": {
         const rows = [...rowsOfStream(runPlan(body.plan, body.outputs, environment))];

@@ -1,42 +1,90 @@
-/** From the tree that means a statement to one that runs well. */
-import type { BoundModification, BoundStatement } from "../bind/bound.js";
+/**
+ * From the tree that means a statement to one that runs well: WITH queries that are read once become part of the rest, conditions go
+ * down, ways into tables and of joining are chosen, what nobody uses is left out.
+ */
+import type { BoundModification, BoundQuery, BoundStatement } from "../bind/bound.js";
 import type { Catalog } from "../catalog/model.js";
 import type { TableSource } from "../table/access.js";
 import type { ColumnId } from "./expression.js";
+import { inlineCommonTables } from "./inline.js";
+import { type PlanContext, physical } from "./physical.js";
 import type { PlanNode } from "./plan.js";
+import { prune } from "./prune.js";
+import { pushDown } from "./push-down.js";
+import { mapExpressions, mapSubplans, withInputs } from "./rewrite.js";
+import { columnsOf, inputsOf } from "./walk.js";
 
 /** What the planner knows of the data. */
 export type Statistics = Pick<TableSource, "rowsEstimate">;
 
-/** The statement with its plans made. */
+/** The statement with its plans made. A plan is as good as the statistics were, and right whatever they are. */
 export function planBound(bound: BoundStatement, statistics: Statistics, catalog: Catalog): BoundStatement {
-  const plan = (node: PlanNode, _needed: readonly ColumnId[]): PlanNode => optimize(node, statistics, catalog);
+  return mapPlans(bound, (plan, needed) => planNode(plan, needed, { statistics, catalog }));
+}
+
+/** The statement as it was bound, but for what must be done to run it: the twin that plans are tested against. */
+export function planNaively(bound: BoundStatement): BoundStatement {
+  return mapPlans(bound, inlineCommonTables);
+}
+
+function mapPlans(
+  bound: BoundStatement,
+  plan: (node: PlanNode, needed: readonly ColumnId[]) => PlanNode,
+): BoundStatement {
+  const query = (body: BoundQuery): BoundQuery => ({ ...body, plan: plan(body.plan, body.outputs) });
   const modification = (body: BoundModification): BoundModification => ({
     ...body,
-    plan: plan(body.plan, []),
+    plan: plan(body.plan, neededBy(body)),
   });
   const { body } = bound;
   switch (body.kind) {
     case "query":
-      return { ...bound, body: { ...body, plan: plan(body.plan, body.outputs) } };
+      return { ...bound, body: query(body) };
     case "insert":
     case "update":
     case "delete":
       return { ...bound, body: modification(body) };
     case "explain": {
       const { statement } = body;
-      const planned =
-        statement.kind === "query"
-          ? { ...statement, plan: plan(statement.plan, statement.outputs) }
-          : modification(statement);
+      const planned = statement.kind === "query" ? query(statement) : modification(statement);
       return { ...bound, body: { ...body, statement: planned } };
     }
     case "definition":
+      return body.query === null ? bound : { ...bound, body: { ...body, query: query(body.query) } };
     case "session":
       return bound;
   }
 }
 
-function optimize(node: PlanNode, _statistics: Statistics, _catalog: Catalog): PlanNode {
-  return node;
+/** Columns of a modification's plan that whoever carries it out reads. */
+export function neededBy(body: BoundModification): readonly ColumnId[] {
+  const returned = columnsOf(...(body.returning?.expressions ?? []));
+  const own = new Set(body.plan.columns.map(({ id }) => id));
+  const used = [...returned].filter((id) => own.has(id));
+  switch (body.kind) {
+    case "insert":
+      return [...body.values.filter((id) => id !== null), ...used];
+    case "update":
+      return [body.key, ...body.old, ...body.assignments.map(({ id }) => id), ...used];
+    case "delete":
+      return [body.key, ...body.old, ...used];
+  }
+}
+
+function planNode(root: PlanNode, needed: readonly ColumnId[], context: PlanContext): PlanNode {
+  const whole = inlineCommonTables(root);
+  return prune(optimize(whole, context), new Set(needed));
+}
+
+/** Everything but leaving out: that is done once, from the top. */
+function optimize(root: PlanNode, context: PlanContext): PlanNode {
+  return physical(withSubplans(pushDown(root, []), context), context);
+}
+
+/** Plans of subqueries, and of modifications within, on their own. */
+function withSubplans(node: PlanNode, context: PlanContext): PlanNode {
+  const inputs = inputsOf(node).map((input) => withSubplans(input, context));
+  return mapExpressions(withInputs(node, inputs), (expression) =>
+    mapSubplans(expression, (plan) => optimize(plan, context)),
+  );
 }

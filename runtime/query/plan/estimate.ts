@@ -1,0 +1,98 @@
+/** How many rows, roughly. No statistics but tables' sizes: guesses by the form of conditions, as long as nothing better is known. */
+
+import { conjunctsOf } from "./conjuncts.js";
+import type { BoundExpression } from "./expression.js";
+import type { PlanNode } from "./plan.js";
+
+/** Share of rows that a condition lets pass. */
+export function selectivity(condition: BoundExpression | null): number {
+  let share = 1;
+  for (const term of conjunctsOf(condition)) share *= termSelectivity(term);
+  return share;
+}
+
+function termSelectivity(term: BoundExpression): number {
+  switch (term.kind) {
+    case "call":
+      if (term.callee.name === "=") return 0.005;
+      return ["<", "<=", ">", ">="].includes(term.callee.name) ? 0.33 : 0.25;
+    case "inList":
+      return Math.min(1, term.isNegated ? 0.9 : 0.005 * term.items.length);
+    case "isTest":
+      return term.isNegated ? 0.95 : 0.05;
+    case "or":
+      return Math.min(
+        1,
+        term.terms.reduce((sum, one) => sum + selectivity(one), 0),
+      );
+    case "not":
+      return 1 - selectivity(term.term);
+    case "constant":
+      return term.value === true ? 1 : 0;
+    default:
+      return 0.5;
+  }
+}
+
+/** Rows of a node whose inputs have been estimated. */
+export function estimateRows(node: PlanNode): number {
+  switch (node.kind) {
+    case "scan":
+    case "systemScan":
+      return Math.max(0, node.rows);
+    case "values":
+      return node.items.length;
+    case "filter":
+      return Math.max(1, node.input.rows * selectivity(node.condition));
+    case "project":
+    case "sort":
+    case "window":
+    case "lock":
+    case "withModifications":
+      return node.input.rows;
+    case "projectSet":
+      return node.input.rows * 10;
+    case "join": {
+      const pairs = node.left.rows * node.right.rows * selectivity(node.condition);
+      switch (node.type) {
+        case "semi":
+        case "anti":
+          return Math.max(1, node.left.rows * 0.5);
+        case "left":
+          return Math.max(node.left.rows, pairs, 1);
+        case "right":
+          return Math.max(node.right.rows, pairs, 1);
+        case "full":
+          return Math.max(node.left.rows + node.right.rows, pairs, 1);
+        default:
+          return Math.max(
+            1,
+            node.condition === null ? pairs : Math.min(pairs, Math.max(node.left.rows, node.right.rows) * 2),
+          );
+      }
+    }
+    case "aggregate":
+      return node.groups.length === 0
+        ? 1
+        : Math.max(1, Math.min(node.input.rows, node.input.rows * 0.1 * node.groups.length));
+    case "limit": {
+      const { limit } = node;
+      const count = limit?.kind === "constant" && limit.value !== null ? Number(limit.value) : node.input.rows * 0.1;
+      return Math.max(1, Math.min(node.input.rows, limit === null ? node.input.rows : count));
+    }
+    case "distinct":
+      return Math.max(1, node.input.rows * 0.5);
+    case "setOperation":
+      return node.operation === "union" ? node.left.rows + node.right.rows : node.left.rows;
+    case "functionScan":
+      return 100;
+    case "commonTable":
+      return node.source.rows;
+    case "recursive":
+      return Math.max(10, node.start.rows * 10);
+    case "workingTable":
+      return 10;
+    case "modification":
+      return node.modification.plan.rows;
+  }
+}
