@@ -29,12 +29,14 @@ import { groupAckEntriesMax, groupNameBytesMax } from "../../runtime/types/limit
 import { RequestBatchReader } from "../messages/request-batch.js";
 import { type Machine, realMachine } from "../shard/machine.js";
 import { pagesPath } from "../shard/state-files.js";
+import { QueryEngine } from "../sql/query-engine.js";
 import { EventSource } from "./event-source.js";
 import type { GroupCoordinator } from "./group-coordinator.js";
 import type { ExportedRecords, ProjectionMessage } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { ReadQueue, type WaitingRead } from "./read-queue.js";
 import { boundOf, executeRead } from "./reading.js";
+import { SqlReads } from "./sql/sql-reads.js";
 import { type Subscription, windowBytes } from "./subscription.js";
 import { Subscriptions } from "./subscriptions.js";
 
@@ -68,6 +70,7 @@ class Projection implements Actor<ProjectionMessage> {
   #source: EventSource | null = null;
   #reads: StateReads | null = null;
   readonly #queue: ReadQueue;
+  readonly #sql: SqlReads;
   /** Whether the shard is being asked which version is the newest. */
   #isAsking = false;
   #isAgain = false;
@@ -86,6 +89,13 @@ class Projection implements Actor<ProjectionMessage> {
     this.#interest = new Int32Array(args.interest);
     this.#outbox = new Outbox(context);
     this.#queue = new ReadQueue(this.#outbox);
+    this.#sql = new SqlReads({
+      engine: new QueryEngine(),
+      outbox: this.#outbox,
+      now: () => context.now(),
+      monotonic: () => context.monotonic(),
+      random: () => context.random(),
+    });
   }
 
   // ------------------------------------------------------------------ messages
@@ -228,6 +238,10 @@ class Projection implements Actor<ProjectionMessage> {
       }
       case requestKind.cancel:
         this.#queue.noteCalledBack(correlation);
+        this.#sql.cancel(port, correlation);
+        return;
+      case requestKind.sqlRead:
+        this.#sql.add(port, correlation, bytes, bodyFrom, bodyTo);
         return;
       default:
         this.#queue.add(port, correlation, deadline, decodeReadRequest(kind, bytes, bodyFrom, bodyTo));
@@ -291,12 +305,14 @@ class Projection implements Actor<ProjectionMessage> {
 
   #work(): void {
     const { reader, reads, source } = this.#attached();
-    const isIdle = this.#queue.ready.length + this.#queue.waiting.length + this.#subscriptions.count === 0;
+    const isIdle =
+      this.#queue.ready.length + this.#queue.waiting.length + this.#subscriptions.count + this.#sql.count === 0;
     if (isIdle) return;
     const version = reader.pin();
     let hasMore = false;
     try {
       hasMore = this.#runReads(reads, source);
+      hasMore = this.#sql.work(reader, () => this.#outbox.bytes >= turnBytesMax) || hasMore;
       if (this.#isPumpDue || version !== this.#pumped) {
         this.#pumped = version;
         this.#isPumpDue = this.#subscriptions.pump(reads, source, version, this.#outbox, this.#context.now(), (error) =>
@@ -307,7 +323,7 @@ class Projection implements Actor<ProjectionMessage> {
     } finally {
       reader.unpin();
     }
-    const wantsNews = this.#queue.waiting.length + this.#subscriptions.count > 0;
+    const wantsNews = this.#queue.waiting.length + this.#subscriptions.count + this.#sql.waiting > 0;
     if (wantsNews) Atomics.store(this.#interest, this.#args.index, 1);
     // A version published between the pin and the store above woke nobody: look once more.
     if ((hasMore || (wantsNews && reader.newestVersion !== version)) && !this.#isAgain) {
@@ -394,7 +410,8 @@ class Projection implements Actor<ProjectionMessage> {
 
   /** An idle projection has no timer: nothing here can be late. */
   #sweepLater(): void {
-    if (this.#isSweeping || (this.#queue.count === 0 && !this.#subscriptions.hasLeases)) return;
+    const isIdle = this.#queue.count + this.#sql.cursors === 0 && !this.#subscriptions.hasLeases;
+    if (this.#isSweeping || isIdle) return;
     this.#isSweeping = true;
     this.#context.after(sweepMs, { kind: "sweep" });
   }
@@ -403,6 +420,7 @@ class Projection implements Actor<ProjectionMessage> {
     this.#isSweeping = false;
     const now = this.#context.now();
     this.#queue.expire(now);
+    this.#sql.sweep();
     for (const group of this.#subscriptions.groups) {
       const expired = group.expire(now, groupAckEntriesMax);
       if (expired.length > 0) this.#logExpired(group, expired);
@@ -439,6 +457,7 @@ class Projection implements Actor<ProjectionMessage> {
 
   unwired(neighbour: string, _reason: Down): void {
     this.#queue.dropClosed();
+    this.#sql.dropClosed();
     this.#subscriptions.removeClosed();
     this.#isPumpDue = true;
     assert(neighbour !== "", "a neighbour has a name");
@@ -454,6 +473,8 @@ class Projection implements Actor<ProjectionMessage> {
       attached: this.#reader === null ? 0 : 1,
       version: this.#reader?.newestVersion ?? 0,
       reads: this.#executed,
+      sqlStatements: this.#sql.executed,
+      sqlCursors: this.#sql.cursors,
       waiting: this.#queue.waiting.length,
       expired: this.#queue.expired,
       subscriptions: this.#subscriptions.count,

@@ -17,7 +17,7 @@
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { genesis, Kernel } from "../../runtime/kernel/kernel.js";
-import { isWrite } from "../../runtime/kernel/kinds.js";
+import { isWrite, requestKind } from "../../runtime/kernel/kinds.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import type { Store } from "../../runtime/store/store.js";
@@ -36,6 +36,7 @@ import {
 import { ReplyBatchWriter } from "../messages/reply-batch.js";
 import { deadlinesFrom, RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
 import type { LeadershipConfirmed, ReplicaOpened, ReplicaReport } from "../replica/messages.js";
+import { QueryEngine } from "../sql/query-engine.js";
 import { Checkpointer } from "./checkpointer.js";
 import { Forwarder } from "./forwarder.js";
 import { decodeOutcome, encodeOutcome, Handover, type HandoverSettled, notHandedOver } from "./handover.js";
@@ -48,6 +49,7 @@ import { type Answered, Questions } from "./questions.js";
 import { Replay } from "./replay.js";
 import { collectReports, decodeReport, encodeReport, type ShardReport } from "./report.js";
 import { type QueuedRequest, RequestQueue } from "./request-queue.js";
+import { SqlDecider } from "./sql/decider.js";
 import { openState, setDamagedAside } from "./state-files.js";
 import { VersionHeaderWriter } from "./version-header.js";
 
@@ -127,6 +129,8 @@ class Shard implements Actor<ShardMessage> {
   /** The log up to what is published. */
   #position: LogPosition | null = null;
   #proposer: Proposer | null = null;
+  #sql: SqlDecider | null = null;
+  #isSqlTimed = false;
   #checkpointer: Checkpointer | null = null;
   #replay: Replay | null = null;
   #kernel: Kernel | null = null;
@@ -302,6 +306,14 @@ class Shard implements Actor<ShardMessage> {
     this.#replay = null;
     this.#lastOp = head.op;
     assert(this.#tail !== null && this.#kernel !== null, "an open shard has its log's memory");
+    this.#sql = new SqlDecider({
+      engine: new QueryEngine(),
+      state: store,
+      answer: (request, body) => this.#answerOne(request, body),
+      now: () => this.#context.now(),
+      monotonic: () => this.#context.monotonic(),
+      random: () => this.#context.random(),
+    });
     this.#proposer = new Proposer(
       this.#kernel,
       store,
@@ -309,6 +321,7 @@ class Shard implements Actor<ShardMessage> {
       this.#machine.geometry,
       head.address,
       Math.max(head.timestamp, this.#proposer?.lastTime ?? 0),
+      this.#sql,
     );
     this.#phase = "leading";
     this.#tellDirectory();
@@ -357,6 +370,8 @@ class Shard implements Actor<ShardMessage> {
       this.#replay = null;
     }
     this.#phase = "following";
+    this.#sql?.dropAll();
+    this.#sql = null;
     const error = outcomeUnknown();
     const hasLost = this.#inFlight.length + this.#confirming.length + this.#unconfirmed.length > 0;
     this.#refuseUnconfirmed(error);
@@ -441,6 +456,7 @@ class Shard implements Actor<ShardMessage> {
         this.#linked.delete(message.replica);
         this.#questions.peerDown(message.replica);
         this.#forwarder.peerDown(message.replica);
+        this.#sql?.dropClosed(this.#peerPorts[message.replica]);
         return;
       case "peerUp":
         this.#linked.add(message.replica);
@@ -513,6 +529,10 @@ class Shard implements Actor<ShardMessage> {
         return;
       case "pageDamaged":
         this.#damaged(message.because);
+        return;
+      case "sqlDue":
+        this.#isSqlTimed = false;
+        this.#sql?.timer();
         return;
       case "retryFull":
         this.#isFull = false;
@@ -729,6 +749,10 @@ class Shard implements Actor<ShardMessage> {
     queued.envelope = envelope;
     let refusals: ReplyBatchWriter | null = null;
     while (batch.next()) {
+      if (batch.kind === requestKind.cancel) {
+        if (port !== null) this.#sql?.cancel(port, batch.correlation);
+        continue;
+      }
       const refusal = areCommands ? null : this.#admission(batch);
       if (refusal !== null) {
         refusals ??= new ReplyBatchWriter();
@@ -751,7 +775,8 @@ class Shard implements Actor<ShardMessage> {
 
   /** Why a request is not even queued, or null. */
   #admission(batch: RequestBatchReader): KimberliteError | null {
-    if (!isWrite(batch.kind)) return new KimberliteError("notSupported", `kind ${batch.kind} is not a write`);
+    const isTaken = batch.kind === requestKind.sql || (isWrite(batch.kind) && batch.kind !== requestKind.sqlCommit);
+    if (!isTaken) return new KimberliteError("notSupported", `kind ${batch.kind} is not a write`);
     if (batch.bodyTo - batch.bodyFrom < 8) return new KimberliteError("frameInvalid", "the request names no tenant");
     if (this.#isDraining) return new KimberliteError("draining", "connect again once it is back");
     if (this.#isFull) return new KimberliteError("diskFull", "free space, and writes go on by themselves");
@@ -766,7 +791,25 @@ class Shard implements Actor<ShardMessage> {
 
   /** Everything that had arrived is queued: form a prepare of it, unless enough are under way. */
   flush(): void {
+    this.#sql?.requeueWoken(this.#queue);
     this.#propose();
+    if (this.#sql?.hasTimers === true && !this.#isSqlTimed) {
+      this.#isSqlTimed = true;
+      this.#context.after(sqlDueMs, { kind: "sqlDue" });
+    }
+  }
+
+  unwired(): void {
+    this.#sql?.dropClosed();
+  }
+
+  #answerOne({ port, envelope, correlation }: Readonly<QueuedRequest>, body: Uint8Array): void {
+    if (envelope !== null) this.#context.reply(envelope, { body });
+    else if (port !== null) {
+      const replies = new ReplyBatchWriter();
+      replies.ok(correlation, body);
+      this.#answering.tell(port, { kind: "replies", bytes: replies.take(), count: 1 }, { transfer: true });
+    }
   }
 
   // ------------------------------------------------------------------ the write path
@@ -981,6 +1024,7 @@ class Shard implements Actor<ShardMessage> {
     store.rollbackTo(last?.version ?? store.publishedVersion);
     const error = new KimberliteError("diskFull", `${message}; free space, and writes go on by themselves`);
     for (const proposal of refused) proposal.refuse(this.#answering, error);
+    this.#sql?.dropAll();
     this.#lastOp = op - 1;
     proposer.nextAddress = last?.endAddress ?? this.#positionNow().address;
     this.#isFull = true;
@@ -1018,6 +1062,8 @@ class Shard implements Actor<ShardMessage> {
       queued: this.#queue.count,
       queuedBytes: this.#queue.bytes,
       expired: this.#proposer?.expired ?? 0,
+      sqlTransactions: this.#sql?.openTransactions ?? 0,
+      sqlWaiting: this.#sql?.parked ?? 0,
       diskFull: this.#isFull ? 1 : 0,
       ...(store === null ? {} : storeNumbers(store)),
       ...(this.#checkpointer === null ? {} : this.#checkpointer.inspect()),
@@ -1035,6 +1081,7 @@ const reportMs = 700;
 /** Longer than a handover takes at most where it happens. */
 const handoverMs = 6_000;
 const questionsDueMs = 50;
+const sqlDueMs = 20;
 const noBytes = new Uint8Array(0);
 
 const outcomeUnknown = (): KimberliteError =>

@@ -28,6 +28,7 @@ export type ShardMessage =
   | { readonly kind: "apply" }
   | { readonly kind: "questionsDue" }
   | { readonly kind: "handoverDue" }
+  | { readonly kind: "sqlDue" }
   | { readonly kind: "retryFull" }
   | { readonly kind: "checkpointTimer" }
   | { readonly kind: "checkpointRetry" };

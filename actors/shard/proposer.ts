@@ -7,8 +7,9 @@
  * of a segment begins the next one.
  */
 import { BlockWriter, blockHeaderBytes } from "../../runtime/kernel/block.js";
-import { decided } from "../../runtime/kernel/decision.js";
+import { type Decision, decided } from "../../runtime/kernel/decision.js";
 import { type Kernel, recordRoom } from "../../runtime/kernel/kernel.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
 import { replyBytesMax } from "../../runtime/kernel/outcome.js";
 import { Output } from "../../runtime/kernel/output.js";
 import { Request } from "../../runtime/kernel/request.js";
@@ -16,11 +17,12 @@ import { headerBytes } from "../../runtime/storage/frame.js";
 import { bodyRoom, type LogGeometry, nextSegmentStart } from "../../runtime/storage/log-geometry.js";
 import type { LogTail } from "../../runtime/storage/log-tail.js";
 import type { TreeWriter } from "../../runtime/store/tree.js";
-import { assert } from "../../runtime/types/assert.js";
+import { assert, unreachable } from "../../runtime/types/assert.js";
 import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js";
 import { groupCommitBytesTarget, sectorBytes } from "../../runtime/types/limits.js";
 import type { Proposal } from "./proposal.js";
 import type { QueuedRequest, RequestQueue } from "./request-queue.js";
+import type { SqlDecider } from "./sql/decider.js";
 
 export class Proposer {
   readonly #kernel: Kernel;
@@ -31,6 +33,7 @@ export class Proposer {
   readonly #request = new Request();
   readonly #out: Output;
   readonly #reply = new Output(new Uint8Array(replyBytesMax));
+  readonly #sql: SqlDecider | null;
   /** Where the next prepare may begin. */
   nextAddress: number;
   /** Time of the newest record decided, µs. */
@@ -44,12 +47,14 @@ export class Proposer {
     geometry: LogGeometry,
     nextAddress: number,
     lastTime: number,
+    sql: SqlDecider | null = null,
   ) {
     assert(nextAddress % sectorBytes === 0, "a prepare begins on a sector");
     this.#kernel = kernel;
     this.#state = state;
     this.#tail = tail;
     this.#geometry = geometry;
+    this.#sql = sql;
     this.#out = new Output(tail.bytes, 0, 0);
     this.nextAddress = nextAddress;
     this.lastTime = lastTime;
@@ -123,6 +128,7 @@ export class Proposer {
       const outcome = hasBlock ? this.#decide(waiting, proposal, tenant, now) : decided.full;
       if (outcome !== decided.full) {
         queue.shift(tenant);
+        this.#sql?.requeueWoken(queue);
         continue;
       }
       if (hasBlock) this.#block.end(this.#out);
@@ -148,7 +154,48 @@ export class Proposer {
     return this.#block.begin(this.#out, tenant, this.#kernel.nextPosition(this.#state, tenant));
   }
 
+  /** A SQL statement: what it comes to is decided first, and then, if it changes something, by the kernel as any other command. */
+  #decideSql(sql: SqlDecider, waiting: QueuedRequest, proposal: Proposal, tenant: number, now: number): number {
+    // Statements read the trees.
+    this.#kernel.settle(this.#state);
+    const outcome = sql.decide(waiting, tenant);
+    switch (outcome.kind) {
+      case "waits":
+        return decided.answered;
+      case "answer":
+        answerBytes(proposal, waiting, outcome.body);
+        return decided.answered;
+      case "failed":
+        answerError(proposal, waiting, outcome.error);
+        return decided.refused;
+      case "commit": {
+        const request = this.#request;
+        request.kind = requestKind.sqlCommit;
+        request.bytes = outcome.bytes;
+        request.view = outcome.view;
+        request.from = 0;
+        request.to = outcome.bodyTo;
+        request.principalFrom = outcome.bodyTo;
+        request.principalLength = outcome.bytes.length - outcome.bodyTo;
+        const decision = this.#decideRequest(proposal, tenant, now);
+        if (decision.outcome === decided.full) sql.keep(waiting, tenant, outcome);
+        else if (decision.outcome === decided.written) {
+          answerBytes(proposal, waiting, outcome.committed(decision.position));
+        } else {
+          assert(decision.error !== null, "a transaction without a key is written or refused");
+          answerBytes(proposal, waiting, outcome.refused(decision.error));
+        }
+        return decision.outcome;
+      }
+      default:
+        return unreachable(outcome);
+    }
+  }
+
   #decide(waiting: QueuedRequest, proposal: Proposal, tenant: number, now: number): number {
+    if (waiting.kind === requestKind.sql && this.#sql !== null) {
+      return this.#decideSql(this.#sql, waiting, proposal, tenant, now);
+    }
     const request = this.#request;
     request.kind = waiting.kind;
     request.bytes = waiting.bytes;
@@ -157,26 +204,11 @@ export class Proposer {
     request.principalLength = waiting.principalTo - waiting.principalFrom;
     request.from = waiting.bodyFrom;
     request.to = waiting.bodyTo;
-    const reply = this.#reply;
-    reply.at = 0;
-    const out = this.#out;
-    const time = Math.max(this.lastTime + 1, Math.floor(now * 1000));
-    const decision = this.#kernel.decide(this.#state, request, time, out, reply);
+    const decision = this.#decideRequest(proposal, tenant, now);
     switch (decision.outcome) {
-      case decided.written: {
-        assert(decision.tenant === tenant, "isolation: a record is written under the tenant that sent it");
-        assert(decision.time > this.lastTime, "order: the log's time grows with every record");
-        this.lastTime = decision.time;
-        const { recordFrom, recordTo, position } = decision;
-        const address = proposal.address + (recordFrom - this.#tail.offsetOf(proposal.address));
-        this.#kernel.apply(this.#state, out.bytes, out.view, recordFrom, recordTo, tenant, position, address);
-        this.#block.add();
-        proposal.recordCount += 1;
-        answerOk(proposal, waiting, reply);
-        break;
-      }
+      case decided.written:
       case decided.answered:
-        answerOk(proposal, waiting, reply);
+        answerOk(proposal, waiting, this.#reply);
         break;
       case decided.refused:
         assert(decision.error !== null, "a refusal says why");
@@ -187,6 +219,30 @@ export class Proposer {
     }
     return decision.outcome;
   }
+
+  /** Decides what `#request` says; a record that is written is applied. */
+  #decideRequest(proposal: Proposal, tenant: number, now: number): Decision {
+    const reply = this.#reply;
+    reply.at = 0;
+    const out = this.#out;
+    const time = Math.max(this.lastTime + 1, Math.floor(now * 1000));
+    const decision = this.#kernel.decide(this.#state, this.#request, time, out, reply);
+    if (decision.outcome !== decided.written) return decision;
+    assert(decision.tenant === tenant, "isolation: a record is written under the tenant that sent it");
+    assert(decision.time > this.lastTime, "order: the log's time grows with every record");
+    this.lastTime = decision.time;
+    const { recordFrom, recordTo, position } = decision;
+    const address = proposal.address + (recordFrom - this.#tail.offsetOf(proposal.address));
+    this.#kernel.apply(this.#state, out.bytes, out.view, recordFrom, recordTo, tenant, position, address);
+    this.#block.add();
+    proposal.recordCount += 1;
+    return decision;
+  }
+}
+
+function answerBytes(proposal: Proposal, waiting: QueuedRequest, body: Uint8Array): void {
+  if (waiting.envelope !== null) proposal.okAsked(waiting.envelope, body);
+  else if (waiting.port !== null) proposal.ok(waiting.port, waiting.correlation, body, 0, body.length);
 }
 
 function answerOk(proposal: Proposal, waiting: QueuedRequest, reply: Output): void {

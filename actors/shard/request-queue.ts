@@ -41,6 +41,21 @@ export class RequestQueue {
   bytes = 0;
 
   push(tenant: number, request: Readonly<QueuedRequest>): void {
+    const queue = this.#queueOf(tenant, request);
+    queue.entries.push(this.#keep(request));
+  }
+
+  /** Puts a request before all others of its tenant: one that was taken out and has to be decided after all. */
+  unshift(tenant: number, request: Readonly<QueuedRequest>): void {
+    const queue = this.#queueOf(tenant, request);
+    const index = this.#keep(request);
+    if (queue.head > 0) {
+      queue.head -= 1;
+      queue.entries[queue.head] = index;
+    } else queue.entries.unshift(index);
+  }
+
+  #keep(request: Readonly<QueuedRequest>): number {
     let index = this.#free.pop();
     if (index === undefined) {
       index = this.#pool.length;
@@ -48,16 +63,21 @@ export class RequestQueue {
     } else {
       copyInto(this.#pool[index], request);
     }
+    return index;
+  }
+
+  /** The tenant's queue, with the request counted in. */
+  #queueOf(tenant: number, request: Readonly<QueuedRequest>): TenantQueue {
     let queue = this.#tenants.get(tenant);
     if (queue === undefined) {
       queue = { tenant, entries: [], head: 0, bytes: 0 };
       this.#tenants.set(tenant, queue);
     }
     const size = request.bodyTo - request.bodyFrom;
-    queue.entries.push(index);
     queue.bytes += size;
     this.count += 1;
     this.bytes += size;
+    return queue;
   }
 
   get tenantCount(): number {

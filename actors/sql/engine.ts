@@ -6,8 +6,10 @@ import type { EvaluationContext } from "../../runtime/query/functions/context.js
 import type { BoundExpression, ColumnId } from "../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";
 import type { Statement } from "../../runtime/query/syntax/ast.js";
+import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
+import type { Query } from "../../runtime/query/syntax/ast-query.js";
 import type { Datum } from "../../runtime/query/types/datum.js";
-import type { Oid } from "../../runtime/query/types/sql-type.js";
+import type { Oid, SqlType } from "../../runtime/query/types/sql-type.js";
 import type { ObjectNames } from "../../runtime/query/types/text-context.js";
 import type { RowExpression } from "../../runtime/query/write/ports.js";
 
@@ -21,16 +23,25 @@ export interface BindRequest {
 
 export interface Engine {
   bind(request: BindRequest): BoundStatement;
-  run(plan: PlanNode, environment: QueryEnvironment): RowStream;
+  run(plan: PlanNode, outputs: readonly ColumnId[], environment: QueryEnvironment): RowStream;
   compile(expression: BoundExpression, ids: readonly ColumnId[], environment: QueryEnvironment): RowExpression;
   /** What rows of a table must fulfil, outside of any statement. */
   rulesOf(table: TableDefinition, around: Around): RowRules;
   /** A column's default, sequences' values included; null for none. */
   defaultOf(table: TableDefinition, column: number, around: Around): BoundExpression | null;
+  /** An expression over a table's row, by ids of the live columns; converted to `target` by assignment. */
+  overRow(
+    table: TableDefinition,
+    expression: Expression,
+    target: SqlType | null,
+    around: Around,
+  ): { readonly ids: readonly ColumnId[]; readonly expression: BoundExpression };
   /** Lines of EXPLAIN. */
   explain(explain: BoundExplain, environment: QueryEnvironment): Iterable<string>;
   /** Rows of a table that the catalogs make up. */
   systemRows(table: TableDefinition, around: Around): Iterable<readonly Datum[]>;
+  /** An expression or query as SQL text. */
+  print(syntax: Expression | Query): string;
   names(catalog: Catalog, searchPath: readonly string[]): ObjectNames;
 }
 

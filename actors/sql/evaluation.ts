@@ -86,7 +86,7 @@ export interface Surroundings {
   readonly clock: () => number;
   readonly random: () => number;
   readonly effects: SessionEffects;
-  readonly names: ObjectNames;
+  readonly names: (searchPath: readonly string[]) => ObjectNames;
 }
 
 /** A request's settings as functions see them, and what they change of them. */
@@ -101,7 +101,9 @@ export class Evaluation {
     const settings = new RequestSettings(request.settings);
     this.settings = settings;
     const { user, database, session } = request;
-    const text: TextContext = textContextOf(settings, sqlTimeOf(request.transaction.startedAt), around.names);
+    const searchPath = namesInList(settings.get("search_path"), user);
+    const names = around.names(["pg_catalog", ...searchPath]);
+    const text: TextContext = textContextOf(settings, sqlTimeOf(request.transaction.startedAt), names);
     this.context = {
       ...text,
       statementTime: sqlTimeOf(around.now),
@@ -116,7 +118,7 @@ export class Evaluation {
       position: around.position,
       applicationStartTime: sqlTimeOf(request.transaction.startedAt),
       query: request.text,
-      searchPath: namesInList(settings.get("search_path"), user),
+      searchPath,
       catalog: around.catalog,
       roles: rolesOf(user),
       session: this.#port(around),

@@ -16,7 +16,7 @@ import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog
 import { SqlError } from "../../../runtime/query/error.js";
 import { type AdvisoryLockRequest } from "../../../runtime/query/functions/context.js";
 import { millisecondsOf } from "../../../runtime/query/settings.js";
-import { Overlay, OverlayReader } from "../../../runtime/query/table/overlay.js";
+import { OverlayReader } from "../../../runtime/query/table/overlay.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
@@ -28,7 +28,7 @@ import type { Engine } from "../../sql/engine.js";
 import { Evaluation, RequestSettings } from "../../sql/evaluation.js";
 import { PlanCache } from "../../sql/plan-cache.js";
 import { sqlColumns } from "../../sql/result-columns.js";
-import type { QueuedRequest } from "../request-queue.js";
+import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import { runDefinition } from "./definition-run.js";
 import { writeFacts } from "./facts-of.js";
 import { LockTable, WaitGraph } from "./lock-table.js";
@@ -45,8 +45,10 @@ export type SqlOutcome =
   | { readonly kind: "waits" }
   | {
       readonly kind: "commit";
-      /** Body of a `sqlCommit`; overwritten by the next transaction. */
-      readonly body: Uint8Array;
+      /** Body of a `sqlCommit`, then the principal; overwritten by the next transaction. */
+      readonly bytes: Uint8Array;
+      readonly view: DataView;
+      readonly bodyTo: number;
       /** The answer once the record is written. Ends the transaction. */
       readonly committed: (position: number) => Uint8Array;
       /** The answer when the kernel refused it. Ends the transaction too. */
@@ -57,8 +59,6 @@ export interface DeciderHost {
   readonly engine: Engine;
   /** The working state: everything proposed so far. */
   readonly state: TreeReader;
-  /** Puts a request back to where it is decided next. */
-  requeue(tenant: number, request: Readonly<QueuedRequest>): void;
   /** Sends an answer that rests on nothing that is under way. */
   answer(request: Readonly<QueuedRequest>, body: Uint8Array): void;
   /** ms since 1970. */
@@ -76,6 +76,12 @@ interface Parked {
   readonly session: Session;
   /** ms, monotonic; Infinity without a lock_timeout. */
   readonly until: number;
+}
+
+interface Kept {
+  readonly port: Port | null;
+  readonly correlation: number;
+  readonly outcome: SqlOutcome;
 }
 
 /** A write of a serializable transaction's past, to be held against what it read. */
@@ -98,11 +104,11 @@ export class SqlDecider {
   readonly #sessions = new Map<string, Session>();
   readonly #facts = new ByteWriter(64 * 1024);
   readonly #reads: StateReads;
-  /** Of statements that stand alone. */
-  readonly #alone = new Overlay();
   #parked: Parked[] = [];
   /** Outcome that found no room in a prepare, by tenant: the request is the next of its tenant. */
-  readonly #kept = new Map<number, SqlOutcome>();
+  readonly #kept = new Map<number, Kept>();
+  /** Statements that are to be run again, each tenant's first one last. */
+  #woken: { readonly tenant: number; readonly request: QueuedRequest }[] = [];
   /** By tenant, while serializable transactions are open. */
   readonly #recent = new Map<number, RecentWrite[]>();
   #nextOwner = 1;
@@ -138,10 +144,10 @@ export class SqlDecider {
 
   decide(waiting: Readonly<QueuedRequest>, tenant: number): SqlOutcome {
     const kept = this.#kept.get(tenant);
-    if (kept !== undefined) {
-      this.#kept.delete(tenant);
-      return kept;
-    }
+    this.#kept.delete(tenant);
+    // When another comes before it after all, it is decided anew.
+    if (kept !== undefined && kept.port === waiting.port && kept.correlation === waiting.correlation)
+      return kept.outcome;
     try {
       return this.#decide(waiting, decodeSqlRequest(waiting.bytes, waiting.bodyFrom, waiting.bodyTo));
     } catch (error) {
@@ -151,9 +157,20 @@ export class SqlDecider {
   }
 
   /** A commit found no room: it is asked for again, by the same request. */
-  keep(tenant: number, outcome: SqlOutcome): void {
+  keep(waiting: Readonly<QueuedRequest>, tenant: number, outcome: SqlOutcome): void {
     assert(outcome.kind === "commit", "only what is to be written needs room");
-    this.#kept.set(tenant, { ...outcome, body: outcome.body.slice() });
+    const bytes = outcome.bytes.slice();
+    const { port, correlation } = waiting;
+    this.#kept.set(tenant, { port, correlation, outcome: { ...outcome, bytes, view: new DataView(bytes.buffer) } });
+  }
+
+  /** Puts statements whose locks are free back into the queue, before all others of their tenants. */
+  requeueWoken(queue: Pick<RequestQueue, "unshift">): boolean {
+    const woken = this.#woken;
+    if (woken.length === 0) return false;
+    this.#woken = [];
+    for (const { tenant, request } of woken) queue.unshift(tenant, request);
+    return true;
   }
 
   #position(tenant: number): number {
@@ -212,7 +229,7 @@ export class SqlDecider {
         session.close(request.cursor);
         return answer(done("CLOSE", position));
       case "commit":
-        return this.#commit(request, session, position);
+        return this.#commit(waiting, request, session, position);
       case "rollback":
         this.#rollback(session);
         return answer(done("ROLLBACK", position));
@@ -283,7 +300,6 @@ export class SqlDecider {
     const locks = new StatementLocks(this.#locks, isAlone ? null : transaction.id);
     try {
       const catalog = this.#catalog(transaction, reader);
-      const names = this.#host.engine.names(catalog, []);
       const evaluation = new Evaluation(request, {
         catalog,
         position,
@@ -293,7 +309,7 @@ export class SqlDecider {
         effects: effectsOf({ session, transaction, sequences: this.#sequences, state, catalog, request }, (wanted) =>
           this.#advisory(request.tenant, session, isAlone ? null : transaction, wanted),
         ),
-        names,
+        names: (searchPath) => this.#host.engine.names(catalog, searchPath),
       });
       const bound = this.#bind(request, catalog, evaluation);
       if (bound === null) return answer({ kind: "syntaxWanted" });
@@ -325,7 +341,7 @@ export class SqlDecider {
       const reply = (at: number, wrote: boolean): SqlReply =>
         this.#rowsReply(request, session, result, bound, evaluation, at, wrote);
       if (!isAlone) return answer(reply(position, false));
-      return this.#decideFacts(transaction, reply, position);
+      return this.#decideFacts(waiting, transaction, reply, position);
     } catch (error) {
       overlay.rollbackTo(mark);
       if (error instanceof LockWait) return this.#park(waiting, request, session, open, error);
@@ -396,7 +412,7 @@ export class SqlDecider {
 
   // ------------------------------------------------------------------ commit
 
-  #commit(request: SqlRequest, session: Session, position: number): SqlOutcome {
+  #commit(waiting: Readonly<QueuedRequest>, request: SqlRequest, session: Session, position: number): SqlOutcome {
     const { transaction } = session;
     if (transaction === null) {
       throw new SqlError("40001", "could not serialize access: the transaction was lost, none of it is committed", {
@@ -410,6 +426,7 @@ export class SqlDecider {
     try {
       this.#checkReads(transaction);
       return this.#decideFacts(
+        waiting,
         transaction,
         (at, wrote) => ({ ...done("COMMIT", at), wrote }),
         position,
@@ -437,6 +454,7 @@ export class SqlDecider {
   }
 
   #decideFacts(
+    waiting: Readonly<QueuedRequest>,
     transaction: Transaction,
     reply: (position: number, wrote: boolean) => SqlReply,
     position: number,
@@ -453,13 +471,14 @@ export class SqlDecider {
       ended();
       return answer(reply(position, false));
     }
-    const body = this.#facts.view();
-    if (body.length > appendBytesMax) {
-      throw transactionTooLarge(body.length, appendBytesMax);
-    }
+    const bodyTo = this.#facts.length;
+    if (bodyTo > appendBytesMax) throw transactionTooLarge(bodyTo, appendBytesMax);
+    const bytes = this.#facts.raw(waiting.bytes, waiting.principalFrom, waiting.principalTo).view();
     return {
       kind: "commit",
-      body,
+      bytes,
+      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+      bodyTo,
       committed: (at) => {
         this.#remember(transaction, at);
         ended();
@@ -559,7 +578,7 @@ export class SqlDecider {
     // Each is put before all others of its tenant, so the last one first.
     for (const { request, tenant, transaction } of woken.reverse()) {
       if (transaction !== null) this.#graph.end(transaction.id);
-      this.#host.requeue(tenant, request);
+      this.#woken.push({ tenant, request });
     }
   }
 
@@ -589,10 +608,10 @@ export class SqlDecider {
     this.#fail(parked, new SqlError("57014", "canceling statement due to user request"));
   }
 
-  /** Sessions whose gateways are gone are over. */
-  dropClosed(): void {
+  /** Sessions whose gateways are gone are over. @param lost a port that is open and yet leads nowhere any more */
+  dropClosed(lost: Port | null = null): void {
     for (const [name, session] of this.#sessions) {
-      if (session.port === null || session.port.isOpen) continue;
+      if (session.port === null || (session.port.isOpen && session.port !== lost)) continue;
       const [tenant, number] = name.split(" ").map(Number);
       if (tenant !== undefined && number !== undefined) this.#end({ tenant, session: number });
     }
@@ -605,15 +624,16 @@ export class SqlDecider {
     });
     const parked = this.#parked;
     this.#parked = [];
-    for (const { request } of parked) this.#host.answer(request, encodeSqlReply(failed(error)));
+    for (const { request } of [...parked, ...this.#woken]) this.#host.answer(request, encodeSqlReply(failed(error)));
+    this.#woken = [];
     for (const session of this.#sessions.values()) this.#rollback(session);
     this.#sessions.clear();
     this.#sequences.clear();
     this.#catalogs.clear();
     this.#plans.clear();
     this.#kept.clear();
+    this.#woken = [];
     this.#recent.clear();
-    this.#alone.clear();
   }
 
   // ------------------------------------------------------------------ advisory locks

@@ -1,13 +1,163 @@
-/** Statements that define things, and those about whole tables, in the shard. */
-import type { BoundDefinition, BoundSession } from "../../../runtime/query/bind/bound.js";
-import { notSupported } from "../../../runtime/query/error.js";
+/** Statements that define things, and those about whole tables, in the shard. One transaction at a time changes a tenant's catalog. */
+import type { BoundDefinition, BoundQuery, BoundSession } from "../../../runtime/query/bind/bound.js";
+import type { Catalog, TableDefinition } from "../../../runtime/query/catalog/model.js";
+import { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import { notSupported, SqlError } from "../../../runtime/query/error.js";
+import { isVolatile } from "../../../runtime/query/plan/walk.js";
+import type { Datum } from "../../../runtime/query/types/datum.js";
+import type { SqlType } from "../../../runtime/query/types/sql-type.js";
+import { define } from "../../../runtime/query/write/definition/definition.js";
+import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
+import type { DefinitionPorts } from "../../../runtime/query/write/definition/ports.js";
+import { assert } from "../../../runtime/types/assert.js";
+import type { Around } from "../../sql/engine.js";
+import { catalogLockName, tableLockName } from "./statement-locks.js";
 import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
 
+/** @param nextVersion a number below 0 that stands for no other catalog */
 export function runDefinition(
-  _parts: StatementParts,
-  _run: StatementRun,
-  { statement }: BoundDefinition | BoundSession,
-  _nextPending: () => number,
+  parts: StatementParts,
+  run: StatementRun,
+  body: BoundDefinition | BoundSession,
+  nextVersion: () => number,
 ): StatementResult {
+  const { statement } = body;
+  if (body.kind === "session") {
+    if (statement.kind === "lockTable") return lockTables(parts, body);
+    if (statement.kind !== "truncate") throw notSupported(statement.kind);
+  }
+  const { request, locks, catalog, evaluation, transaction, reader } = parts;
+  locks.lockWhole(catalogLockName(request.tenant), "update");
+  assert(catalog instanceof ObjectCatalog, "the shard's catalogs are read from its trees");
+  const version = nextVersion();
+  const draft = new CatalogDraft(catalog, evaluation.context.searchPath, version);
+  const query = body.kind === "definition" ? body.query : null;
+  const ports = portsOf(parts, run, draft, query);
+  const { tag } = body.kind === "definition" ? define(body.statement, ports) : define(truncateOf(body), ports);
+  if (draft.hasChanged) {
+    draft.finish(request.tenant, transaction.overlay, reader);
+    transaction.catalogVersion = version;
+  }
+  return { rows: null, count: 0, tag: () => tag };
+}
+
+function truncateOf({ statement }: BoundSession): Parameters<typeof define>[0] {
+  if (statement.kind === "truncate") return statement;
   throw notSupported(statement.kind);
+}
+
+/** LOCK TABLE: what conflicts with plain reads and writes keeps others out, all else goes beside them. */
+function lockTables(
+  { locks, request, catalog, evaluation }: StatementParts,
+  { statement }: BoundSession,
+): StatementResult {
+  if (statement.kind !== "lockTable") throw notSupported(statement.kind);
+  assert(catalog instanceof ObjectCatalog, "the shard's catalogs are read from its trees");
+  const draft = new CatalogDraft(catalog, evaluation.context.searchPath, -1);
+  for (const name of statement.tables) {
+    const table = draft.table(name);
+    const isWeak = /^(ACCESS SHARE|ROW SHARE|ROW EXCLUSIVE)$/.test(statement.mode);
+    try {
+      locks.lockWhole(tableLockName(request.tenant, table.oid), isWeak ? "keyShare" : "update");
+    } catch (error) {
+      if (!statement.isNoWait) throw error;
+      throw new SqlError("55P03", `could not obtain lock on relation "${table.name}"`);
+    }
+  }
+  return { rows: null, count: 0, tag: () => "LOCK TABLE" };
+}
+
+function portsOf(
+  parts: StatementParts,
+  run: StatementRun,
+  draft: CatalogDraft,
+  query: BoundQuery | null,
+): DefinitionPorts {
+  const { request, engine, evaluation, transaction, reader, locks, sequences } = parts;
+  const around = (catalog: Catalog): Around => ({ catalog, context: { ...evaluation.context, catalog } });
+  return {
+    tenant: request.tenant,
+    user: request.user,
+    draft,
+    overlay: transaction.overlay,
+    reader,
+    query,
+    queryRows: (bound) => run.rowsOf(bound.plan, undefined, bound.outputs),
+    notice: (severity, sqlState, message) => evaluation.context.session.notice(severity, sqlState, message),
+    write: (catalog) => ({
+      ...run.ports,
+      catalog,
+      rulesOf: (table: TableDefinition) => engine.rulesOf(table, around(catalog)),
+      defaultOf: (table: TableDefinition, column: number) => defaultValue(parts, run, around(catalog), table, column),
+    }),
+    validate: (catalog, table) => {
+      engine.rulesOf(table, around(catalog));
+      for (const column of table.columns) {
+        if (!column.isDropped && column.default !== null) engine.defaultOf(table, column.number, around(catalog));
+      }
+    },
+    constantDefault: (catalog, table, column) => {
+      const expression = engine.defaultOf(table, column, around(catalog));
+      if (expression === null) return { value: null };
+      if (isVolatile(expression)) return null;
+      return { value: engine.compile(expression, [], run.environment)([]) };
+    },
+    typeOf: (catalog, table, { syntax }) => engine.overRow(table, syntax, null, around(catalog)).expression.type,
+    conversion: (catalog, table, column, type, using) =>
+      conversionOf(parts, run, around(catalog), table, column, type, using),
+    storeExpression: (syntax) => ({ text: engine.print(syntax), syntax }),
+    storeQuery: (syntax) => ({ text: engine.print(syntax), syntax }),
+    lockTable: (table) => locks.lockWhole(tableLockName(request.tenant, table.oid), "update"),
+    restart: (sequence, value) => {
+      transaction.sequences.add(sequence);
+      sequences.set(request.tenant, sequence, { value, isCalled: false });
+    },
+  };
+}
+
+function defaultValue(
+  { engine }: StatementParts,
+  run: StatementRun,
+  around: Around,
+  table: TableDefinition,
+  column: number,
+): Datum {
+  const expression = engine.defaultOf(table, column, around);
+  return expression === null ? null : engine.compile(expression, [], run.environment)([]);
+}
+
+/** How a row changes when a column gets another type. */
+function conversionOf(
+  { engine }: StatementParts,
+  run: StatementRun,
+  around: Around,
+  table: TableDefinition,
+  column: number,
+  type: SqlType,
+  using: Parameters<DefinitionPorts["conversion"]>[4],
+): (values: readonly Datum[]) => Datum[] {
+  const definition = table.columns[column - 1];
+  assert(definition !== undefined, "a column that is changed is one of its table's");
+  const syntax = using ?? {
+    kind: "columnName" as const,
+    parts: [definition.name],
+    isStar: false,
+    location: -1,
+  };
+  const live = table.columns.filter(({ isDropped }) => !isDropped);
+  let bound: ReturnType<typeof engine.overRow>;
+  try {
+    bound = engine.overRow(table, syntax, type, around);
+  } catch (error) {
+    if (!(error instanceof SqlError) || error.sqlState !== "42804" || using !== null) throw error;
+    throw new SqlError("42804", `column "${definition.name}" cannot be cast automatically to the new type`, {
+      hint: "You might need to specify USING with a conversion.",
+    });
+  }
+  const compute = engine.compile(bound.expression, bound.ids, run.environment);
+  return (values) => {
+    const next = [...values];
+    next[column - 1] = compute(live.map(({ number }) => values[number - 1] ?? null));
+    return next;
+  };
 }

@@ -7,6 +7,7 @@ import type { BoundExplain, BoundModification, BoundQuery, BoundStatement } from
 import type { Catalog, SequenceDefinition, TableDefinition } from "../../../runtime/query/catalog/model.js";
 import type { QueryEnvironment } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
+import type { ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
 import { type OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
@@ -17,7 +18,7 @@ import { type ModificationResult, modify } from "../../../runtime/query/write/mo
 import type { LockStrength, LockWaitPolicy, WritePorts } from "../../../runtime/query/write/ports.js";
 import { positionAt, TableKey, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
-import { AssertionFailed, assert, unreachable } from "../../../runtime/types/assert.js";
+import { AssertionFailed, unreachable } from "../../../runtime/types/assert.js";
 import type { SqlRequest } from "../../messages/sql.js";
 import { DataRows, valueAt } from "../../sql/data-rows.js";
 import type { Engine } from "../../sql/engine.js";
@@ -169,8 +170,12 @@ export class StatementRun {
   }
 
   /** Rows of a plan, one after the other, in the order of its columns. */
-  *rowsOf(plan: PlanNode, environment: QueryEnvironment = this.#environment): Iterable<readonly Datum[]> {
-    const stream = this.#parts.engine.run(plan, environment);
+  *rowsOf(
+    plan: PlanNode,
+    environment: QueryEnvironment = this.#environment,
+    outputs: readonly ColumnId[] = plan.columns.map(({ id }) => id),
+  ): Iterable<readonly Datum[]> {
+    const stream = this.#parts.engine.run(plan, outputs, environment);
     try {
       for (let batch = stream.next(); batch !== null; batch = stream.next()) {
         const { rows, selection, columns } = batch;
@@ -187,11 +192,10 @@ export class StatementRun {
   #query(query: BoundQuery): StatementResult {
     const { engine, request, evaluation } = this.#parts;
     const { plan, outputs, columns } = query;
-    const places = outputs.map((id) => plan.columns.findIndex((column) => column.id === id));
-    assert(!places.includes(-1), "what a query puts out is in its plan's columns");
+    const places = outputs.map((_id, index) => index);
     const types = columns.map(({ type }) => type);
     const rows = new DataRows(types, request.resultFormats, evaluation.context);
-    const stream = engine.run(plan, this.#environment);
+    const stream = engine.run(plan, outputs, this.#environment);
     let count = 0;
     try {
       for (let batch = stream.next(); batch !== null; batch = stream.next()) {

@@ -1,0 +1,102 @@
+/** The query engine as the actors use it. */
+import { Binder } from "../../runtime/query/bind/binder.js";
+import type { BoundExplain, BoundStatement, RowRules } from "../../runtime/query/bind/bound.js";
+import { plainContext } from "../../runtime/query/bind/context.js";
+import type { BindEnvironment, SystemTables } from "../../runtime/query/bind/environment.js";
+import { bindExpression } from "../../runtime/query/bind/expression.js";
+import { bindModification } from "../../runtime/query/bind/modify.js";
+import { bindQuery } from "../../runtime/query/bind/query.js";
+import { bindStatement } from "../../runtime/query/bind/statement.js";
+import { assign, bindRules, defaultOf, scopeOf, tableRelation } from "../../runtime/query/bind/table-rules.js";
+import type { Catalog, TableDefinition } from "../../runtime/query/catalog/model.js";
+import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
+import { notSupported, SqlError } from "../../runtime/query/error.js";
+import { compileRow, runPlan } from "../../runtime/query/execute/run.js";
+import type { BoundExpression, ColumnId } from "../../runtime/query/plan/expression.js";
+import type { PlanNode } from "../../runtime/query/plan/plan.js";
+import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
+import type { Query } from "../../runtime/query/syntax/ast-query.js";
+import type { Datum } from "../../runtime/query/types/datum.js";
+import type { SqlType } from "../../runtime/query/types/sql-type.js";
+import type { ObjectNames } from "../../runtime/query/types/text-context.js";
+import type { RowExpression } from "../../runtime/query/write/ports.js";
+import { assert } from "../../runtime/types/assert.js";
+import type { Around, BindRequest, Engine } from "./engine.js";
+import { CatalogNames } from "./object-names.js";
+
+const noSystemTables: SystemTables = { find: () => null };
+
+const environmentOf = ({ catalog, context }: Around, rest: Partial<BindEnvironment> = {}): BindEnvironment => ({
+  catalog,
+  context,
+  systemTables: noSystemTables,
+  parameterTypes: [],
+  asOf: null,
+  ...rest,
+});
+
+/** `kimberlite.as_of`: a position, or a moment. */
+function asOfOf(setting: string | null): BindEnvironment["asOf"] {
+  const text = setting?.trim() ?? "";
+  if (text === "") return null;
+  if (/^\d+$/.test(text)) return { kind: "position", position: Number(text) };
+  return { kind: "timestamp", text };
+}
+
+const binderFor = (around: Around): Binder => new Binder(environmentOf(around), bindQuery, bindModification);
+
+export class QueryEngine implements Engine {
+  bind({ statement, catalog, parameterTypes, context }: BindRequest): BoundStatement {
+    const asOf = asOfOf(context.session.setting("kimberlite.as_of"));
+    return bindStatement(statement, environmentOf({ catalog, context }, { parameterTypes, asOf }));
+  }
+
+  run(plan: PlanNode, outputs: readonly ColumnId[], environment: QueryEnvironment): RowStream {
+    return runPlan(plan, outputs, environment);
+  }
+
+  compile(expression: BoundExpression, ids: readonly ColumnId[], environment: QueryEnvironment): RowExpression {
+    const compute = compileRow([expression], ids, environment);
+    return (row) => compute(row)[0] ?? null;
+  }
+
+  rulesOf(table: TableDefinition, around: Around): RowRules {
+    const binder = binderFor(around);
+    return bindRules(table, tableRelation(table, table.name, null, binder), binder);
+  }
+
+  defaultOf(table: TableDefinition, column: number, around: Around): BoundExpression | null {
+    const definition = table.columns[column - 1];
+    assert(definition !== undefined, "a default is of a column of the table");
+    return defaultOf(definition, binderFor(around));
+  }
+
+  overRow(
+    table: TableDefinition,
+    expression: Expression,
+    target: SqlType | null,
+    around: Around,
+  ): { readonly ids: readonly ColumnId[]; readonly expression: BoundExpression } {
+    const binder = binderFor(around);
+    const relation = tableRelation(table, table.name, null, binder);
+    const ids = relation.columns.map(({ id }) => id);
+    const bound = bindExpression(expression, plainContext(binder, scopeOf(relation), "an expression over a row"));
+    return { ids, expression: target === null ? bound : assign(bound, target, table.name, binder) };
+  }
+
+  explain(_explain: BoundExplain, _environment: QueryEnvironment): Iterable<string> {
+    throw notSupported("EXPLAIN");
+  }
+
+  systemRows(table: TableDefinition, _around: Around): Iterable<readonly Datum[]> {
+    throw new SqlError("42P01", `relation "${table.name}" does not exist`);
+  }
+
+  print(syntax: Expression | Query): string {
+    return JSON.stringify(syntax);
+  }
+
+  names(catalog: Catalog, searchPath: readonly string[]): ObjectNames {
+    return new CatalogNames(catalog, searchPath);
+  }
+}
