@@ -92,6 +92,8 @@ class Projection implements Actor<ProjectionMessage> {
     this.#sql = new SqlReads({
       engine: new QueryEngine(),
       outbox: this.#outbox,
+      answerOf: (error) => this.#answerOf(error),
+      defect: (error) => context.log.error("a statement met a defect", { error: error.stack }),
       now: () => context.now(),
       monotonic: () => context.monotonic(),
       random: () => context.random(),

@@ -310,6 +310,7 @@ class Shard implements Actor<ShardMessage> {
       engine: new QueryEngine(),
       state: store,
       answer: (request, body) => this.#answerOne(request, body),
+      defect: (error) => this.#context.log.error("a statement met a defect", { error: error.stack }),
       now: () => this.#context.now(),
       monotonic: () => this.#context.monotonic(),
       random: () => this.#context.random(),

@@ -2,6 +2,7 @@
 import type { BoundExplain, BoundStatement, RowRules } from "../../runtime/query/bind/bound.js";
 import type { Catalog, TableDefinition } from "../../runtime/query/catalog/model.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
+import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext } from "../../runtime/query/functions/context.js";
 import type { BoundExpression, ColumnId } from "../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";
@@ -12,6 +13,7 @@ import type { Datum } from "../../runtime/query/types/datum.js";
 import type { Oid, SqlType } from "../../runtime/query/types/sql-type.js";
 import type { ObjectNames } from "../../runtime/query/types/text-context.js";
 import type { RowExpression } from "../../runtime/query/write/ports.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
 
 export interface BindRequest {
   readonly statement: Statement;
@@ -46,3 +48,14 @@ export interface Engine {
 }
 
 export type Around = Pick<BindRequest, "catalog" | "context">;
+
+/**
+ * An error of a statement as its client is told. What is no `SqlError` is a defect of the engine: the statement has changed nothing but its
+ * own overlay, which is dropped, so it ends and nobody else does.
+ */
+export function statementError(error: unknown, log: (error: Error) => void): SqlError {
+  if (error instanceof SqlError) return error;
+  if (!(error instanceof Error) || error instanceof KimberliteError) throw error;
+  log(error);
+  return new SqlError("XX000", `internal error: ${error.message}`);
+}

@@ -626,7 +626,8 @@ export class Session {
       portal.cursor = reply.cursor;
       portal.state = reply.cursor === 0 ? "done" : "open";
       if (reply.cursor === 0) {
-        this.#writer.commandComplete(reply.tag.startsWith("SELECT ") ? `SELECT ${sent}` : reply.tag);
+        const isCounted = first.columns !== null && reply.tag.startsWith("SELECT ");
+        this.#writer.commandComplete(isCounted ? `SELECT ${sent}` : reply.tag);
         return;
       }
       if (rowsMax > 0 && sent >= rowsMax) {

@@ -23,7 +23,7 @@ import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import { decodeSqlRequest, encodeSqlReply } from "../../messages/sql-codec.js";
 import { DataRows } from "../../sql/data-rows.js";
-import type { Engine } from "../../sql/engine.js";
+import { type Engine, statementError } from "../../sql/engine.js";
 import { Evaluation, noEffects, unixTimeOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
 import { PlanCache } from "../../sql/plan-cache.js";
@@ -33,6 +33,10 @@ import type { Outbox } from "../outbox.js";
 export interface SqlReadsHost {
   readonly engine: Engine;
   readonly outbox: Outbox;
+  /** A statement met a defect of the engine. */
+  defect(error: Error): void;
+  /** What is answered for an error of the store. */
+  answerOf(error: KimberliteError): KimberliteError;
   /** ms since 1970. */
   now(): number;
   monotonic(): number;
@@ -187,10 +191,11 @@ export class SqlReads {
     try {
       run();
     } catch (error) {
-      if (error instanceof SqlError) this.#answer(asked, failed(error));
-      else if (error instanceof KimberliteError && error.detail["page"] === undefined) {
-        this.#host.outbox.fail(asked.port, asked.correlation, error);
-      } else throw error;
+      if (error instanceof KimberliteError) {
+        this.#host.outbox.fail(asked.port, asked.correlation, this.#host.answerOf(error));
+        return;
+      }
+      this.#answer(asked, failed(statementError(error, (defect) => this.#host.defect(defect))));
     }
   }
 

@@ -24,7 +24,7 @@ import { type ErrorRecord, KimberliteError } from "../../../runtime/types/errors
 import { appendBytesMax } from "../../../runtime/types/limits.js";
 import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
 import { decodeSqlRequest, encodeSqlReply } from "../../messages/sql-codec.js";
-import type { Engine } from "../../sql/engine.js";
+import { type Engine, statementError } from "../../sql/engine.js";
 import { Evaluation, RequestSettings } from "../../sql/evaluation.js";
 import { PlanCache } from "../../sql/plan-cache.js";
 import { sqlColumns } from "../../sql/result-columns.js";
@@ -61,6 +61,8 @@ export interface DeciderHost {
   readonly state: TreeReader;
   /** Sends an answer that rests on nothing that is under way. */
   answer(request: Readonly<QueuedRequest>, body: Uint8Array): void;
+  /** A statement met a defect of the engine. */
+  defect(error: Error): void;
   /** ms since 1970. */
   now(): number;
   monotonic(): number;
@@ -345,7 +347,7 @@ export class SqlDecider {
     } catch (error) {
       overlay.rollbackTo(mark);
       if (error instanceof LockWait) return this.#park(waiting, request, session, open, error);
-      throw error;
+      throw statementError(error, (defect) => this.#host.defect(defect));
     }
   }
 

@@ -2,8 +2,8 @@
  * Definitions of the catalog as bytes of the store's catalog trees: version u8 (1), then JSON in UTF-8. What JSON cannot say is written as
  * text: numbers of sequences in decimal, a column's missing value as the hex digits of its stored form (table/value-bytes.ts).
  *
- * Object 0 is the catalog's head: version u8 (1) · next oid u32. It changes with every change of the catalog, so the position that wrote it
- * is the catalog's version.
+ * Object 0 is the catalog's head: version u8 (1) · next oid u32 · changes so far u32. It changes with every change of the catalog, so the
+ * position that wrote it is the catalog's version.
  */
 import { AssertionFailed, assert } from "../../types/assert.js";
 import { ByteWriter } from "../../types/byte-writer.js";
@@ -18,16 +18,23 @@ const encodingVersion = 1;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-export function encodeCatalogHead(nextOid: Oid): Uint8Array {
-  const bytes = new Uint8Array(5);
+export interface CatalogHead {
+  readonly nextOid: Oid;
+  readonly changes: number;
+}
+
+export function encodeCatalogHead({ nextOid, changes }: CatalogHead): Uint8Array {
+  const bytes = new Uint8Array(9);
+  const view = new DataView(bytes.buffer);
   bytes[0] = encodingVersion;
-  new DataView(bytes.buffer).setUint32(1, nextOid, true);
+  view.setUint32(1, nextOid, true);
+  view.setUint32(5, changes, true);
   return bytes;
 }
 
-export function decodeCatalogHead(bytes: Uint8Array, view: DataView, at: number): Oid {
+export function decodeCatalogHead(bytes: Uint8Array, view: DataView, at: number): CatalogHead {
   assert(bytes[at] === encodingVersion, "a catalog's head is of a known version");
-  return view.getUint32(at + 1, true);
+  return { nextOid: view.getUint32(at + 1, true), changes: view.getUint32(at + 5, true) };
 }
 
 export function encodeObject(object: CatalogObject): Uint8Array {

@@ -8,7 +8,7 @@ import { assert } from "../../types/assert.js";
 import { behindPrefix } from "../table/key-codec.js";
 import { type Versions, VersionWalk } from "../table/version-walk.js";
 import type { Oid } from "../types/sql-type.js";
-import { catalogHeadOid, decodeCatalogHead, decodeObject } from "./encoding.js";
+import { type CatalogHead, catalogHeadOid, decodeCatalogHead, decodeObject } from "./encoding.js";
 import {
   type Catalog,
   type CatalogObject,
@@ -36,16 +36,16 @@ type Referencing = readonly { readonly table: TableDefinition; readonly constrai
 
 export class ObjectCatalog implements Catalog {
   readonly version: number;
-  /** The oid that the next object gets. */
-  readonly nextOid: Oid;
+  /** The oid that the next object gets, and how often the catalog was changed. */
+  readonly head: CatalogHead;
   readonly #objects = new Map<Oid, CatalogObject>();
   readonly #schemas = new Map<string, SchemaDefinition>();
   readonly #relations = new Map<Oid, Map<string, Relation>>();
   readonly #referencing = new Map<Oid, { table: TableDefinition; constraint: ConstraintDefinition }[]>();
 
-  constructor(version: number, nextOid: Oid, objects: Iterable<CatalogObject>) {
+  constructor(version: number, head: CatalogHead, objects: Iterable<CatalogObject>) {
     this.version = version;
-    this.nextOid = nextOid;
+    this.head = head;
     this.#add(publicSchema);
     for (const object of objects) this.#add(object);
   }
@@ -125,8 +125,8 @@ export class CatalogCache {
   /** The catalog as it was at a position. */
   past(reader: TreeReader, tenant: number, position: number): ObjectCatalog {
     const versions = { from: position, to: position + 1 };
-    const head = this.#walk(reader, tenant, versions, true);
-    const version = head.next() ? head.from + 1 : 0;
+    const walk = this.#walk(reader, tenant, versions, true);
+    const version = walk.next() ? walk.from + 1 : 0;
     return this.#at(reader, tenant, version, versions);
   }
 
@@ -164,15 +164,15 @@ export class CatalogCache {
 
   #read(reader: TreeReader, tenant: number, version: number, versions: Versions | null): ObjectCatalog {
     const objects: CatalogObject[] = [];
-    let nextOid = firstUserOid;
+    let head: CatalogHead = { nextOid: firstUserOid, changes: 0 };
     const walk = this.#walk(reader, tenant, versions, false);
     while (walk.next()) {
       const { bytes, view, contentAt, contentLength } = walk;
       const oid = new DataView(walk.key.buffer).getUint32(8);
-      if (oid === catalogHeadOid) nextOid = decodeCatalogHead(bytes, view, contentAt);
+      if (oid === catalogHeadOid) head = decodeCatalogHead(bytes, view, contentAt);
       else objects.push(this.#object(tenant, oid, walk.from, bytes, contentAt, contentAt + contentLength));
     }
-    return new ObjectCatalog(version, nextOid, objects);
+    return new ObjectCatalog(version, head, objects);
   }
 
   /** Definitions that did not change are the same objects in every version, and so are the codecs that hang on them. */

@@ -5,7 +5,7 @@
 import { TableKey, tableTree } from "../../../store/table-trees.js";
 import type { TreeReader } from "../../../store/tree.js";
 import { assert } from "../../../types/assert.js";
-import { catalogHeadOid, encodeCatalogHead, encodeObject } from "../../catalog/encoding.js";
+import { type CatalogHead, catalogHeadOid, encodeCatalogHead, encodeObject } from "../../catalog/encoding.js";
 import {
   type CatalogObject,
   informationSchemaOid,
@@ -33,6 +33,7 @@ export class CatalogDraft {
   readonly #changed = new Set<Oid>();
   readonly #version: number;
   readonly #searchPath: readonly string[];
+  readonly #changes: number;
   #nextOid: Oid;
   #catalog: ObjectCatalog;
 
@@ -40,7 +41,8 @@ export class CatalogDraft {
   constructor(catalog: ObjectCatalog, searchPath: readonly string[], version: number) {
     assert(version < 0, "the catalog of an open transaction is told apart by its version");
     this.#objects = new Map([...catalog.objects()].map((object) => [object.oid, object]));
-    this.#nextOid = catalog.nextOid;
+    this.#nextOid = catalog.head.nextOid;
+    this.#changes = catalog.head.changes + 1;
     this.#searchPath = searchPath;
     this.#version = version;
     this.#catalog = catalog;
@@ -57,9 +59,13 @@ export class CatalogDraft {
     return oid;
   }
 
+  get #head(): CatalogHead {
+    return { nextOid: this.#nextOid, changes: this.#changes };
+  }
+
   #rebuild(): void {
     const objects = [...this.#objects.values()].filter((object) => object !== publicSchema);
-    this.#catalog = new ObjectCatalog(this.#version, this.#nextOid, objects);
+    this.#catalog = new ObjectCatalog(this.#version, this.#head, objects);
   }
 
   put(...objects: readonly CatalogObject[]): void {
@@ -92,7 +98,7 @@ export class CatalogDraft {
       else if (reader.get(tableTree.catalog, treeKey)) overlay.set(tableTree.catalog, treeKey, null);
     }
     const head = key.object(tenant, catalogHeadOid).slice();
-    overlay.set(tableTree.catalog, head, pending(encodeCatalogHead(this.#nextOid)));
+    overlay.set(tableTree.catalog, head, pending(encodeCatalogHead(this.#head)));
   }
 
   // ------------------------------------------------------------------ names
