@@ -43,6 +43,8 @@ const shapes = {
   replicas: integer(1, 64),
   "log-level": z.enum(["trace", "debug", "info", "warn", "error", "silent"]),
   connect: addresses,
+  "pg-connect": address,
+  user: text,
   tenant: text,
 } as const;
 
@@ -150,6 +152,12 @@ export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
     description: "the node to talk to; or several of one cluster with commas between them, tried in turn",
     default: "127.0.0.1:7400",
   },
+  "pg-connect": {
+    placeholder: "host:port",
+    description: "the node to talk to in the PostgreSQL protocol",
+    default: "127.0.0.1:7432",
+  },
+  user: { placeholder: "name", description: "the user to log in as, in the PostgreSQL protocol", default: "admin" },
   tenant: { placeholder: "name", description: "the tenant to work in", default: "main" },
 };
 

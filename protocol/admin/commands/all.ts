@@ -7,6 +7,7 @@ import { configCommand } from "./config.js";
 import { groupCommands } from "./group.js";
 import { initCommand } from "./init.js";
 import { readCommands } from "./read.js";
+import { sqlCommand } from "./sql.js";
 import { devCommand, startCommand } from "./start.js";
 import { streamCommands } from "./stream.js";
 import { tenantCommands } from "./tenant.js";
@@ -21,6 +22,7 @@ export const subcommands: readonly Subcommand[] = [
   ...topCommands,
   ...tenantCommands,
   ...userCommands,
+  sqlCommand,
   ...streamCommands,
   appendCommand,
   ...readCommands,
