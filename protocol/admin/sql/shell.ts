@@ -207,7 +207,7 @@ export class SqlShell {
   async #loadNames(): Promise<void> {
     try {
       const { rows } = await this.#connection.query(listQuery);
-      this.#names = rows.map((row) => (row[1] == null ? "" : new TextDecoder().decode(row[1])));
+      this.#names = rows.map((row) => new TextDecoder().decode(row[1] ?? new Uint8Array(0)));
     } catch (error) {
       // Completion of names is a comfort, no more.
       if (!(error instanceof SqlFailure || error instanceof KimberliteError)) throw error;
@@ -230,10 +230,13 @@ export class SqlShell {
 
 /** The line of an error, and a mark below its place. */
 function placeOf(text: string, position: number): string[] {
-  const before = [...text].slice(0, position - 1).join("");
+  // Positions count characters, which may be two units of a string.
+  const before = Array.from(text)
+    .slice(0, position - 1)
+    .join("");
   const number = before.split("\n").length;
   const line = text.split("\n")[number - 1] ?? "";
-  const column = [...(before.split("\n").at(-1) ?? "")].length;
+  const column = Array.from(before.split("\n").at(-1) ?? "").length;
   const head = `LINE ${number}: `;
   return [`${head}${line}`, `${" ".repeat(head.length + column)}^`];
 }
