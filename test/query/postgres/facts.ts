@@ -70,7 +70,44 @@ const proceduresQuery = `
       and not (p.prorettype = 'cstring'::regtype or 'cstring'::regtype = any (p.proargtypes) or 'internal'::regtype = any (p.proargtypes)))
   order by p.oid`;
 
+/** System relations that there are here too: with rows, or truly empty because what they list does not exist. */
+const relations = `
+  pg_class pg_attribute pg_type pg_namespace pg_proc pg_operator pg_cast pg_aggregate pg_index pg_constraint pg_attrdef pg_depend pg_shdepend
+  pg_description pg_shdescription pg_roles pg_authid pg_user pg_shadow pg_group pg_auth_members pg_database pg_tablespace pg_settings pg_am
+  pg_language pg_collation pg_opclass pg_opfamily pg_amop pg_amproc pg_sequence pg_sequences pg_tables pg_views pg_matviews pg_indexes
+  pg_locks pg_timezone_names pg_timezone_abbrevs pg_trigger pg_rewrite pg_rules pg_inherits pg_policy pg_policies pg_publication
+  pg_publication_rel pg_publication_namespace pg_publication_tables pg_subscription pg_subscription_rel pg_event_trigger pg_extension
+  pg_available_extensions pg_enum pg_range pg_statistic_ext pg_foreign_table pg_foreign_server pg_foreign_data_wrapper pg_user_mapping
+  pg_user_mappings pg_partitioned_table pg_conversion pg_ts_config pg_ts_dict pg_ts_parser pg_ts_template pg_default_acl pg_seclabel
+  pg_seclabels pg_shseclabel pg_transform pg_init_privs pg_prepared_xacts pg_cursors pg_prepared_statements pg_largeobject_metadata
+  pg_db_role_setting pg_stat_activity
+  tables columns views schemata table_constraints key_column_usage referential_constraints constraint_column_usage constraint_table_usage
+  check_constraints sequences routines parameters triggers triggered_update_columns domains domain_constraints element_types
+  column_privileges table_privileges role_table_grants role_column_grants usage_privileges information_schema_catalog_name enabled_roles
+  applicable_roles administrable_role_authorizations character_sets collations collation_character_set_applicability view_column_usage
+  view_table_usage view_routine_usage user_defined_types attributes column_domain_usage column_udt_usage data_type_privileges
+  foreign_tables foreign_servers foreign_data_wrappers`;
+
+const relationsQuery = `
+  with sup as (${supportedTypes})
+  select c.oid || ' ' || n.nspname || '.' || c.relname || ' ' || c.relkind::text || ' ' || (
+    select string_agg(a.attname || ':' || coalesce(s.typname, b.typname, case when t.typcategory = 'A' then '_text' else 'text' end)
+      || case when a.attnotnull then '!' else '' end, ' ' order by a.attnum)
+    from pg_attribute a join pg_type t on t.oid = a.atttypid left join sup s on s.oid = a.atttypid and t.typtype <> 'p'
+      left join sup b on b.oid = t.typbasetype and t.typtype = 'd'
+    where a.attrelid = c.oid and a.attnum > 0)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname in ('pg_catalog', 'information_schema') and c.relname in ('${relations.trim().split(/\s+/u).join("','")}')
+  order by n.nspname desc, c.relname`;
+
 const tables = [
+  {
+    folder: "runtime/query/catalog/system/facts",
+    file: "relations",
+    constant: "relationFacts",
+    query: relationsQuery,
+    legend: "oid schema.name kind (r table, v view), then name:type of each column, with ! where it is never NULL",
+  },
   {
     folder: "runtime/query/types/facts",
     file: "types",

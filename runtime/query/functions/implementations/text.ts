@@ -7,6 +7,7 @@ import type { Datum } from "../../types/datum.js";
 import { int4Max, int4Min } from "../../types/integer.js";
 import { outOfRange } from "../../types/invalid.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
+import { quoteIdentifier, quoteLiteral } from "../../types/quote.js";
 import { charLength, charSlice, limitChar, limitName, limitVarchar, trimEndSpaces } from "../../types/text.js";
 import type { EvaluationContext } from "../context.js";
 import { type CallTypes, type Implementation, nullably, strictly, variadics } from "../define.js";
@@ -115,31 +116,6 @@ function character(code: number): string {
   if (code >= 0xd800 && code <= 0xdfff)
     throw new SqlError("54000", `requested character not valid for encoding: ${code}`);
   return String.fromCodePoint(code);
-}
-
-/** Words that must be quoted to be a name: those the grammar reserves. */
-const reserved = new Set(
-  (
-    "all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create current_catalog current_date " +
-    "current_role current_time current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign " +
-    "from grant group having in initially intersect into lateral leading limit localtime localtimestamp not null offset on only or order " +
-    "placing primary references returning select session_user some symmetric table then to trailing true union unique user using variadic " +
-    "when where window with authorization binary collation concurrently cross current_schema freeze full ilike inner is isnull join left " +
-    "like natural notnull outer overlaps right similar tablesample verbose between bigint bit boolean char character coalesce dec decimal " +
-    "exists extract float greatest grouping inout int integer interval least national nchar none normalize nullif numeric out overlay " +
-    "position precision real row setof smallint substring time timestamp treat trim values varchar xmlattributes xmlconcat xmlelement " +
-    "xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable"
-  ).split(" "),
-);
-
-export function quoteIdentifier(name: string): string {
-  if (/^[a-z_][a-z0-9_]*$/u.test(name) && !reserved.has(name)) return name;
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-export function quoteLiteral(text: string): string {
-  const quoted = `'${text.replaceAll("'", "''").replaceAll("\\", "\\\\")}'`;
-  return text.includes("\\") ? `E${quoted}` : quoted;
 }
 
 const outputOf = (value: Datum, type: Oid, context: EvaluationContext): string | null =>

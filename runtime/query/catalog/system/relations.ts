@@ -1,0 +1,65 @@
+/**
+ * The tables and views of `pg_catalog` and `information_schema`: their columns, as PostgreSQL 15 has them. Rows are made when a query asks.
+ */
+import { assert } from "../../../types/assert.js";
+import { type Oid, sqlType } from "../../types/sql-type.js";
+import { typeFactsByName } from "../../types/type-table.js";
+import { informationSchemaOid, pgCatalogSchemaOid, type TableDefinition } from "../model.js";
+import { relationFacts } from "./facts/relations.js";
+
+export interface SystemRelation {
+  readonly schema: string;
+  readonly isView: boolean;
+  readonly definition: TableDefinition;
+}
+
+function readRelation(line: string): SystemRelation {
+  const [oid = "", qualified = "", kind = "", ...columns] = line.split(" ");
+  const [schema = "", name = ""] = qualified.split(".");
+  return {
+    schema,
+    isView: kind === "v",
+    definition: {
+      kind: "table",
+      oid: Number(oid),
+      name,
+      schema: schema === "pg_catalog" ? pgCatalogSchemaOid : informationSchemaOid,
+      owner: "",
+      columns: columns.map((column, index) => {
+        const [columnName = "", typeText = ""] = column.split(":");
+        const facts = typeFactsByName(typeText.replace("!", ""));
+        assert(facts !== null, "a system column has a known type");
+        return {
+          number: index + 1,
+          name: columnName,
+          type: sqlType(facts.oid),
+          isNotNull: typeText.endsWith("!"),
+          default: null,
+          identity: null,
+          generated: null,
+          sequence: 0,
+          isDropped: false,
+          missingValue: null,
+        };
+      }),
+      keyColumns: [],
+      constraints: [],
+      indexes: [],
+      version: 0,
+    },
+  };
+}
+
+export const systemRelations: readonly SystemRelation[] = relationFacts.trim().split("\n").map(readRelation);
+
+const byName = new Map(systemRelations.map((relation) => [`${relation.schema}.${relation.definition.name}`, relation]));
+const byOid = new Map(systemRelations.map((relation) => [relation.definition.oid, relation]));
+
+export const systemRelation = (schema: string, name: string): SystemRelation | null =>
+  byName.get(`${schema}.${name}`) ?? null;
+export const systemRelationByOid = (oid: Oid): SystemRelation | null => byOid.get(oid) ?? null;
+
+/** What a binder asks: the table that a name of a built-in schema stands for. */
+export const systemTables = {
+  find: (schema: string, name: string): TableDefinition | null => systemRelation(schema, name)?.definition ?? null,
+};
