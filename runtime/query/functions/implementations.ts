@@ -15,6 +15,7 @@ import { intervals } from "./implementations/interval.js";
 import { jsons } from "./implementations/json.js";
 import { jsonbs } from "./implementations/jsonb.js";
 import { numerics } from "./implementations/numeric.js";
+import { systemFunctions } from "./implementations/system.js";
 import { texts } from "./implementations/text.js";
 import { windowFunctions } from "./implementations/window.js";
 import { allProcedures } from "./procedures.js";
@@ -52,6 +53,7 @@ const implementations = collect([
   arrays,
   jsons,
   jsonbs,
+  systemFunctions,
 ]);
 
 export const implementationOf = (signature: string): Implementation | null => implementations.get(signature) ?? null;

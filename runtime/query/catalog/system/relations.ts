@@ -25,6 +25,7 @@ function readRelation(line: string): SystemRelation {
       name,
       schema: schema === "pg_catalog" ? pgCatalogSchemaOid : informationSchemaOid,
       owner: "",
+      storage: 0,
       columns: columns.map((column, index) => {
         const [columnName = "", typeText = ""] = column.split(":");
         const facts = typeFactsByName(typeText.replace("!", ""));

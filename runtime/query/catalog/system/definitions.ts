@@ -1,0 +1,72 @@
+/** Indexes and constraints as the statements that would make them: what `pg_get_indexdef` and `pg_get_constraintdef` say. */
+import { quoteIdentifier } from "../../types/quote.js";
+import type { ConstraintDefinition, ForeignKeyAction, IndexDefinition, IndexKey, TableDefinition } from "../model.js";
+import type { CatalogWorld } from "./world.js";
+
+export const columnName = (table: TableDefinition, number: number): string =>
+  table.columns.find((column) => column.number === number)?.name ?? "";
+
+const columnList = (table: TableDefinition, numbers: readonly number[]): string =>
+  numbers.map((number) => quoteIdentifier(columnName(table, number))).join(", ");
+
+/** A call stands for itself, all else is in parentheses. */
+const isCall = (text: string): boolean => /^[a-z_][a-z0-9_.]*\([^()]*\)$/iu.test(text);
+
+export function indexKeyText(table: TableDefinition, key: IndexKey): string {
+  if (key.expression === null) return quoteIdentifier(columnName(table, key.column));
+  const { text } = key.expression;
+  return isCall(text) ? text : `(${text})`;
+}
+
+function orderText({ isDescending, nullsFirst }: IndexKey): string {
+  if (isDescending) return nullsFirst ? " DESC" : " DESC NULLS LAST";
+  return nullsFirst ? " NULLS FIRST" : "";
+}
+
+export function indexText(index: IndexDefinition, table: TableDefinition, world: CatalogWorld): string {
+  const keys = index.keys.map((key) => indexKeyText(table, key) + orderText(key)).join(", ");
+  const included = index.included.length === 0 ? "" : ` INCLUDE (${columnList(table, index.included)})`;
+  const predicate = index.predicate === null ? "" : ` WHERE (${index.predicate.text})`;
+  const unique = index.isUnique ? "UNIQUE " : "";
+  return `CREATE ${unique}INDEX ${quoteIdentifier(index.name)} ON ${world.qualifiedText(table)} USING btree (${keys})${included}${predicate}`;
+}
+
+const actionTexts: Readonly<Record<ForeignKeyAction, string>> = {
+  noAction: "NO ACTION",
+  restrict: "RESTRICT",
+  cascade: "CASCADE",
+  setNull: "SET NULL",
+  setDefault: "SET DEFAULT",
+};
+
+export const actionText = (action: ForeignKeyAction): string => actionTexts[action];
+
+export function constraintText(constraint: ConstraintDefinition, table: TableDefinition, world: CatalogWorld): string {
+  switch (constraint.kind) {
+    case "primaryKey":
+      return `PRIMARY KEY (${columnList(table, constraint.columns)})`;
+    case "unique":
+      return `UNIQUE (${columnList(table, constraint.columns)})`;
+    case "check":
+      return `CHECK ((${constraint.expression.text}))`;
+    case "foreignKey": {
+      const referenced = world.table(constraint.referencedTable);
+      const target =
+        referenced === null
+          ? ""
+          : `${world.relationText(referenced)}(${columnList(referenced, constraint.referencedColumns)})`;
+      const action = (word: string, what: ForeignKeyAction): string =>
+        what === "noAction" ? "" : ` ON ${word} ${actionText(what)}`;
+      return `FOREIGN KEY (${columnList(table, constraint.columns)}) REFERENCES ${target}${action("UPDATE", constraint.onUpdate)}${action("DELETE", constraint.onDelete)}`;
+    }
+  }
+}
+
+export interface PlacedConstraint {
+  readonly table: TableDefinition;
+  readonly constraint: ConstraintDefinition;
+}
+
+export function* constraintsOf(world: CatalogWorld): Iterable<PlacedConstraint> {
+  for (const table of world.tables()) for (const constraint of table.constraints) yield { table, constraint };
+}

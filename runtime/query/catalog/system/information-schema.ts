@@ -1,0 +1,352 @@
+/** Rows of `information_schema`: the same facts in the standard's words. */
+import type { EvaluationContext } from "../../functions/context.js";
+import type { Datum } from "../../types/datum.js";
+import { noModifier, type SqlType, typeOid } from "../../types/sql-type.js";
+import { formatType, intervalLimits, numericLimits } from "../../types/type-name.js";
+import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
+import type { ColumnDefinition, Relation, TableDefinition, ViewDefinition } from "../model.js";
+import { actionText, columnName, constraintsOf } from "./definitions.js";
+import { systemRelations } from "./relations.js";
+import type { CatalogWorld, SystemRow } from "./world.js";
+
+/** Bytes of a character at most. */
+const bytesPerCharacter = 4;
+const octetsMax = 1_073_741_824;
+
+const yesNo = (value: boolean): string => (value ? "YES" : "NO");
+
+const binaryPrecision: ReadonlyMap<number, number> = new Map([
+  [typeOid.int2, 16],
+  [typeOid.int4, 32],
+  [typeOid.int8, 64],
+  [typeOid.float4, 24],
+  [typeOid.float8, 53],
+]);
+const integers = new Set<number>([typeOid.int2, typeOid.int4, typeOid.int8]);
+const characters = new Set<number>([typeOid.varchar, typeOid.bpchar]);
+const times = new Set<number>([typeOid.time, typeOid.timetz, typeOid.timestamp, typeOid.timestamptz, typeOid.interval]);
+
+function datetimePrecision({ oid, modifier }: SqlType): number | null {
+  if (oid === typeOid.date) return 0;
+  if (!times.has(oid)) return null;
+  if (oid === typeOid.interval) return intervalLimits(modifier)?.precision ?? 6;
+  return modifier < 0 ? 6 : modifier;
+}
+
+/** The columns that describe a type, as `columns`, `domains` and `routines` have them. */
+function typeRow(type: SqlType, database: string): SystemRow {
+  const { oid, modifier } = type;
+  const facts = typeFactsOf(oid);
+  const isText = oid === typeOid.text || characters.has(oid);
+  const length = characters.has(oid) && modifier !== noModifier ? modifier - 4 : null;
+  const limits = oid === typeOid.numeric ? numericLimits(modifier) : null;
+  const precision = oid === typeOid.numeric ? (limits?.precision ?? null) : (binaryPrecision.get(oid) ?? null);
+  return {
+    data_type: elementTypeOf(oid) !== 0 && facts?.category === "A" ? "ARRAY" : formatType(oid, null),
+    character_maximum_length: length,
+    character_octet_length: isText ? (length === null ? octetsMax : length * bytesPerCharacter) : null,
+    numeric_precision: precision,
+    numeric_precision_radix: oid === typeOid.numeric ? 10 : binaryPrecision.has(oid) ? 2 : null,
+    numeric_scale: integers.has(oid) ? 0 : (limits?.scale ?? null),
+    datetime_precision: datetimePrecision(type),
+    udt_catalog: database,
+    udt_schema: "pg_catalog",
+    udt_name: facts?.name ?? "",
+  };
+}
+
+interface ListedColumn {
+  readonly relation: Relation;
+  readonly name: string;
+  readonly number: number;
+  readonly type: SqlType;
+  readonly definition: ColumnDefinition | null;
+}
+
+function* listedColumns(world: CatalogWorld): Iterable<ListedColumn> {
+  for (const { definition } of systemRelations)
+    for (const { name, number, type } of definition.columns)
+      yield { relation: definition, name, number, type, definition: null };
+  for (const table of world.tables())
+    for (const column of table.columns)
+      if (!column.isDropped)
+        yield { relation: table, name: column.name, number: column.number, type: column.type, definition: column };
+  for (const view of world.views())
+    if (view.kind === "view")
+      for (const [index, { name, type }] of view.columns.entries())
+        yield { relation: view, name, number: index + 1, type, definition: null };
+}
+
+function identityRow(column: ColumnDefinition | null, world: CatalogWorld): SystemRow {
+  if (column === null || column.identity === null) return { is_identity: "NO", identity_cycle: "NO" };
+  const sequence = world.catalog.objectByOid(column.sequence);
+  const bounds: SystemRow =
+    sequence?.kind === "sequence"
+      ? {
+          identity_start: String(sequence.start),
+          identity_increment: String(sequence.increment),
+          identity_maximum: String(sequence.maximum),
+          identity_minimum: String(sequence.minimum),
+          identity_cycle: yesNo(sequence.cycles),
+        }
+      : { identity_cycle: "NO" };
+  return { is_identity: "YES", identity_generation: column.identity === "always" ? "ALWAYS" : "BY DEFAULT", ...bounds };
+}
+
+export function* columnRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const { relation, name, number, type, definition } of listedColumns(world))
+    yield {
+      table_catalog: database,
+      table_schema: world.schemaName(relation.schema),
+      table_name: relation.name,
+      column_name: name,
+      ordinal_position: number,
+      column_default: definition === null || definition.identity !== null ? null : (definition.default?.text ?? null),
+      is_nullable: yesNo(definition === null ? true : !definition.isNotNull),
+      ...typeRow(type, database),
+      dtd_identifier: String(number),
+      is_self_referencing: "NO",
+      ...identityRow(definition, world),
+      is_generated: definition?.generated === null || definition === null ? "NEVER" : "ALWAYS",
+      generation_expression: definition?.generated?.text ?? null,
+      is_updatable: yesNo(definition !== null),
+    };
+}
+
+export function* tableRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  const row = (schema: string, name: string, type: string, isInsertable: boolean): SystemRow => ({
+    table_catalog: database,
+    table_schema: schema,
+    table_name: name,
+    table_type: type,
+    is_insertable_into: yesNo(isInsertable),
+    is_typed: "NO",
+  });
+  for (const { definition, isView, schema } of systemRelations)
+    yield row(schema, definition.name, isView ? "VIEW" : "BASE TABLE", !isView);
+  for (const table of world.tables()) yield row(world.schemaName(table.schema), table.name, "BASE TABLE", true);
+  for (const view of world.views())
+    if (view.kind === "view") yield row(world.schemaName(view.schema), view.name, "VIEW", false);
+}
+
+export function* viewRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const view of world.views())
+    if (view.kind === "view")
+      yield {
+        table_catalog: database,
+        table_schema: world.schemaName(view.schema),
+        table_name: view.name,
+        view_definition: definitionText(view),
+        check_option: "NONE",
+        is_updatable: "NO",
+        is_insertable_into: "NO",
+        is_trigger_updatable: "NO",
+        is_trigger_deletable: "NO",
+        is_trigger_insertable_into: "NO",
+      };
+}
+
+const definitionText = (view: ViewDefinition): string => ` ${view.query.text.replace(/;?\s*$/u, "")};`;
+
+export function* schemataRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const schema of world.schemas())
+    yield { catalog_name: database, schema_name: schema.name, schema_owner: world.ownerName(schema.owner) };
+}
+
+const constraintTypes = {
+  primaryKey: "PRIMARY KEY",
+  unique: "UNIQUE",
+  check: "CHECK",
+  foreignKey: "FOREIGN KEY",
+} as const;
+
+const constraintName = (world: CatalogWorld, table: TableDefinition, name: string, database: string): SystemRow => ({
+  constraint_catalog: database,
+  constraint_schema: world.schemaName(table.schema),
+  constraint_name: name,
+});
+const tableName = (world: CatalogWorld, table: TableDefinition, database: string): SystemRow => ({
+  table_catalog: database,
+  table_schema: world.schemaName(table.schema),
+  table_name: table.name,
+});
+
+/** The standard lists NOT NULL as a check; its name is made of numbers. */
+const notNullName = (table: TableDefinition, column: ColumnDefinition): string =>
+  `${table.schema}_${table.oid}_${column.number}_not_null`;
+
+export function* tableConstraintRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  const row = (table: TableDefinition, name: string, type: string): SystemRow => ({
+    ...constraintName(world, table, name, database),
+    ...tableName(world, table, database),
+    constraint_type: type,
+    is_deferrable: "NO",
+    initially_deferred: "NO",
+    enforced: "YES",
+    nulls_distinct: type === "UNIQUE" ? "YES" : null,
+  });
+  for (const { table, constraint } of constraintsOf(world))
+    yield row(table, constraint.name, constraintTypes[constraint.kind]);
+  for (const table of world.tables())
+    for (const column of table.columns)
+      if (column.isNotNull && !column.isDropped) yield row(table, notNullName(table, column), "CHECK");
+}
+
+export function* keyColumnRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const { table, constraint } of constraintsOf(world)) {
+    if (constraint.kind === "check") continue;
+    for (const [index, column] of constraint.columns.entries())
+      yield {
+        ...constraintName(world, table, constraint.name, database),
+        ...tableName(world, table, database),
+        column_name: columnName(table, column),
+        ordinal_position: index + 1,
+        position_in_unique_constraint:
+          constraint.kind === "foreignKey" ? referencedPlace(world, constraint, index) : null,
+      };
+  }
+}
+
+type ForeignKey = Extract<TableDefinition["constraints"][number], { readonly kind: "foreignKey" }>;
+
+function referencedConstraint(world: CatalogWorld, key: ForeignKey) {
+  const table = world.table(key.referencedTable);
+  const constraint = table?.constraints.find(
+    (other) =>
+      (other.kind === "primaryKey" || other.kind === "unique") &&
+      other.columns.length === key.referencedColumns.length &&
+      other.columns.every((column) => key.referencedColumns.includes(column)),
+  );
+  return table === null || constraint === undefined || constraint.kind === "check" ? null : { table, constraint };
+}
+
+function referencedPlace(world: CatalogWorld, key: ForeignKey, index: number): Datum {
+  const found = referencedConstraint(world, key);
+  const place = found?.constraint.columns.indexOf(key.referencedColumns[index] ?? 0) ?? -1;
+  return place < 0 ? null : place + 1;
+}
+
+export function* referentialRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const { table, constraint } of constraintsOf(world)) {
+    if (constraint.kind !== "foreignKey") continue;
+    const referenced = referencedConstraint(world, constraint);
+    yield {
+      ...constraintName(world, table, constraint.name, database),
+      unique_constraint_catalog: referenced === null ? null : database,
+      unique_constraint_schema: referenced === null ? null : world.schemaName(referenced.table.schema),
+      unique_constraint_name: referenced?.constraint.name ?? null,
+      match_option: "NONE",
+      update_rule: actionText(constraint.onUpdate),
+      delete_rule: actionText(constraint.onDelete),
+    };
+  }
+}
+
+export function* constraintColumnRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const { table, constraint } of constraintsOf(world)) {
+    const target = constraint.kind === "foreignKey" ? world.table(constraint.referencedTable) : table;
+    if (target === null) continue;
+    const columns =
+      constraint.kind === "foreignKey"
+        ? constraint.referencedColumns
+        : constraint.kind === "check"
+          ? target.columns
+              .filter(
+                (column) =>
+                  !column.isDropped && new RegExp(`\\b${column.name}\\b`, "u").test(constraint.expression.text),
+              )
+              .map((column) => column.number)
+          : constraint.columns;
+    for (const column of columns)
+      yield {
+        ...tableName(world, target, database),
+        column_name: columnName(target, column),
+        ...constraintName(world, table, constraint.name, database),
+      };
+  }
+}
+
+export function* constraintTableRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const { table, constraint } of constraintsOf(world)) {
+    const target = constraint.kind === "foreignKey" ? world.table(constraint.referencedTable) : table;
+    if (target === null || constraint.kind === "check") continue;
+    yield { ...tableName(world, target, database), ...constraintName(world, table, constraint.name, database) };
+  }
+}
+
+export function* checkRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const { table, constraint } of constraintsOf(world))
+    if (constraint.kind === "check")
+      yield {
+        ...constraintName(world, table, constraint.name, database),
+        check_clause: `((${constraint.expression.text}))`,
+      };
+  for (const table of world.tables())
+    for (const column of table.columns)
+      if (column.isNotNull && !column.isDropped)
+        yield {
+          ...constraintName(world, table, notNullName(table, column), database),
+          check_clause: `${column.name} IS NOT NULL`,
+        };
+}
+
+export function* sequenceInformationRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const sequence of world.sequences()) {
+    const owner = world.table(sequence.ownerTable)?.columns.find(({ number }) => number === sequence.ownerColumn);
+    // Those behind identity columns are no sequences of the standard's.
+    if (owner !== undefined && owner.identity !== null) continue;
+    yield {
+      sequence_catalog: database,
+      sequence_schema: world.schemaName(sequence.schema),
+      sequence_name: sequence.name,
+      data_type: formatType(sequence.type.oid, null),
+      numeric_precision: binaryPrecision.get(sequence.type.oid) ?? null,
+      numeric_precision_radix: 2,
+      numeric_scale: 0,
+      start_value: String(sequence.start),
+      minimum_value: String(sequence.minimum),
+      maximum_value: String(sequence.maximum),
+      increment: String(sequence.increment),
+      cycle_option: yesNo(sequence.cycles),
+    };
+  }
+}
+
+export function* elementTypeRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const { relation, number, type } of listedColumns(world)) {
+    const element = elementTypeOf(type.oid);
+    if (element === 0 || typeFactsOf(type.oid)?.category !== "A") continue;
+    yield {
+      object_catalog: database,
+      object_schema: world.schemaName(relation.schema),
+      object_name: relation.name,
+      object_type: "TABLE",
+      collection_type_identifier: String(number),
+      data_type: formatType(element, null),
+      udt_catalog: database,
+      udt_schema: "pg_catalog",
+      udt_name: typeFactsOf(element)?.name ?? "",
+      dtd_identifier: `a${number}`,
+    };
+  }
+}
+
+const tablePrivileges = ["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"];
+
+export function* privilegeRows(world: CatalogWorld, context: EvaluationContext): Iterable<SystemRow> {
+  const relations = [...world.tables(), ...[...world.views()].filter((view) => view.kind === "view")];
+  for (const relation of relations) {
+    const owner = world.ownerName(relation.owner);
+    for (const privilege of tablePrivileges)
+      yield {
+        grantor: owner,
+        grantee: owner,
+        table_catalog: context.database,
+        table_schema: world.schemaName(relation.schema),
+        table_name: relation.name,
+        privilege_type: privilege,
+        is_grantable: "YES",
+        with_hierarchy: yesNo(privilege === "SELECT"),
+      };
+  }
+}

@@ -1,0 +1,189 @@
+/** Rows of pg_type, pg_proc, pg_operator, pg_cast and the other catalogs that describe the language and not the data. */
+import { allCasts, allOperators, allProcedures, type ProcedureFacts } from "../../functions/procedures.js";
+import { SqlArray } from "../../types/array.js";
+import { zoneAbbreviations } from "../../types/date-time/abbreviations.js";
+import { zoneOffsetAt } from "../../types/date-time/format.js";
+import { findZone, zoneNames } from "../../types/date-time/zones.js";
+import type { Int64 } from "../../types/datum.js";
+import { makeInterval, microsPerSecond } from "../../types/interval.js";
+import { typeOid } from "../../types/sql-type.js";
+import { builtInTypes } from "../../types/type-table.js";
+import { informationSchemaOid, pgCatalogSchemaOid } from "../model.js";
+import { bootstrapRole, type SystemRow } from "./world.js";
+
+export function* typeRows(): Iterable<SystemRow> {
+  for (const type of builtInTypes)
+    yield {
+      oid: type.oid,
+      typname: type.name,
+      typnamespace: pgCatalogSchemaOid,
+      typowner: bootstrapRole,
+      typlen: type.length,
+      typbyval: type.isByValue,
+      typtype: type.kind,
+      typcategory: type.category,
+      typispreferred: type.isPreferred,
+      typisdefined: true,
+      typdelim: type.delimiter,
+      typelem: type.element,
+      typarray: type.array,
+      typinput: type.input,
+      typoutput: type.output,
+      typreceive: type.receive,
+      typsend: type.send,
+      typmodin: type.modifierIn,
+      typmodout: type.modifierOut,
+      typalign: type.alignment,
+      typstorage: type.storage,
+      typtypmod: -1,
+      typcollation: type.collation,
+    };
+}
+
+const volatilities = { immutable: "i", stable: "s", volatile: "v" } as const;
+const internalLanguage = 12;
+
+function argumentColumns(procedure: ProcedureFacts): SystemRow {
+  const { argumentTypes, outColumns, argumentNames, variadic } = procedure;
+  const names = [...argumentNames, ...outColumns.map(({ name }) => name)];
+  const modes = [
+    ...argumentTypes.map((_, index) => (variadic !== 0 && index === argumentTypes.length - 1 ? "v" : "i")),
+    ...outColumns.map(() => "o"),
+  ];
+  const isPlain = outColumns.length === 0 && variadic === 0;
+  return {
+    proargtypes: new SqlArray(typeOid.oid, argumentTypes),
+    proallargtypes: isPlain
+      ? null
+      : new SqlArray(typeOid.oid, [...argumentTypes, ...outColumns.map(({ type }) => type)]),
+    proargmodes: isPlain ? null : new SqlArray(typeOid.char, modes),
+    proargnames: names.length === 0 ? null : new SqlArray(typeOid.text, names),
+  };
+}
+
+export function* procedureRows(): Iterable<SystemRow> {
+  for (const procedure of allProcedures)
+    yield {
+      oid: procedure.oid,
+      proname: procedure.name,
+      pronamespace: procedure.schema === "pg_catalog" ? pgCatalogSchemaOid : informationSchemaOid,
+      proowner: bootstrapRole,
+      prolang: internalLanguage,
+      procost: 1,
+      prorows: procedure.kind === "set" ? 1_000 : 0,
+      provariadic: procedure.variadic,
+      prokind: procedure.kind === "aggregate" ? "a" : procedure.kind === "window" ? "w" : "f",
+      proisstrict: procedure.isStrict,
+      proretset: procedure.kind === "set",
+      provolatile: volatilities[procedure.volatility],
+      proparallel: "s",
+      pronargs: procedure.argumentTypes.length,
+      pronargdefaults: procedure.defaultCount,
+      prorettype: procedure.resultType,
+      ...argumentColumns(procedure),
+      prosrc: procedure.name,
+    };
+}
+
+export function* operatorRows(): Iterable<SystemRow> {
+  for (const operator of allOperators)
+    yield {
+      oid: operator.oid,
+      oprname: operator.name,
+      oprnamespace: pgCatalogSchemaOid,
+      oprowner: bootstrapRole,
+      oprkind: operator.left === 0 ? "l" : "b",
+      oprcanmerge: operator.canMerge,
+      oprcanhash: operator.canHash,
+      oprleft: operator.left,
+      oprright: operator.right,
+      oprresult: operator.result,
+      oprcom: operator.commutator,
+      oprnegate: operator.negator,
+      oprcode: operator.procedure,
+    };
+}
+
+export function* castRows(): Iterable<SystemRow> {
+  for (const cast of allCasts)
+    yield {
+      oid: cast.oid,
+      castsource: cast.source,
+      casttarget: cast.target,
+      castfunc: cast.procedure,
+      castcontext: cast.level === "implicit" ? "i" : cast.level === "assignment" ? "a" : "e",
+      castmethod: cast.method === "function" ? "f" : cast.method === "text" ? "i" : "b",
+    };
+}
+
+export function* aggregateRows(): Iterable<SystemRow> {
+  for (const procedure of allProcedures)
+    if (procedure.kind === "aggregate")
+      yield {
+        aggfnoid: procedure.oid,
+        aggkind: procedure.aggregateForm === "plain" ? "n" : procedure.aggregateForm === "ordered" ? "o" : "h",
+        aggnumdirectargs: procedure.directCount,
+        aggfinalmodify: "r",
+        aggmfinalmodify: "r",
+      };
+}
+
+export const accessMethodRows = (): readonly SystemRow[] => [
+  { oid: 2, amname: "heap", amtype: "t" },
+  { oid: 403, amname: "btree", amtype: "i" },
+];
+
+export const languageRows = (): readonly SystemRow[] => [
+  { oid: internalLanguage, lanname: "internal", lanowner: bootstrapRole },
+  { oid: 14, lanname: "sql", lanowner: bootstrapRole, lanpltrusted: true },
+];
+
+export const collationRows = (): readonly SystemRow[] => [
+  {
+    oid: 100,
+    collname: "default",
+    collnamespace: pgCatalogSchemaOid,
+    collowner: bootstrapRole,
+    collprovider: "d",
+    collisdeterministic: true,
+    collencoding: -1,
+  },
+  {
+    oid: 950,
+    collname: "C",
+    collnamespace: pgCatalogSchemaOid,
+    collowner: bootstrapRole,
+    collprovider: "c",
+    collisdeterministic: true,
+    collencoding: -1,
+    collcollate: "C",
+    collctype: "C",
+  },
+  {
+    oid: 951,
+    collname: "POSIX",
+    collnamespace: pgCatalogSchemaOid,
+    collowner: bootstrapRole,
+    collprovider: "c",
+    collisdeterministic: true,
+    collencoding: -1,
+    collcollate: "POSIX",
+    collctype: "POSIX",
+  },
+];
+
+const seconds = (count: number) => makeInterval(0, 0, count * microsPerSecond);
+
+export function* zoneNameRows(now: Int64): Iterable<SystemRow> {
+  for (const name of zoneNames()) {
+    const zone = findZone(name);
+    if (zone === null) continue;
+    const { abbreviation, offset, isDst } = zoneOffsetAt(zone, now);
+    yield { name, abbrev: abbreviation, utc_offset: seconds(offset), is_dst: isDst };
+  }
+}
+
+export function* zoneAbbreviationRows(): Iterable<SystemRow> {
+  for (const [name, { offset, isDst }] of zoneAbbreviations)
+    yield { abbrev: name.toUpperCase(), utc_offset: seconds(offset), is_dst: isDst };
+}

@@ -1,0 +1,136 @@
+/** Names of catalog objects as text and back: `'t'::regclass`, `'int'::regtype`, `'now'::regproc`. */
+
+import { SqlError } from "../../error.js";
+import { allOperators, allProcedures, operatorOf, procedureOf } from "../../functions/procedures.js";
+import { quoteIdentifier, readQualifiedName } from "../../types/quote.js";
+import type { Oid } from "../../types/sql-type.js";
+import type { NamedObjectKind, ObjectNames } from "../../types/text-context.js";
+import { formatType, parseTypeName, typeLabel } from "../../types/type-name.js";
+import { typeFactsOf } from "../../types/type-table.js";
+import { type CatalogView, CatalogWorld } from "./world.js";
+
+const noRelation = (name: string): SqlError => new SqlError("42P01", `relation "${name}" does not exist`);
+
+function procedureNamed(text: string): Oid {
+  const name = readQualifiedName(text).at(-1) ?? "";
+  const named = allProcedures.filter((procedure) => procedure.name === name);
+  const [only] = named;
+  if (only === undefined) throw new SqlError("42883", `function "${text}" does not exist`);
+  if (named.length > 1) throw new SqlError("42725", `more than one function named "${text}"`);
+  return only.oid;
+}
+
+function procedureWithArguments(text: string): Oid {
+  const match = /^(.*?)\((.*)\)\s*$/su.exec(text);
+  if (match === null) throw new SqlError("22P02", "expected a left parenthesis");
+  const name = readQualifiedName(match[1] ?? "").at(-1) ?? "";
+  const args = (match[2] ?? "").trim() === "" ? [] : (match[2] ?? "").split(",").map((type) => parseTypeName(type).oid);
+  const found = allProcedures.find(
+    (procedure) =>
+      procedure.name === name &&
+      procedure.argumentTypes.length === args.length &&
+      procedure.argumentTypes.every((type, index) => type === args[index]),
+  );
+  if (found === undefined) throw new SqlError("42883", `function "${text}" does not exist`);
+  return found.oid;
+}
+
+function operatorNamed(text: string): Oid {
+  const name = text.trim().replace(/^pg_catalog\./u, "");
+  const named = allOperators.filter((operator) => operator.name === name);
+  const [only] = named;
+  if (only === undefined) throw new SqlError("42883", `operator does not exist: ${text}`);
+  if (named.length > 1) throw new SqlError("42725", `more than one operator named ${text}`);
+  return only.oid;
+}
+
+function operatorWithArguments(text: string): Oid {
+  const match = /^([^(]+)\((.*),(.*)\)\s*$/su.exec(text);
+  if (match === null) throw new SqlError("22P02", "expected a left parenthesis");
+  const side = (type: string): Oid => (type.trim().toLowerCase() === "none" ? 0 : parseTypeName(type).oid);
+  const [, name = "", left = "", right = ""] = match;
+  const found = allOperators.find(
+    (operator) => operator.name === name.trim() && operator.left === side(left) && operator.right === side(right),
+  );
+  if (found === undefined) throw new SqlError("42883", `operator does not exist: ${text}`);
+  return found.oid;
+}
+
+export function procedureText(oid: Oid): string | null {
+  const procedure = procedureOf(oid);
+  if (procedure === null) return null;
+  return `${quoteIdentifier(procedure.name)}(${procedure.argumentTypes.map(typeLabel).join(",")})`;
+}
+
+function operatorText(oid: Oid): string | null {
+  const operator = operatorOf(oid);
+  if (operator === null) return null;
+  const side = (type: Oid): string => (type === 0 ? "NONE" : typeLabel(type));
+  return `${operator.name}(${side(operator.left)},${side(operator.right)})`;
+}
+
+/** The names of one version of the catalog, as one user sees them. */
+export function objectNames(view: CatalogView): ObjectNames {
+  const world = new CatalogWorld(view);
+  return {
+    oidOf: (kind: NamedObjectKind, text: string): Oid => {
+      switch (kind) {
+        case "regclass": {
+          const relation = world.relationNamed(readQualifiedName(text));
+          if (relation === null) throw noRelation(text);
+          return relation.oid;
+        }
+        case "regtype":
+          return parseTypeName(text).oid;
+        case "regproc":
+          return procedureNamed(text);
+        case "regprocedure":
+          return procedureWithArguments(text);
+        case "regoper":
+          return operatorNamed(text);
+        case "regoperator":
+          return operatorWithArguments(text);
+        case "regnamespace": {
+          const [name = ""] = readQualifiedName(text);
+          const oid = world.schemaOid(name);
+          if (oid === null) throw new SqlError("3F000", `schema "${name}" does not exist`);
+          return oid;
+        }
+        case "regrole": {
+          const [name = ""] = readQualifiedName(text);
+          const role = view.roles.find((each) => each.name === name);
+          if (role === undefined) throw new SqlError("42704", `role "${name}" does not exist`);
+          return role.oid;
+        }
+      }
+    },
+    nameOf: (kind: NamedObjectKind, oid: Oid): string | null => {
+      switch (kind) {
+        case "regclass": {
+          const relation = world.relation(oid);
+          return relation === null ? null : world.relationText(relation);
+        }
+        case "regtype":
+          return typeFactsOf(oid) === null ? null : formatType(oid, null);
+        case "regproc": {
+          const procedure = procedureOf(oid);
+          return procedure === null ? null : quoteIdentifier(procedure.name);
+        }
+        case "regprocedure":
+          return procedureText(oid);
+        case "regoper":
+          return operatorOf(oid)?.name ?? null;
+        case "regoperator":
+          return operatorText(oid);
+        case "regnamespace": {
+          const name = world.schemaName(oid);
+          return name === "" ? null : quoteIdentifier(name);
+        }
+        case "regrole": {
+          const name = world.roleName(oid);
+          return name === null ? null : quoteIdentifier(name);
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,377 @@
+/** Rows of pg_class, pg_attribute, pg_index, pg_constraint and their kin: one tenant's tables and what belongs to them. */
+import { SqlArray } from "../../types/array.js";
+import { type Oid, type SqlType, typeOid } from "../../types/sql-type.js";
+import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
+import type { ColumnDefinition, ForeignKeyAction, IndexDefinition, Relation, TableDefinition } from "../model.js";
+import { columnName, constraintsOf, indexKeyText, indexText } from "./definitions.js";
+import { operatorClassOf } from "./operator-classes.js";
+import { systemRelations } from "./relations.js";
+import { bootstrapRole, type CatalogWorld, defaultOid, type SystemRow } from "./world.js";
+
+const classOid = 1_259;
+const heapAccess = 2;
+const treeAccess = 403;
+
+const int2s = (items: readonly number[]): SqlArray => new SqlArray(typeOid.int2, items);
+const oids = (items: readonly Oid[]): SqlArray => new SqlArray(typeOid.oid, items);
+
+const relationKinds = { table: "r", index: "i", view: "v", materializedView: "m", sequence: "S" } as const;
+
+function columnCount(relation: Relation): number {
+  switch (relation.kind) {
+    case "table":
+      return relation.columns.length;
+    case "index":
+      return relation.keys.length + relation.included.length;
+    case "sequence":
+      return 3;
+    default:
+      return relation.columns.length;
+  }
+}
+
+export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const { definition, isView } of systemRelations)
+    yield {
+      oid: definition.oid,
+      relname: definition.name,
+      relnamespace: definition.schema,
+      relowner: bootstrapRole,
+      relam: isView ? 0 : heapAccess,
+      reltuples: -1,
+      relpersistence: "p",
+      relkind: isView ? "v" : "r",
+      relnatts: definition.columns.length,
+      relispopulated: true,
+      relreplident: "n",
+    };
+  for (const relation of world.relations()) {
+    const isTable = relation.kind === "table";
+    const owner = relation.kind === "index" ? (world.table(relation.table)?.owner ?? "") : relation.owner;
+    yield {
+      oid: relation.oid,
+      relname: relation.name,
+      relnamespace: relation.schema,
+      relowner: world.roleOid(owner),
+      relam: relation.kind === "index" ? treeAccess : isTable || relation.kind === "materializedView" ? heapAccess : 0,
+      relfilenode: relation.oid,
+      reltuples: -1,
+      relhasindex: isTable && relation.indexes.length > 0,
+      relpersistence: "p",
+      relkind: relationKinds[relation.kind],
+      relnatts: columnCount(relation),
+      relchecks: isTable ? relation.constraints.filter(({ kind }) => kind === "check").length : 0,
+      relispopulated: true,
+      relreplident: isTable || relation.kind === "materializedView" ? "d" : "n",
+    };
+  }
+}
+
+function typeColumns(type: SqlType): SystemRow {
+  const facts = typeFactsOf(type.oid);
+  return {
+    atttypid: type.oid,
+    atttypmod: type.modifier,
+    attlen: facts?.length ?? -1,
+    attbyval: facts?.isByValue ?? false,
+    attalign: facts?.alignment ?? "i",
+    attstorage: facts?.storage ?? "x",
+    attcollation: facts?.collation ?? 0,
+    attndims: elementTypeOf(type.oid) === 0 ? 0 : 1,
+    attcacheoff: -1,
+    attstattarget: -1,
+    attislocal: true,
+  };
+}
+
+function tableColumnRow(table: TableDefinition, column: ColumnDefinition): SystemRow {
+  if (column.isDropped)
+    return {
+      attrelid: table.oid,
+      attname: `........pg.dropped.${column.number}........`,
+      attnum: column.number,
+      attisdropped: true,
+      ...typeColumns({ oid: 0, modifier: -1 }),
+    };
+  return {
+    attrelid: table.oid,
+    attname: column.name,
+    attnum: column.number,
+    attnotnull: column.isNotNull,
+    atthasdef: (column.default !== null && column.identity === null) || column.generated !== null,
+    atthasmissing: column.missingValue !== null,
+    attidentity: column.identity === "always" ? "a" : column.identity === "byDefault" ? "d" : "",
+    attgenerated: column.generated === null ? "" : "s",
+    ...typeColumns(column.type),
+  };
+}
+
+const sequenceColumns: readonly (readonly [name: string, type: Oid])[] = [
+  ["last_value", typeOid.int8],
+  ["log_cnt", typeOid.int8],
+  ["is_called", typeOid.bool],
+];
+
+function* indexColumnRows(index: IndexDefinition, table: TableDefinition): Iterable<SystemRow> {
+  const keys = index.keys.map((key, place) => ({
+    name: key.expression === null ? columnName(table, key.column) : place === 0 ? "expr" : `expr${place}`,
+    type: key.type,
+  }));
+  const included = index.included.map((number) => ({
+    name: columnName(table, number),
+    type: table.columns.find((column) => column.number === number)?.type ?? { oid: 0, modifier: -1 },
+  }));
+  for (const [place, { name, type }] of [...keys, ...included].entries())
+    yield { attrelid: index.oid, attname: name, attnum: place + 1, ...typeColumns(type) };
+}
+
+export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const { definition } of systemRelations)
+    for (const column of definition.columns) yield tableColumnRow(definition, column);
+  for (const relation of world.relations())
+    switch (relation.kind) {
+      case "table":
+        for (const column of relation.columns) yield tableColumnRow(relation, column);
+        break;
+      case "index": {
+        const table = world.table(relation.table);
+        if (table !== null) yield* indexColumnRows(relation, table);
+        break;
+      }
+      case "sequence":
+        for (const [place, [name, type]] of sequenceColumns.entries())
+          yield {
+            attrelid: relation.oid,
+            attname: name,
+            attnum: place + 1,
+            attnotnull: true,
+            ...typeColumns({ oid: type, modifier: -1 }),
+          };
+        break;
+      default:
+        for (const [place, { name, type }] of relation.columns.entries())
+          yield { attrelid: relation.oid, attname: name, attnum: place + 1, ...typeColumns(type) };
+    }
+}
+
+export function* defaultRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const table of world.tables())
+    for (const column of table.columns) {
+      const expression = column.generated ?? (column.identity === null ? column.default : null);
+      if (expression === null || column.isDropped) continue;
+      yield {
+        oid: defaultOid(table.oid, column.number),
+        adrelid: table.oid,
+        adnum: column.number,
+        adbin: expression.text,
+      };
+    }
+}
+
+export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const index of world.indexes()) {
+    const table = world.table(index.table);
+    if (table === null) continue;
+    const expressions = index.keys.filter((key) => key.expression !== null).map((key) => indexKeyText(table, key));
+    yield {
+      indexrelid: index.oid,
+      indrelid: index.table,
+      indnatts: index.keys.length + index.included.length,
+      indnkeyatts: index.keys.length,
+      indisunique: index.isUnique,
+      indisprimary: index.isPrimary,
+      indimmediate: true,
+      indisvalid: true,
+      indisready: true,
+      indislive: true,
+      indkey: int2s([...index.keys.map((key) => key.column), ...index.included]),
+      indcollation: oids(index.keys.map((key) => typeFactsOf(key.type.oid)?.collation ?? 0)),
+      indclass: oids(index.keys.map((key) => operatorClassOf(key.type.oid))),
+      indoption: int2s(index.keys.map((key) => (key.isDescending ? 1 : 0) + (key.nullsFirst ? 2 : 0))),
+      indexprs: expressions.length === 0 ? null : expressions.join(", "),
+      indpred: index.predicate?.text ?? null,
+    };
+  }
+}
+
+const constraintKinds = { primaryKey: "p", unique: "u", check: "c", foreignKey: "f" } as const;
+const actionKinds: Readonly<Record<ForeignKeyAction, string>> = {
+  noAction: "a",
+  restrict: "r",
+  cascade: "c",
+  setNull: "n",
+  setDefault: "d",
+};
+
+export function* constraintRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const { table, constraint } of constraintsOf(world)) {
+    const shared = {
+      oid: constraint.oid,
+      conname: constraint.name,
+      connamespace: table.schema,
+      contype: constraintKinds[constraint.kind],
+      convalidated: true,
+      conrelid: table.oid,
+      conislocal: true,
+      connoinherit: constraint.kind !== "check",
+      confupdtype: " ",
+      confdeltype: " ",
+      confmatchtype: " ",
+    };
+    switch (constraint.kind) {
+      case "check":
+        yield {
+          ...shared,
+          conbin: constraint.expression.text,
+          conkey: int2s(columnsIn(table, constraint.expression.text)),
+        };
+        break;
+      case "foreignKey":
+        yield {
+          ...shared,
+          conkey: int2s(constraint.columns),
+          confkey: int2s(constraint.referencedColumns),
+          confrelid: constraint.referencedTable,
+          confupdtype: actionKinds[constraint.onUpdate],
+          confdeltype: actionKinds[constraint.onDelete],
+          confmatchtype: "s",
+          conindid: referencedIndex(world, constraint.referencedTable, constraint.referencedColumns),
+        };
+        break;
+      default:
+        yield { ...shared, conkey: int2s(constraint.columns), conindid: constraint.index };
+    }
+  }
+}
+
+/** Columns whose names stand in the text of a check. */
+function columnsIn(table: TableDefinition, text: string): number[] {
+  const words = new Set(text.match(/[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []);
+  return table.columns.filter((column) => !column.isDropped && words.has(column.name)).map((column) => column.number);
+}
+
+function referencedIndex(world: CatalogWorld, oid: Oid, columns: readonly number[]): Oid {
+  const table = world.table(oid);
+  if (table === null) return 0;
+  for (const constraint of table.constraints)
+    if (
+      (constraint.kind === "primaryKey" || constraint.kind === "unique") &&
+      constraint.columns.length === columns.length &&
+      constraint.columns.every((column) => columns.includes(column))
+    )
+      return constraint.index;
+  return 0;
+}
+
+/** Sequences that go with their columns, and what defaults draw from. */
+export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const sequence of world.sequences()) {
+    if (sequence.ownerTable === 0) continue;
+    const table = world.table(sequence.ownerTable);
+    const column = table?.columns.find(({ number }) => number === sequence.ownerColumn);
+    const isIdentity = column !== undefined && column.identity !== null;
+    yield {
+      classid: classOid,
+      objid: sequence.oid,
+      refclassid: classOid,
+      refobjid: sequence.ownerTable,
+      refobjsubid: sequence.ownerColumn,
+      deptype: isIdentity ? "i" : "a",
+    };
+    if (!isIdentity)
+      yield {
+        classid: 2_604,
+        objid: defaultOid(sequence.ownerTable, sequence.ownerColumn),
+        refclassid: classOid,
+        refobjid: sequence.oid,
+        deptype: "n",
+      };
+  }
+  for (const { table, constraint } of constraintsOf(world)) {
+    if (constraint.kind === "primaryKey" || constraint.kind === "unique")
+      yield { classid: classOid, objid: constraint.index, refclassid: 2_606, refobjid: constraint.oid, deptype: "i" };
+    yield { classid: 2_606, objid: constraint.oid, refclassid: classOid, refobjid: table.oid, deptype: "a" };
+  }
+}
+
+export function* sequenceRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const sequence of world.sequences())
+    yield {
+      seqrelid: sequence.oid,
+      seqtypid: sequence.type.oid,
+      seqstart: int64Of(sequence.start),
+      seqincrement: int64Of(sequence.increment),
+      seqmax: int64Of(sequence.maximum),
+      seqmin: int64Of(sequence.minimum),
+      seqcache: 1,
+      seqcycle: sequence.cycles,
+    };
+}
+
+export const int64Of = (value: bigint): number | bigint =>
+  Number.isSafeInteger(Number(value)) ? Number(value) : value;
+
+export function* sequenceViewRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const sequence of world.sequences())
+    yield {
+      schemaname: world.schemaName(sequence.schema),
+      sequencename: sequence.name,
+      sequenceowner: world.ownerName(sequence.owner),
+      data_type: sequence.type.oid,
+      start_value: int64Of(sequence.start),
+      min_value: int64Of(sequence.minimum),
+      max_value: int64Of(sequence.maximum),
+      increment_by: int64Of(sequence.increment),
+      cycle: sequence.cycles,
+      cache_size: 1,
+    };
+}
+
+export function* tableViewRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const { definition, isView, schema } of systemRelations)
+    if (!isView)
+      yield {
+        schemaname: schema,
+        tablename: definition.name,
+        tableowner: world.ownerName(""),
+        hasindexes: false,
+        hasrules: false,
+        hastriggers: false,
+        rowsecurity: false,
+      };
+  for (const table of world.tables())
+    yield {
+      schemaname: world.schemaName(table.schema),
+      tablename: table.name,
+      tableowner: world.ownerName(table.owner),
+      hasindexes: table.indexes.length > 0,
+      hasrules: false,
+      hastriggers: false,
+      rowsecurity: false,
+    };
+}
+
+export function* viewViewRows(world: CatalogWorld, kind: "view" | "materializedView"): Iterable<SystemRow> {
+  for (const view of world.views()) {
+    if (view.kind !== kind) continue;
+    const definition = ` ${view.query.text.replace(/;?\s*$/u, "")};`;
+    const schemaname = world.schemaName(view.schema);
+    const owner = world.ownerName(view.owner);
+    yield kind === "view"
+      ? { schemaname, viewname: view.name, viewowner: owner, definition }
+      : { schemaname, matviewname: view.name, matviewowner: owner, hasindexes: false, ispopulated: true, definition };
+  }
+}
+
+export function* indexViewRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const index of world.indexes()) {
+    const table = world.table(index.table);
+    if (table === null) continue;
+    yield {
+      schemaname: world.schemaName(table.schema),
+      tablename: table.name,
+      indexname: index.name,
+      indexdef: indexText(index, table, world),
+    };
+  }
+}

@@ -1,0 +1,103 @@
+/** The rows of every system relation. One that is not named here is empty, because what it lists does not exist in this database. */
+import type { EvaluationContext } from "../../functions/context.js";
+import { SqlArray } from "../../types/array.js";
+import type { Datum } from "../../types/datum.js";
+import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
+import type { ColumnDefinition, TableDefinition } from "../model.js";
+import * as information from "./information-schema.js";
+import * as language from "./language-rows.js";
+import { operatorClassRows, operatorFamilyRows } from "./operator-classes.js";
+import * as relation from "./relation-rows.js";
+import { systemRelationByOid } from "./relations.js";
+import * as session from "./session-rows.js";
+import { CatalogWorld, type SystemRow } from "./world.js";
+
+type Producer = (world: CatalogWorld, context: EvaluationContext) => Iterable<SystemRow>;
+
+const ofDatabase =
+  (rows: (world: CatalogWorld, database: string) => Iterable<SystemRow>): Producer =>
+  (world, context) =>
+    rows(world, context.database);
+const ofSession =
+  (rows: (context: EvaluationContext) => Iterable<SystemRow>): Producer =>
+  (_world, context) =>
+    rows(context);
+const fixed =
+  (rows: () => Iterable<SystemRow>): Producer =>
+  () =>
+    rows();
+
+const producers: Readonly<Record<string, Producer>> = {
+  "pg_catalog.pg_class": relation.classRows,
+  "pg_catalog.pg_attribute": relation.attributeRows,
+  "pg_catalog.pg_attrdef": relation.defaultRows,
+  "pg_catalog.pg_index": relation.indexRows,
+  "pg_catalog.pg_constraint": relation.constraintRows,
+  "pg_catalog.pg_depend": relation.dependRows,
+  "pg_catalog.pg_sequence": relation.sequenceRows,
+  "pg_catalog.pg_sequences": relation.sequenceViewRows,
+  "pg_catalog.pg_tables": relation.tableViewRows,
+  "pg_catalog.pg_views": (world) => relation.viewViewRows(world, "view"),
+  "pg_catalog.pg_matviews": (world) => relation.viewViewRows(world, "materializedView"),
+  "pg_catalog.pg_indexes": relation.indexViewRows,
+  "pg_catalog.pg_namespace": session.schemaRows,
+  "pg_catalog.pg_type": fixed(language.typeRows),
+  "pg_catalog.pg_proc": fixed(language.procedureRows),
+  "pg_catalog.pg_operator": fixed(language.operatorRows),
+  "pg_catalog.pg_cast": fixed(language.castRows),
+  "pg_catalog.pg_aggregate": fixed(language.aggregateRows),
+  "pg_catalog.pg_am": fixed(language.accessMethodRows),
+  "pg_catalog.pg_language": fixed(language.languageRows),
+  "pg_catalog.pg_collation": fixed(language.collationRows),
+  "pg_catalog.pg_opclass": fixed(operatorClassRows),
+  "pg_catalog.pg_opfamily": fixed(operatorFamilyRows),
+  "pg_catalog.pg_timezone_names": (_world, context) => language.zoneNameRows(context.transactionTime),
+  "pg_catalog.pg_timezone_abbrevs": fixed(language.zoneAbbreviationRows),
+  "pg_catalog.pg_database": ofSession(session.databaseRows),
+  "pg_catalog.pg_tablespace": fixed(session.tablespaceRows),
+  "pg_catalog.pg_roles": ofSession(session.roleRows),
+  "pg_catalog.pg_authid": ofSession(session.roleRows),
+  "pg_catalog.pg_user": ofSession(session.userRows),
+  "pg_catalog.pg_shadow": ofSession(session.userRows),
+  "pg_catalog.pg_settings": ofSession(session.settingRows),
+  "pg_catalog.pg_stat_activity": (world, context) => session.activityRows(context, world),
+  "information_schema.columns": ofDatabase(information.columnRows),
+  "information_schema.tables": ofDatabase(information.tableRows),
+  "information_schema.views": ofDatabase(information.viewRows),
+  "information_schema.schemata": ofDatabase(information.schemataRows),
+  "information_schema.table_constraints": ofDatabase(information.tableConstraintRows),
+  "information_schema.key_column_usage": ofDatabase(information.keyColumnRows),
+  "information_schema.referential_constraints": ofDatabase(information.referentialRows),
+  "information_schema.constraint_column_usage": ofDatabase(information.constraintColumnRows),
+  "information_schema.constraint_table_usage": ofDatabase(information.constraintTableRows),
+  "information_schema.check_constraints": ofDatabase(information.checkRows),
+  "information_schema.sequences": ofDatabase(information.sequenceInformationRows),
+  "information_schema.element_types": ofDatabase(information.elementTypeRows),
+  "information_schema.table_privileges": information.privilegeRows,
+  "information_schema.role_table_grants": information.privilegeRows,
+  "information_schema.information_schema_catalog_name": (_world, context) => [{ catalog_name: context.database }],
+  "information_schema.enabled_roles": (_world, context) => [{ role_name: context.currentUser }],
+};
+
+/** What stands in a column that is never NULL and that a row leaves out. */
+function nothing({ type, isNotNull }: ColumnDefinition): Datum {
+  if (!isNotNull) return null;
+  const facts = typeFactsOf(type.oid);
+  const element = elementTypeOf(type.oid);
+  if (element !== 0) return new SqlArray(element, []);
+  if (facts?.category === "B") return false;
+  return facts?.category === "N" || facts?.length === 4 || facts?.length === 8 ? 0 : "";
+}
+
+/** Rows of a system relation, each with a value for every column. */
+export function* systemRows(table: TableDefinition, context: EvaluationContext): Iterable<readonly Datum[]> {
+  const found = systemRelationByOid(table.oid);
+  const producer = found === null ? undefined : producers[`${found.schema}.${table.name}`];
+  if (producer === undefined) return;
+  const columns = table.columns.map((column) => ({ name: column.name, nothing: nothing(column) }));
+  for (const row of producer(new CatalogWorld(context), context))
+    yield columns.map(({ name, nothing: absent }) => {
+      const value = row[name];
+      return value === undefined || value === null ? absent : value;
+    });
+}

@@ -1,0 +1,143 @@
+/** What the system's catalogs are made from: one version of a tenant's catalog, its users, and who asks. */
+
+import type { EvaluationContext } from "../../functions/context.js";
+import type { Datum } from "../../types/datum.js";
+import { quoteIdentifier } from "../../types/quote.js";
+import type { Oid } from "../../types/sql-type.js";
+import {
+  type Catalog,
+  type IndexDefinition,
+  informationSchemaOid,
+  kimberliteSchemaOid,
+  pgCatalogSchemaOid,
+  type Relation,
+  type SchemaDefinition,
+  type SequenceDefinition,
+  type TableDefinition,
+  type ViewDefinition,
+} from "../model.js";
+import { systemRelation, systemRelationByOid } from "./relations.js";
+
+/** A row by the names of its columns. One that is left out is NULL, or nothing (0, false, "") where its column is never NULL. */
+export type SystemRow = Readonly<Record<string, Datum>>;
+
+/** PostgreSQL's first user: who owns what is built in. */
+export const bootstrapRole: Oid = 10;
+
+const builtInSchemas: readonly SchemaDefinition[] = [
+  { kind: "schema", oid: pgCatalogSchemaOid, name: "pg_catalog", owner: "" },
+  { kind: "schema", oid: informationSchemaOid, name: "information_schema", owner: "" },
+  { kind: "schema", oid: kimberliteSchemaOid, name: "kimberlite", owner: "" },
+];
+
+export type CatalogView = Pick<EvaluationContext, "catalog" | "roles" | "searchPath" | "currentUser">;
+
+/** Answers questions about names that several catalogs ask. */
+export class CatalogWorld {
+  readonly catalog: Catalog;
+  readonly #view: CatalogView;
+
+  constructor(view: CatalogView) {
+    this.catalog = view.catalog;
+    this.#view = view;
+  }
+
+  *schemas(): Iterable<SchemaDefinition> {
+    yield* builtInSchemas;
+    for (const object of this.catalog.objects()) if (object.kind === "schema") yield object;
+  }
+
+  *relations(): Iterable<Relation> {
+    for (const object of this.catalog.objects()) if (object.kind !== "schema") yield object;
+  }
+
+  *tables(): Iterable<TableDefinition> {
+    for (const object of this.catalog.objects()) if (object.kind === "table") yield object;
+  }
+
+  *views(): Iterable<ViewDefinition> {
+    for (const object of this.catalog.objects())
+      if (object.kind === "view" || object.kind === "materializedView") yield object;
+  }
+
+  *indexes(): Iterable<IndexDefinition> {
+    for (const object of this.catalog.objects()) if (object.kind === "index") yield object;
+  }
+
+  *sequences(): Iterable<SequenceDefinition> {
+    for (const object of this.catalog.objects()) if (object.kind === "sequence") yield object;
+  }
+
+  table(oid: Oid): TableDefinition | null {
+    const object = this.catalog.objectByOid(oid);
+    return object?.kind === "table" ? object : null;
+  }
+
+  relation(oid: Oid): Relation | null {
+    const object = this.catalog.objectByOid(oid);
+    return object === null || object.kind === "schema" ? (systemRelationByOid(oid)?.definition ?? null) : object;
+  }
+
+  schemaName(oid: Oid): string {
+    const builtIn = builtInSchemas.find((schema) => schema.oid === oid);
+    if (builtIn !== undefined) return builtIn.name;
+    const object = this.catalog.objectByOid(oid);
+    return object?.kind === "schema" ? object.name : "";
+  }
+
+  schemaOid(name: string): Oid | null {
+    return builtInSchemas.find((schema) => schema.name === name)?.oid ?? this.catalog.schemaByName(name)?.oid ?? null;
+  }
+
+  roleOid(name: string): Oid {
+    return this.#view.roles.find((role) => role.name === name)?.oid ?? bootstrapRole;
+  }
+
+  roleName(oid: Oid): string | null {
+    return this.#view.roles.find((role) => role.oid === oid)?.name ?? null;
+  }
+
+  /** The name of whoever owns an object; the built-in ones belong to the first superuser. */
+  ownerName(owner: string): string {
+    if (owner !== "") return owner;
+    return this.#view.roles.find((role) => role.isSuperuser)?.name ?? this.#view.currentUser;
+  }
+
+  /** Names of schemas that unqualified names are looked for in, in order. `pg_catalog` is first unless the path names it. */
+  searchSchemas(): readonly string[] {
+    const path = this.#view.searchPath.map((name) => (name === "$user" ? this.#view.currentUser : name));
+    return path.includes("pg_catalog") ? path : ["pg_catalog", ...path];
+  }
+
+  relationNamed(names: readonly string[]): Relation | null {
+    const name = names.at(-1) ?? "";
+    const schemas = names.length > 1 ? [names.at(-2) ?? ""] : this.searchSchemas();
+    for (const schema of schemas) {
+      const system = systemRelation(schema, name);
+      if (system !== null) return system.definition;
+      const oid = this.catalog.schemaByName(schema)?.oid;
+      const found = oid === undefined ? null : this.catalog.relationByName(oid, name);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  /** Whether the bare name finds this relation. */
+  isVisible(relation: Relation): boolean {
+    return this.relationNamed([relation.name])?.oid === relation.oid;
+  }
+
+  /** The relation's name, with its schema where the bare name does not find it. */
+  relationText(relation: Relation): string {
+    const name = quoteIdentifier(relation.name);
+    return this.isVisible(relation) ? name : `${quoteIdentifier(this.schemaName(relation.schema))}.${name}`;
+  }
+
+  /** The relation's name with its schema. */
+  qualifiedText(relation: Relation): string {
+    return `${quoteIdentifier(this.schemaName(relation.schema))}.${quoteIdentifier(relation.name)}`;
+  }
+}
+
+/** Number of a default's row in `pg_attrdef`: made from its table and column. */
+export const defaultOid = (table: Oid, column: number): Oid => 2_147_483_648 + (table % 1_000_000) * 1_600 + column;
