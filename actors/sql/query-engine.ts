@@ -2,15 +2,18 @@
 import { Binder } from "../../runtime/query/bind/binder.js";
 import type { BoundExplain, BoundStatement, RowRules } from "../../runtime/query/bind/bound.js";
 import { plainContext } from "../../runtime/query/bind/context.js";
-import type { BindEnvironment, SystemTables } from "../../runtime/query/bind/environment.js";
+import type { BindEnvironment } from "../../runtime/query/bind/environment.js";
 import { bindExpression } from "../../runtime/query/bind/expression.js";
 import { bindModification } from "../../runtime/query/bind/modify.js";
 import { bindQuery } from "../../runtime/query/bind/query.js";
 import { bindStatement } from "../../runtime/query/bind/statement.js";
 import { assign, bindRules, defaultOf, scopeOf, tableRelation } from "../../runtime/query/bind/table-rules.js";
 import type { Catalog, TableDefinition } from "../../runtime/query/catalog/model.js";
+import { objectNames } from "../../runtime/query/catalog/system/names.js";
+import { systemTables } from "../../runtime/query/catalog/system/relations.js";
+import { systemRows } from "../../runtime/query/catalog/system/rows.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
-import { notSupported, SqlError } from "../../runtime/query/error.js";
+import { notSupported } from "../../runtime/query/error.js";
 import { compileRow, runPlan } from "../../runtime/query/execute/run.js";
 import type { BoundExpression, ColumnId } from "../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";
@@ -22,14 +25,11 @@ import type { ObjectNames } from "../../runtime/query/types/text-context.js";
 import type { RowExpression } from "../../runtime/query/write/ports.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { Around, BindRequest, Engine } from "./engine.js";
-import { CatalogNames } from "./object-names.js";
-
-const noSystemTables: SystemTables = { find: () => null };
 
 const environmentOf = ({ catalog, context }: Around, rest: Partial<BindEnvironment> = {}): BindEnvironment => ({
   catalog,
   context,
-  systemTables: noSystemTables,
+  systemTables,
   parameterTypes: [],
   asOf: null,
   ...rest,
@@ -88,8 +88,8 @@ export class QueryEngine implements Engine {
     throw notSupported("EXPLAIN");
   }
 
-  systemRows(table: TableDefinition, _around: Around): Iterable<readonly Datum[]> {
-    throw new SqlError("42P01", `relation "${table.name}" does not exist`);
+  systemRows(table: TableDefinition, { context }: Around): Iterable<readonly Datum[]> {
+    return systemRows(table, context);
   }
 
   print(syntax: Expression | Query): string {
@@ -97,6 +97,6 @@ export class QueryEngine implements Engine {
   }
 
   names(catalog: Catalog, searchPath: readonly string[]): ObjectNames {
-    return new CatalogNames(catalog, searchPath);
+    return objectNames({ catalog, searchPath, roles: [], currentUser: "" });
   }
 }
