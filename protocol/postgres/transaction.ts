@@ -91,6 +91,7 @@ export class Transaction {
   #begin(kind: "implicit" | "explicit", now: number): void {
     assert(this.#requests === 0 && this.#savepoints.length === 0, "a transaction begins empty");
     this.#kind = kind;
+    this.#hasQueried = false;
     this.#mark = this.#settings.mark();
     this.#startedAt = now;
     this.#settings.set("transaction_isolation", this.#settings.get("default_transaction_isolation"), "local");

@@ -250,8 +250,13 @@ export class SqlReads {
     const { request } = asked;
     const { isOpen, isolation, snapshot } = request.transaction;
     const isSnapshot = isOpen && isolation !== "readCommitted" && snapshot >= 0;
-    const position = isSnapshot ? Math.min(snapshot, newest) : newest;
-    const catalog = this.#catalogs.current(reader, request.tenant);
+    const asOf = asOfPosition(request, reads, newest);
+    const position = asOf ?? (isSnapshot ? Math.min(snapshot, newest) : newest);
+    // The past is read under its own definitions.
+    const catalog =
+      asOf === null
+        ? this.#catalogs.current(reader, request.tenant)
+        : this.#catalogs.past(reader, request.tenant, position);
     const evaluation = new Evaluation(request, {
       catalog,
       position,
@@ -273,7 +278,9 @@ export class SqlReads {
     }
     if (body.kind !== "query" && body.kind !== "explain")
       throw notSupported(`a ${body.kind} where only reads are done`);
-    const source = new TreeTableSource(reader, request.tenant, Math.max(0, position), position < newest);
+    const source = new TreeTableSource(reader, request.tenant, Math.max(0, position), position < newest, {
+      definitions: (past, table, versions) => this.#catalogs.tableVersions(past, request.tenant, table, versions),
+    });
     const environment = this.#environment(request, bound, evaluation, source, reads);
     const run = this.#start(request, body, bound, evaluation, source, environment, position);
     this.executed += 1;
@@ -423,6 +430,16 @@ export class SqlReads {
     kept.run.source.resume(reader);
     this.#slice({ ...asked, run: kept.run, isFirst: false });
   }
+}
+
+/** The position that `kimberlite.as_of` names; null when it is not set. */
+function asOfPosition({ tenant, settings }: SqlRequest, reads: StateReads, newest: number): number | null {
+  const text = settings.find(([name]) => name.toLowerCase() === "kimberlite.as_of")?.[1]?.trim() ?? "";
+  if (!/^\d+$/.test(text)) return null;
+  const position = Number(text);
+  if (position <= newest) return position;
+  assert(reads.tenant(tenant) !== null, "a tenant that is read is here");
+  throw new SqlError("22023", `position ${position} has not been reached: the state is at ${newest}`);
 }
 
 const noRows: RowStream = { next: () => null, close: () => {} };

@@ -329,6 +329,7 @@ export class SqlDecider {
         state,
         reader,
         catalog,
+        definitions: (past, table, versions) => this.#catalogs.tableVersions(past, request.tenant, table, versions),
         position,
         evaluation,
         clock: () => this.#host.monotonic(),

@@ -10,7 +10,7 @@ import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
 import { type OverlayReader } from "../../../runtime/query/table/overlay.js";
-import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import { type PastDefinitions, TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { codecOf } from "../../../runtime/query/types/codecs.js";
 import type { Datum, Int64 } from "../../../runtime/query/types/datum.js";
 import { concurrentDelete, concurrentUpdate } from "../../../runtime/query/write/constraint-errors.js";
@@ -47,6 +47,7 @@ export interface StatementParts {
   readonly state: TreeReader;
   readonly reader: OverlayReader;
   readonly catalog: Catalog;
+  readonly definitions: PastDefinitions;
   /** Newest position of the tenant. */
   readonly position: number;
   readonly evaluation: Evaluation;
@@ -81,8 +82,12 @@ export class StatementRun {
             void transaction.reads.push({ tree, low: low.slice(), high: high === null ? null : high.slice() })
         : null;
     const read = snapshot < 0 ? position : snapshot;
-    this.#source = new TreeTableSource(reader, tenant, read, snapshot >= 0 && snapshot < position, state, watch);
-    this.#current = new TreeTableSource(reader, tenant, position, false, state);
+    this.#source = new TreeTableSource(reader, tenant, read, snapshot >= 0 && snapshot < position, {
+      past: state,
+      watch,
+      definitions: parts.definitions,
+    });
+    this.#current = new TreeTableSource(reader, tenant, position, false, { past: state });
     this.#environment = {
       source: this.#source,
       context: evaluation.context,

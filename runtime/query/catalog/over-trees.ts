@@ -130,6 +130,21 @@ export class CatalogCache {
     return this.#at(reader, tenant, version, versions);
   }
 
+  /** Definitions that a table had at some position of a range, the oldest first. */
+  tableVersions(reader: TreeReader, tenant: number, oid: Oid, versions: Versions): TableDefinition[] {
+    const walk = new VersionWalk(reader, catalogTrees);
+    const low = this.#key.object(tenant, oid).slice();
+    const high = low.slice();
+    walk.open(low, low.length, high, behindPrefix(high, high.length), false, versions);
+    const found: TableDefinition[] = [];
+    while (walk.next()) {
+      const { bytes, contentAt, contentLength } = walk;
+      const object = this.#object(tenant, oid, walk.from, bytes, contentAt, contentAt + contentLength);
+      if (object.kind === "table") found.push(object);
+    }
+    return found;
+  }
+
   /**
    * The catalog with the definitions that a transaction has written and nobody else sees.
    *

@@ -9,6 +9,8 @@ import { itemAt, positionAt, spaceTrees, TableKey, tableSpace, tableTree } from 
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import type { TableDefinition } from "../catalog/model.js";
+import { SqlError } from "../error.js";
+import type { Oid } from "../types/sql-type.js";
 import {
   batchRowsMax,
   type ColumnVector,
@@ -44,30 +46,44 @@ export interface TableState {
   epoch: number;
 }
 
+/** Told of each range of keys that is scanned. `high` is exclusive; null is without an end. */
+export type Watch = (tree: number, low: Uint8Array, high: Uint8Array | null) => void;
+
+/** Definitions that a table had at some position of a range, the oldest first. */
+export type PastDefinitions = (reader: TreeReader, table: Oid, versions: Versions) => readonly TableDefinition[];
+
+export interface SourceOptions {
+  /** What FOR SYSTEM_TIME reads: the state without a transaction's own writes, which are of no time yet. */
+  readonly past?: TreeReader | undefined;
+  /** For serializable transactions. */
+  readonly watch?: Watch | null | undefined;
+  readonly definitions?: PastDefinitions | null | undefined;
+}
+
 export class TreeTableSource implements TableSource {
   readonly #state: TableState;
   readonly #tenant: number;
   readonly position: number;
   /** Told of each range that is scanned, for serializable transactions. */
-  readonly #watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null;
+  readonly #watch: Watch | null;
+  readonly #definitions: PastDefinitions | null;
 
   /**
    * @param position of the state that the statement sees
    * @param isPast whether `reader` may be of a later position
-   * @param past what FOR SYSTEM_TIME reads: the state without a transaction's own writes, which are of no time yet
    */
   constructor(
     reader: TreeReader,
     tenant: number,
     position: number,
     isPast: boolean,
-    past: TreeReader = reader,
-    watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null = null,
+    { past = reader, watch = null, definitions = null }: SourceOptions = {},
   ) {
     assert(tenant > 0, "isolation: tables belong to a tenant of users");
     this.#tenant = tenant;
     this.position = position;
     this.#watch = watch;
+    this.#definitions = definitions;
     this.#state = { reader, past, versions: isPast ? pointIn(position) : null, epoch: 0 };
   }
 
@@ -89,7 +105,29 @@ export class TreeTableSource implements TableSource {
       const isPoint = versions.to === versions.from + 1;
       assert(request.index === null || isPoint, "an index is used for a point in time only");
     }
-    return new TreeScan(this.#state, this.#tenant, request, versions, this.position, this.#watch);
+    const known = versions === null ? request : this.#asOfThen(request, versions);
+    return new TreeScan(this.#state, this.#tenant, known, versions, this.position, this.#watch);
+  }
+
+  /**
+   * The same scan by the definition that the table had then. Its rows may have been written anew since, under another storage; then only
+   * what has not changed its meaning can be read by today's definition.
+   */
+  #asOfThen(request: ScanRequest, versions: Versions): ScanRequest {
+    const { table, index } = request;
+    if (this.#definitions === null) return request;
+    const then = this.#definitions(this.#state.past, table.oid, versions);
+    if (then.every(({ storage }) => storage === table.storage)) return request;
+    const [only] = then;
+    const isSame = (number: number): boolean => {
+      const [now, before] = [table.columns[number - 1], only?.columns[number - 1]];
+      if (number < 0 || now === undefined) return true;
+      return before !== undefined && !before.isDropped && before.type.oid === now.type.oid;
+    };
+    const hasSameKey = only?.keyColumns.join() === table.keyColumns.join();
+    const isReadable = then.length === 1 && index === null && hasSameKey && request.columns.every(isSame);
+    if (only === undefined || !isReadable) throw rewritten(table);
+    return { ...request, table: only };
   }
 
   rowsEstimate(table: TableDefinition): number {
@@ -101,6 +139,15 @@ export class TreeTableSource implements TableSource {
     return rowsGuess;
   }
 }
+
+const rewritten = ({ name }: TableDefinition): SqlError =>
+  new SqlError(
+    "0A000",
+    `table "${name}" was written anew since, and cannot be read as of then by its present definition`,
+    {
+      hint: "SET kimberlite.as_of to the position: statements then run under the definitions of that time.",
+    },
+  );
 
 const rowsGuess = 1_000;
 const pointIn = (position: number): Versions => ({ from: position, to: position + 1 });
@@ -122,7 +169,7 @@ class TreeScan implements TableScan {
   readonly #object: number;
   readonly #tenant: number;
   readonly #keyCodec: KeyCodec | null;
-  readonly #watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null;
+  readonly #watch: Watch | null;
   readonly #rowKey = new TableKey();
   readonly #prefix = new TableKey();
   #fetch: RowFetch;
@@ -140,7 +187,7 @@ class TreeScan implements TableScan {
     request: ScanRequest,
     own: Versions | null,
     position: number,
-    watch: ((tree: number, low: Uint8Array, high: Uint8Array | null) => void) | null,
+    watch: Watch | null,
   ) {
     const { table, index } = request;
     this.#state = state;
