@@ -36,6 +36,10 @@ import {
 
 type Convert = (fields: Fields, conversion: Conversion) => DefinitionStatement;
 
+/** Whether WITH says anything but how full a page is to be: a hint that changes no answer. */
+const hasOptions = (fields: Fields): boolean =>
+  listOf(fields, "options").some((node) => textOf(fieldsOf(node, "DefElem"), "defname") !== "fillfactor");
+
 /** By the parser's name of the statement. */
 export const definitionConverters: Readonly<Record<string, Convert>> = {
   CreateStmt: convertCreateTable,
@@ -186,7 +190,6 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
     location: -1,
   }),
 };
-
 const isTemporary = (relation: unknown): boolean => textOf(fieldsOf(relation, "RangeVar"), "relpersistence") === "t";
 
 const roleOptions = (fields: Fields, conversion: Conversion) =>
@@ -252,7 +255,7 @@ function convertCreateTable(fields: Fields, conversion: Conversion): CreateTable
   if (has(fields, "inhRelations")) clauses.push(has(fields, "partbound") ? "PARTITION OF" : "INHERITS");
   if (has(fields, "partspec")) clauses.push("PARTITION BY");
   if (has(fields, "ofTypename")) clauses.push("OF");
-  if (has(fields, "options")) clauses.push("WITH");
+  if (hasOptions(fields)) clauses.push("WITH");
   if (has(fields, "tablespacename")) clauses.push("TABLESPACE");
   if (has(fields, "accessMethod")) clauses.push("USING");
   const onCommit = textOf(fields, "oncommit");
@@ -486,7 +489,7 @@ function convertRename(fields: Fields, conversion: Conversion): Rename {
 function convertCreateIndex(fields: Fields, conversion: Conversion): CreateIndex {
   const table = convertRelation(fields["relation"], conversion);
   const clauses: string[] = [];
-  if (has(fields, "options")) clauses.push("WITH");
+  if (hasOptions(fields)) clauses.push("WITH");
   if (has(fields, "tableSpace")) clauses.push("TABLESPACE");
   return {
     kind: "createIndex",
