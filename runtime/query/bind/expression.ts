@@ -114,7 +114,7 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
     case "array":
       return bindArray(expression.items, null, location, context);
     case "row": {
-      const items = expression.items.flatMap((item) => expandStar(item, context)).map((item) => asText(binder, item));
+      const items = expression.items.flatMap((item) => expandStar(item, context));
       const names = items.map((_, index) => `f${index + 1}`);
       return { kind: "rowOf", names, items, type: sqlType(typeOid.record), location };
     }

@@ -74,8 +74,8 @@ function targetOf(reference: TableReference, binder: Binder, verb: string): { ta
 }
 
 function columnNamed(table: TableDefinition, name: string, location: number, steps: number): ColumnDefinition {
-  if (steps > 0) throw notSupported("assignment to a part of a column", positionOf(location));
   const column = liveColumns(table).find((one) => one.name === name);
+  if (column !== undefined && steps > 0) throw notSupported("assignment to a part of a column", positionOf(location));
   if (column !== undefined) return column;
   throw new SqlError("42703", `column "${name}" of relation "${table.name}" does not exist`, {
     position: positionOf(location),

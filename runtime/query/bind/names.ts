@@ -4,51 +4,63 @@ import type { Query } from "../syntax/ast-query.js";
 
 const nameless = "?column?";
 
-export const columnNameOf = (expression: Expression): string => figure(expression) ?? nameless;
+export const columnNameOf = (expression: Expression): string => figure(expression)?.name ?? nameless;
 
-function figure(expression: Expression): string | null {
+/** A weak name, that of a type or of CASE, gives way to that of a cast around it. */
+interface Name {
+  readonly name: string;
+  readonly isWeak: boolean;
+}
+
+const strong = (name: string | undefined): Name | null => (name === undefined ? null : { name, isWeak: false });
+const weak = (name: string): Name => ({ name, isWeak: true });
+
+function figure(expression: Expression): Name | null {
   switch (expression.kind) {
     case "columnName":
-      return expression.parts.at(-1) ?? null;
+      return strong(expression.parts.at(-1));
     case "functionCall":
-      return expression.name.at(-1) ?? null;
-    case "cast":
-      return figure(expression.subject) ?? expression.type.names.at(-1) ?? null;
+      return strong(expression.name.at(-1));
+    case "cast": {
+      const inner = figure(expression.subject);
+      if (inner !== null && !inner.isWeak) return inner;
+      const type = expression.type.names.at(-1);
+      return type === undefined ? inner : weak(type);
+    }
     case "collate":
       return figure(expression.subject);
-    case "case":
-      return (expression.otherwise === null ? null : strong(expression.otherwise)) ?? "case";
+    case "case": {
+      const inner = expression.otherwise === null ? null : figure(expression.otherwise);
+      return inner === null || inner.isWeak ? weak("case") : inner;
+    }
     case "coalesce":
     case "greatest":
     case "least":
     case "array":
     case "row":
     case "grouping":
-      return expression.kind;
+      return strong(expression.kind);
     case "nullIf":
-      return "nullif";
+      return strong("nullif");
     case "booleanLiteral":
-      return "bool";
+      return weak("bool");
     case "specialValue":
-      return expression.name;
+      return strong(expression.name);
     case "indirection":
-      return expression.step.kind === "field" ? expression.step.name : figure(expression.subject);
+      return expression.step.kind === "field" ? strong(expression.step.name) : figure(expression.subject);
     case "subquery":
-      if (expression.form === "exists" || expression.form === "array") return expression.form;
+      if (expression.form === "exists" || expression.form === "array") return strong(expression.form);
       return expression.form === "scalar" ? firstName(expression.query) : null;
     default:
       return null;
   }
 }
 
-/** A name that is better than "case": that of a column or function, and none that a type gave. */
-const strong = (expression: Expression): string | null =>
-  expression.kind === "cast" || expression.kind === "booleanLiteral" ? null : figure(expression);
-
-function firstName(query: Query): string | null {
+function firstName(query: Query): Name | null {
   let at = query;
   while (at.kind === "setOperation") at = at.left;
-  if (at.kind === "values") return "column1";
+  if (at.kind === "values") return strong("column1");
   const [item] = at.items;
-  return item === undefined ? null : (item.name ?? figure(item.expression));
+  if (item === undefined) return null;
+  return item.name === null ? figure(item.expression) : strong(item.name);
 }

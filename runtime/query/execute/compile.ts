@@ -12,6 +12,7 @@ import { SqlArray } from "../types/array.js";
 import { hashKeyOf } from "../types/compare.js";
 import type { Datum, Value } from "../types/datum.js";
 import { SqlRecord } from "../types/record.js";
+import { sqlType, typeOid } from "../types/sql-type.js";
 import type { Execution, Layout } from "./execution.js";
 import { compileSubquery } from "./subquery.js";
 
@@ -178,7 +179,7 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
     }
     case "rowOf": {
       const items = compileAll(expression.items, layout, execution);
-      const types = expression.items.map(({ type }) => type);
+      const types = expression.items.map(({ type }) => (type.oid === typeOid.unknown ? sqlType(typeOid.text) : type));
       return (columns, row) =>
         new SqlRecord(
           types,
