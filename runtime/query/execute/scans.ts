@@ -14,6 +14,7 @@ import {
   type ValuesNode,
 } from "../plan/plan.js";
 import type { ColumnVector, HistoryRange, KeyBound, KeyRange, TableScan } from "../table/access.js";
+import { SqlArray } from "../types/array.js";
 import { comparatorOf, hashKeyOf } from "../types/compare.js";
 import type { Datum, Value } from "../types/datum.js";
 import { SqlRecord } from "../types/record.js";
@@ -35,6 +36,7 @@ export const compileOuter = (expression: BoundExpression, execution: Execution):
 // ---- tables
 
 interface CompiledRange {
+  readonly isEach: boolean;
   readonly from: CompiledBound | null;
   readonly to: CompiledBound | null;
 }
@@ -62,7 +64,10 @@ export class ScanOperator implements Operator {
       at === null
         ? null
         : { values: at.values.map((value) => compileOuter(value, execution)), isInclusive: at.isInclusive };
-    this.#ranges = node.ranges.map(({ from, to }) => ({ from: bound(from), to: bound(to) }));
+    this.#ranges = node.ranges.map(({ from, to, isEach }) => {
+      const first = bound(from);
+      return { from: first, to: to === from ? first : bound(to), isEach: isEach === true };
+    });
     this.#history = historyOf(node, execution);
     this.#filter = node.filter === null ? null : compileFilter(node.filter, layoutOf(node.columns), execution);
     this.#keySlot = node.numbers.indexOf(rowKeyColumn);
@@ -92,7 +97,11 @@ export class ScanOperator implements Operator {
   /** The ranges with their values; those that a NULL makes empty are left out, and points that are the same are one. */
   #evaluateRanges(): readonly KeyRange[] {
     const ranges: KeyRange[] = [];
-    for (const { from, to } of this.#ranges) {
+    for (const { from, to, isEach } of this.#ranges) {
+      if (isEach) {
+        ranges.push(...pointsOf(from));
+        continue;
+      }
       const first = from === null ? null : evaluateBound(from);
       const last = to === null ? null : to === from ? first : evaluateBound(to);
       if ((from !== null && first === null) || (to !== null && last === null)) continue;
@@ -155,6 +164,19 @@ function evaluateBound(bound: CompiledBound): KeyBound | null {
     values.push(value);
   }
   return { values, isInclusive: bound.isInclusive };
+}
+
+/** A point for each element of the array that stands last. */
+function pointsOf(bound: CompiledBound | null): readonly KeyRange[] {
+  const values = bound === null ? null : evaluateBound(bound)?.values;
+  if (values === null || values === undefined) return [];
+  const array = values.at(-1);
+  assert(array instanceof SqlArray, "points for each element are made of an array");
+  return array.items.flatMap((item): readonly KeyRange[] => {
+    if (item === null) return [];
+    const point = { values: [...values.slice(0, -1), item], isInclusive: true };
+    return [{ from: point, to: point }];
+  });
 }
 
 export function keyTypesOf(node: ScanNode): readonly { readonly oid: number; readonly isDescending: boolean }[] {

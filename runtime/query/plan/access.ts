@@ -3,7 +3,8 @@
  * also yields its rows in its order. Conditions stay in the scan's filter: a range may hold NULLs that they do not let pass.
  */
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
-import { type SqlType, typeOid } from "../types/sql-type.js";
+import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { elementTypeOf } from "../types/type-table.js";
 import { conjunctsOf } from "./conjuncts.js";
 import { selectivity } from "./estimate.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
@@ -17,6 +18,8 @@ interface Restriction {
   readonly operator: "=" | "<" | "<=" | ">" | ">=";
   /** Several for IN. */
   readonly values: readonly BoundExpression[];
+  /** `= ANY (array)`: the only value is the array. */
+  readonly isEach: boolean;
 }
 
 interface KeyColumn {
@@ -114,17 +117,22 @@ function* termRestrictions(
     if (left === undefined || right === undefined) return;
     const a = bareColumn(left, own);
     if (a !== null && isFree(right, own) && isComparable(a.type, right.type)) {
-      yield { id: a.id, restriction: { operator, values: [right] } };
+      yield { id: a.id, restriction: { operator, values: [right], isEach: false } };
     }
     const b = bareColumn(right, own);
     if (b !== null && isFree(left, own) && isComparable(b.type, left.type)) {
-      yield { id: b.id, restriction: { operator: mirrored[operator], values: [left] } };
+      yield { id: b.id, restriction: { operator: mirrored[operator], values: [left], isEach: false } };
     }
   } else if (term.kind === "inList" && !term.isNegated && term.items.length <= rangesMax) {
     const column = bareColumn(term.subject, own);
     if (column === null) return;
     if (!term.items.every((item) => isFree(item, own) && isComparable(column.type, item.type))) return;
-    yield { id: column.id, restriction: { operator: "=", values: term.items } };
+    yield { id: column.id, restriction: { operator: "=", values: term.items, isEach: false } };
+  } else if (term.kind === "quantified" && term.quantifier === "any" && term.comparison.name === "=") {
+    const column = bareColumn(term.left, own);
+    const element = sqlType(elementTypeOf(term.array.type.oid));
+    if (column === null || !isFree(term.array, own) || !isComparable(column.type, element)) return;
+    yield { id: column.id, restriction: { operator: "=", values: [term.array], isEach: true } };
   } else if (term.kind === "or") {
     const merged = mergeOr(term, own);
     if (merged !== null) yield merged;
@@ -138,11 +146,11 @@ function mergeOr(term: Extract<BoundExpression, { kind: "and" | "or" }>, own: Re
   if (id === undefined) return null;
   const values: BoundExpression[] = [];
   for (const part of parts) {
-    const match = part.find((one) => one.id === id && one.restriction.operator === "=");
+    const match = part.find((one) => one.id === id && one.restriction.operator === "=" && !one.restriction.isEach);
     if (match === undefined) return null;
     values.push(...match.restriction.values);
   }
-  return values.length > rangesMax ? null : { id, restriction: { operator: "=" as const, values } };
+  return values.length > rangesMax ? null : { id, restriction: { operator: "=" as const, values, isEach: false } };
 }
 
 /** The column itself, or as the same bytes under another name: varchar as text. */
@@ -188,9 +196,19 @@ function pathOf(
   let used = 0;
   let fixed = 0;
   let share = 1;
+  let isEach = false;
   for (const { number } of keys) {
     if (number === 0) break;
-    const equal = restrictions.get(number)?.filter(({ operator }) => operator === "=") ?? [];
+    const all = restrictions.get(number)?.filter(({ operator }) => operator === "=") ?? [];
+    const equal = all.filter(({ isEach }) => !isEach);
+    const [each] = all.filter(({ isEach }) => isEach);
+    if (equal.length === 0 && each !== undefined) {
+      prefixes = prefixes.map((prefix) => [...prefix, ...each.values]);
+      used += 1;
+      share *= 0.05;
+      isEach = true;
+      break;
+    }
     const best = equal.toSorted((a, b) => a.values.length - b.values.length)[0];
     if (best === undefined || prefixes.length * best.values.length > rangesMax) break;
     prefixes = prefixes.flatMap((prefix) => best.values.map((value) => [...prefix, value]));
@@ -198,14 +216,16 @@ function pathOf(
     if (best.values.length === 1 && fixed === used - 1) fixed += 1;
     share *= Math.min(1, 0.005 * best.values.length);
   }
-  const next = keys[used];
+  const next = isEach ? undefined : keys[used];
   const bounds =
     next === undefined || next.number === 0
       ? []
       : (restrictions.get(next.number) ?? []).filter(({ operator }) => operator !== "=");
   if (used === 0 && bounds.length === 0) return null;
-  const ranges = prefixes.map((prefix) => rangeOf(prefix, next, bounds));
-  const isPoint = used === keys.length && (index === null || index.isUnique);
+  const ranges = prefixes.map((prefix) =>
+    isEach ? { ...rangeOf(prefix, next, bounds), isEach } : rangeOf(prefix, next, bounds),
+  );
+  const isPoint = used === keys.length && !isEach && (index === null || index.isUnique);
   const hasRange = bounds.length > 0;
   const found = isPoint ? prefixes.length : Math.max(1, tableRows * share * (hasRange ? 0.33 : 1));
   const rows = Math.max(isPoint ? prefixes.length : 1, Math.min(found, tableRows));
@@ -240,7 +260,7 @@ function rangeOf(
  * Whether the path yields its rows in the order of the keys: forwards, backwards, or not. Key columns fixed to one value may be left out.
  */
 export function orderOf(scan: ScanNode, path: AccessPath, keys: readonly SortKey[]): "forward" | "backward" | null {
-  if (path.ranges.length !== 1) return null;
+  if (path.ranges.length !== 1 || path.ranges[0]?.isEach === true) return null;
   const columns = keyColumnsOf(scan.table, path.index);
   const numberOf = new Map(scan.columns.map(({ id }, index) => [id, scan.numbers[index] ?? 0]));
   const nullable = (number: number): boolean =>

@@ -38,6 +38,8 @@ export interface PlanBound {
 export interface PlanRange {
   readonly from: PlanBound | null;
   readonly to: PlanBound | null;
+  /** The last value is an array, and a point is meant for each of its elements: `= ANY (array)`. */
+  readonly isEach?: boolean;
 }
 
 /** Versions to read, as expressions without columns. */

@@ -73,10 +73,11 @@ const mapKeys = (keys: readonly SortKey[], change: Change): readonly SortKey[] =
 const mapBound = (bound: PlanBound | null, change: Change): PlanBound | null =>
   bound === null ? null : { ...bound, values: bound.values.map(change) };
 
-const mapRange = (range: PlanRange, change: Change): PlanRange => ({
-  from: mapBound(range.from, change),
-  to: mapBound(range.to, change),
-});
+/** A point stays one: the same bound on both ends. */
+function mapRange(range: PlanRange, change: Change): PlanRange {
+  const from = mapBound(range.from, change);
+  return { ...range, from, to: range.to === range.from ? from : mapBound(range.to, change) };
+}
 
 function mapTime(time: PlanTime | null, change: Change): PlanTime | null {
   if (time === null || time.kind === "all") return time;

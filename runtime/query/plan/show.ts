@@ -1,0 +1,77 @@
+/** Bound expressions as people read them in EXPLAIN. */
+import { unreachable } from "../../types/assert.js";
+import type { EvaluationContext } from "../functions/context.js";
+import { codecOf } from "../types/codecs.js";
+import { formatType } from "../types/type-name.js";
+import type { BoundExpression } from "./expression.js";
+
+export function showExpression(expression: BoundExpression, context: EvaluationContext): string {
+  const show = (part: BoundExpression): string => showExpression(part, context);
+  const list = (items: readonly BoundExpression[]): string => items.map(show).join(", ");
+  switch (expression.kind) {
+    case "constant": {
+      const { value, type } = expression;
+      if (value === null) return `NULL::${formatType(type.oid, type.modifier)}`;
+      if (typeof value === "number" || typeof value === "boolean") return codecText(expression, context);
+      return `'${codecText(expression, context).replaceAll("'", "''")}'::${formatType(type.oid, type.modifier)}`;
+    }
+    case "parameter":
+      return `$${expression.index + 1}`;
+    case "column":
+      return expression.name === "" ? `#${expression.id}` : expression.name;
+    case "call": {
+      const { callee, form } = expression;
+      const [left, right] = expression.arguments;
+      if (form === "function" || left === undefined) return `${callee.name}(${list(expression.arguments)})`;
+      return right === undefined ? `(${callee.name} ${show(left)})` : `(${show(left)} ${callee.name} ${show(right)})`;
+    }
+    case "cast":
+      return expression.isImplicit && expression.cast.kind === "none"
+        ? show(expression.subject)
+        : `(${show(expression.subject)})::${formatType(expression.type.oid, expression.type.modifier)}`;
+    case "and":
+    case "or":
+      return `(${expression.terms.map(show).join(` ${expression.kind.toUpperCase()} `)})`;
+    case "not":
+      return `(NOT ${show(expression.term)})`;
+    case "isTest":
+      return `(${show(expression.subject)} IS ${expression.isNegated ? "NOT " : ""}${expression.test.toUpperCase()})`;
+    case "distinctFrom":
+      return `(${show(expression.left)} IS ${expression.isNegated ? "NOT " : ""}DISTINCT FROM ${show(expression.right)})`;
+    case "nullIf":
+      return `NULLIF(${list([expression.left, expression.right])})`;
+    case "coalesce":
+    case "greatest":
+    case "least":
+      return `${expression.kind.toUpperCase()}(${list(expression.items)})`;
+    case "case": {
+      const branches = expression.branches.map(
+        ({ condition, result }) => `WHEN ${show(condition)} THEN ${show(result)} `,
+      );
+      return `CASE ${branches.join("")}ELSE ${show(expression.otherwise)} END`;
+    }
+    case "inList":
+      return `(${show(expression.subject)} ${expression.isNegated ? "NOT " : ""}IN (${list(expression.items)}))`;
+    case "quantified":
+      return `(${show(expression.left)} ${expression.comparison.name} ${expression.quantifier.toUpperCase()} (${show(expression.array)}))`;
+    case "arrayOf":
+      return `ARRAY[${list(expression.items)}]`;
+    case "rowOf":
+      return `ROW(${list(expression.items)})`;
+    case "element":
+      return `(${show(expression.array)})[${show(expression.index)}]`;
+    case "slice":
+      return `(${show(expression.array)})[${expression.from === null ? "" : show(expression.from)}:${expression.to === null ? "" : show(expression.to)}]`;
+    case "field":
+      return `(${show(expression.record)}).f${expression.index + 1}`;
+    case "subquery":
+      return expression.subplan.form === "exists" ? "EXISTS(SubPlan)" : "(SubPlan)";
+    case "grouping":
+      return "GROUPING(…)";
+    default:
+      return unreachable(expression);
+  }
+}
+
+const codecText = (expression: Extract<BoundExpression, { kind: "constant" }>, context: EvaluationContext): string =>
+  expression.value === null ? "" : codecOf(expression.type.oid).output(expression.value, context);
