@@ -9,6 +9,7 @@ import type { PlanNode } from "../../runtime/query/plan/plan.js";
 import type { Statement } from "../../runtime/query/syntax/ast.js";
 import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
 import type { Query } from "../../runtime/query/syntax/ast-query.js";
+import type { TableSource } from "../../runtime/query/table/access.js";
 import type { Datum } from "../../runtime/query/types/datum.js";
 import type { Oid, SqlType } from "../../runtime/query/types/sql-type.js";
 import type { ObjectNames } from "../../runtime/query/types/text-context.js";
@@ -21,6 +22,8 @@ export interface BindRequest {
   readonly catalog: Catalog;
   readonly parameterTypes: readonly Oid[];
   readonly context: EvaluationContext;
+  /** How many rows tables have. */
+  readonly statistics: Pick<TableSource, "rowsEstimate">;
 }
 
 export interface Engine {

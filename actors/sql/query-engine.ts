@@ -17,7 +17,7 @@ import { runExplain } from "../../runtime/query/execute/explain.js";
 import { compileRow, runPlan } from "../../runtime/query/execute/run.js";
 import type { BoundExpression, ColumnId } from "../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";
-import { planBound, type Statistics } from "../../runtime/query/plan/planner.js";
+import { planBound } from "../../runtime/query/plan/planner.js";
 import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
 import type { Query } from "../../runtime/query/syntax/ast-query.js";
 import { printExpression, printQuery } from "../../runtime/query/syntax/print.js";
@@ -27,9 +27,6 @@ import type { ObjectNames } from "../../runtime/query/types/text-context.js";
 import type { RowExpression } from "../../runtime/query/write/ports.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { Around, BindRequest, Engine } from "./engine.js";
-
-/** A plan outlives the state that it was made for: tables are taken for middling ones. */
-const statistics: Statistics = { rowsEstimate: () => 10_000 };
 
 const environmentOf = ({ catalog, context }: Around, rest: Partial<BindEnvironment> = {}): BindEnvironment => ({
   catalog,
@@ -51,7 +48,7 @@ function asOfOf(setting: string | null): BindEnvironment["asOf"] {
 const binderFor = (around: Around): Binder => new Binder(environmentOf(around), bindQuery, bindModification);
 
 export class QueryEngine implements Engine {
-  bind({ statement, catalog, parameterTypes, context }: BindRequest): BoundStatement {
+  bind({ statement, catalog, parameterTypes, context, statistics }: BindRequest): BoundStatement {
     const asOf = asOfOf(context.session.setting("kimberlite.as_of"));
     const bound = bindStatement(statement, environmentOf({ catalog, context }, { parameterTypes, asOf }));
     return planBound(bound, statistics, catalog);

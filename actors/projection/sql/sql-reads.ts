@@ -266,7 +266,10 @@ export class SqlReads {
       effects: noEffects,
       names: (searchPath) => engine.names(catalog, searchPath),
     });
-    const bound = this.#bind(request, catalog, evaluation);
+    const source = new TreeTableSource(reader, request.tenant, Math.max(0, position), position < newest, {
+      definitions: (past, table, versions) => this.#catalogs.tableVersions(past, request.tenant, table, versions),
+    });
+    const bound = this.#bind(request, catalog, evaluation, source);
     if (bound === null) return this.#answer(asked, { kind: "syntaxWanted" });
     const { body, columns } = bound;
     if (request.kind === "describe") {
@@ -278,23 +281,26 @@ export class SqlReads {
     }
     if (body.kind !== "query" && body.kind !== "explain")
       throw notSupported(`a ${body.kind} where only reads are done`);
-    const source = new TreeTableSource(reader, request.tenant, Math.max(0, position), position < newest, {
-      definitions: (past, table, versions) => this.#catalogs.tableVersions(past, request.tenant, table, versions),
-    });
     const environment = this.#environment(request, bound, evaluation, source, reads);
     const run = this.#start(request, body, bound, evaluation, source, environment, position);
     this.executed += 1;
     this.#slice({ ...asked, run, isFirst: true });
   }
 
-  #bind(request: SqlRequest, catalog: ObjectCatalog, evaluation: Evaluation): BoundStatement | null {
+  #bind(
+    request: SqlRequest,
+    catalog: ObjectCatalog,
+    evaluation: Evaluation,
+    statistics: TreeTableSource,
+  ): BoundStatement | null {
     const key = PlanCache.key(request, catalog.version);
     const known = this.#plans.find(key);
     if (known !== undefined) return known;
     const statement = this.#plans.statement(request);
     if (statement === null) return null;
     const { text, parameterTypes } = request;
-    const bound = this.#host.engine.bind({ statement, text, catalog, parameterTypes, context: evaluation.context });
+    const { context } = evaluation;
+    const bound = this.#host.engine.bind({ statement, text, catalog, parameterTypes, context, statistics });
     this.#plans.keep(key, bound);
     return bound;
   }

@@ -17,6 +17,7 @@ import { SqlError } from "../../../runtime/query/error.js";
 import { type AdvisoryLockRequest } from "../../../runtime/query/functions/context.js";
 import { millisecondsOf } from "../../../runtime/query/settings.js";
 import { OverlayReader } from "../../../runtime/query/table/overlay.js";
+import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
@@ -313,7 +314,7 @@ export class SqlDecider {
         ),
         names: (searchPath) => this.#host.engine.names(catalog, searchPath),
       });
-      const bound = this.#bind(request, catalog, evaluation);
+      const bound = this.#bind(request, catalog, evaluation, reader, position);
       if (bound === null) return answer({ kind: "syntaxWanted" });
       if (request.kind === "describe") return answer(described(bound));
       if (bound.writes && request.transaction.isReadOnly) {
@@ -352,7 +353,13 @@ export class SqlDecider {
     }
   }
 
-  #bind(request: SqlRequest, catalog: ObjectCatalog, evaluation: Evaluation): BoundStatement | null {
+  #bind(
+    request: SqlRequest,
+    catalog: ObjectCatalog,
+    evaluation: Evaluation,
+    reader: TreeReader,
+    position: number,
+  ): BoundStatement | null {
     const key = PlanCache.key(request, catalog.version);
     const known = this.#plans.find(key);
     if (known !== undefined) return known;
@@ -364,6 +371,7 @@ export class SqlDecider {
       catalog,
       parameterTypes: request.parameterTypes,
       context: evaluation.context,
+      statistics: new TreeTableSource(reader, request.tenant, Math.max(0, position), false),
     });
     this.#plans.keep(key, bound);
     return bound;

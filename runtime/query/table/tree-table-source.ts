@@ -27,7 +27,7 @@ import {
 import { indexCodecOf, indexContent, rowKeyCodecOf } from "./index-keys.js";
 import { behindPrefix, type KeyCodec } from "./key-codec.js";
 import { type ColumnPlace, type RowCodec, rowCodecOf } from "./row-codec.js";
-import { type Versions, VersionWalk } from "./version-walk.js";
+import { compareBytes, type Versions, VersionWalk } from "./version-walk.js";
 
 /** Rows of a scan's first batch: most scans are for a few. Each batch is four times the one before. */
 const firstBatchRows = 16;
@@ -130,15 +130,24 @@ export class TreeTableSource implements TableSource {
     return { ...request, table: only };
   }
 
+  /** Whether a table is small or large. A plan outlives the state that it is made for, so no table is taken for tiny. */
   rowsEstimate(table: TableDefinition): number {
-    // The trees count all tables' entries together; what a table has of them is not known. A guess by its first and last page would be
-    // better; until then a table is taken for one of middle size.
-    const key = new TableKey().object(this.#tenant, table.storage);
+    const low = new TableKey().object(this.#tenant, table.storage).slice();
+    const high = behind(low);
     const cursor = this.#state.reader.cursor(tableTree.rows);
-    if (!cursor.seek(key)) return 0;
-    return rowsGuess;
+    const key = new Uint8Array(512);
+    let rows = 0;
+    for (let more = cursor.seek(low); more && rows < countedRowsMax; more = cursor.next()) {
+      if (high !== null && compareBytes(key, cursor.keyInto(key), high, high.length) >= 0) break;
+      rows += 1;
+    }
+    return rows < countedRowsMax ? smallTableRows : largeTableRows;
   }
 }
+
+const countedRowsMax = 2_000;
+const smallTableRows = 1_000;
+const largeTableRows = 100_000;
 
 const rewritten = ({ name }: TableDefinition): SqlError =>
   new SqlError(
@@ -149,7 +158,6 @@ const rewritten = ({ name }: TableDefinition): SqlError =>
     },
   );
 
-const rowsGuess = 1_000;
 const pointIn = (position: number): Versions => ({ from: position, to: position + 1 });
 
 interface Filler {
