@@ -15,6 +15,7 @@ import { intervals } from "./implementations/interval.js";
 import { jsons } from "./implementations/json.js";
 import { jsonbs } from "./implementations/jsonb.js";
 import { numerics } from "./implementations/numeric.js";
+import { patterns } from "./implementations/pattern.js";
 import { systemFunctions } from "./implementations/system.js";
 import { texts } from "./implementations/text.js";
 import { windowFunctions } from "./implementations/window.js";
@@ -54,6 +55,7 @@ const implementations = collect([
   jsons,
   jsonbs,
   systemFunctions,
+  patterns,
 ]);
 
 export const implementationOf = (signature: string): Implementation | null => implementations.get(signature) ?? null;
