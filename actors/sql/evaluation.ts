@@ -32,27 +32,43 @@ export class RequestSettings {
   }
 }
 
+/** A function of a text that is asked for the same few again and again. */
+function remembered<Result>(compute: (text: string) => Result): (text: string) => Result {
+  const known = new Map<string, Result>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    if (known.size >= rememberedMax) known.clear();
+    const result = compute(text);
+    known.set(text, result);
+    return result;
+  };
+}
+const rememberedMax = 1_000;
+
 /** Names in a list, as `search_path` has them. */
-export function namesInList(list: string, user: string): string[] {
+const namesInList = remembered((list): readonly string[] => {
   const names: string[] = [];
   for (const [, plain, quoted] of list.matchAll(/\s*(?:"((?:[^"]|"")*)"|([^,"]+))\s*(?:,|$)/g)) {
     const name = plain === undefined ? (quoted ?? "").trim().toLowerCase() : plain.replaceAll('""', '"');
-    if (name === "$user") names.push(user);
-    else if (name !== "") names.push(name);
+    if (name !== "") names.push(name);
   }
   return names;
-}
+});
+
+const searchPathOf = (list: string, user: string): string[] =>
+  namesInList(list).map((name) => (name === "$user" ? user : name));
 
 const orders: readonly DateStyle["order"][] = ["MDY", "DMY", "YMD"];
 const formats: readonly DateStyle["format"][] = ["ISO", "SQL", "Postgres", "German"];
 
-export function dateStyleOf(text: string): DateStyle {
+const dateStyleOf = remembered((text): DateStyle => {
   const words = text.split(",").map((word) => word.trim().toLowerCase());
   return {
     format: formats.find((format) => words.includes(format.toLowerCase())) ?? "ISO",
     order: orders.find((order) => words.includes(order.toLowerCase())) ?? "MDY",
   };
-}
+});
 
 /** What functions do to the session beyond reading it; the shard gives more than a projection can. */
 export interface SessionEffects {
@@ -101,7 +117,7 @@ export class Evaluation {
     const settings = new RequestSettings(request.settings);
     this.settings = settings;
     const { user, database, session } = request;
-    const searchPath = namesInList(settings.get("search_path"), user);
+    const searchPath = searchPathOf(settings.get("search_path"), user);
     const names = around.names(["pg_catalog", ...searchPath]);
     const text: TextContext = textContextOf(settings, sqlTimeOf(request.transaction.startedAt), names);
     this.context = {
@@ -150,7 +166,7 @@ const adminRole: RoleFacts = { oid: 10, name: "admin", isSuperuser: true, canLog
 const rolesOf = (user: string): readonly RoleFacts[] =>
   user === adminRole.name ? [adminRole] : [adminRole, { oid: 11, name: user, isSuperuser: false, canLogin: true }];
 
-export function textContextOf(settings: RequestSettings, transactionTime: number, names: ObjectNames): TextContext {
+function textContextOf(settings: RequestSettings, transactionTime: number, names: ObjectNames): TextContext {
   return {
     timeZone: settings.get("TimeZone"),
     dateStyle: dateStyleOf(settings.get("DateStyle")),

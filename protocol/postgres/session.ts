@@ -564,7 +564,10 @@ export class Session {
     if (statement.writes && this.#transaction.isReadOnly) {
       throw new SqlError("25006", `cannot execute ${statement.command} in a read-only transaction`);
     }
-    return this.#transaction.isAtShard ? "shard" : statement.destination;
+    // What a serializable transaction reads is looked at when it commits, so it is read where that is decided.
+    const { isOpen, isolation } = this.#transaction.describe(0);
+    const isWatched = isOpen && isolation === "serializable";
+    return this.#transaction.isAtShard || isWatched ? "shard" : statement.destination;
   }
 
   /** Savepoints that were made before the shard had anything of the transaction are told to it first. */
