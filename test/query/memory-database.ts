@@ -16,6 +16,9 @@ import type {
   TableDefinition,
 } from "../../runtime/query/catalog/model.js";
 import { publicSchemaOid } from "../../runtime/query/catalog/model.js";
+import { objectNames } from "../../runtime/query/catalog/system/names.js";
+import { systemTables } from "../../runtime/query/catalog/system/relations.js";
+import { systemRows } from "../../runtime/query/catalog/system/rows.js";
 import type { QueryEnvironment } from "../../runtime/query/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { compileRow, rowsOfStream, runPlan } from "../../runtime/query/execute/run.js";
@@ -110,13 +113,12 @@ export class MemoryDatabase implements Catalog {
     byteaOutput: "hex",
     transactionTime: 800_000_000_000_000,
     statementTime: 800_000_000_000_000,
-    names: {
-      oidOf: (_kind, text) => this.relationByName(publicSchemaOid, text)?.oid ?? 0,
-      nameOf: (_kind, oid) => {
-        const object = this.#objects.get(oid);
-        return object === undefined ? null : object.name;
-      },
-    },
+    names: objectNames({
+      catalog: this,
+      searchPath: ["public"],
+      roles: [],
+      currentUser: "admin",
+    }),
     clock: () => 800_000_000_000_000,
     random: () => 0.5,
     randomBytes: (length) => new Uint8Array(length),
@@ -153,7 +155,7 @@ export class MemoryDatabase implements Catalog {
     return {
       catalog: this,
       context: this.context,
-      systemTables: { find: () => null },
+      systemTables,
       parameterTypes,
       asOf: null,
     };
@@ -167,7 +169,7 @@ export class MemoryDatabase implements Catalog {
       memoryBytesMax: this.memoryBytesMax,
       check: () => undefined,
       positionAt: (at) => at,
-      systemRows: () => [],
+      systemRows: (table) => systemRows(table, this.context),
       modify: (modification, inner) => this.#modify(modification, inner).returned,
       lockRow: () => true,
     };
