@@ -12,6 +12,7 @@ import { batchRowsMax } from "../table/access.js";
 import { typeOid } from "../types/sql-type.js";
 import { compileExpression } from "./compile.js";
 import type { Execution, Layout } from "./execution.js";
+import { kernelFor } from "./kernels.js";
 import { isNumberType, readAt } from "./vector.js";
 
 export interface Numbers {
@@ -30,14 +31,16 @@ export function compileNumbers(
   layout: Layout,
   execution: Execution,
 ): NumbersFunction | null {
-  if (expression.kind !== "call" || expression.callee.kernel === null || !expression.callee.isStrict) return null;
+  if (expression.kind !== "call" || expression.form !== "operator" || !expression.callee.isStrict) return null;
   if (!isNumberType(expression.type.oid) && expression.type.oid !== typeOid.bool) return null;
   const [left, right] = expression.arguments;
   if (left === undefined || right === undefined || expression.arguments.length !== 2) return null;
+  const kernel = expression.callee.kernel ?? kernelFor(expression.callee.name, left.type.oid, right.type.oid);
+  if (kernel === null) return null;
   const first = compileOperand(left, layout, execution);
   const second = compileOperand(right, layout, execution);
   if (first === null || second === null) return null;
-  return kernelFunction(expression.callee.kernel, first, second);
+  return kernelFunction(kernel, first, second);
 }
 
 function kernelFunction(kernel: NumberKernel, left: NumbersFunction, right: NumbersFunction): NumbersFunction {
