@@ -148,7 +148,7 @@ export class Transaction {
   }
 
   queried(): void {
-    this.#hasQueried = true;
+    if (this.isOpen) this.#hasQueried = true;
   }
 
   /** The shard has had a request of it, whatever became of that. */
