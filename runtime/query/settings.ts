@@ -6,6 +6,7 @@
  * `current_setting`, `pg_settings`) is elsewhere.
  */
 import { SqlError } from "./error.js";
+import { findZone, fixedZone } from "./types/date-time/zones.js";
 
 export type SettingValues =
   | { readonly kind: "boolean" }
@@ -18,6 +19,7 @@ export type SettingValues =
   /** Names or quoted texts with commas between them. */
   | { readonly kind: "list" }
   | { readonly kind: "dateStyle" }
+  | { readonly kind: "timeZone" }
   | { readonly kind: "encoding" };
 
 export interface SettingDefinition {
@@ -121,7 +123,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     "reported",
     "engine",
   ),
-  setting("TimeZone", "UTC", text, "Time zone of timestamps with time zone.", "reported", "engine"),
+  setting("TimeZone", "UTC", { kind: "timeZone" }, "Time zone of timestamps with time zone.", "reported", "engine"),
   setting("integer_datetimes", "on", boolean, "Times are whole microseconds.", "reported", "fixed", "engine"),
   setting("standard_conforming_strings", "on", onlyOn, "A backslash in a string is a backslash.", "reported", "engine"),
   setting(
@@ -309,6 +311,8 @@ export function settingValue(definition: SettingDefinition, value: string): stri
     }
     case "dateStyle":
       return dateStyle(name, value);
+    case "timeZone":
+      return timeZone(name, value);
     case "encoding": {
       const plain = value.toLowerCase().replace(/[^a-z0-9]/g, "");
       if (plain === "utf8" || plain === "unicode") return "UTF8";
@@ -361,6 +365,19 @@ export function millisecondsOf(value: string): number {
   const match = /^(-?\d+)([a-z]*)$/.exec(value);
   const [, digits = "0", unit = ""] = match ?? [];
   return Number(digits) * (unitFactors.ms[unit] ?? 1);
+}
+
+/** A name of the table, a POSIX rule, or an offset east of UTC: hours, or hours and minutes. */
+function timeZone(name: string, value: string): string {
+  const offset = /^([-+]?)(\d{1,2}(?:\.\d+)?)(?::(\d{2}))?(?::(\d{2}))?$/.exec(value.trim());
+  if (offset !== null) {
+    const [, sign = "", hours = "", minutes = "0", seconds = "0"] = offset;
+    const east = Math.round(Number(hours) * 3_600) + Number(minutes) * 60 + Number(seconds);
+    return east === 0 ? "UTC" : fixedZone(sign === "-" ? -east : east).name;
+  }
+  const zone = findZone(value);
+  if (zone === null) throw invalid(name, value);
+  return zone.name;
 }
 
 /** Only the ISO form is written; the order of day and month in what is read can be chosen. */

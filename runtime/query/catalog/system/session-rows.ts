@@ -71,6 +71,7 @@ const valueKinds = {
   text: "string",
   list: "string",
   dateStyle: "string",
+  timeZone: "string",
   encoding: "string",
 } as const;
 
