@@ -3,11 +3,13 @@ import { assert } from "../../types/assert.js";
 import type { RowBatch } from "../engine.js";
 import type { Accumulator } from "../functions/registry.js";
 import type { AggregateCall, AggregateNode } from "../plan/plan.js";
-import type { ColumnVector } from "../table/access.js";
+import { batchRowsMax, type ColumnVector } from "../table/access.js";
 import { hashKeyOf } from "../types/compare.js";
 import type { Datum } from "../types/datum.js";
+import { typeOid } from "../types/sql-type.js";
 import { compileExpression, type RowFunction } from "./compile.js";
 import { type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
+import { IntegerTable } from "./integer-table.js";
 import { compileGroupKey, type Key } from "./keys.js";
 import { compileOperand, type NumbersFunction } from "./numbers.js";
 import { compareSortRows } from "./sort-values.js";
@@ -21,6 +23,12 @@ interface CompiledAggregate {
   readonly filter: RowFunction | null;
   /** All rows of a batch at once, when there is one group and the argument is a column of numbers. */
   readonly numbers: NumbersFunction | null;
+  /** Place of the argument when it is a column as it is; -1 when not. */
+  readonly slot: number;
+  /** No DISTINCT, ORDER BY or FILTER, and one argument at most. */
+  readonly isPlain: boolean;
+  /** `count(*)` and nothing more. */
+  readonly isCountAll: boolean;
 }
 
 /** An aggregate of one group. */
@@ -42,6 +50,11 @@ interface GroupSet {
   readonly places: readonly number[];
   readonly keyOf: (columns: readonly ColumnVector[], row: number) => Key;
   readonly groups: Map<Key, Group>;
+  /** Place of the column when it is grouped by one of integers; -1 when not. Its groups are then found by `places32`. */
+  readonly integerSlot: number;
+  places32: IntegerTable;
+  integerGroups: Group[];
+  nullGroup: number;
 }
 
 export class AggregateOperator implements Operator {
@@ -53,6 +66,7 @@ export class AggregateOperator implements Operator {
   readonly #aggregates: readonly CompiledAggregate[];
   readonly #sets: readonly GroupSet[];
   readonly #builder: BatchBuilder;
+  readonly #found = new Int32Array(batchRowsMax);
   #bytes = 0;
   #output: Iterator<RowBatch> | null = null;
 
@@ -73,7 +87,19 @@ export class AggregateOperator implements Operator {
         execution,
       ),
       groups: new Map(),
+      integerSlot: this.#integerSlot(places),
+      places32: new IntegerTable(),
+      integerGroups: [],
+      nullGroup: -1,
     }));
+  }
+
+  #integerSlot(places: readonly number[]): number {
+    const [place] = places;
+    const expression = place === undefined ? undefined : this.#node.groups[place]?.expression;
+    if (places.length !== 1 || expression?.kind !== "column") return -1;
+    const { oid } = expression.type;
+    return oid === typeOid.int4 || oid === typeOid.int2 ? (this.#layout.get(expression.id) ?? -1) : -1;
   }
 
   #compile(call: AggregateCall): CompiledAggregate {
@@ -87,6 +113,14 @@ export class AggregateOperator implements Operator {
       direct: call.direct.map(compile),
       order: call.order.map(({ expression }) => compile(expression)),
       filter: call.filter === null ? null : compile(call.filter),
+      isPlain: isSimple,
+      isCountAll:
+        call.arguments.length === 0 &&
+        !call.isDistinct &&
+        call.order.length === 0 &&
+        call.filter === null &&
+        call.direct.length === 0,
+      slot: isSimple && argument?.kind === "column" ? (this.#layout.get(argument.id) ?? -1) : -1,
       numbers: isSimple && argument !== undefined ? compileOperand(argument, this.#layout, this.#execution) : null,
     };
   }
@@ -98,7 +132,12 @@ export class AggregateOperator implements Operator {
   }
 
   #forget(): void {
-    for (const { groups } of this.#sets) groups.clear();
+    for (const set of this.#sets) {
+      set.groups.clear();
+      set.places32 = new IntegerTable();
+      set.integerGroups = [];
+      set.nullGroup = -1;
+    }
     this.#execution.memory.give(this.#bytes);
     this.#bytes = 0;
   }
@@ -129,6 +168,12 @@ export class AggregateOperator implements Operator {
 
   #addEach(set: GroupSet, batch: RowBatch): void {
     const { rows, selection, columns } = batch;
+    const slot = set.integerSlot;
+    const vector = slot < 0 ? undefined : columns[slot];
+    if (vector !== undefined && vector.kind === "numbers") {
+      this.#addByInteger(set, batch, vector);
+      return;
+    }
     for (let index = 0; index < rows; index += 1) {
       const row = selection === null ? index : (selection[index] ?? 0);
       const key = set.keyOf(columns, row);
@@ -141,6 +186,54 @@ export class AggregateOperator implements Operator {
     }
   }
 
+  /** Grouped by a column of integers: groups are found for the whole batch, then each aggregate goes over it. */
+  #addByInteger(set: GroupSet, batch: RowBatch, vector: Extract<ColumnVector, { kind: "numbers" }>): void {
+    const { rows, selection, columns } = batch;
+    const { numbers, nulls } = vector;
+    const groups = set.integerGroups;
+    const found = this.#found;
+    for (let index = 0; index < rows; index += 1) {
+      const row = selection === null ? index : (selection[index] ?? 0);
+      const isNull = nulls[row] === 1;
+      const key = numbers[row] ?? 0;
+      let place = isNull ? set.nullGroup : set.places32.get(key);
+      if (place < 0) {
+        place = groups.length;
+        groups.push(this.#group(set, isNull ? "null" : key, columns, row));
+        if (isNull) set.nullGroup = place;
+        else set.places32.set(key, place);
+      }
+      found[index] = place;
+    }
+    for (let at = 0; at < this.#aggregates.length; at += 1) {
+      const compiled = this.#aggregates[at];
+      if (compiled !== undefined) this.#addColumn(compiled, at, batch, groups, found);
+    }
+  }
+
+  /** One aggregate over a batch whose rows' groups are known. */
+  #addColumn(
+    compiled: CompiledAggregate,
+    at: number,
+    batch: RowBatch,
+    groups: readonly Group[],
+    found: Int32Array,
+  ): void {
+    const { rows, selection, columns } = batch;
+    const vector = compiled.slot < 0 ? undefined : columns[compiled.slot];
+    const isPlain =
+      compiled.isPlain && compiled.call.callee.isStrict && vector !== undefined && vector.kind === "numbers";
+    for (let index = 0; index < rows; index += 1) {
+      const row = selection === null ? index : (selection[index] ?? 0);
+      const aggregate = groups[found[index] ?? 0]?.aggregates[at];
+      if (aggregate === undefined) continue;
+      if (compiled.isCountAll) aggregate.accumulator.add(null, none);
+      else if (isPlain) {
+        if (vector.nulls[row] === 0) aggregate.accumulator.add(vector.numbers[row] ?? 0, none);
+      } else this.#addRow(compiled, aggregate, columns, row);
+    }
+  }
+
   /** All rows into one group: aggregates of numbers take whole columns. */
   #addAll(set: GroupSet, batch: RowBatch): void {
     const { rows, selection, columns } = batch;
@@ -150,6 +243,11 @@ export class AggregateOperator implements Operator {
       const aggregate = group.aggregates[at];
       assert(aggregate !== undefined, "a group has all aggregates");
       const { accumulator } = aggregate;
+      const vector = compiled.slot < 0 ? undefined : columns[compiled.slot];
+      if (vector !== undefined && vector.kind === "numbers" && accumulator.addNumbers !== undefined) {
+        accumulator.addNumbers(vector.numbers, vector.nulls, selection, rows);
+        continue;
+      }
       if (compiled.numbers !== null && accumulator.addNumbers !== undefined) {
         const { numbers, nulls } = compiled.numbers(batch);
         accumulator.addNumbers(numbers, nulls, selection, rows);

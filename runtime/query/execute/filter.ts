@@ -2,6 +2,7 @@
 import type { RowBatch } from "../engine.js";
 import type { BoundExpression } from "../plan/expression.js";
 import { batchRowsMax } from "../table/access.js";
+import { compileComparison } from "./comparisons.js";
 import { compileExpression, type RowFunction } from "./compile.js";
 import type { Execution, Layout } from "./execution.js";
 import { compileNumbers, type NumbersFunction } from "./numbers.js";
@@ -25,14 +26,36 @@ export function compileFilter(condition: BoundExpression, layout: Layout, execut
   };
 }
 
+/** Rows below which a condition is not worth a loop over columns. */
+const fewRows = 8;
+
+/** Each way is made when a batch first asks for it: a point query never asks for the loops over columns. */
 function compileStep(term: BoundExpression, layout: Layout, execution: Execution): BatchFilter {
-  const numbers = compileNumbers(term, layout, execution);
-  return numbers === null ? rowFilter(compileExpression(term, layout, execution)) : numberFilter(numbers);
+  let few: BatchFilter | null = null;
+  let many: BatchFilter | null = null;
+  const byRow = (): BatchFilter => rowFilter(compileExpression(term, layout, execution));
+  return (batch) => {
+    if (batch.rows <= fewRows) {
+      few ??= byRow();
+      return few(batch);
+    }
+    many ??= compileMany(term, layout, execution);
+    return many(batch);
+  };
+}
+
+function compileMany(term: BoundExpression, layout: Layout, execution: Execution): BatchFilter {
+  const general = (): BatchFilter => {
+    const numbers = compileNumbers(term, layout, execution);
+    return numbers === null ? rowFilter(compileExpression(term, layout, execution)) : numberFilter(numbers);
+  };
+  return compileComparison(term, layout, execution, general) ?? general();
 }
 
 function rowFilter(test: RowFunction): BatchFilter {
-  const kept = new Int32Array(batchRowsMax);
+  let kept = new Int32Array(fewRows);
   return ({ rows, selection, columns }) => {
+    if (kept.length < rows) kept = new Int32Array(batchRowsMax);
     let count = 0;
     for (let index = 0; index < rows; index += 1) {
       const row = selection === null ? index : (selection[index] ?? 0);

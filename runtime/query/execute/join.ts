@@ -4,15 +4,18 @@
  */
 import { assert } from "../../types/assert.js";
 import type { RowBatch } from "../engine.js";
+import type { BoundExpression } from "../plan/expression.js";
 import type { JoinNode } from "../plan/plan.js";
 import { columnsOf, outerColumnsOf } from "../plan/walk.js";
 import { batchRowsMax, type ColumnVector } from "../table/access.js";
+import { typeOid } from "../types/sql-type.js";
 import { compileExpression, type RowFunction } from "./compile.js";
 import { type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
 import { type BatchFilter, compileFilter } from "./filter.js";
+import { IntegerTable } from "./integer-table.js";
 import { KeptRows } from "./kept-rows.js";
 import { compileJoinKey, type JoinKey, type Key } from "./keys.js";
-import { BatchBuilder, copyAt, writeAt } from "./vector.js";
+import { BatchBuilder, copyAt, readAt, writeAt } from "./vector.js";
 
 /** What both ways of joining share: pulling the left side row by row and putting out pairs. */
 abstract class JoinOperator implements Operator {
@@ -64,6 +67,32 @@ abstract class JoinOperator implements Operator {
       else copyAt(source, isLeft ? leftRow : rightRow, target, to);
     }
     this.#builder.rows += 1;
+  }
+
+  /** Many pairs at once into an empty batch; a right row of -1 is none. */
+  protected gather(
+    leftColumns: readonly ColumnVector[],
+    leftRows: Int32Array,
+    right: KeptRows,
+    rightRows: Int32Array,
+    count: number,
+  ): void {
+    assert(this.#builder.rows === 0 && count <= batchRowsMax, "pairs are gathered into an empty batch");
+    const targets = this.#builder.reserve(count);
+    for (const [slot, target] of targets.entries()) {
+      const source = leftColumns[slot];
+      if (slot < this.#leftWidth && source !== undefined) {
+        for (let at = 0; at < count; at += 1) copyAt(source, leftRows[at] ?? 0, target, at);
+        continue;
+      }
+      const column = slot - this.#leftWidth;
+      for (let at = 0; at < count; at += 1) {
+        const row = rightRows[at] ?? -1;
+        const vector = row < 0 ? undefined : right.columnsAt(row)[column];
+        if (vector === undefined) writeAt(target, at, null);
+        else copyAt(vector, row % batchRowsMax, target, at);
+      }
+    }
   }
 
   next(): RowBatch | null {
@@ -173,14 +202,24 @@ export class NestedLoopOperator extends JoinOperator {
   }
 }
 
+/** Types whose values are 32-bit integers in columns of numbers. */
+const integerTypes: ReadonlySet<number> = new Set([typeOid.int2, typeOid.int4]);
+
 export class HashJoinOperator extends JoinOperator {
   readonly #leftKey: JoinKey;
   readonly #rightKey: JoinKey;
+  /** Places of the key columns when both are plain integers. */
+  readonly #integers: { readonly left: number; readonly right: number } | null;
   readonly #residual: RowFunction | null;
   readonly #loaded: readonly number[];
   readonly #kept: KeptRows;
-  readonly #first = new Map<Key, number>();
+  #first = new Map<Key, number>();
+  #firstOfInteger = new IntegerTable();
   #following: Int32Array = new Int32Array(0);
+  /** Pairs that wait to be put out: places in the left batch, and numbers of right rows (-1 for none). */
+  readonly #pairsLeft = new Int32Array(batchRowsMax);
+  readonly #pairsRight = new Int32Array(batchRowsMax);
+  #pairs = 0;
 
   constructor(node: JoinNode, left: Operator, right: Operator, execution: Execution) {
     super(node, left, right, execution);
@@ -189,6 +228,7 @@ export class HashJoinOperator extends JoinOperator {
     const rightLayout = layoutOf(node.right.columns);
     this.#leftKey = compileJoinKey(method.leftKeys, this.leftLayout, execution);
     this.#rightKey = compileJoinKey(method.rightKeys, rightLayout, execution);
+    this.#integers = integerColumns(method.leftKeys, method.rightKeys, this.leftLayout, rightLayout);
     this.#residual = method.residual === null ? null : compileExpression(method.residual, rightLayout, execution);
     this.#loaded = [...columnsOf(method.residual)].filter((id) => this.leftLayout.has(id));
     this.#kept = new KeptRows(node.right.columns, execution.memory);
@@ -202,7 +242,8 @@ export class HashJoinOperator extends JoinOperator {
   /** Chains of right rows by key, in their order: `first` of a key, then `following` of a row; -1 ends. */
   #build(): void {
     this.#kept.clear();
-    this.#first.clear();
+    this.#first = new Map();
+    this.#firstOfInteger = new IntegerTable();
     const keepsAll = this.node.type === "right" || this.node.type === "full";
     const keys: (Key | null)[] = [];
     this.right.reset();
@@ -210,7 +251,10 @@ export class HashJoinOperator extends JoinOperator {
       this.execution.memory.take(batch.rows * 48);
       for (let index = 0; index < batch.rows; index += 1) {
         const row = placeOf(batch, index);
-        const key = this.#rightKey(batch.columns, row);
+        const key =
+          this.#integers === null
+            ? this.#rightKey(batch.columns, row)
+            : integerAt(batch.columns, this.#integers.right, row);
         if (key === null && !keepsAll) continue;
         keys.push(key);
         this.#kept.appendAt(batch.columns, row);
@@ -221,60 +265,114 @@ export class HashJoinOperator extends JoinOperator {
     for (let row = keys.length - 1; row >= 0; row -= 1) {
       const key = keys[row] ?? null;
       if (key === null) continue;
-      this.#following[row] = this.#first.get(key) ?? -1;
-      this.#first.set(key, row);
+      if (this.#integers === null) {
+        this.#following[row] = this.#first.get(key) ?? -1;
+        this.#first.set(key, row);
+      } else if (typeof key === "number") {
+        this.#following[row] = this.#firstOfInteger.get(key);
+        this.#firstOfInteger.set(key, row);
+      }
     }
+  }
+
+  #candidate(columns: readonly ColumnVector[], row: number): number {
+    if (this.#integers !== null) {
+      const vector = columns[this.#integers.left];
+      if (vector !== undefined && vector.kind === "numbers") {
+        return vector.nulls[row] === 1 ? -1 : this.#firstOfInteger.get(vector.numbers[row] ?? 0);
+      }
+      const key = integerAt(columns, this.#integers.left, row);
+      return key === null ? -1 : this.#firstOfInteger.get(key);
+    }
+    const key = this.#leftKey(columns, row);
+    return key === null ? -1 : (this.#first.get(key) ?? -1);
   }
 
   protected override *produce(): Generator<null> {
     const { type } = this.node;
-    const kept = this.#kept;
     const residual = this.#residual;
-    const matchedRight = type === "right" || type === "full" ? new Uint8Array(kept.rows) : null;
+    const isHalf = type === "semi" || type === "anti";
+    const keepsLeft = type === "left" || type === "full";
+    const matchedRight = type === "right" || type === "full" ? new Uint8Array(this.#kept.rows) : null;
     for (let batch = this.left.next(); batch !== null; batch = this.left.next()) {
-      const { columns } = batch;
-      this.execution.work(batch.rows);
-      for (let index = 0; index < batch.rows; index += 1) {
-        const row = placeOf(batch, index);
-        const key = this.#leftKey(columns, row);
+      const { columns, rows, selection } = batch;
+      this.execution.work(rows);
+      for (let index = 0; index < rows; index += 1) {
+        const row = selection === null ? index : (selection[index] ?? 0);
+        let candidate = this.#candidate(columns, row);
+        if (residual !== null && candidate >= 0) this.execution.load(this.#loaded, this.leftLayout, columns, row);
         let isMatched = false;
-        let candidate = key === null ? -1 : (this.#first.get(key) ?? -1);
-        if (candidate >= 0 && this.#loaded.length > 0) this.execution.load(this.#loaded, this.leftLayout, columns, row);
         for (; candidate >= 0; candidate = this.#following[candidate] ?? -1) {
-          const rightColumns = kept.columnsAt(candidate);
-          const place = candidate % batchRowsMax;
-          if (residual !== null && residual(rightColumns, place) !== true) continue;
+          if (residual !== null && residual(this.#kept.columnsAt(candidate), candidate % batchRowsMax) !== true)
+            continue;
           isMatched = true;
-          if (type === "semi" || type === "anti") break;
+          if (isHalf) break;
           if (matchedRight !== null) matchedRight[candidate] = 1;
-          this.pair(columns, row, rightColumns, place);
-          if (this.isFull) yield null;
+          if (this.#add(row, candidate)) {
+            this.#flush(columns);
+            yield null;
+          }
         }
-        const isAlone =
-          type === "left" || type === "full"
-            ? !isMatched
-            : type === "semi"
-              ? isMatched
-              : type === "anti"
-                ? !isMatched
-                : false;
-        if (isAlone) {
-          this.pair(columns, row, null, 0);
-          if (this.isFull) yield null;
+        const isAlone = isHalf ? isMatched === (type === "semi") : keepsLeft && !isMatched;
+        if (isAlone && this.#add(row, -1)) {
+          this.#flush(columns);
+          yield null;
         }
+      }
+      // The next left batch takes this one's place.
+      if (this.#pairs > 0) {
+        this.#flush(columns);
+        yield null;
       }
     }
     if (matchedRight === null) return;
     for (const [row, isMatched] of matchedRight.entries()) {
       if (isMatched === 1) continue;
-      this.pair(null, 0, kept.columnsAt(row), row % batchRowsMax);
+      this.pair(null, 0, this.#kept.columnsAt(row), row % batchRowsMax);
       if (this.isFull) yield null;
     }
+  }
+
+  /** True when no more fit. */
+  #add(left: number, right: number): boolean {
+    this.#pairsLeft[this.#pairs] = left;
+    this.#pairsRight[this.#pairs] = right;
+    this.#pairs += 1;
+    return this.#pairs === batchRowsMax;
+  }
+
+  /** Puts out the pairs that wait, column by column. */
+  #flush(columns: readonly ColumnVector[]): void {
+    this.gather(columns, this.#pairsLeft, this.#kept, this.#pairsRight, this.#pairs);
+    this.#pairs = 0;
   }
 
   override close(): void {
     super.close();
     this.#kept.clear();
-    this.#first.clear();
+    this.#first = new Map();
+    this.#firstOfInteger = new IntegerTable();
   }
+}
+
+function integerColumns(
+  left: readonly BoundExpression[],
+  right: readonly BoundExpression[],
+  leftLayout: Layout,
+  rightLayout: Layout,
+): { readonly left: number; readonly right: number } | null {
+  const [a] = left;
+  const [b] = right;
+  if (left.length !== 1 || a?.kind !== "column" || b?.kind !== "column") return null;
+  if (!integerTypes.has(a.type.oid) || !integerTypes.has(b.type.oid)) return null;
+  const places = { left: leftLayout.get(a.id), right: rightLayout.get(b.id) };
+  return places.left === undefined || places.right === undefined ? null : { left: places.left, right: places.right };
+}
+
+function integerAt(columns: readonly ColumnVector[], slot: number, row: number): number | null {
+  const vector = columns[slot];
+  assert(vector !== undefined, "a batch has the key column");
+  const value = readAt(vector, row);
+  assert(value === null || typeof value === "number", "an integer is a number");
+  return value;
 }

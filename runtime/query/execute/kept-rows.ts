@@ -5,12 +5,25 @@ import { batchRowsMax, type ColumnVector } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
 import { datumBytes, type MemoryBudget } from "./memory.js";
-import { copyAt, newVector, readAt, writeAt } from "./vector.js";
+import { copyAt, GrowingColumns, readAt, writeAt } from "./vector.js";
 
-interface KeptBatch {
-  rows: number;
-  readonly selection: null;
-  readonly columns: readonly ColumnVector[];
+class KeptBatch {
+  rows = 0;
+  readonly selection = null;
+  readonly #growing: GrowingColumns;
+
+  constructor(types: readonly { readonly type: { readonly oid: Oid } }[]) {
+    this.#growing = new GrowingColumns(types);
+  }
+
+  get columns(): readonly ColumnVector[] {
+    return this.#growing.columns;
+  }
+
+  /** Columns with room for the next row. */
+  room(): readonly ColumnVector[] {
+    return this.#growing.at(this.rows);
+  }
 }
 
 export class KeptRows {
@@ -37,9 +50,11 @@ export class KeptRows {
 
   appendAt(columns: readonly ColumnVector[], row: number): void {
     const target = this.#room();
-    for (const [index, column] of target.columns.entries()) {
+    const own = target.room();
+    for (let index = 0; index < own.length; index += 1) {
+      const column = own[index];
       const source = columns[index];
-      assert(source !== undefined, "a kept row has a value for each column");
+      assert(source !== undefined && column !== undefined, "a kept row has a value for each column");
       copyAt(source, row, column, target.rows);
       if (column.kind === "values") this.#count(column.values[target.rows] ?? null);
     }
@@ -48,7 +63,7 @@ export class KeptRows {
 
   appendRow(row: readonly Datum[]): void {
     const target = this.#room();
-    for (const [index, column] of target.columns.entries()) {
+    for (const [index, column] of target.room().entries()) {
       const value = row[index] ?? null;
       writeAt(column, target.rows, value);
       if (column.kind === "values") this.#count(value);
@@ -74,7 +89,7 @@ export class KeptRows {
     const bytes = this.#types.length * batchRowsMax * 9 + 128;
     this.#memory.take(bytes);
     this.#bytes += bytes;
-    const fresh: KeptBatch = { rows: 0, selection: null, columns: this.#types.map(({ type }) => newVector(type.oid)) };
+    const fresh = new KeptBatch(this.#types);
     this.#batches.push(fresh);
     return fresh;
   }

@@ -44,13 +44,13 @@ export function compileNumbers(
 }
 
 function kernelFunction(kernel: NumberKernel, left: NumbersFunction, right: NumbersFunction): NumbersFunction {
-  const numbers = new Float64Array(batchRowsMax);
-  const nulls = new Uint8Array(batchRowsMax);
-  const result: Numbers = { numbers, nulls };
+  let result: Numbers | null = null;
   return (batch) => {
     const a = left(batch);
     const b = right(batch);
     const extent = extentOf(batch);
+    result ??= { numbers: new Float64Array(batchRowsMax), nulls: new Uint8Array(batchRowsMax) };
+    const { numbers, nulls } = result;
     for (let row = 0; row < extent; row += 1) nulls[row] = (a.nulls[row] ?? 0) | (b.nulls[row] ?? 0);
     kernel(a.numbers, b.numbers, nulls, extent, numbers);
     return result;
@@ -80,13 +80,18 @@ export function compileOperand(
 /** A value that is the same for all rows of the batch: a constant, a parameter, a column of a row outside. */
 function outerOperand(expression: BoundExpression, layout: Layout, execution: Execution): NumbersFunction {
   const compute = compileExpression(expression, layout, execution);
-  const numbers = new Float64Array(batchRowsMax);
-  const nulls = new Uint8Array(batchRowsMax);
-  const masked = new Uint8Array(batchRowsMax);
+  let scratch: { readonly numbers: Float64Array; readonly nulls: Uint8Array; readonly masked: Uint8Array } | null =
+    null;
   let filled: number | null | undefined;
   return (batch) => {
     const value = compute(batch.columns, 0);
     assert(value === null || typeof value === "number", "an operand of a number type is a number");
+    scratch ??= {
+      numbers: new Float64Array(batchRowsMax),
+      nulls: new Uint8Array(batchRowsMax),
+      masked: new Uint8Array(batchRowsMax),
+    };
+    const { numbers, nulls, masked } = scratch;
     if (value !== filled) {
       numbers.fill(value ?? 0);
       nulls.fill(value === null ? 1 : 0);
@@ -97,11 +102,13 @@ function outerOperand(expression: BoundExpression, layout: Layout, execution: Ex
 }
 
 function columnOperand(slot: number): NumbersFunction {
-  const masked = new Uint8Array(batchRowsMax);
+  let masked: Uint8Array = new Uint8Array(0);
   let scratch: Float64Array | null = null;
   return (batch) => {
     const vector = batch.columns[slot];
     assert(vector !== undefined, "a batch has the column");
+    if (masked.length === 0 && (batch.selection !== null || vector.kind !== "numbers"))
+      masked = new Uint8Array(batchRowsMax);
     if (vector.kind === "numbers") {
       const nulls = batch.selection === null ? vector.nulls : mask(batch, vector.nulls, masked);
       return { numbers: vector.numbers, nulls };

@@ -43,11 +43,7 @@ export class FilterOperator implements Operator {
 
 type Output =
   | { readonly kind: "column"; readonly slot: number }
-  | {
-      readonly kind: "numbers";
-      readonly compute: NumbersFunction;
-      readonly vector: Extract<ColumnVector, { kind: "numbers" }>;
-    }
+  | { readonly kind: "numbers"; readonly compute: NumbersFunction }
   | { readonly kind: "rows"; readonly compute: RowFunction; readonly vector: ColumnVector };
 
 /** Columns that are only passed on are shared; the others are computed at the selected rows' places. */
@@ -63,9 +59,9 @@ export class ProjectOperator implements Operator {
     this.#outputs = node.expressions.map((expression): Output => {
       const slot = expression.kind === "column" ? layout.get(expression.id) : undefined;
       if (slot !== undefined) return { kind: "column", slot };
-      const vector = newVector(expression.type.oid);
       const numbers = isNumberType(expression.type.oid) ? compileNumbers(expression, layout, execution) : null;
-      if (numbers !== null && vector.kind === "numbers") return { kind: "numbers", compute: numbers, vector };
+      if (numbers !== null) return { kind: "numbers", compute: numbers };
+      const vector = newVector(expression.type.oid);
       return { kind: "rows", compute: compileExpression(expression, layout, execution), vector };
     });
   }

@@ -32,6 +32,23 @@ export class SortKeys {
     for (const list of this.values) list.length = 0;
   }
 
+  /** Order of a row that was not added against keys. */
+  compareWith(columns: readonly ColumnVector[], row: number, keys: readonly Datum[]): number {
+    for (let index = 0; index < this.#keys.length; index += 1) {
+      const key = this.#keys[index];
+      const x = this.#compute[index]?.(columns, row) ?? null;
+      const y = keys[index] ?? null;
+      if (key === undefined) continue;
+      if (x === null || y === null) {
+        if (x === y) continue;
+        return (x === null) === key.nullsFirst ? -1 : 1;
+      }
+      const order = key.compare(x, y);
+      if (order !== 0) return key.isDescending ? -order : order;
+    }
+    return 0;
+  }
+
   /** Order of rows by the numbers in which they were added. */
   comparison(from = 0, to = this.#keys.length): CompareRows {
     const parts = this.#keys.slice(from, to).map((key, index) => comparisonOf(key, this.values[from + index] ?? []));
@@ -85,6 +102,8 @@ export class SortOperator implements Operator {
   readonly #offset: (() => Datum) | null;
   #kept: KeptRows;
   #keys: SortKeys;
+  /** Keys of the last of the wanted rows so far: a row that is not before it is not wanted. */
+  #worst: readonly Datum[] | null = null;
   #batches: Iterator<RowBatch> | null = null;
 
   constructor(node: SortNode, input: Operator, execution: Execution) {
@@ -106,6 +125,7 @@ export class SortOperator implements Operator {
     this.#input.reset();
     this.#kept.clear();
     this.#keys.clear();
+    this.#worst = null;
     this.#batches = null;
   }
 
@@ -127,6 +147,7 @@ export class SortOperator implements Operator {
       this.#execution.memory.take(Number.isFinite(wanted) ? 0 : batch.rows * this.#node.keys.length * 8);
       for (let index = 0; index < batch.rows; index += 1) {
         const row = placeOf(batch, index);
+        if (this.#worst !== null && this.#keys.compareWith(batch.columns, row, this.#worst) >= 0) continue;
         this.#keys.add(batch.columns, row);
         this.#kept.appendAt(batch.columns, row);
       }
@@ -153,6 +174,7 @@ export class SortOperator implements Operator {
     this.#kept.clear();
     this.#kept = kept;
     this.#keys = keys;
+    this.#worst = wanted === 0 ? [] : keys.values.map((list) => list[wanted - 1] ?? null);
   }
 
   close(): void {

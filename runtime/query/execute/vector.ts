@@ -24,14 +24,41 @@ export function readAt(vector: ColumnVector, row: number): Datum {
 }
 
 /** A column that operators write: always with room for a whole batch. */
-export function newVector(oid: Oid): ColumnVector {
-  if (!isNumberType(oid)) return { kind: "values", values: new Array<Datum>(batchRowsMax).fill(null) };
-  return {
-    kind: "numbers",
-    numbers: new Float64Array(batchRowsMax),
-    nulls: new Uint8Array(batchRowsMax),
-    hasNulls: false,
-  };
+export function newVector(oid: Oid, rows = batchRowsMax): ColumnVector {
+  if (!isNumberType(oid)) return { kind: "values", values: [] };
+  return { kind: "numbers", numbers: new Float64Array(rows), nulls: new Uint8Array(rows), hasNulls: false };
+}
+
+/** The same column with room for a whole batch. */
+function grown(vector: ColumnVector): ColumnVector {
+  if (vector.kind === "values") return vector;
+  const numbers = new Float64Array(batchRowsMax);
+  const nulls = new Uint8Array(batchRowsMax);
+  numbers.set(vector.numbers);
+  nulls.set(vector.nulls);
+  return { kind: "numbers", numbers, nulls, hasNulls: vector.hasNulls };
+}
+
+/** Rows that a batch has room for before it grows: most statements yield a few. */
+const fewRows = 16;
+
+/** Columns that gather rows: small at first, of a whole batch when they must be. */
+export class GrowingColumns {
+  columns: readonly ColumnVector[];
+  #capacity = fewRows;
+
+  constructor(types: readonly { readonly type: { readonly oid: Oid } }[]) {
+    this.columns = types.map(({ type }) => newVector(type.oid, fewRows));
+  }
+
+  /** Columns with room for row number `row`. */
+  at(row: number): readonly ColumnVector[] {
+    if (row >= this.#capacity) {
+      this.columns = this.columns.map(grown);
+      this.#capacity = batchRowsMax;
+    }
+    return this.columns;
+  }
 }
 
 export function writeAt(vector: ColumnVector, row: number, value: Datum): void {
@@ -61,33 +88,49 @@ export function copyAt(source: ColumnVector, from: number, target: ColumnVector,
 
 /** Gathers rows into a batch of its own; says when it is full. */
 export class BatchBuilder {
-  readonly columns: readonly ColumnVector[];
+  readonly #growing: GrowingColumns;
   rows = 0;
 
   constructor(types: readonly { readonly type: { readonly oid: Oid } }[]) {
-    this.columns = types.map(({ type }) => newVector(type.oid));
+    this.#growing = new GrowingColumns(types);
   }
 
   get isFull(): boolean {
     return this.rows === batchRowsMax;
   }
 
+  /** The columns, with room for the next row. */
+  get columns(): readonly ColumnVector[] {
+    return this.#growing.at(this.rows);
+  }
+
   /** Starts anew; the last batch is no longer valid. */
   clear(): void {
     this.rows = 0;
-    for (const column of this.columns) {
+    for (const column of this.#growing.columns) {
       if (column.kind === "numbers") column.hasNulls = false;
     }
   }
 
+  /** Room for so many rows, which the caller writes. */
+  reserve(rows: number): readonly ColumnVector[] {
+    assert(rows <= batchRowsMax, "a batch has room for the rows");
+    this.rows = rows;
+    return this.#growing.at(Math.max(0, rows - 1));
+  }
+
   pushRow(row: readonly Datum[]): void {
     assert(this.rows < batchRowsMax, "a batch has room for the row");
-    for (const [index, column] of this.columns.entries()) writeAt(column, this.rows, row[index] ?? null);
+    const { columns } = this;
+    for (let index = 0; index < columns.length; index += 1) {
+      const column = columns[index];
+      if (column !== undefined) writeAt(column, this.rows, row[index] ?? null);
+    }
     this.rows += 1;
   }
 
   batch(): RowBatch {
-    return { rows: this.rows, selection: null, columns: this.columns };
+    return { rows: this.rows, selection: null, columns: this.#growing.columns };
   }
 }
 

@@ -1,0 +1,67 @@
+/**
+ * A hash table from 32-bit integers to small numbers, in flat arrays: what joins and groupings by an integer column look up a million
+ * times. Open addressing with linear probing; at most half full.
+ */
+import { assert } from "../../types/assert.js";
+
+const empty = -1;
+
+export class IntegerTable {
+  #keys: Int32Array;
+  #values: Int32Array;
+  #mask: number;
+  #size = 0;
+
+  constructor(capacity = 64) {
+    assert((capacity & (capacity - 1)) === 0, "a table's capacity is a power of two");
+    this.#keys = new Int32Array(capacity);
+    this.#values = new Int32Array(capacity).fill(empty);
+    this.#mask = capacity - 1;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** -1 when the key is not there. */
+  get(key: number): number {
+    const keys = this.#keys;
+    const values = this.#values;
+    const mask = this.#mask;
+    for (let at = hash(key) & mask; ; at = (at + 1) & mask) {
+      const value = values[at] ?? empty;
+      if (value === empty || keys[at] === key) return value;
+    }
+  }
+
+  /** Sets the value, which is not negative. */
+  set(key: number, value: number): void {
+    assert(value >= 0, "a table holds places");
+    if ((this.#size + 1) * 2 > this.#mask) this.#grow();
+    const mask = this.#mask;
+    let at = hash(key) & mask;
+    while (this.#values[at] !== empty && this.#keys[at] !== key) at = (at + 1) & mask;
+    if (this.#values[at] === empty) this.#size += 1;
+    this.#keys[at] = key;
+    this.#values[at] = value;
+  }
+
+  #grow(): void {
+    const keys = this.#keys;
+    const values = this.#values;
+    const capacity = keys.length * 4;
+    this.#keys = new Int32Array(capacity);
+    this.#values = new Int32Array(capacity).fill(empty);
+    this.#mask = capacity - 1;
+    this.#size = 0;
+    for (let at = 0; at < keys.length; at += 1) {
+      const value = values[at] ?? empty;
+      if (value !== empty) this.set(keys[at] ?? 0, value);
+    }
+  }
+}
+
+const hash = (key: number): number => {
+  const mixed = Math.imul(key, 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
+};
