@@ -94,6 +94,7 @@ class Projection implements Actor<ProjectionMessage> {
       outbox: this.#outbox,
       answerOf: (error) => this.#answerOf(error),
       defect: (error) => context.log.error("a statement met a defect", { error: error.stack }),
+      working: () => context.working(),
       now: () => context.now(),
       monotonic: () => context.monotonic(),
       random: () => context.random(),

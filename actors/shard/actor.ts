@@ -17,7 +17,7 @@
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { genesis, Kernel } from "../../runtime/kernel/kernel.js";
-import { isWrite, requestKind } from "../../runtime/kernel/kinds.js";
+import { isMadeByShard, isWrite, requestKind } from "../../runtime/kernel/kinds.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import type { Store } from "../../runtime/store/store.js";
@@ -214,7 +214,7 @@ class Shard implements Actor<ShardMessage> {
     this.#committed = from;
     this.#lastOp = from.op;
     this.#tail = new LogTail(opened.tail);
-    this.#kernel = new Kernel(store);
+    this.#kernel = new Kernel(store, { atWork: () => this.#context.working() });
     if (from.op === 0) {
       genesis(store);
       store.publish(store.seal(this.#header.encode(0, from.address, from.timestamp)));
@@ -311,6 +311,7 @@ class Shard implements Actor<ShardMessage> {
       state: store,
       answer: (request, body) => this.#answerOne(request, body),
       defect: (error) => this.#context.log.error("a statement met a defect", { error: error.stack }),
+      working: () => this.#context.working(),
       now: () => this.#context.now(),
       monotonic: () => this.#context.monotonic(),
       random: () => this.#context.random(),
@@ -776,7 +777,7 @@ class Shard implements Actor<ShardMessage> {
 
   /** Why a request is not even queued, or null. */
   #admission(batch: RequestBatchReader): KimberliteError | null {
-    const isTaken = batch.kind === requestKind.sql || (isWrite(batch.kind) && batch.kind !== requestKind.sqlCommit);
+    const isTaken = batch.kind === requestKind.sql || (isWrite(batch.kind) && !isMadeByShard(batch.kind));
     if (!isTaken) return new KimberliteError("notSupported", `kind ${batch.kind} is not a write`);
     if (batch.bodyTo - batch.bodyFrom < 8) return new KimberliteError("frameInvalid", "the request names no tenant");
     if (this.#isDraining) return new KimberliteError("draining", "connect again once it is back");

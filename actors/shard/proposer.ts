@@ -169,15 +169,14 @@ export class Proposer {
         answerError(proposal, waiting, outcome.error);
         return decided.refused;
       case "commit": {
-        const request = this.#request;
-        request.kind = requestKind.sqlCommit;
-        request.bytes = outcome.bytes;
-        request.view = outcome.view;
-        request.from = 0;
-        request.to = outcome.bodyTo;
-        request.principalFrom = outcome.bodyTo;
-        request.principalLength = outcome.bytes.length - outcome.bodyTo;
-        const decision = this.#decideRequest(proposal, tenant, now);
+        const { stages } = outcome;
+        let decision: Decision | null = null;
+        for (; stages !== null && stages.next < stages.count; stages.next++) {
+          decision = this.#decideMade(requestKind.sqlStage, stages.body(stages.next), proposal, tenant, now);
+          if (decision.outcome !== decided.written) break;
+          decision = null;
+        }
+        decision ??= this.#decideMade(requestKind.sqlCommit, outcome, proposal, tenant, now);
         if (decision.outcome === decided.full) sql.keep(waiting, tenant, outcome);
         else if (decision.outcome === decided.written) {
           answerBytes(proposal, waiting, outcome.committed(decision.position));
@@ -190,6 +189,25 @@ export class Proposer {
       default:
         return unreachable(outcome);
     }
+  }
+
+  /** Decides a command that the shard has made itself: its body, and behind it the principal. */
+  #decideMade(
+    kind: number,
+    { bytes, view, bodyTo }: { readonly bytes: Uint8Array; readonly view: DataView; readonly bodyTo: number },
+    proposal: Proposal,
+    tenant: number,
+    now: number,
+  ): Decision {
+    const request = this.#request;
+    request.kind = kind;
+    request.bytes = bytes;
+    request.view = view;
+    request.from = 0;
+    request.to = bodyTo;
+    request.principalFrom = bodyTo;
+    request.principalLength = bytes.length - bodyTo;
+    return this.#decideRequest(proposal, tenant, now);
   }
 
   #decide(waiting: QueuedRequest, proposal: Proposal, tenant: number, now: number): number {

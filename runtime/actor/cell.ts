@@ -115,6 +115,11 @@ export class Cell implements PortOwner, Runnable {
     return this.#around.log;
   }
 
+  /** A turn that takes long is at work: its thread is not hung. */
+  working(): void {
+    this.#around.scheduler.working();
+  }
+
   get inTurn(): boolean {
     return this.#around.scheduler.current === this;
   }

@@ -163,6 +163,10 @@ export class CellContext implements ActorContext {
     return this.#cell.clock.random();
   }
 
+  working(): void {
+    this.#cell.working();
+  }
+
   crash(error: unknown): void {
     this.#cell.crash(error);
   }

@@ -181,6 +181,8 @@ export interface ActorContext {
   /** Monotonic time in ms, fractional. */
   monotonic(): number;
   random(): number;
+  /** Says in the midst of a long turn that work is being done, so that the thread is not taken for hung. */
+  working(): void;
   /** Ends this actor as failed. */
   crash(error: unknown): void;
   /** Ends this actor as done: only a `permanent` child is started again. */

@@ -42,6 +42,11 @@ export class Scheduler {
   #passEnd = 0;
   #passes = 0;
 
+  /** A turn that takes long is at work. */
+  working(): void {
+    this.#vitals?.beat();
+  }
+
   constructor(clock: Clock, vitals: ThreadVitals | null, options: SchedulerOptions = {}) {
     this.#clock = clock;
     this.#vitals = vitals;

@@ -43,6 +43,8 @@ export const recordRoom = (requestBytes: number): number => requestBytes + recor
 export interface KernelOptions {
   /** Only tests set it: all replicas of a cluster must agree on it for ever. */
   readonly idempotencyKeysMax?: number;
+  /** Told now and then while one command takes long. */
+  readonly atWork?: () => void;
 }
 
 const noBytes = new Uint8Array(0);
@@ -57,7 +59,7 @@ export class Kernel {
   constructor(state: TreeWriter, options: KernelOptions = {}) {
     this.#working = new WorkingState(state);
     this.#draft = new Draft(state, this.#working, new Request(), new Output(noBytes), new Output(noBytes));
-    this.#step = new Step(state, this.#working);
+    this.#step = new Step(state, this.#working, options.atWork ?? (() => {}));
     this.#idempotencyKeysMax = options.idempotencyKeysMax ?? idempotencyKeysPerTenantMax;
     assert(this.#idempotencyKeysMax >= 1, "at least one request key is kept");
   }
@@ -298,7 +300,7 @@ export class Kernel {
     const { valueView: row, valueStart: at } = state;
     setU64(row, at + tenantField.nextPosition, position + 1);
     setU64(row, at + tenantField.lastTime, record.time);
-    if (record.kind === requestKind.sqlCommit) {
+    if (record.kind === requestKind.sqlCommit || record.kind === requestKind.sqlStage) {
       setU64(row, at + tenantField.storedBytes, getU64(row, at + tenantField.storedBytes) + sqlCommitBytes(step));
     }
     if (record.session !== 0) this.#applySession(step);

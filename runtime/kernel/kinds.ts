@@ -19,6 +19,8 @@ export const requestKind = {
   sessionClose: 22,
   /** The changes of a SQL transaction. Only the shard itself makes one, of the statements that clients send it. */
   sqlCommit: 23,
+  /** A part of the changes of a large SQL transaction, before its commit. */
+  sqlStage: 24,
   /** A SQL statement for the shard that leads: it writes, or its transaction has. It is no record's kind. */
   sql: 28,
   read: 32,
@@ -55,11 +57,14 @@ export const requestKind = {
 } as const;
 
 /** True for commands of a tenant: they are logged under it. */
-export const isTenantCommand = (kind: number): boolean => kind >= 16 && kind <= 23;
+export const isTenantCommand = (kind: number): boolean => kind >= 16 && kind <= 24;
 /** True for commands of the node itself: they are logged under the system tenant. */
 export const isSystemCommand = (kind: number): boolean => (kind >= 64 && kind <= 70) || (kind >= 80 && kind <= 88);
 /** True for every kind that ends in a record of the log. */
 export const isWrite = (kind: number): boolean => isTenantCommand(kind) || isSystemCommand(kind);
+
+/** True for commands that the shard makes of others: nobody sends them. */
+export const isMadeByShard = (kind: number): boolean => kind === requestKind.sqlCommit || kind === requestKind.sqlStage;
 
 /** The trees of a shard's store. Key and value layouts stand at the head of the file that reads and writes them. */
 export const tree = {
@@ -76,7 +81,7 @@ export const tree = {
   parked: 10,
   directory: 11,
   directoryNames: 12,
-  // 13 to 19 hold SQL tables: runtime/store/table-trees.ts.
+  // 13 to 20 hold SQL tables: runtime/store/table-trees.ts.
   users: 20,
 } as const;
 

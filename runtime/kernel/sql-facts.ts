@@ -5,7 +5,7 @@
  *    0     1  version: 1
  *    1     4  rows inserted, updated and deleted
  *    5     …  entries back to back:
- *               0   1  space: 1 catalog · 2 rows · 3 index · 4 sequences
+ *               0   1  space: 1 catalog · 2 rows · 3 index · 4 sequences · 5 staged
  *               1   1  action: 1 put · 2 remove
  *               2   4  object
  *               6   2  length of the item
@@ -13,7 +13,9 @@
  *               …   4  length of the content  ┐ only of a put
  *               …   …  content                ┘
  *
- * Catalog objects and sequences have empty items. A put of an item that is there ends its old version; a remove finds it there.
+ * A put of *staged* stands for entries that were logged before, in `object` parts of this form without a head (`commands/sql-stage.ts`).
+ *
+ * Catalog objects, sequences and staged parts have empty items. A put of an item that is there ends its old version; a remove finds it there.
  */
 import { itemBytesMax, tableSpace } from "../store/table-trees.js";
 import { treeValueBytesMax } from "../store/tree.js";
@@ -45,10 +47,16 @@ export function removeFact(out: ByteWriter, space: number, object: number, item:
   out.u8(space).u8(factAction.remove).u32(object).u16(item.length).raw(item);
 }
 
+/** Stands for parts that were staged. */
+export function stagedFact(out: ByteWriter, parts: number): void {
+  assert(parts > 0, "what was staged has a part");
+  out.u8(tableSpace.staged).u8(factAction.put).u32(parts).u16(0).u32(0);
+}
+
 /** Walks facts; the fields describe the entry that `next` found. Bytes may be anything: what does not fit ends the walk with a problem. */
 export class SqlFactsReader {
   bytes: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.bytes.buffer);
+  view: DataView = new DataView(this.bytes.buffer);
   #at = 0;
   #to = 0;
   rows = 0;
@@ -65,7 +73,7 @@ export class SqlFactsReader {
   open(bytes: Uint8Array, view: DataView, from: number, to: number): boolean {
     assert(from <= to && to <= bytes.length, "facts lie within their bytes");
     this.bytes = bytes;
-    this.#view = view;
+    this.view = view;
     this.problem = "";
     this.#to = to;
     if (to - from < sqlFactsHeadBytes) return this.#refuse("facts shorter than their head");
@@ -75,6 +83,17 @@ export class SqlFactsReader {
     return true;
   }
 
+  /** Opens entries that have no head: a staged part. */
+  openEntries(bytes: Uint8Array, view: DataView, from: number, to: number): void {
+    assert(from <= to && to <= bytes.length, "facts lie within their bytes");
+    this.bytes = bytes;
+    this.view = view;
+    this.problem = "";
+    this.#at = from;
+    this.#to = to;
+    this.rows = 0;
+  }
+
   #refuse(problem: string): boolean {
     this.problem = problem;
     return false;
@@ -82,7 +101,7 @@ export class SqlFactsReader {
 
   next(): boolean {
     const at = this.#at;
-    const view = this.#view;
+    const { view } = this;
     if (at === this.#to) return false;
     if (this.#to - at < entryHeadBytes) return this.#refuse("an entry shorter than its head");
     this.space = view.getUint8(at);
@@ -93,7 +112,7 @@ export class SqlFactsReader {
     this.itemTo = this.itemFrom + itemLength;
     this.contentFrom = this.itemTo;
     this.contentTo = this.itemTo;
-    if (this.space < tableSpace.catalog || this.space > tableSpace.sequences) return this.#refuse("an unknown space");
+    if (this.space < tableSpace.catalog || this.space > tableSpace.staged) return this.#refuse("an unknown space");
     const hasItem = this.space === tableSpace.rows || this.space === tableSpace.index;
     if (itemLength > itemBytesMax || itemLength > 0 !== hasItem) return this.#refuse("an item of a wrong length");
     if (this.itemTo > this.#to) return this.#refuse("an item that is cut off");
@@ -105,7 +124,7 @@ export class SqlFactsReader {
       const lengthMax = this.space === tableSpace.sequences ? sequenceBytesMax : factContentBytesMax;
       if (length > lengthMax) return this.#refuse("content beyond its limit");
       if (this.contentTo > this.#to) return this.#refuse("content that is cut off");
-    } else if (this.action !== factAction.remove || this.space === tableSpace.sequences) {
+    } else if (this.action !== factAction.remove || this.space >= tableSpace.sequences) {
       return this.#refuse("an unknown action");
     }
     this.#at = this.contentTo;

@@ -33,8 +33,12 @@ export class Step {
   readonly tenantRow = new Uint8Array(tenantRowBytes);
   readonly tenantView = viewOf(this.tenantRow);
 
-  constructor(state: TreeWriter, working: WorkingState) {
+  /** Told now and then while one command takes long. */
+  readonly atWork: () => void;
+
+  constructor(state: TreeWriter, working: WorkingState, atWork: () => void) {
     this.state = state;
     this.working = working;
+    this.atWork = atWork;
   }
 }

@@ -19,6 +19,9 @@
  *
  * Sequences have no past: key tenant u64 · object u32, value the sequence's own state.
  *
+ * The changes of a transaction that is too large for one record gather in *staged* until its commit: key tenant u64 · part u32, value the
+ * part as it was logged. One transaction of a tenant at a time.
+ *
  * Numbers in keys are big-endian, so that memcmp order is their order.
  */
 import { assert } from "../types/assert.js";
@@ -31,10 +34,11 @@ export const tableTree = {
   index: 17,
   indexHistory: 18,
   sequences: 19,
+  staged: 20,
 } as const;
 
-/** Spaces that have a past, by the number that stands for them in facts. */
-export const tableSpace = { catalog: 1, rows: 2, index: 3, sequences: 4 } as const;
+/** What the entries of facts are about, by the number that stands for it there. */
+export const tableSpace = { catalog: 1, rows: 2, index: 3, sequences: 4, staged: 5 } as const;
 
 export interface SpaceTrees {
   readonly now: number;

@@ -127,6 +127,8 @@ export class FakeContext implements ActorContext {
   monotonic(): number {
     return this.time;
   }
+  working(): void {}
+
   random(): number {
     return 0.5;
   }

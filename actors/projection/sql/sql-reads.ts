@@ -37,6 +37,8 @@ export interface SqlReadsHost {
   defect(error: Error): void;
   /** What is answered for an error of the store. */
   answerOf(error: KimberliteError): KimberliteError;
+  /** A statement takes long, and is at work. */
+  working(): void;
   /** ms since 1970. */
   now(): number;
   monotonic(): number;
@@ -80,8 +82,8 @@ const sliceMs = 10;
 /** One answer: more rows are fetched by the gateway as its client takes them. */
 const answerBytesMax = 256 * 1024;
 const memoryBytesMax = 256 * 1024 * 1024;
-/** A single step longer than this would be taken for a thread that hangs. */
-const stepMsMax = 8_000;
+/** A single step, in which nobody else is served: a sort or an aggregation reads all of its input in one. */
+const stepMsMax = 60_000;
 const cursorsMax = 10_000;
 const cursorIdleMs = 600_000;
 const waitingMax = 50_000;
@@ -330,6 +332,7 @@ export class SqlReads {
   #stepUntil = 0;
 
   #check(deadline: number): void {
+    this.#host.working();
     const now = this.#host.monotonic();
     if (now >= deadline) throw new SqlError("57014", "canceling statement due to statement timeout");
     if (now < this.#stepUntil) return;

@@ -22,7 +22,7 @@ import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { type ErrorRecord, KimberliteError } from "../../../runtime/types/errors.js";
-import { appendBytesMax } from "../../../runtime/types/limits.js";
+import { miB } from "../../../runtime/types/limits.js";
 import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
 import { decodeSqlRequest, encodeSqlReply } from "../../messages/sql-codec.js";
 import { type Engine, statementError } from "../../sql/engine.js";
@@ -31,7 +31,7 @@ import { PlanCache } from "../../sql/plan-cache.js";
 import { sqlColumns } from "../../sql/result-columns.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import { runDefinition } from "./definition-run.js";
-import { writeFacts } from "./facts-of.js";
+import { writeFacts, writeStage } from "./facts-of.js";
 import { LockTable, WaitGraph } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
 import { Sequences } from "./sequences.js";
@@ -50,11 +50,22 @@ export type SqlOutcome =
       readonly bytes: Uint8Array;
       readonly view: DataView;
       readonly bodyTo: number;
+      /** Bodies of the `sqlStage`s that have to be written before it, one after the other. */
+      readonly stages: Stages | null;
       /** The answer once the record is written. Ends the transaction. */
       readonly committed: (position: number) => Uint8Array;
       /** The answer when the kernel refused it. Ends the transaction too. */
       readonly refused: (error: ErrorRecord) => Uint8Array;
     };
+
+/** Parts of a large transaction on their way into the log. */
+export interface Stages {
+  readonly count: number;
+  /** The next one to be written. */
+  next: number;
+  /** Body of a `sqlStage`, then the principal; overwritten by the next one. */
+  body(part: number): { readonly bytes: Uint8Array; readonly view: DataView; readonly bodyTo: number };
+}
 
 export interface DeciderHost {
   readonly engine: Engine;
@@ -64,6 +75,8 @@ export interface DeciderHost {
   answer(request: Readonly<QueuedRequest>, body: Uint8Array): void;
   /** A statement met a defect of the engine. */
   defect(error: Error): void;
+  /** A statement takes long, and is at work. */
+  working(): void;
   /** ms since 1970. */
   now(): number;
   monotonic(): number;
@@ -96,6 +109,8 @@ interface RecentWrite {
 
 const noBytes = new Uint8Array(0);
 const recentWritesMax = 1_000_000;
+/** Changes of one transaction: they are put into the trees in one go. */
+const factsBytesMax = 256 * miB;
 
 export class SqlDecider {
   readonly #host: DeciderHost;
@@ -169,9 +184,10 @@ export class SqlDecider {
 
   /** Puts statements whose locks are free back into the queue, before all others of their tenants. */
   requeueWoken(queue: Pick<RequestQueue, "unshift">): boolean {
-    const woken = this.#woken;
-    if (woken.length === 0) return false;
-    this.#woken = [];
+    if (this.#woken.length === 0) return false;
+    // What is half written of a tenant is written to its end first.
+    const woken = this.#woken.filter(({ tenant }) => !this.#kept.has(tenant));
+    this.#woken = this.#woken.filter(({ tenant }) => this.#kept.has(tenant));
     for (const { tenant, request } of woken) queue.unshift(tenant, request);
     return true;
   }
@@ -334,6 +350,7 @@ export class SqlDecider {
         position,
         evaluation,
         clock: () => this.#host.monotonic(),
+        working: () => this.#host.working(),
       };
       const run = new StatementRun(parts, bound);
       const { body } = bound;
@@ -477,15 +494,18 @@ export class SqlDecider {
       const sequence = this.#sequences.find(state, tenant, object);
       return sequence === null ? [] : [{ object, state: sequence }];
     });
-    const entries = writeFacts(this.#facts, tenant, overlay, touched, state);
-    if (entries === 0) {
+    const facts = writeFacts(this.#facts, tenant, overlay, touched, state);
+    this.#host.working();
+    if (facts.entries === 0) {
       ended();
       return answer(reply(position, false));
     }
+    if (facts.bytes > factsBytesMax) throw transactionTooLarge(facts.bytes, factsBytesMax);
     const bodyTo = this.#facts.length;
-    if (bodyTo > appendBytesMax) throw transactionTooLarge(bodyTo, appendBytesMax);
-    const bytes = this.#facts.raw(waiting.bytes, waiting.principalFrom, waiting.principalTo).view();
+    const principal = waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo);
+    const bytes = this.#facts.raw(principal).view();
     return {
+      stages: facts.parts.length === 0 ? null : stagesOf(tenant, facts.parts, principal.slice()),
       kind: "commit",
       bytes,
       view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
@@ -676,6 +696,21 @@ export class SqlDecider {
     }
     return true;
   }
+}
+
+function stagesOf(tenant: number, parts: readonly Uint8Array[], principal: Uint8Array): Stages {
+  const out = new ByteWriter(64 * 1024);
+  return {
+    count: parts.length,
+    next: 0,
+    body: (part) => {
+      const entries = parts[part];
+      assert(entries !== undefined, "only parts that there are are staged");
+      const bodyTo = writeStage(out, tenant, part, entries).length;
+      const bytes = out.raw(principal).view();
+      return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bodyTo };
+    },
+  };
 }
 
 const answer = (reply: SqlReply): SqlOutcome => ({ kind: "answer", body: encodeSqlReply(reply) });

@@ -3,12 +3,13 @@
  * written and taken back, or is as it was, is no fact.
  */
 import { encodeWriteHead } from "../../../runtime/kernel/request.js";
-import { beginSqlFacts, putFact, removeFact } from "../../../runtime/kernel/sql-facts.js";
+import { beginSqlFacts, putFact, removeFact, stagedFact } from "../../../runtime/kernel/sql-facts.js";
 import type { Overlay } from "../../../runtime/query/table/overlay.js";
 import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
 import type { ByteWriter } from "../../../runtime/types/byte-writer.js";
+import { appendBytesMax, kiB, miB } from "../../../runtime/types/limits.js";
 import { encodeSequence, type SequenceState } from "./sequences.js";
 
 export interface TouchedSequence {
@@ -33,39 +34,73 @@ const noItem = new Uint8Array(0);
 /** Where the facts begin: behind the head of every write. The number of rows stands behind the version. */
 const headBytes = 40;
 const rowsAt = headBytes + 1;
+const factsHeadBytes = headBytes + 5;
+/** Facts of one record; more are staged in parts before it. */
+const oneRecordBytesMax = appendBytesMax - 64 * kiB;
+const partBytesMax = miB - 64;
 
-/** Writes the body of a `sqlCommit`. Answers how many entries there are: without any, nothing was changed. */
+/** What a transaction comes to. Views of the writer that it was made with. */
+export interface Facts {
+  /** Without any, nothing was changed. */
+  readonly entries: number;
+  /** Entries of each part that is staged before the commit; none when one record holds all. */
+  readonly parts: readonly Uint8Array[];
+  /** Body of the `sqlCommit`, without the parts. */
+  readonly bytes: number;
+}
+
+/** Writes the body of a `sqlCommit` to `out`, or the parts that come before it and then the body. */
 export function writeFacts(
   out: ByteWriter,
   tenant: number,
   overlay: Overlay,
   sequences: Iterable<TouchedSequence>,
   state: TreeReader,
-): number {
+): Facts {
   out.reset();
   encodeWriteHead(out, { tenant });
   assert(out.length === headBytes, "the head of a write has its fixed size");
   beginSqlFacts(out, 0);
   let entries = 0;
   let rows = 0;
+  const cuts: number[] = [factsHeadBytes];
+  const added = (before: number): void => {
+    entries += 1;
+    if (out.length - (cuts.at(-1) ?? 0) > partBytesMax) cuts.push(before);
+  };
   for (const { tree, key, value } of overlay.all()) {
     const isThere = state.get(tree, key);
     if (value === null ? !isThere : isThere && isSameContent(state, value)) continue;
     const space = spaceOf(tree);
     const object = ((key[8] ?? 0) * 2 ** 24 + ((key[9] ?? 0) << 16) + ((key[10] ?? 0) << 8) + (key[11] ?? 0)) >>> 0;
     const item = key.subarray(itemAt);
+    const before = out.length;
     if (value === null) removeFact(out, space, object, item);
     else putFact(out, space, object, item, value.subarray(8));
-    entries += 1;
+    added(before);
     if (space === tableSpace.rows) rows += 1;
   }
   for (const { object, state: sequence } of sequences) {
+    const before = out.length;
     putFact(out, tableSpace.sequences, object, noItem, encodeSequence(sequence));
-    entries += 1;
+    added(before);
+  }
+  const parts: Uint8Array[] = [];
+  if (out.length > oneRecordBytesMax) {
+    cuts.push(out.length);
+    const all = out.finish();
+    for (let index = 0; index + 1 < cuts.length; index++) parts.push(all.subarray(cuts[index], cuts[index + 1]));
+    out.rewind(factsHeadBytes);
+    stagedFact(out, parts.length);
   }
   const bytes = out.view();
   new DataView(bytes.buffer, bytes.byteOffset).setUint32(rowsAt, rows, true);
-  return entries;
+  return { entries, parts, bytes: parts.reduce((sum, part) => sum + part.length, out.length) };
+}
+
+/** Body of the request that stages one part. */
+export function writeStage(out: ByteWriter, tenant: number, part: number, entries: Uint8Array): ByteWriter {
+  return encodeWriteHead(out.reset(), { tenant }).u32(part).raw(entries);
 }
 
 function isSameContent(state: TreeReader, value: Uint8Array): boolean {

@@ -34,7 +34,7 @@ import type { Transaction } from "./transaction.js";
 const statementBytesMax = 256 * 1024 * 1024;
 const resultBytesMax = 256 * 1024 * 1024;
 /** A statement that runs longer than this in the shard holds up every write: it is for projections. ms. */
-const shardStatementMs = 10_000;
+const shardStatementMs = 30_000;
 
 export interface StatementParts {
   readonly engine: Engine;
@@ -53,6 +53,8 @@ export interface StatementParts {
   readonly evaluation: Evaluation;
   /** ms, monotonic. */
   readonly clock: () => number;
+  /** Says that a statement that takes long is at work. */
+  readonly working: () => void;
 }
 
 export interface StatementResult {
@@ -103,6 +105,7 @@ export class StatementRun {
   }
 
   #check(): void {
+    this.#parts.working();
     if (this.#parts.clock() - this.#startedMs < shardStatementMs) return;
     throw new SqlError(
       "57014",
@@ -129,6 +132,7 @@ export class StatementRun {
       locks,
       source: this.#current,
       snapshot: transaction.snapshot,
+      check: () => this.#check(),
       nextRowNumber: (storage) => {
         transaction.sequences.add(storage);
         return sequences.nextRowNumber(state, tenant, storage);

@@ -27,6 +27,9 @@ const key = new TableKey();
 const endedKey = new TableKey();
 const value = new Uint8Array(treeValueBytesMax);
 const valueView = new DataView(value.buffer);
+const staged = new Uint8Array(treeValueBytesMax);
+const stagedView = new DataView(staged.buffer);
+const stagedReader = new SqlFactsReader();
 
 export function decideSqlCommit(draft: Draft): void {
   const { request, bodyFrom } = draft;
@@ -72,25 +75,47 @@ export function applySqlCommit(step: Step): void {
   const { record } = step;
   const isOpen = reader.open(record.bytes, record.view, record.factsFrom, record.to);
   assert(isOpen, "the facts of a transaction are well formed");
+  const { rows } = reader;
   while (reader.next()) {
-    if (reader.space === tableSpace.sequences) applySequence(step);
-    else applyEntry(step);
+    if (reader.space === tableSpace.staged) applyStaged(step, reader.object);
+    else applyFact(step, reader);
   }
   assert(reader.problem === "", "each entry of a transaction's facts is well formed");
   step.subject = 0;
   step.first = 0;
-  step.count = reader.rows;
+  step.count = rows;
 }
 
-function applySequence(step: Step): void {
-  const { bytes, object, contentFrom, contentTo } = reader;
+function applyFact(step: Step, fact: SqlFactsReader): void {
+  assert(fact.space !== tableSpace.staged, "a staged part holds changes, not other parts");
+  if (fact.space === tableSpace.sequences) applySequence(step, fact);
+  else applyEntry(step, fact);
+}
+
+/** The parts that were staged, one after the other; they are not needed any more. */
+function applyStaged(step: Step, parts: number): void {
+  const { state, tenant } = step;
+  for (let part = 0; part < parts; part += 1) {
+    const found = state.get(tableTree.staged, key.object(tenant, part));
+    assert(found, "order: each part of a large transaction was staged before its commit");
+    const { valueBytes, valueView: view, valueStart, valueLength } = state;
+    copyBytes(valueBytes, view, valueStart, valueStart + valueLength, staged, stagedView, 0);
+    stagedReader.openEntries(staged, stagedView, 0, valueLength);
+    while (stagedReader.next()) applyFact(step, stagedReader);
+    assert(stagedReader.problem === "", "each entry of a staged part is well formed");
+    state.delete(tableTree.staged, key.object(tenant, part));
+    step.atWork();
+  }
+}
+
+function applySequence(step: Step, { bytes, object, contentFrom, contentTo }: SqlFactsReader): void {
   assert(contentTo > contentFrom, "a sequence has a state");
   step.state.put(tableTree.sequences, key.object(step.tenant, object), bytes.subarray(contentFrom, contentTo));
 }
 
-function applyEntry(step: Step): void {
-  const { state, tenant, position, record } = step;
-  const { bytes, space, action, object, itemFrom, itemTo, contentFrom, contentTo } = reader;
+function applyEntry(step: Step, fact: SqlFactsReader): void {
+  const { state, tenant, position } = step;
+  const { bytes, view: factView, space, action, object, itemFrom, itemTo, contentFrom, contentTo } = fact;
   const trees = spaceTrees[space];
   assert(trees !== undefined, "a space has its trees");
   const now = key.item(tenant, object, bytes, itemFrom, itemTo);
@@ -111,6 +136,6 @@ function applyEntry(step: Step): void {
     return;
   }
   setU64(valueView, 0, position);
-  copyBytes(bytes, record.view, contentFrom, contentTo, value, valueView, 8);
+  copyBytes(bytes, factView, contentFrom, contentTo, value, valueView, 8);
   state.put(trees.now, now, value.subarray(0, 8 + contentTo - contentFrom));
 }

@@ -22,6 +22,7 @@ import { applyGroupCreate, applyGroupDelete, decideGroupCreate, decideGroupDelet
 import { applyGroupAck, decideGroupAck } from "./group-ack.js";
 import { applySessionClose, applySessionOpen, decideSessionClose, decideSessionOpen } from "./session.js";
 import { applySqlCommit, decideSqlCommit } from "./sql-commit.js";
+import { applySqlStage, decideSqlStage } from "./sql-stage.js";
 import { applyStreamCreate, decideStreamCreate } from "./stream-create.js";
 import {
   applyTenantActivate,
@@ -64,6 +65,8 @@ export function decideCommand(draft: Draft): void {
       return decideSessionClose(draft);
     case requestKind.sqlCommit:
       return decideSqlCommit(draft);
+    case requestKind.sqlStage:
+      return decideSqlStage(draft);
     case requestKind.tenantAdopt:
       return decideTenantAdopt(draft);
     case requestKind.tenantFence:
@@ -118,6 +121,8 @@ export function applyCommand(step: Step): void {
       return applySessionClose(step);
     case requestKind.sqlCommit:
       return applySqlCommit(step);
+    case requestKind.sqlStage:
+      return applySqlStage(step);
     case requestKind.tenantAdopt:
       return applyTenantAdopt(step);
     case requestKind.tenantFence:

@@ -49,11 +49,7 @@ class OverlayTree {
 const compareNames = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** One char a byte: the order of such strings is the order of the bytes. */
-export function nameOfKey(key: Uint8Array, length = key.length): string {
-  let name = "";
-  for (let at = 0; at < length; at++) name += String.fromCharCode(key[at]);
-  return name;
-}
+export const nameOfKey = (key: Uint8Array): string => String.fromCharCode.apply(null, key as unknown as number[]);
 
 export interface OverlayChange {
   readonly tree: number;

@@ -22,8 +22,11 @@ import {
 } from "./constraint-errors.js";
 import type { LockWaitPolicy, RowExpression, WritePorts } from "./ports.js";
 
-/** A stored row at most: a tree's value without its position. */
-const rowBytesMax = 1024 * 1024 - 8;
+/** A stored row at most: it fits a tree's value, also beside its key in a staged part. */
+const rowBytesMax = 1023 * 1024;
+
+/** Rows between two looks at whether the statement is to end. */
+const checkRows = 500;
 
 export interface StoredRow {
   readonly key: Uint8Array;
@@ -62,6 +65,7 @@ export class TableWriter {
   readonly #indexes: readonly IndexWork[];
   readonly #primary: IndexDefinition | null;
   readonly #key = new TableKey();
+  #prepared = 0;
 
   constructor(table: TableDefinition, rules: RowRules, ports: WritePorts) {
     this.table = table;
@@ -97,6 +101,8 @@ export class TableWriter {
 
   /** Computes what is generated and checks what must hold of a row alone. Changes `values`. */
   prepare(values: Datum[]): void {
+    this.#prepared += 1;
+    if (this.#prepared % checkRows === 0) this.#ports.check();
     assert(values.length === this.table.columns.length, "a row has a value for each column");
     if (this.#generated.length > 0) {
       for (const { column, compute } of this.#generated) values[column - 1] = compute(this.image(values));
@@ -139,11 +145,11 @@ export class TableWriter {
     return { key: rowKey, values: this.#codec.decode(valueBytes, valueView, valueStart + 8), from };
   }
 
-  #place(values: readonly Datum[], rowKey: Uint8Array): Placed[] {
-    if (this.#indexes.length === 0) return [];
+  #place(values: readonly Datum[], rowKey: Uint8Array, indexes: readonly IndexWork[] = this.#indexes): Placed[] {
+    if (indexes.length === 0) return [];
     const image = this.image(values);
     const placed: Placed[] = [];
-    for (const { index, keys, predicate } of this.#indexes) {
+    for (const { index, keys, predicate } of indexes) {
       if (predicate !== null && predicate(image) !== true) continue;
       const keyValues = keys.map((key) => key(image));
       const entry = indexEntry(index, keyValues, rowKey);
@@ -235,8 +241,11 @@ export class TableWriter {
     const rowKey = hasKey ? this.#keyOf(values) : old.key;
     const keepsKey = compareBytes(rowKey, rowKey.length, old.key, old.key.length) === 0;
     const treeKey = keepsKey ? oldTreeKey : this.#rowTreeKey(rowKey);
-    const before = this.#place(old.values, old.key);
-    const after = this.#place(values, rowKey);
+    const indexes = keepsKey
+      ? this.#indexes.filter(({ index }) => isTouched(index, old.values, values))
+      : this.#indexes;
+    const before = this.#place(old.values, old.key, indexes);
+    const after = this.#place(values, rowKey, indexes);
     if (!keepsKey) {
       locks.lock(tableTree.rows, treeKey, "update", "block", table);
       if (this.#find(treeKey, rowKey) !== null) {
@@ -274,6 +283,11 @@ export class TableWriter {
     this.#ports.overlay.set(tree, key, null);
   }
 }
+
+/** Whether a change of a row may change its entry in an index: what has not changed is the same value, not an equal one. */
+const isTouched = (index: IndexDefinition, before: readonly Datum[], after: readonly Datum[]): boolean =>
+  index.predicate !== null ||
+  index.keys.some(({ column }) => column === 0 || (before[column - 1] ?? null) !== (after[column - 1] ?? null));
 
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => compareBytes(a, a.length, b, b.length) === 0;
 
