@@ -72,6 +72,7 @@ export class Session {
   readonly #portals = new Portals();
   #place: SourcePlace | null = null;
   #isSkipping = false;
+  #isLastOfQuery = false;
   #isIdleTooLong: FatalError | null = null;
   /** Counts Syncs: what was described in the same round need not be asked for again. */
   #round = 0;
@@ -196,6 +197,7 @@ export class Session {
       this.#flush();
       return false;
     }
+    this.#isLastOfQuery = false;
     if (this.#transaction.isOpen) this.#transaction.fail();
     if (this.#transaction.isOpen && !this.#transaction.isExplicit) await this.#rollback();
     if (isQuery) this.#ready();
@@ -255,14 +257,16 @@ export class Session {
     this.#closePortal("");
     const statements = this.#host.statements.statements(text);
     if (statements.length === 0) this.#writer.emptyQueryResponse();
-    for (const statement of statements) {
+    for (const [index, statement] of statements.entries()) {
       this.#place = { text, offset: statement.offset };
+      this.#isLastOfQuery = index === statements.length - 1;
       // Several statements of one text stand or fall together.
       if (statements.length > 1) this.#transaction.beginImplicit(this.#runs.now());
       const portal = portalOf("", { source: text, statement, parameterTypes: [] }, [], []);
       await this.#perform(portal, 0, "simple");
       this.#closeCursor(portal);
     }
+    this.#isLastOfQuery = false;
     await this.#endImplicit();
     this.#ready();
   }
@@ -456,14 +460,22 @@ export class Session {
     this.#expectSound(statement);
     const local = await this.#performHere(portal, statement, rowsMax, protocol);
     if (local === "elsewhere") await this.#performThere(portal, statement, rowsMax, protocol);
-    else if (local !== "answered") this.#writeLocal(portal, local, protocol);
+    else if (local !== "answered") await this.#writeLocal(portal, local, protocol);
   }
 
-  #writeLocal(portal: Portal, result: LocalResult, protocol: "simple" | "extended"): void {
+  /**
+   * The end of a statement. The last of a Query is told to be done once all of the Query is committed: what is said to be stored must be.
+   */
+  async #complete(tag: string): Promise<void> {
+    if (this.#isLastOfQuery) await this.#endImplicit();
+    this.#writer.commandComplete(tag);
+  }
+
+  async #writeLocal(portal: Portal, result: LocalResult, protocol: "simple" | "extended"): Promise<void> {
     const columns = result.columns?.map(textColumn) ?? null;
     this.#writeOwed(portal, columns, protocol);
     for (const row of result.rows) this.#writer.dataRow(row);
-    this.#writer.commandComplete(result.tag);
+    await this.#complete(result.tag);
     portal.state = "done";
   }
 
@@ -585,7 +597,7 @@ export class Session {
     protocol: "simple" | "extended",
   ): Promise<void> {
     if (portal.state === "done") {
-      this.#writer.commandComplete(portal.columns === null ? portal.command : "SELECT 0");
+      await this.#complete(portal.columns === null ? portal.command : "SELECT 0");
       return;
     }
     if (portal.state === "open") {
@@ -630,7 +642,7 @@ export class Session {
       portal.state = reply.cursor === 0 ? "done" : "open";
       if (reply.cursor === 0) {
         const isCounted = first.columns !== null && reply.tag.startsWith("SELECT ");
-        this.#writer.commandComplete(isCounted ? `SELECT ${sent}` : reply.tag);
+        await this.#complete(isCounted ? `SELECT ${sent}` : reply.tag);
         return;
       }
       if (rowsMax > 0 && sent >= rowsMax) {
@@ -846,7 +858,7 @@ export class Session {
       this.#writeOwed(portal, cursor.columns, protocol);
     } else this.#writeOwed(portal, null, protocol);
     const fetched = await this.#pull(cursor, count, !isMove);
-    this.#writer.commandComplete(`${isMove ? "MOVE" : "FETCH"} ${fetched}`);
+    await this.#complete(`${isMove ? "MOVE" : "FETCH"} ${fetched}`);
     portal.state = "done";
   }
 
