@@ -120,7 +120,7 @@ export class CopyRuns {
     const { table } = copy;
     if (table === null) throw new SqlError("42601", "COPY FROM needs a table");
     if (copy.where !== null) throw new SqlError("0A000", "COPY FROM with WHERE is not supported");
-    const columns = await this.#columnsOf(table, copy.columns, statement);
+    const columns = await this.columnsOf(table, copy.columns, statement);
     const rows = new RowsIn(options, columns);
     const load = new Load(this.#host, statement, table, columns, options.format === "binary" ? 1 : 0);
     this.#host.writer.copyInResponse(options.format === "binary" ? 1 : 0, columns.length);
@@ -133,7 +133,7 @@ export class CopyRuns {
   }
 
   /** Names that the data has values for, in order. Throws for a table or column that is not there. */
-  async #columnsOf(
+  async columnsOf(
     table: RelationName,
     columns: readonly string[],
     statement: CachedStatement,

@@ -566,7 +566,9 @@ export class Session {
         if (statement.command === "VACUUM" && this.#transaction.isExplicit) {
           throw new SqlError("25001", "VACUUM cannot run inside a transaction block");
         }
-        return "elsewhere";
+        // Nothing needs it here; but a table that is not there is not passed over.
+        for (const table of statement.tables) await this.#copies.columnsOf(table, [], cachedStatement);
+        return tagOnly(statement.command);
       default:
         return "elsewhere";
     }
@@ -952,6 +954,7 @@ const doneHere = new Set([
   "createRole",
   "alterRole",
   "dropRole",
+  "maintenance",
 ]);
 
 /** Statements that no shard or projection hears of. */
