@@ -351,7 +351,7 @@ export class MemoryDatabase implements Catalog {
     const returnIds = modification.kind === "delete" ? ids : [...rules.rowIds, ...ids];
     const give = returning === null ? null : compileRow(returning.expressions, returnIds, environment);
     let count = 0;
-    const byKey = new Map(stored.rows.map((row) => [String(row.key), row]));
+    const byKey = new Map(stored.rows.map((row) => [row.key.join(), row]));
     const gone = new Set<Row>();
     for (const row of rows) {
       let image: readonly Datum[];
@@ -360,7 +360,7 @@ export class MemoryDatabase implements Catalog {
         stored.rows.push({ key: this.#key(), values: image });
       } else {
         const key = at(row, modification.key);
-        const old = byKey.get(String(key));
+        const old = byKey.get(key instanceof Uint8Array ? key.join() : "");
         if (old === undefined) throw new Error("no row of this key");
         if (gone.has(old)) continue;
         gone.add(old);

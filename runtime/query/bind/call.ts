@@ -8,7 +8,7 @@ import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeFactsByName } from "../types/type-table.js";
 import { positionOf } from "./binder.js";
-import { asText, coerce, coerceArgument, coerceTo, isUnknown } from "./coerce.js";
+import { asText, coerce, coerceArgument, coerceTo } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { bindSort } from "./sort.js";
 import { bindWindow } from "./window.js";
@@ -301,8 +301,3 @@ export function bindTableCall(
     },
   );
 }
-
-export const unknownToText = (
-  args: readonly BoundExpression[],
-  context: ExpressionContext,
-): readonly BoundExpression[] => args.map((item) => (isUnknown(item) ? asText(context.binder, item) : item));

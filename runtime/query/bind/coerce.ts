@@ -12,13 +12,6 @@ const isSame = (a: SqlType, b: SqlType): boolean =>
 
 export const isUnknown = (expression: BoundExpression): boolean => expression.type.oid === typeOid.unknown;
 
-export const constantOf = (value: boolean | null, location: number): BoundExpression => ({
-  kind: "constant",
-  value,
-  type: sqlType(typeOid.bool),
-  location,
-});
-
 /** Types whose literals mean something else at another time or in another zone. */
 const timeTypes: ReadonlySet<number> = new Set([
   typeOid.date,
@@ -65,7 +58,8 @@ function coerceUnknown(
   switch (expression.kind) {
     case "constant":
       if (expression.value === null) return { ...expression, type: target };
-      return readLiteral(binder, String(expression.value), target, level, location);
+      if (typeof expression.value !== "string") return null;
+      return readLiteral(binder, expression.value, target, level, location);
     case "parameter": {
       const type = binder.typeParameter(expression.index, target.oid, location);
       return withModifier({ ...expression, type }, target, level);

@@ -118,18 +118,16 @@ const namesOf = (...relations: readonly ScopeRelation[]) => ({
 });
 
 /** Throws 428C9 for a value where only the system may decide. */
-function checkWritable(column: ColumnDefinition, overriding: Insert["overriding"], location: number): void {
+function checkWritable(column: ColumnDefinition, overriding: Insert["overriding"]): void {
   if (column.generated !== null) {
     throw new SqlError("428C9", `cannot insert a non-DEFAULT value into column "${column.name}"`, {
       detail: `Column "${column.name}" is a generated column.`,
-      position: positionOf(location),
     });
   }
   if (column.identity === "always" && overriding === "none") {
     throw new SqlError("428C9", `cannot insert a non-DEFAULT value into column "${column.name}"`, {
       detail: `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`,
       hint: "Use OVERRIDING SYSTEM VALUE to override.",
-      position: positionOf(location),
     });
   }
 }
@@ -149,18 +147,15 @@ function bindSource(
       : { kind: "constant", value: null, type: column.type, location: -1 };
   const columns: PlanColumn[] = live.map(({ name, type }) => ({ id: binder.newId(), name, type }));
   /** The row of a source's values, in the order of the live columns. */
-  const arrange = (
-    values: readonly (BoundExpression | null)[],
-    locations: readonly number[],
-  ): readonly BoundExpression[] =>
+  const arrange = (values: readonly (BoundExpression | null)[]): readonly BoundExpression[] =>
     live.map((column) => {
       const index = targets.findIndex((target) => target.number === column.number);
       const value = index < 0 ? null : (values[index] ?? null);
       if (value === null || (column.identity !== null && statement.overriding === "user")) return nothing(column);
-      checkWritable(column, statement.overriding, locations[index] ?? -1);
+      checkWritable(column, statement.overriding);
       return assign(value, column.type, column.name, binder);
     });
-  if (source === null) return { kind: "values", items: [arrange([], [])], columns, ...estimates };
+  if (source === null) return { kind: "values", items: [arrange([])], columns, ...estimates };
   if (isPlainValues(source)) {
     const context = plainContext(binder, new Scope(namesOf(), null, tables), "VALUES");
     const width = source.rows[0]?.length ?? 0;
@@ -172,10 +167,7 @@ function bindSource(
       }
       checkWidth(row.length, targets, statement, row[targets.length]?.location ?? -1);
       const bound = row.map((item) => (item.kind === "default" ? null : bindExpression(item, context)));
-      return arrange(
-        bound,
-        row.map(({ location }) => location),
-      );
+      return arrange(bound);
     });
     return { kind: "values", items, columns, ...estimates };
   }
@@ -184,7 +176,7 @@ function bindSource(
   const given = rows.outputs.map(
     ({ id, name, type }): BoundExpression => ({ kind: "column", id, name, type, location: -1 }),
   );
-  return { kind: "project", input: rows.plan, expressions: arrange(given, []), columns, ...estimates };
+  return { kind: "project", input: rows.plan, expressions: arrange(given), columns, ...estimates };
 }
 
 function isPlainValues(query: Query): query is Extract<Query, { kind: "values" }> {
@@ -318,7 +310,6 @@ function bindAssignments(
           column.generated === null
             ? `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`
             : `Column "${column.name}" is a generated column.`,
-        position: positionOf(location),
       });
     }
     const context = plainContext(binder, scope, "UPDATE");

@@ -90,9 +90,16 @@ export class Scope {
     return this.#ids.has(id);
   }
 
+  /** This level and those around it, outwards. */
+  #levels(): readonly Scope[] {
+    const levels: Scope[] = [this];
+    for (let { parent } = this; parent !== null; { parent } = parent) levels.push(parent);
+    return levels;
+  }
+
   /** An unqualified name; null when no level has it. 42702 when one level has it twice. */
   column(name: string, location: number): BoundExpression | null {
-    for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
+    for (const scope of this.#levels()) {
       const found = scope.names.columns.filter((column) => column.name === name);
       const [first] = found;
       if (found.length > 1) {
@@ -107,7 +114,7 @@ export class Scope {
 
   /** A relation by name; null when no level has it. */
   relation(schema: string | null, name: string, location: number): ScopeRelation | null {
-    for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
+    for (const scope of this.#levels()) {
       const found = scope.names.relations.filter(
         (relation) => relation.name === name && (schema === null || relation.schema === schema),
       );

@@ -18,7 +18,7 @@ import { SqlArray } from "../types/array.js";
 import { comparatorOf, hashKeyOf } from "../types/compare.js";
 import type { Datum, Value } from "../types/datum.js";
 import { SqlRecord } from "../types/record.js";
-import { compileExpression, type RowFunction } from "./compile.js";
+import { compileExpression } from "./compile.js";
 import { type Execution, layoutOf, type Operator } from "./execution.js";
 import { type BatchFilter, compileFilter } from "./filter.js";
 import type { KeptRows } from "./kept-rows.js";
@@ -421,5 +421,3 @@ export class ModificationOperator extends RowsOperator {
     return environment.modify(this.#node.modification, environment);
   }
 }
-
-export type { RowFunction };

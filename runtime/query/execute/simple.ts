@@ -2,7 +2,7 @@
 import { assert } from "../../types/assert.js";
 import type { RowBatch } from "../engine.js";
 import { notSupported, SqlError } from "../error.js";
-import type { FilterNode, LimitNode, LockNode, PlanNode, ProjectNode, ProjectSetNode, SortKey } from "../plan/plan.js";
+import type { FilterNode, LimitNode, LockNode, ProjectNode, ProjectSetNode, SortKey } from "../plan/plan.js";
 import type { ColumnVector } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import { compileExpression, type RowFunction } from "./compile.js";
@@ -323,5 +323,3 @@ export class LockOperator implements Operator {
     this.#input.close();
   }
 }
-
-export type { PlanNode };
