@@ -48,8 +48,9 @@ export function best<C extends Candidate>(candidates: readonly C[], args: readon
   const known = new Set(args.filter((type) => type !== typeOid.unknown));
   const [only] = known;
   if (known.size !== 1 || only === undefined) return null;
-  const fitting = left.filter(({ parameters }) =>
-    parameters.every((parameter) => canCoerce(only, parameter, "implicit")),
+  const fitting = matching(
+    left,
+    args.map(() => only),
   );
   return fitting.length === 1 ? (fitting[0] ?? null) : null;
 }
@@ -116,7 +117,11 @@ export function polymorphicTypes(parameters: readonly Oid[], args: readonly Oid[
     else if (element !== one) return null;
   }
   const common = commonOf(compatible);
-  return common === null ? null : { element, compatible: common };
+  if (common === null) return null;
+  // An array is declared whose elements have no type of arrays.
+  const lacks = (array: Oid, base: Oid): boolean => base !== 0 && parameters.includes(array) && arrayTypeOf(base) === 0;
+  if (lacks(typeOid.anyarray, element) || lacks(typeOid.anycompatiblearray, common)) return null;
+  return { element, compatible: common };
 }
 
 function commonOf(types: readonly Oid[]): Oid | null {

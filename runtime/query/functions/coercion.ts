@@ -121,8 +121,17 @@ function converterOf(way: Pathway, source: Oid, target: SqlType, level: CastLeve
   switch (way.kind) {
     case "none":
       return relabel(source, target.oid);
-    case "function":
-      return procedureConverter(way.cast, target.modifier, level);
+    case "function": {
+      const convert = procedureConverter(way.cast, target.modifier, level);
+      // What the function makes is an integer still: smallint to oid goes through integer.
+      const result = procedureOf(way.cast.procedure)?.resultType ?? target.oid;
+      if (result === target.oid) return convert;
+      const label = relabel(result, target.oid);
+      return (value, context) => {
+        const converted = convert(value, context);
+        return converted === null ? null : label(converted, context);
+      };
+    }
     case "text": {
       const from = codecOf(source);
       const to = codecOf(target.oid);

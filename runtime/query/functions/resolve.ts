@@ -102,13 +102,9 @@ function candidatesOf(procedure: ProcedureFacts, shape: CallShape): FunctionCand
     // Direct arguments and those of WITHIN GROUP are as many, of any types.
     return [{ procedure, parameters: shape.args.map(() => typeOid.any), order: places, packedFrom: -1 }];
   }
-  if (
-    given <= declared.length &&
-    given >= declared.length - defaultCount &&
-    !(variadic === typeOid.any && given === declared.length && !shape.isVariadic)
-  ) {
+  if (given <= declared.length && given >= declared.length - defaultCount) {
     const order = [...places, ...declared.slice(given).map(() => -1)];
-    if (variadic === 0 || shape.isVariadic || given < declared.length || variadic !== typeOid.any)
+    if (variadic === 0 || shape.isVariadic)
       found.push({ procedure, parameters: declared.slice(0, given), order, packedFrom: -1 });
   }
   const fixed = declared.length - 1;

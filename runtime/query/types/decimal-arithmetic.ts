@@ -75,7 +75,7 @@ function leadingGroup(a: Decimal): { readonly weight: number; readonly group: nu
   const exponent = digitCount(magnitude) - 1 - a.scale;
   const weight = Math.floor(exponent / groupDigits);
   const digits = exponent - weight * groupDigits + 1;
-  return { weight, group: Number(magnitude.toString().slice(0, digits)) };
+  return { weight, group: Number(magnitude.toString().slice(0, digits).padEnd(digits, "0")) };
 }
 
 const displayScale = (scale: number, ...shown: readonly number[]): number =>
@@ -191,8 +191,7 @@ export function squareRoot(a: Decimal): Decimal {
   if (signOf(a) < 0) throw new SqlError("2201F", "cannot take square root of a negative number");
   if (a.special !== null) return a;
   const { weight } = leadingGroup(a);
-  const half =
-    weight >= 0 ? Math.trunc(((weight + 1) * groupDigits) / 2) - 1 : 1 - Math.trunc(((1 - weight) * groupDigits) / 2);
+  const half = Math.trunc(((weight + 1) * groupDigits) / 2) - 1;
   const scale = displayScale(significantDigits - half, a.scale);
   return squareRootAt(a, scale);
 }
@@ -300,6 +299,8 @@ export function naturalLogarithm(a: Decimal): Decimal {
 
 export function logarithm(base: Decimal, a: Decimal): Decimal {
   if (isNaN_(base) || isNaN_(a)) return decimalNaN;
+  // That one is negative is told before that the other is zero.
+  if (signOf(a) < 0) requirePositive(a);
   requirePositive(base);
   requirePositive(a);
   if (base.special !== null || a.special !== null) {
@@ -315,6 +316,8 @@ export function logarithm(base: Decimal, a: Decimal): Decimal {
 }
 
 const resultScaleMax = 2_000;
+/** e to this power is beyond what PostgreSQL computes. */
+const exponentMax = 3 * resultScaleMax;
 
 function exponentialAt(a: Decimal, scale: number): Decimal {
   const places = Math.max(0, Math.trunc(toNumber(a) * log10e));
@@ -326,7 +329,7 @@ export function exponential(a: Decimal): Decimal {
   if (isNaN_(a)) return a;
   if (a.special !== null) return a.special === "Infinity" ? a : decimalZero;
   const places = Math.min(Math.max(toNumber(a) * log10e, -resultScaleMax), resultScaleMax);
-  if (toNumber(a) >= 3_000 * ln10) throw new SqlError("22003", "value overflows numeric format");
+  if (toNumber(a) >= exponentMax) throw new SqlError("22003", "value overflows numeric format");
   return exponentialAt(a, displayScale(significantDigits - Math.trunc(places), a.scale));
 }
 
@@ -339,15 +342,15 @@ export function power(base: Decimal, exponent: Decimal): Decimal {
   if (base.coefficient < 0n && !isWhole)
     throw new SqlError("2201F", "a negative number raised to a non-integer power yields a complex result");
   const whole = exponent.coefficient / powerOfTen(exponent.scale);
-  if (isWhole && whole >= -2_147_483_648n && whole <= 2_147_483_647n)
-    return wholePower(base, Number(whole), exponent.scale);
+  if (isWhole && whole >= -2_147_483_648n && whole <= 2_147_483_647n) return wholePower(base, Number(whole));
   if (base.coefficient === 0n) return new Decimal(0n, significantDigits);
   const estimate = logarithmWeight(base);
   const digits = Math.max(significantDigits - estimate, 0) + digitCount(whole) + 40;
   const product = multiply(new Decimal(logarithmFixed(base, digits), digits), exponent);
-  const places = Math.min(Math.max(toNumber(product) * log10e, -resultScaleMax), resultScaleMax * 100);
-  if (places > integerPlacesMax) throw new SqlError("22003", "value overflows numeric format");
+  const places = Math.min(Math.max(toNumber(product) * log10e, -resultScaleMax), resultScaleMax);
+  if (toNumber(product) >= exponentMax) throw new SqlError("22003", "value overflows numeric format");
   const scale = displayScale(significantDigits - Math.trunc(places), base.scale, exponent.scale);
+  if (toNumber(product) <= -exponentMax) return new Decimal(0n, scale);
   const wanted = scale + Math.max(0, Math.trunc(places)) + 20;
   const precise = multiply(
     new Decimal(logarithmFixed(base, wanted + digitCount(whole)), wanted + digitCount(whole)),
@@ -379,17 +382,14 @@ function specialPower(base: Decimal, exponent: Decimal): Decimal | null {
   return (exponent.coefficient / powerOfTen(exponent.scale)) % 2n === 0n ? decimalInfinity : decimalMinusInfinity;
 }
 
-function wholePower(base: Decimal, exponent: number, exponentScale: number): Decimal {
-  if (base.coefficient === 0n)
-    return exponent === 0
-      ? new Decimal(powerOfTen(significantDigits), significantDigits)
-      : new Decimal(0n, displayScale(significantDigits, base.scale, exponentScale));
+function wholePower(base: Decimal, exponent: number): Decimal {
+  const scale = displayScale(significantDigits, base.scale);
+  if (base.coefficient === 0n) return exponent === 0 ? new Decimal(powerOfTen(scale), scale) : new Decimal(0n, scale);
   const text = (base.coefficient < 0n ? -base.coefficient : base.coefficient).toString();
   const mantissa = Number(`${text.slice(0, 1)}.${text.slice(1, 17)}`);
   const places = exponent * (Math.log10(mantissa) + (text.length - 1 - base.scale));
   if (places > integerPlacesMax + 4) throw new SqlError("22003", "value overflows numeric format");
-  if (places + 1 < -displayScaleMax) return new Decimal(0n, displayScaleMax);
-  const scale = displayScale(significantDigits - Math.trunc(places), base.scale, exponentScale);
+  if (places + 1 < -scale) return new Decimal(0n, scale);
   if (exponent >= 0 && text.length * exponent < 20_000) {
     const exact = new Decimal(base.coefficient ** BigInt(exponent), base.scale * exponent);
     return checked(roundDecimal(exact, scale));
@@ -401,12 +401,45 @@ function wholePower(base: Decimal, exponent: number, exponentScale: number): Dec
   return checked(approximatePower(base, exponent, scale, places));
 }
 
-/** A power whose exact digits would be too many: through the logarithm, with guard digits for all places. */
+/** A power whose exact digits would be too many: by squaring, with no more digits than the result needs. */
 function approximatePower(base: Decimal, exponent: number, scale: number, places: number): Decimal {
-  const digits = scale + Math.max(0, Math.trunc(places)) + digitCount(BigInt(Math.abs(exponent))) + 30;
-  const product = multiply(new Decimal(logarithmFixed(absolute(base), digits), digits), decimalFromInteger(exponent));
-  const magnitude = exponentialAt(product, scale);
+  const steps = BigInt(Math.abs(exponent));
+  // Each step may lose a digit or so.
+  const digits = scale + Math.max(0, Math.ceil(Math.abs(places))) + 2 * steps.toString(2).length + 20;
+  let square: Floating = cut({ coefficient: absolute(base).coefficient, exponent: -base.scale }, digits);
+  let result: Floating = { coefficient: 1n, exponent: 0 };
+  for (let left = steps; left > 0n; left >>= 1n) {
+    if ((left & 1n) === 1n) result = times(result, square, digits);
+    if (left > 1n) square = times(square, square, digits);
+  }
+  const magnitude = exponent < 0 ? reciprocalAt(result, scale) : atScale(result, scale);
   return base.coefficient < 0n && exponent % 2 !== 0 ? negate(magnitude) : magnitude;
+}
+
+/** coefficient × 10^exponent, with a limited number of digits. */
+interface Floating {
+  readonly coefficient: bigint;
+  readonly exponent: number;
+}
+
+function cut(value: Floating, digits: number): Floating {
+  const surplus = digitCount(value.coefficient) - digits;
+  if (surplus <= 0) return value;
+  return { coefficient: value.coefficient / powerOfTen(surplus), exponent: value.exponent + surplus };
+}
+
+const times = (a: Floating, b: Floating, digits: number): Floating =>
+  cut({ coefficient: a.coefficient * b.coefficient, exponent: a.exponent + b.exponent }, digits);
+
+function atScale({ coefficient, exponent }: Floating, scale: number): Decimal {
+  if (exponent >= -scale) return new Decimal(coefficient * powerOfTen(exponent + scale), scale);
+  return new Decimal(divideRounded(coefficient, powerOfTen(-exponent - scale)), scale);
+}
+
+function reciprocalAt({ coefficient, exponent }: Floating, scale: number): Decimal {
+  const shift = scale - exponent;
+  if (shift < 0) return new Decimal(0n, scale);
+  return new Decimal(divideRounded(powerOfTen(shift), coefficient), scale);
 }
 
 /** Digits after the point without the zeros at the end. */

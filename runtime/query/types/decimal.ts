@@ -94,7 +94,7 @@ export function coefficientAt(value: Decimal, scale: number): bigint {
 /** Rounded to this many digits after the point (before it, when negative). */
 export function roundDecimal(value: Decimal, scale: number): Decimal {
   if (value.special !== null) return value;
-  const limited = Math.min(Math.max(scale, -scaleMax * 8), scaleMax);
+  const limited = Math.min(Math.max(scale, -integerDigitsMax - 1), scaleMax);
   if (limited >= 0) return new Decimal(coefficientAt(value, limited), limited);
   return checked(new Decimal(coefficientAt(value, limited) * powerOfTen(-limited), 0));
 }

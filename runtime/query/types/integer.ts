@@ -18,9 +18,16 @@ const integerPattern = /^[ \t\n\v\f\r]*[+-]?\d+[ \t\n\v\f\r]*$/u;
 /** A number of at most 15 digits needs no bigint. */
 const shortDigits = 15;
 
+/** Digits that are too many are told before what stands behind them. */
+function unreadable(name: string, text: string, isBeyond: (digits: string) => boolean): Error {
+  const digits = /^[ \t\n\v\f\r]*([+-]?\d+)/u.exec(text)?.[1];
+  return digits !== undefined && isBeyond(digits) ? outOfRangeText(name, text) : invalidText(name, text);
+}
+
 function smallInput(name: string, minimum: number, maximum: number): TypeCodec["input"] {
   return (text) => {
-    if (!integerPattern.test(text)) throw invalidText(name, text);
+    if (!integerPattern.test(text))
+      throw unreadable(name, text, (digits) => Number(digits) < minimum || Number(digits) > maximum);
     const value = Number(text);
     if (value < minimum || value > maximum) throw outOfRangeText(name, text);
     return value === 0 ? 0 : value;
@@ -50,7 +57,12 @@ export const int4Codec: TypeCodec = {
 
 /** Reads a bigint as SQL writes it. */
 export function int8FromText(text: string): Int64 {
-  if (!integerPattern.test(text)) throw invalidText("bigint", text);
+  if (!integerPattern.test(text))
+    throw unreadable(
+      "bigint",
+      text,
+      (digits) => BigInt(digits.replace("+", "")) < int8Min || BigInt(digits.replace("+", "")) > int8Max,
+    );
   const digits = text.trim();
   if (digits.length <= shortDigits) return Number(digits) + 0;
   const value = BigInt(digits.startsWith("+") ? digits.slice(1) : digits);

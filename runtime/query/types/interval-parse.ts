@@ -110,7 +110,7 @@ function addUnit(fields: Fields, unit: Unit, whole: number, fraction: number): v
 }
 
 const tokenPattern =
-  /\s*(?:(?<time>[+-]?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>[+-]?\d+-\d+)(?![\d.])|(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)|(?<word>[a-z]+)|(?<at>@)|[,\s])/iuy;
+  /\s*(?:(?<time>[+-]?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>[+-]?\d+-\d+)(?![\d.-])|(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?!-\d)|(?<word>[a-z]+)|[!-*,./:-@[-`{-~]|\s)/iuy;
 
 type Token = { readonly kind: "time" | "yearMonth" | "number" | "word"; readonly text: string };
 
@@ -119,8 +119,13 @@ function tokenize(text: string): Token[] {
   tokenPattern.lastIndex = 0;
   const end = text.trimEnd().length;
   while (tokenPattern.lastIndex < end) {
+    const from = tokenPattern.lastIndex;
     const match = tokenPattern.exec(text);
-    if (match === null) throw invalid(text);
+    if (match === null) {
+      // Years and months with more behind them: the months are looked at first.
+      const months = /^\s*[+-]?\d+-(\d+)-/u.exec(text.slice(from))?.[1];
+      throw months !== undefined && Number(months) >= 12 ? overflow(text) : invalid(text);
+    }
     const { time, yearMonth, number, word } = match.groups ?? {};
     if (time !== undefined) tokens.push({ kind: "time", text: time });
     else if (yearMonth !== undefined) tokens.push({ kind: "yearMonth", text: yearMonth });

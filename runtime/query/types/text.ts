@@ -102,7 +102,21 @@ export const textCodec: TypeCodec = plain((text) => text);
 export const varcharCodec: TypeCodec = plain((text, modifier) => limitVarchar(text, modifier, false));
 export const bpcharCodec: TypeCodec = plain((text, modifier) => limitChar(text, modifier, false));
 export const nameCodec: TypeCodec = plain(limitName);
-/** "char": one byte. */
-export const charCodec: TypeCodec = plain((text) => text.slice(0, 1));
+/** "char" is one byte; those above 127 are told in octal. */
+export function byteCharacter(text: string): string {
+  const octal = /^\\([0-3][0-7][0-7])$/u.exec(text);
+  const code = octal === null ? utf8(text)[0] : Number.parseInt(octal[1] ?? "0", 8);
+  return code === undefined || code === 0 ? "" : String.fromCharCode(code);
+}
+
+export const byteCharacterText = (value: string): string =>
+  value > "\x7f" ? `\\${value.charCodeAt(0).toString(8)}` : value;
+
+export const charCodec: TypeCodec = {
+  input: byteCharacter,
+  output: (value) => byteCharacterText(textOf(value)),
+  receive: (bytes) => (bytes[0] === undefined || bytes[0] === 0 ? "" : String.fromCharCode(bytes[0])),
+  send: (value) => Uint8Array.of(textOf(value).charCodeAt(0) || 0),
+};
 /** void shows as nothing, and anything is read as it. */
 export const voidCodec: TypeCodec = plain(() => "");

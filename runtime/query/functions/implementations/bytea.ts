@@ -5,6 +5,8 @@ import { notSupported, SqlError } from "../../error.js";
 import { fromEscaped, fromHex, toHex } from "../../types/bytea.js";
 import { concatBytes, fromUtf8, utf8 } from "../../types/bytes.js";
 import type { Int64 } from "../../types/datum.js";
+import { int4Max } from "../../types/integer.js";
+import { outOfRange } from "../../types/invalid.js";
 import { charLength } from "../../types/text.js";
 import { type Implementation, strictly } from "../define.js";
 
@@ -16,6 +18,7 @@ function piece(bytes: Uint8Array, from: number, count: number | null): Uint8Arra
 
 function overlay(bytes: Uint8Array, part: Uint8Array, from: number, count: number): Uint8Array {
   if (from <= 0) throw new SqlError("22011", "negative substring length not allowed");
+  if (from + count > int4Max) throw outOfRange("integer");
   return concatBytes([piece(bytes, 1, from - 1), part, piece(bytes, from + count, null)]);
 }
 

@@ -9,6 +9,7 @@ import {
   daysFromDate,
   isFiniteTime,
   isoWeek,
+  isTimestamp,
   joinDays,
   microsPerDay,
   mondayOf,
@@ -78,11 +79,22 @@ const known = new Set([
 /** Fields that go on for ever, so that they are infinite for an infinite time; the others have no value then. */
 const monotonic = new Set("year decade century millennium julian isoyear epoch".split(" "));
 
+const unrecognized = (name: string, type: Oid): SqlError =>
+  new SqlError("22023", `unit "${name.toLowerCase()}" not recognized for type ${typeLabel(type)}`);
+
 function fieldOf(name: string, type: Oid): string {
   const lower = name.toLowerCase();
   const field = spellings[lower] ?? lower;
-  if (!known.has(field))
-    throw new SqlError("22023", `unit "${name.toLowerCase()}" not recognized for type ${typeLabel(type)}`);
+  if (!known.has(field)) throw unrecognized(name, type);
+  return field;
+}
+
+/** Fields that can be asked for, but are nothing to cut at. */
+const notForCutting = new Set("isoyear julian epoch dow isodow doy".split(" "));
+
+function cutFieldOf(name: string, type: Oid): string {
+  const field = fieldOf(name, type);
+  if (notForCutting.has(field)) throw unrecognized(name, type);
   return field;
 }
 
@@ -151,8 +163,8 @@ const infiniteField = (field: string, time: Int64): Decimal | null =>
 
 function timestampField(name: string, timestamp: Int64): Decimal | null {
   const field = fieldOf(name, typeOid.timestamp);
-  if (field.startsWith("timezone")) throw unsupported(name, typeOid.timestamp);
   if (!isFiniteTime(timestamp)) return infiniteField(field, timestamp);
+  if (field.startsWith("timezone")) throw unsupported(name, typeOid.timestamp);
   if (field === "epoch") return scaled(BigInt(timestamp) + BigInt(unixMicros), 6);
   const { days, micros } = splitDays(timestamp);
   return localField(field, days, micros);
@@ -229,6 +241,13 @@ function intervalField(name: string, interval: Interval): Decimal | null {
   }
 }
 
+function timestampOf(days: number): Int64 {
+  if (!Number.isFinite(days)) return days;
+  const timestamp = joinDays(days, 0);
+  if (!isTimestamp(timestamp)) throw new SqlError("22008", "date out of range for timestamp");
+  return timestamp;
+}
+
 const asFloat = (field: Decimal | null): Datum => (field === null ? null : toNumber(field));
 
 const cutTime: Readonly<Record<string, number>> = {
@@ -286,7 +305,7 @@ function truncateLocal(field: string, local: Int64): Int64 | null {
 }
 
 function truncateTimestamp(name: string, timestamp: Int64): Int64 {
-  const field = fieldOf(name, typeOid.timestamp);
+  const field = cutFieldOf(name, typeOid.timestamp);
   if (!isFiniteTime(timestamp)) return timestamp;
   const cut = truncateLocal(field, timestamp);
   if (cut === null) throw unsupported(name, typeOid.timestamp);
@@ -294,7 +313,7 @@ function truncateTimestamp(name: string, timestamp: Int64): Int64 {
 }
 
 function truncateTimestamptz(name: string, timestamp: Int64, zone: TimeZone): Int64 {
-  const field = fieldOf(name, typeOid.timestamptz);
+  const field = cutFieldOf(name, typeOid.timestamptz);
   if (!isFiniteTime(timestamp)) return timestamp;
   const local = toLocal(timestamp, zone);
   const cut = truncateLocal(field, local);
@@ -307,7 +326,7 @@ function truncateTimestamptz(name: string, timestamp: Int64, zone: TimeZone): In
 }
 
 function truncateInterval(name: string, { months, days, micros }: Interval): Interval {
-  const field = fieldOf(name, typeOid.interval);
+  const field = cutFieldOf(name, typeOid.interval);
   const unit = cutTime[field];
   if (field === "day") return makeInterval(months, days, 0);
   if (unit !== undefined) return makeInterval(months, days, Math.trunc(micros / unit) * unit);
@@ -337,8 +356,7 @@ export const dateFields: readonly Implementation[] = strictly({
   "extract(text,timestamptz)": (name, timestamp, context) =>
     timestamptzField(name, timestamp, requireZone(context.timeZone)),
   "extract(text,interval)": (name, interval) => intervalField(name, interval),
-  "date_part(text,date)": (name, days) =>
-    asFloat(timestampField(name, Number.isFinite(days) ? joinDays(days, 0) : days)),
+  "date_part(text,date)": (name, days) => asFloat(timestampField(name, timestampOf(days))),
   "date_part(text,time)": (name, micros) => asFloat(timeField(name, micros)),
   "date_part(text,timestamp)": (name, timestamp) => asFloat(timestampField(name, timestamp)),
   "date_part(text,timestamptz)": (name, timestamp, context) =>

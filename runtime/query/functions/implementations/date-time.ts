@@ -7,6 +7,8 @@ import {
   checkedTimestamp,
   clockMicros,
   dateFromDays,
+  dateMax,
+  dateMin,
   daysFromDate,
   daysInMonth,
   isFiniteTime,
@@ -21,11 +23,16 @@ import {
 import { fromLocal, limitTime, limitTimestamp, toLocal } from "../../types/date-time/codecs.js";
 import { fixedZone, requireZone, type TimeZone } from "../../types/date-time/zones.js";
 import type { Datum, Int64 } from "../../types/datum.js";
+import { float8Text } from "../../types/float.js";
+import { int4Min } from "../../types/integer.js";
 import { type Interval, makeInterval } from "../../types/interval.js";
 import type { EvaluationContext } from "../context.js";
 import { type Implementation, nullably, strictly, strictOf } from "../define.js";
 import { roundHalfEven } from "./float.js";
 import { justifyHours, negateInterval } from "./interval.js";
+
+/** `extra_float_digits` at which a double shows six digits, C's `%g`. */
+const sixDigits = -9;
 
 const sessionZone = (context: EvaluationContext): TimeZone => requireZone(context.timeZone);
 
@@ -128,14 +135,17 @@ function zoneOfInterval({ months, days, micros }: Interval): TimeZone {
   return fixedZone(Math.trunc(micros / microsPerSecond));
 }
 
-function makeDate(year: number, month: number, day: number): number {
-  const astronomical = year < 0 ? year + 1 : year;
-  if (year === 0 || month < 1 || month > 12 || day < 1 || day > daysInMonth(astronomical, month))
-    throw new SqlError(
-      "22008",
-      `date field value out of range: ${year}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}`,
-    );
-  return checkedDate(daysFromDate(astronomical, month, day));
+/** In its errors `make_date` tells the year as it counts them, `make_timestamp` as it was given. */
+function makeDate(year: number, month: number, day: number, showsGiven = false): number {
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const astronomical = year < 0 && year > int4Min ? year + 1 : year;
+  const text = `${showsGiven ? year : astronomical}-${two(month)}-${two(day)}`;
+  const isWrong =
+    year === 0 || year === int4Min || month < 1 || month > 12 || day < 1 || day > daysInMonth(astronomical, month);
+  if (isWrong) throw new SqlError("22008", `date field value out of range: ${text}`);
+  const days = daysFromDate(astronomical, month, day);
+  if (days < dateMin || days > dateMax) throw new SqlError("22008", `date out of range: ${text}`);
+  return days;
 }
 
 function makeTime(hour: number, minute: number, second: number): number {
@@ -148,7 +158,10 @@ function makeTime(hour: number, minute: number, second: number): number {
     (hour === 24 && (minute > 0 || second > 0));
   if (isBeyond) {
     const two = (value: number): string => String(value).padStart(2, "0");
-    throw new SqlError("22008", `time field value out of range: ${hour}:${two(minute)}:${two(second)}`);
+    throw new SqlError(
+      "22008",
+      `time field value out of range: ${hour}:${two(minute)}:${float8Text(second, sixDigits).padStart(2, "0")}`,
+    );
   }
   return clockMicros(hour, minute, 0, roundHalfEven(second * microsPerSecond));
 }
@@ -167,18 +180,19 @@ function fromEpoch(seconds: number): Int64 {
   if (Number.isNaN(seconds)) throw new SqlError("22008", "timestamp cannot be NaN");
   if (!Number.isFinite(seconds)) return seconds;
   const micros = roundHalfEven(seconds * microsPerSecond);
-  if (Math.abs(micros) > 9.3e18) throw new SqlError("22008", `timestamp out of range: "${seconds}"`);
+  if (Math.abs(micros) > 9.3e18)
+    throw new SqlError("22008", `timestamp out of range: "${float8Text(seconds, sixDigits)}"`);
   return checkedTimestamp(addInt64(Number.isSafeInteger(micros) ? micros : BigInt(micros), -unixMicros));
 }
 
 /** The start of the stride of this length that the timestamp is in, counted from the origin. */
 function bin(stride: Interval, timestamp: Int64, origin: Int64): Int64 {
+  if (!isFiniteTime(timestamp)) return timestamp;
+  if (!isFiniteTime(origin)) throw new SqlError("22008", "origin out of range");
   if (stride.months !== 0)
     throw new SqlError("0A000", "timestamps cannot be binned into intervals containing months or years");
   const length = BigInt(stride.days) * BigInt(microsPerDay) + BigInt(stride.micros);
   if (length <= 0n) throw new SqlError("22008", "stride must be greater than zero");
-  if (!isFiniteTime(timestamp)) return timestamp;
-  if (!isFiniteTime(origin)) throw new SqlError("22008", "origin out of range");
   const distance = BigInt(timestamp) - BigInt(origin);
   let steps = distance / length;
   if (distance < 0n && distance % length !== 0n) steps -= 1n;
@@ -330,21 +344,25 @@ const conversions = strictly({
   "time(timestamptz)": (timestamp, context) => timeOfTimestamp(toLocal(timestamp, sessionZone(context))),
   "time(interval)": (span) => wrapTime(span.micros),
   "time(time,int4)": (micros, precision) => limitTime(micros, precision),
-  "timezone(text,timestamptz)": (zone, timestamp) => checkedTimestamp(toLocal(timestamp, zoneNamed(zone))),
-  "timezone(text,timestamp)": (zone, timestamp) => checkedTimestamp(fromLocal(timestamp, zoneNamed(zone))),
+  "timezone(text,timestamptz)": (zone, timestamp) =>
+    isFiniteTime(timestamp) ? checkedTimestamp(toLocal(timestamp, zoneNamed(zone))) : timestamp,
+  "timezone(text,timestamp)": (zone, timestamp) =>
+    isFiniteTime(timestamp) ? checkedTimestamp(fromLocal(timestamp, zoneNamed(zone))) : timestamp,
   "timezone(interval,timestamptz)": (span, timestamp) => checkedTimestamp(toLocal(timestamp, zoneOfInterval(span))),
   "timezone(interval,timestamp)": (span, timestamp) => checkedTimestamp(fromLocal(timestamp, zoneOfInterval(span))),
   "to_timestamp(float8)": fromEpoch,
-  "make_date(int4,int4,int4)": makeDate,
+  "make_date(int4,int4,int4)": (year, month, day) => makeDate(year, month, day),
   "make_time(int4,int4,float8)": makeTime,
   "make_timestamp(int4,int4,int4,int4,int4,float8)": (year, month, day, hour, minute, second) =>
-    checkedTimestamp(joinDays(makeDate(year, month, day), makeTime(hour, minute, second))),
+    checkedTimestamp(joinDays(makeDate(year, month, day, true), makeTime(hour, minute, second))),
   "make_timestamptz(int4,int4,int4,int4,int4,float8)": (year, month, day, hour, minute, second, context) =>
     checkedTimestamp(
-      fromLocal(joinDays(makeDate(year, month, day), makeTime(hour, minute, second)), sessionZone(context)),
+      fromLocal(joinDays(makeDate(year, month, day, true), makeTime(hour, minute, second)), sessionZone(context)),
     ),
   "make_timestamptz(int4,int4,int4,int4,int4,float8,text)": (year, month, day, hour, minute, second, zone) =>
-    checkedTimestamp(fromLocal(joinDays(makeDate(year, month, day), makeTime(hour, minute, second)), zoneNamed(zone))),
+    checkedTimestamp(
+      fromLocal(joinDays(makeDate(year, month, day, true), makeTime(hour, minute, second)), zoneNamed(zone)),
+    ),
   "isfinite(date)": (days) => Number.isFinite(days),
   "isfinite(timestamp)": (timestamp) => isFiniteTime(timestamp),
   "isfinite(timestamptz)": (timestamp) => isFiniteTime(timestamp),

@@ -164,7 +164,7 @@ const cosineDegrees = (degrees: number): number => sineDegrees((degrees % 360) +
 function tangentDegrees(degrees: number): number {
   const sine = sineDegrees(degrees);
   const cosine = cosineDegrees(degrees);
-  return sine === 0 ? 0 : sine / cosine / (sineDegrees(45) / cosineDegrees(45));
+  return sine === 0 ? sine : sine / cosine / (sineDegrees(45) / cosineDegrees(45));
 }
 
 function widthBucket(operand: number, low: number, high: number, count: number): number {

@@ -1,4 +1,5 @@
 /** What a value of any type is in JSON: for `to_json`, `row_to_json`, `json_agg` and their kin. */
+import { SqlError } from "../../error.js";
 import { arrayOf } from "../../types/array.js";
 import { codecOf } from "../../types/codecs.js";
 import { int64Of, isFiniteTime } from "../../types/date-time/calendar.js";
@@ -94,5 +95,10 @@ export function jsonbNode(value: Datum, type: Oid, context: TextContext): JsonbN
 
 /** A key of an object: the value's plain text. */
 export function keyText(value: Value, type: Oid, context: TextContext): string {
+  const isStructured =
+    type === typeOid.record || type === typeOid.json || type === typeOid.jsonb || elementTypeOf(type) !== 0;
+  if (isStructured && type !== typeOid.name)
+    throw new SqlError("22023", "key value must be scalar, not array, composite, or json");
+  if (typeof value === "boolean") return value ? "true" : "false";
   return timeTypes.has(type) ? timeText(value, type, context) : codecOf(type).output(value, context);
 }

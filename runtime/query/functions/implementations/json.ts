@@ -68,6 +68,8 @@ function stripNulls(tree: JsonTree, text: string): string {
         .join(",")}}`;
     case "array":
       return `[${tree.items.map((item) => stripNulls(item, text)).join(",")}]`;
+    case "string":
+      return quoteJson(tree.value);
     default:
       return sourceOf(tree, text);
   }
@@ -120,6 +122,8 @@ function buildJsonbObject(args: readonly Datum[], context: EvaluationContext, ty
 function pairsOf(keys: SqlArray, values: SqlArray | null): (readonly [key: string, value: Datum])[] {
   if (values === null && keys.items.length % 2 !== 0)
     throw new SqlError("2202E", "array must have even number of elements");
+  if (values !== null && (keys.items.length === 0) !== (values.items.length === 0))
+    throw new SqlError("2202E", "wrong number of array subscripts");
   if (values !== null && keys.items.length !== values.items.length)
     throw new SqlError("2202E", "mismatched array dimensions");
   const count = values === null ? keys.items.length / 2 : keys.items.length;

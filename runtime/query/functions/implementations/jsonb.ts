@@ -28,6 +28,10 @@ function elementAt(node: JsonbNode, index: number): JsonbNode | undefined {
   return node[index < 0 ? node.length + index : index];
 }
 
+/** `->` takes a bare scalar for an array of one, as PostgreSQL does. */
+const elementOrScalar = (node: JsonbNode, index: number): JsonbNode | undefined =>
+  isContainer(node) ? elementAt(node, index) : index === 0 || index === -1 ? node : undefined;
+
 /** One step of a path: a key of an object, a place in an array. */
 function step(node: JsonbNode, key: string): JsonbNode | undefined {
   if (isObjectNode(node)) return node.get(key);
@@ -98,23 +102,20 @@ function withoutElement(node: JsonbNode, index: number): JsonbNode {
 }
 
 interface Change {
-  readonly path: readonly string[];
+  readonly path: readonly (string | null)[];
   readonly value: JsonbNode;
   readonly kind: "set" | "insertBefore" | "insertAfter" | "delete";
   readonly creates: boolean;
 }
 
-function pathOf(path: SqlArray): string[] {
-  return path.items.map((key, index) => {
-    if (key === null) throw new SqlError("22004", `path element at position ${index + 1} is null`);
-    return String(key);
-  });
-}
+const pathOf = (path: SqlArray): readonly (string | null)[] =>
+  path.items.map((key) => (key === null ? null : String(key)));
 
 /** The value with what stands at the path changed; the value itself where the path leads nowhere. */
 function change(node: JsonbNode, depth: number, plan: Change): JsonbNode {
   const key = plan.path[depth];
   if (key === undefined) return node;
+  if (key === null) throw new SqlError("22004", `path element at position ${depth + 1} is null`);
   if (isObjectNode(node)) return changeObject(node, key, depth, plan);
   if (isArrayNode(node)) return changeArray(node, key, depth, plan);
   return node;
@@ -164,8 +165,12 @@ function requireContainer(node: JsonbNode, what: string): void {
   if (!isContainer(node)) throw new SqlError("22023", `cannot ${what} in scalar`);
 }
 
+const isEmpty = (node: JsonbNode): boolean =>
+  isArrayNode(node) ? node.length === 0 : isObjectNode(node) && node.size === 0;
+
 function set(node: JsonbNode, path: SqlArray, value: JsonbNode, creates: boolean): JsonbNode {
   requireContainer(node, "set path");
+  if (!creates && isEmpty(node)) return node;
   return change(node, 0, { path: pathOf(path), value, kind: "set", creates });
 }
 
@@ -176,6 +181,7 @@ function insert(node: JsonbNode, path: SqlArray, value: JsonbNode, isAfter: bool
 
 function withoutPath(node: JsonbNode, path: SqlArray): JsonbNode {
   requireContainer(node, "delete path");
+  if (isEmpty(node)) return node;
   return change(node, 0, { path: pathOf(path), value: null, kind: "delete", creates: false });
 }
 
@@ -263,8 +269,8 @@ const lax = nullably({
 const strict = strictly({
   "jsonb_object_field(jsonb,text)": (json, key) => (isObjectNode(json.node) ? boxed(json.node.get(key)) : null),
   "jsonb_object_field_text(jsonb,text)": (json, key) => (isObjectNode(json.node) ? asText(json.node.get(key)) : null),
-  "jsonb_array_element(jsonb,int4)": (json, index) => boxed(elementAt(json.node, index)),
-  "jsonb_array_element_text(jsonb,int4)": (json, index) => asText(elementAt(json.node, index)),
+  "jsonb_array_element(jsonb,int4)": (json, index) => boxed(elementOrScalar(json.node, index)),
+  "jsonb_array_element_text(jsonb,int4)": (json, index) => asText(elementOrScalar(json.node, index)),
   "jsonb_extract_path(jsonb,_text)": (json, path) => boxed(follow(json.node, path)),
   "jsonb_extract_path_text(jsonb,_text)": (json, path) => asText(follow(json.node, path)),
   "jsonb_contains(jsonb,jsonb)": (a, b) => contains(a.node, b.node),

@@ -10,6 +10,7 @@ import {
   limitDecimal,
   normalDecimal,
   roundDecimal,
+  scaleMax,
   truncateDecimal,
 } from "../../types/decimal.js";
 import {
@@ -75,6 +76,9 @@ function bucket(operand: Decimal, low: Decimal, high: Decimal, count: number): n
   return Number(divideWhole(scaled, subtract(high, low)).coefficient) + 1;
 }
 
+/** Digits that can be asked for, on either side of the point. */
+const displayable = (scale: number): number => Math.min(Math.max(scale, -140_000), scaleMax);
+
 const root = (a: Decimal): Decimal => squareRoot(a);
 const raised = (a: Decimal, b: Decimal): Decimal => power(a, b);
 const remain = (a: Decimal, b: Decimal): Decimal => remainder(a, b);
@@ -102,9 +106,9 @@ export const numerics: readonly Implementation[] = strictly({
   "ceiling(numeric)": (a) => ceiling(a),
   "floor(numeric)": (a) => floor(a),
   "round(numeric)": (a) => roundDecimal(a, 0),
-  "round(numeric,int4)": (a, scale) => roundDecimal(a, scale),
+  "round(numeric,int4)": (a, scale) => roundDecimal(a, displayable(scale)),
   "trunc(numeric)": (a) => truncateDecimal(a, 0),
-  "trunc(numeric,int4)": (a, scale) => truncateDecimal(a, scale),
+  "trunc(numeric,int4)": (a, scale) => truncateDecimal(a, displayable(scale)),
   "sqrt(numeric)": root,
   "numeric_sqrt(numeric)": root,
   "exp(numeric)": (a) => exponential(a),

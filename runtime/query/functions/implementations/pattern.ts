@@ -3,7 +3,6 @@ import { SqlError } from "../../error.js";
 import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
 import { typeOid } from "../../types/sql-type.js";
-import { trimEndSpaces } from "../../types/text.js";
 import { type Implementation, nullably, sets, strictly } from "../define.js";
 import { Regex, type RegexMatch } from "../regex/match.js";
 import { defaultOptions, optionsOf } from "../regex/parse.js";
@@ -21,8 +20,12 @@ function keep<T>(kept: Map<string, T>, key: string, make: () => T): T {
   return made;
 }
 
-/** A part of a LIKE pattern: text, any one character, any run of characters. */
-type LikePart = { readonly kind: "text"; readonly text: string } | { readonly kind: "one" } | { readonly kind: "many" };
+/** A part of a LIKE pattern: text, any one character, any run of characters; an escape at the end, which is an error where text is left for it. */
+type LikePart =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "one" }
+  | { readonly kind: "many" }
+  | { readonly kind: "openEscape" };
 
 function likeParts(pattern: string): LikePart[] {
   const parts: LikePart[] = [];
@@ -35,8 +38,10 @@ function likeParts(pattern: string): LikePart[] {
     const unit = pattern[at] ?? "";
     if (unit === "\\") {
       at += 1;
-      if (at >= pattern.length) throw new SqlError("22025", "LIKE pattern must not end with escape character");
-      text += pattern[at] ?? "";
+      if (at >= pattern.length) {
+        flush();
+        parts.push({ kind: "openEscape" });
+      } else text += pattern[at] ?? "";
     } else if (unit === "%" || unit === "_") {
       flush();
       if (unit === "_") parts.push({ kind: "one" });
@@ -108,6 +113,8 @@ function walkLike(text: string, parts: readonly LikePart[]): boolean {
       index += 1;
       continue;
     }
+    if (part?.kind === "openEscape" && at < text.length)
+      throw new SqlError("22025", "LIKE pattern must not end with escape character");
     if (retryPart < 0 || retryAt >= text.length) return false;
     retryAt += isPairStart(text, retryAt) ? 2 : 1;
     const next = parts[retryPart];
@@ -138,8 +145,7 @@ function withEscape(pattern: string, escape: string): string {
       isEscaped = false;
     } else if (character === escape) isEscaped = true;
     else result += character === "\\" ? "\\\\" : character;
-  if (isEscaped) throw new SqlError("22025", "LIKE pattern must not end with escape character");
-  return result;
+  return isEscaped ? `${result}\\` : result;
 }
 
 /** SIMILAR TO as a regular expression. */
@@ -180,7 +186,6 @@ function similarPattern(pattern: string, escape: string | null): string {
       result += `\\${character}`;
     else result += character;
   }
-  if (isEscaped) throw new SqlError("22025", "invalid escape sequence");
   return `${result})$`;
 }
 
@@ -429,10 +434,10 @@ const matchers = strictly({
   "nameregexne(name,text)": (text, pattern) => !matches(text, pattern, ""),
   "nameicregexeq(name,text)": (text, pattern) => matches(text, pattern, "i"),
   "nameicregexne(name,text)": (text, pattern) => !matches(text, pattern, "i"),
-  "bpcharregexeq(bpchar,text)": (text, pattern) => matches(trimEndSpaces(text), pattern, ""),
-  "bpcharregexne(bpchar,text)": (text, pattern) => !matches(trimEndSpaces(text), pattern, ""),
-  "bpcharicregexeq(bpchar,text)": (text, pattern) => matches(trimEndSpaces(text), pattern, "i"),
-  "bpcharicregexne(bpchar,text)": (text, pattern) => !matches(trimEndSpaces(text), pattern, "i"),
+  "bpcharregexeq(bpchar,text)": (text, pattern) => matches(text, pattern, ""),
+  "bpcharregexne(bpchar,text)": (text, pattern) => !matches(text, pattern, ""),
+  "bpcharicregexeq(bpchar,text)": (text, pattern) => matches(text, pattern, "i"),
+  "bpcharicregexne(bpchar,text)": (text, pattern) => !matches(text, pattern, "i"),
   "regexp_like(text,text)": (text, pattern) => matches(text, pattern, ""),
   "regexp_like(text,text,text)": (text, pattern, flags) =>
     matches(text, pattern, splitFlags(flags, "regexp_like()", false).flags),

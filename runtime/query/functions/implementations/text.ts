@@ -8,7 +8,16 @@ import { int4Max, int4Min } from "../../types/integer.js";
 import { outOfRange } from "../../types/invalid.js";
 import { quoteIdentifier, quoteLiteral } from "../../types/quote.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
-import { charLength, charSlice, limitChar, limitName, limitVarchar, trimEndSpaces } from "../../types/text.js";
+import {
+  byteCharacter,
+  byteCharacterText,
+  charLength,
+  charSlice,
+  limitChar,
+  limitName,
+  limitVarchar,
+  trimEndSpaces,
+} from "../../types/text.js";
 import type { EvaluationContext } from "../context.js";
 import { type CallTypes, type Implementation, nullably, strictly, variadics } from "../define.js";
 
@@ -111,7 +120,7 @@ function trailing(text: string, count: number): string {
 
 function character(code: number): string {
   if (code === 0) throw new SqlError("54000", "null character not permitted");
-  if (code < 0) throw new SqlError("54000", "character number must be positive");
+  if (code < 0) throw new SqlError("22023", "character number must be positive");
   if (code > 0x10_ffff) throw new SqlError("54000", `requested character too large for encoding: ${code}`);
   if (code >= 0xd800 && code <= 0xdfff)
     throw new SqlError("54000", `requested character not valid for encoding: ${code}`);
@@ -120,6 +129,13 @@ function character(code: number): string {
 
 const outputOf = (value: Datum, type: Oid, context: EvaluationContext): string | null =>
   value === null ? null : codecOf(type).output(value, context);
+
+/** What a cast to text gives, which is not the output of every type. */
+function castText(value: Datum, type: Oid, context: EvaluationContext): string | null {
+  if (typeof value === "boolean") return value ? "true" : "false";
+  const text = outputOf(value, type, context);
+  return type === typeOid.bpchar && text !== null ? trimEndSpaces(text) : text;
+}
 
 /** `format('%-10s|%I|%L|%%', …)`. */
 function format(args: readonly Datum[], context: EvaluationContext, { args: types }: CallTypes): Datum {
@@ -306,16 +322,16 @@ const plain = strictly({
   "quote_ident(text)": (name) => quoteIdentifier(name),
   "quote_literal(text)": (text) => quoteLiteral(text),
   "quote_literal(anyelement)": (value, context, types) =>
-    quoteLiteral(outputOf(value, types.args[0] ?? 0, context) ?? ""),
+    quoteLiteral(castText(value, types.args[0] ?? 0, context) ?? ""),
   "parse_ident(text,bool)": (text, isStrict) => parseIdentifiers(text, isStrict),
   "unistr(text)": (text) => unescapeUnicode(text),
   "normalize(text,text)": (text, form) => text.normalize(normalForm(form)),
   "is_normalized(text,text)": (text, form) => text === text.normalize(normalForm(form)),
   "text(bpchar)": (text) => trimEndSpaces(text),
   "text(name)": (name) => name,
-  "text(char)": (text) => text,
+  "text(char)": (text) => byteCharacterText(text),
   "text(bool)": (value) => (value ? "true" : "false"),
-  "char(text)": (text) => text.slice(0, 1),
+  "char(text)": (text) => byteCharacter(text),
   "name(text)": (text) => limitName(text),
   "name(bpchar)": (text) => limitName(trimEndSpaces(text)),
   "name(varchar)": (text) => limitName(text),
@@ -328,15 +344,15 @@ const plain = strictly({
 
 const anyText = strictly({
   "textanycat(text,anynonarray)": (text, value, context, types) =>
-    text + (outputOf(value, types.args[1] ?? 0, context) ?? ""),
+    text + (castText(value, types.args[1] ?? 0, context) ?? ""),
   "anytextcat(anynonarray,text)": (value, text, context, types) =>
-    (outputOf(value, types.args[0] ?? 0, context) ?? "") + text,
+    (castText(value, types.args[0] ?? 0, context) ?? "") + text,
 });
 
 const open = nullably({
   "quote_nullable(text)": (text) => (text === null ? "NULL" : quoteLiteral(text)),
   "quote_nullable(anyelement)": (value, context, types) =>
-    value === null ? "NULL" : quoteLiteral(outputOf(value, types.args[0] ?? 0, context) ?? ""),
+    value === null ? "NULL" : quoteLiteral(castText(value, types.args[0] ?? 0, context) ?? ""),
   "string_to_array(text,text)": (text, delimiter) =>
     text === null ? null : textArray(splitText(text, delimiter, null)),
   "string_to_array(text,text,text)": (text, delimiter, nullText) =>

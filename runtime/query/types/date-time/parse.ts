@@ -123,7 +123,9 @@ class TimeParser {
     if (/[0-9]/u.test(first)) return this.#digits();
     if (first === "+" || first === "-") return this.#signed();
     if (/[a-z<]/iu.test(first)) return this.#word();
-    throw this.#invalid();
+    // Other punctuation stands between words and says nothing.
+    if (!/^[!-~]$/u.test(first)) throw this.#invalid();
+    this.#at += 1;
   }
 
   #digits(): void {
@@ -131,7 +133,7 @@ class TimeParser {
     if (parts !== null) return this.#dateParts([parts[1] ?? "", parts[3] ?? "", parts[4] ?? ""]);
     const time = this.#match(patterns.time);
     if (time !== null) return this.#time(time);
-    if (this.#year === null && this.#month === null) {
+    if (this.#year === null && this.#month === null && this.#type !== "time") {
       const yearDay = this.#match(patterns.yearDay);
       if (yearDay !== null) {
         this.#year = Number(yearDay[1]);
@@ -184,7 +186,7 @@ class TimeParser {
       this.#special !== null ||
       this.#julian !== null;
     const isTimeType = this.#type.startsWith("time") && !this.#type.startsWith("timestamp");
-    if (hasDate || isTimeType || fraction !== "") {
+    if (hasDate || isTimeType || (fraction !== "" && digits.length < 6)) {
       if (!hasDate && !isTimeType) throw this.#invalid();
       if (this.#micros !== null) throw this.#invalid();
       const isLong = digits.length === 6;
@@ -201,7 +203,7 @@ class TimeParser {
       );
     }
     const isBlank = this.#year === null && this.#month === null && this.#day === null;
-    if (isBlank && (digits.length === 8 || digits.length === 6)) {
+    if (isBlank && digits.length >= 6) {
       const yearDigits = digits.length - 4;
       this.#year = Number(digits.slice(0, yearDigits));
       this.#yearDigits = yearDigits;
@@ -249,10 +251,11 @@ class TimeParser {
       this.#setSpecial(infinity[1] === "-" ? "-infinity" : "infinity");
       return;
     }
-    if (this.#micros === null || this.#offset !== null) throw this.#invalid();
     const match = this.#match(patterns.offset);
     if (match === null) throw this.#invalid();
-    this.#offset = this.#offsetSeconds(match);
+    const offset = this.#offsetSeconds(match);
+    if (this.#micros === null || this.#offset !== null) throw this.#invalid();
+    this.#offset = offset;
   }
 
   #offsetSeconds([, sign, hoursText = "0", minutesText, secondsText]: RegExpExecArray): number {
@@ -343,18 +346,20 @@ class TimeParser {
   }
 
   #date(): ParsedTime["date"] {
-    if (this.#year === null && this.#month === null && this.#day === null) {
+    const isBlank = this.#year === null && this.#month === null && this.#day === null;
+    if (isBlank) {
       if (this.#isBc) throw this.#invalid();
       return null;
     }
-    if (this.#year === null) throw this.#invalid();
-    const year = this.#fullYear(this.#year);
-    if (this.#dayOfYear !== null) {
+    // Each part is looked at before it is asked whether all are there.
+    const year = this.#year === null ? null : this.#fullYear(this.#year);
+    if (this.#dayOfYear !== null && year !== null) {
       if (this.#dayOfYear < 1 || this.#dayOfYear > 366) throw this.#overflow();
       return { year, month: 1, day: this.#dayOfYear };
     }
-    if (this.#month === null || this.#day === null) throw this.#invalid();
-    if (this.#month < 1 || this.#month > 12 || this.#day < 1 || this.#day > 31) throw this.#overflow(true);
+    if (this.#month !== null && (this.#month < 1 || this.#month > 12)) throw this.#overflow(true);
+    if (this.#day !== null && (this.#day < 1 || this.#day > 31)) throw this.#overflow(true);
+    if (year === null || this.#month === null || this.#day === null) throw this.#invalid();
     if (this.#day > daysInMonth(year, this.#month)) throw this.#overflow();
     return { year, month: this.#month, day: this.#day };
   }
