@@ -17,6 +17,7 @@ import type { QueryEnvironment, RowStream } from "../../../runtime/query/engine.
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import { millisecondsOf } from "../../../runtime/query/settings.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
@@ -281,6 +282,12 @@ export class SqlReads {
         columns: columns === null ? null : sqlColumns(columns),
       });
     }
+    if (body.kind === "session" && body.statement.kind === "maintenance") {
+      // There is nothing to vacuum, analyze or reindex; what is named must be there.
+      const draft = new CatalogDraft(catalog, evaluation.context.searchPath, -1);
+      for (const name of body.statement.tables) draft.table(name);
+      return this.#answer(asked, { ...ended(body.statement.command), position });
+    }
     if (body.kind !== "query" && body.kind !== "explain")
       throw notSupported(`a ${body.kind} where only reads are done`);
     const environment = this.#environment(request, bound, evaluation, source, reads);
@@ -456,7 +463,7 @@ const nameOf = ({ tenant, session }: SqlRequest, cursor: number): string => `${t
 
 const failed = ({ sqlState, message, fields }: SqlError): SqlReply => ({ kind: "failed", sqlState, message, fields });
 
-const ended = (tag: string): SqlReply => ({
+const ended = (tag: string): Extract<SqlReply, { kind: "rows" }> => ({
   kind: "rows",
   columns: null,
   rows: new Uint8Array(0),
