@@ -12,7 +12,6 @@
  *
  * The free list of a checkpoint is a chain of pages of its own: 40 … page numbers u32, `heap` word = how many; `next` the next page.
  */
-import { crc32c } from "../crypto/crc32c.js";
 import { assert } from "../types/assert.js";
 import type { CheckpointRecord } from "./checkpoint-record.js";
 import {
@@ -26,7 +25,7 @@ import {
   wordHeap,
   wordNext,
 } from "./layout.js";
-import type { PageFile } from "./page-file.js";
+import { type PageFile, sealPage } from "./page-file.js";
 import { baseOf, chunkOf, PageSpace } from "./page-space.js";
 
 export const freeListEntries = pageCapacity >> 2;
@@ -119,14 +118,8 @@ export class CheckpointWriter {
     const to = at * pageBytes;
     this.#u8.set(this.#space.u8[chunkOf(frame)].subarray(from, from + pageBytes), to);
     assert(numberOf(this.#i32, to) === number, "durability: a page is written under its own number");
-    const checksum = this.#seal(to);
+    const checksum = sealPage(this.#u8, this.#i32, to);
     if (number === job.rootPage) job.rootChecksum = checksum;
-  }
-
-  #seal(base: number): number {
-    const checksum = crc32c(this.#u8, base + 4, base + pageBytes);
-    this.#i32[base >> 2] = checksum;
-    return checksum;
   }
 
   #writeChainPage(job: CheckpointJob): void {
@@ -138,7 +131,7 @@ export class CheckpointWriter {
     this.#i32[wordHeap] = numbers.length;
     this.#i32[wordNext] = at + 1 < job.chain.length ? job.chain[at + 1] : 0;
     this.#i32.set(numbers, pageHeaderBytes >> 2);
-    this.#seal(0);
+    sealPage(this.#u8, this.#i32, 0);
     this.#file.write(this.#u8, 0, pageBytes, job.chain[at] * pageBytes);
     job.chainWritten += 1;
   }

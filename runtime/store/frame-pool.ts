@@ -3,22 +3,37 @@
  *
  *   free   holds nothing
  *   clean  holds a page as the page file has it: may be evicted
- *   dirty  holds a page that the page file does not have yet: stays until a checkpoint wrote it, or until nothing reaches it
+ *   dirty  holds a page that the page file does not have yet: stays until a checkpoint wrote it, it was spilled, or nothing reaches it
  *   limbo  held a page that was evicted while readers may have been looking at it: free once they have moved on (control.ts)
  *
  * Eviction is by second chance: whoever reads a page, here or in another thread, marks its frame; the hand clears marks and
  * takes the first clean frame without one.
  *
+ * Spilling: changes beyond what the cache holds go to the page file before their version is complete. No checkpoint names such a page yet,
+ * so a crash leaves garbage under numbers that are free; the checkpoint that does name it syncs the whole file first. Only a page of the
+ * working version can be changed afterwards, and is dirty again from then on (`touch`).
+ *
  * Invariants:
  *   1. table[n] = f + 1 exactly when frame f is clean or dirty and holds page n.
  *   2. No frame changes hands in the middle of an operation: an operation first makes room for all that it may need.
  *   3. Dirty frames stay below their bound, so there are always clean ones to read with.
+ *   4. A root page is never spilled: its checksum is taken when a checkpoint writes it.
  */
 import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import type { Control } from "./control.js";
-import { initialisePage, pageBytes, wordBirth, wordNumber, wordSpan } from "./layout.js";
-import { type PageFile, pageCorrupt, readPage } from "./page-file.js";
+import {
+  initialisePage,
+  kindOf,
+  numberOf,
+  pageBytes,
+  pageKindRoot,
+  pageShift,
+  wordBirth,
+  wordNumber,
+  wordSpan,
+} from "./layout.js";
+import { type PageFile, pageCorrupt, readPage, sealPage } from "./page-file.js";
 import { baseOf, chunkOf, type PageSpace } from "./page-space.js";
 import { generationOf } from "./page-table.js";
 
@@ -29,6 +44,10 @@ const stateLimbo = 3;
 
 /** Frames that an operation may take: a copy or a load on each level, splits and the neighbours of merges. */
 export const operationFrames = 80;
+/** Pages that are spilled at once: 4 MiB, or a sixteenth of a small cache. */
+const spillPagesMax = (4 * 1024 * 1024) >> pageShift;
+/** Pages that are written with one call at most: 512 KiB. */
+const runPagesMax = (512 * 1024) >> pageShift;
 /** Least cache: an operation's frames a few times over. */
 export const framesMin = 512;
 
@@ -50,6 +69,8 @@ export class FramePool {
   /** Pages read from the file, and frames evicted, since the start. */
   loads = 0;
   evictions = 0;
+  /** Pages written before their checkpoint, since the start. */
+  spilled = 0;
 
   readonly #table: Int32Array;
   readonly #reference: Uint8Array;
@@ -62,6 +83,9 @@ export class FramePool {
   #limboFrom = 0;
   #limboCount = 0;
   #hand = 0;
+  #spillHand = 0;
+  /** Allocated when it is first needed. */
+  #run: { readonly u8: Uint8Array; readonly i32: Int32Array } | null = null;
 
   /** @param pause waits a moment for readers to move on; false when the wait has lasted long enough */
   constructor(
@@ -216,6 +240,62 @@ export class FramePool {
     assert(this.#state[frame] === stateDirty, "durability: a page becomes clean once");
     this.#state[frame] = stateClean;
     this.dirtyFrames -= 1;
+  }
+
+  /** A page of the working version is about to be changed: if it was spilled, the page file does not have it any more. */
+  touch(frame: number): void {
+    if (this.spilled === 0 || this.#state[frame] !== stateClean) return;
+    this.#state[frame] = stateDirty;
+    this.dirtyFrames += 1;
+  }
+
+  /**
+   * Writes dirty pages that were not looked at lately to the page file and counts them as clean. Throws what the page file throws, with
+   * nothing changed.
+   *
+   * @returns how many; 0 when all that is dirty is being read by a checkpoint
+   */
+  spill(): number {
+    const frames = this.#state.length;
+    const wanted = Math.min(spillPagesMax, frames >> 4);
+    const chosen: number[] = [];
+    for (let steps = frames * 2; steps > 0 && chosen.length < wanted; steps--) {
+      const frame = this.#spillHand;
+      this.#spillHand = frame + 1 === frames ? 0 : frame + 1;
+      if (this.#state[frame] !== stateDirty || this.inCheckpoint[frame] === 1) continue;
+      if (kindOf(this.space.i32[chunkOf(frame)], baseOf(frame)) === pageKindRoot) continue;
+      if (this.#reference[frame] !== 0) this.#reference[frame] = 0;
+      else chosen.push(frame);
+    }
+    chosen.sort((a, b) => this.number[a] - this.number[b]);
+    for (let at = 0; at < chosen.length; ) at += this.#spillRun(chosen, at);
+    for (const frame of chosen) this.markClean(frame);
+    this.spilled += chosen.length;
+    return chosen.length;
+  }
+
+  /** Writes the pages of `chosen` from `from` on that lie side by side in the file; returns how many. */
+  #spillRun(chosen: readonly number[], from: number): number {
+    if (this.#run === null) {
+      const buffer = new SharedArrayBuffer(runPagesMax * pageBytes);
+      this.#run = { u8: new Uint8Array(buffer), i32: new Int32Array(buffer) };
+    }
+    const { u8, i32 } = this.#run;
+    const first = this.number[chosen[from]];
+    let count = 0;
+    while (count < runPagesMax && from + count < chosen.length) {
+      const frame = chosen[from + count];
+      if (this.number[frame] !== first + count) break;
+      const base = baseOf(frame);
+      const to = count * pageBytes;
+      u8.set(this.space.u8[chunkOf(frame)].subarray(base, base + pageBytes), to);
+      assert(numberOf(i32, to) === first + count, "durability: a page is written under its own number");
+      sealPage(u8, i32, to);
+      count += 1;
+    }
+    assert(count > 0, "a run has a page");
+    this.file.write(u8, 0, count * pageBytes, first * pageBytes);
+    return count;
   }
 
   /** Frees what readers have left behind. */

@@ -32,6 +32,13 @@ export function pageCorrupt(file: PageFile, number: number, kind: string, what: 
   );
 }
 
+/** Fills in the checksum of a page that is about to be written, and returns it. In memory it is zero. */
+export function sealPage(u8: Uint8Array, i32: Int32Array, base: number): number {
+  const checksum = crc32c(u8, base + 4, base + pageBytes);
+  i32[base >> 2] = checksum;
+  return checksum;
+}
+
 /**
  * Reads one page and checks all that it says of itself. Throws `dataCorrupt` with file, page and kind.
  *

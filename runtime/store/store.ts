@@ -76,6 +76,7 @@ export interface StoreStatus {
   readonly heldPages: number;
   readonly loads: number;
   readonly evictions: number;
+  readonly spilled: number;
   readonly readers: number;
   readonly pinned: number;
 }
@@ -229,12 +230,12 @@ export class Store extends WriterTrees {
     return this.#durableVersion;
   }
 
-  /** Pages that a checkpoint would write. */
+  /** Pages that a checkpoint would write; those that were spilled before are in the page file already. */
   get dirtyPages(): number {
     return this.pool.dirtyFrames;
   }
 
-  /** From 0 to 1: how much of what the cache can take of changes is used. Start a checkpoint well before 1; there writes are refused. */
+  /** From 0 to 1: how much of what the cache can take of changes is used. Start a checkpoint well before 1; there pages are spilled. */
   get cachePressure(): number {
     return Math.min(1, this.pool.dirtyFrames / this.dirtyFramesMax);
   }
@@ -252,6 +253,7 @@ export class Store extends WriterTrees {
       heldPages: this.allocator.heldPages,
       loads: this.pool.loads,
       evictions: this.pool.evictions,
+      spilled: this.pool.spilled,
       readers: census.attached,
       pinned: census.pinned,
     };

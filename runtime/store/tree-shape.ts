@@ -105,6 +105,7 @@ export class TreeShape {
     const births = this.#pool.birth;
     let level = 0;
     while (level < height && births[this.pathFrame[path + level]] !== this.working) level++;
+    if (this.#pool.spilled > 0) for (let at = level; at < height; at++) this.#pool.touch(this.pathFrame[path + at]);
     for (level -= 1; level >= 0; level--) this.#copyPage(tree, level);
   }
 
@@ -420,7 +421,10 @@ export class TreeShape {
 
   /** Makes a child of an owned branch the working version's own; returns its frame. */
   #ownChild(parentI32: Int32Array, parentBase: number, index: number, frame: number): number {
-    if (this.#pool.birth[frame] === this.working) return frame;
+    if (this.#pool.birth[frame] === this.working) {
+      this.#pool.touch(frame);
+      return frame;
+    }
     const number = this.#allocator.allocate();
     const copied = this.#pool.copy(frame, number, this.working);
     setChild(parentI32, parentBase, index, number);

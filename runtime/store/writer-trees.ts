@@ -70,7 +70,7 @@ export class WriterTrees implements TreeWriter, PageSource {
   protected readonly pool: FramePool;
   protected readonly allocator: PageAllocator;
   protected readonly shape: TreeShape;
-  /** Dirty frames beyond which a write is refused. */
+  /** Dirty frames beyond which pages are spilled before a write. */
   protected readonly dirtyFramesMax: number;
 
   readonly #u8: Uint8Array[];
@@ -131,7 +131,8 @@ export class WriterTrees implements TreeWriter, PageSource {
   #prepareWrite(key: Uint8Array, extraPages: number): void {
     assert(key.length <= treeKeyBytesMax, "a key is at most 512 bytes long");
     const pages = operationFrames + extraPages;
-    if (this.pool.dirtyFrames + extraPages > this.dirtyFramesMax) {
+    while (this.pool.dirtyFrames + extraPages > this.dirtyFramesMax) {
+      if (this.pool.spill() > 0) continue;
       throw new KimberliteError("cacheFull", `${this.pool.dirtyFrames} changed pages await a checkpoint`, {
         detail: { dirty: this.pool.dirtyFrames, dirtyMax: this.dirtyFramesMax, frames: this.pool.frames },
       });

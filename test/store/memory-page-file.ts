@@ -25,7 +25,8 @@ export class MemoryPageFile implements PageFile {
   reads = 0;
   /** Throws `Crash` before the write or sync with this number (counted together from 0) is done. */
   crashAt = Number.POSITIVE_INFINITY;
-  #steps = 0;
+  /** Writes and syncs so far. */
+  steps = 0;
   /** Throws this instead of writing. */
   failure: KimberliteError | null = null;
 
@@ -41,7 +42,7 @@ export class MemoryPageFile implements PageFile {
   }
 
   write(source: Uint8Array, from: number, length: number, at: number): void {
-    if (this.#steps++ === this.crashAt) throw new Crash();
+    if (this.steps++ === this.crashAt) throw new Crash();
     if (this.failure !== null) throw this.failure;
     this.writes += 1;
     const bytes = source.slice(from, from + length);
@@ -51,7 +52,7 @@ export class MemoryPageFile implements PageFile {
   }
 
   sync(): void {
-    if (this.#steps++ === this.crashAt) throw new Crash();
+    if (this.steps++ === this.crashAt) throw new Crash();
     this.syncs += 1;
     for (const { at, bytes } of this.#pending) this.#durable = put(this.#durable, at, bytes);
     this.#pending = [];

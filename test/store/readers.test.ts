@@ -308,27 +308,7 @@ test("a reader that holds views keeps its frames; the writer is refused, not wro
   reader.close();
 });
 
-test("too many changes without a checkpoint are refused with nothing changed, and taken after one", (t) => {
-  const { store, file } = makeStore(512);
-  const model = new ModelTree();
-  let refused = 0;
-  for (let index = 0; index < 8000; index++) {
-    const value = new Uint8Array(700).fill(index);
-    try {
-      store.put(0, u64(index), value);
-    } catch (error) {
-      t.like(error, { code: "cacheFull" });
-      t.true(store.cachePressure >= 1);
-      refused += 1;
-      assertSame(store, model, 0);
-      store.publish(store.seal(nothing));
-      checkpoint(store, file);
-      store.put(0, u64(index), value);
-    }
-    model.put(0, u64(index), value);
-  }
-  t.true(refused >= 2);
-  assertSame(store, model, 0);
+test("a page file at its bound refuses writes", (t) => {
   const small = Store.create({ file: new MemoryPageFile(), clusterId, cacheBytes: 2048 * pageBytes, pagesMax: 200 });
   t.throws(
     () => {
