@@ -23,6 +23,7 @@ import { LogTail } from "../../runtime/storage/log-tail.js";
 import type { Store } from "../../runtime/store/store.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
+import { pipelineMax } from "../../runtime/vsr/ports.js";
 import type { CommandMessage } from "../messages/commands.js";
 import {
   decodeOp,
@@ -771,12 +772,19 @@ class Shard implements Actor<ShardMessage> {
 
   // ------------------------------------------------------------------ the write path
 
+  /** What was inherited from another leader and is not committed yet is under way as well: a view change names no more than that. */
+  get #hasRoom(): boolean {
+    const uncommitted = this.#lastOp - this.#positionNow().op;
+    const isFew = this.#inFlight.length < this.#args.pipelineMax && uncommitted < pipelineMax;
+    return isFew && this.#proposing().hasRoom;
+  }
+
   #propose(): void {
     const leadership = this.#leadership;
     if (this.#phase !== "leading" || leadership === null) return;
     const { store, checkpointer } = this.#parts();
     const proposer = this.#proposing();
-    while (this.#queue.count > 0 && this.#inFlight.length < this.#args.pipelineMax && !this.#handover.isUnderWay) {
+    while (this.#queue.count > 0 && this.#hasRoom && !this.#handover.isUnderWay) {
       if (store.cachePressure > pressureMax) {
         // No room for more changes until a checkpoint is through; it calls back.
         checkpointer.runNow(this.#positionNow());

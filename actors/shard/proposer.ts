@@ -13,7 +13,7 @@ import { replyBytesMax } from "../../runtime/kernel/outcome.js";
 import { Output } from "../../runtime/kernel/output.js";
 import { Request } from "../../runtime/kernel/request.js";
 import { headerBytes } from "../../runtime/storage/frame.js";
-import { bodyRoom, type LogGeometry, nextSegmentStart } from "../../runtime/storage/log-geometry.js";
+import { bodyRoom, type LogGeometry, nextSegmentStart, paddedBytes } from "../../runtime/storage/log-geometry.js";
 import type { LogTail } from "../../runtime/storage/log-tail.js";
 import type { TreeWriter } from "../../runtime/store/tree.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -53,6 +53,17 @@ export class Proposer {
     this.#out = new Output(tail.bytes, 0, 0);
     this.nextAddress = nextAddress;
     this.lastTime = lastTime;
+  }
+
+  /**
+   * Whether a prepare of any size fits the tail beside what is under way there. What a leader has inherited can be more than what it
+   * would have proposed itself.
+   */
+  get hasRoom(): boolean {
+    const { bodyBytesMax } = this.#geometry;
+    const mayBegin = bodyRoom(this.#geometry, this.nextAddress) >= bodyBytesMax;
+    const address = mayBegin ? this.nextAddress : nextSegmentStart(this.#geometry, this.nextAddress);
+    return this.#tail.hasRoom(address + paddedBytes(bodyBytesMax));
   }
 
   /**

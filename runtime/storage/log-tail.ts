@@ -92,6 +92,11 @@ export class LogTail {
     Atomics.store(this.#control, tailLowLow, (low % u32Span) | 0);
   }
 
+  /** Whether `reserve` may be asked for that: otherwise what is under way has to be committed first. */
+  hasRoom(limit: number): boolean {
+    return limit - this.ringBytes <= this.committedEnd;
+  }
+
   /**
    * Replica: puts a prepare's bytes at `[from, to)`, zeros behind them, unless the shard has encoded them there.
    *
