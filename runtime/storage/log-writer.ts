@@ -239,14 +239,21 @@ export class LogWriter {
     this.#checkAlive();
     const { segment } = seal;
     const start = segmentStart(this.geometry, segment);
-    const first = this.#position.op === 0 ? 0 : segmentOf(this.geometry, this.#position.address - 1) + 1;
+    // Not the newest prepare on this disk: a view change may have discarded that one, or it lies behind a damaged one.
+    const before = this.#behind(seal.firstOp - 1);
+    assert(before !== null, "order: a segment is installed behind the last one that holds something");
+    assert(position.op > before.op, "order: a segment goes on with the log");
+    assert(
+      sameBytes(before.parent, 0, seal.firstParent, 0, identityBytes),
+      "hash chain: a segment's first prepare names the one before it as its parent",
+    );
+    const first = before.op === 0 ? 0 : segmentOf(this.geometry, before.address - 1) + 1;
     assert(segment === first, "order: a segment is installed behind the last one that holds something");
     assert(segmentOf(this.geometry, position.address - 1) === segment, "a segment's last prepare lies in it");
-    assert(position.op > this.#position.op, "order: a segment goes on with the log");
     this.#guard(() => {
       // What a discarded log left behind the last prepare of the segment before.
       const leftover = Math.min(this.#written, start);
-      if (leftover > this.#position.address) this.#segments.zero(this.#position.address, leftover);
+      if (leftover > before.address) this.#segments.zero(before.address, leftover);
       this.#segments.close();
       installFetched(this.#disk, this.#directory, this.geometry, segment);
       const isLast = this.#written <= position.address;
