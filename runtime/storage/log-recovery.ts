@@ -73,6 +73,7 @@ export class LogExaminer {
     this.#repairOtherSlots(readings);
     return {
       log: {
+        from: { op: from.op, address: from.address, parent: from.parent, timestamp: from.timestamp },
         sound,
         headers: this.#recent.list(from),
         beyond: [],

@@ -91,6 +91,7 @@ export class ReplicatedExaminer {
     assert(beyond[0] === undefined || beyond[0].state === "faulty", "what lies beyond begins with a fault");
     return {
       log: {
+        from: start,
         sound,
         headers: this.#recent.list(from),
         beyond,

@@ -59,7 +59,7 @@ export class Core {
     this.logView = state.logView;
     this.suffix = state.suffix;
     this.journal = new Journal(config.clusterId, config.geometry, state, log, config.replicaCount, () => this.nextId());
-    this.commitMax = Math.max(state.commitMax, log.commit);
+    this.commitMax = statedCommit(state, log);
   }
 
   get self(): number {
@@ -79,9 +79,13 @@ export class Core {
     return this.status === "normal" && this.primary === this.self && !this.hasAbdicated && this.isStateDurable;
   }
 
-  /** It has fixed the log of its view as the next primary, or serves already. */
+  /**
+   * It has fixed the log of its view as the next primary, or serves already. One that has lost sight of its head has not: its heartbeats
+   * would keep the others in a view that nobody leads.
+   */
   get hasInstalled(): boolean {
-    return this.primary === this.self && this.logView === this.view && !this.hasAbdicated;
+    const isOwn = this.primary === this.self && this.logView === this.view;
+    return isOwn && !this.hasAbdicated && this.status !== "recoveringHead";
   }
 
   /** View and logView are on disk as they are in memory: only then may anything be said in the view's name. */
@@ -155,4 +159,15 @@ export class Core {
     this.effects.push({ kind: "committed", position: this.journal.positionOf(op) });
     this.journal.release(op);
   }
+}
+
+/**
+ * Newest operation that anything on this disk states as committed. A header behind damage may not hang together with what is sound here;
+ * that what it states is committed in the cluster's log is true all the same, and bounds how far back a view change has to look.
+ */
+function statedCommit(state: DurableState, log: RecoveredLog): number {
+  let commit = Math.max(state.commitMax, log.commit);
+  for (const { header } of log.beyond) if (header !== null) commit = Math.max(commit, header.commit);
+  for (const { header } of state.suffix) commit = Math.max(commit, header.commit);
+  return commit;
 }

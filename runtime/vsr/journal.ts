@@ -53,6 +53,8 @@ interface Write {
 export class Journal {
   readonly #geometry: LogGeometry;
   readonly #root: LogPosition;
+  /** The checkpoint that this replica started from: its header may be in no ring any more. */
+  readonly #base: LogPosition;
   /** Headers of that many newest operations are kept in memory: as many as the header ring has slots. */
   readonly #windowOps: number;
   readonly #slots = new Map<number, Slot>();
@@ -80,6 +82,7 @@ export class Journal {
     this.#geometry = geometry;
     this.#windowOps = headerSlotsOf(geometry);
     this.#root = logBeginning(clusterId);
+    this.#base = log.from;
     this.#nextId = nextId;
     this.#end = Math.max(log.end, log.sound.address);
     this.#oldest = log.headers[0]?.header.op ?? log.sound.op + 1;
@@ -191,13 +194,16 @@ export class Journal {
   identity(op: number): Uint8Array | null {
     if (op === 0) return this.#root.parent;
     if (op === this.#appended.op) return this.#appended.parent;
-    return this.header(op)?.identity ?? null;
+    const header = this.header(op);
+    if (header === null && op === this.#base.op) return this.#base.parent;
+    return header?.identity ?? null;
   }
 
   /** Where the log stands behind an operation that is appended and in memory. */
   #positionAt(op: number): LogPosition {
     if (op === 0) return this.#root;
     const header = this.header(op);
+    if (header === null && op === this.#base.op) return this.#base;
     assert(header !== null, "a position is asked of an operation whose header is in memory");
     return positionBehind(header);
   }

@@ -15,6 +15,7 @@ import { throwsAssertion } from "./throws-assertion.js";
 
 const fresh: DurableState = { view: 0, logView: 0, commitMax: 0, suffix: [] };
 const empty: RecoveredLog = {
+  from: logBeginning(clusterId),
   sound: logBeginning(clusterId),
   headers: [],
   beyond: [],

@@ -419,5 +419,13 @@ function recover(disk: Disk): RecoveredLog {
   }
   let end = sound.address;
   for (const prepare of disk.log.values()) end = Math.max(end, positionBehind(prepare.header).address);
-  return { sound, headers: headers.slice(-1024), beyond: [], headIsCertain: true, commit, end };
+  return {
+    from: logBeginning(clusterId),
+    sound,
+    headers: headers.slice(-1024),
+    beyond: [],
+    headIsCertain: true,
+    commit,
+    end,
+  };
 }
