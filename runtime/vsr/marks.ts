@@ -10,6 +10,7 @@ const names = [
   "decisionStuck",
   "decisionTruncates",
   "decisionWaits",
+  "doubtMovesView",
   "doubtOfOldView",
   "doubts",
   "entersViewChange",

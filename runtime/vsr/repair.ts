@@ -18,11 +18,13 @@ import type {
   RunMessage,
 } from "./messages.js";
 import { partBytes, SegmentSync } from "./segment-sync.js";
-import { repairTicks } from "./timing.js";
+import { pingTicks, repairTicks } from "./timing.js";
 
 const runBytesMax = 4 * 1024 * 1024;
 const preparesAtOnce = 8;
 const readsMax = 32;
+/** Three pings missed: whoever has been silent for that long gives nothing. */
+const silentTicks = 3 * pingTicks;
 const sealsAtOnce = 64;
 const nothing = new Uint8Array(0);
 
@@ -38,6 +40,8 @@ export class Repair {
   #preparesAskedAt = -repairTicks;
   /** By replica: commit as it last told. */
   readonly peerCommit: number[];
+  /** By replica: tick at which it was heard last; what is gone is not asked. */
+  readonly #heardAt: number[];
   /** What a decision or startView says may be had from whom is not kept: peers are asked by lot. */
 
   readonly sync: SegmentSync;
@@ -46,6 +50,11 @@ export class Repair {
     this.#core = core;
     this.sync = new SegmentSync(core, (op) => this.#choosePeer(op));
     this.peerCommit = new Array<number>(core.quorums.replicas).fill(0);
+    this.#heardAt = new Array<number>(core.quorums.replicas).fill(-silentTicks);
+  }
+
+  heard(from: number): void {
+    this.#heardAt[from] = this.#core.ticks;
   }
 
   learn(point: OpIdentity): void {
@@ -93,10 +102,12 @@ export class Repair {
   /** A backup that is ahead, so that the primary is left to its work; else anybody. */
   #choosePeer(op: number): number {
     const core = this.#core;
+    const isHeard = (peer: number): boolean => core.ticks - (this.#heardAt[peer] ?? 0) < silentTicks;
     for (let tries = 0; tries < 4; tries++) {
       const peer = core.anyPeer();
-      if (peer !== core.primary && (this.peerCommit[peer] ?? 0) > op) return peer;
+      if (peer !== core.primary && isHeard(peer) && (this.peerCommit[peer] ?? 0) > op) return peer;
     }
+    if (core.primary !== core.self && isHeard(core.primary)) return core.primary;
     return core.anyPeer();
   }
 

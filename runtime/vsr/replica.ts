@@ -171,6 +171,7 @@ export class Replica {
       mark("messageOfStranger");
       return;
     }
+    this.#repair.heard(from);
     switch (message.kind) {
       case "prepare":
         if (core.status !== "recoveringHead") this.#normal.prepare(from, message.prepare);

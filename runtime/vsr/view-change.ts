@@ -124,7 +124,9 @@ export class ViewChange {
     const core = this.#core;
     if (core.status === "recoveringHead") return;
     if (message.view > core.view) {
-      this.#askViewOf(from, message.view);
+      // Who leads that view may be gone: only what its members doubt together ends it, so this replica joins them.
+      mark("doubtMovesView");
+      this.#enter(message.view);
       return;
     }
     if (message.view < core.view) {
@@ -312,7 +314,7 @@ export class ViewChange {
 
   #tellView(to: number, nonce: number): void {
     const core = this.#core;
-    if (core.hasInstalled && core.status !== "recoveringHead") {
+    if (core.hasInstalled) {
       core.send(to, this.#startViewMessage(nonce), core.stateWrites);
     }
   }
