@@ -7,7 +7,7 @@
  * What is read is copied into the reader's own buffer and its checksum is verified, so a reader gives the right bytes or throws
  * `dataCorrupt`, never wrong bytes. A copy out of the ring that fails its check is read again from the file, which decides.
  */
-import { crc32c } from "../crypto/crc32c.js";
+import { crc32cOf } from "../crypto/crc32c.js";
 import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import { kiB } from "../types/limits.js";
@@ -95,7 +95,7 @@ export class LogReader {
     }
     // Were the bytes overwritten while they were copied? Asked *after* the copy.
     if (address < tail.tailLow) return false;
-    if (crc32c(copy, recordHeadBytes, whole) !== wanted) return false;
+    if (crc32cOf(this.#ringView, recordHeadBytes, whole) !== wanted) return false;
     this.bytes = copy;
     this.view = this.#ringView;
     this.start = recordHeadBytes;
@@ -134,7 +134,7 @@ export class LogReader {
     }
     this.#load(address, recordHeadBytes + length, end);
     at = address - this.#fileFrom + recordHeadBytes;
-    if (crc32c(this.#fileBytes, at, at + length) !== wanted) {
+    if (crc32cOf(this.#fileView, at, at + length) !== wanted) {
       this.#fileTo = this.#fileFrom; // do not keep damaged bytes: the file may be restored while we run
       throw this.#damaged(address, "its checksum does not fit");
     }
