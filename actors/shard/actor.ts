@@ -217,7 +217,8 @@ class Shard implements Actor<ShardMessage> {
       store.publish(store.seal(this.#header.encode(0, from.address, from.timestamp)));
     }
     this.#phase = "following";
-    this.#checkpointer = new Checkpointer(this.#context, this.#args, store, from.op, () => this.#propose());
+    const namedOp = opened.checkpoint?.position.op ?? 0;
+    this.#checkpointer = new Checkpointer(this.#context, this.#args, store, from.op, namedOp, () => this.#propose());
     this.#applyLater();
   }
 
