@@ -294,11 +294,33 @@ export class Journal {
   /** A body that was asked for. False when it is not wanted here. */
   fill(prepare: Prepare, effects: Effect[]): boolean {
     const slot = this.#slots.get(prepare.header.op);
-    if (slot === undefined || slot.header === null) return false;
+    if (slot === undefined) return false;
     if (slot.op <= this.#appended.op) return this.#repairDamage(slot, prepare, effects);
+    if (slot.isFaulty && !slot.isCanonical) return this.#fillUnnamed(prepare);
+    if (slot.header === null) return false;
     if (slot.state !== "wanted" && slot.state !== "faulty") return false;
     if (!sameIdentity(slot.header.identity, prepare.header.identity)) return false;
     this.#hold(slot, prepare.frame);
+    return true;
+  }
+
+  /** Identity that a damaged operation must have, as its child names it; null while the child is not proved. */
+  #namedByChild(op: number): Uint8Array | null {
+    const child = this.#slots.get(op + 1);
+    return child?.isCanonical && child.header ? child.header.parent : null;
+  }
+
+  /** A damaged operation of which no copy of the header was left: its child says which it is. */
+  #fillUnnamed(prepare: Prepare): boolean {
+    const { header, frame } = prepare;
+    const named = this.#namedByChild(header.op);
+    if (named === null || !sameIdentity(named, header.identity)) return false;
+    mark("journalNamesByChild");
+    const slot = this.#put(header, frame.slice(0, 256), "faulty");
+    slot.isFaulty = true;
+    slot.isCanonical = true;
+    this.#hold(slot, frame);
+    this.#proveBackwards();
     return true;
   }
 
@@ -623,10 +645,18 @@ export class Journal {
         if (this.#head - op > 2 * this.#windowOps) op = this.#head - 2 * this.#windowOps;
         continue;
       }
-      if (slot.header === null || !slot.isCanonical) continue;
-      if (slot.state === "wanted" || slot.state === "faulty") found.push({ op, identity: slot.header.identity });
+      if (slot.state !== "wanted" && slot.state !== "faulty") continue;
+      const identity = slot.isCanonical && slot.header ? slot.header.identity : null;
+      const known = identity ?? (slot.isFaulty ? this.#namedByChild(op) : null);
+      if (known !== null) found.push({ op, identity: known });
     }
     return found;
+  }
+
+  /** Whether the body of an operation behind `appended` is still missing. */
+  isWanted(op: number): boolean {
+    const state = this.#slots.get(op)?.state;
+    return op > this.#appended.op && (state === "wanted" || state === "faulty");
   }
 
   /** Damage found while running: the operation is asked for again, and rewritten in place. */

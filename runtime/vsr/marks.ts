@@ -20,6 +20,7 @@ const names = [
   "heartbeatShowsGap",
   "inheritedCommitsPartly",
   "journalDamaged",
+  "journalNamesByChild",
   "journalRepairsInPlace",
   "journalRewinds",
   "journalTakesOver",

@@ -38,6 +38,8 @@ export class Repair {
   #runAskedAt = -repairTicks;
   #runPeer = 0;
   #preparesAskedAt = -repairTicks;
+  /** What was asked for by identity last. */
+  #preparesAsked: readonly OpIdentity[] = [];
   /** By replica: commit as it last told. */
   readonly peerCommit: number[];
   /** By replica: tick at which it was heard last; what is gone is not asked. */
@@ -117,9 +119,20 @@ export class Repair {
     const wanted = core.journal.wanted(preparesAtOnce);
     if (wanted.length === 0) return;
     this.#preparesAskedAt = core.ticks;
+    this.#preparesAsked = wanted;
     mark("preparesAsked");
     // All peers: a suffix is short, and which of them holds it is what is being found out.
     for (const { op, identity } of wanted) core.broadcast({ kind: "getPrepare", view: core.view, op, identity });
+  }
+
+  /** A prepare came: when it was the last that was asked for, the next are asked for at once. */
+  prepareCame(): void {
+    const { journal } = this.#core;
+    if (this.#preparesAsked.length === 0 || !this.#mayRepair) return;
+    if (this.#preparesAsked.some(({ op }) => journal.isWanted(op))) return;
+    this.#preparesAsked = [];
+    this.#preparesAskedAt = -repairTicks;
+    this.#askPrepares();
   }
 
   run(from: number, message: RunMessage): void {

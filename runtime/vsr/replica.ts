@@ -174,7 +174,9 @@ export class Replica {
     this.#repair.heard(from);
     switch (message.kind) {
       case "prepare":
-        if (core.status !== "recoveringHead") this.#normal.prepare(from, message.prepare);
+        if (core.status === "recoveringHead") return;
+        this.#normal.prepare(from, message.prepare);
+        this.#repair.prepareCame();
         return;
       case "prepareOk":
         this.#normal.prepareOk(from, message);

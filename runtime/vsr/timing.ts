@@ -27,3 +27,5 @@ export const sealsTicks = 100;
 export const partTicks = 100;
 /** Parts asked for in one tick: 75 MiB a second, so that those who give stay free for commits. */
 export const partsPerTick = 3;
+/** A decided view whose log is not whole by then names the operation that nobody gives. */
+export const stuckTicks = 300;

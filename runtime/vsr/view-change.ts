@@ -25,7 +25,14 @@ import type { NormalOperation } from "./normal-operation.js";
 import { pipelineMax } from "./ports.js";
 import { primaryOf } from "./quorums.js";
 import type { Repair } from "./repair.js";
-import { doubtLifeTicks, doubtRepeatTicks, getViewTicks, viewChangeTicks, voteRepeatTicks } from "./timing.js";
+import {
+  doubtLifeTicks,
+  doubtRepeatTicks,
+  getViewTicks,
+  stuckTicks,
+  viewChangeTicks,
+  voteRepeatTicks,
+} from "./timing.js";
 
 /** A next primary that lacks more than that leaves the view to one who has it. */
 const lagMax = 4 * pipelineMax;
@@ -48,6 +55,7 @@ export class ViewChange {
   #stuckAt = 0;
   /** A repair is complete and this replica leads as soon as its disk has everything. */
   #isInstalling = false;
+  #installedAt = 0;
 
   constructor(core: Core, normal: NormalOperation, repair: Repair) {
     this.#core = core;
@@ -279,6 +287,7 @@ export class ViewChange {
     core.logView = core.view;
     this.#hasForfeited = false;
     this.#isInstalling = true;
+    this.#installedAt = core.ticks;
     core.suffix = core.journal.suffix(core.commitMax);
     core.storeState();
     core.broadcast(this.#startViewMessage(0), core.stateWrites);
@@ -428,8 +437,15 @@ export class ViewChange {
     if (core.ticks - this.#enteredAt > patience && !this.#isInstalling) this.#doubt();
   }
 
+  /** The operation that nobody can give or deny; 0 for none. One that is committed is asked for again and again, and said after a while. */
+  get #stuck(): number {
+    const { journal, ticks } = this.#core;
+    const isLate = this.#isInstalling && !journal.isWhole && ticks - this.#installedAt > stuckTicks;
+    return isLate ? journal.appended.op + 1 : this.#stuckAt;
+  }
+
   inspect(): Record<string, number> {
-    return { stuckAt: this.#stuckAt, votes: this.#votes.filter((vote) => vote !== null).length };
+    return { stuckAt: this.#stuck, votes: this.#votes.filter((vote) => vote !== null).length };
   }
 }
 

@@ -6,6 +6,7 @@ import { nodeProvider } from "../../runtime/crypto/node-provider.js";
 import { headerBytes, type PrepareHeader, readHeader } from "../../runtime/storage/frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "../../runtime/storage/log-geometry.js";
 import { type LogPosition, logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
+import type { RecoveredSlot } from "../../runtime/storage/recovered-log.js";
 import { encodeSeal, type SegmentSeal, sealBytes } from "../../runtime/storage/seal-codec.js";
 import type { Message, Prepare, SuffixHeader } from "../../runtime/vsr/messages.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "../../runtime/vsr/ports.js";
@@ -22,13 +23,15 @@ interface Disk {
   state: DurableState;
   /** By address. */
   log: Map<number, Prepare>;
+  /** Operations of which neither prepare nor header can be read any more. */
+  lost: Set<number>;
 }
 
 type DiskEffect = Effect & { kind: "writePrepares" | "repair" | "truncate" | "writeState" | "installSegment" };
 
 export class Member {
   replica: Replica | null = null;
-  disk: Disk = { state: { view: 0, logView: 0, commitMax: 0, suffix: [] }, log: new Map() };
+  disk: Disk = { state: { view: 0, logView: 0, commitMax: 0, suffix: [] }, log: new Map(), lost: new Set() };
   queue: DiskEffect[] = [];
   delayed: { to: number; message: Message; after: Set<number> }[] = [];
   written = new Set<number>();
@@ -246,6 +249,17 @@ export class Cluster {
         }
       }
       disk.log.set(prepare.header.address, { header: prepare.header, frame: prepare.frame.slice() });
+      disk.lost.delete(prepare.header.op);
+    }
+  }
+
+  /** Takes prepares from the disk of a replica that is down, with everything that named them. */
+  damage(index: number, isLost: (op: number) => boolean): void {
+    const { disk } = this.members[index];
+    for (const [address, { header }] of [...disk.log]) {
+      if (!isLost(header.op)) continue;
+      disk.log.delete(address);
+      disk.lost.add(header.op);
     }
   }
 
@@ -338,6 +352,8 @@ function segmentImage({ disk, committed }: Member, segment: number): SegmentImag
   prepares.sort((left, right) => left.header.op - right.header.op);
   const [first, last] = [prepares[0], prepares.at(-1)];
   if (first === undefined || last === undefined) return null;
+  // One that was damaged fits no seal.
+  if (last.header.op - first.header.op + 1 !== prepares.length) return null;
   const bytes = new Uint8Array(positionBehind(last.header).address - start);
   for (const { header, frame } of prepares) bytes.set(frame, header.address - start);
   const seal: SegmentSeal = {
@@ -419,13 +435,16 @@ function recover(disk: Disk): RecoveredLog {
   }
   let end = sound.address;
   for (const prepare of disk.log.values()) end = Math.max(end, positionBehind(prepare.header).address);
-  return {
-    from: logBeginning(clusterId),
-    sound,
-    headers: headers.slice(-1024),
-    beyond: [],
-    headIsCertain: true,
-    commit,
-    end,
-  };
+  const beyond: RecoveredSlot[] = [];
+  if (disk.lost.has(sound.op + 1)) {
+    const behind = [...disk.log.values()].filter(({ header }) => header.op > sound.op);
+    const last = Math.max(...behind.map(({ header }) => header.op), ...disk.lost);
+    for (let op = sound.op + 1; op <= last; op++) {
+      const kept = behind.find(({ header }) => header.op === op);
+      const bytes = kept?.frame.slice(0, headerBytes) ?? null;
+      beyond.push({ op, state: kept ? "sound" : "faulty", header: kept?.header ?? null, headerBytes: bytes });
+    }
+  }
+  const headIsCertain = beyond.at(-1)?.state !== "faulty";
+  return { from: logBeginning(clusterId), sound, headers: headers.slice(-1024), beyond, headIsCertain, commit, end };
 }
