@@ -108,7 +108,15 @@ test("a replica that finds its log full of holes at start still names no more th
   });
   const config = { replica: 1, replicaCount: 3, clusterId, geometry, release: 1, seed: 1 };
   const state = { view: 0, logView: 0, commitMax: 0, suffix: [] };
-  const log = { from: logBeginning(clusterId), sound, headers: links.slice(0, 10), beyond, headIsCertain: true, commit: 9, end: 199 * 4096 };
+  const log = {
+    from: logBeginning(clusterId),
+    sound,
+    headers: links.slice(0, 10),
+    beyond,
+    headIsCertain: true,
+    commit: 9,
+    end: 199 * 4096,
+  };
   const replica = new Replica(config, state, log);
   const effects: Effect[] = [];
   const doubt = { kind: "startViewChange", view: 0 } as const;
