@@ -18,6 +18,7 @@ import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/a
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { genesis, Kernel } from "../../runtime/kernel/kernel.js";
 import { isWrite } from "../../runtime/kernel/kinds.js";
+import { prepareOperations } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import type { Store } from "../../runtime/store/store.js";
@@ -89,6 +90,12 @@ interface Leadership {
   readonly head: LogPosition;
 }
 
+interface OwnOperation {
+  readonly operation: number;
+  readonly body: Uint8Array;
+  readonly settled: (op: number | null) => void;
+}
+
 interface ReadIndexWait {
   readonly envelope: Envelope;
   /** The published state has to hold this op. */
@@ -112,6 +119,8 @@ class Shard implements Actor<ShardMessage> {
   readonly #questions: Questions;
   readonly #forwarder: Forwarder;
   readonly #handover: Handover;
+  /** Of the protocol itself, to be proposed next. */
+  readonly #operations: OwnOperation[] = [];
   /** Replicas to which a connection stands. */
   readonly #linked = new Set<number>();
   readonly #answering: Answering;
@@ -364,6 +373,7 @@ class Shard implements Actor<ShardMessage> {
     this.#refuseUnconfirmed(error);
     for (const proposal of this.#inFlight) proposal.refuse(this.#answering, error);
     this.#inFlight.length = 0;
+    for (const { settled } of this.#operations.splice(0)) settled(null);
     this.#lastOp = this.#positionNow().op;
     for (const { envelope } of this.#readIndexes) this.#context.fail(envelope, notConfirmed());
     this.#readIndexes = [];
@@ -472,6 +482,12 @@ class Shard implements Actor<ShardMessage> {
       case "follow":
         this.#follow(message.view, message.leader);
         return;
+      case "renewView":
+        if (this.#phase !== "leading" || this.#isSingle) return;
+        this.#context.log.info("the view is renewed for a replica that was replaced", { shard: this.#args.shard });
+        this.#handover.begin(() => {});
+        this.#handOn();
+        return;
       case "refused":
         this.#refused(message.op, message.message);
         return;
@@ -495,6 +511,13 @@ class Shard implements Actor<ShardMessage> {
         this.#handOver((outcome) => {
           if (outcome instanceof KimberliteError) this.#context.fail(envelope, outcome);
           else this.#context.reply(envelope, outcome);
+        });
+        return;
+      case "barrier":
+        assert(envelope !== null, "a barrier is asked for");
+        this.#barrier((op) => {
+          if (op === null) this.#context.fail(envelope, outcomeUnknown());
+          else this.#context.reply(envelope, op);
         });
         return;
       case "questionsDue":
@@ -587,6 +610,8 @@ class Shard implements Actor<ShardMessage> {
       this.#confirm((commit) => answer(commit === null ? null : encodeOp(commit)));
     } else if (topic === relayTopics.admin) {
       this.#administer(body, answer);
+    } else if (topic === relayTopics.barrier) {
+      this.#barrier((op) => answer(op === null ? null : encodeOp(op)));
     } else if (topic === relayTopics.handOver) {
       this.#handOver((outcome) => answer(encodeOutcome(outcome)));
     } else {
@@ -651,6 +676,18 @@ class Shard implements Actor<ShardMessage> {
   #reports(told: (reports: ShardReports) => void): void {
     const { replicas, self } = this.#args;
     collectReports(replicas, this.#forwarder.leader ?? self, (replica, said) => this.#askReport(replica, said), told);
+  }
+
+  // ------------------------------------------------------------------ operations of the protocol
+
+  /** Commits an operation that says nothing, wherever this shard leads. Tells its op; null when it may never be committed. */
+  #barrier(settled: (op: number | null) => void): void {
+    if (this.#phase === "leading") {
+      this.#operations.push({ operation: prepareOperations.barrier, body: new Uint8Array(barrierBytes), settled });
+      this.#propose();
+      return;
+    }
+    this.#askLeader(relayTopics.barrier, noBytes, barrierMs, (body) => settled(body === null ? null : decodeOp(body)));
   }
 
   // ------------------------------------------------------------------ handover
@@ -785,15 +822,21 @@ class Shard implements Actor<ShardMessage> {
     if (this.#phase !== "leading" || leadership === null) return;
     const { store, checkpointer } = this.#parts();
     const proposer = this.#proposing();
-    while (this.#queue.count > 0 && this.#hasRoom && !this.#handover.isUnderWay) {
+    const hasRoom = (): boolean => this.#hasRoom && !this.#handover.isUnderWay;
+    while (this.#queue.count + this.#operations.length > 0 && hasRoom()) {
       if (store.cachePressure > pressureMax) {
         // No room for more changes until a checkpoint is through; it calls back.
         checkpointer.runNow(this.#positionNow());
         return;
       }
       const proposal = this.#spare.pop() ?? new Proposal();
-      this.#guarded(() => proposer.fill(this.#queue, proposal, this.#context.now()));
-      if (proposal.recordCount === 0) {
+      const own = this.#operations.shift();
+      if (own === undefined) this.#guarded(() => proposer.fill(this.#queue, proposal, this.#context.now()));
+      else {
+        proposer.fillOperation(proposal, own.operation, own.body, this.#context.now());
+        proposal.settled = own.settled;
+      }
+      if (own === undefined && proposal.recordCount === 0) {
         this.#answerWithoutRecord(proposal);
         continue;
       }
@@ -804,10 +847,11 @@ class Shard implements Actor<ShardMessage> {
       // Without its replica the shard is about to be restarted; what it applied dies with its memory.
       if (port === null) throw new KimberliteError("shardUnavailable", "the replica is gone");
       this.#inFlight.push(proposal);
-      const { op, address, bodyBytes, recordCount, time } = proposal;
+      const { op, address, bodyBytes, recordCount, time, operation } = proposal;
       proposal.endAddress = proposer.nextAddress;
       const { view } = leadership;
-      const told = this.#context.tell(port, { kind: "propose", view, op, address, bodyBytes, recordCount, time });
+      const propose = { kind: "propose", view, op, address, bodyBytes, recordCount, time, operation };
+      const told = this.#context.tell(port, propose);
       assert(told === "accepted", "a replica has room for every prepare under way");
     }
   }
@@ -1045,6 +1089,8 @@ const reportMs = 700;
 const handoverMs = 6_000;
 const questionsDueMs = 50;
 const noBytes = new Uint8Array(0);
+const barrierBytes = 8;
+const barrierMs = 5_000;
 
 const outcomeUnknown = (): KimberliteError =>
   new KimberliteError("shardUnavailable", "another replica leads now; whether the write was committed is not known", {

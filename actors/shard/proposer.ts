@@ -97,6 +97,20 @@ export class Proposer {
     assert(this.nextAddress > proposal.address, "order: prepares follow one another in the log");
   }
 
+  /** Fills `proposal` with one of the protocol's own operations: a prepare without records. */
+  fillOperation(proposal: Proposal, operation: number, body: Uint8Array, now: number): void {
+    assert(proposal.recordCount === 0 && body.length > 0, "an operation of the protocol has a body and no records");
+    this.#open(proposal, this.nextAddress);
+    assert(body.length <= this.#out.end - this.#out.at, "an operation of the protocol is short");
+    this.#out.bytes.set(body, this.#out.at);
+    this.#out.at += body.length;
+    this.lastTime = Math.max(this.lastTime + 1, Math.floor(now * 1000));
+    proposal.operation = operation;
+    proposal.bodyBytes = body.length;
+    proposal.time = this.lastTime;
+    this.nextAddress = proposal.address + Math.ceil((headerBytes + body.length) / sectorBytes) * sectorBytes;
+  }
+
   #open(proposal: Proposal, address: number): void {
     const room = Math.min(bodyRoom(this.#geometry, address), this.#geometry.bodyBytesMax);
     if (room < recordRoom(0) + blockHeaderBytes) {

@@ -72,7 +72,8 @@ export class Superblock {
       replicaCount: identity.replicaCount,
       epoch: identity.epoch ?? 0,
       members: identity.members ?? [],
-      view: 0,
+      standing: identity.standing ?? "member",
+      view: identity.view ?? 0,
       logView: 0,
       commitMax: 0,
       suffix: [],
@@ -142,12 +143,14 @@ export class Superblock {
    * `directoryLocked` when somebody else wrote the superblock since, `storageFailed` when fewer than three copies verify; after
    * either the superblock is dead.
    */
-  writeState({ view, logView, commitMax, suffix }: ProtocolState): void {
+  writeState({ view, logView, commitMax, suffix, standing, members }: ProtocolState): void {
     assert(logView <= view, "order: a replica's log is never of a later view than its own");
     this.#change({
       ...this.#content,
       view,
       logView,
+      standing: standing ?? this.#content.standing,
+      members: members?.map((member) => member.slice()) ?? this.#content.members,
       commitMax: Math.max(commitMax, this.#content.commitMax),
       suffix: suffix.map((stored) => ({ ...stored, headerBytes: stored.headerBytes.slice() })),
     });

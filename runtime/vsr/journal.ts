@@ -391,6 +391,18 @@ export class Journal {
   }
 
   /**
+   * For a replica that has forgotten what it acknowledged: of what this log's end names and is not here, none is denied (T3). What arrives
+   * is acknowledged as usual, and known from then on.
+   */
+  distrust(): void {
+    for (const slot of this.#slots.values()) {
+      if (slot.op <= this.#appended.op || slot.state !== "wanted") continue;
+      slot.state = "faulty";
+      slot.isFaulty = true;
+    }
+  }
+
+  /**
    * Newest appended operation that is proved for the new log too: a header named there is ours, and with it everything before; or it was
    * committed. What was appended behind that, even if it ends below the lowest header named, may be of a log that was discarded.
    */

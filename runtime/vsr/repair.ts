@@ -73,7 +73,7 @@ export class Repair {
   /** This replica has a log to complete: it works in a view, or is fixing one. */
   get #mayRepair(): boolean {
     const core = this.#core;
-    return !core.isSingle && core.status !== "recoveringHead" && core.logView === core.view;
+    return !core.isSingle && core.takesPart && core.logView === core.view;
   }
 
   tick(): void {
@@ -232,7 +232,7 @@ export class Repair {
     const core = this.#core;
     const { until } = message;
     // Whoever holds a committed operation holds the committed log up to it.
-    const mine = core.status === "recoveringHead" ? 0 : core.commitMin;
+    const mine = core.takesPart ? core.commitMin : 0;
     const untilOp =
       core.journal.holds(until) && until.op <= core.journal.durableOp ? until.op : Math.min(mine, until.op);
     if (untilOp <= message.from.op || this.#readers.size >= readsMax) return;

@@ -19,6 +19,8 @@ export const fastResendTicks = 2;
 export const pingTicks = 25;
 /** A primary whose prepares nobody acknowledges gives up its view. */
 export const abdicateTicks = 300;
+/** A view is renewed for a replaced replica at most that often. */
+export const renewTicks = 200;
 /** A request for repair is given up and put to another peer. */
 export const repairTicks = 25;
 /** Behind the others by whole segments: how often it is asked anew what can be had. */

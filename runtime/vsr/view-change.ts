@@ -8,6 +8,7 @@
  */
 import { headerBytes } from "../storage/frame.js";
 import { assert } from "../types/assert.js";
+import type { Acquaintance } from "./acquaintance.js";
 import type { Core } from "./core.js";
 import { type Decision, decideView } from "./decision.js";
 import { mark } from "./marks.js";
@@ -41,6 +42,7 @@ export class ViewChange {
   readonly #core: Core;
   readonly #normal: NormalOperation;
   readonly #repair: Repair;
+  readonly #acquaintance: Acquaintance;
   /** By replica: tick of its newest doubt in the present view; -1 for none. */
   readonly #doubts: number[];
   readonly #votes: (DoViewChangeMessage | null)[];
@@ -57,7 +59,8 @@ export class ViewChange {
   #isInstalling = false;
   #installedAt = 0;
 
-  constructor(core: Core, normal: NormalOperation, repair: Repair) {
+  constructor(core: Core, normal: NormalOperation, repair: Repair, acquaintance: Acquaintance) {
+    this.#acquaintance = acquaintance;
     this.#core = core;
     this.#normal = normal;
     this.#repair = repair;
@@ -74,6 +77,12 @@ export class ViewChange {
     this.#enteredAt = core.ticks;
     if (core.isSingle) {
       this.#becomePrimary();
+      return;
+    }
+    if (core.standing !== "member") {
+      mark("startsOutside");
+      core.status = core.standing;
+      core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
       return;
     }
     const head = core.journal.slot(core.journal.head);
@@ -130,7 +139,7 @@ export class ViewChange {
 
   startViewChange(from: number, message: StartViewChangeMessage): void {
     const core = this.#core;
-    if (core.status === "recoveringHead") return;
+    if (!core.takesPart) return;
     if (message.view > core.view) {
       // Who leads that view may be gone: only what its members doubt together ends it, so this replica joins them.
       mark("doubtMovesView");
@@ -160,7 +169,7 @@ export class ViewChange {
   #enter(view: number): void {
     const core = this.#core;
     assert(view > core.view, "views only grow");
-    assert(core.status !== "recoveringHead", "who does not know its head takes part in no view change");
+    assert(core.takesPart, "who does not know what it has said takes part in no view change");
     mark("entersViewChange");
     // Headers are computed when the log of a view is left; between two view changes without one they stay what they were.
     if (core.logView === core.view) core.suffix = core.journal.suffix(core.commitMax);
@@ -210,7 +219,7 @@ export class ViewChange {
     this.#votedAt = core.ticks;
     const vote = this.#makeVote();
     if (core.primary !== core.self) {
-      core.send(core.primary, vote, core.stateWrites);
+      if (this.#acquaintance.hasMet(core.primary)) core.send(core.primary, vote, core.stateWrites);
       return;
     }
     this.#votes[core.self] = vote;
@@ -219,7 +228,7 @@ export class ViewChange {
 
   doViewChange(from: number, message: DoViewChangeMessage): void {
     const core = this.#core;
-    if (core.status === "recoveringHead" || primaryOf(message.view, core.quorums.replicas) !== core.self) return;
+    if (!core.takesPart || primaryOf(message.view, core.quorums.replicas) !== core.self) return;
     if (message.view < core.view) {
       mark("voteForOldView");
       this.#tellView(from, 0);
@@ -246,6 +255,9 @@ export class ViewChange {
     const own = this.#makeVote();
     this.#votes[core.self] = own;
     if (this.#votes.filter((vote) => vote !== null).length < core.quorums.viewChange) return;
+    // Its own vote counts only beside those of replicas that would know if it had forgotten something.
+    if (!this.#votes.every((vote, from) => vote === null || from === core.self || this.#acquaintance.hasMet(from)))
+      return;
     if (this.#forfeits()) return;
     const decision = decideView(this.#votes, core.quorums);
     if (decision.kind === "decided") {
@@ -347,7 +359,13 @@ export class ViewChange {
       mark("startViewOfOldView");
       return;
     }
-    if (core.status === "recoveringHead") {
+    if (core.status === "fresh") return;
+    const wasReplaced = core.status === "replaced";
+    if (wasReplaced) {
+      // Its view is one in which nobody has heard of this replica's former life: whoever leads it, or a later one, has decided without it.
+      mark("replacedComesBack");
+      core.standing = "member";
+    } else if (core.status === "recoveringHead") {
       // One from before the crash may describe a head below what this replica acknowledged since.
       const isNewer = message.view > core.view || message.nonce === this.#nonce;
       if (!isNewer) {
@@ -363,6 +381,7 @@ export class ViewChange {
     mark("startViewTaken");
     const committed = Math.min(core.commitMax, core.journal.durableOp);
     core.journal.install(message.suffix, committed);
+    if (wasReplaced) core.journal.distrust();
     core.view = message.view;
     core.logView = message.view;
     core.status = "normal";
@@ -384,7 +403,7 @@ export class ViewChange {
   /** Somebody's durable view is ahead: a quorum made it so. */
   learnView(from: number, message: PingMessage | PongMessage): void {
     const core = this.#core;
-    if (message.view <= core.view || core.status === "recoveringHead") return;
+    if (message.view <= core.view || !core.takesPart) return;
     if (message.status === "viewChange") {
       mark("pingMovesView");
       this.#enter(message.view);
@@ -404,6 +423,15 @@ export class ViewChange {
   abdicate(): void {
     const core = this.#core;
     if (!core.isLeading || core.isSingle) return;
+    const { wantedView } = this.#acquaintance;
+    if (wantedView > core.view) {
+      // For a replica that was replaced: the others follow at once when they hear of it.
+      mark("viewRenewed");
+      let view = wantedView;
+      while (primaryOf(view, core.quorums.replicas) !== core.self) view += 1;
+      this.#enter(view);
+      return;
+    }
     mark("leadershipGivenUp");
     core.hasAbdicated = true;
     this.#normal.enterView();
@@ -411,9 +439,24 @@ export class ViewChange {
     this.#doubt();
   }
 
+  /** This replica has forgotten what it said: it is silent until `core.view`. */
+  withdraw(): void {
+    const core = this.#core;
+    assert(core.standing === "replaced", "a replica withdraws to come back as another");
+    core.status = "replaced";
+    core.hasAbdicated = false;
+    this.#forgetView();
+    core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
+    core.journal.releaseDurable();
+  }
+
   stateWritten(): void {
     const core = this.#core;
-    if (core.status === "viewChange" && core.primary === core.self) this.#tryDecide();
+    if (core.status === "viewChange" && core.primary === core.self) {
+      // Those who do not know of the view yet come to it by hearing of it.
+      if (core.logView < core.view) this.#acquaintance.pingAll();
+      this.#tryDecide();
+    }
     this.completeInstall();
     this.#normal.acknowledge();
   }
@@ -421,7 +464,8 @@ export class ViewChange {
   tick(): void {
     const core = this.#core;
     if (core.isSingle) return;
-    if (core.status === "recoveringHead") {
+    if (core.status === "fresh") return;
+    if (core.status === "recoveringHead" || core.status === "replaced") {
       if (core.ticks - this.#askedViewAt >= getViewTicks) this.#askView();
       return;
     }

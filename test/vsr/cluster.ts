@@ -19,7 +19,7 @@ export const geometry: LogGeometry = { segmentBytes: 1024 * 1024, bodyBytesMax: 
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-interface Disk {
+export interface Disk {
   state: DurableState;
   /** By address. */
   log: Map<number, Prepare>;
@@ -67,9 +67,11 @@ export class Cluster {
   proposals = 0;
   #token = 0;
 
-  constructor(count: number, seed: number) {
+  /** @param standing `fresh`: as a new cluster starts, whose replicas have ids and do not know one another */
+  constructor(count: number, seed: number, standing: "member" | "fresh" = "member") {
     this.random = new Random(seed);
     this.members = Array.from({ length: count }, () => new Member());
+    if (standing === "fresh") for (let index = 0; index < count; index++) this.format(index, "fresh", 0);
     for (let index = 0; index < count; index++) this.start(index);
   }
 
@@ -88,6 +90,22 @@ export class Cluster {
       member.disk.state,
       recover(member.disk),
     );
+  }
+
+  /** An empty disk with a new id. */
+  format(index: number, standing: "fresh" | "replaced", view: number): void {
+    const member = this.members[index];
+    const members = this.members.map(() => new Uint8Array(16));
+    members[index]?.fill(1 + this.random.below(255));
+    member.disk = { state: { view, logView: 0, commitMax: 0, suffix: [], standing, members }, log: new Map(), lost: new Set() };
+    member.committed = null;
+    member.halted = null;
+  }
+
+  /** What lies on a disk now. */
+  snapshot(index: number): Disk {
+    const { state, log, lost } = this.members[index].disk;
+    return { state, log: new Map(log), lost: new Set(lost) };
   }
 
   /** Loses memory and a part of what was on its way to disk. */
@@ -173,8 +191,12 @@ export class Cluster {
       case "confirmed":
         member.confirmed.push(effect);
         return;
+      case "renewView":
+        member.inputs.push({ kind: "abdicate" });
+        return;
       case "halt":
         member.halted = effect.reason;
+        if (effect.because === "lostDisk") return;
         throw new Error(`replica ${index} halted: ${effect.reason}`);
     }
   }
