@@ -97,7 +97,11 @@ export class Cluster {
     const member = this.members[index];
     const members = this.members.map(() => new Uint8Array(16));
     members[index]?.fill(1 + this.random.below(255));
-    member.disk = { state: { view, logView: 0, commitMax: 0, suffix: [], standing, members }, log: new Map(), lost: new Set() };
+    member.disk = {
+      state: { view, logView: 0, commitMax: 0, suffix: [], standing, members },
+      log: new Map(),
+      lost: new Set(),
+    };
     member.committed = null;
     member.halted = null;
   }
