@@ -980,8 +980,9 @@ class Shard implements Actor<ShardMessage> {
   /** Tells what is committed once a quorum has confirmed that this replica leads; null when it does not. */
   #confirm(told: (commit: number | null) => void): void {
     if (this.#isSingle && this.#phase === "leading") {
-      // One replica leads as long as it runs, and publishes what is committed before anybody hears of it.
-      told(this.#positionNow().op);
+      // One replica leads as long as it runs, and publishes what is committed before anybody hears of it. What it found in its log at
+      // start may have been answered before, and is not published yet (T21).
+      told(Math.max(this.#positionNow().op, this.#leadership?.head.op ?? 0));
       return;
     }
     const port = this.#context.port(this.#args.replica);

@@ -223,7 +223,9 @@ export class Cell implements ActorContext {
     if (pending === undefined) return;
     this.#asks.delete(correlation);
     pending.timer.cancel();
-    this.arrive(this.#host.events.now, () => pending.settle(outcome));
+    // Within a turn it waits its own turn; else it is one already, in order with what was told before it.
+    if (this.#isInTurn) this.enter(() => pending.settle(outcome));
+    else this.push(() => pending.settle(outcome));
   }
 
   ask<Reply>(port: Port, message: OutgoingMessage, options: AskOptions): Promise<Reply> {

@@ -42,6 +42,8 @@ export class CommitOracle {
   readonly #replication: number;
   readonly #root: string;
   readonly #firstCommitted: (committed: Committed) => void;
+  /** A fault hides on every disk what was committed last: what rests on it cannot be judged. */
+  isBlind = false;
   /** By op - 1. */
   readonly commits: Committed[] = [];
   /** By replica: newest op that it said to be committed and durable there. */
@@ -74,7 +76,11 @@ export class CommitOracle {
   /** A replica says that everything up to there is committed, and durable where it is. */
   committed(replica: number, position: LogPosition): void {
     const identity = hexOf(position.parent);
-    if (position.op > this.commits.length && !this.#learn(replica, position)) return;
+    if (position.op > this.commits.length && !this.#learn(replica, position)) {
+      this.isBlind = true;
+      return;
+    }
+    this.isBlind = false;
     const known = this.identityOf(position.op);
     expect(
       known === identity,

@@ -147,7 +147,10 @@ export class FaultInjector {
 
   #damaged(replica: number, zone: Zone, kind: string): void {
     this.#count(kind);
-    if (zone === "pages") return;
+    if (zone === "pages") {
+      this.#struck[replica]?.add("pages");
+      return;
+    }
     this.hasDamaged = true;
     this.#simulation.forgiven[replica] = true;
     this.#struck[replica]?.add(zone);

@@ -97,13 +97,15 @@ export class Network {
     this.#cloggedUntil.fill(0);
   }
 
-  /** @param isProtocol frames of the protocol verify themselves; what shards say to one another relies on the connection */
-  send(from: number, to: number, bytes: Uint8Array, leavingAt: number, isProtocol: boolean): void {
+  /** What shards say to one another relies on their connection: in order, once, and nothing of it outlives an end of the connection. */
+  sendConnected(from: number, to: number, bytes: Uint8Array, leavingAt: number, isConnected: () => boolean): void {
     this.counts.sent += 1;
-    if (!isProtocol) {
-      this.#carry(from, to, bytes, leavingAt, false);
-      return;
-    }
+    this.#carry(from, to, bytes, leavingAt, isConnected);
+  }
+
+  /** Frames of the protocol verify themselves, and may be lost, doubled, delayed and overtaken. */
+  send(from: number, to: number, bytes: Uint8Array, leavingAt: number): void {
+    this.counts.sent += 1;
     const { options } = this;
     if (options.bytesMax > 0 && bytes.length > options.bytesMax) {
       this.counts.tooLarge += 1;
@@ -114,10 +116,10 @@ export class Network {
       this.counts.lost += 1;
       return;
     }
-    this.#carry(from, to, bytes, leavingAt, true);
+    this.#carry(from, to, bytes, leavingAt, null);
     if (options.duplicate > 0 && this.#random.chance(options.duplicate)) {
       this.counts.duplicated += 1;
-      this.#carry(from, to, bytes, leavingAt, true);
+      this.#carry(from, to, bytes, leavingAt, null);
     }
     if (options.replay > 0 && this.#random.chance(options.replay)) this.#replay(leavingAt);
   }
@@ -130,10 +132,11 @@ export class Network {
   #replay(at: number): void {
     const old = this.#random.pick(this.#remembered);
     this.counts.replayed += 1;
-    this.#carry(old.from, old.to, old.bytes, at, true);
+    this.#carry(old.from, old.to, old.bytes, at, null);
   }
 
-  #carry(from: number, to: number, bytes: Uint8Array, leavingAt: number, isProtocol: boolean): void {
+  #carry(from: number, to: number, bytes: Uint8Array, leavingAt: number, isConnected: (() => boolean) | null): void {
+    const isProtocol = isConnected === null;
     const { options } = this;
     const link = this.#link(from, to);
     if (this.#isCut[link] === true) {
@@ -148,7 +151,9 @@ export class Network {
       this.#lastArrival[link] = at;
     }
     const arriving = isProtocol && options.flip > 0 && this.#random.chance(options.flip) ? this.#flipped(bytes) : bytes;
-    this.#events.at(at, () => this.#deliver(from, to, arriving));
+    this.#events.at(at, () => {
+      if (isConnected === null || isConnected()) this.#deliver(from, to, arriving);
+    });
   }
 
   #flipped(bytes: Uint8Array): Uint8Array {

@@ -64,7 +64,7 @@ export class SimNode {
   readonly #driftPpm: number;
 
   constructor(replica: number, events: EventQueue, options: SimulationOptions, nodeEvents: NodeEvents) {
-    const { seed, headerSlots, segmentBytes, bodyBytesMax, writeMode, writeMicros, replicas } = options;
+    const { seed, headerSlots, segmentBytes, bodyBytesMax, writeMode, writeMicros, replicas, workload } = options;
     this.replica = replica;
     this.events = events;
     this.#options = options;
@@ -74,7 +74,11 @@ export class SimNode {
       options.clockDriftPpm === 0 ? 0 : this.random.between(-options.clockDriftPpm, options.clockDriftPpm);
     const pace: DiskPace = { readMicros: 10, writeMicros, syncMicros: writeMicros };
     this.disk = new SimDisk(new Stream(seed, `disk ${replica}`), writeMode, pace);
-    this.geometry = { segmentBytes, bodyBytesMax: Math.max(bodyBytesMax, 16), headerSlots };
+    this.geometry = {
+      segmentBytes,
+      bodyBytesMax: Math.max(bodyBytesMax, workload === "kernel" ? 12_000 : 16),
+      headerSlots,
+    };
     this.image = new LogImage(this.disk, directory, this.geometry);
     this.machine = {
       disk: this.disk,

@@ -37,6 +37,8 @@ const unreadableUnit = 4096;
 export type Zone = "superblock" | "headers" | "log" | "pages" | "other";
 
 export function zoneOf(path: string): Zone {
+  // What is being fetched from other replicas is not of the log before it is renamed into it.
+  if (path.includes("/fetch/")) return "other";
   if (path.endsWith(".seg")) return "log";
   if (path.endsWith("/headers")) return "headers";
   if (path.endsWith("/superblock")) return "superblock";
@@ -69,6 +71,8 @@ export interface DiskWatcher {
   writeBegins(path: string, at: number, source: Uint8Array, from: number, length: number): void;
   /** Everything written to that file so far was reported as durable. */
   durable(path: string): void;
+  /** A file with these bytes has taken that name. */
+  renamed(path: string, bytes: Uint8Array): void;
 }
 
 /** Latency of operations in µs. */
@@ -300,6 +304,7 @@ export class SimDisk implements Disk {
       names.delete(from);
       names.set(to, inode);
     });
+    this.watcher?.renamed(to, inode.current);
   }
 
   remove(path: string): void {

@@ -107,6 +107,13 @@ export class WalOracle implements DiskWatcher {
     for (const [start, written] of this.#live) if (start >= from && start < to) written.isDurable = true;
   }
 
+  /** A segment that was fetched whole takes the place of what was there. */
+  renamed(path: string, bytes: Uint8Array): void {
+    if (zoneOf(path) !== "log") return;
+    this.writeBegins(path, 0, bytes, 0, bytes.length);
+    this.durable(path);
+  }
+
   *#prepares(address: number, bytes: Uint8Array): Generator<Written> {
     for (let at = 0; at + headerBytes <= bytes.length; at += sectorBytes) {
       if (bytes[at + 98] !== 8) continue;

@@ -2,6 +2,7 @@
 
 import { ByteWorkload } from "./byte-workload.js";
 import type { Committed } from "./commit-oracle.js";
+import { KernelWorkload } from "./kernel-workload.js";
 import type { SimNode } from "./node.js";
 import type { Simulation } from "./simulation.js";
 
@@ -24,4 +25,5 @@ export interface Workload {
   end(): void;
 }
 
-export const makeWorkload = (simulation: Simulation): Workload => new ByteWorkload(simulation);
+export const makeWorkload = (simulation: Simulation): Workload =>
+  simulation.options.workload === "kernel" ? new KernelWorkload(simulation) : new ByteWorkload(simulation);
