@@ -40,7 +40,6 @@ export class KernelWorkload implements Workload, ClientWorld {
   readonly #sessions = new Map<number, number>();
   /** Who waits for the answer to a correlation. */
   readonly #waiting = new Map<number, { readonly client: KernelClient; readonly number: number }>();
-  #setUp = 0;
   #isSetUp = false;
   #lastNumber = 0;
   #lastCorrelation = 0;
@@ -161,7 +160,6 @@ export class KernelWorkload implements Workload, ClientWorld {
   }
 
   #setUpTenant(node: SimNode, { gateway }: Side, tenant: number, isThere: boolean): void {
-    this.#setUp += 1;
     if (!isThere) {
       const quotas = { ...quotasDefault, sessionsMax };
       const body = encodeTenantAdopt(new ByteWriter(), tenant, 1, "fresh", quotas).finish();
@@ -255,12 +253,12 @@ export class KernelWorkload implements Workload, ClientWorld {
     node.cell("projection-1.0")?.enter(() => side.reader.readLinearizable(seen));
   }
 
-  /** What the store says of its own pages goes to the reader, everything else ends the run. */
+  /** What the store or its disk says goes to the reader, everything else ends the run. */
   #checked(work: () => void): void {
     try {
       work();
     } catch (error) {
-      if (isKimberliteError(error) && error.code === "dataCorrupt") throw error;
+      if (isKimberliteError(error)) throw error;
       this.#simulation.fail(error);
     }
   }
