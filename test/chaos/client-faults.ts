@@ -6,11 +6,13 @@ import { connect } from "../../protocol/sdk/index.js";
 import { startLoad, sum } from "../faults/load.js";
 import { checkStreams } from "../faults/stream-check.js";
 import { pause } from "../node/node-child.js";
-import { count, flowing, note, others, prove, type Scene } from "./scene.js";
+import { count, flowing, note, others, prove, type Scene, within } from "./scene.js";
 import { quantile } from "./timeline.js";
 
 const program = fileURLToPath(new URL("./keyed-client.js", import.meta.url));
 const lives = 5;
+/** A process takes its time to start where cores are few. */
+const clientMs = 30_000;
 const repeats = 64;
 const noisySeconds = 6;
 /** What the 99th of a hundred appends of others may take beside a tenant that takes all it can get: so long, or so many times as before. */
@@ -21,10 +23,9 @@ class KeyedClient {
   readonly #process: ChildProcess;
   readonly #ended: Promise<void>;
   /** Numbers below are acknowledged. */
-  acknowledged: number;
+  acknowledged = 0;
 
   constructor(addresses: string, tenant: string, stream: string, first: number) {
-    this.acknowledged = first;
     this.#process = spawn(process.execPath, [program, addresses, tenant, stream, String(first)], {
       stdio: ["ignore", "pipe", "ignore"],
     });
@@ -51,7 +52,8 @@ export async function killClients(scene: Scene): Promise<void> {
   let acknowledged = 0;
   for (let life = 0; life < lives; life++) {
     const client = new KeyedClient(addresses, tenant, stream, Math.max(0, acknowledged - repeats));
-    await pause(700 + scene.random() * 800);
+    await within(clientMs, () => client.acknowledged > acknowledged);
+    await pause(scene.random() * 300);
     await client.kill();
     acknowledged = Math.max(acknowledged, client.acknowledged);
     prove(scene, "clients killed");
