@@ -18,7 +18,7 @@ import type {
   RunMessage,
 } from "./messages.js";
 import { partBytes, SegmentSync } from "./segment-sync.js";
-import { pingTicks, repairTicks } from "./timing.js";
+import { deafTicks, pingTicks, repairTicks } from "./timing.js";
 
 const runBytesMax = 4 * 1024 * 1024;
 const preparesAtOnce = 8;
@@ -57,6 +57,13 @@ export class Repair {
 
   heard(from: number): void {
     this.#heardAt[from] = this.#core.ticks;
+  }
+
+  /** Too few others have been heard for anything to be acknowledged here: their way here is cut, whether or not they hear this replica. */
+  get isDeaf(): boolean {
+    const { ticks, quorums } = this.#core;
+    const heard = this.#heardAt.filter((at) => ticks - at < deafTicks).length;
+    return heard + 1 < quorums.replication;
   }
 
   learn(point: OpIdentity): void {

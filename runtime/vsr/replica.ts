@@ -122,7 +122,7 @@ export class Replica {
 
   #tick(): void {
     const core = this.#core;
-    if (this.#normal.tick()) {
+    if (this.#normal.tick() || (core.isLeading && !core.isSingle && this.#repair.isDeaf)) {
       mark("primaryAbdicates");
       this.#viewChange.abdicate();
     }

@@ -17,7 +17,9 @@ export const resendTicks = 10;
 /** … or at once when a backup says twice that it stands still, but not more often than that. */
 export const fastResendTicks = 2;
 export const pingTicks = 25;
-/** A primary whose prepares nobody acknowledges gives up its view. */
+/** A primary that hears too few for that long gives up its view: four pings, and longer than a backup is patient with it. */
+export const deafTicks = 100;
+/** So does one whose prepares nobody acknowledges, although it is answered. */
 export const abdicateTicks = 300;
 /** A view is renewed for a replaced replica at most that often. */
 export const renewTicks = 200;

@@ -80,6 +80,20 @@ test("a primary that is cut off answers no read, and its successor waits for wha
   t.true((answer?.commit ?? 0) >= 5);
 });
 
+test("a primary that is heard and hears nobody gives up before anybody could miss it", (t) => {
+  const cluster = new Cluster(3, 11);
+  cluster.run(3_000);
+  const deaf = cluster.primary;
+  t.not(deaf, -1);
+  for (const index of [0, 1, 2]) if (index !== deaf) cluster.cut.add(`${index}>${deaf}`);
+  cluster.run(1_800);
+  const next = cluster.members.findIndex(({ leads }, index) => leads !== null && index !== deaf);
+  t.not(next, -1, "another leads");
+  t.true(cluster.propose(next));
+  cluster.run(200);
+  t.true(cluster.commits.size > 0, "and commits");
+});
+
 test("leadership is handed over on request, and what was committed goes with it", (t) => {
   const cluster = new Cluster(3, 9);
   cluster.run(1000);
