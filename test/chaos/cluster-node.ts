@@ -2,7 +2,7 @@
  * One `kimberlite start --cluster` as a process of its own, with the shim of `fault-shim.ts` loaded into it. It can be killed, stopped
  * and continued like any process; over its IPC channel worker threads can be ended.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -29,6 +29,17 @@ const shimUrl = new URL("./fault-shim.js", import.meta.url).href;
 const logLinesMax = 2_000;
 const stopMs = 30_000;
 const readyMs = 60_000;
+const commandMs = 60_000;
+
+/** Runs a command to its end, in a process without shim. */
+export function runProgram(words: readonly string[]): Promise<{ readonly code: number; readonly said: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...words], { timeout: commandMs }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
+      resolve({ code, said: `${stdout}${stderr}`.trim() });
+    });
+  });
+}
 
 type Look = Pick<ShimAnswer, "workers" | "now">;
 const nothing: Look = { workers: [], now: Number.NaN };

@@ -13,7 +13,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "../../protocol/sdk/index.js";
-import { ClusterNode } from "./cluster-node.js";
+import { ClusterNode, runProgram } from "./cluster-node.js";
 import { mountSmallDisk, unmountDisk } from "./node-files.js";
 import { type LinkState, PeerProxy } from "./peer-proxy.js";
 import { type CutReport, cutPower, type Loss } from "./power-cut.js";
@@ -177,6 +177,12 @@ export class ClusterProcesses {
     });
     this.members[index] = node;
     return node;
+  }
+
+  /** Runs a command of `kimberlite cluster` for a node, beside the nodes. @returns what it said, either way */
+  async command(index: number, name: string): Promise<{ readonly code: number; readonly said: string }> {
+    const place = ["--cluster", this.#path(index, "cluster.toml"), "--node", String(index + 1)];
+    return runProgram(["cluster", name, ...place, "--data", this.dataOf(index)]);
   }
 
   async startAll(): Promise<void> {

@@ -4,7 +4,7 @@
  *
  * What the nodes have repaired by themselves is counted; what they could not, and did not have to, is put back at the end.
  */
-import { existsSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { headerSlots } from "../../runtime/storage/header-ring.js";
 import { defaultGeometry, segmentOf, segmentPath } from "../../runtime/storage/log-geometry.js";
@@ -251,4 +251,38 @@ export async function loseFile(scene: Scene): Promise<void> {
   await cluster.spawn(victim).ready;
   await cluster.caughtUp(victim);
   note(scene, "lost-file", at, others(scene, victim));
+}
+
+/** A node's disk is gone. An empty one in its place is turned away; `cluster recover` brings the node back, under load. */
+export async function loseDisk(scene: Scene): Promise<void> {
+  const { cluster, timeline, violations } = scene;
+  const victim = pick(scene, others(scene));
+  const at = performance.now();
+  const data = cluster.dataOf(victim);
+  const wipe = (): void => {
+    for (const name of readdirSync(data)) rmSync(join(data, name), { recursive: true });
+    cluster.forgetChanges(victim);
+  };
+  scene.isDamaged = true;
+  await cluster.kill(victim);
+  wipe();
+  timeline.say(`${nodeName(victim)} killed, and its disk emptied`);
+  const empty = cluster.spawn(victim);
+  const words = await empty.ready.then(
+    () => "it serves",
+    (error: unknown) => String(error),
+  );
+  if (/dataMissing|cluster recover/.test(words)) prove(scene, "empty disks turned away");
+  else violations.push(`lost-disk: ${nodeName(victim)} with an empty disk said ${words.slice(0, 300)}`);
+  await cluster.kill(victim);
+  wipe();
+  const recovered = await cluster.command(victim, "recover");
+  if (recovered.code === 0) prove(scene, "disks recovered");
+  else violations.push(`lost-disk: recover ended with ${recovered.code}: ${recovered.said}`);
+  const back = performance.now();
+  await cluster.spawn(victim).ready;
+  await cluster.caughtUp(victim, 120_000);
+  timeline.say(`${nodeName(victim)} has fetched everything after ${Math.round(performance.now() - back)} ms`);
+  await flowing(scene, performance.now());
+  note(scene, "lost-disk", at, others(scene, victim));
 }

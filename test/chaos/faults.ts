@@ -1,7 +1,7 @@
 /** All faults by name. */
 
 import { killClients, noisyTenant } from "./client-faults.js";
-import { corruptDisjoint, corruptMinority, corruptSame, loseFile, rollback } from "./damage-faults.js";
+import { corruptDisjoint, corruptMinority, corruptSame, loseDisk, loseFile, rollback } from "./damage-faults.js";
 import { bridge, clientSide, cutLink, isolateLeader, majoritiesRing, oneWay, slowNetwork } from "./network-faults.js";
 import { power } from "./power-faults.js";
 import { killAny, killLeader, pauseLeader, stepClock, upgrade } from "./process-faults.js";
@@ -34,6 +34,7 @@ export const faults = {
   "corrupt-same": corruptSame,
   rollback,
   "lost-file": loseFile,
+  "lost-disk": loseDisk,
   "full-follower": fullFollower,
   "full-leader": fullLeader,
   "full-majority": fullMajority,

@@ -29,7 +29,7 @@ export const suites = {
   pause: { faults: ["pause-leader"] },
   corrupt: { faults: ["corrupt-minority", "corrupt-disjoint", "corrupt-same"], weight: 2 },
   "disk-full": { faults: ["full-follower", "full-leader", "full-majority", "full-all"], ...smallDisk, weight: 2 },
-  "lost-files": { faults: ["rollback", "lost-file"] },
+  lost: { faults: ["rollback", "lost-file", "lost-disk"], weight: 2 },
   clock: { faults: ["clock"] },
   worker: { faults: ["worker", "exhaust", "hang", "abort"], weight: 2 },
   upgrade: { faults: ["upgrade"] },
@@ -52,7 +52,7 @@ export const slice: readonly SliceRun[] = [
     faults: [
       ...["kill-leader", "pause-leader", "isolate-leader", "one-way", "cut-link", "client-side", "clock"],
       ...["worker", "exhaust", "hang", "abort", "client", "tenants", "power", "power", "power", "kill-any"],
-      ...["corrupt-minority", "corrupt-disjoint", "corrupt-same", "rollback", "lost-file", "upgrade"],
+      ...["corrupt-minority", "corrupt-disjoint", "corrupt-same", "rollback", "lost-file", "lost-disk", "upgrade"],
     ] as readonly FaultName[],
   },
   { name: "disk-full", ...smallDisk, everySeconds: 0.2, faults: ["full-follower", "full-all"] },
