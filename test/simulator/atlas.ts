@@ -2,7 +2,7 @@
  * Which places may be damaged on which replica, decided before a run begins. With it every run is one that the protocol claims to survive:
  * of nothing are more copies damaged than redundancy allows.
  */
-import { quorumsOf } from "../../runtime/vsr/quorums.js";
+import { expectedQuorums } from "./expected-quorums.js";
 import type { SimulationOptions } from "./options.js";
 import type { Zone } from "./sim-disk.js";
 import { Stream } from "./streams.js";
@@ -29,7 +29,7 @@ export class Atlas {
   /** Replicas of which a copy of one thing may be lost. */
   #victims(random: Stream): ReadonlySet<number> {
     const { replicas } = this.#options;
-    const { replication } = quorumsOf(replicas);
+    const { replication } = expectedQuorums(replicas);
     const most = Math.min(replication - 1, replicas - 1);
     const chosen = new Set<number>();
     while (chosen.size < most) chosen.add(random.below(replicas));

@@ -54,6 +54,8 @@ export interface SimulationOptions {
   readonly linksBreak: boolean;
   /** After the heal only a quorum is left. */
   readonly coreOnly: boolean;
+  /** What that replica sends and is longer than a heartbeat never arrives, also after the heal; -1 for none. */
+  readonly muteReplica: number;
   readonly network: NetworkOptions;
   readonly faults: FaultRates;
 }
@@ -107,7 +109,9 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     reorder: random.chance(0.5) ? 0 : random.fraction(),
     bytesMax: 0,
   };
-  const mayDamage = !isAlone || !atlas;
+  const muteReplica = replicas >= 3 && random.chance(0.06) ? random.below(replicas) : -1;
+  // What one replica cannot say and another cannot read, nobody can give to a third.
+  const mayDamage = (!isAlone || !atlas) && muteReplica < 0;
   const damage = (max: number): number => {
     const drawn = some(max);
     return mayDamage ? drawn : 0;
@@ -149,6 +153,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     clockDriftPpm: random.chance(0.5) ? 0 : random.between(1, 500),
     linksBreak: random.chance(0.5),
     coreOnly: random.chance(0.4),
+    muteReplica,
     network,
     faults,
   };
@@ -167,6 +172,7 @@ const network = (change: Partial<NetworkOptions>) => (options: SimulationOptions
 
 /** What shrinking tries to turn off, from the loudest on. */
 export const lowered: readonly LoweredOption[] = [
+  { name: "the mute replica", lower: (options) => ({ ...options, muteReplica: -1 }) },
   { name: "replay of old frames", lower: network({ replay: 0 }) },
   { name: "duplicates", lower: network({ duplicate: 0 }) },
   { name: "flipped bits", lower: network({ flip: 0 }) },

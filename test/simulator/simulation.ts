@@ -14,11 +14,11 @@ import { commandPrepare } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { isKimberliteError } from "../../runtime/types/errors.js";
 import { commands } from "../../runtime/vsr/message-frame.js";
-import { quorumsOf } from "../../runtime/vsr/quorums.js";
 import { Atlas } from "./atlas.js";
 import { waitingMax } from "./cell.js";
 import { CommitOracle } from "./commit-oracle.js";
 import { EventQueue } from "./event-queue.js";
+import { expectedQuorums } from "./expected-quorums.js";
 import { expect, SimulationFailure } from "./failure.js";
 import { FaultInjector } from "./fault-injector.js";
 import { Network } from "./network.js";
@@ -56,6 +56,8 @@ export type Trace = (line: string) => void;
 const startMsMax = 10_000;
 const lookMs = 20;
 const startsMax = 60;
+/** A heartbeat, and no prepare with a body of its own. */
+const muteBytes = 400;
 
 export class Simulation {
   readonly options: SimulationOptions;
@@ -101,7 +103,7 @@ export class Simulation {
     );
     const holders = this.nodes.map((node) => ({ image: node.image, isReplaced: false }));
     this.workload = makeWorkload(this);
-    this.commits = new CommitOracle(holders, quorumsOf(replicas).replication, clusterId, (committed) => {
+    this.commits = new CommitOracle(holders, expectedQuorums(replicas).replication, clusterId, (committed) => {
       this.hash.add(committed.op);
       this.workload.committed(committed);
     });
@@ -315,6 +317,7 @@ export class Simulation {
       this.network.sendConnected(from, to, bytes, leavingAt, isConnected);
     } else {
       this.check(() => this.promises.sent(from, bytes));
+      if (from === this.options.muteReplica && bytes.length > muteBytes) return true;
       this.network.send(from, to, bytes, leavingAt);
     }
     return true;
@@ -417,8 +420,9 @@ export class Simulation {
   /** All replicas, or a quorum of those that are not lost: with damaged disks all, since what one lacks another gives. */
   #chooseCore(): number[] {
     const able = this.nodes.filter(({ isGone }) => !isGone).map(({ replica }) => replica);
-    const { viewChange } = quorumsOf(this.options.replicas);
-    if (!this.options.coreOnly || this.injector.hasDamaged || able.length <= viewChange) return able;
+    const { viewChange } = expectedQuorums(this.options.replicas);
+    const needsAll = !this.options.coreOnly || this.injector.hasDamaged || this.options.muteReplica >= 0;
+    if (needsAll || able.length <= viewChange) return able;
     const random = streamFor(this.options.seed ^ 0x5a5a);
     while (able.length > viewChange) able.splice(random.below(able.length), 1);
     return able;
@@ -444,7 +448,7 @@ export class Simulation {
 
   /** Why nobody could get this cluster to work again, or null where somebody could. */
   #proof(core: readonly number[]): string | null {
-    const { viewChange } = quorumsOf(this.options.replicas);
+    const { viewChange } = expectedQuorums(this.options.replicas);
     const running = core.filter((replica) => this.nodes[replica]?.isAlive === true);
     if (running.length < viewChange && this.injector.hasDamaged)
       return `${running.length} replicas can start; ${viewChange} are needed`;
