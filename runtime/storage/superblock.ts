@@ -16,6 +16,7 @@ import { sectorBytes } from "../types/limits.js";
 import { allocateAligned, bytesOf } from "./aligned-memory.js";
 import { type Disk, type DiskFile, join, type WriteMode } from "./disk.js";
 import { clusterIdBytes, identityBytes, rootIdentity, sameBytes } from "./frame.js";
+import { mark } from "./marks.js";
 import { createZeroFilled } from "./segments.js";
 import {
   type CheckpointRecord,
@@ -117,7 +118,10 @@ export class Superblock {
         reading.kind === "sound" && sameBytes(reading.checksum, 0, chosen.checksum, 0, identityBytes) ? [] : [copy],
       );
       const superblock = new Superblock(file, bytes, chosen, stale.length);
-      if (stale.length > 0) superblock.#writeCopies(stale, chosen.content);
+      if (stale.length > 0) {
+        mark("superblockCopiesRepaired");
+        superblock.#writeCopies(stale, chosen.content);
+      }
       superblock.#commit({ ...chosen.content, generation: chosen.content.generation + 1 });
       return superblock;
     } catch (error) {

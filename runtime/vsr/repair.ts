@@ -32,6 +32,8 @@ export class Repair {
   readonly #core: Core;
   /** Who asked for what is being read, by token. */
   readonly #readers = new Map<number, number>();
+  /** The operation that is being read for somebody, by token. */
+  readonly #readOps = new Map<number, number>();
   readonly #parts = new Map<number, GetSegmentPartMessage>();
   /** Newest operation known to be committed of which the identity is known. */
   #committed: OpIdentity | null = null;
@@ -222,14 +224,19 @@ export class Repair {
     if ((slot.state !== "durable" && slot.state !== "kept") || this.#readers.size >= readsMax) return;
     const token = core.nextToken();
     this.#readers.set(token, from);
+    this.#readOps.set(token, slot.op);
     core.effects.push({ kind: "readPrepare", token, header: slot.header });
   }
 
   prepareRead(token: number, prepare: Prepare | null): void {
     const to = this.#readers.get(token);
+    const op = this.#readOps.get(token);
     this.#readers.delete(token);
+    this.#readOps.delete(token);
     if (to === undefined || prepare === null) {
+      // Somebody else has to give it to both.
       mark("readFoundDamage");
+      if (op !== undefined) this.#core.journal.damage(op);
       return;
     }
     this.#core.send(to, { kind: "prepare", prepare });

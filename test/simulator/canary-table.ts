@@ -337,7 +337,7 @@ export const canaries: readonly Canary[] = [
         replace: "",
       },
     ],
-    oracles: ["head", "ack durability", "commit chain", "assertion"],
+    oracles: ["head", "ack durability", "commit chain", "liveness", "assertion"],
     budget: 2_000,
   },
   {

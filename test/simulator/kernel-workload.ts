@@ -11,7 +11,7 @@ import type { StoreReader } from "../../runtime/store/reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { type ErrorRecord, isKimberliteError } from "../../runtime/types/errors.js";
 import type { Committed } from "./commit-oracle.js";
-import { expect } from "./failure.js";
+import { expect, SimulationFailure } from "./failure.js";
 import { type ClientWorld, KernelClient, sessionsMax, tenants } from "./kernel-clients.js";
 import { digestOf, KernelModel } from "./kernel-model.js";
 import { Gateway, StateReader } from "./kernel-side.js";
@@ -281,7 +281,12 @@ export class KernelWorkload implements Workload, ClientWorld {
   }
 
   committed(committed: Committed): void {
-    this.model.apply(committed);
+    try {
+      this.model.apply(committed);
+    } catch (error) {
+      if (error instanceof SimulationFailure) throw error;
+      throw new SimulationFailure("state", `the log gives no state at op ${committed.op}: ${String(error)}`, error);
+    }
   }
 
   handOver(replica: number): boolean {

@@ -137,9 +137,9 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
   const drawn: SimulationOptions = {
     seed,
     replicas,
-    workload: random.chance(0.2) ? "kernel" : "bytes",
+    workload: random.chance(0.15) ? "kernel" : "bytes",
     atlas,
-    faultMs: random.pick([2_000, 4_000, 4_000, 8_000]),
+    faultMs: random.pick([1_000, 2_000, 2_000, 4_000, 8_000]),
     healMsMax: 30_000,
     requestsMax: random.pick([30, 100, 300]),
     requestMicros: random.pick([2_000, 10_000, 40_000]),
