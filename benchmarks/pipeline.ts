@@ -126,9 +126,9 @@ for (let c = 0; c < connections; c++) {
 
 const client = new FrameWriter();
 let current: FrameWriter = client;
-const decoder = new FrameDecoder((kind, requestId, _timeoutMs, bytes, from, to) => {
+const decoder = new FrameDecoder((kind, requestId, _timeoutMs, bytes, from, to, view) => {
   const correlation = table.open(current, requestId, kind, 1, 0);
-  batchWriter.add(correlation, 0, kind, principal, bytes, from, to);
+  batchWriter.add(correlation, 0, kind, principal, bytes, from, to, view);
 });
 let counter = 0;
 let answered = 0;

@@ -9,6 +9,8 @@
  *
  * Between nodes a deadline is what is left of it in ms, below zero when it has passed: clocks of nodes differ, by hours when one is wrong.
  */
+
+import { copyBytes } from "../../runtime/kernel/numbers.js";
 import { assert } from "../../runtime/types/assert.js";
 import { BatchBuffer } from "./batch-buffer.js";
 
@@ -44,7 +46,7 @@ export class RequestBatchWriter {
     return this.#batch.length;
   }
 
-  /** Appends one request whose body is `source[from, to)`. */
+  /** Appends one request whose body is `source[from, to)`. With a view over the source short ones are copied without an object. */
   add(
     correlation: number,
     deadline: number,
@@ -53,6 +55,7 @@ export class RequestBatchWriter {
     source: Uint8Array,
     from: number,
     to: number,
+    sourceView: DataView | null = null,
   ): void {
     assert(principal.length <= 255, "a principal's length fits a byte");
     assert(from <= to && to <= source.length, "a request's body lies within its source");
@@ -65,9 +68,10 @@ export class RequestBatchWriter {
     view.setUint8(at + 16, kind);
     view.setUint8(at + 17, principal.length);
     at += entryHeadBytes;
-    bytes.set(principal, at);
+    for (let index = 0; index < principal.length; index++) bytes[at + index] = principal[index] as number;
     at += principal.length;
-    bytes.set(from === 0 && to === source.length ? source : source.subarray(from, to), at);
+    if (sourceView !== null) copyBytes(source, sourceView, from, to, bytes, view, at);
+    else bytes.set(from === 0 && to === source.length ? source : source.subarray(from, to), at);
   }
 
   take(): Uint8Array {

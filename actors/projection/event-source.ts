@@ -1,6 +1,6 @@
 /**
  * Events of one stream from the pinned version: places from the store, bytes from the log (its shared tail, or the segment files),
- * each record verified by its checksum before a byte of it leaves.
+ * each record, or the pieces of it that are wanted (`record-pieces.ts`), verified before a byte of it leaves.
  */
 import { encodeEventFrom, SpanEvents } from "../../runtime/kernel/codecs/events-reply.js";
 import { direction, type EventSpan, planRead } from "../../runtime/kernel/read/events.js";
@@ -9,6 +9,15 @@ import { type LogReader, recordHeadBytes } from "../../runtime/storage/log-reade
 import { assert } from "../../runtime/types/assert.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
+import {
+  cutRecord,
+  narrowedTo,
+  pieceCount,
+  piecedRecordBytesMin,
+  piecesHold,
+  piecesOf,
+  type RecordPieces,
+} from "./record-pieces.js";
 
 /** Events of one stream, encoded as frame 131 carries them. */
 export interface Chunk {
@@ -19,15 +28,17 @@ export interface Chunk {
 }
 
 const chunkEventsMax = 1_024;
-/** Records of at least this size are kept, verified, for reads that come back to them: below, checking again is as cheap. */
-const keptRecordBytesMin = 4 * 1024;
-const keptBytesMax = 16 * 1024 * 1024;
+/** Pieces whose checksums are kept: 3 MiB, for a gigabyte of log. */
+const keptPiecesMax = 256 * 1024;
 
-/** A record copied out of the log after its checksum held; from its first byte on. */
-interface KeptRecord {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-}
+/** What is done with the bytes of a span: those of its record, or of a part that stands for one (`span` then says so). */
+export type UseOfSpan<Result> = (
+  span: EventSpan,
+  bytes: Uint8Array,
+  view: DataView,
+  from: number,
+  to: number,
+) => Result;
 
 export class EventSource {
   readonly #log: LogReader;
@@ -39,47 +50,49 @@ export class EventSource {
   #lastVersion = -1;
   #last: Chunk | null = null;
   reused = 0;
-  /** Verified records by address, the one used longest ago first. An append of 1,000 events is one record: reading its events one
-   * by one would check all of it each time. */
-  readonly #kept = new Map<number, KeptRecord>();
-  #keptBytes = 0;
+  /** Pieces of large records by address, those used longest ago first. */
+  readonly #kept = new Map<number, RecordPieces>();
+  #keptPieces = 0;
 
   constructor(log: LogReader) {
     this.#log = log;
   }
 
-  /** Reads the record of a span; its bytes are described by the arguments of `use` until the next read. */
-  record<Result>(
-    span: EventSpan,
-    use: (bytes: Uint8Array, view: DataView, from: number, to: number) => Result,
-  ): Result {
-    const known = this.#kept.get(span.address);
-    if (known !== undefined) {
-      this.#kept.delete(span.address);
-      this.#kept.set(span.address, known);
-      return use(known.bytes, known.view, 0, known.bytes.length);
-    }
+  /** Reads what a span wants of its record; the bytes that `use` gets are valid until the next read. */
+  record<Result>(span: EventSpan, use: UseOfSpan<Result>): Result {
     const log = this.#log;
+    const isPart = span.to - span.from < span.count && span.eventsLength >= piecedRecordBytesMin;
+    const pieces = isPart ? this.#kept.get(span.address) : undefined;
+    const wanted = pieces === undefined ? null : piecesOf(pieces, span);
+    if (pieces !== undefined && wanted !== null) {
+      this.#kept.delete(span.address);
+      this.#kept.set(span.address, pieces);
+      const [first, last] = wanted;
+      const part = narrowedTo(pieces, span, first, last);
+      log.readPart(span.address, pieces.places[first] as number, part.eventsLength, (view, from) =>
+        piecesHold(pieces, first, last, view, from),
+      );
+      return use(part, log.bytes, log.view, log.start, log.start + log.length);
+    }
     log.read(span.address);
     const from = log.start - recordHeadBytes;
     const to = log.start + log.length;
     // Sequential reads take a record whole and move on; only one that is read in part is likely to be wanted again.
-    if (to - from >= keptRecordBytesMin && span.to - span.from < span.count)
-      this.#keep(span.address, log.bytes, from, to);
-    return use(log.bytes, log.view, from, to);
+    if (isPart && pieces === undefined && from + span.eventsAt + span.eventsLength === to) {
+      this.#keep(span.address, cutRecord(log.view, from, span));
+    }
+    return use(span, log.bytes, log.view, from, to);
   }
 
-  #keep(address: number, source: Uint8Array, from: number, to: number): void {
-    const bytes = source.slice(from, to);
-    if (bytes.length > keptBytesMax / 2) return;
-    this.#kept.set(address, { bytes, view: new DataView(bytes.buffer) });
-    this.#keptBytes += bytes.length;
-    for (const [oldest, record] of this.#kept) {
-      if (this.#keptBytes <= keptBytesMax) break;
+  #keep(address: number, pieces: RecordPieces): void {
+    this.#kept.set(address, pieces);
+    this.#keptPieces += pieceCount(pieces);
+    for (const [oldest, known] of this.#kept) {
+      if (this.#keptPieces <= keptPiecesMax) break;
       this.#kept.delete(oldest);
-      this.#keptBytes -= record.bytes.length;
+      this.#keptPieces -= pieceCount(known);
     }
-    assert(this.#keptBytes <= keptBytesMax, "kept records stay within their bound");
+    assert(this.#keptPieces <= keptPiecesMax, "kept pieces stay within their bound");
   }
 
   /** Up to `eventsMax` events from `from` on, at least one, then no more than fit `bytesMax`. Null at the stream's end. */
@@ -111,11 +124,11 @@ export class EventSource {
     const out = this.#out.reset().u32(0);
     let next = from;
     const add = (span: EventSpan): boolean =>
-      this.record(span, (bytes, view, recordFrom, recordTo) => {
-        const events = this.#events.open(view, recordFrom, recordTo, span);
-        for (let offset = span.from; offset < span.to; offset++) {
+      this.record(span, (part, bytes, view, recordFrom, recordTo) => {
+        const events = this.#events.open(view, recordFrom, recordTo, part);
+        for (let offset = part.from; offset < part.to; offset++) {
           if (next > from && out.length + (events.to(offset) - events.from(offset)) + 24 > bytesMax) return true;
-          encodeEventFrom(out, bytes, span, events, offset, 0);
+          encodeEventFrom(out, bytes, part, events, offset, 0);
           next = offset + 1;
         }
         return false;
@@ -152,8 +165,8 @@ export class EventSource {
   ): void {
     const spans = planRead(reads, tenant, stream, offset, 1, Number.MAX_SAFE_INTEGER, direction.forward, end);
     assert(spans.length === 1, "an offset below the end lies in one append");
-    this.record(spans[0], (bytes, view, from, to) => {
-      encodeEventFrom(out, bytes, spans[0], this.#events.open(view, from, to, spans[0]), offset, attempt);
+    this.record(spans[0], (span, bytes, view, from, to) => {
+      encodeEventFrom(out, bytes, span, this.#events.open(view, from, to, span), offset, attempt);
     });
   }
 }

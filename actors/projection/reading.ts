@@ -105,7 +105,7 @@ export function executeRead(
       const spans = planRead(reads, tenant, request.stream, request.from, limit, bytesMax, way, info.nextOffset);
       const reply = new ReadReply(out, visible, info.nextOffset, bytesMax);
       for (const span of spans) {
-        const more = source.record(span, (bytes, view, from, to) => reply.add(span, way, bytes, view, from, to));
+        const more = source.record(span, (part, bytes, view, from, to) => reply.add(part, way, bytes, view, from, to));
         if (!more) break;
       }
       return reply.finish().view();

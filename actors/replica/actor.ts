@@ -124,6 +124,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         this.#notify({ kind: "follow", view, leader });
       },
       confirmed: (token, isPrimary, commit) => this.#confirmed(token, isPrimary, commit),
+      renewView: () => this.#notify({ kind: "renewView" }),
       storePart: (seal, offset, bytes) => this.#toKeeper({ kind: "storePart", seal, offset, bytes }),
       dropSegment: (segment) => this.#toKeeper({ kind: "dropSegment", segment }),
       diskFull: (error) => {
@@ -272,7 +273,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   }
 
   #propose(message: ReplicaMessage & { kind: "propose" }): void {
-    const { view, op, address, bodyBytes, recordCount, time } = message;
+    const { view, op, address, bodyBytes, recordCount, time, operation } = message;
     if (!this.#isShardLeading || view !== this.#view) return;
     // Behind one that a full disk refused: the shard takes it back when it hears of that.
     if (op !== this.#core.inspect().op + 1) return;
@@ -285,7 +286,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     }
     const at = this.#log.tail.offsetOf(address);
     const frame = this.#log.tail.bytes.subarray(at, at + headerBytes + bodyBytes);
-    this.#step({ kind: "propose", view, op, frame, address, recordCount, timestamp: time });
+    this.#step({ kind: "propose", view, op, frame, address, recordCount, timestamp: time, operation });
   }
 
   #confirmed(token: number, isPrimary: boolean, commit: number): void {

@@ -43,6 +43,8 @@ export type ReplicaMessage =
       readonly recordCount: number;
       /** Time of the newest record in it, µs. */
       readonly time: number;
+      /** What it holds, see `prepareOperations`. */
+      readonly operation: number;
     }
   /** Told by the shard: it has heard `follow` of that view, and writes no more into the shared tail. */
   | { readonly kind: "released"; readonly view: number }
@@ -93,6 +95,8 @@ export type ReplicaNotice =
   | { readonly kind: "lead"; readonly view: number; readonly head: LogPosition }
   /** This replica follows `leader` (a replica's number; may be its own while it is not ready to lead): nothing proposed here stands. */
   | { readonly kind: "follow"; readonly view: number; readonly leader: number }
+  /** A replica that was replaced waits for another view: give leadership up when nothing is under way, and take it again. */
+  | { readonly kind: "renewView" }
   /** The disk is full: nothing of the prepare `op`, or of those after it, was written. */
   | { readonly kind: "refused"; readonly op: number; readonly message: string };
 

@@ -22,6 +22,8 @@ export interface ShellOutlets {
   lead(view: number, head: LogPosition): void;
   follow(view: number, primary: number): void;
   confirmed(token: number, isPrimary: boolean, commit: number): void;
+  /** A replica that was replaced waits for another view: `abdicate`, when nothing is under way. */
+  renewView(): void;
   /** A part of a segment that is fetched from other replicas, to be kept beside the log; answered by the inputs of that. */
   storePart(seal: SegmentSeal, offset: number, bytes: Uint8Array): void;
   dropSegment(segment: number): void;
@@ -163,8 +165,15 @@ export class ProtocolShell {
       case "confirmed":
         this.#outlets.confirmed(effect.token, effect.isPrimary, effect.commit);
         return;
+      case "renewView":
+        this.#outlets.renewView();
+        return;
       case "halt":
-        throw new KimberliteError("dataCorrupt", `the replica stops: ${effect.reason}`);
+        throw new KimberliteError(
+          effect.because === "lostDisk" ? "dataMissing" : "dataCorrupt",
+          `the replica stops: ${effect.reason}`,
+          { detail: { because: effect.because } },
+        );
     }
   }
 

@@ -7,6 +7,10 @@
  *   4. only now may pages that the old checkpoint needed be used again (`completeCheckpoint`)
  *
  * A crash before step 3 leaves the old checkpoint whole; after it the new one. Replay at start is bounded by `checkpointBytes`.
+ *
+ * A state that is derived again, since its page file was damaged, comes by positions that lie before the checkpoint which the superblock
+ * names. Checkpoints there only make room in the cache: step 3 is left out, since a superblock never goes back, and a crash finds a page
+ * file that is not the one named and derives the state again.
  */
 import type { ActorContext } from "../../runtime/actor/definition.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
@@ -37,6 +41,7 @@ export class Checkpointer {
   readonly #afterwards: () => void;
   #bytesSince = 0;
   #opAtLast: number;
+  readonly #namedOp: number;
   #newest: LogPosition | null = null;
   #isBusy = false;
   #retryAt = 0;
@@ -45,11 +50,24 @@ export class Checkpointer {
   #lastMs = 0;
   #pagesWritten = 0;
 
-  constructor(context: ActorContext, args: CheckpointerArgs, store: Store, op: number, afterwards: () => void) {
+  /**
+   * @param op which the store stands for now
+   * @param namedOp of the checkpoint that the superblock names; greater than `op` for a state that is derived again
+   */
+  constructor(
+    context: ActorContext,
+    args: CheckpointerArgs,
+    store: Store,
+    op: number,
+    namedOp: number,
+    afterwards: () => void,
+  ) {
+    assert(op <= namedOp, "durability: no state is newer than the checkpoint that it was opened from");
     this.#context = context;
     this.#args = args;
     this.#store = store;
     this.#opAtLast = op;
+    this.#namedOp = namedOp;
     this.#afterwards = afterwards;
     context.after(args.checkpointMs, { kind: "checkpointTimer" });
   }
@@ -90,6 +108,10 @@ export class Checkpointer {
         return;
       }
       const done = written.value;
+      if (position.op < this.#namedOp) {
+        this.#saved(done, position, began);
+        return;
+      }
       const point: CheckpointPoint = { position, record: encodeCheckpointRecord(checkpointRecord(done)) };
       this.#context.request(replica, { kind: "saveCheckpoint", point }, { deadlineMs: writeMsMax }, (saved) => {
         if (saved.ok) this.#saved(done, position, began);

@@ -20,6 +20,8 @@ export type ShardMessage =
   | { readonly kind: "reports" }
   /** Asked by the node: have another replica lead, wherever this shard leads now. Answered with `HandedOver`. */
   | { readonly kind: "handOver" }
+  /** Asked by the node: commit an operation that says nothing, and with it everything before. Answered with its op. */
+  | { readonly kind: "barrier" }
   /** Asked by the node and the directory: answered once the log is replayed and requests are taken. */
   | { readonly kind: "awaitReady" }
   /** Told by projections: a page of the state is damaged on disk. */

@@ -21,6 +21,10 @@ export class Proposal {
   endAddress = 0;
   bodyBytes = 0;
   recordCount = 0;
+  /** See `prepareOperations`. */
+  operation = 0;
+  /** For one of the protocol's own: told its op once it is committed, or null when it may never be. */
+  settled: ((op: number | null) => void) | null = null;
   op = 0;
   /** Time of its newest record, µs. */
   time = 0;
@@ -78,7 +82,7 @@ export class Proposal {
   }
 
   get isEmpty(): boolean {
-    return this.#replies.size === 0 && this.#asked.length === 0;
+    return this.#replies.size === 0 && this.#asked.length === 0 && this.settled === null;
   }
 
   /** Sends every answer. A port that has closed meanwhile is a gateway that is gone, and its clients with it. */
@@ -92,6 +96,7 @@ export class Proposal {
       if (answer.body !== null) context.reply(answer.envelope, { body: answer.body });
       else context.fail(answer.envelope, answer.error);
     }
+    this.settled?.(this.op);
     this.reset();
   }
 
@@ -105,6 +110,7 @@ export class Proposal {
       context.tell(port, { kind: "replies", bytes: writer.take(), count }, { transfer: true });
     }
     for (const answer of this.#asked) context.fail(answer.envelope, error);
+    this.settled?.(null);
     for (const follower of this.#followers.splice(0)) follower.refuse(context, error);
     this.reset();
   }
@@ -117,5 +123,7 @@ export class Proposal {
     this.address = -1;
     this.bodyBytes = 0;
     this.recordCount = 0;
+    this.operation = 0;
+    this.settled = null;
   }
 }

@@ -14,7 +14,7 @@ import { replyBytesMax } from "../../runtime/kernel/outcome.js";
 import { Output } from "../../runtime/kernel/output.js";
 import { Request } from "../../runtime/kernel/request.js";
 import { headerBytes } from "../../runtime/storage/frame.js";
-import { bodyRoom, type LogGeometry, nextSegmentStart } from "../../runtime/storage/log-geometry.js";
+import { bodyRoom, type LogGeometry, nextSegmentStart, paddedBytes } from "../../runtime/storage/log-geometry.js";
 import type { LogTail } from "../../runtime/storage/log-tail.js";
 import type { TreeWriter } from "../../runtime/store/tree.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
@@ -61,6 +61,17 @@ export class Proposer {
   }
 
   /**
+   * Whether a prepare of any size fits the tail beside what is under way there. What a leader has inherited can be more than what it
+   * would have proposed itself.
+   */
+  get hasRoom(): boolean {
+    const { bodyBytesMax } = this.#geometry;
+    const mayBegin = bodyRoom(this.#geometry, this.nextAddress) >= bodyBytesMax;
+    const address = mayBegin ? this.nextAddress : nextSegmentStart(this.#geometry, this.nextAddress);
+    return this.#tail.hasRoom(address + paddedBytes(bodyBytesMax));
+  }
+
+  /**
    * Fills `proposal` from `queue`. Afterwards `proposal.recordCount` says whether there is something to write; answers that rest
    * on no new record are in it as well.
    *
@@ -89,6 +100,20 @@ export class Proposer {
     const bytes = headerBytes + proposal.bodyBytes;
     this.nextAddress = proposal.address + Math.ceil(bytes / sectorBytes) * sectorBytes;
     assert(this.nextAddress > proposal.address, "order: prepares follow one another in the log");
+  }
+
+  /** Fills `proposal` with one of the protocol's own operations: a prepare without records. */
+  fillOperation(proposal: Proposal, operation: number, body: Uint8Array, now: number): void {
+    assert(proposal.recordCount === 0 && body.length > 0, "an operation of the protocol has a body and no records");
+    this.#open(proposal, this.nextAddress);
+    assert(body.length <= this.#out.end - this.#out.at, "an operation of the protocol is short");
+    this.#out.bytes.set(body, this.#out.at);
+    this.#out.at += body.length;
+    this.lastTime = Math.max(this.lastTime + 1, Math.floor(now * 1000));
+    proposal.operation = operation;
+    proposal.bodyBytes = body.length;
+    proposal.time = this.lastTime;
+    this.nextAddress = proposal.address + Math.ceil((headerBytes + body.length) / sectorBytes) * sectorBytes;
   }
 
   #open(proposal: Proposal, address: number): void {

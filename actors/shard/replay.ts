@@ -5,10 +5,12 @@
 
 import { BlockReader } from "../../runtime/kernel/block.js";
 import type { Kernel } from "../../runtime/kernel/kernel.js";
+import { prepareOperations } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
 import type { TreeWriter } from "../../runtime/store/tree.js";
 import { assert } from "../../runtime/types/assert.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
 import { type Machine, realMachine } from "./machine.js";
 
 /** Body bytes that one slice applies: some milliseconds of work. */
@@ -84,6 +86,14 @@ export class Replay {
 
   #apply(): void {
     const { bytes, view, bodyStart, bodyAddress, header } = this.#cursor;
+    // The protocol's own: nothing of it is of the state.
+    if (header.operation === prepareOperations.barrier) return;
+    if (header.operation !== prepareOperations.commands) {
+      throw new KimberliteError(
+        "formatUnsupported",
+        `op ${header.op} is of kind ${header.operation}, which a newer release wrote`,
+      );
+    }
     // The prepare's digest was just verified: the records' own checksums need not be.
     const blocks = new BlockReader(bytes, view, bodyStart, bodyStart + header.bodyBytes, "bounds");
     let records = 0;

@@ -31,7 +31,11 @@ interface StateArgs {
 
 function openFile(disk: Disk, directory: string): DiskFile {
   const path = pagesPath(directory);
-  return disk.status(path) === null ? disk.create(path, "fdatasync") : disk.open(path, "fdatasync");
+  if (disk.status(path) !== null) return disk.open(path, "fdatasync");
+  const file = disk.create(path, "fdatasync");
+  // Syncing its pages does not make its name durable, and a superblock will name what is in it.
+  disk.syncDirectory(directory);
+  return file;
 }
 
 /** Opens the state at the newest checkpoint, or an empty one to be rebuilt by replay. */

@@ -11,7 +11,8 @@
 import { claimDirectory, type DirectoryClaim } from "../../runtime/storage/directory-claim.js";
 import { type Disk, join, parentOf } from "../../runtime/storage/disk.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
-import { formatReplica, isFormatted } from "../../runtime/storage/replica-storage.js";
+import { formatReplica, isFormatted, unformatReplica } from "../../runtime/storage/replica-storage.js";
+import { type ReplicaIdentity, Superblock } from "../../runtime/storage/superblock.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { sectorBytes, shardsMax } from "../../runtime/types/limits.js";
@@ -21,6 +22,7 @@ import { replicaOn } from "./placement.js";
 const formatVersion = 1;
 const identityName = "kimberlite.json";
 const identityBytesMax = 64 * 1024;
+const memberBytes = 16;
 
 export interface NodeIdentity {
   readonly clusterId: Uint8Array;
@@ -181,12 +183,94 @@ function prepareDirectory(
       });
     }
     if (isAnnounced || isFormatted(disk, directory)) continue;
-    const replica = cluster === null ? 0 : replicaOn(cluster.node, shard, cluster.nodes);
-    formatReplica(disk, directory, { clusterId: identity.clusterId, replica, replicaCount: identity.replicas });
+    formatReplica(disk, directory, replicaIdentity(identity, cluster, shard, wishes.randomBytes));
   }
   const current = { ...identity, shards };
   if (known === null || known.shards !== shards) writeIdentity(disk, path, current);
   return { identity: current, isNew: known === null };
+}
+
+/** A replica with others begins fresh: it takes no part before they have vouched that it is in nobody's place. */
+function replicaIdentity(
+  { clusterId, replicas }: NodeIdentity,
+  cluster: ClusterMembership | null,
+  shard: number,
+  randomBytes: DirectoryWishes["randomBytes"],
+): ReplicaIdentity {
+  const replica = cluster === null ? 0 : replicaOn(cluster.node, shard, cluster.nodes);
+  if (replicas === 1) return { clusterId, replica, replicaCount: replicas };
+  const members = Array.from({ length: replicas }, (_, index) =>
+    index === replica ? randomBytes(memberBytes) : new Uint8Array(memberBytes),
+  );
+  return { clusterId, replica, replicaCount: replicas, members, standing: "fresh" };
+}
+
+export interface Replacement {
+  readonly cluster: ClusterMembership;
+  readonly shards: number;
+  /** By shard, the system shard first: the view in which its replica may speak again. */
+  readonly views: readonly number[];
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly now: () => number;
+}
+
+/**
+ * Makes the directory of a node whose disk was lost: empty replicas that deny nothing and say nothing before their views. Refuses one that holds
+ * anything: only a start that was turned away leaves a directory that may be replaced. Throws `directoryLocked`, `dataMissing`,
+ * `invalidArgument`, `directoryForeign`, `diskFull`.
+ */
+export async function replaceDataDirectory(path: string, replacement: Replacement): Promise<void> {
+  const { cluster, shards, views, randomBytes, now } = replacement;
+  assert(views.length === shards + 1, "each shard has a view to come back in");
+  const disk = new RealDisk();
+  makeDirectories(disk, path);
+  const claim = await claimDirectory(disk, path);
+  try {
+    const known = readIdentity(disk, path);
+    if (known === null) refuseForeign(disk, path);
+    else {
+      checkMembership(known, cluster, path);
+      removeUnestablished(disk, path, known.shards);
+    }
+    const identity: NodeIdentity = {
+      clusterId: cluster.clusterId,
+      nodeId: cluster.node + 1,
+      shards,
+      replicas: cluster.nodes,
+      created: new Date(now()).toISOString(),
+    };
+    for (const [shard, view] of views.entries()) {
+      const fresh = replicaIdentity(identity, cluster, shard, randomBytes);
+      formatReplica(disk, shardDirectory(path, shard), { ...fresh, standing: "replaced", view });
+    }
+    writeIdentity(disk, path, identity);
+  } finally {
+    await claim.release();
+  }
+}
+
+/** Removes a node's files when none of its replicas ever took part. Throws `invalidArgument` when one did, or may have. */
+function removeUnestablished(disk: Disk, path: string, shards: number): void {
+  for (let shard = 0; shard <= shards; shard++) {
+    const directory = shardDirectory(path, shard);
+    const isFresh =
+      isFormatted(disk, directory) &&
+      Superblock.inspect(disk, directory).every((copy) => copy.kind === "sound" && copy.content.standing === "fresh");
+    if (isFresh) continue;
+    throw new KimberliteError(
+      "invalidArgument",
+      `${path} holds a node's data. If it is damaged, move it away first; if it is sound, start the node with it`,
+      { detail: { directory: path, shard } },
+    );
+  }
+  for (let shard = 0; shard <= shards; shard++) {
+    const directory = shardDirectory(path, shard);
+    unformatReplica(disk, directory);
+    for (const pages of ["pages", "pages.damaged"]) {
+      if (disk.status(join(directory, pages)) !== null) disk.remove(join(directory, pages));
+    }
+  }
+  disk.remove(join(path, identityName));
 }
 
 /** A directory of another node or cluster would vote with what it never acknowledged. */
@@ -212,7 +296,10 @@ function refuseForeign(disk: Disk, path: string): void {
   if (remains.length === names.length) {
     const used = remains.find((name) => !isUnused(disk, join(path, name)));
     if (used === undefined) {
-      for (const name of remains) removeTree(disk, join(path, name));
+      for (const name of remains) {
+        removeTree(disk, join(path, name));
+        unformatReplica(disk, join(path, name));
+      }
       return;
     }
     throw new KimberliteError(

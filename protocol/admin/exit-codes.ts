@@ -70,6 +70,7 @@ const exitByErrorCode: Readonly<Record<ErrorCode, ExitName>> = {
   addressTwice: "usage",
   replicasOutOfRange: "usage",
   directoryForeign: "conflict",
+  stepUnsafe: "conflict",
   unauthenticated: "failed",
   poisonMessage: "failed",
   internal: "failed",

@@ -189,16 +189,25 @@ export class Link {
       transport.destroy();
       throw new KimberliteError("cancelled", "the client was closed", { outcome: "notCommitted" });
     }
-    const connection: Connection = await Connection.open(
+    // What comes in one piece with the welcome is heard before the connection is in our hands.
+    let opened: Connection | null = null;
+    let farewell: GoingAway | null = null;
+    const connection = await Connection.open(
       transport,
       { ...this.#options.connection, connectTimeoutMs },
       {
         onRoom: () => this.#pump(),
         onRouteChange: (change) => this.#onRouteChange(change),
-        onGoingAway: (notice) => this.#onGoingAway(connection, notice),
-        onClosed: (error) => this.#onClosed(connection, error),
+        onGoingAway: (notice) => {
+          if (opened === null) farewell = notice;
+          else this.#onGoingAway(opened, notice);
+        },
+        onClosed: (error) => {
+          if (opened !== null) this.#onClosed(opened, error);
+        },
       },
     );
+    opened = connection;
     this.#isConnecting = false;
     // The socket may have ended, or the client been closed, between the welcome and this turn.
     if (this.#isClosed || !connection.isOpen) {
@@ -208,6 +217,7 @@ export class Link {
     this.#checkCluster(connection);
     this.#connection = connection;
     this.#connectedAt = this.#options.now();
+    if (farewell !== null) this.#onGoingAway(connection, farewell);
     this.#pump();
   }
 

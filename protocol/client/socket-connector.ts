@@ -3,7 +3,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
-import { socketTransport, type Transport } from "../wire/transport.js";
+import { SocketReads, socketTransport, type Transport } from "../wire/transport.js";
 import type { Connector } from "./link.js";
 
 export const portDefault = 7400;
@@ -35,9 +35,10 @@ export function socketConnector(tlsOptions?: tls.ConnectionOptions): Connector {
     new Promise<Transport>((resolve, reject) => {
       assert(timeoutMs > 0, "connecting has a deadline");
       const { host, port } = parseAddress(address);
+      const reads = tlsOptions === undefined ? new SocketReads() : undefined;
       const socket =
         tlsOptions === undefined
-          ? net.connect({ host, port })
+          ? net.connect({ host, port, ...(reads === undefined ? {} : { onread: reads.onread }) })
           : tls.connect({ ...(net.isIP(host) === 0 ? { servername: host } : {}), ...tlsOptions, host, port });
       const refuse = (explanation: string, cause?: unknown): void => {
         clearTimeout(timer);
@@ -50,7 +51,7 @@ export function socketConnector(tlsOptions?: tls.ConnectionOptions): Connector {
       socket.once(tlsOptions === undefined ? "connect" : "secureConnect", () => {
         clearTimeout(timer);
         socket.removeListener("error", onError);
-        resolve(socketTransport(socket));
+        resolve(socketTransport(socket, reads));
       });
     });
 }

@@ -24,6 +24,7 @@ export interface LeadershipMoved {
 
 const reportsMs = 3_000;
 const handoverMs = 8_000;
+const barrierMs = 8_000;
 
 export class ClusterCalls {
   readonly #tree: Pick<Tree, "port">;
@@ -85,6 +86,21 @@ export class ClusterCalls {
       moved.push({ shard: number, view: after.view, from: leader ?? 0, to, ms });
     }
     return moved;
+  }
+
+  /**
+   * Commits an operation that says nothing on every shard, `times` times: whoever was asked to remember something before it has done so, or
+   * never will. Throws `shardUnavailable` when a shard cannot. @returns the op of the last, by shard
+   */
+  async barrier(times: number): Promise<number[]> {
+    const last: number[] = [];
+    for (let shard = 0; shard < this.#shards; shard++) {
+      for (let time = 0; time < times; time++) {
+        const port = this.#tree.port(`shard-${shard}`);
+        last[shard] = await port.ask<number>({ kind: "barrier" }, { deadlineMs: barrierMs });
+      }
+    }
+    return last;
   }
 
   #memberWith(replica: number, shard: number) {

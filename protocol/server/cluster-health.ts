@@ -186,6 +186,8 @@ function faultOf(report: ShardReport, leader: ShardReport | null, lag: number | 
   if (report.isDiskFull) return "its disk is full";
   if (report.stuckAt > 0) return `op ${report.stuckAt} can be neither found nor ruled out`;
   if (report.status === "recoveringHead") return "the end of its log is damaged, and it waits to hear of it";
+  if (report.status === "fresh") return "is new, and waits until a majority of the others knows it";
+  if (report.status === "replaced") return "comes back after the loss of its disk, or to an older state of it";
   if (report.status !== "normal") return "takes part in a change of leader";
   if (leader === null) return null;
   if (report.view < leader.view) return `is in view ${report.view} still`;

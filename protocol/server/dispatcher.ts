@@ -126,6 +126,7 @@ export class Dispatcher {
     bytes: Uint8Array,
     from: number,
     to: number,
+    view: DataView | null = null,
   ): number {
     const target = this.#destinations[destination];
     if (target.port === null) {
@@ -135,7 +136,7 @@ export class Dispatcher {
     if (correlation < 0) throw new KimberliteError("mailboxFull", "too many requests are under way on this node");
     connection.inFlight += 1;
     this.early.watch(deadline);
-    this.#queue(destination, correlation, deadline, kind, connection.principal, bytes, from, to);
+    this.#queue(destination, correlation, deadline, kind, connection.principal, bytes, from, to, view);
     return correlation;
   }
 
@@ -146,7 +147,7 @@ export class Dispatcher {
     const destination = this.#table.destination(slot);
     if (this.#destinations[destination].port === null) return;
     const principal = this.#table.owner(slot).principal;
-    this.#queue(destination, correlation, 0, kind, principal, bytes, from, to);
+    this.#queue(destination, correlation, 0, kind, principal, bytes, from, to, null);
   }
 
   #queue(
@@ -158,10 +159,11 @@ export class Dispatcher {
     bytes: Uint8Array,
     from: number,
     to: number,
+    view: DataView | null,
   ): void {
     const batch = this.#destinations[destination].batch;
     if (batch.count === 0) this.#dirty.push(destination);
-    batch.add(correlation, deadline, kind, principal, bytes, from, to);
+    batch.add(correlation, deadline, kind, principal, bytes, from, to, view);
     if (batch.byteLength >= batchBytesMax) this.#forwardTo(destination);
   }
 

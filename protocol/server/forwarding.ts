@@ -20,30 +20,36 @@ export class Forwarding {
   readonly #dispatcher: Dispatcher;
   readonly #routes: RouteTable;
   readonly #touch: (connection: Connection) => void;
+  readonly #isLone: () => boolean;
   #isScheduled = false;
   #isWatchingTime = false;
   #isRetryScheduled = false;
   /** Requests that have arrived. */
   requests = 0;
 
-  /** @param touch called for each connection that has frames to send */
+  /**
+   * @param touch called for each connection that has frames to send
+   * @param isLone true while there is but one connection
+   */
   constructor(
     context: ActorContext,
     dispatcher: Dispatcher,
     routes: RouteTable,
     touch: (connection: Connection) => void,
+    isLone: () => boolean,
   ) {
     this.#context = context;
     this.#dispatcher = dispatcher;
     this.#routes = routes;
     this.#touch = touch;
+    this.#isLone = isLone;
   }
 
   /**
    * One forward for what many sockets bring at about the same time. The answers of one group commit wake their clients one after the
    * other, so their next requests trickle in: while each look at the sockets finds more, one more look (some 10 µs) makes a
-   * larger group and saves a write to disk (some 200 µs). A look that finds nothing new ends it: no timer, and a lone client waits
-   * for one empty look.
+   * larger group and saves a write to disk (some 200 µs). A look that finds nothing new ends it: no timer. A lone client, which nobody
+   * can join, does not wait for that.
    */
   schedule(): void {
     if (this.#isScheduled || !this.#dispatcher.hasWork) return;
@@ -54,7 +60,12 @@ export class Forwarding {
   #gather(looks: number, gatheredBefore: number): void {
     setImmediate(() => {
       const gathered = this.requests;
-      if (gathered > gatheredBefore && looks < gatherLooksMax && this.#dispatcher.queuedBytes < gatherBytesMax) {
+      if (
+        !this.#isLone() &&
+        gathered > gatheredBefore &&
+        looks < gatherLooksMax &&
+        this.#dispatcher.queuedBytes < gatherBytesMax
+      ) {
         this.#gather(looks + 1, gathered);
         return;
       }

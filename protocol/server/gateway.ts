@@ -74,7 +74,13 @@ class Gateway implements Actor<GatewayMessage> {
     this.#args = args;
     this.#dispatcher = new Dispatcher(context, args.shards, args.projections);
     this.#routes = new RouteTable(context);
-    this.#forwarding = new Forwarding(context, this.#dispatcher, this.#routes, (connection) => this.#touch(connection));
+    this.#forwarding = new Forwarding(
+      context,
+      this.#dispatcher,
+      this.#routes,
+      (connection) => this.#touch(connection),
+      () => this.#connections.size <= 1,
+    );
     this.#answers = new Answers(
       this.#dispatcher,
       (connection) => this.#touch(connection),
@@ -270,6 +276,7 @@ class Gateway implements Actor<GatewayMessage> {
         bytes,
         from,
         to,
+        view,
       );
       return;
     }

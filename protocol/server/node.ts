@@ -11,8 +11,9 @@ import { nodeTree } from "../../actors/supervisor/node-tree.js";
 import type { ClusterPlan } from "../../actors/supervisor/placement.js";
 import type { Logger } from "../../runtime/actor/definition.js";
 import { type ActorReport, startTree, type Tree } from "../../runtime/actor/tree.js";
-import { KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
+import { fromErrorRecord, KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
 import { miB } from "../../runtime/types/limits.js";
+import { pipelineMax } from "../../runtime/vsr/ports.js";
 import type { PostgresGatewayArgs } from "../postgres/gateway.js";
 import type { Transport } from "../wire/transport.js";
 import { ClusterCalls } from "./cluster-calls.js";
@@ -230,6 +231,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
           return options.configuration ?? {};
         case "cluster.status":
           return calls.status();
+        case "cluster.barrier":
+          return calls.barrier(pipelineMax);
         case "cluster.handover":
           return calls.handOver(typeof call.params["shard"] === "number" ? call.params["shard"] : null);
         default:
@@ -239,6 +242,9 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     const transports = new LocalTransports(gateway);
     running.onEvent((event) => {
       if (event.event === "started" && event.path.endsWith("/gateway-0")) transports.lost();
+      // A restart would find the same: the others know another disk in this node's place.
+      const isTurnedAway = event.event === "crashed" && event.error.detail["because"] === "lostDisk";
+      if (isTurnedAway) fail(fromErrorRecord(event.error));
     });
     for (let index = 0; index < layout.gateways; index++) {
       const port = running.port(`gateway-${index}`);

@@ -24,6 +24,7 @@ export const adminMethods = [
   "node.config",
   "cluster.status",
   "cluster.handover",
+  "cluster.barrier",
 ] as const;
 export type AdminMethod = (typeof adminMethods)[number];
 

@@ -11,7 +11,7 @@
  *   3. After the first invalid byte nothing more comes out: the connection can only be closed, since framing is lost.
  */
 
-import { crc32c } from "../../runtime/crypto/crc32c.js";
+import { crc32cOf } from "../../runtime/crypto/crc32c.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { checkFrameHeader, frameAt, frameBodyBytesMax, frameHeaderBytes } from "./frame.js";
@@ -150,7 +150,7 @@ export class FrameDecoder {
 
   #deliver(bytes: Uint8Array, view: DataView, at: number, end: number): void {
     assert(at + frameHeaderBytes <= end && end <= bytes.length, "a frame that is handed on is complete");
-    const checksum = crc32c(bytes, at + frameAt.requestId, end, crc32c(bytes, at, at + frameAt.checksum));
+    const checksum = crc32cOf(view, at + frameAt.requestId, end, crc32cOf(view, at, at + frameAt.checksum));
     if (checksum !== view.getUint32(at + frameAt.checksum, true)) {
       throw new KimberliteError("frameInvalid", "its checksum does not hold; the bytes were damaged on the way", {
         detail: { kind: view.getUint8(at + frameAt.kind), length: end - at },

@@ -8,7 +8,7 @@
  *   2. Between frames the buffer holds whole frames only; an abandoned frame leaves no trace.
  */
 
-import { crc32c } from "../../runtime/crypto/crc32c.js";
+import { crc32cOf } from "../../runtime/crypto/crc32c.js";
 import { assert } from "../../runtime/types/assert.js";
 import { ByteFields } from "../../runtime/types/byte-fields.js";
 import { frameAt, frameBodyBytesMax, frameHeaderBytes, frameMagic, frameVersion } from "./frame.js";
@@ -17,12 +17,23 @@ const bufferBytesMin = 4096;
 /** A larger buffer is left to the garbage collector instead of being kept for the next turn. */
 const bufferBytesKept = 256 * 1024;
 const u32Span = 2 ** 32;
+/** Up to here copying in a loop is cheaper than `set` of a subarray, which costs an object. */
+const loopBytesMax = 64;
+
+interface Memory {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
 const nothing = new Uint8Array(0);
+const noMemory: Memory = { bytes: nothing, view: new DataView(nothing.buffer) };
 
 export class FrameWriter extends ByteFields {
   /** Start of the frame being written, -1 between frames. */
   #frameStart = -1;
-  #spare: Uint8Array | undefined;
+  /** Memory that is free to be written to next, and memory that was handed out last. */
+  #spare: Memory = noMemory;
+  #lent: Memory = noMemory;
 
   constructor() {
     super(nothing, bufferBytesMin);
@@ -52,12 +63,9 @@ export class FrameWriter extends ByteFields {
     assert(at >= 0 && bodyLength >= 0, "a frame that ends was begun");
     assert(bodyLength <= frameBodyBytesMax, "a frame's body is within the protocol's limit");
     this.memoryView.setUint32(at + frameAt.bodyLength, bodyLength, true);
-    const head = crc32c(this.memory, at, at + frameAt.checksum);
-    this.memoryView.setUint32(
-      at + frameAt.checksum,
-      crc32c(this.memory, at + frameAt.requestId, this.written, head),
-      true,
-    );
+    const view = this.memoryView;
+    const head = crc32cOf(view, at, at + frameAt.checksum);
+    view.setUint32(at + frameAt.checksum, crc32cOf(view, at + frameAt.requestId, this.written, head), true);
     this.#frameStart = -1;
     return bodyLength + frameHeaderBytes;
   }
@@ -79,7 +87,12 @@ export class FrameWriter extends ByteFields {
     to: number = body.length,
   ): number {
     this.begin(kind, requestId, timeoutMs);
-    this.raw(body, from, to);
+    if (to - from > loopBytesMax) this.raw(body, from, to);
+    else {
+      const at = this.reserve(to - from);
+      const { memory } = this;
+      for (let read = from, write = at; read < to; read++, write++) memory[write] = body[read] as number;
+    }
     return this.end();
   }
 
@@ -87,9 +100,9 @@ export class FrameWriter extends ByteFields {
   take(): Uint8Array {
     assert(this.#frameStart === -1, "only whole frames are taken");
     const taken = this.memory.subarray(0, this.written);
-    const next = this.#spare ?? nothing;
-    this.#spare = undefined;
-    this.replaceMemory(next);
+    this.#lent = { bytes: this.memory, view: this.memoryView };
+    this.#use(this.#spare);
+    this.#spare = noMemory;
     this.written = 0;
     return taken;
   }
@@ -98,10 +111,15 @@ export class FrameWriter extends ByteFields {
   recycle(taken: Uint8Array): void {
     assert(taken.byteOffset === 0 && taken.buffer !== this.memory.buffer, "what is recycled was taken from a writer");
     if (taken.buffer.byteLength > bufferBytesKept || taken.buffer.byteLength === 0) return;
-    if (this.memory.length === 0 && this.written === 0) {
-      this.replaceMemory(new Uint8Array(taken.buffer));
-    } else {
-      this.#spare = new Uint8Array(taken.buffer);
-    }
+    const isLast = taken.buffer === this.#lent.bytes.buffer;
+    const memory = isLast ? this.#lent : { bytes: new Uint8Array(taken.buffer), view: new DataView(taken.buffer) };
+    if (this.memory.length === 0 && this.written === 0) this.#use(memory);
+    else this.#spare = memory;
+  }
+
+  #use({ bytes, view }: Memory): void {
+    assert(bytes.buffer === view.buffer, "a view is over its own memory");
+    this.memory = bytes;
+    this.memoryView = view;
   }
 }

@@ -4,7 +4,7 @@
  * `finish`. One object a kernel, reused; it holds nothing that must survive a call.
  */
 
-import { crc32c } from "../crypto/crc32c.js";
+import { crc32cOf } from "../crypto/crc32c.js";
 import { crc32cCombine } from "../crypto/crc32c-combine.js";
 import type { TreeWriter } from "../store/tree.js";
 import { assert } from "../types/assert.js";
@@ -119,14 +119,14 @@ export class Draft {
 
   /** The checksum that tells one request from another under the same key. The head is left out: a retry may change session. */
   fingerprint(): void {
-    const { bytes, kind, to } = this.request;
+    const { view, kind, to } = this.request;
     this.requestLength = to - this.bodyFrom;
     if (kind === requestKind.append && this.requestLength >= tailBytesMin) {
       const eventsFrom = this.bodyFrom + appendHeadBytes;
       this.tailBytes = to - eventsFrom;
-      this.tailCrc = crc32c(bytes, eventsFrom, to);
-      this.requestCrc = crc32cCombine(crc32c(bytes, this.bodyFrom, eventsFrom), this.tailCrc, this.tailBytes);
-    } else this.requestCrc = crc32c(bytes, this.bodyFrom, to);
+      this.tailCrc = crc32cOf(view, eventsFrom, to);
+      this.requestCrc = crc32cCombine(crc32cOf(view, this.bodyFrom, eventsFrom), this.tailCrc, this.tailBytes);
+    } else this.requestCrc = crc32cOf(view, this.bodyFrom, to);
     assert(this.bodyFrom === this.request.from + writeHeadBytes, "a fingerprint covers all but the head");
     assert(this.requestLength >= 0, "a request holds its head");
   }

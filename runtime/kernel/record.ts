@@ -20,7 +20,7 @@
  * The log address of a record is the address of its length field. The tenant and the position stand in the block header.
  * Integers are little-endian.
  */
-import { crc32c } from "../crypto/crc32c.js";
+import { crc32cOf } from "../crypto/crc32c.js";
 import { crc32cCombine } from "../crypto/crc32c-combine.js";
 import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
@@ -119,7 +119,7 @@ export class RecordView {
 
   /** Whether the checksum of the open record holds. */
   checksumHolds(): boolean {
-    return this.view.getUint32(this.from + 4, true) === crc32c(this.bytes, this.from + recordFrameBytes, this.to);
+    return this.view.getUint32(this.from + 4, true) === crc32cOf(this.view, this.from + recordFrameBytes, this.to);
   }
 
   /** Opens and verifies a record read from a disk or a peer. Throws `dataCorrupt`, never returns wrong bytes. */
@@ -160,6 +160,6 @@ export function sealRecord(
   assert(to - from >= recordBytesMin, "a record holds at least its fixed fields");
   assert(to <= bytes.length, "a record lies within its bytes");
   view.setUint32(from, to - from - recordFrameBytes, true);
-  const head = crc32c(bytes, from + recordFrameBytes, to - tailBytes);
+  const head = crc32cOf(view, from + recordFrameBytes, to - tailBytes);
   view.setUint32(from + 4, tailBytes === 0 ? head : crc32cCombine(head, tailCrc, tailBytes), true);
 }

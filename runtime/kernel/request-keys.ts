@@ -10,7 +10,7 @@
  * is used anew before that cuts the forgotten part of the row off. Rows never overlap.
  *
  * Keys of one client count up, so one look at the tree mostly says of the next ones too that they are not there: that stretch is
- * remembered, and shrinks as keys are taken.
+ * remembered for some hundreds of clients, and shrinks as keys are taken.
  */
 import type { Cursor, TreeWriter } from "../store/tree.js";
 import { assert } from "../types/assert.js";
@@ -22,6 +22,15 @@ export const requestKeyRowBytes = 12;
 const countAt = 8;
 const lastWord = 12;
 const wordSpan = 2 ** 32;
+/** A power of two. */
+const stretches = 512;
+
+/** The place of a key's series among the free stretches. */
+function placeOf(tenant: number, view: DataView, at: number): number {
+  const mixed = Math.imul(view.getInt32(at) ^ Math.imul(tenant | 0, 0x9e3779b1), 0x85ebca6b) ^ view.getInt32(at + 4);
+  const hash = Math.imul(mixed, 0xc2b2ae35) ^ view.getInt32(at + 8);
+  return (hash ^ (hash >>> 16)) & (stretches - 1);
+}
 
 /** True when two keys (16 bytes each) agree in all but the last four bytes. */
 export const areOfOneSeries = (left: DataView, leftAt: number, right: DataView, rightAt: number): boolean =>
@@ -40,15 +49,16 @@ export class RequestKeys {
   #rowCount = 0;
   /** Place in the row of the key that was looked for. */
   #index = 0;
-  // Keys of this tenant and series from `from` up to, not including, `to` are in no row.
-  #freeTenant = -1;
-  readonly #freeKey = new DataView(new ArrayBuffer(16));
-  #freeFrom = 0;
-  #freeTo = 0;
+  // Free stretches: a series of keys of a tenant has one place, which it shares with others, the newest having it. In place i:
+  // keys of that tenant and series from `from` up to, not including, `to` are in no row.
+  readonly #freeTenant = new Float64Array(stretches).fill(-1);
+  readonly #freeSeries = new DataView(new ArrayBuffer(stretches * 16));
+  readonly #freeFrom = new Float64Array(stretches);
+  readonly #freeTo = new Float64Array(stretches);
 
   /** Somebody else has changed the tree. */
   drop(): void {
-    this.#freeTenant = -1;
+    this.#freeTenant.fill(-1);
   }
 
   /**
@@ -66,7 +76,7 @@ export class RequestKeys {
   /** Takes a key for a command that is about to be written: a row with it is put later. */
   claim(state: TreeWriter, cursor: Cursor, tenant: number, view: DataView, at: number, oldest: number): void {
     if (this.isFree(tenant, view, at) || !this.#look(cursor, tenant, view, at)) {
-      this.#freeFrom = view.getUint32(at + lastWord) + 1;
+      this.#freeFrom[placeOf(tenant, view, at)] = view.getUint32(at + lastWord) + 1;
       return;
     }
     const forgotten = Math.min(this.#rowCount, oldest - this.#rowPosition);
@@ -104,9 +114,10 @@ export class RequestKeys {
 
   /** True for a key of which it is known that no row holds it. */
   isFree(tenant: number, view: DataView, at: number): boolean {
-    if (tenant !== this.#freeTenant || !areOfOneSeries(view, at, this.#freeKey, 0)) return false;
+    const place = placeOf(tenant, view, at);
+    if (tenant !== this.#freeTenant[place] || !areOfOneSeries(view, at, this.#freeSeries, place * 16)) return false;
     const last = view.getUint32(at + lastWord);
-    return last >= this.#freeFrom && last < this.#freeTo;
+    return last >= (this.#freeFrom[place] as number) && last < (this.#freeTo[place] as number);
   }
 
   /** True when a row holds the key. If not, it is noted how far the keys behind it are in no row either. */
@@ -122,12 +133,13 @@ export class RequestKeys {
       if (this.#index < this.#rowCount) return true;
     }
     const hasNext = hasFloor ? cursor.next() : cursor.seek(key);
-    this.#freeTenant = tenant;
-    for (let word = 0; word < 16; word += 4) this.#freeKey.setUint32(word, view.getUint32(at + word));
-    this.#freeFrom = last;
-    this.#freeTo =
-      hasNext && this.#isOfSeries(cursor, key, view, at) ? this.#rowKeyView.getUint32(8 + lastWord) : wordSpan;
-    assert(this.#freeTo > last, "the next row of request keys begins behind the key");
+    const place = placeOf(tenant, view, at);
+    const to = hasNext && this.#isOfSeries(cursor, key, view, at) ? this.#rowKeyView.getUint32(8 + lastWord) : wordSpan;
+    assert(to > last, "the next row of request keys begins behind the key");
+    this.#freeTenant[place] = tenant;
+    for (let word = 0; word < 12; word += 4) this.#freeSeries.setUint32(place * 16 + word, view.getUint32(at + word));
+    this.#freeFrom[place] = last;
+    this.#freeTo[place] = to;
     return false;
   }
 

@@ -23,7 +23,7 @@
  *   192     8  timestamp: µs since 1970, strictly increasing                zero
  *   200     8  address in the log of this header                           zero
  *   208     4  record count                                                 zero
- *   212     1  operation: 0 = commands                                      zero
+ *   212     1  operation: 0 = commands, 1 = barrier                         zero
  *   213    43  zero
  *
  * Invariants: a header whose own checksum fails is never looked into; reserved bytes that are not zero make it invalid (somebody
@@ -59,6 +59,14 @@ export function writeU64(view: DataView, at: number, value: number): void {
   view.setUint32(at, value % u32Span, true);
   view.setUint32(at + 4, Math.floor(value / u32Span), true);
 }
+
+/**
+ * What a prepare is for.
+ *
+ *   commands   records of tenants, for the state
+ *   barrier    nothing: it is there to be committed, and everything before it with it
+ */
+export const prepareOperations = { commands: 0, barrier: 1 } as const;
 
 /** What a writer states about a prepare. One object is made per log and its numbers are changed for each prepare. */
 export interface PrepareFields {

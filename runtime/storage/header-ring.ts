@@ -15,6 +15,7 @@ import { type AlignedMemory, allocateAligned, bytesOf } from "./aligned-memory.j
 import { type Disk, type DiskFile, isUnreadable, join, type WriteMode } from "./disk.js";
 import { type HeaderReading, headerBytes, type PrepareHeader, readHeader, writeReservedHeader } from "./frame.js";
 import { headerSlotsDefault } from "./log-geometry.js";
+import { mark } from "./marks.js";
 import type { Prepare } from "./prepare.js";
 import { createZeroFilled } from "./segments.js";
 
@@ -104,6 +105,7 @@ export class HeaderRing {
       count = this.#file.read(this.#bytes, 0, this.#bytes.length, 0);
     } catch (error) {
       if (!this.#toleratesUnreadable || !isUnreadable(error)) throw error;
+      mark("ringReadBySectors");
       for (; count < this.#bytes.length; count += sectorBytes) this.#readSector(count);
     }
     if (count !== this.#bytes.length)
@@ -115,6 +117,7 @@ export class HeaderRing {
       this.#file.read(this.#bytes, at, sectorBytes, at);
     } catch (error) {
       if (!isUnreadable(error)) throw error;
+      mark("ringSectorUnreadable");
       this.#bytes.fill(0, at, at + sectorBytes);
     }
   }
@@ -154,9 +157,12 @@ export class HeaderRing {
     const count = to - from;
     const start = (first.header.op % this.slots) * headerBytes;
     const end = (last.header.op % this.slots) * headerBytes;
-    if (count >= this.slots) this.#writeSectors(0, this.#bytes.length - headerBytes);
-    else if (start <= end) this.#writeSectors(start, end);
+    if (count >= this.slots) {
+      mark("ringWrittenWhole");
+      this.#writeSectors(0, this.#bytes.length - headerBytes);
+    } else if (start <= end) this.#writeSectors(start, end);
     else {
+      mark("ringWritesAround");
       this.#writeSectors(start, this.#bytes.length - headerBytes);
       this.#writeSectors(0, end);
     }
@@ -170,7 +176,10 @@ export class HeaderRing {
   /** Writes the header of one op, unless its slot belongs to a newer op by now. */
   rewrite(prepare: Prepare, newestOp: number): void {
     const { op } = prepare.header;
-    if (op + this.slots <= newestOp) return;
+    if (op + this.slots <= newestOp) {
+      mark("ringKeepsNewer");
+      return;
+    }
     const at = (op % this.slots) * headerBytes;
     this.#put(prepare);
     this.writeSector(at);
@@ -188,8 +197,12 @@ export class HeaderRing {
       const reading = this.read(slot);
       const behind = op + 1 + ((((slot - op - 1) % this.slots) + this.slots) % this.slots);
       if (reading.kind === "prepare" && reading.header.op > op) doomed.set(reading.header.op, slot);
-      else if (reading.kind === "bad" && behind <= newestOp) doomed.set(behind, slot);
+      else if (reading.kind === "bad" && behind <= newestOp) {
+        mark("ringDiscardsDamaged");
+        doomed.set(behind, slot);
+      }
     }
+    if (doomed.size > 0) mark("ringDiscards");
     const ops = [...doomed.keys()].sort((left, right) => right - left);
     let pair = -1;
     for (const doomedOp of ops) {

@@ -11,6 +11,7 @@ import type { HeaderRing, SlotReading } from "./header-ring.js";
 import { nextSegmentStart, paddedBytes, segmentOf } from "./log-geometry.js";
 import type { LogPosition } from "./log-position.js";
 import { inspectPrepare, type LogWindow, type PrepareFinding } from "./log-window.js";
+import { mark } from "./marks.js";
 import type { NamedHeader } from "./prepare.js";
 import type { LogState, RingState } from "./recovery-table.js";
 
@@ -22,6 +23,11 @@ export interface Discarded {
 
 const isDiscarded = (header: PrepareHeader, discarded: Discarded | null): boolean =>
   discarded !== null && header.op > discarded.op && header.view < discarded.view;
+
+function discardedSlot(): SlotReading {
+  mark("discardedInRing");
+  return { kind: "reserved" };
+}
 
 /** The header ring as it was at start. */
 export class RingReadings {
@@ -42,12 +48,13 @@ export class RingReadings {
     }
     const readings = all.map(
       (reading): SlotReading =>
-        reading.kind === "prepare" && isDiscarded(reading.header, discarded) ? { kind: "reserved" } : reading,
+        reading.kind === "prepare" && isDiscarded(reading.header, discarded) ? discardedSlot() : reading,
     );
     this.#readings = readings;
     this.newest = readings.reduce((newest, one) => Math.max(newest, one.kind === "prepare" ? one.header.op : 0), 0);
     this.end = end;
     this.speaks = this.newest >= checkpointOp;
+    if (!this.speaks) mark("ringDoesNotSpeak");
   }
 
   slot(slot: number): SlotReading {
@@ -106,7 +113,10 @@ export class LogPlaces {
       return here;
     }
     const there = this.at(next, op, before.parent);
-    if (there.state === "expected" || there.state === "stranger") return there;
+    if (there.state === "expected" || there.state === "stranger") {
+      mark("placeInNextSegment");
+      return there;
+    }
     const count = this.leftovers.length;
     this.#findLeftovers(before.address);
     this.#findLeftovers(next);
@@ -122,6 +132,7 @@ export class LogPlaces {
     const finding = inspectPrepare(this.#window, this.#clusterId, address, nextSegmentStart(files.geometry, address));
     if (finding.kind === "unwritten") return unwritten;
     const { header } = finding;
+    if (header !== null && isDiscarded(header, this.#discarded)) mark("discardedInLog");
     if (header === null || isDiscarded(header, this.#discarded)) return { state: "bad", address, finding };
     const isChild = parent === null || sameBytes(header.parent, 0, parent, 0, identityBytes);
     if (finding.kind === "misplaced" || header.op !== op || !isChild) return { state: "stranger", address, finding };
@@ -145,6 +156,7 @@ export class LogPlaces {
     for (let at = address; at < end; at += sectorBytes) {
       const offset = this.#window.load(at, sectorBytes, end);
       if (this.#window.isZero(offset, sectorBytes)) continue;
+      mark("leftoverSector");
       const last = this.leftovers.at(-1);
       if (at > address && last !== undefined && last.address + last.bytes === at) {
         this.leftovers[this.leftovers.length - 1] = { address: last.address, bytes: last.bytes + sectorBytes };

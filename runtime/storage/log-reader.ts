@@ -7,7 +7,7 @@
  * What is read is copied into the reader's own buffer and its checksum is verified, so a reader gives the right bytes or throws
  * `dataCorrupt`, never wrong bytes. A copy out of the ring that fails its check is read again from the file, which decides.
  */
-import { crc32c } from "../crypto/crc32c.js";
+import { crc32cOf } from "../crypto/crc32c.js";
 import { assert } from "../types/assert.js";
 import { KimberliteError } from "../types/errors.js";
 import { kiB } from "../types/limits.js";
@@ -75,6 +75,44 @@ export class LogReader {
     assert(this.start + this.length <= this.bytes.length, "a record lies within the bytes that describe it");
   }
 
+  /**
+   * Reads a part of the record at `address`: bytes [from, from + length) of it, counted from its length field. Afterwards `bytes`, `view`,
+   * `start` and `length` describe the part.
+   *
+   * @param holds whether the bytes at an index of a view are those of the part: the reader knows only the checksum of the whole
+   */
+  readPart(address: number, from: number, length: number, holds: (view: DataView, at: number) => boolean): void {
+    const at = address + from;
+    assert(from >= recordHeadBytes && length > 0, "a part is of the record's body");
+    const end = this.#endFor(address);
+    if (at + length > end) throw this.#damaged(address, `a part of it would end behind the log's end, ${end}`);
+    if (this.#partFromRing(at, length, holds)) return;
+    this.#load(at, length, end);
+    this.bytes = this.#fileBytes;
+    this.view = this.#fileView;
+    this.start = at - this.#fileFrom;
+    this.length = length;
+    if (holds(this.view, this.start)) return;
+    this.#fileTo = this.#fileFrom; // do not keep damaged bytes: the file may be restored while we run
+    throw this.#damaged(address, `its bytes from ${from} to ${from + length} are not those that its checksum held for`);
+  }
+
+  #partFromRing(at: number, length: number, holds: (view: DataView, at: number) => boolean): boolean {
+    const tail = this.#tail;
+    if (at < tail.tailLow) return false;
+    const offset = tail.offsetOf(at);
+    const copy = this.#ringCopyOf(length);
+    copy.set(tail.bytes.subarray(offset, offset + length));
+    // Were the bytes overwritten while they were copied? Asked *after* the copy.
+    if (at < tail.tailLow || !holds(this.#ringView, 0)) return false;
+    this.bytes = copy;
+    this.view = this.#ringView;
+    this.start = 0;
+    this.length = length;
+    this.reads.ring++;
+    return true;
+  }
+
   #readRing(address: number): boolean {
     const tail = this.#tail;
     if (address < tail.tailLow) return false;
@@ -95,7 +133,7 @@ export class LogReader {
     }
     // Were the bytes overwritten while they were copied? Asked *after* the copy.
     if (address < tail.tailLow) return false;
-    if (crc32c(copy, recordHeadBytes, whole) !== wanted) return false;
+    if (crc32cOf(this.#ringView, recordHeadBytes, whole) !== wanted) return false;
     this.bytes = copy;
     this.view = this.#ringView;
     this.start = recordHeadBytes;
@@ -134,7 +172,7 @@ export class LogReader {
     }
     this.#load(address, recordHeadBytes + length, end);
     at = address - this.#fileFrom + recordHeadBytes;
-    if (crc32c(this.#fileBytes, at, at + length) !== wanted) {
+    if (crc32cOf(this.#fileView, at, at + length) !== wanted) {
       this.#fileTo = this.#fileFrom; // do not keep damaged bytes: the file may be restored while we run
       throw this.#damaged(address, "its checksum does not fit");
     }

@@ -20,6 +20,7 @@ import { segmentOf, segmentPath } from "./log-geometry.js";
 import { LogPlaces, type LogRange, type Place, RecentHeaders, RingReadings } from "./log-places.js";
 import { type LogPosition, positionBehind } from "./log-position.js";
 import type { LogWindow } from "./log-window.js";
+import { mark } from "./marks.js";
 import type { RecoveredLog } from "./recovered-log.js";
 import { judge, type RecoveryRow } from "./recovery-table.js";
 import { listSegments } from "./segments.js";
@@ -73,6 +74,7 @@ export class LogExaminer {
     this.#repairOtherSlots(readings);
     return {
       log: {
+        from: { op: from.op, address: from.address, parent: from.parent, timestamp: from.timestamp },
         sound,
         headers: this.#recent.list(from),
         beyond: [],
@@ -170,6 +172,7 @@ export function repairLog(
   for (const range of found.leftovers) {
     const file = disk.open(segmentPath(directory, geometry, segmentOf(geometry, range.address)), mode);
     try {
+      mark("tornWriteZeroed");
       window.drop();
       window.bytes.fill(0, 0, Math.min(range.bytes, window.bytes.length));
       assert(range.bytes <= window.bytes.length, "what one write left fits the window");
@@ -180,6 +183,7 @@ export function repairLog(
     }
   }
   for (const [slot, repair] of found.slots) {
+    mark(repair === "invalid" ? "slotMadeInvalid" : "slotRepaired");
     if (repair === "invalid") ring.invalidate(slot);
     else ring.repair(slot, repair);
     ring.writeSector(slot * headerBytes);

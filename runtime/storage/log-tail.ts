@@ -18,6 +18,7 @@
 import { assert } from "../types/assert.js";
 import { sectorBytes } from "../types/limits.js";
 import type { AlignedMemory } from "./aligned-memory.js";
+import { mark } from "./marks.js";
 
 /** Plain data: sent to other threads as it is. */
 export interface LogTailHandle {
@@ -92,6 +93,11 @@ export class LogTail {
     Atomics.store(this.#control, tailLowLow, (low % u32Span) | 0);
   }
 
+  /** Whether `reserve` may be asked for that: otherwise what is under way has to be committed first. */
+  hasRoom(limit: number): boolean {
+    return limit - this.ringBytes <= this.committedEnd;
+  }
+
   /**
    * Replica: puts a prepare's bytes at `[from, to)`, zeros behind them, unless the shard has encoded them there.
    *
@@ -101,6 +107,7 @@ export class LogTail {
     const at = this.offsetOf(from);
     const isThere = frame.buffer === this.bytes.buffer && frame.byteOffset === this.bytes.byteOffset + at;
     if (!isThere) {
+      mark("tailCopies");
       this.reserve(to, kept);
       this.bytes.set(frame, at);
     }
@@ -110,7 +117,10 @@ export class LogTail {
 
   /** Replica: bytes at `[from, to)` were written past the ring; those that readers would look for in it are put there. */
   refresh(frame: Uint8Array, from: number, to: number, kept: number): void {
-    if (to <= this.tailLow) return;
+    if (to <= this.tailLow) {
+      mark("tailLeavesOld");
+      return;
+    }
     this.reserve(to, kept);
     const skipped = Math.max(this.tailLow - from, 0);
     const at = this.offsetOf(from);

@@ -8,6 +8,7 @@ import { miB, sectorBytes } from "../types/limits.js";
 import { isUnreadable } from "./disk.js";
 import { headerBytes, type PrepareHeader, readHeader, sameBytes } from "./frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "./log-geometry.js";
+import { mark } from "./marks.js";
 import type { SegmentFiles } from "./segments.js";
 
 const readAheadBytes = miB;
@@ -79,6 +80,7 @@ export class LogWindow {
         this.files.read(address + at, this.bytes, at, sectorBytes);
       } catch (error) {
         if (!isUnreadable(error)) throw error;
+        mark("windowSectorUnreadable");
         this.bytes.fill(unreadableByte, at, at + sectorBytes);
       }
     }

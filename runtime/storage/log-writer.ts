@@ -32,6 +32,7 @@ import { type LogOptions, type OpenedLog, openLog, type RecoveryReport } from ".
 import { type LogPosition, logBeginning, positionBehind } from "./log-position.js";
 import { createTail, LogTail } from "./log-tail.js";
 import { LogWindow, windowBytes } from "./log-window.js";
+import { mark } from "./marks.js";
 import { checkChain, checkPlace, type Prepare } from "./prepare.js";
 import { PrepareReader } from "./prepare-reader.js";
 import type { RecoveredLog } from "./recovered-log.js";
@@ -178,6 +179,7 @@ export class LogWriter {
       end = behind;
       next++;
     }
+    if (next < prepares.length) mark("writeInStretches");
     const newest = prepares[next - 1];
     assert(newest !== undefined && end > start, "a stretch has a prepare");
     this.#guard(() => {
@@ -196,6 +198,7 @@ export class LogWriter {
     const kept = this.#behind(op);
     assert(kept !== null && kept.address === address, "order: the log is truncated behind an op that is there");
     assert(op >= this.#committed.op, "durability: what is committed is never truncated");
+    mark("logTruncated");
     const until = Math.max(end, this.#written);
     this.#guard(() => {
       this.#segments.zero(address, until);
@@ -213,6 +216,8 @@ export class LogWriter {
     checkPlace(prepare, this.geometry);
     const padded = paddedBytes(header.bodyBytes);
     const isNext = header.op === this.#position.op + 1;
+    if (isNext) mark("repairAtHead");
+    else mark("repairBehind");
     if (isNext) {
       const isChild = sameBytes(header.parent, 0, this.#position.parent, 0, identityBytes);
       assert(isChild, "hash chain: a prepare names the one before it as its parent");
@@ -221,7 +226,10 @@ export class LogWriter {
     this.#guard(() => {
       // The rest of a segment that the op leaves free holds at most what damage left there.
       const gap = Math.min(nextSegmentStart(this.geometry, this.#position.address), header.address);
-      if (isNext && gap > this.#position.address) this.#segments.zero(this.#position.address, gap);
+      if (isNext && gap > this.#position.address) {
+        mark("repairZeroesGap");
+        this.#segments.zero(this.#position.address, gap);
+      }
       this.#segments.writeCopy(header.address, frame, padded);
       this.#ring.rewrite(prepare, this.#newestOp);
     });
@@ -239,17 +247,28 @@ export class LogWriter {
     this.#checkAlive();
     const { segment } = seal;
     const start = segmentStart(this.geometry, segment);
-    const first = this.#position.op === 0 ? 0 : segmentOf(this.geometry, this.#position.address - 1) + 1;
+    // Not the newest prepare on this disk: a view change may have discarded that one, or it lies behind a damaged one.
+    const before = this.#behind(seal.firstOp - 1);
+    assert(before !== null, "order: a segment is installed behind the last one that holds something");
+    assert(position.op > before.op, "order: a segment goes on with the log");
+    assert(
+      sameBytes(before.parent, 0, seal.firstParent, 0, identityBytes),
+      "hash chain: a segment's first prepare names the one before it as its parent",
+    );
+    const first = before.op === 0 ? 0 : segmentOf(this.geometry, before.address - 1) + 1;
     assert(segment === first, "order: a segment is installed behind the last one that holds something");
     assert(segmentOf(this.geometry, position.address - 1) === segment, "a segment's last prepare lies in it");
-    assert(position.op > this.#position.op, "order: a segment goes on with the log");
     this.#guard(() => {
       // What a discarded log left behind the last prepare of the segment before.
       const leftover = Math.min(this.#written, start);
-      if (leftover > this.#position.address) this.#segments.zero(this.#position.address, leftover);
+      if (leftover > before.address) {
+        mark("segmentEndsZeroed");
+        this.#segments.zero(before.address, leftover);
+      }
       this.#segments.close();
       installFetched(this.#disk, this.#directory, this.geometry, segment);
       const isLast = this.#written <= position.address;
+      if (!isLast) mark("segmentBelowDiscarded");
       const named = headers.map(({ header, headerBytes: frame }): Prepare => ({ header, frame }));
       this.#ring.write(named, 0, named.length);
       if (isLast) this.#ring.discardBehind(position.op, Math.max(this.#newestOp, position.op));
@@ -274,7 +293,10 @@ export class LogWriter {
     );
     this.#committed = position;
     // What recovery found beyond a damaged op is of the log again once that op is repaired.
-    if (position.op > this.#position.op) this.#position = position;
+    if (position.op > this.#position.op) {
+      mark("commitPassesRepair");
+      this.#position = position;
+    }
     this.tail.publishCommittedEnd(position.address);
   }
 

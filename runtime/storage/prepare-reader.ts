@@ -8,6 +8,7 @@ import { headerBytes, identityBytes, type PrepareHeader, sameBytes } from "./fra
 import { nextSegmentStart } from "./log-geometry.js";
 import { type LogPosition, positionBehind } from "./log-position.js";
 import { inspectPrepare, type LogWindow, type PrepareFinding } from "./log-window.js";
+import { mark } from "./marks.js";
 import { frameBytes, type Prepare } from "./prepare.js";
 
 export class PrepareReader {
@@ -40,7 +41,10 @@ export class PrepareReader {
     let at = from;
     while (at.op < untilOp) {
       const found = this.#next(at, end);
-      if (found === null) break;
+      if (found === null) {
+        mark("runEndsEarly");
+        break;
+      }
       bytes += frameBytes(found.header);
       if (prepares.length > 0 && bytes > bytesMax) break;
       prepares.push(this.#copy(found.header, found.offset));
@@ -52,6 +56,7 @@ export class PrepareReader {
   #next(at: LogPosition, end: number): (PrepareFinding & { kind: "sound" }) | null {
     const next = nextSegmentStart(this.#window.files.geometry, at.address);
     const here = this.#inspect(at.address, end);
+    if (here?.kind === "unwritten") mark("runCrossesSegment");
     const found = here?.kind === "unwritten" ? this.#inspect(next, end) : here;
     if (found?.kind !== "sound" || found.header.op !== at.op + 1) return null;
     return sameBytes(found.header.parent, 0, at.parent, 0, identityBytes) ? found : null;

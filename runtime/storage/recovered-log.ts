@@ -17,6 +17,8 @@ export interface RecoveredSlot {
 }
 
 export interface RecoveredLog {
+  /** Where recovery began to read: the checkpoint. */
+  readonly from: LogPosition;
   /** Everything up to here is sound, chained and in place. */
   readonly sound: LogPosition;
   /** Headers of the newest operations up to `sound.op`, oldest first, without gaps: at most as many as the header ring has slots. */

@@ -36,6 +36,7 @@
  * from peers, and never counts as a vote to drop it; `end` and `cut` change nothing there, the protocol truncates before it writes).
  */
 import { AssertionFailed } from "../types/assert.js";
+import { makeMarks } from "../types/marks.js";
 
 export const ringStates = ["bad", "reserved", "earlier", "same", "later"] as const;
 export const logStates = ["bad", "unwritten", "stranger", "expected"] as const;
@@ -237,6 +238,10 @@ export const recoveryTable: readonly RecoveryRow[] = [
   },
 ];
 
+const rowMarks = makeMarks(recoveryTable.map(({ label }) => label));
+/** How often each row decided in this thread, by label. */
+export const recoveryRowCounts = rowMarks.counts;
+
 const agrees = (wanted: boolean | undefined, given: boolean): boolean => wanted === undefined || wanted === given;
 
 export const rowMatches = (row: RecoveryRow, condition: OpCondition): boolean =>
@@ -251,5 +256,6 @@ export function judge(condition: OpCondition): RecoveryRow {
   const row = recoveryTable.find((candidate) => rowMatches(candidate, condition));
   if (row === undefined)
     throw new AssertionFailed("durability: every condition of an op has a row in the recovery table");
+  rowMarks.mark(row.label);
   return row;
 }

@@ -49,6 +49,15 @@ export function isFormatted(disk: Disk, directory: string): boolean {
   );
 }
 
+/** Makes of a replica that nobody needs one that was never finished: `formatReplica` begins it anew. Durable. */
+export function unformatReplica(disk: Disk, directory: string): void {
+  const mark = unfinishedPath(directory);
+  if (disk.status(mark) === null) disk.create(mark, "fdatasync").close();
+  disk.syncDirectory(directory);
+  removeRemains(disk, directory);
+  disk.syncDirectory(directory);
+}
+
 function removeRemains(disk: Disk, directory: string): void {
   const log = logDirectoryOf(directory);
   for (const name of disk.status(log) === null ? [] : disk.list(log)) disk.remove(join(log, name));

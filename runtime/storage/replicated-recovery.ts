@@ -28,6 +28,7 @@ import { type Discarded, LogPlaces, type Place, RecentHeaders, RingReadings } fr
 import { type LogPosition, positionBehind } from "./log-position.js";
 import type { LogExamination, SlotRepair } from "./log-recovery.js";
 import type { LogWindow } from "./log-window.js";
+import { mark } from "./marks.js";
 import type { NamedHeader } from "./prepare.js";
 import type { RecoveredSlot } from "./recovered-log.js";
 import { judge, type RecoveryRow } from "./recovery-table.js";
@@ -88,9 +89,13 @@ export class ReplicatedExaminer {
     const commit = this.#commitBehind(simply, Math.max(statedBefore, from.op));
     this.#repairSlots(readings);
     const beyond = this.#behind.slice(kept).map(slotOf);
+    if (beyond.at(-1)?.state === "faulty") mark("recoveryHeadFaulty");
+    if (beyond.some(({ state }) => state === "sound")) mark("recoverySoundBeyond");
+    if (kept > 0) mark("recoverySettles");
     assert(beyond[0] === undefined || beyond[0].state === "faulty", "what lies beyond begins with a fault");
     return {
       log: {
+        from: start,
         sound,
         headers: this.#recent.list(from),
         beyond,
@@ -116,7 +121,10 @@ export class ReplicatedExaminer {
       if (before === null && readings.newest < op) break;
       const known = readings.header(op);
       // Two headers of the ring, or the ring and a log copy that it does not confirm, contradict each other: the newer is believed.
-      if (before !== null && known !== null && !isSound && !same(known.parent, before.parent)) before = null;
+      if (before !== null && known !== null && !isSound && !same(known.parent, before.parent)) {
+        mark("recoveryContradiction");
+        before = null;
+      }
       const place = this.#place(before, op, known);
       const row = this.#judge(op, readings, known, place);
       const decision = row.replicated;
@@ -143,6 +151,7 @@ export class ReplicatedExaminer {
       return this.#places.at(known.address, op, before === null ? null : before.parent);
     if (before !== null) return this.#places.behind(before, op, known);
     // Behind an op of unknown length: there are bytes, but where is not known.
+    mark("recoveryPlaceUnknown");
     return { state: "bad", address: -1, finding: { kind: "damaged", fault: "header", header: null } };
   }
 
@@ -173,9 +182,11 @@ export class ReplicatedExaminer {
       return { op, row, isKept: true, named: { header, headerBytes: this.#places.headerBytesOf(place.finding) } };
     }
     if (known === null) {
+      mark("recoveryFaultyUnknown");
       const isTold = before !== null && row.ring.every((state) => state !== "bad");
       return { op, row, isKept: false, named: isTold ? (place.damaged ?? null) : null };
     }
+    mark("recoveryFaultyKnown");
     const isDisputed = place.state === "expected" || (before !== null && !this.#follows(known, before));
     const headerBytes = this.#ring.bytesOf(op % this.#ring.slots);
     return { op, row, isKept: false, named: isDisputed ? null : { header: known, headerBytes } };
@@ -194,9 +205,11 @@ export class ReplicatedExaminer {
       const wanted: Uint8Array | null = child?.named?.header.parent ?? null;
       const isNamed = named !== null && wanted !== null && same(wanted, named.header.identity);
       if (row.replicated === "proved" && named !== null) {
+        mark(isNamed ? "recoveryProvedByChild" : "recoveryUnproved");
         if (isNamed) this.#slots.set(op % this.#ring.slots, named.headerBytes);
         else judged = { op, row, isKept: false, named: null };
       } else if (!judged.isKept && child !== null && child.isKept && !isNamed) {
+        mark("recoveryForgetsName");
         judged = { op, row, isKept: false, named: null };
       }
       this.#behind[index] = judged;
@@ -242,7 +255,10 @@ export class ReplicatedExaminer {
       if (segment < segmentOf(geometry, end)) break;
       const from = Math.max(segmentStart(geometry, segment), end);
       const written = this.#lastWritten(from, segmentStart(geometry, segment + 1));
-      if (written > from) return written;
+      if (written > from) {
+        mark("recoveryEndsInLeftovers");
+        return written;
+      }
     }
     return end;
   }

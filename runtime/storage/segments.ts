@@ -10,6 +10,7 @@ import { hasCode, KimberliteError } from "../types/errors.js";
 import { miB } from "../types/limits.js";
 import type { Disk, DiskFile } from "./disk.js";
 import { type LogGeometry, logDirectoryOf, parseSegmentName, segmentPath } from "./log-geometry.js";
+import { mark } from "./marks.js";
 
 const zeroChunk = new Uint8Array(miB);
 const openFilesDefault = 16;
@@ -66,12 +67,14 @@ export function takeSegment(disk: Disk, directory: string, geometry: LogGeometry
   if (disk.status(path) !== null) return path;
   const ready = segmentPath(directory, geometry, segment, "ready");
   if (disk.status(ready)?.bytes !== geometry.segmentBytes) {
+    mark("segmentMadeAtOnce");
     removeIfThere(disk, ready);
     const own = `${path}.new`;
     removeIfThere(disk, own);
     createZeroFilled(disk, own, geometry.segmentBytes);
     disk.rename(own, path);
   } else {
+    mark("segmentWasReady");
     disk.rename(ready, path);
   }
   disk.syncDirectory(logDirectoryOf(directory));
@@ -81,7 +84,11 @@ export function takeSegment(disk: Disk, directory: string, geometry: LogGeometry
 /** Removes what an interrupted preallocation left, and files made ahead for segments in use. At open only: nobody else prepares then. */
 export function removeUnfinished(disk: Disk, directory: string, geometry: LogGeometry): void {
   const log = logDirectoryOf(directory);
-  for (const name of disk.list(log)) if (name.endsWith(".new")) disk.remove(`${log}/${name}`);
+  for (const name of disk.list(log)) {
+    if (!name.endsWith(".new")) continue;
+    mark("unfinishedRemoved");
+    disk.remove(`${log}/${name}`);
+  }
   const { inUse, ready } = listSegments(disk, directory, geometry);
   for (const segment of ready) {
     if (inUse.includes(segment)) disk.remove(segmentPath(directory, geometry, segment, "ready"));

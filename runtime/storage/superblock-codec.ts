@@ -6,12 +6,12 @@
  *    32     1  copy index, not under the checksum      176     8  checkpoint: log address behind it
  *    33    31  zero                                    184     8  checkpoint: timestamp µs
  *    64     8  "KMBSUPER"                              192    32  checkpoint: identity of the op's prepare
- *    72     4  format version: 2                       224     4  checkpoint: length of the root reference
+ *    72     4  format version: 3                       224     4  checkpoint: length of the root reference
  *    76     4  zero                                    228     4  epoch
  *    80    16  cluster id                              232     4  suffix: headers, at most 9
  *    96     8  sequence                                236     4  suffix: bit i set = header i was durable here
  *   104    32  parent: checksum of sequence - 1        240     4  members, at most 6
- *   136     8  generation                              244    12  zero
+ *   136     8  generation                              244     1  standing: 0 member, 1 fresh, 2 replaced
  *   144     4  replica                                 256   512  checkpoint: root reference (opaque), zero-padded
  *   148     4  replica count                           768  2304  suffix: prepare headers of 256 bytes, newest first
  *   152     4  view                                   3072    96  members: ids of 16 bytes, by replica number
@@ -19,7 +19,7 @@
  *   160     8  commit max
  *
  * The copy index is not under the checksum: copies of one state hash the same, and a copy in another's place shows. Version 1 had
- * neither epoch nor suffix nor members, and zeros in their places: it is read, and written again as version 2.
+ * neither epoch nor suffix nor members, and version 2 no standing, and zeros in their places: they are read, and written again as version 3.
  */
 import { nodeProvider } from "../crypto/node-provider.js";
 import { assert } from "../types/assert.js";
@@ -32,7 +32,7 @@ import type { StoredHeader } from "./prepare.js";
 export const superblockRootBytesMax = 512;
 export const superblockSuffixMax = 9;
 export const superblockMembersMax = 6;
-const version = 2;
+const version = 3;
 const oldestVersion = 1;
 const suffixFrom = 768;
 const membersFrom = suffixFrom + superblockSuffixMax * headerBytes;
@@ -46,8 +46,20 @@ export interface CheckpointRecord extends LogPosition {
   readonly root: Uint8Array;
 }
 
+/**
+ * member     has taken part, and takes part
+ * fresh      just formatted: takes part once a majority of the others has vouched that they know of no other in its place
+ * replaced   its disk was lost, or put back to an older state: takes part again in `view` or a later one, in which nobody has heard of it
+ */
+export type Standing = "member" | "fresh" | "replaced";
+const standings: readonly Standing[] = ["member", "fresh", "replaced"];
+
 /** What the protocol keeps. */
 export interface ProtocolState {
+  /** Left out: as it was. */
+  readonly standing?: Standing;
+  /** Ids of the replicas as this one knows them, 16 bytes each, by number; zeros for one that it has not met. Left out: as they were. */
+  readonly members?: readonly Uint8Array[];
   readonly view: number;
   /** The last view whose log this replica's log was. */
   readonly logView: number;
@@ -69,9 +81,14 @@ export interface ReplicaIdentity {
   readonly epoch?: number;
   /** Ids of the replicas, 16 bytes each, by replica number; empty where they are not kept. */
   readonly members?: readonly Uint8Array[];
+  readonly standing?: Standing;
+  /** The view in which it begins; 0 unless it takes the place of a lost one. */
+  readonly view?: number;
 }
 
-export interface SuperblockContent extends Required<ReplicaIdentity>, ReplicaState {
+export interface SuperblockContent
+  extends Required<Omit<ReplicaIdentity, "view">>,
+    Omit<ReplicaState, "standing" | "members"> {
   readonly sequence: number;
   readonly generation: number;
   readonly parent: Uint8Array;
@@ -108,6 +125,7 @@ export function encodeCopy(bytes: Uint8Array, at: number, copy: number, content:
   encodeSuffix(bytes, view, at, content.suffix);
   view.setUint32(228, content.epoch, true);
   view.setUint32(240, content.members.length, true);
+  view.setUint8(244, standings.indexOf(content.standing));
   content.members.forEach((member, index) => {
     assert(member.length === memberBytes, "a member's id is 16 bytes");
     bytes.set(member, at + membersFrom + index * memberBytes);
@@ -176,7 +194,7 @@ export function decodeCopy(bytes: Uint8Array, at: number, copy: number): CopyRea
   const clean =
     isZero(bytes, at + 33, at + 64) &&
     isZero(bytes, at + 76, at + 80) &&
-    isZero(bytes, at + 244, at + 256) &&
+    isZero(bytes, at + (written < 3 ? 244 : 245), at + 256) &&
     isZero(bytes, at + 256 + rootBytes, at + suffixFrom) &&
     isZero(bytes, at + suffixFrom + suffixCount * headerBytes, at + membersFrom) &&
     isZero(bytes, at + membersFrom + memberCount * memberBytes, at + sectorBytes) &&
@@ -185,6 +203,8 @@ export function decodeCopy(bytes: Uint8Array, at: number, copy: number): CopyRea
   if (!clean) return { kind: "damaged", fault: "reserved bytes" };
   const numbers = [96, 136, 160, 168, 176, 184].map(u64);
   if (!numbers.every(Number.isSafeInteger)) return { kind: "damaged", fault: "number" };
+  const standing = standings[view.getUint8(244)];
+  if (standing === undefined) return { kind: "damaged", fault: "number" };
   const clusterId = bytes.slice(at + 80, at + 80 + clusterIdBytes);
   const suffix = decodeSuffix(bytes, view, at, clusterId);
   if (suffix === null) return { kind: "damaged", fault: "suffix" };
@@ -200,6 +220,7 @@ export function decodeCopy(bytes: Uint8Array, at: number, copy: number): CopyRea
     commitMax: u64(160),
     suffix,
     epoch: view.getUint32(228, true),
+    standing,
     members: Array.from({ length: memberCount }, (_, index) => {
       const from = at + membersFrom + index * memberBytes;
       return bytes.slice(from, from + memberBytes);

@@ -10,6 +10,7 @@
  */
 import { KimberliteError } from "../types/errors.js";
 import { sameBytes } from "./frame.js";
+import { mark } from "./marks.js";
 import type { CopyReading, SoundCopy, SuperblockContent } from "./superblock-codec.js";
 
 export const copiesToOpen = 2;
@@ -63,5 +64,8 @@ export function chooseCopy(readings: readonly CopyReading[], file: string): Soun
     if (sound.filter((other) => equal(candidate, other)).length < copiesToOpen) continue;
     if (chosen === null || candidate.content.sequence > chosen.content.sequence) chosen = candidate;
   }
+  const newest = sound.reduce((highest, { content }) => Math.max(highest, content.sequence), 0);
+  if (chosen !== null && chosen.content.sequence < newest) mark("superblockNewestIsAlone");
+  if (sound.length < readings.length) mark("superblockCopyDamaged");
   return chosen ?? refuse("quorum lost", file);
 }

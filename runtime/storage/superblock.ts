@@ -16,6 +16,7 @@ import { sectorBytes } from "../types/limits.js";
 import { allocateAligned, bytesOf } from "./aligned-memory.js";
 import { type Disk, type DiskFile, join, type WriteMode } from "./disk.js";
 import { clusterIdBytes, identityBytes, rootIdentity, sameBytes } from "./frame.js";
+import { mark } from "./marks.js";
 import { createZeroFilled } from "./segments.js";
 import {
   type CheckpointRecord,
@@ -72,7 +73,8 @@ export class Superblock {
       replicaCount: identity.replicaCount,
       epoch: identity.epoch ?? 0,
       members: identity.members ?? [],
-      view: 0,
+      standing: identity.standing ?? "member",
+      view: identity.view ?? 0,
       logView: 0,
       commitMax: 0,
       suffix: [],
@@ -116,7 +118,10 @@ export class Superblock {
         reading.kind === "sound" && sameBytes(reading.checksum, 0, chosen.checksum, 0, identityBytes) ? [] : [copy],
       );
       const superblock = new Superblock(file, bytes, chosen, stale.length);
-      if (stale.length > 0) superblock.#writeCopies(stale, chosen.content);
+      if (stale.length > 0) {
+        mark("superblockCopiesRepaired");
+        superblock.#writeCopies(stale, chosen.content);
+      }
       superblock.#commit({ ...chosen.content, generation: chosen.content.generation + 1 });
       return superblock;
     } catch (error) {
@@ -142,12 +147,14 @@ export class Superblock {
    * `directoryLocked` when somebody else wrote the superblock since, `storageFailed` when fewer than three copies verify; after
    * either the superblock is dead.
    */
-  writeState({ view, logView, commitMax, suffix }: ProtocolState): void {
+  writeState({ view, logView, commitMax, suffix, standing, members }: ProtocolState): void {
     assert(logView <= view, "order: a replica's log is never of a later view than its own");
     this.#change({
       ...this.#content,
       view,
       logView,
+      standing: standing ?? this.#content.standing,
+      members: members?.map((member) => member.slice()) ?? this.#content.members,
       commitMax: Math.max(commitMax, this.#content.commitMax),
       suffix: suffix.map((stored) => ({ ...stored, headerBytes: stored.headerBytes.slice() })),
     });

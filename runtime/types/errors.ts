@@ -85,6 +85,7 @@ export const errorRegistry = {
   addressTwice: spec(85, "F0000", "two listeners of the cluster file would share an address"),
   replicasOutOfRange: spec(86, "F0000", "a shard cannot have that many replicas"),
   directoryForeign: spec(87, "55000", "the data directory belongs to another node or cluster"),
+  stepUnsafe: spec(90, "55000", "the step would endanger what is stored, or stop its service"),
   unauthenticated: spec(83, "28000", "authentication is required"),
   // Bugs.
   poisonMessage: spec(98, "XX000", "a message made its actor fail repeatedly and was set aside", "never", "unknown"),

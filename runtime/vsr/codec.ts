@@ -3,8 +3,9 @@
  * `message-frame.ts` with these fields from 128 on (the rest of the 256 zero), and a body. u64 are safe integers.
  *
  *   command              fields at                                                                       body
- *    1 ping              128 monotonic u64 · 136 commit u64 · 144 status u8
- *    2 pong              128 echoed u64 · 136 wall u64 · 144 commit u64 · 152 status u8
+ *    1 ping              128 monotonic u64 · 136 commit u64 · 144 status u8 · 145 zero 7 · 152 member 16
+ *    2 pong              128 echoed u64 · 136 wall u64 · 144 commit u64 · 152 status u8 · 153 zero 7
+ *                        160 remembered: member 16 · 176 view u32 · 180 zero 4 · 184 op u64
  *    8 prepare           see storage/frame.ts                                                            records
  *    9 prepareOk         128 op u64 · 136 identity 32
  *   10 commit            128 commit op u64 · 136 its identity 32 · 168 op u64 · 176 round u64
@@ -22,7 +23,7 @@
  *   34 getSegmentPart    128 segment u64 · 136 content hash 32 · 168 offset u32 · 172 length u32
  *   35 segmentPart       128 segment u64 · 136 content hash 32 · 168 offset u32                          bytes
  *
- *   status    0 normal, 1 viewChange, 2 recoveringHead
+ *   status    0 normal, 1 viewChange, 2 recoveringHead, 3 fresh, 4 replaced
  *   entry     op u64 · flags u8 (1 header follows, 2 present, 4 nack) · zero 7 · header 256 when flagged. Ops descend by one.
  *   headers   256 bytes each, a sound prepare header of this cluster. Ops descend by one.
  *   seals     256 bytes each, of consecutive segments (storage/segment-seal.ts), believed by their own checksums
@@ -46,6 +47,7 @@ import { commands, fieldsAt, type MessageFault, type MessageSender, openFrame, s
 import { type Message, type Prepare, replicaStatuses, type SuffixEntry, type SuffixHeader } from "./messages.js";
 
 const entryHeadBytes = 16;
+const memberBytes = 16;
 const flagHeader = 1;
 const flagPresent = 2;
 const flagNack = 4;
@@ -111,6 +113,11 @@ function putIdentity(bytes: Uint8Array, at: number, identity: Uint8Array): void 
   bytes.set(identity, at);
 }
 
+function putMember(bytes: Uint8Array, at: number, member: Uint8Array): void {
+  assert(member.length === memberBytes, "a member's id is 16 bytes");
+  bytes.set(member, at);
+}
+
 function writeFields(bytes: Uint8Array, view: DataView, message: Message, sender: MessageSender): void {
   switch (message.kind) {
     case "ping":
@@ -118,6 +125,7 @@ function writeFields(bytes: Uint8Array, view: DataView, message: Message, sender
       putU64(view, 128, message.monotonic);
       putU64(view, 136, message.commit);
       view.setUint8(144, replicaStatuses.indexOf(message.status));
+      putMember(bytes, 152, message.member);
       return;
     case "pong":
       assert(message.release === sender.release, "a replica states its own release");
@@ -125,6 +133,9 @@ function writeFields(bytes: Uint8Array, view: DataView, message: Message, sender
       putU64(view, 136, message.wall);
       putU64(view, 144, message.commit);
       view.setUint8(152, replicaStatuses.indexOf(message.status));
+      putMember(bytes, 160, message.remembered.member);
+      view.setUint32(176, message.remembered.view, true);
+      putU64(view, 184, message.remembered.op);
       return;
     case "prepareOk":
     case "getPrepare":
@@ -312,21 +323,26 @@ function readFields(
 ): Message | MessageFault {
   const first = getU64(data, fieldsAt);
   const identity = (at: number): Uint8Array => bytes.slice(at, at + identityBytes);
+  const member = (at: number): Uint8Array => bytes.slice(at, at + memberBytes);
   switch (command) {
     case commands.ping: {
       const commit = getU64(data, 136);
       const status = replicaStatuses[data.getUint8(144)];
-      const fault = shapeFault(bytes, 145, false, [first, commit]);
+      const fault = shapeFault(bytes, 168, false, [first, commit]);
       if (fault !== null || status === undefined) return fault ?? "number";
-      return { kind: "ping", view, status, commit, release, monotonic: first };
+      if (!isZero(bytes, 145, 152)) return "reserved bytes";
+      return { kind: "ping", view, status, commit, release, monotonic: first, member: member(152) };
     }
     case commands.pong: {
       const wall = getU64(data, 136);
       const commit = getU64(data, 144);
       const status = replicaStatuses[data.getUint8(152)];
-      const fault = shapeFault(bytes, 153, false, [first, wall, commit]);
+      const op = getU64(data, 184);
+      const fault = shapeFault(bytes, 192, false, [first, wall, commit, op]);
       if (fault !== null || status === undefined) return fault ?? "number";
-      return { kind: "pong", view, status, commit, release, echoed: first, wall };
+      if (!isZero(bytes, 153, 160) || !isZero(bytes, 180, 184)) return "reserved bytes";
+      const remembered = { member: member(160), view: data.getUint32(176, true), op };
+      return { kind: "pong", view, status, commit, release, echoed: first, wall, remembered };
     }
     case commands.prepareOk:
     case commands.getPrepare: {

@@ -7,7 +7,7 @@ import { assert } from "../types/assert.js";
 import { Journal } from "./journal.js";
 import { mark } from "./marks.js";
 import type { Message, ReplicaStatus } from "./messages.js";
-import type { DurableState, Effect, RecoveredLog, StoredHeader } from "./ports.js";
+import type { DurableState, Effect, HaltCause, RecoveredLog, Standing, StoredHeader } from "./ports.js";
 import { primaryOf, type Quorums, quorumsOf } from "./quorums.js";
 import { Random } from "./random.js";
 
@@ -38,6 +38,9 @@ export class Core {
   commitMin = 0;
   /** The log's end as it was last stored with the view: the headers that every doViewChange of that view names. */
   suffix: readonly StoredHeader[];
+  standing: Standing;
+  /** Ids of the replicas by number; see `acquaintance.ts`. */
+  members: readonly Uint8Array[];
   /** This replica will not lead its present view: it restarted in it, or gave it up. */
   hasAbdicated = false;
   isHalted = false;
@@ -48,6 +51,7 @@ export class Core {
   #lastToken = 0;
   /** The write that makes the present view and logView durable; 0 when they are. */
   #stateWrite = 0;
+  #durableView: number;
 
   constructor(config: ReplicaConfig, state: DurableState, log: RecoveredLog) {
     this.config = config;
@@ -56,10 +60,13 @@ export class Core {
     assert(state.view >= state.logView, "order: no log is of a later view than its replica");
     this.random = new Random(config.seed);
     this.view = state.view;
+    this.#durableView = state.view;
     this.logView = state.logView;
     this.suffix = state.suffix;
+    this.standing = state.standing ?? "member";
+    this.members = state.members ?? [];
     this.journal = new Journal(config.clusterId, config.geometry, state, log, config.replicaCount, () => this.nextId());
-    this.commitMax = Math.max(state.commitMax, log.commit);
+    this.commitMax = statedCommit(state, log);
   }
 
   get self(): number {
@@ -79,9 +86,18 @@ export class Core {
     return this.status === "normal" && this.primary === this.self && !this.hasAbdicated && this.isStateDurable;
   }
 
-  /** It has fixed the log of its view as the next primary, or serves already. */
+  /** It knows what it has said before, so that it may say more. */
+  get takesPart(): boolean {
+    return this.status === "normal" || this.status === "viewChange";
+  }
+
+  /**
+   * It has fixed the log of its view as the next primary, or serves already. One that has lost sight of its head has not: its heartbeats
+   * would keep the others in a view that nobody leads.
+   */
   get hasInstalled(): boolean {
-    return this.primary === this.self && this.logView === this.view && !this.hasAbdicated;
+    const isOwn = this.primary === this.self && this.logView === this.view;
+    return isOwn && !this.hasAbdicated && this.takesPart;
   }
 
   /** View and logView are on disk as they are in memory: only then may anything be said in the view's name. */
@@ -101,18 +117,33 @@ export class Core {
 
   /** Stores view, logView, commit and the log's end. Gives the write's id. */
   storeState(): number {
-    const { view, logView, commitMax, suffix } = this;
+    this.#stateWrite = this.#writeState();
+    return this.#stateWrite;
+  }
+
+  /** Stores what is known of the others; the view is as durable as before. Gives the write's id. */
+  storeMembers(): number {
+    return this.#writeState();
+  }
+
+  #writeState(): number {
+    const { view, logView, commitMax, suffix, standing, members } = this;
     assert(view >= logView, "order: no log is of a later view than its replica");
     const id = this.nextId();
-    this.#stateWrite = id;
-    this.effects.push({ kind: "writeState", id, state: { view, logView, commitMax, suffix } });
+    this.effects.push({ kind: "writeState", id, state: { view, logView, commitMax, suffix, standing, members } });
     return id;
   }
 
   stateWritten(id: number): boolean {
     if (id !== this.#stateWrite) return false;
     this.#stateWrite = 0;
+    this.#durableView = this.view;
     return true;
+  }
+
+  /** The view that others may count on. */
+  get durableView(): number {
+    return this.#durableView;
   }
 
   /** The writes that whatever is said in the name of this view has to wait for. */
@@ -135,11 +166,11 @@ export class Core {
     return drawn >= this.self ? drawn + 1 : drawn;
   }
 
-  halt(reason: string): void {
+  halt(reason: string, because: HaltCause = "broken"): void {
     if (this.isHalted) return;
     mark("halted");
     this.isHalted = true;
-    this.effects.push({ kind: "halt", reason });
+    this.effects.push({ kind: "halt", because, reason });
   }
 
   /** Learns that everything up to `op` is committed. */
@@ -155,4 +186,15 @@ export class Core {
     this.effects.push({ kind: "committed", position: this.journal.positionOf(op) });
     this.journal.release(op);
   }
+}
+
+/**
+ * Newest operation that anything on this disk states as committed. A header behind damage may not hang together with what is sound here;
+ * that what it states is committed in the cluster's log is true all the same, and bounds how far back a view change has to look.
+ */
+function statedCommit(state: DurableState, log: RecoveredLog): number {
+  let commit = Math.max(state.commitMax, log.commit);
+  for (const { header } of log.beyond) if (header !== null) commit = Math.max(commit, header.commit);
+  for (const { header } of state.suffix) commit = Math.max(commit, header.commit);
+  return commit;
 }

@@ -53,6 +53,8 @@ interface Write {
 export class Journal {
   readonly #geometry: LogGeometry;
   readonly #root: LogPosition;
+  /** The checkpoint that this replica started from: its header may be in no ring any more. */
+  readonly #base: LogPosition;
   /** Headers of that many newest operations are kept in memory: as many as the header ring has slots. */
   readonly #windowOps: number;
   readonly #slots = new Map<number, Slot>();
@@ -80,6 +82,7 @@ export class Journal {
     this.#geometry = geometry;
     this.#windowOps = headerSlotsOf(geometry);
     this.#root = logBeginning(clusterId);
+    this.#base = log.from;
     this.#nextId = nextId;
     this.#end = Math.max(log.end, log.sound.address);
     this.#oldest = log.headers[0]?.header.op ?? log.sound.op + 1;
@@ -191,13 +194,16 @@ export class Journal {
   identity(op: number): Uint8Array | null {
     if (op === 0) return this.#root.parent;
     if (op === this.#appended.op) return this.#appended.parent;
-    return this.header(op)?.identity ?? null;
+    const header = this.header(op);
+    if (header === null && op === this.#base.op) return this.#base.parent;
+    return header?.identity ?? null;
   }
 
   /** Where the log stands behind an operation that is appended and in memory. */
   #positionAt(op: number): LogPosition {
     if (op === 0) return this.#root;
     const header = this.header(op);
+    if (header === null && op === this.#base.op) return this.#base;
     assert(header !== null, "a position is asked of an operation whose header is in memory");
     return positionBehind(header);
   }
@@ -288,11 +294,33 @@ export class Journal {
   /** A body that was asked for. False when it is not wanted here. */
   fill(prepare: Prepare, effects: Effect[]): boolean {
     const slot = this.#slots.get(prepare.header.op);
-    if (slot === undefined || slot.header === null) return false;
+    if (slot === undefined) return false;
     if (slot.op <= this.#appended.op) return this.#repairDamage(slot, prepare, effects);
+    if (slot.isFaulty && !slot.isCanonical) return this.#fillUnnamed(prepare);
+    if (slot.header === null) return false;
     if (slot.state !== "wanted" && slot.state !== "faulty") return false;
     if (!sameIdentity(slot.header.identity, prepare.header.identity)) return false;
     this.#hold(slot, prepare.frame);
+    return true;
+  }
+
+  /** Identity that a damaged operation must have, as its child names it; null while the child is not proved. */
+  #namedByChild(op: number): Uint8Array | null {
+    const child = this.#slots.get(op + 1);
+    return child?.isCanonical && child.header ? child.header.parent : null;
+  }
+
+  /** A damaged operation of which no copy of the header was left: its child says which it is. */
+  #fillUnnamed(prepare: Prepare): boolean {
+    const { header, frame } = prepare;
+    const named = this.#namedByChild(header.op);
+    if (named === null || !sameIdentity(named, header.identity)) return false;
+    mark("journalNamesByChild");
+    const slot = this.#put(header, frame.slice(0, 256), "faulty");
+    slot.isFaulty = true;
+    slot.isCanonical = true;
+    this.#hold(slot, frame);
+    this.#proveBackwards();
     return true;
   }
 
@@ -360,6 +388,18 @@ export class Journal {
     }
     this.#head = newest.header.op;
     this.#proveBackwards();
+  }
+
+  /**
+   * For a replica that has forgotten what it acknowledged: of what this log's end names and is not here, none is denied (T3). What arrives
+   * is acknowledged as usual, and known from then on.
+   */
+  distrust(): void {
+    for (const slot of this.#slots.values()) {
+      if (slot.op <= this.#appended.op || slot.state !== "wanted") continue;
+      slot.state = "faulty";
+      slot.isFaulty = true;
+    }
   }
 
   /**
@@ -617,10 +657,18 @@ export class Journal {
         if (this.#head - op > 2 * this.#windowOps) op = this.#head - 2 * this.#windowOps;
         continue;
       }
-      if (slot.header === null || !slot.isCanonical) continue;
-      if (slot.state === "wanted" || slot.state === "faulty") found.push({ op, identity: slot.header.identity });
+      if (slot.state !== "wanted" && slot.state !== "faulty") continue;
+      const identity = slot.isCanonical && slot.header ? slot.header.identity : null;
+      const known = identity ?? (slot.isFaulty ? this.#namedByChild(op) : null);
+      if (known !== null) found.push({ op, identity: known });
     }
     return found;
+  }
+
+  /** Whether the body of an operation behind `appended` is still missing. */
+  isWanted(op: number): boolean {
+    const state = this.#slots.get(op)?.state;
+    return op > this.#appended.op && (state === "wanted" || state === "faulty");
   }
 
   /** Damage found while running: the operation is asked for again, and rewritten in place. */

@@ -2,6 +2,7 @@
  * Coverage marks: named places in the protocol that are worth knowing to have been reached. A run of many seeds has to hit each of
  * them, else the tests do not test what they seem to. In production a mark is an increment.
  */
+import { makeMarks } from "../types/marks.js";
 
 const names = [
   "confirmWaitsForInherited",
@@ -10,15 +11,20 @@ const names = [
   "decisionStuck",
   "decisionTruncates",
   "decisionWaits",
+  "diskIsNotTheKnownOne",
+  "diskWasPutBack",
+  "doubtMovesView",
   "doubtOfOldView",
   "doubts",
   "entersViewChange",
   "faultyIsNoNack",
+  "freshBecomesMember",
   "halted",
   "headBecomesCertain",
   "heartbeatShowsGap",
   "inheritedCommitsPartly",
   "journalDamaged",
+  "journalNamesByChild",
   "journalRepairsInPlace",
   "journalRewinds",
   "journalTakesOver",
@@ -26,6 +32,7 @@ const names = [
   "laggingPrimaryForfeits",
   "leadershipGivenUp",
   "leadsAfterInstall",
+  "memberLearned",
   "messageOfStranger",
   "pingMovesView",
   "prepareDroppedForMemory",
@@ -42,6 +49,7 @@ const names = [
   "proposeStale",
   "readFoundDamage",
   "recoveryLostDurable",
+  "replacedComesBack",
   "runAsked",
   "runDoesNotFollow",
   "runIntegrated",
@@ -58,7 +66,11 @@ const names = [
   "startViewTaken",
   "startsAsFormerPrimary",
   "startsInViewChange",
+  "startsOutside",
   "startsWithUncertainHead",
+  "strangerSpeaks",
+  "viewRenewalAsked",
+  "viewRenewed",
   "voteForOldView",
   "voteMovesView",
 ] as const;
@@ -66,15 +78,9 @@ const names = [
 export type MarkName = (typeof names)[number];
 export const markNames: readonly MarkName[] = names;
 
-const indexOf: ReadonlyMap<string, number> = new Map(names.map((name, index) => [name, index]));
-const counts = new Float64Array(names.length);
+const marks = makeMarks(names);
 
 /** Counts that this place was reached. */
-export function mark(name: MarkName): void {
-  const index = indexOf.get(name) ?? 0;
-  counts[index] = (counts[index] ?? 0) + 1;
-}
-
-/** How often each place was reached in this thread since the last reset. */
-export const markCounts = (): Record<string, number> =>
-  Object.fromEntries(names.map((name, index) => [name, counts[index] ?? 0]));
+export const mark: (name: MarkName) => void = marks.mark;
+/** How often each place was reached in this thread. */
+export const markCounts = marks.counts;

@@ -142,6 +142,16 @@ export interface PingMessage {
   readonly release: number;
   /** Sender's monotonic clock, µs. */
   readonly monotonic: number;
+  /** Id of the sender's data directory, 16 bytes; zeros when it has none. */
+  readonly member: Uint8Array;
+}
+/** What a replica remembers of another: for one whose disk was lost or put back. */
+export interface Remembered {
+  /** Id of the data directory that it knows in the other's place; zeros for none. */
+  readonly member: Uint8Array;
+  /** The highest view that it has seen the other in, and the newest operation that the other said to hold in it. */
+  readonly view: number;
+  readonly op: number;
 }
 export interface PongMessage {
   readonly kind: "pong";
@@ -153,6 +163,8 @@ export interface PongMessage {
   readonly echoed: number;
   /** Sender's wall clock, µs since 1970. */
   readonly wall: number;
+  /** What the sender remembers of the receiver. */
+  readonly remembered: Remembered;
 }
 
 export type Message =
@@ -179,6 +191,14 @@ export type Message =
  * viewChange      waits for the next primary's decision
  * recoveringHead  found damage at its log's end at start: does not know what it acknowledged, so it takes no part until it has heard a
  *                 startView that is surely newer than the crash
+ * fresh           was formatted, and waits for the others to vouch that it is not in the place of one whose disk was lost
+ * replaced        has lost what it said before: takes no part before a view in which nobody can have heard of it
  */
-export type ReplicaStatus = "normal" | "viewChange" | "recoveringHead";
-export const replicaStatuses: readonly ReplicaStatus[] = ["normal", "viewChange", "recoveringHead"];
+export type ReplicaStatus = "normal" | "viewChange" | "recoveringHead" | "fresh" | "replaced";
+export const replicaStatuses: readonly ReplicaStatus[] = [
+  "normal",
+  "viewChange",
+  "recoveringHead",
+  "fresh",
+  "replaced",
+];

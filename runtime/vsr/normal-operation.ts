@@ -8,6 +8,7 @@
 import { headerBytes, readHeader, writePrepareHeader } from "../storage/frame.js";
 import { nextSegmentStart } from "../storage/log-geometry.js";
 import { assert } from "../types/assert.js";
+import type { Acquaintance } from "./acquaintance.js";
 import type { Core } from "./core.js";
 import { sameIdentity } from "./journal.js";
 import { mark } from "./marks.js";
@@ -34,6 +35,7 @@ interface Confirmation {
 
 export class NormalOperation {
   readonly #core: Core;
+  readonly #acquaintance: Acquaintance;
   /** By replica: the newest operation it acknowledged in this view. */
   readonly #acked: number[];
   /** By replica: newest heartbeat round of this view that it answered. */
@@ -55,8 +57,9 @@ export class NormalOperation {
   readonly #early = new Map<number, Prepare>();
   #gapToldAt = -1;
 
-  constructor(core: Core) {
+  constructor(core: Core, acquaintance: Acquaintance) {
     this.#core = core;
+    this.#acquaintance = acquaintance;
     this.#acked = new Array<number>(core.quorums.replicas).fill(0);
     this.#answered = new Array<number>(core.quorums.replicas).fill(0);
     this.#resentAt = new Array<number>(core.quorums.replicas).fill(0);
@@ -119,7 +122,7 @@ export class NormalOperation {
 
   #seal(input: Input & { kind: "propose" }, parent: Uint8Array): Prepare {
     const { config, view, commitMax } = this.#core;
-    const { frame, op, address, recordCount, timestamp } = input;
+    const { frame, op, address, recordCount, timestamp, operation = 0 } = input;
     const bytes = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     const fields = {
       clusterId: config.clusterId,
@@ -134,7 +137,7 @@ export class NormalOperation {
       timestamp,
       address,
       recordCount,
-      operation: 0,
+      operation,
     };
     writePrepareHeader(frame, bytes, 0, fields, new Uint8Array(32));
     const reading = readHeader(frame, bytes, 0, config.clusterId);
@@ -373,6 +376,7 @@ export class NormalOperation {
   acknowledge(): void {
     const core = this.#core;
     if (core.status !== "normal" || core.primary === core.self || !core.isStateDurable) return;
+    if (!this.#acquaintance.hasMet(core.primary)) return;
     const op = core.journal.durableOp;
     const identity = core.journal.identity(op);
     if (op === 0 || identity === null) return;

@@ -25,7 +25,18 @@ export interface DurableState {
   readonly commitMax: number;
   /** The end of the log as of `logView`: what a doViewChange or startView named, from the head down. */
   readonly suffix: readonly StoredHeader[];
+  /** A member, when left out. */
+  readonly standing?: Standing;
+  /** Ids of the replicas, 16 bytes each, by number; zeros for one that is not known. Left out: none has one. */
+  readonly members?: readonly Uint8Array[];
 }
+
+/**
+ * member     has taken part, and takes part
+ * fresh      just formatted: takes part once a majority of the others has vouched that they know of no other in its place
+ * replaced   its disk was lost, or put back to an older state: takes part again in `view` or a later one, in which nobody has heard of it
+ */
+export type Standing = "member" | "fresh" | "replaced";
 export type Input =
   /** Every 10 ms, after all waiting messages. Times in µs: `monotonic` never goes back, `wall` may. */
   | { readonly kind: "tick"; readonly monotonic: number; readonly wall: number }
@@ -48,6 +59,8 @@ export type Input =
       readonly recordCount: number;
       /** µs, greater than the head's. */
       readonly timestamp: number;
+      /** Left out: `prepareOperations.commands`. */
+      readonly operation?: number;
     }
   /** Seals of complete segments here, 256 bytes each, of `segment` and those behind it without a gap. */
   | {
@@ -117,8 +130,19 @@ export type Effect =
   /** This replica follows: what the shard has proposed and is not committed is void here; its outcome is unknown. */
   | { readonly kind: "follow"; readonly view: number; readonly primary: number }
   | { readonly kind: "confirmed"; readonly token: number; readonly isPrimary: boolean; readonly commit: number }
-  /** Stop: an invariant between replicas is broken. The reason is for people. */
-  | { readonly kind: "halt"; readonly reason: string };
+  /**
+   * A replica that was replaced waits for a view from `view` on. The shard, when nothing that it proposed is under way, says `abdicate`.
+   * Without that nothing happens: the replica waits on.
+   */
+  | { readonly kind: "renewView"; readonly view: number }
+  /** Stop. The reason is for people. */
+  | { readonly kind: "halt"; readonly because: HaltCause; readonly reason: string };
+
+/**
+ * broken     an invariant between replicas does not hold
+ * lostDisk   this disk is not the one that the others know: it is empty, or another has taken its place
+ */
+export type HaltCause = "broken" | "lostDisk";
 
 /** Prepares of the shard under way at once. */
 export const pipelineMax = 8;

@@ -18,11 +18,13 @@ import type {
   RunMessage,
 } from "./messages.js";
 import { partBytes, SegmentSync } from "./segment-sync.js";
-import { repairTicks } from "./timing.js";
+import { deafTicks, pingTicks, repairTicks } from "./timing.js";
 
 const runBytesMax = 4 * 1024 * 1024;
 const preparesAtOnce = 8;
 const readsMax = 32;
+/** Three pings missed: whoever has been silent for that long gives nothing. */
+const silentTicks = 3 * pingTicks;
 const sealsAtOnce = 64;
 const nothing = new Uint8Array(0);
 
@@ -30,14 +32,20 @@ export class Repair {
   readonly #core: Core;
   /** Who asked for what is being read, by token. */
   readonly #readers = new Map<number, number>();
+  /** The operation that is being read for somebody, by token. */
+  readonly #readOps = new Map<number, number>();
   readonly #parts = new Map<number, GetSegmentPartMessage>();
   /** Newest operation known to be committed of which the identity is known. */
   #committed: OpIdentity | null = null;
   #runAskedAt = -repairTicks;
   #runPeer = 0;
   #preparesAskedAt = -repairTicks;
+  /** What was asked for by identity last. */
+  #preparesAsked: readonly OpIdentity[] = [];
   /** By replica: commit as it last told. */
   readonly peerCommit: number[];
+  /** By replica: tick at which it was heard last; what is gone is not asked. */
+  readonly #heardAt: number[];
   /** What a decision or startView says may be had from whom is not kept: peers are asked by lot. */
 
   readonly sync: SegmentSync;
@@ -46,6 +54,18 @@ export class Repair {
     this.#core = core;
     this.sync = new SegmentSync(core, (op) => this.#choosePeer(op));
     this.peerCommit = new Array<number>(core.quorums.replicas).fill(0);
+    this.#heardAt = new Array<number>(core.quorums.replicas).fill(-silentTicks);
+  }
+
+  heard(from: number): void {
+    this.#heardAt[from] = this.#core.ticks;
+  }
+
+  /** Too few others have been heard for anything to be acknowledged here: their way here is cut, whether or not they hear this replica. */
+  get isDeaf(): boolean {
+    const { ticks, quorums } = this.#core;
+    const heard = this.#heardAt.filter((at) => ticks - at < deafTicks).length;
+    return heard + 1 < quorums.replication;
   }
 
   learn(point: OpIdentity): void {
@@ -62,7 +82,7 @@ export class Repair {
   /** This replica has a log to complete: it works in a view, or is fixing one. */
   get #mayRepair(): boolean {
     const core = this.#core;
-    return !core.isSingle && core.status !== "recoveringHead" && core.logView === core.view;
+    return !core.isSingle && core.takesPart && core.logView === core.view;
   }
 
   tick(): void {
@@ -93,10 +113,12 @@ export class Repair {
   /** A backup that is ahead, so that the primary is left to its work; else anybody. */
   #choosePeer(op: number): number {
     const core = this.#core;
+    const isHeard = (peer: number): boolean => core.ticks - (this.#heardAt[peer] ?? 0) < silentTicks;
     for (let tries = 0; tries < 4; tries++) {
       const peer = core.anyPeer();
-      if (peer !== core.primary && (this.peerCommit[peer] ?? 0) > op) return peer;
+      if (peer !== core.primary && isHeard(peer) && (this.peerCommit[peer] ?? 0) > op) return peer;
     }
+    if (core.primary !== core.self && isHeard(core.primary)) return core.primary;
     return core.anyPeer();
   }
 
@@ -106,9 +128,20 @@ export class Repair {
     const wanted = core.journal.wanted(preparesAtOnce);
     if (wanted.length === 0) return;
     this.#preparesAskedAt = core.ticks;
+    this.#preparesAsked = wanted;
     mark("preparesAsked");
     // All peers: a suffix is short, and which of them holds it is what is being found out.
     for (const { op, identity } of wanted) core.broadcast({ kind: "getPrepare", view: core.view, op, identity });
+  }
+
+  /** A prepare came: when it was the last that was asked for, the next are asked for at once. */
+  prepareCame(): void {
+    const { journal } = this.#core;
+    if (this.#preparesAsked.length === 0 || !this.#mayRepair) return;
+    if (this.#preparesAsked.some(({ op }) => journal.isWanted(op))) return;
+    this.#preparesAsked = [];
+    this.#preparesAskedAt = -repairTicks;
+    this.#askPrepares();
   }
 
   run(from: number, message: RunMessage): void {
@@ -191,14 +224,19 @@ export class Repair {
     if ((slot.state !== "durable" && slot.state !== "kept") || this.#readers.size >= readsMax) return;
     const token = core.nextToken();
     this.#readers.set(token, from);
+    this.#readOps.set(token, slot.op);
     core.effects.push({ kind: "readPrepare", token, header: slot.header });
   }
 
   prepareRead(token: number, prepare: Prepare | null): void {
     const to = this.#readers.get(token);
+    const op = this.#readOps.get(token);
     this.#readers.delete(token);
+    this.#readOps.delete(token);
     if (to === undefined || prepare === null) {
+      // Somebody else has to give it to both.
       mark("readFoundDamage");
+      if (op !== undefined) this.#core.journal.damage(op);
       return;
     }
     this.#core.send(to, { kind: "prepare", prepare });
@@ -208,7 +246,7 @@ export class Repair {
     const core = this.#core;
     const { until } = message;
     // Whoever holds a committed operation holds the committed log up to it.
-    const mine = core.status === "recoveringHead" ? 0 : core.commitMin;
+    const mine = core.takesPart ? core.commitMin : 0;
     const untilOp =
       core.journal.holds(until) && until.op <= core.journal.durableOp ? until.op : Math.min(mine, until.op);
     if (untilOp <= message.from.op || this.#readers.size >= readsMax) return;

@@ -5,9 +5,10 @@
  * An input is worked through completely before the next; effects come out in the order in which they are to be begun. The rules that a
  * shell keeps are in `ports.ts`.
  */
+import { Acquaintance } from "./acquaintance.js";
 import { Core, type ReplicaConfig } from "./core.js";
 import { mark } from "./marks.js";
-import type { Message, PingMessage, PongMessage, ReplicaStatus } from "./messages.js";
+import type { Message, PingMessage, PongMessage, Remembered, ReplicaStatus } from "./messages.js";
 import { NormalOperation } from "./normal-operation.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "./ports.js";
 import { Repair } from "./repair.js";
@@ -35,14 +36,21 @@ export class Replica {
   readonly #normal: NormalOperation;
   readonly #repair: Repair;
   readonly #viewChange: ViewChange;
+  readonly #acquaintance: Acquaintance;
   readonly #headIsCertain: boolean;
   #isStarted = false;
 
   constructor(config: ReplicaConfig, state: DurableState, log: RecoveredLog) {
     this.#core = new Core(config, state, log);
-    this.#normal = new NormalOperation(this.#core);
     this.#repair = new Repair(this.#core);
-    this.#viewChange = new ViewChange(this.#core, this.#normal, this.#repair);
+    this.#acquaintance = new Acquaintance(this.#core, {
+      ping: (to) => this.#core.send(to, this.#ping()),
+      pong: (to, echoed, remembered, after) => this.#core.send(to, this.#pong(echoed, remembered), after),
+      begin: () => this.#viewChange.start(this.#headIsCertain),
+      withdraw: () => this.#viewChange.withdraw(),
+    });
+    this.#normal = new NormalOperation(this.#core, this.#acquaintance);
+    this.#viewChange = new ViewChange(this.#core, this.#normal, this.#repair, this.#acquaintance);
     this.#headIsCertain = log.headIsCertain;
   }
 
@@ -55,6 +63,7 @@ export class Replica {
       this.#isStarted = true;
       this.#viewChange.start(this.#headIsCertain);
       core.publishCommits();
+      if (!core.isSingle) core.broadcast(this.#ping());
     }
     this.#dispatch(input);
     this.#normal.flush();
@@ -113,7 +122,7 @@ export class Replica {
 
   #tick(): void {
     const core = this.#core;
-    if (this.#normal.tick()) {
+    if (this.#normal.tick() || (core.isLeading && !core.isSingle && this.#repair.isDeaf)) {
       mark("primaryAbdicates");
       this.#viewChange.abdicate();
     }
@@ -138,31 +147,28 @@ export class Replica {
     this.#normal.acknowledge();
   }
 
-  /** The view that others may count on: the durable one. */
-  get #durableView(): number {
-    return this.#core.isStateDurable ? this.#core.view : this.#core.view - 1;
-  }
-
   #ping(): PingMessage {
-    const { status, commitMax, config, monotonic } = this.#core;
+    const { status, commitMax, config, monotonic, durableView } = this.#core;
     return {
       kind: "ping",
-      view: this.#durableView,
+      view: durableView,
       status,
       commit: commitMax,
       release: config.release,
       monotonic,
+      member: this.#acquaintance.memberOf(this.#core.self),
     };
   }
 
-  #pong(echoed: number): PongMessage {
-    const { status, commitMax, config, wall } = this.#core;
-    return { kind: "pong", view: this.#durableView, status, commit: commitMax, release: config.release, echoed, wall };
+  #pong(echoed: number, remembered: Remembered): PongMessage {
+    const { status, commitMax: commit, config, wall, durableView: view } = this.#core;
+    const { release } = config;
+    return { kind: "pong", view, status, commit, release, echoed, wall, remembered };
   }
 
   #acquaint(from: number, message: PingMessage | PongMessage): void {
     this.#repair.peerCommit[from] = message.commit;
-    this.#viewChange.learnView(from, message);
+    if (message.status !== "fresh" && message.status !== "replaced") this.#viewChange.learnView(from, message);
   }
 
   #receive(from: number, message: Message): void {
@@ -171,16 +177,27 @@ export class Replica {
       mark("messageOfStranger");
       return;
     }
+    this.#repair.heard(from);
+    if (message.kind === "ping") this.#acquaintance.ping(from, message);
+    else if (message.kind === "pong") this.#acquaintance.pong(from, message);
+    else if (!this.#acquaintance.isKnown(from)) {
+      mark("messageOfStranger");
+      return;
+    }
+    if (core.isHalted) return;
     switch (message.kind) {
       case "prepare":
-        if (core.status !== "recoveringHead") this.#normal.prepare(from, message.prepare);
+        if (!core.takesPart) return;
+        this.#normal.prepare(from, message.prepare);
+        this.#repair.prepareCame();
         return;
       case "prepareOk":
+        this.#acquaintance.sighted(from, message.view, message.op);
         this.#normal.prepareOk(from, message);
         return;
       case "commit":
         this.#repair.learn(message.commit);
-        if (core.status !== "recoveringHead") this.#normal.commit(from, message);
+        if (core.takesPart) this.#normal.commit(from, message);
         return;
       case "commitOk":
         this.#normal.commitOk(from, message);
@@ -189,6 +206,7 @@ export class Replica {
         this.#viewChange.startViewChange(from, message);
         return;
       case "doViewChange":
+        this.#acquaintance.sighted(from, message.view, 0);
         this.#viewChange.doViewChange(from, message);
         return;
       case "startView":
@@ -219,7 +237,6 @@ export class Replica {
         this.#repair.sync.part(message);
         return;
       case "ping":
-        core.send(from, this.#pong(message.monotonic));
         this.#acquaint(from, message);
         return;
       case "pong":

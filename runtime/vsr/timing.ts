@@ -17,8 +17,12 @@ export const resendTicks = 10;
 /** … or at once when a backup says twice that it stands still, but not more often than that. */
 export const fastResendTicks = 2;
 export const pingTicks = 25;
-/** A primary whose prepares nobody acknowledges gives up its view. */
+/** A primary that hears too few for that long gives up its view: four pings, and longer than a backup is patient with it. */
+export const deafTicks = 100;
+/** So does one whose prepares nobody acknowledges, although it is answered. */
 export const abdicateTicks = 300;
+/** A view is renewed for a replaced replica at most that often. */
+export const renewTicks = 200;
 /** A request for repair is given up and put to another peer. */
 export const repairTicks = 25;
 /** Behind the others by whole segments: how often it is asked anew what can be had. */
@@ -27,3 +31,5 @@ export const sealsTicks = 100;
 export const partTicks = 100;
 /** Parts asked for in one tick: 75 MiB a second, so that those who give stay free for commits. */
 export const partsPerTick = 3;
+/** A decided view whose log is not whole by then names the operation that nobody gives. */
+export const stuckTicks = 300;

@@ -8,6 +8,7 @@
  */
 import { headerBytes } from "../storage/frame.js";
 import { assert } from "../types/assert.js";
+import type { Acquaintance } from "./acquaintance.js";
 import type { Core } from "./core.js";
 import { type Decision, decideView } from "./decision.js";
 import { mark } from "./marks.js";
@@ -25,7 +26,14 @@ import type { NormalOperation } from "./normal-operation.js";
 import { pipelineMax } from "./ports.js";
 import { primaryOf } from "./quorums.js";
 import type { Repair } from "./repair.js";
-import { doubtLifeTicks, doubtRepeatTicks, getViewTicks, viewChangeTicks, voteRepeatTicks } from "./timing.js";
+import {
+  doubtLifeTicks,
+  doubtRepeatTicks,
+  getViewTicks,
+  stuckTicks,
+  viewChangeTicks,
+  voteRepeatTicks,
+} from "./timing.js";
 
 /** A next primary that lacks more than that leaves the view to one who has it. */
 const lagMax = 4 * pipelineMax;
@@ -34,6 +42,7 @@ export class ViewChange {
   readonly #core: Core;
   readonly #normal: NormalOperation;
   readonly #repair: Repair;
+  readonly #acquaintance: Acquaintance;
   /** By replica: tick of its newest doubt in the present view; -1 for none. */
   readonly #doubts: number[];
   readonly #votes: (DoViewChangeMessage | null)[];
@@ -48,8 +57,10 @@ export class ViewChange {
   #stuckAt = 0;
   /** A repair is complete and this replica leads as soon as its disk has everything. */
   #isInstalling = false;
+  #installedAt = 0;
 
-  constructor(core: Core, normal: NormalOperation, repair: Repair) {
+  constructor(core: Core, normal: NormalOperation, repair: Repair, acquaintance: Acquaintance) {
+    this.#acquaintance = acquaintance;
     this.#core = core;
     this.#normal = normal;
     this.#repair = repair;
@@ -66,6 +77,12 @@ export class ViewChange {
     this.#enteredAt = core.ticks;
     if (core.isSingle) {
       this.#becomePrimary();
+      return;
+    }
+    if (core.standing !== "member") {
+      mark("startsOutside");
+      core.status = core.standing;
+      core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
       return;
     }
     const head = core.journal.slot(core.journal.head);
@@ -122,9 +139,11 @@ export class ViewChange {
 
   startViewChange(from: number, message: StartViewChangeMessage): void {
     const core = this.#core;
-    if (core.status === "recoveringHead") return;
+    if (!core.takesPart) return;
     if (message.view > core.view) {
-      this.#askViewOf(from, message.view);
+      // Who leads that view may be gone: only what its members doubt together ends it, so this replica joins them.
+      mark("doubtMovesView");
+      this.#enter(message.view);
       return;
     }
     if (message.view < core.view) {
@@ -150,7 +169,7 @@ export class ViewChange {
   #enter(view: number): void {
     const core = this.#core;
     assert(view > core.view, "views only grow");
-    assert(core.status !== "recoveringHead", "who does not know its head takes part in no view change");
+    assert(core.takesPart, "who does not know what it has said takes part in no view change");
     mark("entersViewChange");
     // Headers are computed when the log of a view is left; between two view changes without one they stay what they were.
     if (core.logView === core.view) core.suffix = core.journal.suffix(core.commitMax);
@@ -200,7 +219,7 @@ export class ViewChange {
     this.#votedAt = core.ticks;
     const vote = this.#makeVote();
     if (core.primary !== core.self) {
-      core.send(core.primary, vote, core.stateWrites);
+      if (this.#acquaintance.hasMet(core.primary)) core.send(core.primary, vote, core.stateWrites);
       return;
     }
     this.#votes[core.self] = vote;
@@ -209,7 +228,7 @@ export class ViewChange {
 
   doViewChange(from: number, message: DoViewChangeMessage): void {
     const core = this.#core;
-    if (core.status === "recoveringHead" || primaryOf(message.view, core.quorums.replicas) !== core.self) return;
+    if (!core.takesPart || primaryOf(message.view, core.quorums.replicas) !== core.self) return;
     if (message.view < core.view) {
       mark("voteForOldView");
       this.#tellView(from, 0);
@@ -236,6 +255,9 @@ export class ViewChange {
     const own = this.#makeVote();
     this.#votes[core.self] = own;
     if (this.#votes.filter((vote) => vote !== null).length < core.quorums.viewChange) return;
+    // Its own vote counts only beside those of replicas that would know if it had forgotten something.
+    if (!this.#votes.every((vote, from) => vote === null || from === core.self || this.#acquaintance.hasMet(from)))
+      return;
     if (this.#forfeits()) return;
     const decision = decideView(this.#votes, core.quorums);
     if (decision.kind === "decided") {
@@ -277,6 +299,7 @@ export class ViewChange {
     core.logView = core.view;
     this.#hasForfeited = false;
     this.#isInstalling = true;
+    this.#installedAt = core.ticks;
     core.suffix = core.journal.suffix(core.commitMax);
     core.storeState();
     core.broadcast(this.#startViewMessage(0), core.stateWrites);
@@ -312,7 +335,7 @@ export class ViewChange {
 
   #tellView(to: number, nonce: number): void {
     const core = this.#core;
-    if (core.hasInstalled && core.status !== "recoveringHead") {
+    if (core.hasInstalled) {
       core.send(to, this.#startViewMessage(nonce), core.stateWrites);
     }
   }
@@ -336,7 +359,13 @@ export class ViewChange {
       mark("startViewOfOldView");
       return;
     }
-    if (core.status === "recoveringHead") {
+    if (core.status === "fresh") return;
+    const wasReplaced = core.status === "replaced";
+    if (wasReplaced) {
+      // Its view is one in which nobody has heard of this replica's former life: whoever leads it, or a later one, has decided without it.
+      mark("replacedComesBack");
+      core.standing = "member";
+    } else if (core.status === "recoveringHead") {
       // One from before the crash may describe a head below what this replica acknowledged since.
       const isNewer = message.view > core.view || message.nonce === this.#nonce;
       if (!isNewer) {
@@ -352,6 +381,7 @@ export class ViewChange {
     mark("startViewTaken");
     const committed = Math.min(core.commitMax, core.journal.durableOp);
     core.journal.install(message.suffix, committed);
+    if (wasReplaced) core.journal.distrust();
     core.view = message.view;
     core.logView = message.view;
     core.status = "normal";
@@ -373,7 +403,7 @@ export class ViewChange {
   /** Somebody's durable view is ahead: a quorum made it so. */
   learnView(from: number, message: PingMessage | PongMessage): void {
     const core = this.#core;
-    if (message.view <= core.view || core.status === "recoveringHead") return;
+    if (message.view <= core.view || !core.takesPart) return;
     if (message.status === "viewChange") {
       mark("pingMovesView");
       this.#enter(message.view);
@@ -393,6 +423,15 @@ export class ViewChange {
   abdicate(): void {
     const core = this.#core;
     if (!core.isLeading || core.isSingle) return;
+    const { wantedView } = this.#acquaintance;
+    if (wantedView > core.view) {
+      // For a replica that was replaced: the others follow at once when they hear of it.
+      mark("viewRenewed");
+      let view = wantedView;
+      while (primaryOf(view, core.quorums.replicas) !== core.self) view += 1;
+      this.#enter(view);
+      return;
+    }
     mark("leadershipGivenUp");
     core.hasAbdicated = true;
     this.#normal.enterView();
@@ -400,9 +439,24 @@ export class ViewChange {
     this.#doubt();
   }
 
+  /** This replica has forgotten what it said: it is silent until `core.view`. */
+  withdraw(): void {
+    const core = this.#core;
+    assert(core.standing === "replaced", "a replica withdraws to come back as another");
+    core.status = "replaced";
+    core.hasAbdicated = false;
+    this.#forgetView();
+    core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
+    core.journal.releaseDurable();
+  }
+
   stateWritten(): void {
     const core = this.#core;
-    if (core.status === "viewChange" && core.primary === core.self) this.#tryDecide();
+    if (core.status === "viewChange" && core.primary === core.self) {
+      // Those who do not know of the view yet come to it by hearing of it.
+      if (core.logView < core.view) this.#acquaintance.pingAll();
+      this.#tryDecide();
+    }
     this.completeInstall();
     this.#normal.acknowledge();
   }
@@ -410,7 +464,8 @@ export class ViewChange {
   tick(): void {
     const core = this.#core;
     if (core.isSingle) return;
-    if (core.status === "recoveringHead") {
+    if (core.status === "fresh") return;
+    if (core.status === "recoveringHead" || core.status === "replaced") {
       if (core.ticks - this.#askedViewAt >= getViewTicks) this.#askView();
       return;
     }
@@ -426,8 +481,15 @@ export class ViewChange {
     if (core.ticks - this.#enteredAt > patience && !this.#isInstalling) this.#doubt();
   }
 
+  /** The operation that nobody can give or deny; 0 for none. One that is committed is asked for again and again, and said after a while. */
+  get #stuck(): number {
+    const { journal, ticks } = this.#core;
+    const isLate = this.#isInstalling && !journal.isWhole && ticks - this.#installedAt > stuckTicks;
+    return isLate ? journal.appended.op + 1 : this.#stuckAt;
+  }
+
   inspect(): Record<string, number> {
-    return { stuckAt: this.#stuckAt, votes: this.#votes.filter((vote) => vote !== null).length };
+    return { stuckAt: this.#stuck, votes: this.#votes.filter((vote) => vote !== null).length };
   }
 }
 

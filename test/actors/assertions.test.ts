@@ -303,7 +303,7 @@ test("what must hold is checked: replay", (t) => {
   const state = new ModelTree();
   const over = (recordCount: number): Replay =>
     new Replay(
-      { ...cursor, header: { bodyBytes: 0, recordCount } } as unknown as PrepareWalk,
+      { ...cursor, header: { bodyBytes: 0, recordCount, operation: 0 } } as unknown as PrepareWalk,
       state,
       new Kernel(state),
       position(0),
@@ -323,10 +323,12 @@ test("what must hold is checked: the checkpointer", (t) => {
   const job = { version: 2, written: 0, entries: [], chain: [], chainWritten: 0, isSynced: true, freeNumbers: [] };
   const store = { cachePressure: 0, handle: { chunks: [] }, beginCheckpoint: () => job, completeCheckpoint() {} };
   const args = { replica: "replica-1", keeper: "keeper-1", checkpointBytes: 1, checkpointMs: 1_000 };
-  const checkpointer = new Checkpointer(context, args, store as unknown as Store, 10, () => {});
+  const checkpointer = new Checkpointer(context, args, store as unknown as Store, 10, 10, () => {});
+  t.throws(() => new Checkpointer(context, args, store as unknown as Store, 10, 9, () => {}), {
+    message: breach("durability: no state is newer than the checkpoint that it was opened from"),
+  });
   checkpointer.runNow({ op: 9, address: 0, parent: new Uint8Array(32), timestamp: 0 });
-  context.asked.shift()?.settle({ ok: true, value: job as never });
-  t.throws(() => context.asked.shift()?.settle({ ok: true, value: true as never }), {
+  t.throws(() => context.asked.shift()?.settle({ ok: true, value: job as never }), {
     message: breach("order: checkpoints follow the log"),
   });
 });

@@ -1,4 +1,6 @@
-/** Packed batches between gateways, shards and projections; the queue of a shard; the gateway's table of requests. */
+/**
+ * Packed batches between gateways, shards and projections; the queue of a shard; the gateway's table of requests; pieces of large records.
+ */
 import test from "ava";
 import fc from "fast-check";
 import { BatchBuffer } from "../../actors/messages/batch-buffer.js";
@@ -9,11 +11,13 @@ import {
   RequestBatchReader,
   RequestBatchWriter,
 } from "../../actors/messages/request-batch.js";
+import { cutRecord, narrowedTo, pieceCount, piecesHold, piecesOf } from "../../actors/projection/record-pieces.js";
 import { Proposal } from "../../actors/shard/proposal.js";
 import { type QueuedRequest, RequestQueue } from "../../actors/shard/request-queue.js";
 import { decodeVersionHeader, VersionHeaderWriter } from "../../actors/shard/version-header.js";
 import { RequestTable } from "../../protocol/server/request-table.js";
 import type { ActorContext, Port } from "../../runtime/actor/definition.js";
+import { SpanEvents } from "../../runtime/kernel/codecs/events-reply.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 
 const bytes = fc.uint8Array({ maxLength: 300 });
@@ -214,4 +218,58 @@ test("a version header says what it stands for, and refuses another layout", (t)
   const other = bytes.slice();
   other[0] = 2;
   t.throws(() => decodeVersionHeader(other), { code: "formatUnsupported" });
+});
+
+test("pieces of a large record give the events that the whole gives, and notice every changed byte", (t) => {
+  let parts = 0;
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(3_000), { minLength: 4, maxLength: 60 }),
+      fc.nat(90),
+      fc.nat(1_000),
+      fc.nat(1_000),
+      fc.nat(1_000_000),
+      (sizes, head, a, b, where) => {
+        const recordFrom = 13;
+        const eventsLength = sizes.reduce((sum, size) => sum + size + 5, 0);
+        const bytes = new Uint8Array(recordFrom + head + eventsLength).map((_, i) => (i * 131) & 0xff);
+        const view = new DataView(bytes.buffer);
+        let at = recordFrom + head;
+        for (const size of sizes) {
+          view.setUint32(at, size, true);
+          at += 5 + size;
+        }
+        const [from, to] = [
+          Math.min(a % sizes.length, b % sizes.length),
+          Math.max(a % sizes.length, b % sizes.length) + 1,
+        ];
+        const place = { position: 9, time: 1, address: 0, eventsAt: head, eventsLength };
+        const span = { ...place, firstOffset: 100, count: sizes.length, from: 100 + from, to: 100 + to };
+        const pieces = cutRecord(view, recordFrom, span);
+        const wanted = piecesOf(pieces, span);
+        if (wanted === null) return;
+        parts += 1;
+        const [first, last] = wanted;
+        const part = narrowedTo(pieces, span, first, last);
+        const start = recordFrom + (pieces.places[first] ?? 0);
+        const cut = bytes.slice(start, start + part.eventsLength);
+        const cutView = new DataView(cut.buffer);
+        t.true(piecesHold(pieces, first, last, cutView, 0));
+        const whole = new SpanEvents().open(view, recordFrom, bytes.length, span);
+        const some = new SpanEvents().open(cutView, 0, cut.length, part);
+        for (let offset = span.from; offset < span.to; offset++) {
+          t.deepEqual(
+            cut.subarray(some.from(offset), some.to(offset)),
+            bytes.subarray(whole.from(offset), whole.to(offset)),
+          );
+        }
+        const flipped = where % cut.length;
+        cut[flipped] = (cut[flipped] ?? 0) ^ 4;
+        t.false(piecesHold(pieces, first, last, cutView, 0));
+        t.true(pieceCount(pieces) <= 1 + eventsLength / 4096);
+      },
+    ),
+    { numRuns: 200 },
+  );
+  t.true(parts > 50);
 });

@@ -5,9 +5,13 @@ import test from "ava";
 import { keeperDefinition } from "../../actors/keeper/actor.js";
 import type { KeeperMessage } from "../../actors/keeper/messages.js";
 import { replicaDefinition } from "../../actors/replica/actor.js";
+import { Checkpointer } from "../../actors/shard/checkpointer.js";
+import { realMachine } from "../../actors/shard/machine.js";
+import { openState } from "../../actors/shard/state-files.js";
 import { openDataDirectory, shardDirectory } from "../../actors/supervisor/data-directory.js";
 import type { Actor } from "../../runtime/actor/definition.js";
 import { defaultGeometry, placePrepare } from "../../runtime/storage/log-geometry.js";
+import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica } from "../../runtime/storage/replica-storage.js";
 import { superblockPath } from "../../runtime/storage/superblock.js";
@@ -105,6 +109,46 @@ test("a projection is told once where the state is, although its port is seen be
   shard.wired?.("projection-1.0", renewed, renewed.epoch);
   t.is(context.toldOf("attach").length, 2);
   stop();
+});
+
+test("the name of a new page file is durable before a checkpoint is in it", (t) => {
+  const disk = new MemoryDisk();
+  disk.makeDirectory("/shard");
+  const args = { directory: "/shard", clusterId: new Uint8Array(16).fill(7), cacheBytes: 8 * 1024 * 1024 };
+  const { store } = openState(args, null, { ...realMachine, disk });
+  store.close();
+  disk.restart(() => 0);
+  t.not(disk.status("/shard/pages"), null);
+});
+
+test("a state that is derived again names no checkpoint older than the one that the superblock names", (t) => {
+  const context = new FakeContext();
+  context.wire("keeper-1");
+  context.wire("replica-1");
+  const done = { version: 2, written: 0, entries: [], chain: [], chainWritten: 0, isSynced: true, freeNumbers: [] };
+  let completed = 0;
+  const store = {
+    cachePressure: 0,
+    handle: { chunks: [] },
+    beginCheckpoint: () => done,
+    completeCheckpoint: () => {
+      completed += 1;
+    },
+  };
+  const args = { replica: "replica-1", keeper: "keeper-1", checkpointBytes: 1, checkpointMs: 1_000 };
+  const checkpointer = new Checkpointer(context, args, store as never, 0, 100, () => {});
+  for (const [op, saves] of [
+    [40, false],
+    [100, true],
+  ] as const) {
+    checkpointer.runNow({ op, address: op * 4_096, parent: new Uint8Array(32), timestamp: op });
+    context.asked.shift()?.settle({ ok: true, value: done as never });
+    const saved = context.asked.shift();
+    t.is(saved?.message.kind, saves ? "saveCheckpoint" : undefined, `op ${op}`);
+    saved?.settle({ ok: true, value: true as never });
+    t.false(checkpointer.isBusy, `op ${op}`);
+  }
+  t.is(completed, 2);
 });
 
 test("a keeper makes the seals that a crash left out, and scrubs segments of earlier lives", async (t) => {

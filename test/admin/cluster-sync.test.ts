@@ -30,7 +30,7 @@ test.serial(
     }
     const complete = (node: number): string[] =>
       readdirSync(rig.path(`node-${node}`, "shard-1", "log")).filter((name) => name.endsWith(".seal"));
-    t.true(complete(1).length >= 2, "two segments of 64 MiB are complete");
+    t.true(complete(1).length >= 2, "two segments of 32 MiB are complete");
     // A start that ends in the middle of it.
     const interrupted = rig.spawn(2);
     await new Promise((resolve) => setTimeout(resolve, 2_500));

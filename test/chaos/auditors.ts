@@ -36,9 +36,21 @@ const moverMs = 1_200;
 const residentMs = 8_000;
 const residentEveryMs = 80;
 const residentOpenMax = 80;
+/** While nobody is answered anything at all, more of the same questions would only make the search long. */
+const standingMs = 1_500;
+const standingOpenMax = 3;
 const thinkMs = 12;
 const shownMax = 3;
 const readerEveryMs = 10;
+const pagesKept = 200;
+
+/** What a linearizable read saw: a read at its position sees it for ever, on every node. */
+interface SeenPage {
+  readonly stream: string;
+  readonly position: number;
+  readonly next: number;
+  readonly last: readonly Token[];
+}
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -46,6 +58,9 @@ export class Auditors {
   readonly history: Operation[] = [];
   /** Answers by kind, e.g. "append committed". */
   readonly counts: Record<string, number> = {};
+  /** What reads that need no leader contradicted, in words. */
+  readonly violations: string[] = [];
+  readonly #seen: SeenPage[] = [];
   readonly #options: AuditorOptions;
   readonly #running: Promise<void>[] = [];
   #targets: readonly Target[] = [];
@@ -131,7 +146,7 @@ export class Auditors {
     let db: Database | null = null;
     while (!this.#isStopping) {
       const [node] = this.#shuffled(this.#options.running());
-      if (node === undefined) {
+      if (node === undefined || (this.#isStanding && client > 0)) {
         await pause(thinkMs);
         continue;
       }
@@ -158,7 +173,7 @@ export class Auditors {
     let db: Database | null = null;
     while (!this.#isStopping) {
       await pause(residentEveryMs);
-      if (open.size >= residentOpenMax) continue;
+      if (open.size >= (this.#isStanding ? standingOpenMax : residentOpenMax)) continue;
       try {
         db ??= await connect(address, { timeoutMs: residentMs, connectTimeoutMs: 1_000 });
       } catch (error) {
@@ -173,22 +188,25 @@ export class Auditors {
     await db?.close(0);
   }
 
-  /** Reads that need no leader, as fast as a user would notice their absence. */
+  /** Reads that need no leader, as fast as a user would notice their absence: stale, of the session, at a position. */
   async #readOn(node: number): Promise<void> {
-    const { portOf, tenant, timeline, random } = this.#options;
+    const { portOf, timeline } = this.#options;
     let db: Database | null = null;
+    let session = new Map<string, number>();
     while (!this.#isStopping) {
       await pause(readerEveryMs);
       try {
-        db ??= await connect(`127.0.0.1:${portOf(node)}`, { timeoutMs: 1_000, connectTimeoutMs: 500 });
-        const consistency = random() < 0.5 ? "stale" : "session";
-        await db.tenant(tenant).stream(this.#target().name).read({ limit: 1, direction: "backward", consistency });
+        if (db === null) {
+          db = await connect(`127.0.0.1:${portOf(node)}`, { timeoutMs: 1_000, connectTimeoutMs: 500 });
+          session = new Map();
+        }
+        await this.#readSomehow(db, node, session);
         timeline.reads[node]?.add();
       } catch (error) {
         if (!isKimberliteError(error)) throw error;
         this.#count(`other read ${error.code}`);
-        // A stream that is new may not have come to this node yet: that is an answer too.
-        if (error.code === "streamUnknown") timeline.reads[node]?.add();
+        // A stream or position that is new may not have come to this node yet: that is an answer too.
+        if (error.code === "streamUnknown" || error.code === "positionUnknown") timeline.reads[node]?.add();
         else if (error.code !== "deadlineExceeded") {
           await db?.close(0);
           db = null;
@@ -198,7 +216,52 @@ export class Auditors {
     await db?.close(0);
   }
 
+  /** @param session next offsets by stream, as this connection has seen them */
+  async #readSomehow(db: Database, node: number, session: Map<string, number>): Promise<void> {
+    const { tenant, random } = this.#options;
+    const drawn = random();
+    const seen = this.#seen[Math.floor(random() * this.#seen.length)];
+    if (drawn < 0.3 && seen !== undefined) {
+      const consistency = { atPosition: seen.position };
+      const stream = db.tenant(tenant).stream(seen.stream);
+      const page = await stream.read({ limit: shownMax, direction: "backward", consistency });
+      this.#count("read at a position");
+      const last = page.events.map(({ data }) => tokenOf(data) ?? -1);
+      if (Number(page.nextOffset) !== seen.next || last.join() !== seen.last.join())
+        this.violations.push(
+          `node ${node + 1} shows ${seen.stream} at position ${seen.position} as ${page.nextOffset}: ${last.join(" ")}, it was ${seen.next}: ${seen.last.join(" ")}`,
+        );
+      return;
+    }
+    const { name } = this.#target();
+    const consistency = drawn < 0.6 ? "stale" : "session";
+    const { nextOffset } = await db.tenant(tenant).stream(name).read({ limit: 1, direction: "backward", consistency });
+    this.#count(`read ${consistency}`);
+    if (consistency === "stale") return;
+    const before = session.get(name) ?? 0;
+    if (Number(nextOffset) < before)
+      this.violations.push(`a session with node ${node + 1} saw ${name} go back from ${before} to ${nextOffset}`);
+    session.set(name, Number(nextOffset));
+  }
+
   // ------------------------------------------------------------------ operations
+
+  /** No write has been acknowledged for a while, on any node. */
+  get #isStanding(): boolean {
+    return performance.now() - this.#options.timeline.writes.last > standingMs;
+  }
+
+  /** How long appends took that were acknowledged in a span, ms. */
+  appendsBetween(from: number, to: number): number[] {
+    return this.history.flatMap(({ kind, called, returned }) =>
+      kind === "append" && returned >= from && returned < to ? [returned - called] : [],
+    );
+  }
+
+  #keep(page: SeenPage): void {
+    if (this.#seen.length < pagesKept) this.#seen.push(page);
+    else this.#seen[Math.floor(this.#options.random() * pagesKept)] = page;
+  }
 
   #count(what: string): void {
     this.counts[what] = (this.counts[what] ?? 0) + 1;
@@ -224,6 +287,7 @@ export class Auditors {
       const last = page.events.map(({ data }): Token => tokenOf(data) ?? -1);
       this.history.push({ kind: "read", client, stream: target.id, called, returned, visible, next, last });
       target.next = Math.max(target.next, next);
+      if (visible > 0) this.#keep({ stream: target.name, position: visible - 1, next, last });
       this.#count("read answered");
       return true;
     } catch (error) {

@@ -2,7 +2,8 @@
  * One `kimberlite start --cluster` as a process of its own, with the shim of `fault-shim.ts` loaded into it. It can be killed, stopped
  * and continued like any process; over its IPC channel worker threads can be ended.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { ShimAnswer, ShimOptions, ShimRequest } from "./fault-shim.js";
@@ -11,6 +12,8 @@ export interface NodeStart {
   /** Words after `kimberlite`. */
   readonly command: readonly string[];
   readonly shim: ShimOptions;
+  /** Gets everything that it says. */
+  readonly logFile: string;
   /** Put before the command, for a network namespace: `ip netns exec NAME`. */
   readonly prefix?: readonly string[];
 }
@@ -25,6 +28,18 @@ const program = fileURLToPath(new URL("../../protocol/admin/main.js", import.met
 const shimUrl = new URL("./fault-shim.js", import.meta.url).href;
 const logLinesMax = 2_000;
 const stopMs = 30_000;
+const readyMs = 60_000;
+const commandMs = 60_000;
+
+/** Runs a command to its end, in a process without shim. */
+export function runProgram(words: readonly string[]): Promise<{ readonly code: number; readonly said: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...words], { timeout: commandMs }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
+      resolve({ code, said: `${stdout}${stderr}`.trim() });
+    });
+  });
+}
 
 type Look = Pick<ShimAnswer, "workers" | "now">;
 const nothing: Look = { workers: [], now: Number.NaN };
@@ -32,6 +47,8 @@ const nothing: Look = { workers: [], now: Number.NaN };
 export class ClusterNode {
   readonly #process: ChildProcess;
   readonly #asked = new Map<number, (look: Look) => void>();
+  /** Lines of its log so far, also those that are no longer kept. */
+  logged = 0;
   readonly log: LogLine[] = [];
   /** What it said that was no line of its log. */
   readonly complaints: string[] = [];
@@ -43,7 +60,7 @@ export class ClusterNode {
   exitCode: number | null = null;
   #next = 0;
 
-  constructor({ command, shim, prefix = [] }: NodeStart) {
+  constructor({ command, shim, logFile, prefix = [] }: NodeStart) {
     const words = [...prefix, process.execPath, "--import", shimUrl, program, ...command];
     this.#process = spawn(words[0] ?? "", words.slice(1), {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
@@ -51,6 +68,7 @@ export class ClusterNode {
     });
     const { stdout, stderr } = this.#process;
     if (stdout === null || stderr === null) throw new Error("a node's streams are pipes");
+    stderr.pipe(createWriteStream(logFile, { flags: "a" }));
     let settle: (error: Error | null) => void = () => {};
     this.ready = new Promise((resolve, reject) => {
       settle = (error) => (error === null ? resolve() : reject(error));
@@ -74,11 +92,18 @@ export class ClusterNode {
         resolve();
       });
     });
+    const late = setTimeout(() => settle(new Error(`not ready after ${readyMs} ms: ${this.lastWords()}`)), readyMs);
+    late.unref();
+    this.ready.then(
+      () => clearTimeout(late),
+      () => clearTimeout(late),
+    );
     // Its streams end behind its exit: the last words are in by then.
     this.#process.once("close", () => settle(new Error(`it ended with ${this.exitCode}: ${this.lastWords()}`)));
   }
 
   #heard(line: string): void {
+    this.logged += 1;
     try {
       this.log.push(JSON.parse(line) as LogLine);
     } catch {
@@ -98,10 +123,6 @@ export class ClusterNode {
     return [...said, ...this.complaints.slice(-3)].join(" | ");
   }
 
-  logged(message: string): LogLine[] {
-    return this.log.filter((line) => line.msg === message);
-  }
-
   #ask(request: ShimRequest): Promise<Look> {
     if (!this.isRunning) return Promise.resolve(nothing);
     return new Promise((resolve) => {
@@ -118,10 +139,10 @@ export class ClusterNode {
     return this.#ask({ kind: "look", id: this.#next });
   }
 
-  /** Ends a worker thread between any two instructions. */
-  async terminateWorker(name: string): Promise<void> {
+  /** What befalls a worker thread: it ends between any two instructions, its memory runs out, or it stands still for ever. */
+  async hurtWorker(kind: "terminate" | "exhaust" | "hang", name: string): Promise<void> {
     this.#next += 1;
-    await this.#ask({ kind: "terminate", id: this.#next, name });
+    await this.#ask({ kind, id: this.#next, name });
   }
 
   /** SIGSTOP: the process stands still and does not know it. */
@@ -135,9 +156,9 @@ export class ClusterNode {
     this.#process.kill("SIGCONT");
   }
 
-  /** SIGKILL: no handler runs, nothing is flushed. */
-  async kill(): Promise<void> {
-    if (this.isRunning) this.#process.kill("SIGKILL");
+  /** SIGKILL: no handler runs, nothing is flushed. SIGABRT: as when native code gives up. */
+  async kill(signal: "SIGKILL" | "SIGABRT" = "SIGKILL"): Promise<void> {
+    if (this.isRunning) this.#process.kill(signal);
     await this.exited;
   }
 

@@ -1,9 +1,11 @@
 /**
- * A cluster as processes of this machine: cluster files, data directories, and a proxy between each two nodes.
+ * A cluster as processes of this machine: cluster files, data directories, a proxy between each two nodes, and one before each node that
+ * clients go through.
  *
- *   <directory>/node-<n>/data       the node's data directory
+ *   <directory>/node-<n>/data       the node's data directory; with `diskBytes` a file system of its own
  *   <directory>/node-<n>/journals   what each of its processes changed, oldest first: gone with each power cut
  *   <directory>/node-<n>/clock      by how many ms its clock is off
+ *   <directory>/node-<n>/log        what all its processes said
  *
  * Every node has a cluster file of its own, since each reaches the others through its own proxies.
  */
@@ -11,7 +13,8 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "../../protocol/sdk/index.js";
-import { ClusterNode } from "./cluster-node.js";
+import { ClusterNode, runProgram } from "./cluster-node.js";
+import { mountSmallDisk, unmountDisk } from "./node-files.js";
 import { type LinkState, PeerProxy } from "./peer-proxy.js";
 import { type CutReport, cutPower, type Loss } from "./power-cut.js";
 import { decodeJournal } from "./write-journal.js";
@@ -22,6 +25,8 @@ export interface ClusterOptions {
   readonly shards: number;
   readonly layout: "shared" | "threads";
   readonly liesAboutSync: boolean;
+  /** Gives each node a file system of so many bytes for its data, in which no power can be cut; null for the machine's disk. */
+  readonly diskBytes: number | null;
 }
 
 export interface ShardView {
@@ -45,8 +50,10 @@ const portsApart = 20;
 const rangePorts = 700;
 const ranges = 30;
 const clientPortsAt = 120;
+const clientProxiesAt = 130;
 const proxyPortsAt = 140;
 const statusMs = 2_000;
+const workerHeapMiB = 192;
 
 /** The first port of a range that nobody listens in now. */
 function freeRange(): number {
@@ -72,6 +79,8 @@ export class ClusterProcesses {
   readonly #base: number;
   /** By "dialler-other". */
   readonly #proxies = new Map<string, PeerProxy>();
+  /** By node: what clients go through. */
+  readonly #clientProxies: PeerProxy[] = [];
   #starts = 0;
 
   private constructor(options: ClusterOptions, base: number) {
@@ -87,6 +96,9 @@ export class ClusterProcesses {
       for (const path of [cluster.dataOf(index), cluster.#path(index, "journals"), cluster.#path(index, "backups")])
         mkdirSync(path, { recursive: true });
       cluster.setClock(index, 0);
+      if (options.diskBytes !== null) mountSmallDisk(cluster.dataOf(index), options.diskBytes);
+      const proxied = cluster.#base + clientProxiesAt + index;
+      cluster.#clientProxies.push(await PeerProxy.listen(proxied, cluster.#clientPort(index), 1));
       for (let other = index + 1; other < options.nodes; other++) {
         const [at, target] = [cluster.#proxyPort(index, other), cluster.#peerPort(other)];
         cluster.#proxies.set(`${index}-${other}`, await PeerProxy.listen(at, target, options.shards + 1));
@@ -105,7 +117,20 @@ export class ClusterProcesses {
     return this.#path(index, "data");
   }
 
+  snapshotOf(index: number): string {
+    return this.#path(index, "snapshot");
+  }
+
+  logOf(index: number): string {
+    return this.#path(index, "log");
+  }
+
+  /** Where clients reach a node: cut off with `clientLink`. */
   portOf(index: number): number {
+    return this.#base + clientProxiesAt + index;
+  }
+
+  #clientPort(index: number): number {
     return this.#base + clientPortsAt + index;
   }
 
@@ -121,7 +146,7 @@ export class ClusterProcesses {
     const nodes = Array.from({ length: this.options.nodes }, (_, index) => {
       // The node with the lower number dials.
       const peer = index > self ? this.#proxyPort(self, index) : this.#peerPort(index);
-      return `[[node]]\nnumber = ${index + 1}\nname = "node-${index + 1}"\npeer = "127.0.0.1:${peer}"\nclient = "127.0.0.1:${this.portOf(index)}"\n`;
+      return `[[node]]\nnumber = ${index + 1}\nname = "node-${index + 1}"\npeer = "127.0.0.1:${peer}"\nclient = "127.0.0.1:${this.#clientPort(index)}"\n`;
     });
     const head = `cluster-id = "${this.#clusterId}"\nshards = ${this.options.shards}\ninsecure-loopback = true\n`;
     return [head, ...nodes].join("\n");
@@ -130,7 +155,7 @@ export class ClusterProcesses {
   // ------------------------------------------------------------------ nodes
 
   spawn(index: number): ClusterNode {
-    const { layout, liesAboutSync } = this.options;
+    const { layout, liesAboutSync, diskBytes } = this.options;
     this.#starts += 1;
     const node = new ClusterNode({
       command: [
@@ -142,14 +167,22 @@ export class ClusterProcesses {
       ],
       shim: {
         data: this.dataOf(index),
-        journal: this.#path(index, `journals/${String(this.#starts).padStart(6, "0")}`),
+        journal: diskBytes === null ? this.#path(index, `journals/${String(this.#starts).padStart(6, "0")}`) : "",
         backups: this.#path(index, "backups"),
         liesAboutSync,
         clock: this.#path(index, "clock"),
+        workerHeapMiB,
       },
+      logFile: this.logOf(index),
     });
     this.members[index] = node;
     return node;
+  }
+
+  /** Runs a command of `kimberlite cluster` for a node, beside the nodes. @returns what it said, either way */
+  async command(index: number, name: string): Promise<{ readonly code: number; readonly said: string }> {
+    const place = ["--cluster", this.#path(index, "cluster.toml"), "--node", String(index + 1)];
+    return runProgram(["cluster", name, ...place, "--data", this.dataOf(index)]);
   }
 
   async startAll(): Promise<void> {
@@ -182,7 +215,9 @@ export class ClusterProcesses {
 
   async end(): Promise<void> {
     await this.killAll();
-    for (const proxy of this.#proxies.values()) proxy.close();
+    for (const proxy of [...this.#proxies.values(), ...this.#clientProxies]) proxy.close();
+    if (this.options.diskBytes === null) return;
+    for (const index of this.members.keys()) unmountDisk(this.dataOf(index));
   }
 
   // ------------------------------------------------------------------ faults
@@ -199,10 +234,15 @@ export class ClusterProcesses {
       total.pending += report.pending;
       total.lost += report.lost;
       total.torn += report.torn;
-      for (const name of names) rmSync(join(directory, name));
-      for (const name of readdirSync(this.#path(index, "backups"))) rmSync(this.#path(index, `backups/${name}`));
+      this.forgetChanges(index);
     }
     return total;
+  }
+
+  /** Its files were exchanged: what its processes wrote before is no longer in them. */
+  forgetChanges(index: number): void {
+    for (const place of ["journals", "backups"])
+      for (const name of readdirSync(this.#path(index, place))) rmSync(this.#path(index, `${place}/${name}`));
   }
 
   setClock(index: number, offsetMs: number): void {
@@ -216,14 +256,21 @@ export class ClusterProcesses {
     return from < to ? proxy.forward : proxy.backward;
   }
 
+  /** The ways between clients and a node. */
+  clientLink(index: number): PeerProxy {
+    const proxy = this.#clientProxies[index];
+    if (proxy === undefined) throw new Error(`there is no node ${index + 1}`);
+    return proxy;
+  }
+
   healNetwork(): void {
-    for (const proxy of this.#proxies.values()) proxy.heal();
+    for (const proxy of [...this.#proxies.values(), ...this.#clientProxies]) proxy.heal();
   }
 
   // ------------------------------------------------------------------ what nodes say
 
   async status(index: number): Promise<NodeStatus> {
-    const db = await connect(`127.0.0.1:${this.portOf(index)}`, { connectTimeoutMs: statusMs });
+    const db = await connect(`127.0.0.1:${this.#clientPort(index)}`, { connectTimeoutMs: statusMs });
     try {
       return (await db.status({ timeoutMs: statusMs })) as NodeStatus;
     } finally {

@@ -5,7 +5,8 @@
  *   files    every change below the data directory is written down first (`write-journal.ts`); with `liesAboutSync` nothing is synced
  *            and everything is said to be: the control that shows what the journal is good for
  *   clock    `Date.now` is off by what the file `clock` says, in ms, looked at every 20 ms; monotonic time is left alone
- *   threads  the harness may end a worker thread between any two instructions, over the process's IPC channel
+ *   threads  the harness may end a worker thread between any two instructions, let its memory run out or make it stand still, over the
+ *            process's IPC channel
  *
  * The environment variable CHAOS_SHIM holds `ShimOptions` as JSON.
  */
@@ -18,16 +19,25 @@ import { encodeEntry, type JournalHead } from "./write-journal.js";
 export interface ShimOptions {
   /** Files below are watched. */
   readonly data: string;
+  /** Empty: changes are not written down, and no power cut can be made. */
   readonly journal: string;
   /** Holds other names of what was renamed over or removed; in the file system of `data`. */
   readonly backups: string;
   readonly liesAboutSync: boolean;
   readonly clock: string;
+  /** Old space that a worker thread may have, MiB: so that running out of it takes no long time. */
+  readonly workerHeapMiB: number;
 }
 
 export type ShimRequest =
   | { readonly kind: "look"; readonly id: number }
-  | { readonly kind: "terminate"; readonly id: number; readonly name: string };
+  | { readonly kind: "terminate" | "exhaust" | "hang"; readonly id: number; readonly name: string };
+
+/** Between the threads of a process. */
+interface Harm {
+  readonly thread: number;
+  readonly kind: "exhaust" | "hang";
+}
 
 export interface ShimAnswer {
   readonly shim: number;
@@ -49,8 +59,9 @@ const real = { ...fs };
 const options = JSON.parse(process.env["CHAOS_SHIM"] ?? "{}") as ShimOptions;
 const { O_DSYNC, O_RDONLY, O_CREAT, O_APPEND, O_WRONLY } = fs.constants;
 const clockLookMs = 20;
+const harmsName = "chaos";
 
-const journal = real.openSync(options.journal, O_WRONLY | O_CREAT | O_APPEND, 0o600);
+const journal = options.journal === "" ? -1 : real.openSync(options.journal, O_WRONLY | O_CREAT | O_APPEND, 0o600);
 const files = new Map<number, OpenFile>();
 let changes = 0;
 
@@ -58,12 +69,14 @@ const now = (): number => performance.timeOrigin + performance.now();
 const isWatched = (path: unknown): path is string => typeof path === "string" && path.startsWith(options.data);
 
 function note(head: JournalHead, old?: Uint8Array): void {
+  if (journal < 0) return;
   const bytes = encodeEntry(head, old);
   if (real.writeSync(journal, bytes) !== bytes.length) throw new Error("the journal of changes is cut off");
 }
 
 /** Another name keeps what is about to lose its own. */
 function keep(path: string): string {
+  if (journal < 0) return "";
   changes += 1;
   const backup = join(options.backups, `${process.pid}-${threads.threadId}-${changes}`);
   real.linkSync(path, backup);
@@ -71,6 +84,7 @@ function keep(path: string): string {
 }
 
 function noteWrite(fd: number, file: OpenFile, at: number, length: number): string {
+  if (journal < 0) return "";
   if (file.reader < 0) file.reader = real.openSync(file.path, O_RDONLY);
   const sizeBefore = real.fstatSync(fd).size;
   const old = new Uint8Array(Math.max(0, Math.min(length, sizeBefore - at)));
@@ -160,12 +174,34 @@ function bendClock(): void {
   };
 }
 
+function hoard(): void {
+  const kept: unknown[] = [];
+  for (;;) kept.push(Array.from({ length: 10_000 }, (_, index) => ({ index })));
+}
+
+/** A worker does to itself what the main thread tells it. */
+function sufferHarm(): void {
+  const harms = new BroadcastChannel(harmsName);
+  harms.onmessage = (event) => {
+    const { thread, kind } = (event as { readonly data: Harm }).data;
+    if (thread !== threads.threadId) return;
+    if (kind === "exhaust") hoard();
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  };
+  harms.unref();
+}
+
 /** Names the worker threads and ends them on request. */
 function watchThreads(): void {
+  const harms = new BroadcastChannel(harmsName);
+  harms.unref();
   const running = new Map<string, threads.Worker>();
   class WatchedWorker extends threads.Worker {
     constructor(url: string | URL, given: threads.WorkerOptions & { readonly name?: string } = {}) {
-      super(url, given);
+      super(url, {
+        ...given,
+        resourceLimits: { maxOldGenerationSizeMb: options.workerHeapMiB, ...given.resourceLimits },
+      });
       const name = given.name ?? String(this.threadId);
       running.set(name, this);
       this.once("exit", () => {
@@ -178,9 +214,14 @@ function watchThreads(): void {
     const answer = (): void => {
       process.send?.({ shim: request.id, workers: [...running.keys()], now: Date.now() } satisfies ShimAnswer);
     };
-    const worker = request.kind === "terminate" ? running.get(request.name) : undefined;
-    if (worker === undefined) answer();
-    else worker.terminate().then(answer, answer);
+    const worker = request.kind === "look" ? undefined : running.get(request.name);
+    if (worker !== undefined && request.kind === "terminate") {
+      worker.terminate().then(answer, answer);
+      return;
+    }
+    if (worker !== undefined && (request.kind === "exhaust" || request.kind === "hang"))
+      harms.postMessage({ thread: worker.threadId, kind: request.kind } satisfies Harm);
+    answer();
   });
   // A node goes with the harness that started it, and the channel keeps no node alive that wants to end.
   process.on("disconnect", () => process.exit(0));
@@ -191,4 +232,5 @@ watchFiles();
 watchNames();
 bendClock();
 if (threads.isMainThread) watchThreads();
+else sufferHarm();
 syncBuiltinESMExports();

@@ -11,6 +11,7 @@ test("a leader that is cut off neither reads nor refuses as of a past: it waits 
     shards: 1,
     layout: "shared",
     liesAboutSync: false,
+    diskBytes: null,
   });
   t.teardown(() => cluster.end());
   await cluster.startAll();

@@ -6,7 +6,7 @@
  *   log order    every answer of the auditors is the one that the replicas' logs give, which are one log
  *   search       every stream's history is linearizable, found without the log; both judges agree
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "../../protocol/sdk/index.js";
@@ -16,17 +16,19 @@ import type { Writer } from "../faults/writer.js";
 import { pause } from "../node/node-child.js";
 import { Auditors } from "./auditors.js";
 import { ClusterProcesses } from "./cluster.js";
-import { type FaultName, faultNames, faults, mixed } from "./faults.js";
+import { type FaultName, faults } from "./faults.js";
 import { describe, type Operation } from "./history.js";
 import { checkLinearizable } from "./linearizability.js";
 import { checkLogOrder } from "./log-order.js";
 import { readReplicaLog } from "./replica-log.js";
-import { pick, type Scene } from "./scene.js";
+import { nodeName, pick, type Scene } from "./scene.js";
 import { Timeline } from "./timeline.js";
 
 export interface StormOptions {
   readonly seconds: number;
-  readonly fault: FaultName | "mix" | "none";
+  /** Struck in this order, again and again, or as chance has it; empty for none. */
+  readonly faults: readonly FaultName[];
+  readonly order: "given" | "random";
   readonly nodes: number;
   readonly shards: number;
   readonly layout: "shared" | "threads";
@@ -39,6 +41,9 @@ export interface StormOptions {
   readonly seed: number;
   /** Syncs do nothing: a control, in which power cuts must lose something. */
   readonly liesAboutSync: boolean;
+  /** See `ClusterOptions`. */
+  readonly diskBytes: number | null;
+  readonly payloadBytes: number;
   readonly print: (line: string) => void;
 }
 
@@ -79,12 +84,15 @@ function randomFrom(seed: number): () => number {
 }
 
 export async function runStorm(options: StormOptions): Promise<StormReport> {
-  const { nodes, shards, layout, liesAboutSync, print } = options;
+  const { nodes, shards, layout, liesAboutSync, diskBytes, print } = options;
   const directory = mkdtempSync(join(tmpdir(), "kimberlite-chaos-"));
-  const cluster = await ClusterProcesses.make({ directory, nodes, shards, layout, liesAboutSync });
+  const cluster = await ClusterProcesses.make({ directory, nodes, shards, layout, liesAboutSync, diskBytes });
   const timeline = new Timeline(nodes, print);
   const random = randomFrom(options.seed);
-  const scene: Scene = { cluster, timeline, random, counts: {}, records: [], violations: [], shard: 1 };
+  const scene: Scene = {
+    ...{ cluster, timeline, random, counts: {}, proofs: 0, records: [], violations: [], shard: 1 },
+    ...{ isDamaged: false, latencies: () => [] },
+  };
   let isRight = false;
   try {
     await cluster.startAll();
@@ -115,6 +123,7 @@ class Storm {
       tenant,
       writers: this.#options.writers,
       depth: this.#options.depth,
+      payloadBytes: this.#options.payloadBytes,
       onAcknowledged: () => timeline.writes.add(),
     });
     const auditors = new Auditors({
@@ -127,6 +136,7 @@ class Storm {
       tenant,
     });
     await auditors.start();
+    this.#scene.latencies = (from, to) => auditors.appendsBetween(from, to);
     await pause(warmUpMs);
     const began = timeline.seconds;
     const writesBefore = timeline.writes.count;
@@ -138,7 +148,7 @@ class Storm {
       );
       cluster.healNetwork();
       await Promise.all([auditors.stop(), ...writers.map((writer) => writer.settle())]);
-      judgement = await this.#judge(writers, auditors.history);
+      judgement = await this.#judge(writers, auditors);
     } catch (error) {
       this.#scene.violations.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
       for (const [index, member] of cluster.members.entries())
@@ -183,20 +193,28 @@ class Storm {
   }
 
   async #strike(): Promise<void> {
-    const { seconds, everySeconds, faultsMax, fault } = this.#options;
-    const { timeline, random } = this.#scene;
+    const { seconds, everySeconds, faultsMax, faults: chosen, order } = this.#options;
+    const { timeline, random, violations } = this.#scene;
     for (let struck = 0; timeline.seconds < seconds && struck < faultsMax; struck++) {
-      if (fault === "none") await pause(500);
-      else await faults[fault === "mix" ? pick(this.#scene, mixed) : fault](this.#scene);
+      const name = order === "given" ? chosen[struck % chosen.length] : pick(this.#scene, chosen);
+      if (name === undefined) {
+        await pause(500);
+        continue;
+      }
+      const { proofs } = this.#scene;
+      await faults[name](this.#scene);
+      // A fault that silently does nothing is the commonest defect of such suites.
+      if (this.#scene.proofs === proofs) violations.push(`${name} left no proof that it happened`);
       await pause(everySeconds * 1_000 * (0.5 + random()));
     }
   }
 
   // ------------------------------------------------------------------ judgement
 
-  async #judge(writers: readonly Writer[], history: readonly Operation[]): Promise<Judgement> {
+  async #judge(writers: readonly Writer[], auditors: Auditors): Promise<Judgement> {
     const { cluster, timeline, violations } = this.#scene;
     const { nodes } = this.#options;
+    const { history } = auditors;
     await cluster.converged();
     const check: StreamCheck = { compared: 0, violations: [] };
     let tenantId = 0;
@@ -209,10 +227,11 @@ class Storm {
         await db.close();
       }
     }
-    violations.push(...check.violations);
+    violations.push(...check.violations, ...auditors.violations);
     if (!(await cluster.stopAll())) violations.push("a node did not end with 0 on SIGTERM");
     const replicas = Array.from({ length: nodes }, (_, index) => readReplicaLog(cluster.dataOf(index), 1, tenantId));
     for (const { damage } of replicas) violations.push(...damage);
+    violations.push(...this.#complaints());
     const { violations: logOrder, lost } = checkLogOrder(
       history,
       replicas.map(({ entries }) => entries),
@@ -231,7 +250,25 @@ class Storm {
       prepares: replicas.reduce((total, { prepares }) => total + prepares, 0),
     };
   }
+
+  #complaints(): string[] {
+    const { cluster, isDamaged } = this.#scene;
+    return cluster.members.flatMap((_, index) => {
+      const lines = (existsSync(cluster.logOf(index)) ? readFileSync(cluster.logOf(index), "utf8") : "").split("\n");
+      const bad = lines.filter(
+        (line) => (neverSaid.test(line) && !ofThreads.test(line)) || (!isDamaged && ofDamage.test(line)),
+      );
+      return bad.slice(0, 3).map((line) => `${nodeName(index)} said: ${line.slice(0, 400)}`);
+    });
+  }
 }
+
+/** What a node says of itself that nothing may bring about. */
+const neverSaid = /"code":"(assertionFailed|internal|poisonMessage)"/;
+/** … except of threads that a fault has ended. */
+const ofThreads = /"kind":"\((exit|heapLimit|hang)\)"/;
+/** … and what only damaged files may. */
+const ofDamage = /the state is rebuilt from the log|damage on disk/;
 
 const verdict = (violations: readonly string[]): string => (violations.length === 0 ? "accepts" : "REJECTS");
 
@@ -253,5 +290,3 @@ function search(history: readonly Operation[]): { bad: string[]; streams: number
   }
   return { bad, streams: byStream.size, steps };
 }
-
-export const isFaultName = (name: string): name is FaultName => faultNames.some((known) => known === name);

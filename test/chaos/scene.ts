@@ -17,19 +17,32 @@ export interface Scene {
   readonly random: () => number;
   /** Proofs that faults happened, by what happened. */
   readonly counts: Record<string, number>;
+  /** How many proofs there were in all: each fault adds one at least. */
+  proofs: number;
   readonly records: FaultRecord[];
   readonly violations: string[];
+  /** True once files were damaged or set back: only then may a node find damage. */
+  isDamaged: boolean;
+  /** How long appends took that returned in a span, ms. */
+  latencies: (from: number, to: number) => number[];
   /** The shard whose leader is meant. */
   readonly shard: number;
 }
 
 const flowMs = 60_000;
+const pollMs = 20;
 const flowWrites = 20;
 /** A leader is looked for again and again: there may be none for a moment. */
 const leaderMs = 30_000;
 
 export const count = (scene: Scene, what: string, by = 1): void => {
   scene.counts[what] = (scene.counts[what] ?? 0) + by;
+};
+
+/** A fault happened: what shows it. */
+export const prove = (scene: Scene, what: string, by = 1): void => {
+  count(scene, what, by);
+  if (by > 0) scene.proofs += 1;
 };
 
 export const pick = <Item>(scene: Scene, items: readonly Item[]): Item => {
@@ -61,6 +74,16 @@ export async function flowing(scene: Scene, since: number): Promise<void> {
       throw new Error("the cluster does not take writes any more");
     }
     await pause(5);
+  }
+}
+
+/** Waits for a condition. @returns false when it did not come true in time */
+export async function within(ms: number, condition: () => boolean | Promise<boolean>): Promise<boolean> {
+  const until = performance.now() + ms;
+  for (;;) {
+    if (await condition()) return true;
+    if (performance.now() > until) return false;
+    await pause(pollMs);
   }
 }
 

@@ -2,6 +2,10 @@ import test from "ava";
 import { Client, type ClientOptions } from "../../protocol/client/client.js";
 import { socketConnector } from "../../protocol/client/socket-connector.js";
 import { connect, parseTarget } from "../../protocol/sdk/connect.js";
+import { FrameWriter } from "../../protocol/wire/frame-writer.js";
+import { responseKinds } from "../../protocol/wire/kinds.js";
+import { encodeGoingAway } from "../../protocol/wire/notices.js";
+import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { FakeServer } from "./fake-server.js";
 
 const backOff = { minMs: 2, maxMs: 20 };
@@ -64,6 +68,32 @@ test("when no address answers, the error names each, and requests wait until one
   await one.server.listen(one.port);
   t.is((await waiting).count, 1);
 });
+
+for (const [what, bytes] of [
+  ["its end", new Uint8Array(64).fill(0xff)],
+  ["a farewell", farewell()],
+] as const) {
+  test(`a node that says ${what} in one piece with its welcome is left for the next`, async (t) => {
+    const places = await several(2);
+    const [one, two] = places;
+    if (one === undefined || two === undefined) return t.fail();
+    one.server.afterWelcome = bytes;
+    const client = clientOf(addressesOf(places));
+    t.teardown(() => Promise.all([client.close(0), ...places.map(({ server }) => server.stop())]));
+    await client.connect();
+    await append(client, "a");
+    t.is(client.address, two.address);
+    t.is(two.server.stream("s").events.length, 1);
+  });
+}
+
+function farewell(): Uint8Array {
+  const body = new ByteWriter();
+  encodeGoingAway({ reason: "shutdown", graceMs: 100, message: "stopping" }, body);
+  const writer = new FrameWriter();
+  writer.frame(responseKinds.goingAway, 0, 0, body.finish());
+  return new Uint8Array(writer.take());
+}
 
 test("a node of another cluster is not talked to", async (t) => {
   const places = await several(2);

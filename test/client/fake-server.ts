@@ -75,6 +75,8 @@ export class FakeServer {
   ignoresCredits = false;
   /** Answers the hello with these bytes instead. */
   greeting: Uint8Array | undefined;
+  /** Comes in one piece with the welcome. */
+  afterWelcome: Uint8Array | undefined;
   readonly #server = net.createServer((socket) => {
     this.accepted++;
     const connection = new FakeConnection(this, socket);
@@ -182,6 +184,11 @@ export class FakeConnection {
     this.socket.write(bytes);
   }
 
+  welcome(id: number, body: Uint8Array, more: Uint8Array): void {
+    this.#writer.frame(responseKinds.welcome, id, 0, body);
+    this.socket.write(Buffer.concat([this.#writer.take(), more]));
+  }
+
   fail(id: number, error: unknown, kind: number = responseKinds.error): void {
     const body = new ByteWriter();
     encodeError(toErrorRecord(error), body);
@@ -211,6 +218,7 @@ export class FakeConnection {
     const answer = kind === k.hello.kind ? responseKinds.welcome : responseKinds.ok;
     if (fault?.do === "dropAfter") this.socket.destroy();
     else if (fault?.do === "delay") setTimeout(() => this.send(answer, id, reply), fault.ms);
+    else if (kind === k.hello.kind && server.afterWelcome !== undefined) this.welcome(id, reply, server.afterWelcome);
     else this.send(answer, id, reply, fault?.do === "badChecksum");
     if (kind === k.subscribe.kind) this.feed();
   }

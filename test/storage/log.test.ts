@@ -126,6 +126,37 @@ test("a record whose bytes changed on disk is refused, never given out", (t) => 
   reader.close();
 });
 
+test("a part of a record is read from ring and file, and refused when it is not what it was", (t) => {
+  const disk = newDisk();
+  const { log } = open(disk);
+  const address = append(log, 9000);
+  const wanted = bodyOf(1, 9000);
+  const [from, to] = [4001, 5500];
+  const holds = (view: DataView, at: number): boolean =>
+    Buffer.compare(new Uint8Array(view.buffer, view.byteOffset + at, to - from), wanted.subarray(from, to)) === 0;
+  const reader = new LogReader(disk, root, geometry, log.tail);
+  const check = (): void => {
+    reader.readPart(address + headerBytes, from, to - from, holds);
+    t.deepEqual(reader.bytes.slice(reader.start, reader.start + reader.length), wanted.slice(from, to));
+  };
+  check();
+  t.deepEqual(reader.reads, { ring: 1, fileCached: 0, file: 0 });
+  for (let count = 0; count < 10; count++) append(log, 15_000); // pushes the ring on
+  check();
+  t.deepEqual([reader.reads.ring, reader.reads.file], [1, 1]);
+  const copy = disk.clone();
+  copy.damage(segmentPath(root, geometry, 0), (bytes) => {
+    bytes[address + headerBytes + from] = (bytes[address + headerBytes + from] ?? 0) ^ 0x10;
+  });
+  const damaged = new LogReader(copy, root, geometry, log.tail);
+  t.throws(() => damaged.readPart(address + headerBytes, from, to - from, holds), {
+    code: "dataCorrupt",
+    message: /from 4001 to 5500 are not those that its checksum held for/,
+  });
+  t.throws(() => reader.readPart(log.end - 4096, 8, 1_000_000, holds), { code: "dataCorrupt", message: /log's end/ });
+  reader.close();
+});
+
 test("a copy that was overtaken in the ring is read from the file instead", (t) => {
   const disk = newDisk();
   const { log } = open(disk);
@@ -287,7 +318,7 @@ test("durability: recovery zeroes nothing before the end of the log", (t) => {
   const disk = newDisk();
   const window = new LogWindow(new SegmentFiles(disk, root, geometry), new Uint8Array(geometry.segmentBytes));
   const head = { op: 1, address: 4096, parent: new Uint8Array(32), timestamp: 1 };
-  const log = { sound: head, headers: [], beyond: [], headIsCertain: true, commit: 0, end: 4096 };
+  const log = { from: head, sound: head, headers: [], beyond: [], headIsCertain: true, commit: 0, end: 4096 };
   const found = { log, prepares: 1, rows: {}, slots: new Map(), leftovers: [{ address: 0, bytes: 4096 }] };
   t.throws(() => repairLog(disk, window, null as never, found, "direct"), {
     message: /durability: recovery zeroes nothing before the end of the log/,

@@ -118,6 +118,11 @@ test("a segment that does not follow the log is not installed", (t) => {
     () => log.installSegment({ ...again, position: { ...again.position, op: 1 } }),
     "order: a segment goes on with the log",
   );
+  throwsAssertion(
+    t,
+    () => log.installSegment({ ...again, seal: { ...again.seal, firstParent: new Uint8Array(32) } }),
+    "hash chain: a segment's first prepare names the one before it as its parent",
+  );
 });
 
 test("what is not whole is neither judged nor installed", (t) => {

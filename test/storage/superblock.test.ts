@@ -6,7 +6,6 @@ import {
   type CopyReading,
   decodeCopy,
   encodeCopy,
-  type ReplicaState,
   type SuperblockContent,
 } from "../../runtime/storage/superblock-codec.js";
 import { chooseCopy } from "../../runtime/storage/superblock-quorum.js";
@@ -22,7 +21,9 @@ function format(): MemoryDisk {
   return disk;
 }
 
-const stateAt = (op: number): ReplicaState => ({
+const stateAt = (op: number) => ({
+  standing: "member" as const,
+  members: [],
   view: op,
   logView: op,
   commitMax: op,
@@ -39,7 +40,6 @@ const stateAt = (op: number): ReplicaState => ({
 const contentAt = (sequence: number, parent: Uint8Array, op = sequence): SuperblockContent => ({
   ...identity,
   epoch: 0,
-  members: [],
   ...stateAt(op),
   sequence,
   generation: 1,

@@ -3,9 +3,10 @@ import test from "ava";
 import { headerBytes } from "../../runtime/storage/frame.js";
 import { logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
 import type { SegmentSeal } from "../../runtime/storage/seal-codec.js";
+import { Acquaintance } from "../../runtime/vsr/acquaintance.js";
 import { Core } from "../../runtime/vsr/core.js";
 import { Journal } from "../../runtime/vsr/journal.js";
-import type { DoViewChangeMessage, Prepare } from "../../runtime/vsr/messages.js";
+import type { DoViewChangeMessage, Message, Prepare } from "../../runtime/vsr/messages.js";
 import { NormalOperation } from "../../runtime/vsr/normal-operation.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "../../runtime/vsr/ports.js";
 import { Replica, type ReplicaConfig } from "../../runtime/vsr/replica.js";
@@ -15,6 +16,7 @@ import { throwsAssertion } from "./throws-assertion.js";
 
 const fresh: DurableState = { view: 0, logView: 0, commitMax: 0, suffix: [] };
 const empty: RecoveredLog = {
+  from: logBeginning(clusterId),
   sound: logBeginning(clusterId),
   headers: [],
   beyond: [],
@@ -91,7 +93,9 @@ test("a view that begins empty drops nothing that is committed", (t) => {
 });
 
 test("nobody leads before its log is whole and its view durable", (t) => {
-  const normal = new NormalOperation(new Core(configOf(1, 3), fresh, empty));
+  const core = new Core(configOf(1, 3), fresh, empty);
+  const host = { ping() {}, pong() {}, begin() {}, withdraw() {} };
+  const normal = new NormalOperation(core, new Acquaintance(core, host));
   throwsAssertion(t, () => normal.lead(), "durability: a primary leads with a whole log");
 });
 
@@ -127,6 +131,30 @@ test("a prepare is proposed behind the head, at its place", (t) => {
     () => alone().step({ ...proposal, timestamp: 0 }, []),
     "order: timestamps grow from prepare to prepare",
   );
+});
+
+test("a fresh replica becomes a member with nothing said and nothing stored", (t) => {
+  const id = new Uint8Array(16).fill(3);
+  const none = new Uint8Array(16);
+  const state: DurableState = { ...fresh, view: 1, standing: "fresh", members: [none, id, none] };
+  const replica = new Replica(configOf(1, 3), state, empty);
+  replica.step(tick, []);
+  const vouch = (from: number): void => {
+    const remembered = { member: id, view: 0, op: 0 };
+    const message: Message = {
+      kind: "pong",
+      view: 0,
+      status: "fresh",
+      commit: 0,
+      release: 1,
+      echoed: 0,
+      wall: 0,
+      remembered,
+    };
+    replica.step({ kind: "message", from, message }, []);
+  };
+  vouch(0);
+  throwsAssertion(t, () => vouch(2), "durability: a fresh replica has said and stored nothing");
 });
 
 test("a replica votes the same way each time that it votes in a view", (t) => {

@@ -1,5 +1,9 @@
 import test from "ava";
-import { Cluster } from "./cluster.js";
+import { logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
+import { type Effect, pipelineMax } from "../../runtime/vsr/ports.js";
+import { Replica } from "../../runtime/vsr/replica.js";
+import { chain } from "./chain.js";
+import { Cluster, clusterId, geometry } from "./cluster.js";
 
 /** Random faults for a while, then none: everything that was committed stays, and all replicas meet again. */
 function storm(seed: number): Cluster {
@@ -76,6 +80,20 @@ test("a primary that is cut off answers no read, and its successor waits for wha
   t.true((answer?.commit ?? 0) >= 5);
 });
 
+test("a primary that is heard and hears nobody gives up before anybody could miss it", (t) => {
+  const cluster = new Cluster(3, 11);
+  cluster.run(3_000);
+  const deaf = cluster.primary;
+  t.not(deaf, -1);
+  for (const index of [0, 1, 2]) if (index !== deaf) cluster.cut.add(`${index}>${deaf}`);
+  cluster.run(1_800);
+  const next = cluster.members.findIndex(({ leads }, index) => leads !== null && index !== deaf);
+  t.not(next, -1, "another leads");
+  t.true(cluster.propose(next));
+  cluster.run(200);
+  t.true(cluster.commits.size > 0, "and commits");
+});
+
 test("leadership is handed over on request, and what was committed goes with it", (t) => {
   const cluster = new Cluster(3, 9);
   cluster.run(1000);
@@ -87,4 +105,79 @@ test("leadership is handed over on request, and what was committed goes with it"
   t.not(cluster.primary, old);
   t.not(cluster.primary, -1);
   t.true(cluster.propose(cluster.primary));
+});
+
+test("a replica that finds its log full of holes at start still names no more than the pipeline in a view change", (t) => {
+  const links = chain(199, 0);
+  const sound = positionBehind(links[9].header);
+  const beyond = links.slice(10).map(({ header, headerBytes }, index) => {
+    // Both copies of some headers are gone, so nothing behind them hangs together with what is sound.
+    const named = index % 3 === 0 ? null : { header, headerBytes };
+    return {
+      op: header.op,
+      state: index % 3 === 2 ? ("sound" as const) : ("faulty" as const),
+      header: named?.header ?? null,
+      headerBytes: named?.headerBytes ?? null,
+    };
+  });
+  const config = { replica: 1, replicaCount: 3, clusterId, geometry, release: 1, seed: 1 };
+  const state = { view: 0, logView: 0, commitMax: 0, suffix: [] };
+  const log = {
+    from: logBeginning(clusterId),
+    sound,
+    headers: links.slice(0, 10),
+    beyond,
+    headIsCertain: true,
+    commit: 9,
+    end: 199 * 4096,
+  };
+  const replica = new Replica(config, state, log);
+  const effects: Effect[] = [];
+  const doubt = { kind: "startViewChange", view: 0 } as const;
+  replica.step({ kind: "tick", monotonic: 0, wall: 0 }, effects);
+  replica.step({ kind: "message", from: 0, message: doubt }, effects);
+  replica.step({ kind: "message", from: 2, message: doubt }, effects);
+  const written = effects.filter((effect) => effect.kind === "writeState");
+  t.is(written.length, 1, "it entered the next view");
+  const suffix = written[0]?.state.suffix ?? [];
+  t.true(suffix.length <= pipelineMax + 1, `${suffix.length} headers`);
+  t.is(suffix[0]?.header.op, 199);
+});
+
+test("every operation lost on one disk, each on another's: together the replicas still hold the log, and find it", (t) => {
+  for (const seed of [1, 2, 3]) {
+    const cluster = new Cluster(3, seed);
+    for (let at = 0; at < 3_000; at++) {
+      cluster.advance();
+      if (at % 10 === 0) for (const index of [0, 1, 2]) cluster.propose(index);
+    }
+    const newest = Math.max(...cluster.commits.keys());
+    t.true(newest > 60, `${newest} operations`);
+    for (const index of [0, 1, 2]) cluster.crash(index);
+    // Both copies of each; the end of the log is left alone, as who does not know where its log ends has to wait for others.
+    for (const index of [0, 1, 2]) cluster.damage(index, (op) => op % 3 === index && op < newest - 20);
+    for (const index of [0, 1, 2]) cluster.start(index);
+    cluster.run(6_000);
+    t.not(cluster.primary, -1, `seed ${seed} has a primary`);
+    for (const { committed, disk } of cluster.members) {
+      t.true((committed?.op ?? 0) >= newest, `seed ${seed}: ${committed?.op} of ${newest}`);
+      t.is(disk.lost.size, 0, "everything was repaired");
+    }
+  }
+});
+
+test("an operation that is lost on every disk stops the replicas, and the next primary names it", (t) => {
+  const cluster = new Cluster(3, 5);
+  for (let at = 0; at < 1_500; at++) {
+    cluster.advance();
+    if (at % 10 === 0) for (const index of [0, 1, 2]) cluster.propose(index);
+  }
+  const newest = Math.max(...cluster.commits.keys());
+  for (const index of [0, 1, 2]) cluster.crash(index);
+  for (const index of [0, 1, 2]) cluster.damage(index, (op) => op === newest - 15);
+  for (const index of [0, 1, 2]) cluster.start(index);
+  cluster.run(8_000);
+  t.is(cluster.primary, -1, "nobody leads");
+  const stuckAt = cluster.members.map(({ replica }) => replica?.inspect().stuckAt ?? 0);
+  t.true(stuckAt.includes(newest - 15), `${stuckAt.join()} of ${newest}`);
 });

@@ -6,6 +6,7 @@ import { nodeProvider } from "../../runtime/crypto/node-provider.js";
 import { headerBytes, type PrepareHeader, readHeader } from "../../runtime/storage/frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "../../runtime/storage/log-geometry.js";
 import { type LogPosition, logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
+import type { RecoveredSlot } from "../../runtime/storage/recovered-log.js";
 import { encodeSeal, type SegmentSeal, sealBytes } from "../../runtime/storage/seal-codec.js";
 import type { Message, Prepare, SuffixHeader } from "../../runtime/vsr/messages.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "../../runtime/vsr/ports.js";
@@ -18,17 +19,19 @@ export const geometry: LogGeometry = { segmentBytes: 1024 * 1024, bodyBytesMax: 
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-interface Disk {
+export interface Disk {
   state: DurableState;
   /** By address. */
   log: Map<number, Prepare>;
+  /** Operations of which neither prepare nor header can be read any more. */
+  lost: Set<number>;
 }
 
 type DiskEffect = Effect & { kind: "writePrepares" | "repair" | "truncate" | "writeState" | "installSegment" };
 
 export class Member {
   replica: Replica | null = null;
-  disk: Disk = { state: { view: 0, logView: 0, commitMax: 0, suffix: [] }, log: new Map() };
+  disk: Disk = { state: { view: 0, logView: 0, commitMax: 0, suffix: [] }, log: new Map(), lost: new Set() };
   queue: DiskEffect[] = [];
   delayed: { to: number; message: Message; after: Set<number> }[] = [];
   written = new Set<number>();
@@ -64,9 +67,11 @@ export class Cluster {
   proposals = 0;
   #token = 0;
 
-  constructor(count: number, seed: number) {
+  /** @param standing `fresh`: as a new cluster starts, whose replicas have ids and do not know one another */
+  constructor(count: number, seed: number, standing: "member" | "fresh" = "member") {
     this.random = new Random(seed);
     this.members = Array.from({ length: count }, () => new Member());
+    if (standing === "fresh") for (let index = 0; index < count; index++) this.format(index, "fresh", 0);
     for (let index = 0; index < count; index++) this.start(index);
   }
 
@@ -85,6 +90,26 @@ export class Cluster {
       member.disk.state,
       recover(member.disk),
     );
+  }
+
+  /** An empty disk with a new id. */
+  format(index: number, standing: "fresh" | "replaced", view: number): void {
+    const member = this.members[index];
+    const members = this.members.map(() => new Uint8Array(16));
+    members[index]?.fill(1 + this.random.below(255));
+    member.disk = {
+      state: { view, logView: 0, commitMax: 0, suffix: [], standing, members },
+      log: new Map(),
+      lost: new Set(),
+    };
+    member.committed = null;
+    member.halted = null;
+  }
+
+  /** What lies on a disk now. */
+  snapshot(index: number): Disk {
+    const { state, log, lost } = this.members[index].disk;
+    return { state, log: new Map(log), lost: new Set(lost) };
   }
 
   /** Loses memory and a part of what was on its way to disk. */
@@ -170,8 +195,12 @@ export class Cluster {
       case "confirmed":
         member.confirmed.push(effect);
         return;
+      case "renewView":
+        member.inputs.push({ kind: "abdicate" });
+        return;
       case "halt":
         member.halted = effect.reason;
+        if (effect.because === "lostDisk") return;
         throw new Error(`replica ${index} halted: ${effect.reason}`);
     }
   }
@@ -246,6 +275,17 @@ export class Cluster {
         }
       }
       disk.log.set(prepare.header.address, { header: prepare.header, frame: prepare.frame.slice() });
+      disk.lost.delete(prepare.header.op);
+    }
+  }
+
+  /** Takes prepares from the disk of a replica that is down, with everything that named them. */
+  damage(index: number, isLost: (op: number) => boolean): void {
+    const { disk } = this.members[index];
+    for (const [address, { header }] of [...disk.log]) {
+      if (!isLost(header.op)) continue;
+      disk.log.delete(address);
+      disk.lost.add(header.op);
     }
   }
 
@@ -338,6 +378,8 @@ function segmentImage({ disk, committed }: Member, segment: number): SegmentImag
   prepares.sort((left, right) => left.header.op - right.header.op);
   const [first, last] = [prepares[0], prepares.at(-1)];
   if (first === undefined || last === undefined) return null;
+  // One that was damaged fits no seal.
+  if (last.header.op - first.header.op + 1 !== prepares.length) return null;
   const bytes = new Uint8Array(positionBehind(last.header).address - start);
   for (const { header, frame } of prepares) bytes.set(frame, header.address - start);
   const seal: SegmentSeal = {
@@ -419,5 +461,16 @@ function recover(disk: Disk): RecoveredLog {
   }
   let end = sound.address;
   for (const prepare of disk.log.values()) end = Math.max(end, positionBehind(prepare.header).address);
-  return { sound, headers: headers.slice(-1024), beyond: [], headIsCertain: true, commit, end };
+  const beyond: RecoveredSlot[] = [];
+  if (disk.lost.has(sound.op + 1)) {
+    const behind = [...disk.log.values()].filter(({ header }) => header.op > sound.op);
+    const last = Math.max(...behind.map(({ header }) => header.op), ...disk.lost);
+    for (let op = sound.op + 1; op <= last; op++) {
+      const kept = behind.find(({ header }) => header.op === op);
+      const bytes = kept?.frame.slice(0, headerBytes) ?? null;
+      beyond.push({ op, state: kept ? "sound" : "faulty", header: kept?.header ?? null, headerBytes: bytes });
+    }
+  }
+  const headIsCertain = beyond.at(-1)?.state !== "faulty";
+  return { from: logBeginning(clusterId), sound, headers: headers.slice(-1024), beyond, headIsCertain, commit, end };
 }

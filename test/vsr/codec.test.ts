@@ -36,6 +36,9 @@ function prepareAt(op: number, body: Uint8Array, parent = rootIdentity(clusterId
   return { header: reading.header, frame };
 }
 
+const id = new Uint8Array(16).fill(0x1d);
+const remembered = { member: id, view: 3, op: 2 };
+
 /** A chain of prepares, oldest first. */
 function chain(from: number, bodies: readonly Uint8Array[]): Prepare[] {
   const prepares: Prepare[] = [];
@@ -56,6 +59,7 @@ const entryOf = ({ header, frame }: Prepare, present: boolean, nack: boolean): S
 const safe = fc.maxSafeNat();
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const identity = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const member = fc.uint8Array({ minLength: 16, maxLength: 16 });
 const status = fc.constantFrom(...replicaStatuses);
 const bodies = fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 0, maxLength: 5 });
 const firstOp = fc.integer({ min: 1, max: 2 ** 38 });
@@ -68,6 +72,7 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
     commit: safe,
     release: fc.constant(3),
     monotonic: safe,
+    member,
   }),
   fc.record({
     kind: fc.constant("pong" as const),
@@ -77,6 +82,7 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
     release: fc.constant(3),
     echoed: safe,
     wall: safe,
+    remembered: fc.record({ member, view: u32, op: safe }),
   }),
   fc
     .tuple(firstOp, fc.uint8Array({ maxLength: 300 }))
@@ -254,8 +260,14 @@ test("bytes that must be zero and are not are refused, in every message", (t) =>
   const samples: readonly [Message, readonly number[]][] = [
     [{ kind: "startViewChange", view: 1 }, [32, 63, 100, 127, 128, 255]],
     [{ kind: "commitOk", view: 1, round: 1 }, [136, 255]],
-    [{ kind: "ping", view: 1, status: "normal", commit: 1, release: 3, monotonic: 1 }, [145, 255]],
-    [{ kind: "pong", view: 1, status: "normal", commit: 1, release: 3, echoed: 1, wall: 1 }, [153, 255]],
+    [
+      { kind: "ping", view: 1, status: "normal", commit: 1, release: 3, monotonic: 1, member: id },
+      [145, 151, 168, 255],
+    ],
+    [
+      { kind: "pong", view: 1, status: "normal", commit: 1, release: 3, echoed: 1, wall: 1, remembered },
+      [153, 159, 180, 192, 255],
+    ],
     [{ kind: "prepareOk", view: 1, op: 1, identity: new Uint8Array(32) }, [168]],
     [{ kind: "commit", view: 1, commit: { op: 1, identity: new Uint8Array(32) }, op: 1, round: 1 }, [184]],
     [{ kind: "startView", view: 1, commit: 0, suffix: [], nonce: 0 }, [132, 135, 152]],
@@ -295,9 +307,12 @@ test("bytes that must be zero and are not are refused, in every message", (t) =>
 });
 
 test("numbers beyond 2^53 - 1, an unknown status and another cluster are refused", (t) => {
-  const ping = encodeMessage({ kind: "ping", view: 1, status: "normal", commit: 1, release: 3, monotonic: 1 }, sender);
+  const ping = encodeMessage(
+    { kind: "ping", view: 1, status: "normal", commit: 1, release: 3, monotonic: 1, member: id },
+    sender,
+  );
   t.is(faultOf(reseal(ping, (_copy, view) => view.setUint32(132, 0x20_0000, true))), "number");
-  t.is(faultOf(reseal(ping, (_copy, view) => view.setUint8(144, 3))), "number");
+  t.is(faultOf(reseal(ping, (_copy, view) => view.setUint8(144, replicaStatuses.length))), "number");
   t.is(faultOf(ping, new Uint8Array(16)), "cluster");
   const prepare = encodeMessage({ kind: "prepare", prepare: prepareAt(1, new Uint8Array(10)) }, sender);
   t.is(faultOf(prepare, new Uint8Array(16)), "cluster");
@@ -387,7 +402,7 @@ test("the bytes of each message are those of the golden file", (t) => {
   const blank: SuffixEntry = { op: 1, header: null, headerBytes: null, present: false, nack: false };
   const from = { op: 0, address: 0, parent: rootIdentity(clusterId), timestamp: 0 };
   const samples: readonly Message[] = [
-    { kind: "ping", view: 4, status: "viewChange", commit: 1, release: 3, monotonic: 123_456_789 },
+    { kind: "ping", view: 4, status: "viewChange", commit: 1, release: 3, monotonic: 123_456_789, member: id },
     {
       kind: "pong",
       view: 4,
@@ -396,6 +411,7 @@ test("the bytes of each message are those of the golden file", (t) => {
       release: 3,
       echoed: 123_456_789,
       wall: 1_700_000_000_000_000,
+      remembered,
     },
     { kind: "prepare", prepare: two },
     { kind: "prepareOk", view: 4, ...named },

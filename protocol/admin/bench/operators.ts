@@ -17,14 +17,29 @@ const eventPlaceBytes = 29;
 const readHeadBytes = 20;
 const micros = (): number => performance.now() * 1000;
 
-/** One writer: all operations in flight of one connection draw their numbers here, so each stream gets them in order. */
+/**
+ * One writer: all operations in flight of one connection draw their numbers here, so each stream gets them in order; and their idempotency
+ * keys, as all requests of a client do: a counter behind random bytes, big-endian.
+ */
 export class WriterMarks implements Written {
   readonly writer: number;
   readonly failed = new Set<number>();
   sent = 0;
+  readonly #key = new Uint8Array(16);
+  readonly #keyView = new DataView(this.#key.buffer);
+  #keys = 0;
 
   constructor(writer: number) {
     this.writer = writer;
+    this.#key.set(randomBytes(8));
+  }
+
+  /** The next key; the bytes are overwritten by the one after. */
+  nextKey(): Uint8Array {
+    this.#keys += 1;
+    this.#keyView.setUint32(8, Math.floor(this.#keys / 2 ** 32));
+    this.#keyView.setUint32(12, this.#keys >>> 0);
+    return this.#key;
   }
 }
 
@@ -41,11 +56,9 @@ export class AppendOperator implements Operator {
   readonly #marks: WriterMarks;
   readonly #payloads: PayloadWriter[];
   readonly #events: { readonly payload: Uint8Array; readonly format: number }[];
-  readonly #key: Uint8Array | undefined;
-  readonly #keyView: DataView;
+  readonly #withKeys: boolean;
   readonly #bytes: number;
   #turn: number;
-  #keyCount = 0;
   #first = 0;
   #done: Done = () => {};
   readonly #answered: AppendCallback;
@@ -58,10 +71,7 @@ export class AppendOperator implements Operator {
     this.#payloads = Array.from({ length: batch }, () => new PayloadWriter(marks.writer, eventBytes));
     this.#events = this.#payloads.map(({ bytes }) => ({ payload: bytes, format: eventFormat.bytes }));
     this.#bytes = batch * eventBytes;
-    const key = new Uint8Array(16);
-    key.set(randomBytes(8));
-    this.#key = withKeys ? key : undefined;
-    this.#keyView = new DataView(key.buffer);
+    this.#withKeys = withKeys;
     this.#turn = marks.writer;
     this.#answered = (error) => {
       if (error !== undefined) for (let i = 0; i < batch; i += 1) this.#marks.failed.add(this.#first + i);
@@ -80,13 +90,10 @@ export class AppendOperator implements Operator {
     const now = micros();
     let number = this.#first;
     for (const payload of this.#payloads) payload.mark(number++, now);
-    this.#keyCount += 1;
-    // As the client library makes its keys: a counter behind random bytes, big-endian.
-    this.#keyView.setUint32(8, Math.floor(this.#keyCount / 2 ** 32));
-    this.#keyView.setUint32(12, this.#keyCount >>> 0);
+    const key = this.#withKeys ? this.#marks.nextKey() : undefined;
     this.#turn += 1;
     const { tenant, stream } = targetAt(this.#targets, this.#turn);
-    this.#connection.sendAppend(tenant, stream, anyOffset, this.#key, this.#events, timeoutMs, this.#answered);
+    this.#connection.sendAppend(tenant, stream, anyOffset, key, this.#events, timeoutMs, this.#answered);
   }
 }
 

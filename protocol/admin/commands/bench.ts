@@ -32,7 +32,7 @@ export const benchCommand = defineCommand({
     `Workloads: ${workloads.join(", ")} (default: all). Each case runs for a fixed time after a warm-up; then everything it acknowledged is read ` +
     "back, and the command fails if something is missing. Without --connect a node of its own is started over a temporary directory. Client and node " +
     "share the machine, so the figures are lower bounds.",
-  settings: ["shards", "projections", "gateways", "layout", "cache-bytes"],
+  settings: ["shards", "projections", "gateways", "layout", "cache-bytes", "replicas"],
   flags: [
     ["--connect <host:port>", "measure this node instead of one of its own; it keeps the streams written"],
     ["--seconds <duration>", "time measured per case (default: 5s)"],
@@ -65,7 +65,7 @@ export const benchCommand = defineCommand({
   ],
   async run({ arguments: words, options, configuration, output, surroundings }) {
     const chosen = words.length === 0 ? workloads : words.map(parseWorkload);
-    const nodeFlags = (["shards", "projections", "gateways", "layout", "cache-bytes"] as const)
+    const nodeFlags = (["shards", "projections", "gateways", "layout", "cache-bytes", "replicas"] as const)
       .filter((name) => configuration.isSet(name))
       .flatMap((name) => [`--${name}`, String(configuration.get(name))]);
     const wishes = {

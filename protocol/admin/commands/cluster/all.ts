@@ -3,6 +3,7 @@ import type { Subcommand } from "../../command.js";
 import { clusterHandoverCommand } from "./handover.js";
 import { clusterInitCommand } from "./init.js";
 import { clusterKeysCommand } from "./keys.js";
+import { clusterRecoverCommand } from "./recover.js";
 import { clusterStatusCommand } from "./status.js";
 
 export const clusterCommands: readonly Subcommand[] = [
@@ -10,4 +11,5 @@ export const clusterCommands: readonly Subcommand[] = [
   clusterKeysCommand,
   clusterStatusCommand,
   clusterHandoverCommand,
+  clusterRecoverCommand,
 ];

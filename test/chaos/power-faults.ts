@@ -1,6 +1,6 @@
-/** Faults of disks: what was not synced, what was damaged, what was lost, what was set back, and no space. */
+/** Power cuts: what was not synced may be gone. */
 import { pause } from "../node/node-child.js";
-import { count, flowing, note, type Scene } from "./scene.js";
+import { count, flowing, note, prove, type Scene } from "./scene.js";
 
 /** With syncs that do nothing, what a page cache would not have written back yet. */
 const unwrittenMs = 600;
@@ -13,7 +13,7 @@ export async function power(scene: Scene): Promise<void> {
     ? ({ kind: "since", ms: performance.timeOrigin + at - unwrittenMs } as const)
     : ({ kind: "scattered" } as const);
   const { pending, lost, torn } = await cluster.cutPower(loss, random);
-  count(scene, "power cuts");
+  prove(scene, "power cuts");
   count(scene, "changes not synced", pending);
   count(scene, "changes lost", lost);
   count(scene, "writes torn", torn);

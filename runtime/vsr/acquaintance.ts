@@ -1,0 +1,213 @@
+/**
+ * Who the others are, and whether this replica is who they think it is. A data directory draws an id when it is formatted, and replicas remember
+ * one another's, durably; they also remember, while they run, what each other one has said to hold. That finds out three things which
+ * a replica cannot know of itself:
+ *
+ *   an empty disk     where one is known: it would deny what it acknowledged (T3). Nobody is made a member before a majority of the others
+ *                     has its id on their disks, so whoever comes later in its place meets one of them
+ *   a second life     the old disk of a replica that was replaced: it is turned away by the id that took its place
+ *   a disk put back   to an older state, which is sound in itself: the others have seen more of it. It goes on as one that was replaced
+ *
+ * One that was replaced is silent until a view in which nobody can have heard of its former life: two beyond the highest in which the
+ * others saw it or are. Those who lead renew their view for that (`renewView`).
+ *
+ * Nothing that counts (an acknowledgement, a vote) is said to a replica, or believed of a vote, before that replica has answered a ping since the
+ * start: it might know better.
+ */
+import { assert } from "../types/assert.js";
+import type { Core } from "./core.js";
+import { sameIdentity } from "./journal.js";
+import { mark } from "./marks.js";
+import type { PingMessage, PongMessage, Remembered } from "./messages.js";
+import { renewTicks } from "./timing.js";
+
+export const memberBytes = 16;
+const unknown = new Uint8Array(memberBytes);
+const isUnknown = (member: Uint8Array): boolean => member.every((byte) => byte === 0);
+
+/** Views beyond what was seen: one that a replica may have entered alone, and the first in which nobody has heard of it. */
+const viewsBeyond = 2;
+
+interface Sighting {
+  view: number;
+  op: number;
+}
+
+export interface AcquaintanceHost {
+  ping(to: number): void;
+  pong(to: number, echoed: number, remembered: Remembered, after: readonly number[]): void;
+  /** This replica is a member now: it takes its place. */
+  begin(): void;
+  /** Everything that was said in a view is void: this replica has to come back as another. */
+  withdraw(): void;
+}
+
+export class Acquaintance {
+  readonly #core: Core;
+  readonly #host: AcquaintanceHost;
+  /** By replica: the most that it was seen to hold. */
+  readonly #seen: Sighting[];
+  readonly #hasAnswered: boolean[];
+  readonly #hasVouched: boolean[];
+  /** Under another id than the one that is known: what it says does not count. */
+  readonly #isStranger: boolean[];
+  /** The newest write of what is known of the others. */
+  #membersWrites: readonly number[] = [];
+  #pingedAt = -1;
+  #renewedAt = -renewTicks;
+  /** A view that a replaced replica waits for, beyond the present one; 0 for none. */
+  wantedView = 0;
+
+  constructor(core: Core, host: AcquaintanceHost) {
+    this.#core = core;
+    this.#host = host;
+    const { replicas } = core.quorums;
+    this.#seen = Array.from({ length: replicas }, () => ({ view: 0, op: 0 }));
+    this.#hasAnswered = new Array<boolean>(replicas).fill(false);
+    this.#hasVouched = new Array<boolean>(replicas).fill(false);
+    this.#isStranger = new Array<boolean>(replicas).fill(false);
+  }
+
+  get #own(): Uint8Array {
+    return this.memberOf(this.#core.self);
+  }
+
+  /** Zeros when it is not known. */
+  memberOf(replica: number): Uint8Array {
+    return this.#core.members[replica] ?? unknown;
+  }
+
+  /** What it says counts: nothing contradicts that it is the replica that is known. */
+  isKnown(replica: number): boolean {
+    return this.#isStranger[replica] !== true;
+  }
+
+  /** It has answered since this replica started, so it would have said if it knew better who this is. */
+  hasMet(replica: number): boolean {
+    if (this.#core.isSingle || this.#hasAnswered[replica] === true) return true;
+    this.pingSoon(replica);
+    return false;
+  }
+
+  /** Somebody speaks who has not answered yet. */
+  pingSoon(replica: number): void {
+    if (this.#pingedAt === this.#core.ticks) return;
+    this.#pingedAt = this.#core.ticks;
+    this.#host.ping(replica);
+  }
+
+  /** Says to all where this replica stands now. */
+  pingAll(): void {
+    const { self, quorums } = this.#core;
+    for (let to = 0; to < quorums.replicas; to++) if (to !== self) this.#host.ping(to);
+  }
+
+  /** A replica said that it holds everything up to `op` in the log of `view`; 0 for nothing in particular. */
+  sighted(replica: number, view: number, op: number): void {
+    const seen = this.#seen[replica];
+    if (seen === undefined || view < seen.view) return;
+    seen.op = view > seen.view ? op : Math.max(seen.op, op);
+    seen.view = view;
+  }
+
+  // ------------------------------------------------------------------ as the one who remembers
+
+  ping(from: number, message: PingMessage): void {
+    const core = this.#core;
+    const known = this.memberOf(from);
+    if (!isUnknown(message.member) && !sameIdentity(known, message.member)) {
+      if (isUnknown(known) || message.status === "replaced") this.#learn(from, message.member);
+      else mark("strangerSpeaks");
+    }
+    this.#isStranger[from] = !isUnknown(this.memberOf(from)) && !sameIdentity(this.memberOf(from), message.member);
+    if (message.status !== "fresh" && message.status !== "replaced") this.sighted(from, message.view, 0);
+    const { view, op } = this.#seen[from] ?? { view: 0, op: 0 };
+    // Behind the write of what it vouches for: that is remembered over a crash.
+    this.#host.pong(from, message.monotonic, { member: this.memberOf(from), view, op }, this.#membersWrites);
+    if (message.status === "replaced" && message.view > core.view) this.#wish(message.view);
+  }
+
+  #learn(replica: number, member: Uint8Array): void {
+    const core = this.#core;
+    mark("memberLearned");
+    const members = Array.from({ length: core.quorums.replicas }, (_, index) => this.memberOf(index));
+    members[replica] = member;
+    core.members = members;
+    this.#seen[replica] = { view: 0, op: 0 };
+    this.#membersWrites = [core.storeMembers()];
+  }
+
+  #wish(view: number): void {
+    const core = this.#core;
+    this.wantedView = Math.max(this.wantedView, view);
+    if (!core.isLeading || core.ticks - this.#renewedAt < renewTicks) return;
+    mark("viewRenewalAsked");
+    this.#renewedAt = core.ticks;
+    core.effects.push({ kind: "renewView", view: this.wantedView });
+  }
+
+  // ------------------------------------------------------------------ as the one who is remembered
+
+  pong(from: number, { view, remembered }: PongMessage): void {
+    const core = this.#core;
+    const own = this.#own;
+    const isOther = !isUnknown(own) && !isUnknown(remembered.member) && !sameIdentity(own, remembered.member);
+    if (isOther) {
+      // One that was replaced hears this until its own ping has come through.
+      if (core.standing !== "replaced") this.#lost(from);
+      return;
+    }
+    this.#hasAnswered[from] = true;
+    if (core.standing === "fresh") {
+      this.#hasVouched[from] = sameIdentity(own, remembered.member);
+      this.#settle();
+      return;
+    }
+    if (core.standing === "member" && this.#hasForgotten(remembered)) this.#withdraw(Math.max(view, remembered.view));
+    else if (core.standing === "replaced" && remembered.view + viewsBeyond > core.view) {
+      this.#withdraw(remembered.view);
+    }
+  }
+
+  /** T3: an empty disk where the others know another, or an old one whose place was taken. */
+  #lost(from: number): void {
+    mark("diskIsNotTheKnownOne");
+    const { standing } = this.#core;
+    this.#core.halt(
+      standing === "fresh"
+        ? `replica ${from} knows another data directory in this one's place, and this one is new: the former is lost. Put it back, or run \`kimberlite cluster recover\``
+        : `replica ${from} knows another data directory in this one's place: a newer one was made by \`kimberlite cluster recover\`, and this one must never come back`,
+      "lostDisk",
+    );
+  }
+
+  /** A majority of the others has this replica's id on disk. Any later newcomer asks as many, and so meets one of them. */
+  #settle(): void {
+    const core = this.#core;
+    const vouchers = this.#hasVouched.filter((has) => has).length;
+    if (vouchers < Math.floor((core.quorums.replicas - 1) / 2) + 1) return;
+    mark("freshBecomesMember");
+    assert(core.view === 0 && core.journal.head === 0, "durability: a fresh replica has said and stored nothing");
+    core.standing = "member";
+    core.storeState();
+    this.#host.begin();
+  }
+
+  /**
+   * Others have seen more of this replica than it knows of. Views are compared first: what was acknowledged in an older view may since have
+   * been discarded by a decision.
+   */
+  #hasForgotten({ view, op }: Remembered): boolean {
+    const core = this.#core;
+    return view > core.view || (view === core.logView && view === core.view && op > core.journal.head);
+  }
+
+  #withdraw(view: number): void {
+    const core = this.#core;
+    mark("diskWasPutBack");
+    core.view = Math.max(core.view, view + viewsBeyond);
+    core.standing = "replaced";
+    this.#host.withdraw();
+    core.storeState();
+  }
+}

@@ -1,0 +1,124 @@
+/** Clients that write any bytes and ask what is committed; who they talk to is any replica whose shard says that it leads. */
+import { ByteShard } from "./byte-shard.js";
+import type { Committed } from "./commit-oracle.js";
+import type { SimNode } from "./node.js";
+import { RequestOracle } from "./request-oracle.js";
+import type { Simulation } from "./simulation.js";
+import { Stream } from "./streams.js";
+import type { Workload } from "./workload.js";
+
+const probes = 2;
+
+export class ByteWorkload implements Workload {
+  readonly #simulation: Simulation;
+  readonly #random: Stream;
+  readonly #oracle = new RequestOracle();
+  readonly #shards: (ByteShard | null)[];
+  requests = 0;
+  #isSettling = false;
+  #probesAnswered = 0;
+  #firstProbe = Number.POSITIVE_INFINITY;
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+    this.#random = new Stream(simulation.options.seed, "workload");
+    this.#shards = new Array<ByteShard | null>(simulation.options.replicas).fill(null);
+  }
+
+  get answered(): number {
+    return this.#oracle.answered;
+  }
+
+  makeShard(node: SimNode): readonly string[] {
+    const { pipeline, checkpointEvery } = this.#simulation.options;
+    const cell = node.makeCell("shard-1");
+    const shard = new ByteShard(
+      cell,
+      { geometry: node.geometry, pipeline, checkpointEvery },
+      {
+        acked: (request, op) => this.#simulation.check(() => this.#acked(request, op)),
+        unknown: () => {},
+      },
+    );
+    cell.actor = shard;
+    this.#shards[node.replica] = shard;
+    return [];
+  }
+
+  #acked(request: number, op: number): void {
+    if (op <= this.#simulation.commits.newest) this.#oracle.acked(request, op);
+    if (request >= this.#firstProbe) this.#probesAnswered += 1;
+  }
+
+  begin(): void {
+    this.#next();
+  }
+
+  #next(): void {
+    const { events, options } = this.#simulation;
+    const mean = this.#isSettling ? 20_000 : options.requestMicros;
+    events.at(events.now + this.#random.exponential(mean), () => {
+      if (this.#isSettling ? this.#probesAnswered < probes : this.requests < options.requestsMax) this.#submit();
+      if (this.#random.chance(0.1)) this.#confirm();
+      this.#next();
+    });
+  }
+
+  #submit(): void {
+    const { nodes, options } = this.#simulation;
+    for (const node of nodes) {
+      const shard = this.#shards[node.replica];
+      const cell = node.cell("shard-1");
+      if (!node.isAlive || cell === null || shard === null || shard === undefined || !shard.isLeading) continue;
+      const request = this.requests + 1;
+      const size = 16 + this.#random.below(Math.max(options.bodyBytesMax - 15, 1));
+      const body = new Uint8Array(size);
+      new DataView(body.buffer).setUint32(0, request, true);
+      const fill = this.#random.below(256);
+      body.fill(fill, 8);
+      this.requests = request;
+      this.#oracle.sent(request);
+      cell.enter(() => void shard.submit(request, body));
+    }
+  }
+
+  #confirm(): void {
+    const { nodes } = this.#simulation;
+    for (const node of nodes) {
+      const shard = this.#shards[node.replica];
+      const cell = node.cell("shard-1");
+      if (!node.isAlive || cell === null || shard === null || shard === undefined || !shard.isLeading) continue;
+      const floor = this.#oracle.newestAnswered;
+      cell.enter(() => shard.confirm((commit) => this.#simulation.check(() => this.#oracle.confirmed(floor, commit))));
+    }
+  }
+
+  committed(committed: Committed): void {
+    this.#oracle.committed(committed);
+  }
+
+  handOver(replica: number): boolean {
+    const shard = this.#shards[replica];
+    const cell = this.#simulation.nodes[replica]?.cell("shard-1") ?? null;
+    if (cell === null || shard === null || shard === undefined || !shard.isLeading) return false;
+    cell.enter(() => shard.abdicate());
+    return true;
+  }
+
+  warned(): void {}
+
+  settle(): void {
+    this.#isSettling = true;
+    this.#firstProbe = this.requests + 1;
+  }
+
+  isSettled(): boolean {
+    return this.#probesAnswered >= probes;
+  }
+
+  standing(): string {
+    return `${this.#probesAnswered} of ${probes} probes answered`;
+  }
+
+  end(): void {}
+}

@@ -1,0 +1,625 @@
+/**
+ * Forty ways to break this database on purpose. Each is one expression of the compiled product changed (and, where an assertion would stop
+ * it at once, that assertion taken out, so that what is tested is the oracle behind it). The simulator has to notice each within its
+ * budget of seeds, by an oracle that is named here. Nothing of this is in the product: `canaries.ts` changes a copy.
+ *
+ * Numbers are those of the catalogue in the literature on this protocol where there is one; where this design differs, `differs` says how.
+ */
+import type { OracleName } from "./failure.js";
+import type { Workload } from "./options.js";
+
+export interface Edit {
+  /** Below `dist/`. */
+  readonly file: string;
+  /** Stands in it exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Canary {
+  readonly id: string;
+  readonly title: string;
+  readonly edits: readonly Edit[];
+  /** Who may catch it. */
+  readonly oracles: readonly OracleName[];
+  /** Seeds within which it has to be caught. */
+  readonly budget: number;
+  readonly workload?: Workload;
+  readonly replicas?: number;
+  readonly atlas?: boolean;
+  readonly differs?: string;
+}
+
+const vsr = (name: string): string => `runtime/vsr/${name}.js`;
+const storage = (name: string): string => `runtime/storage/${name}.js`;
+
+const without = (file: string, find: string): Edit => ({ file, find, replace: "" });
+
+export const canaries: readonly Canary[] = [
+  {
+    id: "C0",
+    title: "fail always",
+    edits: [
+      {
+        file: vsr("replica"),
+        find: "        core.effects = effects;\n",
+        replace: '        core.effects = effects;\n        core.halt("a canary sings");\n',
+      },
+    ],
+    oracles: ["assertion"],
+    budget: 1,
+  },
+  {
+    id: "C1",
+    title: "commit at Qr − 1 acknowledgements",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: "const held = sorted[core.quorums.replication - 1] ?? 0;",
+        replace: "const held = sorted[core.quorums.replication - 2] ?? 0;",
+      },
+    ],
+    oracles: ["ack durability"],
+    budget: 200,
+  },
+  {
+    id: "C2",
+    title: "decide a view at Qv − 1 votes",
+    edits: [
+      {
+        file: vsr("view-change"),
+        find: "this.#votes.filter((vote) => vote !== null).length < core.quorums.viewChange)",
+        replace: "this.#votes.filter((vote) => vote !== null).length < core.quorums.viewChange - 1)",
+      },
+      without(
+        vsr("decision"),
+        'assert(heard.length >= quorums.viewChange, "order: a view is decided by a view-change quorum");',
+      ),
+      without(
+        vsr("decision"),
+        'assert(high >= commit, "durability: the canonical log holds everything that is known to be committed");',
+      ),
+    ],
+    oracles: ["commit chain", "head", "ack durability", "assertion"],
+    budget: 500,
+  },
+  {
+    id: "C3",
+    title: "count messages, not senders",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: "            this.#acked[from] = message.op;",
+        replace: "            this.#acked[this.#acked.indexOf(Math.min(...this.#acked))] = message.op;",
+      },
+    ],
+    oracles: ["ack durability"],
+    budget: 200,
+    differs:
+      "here one number a sender says up to where it has the log; the mutant notes it for whoever is furthest behind",
+  },
+  {
+    id: "C4",
+    title: "acknowledgements survive the entry into a view",
+    edits: [{ file: vsr("normal-operation"), find: "        this.#acked.fill(0);\n", replace: "" }],
+    oracles: ["ack durability", "commit chain", "assertion"],
+    budget: 2_000,
+  },
+  {
+    id: "C5",
+    title: "acknowledge before the prepare is durable",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: "        const op = core.journal.durableOp;\n",
+        replace: "        const op = core.journal.appended.op;\n",
+      },
+      {
+        file: vsr("normal-operation"),
+        find: "        for (let next = this.#take(); next !== null && !core.isHalted; next = this.#take())\n            this.#extend(next);\n        this.advance();\n",
+        replace:
+          "        for (let next = this.#take(); next !== null && !core.isHalted; next = this.#take())\n            this.#extend(next);\n        this.advance();\n        this.acknowledge();\n",
+      },
+    ],
+    oracles: ["ack durability", "head"],
+    budget: 200,
+  },
+  {
+    id: "C6",
+    title: "vote before the view is durable",
+    edits: [
+      {
+        file: vsr("view-change"),
+        find: "core.send(core.primary, vote, core.stateWrites);",
+        replace: "core.send(core.primary, vote, []);",
+      },
+    ],
+    oracles: ["promises"],
+    budget: 50,
+  },
+  {
+    id: "C7",
+    title: "forget the log view at a restart",
+    edits: [{ file: vsr("core"), find: "        this.logView = state.logView;", replace: "        this.logView = 0;" }],
+    oracles: ["promises"],
+    budget: 50,
+  },
+  {
+    id: "C8",
+    title: "the log view is that of the log's last entry",
+    edits: [
+      {
+        file: vsr("core"),
+        find: "        this.logView = state.logView;",
+        replace: "        this.logView = Math.min(state.view, log.headers.at(-1)?.header.view ?? 0);",
+      },
+    ],
+    oracles: ["promises"],
+    budget: 200,
+  },
+  {
+    id: "C9",
+    title: "the longest log wins, whatever its log view",
+    edits: [
+      {
+        file: vsr("decision"),
+        find: "const canonical = heard.filter((vote) => vote.logView === logView);",
+        replace:
+          "const longest = Math.max(...heard.map(headOf));\n    const canonical = heard.filter((vote) => headOf(vote) === longest).slice(0, 1);",
+      },
+    ],
+    oracles: ["commit chain", "head", "ack durability", "assertion"],
+    budget: 3_000,
+  },
+  {
+    id: "C10",
+    title: "take the startView of one's own view again",
+    edits: [
+      {
+        file: vsr("view-change"),
+        find: "else if (message.view === core.logView) {",
+        replace: "else if (message.view === core.logView && core.primary === core.self) {",
+      },
+    ],
+    oracles: ["head", "promises", "assertion", "commit chain"],
+    budget: 1_000,
+  },
+  {
+    id: "C11",
+    title: "cut the log at the first entry that does not verify",
+    edits: [
+      {
+        file: storage("recovery-table"),
+        find: '        label: "known and damaged",\n        ring: ["same"],\n        log: ["bad"],\n        alone: "corrupt",\n        replicated: "faulty",',
+        replace:
+          '        label: "known and damaged",\n        ring: ["same"],\n        log: ["bad"],\n        alone: "corrupt",\n        replicated: "cut",',
+      },
+    ],
+    oracles: ["WAL", "head", "ack durability"],
+    budget: 300,
+  },
+  {
+    id: "C12",
+    title: "a damaged entry is a vote against itself",
+    edits: [
+      {
+        file: vsr("journal"),
+        find: "const nack = !isFaulty && !isHere;",
+        replace: "const nack = isFaulty || !isHere;",
+      },
+    ],
+    oracles: ["ack durability", "head", "commit chain", "assertion"],
+    budget: 2_000,
+  },
+  {
+    id: "C13",
+    title: "a nack quorum of Qn − 1",
+    edits: [
+      {
+        file: vsr("decision"),
+        find: "if (op > commit && nacks >= quorums.nack) {",
+        replace: "if (op > commit && nacks >= quorums.nack - 1) {",
+      },
+    ],
+    oracles: ["ack durability", "head", "commit chain", "assertion"],
+    budget: 1_000,
+  },
+  {
+    id: "C14",
+    title: "a replica that does not know its head takes part",
+    edits: [
+      {
+        file: vsr("view-change"),
+        find: "if (!headIsCertain || !isHeadKnown) {",
+        replace: "if (core.ticks < 0) {",
+      },
+    ],
+    oracles: ["ack durability", "head", "commit chain", "promises", "assertion"],
+    budget: 2_000,
+    differs: "stands for `format` instead of `recover`: an empty or shortened log whose silence counts as a vote",
+  },
+  {
+    id: "C15",
+    title: "acknowledgements of another view count",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: "if (message.view !== core.view || !core.hasInstalled) {",
+        replace: "if (!core.hasInstalled) {",
+      },
+    ],
+    oracles: ["ack durability", "commit chain", "assertion"],
+    budget: 5_000,
+    differs: "an acknowledgement names the view it is for; the mutant does not look at it",
+  },
+  {
+    id: "C16",
+    title: "a prepare of an older view moves the head",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: 'if (header.view !== core.view || core.status !== "normal" || core.primary !== from || core.self === from) {',
+        replace: 'if (core.status !== "normal" || core.self === from) {',
+      },
+    ],
+    oracles: ["head", "commit chain", "ack durability", "assertion"],
+    budget: 1_000,
+    differs: "repaired entries come as prepares of their own view; the mutant lets them extend the log",
+  },
+  {
+    id: "C17",
+    title: "repair takes another prepare of the operation",
+    edits: [
+      {
+        file: vsr("journal"),
+        find: "        if (!sameIdentity(slot.header.identity, prepare.header.identity))\n            return false;\n        this.#hold(slot, prepare.frame);",
+        replace: "        this.#hold(slot, prepare.frame);",
+      },
+    ],
+    oracles: ["commit chain", "ack durability", "head", "WAL", "assertion"],
+    budget: 5_000,
+    differs: "bodies are asked for by identity here, which includes the parent",
+  },
+  {
+    id: "C18",
+    title: "tell as committed what is only durable",
+    edits: [
+      {
+        file: vsr("core"),
+        find: "const op = Math.min(this.commitMax, this.journal.durableOp);",
+        replace: "const op = this.journal.durableOp;",
+      },
+    ],
+    oracles: ["ack durability", "commit chain"],
+    budget: 200,
+  },
+  {
+    id: "C19",
+    title: "the header ring goes round over what is newer",
+    edits: [
+      {
+        file: storage("header-ring"),
+        find: "        if (op + this.slots <= newestOp)\n            return;\n",
+        replace: "",
+      },
+    ],
+    oracles: ["WAL", "head", "ack durability", "assertion"],
+    budget: 3_000,
+    differs: "the log is written once and never wraps; what wraps is the ring of header copies",
+  },
+  {
+    id: "C20",
+    title: "a fetched segment is acknowledged and not put in its place",
+    edits: [
+      {
+        file: storage("log-writer"),
+        find: "            installFetched(this.#disk, this.#directory, this.geometry, segment);\n",
+        replace: "",
+      },
+    ],
+    oracles: ["head", "ack durability", "assertion"],
+    budget: 2_000,
+    differs: "state sync fetches segments of the log itself",
+  },
+  {
+    id: "C21",
+    title: "truncate first, then ask: a new view takes back what it does not name",
+    edits: [
+      {
+        file: vsr("journal"),
+        find: '            if (slot.state === "durable" || slot.state === "writing")\n                slot.state = "kept";',
+        replace:
+          '            if (slot.state === "durable" || slot.state === "writing")\n                slot.state = "wanted";',
+      },
+      {
+        file: vsr("journal"),
+        find: "            keeps = Math.max(keeps, named.header.op);\n",
+        replace: "",
+      },
+    ],
+    oracles: ["head", "ack durability", "commit chain", "liveness", "assertion"],
+    budget: 2_000,
+  },
+  {
+    id: "C22",
+    title: "answer a retry before what it repeats is committed",
+    edits: [
+      {
+        file: "actors/shard/actor.js",
+        find: "            newest.follow(proposal);",
+        replace: "            this.#send(proposal);",
+      },
+    ],
+    oracles: ["ack durability", "sessions"],
+    budget: 500,
+    workload: "kernel",
+  },
+  {
+    id: "C23",
+    title: "how many sessions are evicted depends on the replica",
+    edits: [
+      {
+        file: "runtime/kernel/commands/session.js",
+        find: "    for (let i = 0; i < evicted; i += 1)\n        removeSession(step, oldestSession(step));",
+        replace:
+          "    globalThis.canary = ((globalThis.canary ?? 0) + 1) % 3;\n    for (let i = 0; i < evicted - (globalThis.canary === 0 ? 1 : 0); i += 1)\n        removeSession(step, oldestSession(step));",
+      },
+    ],
+    oracles: ["state", "assertion"],
+    budget: 500,
+    workload: "kernel",
+  },
+  {
+    id: "C24",
+    title: "a leader decides without what it inherited: a retry of that is decided again (T42)",
+    edits: [
+      {
+        file: "actors/shard/actor.js",
+        find: "        if (head.op > position.op) {",
+        replace: "        if (head.op > position.op && this.#replayed < 0) {",
+      },
+    ],
+    oracles: ["sessions", "state", "assertion", "ack durability", "commit chain"],
+    budget: 500,
+    workload: "kernel",
+    differs: "sessions end in the kernel by key order, so their reuse has no counterpart; T42 takes its place",
+  },
+  {
+    id: "C25",
+    title: "a deposed primary confirms that it leads",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: "            if (confirmation.round > round) {",
+        replace: "            if (confirmation.round > round + 1) {",
+      },
+    ],
+    oracles: ["log order"],
+    budget: 500,
+  },
+  {
+    id: "C26",
+    title: "a read before what was inherited is committed",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: "        if (core.commitMax < this.#inheritedHead)\n            return;\n        const waiting = [];",
+        replace: "        const waiting = [];",
+      },
+      {
+        file: vsr("normal-operation"),
+        find: "const commit = Math.max(confirmation.commit, this.#inheritedHead);",
+        replace: "const commit = confirmation.commit;",
+      },
+    ],
+    oracles: ["log order"],
+    budget: 2_000,
+  },
+  {
+    id: "C27",
+    title: "the older of two superblocks wins",
+    edits: [
+      {
+        file: storage("superblock-quorum"),
+        find: "        if (chosen === null || candidate.content.sequence > chosen.content.sequence)",
+        replace: "        if (chosen === null || candidate.content.sequence < chosen.content.sequence)",
+      },
+    ],
+    oracles: ["promises", "assertion"],
+    budget: 2_000,
+    differs:
+      "the newest single copy is refused by an assertion over two constants; this is the other end of the same choice",
+  },
+  {
+    id: "C28",
+    title: "go on after a sync that failed",
+    edits: [
+      {
+        file: storage("segment-writer"),
+        find: "        file.sync();",
+        replace: "        try {\n            file.sync();\n        }\n        catch { }",
+      },
+    ],
+    oracles: ["ack durability", "head", "WAL"],
+    budget: 2_000,
+  },
+  {
+    id: "C29",
+    title: "a header in another's slot is believed",
+    edits: [
+      {
+        file: storage("header-ring"),
+        find: 'if (reading.kind === "prepare" && reading.header.op % this.slots === slot)',
+        replace: 'if (reading.kind === "prepare")',
+      },
+    ],
+    oracles: ["WAL", "assertion", "head", "ack durability"],
+    budget: 3_000,
+  },
+  {
+    id: "C30",
+    title: "the state depends on something else than the log",
+    edits: [
+      {
+        file: "runtime/kernel/commands/stream-create.js",
+        find: "setU64(rowView, streamField.createdTime, record.time);",
+        replace:
+          "globalThis.canary = (globalThis.canary ?? 0) + 1;\n    setU64(rowView, streamField.createdTime, record.time + globalThis.canary);",
+      },
+    ],
+    oracles: ["state", "assertion"],
+    budget: 50,
+    workload: "kernel",
+  },
+  {
+    id: "C31",
+    title: "an exception in `apply` is swallowed on one replica",
+    edits: [
+      {
+        file: "actors/shard/replay.js",
+        find: "                this.#kernel.apply(this.#state, bytes, view, from, to, blocks.tenant, blocks.position, address);",
+        replace:
+          "                globalThis.canary = ((globalThis.canary ?? 0) + 1) % 40;\n                if (globalThis.canary !== 0)\n                    this.#kernel.apply(this.#state, bytes, view, from, to, blocks.tenant, blocks.position, address);",
+      },
+    ],
+    oracles: ["state", "assertion", "log order"],
+    budget: 500,
+    workload: "kernel",
+  },
+  {
+    id: "C32",
+    title: "a replica unsure of its head takes an old startView",
+    edits: [
+      {
+        file: vsr("view-change"),
+        find: "const isNewer = message.view > core.view || message.nonce === this.#nonce;",
+        replace: "const isNewer = message.view >= core.view;",
+      },
+    ],
+    oracles: ["head", "promises", "ack durability", "commit chain", "assertion"],
+    budget: 10_000,
+  },
+  {
+    id: "C33",
+    title: "free pages when a checkpoint is written, not when it is durable",
+    edits: [
+      {
+        file: "actors/shard/checkpointer.js",
+        find: "            const point = {",
+        replace: "            this.#store.completeCheckpoint(done);\n            const point = {",
+      },
+      {
+        file: "actors/shard/checkpointer.js",
+        find: "        this.#store.completeCheckpoint(job);\n        assert(position.op",
+        replace: "        assert(position.op",
+      },
+    ],
+    oracles: ["storage", "state", "assertion"],
+    budget: 2_000,
+    workload: "kernel",
+  },
+  {
+    id: "C34",
+    title: "no tenant in the lookup of a session",
+    edits: [
+      {
+        file: "runtime/kernel/kernel.js",
+        find: "        if (!state.get(tree.sessions, keys.session(tenant, session))) {",
+        replace:
+          "        if (!state.get(tree.sessions, keys.session(1, session)) && !state.get(tree.sessions, keys.session(2, session))) {",
+      },
+    ],
+    oracles: ["tenancy", "sessions", "assertion"],
+    budget: 300,
+    workload: "kernel",
+  },
+  {
+    id: "C35",
+    title: "never send a prepare again",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: "        this.#resentAt[to] = core.ticks;\n        const from",
+        replace:
+          "        this.#resentAt[to] = core.ticks;\n        if (core.ticks >= 0)\n            return;\n        const from",
+      },
+    ],
+    oracles: ["liveness"],
+    budget: 500,
+  },
+  {
+    id: "C36",
+    title: "no abdication",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: "return core.ticks - this.#progressAt > abdicateTicks;",
+        replace: "return false;",
+      },
+    ],
+    oracles: ["liveness"],
+    budget: 2_000,
+  },
+  {
+    id: "C37",
+    title: "a vote's headers from the journal alone (T41)",
+    edits: [
+      {
+        file: vsr("view-change"),
+        find: "        const { journal, suffix } = core;\n",
+        replace: "        const { journal } = core;\n        const suffix = journal.suffix(core.commitMax);\n",
+      },
+    ],
+    oracles: ["promises", "ack durability", "commit chain", "assertion"],
+    budget: 1_000,
+  },
+  {
+    id: "C38",
+    title: "a lost prepare's place is skipped: a gap in the log is acknowledged",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: "        if (header.op > journal.head + 1) {",
+        replace: "        if (header.op > journal.head + 1 && core.ticks < 0) {",
+      },
+    ],
+    oracles: ["assertion", "head", "commit chain"],
+    budget: 100,
+    differs: "T42 is C24; this is the gap that a pipeline with loss leaves",
+  },
+  {
+    id: "C39",
+    title: "sessions are evicted over tenants, without a quota of one's own (T39)",
+    edits: [
+      {
+        file: "runtime/kernel/commands/session.js",
+        find: "const open = draft.sessions - (earlier === 0 ? 0 : 1);",
+        replace: "const open = draft.sessions + 1 - (earlier === 0 ? 0 : 1);",
+      },
+      without(
+        "runtime/kernel/commands/session.js",
+        'assert(evicted <= open, "no more sessions are evicted than there are");',
+      ),
+    ],
+    oracles: ["tenancy", "assertion"],
+    budget: 500,
+    workload: "kernel",
+    differs:
+      "quotas are of tenants by construction (keys begin with the tenant); the mutant evicts one session too many",
+  },
+  {
+    id: "C40",
+    title: "an even cluster with half as its quorum (T31)",
+    edits: [
+      {
+        file: vsr("quorums"),
+        find: "const replicationOf = [0, 1, 2, 2, 2, 3, 3];",
+        replace: "const replicationOf = [0, 1, 1, 2, 2, 3, 3];",
+      },
+    ],
+    oracles: ["ack durability"],
+    budget: 200,
+    replicas: 2,
+    differs: "1 + 2 intersect, so the laws hold; what is lost is the second copy that two replicas are for",
+  },
+];

@@ -1,0 +1,194 @@
+/**
+ * What is committed, and where it lies. One log for all: each operation is committed with one prepare, each names its parent, and each is
+ * something that a client sent, once. When an operation is committed for the first time a replication quorum has it on its media; what a
+ * replica said to hold, as a commit or an acknowledgement, is there after every crash. Only what a disk fault took is forgiven.
+ */
+
+import { nodeProvider } from "../../runtime/crypto/node-provider.js";
+import { headerBytes, rootIdentity } from "../../runtime/storage/frame.js";
+import type { LogPosition } from "../../runtime/storage/log-position.js";
+import { sectorBytes } from "../../runtime/types/limits.js";
+import { expect } from "./failure.js";
+import { hexOf, type LogImage, type RawHeader } from "./log-image.js";
+
+export interface Committed {
+  readonly op: number;
+  readonly identity: string;
+  readonly header: RawHeader;
+  /** Header and body. */
+  readonly frame: Uint8Array;
+}
+
+export interface Holder {
+  readonly image: LogImage;
+  /** It was re-created without its former log, and says so: it is asked for nothing before that. */
+  readonly isReplaced: boolean;
+}
+
+const checksumHalf = 16;
+
+/** Header and body verify. */
+function isSound(frame: Uint8Array): boolean {
+  const identity = nodeProvider.sha256(frame, checksumHalf, headerBytes);
+  if (!same(identity.subarray(0, checksumHalf), frame.subarray(0, checksumHalf))) return false;
+  const body = nodeProvider.sha256(frame, headerBytes, frame.length);
+  return same(body.subarray(0, checksumHalf), frame.subarray(checksumHalf, 2 * checksumHalf));
+}
+
+const same = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0;
+
+export class CommitOracle {
+  readonly #holders: readonly Holder[];
+  readonly #replication: number;
+  readonly #root: string;
+  readonly #firstCommitted: (committed: Committed) => void;
+  /** A fault hides on every disk what was committed last: what rests on it cannot be judged. */
+  isBlind = false;
+  /** By op - 1. */
+  readonly commits: Committed[] = [];
+  /** By replica: newest op that it said to be committed and durable there. */
+  readonly #told: number[];
+  /** By replica: acknowledged ops and what they were. */
+  readonly #acked: Map<number, string>[];
+
+  constructor(
+    holders: readonly Holder[],
+    replication: number,
+    clusterId: Uint8Array,
+    firstCommitted: (committed: Committed) => void,
+  ) {
+    this.#holders = holders;
+    this.#replication = replication;
+    this.#root = hexOf(rootIdentity(clusterId));
+    this.#firstCommitted = firstCommitted;
+    this.#told = holders.map(() => 0);
+    this.#acked = holders.map(() => new Map<number, string>());
+  }
+
+  get newest(): number {
+    return this.commits.length;
+  }
+
+  identityOf(op: number): string | null {
+    return op === 0 ? this.#root : (this.commits[op - 1]?.identity ?? null);
+  }
+
+  /** A replica says that everything up to there is committed, and durable where it is. */
+  committed(replica: number, position: LogPosition): void {
+    const identity = hexOf(position.parent);
+    if (position.op > this.commits.length && !this.#learn(replica, position)) {
+      this.isBlind = true;
+      return;
+    }
+    this.isBlind = false;
+    const known = this.identityOf(position.op);
+    expect(
+      known === identity,
+      "commit chain",
+      () =>
+        `op ${position.op} is committed as ${known?.slice(0, 12)} and, by replica ${replica}, as ${identity.slice(0, 12)}`,
+    );
+    const before = this.#told[replica] ?? 0;
+    if (position.op <= before) return;
+    this.#told[replica] = position.op;
+    for (let op = Math.max(before, 0) + 1; op <= position.op; op++) this.#checkHeld(replica, op, "says to hold");
+  }
+
+  /** False when what it says cannot be looked at: a fault of a disk is in the way. */
+  #learn(replica: number, position: LogPosition): boolean {
+    for (let op = this.commits.length + 1; op <= position.op; op++) {
+      const found = this.#find(replica, op);
+      if (found === null) return false;
+      const { header, frame } = found;
+      const identity = hexOf(nodeProvider.sha256(frame, 16, headerBytes));
+      const committed = { op, identity, header, frame };
+      this.commits.push(committed);
+      const copies = this.#copies(committed);
+      expect(
+        copies >= this.#replication,
+        "ack durability",
+        () =>
+          `op ${op} is committed by replica ${replica} and lies on ${copies} media; ${this.#replication} are needed`,
+      );
+      this.#firstCommitted(committed);
+    }
+    return true;
+  }
+
+  /** The prepare of the op behind what is known: in the log of the replica that commits it, or where a fault hides it there, in another's. */
+  #find(replica: number, op: number): { header: RawHeader; frame: Uint8Array } | null {
+    const end = this.commits.at(-1)?.header.end ?? 0;
+    const parent = this.identityOf(op - 1);
+    for (const image of [this.#holders[replica]?.image, ...this.#holders.map((holder) => holder.image)]) {
+      const header = image?.next(end, op) ?? null;
+      const frame = header === null ? null : (image?.frame(header)?.slice() ?? null);
+      if (header !== null && frame !== null && header.parent === parent && isSound(frame)) return { header, frame };
+      const isHidden = image?.isDamaged(end, end + sectorBytes) === true;
+      expect(
+        isHidden || image !== this.#holders[replica]?.image || this.#holders[replica]?.image.hasDamage === true,
+        "ack durability",
+        () => `replica ${replica} says that op ${op} is committed and has it not, or with another parent`,
+      );
+    }
+    return null;
+  }
+
+  #copies(committed: Committed): number {
+    return this.#holders.filter(({ image }) => this.#holds(image, committed)).length;
+  }
+
+  #holds(image: LogImage, { header, frame }: Committed): boolean {
+    const found = image.frame(header);
+    return (found !== null && same(found, frame)) || image.isDamaged(header.address, header.end);
+  }
+
+  #checkHeld(replica: number, op: number, how: string): void {
+    const committed = this.commits[op - 1];
+    const holder = this.#holders[replica];
+    if (committed === undefined || holder === undefined || holder.isReplaced) return;
+    expect(
+      this.#holds(holder.image, committed),
+      "head",
+      () => `replica ${replica} ${how} op ${op}, which is committed, and has it not on its medium`,
+    );
+  }
+
+  /** A replica tells others that it holds everything up to there. */
+  acknowledged(replica: number, op: number, identity: string): void {
+    this.#acked[replica]?.set(op, identity);
+  }
+
+  /** Newest committed op that a replica has promised to hold. */
+  #promised(replica: number): number {
+    let newest = this.#told[replica] ?? 0;
+    for (const [op, identity] of this.#acked[replica] ?? []) {
+      if (op <= newest || identity !== this.identityOf(op)) continue;
+      newest = op;
+    }
+    return newest;
+  }
+
+  /** What a replica promised is on its medium. */
+  checkPromises(replica: number, recentOnly: boolean): void {
+    const newest = this.#promised(replica);
+    for (let op = recentOnly ? Math.max(1, newest - 40) : 1; op <= newest; op++)
+      this.#checkHeld(replica, op, "has acknowledged");
+  }
+
+  /** Copies of an op that can be read now. */
+  soundCopies(op: number, replicas: readonly number[]): number {
+    const committed = this.commits[op - 1];
+    if (committed === undefined) return 0;
+    return replicas.filter((replica) => {
+      const image = this.#holders[replica]?.image;
+      const found = image?.frame(committed.header) ?? null;
+      return found !== null && same(found, committed.frame);
+    }).length;
+  }
+}
+
+/** The request that a prepare of workload `bytes` carries: the first eight bytes of its body. */
+export function requestOf(frame: Uint8Array): number {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  return view.getUint32(headerBytes, true) + view.getUint32(headerBytes + 4, true) * 2 ** 32;
+}

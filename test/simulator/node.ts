@@ -1,0 +1,298 @@
+/**
+ * One replica's machine and what runs on it: the shipping replica and keeper actors, and a shard beside them, over a simulated disk and
+ * simulated links. It can be killed, lose its power within any disk operation, stand still, and start again.
+ */
+import { keeperOn } from "../../actors/keeper/actor.js";
+import { replicaOn } from "../../actors/replica/actor.js";
+import type { PeerLinkEvents, PeerLinks } from "../../actors/replica/peer-links.js";
+import type { Machine } from "../../actors/shard/machine.js";
+import type { Actor } from "../../runtime/actor/definition.js";
+import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
+import type { LogGeometry } from "../../runtime/storage/log-geometry.js";
+import { formatReplica } from "../../runtime/storage/replica-storage.js";
+import type { Epoch } from "../../runtime/types/ids.js";
+import { Cell, type CellHost } from "./cell.js";
+import type { EventQueue } from "./event-queue.js";
+import { LogImage } from "./log-image.js";
+import type { SimulationOptions } from "./options.js";
+import { type DiskPace, SimDisk } from "./sim-disk.js";
+import { Stream } from "./streams.js";
+
+export const directory = "/data/shard";
+export const clusterId = new Uint8Array(16).fill(0x51);
+
+export interface NodeEvents {
+  /** Bytes leave for another replica. */
+  send(from: number, to: number, bytes: Uint8Array, leavingAt: number): boolean;
+  told(replica: number, from: string, to: string, message: OutgoingMessage): void;
+  warned(replica: number, id: string, message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** An actor's turn threw, or its start did. The node is down already. */
+  failed(replica: number, id: string, error: unknown): void;
+}
+
+export interface ReplicaNumbers {
+  readonly status: string;
+  readonly view: number;
+  readonly logView: number;
+  readonly op: number;
+  readonly commit: number;
+  readonly contiguous: number;
+  readonly isPrimary: boolean;
+  readonly stuckAt: number;
+}
+
+export class SimNode {
+  readonly replica: number;
+  readonly events: EventQueue;
+  readonly random: Stream;
+  readonly disk: SimDisk;
+  readonly image: LogImage;
+  readonly geometry: LogGeometry;
+  readonly machine: Machine;
+  readonly #options: SimulationOptions;
+  readonly #events: NodeEvents;
+  #cells = new Map<string, Cell>();
+  #life = 0;
+  #replicaActor: Actor<never> | null = null;
+  #links: PeerLinkEvents | null = null;
+  isAlive = false;
+  isPaused = false;
+  /** It will not be started again. */
+  isGone = false;
+  starts = 0;
+  clockOffsetMs = 0;
+  readonly #driftPpm: number;
+
+  constructor(replica: number, events: EventQueue, options: SimulationOptions, nodeEvents: NodeEvents) {
+    const { seed, headerSlots, segmentBytes, bodyBytesMax, writeMode, writeMicros, replicas, workload } = options;
+    this.replica = replica;
+    this.events = events;
+    this.#options = options;
+    this.#events = nodeEvents;
+    this.random = new Stream(seed, `node ${replica}`);
+    this.#driftPpm =
+      options.clockDriftPpm === 0 ? 0 : this.random.between(-options.clockDriftPpm, options.clockDriftPpm);
+    const pace: DiskPace = { readMicros: 10, writeMicros, syncMicros: writeMicros };
+    this.disk = new SimDisk(new Stream(seed, `disk ${replica}`), writeMode, pace);
+    this.geometry = {
+      segmentBytes,
+      bodyBytesMax: Math.max(bodyBytesMax, workload === "kernel" ? 12_000 : 16),
+      headerSlots,
+    };
+    this.image = new LogImage(this.disk, directory, this.geometry);
+    this.machine = {
+      disk: this.disk,
+      geometry: this.geometry,
+      tailBytes: segmentBytes * 4,
+      pagesMax: 4_096,
+      openLinks: (_context, _args, _self, _clusterId, linkEvents) => {
+        this.#links = linkEvents;
+        return Promise.resolve(this.#peerLinks());
+      },
+    };
+    this.disk.makeDirectory(directory);
+    formatReplica(this.disk, directory, { clusterId, replica, replicaCount: replicas }, this.geometry);
+    this.disk.takeElapsed();
+  }
+
+  // ------------------------------------------------------------------ life
+
+  /** Starts all actors. `makeShard` gives the shard's cell and its neighbours. */
+  async start(makeShard: (node: SimNode) => Promise<readonly string[]> | readonly string[]): Promise<void> {
+    this.#life += 1;
+    this.starts += 1;
+    this.#cells = new Map();
+    this.isAlive = true;
+    const life = this.#life;
+    try {
+      const args = { directory, clusterId, replica: "replica-1", keeper: "keeper-1" };
+      const keeper = this.makeCell("keeper-1");
+      keeper.actor = await keeperOn(this.machine).create(keeper, { ...args, scrubBytesPerSecond: 16_384 });
+      const replica = this.makeCell("replica-1");
+      replica.actor = await replicaOn(this.machine).create(replica, {
+        ...args,
+        self: this.replica,
+        shard: "shard-1",
+        peers:
+          this.#options.replicas === 1
+            ? null
+            : {
+                replicas: Array.from({ length: this.#options.replicas }, (_, node) => ({
+                  node,
+                  name: `node-${node}`,
+                  host: "sim",
+                  port: 1,
+                })),
+                channel: 1,
+                security: null,
+              },
+      });
+      this.#replicaActor = replica.actor;
+      const shardNeighbours = await makeShard(this);
+      this.#wire("shard-1", ["replica-1", "keeper-1", ...shardNeighbours]);
+      this.#wire("replica-1", ["shard-1", "keeper-1"]);
+      this.#wire("keeper-1", ["replica-1"]);
+      for (const neighbour of shardNeighbours) this.#wire(neighbour, ["shard-1"]);
+      this.disk.takeElapsed();
+      for (const cell of this.#cells.values()) {
+        for (const neighbour of cell.neighbours()) {
+          const port = cell.port(neighbour);
+          if (port !== null) cell.enter(() => cell.actor?.wired?.(neighbour, port, port.epoch));
+        }
+      }
+    } catch (error) {
+      if (life === this.#life && this.isAlive) this.failed("start", error);
+    }
+  }
+
+  makeCell(id: string): Cell {
+    const cell = new Cell(new Life(this, this.#life), id);
+    this.#cells.set(id, cell);
+    return cell;
+  }
+
+  #wire(id: string, neighbours: readonly string[]): void {
+    for (const neighbour of neighbours) this.#cells.get(id)?.wire(neighbour);
+  }
+
+  isInLife(life: number): boolean {
+    return this.isAlive && this.#life === life;
+  }
+
+  cell(id: string): Cell | null {
+    return this.#cells.get(id) ?? null;
+  }
+
+  wallAt(micros: number): number {
+    return 1_700_000_000_000 + (micros / 1000) * (1 + this.#driftPpm / 1e6) + this.clockOffsetMs;
+  }
+
+  told(from: string, to: string, message: OutgoingMessage): void {
+    this.#events.told(this.replica, from, to, message);
+  }
+
+  warned(id: string, message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#events.warned(this.replica, id, message, fields);
+  }
+
+  failed(id: string, error: unknown): void {
+    this.stop();
+    this.#events.failed(this.replica, id, error);
+  }
+
+  /** Everything in memory is gone. */
+  stop(): void {
+    this.isAlive = false;
+    this.isPaused = false;
+    this.#life += 1;
+    this.#cells = new Map();
+    this.#replicaActor = null;
+    this.#links = null;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    for (const cell of this.#cells.values()) cell.resume();
+  }
+
+  // ------------------------------------------------------------------ links
+
+  #peerLinks(): PeerLinks {
+    const life = this.#life;
+    return {
+      send: (to, bytes) => {
+        const cell = this.#cells.get("replica-1");
+        if (life !== this.#life || cell === undefined) return false;
+        return this.#events.send(this.replica, to, bytes, cell.leavingAt());
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  /** Bytes arrive from another replica. */
+  arrived(from: number, bytes: Uint8Array): void {
+    const links = this.#links;
+    if (!this.isAlive || links === null) return;
+    this.#cells.get("replica-1")?.push(() => links.message(from, bytes));
+  }
+
+  linkChanged(other: number, isUp: boolean): void {
+    const links = this.#links;
+    if (!this.isAlive || links === null) return;
+    this.#cells.get("replica-1")?.enter(() => (isUp ? links.up(other) : links.down(other)));
+  }
+
+  /** How the replica stands; null while it is down. */
+  numbers(): ReplicaNumbers | null {
+    const numbers = this.isAlive ? this.#replicaActor?.inspect?.() : undefined;
+    if (numbers === undefined) return null;
+    const of = (name: string): number => Number(numbers[name] ?? 0);
+    return {
+      status: String(numbers["status"]),
+      view: of("view"),
+      logView: of("logView"),
+      op: of("op"),
+      commit: of("commit"),
+      contiguous: of("contiguous"),
+      isPrimary: of("isPrimary") === 1,
+      stuckAt: of("stuckAt"),
+    };
+  }
+}
+
+/** What the cells of one life see of their node: nothing once it is over. */
+class Life implements CellHost {
+  readonly #node: SimNode;
+  readonly #life: number;
+  readonly epoch: Epoch;
+
+  constructor(node: SimNode, life: number) {
+    this.#node = node;
+    this.#life = life;
+    this.epoch = life as Epoch;
+  }
+
+  get events(): EventQueue {
+    return this.#node.events;
+  }
+
+  get random(): Stream {
+    return this.#node.random;
+  }
+
+  get isAlive(): boolean {
+    return this.#node.isInLife(this.#life);
+  }
+
+  get isPaused(): boolean {
+    return this.#node.isPaused;
+  }
+
+  cell(id: string): Cell | null {
+    return this.isAlive ? this.#node.cell(id) : null;
+  }
+
+  takeElapsed(): number {
+    return this.#node.disk.takeElapsed();
+  }
+
+  wallAt(micros: number): number {
+    return this.#node.wallAt(micros);
+  }
+
+  failed(id: string, error: unknown): void {
+    if (this.isAlive) this.#node.failed(id, error);
+  }
+
+  told(from: string, to: string, message: OutgoingMessage): void {
+    this.#node.told(from, to, message);
+  }
+
+  warned(id: string, message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#node.warned(id, message, fields);
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * The options of a run, drawn from its seed. Each can also be off, and constants are small: bugs live at boundaries. `lowered` lists what
+ * shrinking tries, one at a time.
+ */
+import type { WriteMode } from "../../runtime/storage/disk.js";
+import type { NetworkOptions } from "./network.js";
+import { Stream } from "./streams.js";
+
+/** `kernel`: the shipping shard with its state. `bytes`: prepares of any bytes, for more events a second. */
+export type Workload = "kernel" | "bytes";
+
+export interface FaultRates {
+  /** Events of each kind in the time with faults. */
+  readonly kills: number;
+  readonly powerCuts: number;
+  /** The power of all replicas goes at one instant. */
+  readonly blackouts: number;
+  readonly pauses: number;
+  readonly partitions: number;
+  readonly clogs: number;
+  readonly clockSteps: number;
+  readonly handovers: number;
+  /** Sectors that change while nobody looks. */
+  readonly latent: number;
+  readonly unreadable: number;
+  readonly lostWrites: number;
+  readonly misdirected: number;
+  readonly flippedWrites: number;
+  readonly writeErrors: number;
+  readonly full: number;
+  readonly slowDisks: number;
+}
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly replicas: number;
+  readonly workload: Workload;
+  /** With it, faults are such that the cluster can recover, so it has to. Without it only safety is asked for. */
+  readonly atlas: boolean;
+  /** Virtual ms with faults, and at most that many afterwards to converge. */
+  readonly faultMs: number;
+  readonly healMsMax: number;
+  readonly requestsMax: number;
+  /** Mean µs between two requests of the clients. */
+  readonly requestMicros: number;
+  readonly bodyBytesMax: number;
+  readonly pipeline: number;
+  readonly headerSlots: number;
+  readonly segmentBytes: number;
+  readonly writeMode: WriteMode;
+  readonly writeMicros: number;
+  readonly checkpointEvery: number;
+  readonly clockDriftPpm: number;
+  readonly linksBreak: boolean;
+  /** After the heal only a quorum is left. */
+  readonly coreOnly: boolean;
+  /** What that replica sends and is longer than a heartbeat never arrives, also after the heal; -1 for none. */
+  readonly muteReplica: number;
+  readonly network: NetworkOptions;
+  readonly faults: FaultRates;
+}
+
+const calmNetwork: NetworkOptions = {
+  latencyMeanMicros: 500,
+  loss: 0,
+  duplicate: 0,
+  replay: 0,
+  flip: 0,
+  reorder: 0,
+  bytesMax: 0,
+};
+
+const noFaults: FaultRates = {
+  kills: 0,
+  powerCuts: 0,
+  blackouts: 0,
+  pauses: 0,
+  partitions: 0,
+  clogs: 0,
+  clockSteps: 0,
+  handovers: 0,
+  latent: 0,
+  unreadable: 0,
+  lostWrites: 0,
+  misdirected: 0,
+  flippedWrites: 0,
+  writeErrors: 0,
+  full: 0,
+  slowDisks: 0,
+};
+
+export const healthyNetwork = calmNetwork;
+
+/** What a seed draws. `over` overrides some of it. */
+export function drawOptions(seed: number, over: Partial<SimulationOptions> = {}): SimulationOptions {
+  const random = new Stream(seed, "options");
+  /** Off in half of the runs. */
+  const some = (max: number): number => (random.chance(0.5) ? 0 : random.between(1, max));
+  const rate = (max: number): number => (random.chance(0.5) ? 0 : random.fraction() * max);
+  const replicas = random.pick([3, 3, 3, 3, 3, 3, 1, 2, 4, 5, 5, 6]);
+  const atlas = random.chance(0.75);
+  const isAlone = replicas === 1;
+  const network: NetworkOptions = {
+    latencyMeanMicros: random.pick([100, 500, 2_000, 20_000]),
+    loss: rate(0.3),
+    duplicate: rate(0.3),
+    replay: rate(0.1),
+    flip: rate(0.05),
+    reorder: random.chance(0.5) ? 0 : random.fraction(),
+    bytesMax: 0,
+  };
+  const muteReplica = replicas >= 3 && random.chance(0.06) ? random.below(replicas) : -1;
+  // What one replica cannot say and another cannot read, nobody can give to a third.
+  const mayDamage = (!isAlone || !atlas) && muteReplica < 0;
+  const damage = (max: number): number => {
+    const drawn = some(max);
+    return mayDamage ? drawn : 0;
+  };
+  const faults: FaultRates = {
+    kills: some(4),
+    powerCuts: some(4),
+    blackouts: random.chance(0.2) ? random.between(1, 2) : 0,
+    pauses: some(3),
+    partitions: some(4),
+    clogs: some(3),
+    clockSteps: some(2),
+    handovers: some(2),
+    latent: damage(6),
+    unreadable: damage(2),
+    lostWrites: damage(2),
+    misdirected: damage(2),
+    flippedWrites: damage(2),
+    writeErrors: random.chance(0.2) ? 1 : 0,
+    full: random.chance(0.15) ? 1 : 0,
+    slowDisks: some(2),
+  };
+  const drawn: SimulationOptions = {
+    seed,
+    replicas,
+    workload: random.chance(0.15) ? "kernel" : "bytes",
+    atlas,
+    faultMs: random.pick([1_000, 2_000, 2_000, 4_000, 8_000]),
+    healMsMax: 30_000,
+    requestsMax: random.pick([30, 100, 300]),
+    requestMicros: random.pick([2_000, 10_000, 40_000]),
+    bodyBytesMax: random.pick([64, 1_000, 6_000, 14_000]),
+    pipeline: random.pick([1, 2, 4, 8]),
+    headerSlots: random.pick([16, 16, 32, 64]),
+    segmentBytes: random.pick([32, 64, 64, 128]) * 1024,
+    writeMode: random.pick(["direct", "direct", "dsync", "fdatasync"]),
+    writeMicros: random.pick([20, 100, 400, 3_000]),
+    checkpointEvery: random.pick([0, 3, 10, 40]),
+    clockDriftPpm: random.chance(0.5) ? 0 : random.between(1, 500),
+    linksBreak: random.chance(0.5),
+    coreOnly: random.chance(0.4),
+    muteReplica,
+    network,
+    faults,
+  };
+  return { ...drawn, ...over };
+}
+
+export interface LoweredOption {
+  readonly name: string;
+  readonly lower: (options: SimulationOptions) => SimulationOptions;
+}
+
+const network = (change: Partial<NetworkOptions>) => (options: SimulationOptions) => ({
+  ...options,
+  network: { ...options.network, ...change },
+});
+
+/** What shrinking tries to turn off, from the loudest on. */
+export const lowered: readonly LoweredOption[] = [
+  { name: "the mute replica", lower: (options) => ({ ...options, muteReplica: -1 }) },
+  { name: "replay of old frames", lower: network({ replay: 0 }) },
+  { name: "duplicates", lower: network({ duplicate: 0 }) },
+  { name: "flipped bits", lower: network({ flip: 0 }) },
+  { name: "reordering", lower: network({ reorder: 0 }) },
+  { name: "loss", lower: network({ loss: 0 }) },
+  { name: "latency", lower: network({ latencyMeanMicros: 500 }) },
+  { name: "drift of clocks", lower: (options) => ({ ...options, clockDriftPpm: 0 }) },
+  { name: "broken links", lower: (options) => ({ ...options, linksBreak: false }) },
+  { name: "slow writes", lower: (options) => ({ ...options, writeMicros: 100 }) },
+  { name: "checkpoints", lower: (options) => ({ ...options, checkpointEvery: 0 }) },
+  { name: "write mode", lower: (options) => ({ ...options, writeMode: "direct" }) },
+  { name: "large bodies", lower: (options) => ({ ...options, bodyBytesMax: 64 }) },
+  { name: "pipeline", lower: (options) => ({ ...options, pipeline: 1 }) },
+  { name: "small ring", lower: (options) => ({ ...options, headerSlots: 64 }) },
+  { name: "small segments", lower: (options) => ({ ...options, segmentBytes: 128 * 1024 }) },
+  { name: "the quorum alone", lower: (options) => ({ ...options, coreOnly: false }) },
+  {
+    name: "half of the requests",
+    lower: (options) => ({ ...options, requestsMax: Math.ceil(options.requestsMax / 2) }),
+  },
+  { name: "half of the time", lower: (options) => ({ ...options, faultMs: Math.ceil(options.faultMs / 2) }) },
+];
+
+export const quiet = (options: SimulationOptions): SimulationOptions => ({
+  ...options,
+  network: calmNetwork,
+  faults: noFaults,
+});
