@@ -26,6 +26,7 @@ function invalidSequence(bytes: Uint8Array): string {
   while (at < bytes.length) {
     const length = sequenceLength(bytes[at] ?? 0);
     const sequence = bytes.subarray(at, at + length);
+    if (sequence[0] === 0) return "0x00";
     try {
       decoder.decode(sequence);
     } catch {

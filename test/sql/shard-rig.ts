@@ -1,0 +1,279 @@
+/**
+ * SQL over a shard without threads, replica or disk: parser, decider and kernel over a state in memory, driven by hand, so that what waits for
+ * whom is the test's own choice. The log is kept, to be replayed.
+ */
+import type { SqlReply, SqlRequest } from "../../actors/messages/sql.js";
+import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
+import type { QueuedRequest } from "../../actors/shard/request-queue.js";
+import { SqlDecider, type SqlOutcome } from "../../actors/shard/sql/decider.js";
+import { QueryEngine } from "../../actors/sql/query-engine.js";
+import { SqlParser } from "../../protocol/server/sql-parser.js";
+import type { Port } from "../../runtime/actor/definition.js";
+import { encodeTenantAdopt } from "../../runtime/kernel/codecs/control-requests.js";
+import { decided } from "../../runtime/kernel/decision.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
+import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
+import { encodeStatement } from "../../runtime/query/syntax/ast.js";
+import { assert } from "../../runtime/types/assert.js";
+import type { Epoch } from "../../runtime/types/ids.js";
+import { ShardTwin } from "../kernel/shard-twin.js";
+
+export const tenant = 3;
+export const parser = await SqlParser.load();
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+export type Answer =
+  | { readonly kind: "waits" }
+  | { readonly kind: "error"; readonly sqlState: string; readonly message: string; readonly detail: string }
+  | {
+      readonly kind: "rows";
+      readonly tag: string;
+      readonly rows: readonly (readonly (string | null)[])[];
+      readonly position: number;
+    };
+
+/** Rows of DataRow messages, as text. */
+export function readRows(bytes: Uint8Array): (string | null)[][] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const rows: (string | null)[][] = [];
+  for (let at = 0; at < bytes.length; at += 1 + view.getInt32(at + 1)) {
+    const row: (string | null)[] = [];
+    let from = at + 7;
+    for (let column = view.getInt16(at + 5); column > 0; column -= 1) {
+      const length = view.getInt32(from);
+      row.push(length < 0 ? null : decoder.decode(bytes.subarray(from + 4, from + 4 + length)));
+      from += 4 + Math.max(0, length);
+    }
+    rows.push(row);
+  }
+  return rows;
+}
+
+function answerOf(reply: SqlReply): Answer {
+  switch (reply.kind) {
+    case "failed":
+      return { kind: "error", sqlState: reply.sqlState, message: reply.message, detail: reply.fields.detail ?? "" };
+    case "rows":
+      return { kind: "rows", tag: reply.tag, rows: readRows(reply.rows), position: reply.position };
+    default:
+      throw new Error(`an answer of kind ${reply.kind} was not expected`);
+  }
+}
+
+const port: Port = { neighbour: "gateway-0", epoch: 1 as Epoch, isOpen: true };
+
+export class ShardRig {
+  readonly shard: ShardTwin;
+  readonly decider: SqlDecider;
+  /** Statements that were put back into the queue. */
+  readonly #woken: QueuedRequest[] = [];
+  readonly #late = new Map<number, Answer>();
+  #correlation = 0;
+  #session = 0;
+  monotonic = 0;
+
+  /** @param from a shard whose log was replayed; by default a new one */
+  constructor(from: ShardTwin | null = null) {
+    this.shard = from ?? new ShardTwin({}, undefined, 16 * 1024 * 1024);
+    if (from === null) {
+      this.shard.submit(requestKind.tenantAdopt, (out) => encodeTenantAdopt(out, tenant, 1, "fresh", quotasDefault));
+    }
+    this.decider = new SqlDecider({
+      engine: new QueryEngine(),
+      state: this.shard.state,
+      answer: (request, body) => void this.#late.set(request.correlation, answerOf(decodeSqlReply(body))),
+      defect: (error) => {
+        throw error;
+      },
+      working: () => {},
+      now: () => 1_700_000_000_000,
+      monotonic: () => this.monotonic,
+      random: () => 0.5,
+    });
+  }
+
+  session(): RigSession {
+    this.#session += 1;
+    return new RigSession(this, this.#session);
+  }
+
+  send(request: SqlRequest): { correlation: number; answer: Answer } {
+    this.#correlation += 1;
+    const correlation = this.#correlation;
+    const body = encodeSqlRequest(request);
+    const principal = encoder.encode(request.user);
+    const bytes = new Uint8Array(principal.length + body.length);
+    bytes.set(principal);
+    bytes.set(body, principal.length);
+    const answer = this.#decide({
+      bytes,
+      view: new DataView(bytes.buffer),
+      port,
+      envelope: null,
+      correlation,
+      deadline: 0,
+      kind: requestKind.sql,
+      principalFrom: 0,
+      principalTo: principal.length,
+      bodyFrom: principal.length,
+      bodyTo: bytes.length,
+    });
+    if (answer.kind !== "waits") this.#settle();
+    return { correlation, answer };
+  }
+
+  /** Runs what was woken, in the order of the queue. */
+  #settle(): void {
+    for (;;) {
+      this.decider.requeueWoken({ unshift: (_tenant, request) => this.#woken.unshift({ ...request }) });
+      const next = this.#woken.shift();
+      if (next === undefined) return;
+      const answer = this.#decide(next);
+      if (answer.kind !== "waits") this.#late.set(next.correlation, answer);
+    }
+  }
+
+  timer(): void {
+    this.decider.timer();
+    this.#settle();
+  }
+
+  cancel(correlation: number): void {
+    this.decider.cancel(port, correlation);
+    this.#settle();
+  }
+
+  /** The answer of a statement that waited; null while it still does. */
+  late(correlation: number): Answer | null {
+    return this.#late.get(correlation) ?? null;
+  }
+
+  #decide(waiting: QueuedRequest): Answer {
+    const outcome: SqlOutcome = this.decider.decide(waiting, tenant);
+    switch (outcome.kind) {
+      case "waits":
+        return { kind: "waits" };
+      case "failed":
+        throw outcome.error;
+      case "answer":
+        return answerOf(decodeSqlReply(outcome.body));
+      case "commit": {
+        const { stages } = outcome;
+        for (; stages !== null && stages.next < stages.count; stages.next += 1) {
+          const { bytes, bodyTo } = stages.body(stages.next);
+          const staged = this.shard.submitBytes(requestKind.sqlStage, bytes.slice(0, bodyTo));
+          assert(staged.outcome === decided.written, "a part is staged");
+        }
+        const {
+          outcome: written,
+          position,
+          error,
+        } = this.shard.submitBytes(requestKind.sqlCommit, outcome.bytes.slice(0, outcome.bodyTo));
+        if (written === decided.written) return answerOf(decodeSqlReply(outcome.committed(position)));
+        assert(error !== null, "what is not written is refused");
+        return answerOf(decodeSqlReply(outcome.refused(error)));
+      }
+    }
+  }
+}
+
+/** One client. Statements as a gateway would send them: BEGIN is its own affair. */
+export class RigSession {
+  readonly #rig: ShardRig;
+  readonly #number: number;
+  #isOpen = false;
+  #isolation: SqlRequest["transaction"]["isolation"] = "readCommitted";
+  #requests = 0;
+  settings: readonly (readonly [string, string])[] = [];
+  /** Of the statement that was sent last. */
+  correlation = 0;
+
+  constructor(rig: ShardRig, number: number) {
+    this.#rig = rig;
+    this.#number = number;
+  }
+
+  begin(isolation: SqlRequest["transaction"]["isolation"] = "readCommitted"): void {
+    this.#isOpen = true;
+    this.#isolation = isolation;
+    this.#requests = 0;
+  }
+
+  #send(kind: SqlRequest["kind"], text: string, syntax: Uint8Array): Answer {
+    const { correlation, answer } = this.#rig.send({
+      kind,
+      tenant,
+      session: this.#number,
+      user: "admin",
+      database: "main",
+      text,
+      syntax,
+      parameterTypes: [],
+      parameters: [],
+      resultFormats: [],
+      rowsMax: 0,
+      cursor: 0,
+      atLeast: -1,
+      settings: this.settings,
+      transaction: {
+        isOpen: this.#isOpen,
+        isolation: this.#isolation,
+        isReadOnly: false,
+        requests: this.#requests,
+        snapshot: -1,
+        startedAt: 1_700_000_000_000_000,
+      },
+    });
+    this.correlation = correlation;
+    if (this.#isOpen) this.#requests += 1;
+    return answer;
+  }
+
+  run(text: string): Answer {
+    const [parsed] = parser.parse(text);
+    assert(parsed !== undefined, "a text has a statement");
+    return this.#send("execute", parsed.text, encodeStatement(parsed.statement));
+  }
+
+  /** What the statement that was sent last came to, once it need not wait any more. */
+  late(): Answer | null {
+    return this.#rig.late(this.correlation);
+  }
+
+  #end(kind: "commit" | "rollback"): Answer {
+    const answer = this.#send(kind, "", new Uint8Array(0));
+    this.#isOpen = false;
+    return answer;
+  }
+
+  commit(): Answer {
+    return this.#end("commit");
+  }
+
+  rollback(): Answer {
+    return this.#end("rollback");
+  }
+
+  savepoint(name: string): Answer {
+    return this.#send("savepoint", name, new Uint8Array(0));
+  }
+
+  rollbackTo(name: string): Answer {
+    return this.#send("rollbackToSavepoint", name, new Uint8Array(0));
+  }
+
+  /** Runs a statement that must not fail or wait; its rows. */
+  rows(text: string): readonly (readonly (string | null)[])[] {
+    const answer = this.run(text);
+    if (answer.kind !== "rows") throw new Error(`${text}: ${JSON.stringify(answer)}`);
+    return answer.rows;
+  }
+
+  /** SQLSTATE of a statement that must fail. */
+  state(text: string): string {
+    const answer = this.run(text);
+    if (answer.kind !== "error") throw new Error(`${text}: ${JSON.stringify(answer)}`);
+    return answer.sqlState;
+  }
+}

@@ -1,0 +1,203 @@
+import test from "ava";
+import { dump } from "../kernel/shard-twin.js";
+import { type Answer, type RigSession, ShardRig } from "./shard-rig.js";
+
+const rig = (): { shard: ShardRig; a: RigSession; b: RigSession; c: RigSession } => {
+  const shard = new ShardRig();
+  const a = shard.session();
+  a.rows("CREATE TABLE t (id int PRIMARY KEY, v int, u text UNIQUE)");
+  a.rows("INSERT INTO t VALUES (1, 10, 'a'), (2, 20, 'b'), (3, 30, 'c')");
+  return { shard, a, b: shard.session(), c: shard.session() };
+};
+
+const stateOf = (answer: Answer | null): string | null => (answer?.kind === "error" ? answer.sqlState : null);
+const tagOf = (answer: Answer | null): string | null => (answer?.kind === "rows" ? answer.tag : null);
+
+test("what a transaction has written is its own until it commits, and nobody's when it rolls back", (t) => {
+  const { a, b } = rig();
+  a.begin();
+  t.is(tagOf(a.run("UPDATE t SET v = v + 1 WHERE id = 1")), "UPDATE 1");
+  a.rows("INSERT INTO t VALUES (4, 40, 'd')");
+  a.rows("DELETE FROM t WHERE id = 2");
+  t.deepEqual(a.rows("SELECT id, v FROM t ORDER BY id"), [
+    ["1", "11"],
+    ["3", "30"],
+    ["4", "40"],
+  ]);
+  t.deepEqual(b.rows("SELECT count(*), sum(v) FROM t"), [["3", "60"]]);
+  t.is(tagOf(a.commit()), "COMMIT");
+  t.deepEqual(b.rows("SELECT count(*), sum(v) FROM t"), [["3", "81"]]);
+  a.begin();
+  a.rows("DELETE FROM t");
+  t.is(tagOf(a.rollback()), "ROLLBACK");
+  t.deepEqual(b.rows("SELECT count(*), sum(v) FROM t"), [["3", "81"]]);
+});
+
+test("a row that an open transaction has written is waited for, and then seen as it became", (t) => {
+  const { a, b, c } = rig();
+  a.begin();
+  a.rows("UPDATE t SET v = 100 WHERE id = 1");
+  t.is(b.run("UPDATE t SET v = v + 1 WHERE id = 1").kind, "waits");
+  t.is(c.run("UPDATE t SET v = v + 1 WHERE id = 1").kind, "waits");
+  t.is(tagOf(c.run("UPDATE t SET v = v + 1 WHERE id = 2")), "UPDATE 1", "other rows are free");
+  t.is(b.late(), null);
+  a.commit();
+  t.is(tagOf(b.late()), "UPDATE 1");
+  t.deepEqual(a.rows("SELECT v FROM t WHERE id = 1"), [["102"]]);
+});
+
+test("a unique value that an open transaction has taken is waited for; when it commits it is a duplicate", (t) => {
+  const { a, b, c } = rig();
+  a.begin();
+  a.rows("INSERT INTO t VALUES (9, 1, 'x')");
+  t.is(b.run("INSERT INTO t VALUES (9, 1, 'y')").kind, "waits");
+  t.is(c.run("INSERT INTO t VALUES (10, 1, 'x')").kind, "waits");
+  a.commit();
+  t.is(stateOf(b.late()), "23505");
+  t.is(stateOf(c.late()), "23505");
+  const again = rig();
+  again.a.begin();
+  again.a.rows("INSERT INTO t VALUES (9, 1, 'x')");
+  t.is(again.b.run("INSERT INTO t VALUES (9, 1, 'y')").kind, "waits");
+  again.a.rollback();
+  t.is(tagOf(again.b.late()), "INSERT 0 1");
+});
+
+test("a deadlock is found when it would come about, and ends one transaction", (t) => {
+  const { a, b } = rig();
+  a.begin();
+  b.begin();
+  a.rows("UPDATE t SET v = 0 WHERE id = 1");
+  b.rows("UPDATE t SET v = 0 WHERE id = 2");
+  t.is(a.run("UPDATE t SET v = 0 WHERE id = 2").kind, "waits");
+  t.is(b.state("UPDATE t SET v = 0 WHERE id = 1"), "40P01");
+  t.is(b.state("SELECT 1"), "25P02");
+  t.is(tagOf(b.commit()), "ROLLBACK", "a failed transaction rolls back");
+  t.is(tagOf(a.late()), "UPDATE 1");
+  t.is(tagOf(a.commit()), "COMMIT");
+});
+
+test("repeatable reads: one snapshot, and the first updater wins", (t) => {
+  const { a, b } = rig();
+  a.begin("repeatableRead");
+  t.deepEqual(a.rows("SELECT sum(v) FROM t"), [["60"]]);
+  b.rows("UPDATE t SET v = 0 WHERE id = 1");
+  b.rows("INSERT INTO t VALUES (7, 7, 'g')");
+  t.deepEqual(a.rows("SELECT sum(v), count(*) FROM t"), [["60", "3"]]);
+  t.is(tagOf(a.run("UPDATE t SET v = 21 WHERE id = 2")), "UPDATE 1");
+  t.deepEqual(a.rows("SELECT sum(v) FROM t"), [["61"]]);
+  t.is(a.state("UPDATE t SET v = 5 WHERE id = 1"), "40001");
+  a.rollback();
+  t.deepEqual(b.rows("SELECT sum(v) FROM t"), [["57"]]);
+});
+
+test("serializable: a write skew is refused, a disjoint one is not", (t) => {
+  const { a, b } = rig();
+  a.begin("serializable");
+  b.begin("serializable");
+  a.rows("SELECT sum(v) FROM t");
+  b.rows("SELECT sum(v) FROM t");
+  a.rows("UPDATE t SET v = 0 WHERE id = 1");
+  b.rows("UPDATE t SET v = 0 WHERE id = 2");
+  t.is(tagOf(a.commit()), "COMMIT");
+  t.is(stateOf(b.commit()), "40001");
+  const other = rig();
+  other.a.begin("serializable");
+  other.b.begin("serializable");
+  other.a.rows("UPDATE t SET v = v + 1 WHERE id = 1");
+  other.b.rows("UPDATE t SET v = v + 1 WHERE id = 2");
+  t.is(tagOf(other.a.commit()), "COMMIT");
+  t.is(tagOf(other.b.commit()), "COMMIT");
+});
+
+test("row locks: FOR UPDATE waits, NOWAIT refuses, SKIP LOCKED passes over, shares go side by side", (t) => {
+  const { a, b, c } = rig();
+  a.begin();
+  a.rows("SELECT * FROM t WHERE id = 1 FOR UPDATE");
+  b.begin();
+  t.deepEqual(b.rows("SELECT id FROM t ORDER BY id FOR UPDATE SKIP LOCKED"), [["2"], ["3"]]);
+  b.rollback();
+  b.begin();
+  t.is(b.state("SELECT id FROM t WHERE id = 1 FOR UPDATE NOWAIT"), "55P03");
+  b.rollback();
+  b.begin();
+  t.is(b.run("SELECT id FROM t WHERE id = 1 FOR SHARE").kind, "waits");
+  a.commit();
+  t.is(tagOf(b.late()), "SELECT 1");
+  c.begin();
+  t.deepEqual(c.rows("SELECT id FROM t WHERE id = 1 FOR SHARE"), [["1"]]);
+  c.rollback();
+  b.rollback();
+});
+
+test("lock_timeout ends a wait with 55P03, a cancel with 57014", (t) => {
+  const { shard, a, b, c } = rig();
+  a.begin();
+  a.rows("UPDATE t SET v = 0 WHERE id = 1");
+  b.settings = [["lock_timeout", "50ms"]];
+  t.is(b.run("DELETE FROM t WHERE id = 1").kind, "waits");
+  t.is(c.run("DELETE FROM t WHERE id = 1").kind, "waits");
+  shard.monotonic += 49;
+  shard.timer();
+  t.is(b.late(), null);
+  shard.monotonic += 2;
+  shard.timer();
+  t.is(stateOf(b.late()), "55P03");
+  shard.cancel(c.correlation);
+  t.is(stateOf(c.late()), "57014");
+  a.commit();
+  t.deepEqual(a.rows("SELECT count(*) FROM t"), [["3"]]);
+});
+
+test("savepoints take back rows, definitions and locks since", (t) => {
+  const { a, b } = rig();
+  a.begin();
+  a.rows("INSERT INTO t VALUES (5, 50, 'e')");
+  a.savepoint("s");
+  a.rows("CREATE TABLE other (x int)");
+  a.rows("UPDATE t SET v = 0 WHERE id = 1");
+  t.is(a.state("INSERT INTO t VALUES (5, 0, 'f')"), "23505");
+  t.is(tagOf(a.rollbackTo("s")), "ROLLBACK");
+  t.is(tagOf(b.run("UPDATE t SET v = 11 WHERE id = 1")), "UPDATE 1", "the lock was given back");
+  t.is(a.state("SELECT * FROM other"), "42P01");
+  a.rollbackTo("s");
+  a.commit();
+  t.deepEqual(b.rows("SELECT id, v FROM t ORDER BY id"), [
+    ["1", "11"],
+    ["2", "20"],
+    ["3", "30"],
+    ["5", "50"],
+  ]);
+});
+
+test("a transaction that the shard has lost is refused with 40001, never begun anew", (t) => {
+  const { shard, a, b } = rig();
+  a.begin();
+  a.rows("UPDATE t SET v = 0 WHERE id = 1");
+  t.is(b.run("UPDATE t SET v = 1 WHERE id = 1").kind, "waits");
+  shard.decider.dropAll();
+  t.is(stateOf(b.late()), "40001");
+  t.is(a.state("UPDATE t SET v = 0 WHERE id = 2"), "40001");
+  t.is(stateOf(a.commit()), "40001");
+  t.deepEqual(b.rows("SELECT sum(v) FROM t"), [["60"]]);
+});
+
+test("one hot row, changed by 64 sessions in turn: none fails, none is lost", (t) => {
+  const { shard, a } = rig();
+  const sessions = Array.from({ length: 64 }, () => shard.session());
+  for (let round = 0; round < 5; round += 1) {
+    for (const session of sessions) t.is(tagOf(session.run("UPDATE t SET v = v + 1 WHERE id = 1")), "UPDATE 1");
+  }
+  t.deepEqual(a.rows("SELECT v FROM t WHERE id = 1"), [["330"]]);
+  t.is(dump(shard.shard.replay().state), dump(shard.shard.state), "replay equals live");
+});
+
+test("definitions wait for transactions that use the table", (t) => {
+  const { a, b } = rig();
+  a.begin();
+  a.rows("INSERT INTO t VALUES (8, 1, 'z')");
+  t.is(b.run("ALTER TABLE t ADD COLUMN extra int DEFAULT 5").kind, "waits");
+  a.commit();
+  t.is(tagOf(b.late()), "ALTER TABLE");
+  t.deepEqual(b.rows("SELECT id, extra FROM t WHERE id = 8"), [["8", "5"]]);
+});
