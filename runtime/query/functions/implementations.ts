@@ -10,6 +10,8 @@ import { comparisons } from "./implementations/comparison.js";
 import { dateFields } from "./implementations/date-fields.js";
 import { datesAndTimes } from "./implementations/date-time.js";
 import { floats } from "./implementations/float.js";
+import { dateFormats } from "./implementations/format-dates.js";
+import { numberFormats } from "./implementations/format-numbers.js";
 import { integers } from "./implementations/integer.js";
 import { intervals } from "./implementations/interval.js";
 import { jsons } from "./implementations/json.js";
@@ -56,6 +58,8 @@ const implementations = collect([
   jsonbs,
   systemFunctions,
   patterns,
+  dateFormats,
+  numberFormats,
 ]);
 
 export const implementationOf = (signature: string): Implementation | null => implementations.get(signature) ?? null;

@@ -41,14 +41,20 @@ const actionTexts: Readonly<Record<ForeignKeyAction, string>> = {
 
 export const actionText = (action: ForeignKeyAction): string => actionTexts[action];
 
-export function constraintText(constraint: ConstraintDefinition, table: TableDefinition, world: CatalogWorld): string {
+/** `isPretty` leaves out parentheses that say nothing. */
+export function constraintText(
+  constraint: ConstraintDefinition,
+  table: TableDefinition,
+  world: CatalogWorld,
+  isPretty = false,
+): string {
   switch (constraint.kind) {
     case "primaryKey":
       return `PRIMARY KEY (${columnList(table, constraint.columns)})`;
     case "unique":
       return `UNIQUE (${columnList(table, constraint.columns)})`;
     case "check":
-      return `CHECK ((${constraint.expression.text}))`;
+      return isPretty ? `CHECK (${constraint.expression.text})` : `CHECK ((${constraint.expression.text}))`;
     case "foreignKey": {
       const referenced = world.table(constraint.referencedTable);
       const target =

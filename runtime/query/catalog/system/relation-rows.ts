@@ -30,6 +30,9 @@ function columnCount(relation: Relation): number {
   }
 }
 
+const hasForeignKeys = (table: TableDefinition, world: CatalogWorld): boolean =>
+  table.constraints.some(({ kind }) => kind === "foreignKey") || world.catalog.referencing(table.oid).length > 0;
+
 export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
   for (const { definition, isView } of systemRelations)
     yield {
@@ -61,6 +64,8 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
       relkind: relationKinds[relation.kind],
       relnatts: columnCount(relation),
       relchecks: isTable ? relation.constraints.filter(({ kind }) => kind === "check").length : 0,
+      // Foreign keys are kept by triggers in PostgreSQL, and clients look for them only where there are some.
+      relhastriggers: isTable && hasForeignKeys(relation, world),
       relispopulated: true,
       relreplident: isTable || relation.kind === "materializedView" ? "d" : "n",
     };

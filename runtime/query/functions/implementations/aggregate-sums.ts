@@ -224,7 +224,7 @@ class Extreme implements Accumulator {
 
   add(value: Datum): void {
     if (value === null) return;
-    if (this.#best === null || this.#sign * this.#compare(value, this.#best) > 0) this.#best = value;
+    if (this.#best === null || this.#sign * this.#compare(value, this.#best) >= 0) this.#best = value;
   }
 
   addNumbers(numbers: Float64Array, nulls: Uint8Array, selected: Int32Array | null, count: number): void {

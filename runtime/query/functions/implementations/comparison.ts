@@ -95,14 +95,14 @@ const named: readonly (readonly [pattern: RegExp, make: (type: Oid) => Test])[] 
     /^\w+larger\(/u,
     (type) => {
       const compare = comparatorOf(type);
-      return (a, b) => (compare(a, b) >= 0 ? a : b);
+      return (a, b) => (compare(a, b) > 0 ? a : b);
     },
   ],
   [
     /^\w+smaller\(/u,
     (type) => {
       const compare = comparatorOf(type);
-      return (a, b) => (compare(a, b) <= 0 ? a : b);
+      return (a, b) => (compare(a, b) < 0 ? a : b);
     },
   ],
 ];

@@ -305,16 +305,16 @@ function truncateLocal(field: string, local: Int64): Int64 | null {
 }
 
 function truncateTimestamp(name: string, timestamp: Int64): Int64 {
-  const field = cutFieldOf(name, typeOid.timestamp);
   if (!isFiniteTime(timestamp)) return timestamp;
+  const field = cutFieldOf(name, typeOid.timestamp);
   const cut = truncateLocal(field, timestamp);
   if (cut === null) throw unsupported(name, typeOid.timestamp);
   return checkedTimestamp(cut);
 }
 
 function truncateTimestamptz(name: string, timestamp: Int64, zone: TimeZone): Int64 {
-  const field = cutFieldOf(name, typeOid.timestamptz);
   if (!isFiniteTime(timestamp)) return timestamp;
+  const field = cutFieldOf(name, typeOid.timestamptz);
   const local = toLocal(timestamp, zone);
   const cut = truncateLocal(field, local);
   if (cut === null) throw unsupported(name, typeOid.timestamptz);

@@ -240,7 +240,7 @@ function setLax(
   creates: boolean,
   treatment: string | null,
 ): Datum {
-  if (value !== null) return new Jsonb(set(node, path, value.node, creates));
+  if (value !== null && treatment !== null) return new Jsonb(set(node, path, value.node, creates));
   switch (treatment) {
     case "raise_exception":
       throw new SqlError("22004", "JSON value must not be null", {

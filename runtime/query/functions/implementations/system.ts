@@ -67,11 +67,11 @@ function indexDefinition(oid: Oid, column: number, context: EvaluationContext): 
   return included === undefined ? "" : quoteIdentifier(columnName(table, included));
 }
 
-function constraintDefinition(oid: Oid, context: EvaluationContext): Datum {
+function constraintDefinition(oid: Oid, isPretty: boolean, context: EvaluationContext): Datum {
   const world = worldOf(context);
   for (const table of world.tables())
     for (const constraint of table.constraints)
-      if (constraint.oid === oid) return constraintText(constraint, table, world);
+      if (constraint.oid === oid) return constraintText(constraint, table, world, isPretty);
   return null;
 }
 
@@ -297,8 +297,8 @@ const objects = strictly({
   "pg_get_expr(pg_node_tree,oid,bool)": (text) => text,
   "pg_get_indexdef(oid)": (oid, context) => indexDefinition(oid, 0, context),
   "pg_get_indexdef(oid,int4,bool)": (oid, column, _isPretty, context) => indexDefinition(oid, column, context),
-  "pg_get_constraintdef(oid)": (oid, context) => constraintDefinition(oid, context),
-  "pg_get_constraintdef(oid,bool)": (oid, _isPretty, context) => constraintDefinition(oid, context),
+  "pg_get_constraintdef(oid)": (oid, context) => constraintDefinition(oid, false, context),
+  "pg_get_constraintdef(oid,bool)": (oid, isPretty, context) => constraintDefinition(oid, isPretty, context),
   "pg_get_viewdef(oid)": (oid, context) => viewDefinition(oid, context),
   "pg_get_viewdef(oid,bool)": (oid, _isPretty, context) => viewDefinition(oid, context),
   "pg_get_viewdef(oid,int4)": (oid, _width, context) => viewDefinition(oid, context),
