@@ -174,9 +174,28 @@ export function unify(
 /** The common type; the error points at the first item that does not fit. */
 export function commonOf(items: readonly BoundExpression[], what: string): SqlType {
   const types = items.map(({ type }) => type);
-  let count = 1;
-  for (; count < types.length; count += 1) {
-    commonType(types.slice(0, count + 1), what, positionOf(items[count]?.location ?? -1));
+  try {
+    return commonType(types, what, positionOf(items[0]?.location ?? -1));
+  } catch (error) {
+    // The shortest beginning that has no common type: halved again and again, as a list may be long.
+    let fits = 1;
+    let fails = types.length;
+    while (fails - fits > 1) {
+      const middle = (fits + fails) >> 1;
+      if (hasCommonType(types.slice(0, middle), what)) fits = middle;
+      else fails = middle;
+    }
+    commonType(types.slice(0, fails), what, positionOf(items[fails - 1]?.location ?? -1));
+    throw error;
   }
-  return commonType(types, what, positionOf(items[0]?.location ?? -1));
+}
+
+function hasCommonType(types: readonly SqlType[], what: string): boolean {
+  try {
+    commonType(types, what);
+    return true;
+  } catch (error) {
+    if (error instanceof SqlError) return false;
+    throw error;
+  }
 }

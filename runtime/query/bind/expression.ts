@@ -259,7 +259,7 @@ function bindTest(expression: Extract<Expression, { kind: "isTest" }>, context: 
       kind: "isTest",
       test,
       isNegated,
-      subject: isUnknown(bound) ? asText(context.binder, bound) : bound,
+      subject: isUnknown(bound) && bound.kind !== "parameter" ? asText(context.binder, bound) : bound,
       type: bool,
       location,
     };
