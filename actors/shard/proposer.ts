@@ -70,9 +70,10 @@ export class Proposer {
    * Fills `proposal` from `queue`. Afterwards `proposal.recordCount` says whether there is something to write; answers that rest
    * on no new record are in it as well.
    *
-   * @param now wall time in ms; the log's time never goes back, whatever the clock does
+   * @param now what deadlines are held against, ms
+   * @param time what records are stamped with, ms; the log's time never goes back, whatever the clocks do
    */
-  fill(queue: RequestQueue, proposal: Proposal, now: number): void {
+  fill(queue: RequestQueue, proposal: Proposal, now: number, time = now): void {
     assert(proposal.isEmpty || proposal.recordCount === 0, "a proposal is filled once");
     this.#open(proposal, this.nextAddress);
     const tenants = queue.tenants();
@@ -80,7 +81,7 @@ export class Proposer {
     const share =
       queue.bytes > groupCommitBytesTarget ? groupCommitBytesTarget / tenants.length : Number.POSITIVE_INFINITY;
     for (const tenant of tenants) {
-      const isFull = !this.#fillBlock(queue, proposal, now, tenant, share);
+      const isFull = !this.#fillBlock(queue, proposal, now, time, tenant, share);
       queue.endTurn(tenant);
       if (isFull || this.#bodyBytes(proposal) >= groupCommitBytesTarget) break;
     }
@@ -98,13 +99,13 @@ export class Proposer {
   }
 
   /** Fills `proposal` with one of the protocol's own operations: a prepare without records. */
-  fillOperation(proposal: Proposal, operation: number, body: Uint8Array, now: number): void {
+  fillOperation(proposal: Proposal, operation: number, body: Uint8Array, time: number): void {
     assert(proposal.recordCount === 0 && body.length > 0, "an operation of the protocol has a body and no records");
     this.#open(proposal, this.nextAddress);
     assert(body.length <= this.#out.end - this.#out.at, "an operation of the protocol is short");
     this.#out.bytes.set(body, this.#out.at);
     this.#out.at += body.length;
-    this.lastTime = Math.max(this.lastTime + 1, Math.floor(now * 1000));
+    this.lastTime = Math.max(this.lastTime + 1, Math.floor(time * 1000));
     proposal.operation = operation;
     proposal.bodyBytes = body.length;
     proposal.time = this.lastTime;
@@ -131,7 +132,14 @@ export class Proposer {
   }
 
   /** One tenant's block. False when the prepare is full. */
-  #fillBlock(queue: RequestQueue, proposal: Proposal, now: number, tenant: number, share: number): boolean {
+  #fillBlock(
+    queue: RequestQueue,
+    proposal: Proposal,
+    now: number,
+    time: number,
+    tenant: number,
+    share: number,
+  ): boolean {
     const before = this.#out.at;
     let hasBlock = this.#begin(tenant);
     for (let waiting = queue.peek(tenant); waiting !== null; waiting = queue.peek(tenant)) {
@@ -145,7 +153,7 @@ export class Proposer {
         queue.shift(tenant);
         continue;
       }
-      const outcome = hasBlock ? this.#decide(waiting, proposal, tenant, now) : decided.full;
+      const outcome = hasBlock ? this.#decide(waiting, proposal, tenant, time) : decided.full;
       if (outcome !== decided.full) {
         queue.shift(tenant);
         continue;
@@ -173,7 +181,7 @@ export class Proposer {
     return this.#block.begin(this.#out, tenant, this.#kernel.nextPosition(this.#state, tenant));
   }
 
-  #decide(waiting: QueuedRequest, proposal: Proposal, tenant: number, now: number): number {
+  #decide(waiting: QueuedRequest, proposal: Proposal, tenant: number, timeMs: number): number {
     const request = this.#request;
     request.kind = waiting.kind;
     request.bytes = waiting.bytes;
@@ -185,7 +193,7 @@ export class Proposer {
     const reply = this.#reply;
     reply.at = 0;
     const out = this.#out;
-    const time = Math.max(this.lastTime + 1, Math.floor(now * 1000));
+    const time = Math.max(this.lastTime + 1, Math.floor(timeMs * 1000));
     const decision = this.#kernel.decide(this.#state, request, time, out, reply);
     switch (decision.outcome) {
       case decided.written: {
