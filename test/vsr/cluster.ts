@@ -434,7 +434,7 @@ function clone(message: Message): Message {
   return structuredClone(message);
 }
 
-function readRun(disk: Disk, from: LogPosition, untilOp: number): Prepare[] {
+export function readRun(disk: Disk, from: LogPosition, untilOp: number): Prepare[] {
   const run: Prepare[] = [];
   let { address, parent, op } = from;
   while (op < untilOp && run.length < 16) {
@@ -448,7 +448,7 @@ function readRun(disk: Disk, from: LogPosition, untilOp: number): Prepare[] {
   return run;
 }
 
-function recover(disk: Disk): RecoveredLog {
+export function recover(disk: Disk): RecoveredLog {
   let sound = logBeginning(clusterId);
   const headers: SuffixHeader[] = [];
   let commit = 0;
