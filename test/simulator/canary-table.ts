@@ -392,8 +392,8 @@ export const canaries: readonly Canary[] = [
     edits: [
       {
         file: storage("header-ring"),
-        find: "        if (op + this.slots <= newestOp)\n            return;\n",
-        replace: "",
+        find: "        if (op + this.slots <= newestOp) {",
+        replace: "        if (op + this.slots <= newestOp - 2 ** 30) {",
       },
     ],
     oracles: ["WAL", "head", "ack durability", "assertion"],
