@@ -46,6 +46,7 @@ const tickMs = 10;
 /** After a pause of the process, waiting messages come before the ticks that it missed, and not all of those are made up for. */
 const ticksAtOnce = 4;
 const retryFullMs = 500;
+const tellTimeMs = 1_000;
 const release = 1;
 
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -71,6 +72,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   #sealed: number;
   #committedEnd: number;
   #tickedAt: number;
+  #toldNoTime = true;
+  #toldTimeAt = 0;
   #isShardLeading = false;
   /** View of the `follow` that the shard has to hear before anything else is written; -1 for none. */
   #awaitedRelease = -1;
@@ -235,6 +238,17 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     if (due < 1) return;
     this.#tickedAt = due > ticksAtOnce ? now : this.#tickedAt + due * tickMs;
     for (let tick = 0; tick < Math.min(due, ticksAtOnce); tick++) this.#step({ kind: "tick", ...this.#times() });
+    this.#tellTime(now);
+  }
+
+  #tellTime(now: number): void {
+    const time = this.#core.clusterTime;
+    const isNews = (time === null) !== this.#toldNoTime;
+    if (!isNews && now - this.#toldTimeAt < tellTimeMs) return;
+    if (isNews && time === null) this.#context.log.warn("a majority of the nodes' clocks does not agree");
+    this.#toldNoTime = time === null;
+    this.#toldTimeAt = now;
+    this.#notify({ kind: "clusterTime", now: time });
   }
 
   #notify(notice: ReplicaNotice): void {
@@ -398,6 +412,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       isPrimary: isPrimary ? 1 : 0,
       primary,
       stuckAt,
+      knowsTime: this.#core.clusterTime === null ? 0 : 1,
       refusedFrames: this.#refusedFrames,
       logEnd: this.#log.end,
       writeMode: this.#log.mode,

@@ -121,6 +121,8 @@ class Shard implements Actor<ShardMessage> {
   readonly #questions: Questions;
   readonly #forwarder: Forwarder;
   readonly #handover: Handover;
+  /** Cluster time less this thread's monotonic clock, ms: it neither steps nor stops between two words of the replica. Null: none. */
+  #clock: number | null = null;
   /** Of the protocol itself, to be proposed next. */
   readonly #operations: OwnOperation[] = [];
   /** Replicas to which a connection stands. */
@@ -221,7 +223,8 @@ class Shard implements Actor<ShardMessage> {
       this.#context.log.warn("log recovery", { shard, found: opened.recovery.join("; ") });
     this.#store = store;
     this.#position = from;
-    this.#committed = from;
+    // The replica hears of its peers before it is asked for its log: what it has told by then stands.
+    if (this.#committed === null || this.#committed.op < from.op) this.#committed = from;
     this.#lastOp = from.op;
     this.#tail = new LogTail(opened.tail);
     this.#kernel = new Kernel(store, { atWork: () => this.#context.working() });
@@ -499,6 +502,10 @@ class Shard implements Actor<ShardMessage> {
         return;
       case "follow":
         this.#follow(message.view, message.leader);
+        return;
+      case "clusterTime":
+        this.#clock = message.now === null ? null : message.now / 1_000 - this.#context.monotonic();
+        if (this.#clock !== null) this.#propose();
         return;
       case "renewView":
         if (this.#phase !== "leading" || this.#isSingle) return;
@@ -867,6 +874,9 @@ class Shard implements Actor<ShardMessage> {
     if (this.#phase !== "leading" || leadership === null) return;
     const { store, checkpointer } = this.#parts();
     const proposer = this.#proposing();
+    // Requests wait while nobody can say what time it is; a primary that stays so gives up its view.
+    const stamp = this.#timeNow();
+    if (stamp === null) return;
     const hasRoom = (): boolean => this.#hasRoom && !this.#handover.isUnderWay;
     while (this.#queue.count + this.#operations.length > 0 && hasRoom()) {
       if (store.cachePressure > pressureMax) {
@@ -876,9 +886,10 @@ class Shard implements Actor<ShardMessage> {
       }
       const proposal = this.#spare.pop() ?? new Proposal();
       const own = this.#operations.shift();
-      if (own === undefined) this.#guarded(() => proposer.fill(this.#queue, proposal, this.#context.now()));
-      else {
-        proposer.fillOperation(proposal, own.operation, own.body, this.#context.now());
+      if (own === undefined) {
+        this.#guarded(() => proposer.fill(this.#queue, proposal, this.#context.now(), stamp));
+      } else {
+        proposer.fillOperation(proposal, own.operation, own.body, stamp);
         proposal.settled = own.settled;
       }
       if (own === undefined && proposal.recordCount === 0) {
@@ -899,6 +910,12 @@ class Shard implements Actor<ShardMessage> {
       const told = this.#context.tell(port, propose);
       assert(told === "accepted", "a replica has room for every prepare under way");
     }
+  }
+
+  /** What records are stamped with, ms; null while the replicas' clocks do not agree. */
+  #timeNow(): number | null {
+    if (this.#isSingle) return this.#context.now();
+    return this.#clock === null ? null : this.#clock + this.#context.monotonic();
   }
 
   /** Damage of the page file costs time, not data: the log is whole, and the state is derived from it anew. */
@@ -1116,6 +1133,8 @@ class Shard implements Actor<ShardMessage> {
       commits: this.#commits,
       records: this.#records,
       queued: this.#queue.count,
+      knowsTime: this.#timeNow() === null ? 0 : 1,
+      inFlight: this.#inFlight.length,
       queuedBytes: this.#queue.bytes,
       expired: this.#proposer?.expired ?? 0,
       sqlTransactions: this.#sql?.openTransactions ?? 0,

@@ -75,9 +75,10 @@ export class Proposer {
    * Fills `proposal` from `queue`. Afterwards `proposal.recordCount` says whether there is something to write; answers that rest
    * on no new record are in it as well.
    *
-   * @param now wall time in ms; the log's time never goes back, whatever the clock does
+   * @param now what deadlines are held against, ms
+   * @param time what records are stamped with, ms; the log's time never goes back, whatever the clocks do
    */
-  fill(queue: RequestQueue, proposal: Proposal, now: number): void {
+  fill(queue: RequestQueue, proposal: Proposal, now: number, time = now): void {
     assert(proposal.isEmpty || proposal.recordCount === 0, "a proposal is filled once");
     this.#open(proposal, this.nextAddress);
     const tenants = queue.tenants();
@@ -85,7 +86,7 @@ export class Proposer {
     const share =
       queue.bytes > groupCommitBytesTarget ? groupCommitBytesTarget / tenants.length : Number.POSITIVE_INFINITY;
     for (const tenant of tenants) {
-      const isFull = !this.#fillBlock(queue, proposal, now, tenant, share);
+      const isFull = !this.#fillBlock(queue, proposal, now, time, tenant, share);
       queue.endTurn(tenant);
       if (isFull || this.#bodyBytes(proposal) >= groupCommitBytesTarget) break;
     }
@@ -103,13 +104,13 @@ export class Proposer {
   }
 
   /** Fills `proposal` with one of the protocol's own operations: a prepare without records. */
-  fillOperation(proposal: Proposal, operation: number, body: Uint8Array, now: number): void {
+  fillOperation(proposal: Proposal, operation: number, body: Uint8Array, time: number): void {
     assert(proposal.recordCount === 0 && body.length > 0, "an operation of the protocol has a body and no records");
     this.#open(proposal, this.nextAddress);
     assert(body.length <= this.#out.end - this.#out.at, "an operation of the protocol is short");
     this.#out.bytes.set(body, this.#out.at);
     this.#out.at += body.length;
-    this.lastTime = Math.max(this.lastTime + 1, Math.floor(now * 1000));
+    this.lastTime = Math.max(this.lastTime + 1, Math.floor(time * 1000));
     proposal.operation = operation;
     proposal.bodyBytes = body.length;
     proposal.time = this.lastTime;
@@ -136,7 +137,14 @@ export class Proposer {
   }
 
   /** One tenant's block. False when the prepare is full. */
-  #fillBlock(queue: RequestQueue, proposal: Proposal, now: number, tenant: number, share: number): boolean {
+  #fillBlock(
+    queue: RequestQueue,
+    proposal: Proposal,
+    now: number,
+    time: number,
+    tenant: number,
+    share: number,
+  ): boolean {
     const before = this.#out.at;
     let hasBlock = this.#begin(tenant);
     for (let waiting = queue.peek(tenant); waiting !== null; waiting = queue.peek(tenant)) {
@@ -150,7 +158,7 @@ export class Proposer {
         queue.shift(tenant);
         continue;
       }
-      const outcome = hasBlock ? this.#decide(waiting, proposal, tenant, now) : decided.full;
+      const outcome = hasBlock ? this.#decide(waiting, proposal, tenant, time) : decided.full;
       if (outcome !== decided.full) {
         queue.shift(tenant);
         this.#sql?.requeueWoken(queue);
@@ -180,7 +188,7 @@ export class Proposer {
   }
 
   /** A SQL statement: what it comes to is decided first, and then, if it changes something, by the kernel as any other command. */
-  #decideSql(sql: SqlDecider, waiting: QueuedRequest, proposal: Proposal, tenant: number, now: number): number {
+  #decideSql(sql: SqlDecider, waiting: QueuedRequest, proposal: Proposal, tenant: number, timeMs: number): number {
     // Statements read the trees.
     this.#kernel.settle(this.#state);
     const outcome = sql.decide(waiting, tenant);
@@ -197,11 +205,11 @@ export class Proposer {
         const { stages } = outcome;
         let decision: Decision | null = null;
         for (; stages !== null && stages.next < stages.count; stages.next++) {
-          decision = this.#decideMade(requestKind.sqlStage, stages.body(stages.next), proposal, tenant, now);
+          decision = this.#decideMade(requestKind.sqlStage, stages.body(stages.next), proposal, tenant, timeMs);
           if (decision.outcome !== decided.written) break;
           decision = null;
         }
-        decision ??= this.#decideMade(requestKind.sqlCommit, outcome, proposal, tenant, now);
+        decision ??= this.#decideMade(requestKind.sqlCommit, outcome, proposal, tenant, timeMs);
         if (decision.outcome === decided.full) sql.keep(waiting, tenant, outcome);
         else if (decision.outcome === decided.written) {
           answerBytes(proposal, waiting, outcome.committed(decision.position));
@@ -222,7 +230,7 @@ export class Proposer {
     { bytes, view, bodyTo }: { readonly bytes: Uint8Array; readonly view: DataView; readonly bodyTo: number },
     proposal: Proposal,
     tenant: number,
-    now: number,
+    timeMs: number,
   ): Decision {
     const request = this.#request;
     request.kind = kind;
@@ -232,12 +240,12 @@ export class Proposer {
     request.to = bodyTo;
     request.principalFrom = bodyTo;
     request.principalLength = bytes.length - bodyTo;
-    return this.#decideRequest(proposal, tenant, now);
+    return this.#decideRequest(proposal, tenant, timeMs);
   }
 
-  #decide(waiting: QueuedRequest, proposal: Proposal, tenant: number, now: number): number {
+  #decide(waiting: QueuedRequest, proposal: Proposal, tenant: number, timeMs: number): number {
     if (waiting.kind === requestKind.sql && this.#sql !== null) {
-      return this.#decideSql(this.#sql, waiting, proposal, tenant, now);
+      return this.#decideSql(this.#sql, waiting, proposal, tenant, timeMs);
     }
     const request = this.#request;
     request.kind = waiting.kind;
@@ -247,7 +255,7 @@ export class Proposer {
     request.principalLength = waiting.principalTo - waiting.principalFrom;
     request.from = waiting.bodyFrom;
     request.to = waiting.bodyTo;
-    const decision = this.#decideRequest(proposal, tenant, now);
+    const decision = this.#decideRequest(proposal, tenant, timeMs);
     switch (decision.outcome) {
       case decided.written:
       case decided.answered:
@@ -264,11 +272,11 @@ export class Proposer {
   }
 
   /** Decides what `#request` says; a record that is written is applied. */
-  #decideRequest(proposal: Proposal, tenant: number, now: number): Decision {
+  #decideRequest(proposal: Proposal, tenant: number, timeMs: number): Decision {
     const reply = this.#reply;
     reply.at = 0;
     const out = this.#out;
-    const time = Math.max(this.lastTime + 1, Math.floor(now * 1000));
+    const time = Math.max(this.lastTime + 1, Math.floor(timeMs * 1000));
     const decision = this.#kernel.decide(this.#state, this.#request, time, out, reply);
     if (decision.outcome !== decided.written) return decision;
     assert(decision.tenant === tenant, "isolation: a record is written under the tenant that sent it");

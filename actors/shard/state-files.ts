@@ -62,9 +62,7 @@ export function openState(
       );
       return { store, from: checkpoint.position, rebuilt };
     } catch (error) {
-      const isDamage =
-        error instanceof KimberliteError && (error.code === "dataCorrupt" || error.code === "dataMissing");
-      if (!isDamage) throw error;
+      if (!(error instanceof KimberliteError) || !isDerivedAnew(error)) throw error;
       rebuilt = error.message;
       // The superblock names the old root until the next checkpoint. A new state in the same file could leave that root whole and put
       // other pages under it; a start after a crash would take that for the state.
@@ -77,6 +75,12 @@ export function openState(
     rebuilt,
   };
 }
+
+/** Damage, and the state of a program whose rows looked different: the log has all of it. */
+const isDerivedAnew = (error: KimberliteError): boolean =>
+  error.code === "dataCorrupt" ||
+  error.code === "dataMissing" ||
+  (error.code === "formatUnsupported" && error.detail["layout"] !== undefined);
 
 /** Renames a damaged page file out of the way, so that the next start does not trust it. The newest damaged one is kept for study. */
 export function setDamagedAside(directory: string, disk: Disk): void {

@@ -2,7 +2,7 @@
  * What a version of a shard's state says of itself, in the store's version header:
  *
  *   at  size  field
- *    0     1  version of this layout: 1
+ *    0     1  layout of the state, this header and the rows of all trees: 2. Another is derived from the log anew
  *    1     7  zero
  *    8     8  op: everything up to and including it is applied; 0 = nothing yet
  *   16     8  log address after that op
@@ -12,7 +12,7 @@ import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 
 export const versionHeaderBytes = 32;
-const layoutVersion = 1;
+const layoutVersion = 2;
 const u32Span = 2 ** 32;
 
 export interface VersionHeader {
@@ -48,7 +48,9 @@ export function decodeVersionHeader(bytes: Uint8Array): VersionHeader {
   assert(bytes.length >= versionHeaderBytes, "a version header has its fixed size");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint8(0) !== layoutVersion) {
-    throw new KimberliteError("formatUnsupported", `a version header of layout ${view.getUint8(0)}`);
+    throw new KimberliteError("formatUnsupported", `a state of layout ${view.getUint8(0)}`, {
+      detail: { layout: view.getUint8(0) },
+    });
   }
   return { op: getU64(view, 8), logEnd: getU64(view, 16), time: getU64(view, 24) };
 }

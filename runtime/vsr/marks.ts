@@ -5,6 +5,7 @@
 import { makeMarks } from "../types/marks.js";
 
 const names = [
+  "clockDisagrees",
   "confirmWaitsForInherited",
   "decides",
   "decisionImplicitNack",

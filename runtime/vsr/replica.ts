@@ -6,13 +6,14 @@
  * shell keeps are in `ports.ts`.
  */
 import { Acquaintance } from "./acquaintance.js";
+import { ClusterClock } from "./cluster-clock.js";
 import { Core, type ReplicaConfig } from "./core.js";
 import { mark } from "./marks.js";
 import type { Message, PingMessage, PongMessage, Remembered, ReplicaStatus } from "./messages.js";
 import { NormalOperation } from "./normal-operation.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "./ports.js";
 import { Repair } from "./repair.js";
-import { pingTicks } from "./timing.js";
+import { abdicateTicks, pingTicks } from "./timing.js";
 import { ViewChange } from "./view-change.js";
 
 export type { ReplicaConfig } from "./core.js";
@@ -38,6 +39,8 @@ export class Replica {
   readonly #viewChange: ViewChange;
   readonly #acquaintance: Acquaintance;
   readonly #headIsCertain: boolean;
+  readonly #clock: ClusterClock;
+  #knewTimeAt = 0;
   #isStarted = false;
 
   constructor(config: ReplicaConfig, state: DurableState, log: RecoveredLog) {
@@ -52,6 +55,7 @@ export class Replica {
     this.#normal = new NormalOperation(this.#core, this.#acquaintance);
     this.#viewChange = new ViewChange(this.#core, this.#normal, this.#repair, this.#acquaintance);
     this.#headIsCertain = log.headIsCertain;
+    this.#clock = new ClusterClock(config.replicaCount, config.replica);
   }
 
   /** Works one input through; what is to be done comes behind `effects`. The first tick starts the replica. */
@@ -126,9 +130,29 @@ export class Replica {
       mark("primaryAbdicates");
       this.#viewChange.abdicate();
     }
+    this.#watchClock();
     this.#viewChange.tick();
     this.#repair.tick();
     if (!core.isSingle && core.ticks % pingTicks === 0) core.broadcast(this.#ping());
+  }
+
+  /** A primary that does not know what time it is leaves the lead to one who may. */
+  #watchClock(): void {
+    const core = this.#core;
+    if (core.isSingle || !core.isLeading || this.clusterTime !== null) {
+      this.#knewTimeAt = core.ticks;
+      return;
+    }
+    if (core.ticks - this.#knewTimeAt <= abdicateTicks) return;
+    mark("clockDisagrees");
+    this.#knewTimeAt = core.ticks;
+    this.#viewChange.abdicate();
+  }
+
+  /** What a majority of the clocks agrees on, µs, as of the newest tick; null while none does: then nothing is to be stamped. */
+  get clusterTime(): number | null {
+    const { monotonic, wall } = this.#core;
+    return this.#clock.time(monotonic, wall);
   }
 
   #written(id: number): void {
@@ -240,6 +264,7 @@ export class Replica {
         this.#acquaint(from, message);
         return;
       case "pong":
+        this.#clock.sampled(from, message.echoed, core.monotonic, message.wall);
         this.#acquaint(from, message);
         return;
     }

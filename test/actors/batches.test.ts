@@ -216,7 +216,7 @@ test("a version header says what it stands for, and refuses another layout", (t)
   const bytes = new VersionHeaderWriter().encode(12, 2 ** 40, 2 ** 50);
   t.deepEqual(decodeVersionHeader(bytes), { op: 12, logEnd: 2 ** 40, time: 2 ** 50 });
   const other = bytes.slice();
-  other[0] = 2;
+  other[0] = 1;
   t.throws(() => decodeVersionHeader(other), { code: "formatUnsupported" });
 });
 

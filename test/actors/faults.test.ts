@@ -8,13 +8,17 @@ import { replicaDefinition } from "../../actors/replica/actor.js";
 import { Checkpointer } from "../../actors/shard/checkpointer.js";
 import { realMachine } from "../../actors/shard/machine.js";
 import { openState } from "../../actors/shard/state-files.js";
+import { VersionHeaderWriter } from "../../actors/shard/version-header.js";
 import { openDataDirectory, shardDirectory } from "../../actors/supervisor/data-directory.js";
 import type { Actor } from "../../runtime/actor/definition.js";
 import { defaultGeometry, placePrepare } from "../../runtime/storage/log-geometry.js";
+import { logBeginning } from "../../runtime/storage/log-position.js";
 import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica } from "../../runtime/storage/replica-storage.js";
 import { superblockPath } from "../../runtime/storage/superblock.js";
+import { CheckpointWriter, checkpointRecord } from "../../runtime/store/checkpoint.js";
+import { encodeCheckpointRecord } from "../../runtime/store/checkpoint-record.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { logSegmentBytes, sectorBytes } from "../../runtime/types/limits.js";
 import { appendAlone } from "../storage/append-alone.js";
@@ -119,6 +123,35 @@ test("the name of a new page file is durable before a checkpoint is in it", (t) 
   store.close();
   disk.restart(() => 0);
   t.not(disk.status("/shard/pages"), null);
+});
+
+test("a state whose rows another program laid out is derived from the log anew", (t) => {
+  const disk = new MemoryDisk();
+  disk.makeDirectory("/shard");
+  const args = { directory: "/shard", clusterId: new Uint8Array(16).fill(7), cacheBytes: 8 * 1024 * 1024 };
+  const machine = { ...realMachine, disk };
+  const position = { ...logBeginning(args.clusterId), op: 5, address: 4096 };
+  const reopened = (layout: number): ReturnType<typeof openState> => {
+    const { store } = openState(args, null, machine);
+    const header = new VersionHeaderWriter().encode(5, 4096, 9).slice();
+    header[0] = layout;
+    store.publish(store.seal(header));
+    const job = store.beginCheckpoint();
+    if (job === null) throw new Error("a new version is to be written");
+    const file = disk.open("/shard/pages", "fdatasync");
+    const writer = new CheckpointWriter(store.handle, file);
+    while (!writer.runSlice(job, 64));
+    file.close();
+    store.close();
+    return openState(args, { position, record: encodeCheckpointRecord(checkpointRecord(job)) }, machine);
+  };
+  const earlier = reopened(1);
+  t.is(earlier.from.op, 0);
+  t.regex(earlier.rebuilt ?? "", /a state of layout 1/);
+  t.not(disk.status("/shard/pages.damaged"), null);
+  const present = reopened(2);
+  t.is(present.from.op, 5);
+  t.is(present.rebuilt, null);
 });
 
 test("a state that is derived again names no checkpoint older than the one that the superblock names", (t) => {

@@ -59,7 +59,7 @@ export class ByteWorkload implements Workload {
     const mean = this.#isSettling ? 20_000 : options.requestMicros;
     events.at(events.now + this.#random.exponential(mean), () => {
       if (this.#isSettling ? this.#probesAnswered < probes : this.requests < options.requestsMax) this.#submit();
-      if (this.#random.chance(0.1)) this.#confirm();
+      if (this.#random.chance(options.confirmShare)) this.#confirm();
       this.#next();
     });
   }

@@ -57,11 +57,7 @@ function run(canary: Canary, from: number, secondsMax: number): Kill {
       const file = path.join(target, "dist", edit.file);
       writeFileSync(file, edited(readFileSync(file, "utf8"), edit));
     }
-    const over = {
-      ...(canary.workload === undefined ? {} : { workload: canary.workload }),
-      ...(canary.replicas === undefined ? {} : { replicas: canary.replicas }),
-      ...(canary.atlas === undefined ? {} : { atlas: canary.atlas }),
-    };
+    const over = canary.runs ?? {};
     const child = path.join(target, "dist/test/simulator/until-caught.js");
     const args = [child, String(from), String(canary.budget), String(secondsMax), JSON.stringify(over)];
     const output = execFileSync(process.execPath, args, { encoding: "utf8", maxBuffer: 2 ** 26 });

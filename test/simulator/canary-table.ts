@@ -6,7 +6,7 @@
  * Numbers are those of the catalogue in the literature on this protocol where there is one; where this design differs, `differs` says how.
  */
 import type { OracleName } from "./failure.js";
-import type { Workload } from "./options.js";
+import type { FaultRates, SimulationOptions } from "./options.js";
 
 export interface Edit {
   /** Below `dist/`. */
@@ -24,11 +24,92 @@ export interface Canary {
   readonly oracles: readonly OracleName[];
   /** Seeds within which it has to be caught. */
   readonly budget: number;
-  readonly workload?: Workload;
-  readonly replicas?: number;
-  readonly atlas?: boolean;
+  /** What the runs that look for it have more of; without it they are as any other seed's. */
+  readonly runs?: Partial<SimulationOptions>;
   readonly differs?: string;
 }
+
+const quietFaults: FaultRates = {
+  kills: 0,
+  powerCuts: 0,
+  blackouts: 0,
+  pauses: 0,
+  partitions: 0,
+  clogs: 0,
+  clockSteps: 0,
+  handovers: 0,
+  latent: 0,
+  unreadable: 0,
+  lostWrites: 0,
+  misdirected: 0,
+  flippedWrites: 0,
+  writeErrors: 0,
+  full: 0,
+  slowDisks: 0,
+};
+
+/** Many changes of the view over a log that grows fast. */
+const views: Partial<SimulationOptions> = {
+  replicas: 3,
+  workload: "bytes",
+  atlas: true,
+  faultMs: 8_000,
+  requestsMax: 2_000,
+  requestMicros: 4_000,
+  confirmShare: 1,
+  bodyBytesMax: 64,
+  pipeline: 8,
+  writeMicros: 400,
+  muteReplica: -1,
+  network: {
+    latencyMeanMicros: 2_000,
+    loss: 0.05,
+    duplicate: 0.1,
+    replay: 0.02,
+    flip: 0,
+    reorder: 0.3,
+    bytesMax: 0,
+  },
+  faults: { ...quietFaults, kills: 4, powerCuts: 3, pauses: 3, partitions: 10, clogs: 4, handovers: 1 },
+};
+
+/** Disks that damage what they hold, and restarts that have to live with it. */
+const disks: Partial<SimulationOptions> = {
+  replicas: 3,
+  workload: "bytes",
+  atlas: true,
+  faultMs: 4_000,
+  requestsMax: 400,
+  requestMicros: 4_000,
+  headerSlots: 16,
+  bodyBytesMax: 1_000,
+  muteReplica: -1,
+  faults: {
+    ...quietFaults,
+    kills: 4,
+    powerCuts: 4,
+    blackouts: 1,
+    partitions: 2,
+    latent: 12,
+    unreadable: 2,
+    lostWrites: 2,
+    misdirected: 4,
+    flippedWrites: 3,
+    writeErrors: 1,
+  },
+};
+
+/** The same with few requests: what a cut off primary has alone is more than what the next one writes. */
+const slowViews: Partial<SimulationOptions> = { ...views, requestMicros: 80_000, faultMs: 12_000 };
+
+const kernel: Partial<SimulationOptions> = { workload: "kernel", replicas: 3, requestMicros: 4_000, requestsMax: 300 };
+
+const kernelCuts: Partial<SimulationOptions> = {
+  ...kernel,
+  checkpointEvery: 3,
+  muteReplica: -1,
+  faults: { ...quietFaults, powerCuts: 12, kills: 2, pauses: 1 },
+};
 
 const vsr = (name: string): string => `runtime/vsr/${name}.js`;
 const storage = (name: string): string => `runtime/storage/${name}.js`;
@@ -82,6 +163,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["commit chain", "head", "ack durability", "assertion"],
     budget: 500,
+    runs: views,
   },
   {
     id: "C3",
@@ -95,6 +177,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability"],
     budget: 200,
+    runs: views,
     differs:
       "here one number a sender says up to where it has the log; the mutant notes it for whoever is furthest behind",
   },
@@ -104,6 +187,7 @@ export const canaries: readonly Canary[] = [
     edits: [{ file: vsr("normal-operation"), find: "        this.#acked.fill(0);\n", replace: "" }],
     oracles: ["ack durability", "commit chain", "assertion"],
     budget: 2_000,
+    runs: slowViews,
   },
   {
     id: "C5",
@@ -170,6 +254,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["commit chain", "head", "ack durability", "assertion"],
     budget: 3_000,
+    runs: slowViews,
   },
   {
     id: "C10",
@@ -183,6 +268,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["head", "promises", "assertion", "commit chain"],
     budget: 1_000,
+    runs: views,
   },
   {
     id: "C11",
@@ -197,6 +283,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["WAL", "head", "ack durability"],
     budget: 300,
+    runs: disks,
   },
   {
     id: "C12",
@@ -210,6 +297,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability", "head", "commit chain", "assertion"],
     budget: 2_000,
+    runs: disks,
   },
   {
     id: "C13",
@@ -221,8 +309,9 @@ export const canaries: readonly Canary[] = [
         replace: "if (op > commit && nacks >= quorums.nack - 1) {",
       },
     ],
-    oracles: ["ack durability", "head", "commit chain", "assertion"],
+    oracles: ["ack durability", "head", "commit chain", "assertion", "log order"],
     budget: 1_000,
+    runs: views,
   },
   {
     id: "C14",
@@ -236,6 +325,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability", "head", "commit chain", "promises", "assertion"],
     budget: 2_000,
+    runs: disks,
     differs: "stands for `format` instead of `recover`: an empty or shortened log whose silence counts as a vote",
   },
   {
@@ -250,6 +340,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability", "commit chain", "assertion"],
     budget: 5_000,
+    runs: slowViews,
     differs: "an acknowledgement names the view it is for; the mutant does not look at it",
   },
   {
@@ -264,6 +355,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["head", "commit chain", "ack durability", "assertion"],
     budget: 1_000,
+    runs: slowViews,
     differs: "repaired entries come as prepares of their own view; the mutant lets them extend the log",
   },
   {
@@ -278,6 +370,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["commit chain", "ack durability", "head", "WAL", "assertion"],
     budget: 5_000,
+    runs: slowViews,
     differs: "bodies are asked for by identity here, which includes the parent",
   },
   {
@@ -299,12 +392,13 @@ export const canaries: readonly Canary[] = [
     edits: [
       {
         file: storage("header-ring"),
-        find: "        if (op + this.slots <= newestOp)\n            return;\n",
-        replace: "",
+        find: "        if (op + this.slots <= newestOp) {",
+        replace: "        if (op + this.slots <= newestOp - 2 ** 30) {",
       },
     ],
     oracles: ["WAL", "head", "ack durability", "assertion"],
     budget: 3_000,
+    runs: disks,
     differs: "the log is written once and never wraps; what wraps is the ring of header copies",
   },
   {
@@ -319,6 +413,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["head", "ack durability", "assertion"],
     budget: 2_000,
+    runs: { ...views, headerSlots: 16, segmentBytes: 32 * 1024, bodyBytesMax: 6_000 },
     differs: "state sync fetches segments of the log itself",
   },
   {
@@ -339,6 +434,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["head", "ack durability", "commit chain", "liveness", "assertion"],
     budget: 2_000,
+    runs: views,
   },
   {
     id: "C22",
@@ -352,7 +448,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability", "sessions"],
     budget: 500,
-    workload: "kernel",
+    runs: kernel,
   },
   {
     id: "C23",
@@ -367,7 +463,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["state", "assertion"],
     budget: 500,
-    workload: "kernel",
+    runs: kernel,
   },
   {
     id: "C24",
@@ -379,9 +475,9 @@ export const canaries: readonly Canary[] = [
         replace: "        if (head.op > position.op && this.#replayed < 0) {",
       },
     ],
-    oracles: ["sessions", "state", "assertion", "ack durability", "commit chain"],
+    oracles: ["sessions", "state", "assertion", "ack durability", "commit chain", "log order"],
     budget: 500,
-    workload: "kernel",
+    runs: kernel,
     differs: "sessions end in the kernel by key order, so their reuse has no counterpart; T42 takes its place",
   },
   {
@@ -396,6 +492,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["log order"],
     budget: 500,
+    runs: views,
   },
   {
     id: "C26",
@@ -414,6 +511,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["log order"],
     budget: 2_000,
+    runs: views,
   },
   {
     id: "C27",
@@ -427,6 +525,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["promises", "assertion"],
     budget: 2_000,
+    runs: disks,
     differs:
       "the newest single copy is refused by an assertion over two constants; this is the other end of the same choice",
   },
@@ -442,6 +541,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability", "head", "WAL"],
     budget: 2_000,
+    runs: disks,
   },
   {
     id: "C29",
@@ -455,6 +555,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["WAL", "assertion", "head", "ack durability"],
     budget: 3_000,
+    runs: disks,
   },
   {
     id: "C30",
@@ -469,7 +570,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["state", "assertion"],
     budget: 50,
-    workload: "kernel",
+    runs: kernel,
   },
   {
     id: "C31",
@@ -484,7 +585,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["state", "assertion", "log order"],
     budget: 500,
-    workload: "kernel",
+    runs: kernel,
   },
   {
     id: "C32",
@@ -498,6 +599,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["head", "promises", "ack durability", "commit chain", "assertion"],
     budget: 10_000,
+    runs: disks,
   },
   {
     id: "C33",
@@ -516,7 +618,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["storage", "state", "assertion"],
     budget: 2_000,
-    workload: "kernel",
+    runs: kernelCuts,
   },
   {
     id: "C34",
@@ -531,7 +633,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["tenancy", "sessions", "assertion"],
     budget: 300,
-    workload: "kernel",
+    runs: kernel,
   },
   {
     id: "C35",
@@ -546,6 +648,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["liveness"],
     budget: 500,
+    runs: views,
   },
   {
     id: "C36",
@@ -559,6 +662,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["liveness"],
     budget: 2_000,
+    runs: { ...views, muteReplica: 1, bodyBytesMax: 1_000, faults: quietFaults },
   },
   {
     id: "C37",
@@ -572,6 +676,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["promises", "ack durability", "commit chain", "assertion"],
     budget: 1_000,
+    runs: slowViews,
   },
   {
     id: "C38",
@@ -585,6 +690,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["assertion", "head", "commit chain"],
     budget: 100,
+    runs: views,
     differs: "T42 is C24; this is the gap that a pipeline with loss leaves",
   },
   {
@@ -603,7 +709,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["tenancy", "assertion"],
     budget: 500,
-    workload: "kernel",
+    runs: kernel,
     differs:
       "quotas are of tenants by construction (keys begin with the tenant); the mutant evicts one session too many",
   },
@@ -619,7 +725,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability"],
     budget: 200,
-    replicas: 2,
+    runs: { replicas: 2 },
     differs: "1 + 2 intersect, so the laws hold; what is lost is the second copy that two replicas are for",
   },
 ];

@@ -68,6 +68,14 @@ export class FaultInjector {
         if (nodes[event.replica]?.isAlive) this.#count("powerCut");
         simulation.planPowerCut(event.replica, event.operation, event.downMs);
         return;
+      case "lose": {
+        const node = nodes[event.replica];
+        if (node === undefined || node.isGone) return;
+        this.#count("lose");
+        simulation.crash(event.replica, 0, true);
+        node.isGone = true;
+        return;
+      }
       case "blackout":
         this.#count("blackout");
         for (const { replica } of nodes) simulation.crash(replica, event.downMs + this.#random.below(50), true);

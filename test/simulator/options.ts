@@ -43,6 +43,8 @@ export interface SimulationOptions {
   readonly requestsMax: number;
   /** Mean µs between two requests of the clients. */
   readonly requestMicros: number;
+  /** Questions of clients whether a replica leads, for each request. */
+  readonly confirmShare: number;
   readonly bodyBytesMax: number;
   readonly pipeline: number;
   readonly headerSlots: number;
@@ -143,6 +145,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     healMsMax: 30_000,
     requestsMax: random.pick([30, 100, 300]),
     requestMicros: random.pick([2_000, 10_000, 40_000]),
+    confirmShare: random.pick([0.05, 0.3, 1]),
     bodyBytesMax: random.pick([64, 1_000, 6_000, 14_000]),
     pipeline: random.pick([1, 2, 4, 8]),
     headerSlots: random.pick([16, 16, 32, 64]),

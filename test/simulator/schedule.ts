@@ -10,6 +10,8 @@ export type FaultEvent = { readonly at: number } & (
   | { readonly kind: "kill"; readonly replica: number; readonly downMs: number }
   /** The power goes within the n-th operation of the disk from then on. */
   | { readonly kind: "powerCut"; readonly replica: number; readonly operation: number; readonly downMs: number }
+  /** The host is lost for ever. */
+  | { readonly kind: "lose"; readonly replica: number }
   | { readonly kind: "blackout"; readonly downMs: number }
   | { readonly kind: "pause"; readonly replica: number; readonly forMs: number }
   /** Links that carry nothing for a while, as pairs from and to. */

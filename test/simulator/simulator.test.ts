@@ -1,8 +1,10 @@
 /** A bounded slice of what `npm run simulate` and `npm run simulate:long` do for hours. */
-import test from "ava";
+import anyTest from "ava";
 import { drawOptions } from "./options.js";
 import { runSeed } from "./run-seed.js";
 
+/** One after the other: a run freezes the clocks of its process. */
+const test = anyTest.serial;
 const slices = 4;
 const seedsPerSlice = 20;
 

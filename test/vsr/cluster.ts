@@ -39,6 +39,8 @@ export class Member {
   committed: LogPosition | null = null;
   confirmed: { token: number; isPrimary: boolean; commit: number }[] = [];
   halted: string | null = null;
+  /** µs by which its wall clock is ahead. */
+  wallAhead = 0;
   /** By segment: what gathers of it. Lost at a crash. */
   readonly fetching = new Map<number, Uint8Array[]>();
   /** By segment: what is whole, as a file beside the log. */
@@ -316,7 +318,8 @@ export class Cluster {
     }
     if (this.now % 10 !== 0) return;
     for (let index = 0; index < this.members.length; index++) {
-      this.step(index, { kind: "tick", monotonic: this.now * 1000, wall: this.now * 1000 });
+      const wall = this.now * 1000 + (this.members[index]?.wallAhead ?? 0);
+      this.step(index, { kind: "tick", monotonic: this.now * 1000, wall });
     }
   }
 
@@ -431,7 +434,7 @@ function clone(message: Message): Message {
   return structuredClone(message);
 }
 
-function readRun(disk: Disk, from: LogPosition, untilOp: number): Prepare[] {
+export function readRun(disk: Disk, from: LogPosition, untilOp: number): Prepare[] {
   const run: Prepare[] = [];
   let { address, parent, op } = from;
   while (op < untilOp && run.length < 16) {
@@ -445,7 +448,7 @@ function readRun(disk: Disk, from: LogPosition, untilOp: number): Prepare[] {
   return run;
 }
 
-function recover(disk: Disk): RecoveredLog {
+export function recover(disk: Disk): RecoveredLog {
   let sound = logBeginning(clusterId);
   const headers: SuffixHeader[] = [];
   let commit = 0;
