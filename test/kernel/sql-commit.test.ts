@@ -10,7 +10,7 @@ import { decided } from "../../runtime/kernel/decision.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { decodeOutcomeReply } from "../../runtime/kernel/outcome.js";
 import { encodeWriteHead } from "../../runtime/kernel/request.js";
-import { beginSqlFacts, putFact, removeFact, SqlFactsReader } from "../../runtime/kernel/sql-facts.js";
+import { beginSqlFacts, putFact, removeFact, SqlFactsReader, stagedFact } from "../../runtime/kernel/sql-facts.js";
 import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import {
   fromBytes,
@@ -244,5 +244,40 @@ test("facts that do not fit the state stop the shard", (t) => {
   t.is(
     t.throws(() => new TableKey().object(0, 7))?.message,
     "assertion failed: isolation: tables belong to a tenant of users",
+  );
+});
+
+test("parts of a large transaction: each is staged once, and its commit finds them all, or the shard stops", (t) => {
+  const stage = (part: number) => (out: ByteWriter) => {
+    encodeWriteHead(out, { tenant: 3 });
+    out.u32(part);
+    putFact(out, tableSpace.rows, 7, utf8(`${part}!`), utf8("row"));
+    return out;
+  };
+  const commit = (parts: number) => (out: ByteWriter) => {
+    encodeWriteHead(out, { tenant: 3 });
+    beginSqlFacts(out, parts);
+    stagedFact(out, parts);
+    return out;
+  };
+  const shard = new ShardTwin();
+  adopt(shard, 3);
+  // What was left behind by a transaction that never ended goes with the first part of the next.
+  for (const part of [0, 1, 2, 0, 1]) t.is(shard.submit(requestKind.sqlStage, stage(part)).outcome, decided.written);
+  t.false(shard.state.get(tableTree.rows, new TableKey().item(3, 7, utf8("0!"))), "nothing shows before the commit");
+  t.is(shard.submit(requestKind.sqlCommit, commit(2)).outcome, decided.written);
+  for (const item of ["0!", "1!"]) t.true(shard.state.get(tableTree.rows, new TableKey().item(3, 7, utf8(item))));
+  t.false(shard.state.cursor(tableTree.staged).seek(new Uint8Array(0)), "nothing stays staged");
+  t.is(dump(shard.replay().state), dump(shard.state));
+  t.is(
+    t.throws(() => shard.submit(requestKind.sqlCommit, commit(1)))?.message,
+    "assertion failed: order: each part of a large transaction was staged before its commit",
+  );
+  const other = new ShardTwin();
+  adopt(other, 3);
+  other.submit(requestKind.sqlStage, stage(1));
+  t.is(
+    t.throws(() => other.submit(requestKind.sqlStage, stage(1)))?.message,
+    "assertion failed: order: a part of a large transaction is staged once",
   );
 });

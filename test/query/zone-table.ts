@@ -96,7 +96,6 @@ const text = `/**
  *   name|types (abbreviation:seconds east:is daylight saving)|transitions (seconds since 1970, base 36, each from the one before)|type of each|POSIX rule
  *   name=name of the same zone
  */
-export const zoneTableVersion = "${version}";
 export const zoneTable = \`
 ${lines.join("\n")}
 \`;

@@ -8,6 +8,7 @@ import { SqlArray } from "../types/array.js";
 import { codecOf } from "../types/codecs.js";
 import type { Datum, Value } from "../types/datum.js";
 import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { textOf } from "../types/text.js";
 import { typeLabel } from "../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../types/type-table.js";
 import type { EvaluationContext } from "./context.js";
@@ -63,7 +64,7 @@ export function findCast(source: SqlType, target: SqlType, level: CastLevel): Re
     return { kind: "none", target: source, volatility: "immutable", convert: (value) => value };
   if (source.oid === typeOid.unknown) {
     const read = castLiteral(target, level);
-    return { kind: "text", target, volatility: "stable", convert: (value, context) => read(String(value), context) };
+    return { kind: "text", target, volatility: "stable", convert: (value, context) => read(textOf(value), context) };
   }
   const way = pathway(source.oid, target.oid, level);
   if (way === null) return null;

@@ -73,8 +73,6 @@ export function resolveFunction(shape: CallShape): ResolvedFunction {
   });
 }
 
-export const functionExists = (name: string): boolean => proceduresNamed(name).length > 0;
-
 const callText = (shape: CallShape): string => {
   const args = shape.args.map(({ name, type }) => `${name === undefined ? "" : `${name} => `}${typeLabel(type)}`);
   return `${shape.schema === null ? "" : `${shape.schema}.`}${shape.name}(${args.join(", ")})`;

@@ -25,6 +25,7 @@ import { Interval } from "../types/interval.js";
 import { Jsonb, type JsonbNode } from "../types/jsonb.js";
 import type { Oid } from "../types/sql-type.js";
 import { typeOid } from "../types/sql-type.js";
+import { textOf } from "../types/text.js";
 import { type Storage, setUuid, storageOf } from "./value-bytes.js";
 
 const encoder = new TextEncoder();
@@ -152,7 +153,7 @@ export class KeyCodec {
         return;
       case "uuid":
         this.#room(16);
-        setUuid(this.#bytes, this.#at, String(value));
+        setUuid(this.#bytes, this.#at, textOf(value));
         this.#at += 16;
         return;
       case "text":

@@ -10,6 +10,7 @@ import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import type { TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
+import type { Datum } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
 import {
   batchRowsMax,
@@ -270,7 +271,7 @@ class TreeScan implements TableScan {
         ({ isNumbers }): ColumnVector =>
           isNumbers
             ? { kind: "numbers", numbers: new Float64Array(capacity), nulls: new Uint8Array(capacity), hasNulls: false }
-            : { kind: "values", values: new Array(capacity).fill(null) },
+            : { kind: "values", values: new Array<Datum>(capacity).fill(null) },
       );
       this.#batch = { rows: 0, columns, keys: this.#batch.keys };
       this.#capacity = capacity;

@@ -2,13 +2,14 @@
  * Order and equality of values, one comparison a type: what ORDER BY, indexes, merge joins and the operators `<`, `=`, … all go by.
  * NULL is not compared here: whoever sorts puts it where it belongs.
  */
+import { AssertionFailed } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import { arrayOf } from "./array.js";
 import { bytesOf, compareBytes, toHex } from "./bytea.js";
 import type { Datum, Value } from "./datum.js";
 import { compareDecimals, decimalOf, decimalText, normalDecimal } from "./decimal.js";
 import { compareIntervals, intervalOf, intervalTotal } from "./interval.js";
-import { compareNodes, nodeOf, nodeText } from "./jsonb.js";
+import { compareNodes, isObjectNode, nodeOf, nodeText } from "./jsonb.js";
 import { recordOf } from "./record.js";
 import { type Oid, typeOid } from "./sql-type.js";
 import { compareText, textOf, trimEndSpaces } from "./text.js";
@@ -26,7 +27,10 @@ const byFloat: Compare = (a, b) =>
 const byText: Compare = (a, b) => compareText(textOf(a), textOf(b));
 /** Spaces at the end of a char(n) say nothing. */
 const byPadded: Compare = (a, b) => compareText(trimEndSpaces(textOf(a)), trimEndSpaces(textOf(b)));
-const asIs: HashKey = (value) => (typeof value === "object" ? String(value) : value);
+const asIs: HashKey = (value) => {
+  if (typeof value === "object") throw new AssertionFailed("a value of a type that is its own key is no object");
+  return value;
+};
 
 interface TypeOrder {
   readonly compare: Compare;
@@ -94,7 +98,7 @@ const orders: ReadonlyMap<Oid, TypeOrder> = new Map<Oid, TypeOrder>([
 const normalNode = (node: ReturnType<typeof nodeOf>): ReturnType<typeof nodeOf> => {
   if (node === null || typeof node !== "object") return node;
   if (Array.isArray(node)) return node.map(normalNode);
-  if (node instanceof Map) return new Map([...node].map(([key, value]) => [key, normalNode(value)]));
+  if (isObjectNode(node)) return new Map([...node].map(([key, value]) => [key, normalNode(value)]));
   return normalDecimal(decimalOf(node as Value));
 };
 

@@ -34,7 +34,7 @@ function smallInput(name: string, minimum: number, maximum: number): TypeCodec["
   };
 }
 
-const decimalText: TypeCodec["output"] = (value) => String(value);
+const decimalText: TypeCodec["output"] = (value) => (typeof value === "bigint" ? String(value) : String(Number(value)));
 
 function numberOf(value: unknown): number {
   assert(typeof value === "number", "a value of a small integer type is a number");

@@ -114,7 +114,9 @@ function compareObjects(a: ReadonlyMap<string, JsonbNode>, b: ReadonlyMap<string
   const right = [...b];
   let index = 0;
   for (const [key, value] of a) {
-    const [otherKey = "", other = null] = right[index] ?? [];
+    const entry = right[index];
+    assert(entry !== undefined, "objects of one size have as many entries");
+    const [otherKey, other] = entry;
     const order = compareText(key, otherKey) || compareNodes(value, other, false);
     if (order !== 0) return order;
     index += 1;

@@ -7,7 +7,7 @@
  */
 import { SqlError } from "../error.js";
 import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "./sql-type.js";
-import { arrayTypeOf, elementTypeOf, typeFactsByName, typeFactsOf } from "./type-table.js";
+import { arrayTypeOf, typeFactsByName, typeFactsOf } from "./type-table.js";
 
 const lengthMax = 10_485_760;
 const numericPrecisionMax = 1_000;
@@ -225,5 +225,3 @@ export function parseTypeName(text: string): SqlType {
   return typeByName([name], isBareChar ? [1] : modifiers, brackets.trim() !== "");
 }
 
-/** The element's type, with the modifier that arrays share with their elements. */
-export const elementSqlType = (array: SqlType): SqlType => sqlType(elementTypeOf(array.oid), array.modifier);

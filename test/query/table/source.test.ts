@@ -168,7 +168,7 @@ test("scans agree with a stupid twin: now, at every position, with a transaction
       (writes, own, from, to, isBackward) => {
         const state = new ModelTree();
         const hand = new Hand(state);
-        const states: Map<number, string | null>[] = [new Map()];
+        const states = [new Map<number, string | null>()];
         for (const [at, { id, value }] of writes.entries()) {
           const before = states.at(-1) ?? new Map<number, string | null>();
           const next = new Map(before);

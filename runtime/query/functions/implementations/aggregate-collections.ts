@@ -8,6 +8,7 @@ import { Interval, intervalOf, makeInterval } from "../../types/interval.js";
 import { quoteJson } from "../../types/json-parse.js";
 import { Jsonb, type JsonbNode, objectNode } from "../../types/jsonb.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
+import { textOf } from "../../types/text.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import type { EvaluationContext } from "../context.js";
 import { aggregates, aggregatesOfAll, type CallTypes, type Implementation } from "../define.js";
@@ -124,8 +125,8 @@ class JoinedText implements Accumulator {
     if (value === null) return;
     this.#text =
       this.#text === null
-        ? String(value)
-        : `${this.#text}${delimiter === null ? "" : String(delimiter)}${String(value)}`;
+        ? textOf(value)
+        : `${this.#text}${delimiter === null ? "" : textOf(delimiter)}${textOf(value)}`;
   }
 
   finish(): Datum {

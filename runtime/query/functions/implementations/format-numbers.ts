@@ -222,7 +222,7 @@ function layout(value: Decimal, template: Template): string {
   let isSignShown = hasOwnSign && !isSignFloating;
   const lastDecimal = lastShownDecimal(after, template);
   const isPlaceShown = (index: number): boolean => before[index] !== " " || index >= firstZero;
-  const firstShown = [...before].findIndex((_, index) => isPlaceShown(index));
+  const firstShown = Array.from(before).findIndex((_, index) => isPlaceShown(index));
   for (const token of tokens) {
     switch (token.kind) {
       case "digit":

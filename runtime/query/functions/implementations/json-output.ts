@@ -9,6 +9,7 @@ import { parseJson, quoteJson } from "../../types/json-parse.js";
 import { type JsonbNode, nodeFromTree, nodeOf, objectNode } from "../../types/jsonb.js";
 import { recordOf, type SqlRecord } from "../../types/record.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
+import { textOf } from "../../types/text.js";
 import type { TextContext } from "../../types/text-context.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 
@@ -72,7 +73,7 @@ export function jsonbNode(value: Datum, type: Oid, context: TextContext): JsonbN
   if (value === null) return null;
   if (type === typeOid.jsonb) return nodeOf(value);
   if (type === typeOid.json) {
-    const text = String(value);
+    const text = textOf(value);
     return nodeFromTree(parseJson(text, true), text);
   }
   const element = elementTypeOf(type);

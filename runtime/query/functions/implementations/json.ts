@@ -16,6 +16,7 @@ import {
 } from "../../types/jsonb.js";
 import { SqlRecord } from "../../types/record.js";
 import { sqlType, typeOid } from "../../types/sql-type.js";
+import { textOf } from "../../types/text.js";
 import type { EvaluationContext } from "../context.js";
 import { type CallTypes, type Implementation, sets, setsOfAny, strictly, variadics } from "../define.js";
 import type { ResultColumn } from "../registry.js";
@@ -39,7 +40,7 @@ function follow(tree: JsonTree, path: SqlArray): JsonTree | undefined {
   let current: JsonTree | undefined = tree;
   for (const key of path.items) {
     if (current === undefined || key === null) return undefined;
-    const name = String(key);
+    const name = textOf(key);
     current =
       current.kind === "object"
         ? fieldOf(current, name)
@@ -131,20 +132,20 @@ function pairsOf(keys: SqlArray, values: SqlArray | null): (readonly [key: strin
     const key = keys.items[values === null ? index * 2 : index] ?? null;
     const value = (values === null ? keys.items[index * 2 + 1] : values.items[index]) ?? null;
     if (key === null) throw new SqlError("22004", "null value not allowed for object key");
-    return [String(key), value];
+    return [textOf(key), value];
   });
 }
 
 function objectOfTexts(keys: SqlArray, values: SqlArray | null): string {
   const fields = pairsOf(keys, values).map(
-    ([key, value]) => `${quoteJson(key)} : ${value === null ? "null" : quoteJson(String(value))}`,
+    ([key, value]) => `${quoteJson(key)} : ${value === null ? "null" : quoteJson(textOf(value))}`,
   );
   return `{${fields.join(", ")}}`;
 }
 
 function jsonbOfTexts(keys: SqlArray, values: SqlArray | null): Jsonb {
   return new Jsonb(
-    objectNode(pairsOf(keys, values).map(([key, value]) => [key, value === null ? null : String(value)])),
+    objectNode(pairsOf(keys, values).map(([key, value]) => [key, value === null ? null : textOf(value)])),
   );
 }
 

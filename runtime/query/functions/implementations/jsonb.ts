@@ -18,6 +18,7 @@ import {
   nodeText,
   objectNode,
 } from "../../types/jsonb.js";
+import { textOf } from "../../types/text.js";
 import { type Implementation, nullably, strictly } from "../define.js";
 
 const integerPattern = /^\s*[+-]?\d+\s*$/u;
@@ -43,7 +44,7 @@ export function follow(node: JsonbNode, path: SqlArray): JsonbNode | undefined {
   let current: JsonbNode | undefined = node;
   for (const key of path.items) {
     if (current === undefined || key === null) return undefined;
-    current = step(current, String(key));
+    current = step(current, textOf(key));
   }
   return current;
 }
@@ -109,7 +110,7 @@ interface Change {
 }
 
 const pathOf = (path: SqlArray): readonly (string | null)[] =>
-  path.items.map((key) => (key === null ? null : String(key)));
+  path.items.map((key) => (key === null ? null : textOf(key)));
 
 /** The value with what stands at the path changed; the value itself where the path leads nowhere. */
 function change(node: JsonbNode, depth: number, plan: Change): JsonbNode {
@@ -231,7 +232,7 @@ export function arrayLength(node: JsonbNode): number {
   throw new SqlError("22023", `cannot get array length of a ${isObjectNode(node) ? "non-array" : "scalar"}`);
 }
 
-const keysOf = (keys: SqlArray): string[] => keys.items.flatMap((key) => (key === null ? [] : [String(key)]));
+const keysOf = (keys: SqlArray): string[] => keys.items.flatMap((key) => (key === null ? [] : [textOf(key)]));
 
 function setLax(
   node: JsonbNode,

@@ -11,6 +11,7 @@ import { type Decimal, decimalText } from "../../types/decimal.js";
 import { quoteIdentifier, readQualifiedName } from "../../types/quote.js";
 import { SqlRecord } from "../../types/record.js";
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
+import { textOf } from "../../types/text.js";
 import type { NamedObjectKind } from "../../types/text-context.js";
 import { formatType, intervalLimits, numericLimits, typeLabel } from "../../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
@@ -403,7 +404,7 @@ const expanded = sets({
   "pg_options_to_table(_text)": (options) => {
     const columns = [sqlType(typeOid.text), sqlType(typeOid.text)];
     return options.items.map((option) => {
-      const [name = "", ...value] = String(option).split("=");
+      const [name = "", ...value] = textOf(option ?? "").split("=");
       return new SqlRecord(columns, [name, value.join("=")], ["option_name", "option_value"]);
     });
   },

@@ -16,6 +16,7 @@ import {
   limitChar,
   limitName,
   limitVarchar,
+  textOf,
   trimEndSpaces,
 } from "../../types/text.js";
 import type { EvaluationContext } from "../context.js";
@@ -141,7 +142,7 @@ function castText(value: Datum, type: Oid, context: EvaluationContext): string |
 function format(args: readonly Datum[], context: EvaluationContext, { args: types }: CallTypes): Datum {
   const [pattern = null] = args;
   if (pattern === null) return null;
-  const text = String(pattern);
+  const text = textOf(pattern);
   let next = 1;
   const take = (place: number | null): { readonly value: Datum; readonly type: Oid } => {
     const index = place ?? next;
@@ -198,7 +199,7 @@ function concatWith(args: readonly Datum[], context: EvaluationContext, { args: 
   const [separator = null, ...values] = args;
   if (separator === null) return null;
   const texts = values.map((value, index) => outputOf(value, types[index + 1] ?? typeOid.text, context));
-  return texts.filter((text) => text !== null).join(String(separator));
+  return texts.filter((text) => text !== null).join(textOf(separator));
 }
 
 export function splitText(text: string, delimiter: string | null, nullText: string | null): (string | null)[] {

@@ -151,12 +151,6 @@ export function clockOf(micros: number): Clock {
 export const clockMicros = (hour: number, minute: number, second: number, micros: number): number =>
   ((hour * 60 + minute) * 60 + second) * microsPerSecond + micros;
 
-export const timestampFromMoment = (moment: Moment): Int64 =>
-  joinDays(
-    daysFromDate(moment.year, moment.month, moment.day),
-    clockMicros(moment.hour, moment.minute, moment.second, moment.micros),
-  );
-
 /** Sum of two times in their one form. Infinite ones stay. */
 export function addInt64(a: Int64, b: Int64): Int64 {
   if (typeof a === "number" && typeof b === "number") {

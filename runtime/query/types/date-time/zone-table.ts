@@ -4,7 +4,6 @@
  *   name|types (abbreviation:seconds east:is daylight saving)|transitions (seconds since 1970, base 36, each from the one before)|type of each|POSIX rule
  *   name=name of the same zone
  */
-export const zoneTableVersion = "2025b";
 export const zoneTable = `
 Africa/Abidjan|LMT:-968:0,GMT:0:0|-u9rgl4|1|GMT0
 Africa/Accra|LMT:-52:0,+0020:1200:1,GMT:0:0,+0030:1800:0,+0030:1800:1,GMT:0:0|-s9p1ak,24aamk,1yhyo,cjvlc,69weo,ci0xc,69weo,ci0xc,69weo,ci0xc,69weo,cjvlc,69weo,ci0xc,69weo,ci0xc,69weo,ci0xc,69weo,cjvlc,69weo,ci0xc,69weo,ci0xc,69weo,ci0xc,69weo,cjvlc,69weo,ci0xc,69weo,ci0xc,69weo,ci0xc,69weo,cjvlc,69weo,ci0xc,69weo,ci0xc,69weo,ci0xc,69weo,683lc,cloeo,668xc,cloeo,1y8pc,21gem0,2fehm0,69vy0,ci1e0,69vy0,cjw20,69vy0,ci1e0,69vy0,ci1e0,69vy0,ci1e0,69vy0|2121212121212121212121212121212121212121212121232424242424242|GMT0

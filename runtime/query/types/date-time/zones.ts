@@ -54,12 +54,6 @@ const known = new Map<string, TimeZone | null>();
 /** Zones kept at most: a client may name as many POSIX rules as it likes. */
 const knownMax = 2_000;
 
-export const utcZone: TimeZone = {
-  name: "UTC",
-  transitions: { moments: [], types: [{ offset: 0, isDst: false, abbreviation: "UTC" }], indexes: [] },
-  rule: null,
-};
-
 /** Zones of the table, by the names they are listed under. */
 export const zoneNames = (): readonly string[] =>
   [...lineOf.values()].map((line) => line.slice(0, line.search(/[|=]/u)));
@@ -108,7 +102,7 @@ function readNamed(key: string): TimeZone | null {
     const [abbreviation = "", offset, isDst] = type.split(":");
     return { abbreviation, offset: Number(offset), isDst: isDst === "1" };
   });
-  const indexes = [...indexesText].map((digit) => Number.parseInt(digit, 36));
+  const indexes = Array.from(indexesText, (digit) => Number.parseInt(digit, 36));
   return { name, transitions: { moments, types, indexes }, rule: rule.includes(",") ? parseRule(rule) : null };
 }
 

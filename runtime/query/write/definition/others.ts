@@ -142,7 +142,7 @@ export function alterSequence(statement: AlterSequence, ports: DefinitionPorts):
   const next: SequenceDefinition = {
     ...found,
     ...sequenceNumbers(options, null, found),
-    ...(ownerOf(options, ports) ?? {}),
+    ...ownerOf(options, ports),
   };
   draft.put(next);
   if (options.restart !== undefined) {
