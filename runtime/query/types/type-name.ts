@@ -224,4 +224,3 @@ export function parseTypeName(text: string): SqlType {
     return typeByName([(modifiers[0] ?? 0) <= 24 ? "float4" : "float8"], [], brackets !== "");
   return typeByName([name], isBareChar ? [1] : modifiers, brackets.trim() !== "");
 }
-
