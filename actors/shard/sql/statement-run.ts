@@ -9,6 +9,7 @@ import type { QueryEnvironment } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
+import { bytesOf } from "../../../runtime/query/settings.js";
 import { type OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { type PastDefinitions, TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { codecOf } from "../../../runtime/query/types/codecs.js";
@@ -30,8 +31,6 @@ import type { StatementLocks } from "./statement-locks.js";
 import { tableLockName } from "./statement-locks.js";
 import type { Transaction } from "./transaction.js";
 
-/** Memory of one statement's sorts, hash tables and result. */
-const statementBytesMax = 256 * 1024 * 1024;
 const resultBytesMax = 256 * 1024 * 1024;
 /** A statement that runs longer than this in the shard holds up every write: it is for projections. ms. */
 const shardStatementMs = 30_000;
@@ -94,7 +93,7 @@ export class StatementRun {
       source: this.#source,
       context: evaluation.context,
       parameters: readParameters(request.parameters, bound.parameterTypes, evaluation.context, ""),
-      memoryBytesMax: statementBytesMax,
+      memoryBytesMax: bytesOf(evaluation.settings.get("kimberlite.query_memory")),
       check: () => this.#check(),
       positionAt: (at) => new StateReads(state).positionsUntil(tenant, unixTimeOf(at)) - 1,
       systemRows: (table) => this.#systemRows(table),

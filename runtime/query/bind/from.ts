@@ -320,7 +320,10 @@ function bindView(view: ViewDefinition, schema: string, item: TableReference, bi
 function unnested(one: FunctionReference["functions"][number]): readonly FunctionReference["functions"][number][] {
   const { call } = one;
   if (call.kind !== "functionCall" || call.name.at(-1) !== "unnest" || call.arguments.length < 2) return [one];
-  return call.arguments.map((argument) => ({ ...one, call: { ...call, arguments: [argument], argumentNames: [null] } }));
+  return call.arguments.map((argument) => ({
+    ...one,
+    call: { ...call, arguments: [argument], argumentNames: [null] },
+  }));
 }
 
 function bindFunction(

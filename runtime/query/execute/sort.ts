@@ -3,12 +3,13 @@ import type { RowBatch } from "../engine.js";
 import type { SortKey, SortNode } from "../plan/plan.js";
 import { batchRowsMax, type ColumnVector } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
+import { typeOid } from "../types/sql-type.js";
 import { compileExpression, type RowFunction } from "./compile.js";
 import { type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
 import { KeptRows } from "./kept-rows.js";
 import { compileOuter } from "./scans.js";
 import { rowCount } from "./simple.js";
-import { BatchBuilder, copyAt } from "./vector.js";
+import { BatchBuilder, copyAt, isNumberType } from "./vector.js";
 
 export type CompareRows = (a: number, b: number) => number;
 
@@ -64,7 +65,9 @@ export class SortKeys {
   }
 }
 
-function comparisonOf({ compare, isDescending, nullsFirst }: SortKey, values: readonly Datum[]): CompareRows {
+function comparisonOf(key: SortKey, values: readonly Datum[]): CompareRows {
+  const { isDescending, nullsFirst } = key;
+  const compare = plainComparison(key, values);
   const nullOrder = nullsFirst ? -1 : 1;
   return (a, b) => {
     const x = values[a] ?? null;
@@ -73,6 +76,19 @@ function comparisonOf({ compare, isDescending, nullsFirst }: SortKey, values: re
     const order = compare(x, y);
     return isDescending ? -order : order;
   };
+}
+
+/**
+ * The machine's own comparison where it agrees with the type's for all these values: texts without units from the surrogates on, whose
+ * order of units is that of code points, and numbers that are numbers.
+ */
+function plainComparison({ compare, expression }: SortKey, values: readonly Datum[]): SortKey["compare"] {
+  const { oid } = expression.type;
+  const isPlain =
+    oid === typeOid.text || oid === typeOid.varchar
+      ? values.every((value) => value === null || (typeof value === "string" && !/[\ud800-\uffff]/.test(value)))
+      : isNumberType(oid) && values.every((value) => typeof value === "number" && !Number.isNaN(value));
+  return isPlain ? (a, b) => (a < b ? -1 : a > b ? 1 : 0) : compare;
 }
 
 /** Kept rows in an order, batch by batch. */
