@@ -7,6 +7,7 @@ import { typeOid } from "../types/sql-type.js";
 import { compileExpression, type RowFunction } from "./compile.js";
 import { type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
 import { KeptRows } from "./kept-rows.js";
+import { MemoryShare } from "./memory.js";
 import { compileOuter } from "./scans.js";
 import { rowCount } from "./simple.js";
 import { BatchBuilder, copyAt, isNumberType } from "./vector.js";
@@ -114,6 +115,7 @@ export class SortOperator implements Operator {
   readonly #input: Operator;
   readonly #execution: Execution;
   readonly #builder: BatchBuilder;
+  readonly #memory: MemoryShare;
   readonly #limit: (() => Datum) | null;
   readonly #offset: (() => Datum) | null;
   #kept: KeptRows;
@@ -126,6 +128,7 @@ export class SortOperator implements Operator {
     this.#node = node;
     this.#input = input;
     this.#execution = execution;
+    this.#memory = new MemoryShare(execution.memory);
     this.#builder = new BatchBuilder(node.columns);
     this.#kept = new KeptRows(node.input.columns, execution.memory);
     this.#keys = this.#newKeys();
@@ -140,6 +143,7 @@ export class SortOperator implements Operator {
   reset(): void {
     this.#input.reset();
     this.#kept.clear();
+    this.#memory.release();
     this.#keys.clear();
     this.#worst = null;
     this.#batches = null;
@@ -160,7 +164,7 @@ export class SortOperator implements Operator {
     const gathered = Math.max(batchRowsMax, wanted * 2);
     for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
       this.#execution.work(batch.rows);
-      this.#execution.memory.take(Number.isFinite(wanted) ? 0 : batch.rows * this.#node.keys.length * 8);
+      this.#memory.take(Number.isFinite(wanted) ? 0 : batch.rows * this.#node.keys.length * 8);
       for (let index = 0; index < batch.rows; index += 1) {
         const row = placeOf(batch, index);
         if (this.#worst !== null && this.#keys.compareWith(batch.columns, row, this.#worst) >= 0) continue;
@@ -196,6 +200,7 @@ export class SortOperator implements Operator {
   close(): void {
     this.#input.close();
     this.#kept.clear();
+    this.#memory.release();
     this.#keys.clear();
     this.#batches = null;
   }
