@@ -23,6 +23,7 @@ import { assert } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import { decodeSqlRequest, encodeSqlReply } from "../../messages/sql-codec.js";
+import { auditRows } from "../../sql/audit-tables.js";
 import { DataRows } from "../../sql/data-rows.js";
 import { type Engine, statementError } from "../../sql/engine.js";
 import { Evaluation, noEffects, unixTimeOf } from "../../sql/evaluation.js";
@@ -331,7 +332,9 @@ export class SqlReads {
       memoryBytesMax: bytesOf(settings.get("kimberlite.query_memory")),
       check: () => this.#check(deadline),
       positionAt: (at) => reads.positionsUntil(request.tenant, unixTimeOf(at)) - 1,
-      systemRows: (table) => engine.systemRows(table, { catalog: context.catalog, context }),
+      systemRows: (table) =>
+        auditRows(table, reads, request.tenant, source.position + 1) ??
+        engine.systemRows(table, { catalog: context.catalog, context }),
     };
   }
 

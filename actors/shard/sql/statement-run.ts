@@ -21,6 +21,7 @@ import { positionAt, TableKey, tableTree } from "../../../runtime/store/table-tr
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { AssertionFailed, unreachable } from "../../../runtime/types/assert.js";
 import type { SqlRequest } from "../../messages/sql.js";
+import { auditRows } from "../../sql/audit-tables.js";
 import { DataRows, valueAt } from "../../sql/data-rows.js";
 import type { Engine } from "../../sql/engine.js";
 import { Evaluation, type SessionEffects, unixTimeOf } from "../../sql/evaluation.js";
@@ -116,8 +117,12 @@ export class StatementRun {
   }
 
   #systemRows(table: TableDefinition): Iterable<readonly Datum[]> {
-    const { engine, evaluation, catalog } = this.#parts;
-    return engine.systemRows(table, { catalog, context: evaluation.context });
+    const { engine, evaluation, catalog, state, request, position } = this.#parts;
+    const reads = new StateReads(state);
+    return (
+      auditRows(table, reads, request.tenant, position + 1) ??
+      engine.systemRows(table, { catalog, context: evaluation.context })
+    );
   }
 
   #writePorts(): WritePorts {
