@@ -15,6 +15,7 @@ import { fromErrorRecord, KimberliteError, toErrorRecord } from "../../runtime/t
 import { miB } from "../../runtime/types/limits.js";
 import { pipelineMax } from "../../runtime/vsr/ports.js";
 import type { PostgresGatewayArgs } from "../postgres/gateway.js";
+import type { ScramVerifier } from "../wire/scram-verifier.js";
 import type { Transport } from "../wire/transport.js";
 import { ClusterCalls } from "./cluster-calls.js";
 import { failuresTolerable, loneMember } from "./cluster-health.js";
@@ -56,6 +57,8 @@ export interface PostgresOptions {
   readonly authentication: "scram" | "trust";
   /** PEM texts. */
   readonly tls: { readonly certificate: string; readonly key: string } | null;
+  /** A superuser of this process alone: no fact, and gone with it. */
+  readonly processUser?: { readonly name: string; readonly verifier: ScramVerifier } | undefined;
 }
 
 export interface NodeStatus extends Record<string, unknown> {
@@ -160,6 +163,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     projections: layout.projections,
     authentication: postgres?.authentication ?? "scram",
     tls: postgres?.tls ?? null,
+    processUser: postgres?.processUser ?? null,
   });
   let fail: (error: KimberliteError) => void = () => {};
   const failed = new Promise<KimberliteError>((resolveFailed) => {
@@ -196,6 +200,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         node: process.version,
         pid: process.pid,
         directory: opened.path,
+        pgListen: postgresAddress === null ? null : formatHost(postgresAddress),
         layout: layout.layout,
         cores,
         shards: layout.shards,
@@ -315,6 +320,9 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     throw error;
   }
 }
+
+const formatHost = ({ host, port }: ListenAddress): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
 /** How the replica of one shard on this node stands, and which node leads. */
 function replicaStatus({ path, numbers }: ActorReport, cluster: ClusterPlan | null): Record<string, unknown> {

@@ -148,7 +148,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   setting(
     "kimberlite.consistency",
     "session",
-    choice("session", "linearizable", "stale"),
+    { kind: "choice", values: ["session", "stale"], refused: ["linearizable"] },
     "What a read must have seen.",
     "session",
   ),
