@@ -95,6 +95,9 @@ const checkpointBytesDefault = 128 * miB;
 const checkpointMsDefault = 60_000;
 const scrubBytesPerSecondDefault = 1 * miB;
 const addressMs = 60_000;
+/** How long the first user is tried for while the cluster's nodes are starting. */
+const firstUserMs = 60_000;
+const firstUserPollMs = 100;
 const drainMs = 20_000;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -289,13 +292,21 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       status,
       createFirstUser: async (name, verifier) => {
         const params = { name, verifier, superuser: true, onlyFirst: true };
-        const made = await running
-          .port("directory")
-          .ask<{ readonly created: boolean }>(
-            { kind: "admin", method: "user.create", params, principal: "node" },
-            { deadlineMs: addressMs },
-          );
-        return made.created;
+        const message = { kind: "admin", method: "user.create", params, principal: "node" };
+        const giveUp = performance.now() + firstUserMs;
+        for (;;) {
+          try {
+            const asked = running
+              .port("directory")
+              .ask<{ readonly created: boolean }>(message, { deadlineMs: addressMs });
+            return (await asked).created;
+          } catch (error) {
+            // The node whose directory decides may not be through with its own start.
+            const mayPass = error instanceof KimberliteError && error.retry === "later" && performance.now() < giveUp;
+            if (!mayPass) throw error;
+            await new Promise((resolve) => setTimeout(resolve, firstUserPollMs));
+          }
+        }
       },
       terminateWorker: (name) => running.terminateWorker(name),
       workers: () => running.workers(),
