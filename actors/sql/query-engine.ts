@@ -10,7 +10,6 @@ import { bindStatement } from "../../runtime/query/bind/statement.js";
 import { assign, bindRules, defaultOf, scopeOf, tableRelation } from "../../runtime/query/bind/table-rules.js";
 import type { Catalog, TableDefinition } from "../../runtime/query/catalog/model.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
-import { systemTables } from "../../runtime/query/catalog/system/relations.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
 import { runExplain } from "../../runtime/query/execute/explain.js";
@@ -26,12 +25,13 @@ import type { SqlType } from "../../runtime/query/types/sql-type.js";
 import type { ObjectNames } from "../../runtime/query/types/text-context.js";
 import type { RowExpression } from "../../runtime/query/write/ports.js";
 import { assert } from "../../runtime/types/assert.js";
+import { builtInTables } from "./audit-tables.js";
 import type { Around, BindRequest, Engine } from "./engine.js";
 
 const environmentOf = ({ catalog, context }: Around, rest: Partial<BindEnvironment> = {}): BindEnvironment => ({
   catalog,
   context,
-  systemTables,
+  systemTables: builtInTables,
   parameterTypes: [],
   asOf: null,
   ...rest,

@@ -17,6 +17,7 @@ import { assert, unreachable } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { ListenAddress } from "../server/messages.js";
 import { SqlParser } from "../server/sql-parser.js";
+import type { ScramVerifier } from "../wire/scram-verifier.js";
 import { BackendWriter } from "./backend-writer.js";
 import { certificateHash } from "./certificate-hash.js";
 import { type ConnectionHost, PostgresConnection, type TenantEntry, type UserEntry } from "./connection.js";
@@ -35,6 +36,8 @@ export interface PostgresGatewayArgs {
   readonly authentication: "scram" | "trust";
   /** PEM texts; null: no TLS. */
   readonly tls: { readonly certificate: string; readonly key: string } | null;
+  /** A superuser of this process alone. */
+  readonly processUser: { readonly name: string; readonly verifier: ScramVerifier } | null;
 }
 
 export type PostgresGatewayMessage =
@@ -184,6 +187,8 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   }
 
   async #user(name: string): Promise<UserEntry | null> {
+    const { processUser } = this.#args;
+    if (name === processUser?.name) return { verifier: processUser.verifier, isSuperuser: true, tenants: null };
     const row = await this.#ask<UserRow | null>({ kind: "user", name });
     if (row === null) return null;
     const { iterations, salt, storedKey, serverKey, isSuperuser, tenants } = row;

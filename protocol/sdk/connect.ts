@@ -3,11 +3,23 @@ import type tls from "node:tls";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { Client, type ClientOptions } from "../client/client.js";
 import { type Address, formatAddress, parseAddress, portDefault, socketConnector } from "../client/socket-connector.js";
-import { Database } from "./database.js";
+import { Database, type SqlLogin } from "./database.js";
 
 export interface ConnectOptions extends Omit<ClientOptions, "address" | "connector"> {
   /** TLS: true for the system's certificate authorities, or the options of `node:tls`. */
   readonly tls?: boolean | tls.ConnectionOptions | undefined;
+  /** A user for SQL, which is spoken in the PostgreSQL protocol. */
+  readonly sql?: SqlConnectOptions | undefined;
+}
+
+export interface SqlConnectOptions {
+  readonly user: string;
+  readonly password: string;
+  /** "host:port" of the node's PostgreSQL protocol; default: the node is asked. */
+  readonly address?: string | undefined;
+  readonly tls?: tls.ConnectionOptions | undefined;
+  /** Connections for SQL to one tenant at once; default 8. */
+  readonly connectionsMax?: number | undefined;
 }
 
 /** One node, or several of one cluster in the order in which they are tried. */
@@ -40,7 +52,7 @@ export function parseTarget(target: Target): { addresses: Address[]; isSecure: b
  * itself, with several addresses to the next node.
  */
 export async function connect(target: Target, options: ConnectOptions = {}): Promise<Database> {
-  const { tls: tlsOption, ...clientOptions } = options;
+  const { tls: tlsOption, sql, ...clientOptions } = options;
   const { addresses, isSecure } = parseTarget(target);
   const tlsOptions = typeof tlsOption === "object" ? tlsOption : isSecure || tlsOption === true ? {} : undefined;
   const client = new Client({
@@ -54,5 +66,22 @@ export async function connect(target: Target, options: ConnectOptions = {}): Pro
     await client.close(0);
     throw error;
   }
-  return new Database(client);
+  return new Database(client, sql === undefined ? null : loginOf(client, sql));
+}
+
+function loginOf(
+  client: Client,
+  { user, password, address, tls: tlsOptions, connectionsMax }: SqlConnectOptions,
+): SqlLogin {
+  const target = async () => {
+    const said = address ?? addressIn(await client.admin("node.status", {}, {}));
+    return { ...parseAddress(said), user, password, tls: tlsOptions };
+  };
+  return { connectionsMax, target };
+}
+
+function addressIn(status: unknown): string {
+  const address = typeof status === "object" && status !== null && "pgListen" in status ? status.pgListen : null;
+  if (typeof address === "string") return address;
+  throw new KimberliteError("notSupported", "the node does not serve the PostgreSQL protocol (pg-listen)");
 }

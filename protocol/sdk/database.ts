@@ -4,6 +4,9 @@
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { tenantName } from "../../runtime/types/ids.js";
 import type { CallOptions, Client } from "../client/client.js";
+import type { SqlTarget } from "../client/sql/sql-connection.js";
+import { SqlPool } from "../client/sql/sql-pool.js";
+import { type Sql, sqlOf } from "./sql.js";
 import { Tenant } from "./tenant.js";
 import { TenantSession } from "./tenant-session.js";
 import { Tenants } from "./tenants.js";
@@ -11,16 +14,28 @@ import { Tenants } from "./tenants.js";
 /** Handles of tenants that are kept, each with what was seen of its tenant. */
 const handlesMax = 100_000;
 
+/** Who wants to use SQL, and where it is spoken. */
+export interface SqlLogin {
+  readonly connectionsMax?: number | undefined;
+  target(): Promise<Omit<SqlTarget, "database">>;
+}
+
 export class Database {
   readonly tenants: Tenants;
   readonly #client: Client;
   readonly #onClosed: () => Promise<void>;
   readonly #handles = new Map<string, Tenant>();
+  readonly #login: SqlLogin | null;
+  readonly #pools: SqlPool[] = [];
   #closing: Promise<void> | undefined;
 
-  /** @param onClosed what ends with the database: the node, when it runs in this process */
-  constructor(client: Client, onClosed: () => Promise<void> = () => Promise.resolve()) {
+  /**
+   * @param login who wants to use SQL, and where; null: nobody
+   * @param onClosed what ends with the database: the node, when it runs in this process
+   */
+  constructor(client: Client, login: SqlLogin | null = null, onClosed: () => Promise<void> = () => Promise.resolve()) {
     this.#client = client;
+    this.#login = login;
     this.#onClosed = onClosed;
     this.tenants = new Tenants(client, (name) => this.#handles.delete(name));
   }
@@ -35,9 +50,22 @@ export class Database {
         `one database object keeps handles of at most ${handlesMax} tenants`,
       );
     }
-    const tenant = new Tenant(new TenantSession(this.#client, tenantName(name)));
+    const tenant = new Tenant(new TenantSession(this.#client, tenantName(name)), () => this.#sql(name));
     this.#handles.set(name, tenant);
     return tenant;
+  }
+
+  #sql(tenant: string): Sql {
+    const login = this.#login;
+    if (login === null) {
+      throw new KimberliteError(
+        "unauthenticated",
+        "SQL needs a user: connect(target, { sql: { user, password } }), or open(directory, { sql: true })",
+      );
+    }
+    const pool = new SqlPool(async () => ({ ...(await login.target()), database: tenant }), login.connectionsMax);
+    this.#pools.push(pool);
+    return sqlOf(pool);
   }
 
   /** State of the node: version, uptime, shards, data directory. */
@@ -68,6 +96,7 @@ export class Database {
 
   async #close(graceMs: number): Promise<void> {
     try {
+      await Promise.all(this.#pools.map((pool) => pool.close()));
       await this.#client.close(graceMs);
     } finally {
       await this.#onClosed();

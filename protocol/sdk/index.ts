@@ -14,7 +14,9 @@ export {
   isKimberliteError,
   KimberliteError,
 } from "../../runtime/types/errors.js";
-export { type ConnectOptions, connect, type Target } from "./connect.js";
+export { SqlFailure } from "../client/sql/sql-error.js";
+export type { SqlParameter, SqlValue } from "../client/sql/values.js";
+export { type ConnectOptions, connect, type SqlConnectOptions, type Target } from "./connect.js";
 export type { Consistency, ReadOptions } from "./consistency.js";
 export { Database } from "./database.js";
 export { AppendResult, Event } from "./event.js";
@@ -23,6 +25,7 @@ export type { GroupInfo, GroupOptions, Groups, ParkedInfo } from "./groups.js";
 export type { IdempotencyKey } from "./idempotency-key.js";
 export { type LocalNode, type OpenOptions, open, type StartNode } from "./open.js";
 export type { Session, SessionAppendOptions, SessionOptions } from "./session.js";
+export type { Sql, SqlRow, SqlRows, SqlStatement, SqlTag, TransactionOptions } from "./sql.js";
 export type { AppendOptions, ReadPage, Stream, StreamInfo, StreamReadOptions } from "./stream.js";
 export type { EventSubscription, SubscribedEvent, SubscribeOptions } from "./subscription.js";
 export type { Streams, Tenant } from "./tenant.js";

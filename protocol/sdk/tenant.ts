@@ -14,6 +14,7 @@ import { Groups } from "./groups.js";
 import { countWithin, positionOfVisible } from "./numbers.js";
 import { formatToken, parseToken } from "./position-token.js";
 import { Session, type SessionOptions } from "./session.js";
+import type { Sql } from "./sql.js";
 import { Stream, type StreamInfo, streamInfo } from "./stream.js";
 import type { TenantSession } from "./tenant-session.js";
 
@@ -115,12 +116,21 @@ export class Tenant {
   readonly streams: Streams;
   readonly groups: Groups;
   readonly #session: TenantSession;
+  readonly #makeSql: () => Sql;
+  #sql: Sql | undefined;
 
-  constructor(session: TenantSession) {
+  constructor(session: TenantSession, makeSql: () => Sql) {
     this.#session = session;
+    this.#makeSql = makeSql;
     this.name = session.name;
     this.streams = new Streams(session);
     this.groups = new Groups(session, this.streams);
+  }
+
+  /** The tenant's tables. Throws `unauthenticated` when the database was connected to without a user for SQL. */
+  get sql(): Sql {
+    this.#sql ??= this.#makeSql();
+    return this.#sql;
   }
 
   /** A handle to a stream; nothing is asked of the server until it is used. */

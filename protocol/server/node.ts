@@ -15,6 +15,7 @@ import { fromErrorRecord, KimberliteError, toErrorRecord } from "../../runtime/t
 import { miB } from "../../runtime/types/limits.js";
 import { pipelineMax } from "../../runtime/vsr/ports.js";
 import type { PostgresGatewayArgs } from "../postgres/gateway.js";
+import type { ScramVerifier } from "../wire/scram-verifier.js";
 import type { Transport } from "../wire/transport.js";
 import { ClusterCalls } from "./cluster-calls.js";
 import { failuresTolerable, loneMember } from "./cluster-health.js";
@@ -56,6 +57,8 @@ export interface PostgresOptions {
   readonly authentication: "scram" | "trust";
   /** PEM texts. */
   readonly tls: { readonly certificate: string; readonly key: string } | null;
+  /** A superuser of this process alone: no fact, and gone with it. */
+  readonly processUser?: { readonly name: string; readonly verifier: ScramVerifier } | undefined;
 }
 
 export interface NodeStatus extends Record<string, unknown> {
@@ -92,6 +95,9 @@ const checkpointBytesDefault = 128 * miB;
 const checkpointMsDefault = 60_000;
 const scrubBytesPerSecondDefault = 1 * miB;
 const addressMs = 60_000;
+/** How long the first user is tried for while the cluster's nodes are starting. */
+const firstUserMs = 60_000;
+const firstUserPollMs = 100;
 const drainMs = 20_000;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -160,6 +166,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     projections: layout.projections,
     authentication: postgres?.authentication ?? "scram",
     tls: postgres?.tls ?? null,
+    processUser: postgres?.processUser ?? null,
   });
   let fail: (error: KimberliteError) => void = () => {};
   const failed = new Promise<KimberliteError>((resolveFailed) => {
@@ -196,6 +203,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         node: process.version,
         pid: process.pid,
         directory: opened.path,
+        pgListen: postgresAddress === null ? null : formatHost(postgresAddress),
         layout: layout.layout,
         cores,
         shards: layout.shards,
@@ -284,13 +292,21 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       status,
       createFirstUser: async (name, verifier) => {
         const params = { name, verifier, superuser: true, onlyFirst: true };
-        const made = await running
-          .port("directory")
-          .ask<{ readonly created: boolean }>(
-            { kind: "admin", method: "user.create", params, principal: "node" },
-            { deadlineMs: addressMs },
-          );
-        return made.created;
+        const message = { kind: "admin", method: "user.create", params, principal: "node" };
+        const giveUp = performance.now() + firstUserMs;
+        for (;;) {
+          try {
+            const asked = running
+              .port("directory")
+              .ask<{ readonly created: boolean }>(message, { deadlineMs: addressMs });
+            return (await asked).created;
+          } catch (error) {
+            // The node whose directory decides may not be through with its own start.
+            const mayPass = error instanceof KimberliteError && error.retry === "later" && performance.now() < giveUp;
+            if (!mayPass) throw error;
+            await new Promise((resolve) => setTimeout(resolve, firstUserPollMs));
+          }
+        }
       },
       terminateWorker: (name) => running.terminateWorker(name),
       workers: () => running.workers(),
@@ -315,6 +331,9 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     throw error;
   }
 }
+
+const formatHost = ({ host, port }: ListenAddress): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
 /** How the replica of one shard on this node stands, and which node leads. */
 function replicaStatus({ path, numbers }: ActorReport, cluster: ClusterPlan | null): Record<string, unknown> {

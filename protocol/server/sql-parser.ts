@@ -36,7 +36,8 @@ interface Grammar {
   _wasm_free_string(text: number): void;
 }
 
-const loadGrammar = createRequire(import.meta.url)("libpg-query/wasm/libpg-query.js") as () => Promise<Grammar>;
+const require = createRequire(import.meta.url);
+const loadGrammar = require("libpg-query/wasm/libpg-query.js") as () => Promise<Grammar>;
 
 export class SqlParser {
   #grammar: Grammar | null;

@@ -139,9 +139,16 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   setting("search_path", '"$user", public', list, "Schemas in which names without one are looked up.", "engine"),
   setting("kimberlite.as_of", "", text, "Position or timestamp whose state is read; empty for the present.", "engine"),
   setting(
+    "kimberlite.query_memory",
+    "256MB",
+    integer(64, i32Max, "kB"),
+    "Memory that sorts, hash tables and kept rows of a statement take together at most.",
+    "engine",
+  ),
+  setting(
     "kimberlite.consistency",
     "session",
-    choice("session", "linearizable", "stale"),
+    { kind: "choice", values: ["session", "stale"], refused: ["linearizable"] },
     "What a read must have seen.",
     "session",
   ),
@@ -365,6 +372,13 @@ export function millisecondsOf(value: string): number {
   const match = /^(-?\d+)([a-z]*)$/.exec(value);
   const [, digits = "0", unit = ""] = match ?? [];
   return Number(digits) * (unitFactors.ms[unit] ?? 1);
+}
+
+/** Bytes of a setting that is an amount of memory, as `settingValue` made it. */
+export function bytesOf(value: string): number {
+  const match = /^(\d+)([A-Za-z]*)$/.exec(value);
+  const [, digits = "0", unit = ""] = match ?? [];
+  return Number(digits) * (unitFactors.kB[unit] ?? 1) * 1_024;
 }
 
 /** A name of the table, a POSIX rule, or an offset east of UTC: hours, or hours and minutes. */

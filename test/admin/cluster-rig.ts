@@ -38,6 +38,8 @@ export class ClusterRig {
   readonly addresses: readonly string[];
   /** The processes, by index. */
   readonly nodes: (RunningNode | null)[];
+  /** Of every node that is started from now on. */
+  flags: readonly string[] = [];
   readonly #spawned = new Set<SpawnedNode>();
   readonly #remove: () => void;
 
@@ -97,7 +99,8 @@ export class ClusterRig {
   /** Begins to start a node, by its own directory and file unless others are named. */
   spawn(index: number, given: { readonly data?: string; readonly file?: string } = {}): SpawnedNode {
     const { data = `node-${index + 1}`, file = "cluster.toml" } = given;
-    const spawned = spawnNode(this.path(data), ["--cluster", this.path(file), "--node", String(index + 1)]);
+    const flags = ["--cluster", this.path(file), "--node", String(index + 1), ...this.flags];
+    const spawned = spawnNode(this.path(data), flags);
     this.#spawned.add(spawned);
     return spawned;
   }

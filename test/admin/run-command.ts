@@ -77,7 +77,9 @@ export function spawnNode(
   command: readonly string[] = [process.execPath, main, "start"],
 ): SpawnedNode {
   const isPlaced = flags.includes("--listen") || flags.includes("--cluster");
-  const listen = isPlaced ? [] : ["--listen", "127.0.0.1:0"];
+  // Beside a chosen port somebody else's may lie.
+  const besides = flags.includes("--pg-listen") ? [] : ["--pg-listen", "127.0.0.1:0"];
+  const listen = isPlaced ? besides : ["--listen", "127.0.0.1:0"];
   const [program = "", ...words] = command;
   const child = spawn(program, [...words, "--data", data, ...listen, "--json", ...flags], {
     cwd: projectRoot,

@@ -99,6 +99,10 @@ test("FOR SYSTEM_TIME is read, blanked, and belongs to its table", (t) => {
   t.is(second.time?.kind, "all");
   t.is(second.alias?.name, "y");
   t.is(parsed.parameterCount, 1);
+  const [join] = parser.parse("select * from h a full join h for system_time as of position 1 b using (id)");
+  const joined = join?.statement.kind === "select" ? join.statement.from[0] : undefined;
+  t.is(joined?.kind === "join" && joined.left.kind === "table" ? joined.left.time : undefined, null);
+  t.is(joined?.kind === "join" && joined.right.kind === "table" ? joined.right.time?.kind : undefined, "asOf");
   t.is(errorOf("select * from (select 1) q for system_time all").message, "FOR SYSTEM_TIME must follow a table");
   t.is(errorOf("select * from t for system_time of").fields.position, 32);
   t.is(parser.parse("select 'for system_time x'").length, 1);

@@ -113,3 +113,16 @@ test("large transactions are staged, and stand or fall as one", (t) => {
   const twin = new ShardRig(rig.shard.replay());
   t.is(dump(twin.shard.state), dump(rig.shard.state), "replay equals live");
 });
+
+test("what was committed is a table: position, kind and rows of each command", (t) => {
+  const session = new ShardRig().session();
+  session.rows("CREATE TABLE t (id int PRIMARY KEY)");
+  session.rows("INSERT INTO t VALUES (1), (2), (3)");
+  session.rows("DELETE FROM t WHERE id > 1");
+  t.deepEqual(session.rows("SELECT position, kind, rows FROM kimberlite.commits ORDER BY position"), [
+    ["0", "sqlCommit", "0"],
+    ["1", "sqlCommit", "3"],
+    ["2", "sqlCommit", "2"],
+  ]);
+  t.is(session.state("SELECT * FROM kimberlite.nothing"), "42P01");
+});

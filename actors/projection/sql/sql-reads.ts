@@ -15,7 +15,7 @@ import type { BoundExplain, BoundQuery, BoundStatement } from "../../../runtime/
 import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import type { QueryEnvironment, RowStream } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
-import { millisecondsOf } from "../../../runtime/query/settings.js";
+import { bytesOf, millisecondsOf } from "../../../runtime/query/settings.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
@@ -23,6 +23,7 @@ import { assert } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import { decodeSqlRequest, encodeSqlReply } from "../../messages/sql-codec.js";
+import { auditRows } from "../../sql/audit-tables.js";
 import { DataRows } from "../../sql/data-rows.js";
 import { type Engine, statementError } from "../../sql/engine.js";
 import { Evaluation, noEffects, unixTimeOf } from "../../sql/evaluation.js";
@@ -82,7 +83,6 @@ interface Kept {
 const sliceMs = 10;
 /** One answer: more rows are fetched by the gateway as its client takes them. */
 const answerBytesMax = 256 * 1024;
-const memoryBytesMax = 256 * 1024 * 1024;
 /** A single step, in which nobody else is served: a sort or an aggregation reads all of its input in one. */
 const stepMsMax = 60_000;
 const cursorsMax = 10_000;
@@ -329,10 +329,12 @@ export class SqlReads {
       source,
       context,
       parameters: readParameters(request.parameters, bound.parameterTypes, context, ""),
-      memoryBytesMax,
+      memoryBytesMax: bytesOf(settings.get("kimberlite.query_memory")),
       check: () => this.#check(deadline),
       positionAt: (at) => reads.positionsUntil(request.tenant, unixTimeOf(at)) - 1,
-      systemRows: (table) => engine.systemRows(table, { catalog: context.catalog, context }),
+      systemRows: (table) =>
+        auditRows(table, reads, request.tenant, source.position + 1) ??
+        engine.systemRows(table, { catalog: context.catalog, context }),
     };
   }
 

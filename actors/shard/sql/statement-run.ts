@@ -9,6 +9,7 @@ import type { QueryEnvironment } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
+import { bytesOf } from "../../../runtime/query/settings.js";
 import { type OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { type PastDefinitions, TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { codecOf } from "../../../runtime/query/types/codecs.js";
@@ -20,6 +21,7 @@ import { positionAt, TableKey, tableTree } from "../../../runtime/store/table-tr
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { AssertionFailed, unreachable } from "../../../runtime/types/assert.js";
 import type { SqlRequest } from "../../messages/sql.js";
+import { auditRows } from "../../sql/audit-tables.js";
 import { DataRows, valueAt } from "../../sql/data-rows.js";
 import type { Engine } from "../../sql/engine.js";
 import { Evaluation, type SessionEffects, unixTimeOf } from "../../sql/evaluation.js";
@@ -30,8 +32,6 @@ import type { StatementLocks } from "./statement-locks.js";
 import { tableLockName } from "./statement-locks.js";
 import type { Transaction } from "./transaction.js";
 
-/** Memory of one statement's sorts, hash tables and result. */
-const statementBytesMax = 256 * 1024 * 1024;
 const resultBytesMax = 256 * 1024 * 1024;
 /** A statement that runs longer than this in the shard holds up every write: it is for projections. ms. */
 const shardStatementMs = 30_000;
@@ -94,7 +94,7 @@ export class StatementRun {
       source: this.#source,
       context: evaluation.context,
       parameters: readParameters(request.parameters, bound.parameterTypes, evaluation.context, ""),
-      memoryBytesMax: statementBytesMax,
+      memoryBytesMax: bytesOf(evaluation.settings.get("kimberlite.query_memory")),
       check: () => this.#check(),
       positionAt: (at) => new StateReads(state).positionsUntil(tenant, unixTimeOf(at)) - 1,
       systemRows: (table) => this.#systemRows(table),
@@ -117,8 +117,12 @@ export class StatementRun {
   }
 
   #systemRows(table: TableDefinition): Iterable<readonly Datum[]> {
-    const { engine, evaluation, catalog } = this.#parts;
-    return engine.systemRows(table, { catalog, context: evaluation.context });
+    const { engine, evaluation, catalog, state, request, position } = this.#parts;
+    const reads = new StateReads(state);
+    return (
+      auditRows(table, reads, request.tenant, position + 1) ??
+      engine.systemRows(table, { catalog, context: evaluation.context })
+    );
   }
 
   #writePorts(): WritePorts {

@@ -316,6 +316,16 @@ function bindView(view: ViewDefinition, schema: string, item: TableReference, bi
   });
 }
 
+/** `unnest(a, b)` in FROM is one function for each array, side by side. */
+function unnested(one: FunctionReference["functions"][number]): readonly FunctionReference["functions"][number][] {
+  const { call } = one;
+  if (call.kind !== "functionCall" || call.name.at(-1) !== "unnest" || call.arguments.length < 2) return [one];
+  return call.arguments.map((argument) => ({
+    ...one,
+    call: { ...call, arguments: [argument], argumentNames: [null] },
+  }));
+}
+
 function bindFunction(
   item: FunctionReference,
   left: FromNames,
@@ -330,7 +340,7 @@ function bindFunction(
   const scalars: BoundExpression[] = [];
   const [only] = item.functions;
   let functionName = "";
-  for (const { call, definitions } of item.functions) {
+  for (const { call, definitions } of item.functions.flatMap(unnested)) {
     const wanted = [...definitions, ...item.definitions].map(({ name, type }) => ({ name, type: bindTypeName(type) }));
     const bound =
       call.kind === "functionCall"

@@ -42,8 +42,6 @@ function figure(expression: Expression): Name | null {
       return strong(expression.kind);
     case "nullIf":
       return strong("nullif");
-    case "booleanLiteral":
-      return weak("bool");
     case "specialValue":
       return strong(expression.name);
     case "indirection":

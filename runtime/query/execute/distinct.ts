@@ -14,6 +14,7 @@ import type { ColumnVector } from "../table/access.js";
 import { type Execution, layoutOf, type Operator, placeOf } from "./execution.js";
 import { KeptRows } from "./kept-rows.js";
 import { compileGroupKey, type Key } from "./keys.js";
+import { MemoryShare } from "./memory.js";
 
 type KeyOf = (columns: readonly ColumnVector[], row: number) => Key;
 
@@ -100,6 +101,7 @@ export class SetOperationOperator implements Operator {
   readonly #seen: SeenKeys;
   /** How often each row is on the right: INTERSECT and EXCEPT. */
   readonly #counts = new Map<Key, number>();
+  readonly #memory: MemoryShare;
   #isRight = false;
   #isCounted = false;
 
@@ -109,6 +111,7 @@ export class SetOperationOperator implements Operator {
     this.#right = right;
     this.#execution = execution;
     this.#seen = new SeenKeys(execution);
+    this.#memory = new MemoryShare(execution.memory);
     const isPlain = node.operation === "union" && node.isAll;
     const keyOf = (input: SetOperationNode["left"]): KeyOf =>
       compileGroupKey(columnsAsExpressions(input.columns), layoutOf(input.columns), execution);
@@ -120,6 +123,7 @@ export class SetOperationOperator implements Operator {
     this.#left.reset();
     this.#seen.clear();
     this.#counts.clear();
+    this.#memory.release();
     this.#isRight = false;
     this.#isCounted = false;
   }
@@ -174,7 +178,7 @@ export class SetOperationOperator implements Operator {
     assert(keyOf !== null, "INTERSECT and EXCEPT compare rows");
     this.#right.reset();
     for (let batch = this.#right.next(); batch !== null; batch = this.#right.next()) {
-      this.#execution.memory.take(batch.rows * 48);
+      this.#memory.take(batch.rows * 48);
       for (let index = 0; index < batch.rows; index += 1) {
         const key = keyOf(batch.columns, placeOf(batch, index));
         this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
@@ -188,6 +192,7 @@ export class SetOperationOperator implements Operator {
     this.#right.close();
     this.#seen.clear();
     this.#counts.clear();
+    this.#memory.release();
   }
 }
 

@@ -15,6 +15,7 @@ import { type BatchFilter, compileFilter } from "./filter.js";
 import { IntegerTable } from "./integer-table.js";
 import { KeptRows } from "./kept-rows.js";
 import { compileJoinKey, type JoinKey, type Key } from "./keys.js";
+import { MemoryShare } from "./memory.js";
 import { BatchBuilder, copyAt, readAt, writeAt } from "./vector.js";
 
 /** What both ways of joining share: pulling the left side row by row and putting out pairs. */
@@ -213,6 +214,7 @@ export class HashJoinOperator extends JoinOperator {
   readonly #residual: RowFunction | null;
   readonly #loaded: readonly number[];
   readonly #kept: KeptRows;
+  readonly #memory: MemoryShare;
   #first = new Map<Key, number>();
   #firstOfInteger = new IntegerTable();
   #following: Int32Array = new Int32Array(0);
@@ -231,6 +233,7 @@ export class HashJoinOperator extends JoinOperator {
     this.#integers = integerColumns(method.leftKeys, method.rightKeys, this.leftLayout, rightLayout);
     this.#residual = method.residual === null ? null : compileExpression(method.residual, rightLayout, execution);
     this.#loaded = [...columnsOf(method.residual)].filter((id) => this.leftLayout.has(id));
+    this.#memory = new MemoryShare(execution.memory);
     this.#kept = new KeptRows(node.right.columns, execution.memory);
   }
 
@@ -242,13 +245,14 @@ export class HashJoinOperator extends JoinOperator {
   /** Chains of right rows by key, in their order: `first` of a key, then `following` of a row; -1 ends. */
   #build(): void {
     this.#kept.clear();
+    this.#memory.release();
     this.#first = new Map();
     this.#firstOfInteger = new IntegerTable();
     const keepsAll = this.node.type === "right" || this.node.type === "full";
     const keys: (Key | null)[] = [];
     this.right.reset();
     for (let batch = this.right.next(); batch !== null; batch = this.right.next()) {
-      this.execution.memory.take(batch.rows * 48);
+      this.#memory.take(batch.rows * 48);
       for (let index = 0; index < batch.rows; index += 1) {
         const row = placeOf(batch, index);
         const key =
@@ -350,6 +354,7 @@ export class HashJoinOperator extends JoinOperator {
   override close(): void {
     super.close();
     this.#kept.clear();
+    this.#memory.release();
     this.#first = new Map();
     this.#firstOfInteger = new IntegerTable();
   }

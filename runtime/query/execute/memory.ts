@@ -26,6 +26,26 @@ export class MemoryBudget {
   }
 }
 
+/** What one operator has of the budget, so that it gives all of it back when it begins anew. */
+export class MemoryShare {
+  readonly #budget: MemoryBudget;
+  #bytes = 0;
+
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
+  }
+
+  take(bytes: number): void {
+    this.#bytes += bytes;
+    this.#budget.take(bytes);
+  }
+
+  release(): void {
+    this.#budget.give(this.#bytes);
+    this.#bytes = 0;
+  }
+}
+
 /** Bytes that a kept value takes, about. */
 export function datumBytes(value: Datum): number {
   switch (typeof value) {

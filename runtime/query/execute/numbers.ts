@@ -35,7 +35,7 @@ export function compileNumbers(
   if (!isNumberType(expression.type.oid) && expression.type.oid !== typeOid.bool) return null;
   const [left, right] = expression.arguments;
   if (left === undefined || right === undefined || expression.arguments.length !== 2) return null;
-  const kernel = expression.callee.kernel ?? kernelFor(expression.callee.name, left.type.oid, right.type.oid);
+  const kernel = kernelFor(expression.callee.name, left.type.oid, right.type.oid);
   if (kernel === null) return null;
   const first = compileOperand(left, layout, execution);
   const second = compileOperand(right, layout, execution);

@@ -3,12 +3,14 @@ import type { RowBatch } from "../engine.js";
 import type { SortKey, SortNode } from "../plan/plan.js";
 import { batchRowsMax, type ColumnVector } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
+import { typeOid } from "../types/sql-type.js";
 import { compileExpression, type RowFunction } from "./compile.js";
 import { type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
 import { KeptRows } from "./kept-rows.js";
+import { MemoryShare } from "./memory.js";
 import { compileOuter } from "./scans.js";
 import { rowCount } from "./simple.js";
-import { BatchBuilder, copyAt } from "./vector.js";
+import { BatchBuilder, copyAt, isNumberType } from "./vector.js";
 
 export type CompareRows = (a: number, b: number) => number;
 
@@ -64,7 +66,9 @@ export class SortKeys {
   }
 }
 
-function comparisonOf({ compare, isDescending, nullsFirst }: SortKey, values: readonly Datum[]): CompareRows {
+function comparisonOf(key: SortKey, values: readonly Datum[]): CompareRows {
+  const { isDescending, nullsFirst } = key;
+  const compare = plainComparison(key, values);
   const nullOrder = nullsFirst ? -1 : 1;
   return (a, b) => {
     const x = values[a] ?? null;
@@ -73,6 +77,19 @@ function comparisonOf({ compare, isDescending, nullsFirst }: SortKey, values: re
     const order = compare(x, y);
     return isDescending ? -order : order;
   };
+}
+
+/**
+ * The machine's own comparison where it agrees with the type's for all these values: texts without units from the surrogates on, whose
+ * order of units is that of code points, and numbers that are numbers.
+ */
+function plainComparison({ compare, expression }: SortKey, values: readonly Datum[]): SortKey["compare"] {
+  const { oid } = expression.type;
+  const isPlain =
+    oid === typeOid.text || oid === typeOid.varchar
+      ? values.every((value) => value === null || (typeof value === "string" && !/[\ud800-\uffff]/.test(value)))
+      : isNumberType(oid) && values.every((value) => typeof value === "number" && !Number.isNaN(value));
+  return isPlain ? (a, b) => (a < b ? -1 : a > b ? 1 : 0) : compare;
 }
 
 /** Kept rows in an order, batch by batch. */
@@ -98,6 +115,7 @@ export class SortOperator implements Operator {
   readonly #input: Operator;
   readonly #execution: Execution;
   readonly #builder: BatchBuilder;
+  readonly #memory: MemoryShare;
   readonly #limit: (() => Datum) | null;
   readonly #offset: (() => Datum) | null;
   #kept: KeptRows;
@@ -110,6 +128,7 @@ export class SortOperator implements Operator {
     this.#node = node;
     this.#input = input;
     this.#execution = execution;
+    this.#memory = new MemoryShare(execution.memory);
     this.#builder = new BatchBuilder(node.columns);
     this.#kept = new KeptRows(node.input.columns, execution.memory);
     this.#keys = this.#newKeys();
@@ -124,6 +143,7 @@ export class SortOperator implements Operator {
   reset(): void {
     this.#input.reset();
     this.#kept.clear();
+    this.#memory.release();
     this.#keys.clear();
     this.#worst = null;
     this.#batches = null;
@@ -144,7 +164,7 @@ export class SortOperator implements Operator {
     const gathered = Math.max(batchRowsMax, wanted * 2);
     for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
       this.#execution.work(batch.rows);
-      this.#execution.memory.take(Number.isFinite(wanted) ? 0 : batch.rows * this.#node.keys.length * 8);
+      this.#memory.take(Number.isFinite(wanted) ? 0 : batch.rows * this.#node.keys.length * 8);
       for (let index = 0; index < batch.rows; index += 1) {
         const row = placeOf(batch, index);
         if (this.#worst !== null && this.#keys.compareWith(batch.columns, row, this.#worst) >= 0) continue;
@@ -180,6 +200,7 @@ export class SortOperator implements Operator {
   close(): void {
     this.#input.close();
     this.#kept.clear();
+    this.#memory.release();
     this.#keys.clear();
     this.#batches = null;
   }

@@ -146,11 +146,14 @@ function hashedOf(
     for (let batch = operator.next(); batch !== null; batch = operator.next()) {
       const vector = batch.columns[slot];
       assert(vector !== undefined, "a hashed subquery has its column");
-      execution.memory.take(batch.rows * 32);
       for (let index = 0; index < batch.rows; index += 1) {
         const value = readAt(vector, placeOf(batch, index));
         if (value === null) hasNull = true;
-        else keys.add(keyOf(value));
+        else {
+          const key = keyOf(value);
+          execution.memory.take(48 + (typeof key === "string" ? key.length : 0));
+          keys.add(key);
+        }
       }
     }
     operator.close();

@@ -10,6 +10,7 @@ import type { Datum, Value } from "../types/datum.js";
 import { compileExpression, type RowFunction } from "./compile.js";
 import { type Execution, layoutOf, type Operator, placeOf } from "./execution.js";
 import { KeptRows } from "./kept-rows.js";
+import { MemoryShare } from "./memory.js";
 import { compileOuter } from "./scans.js";
 import { SortKeys } from "./sort.js";
 import { BatchBuilder, copyAt, writeAt } from "./vector.js";
@@ -33,7 +34,8 @@ export class WindowOperator implements Operator {
   readonly #keys: readonly SortKey[];
   readonly #calls: readonly CompiledCall[];
   readonly #builder: BatchBuilder;
-  #kept: KeptRows;
+  readonly #memory: MemoryShare;
+  readonly #kept: KeptRows;
   #output: Iterator<RowBatch> | null = null;
 
   constructor(node: WindowNode, input: Operator, execution: Execution) {
@@ -48,12 +50,14 @@ export class WindowOperator implements Operator {
       filter: call.filter === null ? null : compileExpression(call.filter, layout, execution),
     }));
     this.#builder = new BatchBuilder(node.columns);
+    this.#memory = new MemoryShare(execution.memory);
     this.#kept = new KeptRows(node.input.columns, execution.memory);
   }
 
   reset(): void {
     this.#input.reset();
     this.#kept.clear();
+    this.#memory.release();
     this.#output = null;
   }
 
@@ -67,7 +71,7 @@ export class WindowOperator implements Operator {
     const sortKeys = new SortKeys(this.#keys, layoutOf(this.#node.input.columns), this.#execution);
     for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
       this.#execution.work(batch.rows);
-      this.#execution.memory.take(batch.rows * (this.#keys.length + this.#calls.length) * 16);
+      this.#memory.take(batch.rows * (this.#keys.length + this.#calls.length) * 16);
       for (let index = 0; index < batch.rows; index += 1) {
         const row = placeOf(batch, index);
         sortKeys.add(batch.columns, row);
@@ -160,6 +164,7 @@ export class WindowOperator implements Operator {
   close(): void {
     this.#input.close();
     this.#kept.clear();
+    this.#memory.release();
     this.#output = null;
   }
 }

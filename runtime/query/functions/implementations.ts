@@ -22,7 +22,6 @@ import { systemFunctions } from "./implementations/system.js";
 import { texts } from "./implementations/text.js";
 import { windowFunctions } from "./implementations/window.js";
 import { allProcedures } from "./procedures.js";
-import type { NumberKernel } from "./registry.js";
 
 function collect(groups: readonly (readonly Implementation[])[]): ReadonlyMap<string, Implementation> {
   const facts = new Map(allProcedures.map((procedure) => [procedure.signature, procedure]));
@@ -63,6 +62,3 @@ const implementations = collect([
 ]);
 
 export const implementationOf = (signature: string): Implementation | null => implementations.get(signature) ?? null;
-
-/** The kernel over columns of numbers that does what the function does, if there is one. */
-export const kernelOf = (_signature: string): NumberKernel | null => null;

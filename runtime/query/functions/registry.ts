@@ -54,7 +54,6 @@ interface ResolvedCall {
 export interface ResolvedScalar extends ResolvedCall {
   readonly kind: "scalar";
   readonly evaluator: Evaluator;
-  readonly kernel: NumberKernel | null;
 }
 
 /** A function that returns a set: `generate_series`, `unnest`, `json_each`. */
@@ -131,7 +130,6 @@ export interface ResolvedOperator {
   readonly volatility: Volatility;
   readonly isStrict: boolean;
   readonly evaluator: Evaluator;
-  readonly kernel: NumberKernel | null;
   /** The operator with its operands exchanged (`<` of `>`), and its negation; 0 when there is none. */
   readonly commutator: Oid;
   readonly negator: Oid;

@@ -12,7 +12,7 @@ import { arrayTypeOf } from "../types/type-table.js";
 import { best, type Candidate, concreteType, matching, polymorphicTypes } from "./candidates.js";
 import { defaultsOf } from "./defaults.js";
 import type { CallTypes, Implementation } from "./define.js";
-import { implementationOf, kernelOf } from "./implementations.js";
+import { implementationOf } from "./implementations.js";
 import {
   isPolymorphic,
   type OperatorFacts,
@@ -173,7 +173,6 @@ function attach(
         // Packed or permuted arguments are looked at for NULL after that, by the evaluator.
         isStrict: shared.isStrict && isPlain(candidate),
         evaluator: evaluatorOf(candidate, code, types),
-        kernel: kernelOf(procedure.signature),
       };
     case "set": {
       const columns = procedure.outColumns.map(({ name, type }) => ({ name, type: sqlType(outType(type, types)) }));
@@ -348,7 +347,6 @@ function resolvedOperator(
     volatility: procedure.volatility,
     isStrict: procedure.isStrict,
     evaluator: plainEvaluator(code.call, { args: concrete, result }),
-    kernel: kernelOf(procedure.signature),
     commutator: operator.commutator,
     negator: operator.negator,
     isEquality: operator.name === "=" && (operator.canHash || operator.canMerge),

@@ -12,7 +12,7 @@ import type { PlanNode } from "./plan.js";
 export type ColumnId = number;
 
 /** A function or operator that was chosen for its arguments' types. */
-export type Callee = Pick<ResolvedScalar, "name" | "oid" | "isStrict" | "volatility" | "evaluator" | "kernel">;
+export type Callee = Pick<ResolvedScalar, "name" | "oid" | "isStrict" | "volatility" | "evaluator">;
 
 interface Typed {
   readonly type: SqlType;

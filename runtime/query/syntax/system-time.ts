@@ -18,6 +18,8 @@ export interface Token {
   readonly end: number;
   /** As written. */
   readonly text: string;
+  /** `RESERVED_KEYWORD`, `TYPE_FUNC_NAME_KEYWORD`, … */
+  readonly keywordName: string;
 }
 
 export interface SystemTimeClause {
@@ -121,12 +123,21 @@ function readTime(reader: TokenReader, location: number): SystemTime {
   return { kind: "asOf", point: readPoint(reader), location };
 }
 
+/** Words that no table or alias is called without quotes: FROM, JOIN, LEFT, … */
+const isBoundary = ({ text, keywordName }: Token): boolean =>
+  (keywordName === "RESERVED_KEYWORD" || keywordName === "TYPE_FUNC_NAME_KEYWORD") && text.toLowerCase() !== "as";
+
 /** Starts of the words directly before token `index`: names, points, AS. */
 function wordsBefore(tokens: readonly Token[], index: number): readonly number[] {
   const starts: number[] = [];
   for (let at = index - 1; at >= 0 && starts.length < 8; at -= 1) {
     const token = tokens[at];
-    if (token === undefined || !(token.text === "." || /^(?:"|[a-z_\u0080-\uffff])/i.test(token.text))) break;
+    if (
+      token === undefined ||
+      isBoundary(token) ||
+      !(token.text === "." || /^(?:"|[a-z_\u0080-\uffff])/i.test(token.text))
+    )
+      break;
     starts.push(token.start);
   }
   return starts.toReversed();

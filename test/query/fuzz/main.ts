@@ -6,12 +6,14 @@
 import { parseArgs } from "node:util";
 import { hasPostgres, withPostgres } from "../postgres/server.js";
 import { compareExpressions } from "./compare.js";
+import { compareStatements } from "./compare-statements.js";
 
 const { values } = parseArgs({
   options: {
     cases: { type: "string", default: "20000" },
     seed: { type: "string", default: "1" },
     show: { type: "string", default: "50" },
+    statements: { type: "string", default: "20000" },
   },
 });
 
@@ -31,5 +33,16 @@ if (!hasPostgres()) {
     `${report.compared} expressions compared, ${report.failedAlike} of them errors on both sides, ${report.intended} intended differences, ${report.differing} differences`,
   );
   for (const [reason, count] of report.reasons) console.log(`  ${count} × ${reason}`);
-  if (report.differing > 0) process.exitCode = 1;
+  const statements = await withPostgres((postgres) =>
+    compareStatements(postgres, {
+      statements: Number(values.statements),
+      seed: Number(values.seed),
+      shown: Number(values.show),
+    }),
+  );
+  for (const difference of statements.differences) console.log(`${difference}\n`);
+  console.log(
+    `${statements.compared} statements compared (${statements.rows} rows), ${statements.failedAlike} of them errors on both sides, ${statements.refused} refused here, ${statements.differing} differences`,
+  );
+  if (report.differing + statements.differing > 0) process.exitCode = 1;
 }

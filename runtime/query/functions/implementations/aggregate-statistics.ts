@@ -44,9 +44,9 @@ class ExactSpread implements Accumulator {
     const count = decimalFromInteger(this.#rows);
     const numerator = subtract(multiply(count, this.#squares), multiply(this.#sum, this.#sum));
     if (signOf(numerator) <= 0) return decimalZero;
-    const less = decimalFromInteger(this.#rows - 1);
-    const scale = quotientScale(numerator, isSample ? less : count);
-    const quotient = quotientAt(numerator, multiply(count, isSample ? less : count), scale);
+    const divisor = multiply(count, isSample ? decimalFromInteger(this.#rows - 1) : count);
+    const scale = quotientScale(numerator, divisor);
+    const quotient = quotientAt(numerator, divisor, scale);
     return isRoot ? squareRootAt(quotient, scale) : quotient;
   }
 }

@@ -1,0 +1,13 @@
+import test from "ava";
+import { compareStatements } from "./fuzz/compare-statements.js";
+import { hasPostgres, withPostgres } from "./postgres/server.js";
+
+const compared = hasPostgres() ? test.serial : test.serial.skip;
+
+compared("queries over tables at random have PostgreSQL 15's rows, types, names and tags", async (t) => {
+  t.timeout(120_000);
+  const report = await withPostgres((postgres) => compareStatements(postgres, { statements: 420, seed: 3, shown: 5 }));
+  t.deepEqual(report.differences, []);
+  t.is(report.differing, 0);
+  t.true(report.rows > 2_000, "rows were compared");
+});
