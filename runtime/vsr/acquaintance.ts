@@ -19,7 +19,7 @@ import type { Core } from "./core.js";
 import { sameIdentity } from "./journal.js";
 import { mark } from "./marks.js";
 import type { PingMessage, PongMessage, Remembered } from "./messages.js";
-import { renewTicks } from "./timing.js";
+import { renewTicks, upgradeTicks } from "./timing.js";
 
 export const memberBytes = 16;
 const unknown = new Uint8Array(memberBytes);
@@ -53,6 +53,9 @@ export class Acquaintance {
   readonly #isStranger: boolean[];
   /** The newest write of what is known of the others. */
   #membersWrites: readonly number[] = [];
+  /** By replica: the newest release that its program knows, and when it last said so. */
+  readonly #releases: { release: number; at: number }[];
+  #upgradeAt = -upgradeTicks;
   #pingedAt = -1;
   #renewedAt = -renewTicks;
   /** A view that a replaced replica waits for, beyond the present one; 0 for none. */
@@ -62,6 +65,7 @@ export class Acquaintance {
     this.#core = core;
     this.#host = host;
     const { replicas } = core.quorums;
+    this.#releases = Array.from({ length: replicas }, () => ({ release: 0, at: -upgradeTicks }));
     this.#seen = Array.from({ length: replicas }, () => ({ view: 0, op: 0 }));
     this.#hasAnswered = new Array<boolean>(replicas).fill(false);
     this.#hasVouched = new Array<boolean>(replicas).fill(false);
@@ -108,6 +112,29 @@ export class Acquaintance {
     if (seen === undefined || view < seen.view) return;
     seen.op = view > seen.view ? op : Math.max(seen.op, op);
     seen.view = view;
+  }
+
+  // ------------------------------------------------------------------ releases
+
+  /** A replica said which release its program knows. */
+  advertised(replica: number, release: number): void {
+    this.#releases[replica] = { release, at: this.#core.ticks };
+  }
+
+  /**
+   * The primary's: all replicas are there and know the release behind the log's, so none of them would be left behind. Until it is logged,
+   * each may go back to the program before.
+   */
+  upgrade(): void {
+    const core = this.#core;
+    const next = core.logRelease + 1;
+    if (!core.isLeading || next > core.config.release || core.ticks - this.#upgradeAt < upgradeTicks) return;
+    const isReady = ({ release, at }: { release: number; at: number }, replica: number): boolean =>
+      replica === core.self || (release >= next && core.ticks - at < upgradeTicks);
+    if (!this.#releases.every(isReady)) return;
+    mark("upgradeDue");
+    this.#upgradeAt = core.ticks;
+    core.effects.push({ kind: "upgrade", release: next });
   }
 
   // ------------------------------------------------------------------ as the one who remembers
