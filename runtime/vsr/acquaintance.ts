@@ -25,6 +25,13 @@ export const memberBytes = 16;
 const unknown = new Uint8Array(memberBytes);
 const isUnknown = (member: Uint8Array): boolean => member.every((byte) => byte === 0);
 
+/**
+ * The view that a data directory was made to come back in, its id's first four bytes (big-endian); 0 for one that was formatted by a first start.
+ * Of two directories of one replica the one that was made later has the higher: it has taken the other's place.
+ */
+const bornIn = (member: Uint8Array): number =>
+  new DataView(member.buffer, member.byteOffset, member.byteLength).getUint32(0, false);
+
 /** Views beyond what was seen: one that a replica may have entered alone, and the first in which nobody has heard of it. */
 const viewsBeyond = 2;
 
@@ -143,7 +150,7 @@ export class Acquaintance {
     const core = this.#core;
     const known = this.memberOf(from);
     if (!isUnknown(message.member) && !sameIdentity(known, message.member)) {
-      if (isUnknown(known) || message.status === "replaced") this.#learn(from, message.member);
+      if (isUnknown(known) || bornIn(message.member) > bornIn(known)) this.#learn(from, message.member);
       else mark("strangerSpeaks");
     }
     this.#isStranger[from] = !isUnknown(this.memberOf(from)) && !sameIdentity(this.memberOf(from), message.member);
@@ -180,8 +187,8 @@ export class Acquaintance {
     const own = this.#own;
     const isOther = !isUnknown(own) && !isUnknown(remembered.member) && !sameIdentity(own, remembered.member);
     if (isOther) {
-      // One that was replaced hears this until its own ping has come through.
-      if (core.standing !== "replaced") this.#lost(from);
+      // One that took another's place hears this from those whom its own ping has not reached yet.
+      if (bornIn(own) <= bornIn(remembered.member)) this.#lost(from);
       return;
     }
     this.#hasAnswered[from] = true;

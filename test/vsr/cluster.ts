@@ -102,7 +102,9 @@ export class Cluster {
   format(index: number, standing: "fresh" | "replaced", view: number): void {
     const member = this.members[index];
     const members = this.members.map(() => new Uint8Array(16));
-    members[index]?.fill(1 + this.random.below(255));
+    const own = members[index];
+    own.fill(1 + this.random.below(255));
+    new DataView(own.buffer).setUint32(0, view, false);
     member.disk = {
       state: { view, logView: 0, commitMax: 0, suffix: [], standing, members },
       log: new Map(),
