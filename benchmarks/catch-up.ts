@@ -2,7 +2,9 @@
  * A replica that was away catches up: three processes over TLS on this machine, one is killed, the others commit, it comes back while they
  * go on committing. Says how long it takes until it is back in step, and what that costs those who write.
  *
- *   node dist/benchmarks/catch-up.js [commits while it is away] [appends in flight]
+ *   node dist/benchmarks/catch-up.js [commits while it is away] [appends in flight] [wiped]
+ *
+ * With `wiped` its disk is lost as well: the time is that of `cluster recover` and what follows.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,6 +18,7 @@ import { connect } from "../protocol/sdk/index.js";
 
 const program = fileURLToPath(new URL("../protocol/admin/main.js", import.meta.url));
 const [commits = 1_000_000, inFlight = 256] = process.argv.slice(2, 4).map(Number);
+const isWiped = process.argv.includes("wiped");
 const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-catch-up-"));
 const [peerPort, clientPort] = [21_000 + (process.pid % 300) * 100, 21_090 + (process.pid % 300) * 100];
 const addresses = [0, 1, 2].map((node) => `127.0.0.1:${clientPort + node}`);
@@ -135,6 +138,11 @@ async function run(): Promise<void> {
   const before = await rateOver(baselineMs);
   const missing = (await replicas()).find(({ node }) => node !== away + 1)?.commit ?? 0;
   const returned = performance.now();
+  if (isWiped) {
+    rmSync(path.join(directory, `node-${away + 1}`), { recursive: true });
+    const own = ["--node", String(away + 1), "--data", `node-${away + 1}`];
+    await command(["cluster", "recover", "--cluster", "cluster.toml", ...own]);
+  }
   const from = written;
   const ready = start(away);
   let durableAt = 0;

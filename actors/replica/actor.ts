@@ -127,6 +127,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         this.#notify({ kind: "follow", view, leader });
       },
       confirmed: (token, isPrimary, commit) => this.#confirmed(token, isPrimary, commit),
+      upgrade: (release) => this.#notify({ kind: "upgrade", release }),
       renewView: () => this.#notify({ kind: "renewView" }),
       storePart: (seal, offset, bytes) => this.#toKeeper({ kind: "storePart", seal, offset, bytes }),
       dropSegment: (segment) => this.#toKeeper({ kind: "dropSegment", segment }),
@@ -412,6 +413,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       isPrimary: isPrimary ? 1 : 0,
       primary,
       stuckAt,
+      logRelease: this.#core.inspect().logRelease,
       knowsTime: this.#core.clusterTime === null ? 0 : 1,
       refusedFrames: this.#refusedFrames,
       logEnd: this.#log.end,

@@ -97,6 +97,8 @@ export type ReplicaNotice =
   | { readonly kind: "follow"; readonly view: number; readonly leader: number }
   /** A replica that was replaced waits for another view: give leadership up when nothing is under way, and take it again. */
   | { readonly kind: "renewView" }
+  /** Every node's program knows this release, which is behind the log's: propose an upgrade. */
+  | { readonly kind: "upgrade"; readonly release: number }
   /** What time a majority of the replicas' clocks agrees on, µs; null while none does. Once a second, and when that changes. */
   | { readonly kind: "clusterTime"; readonly now: number | null }
   /** The disk is full: nothing of the prepare `op`, or of those after it, was written. */

@@ -24,6 +24,8 @@ export interface ShellOutlets {
   confirmed(token: number, isPrimary: boolean, commit: number): void;
   /** A replica that was replaced waits for another view: `abdicate`, when nothing is under way. */
   renewView(): void;
+  /** All programs know the log's next release. */
+  upgrade(release: number): void;
   /** A part of a segment that is fetched from other replicas, to be kept beside the log; answered by the inputs of that. */
   storePart(seal: SegmentSeal, offset: number, bytes: Uint8Array): void;
   dropSegment(segment: number): void;
@@ -32,6 +34,7 @@ export interface ShellOutlets {
 }
 
 const writesWhileFull = 16;
+const codeOfHalt = { broken: "dataCorrupt", lostDisk: "dataMissing", release: "formatUnsupported" } as const;
 
 const bringsWrites = (input: Input): boolean =>
   input.kind === "message" && (input.message.kind === "prepare" || input.message.kind === "run");
@@ -168,12 +171,13 @@ export class ProtocolShell {
       case "renewView":
         this.#outlets.renewView();
         return;
+      case "upgrade":
+        this.#outlets.upgrade(effect.release);
+        return;
       case "halt":
-        throw new KimberliteError(
-          effect.because === "lostDisk" ? "dataMissing" : "dataCorrupt",
-          `the replica stops: ${effect.reason}`,
-          { detail: { because: effect.because } },
-        );
+        throw new KimberliteError(codeOfHalt[effect.because], `the replica stops: ${effect.reason}`, {
+          detail: { because: effect.because },
+        });
     }
   }
 

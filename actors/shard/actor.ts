@@ -507,6 +507,9 @@ class Shard implements Actor<ShardMessage> {
         this.#clock = message.now === null ? null : message.now / 1_000 - this.#context.monotonic();
         if (this.#clock !== null) this.#propose();
         return;
+      case "upgrade":
+        this.#upgrade(message.release);
+        return;
       case "renewView":
         if (this.#phase !== "leading" || this.#isSingle) return;
         this.#context.log.info("the view is renewed for a replica that was replaced", { shard: this.#args.shard });
@@ -717,6 +720,19 @@ class Shard implements Actor<ShardMessage> {
       return;
     }
     this.#askLeader(relayTopics.barrier, noBytes, barrierMs, (body) => settled(body === null ? null : decodeOp(body)));
+  }
+
+  /** The log's next release begins behind everything that was decided under the one before. */
+  #upgrade(release: number): void {
+    const operation = prepareOperations.upgrade;
+    if (this.#phase !== "leading" || this.#operations.some((own) => own.operation === operation)) return;
+    const body = new Uint8Array(upgradeBytes);
+    new DataView(body.buffer).setUint32(0, release, true);
+    const settled = (op: number | null): void => {
+      if (op !== null) this.#context.log.info("the log is upgraded", { shard: this.#args.shard, release, op });
+    };
+    this.#operations.push({ operation, body, settled });
+    this.#propose();
   }
 
   // ------------------------------------------------------------------ handover
@@ -1159,6 +1175,7 @@ const questionsDueMs = 50;
 const sqlDueMs = 20;
 const noBytes = new Uint8Array(0);
 const barrierBytes = 8;
+const upgradeBytes = 8;
 const barrierMs = 5_000;
 
 const outcomeUnknown = (): KimberliteError =>

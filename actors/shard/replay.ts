@@ -5,7 +5,7 @@
 
 import { BlockReader } from "../../runtime/kernel/block.js";
 import type { Kernel } from "../../runtime/kernel/kernel.js";
-import { prepareOperations } from "../../runtime/storage/frame.js";
+import { isOwnOperation, prepareOperations } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
 import type { TreeWriter } from "../../runtime/store/tree.js";
@@ -87,7 +87,7 @@ export class Replay {
   #apply(): void {
     const { bytes, view, bodyStart, bodyAddress, header } = this.#cursor;
     // The protocol's own: nothing of it is of the state.
-    if (header.operation === prepareOperations.barrier) return;
+    if (isOwnOperation(header.operation)) return;
     if (header.operation !== prepareOperations.commands) {
       throw new KimberliteError(
         "formatUnsupported",

@@ -196,12 +196,16 @@ function replicaIdentity(
   cluster: ClusterMembership | null,
   shard: number,
   randomBytes: DirectoryWishes["randomBytes"],
+  view = 0,
 ): ReplicaIdentity {
   const replica = cluster === null ? 0 : replicaOn(cluster.node, shard, cluster.nodes);
   if (replicas === 1) return { clusterId, replica, replicaCount: replicas };
-  const members = Array.from({ length: replicas }, (_, index) =>
-    index === replica ? randomBytes(memberBytes) : new Uint8Array(memberBytes),
-  );
+  const members = Array.from({ length: replicas }, () => new Uint8Array(memberBytes));
+  const own = members[replica];
+  assert(own !== undefined, "a replica's number is below the replica count");
+  // The view that it comes back in stands first: of two directories of one replica the later counts.
+  own.set(randomBytes(memberBytes));
+  new DataView(own.buffer).setUint32(0, view, false);
   return { clusterId, replica, replicaCount: replicas, members, standing: "fresh" };
 }
 
@@ -240,7 +244,7 @@ export async function replaceDataDirectory(path: string, replacement: Replacemen
       created: new Date(now()).toISOString(),
     };
     for (const [shard, view] of views.entries()) {
-      const fresh = replicaIdentity(identity, cluster, shard, randomBytes);
+      const fresh = replicaIdentity(identity, cluster, shard, randomBytes, view);
       formatReplica(disk, shardDirectory(path, shard), { ...fresh, standing: "replaced", view });
     }
     writeIdentity(disk, path, identity);

@@ -57,7 +57,8 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
   const projections = projectionsOf(layout, shard);
   const common = { restart: "permanent", startMsMax, shutdownMs, limits: restartLimits } as const;
   const keeperArgs: KeeperArgs = { directory, clusterId, replica, scrubBytesPerSecond: options.scrubBytesPerSecond };
-  const peers = options.cluster === null ? null : peersOf(options.cluster, shard);
+  const isAlone = options.cluster === null || options.cluster.nodes.length === 1;
+  const peers = options.cluster === null || isAlone ? null : peersOf(options.cluster, shard);
   const self = options.cluster === null ? 0 : replicaOn(options.cluster.self, shard, options.cluster.nodes.length);
   const replicaArgs: ReplicaArgs = { directory, clusterId, self, shard: id, keeper, peers };
   const children: ChildSpec<ShardShared>[] = [

@@ -250,9 +250,10 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     const transports = new LocalTransports(gateway);
     running.onEvent((event) => {
       if (event.event === "started" && event.path.endsWith("/gateway-0")) transports.lost();
-      // A restart would find the same: the others know another disk in this node's place.
-      const isTurnedAway = event.event === "crashed" && event.error.detail["because"] === "lostDisk";
-      if (isTurnedAway) fail(fromErrorRecord(event.error));
+      // A restart would find the same: another disk in this node's place, or a log that this program is too old for.
+      if (event.event !== "crashed") return;
+      const { because } = event.error.detail;
+      if (because === "lostDisk" || because === "release") fail(fromErrorRecord(event.error));
     });
     for (let index = 0; index < layout.gateways; index++) {
       const port = running.port(`gateway-${index}`);

@@ -23,7 +23,7 @@
  *   192     8  timestamp: µs since 1970, strictly increasing                zero
  *   200     8  address in the log of this header                           zero
  *   208     4  record count                                                 zero
- *   212     1  operation: 0 = commands, 1 = barrier                         zero
+ *   212     1  operation: 0 = commands, 1 = barrier, 2 = upgrade            zero
  *   213    43  zero
  *
  * Invariants: a header whose own checksum fails is never looked into; reserved bytes that are not zero make it invalid (somebody
@@ -65,8 +65,13 @@ export function writeU64(view: DataView, at: number, value: number): void {
  *
  *   commands   records of tenants, for the state
  *   barrier    nothing: it is there to be committed, and everything before it with it
+ *   upgrade    from here on the log is of the release that its header states
  */
-export const prepareOperations = { commands: 0, barrier: 1 } as const;
+export const prepareOperations = { commands: 0, barrier: 1, upgrade: 2 } as const;
+
+/** A prepare of the protocol itself: it holds no records. */
+export const isOwnOperation = (operation: number): boolean =>
+  operation === prepareOperations.barrier || operation === prepareOperations.upgrade;
 
 /** What a writer states about a prepare. One object is made per log and its numbers are changed for each prepare. */
 export interface PrepareFields {

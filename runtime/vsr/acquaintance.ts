@@ -19,11 +19,18 @@ import type { Core } from "./core.js";
 import { sameIdentity } from "./journal.js";
 import { mark } from "./marks.js";
 import type { PingMessage, PongMessage, Remembered } from "./messages.js";
-import { renewTicks } from "./timing.js";
+import { renewTicks, upgradeTicks } from "./timing.js";
 
 export const memberBytes = 16;
 const unknown = new Uint8Array(memberBytes);
 const isUnknown = (member: Uint8Array): boolean => member.every((byte) => byte === 0);
+
+/**
+ * The view that a data directory was made to come back in, its id's first four bytes (big-endian); 0 for one that was formatted by a first start.
+ * Of two directories of one replica the one that was made later has the higher: it has taken the other's place.
+ */
+const bornIn = (member: Uint8Array): number =>
+  new DataView(member.buffer, member.byteOffset, member.byteLength).getUint32(0, false);
 
 /** Views beyond what was seen: one that a replica may have entered alone, and the first in which nobody has heard of it. */
 const viewsBeyond = 2;
@@ -53,6 +60,9 @@ export class Acquaintance {
   readonly #isStranger: boolean[];
   /** The newest write of what is known of the others. */
   #membersWrites: readonly number[] = [];
+  /** By replica: the newest release that its program knows, and when it last said so. */
+  readonly #releases: { release: number; at: number }[];
+  #upgradeAt = -upgradeTicks;
   #pingedAt = -1;
   #renewedAt = -renewTicks;
   /** A view that a replaced replica waits for, beyond the present one; 0 for none. */
@@ -62,6 +72,7 @@ export class Acquaintance {
     this.#core = core;
     this.#host = host;
     const { replicas } = core.quorums;
+    this.#releases = Array.from({ length: replicas }, () => ({ release: 0, at: -upgradeTicks }));
     this.#seen = Array.from({ length: replicas }, () => ({ view: 0, op: 0 }));
     this.#hasAnswered = new Array<boolean>(replicas).fill(false);
     this.#hasVouched = new Array<boolean>(replicas).fill(false);
@@ -110,13 +121,36 @@ export class Acquaintance {
     seen.view = view;
   }
 
+  // ------------------------------------------------------------------ releases
+
+  /** A replica said which release its program knows. */
+  advertised(replica: number, release: number): void {
+    this.#releases[replica] = { release, at: this.#core.ticks };
+  }
+
+  /**
+   * The primary's: all replicas are there and know the release behind the log's, so none of them would be left behind. Until it is logged,
+   * each may go back to the program before.
+   */
+  upgrade(): void {
+    const core = this.#core;
+    const next = core.logRelease + 1;
+    if (!core.isLeading || next > core.config.release || core.ticks - this.#upgradeAt < upgradeTicks) return;
+    const isReady = ({ release, at }: { release: number; at: number }, replica: number): boolean =>
+      replica === core.self || (release >= next && core.ticks - at < upgradeTicks);
+    if (!this.#releases.every(isReady)) return;
+    mark("upgradeDue");
+    this.#upgradeAt = core.ticks;
+    core.effects.push({ kind: "upgrade", release: next });
+  }
+
   // ------------------------------------------------------------------ as the one who remembers
 
   ping(from: number, message: PingMessage): void {
     const core = this.#core;
     const known = this.memberOf(from);
     if (!isUnknown(message.member) && !sameIdentity(known, message.member)) {
-      if (isUnknown(known) || message.status === "replaced") this.#learn(from, message.member);
+      if (isUnknown(known) || bornIn(message.member) > bornIn(known)) this.#learn(from, message.member);
       else mark("strangerSpeaks");
     }
     this.#isStranger[from] = !isUnknown(this.memberOf(from)) && !sameIdentity(this.memberOf(from), message.member);
@@ -153,8 +187,8 @@ export class Acquaintance {
     const own = this.#own;
     const isOther = !isUnknown(own) && !isUnknown(remembered.member) && !sameIdentity(own, remembered.member);
     if (isOther) {
-      // One that was replaced hears this until its own ping has come through.
-      if (core.standing !== "replaced") this.#lost(from);
+      // One that took another's place hears this from those whom its own ping has not reached yet.
+      if (bornIn(own) <= bornIn(remembered.member)) this.#lost(from);
       return;
     }
     this.#hasAnswered[from] = true;

@@ -2,6 +2,8 @@
  * What the parts of a replica share: who it is, where it stands, and the way out for effects. The parts (`normal-operation.ts`,
  * `view-change.ts`, `repair.ts`) each keep what is theirs alone.
  */
+
+import type { PrepareHeader } from "../storage/frame.js";
 import type { LogGeometry } from "../storage/log-geometry.js";
 import { assert } from "../types/assert.js";
 import { Journal } from "./journal.js";
@@ -11,12 +13,16 @@ import type { DurableState, Effect, HaltCause, RecoveredLog, Standing, StoredHea
 import { primaryOf, type Quorums, quorumsOf } from "./quorums.js";
 import { Random } from "./random.js";
 
+/** That of an empty log. */
+export const oldestRelease = 1;
+
 export interface ReplicaConfig {
   /** This replica's number, 0 … replicaCount - 1. */
   readonly replica: number;
   readonly replicaCount: number;
   readonly clusterId: Uint8Array;
   readonly geometry: LogGeometry;
+  /** The newest release that this program can run. */
   readonly release: number;
   /** Seed of what is drawn by lot: jitter, which peer to ask, nonces. */
   readonly seed: number;
@@ -71,6 +77,21 @@ export class Core {
 
   get self(): number {
     return this.config.replica;
+  }
+
+  /** The release that the log is of: what its head states. Nothing else keeps it, so that it is taken back with the head. */
+  get logRelease(): number {
+    return this.journal.header(this.journal.head)?.release ?? oldestRelease;
+  }
+
+  /** False, and this replica stops, when a header is of a release that this program does not know. */
+  knowsRelease({ op, release }: PrepareHeader): boolean {
+    if (release <= this.config.release) return true;
+    this.halt(
+      `op ${op} is of release ${release}, and this program knows releases up to ${this.config.release}: start the newer program again`,
+      "release",
+    );
+    return false;
   }
 
   get isSingle(): boolean {

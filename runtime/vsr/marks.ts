@@ -70,6 +70,7 @@ const names = [
   "startsOutside",
   "startsWithUncertainHead",
   "strangerSpeaks",
+  "upgradeDue",
   "viewRenewalAsked",
   "viewRenewed",
   "voteForOldView",

@@ -5,7 +5,7 @@
  *
  * Nothing is acknowledged, not even to itself, before view and logView are durable.
  */
-import { headerBytes, readHeader, writePrepareHeader } from "../storage/frame.js";
+import { headerBytes, prepareOperations, readHeader, writePrepareHeader } from "../storage/frame.js";
 import { nextSegmentStart } from "../storage/log-geometry.js";
 import { assert } from "../types/assert.js";
 import type { Acquaintance } from "./acquaintance.js";
@@ -121,8 +121,12 @@ export class NormalOperation {
   }
 
   #seal(input: Input & { kind: "propose" }, parent: Uint8Array): Prepare {
-    const { config, view, commitMax } = this.#core;
+    const { config, view, commitMax, logRelease } = this.#core;
     const { frame, op, address, recordCount, timestamp, operation = 0 } = input;
+    assert(
+      operation !== prepareOperations.upgrade || logRelease < config.release,
+      "order: a log is upgraded to a release that its primary knows",
+    );
     const bytes = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     const fields = {
       clusterId: config.clusterId,
@@ -130,7 +134,7 @@ export class NormalOperation {
       bodyBytes: frame.length - headerBytes,
       epoch: 0,
       view,
-      release: config.release,
+      release: operation === prepareOperations.upgrade ? logRelease + 1 : logRelease,
       replica: config.replica,
       op,
       commit: commitMax,
@@ -359,6 +363,10 @@ export class NormalOperation {
     const parent = journal.identity(journal.head);
     if (parent === null || !sameIdentity(parent, header.parent)) {
       core.halt(`op ${header.op} of view ${header.view} does not name the head as its parent: the primary forked`);
+      return;
+    }
+    if (header.release < core.logRelease) {
+      core.halt(`op ${header.op} is of release ${header.release}, behind one of release ${core.logRelease}`);
       return;
     }
     journal.extend(prepare);

@@ -135,14 +135,17 @@ export type Effect =
    * Without that nothing happens: the replica waits on.
    */
   | { readonly kind: "renewView"; readonly view: number }
+  /** Every replica's program knows `release`, the one behind the log's: the shard proposes an upgrade when it may. */
+  | { readonly kind: "upgrade"; readonly release: number }
   /** Stop. The reason is for people. */
   | { readonly kind: "halt"; readonly because: HaltCause; readonly reason: string };
 
 /**
  * broken     an invariant between replicas does not hold
  * lostDisk   this disk is not the one that the others know: it is empty, or another has taken its place
+ * release    the log is of a release that this program does not know
  */
-export type HaltCause = "broken" | "lostDisk";
+export type HaltCause = "broken" | "lostDisk" | "release";
 
 /** Prepares of the shard under way at once. */
 export const pipelineMax = 8;

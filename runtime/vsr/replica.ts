@@ -30,6 +30,8 @@ export interface ReplicaInspection {
   readonly primary: number;
   /** Operation that stops a view change because nobody can give or deny it; 0 for none. */
   readonly stuckAt: number;
+  /** The release that the log is of. */
+  readonly logRelease: number;
 }
 
 export class Replica {
@@ -65,6 +67,8 @@ export class Replica {
     core.effects = effects;
     if (!this.#isStarted) {
       this.#isStarted = true;
+      const head = core.journal.header(core.journal.head);
+      if (head !== null && !core.knowsRelease(head)) return;
       this.#viewChange.start(this.#headIsCertain);
       core.publishCommits();
       if (!core.isSingle) core.broadcast(this.#ping());
@@ -107,7 +111,9 @@ export class Replica {
         this.#repair.sync.partStored(input.segment, input.offset, input.isKept);
         return;
       case "segmentFetched":
-        this.#repair.segmentFetched(input.fetched);
+        if (input.fetched.headers.every(({ header }) => core.knowsRelease(header))) {
+          this.#repair.segmentFetched(input.fetched);
+        }
         return;
       case "propose":
         this.#normal.propose(input);
@@ -131,6 +137,7 @@ export class Replica {
       this.#viewChange.abdicate();
     }
     this.#watchClock();
+    this.#acquaintance.upgrade();
     this.#viewChange.tick();
     this.#repair.tick();
     if (!core.isSingle && core.ticks % pingTicks === 0) core.broadcast(this.#ping());
@@ -192,7 +199,18 @@ export class Replica {
 
   #acquaint(from: number, message: PingMessage | PongMessage): void {
     this.#repair.peerCommit[from] = message.commit;
+    this.#acquaintance.advertised(from, message.release);
     if (message.status !== "fresh" && message.status !== "replaced") this.#viewChange.learnView(from, message);
+  }
+
+  /** What this program does not know is neither stored nor acknowledged. */
+  #knowsReleases(message: Message): boolean {
+    const core = this.#core;
+    if (message.kind === "prepare") return core.knowsRelease(message.prepare.header);
+    // Releases grow along a log: the newest of several headers has the highest.
+    const newest =
+      message.kind === "run" ? message.prepares.at(-1) : message.kind === "startView" ? message.suffix[0] : undefined;
+    return newest === undefined || core.knowsRelease(newest.header);
   }
 
   #receive(from: number, message: Message): void {
@@ -208,7 +226,7 @@ export class Replica {
       mark("messageOfStranger");
       return;
     }
-    if (core.isHalted) return;
+    if (core.isHalted || !this.#knowsReleases(message)) return;
     switch (message.kind) {
       case "prepare":
         if (!core.takesPart) return;
@@ -287,6 +305,7 @@ export class Replica {
       isPrimary: core.isLeading,
       primary: core.primary,
       stuckAt: this.#viewChange.inspect()["stuckAt"] ?? 0,
+      logRelease: core.logRelease,
     };
   }
 }

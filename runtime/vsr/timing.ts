@@ -21,6 +21,8 @@ export const pingTicks = 25;
 export const deafTicks = 100;
 /** So does one whose prepares nobody acknowledges, although it is answered. */
 export const abdicateTicks = 300;
+/** A replica that has not said which release it knows for that long may be away; and an upgrade is proposed at most that often. */
+export const upgradeTicks = 300;
 /** A view is renewed for a replaced replica at most that often. */
 export const renewTicks = 200;
 /** A request for repair is given up and put to another peer. */

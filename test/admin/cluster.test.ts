@@ -5,7 +5,7 @@ import { clusterPlan, nodeOf, parseClusterFile, readClusterFile } from "../../pr
 import { checkSecurity } from "../../runtime/actor/peer-security.js";
 import { readTextFile, temporaryDirectory, writeTextFile } from "../../runtime/storage/host-files.js";
 import { isKimberliteError } from "../../runtime/types/errors.js";
-import { kimberlite } from "./run-command.js";
+import { kimberlite, spawnNode } from "./run-command.js";
 
 const id = "00112233445566778899aabbccddeeff";
 
@@ -184,4 +184,20 @@ test("start refuses half of a cluster, and settings that the cluster file has", 
   await refused(["--cluster", "cluster.toml", "--node", "1", "--shards", "2"], /shards stands in the cluster file/);
   await refused(["--cluster", "elsewhere.toml", "--node", "1"], /there is no such file/);
   await refused(["--replicas", "7"], /replicasOutOfRange/);
+});
+
+test("a cluster file of one node is a cluster of one: it serves, and tolerates nothing", async (t) => {
+  const directory = temporaryDirectory("kimberlite-one-");
+  t.teardown(() => directory.remove());
+  const file = path.join(directory.path, "cluster.toml");
+  // Client addresses of a file are fixed; this one is overridden by a free port.
+  writeTextFile(file, fileOf(locals(1)));
+  const words = ["--cluster", file, "--node", "1", "--listen", "127.0.0.1:0"];
+  const node = await spawnNode(path.join(directory.path, "data"), words).ready;
+  const { environment } = node;
+  t.is((await kimberlite(["append", "s", "--create"], { environment, stdin: "{}\n" })).code, 0);
+  const status = await kimberlite(["cluster", "status", "--wait", "10s"], { environment });
+  t.is(status.code, 0, status.stdout);
+  t.regex(status.stdout, /tolerates from now on: 0 node failures, 0 machine failures \(1 node on 1 machine\)/);
+  t.is(await node.end("SIGTERM"), 0);
 });

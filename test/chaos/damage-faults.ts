@@ -21,6 +21,7 @@ const sector = 4_096;
 const endOps = 24;
 const silentMs = 15_000;
 const healMs = 40_000;
+const commonTries = 8;
 
 /** A prepare that a node's log holds beyond its newest checkpoint. */
 interface Held {
@@ -153,9 +154,20 @@ export async function corruptDisjoint(scene: Scene): Promise<void> {
   note(scene, "corrupt-disjoint", at, []);
 }
 
+/** A committed prepare that every node holds beyond its checkpoint, node by node; null when checkpoints have just been taken. */
+function heldByAll(scene: Scene): readonly Held[] | null {
+  const logs = others(scene).map((node) => beyondCheckpoint(scene.cluster.dataOf(node), scene.shard));
+  const commit = Math.max(...logs.map((log) => log.commit));
+  const byOp = logs.map(({ held }) => new Map(held.map((one) => [one.op, one])));
+  const common = [...(byOp[0]?.keys() ?? [])].filter((op) => byOp.every((ofNode) => ofNode.has(op)));
+  const chosen = common.filter((op) => op <= commit).at(-1) ?? common[0];
+  if (chosen === undefined) return null;
+  return byOp.flatMap((ofNode) => ofNode.get(chosen) ?? []);
+}
+
 /**
- * One prepare that was committed, damaged on a majority while the rest is away, then on all nodes: nobody can tell what it was, so
- * nothing is answered and the nodes say why. As soon as one sound copy is back, they go on.
+ * One prepare that was committed, damaged on all nodes: nobody can tell what it was, so nothing is answered and the nodes say why. As
+ * soon as one sound copy is back, they go on.
  */
 export async function corruptSame(scene: Scene): Promise<void> {
   const { cluster, timeline, violations } = scene;
@@ -163,33 +175,32 @@ export async function corruptSame(scene: Scene): Promise<void> {
   const nodes = others(scene);
   scene.isDamaged = true;
   await cluster.killAll();
-  const logs = nodes.map((node) => beyondCheckpoint(cluster.dataOf(node), scene.shard));
-  const commit = Math.max(...logs.map((log) => log.commit));
-  const everywhere =
-    logs[0]?.held.filter(({ op }) => logs.every(({ held }) => held.some((one) => one.op === op))) ?? [];
-  const chosen = everywhere.filter(({ op }) => op <= commit).at(-1) ?? everywhere[0];
-  if (chosen === undefined) throw new Error("no prepare lies beyond the checkpoints of all nodes");
-  const places = logs.map(({ held }) => {
-    const found = held.find(({ op }) => op === chosen.op);
-    if (found === undefined) throw new Error("it is there on every node");
-    return damage(found.file, found.at, Math.min(found.bytes, 700), scene.random);
-  });
+  let copies = heldByAll(scene);
+  for (let tries = 0; copies === null && tries < commonTries; tries++) {
+    await cluster.startAll();
+    await flowing(scene, performance.now());
+    await pause(scene.random() * 1_000);
+    await cluster.killAll();
+    copies = heldByAll(scene);
+  }
+  const op = copies?.[0]?.op;
+  if (copies === null || op === undefined) throw new Error("no prepare lies beyond the checkpoints of all nodes");
+  const places = copies.map(({ file, at: from, bytes }) => damage(file, from, Math.min(bytes, 700), scene.random));
   prove(scene, "prepares damaged on all nodes");
-  timeline.say(`all killed, and prepare ${chosen.op} damaged on each`);
+  timeline.say(`all killed, and prepare ${op} damaged on each`);
   for (const node of nodes) cluster.spawn(node);
   await pause(1_500);
   const answered = scene.timeline.writes.count;
   const saysWhy = await within(silentMs, async () => {
     const statuses = await Promise.all(nodes.map((node) => cluster.status(node).catch(() => null)));
-    return statuses.some((status) =>
-      status?.replication.some(({ shard, stuckAt }) => shard === scene.shard && stuckAt === chosen.op),
-    );
+    const shards = statuses.flatMap((status) => status?.replication ?? []);
+    return shards.some(({ shard, stuckAt }) => shard === scene.shard && stuckAt === op);
   });
   await pause(3_000);
   if (scene.timeline.writes.count !== answered)
-    violations.push(`corrupt-same: writes were answered without prepare ${chosen.op}`);
+    violations.push(`corrupt-same: writes were answered without prepare ${op}`);
   if (saysWhy) count(scene, "standstills with their reason");
-  else violations.push(`corrupt-same: no node says that it cannot find prepare ${chosen.op}`);
+  else violations.push(`corrupt-same: no node says that it cannot find prepare ${op}`);
   await cluster.killAll();
   const [sound] = places;
   if (sound !== undefined) putBack(sound);

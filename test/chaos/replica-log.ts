@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { BlockReader } from "../../runtime/kernel/block.js";
 import { appendHeadBytes, requestKind } from "../../runtime/kernel/kinds.js";
 import { getU64 } from "../../runtime/kernel/numbers.js";
-import { prepareOperations } from "../../runtime/storage/frame.js";
+import { isOwnOperation } from "../../runtime/storage/frame.js";
 import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { type PrepareVisit, verifyLog } from "../../runtime/storage/verify-log.js";
@@ -24,7 +24,7 @@ export function readReplicaLog(directory: string, shard: number, tenant: number)
   const entries: LogEntry[] = [];
   let records = 0;
   const visit = ({ header, bytes, view, bodyStart }: PrepareVisit): string | null => {
-    if (header.operation === prepareOperations.barrier) return null;
+    if (isOwnOperation(header.operation)) return null;
     const blocks = new BlockReader(bytes, view, bodyStart, bodyStart + header.bodyBytes, "checksums");
     while (blocks.nextBlock()) {
       while (blocks.nextRecord()) {

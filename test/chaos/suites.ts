@@ -16,6 +16,8 @@ export interface Suite extends Partial<Pick<StormOptions, "nodes" | "everySecond
 const mounts = { what: "the right to mount a file system", isThere: mayMount } as const;
 const smallDisk = { diskBytes: 288 * 1024 * 1024, payloadBytes: 4_096, needs: mounts, everySeconds: 1 } as const;
 
+const times = <Item>(count: number, item: Item): Item[] => Array.from({ length: count }, () => item);
+
 export const suites = {
   smoke: { faults: ["kill-any", "kill-leader"] },
   power: { faults: ["power"], everySeconds: 1, weight: 3 },
@@ -34,6 +36,8 @@ export const suites = {
   worker: { faults: ["worker", "exhaust", "hang", "abort"], weight: 2 },
   upgrade: { faults: ["upgrade"] },
   clients: { faults: ["client", "tenants"] },
+  /** The leader is killed every few seconds, and between two rounds of that a disk is lost. */
+  shown: { faults: [...times(8, "kill-leader" as const), "lost-disk"], everySeconds: 2 },
 } as const satisfies Readonly<Record<string, Suite>>;
 
 export type SuiteName = keyof typeof suites;

@@ -385,6 +385,8 @@ export class Simulation {
     this.#healedAt = this.events.now;
     for (const node of this.nodes) {
       node.disk.isFull = false;
+      // Two clocks an hour apart agree on nothing, and a quorum of two would wait for ever: as it must.
+      node.clockOffsetMs = 0;
       if (node.isPaused) node.resume();
     }
     const core = this.#chooseCore();

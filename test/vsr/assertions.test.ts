@@ -1,6 +1,6 @@
 /** What must hold between replicas is checked: each critical assertion of the protocol core, tripped on purpose. */
 import test from "ava";
-import { headerBytes } from "../../runtime/storage/frame.js";
+import { headerBytes, prepareOperations } from "../../runtime/storage/frame.js";
 import { logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
 import type { SegmentSeal } from "../../runtime/storage/seal-codec.js";
 import { Acquaintance } from "../../runtime/vsr/acquaintance.js";
@@ -155,6 +155,23 @@ test("a fresh replica becomes a member with nothing said and nothing stored", (t
   };
   vouch(0);
   throwsAssertion(t, () => vouch(2), "durability: a fresh replica has said and stored nothing");
+});
+
+test("a log is upgraded to a release that its primary knows", (t) => {
+  const replica = new Replica(configOf(0, 1), fresh, empty);
+  replica.step(tick, []);
+  const frame = new Uint8Array(headerBytes + 8);
+  const upgrade: Input = {
+    kind: "propose",
+    view: 0,
+    op: 1,
+    frame,
+    address: 0,
+    recordCount: 0,
+    timestamp: 1,
+    operation: prepareOperations.upgrade,
+  };
+  throwsAssertion(t, () => replica.step(upgrade, []), "order: a log is upgraded to a release that its primary knows");
 });
 
 test("a replica votes the same way each time that it votes in a view", (t) => {

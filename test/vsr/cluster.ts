@@ -3,7 +3,7 @@
  * and crashes are drawn from a seed. For tests of the core alone; the simulator runs the shipping storage as well.
  */
 import { nodeProvider } from "../../runtime/crypto/node-provider.js";
-import { headerBytes, type PrepareHeader, readHeader } from "../../runtime/storage/frame.js";
+import { headerBytes, type PrepareHeader, prepareOperations, readHeader } from "../../runtime/storage/frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "../../runtime/storage/log-geometry.js";
 import { type LogPosition, logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
 import type { RecoveredSlot } from "../../runtime/storage/recovered-log.js";
@@ -39,6 +39,10 @@ export class Member {
   committed: LogPosition | null = null;
   confirmed: { token: number; isPrimary: boolean; commit: number }[] = [];
   halted: string | null = null;
+  /** The newest release that its program knows. */
+  release = 1;
+  /** Its next prepare is an upgrade. */
+  isUpgrading = false;
   /** µs by which its wall clock is ahead. */
   wallAhead = 0;
   /** By segment: what gathers of it. Lost at a crash. */
@@ -86,7 +90,7 @@ export class Cluster {
         replicaCount: this.members.length,
         clusterId,
         geometry,
-        release: 1,
+        release: member.release,
         seed: this.random.next(),
       },
       member.disk.state,
@@ -98,7 +102,9 @@ export class Cluster {
   format(index: number, standing: "fresh" | "replaced", view: number): void {
     const member = this.members[index];
     const members = this.members.map(() => new Uint8Array(16));
-    members[index]?.fill(1 + this.random.below(255));
+    const own = members[index];
+    own.fill(1 + this.random.below(255));
+    new DataView(own.buffer).setUint32(0, view, false);
     member.disk = {
       state: { view, logView: 0, commitMax: 0, suffix: [], standing, members },
       log: new Map(),
@@ -197,12 +203,15 @@ export class Cluster {
       case "confirmed":
         member.confirmed.push(effect);
         return;
+      case "upgrade":
+        member.isUpgrading = true;
+        return;
       case "renewView":
         member.inputs.push({ kind: "abdicate" });
         return;
       case "halt":
         member.halted = effect.reason;
-        if (effect.because === "lostDisk") return;
+        if (effect.because !== "broken") return;
         throw new Error(`replica ${index} halted: ${effect.reason}`);
     }
   }
@@ -353,7 +362,9 @@ export class Cluster {
       address,
       recordCount: 1,
       timestamp: head.timestamp + 1,
+      operation: member.isUpgrading ? prepareOperations.upgrade : prepareOperations.commands,
     });
+    member.isUpgrading = false;
     if (member.leads === null || member.replica?.inspect().op === before) return false;
     const reading = readHeader(frame, new DataView(frame.buffer), 0, clusterId);
     if (reading.kind !== "prepare") throw new Error("a proposed prepare has no header");

@@ -121,6 +121,24 @@ test("T3: what only the primary and the lost disk held is not denied by the one 
   }
 });
 
+test("one that came back before somebody has heard of it is not taken for a stranger by him later", (t) => {
+  for (let seed = 110; seed < 114; seed++) {
+    const cluster = started(seed);
+    const lost = (cluster.primary + 1) % 3;
+    const deaf = (cluster.primary + 2) % 3;
+    cluster.crash(lost);
+    cluster.run(1_500);
+    cluster.cut.add(`${lost}>${deaf}`);
+    cluster.cut.add(`${deaf}>${lost}`);
+    recover(cluster, lost);
+    cluster.run(4_000);
+    t.is(statusOf(cluster, lost), "normal");
+    cluster.cut.clear();
+    meets(t, cluster, `seed ${seed}`);
+    t.is(cluster.members[lost]?.halted, null);
+  }
+});
+
 test("the old disk of a replica that was replaced never comes back", (t) => {
   const cluster = started(80);
   const lost = (cluster.primary + 1) % 3;

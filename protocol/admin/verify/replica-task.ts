@@ -4,7 +4,7 @@
  */
 import { BlockReader } from "../../../runtime/kernel/block.js";
 import type { Disk } from "../../../runtime/storage/disk.js";
-import { prepareOperations } from "../../../runtime/storage/frame.js";
+import { isOwnOperation } from "../../../runtime/storage/frame.js";
 import { defaultGeometry } from "../../../runtime/storage/log-geometry.js";
 import { RealDisk } from "../../../runtime/storage/real-disk.js";
 import { superblockPath } from "../../../runtime/storage/superblock.js";
@@ -89,7 +89,7 @@ class RecordCheck {
   }
 
   visit({ header, bytes, view, bodyStart }: PrepareVisit): string | null {
-    if (header.operation === prepareOperations.barrier) return null;
+    if (isOwnOperation(header.operation)) return null;
     let inPrepare = 0;
     try {
       const blocks = new BlockReader(bytes, view, bodyStart, bodyStart + header.bodyBytes, "checksums");
