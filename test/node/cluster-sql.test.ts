@@ -1,0 +1,99 @@
+/** SQL over three node processes: whichever node a client talks to, and when the one that decides is killed in the middle of a transaction. */
+import test from "ava";
+import pg from "pg";
+import { ClusterRig } from "../admin/cluster-rig.js";
+
+let cluster: ClusterRig;
+
+test.before(async () => {
+  cluster = await ClusterRig.make(3);
+  cluster.flags = ["--pg-listen", "127.0.0.1:0", "--pg-auth", "trust"];
+  await cluster.start(0, 1, 2);
+});
+test.after.always(() => cluster.remove());
+
+async function client(index: number): Promise<pg.Client> {
+  const address = String(cluster.nodes[index]?.ready["pgListen"] ?? "");
+  const made = new pg.Client({
+    host: "127.0.0.1",
+    port: Number(address.split(":").at(-1)),
+    user: "admin",
+    database: "main",
+  });
+  made.on("error", () => {});
+  await made.connect();
+  return made;
+}
+
+const codeOf = async (run: Promise<unknown>): Promise<string> => {
+  try {
+    await run;
+    return "";
+  } catch (error) {
+    return (error as { code?: string }).code ?? "lost";
+  }
+};
+
+test.serial(
+  "clients of followers define, write in transactions, and read their own writes and each other's",
+  async (t) => {
+    const leader = await cluster.leaderOf(1);
+    const [one = 0, two = 0] = [0, 1, 2].filter((index) => index !== leader);
+    const [a, b, c] = await Promise.all([client(one), client(two), client(leader)]);
+    await a.query("CREATE TABLE t (id int PRIMARY KEY, v int)");
+    for (let id = 0; id < 10; id += 1) {
+      await a.query("INSERT INTO t VALUES ($1, $2)", [id, id]);
+      const { rows } = await a.query("SELECT v FROM t WHERE id = $1", [id]);
+      t.deepEqual(rows, [{ v: id }], "a session reads its own writes");
+    }
+    await b.query("BEGIN");
+    await b.query("UPDATE t SET v = v + 100");
+    t.deepEqual((await c.query("SELECT sum(v)::int AS s FROM t")).rows, [{ s: 45 }]);
+    await b.query("COMMIT");
+    t.deepEqual((await b.query("SELECT sum(v)::int AS s FROM t")).rows, [{ s: 1045 }]);
+    await Promise.all([a, b, c].map((each) => each.end()));
+  },
+);
+
+test.serial(
+  "a transaction that is open when its leader is killed fails with 40001 or 57P01, never half; others go on",
+  async (t) => {
+    const leader = await cluster.leaderOf(1);
+    const [one = 0, two = 0] = [0, 1, 2].filter((index) => index !== leader);
+    const [a, b] = await Promise.all([client(one), client(two)]);
+    await a.query("BEGIN");
+    await a.query("UPDATE t SET v = 0 WHERE id < 5");
+    await a.query("INSERT INTO t VALUES (1000, 1)");
+    await cluster.end(leader, "SIGKILL");
+    let code = "";
+    const until = Date.now() + 60_000;
+    while (code === "" && Date.now() < until) code = await codeOf(a.query("UPDATE t SET v = 0 WHERE id = 9"));
+    t.true(["40001", "57P01", "57P03"].includes(code), code);
+    await a.query("ROLLBACK");
+    let sum = -1;
+    while (sum < 0 && Date.now() < until) {
+      try {
+        const { rows } = await b.query<{ s: number; n: number }>("SELECT sum(v)::int AS s, count(*)::int AS n FROM t");
+        sum = rows[0]?.s ?? -1;
+        t.is(rows[0]?.n, 10);
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    }
+    t.is(sum, 1045, "nothing of the transaction stands");
+    let written = "x";
+    while (written !== "" && Date.now() < until) {
+      written = await codeOf(b.query("INSERT INTO t VALUES (2000, 1) ON CONFLICT DO NOTHING"));
+    }
+    t.is(written, "");
+    t.deepEqual((await b.query("SELECT count(*)::int AS n FROM t")).rows, [{ n: 11 }]);
+    await cluster.start(leader);
+    const c = await client(leader);
+    let seen = -1;
+    while (seen !== 11 && Date.now() < until) {
+      seen = (await c.query<{ n: number }>("SELECT count(*)::int AS n FROM t")).rows[0]?.n ?? -1;
+    }
+    t.is(seen, 11, "the node that came back has the same rows");
+    await Promise.all([a, b, c].map((each) => each.end()));
+  },
+);
