@@ -13,7 +13,8 @@ test.before(async () => {
 test.after.always(() => cluster.remove());
 
 async function client(index: number): Promise<pg.Client> {
-  const address = String(cluster.nodes[index]?.ready["pgListen"] ?? "");
+  const address: unknown = cluster.nodes[index]?.ready["pgListen"];
+  if (typeof address !== "string") throw new Error("a node says where it serves PostgreSQL's protocol");
   const made = new pg.Client({
     host: "127.0.0.1",
     port: Number(address.split(":").at(-1)),
