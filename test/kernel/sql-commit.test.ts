@@ -227,6 +227,52 @@ test("facts that are cut, changed or of another shape are refused, never applied
   );
 });
 
+test("parts are staged in turn, put into the trees by their commit, and removed when it never came", (t) => {
+  const shard = new ShardTwin();
+  adopt(shard, 3);
+  const stage = (part: number, item: string, to = shard): ReturnType<ShardTwin["submit"]> =>
+    to.submit(requestKind.sqlStage, (out) => {
+      encodeWriteHead(out, { tenant: 3 }).u32(part);
+      putFact(out, tableSpace.rows, 7, utf8(item), utf8("row"));
+      return out;
+    });
+  const commit = (parts: number): ReturnType<ShardTwin["submit"]> =>
+    shard.submit(requestKind.sqlCommit, (out) => {
+      encodeWriteHead(out, { tenant: 3 });
+      beginSqlFacts(out, parts);
+      stagedFact(out, parts);
+      return out;
+    });
+  t.is(stage(0, "lost!").outcome, decided.written);
+  t.is(stage(0, "a!").outcome, decided.written);
+  t.is(stage(1, "b!").outcome, decided.written);
+  t.is(stateAt(shard.state, 3, 2).size, 0, "nobody sees a part");
+  t.is(
+    t.throws(() => stage(1, "c!", shard.replay()))?.message,
+    "assertion failed: order: a part of a large transaction is staged once",
+  );
+  const other = shard.replay();
+  t.is(
+    t.throws(() =>
+      other.submit(requestKind.sqlCommit, (out) => {
+        encodeWriteHead(out, { tenant: 3 });
+        beginSqlFacts(out, 3);
+        stagedFact(out, 3);
+        return out;
+      }),
+    )?.message,
+    "assertion failed: order: each part of a large transaction was staged before its commit",
+  );
+  t.is(commit(2).outcome, decided.written);
+  const position = Math.max(...shard.log.filter((entry) => entry.tenant === 3).map((entry) => entry.position));
+  t.deepEqual([...stateAt(shard.state, 3, position).keys()].sort(), [
+    `2 7 ${hex(utf8("a!"))}`,
+    `2 7 ${hex(utf8("b!"))}`,
+  ]);
+  t.is(stateAt(shard.state, 3, position - 1).size, 0, "all at once");
+  t.is(dump(shard.replay().state), dump(shard.state), "replay equals live");
+});
+
 test("facts that do not fit the state stop the shard", (t) => {
   const shard = new ShardTwin();
   adopt(shard, 3);

@@ -13,8 +13,8 @@ test.before(async () => {
 test.after.always(() => cluster.remove());
 
 async function client(index: number): Promise<pg.Client> {
-  const address = cluster.nodes[index]?.ready["pgListen"];
-  if (typeof address !== "string") throw new Error(`node ${index} does not serve the PostgreSQL protocol`);
+  const address: unknown = cluster.nodes[index]?.ready["pgListen"];
+  if (typeof address !== "string") throw new Error("a node says where it serves PostgreSQL's protocol");
   const made = new pg.Client({
     host: "127.0.0.1",
     port: Number(address.split(":").at(-1)),
