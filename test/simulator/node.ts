@@ -98,11 +98,11 @@ export class SimNode {
 
   #format(standing: Standing, view: number): void {
     const { replicas } = this.#options;
-    const members = Array.from({ length: replicas }, (_, index) =>
-      index === this.replica
-        ? Uint8Array.from({ length: memberBytes }, () => this.random.between(1, 255))
-        : new Uint8Array(memberBytes),
-    );
+    const members = Array.from({ length: replicas }, () => new Uint8Array(memberBytes));
+    const id = Uint8Array.from({ length: memberBytes }, () => this.random.below(256));
+    // The view that it comes back in stands first: of two directories of one replica the later counts.
+    new DataView(id.buffer).setUint32(0, view, false);
+    members[this.replica]?.set(id);
     const own = { clusterId, replica: this.replica, replicaCount: replicas };
     const identity = standing === "member" ? own : { ...own, members, standing, view };
     formatReplica(this.disk, directory, identity, this.geometry);

@@ -250,6 +250,7 @@ export class Simulation {
     const seen = Math.max(0, ...this.nodes.map((other) => other.numbers()?.view ?? 0), this.#highestView);
     node.stop();
     node.replaceDisk(seen + viewsBeyond);
+    this.network.forget(replica);
     this.commits.replaced(replica);
     this.promises.replaced(replica);
     this.wals[replica]?.replaced();
