@@ -70,6 +70,7 @@ const names = [
   "startsOutside",
   "startsWithUncertainHead",
   "strangerSpeaks",
+  "uncertainHeadMovesView",
   "upgradeDue",
   "viewRenewalAsked",
   "viewRenewed",

@@ -342,7 +342,14 @@ export class ViewChange {
 
   getView(from: number, message: GetViewMessage): void {
     const core = this.#core;
-    if (message.view > core.view) return;
+    if (message.view > core.view) {
+      // One that is unsure of its head has stored a view that nobody else is in: what this view says is too old for it, so all go there.
+      if (message.nonce !== 0 && core.takesPart) {
+        mark("uncertainHeadMovesView");
+        this.#enter(message.view);
+      }
+      return;
+    }
     this.#tellView(from, message.nonce);
   }
 

@@ -37,6 +37,7 @@ export function faultTable({ scene }: StormReport, print: Print): void {
 
 export function jsonOf(report: StormReport): Record<string, unknown> {
   const { scene, answers, writers, operations, streamsSearched, searchSteps, eventsCompared, prepares } = report;
+  const { streamsUndecided } = report;
   const faults = [...new Set(scene.records.map(({ fault }) => fault))].map((fault) => {
     const of = scene.records.filter((record) => record.fault === fault);
     const gaps = of.map(({ readGapMs }) => readGapMs).filter((gap) => !Number.isNaN(gap));
@@ -56,6 +57,7 @@ export function jsonOf(report: StormReport): Record<string, unknown> {
     operations,
     answers,
     streamsSearched,
+    streamsUndecided,
     searchSteps,
     eventsCompared,
     prepares,

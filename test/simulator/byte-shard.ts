@@ -50,6 +50,7 @@ export class ByteShard implements Actor<ByteShardMessage> {
   #committedOp = 0;
   #checkpointedOp = 0;
   #isCheckpointing = false;
+  #isRenewing = false;
 
   constructor(context: Cell, options: ByteShardOptions, events: ByteShardEvents) {
     this.#context = context;
@@ -89,6 +90,7 @@ export class ByteShard implements Actor<ByteShardMessage> {
         return;
       case "follow":
         this.#leads = null;
+        this.#isRenewing = false;
         for (const { request } of this.#inFlight) this.#events.unknown(request);
         this.#inFlight = [];
         this.#context.tell(this.#replica(), { kind: "released", view: message.view });
@@ -102,14 +104,26 @@ export class ByteShard implements Actor<ByteShardMessage> {
         for (const { request } of refused) this.#events.unknown(request);
         return;
       }
+      case "renewView":
+        this.#isRenewing = true;
+        this.#renew();
+        return;
       default:
         return;
     }
   }
 
+  /** Gives leadership up for a replica that was replaced, once nothing is under way. */
+  #renew(): void {
+    if (!this.#isRenewing || this.#inFlight.length > 0) return;
+    this.#isRenewing = false;
+    this.abdicate();
+  }
+
   /** Proposes a prepare with that body. False when this shard does not lead, or has enough under way. */
   submit(request: number, body: Uint8Array): boolean {
     const tail = this.#tail;
+    if (this.#isRenewing) return false;
     if (this.#leads === null || tail === null || this.#inFlight.length >= this.#options.pipeline) return false;
     if (this.#lastOp - this.#committedOp >= pipelineMax) return false;
     const { geometry } = this.#options;
@@ -149,6 +163,7 @@ export class ByteShard implements Actor<ByteShardMessage> {
       if (done !== undefined) this.#events.acked(done.request, done.op);
     }
     this.#committedOp = Math.max(this.#committedOp, position.op);
+    this.#renew();
     const { checkpointEvery } = this.#options;
     if (checkpointEvery === 0 || this.#isCheckpointing || position.op < this.#checkpointedOp + checkpointEvery) return;
     this.#isCheckpointing = true;

@@ -21,8 +21,6 @@ export interface Committed {
 
 export interface Holder {
   readonly image: LogImage;
-  /** It was re-created without its former log, and says so: it is asked for nothing before that. */
-  readonly isReplaced: boolean;
 }
 
 const checksumHalf = 16;
@@ -48,6 +46,8 @@ export class CommitOracle {
   readonly commits: Committed[] = [];
   /** By replica: newest op that it said to be committed and durable there. */
   readonly #told: number[];
+  /** By replica: newest op that it had acknowledged when its disk was lost. */
+  readonly #lostUpTo: number[];
   /** By replica: acknowledged ops and what they were. */
   readonly #acked: Map<number, string>[];
 
@@ -62,6 +62,7 @@ export class CommitOracle {
     this.#root = hexOf(rootIdentity(clusterId));
     this.#firstCommitted = firstCommitted;
     this.#told = holders.map(() => 0);
+    this.#lostUpTo = holders.map(() => 0);
     this.#acked = holders.map(() => new Map<number, string>());
   }
 
@@ -134,7 +135,9 @@ export class CommitOracle {
   }
 
   #copies(committed: Committed): number {
-    return this.#holders.filter(({ image }) => this.#holds(image, committed)).length;
+    return this.#holders.filter(
+      ({ image }, replica) => committed.op <= (this.#lostUpTo[replica] ?? 0) || this.#holds(image, committed),
+    ).length;
   }
 
   #holds(image: LogImage, { header, frame }: Committed): boolean {
@@ -145,12 +148,20 @@ export class CommitOracle {
   #checkHeld(replica: number, op: number, how: string): void {
     const committed = this.commits[op - 1];
     const holder = this.#holders[replica];
-    if (committed === undefined || holder === undefined || holder.isReplaced) return;
+    if (committed === undefined || holder === undefined) return;
     expect(
       this.#holds(holder.image, committed),
       "head",
       () => `replica ${replica} ${how} op ${op}, which is committed, and has it not on its medium`,
     );
+  }
+
+  /** Its disk was lost: it is asked for nothing that it said before. */
+  replaced(replica: number): void {
+    const acked = [...(this.#acked[replica]?.keys() ?? [])];
+    this.#lostUpTo[replica] = Math.max(this.#told[replica] ?? 0, ...acked, 0);
+    this.#told[replica] = 0;
+    this.#acked[replica]?.clear();
   }
 
   /** A replica tells others that it holds everything up to there. */

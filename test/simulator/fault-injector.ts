@@ -68,6 +68,13 @@ export class FaultInjector {
         if (nodes[event.replica]?.isAlive) this.#count("powerCut");
         simulation.planPowerCut(event.replica, event.operation, event.downMs);
         return;
+      case "wipe": {
+        const node = nodes[event.replica];
+        if (node === undefined || node.isGone) return;
+        this.#count("wipe");
+        simulation.wipe(event.replica, event.downMs);
+        return;
+      }
       case "lose": {
         const node = nodes[event.replica];
         if (node === undefined || node.isGone) return;

@@ -56,7 +56,9 @@ export class Network {
   readonly #isCut: boolean[];
   readonly #cloggedUntil: number[];
   readonly #lastArrival: number[];
-  readonly #remembered: Frame[] = [];
+  #remembered: Frame[] = [];
+  /** By replica: disks it has lost. */
+  readonly #lives: number[];
 
   constructor(
     events: EventQueue,
@@ -70,6 +72,7 @@ export class Network {
     this.#replicas = replicas;
     this.options = options;
     this.#deliver = deliver;
+    this.#lives = new Array<number>(replicas).fill(0);
     this.#isCut = new Array<boolean>(replicas * replicas).fill(false);
     this.#cloggedUntil = new Array<number>(replicas * replicas).fill(0);
     this.#lastArrival = new Array<number>(replicas * replicas).fill(0);
@@ -95,6 +98,15 @@ export class Network {
   heal(): void {
     this.#isCut.fill(false);
     this.#cloggedUntil.fill(0);
+  }
+
+  /**
+   * A replica begins a new life on an empty disk, by an operator's hand: minutes later, over connections of its own. Nothing that was said
+   * to its former life, or by it, reaches it.
+   */
+  forget(replica: number): void {
+    this.#lives[replica] = (this.#lives[replica] ?? 0) + 1;
+    this.#remembered = this.#remembered.filter(({ from, to }) => from !== replica && to !== replica);
   }
 
   /** What shards say to one another relies on their connection: in order, once, and nothing of it outlives an end of the connection. */
@@ -151,8 +163,10 @@ export class Network {
       this.#lastArrival[link] = at;
     }
     const arriving = isProtocol && options.flip > 0 && this.#random.chance(options.flip) ? this.#flipped(bytes) : bytes;
+    const lives = (this.#lives[from] ?? 0) + (this.#lives[to] ?? 0);
     this.#events.at(at, () => {
-      if (isConnected === null || isConnected()) this.#deliver(from, to, arriving);
+      const isOfTheseLives = lives === (this.#lives[from] ?? 0) + (this.#lives[to] ?? 0);
+      if (isOfTheseLives && (isConnected === null || isConnected())) this.#deliver(from, to, arriving);
     });
   }
 

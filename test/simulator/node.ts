@@ -10,7 +10,9 @@ import type { Actor } from "../../runtime/actor/definition.js";
 import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
 import type { LogGeometry } from "../../runtime/storage/log-geometry.js";
 import { formatReplica } from "../../runtime/storage/replica-storage.js";
+import type { Standing } from "../../runtime/storage/superblock-codec.js";
 import type { Epoch } from "../../runtime/types/ids.js";
+import { memberBytes } from "../../runtime/vsr/acquaintance.js";
 import { Cell, type CellHost } from "./cell.js";
 import type { EventQueue } from "./event-queue.js";
 import { LogImage } from "./log-image.js";
@@ -64,7 +66,7 @@ export class SimNode {
   readonly #driftPpm: number;
 
   constructor(replica: number, events: EventQueue, options: SimulationOptions, nodeEvents: NodeEvents) {
-    const { seed, headerSlots, segmentBytes, bodyBytesMax, writeMode, writeMicros, replicas, workload } = options;
+    const { seed, headerSlots, segmentBytes, bodyBytesMax, writeMode, writeMicros, workload } = options;
     this.replica = replica;
     this.events = events;
     this.#options = options;
@@ -91,8 +93,27 @@ export class SimNode {
       },
     };
     this.disk.makeDirectory(directory);
-    formatReplica(this.disk, directory, { clusterId, replica, replicaCount: replicas }, this.geometry);
+    this.#format(options.fresh ? "fresh" : "member", 0);
+  }
+
+  #format(standing: Standing, view: number): void {
+    const { replicas } = this.#options;
+    const members = Array.from({ length: replicas }, () => new Uint8Array(memberBytes));
+    const id = Uint8Array.from({ length: memberBytes }, () => this.random.below(256));
+    // The view that it comes back in stands first: of two directories of one replica the later counts.
+    new DataView(id.buffer).setUint32(0, view, false);
+    members[this.replica]?.set(id);
+    const own = { clusterId, replica: this.replica, replicaCount: replicas };
+    const identity = standing === "member" ? own : { ...own, members, standing, view };
+    formatReplica(this.disk, directory, identity, this.geometry);
     this.disk.takeElapsed();
+  }
+
+  /** What `recover` makes of a lost disk: an empty replica that is silent until a view in which nobody has heard of it. */
+  replaceDisk(view: number): void {
+    this.disk.wipe();
+    this.disk.makeDirectory(directory);
+    this.#format("replaced", view);
   }
 
   // ------------------------------------------------------------------ life

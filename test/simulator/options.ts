@@ -15,6 +15,8 @@ export interface FaultRates {
   readonly powerCuts: number;
   /** The power of all replicas goes at one instant. */
   readonly blackouts: number;
+  /** Disks that are lost for good, each replica of which is recovered. */
+  readonly wipes: number;
   readonly pauses: number;
   readonly partitions: number;
   readonly clogs: number;
@@ -58,6 +60,8 @@ export interface SimulationOptions {
   readonly coreOnly: boolean;
   /** What that replica sends and is longer than a heartbeat never arrives, also after the heal; -1 for none. */
   readonly muteReplica: number;
+  /** Replicas begin as a new cluster's do, with ids that nobody knows yet; else as members. */
+  readonly fresh: boolean;
   readonly network: NetworkOptions;
   readonly faults: FaultRates;
 }
@@ -76,6 +80,7 @@ const noFaults: FaultRates = {
   kills: 0,
   powerCuts: 0,
   blackouts: 0,
+  wipes: 0,
   pauses: 0,
   partitions: 0,
   clogs: 0,
@@ -113,7 +118,8 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
   };
   const muteReplica = replicas >= 3 && random.chance(0.06) ? random.below(replicas) : -1;
   // What one replica cannot say and another cannot read, nobody can give to a third.
-  const mayDamage = (!isAlone || !atlas) && muteReplica < 0;
+  const isWiped = replicas >= 3 && muteReplica < 0 && random.chance(0.08);
+  const mayDamage = (!isAlone || !atlas) && muteReplica < 0 && !isWiped;
   const damage = (max: number): number => {
     const drawn = some(max);
     return mayDamage ? drawn : 0;
@@ -122,6 +128,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     kills: some(4),
     powerCuts: some(4),
     blackouts: random.chance(0.2) ? random.between(1, 2) : 0,
+    wipes: isWiped ? 1 : 0,
     pauses: some(3),
     partitions: some(4),
     clogs: some(3),
@@ -157,6 +164,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     linksBreak: random.chance(0.5),
     coreOnly: random.chance(0.4),
     muteReplica,
+    fresh: replicas > 1 && (isWiped || random.chance(0.5)),
     network,
     faults,
   };
@@ -175,6 +183,7 @@ const network = (change: Partial<NetworkOptions>) => (options: SimulationOptions
 
 /** What shrinking tries to turn off, from the loudest on. */
 export const lowered: readonly LoweredOption[] = [
+  { name: "a fresh start", lower: (options) => ({ ...options, fresh: options.faults.wipes > 0 }) },
   { name: "the mute replica", lower: (options) => ({ ...options, muteReplica: -1 }) },
   { name: "replay of old frames", lower: network({ replay: 0 }) },
   { name: "duplicates", lower: network({ duplicate: 0 }) },

@@ -27,6 +27,18 @@ interface Promises {
   last: ReplicaNumbers | null;
 }
 
+const nothingSaid = (): Promises => ({
+  view: 0,
+  logView: 0,
+  durableView: 0,
+  durableLogView: 0,
+  votedView: 0,
+  votes: new Map(),
+  ackView: 0,
+  ackOp: 0,
+  last: null,
+});
+
 const u64 = (view: DataView, at: number): number => view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 
 export class PromiseOracle {
@@ -44,23 +56,18 @@ export class PromiseOracle {
     this.#nodes = nodes;
     this.#clusterId = clusterId;
     this.#acknowledged = acknowledged;
-    this.#promises = nodes.map(() => ({
-      view: 0,
-      logView: 0,
-      durableView: 0,
-      durableLogView: 0,
-      votedView: 0,
-      votes: new Map(),
-      ackView: 0,
-      ackOp: 0,
-      last: null,
-    }));
+    this.#promises = nodes.map(nothingSaid);
   }
 
   #of(replica: number): Promises {
     const promises = this.#promises[replica];
     if (promises === undefined) throw new Error(`there is no replica ${replica}`);
     return promises;
+  }
+
+  /** Its disk was lost: it comes back as another. */
+  replaced(replica: number): void {
+    this.#promises[replica] = nothingSaid();
   }
 
   /** A frame of the protocol leaves its sender. */

@@ -10,6 +10,8 @@ export type FaultEvent = { readonly at: number } & (
   | { readonly kind: "kill"; readonly replica: number; readonly downMs: number }
   /** The power goes within the n-th operation of the disk from then on. */
   | { readonly kind: "powerCut"; readonly replica: number; readonly operation: number; readonly downMs: number }
+  /** The disk is lost, and the replica recovered onto an empty one. */
+  | { readonly kind: "wipe"; readonly replica: number; readonly downMs: number }
   /** The host is lost for ever. */
   | { readonly kind: "lose"; readonly replica: number }
   | { readonly kind: "blackout"; readonly downMs: number }
@@ -74,6 +76,7 @@ export function drawSchedule(options: SimulationOptions): FaultEvent[] {
     return { at: at(), kind: "powerCut", replica: replica(), operation, downMs: downMs() };
   });
   times(faults.blackouts, () => ({ at: at(), kind: "blackout", downMs: random.pick([1, 50, 500]) }));
+  times(faults.wipes, () => ({ at: at(), kind: "wipe", replica: replica(), downMs: random.pick([50, 1_000]) }));
   times(faults.pauses, () => ({
     at: at(),
     kind: "pause",

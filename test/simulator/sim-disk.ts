@@ -183,6 +183,18 @@ export class SimDisk implements Disk {
     inode.current = inode.durable.slice();
   }
 
+  /** An empty disk takes its place. */
+  wipe(): void {
+    this.#directories.clear();
+    this.#names = new Map();
+    this.#durableNames = new Map();
+    this.#pending.clear();
+    this.#life += 1;
+    this.#isCut = false;
+    this.#cutAt = 0;
+    this.isFull = false;
+  }
+
   /** Changes a sector of the medium while nobody looks. False when there is no such place. */
   damage(path: string, at: number, change: (bytes: Uint8Array) => void): boolean {
     const inode = this.#names.get(path);

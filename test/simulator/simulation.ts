@@ -56,6 +56,8 @@ export type Trace = (line: string) => void;
 const startMsMax = 10_000;
 const lookMs = 20;
 const startsMax = 60;
+/** What `recover` adds to the highest view that the others know. */
+const viewsBeyond = 2;
 /** A heartbeat, and no prepare with a body of its own. */
 const muteBytes = 400;
 
@@ -74,6 +76,7 @@ export class Simulation {
   readonly #trace: Trace | null;
   readonly #downMs: (number | null)[];
   readonly #isNew: boolean[];
+  readonly #isReplaced: boolean[];
   /** Faults of the disk may have taken what the replica promised. */
   readonly forgiven: boolean[];
   #pendingStarts: Promise<void>[] = [];
@@ -101,7 +104,7 @@ export class Simulation {
     this.network = new Network(this.events, streamFor(seed), replicas, healthyNetwork, (from, to, bytes) =>
       this.#arrived(from, to, bytes),
     );
-    const holders = this.nodes.map((node) => ({ image: node.image, isReplaced: false }));
+    const holders = this.nodes.map((node) => ({ image: node.image }));
     this.workload = makeWorkload(this);
     this.commits = new CommitOracle(holders, expectedQuorums(replicas).replication, clusterId, (committed) => {
       this.hash.add(committed.op);
@@ -116,6 +119,7 @@ export class Simulation {
     });
     this.#downMs = this.nodes.map(() => null);
     this.#isNew = this.nodes.map(() => false);
+    this.#isReplaced = this.nodes.map(() => false);
     this.forgiven = this.nodes.map(() => false);
     this.atlas = new Atlas(options);
     this.injector = new FaultInjector(this, schedule);
@@ -206,7 +210,8 @@ export class Simulation {
   #start(node: SimNode): void {
     if (node.isAlive || node.isGone) return;
     const { replica } = node;
-    if (node.starts > 0) this.#beforeRestart(node);
+    if (node.starts > 0 && !this.#isReplaced[node.replica]) this.#beforeRestart(node);
+    this.#isReplaced[node.replica] = false;
     this.trace(() => `${name(replica)} starts`);
     this.#isNew[replica] = true;
     this.hash.add(1_000 + replica);
@@ -236,6 +241,21 @@ export class Simulation {
     this.hash.add(2_000 + node.replica);
     this.#linksOf(node.replica, false);
     this.events.at(this.events.now + downMs * 1000, () => this.check(() => this.#start(node)));
+  }
+
+  /** Its disk is lost, and it is recovered onto an empty one: it is asked for nothing that it promised before. */
+  wipe(replica: number, downMs: number): void {
+    const node = this.nodes[replica];
+    if (node === undefined) return;
+    const seen = Math.max(0, ...this.nodes.map((other) => other.numbers()?.view ?? 0), this.#highestView);
+    node.stop();
+    node.replaceDisk(seen + viewsBeyond);
+    this.network.forget(replica);
+    this.commits.replaced(replica);
+    this.promises.replaced(replica);
+    this.wals[replica]?.replaced();
+    this.#isReplaced[replica] = true;
+    this.#wentDown(node, downMs);
   }
 
   planPowerCut(replica: number, operation: number, downMs: number): void {
@@ -423,7 +443,8 @@ export class Simulation {
   #chooseCore(): number[] {
     const able = this.nodes.filter(({ isGone }) => !isGone).map(({ replica }) => replica);
     const { viewChange } = expectedQuorums(this.options.replicas);
-    const needsAll = !this.options.coreOnly || this.injector.hasDamaged || this.options.muteReplica >= 0;
+    const { coreOnly, muteReplica, faults } = this.options;
+    const needsAll = !coreOnly || this.injector.hasDamaged || muteReplica >= 0 || faults.wipes > 0;
     if (needsAll || able.length <= viewChange) return able;
     const random = streamFor(this.options.seed ^ 0x5a5a);
     while (able.length > viewChange) able.splice(random.below(able.length), 1);

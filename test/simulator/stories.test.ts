@@ -101,6 +101,13 @@ test("the header ring cannot be read, and the log begins at a checkpoint", async
   t.true((marks["ringSectorUnreadable"] ?? 0) > 0);
 });
 
+test("a disk is lost and its replica recovered: it says nothing before it is known again, and then holds everything", async (t) => {
+  const { summary, marks } = await tell(calm({ fresh: true }), [at(1_000, { kind: "wipe", replica: 2, downMs: 50 })]);
+  t.is(summary.unrecoverable, null);
+  t.true((marks["replacedComesBack"] ?? 0) > 0);
+  t.true((marks["freshBecomesMember"] ?? 0) > 0);
+});
+
 test("a disk is full for a while, on the primary and then everywhere", async (t) => {
   const full = [1, 0, 1, 2].map((replica, index) =>
     at(index === 0 ? 300 : 1_500, { kind: "full", replica, forMs: 700 }),

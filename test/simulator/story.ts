@@ -29,6 +29,7 @@ export function calm(over: Partial<SimulationOptions> = {}): SimulationOptions {
     linksBreak: false,
     coreOnly: false,
     muteReplica: -1,
+    fresh: false,
     ...over,
   };
 }

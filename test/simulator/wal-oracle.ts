@@ -107,6 +107,12 @@ export class WalOracle implements DiskWatcher {
     for (const [start, written] of this.#live) if (start >= from && start < to) written.isDurable = true;
   }
 
+  /** An empty disk has taken the place of this one. */
+  replaced(): void {
+    this.#history.clear();
+    this.#live = new Map();
+  }
+
   /** A segment that was fetched whole takes the place of what was there. */
   renamed(path: string, bytes: Uint8Array): void {
     if (zoneOf(path) !== "log") return;
