@@ -5,6 +5,7 @@ import {
   cpSync,
   existsSync,
   fstatSync,
+  fsyncSync,
   mkdtempSync,
   openSync,
   readSync,
@@ -43,6 +44,14 @@ function bytesAt(file: string, at: number, length: number): Uint8Array {
   return bytes.subarray(0, count);
 }
 
+/** Synced: nodes write past the page cache, and nothing that waits there may come out behind their backs. */
+function overwrite(file: string, at: number, bytes: Uint8Array): void {
+  withFile(file, "r+", (fd) => {
+    writeSync(fd, bytes, 0, bytes.length, at);
+    fsyncSync(fd);
+  });
+}
+
 /** Turns bits over, fills with zeros or with noise, as chance has it; never leaves the bytes as they were. */
 export function damage(file: string, at: number, length: number, random: () => number): DamagedPlace {
   const before = bytesAt(file, at, length);
@@ -52,7 +61,7 @@ export function damage(file: string, at: number, length: number, random: () => n
   else if (kind < 0.7) for (let index = 0; index < after.length; index++) after[index] = Math.floor(random() * 256);
   else after.fill(0);
   if (Buffer.compare(before, after) === 0 && after.length > 0) after[0] ^= 0xff;
-  withFile(file, "r+", (fd) => writeSync(fd, after, 0, after.length, at));
+  overwrite(file, at, after);
   return { file, at, before };
 }
 
@@ -60,8 +69,7 @@ export function damage(file: string, at: number, length: number, random: () => n
 export const isHealed = ({ file, at, before }: DamagedPlace): boolean =>
   existsSync(file) && Buffer.compare(bytesAt(file, at, before.length), before) === 0;
 
-export const putBack = ({ file, at, before }: DamagedPlace): void =>
-  void withFile(file, "r+", (fd) => writeSync(fd, before, 0, before.length, at));
+export const putBack = ({ file, at, before }: DamagedPlace): void => overwrite(file, at, before);
 
 /** Replaces a directory's content by a copy of another's. */
 export function copyDirectory(from: string, to: string): void {

@@ -9,7 +9,17 @@
  *
  * A part of a file that a later change reached, durably or by chance, holds what the later one wrote, whatever came of the earlier.
  */
-import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import type { JournalEntry, JournalHead } from "./write-journal.js";
 
@@ -151,6 +161,8 @@ function undoWrite(
     // What made the file longer did so in vain.
     if (fate === "lost" && sizeBefore < at + length && fstatSync(fd).size === at + length)
       ftruncateSync(fd, sizeBefore);
+    // Nodes write past the page cache: nothing of this may still wait there when they start.
+    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
