@@ -2,6 +2,7 @@
  * From one type to another: which casts there are at which level of intent, and what they do. A cast is a function, the value's text read
  * again, each element of an array, or nothing at all; a modifier of the target (`varchar(3)`) is applied after it.
  */
+
 import { assert } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import { SqlArray } from "../types/array.js";

@@ -1,4 +1,5 @@
 /** What a value of any type is in JSON: for `to_json`, `row_to_json`, `json_agg` and their kin. */
+
 import { SqlError } from "../../error.js";
 import { arrayOf } from "../../types/array.js";
 import { codecOf } from "../../types/codecs.js";

@@ -1,4 +1,5 @@
 /** Operators and functions of json, which keep the text as it was written; building JSON of either kind; JSON as rows. */
+
 import { SqlError } from "../../error.js";
 import type { SqlArray } from "../../types/array.js";
 import { codecOf } from "../../types/codecs.js";

@@ -1,4 +1,5 @@
 /** Operators and functions of jsonb: reaching in, asking, changing, and casting its scalars. */
+
 import { SqlError } from "../../error.js";
 import type { SqlArray } from "../../types/array.js";
 import { int64 } from "../../types/bytes.js";
