@@ -123,7 +123,7 @@ function tokenize(text: string): Token[] {
     const match = tokenPattern.exec(text);
     if (match === null) {
       // Years and months with more behind them: the months are looked at first.
-      const months = /^\s*[+-]?\d+-(\d+)-/u.exec(text.slice(from))?.[1];
+      const months = /^\s*[+-]?\d+-(\d+)-\d+\s*$/u.exec(text.slice(from))?.[1];
       throw months !== undefined && Number(months) >= 12 ? overflow(text) : invalid(text);
     }
     const { time, yearMonth, number, word } = match.groups ?? {};

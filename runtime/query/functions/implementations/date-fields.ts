@@ -366,6 +366,6 @@ export const dateFields: readonly Implementation[] = strictly({
   "date_trunc(text,timestamptz)": (name, timestamp, context) =>
     truncateTimestamptz(name, timestamp, requireZone(context.timeZone)),
   "date_trunc(text,timestamptz,text)": (name, timestamp, zone) =>
-    truncateTimestamptz(name, timestamp, requireZone(zone)),
+    isFiniteTime(timestamp) ? truncateTimestamptz(name, timestamp, requireZone(zone)) : timestamp,
   "date_trunc(text,interval)": (name, interval) => truncateInterval(name, interval),
 });
