@@ -258,16 +258,17 @@ export class FramePool {
   spill(): number {
     const frames = this.#state.length;
     const wanted = Math.min(spillPagesMax, frames >> 4);
-    const chosen: number[] = [];
-    for (let steps = frames * 2; steps > 0 && chosen.length < wanted; steps--) {
+    // The hand may come round again before there are enough.
+    const met = new Set<number>();
+    for (let steps = frames * 2; steps > 0 && met.size < wanted; steps--) {
       const frame = this.#spillHand;
       this.#spillHand = frame + 1 === frames ? 0 : frame + 1;
       if (this.#state[frame] !== stateDirty || this.inCheckpoint[frame] === 1) continue;
       if (kindOf(this.space.i32[chunkOf(frame)], baseOf(frame)) === pageKindRoot) continue;
       if (this.#reference[frame] !== 0) this.#reference[frame] = 0;
-      else chosen.push(frame);
+      else met.add(frame);
     }
-    chosen.sort((a, b) => this.number[a] - this.number[b]);
+    const chosen = [...met].sort((a, b) => this.number[a] - this.number[b]);
     for (let at = 0; at < chosen.length; ) at += this.#spillRun(chosen, at);
     for (const frame of chosen) this.markClean(frame);
     this.spilled += chosen.length;

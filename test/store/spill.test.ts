@@ -1,5 +1,7 @@
 /** Versions that change more than the cache holds: they go to the page file before they are complete. */
 import test from "ava";
+import { CheckpointWriter, checkpointRecord } from "../../runtime/store/checkpoint.js";
+import { encodeCheckpointRecord } from "../../runtime/store/checkpoint-record.js";
 import { pageBytes } from "../../runtime/store/layout.js";
 import { StoreReader } from "../../runtime/store/reader.js";
 import { Store } from "../../runtime/store/store.js";
@@ -67,6 +69,27 @@ test("one version may change several times what the cache holds, and its checkpo
   // Only what was synced.
   const opened = Store.open(options(file.afterCrash(() => false)), record);
   t.is(same(opened, model), entries);
+});
+
+test("while a checkpoint is written, what is left of the cache is spilled, each page once", (t) => {
+  const file = new MemoryPageFile();
+  const store = Store.create(options(file));
+  const model = new ModelTree();
+  const random = new Random(5);
+  change(store, model, random, 400);
+  store.publish(store.seal(nothing));
+  const job = store.beginCheckpoint();
+  t.truthy(job);
+  const frozen = model.clone();
+  change(store, model, random, 3_000);
+  t.true(store.status().spilled > 0);
+  if (job === null) return;
+  const writer = new CheckpointWriter(store.handle, file);
+  while (!writer.runSlice(job, 64)) {}
+  store.completeCheckpoint(job);
+  same(store, model);
+  const record = encodeCheckpointRecord(checkpointRecord(job));
+  t.true(same(Store.open(options(file.afterCrash(() => false)), record), frozen) > 0);
 });
 
 test("a version that was spilled and is dropped leaves the one before it as it was", (t) => {
