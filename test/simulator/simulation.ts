@@ -445,7 +445,9 @@ export class Simulation {
     const { viewChange } = expectedQuorums(this.options.replicas);
     const { coreOnly, muteReplica, faults } = this.options;
     const needsAll = !coreOnly || this.injector.hasDamaged || muteReplica >= 0 || faults.wipes > 0;
-    if (needsAll || able.length <= viewChange) return able;
+    // One that no majority of the others has vouched for yet needs them: it is no member that a quorum could count on.
+    const isFresh = this.nodes.some((node) => (node.numbers()?.status ?? "fresh") === "fresh") && this.options.fresh;
+    if (needsAll || isFresh || able.length <= viewChange) return able;
     const random = streamFor(this.options.seed ^ 0x5a5a);
     while (able.length > viewChange) able.splice(random.below(able.length), 1);
     return able;
