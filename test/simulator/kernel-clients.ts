@@ -145,6 +145,8 @@ export class KernelClient {
       "tenancy",
       () => `client ${this.id} of tenant ${this.tenant} wrote in a session of another tenant`,
     );
+    // Numbers of sessions are a tenant's own: where it has that one too, the request was its own, and perhaps a repetition in it.
+    if (request.purpose === "foreignSession") return;
     this.#appended(request, decodeAppendReply(body));
   }
 

@@ -321,7 +321,7 @@ export class Simulation {
   }
 
   #linksOf(replica: number, isUp: boolean): void {
-    if (!this.options.linksBreak) return;
+    // The end of a process is the end of its connections, whatever the network does.
     for (const other of this.nodes) if (other.replica !== replica) other.linkChanged(replica, isUp);
   }
 
