@@ -189,7 +189,7 @@ export class KernelClient {
       if (request.purpose === "append" && this.#session !== null) {
         const since = this.#world.model.sessionsSince(this.tenant, this.#session.number);
         expect(
-          since >= sessionsMax,
+          since >= sessionsMax || !this.#world.model.hasSession(this.tenant, this.#session.number),
           "tenancy",
           () => `the session of client ${this.id} is gone after ${since} others of its tenant were opened`,
         );

@@ -292,6 +292,12 @@ export class Simulation {
       if (node.starts < startsMax) this.#wentDown(node, 500);
       return;
     }
+    // A copy of the superblock that the disk did not write again looks like another node's: the next start writes it.
+    const isStale = isKimberliteError(error) && error.code === "directoryLocked";
+    if (isStale && this.injector.hasStruck(replica, ["superblock"]) && node.starts < startsMax) {
+      this.#wentDown(node, 200);
+      return;
+    }
     // A shard that meets damage in the log ends; its replica repairs that from the others at the next start.
     const isMet = id === "shard-1" && isKimberliteError(error) && error.code === "dataCorrupt";
     if (isMet && this.injector.hasStruck(replica, ["log", "pages"]) && node.starts < startsMax) {
