@@ -129,7 +129,7 @@ class Shard implements Actor<ShardMessage> {
   readonly #linked = new Set<number>();
   readonly #answering: Answering;
   /** By replica: the shard there, as one who asks. */
-  readonly #peerPorts: readonly PeerPort[];
+  readonly #peerPorts: PeerPort[];
   /** Linearizable reads that wait until what was committed is published here. */
   #readIndexes: ReadIndexWait[] = [];
   /** Wirings to projections that know where the state is: a port exists before its `wired` is heard, so both ways in may see it. */
@@ -471,6 +471,7 @@ class Shard implements Actor<ShardMessage> {
         return;
       case "peerDown":
         this.#linked.delete(message.replica);
+        this.#endPeer(message.replica);
         this.#questions.peerDown(message.replica);
         this.#forwarder.peerDown(message.replica);
         this.#sql?.dropClosed(this.#peerPorts[message.replica]);
@@ -631,9 +632,23 @@ class Shard implements Actor<ShardMessage> {
     }
   }
 
+  /**
+   * Whoever comes next over the link to that node counts its requests and questions from the start: what the one before it asked is not
+   * answered to it, or a client would get the answer to another's request.
+   */
+  #endPeer(replica: number): void {
+    const port = this.#peerPorts[replica];
+    if (port === undefined) return;
+    port.isOpen = false;
+    this.#peerPorts[replica] = new PeerPort(replica, this.#context.epoch);
+  }
+
   #asked(from: number, bytes: Uint8Array): void {
     const { id, topic, body } = decodeQuestion(bytes);
-    const answer = (known: Uint8Array | null): void => void this.#relay(from, encodeAnswer({ id, body: known }));
+    const asker = this.#peerPorts[from];
+    const answer = (known: Uint8Array | null): void => {
+      if (asker?.isOpen === true) this.#relay(from, encodeAnswer({ id, body: known }));
+    };
     if (topic === relayTopics.report) {
       this.#report((report) => answer(report === null ? null : encodeReport(report)));
     } else if (this.#leadership === null) {

@@ -29,6 +29,7 @@ export function answeringOver(context: ActorContext, send: SendRelay): Answering
   return {
     tell: (port: Port, message: OutgoingMessage, options?: TellOptions): TellResult => {
       if (!(port instanceof PeerPort)) return context.tell(port, message, options);
+      if (!port.isOpen) return "gone";
       const bytes = "bytes" in message ? message["bytes"] : null;
       assert(message.kind === "replies" && bytes instanceof Uint8Array, "a peer is told replies only");
       return send(port.replica, encodeRelay(relayKinds.replies, bytes)) ? "accepted" : "gone";

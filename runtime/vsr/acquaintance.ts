@@ -221,7 +221,7 @@ export class Acquaintance {
     const vouchers = this.#hasVouched.filter((has) => has).length;
     if (vouchers < Math.floor((core.quorums.replicas - 1) / 2) + 1) return;
     mark("freshBecomesMember");
-    assert(core.view === 0 && core.journal.head === 0, "durability: a fresh replica has said and stored nothing");
+    assert(core.view === 0 && core.journal.durableOp === 0, "durability: a fresh replica has said and stored nothing");
     core.standing = "member";
     core.storeState();
     this.#host.begin();

@@ -1,10 +1,10 @@
 /**
- * `npm run canaries [-- --only C5,C12] [--from SEED] [--seconds CPU] [--write]`: for each canary a copy of the compiled product is changed and the
+ * `npm run canaries [-- --only C5,C12] [--from SEED] [--seconds CPU] [--results FILE] [--write]`: for each canary a copy of the compiled product is changed and the
  * simulator run on it until an oracle objects. Prints the kill table; with `--write` it goes to `docs/simulator.md`. A change whose place
  * is not found exactly once fails: the product has moved on, and the canary has to follow.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Canary, canaries, type Edit } from "./canary-table.js";
@@ -12,6 +12,14 @@ import { writeSection } from "./docs-page.js";
 
 interface Kill {
   readonly canary: Canary;
+  readonly seeds: number;
+  readonly oracle: string | null;
+  readonly message: string;
+}
+
+/** What came of a canary, as it is kept between runs. */
+interface Verdict {
+  readonly id: string;
   readonly seeds: number;
   readonly oracle: string | null;
   readonly message: string;
@@ -87,25 +95,35 @@ function table(kills: readonly Kill[]): string {
   );
 }
 
+/** Verdicts of earlier runs, by canary: a table may be made of several runs, since all of them together take long. */
+function readVerdicts(file: string | null): Map<string, Verdict> {
+  if (file === null || !existsSync(file)) return new Map();
+  const known = JSON.parse(readFileSync(file, "utf8")) as Verdict[];
+  return new Map(known.map((verdict) => [verdict.id, verdict]));
+}
+
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   const only = argument("only")?.split(",") ?? null;
   const from = Number(argument("from") ?? "1");
   const secondsMax = Number(argument("seconds") ?? "120");
-  const kills: Kill[] = [];
+  const file = argument("results");
+  const verdicts = readVerdicts(file);
   for (const canary of canaries) {
     if (only !== null && !only.includes(canary.id)) continue;
-    const kill = run(canary, from, secondsMax);
-    kills.push(kill);
-    console.log(
-      `${isKilled(kill) ? "killed" : "ALIVE "} ${canary.id} after ${kill.seeds} seeds: ${kill.message.slice(0, 160)}`,
-    );
+    const { seeds, oracle, message } = run(canary, from, secondsMax);
+    const verdict = { id: canary.id, seeds, oracle, message };
+    verdicts.set(canary.id, verdict);
+    if (file !== null) writeFileSync(file, `${JSON.stringify([...verdicts.values()], null, 1)}\n`);
+    const word = isKilled({ canary, ...verdict }) ? "killed" : "ALIVE ";
+    console.log(`${word} ${canary.id} after ${seeds} seeds: ${message.slice(0, 160)}`);
   }
+  const kills = canaries.flatMap((canary): Kill[] => {
+    const verdict = verdicts.get(canary.id);
+    return verdict === undefined ? [] : [{ canary, ...verdict }];
+  });
   const killed = kills.filter(isKilled).length;
-  console.log(`\n${table(kills)}\n\n${killed} of ${kills.length} are caught by an oracle of their own.`);
-  if (process.argv.includes("--write"))
-    writeSection(
-      "canaries",
-      `${table(kills)}\n\n${killed} of ${kills.length} are caught by an oracle of their own (seeds from ${from} on, at most ${secondsMax} CPU seconds each).`,
-    );
-  process.exitCode = killed === kills.length ? 0 : 1;
+  const text = `${table(kills)}\n\n${killed} of ${canaries.length} are caught by an oracle of their own; ${canaries.length - kills.length} were not run.`;
+  console.log(`\n${text}`);
+  if (process.argv.includes("--write")) writeSection("canaries", text);
+  process.exitCode = killed === canaries.length ? 0 : 1;
 }

@@ -326,22 +326,33 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability", "head", "commit chain", "log order", "promises", "assertion"],
     budget: 500,
-    runs: { ...views, fresh: true, faults: { ...quietFaults, wipes: 1, kills: 3, partitions: 4 } },
+    runs: {
+      ...views,
+      fresh: true,
+      faultMs: 4_000,
+      requestsMax: 300,
+      faults: { ...quietFaults, wipes: 1, kills: 4, partitions: 8 },
+    },
   },
   {
     id: "C15",
-    title: "acknowledgements of another view count",
+    title: "acknowledgements count by number, whatever view and prepare they are of",
     edits: [
       {
         file: vsr("normal-operation"),
         find: "if (message.view !== core.view || !core.hasInstalled) {",
         replace: "if (!core.hasInstalled) {",
       },
+      {
+        file: vsr("normal-operation"),
+        find: "        if (known !== null && !sameIdentity(known, message.identity)) {\n            core.halt(`replica ${from} acknowledges",
+        replace: "        if (known !== null && core.ticks < 0) {\n            core.halt(`replica ${from} acknowledges",
+      },
     ],
     oracles: ["ack durability", "commit chain", "assertion"],
     budget: 5_000,
     runs: slowViews,
-    differs: "an acknowledgement names the view it is for; the mutant does not look at it",
+    differs: "an acknowledgement names its view and its prepare; the mutant looks at neither",
   },
   {
     id: "C16",
@@ -360,12 +371,17 @@ export const canaries: readonly Canary[] = [
   },
   {
     id: "C17",
-    title: "repair takes another prepare of the operation",
+    title: "repair asks, gives and takes by number alone",
     edits: [
       {
         file: vsr("journal"),
         find: "        if (!sameIdentity(slot.header.identity, prepare.header.identity))\n            return false;\n        this.#hold(slot, prepare.frame);",
         replace: "        this.#hold(slot, prepare.frame);",
+      },
+      {
+        file: vsr("repair"),
+        find: "        if (slot.header.identity.some((byte, index) => byte !== message.identity[index]))\n            return;\n",
+        replace: "",
       },
     ],
     oracles: ["commit chain", "ack durability", "head", "WAL", "assertion"],

@@ -292,6 +292,12 @@ export class Simulation {
       if (node.starts < startsMax) this.#wentDown(node, 500);
       return;
     }
+    // A copy of the superblock that the disk did not write again looks like another node's: the next start writes it.
+    const isStale = isKimberliteError(error) && error.code === "directoryLocked";
+    if (isStale && this.injector.hasStruck(replica, ["superblock"]) && node.starts < startsMax) {
+      this.#wentDown(node, 200);
+      return;
+    }
     // A shard that meets damage in the log ends; its replica repairs that from the others at the next start.
     const isMet = id === "shard-1" && isKimberliteError(error) && error.code === "dataCorrupt";
     if (isMet && this.injector.hasStruck(replica, ["log", "pages"]) && node.starts < startsMax) {
@@ -321,7 +327,7 @@ export class Simulation {
   }
 
   #linksOf(replica: number, isUp: boolean): void {
-    if (!this.options.linksBreak) return;
+    // The end of a process is the end of its connections, whatever the network does.
     for (const other of this.nodes) if (other.replica !== replica) other.linkChanged(replica, isUp);
   }
 
@@ -445,7 +451,9 @@ export class Simulation {
     const { viewChange } = expectedQuorums(this.options.replicas);
     const { coreOnly, muteReplica, faults } = this.options;
     const needsAll = !coreOnly || this.injector.hasDamaged || muteReplica >= 0 || faults.wipes > 0;
-    if (needsAll || able.length <= viewChange) return able;
+    // One that no majority of the others has vouched for yet needs them: it is no member that a quorum could count on.
+    const isFresh = this.nodes.some((node) => (node.numbers()?.status ?? "fresh") === "fresh") && this.options.fresh;
+    if (needsAll || isFresh || able.length <= viewChange) return able;
     const random = streamFor(this.options.seed ^ 0x5a5a);
     while (able.length > viewChange) able.splice(random.below(able.length), 1);
     return able;
