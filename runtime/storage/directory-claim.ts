@@ -41,8 +41,21 @@ export async function claimDirectory(
     throw new KimberliteError("dataMissing", `${directory} is not a directory`, { detail: { directory } });
   }
   if (platform !== "linux") return claimByFile(disk, directory);
-  const server = await listen(directory, `\0kimberlite-data-${status.device}-${status.inode}`);
-  return { directory, release: () => close(server) };
+  // Were the directory removed under its node, its inode could come to stand for another one, which would then seem to be in use.
+  const letGo = disk.holdDirectory(directory);
+  try {
+    const server = await listen(directory, `\0kimberlite-data-${status.device}-${status.inode}`);
+    return {
+      directory,
+      release: async () => {
+        await close(server);
+        letGo();
+      },
+    };
+  } catch (error) {
+    letGo();
+    throw error;
+  }
 }
 
 function listen(directory: string, path: string): Promise<Server> {

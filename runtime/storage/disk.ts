@@ -59,6 +59,8 @@ export interface Disk {
   /** Makes the directory and its parents where missing. */
   makeDirectory(path: string): void;
   syncDirectory(path: string): void;
+  /** Keeps the directory's inode from being given to another one, even when its name is removed, until what comes back is called. */
+  holdDirectory(path: string): () => void;
   rename(from: string, to: string): void;
   /** Removes a file; a missing one is `dataMissing`. */
   remove(path: string): void;

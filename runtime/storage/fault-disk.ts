@@ -110,6 +110,10 @@ export class FaultDisk implements Disk {
     this.inner.makeDirectory(path);
   }
 
+  holdDirectory(path: string): () => void {
+    return this.inner.holdDirectory(path);
+  }
+
   syncDirectory(path: string): void {
     const fault = this.strike("sync", path);
     if (fault?.kind === "falseSync") return;

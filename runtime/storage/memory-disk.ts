@@ -173,6 +173,12 @@ export class MemoryDisk implements Disk {
     for (let at = path; at.length > 1; at = parentOf(at)) this.#directories.add(at);
   }
 
+  /** Nothing is used twice here. */
+  holdDirectory(path: string): () => void {
+    if (!this.#directories.has(path)) throw diskError({ operation: "hold directory", file: path, errno: "ENOENT" });
+    return () => {};
+  }
+
   syncDirectory(path: string): void {
     if (!this.#directories.has(path)) throw diskError({ operation: "sync directory", file: path, errno: "ENOENT" });
     if (this.#step("sync directory", path))

@@ -154,6 +154,13 @@ export class RealDisk implements Disk {
     });
   }
 
+  holdDirectory(path: string): () => void {
+    return this.#run("hold directory", path, () => {
+      const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      return () => closeSync(fd);
+    });
+  }
+
   rename(from: string, to: string): void {
     this.#run("rename", from, () => renameSync(from, to));
   }

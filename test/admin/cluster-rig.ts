@@ -8,6 +8,9 @@ import { kimberlite, type Ran, type RunningNode, type SpawnedNode, spawnNode } f
 
 const host = "127.0.0.1";
 const portTries = 40;
+/** Below the ports that outgoing connections get: one of those could take a node's while it is down. */
+const portFrom = 15_000;
+const ephemeralFrom = 32_768;
 /** As `cluster init` lays out nodes of one machine. */
 const portsApart = 100;
 
@@ -21,7 +24,8 @@ const isFree = (port: number): Promise<boolean> =>
 /** A first port for other nodes and one for clients that leave room for `count` nodes of one user shard. */
 async function freePorts(count: number): Promise<{ readonly peerPort: number; readonly clientPort: number }> {
   for (let attempt = 0; attempt < portTries; attempt++) {
-    const peerPort = 20_000 + (randomBytes(2).readUInt16LE(0) % 30_000);
+    const peerPort =
+      portFrom + (randomBytes(2).readUInt16LE(0) % (ephemeralFrom - portFrom - count * portsApart - 100));
     const clientPort = peerPort + 50;
     const ports = Array.from({ length: count }, (_, node) => {
       const first = peerPort + node * portsApart;

@@ -302,6 +302,10 @@ export class SimDisk implements Disk {
     for (let at = path; at.length > 1; at = parentOf(at)) this.#directories.add(at);
   }
 
+  holdDirectory(_path: string): () => void {
+    return () => {};
+  }
+
   syncDirectory(path: string): void {
     if (!this.#directories.has(path)) throw diskError({ operation: "sync directory", file: path, errno: "ENOENT" });
     if (this.#step("sync directory", path, this.pace.syncMicros))

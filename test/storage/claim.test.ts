@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import test from "ava";
@@ -63,6 +63,19 @@ test("two nodes on one data directory: the second is refused, from the same proc
   t.is(await inWorker(directory, process.platform), "claimed", "a released directory is free, also for a worker");
   t.is(await inProcess(directory, process.platform), "claimed", "a worker's end frees it");
   await (await claimDirectory(disk, directory)).release();
+});
+
+test("a directory that was removed under its node does not make another one seem to be in use", async (t) => {
+  const directory = temporary();
+  const claim = await claimDirectory(disk, directory);
+  const inode = disk.status(directory)?.inode;
+  rmSync(directory, { recursive: true });
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const other = temporary();
+    t.not(disk.status(other)?.inode, inode, "the claimed inode is not given away");
+    await (await claimDirectory(disk, other)).release();
+  }
+  await claim.release();
 });
 
 test("different directories are claimed side by side; one that is missing is named", async (t) => {
