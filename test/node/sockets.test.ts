@@ -131,17 +131,17 @@ test.serial("readers that do not read hold a bounded amount of memory, and are n
     await pause(50);
     highest = Math.max(highest, node.rssBytes() - before);
   }
-  // 240 answers of 4 MiB were asked for: 960 MiB if they were all held.
-
+  // 240 answers of 4 MiB were asked for: 960 MiB if they were all held. The gateway's mailbox takes 256 MiB of them, and each of the
+  // ten connections some more before it counts as too slow.
   t.log(`grew by ${Math.round(highest / miB)} MiB at most`);
-  t.true(highest < 400 * miB, `grew by ${highest / miB} MiB`);
+  t.true(highest < 560 * miB, `grew by ${highest / miB} MiB`);
   for (const client of slow) client.socket.destroy();
   await eventually("the gateway forgot them", async () => (await node.number("gateway-0", "connections")) <= 1);
   // What nobody could take or waits for any more was not read.
   await servesWell(node);
   const done = await node.number("projection-1.0", "reads");
   t.log(`${done} of 240 reads were done`);
-  t.true(done > 10 && done < 200);
+  t.true(done > 10 && done < 220);
 });
 
 test.serial(
