@@ -274,7 +274,7 @@ class Storm {
 /** What a node says of itself that nothing may bring about. */
 const neverSaid = /"code":"(assertionFailed|internal|poisonMessage)"/;
 /** … except of threads that a fault has ended. */
-const ofThreads = /"kind":"\((exit|heapLimit|hang)\)"/;
+const ofThreads = /"kind":"\((exit|heapLimit|hang|terminated)\)"/;
 /** … and what only damaged files may. */
 const ofDamage = /the state is rebuilt from the log|damage on disk/;
 
