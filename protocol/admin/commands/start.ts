@@ -130,7 +130,7 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
   if (replicas === 2) log.pino.warn("two replicas protect data from one lost disk, but stop when either is away");
   const { native, postgres } = node.addresses;
   const listen = native === null ? null : formatAddress(native);
-  const admin = postgres === null ? null : await createFirstUser(node, surroundings.environment);
+  const admin = postgres === null ? null : await firstUserOf(nodes, node, surroundings.environment, log);
   await output.result(
     {
       event: "ready",
@@ -164,6 +164,24 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
   await stop(nodes, log);
   if (ended === null) return 0;
   throw ended;
+}
+
+/** A node that cannot have its first user, or that gives up meanwhile, is stopped: nothing of it holds the directory any more. */
+async function firstUserOf(
+  nodes: readonly Node[],
+  node: Node,
+  environment: Readonly<Record<string, string | undefined>>,
+  log: NodeLog,
+): Promise<FirstUser | null> {
+  const gaveUp = Promise.race(nodes.map(({ failed }) => failed)).then((error) => {
+    throw error;
+  });
+  try {
+    return await Promise.race([createFirstUser(node, environment), gaveUp]);
+  } catch (error) {
+    await stop(nodes, log);
+    throw error;
+  }
 }
 
 /** Null when it was told to stop before it was ready. */
