@@ -85,6 +85,14 @@ export class Draft {
     this.decision.error = { code, message: `${entry.message}: ${explanation}`, detail, outcome: entry.outcome };
   }
 
+  /** Refuses, and answers true, when the tenant may not store that many bytes more. */
+  exceedsQuota(bytes: number): boolean {
+    const { storedBytes: used, quotaBytes: limit } = this;
+    if (used + bytes <= limit) return false;
+    this.refuse("quotaExceeded", `bytesMax is ${limit} and ${used} are stored`, { quota: "bytesMax", limit, used });
+    return true;
+  }
+
   /** Answers without a record: what was asked for is so already, since `afterPosition`. */
   answer(afterPosition: number, position: number, time: number, subject: number, first: number, count: number): void {
     assert(afterPosition < this.position, "an answer rests on what was written before");

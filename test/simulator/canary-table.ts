@@ -6,7 +6,7 @@
  * Numbers are those of the catalogue in the literature on this protocol where there is one; where this design differs, `differs` says how.
  */
 import type { OracleName } from "./failure.js";
-import type { FaultRates, SimulationOptions } from "./options.js";
+import { noFaults, type SimulationOptions } from "./options.js";
 
 export interface Edit {
   /** Below `dist/`. */
@@ -28,26 +28,6 @@ export interface Canary {
   readonly runs?: Partial<SimulationOptions>;
   readonly differs?: string;
 }
-
-const quietFaults: FaultRates = {
-  kills: 0,
-  powerCuts: 0,
-  blackouts: 0,
-  wipes: 0,
-  pauses: 0,
-  partitions: 0,
-  clogs: 0,
-  clockSteps: 0,
-  handovers: 0,
-  latent: 0,
-  unreadable: 0,
-  lostWrites: 0,
-  misdirected: 0,
-  flippedWrites: 0,
-  writeErrors: 0,
-  full: 0,
-  slowDisks: 0,
-};
 
 /** Many changes of the view over a log that grows fast. */
 const views: Partial<SimulationOptions> = {
@@ -71,7 +51,7 @@ const views: Partial<SimulationOptions> = {
     reorder: 0.3,
     bytesMax: 0,
   },
-  faults: { ...quietFaults, kills: 4, powerCuts: 3, pauses: 3, partitions: 10, clogs: 4, handovers: 1 },
+  faults: { ...noFaults, kills: 4, powerCuts: 3, pauses: 3, partitions: 10, clogs: 4, handovers: 1 },
 };
 
 /** Disks that damage what they hold, and restarts that have to live with it. */
@@ -86,7 +66,7 @@ const disks: Partial<SimulationOptions> = {
   bodyBytesMax: 1_000,
   muteReplica: -1,
   faults: {
-    ...quietFaults,
+    ...noFaults,
     kills: 4,
     powerCuts: 4,
     blackouts: 1,
@@ -109,7 +89,7 @@ const kernelCuts: Partial<SimulationOptions> = {
   ...kernel,
   checkpointEvery: 3,
   muteReplica: -1,
-  faults: { ...quietFaults, powerCuts: 12, kills: 2, pauses: 1 },
+  faults: { ...noFaults, powerCuts: 12, kills: 2, pauses: 1 },
 };
 
 const vsr = (name: string): string => `runtime/vsr/${name}.js`;
@@ -331,7 +311,7 @@ export const canaries: readonly Canary[] = [
       fresh: true,
       faultMs: 4_000,
       requestsMax: 300,
-      faults: { ...quietFaults, wipes: 1, kills: 4, partitions: 8 },
+      faults: { ...noFaults, wipes: 1, kills: 4, partitions: 8 },
     },
   },
   {
@@ -678,7 +658,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["liveness"],
     budget: 2_000,
-    runs: { ...views, muteReplica: 1, bodyBytesMax: 1_000, faults: quietFaults },
+    runs: { ...views, muteReplica: 1, bodyBytesMax: 1_000, faults: noFaults },
   },
   {
     id: "C37",

@@ -76,7 +76,7 @@ const calmNetwork: NetworkOptions = {
   bytesMax: 0,
 };
 
-const noFaults: FaultRates = {
+export const noFaults: FaultRates = {
   kills: 0,
   powerCuts: 0,
   blackouts: 0,

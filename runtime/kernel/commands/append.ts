@@ -62,14 +62,7 @@ export function decideAppend(draft: Draft): void {
     }
   }
   const eventsFrom = bodyFrom + appendHeadBytes;
-  if (draft.storedBytes + (to - eventsFrom) > draft.quotaBytes) {
-    draft.refuse("quotaExceeded", `bytesMax is ${draft.quotaBytes} and ${draft.storedBytes} are stored`, {
-      quota: "bytesMax",
-      limit: draft.quotaBytes,
-      used: draft.storedBytes,
-    });
-    return;
-  }
+  if (draft.exceedsQuota(to - eventsFrom)) return;
 
   draft.beginRecord();
   const { out } = draft;

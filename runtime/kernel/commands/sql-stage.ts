@@ -41,14 +41,7 @@ export function decideSqlStage(draft: Draft): void {
     draft.refuse("frameInvalid", reader.problem);
     return;
   }
-  if (draft.storedBytes + length > draft.quotaBytes) {
-    draft.refuse("quotaExceeded", `bytesMax is ${draft.quotaBytes} and ${draft.storedBytes} are stored`, {
-      quota: "bytesMax",
-      limit: draft.quotaBytes,
-      used: draft.storedBytes,
-    });
-    return;
-  }
+  if (draft.exceedsQuota(length)) return;
   draft.beginRecord();
   assert(draft.out.room >= length, "a part fits: room was checked before");
   draft.out.copy(bytes, view, bodyFrom, to);
