@@ -129,6 +129,7 @@ class Storm {
       depth: this.#options.depth,
       payloadBytes: this.#options.payloadBytes,
       onAcknowledged: () => timeline.writes.add(),
+      expectsOffset: true,
     });
     const auditors = new Auditors({
       nodes: this.#options.nodes,

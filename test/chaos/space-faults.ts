@@ -5,7 +5,7 @@ import { flowing, leader, nodeName, note, others, prove, type Scene, within } fr
 
 const fullMs = 60_000;
 const stayMs = 3_000;
-const readGapMsMax = 2_000;
+const readGapMsMax = 10_000;
 
 async function fill(scene: Scene, fault: string, victims: readonly number[], leavesQuorum: boolean): Promise<void> {
   const { cluster, timeline, violations } = scene;

@@ -12,11 +12,13 @@ export interface LoadOptions {
   /** Number of the first writer. */
   readonly first?: number;
   readonly onAcknowledged?: (time: number) => void;
+  /** See `WriterOptions`. */
+  readonly expectsOffset?: boolean;
 }
 
 /** Makes the streams and starts the writers; `port` is asked anew for each connection, since a node may come back elsewhere. */
 export async function startLoad(port: () => number, options: LoadOptions): Promise<Writer[]> {
-  const { tenant, writers, depth, payloadBytes = 96, run = 1, first = 0, onAcknowledged } = options;
+  const { tenant, writers, depth, payloadBytes = 96, run = 1, first = 0, onAcknowledged, expectsOffset } = options;
   const db = await connect(`kimberlite://127.0.0.1:${port()}`);
   try {
     const { id } = await db.tenants.get(tenant);
@@ -26,7 +28,17 @@ export async function startLoad(port: () => number, options: LoadOptions): Promi
       const streamId = await stream.id();
       const address = (): string => `127.0.0.1:${port()}`;
       made.push(
-        new Writer({ writer, tenant: Number(id), stream: streamId, address, depth, payloadBytes, run, onAcknowledged }),
+        new Writer({
+          writer,
+          tenant: Number(id),
+          stream: streamId,
+          address,
+          depth,
+          payloadBytes,
+          run,
+          onAcknowledged,
+          expectsOffset,
+        }),
       );
     }
     for (const writer of made) writer.start();

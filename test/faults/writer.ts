@@ -23,6 +23,11 @@ export interface WriterOptions {
   readonly payloadBytes: number;
   /** Distinguishes runs over one data directory. */
   readonly run: number;
+  /**
+   * Each append names the offset that it has to stand at. Where a leader can change under a connection that has to be: the first of
+   * several in flight may be refused (nobody leads just then) and those behind it taken a moment later.
+   */
+  readonly expectsOffset?: boolean | undefined;
   /** Told of each acknowledgement, with the log's time of it in µs. */
   readonly onAcknowledged?: ((time: number) => void) | undefined;
 }
@@ -123,7 +128,7 @@ export class Writer {
 
   /** Appends until the connection ends, a request fails, or the writer stops. */
   #use(connection: Connection): Promise<void> {
-    const { depth, tenant, stream, run, writer, payloadBytes } = this.options;
+    const { depth, tenant, stream, run, writer, payloadBytes, expectsOffset = false } = this.options;
     return new Promise((resolve) => {
       let isOver = false;
       let waiting = 0;
@@ -137,7 +142,7 @@ export class Writer {
         connection.sendAppend(
           tenant,
           stream,
-          -1,
+          expectsOffset ? append.first : -1,
           keyOf(run, writer, append.number),
           events,
           requestMs,
@@ -146,6 +151,7 @@ export class Writer {
             if (error === undefined)
               this.#acknowledge(append, wasUnknown, position, firstOffset, count, time, replayed);
             else {
+              if (error.code === "wrongExpectedOffset" && append === this.#open[0]) this.#giveUp(append, error);
               if (error.outcome === "notCommitted") this.refused += 1;
               else if (!append.isUnknown) {
                 append.isUnknown = true;
@@ -178,6 +184,13 @@ export class Writer {
       }
       next();
     });
+  }
+
+  /** All that comes before was acknowledged, so this is where the stream has to end: it has lost something, or has too much. */
+  #giveUp(append: Append, error: KimberliteError): void {
+    this.violations.push(`writer ${this.options.writer}, append ${append.number}: ${error.message}`);
+    this.#stopping = true;
+    this.#closing = true;
   }
 
   #acknowledge(
