@@ -3,8 +3,9 @@
  * as untrusted: what does not fit is `frameInvalid`.
  *
  *   request   tenant u64 · kind u8 · session u64 · cursor u32 · rows max u32 · at least u64 (+1) · transaction: flags u8, isolation u8,
- *             requests u32, snapshot u64 (+1), started u64 · user · database · text · syntax · parameter types · parameters · formats · settings
- *   reply     kind u8 and what it needs
+ *             requests u32, snapshot u64 (+1), started u64 · shape (length u32) · syntax · parameters
+ *   shape     tenant u64 · user · database · text · parameter types · formats · settings
+ *   reply     kind u8 and what it needs; columns and tags stand behind their lengths, and are known again by their bytes
  *
  * Texts and byte strings: length u32, bytes.
  */
@@ -14,7 +15,11 @@ import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { prepareBodyBytesMax } from "../../runtime/types/limits.js";
-import type { SqlColumn, SqlNotice, SqlReply, SqlRequest, WireValue } from "./sql.js";
+import { Interned } from "./interned.js";
+import type { SqlColumn, SqlNotice, SqlReply, SqlRequest, SqlShape, WireValue } from "./sql.js";
+
+/** A request as it arrived: it has its shape. */
+export type DecodedSqlRequest = SqlRequest & { readonly shape: SqlShape };
 
 const requestKinds = [
   "describe",
@@ -38,6 +43,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 const nullLength = 0xffff_ffff;
+const noBytes = new Uint8Array(0);
 
 function writeText(out: ByteWriter, text: string): void {
   out.bytes(encoder.encode(text));
@@ -85,8 +91,59 @@ function readValue(reader: ByteReader): WireValue {
   return { format, bytes: reader.raw(length) };
 }
 
-export function encodeSqlRequest(request: SqlRequest, out = new ByteWriter(512)): Uint8Array {
-  const { transaction } = request;
+const shapeBytes = new WeakMap<SqlShape, Uint8Array>();
+const shapeWriter = new ByteWriter(512);
+
+/** A shape as bytes; those of one that is shared are made once. */
+function bytesOfShape(request: SqlRequest): Uint8Array {
+  const { shape } = request;
+  if (shape === undefined || shape === null) return encodeShape(request);
+  let bytes = shapeBytes.get(shape);
+  if (bytes === undefined) {
+    bytes = encodeShape(shape);
+    shapeBytes.set(shape, bytes);
+  }
+  return bytes;
+}
+
+function encodeShape(shape: SqlShape): Uint8Array {
+  const out = shapeWriter.reset().u64(shape.tenant);
+  writeText(out, shape.user);
+  writeText(out, shape.database);
+  writeText(out, shape.text);
+  writeList(out, shape.parameterTypes, (oid) => void out.u32(oid));
+  writeList(out, shape.resultFormats, (format) => void out.u8(format));
+  writeList(out, shape.settings, ([name, value]) => {
+    writeText(out, name);
+    writeText(out, value);
+  });
+  return out.finish();
+}
+
+function decodeShape(bytes: Uint8Array, from: number, to: number): SqlShape {
+  const reader = new ByteReader(bytes, from, to);
+  const shape: SqlShape = {
+    tenant: reader.u64(),
+    user: readText(reader),
+    database: readText(reader),
+    text: readText(reader),
+    parameterTypes: readList(reader, () => reader.u32()),
+    resultFormats: readList(reader, () => (reader.choice(2) === 0 ? 0 : 1)),
+    settings: readList(reader, () => [readText(reader), readText(reader)] as const),
+  };
+  reader.end();
+  return shape;
+}
+
+const shapes = new Interned(decodeShape, { countMax: 8_000, bytesMax: 8 * 1024 * 1024 });
+
+/** @param syntax `without` for a receiver that knows the text */
+export function encodeSqlRequest(
+  request: SqlRequest,
+  out: ByteWriter = new ByteWriter(512),
+  syntax: "with" | "without" = "with",
+): Uint8Array {
+  const { transaction, parameters } = request;
   out.u64(request.tenant).u8(requestKinds.indexOf(request.kind)).u64(request.session);
   out
     .u32(request.cursor)
@@ -95,22 +152,15 @@ export function encodeSqlRequest(request: SqlRequest, out = new ByteWriter(512))
   out.u8((transaction.isOpen ? 1 : 0) | (transaction.isReadOnly ? 2 : 0));
   out.u8(isolations.indexOf(transaction.isolation)).u32(transaction.requests);
   out.u64(transaction.snapshot + 1).u64(transaction.startedAt);
-  writeText(out, request.user);
-  writeText(out, request.database);
-  writeText(out, request.text);
-  out.bytes(request.syntax);
-  writeList(out, request.parameterTypes, (oid) => void out.u32(oid));
-  writeList(out, request.parameters, (value) => writeValue(out, value));
-  writeList(out, request.resultFormats, (format) => void out.u8(format));
-  writeList(out, request.settings, ([name, value]) => {
-    writeText(out, name);
-    writeText(out, value);
-  });
+  out.bytes(bytesOfShape(request));
+  out.bytes(syntax === "with" ? request.syntax : noBytes);
+  out.u32(parameters.length);
+  for (const value of parameters) writeValue(out, value);
   return out.finish();
 }
 
-/** Parameters and syntax are views of `bytes`. */
-export function decodeSqlRequest(bytes: Uint8Array, from = 0, to: number = bytes.length): SqlRequest {
+/** Parameters and syntax are views of `bytes`; shapes that are the same are one object. */
+export function decodeSqlRequest(bytes: Uint8Array, from = 0, to: number = bytes.length): DecodedSqlRequest {
   const reader = new ByteReader(bytes, from, to);
   const tenant = reader.u64();
   const kind = pick(requestKinds, reader);
@@ -123,8 +173,15 @@ export function decodeSqlRequest(bytes: Uint8Array, from = 0, to: number = bytes
   const requests = reader.u32();
   const snapshot = reader.u64() - 1;
   const startedAt = reader.u64();
-  const request: SqlRequest = {
+  const shapeLength = reader.u32();
+  reader.skip(shapeLength);
+  const shape = shapes.of(bytes, reader.offset - shapeLength, reader.offset);
+  // What is kept for a shape is kept for its tenant: it must be the one that the request was routed by.
+  if (shape.tenant !== tenant)
+    throw new KimberliteError("frameInvalid", "a statement is of another tenant than its request");
+  const request: DecodedSqlRequest = {
     kind,
+    shape,
     tenant,
     session,
     cursor,
@@ -138,14 +195,14 @@ export function decodeSqlRequest(bytes: Uint8Array, from = 0, to: number = bytes
       snapshot,
       startedAt,
     },
-    user: readText(reader),
-    database: readText(reader),
-    text: readText(reader),
+    user: shape.user,
+    database: shape.database,
+    text: shape.text,
     syntax: reader.bytes(bytesMax),
-    parameterTypes: readList(reader, () => reader.u32()),
+    parameterTypes: shape.parameterTypes,
     parameters: readList(reader, () => readValue(reader)),
-    resultFormats: readList(reader, () => (reader.choice(2) === 0 ? 0 : 1)),
-    settings: readList(reader, () => [readText(reader), readText(reader)] as const),
+    resultFormats: shape.resultFormats,
+    settings: shape.settings,
   };
   reader.end();
   return request;
@@ -172,40 +229,88 @@ function readFields(reader: ByteReader): SqlErrorFields {
   return fields;
 }
 
+const columnsBytes = new WeakMap<readonly SqlColumn[], Uint8Array>();
+const columnsWriter = new ByteWriter(256);
+
 function writeColumns(out: ByteWriter, columns: readonly SqlColumn[] | null): void {
   if (columns === null) {
     out.u32(nullLength);
     return;
   }
+  let bytes = columnsBytes.get(columns);
+  if (bytes === undefined) {
+    bytes = encodeColumns(columns);
+    columnsBytes.set(columns, bytes);
+  }
+  out.bytes(bytes);
+}
+
+function encodeColumns(columns: readonly SqlColumn[]): Uint8Array {
+  const out = columnsWriter.reset();
   writeList(out, columns, (column) => {
     writeText(out, column.name);
     out.u32(column.table).u16(column.column).u32(column.type);
     // Lengths and modifiers are -1, -2 or small.
     out.u16(column.typeLength + 2).u32(column.modifier + 1);
   });
+  return out.finish();
 }
 
-function readColumns(reader: ByteReader): SqlColumn[] | null {
-  const count = reader.u32();
-  if (count === nullLength) return null;
-  if (count > reader.remaining)
-    throw new KimberliteError("frameInvalid", `${count} columns in ${reader.remaining} bytes`);
-  const columns: SqlColumn[] = [];
-  for (let index = 0; index < count; index++) {
-    columns.push({
+function readColumns(reader: ByteReader, bytes: Uint8Array): readonly SqlColumn[] | null {
+  const length = reader.u32();
+  if (length === nullLength) return null;
+  reader.skip(length);
+  return columnLists.of(bytes, reader.offset - length, reader.offset);
+}
+
+function decodeColumns(bytes: Uint8Array, from: number, to: number): readonly SqlColumn[] {
+  const reader = new ByteReader(bytes, from, to);
+  const columns = readList(
+    reader,
+    (): SqlColumn => ({
       name: readText(reader),
       table: reader.u32(),
       column: reader.u16(),
       type: reader.u32(),
       typeLength: reader.u16() - 2,
       modifier: reader.u32() - 1,
-    });
-  }
+    }),
+  );
+  reader.end();
   return columns;
 }
 
-export function encodeSqlReply(reply: SqlReply, out = new ByteWriter(256)): Uint8Array {
-  out.u8(replyKinds[reply.kind]);
+const columnLists = new Interned(decodeColumns, { countMax: 8_000, bytesMax: 4 * 1024 * 1024 });
+const tags = new Interned((bytes, from, to) => readText(new ByteReader(bytes, from, to)), {
+  countMax: 1_000,
+  bytesMax: 64 * 1024,
+});
+
+/** A text of which there are few. */
+function readTag(reader: ByteReader, bytes: Uint8Array): string {
+  const length = reader.u32();
+  reader.skip(length);
+  return tags.of(bytes, reader.offset - length - 4, reader.offset);
+}
+
+const tagBytes = new Map<string, Uint8Array>();
+const tagsMax = 1_000;
+
+function writeTag(out: ByteWriter, tag: string): void {
+  let bytes = tagBytes.get(tag);
+  if (bytes === undefined) {
+    bytes = encoder.encode(tag);
+    if (tagBytes.size >= tagsMax) tagBytes.clear();
+    tagBytes.set(tag, bytes);
+  }
+  out.bytes(bytes);
+}
+
+export const encodeSqlReply = (reply: SqlReply): Uint8Array => writeSqlReply(reply, new ByteWriter(256)).finish();
+
+/** Writes a reply as all that `out` holds. */
+export function writeSqlReply(reply: SqlReply, out: ByteWriter): ByteWriter {
+  out.reset().u8(replyKinds[reply.kind]);
   switch (reply.kind) {
     case "syntaxWanted":
       break;
@@ -224,7 +329,7 @@ export function encodeSqlReply(reply: SqlReply, out = new ByteWriter(256)): Uint
         .u32(reply.cursor)
         .u64(reply.position + 1)
         .u8(reply.wrote ? 1 : 0);
-      writeText(out, reply.tag);
+      writeTag(out, reply.tag);
       writeColumns(out, reply.columns);
       out.bytes(reply.rows);
       writeList(out, reply.notices, (notice) => {
@@ -241,18 +346,18 @@ export function encodeSqlReply(reply: SqlReply, out = new ByteWriter(256)): Uint
     default:
       unreachable(reply);
   }
-  return out.finish();
+  return out;
 }
 
 /** Rows are a view of `bytes`. */
 export function decodeSqlReply(bytes: Uint8Array, from = 0, to: number = bytes.length): SqlReply {
   const reader = new ByteReader(bytes, from, to);
-  const reply = readReply(reader);
+  const reply = readReply(reader, bytes);
   reader.end();
   return reply;
 }
 
-function readReply(reader: ByteReader): SqlReply {
+function readReply(reader: ByteReader, bytes: Uint8Array): SqlReply {
   switch (reader.choice(4)) {
     case replyKinds.syntaxWanted:
       return { kind: "syntaxWanted" };
@@ -262,7 +367,7 @@ function readReply(reader: ByteReader): SqlReply {
       return {
         kind: "described",
         parameterTypes: readList(reader, () => reader.u32()),
-        columns: readColumns(reader),
+        columns: readColumns(reader, bytes),
       };
     default: {
       const rowCount = reader.u32();
@@ -275,8 +380,8 @@ function readReply(reader: ByteReader): SqlReply {
         cursor,
         position,
         wrote,
-        tag: readText(reader),
-        columns: readColumns(reader),
+        tag: readTag(reader, bytes),
+        columns: readColumns(reader, bytes),
         rows: reader.bytes(bytesMax),
         notices: readList(reader, () => ({
           severity: pick(severities, reader),

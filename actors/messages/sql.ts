@@ -14,8 +14,29 @@ export interface WireValue {
 
 export type SqlIsolation = "readCommitted" | "repeatableRead" | "serializable";
 
+/**
+ * What requests that run one statement again and again have in common. It is encoded once by whoever sends them, and whoever takes them
+ * knows it again by its bytes: the same shape is then the same object, on which hangs what was found out about the statement.
+ */
+export interface SqlShape {
+  readonly tenant: number;
+  readonly user: string;
+  /** The tenant's name. */
+  readonly database: string;
+  /** The statement's text, one statement, with its place in what the client sent (for error positions). */
+  readonly text: string;
+  /** Types that the client gave its parameters; 0 is "find out". */
+  readonly parameterTypes: readonly Oid[];
+  /** Formats of the result columns: none (all text), one for all, or one each. */
+  readonly resultFormats: readonly (0 | 1)[];
+  /** Settings that differ from their defaults: `timezone`, `search_path`, `kimberlite.as_of`, … */
+  readonly settings: readonly (readonly [name: string, value: string])[];
+}
+
 /** A statement of a session. */
-export interface SqlRequest {
+export interface SqlRequest extends SqlShape {
+  /** Its own fields of the same names, as one object that other requests share; null when nobody has made one. */
+  readonly shape?: SqlShape | null;
   /**
    *   describe  binds only: parameter types and result columns
    *   execute   runs: the first rows, and a cursor when there are more
@@ -40,21 +61,11 @@ export interface SqlRequest {
     | "savepoint"
     | "releaseSavepoint"
     | "rollbackToSavepoint";
-  readonly tenant: number;
   /** Unique among all sessions of all gateways: drawn at random by the gateway. */
   readonly session: number;
-  readonly user: string;
-  /** The tenant's name. */
-  readonly database: string;
-  /** The statement's text, one statement, with its place in what the client sent (for error positions). */
-  readonly text: string;
   /** The parsed statement (runtime/query/syntax), encoded; empty when the receiver is believed to know the text. */
   readonly syntax: Uint8Array;
-  /** Types that the client gave its parameters; 0 is "find out". */
-  readonly parameterTypes: readonly Oid[];
   readonly parameters: readonly WireValue[];
-  /** Formats of the result columns: none (all text), one for all, or one each. */
-  readonly resultFormats: readonly (0 | 1)[];
   /** Rows of this answer at most; 0 is no limit of the client's. */
   readonly rowsMax: number;
   readonly cursor: number;
@@ -75,8 +86,6 @@ export interface SqlRequest {
   };
   /** Position that the state must have reached: the session's own last write, or what it was shown. -1 for none. */
   readonly atLeast: number;
-  /** Settings that differ from their defaults: `timezone`, `search_path`, `kimberlite.as_of`, … */
-  readonly settings: readonly (readonly [name: string, value: string])[];
 }
 
 export interface SqlColumn {

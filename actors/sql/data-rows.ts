@@ -16,6 +16,8 @@ const encoder = new TextEncoder();
 const letterDataRow = 0x44;
 const headBytes = 7;
 const firstBytes = 4 * 1024;
+/** Memory that is kept for the rows of another run. */
+const keptBytesMax = 64 * 1024;
 
 interface Column {
   readonly codec: TypeCodec;
@@ -41,20 +43,43 @@ export const formatOf = (formats: readonly (0 | 1)[], index: number): 0 | 1 =>
 
 export class DataRows {
   readonly #columns: readonly Column[];
-  readonly #context: TextContext;
+  #context: TextContext;
   #bytes = new Uint8Array(firstBytes);
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
   /** Where each row begins. */
   readonly starts: number[] = [];
 
-  constructor(types: readonly SqlType[], formats: readonly (0 | 1)[], context: TextContext) {
+  constructor(types: readonly Pick<SqlType, "oid">[], formats: readonly (0 | 1)[], context: TextContext) {
     this.#context = context;
     this.#columns = types.map(({ oid }, index) => ({
       codec: codecOf(oid),
       isBinary: formatOf(formats, index) === 1,
       isPlain: plainTypes.has(oid),
     }));
+  }
+
+  /** For the rows of another statement of the same columns. */
+  under(context: TextContext): this {
+    this.#context = context;
+    // What an error left half written is nobody's.
+    this.#at = 0;
+    this.starts.length = 0;
+    if (this.#bytes.length > keptBytesMax) {
+      this.#bytes = new Uint8Array(firstBytes);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
+    return this;
+  }
+
+  /** The only row of a result, as a view that the next one overwrites. */
+  addOnly(row: readonly Datum[]): Uint8Array {
+    assert(this.#at === 0, "the only row of a result has none before it");
+    this.add(row);
+    const bytes = this.#bytes.subarray(0, this.#at);
+    this.#at = 0;
+    this.starts.length = 0;
+    return bytes;
   }
 
   get rows(): number {

@@ -5,10 +5,10 @@
 import type { Catalog } from "../../runtime/query/catalog/model.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext, RoleFacts, SessionPort } from "../../runtime/query/functions/context.js";
-import { settingNamed } from "../../runtime/query/settings.js";
+import { bytesOf, millisecondsOf, settingNamed } from "../../runtime/query/settings.js";
 import type { Int64 } from "../../runtime/query/types/datum.js";
 import type { DateStyle, ObjectNames, TextContext } from "../../runtime/query/types/text-context.js";
-import type { SqlNotice, SqlRequest } from "../messages/sql.js";
+import type { SqlNotice, SqlRequest, SqlShape } from "../messages/sql.js";
 
 /** µs from 1970 to 2000. */
 const sqlEpochMicros = 946_684_800_000_000;
@@ -105,23 +105,80 @@ export interface Surroundings {
   readonly names: (searchPath: readonly string[]) => ObjectNames;
 }
 
+/** What the shape of a request says of its session: worked out once, and the same for every run of the statement. */
+class SessionFrame {
+  readonly settings: RequestSettings;
+  readonly searchPath: readonly string[];
+  readonly roles: readonly RoleFacts[];
+  readonly text: Omit<TextContext, "transactionTime" | "names">;
+  readonly databaseOid: number;
+  /** Bytes that a query may keep in memory. */
+  readonly queryMemory: number;
+  /** ms; 0 is no limit. */
+  readonly statementTimeout: number;
+  #catalog: Catalog | null = null;
+  #names: ObjectNames | null = null;
+
+  constructor({ settings, user, tenant }: SqlShape) {
+    this.settings = new RequestSettings(settings);
+    this.searchPath = searchPathOf(this.settings.get("search_path"), user);
+    this.roles = rolesOf(user);
+    this.text = textContextOf(this.settings);
+    this.databaseOid = databaseOid(tenant);
+    this.queryMemory = bytesOf(this.settings.get("kimberlite.query_memory"));
+    this.statementTimeout = millisecondsOf(this.settings.get("statement_timeout"));
+  }
+
+  names(catalog: Catalog, make: Surroundings["names"]): ObjectNames {
+    if (this.#names === null || this.#catalog !== catalog) {
+      this.#names = make(["pg_catalog", ...this.searchPath]);
+      this.#catalog = catalog;
+    }
+    return this.#names;
+  }
+}
+
+const frames = new WeakMap<SqlShape, SessionFrame>();
+
+function frameOf(request: SqlRequest): SessionFrame {
+  const { shape } = request;
+  if (shape === undefined || shape === null) return new SessionFrame(request);
+  let frame = frames.get(shape);
+  if (frame === undefined) {
+    frame = new SessionFrame(shape);
+    frames.set(shape, frame);
+  }
+  return frame;
+}
+
 /** A request's settings as functions see them, and what they change of them. */
 export class Evaluation {
   readonly settings: RequestSettings;
+  /** Bytes that a query may keep in memory. */
+  readonly queryMemory: number;
+  /** ms; 0 is no limit. */
+  readonly statementTimeout: number;
   readonly notices: SqlNotice[] = [];
   /** Settings that `set_config` changed. */
   readonly changed: [name: string, value: string][] = [];
   readonly context: EvaluationContext;
 
   constructor(request: SqlRequest, around: Surroundings) {
-    const settings = new RequestSettings(request.settings);
-    this.settings = settings;
+    const frame = frameOf(request);
+    this.settings = frame.settings;
+    this.queryMemory = frame.queryMemory;
+    this.statementTimeout = frame.statementTimeout;
     const { user, database, session } = request;
-    const searchPath = searchPathOf(settings.get("search_path"), user);
-    const names = around.names(["pg_catalog", ...searchPath]);
-    const text: TextContext = textContextOf(settings, sqlTimeOf(request.transaction.startedAt), names);
+    const transactionTime = sqlTimeOf(request.transaction.startedAt);
+    const { timeZone, dateStyle, intervalStyle, extraFloatDigits, byteaOutput } = frame.text;
     this.context = {
-      ...text,
+      timeZone,
+      dateStyle,
+      intervalStyle,
+      extraFloatDigits,
+      byteaOutput,
+      transactionTime,
+      names: frame.names(around.catalog, around.names),
       statementTime: sqlTimeOf(around.now),
       clock: () => sqlTimeOf(Math.floor(around.clock() * 1_000)),
       random: around.random,
@@ -129,14 +186,14 @@ export class Evaluation {
       currentUser: user,
       sessionUser: user,
       database,
-      databaseOid: databaseOid(request.tenant),
+      databaseOid: frame.databaseOid,
       backendPid: session % 2_147_483_647,
       position: around.position,
-      applicationStartTime: sqlTimeOf(request.transaction.startedAt),
+      applicationStartTime: transactionTime,
       query: request.text,
-      searchPath,
+      searchPath: frame.searchPath,
       catalog: around.catalog,
-      roles: rolesOf(user),
+      roles: frame.roles,
       session: this.#port(around),
     };
   }
@@ -166,15 +223,13 @@ const adminRole: RoleFacts = { oid: 10, name: "admin", isSuperuser: true, canLog
 const rolesOf = (user: string): readonly RoleFacts[] =>
   user === adminRole.name ? [adminRole] : [adminRole, { oid: 11, name: user, isSuperuser: false, canLogin: true }];
 
-function textContextOf(settings: RequestSettings, transactionTime: number, names: ObjectNames): TextContext {
+function textContextOf(settings: RequestSettings): SessionFrame["text"] {
   return {
     timeZone: settings.get("TimeZone"),
     dateStyle: dateStyleOf(settings.get("DateStyle")),
     intervalStyle: intervalStyleOf(settings.get("IntervalStyle")),
     extraFloatDigits: Number(settings.get("extra_float_digits")),
     byteaOutput: settings.get("bytea_output") === "escape" ? "escape" : "hex",
-    transactionTime,
-    names,
   };
 }
 

@@ -3,8 +3,10 @@
  * settings that change what names and literals mean.
  */
 import type { BoundStatement } from "../../runtime/query/bind/bound.js";
+import { type PointQuery, pointQueryOf } from "../../runtime/query/execute/point.js";
 import { decodeStatement, type Statement } from "../../runtime/query/syntax/ast.js";
-import type { SqlRequest } from "../messages/sql.js";
+import type { SqlColumn, SqlRequest, SqlShape } from "../messages/sql.js";
+import { sqlColumns } from "./result-columns.js";
 
 const plansMax = 4_000;
 /** Texts that are longer are seldom sent twice. */
@@ -13,8 +15,31 @@ const textLengthMax = 16 * 1024;
 /** Settings that binding reads; others are looked up when the statement runs. */
 const bindingSettings = ["search_path", "timezone", "datestyle", "intervalstyle", "kimberlite.as_of"];
 
+/** A statement that was bound and planned, and what follows from that alone. */
+export interface PlannedStatement {
+  readonly bound: BoundStatement;
+  /** What its result columns are told as; null for no result. */
+  readonly columns: readonly SqlColumn[] | null;
+  /** What reads its one row; null when it is no such query. */
+  readonly point: PointQuery | null;
+}
+
+function plannedStatement(bound: BoundStatement): PlannedStatement {
+  const { body, columns } = bound;
+  return {
+    bound,
+    columns: columns === null ? null : sqlColumns(columns),
+    point: body.kind === "query" && !body.writes ? pointQueryOf(body.plan, body.outputs) : null,
+  };
+}
+
+/**
+ *   by shape   the same request again: one look-up by the object's identity
+ *   by key     the same statement in other words of the request: another application's name, another format of results
+ */
 export class PlanCache {
-  #plans = new Map<string, BoundStatement>();
+  #plans = new Map<string, PlannedStatement>();
+  #byShape = new WeakMap<SqlShape, PlannedStatement>();
   #statements = new Map<string, Statement>();
 
   static key(request: SqlRequest, catalogVersion: number): string {
@@ -24,16 +49,26 @@ export class PlanCache {
     return `${key} ${text}`;
   }
 
-  find(key: string): BoundStatement | undefined {
-    return this.#plans.get(key);
+  find(request: SqlRequest, catalogVersion: number): PlannedStatement | undefined {
+    const { shape } = request;
+    if (shape === undefined || shape === null) return this.#plans.get(PlanCache.key(request, catalogVersion));
+    const known = this.#byShape.get(shape);
+    if (known !== undefined && known.bound.catalogVersion === catalogVersion) return known;
+    const found = this.#plans.get(PlanCache.key(request, catalogVersion));
+    if (found !== undefined) this.#byShape.set(shape, found);
+    return found;
   }
 
-  keep(key: string, bound: BoundStatement): void {
-    if (key.length > textLengthMax) return;
+  keep(request: SqlRequest, bound: BoundStatement): PlannedStatement {
+    const planned = plannedStatement(bound);
     // The catalogs of open transactions come and go.
-    if (bound.catalogVersion < 0) return;
+    if (bound.catalogVersion < 0) return planned;
+    const key = PlanCache.key(request, bound.catalogVersion);
+    if (key.length > textLengthMax) return planned;
     if (this.#plans.size >= plansMax) this.#plans = new Map();
-    this.#plans.set(key, bound);
+    this.#plans.set(key, planned);
+    if (request.shape !== undefined && request.shape !== null) this.#byShape.set(request.shape, planned);
+    return planned;
   }
 
   /** The statement of a request; null when it was sent by its text alone and the text is not known here. */
@@ -51,5 +86,6 @@ export class PlanCache {
 
   clear(): void {
     this.#plans.clear();
+    this.#byShape = new WeakMap();
   }
 }

@@ -6,7 +6,7 @@
  *   within a transaction                40001: nothing of it was committed, run it again
  *   a COMMIT, or a write of its own     08007 unless it is known that nothing was done: it may have been committed
  */
-import type { SqlReply, SqlRequest } from "../../actors/messages/sql.js";
+import type { SqlReply, SqlRequest, SqlShape } from "../../actors/messages/sql.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { millisecondsOf } from "../../runtime/query/settings.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -39,12 +39,23 @@ export type DescribedReply = Extract<SqlReply, { kind: "described" }>;
 type Wish = Pick<SqlRequest, "kind"> & Partial<SqlRequest>;
 
 const noBytes = new Uint8Array(0);
+const noParameters: SqlRequest["parameters"] = [];
+const noTypes: SqlRequest["parameterTypes"] = [];
+const noFormats: SqlRequest["resultFormats"] = [];
+/** Statements of a session whose shapes are kept. */
+const shapesMax = 256;
+const shapeTextMax = 16 * 1024;
+
+const isSameList = (a: readonly number[], b: readonly number[]): boolean =>
+  a === b || (a.length === b.length && a.every((item, at) => item === b[at]));
 
 export class EngineRuns {
   readonly #host: EngineHost;
   readonly #identity: SessionIdentity;
   readonly #settings: SessionSettings;
   readonly #transaction: Transaction;
+  /** By text. */
+  readonly #shapes = new Map<string, SqlShape>();
   #call: SqlCall | null = null;
   #cancelled: "client" | "timeout" | null = null;
   #usedShard = false;
@@ -76,23 +87,44 @@ export class EngineRuns {
 
   #request(wish: Wish): SqlRequest {
     const { tenant, tenantName: database, session, user } = this.#identity;
+    const shape = this.#shape(wish);
     return {
-      text: "",
-      syntax: noBytes,
-      parameterTypes: [],
-      parameters: [],
-      resultFormats: [],
-      rowsMax: 0,
-      cursor: 0,
-      atLeast: this.#settings.find("kimberlite.consistency") === "stale" ? -1 : this.#atLeast,
-      settings: this.#settings.forEngine(),
-      transaction: this.#transaction.describe(this.now()),
-      ...wish,
+      kind: wish.kind,
+      shape,
       tenant,
       session,
       user,
       database,
+      text: shape.text,
+      syntax: wish.syntax ?? noBytes,
+      parameterTypes: shape.parameterTypes,
+      parameters: wish.parameters ?? noParameters,
+      resultFormats: shape.resultFormats,
+      rowsMax: wish.rowsMax ?? 0,
+      cursor: wish.cursor ?? 0,
+      atLeast: this.#settings.find("kimberlite.consistency") === "stale" ? -1 : this.#atLeast,
+      settings: shape.settings,
+      transaction: this.#transaction.describe(this.now()),
     };
+  }
+
+  /** The shape of a wish, the same object as long as the statement is asked for in the same way. */
+  #shape({ text = "", parameterTypes = noTypes, resultFormats = noFormats }: Wish): SqlShape {
+    const settings = this.#settings.forEngine();
+    const known = this.#shapes.get(text);
+    const isSame =
+      known !== undefined &&
+      known.settings === settings &&
+      isSameList(known.parameterTypes, parameterTypes) &&
+      isSameList(known.resultFormats, resultFormats);
+    if (isSame) return known;
+    const { tenant, tenantName: database, user } = this.#identity;
+    const shape: SqlShape = { tenant, user, database, text, parameterTypes, resultFormats, settings };
+    if (text.length <= shapeTextMax) {
+      if (this.#shapes.size >= shapesMax) this.#shapes.clear();
+      this.#shapes.set(text, shape);
+    }
+    return shape;
   }
 
   #send(request: SqlRequest, destination: SqlDestination): Promise<SqlOutcome> {
@@ -105,7 +137,8 @@ export class EngineRuns {
   /** Throws a `SqlError` for every outcome but an answer. */
   async ask(wish: Wish, destination: SqlDestination): Promise<RowsReply | DescribedReply> {
     assert(this.#call === null, "a session asks one thing at a time");
-    const timeoutMs = millisecondsOf(this.#settings.get("statement_timeout"));
+    const timeout = this.#settings.get("statement_timeout");
+    const timeoutMs = timeout === "0" ? 0 : millisecondsOf(timeout);
     const stopTimer = timeoutMs > 0 ? this.#host.after(timeoutMs, () => this.cancel("timeout")) : null;
     const request = this.#request(wish);
     const isAtShard = destination === "shard" && wish.kind !== "describe";

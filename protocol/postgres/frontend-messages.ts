@@ -50,8 +50,14 @@ const kinds: Readonly<Record<string, FrontendKind>> = {
   p: "password",
 };
 
+/** By the letter's number. */
+const kindsByType: readonly (FrontendKind | undefined)[] = Array.from(
+  { length: 0x80 },
+  (_, type) => kinds[String.fromCharCode(type)],
+);
+
 export function kindOf(type: number): FrontendKind {
-  const kind = kinds[String.fromCharCode(type)];
+  const kind = kindsByType[type];
   if (kind === undefined) throw new SqlError("08P01", `invalid frontend message type ${type}`);
   return kind;
 }

@@ -6,6 +6,8 @@ import { SqlError } from "../../runtime/query/error.js";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+const shortTextMax = 16;
+
 const insufficient = (): SqlError => new SqlError("08P01", "insufficient data left in message");
 
 /** As PostgreSQL says it: with the bytes of the first character that is none. */
@@ -94,11 +96,30 @@ export class MessageReader {
   }
 
   text(): string {
+    const short = this.#shortText();
+    if (short !== null) return short;
     const end = this.#bytes.indexOf(0, this.#at);
     if (end < 0) throw new SqlError("08P01", "invalid string in message");
     const bytes = this.#bytes.subarray(this.#at, end);
     this.#at = end + 1;
     return decodeText(bytes);
+  }
+
+  /** Names are short and ASCII as a rule, and most are empty: no view and no decoder for them. Null for any other text. */
+  #shortText(): string | null {
+    const bytes = this.#bytes;
+    const until = Math.min(bytes.length, this.#at + shortTextMax);
+    let text = "";
+    for (let at = this.#at; at < until; at++) {
+      const code = bytes[at] ?? 0x80;
+      if (code === 0) {
+        this.#at = at + 1;
+        return text;
+      }
+      if (code >= 0x80) return null;
+      text += String.fromCharCode(code);
+    }
+    return null;
   }
 
   end(): void {

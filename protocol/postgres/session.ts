@@ -28,7 +28,7 @@ import { type EngineHost, EngineRuns, type RowsReply, type SessionIdentity } fro
 import { executeParameters } from "./execute-parameters.js";
 import type { SqlDestination } from "./executor.js";
 import { type Bind, decodeFrontend, type FrontendMessage, kindOf } from "./frontend-messages.js";
-import type { Inbox } from "./inbox.js";
+import type { Inbox, RawMessage } from "./inbox.js";
 import { type Description, type Portal, Portals, type Prepared, PreparedStatements, portalOf } from "./portals.js";
 import { FatalError, noticeReport, reportOf, type SourcePlace, warning } from "./reports.js";
 import { type Administration, runRoleStatement } from "./roles.js";
@@ -124,25 +124,32 @@ export class Session {
 
   /** False at the end of the session. */
   async #next(): Promise<boolean> {
-    const stopTimer = this.#idleTimer();
-    const raw = await this.#inbox.peek(0);
-    stopTimer?.();
+    const raw = this.#inbox.glance(0) ?? (await this.#whenSpokenTo());
     if (raw === null) return false;
     this.#inbox.take();
     const kind = kindOf(raw.type);
     if (kind === "terminate") return false;
     if (this.#isSkipping && kind !== "sync") return true;
     try {
-      await this.#step(decodeFrontend(kind, raw.body));
+      // Most messages are acted upon at once: only what waits for others is waited for.
+      const done = this.#step(decodeFrontend(kind, raw.body));
+      if (done !== undefined) await done;
       return true;
     } catch (error) {
       return await this.#failed(error, kind === "query");
     }
   }
 
-  /** A session that only waits may be told to end: nothing is waited for while a message is there. */
+  /** The next message, which has not arrived. */
+  async #whenSpokenTo(): Promise<RawMessage | null> {
+    const stopTimer = this.#idleTimer();
+    const raw = await this.#inbox.peek(0);
+    stopTimer?.();
+    return raw;
+  }
+
+  /** A session that only waits may be told to end. */
   #idleTimer(): (() => void) | null {
-    if (this.#inbox.count > 0) return null;
     const name = this.#transaction.isExplicit ? "idle_in_transaction_session_timeout" : "idle_session_timeout";
     const value = this.#settings.get(name);
     if (value === "0") return null;
@@ -246,7 +253,7 @@ export class Session {
     for (const [name, value] of reply.settings) this.#settings.set(name, value, "session");
     if (!reply.wrote || reply.position === this.#position) return;
     this.#position = reply.position;
-    this.#settings.fix("kimberlite.position", String(reply.position));
+    this.#settings.wrote(reply.position);
   }
 
   // ------------------------------------------------------------------ simple query
@@ -285,7 +292,7 @@ export class Session {
     if (statement !== null) this.#place = { text, offset: statement.offset };
     this.#expectSound(statement);
     const prepared: Prepared = { name, source: text, statement, parameterTypes, description: null, describedIn: -1 };
-    const next = await this.#inbox.peek(0);
+    const next = this.#inbox.glance(0) ?? (await this.#inbox.peek(0));
     const nextKind = next === null ? "sync" : kindOf(next.type);
     // A statement that is only prepared is checked now; one that is run tells its errors then.
     if (nextKind === "sync" || nextKind === "flush") await this.#describe(prepared);
@@ -365,7 +372,7 @@ export class Session {
     const portal = this.#portals.get(name);
     this.#place = placeOf(portal);
     this.#expectSound(portal.statement);
-    const next = await this.#inbox.peek(0);
+    const next = this.#inbox.glance(0) ?? (await this.#inbox.peek(0));
     if (portal.state === "new" && next !== null && kindOf(next.type) === "execute") {
       const message = decodeFrontend("execute", next.body);
       if (message.kind === "execute" && message.portal === name) {
@@ -402,7 +409,7 @@ export class Session {
   /** True when nothing that is run comes before the next Sync: then a statement is a transaction of its own. */
   async #isLastOfRound(): Promise<boolean> {
     for (let ahead = 0; ahead < lookAheadMax; ahead++) {
-      const message = await this.#inbox.peek(ahead);
+      const message = this.#inbox.glance(ahead) ?? (await this.#inbox.peek(ahead));
       if (message === null) return true;
       const kind = kindOf(message.type);
       if (kind === "sync" || kind === "terminate") return true;
@@ -431,14 +438,24 @@ export class Session {
     if (cursor !== 0) this.#runs.tell({ kind: "close", cursor }, destination);
   }
 
-  async #sync(): Promise<void> {
+  #sync(): Promise<void> | void {
     this.#isSkipping = false;
+    if (this.#transaction.isOpen && !this.#transaction.isExplicit) return this.#syncImplicit();
+    this.#synced();
+  }
+
+  /** The end of a round of several statements is the end of their transaction. */
+  async #syncImplicit(): Promise<void> {
     try {
       await this.#endImplicit();
     } catch (error) {
       await this.#failed(error, false);
       this.#isSkipping = false;
     }
+    this.#synced();
+  }
+
+  #synced(): void {
     if (!this.#transaction.isExplicit) this.#closeAllCursors();
     this.#round += 1;
     this.#ready();
@@ -467,7 +484,7 @@ export class Session {
    * The end of a statement. The last of a Query is told to be done once all of the Query is committed: what is said to be stored must be.
    */
   async #complete(tag: string): Promise<void> {
-    if (this.#isLastOfQuery) await this.#endImplicit();
+    if (this.#isLastOfQuery && this.#transaction.isOpen) await this.#endImplicit();
     this.#writer.commandComplete(tag);
   }
 

@@ -16,6 +16,7 @@ import {
   settingValue,
   unknownSetting,
 } from "../../runtime/query/settings.js";
+import { assert } from "../../runtime/types/assert.js";
 
 type Layer = ReadonlyMap<string, string>;
 
@@ -28,6 +29,10 @@ const none: Layer = new Map();
 const reported = settingDefinitions.filter(({ isReported }) => isReported);
 /** Custom settings that a session may have. */
 const customMax = 1_000;
+/** Names whose values are remembered; there are fewer, but for those that clients make up. */
+const foundMax = 1_000;
+const positionName = "kimberlite.position";
+const nothingNew: readonly (readonly [string, string])[] = [];
 
 const withValue = (layer: Layer, key: string, value: string): Layer => new Map(layer).set(key, value);
 const without = (layer: Layer, key: string): Layer => {
@@ -43,13 +48,23 @@ export class SessionSettings {
   #session: Layer = none;
   #local: Layer = none;
   readonly #told = new Map<string, string>();
-  #forEngine: readonly (readonly [string, string])[] | null = null;
-  /** Grows with each change. */
-  version = 0;
+  /** What was found of the layers below, by the name that was asked for, until one of them changes. */
+  readonly #found = new Map<string, string | undefined>();
+  #forEngine: readonly (readonly [string, string])[] = [];
+  #isForEngineKnown = false;
+  #isReportDue = true;
+  /** Of the session's last write. It changes with every write, so nothing that is remembered of the others depends on it. */
+  #position: string | null = null;
+  #toldPosition: string | null = null;
 
-  #changed(): void {
-    this.#forEngine = null;
-    this.version += 1;
+  /** @param changed names in lower case whose values may be others now */
+  #changed(changed: Iterable<string>): void {
+    this.#found.clear();
+    for (const name of changed) {
+      const definition = settingNamed(name);
+      if (definition === undefined || definition.isForEngine) this.#isForEngineKnown = false;
+      if (definition === undefined || definition.isReported) this.#isReportDue = true;
+    }
   }
 
   #definition(name: string): SettingDefinition | undefined {
@@ -67,7 +82,18 @@ export class SessionSettings {
 
   /** The value; undefined for a custom setting that was never set. Throws `42704` for a name that nobody knows. */
   find(name: string): string | undefined {
+    if (name === positionName && this.#position !== null) return this.#position;
+    const known = this.#found.get(name);
+    if (known !== undefined) return known;
+    const value = this.#find(name);
+    if (this.#found.size >= foundMax) this.#found.clear();
+    this.#found.set(name, value);
+    return value;
+  }
+
+  #find(name: string): string | undefined {
     const key = name.toLowerCase();
+    if (key === positionName && this.#position !== null) return this.#position;
     const value = this.#local.get(key) ?? this.#session.get(key) ?? this.#startup.get(key) ?? this.#fixed.get(key);
     return value ?? this.#definition(name)?.default;
   }
@@ -82,12 +108,18 @@ export class SessionSettings {
   fix(name: string, value: string): void {
     if (this.#fixed.get(name) === value) return;
     this.#fixed = withValue(this.#fixed, name, value);
-    this.#changed();
+    this.#changed([name]);
+  }
+
+  /** The position of the session's last write. */
+  wrote(position: number): void {
+    this.#position = String(position);
   }
 
   startup(name: string, value: string): void {
-    this.#startup = withValue(this.#startup, name.toLowerCase(), this.#checked(name, value));
-    this.#changed();
+    const key = name.toLowerCase();
+    this.#startup = withValue(this.#startup, key, this.#checked(name, value));
+    this.#changed([key]);
   }
 
   set(name: string, value: string, scope: "session" | "local"): void {
@@ -99,7 +131,7 @@ export class SessionSettings {
       this.#session = withValue(this.#session, key, checked);
       this.#local = without(this.#local, key);
     }
-    this.#changed();
+    this.#changed([key]);
   }
 
   reset(name: string, scope: "session" | "local"): void {
@@ -113,13 +145,14 @@ export class SessionSettings {
       this.#session = without(this.#session, key);
       this.#local = without(this.#local, key);
     }
-    this.#changed();
+    this.#changed([key]);
   }
 
   resetAll(): void {
+    const changed = [...this.#session.keys(), ...this.#local.keys()];
     this.#session = none;
     this.#local = none;
-    this.#changed();
+    this.#changed(changed);
   }
 
   mark(): SettingsMark {
@@ -129,21 +162,29 @@ export class SessionSettings {
   /** Back to a mark: a rollback. */
   restore(mark: SettingsMark): void {
     if (mark.session === this.#session && mark.local === this.#local) return;
+    const before = [this.#session, this.#local];
     this.#session = mark.session;
     this.#local = mark.local;
-    this.#changed();
+    for (const layer of [...before, mark.session, mark.local]) this.#changed(layer.keys());
   }
 
   /** The transaction ended: what was local to it goes. */
   endLocal(): void {
     if (this.#local.size === 0) return;
+    const changed = this.#local.keys();
     this.#local = none;
-    this.#changed();
+    this.#changed(changed);
   }
 
-  /** Settings that statements depend on and that differ from their defaults. */
+  /** Settings that statements depend on and that differ from their defaults: the same list as long as none of them is another. */
   forEngine(): readonly (readonly [string, string])[] {
-    this.#forEngine ??= this.#collectForEngine();
+    if (this.#isForEngineKnown) return this.#forEngine;
+    const found = this.#collectForEngine();
+    const isSame =
+      found.length === this.#forEngine.length &&
+      found.every(([name, value], at) => this.#forEngine[at]?.[0] === name && this.#forEngine[at]?.[1] === value);
+    if (!isSame) this.#forEngine = found;
+    this.#isForEngineKnown = true;
     return this.#forEngine;
   }
 
@@ -159,14 +200,17 @@ export class SessionSettings {
       const definition = settingNamed(name);
       const value = this.find(name);
       if (value === undefined || value === definition?.default || definition?.isForEngine === false) continue;
-      // The position of the last write changes with every write; it is told apart from the others, in the request.
-      if (name !== "kimberlite.position") found.push([definition?.name ?? name, value]);
+      assert(name !== positionName, "the position of the last write is told apart from the others, in the request");
+      found.push([definition?.name ?? name, value]);
     }
     return found;
   }
 
   /** Reported settings whose values the client does not know yet. */
   unreported(): readonly (readonly [name: string, value: string])[] {
+    if (!this.#isReportDue) return this.#unreportedPosition();
+    this.#isReportDue = false;
+    this.#toldPosition = this.#position;
     const news: (readonly [string, string])[] = [];
     for (const { name } of reported) {
       const value = this.get(name);
@@ -175,6 +219,14 @@ export class SessionSettings {
       news.push([name, value]);
     }
     return news;
+  }
+
+  #unreportedPosition(): readonly (readonly [name: string, value: string])[] {
+    const position = this.#position;
+    if (position === this.#toldPosition || position === null) return nothingNew;
+    this.#toldPosition = position;
+    this.#told.set(positionName, position);
+    return [[positionName, position]];
   }
 
   all(): readonly (readonly [name: string, value: string, description: string])[] {

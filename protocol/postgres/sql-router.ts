@@ -148,8 +148,7 @@ export class SqlRouter implements SqlExecutor {
       this.#lose(open, new KimberliteError("mailboxFull", "too many requests are under way on this node"));
       return;
     }
-    const sent = this.#withoutKnownSyntax(destination, request);
-    const body = encodeSqlRequest(sent, this.#scratch.reset());
+    const body = encodeSqlRequest(request, this.#scratch.reset(), this.#syntaxFor(destination, request));
     this.#append(number, open.correlation, kind, this.#principal(request.user), body);
   }
 
@@ -159,12 +158,11 @@ export class SqlRouter implements SqlExecutor {
     return destination;
   }
 
-  #withoutKnownSyntax({ texts }: Destination, request: SqlRequest): SqlRequest {
-    if (request.syntax.length === 0) return request;
-    if (texts.has(request.text)) return { ...request, syntax: noBytes };
+  #syntaxFor({ texts }: Destination, { text, syntax }: SqlRequest): "with" | "without" {
+    if (syntax.length === 0 || texts.has(text)) return "without";
     if (texts.size >= textsMax) texts.clear();
-    texts.add(request.text);
-    return request;
+    texts.add(text);
+    return "with";
   }
 
   #principal(user: string): Uint8Array {

@@ -59,6 +59,11 @@ export class ByteReader {
     return this.#bytes.subarray(at, at + count);
   }
 
+  /** Passes over bytes that are read in another way. */
+  skip(count: number): void {
+    this.#take(count);
+  }
+
   bytes(lengthMax: number): Uint8Array {
     const length = this.u32();
     if (length > lengthMax) throw new KimberliteError("frameInvalid", `a length of ${length} is over ${lengthMax}`);

@@ -4,6 +4,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { BatchBuffer } from "../../actors/messages/batch-buffer.js";
+import { Interned } from "../../actors/messages/interned.js";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
 import {
   deadlinesFrom,
@@ -11,6 +12,8 @@ import {
   RequestBatchReader,
   RequestBatchWriter,
 } from "../../actors/messages/request-batch.js";
+import type { SqlRequest } from "../../actors/messages/sql.js";
+import { decodeSqlRequest, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
 import { cutRecord, narrowedTo, pieceCount, piecesHold, piecesOf } from "../../actors/projection/record-pieces.js";
 import { Proposal } from "../../actors/shard/proposal.js";
 import { type QueuedRequest, RequestQueue } from "../../actors/shard/request-queue.js";
@@ -272,4 +275,73 @@ test("pieces of a large record give the events that the whole gives, and notice 
     { numRuns: 200 },
   );
   t.true(parts > 50);
+});
+
+const statement = (over: Partial<SqlRequest> = {}): SqlRequest => ({
+  kind: "execute",
+  tenant: 7,
+  session: 1,
+  user: "admin",
+  database: "main",
+  text: "SELECT v FROM points WHERE k = $1",
+  syntax: Uint8Array.of(1, 2, 3),
+  parameterTypes: [20],
+  parameters: [
+    { format: 0, bytes: Uint8Array.of(0x34, 0x32) },
+    { format: 1, bytes: null },
+  ],
+  resultFormats: [1],
+  rowsMax: 0,
+  cursor: 0,
+  atLeast: 41,
+  settings: [["TimeZone", "Europe/Zürich"]],
+  transaction: { isOpen: true, isolation: "serializable", isReadOnly: true, requests: 2, snapshot: -1, startedAt: 5 },
+  ...over,
+});
+
+test("a statement comes out as it went in; requests of one shape share it, whatever else they say", (t) => {
+  const first = decodeSqlRequest(encodeSqlRequest(statement()));
+  const { shape, ...rest } = first;
+  t.deepEqual(rest, statement());
+  t.deepEqual(shape.settings, [["TimeZone", "Europe/Zürich"]]);
+  const again = decodeSqlRequest(
+    encodeSqlRequest(statement({ session: 2, parameters: [], shape }), undefined, "without"),
+  );
+  t.is(again.shape, shape, "it is known again by its bytes");
+  t.is(again.syntax.length, 0);
+  for (const other of [
+    { user: "ann" },
+    { tenant: 8 },
+    { parameterTypes: [23] },
+    { resultFormats: [] },
+    { settings: [] },
+  ]) {
+    t.not(decodeSqlRequest(encodeSqlRequest(statement(other))).shape, shape);
+  }
+});
+
+test("isolation: a statement's shape is of the tenant that its request is routed by", (t) => {
+  const bytes = encodeSqlRequest(statement());
+  bytes[0] = 9;
+  t.throws(() => decodeSqlRequest(bytes), { message: /another tenant/ });
+});
+
+test("what is interned is the same object for the same bytes, never for others, and is bounded", (t) => {
+  let decoded = 0;
+  const texts = new Interned(
+    (bytes, from, to) => {
+      decoded += 1;
+      return { text: String.fromCharCode(...bytes.subarray(from, to)) };
+    },
+    { countMax: 8, bytesMax: 64 * 1024 },
+  );
+  const of = (text: string): { readonly text: string } => {
+    const bytes = Uint8Array.from(`<${text}>`, (letter) => letter.charCodeAt(0));
+    return texts.of(bytes, 1, bytes.length - 1);
+  };
+  t.is(of("one"), of("one"));
+  t.is(decoded, 1);
+  for (let number = 0; number < 1_000; number++) t.is(of(`text ${number}`).text, `text ${number}`);
+  t.true(texts.count <= 8);
+  t.is(of("").text, "");
 });

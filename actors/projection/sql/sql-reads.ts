@@ -15,21 +15,22 @@ import type { BoundExplain, BoundQuery, BoundStatement } from "../../../runtime/
 import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import type { QueryEnvironment, RowStream } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
-import { bytesOf, millisecondsOf } from "../../../runtime/query/settings.js";
+import type { PointQuery } from "../../../runtime/query/execute/point.js";
+import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
+import { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
-import type { SqlReply, SqlRequest } from "../../messages/sql.js";
-import { decodeSqlRequest, encodeSqlReply } from "../../messages/sql-codec.js";
+import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
+import { decodeSqlRequest, writeSqlReply } from "../../messages/sql-codec.js";
 import { auditRows } from "../../sql/audit-tables.js";
 import { DataRows } from "../../sql/data-rows.js";
 import { type Engine, statementError } from "../../sql/engine.js";
 import { Evaluation, noEffects, unixTimeOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
-import { PlanCache } from "../../sql/plan-cache.js";
-import { sqlColumns } from "../../sql/result-columns.js";
+import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
 import type { Outbox } from "../outbox.js";
 
 export interface SqlReadsHost {
@@ -60,7 +61,7 @@ interface Run {
   readonly stream: RowStream;
   readonly rows: DataRows;
   readonly evaluation: Evaluation;
-  readonly columns: BoundStatement["columns"];
+  readonly columns: readonly SqlColumn[] | null;
   readonly position: number;
   readonly tag: (rows: number) => string;
   isDone: boolean;
@@ -93,6 +94,12 @@ export class SqlReads {
   readonly #host: SqlReadsHost;
   readonly #catalogs = new CatalogCache();
   readonly #plans = new PlanCache();
+  readonly #pointRows = new WeakMap<
+    readonly SqlColumn[],
+    { readonly formats: SqlRequest["resultFormats"]; readonly rows: DataRows }
+  >();
+  readonly #reply = new ByteWriter(1_024);
+  #reads: StateReads | null = null;
   #due: Asked[] = [];
   #waiting: Asked[] = [];
   #running: Active[] = [];
@@ -160,14 +167,16 @@ export class SqlReads {
   }
 
   #answer({ port, correlation }: Asked, reply: SqlReply): void {
-    this.#host.outbox.ok(port, correlation, encodeSqlReply(reply));
+    // The outbox copies it.
+    this.#host.outbox.ok(port, correlation, writeSqlReply(reply, this.#reply).view());
   }
 
   // ------------------------------------------------------------------ a turn's work
 
   /** Begins what may be begun and gives each running statement a slice. True when more is to be done on any version. */
   work(reader: TreeReader, isFull: () => boolean): boolean {
-    const reads = new StateReads(reader);
+    this.#reads ??= new StateReads(reader);
+    const reads = this.#reads.use(reader);
     const due = [...this.#waiting, ...this.#due];
     this.#waiting = [];
     this.#due = [];
@@ -269,18 +278,19 @@ export class SqlReads {
       effects: noEffects,
       names: (searchPath) => engine.names(catalog, searchPath),
     });
+    const known = this.#plans.find(request, catalog.version);
+    if (known !== undefined && known.point !== null && position === newest && isWhole(request)) {
+      return this.#point(asked, known, known.point, evaluation, reader, position);
+    }
     const source = new TreeTableSource(reader, request.tenant, Math.max(0, position), position < newest, {
       definitions: (past, table, versions) => this.#catalogs.tableVersions(past, request.tenant, table, versions),
     });
-    const bound = this.#bind(request, catalog, evaluation, source);
-    if (bound === null) return this.#answer(asked, { kind: "syntaxWanted" });
-    const { body, columns } = bound;
+    const planned = known ?? this.#plan(request, catalog, evaluation, source);
+    if (planned === null) return this.#answer(asked, { kind: "syntaxWanted" });
+    const { bound, columns } = planned;
+    const { body } = bound;
     if (request.kind === "describe") {
-      return this.#answer(asked, {
-        kind: "described",
-        parameterTypes: bound.parameterTypes,
-        columns: columns === null ? null : sqlColumns(columns),
-      });
+      return this.#answer(asked, { kind: "described", parameterTypes: bound.parameterTypes, columns });
     }
     if (body.kind === "session" && body.statement.kind === "maintenance") {
       // There is nothing to vacuum, analyze or reindex; what is named must be there.
@@ -291,27 +301,68 @@ export class SqlReads {
     if (body.kind !== "query" && body.kind !== "explain")
       throw notSupported(`a ${body.kind} where only reads are done`);
     const environment = this.#environment(request, bound, evaluation, source, reads);
-    const run = this.#start(request, body, bound, evaluation, source, environment, position);
+    const run = this.#start(request, body, planned, evaluation, source, environment, position);
     this.executed += 1;
     this.#slice({ ...asked, run, isFirst: true });
   }
 
-  #bind(
+  #plan(
     request: SqlRequest,
     catalog: ObjectCatalog,
     evaluation: Evaluation,
     statistics: TreeTableSource,
-  ): BoundStatement | null {
-    const key = PlanCache.key(request, catalog.version);
-    const known = this.#plans.find(key);
-    if (known !== undefined) return known;
+  ): PlannedStatement | null {
     const statement = this.#plans.statement(request);
     if (statement === null) return null;
     const { text, parameterTypes } = request;
     const { context } = evaluation;
     const bound = this.#host.engine.bind({ statement, text, catalog, parameterTypes, context, statistics });
-    this.#plans.keep(key, bound);
-    return bound;
+    return this.#plans.keep(request, bound);
+  }
+
+  /** One row by its key, read and answered at once. */
+  #point(
+    asked: Asked,
+    { bound, columns }: PlannedStatement,
+    point: PointQuery,
+    { context }: Evaluation,
+    reader: TreeReader,
+    position: number,
+  ): void {
+    const { request } = asked;
+    const parameters = readParameters(request.parameters, bound.parameterTypes, context, "");
+    const row = point.read(reader, request.tenant, parameters);
+    let rows: Uint8Array = nothing;
+    if (row !== null) {
+      assert(columns !== null, "a query has result columns");
+      rows = this.#rowOf(columns, request, context).addOnly(row);
+    }
+    this.executed += 1;
+    this.#answer(asked, {
+      kind: "rows",
+      columns,
+      rows,
+      rowCount: row === null ? 0 : 1,
+      tag: row === null ? "SELECT 0" : "SELECT 1",
+      cursor: 0,
+      position,
+      wrote: false,
+      notices: [],
+      settings: [],
+    });
+  }
+
+  /** Where rows of a point are written, used again and again. */
+  #rowOf(columns: readonly SqlColumn[], { resultFormats }: SqlRequest, context: EvaluationContext): DataRows {
+    const known = this.#pointRows.get(columns);
+    if (known !== undefined && known.formats === resultFormats) return known.rows.under(context);
+    const rows = new DataRows(
+      columns.map(({ type }) => ({ oid: type })),
+      resultFormats,
+      context,
+    );
+    this.#pointRows.set(columns, { formats: resultFormats, rows });
+    return rows;
   }
 
   #environment(
@@ -322,14 +373,14 @@ export class SqlReads {
     reads: StateReads,
   ): QueryEnvironment {
     const { engine } = this.#host;
-    const { context, settings } = evaluation;
-    const timeoutMs = millisecondsOf(settings.get("statement_timeout"));
+    const { context } = evaluation;
+    const { statementTimeout: timeoutMs, queryMemory } = evaluation;
     const deadline = timeoutMs > 0 ? this.#host.monotonic() + timeoutMs : Number.POSITIVE_INFINITY;
     return {
       source,
       context,
       parameters: readParameters(request.parameters, bound.parameterTypes, context, ""),
-      memoryBytesMax: bytesOf(settings.get("kimberlite.query_memory")),
+      memoryBytesMax: queryMemory,
       check: () => this.#check(deadline),
       positionAt: (at) => reads.positionsUntil(request.tenant, unixTimeOf(at)) - 1,
       systemRows: (table) =>
@@ -353,7 +404,7 @@ export class SqlReads {
   #start(
     request: SqlRequest,
     body: BoundQuery | BoundExplain,
-    { columns }: BoundStatement,
+    { bound, columns }: PlannedStatement,
     evaluation: Evaluation,
     source: TreeTableSource,
     environment: QueryEnvironment,
@@ -361,7 +412,7 @@ export class SqlReads {
   ): Run {
     const { engine } = this.#host;
     const rows = new DataRows(
-      (columns ?? []).map(({ type }) => type),
+      (bound.columns ?? []).map(({ type }) => type),
       request.resultFormats,
       evaluation.context,
     );
@@ -418,7 +469,7 @@ export class SqlReads {
     const { notices, changed } = run.evaluation;
     this.#answer(active, {
       kind: "rows",
-      columns: active.isFirst ? sqlColumns(run.columns ?? []) : null,
+      columns: active.isFirst ? run.columns : null,
       rows: bytes,
       rowCount: shown,
       tag: isOver ? run.tag(shown) : "",
@@ -460,6 +511,10 @@ function asOfPosition({ tenant, settings }: SqlRequest, reads: StateReads, newes
   throw new SqlError("22023", `position ${position} has not been reached: the state is at ${newest}`);
 }
 
+/** Whether the first answer is to have all rows of a query that yields one at most. */
+const isWhole = ({ kind, rowsMax }: SqlRequest): boolean => kind === "execute" && rowsMax !== 1;
+
+const nothing = new Uint8Array(0);
 const noRows: RowStream = { next: () => null, close: () => {} };
 const nameOf = ({ tenant, session }: SqlRequest, cursor: number): string => `${tenant} ${session} ${cursor}`;
 
@@ -468,7 +523,7 @@ const failed = ({ sqlState, message, fields }: SqlError): SqlReply => ({ kind: "
 const ended = (tag: string): Extract<SqlReply, { kind: "rows" }> => ({
   kind: "rows",
   columns: null,
-  rows: new Uint8Array(0),
+  rows: nothing,
   rowCount: 0,
   tag,
   cursor: 0,

@@ -11,7 +11,6 @@
 import type { Port } from "../../../runtime/actor/definition.js";
 import { tenantStatus } from "../../../runtime/kernel/kinds.js";
 import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
-import type { BoundStatement } from "../../../runtime/query/bind/bound.js";
 import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { type AdvisoryLockRequest } from "../../../runtime/query/functions/context.js";
@@ -23,12 +22,11 @@ import { assert } from "../../../runtime/types/assert.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { type ErrorRecord, KimberliteError } from "../../../runtime/types/errors.js";
 import { miB } from "../../../runtime/types/limits.js";
-import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
+import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import { decodeSqlRequest, encodeSqlReply } from "../../messages/sql-codec.js";
 import { type Engine, statementError } from "../../sql/engine.js";
 import { Evaluation, RequestSettings } from "../../sql/evaluation.js";
-import { PlanCache } from "../../sql/plan-cache.js";
-import { sqlColumns } from "../../sql/result-columns.js";
+import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import { runDefinition } from "./definition-run.js";
 import { writeFacts, writeStage } from "./facts-of.js";
@@ -330,9 +328,11 @@ export class SqlDecider {
         ),
         names: (searchPath) => this.#host.engine.names(catalog, searchPath),
       });
-      const bound = this.#bind(request, catalog, evaluation, reader, position);
-      if (bound === null) return answer({ kind: "syntaxWanted" });
-      if (request.kind === "describe") return answer(described(bound));
+      const planned =
+        this.#plans.find(request, catalog.version) ?? this.#plan(request, catalog, evaluation, reader, position);
+      if (planned === null) return answer({ kind: "syntaxWanted" });
+      if (request.kind === "describe") return answer(described(planned));
+      const { bound } = planned;
       if (bound.writes && request.transaction.isReadOnly) {
         throw new SqlError("25006", "cannot execute a statement that writes in a read-only transaction");
       }
@@ -360,7 +360,7 @@ export class SqlDecider {
           : run.run(bound);
       if (overlay.bytes > transactionBytesMax) throw transactionTooLarge(overlay.bytes, transactionBytesMax);
       const reply = (at: number, wrote: boolean): SqlReply =>
-        this.#rowsReply(request, session, result, bound, evaluation, at, wrote);
+        this.#rowsReply(request, session, result, planned, evaluation, at, wrote);
       if (!isAlone) return answer(reply(position, false));
       return this.#decideFacts(waiting, transaction, reply, position);
     } catch (error) {
@@ -370,16 +370,13 @@ export class SqlDecider {
     }
   }
 
-  #bind(
+  #plan(
     request: SqlRequest,
     catalog: ObjectCatalog,
     evaluation: Evaluation,
     reader: TreeReader,
     position: number,
-  ): BoundStatement | null {
-    const key = PlanCache.key(request, catalog.version);
-    const known = this.#plans.find(key);
-    if (known !== undefined) return known;
+  ): PlannedStatement | null {
     const statement = this.#plans.statement(request);
     if (statement === null) return null;
     const bound = this.#host.engine.bind({
@@ -390,20 +387,19 @@ export class SqlDecider {
       context: evaluation.context,
       statistics: new TreeTableSource(reader, request.tenant, Math.max(0, position), false),
     });
-    this.#plans.keep(key, bound);
-    return bound;
+    return this.#plans.keep(request, bound);
   }
 
   #rowsReply(
     request: SqlRequest,
     session: Session,
     { rows, tag, count }: ReturnType<StatementRun["run"]>,
-    bound: BoundStatement,
+    planned: PlannedStatement,
     evaluation: Evaluation,
     position: number,
     wrote: boolean,
   ): SqlReply {
-    const columns: readonly SqlColumn[] | null = rows === null ? null : sqlColumns(bound.columns ?? []);
+    const columns = rows === null ? null : planned.columns;
     const { notices, changed } = evaluation;
     const common = { kind: "rows" as const, columns, position, wrote, notices, settings: changed };
     if (rows === null) return { ...common, rows: noBytes, rowCount: 0, tag: tag(count), cursor: 0 };
@@ -730,10 +726,10 @@ const done = (tag: string, position: number): Extract<SqlReply, { kind: "rows" }
   settings: [],
 });
 
-const described = ({ parameterTypes, columns }: BoundStatement): SqlReply => ({
+const described = ({ bound, columns }: PlannedStatement): SqlReply => ({
   kind: "described",
-  parameterTypes,
-  columns: columns === null ? null : sqlColumns(columns),
+  parameterTypes: bound.parameterTypes,
+  columns,
 });
 
 function expectSound(transaction: Transaction | null): void {

@@ -9,7 +9,6 @@ import type { QueryEnvironment } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
-import { bytesOf } from "../../../runtime/query/settings.js";
 import { type OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { type PastDefinitions, TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { codecOf } from "../../../runtime/query/types/codecs.js";
@@ -94,7 +93,7 @@ export class StatementRun {
       source: this.#source,
       context: evaluation.context,
       parameters: readParameters(request.parameters, bound.parameterTypes, evaluation.context, ""),
-      memoryBytesMax: bytesOf(evaluation.settings.get("kimberlite.query_memory")),
+      memoryBytesMax: evaluation.queryMemory,
       check: () => this.#check(),
       positionAt: (at) => new StateReads(state).positionsUntil(tenant, unixTimeOf(at)) - 1,
       systemRows: (table) => this.#systemRows(table),

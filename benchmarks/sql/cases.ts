@@ -1,0 +1,185 @@
+/** What is compared: each case with the ratio to PostgreSQL 15 that is aimed at, how it is set up, and what is run. */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { psql, run, type Server } from "./servers.js";
+
+export interface Measured {
+  /** Transactions, statements or rows a second, as the case says. */
+  readonly rate: number;
+  /** Of those, how many were measured: CPU time is stated by it. */
+  readonly count: number;
+}
+
+export interface Case {
+  readonly name: string;
+  readonly what: string;
+  readonly unit: string;
+  readonly aim: number;
+  setUp(server: Server, folder: string): Promise<void>;
+  measure(server: Server, folder: string, seconds: number): Promise<Measured>;
+}
+
+const pointRows = 100_000;
+const factRows = 1_000_000;
+
+interface PgbenchOptions {
+  readonly connections: number;
+  readonly mode?: "prepared" | "simple" | "extended";
+  /** Of one transaction of the script. */
+  readonly unitsEach?: number;
+}
+
+async function pgbench(
+  { environment }: Server,
+  given: readonly string[],
+  seconds: number,
+  { connections, mode = "prepared", unitsEach = 1 }: PgbenchOptions,
+): Promise<Measured> {
+  const threads = Math.min(2, connections);
+  const options = ["-n", "-M", mode, "-c", String(connections), "-j", String(threads), "-T", String(seconds)];
+  const { stdout } = await run("pgbench", [...options, ...given], { env: environment, maxBuffer: 16 * 1024 * 1024 });
+  const rate = Number(/tps = ([\d.]+)/.exec(stdout)?.[1] ?? Number.NaN);
+  const count = Number(/transactions actually processed: (\d+)/.exec(stdout)?.[1] ?? Number.NaN);
+  if (!Number.isFinite(rate) || !Number.isFinite(count) || count === 0) throw new Error(`pgbench said: ${stdout}`);
+  return { rate: rate * unitsEach, count: count * unitsEach };
+}
+
+/** A case of one script over tables that are made once. */
+function scripted(
+  about: Pick<Case, "name" | "what" | "aim"> & { readonly unit?: string },
+  setUp: (server: Server) => Promise<unknown>,
+  script: string,
+  options: PgbenchOptions,
+): Case {
+  const file = (folder: string): string => path.join(folder, `${about.name}.sql`);
+  return {
+    unit: "transactions",
+    ...about,
+    async setUp(server, folder) {
+      writeFileSync(file(folder), script);
+      await setUp(server);
+    },
+    measure: (server, folder, seconds) => pgbench(server, ["-f", file(folder)], seconds, options),
+  };
+}
+
+const pointsTable = async (server: Server): Promise<void> => {
+  await psql(
+    server,
+    "CREATE TABLE IF NOT EXISTS points (k bigint PRIMARY KEY, v text NOT NULL)",
+    `INSERT INTO points SELECT n, 'value ' || n FROM generate_series(1, ${pointRows}) n ON CONFLICT DO NOTHING`,
+  );
+};
+
+const insertedTable = (server: Server): Promise<string> =>
+  psql(server, "CREATE TABLE IF NOT EXISTS inserted (k bigint PRIMARY KEY, v text NOT NULL)");
+
+const factsTables = async (server: Server): Promise<void> => {
+  await psql(
+    server,
+    "CREATE TABLE IF NOT EXISTS facts (id int PRIMARY KEY, k int NOT NULL, g int NOT NULL, v int NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS things (id int PRIMARY KEY, class int NOT NULL)",
+  );
+  if (Number(await psql(server, "SELECT count(*) FROM facts")) === factRows) return;
+  for (let from = 0; from < factRows; from += 100_000) {
+    await psql(
+      server,
+      `INSERT INTO facts SELECT n, n::bigint * 7919 % 10000, n::bigint * 31 % 1000, n % 100
+       FROM generate_series(${from}, ${from + 99_999}) n`,
+    );
+  }
+  await psql(server, "INSERT INTO things SELECT n, n % 20 FROM generate_series(0, 9999) n");
+  if (server.name.startsWith("PostgreSQL")) await psql(server, "VACUUM ANALYZE facts", "VACUUM ANALYZE things");
+};
+
+const insertScript =
+  "\\set k random(1, 9000000000000000)\nINSERT INTO inserted VALUES (:k, 'abcdefghijklmnopqrstuvwxyz');\n";
+const selectScript = `\\set k random(1, ${pointRows})\nSELECT v FROM points WHERE k = :k;\n`;
+const thousandRows = Array.from({ length: 1_000 }, (_, row) => `(${row}, 'abcdefghijklmnopqrstuvwxyz')`).join(",");
+
+const copied = 200_000;
+const copyCase: Case = {
+  name: "copy",
+  what: `COPY of ${copied} rows`,
+  unit: "rows",
+  aim: 1,
+  async setUp(server, folder) {
+    const lines = Array.from({ length: copied }, (_, row) => `${row}\tvalue ${row} abcdefghijkl\t${row % 97}\n`);
+    writeFileSync(path.join(folder, "copy.tsv"), lines.join(""));
+    await psql(server, "CREATE TABLE IF NOT EXISTS copied (k bigint PRIMARY KEY, v text NOT NULL, n int)");
+  },
+  async measure(server, folder) {
+    await psql(server, "TRUNCATE copied");
+    const began = performance.now();
+    await psql(server, `\\copy copied FROM '${path.join(folder, "copy.tsv")}'`);
+    const seconds = (performance.now() - began) / 1_000;
+    const there = Number(await psql(server, "SELECT count(*) FROM copied"));
+    if (there !== copied) throw new Error(`${there} rows of ${copied} are there after COPY`);
+    return { rate: copied / seconds, count: copied };
+  },
+};
+
+const tpcb: Case = {
+  name: "tpcb",
+  what: "TPC-B-like, scale 10, 64 connections",
+  unit: "transactions",
+  aim: 1.5,
+  async setUp(server) {
+    if ((await psql(server, "SELECT to_regclass('pgbench_accounts') IS NOT NULL")) === "t") return;
+    await run("pgbench", ["-i", "-q", "-s", "10", "-I", "dtGp"], { env: server.environment });
+    if (server.name.startsWith("PostgreSQL")) await psql(server, "VACUUM ANALYZE");
+  },
+  measure: (server, _folder, seconds) => pgbench(server, ["-b", "tpcb-like"], seconds, { connections: 64 }),
+};
+
+export const cases: readonly Case[] = [
+  scripted({ name: "insert", what: "INSERT of one row, 64 connections", aim: 2 }, insertedTable, insertScript, {
+    connections: 64,
+  }),
+  scripted({ name: "insert1", what: "INSERT of one row, 1 connection", aim: 0.7 }, insertedTable, insertScript, {
+    connections: 1,
+  }),
+  scripted({ name: "select", what: "SELECT by key, 64 connections", aim: 1.5 }, pointsTable, selectScript, {
+    connections: 64,
+  }),
+  scripted({ name: "select1", what: "SELECT by key, 1 connection", aim: 0.7 }, pointsTable, selectScript, {
+    connections: 1,
+  }),
+  scripted(
+    { name: "hot", what: "UPDATE of one row by 64 connections", aim: 10 },
+    (server) =>
+      psql(
+        server,
+        "CREATE TABLE IF NOT EXISTS hot (k int PRIMARY KEY, n bigint NOT NULL)",
+        "INSERT INTO hot VALUES (1, 0) ON CONFLICT DO NOTHING",
+      ),
+    "UPDATE hot SET n = n + 1 WHERE k = 1;\n",
+    { connections: 64 },
+  ),
+  tpcb,
+  scripted(
+    { name: "scan", what: "scan, filter, sum over 1 M rows", aim: 4, unit: "queries" },
+    factsTables,
+    "SELECT sum(v) FROM facts WHERE k < 5000;\n",
+    { connections: 1 },
+  ),
+  scripted(
+    { name: "join", what: "hash join of 1 M with 10,000 rows", aim: 2, unit: "queries" },
+    factsTables,
+    "SELECT class, count(*) FROM facts JOIN things ON things.id = facts.k GROUP BY class;\n",
+    { connections: 1 },
+  ),
+  scripted(
+    { name: "group", what: "GROUP BY, 1,000 groups of 1 M rows", aim: 3, unit: "queries" },
+    factsTables,
+    "SELECT g, count(*), sum(v) FROM facts GROUP BY g;\n",
+    { connections: 1 },
+  ),
+  scripted(
+    { name: "insert1000", what: "INSERT of 1,000 rows", aim: 1, unit: "rows" },
+    (server) => psql(server, "CREATE TABLE IF NOT EXISTS many (id bigserial PRIMARY KEY, n int, v text)"),
+    `INSERT INTO many (n, v) VALUES ${thousandRows};\n`,
+    { connections: 1, unitsEach: 1_000 },
+  ),
+  copyCase,
+];

@@ -1,0 +1,99 @@
+/** The two servers of a comparison: this node, and PostgreSQL 15 where it is installed. Both sync to disk before they acknowledge. */
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync } from "node:fs";
+import { createServer } from "node:net";
+import path from "node:path";
+import { promisify } from "node:util";
+import { startNode } from "../../protocol/server/node.js";
+import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
+
+export const run = promisify(execFile);
+const binaries = "/usr/lib/postgresql/15/bin";
+const password = "benchmark";
+
+export interface Server {
+  readonly name: string;
+  readonly environment: NodeJS.ProcessEnv;
+  /** µs that its own process has worked; null where it is not ours to ask. */
+  cpuMicros(): number | null;
+  stop(): Promise<void>;
+}
+
+export const hasPostgres = (): boolean => existsSync(path.join(binaries, "postgres"));
+
+/** PostgreSQL refuses to run as root. */
+const asPostgres = (command: string, given: readonly string[]): [string, string[]] =>
+  process.getuid?.() === 0 ? ["runuser", ["-u", "postgres", "--", command, ...given]] : [command, [...given]];
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+export async function startPostgres(folder: string): Promise<Server> {
+  const data = path.join(folder, "postgres");
+  chmodSync(folder, 0o777);
+  await run(...asPostgres(path.join(binaries, "initdb"), ["-D", data, "-A", "trust", "-U", "admin", "--no-sync"]));
+  const port = await freePort();
+  const settings = ["listen_addresses=127.0.0.1", "max_connections=200", "fsync=on", "synchronous_commit=on"];
+  const given = ["-D", data, "-p", String(port), "-k", "", ...settings.flatMap((setting) => ["-c", setting])];
+  const child = spawn(...asPostgres(path.join(binaries, "postgres"), given), { stdio: "ignore" });
+  const environment = {
+    ...process.env,
+    PGHOST: "127.0.0.1",
+    PGPORT: String(port),
+    PGUSER: "admin",
+    PGDATABASE: "postgres",
+  };
+  for (let tries = 0; ; tries++) {
+    try {
+      await run("psql", ["-XAtc", "SELECT 1"], { env: environment });
+      break;
+    } catch (error) {
+      if (tries > 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  const stop = async (): Promise<void> => {
+    const ended = once(child, "exit");
+    child.kill("SIGINT");
+    await ended;
+  };
+  return { name: "PostgreSQL 15", environment, cpuMicros: () => null, stop };
+}
+
+export async function startOurs(folder: string): Promise<Server> {
+  const node = await startNode({
+    dataDirectory: path.join(folder, "kimberlite"),
+    listen: null,
+    postgres: { listen: { host: "127.0.0.1", port: 0 }, authentication: "scram", tls: null },
+  });
+  await node.createFirstUser("admin", formatVerifier(await scramVerifier(password)));
+  const environment = {
+    ...process.env,
+    PGHOST: "127.0.0.1",
+    PGPORT: String(node.addresses.postgres?.port),
+    PGUSER: "admin",
+    PGDATABASE: "main",
+    PGPASSWORD: password,
+  };
+  const cpuMicros = (): number => {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  };
+  return { name: "Kimberlite", environment, cpuMicros, stop: () => node.stop() };
+}
+
+export async function psql(server: Server, ...commands: readonly string[]): Promise<string> {
+  const given = commands.flatMap((command) => ["-c", command]);
+  const { stdout } = await run("psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", ...given], {
+    env: server.environment,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout.trim();
+}

@@ -1,0 +1,101 @@
+/**
+ * The commonest query of all, one row by its whole key, without operators: the key is encoded, looked up, and the columns that are asked for
+ * are decoded where the row lies. What it is, follows from the plan alone, so it is found out once and run with other parameters each time.
+ *
+ * It reads the state as it is now, by the row key. All else (a past, an index, a condition that is left, computed columns) is for operators.
+ */
+import { TableKey, tableTree } from "../../store/table-trees.js";
+import type { TreeReader } from "../../store/tree.js";
+import { assert } from "../../types/assert.js";
+import type { ColumnId } from "../plan/expression.js";
+import type { PlanNode, ScanNode } from "../plan/plan.js";
+import { rowKeyCodecOf } from "../table/index-keys.js";
+import type { KeyCodec } from "../table/key-codec.js";
+import { type ColumnPlace, type RowCodec, rowCodecOf } from "../table/row-codec.js";
+import type { Datum } from "../types/datum.js";
+
+type KeyValue =
+  | { readonly kind: "parameter"; readonly index: number }
+  | { readonly kind: "constant"; readonly value: Datum };
+
+/** Null when the plan is more than one row by its key. */
+export function pointQueryOf(plan: PlanNode, outputs: readonly ColumnId[]): PointQuery | null {
+  const columns = new Map<ColumnId, ColumnId>();
+  let node = plan;
+  if (node.kind === "project") {
+    for (const [at, expression] of node.expressions.entries()) {
+      const column = node.columns[at];
+      if (expression.kind !== "column" || column === undefined) return null;
+      columns.set(column.id, expression.id);
+    }
+    node = node.input;
+  }
+  if (node.kind !== "scan" || node.time !== null || node.filter !== null) return null;
+  if (node.index !== null && !node.index.isPrimary) return null;
+  const key = keyOf(node);
+  if (key === null) return null;
+  const codec = rowCodecOf(node.table);
+  const places: ColumnPlace[] = [];
+  for (const id of outputs) {
+    const source = columns.get(id) ?? id;
+    const number = node.numbers[node.columns.findIndex((column) => column.id === source)];
+    const place = number === undefined || number < 1 ? undefined : codec.places[number - 1];
+    if (place === undefined) return null;
+    places.push(place);
+  }
+  return new PointQuery(node, key, codec, places);
+}
+
+/** The values of a range that is one whole key; null for any other. */
+function keyOf({ ranges, table }: ScanNode): KeyValue[] | null {
+  const [range] = ranges;
+  if (ranges.length !== 1 || range === undefined || range.from === null || range.to !== range.from) return null;
+  if (range.isEach === true || !range.from.isInclusive || range.from.values.length !== table.keyColumns.length)
+    return null;
+  if (table.keyColumns.length === 0) return null;
+  const values: KeyValue[] = [];
+  for (const value of range.from.values) {
+    if (value.kind === "parameter") values.push({ kind: "parameter", index: value.index });
+    else if (value.kind === "constant") values.push({ kind: "constant", value: value.value });
+    else return null;
+  }
+  return values;
+}
+
+export class PointQuery {
+  readonly #storage: number;
+  readonly #keyCodec: KeyCodec;
+  readonly #key: readonly KeyValue[];
+  readonly #codec: RowCodec;
+  readonly #places: readonly ColumnPlace[];
+  readonly #treeKey = new TableKey();
+  readonly #values: Datum[] = [];
+
+  constructor({ table }: ScanNode, key: readonly KeyValue[], codec: RowCodec, places: readonly ColumnPlace[]) {
+    this.#storage = table.storage;
+    this.#keyCodec = rowKeyCodecOf(table);
+    this.#key = key;
+    this.#codec = codec;
+    this.#places = places;
+    assert(key.length === this.#keyCodec.columns, "a point has a value for each column of the key");
+  }
+
+  /** The row's output columns as they are in this version of the state; null when there is no such row. Overwritten by the next call. */
+  read(reader: TreeReader, tenant: number, parameters: readonly Datum[]): readonly Datum[] | null {
+    const values = this.#values;
+    values.length = 0;
+    for (const part of this.#key) {
+      const value = part.kind === "parameter" ? parameters[part.index] : part.value;
+      // NULL equals nothing.
+      if (value === null) return null;
+      assert(value !== undefined, "a bound statement has a value for each parameter");
+      values.push(value);
+    }
+    const item = this.#keyCodec.encodeBound(values);
+    if (!reader.get(tableTree.rows, this.#treeKey.item(tenant, this.#storage, item))) return null;
+    const { valueBytes, valueView, valueStart } = reader;
+    values.length = 0;
+    for (const place of this.#places) values.push(this.#codec.read(valueBytes, valueView, valueStart + 8, place));
+    return values;
+  }
+}
