@@ -1,5 +1,5 @@
 /**
- * A cluster as processes of this machine: cluster files, data directories, a proxy between each two nodes, and one before each node that
+ * A cluster as processes of this machine: cluster files, data directories, a network between the nodes, and a proxy before each node that
  * clients go through.
  *
  *   <directory>/node-<n>/data       the node's data directory; with `diskBytes` a file system of its own
@@ -7,14 +7,16 @@
  *   <directory>/node-<n>/clock      by how many ms its clock is off
  *   <directory>/node-<n>/log        what all its processes said
  *
- * Every node has a cluster file of its own, since each reaches the others through its own proxies.
+ * Every node has a cluster file of its own, since each may reach the others through proxies of its own.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "../../protocol/sdk/index.js";
 import { ClusterNode, runProgram } from "./cluster-node.js";
+import { NamespaceNetwork } from "./namespace-network.js";
 import { mountSmallDisk, unmountDisk } from "./node-files.js";
+import { type PeerNetwork, ProxyNetwork } from "./peer-network.js";
 import { type LinkState, PeerProxy } from "./peer-proxy.js";
 import { type CutReport, cutPower, type Loss } from "./power-cut.js";
 import { decodeJournal } from "./write-journal.js";
@@ -25,6 +27,8 @@ export interface ClusterOptions {
   readonly shards: number;
   readonly layout: "shared" | "threads";
   readonly liesAboutSync: boolean;
+  /** What lies between the nodes: proxies on loopback, or namespaces of the kernel's. */
+  readonly network: "proxies" | "namespaces";
   /** Gives each node a file system of so many bytes for its data, in which no power can be cut; null for the machine's disk. */
   readonly diskBytes: number | null;
 }
@@ -46,12 +50,10 @@ export interface NodeStatus extends Record<string, unknown> {
 }
 
 const portsFrom = 10_000;
-const portsApart = 20;
 const rangePorts = 700;
 const ranges = 30;
 const clientPortsAt = 120;
 const clientProxiesAt = 130;
-const proxyPortsAt = 140;
 const statusMs = 2_000;
 const workerHeapMiB = 192;
 
@@ -77,20 +79,29 @@ export class ClusterProcesses {
   readonly members: (ClusterNode | null)[] = [];
   readonly #clusterId = randomBytes(16).toString("hex");
   readonly #base: number;
-  /** By "dialler-other". */
-  readonly #proxies = new Map<string, PeerProxy>();
+  readonly #network: PeerNetwork;
   /** By node: what clients go through. */
   readonly #clientProxies: PeerProxy[] = [];
   #starts = 0;
 
-  private constructor(options: ClusterOptions, base: number) {
+  private constructor(options: ClusterOptions, base: number, network: PeerNetwork) {
     this.options = options;
     this.#base = base;
+    this.#network = network;
   }
 
   /** Makes the files and the network; no node runs yet. */
   static async make(options: ClusterOptions): Promise<ClusterProcesses> {
-    const cluster = new ClusterProcesses(options, freeRange());
+    const { directory, nodes, shards } = options;
+    const base = freeRange();
+    const network =
+      options.network === "proxies"
+        ? await ProxyNetwork.make(base, nodes, shards + 1)
+        : await NamespaceNetwork.make(
+            directory,
+            Array.from({ length: nodes }, (_, index) => base + clientPortsAt + index),
+          );
+    const cluster = new ClusterProcesses(options, base, network);
     for (let index = 0; index < options.nodes; index++) {
       cluster.members.push(null);
       for (const path of [cluster.dataOf(index), cluster.#path(index, "journals"), cluster.#path(index, "backups")])
@@ -99,10 +110,6 @@ export class ClusterProcesses {
       if (options.diskBytes !== null) mountSmallDisk(cluster.dataOf(index), options.diskBytes);
       const proxied = cluster.#base + clientProxiesAt + index;
       cluster.#clientProxies.push(await PeerProxy.listen(proxied, cluster.#clientPort(index), 1));
-      for (let other = index + 1; other < options.nodes; other++) {
-        const [at, target] = [cluster.#proxyPort(index, other), cluster.#peerPort(other)];
-        cluster.#proxies.set(`${index}-${other}`, await PeerProxy.listen(at, target, options.shards + 1));
-      }
     }
     for (let index = 0; index < options.nodes; index++)
       writeFileSync(cluster.#path(index, "cluster.toml"), cluster.#clusterFile(index));
@@ -134,21 +141,12 @@ export class ClusterProcesses {
     return this.#base + clientPortsAt + index;
   }
 
-  #peerPort(index: number): number {
-    return this.#base + index * portsApart;
-  }
-
-  #proxyPort(dialler: number, other: number): number {
-    return this.#base + proxyPortsAt + (dialler * this.options.nodes + other) * portsApart;
-  }
-
   #clusterFile(self: number): string {
     const nodes = Array.from({ length: this.options.nodes }, (_, index) => {
-      // The node with the lower number dials.
-      const peer = index > self ? this.#proxyPort(self, index) : this.#peerPort(index);
-      return `[[node]]\nnumber = ${index + 1}\nname = "node-${index + 1}"\npeer = "127.0.0.1:${peer}"\nclient = "127.0.0.1:${this.#clientPort(index)}"\n`;
+      const peer = this.#network.addressOf(self, index);
+      return `[[node]]\nnumber = ${index + 1}\nname = "node-${index + 1}"\npeer = "${peer}"\nclient = "127.0.0.1:${this.#clientPort(index)}"\n`;
     });
-    const head = `cluster-id = "${this.#clusterId}"\nshards = ${this.options.shards}\ninsecure-loopback = true\n`;
+    const head = `cluster-id = "${this.#clusterId}"\nshards = ${this.options.shards}\n${this.#network.security}\n`;
     return [head, ...nodes].join("\n");
   }
 
@@ -174,7 +172,9 @@ export class ClusterProcesses {
         workerHeapMiB,
       },
       logFile: this.logOf(index),
+      prefix: this.#network.prefixOf(index),
     });
+    this.#network.started(index, node.pid);
     this.members[index] = node;
     return node;
   }
@@ -215,7 +215,8 @@ export class ClusterProcesses {
 
   async end(): Promise<void> {
     await this.killAll();
-    for (const proxy of [...this.#proxies.values(), ...this.#clientProxies]) proxy.close();
+    this.#network.close();
+    for (const proxy of this.#clientProxies) proxy.close();
     if (this.options.diskBytes === null) return;
     for (const index of this.members.keys()) unmountDisk(this.dataOf(index));
   }
@@ -251,9 +252,7 @@ export class ClusterProcesses {
 
   /** The way from one node to another. */
   link(from: number, to: number): LinkState {
-    const proxy = this.#proxies.get(`${Math.min(from, to)}-${Math.max(from, to)}`);
-    if (proxy === undefined) throw new Error(`no link between nodes ${from + 1} and ${to + 1}`);
-    return from < to ? proxy.forward : proxy.backward;
+    return this.#network.link(from, to);
   }
 
   /** The ways between clients and a node. */
@@ -264,7 +263,8 @@ export class ClusterProcesses {
   }
 
   healNetwork(): void {
-    for (const proxy of [...this.#proxies.values(), ...this.#clientProxies]) proxy.heal();
+    this.#network.heal();
+    for (const proxy of this.#clientProxies) proxy.heal();
   }
 
   // ------------------------------------------------------------------ what nodes say

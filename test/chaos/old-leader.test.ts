@@ -12,6 +12,7 @@ test("a leader that is cut off neither reads nor refuses as of a past: it waits 
     layout: "shared",
     liesAboutSync: false,
     diskBytes: null,
+    network: "proxies",
   });
   t.teardown(() => cluster.end());
   await cluster.startAll();

@@ -88,11 +88,12 @@ export class PeerProxy {
   readonly #sockets = new Set<Socket>();
   #isClosed = false;
 
-  /** Listens on `count` ports from `port` on, each for the port of the same place from `target` on. */
-  static async listen(port: number, target: number, count: number): Promise<PeerProxy> {
+  /** Listens on `count` ports from `port` on, each for the port of the same place from `target` on; or on one for a socket in the file system. */
+  static async listen(port: number, target: number | string, count: number): Promise<PeerProxy> {
     const proxy = new PeerProxy();
     for (let place = 0; place < count; place++) {
-      const server = createServer((dialled) => proxy.#connected(dialled, target + place));
+      const dial = (): Socket => (typeof target === "string" ? connect(target) : connect(target + place, "127.0.0.1"));
+      const server = createServer((dialled) => proxy.#connected(dialled, dial));
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
         server.listen(port + place, "127.0.0.1", resolve);
@@ -102,14 +103,14 @@ export class PeerProxy {
     return proxy;
   }
 
-  #connected(dialled: Socket, target: number): void {
+  #connected(dialled: Socket, dial: () => Socket): void {
     if (this.forward.isCut) {
       // Its call never arrives; once the cable is in again, it has to call anew.
       dialled.on("error", () => {});
       this.#whenWhole(this.forward, () => dialled.destroy());
       return;
     }
-    const reached = connect(target, "127.0.0.1");
+    const reached = dial();
     const flows = [new Flow(dialled, reached, this.forward), new Flow(reached, dialled, this.backward)];
     for (const [end, other, link] of [
       [dialled, reached, this.forward],

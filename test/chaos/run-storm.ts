@@ -43,6 +43,7 @@ export interface StormOptions {
   readonly liesAboutSync: boolean;
   /** See `ClusterOptions`. */
   readonly diskBytes: number | null;
+  readonly network: "proxies" | "namespaces";
   readonly payloadBytes: number;
   readonly print: (line: string) => void;
 }
@@ -88,9 +89,11 @@ function randomFrom(seed: number): () => number {
 }
 
 export async function runStorm(options: StormOptions): Promise<StormReport> {
-  const { nodes, shards, layout, liesAboutSync, diskBytes, print } = options;
+  const { nodes, shards, layout, liesAboutSync, diskBytes, network, print } = options;
   const directory = mkdtempSync(join(tmpdir(), "kimberlite-chaos-"));
-  const cluster = await ClusterProcesses.make({ directory, nodes, shards, layout, liesAboutSync, diskBytes });
+  const cluster = await ClusterProcesses.make({
+    ...{ directory, nodes, shards, layout, liesAboutSync, diskBytes, network },
+  });
   const timeline = new Timeline(nodes, print);
   const random = randomFrom(options.seed);
   const scene: Scene = {

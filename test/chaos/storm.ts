@@ -58,6 +58,7 @@ const common = {
   seed: Number(values.seed),
   liesAboutSync: values["no-sync"],
   diskBytes: null,
+  network: "proxies",
   payloadBytes: 96,
   order: "given",
   print,

@@ -1,9 +1,11 @@
 /** The suites of faults: what strikes which cluster, and the slice of them that every change passes. */
 import type { FaultName } from "./faults.js";
+import { mayMakeNamespaces } from "./namespace-network.js";
 import { mayMount } from "./node-files.js";
 import type { StormOptions } from "./run-storm.js";
 
-export interface Suite extends Partial<Pick<StormOptions, "nodes" | "everySeconds" | "diskBytes" | "payloadBytes">> {
+export interface Suite
+  extends Partial<Pick<StormOptions, "nodes" | "everySeconds" | "diskBytes" | "payloadBytes" | "network">> {
   readonly faults: readonly FaultName[];
   /** What has to be there; else the suite is counted as not run. */
   readonly needs?: { readonly what: string; readonly isThere: () => boolean };
@@ -14,6 +16,7 @@ export interface Suite extends Partial<Pick<StormOptions, "nodes" | "everySecond
 }
 
 const mounts = { what: "the right to mount a file system", isThere: mayMount } as const;
+const namespaces = { what: "the right to make network namespaces", isThere: mayMakeNamespaces } as const;
 const smallDisk = { diskBytes: 288 * 1024 * 1024, payloadBytes: 4_096, needs: mounts, everySeconds: 1 } as const;
 
 const times = <Item>(count: number, item: Item): Item[] => Array.from({ length: count }, () => item);
@@ -28,6 +31,11 @@ export const suites = {
     weight: 2,
   },
   "partition-3": { faults: ["isolate-leader", "one-way", "cut-link", "client-side", "slow-network"], weight: 2 },
+  namespaces: {
+    faults: ["isolate-leader", "one-way", "cut-link", "kill-leader"],
+    network: "namespaces",
+    needs: namespaces,
+  },
   pause: { faults: ["pause-leader"] },
   corrupt: { faults: ["corrupt-minority", "corrupt-disjoint", "corrupt-same"], weight: 2 },
   "disk-full": { faults: ["full-follower", "full-leader", "full-majority", "full-all"], ...smallDisk, weight: 2 },
