@@ -1,5 +1,6 @@
 /** The commands about a cluster, in the order in which they are needed. */
 import type { Subcommand } from "../../command.js";
+import { clusterBalanceCommand } from "./balance.js";
 import { clusterHandoverCommand } from "./handover.js";
 import { clusterInitCommand } from "./init.js";
 import { clusterKeysCommand } from "./keys.js";
@@ -11,5 +12,6 @@ export const clusterCommands: readonly Subcommand[] = [
   clusterKeysCommand,
   clusterStatusCommand,
   clusterHandoverCommand,
+  clusterBalanceCommand,
   clusterRecoverCommand,
 ];
