@@ -44,6 +44,8 @@ export class ClusterRig {
   readonly nodes: (RunningNode | null)[];
   /** Of every node that is started from now on. */
   flags: readonly string[] = [];
+  /** Of every node that is started from now on: the command line's main module; this build's own unless set. */
+  program: string | null = null;
   readonly #spawned = new Set<SpawnedNode>();
   readonly #remove: () => void;
 
@@ -104,7 +106,8 @@ export class ClusterRig {
   spawn(index: number, given: { readonly data?: string; readonly file?: string } = {}): SpawnedNode {
     const { data = `node-${index + 1}`, file = "cluster.toml" } = given;
     const flags = ["--cluster", this.path(file), "--node", String(index + 1), ...this.flags];
-    const spawned = spawnNode(this.path(data), flags);
+    const command = this.program === null ? undefined : [process.execPath, this.program, "start"];
+    const spawned = spawnNode(this.path(data), flags, command);
     this.#spawned.add(spawned);
     return spawned;
   }
@@ -123,6 +126,11 @@ export class ClusterRig {
     const node = this.nodes[index];
     this.nodes[index] = null;
     return (await node?.end(signal)) ?? "";
+  }
+
+  /** What each process so far has said on standard error. */
+  said(): string[] {
+    return [...this.#spawned].map((spawned) => spawned.said());
   }
 
   async remove(): Promise<void> {
