@@ -203,19 +203,19 @@ export class ProtocolShell {
     this.syncs += 2;
     switch (write.kind) {
       case "writePrepares":
-        this.#log.writePrepares(write.prepares);
+        this.#log.writePrepares(write.prepares, write.before);
         return;
       case "repair":
         this.#log.repair(write.prepare);
         return;
       case "truncate":
-        this.#log.truncate(write.op, write.address, write.end);
+        this.#log.truncate(write.before.op, write.before.address, write.end, write.before);
         return;
       case "writeState":
         this.#superblock.writeState(write.state);
         return;
       case "installSegment":
-        this.#log.installSegment(write.fetched);
+        this.#log.installSegment(write.fetched, write.before);
         return;
     }
   }

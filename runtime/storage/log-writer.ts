@@ -140,18 +140,21 @@ export class LogWriter {
     this.#take(address);
   }
 
-  /** Makes consecutive prepares durable at their addresses, behind what is written. See the head of this file. */
-  writePrepares(prepares: readonly Prepare[]): void {
+  /**
+   * Makes consecutive prepares durable at their addresses, behind what is written. See the head of this file. `before` is where the log
+   * stands in front of them, as whoever proved it knows: recovery may have lost every copy of that header.
+   */
+  writePrepares(prepares: readonly Prepare[], before: LogPosition | null = null): void {
     this.#checkAlive();
-    this.#checkChain(prepares);
+    this.#checkChain(prepares, before);
     for (const { header } of prepares) this.#take(header.address);
     for (let at = 0; at < prepares.length; ) at = this.#writeStretch(prepares, at);
   }
 
-  #checkChain(prepares: readonly Prepare[]): void {
+  #checkChain(prepares: readonly Prepare[], stated: LogPosition | null): void {
     const first = prepares[0]?.header;
     assert(first !== undefined, "a write has something to write");
-    const before = this.#behind(first.op - 1);
+    const before = this.#standing(first.op - 1, stated);
     assert(before !== null, "order: prepares are written behind an op that is there");
     assert(before.address === this.#written, "order: prepares are written behind everything that is on the disk");
     checkChain(prepares, before, this.geometry);
@@ -164,6 +167,19 @@ export class LogWriter {
     if (op === 0) return logBeginning(this.clusterId);
     const header = this.#ring.find(op);
     return header === null ? null : positionBehind(header);
+  }
+
+  /** Where the log stands behind an op: as it was stated by the caller, whom nothing that is known here contradicts, else as is known here. */
+  #standing(op: number, stated: LogPosition | null): LogPosition | null {
+    const known = this.#behind(op);
+    if (stated === null) return known;
+    assert(stated.op === op, "order: a write is stated to follow the op before it");
+    assert(
+      known === null ||
+        (known.address === stated.address && sameBytes(known.parent, 0, stated.parent, 0, identityBytes)),
+      "hash chain: the log stands where the protocol says",
+    );
+    return stated;
   }
 
   /** Writes from `prepares[first]` on as many as one write takes; gives the index of the next. */
@@ -192,10 +208,10 @@ export class LogWriter {
     return next;
   }
 
-  /** The log ends behind `op` at `address`: zeroes up to `end` and makes the slots of later ops reserved, durably. */
-  truncate(op: number, address: number, end: number): void {
+  /** The log ends behind `op` at `address`: zeroes up to `end` and makes the slots of later ops reserved, durably. `stated` as above. */
+  truncate(op: number, address: number, end: number, stated: LogPosition | null = null): void {
     this.#checkAlive();
-    const kept = this.#behind(op);
+    const kept = this.#standing(op, stated);
     assert(kept !== null && kept.address === address, "order: the log is truncated behind an op that is there");
     assert(op >= this.#committed.op, "durability: what is committed is never truncated");
     mark("logTruncated");
@@ -243,12 +259,12 @@ export class LogWriter {
    * Takes a whole segment into the log, which was fetched from another replica and verified (`segment-fetch.ts`), durably. It follows what
    * is written: its first prepare is the child of the newest one here. What lay behind that on the disk is replaced.
    */
-  installSegment({ seal, position, headers }: FetchedSegment): void {
+  installSegment({ seal, position, headers }: FetchedSegment, stated: LogPosition | null = null): void {
     this.#checkAlive();
     const { segment } = seal;
     const start = segmentStart(this.geometry, segment);
     // Not the newest prepare on this disk: a view change may have discarded that one, or it lies behind a damaged one.
-    const before = this.#behind(seal.firstOp - 1);
+    const before = this.#standing(seal.firstOp - 1, stated);
     assert(before !== null, "order: a segment is installed behind the last one that holds something");
     assert(position.op > before.op, "order: a segment goes on with the log");
     assert(
@@ -270,7 +286,9 @@ export class LogWriter {
       const isLast = this.#written <= position.address;
       if (!isLast) mark("segmentBelowDiscarded");
       const named = headers.map(({ header, headerBytes: frame }): Prepare => ({ header, frame }));
-      this.#ring.write(named, 0, named.length);
+      // Operations behind it that recovery kept have their names in the ring, and may have been acknowledged: those stay.
+      const first = named.findIndex(({ header }) => header.op + this.#ring.slots > this.#newestOp);
+      if (first >= 0) this.#ring.write(named, first, named.length);
       if (isLast) this.#ring.discardBehind(position.op, Math.max(this.#newestOp, position.op));
       writeSeal(this.#disk, this.#directory, this.geometry, seal);
     });

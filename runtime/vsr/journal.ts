@@ -554,7 +554,7 @@ export class Journal {
       other.isFaulty = false;
     }
     const id = this.#nextId();
-    effects.push({ kind: "truncate", id, op: this.#appended.op, address: this.#appended.address, end: this.#end });
+    effects.push({ kind: "truncate", id, before: this.#appended, end: this.#end });
     this.#writes.push({ id, op: 0 });
     this.#end = this.#appended.address;
     return true;
@@ -587,7 +587,7 @@ export class Journal {
     }
     assert(prepares.length > 0, "a write has something to write");
     const id = this.#nextId();
-    effects.push({ kind: "writePrepares", id, prepares });
+    effects.push({ kind: "writePrepares", id, before: this.#appended, prepares });
     for (const slot of slots) {
       if (slot.header === null || slot.frame === null) continue;
       this.heldBytes -= slot.frame.length;

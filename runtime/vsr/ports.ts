@@ -84,18 +84,17 @@ export type Input =
 
 export type Effect =
   | { readonly kind: "send"; readonly to: number; readonly message: Message; readonly after: readonly number[] }
-  /** Writes consecutive prepares at their addresses, then their headers into the header ring. Durable when reported. */
-  | { readonly kind: "writePrepares"; readonly id: number; readonly prepares: readonly Prepare[] }
+  /** Writes consecutive prepares at their addresses, `before` them the log, then their headers into the header ring. Durable when reported. */
+  | {
+      readonly kind: "writePrepares";
+      readonly id: number;
+      readonly before: LogPosition;
+      readonly prepares: readonly Prepare[];
+    }
   /** Rewrites one prepare at its address; what lies behind it stays. */
   | { readonly kind: "repair"; readonly id: number; readonly prepare: Prepare }
-  /** The log ends behind `op` at `address`: zeroes [address, end), makes the slots of later operations reserved. */
-  | {
-      readonly kind: "truncate";
-      readonly id: number;
-      readonly op: number;
-      readonly address: number;
-      readonly end: number;
-    }
+  /** The log ends at `before`: zeroes up to the address `end`, makes the slots of later operations reserved. */
+  | { readonly kind: "truncate"; readonly id: number; readonly before: LogPosition; readonly end: number }
   | { readonly kind: "writeState"; readonly id: number; readonly state: DurableState }
   | { readonly kind: "readPrepare"; readonly token: number; readonly header: PrepareHeader }
   | {
@@ -121,8 +120,13 @@ export type Effect =
   | { readonly kind: "storePart"; readonly seal: SegmentSeal; readonly offset: number; readonly bytes: Uint8Array }
   /** Gives up what was stored of a segment. */
   | { readonly kind: "dropSegment"; readonly segment: number }
-  /** Takes a fetched segment into the log, in one step. Durable when reported by `written`. */
-  | { readonly kind: "installSegment"; readonly id: number; readonly fetched: FetchedSegment }
+  /** Takes a fetched segment into the log, behind `before`, in one step. Durable when reported by `written`. */
+  | {
+      readonly kind: "installSegment";
+      readonly id: number;
+      readonly before: LogPosition;
+      readonly fetched: FetchedSegment;
+    }
   /** Everything up to `position.op` is committed and durable here; grows by any number of operations. */
   | { readonly kind: "committed"; readonly position: LogPosition }
   /** This replica leads `view`: the shard applies up to `head`, then proposes. */

@@ -302,7 +302,8 @@ export class Replica {
       op: core.journal.head,
       commit: core.commitMax,
       contiguous: core.journal.durableOp,
-      isPrimary: core.isLeading,
+      // Before its first step a replica is nothing yet.
+      isPrimary: this.#isStarted && core.isLeading,
       primary: core.primary,
       stuckAt: this.#viewChange.inspect()["stuckAt"] ?? 0,
       logRelease: core.logRelease,

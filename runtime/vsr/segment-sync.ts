@@ -247,7 +247,7 @@ export class SegmentSync {
     this.#installing = core.nextId();
     core.journal.adopt(this.#installing, fetched);
     core.learnCommit(fetched.position.op);
-    core.effects.push({ kind: "installSegment", id: this.#installing, fetched });
+    core.effects.push({ kind: "installSegment", id: this.#installing, before: appended, fetched });
   }
 
   written(id: number): void {

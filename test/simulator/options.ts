@@ -62,6 +62,8 @@ export interface SimulationOptions {
   readonly muteReplica: number;
   /** Replicas begin as a new cluster's do, with ids that nobody knows yet; else as members. */
   readonly fresh: boolean;
+  /** Faults do not wait until somebody leads: they strike while a new cluster's replicas get to know one another. */
+  readonly faultsAtOnce: boolean;
   readonly network: NetworkOptions;
   readonly faults: FaultRates;
 }
@@ -166,6 +168,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     coreOnly: random.chance(0.4),
     muteReplica,
     fresh: replicas > 1 && (isWiped || random.chance(0.5)),
+    faultsAtOnce: random.chance(0.25),
     network,
     faults,
   };
@@ -185,6 +188,7 @@ const network = (change: Partial<NetworkOptions>) => (options: SimulationOptions
 /** What shrinking tries to turn off, from the loudest on. */
 export const lowered: readonly LoweredOption[] = [
   { name: "a fresh start", lower: (options) => ({ ...options, fresh: options.faults.wipes > 0 }) },
+  { name: "faults from the first moment", lower: (options) => ({ ...options, faultsAtOnce: false }) },
   { name: "the mute replica", lower: (options) => ({ ...options, muteReplica: -1 }) },
   { name: "replay of old frames", lower: network({ replay: 0 }) },
   { name: "duplicates", lower: network({ duplicate: 0 }) },

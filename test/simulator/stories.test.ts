@@ -108,6 +108,24 @@ test("a disk is lost and its replica recovered: it says nothing before it is kno
   t.true((marks["freshBecomesMember"] ?? 0) > 0);
 });
 
+test("one of three fresh replicas is lost before all have met it: the last never becomes a member, and the run says that that is why", async (t) => {
+  const { summary, marks } = await tell(calm({ fresh: true, faultsAtOnce: true }), [
+    at(0, { kind: "kill", replica: 0, downMs: 1_000 }),
+    at(500, { kind: "lose", replica: 2 }),
+  ]);
+  t.regex(summary.unrecoverable ?? "", /^1 replicas never became members/u);
+  t.is(marks["freshBecomesMember"], 1);
+});
+
+test("one of three fresh replicas comes late: all become members when it does, and the clients are served", async (t) => {
+  const { summary, marks } = await tell(calm({ fresh: true, faultsAtOnce: true }), [
+    at(0, { kind: "kill", replica: 0, downMs: 1_000 }),
+  ]);
+  t.is(summary.unrecoverable, null);
+  t.is(marks["freshBecomesMember"], 3);
+  t.true(summary.answered > 20);
+});
+
 test("a disk is full for a while, on the primary and then everywhere", async (t) => {
   const full = [1, 0, 1, 2].map((replica, index) =>
     at(index === 0 ? 300 : 1_500, { kind: "full", replica, forMs: 700 }),

@@ -30,6 +30,7 @@ export function calm(over: Partial<SimulationOptions> = {}): SimulationOptions {
     coreOnly: false,
     muteReplica: -1,
     fresh: false,
+    faultsAtOnce: false,
     ...over,
   };
 }

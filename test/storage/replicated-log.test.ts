@@ -11,6 +11,7 @@ import { recordCheckpoint } from "../../runtime/storage/replica-storage.js";
 import { Superblock } from "../../runtime/storage/superblock.js";
 import { encodeCopy } from "../../runtime/storage/superblock-codec.js";
 import { type VerifyReport, verifyLog } from "../../runtime/storage/verify-log.js";
+import { throwsAssertion } from "../vsr/throws-assertion.js";
 import { bodyOf, closeAll, geometry, root } from "./log-fixture.js";
 import { beginning, behind, chain, newPeerDisk, openPeer, sameHeader, stored, story } from "./replicated-fixture.js";
 
@@ -258,6 +259,27 @@ test("a repair behind everything that was read at start is found by readers in t
     t.deepEqual(record, bodyOf(header.op, header.bodyBytes).slice(8));
   }
   t.true(reader.reads.ring >= 2);
+});
+
+test("where the log stands in front of a write is stated by the protocol, and nothing that is known here contradicts it", (t) => {
+  const { log } = openPeer(newPeerDisk());
+  const prepares = chain(beginning, [100, 5000, 9, 20_000]);
+  log.writePrepares(prepares.slice(0, 3), beginning);
+  const [fourth] = prepares.slice(3);
+  if (fourth === undefined) throw new Error("there are four");
+  const here = behind(prepares.slice(0, 3));
+  throwsAssertion(
+    t,
+    () => log.writePrepares([fourth], { ...here, op: 2 }),
+    "order: a write is stated to follow the op before it",
+  );
+  throwsAssertion(
+    t,
+    () => log.writePrepares([fourth], { ...here, address: 0 }),
+    "hash chain: the log stands where the protocol says",
+  );
+  log.writePrepares([fourth], here);
+  t.deepEqual(log.position(), behind(prepares));
 });
 
 function verify(disk: Parameters<typeof openPeer>[0]): VerifyReport {

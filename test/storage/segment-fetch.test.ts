@@ -1,7 +1,8 @@
 import test from "ava";
-import { segmentOf } from "../../runtime/storage/log-geometry.js";
+import { segmentOf, segmentPath } from "../../runtime/storage/log-geometry.js";
 import { positionBehind } from "../../runtime/storage/log-position.js";
-import type { MemoryDisk } from "../../runtime/storage/memory-disk.js";
+import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
+import { formatReplica, openReplica } from "../../runtime/storage/replica-storage.js";
 import { encodeSeal, type SegmentSeal, sealBytes, unpackSeal } from "../../runtime/storage/seal-codec.js";
 import { installFetched, SegmentFetch } from "../../runtime/storage/segment-fetch.js";
 import { readSeal, sealSegment } from "../../runtime/storage/segment-seal.js";
@@ -81,6 +82,41 @@ test("a fetched segment goes into the log by one step, over what a discarded log
   t.is(walk(disk, again.log.end).length, 36);
   for (const seal of seals.slice(1)) t.deepEqual(readSeal(disk, root, geometry, seal.segment), seal);
   t.deepEqual(disk.list(`${root}/fetch/log`), []);
+  closeAll(again);
+});
+
+test("a segment that is fetched for damage leaves the names of what is kept behind it in the ring", (t) => {
+  const disk = new MemoryDisk();
+  disk.makeDirectory("/data");
+  const small = { ...geometry, headerSlots: 16 };
+  const open = () => openReplica({ disk, directory: root, geometry: small, ringBytes: geometry.segmentBytes });
+  formatReplica(disk, root, { clusterId, replica: 1, replicaCount: 3 }, small);
+  const [seal] = seals.slice(2);
+  if (seal === undefined) throw new Error("there are three segments");
+  // The newest prepare of the fetched segment and the newest of the log have one slot of the ring.
+  const written = whole.slice(0, seal.lastOp + small.headerSlots);
+  const storage = open();
+  storage.log.writePrepares(written);
+  closeAll(storage);
+  disk.damage(segmentPath(root, geometry, 2), (bytes) => bytes.fill(0xee, 0, 4096));
+  const hurt = open();
+  t.is(hurt.log.recovered.sound.op, seal.firstOp - 1);
+  t.is(hurt.log.recovered.beyond.at(-1)?.state, "sound");
+  hurt.log.installSegment(fetch(disk, seal), behind(whole.slice(0, seal.firstOp - 1)));
+  closeAll(hurt);
+  const last = written.at(-1);
+  if (last === undefined) throw new Error("there are prepares");
+  const { op, address } = last.header;
+  disk.damage(segmentPath(root, geometry, segmentAt(address)), (bytes) => {
+    const at = address % geometry.segmentBytes;
+    bytes.fill(0, at, at + 4096);
+  });
+  const again = open();
+  t.is(
+    story(again.log.recovered),
+    `..${op - 1} ${op}! uncertain`,
+    "it may have been acknowledged: it is not simply gone",
+  );
   closeAll(again);
 });
 

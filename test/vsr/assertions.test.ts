@@ -133,6 +133,17 @@ test("a prepare is proposed behind the head, at its place", (t) => {
   );
 });
 
+test("before its first step a replica leads nothing, whatever view its disk names", (t) => {
+  const replica = new Replica(configOf(0, 3), fresh, empty);
+  t.false(replica.inspect().isPrimary);
+  replica.step(tick, []);
+  t.false(replica.inspect().isPrimary, "a former primary begins with a doubt");
+  const alone = new Replica(configOf(0, 1), fresh, empty);
+  t.false(alone.inspect().isPrimary);
+  alone.step(tick, []);
+  t.true(alone.inspect().isPrimary);
+});
+
 test("a fresh replica becomes a member with nothing said and nothing stored", (t) => {
   const id = new Uint8Array(16).fill(3);
   const none = new Uint8Array(16);

@@ -262,7 +262,7 @@ export class Cluster {
       return;
     }
     if (effect.kind === "truncate") {
-      for (const address of disk.log.keys()) if (address >= effect.address) disk.log.delete(address);
+      for (const address of disk.log.keys()) if (address >= effect.before.address) disk.log.delete(address);
       return;
     }
     if (effect.kind === "installSegment") {

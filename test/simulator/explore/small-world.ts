@@ -314,11 +314,11 @@ export class SmallWorld {
     }
     if (effect.kind === "truncate") {
       for (const [address, { header }] of disk.log)
-        if (address >= effect.address) {
+        if (address >= effect.before.address) {
           disk.log.delete(address);
           disk.lost.delete(header.op);
         }
-      for (const op of [...disk.lost]) if (op > effect.op) disk.lost.delete(op);
+      for (const op of [...disk.lost]) if (op > effect.before.op) disk.lost.delete(op);
       return;
     }
     for (const prepare of effect.kind === "repair" ? [effect.prepare] : effect.prepares) {
