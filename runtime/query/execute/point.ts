@@ -7,12 +7,14 @@
 import { TableKey, tableTree } from "../../store/table-trees.js";
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
+import { conjunctsOf } from "../plan/conjuncts.js";
 import type { ColumnId } from "../plan/expression.js";
 import type { PlanNode, ScanNode } from "../plan/plan.js";
 import { rowKeyCodecOf } from "../table/index-keys.js";
 import type { KeyCodec } from "../table/key-codec.js";
 import { type ColumnPlace, type RowCodec, rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
+import { type Oid, typeOid } from "../types/sql-type.js";
 
 type KeyValue =
   | { readonly kind: "parameter"; readonly index: number }
@@ -30,10 +32,10 @@ export function pointQueryOf(plan: PlanNode, outputs: readonly ColumnId[]): Poin
     }
     node = node.input;
   }
-  if (node.kind !== "scan" || node.time !== null || node.filter !== null) return null;
+  if (node.kind !== "scan" || node.time !== null) return null;
   if (node.index !== null && !node.index.isPrimary) return null;
   const key = keyOf(node);
-  if (key === null) return null;
+  if (key === null || !isSaidByKey(node)) return null;
   const codec = rowCodecOf(node.table);
   const places: ColumnPlace[] = [];
   for (const id of outputs) {
@@ -60,6 +62,29 @@ function keyOf({ ranges, table }: ScanNode): KeyValue[] | null {
     else return null;
   }
   return values;
+}
+
+const integers: ReadonlySet<Oid> = new Set([typeOid.int2, typeOid.int4, typeOid.int8]);
+
+/** Values of both types are equal when their keys are. */
+const isAlike = (left: Oid, right: Oid): boolean => left === right || (integers.has(left) && integers.has(right));
+
+/** Whether every condition of the scan is that a key column has the value by which it is looked up: the key says it then. */
+function isSaidByKey({ filter, ranges, table, columns, numbers }: ScanNode): boolean {
+  const values = ranges[0]?.from?.values ?? [];
+  return conjunctsOf(filter).every((term) => {
+    if (term.kind !== "call" || term.form !== "operator" || term.callee.name !== "=") return false;
+    const [left, right] = term.arguments;
+    if (left === undefined || right === undefined || !isAlike(left.type.oid, right.type.oid)) return false;
+    return [
+      [left, right],
+      [right, left],
+    ].some(([side, other]) => {
+      if (side?.kind !== "column" || other === undefined) return false;
+      const number = numbers[columns.findIndex(({ id }) => id === side.id)];
+      return number !== undefined && values[table.keyColumns.indexOf(number)] === other;
+    });
+  });
 }
 
 export class PointQuery {
