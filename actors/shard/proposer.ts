@@ -292,7 +292,8 @@ export class Proposer {
 }
 
 function answerBytes(proposal: Proposal, waiting: QueuedRequest, body: Uint8Array): void {
-  if (waiting.envelope !== null) proposal.okAsked(waiting.envelope, body);
+  // Copied here or in the batch of replies: the next answer is written over it.
+  if (waiting.envelope !== null) proposal.okAsked(waiting.envelope, body.slice());
   else if (waiting.port !== null) proposal.ok(waiting.port, waiting.correlation, body, 0, body.length);
 }
 

@@ -11,25 +11,28 @@
 import type { Port } from "../../../runtime/actor/definition.js";
 import { tenantStatus } from "../../../runtime/kernel/kinds.js";
 import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
+import { putFact } from "../../../runtime/kernel/sql-facts.js";
 import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { type AdvisoryLockRequest } from "../../../runtime/query/functions/context.js";
 import { millisecondsOf } from "../../../runtime/query/settings.js";
 import { OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import { type PutItem, type SingleRowProgram, singleRowProgramOf } from "../../../runtime/query/write/single-row.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { type ErrorRecord, KimberliteError } from "../../../runtime/types/errors.js";
 import { miB } from "../../../runtime/types/limits.js";
 import type { SqlReply, SqlRequest } from "../../messages/sql.js";
-import { decodeSqlRequest, encodeSqlReply } from "../../messages/sql-codec.js";
+import { type DecodedSqlRequest, decodeSqlRequest, encodeSqlReply, writeSqlReply } from "../../messages/sql-codec.js";
 import { type Engine, statementError } from "../../sql/engine.js";
-import { Evaluation, RequestSettings } from "../../sql/evaluation.js";
+import { Evaluation, noEffects, RequestSettings } from "../../sql/evaluation.js";
+import { readParameters } from "../../sql/parameters.js";
 import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import { runDefinition } from "./definition-run.js";
-import { writeFacts, writeStage } from "./facts-of.js";
+import { beginFacts, endFacts, factsHeadBytes, writeFacts, writeStage } from "./facts-of.js";
 import { LockTable, WaitGraph } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
 import { Sequences } from "./sequences.js";
@@ -50,7 +53,7 @@ export type SqlOutcome =
       readonly bodyTo: number;
       /** Bodies of the `sqlStage`s that have to be written before it, one after the other. */
       readonly stages: Stages | null;
-      /** The answer once the record is written. Ends the transaction. */
+      /** The answer once the record is written, overwritten by the next one's. Ends the transaction. */
       readonly committed: (position: number) => Uint8Array;
       /** The answer when the kernel refused it. Ends the transaction too. */
       readonly refused: (error: ErrorRecord) => Uint8Array;
@@ -114,6 +117,8 @@ export class SqlDecider {
   readonly #host: DeciderHost;
   readonly #catalogs = new CatalogCache();
   readonly #plans = new PlanCache();
+  readonly #programs = new WeakMap<PlannedStatement, SingleRowProgram | null>();
+  readonly #reply = new ByteWriter(256);
   readonly #locks = new LockTable();
   readonly #graph = new WaitGraph();
   readonly #sequences = new Sequences();
@@ -217,12 +222,14 @@ export class SqlDecider {
     return found;
   }
 
-  #decide(waiting: Readonly<QueuedRequest>, request: SqlRequest): SqlOutcome {
+  #decide(waiting: Readonly<QueuedRequest>, request: DecodedSqlRequest): SqlOutcome {
     const position = this.#position(request.tenant);
     if (request.kind === "end") {
       this.#end(request);
       return answer(done("END", position));
     }
+    const alone = this.#decideSingle(waiting, request, position);
+    if (alone !== null) return alone;
     const session = this.#session(request, waiting.port);
     let outcome: SqlOutcome;
     try {
@@ -236,6 +243,56 @@ export class SqlDecider {
       this.#sessions.delete(`${request.tenant} ${request.session}`);
     }
     return outcome;
+  }
+
+  /** A statement that stands alone, writes one row and meets nobody (single-row.ts); null when it is to be run the general way. */
+  #decideSingle(waiting: Readonly<QueuedRequest>, request: DecodedSqlRequest, position: number): SqlOutcome | null {
+    const { kind, tenant, transaction } = request;
+    if (kind !== "execute" || transaction.isOpen || transaction.isReadOnly) return null;
+    if (!this.#locks.isEmpty || this.#recent.size > 0) return null;
+    const { state } = this.#host;
+    const catalog = this.#catalogs.current(state, tenant);
+    const planned = this.#plans.find(request, catalog.version);
+    const program = planned === undefined ? null : this.#programOf(planned, catalog);
+    if (planned === undefined || program === null) return null;
+    const facts = this.#facts;
+    beginFacts(facts, tenant);
+    let rows: number | null;
+    try {
+      const { context } = new Evaluation(request, {
+        catalog,
+        position,
+        now: Math.floor(this.#host.now() * 1_000),
+        clock: () => this.#host.now(),
+        random: () => this.#host.random(),
+        effects: noEffects,
+        names: (searchPath) => this.#host.engine.names(catalog, searchPath),
+      });
+      const parameters = readParameters(request.parameters, planned.bound.parameterTypes, context, "");
+      const put: PutItem = (space, object, item, content) => putFact(facts, space, object, item, content);
+      rows = program({ state, tenant, frame: { row: [], parameters, context }, put });
+    } catch (error) {
+      return answer(failed(statementError(error, (defect) => this.#host.defect(defect))));
+    }
+    if (rows === null) return null;
+    const tag = planned.bound.body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
+    if (facts.length === factsHeadBytes) return answer(done(tag, position));
+    endFacts(facts, rows);
+    return this.#commitOf(waiting, null, {
+      committed: (at) => ({ ...done(tag, at), wrote: true }),
+      refused: () => {},
+    });
+  }
+
+  #programOf(planned: PlannedStatement, catalog: ObjectCatalog): SingleRowProgram | null {
+    const { body } = planned.bound;
+    if (body.kind !== "insert" && body.kind !== "update") return null;
+    let program = this.#programs.get(planned);
+    if (program === undefined) {
+      program = singleRowProgramOf(body, catalog);
+      this.#programs.set(planned, program);
+    }
+    return program;
   }
 
   #perform(waiting: Readonly<QueuedRequest>, request: SqlRequest, session: Session, position: number): SqlOutcome {
@@ -497,22 +554,35 @@ export class SqlDecider {
       return answer(reply(position, false));
     }
     if (facts.bytes > factsBytesMax) throw transactionTooLarge(facts.bytes, factsBytesMax);
+    const principal = waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo);
+    return this.#commitOf(waiting, facts.parts.length === 0 ? null : stagesOf(tenant, facts.parts, principal.slice()), {
+      committed: (at) => {
+        this.#remember(transaction, at);
+        ended();
+        return reply(at, true);
+      },
+      refused: ended,
+    });
+  }
+
+  /** What `#facts` holds, for the kernel to decide and the log to hold. */
+  #commitOf(
+    waiting: Readonly<QueuedRequest>,
+    stages: Stages | null,
+    { committed, refused }: { readonly committed: (position: number) => SqlReply; readonly refused: () => void },
+  ): SqlOutcome {
     const bodyTo = this.#facts.length;
     const principal = waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo);
     const bytes = this.#facts.raw(principal).view();
     return {
-      stages: facts.parts.length === 0 ? null : stagesOf(tenant, facts.parts, principal.slice()),
+      stages,
       kind: "commit",
       bytes,
       view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
       bodyTo,
-      committed: (at) => {
-        this.#remember(transaction, at);
-        ended();
-        return encodeSqlReply(reply(at, true));
-      },
+      committed: (at) => writeSqlReply(committed(at), this.#reply).view(),
       refused: (error) => {
-        ended();
+        refused();
         return encodeSqlReply(failed(sqlErrorOf(error)));
       },
     };

@@ -34,7 +34,7 @@ const noItem = new Uint8Array(0);
 /** Where the facts begin: behind the head of every write. The number of rows stands behind the version. */
 const headBytes = 40;
 const rowsAt = headBytes + 1;
-const factsHeadBytes = headBytes + 5;
+export const factsHeadBytes: number = headBytes + 5;
 /** Facts of one record; more are staged in parts before it. */
 const oneRecordBytesMax = appendBytesMax - 64 * kiB;
 const partBytesMax = miB - 64;
@@ -49,6 +49,21 @@ export interface Facts {
   readonly bytes: number;
 }
 
+/** Begins the body of a `sqlCommit`; its facts follow. */
+export function beginFacts(out: ByteWriter, tenant: number): void {
+  out.reset();
+  encodeWriteHead(out, { tenant });
+  assert(out.length === headBytes, "the head of a write has its fixed size");
+  beginSqlFacts(out, 0);
+}
+
+/** @param rows inserted, updated and deleted */
+export function endFacts(out: ByteWriter, rows: number): void {
+  assert(out.length >= factsHeadBytes, "facts that end were begun");
+  const bytes = out.view();
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(rowsAt, rows, true);
+}
+
 /** Writes the body of a `sqlCommit` to `out`, or the parts that come before it and then the body. */
 export function writeFacts(
   out: ByteWriter,
@@ -57,10 +72,7 @@ export function writeFacts(
   sequences: Iterable<TouchedSequence>,
   state: TreeReader,
 ): Facts {
-  out.reset();
-  encodeWriteHead(out, { tenant });
-  assert(out.length === headBytes, "the head of a write has its fixed size");
-  beginSqlFacts(out, 0);
+  beginFacts(out, tenant);
   let entries = 0;
   let rows = 0;
   const cuts: number[] = [factsHeadBytes];
@@ -93,8 +105,7 @@ export function writeFacts(
     out.rewind(factsHeadBytes);
     stagedFact(out, parts.length);
   }
-  const bytes = out.view();
-  new DataView(bytes.buffer, bytes.byteOffset).setUint32(rowsAt, rows, true);
+  endFacts(out, rows);
   return { entries, parts, bytes: parts.reduce((sum, part) => sum + part.length, out.length) };
 }
 

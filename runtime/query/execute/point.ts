@@ -16,9 +16,16 @@ import { type ColumnPlace, type RowCodec, rowCodecOf } from "../table/row-codec.
 import type { Datum } from "../types/datum.js";
 import { type Oid, typeOid } from "../types/sql-type.js";
 
-type KeyValue =
+export type KeyValue =
   | { readonly kind: "parameter"; readonly index: number }
   | { readonly kind: "constant"; readonly value: Datum };
+
+/** The values of the key by which a scan finds one row at most; null for a scan that is more than that. */
+export function pointKeyOf(scan: ScanNode): readonly KeyValue[] | null {
+  if (scan.time !== null || (scan.index !== null && !scan.index.isPrimary)) return null;
+  const key = keyOf(scan);
+  return key === null || !isSaidByKey(scan) ? null : key;
+}
 
 /** Null when the plan is more than one row by its key. */
 export function pointQueryOf(plan: PlanNode, outputs: readonly ColumnId[]): PointQuery | null {
@@ -32,10 +39,9 @@ export function pointQueryOf(plan: PlanNode, outputs: readonly ColumnId[]): Poin
     }
     node = node.input;
   }
-  if (node.kind !== "scan" || node.time !== null) return null;
-  if (node.index !== null && !node.index.isPrimary) return null;
-  const key = keyOf(node);
-  if (key === null || !isSaidByKey(node)) return null;
+  if (node.kind !== "scan") return null;
+  const key = pointKeyOf(node);
+  if (key === null) return null;
   const codec = rowCodecOf(node.table);
   const places: ColumnPlace[] = [];
   for (const id of outputs) {
