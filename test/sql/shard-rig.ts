@@ -200,7 +200,12 @@ export class RigSession {
     this.#requests = 0;
   }
 
-  #send(kind: SqlRequest["kind"], text: string, syntax: Uint8Array): Answer {
+  #send(
+    kind: SqlRequest["kind"],
+    text: string,
+    syntax: Uint8Array,
+    parameters: readonly (string | null)[] = [],
+  ): Answer {
     const { correlation, answer } = this.#rig.send({
       kind,
       tenant,
@@ -210,7 +215,7 @@ export class RigSession {
       text,
       syntax,
       parameterTypes: [],
-      parameters: [],
+      parameters: parameters.map((value) => ({ format: 0, bytes: value === null ? null : encoder.encode(value) })),
       resultFormats: [],
       rowsMax: 0,
       cursor: 0,
@@ -230,10 +235,11 @@ export class RigSession {
     return answer;
   }
 
-  run(text: string): Answer {
+  /** @param parameters as texts, of the types that the statement gives them */
+  run(text: string, parameters: readonly (string | null)[] = []): Answer {
     const [parsed] = parser.parse(text);
     assert(parsed !== undefined, "a text has a statement");
-    return this.#send("execute", parsed.text, encodeStatement(parsed.statement));
+    return this.#send("execute", parsed.text, encodeStatement(parsed.statement), parameters);
   }
 
   /** What the statement that was sent last came to, once it need not wait any more. */

@@ -134,6 +134,8 @@ export class SqlDecider {
   readonly #recent = new Map<number, RecentWrite[]>();
   #nextOwner = 1;
   #nextPending = -1;
+  /** Statements that were done by a program of their own. */
+  singleRows = 0;
 
   constructor(host: DeciderHost) {
     this.#host = host;
@@ -275,6 +277,7 @@ export class SqlDecider {
       return answer(failed(statementError(error, (defect) => this.#host.defect(defect))));
     }
     if (rows === null) return null;
+    this.singleRows += 1;
     const tag = planned.bound.body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
     if (facts.length === factsHeadBytes) return answer(done(tag, position));
     endFacts(facts, rows);
@@ -414,7 +417,7 @@ export class SqlDecider {
       const result =
         body.kind === "definition" || body.kind === "session"
           ? runDefinition(parts, run, body, () => this.#nextPending--)
-          : run.run(bound);
+          : run.run(bound, planned.point);
       if (overlay.bytes > transactionBytesMax) throw transactionTooLarge(overlay.bytes, transactionBytesMax);
       const reply = (at: number, wrote: boolean): SqlReply =>
         this.#rowsReply(request, session, result, planned, evaluation, at, wrote);

@@ -7,6 +7,7 @@ import type { BoundExplain, BoundModification, BoundQuery, BoundStatement } from
 import type { Catalog, SequenceDefinition, TableDefinition } from "../../../runtime/query/catalog/model.js";
 import type { QueryEnvironment } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
+import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import type { ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
 import { type OverlayReader } from "../../../runtime/query/table/overlay.js";
@@ -162,11 +163,12 @@ export class StatementRun {
     return this.#environment;
   }
 
-  run(bound: BoundStatement): StatementResult {
+  /** @param point what reads the statement's one row, when it is such a query */
+  run(bound: BoundStatement, point: PointQuery | null): StatementResult {
     const { body } = bound;
     switch (body.kind) {
       case "query":
-        return this.#query(body);
+        return point !== null && this.#readsNow ? this.#point(body, point) : this.#query(body);
       case "insert":
       case "update":
       case "delete":
@@ -199,6 +201,21 @@ export class StatementRun {
     } finally {
       stream.close();
     }
+  }
+
+  /** Whether statements see the newest state, and nobody asks what they have looked at. */
+  get #readsNow(): boolean {
+    const { isolation, snapshot } = this.#parts.transaction;
+    return isolation !== "serializable" && snapshot < 0;
+  }
+
+  #point({ columns }: BoundQuery, point: PointQuery): StatementResult {
+    const { request, evaluation, reader } = this.#parts;
+    const types = columns.map(({ type }) => type);
+    const rows = new DataRows(types, request.resultFormats, evaluation.context);
+    const row = point.read(reader, request.tenant, this.#environment.parameters);
+    if (row !== null) rows.add(row);
+    return { rows, count: rows.rows, tag: (shown) => `SELECT ${shown}` };
   }
 
   #query(query: BoundQuery): StatementResult {

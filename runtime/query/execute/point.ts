@@ -86,8 +86,10 @@ function isSaidByKey({ filter, ranges, table, columns, numbers }: ScanNode): boo
       [left, right],
       [right, left],
     ].some(([side, other]) => {
-      if (side?.kind !== "column" || other === undefined) return false;
-      const number = numbers[columns.findIndex(({ id }) => id === side.id)];
+      // A varchar is compared as the text that it is.
+      const column = side?.kind === "cast" && side.cast.kind === "none" ? side.subject : side;
+      if (column?.kind !== "column" || other === undefined) return false;
+      const number = numbers[columns.findIndex(({ id }) => id === column.id)];
       return number !== undefined && values[table.keyColumns.indexOf(number)] === other;
     });
   });

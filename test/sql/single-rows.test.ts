@@ -1,0 +1,217 @@
+/**
+ * Statements that write one row and stand alone are done by programs of their own. Here each is held against its twin: the same statement in a
+ * transaction, which goes the general way. Answers, and every byte of the state, have to be the same.
+ */
+import test from "ava";
+import fc from "fast-check";
+import { tableTree } from "../../runtime/store/table-trees.js";
+import { type Answer, type RigSession, ShardRig } from "./shard-rig.js";
+
+const definitions = [
+  "CREATE TABLE plain (k int PRIMARY KEY, v text NOT NULL, n bigint DEFAULT 5, CHECK (n < 1000))",
+  `CREATE TABLE rich (a int, b varchar(3), u int UNIQUE, x numeric(6, 2), at timestamp, PRIMARY KEY (b, a))`,
+  "CREATE INDEX ON rich (x DESC, a)",
+  "CREATE TABLE parent (id int PRIMARY KEY, code int UNIQUE, name text)",
+  "CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent (code) ON UPDATE CASCADE, note text)",
+  "CREATE TABLE made (k int PRIMARY KEY, v int, w int GENERATED ALWAYS AS (v * 2) STORED)",
+];
+
+interface Kind {
+  readonly text: string;
+  /** Whether a program can do it. */
+  readonly isSingle: boolean;
+}
+
+const kinds: readonly Kind[] = [
+  { text: "INSERT INTO plain (k, v) VALUES ($1, $2)", isSingle: true },
+  { text: "INSERT INTO plain (k, v, n) VALUES ($1, $2, $3 + 1) ON CONFLICT DO NOTHING", isSingle: true },
+  { text: "UPDATE plain SET n = n + $2, v = v || $3 WHERE k = $1", isSingle: true },
+  { text: "UPDATE plain SET v = $2 WHERE $1 = k", isSingle: true },
+  { text: "UPDATE plain SET v = $2 WHERE k = $1 AND n > 5", isSingle: false },
+  { text: "UPDATE plain SET k = k + 1 WHERE k = $1", isSingle: false },
+  { text: "INSERT INTO rich (a, b, u, x) VALUES ($1, $2, $3, $4)", isSingle: true },
+  { text: "UPDATE rich SET at = '2020-01-01' WHERE a = $1 AND b = $2", isSingle: true },
+  { text: "UPDATE rich SET x = $3 WHERE a = $1 AND b = $2", isSingle: false },
+  { text: "INSERT INTO parent VALUES ($1, $2, $3)", isSingle: true },
+  { text: "UPDATE parent SET name = $2 WHERE id = $1", isSingle: true },
+  { text: "UPDATE parent SET code = $2 WHERE id = $1", isSingle: false },
+  { text: "INSERT INTO child VALUES ($1, $2, $3)", isSingle: false },
+  { text: "UPDATE child SET note = $2 WHERE id = $1", isSingle: true },
+  { text: "INSERT INTO made (k, v) VALUES ($1, $2)", isSingle: false },
+  { text: "UPDATE made SET v = $2 WHERE k = $1", isSingle: false },
+];
+
+const value = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 0, max: 6 }).map(String) },
+  { weight: 1, arbitrary: fc.constantFrom("", "x", "long text", "1e3", "-1", "99999999999", "2.555") },
+  { weight: 1, arbitrary: fc.constant(null) },
+);
+const step = fc.record({
+  kind: fc.nat(kinds.length - 1),
+  values: fc.array(value, { minLength: 4, maxLength: 4 }),
+});
+
+const parametersIn = (text: string): number =>
+  Math.max(...[...text.matchAll(/\$(\d)/g)].map(([, number]) => Number(number)));
+
+/** All that tables hold, but for the positions that wrote it. */
+function contentsOf(rig: ShardRig): string[] {
+  const found: string[] = [];
+  for (const tree of [tableTree.rows, tableTree.index]) {
+    const cursor = rig.shard.state.cursor(tree);
+    const key = new Uint8Array(512);
+    for (let more = cursor.seek(new Uint8Array(0)); more; more = cursor.next()) {
+      const item = Buffer.from(key.subarray(0, cursor.keyInto(key))).toString("hex");
+      const { valueBytes, valueStart, valueLength } = cursor;
+      found.push(
+        `${tree} ${item} ${Buffer.from(valueBytes.subarray(valueStart + 8, valueStart + valueLength)).toString("hex")}`,
+      );
+    }
+  }
+  return found;
+}
+
+const stateOf = (answer: Answer): string => (answer.kind === "error" ? answer.sqlState : answer.kind);
+const withoutPosition = (answer: Answer): Answer => (answer.kind === "rows" ? { ...answer, position: 0 } : answer);
+
+function inTransaction(session: RigSession, text: string, parameters: readonly (string | null)[]): Answer {
+  session.begin();
+  const answer = session.run(text, parameters);
+  const end = session.commit();
+  return end.kind === "error" ? end : answer;
+}
+
+test("one row written by its program is, answer for answer and byte for byte, what the general way writes", (t) => {
+  let single = 0;
+  let failed = 0;
+  let written = 0;
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 20, maxLength: 60 }), (steps) => {
+      const [alone, general] = [new ShardRig(), new ShardRig()];
+      const [a, b] = [alone.session(), general.session()];
+      for (const session of [a, b]) for (const text of definitions) session.rows(text);
+      for (const { kind, values } of steps) {
+        const { text } = kinds[kind] ?? { text: "" };
+        const parameters = values.slice(0, parametersIn(text));
+        const answer = withoutPosition(a.run(text, parameters));
+        t.deepEqual(
+          answer,
+          withoutPosition(inTransaction(b, text, parameters)),
+          `${text} with ${parameters.join(", ")}`,
+        );
+        if (answer.kind === "error") failed += 1;
+        else written += 1;
+      }
+      t.deepEqual(contentsOf(alone), contentsOf(general));
+      t.is(general.decider.singleRows, 0, "a transaction's statements go the general way");
+      single += alone.decider.singleRows;
+    }),
+    { numRuns: 25 },
+  );
+  t.log({ single, written, failed });
+  t.true(single > 50 && failed > 50 && written > 50, "all of it was seen");
+});
+
+test("what a program cannot do is left to the general way", (t) => {
+  for (const { text, isSingle } of kinds) {
+    const rig = new ShardRig();
+    const session = rig.session();
+    for (const definition of definitions) session.rows(definition);
+    session.rows("INSERT INTO parent VALUES (1, 1, 'p'), (2, 2, 'q')");
+    // The first time a statement is bound.
+    for (const first of ["1", "2", "3"]) session.run(text, ["4", first, first, first].slice(0, parametersIn(text)));
+    const before = rig.decider.singleRows;
+    session.run(text, ["5", "6", "7", "8"].slice(0, parametersIn(text)));
+    t.is(rig.decider.singleRows - before, isSingle ? 1 : 0, text);
+  }
+});
+
+test("a row that an open transaction has locked is waited for, whatever program a statement has", (t) => {
+  const rig = new ShardRig();
+  const [a, b] = [rig.session(), rig.session()];
+  for (const definition of definitions) a.rows(definition);
+  const update = "UPDATE plain SET n = n + $2 WHERE k = $1";
+  a.rows("INSERT INTO plain VALUES (1, 'one', 1)");
+  for (let round = 0; round < 3; round++) b.run(update, ["1", "1"]);
+  t.is(rig.decider.singleRows, 2);
+  a.begin();
+  a.run(update, ["1", "100"]);
+  t.is(b.run(update, ["1", "1"]).kind, "waits");
+  a.commit();
+  t.is(b.late()?.kind, "rows");
+  t.deepEqual(a.rows("SELECT n FROM plain WHERE k = 1"), [["105"]]);
+});
+
+test("definitions that change between two runs of a statement change what it does", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
+  for (const definition of definitions) session.rows(definition);
+  const insert = "INSERT INTO plain (k, v) VALUES ($1, $2)";
+  for (const key of ["1", "2"]) session.run(insert, [key, "x"]);
+  t.is(rig.decider.singleRows, 1);
+  session.rows("ALTER TABLE plain ADD COLUMN added int DEFAULT 7");
+  session.run(insert, ["3", "x"]);
+  session.rows("ALTER TABLE plain ALTER COLUMN added SET DEFAULT 8");
+  session.run(insert, ["4", "x"]);
+  session.rows("ALTER TABLE plain ADD CONSTRAINT short CHECK (length(v) < 3)");
+  t.is(stateOf(session.run(insert, ["5", "much too long"])), "23514");
+  session.rows("ALTER TABLE plain DROP COLUMN n");
+  session.run(insert, ["6", "x"]);
+  t.deepEqual(session.rows("SELECT k, v, added FROM plain ORDER BY k"), [
+    ["1", "x", "7"],
+    ["2", "x", "7"],
+    ["3", "x", "7"],
+    ["4", "x", "8"],
+    ["6", "x", "8"],
+  ]);
+  session.rows("DELETE FROM plain WHERE k > 1");
+  session.rows("CREATE UNIQUE INDEX ON plain (v)");
+  t.is(stateOf(session.run(insert, ["7", "x"])), "23505");
+  session.rows("DROP TABLE plain");
+  t.is(stateOf(session.run(insert, ["8", "y"])), "42P01");
+});
+
+const lookUps = [
+  "SELECT v, k, v FROM plain WHERE k = $1",
+  "SELECT * FROM plain WHERE $1 = k",
+  "SELECT x, at FROM rich WHERE a = $1 AND b = $2",
+  "SELECT u FROM rich WHERE b = $2 AND a = $1 AND a = $1",
+  "SELECT name FROM parent p WHERE p.id = $1",
+];
+
+test("a row that is looked up by its key is the row that a scan with the same condition finds", (t) => {
+  let found = 0;
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 10, maxLength: 40 }), fc.boolean(), (steps, isOpen) => {
+      const rig = new ShardRig();
+      const session = rig.session();
+      for (const definition of definitions) session.rows(definition);
+      if (isOpen) session.begin();
+      for (const { kind, values } of steps) {
+        const { text } = kinds[kind] ?? { text: "" };
+        if (isOpen) session.savepoint("s");
+        const answer = session.run(text, values.slice(0, parametersIn(text)));
+        if (isOpen && answer.kind === "error") session.rollbackTo("s");
+      }
+      for (const text of lookUps) {
+        for (const [a = null, b = null] of [
+          ["1", "1"],
+          ["2", "x"],
+          ["3", "3"],
+          [null, "1"],
+          ["6", "long text"],
+        ]) {
+          const parameters = [a, b].slice(0, parametersIn(text));
+          const byKey = session.run(text, parameters);
+          // An expression that changes nothing keeps the key's index from being used.
+          const byScan = session.run(text.replace(/\b(k|a|b|p\.id)\b(?= =)|(?<== )k\b/g, "coalesce($&)"), parameters);
+          t.deepEqual(withoutPosition(byKey), withoutPosition(byScan), `${text} with ${parameters.join(", ")}`);
+          if (byKey.kind === "rows") found += byKey.rows.length;
+        }
+      }
+    }),
+    { numRuns: 25 },
+  );
+  t.log({ found });
+  t.true(found > 20, "rows were found");
+});
