@@ -38,6 +38,8 @@ export interface RowBatch {
 }
 
 export interface RowStream {
+  /** Does a part of what comes before the first batch; false until `next` has only that batch left to do. Need not be called. */
+  prepare(): boolean;
   next(): RowBatch | null;
   close(): void;
 }

@@ -66,6 +66,43 @@ test("a statement is asked now and then whether it is to end", (t) => {
   t.is(error?.sqlState, "57014");
 });
 
+test("what reads all of its input first does so in steps, and others may be served between them", (t) => {
+  const database = filled();
+  const many = "(select g as id, g % 50 as k, 'text ' || g as s from generate_series(1, 60000) g) m";
+  for (const [query, stepsMin] of [
+    [`select * from ${many} order by s`, 3],
+    [`select s, count(*) from ${many} group by s`, 3],
+    [`select row_number() over (order by s) from ${many}`, 3],
+    [`select * from ${many} where s = 'nowhere'`, 3],
+    [`select k from (select k, count(*) from ${many} where s <> '' group by k) q order by k limit 5`, 3],
+  ] as const) {
+    const { body } = database.bind(query);
+    if (body.kind !== "query") throw new Error("no query");
+    const stream = runPlan(body.plan, body.outputs, database.environment());
+    let steps = 0;
+    const stepwise: (readonly unknown[])[] = [];
+    for (;;) {
+      while (!stream.prepare()) steps += 1;
+      const batch = stream.next();
+      if (batch === null) break;
+      stepwise.push(...rowsOfStream({ prepare: () => true, next: once(batch), close: () => {} }));
+    }
+    t.true(steps >= stepsMin, `${query}: ${steps} steps`);
+    const whole = runPlan(body.plan, body.outputs, database.environment());
+    // As texts: the comparison of so many lists takes longer than all else.
+    t.true(stepwise.map(String).join("\n") === [...rowsOfStream(whole)].map(String).join("\n"), query);
+  }
+});
+
+function once<Item>(item: Item): () => Item | null {
+  let next: Item | null = item;
+  return () => {
+    const given = next;
+    next = null;
+    return given;
+  };
+}
+
 test("deep statements run, or end with 54001", (t) => {
   const database = new MemoryDatabase();
   const deep: readonly (readonly [text: string, rows: string | null])[] = [

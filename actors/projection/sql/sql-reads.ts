@@ -84,7 +84,7 @@ interface Kept {
 const sliceMs = 10;
 /** One answer: more rows are fetched by the gateway as its client takes them. */
 const answerBytesMax = 256 * 1024;
-/** A single step, in which nobody else is served: a sort or an aggregation reads all of its input in one. */
+/** A single step, in which nobody else is served. */
 const stepMsMax = 60_000;
 const cursorsMax = 10_000;
 const cursorIdleMs = 600_000;
@@ -436,13 +436,15 @@ export class SqlReads {
     try {
       while (!run.isDone && rows.rows < wanted && rows.length < answerBytesMax) {
         this.#stepUntil = this.#host.monotonic() + stepMsMax;
-        const batch = stream.next();
-        if (batch === null) {
-          run.isDone = true;
-          stream.close();
-          break;
+        if (stream.prepare()) {
+          const batch = stream.next();
+          if (batch === null) {
+            run.isDone = true;
+            stream.close();
+            break;
+          }
+          rows.addBatch(batch, places, 0, batch.rows);
         }
-        rows.addBatch(batch, places, 0, batch.rows);
         if (this.#host.monotonic() < until) continue;
         if (rows.rows >= wanted || rows.length >= answerBytesMax) break;
         this.#running.push(active);
@@ -515,7 +517,7 @@ function asOfPosition({ tenant, settings }: SqlRequest, reads: StateReads, newes
 const isWhole = ({ kind, rowsMax }: SqlRequest): boolean => kind === "execute" && rowsMax !== 1;
 
 const nothing = new Uint8Array(0);
-const noRows: RowStream = { next: () => null, close: () => {} };
+const noRows: RowStream = { prepare: () => true, next: () => null, close: () => {} };
 const nameOf = ({ tenant, session }: SqlRequest, cursor: number): string => `${tenant} ${session} ${cursor}`;
 
 const failed = ({ sqlState, message, fields }: SqlError): SqlReply => ({ kind: "failed", sqlState, message, fields });

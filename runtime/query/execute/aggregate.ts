@@ -8,7 +8,15 @@ import { hashKeyOf } from "../types/compare.js";
 import type { Datum } from "../types/datum.js";
 import { typeOid } from "../types/sql-type.js";
 import { compileExpression, type RowFunction } from "./compile.js";
-import { type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
+import {
+  batchesAtOnce,
+  type Execution,
+  isPrepared,
+  type Layout,
+  layoutOf,
+  type Operator,
+  placeOf,
+} from "./execution.js";
 import { IntegerTable } from "./integer-table.js";
 import { compileGroupKey, type Key } from "./keys.js";
 import { compileOperand, type NumbersFunction } from "./numbers.js";
@@ -142,21 +150,35 @@ export class AggregateOperator implements Operator {
     this.#bytes = 0;
   }
 
-  next(): RowBatch | null {
-    this.#output ??= this.#run();
-    const step = this.#output.next();
-    return step.done === true ? null : step.value;
+  prepare(): boolean {
+    if (this.#output !== null) return true;
+    if (!this.#gather()) return false;
+    this.#input.close();
+    this.#output = this.#finished();
+    return true;
   }
 
-  #run(): Iterator<RowBatch> {
-    for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
+  next(): RowBatch | null {
+    while (!this.prepare());
+    const step = this.#output?.next();
+    return step === undefined || step.done === true ? null : step.value;
+  }
+
+  /** Takes some of the input; true when there is no more. */
+  #gather(): boolean {
+    for (let taken = 0; taken < batchesAtOnce && isPrepared(this.#input); taken += 1) {
+      const batch = this.#input.next();
+      if (batch === null) return true;
       this.#execution.work(batch.rows);
       for (const set of this.#sets) {
         if (set.places.length === 0) this.#addAll(set, batch);
         else this.#addEach(set, batch);
       }
     }
-    this.#input.close();
+    return false;
+  }
+
+  #finished(): Iterator<RowBatch> {
     for (const set of this.#sets) {
       // Without GROUP BY, and for an empty grouping set, there is a group even of no rows.
       if (set.places.length === 0 && set.groups.size === 0 && (this.#node.isPlain || this.#node.sets !== null)) {

@@ -11,7 +11,7 @@ import {
   SetOperationOperator,
   WithModificationsOperator,
 } from "./distinct.js";
-import { type Execution, layoutOf, type Operator, type Statistics } from "./execution.js";
+import { type Execution, isPrepared, layoutOf, type Operator, type Statistics } from "./execution.js";
 import { HashJoinOperator, NestedLoopOperator } from "./join.js";
 import {
   FunctionScanOperator,
@@ -115,6 +115,13 @@ class MeasuredOperator implements Operator {
     this.#operator.reset();
     this.#statistics.nanoseconds += this.#clock() - began;
     this.#statistics.loops += 1;
+  }
+
+  prepare(): boolean {
+    const began = this.#clock();
+    const isDone = isPrepared(this.#operator);
+    this.#statistics.nanoseconds += this.#clock() - began;
+    return isDone;
   }
 
   next(): RowBatch | null {

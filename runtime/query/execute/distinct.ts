@@ -11,7 +11,7 @@ import type {
   WithModificationsNode,
 } from "../plan/plan.js";
 import type { ColumnVector } from "../table/access.js";
-import { type Execution, layoutOf, type Operator, placeOf } from "./execution.js";
+import { type Execution, isPrepared, layoutOf, type Operator, placeOf } from "./execution.js";
 import { KeptRows } from "./kept-rows.js";
 import { compileGroupKey, type Key } from "./keys.js";
 import { MemoryShare } from "./memory.js";
@@ -72,6 +72,10 @@ export class DistinctOperator implements Operator {
     this.#input.reset();
   }
 
+  prepare(): boolean {
+    return isPrepared(this.#input);
+  }
+
   next(): RowBatch | null {
     for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
       const { columns } = batch;
@@ -126,6 +130,10 @@ export class SetOperationOperator implements Operator {
     this.#memory.release();
     this.#isRight = false;
     this.#isCounted = false;
+  }
+
+  prepare(): boolean {
+    return isPrepared(this.#left);
   }
 
   next(): RowBatch | null {
@@ -224,6 +232,10 @@ export class WithModificationsOperator implements Operator {
   reset(): void {
     for (const modification of this.#node.modifications) commonRows(modification, this.#execution);
     this.#input.reset();
+  }
+
+  prepare(): boolean {
+    return isPrepared(this.#input);
   }
 
   next(): RowBatch | null {

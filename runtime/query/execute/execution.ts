@@ -16,6 +16,11 @@ import { readAt } from "./vector.js";
 /** Yields batches. Begins at `reset`, which may come again at any time: then it begins anew, with the registers as they are. */
 export interface Operator {
   reset(): void;
+  /**
+   * Does a part of what has to be done before the first batch: an operator that reads all of its input reads some of it. False until it
+   * is done, so that whoever pulls can serve others in between. Need not be called: `next` does what is left. Absent: there is nothing.
+   */
+  prepare?(): boolean;
   /** The next batch, valid until the next call; null at the end. */
   next(): RowBatch | null;
   close(): void;
@@ -83,3 +88,9 @@ export const placeOf = (batch: RowBatch, index: number): number =>
 
 export const cardinality = (): SqlError =>
   new SqlError("21000", "more than one row returned by a subquery used as an expression");
+
+/** Batches of input that one `prepare` takes. */
+export const batchesAtOnce = 16;
+
+/** For operators that have nothing to prepare but their input. */
+export const isPrepared = (input: Operator): boolean => input.prepare?.() ?? true;

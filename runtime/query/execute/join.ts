@@ -10,7 +10,15 @@ import { columnsOf, outerColumnsOf } from "../plan/walk.js";
 import { batchRowsMax, type ColumnVector } from "../table/access.js";
 import { typeOid } from "../types/sql-type.js";
 import { compileExpression, type RowFunction } from "./compile.js";
-import { type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
+import {
+  batchesAtOnce,
+  type Execution,
+  isPrepared,
+  type Layout,
+  layoutOf,
+  type Operator,
+  placeOf,
+} from "./execution.js";
 import { type BatchFilter, compileFilter } from "./filter.js";
 import { IntegerTable } from "./integer-table.js";
 import { KeptRows } from "./kept-rows.js";
@@ -46,6 +54,10 @@ abstract class JoinOperator implements Operator {
     this.left.reset();
     this.#builder.clear();
     this.#steps = this.produce();
+  }
+
+  prepare(): boolean {
+    return isPrepared(this.left);
   }
 
   protected get isFull(): boolean {
@@ -218,6 +230,9 @@ export class HashJoinOperator extends JoinOperator {
   #first = new Map<Key, number>();
   #firstOfInteger = new IntegerTable();
   #following: Int32Array = new Int32Array(0);
+  /** Keys of the right rows until they are chained. */
+  readonly #keys: (Key | null)[] = [];
+  #isBuilt = false;
   /** Pairs that wait to be put out: places in the left batch, and numbers of right rows (-1 for none). */
   readonly #pairsLeft = new Int32Array(batchRowsMax);
   readonly #pairsRight = new Int32Array(batchRowsMax);
@@ -238,20 +253,34 @@ export class HashJoinOperator extends JoinOperator {
   }
 
   override reset(): void {
-    this.#build();
+    this.#begin();
     super.reset();
   }
 
-  /** Chains of right rows by key, in their order: `first` of a key, then `following` of a row; -1 ends. */
-  #build(): void {
+  override prepare(): boolean {
+    return (this.#isBuilt || this.#build()) && super.prepare();
+  }
+
+  #begin(): void {
     this.#kept.clear();
     this.#memory.release();
     this.#first = new Map();
     this.#firstOfInteger = new IntegerTable();
-    const keepsAll = this.node.type === "right" || this.node.type === "full";
-    const keys: (Key | null)[] = [];
+    this.#keys.length = 0;
+    this.#isBuilt = false;
     this.right.reset();
-    for (let batch = this.right.next(); batch !== null; batch = this.right.next()) {
+  }
+
+  /** Takes some rows of the right side, and chains them when there are no more: then it is true. */
+  #build(): boolean {
+    const keepsAll = this.node.type === "right" || this.node.type === "full";
+    const keys = this.#keys;
+    for (let taken = 0; taken < batchesAtOnce && isPrepared(this.right); taken += 1) {
+      const batch = this.right.next();
+      if (batch === null) {
+        this.#chain();
+        return true;
+      }
       this.#memory.take(batch.rows * 48);
       for (let index = 0; index < batch.rows; index += 1) {
         const row = placeOf(batch, index);
@@ -264,7 +293,14 @@ export class HashJoinOperator extends JoinOperator {
         this.#kept.appendAt(batch.columns, row);
       }
     }
+    return false;
+  }
+
+  /** Chains of right rows by key, in their order: `first` of a key, then `following` of a row; -1 ends. */
+  #chain(): void {
+    const keys = this.#keys;
     this.right.close();
+    this.#isBuilt = true;
     this.#following = new Int32Array(keys.length).fill(-1);
     for (let row = keys.length - 1; row >= 0; row -= 1) {
       const key = keys[row] ?? null;
@@ -277,6 +313,7 @@ export class HashJoinOperator extends JoinOperator {
         this.#firstOfInteger.set(key, row);
       }
     }
+    keys.length = 0;
   }
 
   #candidate(columns: readonly ColumnVector[], row: number): number {
@@ -293,6 +330,7 @@ export class HashJoinOperator extends JoinOperator {
   }
 
   protected override *produce(): Generator<null> {
+    while (!this.#isBuilt) this.#build();
     const { type } = this.node;
     const residual = this.#residual;
     const isHalf = type === "semi" || type === "anti";

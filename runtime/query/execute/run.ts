@@ -7,7 +7,7 @@ import type { ColumnVector } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import { buildOperator } from "./build.js";
 import { compileExpression } from "./compile.js";
-import { Execution, layoutOf } from "./execution.js";
+import { Execution, isPrepared, layoutOf } from "./execution.js";
 import { readAt } from "./vector.js";
 
 /** Starts a plan; its rows have the columns `outputs`, in that order. */
@@ -26,10 +26,17 @@ export function streamOf(plan: PlanNode, outputs: readonly ColumnId[], execution
   const isWhole = slots.length === plan.columns.length && slots.every((slot, index) => slot === index);
   const operator = execution.build(plan, execution);
   let isBegun = false;
+  const begin = (): void => {
+    if (!isBegun) operator.reset();
+    isBegun = true;
+  };
   return {
+    prepare(): boolean {
+      begin();
+      return isPrepared(operator);
+    },
     next(): RowBatch | null {
-      if (!isBegun) operator.reset();
-      isBegun = true;
+      begin();
       const batch = operator.next();
       if (batch === null || isWhole) return batch;
       const columns = slots.map((slot): ColumnVector => {

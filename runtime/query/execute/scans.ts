@@ -19,7 +19,7 @@ import { comparatorOf, hashKeyOf } from "../types/compare.js";
 import type { Datum, Value } from "../types/datum.js";
 import { SqlRecord } from "../types/record.js";
 import { compileExpression } from "./compile.js";
-import { type Execution, layoutOf, type Operator } from "./execution.js";
+import { batchesAtOnce, type Execution, layoutOf, type Operator } from "./execution.js";
 import { type BatchFilter, compileFilter } from "./filter.js";
 import type { KeptRows } from "./kept-rows.js";
 import { BatchBuilder } from "./vector.js";
@@ -55,6 +55,8 @@ export class ScanOperator implements Operator {
   readonly #numbers: readonly number[];
   readonly #keySlot: number;
   #scan: TableScan | null = null;
+  /** Read by `prepare`, and not yet given out. */
+  #ready: RowBatch | null = null;
   #isDone = false;
 
   constructor(node: ScanNode, execution: Execution) {
@@ -77,6 +79,7 @@ export class ScanOperator implements Operator {
   reset(): void {
     this.close();
     this.#isDone = false;
+    this.#ready = null;
     const ranges = this.#evaluateRanges();
     if (ranges.length === 0) {
       this.#isDone = true;
@@ -133,21 +136,32 @@ export class ScanOperator implements Operator {
     });
   }
 
-  next(): RowBatch | null {
-    if (this.#isDone || this.#scan === null) return null;
-    for (;;) {
+  prepare(): boolean {
+    if (this.#ready !== null) return true;
+    for (let read = 0; read < batchesAtOnce; read += 1) {
+      if (this.#isDone || this.#scan === null) return true;
       const batch = this.#scan.next();
       if (batch === null) {
         this.close();
         this.#isDone = true;
-        return null;
+        return true;
       }
       this.#execution.work(batch.rows);
       const columns = this.#keySlot < 0 ? batch.columns : withKeys(batch.columns, batch.keys, this.#keySlot);
       const all: RowBatch = { rows: batch.rows, selection: null, columns };
       const kept = this.#filter === null ? all : this.#filter(all);
-      if (kept.rows > 0) return kept;
+      if (kept.rows === 0) continue;
+      this.#ready = kept;
+      return true;
     }
+    return false;
+  }
+
+  next(): RowBatch | null {
+    while (!this.prepare());
+    const batch = this.#ready;
+    this.#ready = null;
+    return batch;
   }
 
   close(): void {

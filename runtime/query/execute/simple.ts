@@ -6,7 +6,7 @@ import type { FilterNode, LimitNode, LockNode, ProjectNode, ProjectSetNode, Sort
 import type { ColumnVector } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import { compileExpression, type RowFunction } from "./compile.js";
-import { type Execution, layoutOf, type Operator, placeOf } from "./execution.js";
+import { batchesAtOnce, type Execution, isPrepared, layoutOf, type Operator, placeOf } from "./execution.js";
 import { type BatchFilter, compileFilter } from "./filter.js";
 import { compileNumbers, type NumbersFunction } from "./numbers.js";
 import { compileOuter, rowsOf } from "./scans.js";
@@ -16,6 +16,9 @@ export class FilterOperator implements Operator {
   readonly #input: Operator;
   readonly #filter: BatchFilter;
   readonly #execution: Execution;
+  /** Found by `prepare`, and not yet given out. */
+  #ready: RowBatch | null = null;
+  #isOver = false;
 
   constructor(node: FilterNode, input: Operator, execution: Execution) {
     this.#input = input;
@@ -24,16 +27,31 @@ export class FilterOperator implements Operator {
   }
 
   reset(): void {
+    this.#ready = null;
+    this.#isOver = false;
     this.#input.reset();
   }
 
-  next(): RowBatch | null {
-    for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
+  prepare(): boolean {
+    if (this.#ready !== null || this.#isOver) return true;
+    for (let read = 0; read < batchesAtOnce && isPrepared(this.#input); read += 1) {
+      const batch = this.#input.next();
+      this.#isOver = batch === null;
+      if (batch === null) return true;
       this.#execution.work(batch.rows);
       const kept = this.#filter(batch);
-      if (kept.rows > 0) return kept;
+      if (kept.rows === 0) continue;
+      this.#ready = kept;
+      return true;
     }
-    return null;
+    return false;
+  }
+
+  next(): RowBatch | null {
+    while (!this.prepare());
+    const batch = this.#ready;
+    this.#ready = null;
+    return batch;
   }
 
   close(): void {
@@ -68,6 +86,10 @@ export class ProjectOperator implements Operator {
 
   reset(): void {
     this.#input.reset();
+  }
+
+  prepare(): boolean {
+    return isPrepared(this.#input);
   }
 
   next(): RowBatch | null {
@@ -139,6 +161,10 @@ export class LimitOperator implements Operator {
     this.#lastKeys = null;
     this.#isDone = this.#left === 0;
     if (!this.#isDone) this.#input.reset();
+  }
+
+  prepare(): boolean {
+    return this.#isDone || isPrepared(this.#input);
   }
 
   next(): RowBatch | null {
@@ -265,6 +291,10 @@ export class ProjectSetOperator implements Operator {
     this.#builder.rows += 1;
   }
 
+  prepare(): boolean {
+    return isPrepared(this.#input);
+  }
+
   next(): RowBatch | null {
     if (this.#rows === null) return null;
     this.#builder.clear();
@@ -295,6 +325,10 @@ export class LockOperator implements Operator {
 
   reset(): void {
     this.#input.reset();
+  }
+
+  prepare(): boolean {
+    return isPrepared(this.#input);
   }
 
   next(): RowBatch | null {

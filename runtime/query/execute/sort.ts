@@ -5,7 +5,15 @@ import { batchRowsMax, type ColumnVector } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import { typeOid } from "../types/sql-type.js";
 import { compileExpression, type RowFunction } from "./compile.js";
-import { type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
+import {
+  batchesAtOnce,
+  type Execution,
+  isPrepared,
+  type Layout,
+  layoutOf,
+  type Operator,
+  placeOf,
+} from "./execution.js";
 import { KeptRows } from "./kept-rows.js";
 import { MemoryShare } from "./memory.js";
 import { compileOuter } from "./scans.js";
@@ -122,6 +130,8 @@ export class SortOperator implements Operator {
   #keys: SortKeys;
   /** Keys of the last of the wanted rows so far: a row that is not before it is not wanted. */
   #worst: readonly Datum[] | null = null;
+  /** Rows asked for, once it has begun; Infinity for all. */
+  #wanted: number | null = null;
   #batches: Iterator<RowBatch> | null = null;
 
   constructor(node: SortNode, input: Operator, execution: Execution) {
@@ -146,23 +156,35 @@ export class SortOperator implements Operator {
     this.#memory.release();
     this.#keys.clear();
     this.#worst = null;
+    this.#wanted = null;
     this.#batches = null;
   }
 
-  next(): RowBatch | null {
-    this.#batches ??= this.#sorted();
-    const step = this.#batches.next();
-    return step.done === true ? null : step.value;
-  }
-
-  #sorted(): Iterator<RowBatch> {
-    const wanted =
+  prepare(): boolean {
+    if (this.#batches !== null) return true;
+    this.#wanted ??=
       this.#limit === null
         ? Number.POSITIVE_INFINITY
         : rowCount(this.#limit(), "LIMIT") + (this.#offset === null ? 0 : rowCount(this.#offset(), "OFFSET"));
+    if (!this.#gather(this.#wanted)) return false;
+    this.#input.close();
+    this.#batches = emit(this.#kept, this.#order(this.#wanted), this.#builder);
+    return true;
+  }
+
+  next(): RowBatch | null {
+    while (!this.prepare());
+    const step = this.#batches?.next();
+    return step === undefined || step.done === true ? null : step.value;
+  }
+
+  /** Takes some of the input; true when there is no more. */
+  #gather(wanted: number): boolean {
     // When twice the wanted rows have gathered, the first half of them is kept.
     const gathered = Math.max(batchRowsMax, wanted * 2);
-    for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
+    for (let taken = 0; taken < batchesAtOnce && isPrepared(this.#input); taken += 1) {
+      const batch = this.#input.next();
+      if (batch === null) return true;
       this.#execution.work(batch.rows);
       this.#memory.take(Number.isFinite(wanted) ? 0 : batch.rows * this.#node.keys.length * 8);
       for (let index = 0; index < batch.rows; index += 1) {
@@ -173,8 +195,7 @@ export class SortOperator implements Operator {
       }
       if (this.#kept.rows > gathered) this.#prune(wanted);
     }
-    this.#input.close();
-    return emit(this.#kept, this.#order(wanted), this.#builder);
+    return false;
   }
 
   #order(wanted: number): readonly number[] {

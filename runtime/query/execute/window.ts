@@ -8,7 +8,7 @@ import type { SortKey, WindowBound, WindowNode } from "../plan/plan.js";
 import { batchRowsMax } from "../table/access.js";
 import type { Datum, Value } from "../types/datum.js";
 import { compileExpression, type RowFunction } from "./compile.js";
-import { type Execution, layoutOf, type Operator, placeOf } from "./execution.js";
+import { batchesAtOnce, type Execution, isPrepared, layoutOf, type Operator, placeOf } from "./execution.js";
 import { KeptRows } from "./kept-rows.js";
 import { MemoryShare } from "./memory.js";
 import { compileOuter } from "./scans.js";
@@ -36,6 +36,7 @@ export class WindowOperator implements Operator {
   readonly #builder: BatchBuilder;
   readonly #memory: MemoryShare;
   readonly #kept: KeptRows;
+  readonly #sortKeys: SortKeys;
   #output: Iterator<RowBatch> | null = null;
 
   constructor(node: WindowNode, input: Operator, execution: Execution) {
@@ -51,34 +52,50 @@ export class WindowOperator implements Operator {
     }));
     this.#builder = new BatchBuilder(node.columns);
     this.#memory = new MemoryShare(execution.memory);
+    this.#sortKeys = new SortKeys(this.#keys, layout, execution);
     this.#kept = new KeptRows(node.input.columns, execution.memory);
   }
 
   reset(): void {
     this.#input.reset();
     this.#kept.clear();
+    this.#sortKeys.clear();
     this.#memory.release();
     this.#output = null;
   }
 
   next(): RowBatch | null {
-    this.#output ??= this.#run();
-    const step = this.#output.next();
-    return step.done === true ? null : step.value;
+    while (!this.prepare());
+    const step = this.#output?.next();
+    return step === undefined || step.done === true ? null : step.value;
   }
 
-  *#run(): Generator<RowBatch> {
-    const sortKeys = new SortKeys(this.#keys, layoutOf(this.#node.input.columns), this.#execution);
-    for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
+  prepare(): boolean {
+    if (this.#output !== null) return true;
+    if (!this.#gather()) return false;
+    this.#input.close();
+    this.#output = this.#run();
+    return true;
+  }
+
+  /** Takes some of the input; true when there is no more. */
+  #gather(): boolean {
+    for (let taken = 0; taken < batchesAtOnce && isPrepared(this.#input); taken += 1) {
+      const batch = this.#input.next();
+      if (batch === null) return true;
       this.#execution.work(batch.rows);
       this.#memory.take(batch.rows * (this.#keys.length + this.#calls.length) * 16);
       for (let index = 0; index < batch.rows; index += 1) {
         const row = placeOf(batch, index);
-        sortKeys.add(batch.columns, row);
+        this.#sortKeys.add(batch.columns, row);
         this.#kept.appendAt(batch.columns, row);
       }
     }
-    this.#input.close();
+    return false;
+  }
+
+  *#run(): Generator<RowBatch> {
+    const sortKeys = this.#sortKeys;
     const order = Array.from({ length: this.#kept.rows }, (_, row) => row);
     if (this.#keys.length > 0) order.sort(sortKeys.comparison());
     const { partition } = this.#node;
@@ -164,6 +181,7 @@ export class WindowOperator implements Operator {
   close(): void {
     this.#input.close();
     this.#kept.clear();
+    this.#sortKeys.clear();
     this.#memory.release();
     this.#output = null;
   }
