@@ -25,7 +25,7 @@ import type { SqlType } from "../../runtime/query/types/sql-type.js";
 import type { ObjectNames } from "../../runtime/query/types/text-context.js";
 import type { RowExpression } from "../../runtime/query/write/ports.js";
 import { assert } from "../../runtime/types/assert.js";
-import { builtInTables } from "./audit-tables.js";
+import { builtInTables } from "./audit-source.js";
 import type { Around, BindRequest, Engine } from "./engine.js";
 
 const environmentOf = ({ catalog, context }: Around, rest: Partial<BindEnvironment> = {}): BindEnvironment => ({

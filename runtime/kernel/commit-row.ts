@@ -15,6 +15,13 @@
  *   60     4  CRC-32C of the request after its common head
  *   64     4  length of the same
  *
+ * Commands other than appends say who caused them, and of a SQL transaction which tables' rows it changed (rows that an older program
+ * wrote end before this):
+ *   68     1  n, length of the principal
+ *   69     n  principal, UTF-8
+ *    …     1  tables that follow; 255 when there are more than fit, and none follows
+ *    …   4 ·  number of each table's storage, in the order of the facts
+ *
  * Appends have more, and a row may hold a *run* of them:
  *   68     8  stored event bytes of the stream before the first append
  *   76     2  where the events begin in the record, counted from its first byte
@@ -34,7 +41,7 @@
  * One row instead of one a command, in this tree and in `events` and `requestKeys`, is a third of the work of an append.
  */
 
-/** Of commands other than appends, and of the part that all rows have in common. */
+/** The part that all rows have in common. */
 export const commitRowBytes = 68;
 export const commitField = {
   time: 0,
@@ -59,3 +66,8 @@ export const runEntryField = { time: 0, recordLength: 4, count: 8, requestCrc: 1
 /** Bounds the work of finding one append in its row, and keeps the longest row beside its key in the page. */
 export const runAppendsMax = 32;
 export const appendRowBytesMax = appendRowBytes + (runAppendsMax - 1) * runEntryBytes;
+/** Tables that a row lists: enough for what people write by hand, and the longest row stays shorter than that of a run. */
+export const commitTablesMax = 64;
+/** In the place of their number. */
+export const tooManyTables = 255;
+export const commandRowBytesMax = commitRowBytes + 1 + 255 + 1 + 4 * commitTablesMax;

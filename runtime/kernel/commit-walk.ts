@@ -4,7 +4,15 @@
  */
 import type { Cursor } from "../store/tree.js";
 import { assert } from "../types/assert.js";
-import { appendRowBytes, commitField, runEntryBytes, runEntryField } from "./commit-row.js";
+import {
+  appendRowBytes,
+  commitField,
+  commitRowBytes,
+  commitTablesMax,
+  runEntryBytes,
+  runEntryField,
+  tooManyTables,
+} from "./commit-row.js";
 import { appendHeadBytes, requestKind } from "./kinds.js";
 import { getU64, getU64Key, setU64Key } from "./numbers.js";
 import { requestKeyBytes } from "./record.js";
@@ -126,5 +134,37 @@ export class CommitWalk {
     assert(last < 2 ** 32, "the keys of a run count up in their last four bytes");
     view.setUint32(12, last);
     return key;
+  }
+
+  /** Where the row says who caused the command; -1 when it does not: of appends, and of rows that an older program wrote. */
+  get #authorAt(): number {
+    const cursor = this.#cursor;
+    assert(cursor !== null, "a command is asked about after it was found");
+    const isThere = this.kind !== requestKind.append && cursor.valueLength > commitRowBytes;
+    return isThere ? cursor.valueStart + commitRowBytes : -1;
+  }
+
+  /** A copy of the principal's bytes, UTF-8; null when the row does not say. */
+  principal(): Uint8Array | null {
+    const at = this.#authorAt;
+    const cursor = this.#cursor;
+    if (at < 0 || cursor === null) return null;
+    const length = cursor.valueView.getUint8(at);
+    assert(at + 1 + length < cursor.valueStart + cursor.valueLength, "a principal lies within its row");
+    return cursor.valueBytes.slice(at + 1, at + 1 + length);
+  }
+
+  /** Storage numbers of the tables whose rows the command changed; null when the row does not say, or there were too many. */
+  tables(): number[] | null {
+    const at = this.#authorAt;
+    const cursor = this.#cursor;
+    if (at < 0 || cursor === null) return null;
+    const { valueView: view } = cursor;
+    const countAt = at + 1 + view.getUint8(at);
+    const count = view.getUint8(countAt);
+    if (count === tooManyTables) return null;
+    assert(count <= commitTablesMax, "a row lists as many tables as fit");
+    assert(countAt + 1 + 4 * count === cursor.valueStart + cursor.valueLength, "a row ends with its tables");
+    return Array.from({ length: count }, (_, table) => view.getUint32(countAt + 1 + 4 * table, true));
   }
 }

@@ -21,7 +21,7 @@ import { applyAppend } from "./commands/append.js";
 import { sqlCommitBytes } from "./commands/sql-commit.js";
 import { applyCommand, decideCommand } from "./commands/table.js";
 import { importRecords } from "./commands/tenant-import.js";
-import { commitField } from "./commit-row.js";
+import { commandRowBytesMax, commitField, commitRowBytes, commitTablesMax, tooManyTables } from "./commit-row.js";
 import { type Decision, decided } from "./decision.js";
 import { Draft } from "./draft.js";
 import type { HotTenant } from "./hot-rows.js";
@@ -304,6 +304,7 @@ export class Kernel {
       setU64(row, at + tenantField.storedBytes, getU64(row, at + tenantField.storedBytes) + sqlCommitBytes(step));
     }
     if (record.session !== 0) this.#applySession(step);
+    step.tables = 0;
     applyCommand(step);
     this.#applyCommit(step);
     this.#applyRequestKey(step);
@@ -336,7 +337,7 @@ export class Kernel {
     view.setUint32(commitField.count, step.count, true);
     view.setUint32(commitField.requestCrc, record.requestCrc, true);
     view.setUint32(commitField.requestLength, record.requestLength, true);
-    const inserted = state.insert(tree.commits, keys.two(tenant, position), row);
+    const inserted = state.insert(tree.commits, keys.two(tenant, position), row.subarray(0, writeAuthor(step)));
     assert(inserted, "order: a position is written once");
   }
 
@@ -349,6 +350,22 @@ export class Kernel {
     working.open(state);
     working.claimKey(record, tenant, position, evicted);
   }
+}
+
+/** Who caused the command, and which tables it changes, behind the rest of its row. Answers the row's length. */
+function writeAuthor({ record, commitRow: row, commitView: view, tables, tableNumbers }: Step): number {
+  const { bytes, view: recordView, principalFrom, principalLength } = record;
+  let at = commitRowBytes;
+  view.setUint8(at, principalLength);
+  at += 1;
+  copyBytes(bytes, recordView, principalFrom, principalFrom + principalLength, row, view, at);
+  at += principalLength;
+  const fits = tables <= commitTablesMax;
+  view.setUint8(at, fits ? tables : tooManyTables);
+  at += 1;
+  for (let table = 0; fits && table < tables; table++, at += 4) view.setUint32(at, tableNumbers[table] ?? 0, true);
+  assert(at <= commandRowBytesMax, "a command's row fits its scratch");
+  return at;
 }
 
 function checkPlace(tenant: HotTenant, status: number, position: number, time: number): void {

@@ -3,7 +3,8 @@
  * `commits` row. One object a kernel, reused.
  */
 import type { TreeWriter } from "../store/tree.js";
-import { commitRowBytes } from "./commit-row.js";
+import { assert } from "../types/assert.js";
+import { commandRowBytesMax, commitTablesMax } from "./commit-row.js";
 import { RecordView } from "./record.js";
 import { StateKeys } from "./state-keys.js";
 import { tenantRowBytes } from "./tenant-row.js";
@@ -24,9 +25,12 @@ export class Step {
   subject = 0;
   first = 0;
   count = 0;
+  /** Tables whose rows the command changes; only the first `tables` are meant, and beyond the limit none. */
+  readonly tableNumbers = new Uint32Array(commitTablesMax);
+  tables = 0;
 
   // Values of fixed size, as scratch.
-  readonly commitRow = new Uint8Array(commitRowBytes);
+  readonly commitRow = new Uint8Array(commandRowBytesMax);
   readonly commitView = viewOf(this.commitRow);
   readonly number = new Uint8Array(8);
   readonly numberView = viewOf(this.number);
@@ -40,5 +44,16 @@ export class Step {
     this.state = state;
     this.working = working;
     this.atWork = atWork;
+  }
+
+  /** Notes that rows of a table change. Its number may come again: usually right away. */
+  touches(table: number): void {
+    assert(table > 0, "a table's storage has a number");
+    const { tableNumbers, tables } = this;
+    if (tables > commitTablesMax) return;
+    for (let at = tables - 1; at >= 0; at--) if (tableNumbers[at] === table) return;
+    if (tables < commitTablesMax) tableNumbers[tables] = table;
+    this.tables = tables + 1;
+    assert(this.tables <= commitTablesMax + 1, "what is beyond the limit is counted once");
   }
 }

@@ -35,7 +35,8 @@ export class ShardTwin {
   readonly options: KernelOptions;
   readonly log: LogEntry[] = [];
   readonly out: Output;
-  readonly principal = new TextEncoder().encode("tester");
+  /** Who sends what is submitted. */
+  principal: Uint8Array = new TextEncoder().encode("tester");
   readonly #request = new Request();
   readonly #writer = new ByteWriter();
   time = 1_000_000;

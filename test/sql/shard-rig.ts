@@ -93,9 +93,9 @@ export class ShardRig {
     });
   }
 
-  session(): RigSession {
+  session(user = "admin"): RigSession {
     this.#session += 1;
-    return new RigSession(this, this.#session);
+    return new RigSession(this, this.#session, user);
   }
 
   send(request: SqlRequest): { correlation: number; answer: Answer } {
@@ -160,6 +160,7 @@ export class ShardRig {
         return answerOf(decodeSqlReply(outcome.body));
       case "commit": {
         const { stages } = outcome;
+        this.shard.principal = outcome.bytes.slice(outcome.bodyTo);
         for (; stages !== null && stages.next < stages.count; stages.next += 1) {
           const { bytes, bodyTo } = stages.body(stages.next);
           const staged = this.shard.submitBytes(requestKind.sqlStage, bytes.slice(0, bodyTo));
@@ -189,8 +190,11 @@ export class RigSession {
   /** Of the statement that was sent last. */
   correlation = 0;
 
-  constructor(rig: ShardRig, number: number) {
+  readonly #user: string;
+
+  constructor(rig: ShardRig, number: number, user: string) {
     this.#rig = rig;
+    this.#user = user;
     this.#number = number;
   }
 
@@ -210,7 +214,7 @@ export class RigSession {
       kind,
       tenant,
       session: this.#number,
-      user: "admin",
+      user: this.#user,
       database: "main",
       text,
       syntax,

@@ -76,7 +76,7 @@ test("random changes, alone and in transactions: every past position reads as it
         }
       },
     ),
-    { numRuns: 12 },
+    { numRuns: 16 },
   );
   t.true(positions > 60, `${positions} positions were compared`);
 });
@@ -114,15 +114,70 @@ test("large transactions are staged, and stand or fall as one", (t) => {
   t.is(dump(twin.shard.state), dump(rig.shard.state), "replay equals live");
 });
 
-test("what was committed is a table: position, kind and rows of each command", (t) => {
-  const session = new ShardRig().session();
+test("what was committed is a table: position, who, kind, tables and rows of each command", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
   session.rows("CREATE TABLE t (id int PRIMARY KEY)");
   session.rows("INSERT INTO t VALUES (1), (2), (3)");
-  session.rows("DELETE FROM t WHERE id > 1");
-  t.deepEqual(session.rows("SELECT position, kind, rows FROM kimberlite.commits ORDER BY position"), [
-    ["0", "sqlCommit", "0"],
-    ["1", "sqlCommit", "3"],
-    ["2", "sqlCommit", "2"],
+  const other = rig.session("nurse");
+  other.begin();
+  other.rows("CREATE SCHEMA s");
+  other.rows("CREATE TABLE s.u (id int)");
+  other.rows("INSERT INTO s.u VALUES (1)");
+  other.rows("DELETE FROM t WHERE id > 1");
+  other.commit();
+  const rows = session.rows("SELECT position, principal, kind, tables, rows FROM kimberlite.commits ORDER BY position");
+  t.deepEqual(rows, [
+    ["0", "admin", "sqlCommit", "{}", "0"],
+    ["1", "admin", "sqlCommit", "{t}", "3"],
+    ["2", "nurse", "sqlCommit", "{t,s.u}", "3"],
   ]);
+  session.rows("DROP TABLE s.u");
+  t.deepEqual(session.rows("SELECT tables FROM kimberlite.commits WHERE principal = 'nurse'"), [["{t,s.u}"]]);
   t.is(session.state("SELECT * FROM kimberlite.nothing"), "42P01");
+  t.is(session.state("DELETE FROM kimberlite.commits"), "42501");
+  t.is(session.state("SELECT * FROM kimberlite.commits FOR UPDATE"), "0A000");
+  t.is(session.state("SELECT * FROM kimberlite.commits FOR SYSTEM_TIME ALL"), "0A000");
+});
+
+test("commits by position and by time are read where they lie: the same rows as by a scan, forwards and backwards", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
+  session.rows("CREATE TABLE t (id int PRIMARY KEY)");
+  for (let i = 0; i < 600; i++) session.rows(`INSERT INTO t VALUES (${i})`);
+  const all = session.rows("SELECT position, time FROM kimberlite.commits");
+  t.is(all.length, 601);
+  t.deepEqual(
+    all.map(([position]) => Number(position)),
+    all.map((_, index) => index),
+  );
+  const times = all.map(([, time]) => time ?? "");
+  for (const column of ["position", "time"] as const) {
+    const at = (index: number): string => (column === "position" ? String(index) : `'${times[index]}'`);
+    for (const [condition, keeps] of [
+      [`${column} = ${at(7)}`, (i: number) => i === 7],
+      [`${column} > ${at(590)}`, (i: number) => i > 590],
+      [`${column} >= ${at(590)} AND ${column} < ${at(595)}`, (i: number) => i >= 590 && i < 595],
+      [`${column} <= ${at(280)}`, (i: number) => i <= 280],
+      [`${column} IN (${at(5)}, ${at(3)}, ${at(5)})`, (i: number) => i === 3 || i === 5],
+    ] as const) {
+      const wanted = all.map((_, i) => i).filter(keeps);
+      const plan = session.rows(`EXPLAIN SELECT position FROM kimberlite.commits WHERE ${condition}`).flat().join("\n");
+      t.regex(plan, column === "position" ? /Primary Key Scan on commits/ : /Index Scan using commits_time on commits/);
+      for (const [order, positions] of [
+        ["", wanted],
+        [" DESC", wanted.toReversed()],
+      ] as const) {
+        const text = `SELECT position FROM kimberlite.commits WHERE ${condition} ORDER BY ${column}${order}`;
+        t.deepEqual(session.rows(text).flat().map(Number), positions, text);
+      }
+    }
+  }
+  const newest = "SELECT position FROM kimberlite.commits ORDER BY position DESC LIMIT 2";
+  t.deepEqual(session.rows(newest), [["600"], ["599"]]);
+  t.notRegex(session.rows(`EXPLAIN ${newest}`).flat().join("\n"), /Sort/);
+  session.rows("INSERT INTO t VALUES (-1)");
+  t.deepEqual(session.rows("SELECT count(*) FROM kimberlite.commits c JOIN t ON c.position = t.id WHERE t.id < 3"), [
+    ["3"],
+  ]);
 });

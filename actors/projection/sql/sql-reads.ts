@@ -25,7 +25,7 @@ import { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
 import { decodeSqlRequest, writeSqlReply } from "../../messages/sql-codec.js";
-import { auditRows } from "../../sql/audit-tables.js";
+import { AuditSource } from "../../sql/audit-source.js";
 import { DataRows } from "../../sql/data-rows.js";
 import { type Engine, statementError } from "../../sql/engine.js";
 import { Evaluation, noEffects, unixTimeOf } from "../../sql/evaluation.js";
@@ -376,16 +376,17 @@ export class SqlReads {
     const { context } = evaluation;
     const { statementTimeout: timeoutMs, queryMemory } = evaluation;
     const deadline = timeoutMs > 0 ? this.#host.monotonic() + timeoutMs : Number.POSITIVE_INFINITY;
+    const { tenant } = request;
+    const { catalog } = context;
+    const past = (position: number) => this.#catalogs.past(reads.state, tenant, position);
     return {
-      source,
+      source: new AuditSource(source, { reads, tenant, catalog, past }),
       context,
       parameters: readParameters(request.parameters, bound.parameterTypes, context, ""),
       memoryBytesMax: queryMemory,
       check: () => this.#check(deadline),
-      positionAt: (at) => reads.positionsUntil(request.tenant, unixTimeOf(at)) - 1,
-      systemRows: (table) =>
-        auditRows(table, reads, request.tenant, source.position + 1) ??
-        engine.systemRows(table, { catalog: context.catalog, context }),
+      positionAt: (at) => reads.positionsUntil(tenant, unixTimeOf(at)) - 1,
+      systemRows: (table) => engine.systemRows(table, { catalog, context }),
     };
   }
 

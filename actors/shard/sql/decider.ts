@@ -407,6 +407,7 @@ export class SqlDecider {
         reader,
         catalog,
         definitions: (past, table, versions) => this.#catalogs.tableVersions(past, request.tenant, table, versions),
+        pastCatalog: (at) => this.#catalogs.past(state, request.tenant, at),
         position,
         evaluation,
         clock: () => this.#host.monotonic(),

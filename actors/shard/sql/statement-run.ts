@@ -4,7 +4,7 @@
  */
 import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
 import type { BoundExplain, BoundModification, BoundQuery, BoundStatement } from "../../../runtime/query/bind/bound.js";
-import type { Catalog, SequenceDefinition, TableDefinition } from "../../../runtime/query/catalog/model.js";
+import type { Catalog, SequenceDefinition } from "../../../runtime/query/catalog/model.js";
 import type { QueryEnvironment } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { PointQuery } from "../../../runtime/query/execute/point.js";
@@ -21,7 +21,7 @@ import { positionAt, TableKey, tableTree } from "../../../runtime/store/table-tr
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { AssertionFailed, unreachable } from "../../../runtime/types/assert.js";
 import type { SqlRequest } from "../../messages/sql.js";
-import { auditRows } from "../../sql/audit-tables.js";
+import { AuditSource } from "../../sql/audit-source.js";
 import { DataRows, valueAt } from "../../sql/data-rows.js";
 import type { Engine } from "../../sql/engine.js";
 import { Evaluation, type SessionEffects, unixTimeOf } from "../../sql/evaluation.js";
@@ -48,6 +48,8 @@ export interface StatementParts {
   readonly reader: OverlayReader;
   readonly catalog: Catalog;
   readonly definitions: PastDefinitions;
+  /** The catalog as it was at a position. */
+  readonly pastCatalog: (position: number) => Catalog;
   /** Newest position of the tenant. */
   readonly position: number;
   readonly evaluation: Evaluation;
@@ -91,13 +93,18 @@ export class StatementRun {
     });
     this.#current = new TreeTableSource(reader, tenant, position, false, { past: state });
     this.#environment = {
-      source: this.#source,
+      source: new AuditSource(this.#source, {
+        reads: new StateReads(state),
+        tenant,
+        catalog: parts.catalog,
+        past: parts.pastCatalog,
+      }),
       context: evaluation.context,
       parameters: readParameters(request.parameters, bound.parameterTypes, evaluation.context, ""),
       memoryBytesMax: evaluation.queryMemory,
       check: () => this.#check(),
       positionAt: (at) => new StateReads(state).positionsUntil(tenant, unixTimeOf(at)) - 1,
-      systemRows: (table) => this.#systemRows(table),
+      systemRows: (table) => parts.engine.systemRows(table, { catalog: parts.catalog, context: evaluation.context }),
       modify: (modification, environment) => this.#modify(modification, environment).rows,
       lockRow: (table, key, strength, wait) => this.#lockRow(table, key, strength, wait),
     };
@@ -113,15 +120,6 @@ export class StatementRun {
       {
         hint: "Run long queries outside of transactions that have written; they are then read from a snapshot.",
       },
-    );
-  }
-
-  #systemRows(table: TableDefinition): Iterable<readonly Datum[]> {
-    const { engine, evaluation, catalog, state, request, position } = this.#parts;
-    const reads = new StateReads(state);
-    return (
-      auditRows(table, reads, request.tenant, position + 1) ??
-      engine.systemRows(table, { catalog, context: evaluation.context })
     );
   }
 

@@ -108,6 +108,7 @@ function applySequence(step: Step, { bytes, object, contentFrom, contentTo }: Sq
 
 function applyEntry(step: Step, fact: SqlFactsReader): void {
   const { state, tenant, position } = step;
+  if (fact.space === tableSpace.rows) step.touches(fact.object);
   const { bytes, view: factView, space, action, object, itemFrom, itemTo, contentFrom, contentTo } = fact;
   const trees = spaceTrees[space];
   assert(trees !== undefined, "a space has its trees");

@@ -1,6 +1,7 @@
 /** FROM: tables, views, subqueries, functions, WITH queries and joins, into plans and the names they make visible. */
 
 import type { Relation, TableDefinition, ViewDefinition } from "../catalog/model.js";
+import { isAuditTable } from "../catalog/system/audit.js";
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { FunctionScanNode, JoinType, PlanColumn, PlanNode, PlanTime } from "../plan/plan.js";
@@ -227,9 +228,10 @@ export function bindScan(
     }
   }
   // Kept out of what is read unless something asks for it: the planner drops columns that nobody uses.
-  const key = { id: binder.newId(), name: "", type: sqlType(typeOid.bytea) };
+  const key = { id: binder.newId(), name: "row_key", type: sqlType(typeOid.bytea) };
   planColumns.push(key);
   planNumbers.push(rowKeyColumn);
+  if (item.time !== null) hidden.push({ ...key, table: 0, column: 0, expression: null });
   const plan: PlanNode = {
     kind: "scan",
     table,
@@ -285,7 +287,10 @@ function bindSystemTable(table: TableDefinition, item: TableReference, binder: B
   const scoped = columns.map((column, index) => ({ ...column, table: table.oid, column: index + 1, expression: null }));
   const alias = item.alias?.name ?? table.name;
   const numbers = table.columns.map(({ number }) => number);
-  const plan: PlanNode = { kind: "systemScan", table, alias, numbers, filter: null, columns, ...estimates };
+  const base = { table, alias, numbers, filter: null, columns, ...estimates };
+  const plan: PlanNode = isAuditTable(table)
+    ? { kind: "scan", index: null, ranges: [{ from: null, to: null }], isBackward: false, time: null, ...base }
+    : { kind: "systemScan", ...base };
   return namedItem(plan, scoped, item.alias, alias, item.location, {
     schema: item.alias === null ? (item.name.schema ?? "pg_catalog") : null,
     table,

@@ -7,6 +7,7 @@
 import { TableKey, tableTree } from "../../store/table-trees.js";
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
+import { isAuditTable } from "../catalog/system/audit.js";
 import { conjunctsOf } from "../plan/conjuncts.js";
 import type { ColumnId } from "../plan/expression.js";
 import type { PlanNode, ScanNode } from "../plan/plan.js";
@@ -23,6 +24,7 @@ export type KeyValue =
 /** The values of the key by which a scan finds one row at most; null for a scan that is more than that. */
 export function pointKeyOf(scan: ScanNode): readonly KeyValue[] | null {
   if (scan.time !== null || (scan.index !== null && !scan.index.isPrimary)) return null;
+  if (isAuditTable(scan.table)) return null;
   const key = keyOf(scan);
   return key === null || !isSaidByKey(scan) ? null : key;
 }

@@ -1,5 +1,6 @@
 /** How each operator is carried out: the ways into tables, the order and methods of joins, sorts that an index makes needless. */
 import type { Catalog, IndexDefinition, TableDefinition } from "../catalog/model.js";
+import { auditIndexesOf, isAuditTable } from "../catalog/system/audit.js";
 import type { TableSource } from "../table/access.js";
 import { typeOid } from "../types/sql-type.js";
 import { type AccessPath, choosePath, everything, orderOf, pathsOf } from "./access.js";
@@ -47,7 +48,7 @@ function costed(node: PlanNode): PlanNode {
 }
 
 const indexesOf = (table: TableDefinition, { catalog }: PlanContext): readonly IndexDefinition[] =>
-  catalog.indexesOf(table);
+  isAuditTable(table) ? auditIndexesOf(table) : catalog.indexesOf(table);
 
 function physicalScan(scan: ScanNode, context: PlanContext): PlanNode {
   const tableRows = context.statistics.rowsEstimate(scan.table);

@@ -1,0 +1,81 @@
+/**
+ * Tables of the schema `kimberlite`: what the log says, as rows that nobody can write. They have keys like tables of users, so that a
+ * query by a position or a moment reads a part of them and not everything; whoever runs it makes the rows (`actors/sql/audit-source.ts`).
+ *
+ *   commits   every command of the tenant
+ */
+import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
+import { type IndexDefinition, kimberliteSchemaOid, type TableDefinition } from "../model.js";
+
+/** A storage number that no table of users has. */
+const noStorage = 0;
+
+type Column = readonly [name: string, type: Oid, isNotNull: "notNull" | "null"];
+
+const tableOf = (
+  oid: Oid,
+  name: string,
+  keyColumns: readonly number[],
+  columns: readonly Column[],
+): TableDefinition => ({
+  kind: "table",
+  oid,
+  name,
+  schema: kimberliteSchemaOid,
+  owner: "",
+  storage: noStorage,
+  columns: columns.map(([columnName, type, isNotNull], index) => ({
+    number: index + 1,
+    name: columnName,
+    type: sqlType(type),
+    isNotNull: isNotNull === "notNull",
+    default: null,
+    identity: null,
+    generated: null,
+    sequence: 0,
+    isDropped: false,
+    missingValue: null,
+  })),
+  keyColumns,
+  constraints: [],
+  indexes: [],
+  version: 0,
+});
+
+export const commitsTable = tableOf(
+  13_010,
+  "commits",
+  [1],
+  [
+    ["position", typeOid.int8, "notNull"],
+    ["time", typeOid.timestamptz, "notNull"],
+    ["principal", typeOid.text, "null"],
+    ["kind", typeOid.text, "notNull"],
+    ["tables", typeOid.textArray, "null"],
+    ["rows", typeOid.int8, "null"],
+    ["request_key", typeOid.uuid, "null"],
+    ["record_bytes", typeOid.int8, "notNull"],
+  ],
+);
+
+/** Times of a tenant's commands grow, so they lie in the order of their positions. */
+export const commitsByTime: IndexDefinition = {
+  kind: "index",
+  oid: 13_011,
+  name: "commits_time",
+  schema: kimberliteSchemaOid,
+  table: commitsTable.oid,
+  storage: noStorage,
+  keys: [{ column: 2, expression: null, type: sqlType(typeOid.timestamptz), isDescending: false, nullsFirst: false }],
+  included: [],
+  isUnique: true,
+  isPrimary: false,
+  predicate: null,
+};
+
+export const auditTable = (name: string): TableDefinition | null => (name === commitsTable.name ? commitsTable : null);
+
+export const isAuditTable = ({ schema }: TableDefinition): boolean => schema === kimberliteSchemaOid;
+
+export const auditIndexesOf = (table: TableDefinition): readonly IndexDefinition[] =>
+  table.oid === commitsTable.oid ? [commitsByTime] : [];
