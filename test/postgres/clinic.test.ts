@@ -109,10 +109,37 @@ test("psql and a clinic: load, ask, change, take back, look into the past, kill,
   const after = await psql(wards);
   t.not(after, before);
 
+  // Who changed what: the same before and after the node was killed, by position and by time.
+  const moment = await psql(`SELECT time FROM kimberlite.commits WHERE position = ${position}`);
+  t.is(
+    await psql(
+      "ALTER TABLE patients RENAME TO people",
+      `SET kimberlite.as_of = '${moment}'`,
+      "SELECT count(*) FROM patients",
+      "RESET kimberlite.as_of",
+      "ALTER TABLE people RENAME TO patients",
+    ),
+    "200",
+    "a moment is read under its own definitions",
+  );
+  const audit = [
+    "SELECT principal, tables, rows FROM kimberlite.commits WHERE 'observations' = ANY (tables) AND kind = 'sqlCommit' ORDER BY position DESC LIMIT 1",
+    "SELECT operation, principal, value, ended_by_operation FROM kimberlite.row_history('observations', 7) ORDER BY from_position",
+    `SELECT operation, count(*), sum((before->>'value')::numeric) FROM kimberlite.diff('observations', '${moment}', now()) GROUP BY operation`,
+  ];
+  const audited = await psql(...audit);
+  t.deepEqual(audited.split("\n"), [
+    "admin|{observations}|400",
+    "insert|admin|7.25|update",
+    "update|admin|0.00|",
+    "update|400|192900.00",
+  ]);
+
   await first.node.end("SIGKILL");
   const second = await start();
   t.is(second.ready.admin, undefined, "there is an admin already");
   t.is(await second.psql(wards), after, "the same answers after a kill");
+  t.is(await second.psql(...audit), audited);
   t.regex(await second.psql("\\di"), /observations_pkey/);
   t.regex(await second.psql("\\dt"), /encounters/);
 

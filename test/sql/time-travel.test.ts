@@ -181,3 +181,153 @@ test("commits by position and by time are read where they lie: the same rows as 
     ["3"],
   ]);
 });
+
+test("the history of a row: each version, who began and who ended it, by key without reading the rest", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
+  const nurse = rig.session("nurse");
+  session.rows("CREATE TABLE t (id int, part text, v int, PRIMARY KEY (id, part))");
+  session.rows("INSERT INTO t VALUES (1, 'a', 10), (2, 'a', 20)");
+  nurse.rows("UPDATE t SET v = 11 WHERE id = 1");
+  session.rows("DELETE FROM t WHERE id = 2");
+  nurse.rows("INSERT INTO t VALUES (2, 'a', 22)");
+  const columns = "from_position, to_position, operation, principal, ended_by_operation, ended_by_principal, id, v";
+  const history = [
+    ["1", "2", "insert", "admin", "update", "nurse", "1", "10"],
+    ["2", null, "update", "nurse", null, null, "1", "11"],
+    ["1", "3", "insert", "admin", "delete", "admin", "2", "20"],
+    ["4", null, "insert", "nurse", null, null, "2", "22"],
+  ];
+  const order = "ORDER BY id, from_position";
+  t.deepEqual(session.rows(`SELECT ${columns} FROM kimberlite.row_history('t') ${order}`), history);
+  const one = `SELECT ${columns} FROM kimberlite.row_history('public.t'::regclass, 2, 'a') ${order}`;
+  t.deepEqual(session.rows(one), history.slice(2));
+  const plan = session.rows(`EXPLAIN ${one}`).flat().join("\n");
+  t.regex(plan, /Primary Key Scan on t row/);
+  t.regex(plan, /Primary Key Scan on commits/);
+  t.notRegex(plan, /Seq Scan/);
+  t.deepEqual(
+    session.rows(
+      "SELECT t.id, h.v FROM t, kimberlite.row_history('t', t.id, t.part) AS h WHERE h.to_position IS NULL ORDER BY 1",
+    ),
+    [
+      ["1", "11"],
+      ["2", "22"],
+    ],
+  );
+  t.deepEqual(
+    session.rows(
+      "SELECT h.from_time = c.time FROM kimberlite.row_history('t') h JOIN kimberlite.commits c ON c.position = h.from_position",
+    ),
+    [["t"], ["t"], ["t"], ["t"]],
+  );
+  session.rows("CREATE VIEW v AS SELECT * FROM kimberlite.row_history('t')");
+  t.deepEqual(session.rows("SELECT count(*) FROM v"), [["4"]]);
+  session.rows("CREATE TABLE keyless (v int)");
+  session.rows("INSERT INTO keyless VALUES (1), (1)");
+  session.rows("UPDATE keyless SET v = 2");
+  t.deepEqual(
+    session.rows("SELECT v, operation, ended_by_operation FROM kimberlite.row_history('keyless') ORDER BY 1"),
+    [
+      ["1", "insert", "update"],
+      ["1", "insert", "update"],
+      ["2", "update", null],
+      ["2", "update", null],
+    ],
+  );
+  for (const [text, state] of [
+    ["SELECT * FROM kimberlite.row_history('nothing')", "42P01"],
+    ["SELECT * FROM kimberlite.row_history('t', 1)", "42883"],
+    ["SELECT * FROM kimberlite.row_history('keyless', 1)", "42883"],
+    ["SELECT * FROM kimberlite.row_history('v')", "42809"],
+    ["SELECT * FROM kimberlite.row_history('kimberlite.commits')", "42809"],
+    ["SELECT * FROM kimberlite.row_history()", "42883"],
+    ["SELECT * FROM kimberlite.row_history('t', 'x', 'y')", "22P02"],
+    ["SELECT * FROM kimberlite.diff('t', 1)", "42883"],
+    ["SELECT * FROM kimberlite.diff('t', 1, 999)", "22023"],
+    ["SELECT * FROM kimberlite.diff('t', -1, 2)", "22023"],
+  ] as const) {
+    t.is(session.state(text), state, text);
+  }
+});
+
+test("the difference of two positions is that of the two states, both ways, whatever was done in between", (t) => {
+  let rows = 0;
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 2, maxLength: 20, size: "max" }), (changes) => {
+      const rig = new ShardRig();
+      const session = rig.session();
+      session.rows("CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL, note text)");
+      const states: ReadonlyMap<string, string>[] = [];
+      const look = (): ReadonlyMap<string, string> =>
+        new Map(session.rows("SELECT id, v, note FROM t").map((row) => [row[0] ?? "", row.join(" ")]));
+      states.push(look());
+      for (const each of changes) {
+        const before = rig.shard.log.length;
+        session.run(textOf(each));
+        if (rig.shard.log.length > before) states.push(look());
+      }
+      const last = states.length - 1;
+      for (const [from, to] of [
+        [0, last],
+        [last, 0],
+        [last >> 1, last],
+        [last, last >> 1],
+        [last, last],
+      ] as const) {
+        const [a, b] = [states[from], states[to]];
+        if (a === undefined || b === undefined) throw new Error("a position has a state");
+        const told = session.rows(
+          `SELECT operation, id, v, note, before->>'v', before->>'note' FROM kimberlite.diff('t', ${from}, ${to})`,
+        );
+        const seen = new Set<string>();
+        for (const [operation, key = "", v, note, oldV, oldNote] of told) {
+          const id = key ?? "";
+          seen.add(id);
+          rows += 1;
+          const [old, now] = [a.get(id), b.get(id)];
+          t.is(operation, old === undefined ? "insert" : now === undefined ? "delete" : "update");
+          if (old !== undefined) t.is([id, oldV, oldNote].join(" "), old);
+          t.is([id, v, note].join(" "), now ?? old ?? "");
+        }
+        t.is(seen.size, told.length, "each row once");
+        for (const id of new Set([...a.keys(), ...b.keys()]))
+          if (!seen.has(id)) t.is(a.get(id), b.get(id), "what is not told is the same");
+      }
+    }),
+    { numRuns: 12 },
+  );
+  t.true(rows > 30, `${rows} rows were told`);
+});
+
+test("a moment is the position of the newest command before it, and its definitions are those of then", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
+  session.rows("CREATE TABLE t (id int PRIMARY KEY, v int)");
+  session.rows("INSERT INTO t VALUES (1, 10)");
+  session.rows("ALTER TABLE t ALTER COLUMN v TYPE text");
+  session.rows("ALTER TABLE t RENAME TO u");
+  session.rows("INSERT INTO u VALUES (2, 'two')");
+  const times = session.rows("SELECT time FROM kimberlite.commits ORDER BY position").map(([time]) => time ?? "");
+  for (const point of ["1", times[1] ?? ""]) {
+    session.settings = [["kimberlite.as_of", point]];
+    session.begin();
+    t.deepEqual(session.rows("SELECT id, v + 1 FROM t"), [["1", "11"]], `as of ${point}`);
+    t.is(session.state("SELECT * FROM u"), "42P01");
+    session.rollback();
+    for (const text of ["INSERT INTO t VALUES (9, 9)", "CREATE TABLE w (id int)", "TRUNCATE t"])
+      t.is(session.state(text), "25006", text);
+  }
+  session.settings = [["kimberlite.as_of", "1900-01-01"]];
+  t.is(session.state("SELECT * FROM t"), "42P01");
+  session.settings = [["kimberlite.as_of", "infinity"]];
+  t.deepEqual(session.rows("SELECT v FROM u ORDER BY id"), [["10"], ["two"]]);
+  session.settings = [["kimberlite.as_of", "yesterday noonish"]];
+  t.is(session.state("SELECT * FROM u"), "22007");
+  session.settings = [];
+  t.deepEqual(session.rows(`SELECT operation, id FROM kimberlite.diff('u', '${times[3]}', '${times[4]}')`), [
+    ["insert", "2"],
+  ]);
+  const text = "SELECT v FROM u FOR SYSTEM_TIME AS OF TIMESTAMP 'infinity' ORDER BY id";
+  t.deepEqual(session.rows(text), [["10"], ["two"]]);
+});

@@ -25,6 +25,7 @@ import { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
 import { decodeSqlRequest, writeSqlReply } from "../../messages/sql-codec.js";
+import { asOfPosition } from "../../sql/as-of.js";
 import { AuditSource } from "../../sql/audit-source.js";
 import { DataRows } from "../../sql/data-rows.js";
 import { type Engine, statementError } from "../../sql/engine.js";
@@ -262,22 +263,22 @@ export class SqlReads {
     const { request } = asked;
     const { isOpen, isolation, snapshot } = request.transaction;
     const isSnapshot = isOpen && isolation !== "readCommitted" && snapshot >= 0;
-    const asOf = asOfPosition(request, reads, newest);
+    const current = this.#catalogs.current(reader, request.tenant);
+    const evaluationAt = (catalog: ObjectCatalog, position: number): Evaluation =>
+      new Evaluation(request, {
+        catalog,
+        position,
+        now: Math.floor(this.#host.now() * 1_000),
+        clock: () => this.#host.now(),
+        random: () => this.#host.random(),
+        effects: noEffects,
+        names: (searchPath) => engine.names(catalog, searchPath),
+      });
+    const asOf = asOfPosition(request, reads, newest, () => evaluationAt(current, newest).context);
     const position = asOf ?? (isSnapshot ? Math.min(snapshot, newest) : newest);
     // The past is read under its own definitions.
-    const catalog =
-      asOf === null
-        ? this.#catalogs.current(reader, request.tenant)
-        : this.#catalogs.past(reader, request.tenant, position);
-    const evaluation = new Evaluation(request, {
-      catalog,
-      position,
-      now: Math.floor(this.#host.now() * 1_000),
-      clock: () => this.#host.now(),
-      random: () => this.#host.random(),
-      effects: noEffects,
-      names: (searchPath) => engine.names(catalog, searchPath),
-    });
+    const catalog = asOf === null ? current : this.#catalogs.past(reader, request.tenant, position);
+    const evaluation = evaluationAt(catalog, position);
     const known = this.#plans.find(request, catalog.version);
     if (known !== undefined && known.point !== null && position === newest && isWhole(request)) {
       return this.#point(asked, known, known.point, evaluation, reader, position);
@@ -502,16 +503,6 @@ export class SqlReads {
     kept.run.source.resume(reader);
     this.#slice({ ...asked, run: kept.run, isFirst: false });
   }
-}
-
-/** The position that `kimberlite.as_of` names; null when it is not set. */
-function asOfPosition({ tenant, settings }: SqlRequest, reads: StateReads, newest: number): number | null {
-  const text = settings.find(([name]) => name.toLowerCase() === "kimberlite.as_of")?.[1]?.trim() ?? "";
-  if (!/^\d+$/.test(text)) return null;
-  const position = Number(text);
-  if (position <= newest) return position;
-  assert(reads.tenant(tenant) !== null, "a tenant that is read is here");
-  throw new SqlError("22023", `position ${position} has not been reached: the state is at ${newest}`);
 }
 
 /** Whether the first answer is to have all rows of a query that yields one at most. */

@@ -26,6 +26,7 @@ import { type ErrorRecord, KimberliteError } from "../../../runtime/types/errors
 import { miB } from "../../../runtime/types/limits.js";
 import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import { type DecodedSqlRequest, decodeSqlRequest, encodeSqlReply, writeSqlReply } from "../../messages/sql-codec.js";
+import { asOfPosition } from "../../sql/as-of.js";
 import { type Engine, statementError } from "../../sql/engine.js";
 import { Evaluation, noEffects, RequestSettings } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
@@ -376,23 +377,21 @@ export class SqlDecider {
     const reader = new OverlayReader(state, overlay);
     const locks = new StatementLocks(this.#locks, isAlone ? null : transaction.id);
     try {
-      const catalog = this.#catalog(transaction, reader);
-      const evaluation = new Evaluation(request, {
-        catalog,
-        position,
-        now: Math.floor(this.#host.now() * 1_000),
-        clock: () => this.#host.now(),
-        random: () => this.#host.random(),
-        effects: effectsOf({ session, transaction, sequences: this.#sequences, state, catalog, request }, (wanted) =>
-          this.#advisory(request.tenant, session, isAlone ? null : transaction, wanted),
-        ),
-        names: (searchPath) => this.#host.engine.names(catalog, searchPath),
-      });
+      const present = this.#catalog(transaction, reader);
+      const evaluationUnder = (catalog: ObjectCatalog): Evaluation =>
+        this.#evaluation(request, session, open, { transaction, catalog, position });
+      const asOf = asOfPosition(request, this.#reads, position, () => evaluationUnder(present).context);
+      const catalog = asOf === null ? present : this.#catalogs.past(state, request.tenant, asOf);
+      const evaluation = evaluationUnder(catalog);
       const planned =
         this.#plans.find(request, catalog.version) ?? this.#plan(request, catalog, evaluation, reader, position);
       if (planned === null) return answer({ kind: "syntaxWanted" });
       if (request.kind === "describe") return answer(described(planned));
       const { bound } = planned;
+      const isQuery = bound.body.kind === "query" || bound.body.kind === "explain";
+      if (asOf !== null && (bound.writes || !isQuery)) {
+        throw new SqlError("25006", "cannot execute a statement that changes something while kimberlite.as_of is set");
+      }
       if (bound.writes && request.transaction.isReadOnly) {
         throw new SqlError("25006", "cannot execute a statement that writes in a read-only transaction");
       }
@@ -429,6 +428,27 @@ export class SqlDecider {
       if (error instanceof LockWait) return this.#park(waiting, request, session, open, error);
       throw statementError(error, (defect) => this.#host.defect(defect));
     }
+  }
+
+  #evaluation(
+    request: SqlRequest,
+    session: Session,
+    open: Transaction | null,
+    around: { readonly transaction: Transaction; readonly catalog: ObjectCatalog; readonly position: number },
+  ): Evaluation {
+    const { engine, state } = this.#host;
+    const { transaction, catalog, position } = around;
+    return new Evaluation(request, {
+      catalog,
+      position,
+      now: Math.floor(this.#host.now() * 1_000),
+      clock: () => this.#host.now(),
+      random: () => this.#host.random(),
+      effects: effectsOf({ session, transaction, sequences: this.#sequences, state, catalog, request }, (wanted) =>
+        this.#advisory(request.tenant, session, open, wanted),
+      ),
+      names: (searchPath) => engine.names(catalog, searchPath),
+    });
   }
 
   #plan(

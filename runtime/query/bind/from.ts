@@ -19,6 +19,7 @@ import type {
 import { fromPositionColumn, toPositionColumn } from "../table/access.js";
 import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
+import { auditQuery } from "./audit-functions.js";
 import { type Binder, plainQuery, positionOf } from "./binder.js";
 import { bindTableCall } from "./call.js";
 import { coerce, coerceTo, unify } from "./coerce.js";
@@ -339,6 +340,13 @@ function bindFunction(
   commonTables: CommonTables | null,
 ): BoundItem {
   const scope = new Scope(left, parent, commonTables);
+  const audit = auditQuery(item, binder);
+  if (audit !== null) {
+    const [, own = ""] = item.functions[0]?.call.kind === "functionCall" ? item.functions[0].call.name : [];
+    const rows = binder.query(audit, scope, commonTables, plainQuery);
+    const outputs = rows.outputs.map((output) => ({ ...output, expression: null }));
+    return namedItem(rows.plan, outputs, item.alias, item.alias?.name ?? own, item.location);
+  }
   const context = plainContext(binder, scope, "functions in FROM");
   const functions: FunctionScanNode["functions"][number][] = [];
   const columns: { id: number; name: string; type: SqlType }[] = [];

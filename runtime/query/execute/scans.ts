@@ -235,8 +235,10 @@ function compilePoint({ kind, value }: PlanTimePoint, execution: Execution): () 
     const given = compute();
     if (given === null) throw new SqlError("22004", "FOR SYSTEM_TIME needs a position or a timestamp, and not NULL");
     const number = Number(given);
-    const position = kind === "position" ? number : execution.environment.positionAt(number);
-    if (kind === "position" && position < 0) throw new SqlError("22023", `position ${position} is negative`);
+    // Commands of that time that this state has not seen are for later statements.
+    if (kind === "timestamp") return Math.min(execution.environment.positionAt(number), source.position);
+    const position = number;
+    if (position < 0) throw new SqlError("22023", `position ${position} is negative`);
     if (position > source.position) {
       throw new SqlError("22023", `position ${position} has not been reached: the state is at ${source.position}`);
     }

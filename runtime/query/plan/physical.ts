@@ -50,8 +50,14 @@ function costed(node: PlanNode): PlanNode {
 const indexesOf = (table: TableDefinition, { catalog }: PlanContext): readonly IndexDefinition[] =>
   isAuditTable(table) ? auditIndexesOf(table) : catalog.indexesOf(table);
 
+/** There is always more in the log than in what is looked for by it. */
+const auditRows = 1_000_000;
+
+const rowsOf = (table: TableDefinition, { statistics }: PlanContext): number =>
+  isAuditTable(table) ? auditRows : statistics.rowsEstimate(table);
+
 function physicalScan(scan: ScanNode, context: PlanContext): PlanNode {
-  const tableRows = context.statistics.rowsEstimate(scan.table);
+  const tableRows = rowsOf(scan.table, context);
   return withPath(scan, choosePath(scan, indexesOf(scan.table, context), tableRows));
 }
 
@@ -266,7 +272,7 @@ function indexLoop(
     index: null,
     ranges: [everything],
   };
-  const tableRows = context.statistics.rowsEstimate(right.table);
+  const tableRows = rowsOf(right.table, context);
   const path = choosePath(scan, indexesOf(right.table, context), tableRows);
   if (path.ranges[0] === everything || path.ranges.length === 0) return null;
   const inner = withPath(scan, path);
@@ -326,7 +332,7 @@ function orderedInput(
   }
   if (at.kind !== "scan") return null;
   const scan = at;
-  const tableRows = context.statistics.rowsEstimate(scan.table);
+  const tableRows = rowsOf(scan.table, context);
   const indexes = indexesOf(scan.table, context);
   const paths = [...pathsOf(scan, indexes, tableRows), ...wholeIndexes(scan, indexes, tableRows)];
   let best: { readonly path: AccessPath; readonly isBackward: boolean; readonly cost: number } | null = null;
