@@ -22,9 +22,20 @@ export interface Server {
 
 export const hasPostgres = (): boolean => existsSync(path.join(binaries, "postgres"));
 
-/** PostgreSQL refuses to run as root. */
-const asPostgres = (command: string, given: readonly string[]): [string, string[]] =>
-  process.getuid?.() === 0 ? ["runuser", ["-u", "postgres", "--", command, ...given]] : [command, [...given]];
+interface Account {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** PostgreSQL refuses to run as root: the account that its package made. */
+async function postgresAccount(): Promise<Account> {
+  if (process.getuid?.() !== 0) return {};
+  const [uid, gid] = await Promise.all(
+    ["-u", "-g"].map(async (what) => Number((await run("id", [what, "postgres"])).stdout)),
+  );
+  if (uid === undefined || gid === undefined || !Number.isInteger(uid)) throw new Error("there is no user postgres");
+  return { uid, gid };
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -37,12 +48,13 @@ async function freePort(): Promise<number> {
 
 export async function startPostgres(folder: string): Promise<Server> {
   const data = path.join(folder, "postgres");
+  const account = await postgresAccount();
   chmodSync(folder, 0o777);
-  await run(...asPostgres(path.join(binaries, "initdb"), ["-D", data, "-A", "trust", "-U", "admin", "--no-sync"]));
+  await run(path.join(binaries, "initdb"), ["-D", data, "-A", "trust", "-U", "admin", "--no-sync"], account);
   const port = await freePort();
   const settings = ["listen_addresses=127.0.0.1", "max_connections=200", "fsync=on", "synchronous_commit=on"];
   const given = ["-D", data, "-p", String(port), "-k", "", ...settings.flatMap((setting) => ["-c", setting])];
-  const child = spawn(...asPostgres(path.join(binaries, "postgres"), given), { stdio: "ignore" });
+  const child = spawn(path.join(binaries, "postgres"), given, { stdio: "ignore", ...account });
   const environment = {
     ...process.env,
     PGHOST: "127.0.0.1",
