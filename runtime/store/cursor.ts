@@ -153,6 +153,27 @@ export class TreeCursor implements Cursor {
     return this.#index >= 0 ? this.#show() : this.#step(-1);
   }
 
+  run(starts: Int32Array, most: number, high: Uint8Array | null, highLength: number): number {
+    assert(this.#valid && most > 0 && most <= starts.length, "a run begins on an entry and has room");
+    this.#fresh();
+    this.#refresh();
+    let end = Math.min(this.#count, this.#index + most);
+    if (high !== null) {
+      const at = searchLeaf(this.#u8, this.#i32, this.#base, high, highLength, this.#count);
+      end = Math.min(end, at < 0 ? ~at : at);
+    }
+    let found = 0;
+    for (let index = this.#index; index < end; index++) {
+      if (lengthFieldOf(this.#u8, this.#i32, this.#base, index) === overflowMark) break;
+      starts[found] = valueStartOf(this.#i32, this.#base, index);
+      found += 1;
+    }
+    if (found === 0) return 0;
+    this.#index += found - 1;
+    this.#show();
+    return found;
+  }
+
   /** To the nearest entry of the leaf after (1) or before (-1) this one. */
   #step(direction: 1 | -1): boolean {
     this.#valid = false;

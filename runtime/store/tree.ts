@@ -45,6 +45,12 @@ export interface Cursor extends ValueView {
   seekFloor(key: Uint8Array): boolean;
   next(): boolean;
   previous(): boolean;
+  /**
+   * Entries from this one on that lie side by side in one page, whose keys are below `high` (null: no end) and whose values need not be
+   * gathered: where their values begin in `valueBytes` goes to `starts`, at most `most` of them, and the cursor stands on the last of them.
+   * Returns how many there are; 0 when even this one is to be read by itself. A cursor that cannot do it has no such method.
+   */
+  run?(starts: Int32Array, most: number, high: Uint8Array | null, highLength: number): number;
   readonly valid: boolean;
   /** Copies the key to the start of `target` and returns its length. */
   keyInto(target: Uint8Array): number;

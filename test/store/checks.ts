@@ -52,7 +52,37 @@ export function assertSame(actual: TreeReader, expected: TreeReader, tree: numbe
     }
     if (mineValid !== theirsValid) throw new Error(`${direction}: one has more entries than the other`);
   }
+  for (const below of [count, count >> 1]) assertSameByRuns(mine, theirs, below);
   return count;
+}
+
+/** The same entries, as many at a time as lie side by side, up to the key of entry number `below`. */
+function assertSameByRuns(mine: Cursor, theirs: Cursor, below: number): void {
+  if (mine.run === undefined) return;
+  const starts = new Int32Array(100);
+  let high: Uint8Array | null = null;
+  let more = theirs.seek(new Uint8Array(0));
+  for (let at = 0; more && at < below; at++) more = theirs.next();
+  if (more) high = keyOf(theirs);
+  theirs.seek(new Uint8Array(0));
+  let seen = 0;
+  let round = 0;
+  for (let valid = mine.seek(new Uint8Array(0)); valid && seen < below; valid = mine.next()) {
+    round += 1;
+    const most = 1 + (round % starts.length);
+    const found = mine.run(starts, most, high, high?.length ?? 0);
+    if (found > most) throw new Error(`a run of ${found} where ${most} were asked for`);
+    for (let index = 0; index < Math.max(1, found); index++) {
+      const start = found === 0 ? mine.valueStart : (starts[index] ?? -1);
+      const value = mine.valueBytes.subarray(start, start + theirs.valueLength);
+      if (Buffer.compare(value, valueOf(theirs)) !== 0) throw new Error(`by runs: another value of entry ${seen}`);
+      seen += 1;
+      if (index < found - 1) theirs.next();
+    }
+    if (Buffer.compare(keyOf(mine), keyOf(theirs)) !== 0) throw new Error("a run does not end on its last entry");
+    theirs.next();
+  }
+  if (seen !== below) throw new Error(`by runs: ${seen} entries below a bound, expected ${below}`);
 }
 
 export interface Shape {

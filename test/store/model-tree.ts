@@ -164,6 +164,13 @@ class ModelCursor implements Cursor {
   previous(): boolean {
     return this.#at !== -1 && this.#entries.keys.length > 0 && this.#stand(this.#at - 1);
   }
+  /** Values lie apart here, so each run is of one entry. */
+  run(starts: Int32Array, most: number, high: Uint8Array | null, highLength: number): number {
+    assert(most > 0, "a run has room");
+    if (high !== null && Buffer.compare(this.#key, high.subarray(0, highLength)) >= 0) return 0;
+    starts[0] = 0;
+    return 1;
+  }
   get valid(): boolean {
     return this.#at !== -1;
   }

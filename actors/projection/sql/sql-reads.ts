@@ -185,7 +185,7 @@ export class SqlReads {
     this.#running = [];
     for (const active of running) {
       this.#guarded(active, () => {
-        active.run.source.resume(reader);
+        this.#resume(active, active.run, reader, reads);
         this.#slice(active);
       });
     }
@@ -198,6 +198,12 @@ export class SqlReads {
     }
     this.#due = [...due.slice(at), ...this.#due];
     return this.#due.length + this.#running.length > 0;
+  }
+
+  /** A tenant that was moved away, or has taken more commands since, is read in its past. */
+  #resume({ request }: Asked, { source }: Run, reader: TreeReader, reads: StateReads): void {
+    const info = reads.tenant(request.tenant);
+    source.resume(reader, info === null || info.nextPosition - 1 > source.position);
   }
 
   #guarded(asked: Asked, run: () => void): void {
@@ -231,7 +237,7 @@ export class SqlReads {
     const { request } = asked;
     switch (request.kind) {
       case "fetch":
-        return this.#fetch(asked, reader);
+        return this.#fetch(asked, reader, reads);
       case "close":
         this.#closeCursor(nameOf(request, request.cursor));
         return this.#answer(asked, ended("CLOSE"));
@@ -494,13 +500,13 @@ export class SqlReads {
     return cursor;
   }
 
-  #fetch(asked: Asked, reader: TreeReader): void {
+  #fetch(asked: Asked, reader: TreeReader, reads: StateReads): void {
     const { request } = asked;
     const name = nameOf(request, request.cursor);
     const kept = this.#cursors.get(name);
     if (kept === undefined) throw new SqlError("34000", "the portal's result is no longer there");
     this.#cursors.delete(name);
-    kept.run.source.resume(reader);
+    this.#resume(asked, kept.run, reader, reads);
     this.#slice({ ...asked, run: kept.run, isFirst: false });
   }
 }

@@ -155,6 +155,40 @@ export class RowCodec {
     return false;
   }
 
+  /**
+   * One column of numbers of many rows, which begin at `starts`: to `numbers` from `row` on, with 1 in `nulls` for NULL. Answers whether there
+   * was one.
+   */
+  readNumbers(
+    view: DataView,
+    starts: Int32Array,
+    count: number,
+    place: ColumnPlace,
+    numbers: Float64Array,
+    nulls: Uint8Array,
+    row: number,
+  ): boolean {
+    assert(count <= starts.length && row + count <= numbers.length, "a column has room for the rows");
+    const { storage, fixedAt, missing } = place;
+    const index = place.number - 1;
+    const bitmapAt = 2 + (index >> 3);
+    const bit = 1 << (index & 7);
+    const isInt32 = storage.kind === "int32";
+    let hasNulls = false;
+    for (let at = 0; at < count; at++) {
+      const from = starts[at] ?? 0;
+      const columns = view.getUint16(from, true) & countMask;
+      if (index < columns && (view.getUint8(from + bitmapAt) & bit) === 0) {
+        const value = from + 2 + ((columns + 7) >> 3) + fixedAt;
+        numbers[row + at] = isInt32 ? view.getInt32(value, true) : getNumber(storage, view, value);
+      } else if (index < columns || missing === null) {
+        nulls[row + at] = 1;
+        hasNulls = true;
+      } else numbers[row + at] = Number(missing);
+    }
+    return hasNulls;
+  }
+
   /** All columns, by column number - 1. */
   decode(bytes: Uint8Array, view: DataView, from: number): Datum[] {
     return this.places.map((place) => this.read(bytes, view, from, place));

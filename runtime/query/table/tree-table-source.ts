@@ -88,11 +88,15 @@ export class TreeTableSource implements TableSource {
     this.#state = { reader, past, versions: isPast ? pointIn(position) : null, epoch: 0 };
   }
 
-  /** Goes on in another version of the state, which holds this source's position in its past or as its present. */
-  resume(reader: TreeReader, past: TreeReader = reader): void {
+  /**
+   * Goes on in another version of the state, which holds this source's position in its past or as its present.
+   *
+   * @param isPast whether `reader` may be of a later position
+   */
+  resume(reader: TreeReader, isPast: boolean, past: TreeReader = reader): void {
     this.#state.reader = reader;
     this.#state.past = past;
-    this.#state.versions = pointIn(this.position);
+    this.#state.versions = isPast ? pointIn(this.position) : null;
     this.#state.epoch += 1;
   }
 
@@ -188,6 +192,9 @@ class TreeScan implements TableScan {
   /** A single row's key that is still to be looked up. */
   #point: Uint8Array | null = null;
   #capacity = 0;
+  /** Whether rows are read without their keys and positions, so that many can be read at once. */
+  readonly #takesRuns: boolean;
+  #starts: Int32Array = new Int32Array(0);
   #batch: { rows: number; columns: ColumnVector[]; keys: Uint8Array[] } = { rows: 0, columns: [], keys: [] };
 
   constructor(
@@ -208,6 +215,12 @@ class TreeScan implements TableScan {
     this.#epoch = state.epoch;
     this.#codec = rowCodecOf(table);
     this.#fillers = request.columns.map((number) => this.#filler(table, number));
+    this.#takesRuns =
+      index === null &&
+      own === null &&
+      !request.isBackward &&
+      !request.wantsKeys &&
+      this.#fillers.every(({ place }) => place !== null);
     this.#object = index === null ? table.storage : index.storage;
     this.#keyCodec = index !== null ? indexCodecOf(index) : table.keyColumns.length > 0 ? rowKeyCodecOf(table) : null;
     this.#walk = new VersionWalk(this.#reader, index === null ? rowTrees : indexTrees);
@@ -234,9 +247,7 @@ class TreeScan implements TableScan {
     if (this.#epoch !== this.#state.epoch) {
       this.#epoch = this.#state.epoch;
       this.#fetch = new RowFetch(this.#reader);
-      const versions = this.#versions;
-      assert(versions !== null, "a scan that goes on reads its position");
-      if (this.#isRangeOpen && this.#point === null) this.#walk.resume(this.#reader, versions);
+      if (this.#isRangeOpen && this.#point === null) this.#walk.resume(this.#reader, this.#versions);
     }
     this.#grow();
     const batch = this.#batch;
@@ -248,6 +259,11 @@ class TreeScan implements TableScan {
         this.#takePoint(this.#point);
         this.#point = null;
         this.#isRangeOpen = false;
+        continue;
+      }
+      const found = this.#takesRuns ? this.#walk.run(this.#starts, this.#capacity - batch.rows) : 0;
+      if (found > 0) {
+        this.#fillRun(found);
         continue;
       }
       if (!this.#walk.next()) {
@@ -264,6 +280,28 @@ class TreeScan implements TableScan {
     this.#range = this.#request.ranges.length;
   }
 
+  /** Rows that lie side by side, column by column. */
+  #fillRun(found: number): void {
+    const batch = this.#batch;
+    const row = batch.rows;
+    const starts = this.#starts;
+    const { bytes, view } = this.#walk;
+    assert(row + found <= this.#capacity, "a run has no more rows than there is room for");
+    for (let index = 0; index < this.#fillers.length; index++) {
+      const place = this.#fillers[index]?.place;
+      const column = batch.columns[index];
+      assert(place !== null && place !== undefined, "a run is of columns of the table");
+      if (column.kind === "numbers") {
+        const { numbers, nulls } = column;
+        if (this.#codec.readNumbers(view, starts, found, place, numbers, nulls, row)) column.hasNulls = true;
+        continue;
+      }
+      const { values } = column;
+      for (let at = 0; at < found; at++) values[row + at] = this.#codec.read(bytes, view, starts[at] ?? 0, place);
+    }
+    batch.rows = row + found;
+  }
+
   #grow(): void {
     const capacity = this.#capacity === 0 ? firstBatchRows : Math.min(batchRowsMax, this.#capacity * 4);
     if (capacity > this.#capacity) {
@@ -275,6 +313,7 @@ class TreeScan implements TableScan {
       );
       this.#batch = { rows: 0, columns, keys: this.#batch.keys };
       this.#capacity = capacity;
+      if (this.#takesRuns) this.#starts = new Int32Array(capacity);
     }
     for (const column of this.#batch.columns) {
       if (column.kind !== "numbers" || !column.hasNulls) continue;

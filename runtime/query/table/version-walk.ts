@@ -117,7 +117,7 @@ export class VersionWalk {
   }
 
   /** Goes on in another version of the state (a later one), behind the item that was given last. */
-  resume(reader: TreeReader, versions: Versions): void {
+  resume(reader: TreeReader, versions: Versions | null): void {
     assert(this.#isOpen, "a walk that goes on was begun");
     if (this.#reader !== reader) {
       this.#reader = reader;
@@ -133,7 +133,7 @@ export class VersionWalk {
       const behindLength = behindPrefix(behind, behind.length);
       assert(behindLength > 0, "a key begins with a tenant, so some key is behind it");
       // One version of an item was given and others may follow: they are told apart by their ends.
-      const isMidst = versions.to !== versions.from + 1 && this.#given === "before";
+      const isMidst = versions !== null && versions.to !== versions.from + 1 && this.#given === "before";
       if (isMidst) {
         this.#passedKey.set(key, key.length);
         this.#passedTo = this.to;
@@ -175,6 +175,40 @@ export class VersionWalk {
       }
       this.#stepNow();
     }
+  }
+
+  /**
+   * Many entries at once, as long as there is no past to be merged in: where their contents begin goes to `starts`, at most `most`. The
+   * walk then stands on the last of them. 0 when the next entry has to be asked for by `next`, which also tells whether there is one.
+   */
+  run(starts: Int32Array, most: number): number {
+    if (this.#isBackward || this.#hasBefore || this.#given === "before" || this.#now.run === undefined) return 0;
+    for (;;) {
+      if (this.#given === "now") this.#stepNow();
+      this.#given = "none";
+      if (!this.#hasNow) return 0;
+      const high = this.#hasHigh ? this.#high.bytes : null;
+      const found = this.#now.run(starts, most, high, this.#high.length);
+      if (found === 0) return 0;
+      this.#nowKey.take(this.#now);
+      this.#given = "now";
+      const kept = this.#keepTrue(starts, found);
+      if (kept > 0) return kept;
+    }
+  }
+
+  /** Contents instead of values, and only those that are true at the walk's position. */
+  #keepTrue(starts: Int32Array, found: number): number {
+    const versions = this.#versions;
+    const view = this.#now.valueView;
+    let kept = 0;
+    for (let index = 0; index < found; index++) {
+      const start = starts[index] ?? 0;
+      if (versions !== null && positionAt(view, start) >= versions.to) continue;
+      starts[kept] = start + fromBytes;
+      kept += 1;
+    }
+    return kept;
   }
 
   #stepNow(): void {

@@ -255,7 +255,7 @@ test("a scan that goes on in a later version of the state sees the rows of its o
           else values.set(id, next);
         }
         round += 1;
-        source.resume(state);
+        source.resume(state, true);
       };
       const expected = [...rows].sort(by === null ? byId : byValue);
       if (isBackward) expected.reverse();
@@ -287,7 +287,7 @@ test("a scan of all versions goes on in the midst of a row's versions", (t) => {
         hand.write(position, id, `v${round - 1}`, `v${round}`);
       }
       round += 1;
-      source.resume(state);
+      source.resume(state, true);
     };
     t.deepEqual(rowsOf(source.scan(whole), change), expected);
     t.true(round > 31);
