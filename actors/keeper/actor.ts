@@ -224,8 +224,8 @@ class Keeper implements Actor<KeeperMessage> {
   }
 
   /**
-   * Damage that is found before somebody needs the data is said out loud; with peers it will be repaired here. What stays damaged is
-   * met again at every look: it is said again once an hour, so that the log can still be read.
+   * Damage that is found before somebody needs the data is said out loud; with peers the replica repairs it from them. What stays damaged
+   * is met again at every look: it is said again once an hour, so that the log can still be read.
    */
   #found(what: string): void {
     const now = this.#context.monotonic();
@@ -251,8 +251,10 @@ class Keeper implements Actor<KeeperMessage> {
       });
       const step = this.#scrubber.step(Math.ceil((scrubBytesPerSecond * scrubMs) / 1_000));
       this.#scrubbedBytes += step.bytes;
-      for (const damage of step.damage)
+      for (const damage of step.damage) {
         this.#found(`${damage.file} at ${damage.address ?? "all of it"}: ${damage.what}`);
+        if (damage.before !== null) this.#tellReplica({ kind: "damaged", from: damage.before });
+      }
       if (step.tourDone) this.#tours += 1;
     } catch (error) {
       if (!(error instanceof KimberliteError)) throw error;

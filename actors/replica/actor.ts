@@ -200,6 +200,9 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       case "segmentFetched":
         this.#step(message);
         return;
+      case "damaged":
+        this.#step({ kind: "damagedBehind", from: message.from });
+        return;
       case "segmentPrepared":
         if (message.error !== null) {
           this.#asked = -1;

@@ -65,6 +65,8 @@ export type ReplicaMessage =
   | { readonly kind: "partStored"; readonly segment: number; readonly offset: number; readonly isKept: boolean }
   /** Told by the keeper: all of a segment is here, verified and durable beside the log. */
   | { readonly kind: "segmentFetched"; readonly fetched: FetchedSegment }
+  /** Told by the keeper or the shard: the prepare behind this place in the log is damaged on this disk. Others may have it. */
+  | { readonly kind: "damaged"; readonly from: LogPosition }
   /** Told by the keeper: the segment was made ready, or could not be. */
   | { readonly kind: "segmentPrepared"; readonly segment: number; readonly error: string | null };
 

@@ -83,6 +83,9 @@ const openLogMs = 60_000;
 const retryFullMs = 500;
 /** Share of the cache that waits for a checkpoint at which nothing more is decided until one is through. */
 const pressureMax = 0.85;
+/** Damage in the log is asked of the other replicas for half a minute. */
+const damageRetryMs = 250;
+const damageTriesMax = 120;
 
 type Phase = "opening" | "following" | "leading";
 
@@ -153,6 +156,8 @@ class Shard implements Actor<ShardMessage> {
   /** A replica is known to lead, this one or another. */
   #hasLeader = false;
   #isApplying = false;
+  /** How often in a row the replay has met damage in the log. */
+  #damageMet = 0;
   #replayed = 0;
   /** Newest op proposed. */
   #lastOp = 0;
@@ -243,7 +248,7 @@ class Shard implements Actor<ShardMessage> {
   #applyLater(): void {
     if (this.#isApplying || this.#phase !== "following") return;
     this.#isApplying = true;
-    this.#context.after(0, { kind: "apply" });
+    this.#context.after(this.#damageMet > 0 ? damageRetryMs : 0, { kind: "apply" });
   }
 
   /** A slice of the log that is committed, or that this shard is about to lead on from; then the next. */
@@ -284,11 +289,35 @@ class Shard implements Actor<ShardMessage> {
     return replay;
   }
 
+  /**
+   * A slice of the replay. Damage in the log is asked of the other replicas, and the replay goes on when it is repaired: at the next start
+   * it would be met again, since a replica looks only at what is newer than its checkpoint then.
+   */
+  #sliceOf(replay: Replay): LogPosition {
+    try {
+      const position = this.#guarded(() => replay.slice());
+      this.#damageMet = 0;
+      return position;
+    } catch (error) {
+      if (this.#isSingle || !isLogDamage(error)) throw error;
+      this.#damageMet += 1;
+      if (this.#damageMet > damageTriesMax) throw error;
+      const port = this.#context.port(this.#args.replica);
+      if (port !== null) this.#context.tell(port, { kind: "damaged", from: replay.position });
+      if (this.#damageMet === 1) {
+        const because = error instanceof Error ? error.message : String(error);
+        this.#context.log.warn("damage in the log is asked of the other replicas", { because });
+      }
+      replay.readAgain();
+      return replay.position;
+    }
+  }
+
   #applyCommitted(committed: LogPosition): void {
     const { store, checkpointer } = this.#parts();
     const replay = this.#replayTo(committed);
     const before = this.#positionNow();
-    const position = this.#guarded(() => replay.slice());
+    const position = this.#sliceOf(replay);
     this.#position = position;
     this.#lastOp = position.op;
     if (!replay.hasChanged) return;
@@ -306,7 +335,7 @@ class Shard implements Actor<ShardMessage> {
     const { head } = leadership;
     if (head.op > position.op) {
       const replay = this.#replayTo(head);
-      const applied = this.#guarded(() => replay.slice());
+      const applied = this.#sliceOf(replay);
       if (!replay.isDone) {
         this.#applyLater();
         return;
@@ -1223,6 +1252,10 @@ function storeNumbers(store: Store): Record<string, number> {
 /** Only what the store says of a page: a damaged log is no reason to throw the state away, since it could not be derived again. */
 const isPageDamage = (error: unknown): boolean =>
   error instanceof KimberliteError && error.code === "dataCorrupt" && error.detail["page"] !== undefined;
+
+/** A prepare of the log that does not verify, or cannot be read. */
+const isLogDamage = (error: unknown): boolean =>
+  error instanceof KimberliteError && error.code === "dataCorrupt" && error.detail["op"] !== undefined;
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2));
 /** The last part of a path is the id under which neighbours know an actor. */

@@ -22,8 +22,12 @@ export type PrepareWalk = Pick<
   "next" | "header" | "bytes" | "view" | "bodyStart" | "bodyAddress" | "position" | "close"
 >;
 
+/** Opens a walk behind a place in the log. */
+type Opening = (from: LogPosition) => PrepareWalk;
+
 export class Replay {
-  readonly #cursor: PrepareWalk;
+  #cursor: PrepareWalk;
+  readonly #open: Opening;
   readonly #state: TreeWriter;
   readonly #kernel: Kernel;
   #head: LogPosition;
@@ -43,13 +47,14 @@ export class Replay {
     head: LogPosition,
     { disk, geometry }: Machine = realMachine,
   ): Replay {
-    const cursor = PrepareCursor.open(disk, directory, geometry, clusterId, from);
-    return new Replay(cursor, state, kernel, from, head);
+    const opening: Opening = (at) => PrepareCursor.open(disk, directory, geometry, clusterId, at);
+    return new Replay(opening, state, kernel, from, head);
   }
 
-  constructor(cursor: PrepareWalk, state: TreeWriter, kernel: Kernel, from: LogPosition, head: LogPosition) {
+  constructor(open: Opening, state: TreeWriter, kernel: Kernel, from: LogPosition, head: LogPosition) {
     assert(from.address <= head.address, "durability: no state is ahead of its log");
-    this.#cursor = cursor;
+    this.#open = open;
+    this.#cursor = open(from);
     this.#state = state;
     this.#kernel = kernel;
     this.#head = head;
@@ -67,7 +72,18 @@ export class Replay {
     return this.#position.op === this.#head.op;
   }
 
-  /** Applies some prepares; returns how far the state has come. */
+  /** How far the state has come. */
+  get position(): LogPosition {
+    return this.#position;
+  }
+
+  /** Reads on from where the state stands, and forgets what it has read ahead: what was damaged there may be written again by now. */
+  readAgain(): void {
+    this.#cursor.close();
+    this.#cursor = this.#open(this.#position);
+  }
+
+  /** Applies some prepares; returns how far the state has come. Throws `dataCorrupt` for one that is damaged, with those before it applied. */
   slice(): LogPosition {
     const cursor = this.#cursor;
     let bytes = 0;

@@ -40,6 +40,7 @@ const names = [
   "slotRepaired",
   "superblockCopiesRepaired",
   "superblockCopyDamaged",
+  "superblockCopyWrittenAgain",
   "superblockNewestIsAlone",
   "tailCopies",
   "tailLeavesOld",

@@ -41,7 +41,10 @@ export class PrepareCursor {
     this.#address = from.address;
   }
 
-  /** A cursor with its own buffer and files, read through the page cache. Close it after use. */
+  /**
+   * A cursor with its own buffer and files, read through the page cache; a sector that cannot be read is damage like any other. Close it
+   * after use.
+   */
   static open(
     disk: Disk,
     directory: string,
@@ -50,7 +53,7 @@ export class PrepareCursor {
     from: CursorStart,
   ): PrepareCursor {
     const files = new SegmentFiles(disk, directory, geometry);
-    return new PrepareCursor(new LogWindow(files, new Uint8Array(windowBytes(geometry))), clusterId, from);
+    return new PrepareCursor(new LogWindow(files, new Uint8Array(windowBytes(geometry)), true), clusterId, from);
   }
 
   /**

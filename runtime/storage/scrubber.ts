@@ -13,6 +13,7 @@ import type { Disk } from "./disk.js";
 import { headerBytes, identityBytes, isZero, sameBytes } from "./frame.js";
 import { HeaderRing, headerRingPath } from "./header-ring.js";
 import { headerSlotsOf, type LogGeometry, paddedBytes, segmentOf, segmentPath, segmentStart } from "./log-geometry.js";
+import { type LogPosition, positionBehind } from "./log-position.js";
 import { inspectPrepare, LogWindow, windowBytes } from "./log-window.js";
 import { readSeal } from "./segment-seal.js";
 import { SegmentFiles } from "./segments.js";
@@ -25,6 +26,11 @@ export interface Damage {
   readonly address: number | null;
   readonly op: number | null;
   readonly what: string;
+}
+
+export interface FoundDamage extends Damage {
+  /** Where the log stands before a damaged prepare, as far as the scrubber knows: what it takes to ask others for it. */
+  readonly before: LogPosition | null;
 }
 
 /** Where a scrubber stands. `address` lies within the segment number `(origin + done) % segments` of this tour. */
@@ -41,7 +47,7 @@ export interface ScrubCursor {
 
 export interface ScrubStep {
   readonly bytes: number;
-  readonly damage: readonly Damage[];
+  readonly damage: readonly FoundDamage[];
   /** True when this step ended a tour. */
   readonly tourDone: boolean;
 }
@@ -66,8 +72,9 @@ export class Scrubber {
   readonly #files: SegmentFiles;
   readonly #window: LogWindow;
   #cursor: ScrubCursor;
-  #lastIdentity: Uint8Array | null = null;
-  #damage: Damage[] = [];
+  /** Behind the newest prepare of the present segment that was sound, or before its first where its seal says that. */
+  #before: LogPosition | null = null;
+  #damage: FoundDamage[] = [];
 
   constructor(options: ScrubberOptions) {
     this.#options = options;
@@ -109,8 +116,15 @@ export class Scrubber {
     return { bytes, damage: this.#damage, tourDone: false };
   }
 
-  #report(zone: Damage["zone"], file: string, address: number | null, op: number | null, what: string): void {
-    this.#damage.push({ zone, file, address, op, what });
+  #report(
+    zone: Damage["zone"],
+    file: string,
+    address: number | null,
+    op: number | null,
+    what: string,
+    before: LogPosition | null = null,
+  ): void {
+    this.#damage.push({ zone, file, address, op, what, before });
   }
 
   /** Runs a look that throws our errors for damage; true when it passed. */
@@ -121,7 +135,8 @@ export class Scrubber {
     } catch (error) {
       if (!isKimberliteError(error)) throw error;
       const address = error.detail["address"];
-      this.#report(zone, file, typeof address === "number" ? address : null, null, error.message);
+      const before = zone === "segment" ? this.#before : null;
+      this.#report(zone, file, typeof address === "number" ? address : null, null, error.message, before);
       return false;
     }
   }
@@ -177,16 +192,17 @@ export class Scrubber {
     const address = start + cursor.offset;
     const file = segmentPath(directory, geometry, segment);
     if (address >= limit) return this.#endSegment(cursor, segment);
+    if (cursor.offset === 0) this.#before = this.#beginningOf(segment);
     let read = sectorBytes;
     const sound = this.#look("segment", file, () => {
       const finding = inspectPrepare(this.#window, clusterId, address, limit);
       if (finding.kind === "sound") {
         read = paddedBytes(finding.header.bodyBytes);
-        const last = this.#lastIdentity;
-        if (last !== null && !sameBytes(last, 0, finding.header.parent, 0, identityBytes)) {
-          this.#report("segment", file, address, finding.header.op, "the hash chain breaks here");
+        const last = this.#before;
+        if (last !== null && !sameBytes(last.parent, 0, finding.header.parent, 0, identityBytes)) {
+          this.#report("segment", file, address, finding.header.op, "the hash chain breaks here", last);
         }
-        this.#lastIdentity = finding.header.identity;
+        this.#before = positionBehind(finding.header);
       } else if (finding.kind === "unwritten") {
         read = this.#scrubRest(file, address, limit);
       } else {
@@ -195,14 +211,34 @@ export class Scrubber {
           finding.kind === "misplaced"
             ? `a prepare of address ${finding.header.address}`
             : `${finding.fault} does not verify`;
-        this.#report("segment", file, address, op, what);
+        this.#report("segment", file, address, op, what, this.#before);
         read = this.#distanceToNext(address, limit);
-        this.#lastIdentity = null;
+        this.#before = null;
       }
     });
     if (!sound) return this.#endSegment(cursor, segment);
     this.#cursor = { ...cursor, offset: cursor.offset + read };
     return read;
+  }
+
+  /** Where the log stands before a segment's first prepare, as its seal has it; null where there is no sound one. */
+  #beginningOf(segment: number): LogPosition | null {
+    const { disk, directory, geometry } = this.#options;
+    try {
+      const seal = readSeal(disk, directory, geometry, segment);
+      if (seal === null) return null;
+      const { firstOp, firstParent, firstTimestamp } = seal;
+      return {
+        op: firstOp - 1,
+        address: segmentStart(geometry, segment),
+        parent: firstParent,
+        timestamp: firstTimestamp - 1,
+      };
+    } catch (error) {
+      // A damaged seal is reported at the segment's end.
+      if (!isKimberliteError(error)) throw error;
+      return null;
+    }
   }
 
   /** What lies behind a segment's last prepare must be zero, and in the newest segment nothing durable may lie there. */
@@ -230,14 +266,14 @@ export class Scrubber {
   #endSegment(cursor: ScrubCursor, segment: number): number {
     const { disk, directory, geometry } = this.#options;
     const file = segmentPath(directory, geometry, segment, "seal");
-    const last = this.#lastIdentity;
+    const last = this.#before?.parent ?? null;
     this.#look("seal", file, () => {
       const seal = readSeal(disk, directory, geometry, segment);
       if (seal !== null && last !== null && !sameBytes(seal.lastIdentity, 0, last, 0, identityBytes)) {
         this.#report("seal", file, null, seal.lastOp, "the seal names another last prepare than the segment holds");
       }
     });
-    this.#lastIdentity = null;
+    this.#before = null;
     this.#cursor = { ...cursor, done: cursor.done + 1, offset: 0 };
     return sectorBytes;
   }

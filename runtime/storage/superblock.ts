@@ -40,6 +40,8 @@ export type {
 export const superblockCopies = 4;
 const copiesToWrite = 3;
 const fileBytes = superblockCopies * sectorBytes;
+/** Where a copy says which it is. */
+const copyAt = 32;
 
 assert(copiesToOpen + copiesToWrite > superblockCopies, "every open meets every finished write");
 
@@ -199,18 +201,21 @@ export class Superblock {
     if (ours.length < copiesToOpen) refuse("quorum lost", this.#file.path);
   }
 
-  /** Writes the given copies, reads all back, and checks that enough are the new content. */
+  /**
+   * Writes the given copies, reads all back, and checks that enough are the new content. A copy that is not is written once more: one that
+   * the disk forgot would be two sequences behind when the next write is cut short, which no crash explains.
+   */
   #writeCopies(copies: readonly number[], content: SuperblockContent): Uint8Array {
-    let checksum: Uint8Array = this.#checksum;
-    for (const copy of copies) {
-      const at = copy * sectorBytes;
-      checksum = encodeCopy(this.#bytes, at, copy, content);
-      this.#file.write(this.#bytes, at, sectorBytes, at);
-      this.#file.sync();
+    const image = new Uint8Array(sectorBytes);
+    const checksum = encodeCopy(image, 0, 0, content);
+    this.#putCopies(copies, image);
+    let wrong = this.#copiesOtherThan(checksum);
+    if (wrong.length > 0) {
+      mark("superblockCopyWrittenAgain");
+      this.#putCopies(wrong, image);
+      wrong = this.#copiesOtherThan(checksum);
     }
-    const verified = readCopies(this.#file, this.#bytes).filter(
-      (reading) => reading.kind === "sound" && sameBytes(reading.checksum, 0, checksum, 0, identityBytes),
-    ).length;
+    const verified = superblockCopies - wrong.length;
     if (verified < copiesToWrite) {
       throw new KimberliteError(
         "storageFailed",
@@ -223,6 +228,23 @@ export class Superblock {
     return checksum;
   }
 
+  /** The copies are the same but for their number, which is not under the checksum. */
+  #putCopies(copies: readonly number[], image: Uint8Array): void {
+    for (const copy of copies) {
+      const at = copy * sectorBytes;
+      this.#bytes.set(image, at);
+      this.#bytes[at + copyAt] = copy;
+      this.#file.write(this.#bytes, at, sectorBytes, at);
+      this.#file.sync();
+    }
+  }
+
+  #copiesOtherThan(checksum: Uint8Array): number[] {
+    return readCopies(this.#file, this.#bytes).flatMap((reading, copy) =>
+      reading.kind === "sound" && sameBytes(reading.checksum, 0, checksum, 0, identityBytes) ? [] : [copy],
+    );
+  }
+
   close(): void {
     this.#file.close();
   }
@@ -231,5 +253,20 @@ export class Superblock {
 function readCopies(file: DiskFile, bytes: Uint8Array): CopyReading[] {
   const count = file.read(bytes, 0, fileBytes, 0);
   bytes.fill(0, count, fileBytes); // a shortened file has damaged copies
-  return Array.from({ length: superblockCopies }, (_, copy) => decodeCopy(bytes, copy * sectorBytes, copy));
+  const first = decodeCopy(bytes, 0, 0);
+  return Array.from({ length: superblockCopies }, (_, copy) => {
+    const isTwin = copy === 0 || (first.kind === "sound" && isTwinOfFirst(bytes, copy));
+    return isTwin ? first : decodeCopy(bytes, copy * sectorBytes, copy);
+  });
+}
+
+/** What differs from a sound copy in its number alone is as sound: nothing has to be hashed again. */
+function isTwinOfFirst(bytes: Uint8Array, copy: number): boolean {
+  const at = copy * sectorBytes;
+  const behind = copyAt + 1;
+  return (
+    bytes[at + copyAt] === copy &&
+    sameBytes(bytes, 0, bytes, at, copyAt) &&
+    sameBytes(bytes, behind, bytes, at + behind, sectorBytes - behind)
+  );
 }

@@ -7,6 +7,8 @@ import { makeMarks } from "../types/marks.js";
 const names = [
   "clockDisagrees",
   "confirmWaitsForInherited",
+  "damageAsked",
+  "damageMended",
   "decides",
   "decisionImplicitNack",
   "decisionStuck",
@@ -35,6 +37,7 @@ const names = [
   "leadsAfterInstall",
   "memberLearned",
   "messageOfStranger",
+  "peerGivesNothing",
   "pingMovesView",
   "prepareDroppedForMemory",
   "prepareFills",

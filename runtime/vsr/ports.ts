@@ -79,6 +79,11 @@ export type Input =
   | { readonly kind: "confirm"; readonly token: number }
   /** An operation's bytes were found damaged while running (scrubber, reader). */
   | { readonly kind: "damaged"; readonly op: number }
+  /**
+   * The prepare behind `from` was found damaged, however old it is (scrubber, replay). It is asked of the others and written again, when it
+   * is known here to be committed.
+   */
+  | { readonly kind: "damagedBehind"; readonly from: LogPosition }
   /** Hand leadership to the next replica: drain, upgrade. */
   | { readonly kind: "abdicate" };
 

@@ -1,10 +1,12 @@
 /**
  * Fetching what this replica should have and has not: single bodies whose headers are known, by identity, runs of committed
- * operations, and whole segments when it is far behind (`segment-sync.ts`). And giving the same to others: only what was verified on reading, and of what is asked by number only
+ * operations, whole segments when it is far behind (`segment-sync.ts`), and what was found damaged long after it was written
+ * (`old-damage.ts`). And giving the same to others: only what was verified on reading, and of what is asked by number only
  * what is known to be committed.
  *
  * Few requests are under way at once: repair without a bound is what brings a recovering cluster down.
  */
+import type { LogPosition } from "../storage/log-position.js";
 import type { FetchedSegment } from "../storage/seal-codec.js";
 import type { Core } from "./core.js";
 import { mark } from "./marks.js";
@@ -17,6 +19,7 @@ import type {
   Prepare,
   RunMessage,
 } from "./messages.js";
+import { OldDamage } from "./old-damage.js";
 import { partBytes, SegmentSync } from "./segment-sync.js";
 import { deafTicks, pingTicks, repairTicks } from "./timing.js";
 
@@ -26,6 +29,9 @@ const readsMax = 32;
 /** Three pings missed: whoever has been silent for that long gives nothing. */
 const silentTicks = 3 * pingTicks;
 const sealsAtOnce = 64;
+/** A peer that has answered none of the requests of that long gets one in so many. */
+const patienceTicks = 100;
+const secondChances = 16;
 const nothing = new Uint8Array(0);
 
 export class Repair {
@@ -46,19 +52,29 @@ export class Repair {
   readonly peerCommit: number[];
   /** By replica: tick at which it was heard last; what is gone is not asked. */
   readonly #heardAt: number[];
+  /** By replica: tick of the first request that it has not answered since; -1 for none. */
+  readonly #owesSince: number[];
   /** What a decision or startView says may be had from whom is not kept: peers are asked by lot. */
 
   readonly sync: SegmentSync;
+  readonly #oldDamage: OldDamage;
 
   constructor(core: Core) {
     this.#core = core;
     this.sync = new SegmentSync(core, (op) => this.#choosePeer(op));
+    this.#oldDamage = new OldDamage(core, (op) => this.#choosePeer(op));
     this.peerCommit = new Array<number>(core.quorums.replicas).fill(0);
     this.#heardAt = new Array<number>(core.quorums.replicas).fill(-silentTicks);
+    this.#owesSince = new Array<number>(core.quorums.replicas).fill(-1);
   }
 
   heard(from: number): void {
     this.#heardAt[from] = this.#core.ticks;
+  }
+
+  /** It gave something that was asked for. */
+  gave(from: number): void {
+    this.#owesSince[from] = -1;
   }
 
   /** Too few others have been heard for anything to be acknowledged here: their way here is cut, whether or not they hear this replica. */
@@ -91,6 +107,11 @@ export class Repair {
     this.sync.tick(this.#committed);
     this.#askRun();
     this.#askPrepares();
+    this.#oldDamage.tick();
+  }
+
+  damagedBehind(from: LogPosition): void {
+    this.#oldDamage.found(from);
   }
 
   #askRun(): void {
@@ -110,13 +131,27 @@ export class Repair {
     core.send(this.#runPeer, { kind: "getRun", from: appended, until, bytesMax: runBytesMax });
   }
 
-  /** A backup that is ahead, so that the primary is left to its work; else anybody. */
+  /**
+   * A backup that is ahead, so that the primary is left to its work; else anybody. One that is heard and gives nothing (what it sends may
+   * be too long for its way here) is left out nearly always.
+   */
   #choosePeer(op: number): number {
+    const peer = this.#drawPeer(op);
+    const since = this.#owesSince[peer] ?? -1;
+    if (since < 0) this.#owesSince[peer] = this.#core.ticks;
+    return peer;
+  }
+
+  #drawPeer(op: number): number {
     const core = this.#core;
     const isHeard = (peer: number): boolean => core.ticks - (this.#heardAt[peer] ?? 0) < silentTicks;
     for (let tries = 0; tries < 4; tries++) {
       const peer = core.anyPeer();
-      if (peer !== core.primary && isHeard(peer) && (this.peerCommit[peer] ?? 0) > op) return peer;
+      if (peer === core.primary || !isHeard(peer) || (this.peerCommit[peer] ?? 0) <= op) continue;
+      const since = this.#owesSince[peer] ?? -1;
+      const isOwing = since >= 0 && core.ticks - since > patienceTicks;
+      if (!isOwing || core.random.below(secondChances) === 0) return peer;
+      mark("peerGivesNothing");
     }
     if (core.primary !== core.self && isHeard(core.primary)) return core.primary;
     return core.anyPeer();
@@ -148,6 +183,8 @@ export class Repair {
     const core = this.#core;
     if (!this.#mayRepair) return;
     let last = 0;
+    const [first] = message.prepares;
+    if (first !== undefined) this.#oldDamage.mend(first);
     for (const prepare of message.prepares) {
       if (prepare.header.op <= core.journal.appended.op) continue;
       if (!core.journal.integrate(prepare)) {

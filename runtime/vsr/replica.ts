@@ -124,6 +124,9 @@ export class Replica {
       case "damaged":
         core.journal.damage(input.op);
         return;
+      case "damagedBehind":
+        this.#repair.damagedBehind(input.from);
+        return;
       case "abdicate":
         this.#viewChange.abdicate();
         return;
@@ -264,18 +267,21 @@ export class Replica {
         this.#repair.getRun(from, message);
         return;
       case "run":
+        this.#repair.gave(from);
         this.#repair.run(from, message);
         return;
       case "getSeals":
         this.#repair.getSeals(from, message);
         return;
       case "seals":
+        this.#repair.gave(from);
         this.#repair.sync.seals(message);
         return;
       case "getSegmentPart":
         this.#repair.getSegmentPart(from, message);
         return;
       case "segmentPart":
+        this.#repair.gave(from);
         this.#repair.sync.part(message);
         return;
       case "ping":

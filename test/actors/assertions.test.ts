@@ -303,7 +303,7 @@ test("what must hold is checked: replay", (t) => {
   const state = new ModelTree();
   const over = (recordCount: number): Replay =>
     new Replay(
-      { ...cursor, header: { bodyBytes: 0, recordCount, operation: 0 } } as unknown as PrepareWalk,
+      () => ({ ...cursor, header: { bodyBytes: 0, recordCount, operation: 0 } }) as unknown as PrepareWalk,
       state,
       new Kernel(state),
       position(0),

@@ -1,5 +1,5 @@
 /** Actors driven by hand through situations that a running node meets rarely. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { keeperDefinition } from "../../actors/keeper/actor.js";
@@ -11,7 +11,7 @@ import { openState } from "../../actors/shard/state-files.js";
 import { VersionHeaderWriter } from "../../actors/shard/version-header.js";
 import { openDataDirectory, shardDirectory } from "../../actors/supervisor/data-directory.js";
 import type { Actor } from "../../runtime/actor/definition.js";
-import { defaultGeometry, placePrepare } from "../../runtime/storage/log-geometry.js";
+import { defaultGeometry, placePrepare, segmentPath } from "../../runtime/storage/log-geometry.js";
 import { logBeginning } from "../../runtime/storage/log-position.js";
 import { MemoryDisk } from "../../runtime/storage/memory-disk.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
@@ -224,6 +224,16 @@ test("a keeper makes the seals that a crash left out, and scrubs segments of ear
   t.is(numbers["segmentsSealed"], 2);
   t.true(Number(numbers["scrubbedBytes"]) > logSegmentBytes, "segments were read");
   t.is(numbers["damageFound"], 0);
+  context.wire("replica-1");
+  // The second prepare of the first segment, in its body.
+  const file = segmentPath(directory, defaultGeometry, 0);
+  const handle = openSync(file, "r+");
+  writeSync(handle, new Uint8Array(8).fill(0xa5), 0, 8, 9 * 1024 * 1024 + 100_000);
+  closeSync(handle);
+  for (let second = 0; second < 8; second++) keeper.receive({ kind: "scrub" }, context.envelope("self"));
+  const [told] = context.toldOf("damaged");
+  t.is(told?.to, "replica-1");
+  t.like(told?.message["from"], { op: 1 }, "the replica hears behind which operation, and asks the others");
   await keeper.stop?.();
   await replica.stop?.();
 });

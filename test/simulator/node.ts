@@ -128,7 +128,10 @@ export class SimNode {
     try {
       const args = { directory, clusterId, replica: "replica-1", keeper: "keeper-1" };
       const keeper = this.makeCell("keeper-1");
-      keeper.actor = await keeperOn(this.machine).create(keeper, { ...args, scrubBytesPerSecond: 16_384 });
+      keeper.actor = await keeperOn(this.machine).create(keeper, {
+        ...args,
+        scrubBytesPerSecond: this.#options.scrubBytes,
+      });
       const replica = this.makeCell("replica-1");
       replica.actor = await replicaOn(this.machine).create(replica, {
         ...args,

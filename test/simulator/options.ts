@@ -54,6 +54,8 @@ export interface SimulationOptions {
   readonly writeMode: WriteMode;
   readonly writeMicros: number;
   readonly checkpointEvery: number;
+  /** What a keeper's scrubber reads a second. */
+  readonly scrubBytes: number;
   readonly clockDriftPpm: number;
   readonly linksBreak: boolean;
   /** After the heal only a quorum is left. */
@@ -169,6 +171,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     muteReplica,
     fresh: replicas > 1 && (isWiped || random.chance(0.5)),
     faultsAtOnce: random.chance(0.25),
+    scrubBytes: random.pick([16_384, 16_384, 262_144]),
     network,
     faults,
   };

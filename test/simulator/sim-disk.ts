@@ -185,6 +185,7 @@ export class SimDisk implements Disk {
 
   /** An empty disk takes its place. */
   wipe(): void {
+    this.disarm();
     this.#directories.clear();
     this.#names = new Map();
     this.#durableNames = new Map();

@@ -167,6 +167,45 @@ test("each replica's log is damaged somewhere else: all of it comes back", async
   t.true((marks["preparesAsked"] ?? 0) + (marks["runAsked"] ?? 0) > 0);
 });
 
+test("an old prepare is damaged and nobody asks for it: the scrubber finds it, and it is written again from another replica", async (t) => {
+  const options = calm({
+    requestsMax: 200,
+    requestMicros: 8_000,
+    bodyBytesMax: 6_000,
+    segmentBytes: 32 * 1024,
+    scrubBytes: 1 << 20,
+  });
+  const { marks } = await tell(options, [
+    at(2_500, { kind: "latent", replica: 2, zone: "log", where: 0.2, how: "flip" }),
+    at(2_501, { kind: "latent", replica: 1, zone: "log", where: 0.4, how: "zero" }),
+  ]);
+  t.true((marks["damageMended"] ?? 0) >= 2, `${marks["damageMended"]}`);
+});
+
+test("a state that is derived from the log again meets damage before the checkpoint: the replay waits until another replica has given it", async (t) => {
+  const options = calm({ workload: "kernel", checkpointEvery: 3, requestsMax: 200, requestMicros: 8_000 });
+  const { summary, marks } = await tell(options, [
+    at(2_500, { kind: "latent", replica: 2, zone: "log", where: 0.1, how: "flip" }),
+    ...Array.from({ length: 12 }, (_, index) =>
+      at(2_501, { kind: "latent", replica: 2, zone: "pages", where: index / 12, how: "zero" }),
+    ),
+    at(2_600, { kind: "kill", replica: 2, downMs: 10 }),
+  ]);
+  t.is(summary.unrecoverable, null);
+  t.true((marks["damageMended"] ?? 0) > 0);
+});
+
+test("a disk forgets one write of a superblock copy, and the power goes within the next: that is no reason to give the disk up", async (t) => {
+  for (const operation of [1, 2, 3, 4]) {
+    const { summary } = await tell(calm(), [
+      at(500, { kind: "write", replica: 2, zone: "superblock", fault: "lost" }),
+      at(900, { kind: "pause", replica: 1, forMs: 1_500 }),
+      at(950, { kind: "powerCut", replica: 2, operation, downMs: 20 }),
+    ]);
+    t.is(summary.halts, 0);
+  }
+});
+
 test("a primary whose prepares do not arrive, while its heartbeats do, gives up", async (t) => {
   const { summary, marks } = await tell(calm({ muteReplica: 1, bodyBytesMax: 1_000 }), []);
   t.true((marks["primaryAbdicates"] ?? 0) > 0);

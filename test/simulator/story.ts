@@ -31,6 +31,7 @@ export function calm(over: Partial<SimulationOptions> = {}): SimulationOptions {
     muteReplica: -1,
     fresh: false,
     faultsAtOnce: false,
+    scrubBytes: 16_384,
     ...over,
   };
 }

@@ -3,9 +3,11 @@ import test from "ava";
 import { FaultDisk } from "../../runtime/storage/fault-disk.js";
 import { headerBytes } from "../../runtime/storage/frame.js";
 import { segmentPath } from "../../runtime/storage/log-geometry.js";
+import { logBeginning } from "../../runtime/storage/log-position.js";
 import type { MemoryDisk } from "../../runtime/storage/memory-disk.js";
+import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
 import { recordCheckpoint } from "../../runtime/storage/replica-storage.js";
-import { type Damage, Scrubber } from "../../runtime/storage/scrubber.js";
+import { type FoundDamage, Scrubber } from "../../runtime/storage/scrubber.js";
 import { decodeSeal, encodeSeal } from "../../runtime/storage/seal-codec.js";
 import { computeSeal, readSeal, sealSegment } from "../../runtime/storage/segment-seal.js";
 import { type VerifyReport, verifyLog } from "../../runtime/storage/verify-log.js";
@@ -32,9 +34,9 @@ function flip(disk: MemoryDisk, path: string, at: number): void {
   });
 }
 
-function scrub(disk: MemoryDisk, end: number): Damage[] {
+function scrub(disk: MemoryDisk, end: number): FoundDamage[] {
   const scrubber = new Scrubber({ disk, directory: root, geometry, clusterId, end: () => end, random: () => 0.5 });
-  const found: Damage[] = [];
+  const found: FoundDamage[] = [];
   for (let steps = 0; steps < 1000; steps++) {
     const step = scrubber.step(10_000);
     found.push(...step.damage);
@@ -312,7 +314,7 @@ test("the scrubber works within its budget, from any origin, and goes on from a 
   for (const seed of [1, 2, 3, 4]) {
     const options = { disk, directory: root, geometry, clusterId, end: () => base.end, random: seeded(seed) };
     let scrubber = new Scrubber(options);
-    const found: Damage[] = [];
+    const found: FoundDamage[] = [];
     let bytes = 0;
     let tours = 0;
     for (let steps = 0; tours < 2 && steps < 500; steps++) {
@@ -328,6 +330,28 @@ test("the scrubber works within its budget, from any origin, and goes on from a 
     t.is(tours, 2);
     t.is(found.filter(({ file }) => file === segment(1)).length, 2, "once a tour");
     t.true(bytes >= 2 * base.end);
+  }
+});
+
+test("the scrubber says where the log stands before a damaged prepare, wherever that is known", (t) => {
+  const beginning = logBeginning(clusterId);
+  const cursor = PrepareCursor.open(base.disk, root, geometry, clusterId, beginning);
+  const positions = [beginning];
+  while (cursor.next(base.end)) positions.push(cursor.position());
+  cursor.close();
+  for (const [op, address] of base.addresses.entries()) {
+    const disk = base.disk.clone();
+    flip(disk, segment(Math.floor(address / geometry.segmentBytes)), (address % geometry.segmentBytes) + 3_000);
+    const [damage, ...more] = scrub(disk, base.end);
+    t.is(damage?.address, address);
+    t.deepEqual(more, []);
+    const isFirst = address % geometry.segmentBytes === 0;
+    const isSealed = address < 2 * geometry.segmentBytes;
+    if (isFirst && !isSealed) t.is(damage?.before, null, "no seal says what comes before the segment");
+    else {
+      t.is(damage?.before?.op, op);
+      t.deepEqual(damage?.before?.parent, positions[op]?.parent);
+    }
   }
 });
 

@@ -221,6 +221,23 @@ test("one bad copy out of four does not stop a write", (t) => {
   t.is(Superblock.open(disk, "/d").content.checkpoint.op, 1);
 });
 
+test("a copy that did not read back is written again: a cut within the next write finds no copy two sequences behind", (t) => {
+  for (const kind of ["bitFlip", "misdirectedWrite"] as const) {
+    const inner = format();
+    const disk = new FaultDisk(inner);
+    const superblock = Superblock.open(disk, "/d", "fdatasync");
+    disk.plan({ kind, pathEnd: "superblock", nth: 2, argument: 70 * 8 });
+    superblock.writeCheckpoint(stateAt(1).checkpoint, 1);
+    t.is(disk.struck[kind], 1);
+    const copies = Superblock.inspect(inner, "/d").map((copy) => (copy.kind === "sound" ? copy.content.sequence : 0));
+    t.deepEqual(copies, new Array<number>(4).fill(superblock.content.sequence));
+    inner.cutPowerAt(inner.operations + 2, () => 0.999);
+    t.throws(() => superblock.writeCheckpoint(stateAt(2).checkpoint, 2));
+    inner.restart(() => 0.999);
+    t.true(Superblock.open(inner, "/d").content.checkpoint.op >= 1);
+  }
+});
+
 test("a superblock that another node wrote since is not written over", (t) => {
   const disk = format();
   const first = Superblock.open(disk, "/d");

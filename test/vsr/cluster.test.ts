@@ -166,6 +166,53 @@ test("every operation lost on one disk, each on another's: together the replicas
   }
 });
 
+test("a backup that is heard and gives nothing is soon left out: who was away is brought back by the primary", (t) => {
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    const cluster = new Cluster(3, seed);
+    cluster.run(1_000);
+    const { primary } = cluster;
+    const [away = 0, stingy = 0] = [0, 1, 2].filter((index) => index !== primary);
+    cluster.crash(away);
+    for (let count = 0; count < 100; count++) {
+      cluster.propose(primary);
+      cluster.run(40);
+    }
+    cluster.stingy.add(stingy);
+    cluster.start(away);
+    cluster.run(2_500);
+    const [behind, ahead] = [cluster.members[away], cluster.members[primary]];
+    t.true((ahead.committed?.op ?? 0) >= 90);
+    t.is(behind.committed?.op, ahead.committed?.op, `seed ${seed}`);
+  }
+});
+
+test("damage that is found long after it was written is asked of another replica by its place, and written again", (t) => {
+  const cluster = new Cluster(3, 4);
+  for (let at = 0; at < 3_000; at++) {
+    cluster.advance();
+    if (at % 10 === 0) for (const index of [0, 1, 2]) cluster.propose(index);
+  }
+  cluster.run(500);
+  const member = cluster.members[2];
+  const [lost, before] = [5, 4].map((op) => [...member.disk.log.values()].find(({ header }) => header.op === op));
+  if (lost === undefined || before === undefined) throw new Error("five operations are in the log");
+  const isThere = (): boolean => member.disk.log.has(lost.header.address);
+  member.disk.log.delete(lost.header.address);
+  cluster.cut.add("0>2").add("1>2");
+  // What another log has there is not taken, nor is what does not follow.
+  const from = positionBehind(before.header);
+  cluster.step(2, { kind: "damagedBehind", from: { ...from, parent: new Uint8Array(32) } });
+  cluster.run(100);
+  t.false(isThere());
+  cluster.cut.clear();
+  cluster.run(1_000);
+  t.false(isThere(), "nobody has a prepare behind such a place");
+  cluster.step(2, { kind: "damagedBehind", from });
+  cluster.run(1_000);
+  t.true(isThere());
+  t.deepEqual(member.disk.log.get(lost.header.address)?.frame, lost.frame);
+});
+
 test("an operation that is lost on every disk stops the replicas, and the next primary names it", (t) => {
   const cluster = new Cluster(3, 5);
   for (let at = 0; at < 1_500; at++) {

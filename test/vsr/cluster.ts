@@ -66,6 +66,8 @@ export class Cluster {
   readonly packets: Packet[] = [];
   now = 0;
   loss = 0;
+  /** Replicas that are heard, but what they give of the log never arrives. */
+  readonly stingy = new Set<number>();
   /** Pairs that do not hear each other, as "from>to". */
   readonly cut = new Set<string>();
   /** op → identity as first committed anywhere. */
@@ -252,6 +254,7 @@ export class Cluster {
   #send(from: number, to: number, message: Message): void {
     if (this.loss > 0 && this.random.below(100) < this.loss) return;
     if (this.cut.has(`${from}>${to}`)) return;
+    if (this.stingy.has(from) && ["run", "seals", "segmentPart"].includes(message.kind)) return;
     this.packets.push({ at: this.now + 1 + this.random.below(30), from, to, message: clone(message) });
   }
 
