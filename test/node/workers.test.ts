@@ -47,7 +47,10 @@ async function endEach(t: ExecutionContext, layout: "shared" | "threads"): Promi
     const ms = performance.now() - at;
     took.push(`${name} ${Math.round(ms)} ms`);
     // A read as well, since writes may flow while readers do not.
-    await db.tenant("main").stream("writer-1").read({ limit: 1, consistency: "linearizable", timeoutMs: serveMsMax * busyAllowance });
+    await db
+      .tenant("main")
+      .stream("writer-1")
+      .read({ limit: 1, consistency: "linearizable", timeoutMs: serveMsMax * busyAllowance });
     if (performance.now() - at > serveMsMax * busyAllowance) t.fail(`reads after ${name} was ended`);
   }
   t.log(took.join(", "));
