@@ -4,7 +4,7 @@
  *
  *   request   tenant u64 · kind u8 · session u64 · cursor u32 · rows max u32 · at least u64 (+1) · transaction: flags u8, isolation u8,
  *             requests u32, snapshot u64 (+1), started u64 · shape (length u32) · syntax · parameters
- *   shape     tenant u64 · user · database · text · parameter types · formats · settings
+ *   shape     tenant u64 · user · database · text · parameter types · formats · columns · settings
  *   reply     kind u8 and what it needs; columns and tags stand behind their lengths, and are known again by their bytes
  *
  * Texts and byte strings: length u32, bytes.
@@ -113,6 +113,7 @@ function encodeShape(shape: SqlShape): Uint8Array {
   writeText(out, shape.text);
   writeList(out, shape.parameterTypes, (oid) => void out.u32(oid));
   writeList(out, shape.resultFormats, (format) => void out.u8(format));
+  writeColumns(out, shape.columns);
   writeList(out, shape.settings, ([name, value]) => {
     writeText(out, name);
     writeText(out, value);
@@ -129,6 +130,7 @@ function decodeShape(bytes: Uint8Array, from: number, to: number): SqlShape {
     text: readText(reader),
     parameterTypes: readList(reader, () => reader.u32()),
     resultFormats: readList(reader, () => (reader.choice(2) === 0 ? 0 : 1)),
+    columns: readColumns(reader, bytes),
     settings: readList(reader, () => [readText(reader), readText(reader)] as const),
   };
   reader.end();
@@ -202,6 +204,7 @@ export function decodeSqlRequest(bytes: Uint8Array, from = 0, to: number = bytes
     parameterTypes: shape.parameterTypes,
     parameters: readList(reader, () => readValue(reader)),
     resultFormats: shape.resultFormats,
+    columns: shape.columns,
     settings: shape.settings,
   };
   reader.end();

@@ -3,7 +3,7 @@
  * projection (other reads), and their answers. The codecs stand beside the types; the gateway moves the rows of an answer to its socket
  * as they are, so they are already messages of PostgreSQL's protocol.
  */
-import type { SqlErrorFields } from "../../runtime/query/error.js";
+import { SqlError, type SqlErrorFields } from "../../runtime/query/error.js";
 import type { Oid } from "../../runtime/query/types/sql-type.js";
 
 /** A value as a client sent it: text (0) or binary (1); null is NULL. It is decoded where the statement is bound, by the type found there. */
@@ -29,6 +29,8 @@ export interface SqlShape {
   readonly parameterTypes: readonly Oid[];
   /** Formats of the result columns: none (all text), one for all, or one each. */
   readonly resultFormats: readonly (0 | 1)[];
+  /** The result as the client was told of it, when it was: a statement whose result is another by now is not run (0A000). */
+  readonly columns: readonly SqlColumn[] | null;
   /** Settings that differ from their defaults: `timezone`, `search_path`, `kimberlite.as_of`, … */
   readonly settings: readonly (readonly [name: string, value: string])[];
 }
@@ -96,6 +98,17 @@ export interface SqlColumn {
   readonly typeLength: number;
   readonly modifier: number;
 }
+
+/** Whether a client that was told of one result can read the other. */
+export const isSameResult = (told: readonly SqlColumn[], now: readonly SqlColumn[] | null): boolean =>
+  told === now ||
+  (told.length === now?.length &&
+    told.every(({ name, type, modifier }, at) => {
+      const column = now[at];
+      return column?.name === name && column.type === type && column.modifier === modifier;
+    }));
+
+export const resultChanged = (): SqlError => new SqlError("0A000", "cached plan must not change result type");
 
 export interface SqlNotice {
   readonly severity: "NOTICE" | "WARNING" | "INFO";

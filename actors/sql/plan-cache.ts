@@ -5,7 +5,7 @@
 import type { BoundStatement } from "../../runtime/query/bind/bound.js";
 import { type PointQuery, pointQueryOf } from "../../runtime/query/execute/point.js";
 import { decodeStatement, type Statement } from "../../runtime/query/syntax/ast.js";
-import type { SqlColumn, SqlRequest, SqlShape } from "../messages/sql.js";
+import { isSameResult, resultChanged, type SqlColumn, type SqlRequest, type SqlShape } from "../messages/sql.js";
 import { sqlColumns } from "./result-columns.js";
 
 const plansMax = 4_000;
@@ -22,6 +22,11 @@ export interface PlannedStatement {
   readonly columns: readonly SqlColumn[] | null;
   /** What reads its one row; null when it is no such query. */
   readonly point: PointQuery | null;
+}
+
+/** A plan may change under a prepared statement; what its client was told of the result may not. */
+function expectResult({ kind, columns }: SqlRequest, planned: PlannedStatement): void {
+  if (kind === "execute" && columns !== null && !isSameResult(columns, planned.columns)) throw resultChanged();
 }
 
 function plannedStatement(bound: BoundStatement): PlannedStatement {
@@ -49,18 +54,22 @@ export class PlanCache {
     return `${key} ${text}`;
   }
 
+  /** Throws `0A000` when the client was told of another result. */
   find(request: SqlRequest, catalogVersion: number): PlannedStatement | undefined {
     const { shape } = request;
     if (shape === undefined || shape === null) return this.#plans.get(PlanCache.key(request, catalogVersion));
     const known = this.#byShape.get(shape);
     if (known !== undefined && known.bound.catalogVersion === catalogVersion) return known;
     const found = this.#plans.get(PlanCache.key(request, catalogVersion));
-    if (found !== undefined) this.#byShape.set(shape, found);
+    if (found === undefined) return undefined;
+    expectResult(request, found);
+    this.#byShape.set(shape, found);
     return found;
   }
 
   keep(request: SqlRequest, bound: BoundStatement): PlannedStatement {
     const planned = plannedStatement(bound);
+    expectResult(request, planned);
     // The catalogs of open transactions come and go.
     if (bound.catalogVersion < 0) return planned;
     const key = PlanCache.key(request, bound.catalogVersion);

@@ -103,23 +103,25 @@ export class EngineRuns {
       rowsMax: wish.rowsMax ?? 0,
       cursor: wish.cursor ?? 0,
       atLeast: this.#settings.find("kimberlite.consistency") === "stale" ? -1 : this.#atLeast,
+      columns: shape.columns,
       settings: shape.settings,
       transaction: this.#transaction.describe(this.now()),
     };
   }
 
   /** The shape of a wish, the same object as long as the statement is asked for in the same way. */
-  #shape({ text = "", parameterTypes = noTypes, resultFormats = noFormats }: Wish): SqlShape {
+  #shape({ text = "", parameterTypes = noTypes, resultFormats = noFormats, columns = null }: Wish): SqlShape {
     const settings = this.#settings.forEngine();
     const known = this.#shapes.get(text);
     const isSame =
       known !== undefined &&
       known.settings === settings &&
+      known.columns === columns &&
       isSameList(known.parameterTypes, parameterTypes) &&
       isSameList(known.resultFormats, resultFormats);
     if (isSame) return known;
     const { tenant, tenantName: database, user } = this.#identity;
-    const shape: SqlShape = { tenant, user, database, text, parameterTypes, resultFormats, settings };
+    const shape: SqlShape = { tenant, user, database, text, parameterTypes, resultFormats, columns, settings };
     if (text.length <= shapeTextMax) {
       if (this.#shapes.size >= shapesMax) this.#shapes.clear();
       this.#shapes.set(text, shape);

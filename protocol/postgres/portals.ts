@@ -16,14 +16,19 @@ export interface Prepared {
   readonly source: string;
   /** Null for an empty text. */
   readonly statement: CachedStatement | null;
-  readonly parameterTypes: readonly Oid[];
+  /** As the client gave them; once it was told all of them, those. */
+  parameterTypes: readonly Oid[];
   /** What was found of it last, and in which round of messages. */
   description: Description | null;
   describedIn: number;
+  /** Its result as it was first found: it stays so, or the statement fails. Null for none, or while nobody has looked. */
+  columns: readonly SqlColumn[] | null;
 }
 
 export interface Portal {
   readonly name: string;
+  /** What it runs; null for a statement that nobody has prepared. */
+  readonly prepared: Prepared | null;
   readonly source: string;
   readonly statement: CachedStatement | null;
   readonly parameterTypes: readonly Oid[];
@@ -120,9 +125,11 @@ export function portalOf(
   prepared: Pick<Prepared, "source" | "statement" | "parameterTypes">,
   parameters: readonly WireValue[],
   resultFormats: readonly (0 | 1)[],
+  known: Prepared | null = null,
 ): Portal {
   return {
     name,
+    prepared: known,
     source: prepared.source,
     statement: prepared.statement,
     parameterTypes: prepared.parameterTypes,

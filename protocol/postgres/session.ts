@@ -16,7 +16,7 @@
  *   2. After an error in the extended protocol nothing is done until Sync.
  *   3. In a failed transaction nothing is done but to end it, or to go back to a savepoint.
  */
-import type { SqlColumn } from "../../actors/messages/sql.js";
+import { isSameResult, resultChanged, type SqlColumn } from "../../actors/messages/sql.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { Fetch } from "../../runtime/query/syntax/ast-session.js";
 import { typeOid } from "../../runtime/query/types/sql-type.js";
@@ -291,7 +291,15 @@ export class Session {
     const statement = statements[0] ?? null;
     if (statement !== null) this.#place = { text, offset: statement.offset };
     this.#expectSound(statement);
-    const prepared: Prepared = { name, source: text, statement, parameterTypes, description: null, describedIn: -1 };
+    const prepared: Prepared = {
+      name,
+      source: text,
+      statement,
+      parameterTypes,
+      description: null,
+      describedIn: -1,
+      columns: null,
+    };
     const next = this.#inbox.glance(0) ?? (await this.#inbox.peek(0));
     const nextKind = next === null ? "sync" : kindOf(next.type);
     // A statement that is only prepared is checked now; one that is run tells its errors then.
@@ -318,7 +326,7 @@ export class Session {
       );
     }
     if (name === "") this.#closePortal("");
-    this.#portals.add(portalOf(name, prepared, parameters, resultFormats));
+    this.#portals.add(portalOf(name, prepared, parameters, resultFormats, prepared));
     this.#writer.bindComplete();
   }
 
@@ -326,6 +334,9 @@ export class Session {
   async #describe(prepared: Prepared): Promise<Description> {
     if (prepared.description !== null && prepared.describedIn === this.#round) return prepared.description;
     const description = await this.#describeAnew(prepared.statement, prepared.parameterTypes);
+    if (prepared.columns !== null && !isSameResult(prepared.columns, description.columns)) throw resultChanged();
+    prepared.columns = description.columns;
+    prepared.parameterTypes = description.parameterTypes;
     prepared.description = description;
     prepared.describedIn = this.#round;
     return description;
@@ -625,6 +636,7 @@ export class Session {
       return;
     }
     const reply = await this.#open(portal, statement, rowsMax);
+    if (portal.prepared !== null) portal.prepared.columns ??= reply.columns;
     this.#writeOwed(portal, reply.columns, protocol);
     await this.#deliver(portal, reply, rowsMax);
   }
@@ -634,7 +646,7 @@ export class Session {
     portal.destination = this.#destinationOf(statement);
     if (portal.destination === "shard") await this.#enterShard();
     this.#transaction.queried();
-    const { parameterTypes, parameters, resultFormats } = portal;
+    const { parameterTypes, parameters, resultFormats, prepared } = portal;
     return this.#runs.rows(
       {
         kind: "execute",
@@ -644,6 +656,7 @@ export class Session {
         parameters,
         resultFormats,
         rowsMax,
+        columns: prepared?.columns ?? null,
       },
       portal.destination,
     );
@@ -799,6 +812,7 @@ export class Session {
       parameterTypes,
       description: null,
       describedIn: -1,
+      columns: null,
     });
     return tagOnly("PREPARE");
   }
@@ -829,7 +843,7 @@ export class Session {
         this.#destinationOf(query),
       ),
     );
-    const inner = portalOf("", prepared, parameters, portal.resultFormats);
+    const inner = portalOf("", prepared, parameters, portal.resultFormats, prepared);
     inner.owesDescription = portal.owesDescription;
     portal.owesDescription = false;
     this.#place = placeOf(prepared);

@@ -291,6 +291,7 @@ const statement = (over: Partial<SqlRequest> = {}): SqlRequest => ({
     { format: 1, bytes: null },
   ],
   resultFormats: [1],
+  columns: [{ name: "v", table: 9, column: 2, type: 25, typeLength: -1, modifier: -1 }],
   rowsMax: 0,
   cursor: 0,
   atLeast: 41,

@@ -221,6 +221,7 @@ export class RigSession {
       parameterTypes: [],
       parameters: parameters.map((value) => ({ format: 0, bytes: value === null ? null : encoder.encode(value) })),
       resultFormats: [],
+      columns: null,
       rowsMax: 0,
       cursor: 0,
       atLeast: -1,

@@ -254,14 +254,15 @@ export class SqlDecider {
     if (kind !== "execute" || transaction.isOpen || transaction.isReadOnly) return null;
     if (!this.#locks.isEmpty || this.#recent.size > 0) return null;
     const { state } = this.#host;
-    const catalog = this.#catalogs.current(state, tenant);
-    const planned = this.#plans.find(request, catalog.version);
-    const program = planned === undefined ? null : this.#programOf(planned, catalog);
-    if (planned === undefined || program === null) return null;
     const facts = this.#facts;
-    beginFacts(facts, tenant);
     let rows: number | null;
+    let tag = "";
     try {
+      const catalog = this.#catalogs.current(state, tenant);
+      const planned = this.#plans.find(request, catalog.version);
+      const program = planned === undefined ? null : this.#programOf(planned, catalog);
+      if (planned === undefined || program === null) return null;
+      beginFacts(facts, tenant);
       const { context } = new Evaluation(request, {
         catalog,
         position,
@@ -274,12 +275,12 @@ export class SqlDecider {
       const parameters = readParameters(request.parameters, planned.bound.parameterTypes, context, "");
       const put: PutItem = (space, object, item, content) => putFact(facts, space, object, item, content);
       rows = program({ state, tenant, frame: { row: [], parameters, context }, put });
+      tag = planned.bound.body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
     } catch (error) {
       return answer(failed(statementError(error, (defect) => this.#host.defect(defect))));
     }
     if (rows === null) return null;
     this.singleRows += 1;
-    const tag = planned.bound.body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
     if (facts.length === factsHeadBytes) return answer(done(tag, position));
     endFacts(facts, rows);
     return this.#commitOf(waiting, null, {

@@ -1,0 +1,144 @@
+/**
+ * Prepared statements over definitions that change under them, on a real node: what was planned is forgotten when it is no longer true, on
+ * the connection that changed it and on others; and a client is never given another result than it was told of.
+ */
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "ava";
+import { startNode } from "../../protocol/server/node.js";
+import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
+import { bind, describe, execute, parse, query, RawClient, startupPacket, sync } from "./rig.js";
+
+const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-prepared-"));
+const node = await startNode({
+  dataDirectory: directory,
+  listen: null,
+  postgres: { listen: { host: "127.0.0.1", port: 0 }, authentication: "trust", tls: null },
+});
+await node.createFirstUser("admin", formatVerifier(await scramVerifier("prepared")));
+const clients: RawClient[] = [];
+
+test.after.always(async () => {
+  for (const { socket } of clients) socket.destroy();
+  await node.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function session(): Promise<RawClient> {
+  const socket = connect({ host: "127.0.0.1", port: node.addresses.postgres?.port ?? 0 });
+  await once(socket, "connect");
+  const client = new RawClient(socket);
+  clients.push(client);
+  client.send(startupPacket({ user: "admin", database: "main" }));
+  await client.untilReady();
+  return client;
+}
+
+/** What a round answers, without the position of the session's last write and the end of the round. */
+async function round(client: RawClient, ...messages: readonly Uint8Array[]): Promise<string[]> {
+  const answers = await client.ask(...messages);
+  return answers.filter((answer) => !answer.startsWith("S kimberlite.position") && !answer.startsWith("Z"));
+}
+
+const sql = async (client: RawClient, text: string): Promise<string[]> => round(client, query(text));
+const run = (client: RawClient, name: string, ...values: (string | null)[]): Promise<string[]> =>
+  round(client, bind("", name, values), execute(""), sync);
+const changed = "E 0A000 cached plan must not change result type";
+
+test.serial("definitions change between two runs of a statement, on its own connection and on another", async (t) => {
+  const [a, b] = [await session(), await session()];
+  for (const changer of [a, b]) {
+    await sql(a, "DROP TABLE IF EXISTS people");
+    await sql(a, "CREATE TABLE people (id int PRIMARY KEY, name text)");
+    await round(a, parse("add", "INSERT INTO people (id, name) VALUES ($1, $2)"), sync);
+    await round(a, parse("look", "SELECT name FROM people WHERE id = $1"), sync);
+    await round(a, parse("all", "SELECT * FROM people WHERE id = $1"), sync);
+    for (const id of ["1", "2", "3"]) t.deepEqual(await run(a, "add", id, `n${id}`), ["2", "C INSERT 0 1"]);
+    for (const id of ["1", "2"]) t.deepEqual(await run(a, "look", id), ["2", `D n${id}`, "C SELECT 1"]);
+    t.deepEqual(await run(a, "all", "3"), ["2", "D 3|n3", "C SELECT 1"]);
+
+    await sql(changer, "ALTER TABLE people ADD COLUMN age int NOT NULL DEFAULT 7");
+    t.deepEqual(await run(a, "add", "4", "n4"), ["2", "C INSERT 0 1"], "a new column has its default");
+    t.deepEqual(await run(a, "look", "4"), ["2", "D n4", "C SELECT 1"], "what did not ask for it is as before");
+    t.deepEqual(await run(a, "all", "4"), ["2", changed]);
+    t.deepEqual(await sql(a, "SELECT age FROM people WHERE id = 4"), ["T age", "D 7", "C SELECT 1"]);
+
+    await sql(changer, "ALTER TABLE people DROP COLUMN age");
+    t.deepEqual(await run(a, "all", "4"), ["2", "D 4|n4", "C SELECT 1"], "it is again what the client was told");
+
+    await sql(changer, "ALTER TABLE people ALTER COLUMN name TYPE varchar(5)");
+    t.deepEqual(await run(a, "look", "1"), ["2", changed]);
+    t.deepEqual(await run(a, "add", "5", "much too long"), [
+      "2",
+      "E 22001 value too long for type character varying(5)",
+    ]);
+
+    await sql(changer, "ALTER TABLE people ADD CONSTRAINT positive CHECK (id > 0)");
+    t.regex((await run(a, "add", "-1", "x"))[1] ?? "", /^E 23514 /);
+    await sql(changer, "CREATE UNIQUE INDEX ON people (name)");
+    t.regex((await run(a, "add", "6", "n1"))[1] ?? "", /^E 23505 /);
+    t.deepEqual(await run(a, "add", "6", "n6"), ["2", "C INSERT 0 1"]);
+
+    await sql(changer, "DROP TABLE people");
+    t.deepEqual(await run(a, "add", "7", "n7"), ["2", 'E 42P01 relation "people" does not exist @13']);
+    for (const name of ["add", "look", "all"]) await sql(a, `DEALLOCATE ${name}`);
+  }
+});
+
+test.serial("a write whose RETURNING has become another is not done", async (t) => {
+  const [a, b] = [await session(), await session()];
+  await sql(a, "CREATE TABLE things (id int PRIMARY KEY, v int)");
+  await round(a, parse("add", "INSERT INTO things VALUES ($1, $2) RETURNING *"), describe("S", "add"), sync);
+  t.deepEqual(await run(a, "add", "1", "1"), ["2", "D 1|1", "C INSERT 0 1"]);
+  await sql(b, "ALTER TABLE things ALTER COLUMN v TYPE bigint");
+  t.deepEqual(await run(a, "add", "2", "2"), ["2", changed]);
+  t.deepEqual(await sql(b, "SELECT count(*) FROM things"), ["T count", "D 1", "C SELECT 1"], "nothing was written");
+  await round(a, parse("anew", "INSERT INTO things VALUES ($1, $2) RETURNING *"), sync);
+  t.deepEqual(await run(a, "anew", "2", "2"), ["2", "D 2|2", "C INSERT 0 1"]);
+});
+
+test.serial("a statement's parameters stay of the types that the client was told", async (t) => {
+  const [a, b] = [await session(), await session()];
+  await sql(a, "CREATE TABLE typed (k int PRIMARY KEY, v text)");
+  await sql(a, "INSERT INTO typed VALUES (1, 'one')");
+  t.deepEqual(await round(a, parse("look", "SELECT v FROM typed WHERE k = $1"), describe("S", "look"), sync), [
+    "1",
+    "t 23",
+    "T v",
+  ]);
+  t.deepEqual(await run(a, "look", "1"), ["2", "D one", "C SELECT 1"]);
+  await sql(b, "ALTER TABLE typed ALTER COLUMN k TYPE text");
+  t.regex((await run(a, "look", "1"))[1] ?? "", /^E 42883 operator does not exist: text = integer/);
+});
+
+test.serial("settings, search paths and roles that a plan depends on are told apart", async (t) => {
+  const [a, b] = [await session(), await session()];
+  await sql(a, "CREATE SCHEMA one");
+  await sql(a, "CREATE SCHEMA two");
+  for (const schema of ["one", "two"]) {
+    await sql(a, `CREATE TABLE ${schema}.placed (k int PRIMARY KEY, v text)`);
+    await sql(a, `INSERT INTO ${schema}.placed VALUES (1, '${schema}')`);
+  }
+  for (const client of [a, b]) {
+    await sql(client, "SET search_path = one");
+    await round(client, parse("look", "SELECT v FROM placed WHERE k = $1"), sync);
+  }
+  for (let times = 0; times < 3; times++) {
+    for (const [client, schema] of [
+      [a, times % 2 === 0 ? "one" : "two"],
+      [b, times % 2 === 0 ? "two" : "one"],
+    ] as const) {
+      await sql(client, `SET search_path = ${schema}`);
+      t.deepEqual(await run(client, "look", "1"), ["2", `D ${schema}`, "C SELECT 1"]);
+    }
+  }
+  await sql(a, "CREATE TABLE moments (k int PRIMARY KEY, at timestamptz)");
+  await sql(a, "INSERT INTO moments VALUES (1, '2020-01-01 00:00:00+00')");
+  await round(a, parse("when", "SELECT at FROM moments WHERE k = $1"), sync);
+  t.deepEqual(await run(a, "when", "1"), ["2", "D 2020-01-01 00:00:00+00", "C SELECT 1"]);
+  await sql(a, "SET TIME ZONE 'Asia/Tokyo'");
+  t.deepEqual(await run(a, "when", "1"), ["2", "D 2020-01-01 09:00:00+09", "C SELECT 1"]);
+});
