@@ -36,6 +36,7 @@ import type { ExportedRecords, ProjectionMessage } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { ReadQueue, type WaitingRead } from "./read-queue.js";
 import { boundOf, executeRead } from "./reading.js";
+import { SpillDirectory } from "./sql/spill-directory.js";
 import { SqlReads } from "./sql/sql-reads.js";
 import { type Subscription, windowBytes } from "./subscription.js";
 import { Subscriptions } from "./subscriptions.js";
@@ -92,6 +93,7 @@ class Projection implements Actor<ProjectionMessage> {
     this.#sql = new SqlReads({
       engine: new QueryEngine(),
       outbox: this.#outbox,
+      spill: new SpillDirectory(machine.disk, args.directory, args.index),
       answerOf: (error) => this.#answerOf(error),
       defect: (error) => context.log.error("a statement met a defect", { error: error.stack }),
       working: () => context.working(),

@@ -6,6 +6,7 @@
  */
 import type { BoundModification } from "./bind/bound.js";
 import type { TableDefinition } from "./catalog/model.js";
+import type { SpillSpace } from "./execute/spill.js";
 import type { EvaluationContext } from "./functions/context.js";
 import type { ColumnVector, TableSource } from "./table/access.js";
 import type { Datum } from "./types/datum.js";
@@ -18,6 +19,8 @@ export interface QueryEnvironment {
   readonly parameters: readonly Datum[];
   /** Bytes that sorts, hash tables and kept rows may take together; beyond it the statement ends with 53200. */
   readonly memoryBytesMax: number;
+  /** Where sorts and groupings write rows beyond half of that; absent where they may not. */
+  readonly spill?: SpillSpace | undefined;
   /** Asked every thousand rows or so; throws to end the statement (57014), or returns. */
   check(): void;
   /** The position at which time point `at` (µs since 2000-01-01 UTC) was the present; -1 when it is before all. */

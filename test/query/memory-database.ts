@@ -22,6 +22,7 @@ import { systemRows } from "../../runtime/query/catalog/system/rows.js";
 import type { QueryEnvironment } from "../../runtime/query/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { compileRow, rowsOfStream, runPlan } from "../../runtime/query/execute/run.js";
+import type { SpillSpace } from "../../runtime/query/execute/spill.js";
 import { newVector, writeAt } from "../../runtime/query/execute/vector.js";
 import type { EvaluationContext } from "../../runtime/query/functions/context.js";
 import { planBound, planNaively } from "../../runtime/query/plan/planner.js";
@@ -68,6 +69,8 @@ export class MemoryDatabase implements Catalog {
   /** Whether statements are planned, or run as they were bound. */
   isPlanned = true;
   memoryBytesMax = 2 ** 30;
+  /** Where sorts and groupings write rows beyond half of that. */
+  spill: SpillSpace | undefined = undefined;
   /** Rows that scans have put out. */
   rowsScanned = 0;
 
@@ -167,6 +170,7 @@ export class MemoryDatabase implements Catalog {
       context: this.context,
       parameters,
       memoryBytesMax: this.memoryBytesMax,
+      spill: this.spill,
       check: () => undefined,
       positionAt: (at) => at,
       systemRows: (table) => systemRows(table, this.context),

@@ -16,6 +16,7 @@ import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog
 import type { QueryEnvironment, RowStream } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { PointQuery } from "../../../runtime/query/execute/point.js";
+import type { SpillSpace } from "../../../runtime/query/execute/spill.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
@@ -37,6 +38,8 @@ import type { Outbox } from "../outbox.js";
 export interface SqlReadsHost {
   readonly engine: Engine;
   readonly outbox: Outbox;
+  /** Where statements write rows that do not fit their memory. */
+  readonly spill: SpillSpace;
   /** A statement met a defect of the engine. */
   defect(error: Error): void;
   /** What is answered for an error of the store. */
@@ -391,6 +394,7 @@ export class SqlReads {
       context,
       parameters: readParameters(request.parameters, bound.parameterTypes, context, ""),
       memoryBytesMax: queryMemory,
+      spill: this.#host.spill,
       check: () => this.#check(deadline),
       positionAt: (at) => reads.positionsUntil(tenant, unixTimeOf(at)) - 1,
       systemRows: (table) => engine.systemRows(table, { catalog, context }),

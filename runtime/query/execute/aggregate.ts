@@ -21,7 +21,8 @@ import { IntegerTable } from "./integer-table.js";
 import { compileGroupKey, type Key } from "./keys.js";
 import { compileOperand, type NumbersFunction } from "./numbers.js";
 import { compareSortRows } from "./sort-values.js";
-import { BatchBuilder } from "./vector.js";
+import { canSpill, SpilledRows } from "./spill.js";
+import { BatchBuilder, readAt } from "./vector.js";
 
 interface CompiledAggregate {
   readonly call: AggregateCall;
@@ -54,6 +55,15 @@ interface Group {
   readonly aggregates: readonly GroupAggregate[];
 }
 
+/**
+ * Rows of groups for which there is no memory, by the hash of their key: when all others are put out, each part is grouped for itself, so
+ * that a group's rows come together, in their order.
+ */
+interface Overflow {
+  readonly level: number;
+  readonly parts: (SpilledRows | null)[];
+}
+
 interface GroupSet {
   readonly places: readonly number[];
   readonly keyOf: (columns: readonly ColumnVector[], row: number) => Key;
@@ -63,6 +73,10 @@ interface GroupSet {
   places32: IntegerTable;
   integerGroups: Group[];
   nullGroup: number;
+  /** Set once no more groups are begun. */
+  overflow: Overflow | null;
+  /** How often the rows that it reads were parted: what overflows again is parted by another hash. */
+  level: number;
 }
 
 export class AggregateOperator implements Operator {
@@ -75,6 +89,9 @@ export class AggregateOperator implements Operator {
   readonly #sets: readonly GroupSet[];
   readonly #builder: BatchBuilder;
   readonly #found = new Int32Array(batchRowsMax);
+  readonly #canSpill: boolean;
+  /** Files whose rows are being grouped. */
+  readonly #reading = new Set<SpilledRows>();
   #bytes = 0;
   #output: Iterator<RowBatch> | null = null;
 
@@ -99,7 +116,11 @@ export class AggregateOperator implements Operator {
       places32: new IntegerTable(),
       integerGroups: [],
       nullGroup: -1,
+      overflow: null,
+      level: 0,
     }));
+    // Of one set of groups only: several hold memory at once, and none of them knows how much of it is its own.
+    this.#canSpill = sets.length === 1 && execution.environment.spill !== undefined && canSpill(node.input.columns);
   }
 
   #integerSlot(places: readonly number[]): number {
@@ -139,13 +160,22 @@ export class AggregateOperator implements Operator {
     this.#output = null;
   }
 
+  #forgetGroups(set: GroupSet): void {
+    set.groups.clear();
+    set.places32 = new IntegerTable();
+    set.integerGroups = [];
+    set.nullGroup = -1;
+  }
+
   #forget(): void {
     for (const set of this.#sets) {
-      set.groups.clear();
-      set.places32 = new IntegerTable();
-      set.integerGroups = [];
-      set.nullGroup = -1;
+      this.#forgetGroups(set);
+      for (const part of set.overflow?.parts ?? []) part?.close();
+      set.overflow = null;
+      set.level = 0;
     }
+    for (const file of this.#reading) file.close();
+    this.#reading.clear();
     this.#execution.memory.give(this.#bytes);
     this.#bytes = 0;
   }
@@ -172,10 +202,30 @@ export class AggregateOperator implements Operator {
       this.#execution.work(batch.rows);
       for (const set of this.#sets) {
         if (set.places.length === 0) this.#addAll(set, batch);
-        else this.#addEach(set, batch);
+        else this.#addGrouped(set, batch);
       }
     }
     return false;
+  }
+
+  /** Begins no more groups when memory is tight: rows of others are written to files. */
+  #addGrouped(set: GroupSet, batch: RowBatch): void {
+    const isFull =
+      this.#canSpill &&
+      set.overflow === null &&
+      set.level < levelsMax &&
+      set.groups.size >= groupsMin &&
+      this.#execution.memory.isTight(this.#bytes);
+    if (isFull) set.overflow = { level: set.level, parts: new Array<SpilledRows | null>(partsOfOverflow).fill(null) };
+    this.#addEach(set, batch);
+  }
+
+  #spill({ level, parts }: Overflow, key: Key, columns: readonly ColumnVector[], row: number): void {
+    const { spill } = this.#execution.environment;
+    assert(spill !== undefined, "rows are written where they may be");
+    const part = hashOf(key, level) % partsOfOverflow;
+    parts[part] ??= new SpilledRows(this.#node.input.columns, spill);
+    parts[part]?.add(columns.map((column) => readAt(column, row)));
   }
 
   #finished(): Iterator<RowBatch> {
@@ -199,7 +249,14 @@ export class AggregateOperator implements Operator {
     for (let index = 0; index < rows; index += 1) {
       const row = selection === null ? index : (selection[index] ?? 0);
       const key = set.keyOf(columns, row);
-      const group = set.groups.get(key) ?? this.#group(set, key, columns, row);
+      let group = set.groups.get(key);
+      if (group === undefined) {
+        if (set.overflow !== null) {
+          this.#spill(set.overflow, key, columns, row);
+          continue;
+        }
+        group = this.#group(set, key, columns, row);
+      }
       for (let at = 0; at < this.#aggregates.length; at += 1) {
         const compiled = this.#aggregates[at];
         const aggregate = group.aggregates[at];
@@ -219,7 +276,9 @@ export class AggregateOperator implements Operator {
       const isNull = nulls[row] === 1;
       const key = numbers[row] ?? 0;
       let place = isNull ? set.nullGroup : set.places32.get(key);
-      if (place < 0) {
+      if (place < 0 && set.overflow !== null) {
+        this.#spill(set.overflow, isNull ? "null" : key, columns, row);
+      } else if (place < 0) {
         place = groups.length;
         groups.push(this.#group(set, isNull ? "null" : key, columns, row));
         if (isNull) set.nullGroup = place;
@@ -339,17 +398,51 @@ export class AggregateOperator implements Operator {
 
   *#emit(): Generator<RowBatch> {
     this.#builder.clear();
-    for (const [number, set] of this.#sets.entries()) {
-      for (const group of set.groups.values()) {
-        const results = group.aggregates.map((aggregate, at) => this.#finish(this.#aggregates[at], aggregate));
-        const tail = this.#node.setId === null ? [] : [number];
-        this.#builder.pushRow([...group.keys, ...results, ...tail]);
-        if (!this.#builder.isFull) continue;
-        yield this.#builder.batch();
-        this.#builder.clear();
-      }
-    }
+    for (const [number, set] of this.#sets.entries()) yield* this.#emitSet(set, number);
     if (this.#builder.rows > 0) yield this.#builder.batch();
+  }
+
+  *#emitSet(set: GroupSet, number: number): Generator<RowBatch> {
+    for (const group of set.groups.values()) {
+      const results = group.aggregates.map((aggregate, at) => this.#finish(this.#aggregates[at], aggregate));
+      const tail = this.#node.setId === null ? [] : [number];
+      this.#builder.pushRow([...group.keys, ...results, ...tail]);
+      if (!this.#builder.isFull) continue;
+      yield this.#builder.batch();
+      this.#builder.clear();
+    }
+    const { overflow } = set;
+    if (overflow === null) return;
+    set.overflow = null;
+    for (const part of overflow.parts) if (part !== null) this.#reading.add(part);
+    for (const part of overflow.parts) {
+      if (part === null) continue;
+      this.#forgetGroups(set);
+      this.#execution.memory.give(this.#bytes);
+      this.#bytes = 0;
+      set.level = overflow.level + 1;
+      this.#regroup(set, part);
+      yield* this.#emitSet(set, number);
+      part.close();
+      this.#reading.delete(part);
+    }
+  }
+
+  /** Groups the rows of one part. */
+  #regroup(set: GroupSet, part: SpilledRows): void {
+    part.flush();
+    const batch = new BatchBuilder(this.#node.input.columns);
+    batch.clear();
+    const add = (): void => {
+      this.#execution.work(batch.rows);
+      this.#addGrouped(set, batch.batch());
+      batch.clear();
+    };
+    for (const row of part.read({ from: 0, to: part.end }, partChunkBytes)) {
+      batch.pushRow(row);
+      if (batch.isFull) add();
+    }
+    if (batch.rows > 0) add();
   }
 
   #finish(compiled: CompiledAggregate | undefined, aggregate: GroupAggregate): Datum {
@@ -374,3 +467,18 @@ export class AggregateOperator implements Operator {
 }
 
 const none: readonly Datum[] = [];
+const partsOfOverflow = 16;
+/** Parts of parts of parts …: beyond that it is the hash, not the memory, that does not part the rows. */
+const levelsMax = 6;
+/** With fewer groups than that it is their states that take the memory, which no file makes smaller. */
+const groupsMin = 256;
+const partChunkBytes = 256 * 1024;
+
+/** FNV-1a of a key's text, another one at each level. */
+function hashOf(key: Key, level: number): number {
+  let hash = 0x811c_9dc5 ^ (level * 0x9e37_79b1);
+  const text = String(key);
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x0100_0193);
+  hash ^= hash >>> 15;
+  return Math.imul(hash, 0x85eb_ca6b) >>> 16;
+}

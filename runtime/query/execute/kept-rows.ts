@@ -38,6 +38,11 @@ export class KeptRows {
     this.#memory = memory;
   }
 
+  /** Bytes that they take, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get batches(): readonly RowBatch[] {
     return this.#batches;
   }

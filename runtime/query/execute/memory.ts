@@ -24,6 +24,11 @@ export class MemoryBudget {
   give(bytes: number): void {
     this.#used -= bytes;
   }
+
+  /** More than half of it is taken: who can write rows to a file and has `own` bytes worth it, should. */
+  isTight(own: number): boolean {
+    return this.#used > this.#max / 2 && own > this.#max / 16;
+  }
 }
 
 /** What one operator has of the budget, so that it gives all of it back when it begins anew. */

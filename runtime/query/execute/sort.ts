@@ -1,4 +1,8 @@
-/** ORDER BY: all rows kept, their keys computed once, places sorted. With a limit only the first rows are kept. */
+/**
+ * ORDER BY: all rows kept, their keys computed once, places sorted. With a limit only the first rows are kept; without one, rows beyond the
+ * memory are written as sorted runs, which are merged.
+ */
+import { assert } from "../../types/assert.js";
 import type { RowBatch } from "../engine.js";
 import type { SortKey, SortNode } from "../plan/plan.js";
 import { batchRowsMax, type ColumnVector } from "../table/access.js";
@@ -18,6 +22,8 @@ import { KeptRows } from "./kept-rows.js";
 import { MemoryShare } from "./memory.js";
 import { compileOuter } from "./scans.js";
 import { rowCount } from "./simple.js";
+import { mergeRuns } from "./sort-runs.js";
+import { canSpill, SpilledRows, type SpilledRun } from "./spill.js";
 import { BatchBuilder, copyAt, isNumberType } from "./vector.js";
 
 export type CompareRows = (a: number, b: number) => number;
@@ -40,6 +46,11 @@ export class SortKeys {
 
   clear(): void {
     for (const list of this.values) list.length = 0;
+  }
+
+  /** Keys of a row that is not added. */
+  keysOf(columns: readonly ColumnVector[], row: number): readonly Datum[] {
+    return this.#compute.map((compute) => compute(columns, row));
   }
 
   /** Order of a row that was not added against keys. */
@@ -132,6 +143,9 @@ export class SortOperator implements Operator {
   #worst: readonly Datum[] | null = null;
   /** Rows asked for, once it has begun; Infinity for all. */
   #wanted: number | null = null;
+  readonly #canSpill: boolean;
+  #spilled: SpilledRows | null = null;
+  readonly #runs: SpilledRun[] = [];
   #batches: Iterator<RowBatch> | null = null;
 
   constructor(node: SortNode, input: Operator, execution: Execution) {
@@ -142,6 +156,7 @@ export class SortOperator implements Operator {
     this.#builder = new BatchBuilder(node.columns);
     this.#kept = new KeptRows(node.input.columns, execution.memory);
     this.#keys = this.#newKeys();
+    this.#canSpill = execution.environment.spill !== undefined && canSpill(node.input.columns);
     this.#limit = node.top === null ? null : compileOuter(node.top.limit, execution);
     this.#offset = node.top?.offset === null || node.top === null ? null : compileOuter(node.top.offset, execution);
   }
@@ -158,6 +173,7 @@ export class SortOperator implements Operator {
     this.#worst = null;
     this.#wanted = null;
     this.#batches = null;
+    this.#forgetSpilled();
   }
 
   prepare(): boolean {
@@ -168,14 +184,16 @@ export class SortOperator implements Operator {
         : rowCount(this.#limit(), "LIMIT") + (this.#offset === null ? 0 : rowCount(this.#offset(), "OFFSET"));
     if (!this.#gather(this.#wanted)) return false;
     this.#input.close();
-    this.#batches = emit(this.#kept, this.#order(this.#wanted), this.#builder);
+    this.#batches = this.#runs.length > 0 ? this.#merged() : emit(this.#kept, this.#order(this.#wanted), this.#builder);
     return true;
   }
 
   next(): RowBatch | null {
     while (!this.prepare());
     const step = this.#batches?.next();
-    return step === undefined || step.done === true ? null : step.value;
+    if (step !== undefined && step.done !== true) return step.value;
+    this.#forgetSpilled();
+    return null;
   }
 
   /** Takes some of the input; true when there is no more. */
@@ -194,8 +212,42 @@ export class SortOperator implements Operator {
         this.#kept.appendAt(batch.columns, row);
       }
       if (this.#kept.rows > gathered) this.#prune(wanted);
+      else if (this.#canSpill && wanted === Number.POSITIVE_INFINITY) this.#relieve();
     }
     return false;
+  }
+
+  /** Writes what is kept as a sorted run when memory becomes tight. */
+  #relieve(): void {
+    if (this.#execution.memory.isTight(this.#kept.bytes)) this.#spill();
+  }
+
+  #spill(): void {
+    const { spill } = this.#execution.environment;
+    assert(spill !== undefined, "rows are written where they may be");
+    this.#spilled ??= new SpilledRows(this.#node.input.columns, spill);
+    const from = this.#spilled.end;
+    for (const row of this.#order(Number.POSITIVE_INFINITY)) this.#spilled.add(this.#kept.row(row));
+    this.#runs.push({ from, to: this.#spilled.end });
+    this.#execution.work(this.#kept.rows);
+    this.#kept.clear();
+    this.#memory.release();
+    this.#keys.clear();
+  }
+
+  #merged(): Iterator<RowBatch> {
+    if (this.#kept.rows > 0) this.#spill();
+    const { columns } = this.#node.input;
+    assert(this.#spilled !== null, "runs that are merged were written");
+    this.#spilled.flush();
+    const work = (rows: number): void => this.#execution.work(rows);
+    return mergeRuns(this.#spilled, this.#runs, columns, this.#node.keys, this.#keys, work);
+  }
+
+  #forgetSpilled(): void {
+    this.#spilled?.close();
+    this.#spilled = null;
+    this.#runs.length = 0;
   }
 
   #order(wanted: number): readonly number[] {
@@ -224,5 +276,6 @@ export class SortOperator implements Operator {
     this.#memory.release();
     this.#keys.clear();
     this.#batches = null;
+    this.#forgetSpilled();
   }
 }

@@ -15,6 +15,7 @@ import { assert } from "../../types/assert.js";
 import { ByteWriter } from "../../types/byte-writer.js";
 import type { TableDefinition } from "../catalog/model.js";
 import type { Datum, Value } from "../types/datum.js";
+import type { Oid } from "../types/sql-type.js";
 import { getFixed, getNumber, getVariable, type Storage, setFixed, storageOf, writeVariable } from "./value-bytes.js";
 
 /** Columns of one table at most, dropped ones counted, as PostgreSQL has it. */
@@ -33,6 +34,13 @@ export interface ColumnPlace {
   readonly missing: Datum;
 }
 
+/** What a codec has to know of a column. */
+export interface StoredColumn {
+  readonly number: number;
+  readonly type: { readonly oid: Oid };
+  readonly missingValue: Datum;
+}
+
 export class RowCodec {
   /** By column number - 1. */
   readonly places: readonly ColumnPlace[];
@@ -42,8 +50,7 @@ export class RowCodec {
   readonly #tail = new ByteWriter(256);
   readonly #ends: number[] = [];
 
-  constructor(table: TableDefinition) {
-    const { columns } = table;
+  constructor(columns: readonly StoredColumn[]) {
     assert(columns.length >= 0 && columns.length <= columnsMax, "a table has at most 1,600 columns");
     const places: ColumnPlace[] = [];
     const fixedBytes = [0];
@@ -201,7 +208,7 @@ const codecs = new WeakMap<TableDefinition, RowCodec>();
 export function rowCodecOf(table: TableDefinition): RowCodec {
   let codec = codecs.get(table);
   if (codec === undefined) {
-    codec = new RowCodec(table);
+    codec = new RowCodec(table.columns);
     codecs.set(table, codec);
   }
   return codec;
