@@ -1,4 +1,5 @@
 import test from "ava";
+import { encodeTenantAdopt } from "../../runtime/kernel/codecs/control-requests.js";
 import {
   encodeUserAlter,
   encodeUserCreate,
@@ -9,7 +10,11 @@ import { decided } from "../../runtime/kernel/decision.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { StateReads } from "../../runtime/kernel/read/state-reads.js";
 import { listUsers, userNamed } from "../../runtime/kernel/read/users.js";
+import { encodeWriteHead } from "../../runtime/kernel/request.js";
+import { putFact } from "../../runtime/kernel/sql-facts.js";
+import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import type { User } from "../../runtime/kernel/user-rows.js";
+import { tableSpace } from "../../runtime/store/table-trees.js";
 import { dump, ShardTwin } from "./shard-twin.js";
 
 const bytes = (count: number, value: number): Uint8Array => new Uint8Array(count).fill(value);
@@ -21,6 +26,26 @@ const user = (fields: Partial<User> = {}): User => ({
   storedKey: bytes(32, 2),
   serverKey: bytes(32, 3),
   ...fields,
+});
+
+test("parts of a transaction that never came to its end lie in the tree of users, and are taken for none", (t) => {
+  const shard = new ShardTwin({}, undefined, 16 * 1024 * 1024);
+  shard.submit(requestKind.tenantAdopt, (out) => encodeTenantAdopt(out, 3, 1, "fresh", quotasDefault));
+  const staged = shard.submit(requestKind.sqlStage, (out) => {
+    encodeWriteHead(out, { tenant: 3 }).u32(0);
+    putFact(out, tableSpace.rows, 20_000, bytes(4, 1), bytes(4, 2));
+    return out;
+  });
+  t.is(staged.outcome, decided.written);
+  const create = (name: string, isSuperuser: boolean) =>
+    shard.submit(requestKind.userCreate, (out) => encodeUserCreate(out, name, user({ isSuperuser }), "onlyFirst"));
+  t.is(create("admin", true).outcome, decided.written, "it is the first user");
+  t.deepEqual(
+    listUsers(new StateReads(shard.state), "", 10).map(({ name }) => name),
+    ["admin"],
+  );
+  const dropped = shard.submit(requestKind.userDrop, (out) => encodeUserDrop(out, "admin"));
+  t.like(dropped.error, { code: "userNeeded" });
 });
 
 test("users are created, altered, dropped; the log gives the same again", (t) => {

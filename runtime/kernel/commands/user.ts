@@ -21,8 +21,8 @@ import type { Step } from "../step.js";
 import { nameBytes, nameOf } from "../texts.js";
 import { decodeUser, readUserRow, type UserRow, userRowHeadBytes, userRowVersion } from "../user-rows.js";
 
-/** Before every name: names hold no control characters. */
-const beforeNames = Uint8Array.of(0);
+/** Before every name, for names hold no control characters; and behind the staged parts of transactions, whose keys begin with a zero. */
+const beforeNames = Uint8Array.of(1);
 const flagIfNotExists = 1;
 const flagOnlyFirst = 2;
 

@@ -18,7 +18,8 @@ export function listUsers(reads: StateReads, after: string, limit: number): User
   const rows: UserRow[] = [];
   const cursor = reads.cursor(tree.users);
   const key = new Uint8Array(userNameBytesMax);
-  const start = after === "" ? Uint8Array.of(0) : nameBytes(after);
+  // Staged parts of transactions share the tree: their keys begin with a zero, names do not.
+  const start = after === "" ? Uint8Array.of(1) : nameBytes(after);
   for (let more = cursor.seek(start); more && rows.length < limit; more = cursor.next()) {
     const length = cursor.keyLength;
     cursor.keyInto(key);
