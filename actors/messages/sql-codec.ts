@@ -32,6 +32,7 @@ const requestKinds = [
   "savepoint",
   "releaseSavepoint",
   "rollbackToSavepoint",
+  "listen",
 ] as const satisfies readonly SqlRequest["kind"][];
 const isolations = ["readCommitted", "repeatableRead", "serializable"] as const;
 const severities = ["NOTICE", "WARNING", "INFO"] as const satisfies readonly SqlNotice["severity"][];

@@ -45,6 +45,8 @@ export interface SqlRequest extends SqlShape {
    *   fetch     more rows of a cursor
    *   close     ends a cursor
    *   end       the session is gone: its transaction, locks and cursors end
+   *   listen    to a projection: what was notified behind position `atLeast`, as rows of position, process, channel and payload. Answered
+   *             once there is something, or with no row at once when `rowsMax` is 1; the answer's position is where to go on
    *
    * and, only to a shard that has the session's transaction (`transaction.requests` above 0, but for `savepoint`, which may begin it):
    *
@@ -58,6 +60,7 @@ export interface SqlRequest extends SqlShape {
     | "fetch"
     | "close"
     | "end"
+    | "listen"
     | "commit"
     | "rollback"
     | "savepoint"

@@ -77,6 +77,7 @@ export interface SessionEffects {
   lastSequenceValue(): Int64;
   setSequenceValue(sequence: number, value: Int64, isCalled: boolean): void;
   advisoryLock: SessionPort["advisoryLock"];
+  notify(channel: string, payload: string, process: number): void;
 }
 
 const notHere = (): never => {
@@ -90,6 +91,7 @@ export const noEffects: SessionEffects = {
   lastSequenceValue: notHere,
   setSequenceValue: notHere,
   advisoryLock: notHere,
+  notify: notHere,
 };
 
 export interface Surroundings {
@@ -171,6 +173,7 @@ export class Evaluation {
     const { user, database, session } = request;
     const transactionTime = sqlTimeOf(request.transaction.startedAt);
     const { timeZone, dateStyle, intervalStyle, extraFloatDigits, byteaOutput } = frame.text;
+    const backendPid = session % 2_147_483_647;
     this.context = {
       timeZone,
       dateStyle,
@@ -187,18 +190,18 @@ export class Evaluation {
       sessionUser: user,
       database,
       databaseOid: frame.databaseOid,
-      backendPid: session % 2_147_483_647,
+      backendPid,
       position: around.position,
       applicationStartTime: transactionTime,
       query: request.text,
       searchPath: frame.searchPath,
       catalog: around.catalog,
       roles: frame.roles,
-      session: this.#port(around),
+      session: this.#port(around, backendPid),
     };
   }
 
-  #port({ effects }: Surroundings): SessionPort {
+  #port({ effects }: Surroundings, process: number): SessionPort {
     return {
       setting: (name) => {
         const changed = this.changed.findLast(([each]) => each.toLowerCase() === name.toLowerCase());
@@ -211,6 +214,7 @@ export class Evaluation {
       lastSequenceValue: () => effects.lastSequenceValue(),
       setSequenceValue: (sequence, value, isCalled) => effects.setSequenceValue(sequence, value, isCalled),
       advisoryLock: (wanted) => effects.advisoryLock(wanted),
+      notify: (channel, payload) => effects.notify(channel, payload, process),
     };
   }
 }

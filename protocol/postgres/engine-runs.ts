@@ -214,6 +214,17 @@ export class EngineRuns {
     return reply;
   }
 
+  /** Asks what was notified behind a position, or (null) for the newest one; beside whatever else the session asks for. */
+  listen(position: number | null, settle: (outcome: SqlOutcome) => void): SqlCall {
+    const request = this.#request({ kind: "listen" });
+    const transaction = { ...request.transaction, isOpen: false, requests: 0, snapshot: -1 };
+    return this.#host.executor.run(
+      { ...request, atLeast: position ?? -1, rowsMax: position === null ? 1 : 0, transaction },
+      "projection",
+      settle,
+    );
+  }
+
   /** Told, not asked: what it answers is of no interest. */
   tell(wish: Wish, destination: SqlDestination): void {
     this.#host.executor.run(this.#request(wish), destination, () => {});

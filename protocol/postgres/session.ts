@@ -29,6 +29,7 @@ import { executeParameters } from "./execute-parameters.js";
 import type { SqlDestination } from "./executor.js";
 import { type Bind, decodeFrontend, type FrontendMessage, kindOf } from "./frontend-messages.js";
 import type { Inbox, RawMessage } from "./inbox.js";
+import { Notifications } from "./notifications.js";
 import { type Description, type Portal, Portals, type Prepared, PreparedStatements, portalOf } from "./portals.js";
 import { FatalError, noticeReport, reportOf, type SourcePlace, warning } from "./reports.js";
 import { type Administration, runRoleStatement } from "./roles.js";
@@ -54,6 +55,7 @@ const outgoingBytesMax: number = 1 * miB;
 /** Messages that are looked at before they are acted upon: fewer than may wait. */
 const lookAheadMax = 64;
 const noBytes = new Uint8Array(0);
+const encoder = new TextEncoder();
 const endsTransaction = new Set(["commit", "rollback", "rollbackTo"]);
 const noticeRanks: Readonly<Record<string, number>> = { INFO: 9, NOTICE: 1, WARNING: 2 };
 const wantedRanks: Readonly<Record<string, number>> = { warning: 2, error: 3 };
@@ -77,6 +79,11 @@ export class Session {
   /** Counts Syncs: what was described in the same round need not be asked for again. */
   #round = 0;
   #position = -1;
+  readonly #notifications: Notifications;
+  /** Waits for a message, and owes no answer. */
+  #isWaiting = false;
+  /** The transaction tells a channel that this session listens to. */
+  #tellsItself = false;
 
   constructor(host: SessionHost, identity: SessionIdentity, settings: SessionSettings, inbox: Inbox) {
     this.#host = host;
@@ -86,6 +93,15 @@ export class Session {
     this.#transaction = new Transaction(settings);
     this.#runs = new EngineRuns(host, identity, settings, this.#transaction);
     this.#commands = new SettingCommands(settings, this.#transaction, identity.user, (report) => this.#notice(report));
+    this.#notifications = new Notifications({
+      ask: (position, settle) => this.#runs.listen(position, settle),
+      after: (delayMs, run) => host.after(delayMs, run),
+      news: () => {
+        if (!this.#isWaiting || this.#transaction.isOpen) return;
+        this.#writeNotifications();
+        this.#flush();
+      },
+    });
     this.#copies = new CopyRuns({
       inbox,
       writer: this.#writer,
@@ -143,7 +159,9 @@ export class Session {
   /** The next message, which has not arrived. */
   async #whenSpokenTo(): Promise<RawMessage | null> {
     const stopTimer = this.#idleTimer();
+    this.#isWaiting = true;
     const raw = await this.#inbox.peek(0);
+    this.#isWaiting = false;
     stopTimer?.();
     return raw;
   }
@@ -220,6 +238,7 @@ export class Session {
   }
 
   #end(): void {
+    this.#notifications.stop();
     for (const portal of this.#portals.takeAll()) this.#closeCursor(portal);
     // Its transaction, its locks and what its sequences gave end with it.
     if (this.#runs.usedShard) this.#runs.tell({ kind: "end" }, "shard");
@@ -238,8 +257,15 @@ export class Session {
 
   #ready(): void {
     for (const [name, value] of this.#settings.unreported()) this.#writer.parameterStatus(name, value);
+    if (!this.#transaction.isOpen) this.#writeNotifications();
     this.#writer.readyForQuery(this.#transaction.status);
     this.#flush();
+  }
+
+  #writeNotifications(): void {
+    for (const { process, channel, payload } of this.#notifications.take()) {
+      this.#writer.notification(process, channel, payload);
+    }
   }
 
   #notice(report: ErrorReport): void {
@@ -579,10 +605,11 @@ export class Session {
         return this.#copy(cachedStatement);
       case "listen":
       case "unlisten":
-        if (statement.kind === "unlisten") return tagOnly("UNLISTEN");
-        throw new SqlError("0A000", "LISTEN is not supported");
+        await this.#listen(statement.channel, statement.kind);
+        return tagOnly(statement.kind.toUpperCase());
       case "notify":
-        throw new SqlError("0A000", "NOTIFY is not supported");
+        await this.#notify(statement.channel, statement.payload);
+        return tagOnly("NOTIFY");
       case "createRole":
       case "alterRole":
       case "dropRole":
@@ -687,6 +714,33 @@ export class Session {
     }
   }
 
+  // ------------------------------------------------------------------ LISTEN and NOTIFY
+
+  async #listen(channel: string | null, kind: "listen" | "unlisten"): Promise<void> {
+    const depth = this.#transaction.savepointNames.length;
+    await this.#notifications.wish(channel, kind === "listen", depth);
+    if (!this.#transaction.isOpen) this.#notifications.end("committed");
+  }
+
+  /** What pg_notify does, which is what is told with the transaction that tells it. */
+  async #notify(channel: string, payload: string): Promise<void> {
+    const text = "SELECT pg_catalog.pg_notify($1, $2)";
+    const [statement] = this.#host.statements.statements(text);
+    assert(statement !== undefined, "a text of one statement has it");
+    const parameters = [channel, payload].map((value) => ({ format: 0 as const, bytes: encoder.encode(value) }));
+    const prepared = { source: text, statement, parameterTypes: [typeOid.text, typeOid.text] };
+    const reply = await this.#open(portalOf("", prepared, parameters, []), statement, 0);
+    this.#take(reply);
+    this.#tellsItself ||= this.#notifications.listensTo(channel);
+    if (reply.wrote) await this.#hearOwn(reply);
+  }
+
+  /** A session that listens to what it has told hears that before it is ready for more, as in PostgreSQL. */
+  async #hearOwn({ position }: RowsReply): Promise<void> {
+    if (this.#tellsItself) await this.#notifications.reached(position);
+    this.#tellsItself = false;
+  }
+
   // ------------------------------------------------------------------ transactions
 
   #begin(modes: Parameters<Transaction["setModes"]>[0]): void {
@@ -724,18 +778,23 @@ export class Session {
     this.#closeAllCursorsOfTransaction();
     if (!this.#transaction.isAtShard) {
       this.#transaction.committed();
+      this.#notifications.end("committed");
       return "COMMIT";
     }
     let reply: RowsReply;
     try {
       reply = await this.#runs.rows({ kind: "commit" }, "shard");
     } catch (error) {
-      this.#transaction.rolledBack();
+      this.#rolledBack();
       throw error;
     }
-    if (reply.tag === "ROLLBACK") this.#transaction.rolledBack();
-    else this.#transaction.committed();
+    if (reply.tag === "ROLLBACK") this.#rolledBack();
+    else {
+      this.#transaction.committed();
+      this.#notifications.end("committed");
+    }
     this.#take(reply);
+    if (reply.wrote) await this.#hearOwn(reply);
     return reply.tag === "ROLLBACK" ? "ROLLBACK" : "COMMIT";
   }
 
@@ -750,8 +809,14 @@ export class Session {
         if (!(error instanceof SqlError)) throw error;
       }
     }
-    this.#transaction.rolledBack();
+    this.#rolledBack();
     return "ROLLBACK";
+  }
+
+  #rolledBack(): void {
+    this.#transaction.rolledBack();
+    this.#notifications.end("rolledBack");
+    this.#tellsItself = false;
   }
 
   /** The unnamed portal of the COMMIT itself goes too: it has been looked up already. */
@@ -774,6 +839,9 @@ export class Session {
     if (kind === "savepoint") this.#transaction.savepoint(name);
     else if (kind === "release") this.#transaction.release(name);
     else this.#transaction.rollbackTo(name);
+    const depth = this.#transaction.savepointNames.length;
+    if (kind === "release") this.#notifications.released(depth);
+    else if (kind === "rollbackTo") this.#notifications.rolledBackTo(depth);
     return tagOnly(kind === "savepoint" ? "SAVEPOINT" : kind === "release" ? "RELEASE" : "ROLLBACK");
   }
 
@@ -786,6 +854,7 @@ export class Session {
         this.#closeAllCursors();
         this.#prepared.clear();
         this.#settings.resetAll();
+        this.#notifications.stop();
         if (this.#runs.usedShard) this.#runs.tell({ kind: "end" }, "shard");
         return tagOnly("DISCARD ALL");
       case "plans":

@@ -81,7 +81,7 @@ export const tree = {
   parked: 10,
   directory: 11,
   directoryNames: 12,
-  // 13 to 20 hold SQL tables: runtime/store/table-trees.ts.
+  // 13 to 21 hold SQL tables: runtime/store/table-trees.ts. Staged parts and users share a tree.
   users: 20,
 } as const;
 

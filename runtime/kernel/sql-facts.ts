@@ -5,7 +5,7 @@
  *    0     1  version: 1
  *    1     4  rows inserted, updated and deleted
  *    5     …  entries back to back:
- *               0   1  space: 1 catalog · 2 rows · 3 index · 4 sequences · 5 staged
+ *               0   1  space: 1 catalog · 2 rows · 3 index · 4 sequences · 5 staged · 6 notifications
  *               1   1  action: 1 put · 2 remove
  *               2   4  object
  *               6   2  length of the item
@@ -15,12 +15,13 @@
  *
  * A put of *staged* stands for entries that were logged before, in `object` parts of this form without a head (`commands/sql-stage.ts`).
  *
- * Catalog objects, sequences and staged parts have empty items. A put of an item that is there ends its old version; a remove finds it there.
+ * Catalog objects, sequences, staged parts and notifications (whose object is their number within the transaction) have empty items. A put of an item that is there ends its old version; a remove finds it there.
  */
 import { itemBytesMax, tableSpace } from "../store/table-trees.js";
 import { treeValueBytesMax } from "../store/tree.js";
 import { assert } from "../types/assert.js";
 import type { ByteWriter } from "../types/byte-writer.js";
+import { notificationBytesMax } from "./notification-rows.js";
 
 export const sqlFactsVersion = 1;
 export const sqlFactsHeadBytes = 5;
@@ -51,6 +52,11 @@ export function removeFact(out: ByteWriter, space: number, object: number, item:
 export function stagedFact(out: ByteWriter, parts: number): void {
   assert(parts > 0, "what was staged has a part");
   out.u8(tableSpace.staged).u8(factAction.put).u32(parts).u16(0).u32(0);
+}
+
+function lengthMaxOf(space: number): number {
+  if (space === tableSpace.sequences) return sequenceBytesMax;
+  return space === tableSpace.notifications ? notificationBytesMax : factContentBytesMax;
 }
 
 /** Walks facts; the fields describe the entry that `next` found. Bytes may be anything: what does not fit ends the walk with a problem. */
@@ -112,7 +118,8 @@ export class SqlFactsReader {
     this.itemTo = this.itemFrom + itemLength;
     this.contentFrom = this.itemTo;
     this.contentTo = this.itemTo;
-    if (this.space < tableSpace.catalog || this.space > tableSpace.staged) return this.#refuse("an unknown space");
+    if (this.space < tableSpace.catalog || this.space > tableSpace.notifications)
+      return this.#refuse("an unknown space");
     const hasItem = this.space === tableSpace.rows || this.space === tableSpace.index;
     if (itemLength > itemBytesMax || itemLength > 0 !== hasItem) return this.#refuse("an item of a wrong length");
     if (this.itemTo > this.#to) return this.#refuse("an item that is cut off");
@@ -121,8 +128,7 @@ export class SqlFactsReader {
       const length = view.getUint32(this.itemTo, true);
       this.contentFrom = this.itemTo + 4;
       this.contentTo = this.contentFrom + length;
-      const lengthMax = this.space === tableSpace.sequences ? sequenceBytesMax : factContentBytesMax;
-      if (length > lengthMax) return this.#refuse("content beyond its limit");
+      if (length > lengthMaxOf(this.space)) return this.#refuse("content beyond its limit");
       if (this.contentTo > this.#to) return this.#refuse("content that is cut off");
     } else if (this.action !== factAction.remove || this.space >= tableSpace.sequences) {
       return this.#refuse("an unknown action");

@@ -22,6 +22,8 @@
  * The changes of a transaction that is too large for one record gather in *staged* until its commit: key tenant u64 · part u32, value the
  * part as it was logged. One transaction of a tenant at a time.
  *
+ * Notifications have a file of their own (runtime/kernel/notification-rows.ts).
+ *
  * Numbers in keys are big-endian, so that memcmp order is their order.
  */
 import { assert } from "../types/assert.js";
@@ -35,10 +37,11 @@ export const tableTree = {
   indexHistory: 18,
   sequences: 19,
   staged: 20,
+  notifications: 21,
 } as const;
 
 /** What the entries of facts are about, by the number that stands for it there. */
-export const tableSpace = { catalog: 1, rows: 2, index: 3, sequences: 4, staged: 5 } as const;
+export const tableSpace = { catalog: 1, rows: 2, index: 3, sequences: 4, staged: 5, notifications: 6 } as const;
 
 export interface SpaceTrees {
   readonly now: number;

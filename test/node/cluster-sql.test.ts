@@ -56,6 +56,28 @@ test.serial(
   },
 );
 
+test.serial("what is told on one node is heard on all of them, and who wrote is the same everywhere", async (t) => {
+  const clients = await Promise.all([client(0), client(1), client(2)]);
+  const heard: string[][] = clients.map(() => []);
+  for (const [index, each] of clients.entries()) {
+    each.on("notification", ({ channel, payload }) => void heard[index]?.push(`${channel} ${payload ?? ""}`));
+    await each.query("LISTEN news");
+  }
+  for (const [index, each] of clients.entries()) await each.query("SELECT pg_notify('news', $1)", [`from ${index}`]);
+  const wanted = ["news from 0", "news from 1", "news from 2"];
+  for (let left = 200; left > 0 && heard.some((list) => list.length < 3); left--) {
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  t.deepEqual(heard, [wanted, wanted, wanted]);
+  const audit = "SELECT position, principal, tables, rows FROM kimberlite.commits ORDER BY position";
+  const [first, ...others] = await Promise.all(
+    clients.map(async (each): Promise<readonly unknown[]> => (await each.query<Record<string, unknown>>(audit)).rows),
+  );
+  t.true((first?.length ?? 0) > 10);
+  for (const rows of others) t.deepEqual(rows.slice(0, 10), first?.slice(0, 10));
+  await Promise.all(clients.map((each) => each.end()));
+});
+
 test.serial(
   "a transaction that is open when its leader is killed fails with 40001 or 57P01, never half; others go on",
   async (t) => {

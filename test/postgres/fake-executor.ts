@@ -97,6 +97,8 @@ export class FakeExecutor implements SqlExecutor {
         return this.#describe(request);
       case "fetch":
         return this.#fetch(request.cursor, request.rowsMax);
+      case "listen":
+        return failed("0A000", "nobody is told anything here");
       case "close":
         this.#cursors.delete(request.cursor);
         return rows({});

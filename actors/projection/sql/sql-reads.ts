@@ -10,6 +10,7 @@
  */
 import type { Port } from "../../../runtime/actor/definition.js";
 import { tenantStatus } from "../../../runtime/kernel/kinds.js";
+import { notificationsAfter } from "../../../runtime/kernel/notification-rows.js";
 import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
 import type { BoundExplain, BoundQuery, BoundStatement } from "../../../runtime/query/bind/bound.js";
 import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
@@ -19,6 +20,7 @@ import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import type { SpillSpace } from "../../../runtime/query/execute/spill.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import { sqlType, typeOid } from "../../../runtime/query/types/sql-type.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -30,7 +32,7 @@ import { asOfPosition } from "../../sql/as-of.js";
 import { AuditSource } from "../../sql/audit-source.js";
 import { DataRows } from "../../sql/data-rows.js";
 import { type Engine, statementError } from "../../sql/engine.js";
-import { Evaluation, noEffects, unixTimeOf } from "../../sql/evaluation.js";
+import { Evaluation, noEffects, type Surroundings, unixTimeOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
 import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
 import type { Outbox } from "../outbox.js";
@@ -93,6 +95,8 @@ const stepMsMax = 60_000;
 const cursorsMax = 10_000;
 const cursorIdleMs = 600_000;
 const waitingMax = 50_000;
+/** Notifications of one answer, and then to the end of their transaction. */
+const notificationsAtOnce = 1_000;
 
 export class SqlReads {
   readonly #host: SqlReadsHost;
@@ -248,6 +252,8 @@ export class SqlReads {
         for (const name of [...this.#cursors.keys()])
           if (name.startsWith(`${request.tenant} ${request.session} `)) this.#closeCursor(name);
         return this.#answer(asked, ended("END"));
+      case "listen":
+        return this.#listen(asked, reader, reads);
       case "describe":
       case "execute": {
         const position = this.#positionFor(request, reads);
@@ -262,27 +268,41 @@ export class SqlReads {
     }
   }
 
+  /** What was notified since; without any, it is asked again in the next version. */
+  #listen(asked: Asked, reader: TreeReader, reads: StateReads): void {
+    const { request } = asked;
+    const { tenant, atLeast } = request;
+    const newest = this.#positionFor({ ...request, atLeast: -1 }, reads);
+    assert(newest !== null, "nothing is awaited without a position");
+    const isFirst = request.rowsMax === 1;
+    const found = isFirst ? [] : notificationsAfter(reader, tenant, atLeast, notificationsAtOnce);
+    if (!isFirst && found.length === 0) {
+      this.#waiting.push(asked);
+      return;
+    }
+    const { context } = new Evaluation(request, this.#around(this.#catalogs.current(reader, tenant), newest));
+    const rows = new DataRows(
+      [sqlType(typeOid.int8), sqlType(typeOid.int4), sqlType(typeOid.text), sqlType(typeOid.text)],
+      [],
+      context,
+    );
+    for (const { position, process, channel, payload } of found) rows.add([position, process, channel, payload]);
+    const position = found.at(-1)?.position ?? newest;
+    this.#answer(asked, { ...ended("LISTEN"), rows: rows.take(), rowCount: found.length, position });
+  }
+
   #closeCursor(name: string): void {
     this.#cursors.get(name)?.run.stream.close();
     this.#cursors.delete(name);
   }
 
   #execute(asked: Asked, reader: TreeReader, reads: StateReads, newest: number): void {
-    const { engine } = this.#host;
     const { request } = asked;
     const { isOpen, isolation, snapshot } = request.transaction;
     const isSnapshot = isOpen && isolation !== "readCommitted" && snapshot >= 0;
     const current = this.#catalogs.current(reader, request.tenant);
     const evaluationAt = (catalog: ObjectCatalog, position: number): Evaluation =>
-      new Evaluation(request, {
-        catalog,
-        position,
-        now: Math.floor(this.#host.now() * 1_000),
-        clock: () => this.#host.now(),
-        random: () => this.#host.random(),
-        effects: noEffects,
-        names: (searchPath) => engine.names(catalog, searchPath),
-      });
+      new Evaluation(request, this.#around(catalog, position));
     const asOf = asOfPosition(request, reads, newest, () => evaluationAt(current, newest).context);
     const position = asOf ?? (isSnapshot ? Math.min(snapshot, newest) : newest);
     // The past is read under its own definitions.
@@ -314,6 +334,18 @@ export class SqlReads {
     const run = this.#start(request, body, planned, evaluation, source, environment, position);
     this.executed += 1;
     this.#slice({ ...asked, run, isFirst: true });
+  }
+
+  #around(catalog: ObjectCatalog, position: number): Surroundings {
+    return {
+      catalog,
+      position,
+      now: Math.floor(this.#host.now() * 1_000),
+      clock: () => this.#host.now(),
+      random: () => this.#host.random(),
+      effects: noEffects,
+      names: (searchPath) => this.#host.engine.names(catalog, searchPath),
+    };
   }
 
   #plan(

@@ -304,6 +304,8 @@ export class SqlDecider {
     switch (request.kind) {
       case "fetch":
         return answer(this.#fetch(session, request, position));
+      case "listen":
+        throw new SqlError("XX000", "what was notified is read from a projection");
       case "close":
         session.close(request.cursor);
         return answer(done("CLOSE", position));
@@ -347,7 +349,9 @@ export class SqlDecider {
     }
     // A statement that waited comes again with the transaction that it began.
     if (session.transaction !== null) {
-      if (session.transaction.overlay.isEmpty) return session.transaction;
+      if (session.transaction.overlay.isEmpty && session.transaction.notifications.length === 0) {
+        return session.transaction;
+      }
       this.#rollback(session);
     }
     const at = isolation === "readCommitted" ? -1 : snapshot >= 0 ? snapshot : Math.max(0, position);
@@ -375,6 +379,7 @@ export class SqlDecider {
     const transaction = open ?? new Transaction(0, request.tenant, "readCommitted", -1);
     const { overlay } = transaction;
     const mark = overlay.mark();
+    const told = transaction.notifications.length;
     const reader = new OverlayReader(state, overlay);
     const locks = new StatementLocks(this.#locks, isAlone ? null : transaction.id);
     try {
@@ -426,6 +431,7 @@ export class SqlDecider {
       return this.#decideFacts(waiting, transaction, reply, position);
     } catch (error) {
       overlay.rollbackTo(mark);
+      transaction.takeBack(told);
       if (error instanceof LockWait) return this.#park(waiting, request, session, open, error);
       throw statementError(error, (defect) => this.#host.defect(defect));
     }
@@ -566,13 +572,13 @@ export class SqlDecider {
     position: number,
     ended: () => void = () => {},
   ): SqlOutcome {
-    const { tenant, overlay } = transaction;
+    const { tenant } = transaction;
     const { state } = this.#host;
     const touched = [...transaction.sequences].flatMap((object) => {
       const sequence = this.#sequences.find(state, tenant, object);
       return sequence === null ? [] : [{ object, state: sequence }];
     });
-    const facts = writeFacts(this.#facts, tenant, overlay, touched, state);
+    const facts = writeFacts(this.#facts, transaction, touched, state);
     this.#host.working();
     if (facts.entries === 0) {
       ended();
@@ -646,6 +652,7 @@ export class SqlDecider {
     const { transaction } = session;
     if (transaction === null) return;
     transaction.overlay.clear();
+    transaction.takeBack(0);
     this.#ended(session, transaction);
   }
 

@@ -2,15 +2,16 @@
  * A transaction's overlay as the facts of one record: the net change of each item against the state that it is committed on. What was
  * written and taken back, or is as it was, is no fact.
  */
+import { encodeNotification } from "../../../runtime/kernel/notification-rows.js";
 import { encodeWriteHead } from "../../../runtime/kernel/request.js";
 import { beginSqlFacts, putFact, removeFact, stagedFact } from "../../../runtime/kernel/sql-facts.js";
-import type { Overlay } from "../../../runtime/query/table/overlay.js";
 import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
 import type { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { appendBytesMax, kiB, miB } from "../../../runtime/types/limits.js";
 import { encodeSequence, type SequenceState } from "./sequences.js";
+import type { Transaction } from "./transaction.js";
 
 export interface TouchedSequence {
   readonly object: number;
@@ -67,8 +68,7 @@ export function endFacts(out: ByteWriter, rows: number): void {
 /** Writes the body of a `sqlCommit` to `out`, or the parts that come before it and then the body. */
 export function writeFacts(
   out: ByteWriter,
-  tenant: number,
-  overlay: Overlay,
+  { tenant, overlay, notifications }: Pick<Transaction, "tenant" | "overlay" | "notifications">,
   sequences: Iterable<TouchedSequence>,
   state: TreeReader,
 ): Facts {
@@ -95,6 +95,11 @@ export function writeFacts(
   for (const { object, state: sequence } of sequences) {
     const before = out.length;
     putFact(out, tableSpace.sequences, object, noItem, encodeSequence(sequence));
+    added(before);
+  }
+  for (const [number, notification] of notifications.entries()) {
+    const before = out.length;
+    putFact(out, tableSpace.notifications, number, noItem, encodeNotification(notification));
     added(before);
   }
   const parts: Uint8Array[] = [];

@@ -345,5 +345,6 @@ export function effectsOf(
       if (isCalled) session.drew(oid, value);
     },
     advisoryLock,
+    notify: (channel, payload, process) => transaction.notify({ process, channel, payload }),
   };
 }

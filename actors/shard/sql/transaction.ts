@@ -2,9 +2,11 @@
  * An open transaction: what it has written and nobody else sees, its snapshot, its savepoints, its locks. Nothing of it is in the log before
  * it commits, and with the leadership of the shard it is gone.
  */
+import type { Notification } from "../../../runtime/kernel/notification-rows.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { Overlay } from "../../../runtime/query/table/overlay.js";
 import { compareBytes } from "../../../runtime/query/table/version-walk.js";
+import { assert } from "../../../runtime/types/assert.js";
 import type { SqlIsolation } from "../../messages/sql.js";
 import type { LockOwner, LockTable } from "./lock-table.js";
 
@@ -13,6 +15,7 @@ interface Savepoint {
   readonly writes: number;
   readonly locks: number;
   readonly catalogVersion: number;
+  readonly notifications: number;
 }
 
 /** Keys of one tree that a serializable transaction has looked at: from low on, before high (null: without an end). */
@@ -25,6 +28,7 @@ export interface ReadRange {
 /** Bytes of changes that a transaction may hold in memory. */
 export const transactionBytesMax = 512 * 1024 * 1024;
 const savepointsMax = 10_000;
+const notificationsMax = 10_000;
 
 export class Transaction {
   readonly id: LockOwner;
@@ -39,6 +43,9 @@ export class Transaction {
   /** Below 0 once it has changed the catalog: the version of its own catalog. */
   catalogVersion = 0;
   isFailed = false;
+  /** What those that listen are told when it commits. */
+  readonly notifications: Notification[] = [];
+  readonly #notified = new Set<string>();
   #savepoints: Savepoint[] = [];
 
   constructor(id: LockOwner, tenant: number, isolation: SqlIsolation, snapshot: number) {
@@ -52,8 +59,9 @@ export class Transaction {
     if (this.#savepoints.length >= savepointsMax) {
       throw new SqlError("54000", `a transaction has at most ${savepointsMax} savepoints`);
     }
-    const { overlay, id, catalogVersion } = this;
-    this.#savepoints.push({ name, writes: overlay.mark(), locks: locks.mark(id), catalogVersion });
+    const { overlay, id, catalogVersion, notifications } = this;
+    const marks = { writes: overlay.mark(), locks: locks.mark(id), notifications: notifications.length };
+    this.#savepoints.push({ name, catalogVersion, ...marks });
   }
 
   #find(name: string): number {
@@ -75,7 +83,26 @@ export class Transaction {
     this.overlay.rollbackTo(savepoint.writes);
     locks.releaseTo(this.id, savepoint.locks);
     this.catalogVersion = savepoint.catalogVersion;
+    this.takeBack(savepoint.notifications);
     this.isFailed = false;
+  }
+
+  /** The same is told once. */
+  notify(notification: Notification): void {
+    const name = `${notification.channel}\0${notification.payload}`;
+    if (this.#notified.has(name)) return;
+    if (this.notifications.length >= notificationsMax) {
+      throw new SqlError("54000", `a transaction sends at most ${notificationsMax} notifications`);
+    }
+    this.#notified.add(name);
+    this.notifications.push(notification);
+  }
+
+  /** Forgets notifications behind the first `count`. */
+  takeBack(count: number): void {
+    assert(count >= 0 && count <= this.notifications.length, "notifications are taken back to a mark");
+    for (const { channel, payload } of this.notifications.splice(count))
+      this.#notified.delete(`${channel}\0${payload}`);
   }
 
   hasRead(tree: number, key: Uint8Array): boolean {

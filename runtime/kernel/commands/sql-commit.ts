@@ -15,6 +15,7 @@ import { treeValueBytesMax } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import { appendBytesMax } from "../../types/limits.js";
 import type { Draft } from "../draft.js";
+import { applyNotification } from "../notification-rows.js";
 import { copyBytes, getU64, setU64 } from "../numbers.js";
 import { factAction, SqlFactsReader, sqlFactsHeadBytes } from "../sql-facts.js";
 import type { Step } from "../step.js";
@@ -82,7 +83,9 @@ export function applySqlCommit(step: Step): void {
 function applyFact(step: Step, fact: SqlFactsReader): void {
   assert(fact.space !== tableSpace.staged, "a staged part holds changes, not other parts");
   if (fact.space === tableSpace.sequences) applySequence(step, fact);
-  else applyEntry(step, fact);
+  else if (fact.space === tableSpace.notifications) {
+    applyNotification(step, fact.object, fact.bytes.subarray(fact.contentFrom, fact.contentTo));
+  } else applyEntry(step, fact);
 }
 
 /** The parts that were staged, one after the other; they are not needed any more. */

@@ -28,6 +28,8 @@ export interface SessionPort {
   setSequenceValue(sequence: Oid, value: Int64, isCalled: boolean): void;
   /** Advisory locks; a function that must wait throws what the caller knows to mean that. */
   advisoryLock(request: AdvisoryLockRequest): boolean;
+  /** Tells those that listen, once the transaction commits. */
+  notify(channel: string, payload: string): void;
 }
 
 export interface AdvisoryLockRequest {

@@ -228,7 +228,21 @@ function advisory(): Implementation[] {
   return found;
 }
 
+/** Bytes of a name, and of what is told (PostgreSQL's limit). */
+const channelBytesMax = 63;
+const payloadBytesMax = 7_999;
+const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
+
+function notify(channel: string | null, payload: string | null, context: EvaluationContext): string {
+  if (channel === null || channel === "") throw new SqlError("22023", "channel name cannot be empty");
+  if (bytesOf(channel) > channelBytesMax) throw new SqlError("22023", "channel name too long");
+  if (bytesOf(payload ?? "") > payloadBytesMax) throw new SqlError("22023", "payload string too long");
+  context.session.notify(channel, payload ?? "");
+  return "";
+}
+
 const identity = nullably({
+  "pg_notify(text,text)": (channel, payload, context) => notify(channel, payload, context),
   "current_query()": (context) => context.query,
   "pg_typeof(any)": (_value, _context, types) => types.args[0] ?? 0,
   "pg_collation_for(any)": (_value, _context, types) =>

@@ -1,0 +1,153 @@
+/** LISTEN and NOTIFY over the wire: what is heard, when, by whom, in which order. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import test from "ava";
+import pg from "pg";
+import { z } from "zod";
+import { startNodeProcess } from "../admin/run-command.js";
+
+const readyShape = z.looseObject({
+  addresses: z.looseObject({ postgres: z.object({ host: z.string(), port: z.number() }) }),
+});
+const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-notify-"));
+const node = await startNodeProcess(path.join(directory, "data"), ["--pg-auth", "trust"]);
+const { host, port } = readyShape.parse(JSON.parse(node.lines[0] ?? "{}")).addresses.postgres;
+
+test.after.always(async () => {
+  await node.end("SIGTERM");
+  rmSync(directory, { recursive: true, force: true });
+});
+
+interface Client {
+  readonly client: pg.Client;
+  readonly heard: string[];
+}
+
+async function connect(): Promise<Client> {
+  const client = new pg.Client({ host, port, user: "admin", database: "main" });
+  const heard: string[] = [];
+  client.on("notification", ({ channel, payload }) => void heard.push(`${channel} ${payload ?? ""}`));
+  await client.connect();
+  return { client, heard };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let left = 400; left > 0 && !condition(); left--) await new Promise((resolve) => setTimeout(resolve, 25));
+}
+
+test.serial(
+  "what is told is heard by those that listen, once, in the order of the commits, and not when it is rolled back",
+  async (t) => {
+    const [a, b, c] = await Promise.all([connect(), connect(), connect()]);
+    await a.client.query("LISTEN news");
+    await b.client.query("LISTEN news");
+    await b.client.query('LISTEN "Other"');
+    await c.client.query("NOTIFY news");
+    await c.client.query("NOTIFY news, 'it''s here'");
+    await c.client.query("BEGIN");
+    await c.client.query("CREATE TABLE told (id int)");
+    await c.client.query("NOTIFY news, 'one'");
+    await c.client.query("SELECT pg_notify('Other', $1)", ["two"]);
+    await c.client.query("SAVEPOINT s");
+    await c.client.query("NOTIFY news, 'never'");
+    await c.client.query("ROLLBACK TO s");
+    await c.client.query("NOTIFY news, 'one'");
+    await c.client.query("SELECT 1");
+    t.deepEqual(a.heard, ["news ", "news it's here"].slice(0, a.heard.length), "nothing before the commit");
+    await c.client.query("COMMIT");
+    await c.client.query("BEGIN; NOTIFY news, 'lost'; ROLLBACK");
+    await t.throwsAsync(c.client.query("SELECT pg_notify('news', 'failed'), 1 / (SELECT count(*) FROM told)"));
+    await c.client.query("NOTIFY news, 'last'");
+    const wanted = ["news ", "news it's here", "news one", "news last"];
+    await until(() => a.heard.length >= 4 && b.heard.length >= 5);
+    t.deepEqual(a.heard, wanted);
+    t.deepEqual(b.heard, [...wanted.slice(0, 3), "Other two", "news last"]);
+    t.deepEqual(c.heard, []);
+    await Promise.all([a, b, c].map(({ client }) => client.end()));
+  },
+);
+
+test.serial(
+  "a session hears itself before it is ready again; in a transaction nothing is heard until its end; LISTEN counts from the commit on",
+  async (t) => {
+    const [a, b] = await Promise.all([connect(), connect()]);
+    await a.client.query("LISTEN self");
+    await a.client.query("NOTIFY self, 'x'");
+    t.deepEqual(a.heard, ["self x"]);
+    await a.client.query("BEGIN");
+    await b.client.query("NOTIFY self, 'y'");
+    await a.client.query("SELECT 1");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    t.is(a.heard.length, 1, "not within its transaction");
+    await a.client.query("COMMIT");
+    await until(() => a.heard.length > 1);
+    t.deepEqual(a.heard, ["self x", "self y"]);
+
+    await b.client.query("BEGIN");
+    await b.client.query("LISTEN self");
+    await b.client.query("ROLLBACK");
+    await a.client.query("NOTIFY self, 'z'");
+    await b.client.query("BEGIN");
+    await b.client.query("SAVEPOINT s");
+    await b.client.query("LISTEN self");
+    await b.client.query("ROLLBACK TO s");
+    await b.client.query("LISTEN late");
+    await b.client.query("COMMIT");
+    await a.client.query("UNLISTEN *");
+    await a.client.query("NOTIFY self, 'nobody'");
+    await a.client.query("NOTIFY late, 'b'");
+    await until(() => b.heard.length > 0);
+    t.deepEqual(b.heard, ["late b"]);
+    t.deepEqual(a.heard, ["self x", "self y", "self z"]);
+    await Promise.all([a, b].map(({ client }) => client.end()));
+  },
+);
+
+test.serial("limits are PostgreSQL's: 7,999 bytes of payload, 63 of the channel's name", async (t) => {
+  const [a, b] = await Promise.all([connect(), connect()]);
+  await a.client.query("LISTEN big");
+  await b.client.query("SELECT pg_notify('big', repeat('x', 7999))");
+  await until(() => a.heard.length > 0);
+  t.is(a.heard[0]?.length, 8_003);
+  const code = async (text: string): Promise<string> =>
+    b.client.query(text).then(
+      () => "",
+      (error: unknown) => (error as { code?: string }).code ?? "",
+    );
+  t.is(await code("SELECT pg_notify('big', repeat('x', 8000))"), "22023");
+  t.is(await code("SELECT pg_notify('', 'x')"), "22023");
+  t.is(await code("SELECT pg_notify(NULL, 'x')"), "22023");
+  t.is(await code(`SELECT pg_notify('${"c".repeat(64)}', 'x')`), "22023");
+  for (let round = 0; round < 300; round += 1) await b.client.query("SELECT pg_notify('big', $1)", [String(round)]);
+  await until(() => a.heard.length > 300);
+  t.deepEqual(
+    a.heard.slice(1),
+    Array.from({ length: 300 }, (_, round) => `big ${round}`),
+  );
+  await Promise.all([a, b].map(({ client }) => client.end()));
+});
+
+test.serial("psql shows what it hears", async (t) => {
+  const run = promisify(execFile);
+  const has = await run("psql", ["--version"]).then(
+    () => true,
+    () => false,
+  );
+  if (!has) {
+    t.log("skipped: no psql on this machine");
+    t.pass();
+    return;
+  }
+  const { stdout } = await run("psql", [
+    "-XAtq",
+    `host=${host} port=${port} user=admin dbname=main`,
+    "-c",
+    "LISTEN p",
+    "-c",
+    "NOTIFY p, 'hello'",
+  ]);
+  t.regex(stdout, /Asynchronous notification "p" with payload "hello" received from server process with PID \d+/);
+});
