@@ -2,47 +2,103 @@
  * `npm run fuzz:sql`: PostgreSQL 15 and this engine are asked the same, and what they say is compared.
  *
  *   npm run fuzz:sql -- --cases 100000 --seed 1
+ *   npm run fuzz:sql -- --only programs --program-statements 100000 --seconds 600
+ *
+ * Expressions and statements run on the engine in this process; programs, which change rows and tables in transactions, run over the
+ * wire on a node. `--seconds` bounds the programs, those that are being shortened included up to a minute.
  */
 import { parseArgs } from "node:util";
+import { PostgresClient } from "../postgres/client.js";
 import { hasPostgres, withPostgres } from "../postgres/server.js";
 import { compareExpressions } from "./compare.js";
 import { compareStatements } from "./compare-statements.js";
+import { comparePrograms } from "./programs/compare.js";
+import { withNode } from "./programs/target.js";
 
 const { values } = parseArgs({
   options: {
+    only: { type: "string", default: "" },
     cases: { type: "string", default: "20000" },
     seed: { type: "string", default: "1" },
     show: { type: "string", default: "50" },
     statements: { type: "string", default: "20000" },
+    "program-statements": { type: "string", default: "20000" },
+    "program-length": { type: "string", default: "60" },
+    lanes: { type: "string", default: "4" },
+    seconds: { type: "string", default: "300" },
   },
 });
+const seed = Number(values.seed);
+const show = Number(values.show);
 
-if (!hasPostgres()) {
-  console.error("PostgreSQL 15 is not on this machine: nothing was compared");
-  process.exitCode = 1;
-} else {
+async function expressions(): Promise<number> {
   const report = await withPostgres((postgres) =>
-    compareExpressions(postgres, {
-      cases: Number(values.cases),
-      seed: Number(values.seed),
-      shown: Number(values.show),
-    }),
+    compareExpressions(postgres, { cases: Number(values.cases), seed, shown: show }),
   );
   for (const difference of report.differences) console.log(difference);
   console.log(
     `${report.compared} expressions compared, ${report.failedAlike} of them errors on both sides, ${report.intended} intended differences, ${report.differing} differences`,
   );
   for (const [reason, count] of report.reasons) console.log(`  ${count} × ${reason}`);
-  const statements = await withPostgres((postgres) =>
-    compareStatements(postgres, {
-      statements: Number(values.statements),
-      seed: Number(values.seed),
-      shown: Number(values.show),
-    }),
+  return report.differing;
+}
+
+async function statements(): Promise<number> {
+  const report = await withPostgres((postgres) =>
+    compareStatements(postgres, { statements: Number(values.statements), seed, shown: show }),
   );
-  for (const difference of statements.differences) console.log(`${difference}\n`);
+  for (const difference of report.differences) console.log(`${difference}\n`);
   console.log(
-    `${statements.compared} statements compared (${statements.rows} rows), ${statements.failedAlike} of them errors on both sides, ${statements.refused} refused here, ${statements.differing} differences`,
+    `${report.compared} statements compared (${report.rows} rows), ${report.failedAlike} of them errors on both sides, ${report.refused} refused here, ${report.differing} differences`,
   );
-  if (report.differing + statements.differing > 0) process.exitCode = 1;
+  return report.differing;
+}
+
+async function programs(): Promise<number> {
+  let shown = 0;
+  const report = await withPostgres((_client, port) =>
+    withNode((here) =>
+      comparePrograms({
+        statements: Number(values["program-statements"]),
+        milliseconds: Number(values.seconds) * 1_000,
+        seed,
+        length: Number(values["program-length"]),
+        lanes: Number(values.lanes),
+        connect: {
+          here,
+          postgres: async () => {
+            const client = await PostgresClient.connect({
+              host: "127.0.0.1",
+              port,
+              user: "postgres",
+              database: "postgres",
+            });
+            await client.query("set timezone to 'UTC'");
+            return client;
+          },
+        },
+        found: (text) => {
+          shown += 1;
+          if (shown <= show) console.log(text);
+        },
+      }),
+    ),
+  );
+  const intended = [...report.intended.values()].reduce((sum, count) => sum + count, 0);
+  console.log(
+    `${report.programs} programs of ${report.statements} statements compared over the wire (${report.rows} rows), ${report.failedAlike} of them errors on both sides, ${intended} intended differences, ${report.differing} differences`,
+  );
+  for (const [reason, count] of report.intended) console.log(`  ${count} × ${reason}`);
+  return report.differing;
+}
+
+const parts = { expressions, statements, programs };
+if (!hasPostgres()) {
+  console.error("PostgreSQL 15 is not on this machine: nothing was compared");
+  process.exitCode = 1;
+} else {
+  let differing = 0;
+  for (const [name, run] of Object.entries(parts))
+    if (values.only === "" || values.only.split(",").includes(name)) differing += await run();
+  if (differing > 0) process.exitCode = 1;
 }

@@ -4,8 +4,8 @@
  */
 import type { Random } from "./expressions.js";
 
-type ColumnType = "int" | "bigint" | "numeric(10,2)" | "text" | "boolean" | "date" | "timestamptz" | "double precision";
-const columnTypes: readonly ColumnType[] = [
+export type ColumnType = "int" | "bigint" | "numeric(10,2)" | "text" | "boolean" | "date" | "timestamptz" | "double precision";
+export const columnTypes: readonly ColumnType[] = [
   "int",
   "bigint",
   "numeric(10,2)",

@@ -1,6 +1,6 @@
 /**
- * A small client of PostgreSQL's protocol for tests: one statement at a time by the simple protocol, all that the server says about it
- * as data. It knows just what a private server with `trust` needs.
+ * A small client of PostgreSQL's protocol for tests: statements by the simple protocol, many of them under way if they are asked together,
+ * all that the server says about each as data. It knows just what a private server with `trust` needs.
  */
 import net from "node:net";
 
@@ -36,14 +36,15 @@ interface Pending {
 export class PostgresClient {
   readonly #socket: net.Socket;
   #received: Buffer = Buffer.alloc(0);
-  #pending: Pending | null = null;
-  /** The end of the chain: statements run one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** What was asked and is not answered yet, in order. */
+  readonly #pending: Pending[] = [];
 
   private constructor(socket: net.Socket) {
     this.#socket = socket;
     socket.on("data", (bytes) => this.#take(bytes));
-    const fail = (error: Error): void => this.#pending?.reject(error);
+    const fail = (error: Error): void => {
+      for (const { reject } of this.#pending.splice(0)) reject(error);
+    };
     socket.on("error", fail);
     socket.on("close", () => fail(new Error("the server closed the connection")));
   }
@@ -76,9 +77,7 @@ export class PostgresClient {
     const head = Buffer.alloc(5);
     head.write("Q", 0);
     head.writeUInt32BE(4 + body.length, 1);
-    const answer = this.#last.then(() => this.#await(() => this.#socket.write(Buffer.concat([head, body]))));
-    this.#last = answer.catch(() => undefined);
-    return answer;
+    return this.#await(() => this.#socket.write(Buffer.concat([head, body])));
   }
 
   /** Rows of a statement that must not fail. */
@@ -99,7 +98,8 @@ export class PostgresClient {
 
   #await(send: () => void): Promise<PostgresAnswer> {
     return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject, columns: [], rows: [], tag: "", failure: null };
+      if (this.#socket.destroyed) return void reject(new Error("the connection is closed"));
+      this.#pending.push({ resolve, reject, columns: [], rows: [], tag: "", failure: null });
       send();
     });
   }
@@ -118,8 +118,8 @@ export class PostgresClient {
   }
 
   #message(kind: string, body: Buffer): void {
-    const pending = this.#pending;
-    if (pending === null) return;
+    const [pending] = this.#pending;
+    if (pending === undefined) return;
     if (kind === "T") pending.columns = readColumns(body);
     else if (kind === "D") pending.rows.push(readRow(body));
     else if (kind === "C") pending.tag = body.toString("utf8", 0, body.length - 1);
@@ -133,7 +133,7 @@ export class PostgresClient {
       };
     } else if (kind === "R" && body.readUInt32BE(0) !== 0) pending.reject(new Error("the server wants a password"));
     else if (kind === "Z") {
-      this.#pending = null;
+      this.#pending.shift();
       const { columns, rows, tag } = pending;
       pending.resolve(pending.failure ?? { kind: "rows", columns, rows, tag });
     }
