@@ -1,9 +1,9 @@
 /** Statements that define things, and those about whole tables, in the shard. One transaction at a time changes a tenant's catalog. */
-import type { BoundDefinition, BoundQuery, BoundSession } from "../../../runtime/query/bind/bound.js";
+import type { BoundDefinition, BoundQuery, BoundSession, RowRules } from "../../../runtime/query/bind/bound.js";
 import type { Catalog, TableDefinition } from "../../../runtime/query/catalog/model.js";
 import { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
-import { isVolatile } from "../../../runtime/query/plan/walk.js";
+import { isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import type { SqlType } from "../../../runtime/query/types/sql-type.js";
 import { define } from "../../../runtime/query/write/definition/definition.js";
@@ -91,7 +91,7 @@ function portsOf(
       defaultOf: (table: TableDefinition, column: number) => defaultValue(parts, run, around(catalog), table, column),
     }),
     validate: (catalog, table) => {
-      engine.rulesOf(table, around(catalog));
+      expectImmutable(engine.rulesOf(table, around(catalog)));
       for (const column of table.columns) {
         if (!column.isDropped && column.default !== null) engine.defaultOf(table, column.number, around(catalog));
       }
@@ -113,6 +113,17 @@ function portsOf(
       sequences.set(request.tenant, sequence, { value, isCalled: false });
     },
   };
+}
+
+/** What is stored with a row has to be what would be computed of it at any later time, under any settings. */
+function expectImmutable({ generated, indexes }: RowRules): void {
+  if (!generated.every(({ expression }) => isImmutable(expression)))
+    throw new SqlError("42P17", "generation expression is not immutable");
+  for (const { keys, predicate } of indexes) {
+    if (predicate !== null && !isImmutable(predicate))
+      throw new SqlError("42P17", "functions in index predicate must be marked IMMUTABLE");
+    if (!keys.every(isImmutable)) throw new SqlError("42P17", "functions in index expression must be marked IMMUTABLE");
+  }
 }
 
 function defaultValue(

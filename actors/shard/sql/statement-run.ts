@@ -10,7 +10,7 @@ import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import type { ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
-import { type OverlayReader } from "../../../runtime/query/table/overlay.js";
+import { type Overlay, OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { type PastDefinitions, TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { codecOf } from "../../../runtime/query/types/codecs.js";
 import type { Datum, Int64 } from "../../../runtime/query/types/datum.js";
@@ -73,6 +73,8 @@ export class StatementRun {
   readonly #ports: WritePorts;
   readonly #key = new TableKey();
   readonly #startedMs: number;
+  /** The transaction's writes as they were before the first change in a WITH: what all parts of the statement read. */
+  #before: Overlay | null = null;
 
   constructor(parts: StatementParts, bound: BoundStatement) {
     this.#parts = parts;
@@ -105,7 +107,7 @@ export class StatementRun {
       check: () => this.#check(),
       positionAt: (at) => new StateReads(state).positionsUntil(tenant, unixTimeOf(at)) - 1,
       systemRows: (table) => parts.engine.systemRows(table, { catalog: parts.catalog, context: evaluation.context }),
-      modify: (modification, environment) => this.#modify(modification, environment).rows,
+      modify: (modification, environment) => this.#modifyInWith(modification, environment),
       lockRow: (table, key, strength, wait) => this.#lockRow(table, key, strength, wait),
     };
     this.#ports = this.#writePorts();
@@ -134,6 +136,7 @@ export class StatementRun {
       locks,
       source: this.#current,
       snapshot: transaction.snapshot,
+      isWritten: (key) => this.#before !== null && !transaction.overlay.agreesWith(this.#before, tableTree.rows, key),
       check: () => this.#check(),
       nextRowNumber: (storage) => {
         transaction.sequences.add(storage);
@@ -251,6 +254,16 @@ export class StatementRun {
     const { locks, request } = this.#parts;
     locks.lockWhole(tableLockName(request.tenant, modification.table.oid), "keyShare");
     return modify(modification, this.rowsOf(modification.plan, environment), this.#ports);
+  }
+
+  /** A change in a WITH is one of several of its statement, of which none sees what another writes. */
+  #modifyInWith(modification: BoundModification, environment: QueryEnvironment): ModificationResult["rows"] {
+    const { transaction, state } = this.#parts;
+    if (this.#before === null) {
+      this.#before = transaction.overlay.copy();
+      this.#source.readBy(new OverlayReader(state, this.#before));
+    }
+    return this.#modify(modification, environment).rows;
   }
 
   #explain(explain: BoundExplain): StatementResult {

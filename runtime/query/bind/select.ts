@@ -43,6 +43,8 @@ export function bindSelect(
     allowsSets: true,
   };
   let plan: PlanNode = from.plan ?? oneRow();
+  // In PostgreSQL's order, so that of several errors the same one is told.
+  const outputs = bindItems(query.items, context, options);
   if (query.where !== null) {
     const condition = coerceTo(
       binder,
@@ -52,7 +54,6 @@ export function bindSelect(
     );
     plan = filterOf(plan, condition);
   }
-  const outputs = bindItems(query.items, context, options);
   const order = query.order.map((item) => bindOrder(item, outputs, context, "ORDER BY"));
   const distinctOn =
     query.distinct === null || query.distinct.length === 0

@@ -180,10 +180,12 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
     case "rowOf": {
       const items = compileAll(expression.items, layout, execution);
       const types = expression.items.map(({ type }) => (type.oid === typeOid.unknown ? sqlType(typeOid.text) : type));
+      const names = expression.names.length === 0 ? null : expression.names;
       return (columns, row) =>
         new SqlRecord(
           types,
           items.map((item) => item(columns, row)),
+          names,
         );
     }
     case "element": {

@@ -181,6 +181,17 @@ export function isVolatile(expression: BoundExpression): boolean {
   return found;
 }
 
+/** Whether its value depends on nothing but what is in it: no setting, no clock, no table. */
+export function isImmutable(expression: BoundExpression): boolean {
+  let found = true;
+  visitExpression(expression, (part) => {
+    if (part.kind === "call" && part.callee.volatility !== "immutable") found = false;
+    else if (part.kind === "cast" && part.cast.volatility !== "immutable") found = false;
+    else if (part.kind === "subquery") found = false;
+  });
+  return found;
+}
+
 export function hasSubquery(expression: BoundExpression): boolean {
   let found = false;
   visitExpression(expression, (part) => {

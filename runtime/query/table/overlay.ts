@@ -94,6 +94,22 @@ export class Overlay {
     this.changes += 1;
   }
 
+  /** What it holds now, to be read while more is written. */
+  copy(): Overlay {
+    const copy = new Overlay();
+    for (const [tree, { entries }] of this.#trees) {
+      const target = copy.#tree(tree);
+      for (const [name, entry] of entries) target.put(name, entry);
+    }
+    return copy;
+  }
+
+  /** Whether both say the same of a key. */
+  agreesWith(other: Overlay, tree: number, key: Uint8Array): boolean {
+    const name = nameOfKey(key);
+    return this.#trees.get(tree)?.entries.get(name) === other.#trees.get(tree)?.entries.get(name);
+  }
+
   /** A place to come back to. */
   mark(): number {
     return this.#undo.length;

@@ -100,6 +100,12 @@ export class TreeTableSource implements TableSource {
     this.#state.epoch += 1;
   }
 
+  /** Scans that begin from now on read the present by another reader of the same version. */
+  readBy(reader: TreeReader): void {
+    this.#state.reader = reader;
+    this.#state.epoch += 1;
+  }
+
   scan(asked: ScanRequest): TableScan {
     // The rows' own tree is the primary key's index.
     const request = asked.index?.isPrimary === true ? { ...asked, index: null } : asked;

@@ -187,6 +187,7 @@ class Run {
         if (seen.has(name)) continue;
         seen.add(name);
       }
+      if (this.#writer.isWritten(key)) continue;
       const old = this.#writer.lock(key, strength);
       if (old !== null) change(old, planned);
     }

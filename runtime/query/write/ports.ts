@@ -42,6 +42,8 @@ export interface WritePorts {
   readonly source: TableSource;
   /** Position of the transaction's snapshot: a row that was changed behind it cannot be changed (40001). -1: none. */
   readonly snapshot: number;
+  /** Whether another part of the same statement has written the row of this key of the tree: it is not written a second time. */
+  isWritten(key: Uint8Array): boolean;
   /** Asked now and then; throws to end the statement. */
   check(): void;
   /** The next number for a row of a table without a primary key. */

@@ -184,6 +184,7 @@ export class TableWriter {
     const hasKey = table.keyColumns.length > 0;
     const rowKey = hasKey ? this.#keyOf(values) : rowNumberKey(ports.nextRowNumber(table.storage));
     const treeKey = this.#rowTreeKey(rowKey);
+    let violation: SqlError | null = null;
     if (hasKey) {
       ports.locks.lock(tableTree.rows, treeKey, "update", "block", table);
       const existing = this.#find(treeKey, rowKey);
@@ -192,7 +193,8 @@ export class TableWriter {
         if (primary === null) throw new AssertionFailed("a primary key has its index");
         if (arbitrates(primary)) return { index: primary, existing };
         const keyValues = table.keyColumns.map((number) => values[number - 1] ?? null);
-        throw uniqueViolated(ports, table, primary, keyValues);
+        violation = uniqueViolated(ports, table, primary, keyValues);
+        if (arbiters === "none") throw violation;
       }
     }
     const placed = this.#place(values, rowKey);
@@ -202,8 +204,11 @@ export class TableWriter {
       const existing = this.#holder(each);
       if (existing === null) continue;
       if (arbitrates(each.index)) return { index: each.index, existing };
-      throw uniqueViolated(ports, table, each.index, each.values);
+      violation ??= uniqueViolated(ports, table, each.index, each.values);
+      if (arbiters === "none") throw violation;
     }
+    // A conflict that an arbiter settles comes before one that none does.
+    if (violation !== null) throw violation;
     this.#putRow(treeKey, values);
     for (const { key, content } of placed) ports.overlay.set(tableTree.index, key, pending(content));
     return { key: rowKey, values, from: 0 };
@@ -230,6 +235,11 @@ export class TableWriter {
     if (row === null) throw concurrentDelete();
     if (row.from > snapshot) throw concurrentUpdate();
     return row;
+  }
+
+  /** Whether another part of the same statement has written the row. */
+  isWritten(rowKey: Uint8Array): boolean {
+    return this.#ports.isWritten(this.#rowTreeKey(rowKey));
   }
 
   /** Replaces a row that is locked by one that was prepared. */

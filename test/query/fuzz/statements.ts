@@ -4,7 +4,15 @@
  */
 import type { Random } from "./expressions.js";
 
-export type ColumnType = "int" | "bigint" | "numeric(10,2)" | "text" | "boolean" | "date" | "timestamptz" | "double precision";
+export type ColumnType =
+  | "int"
+  | "bigint"
+  | "numeric(10,2)"
+  | "text"
+  | "boolean"
+  | "date"
+  | "timestamptz"
+  | "double precision";
 export const columnTypes: readonly ColumnType[] = [
   "int",
   "bigint",

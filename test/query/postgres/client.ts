@@ -98,7 +98,10 @@ export class PostgresClient {
 
   #await(send: () => void): Promise<PostgresAnswer> {
     return new Promise((resolve, reject) => {
-      if (this.#socket.destroyed) return void reject(new Error("the connection is closed"));
+      if (this.#socket.destroyed) {
+        reject(new Error("the connection is closed"));
+        return;
+      }
       this.#pending.push({ resolve, reject, columns: [], rows: [], tag: "", failure: null });
       send();
     });

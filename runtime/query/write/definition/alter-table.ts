@@ -9,7 +9,14 @@ import type {
 } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterTable, AlterTableAction } from "../../syntax/ast-definition.js";
-import { ConstraintMaker, type ConstraintPart, columnNamed, type TableParts } from "./constraints.js";
+import {
+  ConstraintMaker,
+  type ConstraintPart,
+  columnNamed,
+  expectIndexable,
+  expectSameType,
+  type TableParts,
+} from "./constraints.js";
 import { ColumnMaker, definitionOf } from "./create-table.js";
 import { placeOf, shownName } from "./draft.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
@@ -221,25 +228,37 @@ class Alteration {
     const referencing = draft.catalog
       .referencing(this.#table.oid)
       .filter(({ constraint }) => constraint.kind === "foreignKey" && constraint.referencedColumns.includes(number));
-    if (referencing.length > 0 && !isCascade) {
+    const computed = this.#computedFrom(name);
+    if (referencing.length + computed.length > 0 && !isCascade) {
+      const self = `table ${this.#table.name}`;
+      const dependents = [
+        ...computed.map((each) => `column ${each.name} of ${self}`),
+        ...referencing.map(({ table, constraint }) => `constraint ${constraint.name} on table ${table.name}`),
+      ];
       throw new SqlError(
         "2BP01",
         `cannot drop column ${name} of table ${this.#table.name} because other objects depend on it`,
         {
-          detail: referencing
-            .map(
-              ({ table, constraint }) =>
-                `constraint ${constraint.name} on table ${table.name} depends on column ${name} of table ${this.#table.name}`,
-            )
-            .join("\n"),
+          detail: dependents.map((each) => `${each} depends on column ${name} of ${self}`).join("\n"),
           hint: "Use DROP ... CASCADE to drop the dependent objects too.",
         },
       );
     }
+    for (const each of computed) {
+      new Alteration(this.#ports, this.#table.oid).#dropColumn({
+        kind: "dropColumn",
+        column: each.name,
+        ifExists: false,
+        isCascade: true,
+        location: -1,
+      });
+    }
     for (const { table, constraint } of referencing) {
       new Alteration(this.#ports, table.oid).#dropConstraint(constraint.name, true, true);
     }
-    for (const constraint of this.#table.constraints) {
+    const left = draft.catalog.objectByOid(this.#table.oid);
+    assert(left?.kind === "table", "a table that is altered is there");
+    for (const constraint of left.constraints) {
       if (usesColumn(constraint))
         new Alteration(this.#ports, this.#table.oid).#dropConstraint(constraint.name, true, true);
     }
@@ -278,12 +297,32 @@ class Alteration {
     if (owned?.kind === "sequence" && owned.ownerTable === now.oid) draft.remove(owned.oid);
   }
 
+  /** Generated columns whose expression names the column. */
+  #computedFrom(name: string): readonly ColumnDefinition[] {
+    return this.#table.columns.filter(({ isDropped, generated }) => !isDropped && mentions(generated?.syntax, name));
+  }
+
   #setType({ column: name, type: syntax, using, location }: Extract<AlterTableAction, { kind: "setType" }>): void {
     const ports = this.#ports;
     const position = placeOf(location);
     const column = this.#column(name, position);
     const type = columnType(syntax);
     if (column.type.oid === type.oid && column.type.modifier === type.modifier) return;
+    if (column.generated !== null && using !== null) {
+      throw new SqlError("42611", "cannot specify USING when altering type of generated column", {
+        position,
+        detail: `Column "${name}" is a generated column.`,
+      });
+    }
+    const [computed] = this.#computedFrom(name);
+    if (computed !== undefined) {
+      throw new SqlError("0A000", "cannot alter type of a column used by a generated column", {
+        position,
+        detail: `Column "${name}" is used by generated column "${computed.name}".`,
+      });
+    }
+    for (const { keys } of ports.draft.catalog.indexesOf(this.#table))
+      if (keys.some((key) => key.column === column.number)) expectIndexable({ type });
     const change = ports.conversion(this.#catalog, this.#table, column.number, type, using);
     const next = this.#restored((each) =>
       each.number === column.number ? { ...each, type, missingValue: null } : each,
@@ -293,6 +332,7 @@ class Alteration {
       keys: index.keys.map((key) => (key.column === column.number ? { ...key, type } : key)),
     }));
     const put = this.#put(next, ...indexes);
+    expectReferencesFit(ports.draft.catalog, put, position);
     rewrite(ports, this.#table, this.#catalog, put, change);
   }
 
@@ -440,6 +480,22 @@ class Alteration {
     if (constraint.kind === "primaryKey") this.#rekey(next, undefined);
     else this.#put(next);
     draft.remove(constraint.index);
+  }
+}
+
+/** Both sides of every foreign key of a table, and to it, are still of types that go together. */
+function expectReferencesFit(catalog: Catalog, table: TableDefinition, position: number | undefined): void {
+  const own = table.constraints.map((constraint) => ({ table, constraint }));
+  for (const { table: child, constraint } of [...own, ...catalog.referencing(table.oid)]) {
+    if (constraint.kind !== "foreignKey") continue;
+    const parent = catalog.objectByOid(constraint.referencedTable);
+    assert(parent?.kind === "table", "what a foreign key references is a table");
+    for (const [index, number] of constraint.columns.entries()) {
+      const column = child.columns[number - 1];
+      assert(column !== undefined, "a foreign key is of its table's columns");
+      const referenced = parent.columns[(constraint.referencedColumns[index] ?? 0) - 1];
+      expectSameType(constraint.name, column, referenced, parent, position);
+    }
   }
 }
 

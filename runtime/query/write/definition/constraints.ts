@@ -217,10 +217,16 @@ export class ConstraintMaker {
       if (column !== null) return column;
       throw new SqlError("42703", `column "${name}" referenced in foreign key constraint does not exist`, { position });
     });
+    if (columns.some(({ generated }) => generated !== null)) {
+      const refused = (event: string): SqlError =>
+        new SqlError("42601", `invalid ${event} action for foreign key constraint containing generated column`);
+      if (constraint.onUpdate !== "noAction" && constraint.onUpdate !== "restrict") throw refused("ON UPDATE");
+      if (constraint.onDelete === "setNull" || constraint.onDelete === "setDefault") throw refused("ON DELETE");
+    }
     const parent = this.#parent(constraint);
     const referenced = this.#referencedColumns(parent, constraint, columns.length);
     for (const [index, column] of columns.entries())
-      expectSameType(constraint, names, column, referenced[index], parent);
+      expectSameType(constraint.name ?? `${names.join("_")}_fkey`, column, referenced[index], parent, position);
     const made: ConstraintDefinition = {
       kind: "foreignKey",
       oid: this.#draft.newOid(),
@@ -287,21 +293,20 @@ export class ConstraintMaker {
   }
 }
 
-/** Values of both sides have the same bytes as keys. */
-function expectSameType(
-  constraint: ReferenceConstraint,
-  names: readonly string[],
+/** Values of both sides of a foreign key have the same bytes as keys. */
+export function expectSameType(
+  name: string,
   column: ColumnDefinition,
   referenced: ColumnDefinition | undefined,
   parent: { readonly name: string },
+  position: number | undefined,
 ): void {
   if (referenced === undefined) return;
   const [from, to] = [storageOf(column.type.oid)?.kind, storageOf(referenced.type.oid)?.kind];
   const isInteger = (kind: string | undefined): boolean => kind === "int16" || kind === "int32" || kind === "int64";
   if (from === to || (isInteger(from) && isInteger(to))) return;
-  const name = constraint.name ?? `${names.join("_")}_fkey`;
   throw new SqlError("42804", `foreign key constraint "${name}" cannot be implemented`, {
-    position: placeOf(constraint.location),
+    position,
     detail: `Key columns "${column.name}" and "${referenced.name}" of table "${parent.name}" are of incompatible types: ${typeLabel(column.type.oid)} and ${typeLabel(referenced.type.oid)}.`,
   });
 }

@@ -315,13 +315,12 @@ export function truncate(statement: Truncate, ports: DefinitionPorts): Definitio
   for (let at = 0; at < tables.length; at++) {
     const table = tables[at];
     assert(table !== undefined, "a list that is walked has its items");
-    for (const { table: child, constraint } of draft.catalog.referencing(table.oid)) {
+    for (const { table: child } of draft.catalog.referencing(table.oid)) {
       if (tables.some(({ oid }) => oid === child.oid)) continue;
       if (!statement.isCascade) {
         throw new SqlError("0A000", "cannot truncate a table referenced in a foreign key constraint", {
           detail: `Table "${child.name}" references "${table.name}".`,
           hint: `Truncate table "${child.name}" at the same time, or use TRUNCATE ... CASCADE.`,
-          constraint: constraint.name,
         });
       }
       ports.notice("NOTICE", "00000", `truncate cascades to table "${child.name}"`);

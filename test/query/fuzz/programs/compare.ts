@@ -88,4 +88,4 @@ async function shrink(
 
 /** What a difference is about, roughly, so that shrinking does not walk over to another one. */
 const kindOf = ({ expected, actual }: Difference): string =>
-  [expected, actual].map((text) => (/^[0-9A-Z]{5}\b/u.exec(text)?.[0] ?? "rows")).join();
+  [expected, actual].map((text) => /^[0-9A-Z]{5}\b/u.exec(text)?.[0] ?? "rows").join();

@@ -9,17 +9,34 @@ export interface Intended {
 
 const stateOf = (answer: PostgresAnswer): string => (answer.kind === "failed" ? answer.sqlState : "");
 
-/** Errors about values and rows: which row is met first is not said. */
-const ofRows = /^(?:22|23|21)/u;
+/** Errors about values and rows: which row is met first, and which of them the analysis meets, is not said. */
+const ofRows = /^(?:22|23|21|428C9)/u;
+const ofAnalysis = /^42/u;
+/** PostgreSQL looks for the index that ON CONFLICT means when all else is analysed. */
+const ofArbiters = "42P10";
 
 export function intendedOfProgram(sql: string, expected: PostgresAnswer, actual: PostgresAnswer): Intended | null {
   const there = stateOf(expected);
   const here = stateOf(actual);
   if (here === "0A000" && there !== "0A000")
     return { text: `refused with 0A000: ${actual.kind === "failed" ? actual.message : ""}`, endsProgram: true };
-  if (there !== "" && here !== "" && ofRows.test(there) && ofRows.test(here))
-    return { text: "of several errors in one statement another was met first", endsProgram: false };
-  if (/^select|^with/u.test(sql) && ((there === "" && /^22/u.test(here)) || (here === "" && /^22/u.test(there))))
+  const isOfSeveral =
+    (ofRows.test(there) && (ofRows.test(here) || ofAnalysis.test(here))) ||
+    (ofAnalysis.test(there) && (ofRows.test(here) || here === ofArbiters));
+  if (isOfSeveral)
+    return {
+      text: `of several errors in one statement another was met first: ${here}, not ${there}`,
+      endsProgram: false,
+    };
+  if (
+    /^select|^with/u.test(sql) &&
+    ((there === "" && here.startsWith("22")) || (here === "" && there.startsWith("22")))
+  )
     return { text: "a condition that fails for a row was, or was not, asked of it", endsProgram: true };
+  if (/^alter table \S+ alter column \S+ type /u.test(sql) && /^42(?:804|883)|^22/u.test(there))
+    return {
+      text: "defaults, checks and predicates are kept as they were written and mean what they say of the new type",
+      endsProgram: here === "",
+    };
   return null;
 }

@@ -23,7 +23,13 @@ const kind = (
 
 const number = { isNumber: true };
 
-export const integer = kind("integer", ["0", "1", "2", "3", "-5", "42"], ["'x'", "3000000000"], (c) => `${c} + 1`, number);
+export const integer = kind(
+  "integer",
+  ["0", "1", "2", "3", "-5", "42"],
+  ["'x'", "3000000000"],
+  (c) => `${c} + 1`,
+  number,
+);
 
 export const kinds: readonly Kind[] = [
   integer,

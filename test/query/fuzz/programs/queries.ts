@@ -74,32 +74,95 @@ export function query(random: Random, tables: readonly Table[]): Step {
   const kept = random.pick(other.columns).name;
   return random.pick<() => Step>([
     () => unordered(`select * from ${table.name} a${where}`),
-    () => unordered(`select a.*, b.${kept} from ${table.name} a ${random.pick(["join", "left join", "right join", "full join"])} ${other.name} b on a.${x} = b.${y}`),
-    () => unordered(`select a.id, b.id from ${table.name} a, ${other.name} b where a.${x} < b.${y} and ${condition(random, other, "b")}`),
-    () => ({ sql: `select a.${column.name} from ${table.name} a${where} order by a.${column.name}${random.pick(["", " desc", " nulls first", " desc nulls last"])} limit ${random.next(6)}`, isOrdered: true }),
-    () => ({ sql: `select a.${column.name}, a.id from ${table.name} a${where} order by 1${random.pick(["", " desc"])}, 2 offset ${random.next(3)} fetch first ${1 + random.next(4)} rows only`, isOrdered: true }),
-    () => unordered(`select a.id, l.* from ${table.name} a ${random.pick(["cross join lateral", "left join lateral"])} (select b.${y} as v, b.id as w from ${other.name} b where b.${y} = a.${x} order by b.id limit 2) l`.replace(/(left join lateral .*)$/u, "$1 on true")),
-    () => unordered(`select ${aggregateOf(random, random.pick(table.columns), "a")}, ${aggregateOf(random, random.pick(table.columns), "a")}, count(*) from ${table.name} a${where}`),
-    () => unordered(`select a.${column.name}, ${aggregateOf(random, random.pick(table.columns), "a")} from ${table.name} a${where} group by a.${column.name}${random.pick(["", " having count(*) > 1"])}`),
+    () =>
+      unordered(
+        `select a.*, b.${kept} from ${table.name} a ${random.pick(["join", "left join", "right join", "full join"])} ${other.name} b on a.${x} = b.${y}`,
+      ),
+    () =>
+      unordered(
+        `select a.id, b.id from ${table.name} a, ${other.name} b where a.${x} < b.${y} and ${condition(random, other, "b")}`,
+      ),
+    () => ({
+      sql: `select a.${column.name} from ${table.name} a${where} order by a.${column.name}${random.pick(["", " desc", " nulls first", " desc nulls last"])} limit ${random.next(6)}`,
+      isOrdered: true,
+    }),
+    () => ({
+      sql: `select a.${column.name}, a.id from ${table.name} a${where} order by 1${random.pick(["", " desc"])}, 2 offset ${random.next(3)} fetch first ${1 + random.next(4)} rows only`,
+      isOrdered: true,
+    }),
+    () =>
+      unordered(
+        `select a.id, l.* from ${table.name} a ${random.pick(["cross join lateral", "left join lateral"])} (select b.${y} as v, b.id as w from ${other.name} b where b.${y} = a.${x} order by b.id limit 2) l`.replace(
+          /(left join lateral .*)$/u,
+          "$1 on true",
+        ),
+      ),
+    () =>
+      unordered(
+        `select ${aggregateOf(random, random.pick(table.columns), "a")}, ${aggregateOf(random, random.pick(table.columns), "a")}, count(*) from ${table.name} a${where}`,
+      ),
+    () =>
+      unordered(
+        `select a.${column.name}, ${aggregateOf(random, random.pick(table.columns), "a")} from ${table.name} a${where} group by a.${column.name}${random.pick(["", " having count(*) > 1"])}`,
+      ),
     () => {
       const second = random.pick(ordered(table)).name;
-      const sets = random.pick([`grouping sets ((a.${column.name}), (a.${column.name}, a.${second}), ())`, `rollup (a.${column.name}, a.${second})`, `cube (a.${column.name}, a.${second})`]);
-      return unordered(`select a.${column.name}, a.${second}, grouping(a.${column.name}) as g, count(*), ${aggregateOf(random, random.pick(table.columns), "a")} from ${table.name} a${where} group by ${sets}`);
+      const sets = random.pick([
+        `grouping sets ((a.${column.name}), (a.${column.name}, a.${second}), ())`,
+        `rollup (a.${column.name}, a.${second})`,
+        `cube (a.${column.name}, a.${second})`,
+      ]);
+      return unordered(
+        `select a.${column.name}, a.${second}, grouping(a.${column.name}) as g, count(*), ${aggregateOf(random, random.pick(table.columns), "a")} from ${table.name} a${where} group by ${sets}`,
+      );
     },
-    () => unordered(`select a.id, ${random.pick([`row_number() over (partition by a.${column.name} order by a.id)`, `rank() over (order by a.${column.name})`, `lag(a.${column.name}) over (order by a.id)`, `first_value(a.${column.name}) over (order by a.id desc rows between 1 preceding and current row)`, `count(a.${column.name}) over (partition by a.${column.name})`, `last_value(a.id) over (order by a.id groups between 1 preceding and 1 following)`])} from ${table.name} a${where}`),
-    () => unordered(`select a.${x} from ${table.name} a ${random.pick(["union", "union all", "intersect", "except", "except all"])} select b.${y} from ${other.name} b`),
-    () => ({ sql: `select distinct on (a.${column.name}) a.${column.name}, a.id from ${table.name} a${where} order by a.${column.name}, a.id${random.pick(["", " desc"])}`, isOrdered: true }),
+    () =>
+      unordered(
+        `select a.id, ${random.pick([`row_number() over (partition by a.${column.name} order by a.id)`, `rank() over (order by a.${column.name})`, `lag(a.${column.name}) over (order by a.id)`, `first_value(a.${column.name}) over (order by a.id desc rows between 1 preceding and current row)`, `count(a.${column.name}) over (partition by a.${column.name})`, `last_value(a.id) over (order by a.id groups between 1 preceding and 1 following)`])} from ${table.name} a${where}`,
+      ),
+    () =>
+      unordered(
+        `select a.${x} from ${table.name} a ${random.pick(["union", "union all", "intersect", "except", "except all"])} select b.${y} from ${other.name} b`,
+      ),
+    () => ({
+      sql: `select distinct on (a.${column.name}) a.${column.name}, a.id from ${table.name} a${where} order by a.${column.name}, a.id${random.pick(["", " desc"])}`,
+      isOrdered: true,
+    }),
     () => unordered(`select distinct a.${column.name} from ${table.name} a${where}`),
-    () => unordered(`select a.id from ${table.name} a where a.${x} ${random.pick(["in", "not in", "= any", "<> all"])} (select b.${y} from ${other.name} b where ${condition(random, other, "b")})`),
-    () => unordered(`select a.id from ${table.name} a where ${random.pick(["", "not "])}exists (select from ${other.name} b where b.${y} = a.${x} and ${condition(random, other, "b")})`),
+    () =>
+      unordered(
+        `select a.id from ${table.name} a where a.${x} ${random.pick(["in", "not in", "= any", "<> all"])} (select b.${y} from ${other.name} b where ${condition(random, other, "b")})`,
+      ),
+    () =>
+      unordered(
+        `select a.id from ${table.name} a where ${random.pick(["", "not "])}exists (select from ${other.name} b where b.${y} = a.${x} and ${condition(random, other, "b")})`,
+      ),
     () => unordered(`select a.id, (select count(*) from ${other.name} b where b.${y} = a.${x}) from ${table.name} a`),
-    () => unordered(`with q as (select a.${column.name} as k, count(*) as n from ${table.name} a${where} group by 1) select q.n, count(*) from q group by q.n`),
-    () => unordered(`with recursive r as (select a.id, 1 as depth from ${table.name} a where a.id < 3 union all select b.id, r.depth + 1 from ${other.name} b join r on b.id = r.id + 1 where r.depth < 5) select * from r`),
+    () =>
+      unordered(
+        `with q as (select a.${column.name} as k, count(*) as n from ${table.name} a${where} group by 1) select q.n, count(*) from q group by q.n`,
+      ),
+    () =>
+      unordered(
+        `with recursive r as (select a.id, 1 as depth from ${table.name} a where a.id < 3 union all select b.id, r.depth + 1 from ${other.name} b join r on b.id = r.id + 1 where r.depth < 5) select * from r`,
+      ),
     () => unordered(`select ${column.kind.change(`a.${column.name}`)} from ${table.name} a${where}`),
-    () => unordered(`select a.${column.name}::text, pg_typeof(a.${column.name})::text, case when ${condition(random, table, "a")} then 'y' else 'n' end from ${table.name} a`),
-    () => unordered(`select count(*) from ${table.name} a where (${condition(random, table, "a")}) is null or a.id > 3`),
+    () =>
+      unordered(
+        `select a.${column.name}::text, pg_typeof(a.${column.name})::text, case when ${condition(random, table, "a")} then 'y' else 'n' end from ${table.name} a`,
+      ),
+    () =>
+      unordered(`select count(*) from ${table.name} a where (${condition(random, table, "a")}) is null or a.id > 3`),
     () => unordered(`select u.* from ${table.name} a, unnest(array[a.id, a.id + 1]) with ordinality u (v, n)${where}`),
-    () => unordered(`select row_to_json(q)::text from (select a.id, a.${random.pick(table.columns).name} from ${table.name} a${where}) q`),
-    () => unordered(`select ${numbers(table).map(({ name }) => `a.${name}`).join(" + ")} as total from ${table.name} a${where}`),
+    () =>
+      unordered(
+        `select row_to_json(q)::text from (select a.id, a.${random.pick(table.columns).name} from ${table.name} a${where}) q`,
+      ),
+    () =>
+      unordered(
+        `select ${numbers(table)
+          .map(({ name }) => `a.${name}`)
+          .join(" + ")} as total from ${table.name} a${where}`,
+      ),
   ])();
 }

@@ -51,7 +51,9 @@ export async function compareProgram(
   const clear = `drop schema if exists ${schema} cascade`;
   const run = async (client: PostgresClient): Promise<readonly PostgresAnswer[]> => {
     const setup = ["rollback", clear, `create schema ${schema}`, `set search_path to ${schema}`];
-    const answers = Promise.all([...setup, ...steps.map(({ sql }) => sql), "rollback", clear].map((sql) => client.query(sql)));
+    const answers = Promise.all(
+      [...setup, ...steps.map(({ sql }) => sql), "rollback", clear].map((sql) => client.query(sql)),
+    );
     return (await answers).slice(setup.length, -2);
   };
   const [expected, actual] = await Promise.all([run(sides.postgres), run(sides.here)]);

@@ -87,10 +87,14 @@ export function newTable(random: Random, name: string, others: readonly Table[])
     constraints.push(`${name}_c`);
   }
   const parent = others[random.next(others.length + 1)];
-  const integers = columns.filter(({ kind, source, name: own }) => kind === integer && source === "plain" && own !== "id");
+  const integers = columns.filter(
+    ({ kind, source, name: own }) => kind === integer && source === "plain" && own !== "id",
+  );
   if (parent !== undefined && integers.length > 0) {
     const column = random.pick(integers);
-    texts.push(`constraint ${name}_f foreign key (${column.name}) references ${parent.name} (id)${randomActions(random)}`);
+    texts.push(
+      `constraint ${name}_f foreign key (${column.name}) references ${parent.name} (id)${randomActions(random)}`,
+    );
     constraints.push(`${name}_f`);
   }
   const indexes: string[] = [];
@@ -121,8 +125,6 @@ export function newIndex(random: Random, table: Table, name: string): { table: T
   const predicate = random.next(4) === 0 ? ` where ${simpleCondition(random, random.pick(table.columns))}` : "";
   const sql = `create ${isUnique ? "unique " : ""}index ${name} on ${table.name} (${keys})${predicate}`;
   const isArbiter = isUnique && predicate === "" && !isExpression;
-  const uniques = isArbiter
-    ? [...table.uniques, `(${keys.replaceAll(/ desc| nulls first/gu, "")})`]
-    : table.uniques;
+  const uniques = isArbiter ? [...table.uniques, `(${keys.replaceAll(/ desc| nulls first/gu, "")})`] : table.uniques;
   return { table: { ...table, indexes: [...table.indexes, name], uniques }, sql };
 }

@@ -151,7 +151,7 @@ export class ProgramWriter {
     const columns = this.#target(table);
     const names = columns.map(({ name }) => name).join(", ");
     const choice = this.#random.next(12);
-    if (choice === 0) {
+    if (choice === 0 && !table.columns.some(({ source }) => source === "identity")) {
       const from = this.#random.pick(this.#tables);
       const cells = columns.map(({ name, kind }) => {
         if (name === "id") return `a.id + ${this.#random.next(30)}`;
@@ -163,7 +163,10 @@ export class ProgramWriter {
         `insert into ${table.name} (${names}) select ${cells.join(", ")} from ${from.name} a${where} order by a.id${this.#returning(table)}`,
       );
     }
-    const rows = Array.from({ length: choice < 6 ? 1 : 1 + this.#random.next(4) }, () => this.#row(columns));
+    // How many numbers a statement that fails has drawn for its rows is not said.
+    const hasIdentity = table.columns.some(({ source }) => source === "identity");
+    const count = choice < 6 || hasIdentity ? 1 : 1 + this.#random.next(4);
+    const rows = Array.from({ length: count }, () => this.#row(columns));
     const overriding = this.#random.next(12) === 0 ? " overriding system value" : "";
     return unordered(
       `insert into ${table.name} (${names})${overriding} values ${rows.join(", ")}${choice === 1 ? " on conflict do nothing" : ""}${this.#returning(table)}`,
@@ -173,7 +176,8 @@ export class ProgramWriter {
   #upsert(table: Table): Step {
     const columns = this.#target(table);
     const names = columns.map(({ name }) => name).join(", ");
-    const rows = Array.from({ length: 1 + this.#random.next(2) }, () => this.#row(columns));
+    const hasIdentity = table.columns.some(({ source }) => source === "identity");
+    const rows = Array.from({ length: hasIdentity ? 1 : 1 + this.#random.next(2) }, () => this.#row(columns));
     const target = this.#random.pick(table.uniques);
     const set = settable(table);
     const head = `insert into ${table.name} as t (${names}) values ${rows.join(", ")} on conflict ${target} do`;
@@ -276,7 +280,9 @@ export class ProgramWriter {
             }),
       () => {
         const name = this.#name("r");
-        return others.length === 0 ? query(random, this.#tables) : altered(`rename column ${column.name} to ${name}`, replaced({ name }));
+        return others.length === 0
+          ? query(random, this.#tables)
+          : altered(`rename column ${column.name} to ${name}`, replaced({ name }));
       },
       () => {
         const name = this.#name("t");
@@ -310,9 +316,12 @@ export class ProgramWriter {
         const name = this.#name("f");
         const key = random.pick(numbers(table)).name;
         const parent = random.pick(this.#tables).name;
-        return altered(`add constraint ${name} foreign key (${key}) references ${parent} (id)${randomActions(random)}`, {
-          constraints: [...table.constraints, name],
-        });
+        return altered(
+          `add constraint ${name} foreign key (${key}) references ${parent} (id)${randomActions(random)}`,
+          {
+            constraints: [...table.constraints, name],
+          },
+        );
       },
       () =>
         table.constraints.length === 0
@@ -335,9 +344,13 @@ export class ProgramWriter {
   #other(table: Table): Step {
     const view = this.#name("v");
     const choice = this.#random.next(4);
-    if (choice === 0) return unordered(`truncate ${table.name}${this.#random.pick(["", " cascade", " restart identity"])}`);
+    if (choice === 0)
+      return unordered(`truncate ${table.name}${this.#random.pick(["", " cascade", " restart identity"])}`);
     if (choice === 1) return unordered(`create view ${view} as select id, count(*) from ${table.name} group by id`);
-    if (choice === 2) return unordered(`create table ${view} as select * from ${table.name} a where ${condition(this.#random, table, "a")}`);
+    if (choice === 2)
+      return unordered(
+        `create table ${view} as select * from ${table.name} a where ${condition(this.#random, table, "a")}`,
+      );
     return unordered(`explain_nothing ${table.name}`);
   }
 
