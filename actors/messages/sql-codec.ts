@@ -16,7 +16,7 @@ import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { prepareBodyBytesMax } from "../../runtime/types/limits.js";
 import { Interned } from "./interned.js";
-import type { SqlColumn, SqlNotice, SqlReply, SqlRequest, SqlShape, WireValue } from "./sql.js";
+import type { SettingChange, SqlColumn, SqlNotice, SqlReply, SqlRequest, SqlShape, WireValue } from "./sql.js";
 
 /** A request as it arrived: it has its shape. */
 export type DecodedSqlRequest = SqlRequest & { readonly shape: SqlShape };
@@ -342,9 +342,10 @@ export function writeSqlReply(reply: SqlReply, out: ByteWriter): ByteWriter {
         writeText(out, notice.message);
         writeFields(out, notice.fields);
       });
-      writeList(out, reply.settings, ([name, value]) => {
+      writeList(out, reply.settings, ([name, value, scope]) => {
         writeText(out, name);
         writeText(out, value);
+        out.u8(scope === "local" ? 1 : 0);
       });
       break;
     default:
@@ -393,7 +394,10 @@ function readReply(reader: ByteReader, bytes: Uint8Array): SqlReply {
           message: readText(reader),
           fields: readFields(reader),
         })),
-        settings: readList(reader, () => [readText(reader), readText(reader)] as const),
+        settings: readList(
+          reader,
+          (): SettingChange => [readText(reader), readText(reader), reader.choice(2) === 1 ? "local" : "session"],
+        ),
       };
     }
   }

@@ -120,6 +120,8 @@ export interface SqlNotice {
   readonly fields: SqlErrorFields;
 }
 
+export type SettingChange = readonly [name: string, value: string, scope: "session" | "local"];
+
 export type SqlReply =
   /** The receiver does not know the text: send the statement again with its syntax. */
   | { readonly kind: "syntaxWanted" }
@@ -144,6 +146,6 @@ export type SqlReply =
       readonly position: number;
       readonly wrote: boolean;
       readonly notices: readonly SqlNotice[];
-      /** Settings that the statement changed (`set_config`). */
-      readonly settings: readonly (readonly [name: string, value: string])[];
+      /** Settings that the statement changed (`set_config`), for the session or until the transaction ends. */
+      readonly settings: readonly SettingChange[];
     };

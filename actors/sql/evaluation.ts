@@ -8,7 +8,7 @@ import type { EvaluationContext, RoleFacts, SessionPort } from "../../runtime/qu
 import { bytesOf, millisecondsOf, settingNamed } from "../../runtime/query/settings.js";
 import type { Int64 } from "../../runtime/query/types/datum.js";
 import type { DateStyle, ObjectNames, TextContext } from "../../runtime/query/types/text-context.js";
-import type { SqlNotice, SqlRequest, SqlShape } from "../messages/sql.js";
+import type { SettingChange, SqlNotice, SqlRequest, SqlShape } from "../messages/sql.js";
 
 /** µs from 1970 to 2000. */
 const sqlEpochMicros = 946_684_800_000_000;
@@ -162,7 +162,7 @@ export class Evaluation {
   readonly statementTimeout: number;
   readonly notices: SqlNotice[] = [];
   /** Settings that `set_config` changed. */
-  readonly changed: [name: string, value: string][] = [];
+  readonly changed: SettingChange[] = [];
   readonly context: EvaluationContext;
 
   constructor(request: SqlRequest, around: Surroundings) {
@@ -207,7 +207,7 @@ export class Evaluation {
         const changed = this.changed.findLast(([each]) => each.toLowerCase() === name.toLowerCase());
         return changed?.[1] ?? this.settings.find(name);
       },
-      setSetting: (name, value) => void this.changed.push([name, value]),
+      setSetting: (name, value, isLocal) => void this.changed.push([name, value, isLocal ? "local" : "session"]),
       notice: (severity, sqlState, message) => void this.notices.push({ severity, sqlState, message, fields: {} }),
       nextSequenceValue: (sequence) => effects.nextSequenceValue(sequence),
       currentSequenceValue: (sequence) => effects.currentSequenceValue(sequence),

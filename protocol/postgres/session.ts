@@ -35,7 +35,7 @@ import { FatalError, noticeReport, reportOf, type SourcePlace, warning } from ".
 import { type Administration, runRoleStatement } from "./roles.js";
 import { type LocalResult, SettingCommands, shownColumns, tagOnly } from "./session-commands.js";
 import type { SessionSettings } from "./settings.js";
-import { type CachedStatement, cached, type StatementCache } from "./statement.js";
+import { type CachedStatement, cached, firstParameter, type StatementCache } from "./statement.js";
 import { Transaction } from "./transaction.js";
 import { builtInType } from "./type-names.js";
 
@@ -276,7 +276,10 @@ export class Session {
   /** What an answer says besides its rows. */
   #take(reply: RowsReply): void {
     for (const notice of reply.notices) this.#notice(noticeReport(notice));
-    for (const [name, value] of reply.settings) this.#settings.set(name, value, "session");
+    for (const [name, value, scope] of reply.settings) {
+      // Without a transaction what is local is over already.
+      if (scope === "session" || this.#transaction.isOpen) this.#settings.set(name, value, scope);
+    }
     if (!reply.wrote || reply.position === this.#position) return;
     this.#position = reply.position;
     this.#settings.wrote(reply.position);
@@ -292,6 +295,7 @@ export class Session {
     if (statements.length === 0) this.#writer.emptyQueryResponse();
     for (const [index, statement] of statements.entries()) {
       this.#place = { text, offset: statement.offset };
+      expectNoParameters(statement);
       this.#isLastOfQuery = index === statements.length - 1;
       // Several statements of one text stand or fall together.
       if (statements.length > 1) this.#transaction.beginImplicit(this.#runs.now());
@@ -1021,6 +1025,15 @@ const textColumn = (name: string): SqlColumn => ({
   typeLength: -1,
   modifier: -1,
 });
+
+/** A simple query brings no values; a PREPARE has places for those that come later. */
+function expectNoParameters({ statement, parameterCount }: CachedStatement): void {
+  if (parameterCount === 0 || statement.kind === "prepare") return;
+  const { number, location } = firstParameter(statement) ?? { number: parameterCount, location: -1 };
+  throw new SqlError("42P02", `there is no parameter $${number}`, {
+    position: location < 0 ? undefined : location,
+  });
+}
 
 function expectFormats(formats: readonly (0 | 1)[], columns: number): void {
   if (formats.length <= 1 || formats.length === columns) return;

@@ -38,6 +38,22 @@ function contains(root: unknown, found: (node: Readonly<Record<string, unknown>>
   return false;
 }
 
+export interface ParameterPlace {
+  readonly number: number;
+  readonly location: number;
+}
+
+/** The parameter that stands first in a statement's text. */
+export function firstParameter(statement: Statement): ParameterPlace | null {
+  let first: ParameterPlace | null = null;
+  contains(statement, ({ kind, number, location }) => {
+    if (kind !== "parameterName" || typeof number !== "number" || typeof location !== "number") return false;
+    if (first === null || location < first.location) first = { number, location };
+    return false;
+  });
+  return first;
+}
+
 const modifying = new Set<unknown>(["insert", "update", "delete"]);
 
 const isWriting = (node: Readonly<Record<string, unknown>>): boolean => modifying.has(node["kind"]);

@@ -1,4 +1,4 @@
-/** LISTEN and NOTIFY over the wire: what is heard, when, by whom, in which order. */
+/** Sessions of a node, by node-postgres: LISTEN and NOTIFY (what is heard, when, by whom, in which order), settings made by functions, parameters. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -150,4 +150,42 @@ test.serial("psql shows what it hears", async (t) => {
     "NOTIFY p, 'hello'",
   ]);
   t.regex(stdout, /Asynchronous notification "p" with payload "hello" received from server process with PID \d+/);
+});
+
+test.serial("set_config for a transaction ends with it, and alone with its statement", async (t) => {
+  const { client } = await connect();
+  const value = async (): Promise<unknown> =>
+    (await client.query<{ v: unknown }>("SELECT current_setting('app.tenant', true) AS v")).rows[0]?.v;
+  await client.query("SELECT set_config('app.tenant', 'one', false)");
+  t.is(await value(), "one");
+  await client.query("BEGIN");
+  const { rows } = await client.query("SELECT set_config('app.tenant', 'two', true) AS set");
+  t.deepEqual(rows, [{ set: "two" }]);
+  t.is(await value(), "two");
+  await client.query("CREATE TABLE IF NOT EXISTS local_setting (v text)");
+  await client.query("INSERT INTO local_setting SELECT set_config('app.tenant', 'three', true)");
+  t.is(await value(), "three", "also where the shard runs the statement");
+  await client.query("COMMIT");
+  t.is(await value(), "one");
+  await client.query("SELECT set_config('app.tenant', 'four', true)");
+  t.is(await value(), "one");
+  await client.query("BEGIN");
+  await client.query("SELECT set_config('app.tenant', 'five', false)");
+  await client.query("ROLLBACK");
+  t.is(await value(), "one");
+  await client.end();
+});
+
+test.serial("a simple query has no parameters: 42P02 with the place of the first; PREPARE may", async (t) => {
+  const { client } = await connect();
+  const error = async (text: string): Promise<{ code?: string; message: string; position?: string }> =>
+    client.query(text).then(
+      () => ({ message: "" }),
+      (caught: unknown) => caught as { code?: string; message: string; position?: string },
+    );
+  t.like(await error("SELECT 1 + $2, $1"), { code: "42P02", message: "there is no parameter $2", position: "12" });
+  t.like(await error("SELECT 1; DELETE FROM local_setting WHERE v = $1"), { code: "42P02", position: "47" });
+  await client.query("PREPARE p(int) AS SELECT $1 + 1 AS n");
+  t.deepEqual((await client.query("EXECUTE p(4)")).rows, [{ n: 5 }]);
+  await client.end();
 });
