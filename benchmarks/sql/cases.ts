@@ -126,7 +126,7 @@ const tpcb: Case = {
   aim: 1.5,
   async setUp(server) {
     if ((await psql(server, "SELECT to_regclass('pgbench_accounts') IS NOT NULL")) === "t") return;
-    await run("pgbench", ["-i", "-q", "-s", "10", "-I", "dtGp"], { env: server.environment });
+    await run("pgbench", ["-i", "-q", "-s", "10", "-I", "dtpG"], { env: server.environment });
     if (server.name.startsWith("PostgreSQL")) await psql(server, "VACUUM ANALYZE");
   },
   measure: (server, _folder, seconds) => pgbench(server, ["-b", "tpcb-like"], seconds, { connections: 64 }),

@@ -18,7 +18,9 @@ import { type AdvisoryLockRequest } from "../../../runtime/query/functions/conte
 import { millisecondsOf } from "../../../runtime/query/settings.js";
 import { OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
-import { type PutItem, type SingleRowProgram, singleRowProgramOf } from "../../../runtime/query/write/single-row.js";
+import { type WriteProgram, writeProgramOf } from "../../../runtime/query/write/single-row.js";
+import { pending } from "../../../runtime/query/write/table-writer.js";
+import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
@@ -38,8 +40,8 @@ import { LockTable, WaitGraph } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
 import { Sequences } from "./sequences.js";
 import { Session } from "./session.js";
-import { advisoryLockName, StatementLocks } from "./statement-locks.js";
-import { effectsOf, type StatementParts, StatementRun } from "./statement-run.js";
+import { advisoryLockName, StatementLocks, tableLockName } from "./statement-locks.js";
+import { effectsOf, type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
 import { Transaction, transactionBytesMax } from "./transaction.js";
 
 export type SqlOutcome =
@@ -118,7 +120,7 @@ export class SqlDecider {
   readonly #host: DeciderHost;
   readonly #catalogs = new CatalogCache();
   readonly #plans = new PlanCache();
-  readonly #programs = new WeakMap<PlannedStatement, SingleRowProgram | null>();
+  readonly #programs = new WeakMap<PlannedStatement, WriteProgram | null>();
   readonly #reply = new ByteWriter(256);
   readonly #locks = new LockTable();
   readonly #graph = new WaitGraph();
@@ -137,6 +139,8 @@ export class SqlDecider {
   #nextPending = -1;
   /** Statements that were done by a program of their own. */
   singleRows = 0;
+  /** Statements of transactions, and those of several rows, that were done by programs. */
+  programRuns = 0;
 
   constructor(host: DeciderHost) {
     this.#host = host;
@@ -252,7 +256,7 @@ export class SqlDecider {
   #decideSingle(waiting: Readonly<QueuedRequest>, request: DecodedSqlRequest, position: number): SqlOutcome | null {
     const { kind, tenant, transaction } = request;
     if (kind !== "execute" || transaction.isOpen || transaction.isReadOnly) return null;
-    if (!this.#locks.isEmpty || this.#recent.size > 0) return null;
+    if (this.#recent.size > 0 || isAsOf(request)) return null;
     const { state } = this.#host;
     const facts = this.#facts;
     let rows: number | null;
@@ -261,7 +265,11 @@ export class SqlDecider {
       const catalog = this.#catalogs.current(state, tenant);
       const planned = this.#plans.find(request, catalog.version);
       const program = planned === undefined ? null : this.#programOf(planned, catalog);
-      if (planned === undefined || program === null) return null;
+      if (planned === undefined || program === null || !program.isSingle || program.isVolatile) return null;
+      const { body } = planned.bound;
+      assert(body.kind === "insert" || body.kind === "update", "a program writes to a table");
+      const locks = new StatementLocks(this.#locks, null);
+      if (!locks.isFree(tableLockName(tenant, body.table.oid), "keyShare")) return null;
       beginFacts(facts, tenant);
       const { context } = new Evaluation(request, {
         catalog,
@@ -273,9 +281,14 @@ export class SqlDecider {
         names: (searchPath) => this.#host.engine.names(catalog, searchPath),
       });
       const parameters = readParameters(request.parameters, planned.bound.parameterTypes, context, "");
-      const put: PutItem = (space, object, item, content) => putFact(facts, space, object, item, content);
-      rows = program({ state, tenant, frame: { row: [], parameters, context }, put });
-      tag = planned.bound.body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
+      rows = program.run({
+        state,
+        tenant,
+        frame: { row: [], parameters, context },
+        put: (space, object, treeKey, content) => putFact(facts, space, object, treeKey.subarray(itemAt), content),
+        lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "skip", table),
+      });
+      tag = body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
     } catch (error) {
       return answer(failed(statementError(error, (defect) => this.#host.defect(defect))));
     }
@@ -289,12 +302,12 @@ export class SqlDecider {
     });
   }
 
-  #programOf(planned: PlannedStatement, catalog: ObjectCatalog): SingleRowProgram | null {
+  #programOf(planned: PlannedStatement, catalog: ObjectCatalog): WriteProgram | null {
     const { body } = planned.bound;
     if (body.kind !== "insert" && body.kind !== "update") return null;
     let program = this.#programs.get(planned);
     if (program === undefined) {
-      program = singleRowProgramOf(body, catalog);
+      program = writeProgramOf(body, catalog);
       this.#programs.set(planned, program);
     }
     return program;
@@ -418,12 +431,7 @@ export class SqlDecider {
         clock: () => this.#host.monotonic(),
         working: () => this.#host.working(),
       };
-      const run = new StatementRun(parts, bound);
-      const { body } = bound;
-      const result =
-        body.kind === "definition" || body.kind === "session"
-          ? runDefinition(parts, run, body, () => this.#nextPending--)
-          : run.run(bound, planned.point);
+      const result = this.#runProgram(parts, planned, catalog) ?? this.#runGeneral(parts, planned);
       if (overlay.bytes > transactionBytesMax) throw transactionTooLarge(overlay.bytes, transactionBytesMax);
       const reply = (at: number, wrote: boolean): SqlReply =>
         this.#rowsReply(request, session, result, planned, evaluation, at, wrote);
@@ -456,6 +464,41 @@ export class SqlDecider {
       ),
       names: (searchPath) => engine.names(catalog, searchPath),
     });
+  }
+
+  #runGeneral(parts: StatementParts, { bound, point }: PlannedStatement): StatementResult {
+    const run = new StatementRun(parts, bound);
+    const { body } = bound;
+    return body.kind === "definition" || body.kind === "session"
+      ? runDefinition(parts, run, body, () => this.#nextPending--)
+      : run.run(bound, point);
+  }
+
+  /** A write that has a program (single-row.ts), into the transaction's overlay; null when it is to be run the general way. */
+  #runProgram(parts: StatementParts, planned: PlannedStatement, catalog: ObjectCatalog): StatementResult | null {
+    const { request, transaction, locks, reader, evaluation } = parts;
+    const { overlay, isolation, snapshot } = transaction;
+    if (isolation === "serializable" || snapshot >= 0) return null;
+    const program = this.#programOf(planned, catalog);
+    const { body, parameterTypes } = planned.bound;
+    if (program === null || (body.kind !== "insert" && body.kind !== "update")) return null;
+    locks.lockWhole(tableLockName(request.tenant, body.table.oid), "keyShare");
+    const { context } = evaluation;
+    const mark = overlay.mark();
+    const rows = program.run({
+      state: reader,
+      tenant: request.tenant,
+      frame: { row: [], parameters: readParameters(request.parameters, parameterTypes, context, ""), context },
+      put: (space, _object, treeKey, content) => overlay.set(treeOfSpace(space), treeKey, pending(content)),
+      lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "block", table),
+    });
+    if (rows === null) {
+      overlay.rollbackTo(mark);
+      return null;
+    }
+    this.programRuns += 1;
+    const tag = body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
+    return { rows: null, count: rows, tag: () => tag };
   }
 
   #plan(
@@ -810,6 +853,12 @@ function stagesOf(tenant: number, parts: readonly Uint8Array[], principal: Uint8
     },
   };
 }
+
+const treeOfSpace = (space: number): number => (space === tableSpace.rows ? tableTree.rows : tableTree.index);
+
+/** Whether the session reads the past: then nothing is changed. */
+const isAsOf = ({ settings }: SqlRequest): boolean =>
+  settings.some(([name, value]) => value !== "" && name.toLowerCase() === "kimberlite.as_of");
 
 const answer = (reply: SqlReply): SqlOutcome => ({ kind: "answer", body: encodeSqlReply(reply) });
 

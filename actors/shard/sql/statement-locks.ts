@@ -35,6 +35,11 @@ export class StatementLocks implements RowLocks {
     return true;
   }
 
+  /** Whether nobody holds off a table as a whole, which a statement that stands alone only passes by. */
+  isFree(name: string, strength: LockStrength): boolean {
+    return this.#locks.isEmpty || this.#locks.inTheWay(name, strength, this.#owner).length === 0;
+  }
+
   /** A table as a whole, or the catalog: `share` for what reads and writes rows, `update` for what changes its definition. */
   lockWhole(name: string, strength: LockStrength): void {
     if (this.#owner === null && this.#locks.isEmpty) return;

@@ -7,7 +7,6 @@ import { assert, unreachable } from "../../types/assert.js";
 import type { EvaluationContext } from "../functions/context.js";
 import type { Evaluator } from "../functions/registry.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
-import { isVolatile } from "../plan/walk.js";
 import type { Datum } from "../types/datum.js";
 
 export interface Frame {
@@ -19,15 +18,11 @@ export interface Frame {
 
 export type FrameFunction = (frame: Frame) => Datum;
 
-/** Null for an expression that only the executor can run, and for one that changes something. */
+/** Null for an expression that only the executor can run. */
 export function compileForFrames(
   expression: BoundExpression,
   slots: ReadonlyMap<ColumnId, number>,
 ): FrameFunction | null {
-  return isVolatile(expression) ? null : compileKind(expression, slots);
-}
-
-function compileKind(expression: BoundExpression, slots: ReadonlyMap<ColumnId, number>): FrameFunction | null {
   switch (expression.kind) {
     case "constant": {
       const { value } = expression;
@@ -47,7 +42,7 @@ function compileKind(expression: BoundExpression, slots: ReadonlyMap<ColumnId, n
       return ({ row }) => row[slot] ?? null;
     }
     case "cast": {
-      const subject = compileKind(expression.subject, slots);
+      const subject = compileForFrames(expression.subject, slots);
       if (subject === null) return null;
       const { kind, convert } = expression.cast;
       if (kind === "none" && expression.subject.type.oid === expression.type.oid) return subject;
@@ -66,7 +61,7 @@ function compileKind(expression: BoundExpression, slots: ReadonlyMap<ColumnId, n
       return terms === null ? null : compileTerms(terms, expression.kind === "or");
     }
     case "not": {
-      const term = compileKind(expression.term, slots);
+      const term = compileForFrames(expression.term, slots);
       if (term === null) return null;
       return (frame) => {
         const value = term(frame);
@@ -84,7 +79,7 @@ function compileAll(
 ): readonly FrameFunction[] | null {
   const compiled: FrameFunction[] = [];
   for (const expression of expressions) {
-    const one = compileKind(expression, slots);
+    const one = compileForFrames(expression, slots);
     if (one === null) return null;
     compiled.push(one);
   }

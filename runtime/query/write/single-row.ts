@@ -1,9 +1,9 @@
 /**
- * The commonest writes, one row inserted, or one row changed by its key, as programs that are made once for a statement and run for each
- * execution: no operators, no overlay, no writer made for it. They are for a statement that stands alone, where no lock is held.
+ * The commonest writes, rows of values inserted, or one row changed by its key, as programs that are made once for a statement and run for
+ * each execution: no operators and no writer are made for it.
  *
  * A program does what `Modification` and `TableWriter` do when all goes well. Whenever it does not (a value is missing, a check fails, a
- * key is taken) it writes nothing and says so: the statement is then run the general way, which knows what to say.
+ * key is taken) it says so, and what it has put is to be dropped: the statement is then run the general way, which knows what to say.
  *
  * What a table may not have, else there is no program: foreign keys that the write concerns, generated columns, expressions that only
  * the executor runs (frame-expression.ts); for an UPDATE also an index or a key on a changed column, and partial or expression indexes.
@@ -15,30 +15,41 @@ import type { BoundInsert, BoundModification, BoundUpdate } from "../bind/bound.
 import type { Catalog, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { compileForFrames, type Frame, type FrameFunction } from "../execute/frame-expression.js";
 import { type KeyValue, pointKeyOf } from "../execute/point.js";
-import type { ColumnId } from "../plan/expression.js";
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
+import { isVolatile } from "../plan/walk.js";
 import { indexEntry, rowKeyCodecOf } from "../table/index-keys.js";
 import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
+import type { LockStrength } from "./ports.js";
 
 /** A row beyond this is left to the general way, which stages what one record cannot hold. */
 const rowBytesMax = 256 * 1024;
 
-/** Told of each item that is put. The bytes are its to copy. */
-export type PutItem = (space: number, object: number, item: Uint8Array, content: Uint8Array) => void;
+/** Told of each item that is put, with its key in the trees and without. The bytes are its to copy. */
+export type PutItem = (space: number, object: number, treeKey: Uint8Array, content: Uint8Array) => void;
 
 export interface SingleRun {
+  /** The state as the statement sees it, with what it has put already if it may put more than one row. */
   readonly state: TreeReader;
   readonly tenant: number;
   /** Parameters and context; the program sets the row. */
   readonly frame: Frame;
   readonly put: PutItem;
+  /** Locks a row or the place of a unique entry; false when it is not to be had, and the statement is to be run the general way. */
+  lock(tree: number, treeKey: Uint8Array, strength: LockStrength, table: TableDefinition): boolean;
 }
 
-/** Rows that were written, changed or not; null when the statement has to be run the general way. */
-export type SingleRowProgram = (run: SingleRun) => number | null;
+export interface WriteProgram {
+  /** Whether it puts one row at most. */
+  readonly isSingle: boolean;
+  /** Whether something in it draws numbers, or is otherwise to be computed once. */
+  readonly isVolatile: boolean;
+  /** Rows that were written, changed or not; null when the statement has to be run the general way. */
+  run(run: SingleRun): number | null;
+}
 
 /** Null when the statement is more than a program can do. */
-export function singleRowProgramOf(modification: BoundModification, catalog: Catalog): SingleRowProgram | null {
+export function writeProgramOf(modification: BoundModification, catalog: Catalog): WriteProgram | null {
   if (modification.returning !== null) return null;
   switch (modification.kind) {
     case "insert":
@@ -88,7 +99,7 @@ interface PlainIndex {
 
 interface Placed {
   readonly index: IndexDefinition;
-  readonly item: Uint8Array;
+  readonly treeKey: Uint8Array;
   readonly content: Uint8Array;
 }
 
@@ -98,42 +109,79 @@ const hasForeignKey = ({ constraints }: TableDefinition): boolean =>
 const isPlain = ({ predicate, keys }: IndexDefinition): boolean =>
   predicate === null && keys.every(({ column }) => column > 0);
 
-function insertProgram(insert: BoundInsert): SingleRowProgram | null {
-  const { table, plan, values, onConflict, rules } = insert;
-  if (table.keyColumns.length === 0 || hasForeignKey(table)) return null;
-  if (onConflict !== null && onConflict.action !== "nothing") return null;
-  const item = plan.kind === "values" && plan.items.length === 1 ? plan.items[0] : undefined;
-  const checked = rulesOf(insert);
-  const others = rules.indexes.map(({ index }) => index).filter((index) => !index.isPrimary);
-  if (item === undefined || checked === null || !others.every(isPlain)) return null;
-  const live = table.columns.filter(({ isDropped }) => !isDropped);
-  const computed: { readonly place: number; readonly compute: FrameFunction }[] = [];
-  for (const [at, { number }] of live.entries()) {
+interface Computed {
+  readonly place: number;
+  readonly compute: FrameFunction;
+}
+
+/** How one row of VALUES becomes a row of the table; null for what only the executor computes. */
+function computedOf(
+  { table, plan, values }: BoundInsert,
+  item: readonly BoundExpression[],
+): readonly Computed[] | null {
+  const computed: Computed[] = [];
+  for (const [at, { number }] of table.columns.filter(({ isDropped }) => !isDropped).entries()) {
     const id = values[at] ?? null;
     const expression = id === null ? undefined : item[plan.columns.findIndex((column) => column.id === id)];
     const compute = expression === undefined ? null : compileForFrames(expression, noSlots);
     if (compute === null) return null;
     computed.push({ place: number - 1, compute });
   }
+  return computed;
+}
+
+function insertProgram(insert: BoundInsert): WriteProgram | null {
+  const { table, plan, onConflict, rules } = insert;
+  if (table.keyColumns.length === 0 || hasForeignKey(table) || plan.kind !== "values") return null;
+  if (onConflict !== null && onConflict.action !== "nothing") return null;
+  const checked = rulesOf(insert);
+  const others = rules.indexes.map(({ index }) => index).filter((index) => !index.isPrimary);
+  if (checked === null || !others.every(isPlain)) return null;
+  const rows: (readonly Computed[])[] = [];
+  for (const item of plan.items) {
+    const computed = computedOf(insert, item);
+    if (computed === null) return null;
+    rows.push(computed);
+  }
   const indexes = others.map((index): PlainIndex => ({ index, places: index.keys.map(({ column }) => column - 1) }));
+  const write = insertRow(table, indexes, checked);
+  return {
+    isSingle: rows.length === 1,
+    isVolatile: plan.items.some((item) => item.some((expression) => isVolatile(expression))),
+    run: (run) => {
+      for (const computed of rows) if (!write(computed, run)) return null;
+      return rows.length;
+    },
+  };
+}
+
+/** Puts one row; false when the general way has to. */
+function insertRow(
+  table: TableDefinition,
+  indexes: readonly PlainIndex[],
+  checked: Rules,
+): (computed: readonly Computed[], run: SingleRun) => boolean {
   const width = table.columns.length;
   const codec = rowCodecOf(table);
   const keyCodec = rowKeyCodecOf(table);
-  const treeKey = new TableKey();
-  return ({ state, tenant, frame, put }) => {
+  const key = new TableKey();
+  const entryKey = new TableKey();
+  return (computed, run) => {
+    const { state, tenant, frame, put } = run;
     const row: Datum[] = new Array<Datum>(width).fill(null);
     for (const { place, compute } of computed) row[place] = compute(frame);
     frame.row = row;
-    if (!isSound(checked, frame)) return null;
+    if (!isSound(checked, frame)) return false;
     const rowKey = keyCodec.encode(table.keyColumns.map((number) => row[number - 1] ?? null));
-    if (state.get(tableTree.rows, treeKey.item(tenant, table.storage, rowKey))) return null;
+    const treeKey = key.item(tenant, table.storage, rowKey);
+    if (!run.lock(tableTree.rows, treeKey, "update", table) || state.get(tableTree.rows, treeKey)) return false;
     const content = codec.encode(row);
-    if (content.length > rowBytesMax) return null;
-    const placed = indexes.length === 0 ? nothing : place(indexes, row, rowKey, state, tenant, treeKey);
-    if (placed === null) return null;
-    put(tableSpace.rows, table.storage, rowKey, content);
-    for (const entry of placed) put(tableSpace.index, entry.index.storage, entry.item, entry.content);
-    return 1;
+    if (content.length > rowBytesMax) return false;
+    const placed = indexes.length === 0 ? nothing : place(table, indexes, row, rowKey, run, entryKey);
+    if (placed === null) return false;
+    put(tableSpace.rows, table.storage, treeKey, content);
+    for (const entry of placed) put(tableSpace.index, entry.index.storage, entry.treeKey, entry.content);
+    return true;
   };
 }
 
@@ -142,26 +190,29 @@ const nothing: readonly Placed[] = [];
 
 /** The row's index entries; null when one that must be unique is there. */
 function place(
+  table: TableDefinition,
   indexes: readonly PlainIndex[],
   row: readonly Datum[],
   rowKey: Uint8Array,
-  state: TreeReader,
-  tenant: number,
-  treeKey: TableKey,
+  { state, tenant, lock }: SingleRun,
+  key: TableKey,
 ): readonly Placed[] | null {
   const placed: Placed[] = [];
   for (const { index, places } of indexes) {
     const values = places.map((at) => row[at] ?? null);
     const { item, content, mustBeUnique } = indexEntry(index, values, rowKey);
-    if (mustBeUnique && state.get(tableTree.index, treeKey.item(tenant, index.storage, item))) return null;
-    placed.push({ index, item, content });
+    const treeKey = key.item(tenant, index.storage, item).slice();
+    if (mustBeUnique) {
+      if (!lock(tableTree.index, treeKey, "update", table) || state.get(tableTree.index, treeKey)) return null;
+    }
+    placed.push({ index, treeKey, content });
   }
   return placed;
 }
 
 // ---- UPDATE by key
 
-function updateProgram(update: BoundUpdate, catalog: Catalog): SingleRowProgram | null {
+function updateProgram(update: BoundUpdate, catalog: Catalog): WriteProgram | null {
   const { table, plan, key, assignments } = update;
   if (plan.kind !== "project" || plan.input.kind !== "scan") return null;
   const { input: scan } = plan;
@@ -176,14 +227,16 @@ function updateProgram(update: BoundUpdate, catalog: Catalog): SingleRowProgram 
   }
   const expressionOf = (id: ColumnId) => plan.expressions[plan.columns.findIndex((column) => column.id === id)];
   if (expressionOf(key)?.kind !== "column") return null;
-  const computed: { readonly place: number; readonly compute: FrameFunction }[] = [];
+  const computed: Computed[] = [];
+  let isAnyVolatile = false;
   for (const { column, id } of assignments) {
     const expression = expressionOf(id);
     const compute = expression === undefined ? null : compileForFrames(expression, slots);
-    if (compute === null) return null;
+    if (expression === undefined || compute === null) return null;
+    isAnyVolatile ||= isVolatile(expression);
     computed.push({ place: column - 1, compute });
   }
-  return changeByKey(table, keyValues, computed, checked);
+  return { isSingle: true, isVolatile: isAnyVolatile, run: changeByKey(table, keyValues, computed, checked) };
 }
 
 /** Whether nothing but the row itself depends on the columns that are changed. */
@@ -206,13 +259,13 @@ function isApart(
 function changeByKey(
   table: TableDefinition,
   keyValues: readonly KeyValue[],
-  computed: readonly { readonly place: number; readonly compute: FrameFunction }[],
+  computed: readonly Computed[],
   checked: Rules,
-): SingleRowProgram {
+): WriteProgram["run"] {
   const codec: RowCodec = rowCodecOf(table);
   const keyCodec = rowKeyCodecOf(table);
-  const treeKey = new TableKey();
-  return ({ state, tenant, frame, put }) => {
+  const key = new TableKey();
+  return ({ state, tenant, frame, put, lock }) => {
     const values: Datum[] = [];
     for (const part of keyValues) {
       const value = part.kind === "parameter" ? frame.parameters[part.index] : part.value;
@@ -221,8 +274,12 @@ function changeByKey(
       assert(value !== undefined, "a bound statement has a value for each parameter");
       values.push(value);
     }
-    const rowKey = keyCodec.encodeBound(values);
-    if (!state.get(tableTree.rows, treeKey.item(tenant, table.storage, rowKey))) return 0;
+    const treeKey = key.item(tenant, table.storage, keyCodec.encodeBound(values));
+    if (!state.get(tableTree.rows, treeKey)) return 0;
+    // No column that is changed is one of a key.
+    if (!lock(tableTree.rows, treeKey, "noKeyUpdate", table)) return null;
+    const isThere = state.get(tableTree.rows, treeKey);
+    assert(isThere, "a row that is locked stays");
     const { valueBytes, valueView, valueStart, valueLength } = state;
     const before = codec.decode(valueBytes, valueView, valueStart + 8);
     frame.row = before;
@@ -233,7 +290,7 @@ function changeByKey(
     const content = codec.encode(after);
     if (content.length > rowBytesMax) return null;
     if (!isSame(content, valueBytes, valueStart + 8, valueStart + valueLength)) {
-      put(tableSpace.rows, table.storage, rowKey, content);
+      put(tableSpace.rows, table.storage, treeKey, content);
     }
     return 1;
   };
