@@ -21,6 +21,8 @@ export interface QueryEnvironment {
   readonly memoryBytesMax: number;
   /** Where sorts and groupings write rows beyond half of that; absent where they may not. */
   readonly spill?: SpillSpace | undefined;
+  /** What EXPLAIN ANALYZE measures by; absent: the context's clock, and no time for planning. */
+  readonly stopwatch?: Stopwatch | undefined;
   /** Asked every thousand rows or so; throws to end the statement (57014), or returns. */
   check(): void;
   /** The position at which time point `at` (µs since 2000-01-01 UTC) was the present; -1 when it is before all. */
@@ -31,6 +33,13 @@ export interface QueryEnvironment {
   modify?(modification: BoundModification, environment: QueryEnvironment): Iterable<readonly Datum[]>;
   /** Locks a row for FOR UPDATE and the like: false when it is to be skipped. Absent where nothing can be locked. */
   lockRow?(table: Oid, key: Uint8Array, strength: string, wait: string): boolean;
+}
+
+export interface Stopwatch {
+  /** ms since some moment, with fractions. */
+  monotonic(): number;
+  /** What binding and planning the statement took. */
+  readonly planningMs: number;
 }
 
 /** Rows of a result; valid until the next is pulled. Row i is at `selection[i]` of every column, or at i when there is none. */

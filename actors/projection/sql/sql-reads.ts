@@ -315,7 +315,9 @@ export class SqlReads {
     const source = new TreeTableSource(reader, request.tenant, Math.max(0, position), position < newest, {
       definitions: (past, table, versions) => this.#catalogs.tableVersions(past, request.tenant, table, versions),
     });
+    const began = this.#host.monotonic();
     const planned = known ?? this.#plan(request, catalog, evaluation, source);
+    const planningMs = this.#host.monotonic() - began;
     if (planned === null) return this.#answer(asked, { kind: "syntaxWanted" });
     const { bound, columns } = planned;
     const { body } = bound;
@@ -330,7 +332,10 @@ export class SqlReads {
     }
     if (body.kind !== "query" && body.kind !== "explain")
       throw notSupported(`a ${body.kind} where only reads are done`);
-    const environment = this.#environment(request, bound, evaluation, source, reads);
+    const environment: QueryEnvironment = {
+      ...this.#environment(request, bound, evaluation, source, reads),
+      stopwatch: { monotonic: () => this.#host.monotonic(), planningMs },
+    };
     const run = this.#start(request, body, planned, evaluation, source, environment, position);
     this.executed += 1;
     this.#slice({ ...asked, run, isFirst: true });

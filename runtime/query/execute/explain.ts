@@ -9,12 +9,16 @@ import { buildOperator } from "./build.js";
 import { Execution, type Statistics } from "./execution.js";
 import { streamOf } from "./run.js";
 
-/** Lines to answer. Time is told by the context's clock, which counts µs. */
+/** Lines to answer. Time is told by the stopwatch, or by the context's clock, which counts µs. */
 export function runExplain(explain: BoundExplain, environment: QueryEnvironment): readonly string[] {
   const { statement } = explain;
   if (!explain.isAnalyze) return explainLines(explain, environment.context, null, null);
   if (statement.kind !== "query") throw notSupported("EXPLAIN ANALYZE of a statement that writes");
-  const clock = (): number => Number(environment.context.clock()) * 1_000;
+  const { stopwatch, context } = environment;
+  const clock =
+    stopwatch === undefined
+      ? (): number => Number(context.clock()) * 1_000
+      : (): number => stopwatch.monotonic() * 1_000_000;
   const execution = new Execution(environment, buildOperator, { clock });
   const began = clock();
   const stream = streamOf(statement.plan, statement.outputs, execution);
@@ -22,5 +26,5 @@ export function runExplain(explain: BoundExplain, environment: QueryEnvironment)
   stream.close();
   const executionMs = (clock() - began) / 1e6;
   const measured: ReadonlyMap<PlanNode, Statistics> = execution.statistics ?? new Map();
-  return explainLines(explain, environment.context, measured, { planningMs: 0, executionMs });
+  return explainLines(explain, environment.context, measured, { planningMs: stopwatch?.planningMs ?? 0, executionMs });
 }
