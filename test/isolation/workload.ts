@@ -39,7 +39,8 @@ const levelNames: Readonly<Record<IsolationLevel, string>> = {
 
 const sqlStateOf = (error: unknown): string | null => {
   const code: unknown = typeof error === "object" && error !== null && "code" in error ? error.code : null;
-  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) ? code : null;
+  // Names of the system's own errors (EPIPE) can be as long as a SQLSTATE.
+  return typeof code === "string" && /^[0-9A-DF-Z][0-9A-Z]{4}$/.test(code) ? code : null;
 };
 
 export async function createLists(connection: SqlConnection, table: string): Promise<void> {
@@ -107,9 +108,9 @@ class Session {
       const sqlState = sqlStateOf(error);
       this.#count(sqlState ?? "lost");
       // A connection that ended while the end of the transaction was under way leaves it open how it ended.
-      record(isEnding && (sqlState === null || sqlState.startsWith("08")) ? "unknown" : "aborted");
+      record(isEnding && (sqlState === null || /^(?:08|57P)/.test(sqlState)) ? "unknown" : "aborted");
       if (sqlState === null || sqlState.startsWith("57P") || sqlState.startsWith("08")) await this.#disconnect();
-      else await connection.query("ROLLBACK");
+      else await connection.query("ROLLBACK").catch(() => this.#disconnect());
     }
   }
 
