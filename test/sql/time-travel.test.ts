@@ -331,3 +331,65 @@ test("a moment is the position of the newest command before it, and its definiti
   const text = "SELECT v FROM u FOR SYSTEM_TIME AS OF TIMESTAMP 'infinity' ORDER BY id";
   t.deepEqual(session.rows(text), [["10"], ["two"]]);
 });
+
+test("rows that were given up for others all at once have a history too: TRUNCATE and a new type end them", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
+  session.rows("CREATE TABLE t (id int PRIMARY KEY, v int, note text)");
+  session.rows("INSERT INTO t VALUES (1, 10, 'a'), (2, 20, 'b')");
+  session.rows("UPDATE t SET v = 11 WHERE id = 1");
+  session.rows("TRUNCATE t");
+  session.rows("INSERT INTO t VALUES (2, 22, 'c')");
+  const history =
+    "SELECT from_position, to_position, operation, ended_by_operation, id, v FROM kimberlite.row_history('t'";
+  t.deepEqual(session.rows(`${history}) ORDER BY id, from_position`), [
+    ["1", "2", "insert", "update", "1", "10"],
+    ["2", "3", "update", "delete", "1", "11"],
+    ["1", "3", "insert", "delete", "2", "20"],
+    ["4", null, "insert", null, "2", "22"],
+  ]);
+  t.deepEqual(session.rows(`${history}, 2) ORDER BY from_position`), [
+    ["1", "3", "insert", "delete", "2", "20"],
+    ["4", null, "insert", null, "2", "22"],
+  ]);
+  t.deepEqual(session.rows("SELECT id, from_position FROM t FOR SYSTEM_TIME ALL ORDER BY id DESC, from_position"), [
+    ["2", "1"],
+    ["2", "4"],
+    ["1", "1"],
+    ["1", "2"],
+  ]);
+  t.deepEqual(session.rows("SELECT operation, id, position FROM kimberlite.diff('t', 2, 3) ORDER BY id"), [
+    ["delete", "1", "3"],
+    ["delete", "2", "3"],
+  ]);
+  t.deepEqual(session.rows("SELECT operation, id, v, before->>'v' FROM kimberlite.diff('t', 1, 4) ORDER BY id"), [
+    ["delete", "1", "10", "10"],
+    ["update", "2", "22", "20"],
+  ]);
+  t.deepEqual(session.rows("SELECT operation, id FROM kimberlite.diff('t', 3, 2) ORDER BY id"), [
+    ["insert", "1"],
+    ["insert", "2"],
+  ]);
+  t.deepEqual(session.rows("SELECT id, to_position FROM t FOR SYSTEM_TIME AS OF POSITION 2 ORDER BY id"), [
+    ["1", "3"],
+    ["2", "3"],
+  ]);
+  // A column whose type has changed is not read as if it had not; the others are.
+  session.rows("ALTER TABLE t ALTER COLUMN v TYPE text");
+  session.rows("INSERT INTO t VALUES (3, 'thirty', 'd')");
+  t.is(session.state(`${history})`), "0A000");
+  t.is(session.state("SELECT * FROM kimberlite.diff('t', 1, 5)"), "0A000");
+  t.deepEqual(
+    session.rows(
+      "SELECT id, from_position, to_position FROM t FOR SYSTEM_TIME FROM POSITION 3 TO POSITION 6 ORDER BY 2",
+    ),
+    [
+      ["2", "4", "5"],
+      ["2", "5", null],
+    ],
+  );
+  session.rows("CREATE TABLE keyless (v int)");
+  session.rows("INSERT INTO keyless VALUES (1)");
+  session.rows("TRUNCATE keyless");
+  t.is(session.state("SELECT * FROM kimberlite.row_history('keyless')"), "0A000", "numbers of rows begin anew");
+});

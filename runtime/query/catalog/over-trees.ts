@@ -101,6 +101,13 @@ export class ObjectCatalog implements Catalog {
   }
 }
 
+/** A definition and the positions at which it held: from `from` on, before `to` (Infinity: it still does). */
+export interface TableVersion {
+  readonly definition: TableDefinition;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Catalogs of one reader's tenants, by version. */
 export class CatalogCache {
   /** Newest versions last. */
@@ -131,16 +138,16 @@ export class CatalogCache {
   }
 
   /** Definitions that a table had at some position of a range, the oldest first. */
-  tableVersions(reader: TreeReader, tenant: number, oid: Oid, versions: Versions): TableDefinition[] {
+  tableVersions(reader: TreeReader, tenant: number, oid: Oid, versions: Versions): TableVersion[] {
     const walk = new VersionWalk(reader, catalogTrees);
     const low = this.#key.object(tenant, oid).slice();
     const high = low.slice();
     walk.open(low, low.length, high, behindPrefix(high, high.length), false, versions);
-    const found: TableDefinition[] = [];
+    const found: TableVersion[] = [];
     while (walk.next()) {
       const { bytes, contentAt, contentLength } = walk;
       const object = this.#object(tenant, oid, walk.from, bytes, contentAt, contentAt + contentLength);
-      if (object.kind === "table") found.push(object);
+      if (object.kind === "table") found.push({ definition: object, from: walk.from, to: walk.to });
     }
     return found;
   }

@@ -261,6 +261,8 @@ function rangeOf(
  */
 export function orderOf(scan: ScanNode, path: AccessPath, keys: readonly SortKey[]): "forward" | "backward" | null {
   if (path.ranges.length !== 1 || path.ranges[0]?.isEach === true) return null;
+  // The past of a range may lie in several places, one read behind the other.
+  if (scan.time !== null && scan.time.kind !== "asOf") return null;
   const columns = keyColumnsOf(scan.table, path.index);
   const numberOf = new Map(scan.columns.map(({ id }, index) => [id, scan.numbers[index] ?? 0]));
   const nullable = (number: number): boolean =>

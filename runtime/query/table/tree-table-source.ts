@@ -9,6 +9,7 @@ import { itemAt, positionAt, spaceTrees, TableKey, tableSpace, tableTree } from 
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import type { TableDefinition } from "../catalog/model.js";
+import type { TableVersion } from "../catalog/over-trees.js";
 import { SqlError } from "../error.js";
 import type { Datum } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
@@ -50,8 +51,15 @@ export interface TableState {
 /** Told of each range of keys that is scanned. `high` is exclusive; null is without an end. */
 export type Watch = (tree: number, low: Uint8Array, high: Uint8Array | null) => void;
 
-/** Definitions that a table had at some position of a range, the oldest first. */
-export type PastDefinitions = (reader: TreeReader, table: Oid, versions: Versions) => readonly TableDefinition[];
+/** Definitions that a table had at some position of a range, and while which positions, the oldest first. */
+export type PastDefinitions = (reader: TreeReader, table: Oid, versions: Versions) => readonly TableVersion[];
+
+/** Rows that lie under one storage, and the positions at which the table was read there. */
+interface StoragePart {
+  readonly table: TableDefinition;
+  readonly from: number;
+  readonly to: number;
+}
 
 export interface SourceOptions {
   /** What FOR SYSTEM_TIME reads: the state without a transaction's own writes, which are of no time yet. */
@@ -116,29 +124,44 @@ export class TreeTableSource implements TableSource {
       const isPoint = versions.to === versions.from + 1;
       assert(request.index === null || isPoint, "an index is used for a point in time only");
     }
-    const known = versions === null ? request : this.#asOfThen(request, versions);
-    return new TreeScan(this.#state, this.#tenant, known, versions, this.position, this.#watch);
+    if (versions === null) return this.#scan(request, null, Number.POSITIVE_INFINITY);
+    const parts = this.#partsOf(request, versions);
+    const [first] = parts;
+    assert(first !== undefined, "a table that is read lies somewhere");
+    const scans = parts.map((part) => {
+      const own = { from: Math.max(versions.from, part.from), to: Math.min(versions.to, part.to) };
+      return this.#scan({ ...request, table: part.table }, own, part.to);
+    });
+    return scans.length === 1 && scans[0] !== undefined ? scans[0] : new ChainedScan(scans);
+  }
+
+  #scan(request: ScanRequest, versions: Versions | null, ends: number): TableScan {
+    return new TreeScan(this.#state, this.#tenant, request, versions, { position: this.position, ends }, this.#watch);
   }
 
   /**
-   * The same scan by the definition that the table had then. Its rows may have been written anew since, under another storage; then only
-   * what has not changed its meaning can be read by today's definition.
+   * Where the rows of those versions lie. They may have been written anew in between, under another storage, which ends what was true under
+   * the one before: such rows are read by the definition of then, as long as what is asked for has not changed its meaning.
    */
-  #asOfThen(request: ScanRequest, versions: Versions): ScanRequest {
+  #partsOf(request: ScanRequest, versions: Versions): readonly StoragePart[] {
     const { table, index } = request;
-    if (this.#definitions === null) return request;
-    const then = this.#definitions(this.#state.past, table.oid, versions);
-    if (then.every(({ storage }) => storage === table.storage)) return request;
-    const [only] = then;
-    const isSame = (number: number): boolean => {
-      const [now, before] = [table.columns[number - 1], only?.columns[number - 1]];
-      if (number < 0 || now === undefined) return true;
-      return before !== undefined && !before.isDropped && before.type.oid === now.type.oid;
-    };
-    const hasSameKey = only?.keyColumns.join() === table.keyColumns.join();
-    const isReadable = then.length === 1 && index === null && hasSameKey && request.columns.every(isSame);
-    if (only === undefined || !isReadable) throw rewritten(table);
-    return { ...request, table: only };
+    const today: StoragePart = { table, from: 0, to: Number.POSITIVE_INFINITY };
+    if (this.#definitions === null) return [today];
+    const later = { from: versions.from, to: Math.max(versions.to, this.position + 1) };
+    const all: StoragePart[] = [];
+    for (const { definition, from, to } of this.#definitions(this.#state.past, table.oid, later)) {
+      const before = all.at(-1);
+      if (before?.table.storage === definition.storage)
+        all[all.length - 1] = { table: definition, from: before.from, to };
+      else all.push({ table: definition, from, to });
+    }
+    const parts = all.filter(({ from }) => from < versions.to);
+    if (parts.every((part) => part.table.storage === table.storage)) {
+      return [{ ...today, to: parts.at(-1)?.to ?? today.to }];
+    }
+    const hasKey = table.keyColumns.length > 0 || parts.length === 1;
+    if (index !== null || !hasKey || !parts.every((part) => isReadableAs(request, part.table))) throw rewritten(table);
+    return parts;
   }
 
   /** Whether a table is small or large. A plan outlives the state that it is made for, so no table is taken for tiny. */
@@ -169,6 +192,16 @@ const rewritten = ({ name }: TableDefinition): SqlError =>
     },
   );
 
+/** Whether a definition of before means the same by all that is asked for. */
+function isReadableAs({ table, columns }: ScanRequest, then: TableDefinition): boolean {
+  const isSame = (number: number): boolean => {
+    const [now, before] = [table.columns[number - 1], then.columns[number - 1]];
+    if (number < 0 || now === undefined) return true;
+    return before !== undefined && !before.isDropped && before.type.oid === now.type.oid;
+  };
+  return then.keyColumns.join() === table.keyColumns.join() && [...then.keyColumns, ...columns].every(isSame);
+}
+
 const pointIn = (position: number): Versions => ({ from: position, to: position + 1 });
 
 interface Filler {
@@ -177,11 +210,37 @@ interface Filler {
   readonly isNumbers: boolean;
 }
 
+/** The rows of several storages, one after the other. */
+class ChainedScan implements TableScan {
+  readonly #scans: readonly TableScan[];
+  #at = 0;
+
+  constructor(scans: readonly TableScan[]) {
+    assert(scans.length > 1, "one scan needs no chain");
+    this.#scans = scans;
+  }
+
+  next(): ScanBatch | null {
+    for (; this.#at < this.#scans.length; this.#at += 1) {
+      const batch = this.#scans[this.#at]?.next() ?? null;
+      if (batch !== null) return batch;
+    }
+    return null;
+  }
+
+  close(): void {
+    for (const scan of this.#scans) scan.close();
+    this.#at = this.#scans.length;
+  }
+}
+
 class TreeScan implements TableScan {
   readonly #state: TableState;
   readonly #request: ScanRequest;
   readonly #own: Versions | null;
   readonly #position: number;
+  /** Where all rows that are still true here were given up for others; Infinity when they were not. */
+  readonly #ends: number;
   readonly #codec: RowCodec;
   readonly #fillers: readonly Filler[];
   readonly #walk: VersionWalk;
@@ -208,7 +267,7 @@ class TreeScan implements TableScan {
     tenant: number,
     request: ScanRequest,
     own: Versions | null,
-    position: number,
+    { position, ends }: { readonly position: number; readonly ends: number },
     watch: Watch | null,
   ) {
     const { table, index } = request;
@@ -217,6 +276,7 @@ class TreeScan implements TableScan {
     this.#request = request;
     this.#own = own;
     this.#position = position;
+    this.#ends = ends;
     this.#watch = watch;
     this.#epoch = state.epoch;
     this.#codec = rowCodecOf(table);
@@ -407,7 +467,10 @@ class TreeScan implements TableScan {
         }
       } else if (filler.place !== null) column.values[row] = codec.read(bytes, view, at, filler.place);
       else if (filler.number === fromPositionColumn) column.values[row] = from;
-      else column.values[row] = to > this.#position ? null : to;
+      else {
+        const end = Math.min(to, this.#ends);
+        column.values[row] = end > this.#position ? null : end;
+      }
     }
     if (key !== null) batch.keys.push(key);
     batch.rows = row + 1;
