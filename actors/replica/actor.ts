@@ -99,10 +99,12 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       );
     }
     assert((args.peers === null) === (replicaCount === 1), "a replica with others has links to them");
+    assert(args.peers === null || args.peers.voters === replicaCount, "its disk and its links know the same voters");
+    const standbys = args.peers === null ? 0 : args.peers.replicas.length - args.peers.voters;
     this.#self = replica;
     const seed = Math.floor(context.random() * 2 ** 31);
     this.#core = new Replica(
-      { replica, replicaCount, clusterId, geometry, release, seed },
+      { replica, replicaCount, standbys, clusterId, geometry, release, seed },
       superblock.content,
       log.recovered,
     );

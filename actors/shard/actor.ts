@@ -63,6 +63,8 @@ export interface ShardArgs {
   readonly keeper: string;
   /** Replicas of this shard, and which of them is here. */
   readonly replicas: number;
+  /** How many of them vote: the first. The others stand by. */
+  readonly voters: number;
   readonly self: number;
   readonly projections: readonly string[];
   /** One word a projection: 1 while it wants to be told of newer versions. */
@@ -783,9 +785,9 @@ class Shard implements Actor<ShardMessage> {
 
   /** Has another replica lead, wherever this shard leads now. */
   #handOver(settled: HandoverSettled): void {
-    const { replicas, self } = this.#args;
+    const { voters, self } = this.#args;
     if (this.#phase === "leading") {
-      const successor = (self + 1) % replicas;
+      const successor = (self + 1) % voters;
       if (this.#isSingle) settled(notHandedOver("there is no other replica"));
       else if (!this.#linked.has(successor)) {
         settled(notHandedOver("the replica that would lead next is not connected", { successor }));

@@ -199,7 +199,8 @@ function replicaIdentity(
   view = 0,
 ): ReplicaIdentity {
   const replica = cluster === null ? 0 : replicaOn(cluster.node, shard, cluster.nodes);
-  if (replicas === 1) return { clusterId, replica, replicaCount: replicas };
+  // A standby says nothing that counts, so nobody has to vouch for it.
+  if (replicas === 1 || replica >= replicas) return { clusterId, replica, replicaCount: replicas };
   const members = Array.from({ length: replicas }, () => new Uint8Array(memberBytes));
   const own = members[replica];
   assert(own !== undefined, "a replica's number is below the replica count");

@@ -18,7 +18,7 @@ import type { ReplicaArgs } from "../replica/actor.js";
 import type { ShardArgs } from "../shard/actor.js";
 import { shardDirectory } from "./data-directory.js";
 import { type Layout, workerOf } from "./layout.js";
-import { type ClusterPlan, peersOf, replicaOn } from "./placement.js";
+import { type ClusterPlan, peersOf, replicaOn, votersOf } from "./placement.js";
 
 export interface NodeTreeOptions {
   readonly directory: string;
@@ -59,7 +59,8 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
   const keeperArgs: KeeperArgs = { directory, clusterId, replica, scrubBytesPerSecond: options.scrubBytesPerSecond };
   const isAlone = options.cluster === null || options.cluster.nodes.length === 1;
   const peers = options.cluster === null || isAlone ? null : peersOf(options.cluster, shard);
-  const self = options.cluster === null ? 0 : replicaOn(options.cluster.self, shard, options.cluster.nodes.length);
+  const self =
+    options.cluster === null ? 0 : replicaOn(options.cluster.self, shard, votersOf(options.cluster.nodes));
   const replicaArgs: ReplicaArgs = { directory, clusterId, self, shard: id, keeper, peers };
   const children: ChildSpec<ShardShared>[] = [
     { ...common, id: keeper, kind: "keeper", worker: workerOf(layout, "keeper", shard), args: () => keeperArgs },
@@ -94,6 +95,7 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
           replica,
           keeper,
           replicas: peers === null ? 1 : peers.replicas.length,
+          voters: peers === null ? 1 : peers.voters,
           self,
           projections,
           interest,

@@ -16,8 +16,9 @@
  *   peer = "10.0.0.1:7500"              where the other nodes reach it: this port and one more for each user shard
  *   client = "127.0.0.1:7400"           where clients reach it
  *   bind = "0.0.0.0"                    where it listens for its peers, when that is not the host of `peer`
+ *   standby = true                      it keeps every log and does not count; such nodes have the last numbers
  *
- * Every node holds one replica of each shard, so there are as many replicas as nodes.
+ * Every node holds one replica of each shard, so there are as many replicas that vote as nodes without `standby`.
  */
 import { isIP } from "node:net";
 import path from "node:path";
@@ -29,7 +30,7 @@ import type { PeerSecurity } from "../../runtime/actor/peer-security.js";
 import { readTextFile } from "../../runtime/storage/host-files.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { shardsMax } from "../../runtime/types/limits.js";
-import { replicasMax } from "../../runtime/vsr/quorums.js";
+import { replicasMax, standbysMax } from "../../runtime/vsr/quorums.js";
 import { readBy } from "./command.js";
 import { type Address, formatAddress, parseAddress } from "./units.js";
 
@@ -39,6 +40,7 @@ export interface ClusterNode {
   readonly peer: Address;
   readonly client: Address;
   readonly bind: string | null;
+  readonly isStandby: boolean;
 }
 
 export interface ClusterFile {
@@ -73,6 +75,7 @@ const nodeShape = z.strictObject({
   peer: address,
   client: address,
   bind: z.string().min(1).optional(),
+  standby: z.boolean().default(false),
 });
 
 const fileShape = z.strictObject({
@@ -112,10 +115,10 @@ export function parseClusterFile(file: string, text: string): ClusterFile {
   }
   const { "cluster-id": clusterId, shards, "insecure-loopback": isInsecure, tls, node } = parsed.data;
   const nodes = node
-    .map((one): ClusterNode => ({ ...one, bind: one.bind ?? null }))
+    .map(({ standby, ...one }): ClusterNode => ({ ...one, bind: one.bind ?? null, isStandby: standby }))
     .sort((left, right) => left.number - right.number);
   checkNumbers(file, nodes);
-  checkReplicas(nodes.length);
+  checkStandbys(file, nodes);
   checkAddresses(file, nodes, shards);
   if (isInsecure === (tls !== undefined)) {
     throw invalid(file, isInsecure ? "insecure-loopback and [tls] exclude one another" : "[tls] is missing");
@@ -139,6 +142,21 @@ function checkNumbers(file: string, nodes: readonly ClusterNode[]): void {
   }
 }
 
+/** Throws `configurationInvalid` or `replicasOutOfRange`. */
+function checkStandbys(file: string, nodes: readonly ClusterNode[]): void {
+  const voters = nodes.filter(({ isStandby }) => !isStandby).length;
+  const standbys = nodes.length - voters;
+  const early = nodes.slice(0, voters).find(({ isStandby }) => isStandby);
+  if (early !== undefined) {
+    throw invalid(file, `node ${early.number} stands by: such nodes have the last numbers, from ${voters + 1} on`);
+  }
+  checkReplicas(voters);
+  if (standbys > standbysMax) throw invalid(file, `${standbys} nodes stand by; at most ${standbysMax} can`);
+  if (standbys > 0 && voters === 1) {
+    throw invalid(file, "a single node has no standbys; a cluster of two or more has");
+  }
+}
+
 /** Throws `replicasOutOfRange`. */
 export function checkReplicas(replicas: number): void {
   if (replicas >= 1 && replicas <= replicasMax) return;
@@ -149,7 +167,8 @@ export function checkReplicas(replicas: number): void {
   );
 }
 
-function warningsOf(nodes: readonly ClusterNode[]): string[] {
+function warningsOf(all: readonly ClusterNode[]): string[] {
+  const nodes = all.filter(({ isStandby }) => !isStandby);
   const warnings: string[] = [];
   if (nodes.length === 2)
     warnings.push("two replicas keep data over the loss of a disk, but serve only while both are up; use three");
@@ -234,11 +253,12 @@ export function clusterPlan(cluster: ClusterFile, self: ClusterNode): ClusterPla
   return {
     clusterId,
     self: self.number - 1,
-    nodes: nodes.map(({ number, name, peer, bind }) => ({
+    nodes: nodes.map(({ number, name, peer, bind, isStandby }) => ({
       node: number,
       name,
       host: number === self.number ? (bind ?? peer.host) : peer.host,
       port: peer.port,
+      ...(isStandby ? { isStandby } : {}),
     })),
     security: tls === null ? null : { ca: read("ca", tls.ca), cert: read("cert", tls.cert), key: read("key", tls.key) },
   };

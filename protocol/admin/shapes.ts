@@ -76,6 +76,7 @@ export const clusterShape = z.looseObject({
       machine: z.string(),
       reachable: z.boolean(),
       leads: z.array(count),
+      standby: z.boolean().default(false),
     }),
   ),
   shards: z.array(
@@ -92,6 +93,7 @@ export const clusterShape = z.looseObject({
           durable: countOrNone,
           lag: countOrNone,
           leads: z.boolean(),
+          standby: z.boolean().default(false),
           fault: z.string().nullable(),
         }),
       ),

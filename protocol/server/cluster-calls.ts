@@ -1,7 +1,7 @@
 /** Calls about the cluster, answered by any of its nodes: what every replica says of itself, and leadership given to another node. */
 import type { HandedOver } from "../../actors/shard/handover.js";
 import type { ShardReports } from "../../actors/shard/messages.js";
-import { type ClusterPlan, nodeWith } from "../../actors/supervisor/placement.js";
+import { type ClusterPlan, nodeWith, votersOf } from "../../actors/supervisor/placement.js";
 import type { Tree } from "../../runtime/actor/tree.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { type ClusterHealth, judge, loneMember } from "./cluster-health.js";
@@ -104,7 +104,7 @@ export class ClusterCalls {
   }
 
   #memberWith(replica: number, shard: number) {
-    return this.#members[nodeWith(replica, shard, this.#members.length)];
+    return this.#members[nodeWith(replica, shard, votersOf(this.#members))];
   }
 
   /** A shard speaks of replicas, a person thinks in nodes. */

@@ -3,11 +3,11 @@
  * function, so that every case can be put before it.
  *
  * A replica counts as sound when it answers, works in the leader's view, keeps up, and has space. A shard works on while a quorum for
- * both, writing and changing the leader, is sound. Replicas on one machine fail together: what is tolerated is counted in machines, the
+ * both, writing and changing the leader, is sound. A standby is judged like the others and counts for none of that. Replicas on one machine fail together: what is tolerated is counted in machines, the
  * worst first.
  */
 import type { ShardReport } from "../../actors/shard/report.js";
-import { type ClusterMember, nodeWith } from "../../actors/supervisor/placement.js";
+import { type ClusterMember, nodeWith, votersOf } from "../../actors/supervisor/placement.js";
 import { isLoopback } from "../../runtime/actor/loopback.js";
 import { assert } from "../../runtime/types/assert.js";
 import { quorumsOf } from "../../runtime/vsr/quorums.js";
@@ -30,6 +30,8 @@ export interface ReplicaHealth {
   /** Operations that the leader has committed and that are not durable here; null without a leader. */
   readonly lag: number | null;
   readonly leads: boolean;
+  /** It keeps the log, and neither acknowledges nor votes. */
+  readonly standby: boolean;
   /** Null when it is sound. */
   readonly fault: string | null;
 }
@@ -54,6 +56,7 @@ export interface NodeHealth {
   readonly machine: string;
   /** True when a replica there has answered. */
   readonly reachable: boolean;
+  readonly standby: boolean;
   /** Shards that it leads. */
   readonly leads: readonly number[];
 }
@@ -102,8 +105,10 @@ export function needed(replicas: number): number {
 }
 
 /** What the layout gives when nothing has failed. */
-export const failuresTolerable = (members: readonly ClusterMember[]): number =>
-  failuresTolerated(members.map(machineOf), needed(members.length));
+export function failuresTolerable(members: readonly ClusterMember[]): number {
+  const voters = votersOf(members);
+  return failuresTolerated(members.slice(0, voters).map(machineOf), needed(voters));
+}
 
 /** @param reports by shard, then by replica; an empty list for a shard that is being restarted */
 export function judge(
@@ -118,6 +123,7 @@ export function judge(
       node: member.node,
       name: member.name,
       machine: machineOf(member),
+      standby: member.isStandby === true,
       reachable: places.some((place) => place !== undefined && place.status !== null),
       leads: shards.filter(({ leader }) => leader === member.node).map(({ shard }) => shard),
     };
@@ -126,7 +132,7 @@ export function judge(
     nodes,
     shards,
     faults: [...nodes.filter(({ reachable }) => !reachable).map(silent), ...shards.flatMap((one) => words(one, nodes))],
-    machines: new Set(nodes.map(({ machine }) => machine)).size,
+    machines: new Set(nodes.filter(({ standby }) => !standby).map(({ machine }) => machine)).size,
     nodeFailuresTolerated: Math.min(...shards.map((one) => one.nodeFailuresTolerated)),
     machineFailuresTolerated: Math.min(...shards.map((one) => one.machineFailuresTolerated)),
     machineFailuresTolerable: failuresTolerable(members),
@@ -141,12 +147,14 @@ function judgeShard(
   let leader: ShardReport | null = null;
   // One that was cut off may not know yet that it leads no more.
   for (const report of reports) if (report?.leads === true && report.view >= (leader?.view ?? 0)) leader = report;
+  const voters = votersOf(members);
   const replicas = members.map((_, replica): ReplicaHealth => {
-    const node = members[nodeWith(replica, shard, members.length)]?.node ?? 0;
+    const node = members[nodeWith(replica, shard, voters)]?.node ?? 0;
+    const standby = replica >= voters;
     const report = reports[replica] ?? null;
     if (report === null) {
       const none = { status: null, view: null, op: null, commit: null, durable: null, applied: null, lag: null };
-      return { node, replica, ...none, leads: false, fault: "does not answer" };
+      return { node, replica, ...none, leads: false, standby, fault: "does not answer" };
     }
     const { status, view, op, commit, durable, applied } = report;
     const lag = leader === null ? null : Math.max(0, leader.commit - durable);
@@ -162,10 +170,11 @@ function judgeShard(
       applied,
       lag,
       leads,
+      standby,
       fault: faultOf(report, leader, lag),
     };
   });
-  const sound = replicas.filter(({ fault }) => fault === null);
+  const sound = replicas.filter(({ fault, standby }) => fault === null && !standby);
   const machines = sound.map(({ node }) => {
     const member = members.find((one) => one.node === node);
     assert(member !== undefined, "a replica lies on a node of the cluster");
@@ -176,9 +185,9 @@ function judgeShard(
     view: leader?.view ?? null,
     leader: leader === null ? null : (replicas[leader.replica]?.node ?? null),
     replicas,
-    faults: replicas.length - sound.length,
-    nodeFailuresTolerated: leader === null ? 0 : Math.max(0, sound.length - needed(members.length)),
-    machineFailuresTolerated: leader === null ? 0 : failuresTolerated(machines, needed(members.length)),
+    faults: replicas.filter(({ fault }) => fault !== null).length,
+    nodeFailuresTolerated: leader === null ? 0 : Math.max(0, sound.length - needed(voters)),
+    machineFailuresTolerated: leader === null ? 0 : failuresTolerated(machines, needed(voters)),
   };
 }
 

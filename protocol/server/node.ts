@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { openDataDirectory } from "../../actors/supervisor/data-directory.js";
 import { type Layout, type LayoutWish, planLayout } from "../../actors/supervisor/layout.js";
 import { nodeTree } from "../../actors/supervisor/node-tree.js";
-import type { ClusterPlan } from "../../actors/supervisor/placement.js";
+import { type ClusterPlan, nodeWith, votersOf } from "../../actors/supervisor/placement.js";
 import type { Logger } from "../../runtime/actor/definition.js";
 import { type ActorReport, startTree, type Tree } from "../../runtime/actor/tree.js";
 import { fromErrorRecord, KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
@@ -135,7 +135,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     shards: options.shards,
     shardsDefault: planned.shards,
     cluster:
-      cluster === null ? null : { clusterId: cluster.clusterId, node: cluster.self, nodes: cluster.nodes.length },
+      cluster === null ? null : { clusterId: cluster.clusterId, node: cluster.self, nodes: votersOf(cluster.nodes) },
     randomBytes: (count) => Uint8Array.from(randomBytes(count)),
     now: () => Date.now(),
   });
@@ -341,7 +341,7 @@ function replicaStatus({ path, numbers }: ActorReport, cluster: ClusterPlan | nu
   const shard = Number(path.slice(path.lastIndexOf("-") + 1));
   const { status, view, primary, isPrimary, op, commit, contiguous, stuckAt } = numbers;
   const nodes = cluster?.nodes ?? [];
-  const leader = nodes.length === 0 ? 1 : nodes[(shard + Number(primary)) % nodes.length]?.node;
+  const leader = nodes.length === 0 ? 1 : nodes[nodeWith(Number(primary), shard, votersOf(nodes))]?.node;
   return { shard, status, view, leader, leadsHere: isPrimary === 1, op, commit, durable: contiguous, stuckAt };
 }
 

@@ -77,7 +77,10 @@ export function formatReplica(
   geometry: LogGeometry = defaultGeometry,
 ): void {
   checkGeometry(geometry);
-  assert(identity.replica < identity.replicaCount, "a replica's number is below the replica count");
+  assert(
+    identity.replica < identity.replicaCount || identity.replicaCount > 1,
+    "a replica's number is below the replica count, or it stands by beside several",
+  );
   if (isFormatted(disk, directory)) {
     throw new KimberliteError("invalidArgument", `${directory} already holds a replica`, { detail: { directory } });
   }

@@ -161,6 +161,12 @@ export class Acquaintance {
     if (message.status === "replaced" && message.view > core.view) this.#wish(message.view);
   }
 
+  /** A standby asks what time it is and which view. It is nobody's member: there is nothing to vouch for. */
+  answerStandby(from: number, message: PingMessage): void {
+    assert(from >= this.#core.quorums.replicas, "a standby's number is behind those of the voters");
+    this.#host.pong(from, message.monotonic, { member: unknown, view: 0, op: 0 }, []);
+  }
+
   #learn(replica: number, member: Uint8Array): void {
     const core = this.#core;
     mark("memberLearned");

@@ -30,7 +30,7 @@ export class ClusterClock {
   readonly #samples: (Sample | null)[];
 
   constructor(replicas: number, self: number) {
-    assert(self >= 0 && self < replicas, "a replica's number is one of the cluster's");
+    assert(self >= 0 && replicas >= 1, "a replica has a number");
     this.#replicas = replicas;
     this.#self = self;
     this.#samples = new Array<Sample | null>(replicas).fill(null);

@@ -10,16 +10,19 @@ import { Journal } from "./journal.js";
 import { mark } from "./marks.js";
 import type { Message, ReplicaStatus } from "./messages.js";
 import type { DurableState, Effect, HaltCause, RecoveredLog, Standing, StoredHeader } from "./ports.js";
-import { primaryOf, type Quorums, quorumsOf } from "./quorums.js";
+import { primaryOf, type Quorums, quorumsOf, standbysMax } from "./quorums.js";
 import { Random } from "./random.js";
 
 /** That of an empty log. */
 export const oldestRelease = 1;
 
 export interface ReplicaConfig {
-  /** This replica's number, 0 … replicaCount - 1. */
+  /** This replica's number: 0 … replicaCount - 1 for one that votes, from replicaCount on for a standby. */
   readonly replica: number;
+  /** Those that acknowledge and vote. */
   readonly replicaCount: number;
+  /** Standbys beside them; left out: none. */
+  readonly standbys?: number;
   readonly clusterId: Uint8Array;
   readonly geometry: LogGeometry;
   /** The newest release that this program can run. */
@@ -31,6 +34,8 @@ export interface ReplicaConfig {
 export class Core {
   readonly config: ReplicaConfig;
   readonly quorums: Quorums;
+  /** How many standbys there are; they have the numbers behind those of the voters. */
+  readonly standbys: number;
   readonly journal: Journal;
   readonly random: Random;
   /** Filled during a step. */
@@ -62,7 +67,13 @@ export class Core {
   constructor(config: ReplicaConfig, state: DurableState, log: RecoveredLog) {
     this.config = config;
     this.quorums = quorumsOf(config.replicaCount);
-    assert(config.replica >= 0 && config.replica < config.replicaCount, "a replica's number is one of the cluster's");
+    this.standbys = config.standbys ?? 0;
+    assert(this.standbys >= 0 && this.standbys <= standbysMax, "a shard has at most six standbys");
+    assert(this.standbys === 0 || config.replicaCount > 1, "who has no peers has no standbys either");
+    assert(
+      config.replica >= 0 && config.replica < config.replicaCount + this.standbys,
+      "a replica's number is one of the cluster's",
+    );
     assert(state.view >= state.logView, "order: no log is of a later view than its replica");
     this.random = new Random(config.seed);
     this.view = state.view;
@@ -92,6 +103,11 @@ export class Core {
       "release",
     );
     return false;
+  }
+
+  /** It keeps the log and says nothing that counts: it neither acknowledges nor doubts nor votes, and nobody asks it for anything. */
+  get isStandby(): boolean {
+    return this.self >= this.quorums.replicas;
   }
 
   get isSingle(): boolean {
@@ -173,16 +189,28 @@ export class Core {
   }
 
   send(to: number, message: Message, after: readonly number[] = []): void {
-    assert(to !== this.self && to >= 0 && to < this.quorums.replicas, "a message goes to another replica");
+    assert(
+      to !== this.self && to >= 0 && to < this.quorums.replicas + this.standbys,
+      "a message goes to another replica",
+    );
     this.effects.push({ kind: "send", to, message, after });
   }
 
+  /** To all that vote. */
   broadcast(message: Message, after: readonly number[] = []): void {
     for (let to = 0; to < this.quorums.replicas; to++) if (to !== this.self) this.send(to, message, after);
   }
 
-  /** Another replica by lot. */
+  /** To those that only listen. A standby tells other standbys nothing. */
+  inform(message: Message, after: readonly number[] = []): void {
+    if (this.isStandby) return;
+    const { replicas } = this.quorums;
+    for (let to = replicas; to < replicas + this.standbys; to++) this.send(to, message, after);
+  }
+
+  /** Another replica that votes, by lot. */
   anyPeer(): number {
+    if (this.isStandby) return this.random.below(this.quorums.replicas);
     const drawn = this.random.below(this.quorums.replicas - 1);
     return drawn >= this.self ? drawn + 1 : drawn;
   }

@@ -64,6 +64,7 @@ const names = [
   "segmentInstalled",
   "segmentOvertaken",
   "segmentPartElsewhere",
+  "standbyIgnored",
   "startViewMayBeOld",
   "startViewOfOldView",
   "startViewRepeated",

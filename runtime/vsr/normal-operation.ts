@@ -116,6 +116,7 @@ export class NormalOperation {
     journal.extend(prepare);
     // The copies leave before the own write begins, so that all disks work at the same time.
     core.broadcast({ kind: "prepare", prepare });
+    core.inform({ kind: "prepare", prepare });
     journal.advance(core.effects);
     assert(journal.appended.op === input.op, "a primary writes what it proposes at once");
   }
@@ -236,7 +237,9 @@ export class NormalOperation {
     this.#round += 1;
     this.#heartbeatAt = core.ticks;
     const message = this.#commitPoint();
-    if (message !== null) core.broadcast(message, core.stateWrites);
+    if (message === null) return;
+    core.broadcast(message, core.stateWrites);
+    core.inform(message, core.stateWrites);
   }
 
   /** Asks a quorum whether this replica still leads. No clock answers that: a pause of this process would deceive it. */
@@ -383,7 +386,7 @@ export class NormalOperation {
   /** Says how far the log is durable here, to the primary of the present view: whichever view a prepare comes from. */
   acknowledge(): void {
     const core = this.#core;
-    if (core.status !== "normal" || core.primary === core.self || !core.isStateDurable) return;
+    if (core.isStandby || core.status !== "normal" || core.primary === core.self || !core.isStateDurable) return;
     if (!this.#acquaintance.hasMet(core.primary)) return;
     const op = core.journal.durableOp;
     const identity = core.journal.identity(op);
@@ -408,7 +411,7 @@ export class NormalOperation {
     core.learnCommit(message.commit.op);
     core.journal.prove(message.commit);
     this.advance();
-    if (core.isStateDurable) core.send(from, { kind: "commitOk", view: core.view, round: message.round });
+    if (core.isStateDurable && !core.isStandby) core.send(from, { kind: "commitOk", view: core.view, round: message.round });
     if (message.op > core.journal.head) {
       mark("heartbeatShowsGap");
       this.acknowledge();

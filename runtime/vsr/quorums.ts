@@ -18,6 +18,8 @@
 import { assert } from "../types/assert.js";
 
 export const replicasMax = 6;
+/** Of one shard: replicas that keep its log and do not count. */
+export const standbysMax = 6;
 
 export interface Quorums {
   readonly replicas: number;

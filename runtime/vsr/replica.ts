@@ -71,7 +71,7 @@ export class Replica {
       if (head !== null && !core.knowsRelease(head)) return;
       this.#viewChange.start(this.#headIsCertain);
       core.publishCommits();
-      if (!core.isSingle) core.broadcast(this.#ping());
+      this.#pingOthers();
     }
     this.#dispatch(input);
     this.#normal.flush();
@@ -143,7 +143,15 @@ export class Replica {
     this.#acquaintance.upgrade();
     this.#viewChange.tick();
     this.#repair.tick();
-    if (!core.isSingle && core.ticks % pingTicks === 0) core.broadcast(this.#ping());
+    if (core.ticks % pingTicks === 0) this.#pingOthers();
+  }
+
+  #pingOthers(): void {
+    const core = this.#core;
+    if (core.isSingle) return;
+    const ping = this.#ping();
+    core.broadcast(ping);
+    core.inform(ping);
   }
 
   /** A primary that does not know what time it is leaves the lead to one who may. */
@@ -218,8 +226,12 @@ export class Replica {
 
   #receive(from: number, message: Message): void {
     const core = this.#core;
-    if (from === core.self || from < 0 || from >= core.quorums.replicas) {
+    if (from === core.self || from < 0 || from >= core.quorums.replicas + core.standbys) {
       mark("messageOfStranger");
+      return;
+    }
+    if (from >= core.quorums.replicas) {
+      this.#receiveOfStandby(from, message);
       return;
     }
     this.#repair.heard(from);
@@ -291,6 +303,33 @@ export class Replica {
         this.#clock.sampled(from, message.echoed, core.monotonic, message.wall);
         this.#acquaint(from, message);
         return;
+    }
+  }
+
+  /** What a standby may ask. Whatever else it says does not count, and nothing about it is remembered. */
+  #receiveOfStandby(from: number, message: Message): void {
+    if (this.#core.isStandby) return;
+    switch (message.kind) {
+      case "ping":
+        this.#acquaintance.answerStandby(from, message);
+        return;
+      case "getView":
+        this.#viewChange.tellStandby(from, message.nonce);
+        return;
+      case "getPrepare":
+        this.#repair.getPrepare(from, message);
+        return;
+      case "getRun":
+        this.#repair.getRun(from, message);
+        return;
+      case "getSeals":
+        this.#repair.getSeals(from, message);
+        return;
+      case "getSegmentPart":
+        this.#repair.getSegmentPart(from, message);
+        return;
+      default:
+        mark("standbyIgnored");
     }
   }
 

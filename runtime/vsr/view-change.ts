@@ -129,6 +129,7 @@ export class ViewChange {
   /** Says that this replica doubts the primary of its view. */
   #doubt(): void {
     const core = this.#core;
+    assert(!core.isStandby, "a standby has no voice in who leads");
     if (this.#doubtedAt >= 0 && core.ticks - this.#doubtedAt < doubtRepeatTicks) return;
     mark("doubts");
     this.#doubtedAt = core.ticks;
@@ -170,6 +171,7 @@ export class ViewChange {
     const core = this.#core;
     assert(view > core.view, "views only grow");
     assert(core.takesPart, "who does not know what it has said takes part in no view change");
+    assert(!core.isStandby, "a standby takes part in no view change");
     mark("entersViewChange");
     // Headers are computed when the log of a view is left; between two view changes without one they stay what they were.
     if (core.logView === core.view) core.suffix = core.journal.suffix(core.commitMax);
@@ -302,7 +304,9 @@ export class ViewChange {
     this.#installedAt = core.ticks;
     core.suffix = core.journal.suffix(core.commitMax);
     core.storeState();
-    core.broadcast(this.#startViewMessage(0), core.stateWrites);
+    const started = this.#startViewMessage(0);
+    core.broadcast(started, core.stateWrites);
+    core.inform(started, core.stateWrites);
     core.journal.advance(core.effects);
     core.publishCommits();
     this.completeInstall();
@@ -338,6 +342,12 @@ export class ViewChange {
     if (core.hasInstalled) {
       core.send(to, this.#startViewMessage(nonce), core.stateWrites);
     }
+  }
+
+  /** A standby asks: it is told what there is, and whatever it says moves nobody. */
+  tellStandby(to: number, nonce: number): void {
+    assert(to >= this.#core.quorums.replicas, "a standby's number is behind those of the voters");
+    this.#tellView(to, nonce);
   }
 
   getView(from: number, message: GetViewMessage): void {
@@ -411,7 +421,8 @@ export class ViewChange {
   learnView(from: number, message: PingMessage | PongMessage): void {
     const core = this.#core;
     if (message.view <= core.view || !core.takesPart) return;
-    if (message.status === "viewChange") {
+    // A standby waits for what the others decide.
+    if (message.status === "viewChange" && !core.isStandby) {
       mark("pingMovesView");
       this.#enter(message.view);
       return;
@@ -477,6 +488,11 @@ export class ViewChange {
       return;
     }
     if (core.status === "normal") {
+      if (core.isStandby) {
+        // Whom it follows may have been succeeded by one whose startView was lost.
+        if (this.#normal.isPrimarySuspect && core.ticks - this.#askedViewAt >= getViewTicks) this.#askView();
+        return;
+      }
       const isOwnEnded = core.primary === core.self && core.hasAbdicated;
       const isMissing = core.primary !== core.self && this.#normal.isPrimarySuspect;
       if (isOwnEnded || isMissing) this.#doubt();

@@ -44,6 +44,7 @@ test("what is told to be committed before the log is opened stands: a leader doe
     replica: "replica-1",
     keeper: "keeper-1",
     replicas: 3,
+    voters: 3,
     self: 0,
     projections: [],
     interest: new SharedArrayBuffer(4),

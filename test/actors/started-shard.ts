@@ -43,6 +43,7 @@ export async function startShard(path: string, clusterId: Uint8Array) {
     replica: "replica-1",
     keeper: "keeper-1",
     replicas: 1,
+    voters: 1,
     self: 0,
     projections: ["projection-1.0"],
     interest: new SharedArrayBuffer(4),

@@ -23,7 +23,7 @@ export class Atlas {
     this.#options = options;
     const random = new Stream(options.seed, "atlas");
     this.#parts = new Map([...this.#victims(random)].map((replica) => [replica, random.pick(["headers", "log"])]));
-    this.#copies = Array.from({ length: options.replicas }, () => random.below(4));
+    this.#copies = Array.from({ length: options.replicas + options.standbys }, () => random.below(4));
   }
 
   /** Replicas of which a copy of one thing may be lost. */

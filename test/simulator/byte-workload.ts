@@ -22,7 +22,8 @@ export class ByteWorkload implements Workload {
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
     this.#random = new Stream(simulation.options.seed, "workload");
-    this.#shards = new Array<ByteShard | null>(simulation.options.replicas).fill(null);
+    const { replicas, standbys } = simulation.options;
+    this.#shards = new Array<ByteShard | null>(replicas + standbys).fill(null);
   }
 
   get answered(): number {

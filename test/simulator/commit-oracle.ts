@@ -8,6 +8,7 @@ import { nodeProvider } from "../../runtime/crypto/node-provider.js";
 import { headerBytes, rootIdentity } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { sectorBytes } from "../../runtime/types/limits.js";
+import { expectedQuorums } from "./expected-quorums.js";
 import { expect } from "./failure.js";
 import { hexOf, type LogImage, type RawHeader } from "./log-image.js";
 
@@ -37,6 +38,8 @@ const same = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(le
 
 export class CommitOracle {
   readonly #holders: readonly Holder[];
+  /** The first of the holders; the others are standbys, whose copies count for nothing. */
+  readonly #voters: number;
   readonly #replication: number;
   readonly #root: string;
   readonly #firstCommitted: (committed: Committed) => void;
@@ -53,12 +56,13 @@ export class CommitOracle {
 
   constructor(
     holders: readonly Holder[],
-    replication: number,
+    voters: number,
     clusterId: Uint8Array,
     firstCommitted: (committed: Committed) => void,
   ) {
     this.#holders = holders;
-    this.#replication = replication;
+    this.#voters = voters;
+    this.#replication = expectedQuorums(voters).replication;
     this.#root = hexOf(rootIdentity(clusterId));
     this.#firstCommitted = firstCommitted;
     this.#told = holders.map(() => 0);
@@ -136,7 +140,9 @@ export class CommitOracle {
 
   #copies(committed: Committed): number {
     return this.#holders.filter(
-      ({ image }, replica) => committed.op <= (this.#lostUpTo[replica] ?? 0) || this.#holds(image, committed),
+      ({ image }, replica) =>
+        replica < this.#voters &&
+        (committed.op <= (this.#lostUpTo[replica] ?? 0) || this.#holds(image, committed)),
     ).length;
   }
 

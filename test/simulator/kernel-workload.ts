@@ -54,7 +54,7 @@ export class KernelWorkload implements Workload, ClientWorld {
     const { options } = simulation;
     this.random = new Stream(options.seed, "workload");
     this.bodyBytesMax = options.bodyBytesMax;
-    this.#sides = new Array<Side | null>(options.replicas).fill(null);
+    this.#sides = new Array<Side | null>(options.replicas + options.standbys).fill(null);
     this.#clients = tenants.flatMap((tenant) =>
       Array.from({ length: clientsPerTenant }, (_, index) => new KernelClient(tenant * 10 + index, tenant, this)),
     );
@@ -79,7 +79,8 @@ export class KernelWorkload implements Workload, ClientWorld {
       clusterId,
       replica: "replica-1",
       keeper: "keeper-1",
-      replicas: options.replicas,
+      replicas: options.replicas + options.standbys,
+      voters: options.replicas,
       self: node.replica,
       projections: ["projection-1.0"],
       interest: new SharedArrayBuffer(4),

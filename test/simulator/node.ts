@@ -141,12 +141,13 @@ export class SimNode {
           this.#options.replicas === 1
             ? null
             : {
-                replicas: Array.from({ length: this.#options.replicas }, (_, node) => ({
+                replicas: Array.from({ length: this.#options.replicas + this.#options.standbys }, (_, node) => ({
                   node,
                   name: `node-${node}`,
                   host: "sim",
                   port: 1,
                 })),
+                voters: this.#options.replicas,
                 channel: 1,
                 security: null,
               },

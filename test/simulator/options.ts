@@ -35,7 +35,10 @@ export interface FaultRates {
 
 export interface SimulationOptions {
   readonly seed: number;
+  /** Those that vote. */
   readonly replicas: number;
+  /** Replicas beside them, with the numbers behind theirs. */
+  readonly standbys: number;
   readonly workload: Workload;
   /** With it, faults are such that the cluster can recover, so it has to. Without it only safety is asked for. */
   readonly atlas: boolean;
@@ -102,6 +105,12 @@ export const noFaults: FaultRates = {
 
 export const healthyNetwork = calmNetwork;
 
+/** By a lottery of their own, so that a seed draws all else as if there were none. */
+function drawStandbys(seed: number, replicas: number): number {
+  const random = new Stream(seed, "standbys");
+  return replicas > 1 && random.chance(0.2) ? random.between(1, 2) : 0;
+}
+
 /** What a seed draws. `over` overrides some of it. */
 export function drawOptions(seed: number, over: Partial<SimulationOptions> = {}): SimulationOptions {
   const random = new Stream(seed, "options");
@@ -150,6 +159,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
   const drawn: SimulationOptions = {
     seed,
     replicas,
+    standbys: drawStandbys(seed, replicas),
     workload: random.chance(0.15) ? "kernel" : "bytes",
     atlas,
     faultMs: random.pick([1_000, 2_000, 2_000, 4_000, 8_000]),
@@ -190,6 +200,7 @@ const network = (change: Partial<NetworkOptions>) => (options: SimulationOptions
 
 /** What shrinking tries to turn off, from the loudest on. */
 export const lowered: readonly LoweredOption[] = [
+  { name: "the standbys", lower: (options) => ({ ...options, standbys: 0 }) },
   { name: "a fresh start", lower: (options) => ({ ...options, fresh: options.faults.wipes > 0 }) },
   { name: "faults from the first moment", lower: (options) => ({ ...options, faultsAtOnce: false }) },
   { name: "the mute replica", lower: (options) => ({ ...options, muteReplica: -1 }) },

@@ -59,6 +59,31 @@ function drawLinks(random: Stream, replicas: number): [number, number][] {
   return links;
 }
 
+/** Standbys fall over and are cut off as others are, by a lottery of their own. Their disks are sound: nobody could give them back. */
+function drawForStandbys({ seed, replicas, standbys, faultMs }: SimulationOptions): FaultEvent[] {
+  const random = new Stream(seed, "standby schedule");
+  const at = (): number => random.below(faultMs * 1000);
+  const standby = (): number => replicas + random.below(standbys);
+  const downMs = (): number => random.pick([1, 100, 600, 2_000]);
+  const events: FaultEvent[] = [];
+  for (let left = random.below(4); left > 0; left--) {
+    events.push({ at: at(), kind: "kill", replica: standby(), downMs: downMs() });
+  }
+  for (let left = random.below(4); left > 0; left--) {
+    const operation = random.pick([1, 1, 2, 3, 4, 5, 6, 8, 12, 20]);
+    events.push({ at: at(), kind: "powerCut", replica: standby(), operation, downMs: downMs() });
+  }
+  for (let left = random.below(3); left > 0; left--) {
+    const one = standby();
+    const links: [number, number][] = Array.from({ length: replicas }, (_, other) => [other, one]);
+    events.push({ at: at(), kind: "partition", links, forMs: random.pick([50, 500, 1_500, 3_000]) });
+  }
+  for (let left = random.below(3); left > 0; left--) {
+    events.push({ at: at(), kind: "pause", replica: standby(), forMs: random.pick([20, 300, 1_200, 3_000]) });
+  }
+  return events;
+}
+
 /** The faults of a run, in the order of their time (µs from its begin with faults). */
 export function drawSchedule(options: SimulationOptions): FaultEvent[] {
   const random = new Stream(options.seed, "schedule");
@@ -142,5 +167,6 @@ export function drawSchedule(options: SimulationOptions): FaultEvent[] {
     factor: random.pick([5, 50]),
     forMs: random.pick([100, 1_000]),
   }));
+  if (options.standbys > 0) events.push(...drawForStandbys(options));
   return events.sort((left, right) => left.at - right.at);
 }

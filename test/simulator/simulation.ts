@@ -90,9 +90,9 @@ export class Simulation {
   constructor(options: SimulationOptions, schedule: readonly FaultEvent[], trace: Trace | null = null) {
     this.options = options;
     this.#trace = trace;
-    const { replicas, seed } = options;
+    const { replicas, standbys, seed } = options;
     this.nodes = Array.from(
-      { length: replicas },
+      { length: replicas + standbys },
       (_, replica) =>
         new SimNode(replica, this.events, options, {
           send: (from, to, bytes, leavingAt) => this.#send(from, to, bytes, leavingAt),
@@ -101,12 +101,12 @@ export class Simulation {
           failed: (from, id, error) => this.#nodeFailed(from, id, error),
         }),
     );
-    this.network = new Network(this.events, streamFor(seed), replicas, healthyNetwork, (from, to, bytes) =>
+    this.network = new Network(this.events, streamFor(seed), replicas + standbys, healthyNetwork, (from, to, bytes) =>
       this.#arrived(from, to, bytes),
     );
     const holders = this.nodes.map((node) => ({ image: node.image }));
     this.workload = makeWorkload(this);
-    this.commits = new CommitOracle(holders, expectedQuorums(replicas).replication, clusterId, (committed) => {
+    this.commits = new CommitOracle(holders, replicas, clusterId, (committed) => {
       this.hash.add(committed.op);
       this.workload.committed(committed);
     });
@@ -342,6 +342,7 @@ export class Simulation {
       this.network.sendConnected(from, to, bytes, leavingAt, isConnected);
     } else {
       this.check(() => this.promises.sent(from, bytes));
+      if (from >= this.options.replicas) this.check(() => saysNothing(from, bytes));
       if (from === this.options.muteReplica && bytes.length > muteBytes) return true;
       this.network.send(from, to, bytes, leavingAt);
     }
@@ -448,16 +449,23 @@ export class Simulation {
 
   /** All replicas, or a quorum of those that are not lost: with damaged disks all, since what one lacks another gives. */
   #chooseCore(): number[] {
-    const able = this.nodes.filter(({ isGone }) => !isGone).map(({ replica }) => replica);
+    const left = this.nodes.filter(({ isGone }) => !isGone).map(({ replica }) => replica);
+    const able = left.filter((replica) => !this.#isStandby(replica));
+    const standbys = left.filter((replica) => this.#isStandby(replica));
     const { viewChange } = expectedQuorums(this.options.replicas);
     const { coreOnly, muteReplica, faults } = this.options;
     const needsAll = !coreOnly || this.injector.hasDamaged || muteReplica >= 0 || faults.wipes > 0;
     // One that no majority of the others has vouched for yet needs them: it is no member that a quorum could count on.
-    const isFresh = this.nodes.some((node) => (node.numbers()?.status ?? "fresh") === "fresh") && this.options.fresh;
-    if (needsAll || isFresh || able.length <= viewChange) return able;
+    const voters = this.nodes.slice(0, this.options.replicas);
+    const isFresh = voters.some((node) => (node.numbers()?.status ?? "fresh") === "fresh") && this.options.fresh;
+    if (needsAll || isFresh || able.length <= viewChange) return left;
     const random = streamFor(this.options.seed ^ 0x5a5a);
     while (able.length > viewChange) able.splice(random.below(able.length), 1);
-    return able;
+    return [...able, ...standbys];
+  }
+
+  #isStandby(replica: number): boolean {
+    return replica >= this.options.replicas;
   }
 
   #hasConverged(core: readonly number[]): boolean {
@@ -479,7 +487,8 @@ export class Simulation {
   }
 
   /** Why nobody could get this cluster to work again, or null where somebody could. */
-  #proof(core: readonly number[]): string | null {
+  #proof(all: readonly number[]): string | null {
+    const core = all.filter((replica) => !this.#isStandby(replica));
     const { viewChange } = expectedQuorums(this.options.replicas);
     const running = core.filter((replica) => this.nodes[replica]?.isAlive === true);
     if (running.length < viewChange && this.injector.hasDamaged)
@@ -505,6 +514,25 @@ export class Simulation {
     if (!this.options.atlas && this.injector.hasDamaged) return "more is damaged than the protocol claims to survive";
     return null;
   }
+}
+
+/** Of what a replica can say this is what others count. */
+const counted: ReadonlySet<number> = new Set([
+  commands.prepareOk,
+  commands.commitOk,
+  commands.commit,
+  commands.startViewChange,
+  commands.doViewChange,
+  commands.startView,
+]);
+
+/** A standby asks and answers; it has no word in what is committed or who leads. */
+function saysNothing(replica: number, bytes: Uint8Array): void {
+  expect(
+    !counted.has(bytes[98] ?? 0),
+    "promises",
+    () => `replica ${replica} stands by and sends ${commandName(bytes)}`,
+  );
 }
 
 const name = (replica: number): string => `r${replica}`;

@@ -12,6 +12,7 @@ export function calm(over: Partial<SimulationOptions> = {}): SimulationOptions {
   return {
     ...options,
     replicas: 3,
+    standbys: 0,
     workload: "bytes",
     atlas: false,
     faultMs: 4_000,

@@ -61,7 +61,9 @@ interface Packet {
 }
 
 export class Cluster {
+  /** First those that vote, then the standbys. */
   readonly members: Member[];
+  readonly voters: number;
   readonly random: Random;
   readonly packets: Packet[] = [];
   now = 0;
@@ -76,11 +78,12 @@ export class Cluster {
   #token = 0;
 
   /** @param standing `fresh`: as a new cluster starts, whose replicas have ids and do not know one another */
-  constructor(count: number, seed: number, standing: "member" | "fresh" = "member") {
+  constructor(count: number, seed: number, standing: "member" | "fresh" = "member", standbys = 0) {
     this.random = new Random(seed);
-    this.members = Array.from({ length: count }, () => new Member());
+    this.voters = count;
+    this.members = Array.from({ length: count + standbys }, () => new Member());
     if (standing === "fresh") for (let index = 0; index < count; index++) this.format(index, "fresh", 0);
-    for (let index = 0; index < count; index++) this.start(index);
+    for (let index = 0; index < count + standbys; index++) this.start(index);
   }
 
   start(index: number): void {
@@ -89,7 +92,8 @@ export class Cluster {
     member.replica = new Replica(
       {
         replica: index,
-        replicaCount: this.members.length,
+        replicaCount: this.voters,
+        standbys: this.members.length - this.voters,
         clusterId,
         geometry,
         release: member.release,
@@ -103,7 +107,7 @@ export class Cluster {
   /** An empty disk with a new id. */
   format(index: number, standing: "fresh" | "replaced", view: number): void {
     const member = this.members[index];
-    const members = this.members.map(() => new Uint8Array(16));
+    const members = this.members.slice(0, this.voters).map(() => new Uint8Array(16));
     const own = members[index];
     own.fill(1 + this.random.below(255));
     new DataView(own.buffer).setUint32(0, view, false);

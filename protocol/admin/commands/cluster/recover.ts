@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { z } from "zod";
 import { replaceDataDirectory } from "../../../../actors/supervisor/data-directory.js";
+import { votersOf } from "../../../../actors/supervisor/placement.js";
 import { KimberliteError } from "../../../../runtime/types/errors.js";
 import { quorumsOf } from "../../../../runtime/vsr/quorums.js";
 import { clusterPlan, nodeOf, readClusterFile } from "../../cluster-file.js";
@@ -40,9 +41,13 @@ export const clusterRecoverCommand = defineCommand({
     const cluster = readClusterFile(path.resolve(surroundings.directory, file));
     const node = nodeOf(cluster, wish);
     const plan = clusterPlan(cluster, node);
-    if (plan.nodes.length < 3) {
+    if (node.isStandby) {
+      throw refused(`node ${node.number} stands by and has promised nothing: start it with an empty directory`);
+    }
+    const voters = votersOf(plan.nodes);
+    if (voters < 3) {
       throw refused(
-        `with ${plan.nodes.length} node(s) there is no majority without node ${node.number}: restore its disk from a backup`,
+        `with ${voters} node(s) there is no majority without node ${node.number}: restore its disk from a backup`,
       );
     }
     const others = configuration.isSet("connect")
@@ -62,7 +67,7 @@ export const clusterRecoverCommand = defineCommand({
     );
     const data = path.resolve(surroundings.directory, configuration.require("data"));
     await replaceDataDirectory(data, {
-      cluster: { clusterId: plan.clusterId, node: plan.self, nodes: plan.nodes.length },
+      cluster: { clusterId: plan.clusterId, node: plan.self, nodes: voters },
       shards: cluster.shards,
       views: views.map((view) => view + viewsBeyond),
       randomBytes: (count) => Uint8Array.from(randomBytes(count)),
@@ -86,7 +91,8 @@ function check(report: ClusterReport, clusterId: string, node: number, shards: n
   }
   const self = report.nodes.find((one) => one.node === node);
   if (self?.reachable === true) throw refused(`node ${node} answers: it runs, with a disk of its own`);
-  return report.shards.map(({ shard, leader, replicas }) => {
+  return report.shards.map(({ shard, leader, replicas: all }) => {
+    const replicas = all.filter(({ standby }) => !standby);
     if (leader === null) throw refused(`shard ${shard} has no leader`);
     const unsound = replicas.filter((one) => one.node !== node && one.fault !== null);
     const { replication, viewChange } = quorumsOf(replicas.length);

@@ -29,7 +29,7 @@ export function clusterView(report: ClusterReport): string {
       shard === 0 ? "0 (system)" : shard,
       replica.view,
       replica.node,
-      replica.leads ? "primary" : "backup",
+      replica.leads ? "primary" : replica.standby ? "standby" : "backup",
       replica.status ?? "unreachable",
       counted(replica.op),
       counted(replica.commit),
@@ -57,11 +57,12 @@ const several = (count: number, what: string): string => `${count} ${what}${coun
 
 function tolerance({ nodes, machines, ...report }: ClusterReport): string {
   const { nodeFailuresTolerated, machineFailuresTolerated, machineFailuresTolerable } = report;
+  const voters = nodes.filter(({ standby }) => !standby).length;
   const sound =
     machineFailuresTolerable === machineFailuresTolerated ? "" : `; ${machineFailuresTolerable} when all is sound`;
   return (
     `tolerates from now on: ${several(nodeFailuresTolerated, "node failure")}, ` +
-    `${several(machineFailuresTolerated, "machine failure")} (${several(nodes.length, "node")} on ${several(machines, "machine")}${sound})`
+    `${several(machineFailuresTolerated, "machine failure")} (${several(voters, "node")} on ${several(machines, "machine")}${sound})`
   );
 }
 
