@@ -8,6 +8,7 @@
  */
 import type { Actor, ActorContext, ActorDefinition } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
+import type { PeerAddress } from "../../runtime/actor/peer-endpoint.js";
 import { headerBytes } from "../../runtime/storage/frame.js";
 import { segmentOf } from "../../runtime/storage/log-geometry.js";
 import type { LogWriter } from "../../runtime/storage/log-writer.js";
@@ -64,6 +65,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   /** Replicas to which a connection stands. */
   readonly #linked = new Set<number>();
   readonly #self: number;
+  /** Those that vote and those that stand by. */
+  #replicas: number;
   #lastToken = 0;
   /** What was encoded last: one message often goes to several replicas. */
   #encoded: { message: Message; bytes: Uint8Array } | null = null;
@@ -102,6 +105,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     assert(args.peers === null || args.peers.voters === replicaCount, "its disk and its links know the same voters");
     const standbys = args.peers === null ? 0 : args.peers.replicas.length - args.peers.voters;
     this.#self = replica;
+    this.#replicas = replicaCount + standbys;
     const seed = Math.floor(context.random() * 2 ** 31);
     this.#core = new Replica(
       { replica, replicaCount, standbys, clusterId, geometry, release, seed },
@@ -184,6 +188,10 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       }
       case "abdicate":
         this.#step({ kind: "abdicate" });
+        return;
+      case "standbys":
+        this.#setStandbys(message.standbys);
+        this.#context.reply(envelope, true);
         return;
       case "report":
         this.#context.reply(envelope, this.#report());
@@ -350,6 +358,18 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     });
   }
 
+  /** Those that leave are cut off first: nothing is sent to a number that nobody has. */
+  #setStandbys(standbys: readonly PeerAddress[]): void {
+    const { peers } = this.#args;
+    if (peers === null) throw new KimberliteError("configurationInvalid", "a single node has no standbys");
+    const count = peers.voters + standbys.length;
+    assert(this.#self < count, "a standby is not taken from itself");
+    this.#links?.setStandbys(standbys);
+    this.#replicas = count;
+    this.#step({ kind: "standbys", count: standbys.length });
+    this.#toShard({ kind: "replicas", count });
+  }
+
   #arrived(from: number, bytes: Uint8Array): void {
     if (isRelay(bytes)) {
       this.#toShard({ kind: "relayed", from, bytes });
@@ -408,7 +428,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     const { status, view, logView, op, commit, contiguous, isPrimary, primary, stuckAt } = this.#core.inspect();
     return {
       replica: this.#self,
-      replicas: this.#args.peers === null ? 1 : this.#args.peers.replicas.length,
+      replicas: this.#replicas,
       status,
       view,
       logView,

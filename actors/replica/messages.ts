@@ -2,6 +2,7 @@
  * What a replica accepts and says. A replica orders and stores bytes; it knows nothing of tenants. The shard beside it learns from it
  * what is committed and whether it leads; a shard that leads proposes.
  */
+import type { PeerAddress } from "../../runtime/actor/peer-endpoint.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import type { LogTailHandle } from "../../runtime/storage/log-tail.js";
 import type { FetchedSegment } from "../../runtime/storage/seal-codec.js";
@@ -54,6 +55,8 @@ export type ReplicaMessage =
   | { readonly kind: "relay"; readonly to: number; readonly bytes: Uint8Array }
   /** Told by the shard, once nothing that it proposed is under way: end the view, so that another replica leads. */
   | { readonly kind: "abdicate" }
+  /** Asked by the node: these are the standbys from now on. Answered with true. */
+  | { readonly kind: "standbys"; readonly standbys: readonly PeerAddress[] }
   /** Asked by the shard; answered with `ReplicaReport`. */
   | { readonly kind: "report" }
   /** Timers of its own. */
@@ -109,5 +112,7 @@ export type ReplicaNotice =
 /** What the replica tells its shard of the shards on other nodes. */
 export type PeerNotice =
   | { readonly kind: "relayed"; readonly from: number; readonly bytes: Uint8Array }
+  /** So many replicas there are from now on, those that stand by among them. */
+  | { readonly kind: "replicas"; readonly count: number }
   | { readonly kind: "peerDown"; readonly replica: number }
   | { readonly kind: "peerUp"; readonly replica: number };

@@ -26,6 +26,8 @@ export interface PeerLinkEvents {
 export interface PeerLinks {
   /** False when the message is lost for certain. The bytes must not change until they have left. */
   send(to: number, bytes: Uint8Array): boolean;
+  /** These stand by from now on, behind those that vote: connections to others end, and new ones are made. */
+  setStandbys(standbys: readonly PeerAddress[]): void;
   close(): Promise<void>;
 }
 
@@ -39,7 +41,8 @@ export async function openPeerLinks(
 ): Promise<PeerLinks> {
   const own = args.replicas[self];
   assert(own !== undefined, "a replica's number is one of its shard's");
-  const replicaOf = new Map(args.replicas.map(({ node }, replica) => [node, replica]));
+  let replicas = args.replicas;
+  const replicaOf = new Map(replicas.map(({ node }, replica) => [node, replica]));
   const of = (node: number): number => {
     const replica = replicaOf.get(node);
     assert(replica !== undefined, "a node that is heard is one of the cluster");
@@ -62,8 +65,24 @@ export async function openPeerLinks(
   await endpoint.open();
   return {
     send: (to, bytes) => {
-      const peer = args.replicas[to];
+      const peer = replicas[to];
       return peer !== undefined && endpoint.send(peer.node, bytes);
+    },
+    setStandbys: (standbys) => {
+      const next = [...replicas.slice(0, args.voters), ...standbys];
+      const isKept = (one: PeerAddress): boolean =>
+        next.some(({ node, name, host, port }) => {
+          return node === one.node && name === one.name && host === one.host && port === one.port;
+        });
+      const left = replicas.filter((one) => !isKept(one));
+      assert(!left.includes(own), "a node does not leave its own cluster");
+      // Their ends are told while their numbers are known.
+      for (const { node } of left) endpoint.drop(node);
+      for (const { node } of left) replicaOf.delete(node);
+      const known = new Set(replicaOf.keys());
+      replicas = next;
+      for (const [replica, { node }] of next.entries()) replicaOf.set(node, replica);
+      for (const address of next) if (!known.has(address.node)) endpoint.admit(address);
     },
     close: () => endpoint.close(),
   };

@@ -135,6 +135,8 @@ class Shard implements Actor<ShardMessage> {
   readonly #answering: Answering;
   /** By replica: the shard there, as one who asks. */
   readonly #peerPorts: PeerPort[];
+  /** Those that vote and those that stand by. */
+  #replicas: number;
   /** Linearizable reads that wait until what was committed is published here. */
   #readIndexes: ReadIndexWait[] = [];
   /** Wirings to projections that know where the state is: a port exists before its `wired` is heard, so both ways in may see it. */
@@ -185,6 +187,7 @@ class Shard implements Actor<ShardMessage> {
       now: () => context.monotonic(),
     });
     this.#answering = answeringOver(context, send);
+    this.#replicas = args.replicas;
     this.#peerPorts = Array.from({ length: args.replicas }, (_, replica) => new PeerPort(replica, context.epoch));
     const none = new Uint8Array(0);
     this.#queued = {
@@ -507,6 +510,13 @@ class Shard implements Actor<ShardMessage> {
         this.#forwarder.peerDown(message.replica);
         this.#sql?.dropClosed(this.#peerPorts[message.replica]);
         return;
+      case "replicas":
+        assert(message.count >= this.#args.voters, "those that vote stay");
+        this.#replicas = message.count;
+        for (let replica = this.#peerPorts.length; replica < message.count; replica++) {
+          this.#peerPorts.push(new PeerPort(replica, this.#context.epoch));
+        }
+        return;
       case "peerUp":
         this.#linked.add(message.replica);
         this.#forwarder.peerUp(message.replica);
@@ -752,8 +762,13 @@ class Shard implements Actor<ShardMessage> {
   }
 
   #reports(told: (reports: ShardReports) => void): void {
-    const { replicas, self } = this.#args;
-    collectReports(replicas, this.#forwarder.leader ?? self, (replica, said) => this.#askReport(replica, said), told);
+    const { self } = this.#args;
+    collectReports(
+      this.#replicas,
+      this.#forwarder.leader ?? self,
+      (replica, said) => this.#askReport(replica, said),
+      told,
+    );
   }
 
   // ------------------------------------------------------------------ operations of the protocol

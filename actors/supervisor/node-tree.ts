@@ -15,6 +15,7 @@ import type { DirectoryArgs } from "../directory/actor.js";
 import type { KeeperArgs } from "../keeper/actor.js";
 import type { ProjectionArgs } from "../projection/actor.js";
 import type { ReplicaArgs } from "../replica/actor.js";
+import type { PeerArgs } from "../replica/peer-links.js";
 import type { ShardArgs } from "../shard/actor.js";
 import { shardDirectory } from "./data-directory.js";
 import { type Layout, workerOf } from "./layout.js";
@@ -24,8 +25,8 @@ export interface NodeTreeOptions {
   readonly directory: string;
   readonly clusterId: Uint8Array;
   readonly layout: Layout;
-  /** Null: one replica of each shard, here. */
-  readonly cluster: ClusterPlan | null;
+  /** The cluster as it is when an actor is started; null: one replica of each shard, here. */
+  readonly cluster: () => ClusterPlan | null;
   /** Page cache of each user shard. */
   readonly cacheBytes: number;
   readonly checkpointBytes: number;
@@ -57,11 +58,14 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
   const projections = projectionsOf(layout, shard);
   const common = { restart: "permanent", startMsMax, shutdownMs, limits: restartLimits } as const;
   const keeperArgs: KeeperArgs = { directory, clusterId, replica, scrubBytesPerSecond: options.scrubBytesPerSecond };
-  const isAlone = options.cluster === null || options.cluster.nodes.length === 1;
-  const peers = options.cluster === null || isAlone ? null : peersOf(options.cluster, shard);
-  const self =
-    options.cluster === null ? 0 : replicaOn(options.cluster.self, shard, votersOf(options.cluster.nodes));
-  const replicaArgs: ReplicaArgs = { directory, clusterId, self, shard: id, keeper, peers };
+  const cluster = options.cluster();
+  const peersNow = (): PeerArgs | null => {
+    const now = options.cluster();
+    return now === null || now.nodes.length === 1 ? null : peersOf(now, shard);
+  };
+  const voters = cluster === null ? 1 : votersOf(cluster.nodes);
+  const self = cluster === null ? 0 : replicaOn(cluster.self, shard, voters);
+  const replicaArgs = (): ReplicaArgs => ({ directory, clusterId, self, shard: id, keeper, peers: peersNow() });
   const children: ChildSpec<ShardShared>[] = [
     { ...common, id: keeper, kind: "keeper", worker: workerOf(layout, "keeper", shard), args: () => keeperArgs },
     {
@@ -70,7 +74,7 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
       kind: "replica",
       worker: workerOf(layout, "replica", shard),
       neighbours: [keeper],
-      args: () => replicaArgs,
+      args: replicaArgs,
     },
     ...projections.map(
       (projection, index): ChildSpec<ShardShared> => ({
@@ -94,8 +98,8 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
           clusterId,
           replica,
           keeper,
-          replicas: peers === null ? 1 : peers.replicas.length,
-          voters: peers === null ? 1 : peers.voters,
+          replicas: peersNow()?.replicas.length ?? 1,
+          voters,
           self,
           projections,
           interest,

@@ -31,7 +31,10 @@ export interface ClusterPlan {
 export function votersOf(nodes: readonly ClusterMember[]): number {
   const voters = nodes.filter(({ isStandby }) => isStandby !== true).length;
   assert(voters > 0, "a cluster has nodes that vote");
-  assert(nodes.slice(0, voters).every(({ isStandby }) => isStandby !== true), "standbys come behind the voters");
+  assert(
+    nodes.slice(0, voters).every(({ isStandby }) => isStandby !== true),
+    "standbys come behind the voters",
+  );
   return voters;
 }
 

@@ -1,7 +1,7 @@
 /** Calls about the cluster, answered by any of its nodes: what every replica says of itself, and leadership given to another node. */
 import type { HandedOver } from "../../actors/shard/handover.js";
 import type { ShardReports } from "../../actors/shard/messages.js";
-import { type ClusterPlan, nodeWith, votersOf } from "../../actors/supervisor/placement.js";
+import { type ClusterPlan, nodeWith, peersOf, votersOf } from "../../actors/supervisor/placement.js";
 import type { Tree } from "../../runtime/actor/tree.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { type ClusterHealth, judge, loneMember } from "./cluster-health.js";
@@ -25,15 +25,17 @@ export interface LeadershipMoved {
 const reportsMs = 3_000;
 const handoverMs = 8_000;
 const barrierMs = 8_000;
+const standbysMs = 8_000;
 
 export class ClusterCalls {
   readonly #tree: Pick<Tree, "port">;
-  readonly #cluster: ClusterPlan | null;
+  /** As it is now: standbys come and go. */
+  readonly #cluster: () => ClusterPlan | null;
   readonly #clusterId: Uint8Array;
   /** Shards of this node, the system shard included. */
   readonly #shards: number;
 
-  constructor(tree: Pick<Tree, "port">, cluster: ClusterPlan | null, clusterId: Uint8Array, shards: number) {
+  constructor(tree: Pick<Tree, "port">, cluster: () => ClusterPlan | null, clusterId: Uint8Array, shards: number) {
     this.#tree = tree;
     this.#cluster = cluster;
     this.#clusterId = clusterId;
@@ -41,11 +43,11 @@ export class ClusterCalls {
   }
 
   get #members() {
-    return this.#cluster?.nodes ?? [loneMember];
+    return this.#cluster()?.nodes ?? [loneMember];
   }
 
   get #self(): number {
-    return this.#members[this.#cluster?.self ?? 0]?.node ?? 1;
+    return this.#members[this.#cluster()?.self ?? 0]?.node ?? 1;
   }
 
   #reports(shard: number): Promise<ShardReports> {
@@ -101,6 +103,15 @@ export class ClusterCalls {
       }
     }
     return last;
+  }
+
+  /** Tells the replicas of this node which others stand by. Throws `shardUnavailable` when one does not answer: it is to be told again. */
+  async tellStandbys(plan: ClusterPlan): Promise<void> {
+    for (let shard = 0; shard < this.#shards; shard++) {
+      const { replicas, voters } = peersOf(plan, shard);
+      const message = { kind: "standbys", standbys: replicas.slice(voters) };
+      await this.#tree.port(`replica-${shard}`).ask<true>(message, { deadlineMs: standbysMs });
+    }
   }
 
   #memberWith(replica: number, shard: number) {

@@ -24,6 +24,7 @@ import { checkListen, checkPostgresListen, supportsReusePort } from "./listen-ru
 import { LocalTransports } from "./local-transport.js";
 import type { ListenAddress, LocalOut, NodeAnswer, NodeCall } from "./messages.js";
 import { release } from "./release.js";
+import { standbyChange } from "./standby-change.js";
 import { untilReady } from "./until-ready.js";
 import { registryUrl } from "./worker-urls.js";
 
@@ -33,6 +34,8 @@ export interface NodeOptions {
   readonly listen: ListenAddress | null;
   /** The cluster that this node belongs to; null or absent for a node of its own. */
   readonly cluster?: ClusterPlan | null | undefined;
+  /** Reads the cluster file again, for `cluster.reload`. Throws what the file is refused for. */
+  readonly rereadCluster?: (() => ClusterPlan) | undefined;
   /** Where the PostgreSQL protocol is served, and how; null or absent: nowhere. */
   readonly postgres?: PostgresOptions | null | undefined;
   readonly shards?: number | undefined;
@@ -172,6 +175,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const failed = new Promise<KimberliteError>((resolveFailed) => {
     fail = resolveFailed;
   });
+  let clusterNow = cluster;
   let tree: Tree | null = null;
   let isReady = false;
   try {
@@ -180,7 +184,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         directory: opened.path,
         clusterId,
         layout,
-        cluster,
+        cluster: () => clusterNow,
         cacheBytes: options.cacheBytes ?? Math.min(256 * miB, Math.floor(totalmem() / 8)),
         checkpointBytes: options.checkpointBytes ?? checkpointBytesDefault,
         checkpointMs: options.checkpointMs ?? checkpointMsDefault,
@@ -192,7 +196,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     );
     const running = tree;
     const gateway = running.port("gateway-0");
-    const calls = new ClusterCalls(running, cluster, clusterId, layout.shards + 1);
+    const calls = new ClusterCalls(running, () => clusterNow, clusterId, layout.shards + 1);
     const status = async (): Promise<NodeStatus> => {
       const reports = await running.inspect();
       const { user, system } = process.cpuUsage();
@@ -210,9 +214,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
         projections: layout.projections,
         gateways: layout.gateways,
         replicas: opened.identity.replicas,
-        machineFailuresTolerated: failuresTolerable(cluster?.nodes ?? [loneMember]),
+        machineFailuresTolerated: failuresTolerable(clusterNow?.nodes ?? [loneMember]),
         ready: isReady,
-        replication: reports.filter(({ kind }) => kind === "replica").map((report) => replicaStatus(report, cluster)),
+        replication: reports
+          .filter(({ kind }) => kind === "replica")
+          .map((report) => replicaStatus(report, clusterNow)),
         uptimeMs: Math.round(performance.now() - startedAt),
         rssBytes: process.memoryUsage.rss(),
         cpuMicros: user + system,
@@ -241,6 +247,18 @@ export async function startNode(options: NodeOptions): Promise<Node> {
           return calls.status();
         case "cluster.barrier":
           return calls.barrier(pipelineMax);
+        case "cluster.reload": {
+          if (clusterNow === null || options.rereadCluster === undefined) {
+            throw new KimberliteError("configurationInvalid", "this node was started without a cluster file");
+          }
+          const next = options.rereadCluster();
+          const change = standbyChange(clusterNow, next);
+          // What starts anew in between begins with what is told to the others.
+          clusterNow = next;
+          await calls.tellStandbys(next);
+          log.info("the cluster file was read again", change);
+          return change;
+        }
         case "cluster.handover":
           return calls.handOver(typeof call.params["shard"] === "number" ? call.params["shard"] : null);
         default:

@@ -25,6 +25,7 @@ export const adminMethods = [
   "cluster.status",
   "cluster.handover",
   "cluster.barrier",
+  "cluster.reload",
 ] as const;
 export type AdminMethod = (typeof adminMethods)[number];
 

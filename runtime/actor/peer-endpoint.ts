@@ -134,6 +134,7 @@ export class PeerEndpoint {
       }
     }
     this.#server = server;
+    this.#boundConnections();
     for (const place of this.#places.values()) if (self.node < place.address.node) this.#dial(place);
     const bound = server.address();
     return { host: self.host, port: typeof bound === "object" && bound !== null ? bound.port : self.port };
@@ -151,6 +152,37 @@ export class PeerEndpoint {
     for (const socket of this.#accepting) socket.destroy();
     const server = this.#server;
     if (server !== null) await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  /** Takes another node in: it is dialled, or may dial. Throws `insecureListen` where it could only be reached in plaintext from afar. */
+  admit(address: PeerAddress): void {
+    const { self, security } = this.#options;
+    assert(address.node !== self.node && !this.#places.has(address.node), "a node's number is its own");
+    if (security === null) checkPlaintext([address.host]);
+    const place: Place = { address, link: null, attempts: 0, upAt: 0, trouble: "", redial: null };
+    this.#places.set(address.node, place);
+    this.#boundConnections();
+    if (this.#server !== null && self.node < address.node) this.#dial(place);
+  }
+
+  /** Has no more to do with a node: its connection ends, and what it dials is refused. */
+  drop(node: number): void {
+    const place = this.#places.get(node);
+    assert(place !== undefined, "a node that leaves was of the cluster");
+    place.redial?.cancel();
+    place.link?.close("it left the cluster");
+    // What is on its way to it finds a place that is no more.
+    this.#places.delete(node);
+    this.#boundConnections();
+  }
+
+  /** Strangers cannot take the places of nodes: their connections are few and short. */
+  #boundConnections(): void {
+    if (this.#server !== null) this.#server.maxConnections = 16 + this.#places.size * 4;
+  }
+
+  #isCurrent(place: Place): boolean {
+    return this.#open && this.#places.get(place.address.node) === place;
   }
 
   isUp(node: number): boolean {
@@ -266,7 +298,7 @@ export class PeerEndpoint {
       // Nobody but the node itself is greeted.
       const isTheNode = this.#hasName(socket, name);
       if (!isTheNode) reason = refusals[6];
-      if (!this.#open || !isTheNode) {
+      if (!this.#isCurrent(place) || !isTheNode) {
         socket.destroy();
         return;
       }
@@ -289,7 +321,7 @@ export class PeerEndpoint {
   }
 
   #dialFailed(place: Place, reason: string): void {
-    if (!this.#open) return;
+    if (!this.#isCurrent(place)) return;
     const { host, port } = place.address;
     this.#trouble(place, `${host}:${port}: ${reason}`);
     const { clock } = this.#options;
@@ -312,7 +344,8 @@ export class PeerEndpoint {
     const refusal =
       type === peerFrames.welcome ? this.#judge(decodeGreeting(payload), place.address.node, () => true) : 1;
     if (refusal !== null) link.close(refusals[refusal]);
-    else this.#admit(place, link);
+    else if (this.#isCurrent(place)) this.#admit(place, link);
+    else link.close("it left the cluster");
   }
 
   #hasName(socket: Socket, name: string): boolean {
@@ -350,8 +383,6 @@ export class PeerEndpoint {
       this.#accepting.add(socket);
       socket.once("close", () => this.#accepting.delete(socket));
     });
-    // Strangers cannot take the places of nodes: their connections are few and short.
-    server.maxConnections = 16 + this.#places.size * 4;
     return server;
   }
 

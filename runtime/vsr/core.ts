@@ -35,7 +35,7 @@ export class Core {
   readonly config: ReplicaConfig;
   readonly quorums: Quorums;
   /** How many standbys there are; they have the numbers behind those of the voters. */
-  readonly standbys: number;
+  standbys = 0;
   readonly journal: Journal;
   readonly random: Random;
   /** Filled during a step. */
@@ -67,13 +67,7 @@ export class Core {
   constructor(config: ReplicaConfig, state: DurableState, log: RecoveredLog) {
     this.config = config;
     this.quorums = quorumsOf(config.replicaCount);
-    this.standbys = config.standbys ?? 0;
-    assert(this.standbys >= 0 && this.standbys <= standbysMax, "a shard has at most six standbys");
-    assert(this.standbys === 0 || config.replicaCount > 1, "who has no peers has no standbys either");
-    assert(
-      config.replica >= 0 && config.replica < config.replicaCount + this.standbys,
-      "a replica's number is one of the cluster's",
-    );
+    this.setStandbys(config.standbys ?? 0);
     assert(state.view >= state.logView, "order: no log is of a later view than its replica");
     this.random = new Random(config.seed);
     this.view = state.view;
@@ -188,11 +182,22 @@ export class Core {
     return this.#stateWrite === 0 ? [] : [this.#stateWrite];
   }
 
+  /** So many standbys there are from now on. */
+  setStandbys(count: number): void {
+    const { replica, replicaCount } = this.config;
+    assert(Number.isInteger(count) && count >= 0 && count <= standbysMax, "a shard has at most six standbys");
+    assert(count === 0 || replicaCount > 1, "who has no peers has no standbys either");
+    assert(replica >= 0 && replica < replicaCount + count, "a replica's number is one of the cluster's");
+    this.standbys = count;
+  }
+
   send(to: number, message: Message, after: readonly number[] = []): void {
     assert(
-      to !== this.self && to >= 0 && to < this.quorums.replicas + this.standbys,
+      to !== this.self && to >= 0 && to < this.quorums.replicas + standbysMax,
       "a message goes to another replica",
     );
+    // One that asked and has left since.
+    if (to >= this.quorums.replicas + this.standbys) return;
     this.effects.push({ kind: "send", to, message, after });
   }
 

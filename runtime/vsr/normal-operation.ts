@@ -411,7 +411,8 @@ export class NormalOperation {
     core.learnCommit(message.commit.op);
     core.journal.prove(message.commit);
     this.advance();
-    if (core.isStateDurable && !core.isStandby) core.send(from, { kind: "commitOk", view: core.view, round: message.round });
+    if (core.isStateDurable && !core.isStandby)
+      core.send(from, { kind: "commitOk", view: core.view, round: message.round });
     if (message.op > core.journal.head) {
       mark("heartbeatShowsGap");
       this.acknowledge();

@@ -85,7 +85,9 @@ export type Input =
    */
   | { readonly kind: "damagedBehind"; readonly from: LogPosition }
   /** Hand leadership to the next replica: drain, upgrade. */
-  | { readonly kind: "abdicate" };
+  | { readonly kind: "abdicate" }
+  /** So many standbys there are from now on. Never said to a replica that would be none of them any more. */
+  | { readonly kind: "standbys"; readonly count: number };
 
 export type Effect =
   | { readonly kind: "send"; readonly to: number; readonly message: Message; readonly after: readonly number[] }

@@ -130,6 +130,9 @@ export class Replica {
       case "abdicate":
         this.#viewChange.abdicate();
         return;
+      case "standbys":
+        core.setStandbys(input.count);
+        return;
     }
   }
 

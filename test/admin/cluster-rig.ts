@@ -56,9 +56,9 @@ export class ClusterRig {
     this.nodes = addresses.map(() => null);
   }
 
-  /** The cluster file and the keys; no node runs yet. */
-  static async make(count: number): Promise<ClusterRig> {
-    const { peerPort, clientPort } = await freePorts(count);
+  /** The cluster file and the keys; no node runs yet. @param room nodes that there may once be */
+  static async make(count: number, room = count): Promise<ClusterRig> {
+    const { peerPort, clientPort } = await freePorts(room);
     const addresses = Array.from({ length: count }, (_, node) => `${host}:${clientPort + node}`);
     const rig = new ClusterRig(temporaryDirectory("kimberlite-rig-"), addresses);
     const ports = ["--peer-port", String(peerPort), "--client-port", String(clientPort)];

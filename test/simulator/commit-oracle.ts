@@ -141,8 +141,7 @@ export class CommitOracle {
   #copies(committed: Committed): number {
     return this.#holders.filter(
       ({ image }, replica) =>
-        replica < this.#voters &&
-        (committed.op <= (this.#lostUpTo[replica] ?? 0) || this.#holds(image, committed)),
+        replica < this.#voters && (committed.op <= (this.#lostUpTo[replica] ?? 0) || this.#holds(image, committed)),
     ).length;
   }
 

@@ -234,6 +234,7 @@ export class SimNode {
         if (life !== this.#life || cell === undefined) return false;
         return this.#events.send(this.replica, to, bytes, cell.leavingAt());
       },
+      setStandbys: () => {},
       close: () => Promise.resolve(),
     };
   }

@@ -109,6 +109,7 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
     listen: listening,
     postgres: postgresOptions(configuration, surroundings.directory, listening),
     cluster: member?.plan,
+    ...(member === null ? {} : { rereadCluster: () => rereadPlan(member.cluster, member.node) }),
     shards: member?.cluster.shards ?? configuration.get("shards") ?? undefined,
     projections: configuration.get("projections") ?? undefined,
     gateways: configuration.get("gateways") ?? undefined,
@@ -226,6 +227,18 @@ function membershipOf(configuration: Configuration, directory: string): Membersh
   const cluster = readClusterFile(path.resolve(directory, file));
   const node = nodeOf(cluster, wish);
   return { cluster, node, plan: clusterPlan(cluster, node) };
+}
+
+/** The cluster as its file says now. Throws `configurationInvalid`, `nodeUnknown` and what the file is refused for. */
+function rereadPlan(before: ClusterFile, { number }: ClusterNode): ClusterPlan {
+  const cluster = readClusterFile(before.file);
+  if (cluster.shards !== before.shards) {
+    throw new KimberliteError(
+      "configurationInvalid",
+      `${before.file} lists ${cluster.shards} shards, not ${before.shards}`,
+    );
+  }
+  return clusterPlan(cluster, nodeOf(cluster, String(number)));
 }
 
 /** A line to paste, and once the password for it. */

@@ -136,7 +136,9 @@ async function lookAtTenants(node: NodeAccess): Promise<TenantEntry[]> {
  * it that leads too little, once around at most.
  */
 async function evenOutLeaders(node: NodeAccess, report: ClusterReport, dryRun: boolean): Promise<Leadership[]> {
-  const led = new Map(report.nodes.filter(({ reachable, standby }) => reachable && !standby).map((one) => [one.node, 0]));
+  const led = new Map(
+    report.nodes.filter(({ reachable, standby }) => reachable && !standby).map((one) => [one.node, 0]),
+  );
   if (led.size < 2) return [];
   const leaders = report.shards.flatMap(({ shard, leader }) =>
     shard === 0 || leader === null ? [] : [{ shard, leader }],

@@ -109,7 +109,8 @@ export const clusterKeysCommand = defineCommand({
     if (names === null || names === "") {
       throw new KimberliteError("invalidArgument", "whose keys? Name the nodes with --nodes, or a file with --cluster");
     }
-    checkReplicas(names.length);
+    // Those of a file are as many as it may list.
+    if (options.nodes !== undefined) checkReplicas(names.length);
     if (names.includes(authorityName)) {
       throw new KimberliteError(
         "invalidArgument",
