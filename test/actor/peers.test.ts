@@ -172,6 +172,34 @@ test.serial("the end of a node is told at once, and it is found again at its add
   await again.endpoint.close();
 });
 
+test.serial("a node is taken in while others are connected, let go, and taken in elsewhere", async (t) => {
+  const [one, two, three] = await cluster(3);
+  if (one === undefined || two === undefined || three === undefined) return t.fail();
+  const alone = new Endpoint({ ...one.options, others: [two.options.self] });
+  const low = new Endpoint({ ...two.options, others: [alone.options.self] });
+  for (const { endpoint } of [alone, low, three]) await endpoint.open();
+  await until(() => alone.endpoint.isUp(2) && three.of("trouble").length === 0);
+  t.throws(() => alone.endpoint.send(3, filled(10, 1)), { message: /a node of the cluster/ });
+  alone.endpoint.admit(three.options.self);
+  low.endpoint.admit(three.options.self);
+  await until(() => alone.endpoint.isUp(3) && low.endpoint.isUp(3) && three.endpoint.isUp(1) && three.endpoint.isUp(2));
+  t.true(alone.endpoint.isUp(2), "nobody else noticed");
+  t.throws(() => alone.endpoint.admit(three.options.self), { message: /a node's number is its own/ });
+  alone.endpoint.drop(3);
+  await until(() => three.of("down").length === 1);
+  t.is(alone.of("down").length, 1);
+  t.throws(() => alone.endpoint.drop(3), { message: /a node that leaves was of the cluster/ });
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  t.is(alone.of("up").length, 2, "it is not dialled any more");
+  await three.endpoint.close();
+  const [port = 0] = await freePorts(1);
+  const elsewhere = new Endpoint({ ...three.options, self: { ...three.options.self, port } });
+  await elsewhere.endpoint.open();
+  alone.endpoint.admit(elsewhere.options.self);
+  await until(() => alone.endpoint.isUp(3));
+  for (const { endpoint } of [alone, low, elsewhere]) await endpoint.close();
+});
+
 test("a connection that is cut again and again is made again, and up and down alternate", async (t) => {
   const proxy = new Proxy();
   await proxy.open();

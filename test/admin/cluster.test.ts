@@ -95,6 +95,32 @@ test("what a cluster file must not say is refused, each with a code and a place"
   t.is(parseClusterFile("c", fileOf([remote(1), { ...remote(2), client: local(1).client }], tls)).nodes.length, 2);
 });
 
+test("standbys have the last numbers, stand beside several that vote, and are none of the replicas that count", (t) => {
+  const written = (count: number, ...standbys: readonly number[]): string =>
+    locals(count)
+      .map(
+        (node) =>
+          fileOf([node], []).split("\n").slice(1).join("\n") +
+          (standbys.includes(Number(node.number)) ? "\nstandby = true" : ""),
+      )
+      .join("\n");
+  const head = `cluster-id = "${id}"\nshards = 1\ninsecure-loopback = true\n`;
+  const cluster = parseClusterFile("c", head + written(9, 7, 8, 9));
+  t.deepEqual(
+    cluster.nodes.filter(({ isStandby }) => isStandby).map(({ number }) => number),
+    [7, 8, 9],
+  );
+  t.true(clusterPlan(cluster, nodeOf(cluster, "1")).nodes[8]?.isStandby);
+  t.regex(parseClusterFile("c", head + written(3, 3)).warnings.join(), /two replicas keep data/);
+  const refusals: readonly (readonly [string, RegExp])[] = [
+    [written(4, 2), /c: node 2 stands by: such nodes have the last numbers, from 4 on/],
+    [written(2, 2), /a single node has no standbys/],
+    [written(9, 3, 4, 5, 6, 7, 8, 9), /7 nodes stand by; at most 6 can/],
+    [written(1, 1), /0 were asked for|stands by/],
+  ];
+  for (const [text, message] of refusals) t.throws(() => parseClusterFile("c", head + text), { message });
+});
+
 test("two nodes are warned of", (t) => {
   t.regex(parseClusterFile("c", fileOf(locals(2))).warnings.join(), /serve only while both are up/);
   t.deepEqual(parseClusterFile("c", fileOf(locals(1))).warnings, []);

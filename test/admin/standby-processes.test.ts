@@ -107,7 +107,8 @@ test.serial("unsafe steps are refused with the reason, and change nothing", asyn
 });
 
 test.serial("a standby leaves, and the others know nothing of it any more", async (t) => {
-  await rig.end(standby, "SIGTERM");
+  t.is(await rig.end(standby, "SIGTERM"), 0);
+  await rig.must(["verify", "--data", "node-4"]);
   await rig.must(["cluster", "remove", "4", "--cluster", "cluster.toml"]);
   await reloadAll();
   const seen = await rig.status();

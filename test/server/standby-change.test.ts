@@ -32,17 +32,17 @@ test("standbys come and go, and one that is elsewhere now is another", (t) => {
 test("who votes, and where, stays as it was", (t) => {
   const before = planOf(voters);
   const refusals: readonly (readonly [ClusterPlan, RegExp])[] = [
-    [planOf([...voters, member(4)]), /^3 nodes vote, and the file lists 4; while a node runs/u],
-    [planOf(voters.slice(0, 2)), /^3 nodes vote, and the file lists 2;/u],
-    [planOf([member(1), { ...member(2), port: 1 }, member(3)]), /^node 2 votes, and the file changes what it says/u],
-    [{ ...before, clusterId: new Uint8Array(16) }, /^the file is of another cluster;/u],
+    [planOf([...voters, member(4)]), /: 3 nodes vote, and the file lists 4; while a node runs/u],
+    [planOf(voters.slice(0, 2)), /: 3 nodes vote, and the file lists 2;/u],
+    [planOf([member(1), { ...member(2), port: 1 }, member(3)]), /: node 2 votes, and the file changes what it says/u],
+    [{ ...before, clusterId: new Uint8Array(16) }, /: the file is of another cluster;/u],
   ];
   for (const [after, message] of refusals) {
     t.throws(() => standbyChange(before, after), { message, code: "configurationInvalid" });
   }
   const own = { ...planOf([...voters, member(4, true)]), self: 3 };
   const moved = { ...own, nodes: [...voters, { ...member(4, true), host: "10.9.9.9" }] };
-  t.throws(() => standbyChange(own, moved), { message: /^the file changes what it says of this node;/u });
+  t.throws(() => standbyChange(own, moved), { message: /: the file changes what it says of this node;/u });
 });
 
 test("a standby has the number of its place on every shard, and moves nobody else's", (t) => {
