@@ -84,7 +84,11 @@ test.serial(
     const leader = await cluster.leaderOf(1);
     const [one = 0, two = 0] = [0, 1, 2].filter((index) => index !== leader);
     const [a, b] = await Promise.all([client(one), client(two)]);
+    const heard: string[] = [];
+    a.on("notification", ({ payload }) => void heard.push(payload ?? ""));
+    await a.query("LISTEN after");
     await a.query("BEGIN");
+    await a.query("SELECT pg_notify('after', 'never')");
     await a.query("UPDATE t SET v = 0 WHERE id < 5");
     await a.query("INSERT INTO t VALUES (1000, 1)");
     await cluster.end(leader, "SIGKILL");
@@ -110,6 +114,10 @@ test.serial(
     }
     t.is(written, "");
     t.deepEqual((await b.query("SELECT count(*)::int AS n FROM t")).rows, [{ n: 11 }]);
+    // Who listens goes on, and hears nothing of what was never committed.
+    await b.query("NOTIFY after, 'the next leader'");
+    while (heard.length === 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+    t.deepEqual(heard, ["the next leader"]);
     await cluster.start(leader);
     const c = await client(leader);
     let seen = -1;
