@@ -36,17 +36,21 @@ export interface AuditHost {
   past(position: number): Catalog;
 }
 
-/** Rows of a batch: each is made of a row of the state, and most who ask want few. */
-const batchRows = 256;
+/** Rows of a scan's first batch, for most who ask want few; each is four times the one before, up to the last. */
+const firstBatchRows = 4;
+const lastBatchRows = 256;
 
 export class AuditSource implements TableSource {
   readonly #tables: TableSource;
   readonly #host: AuditHost;
+  /** One for all scans: a join makes one for each row of its other side. */
+  readonly #names: TableNames;
 
   constructor(tables: TableSource, host: AuditHost) {
     assert(host.tenant > 0, "only tenants of users have commits that are read by SQL");
     this.#tables = tables;
     this.#host = host;
+    this.#names = new TableNames(host);
   }
 
   get position(): number {
@@ -57,7 +61,7 @@ export class AuditSource implements TableSource {
     if (!isAuditTable(request.table)) return this.#tables.scan(request);
     assert(request.table.oid === commitsTable.oid, "a table of this schema is one of those that there are");
     assert(!request.wantsKeys && request.history === null, "the log has no past, and nobody locks it");
-    return new CommitScan(this.#host, request, this.position + 1);
+    return new CommitScan(this.#host, this.#names, request, this.position + 1);
   }
 
   rowsEstimate(table: TableDefinition): number {
@@ -79,13 +83,14 @@ class CommitScan implements TableScan {
   readonly #names: TableNames;
   /** What is still to be read; the next span last. */
   #spans: Span[];
+  #batchRows = firstBatchRows;
 
   /** @param bound positions below it are seen */
-  constructor(host: AuditHost, request: ScanRequest, bound: number) {
+  constructor(host: AuditHost, names: TableNames, request: ScanRequest, bound: number) {
     this.#host = host;
     this.#request = request;
     this.#bound = bound;
-    this.#names = new TableNames(host);
+    this.#names = names;
     const { ranges, isBackward } = request;
     const spans = ranges.map((range) => this.#spanOf(range)).filter(({ from, to }) => from < to);
     this.#spans = isBackward ? spans : spans.toReversed();
@@ -115,6 +120,8 @@ class CommitScan implements TableScan {
     const span = this.#spans.pop();
     if (span === undefined) return null;
     const { isBackward, columns } = this.#request;
+    const batchRows = this.#batchRows;
+    this.#batchRows = Math.min(lastBatchRows, batchRows * 4);
     const from = isBackward ? Math.max(span.from, span.to - batchRows) : span.from;
     const to = Math.min(span.to, from + batchRows);
     const rest = isBackward ? { from: span.from, to: from } : { from: to, to: span.to };
@@ -167,10 +174,10 @@ class TableNames {
 
   constructor(host: AuditHost) {
     this.#host = host;
-    this.#learn(host.catalog);
   }
 
   of(tables: readonly number[], position: number): string[] {
+    if (this.#known.size === 0) this.#learn(this.#host.catalog);
     if (tables.some((table) => !this.#known.has(table))) this.#learn(this.#host.past(position));
     const names = tables.map((table) => this.#known.get(table) ?? `(${table})`);
     // A table whose rows were all written anew is listed twice.
