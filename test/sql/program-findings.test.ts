@@ -54,6 +54,8 @@ test("what is stored with a row depends on nothing but the row", (t) => {
   t.is(session.state("CREATE TABLE x (at timestamptz, d date GENERATED ALWAYS AS (at::date) STORED)"), "42P17");
   t.is(session.state("CREATE INDEX ON t ((date_trunc('day', at)))"), "42P17");
   t.is(session.state("CREATE INDEX ON t (id) WHERE at > now()"), "42P17");
+  session.rows("CREATE TABLE y (a time, b char(8) GENERATED ALWAYS AS (a::char(8)) STORED)");
+  t.is(session.state("CREATE TABLE x (a text, b time GENERATED ALWAYS AS (a::time) STORED)"), "42P17");
   session.rows("CREATE INDEX ON t ((lower(u))) WHERE at > '2020-01-01 00:00:00+00'");
 });
 
@@ -74,4 +76,33 @@ test("columns that others are computed of, and types that a key or an index need
   t.is(session.state("INSERT INTO r VALUES (2, 2)"), "23503");
   session.rows("ALTER TABLE t DROP COLUMN a CASCADE");
   t.deepEqual(session.rows("SELECT * FROM t"), [["1", "1"]]);
+});
+
+test("GROUP BY the number or name of a result column, whatever is in it and before it", (t) => {
+  const session = new ShardRig().session();
+  session.rows("CREATE TABLE t (id int PRIMARY KEY, a int, b int)");
+  session.rows("INSERT INTO t VALUES (1, 1, 7), (2, 1, 8), (3, 2, 9)");
+  const above = "t.a < (SELECT max(x.a) FROM t x WHERE x.b >= t.b)";
+  const expected = [
+    ["f", "1"],
+    ["t", "2"],
+  ];
+  t.deepEqual(session.rows(`SELECT ${above}, count(*) FROM t GROUP BY 1 ORDER BY 1`), expected);
+  t.deepEqual(session.rows(`SELECT ${above} AS k, count(*) FROM t GROUP BY k ORDER BY k`), expected);
+  t.deepEqual(session.rows("SELECT q.*, count(*) FROM (SELECT a, b > 7 AS c FROM t) q GROUP BY 1, 2 ORDER BY 1, 2"), [
+    ["1", "f", "1"],
+    ["1", "t", "1"],
+    ["2", "t", "1"],
+  ]);
+  t.is(session.state("SELECT q.*, count(*) FROM (SELECT a FROM t) q GROUP BY 1, 2"), "42803");
+  t.is(session.state("SELECT q.*, count(*) FROM (SELECT a FROM t) q GROUP BY 3"), "42P10");
+});
+
+test("of several checks that a row breaks the first by name is told", (t) => {
+  const session = new ShardRig().session();
+  session.rows(
+    "CREATE TABLE t (a int CONSTRAINT z CHECK (a > 0), CONSTRAINT m CHECK (a > 1), CONSTRAINT n CHECK (a > 2))",
+  );
+  const answer = session.run("INSERT INTO t VALUES (0)");
+  t.is(answer.kind === "error" ? answer.message : "", 'new row for relation "t" violates check constraint "m"');
 });

@@ -2,10 +2,10 @@
  * GROUP BY. Above the grouping an expression may use what is grouped by, aggregates, and columns that a grouped primary key determines;
  * nothing else. A column that is grouped by keeps its number, so that subqueries mean the same above as below.
  */
-import { notSupported, SqlError } from "../error.js";
+import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { AggregateNode, PlanColumn, PlanNode } from "../plan/plan.js";
-import { expressionKey, mapParts } from "../plan/walk.js";
+import { columnsOf, expressionKey, mapParts } from "../plan/walk.js";
 import type { Expression } from "../syntax/ast-expression.js";
 import type { GroupItem, SelectItem, SelectQuery } from "../syntax/ast-query.js";
 import { comparatorOf, hasOrder } from "../types/compare.js";
@@ -26,7 +26,16 @@ interface Group {
   readonly expression: BoundExpression;
 }
 
+/** A result column of the query: what GROUP BY may name, or say the number of. */
+interface Output {
+  readonly expression: BoundExpression;
+  readonly isHidden: boolean;
+}
+
 export class Grouping {
+  readonly #outputs: readonly Output[];
+  /** What is grouped by because it is a result column: known by itself, also where it has a subquery and so no key. */
+  readonly #idByOutput = new Map<BoundExpression, ColumnId>();
   readonly #binder: Binder;
   readonly #scope: Scope;
   readonly #collector: Collector;
@@ -38,7 +47,8 @@ export class Grouping {
   readonly #setId: ColumnId;
   readonly isPlain: boolean;
 
-  constructor(query: SelectQuery, collector: Collector, scope: Scope, binder: Binder) {
+  constructor(query: SelectQuery, outputs: readonly Output[], collector: Collector, scope: Scope, binder: Binder) {
+    this.#outputs = outputs.filter(({ isHidden }) => !isHidden);
     this.#binder = binder;
     this.#scope = scope;
     this.#collector = collector;
@@ -107,20 +117,28 @@ export class Grouping {
     this.#groups.push({ id, expression: bound });
     this.#groupIds.add(id);
     if (key !== null) this.#idByKey.set(key, id);
+    const output = this.#outputOf(syntax, select, context);
+    if (output !== null) this.#idByOutput.set(output.expression, id);
     return this.#groups.length - 1;
   }
 
   #resolve(syntax: Expression, select: readonly SelectItem[], context: ExpressionContext): BoundExpression {
     if (syntax.kind === "integerLiteral") {
-      const item = select[syntax.value - 1];
-      if (item === undefined) {
+      const output = this.#outputs[syntax.value - 1];
+      if (output === undefined) {
         throw new SqlError("42P10", `GROUP BY position ${syntax.value} is not in select list`, {
           position: positionOf(syntax.location),
         });
       }
-      if (item.expression.kind === "columnName" && item.expression.isStar)
-        throw notSupported("GROUP BY the number of a *", positionOf(syntax.location));
-      return bindExpression(item.expression, context);
+      // Where a * stands in the list, numbers are not those of its items, and an aggregate behind it is found by its column.
+      const item = hasStar(select) ? undefined : select[syntax.value - 1];
+      if (item !== undefined) return bindExpression(item.expression, context);
+      const used = columnsOf(output.expression);
+      if (this.#collector.aggregates.some(({ id }) => used.has(id)))
+        throw new SqlError("42803", "aggregate functions are not allowed in GROUP BY", {
+          position: positionOf(output.expression.location),
+        });
+      return output.expression;
     }
     if (syntax.kind === "columnName" && syntax.parts.length === 1 && !syntax.isStar) {
       const name = syntax.parts[0] ?? "";
@@ -135,6 +153,15 @@ export class Grouping {
     return bindExpression(syntax, context);
   }
 
+  /** The result column that an item of GROUP BY is; null when it is an expression of its own. */
+  #outputOf(syntax: Expression, select: readonly SelectItem[], context: ExpressionContext): Output | null {
+    if (syntax.kind === "integerLiteral") return this.#outputs[syntax.value - 1] ?? null;
+    if (syntax.kind !== "columnName" || syntax.parts.length !== 1 || syntax.isStar || hasStar(select)) return null;
+    const [name] = syntax.parts;
+    if (context.scope.names.columns.some((column) => column.name === name)) return null;
+    return this.#outputs[select.findIndex((item) => item.name === name)] ?? null;
+  }
+
   /** An expression of the select list, HAVING or ORDER BY as one over what the grouping puts out. */
   finish(expression: BoundExpression): BoundExpression {
     if (expression.kind === "column") {
@@ -144,6 +171,9 @@ export class Grouping {
       return expression;
     }
     if (expression.kind === "grouping") return this.#bits(expression);
+    const grouped = this.#idByOutput.get(expression);
+    if (grouped !== undefined)
+      return { kind: "column", id: grouped, name: "", type: expression.type, location: expression.location };
     if (this.#hasExpressions) {
       const key = expressionKey(expression);
       const id = key === null ? undefined : this.#idByKey.get(key);
@@ -240,6 +270,9 @@ export class Grouping {
     };
   }
 }
+
+const hasStar = (select: readonly SelectItem[]): boolean =>
+  select.some(({ expression }) => expression.kind === "columnName" && expression.isStar);
 
 function distinctSets(sets: readonly (readonly number[])[], isDistinct: boolean): readonly (readonly number[])[] {
   const normal = sets.map((set) => [...new Set(set)].toSorted((a, b) => a - b));

@@ -73,7 +73,7 @@ export function bindSelect(
   let windows: readonly CollectedWindow[] = collector.windows;
   let sets = collector.sets;
   if (isGrouped) {
-    const grouping = new Grouping(query, collector, scope, binder);
+    const grouping = new Grouping(query, outputs, collector, scope, binder);
     const finish = (expression: BoundExpression): BoundExpression => grouping.finish(expression);
     for (const output of outputs) output.expression = finish(output.expression);
     windows = windows.map((window) => finishWindow(window, finish));

@@ -5,6 +5,7 @@ import { notSupported, SqlError } from "../error.js";
 import { resolveFunction } from "../functions/resolve.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { compareText } from "../types/text.js";
 import { typeLabel } from "../types/type-name.js";
 import type { Binder } from "./binder.js";
 import type { RowRules } from "./bound.js";
@@ -97,6 +98,8 @@ export function assign(expression: BoundExpression, type: SqlType, column: strin
   );
 }
 
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => compareText(a.name, b.name);
+
 /** Rules over `relation`, whose columns stand for the written row. */
 export function bindRules(table: TableDefinition, relation: ScopeRelation, binder: Binder): RowRules {
   const scope = scopeOf(relation);
@@ -118,7 +121,8 @@ export function bindRules(table: TableDefinition, relation: ScopeRelation, binde
             },
           ],
     ),
-    checks: table.constraints.flatMap((constraint) =>
+    // Of several that a row breaks, the first by name is told.
+    checks: [...table.constraints].sort(byName).flatMap((constraint) =>
       constraint.kind === "check"
         ? [
             {

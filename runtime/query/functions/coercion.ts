@@ -79,7 +79,7 @@ export function findCast(source: SqlType, target: SqlType, level: CastLevel): Re
   return {
     kind: way.kind === "none" && limit !== null ? "function" : way.kind,
     target,
-    volatility: volatilityOf(way),
+    volatility: volatilityOf(way, source.oid, target.oid),
     convert:
       limit === null
         ? convert
@@ -173,10 +173,38 @@ function procedureConverter(cast: CastFacts, modifier: number, level: CastLevel)
   }
 }
 
-function volatilityOf(way: Pathway): ResolvedCast["volatility"] {
-  if (way.kind === "function") return procedureOf(way.cast.procedure)?.volatility ?? "stable";
-  if (way.kind === "array") return volatilityOf(way.element);
-  return way.kind === "none" ? "immutable" : "stable";
+/** Types whose values are the same text, and whose texts are the same value, whatever the session's settings are. */
+const plainTexts: ReadonlySet<Oid> = new Set([
+  typeOid.bool,
+  typeOid.int2,
+  typeOid.int4,
+  typeOid.int8,
+  typeOid.float4,
+  typeOid.float8,
+  typeOid.numeric,
+  typeOid.text,
+  typeOid.varchar,
+  typeOid.bpchar,
+  typeOid.name,
+  typeOid.uuid,
+  typeOid.bytea,
+  typeOid.jsonb,
+]);
+
+function volatilityOf(way: Pathway, source: Oid, target: Oid): ResolvedCast["volatility"] {
+  switch (way.kind) {
+    case "none":
+      return "immutable";
+    case "function":
+      return procedureOf(way.cast.procedure)?.volatility ?? "stable";
+    case "array":
+      return volatilityOf(way.element, elementTypeOf(source) ?? source, elementTypeOf(target) ?? target);
+    case "text": {
+      // A time is shown alike everywhere, and read with what the session says of dates.
+      const isShownAlike = plainTexts.has(source) || source === typeOid.time || source === typeOid.json;
+      return isShownAlike && plainTexts.has(target) ? "immutable" : "stable";
+    }
+  }
 }
 
 function mapArray(value: Value, element: Oid, convert: (item: Value) => Datum): SqlArray {

@@ -103,8 +103,6 @@ export class QueryWriter {
   readonly #random: Random;
   readonly #tables: readonly FuzzTable[];
   #aliases = 0;
-  /** Not yet bound where they stand in a key of GROUP BY and refer to ungrouped columns. */
-  #allowsSubqueries = true;
 
   constructor(random: Random, tables: readonly FuzzTable[]) {
     this.#random = random;
@@ -239,7 +237,7 @@ export class QueryWriter {
       () => `(${this.#condition(scope, depth - 1)} and ${this.#condition(scope, depth - 1)})`,
       () => `(${this.#condition(scope, depth - 1)} or ${this.#condition(scope, depth - 1)})`,
       () => `${inner("boolean")} is distinct from true`,
-      () => (this.#allowsSubqueries ? this.#subquery(scope, depth) : compare()),
+      () => this.#subquery(scope, depth),
       () => `${inner("number")} = any (array[1, 2, 42])`,
     ])();
   }
@@ -311,9 +309,7 @@ export class QueryWriter {
     const keys = this.#random.next(3);
     // PostgreSQL 15 takes constant keys, and keys that a join holds equal, for one value also where ROLLUP makes them NULL, and sorts wrongly.
     const isRollup = keys === 2 && !text.includes(" join ") && this.#random.next(2) === 0;
-    this.#allowsSubqueries = false;
     const grouped = isRollup ? twoOf(scope, this.#random) : this.#select(scope, keys);
-    this.#allowsSubqueries = true;
     const aggregates = Array.from({ length: 1 + this.#random.next(3) }, () => this.#aggregate(scope));
     const where = this.#random.next(2) === 0 ? "" : ` where ${this.#condition(scope, 1)}`;
     const places = grouped.map((_, index) => String(index + 1)).join(", ");

@@ -14,8 +14,8 @@ const ofRows = /^(?:22|23|21|428C9)/u;
 const ofAnalysis = /^42/u;
 /** An expression that cannot be what it was with the type of a column changed. */
 const meansOther = /^42(?:804|883)|^22/u;
-/** PostgreSQL looks for the index that ON CONFLICT means when all else is analysed. */
-const ofArbiters = "42P10";
+/** The index that ON CONFLICT means, and the columns that SET names, are looked for when all else is analysed. */
+const ofNames: ReadonlySet<string> = new Set(["42P10", "42703"]);
 
 export function intendedOfProgram(sql: string, expected: PostgresAnswer, actual: PostgresAnswer): Intended | null {
   const there = stateOf(expected);
@@ -24,7 +24,7 @@ export function intendedOfProgram(sql: string, expected: PostgresAnswer, actual:
     return { text: `refused with 0A000: ${actual.kind === "failed" ? actual.message : ""}`, endsProgram: true };
   const isOfSeveral =
     (ofRows.test(there) && (ofRows.test(here) || ofAnalysis.test(here))) ||
-    (ofAnalysis.test(there) && (ofRows.test(here) || here === ofArbiters));
+    (ofAnalysis.test(there) && (ofRows.test(here) || (there !== here && ofNames.has(here))));
   if (isOfSeveral)
     return {
       text: `of several errors in one statement another was met first: ${here}, not ${there}`,

@@ -6,6 +6,10 @@ export interface Step {
   readonly sql: string;
   /** Whether the order of the rows is said by the statement. */
   readonly isOrdered: boolean;
+  /** A table as it stands outside of transactions: it must read the same as of its position whatever is done afterwards. */
+  readonly isKept?: boolean;
+  /** Takes numbers from a sequence: how many it has taken when it fails is not said. */
+  readonly draws?: boolean;
 }
 
 const unordered = (sql: string): Step => ({ sql, isOrdered: false });

@@ -14,10 +14,18 @@ export interface ProgramCounts {
   statements: number;
   rows: number;
   failedAlike: number;
+  /** Tables that were read again as of a position that had passed. */
+  pasts: number;
   readonly intended: Map<string, number>;
 }
 
-export const newCounts = (): ProgramCounts => ({ statements: 0, rows: 0, failedAlike: 0, intended: new Map() });
+export const newCounts = (): ProgramCounts => ({
+  statements: 0,
+  rows: 0,
+  failedAlike: 0,
+  pasts: 0,
+  intended: new Map(),
+});
 
 const oidsOfObjects = 16_384;
 
@@ -48,15 +56,23 @@ export async function compareProgram(
   steps: readonly Step[],
   counts: ProgramCounts,
 ): Promise<Difference | null> {
+  const kept: { readonly index: number; readonly position: Promise<PostgresAnswer> }[] = [];
   const clear = `drop schema if exists ${schema} cascade`;
-  const run = async (client: PostgresClient): Promise<readonly PostgresAnswer[]> => {
+  const run = async (client: PostgresClient, isHere: boolean): Promise<readonly PostgresAnswer[]> => {
     const setup = ["rollback", clear, `create schema ${schema}`, `set search_path to ${schema}`];
-    const answers = Promise.all(
-      [...setup, ...steps.map(({ sql }) => sql), "rollback", clear].map((sql) => client.query(sql)),
-    );
-    return (await answers).slice(setup.length, -2);
+    for (const sql of setup) void client.query(sql);
+    const answers = steps.map((step, index) => {
+      const answer = client.query(step.sql);
+      if (isHere && step.isKept === true) kept.push({ index, position: client.query("select txid_current()") });
+      return answer;
+    });
+    const all = await Promise.all(answers);
+    await client.query("rollback");
+    return all;
   };
-  const [expected, actual] = await Promise.all([run(sides.postgres), run(sides.here)]);
+  const [expected, actual] = await Promise.all([run(sides.postgres, false), run(sides.here, true)]);
+  const past = await comparePast(sides.here, steps, actual, kept, counts);
+  await Promise.all([sides.postgres.query(clear), sides.here.query(clear)]);
   for (const [index, step] of steps.entries()) {
     const there = expected[index];
     const here = actual[index];
@@ -64,8 +80,11 @@ export async function compareProgram(
     counts.statements += 1;
     const [left, right] = [shown(there, step.isOrdered), shown(here, step.isOrdered)];
     if (isSame(right, left)) {
-      if (there.kind === "failed") counts.failedAlike += 1;
-      else counts.rows += there.rows.length;
+      if (there.kind === "rows") counts.rows += there.rows.length;
+      else {
+        counts.failedAlike += 1;
+        if (step.draws === true) return null;
+      }
       continue;
     }
     const reason = intendedOfProgram(step.sql, there, here);
@@ -76,6 +95,34 @@ export async function compareProgram(
     counts.intended.set(reason.text, (counts.intended.get(reason.text) ?? 0) + 1);
     // Where one side went on and the other did not, what follows cannot be compared.
     if (reason.endsProgram) return null;
+  }
+  return past;
+}
+
+/** Reads tables again as of where they were read, under the definitions of then: the model of a past is what it was as the present. */
+async function comparePast(
+  here: PostgresClient,
+  steps: readonly Step[],
+  answers: readonly PostgresAnswer[],
+  kept: readonly { readonly index: number; readonly position: Promise<PostgresAnswer> }[],
+  counts: ProgramCounts,
+): Promise<Difference | null> {
+  for (const { index, position } of kept) {
+    const [step, then, at] = [steps[index], answers[index], await position];
+    if (step === undefined || then?.kind !== "rows" || at.kind === "failed") continue;
+    void here.query(`set kimberlite.as_of = '${at.rows[0]?.[0] ?? ""}'`);
+    const again = here.query(step.sql);
+    await here.query("reset kimberlite.as_of");
+    const [expected, actual] = [shown(then, false), shown(await again, false)];
+    counts.pasts += 1;
+    if (!isSame(actual, expected)) {
+      const message = (await again).kind === "failed" ? ` ${JSON.stringify(await again)}` : "";
+      return {
+        index: steps.length - 1,
+        expected: `as it was:\n${expected}`,
+        actual: `as of then:\n${actual}${message}`,
+      };
+    }
   }
   return null;
 }

@@ -21,6 +21,11 @@ import {
 } from "./schema.js";
 
 const unordered = (sql: string): Step => ({ sql, isOrdered: false });
+const whole = ({ name }: Table): Step => ({ ...unordered(`select * from ${name}`), isKept: true });
+const drawing = (table: Table, sql: string): Step => ({
+  ...unordered(sql),
+  draws: table.columns.some(({ source }) => source === "identity"),
+});
 const idsMax = 14;
 
 export class ProgramWriter {
@@ -55,6 +60,7 @@ export class ProgramWriter {
   }
 
   next(): Step {
+    if (!this.isInTransaction && this.#random.next(12) === 0) return whole(this.#random.pick(this.#tables));
     if (this.isInTransaction) {
       this.#left -= 1;
       if (this.#left <= 0) return this.#end();
@@ -78,7 +84,7 @@ export class ProgramWriter {
   closing(): Step[] {
     const end = this.isInTransaction ? [unordered("commit")] : [];
     this.#kept = [];
-    return [...end, ...this.#tables.map(({ name }) => unordered(`select * from ${name}`))];
+    return [...end, ...this.#tables.map(whole)];
   }
 
   #name(prefix: string): string {
@@ -168,7 +174,8 @@ export class ProgramWriter {
     const count = choice < 6 || hasIdentity ? 1 : 1 + this.#random.next(4);
     const rows = Array.from({ length: count }, () => this.#row(columns));
     const overriding = this.#random.next(12) === 0 ? " overriding system value" : "";
-    return unordered(
+    return drawing(
+      table,
       `insert into ${table.name} (${names})${overriding} values ${rows.join(", ")}${choice === 1 ? " on conflict do nothing" : ""}${this.#returning(table)}`,
     );
   }
@@ -182,11 +189,11 @@ export class ProgramWriter {
     const set = settable(table);
     const head = `insert into ${table.name} as t (${names}) values ${rows.join(", ")} on conflict ${target} do`;
     const returning = this.#random.pick(["", " returning t.*"]);
-    if (set.length === 0 || this.#random.next(4) === 0) return unordered(`${head} nothing${returning}`);
+    if (set.length === 0 || this.#random.next(4) === 0) return drawing(table, `${head} nothing${returning}`);
     const column = this.#random.pick(set);
     const value = this.#random.pick([`excluded.${column.name}`, column.kind.change(`t.${column.name}`), "default"]);
     const where = this.#random.next(3) === 0 ? ` where ${condition(this.#random, table, "t")}` : "";
-    return unordered(`${head} update set ${column.name} = ${value}${where}${returning}`);
+    return drawing(table, `${head} update set ${column.name} = ${value}${where}${returning}`);
   }
 
   #assignment(column: Column): string {
