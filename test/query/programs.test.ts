@@ -1,0 +1,44 @@
+/** A bounded slice of `npm run fuzz:sql -- --only programs`: changes, definitions, transactions and queries over the wire, beside PostgreSQL 15. */
+import test from "ava";
+import { comparePrograms } from "./fuzz/programs/compare.js";
+import { withNode } from "./fuzz/programs/target.js";
+import { PostgresClient } from "./postgres/client.js";
+import { hasPostgres, withPostgres } from "./postgres/server.js";
+
+test("random programs come to what they come to in PostgreSQL 15, and their pasts stay", async (t) => {
+  t.timeout(170_000);
+  if (!hasPostgres()) {
+    t.log("skipped: no PostgreSQL 15 on this machine");
+    t.pass();
+    return;
+  }
+  const found: string[] = [];
+  const report = await withPostgres((_client, port) =>
+    withNode((here) =>
+      comparePrograms({
+        statements: 1_000,
+        milliseconds: 60_000,
+        seed: 1,
+        length: 50,
+        lanes: 2,
+        connect: {
+          here,
+          postgres: async () => {
+            const client = await PostgresClient.connect({
+              host: "127.0.0.1",
+              port,
+              user: "postgres",
+              database: "postgres",
+            });
+            await client.query("set timezone to 'UTC'");
+            return client;
+          },
+        },
+        found: (text) => found.push(text),
+      }),
+    ),
+  );
+  t.deepEqual(found, []);
+  t.true(report.statements > 100 && report.rows > 50 && report.pasts > 10, JSON.stringify(report));
+  t.log(`${report.programs} programs, ${report.statements} statements, ${report.rows} rows, ${report.pasts} pasts`);
+});
