@@ -621,7 +621,7 @@ export class SqlDecider {
       const sequence = this.#sequences.find(state, tenant, object);
       return sequence === null ? [] : [{ object, state: sequence }];
     });
-    const facts = writeFacts(this.#facts, transaction, touched, state);
+    const facts = writeFacts(this.#facts, transaction, touched, state, () => this.#host.working());
     this.#host.working();
     if (facts.entries === 0) {
       ended();

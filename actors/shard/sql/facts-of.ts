@@ -38,6 +38,8 @@ const rowsAt = headBytes + 1;
 export const factsHeadBytes: number = headBytes + 5;
 /** Facts of one record; more are staged in parts before it. */
 const oneRecordBytesMax = appendBytesMax - 64 * kiB;
+/** Entries between two signs of life. */
+const entriesBetweenSigns = 4_096;
 const partBytesMax = miB - 64;
 
 /** What a transaction comes to. Views of the writer that it was made with. */
@@ -65,15 +67,21 @@ export function endFacts(out: ByteWriter, rows: number): void {
   new DataView(bytes.buffer, bytes.byteOffset).setUint32(rowsAt, rows, true);
 }
 
-/** Writes the body of a `sqlCommit` to `out`, or the parts that come before it and then the body. */
+/**
+ * Writes the body of a `sqlCommit` to `out`, or the parts that come before it and then the body.
+ *
+ * @param working says that the shard is at work: a transaction of a million rows takes seconds
+ */
 export function writeFacts(
   out: ByteWriter,
   { tenant, overlay, notifications }: Pick<Transaction, "tenant" | "overlay" | "notifications">,
   sequences: Iterable<TouchedSequence>,
   state: TreeReader,
+  working: () => void,
 ): Facts {
   beginFacts(out, tenant);
   let entries = 0;
+  let seen = 0;
   let rows = 0;
   const cuts: number[] = [factsHeadBytes];
   const added = (before: number): void => {
@@ -81,6 +89,8 @@ export function writeFacts(
     if (out.length - (cuts.at(-1) ?? 0) > partBytesMax) cuts.push(before);
   };
   for (const { tree, key, value } of overlay.all()) {
+    seen += 1;
+    if (seen % entriesBetweenSigns === 0) working();
     const isThere = state.get(tree, key);
     if (value === null ? !isThere : isThere && isSameContent(state, value)) continue;
     const space = spaceOf(tree);
