@@ -5,7 +5,8 @@
  *
  *   node dist/benchmarks/sql.js [cases, by commas; default all] [--seconds 4] [--rounds 3] [--out FILE] [--alone]
  *
- * Each case is warmed up on both first: this node compiles what it runs often. CPU is what this process (the node, without its clients) worked for one unit: it says something on a busy machine too.
+ * Each case is warmed up on both first: this node compiles what it runs often. CPU is what a server's processes, without its clients, worked for
+ * one unit: it says something on a busy machine too.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
@@ -42,8 +43,8 @@ interface Result {
   readonly aim: number;
   readonly load: number;
   readonly rates: Record<string, number[]>;
-  /** µs of the node's own CPU time for one unit, a round each. */
-  readonly cpuMicros: number[];
+  /** µs of the servers' own CPU time for one unit, a round each. */
+  readonly cpuMicros: Record<string, number[]>;
   readonly ratio: number | null;
 }
 
@@ -52,7 +53,7 @@ const median = (values: readonly number[]): number =>
 
 async function compare(one: Case, servers: readonly Server[], folder: string): Promise<Result> {
   const rates: Record<string, number[]> = Object.fromEntries(servers.map(({ name }) => [name, []]));
-  const cpuMicros: number[] = [];
+  const cpuMicros: Record<string, number[]> = Object.fromEntries(servers.map(({ name }) => [name, []]));
   for (const server of servers) {
     await one.setUp(server, folder);
     await one.measure(server, folder, warmUpSeconds);
@@ -63,7 +64,7 @@ async function compare(one: Case, servers: readonly Server[], folder: string): P
       const { rate, count } = await one.measure(server, folder, seconds);
       const after = server.cpuMicros();
       rates[server.name]?.push(rate);
-      if (before !== null && after !== null) cpuMicros.push((after - before) / count);
+      if (before !== null && after !== null) cpuMicros[server.name]?.push((after - before) / count);
     }
   }
   const [mine = Number.NaN, theirs] = servers.map(({ name }) => median(rates[name] ?? []));
@@ -75,7 +76,8 @@ async function compare(one: Case, servers: readonly Server[], folder: string): P
 function show({ what, unit, aim, load, rates, cpuMicros, ratio }: Result): string {
   const each = Object.entries(rates).map(([name, all]) => `${name} ${median(all).toPrecision(4)}/s`);
   const against = ratio === null ? "no PostgreSQL here" : `${ratio.toFixed(2)}× (aim ${aim}×)`;
-  const cpu = `${median(cpuMicros).toFixed(1)} CPU µs of the node each`;
+  const worked = Object.entries(cpuMicros).filter(([, all]) => all.length > 0);
+  const cpu = `CPU µs each: ${worked.map(([name, all]) => `${name} ${median(all).toFixed(1)}`).join(", ")}`;
   return `${what}: ${against} · ${each.join(", ")} ${unit} · ${cpu} · load ${load.toFixed(1)}\n`;
 }
 
