@@ -164,7 +164,9 @@ export class NormalOperation {
       mark("prepareOkOfOtherView");
       return;
     }
-    const known = core.journal.identity(message.op);
+    // What lies behind the appended log may be left over from a discarded one, until it is proved or replaced.
+    const isAppended = message.op <= core.journal.appended.op;
+    const known = isAppended ? core.journal.identity(message.op) : core.journal.canonicalIdentity(message.op);
     if (message.op > core.journal.head) {
       mark("prepareOkBeyondHead");
       return;

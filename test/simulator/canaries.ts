@@ -67,7 +67,14 @@ function run(canary: Canary, from: number, secondsMax: number): Kill {
     }
     const over = canary.runs ?? {};
     const child = path.join(target, "dist/test/simulator/until-caught.js");
-    const args = [child, String(from), String(canary.budget), String(secondsMax), JSON.stringify(over)];
+    const args = [
+      child,
+      String(from),
+      String(canary.budget),
+      String(secondsMax),
+      JSON.stringify(over),
+      JSON.stringify(canary.story ?? []),
+    ];
     const output = execFileSync(process.execPath, args, { encoding: "utf8", maxBuffer: 2 ** 26 });
     const report = JSON.parse(output.trim().split("\n").at(-1) ?? "{}") as ChildReport;
     return {

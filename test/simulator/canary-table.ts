@@ -6,7 +6,9 @@
  * Numbers are those of the catalogue in the literature on this protocol where there is one; where this design differs, `differs` says how.
  */
 import type { OracleName } from "./failure.js";
-import { noFaults, type SimulationOptions } from "./options.js";
+import { healthyNetwork, noFaults, type SimulationOptions } from "./options.js";
+import type { FaultEvent } from "./schedule.js";
+import { at } from "./story.js";
 
 export interface Edit {
   /** Below `dist/`. */
@@ -26,6 +28,8 @@ export interface Canary {
   readonly budget: number;
   /** What the runs that look for it have more of; without it they are as any other seed's. */
   readonly runs?: Partial<SimulationOptions>;
+  /** What happens in each of these runs besides what its seed draws: some mistakes need a coincidence that chance brings once in a week. */
+  readonly story?: readonly FaultEvent[];
   readonly differs?: string;
 }
 
@@ -82,6 +86,66 @@ const disks: Partial<SimulationOptions> = {
 
 /** The same with few requests: what a cut off primary has alone is more than what the next one writes. */
 const slowViews: Partial<SimulationOptions> = { ...views, requestMicros: 80_000, faultMs: 12_000 };
+
+/** Nothing but a story happens, to a log that grows slowly. */
+const told: Partial<SimulationOptions> = {
+  ...views,
+  faultMs: 5_000,
+  requestMicros: 100_000,
+  coreOnly: false,
+  fresh: false,
+  faultsAtOnce: false,
+  linksBreak: false,
+  network: { latencyMeanMicros: 2_000, loss: 0, duplicate: 0, replay: 0, flip: 0, reorder: 0, bytesMax: 0 },
+  faults: noFaults,
+};
+
+const between = (left: readonly number[], right: readonly number[]): (readonly [number, number])[] =>
+  left.flatMap((one) => right.flatMap((other) => [[one, other] as const, [other, one] as const]));
+
+/**
+ * Of five, the primary of view 1 is left with one backup, which acknowledges what nobody else has; the others go on. Everybody comes
+ * together, leadership goes round to the former primary, and then that backup is gone and too few others are left.
+ */
+const comesRound: readonly FaultEvent[] = [
+  at(500, { kind: "partition", links: between([1, 3], [0, 2, 4]), forMs: 900 }),
+  ...Array.from({ length: 16 }, (_, index) =>
+    [2, 3, 4, 0].map((replica) => at(1_420 + index * 20, { kind: "handover", replica })),
+  ).flat(),
+  at(1_740, { kind: "kill", replica: 3, downMs: 2_000 }),
+  at(1_740, { kind: "kill", replica: 4, downMs: 2_000 }),
+  at(1_741, { kind: "partition", links: between([2], [0, 1]), forMs: 1_500 }),
+];
+
+/** One of three hears nothing while the others commit. Both end; the one that comes back has a damaged place near the end of its log. */
+const damagedWitness: readonly FaultEvent[] = [
+  at(300, {
+    kind: "partition",
+    links: [
+      [1, 0],
+      [2, 0],
+    ],
+    forMs: 700,
+  }),
+  at(800, { kind: "kill", replica: 1, downMs: 3_000 }),
+  at(800, { kind: "kill", replica: 2, downMs: 20 }),
+  at(801, { kind: "latent", replica: 2, zone: "log", where: 0.975, how: "flip" }),
+];
+
+/** Of five, one prepares alone what the others have otherwise; one that was away asks all of them for what it lacks. */
+const twoAnswers: readonly FaultEvent[] = [
+  at(250, { kind: "kill", replica: 4, downMs: 1_260 }),
+  at(300, { kind: "partition", links: between([1], [0, 2, 3, 4]), forMs: 1_200 }),
+  at(1_501, {
+    kind: "partition",
+    links: [
+      [0, 1],
+      [2, 1],
+      [3, 1],
+    ],
+    forMs: 1_500,
+  }),
+];
 
 const kernel: Partial<SimulationOptions> = { workload: "kernel", replicas: 3, requestMicros: 4_000, requestsMax: 300 };
 
@@ -168,7 +232,8 @@ export const canaries: readonly Canary[] = [
     edits: [{ file: vsr("normal-operation"), find: "        this.#acked.fill(0);\n", replace: "" }],
     oracles: ["ack durability", "commit chain", "assertion"],
     budget: 2_000,
-    runs: slowViews,
+    runs: { ...told, replicas: 5 },
+    story: comesRound,
   },
   {
     id: "C5",
@@ -278,7 +343,8 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability", "head", "commit chain", "assertion"],
     budget: 2_000,
-    runs: disks,
+    runs: { ...told, requestMicros: 6_000, network: { ...healthyNetwork, latencyMeanMicros: 10_000 } },
+    story: damagedWitness,
   },
   {
     id: "C13",
@@ -331,7 +397,8 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability", "commit chain", "assertion"],
     budget: 5_000,
-    runs: slowViews,
+    runs: { ...told, replicas: 5, network: { ...healthyNetwork, latencyMeanMicros: 2_000, replay: 0.4 } },
+    story: comesRound,
     differs: "an acknowledgement names its view and its prepare; the mutant looks at neither",
   },
   {
@@ -366,7 +433,8 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["commit chain", "ack durability", "head", "WAL", "assertion"],
     budget: 5_000,
-    runs: slowViews,
+    runs: { ...told, replicas: 5 },
+    story: twoAnswers,
     differs: "bodies are asked for by identity here, which includes the parent",
   },
   {
@@ -662,17 +730,28 @@ export const canaries: readonly Canary[] = [
   },
   {
     id: "C37",
-    title: "a vote's headers from the journal alone (T41)",
+    title: "a vote's headers from the journal alone, as recovery finds it (T41)",
     edits: [
       {
         file: vsr("view-change"),
         find: "        const { journal, suffix } = core;\n",
         replace: "        const { journal } = core;\n        const suffix = journal.suffix(core.commitMax);\n",
       },
+      without(
+        vsr("journal"),
+        "        for (const stored of state.suffix)\n            this.#storeRecovered(stored);\n",
+      ),
+      {
+        file: vsr("journal"),
+        find: "let head = state.suffix[0]?.header.op ?? 0;",
+        replace: "let head = 0;",
+      },
     ],
-    oracles: ["promises", "ack durability", "commit chain", "assertion"],
+    oracles: ["promises", "ack durability", "commit chain", "assertion", "head"],
     budget: 1_000,
     runs: slowViews,
+    differs:
+      "recovery lays the stored headers over what the disk shows, and the journal keeps them: to ask the journal alone changes nothing before that is left out too",
   },
   {
     id: "C38",

@@ -338,7 +338,9 @@ export class Simulation {
     if (isRelay(bytes)) {
       const [sender, receiver] = [this.nodes[from], this.nodes[to]];
       const [sent, received] = [sender?.starts, receiver?.starts];
-      const isConnected = (): boolean => sender?.starts === sent && receiver?.starts === received;
+      // A connection ends with its process: behind its end nothing more comes out of it.
+      const isConnected = (): boolean =>
+        sender?.isAlive === true && sender.starts === sent && receiver?.starts === received;
       this.network.sendConnected(from, to, bytes, leavingAt, isConnected);
     } else {
       this.check(() => this.promises.sent(from, bytes));

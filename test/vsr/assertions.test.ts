@@ -144,6 +144,44 @@ test("before its first step a replica leads nothing, whatever view its disk name
   t.true(alone.inspect().isPrimary);
 });
 
+test("what a discarded log left behind damage is held against no acknowledgement", (t) => {
+  const links = chain(6, 0);
+  const [one, stale] = [links[0], chain(3, 0, 99)[2]];
+  if (one === undefined || stale === undefined) throw new Error("a chain has its links");
+  const state: DurableState = { view: 1, logView: 0, commitMax: 1, suffix: [{ ...one, wasDurable: true }] };
+  const log: RecoveredLog = {
+    ...empty,
+    sound: positionBehind(one.header),
+    headers: [one],
+    beyond: [
+      { op: 2, state: "faulty", header: null, headerBytes: null },
+      { op: 3, state: "sound", ...stale },
+    ],
+    commit: 1,
+    end: 3 * 4096,
+  };
+  const primary = new Replica(configOf(1, 3), state, log);
+  const effects: Effect[] = [];
+  const hear = (message: Message): void => primary.step({ kind: "message", from: 2, message }, effects);
+  primary.step(tick, effects);
+  const remembered = { member: new Uint8Array(16), view: 0, op: 0 };
+  hear({ kind: "pong", view: 1, status: "viewChange", commit: 5, release: 1, echoed: 0, wall: 0, remembered });
+  const suffix = links
+    .slice(4)
+    .reverse()
+    .map((link) => ({ op: link.header.op, ...link, present: true, nack: false }));
+  hear({ kind: "doViewChange", view: 1, logView: 0, commit: 5, contiguous: 6, suffix });
+  t.is(primary.inspect().op, 6, "it has fixed the log of its view, and lacks most of it");
+  const third = links[2]?.header.identity ?? new Uint8Array(32);
+  hear({ kind: "prepareOk", view: 1, op: 3, identity: third });
+  t.deepEqual(
+    effects.filter(({ kind }) => kind === "halt"),
+    [],
+  );
+  hear({ kind: "prepareOk", view: 1, op: 6, identity: third });
+  t.is(effects.filter(({ kind }) => kind === "halt").length, 1, "against what is proved it is");
+});
+
 test("a fresh replica becomes a member with nothing said and nothing stored", (t) => {
   const id = new Uint8Array(16).fill(3);
   const none = new Uint8Array(16);
