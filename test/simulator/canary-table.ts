@@ -117,20 +117,13 @@ const comesRound: readonly FaultEvent[] = [
   at(1_741, { kind: "partition", links: between([2], [0, 1]), forMs: 1_500 }),
 ];
 
-/** One of three hears nothing while the others commit. Both end; the one that comes back has a damaged place near the end of its log. */
-const damagedWitness: readonly FaultEvent[] = [
-  at(300, {
-    kind: "partition",
-    links: [
-      [1, 0],
-      [2, 0],
-    ],
-    forMs: 700,
-  }),
-  at(800, { kind: "kill", replica: 1, downMs: 3_000 }),
-  at(800, { kind: "kill", replica: 2, downMs: 20 }),
-  at(801, { kind: "latent", replica: 2, zone: "log", where: 0.975, how: "flip" }),
-];
+/** Near the end of its log a backup is damaged and restarts, while another is down: the view changes at once, and it votes. */
+const damagedVoters: readonly FaultEvent[] = [0, 1, 2, 0, 1, 2].flatMap((replica, round) => [
+  at(400 + round * 1_300, { kind: "latent", replica, zone: "log", where: 0.97, how: "random" }),
+  at(400 + round * 1_300, { kind: "latent", replica, zone: "log", where: 0.94, how: "random" }),
+  at(401 + round * 1_300, { kind: "kill", replica, downMs: 5 }),
+  at(401 + round * 1_300, { kind: "kill", replica: (replica + 1) % 3, downMs: 1_000 }),
+]);
 
 /** Of five, one prepares alone what the others have otherwise; one that was away asks all of them for what it lacks. */
 const twoAnswers: readonly FaultEvent[] = [
@@ -341,10 +334,17 @@ export const canaries: readonly Canary[] = [
         replace: "const nack = isFaulty || !isHere;",
       },
     ],
-    oracles: ["ack durability", "head", "commit chain", "assertion"],
+    oracles: ["promises", "ack durability", "head", "commit chain", "assertion"],
     budget: 2_000,
-    runs: { ...told, requestMicros: 6_000, network: { ...healthyNetwork, latencyMeanMicros: 10_000 } },
-    story: damagedWitness,
+    runs: {
+      ...told,
+      faultMs: 8_500,
+      requestMicros: 8_000,
+      segmentBytes: 1024 * 1024,
+      checkpointEvery: 0,
+      network: { ...healthyNetwork, latencyMeanMicros: 20_000 },
+    },
+    story: damagedVoters,
   },
   {
     id: "C13",

@@ -24,6 +24,8 @@ interface Promises {
   /** Newest acknowledgement: its view and op. */
   ackView: number;
   ackOp: number;
+  /** Prepares that an acknowledgement named, as op and identity. */
+  readonly acknowledged: Set<string>;
   last: ReplicaNumbers | null;
 }
 
@@ -36,6 +38,7 @@ const nothingSaid = (): Promises => ({
   votes: new Map(),
   ackView: 0,
   ackOp: 0,
+  acknowledged: new Set(),
   last: null,
 });
 
@@ -46,13 +49,17 @@ export class PromiseOracle {
   readonly #clusterId: Uint8Array;
   readonly #promises: Promises[];
   readonly #acknowledged: (replica: number, op: number, identity: string) => void;
+  /** Damage leaves a trace of what was there: what was acknowledged is never denied, whatever has become of it. */
+  readonly #damageIsNoticed: boolean;
   votes = 0;
 
   constructor(
     nodes: readonly SimNode[],
     clusterId: Uint8Array,
     acknowledged: (replica: number, op: number, identity: string) => void,
+    damageIsNoticed: boolean,
   ) {
+    this.#damageIsNoticed = damageIsNoticed;
     this.#nodes = nodes;
     this.#clusterId = clusterId;
     this.#acknowledged = acknowledged;
@@ -95,6 +102,7 @@ export class PromiseOracle {
       promises.ackView = view;
       promises.ackOp = op;
     }
+    promises.acknowledged.add(`${op}:${identity}`);
     this.#acknowledged(replica, op, identity);
   }
 
@@ -115,6 +123,14 @@ export class PromiseOracle {
       "promises",
       () => `replica ${replica} votes twice in view ${view}: first ${before}, then ${vote}`,
     );
+    for (const { op, header, nack } of suffix) {
+      if (header === null || !nack || !this.#damageIsNoticed) continue;
+      expect(
+        !promises.acknowledged.has(`${op}:${hexOf(header.identity)}`),
+        "promises",
+        () => `replica ${replica} denies in view ${view} that it has acknowledged op ${op}`,
+      );
+    }
     promises.votes.set(view, vote);
     promises.votedView = Math.max(promises.votedView, view);
   }

@@ -110,8 +110,11 @@ export class Simulation {
       this.hash.add(committed.op);
       this.workload.committed(committed);
     });
-    this.promises = new PromiseOracle(this.nodes, clusterId, (replica, op, identity) =>
-      this.commits.acknowledged(replica, op, identity),
+    this.promises = new PromiseOracle(
+      this.nodes,
+      clusterId,
+      (replica, op, identity) => this.commits.acknowledged(replica, op, identity),
+      options.atlas,
     );
     this.wals = this.nodes.map((node) => new WalOracle(node));
     this.nodes.forEach((node, index) => {
