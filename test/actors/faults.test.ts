@@ -7,6 +7,7 @@ import type { KeeperMessage } from "../../actors/keeper/messages.js";
 import { replicaDefinition } from "../../actors/replica/actor.js";
 import { Checkpointer } from "../../actors/shard/checkpointer.js";
 import { realMachine } from "../../actors/shard/machine.js";
+import { answeringOver, PeerPort } from "../../actors/shard/peer-port.js";
 import { openState } from "../../actors/shard/state-files.js";
 import { VersionHeaderWriter } from "../../actors/shard/version-header.js";
 import { openDataDirectory, shardDirectory } from "../../actors/supervisor/data-directory.js";
@@ -236,6 +237,21 @@ test("a keeper makes the seals that a crash left out, and scrubs segments of ear
   t.like(told?.message["from"], { op: 1 }, "the replica hears behind which operation, and asks the others");
   await keeper.stop?.();
   await replica.stop?.();
+});
+
+test("what a node asked before it ended is not answered to the one that starts in its place", (t) => {
+  const sent: number[] = [];
+  const answering = answeringOver(new FakeContext(), (replica) => {
+    sent.push(replica);
+    return true;
+  });
+  const former = new PeerPort(1, 1 as Epoch);
+  const replies = { kind: "replies", bytes: new Uint8Array(8) };
+  t.is(answering.tell(former, replies), "accepted");
+  former.isOpen = false;
+  t.is(answering.tell(former, replies), "gone");
+  t.is(answering.tell(new PeerPort(1, 1 as Epoch), replies), "accepted");
+  t.deepEqual(sent, [1, 1]);
 });
 
 test("damage that stays is said once an hour and counted once, however often the scrubber meets it", async (t) => {
