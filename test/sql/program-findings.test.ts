@@ -106,3 +106,10 @@ test("of several checks that a row breaks the first by name is told", (t) => {
   const answer = session.run("INSERT INTO t VALUES (0)");
   t.is(answer.kind === "error" ? answer.message : "", 'new row for relation "t" violates check constraint "m"');
 });
+
+test("a sign takes one of the places of a number in a date that is read by a pattern", (t) => {
+  const session = new ShardRig().session();
+  t.is(session.state("SELECT to_date('2021-13-01', 'YYYYMMDD')"), "22008");
+  t.is(session.state("SELECT to_date('2021a', 'YYYYMM')"), "22007");
+  t.deepEqual(session.rows("SELECT to_date('20211201', 'YYYYMMDD')::text"), [["2021-12-01"]]);
+});

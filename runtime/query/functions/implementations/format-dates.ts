@@ -343,7 +343,8 @@ function readText(text: string, pattern: string): Read {
     // Digits run on where no other number follows directly.
     const runsOn = !part.isFilled || next === undefined || next.kind === "text" || widths[next.field] === undefined;
     const whole = part.field === "Y,YYY" ? "(\\d+,\\d{3})" : `([+-]?\\d{1,${runsOn ? 18 : width}})`;
-    const match = new RegExp(`^\\s*${whole}`, "u").exec(text.slice(at));
+    // A sign takes one of the places of a field that another number follows.
+    const match = new RegExp(`^\\s*${whole}`, "u").exec(text.slice(at, runsOn ? text.length : at + width));
     if (!runsOn) requireWidth(text.slice(at), match, width, part.written);
     if (match === null)
       throw new SqlError("22007", `invalid value "${text.slice(at, at + width)}" for "${part.written}"`, {

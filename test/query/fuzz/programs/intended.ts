@@ -13,7 +13,7 @@ const stateOf = (answer: PostgresAnswer): string => (answer.kind === "failed" ? 
 const ofRows = /^(?:22|23|21|428C9)/u;
 const ofAnalysis = /^42/u;
 /** An expression that cannot be what it was with the type of a column changed. */
-const meansOther = /^42(?:804|883)|^22/u;
+const meansOther = /^42(?:804|883|P17)|^22/u;
 /** The index that ON CONFLICT means, and the columns that SET names, are looked for when all else is analysed. */
 const ofNames: ReadonlySet<string> = new Set(["42P10", "42703"]);
 
