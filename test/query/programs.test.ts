@@ -2,7 +2,7 @@
 import test from "ava";
 import { comparePrograms } from "./fuzz/programs/compare.js";
 import { withNode } from "./fuzz/programs/target.js";
-import { PostgresClient } from "./postgres/client.js";
+import { connectInUtc } from "./postgres/client.js";
 import { hasPostgres, withPostgres } from "./postgres/server.js";
 
 test("random programs come to what they come to in PostgreSQL 15, and their pasts stay", async (t) => {
@@ -23,16 +23,7 @@ test("random programs come to what they come to in PostgreSQL 15, and their past
         lanes: 2,
         connect: {
           here,
-          postgres: async () => {
-            const client = await PostgresClient.connect({
-              host: "127.0.0.1",
-              port,
-              user: "postgres",
-              database: "postgres",
-            });
-            await client.query("set timezone to 'UTC'");
-            return client;
-          },
+          postgres: () => connectInUtc(port),
         },
         found: (text) => found.push(text),
       }),

@@ -229,3 +229,20 @@ test("a row that is looked up by its key is the row that a scan with the same co
   t.log({ found });
   t.true(found > 20, "rows were found");
 });
+
+test("a program writes nothing while a past moment is set, also one that was made before", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
+  session.rows("CREATE TABLE t (k int PRIMARY KEY, v int)");
+  const statements = [
+    ["INSERT INTO t VALUES ($1, $2)", ["1", "10"]],
+    ["UPDATE t SET v = v + $2 WHERE k = $1", ["1", "1"]],
+  ] as const;
+  for (const [text, parameters] of statements) t.is(session.run(text, parameters).kind, "rows");
+  const before = contentsOf(rig);
+  session.settings = [["kimberlite.as_of", "1"]];
+  for (const [text] of statements) t.is(stateOf(session.run(text, ["2", "2"])), "25006", text);
+  t.deepEqual(contentsOf(rig), before);
+  session.settings = [];
+  t.is(session.run(statements[0][0], ["2", "2"]).kind, "rows");
+});

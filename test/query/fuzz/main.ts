@@ -8,7 +8,7 @@
  * wire on a node. `--seconds` bounds the programs, those that are being shortened included up to a minute.
  */
 import { parseArgs } from "node:util";
-import { PostgresClient } from "../postgres/client.js";
+import { connectInUtc } from "../postgres/client.js";
 import { hasPostgres, withPostgres } from "../postgres/server.js";
 import { compareExpressions } from "./compare.js";
 import { compareStatements } from "./compare-statements.js";
@@ -66,16 +66,7 @@ async function programs(): Promise<number> {
         lanes: Number(values.lanes),
         connect: {
           here,
-          postgres: async () => {
-            const client = await PostgresClient.connect({
-              host: "127.0.0.1",
-              port,
-              user: "postgres",
-              database: "postgres",
-            });
-            await client.query("set timezone to 'UTC'");
-            return client;
-          },
+          postgres: () => connectInUtc(port),
         },
         found: (text) => {
           shown += 1;

@@ -177,3 +177,10 @@ function readFields(body: Buffer): Map<string, string> {
   }
   return fields;
 }
+
+/** A connection to the PostgreSQL that answers are compared with, in UTC as this node is. */
+export async function connectInUtc(port: number): Promise<PostgresClient> {
+  const client = await PostgresClient.connect({ host: "127.0.0.1", port, user: "postgres", database: "postgres" });
+  await client.query("set timezone to 'UTC'");
+  return client;
+}
