@@ -5,7 +5,8 @@
 import type { SqlReply, SqlRequest } from "../../actors/messages/sql.js";
 import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
 import type { QueuedRequest } from "../../actors/shard/request-queue.js";
-import { SqlDecider, type SqlOutcome } from "../../actors/shard/sql/decider.js";
+import { SqlDecider } from "../../actors/shard/sql/decider.js";
+import type { SqlOutcome } from "../../actors/shard/sql/outcome.js";
 import { QueryEngine } from "../../actors/sql/query-engine.js";
 import { SqlParser } from "../../protocol/server/sql-parser.js";
 import type { Port } from "../../runtime/actor/definition.js";

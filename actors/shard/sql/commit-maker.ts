@@ -1,0 +1,84 @@
+/** Makes of what a transaction has changed the record that the kernel is to decide, and the answer that waits for it. */
+import { ByteWriter } from "../../../runtime/types/byte-writer.js";
+import { miB } from "../../../runtime/types/limits.js";
+import type { SqlReply } from "../../messages/sql.js";
+import { encodeSqlReply, writeSqlReply } from "../../messages/sql-codec.js";
+import type { QueuedRequest } from "../request-queue.js";
+import type { Deciding } from "./deciding.js";
+import { writeFacts } from "./facts-of.js";
+import { answer, failed, type SqlOutcome, type Stages, sqlErrorOf, stagesOf, transactionTooLarge } from "./outcome.js";
+import type { Transaction } from "./transaction.js";
+
+/** Changes of one transaction: they are put into the trees in one go. */
+const factsBytesMax = 256 * miB;
+
+/** What follows once the kernel has spoken. Each ends the transaction. */
+export interface Settling {
+  readonly committed: (position: number) => SqlReply;
+  readonly refused: () => void;
+}
+
+/** What is said of a transaction that has changed something, and of one that has not. */
+export type CommitReply = (position: number, wrote: boolean) => SqlReply;
+
+export class CommitMaker {
+  readonly #deciding: Deciding;
+  readonly #reply = new ByteWriter(256);
+  /** Facts of the commit that is made; a statement that stands alone writes them here itself. */
+  readonly facts = new ByteWriter(64 * 1024);
+
+  constructor(deciding: Deciding) {
+    this.#deciding = deciding;
+  }
+
+  /** The commit of a transaction, or the answer at once when it has changed nothing. */
+  ofTransaction(
+    waiting: Readonly<QueuedRequest>,
+    transaction: Transaction,
+    position: number,
+    reply: CommitReply,
+    { remember, ended }: { readonly remember: (position: number) => void; readonly ended: () => void },
+  ): SqlOutcome {
+    const { host, sequences } = this.#deciding;
+    const { tenant } = transaction;
+    const touched = [...transaction.sequences].flatMap((object) => {
+      const sequence = sequences.find(host.state, tenant, object);
+      return sequence === null ? [] : [{ object, state: sequence }];
+    });
+    const facts = writeFacts(this.facts, transaction, touched, host.state, () => host.working());
+    host.working();
+    if (facts.entries === 0) {
+      ended();
+      return answer(reply(position, false));
+    }
+    if (facts.bytes > factsBytesMax) throw transactionTooLarge(facts.bytes, factsBytesMax);
+    const principal = waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo);
+    return this.ofFacts(waiting, facts.parts.length === 0 ? null : stagesOf(tenant, facts.parts, principal.slice()), {
+      committed: (at) => {
+        remember(at);
+        ended();
+        return reply(at, true);
+      },
+      refused: ended,
+    });
+  }
+
+  /** What `facts` holds, for the kernel to decide and the log to hold. */
+  ofFacts(waiting: Readonly<QueuedRequest>, stages: Stages | null, { committed, refused }: Settling): SqlOutcome {
+    const bodyTo = this.facts.length;
+    const principal = waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo);
+    const bytes = this.facts.raw(principal).view();
+    return {
+      stages,
+      kind: "commit",
+      bytes,
+      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+      bodyTo,
+      committed: (at) => writeSqlReply(committed(at), this.#reply).view(),
+      refused: (error) => {
+        refused();
+        return encodeSqlReply(failed(sqlErrorOf(error)));
+      },
+    };
+  }
+}

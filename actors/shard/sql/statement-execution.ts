@@ -1,0 +1,175 @@
+/**
+ * One statement, described or run, for its session: found among the plans or planned anew, run on the newest state with its transaction's
+ * writes over it, and answered. What it has written is taken back when it fails or meets a lock; a lock is thrown on, to be waited for.
+ */
+import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import { SqlError } from "../../../runtime/query/error.js";
+import { OverlayReader } from "../../../runtime/query/table/overlay.js";
+import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import type { TreeReader } from "../../../runtime/store/tree.js";
+import type { SqlReply, SqlRequest } from "../../messages/sql.js";
+import { asOfPosition } from "../../sql/as-of.js";
+import { statementError } from "../../sql/engine.js";
+import { Evaluation } from "../../sql/evaluation.js";
+import type { PlannedStatement } from "../../sql/plan-cache.js";
+import { advisoryLock } from "./advisory-locks.js";
+import type { Deciding } from "./deciding.js";
+import { runDefinition } from "./definition-run.js";
+import type { LockQueue } from "./lock-queue.js";
+import { LockWait } from "./lock-wait.js";
+import { answer, described, type SqlOutcome, transactionTooLarge } from "./outcome.js";
+import { rowsReply } from "./result-replies.js";
+import type { Session } from "./session.js";
+import { StatementLocks } from "./statement-locks.js";
+import type { StatementPrograms } from "./statement-programs.js";
+import { effectsOf, type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
+import { Transaction, transactionBytesMax } from "./transaction.js";
+
+/** A statement that is over: its answer, or what its transaction, which it was alone in, comes to. */
+export type Executed =
+  | { readonly kind: "outcome"; readonly outcome: SqlOutcome }
+  | {
+      readonly kind: "alone";
+      readonly transaction: Transaction;
+      readonly reply: (position: number, wrote: boolean) => SqlReply;
+    };
+
+const outcomeOf = (outcome: SqlOutcome): Executed => ({ kind: "outcome", outcome });
+
+export class StatementExecution {
+  readonly #deciding: Deciding;
+  readonly #programs: StatementPrograms;
+  readonly #queue: LockQueue;
+  #nextPending = -1;
+
+  constructor(deciding: Deciding, programs: StatementPrograms, queue: LockQueue) {
+    this.#deciding = deciding;
+    this.#programs = programs;
+    this.#queue = queue;
+  }
+
+  #catalog(transaction: Transaction, reader: TreeReader): ObjectCatalog {
+    const { tenant, catalogVersion } = transaction;
+    const { catalogs, host } = this.#deciding;
+    if (catalogVersion < 0) return catalogs.pending(reader, tenant, catalogVersion);
+    return catalogs.current(host.state, tenant);
+  }
+
+  /**
+   * Throws a `LockWait` for what has to be waited for, and a `SqlError` for all else that is in the way.
+   *
+   * @param open the transaction that the statement is part of; null when it stands alone
+   */
+  execute(request: SqlRequest, session: Session, open: Transaction | null, position: number): Executed {
+    const { host, catalogs, plans, locks: lockTable, sequences, reads } = this.#deciding;
+    const { state } = host;
+    const isAlone = open === null;
+    const transaction = open ?? new Transaction(0, request.tenant, "readCommitted", -1);
+    const { overlay } = transaction;
+    const mark = overlay.mark();
+    const told = transaction.notifications.length;
+    const reader = new OverlayReader(state, overlay);
+    const locks = new StatementLocks(lockTable, isAlone ? null : transaction.id);
+    try {
+      const present = this.#catalog(transaction, reader);
+      const evaluationUnder = (catalog: ObjectCatalog): Evaluation =>
+        this.#evaluation(request, session, open, { transaction, catalog, position });
+      const asOf = asOfPosition(request, reads, position, () => evaluationUnder(present).context);
+      const catalog = asOf === null ? present : catalogs.past(state, request.tenant, asOf);
+      const evaluation = evaluationUnder(catalog);
+      const planned =
+        plans.find(request, catalog.version) ?? this.#plan(request, catalog, evaluation, reader, position);
+      if (planned === null) return outcomeOf(answer({ kind: "syntaxWanted" }));
+      if (request.kind === "describe") return outcomeOf(answer(described(planned)));
+      expectAllowed(request, planned, asOf);
+      const parts: StatementParts = {
+        engine: host.engine,
+        request,
+        session,
+        transaction,
+        locks,
+        sequences,
+        state,
+        reader,
+        catalog,
+        definitions: (past, table, versions) => catalogs.tableVersions(past, request.tenant, table, versions),
+        pastCatalog: (at) => catalogs.past(state, request.tenant, at),
+        position,
+        evaluation,
+        clock: () => host.monotonic(),
+        working: () => host.working(),
+      };
+      const result = this.#programs.run(parts, planned, catalog) ?? this.#runGeneral(parts, planned);
+      if (overlay.bytes > transactionBytesMax) throw transactionTooLarge(overlay.bytes, transactionBytesMax);
+      const reply = (at: number, wrote: boolean): SqlReply =>
+        rowsReply(request, session, result, planned, evaluation, at, wrote);
+      return isAlone ? { kind: "alone", transaction, reply } : outcomeOf(answer(reply(position, false)));
+    } catch (error) {
+      overlay.rollbackTo(mark);
+      transaction.takeBack(told);
+      if (error instanceof LockWait) throw error;
+      throw statementError(error, (defect) => host.defect(defect));
+    }
+  }
+
+  #evaluation(
+    request: SqlRequest,
+    session: Session,
+    open: Transaction | null,
+    around: { readonly transaction: Transaction; readonly catalog: ObjectCatalog; readonly position: number },
+  ): Evaluation {
+    const { host, locks, sequences } = this.#deciding;
+    const { engine, state } = host;
+    const { transaction, catalog, position } = around;
+    return new Evaluation(request, {
+      catalog,
+      position,
+      now: Math.floor(host.now() * 1_000),
+      clock: () => host.now(),
+      random: () => host.random(),
+      effects: effectsOf({ session, transaction, sequences, state, catalog, request }, (wanted) =>
+        advisoryLock(locks, this.#queue, session, open, wanted),
+      ),
+      names: (searchPath) => engine.names(catalog, searchPath),
+    });
+  }
+
+  #runGeneral(parts: StatementParts, { bound, point }: PlannedStatement): StatementResult {
+    const run = new StatementRun(parts, bound);
+    const { body } = bound;
+    return body.kind === "definition" || body.kind === "session"
+      ? runDefinition(parts, run, body, () => this.#nextPending--)
+      : run.run(bound, point);
+  }
+
+  #plan(
+    request: SqlRequest,
+    catalog: ObjectCatalog,
+    evaluation: Evaluation,
+    reader: TreeReader,
+    position: number,
+  ): PlannedStatement | null {
+    const { plans, host } = this.#deciding;
+    const statement = plans.statement(request);
+    if (statement === null) return null;
+    const bound = host.engine.bind({
+      statement,
+      text: request.text,
+      catalog,
+      parameterTypes: request.parameterTypes,
+      context: evaluation.context,
+      statistics: new TreeTableSource(reader, request.tenant, Math.max(0, position), false),
+    });
+    return plans.keep(request, bound);
+  }
+}
+
+function expectAllowed({ transaction }: SqlRequest, { bound }: PlannedStatement, asOf: number | null): void {
+  const isQuery = bound.body.kind === "query" || bound.body.kind === "explain";
+  if (asOf !== null && (bound.writes || !isQuery)) {
+    throw new SqlError("25006", "cannot execute a statement that changes something while kimberlite.as_of is set");
+  }
+  if (bound.writes && transaction.isReadOnly) {
+    throw new SqlError("25006", "cannot execute a statement that writes in a read-only transaction");
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Writes that have a program of their own (runtime/query/write/single-row.ts): one that stands alone puts its facts straight into the record
+ * that is made, one of an open transaction writes into the transaction's overlay. Programs hang on the plans that they were made of.
+ */
+import { putFact } from "../../../runtime/kernel/sql-facts.js";
+import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import { type WriteProgram, writeProgramOf } from "../../../runtime/query/write/single-row.js";
+import { pending } from "../../../runtime/query/write/table-writer.js";
+import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
+import { assert } from "../../../runtime/types/assert.js";
+import type { SqlRequest } from "../../messages/sql.js";
+import type { DecodedSqlRequest } from "../../messages/sql-codec.js";
+import { statementError } from "../../sql/engine.js";
+import { Evaluation, noEffects } from "../../sql/evaluation.js";
+import { readParameters } from "../../sql/parameters.js";
+import type { PlannedStatement } from "../../sql/plan-cache.js";
+import type { QueuedRequest } from "../request-queue.js";
+import type { CommitMaker } from "./commit-maker.js";
+import type { Deciding } from "./deciding.js";
+import { beginFacts, endFacts, factsHeadBytes } from "./facts-of.js";
+import { answer, done, failed, type SqlOutcome } from "./outcome.js";
+import { StatementLocks, tableLockName } from "./statement-locks.js";
+import type { StatementParts, StatementResult } from "./statement-run.js";
+
+export class StatementPrograms {
+  readonly #deciding: Deciding;
+  readonly #commits: CommitMaker;
+  readonly #programs = new WeakMap<PlannedStatement, WriteProgram | null>();
+  /** Statements that were done by a program of their own. */
+  singleRows = 0;
+  /** Statements of transactions, and those of several rows, that were done by programs. */
+  programRuns = 0;
+
+  constructor(deciding: Deciding, commits: CommitMaker) {
+    this.#deciding = deciding;
+    this.#commits = commits;
+  }
+
+  #programOf(planned: PlannedStatement, catalog: ObjectCatalog): WriteProgram | null {
+    const { body } = planned.bound;
+    if (body.kind !== "insert" && body.kind !== "update") return null;
+    let program = this.#programs.get(planned);
+    if (program === undefined) {
+      program = writeProgramOf(body, catalog);
+      this.#programs.set(planned, program);
+    }
+    return program;
+  }
+
+  /** A statement that stands alone, writes one row and meets nobody; null when it is to be run the general way. */
+  decide(waiting: Readonly<QueuedRequest>, request: DecodedSqlRequest, position: number): SqlOutcome | null {
+    const { kind, tenant, transaction } = request;
+    if (kind !== "execute" || transaction.isOpen || transaction.isReadOnly || isAsOf(request)) return null;
+    const { host, catalogs, plans, locks: lockTable } = this.#deciding;
+    const { state } = host;
+    const { facts } = this.#commits;
+    let rows: number | null;
+    let tag = "";
+    try {
+      const catalog = catalogs.current(state, tenant);
+      const planned = plans.find(request, catalog.version);
+      const program = planned === undefined ? null : this.#programOf(planned, catalog);
+      if (planned === undefined || program === null || !program.isSingle || program.isVolatile) return null;
+      const { body } = planned.bound;
+      assert(body.kind === "insert" || body.kind === "update", "a program writes to a table");
+      const locks = new StatementLocks(lockTable, null);
+      if (!locks.isFree(tableLockName(tenant, body.table.oid), "keyShare")) return null;
+      beginFacts(facts, tenant);
+      const { context } = new Evaluation(request, {
+        catalog,
+        position,
+        now: Math.floor(host.now() * 1_000),
+        clock: () => host.now(),
+        random: () => host.random(),
+        effects: noEffects,
+        names: (searchPath) => host.engine.names(catalog, searchPath),
+      });
+      const parameters = readParameters(request.parameters, planned.bound.parameterTypes, context, "");
+      rows = program.run({
+        state,
+        tenant,
+        frame: { row: [], parameters, context },
+        put: (space, object, treeKey, content) => putFact(facts, space, object, treeKey.subarray(itemAt), content),
+        lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "skip", table),
+      });
+      tag = body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
+    } catch (error) {
+      return answer(failed(statementError(error, (defect) => host.defect(defect))));
+    }
+    if (rows === null) return null;
+    this.singleRows += 1;
+    if (facts.length === factsHeadBytes) return answer(done(tag, position));
+    endFacts(facts, rows);
+    return this.#commits.ofFacts(waiting, null, {
+      committed: (at) => ({ ...done(tag, at), wrote: true }),
+      refused: () => {},
+    });
+  }
+
+  /** A write into its transaction's overlay; null when it is to be run the general way. */
+  run(parts: StatementParts, planned: PlannedStatement, catalog: ObjectCatalog): StatementResult | null {
+    const { request, transaction, locks, reader, evaluation } = parts;
+    const { overlay, isolation, snapshot } = transaction;
+    if (isolation === "serializable" || snapshot >= 0) return null;
+    const program = this.#programOf(planned, catalog);
+    const { body, parameterTypes } = planned.bound;
+    if (program === null || (body.kind !== "insert" && body.kind !== "update")) return null;
+    locks.lockWhole(tableLockName(request.tenant, body.table.oid), "keyShare");
+    const { context } = evaluation;
+    const mark = overlay.mark();
+    const rows = program.run({
+      state: reader,
+      tenant: request.tenant,
+      frame: { row: [], parameters: readParameters(request.parameters, parameterTypes, context, ""), context },
+      put: (space, _object, treeKey, content) => overlay.set(treeOfSpace(space), treeKey, pending(content)),
+      lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "block", table),
+    });
+    if (rows === null) {
+      overlay.rollbackTo(mark);
+      return null;
+    }
+    this.programRuns += 1;
+    const tag = body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
+    return { rows: null, count: rows, tag: () => tag };
+  }
+}
+
+const treeOfSpace = (space: number): number => (space === tableSpace.rows ? tableTree.rows : tableTree.index);
+
+/** Whether the session reads the past: then nothing is changed. */
+const isAsOf = ({ settings }: SqlRequest): boolean =>
+  settings.some(([name, value]) => value !== "" && name.toLowerCase() === "kimberlite.as_of");
