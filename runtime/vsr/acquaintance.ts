@@ -16,7 +16,7 @@
  */
 import { assert } from "../types/assert.js";
 import type { Core } from "./core.js";
-import { sameIdentity } from "./journal.js";
+import { sameIdentity } from "./journal-slots.js";
 import { mark } from "./marks.js";
 import type { PingMessage, PongMessage, Remembered } from "./messages.js";
 import { renewTicks, upgradeTicks } from "./timing.js";

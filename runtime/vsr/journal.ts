@@ -16,60 +16,31 @@
  * Invariants: 1. An operation is written only behind everything before it. 2. What is on disk is overwritten only by an operation that is
  * proved to belong there. 3. The head's header is never blank.
  */
-import { type PrepareHeader, sameBytes } from "../storage/frame.js";
-import { headerSlotsOf, type LogGeometry, nextSegmentStart } from "../storage/log-geometry.js";
+import type { PrepareHeader } from "../storage/frame.js";
+import { headerSlotsOf, type LogGeometry } from "../storage/log-geometry.js";
 import { type LogPosition, logBeginning, positionBehind } from "../storage/log-position.js";
 import type { FetchedSegment } from "../storage/seal-codec.js";
 import { assert } from "../types/assert.js";
+import { recoverHead, recoverSlots } from "./journal-recovery.js";
+import { JournalSlots, type Slot, sameIdentity } from "./journal-slots.js";
+import { entryOf, suffixOf } from "./journal-votes.js";
+import { JournalWrites } from "./journal-writes.js";
 import { mark } from "./marks.js";
 import type { OpIdentity, Prepare, SuffixEntry, SuffixHeader } from "./messages.js";
-import { type DurableState, type Effect, type RecoveredLog, type StoredHeader } from "./ports.js";
-
-export type SlotState = "wanted" | "held" | "writing" | "durable" | "kept" | "faulty";
-
-export interface Slot {
-  readonly op: number;
-  state: SlotState;
-  header: PrepareHeader | null;
-  headerBytes: Uint8Array | null;
-  /** Header and body while they are needed in memory. */
-  frame: Uint8Array | null;
-  /** Proved to belong to the log of `logView`. */
-  isCanonical: boolean;
-  /** A fault, not a crash, is why its body is not here: it may have been acknowledged, so it is never a vote against itself. */
-  isFaulty: boolean;
-}
-
-const writeBytesMax = 8 * 1024 * 1024;
-
-export const sameIdentity = (left: Uint8Array, right: Uint8Array): boolean => sameBytes(left, 0, right, 0, left.length);
-
-interface Write {
-  readonly id: number;
-  /** Newest operation of the write; 0 for a truncation or a repair in place. */
-  readonly op: number;
-}
+import type { DurableState, Effect, RecoveredLog, StoredHeader } from "./ports.js";
 
 export class Journal {
-  readonly #geometry: LogGeometry;
   readonly #root: LogPosition;
   /** The checkpoint that this replica started from: its header may be in no ring any more. */
   readonly #base: LogPosition;
   /** Headers of that many newest operations are kept in memory: as many as the header ring has slots. */
   readonly #windowOps: number;
-  readonly #slots = new Map<number, Slot>();
-  readonly #writes: Write[] = [];
+  readonly #slots = new JournalSlots();
+  readonly #writes: JournalWrites;
   /** Appended operations that were found damaged while running. */
   readonly #damaged = new Set<number>();
-  readonly #nextId: () => number;
   #oldest: number;
-  #appended: LogPosition;
-  #durable: number;
   #head: number;
-  /** Address behind everything on disk that may not be zero. */
-  #end: number;
-  /** Bytes of bodies held in memory behind `appended`. */
-  heldBytes = 0;
 
   constructor(
     clusterId: Uint8Array,
@@ -79,99 +50,31 @@ export class Journal {
     replicas: number,
     nextId: () => number,
   ) {
-    this.#geometry = geometry;
     this.#windowOps = headerSlotsOf(geometry);
     this.#root = logBeginning(clusterId);
     this.#base = log.from;
-    this.#nextId = nextId;
-    this.#end = Math.max(log.end, log.sound.address);
     this.#oldest = log.headers[0]?.header.op ?? log.sound.op + 1;
-    for (const { header, headerBytes } of log.headers) this.#put(header, headerBytes, "kept");
-    for (const slot of log.beyond) {
-      this.#slots.set(slot.op, {
-        op: slot.op,
-        state: slot.state === "sound" ? "kept" : "faulty",
-        header: slot.header,
-        headerBytes: slot.headerBytes,
-        frame: null,
-        isCanonical: false,
-        isFaulty: slot.state === "faulty",
-      });
-    }
-    const proved = replicas === 1 ? log.sound.op : this.#proveRecovered(state, log);
-    this.#appended = proved === log.sound.op ? log.sound : this.#positionAt(proved);
-    this.#durable = proved;
-    for (let op = this.#oldest; op <= proved; op++) {
-      const slot = this.#slots.get(op);
-      if (slot === undefined) continue;
-      slot.state = "durable";
-      slot.isCanonical = true;
-    }
-    this.#head = Math.max(proved, this.#recoveredHead(state, replicas));
-  }
-
-  // ------------------------------------------------------------------ recovery
-
-  /**
-   * How far the recovered log is proved to be that of `logView`: it meets a header that the superblock names, or lies below an operation
-   * that one of its own headers states as committed.
-   */
-  #proveRecovered(state: DurableState, log: RecoveredLog): number {
-    let proved = Math.min(log.commit, log.sound.op);
-    const newest = state.suffix[0]?.header.op ?? 0;
-    for (const stored of state.suffix) this.#storeRecovered(stored);
-    for (const { header } of state.suffix) {
-      const slot = this.#slots.get(header.op);
-      if (header.op > log.sound.op || slot === undefined || slot.state !== "kept") continue;
-      proved = Math.max(proved, header.op);
-      break;
-    }
-    if (newest > log.sound.op || (newest > 0 && proved < newest)) return proved;
-    // Behind the stored end only what was prepared since, in that very view, belongs to it.
-    for (let op = proved + 1; op <= log.sound.op; op++) {
-      const header = this.#slots.get(op)?.header;
-      if (header === undefined || header === null || header.view < state.logView) break;
-      proved = op;
-    }
-    return proved;
-  }
-
-  /** Lays a header that the superblock names over what the disk shows. */
-  #storeRecovered({ header, headerBytes, wasDurable }: StoredHeader): void {
-    const slot = this.#slots.get(header.op);
-    if (slot?.header && sameIdentity(slot.header.identity, header.identity)) {
-      slot.isCanonical = true;
-      return;
-    }
-    const isFaulty = wasDurable || (slot !== undefined && slot.isFaulty && slot.header === null);
-    if (wasDurable) mark("recoveryLostDurable");
-    const stored = this.#put(header, headerBytes, isFaulty ? "faulty" : "wanted");
-    stored.isCanonical = true;
-    stored.isFaulty = isFaulty;
-  }
-
-  #recoveredHead(state: DurableState, replicas: number): number {
-    if (replicas === 1) return 0;
-    let head = state.suffix[0]?.header.op ?? 0;
-    for (const slot of this.#slots.values()) {
-      if (slot.op <= head) continue;
-      // What an older view prepared behind the stored end was discarded by the decision that stored it.
-      const isOfView = slot.header !== null && slot.header.view >= state.logView;
-      if (isOfView || (slot.header === null && slot.isFaulty)) head = slot.op;
-    }
-    for (const op of [...this.#slots.keys()]) if (op > head) this.#slots.delete(op);
-    return head;
+    const proved = recoverSlots(this.#slots, state, log, replicas);
+    const appended = proved === log.sound.op ? log.sound : this.#positionAt(proved);
+    this.#head = Math.max(proved, recoverHead(this.#slots, state, replicas));
+    const end = Math.max(log.end, log.sound.address);
+    this.#writes = new JournalWrites(this.#slots, geometry, { appended, end }, nextId);
   }
 
   // ------------------------------------------------------------------ what is known
 
   get appended(): LogPosition {
-    return this.#appended;
+    return this.#writes.appended;
   }
 
   /** Newest operation that is durable and proved, with everything before it. */
   get durableOp(): number {
-    return this.#durable;
+    return this.#writes.durableOp;
+  }
+
+  /** Bytes of bodies held in memory behind `appended`. */
+  get heldBytes(): number {
+    return this.#slots.heldBytes;
   }
 
   get head(): number {
@@ -179,7 +82,7 @@ export class Journal {
   }
 
   get isWhole(): boolean {
-    return this.#durable === this.#head;
+    return this.durableOp === this.#head;
   }
 
   slot(op: number): Slot | null {
@@ -193,7 +96,7 @@ export class Journal {
   /** Identity of an operation's prepare where it is still in memory; the root for op 0. */
   identity(op: number): Uint8Array | null {
     if (op === 0) return this.#root.parent;
-    if (op === this.#appended.op) return this.#appended.parent;
+    if (op === this.appended.op) return this.appended.parent;
     const header = this.header(op);
     if (header === null && op === this.#base.op) return this.#base.parent;
     return header?.identity ?? null;
@@ -209,85 +112,34 @@ export class Journal {
   }
 
   positionOf(op: number): LogPosition {
-    assert(op <= this.#appended.op, "order: a position lies within the appended log");
-    return op === this.#appended.op ? this.#appended : this.#positionAt(op);
+    assert(op <= this.appended.op, "order: a position lies within the appended log");
+    return op === this.appended.op ? this.appended : this.#positionAt(op);
   }
 
   holds({ op, identity }: OpIdentity): boolean {
-    const known = op <= this.#appended.op ? this.identity(op) : null;
+    const known = op <= this.appended.op ? this.identity(op) : null;
     return known !== null && sameIdentity(known, identity);
   }
 
   /** The headers from the head down to the first operation that is not above `commit`. */
   suffix(commit: number): StoredHeader[] {
-    const headers: StoredHeader[] = [];
-    for (let op = this.#head; op > 0; op--) {
-      const slot = this.#slots.get(op);
-      if (slot?.header && slot.headerBytes) {
-        headers.push({
-          header: slot.header,
-          headerBytes: slot.headerBytes,
-          wasDurable: slot.state === "durable" || slot.state === "kept" || slot.isFaulty,
-        });
-      }
-      if (op <= commit) break;
-    }
-    return headers;
+    return suffixOf(this.#slots, this.#head, commit);
   }
 
-  /**
-   * What to say of an operation in a view change. `named` is the header that was stored with the view: it does not change between
-   * two sends, the bits may.
-   */
+  /** What to say of an operation in a view change, whose header was stored with the view as `named`. */
   entry(op: number, named: SuffixHeader | null): SuffixEntry {
-    const slot = this.#slots.get(op);
-    const header = named?.header ?? null;
-    const headerBytes = named?.headerBytes ?? null;
-    const isSame =
-      slot?.header !== undefined &&
-      slot.header !== null &&
-      header !== null &&
-      sameIdentity(slot.header.identity, header.identity);
-    const isFaulty = slot?.isFaulty ?? false;
-    const isHere = isSame && slot !== undefined && (slot.state === "durable" || slot.state === "kept");
-    const present = !isFaulty && isSame && slot !== undefined && slot.state !== "wanted";
-    const nack = !isFaulty && !isHere;
-    if (isFaulty) mark("faultyIsNoNack");
-    return { op, header, headerBytes, present, nack };
+    return entryOf(op, this.#slots.get(op), named);
   }
 
   // ------------------------------------------------------------------ what becomes known
-
-  #put(header: PrepareHeader, headerBytes: Uint8Array, state: SlotState): Slot {
-    const old = this.#slots.get(header.op);
-    if (old?.frame) this.heldBytes -= old.frame.length;
-    const slot: Slot = {
-      op: header.op,
-      state,
-      header,
-      headerBytes,
-      frame: null,
-      isCanonical: false,
-      isFaulty: false,
-    };
-    this.#slots.set(header.op, slot);
-    return slot;
-  }
-
-  #hold(slot: Slot, frame: Uint8Array): void {
-    assert(slot.frame === null && slot.header !== null, "a body is held once, for a header that is known");
-    slot.frame = frame;
-    slot.state = "held";
-    this.heldBytes += frame.length;
-  }
 
   /** The next prepare of this view behind the head. Its parent is the head: the caller has checked that. */
   extend(prepare: Prepare): void {
     const { header, frame } = prepare;
     assert(header.op === this.#head + 1, "order: the head grows by one");
-    const slot = this.#put(header, frame.slice(0, 256), "wanted");
+    const slot = this.#slots.put(header, frame.slice(0, 256), "wanted");
     slot.isCanonical = true;
-    this.#hold(slot, frame);
+    this.#slots.hold(slot, frame);
     this.#head = header.op;
   }
 
@@ -295,32 +147,26 @@ export class Journal {
   fill(prepare: Prepare, effects: Effect[]): boolean {
     const slot = this.#slots.get(prepare.header.op);
     if (slot === undefined) return false;
-    if (slot.op <= this.#appended.op) return this.#repairDamage(slot, prepare, effects);
+    if (slot.op <= this.appended.op) return this.#repairDamage(slot, prepare, effects);
     if (slot.isFaulty && !slot.isCanonical) return this.#fillUnnamed(prepare);
     if (slot.header === null) return false;
     if (slot.state !== "wanted" && slot.state !== "faulty") return false;
     if (!sameIdentity(slot.header.identity, prepare.header.identity)) return false;
-    this.#hold(slot, prepare.frame);
+    this.#slots.hold(slot, prepare.frame);
     return true;
-  }
-
-  /** Identity that a damaged operation must have, as its child names it; null while the child is not proved. */
-  #namedByChild(op: number): Uint8Array | null {
-    const child = this.#slots.get(op + 1);
-    return child?.isCanonical && child.header ? child.header.parent : null;
   }
 
   /** A damaged operation of which no copy of the header was left: its child says which it is. */
   #fillUnnamed(prepare: Prepare): boolean {
     const { header, frame } = prepare;
-    const named = this.#namedByChild(header.op);
+    const named = this.#slots.namedByChild(header.op);
     if (named === null || !sameIdentity(named, header.identity)) return false;
     mark("journalNamesByChild");
-    const slot = this.#put(header, frame.slice(0, 256), "faulty");
+    const slot = this.#slots.put(header, frame.slice(0, 256), "faulty");
     slot.isFaulty = true;
     slot.isCanonical = true;
-    this.#hold(slot, frame);
-    this.#proveBackwards();
+    this.#slots.hold(slot, frame);
+    this.#slots.proveBackwards(this.#head, this.appended.op);
     return true;
   }
 
@@ -329,27 +175,25 @@ export class Journal {
     const { header, frame } = prepare;
     const slot = this.#slots.get(header.op);
     const before = header.op - 1;
-    const parent = before === this.#appended.op ? this.#appended.parent : this.canonicalIdentity(before);
+    const parent = before === this.appended.op ? this.appended.parent : this.canonicalIdentity(before);
     if (parent === null || !sameIdentity(parent, header.parent)) return false;
     if (slot?.header && sameIdentity(slot.header.identity, header.identity)) {
       slot.isCanonical = true;
-      if (slot.state === "wanted" || slot.state === "faulty") this.#hold(slot, frame);
+      if (slot.state === "wanted" || slot.state === "faulty") this.#slots.hold(slot, frame);
       return true;
     }
     assert(slot === undefined || !slot.isCanonical, "order: one log has one prepare of an operation");
     const isFaulty = slot?.isFaulty ?? false;
-    const fresh = this.#put(header, frame.slice(0, 256), "wanted");
+    const fresh = this.#slots.put(header, frame.slice(0, 256), "wanted");
     fresh.isCanonical = true;
     fresh.isFaulty = isFaulty;
-    this.#hold(fresh, frame);
+    this.#slots.hold(fresh, frame);
     if (header.op > this.#head) this.#head = header.op;
     return true;
   }
 
-  /** Identity of an operation that is proved to be of this log. */
   canonicalIdentity(op: number): Uint8Array | null {
-    const slot = this.#slots.get(op);
-    return slot?.isCanonical && slot.header ? slot.header.identity : null;
+    return this.#slots.canonicalIdentity(op);
   }
 
   /**
@@ -363,31 +207,31 @@ export class Journal {
     const oldest = suffix.at(-1);
     if (newest === undefined || oldest === undefined) {
       assert(committed === 0, "durability: an empty log replaces no committed operation");
-      if (this.#appended.op > 0) this.#rewind(0);
+      if (this.appended.op > 0) this.#rewind(0);
       this.#forgetBehind(0);
       return;
     }
     // What was proved for the former view is proved for this one only as far as it is committed or named here.
     for (const slot of this.#slots.values()) {
-      if (slot.op > this.#appended.op) slot.isCanonical = false;
+      if (slot.op > this.appended.op) slot.isCanonical = false;
     }
     const keeps = this.#agreement(suffix, committed);
-    if (keeps < this.#appended.op) this.#rewind(keeps);
+    if (keeps < this.appended.op) this.#rewind(keeps);
     this.#forgetBehind(newest.header.op);
     for (const { header, headerBytes } of suffix) {
-      if (header.op <= this.#appended.op) continue;
+      if (header.op <= this.appended.op) continue;
       const slot = this.#slots.get(header.op);
       if (slot?.header && sameIdentity(slot.header.identity, header.identity)) {
         slot.isCanonical = true;
         continue;
       }
       const isFaulty = slot !== undefined && slot.isFaulty && slot.header === null;
-      const wanted = this.#put(header, headerBytes, isFaulty ? "faulty" : "wanted");
+      const wanted = this.#slots.put(header, headerBytes, isFaulty ? "faulty" : "wanted");
       wanted.isFaulty = isFaulty;
       wanted.isCanonical = true;
     }
     this.#head = newest.header.op;
-    this.#proveBackwards();
+    this.#slots.proveBackwards(this.#head, this.appended.op);
   }
 
   /**
@@ -396,7 +240,7 @@ export class Journal {
    */
   distrust(): void {
     for (const slot of this.#slots.values()) {
-      if (slot.op <= this.#appended.op || slot.state !== "wanted") continue;
+      if (slot.op <= this.appended.op || slot.state !== "wanted") continue;
       slot.state = "faulty";
       slot.isFaulty = true;
     }
@@ -407,10 +251,10 @@ export class Journal {
    * committed. What was appended behind that, even if it ends below the lowest header named, may be of a log that was discarded.
    */
   #agreement(suffix: readonly SuffixHeader[], committed: number): number {
-    let keeps = Math.min(this.#appended.op, committed);
+    let keeps = Math.min(this.appended.op, committed);
     for (let index = suffix.length - 1; index >= 0; index--) {
       const named = suffix[index];
-      if (named === undefined || named.header.op > this.#appended.op) break;
+      if (named === undefined || named.header.op > this.appended.op) break;
       const known = this.identity(named.header.op);
       if (known === null || !sameIdentity(known, named.header.identity)) break;
       keeps = Math.max(keeps, named.header.op);
@@ -421,54 +265,32 @@ export class Journal {
   /** Takes back what was appended behind `op`: a decision named another log. The disk is truncated when the first of it is written. */
   #rewind(op: number): void {
     mark("journalRewinds");
-    for (let at = op + 1; at <= this.#appended.op; at++) {
+    for (let at = op + 1; at <= this.appended.op; at++) {
       const slot = this.#slots.get(at);
       if (slot === undefined) continue;
       slot.isCanonical = false;
       if (slot.state === "durable" || slot.state === "writing") slot.state = "kept";
-      this.#drop(slot);
+      this.#slots.drop(slot, this.appended.op);
     }
-    this.#appended = this.#positionAt(op);
-    this.#durable = Math.min(this.#durable, op);
-    for (let index = 0; index < this.#writes.length; index++) {
-      const write = this.#writes[index];
-      if (write !== undefined && write.op > op) this.#writes[index] = { id: write.id, op };
-    }
-  }
-
-  #drop(slot: Slot): void {
-    if (slot.frame === null) return;
-    if (slot.op > this.#appended.op) this.heldBytes -= slot.frame.length;
-    slot.frame = null;
+    this.#writes.rewind(this.#positionAt(op));
   }
 
   #forgetBehind(head: number): void {
-    for (const slot of [...this.#slots.values()]) {
+    for (const slot of this.#slots.list()) {
       if (slot.op <= head) continue;
-      this.#drop(slot);
+      this.#slots.drop(slot, this.appended.op);
       this.#slots.delete(slot.op);
     }
     this.#head = Math.min(this.#head, head);
   }
 
-  /** A proved operation proves its parent, and so on down to what is appended. */
-  #proveBackwards(): void {
-    for (let op = this.#head; op > this.#appended.op + 1; op--) {
-      const slot = this.#slots.get(op);
-      const parent = this.#slots.get(op - 1);
-      if (slot === undefined || !slot.isCanonical || slot.header === null) continue;
-      if (parent === undefined || parent.header === null) continue;
-      if (sameIdentity(slot.header.parent, parent.header.identity)) parent.isCanonical = true;
-    }
-  }
-
   /** It is known that `point` is committed: what is kept on disk below it may be proved by that. */
   prove(point: OpIdentity): void {
     const slot = this.#slots.get(point.op);
-    if (point.op <= this.#appended.op || slot === undefined || slot.header === null || slot.isCanonical) return;
+    if (point.op <= this.appended.op || slot === undefined || slot.header === null || slot.isCanonical) return;
     if (!sameIdentity(slot.header.identity, point.identity)) return;
     slot.isCanonical = true;
-    this.#proveBackwards();
+    this.#slots.proveBackwards(this.#head, this.appended.op);
   }
 
   /**
@@ -476,7 +298,7 @@ export class Journal {
    * those operations, and what lay there on the disk, has no meaning any more.
    */
   adopt(id: number, { position, headers }: FetchedSegment): void {
-    assert(position.op > this.#appended.op && headers.length > 0, "order: an adopted segment goes on with the log");
+    assert(position.op > this.appended.op && headers.length > 0, "order: an adopted segment goes on with the log");
     const known = this.#slots.get(position.op);
     assert(
       known === undefined ||
@@ -485,10 +307,10 @@ export class Journal {
         sameIdentity(known.header.identity, position.parent),
       "hash chain: a segment holds what is known to be committed",
     );
-    for (const slot of [...this.#slots.values()]) {
+    for (const slot of this.#slots.list()) {
       if (slot.op <= position.op) {
-        if (slot.frame !== null && slot.op > this.#appended.op) this.heldBytes -= slot.frame.length;
-        if (slot.op > this.#appended.op || slot.op < position.op - this.#windowOps) this.#slots.delete(slot.op);
+        if (slot.op > this.appended.op) this.#slots.drop(slot, this.appended.op);
+        if (slot.op > this.appended.op || slot.op < position.op - this.#windowOps) this.#slots.delete(slot.op);
         continue;
       }
       // Of a discarded log: it lay where the segment lies now.
@@ -498,139 +320,29 @@ export class Journal {
       else this.#slots.delete(slot.op);
     }
     for (const { header, headerBytes } of headers) {
-      const slot = this.#put(header, headerBytes, "writing");
+      const slot = this.#slots.put(header, headerBytes, "writing");
       slot.isCanonical = true;
     }
     this.#oldest = Math.max(this.#oldest, position.op - this.#windowOps);
-    this.#appended = position;
     this.#head = Math.max(this.#head, position.op);
-    this.#end = Math.max(this.#end, position.address);
-    this.#writes.push({ id, op: position.op });
+    this.#writes.adopt(id, position);
   }
 
   // ------------------------------------------------------------------ writing
 
   /** Goes on as far as it can: takes over what is kept on disk and proved, writes what is held. */
   advance(effects: Effect[]): void {
-    for (;;) {
-      const slot = this.#slots.get(this.#appended.op + 1);
-      if (slot === undefined || !slot.isCanonical || slot.header === null) return;
-      if (!sameIdentity(slot.header.parent, this.#appended.parent)) return;
-      if (slot.state === "kept") {
-        this.#takeOver(slot, slot.header);
-        continue;
-      }
-      if (slot.state !== "held") return;
-      if (this.#end > this.#appended.address && !this.#makeRoom(slot, slot.header, effects)) continue;
-      this.#writeHeld(effects);
-    }
-  }
-
-  #takeOver(slot: Slot, header: PrepareHeader): void {
-    mark("journalTakesOver");
-    slot.state = "durable";
-    this.#appended = positionBehind(header);
-    // Writes are reported in order: what is under way before it must land first.
-    if (this.#writes.length === 0) this.#durable = header.op;
-    else this.#writes.push({ id: this.#writes[this.#writes.length - 1]?.id ?? 0, op: header.op });
-  }
-
-  /** True when nothing of another log lies where the operation goes; false when it was written in place of a damaged one. */
-  #makeRoom(slot: Slot, header: PrepareHeader, effects: Effect[]): boolean {
-    const end = positionBehind(header).address;
-    if (slot.isFaulty && this.#fitsBefore(header.op, end) && slot.frame !== null) {
-      mark("journalRepairsInPlace");
-      const id = this.#nextId();
-      effects.push({ kind: "repair", id, prepare: { header, frame: slot.frame } });
-      this.heldBytes -= slot.frame.length;
-      this.#append(slot, header, id);
-      return false;
-    }
-    mark("journalTruncates");
-    for (const other of this.#slots.values()) {
-      if (other.op <= this.#appended.op || (other.state !== "kept" && other.state !== "faulty")) continue;
-      if (other.isCanonical && other.header !== null) other.state = "wanted";
-      else this.#slots.delete(other.op);
-      other.isFaulty = false;
-    }
-    const id = this.#nextId();
-    effects.push({ kind: "truncate", id, before: this.#appended, end: this.#end });
-    this.#writes.push({ id, op: 0 });
-    this.#end = this.#appended.address;
-    return true;
-  }
-
-  /** Whether operations kept on disk behind the damaged one can stay where they are. */
-  #fitsBefore(op: number, end: number): boolean {
-    let isFollowed = false;
-    for (const slot of this.#slots.values()) {
-      if (slot.op <= op || slot.header === null || (slot.state !== "kept" && slot.state !== "faulty")) continue;
-      isFollowed = true;
-      if (slot.header.address < end) return false;
-    }
-    return isFollowed || this.#end <= end;
-  }
-
-  #writeHeld(effects: Effect[]): void {
-    const prepares: Prepare[] = [];
-    const slots: Slot[] = [];
-    let bytes = 0;
-    let parent = this.#appended.parent;
-    for (let op = this.#appended.op + 1; bytes < writeBytesMax; op++) {
-      const slot = this.#slots.get(op);
-      if (slot === undefined || slot.state !== "held" || !slot.isCanonical) break;
-      if (slot.header === null || slot.frame === null || !sameIdentity(slot.header.parent, parent)) break;
-      prepares.push({ header: slot.header, frame: slot.frame });
-      slots.push(slot);
-      parent = slot.header.identity;
-      bytes += slot.frame.length;
-    }
-    assert(prepares.length > 0, "a write has something to write");
-    const id = this.#nextId();
-    effects.push({ kind: "writePrepares", id, before: this.#appended, prepares });
-    for (const slot of slots) {
-      if (slot.header === null || slot.frame === null) continue;
-      this.heldBytes -= slot.frame.length;
-      this.#append(slot, slot.header, id);
-    }
-    this.#end = Math.max(this.#end, this.#appended.address);
-  }
-
-  #append(slot: Slot, header: PrepareHeader, id: number): void {
-    assert(header.op === this.#appended.op + 1, "the log is written in order");
-    const here = this.#appended.address;
-    assert(
-      header.address === here || header.address === nextSegmentStart(this.#geometry, here),
-      "order: a prepare lies behind its parent or at the next segment",
-    );
-    slot.state = "writing";
-    slot.isFaulty = false;
-    this.#appended = positionBehind(header);
-    const last = this.#writes.at(-1);
-    if (last !== undefined && last.id === id) this.#writes[this.#writes.length - 1] = { id, op: header.op };
-    else this.#writes.push({ id, op: header.op });
+    this.#writes.advance(effects);
   }
 
   /** The disk reports a write. True when it was one of the log's. */
   written(id: number): boolean {
-    let isOurs = false;
-    while (this.#writes.length > 0 && this.#writes[0]?.id === id) {
-      const write = this.#writes.shift();
-      isOurs = true;
-      if (write === undefined || write.op === 0) continue;
-      for (let op = Math.max(this.#durable + 1, this.#oldest); op <= write.op; op++) {
-        const slot = this.#slots.get(op);
-        if (slot?.state === "writing") slot.state = "durable";
-      }
-      this.#durable = Math.max(this.#durable, write.op);
-    }
-    assert(this.#durable <= this.#appended.op, "only what was appended is durable");
-    return isOurs;
+    return this.#writes.written(id, this.#oldest);
   }
 
   /** Forgets bodies of committed operations, and headers that fell out of the window. */
   release(commit: number): void {
-    for (let op = Math.min(commit, this.#durable); op > 0; op--) {
+    for (let op = Math.min(commit, this.durableOp); op > 0; op--) {
       const slot = this.#slots.get(op);
       if (slot === undefined || slot.frame === null) break;
       slot.frame = null;
@@ -650,7 +362,7 @@ export class Journal {
       const header = this.header(op);
       if (header !== null && found.length < max) found.push({ op, identity: header.identity });
     }
-    for (let op = this.#appended.op + 1; op <= this.#head && found.length < max; op++) {
+    for (let op = this.appended.op + 1; op <= this.#head && found.length < max; op++) {
       const slot = this.#slots.get(op);
       if (slot === undefined) {
         // Far behind, nothing is known of most operations up to the head's neighbourhood.
@@ -659,7 +371,7 @@ export class Journal {
       }
       if (slot.state !== "wanted" && slot.state !== "faulty") continue;
       const identity = slot.isCanonical && slot.header ? slot.header.identity : null;
-      const known = identity ?? (slot.isFaulty ? this.#namedByChild(op) : null);
+      const known = identity ?? (slot.isFaulty ? this.#slots.namedByChild(op) : null);
       if (known !== null) found.push({ op, identity: known });
     }
     return found;
@@ -668,7 +380,7 @@ export class Journal {
   /** Whether the body of an operation behind `appended` is still missing. */
   isWanted(op: number): boolean {
     const state = this.#slots.get(op)?.state;
-    return op > this.#appended.op && (state === "wanted" || state === "faulty");
+    return op > this.appended.op && (state === "wanted" || state === "faulty");
   }
 
   /** Damage found while running: the operation is asked for again, and rewritten in place. */
@@ -683,9 +395,7 @@ export class Journal {
   #repairDamage(slot: Slot, prepare: Prepare, effects: Effect[]): boolean {
     if (!slot.isFaulty || slot.state !== "durable" || slot.header === null) return false;
     if (!sameIdentity(slot.header.identity, prepare.header.identity)) return false;
-    const id = this.#nextId();
-    effects.push({ kind: "repair", id, prepare });
-    this.#writes.push({ id, op: 0 });
+    this.#writes.rewrite(prepare, effects);
     this.#damaged.delete(slot.op);
     slot.isFaulty = false;
     return true;

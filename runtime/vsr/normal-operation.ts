@@ -10,7 +10,7 @@ import { nextSegmentStart } from "../storage/log-geometry.js";
 import { assert } from "../types/assert.js";
 import type { Acquaintance } from "./acquaintance.js";
 import type { Core } from "./core.js";
-import { sameIdentity } from "./journal.js";
+import { sameIdentity } from "./journal-slots.js";
 import { mark } from "./marks.js";
 import type { CommitMessage, CommitOkMessage, Prepare, PrepareOkMessage } from "./messages.js";
 import { type Input, pipelineMax } from "./ports.js";

@@ -10,7 +10,7 @@ import { nextSegmentStart } from "../storage/log-geometry.js";
 import type { LogPosition } from "../storage/log-position.js";
 import { assert } from "../types/assert.js";
 import type { Core } from "./core.js";
-import { sameIdentity } from "./journal.js";
+import { sameIdentity } from "./journal-slots.js";
 import { mark } from "./marks.js";
 import type { Prepare } from "./messages.js";
 import { repairTicks } from "./timing.js";

@@ -18,7 +18,7 @@ import { type SegmentSeal, unpackSeal } from "../storage/seal-codec.js";
 import { assert } from "../types/assert.js";
 import { isKimberliteError } from "../types/errors.js";
 import type { Core } from "./core.js";
-import { sameIdentity } from "./journal.js";
+import { sameIdentity } from "./journal-slots.js";
 import { mark } from "./marks.js";
 import type { OpIdentity, SealsMessage, SegmentPartMessage } from "./messages.js";
 import { pipelineMax } from "./ports.js";

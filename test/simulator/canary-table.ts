@@ -329,7 +329,7 @@ export const canaries: readonly Canary[] = [
     title: "a damaged entry is a vote against itself",
     edits: [
       {
-        file: vsr("journal"),
+        file: vsr("journal-votes"),
         find: "const nack = !isFaulty && !isHere;",
         replace: "const nack = isFaulty || !isHere;",
       },
@@ -422,8 +422,8 @@ export const canaries: readonly Canary[] = [
     edits: [
       {
         file: vsr("journal"),
-        find: "        if (!sameIdentity(slot.header.identity, prepare.header.identity))\n            return false;\n        this.#hold(slot, prepare.frame);",
-        replace: "        this.#hold(slot, prepare.frame);",
+        find: "        if (!sameIdentity(slot.header.identity, prepare.header.identity))\n            return false;\n        this.#slots.hold(slot, prepare.frame);",
+        replace: "        this.#slots.hold(slot, prepare.frame);",
       },
       {
         file: vsr("repair"),
@@ -737,12 +737,9 @@ export const canaries: readonly Canary[] = [
         find: "        const { journal, suffix } = core;\n",
         replace: "        const { journal } = core;\n        const suffix = journal.suffix(core.commitMax);\n",
       },
-      without(
-        vsr("journal"),
-        "        for (const stored of state.suffix)\n            this.#storeRecovered(stored);\n",
-      ),
+      without(vsr("journal-recovery"), "    for (const stored of state.suffix)\n        layStored(slots, stored);\n"),
       {
-        file: vsr("journal"),
+        file: vsr("journal-recovery"),
         find: "let head = state.suffix[0]?.header.op ?? 0;",
         replace: "let head = 0;",
       },
