@@ -16,7 +16,7 @@ import type { KeeperArgs } from "../keeper/actor.js";
 import type { ProjectionArgs } from "../projection/actor.js";
 import type { ReplicaArgs } from "../replica/actor.js";
 import type { PeerArgs } from "../replica/peer-links.js";
-import type { ShardArgs } from "../shard/actor.js";
+import type { ShardArgs } from "../shard/args.js";
 import { shardDirectory } from "./data-directory.js";
 import { type Layout, workerOf } from "./layout.js";
 import { type ClusterPlan, peersOf, replicaOn, votersOf } from "./placement.js";

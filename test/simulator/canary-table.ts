@@ -505,7 +505,7 @@ export const canaries: readonly Canary[] = [
     title: "answer a retry before what it repeats is committed",
     edits: [
       {
-        file: "actors/shard/actor.js",
+        file: "actors/shard/unrecorded.js",
         find: "            newest.follow(proposal);",
         replace: "            this.#send(proposal);",
       },
@@ -534,7 +534,7 @@ export const canaries: readonly Canary[] = [
     title: "a leader decides without what it inherited: a retry of that is decided again (T42)",
     edits: [
       {
-        file: "actors/shard/actor.js",
+        file: "actors/shard/applier.js",
         find: "        if (head.op > position.op) {",
         replace: "        if (head.op > position.op && this.#replayed < 0) {",
       },

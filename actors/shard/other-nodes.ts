@@ -1,0 +1,226 @@
+/**
+ * This shard on the other nodes: what travels between them over the replicas' links, the questions that they ask one another, and how each
+ * of them stands.
+ */
+import { assert } from "../../runtime/types/assert.js";
+import {
+  decodeOp,
+  decodeQuestion,
+  decodeRelay,
+  encodeAnswer,
+  encodeOp,
+  relayKinds,
+  relayTopics,
+} from "../messages/relay.js";
+import type { ReplicaReport } from "../replica/messages.js";
+import type { ShardCore } from "./core.js";
+import { Forwarder } from "./forwarder.js";
+import { encodeOutcome, type HandoverSettled } from "./handover.js";
+import type { ShardReports } from "./messages.js";
+import { type Answering, answeringOver, PeerPort } from "./peer-port.js";
+import { type Answered, Questions } from "./questions.js";
+import { collectReports, decodeReport, encodeReport, type ShardReport } from "./report.js";
+
+/** What others may ask of this shard. */
+export interface OtherNodesHost {
+  requestsOfPeer(port: PeerPort, bytes: Uint8Array, areCommands: boolean): void;
+  barrier(settled: (op: number | null) => void): void;
+  handOver(settled: HandoverSettled): void;
+}
+
+export const adminMs = 60_000;
+/** Twice in a row, since others are asked after the leader, and still within a person's patience. */
+const reportMs = 700;
+const confirmMs = 5_000;
+const questionsDueMs = 50;
+export const noBytes = new Uint8Array(0);
+
+export class OtherNodes {
+  readonly forwarder: Forwarder;
+  readonly answering: Answering;
+  /** Replicas to which a connection stands. */
+  readonly linked = new Set<number>();
+  readonly #core: ShardCore;
+  readonly #host: OtherNodesHost;
+  readonly #questions: Questions;
+  /** By replica: the shard there, as one who asks. */
+  readonly #peerPorts: PeerPort[];
+  /** Those that vote and those that stand by. */
+  #replicas: number;
+  #isWatchingQuestions = false;
+
+  constructor(core: ShardCore, host: OtherNodesHost) {
+    this.#core = core;
+    this.#host = host;
+    const { context, args } = core;
+    const send = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes);
+    this.#questions = new Questions(send, () => context.monotonic());
+    this.forwarder = new Forwarder(context, send, this.#questions);
+    this.answering = answeringOver(context, send);
+    this.#replicas = args.replicas;
+    this.#peerPorts = Array.from({ length: args.replicas }, (_, replica) => new PeerPort(replica, context.epoch));
+  }
+
+  // ------------------------------------------------------------------ links
+
+  #relay(to: number, bytes: Uint8Array): boolean {
+    const { context, args } = this.#core;
+    const port = context.port(args.replica);
+    return port !== null && context.tell(port, { kind: "relay", to, bytes }, { transfer: true }) === "accepted";
+  }
+
+  up(replica: number): void {
+    this.linked.add(replica);
+    this.forwarder.peerUp(replica);
+  }
+
+  down(replica: number): void {
+    this.linked.delete(replica);
+    this.#endPeer(replica);
+    this.#questions.peerDown(replica);
+    this.forwarder.peerDown(replica);
+    this.#core.sql?.dropClosed(this.#peerPorts[replica]);
+  }
+
+  /** So many replicas there are from now on, those that stand by among them. */
+  resize(count: number): void {
+    assert(count >= this.#core.args.voters, "those that vote stay");
+    this.#replicas = count;
+    for (let replica = this.#peerPorts.length; replica < count; replica++) {
+      this.#peerPorts.push(new PeerPort(replica, this.#core.context.epoch));
+    }
+  }
+
+  /**
+   * Whoever comes next over the link to that node counts its requests and questions from the start: what the one before it asked is not
+   * answered to it, or a client would get the answer to another's request.
+   */
+  #endPeer(replica: number): void {
+    const port = this.#peerPorts[replica];
+    if (port === undefined) return;
+    port.isOpen = false;
+    this.#peerPorts[replica] = new PeerPort(replica, this.#core.context.epoch);
+  }
+
+  /** What this shard on another node says. */
+  relayed(from: number, bytes: Uint8Array): void {
+    const { kind, body } = decodeRelay(bytes);
+    switch (kind) {
+      case relayKinds.requests:
+      case relayKinds.commands:
+        this.#host.requestsOfPeer(this.#peerPorts[from], body, kind === relayKinds.commands);
+        return;
+      case relayKinds.replies:
+        this.forwarder.replies(body);
+        return;
+      case relayKinds.question:
+        this.#asked(from, body);
+        return;
+      case relayKinds.answer:
+        this.#questions.answered(body);
+        return;
+      default:
+        this.#core.context.log.warn("a relay of an unknown kind", { shard: this.#core.args.shard, from, kind });
+    }
+  }
+
+  // ------------------------------------------------------------------ questions
+
+  #asked(from: number, bytes: Uint8Array): void {
+    const { id, topic, body } = decodeQuestion(bytes);
+    const asker = this.#peerPorts[from];
+    const answer = (known: Uint8Array | null): void => {
+      if (asker?.isOpen === true) this.#relay(from, encodeAnswer({ id, body: known }));
+    };
+    if (topic === relayTopics.report) {
+      this.#report((report) => answer(report === null ? null : encodeReport(report)));
+    } else if (this.#core.leadership === null) {
+      answer(null);
+    } else if (topic === relayTopics.commitIndex) {
+      this.#core.confirm((commit) => answer(commit === null ? null : encodeOp(commit)));
+    } else if (topic === relayTopics.admin) {
+      this.#administer(body, answer);
+    } else if (topic === relayTopics.barrier) {
+      this.#host.barrier((op) => answer(op === null ? null : encodeOp(op)));
+    } else if (topic === relayTopics.handOver) {
+      this.#host.handOver((outcome) => answer(encodeOutcome(outcome)));
+    } else {
+      answer(null);
+    }
+  }
+
+  /** A call of the administration that reached another node: the directory beside the leading system shard carries it out. */
+  #administer(call: Uint8Array, answer: (result: Uint8Array | null) => void): void {
+    const { context } = this.#core;
+    const directory = context.port("directory");
+    if (directory === null) {
+      answer(null);
+      return;
+    }
+    const message = { kind: "adminRelayed", call: call.slice() };
+    context.request<Uint8Array>(directory, message, { deadlineMs: adminMs }, (outcome) => {
+      answer(outcome.ok ? outcome.value : null);
+    });
+  }
+
+  askLeader(topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {
+    const { leader } = this.forwarder;
+    if (leader === null) answered(null);
+    else this.#ask(leader, topic, body, deadlineMs, answered);
+  }
+
+  /** Asks the shard that leads what is committed. */
+  askCommit(told: (commit: number | null) => void): void {
+    const { commitIndex } = relayTopics;
+    this.askLeader(commitIndex, noBytes, confirmMs, (body) => told(body === null ? null : decodeOp(body)));
+  }
+
+  #ask(to: number, topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {
+    this.#questions.ask(to, topic, body, deadlineMs, answered);
+    this.#watchQuestions();
+  }
+
+  #watchQuestions(): void {
+    if (this.#isWatchingQuestions || this.#questions.size === 0) return;
+    this.#isWatchingQuestions = true;
+    this.#core.context.after(questionsDueMs, { kind: "questionsDue" });
+  }
+
+  questionsDue(): void {
+    this.#isWatchingQuestions = false;
+    this.#questions.expire();
+    this.#watchQuestions();
+  }
+
+  // ------------------------------------------------------------------ reports
+
+  /** How this replica stands; null while it is being restarted. */
+  #report(told: (report: ShardReport | null) => void): void {
+    const core = this.#core;
+    const port = core.context.port(core.args.replica);
+    if (port === null) {
+      told(null);
+      return;
+    }
+    core.context.request<ReplicaReport>(port, { kind: "report" }, { deadlineMs: reportMs }, (outcome) => {
+      if (!outcome.ok) {
+        told(null);
+        return;
+      }
+      const leads = core.phase === "leading";
+      const leader = leads ? core.args.self : this.forwarder.leader;
+      const applied = core.position?.op ?? 0;
+      told({ ...outcome.value, applied, leads, leader, isDiskFull: core.isFull, linked: [...this.linked] });
+    });
+  }
+
+  askReport(replica: number, told: (report: ShardReport | null) => void): void {
+    if (replica === this.#core.args.self) this.#report(told);
+    else this.#ask(replica, relayTopics.report, noBytes, reportMs, (body) => told(body && decodeReport(body)));
+  }
+
+  reports(told: (reports: ShardReports) => void): void {
+    const leader = this.forwarder.leader ?? this.#core.args.self;
+    collectReports(this.#replicas, leader, (replica, said) => this.askReport(replica, said), told);
+  }
+}
