@@ -18,7 +18,8 @@ import { FrontendDecoder } from "./frontend-decoder.js";
 import { kindOf } from "./frontend-messages.js";
 import { Inbox } from "./inbox.js";
 import { FatalError, reportOf } from "./reports.js";
-import { Session, type SessionHost } from "./session.js";
+import type { SessionHost } from "./session/exchange.js";
+import { Session } from "./session/session.js";
 import { SessionSettings } from "./settings.js";
 import { decodeFirst, type StartupMessage } from "./startup.js";
 

@@ -1,0 +1,120 @@
+/** What a statement takes and yields: asked for, remembered, and told to the client. */
+import { isSameResult, resultChanged, type SqlColumn } from "../../../actors/messages/sql.js";
+import { SqlError } from "../../../runtime/query/error.js";
+import { typeOid } from "../../../runtime/query/types/sql-type.js";
+import type { Description, Portal, Prepared } from "../portals.js";
+import { shownColumns } from "../session-commands.js";
+import type { CachedStatement } from "../statement.js";
+import type { Exchange } from "./exchange.js";
+
+export class Descriptions {
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  /** Asks what a statement takes and yields, unless that was asked in this round. */
+  async describe(prepared: Prepared): Promise<Description> {
+    if (prepared.description !== null && prepared.describedIn === this.#exchange.round) return prepared.description;
+    const description = await this.describeAnew(prepared.statement, prepared.parameterTypes);
+    if (prepared.columns !== null && !isSameResult(prepared.columns, description.columns)) throw resultChanged();
+    prepared.columns = description.columns;
+    prepared.parameterTypes = description.parameterTypes;
+    prepared.description = description;
+    prepared.describedIn = this.#exchange.round;
+    return description;
+  }
+
+  async describeAnew(statement: CachedStatement | null, parameterTypes: readonly number[]): Promise<Description> {
+    const here = statement === null ? { parameterTypes: [], columns: null } : await this.#describeHere(statement);
+    if (here !== null || statement === null) return here ?? { parameterTypes: [], columns: null };
+    const destination = this.#exchange.transaction.isAtShard ? "shard" : "projection";
+    return this.#exchange.runs.described(
+      { kind: "describe", text: statement.text, syntax: statement.syntax(), parameterTypes },
+      destination,
+    );
+  }
+
+  /** What is done here is described here; null for all else. */
+  async #describeHere({ statement }: CachedStatement): Promise<Description | null> {
+    switch (statement.kind) {
+      case "show":
+        return { parameterTypes: [], columns: shownColumns(statement.name).map(textColumn) };
+      case "execute": {
+        const { columns } = await this.describe(this.#exchange.prepared.get(statement.name));
+        return { parameterTypes: [], columns };
+      }
+      case "fetch": {
+        const { columns } = this.#exchange.portals.get(statement.cursor, "cursor");
+        return { parameterTypes: [], columns: statement.isMove ? null : columns };
+      }
+      default:
+        return isDoneHere(statement.kind) ? { parameterTypes: [], columns: null } : null;
+    }
+  }
+
+  writeColumns(columns: readonly SqlColumn[] | null, formats: readonly (0 | 1)[]): void {
+    if (columns === null) this.#exchange.writer.noData();
+    else {
+      expectFormats(formats, columns.length);
+      this.#exchange.writer.rowDescription(columns, formats);
+    }
+  }
+
+  /** The row description that comes with the answer of a run. */
+  writeOwed(portal: Portal, columns: readonly SqlColumn[] | null, protocol: "simple" | "extended"): void {
+    portal.columns = columns;
+    if (columns !== null) expectFormats(portal.resultFormats, columns.length);
+    if (protocol === "simple" && columns !== null) this.#exchange.writer.rowDescription(columns, []);
+    if (protocol === "extended" && portal.owesDescription) this.writeColumns(columns, portal.resultFormats);
+    portal.owesDescription = false;
+  }
+}
+
+export const textColumn = (name: string): SqlColumn => ({
+  name,
+  table: 0,
+  column: 0,
+  type: typeOid.text,
+  typeLength: -1,
+  modifier: -1,
+});
+
+function expectFormats(formats: readonly (0 | 1)[], columns: number): void {
+  if (formats.length <= 1 || formats.length === columns) return;
+  throw new SqlError("08P01", `bind message has ${formats.length} result formats but query has ${columns} columns`);
+}
+
+const doneHere = new Set([
+  "begin",
+  "commit",
+  "rollback",
+  "savepoint",
+  "release",
+  "rollbackTo",
+  "setTransaction",
+  "setConstraints",
+  "prepareTransaction",
+  "commitPrepared",
+  "rollbackPrepared",
+  "set",
+  "reset",
+  "resetAll",
+  "discard",
+  "prepare",
+  "deallocate",
+  "declareCursor",
+  "closeCursor",
+  "copy",
+  "listen",
+  "unlisten",
+  "notify",
+  "createRole",
+  "alterRole",
+  "dropRole",
+  "maintenance",
+]);
+
+/** Statements that no shard or projection hears of. */
+export const isDoneHere = (kind: string): boolean => doneHere.has(kind);

@@ -1,0 +1,154 @@
+/**
+ * What all parts of a session share: the client's messages and the answers on their way to it, what is prepared and opened, the transaction
+ * it is in, and the way to whoever runs its statements.
+ */
+import { SqlError } from "../../../runtime/query/error.js";
+import { kiB, miB } from "../../../runtime/types/limits.js";
+import { BackendWriter, type ErrorReport } from "../backend-writer.js";
+import { type EngineHost, EngineRuns, type RowsReply, type SessionIdentity } from "../engine-runs.js";
+import type { SqlDestination } from "../executor.js";
+import type { Inbox } from "../inbox.js";
+import { type Portal, Portals, type Prepared, PreparedStatements } from "../portals.js";
+import { noticeReport, type SourcePlace } from "../reports.js";
+import type { Administration } from "../roles.js";
+import type { SessionSettings } from "../settings.js";
+import type { CachedStatement, StatementCache } from "../statement.js";
+import { Transaction } from "../transaction.js";
+
+export interface SessionHost extends EngineHost {
+  readonly statements: StatementCache;
+  readonly administration: Administration;
+  write(bytes: Uint8Array): void;
+  outgoingBytes(): number;
+  /** Resolves once most of what was written has left, or the client is gone. */
+  whenDrained(): Promise<void>;
+}
+
+/** From here on what was gathered leaves without waiting for the end of the answer. */
+const gatheredBytesMax: number = 64 * kiB;
+/** More than this is not fetched while the client has not read it. */
+const outgoingBytesMax: number = 1 * miB;
+const endsTransaction = new Set(["commit", "rollback", "rollbackTo"]);
+const noticeRanks: Readonly<Record<string, number>> = { INFO: 9, NOTICE: 1, WARNING: 2 };
+const wantedRanks: Readonly<Record<string, number>> = { warning: 2, error: 3 };
+
+export class Exchange {
+  readonly host: SessionHost;
+  readonly identity: SessionIdentity;
+  readonly settings: SessionSettings;
+  readonly inbox: Inbox;
+  readonly writer = new BackendWriter();
+  readonly transaction: Transaction;
+  readonly runs: EngineRuns;
+  readonly prepared = new PreparedStatements();
+  readonly portals = new Portals();
+  /** Where in the client's text stands what is acted upon. */
+  place: SourcePlace | null = null;
+  /** Counts Syncs: what was described in the same round need not be asked for again. */
+  round = 0;
+  #position = -1;
+
+  constructor(host: SessionHost, identity: SessionIdentity, settings: SessionSettings, inbox: Inbox) {
+    this.host = host;
+    this.identity = identity;
+    this.settings = settings;
+    this.inbox = inbox;
+    this.transaction = new Transaction(settings);
+    this.runs = new EngineRuns(host, identity, settings, this.transaction);
+  }
+
+  flush(): void {
+    if (this.writer.length > 0) this.host.write(this.writer.take());
+  }
+
+  /** Lets go of what has gathered, and waits for a slow reader. */
+  async relieve(): Promise<void> {
+    if (this.writer.length < gatheredBytesMax) return;
+    this.flush();
+    if (this.host.outgoingBytes() > outgoingBytesMax) await this.host.whenDrained();
+  }
+
+  notice(report: ErrorReport): void {
+    const wanted = wantedRanks[this.settings.get("client_min_messages")] ?? 0;
+    if ((noticeRanks[report.severity] ?? 0) >= wanted) this.writer.notice(report);
+  }
+
+  /** What an answer says besides its rows. */
+  take(reply: RowsReply): void {
+    for (const notice of reply.notices) this.notice(noticeReport(notice));
+    for (const [name, value, scope] of reply.settings) {
+      // Without a transaction what is local is over already.
+      if (scope === "session" || this.transaction.isOpen) this.settings.set(name, value, scope);
+    }
+    if (!reply.wrote || reply.position === this.#position) return;
+    this.#position = reply.position;
+    this.settings.wrote(reply.position);
+  }
+
+  expectSound(statement: CachedStatement | null): void {
+    if (statement === null || endsTransaction.has(statement.statement.kind)) return;
+    this.transaction.expectSound();
+  }
+
+  destinationOf(statement: CachedStatement): SqlDestination {
+    if (statement.writes && this.transaction.isReadOnly) {
+      throw new SqlError("25006", `cannot execute ${statement.command} in a read-only transaction`);
+    }
+    // What a serializable transaction reads is looked at when it commits, so it is read where that is decided.
+    const { isOpen, isolation } = this.transaction.describe(0);
+    const isWatched = isOpen && isolation === "serializable";
+    return this.transaction.isAtShard || isWatched ? "shard" : statement.destination;
+  }
+
+  /** Savepoints that were made before the shard had anything of the transaction are told to it first. */
+  async enterShard(): Promise<void> {
+    if (!this.transaction.isOpen || this.transaction.isAtShard) return;
+    for (const name of this.transaction.savepointNames) {
+      await this.runs.rows({ kind: "savepoint", text: name }, "shard");
+    }
+  }
+
+  /** The first rows of a statement that is run by others. */
+  async open(portal: Portal, statement: CachedStatement, rowsMax: number): Promise<RowsReply> {
+    portal.destination = this.destinationOf(statement);
+    if (portal.destination === "shard") await this.enterShard();
+    this.transaction.queried();
+    const { parameterTypes, parameters, resultFormats, prepared } = portal;
+    return this.runs.rows(
+      {
+        kind: "execute",
+        text: statement.text,
+        syntax: statement.syntax(),
+        parameterTypes,
+        parameters,
+        resultFormats,
+        rowsMax,
+        columns: prepared?.columns ?? null,
+      },
+      portal.destination,
+    );
+  }
+
+  closePortal(name: string): void {
+    const portal = this.portals.find(name);
+    if (portal === undefined) return;
+    this.portals.delete(name);
+    this.closeCursor(portal);
+  }
+
+  closeCursor(portal: Portal): void {
+    const { cursor, destination } = portal;
+    portal.cursor = 0;
+    portal.state = "done";
+    if (cursor !== 0) this.runs.tell({ kind: "close", cursor }, destination);
+  }
+
+  closeAllCursors(): void {
+    for (const portal of this.portals.takeAll()) this.closeCursor(portal);
+  }
+}
+
+export const placeOf = ({ source, statement }: Pick<Prepared, "source" | "statement">): SourcePlace => ({
+  text: source,
+  offset: statement?.offset ?? 0,
+});

@@ -1,0 +1,130 @@
+/**
+ * The extended query protocol: Parse, Bind, Describe, Execute and Close.
+ *
+ * An Execute asks once for what Parse, Bind and Describe would have asked for before it: the answer of the run says all. Errors
+ * come a message later than PostgreSQL's then, which no client can tell, since it reads them all behind its Sync.
+ */
+import { SqlError } from "../../../runtime/query/error.js";
+import { type Bind, decodeFrontend, type FrontendMessage, kindOf } from "../frontend-messages.js";
+import { type Prepared, portalOf } from "../portals.js";
+import { type Descriptions, isDoneHere } from "./descriptions.js";
+import { type Exchange, placeOf } from "./exchange.js";
+import type { Statements } from "./statements.js";
+
+/** Messages that are looked at before they are acted upon: fewer than may wait. */
+const lookAheadMax = 64;
+
+export class ExtendedQuery {
+  readonly #exchange: Exchange;
+  readonly #descriptions: Descriptions;
+  readonly #statements: Statements;
+
+  constructor(exchange: Exchange, descriptions: Descriptions, statements: Statements) {
+    this.#exchange = exchange;
+    this.#descriptions = descriptions;
+    this.#statements = statements;
+  }
+
+  async parse(message: Extract<FrontendMessage, { kind: "parse" }>): Promise<void> {
+    const { name, text, parameterTypes } = message;
+    this.#exchange.place = { text, offset: 0 };
+    if (name === "") this.#exchange.prepared.delete("");
+    const statements = this.#exchange.host.statements.statements(text);
+    if (statements.length > 1) {
+      throw new SqlError("42601", "cannot insert multiple commands into a prepared statement");
+    }
+    const statement = statements[0] ?? null;
+    if (statement !== null) this.#exchange.place = { text, offset: statement.offset };
+    this.#exchange.expectSound(statement);
+    const prepared: Prepared = {
+      name,
+      source: text,
+      statement,
+      parameterTypes,
+      description: null,
+      describedIn: -1,
+      columns: null,
+    };
+    const next = this.#exchange.inbox.glance(0) ?? (await this.#exchange.inbox.peek(0));
+    const nextKind = next === null ? "sync" : kindOf(next.type);
+    // A statement that is only prepared is checked now; one that is run tells its errors then.
+    if (nextKind === "sync" || nextKind === "flush") await this.#descriptions.describe(prepared);
+    this.#exchange.prepared.add(prepared);
+    this.#exchange.writer.parseComplete();
+  }
+
+  bind(message: Bind): void {
+    const { portal: name, statement, parameters, resultFormats } = message;
+    const prepared = this.#exchange.prepared.get(statement);
+    this.#exchange.place = placeOf(prepared);
+    this.#exchange.expectSound(prepared.statement);
+    const expected = Math.max(prepared.statement?.parameterCount ?? 0, prepared.parameterTypes.length);
+    if (parameters.length !== expected) {
+      throw new SqlError(
+        "08P01",
+        `bind message supplies ${parameters.length} parameters, but prepared statement "${statement}" requires ${expected}`,
+      );
+    }
+    if (name === "") this.#exchange.closePortal("");
+    this.#exchange.portals.add(portalOf(name, prepared, parameters, resultFormats, prepared));
+    this.#exchange.writer.bindComplete();
+  }
+
+  async describeStatement(name: string): Promise<void> {
+    const prepared = this.#exchange.prepared.get(name);
+    this.#exchange.place = placeOf(prepared);
+    this.#exchange.expectSound(prepared.statement);
+    const { parameterTypes, columns } = await this.#descriptions.describe(prepared);
+    this.#exchange.writer.parameterDescription(parameterTypes);
+    this.#descriptions.writeColumns(columns, []);
+  }
+
+  async describePortal(name: string): Promise<void> {
+    const portal = this.#exchange.portals.get(name);
+    this.#exchange.place = placeOf(portal);
+    this.#exchange.expectSound(portal.statement);
+    const next = this.#exchange.inbox.glance(0) ?? (await this.#exchange.inbox.peek(0));
+    if (portal.state === "new" && next !== null && kindOf(next.type) === "execute") {
+      const message = decodeFrontend("execute", next.body);
+      if (message.kind === "execute" && message.portal === name) {
+        portal.owesDescription = true;
+        return;
+      }
+    }
+    if (portal.columns === null) {
+      portal.columns = (await this.#descriptions.describeAnew(portal.statement, portal.parameterTypes)).columns;
+    }
+    this.#descriptions.writeColumns(portal.columns, portal.resultFormats);
+  }
+
+  async execute(name: string, rowsMax: number): Promise<void> {
+    const portal = this.#exchange.portals.get(name);
+    this.#exchange.place = placeOf(portal);
+    const { statement } = portal;
+    if (statement !== null && portal.state === "new" && !this.#exchange.transaction.isOpen) {
+      const isPlainRead = statement.destination === "projection" && !isDoneHere(statement.statement.kind);
+      const isLoose = isPlainRead && this.#exchange.settings.get("default_transaction_isolation") === "read committed";
+      if (!isLoose && !(await this.#isLastOfRound()))
+        this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
+    }
+    await this.#statements.perform(portal, rowsMax, "extended");
+  }
+
+  /** True when nothing that is run comes before the next Sync: then a statement is a transaction of its own. */
+  async #isLastOfRound(): Promise<boolean> {
+    for (let ahead = 0; ahead < lookAheadMax; ahead++) {
+      const message = this.#exchange.inbox.glance(ahead) ?? (await this.#exchange.inbox.peek(ahead));
+      if (message === null) return true;
+      const kind = kindOf(message.type);
+      if (kind === "sync" || kind === "terminate") return true;
+      if (kind !== "close") return false;
+    }
+    return false;
+  }
+
+  close({ target, name }: Extract<FrontendMessage, { kind: "close" }>): void {
+    if (target === "statement") this.#exchange.prepared.delete(name);
+    else this.#exchange.closePortal(name);
+    this.#exchange.writer.closeComplete();
+  }
+}

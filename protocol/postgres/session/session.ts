@@ -1,0 +1,246 @@
+/**
+ * One client's session once it is admitted: what it says is acted upon in order, one message after the other, and answered in
+ * PostgreSQL's protocol (version 3; chapter 55 of its manual).
+ *
+ * Where a statement is done
+ *   here               settings, the bounds of a transaction, what is prepared, cursors' names, the framing of COPY
+ *   the directory      users
+ *   a projection       reads outside a transaction that the shard has
+ *   the shard          all else
+ *
+ * Invariants
+ *   1. Each Query and each Sync is answered by one ReadyForQuery, and everything before it leaves in one write, unless it is large.
+ *   2. After an error in the extended protocol nothing is done until Sync.
+ *   3. In a failed transaction nothing is done but to end it, or to go back to a savepoint.
+ */
+import { SqlError } from "../../../runtime/query/error.js";
+import { assert } from "../../../runtime/types/assert.js";
+import type { SessionIdentity } from "../engine-runs.js";
+import { decodeFrontend, type FrontendMessage, kindOf } from "../frontend-messages.js";
+import type { Inbox, RawMessage } from "../inbox.js";
+import { portalOf } from "../portals.js";
+import { FatalError, reportOf } from "../reports.js";
+import type { SessionSettings } from "../settings.js";
+import { type CachedStatement, firstParameter } from "../statement.js";
+import { Channels } from "./channels.js";
+import { Descriptions } from "./descriptions.js";
+import { Exchange, type SessionHost } from "./exchange.js";
+import { ExtendedQuery } from "./extended-query.js";
+import { Statements } from "./statements.js";
+import { Transactions } from "./transactions.js";
+
+export class Session {
+  readonly #exchange: Exchange;
+  readonly #channels: Channels;
+  readonly #transactions: Transactions;
+  readonly #statements: Statements;
+  readonly #extended: ExtendedQuery;
+  #isSkipping = false;
+  #isIdleTooLong: FatalError | null = null;
+
+  constructor(host: SessionHost, identity: SessionIdentity, settings: SessionSettings, inbox: Inbox) {
+    const exchange = new Exchange(host, identity, settings, inbox);
+    const descriptions = new Descriptions(exchange);
+    this.#exchange = exchange;
+    this.#channels = new Channels(exchange);
+    this.#transactions = new Transactions(exchange, this.#channels);
+    this.#statements = new Statements(exchange, this.#channels, this.#transactions, descriptions);
+    this.#extended = new ExtendedQuery(exchange, descriptions, this.#statements);
+  }
+
+  get isIdle(): boolean {
+    return this.#exchange.inbox.count === 0 && !this.#exchange.transaction.isOpen;
+  }
+
+  cancel(): void {
+    this.#exchange.runs.cancel();
+  }
+
+  /** Until the client ends, is told to, or is gone. What it throws is a bug. */
+  async run(): Promise<void> {
+    this.#exchange.writer.backendKeyData(this.#exchange.identity.process, this.#exchange.identity.secret);
+    this.#ready();
+    try {
+      while (await this.#next()) {
+        // One message after the other.
+      }
+      if (this.#isIdleTooLong !== null) this.#sayFatal(this.#isIdleTooLong);
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** False at the end of the session. */
+  async #next(): Promise<boolean> {
+    const raw = this.#exchange.inbox.glance(0) ?? (await this.#whenSpokenTo());
+    if (raw === null) return false;
+    this.#exchange.inbox.take();
+    const kind = kindOf(raw.type);
+    if (kind === "terminate") return false;
+    if (this.#isSkipping && kind !== "sync") return true;
+    try {
+      // Most messages are acted upon at once: only what waits for others is waited for.
+      const done = this.#step(decodeFrontend(kind, raw.body));
+      if (done !== undefined) await done;
+      return true;
+    } catch (error) {
+      return await this.#failed(error, kind === "query");
+    }
+  }
+
+  /** The next message, which has not arrived. */
+  async #whenSpokenTo(): Promise<RawMessage | null> {
+    const stopTimer = this.#idleTimer();
+    this.#channels.isWaiting = true;
+    const raw = await this.#exchange.inbox.peek(0);
+    this.#channels.isWaiting = false;
+    stopTimer?.();
+    return raw;
+  }
+
+  /** A session that only waits may be told to end. */
+  #idleTimer(): (() => void) | null {
+    const name = this.#exchange.transaction.isExplicit ? "idle_in_transaction_session_timeout" : "idle_session_timeout";
+    const value = this.#exchange.settings.get(name);
+    if (value === "0") return null;
+    const error = this.#exchange.transaction.isExplicit
+      ? new FatalError("25P03", "terminating connection due to idle-in-transaction timeout")
+      : new FatalError("57P05", "terminating connection due to idle-session timeout");
+    return this.#exchange.host.after(millisecondsIn(value), () => {
+      this.#isIdleTooLong = error;
+      this.#exchange.inbox.close();
+    });
+  }
+
+  #step(message: FrontendMessage): Promise<void> | void {
+    switch (message.kind) {
+      case "query":
+        return this.#query(message.text);
+      case "parse":
+        return this.#extended.parse(message);
+      case "bind":
+        return this.#extended.bind(message);
+      case "describe":
+        return message.target === "statement"
+          ? this.#extended.describeStatement(message.name)
+          : this.#extended.describePortal(message.name);
+      case "execute":
+        return this.#extended.execute(message.portal, message.rowsMax);
+      case "close":
+        return this.#extended.close(message);
+      case "flush":
+        return this.#exchange.flush();
+      case "sync":
+        return this.#sync();
+      case "functionCall":
+        throw new SqlError("0A000", "the function call protocol is not supported");
+      case "copyData":
+      case "copyDone":
+      case "copyFail":
+        // What is left of a COPY that failed.
+        return;
+      case "password":
+      case "terminate":
+        throw new FatalError("08P01", `unexpected message type "${message.kind}"`);
+    }
+  }
+
+  /** Says what went wrong. False when the session cannot go on. */
+  async #failed(error: unknown, isQuery: boolean): Promise<boolean> {
+    const report = reportOf(error, this.#exchange.place);
+    if (report === null) throw error;
+    this.#exchange.writer.error(report);
+    if (report.severity === "FATAL") {
+      this.#exchange.flush();
+      return false;
+    }
+    this.#statements.isLastOfQuery = false;
+    if (this.#exchange.transaction.isOpen) this.#exchange.transaction.fail();
+    if (this.#exchange.transaction.isOpen && !this.#exchange.transaction.isExplicit)
+      await this.#transactions.rollback();
+    if (isQuery) this.#ready();
+    else this.#isSkipping = true;
+    return true;
+  }
+
+  #sayFatal(error: FatalError): void {
+    const report = reportOf(error, null);
+    assert(report !== null, "a fatal error can be told");
+    this.#exchange.writer.error(report);
+    this.#exchange.flush();
+  }
+
+  #end(): void {
+    this.#channels.stop();
+    for (const portal of this.#exchange.portals.takeAll()) this.#exchange.closeCursor(portal);
+    // Its transaction, its locks and what its sequences gave end with it.
+    if (this.#exchange.runs.usedShard) this.#exchange.runs.tell({ kind: "end" }, "shard");
+  }
+
+  #ready(): void {
+    for (const [name, value] of this.#exchange.settings.unreported())
+      this.#exchange.writer.parameterStatus(name, value);
+    if (!this.#exchange.transaction.isOpen) this.#channels.write();
+    this.#exchange.writer.readyForQuery(this.#exchange.transaction.status);
+    this.#exchange.flush();
+  }
+
+  async #query(text: string): Promise<void> {
+    this.#exchange.place = { text, offset: 0 };
+    this.#exchange.prepared.delete("");
+    this.#exchange.closePortal("");
+    const statements = this.#exchange.host.statements.statements(text);
+    if (statements.length === 0) this.#exchange.writer.emptyQueryResponse();
+    for (const [index, statement] of statements.entries()) {
+      this.#exchange.place = { text, offset: statement.offset };
+      expectNoParameters(statement);
+      this.#statements.isLastOfQuery = index === statements.length - 1;
+      // Several statements of one text stand or fall together.
+      if (statements.length > 1) this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
+      const portal = portalOf("", { source: text, statement, parameterTypes: [] }, [], []);
+      await this.#statements.perform(portal, 0, "simple");
+      this.#exchange.closeCursor(portal);
+    }
+    this.#statements.isLastOfQuery = false;
+    await this.#transactions.endImplicit();
+    this.#ready();
+  }
+
+  #sync(): Promise<void> | void {
+    this.#isSkipping = false;
+    if (this.#exchange.transaction.isOpen && !this.#exchange.transaction.isExplicit) return this.#syncImplicit();
+    this.#synced();
+  }
+
+  /** The end of a round of several statements is the end of their transaction. */
+  async #syncImplicit(): Promise<void> {
+    try {
+      await this.#transactions.endImplicit();
+    } catch (error) {
+      await this.#failed(error, false);
+      this.#isSkipping = false;
+    }
+    this.#synced();
+  }
+
+  #synced(): void {
+    if (!this.#exchange.transaction.isExplicit) this.#exchange.closeAllCursors();
+    this.#exchange.round += 1;
+    this.#ready();
+  }
+}
+
+const millisecondsIn = (value: string): number => {
+  const [, digits = "0", unit = "ms"] = /^(\d+)([a-z]*)$/.exec(value) ?? [];
+  const factors: Readonly<Record<string, number>> = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+  return Number(digits) * (factors[unit] ?? 1);
+};
+
+/** A simple query brings no values; a PREPARE has places for those that come later. */
+function expectNoParameters({ statement, parameterCount }: CachedStatement): void {
+  if (parameterCount === 0 || statement.kind === "prepare") return;
+  const { number, location } = firstParameter(statement) ?? { number: parameterCount, location: -1 };
+  throw new SqlError("42P02", `there is no parameter $${number}`, {
+    position: location < 0 ? undefined : location,
+  });
+}

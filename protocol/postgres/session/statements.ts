@@ -1,0 +1,253 @@
+/** A session's statements are run: here, what is about the session itself; by the shard, a projection or the directory, all else. */
+import { SqlError } from "../../../runtime/query/error.js";
+import { assert } from "../../../runtime/types/assert.js";
+import { CopyRuns } from "../copy-runs.js";
+import type { RowsReply } from "../engine-runs.js";
+import type { Portal } from "../portals.js";
+import { runRoleStatement } from "../roles.js";
+import { type LocalResult, SettingCommands, tagOnly } from "../session-commands.js";
+import type { CachedStatement } from "../statement.js";
+import type { Channels } from "./channels.js";
+import { Cursors } from "./cursors.js";
+import { type Descriptions, textColumn } from "./descriptions.js";
+import type { Exchange } from "./exchange.js";
+import type { Transactions } from "./transactions.js";
+
+export class Statements {
+  readonly #exchange: Exchange;
+  readonly #channels: Channels;
+  readonly #transactions: Transactions;
+  readonly #descriptions: Descriptions;
+  readonly #cursors: Cursors;
+  readonly #commands: SettingCommands;
+  readonly #copies: CopyRuns;
+  /** The statement that runs is the last of its Query. */
+  isLastOfQuery = false;
+
+  constructor(exchange: Exchange, channels: Channels, transactions: Transactions, descriptions: Descriptions) {
+    this.#exchange = exchange;
+    this.#channels = channels;
+    this.#transactions = transactions;
+    this.#descriptions = descriptions;
+    this.#cursors = new Cursors(exchange, descriptions, this);
+    const { settings, transaction, identity, inbox, writer, runs } = exchange;
+    this.#commands = new SettingCommands(settings, transaction, identity.user, (report) => exchange.notice(report));
+    this.#copies = new CopyRuns({
+      inbox,
+      writer,
+      runs,
+      flush: () => exchange.flush(),
+      relieve: () => exchange.relieve(),
+      take: (reply) => exchange.take(reply),
+      enterShard: () => exchange.enterShard(),
+      destinationOf: (statement) => exchange.destinationOf(statement),
+    });
+  }
+
+  /** Runs a portal, from its beginning or where it was suspended. */
+  async perform(portal: Portal, rowsMax: number, protocol: "simple" | "extended"): Promise<void> {
+    const { statement } = portal;
+    if (statement === null) {
+      this.#exchange.writer.emptyQueryResponse();
+      return;
+    }
+    this.#exchange.expectSound(statement);
+    const local = await this.#performHere(portal, statement, rowsMax, protocol);
+    if (local === "elsewhere") await this.#performThere(portal, statement, rowsMax, protocol);
+    else if (local !== "answered") await this.#writeLocal(portal, local, protocol);
+  }
+
+  /**
+   * The end of a statement. The last of a Query is told to be done once all of the Query is committed: what is said to be stored must be.
+   */
+  async complete(tag: string): Promise<void> {
+    if (this.isLastOfQuery && this.#exchange.transaction.isOpen) await this.#transactions.endImplicit();
+    this.#exchange.writer.commandComplete(tag);
+  }
+
+  async #writeLocal(portal: Portal, result: LocalResult, protocol: "simple" | "extended"): Promise<void> {
+    const columns = result.columns?.map(textColumn) ?? null;
+    this.#descriptions.writeOwed(portal, columns, protocol);
+    for (const row of result.rows) this.#exchange.writer.dataRow(row);
+    await this.complete(result.tag);
+    portal.state = "done";
+  }
+
+  async #performHere(
+    portal: Portal,
+    cachedStatement: CachedStatement,
+    rowsMax: number,
+    protocol: "simple" | "extended",
+  ): Promise<LocalResult | "answered" | "elsewhere"> {
+    const { statement } = cachedStatement;
+    switch (statement.kind) {
+      case "begin":
+        this.#transactions.begin(statement.modes);
+        return tagOnly(statement.isStart ? "START TRANSACTION" : "BEGIN");
+      case "commit":
+      case "rollback":
+        return this.#transactions.endExplicit(statement.kind, statement.andChain);
+      case "savepoint":
+      case "release":
+      case "rollbackTo":
+        return this.#transactions.savepoint(statement.kind, statement.name);
+      case "setTransaction":
+        return this.#commands.setTransaction(statement);
+      case "setConstraints":
+        return tagOnly("SET CONSTRAINTS");
+      case "prepareTransaction":
+      case "commitPrepared":
+      case "rollbackPrepared":
+        throw new SqlError("0A000", "two-phase commit is not supported");
+      case "set":
+      case "reset":
+      case "resetAll":
+      case "show":
+        return this.#commands.run(statement);
+      case "discard":
+        return this.#discard(statement.what);
+      case "prepare":
+        return this.#cursors.prepare(portal.source, cachedStatement);
+      case "execute":
+        await this.#cursors.execute(portal, cachedStatement, rowsMax, protocol);
+        return "answered";
+      case "deallocate":
+        if (statement.name === null) {
+          this.#exchange.prepared.clear();
+          return tagOnly("DEALLOCATE ALL");
+        }
+        this.#exchange.prepared.get(statement.name);
+        this.#exchange.prepared.delete(statement.name);
+        return tagOnly("DEALLOCATE");
+      case "declareCursor":
+        return this.#cursors.declare(portal.source, cachedStatement);
+      case "fetch":
+        await this.#cursors.fetch(portal, statement, protocol);
+        return "answered";
+      case "closeCursor":
+        if (statement.name === null) {
+          this.#exchange.closeAllCursors();
+          return tagOnly("CLOSE CURSOR ALL");
+        }
+        this.#exchange.portals.get(statement.name, "cursor");
+        this.#exchange.closePortal(statement.name);
+        return tagOnly("CLOSE CURSOR");
+      case "copy":
+        return this.#copy(cachedStatement);
+      case "listen":
+      case "unlisten":
+        await this.#channels.listen(statement.channel, statement.kind);
+        return tagOnly(statement.kind.toUpperCase());
+      case "notify":
+        await this.#channels.notify(statement.channel, statement.payload);
+        return tagOnly("NOTIFY");
+      case "createRole":
+      case "alterRole":
+      case "dropRole":
+        if (this.#exchange.transaction.isExplicit) {
+          throw new SqlError("25001", `${cachedStatement.command} cannot run inside a transaction block`);
+        }
+        return tagOnly(await runRoleStatement(statement, this.#exchange.identity, this.#exchange.host.administration));
+      case "maintenance":
+        if (statement.command === "VACUUM" && this.#exchange.transaction.isExplicit) {
+          throw new SqlError("25001", "VACUUM cannot run inside a transaction block");
+        }
+        // Nothing needs it here; but a table that is not there is not passed over.
+        for (const table of statement.tables) await this.#copies.columnsOf(table, [], cachedStatement);
+        return tagOnly(statement.command);
+      default:
+        return "elsewhere";
+    }
+  }
+
+  async #performThere(
+    portal: Portal,
+    statement: CachedStatement,
+    rowsMax: number,
+    protocol: "simple" | "extended",
+  ): Promise<void> {
+    if (portal.state === "done") {
+      await this.complete(portal.columns === null ? portal.command : "SELECT 0");
+      return;
+    }
+    if (portal.state === "open") {
+      const reply = await this.#exchange.runs.rows(
+        { kind: "fetch", cursor: portal.cursor, rowsMax },
+        portal.destination,
+      );
+      await this.#deliver(portal, reply, rowsMax);
+      return;
+    }
+    const reply = await this.#exchange.open(portal, statement, rowsMax);
+    if (portal.prepared !== null) portal.prepared.columns ??= reply.columns;
+    this.#descriptions.writeOwed(portal, reply.columns, protocol);
+    await this.#deliver(portal, reply, rowsMax);
+  }
+
+  /** Sends rows as they come, until the portal ends or as many were sent as were asked for. */
+  async #deliver(portal: Portal, first: RowsReply, rowsMax: number): Promise<void> {
+    let reply = first;
+    let sent = 0;
+    for (;;) {
+      this.#exchange.take(reply);
+      this.#exchange.writer.rows(reply.rows);
+      sent += reply.rowCount;
+      portal.cursor = reply.cursor;
+      portal.state = reply.cursor === 0 ? "done" : "open";
+      if (reply.cursor === 0) {
+        const isCounted = first.columns !== null && reply.tag.startsWith("SELECT ");
+        await this.complete(isCounted ? `SELECT ${sent}` : reply.tag);
+        return;
+      }
+      if (rowsMax > 0 && sent >= rowsMax) {
+        this.#exchange.writer.portalSuspended();
+        return;
+      }
+      await this.#exchange.relieve();
+      const left = rowsMax === 0 ? 0 : rowsMax - sent;
+      reply = await this.#exchange.runs.rows(
+        { kind: "fetch", cursor: portal.cursor, rowsMax: left },
+        portal.destination,
+      );
+    }
+  }
+
+  #discard(what: "all" | "plans" | "sequences" | "temporary"): LocalResult {
+    switch (what) {
+      case "all":
+        if (this.#exchange.transaction.isExplicit) {
+          throw new SqlError("25001", "DISCARD ALL cannot run inside a transaction block");
+        }
+        this.#exchange.closeAllCursors();
+        this.#exchange.prepared.clear();
+        this.#exchange.settings.resetAll();
+        this.#channels.stop();
+        if (this.#exchange.runs.usedShard) this.#exchange.runs.tell({ kind: "end" }, "shard");
+        return tagOnly("DISCARD ALL");
+      case "plans":
+        return tagOnly("DISCARD PLANS");
+      case "temporary":
+        return tagOnly("DISCARD TEMP");
+      case "sequences":
+        throw new SqlError("0A000", "DISCARD SEQUENCES is not supported", { hint: "Use DISCARD ALL." });
+    }
+  }
+
+  async #copy(statement: CachedStatement): Promise<LocalResult> {
+    assert(statement.statement.kind === "copy", "a COPY copies");
+    const { statement: copy } = statement;
+    if (copy.file !== null || copy.isProgram) {
+      throw new SqlError(
+        "0A000",
+        `COPY ${copy.isFrom ? "from" : "to"} a file or program of the server is not supported`,
+        {
+          hint: "psql's \\copy reads and writes files of the client.",
+        },
+      );
+    }
+    if (!copy.isFrom) return tagOnly(`COPY ${await this.#copies.out(copy, statement)}`);
+    // Its rows come in several requests, which stand or fall together.
+    this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
+    return tagOnly(`COPY ${await this.#copies.in(copy, statement)}`);
+  }
+}
