@@ -92,6 +92,13 @@ export class LogWindow {
     this.#to = 0;
   }
 
+  /** As `isZero`, from any byte on up to a whole word's end. */
+  isZeroFrom(offset: number, end: number): boolean {
+    const words = offset + ((4 - (offset % 4)) % 4);
+    for (let index = offset; index < words; index++) if (this.bytes[index] !== 0) return false;
+    return this.isZero(words, end - words);
+  }
+
   isZero(offset: number, length: number): boolean {
     assert(offset % 4 === 0 && length % 4 === 0, "zeros are looked for in whole words");
     for (let index = offset / 4; index < (offset + length) / 4; index++) if (this.#words[index] !== 0) return false;
@@ -132,8 +139,6 @@ export function inspectPrepare(
   nodeProvider.sha256Into(window.bytes, offset + headerBytes, bodyEnd, checksum, 0);
   if (!sameBytes(checksum, 0, header.bodyChecksum, 0, checksum.length))
     return { kind: "damaged", fault: "body", header };
-  for (let index = bodyEnd; index < offset + padded; index++) {
-    if (window.bytes[index] !== 0) return { kind: "damaged", fault: "padding", header };
-  }
+  if (!window.isZeroFrom(bodyEnd, offset + padded)) return { kind: "damaged", fault: "padding", header };
   return { kind: "sound", header, offset };
 }

@@ -263,10 +263,8 @@ function readCopies(file: DiskFile, bytes: Uint8Array): CopyReading[] {
 /** What differs from a sound copy in its number alone is as sound: nothing has to be hashed again. */
 function isTwinOfFirst(bytes: Uint8Array, copy: number): boolean {
   const at = copy * sectorBytes;
-  const behind = copyAt + 1;
-  return (
-    bytes[at + copyAt] === copy &&
-    sameBytes(bytes, 0, bytes, at, copyAt) &&
-    sameBytes(bytes, behind, bytes, at + behind, sectorBytes - behind)
-  );
+  if (bytes[at + copyAt] !== copy) return false;
+  const same = (from: number, to: number): boolean =>
+    Buffer.compare(bytes.subarray(from, to), bytes.subarray(at + from, at + to)) === 0;
+  return same(0, copyAt) && same(copyAt + 1, sectorBytes);
 }

@@ -58,7 +58,8 @@ export class ClusterClock {
   #agreed(monotonic: number, wall: number): Interval | null {
     const own = wall - monotonic;
     const voices: Interval[] = [{ low: own - toleranceMicros / 2, high: own + toleranceMicros / 2 }];
-    for (const [from, sample] of this.#samples.entries()) {
+    for (let from = 0; from < this.#samples.length; from++) {
+      const sample = this.#samples[from] ?? null;
       if (from === this.#self || sample === null || monotonic - sample.takenAt > expiryMicros) continue;
       voices.push({ low: sample.low - toleranceMicros / 2, high: sample.high + toleranceMicros / 2 });
     }

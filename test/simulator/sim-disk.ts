@@ -478,8 +478,11 @@ export class SimDisk implements Disk {
       inode.dirty.clear();
       throw diskError({ operation: "sync", file: path, errno: "EIO" });
     }
-    if (inode.durable.length !== inode.current.length) inode.durable = resized(inode.durable, inode.current.length);
-    for (const sector of inode.dirty) copySector(inode, sector);
+    if (inode.dirty.size * tearBytes >= inode.current.length) inode.durable = inode.current.slice();
+    else {
+      if (inode.durable.length !== inode.current.length) inode.durable = resized(inode.durable, inode.current.length);
+      for (const sector of inode.dirty) copySector(inode, sector);
+    }
     inode.dirty.clear();
     this.watcher?.durable(path);
   }

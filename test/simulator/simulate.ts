@@ -1,6 +1,11 @@
-/** `npm run simulate -- --seed N [--trace]`, or `--seeds COUNT --from N`: runs seeds one after the other and says which fail, and why. */
+/**
+ * `npm run simulate -- --seed N [--trace]`, or `--seeds COUNT --from N [--jobs N]`: runs seeds, in several processes at once if so many jobs are
+ * asked for, and says which fail, and why.
+ */
 import { drawOptions } from "./options.js";
 import { runSeed } from "./run-seed.js";
+import { runSeeds } from "./seed-pool.js";
+import type { SeedReport } from "./seed-task.js";
 
 function numberOf(name: string, otherwise: number): number {
   const index = process.argv.indexOf(`--${name}`);
@@ -9,31 +14,41 @@ function numberOf(name: string, otherwise: number): number {
   return value;
 }
 
-const single = numberOf("seed", -1);
-const from = single >= 0 ? single : numberOf("from", 1);
-const count = single >= 0 ? 1 : numberOf("seeds", 20);
-const trace = process.argv.includes("--trace") ? (line: string): void => console.log(line) : null;
-const began = process.cpuUsage();
-let failed = 0;
-let virtualMs = 0;
-let events = 0;
-for (let seed = from; seed < from + count; seed++) {
+async function runOne(seed: number): Promise<boolean> {
   const options = drawOptions(seed);
+  const trace = process.argv.includes("--trace") ? (line: string): void => console.log(line) : null;
   const { summary, failure } = await runSeed(options, undefined, trace);
-  virtualMs += summary?.virtualMs ?? 0;
-  events += summary?.events ?? 0;
-  if (single >= 0 && summary !== null) console.log(JSON.stringify(summary));
-  if (failure === null) continue;
-  failed += 1;
+  if (summary !== null) console.log(JSON.stringify(summary));
+  if (failure === null) return true;
   console.log(`seed ${seed} (${options.replicas} replicas, atlas ${options.atlas}): ${failure.message}`);
-  if (single < 0) continue;
   console.log(JSON.stringify(options));
   if (failure.cause instanceof Error) console.log(failure.cause.stack);
+  return false;
 }
-const used = process.cpuUsage(began);
-const seconds = (used.user + used.system) / 1e6;
-const perSecond = (value: number): string => (value / seconds).toFixed(1);
-console.log(
-  `${count} seeds, ${failed} failed; for each CPU second ${perSecond(count)} seeds, ${perSecond(virtualMs / 1000)} virtual seconds, ${perSecond(events)} events`,
-);
-process.exitCode = failed === 0 ? 0 : 1;
+
+async function runMany(from: number, count: number, jobs: number): Promise<boolean> {
+  let seed = from;
+  let failed = 0;
+  let virtualMs = 0;
+  let events = 0;
+  const each = ({ seed: ran, summary, failure }: SeedReport): void => {
+    virtualMs += summary?.virtualMs ?? 0;
+    events += summary?.events ?? 0;
+    if (failure === null) return;
+    failed += 1;
+    const { replicas, atlas } = drawOptions(ran);
+    console.log(`seed ${ran} (${replicas} replicas, atlas ${atlas}): ${failure}`);
+  };
+  const next = (): { seed: number; again: "no" } | null => (seed < from + count ? { seed: seed++, again: "no" } : null);
+  const { cpuSeconds } = await runSeeds(jobs, next, each);
+  const perSecond = (value: number): string => (value / cpuSeconds).toFixed(1);
+  console.log(
+    `${count} seeds, ${failed} failed; for each CPU second ${perSecond(count)} seeds, ${perSecond(virtualMs / 1000)} virtual seconds, ${perSecond(events)} events`,
+  );
+  return failed === 0;
+}
+
+const single = numberOf("seed", -1);
+const isSound =
+  single >= 0 ? await runOne(single) : await runMany(numberOf("from", 1), numberOf("seeds", 20), numberOf("jobs", 1));
+process.exitCode = isSound ? 0 : 1;

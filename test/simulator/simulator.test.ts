@@ -2,6 +2,8 @@
 import anyTest from "ava";
 import { drawOptions } from "./options.js";
 import { runSeed } from "./run-seed.js";
+import { runSeeds } from "./seed-pool.js";
+import type { SeedReport } from "./seed-task.js";
 
 /** One after the other: a run freezes the clocks of its process. */
 const test = anyTest.serial;
@@ -31,4 +33,23 @@ test("a seed gives the same run each time", async (t) => {
     t.not(first.summary, null);
     t.deepEqual(second.summary, first.summary);
   }
+});
+
+test("seeds that several processes share give what they give in one, the second run of one of them in a fresh process", async (t) => {
+  const ran = async (jobs: number): Promise<{ hashes: (string | undefined)[]; decides: number | undefined }> => {
+    const reports: SeedReport[] = [];
+    let seed = 1;
+    const { marks } = await runSeeds(
+      jobs,
+      () => (seed > 6 ? null : { seed: seed++, again: seed === 4 ? "elsewhere" : "no" }),
+      (report) => reports.push(report),
+    );
+    for (const { hashAgain, summary } of reports) t.true(hashAgain === null || hashAgain === summary?.hash);
+    t.is(reports.filter(({ hashAgain }) => hashAgain !== null).length, 1);
+    reports.sort((left, right) => left.seed - right.seed);
+    return { hashes: reports.map(({ summary }) => summary?.hash), decides: marks["decides"] };
+  };
+  const together = await ran(2);
+  t.deepEqual(together, await ran(1));
+  t.is(new Set(together.hashes).size, 6);
 });

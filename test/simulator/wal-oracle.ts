@@ -18,17 +18,10 @@ import { chooseCopy } from "../../runtime/storage/superblock-quorum.js";
 import { isKimberliteError } from "../../runtime/types/errors.js";
 import { sectorBytes } from "../../runtime/types/limits.js";
 import { expect } from "./failure.js";
-import { hexOf, type RawHeader, rawHeader } from "./log-image.js";
+import { LivePrepares, type Written } from "./live-prepares.js";
+import { hexOf, rawHeader } from "./log-image.js";
 import { clusterId, directory, type SimNode } from "./node.js";
 import { type DiskWatcher, zoneOf } from "./sim-disk.js";
-
-interface Written {
-  readonly header: RawHeader;
-  readonly identity: string;
-  /** The prepare was reported as durable, and after it its header in the ring: from then on it may be acknowledged. */
-  isDurable: boolean;
-  isDone: boolean;
-}
 
 export interface FoundLog {
   readonly superblock: SuperblockContent;
@@ -69,8 +62,8 @@ export class WalOracle implements DiskWatcher {
   readonly #node: SimNode;
   /** Every prepare that this replica ever wrote, by op. */
   readonly #history = new Map<number, Set<string>>();
-  /** What lies in the log now, by address. */
-  #live = new Map<number, Written>();
+  /** What lies in the log now. */
+  readonly #live = new LivePrepares();
   examined = 0;
   faultySeen = 0;
 
@@ -86,31 +79,27 @@ export class WalOracle implements DiskWatcher {
   writeBegins(path: string, at: number, source: Uint8Array, from: number, length: number): void {
     if (zoneOf(path) !== "log") return;
     const address = this.#addressOf(path, at);
-    const bytes = source.slice(from, from + length);
-    for (const [start, written] of this.#live) {
-      if (start < address + length && written.header.end > address) this.#live.delete(start);
-    }
-    for (const written of this.#prepares(address, bytes)) {
+    this.#live.overwrite(address, address + length);
+    for (const written of this.#prepares(address, source.subarray(from, from + length))) {
       const known = this.#history.get(written.header.op) ?? new Set();
       known.add(written.identity);
       this.#history.set(written.header.op, known);
-      this.#live.set(written.header.address, written);
+      this.#live.add(written);
     }
   }
 
   durable(path: string): void {
     const zone = zoneOf(path);
-    if (zone === "headers") for (const written of this.#live.values()) written.isDone ||= written.isDurable;
+    if (zone === "headers") this.#live.named();
     if (zone !== "log") return;
     const from = this.#addressOf(path, 0);
-    const to = from + this.#node.geometry.segmentBytes;
-    for (const [start, written] of this.#live) if (start >= from && start < to) written.isDurable = true;
+    this.#live.prepared(from, from + this.#node.geometry.segmentBytes);
   }
 
   /** An empty disk has taken the place of this one. */
   replaced(): void {
     this.#history.clear();
-    this.#live = new Map();
+    this.#live.clear();
   }
 
   /** A segment that was fetched whole takes the place of what was there. */
@@ -163,18 +152,18 @@ export class WalOracle implements DiskWatcher {
     const { disk, image, replica } = this.#node;
     const discarded = discardedBy(superblock);
     const ringIsDamaged = disk.hasDamage("headers");
-    const kept = new Map<number, Written>();
-    for (const [address, written] of this.#live) {
+    const kept = new Set<Written>();
+    for (const written of this.#live.all()) {
       const { header, identity } = written;
-      const { op } = header;
+      const { op, address } = header;
       const isDiscarded = discarded !== null && op > discarded.op && header.view < discarded.view;
       const isOld = op <= superblock.checkpoint.op || (log.headers[0] !== undefined && op < log.headers[0].header.op);
       if (isOld) {
-        kept.set(address, written);
+        kept.add(written);
         continue;
       }
       const state = named.get(op);
-      if (state !== undefined && (state.identity === identity || state.state === "faulty")) kept.set(address, written);
+      if (state !== undefined && (state.identity === identity || state.state === "faulty")) kept.add(written);
       if (!written.isDone || isDiscarded) continue;
       const isDamaged = ringIsDamaged || image.isDamaged(address, header.end);
       if (state === undefined) {
@@ -192,6 +181,6 @@ export class WalOracle implements DiskWatcher {
           () => `replica ${replica} recovers op ${op} as another prepare than the one written last`,
         );
     }
-    this.#live = kept;
+    this.#live.keep(kept);
   }
 }

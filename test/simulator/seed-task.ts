@@ -1,0 +1,48 @@
+/** One seed as a task that a process can be given, and what it says of it: plain data, since the process may be another one. */
+import { execFileSync } from "node:child_process";
+import { storageMarkCounts } from "../../runtime/storage/marks.js";
+import { recoveryRowCounts } from "../../runtime/storage/recovery-table.js";
+import { markCounts } from "../../runtime/vsr/marks.js";
+import { drawOptions } from "./options.js";
+import { runSeed } from "./run-seed.js";
+import type { RunSummary } from "./simulation.js";
+
+export interface SeedTask {
+  readonly seed: number;
+  /** Whether it is run again, to see whether the run follows from its seed: here, or in a process that has run nothing else. */
+  readonly again: "no" | "here" | "elsewhere";
+}
+
+export interface SeedReport {
+  readonly seed: number;
+  readonly summary: RunSummary | null;
+  /** An oracle's objection, its name first. */
+  readonly failure: string | null;
+  /** The hash of the second run; null where there was none. */
+  readonly hashAgain: string | null;
+}
+
+async function hashOf(seed: number, where: "here" | "elsewhere"): Promise<string> {
+  if (where === "here") return (await runSeed(drawOptions(seed))).summary?.hash ?? "it failed";
+  const simulate = new URL("./simulate.js", import.meta.url).pathname;
+  const output = execFileSync(process.execPath, [simulate, "--seed", String(seed)], { encoding: "utf8" });
+  return (JSON.parse(output.split("\n")[0] ?? "{}") as RunSummary).hash;
+}
+
+export async function runTask({ seed, again }: SeedTask): Promise<SeedReport> {
+  const { summary, failure } = await runSeed(drawOptions(seed));
+  const hashAgain = again === "no" || summary === null ? null : await hashOf(seed, again);
+  return { seed, summary, failure: failure?.message ?? null, hashAgain };
+}
+
+/** How often each mark was reached in this process so far; those of the recovery table by their row. */
+export const marksNow = (): Record<string, number> => ({
+  ...markCounts(),
+  ...storageMarkCounts(),
+  ...Object.fromEntries(Object.entries(recoveryRowCounts()).map(([label, count]) => [`row: ${label}`, count])),
+});
+
+export function cpuSecondsNow(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
