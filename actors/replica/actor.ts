@@ -189,8 +189,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       case "abdicate":
         this.#step({ kind: "abdicate" });
         return;
-      case "standbys":
-        this.#setStandbys(message.standbys);
+      case "peers":
+        this.#setPeers(message.replicas);
         this.#context.reply(envelope, true);
         return;
       case "report":
@@ -359,14 +359,14 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   }
 
   /** Those that leave are cut off first: nothing is sent to a number that nobody has. */
-  #setStandbys(standbys: readonly PeerAddress[]): void {
+  #setPeers(replicas: readonly PeerAddress[]): void {
     const { peers } = this.#args;
     if (peers === null) throw new KimberliteError("configurationInvalid", "a single node has no standbys");
-    const count = peers.voters + standbys.length;
-    assert(this.#self < count, "a standby is not taken from itself");
-    this.#links?.setStandbys(standbys);
+    const count = replicas.length;
+    assert(this.#self < count && peers.voters <= count, "a replica is not taken from itself, and those that vote stay");
+    this.#links?.setReplicas(replicas);
     this.#replicas = count;
-    this.#step({ kind: "standbys", count: standbys.length });
+    this.#step({ kind: "standbys", count: count - peers.voters });
     this.#toShard({ kind: "replicas", count });
   }
 

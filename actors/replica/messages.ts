@@ -55,8 +55,11 @@ export type ReplicaMessage =
   | { readonly kind: "relay"; readonly to: number; readonly bytes: Uint8Array }
   /** Told by the shard, once nothing that it proposed is under way: end the view, so that another replica leads. */
   | { readonly kind: "abdicate" }
-  /** Asked by the node: these are the standbys from now on. Answered with true. */
-  | { readonly kind: "standbys"; readonly standbys: readonly PeerAddress[] }
+  /**
+   * Asked by the node: by number, where the replicas are from now on. Standbys come and go, and another node may have the number of one that
+   * votes. Answered with true.
+   */
+  | { readonly kind: "peers"; readonly replicas: readonly PeerAddress[] }
   /** Asked by the shard; answered with `ReplicaReport`. */
   | { readonly kind: "report" }
   /** Timers of its own. */

@@ -26,8 +26,8 @@ export interface PeerLinkEvents {
 export interface PeerLinks {
   /** False when the message is lost for certain. The bytes must not change until they have left. */
   send(to: number, bytes: Uint8Array): boolean;
-  /** These stand by from now on, behind those that vote: connections to others end, and new ones are made. */
-  setStandbys(standbys: readonly PeerAddress[]): void;
+  /** Where they are from now on, by number: connections to others end, and new ones are made. */
+  setReplicas(replicas: readonly PeerAddress[]): void;
   close(): Promise<void>;
 }
 
@@ -68,8 +68,7 @@ export async function openPeerLinks(
       const peer = replicas[to];
       return peer !== undefined && endpoint.send(peer.node, bytes);
     },
-    setStandbys: (standbys) => {
-      const next = [...replicas.slice(0, args.voters), ...standbys];
+    setReplicas: (next) => {
       const isKept = (one: PeerAddress): boolean =>
         next.some(({ node, name, host, port }) => {
           return node === one.node && name === one.name && host === one.host && port === one.port;

@@ -108,7 +108,7 @@ function parseIdentity(text: string, path: string): NodeIdentity {
   return { clusterId: Uint8Array.from(Buffer.from(clusterId, "hex")), nodeId, shards, replicas, created };
 }
 
-function writeIdentity(disk: Disk, directory: string, identity: NodeIdentity): void {
+export function writeIdentity(disk: Disk, directory: string, identity: NodeIdentity): void {
   const { clusterId, nodeId, shards, replicas, created } = identity;
   const content = { format: formatVersion, clusterId: toHex(clusterId), nodeId, shards, replicas, created };
   const text = JSON.stringify(content, null, 2);
@@ -190,6 +190,22 @@ function prepareDirectory(
   return { identity: current, isNew: known === null };
 }
 
+/** Ids by replica number, zeros but for the own. @param view in which the directory is to come back; 0 for a first start */
+export function newMembers(
+  replicas: number,
+  replica: number,
+  view: number,
+  randomBytes: DirectoryWishes["randomBytes"],
+): Uint8Array[] {
+  const members = Array.from({ length: replicas }, () => new Uint8Array(memberBytes));
+  const own = members[replica];
+  assert(own !== undefined, "a replica's number is below the replica count");
+  // The view that it comes back in stands first: of two directories of one replica the later counts.
+  own.set(randomBytes(memberBytes));
+  new DataView(own.buffer).setUint32(0, view, false);
+  return members;
+}
+
 /** A replica with others begins fresh: it takes no part before they have vouched that it is in nobody's place. */
 function replicaIdentity(
   { clusterId, replicas }: NodeIdentity,
@@ -201,12 +217,7 @@ function replicaIdentity(
   const replica = cluster === null ? 0 : replicaOn(cluster.node, shard, cluster.nodes);
   // A standby says nothing that counts, so nobody has to vouch for it.
   if (replicas === 1 || replica >= replicas) return { clusterId, replica, replicaCount: replicas };
-  const members = Array.from({ length: replicas }, () => new Uint8Array(memberBytes));
-  const own = members[replica];
-  assert(own !== undefined, "a replica's number is below the replica count");
-  // The view that it comes back in stands first: of two directories of one replica the later counts.
-  own.set(randomBytes(memberBytes));
-  new DataView(own.buffer).setUint32(0, view, false);
+  const members = newMembers(replicas, replica, view, randomBytes);
   return { clusterId, replica, replicaCount: replicas, members, standing: "fresh" };
 }
 

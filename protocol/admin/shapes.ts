@@ -108,7 +108,12 @@ export const clusterShape = z.looseObject({
 export type ClusterReport = z.output<typeof clusterShape>;
 
 /** `cluster.reload`: numbers of the nodes that stand by now, and what changed. */
-export const standbysShape = z.object({ standbys: z.array(count), added: z.array(count), removed: z.array(count) });
+export const membershipShape = z.object({
+  standbys: z.array(count),
+  added: z.array(count),
+  removed: z.array(count),
+  replaced: z.array(count).default([]),
+});
 
 /** `cluster.handover`: what leads elsewhere now. */
 export const movesShape = z.array(z.looseObject({ shard: count, from: count, to: count, view: count, ms: count }));

@@ -25,7 +25,7 @@ export interface LeadershipMoved {
 const reportsMs = 3_000;
 const handoverMs = 8_000;
 const barrierMs = 8_000;
-const standbysMs = 8_000;
+const peersMs = 8_000;
 
 export class ClusterCalls {
   readonly #tree: Pick<Tree, "port">;
@@ -105,13 +105,25 @@ export class ClusterCalls {
     return last;
   }
 
-  /** Tells the replicas of this node which others stand by. Throws `shardUnavailable` when one does not answer: it is to be told again. */
-  async tellStandbys(plan: ClusterPlan): Promise<void> {
+  /** Tells the replicas of this node where the others are. Throws `shardUnavailable` when one does not answer: it is to be told again. */
+  async tellPeers(plan: ClusterPlan): Promise<void> {
     for (let shard = 0; shard < this.#shards; shard++) {
-      const { replicas, voters } = peersOf(plan, shard);
-      const message = { kind: "standbys", standbys: replicas.slice(voters) };
-      await this.#tree.port(`replica-${shard}`).ask<true>(message, { deadlineMs: standbysMs });
+      const message = { kind: "peers", replicas: peersOf(plan, shard).replicas };
+      await this.#tree.port(`replica-${shard}`).ask<true>(message, { deadlineMs: peersMs });
     }
+  }
+
+  /** Throws `stepUnsafe` when one of these nodes, by number, still answers. */
+  async checkSilent(numbers: readonly number[]): Promise<void> {
+    if (numbers.length === 0) return;
+    const { nodes } = await this.status();
+    const answering = nodes.find(({ node, reachable }) => reachable && numbers.includes(node));
+    if (answering === undefined) return;
+    throw new KimberliteError(
+      "stepUnsafe",
+      `node ${answering.node} (${answering.name}) still answers, and another is to have its number: stop it for good first`,
+      { detail: { node: answering.node } },
+    );
   }
 
   #memberWith(replica: number, shard: number) {

@@ -22,9 +22,9 @@ import { failuresTolerable, loneMember } from "./cluster-health.js";
 import type { GatewayArgs } from "./gateway.js";
 import { checkListen, checkPostgresListen, supportsReusePort } from "./listen-rules.js";
 import { LocalTransports } from "./local-transport.js";
+import { membershipChange } from "./membership-change.js";
 import type { ListenAddress, LocalOut, NodeAnswer, NodeCall } from "./messages.js";
 import { release } from "./release.js";
-import { standbyChange } from "./standby-change.js";
 import { untilReady } from "./until-ready.js";
 import { registryUrl } from "./worker-urls.js";
 
@@ -252,10 +252,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
             throw new KimberliteError("configurationInvalid", "this node was started without a cluster file");
           }
           const next = options.rereadCluster();
-          const change = standbyChange(clusterNow, next);
+          const change = membershipChange(clusterNow, next);
+          await calls.checkSilent(change.replaced);
           // What starts anew in between begins with what is told to the others.
           clusterNow = next;
-          await calls.tellStandbys(next);
+          await calls.tellPeers(next);
           log.info("the cluster file was read again", change);
           return change;
         }

@@ -21,6 +21,7 @@ import {
   Superblock,
   type SuperblockContent,
   superblockPath,
+  type TakenPlace,
 } from "./superblock.js";
 
 export interface ReplicaStorage {
@@ -97,6 +98,28 @@ export function formatReplica(
   disk.syncDirectory(directory);
   disk.remove(mark);
   disk.syncDirectory(directory);
+}
+
+/**
+ * The newest operation up to which the log in a directory that no node uses is whole; recovers it, as a start would. Throws as
+ * `openReplica` does.
+ */
+export function headOf(options: OpenOptions): number {
+  const { superblock, log } = openReplica(options);
+  const { op } = log;
+  log.close();
+  superblock.close();
+  return op;
+}
+
+/** A standby's replica takes the place of one that votes: see `Superblock.takePlace`. Durable. */
+export function takePlace(disk: Disk, directory: string, place: TakenPlace, mode?: WriteMode): void {
+  const superblock = Superblock.open(disk, directory, mode);
+  try {
+    superblock.takePlace(place);
+  } finally {
+    superblock.close();
+  }
 }
 
 /** Opens superblock and log. Throws `dataMissing`, `dataCorrupt`, `formatUnsupported`, `diskFull`, `storageFailed`. */

@@ -37,6 +37,14 @@ export type {
   SuperblockContent,
 } from "./superblock-codec.js";
 
+/** The number that a standby takes over. */
+export interface TakenPlace {
+  readonly replica: number;
+  /** Ids by replica number, zeros but for its own. */
+  readonly members: readonly Uint8Array[];
+  readonly view: number;
+}
+
 export const superblockCopies = 4;
 const copiesToWrite = 3;
 const fileBytes = superblockCopies * sectorBytes;
@@ -166,6 +174,22 @@ export class Superblock {
   writeCheckpoint(checkpoint: CheckpointRecord, commitMax: number): void {
     assert(commitMax >= checkpoint.op, "durability: a checkpoint covers only committed ops");
     this.#change({ ...this.#content, checkpoint, commitMax: Math.max(commitMax, this.#content.commitMax) });
+  }
+
+  /**
+   * A standby's replica takes the number of one that votes, and keeps its log. It is silent until `view`, in which nobody can have heard of
+   * the one that had the number before. Said again after a crash: the newer id counts. Throws as `writeState` does.
+   */
+  takePlace({ replica, members, view }: TakenPlace): void {
+    const content = this.#content;
+    const isInterrupted = content.replica === replica && content.standing === "replaced";
+    assert(content.replica >= content.replicaCount || isInterrupted, "only a standby takes another's place");
+    assert(
+      replica < content.replicaCount && members.length === content.replicaCount,
+      "a place is one of those that vote",
+    );
+    assert(view > content.logView, "a place is taken in a view that is still to come");
+    this.#change({ ...content, replica, members, standing: "replaced", view: Math.max(view, content.view) });
   }
 
   #change(next: SuperblockContent): void {

@@ -216,7 +216,7 @@ export class Acquaintance {
     this.#core.halt(
       standing === "fresh"
         ? `replica ${from} knows another data directory in this one's place, and this one is new: the former is lost. Put it back, or run \`kimberlite cluster recover\``
-        : `replica ${from} knows another data directory in this one's place: a newer one was made by \`kimberlite cluster recover\`, and this one must never come back`,
+        : `replica ${from} knows another data directory in this one's place: a newer one has taken it (\`kimberlite cluster recover\` or \`promote\`), and this one must never come back`,
       "lostDisk",
     );
   }

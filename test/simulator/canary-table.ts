@@ -1,5 +1,5 @@
 /**
- * Forty ways to break this database on purpose. Each is one expression of the compiled product changed (and, where an assertion would stop
+ * Some forty ways to break this database on purpose. Each is one expression of the compiled product changed (and, where an assertion would stop
  * it at once, that assertion taken out, so that what is tested is the oracle behind it). The simulator has to notice each within its
  * budget of seeds, by an oracle that is named here. Nothing of this is in the product: `canaries.ts` changes a copy.
  *
@@ -799,5 +799,26 @@ export const canaries: readonly Canary[] = [
     budget: 200,
     runs: { replicas: 2 },
     differs: "1 + 2 intersect, so the laws hold; what is lost is the second copy that two replicas are for",
+  },
+  {
+    id: "C42",
+    title: "a standby that is promoted speaks at once, before it holds what its predecessor had acknowledged",
+    edits: [
+      {
+        file: "runtime/storage/superblock.js",
+        find: 'members, standing: "replaced"',
+        replace: 'members, standing: "member"',
+      },
+    ],
+    oracles: ["ack durability", "head", "commit chain", "log order", "promises", "assertion"],
+    budget: 500,
+    runs: {
+      ...views,
+      standbys: 1,
+      fresh: true,
+      faultMs: 4_000,
+      requestsMax: 300,
+      faults: { ...noFaults, promotes: 1, kills: 4, partitions: 8 },
+    },
   },
 ];

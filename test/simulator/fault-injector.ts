@@ -8,6 +8,10 @@ import { Stream } from "./streams.js";
 /** A turn of the replica may be a hundred writes: one that takes longer than all patience is no slow disk but a dead one. */
 const slowestMicros = 5_000;
 
+/** A promotion waits that long for a majority that is in order. */
+const promoteRetryMs = 100;
+const promoteTries = 40;
+
 export class FaultInjector {
   readonly #simulation: Simulation;
   readonly #schedule: readonly FaultEvent[];
@@ -75,6 +79,9 @@ export class FaultInjector {
         simulation.wipe(event.replica, event.downMs);
         return;
       }
+      case "promote":
+        this.#promote(event, promoteTries);
+        return;
       case "lose": {
         const node = nodes[event.replica];
         if (node === undefined || node.isGone) return;
@@ -149,6 +156,18 @@ export class FaultInjector {
         });
         return;
       }
+    }
+  }
+
+  /** The lost one is gone at once; the standby takes its place when a majority is in order, as the command demands. */
+  #promote(event: FaultEvent & { readonly kind: "promote" }, triesLeft: number): void {
+    const simulation = this.#simulation;
+    const [lost, standby] = [simulation.nodes[event.replica], simulation.nodes[event.standby]];
+    if (this.#isOver || lost === undefined || standby === undefined || lost.isGone || standby.isGone) return;
+    if (simulation.promote(event.replica, event.standby, event.downMs)) {
+      this.#count("promote");
+    } else if (triesLeft > 0) {
+      this.#later(promoteRetryMs, () => simulation.check(() => this.#promote(event, triesLeft - 1)));
     }
   }
 

@@ -6,10 +6,11 @@ import { keeperOn } from "../../actors/keeper/actor.js";
 import { replicaOn } from "../../actors/replica/actor.js";
 import type { PeerLinkEvents, PeerLinks } from "../../actors/replica/peer-links.js";
 import type { Machine } from "../../actors/shard/machine.js";
+import { newMembers } from "../../actors/supervisor/data-directory.js";
 import type { Actor } from "../../runtime/actor/definition.js";
 import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
 import type { LogGeometry } from "../../runtime/storage/log-geometry.js";
-import { formatReplica } from "../../runtime/storage/replica-storage.js";
+import { formatReplica, takePlace } from "../../runtime/storage/replica-storage.js";
 import type { Standing } from "../../runtime/storage/superblock-codec.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { memberBytes } from "../../runtime/vsr/acquaintance.js";
@@ -114,6 +115,19 @@ export class SimNode {
     this.disk.wipe();
     this.disk.makeDirectory(directory);
     this.#format("replaced", view);
+  }
+
+  /** As `promote` does: a standby's disk is this one's, in another's place, and an empty one stands by after it. */
+  takeDisk(standby: SimNode, view: number): void {
+    this.disk.takeFrom(standby.disk);
+    const { replica } = this;
+    const randomBytes = (count: number): Uint8Array => Uint8Array.from({ length: count }, () => this.random.below(256));
+    const members = newMembers(this.#options.replicas, replica, view, randomBytes);
+    takePlace(this.disk, directory, { replica, members, view }, this.#options.writeMode);
+    this.disk.takeElapsed();
+    standby.disk.wipe();
+    standby.disk.makeDirectory(directory);
+    standby.#format("member", 0);
   }
 
   // ------------------------------------------------------------------ life
@@ -234,7 +248,7 @@ export class SimNode {
         if (life !== this.#life || cell === undefined) return false;
         return this.#events.send(this.replica, to, bytes, cell.leavingAt());
       },
-      setStandbys: () => {},
+      setReplicas: () => {},
       close: () => Promise.resolve(),
     };
   }

@@ -17,6 +17,8 @@ export interface FaultRates {
   readonly blackouts: number;
   /** Disks that are lost for good, each replica of which is recovered. */
   readonly wipes: number;
+  /** Voters that are lost for good, in whose places standbys are promoted. */
+  readonly promotes: number;
   readonly pauses: number;
   readonly partitions: number;
   readonly clogs: number;
@@ -88,6 +90,7 @@ export const noFaults: FaultRates = {
   powerCuts: 0,
   blackouts: 0,
   wipes: 0,
+  promotes: 0,
   pauses: 0,
   partitions: 0,
   clogs: 0,
@@ -142,6 +145,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     powerCuts: some(4),
     blackouts: random.chance(0.2) ? random.between(1, 2) : 0,
     wipes: isWiped ? 1 : 0,
+    promotes: 0,
     pauses: some(3),
     partitions: some(4),
     clogs: some(3),
@@ -185,7 +189,19 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     network,
     faults,
   };
-  return { ...drawn, ...over };
+  return { ...withPromotion(drawn), ...over };
+}
+
+/**
+ * In some runs with standbys one is promoted in the place of a voter that is lost. What the lost disk alone held sound nobody could give, so
+ * disks are not damaged there.
+ */
+function withPromotion(options: SimulationOptions): SimulationOptions {
+  const { seed, replicas, standbys, muteReplica, faults } = options;
+  const random = new Stream(seed, "promotion");
+  if (!random.chance(0.6) || standbys === 0 || replicas < 3 || muteReplica >= 0 || faults.wipes > 0) return options;
+  const sound = { latent: 0, unreadable: 0, lostWrites: 0, misdirected: 0, flippedWrites: 0 };
+  return { ...options, fresh: true, faults: { ...faults, ...sound, promotes: 1 } };
 }
 
 export interface LoweredOption {
@@ -200,8 +216,14 @@ const network = (change: Partial<NetworkOptions>) => (options: SimulationOptions
 
 /** What shrinking tries to turn off, from the loudest on. */
 export const lowered: readonly LoweredOption[] = [
-  { name: "the standbys", lower: (options) => ({ ...options, standbys: 0 }) },
-  { name: "a fresh start", lower: (options) => ({ ...options, fresh: options.faults.wipes > 0 }) },
+  {
+    name: "the standbys",
+    lower: (options) => ({ ...options, standbys: 0, faults: { ...options.faults, promotes: 0 } }),
+  },
+  {
+    name: "a fresh start",
+    lower: (options) => ({ ...options, fresh: options.faults.wipes + options.faults.promotes > 0 }),
+  },
   { name: "faults from the first moment", lower: (options) => ({ ...options, faultsAtOnce: false }) },
   { name: "the mute replica", lower: (options) => ({ ...options, muteReplica: -1 }) },
   { name: "replay of old frames", lower: network({ replay: 0 }) },

@@ -12,6 +12,8 @@ export type FaultEvent = { readonly at: number } & (
   | { readonly kind: "powerCut"; readonly replica: number; readonly operation: number; readonly downMs: number }
   /** The disk is lost, and the replica recovered onto an empty one. */
   | { readonly kind: "wipe"; readonly replica: number; readonly downMs: number }
+  /** A voter is lost for ever, and a standby promoted in its place once a majority without it is in order. */
+  | { readonly kind: "promote"; readonly replica: number; readonly standby: number; readonly downMs: number }
   /** The host is lost for ever. */
   | { readonly kind: "lose"; readonly replica: number }
   | { readonly kind: "blackout"; readonly downMs: number }
@@ -60,7 +62,7 @@ function drawLinks(random: Stream, replicas: number): [number, number][] {
 }
 
 /** Standbys fall over and are cut off as others are, by a lottery of their own. Their disks are sound: nobody could give them back. */
-function drawForStandbys({ seed, replicas, standbys, faultMs }: SimulationOptions): FaultEvent[] {
+function drawForStandbys({ seed, replicas, standbys, faultMs, faults }: SimulationOptions): FaultEvent[] {
   const random = new Stream(seed, "standby schedule");
   const at = (): number => random.below(faultMs * 1000);
   const standby = (): number => replicas + random.below(standbys);
@@ -80,6 +82,10 @@ function drawForStandbys({ seed, replicas, standbys, faultMs }: SimulationOption
   }
   for (let left = random.below(3); left > 0; left--) {
     events.push({ at: at(), kind: "pause", replica: standby(), forMs: random.pick([20, 300, 1_200, 3_000]) });
+  }
+  for (let left = faults.promotes; left > 0; left--) {
+    const replica = random.below(replicas);
+    events.push({ at: at(), kind: "promote", replica, standby: standby(), downMs: random.pick([1, 50, 1_000]) });
   }
   return events;
 }

@@ -196,6 +196,24 @@ export class SimDisk implements Disk {
     this.isFull = false;
   }
 
+  /** Everything that another disk holds is on this one instead, all of it on the medium: somebody has copied it while nothing ran. */
+  takeFrom(other: SimDisk): void {
+    this.wipe();
+    for (const path of other.#directories) this.#directories.add(path);
+    for (const [path, { current }] of other.#names) {
+      const inode: Inode = {
+        number: this.#nextInode++,
+        current: current.slice(),
+        durable: current.slice(),
+        dirty: new Set(),
+        damaged: new Set(),
+        unreadable: new Set(),
+      };
+      this.#names.set(path, inode);
+      this.#durableNames.set(path, inode);
+    }
+  }
+
   /** Changes a sector of the medium while nobody looks. False when there is no such place. */
   damage(path: string, at: number, change: (bytes: Uint8Array) => void): boolean {
     const inode = this.#names.get(path);

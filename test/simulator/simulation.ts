@@ -260,6 +260,35 @@ export class Simulation {
     this.#wentDown(node, downMs);
   }
 
+  /**
+   * A voter is lost for good and a standby takes its place, with its log. False, and nothing happens, while the others have no leader or are
+   * not a sound majority without it.
+   */
+  promote(replica: number, standby: number, downMs: number): boolean {
+    const [node, from] = [this.nodes[replica], this.nodes[standby]];
+    if (node === undefined || from === undefined || from.disk.isCut || from.disk.isCutPlanned) return false;
+    const others = this.nodes.slice(0, this.options.replicas).filter((other) => other !== node);
+    const numbers = others.map((other) => (other.isPaused ? null : other.numbers()));
+    const sound = numbers.filter((one) => one?.status === "normal");
+    if (!sound.some((one) => one?.isPrimary === true)) return false;
+    const { replication, viewChange } = expectedQuorums(this.options.replicas);
+    if (sound.length < Math.max(replication, viewChange)) return false;
+    const seen = Math.max(...numbers.map((one) => one?.view ?? 0), this.#highestView);
+    for (const stopped of [node, from]) {
+      stopped.stop();
+      this.network.forget(stopped.replica);
+      this.commits.replaced(stopped.replica);
+      this.promises.replaced(stopped.replica);
+      this.#isReplaced[stopped.replica] = true;
+    }
+    const [wal, walFrom] = [this.wals[replica], this.wals[standby]];
+    if (wal !== undefined && walFrom !== undefined) wal.takes(walFrom);
+    from.disk.kill();
+    node.takeDisk(from, seen + viewsBeyond);
+    for (const stopped of [node, from]) this.#wentDown(stopped, downMs);
+    return true;
+  }
+
   planPowerCut(replica: number, operation: number, downMs: number): void {
     const node = this.nodes[replica];
     if (node === undefined || !node.isAlive || node.disk.isCutPlanned) return;
@@ -459,7 +488,7 @@ export class Simulation {
     const standbys = left.filter((replica) => this.#isStandby(replica));
     const { viewChange } = expectedQuorums(this.options.replicas);
     const { coreOnly, muteReplica, faults } = this.options;
-    const needsAll = !coreOnly || this.injector.hasDamaged || muteReplica >= 0 || faults.wipes > 0;
+    const needsAll = !coreOnly || this.injector.hasDamaged || muteReplica >= 0 || faults.wipes + faults.promotes > 0;
     // One that no majority of the others has vouched for yet needs them: it is no member that a quorum could count on.
     const voters = this.nodes.slice(0, this.options.replicas);
     const isFresh = voters.some((node) => (node.numbers()?.status ?? "fresh") === "fresh") && this.options.fresh;

@@ -102,6 +102,14 @@ export class WalOracle implements DiskWatcher {
     this.#live.clear();
   }
 
+  /** What another disk holds has taken the place of this one. */
+  takes(other: WalOracle): void {
+    this.replaced();
+    for (const [op, identities] of other.#history) this.#history.set(op, new Set(identities));
+    for (const [start, written] of other.#live) this.#live.set(start, { ...written });
+    other.replaced();
+  }
+
   /** A segment that was fetched whole takes the place of what was there. */
   renamed(path: string, bytes: Uint8Array): void {
     if (zoneOf(path) !== "log") return;

@@ -120,6 +120,17 @@ export class Cluster {
     member.halted = null;
   }
 
+  /** A standby that is down takes the place of one that votes and is down for ever, and keeps its log; an empty one stands by after it. */
+  promote(standby: number, place: number, view: number): void {
+    const [from, to] = [this.members[standby], this.members[place]];
+    this.format(place, "replaced", view);
+    const { members = [] } = to.disk.state;
+    to.disk = { ...from.disk, state: { ...from.disk.state, standing: "replaced", view, members } };
+    to.committed = from.committed;
+    from.disk = { state: { view: 0, logView: 0, commitMax: 0, suffix: [] }, log: new Map(), lost: new Set() };
+    from.committed = null;
+  }
+
   /** What lies on a disk now. */
   snapshot(index: number): Disk {
     const { state, log, lost } = this.members[index].disk;

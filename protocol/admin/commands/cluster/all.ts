@@ -5,6 +5,7 @@ import { clusterBalanceCommand } from "./balance.js";
 import { clusterHandoverCommand } from "./handover.js";
 import { clusterInitCommand } from "./init.js";
 import { clusterKeysCommand } from "./keys.js";
+import { clusterPromoteCommand } from "./promote.js";
 import { clusterRecoverCommand } from "./recover.js";
 import { clusterReloadCommand } from "./reload.js";
 import { clusterRemoveCommand } from "./remove.js";
@@ -18,6 +19,7 @@ export const clusterCommands: readonly Subcommand[] = [
   clusterBalanceCommand,
   clusterAddCommand,
   clusterReloadCommand,
+  clusterPromoteCommand,
   clusterRemoveCommand,
   clusterRecoverCommand,
 ];

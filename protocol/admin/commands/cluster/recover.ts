@@ -5,16 +5,10 @@ import { z } from "zod";
 import { replaceDataDirectory } from "../../../../actors/supervisor/data-directory.js";
 import { votersOf } from "../../../../actors/supervisor/placement.js";
 import { KimberliteError } from "../../../../runtime/types/errors.js";
-import { quorumsOf } from "../../../../runtime/vsr/quorums.js";
 import { clusterPlan, nodeOf, readClusterFile } from "../../cluster-file.js";
 import { defineCommand } from "../../command.js";
-import { type ClusterReport, clusterShape } from "../../shapes.js";
 import { withNode } from "../../with-node.js";
-
-/** One that a replica may have entered alone before its disk was lost, and the first in which nobody has heard of it. */
-const viewsBeyond = 2;
-
-const refused = (what: string): KimberliteError => new KimberliteError("stepUnsafe", `${what}. Nothing was changed`);
+import { confirmMajority, refusedStep } from "./majority.js";
 
 export const clusterRecoverCommand = defineCommand({
   usage: "cluster recover",
@@ -42,38 +36,33 @@ export const clusterRecoverCommand = defineCommand({
     const node = nodeOf(cluster, wish);
     const plan = clusterPlan(cluster, node);
     if (node.isStandby) {
-      throw refused(`node ${node.number} stands by and has promised nothing: start it with an empty directory`);
+      throw refusedStep(`node ${node.number} stands by and has promised nothing: start it with an empty directory`);
     }
     const voters = votersOf(plan.nodes);
     if (voters < 3) {
-      throw refused(
+      throw refusedStep(
         `with ${voters} node(s) there is no majority without node ${node.number}: restore its disk from a backup`,
       );
     }
     const others = configuration.isSet("connect")
       ? configuration.require("connect")
       : cluster.nodes.filter(({ number }) => number !== node.number).map(({ client }) => client);
-    const views = await withNode(
-      invocation,
-      async (asked) => {
-        const status = async (): Promise<ClusterReport> => clusterShape.parse(await asked.admin("cluster.status"));
-        check(await status(), Buffer.from(cluster.clusterId).toString("hex"), node.number, cluster.shards);
-        await asked.admin("cluster.barrier");
-        // After it: what was seen before could be of a view that nobody works in any more.
-        const after = await status();
-        return check(after, Buffer.from(cluster.clusterId).toString("hex"), node.number, cluster.shards);
-      },
-      others,
-    );
+    const expected = {
+      clusterId: Buffer.from(cluster.clusterId).toString("hex"),
+      node: node.number,
+      shards: cluster.shards,
+    };
+    const majorities = await withNode(invocation, (asked) => confirmMajority(asked, expected), others);
+    const views = majorities.map(({ view }) => view);
     const data = path.resolve(surroundings.directory, configuration.require("data"));
     await replaceDataDirectory(data, {
       cluster: { clusterId: plan.clusterId, node: plan.self, nodes: voters },
       shards: cluster.shards,
-      views: views.map((view) => view + viewsBeyond),
+      views,
       randomBytes: (count) => Uint8Array.from(randomBytes(count)),
       now: () => Date.now(),
     });
-    await output.result({ node: node.number, data, views: views.map((view) => view + viewsBeyond) }, () =>
+    await output.result({ node: node.number, data, views }, () =>
       [
         `${data} is made for node ${node.number}, empty; it fetches the log from the others`,
         `kimberlite start --cluster ${file} --node ${node.number} --data ${configuration.require("data")}`,
@@ -82,25 +71,3 @@ export const clusterRecoverCommand = defineCommand({
     return 0;
   },
 });
-
-/** The highest view of each shard. Throws `stepUnsafe` where a majority without the node is not in order. */
-function check(report: ClusterReport, clusterId: string, node: number, shards: number): number[] {
-  if (report.clusterId !== clusterId) throw refused(`the node that answers is of cluster ${report.clusterId}`);
-  if (report.shards.length !== shards + 1) {
-    throw refused(`the others have ${report.shards.length - 1} user shard(s), the file says ${shards}`);
-  }
-  const self = report.nodes.find((one) => one.node === node);
-  if (self?.reachable === true) throw refused(`node ${node} answers: it runs, with a disk of its own`);
-  return report.shards.map(({ shard, leader, replicas: all }) => {
-    const replicas = all.filter(({ standby }) => !standby);
-    if (leader === null) throw refused(`shard ${shard} has no leader`);
-    const unsound = replicas.filter((one) => one.node !== node && one.fault !== null);
-    const { replication, viewChange } = quorumsOf(replicas.length);
-    const sound = replicas.length - 1 - unsound.length;
-    if (sound < Math.max(replication, viewChange)) {
-      const faults = unsound.map((one) => `its replica on node ${one.node} ${one.fault ?? ""}`).join("; ");
-      throw refused(`shard ${shard} has too few sound replicas without node ${node}: ${faults}`);
-    }
-    return Math.max(...replicas.map(({ view }) => view ?? 0));
-  });
-}

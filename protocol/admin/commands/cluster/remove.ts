@@ -6,30 +6,17 @@ import { KimberliteError } from "../../../../runtime/types/errors.js";
 import { nodeOf, parseClusterFile } from "../../cluster-file.js";
 import { defineCommand } from "../../command.js";
 import { clusterFileOf } from "./file.js";
+import { withoutNode } from "./file-entries.js";
 
 const refused = (reason: string): KimberliteError => new KimberliteError("stepUnsafe", `not removed: ${reason}`);
-const heading = /^[ \t]*\[\[[ \t]*node[ \t]*\]\]/mu;
-
-/** The text without the node of that number; the rest of it stays as it was written. Null when that cannot be told apart. */
-function without(file: string, text: string, number: number): string | null {
-  const [head = "", ...entries] = text.split(new RegExp(heading.source, "gmu"));
-  const kept = entries.filter(
-    (entry) => !new RegExp(`^[ \\t]*number[ \\t]*=[ \\t]*${number}[ \\t\\r]*(#.*)?$`, "mu").test(entry),
-  );
-  if (kept.length !== entries.length - 1) return null;
-  const next = `${[head, ...kept].join("[[node]]").trimEnd()}\n`;
-  const [before, after] = [parseClusterFile(file, text).nodes, parseClusterFile(file, next).nodes];
-  const left = before.filter((node) => node.number !== number);
-  return JSON.stringify(left) === JSON.stringify(after) ? next : null;
-}
 
 export const clusterRemoveCommand = defineCommand({
   usage: "cluster remove <node>",
   summary: "take a standby out of the cluster file",
   details:
     "Stop it first. Then lay the file on every node and have each running node read it (`kimberlite cluster reload`): they end what connects " +
-    "them to it. Only the standby with the highest number can leave, and no node that votes: majorities are counted by the nodes that the " +
-    "cluster began with.",
+    "them to it. Only the standby with the highest number can leave. A node that votes goes when a standby takes its place " +
+    "(`kimberlite cluster promote`): majorities are counted by as many nodes as the cluster began with.",
   settings: ["cluster"],
   flags: [],
   shape: z.object({}),
@@ -49,14 +36,14 @@ export const clusterRemoveCommand = defineCommand({
     const node = nodeOf(cluster, wish);
     if (!node.isStandby) {
       throw refused(
-        `node ${node.number} votes, and which nodes vote cannot be changed. If its disk is lost: \`kimberlite cluster recover\``,
+        `node ${node.number} votes, and how many vote cannot be changed. If its disk is lost: \`kimberlite cluster recover\`; if a standby is to take its place: \`kimberlite cluster promote\``,
       );
     }
     const last = cluster.nodes.at(-1);
     if (last !== undefined && last.number !== node.number) {
       throw refused(`nodes are numbered without gaps: node ${last.number} has to leave before node ${node.number}`);
     }
-    const next = without(place, text, node.number);
+    const next = withoutNode(place, text, node.number);
     if (next === null) {
       throw new KimberliteError(
         "configurationInvalid",

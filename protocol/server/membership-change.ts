@@ -1,13 +1,18 @@
-/** What a cluster file that is read again while its node runs may change: which nodes stand by. Who votes is for ever as it was. */
+/**
+ * What a cluster file that is read again while its node runs may change: which nodes stand by, and where one node is that votes, since a
+ * standby has taken its place. How many vote stays as it was.
+ */
 import { type ClusterMember, type ClusterPlan, votersOf } from "../../actors/supervisor/placement.js";
 import { sameBytes } from "../../runtime/storage/frame.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 
-export interface StandbyChange extends Record<string, unknown> {
+export interface MembershipChange extends Record<string, unknown> {
   /** Numbers of nodes. */
   readonly standbys: readonly number[];
   readonly added: readonly number[];
   readonly removed: readonly number[];
+  /** Those that vote and are elsewhere from now on: at most one. */
+  readonly replaced: readonly number[];
 }
 
 const isSame = (left: ClusterMember | undefined, right: ClusterMember | undefined): boolean =>
@@ -19,10 +24,13 @@ const isSame = (left: ClusterMember | undefined, right: ClusterMember | undefine
   left.port === right.port;
 
 const refused = (what: string): KimberliteError =>
-  new KimberliteError("configurationInvalid", `${what}; while a node runs only standbys may come and go`);
+  new KimberliteError(
+    "configurationInvalid",
+    `${what}; while a node runs standbys may come and go, and one may take the place of a node that votes`,
+  );
 
 /** Throws `configurationInvalid` when anything else differs. */
-export function standbyChange(before: ClusterPlan, after: ClusterPlan): StandbyChange {
+export function membershipChange(before: ClusterPlan, after: ClusterPlan): MembershipChange {
   if (!sameBytes(before.clusterId, 0, after.clusterId, 0, before.clusterId.length)) {
     throw refused("the file is of another cluster");
   }
@@ -30,10 +38,13 @@ export function standbyChange(before: ClusterPlan, after: ClusterPlan): StandbyC
   if (votersOf(after.nodes) !== voters) {
     throw refused(`${voters} nodes vote, and the file lists ${votersOf(after.nodes)}`);
   }
-  const moved = before.nodes.slice(0, voters).find((member, index) => !isSame(member, after.nodes[index]));
-  if (moved !== undefined) throw refused(`node ${moved.node} votes, and the file changes what it says of it`);
   const [own, now] = [before.nodes[before.self], after.nodes[after.self]];
   if (!isSame(own, now)) throw refused("the file changes what it says of this node");
+  const replaced = before.nodes.slice(0, voters).filter((member, index) => !isSame(member, after.nodes[index]));
+  // One at a time: a majority of those that stay has to know each of them before the next.
+  if (replaced.length > 1) {
+    throw refused(`the file moves ${replaced.length} nodes that vote, and one at a time is the most`);
+  }
   const [old, next] = [before.nodes.slice(voters), after.nodes.slice(voters)];
   const isIn = (members: readonly ClusterMember[], one: ClusterMember): boolean =>
     members.some((member) => isSame(member, one));
@@ -41,5 +52,6 @@ export function standbyChange(before: ClusterPlan, after: ClusterPlan): StandbyC
     standbys: next.map(({ node }) => node),
     added: next.filter((one) => !isIn(old, one)).map(({ node }) => node),
     removed: old.filter((one) => !isIn(next, one)).map(({ node }) => node),
+    replaced: replaced.map(({ node }) => node),
   };
 }

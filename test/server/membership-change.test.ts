@@ -3,7 +3,7 @@ import test from "ava";
 import type { ClusterMember, ClusterPlan } from "../../actors/supervisor/placement.js";
 import { nodeWith, peersOf, replicaOn } from "../../actors/supervisor/placement.js";
 import { judge } from "../../protocol/server/cluster-health.js";
-import { standbyChange } from "../../protocol/server/standby-change.js";
+import { membershipChange } from "../../protocol/server/membership-change.js";
 
 const member = (node: number, isStandby = false): ClusterMember => ({
   node,
@@ -22,27 +22,38 @@ const planOf = (nodes: readonly ClusterMember[]): ClusterPlan => ({
 
 test("standbys come and go, and one that is elsewhere now is another", (t) => {
   const before = planOf([...voters, member(4, true)]);
-  t.deepEqual(standbyChange(planOf(voters), before), { standbys: [4], added: [4], removed: [] });
-  t.deepEqual(standbyChange(before, planOf(voters)), { standbys: [], added: [], removed: [4] });
-  t.deepEqual(standbyChange(before, before), { standbys: [4], added: [], removed: [] });
+  t.deepEqual(membershipChange(planOf(voters), before), { standbys: [4], added: [4], removed: [], replaced: [] });
+  t.deepEqual(membershipChange(before, planOf(voters)), { standbys: [], added: [], removed: [4], replaced: [] });
+  t.deepEqual(membershipChange(before, before), { standbys: [4], added: [], removed: [], replaced: [] });
   const elsewhere = planOf([...voters, { ...member(4, true), port: 7_900 }]);
-  t.deepEqual(standbyChange(before, elsewhere), { standbys: [4], added: [4], removed: [4] });
+  t.deepEqual(membershipChange(before, elsewhere), { standbys: [4], added: [4], removed: [4], replaced: [] });
 });
 
-test("who votes, and where, stays as it was", (t) => {
+test("a standby takes the place of a node that votes, and its number", (t) => {
+  const before = planOf([...voters, member(4, true)]);
+  const { isStandby: _, ...fourth } = member(4, true);
+  const after = planOf([member(1), { ...fourth, node: 2 }, member(3)]);
+  t.deepEqual(membershipChange(before, after), { standbys: [], added: [], removed: [4], replaced: [2] });
+});
+
+test("how many vote, and who this node is, stay as they were", (t) => {
   const before = planOf(voters);
   const refusals: readonly (readonly [ClusterPlan, RegExp])[] = [
     [planOf([...voters, member(4)]), /: 3 nodes vote, and the file lists 4; while a node runs/u],
     [planOf(voters.slice(0, 2)), /: 3 nodes vote, and the file lists 2;/u],
-    [planOf([member(1), { ...member(2), port: 1 }, member(3)]), /: node 2 votes, and the file changes what it says/u],
+    [
+      planOf([member(1), { ...member(2), port: 1 }, { ...member(3), port: 1 }]),
+      /: the file moves 2 nodes that vote, and one at a time is the most;/u,
+    ],
+    [planOf([{ ...member(1), port: 1 }, member(2), member(3)]), /: the file changes what it says of this node;/u],
     [{ ...before, clusterId: new Uint8Array(16) }, /: the file is of another cluster;/u],
   ];
   for (const [after, message] of refusals) {
-    t.throws(() => standbyChange(before, after), { message, code: "configurationInvalid" });
+    t.throws(() => membershipChange(before, after), { message, code: "configurationInvalid" });
   }
   const own = { ...planOf([...voters, member(4, true)]), self: 3 };
   const moved = { ...own, nodes: [...voters, { ...member(4, true), host: "10.9.9.9" }] };
-  t.throws(() => standbyChange(own, moved), { message: /: the file changes what it says of this node;/u });
+  t.throws(() => membershipChange(own, moved), { message: /: the file changes what it says of this node;/u });
 });
 
 test("a standby has the number of its place on every shard, and moves nobody else's", (t) => {
