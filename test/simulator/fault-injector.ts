@@ -164,6 +164,7 @@ export class FaultInjector {
     const simulation = this.#simulation;
     const [lost, standby] = [simulation.nodes[event.replica], simulation.nodes[event.standby]];
     if (this.#isOver || lost === undefined || standby === undefined || lost.isGone || standby.isGone) return;
+    simulation.retire(event.replica);
     if (simulation.promote(event.replica, event.standby, event.downMs)) {
       this.#count("promote");
     } else if (triesLeft > 0) {

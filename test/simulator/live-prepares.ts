@@ -62,6 +62,17 @@ export class LivePrepares {
     for (const written of this.all()) if (!kept.has(written)) this.#remove(written);
   }
 
+  /** What lies in another log lies in this one instead. */
+  takes(other: LivePrepares): void {
+    this.clear();
+    for (const theirs of other.all()) {
+      const written = { ...theirs };
+      for (const sector of sectorsOf(written)) this.#bySector.set(sector, written);
+      if (!written.isDurable) this.#underWay.push(written);
+      else if (!written.isDone) this.#unnamed.push(written);
+    }
+  }
+
   clear(): void {
     this.#bySector.clear();
     this.#underWay = [];

@@ -260,6 +260,16 @@ export class Simulation {
     this.#wentDown(node, downMs);
   }
 
+  /** Ends a node; nothing of this run starts it again before the heal. */
+  retire(replica: number): void {
+    const node = this.nodes[replica];
+    if (node === undefined || !node.isAlive) return;
+    node.stop();
+    node.disk.kill();
+    this.hash.add(2_000 + replica);
+    this.#linksOf(replica, false);
+  }
+
   /**
    * A voter is lost for good and a standby takes its place, with its log. False, and nothing happens, while the others have no leader or are
    * not a sound majority without it.

@@ -108,6 +108,17 @@ test("a disk is lost and its replica recovered: it says nothing before it is kno
   t.true((marks["freshBecomesMember"] ?? 0) > 0);
 });
 
+test("a standby is promoted in the place of a lost voter: it has the log, waits for a view, and an empty one stands by after it", async (t) => {
+  const { summary, marks } = await tell(calm({ fresh: true, standbys: 1 }), [
+    at(1_000, { kind: "promote", replica: 1, standby: 3, downMs: 50 }),
+    at(1_500, { kind: "kill", replica: 0, downMs: 400 }),
+  ]);
+  t.is(summary.unrecoverable, null);
+  t.is(summary.faults["promote"], 1);
+  t.true((marks["replacedComesBack"] ?? 0) > 0);
+  t.true(summary.answered > 20);
+});
+
 test("one of three fresh replicas is lost before all have met it: the last never becomes a member, and the run says that that is why", async (t) => {
   const { summary, marks } = await tell(calm({ fresh: true, faultsAtOnce: true }), [
     at(0, { kind: "kill", replica: 0, downMs: 1_000 }),

@@ -106,7 +106,7 @@ export class WalOracle implements DiskWatcher {
   takes(other: WalOracle): void {
     this.replaced();
     for (const [op, identities] of other.#history) this.#history.set(op, new Set(identities));
-    for (const [start, written] of other.#live) this.#live.set(start, { ...written });
+    this.#live.takes(other.#live);
     other.replaced();
   }
 
