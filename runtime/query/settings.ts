@@ -220,6 +220,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   setting("escape_string_warning", "on", boolean, "Warn of backslashes in plain strings.", "session"),
   setting("quote_all_identifiers", "off", onlyOff, "Quote all names in generated SQL.", "session"),
   setting("check_function_bodies", "on", boolean, "No functions can be made here.", "session"),
+  setting("synchronize_seqscans", "on", boolean, "Scans begin where a table begins.", "session"),
   setting("row_security", "on", boolean, "No row policies exist here.", "session"),
   setting("default_tablespace", "", only(""), "There is one place for tables.", "session"),
   setting("default_table_access_method", "heap", only("heap"), "There is one way to keep tables.", "session"),

@@ -12,11 +12,12 @@ import { type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
 import { positionOf } from "./binder.js";
+import { castTo, compare, callOf as textCall } from "./build-syntax.js";
 import { bindCall } from "./call.js";
 import { asText, coerce, coerceTo, isUnknown, unify } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct } from "./operator.js";
-import { wholeRow } from "./scope.js";
+import { reference, wholeRow } from "./scope.js";
 import { bindSubquery } from "./subquery.js";
 import { bindTypeName } from "./type-name.js";
 
@@ -179,7 +180,8 @@ function bindColumn(name: ColumnName, context: ExpressionContext): BoundExpressi
   }
   const relation = scope.relation(schema, table, location);
   if (relation === null) throw missingRelation(table, location);
-  const found = [...relation.columns, ...relation.hidden].filter((one) => one.name === column);
+  const visible = relation.columns.filter((one) => one.name === column);
+  const found = visible.length > 0 ? visible : relation.hidden.filter((one) => one.name === column);
   const [only] = found;
   if (found.length > 1) {
     throw new SqlError("42702", `column reference "${column}" is ambiguous`, { position: positionOf(location) });
@@ -187,7 +189,7 @@ function bindColumn(name: ColumnName, context: ExpressionContext): BoundExpressi
   if (only === undefined) {
     throw new SqlError("42703", `column ${table}.${column} does not exist`, { position: positionOf(location) });
   }
-  return only.expression ?? { kind: "column", id: only.id, name: `${table}.${column}`, type: only.type, location };
+  return reference(only, location, `${table}.${column}`);
 }
 
 /** Integers that fit are integer or bigint; all else is numeric. */
@@ -405,6 +407,9 @@ function bindIndirection(expression: Indirection, context: ExpressionContext): B
     case "index":
     case "slice": {
       const element = elementTypeOf(subject.type.oid);
+      if (subject.type.oid === typeOid.name && step.kind === "index") {
+        return bindExpression(characterOf(expression.subject, step.index), context);
+      }
       if (element === 0) {
         throw new SqlError(
           "42804",
@@ -418,9 +423,18 @@ function bindIndirection(expression: Indirection, context: ExpressionContext): B
       }
       const from = step.from === null ? null : integer(step.from);
       const to = step.to === null ? null : integer(step.to);
-      return { kind: "slice", array: subject, from, to, type: subject.type, location };
+      // A slice of an int2vector is an array like any other.
+      const isVector = subject.type.oid === typeOid.int2vector || subject.type.oid === typeOid.oidvector;
+      const type = isVector ? sqlType(arrayTypeOf(element)) : subject.type;
+      return { kind: "slice", array: subject, from, to, type, location };
     }
   }
+}
+
+/** `relname[0]`: one character of a name, counted from 0. */
+function characterOf(name: Expression, index: Expression): Expression {
+  const one: Expression = { kind: "numberLiteral", text: "1", location: -1 };
+  return castTo("char", textCall("substr", castTo("text", name), compare("+", index, one), one));
 }
 
 /** Functions that are written without parentheses. */

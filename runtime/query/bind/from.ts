@@ -233,6 +233,7 @@ export function bindScan(
   planColumns.push(key);
   planNumbers.push(rowKeyColumn);
   if (item.time !== null) hidden.push({ ...key, table: 0, column: 0, expression: null });
+  hidden.push(tableOid(table, key, item.location));
   const plan: PlanNode = {
     kind: "scan",
     table,
@@ -252,6 +253,24 @@ export function bindScan(
     hidden,
     keyId: key.id,
   });
+}
+
+/** `tableoid`: the table's own oid where `present`, a column that is never null in its rows, is there: not in the empty half of an outer join. */
+function tableOid(table: TableDefinition, present: PlanColumn, location: number): ScopeColumn {
+  const type = sqlType(typeOid.oid);
+  const subject: BoundExpression = { kind: "column", ...present, location };
+  const condition: BoundExpression = {
+    kind: "isTest",
+    test: "null",
+    isNegated: true,
+    subject,
+    type: sqlType(typeOid.bool),
+    location,
+  };
+  const result: BoundExpression = { kind: "constant", value: table.oid, type, location };
+  const otherwise: BoundExpression = { kind: "constant", value: null, type, location };
+  const expression: BoundExpression = { kind: "case", branches: [{ condition, result }], otherwise, type, location };
+  return { id: present.id, name: "tableoid", type, table: 0, column: 0, expression };
 }
 
 /** The session's `kimberlite.as_of`. */
@@ -292,9 +311,11 @@ function bindSystemTable(table: TableDefinition, item: TableReference, binder: B
   const plan: PlanNode = isAuditTable(table)
     ? { kind: "scan", index: null, ranges: [{ from: null, to: null }], isBackward: false, time: null, ...base }
     : { kind: "systemScan", ...base };
+  const certain = columns[table.columns.findIndex(({ isNotNull }) => isNotNull)];
   return namedItem(plan, scoped, item.alias, alias, item.location, {
     schema: item.alias === null ? (item.name.schema ?? "pg_catalog") : null,
     table,
+    hidden: certain === undefined ? [] : [tableOid(table, certain, item.location)],
   });
 }
 

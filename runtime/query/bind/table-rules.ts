@@ -35,7 +35,16 @@ export function tableRelation(
       column: column.number,
       expression: null,
     })),
-    hidden: [],
+    hidden: [
+      {
+        id: binder.newId(),
+        name: "tableoid",
+        type: sqlType(typeOid.oid),
+        table: 0,
+        column: 0,
+        expression: { kind: "constant", value: table.oid, type: sqlType(typeOid.oid), location: -1 },
+      },
+    ],
     table,
     isScalarFunction: false,
     location: -1,

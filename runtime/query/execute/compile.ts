@@ -196,7 +196,7 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
         const place = index(columns, row);
         if (items === null || place === null) return null;
         assert(items instanceof SqlArray, "a subscript looks into an array");
-        return items.items[Number(place) - 1] ?? null;
+        return items.at(Number(place));
       };
     }
     case "slice": {
@@ -207,12 +207,12 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
         const items = array(columns, row);
         if (items === null) return null;
         assert(items instanceof SqlArray, "a slice is taken of an array");
-        const first = from === null ? 1 : from(columns, row);
-        const last = to === null ? items.items.length : to(columns, row);
+        const first = from === null ? items.first : from(columns, row);
+        const last = to === null ? items.items.length - 1 + items.first : to(columns, row);
         if (first === null || last === null) return null;
         return new SqlArray(
           items.elementType,
-          items.items.slice(Math.max(0, Number(first) - 1), Math.max(0, Number(last))),
+          items.items.slice(Math.max(0, Number(first) - items.first), Math.max(0, Number(last) + 1 - items.first)),
         );
       };
     }

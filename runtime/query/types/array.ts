@@ -7,14 +7,22 @@ import type { Datum, Value } from "./datum.js";
 import { invalidBinary } from "./invalid.js";
 import { noModifier, type Oid } from "./sql-type.js";
 
-/** An array of one dimension whose lower bound is 1. */
+/** An array of one dimension. */
 export class SqlArray {
   readonly elementType: Oid;
   readonly items: readonly Datum[];
+  /** Subscript of the first element: 0 in an int2vector or oidvector (and in what those are cast to), else 1. */
+  readonly first: 0 | 1;
 
-  constructor(elementType: Oid, items: readonly Datum[]) {
+  constructor(elementType: Oid, items: readonly Datum[], first: 0 | 1 = 1) {
     this.elementType = elementType;
     this.items = items;
+    this.first = first;
+  }
+
+  /** The element with a subscript; NULL where there is none. */
+  at(subscript: number): Datum {
+    return this.items[subscript - this.first] ?? null;
   }
 }
 
@@ -128,24 +136,26 @@ export function arrayCodec({ type, codec, delimiter }: ArrayElement): TypeCodec 
       const items = arrayOf(value).items.map((item) =>
         item === null ? "NULL" : quoteItem(codec.output(item, context), delimiter),
       );
-      return `{${items.join(delimiter)}}`;
+      const { first } = arrayOf(value);
+      const bounds = first === 1 || items.length === 0 ? "" : `[${first}:${items.length - 1 + first}]=`;
+      return `${bounds}{${items.join(delimiter)}}`;
     },
     receive: (bytes, modifier, context) => {
-      const items = receiveItems(bytes, type);
+      const items = receiveItems(bytes, type, 1);
       return new SqlArray(
         type,
         items.map((item) => (item === null ? null : codec.receive(item, modifier, context))),
       );
     },
     send: (value, context) => {
-      const { items } = arrayOf(value);
+      const { items, first } = arrayOf(value);
       const head = fixed(items.length === 0 ? 12 : 20, (view) => {
         view.setInt32(0, items.length === 0 ? 0 : 1);
         view.setInt32(4, items.includes(null) ? 1 : 0);
         view.setUint32(8, type);
         if (items.length > 0) {
           view.setInt32(12, items.length);
-          view.setInt32(16, 1);
+          view.setInt32(16, first);
         }
       });
       return concatBytes([head, ...items.map((item) => sendItem(item === null ? null : codec.send(item, context)))]);
@@ -160,7 +170,7 @@ function sendItem(bytes: Uint8Array | null): Uint8Array {
 
 const insufficient = (): SqlError => invalidBinary("insufficient data left in message");
 
-function receiveItems(bytes: Uint8Array, type: Oid): (Uint8Array | null)[] {
+function receiveItems(bytes: Uint8Array, type: Oid, first: 0 | 1): (Uint8Array | null)[] {
   if (bytes.length < 12) throw insufficient();
   const view = viewOf(bytes);
   const dimensions = view.getInt32(0);
@@ -171,7 +181,8 @@ function receiveItems(bytes: Uint8Array, type: Oid): (Uint8Array | null)[] {
   if (dimensions > 1) throw notSupported("an array of several dimensions");
   if (bytes.length < 20) throw insufficient();
   const count = view.getInt32(12);
-  if (view.getInt32(16) !== 1 && count > 0) throw notSupported("an array whose first element is not number 1");
+  if (view.getInt32(16) !== first && count > 0)
+    throw notSupported(`an array whose first element is not number ${first}`);
   const items: (Uint8Array | null)[] = [];
   let at = 20;
   for (let left = count; left > 0; left -= 1) {
@@ -190,7 +201,7 @@ function receiveItems(bytes: Uint8Array, type: Oid): (Uint8Array | null)[] {
   return items;
 }
 
-/** int2vector and oidvector: numbers between spaces. */
+/** int2vector and oidvector: numbers between spaces, counted from 0. */
 export function vectorCodec(element: Oid, codec: TypeCodec): TypeCodec {
   return {
     ...arrayCodec({ type: element, codec, delimiter: "," }),
@@ -203,7 +214,16 @@ export function vectorCodec(element: Oid, codec: TypeCodec): TypeCodec {
               .trim()
               .split(/\s+/u)
               .map((word) => codec.input(word, noModifier, context)),
+        0,
       ),
+    receive: (bytes, modifier, context) => {
+      const items = receiveItems(bytes, element, 0);
+      return new SqlArray(
+        element,
+        items.map((item) => (item === null ? null : codec.receive(item, modifier, context))),
+        0,
+      );
+    },
     output: (value, context) =>
       arrayOf(value)
         .items.map((item) => (item === null ? "" : codec.output(item, context)))

@@ -52,7 +52,7 @@ function argumentColumns(procedure: ProcedureFacts): SystemRow {
   ];
   const isPlain = outColumns.length === 0 && variadic === 0;
   return {
-    proargtypes: new SqlArray(typeOid.oid, argumentTypes),
+    proargtypes: new SqlArray(typeOid.oid, argumentTypes, 0),
     proallargtypes: isPlain
       ? null
       : new SqlArray(typeOid.oid, [...argumentTypes, ...outColumns.map(({ type }) => type)]),

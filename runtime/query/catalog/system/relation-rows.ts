@@ -13,7 +13,8 @@ const heapAccess = 2;
 const treeAccess = 403;
 
 const int2s = (items: readonly number[]): SqlArray => new SqlArray(typeOid.int2, items);
-const oids = (items: readonly Oid[]): SqlArray => new SqlArray(typeOid.oid, items);
+const int2Vector = (items: readonly number[]): SqlArray => new SqlArray(typeOid.int2, items, 0);
+const oidVector = (items: readonly Oid[]): SqlArray => new SqlArray(typeOid.oid, items, 0);
 
 const relationKinds = { table: "r", index: "i", view: "v", materializedView: "m", sequence: "S" } as const;
 
@@ -189,10 +190,10 @@ export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {
       indisvalid: true,
       indisready: true,
       indislive: true,
-      indkey: int2s([...index.keys.map((key) => key.column), ...index.included]),
-      indcollation: oids(index.keys.map((key) => typeFactsOf(key.type.oid)?.collation ?? 0)),
-      indclass: oids(index.keys.map((key) => operatorClassOf(key.type.oid))),
-      indoption: int2s(index.keys.map((key) => (key.isDescending ? 1 : 0) + (key.nullsFirst ? 2 : 0))),
+      indkey: int2Vector([...index.keys.map((key) => key.column), ...index.included]),
+      indcollation: oidVector(index.keys.map((key) => typeFactsOf(key.type.oid)?.collation ?? 0)),
+      indclass: oidVector(index.keys.map((key) => operatorClassOf(key.type.oid))),
+      indoption: int2Vector(index.keys.map((key) => (key.isDescending ? 1 : 0) + (key.nullsFirst ? 2 : 0))),
       indexprs: expressions.length === 0 ? null : expressions.join(", "),
       indpred: index.predicate?.text ?? null,
     };

@@ -49,8 +49,8 @@ function position(array: SqlArray | null, item: Datum, from: number | null, type
   if (array === null) return null;
   if (from === null) throw new SqlError("22004", "initial position must not be null");
   const same = sameAs(argumentElement(types));
-  const at = array.items.findIndex((other, index) => index >= from - 1 && same(other, item));
-  return at < 0 ? null : at + 1;
+  const at = array.items.findIndex((other, index) => index >= from - array.first && same(other, item));
+  return at < 0 ? null : at + array.first;
 }
 
 function fill(value: Datum, dimensions: SqlArray | null, types: CallTypes): Datum {
@@ -87,13 +87,14 @@ function bucket(operand: Datum, thresholds: SqlArray, types: CallTypes): number 
   return low;
 }
 
+const lastOf = (array: SqlArray): number => array.items.length - 1 + array.first;
 const ofFirst = (dimension: number, array: SqlArray): boolean => dimension === 1 && array.items.length > 0;
 
 const strict = strictly({
-  "array_dims(anyarray)": (array) => (array.items.length === 0 ? null : `[1:${array.items.length}]`),
+  "array_dims(anyarray)": (array) => (array.items.length === 0 ? null : `[${array.first}:${lastOf(array)}]`),
   "array_ndims(anyarray)": (array) => (array.items.length === 0 ? null : 1),
-  "array_lower(anyarray,int4)": (array, dimension) => (ofFirst(dimension, array) ? 1 : null),
-  "array_upper(anyarray,int4)": (array, dimension) => (ofFirst(dimension, array) ? array.items.length : null),
+  "array_lower(anyarray,int4)": (array, dimension) => (ofFirst(dimension, array) ? array.first : null),
+  "array_upper(anyarray,int4)": (array, dimension) => (ofFirst(dimension, array) ? lastOf(array) : null),
   "array_length(anyarray,int4)": (array, dimension) => (ofFirst(dimension, array) ? array.items.length : null),
   "cardinality(anyarray)": (array) => array.items.length,
   "array_to_string(anyarray,text)": (array, delimiter, context) => joined(array, delimiter, null, context),
@@ -133,7 +134,8 @@ const open = nullably({
       array.items.map((other) => (same(other, from) ? to : other)),
     );
   },
-  "array_position(anycompatiblearray,anycompatible)": (array, item, _context, types) => position(array, item, 1, types),
+  "array_position(anycompatiblearray,anycompatible)": (array, item, _context, types) =>
+    position(array, item, array?.first ?? 1, types),
   "array_position(anycompatiblearray,anycompatible,int4)": (array, item, from, _context, types) =>
     position(array, item, from, types),
   "array_positions(anycompatiblearray,anycompatible)": (array, item, _context, types) => {
@@ -141,7 +143,7 @@ const open = nullably({
     const same = sameAs(argumentElement(types));
     return new SqlArray(
       typeOid.int4,
-      array.items.flatMap((other, index) => (same(other, item) ? [index + 1] : [])),
+      array.items.flatMap((other, index) => (same(other, item) ? [index + array.first] : [])),
     );
   },
   "array_fill(anyelement,_int4)": (value, dimensions, _context, types) => fill(value, dimensions, types),
@@ -193,8 +195,9 @@ function* times(from: Int64, to: Int64, step: Interval, next: (time: Int64) => I
 
 function* subscripts(array: SqlArray, dimension: number, isReversed: boolean): Iterable<Datum> {
   if (dimension !== 1) return;
-  const { length } = array.items;
-  for (let index = 1; index <= length; index += 1) yield isReversed ? length + 1 - index : index;
+  const { first } = array;
+  const last = lastOf(array);
+  for (let index = first; index <= last; index += 1) yield isReversed ? last + first - index : index;
 }
 
 const one = decimalFromInteger(1);

@@ -330,6 +330,7 @@ const objects = strictly({
   "pg_get_ruledef(oid)": () => null,
   "pg_get_ruledef(oid,bool)": () => null,
   "pg_get_partkeydef(oid)": () => null,
+  "pg_partition_root(regclass)": () => null,
   "pg_get_partition_constraintdef(oid)": () => null,
   "pg_get_statisticsobjdef(oid)": () => null,
   "pg_get_statisticsobjdef_columns(oid)": () => null,
@@ -415,6 +416,9 @@ const expanded = sets({
     const columns = [sqlType(elementTypeOf(types.args[0] ?? 0)), sqlType(typeOid.int4)];
     return array.items.map((item, index) => new SqlRecord(columns, [item, index + 1], ["x", "n"]));
   },
+  // Nothing is a partition or has any: PostgreSQL answers with no rows for whatever is neither.
+  "pg_partition_ancestors(regclass)": () => [],
+  "pg_partition_tree(regclass)": () => [],
   "pg_options_to_table(_text)": (options) => {
     const columns = [sqlType(typeOid.text), sqlType(typeOid.text)];
     return options.items.map((option) => {

@@ -53,6 +53,15 @@ export function expectPlain(constraint: ConstraintSyntax): void {
   if (constraint.isNotValid) throw notSupported("NOT VALID", position);
 }
 
+/** Columns that every table has without saying so. `tableoid` can be read; no column of a table may have any of these names. */
+const systemColumns: ReadonlySet<string> = new Set(["tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"]);
+
+/** Throws 42701 for a name that no column may have. */
+export function expectOwnName(name: string, position?: number): void {
+  if (!systemColumns.has(name)) return;
+  throw new SqlError("42701", `column name "${name}" conflicts with a system column name`, { position });
+}
+
 export function columnNamed(columns: readonly ColumnDefinition[], name: string): ColumnDefinition | null {
   return columns.find((column) => !column.isDropped && column.name === name) ?? null;
 }

@@ -8,7 +8,14 @@ import { storageOf } from "../../table/value-bytes.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { formatType } from "../../types/type-name.js";
 import { TableWriter } from "../table-writer.js";
-import { ConstraintMaker, type ConstraintPart, columnNamed, expectPlain, type TableParts } from "./constraints.js";
+import {
+  ConstraintMaker,
+  type ConstraintPart,
+  columnNamed,
+  expectOwnName,
+  expectPlain,
+  type TableParts,
+} from "./constraints.js";
 import { placeOf } from "./draft.js";
 import { freeName } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
@@ -84,6 +91,7 @@ export class ColumnMaker {
     const parts = this.#parts;
     const { name } = syntax;
     const position = placeOf(syntax.location);
+    expectOwnName(name);
     if (columnNamed(parts.columns, name) !== null) {
       throw new SqlError("42701", `column "${name}" specified more than once`, { position });
     }

@@ -19,7 +19,7 @@ import type {
   SetSchema,
 } from "../../syntax/ast-definition.js";
 import type { Truncate } from "../../syntax/ast-modify.js";
-import { columnNamed } from "./constraints.js";
+import { columnNamed, expectOwnName } from "./constraints.js";
 import { exists } from "./create-table.js";
 import { placeOf, shownName } from "./draft.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
@@ -196,6 +196,7 @@ const versioned = <Object extends CatalogObject>(object: Object): Object =>
 function renameColumn(ports: DefinitionPorts, table: TableDefinition, name: string, newName: string): void {
   const column = columnNamed(table.columns, name);
   if (column === null) throw new SqlError("42703", `column "${name}" does not exist`);
+  expectOwnName(newName);
   if (columnNamed(table.columns, newName) !== null) {
     throw new SqlError("42701", `column "${newName}" of relation "${table.name}" already exists`);
   }
