@@ -76,6 +76,7 @@ export interface SessionEffects {
   currentSequenceValue(sequence: number): Int64;
   lastSequenceValue(): Int64;
   setSequenceValue(sequence: number, value: Int64, isCalled: boolean): void;
+  sequenceState: SessionPort["sequenceState"];
   advisoryLock: SessionPort["advisoryLock"];
   notify(channel: string, payload: string, process: number): void;
 }
@@ -90,6 +91,7 @@ export const noEffects: SessionEffects = {
   currentSequenceValue: notHere,
   lastSequenceValue: notHere,
   setSequenceValue: notHere,
+  sequenceState: notHere,
   advisoryLock: notHere,
   notify: notHere,
 };
@@ -213,6 +215,7 @@ export class Evaluation {
       currentSequenceValue: (sequence) => effects.currentSequenceValue(sequence),
       lastSequenceValue: () => effects.lastSequenceValue(),
       setSequenceValue: (sequence, value, isCalled) => effects.setSequenceValue(sequence, value, isCalled),
+      sequenceState: (sequence) => effects.sequenceState(sequence),
       advisoryLock: (wanted) => effects.advisoryLock(wanted),
       notify: (channel, payload) => effects.notify(channel, payload, process),
     };

@@ -27,6 +27,7 @@ const session: SessionPort = {
   currentSequenceValue: nothingToChange,
   lastSequenceValue: nothingToChange,
   setSequenceValue: nothingToChange,
+  sequenceState: () => null,
   notify: nothingToChange,
   advisoryLock: nothingToChange,
 };

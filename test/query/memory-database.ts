@@ -144,6 +144,7 @@ export class MemoryDatabase implements Catalog {
       currentSequenceValue: () => 1,
       lastSequenceValue: () => 1,
       setSequenceValue: () => undefined,
+      sequenceState: () => null,
       notify: () => undefined,
       advisoryLock: () => true,
     },

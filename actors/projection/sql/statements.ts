@@ -11,6 +11,7 @@ import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import type { SpillSpace } from "../../../runtime/query/execute/spill.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import { int64 } from "../../../runtime/query/types/bytes.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -22,6 +23,7 @@ import type { Engine } from "../../sql/engine.js";
 import { Evaluation, noEffects, type Surroundings, unixTimeOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
 import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
+import { readSequence } from "../../sql/sequence-state.js";
 import { ended, noRowBytes, type Run } from "./run.js";
 
 export interface StatementsHost {
@@ -58,7 +60,10 @@ export class Statements {
 
   /** Evaluates what has to do with no statement: the session's settings, under the names of now. */
   contextOf(request: SqlRequest, reader: TreeReader, position: number): EvaluationContext {
-    return new Evaluation(request, this.#around(this.#catalogs.current(reader, request.tenant), position)).context;
+    return new Evaluation(
+      request,
+      this.#around(this.#catalogs.current(reader, request.tenant), position, request.tenant, reader),
+    ).context;
   }
 
   /** A statement is pulled from here on; it has to give others their turn before long. */
@@ -72,7 +77,7 @@ export class Statements {
     const isSnapshot = isOpen && isolation !== "readCommitted" && snapshot >= 0;
     const current = this.#catalogs.current(reader, request.tenant);
     const evaluationAt = (catalog: ObjectCatalog, position: number): Evaluation =>
-      new Evaluation(request, this.#around(catalog, position));
+      new Evaluation(request, this.#around(catalog, position, request.tenant, reader));
     const asOf = asOfPosition(request, reads, newest, () => evaluationAt(current, newest).context);
     const position = asOf ?? (isSnapshot ? Math.min(snapshot, newest) : newest);
     // The past is read under its own definitions.
@@ -111,14 +116,20 @@ export class Statements {
     return { kind: "run", run };
   }
 
-  #around(catalog: ObjectCatalog, position: number): Surroundings {
+  #around(catalog: ObjectCatalog, position: number, tenant: number, reader: TreeReader): Surroundings {
     return {
       catalog,
       position,
       now: Math.floor(this.#host.now() * 1_000),
       clock: () => this.#host.now(),
       random: () => this.#host.random(),
-      effects: noEffects,
+      effects: {
+        ...noEffects,
+        sequenceState: (sequence) => {
+          const found = readSequence(reader, tenant, sequence);
+          return found === null ? null : { value: int64(found.value), isCalled: found.isCalled };
+        },
+      },
       names: (searchPath) => this.#host.engine.names(catalog, searchPath),
     };
   }

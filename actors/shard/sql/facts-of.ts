@@ -10,7 +10,7 @@ import type { TreeReader } from "../../../runtime/store/tree.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
 import type { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { appendBytesMax, kiB, miB } from "../../../runtime/types/limits.js";
-import { encodeSequence, type SequenceState } from "./sequences.js";
+import { encodeSequence, type SequenceState } from "../../sql/sequence-state.js";
 import type { Transaction } from "./transaction.js";
 
 export interface TouchedSequence {

@@ -2,30 +2,12 @@
  * Numbers that are given once: values of sequences, and numbers of rows without a primary key. They go on when a transaction is rolled back,
  * so they live beside the transactions, in the shard's memory; each commit that has taken some writes down how far they are. What was
  * taken only by transactions that never committed may be given again after the shard has been started anew.
- *
- * State of a sequence, as in the tree `sequences`: last value i64 · is called u8. A row counter: the next number, and 1.
  */
 import type { SequenceDefinition } from "../../../runtime/query/catalog/model.js";
 import { SqlError } from "../../../runtime/query/error.js";
-import { TableKey, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
-
-export interface SequenceState {
-  value: bigint;
-  isCalled: boolean;
-}
-
-export function encodeSequence({ value, isCalled }: SequenceState): Uint8Array {
-  const bytes = new Uint8Array(9);
-  new DataView(bytes.buffer).setBigInt64(0, value, true);
-  bytes[8] = isCalled ? 1 : 0;
-  return bytes;
-}
-
-export function decodeSequence(view: DataView, at: number): SequenceState {
-  return { value: view.getBigInt64(at, true), isCalled: view.getUint8(at + 8) === 1 };
-}
+import { readSequence, type SequenceState } from "../../sql/sequence-state.js";
 
 const qualified = ({ name }: SequenceDefinition): string => name;
 
@@ -50,7 +32,6 @@ export function advance(sequence: SequenceDefinition, state: SequenceState): big
 
 export class Sequences {
   readonly #states = new Map<string, SequenceState>();
-  readonly #key = new TableKey();
 
   /** After a roll back of the state: what is in memory may not be what the trees will say. */
   clear(): void {
@@ -62,9 +43,8 @@ export class Sequences {
     const name = `${tenant} ${object}`;
     const known = this.#states.get(name);
     if (known !== undefined) return known;
-    if (!reader.get(tableTree.sequences, this.#key.object(tenant, object))) return null;
-    const state = decodeSequence(reader.valueView, reader.valueStart);
-    this.#states.set(name, state);
+    const state = readSequence(reader, tenant, object);
+    if (state !== null) this.#states.set(name, state);
     return state;
   }
 

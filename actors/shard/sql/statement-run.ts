@@ -12,8 +12,9 @@ import type { ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
 import { type Overlay, OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { type PastDefinitions, TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import { int64 } from "../../../runtime/query/types/bytes.js";
 import { codecOf } from "../../../runtime/query/types/codecs.js";
-import type { Datum, Int64 } from "../../../runtime/query/types/datum.js";
+import type { Datum } from "../../../runtime/query/types/datum.js";
 import { concurrentDelete, concurrentUpdate } from "../../../runtime/query/write/constraint-errors.js";
 import { type ModificationResult, modify } from "../../../runtime/query/write/modification.js";
 import type { LockStrength, LockWaitPolicy, WritePorts } from "../../../runtime/query/write/ports.js";
@@ -325,7 +326,6 @@ export function effectsOf(
     if (found?.kind === "sequence") return found;
     throw new SqlError("42809", `"${found === null ? oid : found.name}" is not a sequence`);
   };
-  const int64 = (value: bigint): Int64 => (Number.isSafeInteger(Number(value)) ? Number(value) : value);
   return {
     nextSequenceValue: (oid) => {
       const sequence = sequenceOf(oid);
@@ -356,6 +356,10 @@ export function effectsOf(
       transaction.sequences.add(oid);
       sequences.set(request.tenant, oid, { value: wanted, isCalled });
       if (isCalled) session.drew(oid, value);
+    },
+    sequenceState: (oid) => {
+      const found = sequences.find(state, request.tenant, sequenceOf(oid).oid);
+      return found === null ? null : { value: int64(found.value), isCalled: found.isCalled };
     },
     advisoryLock,
     notify: (channel, payload, process) => transaction.notify({ process, channel, payload }),

@@ -2,6 +2,7 @@
 
 import type { Relation, TableDefinition, ViewDefinition } from "../catalog/model.js";
 import { isAuditTable } from "../catalog/system/audit.js";
+import { sequenceTable } from "../catalog/system/sequence-table.js";
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { FunctionScanNode, JoinType, PlanColumn, PlanNode, PlanTime } from "../plan/plan.js";
@@ -186,7 +187,10 @@ function bindRelation(
     case "materializedView":
       return bindView(relation, found.schema, item, binder);
     case "sequence":
-      throw notSupported("reading a sequence as a table", positionOf(item.location));
+      // Sequences have no past.
+      if (binder.environment.asOf !== null)
+        throw notSupported("reading a sequence in the past", positionOf(item.location));
+      return bindSystemTable(sequenceTable(relation), item, binder);
     case "index":
       throw new SqlError("42809", `cannot open relation "${relation.name}"`, {
         position: positionOf(item.location),

@@ -26,6 +26,8 @@ export interface SessionPort {
   currentSequenceValue(sequence: Oid): Int64;
   lastSequenceValue(): Int64;
   setSequenceValue(sequence: Oid, value: Int64, isCalled: boolean): void;
+  /** How far a sequence is; null when nothing was drawn from it yet. `isCalled`: whether the value was given out. */
+  sequenceState(sequence: Oid): { readonly value: Int64; readonly isCalled: boolean } | null;
   /** Advisory locks; a function that must wait throws what the caller knows to mean that. */
   advisoryLock(request: AdvisoryLockRequest): boolean;
   /** Tells those that listen, once the transaction commits. */

@@ -1,14 +1,23 @@
 /** Rows of pg_class, pg_attribute, pg_index, pg_constraint and their kin: one tenant's tables and what belongs to them. */
+import type { EvaluationContext } from "../../functions/context.js";
+import { tablesRead } from "../../syntax/tables-read.js";
 import { SqlArray } from "../../types/array.js";
+import { int64 } from "../../types/bytes.js";
 import { type Oid, type SqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import type { ColumnDefinition, ForeignKeyAction, IndexDefinition, Relation, TableDefinition } from "../model.js";
+import { kimberliteSchemaOid, publicSchemaOid } from "../model.js";
 import { columnName, constraintsOf, indexKeyText, indexText } from "./definitions.js";
 import { operatorClassOf } from "./operator-classes.js";
-import { systemRelations } from "./relations.js";
+import { systemRelationByOid, systemRelations } from "./relations.js";
+import { sequenceColumns } from "./sequence-table.js";
 import { bootstrapRole, type CatalogWorld, defaultOid, type SystemRow } from "./world.js";
 
 const classOid = 1_259;
+const namespaceClassOid = 2_615;
+const extensionClassOid = 3_079;
+/** Of the extension that the schema `kimberlite` is said to be of, so that `pg_dump` knows it for a part of the server. */
+const kimberliteExtensionOid = 13_002;
 const heapAccess = 2;
 const treeAccess = 403;
 
@@ -111,12 +120,6 @@ function tableColumnRow(table: TableDefinition, column: ColumnDefinition): Syste
     ...typeColumns(column.type),
   };
 }
-
-const sequenceColumns: readonly (readonly [name: string, type: Oid])[] = [
-  ["last_value", typeOid.int8],
-  ["log_cnt", typeOid.int8],
-  ["is_called", typeOid.bool],
-];
 
 function* indexColumnRows(index: IndexDefinition, table: TableDefinition): Iterable<SystemRow> {
   const keys = index.keys.map((key, place) => ({
@@ -269,7 +272,7 @@ function referencedIndex(world: CatalogWorld, oid: Oid, columns: readonly number
   return 0;
 }
 
-/** Sequences that go with their columns, and what defaults draw from. */
+/** Sequences that go with their columns, what defaults draw from, what views read, and what the extension `kimberlite` brings. */
 export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
   for (const sequence of world.sequences()) {
     if (sequence.ownerTable === 0) continue;
@@ -293,6 +296,23 @@ export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
         deptype: "n",
       };
   }
+  for (const view of world.views()) {
+    const read = new Set(
+      [...tablesRead(view.query.syntax)].map(
+        ({ schema, name }) => world.relationNamed(schema === null ? [name] : [schema, name])?.oid,
+      ),
+    );
+    for (const oid of read)
+      if (oid !== undefined && systemRelationByOid(oid) === null)
+        yield { classid: classOid, objid: view.oid, refclassid: classOid, refobjid: oid, deptype: "n" };
+  }
+  yield {
+    classid: namespaceClassOid,
+    objid: kimberliteSchemaOid,
+    refclassid: extensionClassOid,
+    refobjid: kimberliteExtensionOid,
+    deptype: "e",
+  };
   for (const { table, constraint } of constraintsOf(world)) {
     if (constraint.kind === "primaryKey" || constraint.kind === "unique")
       yield { classid: classOid, objid: constraint.index, refclassid: 2_606, refobjid: constraint.oid, deptype: "i" };
@@ -305,32 +325,32 @@ export function* sequenceRows(world: CatalogWorld): Iterable<SystemRow> {
     yield {
       seqrelid: sequence.oid,
       seqtypid: sequence.type.oid,
-      seqstart: int64Of(sequence.start),
-      seqincrement: int64Of(sequence.increment),
-      seqmax: int64Of(sequence.maximum),
-      seqmin: int64Of(sequence.minimum),
+      seqstart: int64(sequence.start),
+      seqincrement: int64(sequence.increment),
+      seqmax: int64(sequence.maximum),
+      seqmin: int64(sequence.minimum),
       seqcache: 1,
       seqcycle: sequence.cycles,
     };
 }
 
-export const int64Of = (value: bigint): number | bigint =>
-  Number.isSafeInteger(Number(value)) ? Number(value) : value;
-
-export function* sequenceViewRows(world: CatalogWorld): Iterable<SystemRow> {
-  for (const sequence of world.sequences())
+export function* sequenceViewRows(world: CatalogWorld, context: EvaluationContext): Iterable<SystemRow> {
+  for (const sequence of world.sequences()) {
+    const state = context.session.sequenceState(sequence.oid);
     yield {
       schemaname: world.schemaName(sequence.schema),
       sequencename: sequence.name,
       sequenceowner: world.ownerName(sequence.owner),
       data_type: sequence.type.oid,
-      start_value: int64Of(sequence.start),
-      min_value: int64Of(sequence.minimum),
-      max_value: int64Of(sequence.maximum),
-      increment_by: int64Of(sequence.increment),
+      start_value: int64(sequence.start),
+      min_value: int64(sequence.minimum),
+      max_value: int64(sequence.maximum),
+      increment_by: int64(sequence.increment),
       cycle: sequence.cycles,
       cache_size: 1,
+      last_value: state?.isCalled === true ? state.value : null,
     };
+  }
 }
 
 export function* tableViewRows(world: CatalogWorld): Iterable<SystemRow> {
@@ -380,4 +400,20 @@ export function* indexViewRows(world: CatalogWorld): Iterable<SystemRow> {
       indexdef: indexText(index, table, world),
     };
   }
+}
+
+export function* extensionRows(): Iterable<SystemRow> {
+  yield {
+    oid: kimberliteExtensionOid,
+    extname: "kimberlite",
+    extowner: bootstrapRole,
+    extnamespace: kimberliteSchemaOid,
+    extrelocatable: false,
+    extversion: "1.0",
+  };
+}
+
+/** What PostgreSQL says of `public`; nothing else has a comment. */
+export function* descriptionRows(): Iterable<SystemRow> {
+  yield { objoid: publicSchemaOid, classoid: namespaceClassOid, description: "standard public schema" };
 }

@@ -9,6 +9,7 @@ import * as language from "./language-rows.js";
 import { operatorClassRows, operatorFamilyRows } from "./operator-classes.js";
 import * as relation from "./relation-rows.js";
 import { systemRelationByOid } from "./relations.js";
+import { sequenceRow } from "./sequence-table.js";
 import * as session from "./session-rows.js";
 import { CatalogWorld, type SystemRow } from "./world.js";
 
@@ -34,6 +35,8 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_index": relation.indexRows,
   "pg_catalog.pg_constraint": relation.constraintRows,
   "pg_catalog.pg_depend": relation.dependRows,
+  "pg_catalog.pg_extension": relation.extensionRows,
+  "pg_catalog.pg_description": relation.descriptionRows,
   "pg_catalog.pg_sequence": relation.sequenceRows,
   "pg_catalog.pg_sequences": relation.sequenceViewRows,
   "pg_catalog.pg_tables": relation.tableViewRows,
@@ -92,7 +95,11 @@ function nothing({ type, isNotNull }: ColumnDefinition): Datum {
 /** Rows of a system relation, each with a value for every column. */
 export function* systemRows(table: TableDefinition, context: EvaluationContext): Iterable<readonly Datum[]> {
   const found = systemRelationByOid(table.oid);
-  const producer = found === null ? undefined : producers[`${found.schema}.${table.name}`];
+  if (found === null) {
+    yield sequenceRow(table.oid, context);
+    return;
+  }
+  const producer = producers[`${found.schema}.${table.name}`];
   if (producer === undefined) return;
   const columns = table.columns.map((column) => ({ name: column.name, nothing: nothing(column) }));
   for (const row of producer(new CatalogWorld(context), context))

@@ -4,6 +4,8 @@ import type { CatalogObject, Relation, TableDefinition } from "../../catalog/mod
 import { publicSchemaOid } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { Drop } from "../../syntax/ast-definition.js";
+import type { Query } from "../../syntax/ast-query.js";
+import { tablesRead } from "../../syntax/tables-read.js";
 import { type CatalogDraft, placeOf, shownName } from "./draft.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
@@ -22,22 +24,9 @@ interface Dependent {
 }
 
 /** Whether a stored query reads a table or view. */
-function reads(query: unknown, draft: CatalogDraft, oid: number): boolean {
-  const stack: unknown[] = [query];
-  while (stack.length > 0) {
-    const node = stack.pop();
-    if (typeof node !== "object" || node === null) continue;
-    if (Array.isArray(node)) {
-      stack.push(...(node as unknown[]));
-      continue;
-    }
-    const fields = node as Readonly<Record<string, unknown>>;
-    if (fields["kind"] === "table" && typeof fields["name"] === "object" && fields["name"] !== null) {
-      const { schema, name } = fields["name"] as { schema: string | null; name: string };
-      if (draft.find({ database: null, schema, name, location: -1 })?.oid === oid) return true;
-    }
-    stack.push(...Object.values(fields));
-  }
+function reads(query: Query, draft: CatalogDraft, oid: number): boolean {
+  for (const { schema, name } of tablesRead(query))
+    if (draft.find({ database: null, schema, name, location: -1 })?.oid === oid) return true;
   return false;
 }
 
