@@ -27,7 +27,21 @@ export interface StoredQuery {
   readonly syntax: Query;
 }
 
-export interface SchemaDefinition {
+/** What COMMENT ON has said of an object ("") and of its parts (`partName`). Absent where nothing was said. */
+export type Comments = Readonly<Record<string, string>>;
+
+/** Names of an object's parts in its `comments`. */
+export const partName = {
+  itself: "",
+  column: (number: number): string => `column ${number}`,
+  constraint: (oid: Oid): string => `constraint ${oid}`,
+} as const;
+
+export interface Commented {
+  readonly comments?: Comments;
+}
+
+export interface SchemaDefinition extends Commented {
   readonly kind: "schema";
   readonly oid: Oid;
   readonly name: string;
@@ -83,7 +97,7 @@ export interface IndexKey {
   readonly nullsFirst: boolean;
 }
 
-export interface IndexDefinition {
+export interface IndexDefinition extends Commented {
   readonly kind: "index";
   readonly oid: Oid;
   readonly name: string;
@@ -100,7 +114,7 @@ export interface IndexDefinition {
   readonly predicate: StoredExpression | null;
 }
 
-export interface TableDefinition {
+export interface TableDefinition extends Commented {
   readonly kind: "table";
   readonly oid: Oid;
   readonly name: string;
@@ -121,7 +135,7 @@ export interface TableDefinition {
   readonly version: number;
 }
 
-export interface ViewDefinition {
+export interface ViewDefinition extends Commented {
   readonly kind: "view" | "materializedView";
   readonly oid: Oid;
   readonly name: string;
@@ -131,7 +145,7 @@ export interface ViewDefinition {
   readonly query: StoredQuery;
 }
 
-export interface SequenceDefinition {
+export interface SequenceDefinition extends Commented {
   readonly kind: "sequence";
   readonly oid: Oid;
   readonly name: string;

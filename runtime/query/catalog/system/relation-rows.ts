@@ -6,7 +6,7 @@ import { int64 } from "../../types/bytes.js";
 import { type Oid, type SqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import type { ColumnDefinition, ForeignKeyAction, IndexDefinition, Relation, TableDefinition } from "../model.js";
-import { kimberliteSchemaOid, publicSchemaOid } from "../model.js";
+import { kimberliteSchemaOid } from "../model.js";
 import { columnName, constraintsOf, indexKeyText, indexText } from "./definitions.js";
 import { operatorClassOf } from "./operator-classes.js";
 import { systemRelationByOid, systemRelations } from "./relations.js";
@@ -411,9 +411,4 @@ export function* extensionRows(): Iterable<SystemRow> {
     extrelocatable: false,
     extversion: "1.0",
   };
-}
-
-/** What PostgreSQL says of `public`; nothing else has a comment. */
-export function* descriptionRows(): Iterable<SystemRow> {
-  yield { objoid: publicSchemaOid, classoid: namespaceClassOid, description: "standard public schema" };
 }

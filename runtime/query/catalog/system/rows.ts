@@ -4,6 +4,7 @@ import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import type { ColumnDefinition, TableDefinition } from "../model.js";
+import { descriptionRows } from "./comments.js";
 import * as information from "./information-schema.js";
 import * as language from "./language-rows.js";
 import { operatorClassRows, operatorFamilyRows } from "./operator-classes.js";
@@ -36,7 +37,7 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_constraint": relation.constraintRows,
   "pg_catalog.pg_depend": relation.dependRows,
   "pg_catalog.pg_extension": relation.extensionRows,
-  "pg_catalog.pg_description": relation.descriptionRows,
+  "pg_catalog.pg_description": descriptionRows,
   "pg_catalog.pg_sequence": relation.sequenceRows,
   "pg_catalog.pg_sequences": relation.sequenceViewRows,
   "pg_catalog.pg_tables": relation.tableViewRows,

@@ -1,5 +1,6 @@
 /** What a session may ask about itself, its settings, its catalog and its sequences. */
 
+import { columnComment, objectComment } from "../../catalog/system/comments.js";
 import { columnName, constraintText, indexKeyText, indexText } from "../../catalog/system/definitions.js";
 import { CatalogWorld } from "../../catalog/system/world.js";
 import { notSupported, SqlError } from "../../error.js";
@@ -174,6 +175,35 @@ function sizeInBytes(text: string): Int64 {
   return Math.round(Number(match[1]) * Number(unit));
 }
 
+/** What PUBLIC and the owner of a new object may do in PostgreSQL, by the kind of object: letters of an `aclitem`. */
+const privilegesAtFirst: Readonly<Record<string, readonly [everyone: string, owner: string]>> = {
+  c: ["", ""],
+  r: ["", "arwdDxt"],
+  s: ["", "rwU"],
+  d: ["Tc", "CTc"],
+  f: ["X", "X"],
+  l: ["U", "U"],
+  L: ["", "rw"],
+  n: ["", "UC"],
+  t: ["", "C"],
+  F: ["", "U"],
+  S: ["", "U"],
+  T: ["U", "U"],
+  p: ["", "sA"],
+};
+
+function defaultPrivileges(kind: string, owner: string): SqlArray {
+  const found = privilegesAtFirst[kind];
+  if (found === undefined) throw new SqlError("XX000", `unrecognized objtype abbreviation: ${kind}`);
+  const [everyone, own] = found;
+  const name = quoteIdentifier(owner);
+  const items = [everyone === "" ? "" : `=${everyone}/${name}`, own === "" ? "" : `${name}=${own}/${name}`];
+  return new SqlArray(
+    typeOid.aclitem,
+    items.filter((item) => item !== ""),
+  );
+}
+
 /** Every account of a tenant may do everything in it, so that a privilege is had by whoever exists. */
 function privileges(): Implementation[] {
   return allProcedures
@@ -193,7 +223,6 @@ function visibility(): Implementation[] {
     .map(({ signature }) => ({ kind: "scalar", signature, isStrict: true, call: () => true }));
 }
 
-const noComment = (): Datum => null;
 /** What storage a table takes is not told by the catalog. */
 const unknownSize = (): Datum => null;
 
@@ -329,6 +358,8 @@ const objects = strictly({
   "pg_get_triggerdef(oid,bool)": () => null,
   "pg_get_ruledef(oid)": () => null,
   "pg_get_ruledef(oid,bool)": () => null,
+  "acldefault(char,oid)": (kind, owner, context) =>
+    defaultPrivileges(kind, worldOf(context).roleName(owner) ?? `${owner}`),
   "pg_get_partkeydef(oid)": () => null,
   "pg_partition_root(regclass)": () => null,
   "pg_get_partition_constraintdef(oid)": () => null,
@@ -341,10 +372,14 @@ const objects = strictly({
   "pg_tablespace_location(oid)": () => "",
   "pg_relation_filenode(regclass)": () => null,
   "pg_relation_filepath(regclass)": () => null,
-  "obj_description(oid)": noComment,
-  "obj_description(oid,name)": noComment,
-  "shobj_description(oid,name)": noComment,
-  "col_description(oid,int4)": noComment,
+  "obj_description(oid)": (oid, context) =>
+    objectComment(oid, "pg_class", worldOf(context)) ??
+    objectComment(oid, "pg_namespace", worldOf(context)) ??
+    objectComment(oid, "pg_constraint", worldOf(context)),
+  "obj_description(oid,name)": (oid, name, context) => objectComment(oid, name, worldOf(context)),
+  // Databases and users have no comments.
+  "shobj_description(oid,name)": () => null,
+  "col_description(oid,int4)": (oid, column, context) => columnComment(oid, column, worldOf(context)),
   "pg_relation_size(regclass)": unknownSize,
   "pg_relation_size(regclass,text)": unknownSize,
   "pg_table_size(regclass)": unknownSize,

@@ -3,6 +3,7 @@ import { notSupported } from "../../error.js";
 import type { DefinitionStatement } from "../../syntax/ast-definition.js";
 import type { Truncate } from "../../syntax/ast-modify.js";
 import { alterTable } from "./alter-table.js";
+import { comment } from "./comment.js";
 import { createIndex } from "./create-index.js";
 import { createTable, createTableAs } from "./create-table.js";
 import { placeOf } from "./draft.js";
@@ -40,7 +41,7 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
     case "setOwner":
       throw notSupported("ALTER … OWNER TO", placeOf(statement.location));
     case "comment":
-      throw notSupported("COMMENT ON", placeOf(statement.location));
+      return comment(statement, ports);
     case "grant":
     case "grantRole":
       throw notSupported(statement.isGrant ? "GRANT" : "REVOKE", placeOf(statement.location));

@@ -72,7 +72,16 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
     oid = before.oid;
   }
   const syntax = ports.storeQuery(statement.query);
-  draft.put({ kind: "view", oid, name, schema: schema.oid, owner: ports.user, columns, query: syntax });
+  const view: ViewDefinition = {
+    kind: "view",
+    oid,
+    name,
+    schema: schema.oid,
+    owner: ports.user,
+    columns,
+    query: syntax,
+  };
+  draft.put(before?.comments === undefined ? view : { ...view, comments: before.comments });
   return { tag: "CREATE VIEW" };
 }
 

@@ -1,0 +1,59 @@
+/** What COMMENT ON has said, as `pg_description` and the functions that look into it have it. */
+
+import type { Oid } from "../../types/sql-type.js";
+import { type CatalogObject, type Comments, partName, publicSchemaOid } from "../model.js";
+import type { CatalogWorld, SystemRow } from "./world.js";
+
+const relationClassOid = 1_259;
+const namespaceClassOid = 2_615;
+const constraintClassOid = 2_606;
+
+/** What PostgreSQL says of `public` from the beginning. */
+const standard: Comments = { [partName.itself]: "standard public schema" };
+
+const commentsOf = (object: CatalogObject): Comments =>
+  object.comments ?? (object.oid === publicSchemaOid ? standard : {});
+
+/** Of an object as a whole; null where nothing was said. */
+export function objectComment(oid: Oid, className: string, world: CatalogWorld): string | null {
+  if (className === "pg_constraint") {
+    for (const table of world.tables())
+      if (table.constraints.some((constraint) => constraint.oid === oid))
+        return commentsOf(table)[partName.constraint(oid)] ?? null;
+    return null;
+  }
+  const object = world.catalog.objectByOid(oid);
+  if (object === null || className !== (object.kind === "schema" ? "pg_namespace" : "pg_class")) return null;
+  return commentsOf(object)[partName.itself] ?? null;
+}
+
+export function columnComment(oid: Oid, column: number, world: CatalogWorld): string | null {
+  const object = world.catalog.objectByOid(oid);
+  return object === null ? null : (commentsOf(object)[partName.column(column)] ?? null);
+}
+
+/** Numbers of the columns that can have been spoken of. */
+function columnNumbers(object: CatalogObject): readonly number[] {
+  if (object.kind === "table") return object.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => number);
+  return object.kind === "view" || object.kind === "materializedView"
+    ? object.columns.map((_, index) => index + 1)
+    : [];
+}
+
+export function* descriptionRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const object of world.catalog.objects()) {
+    const comments = commentsOf(object);
+    const classoid = object.kind === "schema" ? namespaceClassOid : relationClassOid;
+    const own = comments[partName.itself];
+    if (own !== undefined) yield { objoid: object.oid, classoid, objsubid: 0, description: own };
+    for (const number of columnNumbers(object)) {
+      const description = comments[partName.column(number)];
+      if (description !== undefined) yield { objoid: object.oid, classoid, objsubid: number, description };
+    }
+    if (object.kind !== "table") continue;
+    for (const { oid } of object.constraints) {
+      const description = comments[partName.constraint(oid)];
+      if (description !== undefined) yield { objoid: oid, classoid: constraintClassOid, objsubid: 0, description };
+    }
+  }
+}
