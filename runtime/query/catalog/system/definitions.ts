@@ -42,6 +42,19 @@ const actionTexts: Readonly<Record<ForeignKeyAction, string>> = {
 export const actionText = (action: ForeignKeyAction): string => actionTexts[action];
 
 /** `isPretty` leaves out parentheses that say nothing. */
+/** The text in parentheses, which an operator's text has already. */
+function inParentheses(text: string): string {
+  let depth = 0;
+  // Parentheses within quoted texts and names do not count.
+  for (const { 0: part, index } of text.matchAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]/gu)) {
+    if (part === "(") depth += 1;
+    else if (part === ")") depth -= 1;
+    if (depth === 0 && (index === 0 || part === ")"))
+      return index === text.length - 1 && text.startsWith("(") ? text : `(${text})`;
+  }
+  return `(${text})`;
+}
+
 export function constraintText(
   constraint: ConstraintDefinition,
   table: TableDefinition,
@@ -54,7 +67,9 @@ export function constraintText(
     case "unique":
       return `UNIQUE (${columnList(table, constraint.columns)})`;
     case "check":
-      return isPretty ? `CHECK (${constraint.expression.text})` : `CHECK ((${constraint.expression.text}))`;
+      return isPretty
+        ? `CHECK ${inParentheses(constraint.expression.text)}`
+        : `CHECK (${inParentheses(constraint.expression.text)})`;
     case "foreignKey": {
       const referenced = world.table(constraint.referencedTable);
       const target =

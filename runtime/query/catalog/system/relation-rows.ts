@@ -1,8 +1,9 @@
 /** Rows of pg_class, pg_attribute, pg_index, pg_constraint and their kin: one tenant's tables and what belongs to them. */
 import type { EvaluationContext } from "../../functions/context.js";
-import { tablesRead } from "../../syntax/tables-read.js";
+import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
 import { SqlArray } from "../../types/array.js";
 import { int64 } from "../../types/bytes.js";
+import { readQualifiedName } from "../../types/quote.js";
 import { type Oid, type SqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import type { ColumnDefinition, ForeignKeyAction, IndexDefinition, Relation, TableDefinition } from "../model.js";
@@ -296,6 +297,16 @@ export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
         deptype: "n",
       };
   }
+  for (const table of world.tables())
+    for (const column of table.columns) {
+      if (column.default === null || column.isDropped || column.sequence !== 0) continue;
+      for (const name of sequencesDrawn(column.default.syntax)) {
+        const sequence = world.relationNamed(readQualifiedName(name));
+        if (sequence?.kind !== "sequence") continue;
+        const objid = defaultOid(table.oid, column.number);
+        yield { classid: 2_604, objid, refclassid: classOid, refobjid: sequence.oid, deptype: "n" };
+      }
+    }
   for (const view of world.views()) {
     const read = new Set(
       [...tablesRead(view.query.syntax)].map(

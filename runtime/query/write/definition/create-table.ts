@@ -37,7 +37,11 @@ const like = { comments: 1, compression: 2, constraints: 4, defaults: 8, generat
 const likeKnown =
   like.comments | like.compression | like.constraints | like.defaults | like.generated | 128 /* statistics */ | 256;
 
-export function definitionOf(parts: TableParts, base: Pick<TableDefinition, "owner" | "version">): TableDefinition {
+/** @param base what a change of the parts leaves as it is */
+export function definitionOf(
+  parts: TableParts,
+  base: Pick<TableDefinition, "owner" | "version" | "comments">,
+): TableDefinition {
   const { oid, name, schema, storage, columns, keyColumns, constraints, indexes } = parts;
   assert(columns.length <= columnsMax, "a table has at most 1,600 columns");
   return {
@@ -52,6 +56,7 @@ export function definitionOf(parts: TableParts, base: Pick<TableDefinition, "own
     constraints,
     indexes: indexes.map((index) => index.oid),
     version: base.version,
+    ...(base.comments === undefined ? {} : { comments: base.comments }),
   };
 }
 

@@ -1,11 +1,12 @@
 /** DROP of tables, indexes, sequences, views and schemas, with what depends on them. Rows and entries stay where they are: for the past. */
 import { assert } from "../../../types/assert.js";
-import type { CatalogObject, Relation, TableDefinition } from "../../catalog/model.js";
+import type { CatalogObject, ColumnDefinition, Relation, TableDefinition } from "../../catalog/model.js";
 import { publicSchemaOid } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { Drop } from "../../syntax/ast-definition.js";
 import type { Query } from "../../syntax/ast-query.js";
-import { tablesRead } from "../../syntax/tables-read.js";
+import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
+import { readQualifiedName } from "../../types/quote.js";
 import { type CatalogDraft, placeOf, shownName } from "./draft.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
@@ -27,6 +28,17 @@ interface Dependent {
 function reads(query: Query, draft: CatalogDraft, oid: number): boolean {
   for (const { schema, name } of tablesRead(query))
     if (draft.find({ database: null, schema, name, location: -1 })?.oid === oid) return true;
+  return false;
+}
+
+function drawsFrom(column: ColumnDefinition, draft: CatalogDraft, sequence: number): boolean {
+  if (column.sequence === sequence) return true;
+  if (column.default === null) return false;
+  for (const text of sequencesDrawn(column.default.syntax)) {
+    const names = readQualifiedName(text);
+    const name = { database: null, schema: names.at(-2) ?? null, name: names.at(-1) ?? "", location: -1 };
+    if (draft.find(name)?.oid === sequence) return true;
+  }
   return false;
 }
 
@@ -56,7 +68,7 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
     for (const object of draft.catalog.objects()) {
       if (object.kind !== "table") continue;
       for (const column of object.columns) {
-        if (column.isDropped || column.sequence !== relation.oid) continue;
+        if (column.isDropped || !drawsFrom(column, draft, relation.oid)) continue;
         found.push({
           description: `default value for column ${column.name} of table ${object.name} depends on sequence ${relation.name}`,
           drop: () => {

@@ -1,0 +1,39 @@
+/** What stored syntax names, for whoever asks what depends on what. */
+import type { Expression } from "./ast-expression.js";
+import type { Query } from "./ast-query.js";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Every node of a tree of syntax. */
+function* nodesOf(root: unknown): Iterable<Fields> {
+  const stack: unknown[] = [root];
+  while (stack.length > 0) {
+    const node = stack.pop();
+    if (typeof node !== "object" || node === null) continue;
+    if (Array.isArray(node)) {
+      stack.push(...(node as unknown[]));
+      continue;
+    }
+    const fields = node as Fields;
+    yield fields;
+    stack.push(...Object.values(fields));
+  }
+}
+
+/** Names of the tables and views that a query reads, WITH queries of its own included: whoever asks looks whether there is such a table. */
+export function* tablesRead(query: Query): Iterable<{ readonly schema: string | null; readonly name: string }> {
+  for (const { kind, name } of nodesOf(query))
+    if (kind === "table" && typeof name === "object" && name !== null)
+      yield name as { schema: string | null; name: string };
+}
+
+/** Names, as they are written, of the sequences that an expression draws from: `nextval('a.b')`, also with a cast. */
+export function* sequencesDrawn(expression: Expression): Iterable<string> {
+  for (const node of nodesOf(expression)) {
+    if (node["kind"] !== "functionCall") continue;
+    const [...name] = node["name"] as readonly string[];
+    let [argument] = node["arguments"] as readonly Expression[];
+    while (argument?.kind === "cast") argument = argument.subject;
+    if (name.at(-1) === "nextval" && argument?.kind === "stringLiteral") yield argument.text;
+  }
+}
