@@ -20,6 +20,8 @@ import type { ShardLink } from "./shard-link.js";
 type Params = Readonly<Record<string, unknown>>;
 
 const listLimitMax = 1_000;
+/** Those of a node's own process, and words that mean something else where a user's name could stand. */
+const reservedNames = new Set(["local", "process", "public", "none"]);
 
 const invalid = (argument: string, expected: string): KimberliteError =>
   new KimberliteError("invalidArgument", `${argument} must be ${expected}`, { detail: { argument } });
@@ -103,6 +105,7 @@ export class Users {
 
   async #create(params: Params, principal: string): Promise<unknown> {
     const name = userName(params["name"]);
+    if (reservedNames.has(name)) throw invalid("name", `another name: "${name}" is reserved`);
     const verifier = verifierFrom(params);
     if (verifier === undefined) throw invalid("verifier", "a SCRAM-SHA-256 verifier");
     const how: UserCreation =

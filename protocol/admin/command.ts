@@ -42,8 +42,12 @@ export interface Subcommand extends CommandText {
   run(invocation: Invocation<Readonly<Record<string, unknown>>>): Promise<number>;
 }
 
+const whoSettings = ["user", "password-file"] as const;
+
 export function defineCommand<Shape extends z.ZodObject>(spec: CommandSpec<Shape>): Subcommand {
-  const { usage, summary, settings, flags, examples } = spec;
+  const { usage, summary, flags, examples } = spec;
+  // Whoever connects may have to say who it is.
+  const settings = spec.settings.includes("connect") ? [...new Set([...spec.settings, ...whoSettings])] : spec.settings;
   return {
     usage,
     summary,

@@ -3,7 +3,7 @@
  * it, since lines of JSON are to be stored as they stand, not parsed and written anew.
  */
 import { eventFormat } from "../../runtime/kernel/kinds.js";
-import { Client, socketConnector } from "../client/index.js";
+import { Client, type CredentialsSource, socketConnector } from "../client/index.js";
 import {
   Database,
   type Event,
@@ -21,9 +21,13 @@ const timeoutMs = 30_000;
 /** Events handed to the command at once when many are there. */
 const gatheredMax = 1_000;
 
-/** @param addresses of nodes of one cluster, tried in turn. Throws `connectionRefused` when none answers. */
-export async function connectNode(addresses: readonly Address[]): Promise<NodeAccess> {
+/**
+ * @param addresses of nodes of one cluster, tried in turn. Throws `connectionRefused` when none answers, `unauthenticated` when none lets
+ *   us in.
+ */
+export async function connectNode(addresses: readonly Address[], credentials: CredentialsSource): Promise<NodeAccess> {
   const client = new Client({
+    credentials,
     address: addresses.map(formatAddress),
     connector: socketConnector(),
     clientName: "kimberlite command",

@@ -71,6 +71,7 @@ const exitByErrorCode: Readonly<Record<ErrorCode, ExitName>> = {
   replicasOutOfRange: "usage",
   directoryForeign: "conflict",
   stepUnsafe: "conflict",
+  permissionDenied: "failed",
   unauthenticated: "failed",
   poisonMessage: "failed",
   internal: "failed",

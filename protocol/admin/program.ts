@@ -20,7 +20,7 @@ function packageVersion(): string {
 
 const groupSummaries: Readonly<Record<string, string>> = {
   tenant: "create, list, look at, move, limit and drop tenants",
-  user: "create, list, change and drop users of the PostgreSQL protocol",
+  user: "create, list, change and drop users",
   stream: "create, list and look at streams of a tenant",
   group: "consumer groups of a stream",
   cluster: "several nodes as one database: files and keys, health, leadership",

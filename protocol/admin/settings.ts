@@ -28,6 +28,7 @@ const shapes = {
   node: z.union([text, z.number().int().transform(String)]),
   listen: address,
   "pg-listen": z.union([z.literal("off"), address]),
+  auth: z.enum(["scram", "trust"]),
   "pg-auth": z.enum(["scram", "trust"]),
   "pg-tls-cert": text,
   "pg-tls-key": text,
@@ -45,6 +46,7 @@ const shapes = {
   connect: addresses,
   "pg-connect": address,
   user: text,
+  "password-file": text,
   tenant: text,
 } as const;
 
@@ -90,6 +92,12 @@ export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
     description: "address of the PostgreSQL protocol; port 0 picks a free one, off serves it nowhere",
     default: null,
     unset: "32 above the port of listen: 127.0.0.1:7432",
+  },
+  auth: {
+    placeholder: "how",
+    description:
+      "clients of the native protocol come in with a password (scram), or as they are (trust: for loopback only)",
+    default: "scram",
   },
   "pg-auth": {
     placeholder: "how",
@@ -157,7 +165,13 @@ export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
     description: "the node to talk to in the PostgreSQL protocol",
     default: "127.0.0.1:7432",
   },
-  user: { placeholder: "name", description: "the user to log in as, in the PostgreSQL protocol", default: "admin" },
+  user: { placeholder: "name", description: "the user to log in as", default: "admin" },
+  "password-file": {
+    placeholder: "file",
+    description: "its first line is the password; nobody else may read it",
+    default: null,
+    unset: "KIMBERLITE_PASSWORD, the terminal, or local access",
+  },
   tenant: { placeholder: "name", description: "the tenant to work in", default: "main" },
 };
 

@@ -10,8 +10,8 @@ export async function withNode<T>(
   work: (node: NodeAccess) => Promise<T>,
   addresses: readonly Address[] = invocation.configuration.require("connect"),
 ): Promise<T> {
-  const { connectNode } = await import("./connect.js");
-  const node = await connectNode(addresses);
+  const [{ connectNode }, { credentialsOf }] = await Promise.all([import("./connect.js"), import("./credentials.js")]);
+  const node = await connectNode(addresses, credentialsOf(invocation));
   try {
     return await work(node);
   } catch (error) {

@@ -22,6 +22,7 @@ import type { ConnectionOptions } from "./connection.js";
 import { type DeadlineWheel, sharedWheel } from "./deadline-wheel.js";
 import { IdempotencyKeys } from "./idempotency-keys.js";
 import { type Connector, Link, type LinkOptions } from "./link.js";
+import type { CredentialsSource } from "./login.js";
 import { type BackOff, backOffMs } from "./retry.js";
 import { Subscription, type SubscriptionRequest } from "./subscription.js";
 
@@ -33,6 +34,8 @@ export interface ClientOptions {
   readonly address: string | readonly string[];
   readonly connector: Connector;
   readonly clientName?: string;
+  /** Who to be, for a node that asks; left out: whoever may read its data directory, on the same machine. */
+  readonly credentials?: CredentialsSource;
   /** Deadline of a request that names none. */
   readonly timeoutMs?: number;
   /** To connect to one address [5,000; 2,000 where there is another to go to]. */
@@ -101,6 +104,7 @@ export class Client implements CallHost {
     const connection: ConnectionOptions = {
       wheel: this.wheel,
       ...(options.clientName === undefined ? {} : { clientName: options.clientName }),
+      ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
       ...(keepAliveMs === undefined ? {} : { keepAliveMs }),
       ...(options.inFlightMax === undefined ? {} : { inFlightMax: options.inFlightMax }),
       ...(options.bufferedBytesMax === undefined ? {} : { bufferedBytesMax: options.bufferedBytesMax }),

@@ -17,6 +17,12 @@ import { assert } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { isKimberliteError, KimberliteError } from "../../runtime/types/errors.js";
+import {
+  type AuthenticationStep,
+  decodeAuthenticationStep,
+  encodeAuthenticate,
+  featureAuthentication,
+} from "../wire/authentication.js";
 import { decodeError } from "../wire/error-body.js";
 import { frameHeaderBytes, u32Max } from "../wire/frame.js";
 import { FrameDecoder } from "../wire/frame-decoder.js";
@@ -26,6 +32,7 @@ import { decodeGoingAway, decodeRouteChange, type GoingAway, type RouteChange } 
 import type { Transport } from "../wire/transport.js";
 import { checkAppendReply, readAppendReply, writeAppend } from "./append-body.js";
 import { type DeadlineWheel, sharedWheel } from "./deadline-wheel.js";
+import { ClientLogin, type CredentialsSource, localAccess } from "./login.js";
 import { Outbox } from "./outbox.js";
 import {
   type AppendCallback,
@@ -42,8 +49,10 @@ export interface ConnectionOptions {
   readonly inFlightMax?: number;
   /** Bytes that wait for the transport before `hasRoom` is false. */
   readonly bufferedBytesMax?: number;
-  /** From the transport's start to the welcome. */
+  /** From the transport's start to the welcome; a node that asks who we are may take `loginMs` on top. */
   readonly connectTimeoutMs?: number;
+  /** Who to be, for a node that asks; left out: whoever may read its data directory, on the same machine. */
+  readonly credentials?: CredentialsSource;
   /** A connection that is silent for this long is asked; silent for as long again, it is given up. 0 = never. */
   readonly keepAliveMs?: number;
   readonly wheel?: DeadlineWheel;
@@ -66,6 +75,8 @@ const defaults = {
   connectTimeoutMs: 5_000,
   keepAliveMs: 10_000,
 };
+/** A node lets those wait who have failed before. */
+const loginMs = 6_000;
 
 export class Connection {
   readonly #transport: Transport;
@@ -87,10 +98,12 @@ export class Connection {
   #isClosing = false;
   #heardSince = true;
   #timer: NodeJS.Timeout | undefined;
+  readonly #login: ClientLogin;
 
   private constructor(transport: Transport, options: ConnectionOptions, events: ConnectionEvents) {
     this.#transport = transport;
     this.#outbox = new Outbox(transport);
+    this.#login = new ClientLogin(options.credentials ?? localAccess, transport.channel);
     this.#events = events;
     this.#wheel = options.wheel ?? sharedWheel;
     this.#bufferedBytesMax = options.bufferedBytesMax ?? defaults.bufferedBytesMax;
@@ -251,7 +264,8 @@ export class Connection {
     });
     const body = new ByteWriter(64);
     const clientName = options.clientName ?? defaults.clientName;
-    encodeHello({ versionMin: protocolVersionMin, versionMax: protocolVersionMax, clientName, features: 0 }, body);
+    const features = featureAuthentication;
+    encodeHello({ versionMin: protocolVersionMin, versionMax: protocolVersionMax, clientName, features }, body);
     this.#outbox.writer.frame(requestKinds.hello.kind, 0, connectTimeoutMs, body.view());
     this.#outbox.flush();
   }
@@ -281,6 +295,10 @@ export class Connection {
     try {
       this.#decoder.push(chunk);
     } catch (error) {
+      if (isKimberliteError(error) && error.code === "unauthenticated") {
+        this.#fail(error, true);
+        return;
+      }
       const isOurs = isKimberliteError(error) && error.code === "frameInvalid";
       const reason = `${this.peer} sent what this client cannot read: ${error instanceof Error ? error.message : String(error)}`;
       this.#fail(lost(this.peer, reason, error), true);
@@ -330,8 +348,15 @@ export class Connection {
       );
       return;
     }
+    if (kind === responseKinds.authentication) {
+      this.#onAuthentication(decodeAuthenticationStep(new ByteReader(bytes, from, to)));
+      return;
+    }
     if (kind !== responseKinds.welcome) {
       throw new KimberliteError("frameInvalid", "the first frame of a server is its welcome", { detail: { kind } });
+    }
+    if (this.#login.isOpen) {
+      throw new KimberliteError("frameInvalid", "a server that asks for a proof shows that it knows it, then welcomes");
     }
     const welcome = decodeWelcome(new ByteReader(bytes, from, to));
     if (welcome.version < protocolVersionMin || welcome.version > protocolVersionMax) {
@@ -351,6 +376,33 @@ export class Connection {
     const onWelcome = this.#onWelcome;
     this.#onWelcome = undefined;
     onWelcome(undefined);
+  }
+
+  /** Some steps take time, and the welcome may come in one piece with the last of them: that one takes none. */
+  #onAuthentication(step: AuthenticationStep): void {
+    if (step.step === "offer") {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => {
+        this.#fail(
+          new KimberliteError("connectionRefused", `${this.peer} did not let us in within ${loginMs} ms`),
+          true,
+        );
+      }, loginMs);
+    }
+    if (step.step === "proved") {
+      this.#login.verify(step.text);
+      return;
+    }
+    this.#login.answer(step).then(
+      (answer) => {
+        if (this.#closedBy !== undefined) return;
+        const body = new ByteWriter(256);
+        encodeAuthenticate(answer, body);
+        this.#outbox.writer.frame(requestKinds.authenticate.kind, 0, 0, body.view());
+        this.#outbox.flush();
+      },
+      (error: unknown) => this.#fail(isKimberliteError(error) ? error : lost(this.peer, String(error), error), true),
+    );
   }
 
   #onOk(id: number, bytes: Uint8Array, from: number, to: number, view: DataView): void {

@@ -7,6 +7,7 @@ export { type ErrorCode, errorRegistry, isKimberliteError, KimberliteError } fro
 export type { AdminMethod } from "../wire/admin-call.js";
 export type { Welcome } from "../wire/handshake.js";
 export { requestKinds, responseKinds } from "../wire/kinds.js";
+export type { Credentials } from "../wire/local-access.js";
 export type { GoingAway, RouteChange } from "../wire/notices.js";
 export type { WireEvent } from "../wire/subscription.js";
 export { portTransport, socketTransport, type Transport, type TransportEvents } from "../wire/transport.js";
@@ -15,6 +16,7 @@ export { Connection, type ConnectionEvents, type ConnectionOptions } from "./con
 export { DeadlineWheel } from "./deadline-wheel.js";
 export { IdempotencyKeys } from "./idempotency-keys.js";
 export type { Connector } from "./link.js";
+export type { CredentialsSource } from "./login.js";
 export type { AppendCallback, RequestHandler } from "./pending.js";
 export { type Address, formatAddress, parseAddress, portDefault, socketConnector } from "./socket-connector.js";
 export type { Subscription, SubscriptionRequest } from "./subscription.js";

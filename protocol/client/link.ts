@@ -59,6 +59,8 @@ export class Link {
   readonly #leaving = new Set<Connection>();
   #isConnecting = false;
   #failures = 0;
+  /** Of them the last ones, one after the other, that did not let us in. */
+  #refusals = 0;
   #connectedAt = 0;
   #retryTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -215,6 +217,7 @@ export class Link {
       throw new KimberliteError("connectionLost", "it ended at once", { outcome: "notCommitted" });
     }
     this.#checkCluster(connection);
+    this.#refusals = 0;
     this.#connection = connection;
     this.#connectedAt = this.#options.now();
     if (farewell !== null) this.#onGoingAway(connection, farewell);
@@ -241,7 +244,13 @@ export class Link {
       : new KimberliteError("connectionRefused", `${this.address}: ${String(error)}`, { cause: error });
     this.#lastError = reason;
     this.#failures++;
+    this.#refusals = reason.code === "unauthenticated" ? this.#refusals + 1 : 0;
     this.#moveOn();
+    // Nobody lets us in: what waits would wait for its deadline, and each further attempt would count as one more guess.
+    if (this.#refusals >= this.#addresses.length) {
+      for (const waiter of this.#takeAll()) if (!waiter.isSettled) waiter.refused(reason);
+      for (const callback of this.#roomWanted.splice(0)) callback();
+    }
     this.#connectLater();
     return reason;
   }

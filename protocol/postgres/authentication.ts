@@ -3,27 +3,16 @@
  *
  *   trust   a setting that must be chosen, for loopback: whoever connects is who he says he is
  */
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { SqlError } from "../../runtime/query/error.js";
-import { type ScramVerifier, scramIterationsMin, scramKeyBytes, scramSaltBytes } from "../wire/scram-verifier.js";
+import { ScramExchange, ScramFailure, scramBound, scramPlain } from "../wire/scram-exchange.js";
+import type { ScramVerifier } from "../wire/scram-verifier.js";
 import type { BackendWriter } from "./backend-writer.js";
 import { MessageReader } from "./message-reader.js";
 import { FatalError } from "./reports.js";
-import { ScramExchange, scramBound, scramPlain } from "./scram.js";
 
 const nonceBytes = 18;
 const responseBytesMax = 4_096;
-
-/** A verifier that nothing fits, the same each time for one name: its salt tells as little as that of a user that exists. */
-export function mockVerifier(name: string, secret: Uint8Array): ScramVerifier {
-  const salt = createHmac("sha256", secret).update(name).digest().subarray(0, scramSaltBytes);
-  return {
-    iterations: scramIterationsMin,
-    salt: Uint8Array.from(salt),
-    storedKey: Uint8Array.from(randomBytes(scramKeyBytes)),
-    serverKey: Uint8Array.from(randomBytes(scramKeyBytes)),
-  };
-}
 
 export class Authentication {
   readonly #writer: BackendWriter;
@@ -47,6 +36,7 @@ export class Authentication {
       return this.#exchange === null ? this.#start(new MessageReader(body)) : this.#finish(this.#exchange, body);
     } catch (error) {
       if (error instanceof SqlError) throw new FatalError(error.sqlState, error.message, error.fields.detail);
+      if (error instanceof ScramFailure) throw new FatalError(error.sqlState, error.message, error.explanation);
       throw error;
     }
   }

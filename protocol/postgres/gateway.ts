@@ -5,7 +5,7 @@
  * Several gateways share one port. A client's request to cancel may reach another gateway than its session: the process number that the
  * client was told names the gateway, and the others are told.
  */
-import { randomBytes, randomInt, timingSafeEqual } from "node:crypto";
+import { randomInt, timingSafeEqual } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { createSecureContext } from "node:tls";
 import type { Route } from "../../actors/directory/messages.js";
@@ -17,9 +17,9 @@ import { assert, unreachable } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { ListenAddress } from "../server/messages.js";
 import { SqlParser } from "../server/sql-parser.js";
+import { certificateHash } from "../wire/certificate-hash.js";
 import type { ScramVerifier } from "../wire/scram-verifier.js";
 import { BackendWriter } from "./backend-writer.js";
-import { certificateHash } from "./certificate-hash.js";
 import { type ConnectionHost, PostgresConnection, type TenantEntry, type UserEntry } from "./connection.js";
 import { SqlRouter } from "./sql-router.js";
 import { StatementCache } from "./statement.js";
@@ -36,8 +36,10 @@ export interface PostgresGatewayArgs {
   readonly authentication: "scram" | "trust";
   /** PEM texts; null: no TLS. */
   readonly tls: { readonly certificate: string; readonly key: string } | null;
-  /** A superuser of this process alone. */
-  readonly processUser: { readonly name: string; readonly verifier: ScramVerifier } | null;
+  /** Superusers of this process alone. */
+  readonly processUsers: readonly { readonly name: string; readonly verifier: ScramVerifier }[];
+  /** Secret of this node's for answers about users that do not exist. */
+  readonly mockSecret: Uint8Array;
 }
 
 export type PostgresGatewayMessage =
@@ -102,7 +104,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
               context: createSecureContext({ cert: tls.certificate, key: tls.key, minVersion: "TLSv1.2" }),
               certificateHash: certificateHash(tls.certificate),
             },
-      mockSecret: Uint8Array.from(randomBytes(32)),
+      mockSecret: this.#args.mockSecret,
       get isDraining() {
         return isDraining();
       },
@@ -187,8 +189,8 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   }
 
   async #user(name: string): Promise<UserEntry | null> {
-    const { processUser } = this.#args;
-    if (name === processUser?.name) return { verifier: processUser.verifier, isSuperuser: true, tenants: null };
+    const own = this.#args.processUsers.find((user) => user.name === name);
+    if (own !== undefined) return { verifier: own.verifier, isSuperuser: true, tenants: null };
     const row = await this.#ask<UserRow | null>({ kind: "user", name });
     if (row === null) return null;
     const { iterations, salt, storedKey, serverKey, isSuperuser, tenants } = row;

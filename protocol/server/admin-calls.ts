@@ -9,6 +9,7 @@ import { frameBodyBytesMax } from "../wire/frame.js";
 import { responseKinds } from "../wire/kinds.js";
 import type { Connection } from "./connection.js";
 import { NodeCalls } from "./node-calls.js";
+import { expectMethod, visibleAnswer, visibleError } from "./principal.js";
 
 export class AdminCalls {
   readonly node: NodeCalls;
@@ -25,9 +26,18 @@ export class AdminCalls {
   /** Throws `frameInvalid` for a body that is no call; anything else is answered. */
   call(connection: Connection, requestId: number, deadline: number, body: Uint8Array): void {
     const { method, params } = decodeAdminCall(body);
+    const { principal } = connection;
+    expectMethod(principal, method, params);
     connection.inFlight += 1;
-    const settle = (result: unknown, error: KimberliteError | null): void =>
-      this.#settle(connection, requestId, result, error);
+    const settle = (result: unknown, error: KimberliteError | null): void => {
+      try {
+        if (error !== null) throw visibleError(principal, method, error);
+        this.#settle(connection, requestId, visibleAnswer(principal, method, result), null);
+      } catch (failure) {
+        if (!(failure instanceof KimberliteError)) throw failure;
+        this.#settle(connection, requestId, null, failure);
+      }
+    };
     if (method.startsWith("node.") || method.startsWith("cluster.")) {
       try {
         this.node.call(method, params, deadline, settle);
@@ -42,12 +52,16 @@ export class AdminCalls {
       settle(null, new KimberliteError("shardUnavailable", "the directory is starting; try again in a moment"));
       return;
     }
-    const principal = new TextDecoder().decode(connection.principal);
     const deadlineMs = Math.max(1, deadline - this.#context.now());
-    this.#context.request<unknown>(port, { kind: "admin", method, params, principal }, { deadlineMs }, (outcome) => {
-      if (outcome.ok) settle(outcome.value, null);
-      else settle(null, outcome.error);
-    });
+    this.#context.request<unknown>(
+      port,
+      { kind: "admin", method, params, principal: principal.name },
+      { deadlineMs },
+      (outcome) => {
+        if (outcome.ok) settle(outcome.value, null);
+        else settle(null, outcome.error);
+      },
+    );
   }
 
   #settle(connection: Connection, requestId: number, result: unknown, error: KimberliteError | null): void {

@@ -14,6 +14,8 @@ import { frameBodyBytesMax } from "../wire/frame.js";
 import { FrameDecoder, type FrameHandler } from "../wire/frame-decoder.js";
 import { FrameWriter } from "../wire/frame-writer.js";
 import { writeErrorFrame, writeSubscriptionEnd } from "./frames.js";
+import type { NativeLogin } from "./native-login.js";
+import type { Principal } from "./principal.js";
 
 /** The byte duplex under a connection. */
 export interface Duplex {
@@ -29,6 +31,10 @@ export interface Duplex {
   end(): void;
   destroy(): void;
   readonly peer: string;
+  /** Where the other end is: the host of `peer`, or null for a client in this process. */
+  readonly host: string | null;
+  /** Hash of the certificate that TLS showed the client; null without. */
+  readonly channel: Uint8Array | null;
 }
 
 export const inFlightMax = 4096;
@@ -36,7 +42,8 @@ export const outgoingPauseBytes = 4 * 1024 * 1024;
 export const outgoingBytesMax = 32 * 1024 * 1024;
 export const stalledMs = 30_000;
 
-export type ConnectionState = "greeting" | "open" | "closing";
+/** `greeting` and `authenticating`: nobody is let in yet. */
+export type ConnectionState = "greeting" | "authenticating" | "open" | "closing";
 
 export class Connection {
   readonly id: number;
@@ -44,7 +51,9 @@ export class Connection {
   readonly decoder: FrameDecoder;
   readonly writer = new FrameWriter();
   /** Who acts on this connection; recorded with every command. */
-  readonly principal: Uint8Array;
+  principal: Principal;
+  /** How it proves that, while it does. */
+  login: NativeLogin | null = null;
   readonly openedAt: number;
   state: ConnectionState = "greeting";
   clientName = "";
@@ -58,7 +67,7 @@ export class Connection {
   writtenSeen = 0;
   movedAt: number;
 
-  constructor(id: number, duplex: Duplex, principal: Uint8Array, now: number, onFrame: FrameHandler) {
+  constructor(id: number, duplex: Duplex, principal: Principal, now: number, onFrame: FrameHandler) {
     this.id = id;
     this.duplex = duplex;
     this.principal = principal;

@@ -136,7 +136,7 @@ export class Dispatcher {
     if (correlation < 0) throw new KimberliteError("mailboxFull", "too many requests are under way on this node");
     connection.inFlight += 1;
     this.early.watch(deadline);
-    this.#queue(destination, correlation, deadline, kind, connection.principal, bytes, from, to, view);
+    this.#queue(destination, correlation, deadline, kind, connection.principal.bytes, bytes, from, to, view);
     return correlation;
   }
 
@@ -146,7 +146,7 @@ export class Dispatcher {
     if (slot < 0) return;
     const destination = this.#table.destination(slot);
     if (this.#destinations[destination].port === null) return;
-    const principal = this.#table.owner(slot).principal;
+    const principal = this.#table.owner(slot).principal.bytes;
     this.#queue(destination, correlation, 0, kind, principal, bytes, from, to, null);
   }
 

@@ -22,19 +22,21 @@ import { KimberliteError } from "../../runtime/types/errors.js";
 import { requestKinds, responseKinds } from "../wire/kinds.js";
 import { encodeRouteChange } from "../wire/notices.js";
 import { AdminCalls } from "./admin-calls.js";
+import { Admission, type AdmissionArgs } from "./admission.js";
 import { Answers } from "./answers.js";
 import { Connection, type Duplex, stalledMs } from "./connection.js";
 import { Dispatcher } from "./dispatcher.js";
 import { readTooSlowly } from "./early-ends.js";
 import { Forwarding } from "./forwarding.js";
-import { greet, type NodeIdentity, sayGoingAway } from "./greeting.js";
+import { sayGoingAway } from "./greeting.js";
 import { Listener } from "./listener.js";
 import { LocalConnections } from "./local-connections.js";
 import type { GatewayMessage } from "./messages.js";
+import { expectTenant, localPrincipal } from "./principal.js";
 import { RouteTable } from "./route-table.js";
 import { SocketDuplex } from "./socket-duplex.js";
 
-export interface GatewayArgs extends NodeIdentity {
+export interface GatewayArgs extends AdmissionArgs {
   readonly host: string;
   readonly port: number;
   /** False for a node that serves only its own process. */
@@ -47,10 +49,9 @@ export interface GatewayArgs extends NodeIdentity {
 
 const requestTimeoutMsDefault = 30_000;
 const requestTimeoutMsMax = 600_000;
-const greetingMs = 5_000;
+/** From the connection to the welcome; who has failed before waits up to 4 s of it. */
+const greetingMs = 10_000;
 const sweepMs = 1_000;
-/** Before TLS and authentication exist, everyone who reaches loopback acts under this name. */
-const localPrincipal = new TextEncoder().encode("local");
 
 class Gateway implements Actor<GatewayMessage> {
   readonly #context: ActorContext;
@@ -63,6 +64,7 @@ class Gateway implements Actor<GatewayMessage> {
   readonly #answers: Answers;
   readonly #flushed: number[] = [];
   readonly #admin: AdminCalls;
+  readonly #admission: Admission;
   readonly locals: LocalConnections;
   #listener: Listener | null = null;
   #nextConnection = 1;
@@ -87,6 +89,7 @@ class Gateway implements Actor<GatewayMessage> {
       () => this.#routes.forgetAll(),
     );
     this.#admin = new AdminCalls(context, (connection) => this.#touch(connection));
+    this.#admission = new Admission(context, args, (connection) => this.#touch(connection));
     this.locals = new LocalConnections(context);
   }
 
@@ -129,7 +132,7 @@ class Gateway implements Actor<GatewayMessage> {
     } catch (error) {
       // Framing is lost: say why and close. Anything that is not the peer's fault is this actor's crash.
       if (!(error instanceof KimberliteError)) throw error;
-      this.#invalidFrames += 1;
+      if (error.code === "frameInvalid") this.#invalidFrames += 1;
       connection.fail(0, error);
       connection.close();
     }
@@ -146,6 +149,7 @@ class Gateway implements Actor<GatewayMessage> {
 
   #closed(connection: Connection): void {
     connection.state = "closing";
+    this.#admission.ended(connection);
     this.#dispatcher.forget(connection);
     this.#connections.delete(connection.id);
     this.#forwarding.schedule();
@@ -170,10 +174,9 @@ class Gateway implements Actor<GatewayMessage> {
     view: DataView,
   ): void {
     this.#forwarding.requests += 1;
-    if (connection.state === "greeting") {
-      greet(connection, this.#args, this.#context.now(), kind, requestId, new ByteReader(bytes, from, to));
-      this.#touch(connection);
-      if (this.#isDraining) sayGoingAway(connection);
+    if (connection.state === "greeting" || connection.state === "authenticating") {
+      this.#admission.take(connection, kind, new ByteReader(bytes, from, to));
+      if (this.#isDraining && connection.state !== "authenticating") sayGoingAway(connection);
       return;
     }
     try {
@@ -240,6 +243,7 @@ class Gateway implements Actor<GatewayMessage> {
     if (tenant === 0 || tenant > Number.MAX_SAFE_INTEGER) {
       throw new KimberliteError("tenantUnknown", "tenant ids begin at 1; see tenant.list", { detail: { tenant } });
     }
+    expectTenant(connection.principal, tenant);
     const shard = this.#routes.shardOf(tenant);
     if (shard === undefined) {
       const copy = bytes.slice(from, to);
@@ -392,8 +396,11 @@ class Gateway implements Actor<GatewayMessage> {
   #sweep(): void {
     const now = this.#context.monotonic();
     for (const connection of this.#connections.values()) {
-      if (connection.state === "greeting" && now - connection.openedAt > greetingMs) {
-        connection.fail(0, new KimberliteError("deadlineExceeded", "no hello within 5 s", { outcome: "notCommitted" }));
+      const isStranger = connection.state === "greeting" || connection.state === "authenticating";
+      if (isStranger && now - connection.openedAt > greetingMs) {
+        const what = connection.state === "greeting" ? "hello" : "proof of who it is";
+        const error = new KimberliteError("deadlineExceeded", `no ${what} within 10 s`, { outcome: "notCommitted" });
+        connection.fail(0, error);
         connection.close();
         continue;
       }
@@ -447,6 +454,8 @@ class Gateway implements Actor<GatewayMessage> {
       lateReplies: this.#dispatcher.lateReplies,
       endedEarly: this.#dispatcher.early.ended,
       invalidFrames: this.#invalidFrames,
+      loginsUnderWay: this.#admission.strangers,
+      loginsFailed: this.#admission.failures,
       routes: this.#routes.size,
     };
   }

@@ -4,7 +4,7 @@ import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { wireFrameBytesMax } from "../../runtime/types/limits.js";
-import { decodeHello, encodeWelcome, negotiateVersion } from "../wire/handshake.js";
+import { decodeHello, encodeWelcome, type Hello, negotiateVersion } from "../wire/handshake.js";
 import { requestKinds, responseKinds } from "../wire/kinds.js";
 import { encodeGoingAway } from "../wire/notices.js";
 import { type Connection, inFlightMax } from "./connection.js";
@@ -16,25 +16,24 @@ export interface NodeIdentity {
   readonly release: string;
 }
 
-/** Takes the first frame of a connection and opens it. Throws `frameInvalid` and `protocolVersionUnsupported`. */
-export function greet(
-  connection: Connection,
-  identity: NodeIdentity,
-  nowMs: number,
-  kind: number,
-  requestId: number,
-  body: ByteReader,
-): void {
-  assert(connection.state === "greeting", "a connection is greeted once");
+/** Takes the first frame of a connection. Throws `frameInvalid` and `protocolVersionUnsupported`. */
+export function hear(connection: Connection, kind: number, body: ByteReader): Hello {
+  assert(connection.state === "greeting", "a connection says hello once");
   if (kind !== requestKinds.hello.kind) throw new KimberliteError("frameInvalid", "the first frame must be a hello");
   const hello = decodeHello(body);
-  const version = negotiateVersion(hello);
+  negotiateVersion(hello);
   connection.clientName = hello.clientName;
+  return hello;
+}
+
+/** Opens a connection: from here on it asks and is answered. */
+export function welcome(connection: Connection, identity: NodeIdentity, nowMs: number, hello: Hello): void {
+  assert(connection.state === "greeting" || connection.state === "authenticating", "a connection is opened once");
   connection.state = "open";
-  const welcome = new ByteWriter(128);
+  const body = new ByteWriter(128);
   encodeWelcome(
     {
-      version,
+      version: negotiateVersion(hello),
       serverRelease: identity.release,
       clusterId: identity.clusterId,
       nodeId: identity.nodeId,
@@ -43,9 +42,9 @@ export function greet(
       inFlightMax,
       sessionNumber: 0,
     },
-    welcome,
+    body,
   );
-  connection.writer.frame(responseKinds.welcome, requestId, 0, welcome.view());
+  connection.writer.frame(responseKinds.welcome, 0, 0, body.view());
 }
 
 export function sayGoingAway(connection: Connection): void {

@@ -7,6 +7,8 @@ const retryMs = 2;
 
 class LocalDuplex implements Duplex {
   readonly peer = "in process";
+  readonly host = null;
+  readonly channel = null;
   readonly #context: ActorContext;
   readonly #id: number;
   bytesWritten = 0;

@@ -47,6 +47,7 @@ export class LocalTransports {
     };
     return {
       peer: "this process",
+      channel: null,
       start: (events) => {
         assert(!this.#open.has(connection), "a transport is started once");
         this.#open.set(connection, events);

@@ -21,6 +21,7 @@ import { ClusterCalls } from "./cluster-calls.js";
 import { failuresTolerable, loneMember } from "./cluster-health.js";
 import type { GatewayArgs } from "./gateway.js";
 import { checkListen, checkPostgresListen, supportsReusePort } from "./listen-rules.js";
+import { type LocalAccess, leaveLocalAccess } from "./local-access.js";
 import { LocalTransports } from "./local-transport.js";
 import { membershipChange } from "./membership-change.js";
 import type { ListenAddress, LocalOut, NodeAnswer, NodeCall } from "./messages.js";
@@ -32,6 +33,8 @@ export interface NodeOptions {
   readonly dataDirectory: string;
   /** Null: no socket, only clients in this process. */
   readonly listen: ListenAddress | null;
+  /** How clients of `listen` come in [scram]: with a user's password, or with nothing at all. */
+  readonly authentication?: "scram" | "trust" | undefined;
   /** The cluster that this node belongs to; null or absent for a node of its own. */
   readonly cluster?: ClusterPlan | null | undefined;
   /** Reads the cluster file again, for `cluster.reload`. Throws what the file is refused for. */
@@ -144,6 +147,9 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   });
   const layout: Layout = { ...planned, shards: opened.identity.shards };
   const { clusterId, nodeId } = opened.identity;
+  const local = await localAccess(opened.path, log);
+  const mockSecret = local?.mockSecret ?? Uint8Array.from(randomBytes(32));
+  const processUsers = [postgres?.processUser, local?.user].filter((user) => user !== undefined);
   let address: ListenAddress | null = options.listen;
   const gatewayArgs = (): GatewayArgs => ({
     host: address?.host ?? "",
@@ -157,6 +163,9 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     clusterId,
     nodeId,
     release,
+    authentication: options.authentication ?? "scram",
+    mockSecret,
+    localUser: local?.user ?? null,
   });
   let postgresAddress: ListenAddress | null = postgres?.listen ?? null;
   const postgresArgs = (index: number): PostgresGatewayArgs => ({
@@ -169,7 +178,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     projections: layout.projections,
     authentication: postgres?.authentication ?? "scram",
     tls: postgres?.tls ?? null,
-    processUser: postgres?.processUser ?? null,
+    processUsers,
+    mockSecret,
   });
   let fail: (error: KimberliteError) => void = () => {};
   const failed = new Promise<KimberliteError>((resolveFailed) => {
@@ -349,6 +359,16 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     await tree?.stop(drainMs);
     await opened.claim.release();
     throw error;
+  }
+}
+
+/** Null where the directory takes no file: then a password is needed, also on this machine. */
+async function localAccess(directory: string, log: Logger): Promise<LocalAccess | null> {
+  try {
+    return await leaveLocalAccess(directory);
+  } catch (error) {
+    log.warn("no local access: its file could not be written", { because: String(error) });
+    return null;
   }
 }
 

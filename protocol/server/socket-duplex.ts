@@ -5,9 +5,14 @@ import type { Duplex } from "./connection.js";
 export class SocketDuplex implements Duplex {
   readonly #socket: Socket;
   readonly peer: string;
+  readonly host: string;
+  readonly channel: Uint8Array | null;
 
-  constructor(socket: Socket) {
+  /** @param channel hash of the certificate that the client was shown; null without TLS */
+  constructor(socket: Socket, channel: Uint8Array | null = null) {
     this.#socket = socket;
+    this.host = socket.remoteAddress ?? "?";
+    this.channel = channel;
     this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
     // Answers are gathered into one write a turn already; waiting for more in the kernel would only add 40 ms.
     socket.setNoDelay(true);

@@ -30,6 +30,7 @@ export const requestKinds = {
   hello: request(requestKind.hello, "control"),
   ping: request(requestKind.ping, "read"),
   admin: request(requestKind.admin, "control"),
+  authenticate: request(requestKind.authenticate, "control"),
   append: request(requestKind.append, "write"),
   streamCreate: request(requestKind.streamCreate, "write"),
   groupCreate: request(requestKind.groupCreate, "write"),
@@ -58,6 +59,7 @@ export const responseKinds = {
   subscriptionEnd: 132,
   routeChange: 133,
   goingAway: 134,
+  authentication: 135,
 } as const;
 
 const specsByKind = Array.from<RequestKindSpec | undefined>({ length: 128 });

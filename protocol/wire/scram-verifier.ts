@@ -83,3 +83,14 @@ export function parseVerifier(text: string): ScramVerifier | null {
     serverKey.length === scramKeyBytes;
   return isSound ? { iterations, salt, storedKey, serverKey } : null;
 }
+
+/** A verifier that nothing fits, the same salt each time for one name: it tells as little as that of a user that exists. */
+export function mockVerifier(name: string, secret: Uint8Array): ScramVerifier {
+  const salt = createHmac("sha256", secret).update(name).digest().subarray(0, scramSaltBytes);
+  return {
+    iterations: scramIterationsMin,
+    salt: Uint8Array.from(salt),
+    storedKey: Uint8Array.from(randomBytes(scramKeyBytes)),
+    serverKey: Uint8Array.from(randomBytes(scramKeyBytes)),
+  };
+}

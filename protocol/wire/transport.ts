@@ -9,6 +9,7 @@
  */
 import type { Socket } from "node:net";
 import { assert } from "../../runtime/types/assert.js";
+import { peerCertificateHash } from "./certificate-hash.js";
 
 export interface TransportEvents {
   /** A chunk, valid during the call: what is to be kept of it is copied. */
@@ -22,6 +23,8 @@ export interface TransportEvents {
 export interface Transport {
   /** Who is at the other end, for messages to people: "127.0.0.1:7400" or "this process". */
   readonly peer: string;
+  /** Hash of the certificate that the other side has shown (RFC 5929); null without TLS. */
+  readonly channel: Uint8Array | null;
   /** Begins delivery; called once, before anything else. */
   start(events: TransportEvents): void;
   /** Sends bytes. False: the peer is slow; hold further bytes back until `drained`. */
@@ -81,6 +84,7 @@ export function socketTransport(socket: Socket, reads?: SocketReads): Transport 
   let cause: Error | undefined;
   return {
     peer: socket.remoteAddress === undefined ? "a socket" : `${socket.remoteAddress}:${socket.remotePort}`,
+    channel: peerCertificateHash(socket),
     start(given) {
       assert(events === undefined, "a transport is started once");
       events = given;
@@ -140,6 +144,7 @@ export function portTransport(port: PortLike, peer = "this process"): Transport 
   };
   return {
     peer,
+    channel: null,
     start(given) {
       assert(events === undefined, "a transport is started once");
       events = given;

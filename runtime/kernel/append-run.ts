@@ -26,9 +26,10 @@ export class AppendRun {
   readonly #row = new Uint8Array(appendRowBytesMax);
   readonly #view = new DataView(this.#row.buffer);
   /** The row's bytes by count of appends: views of the same memory. */
-  readonly #rows = Array.from({ length: runAppendsMax }, (_, more) =>
-    this.#row.subarray(0, appendRowBytes + more * runEntryBytes),
-  );
+  #rows = this.#rowsFor(0);
+  readonly #principal = new Uint8Array(255);
+  readonly #principalView = new DataView(this.#principal.buffer);
+  #principalLength = 0;
   readonly #events = new Uint8Array(eventsRowBytes);
   readonly #eventsView = new DataView(this.#events.buffer);
   /** 0: there is no run. */
@@ -43,6 +44,12 @@ export class AppendRun {
   #firstTime = 0;
   #endAddress = 0;
   #isInSession = false;
+
+  #rowsFor(principalLength: number): readonly Uint8Array[] {
+    return Array.from({ length: runAppendsMax }, (_, more) =>
+      this.#row.subarray(0, appendRowBytes + more * runEntryBytes + principalLength),
+    );
+  }
 
   get isStored(): boolean {
     return this.#stored === this.count;
@@ -76,9 +83,27 @@ export class AppendRun {
       !this.#isInSession &&
       record.session === 0 &&
       record.time - this.#firstTime < 2 ** 32 &&
+      this.#isOf(record) &&
       record.hasKey === this.hasKey &&
       (!record.hasKey || this.#isNextKey(record.view, record.keyFrom))
     );
+  }
+
+  #isOf({ bytes, principalFrom, principalLength }: RecordView): boolean {
+    if (principalLength !== this.#principalLength) return false;
+    for (let at = 0; at < principalLength; at += 1) {
+      if (bytes[principalFrom + at] !== this.#principal[at]) return false;
+    }
+    return true;
+  }
+
+  #setPrincipal(record: RecordView): void {
+    if (this.#isOf(record)) return;
+    const { bytes, view, principalFrom, principalLength } = record;
+    assert(principalLength <= this.#principal.length, "a principal is at most 255 bytes");
+    copyBytes(bytes, view, principalFrom, principalFrom + principalLength, this.#principal, this.#principalView, 0);
+    if (principalLength !== this.#principalLength) this.#rows = this.#rowsFor(principalLength);
+    this.#principalLength = principalLength;
   }
 
   #isNextKey(view: DataView, at: number): boolean {
@@ -116,6 +141,8 @@ export class AppendRun {
     view.setUint32(commitField.requestLength, record.requestLength, true);
     setU64(view, commitField.bytesBefore, bytesBefore);
     view.setUint32(commitField.eventsAt, record.factsFrom + appendHeadBytes - from, true);
+    this.#setPrincipal(record);
+    view.setUint8(commitField.principalLength, this.#principalLength);
     this.tenant = tenant;
     this.stream = stream;
     this.firstPosition = position;
@@ -157,6 +184,9 @@ export class AppendRun {
     this.#view.setUint16(commitField.commands, count, true);
     const row = this.#rows[count - 1];
     assert(row !== undefined, "a run has a row for each of its lengths");
+    const { length } = row;
+    const principalLength = this.#principalLength;
+    copyBytes(this.#principal, this.#principalView, 0, principalLength, row, this.#view, length - principalLength);
     if (this.#stored === 0) {
       const written = state.insert(tree.commits, keys.two(tenant, firstPosition), row);
       assert(written, "order: a position is written once");

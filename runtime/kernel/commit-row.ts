@@ -15,8 +15,8 @@
  *   60     4  CRC-32C of the request after its common head
  *   64     4  length of the same
  *
- * Commands other than appends say who caused them, and of a SQL transaction which tables' rows it changed (rows that an older program
- * wrote end before this):
+ * Commands say who caused them: appends at the end of their row (below), others here, and of a SQL transaction which tables' rows it
+ * changed (rows that an older program wrote do not):
  *   68     1  n, length of the principal
  *   69     n  principal, UTF-8
  *    …     1  tables that follow; 255 when there are more than fit, and none follows
@@ -25,7 +25,8 @@
  * Appends have more, and a row may hold a *run* of them:
  *   68     8  stored event bytes of the stream before the first append
  *   76     2  where the events begin in the record, counted from its first byte
- *   78     2  zero
+ *   78     1  n, length of the principal; 0 in rows of an older program
+ *   79     1  zero
  *   80  20 ·  for each further append of the run:
  *                0     4  time since that of the first, µs
  *                4     4  length of the record
@@ -33,9 +34,10 @@
  *               12     4  CRC-32C of the request after its common head
  *               16     2  where the events begin in the record
  *               18     2  zero
+ *    …     n  principal, UTF-8: the last of the row
  *
  * A run is what one client had in flight: appends of one tenant to one stream, one behind the other in the log without a byte
- * between them (so a run lies in one tenant's block of one prepare), outside of sessions, all without a request key or with
+ * between them (so a run lies in one tenant's block of one prepare), of one principal, outside of sessions, all without a request key or with
  * keys that count up by one. Positions, addresses, keys and offsets of its commands follow from those before. Where a run
  * begins and ends depends on the log alone: each append that can continue the run before it does, up to `runAppendsMax`.
  * One row instead of one a command, in this tree and in `events` and `requestKeys`, is a third of the work of an append.
@@ -58,6 +60,7 @@ export const commitField = {
   requestLength: 64,
   bytesBefore: 68,
   eventsAt: 76,
+  principalLength: 78,
 } as const;
 /** Of a row with one append. */
 export const appendRowBytes = 80;
@@ -65,7 +68,7 @@ export const runEntryBytes = 20;
 export const runEntryField = { time: 0, recordLength: 4, count: 8, requestCrc: 12, eventsAt: 16 } as const;
 /** Bounds the work of finding one append in its row, and keeps the longest row beside its key in the page. */
 export const runAppendsMax = 32;
-export const appendRowBytesMax = appendRowBytes + (runAppendsMax - 1) * runEntryBytes;
+export const appendRowBytesMax = appendRowBytes + (runAppendsMax - 1) * runEntryBytes + 255;
 /** Tables that a row lists: enough for what people write by hand, and the longest row stays shorter than that of a run. */
 export const commitTablesMax = 64;
 /** In the place of their number. */

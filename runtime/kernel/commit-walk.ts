@@ -136,7 +136,7 @@ export class CommitWalk {
     return key;
   }
 
-  /** Where the row says who caused the command; -1 when it does not: of appends, and of rows that an older program wrote. */
+  /** Where a row of other commands than appends says who caused it; -1 in rows that an older program wrote. */
   get #authorAt(): number {
     const cursor = this.#cursor;
     assert(cursor !== null, "a command is asked about after it was found");
@@ -144,13 +144,19 @@ export class CommitWalk {
     return isThere ? cursor.valueStart + commitRowBytes : -1;
   }
 
-  /** A copy of the principal's bytes, UTF-8; null when the row does not say. */
+  /** A copy of the principal's bytes, UTF-8; null when the row does not say, as an older program wrote it. */
   principal(): Uint8Array | null {
-    const at = this.#authorAt;
     const cursor = this.#cursor;
-    if (at < 0 || cursor === null) return null;
+    assert(cursor !== null, "a command is asked about after it was found");
+    const end = cursor.valueStart + cursor.valueLength;
+    if (this.kind === requestKind.append) {
+      const length = cursor.valueView.getUint8(cursor.valueStart + commitField.principalLength);
+      return length === 0 ? null : cursor.valueBytes.slice(end - length, end);
+    }
+    const at = this.#authorAt;
+    if (at < 0) return null;
     const length = cursor.valueView.getUint8(at);
-    assert(at + 1 + length < cursor.valueStart + cursor.valueLength, "a principal lies within its row");
+    assert(at + 1 + length < end, "a principal lies within its row");
     return cursor.valueBytes.slice(at + 1, at + 1 + length);
   }
 

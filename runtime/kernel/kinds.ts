@@ -10,6 +10,8 @@ export const requestKind = {
   hello: 1,
   ping: 2,
   admin: 3,
+  /** A client says who it is, before its welcome. It is no record's kind. */
+  authenticate: 4,
   append: 16,
   streamCreate: 17,
   groupCreate: 18,

@@ -6,6 +6,8 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
+const secretBytesMax = 64 * 1024;
+
 /** The text of a file, or null when there is none. Throws what the system says for any other failure. */
 export function readTextFile(file: string | URL): string | null {
   try {
@@ -23,6 +25,33 @@ export function writeTextFile(file: string, text: string): void {
 /** A file that only its owner may read; it must not exist yet. */
 export function writeSecretFile(file: string, text: string): void {
   fs.writeFileSync(file, text, { mode: 0o600, flag: "wx" });
+}
+
+/** As `writeSecretFile`, in the place of one that may exist: whoever reads it meets the old text or the new one. */
+export function replaceSecretFile(file: string, text: string): void {
+  const temporary = `${file}.new`;
+  fs.rmSync(temporary, { force: true });
+  writeSecretFile(temporary, text);
+  fs.renameSync(temporary, file);
+}
+
+/** The text of a file that is this process's user's and that nobody else may read; null for any other, or none. */
+export function readSecretFile(file: string): string | null {
+  const user = process.getuid?.();
+  let descriptor: number;
+  try {
+    descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+  } catch {
+    return null;
+  }
+  try {
+    const status = fs.fstatSync(descriptor);
+    const isPrivate = (status.mode & 0o077) === 0 && (user === undefined || status.uid === user);
+    if (!status.isFile() || !isPrivate || status.size > secretBytesMax) return null;
+    return fs.readFileSync(descriptor, "utf8");
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }
 
 /** Makes a directory and those above it, where they are missing. */

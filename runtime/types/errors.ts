@@ -86,6 +86,7 @@ export const errorRegistry = {
   replicasOutOfRange: spec(86, "F0000", "a shard cannot have that many replicas"),
   directoryForeign: spec(87, "55000", "the data directory belongs to another node or cluster"),
   stepUnsafe: spec(90, "55000", "the step would endanger what is stored, or stop its service"),
+  permissionDenied: spec(88, "42501", "permission denied"),
   unauthenticated: spec(83, "28000", "authentication is required"),
   // Bugs.
   poisonMessage: spec(98, "XX000", "a message made its actor fail repeatedly and was set aside", "never", "unknown"),

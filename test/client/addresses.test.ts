@@ -115,6 +115,22 @@ test("targets name one node or several", async (t) => {
   t.deepEqual(parseTarget("kimberlite://a:1,b"), { addresses: [a, b], isSecure: false });
   t.deepEqual(parseTarget("a:1,b:7400").addresses, [a, b]);
   t.deepEqual(parseTarget({ addresses: ["a:1", "b"] }).addresses, [a, b]);
+  t.deepEqual(parseTarget("kimberlites://al%40ce:s%3Acr%2Fet@a:1,b"), {
+    addresses: [a, b],
+    isSecure: true,
+    user: "al@ce",
+    password: "s:cr/et",
+  });
+  t.deepEqual(parseTarget("kimberlite://alice@b"), { addresses: [b], isSecure: false, user: "alice" });
+  for (const bad of ["kimberlite://@b", "alice:secret@b", "kimberlite://a%:x@b", "kimberlite://a:secret@b/c"]) {
+    const error = t.throws(() => parseTarget(bad), { code: "invalidArgument" }, bad);
+    t.false(JSON.stringify([error?.message, error]).includes("secret"), "a password is not shown");
+  }
+  await t.throwsAsync(connect("kimberlite://alice@127.0.0.1:1"), {
+    code: "invalidArgument",
+    message: /needs a password/,
+  });
+  await t.throwsAsync(connect("127.0.0.1:1", { password: "x" }), { code: "invalidArgument", message: /needs a user/ });
   t.throws(() => parseTarget({ addresses: [] }), { code: "invalidArgument" });
   t.throws(() => parseTarget("a:1,"), { code: "invalidArgument" });
   await t.throwsAsync(connect({ addresses: ["a:1", "a:1"] }), { code: "invalidArgument" });

@@ -6,8 +6,8 @@ import { connect, createSecureContext } from "node:tls";
 import { promisify } from "node:util";
 import test from "ava";
 import pg from "pg";
-import { certificateHash } from "../../protocol/postgres/certificate-hash.js";
-import { ScramExchange, scramBound, scramPlain } from "../../protocol/postgres/scram.js";
+import { certificateHash } from "../../protocol/wire/certificate-hash.js";
+import { ScramExchange, ScramFailure, scramBound, scramPlain } from "../../protocol/wire/scram-exchange.js";
 import {
   formatVerifier,
   parseVerifier,
@@ -16,7 +16,6 @@ import {
   sha256,
 } from "../../protocol/wire/scram-verifier.js";
 import { createAuthority, createNodeCertificate } from "../../runtime/crypto/certificate.js";
-import { SqlError } from "../../runtime/query/error.js";
 import { fieldsOf, i32, message, query, RawClient, ServerRig, startupPacket, sync, textOf } from "./rig.js";
 
 const run = promisify(execFile);
@@ -79,7 +78,7 @@ test("an exchange that is tampered with is refused", async (t) => {
   const start = (mechanism: string, first: string, bound: Uint8Array | null) =>
     new ScramExchange(mechanism, verifier, "server", bound).start(first);
   const refused = (mechanism: string, first: string, bound: Uint8Array | null) =>
-    t.throws(() => start(mechanism, first, bound), { instanceOf: SqlError });
+    t.throws(() => start(mechanism, first, bound), { instanceOf: ScramFailure });
   refused(scramPlain, "p=tls-server-end-point,,n=,r=a", channel);
   refused(scramPlain, "y,,n=,r=a", channel);
   refused(scramPlain, "n,a=other,n=,r=a", null);

@@ -27,9 +27,21 @@ export const roomTable: Readonly<Record<string, readonly string[]>> = {
   "runtime/actor/": ["runtime/types/"],
   "actors/": ["runtime/"],
   "protocol/wire/": ["runtime/types/", "runtime/crypto/", "runtime/kernel/"],
-  "protocol/client/": ["runtime/types/", "runtime/crypto/", "runtime/kernel/", "protocol/wire/"],
+  "protocol/client/": [
+    "runtime/types/",
+    "runtime/crypto/",
+    "runtime/kernel/",
+    "runtime/storage/host-files.ts",
+    "protocol/wire/",
+  ],
   "protocol/server/": ["runtime/", "actors/", "protocol/wire/", "protocol/postgres/gateway.ts"],
-  "protocol/postgres/": ["runtime/", "actors/", "protocol/server/", "protocol/wire/scram-verifier.ts"],
+  "protocol/postgres/": [
+    "runtime/",
+    "actors/",
+    "protocol/server/",
+    "protocol/wire/scram-",
+    "protocol/wire/certificate-hash.ts",
+  ],
   "protocol/sdk/": [
     "runtime/types/",
     "runtime/crypto/",

@@ -82,7 +82,6 @@ test("the inventory refuses an untripped critical assertion, a computed text and
 /** Codes that no test can provoke yet, each with the reason why it is in the registry all the same. */
 const unprovoked: Readonly<Record<string, string>> = {
   tenantNotEmpty: "a drop takes a tenant with its data; the number is kept for a drop that insists on an empty one",
-  unauthenticated: "there is no authentication before TLS; until then only loopback is listened on",
 };
 
 test("every error code has a SQLSTATE of five characters and a wire number of its own", (t) => {

@@ -35,6 +35,9 @@ async function setUp() {
     clusterId: new Uint8Array(16),
     nodeId: 1,
     release: "test",
+    authentication: "scram",
+    mockSecret: new Uint8Array(32),
+    localUser: null,
   })) as Actor<GatewayMessage>;
   context.wire("main");
   for (const neighbour of ["directory", "shard-0", "shard-1", "projection-0.0", "projection-1.0"]) {

@@ -1,6 +1,6 @@
 /** How one case of the benchmark is run: connect, make what is needed, warm up, measure, stop, look whether it is all there. */
 import { KimberliteError } from "../../../runtime/types/errors.js";
-import { Connection, socketConnector } from "../../client/index.js";
+import { Connection, type CredentialsSource, socketConnector } from "../../client/index.js";
 import type { NodeAccess } from "../node-access.js";
 import { type Address, formatAddress } from "../units.js";
 import { ClosedLoop, noCounts, type Operator } from "./measurement.js";
@@ -15,6 +15,7 @@ const streamsMax = 16;
 export interface BenchContext {
   readonly node: NodeAccess;
   readonly address: Address;
+  readonly credentials: CredentialsSource;
   readonly counters: () => Promise<NodeCounters>;
   readonly warmUpMs: number;
   readonly measuredMs: number;
@@ -33,7 +34,7 @@ interface Prepared {
 
 /** Throws `dataMissing` when something acknowledged is not there afterwards. */
 export async function runCase(context: BenchContext, settings: CaseSettings, name: string): Promise<CaseResult> {
-  const connections = await connectAll(context.address, settings.connections + 1);
+  const connections = await connectAll(context, settings.connections + 1);
   const [control, ...clients] = connections;
   if (control === undefined) throw new KimberliteError("internal", "a case has a connection");
   try {
@@ -177,12 +178,13 @@ async function allReceived({ listeners, writers }: Prepared): Promise<void> {
   }
 }
 
-async function connectAll(address: Address, count: number): Promise<Connection[]> {
+async function connectAll({ address, credentials }: BenchContext, count: number): Promise<Connection[]> {
   const connect = socketConnector();
   return Promise.all(
     Array.from({ length: count }, async () =>
       Connection.open(await connect(formatAddress(address), 10_000), {
         clientName: "kimberlite bench",
+        credentials,
         inFlightMax: 4096,
         keepAliveMs: 0,
       }),

@@ -32,7 +32,7 @@ export const benchCommand = defineCommand({
     `Workloads: ${workloads.join(", ")} (default: all). Each case runs for a fixed time after a warm-up; then everything it acknowledged is read ` +
     "back, and the command fails if something is missing. Without --connect a node of its own is started over a temporary directory. Client and node " +
     "share the machine, so the figures are lower bounds.",
-  settings: ["shards", "projections", "gateways", "layout", "cache-bytes", "replicas"],
+  settings: ["shards", "projections", "gateways", "layout", "cache-bytes", "replicas", "user", "password-file"],
   flags: [
     ["--connect <host:port>", "measure this node instead of one of its own; it keeps the streams written"],
     ["--seconds <duration>", "time measured per case (default: 5s)"],
@@ -78,18 +78,21 @@ export const benchCommand = defineCommand({
     // The client is loaded only by commands that connect.
     const { runCase } = await import("../bench/run-case.js");
     const { connectNode } = await import("../connect.js");
+    const { credentialsOf } = await import("../credentials.js");
+    const credentials = credentialsOf({ configuration, surroundings });
     const cases = chosen.flatMap((workload) => casesOf(workload, wishes));
     const own = options.connect === undefined ? await startOwnNode(nodeFlags, options.dataRoot) : null;
     const address: Address = options.connect ?? own?.address ?? { host: "", port: 0 };
     const results: CaseResult[] = [];
     let status: unknown;
     try {
-      const node = await connectNode([address]);
+      const node = await connectNode([address], credentials);
       try {
         status = await node.admin("node.status");
         const context = {
           node,
           address,
+          credentials,
           counters: () => counters(node),
           warmUpMs: options.warmUp,
           measuredMs: options.seconds,

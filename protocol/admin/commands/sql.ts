@@ -4,6 +4,7 @@ import { z } from "zod";
 import { readTextFile } from "../../../runtime/storage/host-files.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import { defineCommand, type Invocation } from "../command.js";
+import { passwordOf } from "../credentials.js";
 import { exitCodes } from "../exit-codes.js";
 import { formatAddress } from "../units.js";
 
@@ -14,26 +15,12 @@ interface SqlOptions {
 
 const passwordNames = ["KIMBERLITE_PASSWORD", "PGPASSWORD"] as const;
 
-async function passwordOf({ surroundings }: Invocation<SqlOptions>, user: string): Promise<string> {
-  for (const name of passwordNames) {
-    const value = surroundings.environment[name];
-    if (value !== undefined) return value;
-  }
-  if (surroundings.stdin.isTTY !== true) {
-    throw new KimberliteError("unauthenticated", `the password of ${user} is taken from ${passwordNames.join(" or ")}`);
-  }
-  const { isCancel, password } = await import("@clack/prompts");
-  const answer = await password({ message: `Password of ${user}:` });
-  if (isCancel(answer)) throw new KimberliteError("cancelled", "no password was given");
-  return answer;
-}
-
 async function run(invocation: Invocation<SqlOptions>): Promise<number> {
   const { configuration, output, surroundings, options } = invocation;
   const { host, port } = configuration.require("pg-connect");
   const user = configuration.require("user");
   const database = configuration.require("tenant");
-  const password = await passwordOf(invocation, user);
+  const password = await passwordOf(invocation, user, passwordNames);
   const { SqlConnection } = await import("../../client/sql/sql-connection.js");
   const { SqlShell } = await import("../sql/shell.js");
   const settings = { application_name: "kimberlite sql" };
@@ -68,9 +55,9 @@ export const sqlCommand = defineCommand({
   usage: "sql",
   summary: "run SQL: a shell on a terminal, or statements from standard input, a file or a flag",
   details:
-    "Speaks the PostgreSQL protocol. The password is taken from KIMBERLITE_PASSWORD or PGPASSWORD, or asked for. A statement ends with a semicolon; " +
+    "Speaks the PostgreSQL protocol. The password is taken from --password-file, KIMBERLITE_PASSWORD or PGPASSWORD, or asked for. A statement ends with a semicolon; " +
     "commands of the shell begin with a backslash (\\? lists them). With --json each row is one JSON line.",
-  settings: ["pg-connect", "user", "tenant"],
+  settings: ["pg-connect", "user", "password-file", "tenant"],
   flags: [
     ["-c, --command <text>", "run this, and end"],
     ["-f, --file <file>", "run the statements of a file, up to the first that fails, and end"],

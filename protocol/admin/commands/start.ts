@@ -8,6 +8,7 @@ import { startLocalCluster } from "../../server/local-cluster.js";
 import type { ListenAddress } from "../../server/messages.js";
 import { type Node, type NodeOptions, startNode } from "../../server/node.js";
 import { release } from "../../server/release.js";
+import { localAccessFileName } from "../../wire/local-access.js";
 import {
   type ClusterFile,
   type ClusterNode,
@@ -29,6 +30,7 @@ export const startSettings: readonly SettingName[] = [
   "cluster",
   "node",
   "listen",
+  "auth",
   "pg-listen",
   "pg-auth",
   "pg-tls-cert",
@@ -58,8 +60,8 @@ export const startCommand = defineCommand({
   details:
     `${standing}A first start makes the data directory and a tenant "main". With --cluster it is one node of several: the file says how many ` +
     "shards there are and where this node listens. With --json the first line of standard output is " +
-    '{"event":"ready", …} with the addresses; the log is JSON lines on standard error. Without authentication, which this version does not have, ' +
-    "clients are served on loopback only.",
+    '{"event":"ready", …} with the addresses; the log is JSON lines on standard error. Clients log in as users of the database; one on this machine ' +
+    "that may read the data directory is let in as it is. The native protocol is served on loopback only, as it has no TLS yet.",
   settings: startSettings,
   flags: [],
   shape: z.object({}),
@@ -107,6 +109,7 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
   const options: NodeOptions = {
     dataDirectory: data,
     listen: listening,
+    authentication: configuration.require("auth"),
     postgres: postgresOptions(configuration, surroundings.directory, listening),
     cluster: member?.plan,
     ...(member === null ? {} : { rereadCluster: () => rereadPlan(member.cluster, member.node) }),
@@ -159,6 +162,7 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
         .map(({ addresses }, index) => `\n  node ${index + 2} serves ${addressText(addresses.native)}`)
         .join("") +
       (postgres === null ? "" : psqlText(postgres, admin)) +
+      accessText(configuration.require("auth")) +
       (replicas > 1 ? "\n  all replicas are on this machine: it tolerates 0 machine failures" : ""),
   );
   const ended = await Promise.race([...nodes.map(({ failed }) => failed), aborted(interrupted)]);
@@ -249,6 +253,12 @@ function psqlText({ host, port }: ListenAddress, admin: FirstUser | null): strin
     admin.password === null ? "its password is KIMBERLITE_ADMIN_PASSWORD" : `its password is ${admin.password}`;
   return `${line}\n  the user ${admin.name} was made; ${known} (shown this once; kimberlite user password ${admin.name} changes it)`;
 }
+
+/** Who needs no password. */
+const accessText = (auth: "scram" | "trust"): string =>
+  auth === "trust"
+    ? "\n  the native protocol asks for no password: everyone on this machine may do everything"
+    : `\n  kimberlite commands and programs of this user, on this machine, need no password (${localAccessFileName} in the data directory)`;
 
 const addressText = (address: Node["addresses"]["native"]): string | null =>
   address === null ? null : formatAddress(address);

@@ -9,6 +9,8 @@ import net from "node:net";
 import tls from "node:tls";
 import { assert } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
+import { peerCertificateHash } from "../../wire/certificate-hash.js";
+import { ScramClient } from "../../wire/scram-client.js";
 import {
   clientMessage,
   columnsOf,
@@ -20,7 +22,6 @@ import {
   short,
   valuesOf,
 } from "./message-stream.js";
-import { ScramClient } from "./scram-client.js";
 import { connectionLost, SqlFailure } from "./sql-error.js";
 import { decodeValue, encodeParameter, type SqlParameter, type SqlValue } from "./values.js";
 
@@ -134,11 +135,9 @@ export class SqlConnection {
           case 0:
             return;
           case 10: {
-            if (!rest.split("\0").includes("SCRAM-SHA-256"))
-              throw new KimberliteError("unauthenticated", `the server offers ${rest}`);
-            scram = new ScramClient();
+            scram = new ScramClient(rest.split("\0"), peerCertificateHash(this.#socket));
             const first = new TextEncoder().encode(scram.first);
-            this.#socket.write(clientMessage("p", "SCRAM-SHA-256", long(first.length), first));
+            this.#socket.write(clientMessage("p", scram.mechanism, long(first.length), first));
             return;
           }
           case 11:

@@ -7,15 +7,29 @@
  *   client  c=<header and channel>,r=<both>,p=<proof>      server  v=<signature>
  */
 import { timingSafeEqual } from "node:crypto";
-import { SqlError } from "../../runtime/query/error.js";
 import { assert } from "../../runtime/types/assert.js";
-import { hmacSha256, type ScramVerifier, sha256 } from "../wire/scram-verifier.js";
+import { hmacSha256, type ScramVerifier, sha256 } from "./scram-verifier.js";
 
 export const scramPlain = "SCRAM-SHA-256";
 export const scramBound = "SCRAM-SHA-256-PLUS";
 
-const bindingName = "tls-server-end-point";
-const malformed = (detail: string): SqlError => new SqlError("08P01", "malformed SCRAM message", { detail });
+export const bindingName = "tls-server-end-point";
+
+/** Why an exchange cannot go on, in PostgreSQL's words; each protocol says it in its own way. */
+export class ScramFailure extends Error {
+  override readonly name = "ScramFailure";
+  readonly sqlState: "08P01" | "0A000" | "28000";
+  readonly explanation: string | undefined;
+
+  constructor(sqlState: ScramFailure["sqlState"], message: string, explanation?: string) {
+    super(message);
+    this.sqlState = sqlState;
+    this.explanation = explanation;
+  }
+}
+
+const malformed = (explanation: string): ScramFailure =>
+  new ScramFailure("08P01", "malformed SCRAM message", explanation);
 
 interface FirstMessage {
   readonly header: string;
@@ -42,16 +56,16 @@ export class ScramExchange {
     this.#channel = channel;
   }
 
-  /** Takes the client's first message; returns the answer. Throws `08P01`, `0A000`. */
+  /** Takes the client's first message; returns the answer. Throws `ScramFailure`. */
   start(message: string): string {
     assert(this.#first === null, "an exchange starts once");
     const match = /^(p=[^,]*|[yn]),([^,]*),(.*)$/s.exec(message);
     if (match === null) throw malformed("The message does not begin with a channel-binding flag.");
     const [, flag = "", authorization = "", bare = ""] = match;
     if (authorization !== "")
-      throw new SqlError("0A000", "client uses authorization identity, but it is not supported");
+      throw new ScramFailure("0A000", "client uses authorization identity, but it is not supported");
     this.#checkFlag(flag);
-    if (bare.startsWith("m=")) throw new SqlError("0A000", "client requires an unsupported SCRAM extension");
+    if (bare.startsWith("m=")) throw new ScramFailure("0A000", "client requires an unsupported SCRAM extension");
     const fields = /^n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?$/s.exec(bare);
     const clientNonce = fields?.[1];
     if (clientNonce === undefined) throw malformed("A name and a nonce are expected.");
@@ -64,24 +78,25 @@ export class ScramExchange {
   #checkFlag(flag: string): void {
     if (this.#mechanism === scramBound) {
       if (flag === `p=${bindingName}`) return;
-      if (flag.startsWith("p=")) throw new SqlError("08P01", "unsupported SCRAM channel-binding type");
+      if (flag.startsWith("p=")) throw new ScramFailure("08P01", "unsupported SCRAM channel-binding type");
       throw malformed("The client selected SCRAM-SHA-256-PLUS, but the message does not include channel binding data.");
     }
     if (flag === "n") return;
     if (flag === "y" && this.#channel === null) return;
     if (flag === "y") {
       // Somebody between has taken SCRAM-SHA-256-PLUS out of what was offered.
-      throw new SqlError("28000", "SCRAM channel binding negotiation error", {
-        detail:
-          "The client supports SCRAM channel binding but thinks the server does not. However, this server does support it.",
-      });
+      throw new ScramFailure(
+        "28000",
+        "SCRAM channel binding negotiation error",
+        "The client supports SCRAM channel binding but thinks the server does not. However, this server does support it.",
+      );
     }
     throw malformed(
       "The client selected SCRAM-SHA-256 without channel binding, but the message includes channel binding data.",
     );
   }
 
-  /** Takes the client's proof; returns the last answer, or null when the proof does not hold. Throws `08P01`. */
+  /** Takes the client's proof; returns the last answer, or null when the proof does not hold. Throws `ScramFailure`. */
   finish(message: string): string | null {
     const first = this.#first;
     assert(first !== null, "an exchange is finished after its start");
@@ -92,7 +107,7 @@ export class ScramExchange {
     const expected =
       this.#mechanism === scramBound ? Buffer.concat([header, this.#channel ?? new Uint8Array(0)]) : header;
     if (channelText !== Buffer.from(expected).toString("base64")) {
-      throw new SqlError("28000", "SCRAM channel binding check failed");
+      throw new ScramFailure("28000", "SCRAM channel binding check failed");
     }
     if (nonce !== first.clientNonce + this.#serverNonce) throw malformed("The nonce does not match.");
     const proof = Buffer.from(proofText, "base64");

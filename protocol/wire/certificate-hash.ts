@@ -4,6 +4,8 @@
  * to-be-signed part, the algorithm, the signature.
  */
 import { createHash, X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 
 /** Identifiers of signature algorithms, as hex of their DER, and the hash of each. */
 const hashes: Readonly<Record<string, string>> = {
@@ -35,7 +37,7 @@ function element(der: Uint8Array, at: number): Element {
   return { tag, from, to: from + length };
 }
 
-/** Null for a signature that has no hash of its own (Ed25519): the channel cannot be bound then. */
+/** @param pem or the certificate's DER. Null for a signature that has no hash of its own (Ed25519): the channel cannot be bound then. */
 export function certificateHash(pem: string | Uint8Array): Uint8Array | null {
   const der = new Uint8Array(new X509Certificate(pem).raw);
   const certificate = element(der, 0);
@@ -44,4 +46,11 @@ export function certificateHash(pem: string | Uint8Array): Uint8Array | null {
   const identifier = element(der, algorithm.from);
   const hash = hashes[Buffer.from(der.subarray(identifier.from, identifier.to)).toString("hex")];
   return hash === undefined ? null : Uint8Array.from(createHash(hash).update(der).digest());
+}
+
+/** Of the certificate that the other side of a connection has shown; null without TLS. */
+export function peerCertificateHash(socket: Socket): Uint8Array | null {
+  if (!(socket instanceof TLSSocket)) return null;
+  const raw: unknown = socket.getPeerCertificate().raw;
+  return raw instanceof Uint8Array ? certificateHash(raw) : null;
 }
