@@ -54,7 +54,7 @@ const refusal = async (work: Promise<unknown>): Promise<KimberliteError> =>
     (error: KimberliteError) => error,
   );
 
-test("a user with its password comes in, and its name stands beside what it wrote", async (t) => {
+test.serial("a user with its password comes in, and its name stands beside what it wrote", async (t) => {
   const { node, address } = await start(t);
   await node.createFirstUser("admin", await verifierOf("first"));
   await using admin = await connect(address, { user: "admin", password: "first" });
@@ -76,26 +76,29 @@ test("a user with its password comes in, and its name stands beside what it wrot
   );
 });
 
-test("a wrong password and an unknown user are told the same, after the same steps, with a constant salt", async (t) => {
-  const directory = scratch(t);
-  const challenges = new Map<string, string[]>();
-  for (let round = 0; round < 2; round++) {
-    const { node, address, port } = await start(t, directory);
-    await node.createFirstUser("admin", await verifierOf("first"));
-    for (const user of ["admin", "nobody"]) {
-      const error = await refusal(connect(address, { user, password: "wrong" }));
-      t.is(error.code, "unauthenticated");
-      t.is(error.message, `authentication is required: password authentication failed for user "${user}"`);
-      challenges.set(user, [...(challenges.get(user) ?? []), await saltOf(t, port, user)]);
+test.serial(
+  "a wrong password and an unknown user are told the same, after the same steps, with a constant salt",
+  async (t) => {
+    const directory = scratch(t);
+    const challenges = new Map<string, string[]>();
+    for (let round = 0; round < 2; round++) {
+      const { node, address, port } = await start(t, directory);
+      await node.createFirstUser("admin", await verifierOf("first"));
+      for (const user of ["admin", "nobody"]) {
+        const error = await refusal(connect(address, { user, password: "wrong" }));
+        t.is(error.code, "unauthenticated");
+        t.is(error.message, `authentication is required: password authentication failed for user "${user}"`);
+        challenges.set(user, [...(challenges.get(user) ?? []), await saltOf(t, port, user)]);
+      }
+      await node.stop();
     }
-    await node.stop();
-  }
-  for (const [user, [first, second]] of challenges) {
-    t.regex(first ?? "", /^[A-Za-z0-9+/]{22}==,i=4096$/, user);
-    t.is(first, second, "a salt is the same after a restart, whether there is such a user or not");
-  }
-  t.is(challenges.size, 2);
-});
+    for (const [user, [first, second]] of challenges) {
+      t.regex(first ?? "", /^[A-Za-z0-9+/]{22}==,i=4096$/, user);
+      t.is(first, second, "a salt is the same after a restart, whether there is such a user or not");
+    }
+    t.is(challenges.size, 2);
+  },
+);
 
 /** Salt and iterations that a server tells a client. */
 async function saltOf(t: ExecutionContext, port: number, user: string): Promise<string> {
@@ -122,7 +125,7 @@ async function saltOf(t: ExecutionContext, port: number, user: string): Promise<
   });
 }
 
-test("guessing becomes slow, for the name that is guessed alone", async (t) => {
+test.serial("guessing becomes slow, for the name that is guessed alone", async (t) => {
   const { node, address } = await start(t);
   await node.createFirstUser("admin", await verifierOf("first"));
   const took = async (user: string, password: string): Promise<number> => {
@@ -140,7 +143,7 @@ test("guessing becomes slow, for the name that is guessed alone", async (t) => {
   t.true((await took("admin", "first")) < 900, "once it has proved itself it waits no more");
 });
 
-test("a confined user works in its tenants, and learns of no other", async (t) => {
+test.serial("a confined user works in its tenants, and learns of no other", async (t) => {
   const { address } = await start(t);
   await using db = await connect(address);
   await db.tenants.create("clinic");
@@ -202,33 +205,36 @@ test("a confined user works in its tenants, and learns of no other", async (t) =
   await (await connect(address, { user: "nurse", password: "changed" })).close();
 });
 
-test("local access: a file of the node's own user, proved and not sent, new at each start, over reconnects", async (t) => {
-  const directory = scratch(t);
-  const first = await start(t, directory);
-  t.is(statSync(first.file).mode & 0o777, 0o600);
-  const before = readFileSync(first.file, "utf8");
-  await (await connect(first.address)).close();
-  chmodSync(first.file, 0o644);
-  const open = await refusal(connect(first.address));
-  t.is(open.code, "unauthenticated", "a file that others may read is nobody's word");
-  chmodSync(first.file, 0o600);
-  rmSync(first.file);
-  t.is((await refusal(connect(first.address))).code, "unauthenticated");
-  writeFileSync(first.file, before.replace(/"password":"[^"]*"/, '"password":"guess"'), { mode: 0o600 });
-  t.is((await refusal(connect(first.address))).code, "unauthenticated");
-  await first.node.stop();
-  const second = await start(t, directory);
-  t.not(readFileSync(second.file, "utf8"), before);
-  await using db = await connect(second.address);
-  await db.tenant("main").streams.create("s");
-  await second.node.terminateWorker(
-    second.node.workers().find((name) => name.includes("gateway")) ?? second.node.workers()[0] ?? "",
-  );
-  await db.tenant("main").stream("s").append("after the gateway was restarted");
-  t.is((await db.tenant("main").stream("s").read()).events.length, 1);
-});
+test.serial(
+  "local access: a file of the node's own user, proved and not sent, new at each start, over reconnects",
+  async (t) => {
+    const directory = scratch(t);
+    const first = await start(t, directory);
+    t.is(statSync(first.file).mode & 0o777, 0o600);
+    const before = readFileSync(first.file, "utf8");
+    await (await connect(first.address)).close();
+    chmodSync(first.file, 0o644);
+    const open = await refusal(connect(first.address));
+    t.is(open.code, "unauthenticated", "a file that others may read is nobody's word");
+    chmodSync(first.file, 0o600);
+    rmSync(first.file);
+    t.is((await refusal(connect(first.address))).code, "unauthenticated");
+    writeFileSync(first.file, before.replace(/"password":"[^"]*"/, '"password":"guess"'), { mode: 0o600 });
+    t.is((await refusal(connect(first.address))).code, "unauthenticated");
+    await first.node.stop();
+    const second = await start(t, directory);
+    t.not(readFileSync(second.file, "utf8"), before);
+    await using db = await connect(second.address);
+    await db.tenant("main").streams.create("s");
+    await second.node.terminateWorker(
+      second.node.workers().find((name) => name.includes("gateway")) ?? second.node.workers()[0] ?? "",
+    );
+    await db.tenant("main").stream("s").append("after the gateway was restarted");
+    t.is((await db.tenant("main").stream("s").read()).events.length, 1);
+  },
+);
 
-test("nobody takes the name of local access", async (t) => {
+test.serial("nobody takes the name of local access", async (t) => {
   const { address } = await start(t);
   const client = new Client({ address, connector: socketConnector() });
   t.teardown(() => client.close(0));
@@ -242,103 +248,106 @@ test("nobody takes the name of local access", async (t) => {
   }
 });
 
-test("who cannot say who it is, says it too early, or says nonsense is refused and learns nothing", async (t) => {
-  const { port, address } = await start(t);
-  const hello = (features: number): Uint8Array => {
-    const body = new ByteWriter();
-    encodeHello({ versionMin: 1, versionMax: 1, clientName: "raw", features }, body);
-    return body.finish();
-  };
-  const append = encodeAppend(new ByteWriter(), { tenant: 1 }, 1, "any", [
-    { payload: new Uint8Array(1), format: 0 },
-  ]).finish();
-  const authenticate = (...texts: string[]): Uint8Array =>
-    texts.reduce((out, text) => out.string(text), new ByteWriter()).finish();
-  const scram = "SCRAM-SHA-256";
-  const cases: readonly (readonly [string, readonly (readonly [number, Uint8Array])[], RegExp])[] = [
-    ["an old client", [[1, hello(0)]], /update it/],
-    [
-      "a request before the proof",
+test.serial(
+  "who cannot say who it is, says it too early, or says nonsense is refused and learns nothing",
+  async (t) => {
+    const { port, address } = await start(t);
+    const hello = (features: number): Uint8Array => {
+      const body = new ByteWriter();
+      encodeHello({ versionMin: 1, versionMax: 1, clientName: "raw", features }, body);
+      return body.finish();
+    };
+    const append = encodeAppend(new ByteWriter(), { tenant: 1 }, 1, "any", [
+      { payload: new Uint8Array(1), format: 0 },
+    ]).finish();
+    const authenticate = (...texts: string[]): Uint8Array =>
+      texts.reduce((out, text) => out.string(text), new ByteWriter()).finish();
+    const scram = "SCRAM-SHA-256";
+    const cases: readonly (readonly [string, readonly (readonly [number, Uint8Array])[], RegExp])[] = [
+      ["an old client", [[1, hello(0)]], /update it/],
       [
-        [1, hello(1)],
-        [requestKinds.append.kind, append],
+        "a request before the proof",
+        [
+          [1, hello(1)],
+          [requestKinds.append.kind, append],
+        ],
+        /say who you are/,
       ],
-      /say who you are/,
-    ],
-    [
-      "an unknown mechanism",
       [
-        [1, hello(1)],
-        [4, authenticate("admin", "PLAIN", "x")],
+        "an unknown mechanism",
+        [
+          [1, hello(1)],
+          [4, authenticate("admin", "PLAIN", "x")],
+        ],
+        /the mechanism is one of SCRAM-SHA-256/,
       ],
-      /the mechanism is one of SCRAM-SHA-256/,
-    ],
-    [
-      "a binding without TLS",
       [
-        [1, hello(1)],
-        [4, authenticate("admin", `${scram}-PLUS`, "p=tls-server-end-point,,n=,r=a")],
+        "a binding without TLS",
+        [
+          [1, hello(1)],
+          [4, authenticate("admin", `${scram}-PLUS`, "p=tls-server-end-point,,n=,r=a")],
+        ],
+        /the mechanism is one of/,
       ],
-      /the mechanism is one of/,
-    ],
-    [
-      "nobody",
       [
-        [1, hello(1)],
-        [4, authenticate("", scram, "n,,n=,r=a")],
+        "nobody",
+        [
+          [1, hello(1)],
+          [4, authenticate("", scram, "n,,n=,r=a")],
+        ],
+        /has a name/,
       ],
-      /has a name/,
-    ],
-    [
-      "no SCRAM",
       [
-        [1, hello(1)],
-        [4, authenticate("admin", scram, "hello")],
+        "no SCRAM",
+        [
+          [1, hello(1)],
+          [4, authenticate("admin", scram, "hello")],
+        ],
+        /malformed SCRAM message/,
       ],
-      /malformed SCRAM message/,
-    ],
-    [
-      "a proof at once",
       [
-        [1, hello(1)],
-        [4, authenticate("admin", scram, "n,,n=,r=abc")],
-        [4, authenticate("", "", "c=biws,r=abc,p=AAAA")],
+        "a proof at once",
+        [
+          [1, hello(1)],
+          [4, authenticate("admin", scram, "n,,n=,r=abc")],
+          [4, authenticate("", "", "c=biws,r=abc,p=AAAA")],
+        ],
+        /before its challenge/,
       ],
-      /before its challenge/,
-    ],
-    [
-      "rubbish",
       [
-        [1, hello(1)],
-        [4, Uint8Array.of(255, 255, 0)],
+        "rubbish",
+        [
+          [1, hello(1)],
+          [4, Uint8Array.of(255, 255, 0)],
+        ],
+        /65535 bytes is over/,
       ],
-      /65535 bytes is over/,
-    ],
-    [
-      "two hellos",
       [
-        [1, hello(1)],
-        [1, hello(1)],
+        "two hellos",
+        [
+          [1, hello(1)],
+          [1, hello(1)],
+        ],
+        /say who you are/,
       ],
-      /say who you are/,
-    ],
-  ];
-  for (const [name, frames, expected] of cases) {
-    const socket = await rawSocket(t, port);
-    const chunks: Buffer[] = [];
-    socket.on("data", (chunk) => chunks.push(chunk));
-    const ended = new Promise((resolve) => socket.once("close", resolve));
-    const writer = new FrameWriter();
-    for (const [kind, body] of frames) writer.frame(kind, 0, 0, body);
-    socket.write(writer.take().slice());
-    await ended;
-    t.regex(Buffer.concat(chunks).toString("latin1"), expected, name);
-  }
-  await using db = await connect(address);
-  t.is(await db.tenant("main").position(), 0n, "nothing was written");
-});
+    ];
+    for (const [name, frames, expected] of cases) {
+      const socket = await rawSocket(t, port);
+      const chunks: Buffer[] = [];
+      socket.on("data", (chunk) => chunks.push(chunk));
+      const ended = new Promise((resolve) => socket.once("close", resolve));
+      const writer = new FrameWriter();
+      for (const [kind, body] of frames) writer.frame(kind, 0, 0, body);
+      socket.write(writer.take().slice());
+      await ended;
+      t.regex(Buffer.concat(chunks).toString("latin1"), expected, name);
+    }
+    await using db = await connect(address);
+    t.is(await db.tenant("main").position(), null, "nothing was written");
+  },
+);
 
-test("trust lets everyone on loopback in, and only there", async (t) => {
+test.serial("trust lets everyone on loopback in, and only there", async (t) => {
   const { address, file } = await start(t, scratch(t), "trust");
   rmSync(file);
   await using db = await connect(address);
@@ -351,45 +360,48 @@ test("trust lets everyone on loopback in, and only there", async (t) => {
   );
 });
 
-test("a client takes no welcome from a server that does not prove itself, and reads no file that it is told to", async (t) => {
-  const scripts: readonly (readonly [string, "offer" | "proved" | "welcome"])[] = [
-    ["a signature without a proof", "proved"],
-    ["a welcome without a signature", "welcome"],
-    ["any file of this machine", "offer"],
-  ];
-  let tried = 0;
-  for (const [name, what] of scripts) {
-    const heard: number[] = [];
-    const server = createServer((socket) => {
-      const writer = new FrameWriter();
-      const say = (step: "offer" | "proved", text: string, localAccess = ""): void => {
-        const body = new ByteWriter();
-        encodeAuthenticationStep({ step, text, localAccess }, body);
-        writer.frame(responseKinds.authentication, 0, 0, body.view());
-        socket.write(writer.take().slice());
-      };
-      const decoder = new FrameDecoder((kind) => {
-        heard.push(kind);
-        if (kind === requestKinds.hello.kind) say("offer", "SCRAM-SHA-256", what === "offer" ? "/etc/passwd" : "");
-        else if (what === "proved") say("proved", "v=");
-        else {
-          writer.frame(responseKinds.welcome, 0, 0, new Uint8Array(60));
+test.serial(
+  "a client takes no welcome from a server that does not prove itself, and reads no file that it is told to",
+  async (t) => {
+    const scripts: readonly (readonly [string, "offer" | "proved" | "welcome"])[] = [
+      ["a signature without a proof", "proved"],
+      ["a welcome without a signature", "welcome"],
+      ["any file of this machine", "offer"],
+    ];
+    let tried = 0;
+    for (const [name, what] of scripts) {
+      const heard: number[] = [];
+      const server = createServer((socket) => {
+        const writer = new FrameWriter();
+        const say = (step: "offer" | "proved", text: string, localAccess = ""): void => {
+          const body = new ByteWriter();
+          encodeAuthenticationStep({ step, text, localAccess }, body);
+          writer.frame(responseKinds.authentication, 0, 0, body.view());
           socket.write(writer.take().slice());
-        }
+        };
+        const decoder = new FrameDecoder((kind) => {
+          heard.push(kind);
+          if (kind === requestKinds.hello.kind) say("offer", "SCRAM-SHA-256", what === "offer" ? "/etc/passwd" : "");
+          else if (what === "proved") say("proved", "v=");
+          else {
+            writer.frame(responseKinds.welcome, 0, 0, new Uint8Array(60));
+            socket.write(writer.take().slice());
+          }
+        });
+        socket.on("error", () => {});
+        socket.on("data", (chunk) => decoder.push(chunk));
       });
-      socket.on("error", () => {});
-      socket.on("data", (chunk) => decoder.push(chunk));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    t.teardown(() => server.close());
-    const bound = server.address();
-    const port = typeof bound === "object" && bound !== null ? bound.port : 0;
-    const credentials = what === "offer" ? {} : { credentials: () => ({ user: "u", password: "p" }) };
-    const transport = await socketConnector()(`127.0.0.1:${port}`, 5_000);
-    const error = await refusal(Connection.open(transport, { connectTimeoutMs: 5_000, ...credentials }));
-    t.true(["unauthenticated", "connectionLost"].includes(error.code), `${name}: ${error.message}`);
-    t.deepEqual(heard, what === "offer" ? [1] : [1, 4], name);
-    tried += 1;
-  }
-  t.is(tried, 3);
-});
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      t.teardown(() => server.close());
+      const bound = server.address();
+      const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+      const credentials = what === "offer" ? {} : { credentials: () => ({ user: "u", password: "p" }) };
+      const transport = await socketConnector()(`127.0.0.1:${port}`, 5_000);
+      const error = await refusal(Connection.open(transport, { connectTimeoutMs: 5_000, ...credentials }));
+      t.true(["unauthenticated", "connectionLost"].includes(error.code), `${name}: ${error.message}`);
+      t.deepEqual(heard, what === "offer" ? [1] : [1, 4], name);
+      tried += 1;
+    }
+    t.is(tried, 3);
+  },
+);
