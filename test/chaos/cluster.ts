@@ -2,12 +2,13 @@
  * A cluster as processes of this machine: cluster files, data directories, a network between the nodes, and a proxy before each node that
  * clients go through.
  *
- *   <directory>/node-<n>/data       the node's data directory; with `diskBytes` a file system of its own
- *   <directory>/node-<n>/journals   what each of its processes changed, oldest first: gone with each power cut
- *   <directory>/node-<n>/clock      by how many ms its clock is off
- *   <directory>/node-<n>/log        what all its processes said
+ *   <directory>/home-<n>/data       the data directory of the node that lives there; with `diskBytes` a file system of its own
+ *   <directory>/home-<n>/journals   what each of its processes changed, oldest first: gone with each power cut
+ *   <directory>/home-<n>/clock      by how many ms its clock is off
+ *   <directory>/home-<n>/log        what all its processes said
  *
- * Every node has a cluster file of its own, since each may reach the others through proxies of its own.
+ * Every node has a cluster file of its own, since each may reach the others through proxies of its own. One home more than there are nodes is for a
+ * standby; when it takes the place of a node, that node's home is free for the next.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -56,6 +57,8 @@ const clientPortsAt = 120;
 const clientProxiesAt = 130;
 const statusMs = 2_000;
 const workerHeapMiB = 192;
+/** With so many nodes the ports of a range are not enough for another. */
+const guestNodesMax = 5;
 
 /** The first port of a range that nobody listens in now. */
 function freeRange(): number {
@@ -77,17 +80,23 @@ function freeRange(): number {
 export class ClusterProcesses {
   readonly options: ClusterOptions;
   readonly members: (ClusterNode | null)[] = [];
+  /** It has the number behind the last of `members`; null while there is none. */
+  guest: ClusterNode | null = null;
+  /** By node's index: where it lives; the last is the guest's. */
+  readonly #homes: number[];
   readonly #clusterId = randomBytes(16).toString("hex");
   readonly #base: number;
   readonly #network: PeerNetwork;
   /** By node: what clients go through. */
   readonly #clientProxies: PeerProxy[] = [];
   #starts = 0;
+  #hasGuest = false;
 
   private constructor(options: ClusterOptions, base: number, network: PeerNetwork) {
     this.options = options;
     this.#base = base;
     this.#network = network;
+    this.#homes = Array.from({ length: options.nodes + 1 }, (_, index) => index);
   }
 
   /** Makes the files and the network; no node runs yet. */
@@ -96,7 +105,7 @@ export class ClusterProcesses {
     const base = freeRange();
     const network =
       options.network === "proxies"
-        ? await ProxyNetwork.make(base, nodes, shards + 1)
+        ? await ProxyNetwork.make(base, nodes < guestNodesMax ? nodes + 1 : nodes, shards + 1)
         : await NamespaceNetwork.make(
             directory,
             Array.from({ length: nodes }, (_, index) => base + clientPortsAt + index),
@@ -104,20 +113,28 @@ export class ClusterProcesses {
     const cluster = new ClusterProcesses(options, base, network);
     for (let index = 0; index < options.nodes; index++) {
       cluster.members.push(null);
-      for (const path of [cluster.dataOf(index), cluster.#path(index, "journals"), cluster.#path(index, "backups")])
-        mkdirSync(path, { recursive: true });
-      cluster.setClock(index, 0);
+      cluster.#settle(index);
       if (options.diskBytes !== null) mountSmallDisk(cluster.dataOf(index), options.diskBytes);
       const proxied = cluster.#base + clientProxiesAt + index;
       cluster.#clientProxies.push(await PeerProxy.listen(proxied, cluster.#clientPort(index), 1));
     }
-    for (let index = 0; index < options.nodes; index++)
-      writeFileSync(cluster.#path(index, "cluster.toml"), cluster.#clusterFile(index));
+    for (let index = 0; index < options.nodes; index++) cluster.#writeFile(index);
     return cluster;
   }
 
+  /** Makes the directories of a node's home. */
+  #settle(index: number): void {
+    for (const path of [this.dataOf(index), this.#path(index, "journals"), this.#path(index, "backups")])
+      mkdirSync(path, { recursive: true });
+    this.setClock(index, 0);
+  }
+
   #path(index: number, name: string): string {
-    return join(this.options.directory, `node-${index + 1}`, name);
+    return join(this.options.directory, `home-${(this.#homes[index] ?? index) + 1}`, name);
+  }
+
+  #writeFile(index: number): void {
+    writeFileSync(this.#path(index, "cluster.toml"), this.#clusterFile(index));
   }
 
   dataOf(index: number): string {
@@ -138,13 +155,15 @@ export class ClusterProcesses {
   }
 
   #clientPort(index: number): number {
-    return this.#base + clientPortsAt + index;
+    return this.#base + clientPortsAt + (this.#homes[index] ?? index);
   }
 
   #clusterFile(self: number): string {
-    const nodes = Array.from({ length: this.options.nodes }, (_, index) => {
+    const count = this.options.nodes + (this.#hasGuest ? 1 : 0);
+    const nodes = Array.from({ length: count }, (_, index) => {
       const peer = this.#network.addressOf(self, index);
-      return `[[node]]\nnumber = ${index + 1}\nname = "node-${index + 1}"\npeer = "${peer}"\nclient = "127.0.0.1:${this.#clientPort(index)}"\n`;
+      const standby = index < this.options.nodes ? "" : "standby = true\n";
+      return `[[node]]\nnumber = ${index + 1}\nname = "node-${(this.#homes[index] ?? 0) + 1}"\npeer = "${peer}"\nclient = "127.0.0.1:${this.#clientPort(index)}"\n${standby}`;
     });
     const head = `cluster-id = "${this.#clusterId}"\nshards = ${this.options.shards}\n${this.#network.security}\n`;
     return [head, ...nodes].join("\n");
@@ -152,19 +171,20 @@ export class ClusterProcesses {
 
   // ------------------------------------------------------------------ nodes
 
-  spawn(index: number): ClusterNode {
+  /** @param data another directory than its own, for one that has to be turned away */
+  spawn(index: number, data = this.dataOf(index)): ClusterNode {
     const { layout, liesAboutSync, diskBytes } = this.options;
     this.#starts += 1;
     const node = new ClusterNode({
       command: [
         "start",
         ...["--cluster", this.#path(index, "cluster.toml"), "--node", String(index + 1)],
-        ...["--data", this.dataOf(index), "--layout", layout, "--cache-bytes", "64MiB"],
+        ...["--data", data, "--layout", layout, "--cache-bytes", "64MiB"],
         // Checkpoints are frequent, so that faults meet them in every phase.
         ...["--checkpoint-bytes", "4MiB", "--checkpoint-seconds", "2", "--json"],
       ],
       shim: {
-        data: this.dataOf(index),
+        data,
         journal: diskBytes === null ? this.#path(index, `journals/${String(this.#starts).padStart(6, "0")}`) : "",
         backups: this.#path(index, "backups"),
         liesAboutSync,
@@ -175,7 +195,8 @@ export class ClusterProcesses {
       prefix: this.#network.prefixOf(index),
     });
     this.#network.started(index, node.pid);
-    this.members[index] = node;
+    if (index < this.options.nodes) this.members[index] = node;
+    else this.guest = node;
     return node;
   }
 
@@ -183,6 +204,55 @@ export class ClusterProcesses {
   async command(index: number, name: string): Promise<{ readonly code: number; readonly said: string }> {
     const place = ["--cluster", this.#path(index, "cluster.toml"), "--node", String(index + 1)];
     return runProgram(["cluster", name, ...place, "--data", this.dataOf(index)]);
+  }
+
+  // ------------------------------------------------------------------ a guest
+
+  /** Index of the standby. */
+  get guestIndex(): number {
+    return this.options.nodes;
+  }
+
+  get mayHaveGuest(): boolean {
+    const { nodes, network, diskBytes } = this.options;
+    return network === "proxies" && diskBytes === null && nodes < guestNodesMax && nodes > 2;
+  }
+
+  /** A standby is in every file from now on; nobody has read it yet. Its home is empty. */
+  invite(): void {
+    this.#hasGuest = true;
+    const home = join(this.options.directory, `home-${(this.#homes[this.guestIndex] ?? 0) + 1}`);
+    rmSync(home, { recursive: true, force: true });
+    this.#settle(this.guestIndex);
+    for (let index = 0; index <= this.guestIndex; index++) this.#writeFile(index);
+  }
+
+  /** Every node that runs reads its file again. @returns what went wrong, in words; empty when nothing did */
+  async reload(): Promise<string[]> {
+    const said = await Promise.all(
+      this.running.map((index) =>
+        runProgram(["cluster", "reload", "--connect", `127.0.0.1:${this.#clientPort(index)}`]),
+      ),
+    );
+    return said.filter(({ code }) => code !== 0).map(({ code, said: words }) => `reload ended with ${code}: ${words}`);
+  }
+
+  /** The guest, which is down, takes the place of a node that is. @returns the directory that the node had; and what the command said */
+  async promote(index: number): Promise<{ readonly code: number; readonly said: string; readonly former: string }> {
+    const former = this.dataOf(index);
+    const [file, data] = [this.#path(this.guestIndex, "cluster.toml"), this.dataOf(this.guestIndex)];
+    const words = ["cluster", "promote", String(this.guestIndex + 1), "--in-place-of", String(index + 1)];
+    const ran = await runProgram([...words, "--cluster", file, "--data", data]);
+    if (ran.code !== 0) return { ...ran, former };
+    this.guest = null;
+    this.#hasGuest = false;
+    const [left = 0, taken = 0] = [this.#homes[index], this.#homes[this.guestIndex]];
+    this.#homes[index] = taken;
+    this.#homes[this.guestIndex] = left;
+    for (const [node, home] of this.#homes.entries()) this.#network.move(node, home);
+    this.#clientProxies[index]?.retarget(this.#clientPort(index));
+    for (let node = 0; node < this.options.nodes; node++) this.#writeFile(node);
+    return { ...ran, former };
   }
 
   async startAll(): Promise<void> {
@@ -205,7 +275,7 @@ export class ClusterProcesses {
   }
 
   get #started(): ClusterNode[] {
-    return this.members.filter((member) => member !== null);
+    return [...this.members, this.guest].filter((member) => member !== null);
   }
 
   /** Nodes that run and are not stopped, by index. */

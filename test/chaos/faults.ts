@@ -2,6 +2,7 @@
 
 import { killClients, noisyTenant } from "./client-faults.js";
 import { corruptDisjoint, corruptMinority, corruptSame, loseDisk, loseFile, rollback } from "./damage-faults.js";
+import { changeMembership } from "./membership-fault.js";
 import { bridge, clientSide, cutLink, isolateLeader, majoritiesRing, oneWay, slowNetwork } from "./network-faults.js";
 import { power } from "./power-faults.js";
 import { killAny, killLeader, pauseLeader, stepClock, upgrade } from "./process-faults.js";
@@ -35,6 +36,7 @@ export const faults = {
   rollback,
   "lost-file": loseFile,
   "lost-disk": loseDisk,
+  membership: changeMembership,
   "full-follower": fullFollower,
   "full-leader": fullLeader,
   "full-majority": fullMajority,
@@ -49,5 +51,5 @@ export const isFaultName = (name: string): name is FaultName => faultNames.some(
 
 /** What `mix` draws from: what three nodes on one disk can suffer. */
 export const mixed: readonly FaultName[] = faultNames.filter(
-  (name) => name !== "majorities-ring" && !name.startsWith("full-"),
+  (name) => name !== "majorities-ring" && name !== "membership" && !name.startsWith("full-"),
 );

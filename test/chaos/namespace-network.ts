@@ -157,6 +157,10 @@ export class NamespaceNetwork implements PeerNetwork {
     this.#entries.push(await PeerProxy.listen(port, path, 1));
   }
 
+  move(): void {
+    throw new Error("nodes in namespaces stay where they are");
+  }
+
   addressOf(_self: number, index: number): string {
     return `${addressOf(index)}:${peerPort}`;
   }

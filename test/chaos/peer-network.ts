@@ -10,6 +10,8 @@ export interface PeerNetwork {
   prefixOf(index: number): readonly string[];
   /** A node has this process from now on. */
   started(index: number, pid: number): void;
+  /** A node is somewhere else from now on: where nobody has been, or the one before has left. */
+  move(index: number, home: number): void;
   /** The way from one node to another. */
   link(from: number, to: number): LinkState;
   heal(): void;
@@ -19,24 +21,31 @@ export interface PeerNetwork {
 const portsApart = 20;
 const proxyPortsAt = 140;
 
-/** Loopback with a proxy between each two nodes, in the harness. The node with the lower number dials. */
+/**
+ * Loopback with a proxy between each two homes, in the harness. The node with the lower number dials; nodes move between homes, so there is
+ * a way for either of two to dial the other.
+ */
 export class ProxyNetwork implements PeerNetwork {
   readonly security = "insecure-loopback = true";
   readonly #base: number;
-  readonly #nodes: number;
-  /** By "dialler-other". */
+  readonly #homes: number;
+  /** By node: its home. */
+  readonly #homeOf: number[];
+  /** By "dialler-other", homes. */
   readonly #proxies = new Map<string, PeerProxy>();
 
-  private constructor(base: number, nodes: number) {
+  private constructor(base: number, homes: number) {
     this.#base = base;
-    this.#nodes = nodes;
+    this.#homes = homes;
+    this.#homeOf = Array.from({ length: homes }, (_, index) => index);
   }
 
   /** Takes ports from `base` on; each node has `ports` of them for the others. */
-  static async make(base: number, nodes: number, ports: number): Promise<ProxyNetwork> {
-    const network = new ProxyNetwork(base, nodes);
-    for (let index = 0; index < nodes; index++)
-      for (let other = index + 1; other < nodes; other++) {
+  static async make(base: number, homes: number, ports: number): Promise<ProxyNetwork> {
+    const network = new ProxyNetwork(base, homes);
+    for (let index = 0; index < homes; index++)
+      for (let other = 0; other < homes; other++) {
+        if (other === index) continue;
         const [at, target] = [network.#proxyPort(index, other), network.#peerPort(other)];
         network.#proxies.set(`${index}-${other}`, await PeerProxy.listen(at, target, ports));
       }
@@ -48,11 +57,22 @@ export class ProxyNetwork implements PeerNetwork {
   }
 
   #proxyPort(dialler: number, other: number): number {
-    return this.#base + proxyPortsAt + (dialler * this.#nodes + other) * portsApart;
+    return this.#base + proxyPortsAt + (dialler * this.#homes + other) * portsApart;
   }
 
   addressOf(self: number, index: number): string {
-    return `127.0.0.1:${index > self ? this.#proxyPort(self, index) : this.#peerPort(index)}`;
+    const [from, to] = [this.#home(self), this.#home(index)];
+    return `127.0.0.1:${index > self ? this.#proxyPort(from, to) : this.#peerPort(to)}`;
+  }
+
+  #home(index: number): number {
+    const home = this.#homeOf[index];
+    if (home === undefined) throw new Error(`node ${index + 1} has no home`);
+    return home;
+  }
+
+  move(index: number, home: number): void {
+    this.#homeOf[index] = home;
   }
 
   prefixOf(): readonly string[] {
@@ -62,7 +82,8 @@ export class ProxyNetwork implements PeerNetwork {
   started(): void {}
 
   link(from: number, to: number): LinkState {
-    const proxy = this.#proxies.get(`${Math.min(from, to)}-${Math.max(from, to)}`);
+    const [dialler, other] = [this.#home(Math.min(from, to)), this.#home(Math.max(from, to))];
+    const proxy = this.#proxies.get(`${dialler}-${other}`);
     if (proxy === undefined) throw new Error(`no link between nodes ${from + 1} and ${to + 1}`);
     return from < to ? proxy.forward : proxy.backward;
   }

@@ -86,13 +86,26 @@ export class PeerProxy {
   readonly backward = open();
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
+  #target: number | string;
   #isClosed = false;
+
+  private constructor(target: number | string) {
+    this.#target = target;
+  }
+
+  /** New connections go there instead. */
+  retarget(target: number): void {
+    this.#target = target;
+  }
 
   /** Listens on `count` ports from `port` on, each for the port of the same place from `target` on; or on one for a socket in the file system. */
   static async listen(port: number, target: number | string, count: number): Promise<PeerProxy> {
-    const proxy = new PeerProxy();
+    const proxy = new PeerProxy(target);
     for (let place = 0; place < count; place++) {
-      const dial = (): Socket => (typeof target === "string" ? connect(target) : connect(target + place, "127.0.0.1"));
+      const dial = (): Socket => {
+        const now = proxy.#target;
+        return typeof now === "string" ? connect(now) : connect(now + place, "127.0.0.1");
+      };
       const server = createServer((dialled) => proxy.#connected(dialled, dial));
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);

@@ -43,9 +43,13 @@ export const suites = {
   clock: { faults: ["clock"] },
   worker: { faults: ["worker", "exhaust", "hang", "abort"], weight: 2 },
   upgrade: { faults: ["upgrade"] },
+  membership: { faults: ["membership", "kill-leader", "membership", "kill-any"] },
   clients: { faults: ["client", "tenants"] },
-  /** The leader is killed every few seconds, and between two rounds of that a disk is lost. */
-  shown: { faults: [...times(8, "kill-leader" as const), "lost-disk"], everySeconds: 2 },
+  /** The leader is killed every few seconds; between two rounds of that a disk is lost, and a node is added, promoted in another's place, which leaves. */
+  shown: {
+    faults: [...times(8, "kill-leader" as const), "lost-disk", ...times(4, "kill-leader" as const), "membership"],
+    everySeconds: 2,
+  },
 } as const satisfies Readonly<Record<string, Suite>>;
 
 export type SuiteName = keyof typeof suites;
@@ -65,7 +69,16 @@ export const slice: readonly SliceRun[] = [
       ...["kill-leader", "pause-leader", "isolate-leader", "one-way", "cut-link", "client-side", "clock"],
       ...["worker", "exhaust", "hang", "abort", "client", "tenants", "power", "power", "power", "kill-any"],
       // What damages files comes last: what is left of it is what the judges look at.
-      ...["rollback", "lost-file", "lost-disk", "upgrade", "corrupt-minority", "corrupt-disjoint", "corrupt-same"],
+      ...[
+        "membership",
+        "rollback",
+        "lost-file",
+        "lost-disk",
+        "upgrade",
+        "corrupt-minority",
+        "corrupt-disjoint",
+        "corrupt-same",
+      ],
     ] as readonly FaultName[],
   },
   { name: "disk-full", ...smallDisk, everySeconds: 0.2, faults: ["full-follower", "full-all"] },
