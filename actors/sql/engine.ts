@@ -1,6 +1,12 @@
 /** What the actors ask of the query engine, in one place. */
 import type { BoundExplain, BoundStatement, RowRules } from "../../runtime/query/bind/bound.js";
-import type { Catalog, TableDefinition } from "../../runtime/query/catalog/model.js";
+import type {
+  Catalog,
+  MaterializedViewDefinition,
+  StoredQuery,
+  TableDefinition,
+  ViewBinding,
+} from "../../runtime/query/catalog/model.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext } from "../../runtime/query/functions/context.js";
@@ -13,6 +19,8 @@ import type { TableSource } from "../../runtime/query/table/access.js";
 import type { Datum } from "../../runtime/query/types/datum.js";
 import type { Oid, SqlType } from "../../runtime/query/types/sql-type.js";
 import type { ObjectNames } from "../../runtime/query/types/text-context.js";
+import type { DescribedView } from "../../runtime/query/view/compile.js";
+import type { ViewProgram } from "../../runtime/query/view/program.js";
 import type { RowExpression } from "../../runtime/query/write/ports.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 
@@ -48,7 +56,13 @@ export interface Engine {
   /** An expression or query as SQL text. */
   print(syntax: Expression | Query): string;
   names(catalog: Catalog, searchPath: readonly string[]): ObjectNames;
+  /** What is known of a materialized view's query before the view is made. */
+  describeView(query: StoredQuery, binding: ViewBinding, around: Around, statistics: Statistics): DescribedView;
+  /** What computes a materialized view. */
+  compileView(view: MaterializedViewDefinition, around: Around, statistics: Statistics): ViewProgram;
 }
+
+type Statistics = BindRequest["statistics"];
 
 export type Around = Pick<BindRequest, "catalog" | "context">;
 

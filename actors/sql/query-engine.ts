@@ -8,7 +8,13 @@ import { bindModification } from "../../runtime/query/bind/modify.js";
 import { bindQuery } from "../../runtime/query/bind/query.js";
 import { bindStatement } from "../../runtime/query/bind/statement.js";
 import { assign, bindRules, defaultOf, scopeOf, tableRelation } from "../../runtime/query/bind/table-rules.js";
-import type { Catalog, TableDefinition } from "../../runtime/query/catalog/model.js";
+import type {
+  Catalog,
+  MaterializedViewDefinition,
+  StoredQuery,
+  TableDefinition,
+  ViewBinding,
+} from "../../runtime/query/catalog/model.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
@@ -23,6 +29,8 @@ import { printExpression, printQuery } from "../../runtime/query/syntax/print.js
 import type { Datum } from "../../runtime/query/types/datum.js";
 import type { SqlType } from "../../runtime/query/types/sql-type.js";
 import type { ObjectNames } from "../../runtime/query/types/text-context.js";
+import { compileView, type DescribedView, describeView } from "../../runtime/query/view/compile.js";
+import type { ViewProgram } from "../../runtime/query/view/program.js";
 import type { RowExpression } from "../../runtime/query/write/ports.js";
 import { assert } from "../../runtime/types/assert.js";
 import { builtInTables } from "./audit-source.js";
@@ -98,6 +106,19 @@ export class QueryEngine implements Engine {
   print(syntax: Expression | Query): string {
     const isQuery = syntax.kind === "select" || syntax.kind === "values" || syntax.kind === "setOperation";
     return isQuery ? printQuery(syntax) : printExpression(syntax);
+  }
+
+  describeView(
+    query: StoredQuery,
+    binding: ViewBinding,
+    around: Around,
+    statistics: BindRequest["statistics"],
+  ): DescribedView {
+    return describeView(query, binding, environmentOf(around), statistics);
+  }
+
+  compileView(view: MaterializedViewDefinition, around: Around, statistics: BindRequest["statistics"]): ViewProgram {
+    return compileView(view, environmentOf(around), statistics);
   }
 
   names(catalog: Catalog, searchPath: readonly string[]): ObjectNames {

@@ -30,6 +30,7 @@ import { Session } from "./session.js";
 import { StatementExecution } from "./statement-execution.js";
 import { StatementPrograms } from "./statement-programs.js";
 import { Transaction } from "./transaction.js";
+import { ViewKeeper } from "./view-keeper.js";
 
 interface Kept {
   readonly port: Port | null;
@@ -43,6 +44,7 @@ export class SqlDecider {
   readonly #programs: StatementPrograms;
   readonly #queue: LockQueue;
   readonly #execution: StatementExecution;
+  readonly #views: ViewKeeper;
   readonly #recent = new RecentWrites();
   readonly #sessions = new Map<string, Session>();
   /** Outcome that found no room in a prepare, by tenant: the request is the next of its tenant. */
@@ -61,6 +63,7 @@ export class SqlDecider {
     this.#commits = new CommitMaker(this.#deciding);
     this.#programs = new StatementPrograms(this.#deciding, this.#commits);
     this.#queue = new LockQueue(host);
+    this.#views = new ViewKeeper(this.#deciding);
     this.#execution = new StatementExecution(this.#deciding, this.#programs, this.#queue);
   }
 
@@ -225,7 +228,7 @@ export class SqlDecider {
       const executed = this.#execution.execute(request, session, open, position);
       if (executed.kind === "outcome") return executed.outcome;
       const { transaction, reply } = executed;
-      return this.#commitOf(waiting, transaction, position, reply, () => {});
+      return this.#commitOf(waiting, request, transaction, position, reply, () => {});
     } catch (error) {
       if (!(error instanceof LockWait)) throw statementError(error, (defect) => this.#deciding.host.defect(defect));
       this.#queue.park(waiting, request, session, open, error);
@@ -266,21 +269,23 @@ export class SqlDecider {
     try {
       this.#recent.check(transaction);
       const reply: CommitReply = (at, wrote) => ({ ...done("COMMIT", at), wrote });
-      return this.#commitOf(waiting, transaction, position, reply, () => this.#ended(session, request));
+      return this.#commitOf(waiting, request, transaction, position, reply, () => this.#ended(session, request));
     } catch (error) {
       // A COMMIT that fails ends its transaction all the same.
       this.#rollback(session);
-      throw error;
+      throw statementError(error, (defect) => this.#deciding.host.defect(defect));
     }
   }
 
   #commitOf(
     waiting: Readonly<QueuedRequest>,
+    request: SqlRequest,
     transaction: Transaction,
     position: number,
     reply: CommitReply,
     ended: () => void,
   ): SqlOutcome {
+    this.#views.maintain(request, transaction, position);
     const remember = (at: number): void => this.#recent.remember(transaction, at, () => this.#transactions());
     return this.#commits.ofTransaction(waiting, transaction, position, reply, { remember, ended });
   }

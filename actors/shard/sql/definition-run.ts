@@ -1,14 +1,18 @@
 /** Statements that define things, and those about whole tables, in the shard. One transaction at a time changes a tenant's catalog. */
 import type { BoundDefinition, BoundQuery, BoundSession, RowRules } from "../../../runtime/query/bind/bound.js";
-import type { Catalog, TableDefinition } from "../../../runtime/query/catalog/model.js";
+import type { Catalog, MaterializedViewDefinition, TableDefinition } from "../../../runtime/query/catalog/model.js";
 import { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import { isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import type { SqlType } from "../../../runtime/query/types/sql-type.js";
+import { bindingOf } from "../../../runtime/query/view/compile.js";
+import { ViewMaintenance } from "../../../runtime/query/view/maintain.js";
 import { define } from "../../../runtime/query/write/definition/definition.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { DefinitionPorts } from "../../../runtime/query/write/definition/ports.js";
+import { rowsOf } from "../../../runtime/query/write/definition/table-rows.js";
+import type { WritePorts } from "../../../runtime/query/write/ports.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { Around } from "../../sql/engine.js";
 import { catalogLockName, tableLockName } from "./statement-locks.js";
@@ -35,8 +39,10 @@ export function runDefinition(
   const ports = portsOf(parts, run, draft, query);
   const { tag } = body.kind === "definition" ? define(body.statement, ports) : define(truncateOf(body), ports);
   if (draft.hasChanged) {
+    const computed = transaction.overlay.mark();
     draft.finish(request.tenant, transaction.overlay, reader);
     transaction.catalogVersion = version;
+    transaction.defined(computed);
   }
   return { rows: null, count: 0, tag: () => tag };
 }
@@ -108,11 +114,40 @@ function portsOf(
     storeExpression: (syntax) => ({ text: engine.print(syntax), syntax }),
     storeQuery: (syntax) => ({ text: engine.print(syntax), syntax }),
     lockTable: (table) => locks.lockWhole(tableLockName(request.tenant, table.oid), "update"),
+    views: {
+      binding: bindingOf(evaluation),
+      position: Math.max(0, parts.position),
+      describe: (query) =>
+        engine.describeView(query, bindingOf(evaluation), around(draft.catalog), run.ports.source),
+      refresh: (view) => refreshView(parts, run, view, around(draft.catalog)),
+    },
     restart: (sequence, value) => {
       transaction.sequences.add(sequence);
       sequences.set(request.tenant, sequence, { value, isCalled: false });
     },
   };
+}
+
+/** Computes a view as a whole; how many rows it has then. */
+function refreshView(
+  { engine, transaction, position }: StatementParts,
+  run: StatementRun,
+  view: MaterializedViewDefinition,
+  around: Around,
+): number {
+  const source = run.current;
+  const program = engine.compileView(view, around, run.ports.source);
+  const write: WritePorts = {
+    ...run.ports,
+    catalog: around.catalog,
+    rulesOf: (table) => engine.rulesOf(table, around),
+  };
+  const environment = { ...run.environment, parameters: [] };
+  new ViewMaintenance(program, { environment, before: source, after: source, changes: new Map() }, write).refresh();
+  transaction.computed(view.oid, position);
+  let count = 0;
+  for (const _row of rowsOf(write, view.rows)) count += 1;
+  return count;
 }
 
 /** What is stored with a row has to be what would be computed of it at any later time, under any settings. */

@@ -63,6 +63,8 @@ export class StatementPrograms {
       if (planned === undefined || program === null || !program.isSingle || program.isVolatile) return null;
       const { body } = planned.bound;
       assert(body.kind === "insert" || body.kind === "update", "a program writes to a table");
+      // Views that read the table change with it.
+      if (catalog.isMaintaining(body.table.oid)) return null;
       const locks = new StatementLocks(lockTable, null);
       if (!locks.isFree(tableLockName(tenant, body.table.oid), "keyShare")) return null;
       beginFacts(facts, tenant);

@@ -10,6 +10,7 @@ import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import type { ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
+import type { TableSource } from "../../../runtime/query/table/access.js";
 import { type Overlay, OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { type PastDefinitions, TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { int64 } from "../../../runtime/query/types/bytes.js";
@@ -159,6 +160,17 @@ export class StatementRun {
 
   get ports(): WritePorts {
     return this.#ports;
+  }
+
+  /** Everything as it is now, whatever the transaction's snapshot: what a refresh reads. */
+  get current(): TableSource {
+    const { state, request, catalog, pastCatalog } = this.#parts;
+    return new AuditSource(this.#current, {
+      reads: new StateReads(state),
+      tenant: request.tenant,
+      catalog,
+      past: pastCatalog,
+    });
   }
 
   get environment(): QueryEnvironment {

@@ -47,6 +47,10 @@ export class Transaction {
   readonly notifications: Notification[] = [];
   readonly #notified = new Set<string>();
   #savepoints: Savepoint[] = [];
+  /** How much had been written when a materialized view was last computed as a whole, and on the state of which position. */
+  readonly #computed = new Map<number, { readonly mark: number; readonly position: number }>();
+  /** Where what the commit adds for materialized views begins; null before it was tried. */
+  maintainedFrom: number | null = null;
 
   constructor(id: LockOwner, tenant: number, isolation: SqlIsolation, snapshot: number) {
     this.id = id;
@@ -74,6 +78,22 @@ export class Transaction {
     this.#savepoints.length = this.#find(name);
   }
 
+  /** A materialized view is what its query says of all that was written by now. */
+  computed(view: number, position: number): void {
+    this.#computed.set(view, { mark: this.overlay.mark(), position });
+  }
+
+  /** What a statement has written behind `computed` is definitions, which change no view that it computed. */
+  defined(computed: number): void {
+    for (const [view, { mark, position }] of this.#computed) if (mark === computed) this.computed(view, position);
+  }
+
+  /** Whether nothing was written since a view was computed as a whole, by this transaction or by another that has committed. */
+  isComputed(view: number, position: number): boolean {
+    const found = this.#computed.get(view);
+    return found !== undefined && found.mark === this.overlay.mark() && found.position === position;
+  }
+
   /** Back to a savepoint, which stays. */
   rollbackTo(name: string, locks: LockTable): void {
     const at = this.#find(name);
@@ -81,6 +101,7 @@ export class Transaction {
     if (savepoint === undefined) return;
     this.#savepoints.length = at + 1;
     this.overlay.rollbackTo(savepoint.writes);
+    for (const [view, { mark }] of this.#computed) if (mark > savepoint.writes) this.#computed.delete(view);
     locks.releaseTo(this.id, savepoint.locks);
     this.catalogVersion = savepoint.catalogVersion;
     this.takeBack(savepoint.notifications);

@@ -2,6 +2,7 @@
 import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanNode } from "../plan/plan.js";
+import type { Expression } from "../syntax/ast-expression.js";
 import type { DataStatement } from "../syntax/ast-modify.js";
 import type { Query } from "../syntax/ast-query.js";
 import { nestingMax, tooDeep } from "../syntax/conversion.js";
@@ -55,6 +56,8 @@ export class Binder {
   readonly unknownColumns = new Map<ColumnId, number>();
   /** Schemas of tables that were named without one, by the name's node. */
   readonly tableSchemas = new Map<object, string>();
+  /** Columns that each `*` of a select list stands for, by its node. */
+  readonly stars = new Map<object, readonly Expression[]>();
   /** Something in it writes or locks. */
   writes = false;
   locks = false;

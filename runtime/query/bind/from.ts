@@ -184,8 +184,9 @@ function bindRelation(
         ? bindSystemTable(relation, item, binder)
         : bindScan(relation, found.schema, item, binder, false);
     case "view":
-    case "materializedView":
       return bindView(relation, found.schema, item, binder);
+    case "materializedView":
+      return bindScan(relation.rows, found.schema, item, binder, false, relation.columns.length);
     case "sequence":
       // Sequences have no past.
       if (binder.environment.asOf !== null)
@@ -199,16 +200,21 @@ function bindRelation(
   }
 }
 
-/** A table's rows. With `withKey` the row key too: what an update, a delete or a lock names. */
+/**
+ * A table's rows. With `withKey` the row key too: what an update, a delete or a lock names.
+ *
+ * @param shown columns with higher numbers are nobody's to see
+ */
 export function bindScan(
   table: TableDefinition,
   schema: string,
   item: TableReference,
   binder: Binder,
   withKey: boolean,
+  shown = table.columns.length,
 ): BoundItem {
   const alias = item.alias?.name ?? table.name;
-  const live = table.columns.filter(({ isDropped }) => !isDropped);
+  const live = table.columns.filter(({ isDropped, number }) => !isDropped && number <= shown);
   const columns = live.map(({ name, type }) => ({ id: binder.newId(), name, type }));
   const numbers = live.map(({ number }) => number);
   const scoped: ScopeColumn[] = columns.map((column, index) => ({
@@ -324,7 +330,6 @@ function bindSystemTable(table: TableDefinition, item: TableReference, binder: B
 }
 
 function bindView(view: ViewDefinition, schema: string, item: TableReference, binder: Binder): BoundItem {
-  if (view.kind === "materializedView") throw notSupported("reading a materialized view", positionOf(item.location));
   if (item.time !== null) throw notSupported("FOR SYSTEM_TIME of a view", positionOf(item.time.location));
   const rows = binder.query(view.query.syntax, null, null, plainQuery);
   const columns = view.columns.map((column, index): ScopeColumn => {

@@ -68,7 +68,9 @@ function targetOf(reference: TableReference, binder: Binder, verb: string): { ta
   const { relation } = found;
   if (found.isSystem) throw new SqlError("42501", `permission denied for table ${relation.name}`);
   if (relation.kind === "table") return { table: relation, schema: found.schema };
-  if (relation.kind === "view" || relation.kind === "materializedView")
+  if (relation.kind === "materializedView")
+    throw new SqlError("42809", `cannot change materialized view "${relation.name}"`);
+  if (relation.kind === "view")
     throw notSupported(`${verb} a view`, positionOf(reference.location));
   throw new SqlError("42809", `cannot open relation "${relation.name}"`, { position: positionOf(reference.location) });
 }

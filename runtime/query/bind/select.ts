@@ -140,6 +140,7 @@ function bindItems(items: readonly SelectItem[], context: ExpressionContext, opt
   for (const item of items) {
     const { expression } = item;
     if (expression.kind === "columnName" && expression.isStar) {
+      binder.stars.set(expression, starColumns(expression, scope));
       for (const [name, column] of expandStar(expression, scope)) add(name, column);
     } else {
       add(item.name ?? columnNameOf(expression), bindExpression(expression, context));
@@ -163,6 +164,24 @@ function settle(
   if (!options.keepsUnknown) return asText(binder, expression);
   if (expression.kind === "parameter") binder.unknownColumns.set(id, expression.index);
   return expression;
+}
+
+/** What `*` or `t.*` stands for, as it would be written. */
+function starColumns({ parts, location }: Extract<Expression, { kind: "columnName" }>, scope: Scope): Expression[] {
+  const name = (qualifier: readonly string[], column: string): Expression => ({
+    kind: "columnName",
+    parts: [...qualifier, column],
+    isStar: false,
+    location,
+  });
+  if (parts.length === 0) {
+    return scope.names.columns.map((column) => {
+      const owner = scope.names.relations.find(({ columns }) => columns.includes(column));
+      return name(owner === undefined || owner.name === "" ? [] : [owner.name], column.name);
+    });
+  }
+  const relation = scope.relation(parts.at(-2) ?? null, parts.at(-1) ?? "", location);
+  return (relation?.columns ?? []).map((column) => name(parts, column.name));
 }
 
 /** Columns of `*` or `t.*` with their names. */

@@ -2,6 +2,7 @@
 import { notSupported, SqlError } from "../error.js";
 import type { Statement } from "../syntax/ast.js";
 import type { DefinitionStatement } from "../syntax/ast-definition.js";
+import type { Expression } from "../syntax/ast-expression.js";
 import type { DataStatement } from "../syntax/ast-modify.js";
 import type { Query } from "../syntax/ast-query.js";
 import type { Explain } from "../syntax/ast-session.js";
@@ -114,19 +115,33 @@ function bindDefinition(statement: DefinitionStatement, binder: Binder): BoundDe
   const query = bindWhole(statement.query, binder, plainQuery);
   if (binder.parameterTypes.length > 0) throw new SqlError("42P02", "there is no parameter $1");
   if (query.writes) throw notSupported("a data-modifying WITH in a definition");
-  const qualified = qualify(statement.query, binder.tableSchemas) as Query;
+  const qualified = qualify(statement.query, binder.tableSchemas, binder.stars) as Query;
   return { kind: "definition", statement: { ...statement, query: qualified }, query };
 }
 
-/** The tree with the schema in every table reference that was found along the search path. */
-function qualify(node: unknown, schemas: ReadonlyMap<object, string>): unknown {
-  if (Array.isArray(node)) return node.map((item: unknown) => qualify(item, schemas));
+/** The tree with the schema in every table reference that was found along the search path, and with columns in the place of each `*`. */
+function qualify(
+  node: unknown,
+  schemas: ReadonlyMap<object, string>,
+  stars: ReadonlyMap<object, readonly Expression[]>,
+): unknown {
+  if (Array.isArray(node)) {
+    return node.flatMap((item: unknown) => starItems(item, stars) ?? [qualify(item, schemas, stars)]);
+  }
   if (typeof node !== "object" || node === null) return node;
   const schema = schemas.get(node);
-  const entries = Object.entries(node).map(([key, value]) => [key, qualify(value, schemas)] as const);
+  const entries = Object.entries(node).map(([key, value]) => [key, qualify(value, schemas, stars)] as const);
   const copy: Record<string, unknown> = Object.fromEntries(entries);
   if (schema !== undefined) copy["schema"] = schema;
   return copy;
+}
+
+/** Items of a select list that one with a `*` stands for; null for any other item. */
+function starItems(item: unknown, stars: ReadonlyMap<object, readonly Expression[]>): readonly unknown[] | null {
+  if (typeof item !== "object" || item === null || !("expression" in item)) return null;
+  const { expression } = item;
+  const columns = typeof expression === "object" && expression !== null ? stars.get(expression) : undefined;
+  return columns === undefined ? null : columns.map((column) => ({ ...item, expression: column }));
 }
 
 function bindExplain(explain: Explain, binder: Binder): BoundExplain {

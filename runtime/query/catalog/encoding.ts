@@ -2,6 +2,8 @@
  * Definitions of the catalog as bytes of the store's catalog trees: version u8 (1), then JSON in UTF-8. What JSON cannot say is written as
  * text: numbers of sequences in decimal, a column's missing value as the hex digits of its stored form (table/value-bytes.ts).
  *
+ * The table that holds a materialized view's rows is part of its definition, and none of its columns has a missing value.
+ *
  * Object 0 is the catalog's head: version u8 (1) · next oid u32 · changes so far u32. It changes with every change of the catalog, so the
  * position that wrote it is the catalog's version.
  */

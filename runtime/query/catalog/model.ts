@@ -136,13 +136,57 @@ export interface TableDefinition extends Commented {
 }
 
 export interface ViewDefinition extends Commented {
-  readonly kind: "view" | "materializedView";
+  readonly kind: "view";
   readonly oid: Oid;
   readonly name: string;
   readonly schema: Oid;
   readonly owner: string;
   readonly columns: readonly { readonly name: string; readonly type: SqlType }[];
   readonly query: StoredQuery;
+}
+
+/**
+ * How a materialized view comes to hold what its query says: each commit that changes what it reads changes its rows too, or only REFRESH
+ * does, for a reason.
+ */
+export type Maintenance = { readonly kind: "incremental" } | { readonly kind: "refresh"; readonly reason: string };
+
+/** A table that a materialized view reads, and the columns of it that it depends on. */
+export interface ViewSource {
+  readonly table: Oid;
+  readonly columns: readonly number[];
+}
+
+/** Settings and time by which literals of a stored query are read: `'yesterday'` is the day before the view was made. */
+export interface ViewBinding {
+  readonly timeZone: string;
+  readonly dateStyle: {
+    readonly format: "ISO" | "SQL" | "Postgres" | "German";
+    readonly order: "MDY" | "DMY" | "YMD";
+  };
+  readonly intervalStyle: "postgres" | "postgres_verbose" | "sql_standard" | "iso_8601";
+  /** µs since 2000-01-01 UTC. */
+  readonly time: number;
+}
+
+/** A view whose rows are stored: facts of the log like those of a table (docs/decisions/0013-materialized-views-are-facts.md). */
+export interface MaterializedViewDefinition extends Omit<ViewDefinition, "kind"> {
+  readonly kind: "materializedView";
+  /**
+   * Where its rows lie: a table of the same oid, name, schema and owner without a primary key, whose row keys are hashes (view/view-rows.ts).
+   * Behind the view's columns it has those in which sums and counts are kept, which have no names.
+   */
+  readonly rows: TableDefinition;
+  readonly maintenance: Maintenance;
+  /** False after WITH NO DATA: it cannot be read (55000) before it is refreshed. */
+  readonly isPopulated: boolean;
+  /** How often its rows were computed as a whole, and the position of the state that they were last computed from. */
+  readonly refreshes: number;
+  readonly refreshedAt: number;
+  /** What literals in the query mean is settled when the view is made. */
+  readonly binding: ViewBinding;
+  /** Tables and materialized views that the query reads, also through views. */
+  readonly sources: readonly ViewSource[];
 }
 
 export interface SequenceDefinition extends Commented {
@@ -162,10 +206,21 @@ export interface SequenceDefinition extends Commented {
   readonly ownerColumn: number;
 }
 
-export type CatalogObject = SchemaDefinition | TableDefinition | IndexDefinition | ViewDefinition | SequenceDefinition;
-
 /** Things that share one name space within a schema. */
-export type Relation = TableDefinition | IndexDefinition | ViewDefinition | SequenceDefinition;
+export type Relation =
+  | TableDefinition
+  | IndexDefinition
+  | ViewDefinition
+  | MaterializedViewDefinition
+  | SequenceDefinition;
+
+export type CatalogObject = SchemaDefinition | Relation;
+
+/** Where the rows of an object lie that has some: of a table, or of a materialized view. */
+export function rowsOfObject(object: CatalogObject | null): TableDefinition | null {
+  if (object?.kind === "table") return object;
+  return object?.kind === "materializedView" ? object.rows : null;
+}
 
 /** One version of one tenant's catalog. Built-in schemas (`pg_catalog`, `information_schema`, `kimberlite`) are not in it. */
 export interface Catalog {

@@ -15,8 +15,10 @@ import {
   type ConstraintDefinition,
   firstUserOid,
   type IndexDefinition,
+  type MaterializedViewDefinition,
   publicSchemaOid,
   type Relation,
+  rowsOfObject,
   type SchemaDefinition,
   type TableDefinition,
 } from "./model.js";
@@ -42,12 +44,16 @@ export class ObjectCatalog implements Catalog {
   readonly #schemas = new Map<string, SchemaDefinition>();
   readonly #relations = new Map<Oid, Map<string, Relation>>();
   readonly #referencing = new Map<Oid, { table: TableDefinition; constraint: ConstraintDefinition }[]>();
+  readonly #materialized: MaterializedViewDefinition[] = [];
+  /** Tables that views are kept up to date from. */
+  readonly #maintaining = new Set<Oid>();
 
   constructor(version: number, head: CatalogHead, objects: Iterable<CatalogObject>) {
     this.version = version;
     this.head = head;
     this.#add(publicSchema);
     for (const object of objects) this.#add(object);
+    this.#materialized.sort((a, b) => a.oid - b.oid);
   }
 
   #add(object: CatalogObject): void {
@@ -63,6 +69,11 @@ export class ObjectCatalog implements Catalog {
       this.#relations.set(object.schema, names);
     }
     names.set(object.name, object);
+    if (object.kind === "materializedView") {
+      this.#materialized.push(object);
+      if (object.isPopulated && object.maintenance.kind === "incremental")
+        for (const { table } of object.sources) this.#maintaining.add(table);
+    }
     if (object.kind !== "table") return;
     for (const constraint of object.constraints) {
       if (constraint.kind !== "foreignKey") continue;
@@ -98,6 +109,16 @@ export class ObjectCatalog implements Catalog {
 
   objects(): Iterable<CatalogObject> {
     return this.#objects.values();
+  }
+
+  /** Materialized views by their oids: one that reads another comes behind it. */
+  get materializedViews(): readonly MaterializedViewDefinition[] {
+    return this.#materialized;
+  }
+
+  /** Whether a change of a table's rows changes a view's. */
+  isMaintaining(table: Oid): boolean {
+    return this.#maintaining.has(table);
   }
 }
 
@@ -147,7 +168,8 @@ export class CatalogCache {
     while (walk.next()) {
       const { bytes, contentAt, contentLength } = walk;
       const object = this.#object(tenant, oid, walk.from, bytes, contentAt, contentAt + contentLength);
-      if (object.kind === "table") found.push({ definition: object, from: walk.from, to: walk.to });
+      const definition = rowsOfObject(object);
+      if (definition !== null) found.push({ definition, from: walk.from, to: walk.to });
     }
     return found;
   }

@@ -71,6 +71,14 @@ export function neededBy(body: BoundModification): readonly ColumnId[] {
   }
 }
 
+/** A plan of rows that no statement stands around. */
+export const planRows = (
+  plan: PlanNode,
+  outputs: readonly ColumnId[],
+  statistics: Statistics,
+  catalog: Catalog,
+): PlanNode => planNode(plan, outputs, { statistics, catalog });
+
 function planNode(root: PlanNode, needed: readonly ColumnId[], context: PlanContext): PlanNode {
   const whole = inlineCommonTables(root);
   return prune(optimize(whole, context), new Set(needed));

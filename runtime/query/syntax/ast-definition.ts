@@ -80,6 +80,8 @@ export interface CreateTableAs extends Located {
   readonly ifNotExists: boolean;
   readonly isTemporary: boolean;
   readonly isMaterializedView: boolean;
+  /** `WITH (maintenance = …)` of a materialized view; null when it is not written. */
+  readonly maintenance: "incremental" | "refresh" | null;
   readonly withData: boolean;
   readonly query: Query;
 }

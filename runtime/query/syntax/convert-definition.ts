@@ -40,6 +40,23 @@ type Convert = (fields: Fields, conversion: Conversion) => DefinitionStatement;
 const hasOptions = (fields: Fields): boolean =>
   listOf(fields, "options").some((node) => textOf(fieldsOf(node, "DefElem"), "defname") !== "fillfactor");
 
+/** The one option of a materialized view. */
+function maintenanceOf(into: Fields, conversion: Conversion): "incremental" | "refresh" | null {
+  let found: "incremental" | "refresh" | null = null;
+  for (const { name, value, location } of definitionElements(listOf(into, "options"), conversion)) {
+    if (name !== "maintenance") throw notSupported(`the option ${name} of a materialized view`, location);
+    const text = valueText(value);
+    if (text !== "incremental" && text !== "refresh") {
+      throw new SqlError("22023", `invalid value for option "maintenance": "${text ?? ""}"`, {
+        position: location < 0 ? undefined : location,
+        detail: 'Valid values are "incremental" and "refresh".',
+      });
+    }
+    found = text;
+  }
+  return found;
+}
+
 /** By the parser's name of the statement. */
 export const definitionConverters: Readonly<Record<string, Convert>> = {
   CreateStmt: convertCreateTable,
@@ -48,7 +65,9 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
     const name = convertRelation(into["rel"], conversion);
     const [kind] = unwrap(fields["query"]);
     if (kind !== "SelectStmt") throw notSupported("CREATE TABLE AS EXECUTE", name.location);
-    if (has(into, "options") || has(into, "accessMethod") || has(into, "tableSpaceName")) {
+    const isMaterializedView = textOf(fields, "objtype") === "OBJECT_MATVIEW";
+    const hasOtherOptions = has(into, "options") && !isMaterializedView;
+    if (hasOtherOptions || has(into, "accessMethod") || has(into, "tableSpaceName")) {
       throw notSupported("storage options", name.location);
     }
     return {
@@ -57,7 +76,8 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
       columns: stringsOf(into, "colNames"),
       ifNotExists: flagOf(fields, "if_not_exists"),
       isTemporary: isTemporary(into["rel"]),
-      isMaterializedView: textOf(fields, "objtype") === "OBJECT_MATVIEW",
+      isMaterializedView,
+      maintenance: isMaterializedView ? maintenanceOf(into, conversion) : null,
       withData: !flagOf(into, "skipData"),
       query: conversion.convertQuery(fields["query"], conversion),
       location: name.location,

@@ -136,6 +136,13 @@ export class Overlay {
     this.changes += 1;
   }
 
+  /** Entries of one tree whose keys begin so, in no order. */
+  *under(tree: number, prefix: Uint8Array): Iterable<Pick<OverlayChange, "key" | "value">> {
+    for (const entry of this.#trees.get(tree)?.entries.values() ?? []) {
+      if (startsWith(entry.key, prefix)) yield entry;
+    }
+  }
+
   /** Every entry, tree by tree, in the order of keys. */
   *all(): Iterable<OverlayChange> {
     for (const [tree, { entries, order }] of [...this.#trees].sort(([a], [b]) => a - b)) {
@@ -146,6 +153,11 @@ export class Overlay {
       }
     }
   }
+}
+
+function startsWith(key: Uint8Array, prefix: Uint8Array): boolean {
+  for (let at = prefix.length - 1; at >= 0; at--) if (key[at] !== prefix[at]) return false;
+  return key.length >= prefix.length;
 }
 
 const entryOverheadBytes = 150;

@@ -214,6 +214,20 @@ export class TableWriter {
     return { key: rowKey, values, from: 0 };
   }
 
+  /** Inserts a row under a key that its table does not make itself: that of a materialized view. Throws 23505. */
+  insertAt(rowKey: Uint8Array, values: readonly Datum[]): void {
+    const treeKey = this.#rowTreeKey(rowKey);
+    assert(this.table.keyColumns.length === 0, "a table with a primary key has its keys of that");
+    assert(!this.#ports.reader.get(tableTree.rows, treeKey), "order: a row that is inserted is not there");
+    const placed = this.#place(values, rowKey);
+    for (const each of placed) {
+      if (each.mustBeUnique && this.#holder(each) !== null)
+        throw uniqueViolated(this.#ports, this.table, each.index, each.values);
+    }
+    this.#putRow(treeKey, values);
+    for (const { key, content } of placed) this.#ports.overlay.set(tableTree.index, key, pending(content));
+  }
+
   #putRow(treeKey: Uint8Array, values: readonly Datum[]): void {
     const row = this.#codec.encode(values);
     if (row.length > rowBytesMax) {

@@ -72,9 +72,8 @@ function* listedColumns(world: CatalogWorld): Iterable<ListedColumn> {
       if (!column.isDropped)
         yield { relation: table, name: column.name, number: column.number, type: column.type, definition: column };
   for (const view of world.views())
-    if (view.kind === "view")
-      for (const [index, { name, type }] of view.columns.entries())
-        yield { relation: view, name, number: index + 1, type, definition: null };
+    for (const [index, { name, type }] of view.columns.entries())
+      yield { relation: view, name, number: index + 1, type, definition: null };
 }
 
 function identityRow(column: ColumnDefinition | null, world: CatalogWorld): SystemRow {
@@ -125,13 +124,11 @@ export function* tableRows(world: CatalogWorld, database: string): Iterable<Syst
   for (const { definition, isView, schema } of systemRelations)
     yield row(schema, definition.name, isView ? "VIEW" : "BASE TABLE", !isView);
   for (const table of world.tables()) yield row(world.schemaName(table.schema), table.name, "BASE TABLE", true);
-  for (const view of world.views())
-    if (view.kind === "view") yield row(world.schemaName(view.schema), view.name, "VIEW", false);
+  for (const view of world.views()) yield row(world.schemaName(view.schema), view.name, "VIEW", false);
 }
 
 export function* viewRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
   for (const view of world.views())
-    if (view.kind === "view")
       yield {
         table_catalog: database,
         table_schema: world.schemaName(view.schema),
@@ -334,7 +331,7 @@ export function* elementTypeRows(world: CatalogWorld, database: string): Iterabl
 const tablePrivileges = ["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"];
 
 export function* privilegeRows(world: CatalogWorld, context: EvaluationContext): Iterable<SystemRow> {
-  const relations = [...world.tables(), ...[...world.views()].filter((view) => view.kind === "view")];
+  const relations = [...world.tables(), ...world.views()];
   for (const relation of relations) {
     const owner = world.ownerName(relation.owner);
     for (const privilege of tablePrivileges)

@@ -6,8 +6,15 @@ import { int64 } from "../../types/bytes.js";
 import { readQualifiedName } from "../../types/quote.js";
 import { type Oid, type SqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
-import type { ColumnDefinition, ForeignKeyAction, IndexDefinition, Relation, TableDefinition } from "../model.js";
-import { kimberliteSchemaOid } from "../model.js";
+import {
+  type ColumnDefinition,
+  type ForeignKeyAction,
+  type IndexDefinition,
+  kimberliteSchemaOid,
+  type Relation,
+  rowsOfObject,
+  type TableDefinition,
+} from "../model.js";
 import { columnName, constraintsOf, indexKeyText, indexText } from "./definitions.js";
 import { operatorClassOf } from "./operator-classes.js";
 import { systemRelationByOid, systemRelations } from "./relations.js";
@@ -70,14 +77,14 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
       relam: relation.kind === "index" ? treeAccess : isTable || relation.kind === "materializedView" ? heapAccess : 0,
       relfilenode: relation.oid,
       reltuples: -1,
-      relhasindex: isTable && relation.indexes.length > 0,
+      relhasindex: (rowsOfObject(relation)?.indexes.length ?? 0) > 0,
       relpersistence: "p",
       relkind: relationKinds[relation.kind],
       relnatts: columnCount(relation),
       relchecks: isTable ? relation.constraints.filter(({ kind }) => kind === "check").length : 0,
       // Foreign keys are kept by triggers in PostgreSQL, and clients look for them only where there are some.
       relhastriggers: isTable && hasForeignKeys(relation, world),
-      relispopulated: true,
+      relispopulated: relation.kind !== "materializedView" || relation.isPopulated,
       relreplident: isTable || relation.kind === "materializedView" ? "d" : "n",
     };
   }
@@ -388,16 +395,28 @@ export function* tableViewRows(world: CatalogWorld): Iterable<SystemRow> {
     };
 }
 
-export function* viewViewRows(world: CatalogWorld, kind: "view" | "materializedView"): Iterable<SystemRow> {
-  for (const view of world.views()) {
-    if (view.kind !== kind) continue;
-    const definition = ` ${view.query.text.replace(/;?\s*$/u, "")};`;
-    const schemaname = world.schemaName(view.schema);
-    const owner = world.ownerName(view.owner);
-    yield kind === "view"
-      ? { schemaname, viewname: view.name, viewowner: owner, definition }
-      : { schemaname, matviewname: view.name, matviewowner: owner, hasindexes: false, ispopulated: true, definition };
-  }
+const viewText = (text: string): string => ` ${text.replace(/;?\s*$/u, "")};`;
+
+export function* viewViewRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const view of world.views())
+    yield {
+      schemaname: world.schemaName(view.schema),
+      viewname: view.name,
+      viewowner: world.ownerName(view.owner),
+      definition: viewText(view.query.text),
+    };
+}
+
+export function* materializedViewRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const view of world.materializedViews())
+    yield {
+      schemaname: world.schemaName(view.schema),
+      matviewname: view.name,
+      matviewowner: world.ownerName(view.owner),
+      hasindexes: view.rows.indexes.length > 0,
+      ispopulated: view.isPopulated,
+      definition: viewText(view.query.text),
+    };
 }
 
 export function* indexViewRows(world: CatalogWorld): Iterable<SystemRow> {

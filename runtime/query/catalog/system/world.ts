@@ -9,8 +9,10 @@ import {
   type IndexDefinition,
   informationSchemaOid,
   kimberliteSchemaOid,
+  type MaterializedViewDefinition,
   pgCatalogSchemaOid,
   type Relation,
+  rowsOfObject,
   type SchemaDefinition,
   type SequenceDefinition,
   type TableDefinition,
@@ -56,8 +58,11 @@ export class CatalogWorld {
   }
 
   *views(): Iterable<ViewDefinition> {
-    for (const object of this.catalog.objects())
-      if (object.kind === "view" || object.kind === "materializedView") yield object;
+    for (const object of this.catalog.objects()) if (object.kind === "view") yield object;
+  }
+
+  *materializedViews(): Iterable<MaterializedViewDefinition> {
+    for (const object of this.catalog.objects()) if (object.kind === "materializedView") yield object;
   }
 
   *indexes(): Iterable<IndexDefinition> {
@@ -68,9 +73,9 @@ export class CatalogWorld {
     for (const object of this.catalog.objects()) if (object.kind === "sequence") yield object;
   }
 
+  /** A table, or what holds the rows of a materialized view: what can have an index. */
   table(oid: Oid): TableDefinition | null {
-    const object = this.catalog.objectByOid(oid);
-    return object?.kind === "table" ? object : null;
+    return rowsOfObject(this.catalog.objectByOid(oid));
   }
 
   relation(oid: Oid): Relation | null {

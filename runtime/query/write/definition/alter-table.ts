@@ -19,9 +19,11 @@ import {
 } from "./constraints.js";
 import { ColumnMaker, definitionOf } from "./create-table.js";
 import { placeOf, shownName } from "./draft.js";
+import { dropRelation } from "./drop.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { buildIndex, checkNotNull, checkRows, hasRows, rewrite, updateRows } from "./table-rows.js";
 import { columnType } from "./types.js";
+import { columnReadersOf } from "./view-sources.js";
 
 export function alterTable(statement: AlterTable, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
@@ -229,11 +231,13 @@ class Alteration {
       .referencing(this.#table.oid)
       .filter(({ constraint }) => constraint.kind === "foreignKey" && constraint.referencedColumns.includes(number));
     const computed = this.#computedFrom(name);
-    if (referencing.length + computed.length > 0 && !isCascade) {
+    const views = columnReadersOf(this.#ports, this.#table.oid, number);
+    if (referencing.length + computed.length + views.length > 0 && !isCascade) {
       const self = `table ${this.#table.name}`;
       const dependents = [
         ...computed.map((each) => `column ${each.name} of ${self}`),
         ...referencing.map(({ table, constraint }) => `constraint ${constraint.name} on table ${table.name}`),
+        ...views.map((view) => `materialized view ${view.name}`),
       ];
       throw new SqlError(
         "2BP01",
@@ -252,6 +256,10 @@ class Alteration {
         isCascade: true,
         location: -1,
       });
+    }
+    for (const { oid } of views) {
+      const view = draft.catalog.objectByOid(oid);
+      if (view?.kind === "materializedView") dropRelation(this.#ports, view, true);
     }
     for (const { table, constraint } of referencing) {
       new Alteration(this.#ports, table.oid).#dropConstraint(constraint.name, true, true);
@@ -308,6 +316,13 @@ class Alteration {
     const column = this.#column(name, position);
     const type = columnType(syntax);
     if (column.type.oid === type.oid && column.type.modifier === type.modifier) return;
+    const [reader] = columnReadersOf(ports, this.#table.oid, column.number);
+    if (reader !== undefined) {
+      throw new SqlError("0A000", "cannot alter type of a column used by a view or rule", {
+        position,
+        detail: `materialized view ${reader.name} depends on column "${name}"`,
+      });
+    }
     if (column.generated !== null && using !== null) {
       throw new SqlError("42611", "cannot specify USING when altering type of generated column", {
         position,

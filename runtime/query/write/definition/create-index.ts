@@ -53,7 +53,7 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
   if (clause !== undefined) throw notSupported(`${clause} in CREATE INDEX`, position);
   if (statement.method !== "btree") throw notSupported(`access method "${statement.method}"`, position);
   if (statement.nullsNotDistinct) throw notSupported("NULLS NOT DISTINCT", position);
-  const table = draft.table(statement.table);
+  const table = draft.indexable(statement.table);
   if (statement.name !== null && exists(ports, table.schema, statement.name, statement.ifNotExists)) {
     return { tag: "CREATE INDEX" };
   }
@@ -84,7 +84,8 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
     predicate: statement.where === null ? null : ports.storeExpression(statement.where),
   };
   const next: TableDefinition = { ...table, indexes: [...table.indexes, oid], version: table.version + 1 };
-  draft.put(index, next);
+  draft.put(index);
+  draft.putRows(next);
   ports.validate(draft.catalog, next);
   buildIndex(ports, next, index);
   return { tag: "CREATE INDEX" };

@@ -271,7 +271,6 @@ function copyColumns(
 export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts): DefinitionResult {
   const { draft, query } = ports;
   const position = placeOf(statement.location);
-  if (statement.isMaterializedView) throw notSupported("a materialized view", position);
   if (statement.isTemporary) throw notSupported("a temporary table", position);
   assert(query !== null, "CREATE TABLE AS has its query bound");
   const schema = draft.schemaFor(statement.name);

@@ -8,6 +8,7 @@ import { createIndex } from "./create-index.js";
 import { createTable, createTableAs } from "./create-table.js";
 import { placeOf } from "./draft.js";
 import { drop } from "./drop.js";
+import { createMaterializedView, refreshMaterializedView } from "./materialized-view.js";
 import { alterSequence, createSchema, createSequence, createView, rename, setSchema, truncate } from "./others.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
@@ -17,7 +18,7 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
     case "createTable":
       return createTable(statement, ports);
     case "createTableAs":
-      return createTableAs(statement, ports);
+      return statement.isMaterializedView ? createMaterializedView(statement, ports) : createTableAs(statement, ports);
     case "alterTable":
       return alterTable(statement, ports);
     case "createIndex":
@@ -50,6 +51,6 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
     case "dropRole":
       throw notSupported("changing roles by SQL", placeOf(statement.location));
     case "refreshMaterializedView":
-      throw notSupported("REFRESH MATERIALIZED VIEW", placeOf(statement.location));
+      return refreshMaterializedView(statement, ports);
   }
 }

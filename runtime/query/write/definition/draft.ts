@@ -12,6 +12,7 @@ import {
   kimberliteSchemaOid,
   pgCatalogSchemaOid,
   type Relation,
+  rowsOfObject,
   type SchemaDefinition,
   type TableDefinition,
 } from "../../catalog/model.js";
@@ -142,6 +143,18 @@ export class CatalogDraft {
     }
     if (found.kind === "table") return found;
     throw new SqlError("42809", `"${found.name}" is not a table`);
+  }
+
+  /** A table, or what holds the rows of a materialized view: what can have an index. */
+  indexable(name: RelationName): TableDefinition {
+    const rows = rowsOfObject(this.find(name));
+    return rows ?? this.table(name);
+  }
+
+  /** Puts a table back where it was found, also one that holds a materialized view's rows. */
+  putRows(table: TableDefinition): void {
+    const owner = this.#objects.get(table.oid);
+    this.put(owner?.kind === "materializedView" ? { ...owner, rows: table } : table);
   }
 
   isTaken(schema: Oid, name: string): boolean {

@@ -1,7 +1,7 @@
 /** DROP of tables, indexes, sequences, views and schemas, with what depends on them. Rows and entries stay where they are: for the past. */
 import { assert } from "../../../types/assert.js";
 import type { CatalogObject, ColumnDefinition, Relation, TableDefinition } from "../../catalog/model.js";
-import { publicSchemaOid } from "../../catalog/model.js";
+import { publicSchemaOid, rowsOfObject } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { Drop } from "../../syntax/ast-definition.js";
 import type { Query } from "../../syntax/ast-query.js";
@@ -88,7 +88,7 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
       if (object.kind !== "view" && object.kind !== "materializedView") continue;
       if (object.oid === relation.oid || !reads(object.query.syntax, draft, relation.oid)) continue;
       found.push({
-        description: `view ${object.name} depends on ${relation.kind === "table" ? "table" : "view"} ${relation.name}`,
+        description: `${labelOf(object)} ${object.name} depends on ${labelOf(relation)} ${relation.name}`,
         drop: () => {
           if (draft.catalog.objectByOid(object.oid) !== null) dropRelation(ports, object, true);
         },
@@ -101,7 +101,8 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
 /** Removes a relation and its parts. Throws 2BP01 when something depends on it and `isCascade` does not say that it goes too. */
 export function dropRelation(ports: DefinitionPorts, relation: Relation, isCascade: boolean): void {
   const { draft } = ports;
-  if (relation.kind === "table") ports.lockTable(relation);
+  const rows = rowsOfObject(relation);
+  if (rows !== null) ports.lockTable(rows);
   const dependents = dependentsOf(ports, relation);
   if (dependents.length > 0 && !isCascade) throw dependsError(relation, dependents);
   for (const dependent of dependents) {
@@ -110,8 +111,8 @@ export function dropRelation(ports: DefinitionPorts, relation: Relation, isCasca
   }
   if (draft.catalog.objectByOid(relation.oid) === null) return;
   draft.remove(relation.oid);
+  for (const oid of rows?.indexes ?? []) draft.remove(oid);
   if (relation.kind !== "table") return;
-  for (const oid of relation.indexes) draft.remove(oid);
   for (const object of [...draft.catalog.objects()]) {
     if (object.kind === "sequence" && object.ownerTable === relation.oid) draft.remove(object.oid);
   }
@@ -128,8 +129,8 @@ const dependsError = (object: CatalogObject, dependents: readonly { readonly des
 function dropIndex(ports: DefinitionPorts, relation: Relation): void {
   assert(relation.kind === "index", "an index is dropped as one");
   const { draft } = ports;
-  const table = draft.catalog.objectByOid(relation.table);
-  assert(table?.kind === "table", "an index is of a table");
+  const table = rowsOfObject(draft.catalog.objectByOid(relation.table));
+  assert(table !== null, "an index is of a table");
   const constraint = table.constraints.find((each) => "index" in each && each.index === relation.oid);
   if (constraint !== undefined) {
     throw new SqlError(
@@ -144,7 +145,7 @@ function dropIndex(ports: DefinitionPorts, relation: Relation): void {
     indexes: table.indexes.filter((oid) => oid !== relation.oid),
     version: table.version + 1,
   };
-  draft.put(next);
+  draft.putRows(next);
   draft.remove(relation.oid);
 }
 

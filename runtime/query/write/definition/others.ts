@@ -8,6 +8,7 @@ import type {
   TableDefinition,
   ViewDefinition,
 } from "../../catalog/model.js";
+import { rowsOfObject } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type {
   AlterSequence,
@@ -22,6 +23,7 @@ import type { Truncate } from "../../syntax/ast-modify.js";
 import { columnNamed, expectOwnName } from "./constraints.js";
 import { exists } from "./create-table.js";
 import { placeOf, shownName } from "./draft.js";
+import { expectColumnUnread, expectUnread } from "./view-sources.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
 
@@ -175,6 +177,8 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
   if (objectType === "role") throw notSupported("ALTER ROLE … RENAME");
   if (objectType === "schema") {
     const schema = draft.schema(statement.name.name, statement.name.location);
+    for (const object of draft.catalog.objects())
+      if (object.kind === "table" && object.schema === schema.oid) expectUnread(ports, object, "rename the schema of");
     if (draft.catalog.schemaByName(newName) !== null) throw new SqlError("42P06", `schema "${newName}" already exists`);
     draft.put({ ...schema, name: newName });
     return { tag };
@@ -193,11 +197,22 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
     return { tag };
   }
   if (draft.isTaken(relation.schema, newName)) throw new SqlError("42P07", `relation "${newName}" already exists`);
-  if (relation.kind === "table") ports.lockTable(relation);
-  draft.put(versioned({ ...relation, name: newName }));
+  const rows = rowsOfObject(relation);
+  if (rows !== null) ports.lockTable(rows);
+  expectUnread(ports, relation, "rename");
+  draft.put(versioned(renamed(relation, newName)));
   if (relation.kind === "index") renameConstraintOf(ports, relation.table, relation.oid, newName);
   return { tag };
 }
+
+/** What holds the rows of a materialized view has its name. */
+const renamed = (relation: Relation, name: string): Relation =>
+  relation.kind === "materializedView" ? { ...relation, name, rows: { ...relation.rows, name } } : { ...relation, name };
+
+const inSchema = (relation: Relation, schema: number): Relation =>
+  relation.kind === "materializedView"
+    ? { ...relation, schema, rows: { ...relation.rows, schema } }
+    : { ...relation, schema };
 
 const versioned = <Object extends CatalogObject>(object: Object): Object =>
   object.kind === "table" ? { ...object, version: object.version + 1 } : object;
@@ -210,6 +225,7 @@ function renameColumn(ports: DefinitionPorts, table: TableDefinition, name: stri
     throw new SqlError("42701", `column "${newName}" of relation "${table.name}" already exists`);
   }
   ports.lockTable(table);
+  expectColumnUnread(ports, table, column.number, "rename");
   const uses = (syntax: unknown): boolean => JSON.stringify(syntax ?? null).includes(JSON.stringify(name));
   const isUsed =
     table.columns.some(({ generated }) => uses(generated?.syntax)) ||
@@ -302,8 +318,10 @@ export function setSchema(statement: SetSchema, ports: DefinitionPorts): Definit
   }
   const schema = draft.schema(statement.newSchema);
   const moved: Relation[] = [relation];
-  if (relation.kind === "table") {
-    ports.lockTable(relation);
+  const rows = rowsOfObject(relation);
+  expectUnread(ports, relation, "move");
+  if (rows !== null) {
+    ports.lockTable(rows);
     for (const object of draft.catalog.objects()) {
       if (object.kind === "index" && object.table === relation.oid) moved.push(object);
       if (object.kind === "sequence" && object.ownerTable === relation.oid) moved.push(object);
@@ -313,7 +331,7 @@ export function setSchema(statement: SetSchema, ports: DefinitionPorts): Definit
     if (draft.isTaken(schema.oid, each.name)) {
       throw new SqlError("42P07", `relation "${each.name}" already exists in schema "${schema.name}"`);
     }
-    draft.put(versioned({ ...each, schema: schema.oid }));
+    draft.put(versioned(inSchema(each, schema.oid)));
   }
   return { tag };
 }

@@ -1,12 +1,20 @@
 /** What definitions need beyond the catalog: rows that are already there, expressions checked and evaluated, the session's words. */
 import type { TreeReader } from "../../../store/tree.js";
 import type { BoundQuery } from "../../bind/bound.js";
-import type { Catalog, StoredExpression, StoredQuery, TableDefinition } from "../../catalog/model.js";
+import type {
+  Catalog,
+  MaterializedViewDefinition,
+  StoredExpression,
+  StoredQuery,
+  TableDefinition,
+  ViewBinding,
+} from "../../catalog/model.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import type { Query } from "../../syntax/ast-query.js";
 import type { Overlay } from "../../table/overlay.js";
 import type { Datum } from "../../types/datum.js";
 import type { SqlType } from "../../types/sql-type.js";
+import type { DescribedView } from "../../view/compile.js";
 import type { WritePorts } from "../ports.js";
 import type { CatalogDraft } from "./draft.js";
 
@@ -43,8 +51,21 @@ export interface DefinitionPorts {
   storeQuery(syntax: Query): StoredQuery;
   /** Waits until nobody else uses a table, and keeps others from it until the transaction's end. */
   lockTable(table: TableDefinition): void;
+  readonly views: ViewPorts;
   /** Sets a sequence back to its start. */
   restart(sequence: number, value: bigint): void;
+}
+
+/** What definitions of materialized views need. */
+export interface ViewPorts {
+  /** How literals are read by the session that defines something. */
+  readonly binding: ViewBinding;
+  /** Newest position of the tenant. */
+  readonly position: number;
+  /** What is to be known of a query, against the draft's catalog. */
+  describe(query: StoredQuery): DescribedView;
+  /** Computes a view of the draft as a whole; how many rows it has. */
+  refresh(view: MaterializedViewDefinition): number;
 }
 
 /** What a statement's tag says; most say only what they are. */

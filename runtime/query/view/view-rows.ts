@@ -1,0 +1,110 @@
+/**
+ * The stored rows of a materialized view. A row's key follows from what the row is, so that the row that goes is found without looking:
+ *
+ *   group   hash of the values that it is grouped by, 20 bytes
+ *   row     hash of the row as it is stored, 20 bytes · which of its likes it is u32
+ *
+ * Rows that are alike are numbered from 0 without gaps, the last one goes first: how many there are is found by doubling and halving.
+ */
+import { blake3 } from "../../crypto/blake3.js";
+import { TableKey, tableTree } from "../../store/table-trees.js";
+import type { TreeReader } from "../../store/tree.js";
+import { assert } from "../../types/assert.js";
+import type { TableDefinition } from "../catalog/model.js";
+import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
+import type { Datum } from "../types/datum.js";
+import type { StoredRow, TableWriter } from "../write/table-writer.js";
+
+export const hashBytes = 20;
+const ordinalMax = 0xffff_ffff;
+
+export const hashOf = (bytes: Uint8Array): Uint8Array => blake3(bytes, hashBytes);
+
+/** One char a byte, to find hashes by. */
+export const nameOfHash = (hash: Uint8Array): string => String.fromCharCode(...hash);
+
+function likeKey(hash: Uint8Array, ordinal: number): Uint8Array {
+  assert(hash.length === hashBytes && ordinal >= 0 && ordinal < ordinalMax, "a row of a view is numbered");
+  const key = new Uint8Array(hashBytes + 4);
+  key.set(hash);
+  new DataView(key.buffer).setUint32(hashBytes, ordinal);
+  return key;
+}
+
+export interface ViewRowsPorts {
+  readonly tenant: number;
+  readonly reader: TreeReader;
+}
+
+export class ViewRows {
+  readonly #writer: TableWriter;
+  readonly #ports: ViewRowsPorts;
+  readonly #codec: RowCodec;
+  readonly #storage: number;
+  readonly #key = new TableKey();
+
+  constructor(table: TableDefinition, writer: TableWriter, ports: ViewRowsPorts) {
+    assert(table.keyColumns.length === 0, "rows of a view are keyed by hashes");
+    this.#writer = writer;
+    this.#ports = ports;
+    this.#codec = rowCodecOf(table);
+    this.#storage = table.storage;
+  }
+
+  encode(values: readonly Datum[]): Uint8Array {
+    return this.#codec.encode(values);
+  }
+
+  find(key: Uint8Array): StoredRow | null {
+    return this.#writer.find(key);
+  }
+
+  insert(key: Uint8Array, values: readonly Datum[]): void {
+    this.#writer.insertAt(key, values);
+  }
+
+  update(old: StoredRow, values: readonly Datum[]): void {
+    if (!isSame(this.encode(old.values), this.encode(values))) this.#writer.update(old, values);
+  }
+
+  delete(old: StoredRow): void {
+    this.#writer.delete(old);
+  }
+
+  // ------------------------------------------------------------------ rows that may be alike
+
+  #has(hash: Uint8Array, ordinal: number): boolean {
+    const key = this.#key.item(this.#ports.tenant, this.#storage, likeKey(hash, ordinal));
+    return this.#ports.reader.get(tableTree.rows, key);
+  }
+
+  /** How many rows there are of one kind. */
+  countOf(hash: Uint8Array): number {
+    let beyond = 1;
+    if (!this.#has(hash, 0)) return 0;
+    while (this.#has(hash, beyond)) beyond *= 2;
+    let last = beyond >> 1;
+    while (last + 1 < beyond) {
+      const middle = (last + beyond) >> 1;
+      if (this.#has(hash, middle)) last = middle;
+      else beyond = middle;
+    }
+    return last + 1;
+  }
+
+  /** Adds so many rows of one kind, or takes them away. */
+  countBy(hash: Uint8Array, values: readonly Datum[], by: number): void {
+    const count = this.countOf(hash);
+    assert(count + by >= 0, "order: rows that leave a view are in it");
+    for (let at = count; at < count + by; at++) this.insert(likeKey(hash, at), values);
+    for (let at = count - 1; at >= count + by; at--) {
+      const row = this.find(likeKey(hash, at));
+      assert(row !== null, "rows that are alike are numbered without gaps");
+      this.delete(row);
+    }
+  }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+}
