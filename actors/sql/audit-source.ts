@@ -6,8 +6,14 @@
 import { requestKind, tree } from "../../runtime/kernel/kinds.js";
 import type { StateReads } from "../../runtime/kernel/read/state-reads.js";
 import type { SystemTables } from "../../runtime/query/bind/environment.js";
-import type { Catalog, TableDefinition } from "../../runtime/query/catalog/model.js";
-import { auditTable, commitsByTime, commitsTable, isAuditTable } from "../../runtime/query/catalog/system/audit.js";
+import { type Catalog, rowsOfObject, type TableDefinition } from "../../runtime/query/catalog/model.js";
+import {
+  auditTable,
+  commitsByTime,
+  commitsTable,
+  isAuditTable,
+  materializedViewsTable,
+} from "../../runtime/query/catalog/system/audit.js";
 import { systemTables } from "../../runtime/query/catalog/system/relations.js";
 import {
   type ColumnVector,
@@ -23,6 +29,7 @@ import type { Datum } from "../../runtime/query/types/datum.js";
 import { typeOid } from "../../runtime/query/types/sql-type.js";
 import { assert } from "../../runtime/types/assert.js";
 import { sqlTimeOf, unixTimeOf } from "./evaluation.js";
+import { MaterializedViewScan } from "./materialized-view-scan.js";
 
 export const builtInTables: SystemTables = {
   find: (schema, name) => (schema === "kimberlite" ? auditTable(name) : systemTables.find(schema, name)),
@@ -59,8 +66,11 @@ export class AuditSource implements TableSource {
 
   scan(request: ScanRequest): TableScan {
     if (!isAuditTable(request.table)) return this.#tables.scan(request);
-    assert(request.table.oid === commitsTable.oid, "a table of this schema is one of those that there are");
     assert(!request.wantsKeys && request.history === null, "the log has no past, and nobody locks it");
+    if (request.table.oid === materializedViewsTable.oid) {
+      return new MaterializedViewScan(this.#tables, this.#host.catalog, request);
+    }
+    assert(request.table.oid === commitsTable.oid, "a table of this schema is one of those that there are");
     return new CommitScan(this.#host, this.#names, request, this.position + 1);
   }
 
@@ -186,10 +196,11 @@ class TableNames {
 
   #learn(catalog: Catalog): void {
     for (const object of catalog.objects()) {
-      if (object.kind !== "table" || this.#known.has(object.storage)) continue;
-      const schema = catalog.objectByOid(object.schema);
+      const rows = rowsOfObject(object);
+      if (rows === null || this.#known.has(rows.storage)) continue;
+      const schema = catalog.objectByOid(rows.schema);
       const prefix = schema === null || schema.name === "public" ? "" : `${schema.name}.`;
-      this.#known.set(object.storage, `${prefix}${object.name}`);
+      this.#known.set(rows.storage, `${prefix}${rows.name}`);
     }
   }
 }

@@ -117,8 +117,7 @@ function portsOf(
     views: {
       binding: bindingOf(evaluation),
       position: Math.max(0, parts.position),
-      describe: (query) =>
-        engine.describeView(query, bindingOf(evaluation), around(draft.catalog), run.ports.source),
+      describe: (query) => engine.describeView(query, bindingOf(evaluation), around(draft.catalog), run.ports.source),
       refresh: (view) => refreshView(parts, run, view, around(draft.catalog)),
     },
     restart: (sequence, value) => {

@@ -50,7 +50,7 @@ export class ViewKeeper {
     const reader = new OverlayReader(host.state, overlay);
     const committed = catalogs.current(host.state, tenant);
     const catalog = catalogVersion < 0 ? catalogs.pending(reader, tenant, catalogVersion) : committed;
-    const views = catalog.materializedViews.filter(isMaintained);
+    const views = catalog.materializedViews.filter((view) => isMaintained(view, catalog));
     if (views.length === 0) return;
     transaction.maintainedFrom = overlay.mark();
     const isComputed = ({ oid }: MaterializedViewDefinition): boolean => transaction.isComputed(oid, position);
@@ -83,7 +83,11 @@ export class ViewKeeper {
   }
 
   /** What was changed of the tables that a view reads. */
-  #changes(view: MaterializedViewDefinition, catalog: ObjectCatalog, transaction: Transaction): Map<number, TableChange> {
+  #changes(
+    view: MaterializedViewDefinition,
+    catalog: ObjectCatalog,
+    transaction: Transaction,
+  ): Map<number, TableChange> {
     const found = new Map<number, TableChange>();
     for (const { table } of view.sources) {
       const rows = rowsOfObject(catalog.objectByOid(table));

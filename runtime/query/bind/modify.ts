@@ -70,8 +70,7 @@ function targetOf(reference: TableReference, binder: Binder, verb: string): { ta
   if (relation.kind === "table") return { table: relation, schema: found.schema };
   if (relation.kind === "materializedView")
     throw new SqlError("42809", `cannot change materialized view "${relation.name}"`);
-  if (relation.kind === "view")
-    throw notSupported(`${verb} a view`, positionOf(reference.location));
+  if (relation.kind === "view") throw notSupported(`${verb} a view`, positionOf(reference.location));
   throw new SqlError("42809", `cannot open relation "${relation.name}"`, { position: positionOf(reference.location) });
 }
 

@@ -87,7 +87,8 @@ export function bindSelect(
     const added = sets.map(({ id, callee }) => ({ id, type: callee.resultType, name: callee.name }));
     plan = { kind: "projectSet", input: plan, functions: sets, columns: [...plan.columns, ...added], ...estimates };
   }
-  const locks = query.locks.length > 0 ? bindLocks(query, scope, isGrouped || collector.windows.length > 0) : [];
+  const locks =
+    query.locks.length > 0 ? bindLocks(query, scope, isGrouped || collector.windows.length > 0, binder) : [];
   plan = projectOf(plan, outputs, locks);
   const keys = order.map((key) => toOutput(key, outputs));
   if (query.distinct !== null) plan = addDistinct(plan, query, outputs, keys, distinctOn);
@@ -399,7 +400,7 @@ const lockNames = {
   keyShare: "FOR KEY SHARE",
 } as const;
 
-function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean): LockNode["locks"] {
+function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, { environment }: Binder): LockNode["locks"] {
   const name = lockNames[query.locks[0]?.strength ?? "update"];
   const refuse = (what: string): SqlError => new SqlError("0A000", `${name} is not allowed with ${what}`);
   if (query.distinct !== null) throw refuse("DISTINCT clause");
@@ -422,6 +423,8 @@ function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean): LockNo
       if (relation.table === null || relation.keyId === null) {
         throw notSupported(`${name} of anything but a table`, positionOf(relation.location));
       }
+      if (environment.catalog.objectByOid(relation.table.oid)?.kind === "materializedView")
+        throw new SqlError("42809", `cannot lock rows in materialized view "${relation.table.name}"`);
       return { table: relation.table, keyId: relation.keyId, strength, wait };
     });
   });

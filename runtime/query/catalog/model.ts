@@ -133,6 +133,8 @@ export interface TableDefinition extends Commented {
   readonly indexes: readonly Oid[];
   /** Grows with each change of the definition. */
   readonly version: number;
+  /** Of what holds a materialized view's rows: that they were never computed, so that reading them is an error (55000). */
+  readonly isUnpopulated?: true;
 }
 
 export interface ViewDefinition extends Commented {

@@ -80,6 +80,12 @@ export class ScanOperator implements Operator {
     this.close();
     this.#isDone = false;
     this.#ready = null;
+    const { isUnpopulated, name } = this.#node.table;
+    if (isUnpopulated === true) {
+      throw new SqlError("55000", `materialized view "${name}" has not been populated`, {
+        hint: "Use the REFRESH MATERIALIZED VIEW command.",
+      });
+    }
     const ranges = this.#evaluateRanges();
     if (ranges.length === 0) {
       this.#isDone = true;

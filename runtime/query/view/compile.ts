@@ -39,7 +39,15 @@ function bindView(query: StoredQuery, binding: ViewBinding, environment: BindEnv
   const bound = binder.query(query.syntax, null, null, plainQuery);
   const plan = inlineCommonTables(bound.plan);
   const outputs = bound.outputs.map(({ id, name, type }) => ({ id, name, type }));
-  return { plan, outputs, binder, shape: shapeOf(plan, bound.outputs.map(({ id }) => id)) };
+  return {
+    plan,
+    outputs,
+    binder,
+    shape: shapeOf(
+      plan,
+      bound.outputs.map(({ id }) => id),
+    ),
+  };
 }
 
 /** What is known of a query before the view is made. */

@@ -30,9 +30,7 @@ export function groupedRows(
     ...groups.map(({ expression }) => expression),
     ...aggregates.flatMap((call) => [call.arguments[0] ?? nothing, call.filter ?? always]),
   ];
-  const columns = expressions.map(
-    ({ type }, at): PlanColumn => ({ id: newId(), type, name: `value${at + 1}` }),
-  );
+  const columns = expressions.map(({ type }, at): PlanColumn => ({ id: newId(), type, name: `value${at + 1}` }));
   const plan: PlanNode = { kind: "project", input, expressions, columns, rows: -1, cost: -1 };
   return { plan, outputs: columns.map(({ id }) => id) };
 }

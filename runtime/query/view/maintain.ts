@@ -11,7 +11,7 @@ import type { Datum } from "../types/datum.js";
 import { rowsOf } from "../write/definition/table-rows.js";
 import type { WritePorts } from "../write/ports.js";
 import { TableWriter } from "../write/table-writer.js";
-import { Groups, type GroupState } from "./groups.js";
+import { type GroupState, Groups } from "./groups.js";
 import { compileAbove, type ViewProgram, type ViewRun } from "./program.js";
 import { hashBytes, hashOf, nameOfHash, ViewRows } from "./view-rows.js";
 
@@ -173,7 +173,7 @@ export class ViewMaintenance {
     this.#computeAnew(groups, touched);
     const stored = [...touched.values()].map(({ key, group }) => ({ key, group, old: this.#rows.find(key) }));
     for (const { group, old } of stored) {
-      assert(group.rows >= 0, "order: rows that leave a group were in it");
+      assert(group.rows >= 0, "rows that leave a group were in it");
       if (old !== null && !groups.isThere(group)) this.#rows.delete(old);
     }
     for (const { group, old } of stored) {
@@ -191,7 +191,10 @@ export class ViewMaintenance {
       const computed = this.#computed(groups);
       for (const [name, known] of open) {
         const found = computed.get(name);
-        assert(found !== undefined && found.group.rows === known.group.rows, "order: a group has the rows that it counted");
+        assert(
+          found !== undefined && found.group.rows === known.group.rows,
+          "a group has the rows that it counted",
+        );
         known.group = found.group;
       }
       return;
@@ -201,7 +204,7 @@ export class ViewMaintenance {
       for (const row of this.#program.rowsOfGroup(this.#run, known.group.values)) {
         if (nameOfHash(groups.keyOf(row)) === name) groups.append(group, row);
       }
-      assert(group.rows === known.group.rows, "order: a group has the rows that it counted");
+      assert(group.rows === known.group.rows, "a group has the rows that it counted");
       known.group = group;
     }
   }
@@ -220,6 +223,6 @@ export function isComparable(view: MaterializedViewDefinition, before: Catalog, 
   if (!old.isPopulated || old.rows.storage !== now.rows.storage || old.refreshes !== now.refreshes) return false;
   return view.sources.every(({ table }) => {
     const [a, b] = [rowsOfObject(before.objectByOid(table)), rowsOfObject(after.objectByOid(table))];
-    return a !== null && b !== null && a.storage === b.storage;
+    return a !== null && b !== null && a.storage === b.storage && a.isUnpopulated !== true;
   });
 }

@@ -82,7 +82,14 @@ export class ViewProgram {
     this.#ways = shape.kind === "refresh" ? [] : waysOf(plan, outputs, statistics, catalog);
     this.#ofGroup = null;
     if (isOfGroup !== null) {
-      const filtered: PlanNode = { kind: "filter", input: plan, condition: isOfGroup, columns: plan.columns, rows: -1, cost: -1 };
+      const filtered: PlanNode = {
+        kind: "filter",
+        input: plan,
+        condition: isOfGroup,
+        columns: plan.columns,
+        rows: -1,
+        cost: -1,
+      };
       this.#ofGroup = planRows(filtered, outputs, statistics, catalog);
     }
   }
@@ -130,7 +137,12 @@ export class ViewProgram {
   }
 }
 
-function waysOf(plan: PlanNode, outputs: readonly ColumnId[], statistics: Statistics, catalog: Catalog): readonly Way[] {
+function waysOf(
+  plan: PlanNode,
+  outputs: readonly ColumnId[],
+  statistics: Statistics,
+  catalog: Catalog,
+): readonly Way[] {
   const scans = scansOf(plan);
   return scans.map(({ table }, changedAt): Way => {
     const changed = changedTable(table);

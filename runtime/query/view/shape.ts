@@ -6,7 +6,7 @@
  * is the result of the change, the other tables being as they are. That holds for filters, projections and inner joins, and for nothing that
  * looks at several rows at once.
  */
-import type { MaterializedViewDefinition } from "../catalog/model.js";
+import { type Catalog, type MaterializedViewDefinition, rowsOfObject } from "../catalog/model.js";
 import { isAuditTable } from "../catalog/system/audit.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { AggregateCall, AggregateNode, PlanNode, ProjectNode, ScanNode } from "../plan/plan.js";
@@ -48,9 +48,7 @@ export function shapeOf(plan: PlanNode, outputs: readonly ColumnId[]): ViewShape
     problemOfAggregate(at) ??
     problemOfInput(at.input) ??
     problemOfExpressions(above.flatMap(({ expressions }) => expressions));
-  return problem === null
-    ? { kind: "groups", input: at.input, aggregate: at, above, outputs }
-    : refresh(problem);
+  return problem === null ? { kind: "groups", input: at.input, aggregate: at, above, outputs } : refresh(problem);
 }
 
 /** Why the change of a plan's result is not the result of the change; null when it is. */
@@ -105,7 +103,8 @@ function problemOfExpressions(expressions: readonly BoundExpression[]): string |
 function problemOfAggregate({ groups, sets, aggregates }: AggregateNode): string | null {
   if (sets !== null) return "it has grouping sets";
   for (const { expression } of groups) {
-    if (!isExact(expression.type)) return `it groups by ${formatType(expression.type.oid)}, whose equal values may be shown differently`;
+    if (!isExact(expression.type))
+      return `it groups by ${formatType(expression.type.oid)}, whose equal values may be shown differently`;
   }
   const own = groups.map(({ expression }) => expression);
   const called = aggregates.flatMap((call) => [...call.arguments, ...(call.filter === null ? [] : [call.filter])]);
@@ -176,6 +175,8 @@ export function scansOf(plan: PlanNode): readonly ScanNode[] {
   return found;
 }
 
-/** Whether a view's rows change with the commits that change what it reads. */
-export const isMaintained = ({ isPopulated, maintenance }: MaterializedViewDefinition): boolean =>
-  isPopulated && maintenance.kind === "incremental";
+/** Whether a view's rows change with the commits that change what it reads: all of that can be read, too. */
+export const isMaintained = (view: MaterializedViewDefinition, catalog: Catalog): boolean =>
+  view.isPopulated &&
+  view.maintenance.kind === "incremental" &&
+  view.sources.every(({ table }) => rowsOfObject(catalog.objectByOid(table))?.isUnpopulated !== true);

@@ -218,7 +218,7 @@ export class TableWriter {
   insertAt(rowKey: Uint8Array, values: readonly Datum[]): void {
     const treeKey = this.#rowTreeKey(rowKey);
     assert(this.table.keyColumns.length === 0, "a table with a primary key has its keys of that");
-    assert(!this.#ports.reader.get(tableTree.rows, treeKey), "order: a row that is inserted is not there");
+    assert(!this.#ports.reader.get(tableTree.rows, treeKey), "a row that is inserted is not there");
     const placed = this.#place(values, rowKey);
     for (const each of placed) {
       if (each.mustBeUnique && this.#holder(each) !== null)

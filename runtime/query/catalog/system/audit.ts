@@ -2,7 +2,8 @@
  * Tables of the schema `kimberlite`: what the log says, as rows that nobody can write. They have keys like tables of users, so that a
  * query by a position or a moment reads a part of them and not everything; whoever runs it makes the rows (`actors/sql/audit-source.ts`).
  *
- *   commits   every command of the tenant
+ *   commits              every command of the tenant
+ *   materialized_views   how each is kept up to date, and how far it is
  */
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { type IndexDefinition, kimberliteSchemaOid, type TableDefinition } from "../model.js";
@@ -73,7 +74,25 @@ export const commitsByTime: IndexDefinition = {
   predicate: null,
 };
 
-export const auditTable = (name: string): TableDefinition | null => (name === commitsTable.name ? commitsTable : null);
+export const materializedViewsTable = tableOf(
+  13_012,
+  "materialized_views",
+  [],
+  [
+    ["schemaname", typeOid.text, "notNull"],
+    ["matviewname", typeOid.text, "notNull"],
+    ["mode", typeOid.text, "notNull"],
+    ["reason", typeOid.text, "null"],
+    ["ispopulated", typeOid.bool, "notNull"],
+    ["position", typeOid.int8, "null"],
+    ["rows", typeOid.int8, "null"],
+  ],
+);
+
+export const auditTables: readonly TableDefinition[] = [commitsTable, materializedViewsTable];
+
+export const auditTable = (name: string): TableDefinition | null =>
+  auditTables.find((table) => table.name === name) ?? null;
 
 export const isAuditTable = ({ schema }: TableDefinition): boolean => schema === kimberliteSchemaOid;
 

@@ -122,25 +122,25 @@ export function* tableRows(world: CatalogWorld, database: string): Iterable<Syst
     is_typed: "NO",
   });
   for (const { definition, isView, schema } of systemRelations)
-    yield row(schema, definition.name, isView ? "VIEW" : "BASE TABLE", !isView);
+    yield row(schema, definition.name, isView ? "VIEW" : "BASE TABLE", !isView && schema !== "kimberlite");
   for (const table of world.tables()) yield row(world.schemaName(table.schema), table.name, "BASE TABLE", true);
   for (const view of world.views()) yield row(world.schemaName(view.schema), view.name, "VIEW", false);
 }
 
 export function* viewRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
   for (const view of world.views())
-      yield {
-        table_catalog: database,
-        table_schema: world.schemaName(view.schema),
-        table_name: view.name,
-        view_definition: definitionText(view),
-        check_option: "NONE",
-        is_updatable: "NO",
-        is_insertable_into: "NO",
-        is_trigger_updatable: "NO",
-        is_trigger_deletable: "NO",
-        is_trigger_insertable_into: "NO",
-      };
+    yield {
+      table_catalog: database,
+      table_schema: world.schemaName(view.schema),
+      table_name: view.name,
+      view_definition: definitionText(view),
+      check_option: "NONE",
+      is_updatable: "NO",
+      is_insertable_into: "NO",
+      is_trigger_updatable: "NO",
+      is_trigger_deletable: "NO",
+      is_trigger_insertable_into: "NO",
+    };
 }
 
 const definitionText = (view: ViewDefinition): string => ` ${view.query.text.replace(/;?\s*$/u, "")};`;

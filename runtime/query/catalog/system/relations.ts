@@ -1,10 +1,12 @@
 /**
  * The tables and views of `pg_catalog` and `information_schema`: their columns, as PostgreSQL 15 has them. Rows are made when a query asks.
+ * Those of `kimberlite` are listed with them, and read from the log and the state (audit.ts).
  */
 import { assert } from "../../../types/assert.js";
 import { type Oid, sqlType } from "../../types/sql-type.js";
 import { typeFactsByName } from "../../types/type-table.js";
 import { informationSchemaOid, pgCatalogSchemaOid, type TableDefinition } from "../model.js";
+import { auditTables } from "./audit.js";
 import { relationFacts } from "./facts/relations.js";
 
 export interface SystemRelation {
@@ -51,7 +53,10 @@ function readRelation(line: string): SystemRelation {
   };
 }
 
-export const systemRelations: readonly SystemRelation[] = relationFacts.trim().split("\n").map(readRelation);
+export const systemRelations: readonly SystemRelation[] = [
+  ...relationFacts.trim().split("\n").map(readRelation),
+  ...auditTables.map((definition) => ({ schema: "kimberlite", isView: false, definition })),
+];
 
 const byName = new Map(systemRelations.map((relation) => [`${relation.schema}.${relation.definition.name}`, relation]));
 const byOid = new Map(systemRelations.map((relation) => [relation.definition.oid, relation]));

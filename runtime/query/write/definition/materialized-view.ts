@@ -75,7 +75,9 @@ export function createMaterializedView(statement: CreateTableAs, ports: Definiti
   const { shape, stateTypes, sources } = views.describe(query);
   const maintenance = maintenanceOf(statement, shape.kind === "refresh" ? shape.reason : null);
   if (columns.length + stateTypes.length > columnsMax)
-    throw new SqlError("54011", `tables can have at most ${columnsMax} columns`, { position: placeOf(statement.location) });
+    throw new SqlError("54011", `tables can have at most ${columnsMax} columns`, {
+      position: placeOf(statement.location),
+    });
   const oid = draft.newOid();
   const rows: TableDefinition = {
     kind: "table",
@@ -92,6 +94,7 @@ export function createMaterializedView(statement: CreateTableAs, ports: Definiti
     constraints: [],
     indexes: [],
     version: 1,
+    ...(statement.withData ? {} : { isUnpopulated: true }),
   };
   const base = { kind: "materializedView" as const, oid, name, schema: schema.oid, owner, columns, query, rows };
   const isPopulated = statement.withData;
@@ -129,7 +132,15 @@ export function refreshMaterializedView(statement: RefreshMaterializedView, port
     draft.put(emptied(found, ports, { isPopulated: false, refreshes, refreshedAt: views.position }));
     return { tag };
   }
-  const next: MaterializedViewDefinition = { ...found, isPopulated: true, refreshes, refreshedAt: views.position };
+  const { isUnpopulated, ...rows } = found.rows;
+  assert((isUnpopulated !== true) === found.isPopulated, "the rows of a view are readable when it is populated");
+  const next: MaterializedViewDefinition = {
+    ...found,
+    rows,
+    isPopulated: true,
+    refreshes,
+    refreshedAt: views.position,
+  };
   draft.put(next);
   views.refresh(next);
   return { tag };
@@ -141,7 +152,12 @@ function emptied(
   { draft }: DefinitionPorts,
   changes: Pick<MaterializedViewDefinition, "isPopulated" | "refreshes" | "refreshedAt">,
 ): MaterializedViewDefinition {
-  const rows: TableDefinition = { ...view.rows, storage: draft.newOid(), version: view.rows.version + 1 };
+  const rows: TableDefinition = {
+    ...view.rows,
+    storage: draft.newOid(),
+    version: view.rows.version + 1,
+    isUnpopulated: true,
+  };
   const indexes = draft.catalog.indexesOf(view.rows).map((index) => ({ ...index, storage: draft.newOid() }));
   draft.put(...indexes);
   return { ...view, ...changes, rows };

@@ -23,9 +23,9 @@ import type { Truncate } from "../../syntax/ast-modify.js";
 import { columnNamed, expectOwnName } from "./constraints.js";
 import { exists } from "./create-table.js";
 import { placeOf, shownName } from "./draft.js";
-import { expectColumnUnread, expectUnread } from "./view-sources.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
+import { expectColumnUnread, expectUnread } from "./view-sources.js";
 
 export function createSchema(statement: CreateSchema, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
@@ -207,7 +207,9 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
 
 /** What holds the rows of a materialized view has its name. */
 const renamed = (relation: Relation, name: string): Relation =>
-  relation.kind === "materializedView" ? { ...relation, name, rows: { ...relation.rows, name } } : { ...relation, name };
+  relation.kind === "materializedView"
+    ? { ...relation, name, rows: { ...relation.rows, name } }
+    : { ...relation, name };
 
 const inSchema = (relation: Relation, schema: number): Relation =>
   relation.kind === "materializedView"

@@ -12,11 +12,7 @@ const readersOf = ({ draft }: Ports, oid: number): readonly MaterializedViewDefi
   draft.catalog.materializedViews.filter(({ sources }) => sources.some(({ table }) => table === oid));
 
 /** Materialized views that depend on a column of a table. */
-export const columnReadersOf = (
-  { draft }: Ports,
-  oid: number,
-  column: number,
-): readonly MaterializedViewDefinition[] =>
+export const columnReadersOf = ({ draft }: Ports, oid: number, column: number): readonly MaterializedViewDefinition[] =>
   draft.catalog.materializedViews.filter(({ sources }) =>
     sources.some(({ table, columns }) => table === oid && columns.includes(column)),
   );
