@@ -8,6 +8,8 @@ import { type MaintainedAggregate, maintainedAggregate } from "../../runtime/que
 import { ViewRows } from "../../runtime/query/view/view-rows.js";
 import { evaluationContext } from "./evaluation-context.js";
 
+const breach = (what: string): string => `assertion failed: ${what}`;
+
 const column = (oid: number) => ({ kind: "column" as const, id: 1, name: "x", type: sqlType(oid), location: -1 });
 
 const made = (name: string, oid: number): MaintainedAggregate =>
@@ -32,7 +34,7 @@ test("sums take back what they were given, and say when they cannot: digits that
   t.is(sum.remove(state, half ?? null), null);
   t.is(sum.remove(inserted(sum, one ?? null, decimalFromText("NaN")), decimalFromText("NaN")), null);
   t.is(sum.result(sum.remove(inserted(sum, one ?? null), one ?? null) ?? []), null);
-  t.throws(() => sum.remove(sum.empty, one ?? null), { message: /order: a value that leaves a sum was in it/ });
+  t.throws(() => sum.remove(sum.empty, one ?? null), { message: breach("order: a value that leaves a sum was in it") });
 });
 
 test("an extreme that goes is looked for anew, another value is not missed; counts never fall below nothing", (t) => {
@@ -41,10 +43,10 @@ test("an extreme that goes is looked for anew, another value is not missed; coun
   t.is(least.result(state), 2);
   t.is(least.remove(state, 2), null);
   t.deepEqual(least.remove(state, 9), state);
-  t.throws(() => least.remove(least.empty, 1), { message: /order: a value that leaves a group was in it/ });
+  t.throws(() => least.remove(least.empty, 1), { message: breach("order: a value that leaves a group was in it") });
   const count = made("count", 0);
   t.is(count.result(inserted(count, null, 1)), 2);
-  t.throws(() => count.remove(count.empty, 1), { message: /order: rows that leave a group were in it/ });
+  t.throws(() => count.remove(count.empty, 1), { message: breach("order: rows that leave a group were in it") });
 });
 
 test("a row that is not in a view does not leave it", (t) => {
@@ -53,5 +55,7 @@ test("a row that is not in a view does not leave it", (t) => {
   const reader = { get: () => false } as unknown as ConstructorParameters<typeof ViewRows>[2]["reader"];
   const rows = new ViewRows(table, writer, { tenant: 1, reader });
   t.is(rows.countOf(new Uint8Array(20)), 0);
-  t.throws(() => rows.countBy(new Uint8Array(20), [], -1), { message: /order: rows that leave a view are in it/ });
+  t.throws(() => rows.countBy(new Uint8Array(20), [], -1), {
+    message: breach("order: rows that leave a view are in it"),
+  });
 });

@@ -191,10 +191,7 @@ export class ViewMaintenance {
       const computed = this.#computed(groups);
       for (const [name, known] of open) {
         const found = computed.get(name);
-        assert(
-          found !== undefined && found.group.rows === known.group.rows,
-          "a group has the rows that it counted",
-        );
+        assert(found !== undefined && found.group.rows === known.group.rows, "a group has the rows that it counted");
         known.group = found.group;
       }
       return;
