@@ -314,7 +314,7 @@ export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
         yield { classid: 2_604, objid, refclassid: classOid, refobjid: sequence.oid, deptype: "n" };
       }
     }
-  for (const view of world.views()) {
+  for (const view of [...world.views(), ...world.materializedViews()]) {
     const read = new Set(
       [...tablesRead(view.query.syntax)].map(
         ({ schema, name }) => world.relationNamed(schema === null ? [name] : [schema, name])?.oid,
