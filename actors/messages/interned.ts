@@ -11,21 +11,23 @@ interface Entry<Value> {
   readonly value: Value;
 }
 
-/** Longer byte strings seldom come twice. */
-const lengthMax = 16 * 1024;
+/** Longer byte strings seldom come twice, unless it is known better. */
+const lengthMaxUsual = 16 * 1024;
 
 export class Interned<Value> {
   readonly #decode: (bytes: Uint8Array, from: number, to: number) => Value;
   readonly #countMax: number;
   readonly #bytesMax: number;
+  readonly #lengthMax: number;
   readonly #entries = new Map<number, Entry<Value>>();
   #bytes = 0;
 
   constructor(
     decode: (bytes: Uint8Array, from: number, to: number) => Value,
-    limits: { readonly countMax: number; readonly bytesMax: number },
+    limits: { readonly countMax: number; readonly bytesMax: number; readonly lengthMax?: number },
   ) {
-    assert(limits.countMax > 0 && limits.bytesMax >= lengthMax, "something can be kept");
+    this.#lengthMax = limits.lengthMax ?? lengthMaxUsual;
+    assert(limits.countMax > 0 && limits.bytesMax >= this.#lengthMax, "something can be kept");
     this.#decode = decode;
     this.#countMax = limits.countMax;
     this.#bytesMax = limits.bytesMax;
@@ -38,7 +40,7 @@ export class Interned<Value> {
   /** The value of `bytes[from, to)`. Throws what `decode` throws. */
   of(bytes: Uint8Array, from: number, to: number): Value {
     assert(from >= 0 && from <= to && to <= bytes.length, "a value lies within its source");
-    if (to - from > lengthMax) return this.#decode(bytes, from, to);
+    if (to - from > this.#lengthMax) return this.#decode(bytes, from, to);
     const hash = hashOf(bytes, from, to);
     const known = this.#entries.get(hash);
     if (known !== undefined && isSame(known.bytes, bytes, from, to)) return known.value;

@@ -33,6 +33,7 @@ const requestKinds = [
   "releaseSavepoint",
   "rollbackToSavepoint",
   "listen",
+  "load",
 ] as const satisfies readonly SqlRequest["kind"][];
 const isolations = ["readCommitted", "repeatableRead", "serializable"] as const;
 const severities = ["NOTICE", "WARNING", "INFO"] as const satisfies readonly SqlNotice["severity"][];
@@ -138,7 +139,7 @@ function decodeShape(bytes: Uint8Array, from: number, to: number): SqlShape {
   return shape;
 }
 
-const shapes = new Interned(decodeShape, { countMax: 8_000, bytesMax: 8 * 1024 * 1024 });
+const shapes = new Interned(decodeShape, { countMax: 8_000, bytesMax: 8 * 1024 * 1024, lengthMax: 72 * 1024 });
 
 /** @param syntax `without` for a receiver that knows the text */
 export function encodeSqlRequest(

@@ -42,6 +42,7 @@ export interface SqlRequest extends SqlShape {
   /**
    *   describe  binds only: parameter types and result columns
    *   execute   runs: the first rows, and a cursor when there are more
+   *   load      runs an INSERT of one row of parameters for many: its only parameter holds their values (load-block.ts). Only to a shard
    *   fetch     more rows of a cursor
    *   close     ends a cursor
    *   end       the session is gone: its transaction, locks and cursors end
@@ -57,6 +58,7 @@ export interface SqlRequest extends SqlShape {
   readonly kind:
     | "describe"
     | "execute"
+    | "load"
     | "fetch"
     | "close"
     | "end"

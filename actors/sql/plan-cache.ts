@@ -9,8 +9,10 @@ import { isSameResult, resultChanged, type SqlColumn, type SqlRequest, type SqlS
 import { sqlColumns } from "./result-columns.js";
 
 const plansMax = 4_000;
-/** Texts that are longer are seldom sent twice. */
-const textLengthMax = 16 * 1024;
+/** Texts that are longer are seldom sent twice. An INSERT of a thousand rows is still among those that are kept. */
+const textLengthMax = 64 * 1024;
+/** Characters of all texts that are kept: plans of long ones are large. */
+const charactersMax = 4 * 1024 * 1024;
 
 /** Settings that binding reads; others are looked up when the statement runs. */
 const bindingSettings = ["search_path", "timezone", "datestyle", "intervalstyle", "kimberlite.as_of"];
@@ -45,7 +47,9 @@ function plannedStatement(bound: BoundStatement): PlannedStatement {
 export class PlanCache {
   #plans = new Map<string, PlannedStatement>();
   #byShape = new WeakMap<SqlShape, PlannedStatement>();
+  #planCharacters = 0;
   #statements = new Map<string, Statement>();
+  #statementCharacters = 0;
 
   static key(request: SqlRequest, catalogVersion: number): string {
     const { tenant, user, text, parameterTypes, settings } = request;
@@ -74,8 +78,13 @@ export class PlanCache {
     if (bound.catalogVersion < 0) return planned;
     const key = PlanCache.key(request, bound.catalogVersion);
     if (key.length > textLengthMax) return planned;
-    if (this.#plans.size >= plansMax) this.#plans = new Map();
+    if (this.#plans.size >= plansMax || this.#planCharacters + key.length > charactersMax) {
+      this.#plans = new Map();
+      this.#byShape = new WeakMap();
+      this.#planCharacters = 0;
+    }
     this.#plans.set(key, planned);
+    this.#planCharacters += key.length;
     if (request.shape !== undefined && request.shape !== null) this.#byShape.set(request.shape, planned);
     return planned;
   }
@@ -85,8 +94,12 @@ export class PlanCache {
     if (syntax.length > 0) {
       const statement = decodeStatement(syntax);
       if (text.length <= textLengthMax) {
-        if (this.#statements.size >= plansMax) this.#statements = new Map();
+        if (this.#statements.size >= plansMax || this.#statementCharacters + text.length > charactersMax) {
+          this.#statements = new Map();
+          this.#statementCharacters = 0;
+        }
         this.#statements.set(text, statement);
+        this.#statementCharacters += text.length;
       }
       return statement;
     }
@@ -95,6 +108,7 @@ export class PlanCache {
 
   clear(): void {
     this.#plans.clear();
+    this.#planCharacters = 0;
     this.#byShape = new WeakMap();
   }
 }

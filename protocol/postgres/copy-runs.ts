@@ -1,15 +1,16 @@
 /**
  * COPY between a client and a table: the framing is done here. What goes out is a query whose rows are written as lines; what comes in is
- * stored by INSERTs of many rows, all within one transaction.
+ * stored by loads of many rows, all within one transaction.
  */
-import type { SqlColumn, WireValue } from "../../actors/messages/sql.js";
+import { LoadBlockWriter } from "../../actors/messages/load-block.js";
+import type { SqlColumn } from "../../actors/messages/sql.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { Query, RelationName, TableReference } from "../../runtime/query/syntax/ast-query.js";
 import type { Copy } from "../../runtime/query/syntax/ast-session.js";
 import { kiB } from "../../runtime/types/limits.js";
 import type { BackendWriter } from "./backend-writer.js";
 import { copyOptions } from "./copy/options.js";
-import { type CopyRow, RowsIn } from "./copy/rows-in.js";
+import { RowsIn } from "./copy/rows-in.js";
 import { RowsOut } from "./copy/rows-out.js";
 import type { EngineRuns, RowsReply } from "./engine-runs.js";
 import type { SqlDestination } from "./executor.js";
@@ -29,10 +30,8 @@ export interface CopyHost {
   destinationOf(statement: CachedStatement): SqlDestination;
 }
 
-/** Rows of one INSERT: all batches but the last are alike, so that they share one plan. */
-const batchRows = 256;
-const batchValuesMax = 32_000;
-const batchBytesMax: number = 512 * kiB;
+/** Bytes of rows that are stored together: some ten milliseconds of the shard's work, in which it does nothing else. */
+const loadBytes: number = 192 * kiB;
 
 const plainTail = {
   with: null,
@@ -125,10 +124,10 @@ export class CopyRuns {
     const load = new Load(this.#host, statement, table, columns, options.format === "binary" ? 1 : 0);
     this.#host.writer.copyInResponse(options.format === "binary" ? 1 : 0, columns.length);
     this.#host.flush();
-    const ready: CopyRow[] = [];
-    while (await this.#nextData(rows, ready)) await load.take(ready, "full");
+    const ready = new LoadBlockWriter();
+    while (await this.#nextData(rows, ready)) if (ready.length >= loadBytes) await load.take(ready);
     rows.finish(ready);
-    await load.take(ready, "all");
+    if (ready.rows > 0) await load.take(ready);
     return load.count;
   }
 
@@ -151,7 +150,7 @@ export class CopyRuns {
   }
 
   /** False when the client has sent all. */
-  async #nextData(rows: RowsIn, ready: CopyRow[]): Promise<boolean> {
+  async #nextData(rows: RowsIn, ready: LoadBlockWriter): Promise<boolean> {
     const raw = await this.#host.inbox.peek(0);
     if (raw === null) throw new FatalError("08006", "the client is gone in the middle of a COPY");
     this.#host.inbox.take();
@@ -176,12 +175,9 @@ export class CopyRuns {
 /** Rows on their way into a table. */
 class Load {
   readonly #host: CopyHost;
-  readonly #statement: CachedStatement;
-  readonly #table: RelationName;
-  readonly #columns: readonly string[];
   readonly #format: 0 | 1;
-  readonly #rowsEach: number;
-  readonly #bySize = new Map<number, CachedStatement>();
+  /** An INSERT of one row: it is run for each. */
+  readonly #insert: CachedStatement;
   count = 0;
 
   constructor(
@@ -192,74 +188,23 @@ class Load {
     format: 0 | 1,
   ) {
     this.#host = host;
-    this.#statement = statement;
-    this.#table = table;
-    this.#columns = columns;
     this.#format = format;
-    this.#rowsEach = Math.max(1, Math.min(batchRows, Math.floor(batchValuesMax / Math.max(1, columns.length))));
-  }
-
-  /** Stores full batches, or all; takes what it stored out of the list. */
-  async take(ready: CopyRow[], which: "full" | "all"): Promise<void> {
-    let at = 0;
-    while (ready.length - at >= this.#rowsEach || (which === "all" && at < ready.length)) {
-      const until = this.#batchEnd(ready, at);
-      await this.#insert(ready.slice(at, until));
-      at = until;
-    }
-    ready.splice(0, at);
-  }
-
-  /** Large rows go fewer at a time. */
-  #batchEnd(rows: readonly CopyRow[], from: number): number {
-    let bytes = 0;
-    let at = from;
-    while (at < rows.length && at - from < this.#rowsEach) {
-      for (const value of rows[at] ?? []) bytes += value?.length ?? 0;
-      if (bytes > batchBytesMax && at > from) break;
-      at += 1;
-    }
-    return at;
-  }
-
-  async #insert(rows: readonly CopyRow[]): Promise<void> {
-    const format = this.#format;
-    const parameters = rows.flatMap((row) => row.map((bytes): WireValue => ({ format, bytes })));
-    const insert = this.#insertOf(rows.length);
-    const destination = this.#host.destinationOf(insert);
-    await this.#host.enterShard();
-    const reply = await this.#host.runs.rows(
-      { kind: "execute", text: insert.text, syntax: insert.syntax(), parameters },
-      destination,
-    );
-    this.#host.take(reply);
-    this.count += rows.length;
-  }
-
-  #insertOf(rows: number): CachedStatement {
-    const known = this.#bySize.get(rows);
-    if (known !== undefined) return known;
-    const width = this.#columns.length;
-    const made = cached({
-      ...this.#statement,
-      text: `/* ${rows} rows */ ${this.#statement.text}`,
-      parameterCount: rows * width,
+    this.#insert = cached({
+      ...statement,
+      text: `/* load */ ${statement.text}`,
+      parameterCount: columns.length,
       statement: {
         kind: "insert",
         location: -1,
         with: null,
-        table: tableReference(this.#table),
-        columns: this.#columns.map((name) => ({ name, steps: 0, location: -1 })),
+        table: tableReference(table),
+        columns: columns.map((name) => ({ name, steps: 0, location: -1 })),
         source: {
           ...plainTail,
           kind: "values",
-          rows: Array.from({ length: rows }, (_, row) =>
-            this.#columns.map((_name, column) => ({
-              kind: "parameterName" as const,
-              number: row * width + column + 1,
-              location: -1,
-            })),
-          ),
+          rows: [
+            columns.map((_name, column) => ({ kind: "parameterName" as const, number: column + 1, location: -1 })),
+          ],
         },
         // As COPY does: values for GENERATED ALWAYS identities are taken.
         overriding: "system",
@@ -267,7 +212,19 @@ class Load {
         returning: [],
       },
     });
-    this.#bySize.set(rows, made);
-    return made;
+  }
+
+  /** Stores what is ready. */
+  async take(ready: LoadBlockWriter): Promise<void> {
+    const { rows } = ready;
+    const bytes = ready.take();
+    const insert = this.#insert;
+    await this.#host.enterShard();
+    const reply = await this.#host.runs.rows(
+      { kind: "load", text: insert.text, syntax: insert.syntax(), parameters: [{ format: this.#format, bytes }] },
+      this.#host.destinationOf(insert),
+    );
+    this.#host.take(reply);
+    this.count += rows;
   }
 }

@@ -44,7 +44,9 @@ const noTypes: SqlRequest["parameterTypes"] = [];
 const noFormats: SqlRequest["resultFormats"] = [];
 /** Statements of a session whose shapes are kept. */
 const shapesMax = 256;
-const shapeTextMax = 16 * 1024;
+const shapeTextMax = 64 * 1024;
+/** Characters of their texts. */
+const shapesCharactersMax = 1024 * 1024;
 
 const isSameList = (a: readonly number[], b: readonly number[]): boolean =>
   a === b || (a.length === b.length && a.every((item, at) => item === b[at]));
@@ -56,6 +58,7 @@ export class EngineRuns {
   readonly #transaction: Transaction;
   /** By text. */
   readonly #shapes = new Map<string, SqlShape>();
+  #shapesCharacters = 0;
   #call: SqlCall | null = null;
   #cancelled: "client" | "timeout" | null = null;
   #usedShard = false;
@@ -123,8 +126,12 @@ export class EngineRuns {
     const { tenant, tenantName: database, user } = this.#identity;
     const shape: SqlShape = { tenant, user, database, text, parameterTypes, resultFormats, columns, settings };
     if (text.length <= shapeTextMax) {
-      if (this.#shapes.size >= shapesMax) this.#shapes.clear();
+      if (this.#shapes.size >= shapesMax || this.#shapesCharacters + text.length > shapesCharactersMax) {
+        this.#shapes.clear();
+        this.#shapesCharacters = 0;
+      }
       this.#shapes.set(text, shape);
+      this.#shapesCharacters += text.length;
     }
     return shape;
   }

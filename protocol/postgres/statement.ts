@@ -156,7 +156,7 @@ export type Parse = (text: string) => readonly ParsedStatement[];
 
 const cachedCharactersMax = 4 * 1024 * 1024;
 /** A longer text is not worth keeping: loads send each once. */
-const textLengthMax = 16 * 1024;
+const textLengthMax = 64 * 1024;
 
 export class StatementCache {
   readonly #parse: Parse;

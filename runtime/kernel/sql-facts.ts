@@ -30,6 +30,9 @@ export const factAction = { put: 1, remove: 2 } as const;
 export const factContentBytesMax = treeValueBytesMax - 8;
 const sequenceBytesMax = 64;
 const entryHeadBytes = 8;
+const lengthBytes = 4;
+/** Up to here a loop is cheaper than `set`. */
+const shortCopyBytes = 256;
 
 export function beginSqlFacts(out: ByteWriter, rows: number): void {
   assert(rows >= 0 && rows < 2 ** 32, "rows of one transaction fit 32 bits");
@@ -40,6 +43,37 @@ export function putFact(out: ByteWriter, space: number, object: number, item: Ui
   assert(item.length <= itemBytesMax, "an item of a table is within its limit");
   assert(content.length <= factContentBytesMax, "content of a fact is within its limit");
   out.u8(space).u8(factAction.put).u32(object).u16(item.length).raw(item).u32(content.length).raw(content);
+}
+
+/** Bytes of a put of an item and a content of these lengths. */
+export const putBytes = (itemLength: number, contentLength: number): number =>
+  entryHeadBytes + itemLength + lengthBytes + contentLength;
+
+/** As `putFact`, into memory that has room for it, from `at` on: the item is `itemBytes[itemFrom..]`. */
+export function setPut(
+  target: Uint8Array,
+  view: DataView,
+  at: number,
+  space: number,
+  object: number,
+  itemBytes: Uint8Array,
+  itemFrom: number,
+  content: Uint8Array,
+): void {
+  const itemLength = itemBytes.length - itemFrom;
+  assert(itemLength >= 0 && itemLength <= itemBytesMax, "an item of a table is within its limit");
+  assert(content.length <= factContentBytesMax, "content of a fact is within its limit");
+  assert(at + putBytes(itemLength, content.length) <= target.length, "a put has room");
+  target[at] = space;
+  target[at + 1] = factAction.put;
+  view.setUint32(at + 2, object, true);
+  view.setUint16(at + 6, itemLength, true);
+  let write = at + entryHeadBytes;
+  for (let read = itemFrom; read < itemBytes.length; read++, write++) target[write] = itemBytes[read];
+  view.setUint32(write, content.length, true);
+  write += lengthBytes;
+  if (content.length > shortCopyBytes) target.set(content, write);
+  else for (let read = 0; read < content.length; read++, write++) target[write] = content[read];
 }
 
 export function removeFact(out: ByteWriter, space: number, object: number, item: Uint8Array): void {

@@ -117,6 +117,8 @@ export class FakeExecutor implements SqlExecutor {
         return this.#savepoint(request);
       case "execute":
         return this.#execute(request, destination);
+      case "load":
+        return this.#write(request, decodeStatement(request.syntax), destination);
     }
   }
 

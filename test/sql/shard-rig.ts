@@ -2,6 +2,7 @@
  * SQL over a shard without threads, replica or disk: parser, decider and kernel over a state in memory, driven by hand, so that what waits for
  * whom is the test's own choice. The log is kept, to be replayed.
  */
+import { LoadBlockWriter } from "../../actors/messages/load-block.js";
 import type { SqlReply, SqlRequest } from "../../actors/messages/sql.js";
 import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
 import type { QueuedRequest } from "../../actors/shard/request-queue.js";
@@ -15,6 +16,7 @@ import { decided } from "../../runtime/kernel/decision.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
 import { encodeStatement } from "../../runtime/query/syntax/ast.js";
+import { tableTree } from "../../runtime/store/table-trees.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { ShardTwin } from "../kernel/shard-twin.js";
@@ -210,6 +212,7 @@ export class RigSession {
     text: string,
     syntax: Uint8Array,
     parameters: readonly (string | null)[] = [],
+    block: Uint8Array | null = null,
   ): Answer {
     const { correlation, answer } = this.#rig.send({
       kind,
@@ -220,7 +223,10 @@ export class RigSession {
       text,
       syntax,
       parameterTypes: [],
-      parameters: parameters.map((value) => ({ format: 0, bytes: value === null ? null : encoder.encode(value) })),
+      parameters:
+        block === null
+          ? parameters.map((value) => ({ format: 0, bytes: value === null ? null : encoder.encode(value) }))
+          : [{ format: 0, bytes: block }],
       resultFormats: [],
       columns: null,
       rowsMax: 0,
@@ -246,6 +252,21 @@ export class RigSession {
     const [parsed] = parser.parse(text);
     assert(parsed !== undefined, "a text has a statement");
     return this.#send("execute", parsed.text, encodeStatement(parsed.statement), parameters);
+  }
+
+  /** A part of a COPY: an INSERT of one row of parameters, for each row of values. */
+  load(text: string, rows: readonly (readonly (string | null)[])[]): Answer {
+    const [parsed] = parser.parse(text);
+    assert(parsed !== undefined, "a text has a statement");
+    const block = new LoadBlockWriter();
+    for (const row of rows) {
+      for (const value of row) {
+        if (value === null) block.null();
+        else block.value(encoder.encode(value));
+      }
+      block.endRow();
+    }
+    return this.#send("load", parsed.text, encodeStatement(parsed.statement), [], block.take());
   }
 
   /** What the statement that was sent last came to, once it need not wait any more. */
@@ -288,4 +309,21 @@ export class RigSession {
     if (answer.kind !== "error") throw new Error(`${text}: ${JSON.stringify(answer)}`);
     return answer.sqlState;
   }
+}
+
+/** All that tables hold, but for the positions that wrote it. */
+export function contentsOf(rig: ShardRig): string[] {
+  const found: string[] = [];
+  for (const tree of [tableTree.rows, tableTree.index]) {
+    const cursor = rig.shard.state.cursor(tree);
+    const key = new Uint8Array(512);
+    for (let more = cursor.seek(new Uint8Array(0)); more; more = cursor.next()) {
+      const item = Buffer.from(key.subarray(0, cursor.keyInto(key))).toString("hex");
+      const { valueBytes, valueStart, valueLength } = cursor;
+      found.push(
+        `${tree} ${item} ${Buffer.from(valueBytes.subarray(valueStart + 8, valueStart + valueLength)).toString("hex")}`,
+      );
+    }
+  }
+  return found;
 }

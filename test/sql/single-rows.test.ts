@@ -5,8 +5,7 @@
  */
 import test from "ava";
 import fc from "fast-check";
-import { tableTree } from "../../runtime/store/table-trees.js";
-import { type Answer, type RigSession, ShardRig } from "./shard-rig.js";
+import { type Answer, contentsOf, type RigSession, ShardRig } from "./shard-rig.js";
 
 const definitions = [
   "CREATE TABLE plain (k int PRIMARY KEY, v text NOT NULL, n bigint DEFAULT 5, CHECK (n < 1000))",
@@ -15,6 +14,8 @@ const definitions = [
   "CREATE TABLE parent (id int PRIMARY KEY, code int UNIQUE, name text)",
   "CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent (code) ON UPDATE CASCADE, note text)",
   "CREATE TABLE numbered (id bigserial PRIMARY KEY, v text)",
+  "CREATE TABLE loose (v text, n int)",
+  "CREATE INDEX ON loose (n)",
   "CREATE TABLE made (k int PRIMARY KEY, v int, w int GENERATED ALWAYS AS (v * 2) STORED)",
 ];
 
@@ -43,6 +44,17 @@ const kinds: readonly Kind[] = [
   { text: "INSERT INTO rich (a, b, u) VALUES ($1, 'y', $2), ($3, 'y', $4) ON CONFLICT DO NOTHING", isProgram: true },
   { text: "INSERT INTO numbered (v) VALUES ($1), ($2)", isProgram: true },
   { text: "INSERT INTO numbered (v) VALUES ($1)", isProgram: true },
+  { text: "INSERT INTO loose VALUES ($1, $2)", isProgram: true },
+  { text: "INSERT INTO loose (n, v) VALUES ($1, 'a'), ($2, 'b')", isProgram: true },
+  {
+    text: `INSERT INTO rich (b, a, u) VALUES ('z', $1::int + 10, $2), ('z', $3, $4), ('y', $1, NULL), ('x', $2, $1::int + 12), ('x', $3, $1::int + 20),
+           ('w', $1, $1::int + 30), ('w', $3::int + 9, $4::int + 40), ('v', $1, NULL)`,
+    isProgram: true,
+  },
+  {
+    text: `INSERT INTO numbered (v) VALUES ($1), ($2), ($3), ($4), ('a'), ('b'), ('c'), ('d'), ('e'), ('f')`,
+    isProgram: true,
+  },
   { text: "INSERT INTO made (k, v) VALUES ($1, $2)", isProgram: false },
   { text: "UPDATE made SET v = $2 WHERE k = $1", isProgram: false },
 ];
@@ -59,23 +71,6 @@ const step = fc.record({
 
 const parametersIn = (text: string): number =>
   Math.max(...[...text.matchAll(/\$(\d)/g)].map(([, number]) => Number(number)));
-
-/** All that tables hold, but for the positions that wrote it. */
-function contentsOf(rig: ShardRig): string[] {
-  const found: string[] = [];
-  for (const tree of [tableTree.rows, tableTree.index]) {
-    const cursor = rig.shard.state.cursor(tree);
-    const key = new Uint8Array(512);
-    for (let more = cursor.seek(new Uint8Array(0)); more; more = cursor.next()) {
-      const item = Buffer.from(key.subarray(0, cursor.keyInto(key))).toString("hex");
-      const { valueBytes, valueStart, valueLength } = cursor;
-      found.push(
-        `${tree} ${item} ${Buffer.from(valueBytes.subarray(valueStart + 8, valueStart + valueLength)).toString("hex")}`,
-      );
-    }
-  }
-  return found;
-}
 
 const stateOf = (answer: Answer): string => (answer.kind === "error" ? answer.sqlState : answer.kind);
 const withoutPosition = (answer: Answer): Answer => (answer.kind === "rows" ? { ...answer, position: 0 } : answer);

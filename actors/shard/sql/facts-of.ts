@@ -9,8 +9,9 @@ import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-tree
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
 import type { ByteWriter } from "../../../runtime/types/byte-writer.js";
-import { appendBytesMax, kiB, miB } from "../../../runtime/types/limits.js";
+import { appendBytesMax, kiB } from "../../../runtime/types/limits.js";
 import { encodeSequence, type SequenceState } from "../../sql/sequence-state.js";
+import { partBytesMax } from "./loaded-rows.js";
 import type { Transaction } from "./transaction.js";
 
 export interface TouchedSequence {
@@ -40,7 +41,6 @@ export const factsHeadBytes: number = headBytes + 5;
 const oneRecordBytesMax = appendBytesMax - 64 * kiB;
 /** Entries between two signs of life. */
 const entriesBetweenSigns = 4_096;
-const partBytesMax = miB - 64;
 
 /** What a transaction comes to. Views of the writer that it was made with. */
 export interface Facts {
@@ -88,7 +88,8 @@ export function writeFacts(
     entries += 1;
     if (out.length - (cuts.at(-1) ?? 0) > partBytesMax) cuts.push(before);
   };
-  for (const { tree, key, value } of overlay.all()) {
+  const { loaded } = overlay;
+  for (const { tree, key, value } of overlay.single()) {
     seen += 1;
     if (seen % entriesBetweenSigns === 0) working();
     const isThere = state.get(tree, key);
@@ -113,10 +114,20 @@ export function writeFacts(
     added(before);
   }
   const parts: Uint8Array[] = [];
-  if (out.length > oneRecordBytesMax) {
+  if (loaded !== null) {
+    const loadedBytes = loaded.parts.reduce((sum, part) => sum + part.length, 0);
+    entries += loaded.entries;
+    rows += loaded.rows;
+    if (out.length + loadedBytes <= oneRecordBytesMax) for (const part of loaded.parts) out.raw(part);
+    else parts.push(...loaded.parts);
+  }
+  if (out.length > oneRecordBytesMax || parts.length > 0) {
     cuts.push(out.length);
     const all = out.finish();
-    for (let index = 0; index + 1 < cuts.length; index++) parts.push(all.subarray(cuts[index], cuts[index + 1]));
+    for (let index = 0; index + 1 < cuts.length; index++) {
+      const part = all.subarray(cuts[index], cuts[index + 1]);
+      if (part.length > 0) parts.push(part);
+    }
     out.rewind(factsHeadBytes);
     stagedFact(out, parts.length);
   }

@@ -26,18 +26,31 @@ const conflicts: Readonly<Record<LockStrength, ReadonlySet<LockStrength>>> = {
   update: new Set(strengths),
 };
 
-interface Taken {
-  readonly name: string;
-  /** What the owner had of it before; null for nothing. */
-  readonly before: LockStrength | null;
+/** New keys that are all locked against everybody else, so many of them that none has a name in here. */
+export interface LockedKeys {
+  has(tree: number, key: Uint8Array): boolean;
 }
+
+type Taken =
+  | {
+      readonly name: string;
+      /** What the owner had of it before; null for nothing. */
+      readonly before: LockStrength | null;
+    }
+  | { readonly keys: LockedKeys };
 
 export class LockTable {
   readonly #locks = new Map<string, Map<LockOwner, LockStrength>>();
   readonly #taken = new Map<LockOwner, Taken[]>();
+  readonly #keys = new Map<LockedKeys, LockOwner>();
 
   get isEmpty(): boolean {
-    return this.#locks.size === 0;
+    return this.#locks.size === 0 && this.#keys.size === 0;
+  }
+
+  /** Whether somebody else has any lock at all. */
+  hasOthers(self: LockOwner | null): boolean {
+    return this.#taken.size > (self !== null && this.#taken.has(self) ? 1 : 0);
   }
 
   get count(): number {
@@ -66,12 +79,31 @@ export class LockTable {
     const before = holders.get(owner) ?? null;
     if (before !== null && strengths.indexOf(before) >= strengths.indexOf(strength)) return;
     holders.set(owner, strength);
+    this.#takenBy(owner).push({ name, before });
+  }
+
+  /** Owners that have this key among many new ones. */
+  inTheWayAmongKeys(tree: number, key: Uint8Array, self: LockOwner | null): readonly LockOwner[] {
+    if (this.#keys.size === 0) return none;
+    const found: LockOwner[] = [];
+    for (const [keys, owner] of this.#keys) if (owner !== self && keys.has(tree, key)) found.push(owner);
+    return found;
+  }
+
+  /** Locks all keys of a set, those that will come into it too. */
+  takeKeys(keys: LockedKeys, owner: LockOwner): void {
+    assert(!this.#keys.has(keys), "a set of keys is locked once");
+    this.#keys.set(keys, owner);
+    this.#takenBy(owner).push({ keys });
+  }
+
+  #takenBy(owner: LockOwner): Taken[] {
     let taken = this.#taken.get(owner);
     if (taken === undefined) {
       taken = [];
       this.#taken.set(owner, taken);
     }
-    taken.push({ name, before });
+    return taken;
   }
 
   /** How many locks an owner has taken: a place to come back to. */
@@ -87,6 +119,10 @@ export class LockTable {
     while (taken.length > mark) {
       const last = taken.pop();
       assert(last !== undefined, "what is given back was taken");
+      if ("keys" in last) {
+        this.#keys.delete(last.keys);
+        continue;
+      }
       const holders = this.#locks.get(last.name);
       assert(holders !== undefined, "a lock that was taken is held");
       if (last.before !== null) holders.set(owner, last.before);
@@ -105,11 +141,11 @@ export class LockTable {
   /** Gives back one lock out of its turn: advisory locks of a session. False when it is not held. */
   release(name: string, owner: LockOwner): boolean {
     const taken = this.#taken.get(owner);
-    const at = taken?.findLastIndex((each) => each.name === name) ?? -1;
+    const at = taken?.findLastIndex((each) => "name" in each && each.name === name) ?? -1;
     if (taken === undefined || at < 0) return false;
     const [last] = taken.splice(at, 1);
     const holders = this.#locks.get(name);
-    if (last === undefined || holders === undefined) return false;
+    if (last === undefined || !("name" in last) || holders === undefined) return false;
     if (last.before !== null) holders.set(owner, last.before);
     else {
       holders.delete(owner);

@@ -7,6 +7,7 @@ import { SqlError } from "../../../runtime/query/error.js";
 import { OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
+import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import { asOfPosition } from "../../sql/as-of.js";
 import { statementError } from "../../sql/engine.js";
@@ -15,6 +16,7 @@ import type { PlannedStatement } from "../../sql/plan-cache.js";
 import { advisoryLock } from "./advisory-locks.js";
 import type { Deciding } from "./deciding.js";
 import { runDefinition } from "./definition-run.js";
+import { loadedValues } from "./loaded-values.js";
 import type { LockQueue } from "./lock-queue.js";
 import { LockWait } from "./lock-wait.js";
 import { answer, described, type SqlOutcome, transactionTooLarge } from "./outcome.js";
@@ -66,10 +68,10 @@ export class StatementExecution {
     const isAlone = open === null;
     const transaction = open ?? new Transaction(0, request.tenant, "readCommitted", -1);
     const { overlay } = transaction;
-    const mark = overlay.mark();
     const told = transaction.notifications.length;
     const reader = new OverlayReader(state, overlay);
     const locks = new StatementLocks(lockTable, isAlone ? null : transaction.id);
+    let mark = -1;
     try {
       const present = this.#catalog(transaction, reader);
       const evaluationUnder = (catalog: ObjectCatalog): Evaluation =>
@@ -99,13 +101,18 @@ export class StatementExecution {
         clock: () => host.monotonic(),
         working: () => host.working(),
       };
-      const result = this.#programs.run(parts, planned, catalog) ?? this.#runGeneral(parts, planned);
+      let result = this.#programs.run(parts, planned, catalog);
+      if (result === null) {
+        // What was loaded before becomes single entries here: only programs write beside it.
+        mark = overlay.mark();
+        result = this.#runGeneral(parts, planned);
+      }
       if (overlay.bytes > transactionBytesMax) throw transactionTooLarge(overlay.bytes, transactionBytesMax);
       const reply = (at: number, wrote: boolean): SqlReply =>
         rowsReply(request, session, result, planned, evaluation, at, wrote);
       return isAlone ? { kind: "alone", transaction, reply } : outcomeOf(answer(reply(position, false)));
     } catch (error) {
-      overlay.rollbackTo(mark);
+      if (mark >= 0) overlay.rollbackTo(mark);
       transaction.takeBack(told);
       if (error instanceof LockWait) throw error;
       throw statementError(error, (defect) => host.defect(defect));
@@ -134,9 +141,11 @@ export class StatementExecution {
     });
   }
 
-  #runGeneral(parts: StatementParts, { bound, point }: PlannedStatement): StatementResult {
+  #runGeneral(parts: StatementParts, planned: PlannedStatement): StatementResult {
+    const { bound, point } = planned;
     const run = new StatementRun(parts, bound);
     const { body } = bound;
+    if (parts.request.kind === "load" && body.kind === "insert") return run.load(body, loadedValues(parts, planned));
     return body.kind === "definition" || body.kind === "session"
       ? runDefinition(parts, run, body, () => this.#nextPending--)
       : run.run(bound, point);
@@ -164,7 +173,10 @@ export class StatementExecution {
   }
 }
 
-function expectAllowed({ transaction }: SqlRequest, { bound }: PlannedStatement, asOf: number | null): void {
+function expectAllowed({ kind, transaction }: SqlRequest, { bound }: PlannedStatement, asOf: number | null): void {
+  if (kind === "load" && (bound.body.kind !== "insert" || bound.body.plan.kind !== "values")) {
+    throw new KimberliteError("frameInvalid", "a load runs an INSERT of one row");
+  }
   const isQuery = bound.body.kind === "query" || bound.body.kind === "explain";
   if (asOf !== null && (bound.writes || !isQuery)) {
     throw new SqlError("25006", "cannot execute a statement that changes something while kimberlite.as_of is set");

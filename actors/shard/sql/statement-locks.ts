@@ -3,7 +3,7 @@ import type { TableDefinition } from "../../../runtime/query/catalog/model.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { nameOfKey } from "../../../runtime/query/table/overlay.js";
 import type { LockStrength, LockWaitPolicy, RowLocks } from "../../../runtime/query/write/ports.js";
-import type { LockOwner, LockTable } from "./lock-table.js";
+import type { LockedKeys, LockOwner, LockTable } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
 
 /** First letter of a lock's name: what kind of thing it is. Trees are letters of their own. */
@@ -25,7 +25,9 @@ export class StatementLocks implements RowLocks {
   lock(tree: number, key: Uint8Array, strength: LockStrength, policy: LockWaitPolicy, table: TableDefinition): boolean {
     if (this.#owner === null && this.#locks.isEmpty) return true;
     const name = letterOfTree(tree) + nameOfKey(key);
-    const owners = this.#locks.inTheWay(name, strength, this.#owner);
+    const named = this.#locks.inTheWay(name, strength, this.#owner);
+    const among = this.#locks.inTheWayAmongKeys(tree, key, this.#owner);
+    const owners = among.length === 0 ? named : [...named, ...among];
     if (owners.length > 0) {
       if (policy === "skip") return false;
       if (policy === "error") throw new SqlError("55P03", `could not obtain lock on row in relation "${table.name}"`);
@@ -33,6 +35,23 @@ export class StatementLocks implements RowLocks {
     }
     if (this.#owner !== null) this.#locks.take(name, strength, this.#owner);
     return true;
+  }
+
+  /** Whether somebody else has any lock: if not, nothing has to be asked for key by key. */
+  get hasOthers(): boolean {
+    return this.#locks.hasOthers(this.#owner);
+  }
+
+  /** Goes past a key that the transaction is about to lock with many others; throws what has to be waited for. */
+  pass(tree: number, key: Uint8Array): void {
+    const named = this.#locks.inTheWay(letterOfTree(tree) + nameOfKey(key), "update", this.#owner);
+    const owners = [...named, ...this.#locks.inTheWayAmongKeys(tree, key, this.#owner)];
+    if (owners.length > 0) throw new LockWait(owners);
+  }
+
+  /** Locks keys that have come in numbers, and those that will come to them; a statement that stands alone has no need to. */
+  lockKeys(keys: LockedKeys): void {
+    if (this.#owner !== null) this.#locks.takeKeys(keys, this.#owner);
   }
 
   /** Whether nobody holds off a table as a whole, which a statement that stands alone only passes by. */

@@ -4,10 +4,11 @@
  */
 import { putFact } from "../../../runtime/kernel/sql-facts.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
-import { type WriteProgram, writeProgramOf } from "../../../runtime/query/write/single-row.js";
+import type { Datum } from "../../../runtime/query/types/datum.js";
+import { type SingleRun, type WriteProgram, writeProgramOf } from "../../../runtime/query/write/single-row.js";
 import { pending } from "../../../runtime/query/write/table-writer.js";
 import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
-import { assert } from "../../../runtime/types/assert.js";
+import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
 import type { SqlRequest } from "../../messages/sql.js";
 import type { DecodedSqlRequest } from "../../messages/sql-codec.js";
 import { statementError } from "../../sql/engine.js";
@@ -18,7 +19,9 @@ import type { QueuedRequest } from "../request-queue.js";
 import type { CommitMaker } from "./commit-maker.js";
 import type { Deciding } from "./deciding.js";
 import { beginFacts, endFacts, factsHeadBytes } from "./facts-of.js";
+import { loadedValues } from "./loaded-values.js";
 import { answer, done, failed, type SqlOutcome } from "./outcome.js";
+import { RowLoad } from "./row-load.js";
 import { StatementLocks, tableLockName } from "./statement-locks.js";
 import type { StatementParts, StatementResult } from "./statement-run.js";
 
@@ -60,7 +63,7 @@ export class StatementPrograms {
       const catalog = catalogs.current(state, tenant);
       const planned = plans.find(request, catalog.version);
       const program = planned === undefined ? null : this.#programOf(planned, catalog);
-      if (planned === undefined || program === null || !program.isSingle || program.isVolatile) return null;
+      if (planned === undefined || program === null || program.rows > 1 || program.isVolatile) return null;
       const { body } = planned.bound;
       assert(body.kind === "insert" || body.kind === "update", "a program writes to a table");
       // Views that read the table change with it.
@@ -84,6 +87,9 @@ export class StatementPrograms {
         frame: { row: [], parameters, context },
         put: (space, object, treeKey, content) => putFact(facts, space, object, treeKey.subarray(itemAt), content),
         lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "skip", table),
+        nextRowNumber: () => {
+          throw new AssertionFailed("what draws numbers is not run alone");
+        },
       });
       tag = body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
     } catch (error) {
@@ -109,23 +115,75 @@ export class StatementPrograms {
     if (program === null || (body.kind !== "insert" && body.kind !== "update")) return null;
     locks.lockWhole(tableLockName(request.tenant, body.table.oid), "keyShare");
     const { context } = evaluation;
-    const mark = overlay.mark();
-    const rows = program.run({
-      state: reader,
-      tenant: request.tenant,
-      frame: { row: [], parameters: readParameters(request.parameters, parameterTypes, context, ""), context },
-      put: (space, _object, treeKey, content) => overlay.set(treeOfSpace(space), treeKey, pending(content)),
-      lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "block", table),
-    });
-    if (rows === null) {
-      overlay.rollbackTo(mark);
-      return null;
+    if (request.kind === "load")
+      return this.#load(parts, (run) => runForEach(program, run, loadedValues(parts, planned)));
+    const parameters = readParameters(request.parameters, parameterTypes, context, "");
+    if (program.rows >= loadRowsMin) {
+      return this.#load(parts, (run) => program.run({ ...run, frame: { row: [], parameters, context } }));
     }
+    const mark = overlay.mark();
+    let rows: number | null = null;
+    try {
+      rows = program.run({
+        state: reader,
+        tenant: request.tenant,
+        frame: { row: [], parameters, context },
+        put: (space, _object, treeKey, content) => overlay.set(treeOfSpace(space), treeKey, pending(content)),
+        lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "block", table),
+        nextRowNumber: (storage) => this.#nextRowNumber(parts, storage),
+      });
+    } finally {
+      if (rows === null) overlay.rollbackTo(mark);
+    }
+    if (rows === null) return null;
     this.programRuns += 1;
     const tag = body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
     return { rows: null, count: rows, tag: () => tag };
   }
+
+  #nextRowNumber({ transaction, sequences, state, request }: StatementParts, storage: number): number {
+    transaction.sequences.add(storage);
+    return sequences.nextRowNumber(state, request.tenant, storage);
+  }
+
+  /** An INSERT of many rows; null when one of them is in the way of another, or is refused: the general way knows what to say. */
+  #load(parts: StatementParts, run: (into: SingleRun) => number | null): StatementResult | null {
+    const { request, transaction, locks, state, evaluation } = parts;
+    const load = new RowLoad(state, request.tenant, transaction.overlay, locks);
+    let rows: number | null = null;
+    try {
+      rows = run({
+        state: load.reader,
+        tenant: request.tenant,
+        frame: { row: [], parameters: [], context: evaluation.context },
+        put: (space, object, treeKey, content) => load.put(space, object, treeKey, content),
+        lock: (tree, treeKey, strength, table) => load.lock(tree, treeKey, strength, table),
+        nextRowNumber: (storage) => this.#nextRowNumber(parts, storage),
+      });
+    } finally {
+      if (rows === null) load.undo();
+    }
+    if (rows === null) return null;
+    this.programRuns += 1;
+    const tag = `INSERT 0 ${rows}`;
+    return { rows: null, count: rows, tag: () => tag };
+  }
 }
+
+/** Runs a program of one row for each row of values; null when one of them has to be done the general way. */
+function runForEach(program: WriteProgram, run: SingleRun, rows: Iterable<readonly Datum[]>): number | null {
+  let count = 0;
+  for (const parameters of rows) {
+    run.frame.parameters = parameters;
+    const written = program.run(run);
+    if (written === null) return null;
+    count += written;
+  }
+  return count;
+}
+
+/** From here on an INSERT is a load. */
+const loadRowsMin = 8;
 
 const treeOfSpace = (space: number): number => (space === tableSpace.rows ? tableTree.rows : tableTree.index);
 

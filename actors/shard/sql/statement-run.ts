@@ -3,7 +3,13 @@
  * decided meanwhile. What it writes goes into the transaction's overlay; nothing of the state is changed here.
  */
 import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
-import type { BoundExplain, BoundModification, BoundQuery, BoundStatement } from "../../../runtime/query/bind/bound.js";
+import type {
+  BoundExplain,
+  BoundInsert,
+  BoundModification,
+  BoundQuery,
+  BoundStatement,
+} from "../../../runtime/query/bind/bound.js";
 import type { Catalog, SequenceDefinition } from "../../../runtime/query/catalog/model.js";
 import type { QueryEnvironment } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
@@ -21,7 +27,7 @@ import { type ModificationResult, modify } from "../../../runtime/query/write/mo
 import type { LockStrength, LockWaitPolicy, WritePorts } from "../../../runtime/query/write/ports.js";
 import { positionAt, TableKey, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
-import { AssertionFailed, unreachable } from "../../../runtime/types/assert.js";
+import { AssertionFailed, assert, unreachable } from "../../../runtime/types/assert.js";
 import type { SqlRequest } from "../../messages/sql.js";
 import { AuditSource } from "../../sql/audit-source.js";
 import { DataRows, valueAt } from "../../sql/data-rows.js";
@@ -34,6 +40,7 @@ import type { StatementLocks } from "./statement-locks.js";
 import { tableLockName } from "./statement-locks.js";
 import type { Transaction } from "./transaction.js";
 
+const noParameters: readonly Datum[] = [];
 const resultBytesMax = 256 * 1024 * 1024;
 /** A statement that runs longer than this in the shard holds up every write: it is for projections. ms. */
 const shardStatementMs = 30_000;
@@ -104,7 +111,10 @@ export class StatementRun {
         past: parts.pastCatalog,
       }),
       context: evaluation.context,
-      parameters: readParameters(request.parameters, bound.parameterTypes, evaluation.context, ""),
+      parameters:
+        request.kind === "load"
+          ? noParameters
+          : readParameters(request.parameters, bound.parameterTypes, evaluation.context, ""),
       memoryBytesMax: evaluation.queryMemory,
       check: () => this.#check(),
       positionAt: (at) => new StateReads(state).positionsUntil(tenant, unixTimeOf(at)) - 1,
@@ -194,6 +204,24 @@ export class StatementRun {
         throw notSupported(body.statement.kind);
       default:
         return unreachable(body);
+    }
+  }
+
+  /** An INSERT of one row of parameters, for each row of values. */
+  load(insert: BoundInsert, rows: Iterable<readonly Datum[]>): StatementResult {
+    const { locks, request } = this.#parts;
+    locks.lockWhole(tableLockName(request.tenant, insert.table.oid), "keyShare");
+    const { count } = modify(insert, this.#computed(insert.plan, rows), this.#ports);
+    return { rows: null, count, tag: () => `INSERT 0 ${count}` };
+  }
+
+  *#computed(plan: PlanNode, rows: Iterable<readonly Datum[]>): Iterable<readonly Datum[]> {
+    assert(plan.kind === "values" && plan.items.length === 1, "a load runs an INSERT of one row");
+    const [item = []] = plan.items;
+    const { engine } = this.#parts;
+    for (const parameters of rows) {
+      const environment = { ...this.#environment, parameters };
+      yield item.map((expression) => engine.compile(expression, [], environment)([]));
     }
   }
 

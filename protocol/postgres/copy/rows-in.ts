@@ -4,12 +4,10 @@
  *
  * A line that has begun is held until it ends, at most `lineBytesMax`.
  */
+import type { LoadBlockWriter } from "../../../actors/messages/load-block.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { miB } from "../../../runtime/types/limits.js";
 import type { CopyOptions } from "./options.js";
-
-/** Values of one row; null is NULL. */
-export type CopyRow = readonly (Uint8Array | null)[];
 
 const lineBytesMax = 16 * miB;
 const backslash = 0x5c;
@@ -64,7 +62,7 @@ export class RowsIn {
   }
 
   /** Rows that are complete now. Throws `22P04`. */
-  push(bytes: Uint8Array, into: CopyRow[]): void {
+  push(bytes: Uint8Array, into: LoadBlockWriter): void {
     if (this.#isEnded) return;
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     const at = this.#options.format === "binary" ? this.#binary(all, into) : this.#lines(all, into);
@@ -74,7 +72,7 @@ export class RowsIn {
   }
 
   /** The client has sent all. A last line may lack its end. */
-  finish(into: CopyRow[]): void {
+  finish(into: LoadBlockWriter): void {
     if (this.#isEnded) return;
     if (this.#options.format === "binary") {
       if (this.#held.length > 0 || this.#sawBinaryHead) throw bad("unexpected EOF in COPY data");
@@ -89,7 +87,7 @@ export class RowsIn {
 
   // ------------------------------------------------------------------ lines
 
-  #lines(bytes: Uint8Array, into: CopyRow[]): number {
+  #lines(bytes: Uint8Array, into: LoadBlockWriter): number {
     let at = 0;
     while (!this.#isEnded) {
       const end = this.#options.format === "csv" ? this.#csvLineEnd(bytes, at) : this.#textLineEnd(bytes, at);
@@ -102,18 +100,21 @@ export class RowsIn {
     return at;
   }
 
-  #oneLine(bytes: Uint8Array, from: number, to: number, into: CopyRow[]): void {
+  #oneLine(bytes: Uint8Array, from: number, to: number, into: LoadBlockWriter): void {
     if (to - from === 2 && bytes[from] === backslash && bytes[from + 1] === 0x2e) {
       this.#isEnded = true;
       return;
     }
     const isHeader = this.#line === 1 && this.#options.header !== "none";
-    const row = this.#options.format === "csv" ? this.#csvRow(bytes, from, to) : this.#textRow(bytes, from, to);
-    if (isHeader) this.#checkHeader(row);
-    else into.push(this.#checked(row));
+    if (this.#options.format === "csv") this.#csvRow(bytes, from, to, into);
+    else this.#textRow(bytes, from, to, into);
+    if (isHeader) {
+      this.#checkHeader(into.rowValues());
+      into.dropRow();
+    } else this.#endRow(into);
   }
 
-  #checkHeader(row: CopyRow): void {
+  #checkHeader(row: readonly (Uint8Array | null)[]): void {
     if (this.#options.header !== "match") return;
     const decoder = new TextDecoder();
     if (row.length !== this.#columns.length) {
@@ -128,10 +129,11 @@ export class RowsIn {
     }
   }
 
-  #checked(row: CopyRow): CopyRow {
-    if (row.length > this.#columns.length) throw bad("extra data after last expected column");
-    if (row.length < this.#columns.length) throw bad(`missing data for column "${this.#columns[row.length]}"`);
-    return row;
+  #endRow(row: LoadBlockWriter): void {
+    const { values } = row;
+    if (values > this.#columns.length) throw bad("extra data after last expected column");
+    if (values < this.#columns.length) throw bad(`missing data for column "${this.#columns[values]}"`);
+    row.endRow();
   }
 
   /** A backslash takes the line end behind it into the value. */
@@ -146,24 +148,24 @@ export class RowsIn {
     return -1;
   }
 
-  #textRow(bytes: Uint8Array, from: number, to: number): CopyRow {
-    const row: (Uint8Array | null)[] = [];
+  #textRow(bytes: Uint8Array, from: number, to: number, into: LoadBlockWriter): void {
+    const delimiter = this.#delimiter;
     let at = from;
     for (;;) {
       const start = at;
       let hasEscapes = false;
-      while (at < to && bytes[at] !== this.#delimiter) {
-        if (bytes[at] === backslash) {
-          hasEscapes = true;
-          at += 1;
-        }
+      for (; at < to; at++) {
+        const byte = bytes[at];
+        if (byte === delimiter) break;
+        if (byte !== backslash) continue;
+        hasEscapes = true;
         at += 1;
       }
       const end = Math.min(at, to);
-      const raw = bytes.subarray(start, end);
-      if (isEqual(raw, this.#null)) row.push(null);
-      else row.push(hasEscapes ? this.#unescaped(raw) : raw);
-      if (at >= to) return row;
+      if (isMark(this.#null, bytes, start, end)) into.null();
+      else if (hasEscapes) into.value(this.#unescaped(bytes.subarray(start, end)));
+      else into.value(bytes, start, end);
+      if (at >= to) return;
       at += 1;
     }
   }
@@ -205,8 +207,7 @@ export class RowsIn {
     return -1;
   }
 
-  #csvRow(bytes: Uint8Array, from: number, to: number): CopyRow {
-    const row: (Uint8Array | null)[] = [];
+  #csvRow(bytes: Uint8Array, from: number, to: number, into: LoadBlockWriter): void {
     let at = from;
     for (;;) {
       const out = this.#room(to - at + 1);
@@ -234,21 +235,21 @@ export class RowsIn {
           }
         }
       }
-      row.push(this.#csvValue(out.slice(0, length), wasQuoted, row.length));
-      if (at >= to) return row;
+      if (this.#isCsvNull(out, length, wasQuoted, into.values)) into.null();
+      else into.value(out, 0, length);
+      if (at >= to) return;
       at += 1;
     }
   }
 
-  #csvValue(value: Uint8Array, wasQuoted: boolean, index: number): Uint8Array | null {
-    if (!isEqual(value, this.#null)) return value;
-    if (wasQuoted) return this.#forceNull[index] === true ? null : value;
-    return this.#forceNotNull[index] === true ? value : null;
+  #isCsvNull(value: Uint8Array, length: number, wasQuoted: boolean, index: number): boolean {
+    if (!isMark(this.#null, value, 0, length)) return false;
+    return wasQuoted ? this.#forceNull[index] === true : this.#forceNotNull[index] !== true;
   }
 
   // ------------------------------------------------------------------ binary
 
-  #binary(bytes: Uint8Array, into: CopyRow[]): number {
+  #binary(bytes: Uint8Array, into: LoadBlockWriter): number {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     if (!this.#sawBinaryHead) {
@@ -269,7 +270,7 @@ export class RowsIn {
   }
 
   /** Where the tuple ends, or -1 while it is not complete. */
-  #tuple(bytes: Uint8Array, view: DataView, from: number, into: CopyRow[]): number {
+  #tuple(bytes: Uint8Array, view: DataView, from: number, into: LoadBlockWriter): number {
     if (from + 2 > bytes.length) return -1;
     const count = view.getInt16(from);
     if (count === -1) {
@@ -279,23 +280,23 @@ export class RowsIn {
     if (count !== this.#columns.length) {
       throw bad(`row field count is ${count}, expected ${this.#columns.length}`);
     }
-    const row: (Uint8Array | null)[] = [];
     let at = from + 2;
     for (let index = 0; index < count; index++) {
-      if (at + 4 > bytes.length) return -1;
-      const length = view.getInt32(at);
+      const length = at + 4 > bytes.length ? -1 : view.getInt32(at);
+      if (at + 4 + Math.max(0, length) > bytes.length) {
+        if (length > lineBytesMax) throw bad("invalid field size");
+        // The rest of the row is still to come, and then all of it is read again.
+        into.dropRow();
+        return -1;
+      }
       at += 4;
       if (length < -1 || length > lineBytesMax) throw bad("invalid field size");
-      if (length === -1) {
-        row.push(null);
-        continue;
-      }
-      if (at + length > bytes.length) return -1;
-      row.push(bytes.subarray(at, at + length));
-      at += length;
+      if (length === -1) into.null();
+      else into.value(bytes, at, at + length);
+      at += Math.max(0, length);
     }
     this.#line += 1;
-    into.push(row);
+    into.endRow();
     return at;
   }
 }
@@ -309,6 +310,13 @@ function digitsFrom(bytes: Uint8Array, from: number, base: 8 | 16, max: number):
     digits += letter;
   }
   return digits;
+}
+
+/** Whether bytes[from..to) are the mark of NULL. */
+function isMark(mark: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (mark.length !== to - from) return false;
+  for (let at = 0; at < mark.length; at++) if (mark[at] !== bytes[from + at]) return false;
+  return true;
 }
 
 const isEqual = (a: Uint8Array, b: Uint8Array): boolean => {

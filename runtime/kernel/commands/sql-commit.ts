@@ -10,7 +10,15 @@
  * Old versions stay, so the tenant's stored bytes grow by the facts, whatever they do. A put or remove of what the trees do not hold as the
  * facts say is an assertion: a record is committed after exactly the prefix that it was decided on.
  */
-import { itemAt, spaceTrees, TableKey, tableSpace, tableTree, toBytes } from "../../store/table-trees.js";
+import {
+  itemAt,
+  type SpaceTrees,
+  spaceTrees,
+  TableKey,
+  tableSpace,
+  tableTree,
+  toBytes,
+} from "../../store/table-trees.js";
 import { treeValueBytesMax } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import { appendBytesMax } from "../../types/limits.js";
@@ -28,6 +36,9 @@ const key = new TableKey();
 const endedKey = new TableKey();
 const value = new Uint8Array(treeValueBytesMax);
 const valueView = new DataView(value.buffer);
+/** An item's version that ends. */
+const ended = new Uint8Array(treeValueBytesMax);
+const endedView = new DataView(ended.buffer);
 const staged = new Uint8Array(treeValueBytesMax);
 const stagedView = new DataView(staged.buffer);
 const stagedReader = new SqlFactsReader();
@@ -116,23 +127,35 @@ function applyEntry(step: Step, fact: SqlFactsReader): void {
   const trees = spaceTrees[space];
   assert(trees !== undefined, "a space has its trees");
   const now = key.item(tenant, object, bytes, itemFrom, itemTo);
-  const isThere = state.get(trees.now, now);
-  if (isThere) {
-    const { valueBytes, valueView: view, valueStart, valueLength } = state;
-    assert(getU64(view, valueStart) < position, "order: an item changes once in a transaction");
-    copyBytes(valueBytes, view, valueStart, valueStart + valueLength, value, valueView, 0);
-    endedKey.item(tenant, object, bytes, itemFrom, itemTo);
-    const before = endedKey.ended(itemAt + itemTo - itemFrom, position);
-    assert(before.length === now.length + toBytes, "a key of the past is the present one with its end");
-    const inserted = state.insert(trees.before, before, value.subarray(0, valueLength));
-    assert(inserted, "a version of an item ends once");
-  }
   if (action === factAction.remove) {
+    const isThere = state.get(trees.now, now);
     assert(isThere, "order: what a transaction removes is there");
+    endVersion(step, trees, fact, now.length);
     state.delete(trees.now, now);
     return;
   }
   setU64(valueView, 0, position);
   copyBytes(bytes, factView, contentFrom, contentTo, value, valueView, 8);
-  state.put(trees.now, now, value.subarray(0, 8 + contentTo - contentFrom));
+  const next = value.subarray(0, 8 + contentTo - contentFrom);
+  // Most of what comes in numbers is new: one descent puts it.
+  if (state.insert(trees.now, now, next)) return;
+  endVersion(step, trees, fact, now.length);
+  state.put(trees.now, now, next);
+}
+
+/** Moves the version that the state's value fields describe into the past. */
+function endVersion(
+  { state, tenant, position }: Step,
+  { before: past }: SpaceTrees,
+  { bytes, object, itemFrom, itemTo }: SqlFactsReader,
+  nowLength: number,
+): void {
+  const { valueBytes, valueView: view, valueStart, valueLength } = state;
+  assert(getU64(view, valueStart) < position, "order: an item changes once in a transaction");
+  copyBytes(valueBytes, view, valueStart, valueStart + valueLength, ended, endedView, 0);
+  endedKey.item(tenant, object, bytes, itemFrom, itemTo);
+  const before = endedKey.ended(itemAt + itemTo - itemFrom, position);
+  assert(before.length === nowLength + toBytes, "a key of the past is the present one with its end");
+  const inserted = state.insert(past, before, ended.subarray(0, valueLength));
+  assert(inserted, "a version of an item ends once");
 }

@@ -6,10 +6,14 @@
  * snapshot sees its own writes too (`Versions` of such a reader end behind it).
  *
  * Savepoints: each change notes what was there before, so that a part can be taken back.
+ *
+ * Rows that came in numbers stand beside the entries (`load`). They become entries as soon as anything else looks at the trees of tables or
+ * marks a place to come back to, so whoever reads never misses one, and what is loaded is always behind every mark.
  */
-import { spaceTrees } from "../../store/table-trees.js";
+import { spaceTrees, tableTree } from "../../store/table-trees.js";
 import type { Cursor, TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
+import type { LoadedEntries } from "./loaded-entries.js";
 import { compareBytes } from "./version-walk.js";
 
 /** Null: removed. */
@@ -62,11 +66,43 @@ export class Overlay {
   readonly #undo: Undo[] = [];
   /** Grows with each change: cursors over it are as stale as those over a written tree. */
   changes = 0;
-  /** Bytes of keys and values, roughly what it holds of memory. */
-  bytes = 0;
+  #bytes = 0;
+  #loaded: LoadedEntries | null = null;
 
   get isEmpty(): boolean {
-    return this.#undo.length === 0;
+    return this.#undo.length === 0 && this.#loaded === null;
+  }
+
+  /** Bytes of keys and values, roughly what it holds of memory. */
+  get bytes(): number {
+    return this.#bytes + (this.#loaded?.bytes ?? 0);
+  }
+
+  /** What came in numbers and is not among the entries yet. */
+  get loaded(): LoadedEntries | null {
+    return this.#loaded;
+  }
+
+  /** Takes rows that nothing in here, and nothing in the state, has the keys of. They may grow until they are looked at. */
+  load(loaded: LoadedEntries): void {
+    assert(this.#loaded === null, "what was loaded before has become entries");
+    this.#loaded = loaded;
+  }
+
+  /** Makes entries of what was loaded. No cursor stands in their trees yet: to be placed there it would have settled them. */
+  settle(): void {
+    const loaded = this.#loaded;
+    if (loaded === null) return;
+    const { changes } = this;
+    this.#loaded = null;
+    loaded.pour((tree, key, value) => this.set(tree, key, value));
+    this.changes = changes;
+  }
+
+  /** Whether a single entry says something of a key; what was loaded is not asked. */
+  hasEntry(tree: number, key: Uint8Array): boolean {
+    const entries = this.#trees.get(tree)?.entries;
+    return entries !== undefined && entries.size > 0 && entries.has(nameOfKey(key));
   }
 
   #tree(tree: number): OverlayTree {
@@ -79,23 +115,26 @@ export class Overlay {
   }
 
   tree(tree: number): OverlayTree | null {
+    if (this.#loaded !== null && (tree === tableTree.rows || tree === tableTree.index)) this.settle();
     return this.#trees.get(tree) ?? null;
   }
 
   /** @param value what the tree is to hold, its position included; null removes */
   set(tree: number, key: Uint8Array, value: Uint8Array | null): void {
+    this.settle();
     const name = nameOfKey(key);
     const target = this.#tree(tree);
     const before = target.entries.get(name) ?? null;
     this.#undo.push({ tree, name, entry: before });
     const entry = { key: before === null ? key.slice() : before.key, value };
     target.put(name, entry);
-    this.bytes += sizeOf(entry) - sizeOf(before);
+    this.#bytes += sizeOf(entry) - sizeOf(before);
     this.changes += 1;
   }
 
   /** What it holds now, to be read while more is written. */
   copy(): Overlay {
+    this.settle();
     const copy = new Overlay();
     for (const [tree, { entries }] of this.#trees) {
       const target = copy.#tree(tree);
@@ -106,22 +145,25 @@ export class Overlay {
 
   /** Whether both say the same of a key. */
   agreesWith(other: Overlay, tree: number, key: Uint8Array): boolean {
+    this.settle();
     const name = nameOfKey(key);
     return this.#trees.get(tree)?.entries.get(name) === other.#trees.get(tree)?.entries.get(name);
   }
 
   /** A place to come back to. */
   mark(): number {
+    this.settle();
     return this.#undo.length;
   }
 
   rollbackTo(mark: number): void {
     assert(mark >= 0 && mark <= this.#undo.length, "a transaction is rolled back to a place that it has passed");
+    this.#loaded = null;
     while (this.#undo.length > mark) {
       const undo = this.#undo.pop();
       assert(undo !== undefined, "what is undone was done");
       const target = this.#tree(undo.tree);
-      this.bytes += sizeOf(undo.entry) - sizeOf(target.entries.get(undo.name) ?? null);
+      this.#bytes += sizeOf(undo.entry) - sizeOf(target.entries.get(undo.name) ?? null);
       if (undo.entry === null) target.delete(undo.name);
       else target.put(undo.name, undo.entry);
     }
@@ -132,19 +174,26 @@ export class Overlay {
   clear(): void {
     this.#trees.clear();
     this.#undo.length = 0;
-    this.bytes = 0;
+    this.#loaded = null;
+    this.#bytes = 0;
     this.changes += 1;
   }
 
   /** Entries of one tree whose keys begin so, in no order. */
   *under(tree: number, prefix: Uint8Array): Iterable<Pick<OverlayChange, "key" | "value">> {
-    for (const entry of this.#trees.get(tree)?.entries.values() ?? []) {
+    for (const entry of this.tree(tree)?.entries.values() ?? []) {
       if (startsWith(entry.key, prefix)) yield entry;
     }
   }
 
-  /** Every entry, tree by tree, in the order of keys. */
-  *all(): Iterable<OverlayChange> {
+  /** Everything, tree by tree, in the order of keys. */
+  all(): Iterable<OverlayChange> {
+    this.settle();
+    return this.single();
+  }
+
+  /** Every single entry, tree by tree, in the order of keys; not what was loaded. */
+  *single(): Iterable<OverlayChange> {
     for (const [tree, { entries, order }] of [...this.#trees].sort(([a], [b]) => a - b)) {
       for (const name of order) {
         const entry = entries.get(name);

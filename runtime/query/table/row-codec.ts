@@ -20,6 +20,9 @@ import { getFixed, getNumber, getVariable, type Storage, setFixed, storageOf, wr
 
 /** Columns of one table at most, dropped ones counted, as PostgreSQL has it. */
 export const columnsMax = 1_600;
+const encoder = new TextEncoder();
+/** Texts up to this length are written char by char while they are ASCII. */
+const shortTextLength = 128;
 const wideMark = 0x8000;
 const countMask = 0x7fff;
 
@@ -48,7 +51,8 @@ export class RowCodec {
   readonly #fixedBytes: readonly number[];
   readonly #variables: readonly number[];
   readonly #tail = new ByteWriter(256);
-  readonly #ends: number[] = [];
+  #bytes = new Uint8Array(256);
+  #view = new DataView(this.#bytes.buffer);
 
   constructor(columns: readonly StoredColumn[]) {
     assert(columns.length >= 0 && columns.length <= columnsMax, "a table has at most 1,600 columns");
@@ -74,35 +78,94 @@ export class RowCodec {
 
   /** A whole row. `values` are by column number - 1; those of dropped columns are NULL. */
   encode(values: readonly Datum[]): Uint8Array {
+    return this.encodeView(values).slice();
+  }
+
+  /** As `encode`; overwritten by the next call. */
+  encodeView(values: readonly Datum[]): Uint8Array {
     const { places } = this;
     const count = places.length;
     assert(values.length === count, "a row has a value for each of its table's columns");
+    const fixedFrom = 2 + ((count + 7) >> 3);
+    const endsFrom = fixedFrom + this.#fixedBytes[count];
+    const tailFrom = endsFrom + 2 * this.#variables[count];
+    this.#room(tailFrom);
+    this.#bytes.fill(0, 0, tailFrom);
+    this.#view.setUint16(0, count, true);
+    let at = tailFrom;
+    for (let index = 0; index < count; index++) {
+      const place = places[index];
+      const value = values[index];
+      const isNull = value === null || value === undefined;
+      if (isNull) this.#bytes[2 + (index >> 3)] |= 1 << (index & 7);
+      if (place.storage.width > 0) {
+        if (!isNull) setFixed(place.storage, this.#bytes, this.#view, fixedFrom + place.fixedAt, value);
+        continue;
+      }
+      if (!isNull) at = this.#putVariable(place.storage, at, value);
+      if (at - tailFrom > 0xffff) return this.#encodeWide(values);
+      this.#view.setUint16(endsFrom + 2 * place.variableIndex, at - tailFrom, true);
+    }
+    return this.#bytes.subarray(0, at);
+  }
+
+  #room(needed: number): void {
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+
+  /** Where the value that begins at `at` ends. */
+  #putVariable(storage: Storage, at: number, value: Value): number {
+    if (storage.kind !== "text" || typeof value !== "string") {
+      const tail = this.#tail.reset();
+      writeVariable(storage, tail, value);
+      this.#room(at + tail.length);
+      this.#bytes.set(tail.view(), at);
+      return at + tail.length;
+    }
+    // UTF-8 takes at most three bytes for a UTF-16 unit.
+    this.#room(at + 3 * value.length);
+    const bytes = this.#bytes;
+    let write = at;
+    if (value.length <= shortTextLength) {
+      for (let index = 0; index < value.length; index++) {
+        const code = value.charCodeAt(index);
+        if (code >= 0x80) return at + encoder.encodeInto(value, bytes.subarray(at)).written;
+        bytes[write++] = code;
+      }
+      return write;
+    }
+    return at + encoder.encodeInto(value, bytes.subarray(at)).written;
+  }
+
+  /** A row whose columns of variable width take more than 64 KiB. */
+  #encodeWide(values: readonly Datum[]): Uint8Array {
+    const { places } = this;
+    const count = places.length;
     const tail = this.#tail.reset();
-    const ends = this.#ends;
-    ends.length = 0;
+    const ends: number[] = [];
     for (const place of places) {
       if (place.storage.width > 0) continue;
       const value = values[place.number - 1];
       if (value !== null && value !== undefined) writeVariable(place.storage, tail, value);
       ends.push(tail.length);
     }
-    const isWide = tail.length > 0xffff;
-    const bitmapBytes = (count + 7) >> 3;
-    const fixedFrom = 2 + bitmapBytes;
+    assert(tail.length > 0xffff, "a row is wide when it has to be");
+    const fixedFrom = 2 + ((count + 7) >> 3);
     const endsFrom = fixedFrom + this.#fixedBytes[count];
-    const tailFrom = endsFrom + ends.length * (isWide ? 4 : 2);
+    const tailFrom = endsFrom + 4 * ends.length;
     const bytes = new Uint8Array(tailFrom + tail.length);
     const view = new DataView(bytes.buffer);
-    view.setUint16(0, count | (isWide ? wideMark : 0), true);
+    view.setUint16(0, count | wideMark, true);
     for (const place of places) {
       const value = values[place.number - 1];
       if (value === null || value === undefined) bytes[2 + ((place.number - 1) >> 3)] |= 1 << ((place.number - 1) & 7);
       else if (place.storage.width > 0) setFixed(place.storage, bytes, view, fixedFrom + place.fixedAt, value);
     }
-    for (const [index, end] of ends.entries()) {
-      if (isWide) view.setUint32(endsFrom + index * 4, end, true);
-      else view.setUint16(endsFrom + index * 2, end, true);
-    }
+    for (const [index, end] of ends.entries()) view.setUint32(endsFrom + 4 * index, end, true);
     bytes.set(tail.view(), tailFrom);
     return bytes;
   }

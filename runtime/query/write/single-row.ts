@@ -17,7 +17,7 @@ import { compileForFrames, type Frame, type FrameFunction } from "../execute/fra
 import { type KeyValue, pointKeyOf } from "../execute/point.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import { isVolatile } from "../plan/walk.js";
-import { indexEntry, rowKeyCodecOf } from "../table/index-keys.js";
+import { indexEntry, rowKeyCodecOf, rowNumberKey } from "../table/index-keys.js";
 import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
 import type { LockStrength } from "./ports.js";
@@ -37,11 +37,13 @@ export interface SingleRun {
   readonly put: PutItem;
   /** Locks a row or the place of a unique entry; false when it is not to be had, and the statement is to be run the general way. */
   lock(tree: number, treeKey: Uint8Array, strength: LockStrength, table: TableDefinition): boolean;
+  /** The next number for a row of a table without a primary key; only a volatile program asks for it. */
+  nextRowNumber(storage: number): number;
 }
 
 export interface WriteProgram {
-  /** Whether it puts one row at most. */
-  readonly isSingle: boolean;
+  /** Rows that it puts at most. */
+  readonly rows: number;
   /** Whether something in it draws numbers, or is otherwise to be computed once. */
   readonly isVolatile: boolean;
   /** Rows that were written, changed or not; null when the statement has to be run the general way. */
@@ -132,7 +134,7 @@ function computedOf(
 
 function insertProgram(insert: BoundInsert): WriteProgram | null {
   const { table, plan, onConflict, rules } = insert;
-  if (table.keyColumns.length === 0 || hasForeignKey(table) || plan.kind !== "values") return null;
+  if (hasForeignKey(table) || plan.kind !== "values") return null;
   if (onConflict !== null && onConflict.action !== "nothing") return null;
   const checked = rulesOf(insert);
   const others = rules.indexes.map(({ index }) => index).filter((index) => !index.isPrimary);
@@ -146,8 +148,9 @@ function insertProgram(insert: BoundInsert): WriteProgram | null {
   const indexes = others.map((index): PlainIndex => ({ index, places: index.keys.map(({ column }) => column - 1) }));
   const write = insertRow(table, indexes, checked);
   return {
-    isSingle: rows.length === 1,
-    isVolatile: plan.items.some((item) => item.some((expression) => isVolatile(expression))),
+    rows: rows.length,
+    isVolatile:
+      table.keyColumns.length === 0 || plan.items.some((item) => item.some((expression) => isVolatile(expression))),
     run: (run) => {
       for (const computed of rows) if (!write(computed, run)) return null;
       return rows.length;
@@ -161,21 +164,27 @@ function insertRow(
   indexes: readonly PlainIndex[],
   checked: Rules,
 ): (computed: readonly Computed[], run: SingleRun) => boolean {
-  const width = table.columns.length;
+  // What is not computed, dropped columns, stays NULL; nobody keeps the row.
+  const row: Datum[] = new Array<Datum>(table.columns.length).fill(null);
+  const keyValues: Datum[] = [];
   const codec = rowCodecOf(table);
   const keyCodec = rowKeyCodecOf(table);
+  const hasKey = table.keyColumns.length > 0;
   const key = new TableKey();
   const entryKey = new TableKey();
   return (computed, run) => {
     const { state, tenant, frame, put } = run;
-    const row: Datum[] = new Array<Datum>(width).fill(null);
     for (const { place, compute } of computed) row[place] = compute(frame);
     frame.row = row;
     if (!isSound(checked, frame)) return false;
-    const rowKey = keyCodec.encode(table.keyColumns.map((number) => row[number - 1] ?? null));
+    for (let at = 0; at < table.keyColumns.length; at++) keyValues[at] = row[(table.keyColumns[at] ?? 0) - 1] ?? null;
+    const rowKey = hasKey ? keyCodec.encode(keyValues) : rowNumberKey(run.nextRowNumber(table.storage));
     const treeKey = key.item(tenant, table.storage, rowKey);
-    if (!run.lock(tableTree.rows, treeKey, "update", table) || state.get(tableTree.rows, treeKey)) return false;
-    const content = codec.encode(row);
+    // Numbers are new; a key may be taken.
+    if (hasKey) {
+      if (!run.lock(tableTree.rows, treeKey, "update", table) || state.get(tableTree.rows, treeKey)) return false;
+    }
+    const content = codec.encodeView(row);
     if (content.length > rowBytesMax) return false;
     const placed = indexes.length === 0 ? nothing : place(table, indexes, row, rowKey, run, entryKey);
     if (placed === null) return false;
@@ -236,7 +245,7 @@ function updateProgram(update: BoundUpdate, catalog: Catalog): WriteProgram | nu
     isAnyVolatile ||= isVolatile(expression);
     computed.push({ place: column - 1, compute });
   }
-  return { isSingle: true, isVolatile: isAnyVolatile, run: changeByKey(table, keyValues, computed, checked) };
+  return { rows: 1, isVolatile: isAnyVolatile, run: changeByKey(table, keyValues, computed, checked) };
 }
 
 /** Whether nothing but the row itself depends on the columns that are changed. */
@@ -287,7 +296,7 @@ function changeByKey(
     for (const { place, compute } of computed) after[place] = compute(frame);
     frame.row = after;
     if (!isSound(checked, frame)) return null;
-    const content = codec.encode(after);
+    const content = codec.encodeView(after);
     if (content.length > rowBytesMax) return null;
     if (!isSame(content, valueBytes, valueStart + 8, valueStart + valueLength)) {
       put(tableSpace.rows, table.storage, treeKey, content);

@@ -1,0 +1,260 @@
+/**
+ * New rows of a transaction that came in numbers (COPY, an INSERT of many rows), in the form in which they are committed: entries of facts,
+ * back to back, in parts that each fit one record. Nothing is made for a row beside its bytes.
+ *
+ *   lasts    the last key of each object, while its keys have come in ascending order: whatever is behind it is not in here
+ *   places   where each entry lies, by a hash of its space, object and item: open addressing, half full at most. 0 is none, else
+ *            part × 2^20 + offset + 1. Made when a key is looked for that is not behind the last
+ *
+ * Their keys are locked by being in here (lock-table.ts). Whoever reads the transaction's trees gets them as single entries (`pour`).
+ */
+import { putBytes, SqlFactsReader, setPut } from "../../../runtime/kernel/sql-facts.js";
+import type { LoadedEntries } from "../../../runtime/query/table/loaded-entries.js";
+import { compareBytes } from "../../../runtime/query/table/version-walk.js";
+import { pending } from "../../../runtime/query/write/table-writer.js";
+import { itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
+import { assert } from "../../../runtime/types/assert.js";
+import { kiB, miB } from "../../../runtime/types/limits.js";
+
+/** Bytes of one part: with its head it fits a record. */
+export const partBytesMax: number = miB - 64;
+const partSpan = miB;
+const partBytesMin = 64 * kiB;
+const placesMin = 1_024;
+/** All places fit 32 bits. */
+const partsMax = 2_000;
+
+/** A place to come back to. */
+export interface LoadedMark {
+  readonly parts: number;
+  readonly bytesOfLast: number;
+  readonly entries: number;
+  readonly rows: number;
+}
+
+class Part {
+  bytes: Uint8Array;
+  view: DataView;
+  length = 0;
+
+  constructor(capacity: number) {
+    this.bytes = new Uint8Array(capacity);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  grow(needed: number): void {
+    assert(needed <= partBytesMax, "a part is bounded");
+    const grown = new Uint8Array(Math.min(partBytesMax, Math.max(needed, 2 * this.bytes.length)));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+    this.view = new DataView(grown.buffer);
+  }
+}
+
+export class LoadedRows implements LoadedEntries {
+  readonly #tenant: number;
+  readonly #parts: Part[] = [];
+  readonly #reader = new SqlFactsReader();
+  readonly #key = new TableKey();
+  /** Null while nobody had to look. */
+  #places: Int32Array | null = null;
+  readonly #lasts: Last[] = [];
+  #earlierBytes = 0;
+  /** Rows; entries of indexes are not counted. */
+  rows = 0;
+  /** Rows and entries of indexes. */
+  entries = 0;
+
+  constructor(tenant: number) {
+    assert(tenant > 0, "rows that are loaded belong to a tenant of users");
+    this.#tenant = tenant;
+  }
+
+  get isEmpty(): boolean {
+    return this.entries === 0;
+  }
+
+  /** Bytes of the facts. */
+  get factsBytes(): number {
+    return this.#earlierBytes + (this.#parts.at(-1)?.length ?? 0);
+  }
+
+  get bytes(): number {
+    return this.factsBytes + 4 * (this.#places?.length ?? 0);
+  }
+
+  /** The entries of facts, each part whole ones. Valid until the next change. */
+  get parts(): readonly Uint8Array[] {
+    return this.#parts.map(({ bytes, length }) => bytes.subarray(0, length));
+  }
+
+  /** Adds an entry whose key is not in here. */
+  add(space: number, object: number, treeKey: Uint8Array, content: Uint8Array): void {
+    assert(treeKey.length > itemAt, "what is loaded is an item of an object");
+    const bytes = putBytes(treeKey.length - itemAt, content.length);
+    let part = this.#parts.at(-1);
+    if (part === undefined || part.length + bytes > partBytesMax) {
+      assert(this.#parts.length < partsMax, "what is loaded is bounded by its transaction");
+      this.#earlierBytes += part?.length ?? 0;
+      part = new Part(this.#parts.length === 0 ? partBytesMin : partBytesMax);
+      this.#parts.push(part);
+    }
+    if (part.length + bytes > part.bytes.length) part.grow(part.length + bytes);
+    const at = part.length;
+    setPut(part.bytes, part.view, at, space, object, treeKey, itemAt, content);
+    part.length += bytes;
+    this.entries += 1;
+    if (space === tableSpace.rows) this.rows += 1;
+    this.#ascend(space, object, treeKey);
+    const places = this.#places;
+    if (places === null) return;
+    if (this.entries * 2 > places.length) this.#build();
+    else note(places, (this.#parts.length - 1) * partSpan + at + 1, hashOf(space, treeKey));
+  }
+
+  #last(space: number, object: number): Last | null {
+    for (const last of this.#lasts) if (last.object === object && last.space === space) return last;
+    return null;
+  }
+
+  #ascend(space: number, object: number, treeKey: Uint8Array): void {
+    let last = this.#last(space, object);
+    if (last === null) {
+      last = { space, object, bytes: new Uint8Array(keyBytesMax), length: 0, isAscending: true };
+      this.#lasts.push(last);
+    }
+    if (!last.isAscending) return;
+    if (!isBehind(last, treeKey)) {
+      last.isAscending = false;
+      return;
+    }
+    const { bytes } = last;
+    for (let index = 0; index < treeKey.length; index++) bytes[index] = treeKey[index] ?? 0;
+    last.length = treeKey.length;
+  }
+
+  /** Whether an entry of this key is in here. */
+  has(tree: number, treeKey: Uint8Array): boolean {
+    if (this.entries === 0) return false;
+    const space = spaceOf(tree);
+    const last = this.#last(space, objectOf(treeKey));
+    if (last === null || (last.isAscending && isBehind(last, treeKey))) return false;
+    const places = this.#places ?? this.#build();
+    const mask = places.length - 1;
+    for (let at = hashOf(space, treeKey) & mask; ; at = (at + 1) & mask) {
+      const place = places[at] ?? 0;
+      if (place === 0) return false;
+      if (this.#isAt(place - 1, space, treeKey)) return true;
+    }
+  }
+
+  #isAt(place: number, space: number, treeKey: Uint8Array): boolean {
+    const part = this.#parts[Math.floor(place / partSpan)];
+    assert(part !== undefined, "a place lies in one of the parts");
+    const { bytes, view } = part;
+    const at = place % partSpan;
+    const length = treeKey.length - itemAt;
+    if (bytes[at] !== space || view.getUint16(at + 6, true) !== length) return false;
+    // The object is little-endian in facts and big-endian in keys.
+    for (let index = 0; index < 4; index++) {
+      if (bytes[at + 2 + index] !== treeKey[objectAt + 3 - index]) return false;
+    }
+    for (let index = 0; index < length; index++) {
+      if (bytes[at + 8 + index] !== treeKey[itemAt + index]) return false;
+    }
+    return true;
+  }
+
+  /** Every entry, with its key in the trees. */
+  *#all(): Iterable<{ readonly part: number; readonly at: number; readonly treeKey: Uint8Array }> {
+    const reader = this.#reader;
+    for (const [number, { bytes, view, length }] of this.#parts.entries()) {
+      reader.openEntries(bytes, view, 0, length);
+      while (reader.next()) {
+        const { object, itemFrom, itemTo } = reader;
+        const treeKey = this.#key.item(this.#tenant, object, bytes, itemFrom, itemTo);
+        yield { part: number, at: itemFrom - entryHeadBytes, treeKey };
+      }
+      assert(reader.problem === "", "what was loaded is whole entries");
+    }
+  }
+
+  #build(): Int32Array {
+    let size = placesMin;
+    while (size < 4 * this.entries) size *= 2;
+    const places = new Int32Array(size);
+    for (const { part, at, treeKey } of this.#all()) {
+      note(places, part * partSpan + at + 1, hashOf(this.#reader.space, treeKey));
+    }
+    this.#places = places;
+    return places;
+  }
+
+  mark(): LoadedMark {
+    const { entries, rows } = this;
+    return { parts: this.#parts.length, bytesOfLast: this.#parts.at(-1)?.length ?? 0, entries, rows };
+  }
+
+  rewind({ parts, bytesOfLast, entries, rows }: LoadedMark): void {
+    assert(parts <= this.#parts.length && entries <= this.entries, "what is taken back was added");
+    if (entries === this.entries) return;
+    this.#parts.length = parts;
+    const last = this.#parts.at(-1);
+    if (last !== undefined) last.length = bytesOfLast;
+    this.#earlierBytes = this.#parts.slice(0, -1).reduce((sum, { length }) => sum + length, 0);
+    this.entries = entries;
+    this.rows = rows;
+    this.#places = null;
+    // Their last keys are not known any more: all are looked up from now on.
+    for (const last of this.#lasts) last.isAscending = false;
+  }
+
+  pour(into: (tree: number, key: Uint8Array, value: Uint8Array) => void): void {
+    const reader = this.#reader;
+    for (const { treeKey } of this.#all()) {
+      const tree = reader.space === tableSpace.rows ? tableTree.rows : tableTree.index;
+      into(tree, treeKey.slice(), pending(reader.bytes.subarray(reader.contentFrom, reader.contentTo)));
+    }
+  }
+}
+
+/** The last key of one object, as long as each was behind the one before. */
+interface Last {
+  readonly space: number;
+  readonly object: number;
+  readonly bytes: Uint8Array;
+  length: number;
+  isAscending: boolean;
+}
+
+const keyBytesMax = 512;
+/** Place of the object's number in a tree's key, behind the tenant. */
+const objectAt = 8;
+/** Of an entry of facts, before its item. */
+const entryHeadBytes = 8;
+
+const spaceOf = (tree: number): number => (tree === tableTree.rows ? tableSpace.rows : tableSpace.index);
+
+/** The object's number in a tree's key. */
+export const objectOf = (key: Uint8Array): number =>
+  ((key[objectAt] ?? 0) * 2 ** 24 +
+    (((key[objectAt + 1] ?? 0) << 16) | ((key[objectAt + 2] ?? 0) << 8) | (key[objectAt + 3] ?? 0))) >>>
+  0;
+
+const isBehind = ({ bytes, length }: Last, treeKey: Uint8Array): boolean =>
+  compareBytes(treeKey, treeKey.length, bytes, length) > 0;
+
+function note(places: Int32Array, place: number, hash: number): void {
+  const mask = places.length - 1;
+  let at = hash & mask;
+  while (places[at] !== 0) at = (at + 1) & mask;
+  places[at] = place;
+}
+
+/** FNV-1a of object and item, its bits mixed once more: the low ones choose the place. */
+function hashOf(space: number, treeKey: Uint8Array): number {
+  let hash = 0x811c_9dc5 ^ space;
+  for (let at = objectAt; at < treeKey.length; at++) hash = Math.imul(hash ^ (treeKey[at] ?? 0), 0x0100_0193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b_3c6d);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}

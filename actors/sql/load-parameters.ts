@@ -1,0 +1,71 @@
+/**
+ * Values of rows that are loaded, read by the types that the statement gives them: what `readParameters` makes of single values, with
+ * shorter ways for the commonest types. Whatever such a way is not sure of goes to the type's codec, which also knows the error.
+ */
+import { fromUtf8 } from "../../runtime/query/types/bytes.js";
+import { codecOf } from "../../runtime/query/types/codecs.js";
+import type { Datum } from "../../runtime/query/types/datum.js";
+import { noModifier, type Oid, typeOid } from "../../runtime/query/types/sql-type.js";
+import type { TextContext } from "../../runtime/query/types/text-context.js";
+
+/** The value bytes[from..to). */
+export type LoadValue = (bytes: Buffer, from: number, to: number) => Datum;
+
+/** Digits of which every number is safe. */
+const shortDigits = 15;
+
+/** A plain decimal number, an optional minus and a few digits; NaN for all else. */
+function shortInteger(bytes: Uint8Array, from: number, to: number): number {
+  const isNegative = bytes[from] === 0x2d;
+  const first = isNegative ? from + 1 : from;
+  if (to - first < 1 || to - first > shortDigits) return Number.NaN;
+  let value = 0;
+  for (let at = first; at < to; at++) {
+    const digit = (bytes[at] ?? 0) - 48;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return isNegative && value !== 0 ? -value : value;
+}
+
+function isPlainAscii(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === 0 || byte >= 0x80) return false;
+  }
+  return true;
+}
+
+/** Beyond it nothing is gained by looking first. */
+const shortTextBytes = 1_024;
+
+function bounded(general: LoadValue, minimum: number, maximum: number): LoadValue {
+  return (bytes, from, to) => {
+    const value = shortInteger(bytes, from, to);
+    // Also for NaN, which is neither.
+    return value >= minimum && value <= maximum ? value : general(bytes, from, to);
+  };
+}
+
+/** @param format 0 text, 1 binary */
+export function loadValueOf(type: Oid, format: 0 | 1, context: TextContext): LoadValue {
+  const codec = codecOf(type);
+  if (format === 1) return (bytes, from, to) => codec.receive(bytes.subarray(from, to), noModifier, context);
+  const general: LoadValue = (bytes, from, to) => codec.input(fromUtf8(bytes.subarray(from, to)), noModifier, context);
+  switch (type) {
+    case typeOid.int2:
+      return bounded(general, -32_768, 32_767);
+    case typeOid.int4:
+      return bounded(general, -2_147_483_648, 2_147_483_647);
+    case typeOid.int8:
+      return bounded(general, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    case typeOid.text:
+    case typeOid.varchar:
+      return (bytes, from, to) =>
+        to - from <= shortTextBytes && isPlainAscii(bytes, from, to)
+          ? bytes.toString("latin1", from, to)
+          : general(bytes, from, to);
+    default:
+      return general;
+  }
+}

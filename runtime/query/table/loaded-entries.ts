@@ -1,0 +1,15 @@
+/**
+ * Many new rows of a transaction that nobody has looked at yet: whoever holds them keeps them in the form in which they are committed, and
+ * gives them out one by one only when somebody reads the trees through the transaction, or changes them again.
+ */
+export interface LoadedEntries {
+  /** Bytes that they take. */
+  readonly bytes: number;
+  /** Rows, and rows with their entries in indexes. */
+  readonly rows: number;
+  readonly entries: number;
+  /** As they are committed, cut where a record may end. */
+  readonly parts: readonly Uint8Array[];
+  /** All of them, in the order in which they came. The bytes are the receiver's to keep. */
+  pour(into: (tree: number, key: Uint8Array, value: Uint8Array) => void): void;
+}

@@ -1,0 +1,284 @@
+/**
+ * Rows that come in numbers (COPY, an INSERT of many rows) stand beside the transaction's other writes until somebody looks. Here they are held
+ * against a twin that gets the same rows by INSERTs the general way: answers, and every byte of the state, have to be the same.
+ */
+import test from "ava";
+import fc from "fast-check";
+import { LoadBlockReader, LoadBlockWriter } from "../../actors/messages/load-block.js";
+import { LoadedRows } from "../../actors/shard/sql/loaded-rows.js";
+import { TableKey, tableSpace, tableTree } from "../../runtime/store/table-trees.js";
+import { KimberliteError } from "../../runtime/types/errors.js";
+import { type Answer, contentsOf, type RigSession, ShardRig } from "./shard-rig.js";
+
+const definitions = [
+  "CREATE TABLE plain (k int PRIMARY KEY, v text NOT NULL, n bigint DEFAULT 5, CHECK (n < 1000))",
+  "CREATE TABLE rich (a int, b varchar(3), u int UNIQUE, x numeric(6, 2), PRIMARY KEY (b, a))",
+  "CREATE INDEX ON rich (x DESC, a)",
+  "CREATE TABLE loose (v text, n int)",
+  "CREATE INDEX ON loose (n)",
+  "CREATE TABLE parent (id int PRIMARY KEY, boss int REFERENCES parent (id))",
+  "CREATE TABLE made (k int PRIMARY KEY, v int, w int GENERATED ALWAYS AS (v * 2) STORED)",
+  "CREATE INDEX ON made (w) WHERE v > 2",
+];
+
+const targets = [
+  { text: "INSERT INTO plain (k, v) VALUES ($1, $2)", width: 2 },
+  { text: "INSERT INTO plain (k, v, n) VALUES ($1, $2, $3)", width: 3 },
+  { text: "INSERT INTO rich (a, b, u, x) VALUES ($1, $2, $3, $4)", width: 4 },
+  { text: "INSERT INTO loose (v, n) VALUES ($1, $2)", width: 2 },
+  { text: "INSERT INTO parent (id, boss) VALUES ($1, $2)", width: 2 },
+  { text: "INSERT INTO made (k, v) VALUES ($1, $2)", width: 2 },
+] as const;
+
+const others = [
+  "SELECT count(*), min(k), max(v) FROM plain",
+  "SELECT * FROM rich ORDER BY b, a",
+  "SELECT * FROM loose ORDER BY n, v",
+  "SELECT * FROM made ORDER BY k",
+  "UPDATE plain SET v = v || '!' WHERE k > 3",
+  "DELETE FROM plain WHERE k < 4",
+  "DELETE FROM rich WHERE a > 5",
+  "UPDATE rich SET u = u + 100 WHERE u < 5",
+  "UPDATE loose SET n = n + 1 WHERE n = 2",
+  "INSERT INTO plain VALUES (5, 'five') ON CONFLICT DO NOTHING",
+  "TRUNCATE made",
+  "CREATE INDEX ON plain (v)",
+];
+
+const value = fc.oneof(
+  { weight: 30, arbitrary: fc.integer({ min: -3, max: 200 }).map(String) },
+  { weight: 1, arbitrary: fc.constantFrom("", "x", "ünï", "+7", " 8 ", "99999999999999999999", "2.555", "1e3") },
+  { weight: 1, arbitrary: fc.constant(null) },
+);
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("load" as const),
+      target: fc.constantFrom(...targets),
+      rows: fc.array(fc.array(value, { minLength: 4, maxLength: 4 }), { minLength: 1, maxLength: 12 }),
+      isAscending: fc.boolean(),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("other" as const), text: fc.constantFrom(...others) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("savepoint" as const, "rollbackTo" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("commit" as const, "rollback" as const) }) },
+);
+
+const said = (answer: Answer): unknown =>
+  answer.kind === "rows"
+    ? { tag: answer.tag, rows: answer.rows }
+    : answer.kind === "error"
+      ? answer.sqlState
+      : answer.kind;
+
+/** One statement of many rows the general way: row by row would stop in the middle. */
+function generally(session: RigSession, text: string, rows: readonly (readonly (string | null)[])[]): Answer {
+  const [head = "", list = ""] = text.split(" VALUES ");
+  const width = rows[0]?.length ?? 0;
+  const items = rows.map((_, row) => list.replaceAll(/\$(\d)/g, (_all, number) => `$${row * width + Number(number)}`));
+  return session.run(`${head} VALUES ${items.join(", ")}`, rows.flat());
+}
+
+test("what is loaded is, answer for answer and byte for byte, what INSERTs the general way store", (t) => {
+  const seen = { loads: 0, refused: 0, commits: 0, back: 0 };
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 15, maxLength: 40 }), (steps) => {
+      const [loading, general] = [new ShardRig(), new ShardRig()];
+      const [a, b] = [loading.session(), general.session()];
+      for (const session of [a, b]) for (const text of definitions) session.rows(text);
+      const begin = (): void => {
+        a.begin();
+        // With a snapshot nothing is done by a program, so nothing is loaded. It is alone, so it reads the same.
+        b.begin("repeatableRead");
+        t.deepEqual(said(a.savepoint("s")), said(b.savepoint("s")));
+      };
+      begin();
+      for (const one of steps) {
+        if (one.kind === "load") {
+          const { text, width } = one.target;
+          const rows = one.rows.map((row, at) =>
+            row.slice(0, width).map((each, column) => (one.isAscending && column === 0 ? String(at + 10) : each)),
+          );
+          const expected = said(generally(b, text, rows));
+          t.deepEqual(said(a.load(text, rows)), expected, `${text} of ${JSON.stringify(rows)}`);
+          seen.loads += 1;
+          if (typeof expected === "string") seen.refused += 1;
+        } else if (one.kind === "other") t.deepEqual(said(a.run(one.text)), said(b.run(one.text)), one.text);
+        else if (one.kind === "savepoint") t.deepEqual(said(a.savepoint("s")), said(b.savepoint("s")));
+        else if (one.kind === "rollbackTo") {
+          t.deepEqual(said(a.rollbackTo("s")), said(b.rollbackTo("s")));
+          seen.back += 1;
+        } else {
+          const end = (session: RigSession): Answer => (one.kind === "commit" ? session.commit() : session.rollback());
+          t.deepEqual(said(end(a)), said(end(b)));
+          seen.commits += 1;
+          begin();
+        }
+      }
+      t.deepEqual(said(a.commit()), said(b.commit()));
+      t.deepEqual(contentsOf(loading), contentsOf(general));
+      t.is(loading.decider.parked, 0);
+    }),
+    { numRuns: 20, includeErrorInReport: true },
+  );
+  t.log(seen);
+  t.true(seen.loads > 100 && seen.refused > 20 && seen.commits > 20 && seen.back > 10, "all of it was seen");
+});
+
+const many = (from: number, count: number): string[][] =>
+  Array.from({ length: count }, (_, at) => [String(from + at), `value ${from + at}`]);
+
+test("keys that are loaded are locked: others wait for them, and for nothing else of the table", (t) => {
+  const rig = new ShardRig();
+  const [loader, other, third] = [rig.session(), rig.session(), rig.session()];
+  loader.rows("CREATE TABLE t (k int PRIMARY KEY, v text UNIQUE)");
+  const insert = "INSERT INTO t (k, v) VALUES ($1, $2)";
+  loader.begin();
+  t.deepEqual(said(loader.load(insert, many(1, 1_000))), { tag: "INSERT 0 1000", rows: [] });
+  t.is(other.run("INSERT INTO t VALUES (5000, 'x')").kind, "rows", "a key that is not in the load is free");
+  t.is(other.run("INSERT INTO t VALUES (7, 'seven')").kind, "waits");
+  t.is(third.run("INSERT INTO t VALUES (6000, 'value 9')").kind, "waits", "a unique value too");
+  t.is(loader.commit().kind, "rows");
+  t.is(said(other.late() ?? { kind: "waits" }), "23505");
+  t.is(said(third.late() ?? { kind: "waits" }), "23505");
+
+  // A load that was taken back leaves no lock, and one that meets a lock waits as a whole.
+  loader.begin();
+  loader.savepoint("s");
+  loader.load(insert, many(2_000, 100));
+  t.is(other.run("INSERT INTO t VALUES (2050, 'o')").kind, "waits");
+  loader.rollbackTo("s");
+  t.deepEqual(said(other.late() ?? { kind: "waits" }), { tag: "INSERT 0 1", rows: [] });
+  loader.rollback();
+  other.begin();
+  other.rows("INSERT INTO t VALUES (3050, 'other')");
+  loader.begin();
+  t.is(loader.load(insert, many(3_000, 100)).kind, "waits");
+  t.is(other.rollback().kind, "rows");
+  t.deepEqual(said(loader.late() ?? { kind: "waits" }), { tag: "INSERT 0 100", rows: [] });
+  t.is(loader.commit().kind, "rows");
+  t.deepEqual(loader.rows("SELECT count(*) FROM t WHERE k BETWEEN 3000 AND 3099"), [["100"]]);
+});
+
+test("two loads of one key: the second waits for the first, whole or not at all", (t) => {
+  const rig = new ShardRig();
+  const [first, second] = [rig.session(), rig.session()];
+  first.rows("CREATE TABLE t (k int PRIMARY KEY, v text)");
+  const insert = "INSERT INTO t (k, v) VALUES ($1, $2)";
+  first.begin();
+  second.begin();
+  first.load(insert, many(1, 100));
+  t.is(second.load(insert, many(200, 100)).kind, "rows");
+  t.is(second.load(insert, many(50, 100)).kind, "waits");
+  t.is(first.load(insert, many(250, 10)).kind, "error", "each would wait for the other");
+  first.rollback();
+  t.deepEqual(said(second.late() ?? { kind: "waits" }), { tag: "INSERT 0 100", rows: [] });
+  t.is(second.commit().kind, "rows");
+  t.deepEqual(first.rows("SELECT count(*), min(k), max(k) FROM t"), [["200", "50", "299"]]);
+});
+
+test("a load that one record cannot hold is committed in parts, and a serializable transaction hears of every row", (t) => {
+  const rig = new ShardRig();
+  const [loader, reader] = [rig.session(), rig.session()];
+  loader.rows("CREATE TABLE t (k int PRIMARY KEY, v text)");
+  const insert = "INSERT INTO t (k, v) VALUES ($1, $2)";
+  reader.begin("serializable");
+  reader.rows("SELECT count(*) FROM t WHERE k > 100");
+  reader.rows("INSERT INTO t VALUES (-1, 'reader')");
+  loader.begin();
+  const filler = "f".repeat(1_000);
+  for (let from = 0; from < 10_000; from += 1_000) {
+    const rows = Array.from({ length: 1_000 }, (_, at) => [String(from + at), filler]);
+    t.is(loader.load(insert, rows).kind, "rows");
+  }
+  t.is(loader.commit().kind, "rows");
+  t.is(said(reader.commit()), "40001", "what it has read was changed by the load");
+  t.deepEqual(loader.rows("SELECT count(*), sum(length(v)) FROM t"), [["10000", "10000000"]]);
+});
+
+test("a block holds the rows that were written, and rubbish is refused", (t) => {
+  const rows = fc.array(fc.array(fc.option(fc.uint8Array({ maxLength: 300 })), { minLength: 3, maxLength: 3 }));
+  fc.assert(
+    fc.property(rows, fc.nat(), (given, cut) => {
+      const writer = new LoadBlockWriter();
+      for (const row of given) {
+        writer.null();
+        t.is(writer.rowValues().length, 1);
+        writer.dropRow();
+        for (const each of row) each === null ? writer.null() : writer.value(each);
+        t.deepEqual(writer.rowValues(), row);
+        writer.endRow();
+      }
+      t.is(writer.rows, given.length);
+      const bytes = writer.take();
+      const read = (from: Uint8Array): (Uint8Array | null)[][] => {
+        const reader = new LoadBlockReader(from, 3);
+        const found: (Uint8Array | null)[][] = [];
+        while (reader.next()) found.push([0, 1, 2].map((at) => reader.value(at)));
+        return found;
+      };
+      t.deepEqual(read(bytes), given);
+      const end = bytes.length === 0 ? 0 : cut % bytes.length;
+      try {
+        t.true(read(bytes.subarray(0, end)).length <= given.length);
+      } catch (error) {
+        t.true(error instanceof KimberliteError && error.code === "frameInvalid");
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("rows that are loaded: what is in them is found, back to any mark", (t) => {
+  const operation = fc.oneof(
+    { weight: 20, arbitrary: fc.record({ kind: fc.constant("add" as const), key: fc.nat(400), tree: fc.boolean() }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant("ascend" as const), count: fc.integer({ min: 1, max: 2_000 }) }),
+    },
+    { weight: 1, arbitrary: fc.constant({ kind: "mark" as const }) },
+    { weight: 1, arbitrary: fc.constant({ kind: "rewind" as const }) },
+  );
+  fc.assert(
+    fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
+      const loaded = new LoadedRows(3);
+      const model = new Map<string, number>();
+      const marks: { mark: ReturnType<LoadedRows["mark"]>; names: number }[] = [];
+      const keys = new TableKey();
+      let next = 1_000;
+      const keyOf = (space: number, key: number): Uint8Array =>
+        keys.item(3, space + 20, Uint8Array.of(key >> 16, (key >> 8) & 255, key & 255)).slice();
+      const add = (space: number, key: number): void => {
+        const name = `${space} ${key}`;
+        const tree = space === tableSpace.rows ? tableTree.rows : tableTree.index;
+        t.is(loaded.has(tree, keyOf(space, key)), model.has(name), name);
+        if (model.has(name)) return;
+        loaded.add(space, space + 20, keyOf(space, key), new Uint8Array(key % 70).fill(key));
+        model.set(name, key);
+      };
+      for (const one of operations) {
+        if (one.kind === "add") add(one.tree ? tableSpace.rows : tableSpace.index, one.key);
+        else if (one.kind === "ascend") for (let at = 0; at < one.count; at++) add(tableSpace.rows, next++);
+        else if (one.kind === "mark") marks.push({ mark: loaded.mark(), names: model.size });
+        else {
+          const back = marks.pop();
+          if (back === undefined) continue;
+          loaded.rewind(back.mark);
+          for (const name of [...model.keys()].slice(back.names)) model.delete(name);
+        }
+      }
+      t.is(loaded.entries, model.size);
+      t.is(loaded.rows, [...model.keys()].filter((name) => name.startsWith(`${tableSpace.rows} `)).length);
+      const poured: string[] = [];
+      loaded.pour((tree, key, value) => {
+        const space = tree === tableTree.rows ? tableSpace.rows : tableSpace.index;
+        const number = ((key.at(-3) ?? 0) << 16) | ((key.at(-2) ?? 0) << 8) | (key.at(-1) ?? 0);
+        t.is(value.length, 8 + (number % 70));
+        poured.push(`${space} ${number}`);
+      });
+      t.deepEqual(poured, [...model.keys()]);
+    }),
+    { numRuns: 60 },
+  );
+});
