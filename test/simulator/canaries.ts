@@ -58,10 +58,10 @@ export function edited(text: string, { file, find, replace }: Edit): string {
   return text.replace(find, () => replace);
 }
 
-function run(canary: Canary, from: number, secondsMax: number): Kill {
+function run(canary: Canary, from: number, secondsMax: number, isControl: boolean): Kill {
   const target = copyProduct();
   try {
-    for (const edit of canary.edits) {
+    for (const edit of isControl ? [] : canary.edits) {
       const file = path.join(target, "dist", edit.file);
       writeFileSync(file, edited(readFileSync(file, "utf8"), edit));
     }
@@ -109,15 +109,30 @@ function readVerdicts(file: string | null): Map<string, Verdict> {
   return new Map(known.map((verdict) => [verdict.id, verdict]));
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+/** The runs of each canary without its change: true when nothing objects. */
+function control(wanted: readonly Canary[], from: number, secondsMax: number): boolean {
+  let isSilent = true;
+  for (const canary of wanted) {
+    const { seeds, oracle, message } = run(canary, from, secondsMax, true);
+    isSilent &&= oracle === null;
+    console.log(`${oracle === null ? "silent" : "WRONG "} ${canary.id} after ${seeds} seeds${message.slice(0, 160)}`);
+  }
+  return isSilent;
+}
+
+function main(): void {
   const only = argument("only")?.split(",") ?? null;
   const from = Number(argument("from") ?? "1");
   const secondsMax = Number(argument("seconds") ?? "120");
+  const wanted = canaries.filter(({ id }) => only === null || only.includes(id));
+  if (process.argv.includes("--control")) {
+    process.exitCode = control(wanted, from, secondsMax) ? 0 : 1;
+    return;
+  }
   const file = argument("results");
   const verdicts = readVerdicts(file);
-  for (const canary of canaries) {
-    if (only !== null && !only.includes(canary.id)) continue;
-    const { seeds, oracle, message } = run(canary, from, secondsMax);
+  for (const canary of wanted) {
+    const { seeds, oracle, message } = run(canary, from, secondsMax, false);
     const verdict = { id: canary.id, seeds, oracle, message };
     verdicts.set(canary.id, verdict);
     if (file !== null) writeFileSync(file, `${JSON.stringify([...verdicts.values()], null, 1)}\n`);
@@ -134,3 +149,5 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   if (process.argv.includes("--write")) writeSection("canaries", text);
   process.exitCode = killed === canaries.length ? 0 : 1;
 }
+
+if (process.argv[1] === new URL(import.meta.url).pathname) main();

@@ -116,6 +116,10 @@ export class FaultInjector {
         this.#count("clog");
         network.clog(event.from, event.to, simulation.events.now + event.forMs * 1000);
         return;
+      case "oldStartView":
+        if (nodes[event.replica]?.isAlive && network.deliverOldStartView(event.replica, event.where))
+          this.#count("oldStartView");
+        return;
       case "clockStep": {
         const node = nodes[event.replica];
         if (node === undefined) return;

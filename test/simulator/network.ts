@@ -3,6 +3,7 @@
  * restart), links that are clogged for a while or cut in one direction, bits that flip, and large frames that never arrive while small
  * ones do. What it carries are the bytes that the shipping codec made.
  */
+import { commands } from "../../runtime/vsr/message-frame.js";
 import type { EventQueue } from "./event-queue.js";
 import type { Stream } from "./streams.js";
 
@@ -36,6 +37,8 @@ interface Frame {
 }
 
 const rememberedMax = 256;
+/** What tells a replica where a view begins: old ones of these are the most dangerous of all frames. */
+const startViewsMax = 64;
 
 export class Network {
   options: NetworkOptions;
@@ -57,6 +60,7 @@ export class Network {
   readonly #cloggedUntil: number[];
   readonly #lastArrival: number[];
   #remembered: Frame[] = [];
+  #startViews: Frame[] = [];
   /** By replica: disks it has lost. */
   readonly #lives: number[];
 
@@ -106,7 +110,9 @@ export class Network {
    */
   forget(replica: number): void {
     this.#lives[replica] = (this.#lives[replica] ?? 0) + 1;
-    this.#remembered = this.#remembered.filter(({ from, to }) => from !== replica && to !== replica);
+    const isOfOthers = ({ from, to }: Frame): boolean => from !== replica && to !== replica;
+    this.#remembered = this.#remembered.filter(isOfOthers);
+    this.#startViews = this.#startViews.filter(isOfOthers);
   }
 
   /** What shards say to one another relies on their connection: in order, once, and nothing of it outlives an end of the connection. */
@@ -124,6 +130,10 @@ export class Network {
       return;
     }
     if (options.replay > 0) this.#remember({ from, to, bytes });
+    if (bytes[98] === commands.startView) {
+      this.#startViews.push({ from, to, bytes });
+      if (this.#startViews.length > startViewsMax) this.#startViews.shift();
+    }
     if (options.loss > 0 && this.#random.chance(options.loss)) {
       this.counts.lost += 1;
       return;
@@ -145,6 +155,20 @@ export class Network {
     const old = this.#random.pick(this.#remembered);
     this.counts.replayed += 1;
     this.#carry(old.from, old.to, old.bytes, at, null);
+  }
+
+  /**
+   * A startView that was sent to a replica long ago arrives now: it was under way all the time, past every cut. False when there is none.
+   *
+   * @param where from 0 to 1: which of those that are remembered, the oldest first
+   */
+  deliverOldStartView(to: number, where: number): boolean {
+    const old = this.#startViews.filter((frame) => frame.to === to);
+    const frame = old[Math.floor(where * old.length)];
+    if (frame === undefined) return false;
+    this.counts.replayed += 1;
+    this.#deliver(frame.from, to, frame.bytes);
+    return true;
   }
 
   #carry(from: number, to: number, bytes: Uint8Array, leavingAt: number, isConnected: (() => boolean) | null): void {

@@ -4,7 +4,6 @@
  */
 import { superblockCopies, superblockPath } from "../../runtime/storage/superblock.js";
 import { decodeCopy } from "../../runtime/storage/superblock-codec.js";
-import { copiesToOpen } from "../../runtime/storage/superblock-quorum.js";
 import { sectorBytes } from "../../runtime/types/limits.js";
 import { decodeMessage } from "../../runtime/vsr/codec.js";
 import { commands } from "../../runtime/vsr/message-frame.js";
@@ -41,6 +40,9 @@ const nothingSaid = (): Promises => ({
   acknowledged: new Set(),
   last: null,
 });
+
+/** Copies of the superblock that hold what is on the medium for certain: with one of them damaged, two equal ones are left to open. */
+const copiesNeeded = 3;
 
 const u64 = (view: DataView, at: number): number => view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 
@@ -156,17 +158,16 @@ export class PromiseOracle {
         copies += disk.isDamaged(superblockPath(directory), copy * sectorBytes, (copy + 1) * sectorBytes) ? 1 : 0;
       else if (reading.content.view >= view && (!namesLog || reading.content.logView >= view)) copies += 1;
     }
-    if (copies < copiesToOpen) return false;
+    if (copies < copiesNeeded) return false;
     promises.durableView = Math.max(promises.durableView, view);
     if (namesLog) promises.durableLogView = Math.max(promises.durableLogView, view);
     return true;
   }
 
-  /** A replica has started from its own disk. `isForgiven`: its superblock was damaged. */
-  restarted(replica: number, numbers: ReplicaNumbers, isForgiven: boolean): void {
+  /** A replica has started from its own disk. Of its superblock at most one copy is ever damaged: that is no reason to forget a word. */
+  restarted(replica: number, numbers: ReplicaNumbers): void {
     const { view, logView } = this.#of(replica);
     this.#of(replica).last = null;
-    if (isForgiven) return;
     expect(
       numbers.view >= view && numbers.logView >= logView,
       "promises",
@@ -175,7 +176,10 @@ export class PromiseOracle {
     );
   }
 
-  /** Looks at a replica that runs. `isForgiven`: faults of its disk may have taken what it acknowledged. */
+  /**
+   * Looks at a replica that runs. `isForgiven`: faults of its disk may have taken what it acknowledged. Where damage is noticed it is not at
+   * work in its view again before somebody has told it what it held.
+   */
   look(replica: number, numbers: ReplicaNumbers, isForgiven: boolean): void {
     const promises = this.#of(replica);
     const { last } = promises;
@@ -190,7 +194,8 @@ export class PromiseOracle {
       () => `replica ${replica} has the log of a later view than its own`,
     );
     promises.last = numbers;
-    if (isForgiven || numbers.logView !== promises.ackView) return;
+    const mayLack = isForgiven && !(this.#damageIsNoticed && numbers.status === "normal");
+    if (mayLack || numbers.logView !== promises.ackView) return;
     expect(
       numbers.op >= promises.ackOp,
       "head",

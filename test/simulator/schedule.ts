@@ -21,6 +21,8 @@ export type FaultEvent = { readonly at: number } & (
   /** Links that carry nothing for a while, as pairs from and to. */
   | { readonly kind: "partition"; readonly links: readonly (readonly [number, number])[]; readonly forMs: number }
   | { readonly kind: "clog"; readonly from: number; readonly to: number; readonly forMs: number }
+  /** A startView that was sent to the replica long ago arrives: `where` is 0 for the oldest one and near 1 for the newest. */
+  | { readonly kind: "oldStartView"; readonly replica: number; readonly where: number }
   | { readonly kind: "clockStep"; readonly replica: number; readonly byMs: number }
   | { readonly kind: "handover"; readonly replica: number }
   /** A place of a zone, as a fraction of it. `where` near 1 is the log's end. */
@@ -88,6 +90,17 @@ function drawForStandbys({ seed, replicas, standbys, faultMs, faults }: Simulati
     events.push({ at: at(), kind: "promote", replica, standby: standby(), downMs: random.pick([1, 50, 1_000]) });
   }
   return events;
+}
+
+/** Old startViews come when they do the most harm: while a replica that has just started may not know its head. By a lottery of their own. */
+function drawOldStartViews({ seed }: SimulationOptions, events: readonly FaultEvent[]): FaultEvent[] {
+  const random = new Stream(seed, "old startViews");
+  if (!random.chance(0.3)) return [];
+  return events.flatMap((event): FaultEvent[] => {
+    if (event.kind !== "kill" && event.kind !== "powerCut") return [];
+    const at = event.at + (event.downMs + random.below(40)) * 1000;
+    return random.chance(0.5) ? [] : [{ at, kind: "oldStartView", replica: event.replica, where: random.fraction() }];
+  });
 }
 
 /** The faults of a run, in the order of their time (µs from its begin with faults). */
@@ -174,5 +187,6 @@ export function drawSchedule(options: SimulationOptions): FaultEvent[] {
     forMs: random.pick([100, 1_000]),
   }));
   if (options.standbys > 0) events.push(...drawForStandbys(options));
+  events.push(...drawOldStartViews(options, events));
   return events.sort((left, right) => left.at - right.at);
 }

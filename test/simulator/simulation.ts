@@ -345,6 +345,11 @@ export class Simulation {
       this.#wentDown(node, 200);
       return;
     }
+    const isUntouched = id === "shard-1" && isKimberliteError(error) && error.code === "dataCorrupt";
+    if (isUntouched && !this.injector.hasDamaged) {
+      this.fail(new SimulationFailure("storage", `no fault has touched what replica ${replica} stores: ${text}`, error));
+      return;
+    }
     this.#halts += 1;
     const isLost =
       this.#isDamagedBeyond(node) && isKimberliteError(error) && error.code === "dataCorrupt" && id === "start";
@@ -434,8 +439,7 @@ export class Simulation {
       if (this.#isNew[replica]) {
         this.#isNew[replica] = false;
         if (numbers.status === "recoveringHead") this.#recoveringHeads += 1;
-        const isRolledBack = this.injector.hasStruck(replica, ["superblock"]);
-        this.promises.restarted(replica, numbers, isRolledBack);
+        this.promises.restarted(replica, numbers);
       }
       this.promises.look(replica, numbers, this.forgiven[replica] ?? false);
       for (const id of ["replica-1", "shard-1", "keeper-1"]) {
