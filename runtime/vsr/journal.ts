@@ -219,7 +219,10 @@ export class Journal {
     if (keeps < this.appended.op) this.#rewind(keeps);
     this.#forgetBehind(newest.header.op);
     for (const { header, headerBytes } of suffix) {
-      if (header.op <= this.appended.op) continue;
+      if (header.op <= this.appended.op) {
+        this.#learnName(header, headerBytes);
+        continue;
+      }
       const slot = this.#slots.get(header.op);
       if (slot?.header && sameIdentity(slot.header.identity, header.identity)) {
         slot.isCanonical = true;
@@ -232,6 +235,16 @@ export class Journal {
     }
     this.#head = newest.header.op;
     this.#slots.proveBackwards(this.#head, this.appended.op);
+  }
+
+  /** The header of what is appended here already: this replica knew it by a checkpoint alone, which does not say it, and a head has one. */
+  #learnName(header: PrepareHeader, headerBytes: Uint8Array): void {
+    const known = this.identity(header.op);
+    if (this.header(header.op) !== null || known === null || !sameIdentity(known, header.identity)) return;
+    mark("journalLearnsName");
+    const slot = this.#slots.put(header, headerBytes, header.op <= this.durableOp ? "durable" : "writing");
+    slot.isCanonical = true;
+    this.#oldest = Math.min(this.#oldest, header.op);
   }
 
   /**

@@ -27,6 +27,7 @@ const names = [
   "heartbeatShowsGap",
   "inheritedCommitsPartly",
   "journalDamaged",
+  "journalLearnsName",
   "journalNamesByChild",
   "journalRepairsInPlace",
   "journalRewinds",

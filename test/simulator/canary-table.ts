@@ -167,9 +167,7 @@ const oldHead: readonly FaultEvent[] = [0, 2].flatMap((replica, round) => [
   ),
   at(1_201 + round * 2_000, { kind: "partition", links: between([replica], [1]), forMs: 300 }),
   at(1_201 + round * 2_000, { kind: "kill", replica, downMs: 5 }),
-  ...[10, 20, 30, 60].map((later) =>
-    at(1_206 + round * 2_000 + later, { kind: "oldStartView", replica, where: 0.9 }),
-  ),
+  ...[10, 20, 30, 60].map((later) => at(1_206 + round * 2_000 + later, { kind: "oldStartView", replica, where: 0.9 })),
 ]);
 
 const kernel: Partial<SimulationOptions> = { workload: "kernel", replicas: 3, requestMicros: 4_000, requestsMax: 300 };
@@ -633,8 +631,16 @@ export const canaries: readonly Canary[] = [
         find: "const copies = Array.from({ length: superblockCopies }, (_, copy) => copy);",
         replace: "const copies = [content.sequence % superblockCopies];",
       },
-      { file: storage("superblock"), find: "        if (wrong.length > 0) {", replace: "        if (wrong.length > 3) {" },
-      { file: storage("superblock"), find: "            if (stale.length > 0) {", replace: "            if (stale.length > 3) {" },
+      {
+        file: storage("superblock"),
+        find: "        if (wrong.length > 0) {",
+        replace: "        if (wrong.length > 3) {",
+      },
+      {
+        file: storage("superblock"),
+        find: "            if (stale.length > 0) {",
+        replace: "            if (stale.length > 3) {",
+      },
     ],
     oracles: ["promises"],
     budget: 200,

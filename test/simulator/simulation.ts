@@ -347,7 +347,9 @@ export class Simulation {
     }
     const isUntouched = id === "shard-1" && isKimberliteError(error) && error.code === "dataCorrupt";
     if (isUntouched && !this.injector.hasDamaged) {
-      this.fail(new SimulationFailure("storage", `no fault has touched what replica ${replica} stores: ${text}`, error));
+      this.fail(
+        new SimulationFailure("storage", `no fault has touched what replica ${replica} stores: ${text}`, error),
+      );
       return;
     }
     this.#halts += 1;
