@@ -84,12 +84,12 @@ export class Applier {
   }
 
   #replayTo(target: LogPosition): Replay {
-    const { args, kernel, machine } = this.#core;
+    const { args, kernel, machine, tail } = this.#core;
     const { directory, clusterId } = args;
     const { store } = this.#core.parts();
     assert(kernel !== null, "an open shard has its kernel");
     const from = this.#core.positionNow();
-    const replay = this.#replay ?? Replay.open(directory, clusterId, store, kernel, from, target, machine);
+    const replay = this.#replay ?? Replay.open(directory, clusterId, store, kernel, from, target, machine, tail);
     replay.extend(target);
     this.#replay = replay;
     return replay;

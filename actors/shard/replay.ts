@@ -5,8 +5,9 @@
 
 import { BlockReader } from "../../runtime/kernel/block.js";
 import type { Kernel } from "../../runtime/kernel/kernel.js";
-import { isOwnOperation, prepareOperations } from "../../runtime/storage/frame.js";
+import { isOwnOperation, prepareOperations, sameBytes } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
+import type { LogTail } from "../../runtime/storage/log-tail.js";
 import { PrepareCursor } from "../../runtime/storage/prepare-cursor.js";
 import type { TreeWriter } from "../../runtime/store/tree.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -46,8 +47,9 @@ export class Replay {
     from: LogPosition,
     head: LogPosition,
     { disk, geometry }: Machine = realMachine,
+    tail: LogTail | null = null,
   ): Replay {
-    const opening: Opening = (at) => PrepareCursor.open(disk, directory, geometry, clusterId, at);
+    const opening: Opening = (at) => PrepareCursor.open(disk, directory, geometry, clusterId, at, tail);
     return new Replay(opening, state, kernel, from, head);
   }
 
@@ -97,6 +99,11 @@ export class Replay {
       assert(this.#position.op <= this.#head.op, "order: replay ends at the head");
       this.hasChanged = true;
     }
+    const { parent } = this.#position;
+    assert(
+      !this.isDone || sameBytes(parent, 0, this.#head.parent, 0, parent.length),
+      "hash chain: what was applied is what is committed",
+    );
     return this.#position;
   }
 

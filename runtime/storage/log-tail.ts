@@ -128,6 +128,18 @@ export class LogTail {
     this.bytes.fill(0, at + Math.max(frame.length, skipped), at + to - from);
   }
 
+  /**
+   * Replica: the log goes on in the next segment, and nothing is written at `address`. What the ring has there is of a ring length ago, or of
+   * a discarded log: even a child of the prepare before, so that whoever walks the ring would take it for the next one.
+   */
+  passOver(address: number): void {
+    assert(address % sectorBytes === 0, "a prepare would begin on a sector");
+    if (address < this.tailLow || address >= this.tailLow + this.ringBytes) return;
+    mark("tailPassesOver");
+    const at = this.offsetOf(address);
+    this.bytes.fill(0, at, at + sectorBytes);
+  }
+
   /** Replica: the log goes on at `end` with what was written past the ring; nothing before it is looked for there. */
   skipTo(end: number): void {
     assert(end % sectorBytes === 0 && end >= this.committedEnd, "the log only grows");

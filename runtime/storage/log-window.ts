@@ -8,6 +8,7 @@ import { miB, sectorBytes } from "../types/limits.js";
 import { isUnreadable } from "./disk.js";
 import { headerBytes, type PrepareHeader, readHeader, sameBytes } from "./frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "./log-geometry.js";
+import type { LogTail } from "./log-tail.js";
 import { mark } from "./marks.js";
 import type { SegmentFiles } from "./segments.js";
 
@@ -24,16 +25,21 @@ export class LogWindow {
   readonly view: DataView;
   readonly #words: Int32Array;
   readonly #toleratesUnreadable: boolean;
+  readonly #tail: LogTail | null;
   #from = 0;
   #to = 0;
+  #isOfTail = false;
+  /** Bytes below this address are taken from the files. */
+  #filesUntil = 0;
   /** Bytes read from files so far. */
   bytesRead = 0;
 
   /**
    * @param memory at least `windowBytes`; aligned when the files are opened for direct reads
    * @param toleratesUnreadable a sector that the disk cannot read is taken for a damaged one, instead of an error
+   * @param tail where the newest bytes are looked for first: what was written past the page cache costs a read of the disk
    */
-  constructor(files: SegmentFiles, memory: Uint8Array, toleratesUnreadable = false) {
+  constructor(files: SegmentFiles, memory: Uint8Array, toleratesUnreadable = false, tail: LogTail | null = null) {
     assert(memory.length >= windowBytes(files.geometry), "a window holds the largest prepare");
     assert(
       memory.byteOffset % 4 === 0 && memory.length % sectorBytes === 0,
@@ -41,6 +47,7 @@ export class LogWindow {
     );
     this.files = files;
     this.#toleratesUnreadable = toleratesUnreadable;
+    this.#tail = tail;
     this.bytes = memory;
     this.view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
     this.#words = new Int32Array(memory.buffer, memory.byteOffset, memory.byteLength / 4);
@@ -57,11 +64,11 @@ export class LogWindow {
     );
     assert(address + length <= limit, "a window is not loaded beyond its limit");
     if (address >= this.#from && address + length <= this.#to) return address - this.#from;
+    if (this.#loadTail(address, length, limit)) return 0;
     const segmentEnd = nextSegmentStart(this.files.geometry, address);
     const ahead = Math.max(length, Math.min(readAheadBytes, this.bytes.length));
     const wanted = Math.min(ahead, segmentEnd - address, limit - address);
-    this.#from = 0;
-    this.#to = 0;
+    this.drop();
     try {
       this.files.read(address, this.bytes, 0, wanted);
     } catch (error) {
@@ -72,6 +79,36 @@ export class LogWindow {
     this.#from = address;
     this.#to = address + wanted;
     return 0;
+  }
+
+  /** Copies out of the tail what it has in one piece from the address on. False when that is not all that is asked for. */
+  #loadTail(address: number, length: number, limit: number): boolean {
+    const tail = this.#tail;
+    if (tail === null || address < tail.tailLow || address < this.#filesUntil) return false;
+    const at = tail.offsetOf(address);
+    const segmentEnd = nextSegmentStart(this.files.geometry, address);
+    const wanted = Math.min(this.bytes.length, segmentEnd - address, limit - address, tail.ringBytes - at);
+    if (wanted < length) return false;
+    this.drop();
+    this.bytes.set(tail.bytes.subarray(at, at + wanted));
+    // Were the bytes overwritten while they were copied? Asked *after* the copy.
+    if (address < tail.tailLow) return false;
+    this.#from = address;
+    this.#to = address + wanted;
+    this.#isOfTail = true;
+    return true;
+  }
+
+  /** True when what the window holds came out of the tail. */
+  get isOfTail(): boolean {
+    return this.#isOfTail;
+  }
+
+  /** Forgets what it holds, and takes what lies before `until` from the files: they decide where the tail's bytes do not verify. */
+  takeFiles(until: number): void {
+    mark("tailDoesNotVerify");
+    this.drop();
+    this.#filesUntil = until;
   }
 
   #readSectors(address: number, length: number): void {
@@ -90,6 +127,7 @@ export class LogWindow {
   drop(): void {
     this.#from = 0;
     this.#to = 0;
+    this.#isOfTail = false;
   }
 
   /** As `isZero`, from any byte on up to a whole word's end. */

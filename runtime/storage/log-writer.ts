@@ -196,6 +196,7 @@ export class LogWriter {
       next++;
     }
     if (next < prepares.length) mark("writeInStretches");
+    if (start > this.#position.address) this.tail.passOver(this.#position.address);
     const newest = prepares[next - 1];
     assert(newest !== undefined && end > start, "a stretch has a prepare");
     this.#guard(() => {
@@ -245,6 +246,7 @@ export class LogWriter {
       if (isNext && gap > this.#position.address) {
         mark("repairZeroesGap");
         this.#segments.zero(this.#position.address, gap);
+        this.tail.passOver(this.#position.address);
       }
       this.#segments.writeCopy(header.address, frame, padded);
       this.#ring.rewrite(prepare, this.#newestOp);

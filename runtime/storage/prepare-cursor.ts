@@ -9,6 +9,7 @@ import type { Disk } from "./disk.js";
 import { headerBytes, identityBytes, type PrepareHeader, sameBytes } from "./frame.js";
 import { type LogGeometry, nextSegmentStart, paddedBytes } from "./log-geometry.js";
 import type { LogPosition } from "./log-position.js";
+import type { LogTail } from "./log-tail.js";
 import { inspectPrepare, LogWindow, windowBytes } from "./log-window.js";
 import { SegmentFiles } from "./segments.js";
 
@@ -44,6 +45,9 @@ export class PrepareCursor {
   /**
    * A cursor with its own buffer and files, read through the page cache; a sector that cannot be read is damage like any other. Close it
    * after use.
+   *
+   * @param tail the newest bytes of the log in memory: a replica's log is written past the page cache, so to read what has just been
+   *   written would be a read of the disk
    */
   static open(
     disk: Disk,
@@ -51,9 +55,11 @@ export class PrepareCursor {
     geometry: LogGeometry,
     clusterId: Uint8Array,
     from: CursorStart,
+    tail: LogTail | null = null,
   ): PrepareCursor {
     const files = new SegmentFiles(disk, directory, geometry);
-    return new PrepareCursor(new LogWindow(files, new Uint8Array(windowBytes(geometry)), true), clusterId, from);
+    const window = new LogWindow(files, new Uint8Array(windowBytes(geometry)), true, tail);
+    return new PrepareCursor(window, clusterId, from);
   }
 
   /**
@@ -63,21 +69,31 @@ export class PrepareCursor {
   next(end: number): boolean {
     assert(end >= this.#address, "order: a walk's end never goes back");
     if (this.#address >= end) return false;
-    let finding = inspectPrepare(this.#window, this.#clusterId, this.#address, end);
-    if (finding.kind === "unwritten") {
-      const skipped = this.#address;
-      const next = nextSegmentStart(this.#geometry, skipped);
-      if (next >= end) throw this.#damaged(skipped, "nothing is written where a prepare must begin");
-      this.#address = next;
-      finding = inspectPrepare(this.#window, this.#clusterId, next, end);
+    let damage = this.#goOn(end);
+    if (damage !== null && this.#window.isOfTail) {
+      // Behind a segment's last prepare, for one, the tail has what lay there a ring length ago.
+      this.#window.takeFiles(end);
+      damage = this.#goOn(end);
     }
-    const address = this.#address;
-    if (finding.kind === "unwritten") throw this.#damaged(address, "nothing is written where a prepare must begin");
-    if (finding.kind === "misplaced")
-      throw this.#damaged(address, `the prepare there belongs to address ${finding.header.address}`);
-    if (finding.kind === "damaged") throw this.#damaged(address, `the ${finding.fault} of a prepare does not verify`);
-    this.#accept(finding.header, finding.offset);
+    if (damage !== null) throw damage;
     return true;
+  }
+
+  /** Goes to the next prepare; what is in the way of that, with the walk where it was, or null. */
+  #goOn(end: number): KimberliteError | null {
+    let address = this.#address;
+    let finding = inspectPrepare(this.#window, this.#clusterId, address, end);
+    if (finding.kind === "unwritten") {
+      const next = nextSegmentStart(this.#geometry, address);
+      if (next >= end) return this.#damaged(address, "nothing is written where a prepare must begin");
+      address = next;
+      finding = inspectPrepare(this.#window, this.#clusterId, address, end);
+    }
+    if (finding.kind === "unwritten") return this.#damaged(address, "nothing is written where a prepare must begin");
+    if (finding.kind === "misplaced")
+      return this.#damaged(address, `the prepare there belongs to address ${finding.header.address}`);
+    if (finding.kind === "damaged") return this.#damaged(address, `the ${finding.fault} of a prepare does not verify`);
+    return this.#accept(finding.header, finding.offset);
   }
 
   /** As `next`, but ends at the last prepare before `segmentEnd` instead of going on in the next segment. */
@@ -87,18 +103,18 @@ export class PrepareCursor {
     return finding.kind === "unwritten" ? false : this.next(segmentEnd);
   }
 
-  #accept(header: PrepareHeader, offset: number): void {
+  #accept(header: PrepareHeader, offset: number): KimberliteError | null {
     const parent = this.#parent;
     if (parent !== null) {
-      if (header.op !== this.#op + 1) throw this.#damaged(header.address, `op ${header.op} follows op ${this.#op}`);
+      if (header.op !== this.#op + 1) return this.#damaged(header.address, `op ${header.op} follows op ${this.#op}`);
       if (!sameBytes(header.parent, 0, parent, 0, identityBytes)) {
-        throw this.#damaged(
+        return this.#damaged(
           header.address,
           `the hash chain breaks: op ${header.op} does not name op ${this.#op} as its parent`,
         );
       }
       if (header.timestamp <= this.#timestamp) {
-        throw this.#damaged(header.address, `op ${header.op} has a timestamp that is not after its parent's`);
+        return this.#damaged(header.address, `op ${header.op} has a timestamp that is not after its parent's`);
       }
     }
     this.#header = header;
@@ -107,6 +123,7 @@ export class PrepareCursor {
     this.#parent = header.identity;
     this.#timestamp = header.timestamp;
     this.#address = header.address + paddedBytes(header.bodyBytes);
+    return null;
   }
 
   /** The prepare that `next` went to. */
