@@ -93,6 +93,7 @@ class Projection implements Actor<ProjectionMessage> {
     this.#sql = new SqlReads({
       engine: new QueryEngine(),
       outbox: this.#outbox,
+      records: () => this.#attached().source,
       spill: new SpillDirectory(machine.disk, args.directory, args.index),
       answerOf: (error) => this.#answerOf(error),
       defect: (error) => context.log.error("a statement met a defect", { error: error.stack }),

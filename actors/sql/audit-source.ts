@@ -11,6 +11,7 @@ import {
   auditTable,
   commitsByTime,
   commitsTable,
+  eventsTable,
   isAuditTable,
   materializedViewsTable,
 } from "../../runtime/query/catalog/system/audit.js";
@@ -29,6 +30,7 @@ import type { Datum } from "../../runtime/query/types/datum.js";
 import { typeOid } from "../../runtime/query/types/sql-type.js";
 import { assert } from "../../runtime/types/assert.js";
 import { sqlTimeOf, unixTimeOf } from "./evaluation.js";
+import { type EventRecords, EventScan } from "./event-scan.js";
 import { MaterializedViewScan } from "./materialized-view-scan.js";
 
 export const builtInTables: SystemTables = {
@@ -39,6 +41,8 @@ export interface AuditHost {
   readonly reads: StateReads;
   readonly tenant: number;
   readonly catalog: Catalog;
+  /** Records of the log; null where nothing but the state is at hand. */
+  readonly records: EventRecords | null;
   /** The catalog as it was at a position. */
   past(position: number): Catalog;
 }
@@ -66,12 +70,16 @@ export class AuditSource implements TableSource {
 
   scan(request: ScanRequest): TableScan {
     if (!isAuditTable(request.table)) return this.#tables.scan(request);
-    assert(!request.wantsKeys && request.history === null, "the log has no past, and nobody locks it");
-    if (request.table.oid === materializedViewsTable.oid) {
+    const { table, history } = request;
+    assert(!request.wantsKeys, "nobody locks what the log says");
+    if (table.oid === materializedViewsTable.oid) {
       return new MaterializedViewScan(this.#tables, this.#host.catalog, request);
     }
-    assert(request.table.oid === commitsTable.oid, "a table of this schema is one of those that there are");
-    return new CommitScan(this.#host, this.#names, request, this.position + 1);
+    assert(history === null || (history.to ?? 0) <= this.position + 1, "the log is read as of what was reached");
+    const bound = history?.to ?? this.position + 1;
+    if (table.oid === eventsTable.oid) return new EventScan(this.#host, request, bound);
+    assert(table.oid === commitsTable.oid, "a table of this schema is one of those that there are");
+    return new CommitScan(this.#host, this.#names, request, bound);
   }
 
   rowsEstimate(table: TableDefinition): number {

@@ -21,6 +21,7 @@ import { AuditSource } from "../../sql/audit-source.js";
 import { DataRows } from "../../sql/data-rows.js";
 import type { Engine } from "../../sql/engine.js";
 import { Evaluation, noEffects, type Surroundings, unixTimeOf } from "../../sql/evaluation.js";
+import type { EventRecords } from "../../sql/event-scan.js";
 import { readParameters } from "../../sql/parameters.js";
 import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
 import { readSequence } from "../../sql/sequence-state.js";
@@ -28,6 +29,8 @@ import { ended, noRowBytes, type Run } from "./run.js";
 
 export interface StatementsHost {
   readonly engine: Engine;
+  /** Records of the log, for events. */
+  records(): EventRecords;
   /** Where statements write rows that do not fit their memory. */
   readonly spill: SpillSpace;
   /** A statement takes long, and is at work. */
@@ -197,7 +200,7 @@ export class Statements {
     const { catalog } = context;
     const past = (position: number) => this.#catalogs.past(reads.state, tenant, position);
     return {
-      source: new AuditSource(source, { reads, tenant, catalog, past }),
+      source: new AuditSource(source, { reads, tenant, catalog, past, records: this.#host.records() }),
       context,
       parameters: readParameters(request.parameters, bound.parameterTypes, context, ""),
       memoryBytesMax: queryMemory,

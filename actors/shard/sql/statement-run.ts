@@ -109,6 +109,7 @@ export class StatementRun {
         tenant,
         catalog: parts.catalog,
         past: parts.pastCatalog,
+        records: null,
       }),
       context: evaluation.context,
       parameters:
@@ -180,6 +181,7 @@ export class StatementRun {
       tenant: request.tenant,
       catalog,
       past: pastCatalog,
+      records: null,
     });
   }
 

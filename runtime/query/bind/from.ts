@@ -1,7 +1,7 @@
 /** FROM: tables, views, subqueries, functions, WITH queries and joins, into plans and the names they make visible. */
 
 import type { Relation, TableDefinition, ViewDefinition } from "../catalog/model.js";
-import { isAuditTable } from "../catalog/system/audit.js";
+import { hasPast, isAuditTable } from "../catalog/system/audit.js";
 import { sequenceTable } from "../catalog/system/sequence-table.js";
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
@@ -312,14 +312,16 @@ function bindTime(time: SystemTime, binder: Binder): PlanTime {
 }
 
 function bindSystemTable(table: TableDefinition, item: TableReference, binder: Binder): BoundItem {
-  if (item.time !== null) throw notSupported("FOR SYSTEM_TIME of a system table", positionOf(item.time.location));
+  if (item.time !== null && (item.time.kind !== "asOf" || !isAuditTable(table) || !hasPast(table)))
+    throw notSupported("FOR SYSTEM_TIME of a system table", positionOf(item.time.location));
+  const time = item.time === null ? null : bindTime(item.time, binder);
   const columns = table.columns.map(({ name, type }) => ({ id: binder.newId(), name, type }));
   const scoped = columns.map((column, index) => ({ ...column, table: table.oid, column: index + 1, expression: null }));
   const alias = item.alias?.name ?? table.name;
   const numbers = table.columns.map(({ number }) => number);
   const base = { table, alias, numbers, filter: null, columns, ...estimates };
   const plan: PlanNode = isAuditTable(table)
-    ? { kind: "scan", index: null, ranges: [{ from: null, to: null }], isBackward: false, time: null, ...base }
+    ? { kind: "scan", index: null, ranges: [{ from: null, to: null }], isBackward: false, time, ...base }
     : { kind: "systemScan", ...base };
   const certain = columns[table.columns.findIndex(({ isNotNull }) => isNotNull)];
   return namedItem(plan, scoped, item.alias, alias, item.location, {

@@ -3,6 +3,7 @@
  * query by a position or a moment reads a part of them and not everything; whoever runs it makes the rows (`actors/sql/audit-source.ts`).
  *
  *   commits              every command of the tenant
+ *   events               every event of every stream
  *   materialized_views   how each is kept up to date, and how far it is
  */
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
@@ -89,12 +90,52 @@ export const materializedViewsTable = tableOf(
   ],
 );
 
-export const auditTables: readonly TableDefinition[] = [commitsTable, materializedViewsTable];
+export const eventsTable = tableOf(
+  13_013,
+  "events",
+  [1, 2],
+  [
+    ["stream", typeOid.text, "notNull"],
+    ["stream_offset", typeOid.int8, "notNull"],
+    ["position", typeOid.int8, "notNull"],
+    ["time", typeOid.timestamptz, "notNull"],
+    ["principal", typeOid.text, "null"],
+    ["format", typeOid.text, "notNull"],
+    ["data", typeOid.bytea, "notNull"],
+    ["text", typeOid.text, "null"],
+    ["json", typeOid.jsonb, "null"],
+  ],
+);
+
+const eventIndex = (oid: Oid, name: string, column: number, type: Oid): IndexDefinition => ({
+  kind: "index",
+  oid,
+  name,
+  schema: kimberliteSchemaOid,
+  table: eventsTable.oid,
+  storage: noStorage,
+  keys: [{ column, expression: null, type: sqlType(type), isDescending: false, nullsFirst: false }],
+  included: [],
+  isUnique: false,
+  isPrimary: false,
+  predicate: null,
+});
+
+/** Events of all streams in the order in which they were appended. */
+export const eventsByPosition: IndexDefinition = eventIndex(13_014, "events_position", 3, typeOid.int8);
+export const eventsByTime: IndexDefinition = eventIndex(13_015, "events_time", 4, typeOid.timestamptz);
+
+export const auditTables: readonly TableDefinition[] = [commitsTable, eventsTable, materializedViewsTable];
 
 export const auditTable = (name: string): TableDefinition | null =>
   auditTables.find((table) => table.name === name) ?? null;
 
 export const isAuditTable = ({ schema }: TableDefinition): boolean => schema === kimberliteSchemaOid;
 
-export const auditIndexesOf = (table: TableDefinition): readonly IndexDefinition[] =>
-  table.oid === commitsTable.oid ? [commitsByTime] : [];
+export function auditIndexesOf({ oid }: TableDefinition): readonly IndexDefinition[] {
+  if (oid === eventsTable.oid) return [eventsByPosition, eventsByTime];
+  return oid === commitsTable.oid ? [commitsByTime] : [];
+}
+
+/** What is only ever added to: read as of a position, it is what there was by then. */
+export const hasPast = ({ oid }: TableDefinition): boolean => oid === commitsTable.oid || oid === eventsTable.oid;
