@@ -108,7 +108,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     this.#replicas = replicaCount + standbys;
     const seed = Math.floor(context.random() * 2 ** 31);
     this.#core = new Replica(
-      { replica, replicaCount, standbys, clusterId, geometry, release, seed },
+      { replica, replicaCount, standbys, clusterId, epoch: superblock.content.epoch, geometry, release, seed },
       superblock.content,
       log.recovered,
     );
@@ -281,7 +281,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
 
   #report(): ReplicaReport {
     const { status, view, op, commit, contiguous: durable, stuckAt } = this.#core.inspect();
-    return { replica: this.#self, status, view, op, commit, durable, stuckAt, release };
+    const { epoch } = this.#storage.superblock.content;
+    return { replica: this.#self, status, view, epoch, op, commit, durable, stuckAt, release };
   }
 
   #opened(): ReplicaOpened {
@@ -331,8 +332,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     const links = this.#links;
     if (links === null) return;
     if (this.#encoded?.message !== message) {
-      const { clusterId } = this.#storage.superblock.content;
-      const bytes = encodeMessage(message, { replica: this.#self, clusterId, epoch: 0, release });
+      const { clusterId, epoch } = this.#storage.superblock.content;
+      const bytes = encodeMessage(message, { replica: this.#self, clusterId, epoch, release });
       this.#encoded = { message, bytes };
     }
     // A link that is full loses it: the protocol sends again what matters.
@@ -380,7 +381,24 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       this.#refusedFrames += 1;
       return;
     }
+    // A prepare is of the epoch that it was written in, wherever it is sent again.
+    if (decoded.from !== null && decoded.epoch !== this.#storage.superblock.content.epoch) {
+      this.#refusedFrames += 1;
+      this.#isOfOtherEpoch(from, decoded.epoch);
+      return;
+    }
     this.#step({ kind: "message", from, message: decoded.message });
+  }
+
+  /** One of an earlier epoch learns from this replica's own words that it has to go; this one, of a later epoch than its own. */
+  #isOfOtherEpoch(from: number, epoch: number): void {
+    const own = this.#storage.superblock.content.epoch;
+    if (epoch < own) return;
+    throw new KimberliteError(
+      "dataMissing",
+      `replica ${from} is of epoch ${epoch}, and this directory of epoch ${own}: the cluster was founded anew by \`kimberlite cluster rescue\`, and this directory must never come back`,
+      { detail: { because: "lostDisk", epoch, own } },
+    );
   }
 
   // ------------------------------------------------------------------ segments
@@ -432,6 +450,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       status,
       view,
       logView,
+      epoch: this.#storage.superblock.content.epoch,
       op,
       commit,
       contiguous,

@@ -81,6 +81,8 @@ export interface ReplicaReport {
   readonly replica: number;
   readonly status: string;
   readonly view: number;
+  /** Number of the configuration. */
+  readonly epoch: number;
   /** Its head, the newest operation that it knows to be committed, and the newest up to which its log is whole and durable. */
   readonly op: number;
   readonly commit: number;

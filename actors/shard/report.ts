@@ -52,10 +52,12 @@ export function decodeReport(bytes: Uint8Array): ShardReport | null {
   } catch {
     return null;
   }
-  return isReport(raw) ? raw : null;
+  // A program of before knows no epoch, and is in none but the first.
+  const report: unknown = typeof raw === "object" && raw !== null ? { epoch: 0, ...raw } : raw;
+  return isReport(report) ? report : null;
 }
 
-const counts = ["replica", "view", "op", "commit", "durable", "stuckAt", "release", "applied"] as const;
+const counts = ["replica", "view", "epoch", "op", "commit", "durable", "stuckAt", "release", "applied"] as const;
 
 function isReport(raw: unknown): raw is ShardReport {
   if (typeof raw !== "object" || raw === null) return false;

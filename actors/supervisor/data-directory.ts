@@ -31,6 +31,8 @@ export interface NodeIdentity {
   readonly shards: number;
   /** Replicas of each shard, and nodes of the cluster. */
   readonly replicas: number;
+  /** How often the cluster was founded anew. */
+  readonly epoch: number;
   /** ISO 8601. */
   readonly created: string;
 }
@@ -44,6 +46,8 @@ export interface OpenedDirectory {
 
 export interface ClusterMembership {
   readonly clusterId: Uint8Array;
+  /** Left out: 0. */
+  readonly epoch?: number | undefined;
   /** Index of this node among the cluster's. */
   readonly node: number;
   readonly nodes: number;
@@ -88,7 +92,7 @@ function parseIdentity(text: string, path: string): NodeIdentity {
     throw corrupt("it is not JSON");
   }
   if (typeof raw !== "object" || raw === null) throw corrupt("it is not an object");
-  const { format, clusterId, nodeId, shards, replicas = 1, created } = raw as Record<string, unknown>;
+  const { format, clusterId, nodeId, shards, replicas = 1, epoch = 0, created } = raw as Record<string, unknown>;
   if (format !== formatVersion) {
     throw new KimberliteError(
       "formatUnsupported",
@@ -104,13 +108,16 @@ function parseIdentity(text: string, path: string): NodeIdentity {
   if (typeof replicas !== "number" || !Number.isInteger(replicas) || replicas < 1 || replicas > replicasMax) {
     throw corrupt("its number of replicas is out of range");
   }
+  if (typeof epoch !== "number" || !Number.isInteger(epoch) || epoch < 0) throw corrupt("its epoch is out of range");
   if (typeof created !== "string") throw corrupt("it does not say when it was made");
-  return { clusterId: Uint8Array.from(Buffer.from(clusterId, "hex")), nodeId, shards, replicas, created };
+  return { clusterId: Uint8Array.from(Buffer.from(clusterId, "hex")), nodeId, shards, replicas, epoch, created };
 }
 
 export function writeIdentity(disk: Disk, directory: string, identity: NodeIdentity): void {
-  const { clusterId, nodeId, shards, replicas, created } = identity;
-  const content = { format: formatVersion, clusterId: toHex(clusterId), nodeId, shards, replicas, created };
+  const { clusterId, nodeId, shards, replicas, epoch, created } = identity;
+  // A cluster that was never founded anew says nothing of it: older programs read its file.
+  const founded = epoch === 0 ? {} : { epoch };
+  const content = { format: formatVersion, clusterId: toHex(clusterId), nodeId, shards, replicas, ...founded, created };
   const text = JSON.stringify(content, null, 2);
   const bytes = new TextEncoder().encode(`${text}\n`);
   assert(bytes.length <= identityBytesMax, "an identity is a short file");
@@ -171,6 +178,7 @@ function prepareDirectory(
     nodeId: (cluster?.node ?? 0) + 1,
     shards,
     replicas: cluster?.nodes ?? 1,
+    epoch: cluster?.epoch ?? 0,
     created: new Date(wishes.now()).toISOString(),
   };
   // New shards are formatted before they are announced: one that is announced and missing is lost data.
@@ -208,7 +216,7 @@ export function newMembers(
 
 /** A replica with others begins fresh: it takes no part before they have vouched that it is in nobody's place. */
 function replicaIdentity(
-  { clusterId, replicas }: NodeIdentity,
+  { clusterId, replicas, epoch }: NodeIdentity,
   cluster: ClusterMembership | null,
   shard: number,
   randomBytes: DirectoryWishes["randomBytes"],
@@ -216,9 +224,9 @@ function replicaIdentity(
 ): ReplicaIdentity {
   const replica = cluster === null ? 0 : replicaOn(cluster.node, shard, cluster.nodes);
   // A standby says nothing that counts, so nobody has to vouch for it.
-  if (replicas === 1 || replica >= replicas) return { clusterId, replica, replicaCount: replicas };
+  if (replicas === 1 || replica >= replicas) return { clusterId, replica, replicaCount: replicas, epoch };
   const members = newMembers(replicas, replica, view, randomBytes);
-  return { clusterId, replica, replicaCount: replicas, members, standing: "fresh" };
+  return { clusterId, replica, replicaCount: replicas, epoch, members, standing: "fresh" };
 }
 
 export interface Replacement {
@@ -253,6 +261,7 @@ export async function replaceDataDirectory(path: string, replacement: Replacemen
       nodeId: cluster.node + 1,
       shards,
       replicas: cluster.nodes,
+      epoch: cluster.epoch ?? 0,
       created: new Date(now()).toISOString(),
     };
     for (const [shard, view] of views.entries()) {
@@ -291,7 +300,14 @@ function removeUnestablished(disk: Disk, path: string, shards: number): void {
 
 /** A directory of another node or cluster would vote with what it never acknowledged. */
 function checkMembership(known: NodeIdentity, cluster: ClusterMembership | null, path: string): void {
-  const wanted = cluster ?? { clusterId: known.clusterId, node: 0, nodes: 1 };
+  const wanted = cluster ?? { clusterId: known.clusterId, node: 0, nodes: 1, epoch: known.epoch };
+  if (known.epoch !== (wanted.epoch ?? 0) && toHex(known.clusterId) === toHex(wanted.clusterId)) {
+    throw new KimberliteError(
+      "directoryForeign",
+      `${path} is of epoch ${known.epoch} of its cluster, and the cluster file says ${wanted.epoch ?? 0}: \`kimberlite cluster rescue\` founds a cluster anew, and nothing of an earlier epoch comes back`,
+      { detail: { directory: path, epoch: known.epoch } },
+    );
+  }
   const same =
     toHex(known.clusterId) === toHex(wanted.clusterId) &&
     known.nodeId === wanted.node + 1 &&

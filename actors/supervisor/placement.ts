@@ -19,6 +19,8 @@ export interface ClusterMember extends PeerAddress {
 /** The nodes of a cluster, in the order of their numbers, and which of them this is. */
 export interface ClusterPlan {
   readonly clusterId: Uint8Array;
+  /** How often the cluster was founded anew; left out: never. */
+  readonly epoch?: number | undefined;
   /** Index of this node in `nodes`. */
   readonly self: number;
   /** `port` is the first of a range: shard s uses port + s. */

@@ -19,6 +19,7 @@ import { replicaOn } from "./placement.js";
 
 export interface Promotion {
   readonly clusterId: Uint8Array;
+  readonly epoch: number;
   /** Index of the standby, and of the node whose place it takes. */
   readonly standby: number;
   readonly place: number;
@@ -46,6 +47,7 @@ export async function promoteDataDirectory(path: string, promotion: Promotion): 
       sameBytes(known.clusterId, 0, clusterId, 0, clusterId.length) &&
       known.nodeId === standby + 1 &&
       known.replicas === voters &&
+      known.epoch === promotion.epoch &&
       known.shards + 1 === shards.length;
     if (!isMeant) {
       throw new KimberliteError(

@@ -2,6 +2,7 @@
  * The cluster file: which nodes there are, where they listen, how they prove who they are. The same file lies on every node.
  *
  *   cluster-id = "<32 hex digits>"      drawn by `kimberlite cluster init`
+ *   epoch = 1                           how often the cluster was founded anew by `kimberlite cluster rescue`; never, when left out
  *   shards = 1                          user shards; a node listens for its peers on shards + 1 ports, from its peer address on
  *   insecure-loopback = true            instead of [tls]: plaintext, between nodes of one machine only
  *
@@ -46,6 +47,8 @@ export interface ClusterNode {
 export interface ClusterFile {
   readonly file: string;
   readonly clusterId: Uint8Array;
+  /** How often the cluster was founded anew. */
+  readonly epoch: number;
   readonly shards: number;
   /** By number, from 1. */
   readonly nodes: readonly ClusterNode[];
@@ -54,6 +57,9 @@ export interface ClusterFile {
   /** What is allowed and yet unwise, for the log. */
   readonly warnings: readonly string[];
 }
+
+/** It travels as 32 bits. */
+const epochMax = 2 ** 31;
 
 const dnsName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
@@ -86,6 +92,7 @@ const fileShape = z.strictObject({
     .int()
     .min(1)
     .max(shardsMax - 1),
+  epoch: z.int().min(0).max(epochMax).default(0),
   "insecure-loopback": z.boolean().default(false),
   tls: z.strictObject({ ca: z.string().min(1), cert: z.string().min(1), key: z.string().min(1) }).optional(),
   node: z.array(nodeShape).min(1, "must list the nodes"),
@@ -113,7 +120,7 @@ export function parseClusterFile(file: string, text: string): ClusterFile {
     const [issue] = parsed.error.issues;
     throw invalid(file, `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "is not acceptable"}`);
   }
-  const { "cluster-id": clusterId, shards, "insecure-loopback": isInsecure, tls, node } = parsed.data;
+  const { "cluster-id": clusterId, epoch, shards, "insecure-loopback": isInsecure, tls, node } = parsed.data;
   const nodes = node
     .map(({ standby, ...one }): ClusterNode => ({ ...one, bind: one.bind ?? null, isStandby: standby }))
     .sort((left, right) => left.number - right.number);
@@ -127,6 +134,7 @@ export function parseClusterFile(file: string, text: string): ClusterFile {
   return {
     file,
     clusterId: Uint8Array.from(Buffer.from(clusterId, "hex")),
+    epoch,
     shards,
     nodes,
     tls: tls ?? null,
@@ -242,7 +250,7 @@ export function nodeOf({ nodes, file }: ClusterFile, wish: string): ClusterNode 
 
 /** What a node needs to know of its cluster; reads its keys. Throws `configurationInvalid`. */
 export function clusterPlan(cluster: ClusterFile, self: ClusterNode): ClusterPlan {
-  const { file, clusterId, nodes, tls } = cluster;
+  const { file, clusterId, epoch, nodes, tls } = cluster;
   const read = (what: string, template: string): string => {
     const named = template.replaceAll("{name}", self.name).replaceAll("{number}", String(self.number));
     const place = path.resolve(path.dirname(file), named);
@@ -252,6 +260,7 @@ export function clusterPlan(cluster: ClusterFile, self: ClusterNode): ClusterPla
   };
   return {
     clusterId,
+    epoch,
     self: self.number - 1,
     nodes: nodes.map(({ number, name, peer, bind, isStandby }) => ({
       node: number,

@@ -68,6 +68,7 @@ const countOrNone = count.nullable();
 /** `cluster.status`: every replica of every shard. */
 export const clusterShape = z.looseObject({
   clusterId: z.string(),
+  epoch: count.default(0),
   asked: count,
   nodes: z.array(
     z.looseObject({

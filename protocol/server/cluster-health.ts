@@ -62,6 +62,8 @@ export interface NodeHealth {
 }
 
 export interface ClusterHealth {
+  /** How often the cluster was founded anew. */
+  readonly epoch: number;
   readonly nodes: readonly NodeHealth[];
   readonly shards: readonly ShardHealth[];
   /** In words, for people; empty when everything is sound. */
@@ -129,6 +131,7 @@ export function judge(
     };
   });
   return {
+    epoch: Math.max(0, ...reports.flat().map((report) => report?.epoch ?? 0)),
     nodes,
     shards,
     faults: [...nodes.filter(({ reachable }) => !reachable).map(silent), ...shards.flatMap((one) => words(one, nodes))],

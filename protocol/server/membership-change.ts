@@ -34,6 +34,7 @@ export function membershipChange(before: ClusterPlan, after: ClusterPlan): Membe
   if (!sameBytes(before.clusterId, 0, after.clusterId, 0, before.clusterId.length)) {
     throw refused("the file is of another cluster");
   }
+  if ((before.epoch ?? 0) !== (after.epoch ?? 0)) throw refused("the file is of another epoch");
   const voters = votersOf(before.nodes);
   if (votersOf(after.nodes) !== voters) {
     throw refused(`${voters} nodes vote, and the file lists ${votersOf(after.nodes)}`);

@@ -141,7 +141,14 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     shards: options.shards,
     shardsDefault: planned.shards,
     cluster:
-      cluster === null ? null : { clusterId: cluster.clusterId, node: cluster.self, nodes: votersOf(cluster.nodes) },
+      cluster === null
+        ? null
+        : {
+            clusterId: cluster.clusterId,
+            epoch: cluster.epoch,
+            node: cluster.self,
+            nodes: votersOf(cluster.nodes),
+          },
     randomBytes: (count) => Uint8Array.from(randomBytes(count)),
     now: () => Date.now(),
   });

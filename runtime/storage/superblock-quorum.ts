@@ -36,10 +36,12 @@ export function refuse(fault: SuperblockFault, file: string): never {
   });
 }
 
+/** An epoch begins with less only where it was said aloud that something is lost: `Superblock.refound`. */
 export const goesBack = (before: SuperblockContent, after: SuperblockContent): boolean =>
+  after.epoch < before.epoch ||
   after.view < before.view ||
   after.logView < before.logView ||
-  after.commitMax < before.commitMax ||
+  (after.epoch === before.epoch && after.commitMax < before.commitMax) ||
   after.generation < before.generation ||
   after.checkpoint.op < before.checkpoint.op ||
   after.checkpoint.address < before.checkpoint.address;

@@ -45,6 +45,19 @@ export interface TakenPlace {
   readonly view: number;
 }
 
+/** A cluster that is founded anew from the log of one replica. */
+export interface Refoundation {
+  readonly epoch: number;
+  readonly replica: number;
+  readonly replicaCount: number;
+  /** Ids by replica number, zeros but for its own; none for a replica of its own. */
+  readonly members: readonly Uint8Array[];
+  /** Newest operation that is kept. */
+  readonly head: number;
+}
+
+const refoundViews = 2;
+
 export const superblockCopies = 4;
 const copiesToWrite = 3;
 const fileBytes = superblockCopies * sectorBytes;
@@ -190,6 +203,23 @@ export class Superblock {
     );
     assert(view > content.logView, "a place is taken in a view that is still to come");
     this.#change({ ...content, replica, members, standing: "replaced", view: Math.max(view, content.view) });
+  }
+
+  /**
+   * The replica is one of a cluster that is founded anew from its log: in the next epoch, in a view of its own, whose log is this one up to
+   * `head`. Said again after a crash it changes nothing. Throws as `writeState` does.
+   */
+  refound({ epoch, replica, replicaCount, members, head }: Refoundation): void {
+    const content = this.#content;
+    if (content.epoch === epoch) return;
+    assert(epoch === content.epoch + 1, "order: a cluster is founded anew one epoch after the other");
+    assert(replica < replicaCount && (replicaCount === 1 || members.length === replicaCount), "a founder votes");
+    assert(head >= content.checkpoint.op, "durability: a log reaches its checkpoint");
+    // Copies of one directory come to one view, and no view before it has been so high here.
+    const view = content.view + refoundViews;
+    const commitMax = Math.min(content.commitMax, head);
+    const next = { ...content, epoch, replica, replicaCount, members, commitMax, view, logView: view };
+    this.#change({ ...next, standing: "member", suffix: [] });
   }
 
   #change(next: SuperblockContent): void {

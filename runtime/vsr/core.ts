@@ -24,6 +24,8 @@ export interface ReplicaConfig {
   /** Standbys beside them; left out: none. */
   readonly standbys?: number;
   readonly clusterId: Uint8Array;
+  /** Number of the configuration, which its prepares state; left out: 0. */
+  readonly epoch?: number;
   readonly geometry: LogGeometry;
   /** The newest release that this program can run. */
   readonly release: number;

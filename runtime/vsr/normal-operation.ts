@@ -133,7 +133,7 @@ export class NormalOperation {
       clusterId: config.clusterId,
       parent,
       bodyBytes: frame.length - headerBytes,
-      epoch: 0,
+      epoch: config.epoch ?? 0,
       view,
       release: operation === prepareOperations.upgrade ? logRelease + 1 : logRelease,
       replica: config.replica,

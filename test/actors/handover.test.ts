@@ -9,6 +9,7 @@ const report = (replica: number, leads: boolean): ShardReport => ({
   replica,
   status: "normal",
   view: 8,
+  epoch: 0,
   op: 5,
   commit: 5,
   durable: 5,

@@ -246,7 +246,7 @@ export class ClusterProcesses {
     if (ran.code !== 0) return { ...ran, former };
     this.guest = null;
     this.#hasGuest = false;
-    const [left = 0, taken = 0] = [this.#homes[index], this.#homes[this.guestIndex]];
+    const [left, taken] = [this.#homes[index], this.#homes[this.guestIndex]];
     this.#homes[index] = taken;
     this.#homes[this.guestIndex] = left;
     for (const [node, home] of this.#homes.entries()) this.#network.move(node, home);

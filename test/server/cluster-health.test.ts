@@ -16,6 +16,7 @@ const sound = (replica: number, given: Partial<ShardReport> = {}): ShardReport =
   replica,
   status: "normal",
   view: 4,
+  epoch: 0,
   op: 1_000,
   commit: 1_000,
   durable: 1_000,

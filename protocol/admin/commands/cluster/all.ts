@@ -9,6 +9,7 @@ import { clusterPromoteCommand } from "./promote.js";
 import { clusterRecoverCommand } from "./recover.js";
 import { clusterReloadCommand } from "./reload.js";
 import { clusterRemoveCommand } from "./remove.js";
+import { clusterRescueCommand } from "./rescue.js";
 import { clusterStatusCommand } from "./status.js";
 
 export const clusterCommands: readonly Subcommand[] = [
@@ -22,4 +23,5 @@ export const clusterCommands: readonly Subcommand[] = [
   clusterPromoteCommand,
   clusterRemoveCommand,
   clusterRecoverCommand,
+  clusterRescueCommand,
 ];

@@ -72,6 +72,7 @@ export const clusterPromoteCommand = defineCommand({
     const data = path.resolve(surroundings.directory, configuration.require("data"));
     const ops = await promoteDataDirectory(data, {
       clusterId: cluster.clusterId,
+      epoch: cluster.epoch,
       standby: standby.number - 1,
       place: lost.number - 1,
       voters: votersOf(cluster),

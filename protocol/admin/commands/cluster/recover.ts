@@ -56,7 +56,7 @@ export const clusterRecoverCommand = defineCommand({
     const views = majorities.map(({ view }) => view);
     const data = path.resolve(surroundings.directory, configuration.require("data"));
     await replaceDataDirectory(data, {
-      cluster: { clusterId: plan.clusterId, node: plan.self, nodes: voters },
+      cluster: { clusterId: plan.clusterId, epoch: cluster.epoch, node: plan.self, nodes: voters },
       shards: cluster.shards,
       views,
       randomBytes: (count) => Uint8Array.from(randomBytes(count)),
