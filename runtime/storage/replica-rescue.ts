@@ -3,10 +3,10 @@
  * holds is kept, known to be committed or not; what it does not hold is gone, whoever had been told that it was written. So it is looked
  * at first (`survivingLog`), and changed (`refoundReplica`) once a person has accepted that.
  */
-import type { Disk, WriteMode } from "./disk.js";
-import type { LogGeometry } from "./log-geometry.js";
-import { openReplica } from "./replica-storage.js";
+import { KimberliteError } from "../types/errors.js";
+import { type OpenOptions, openReplica } from "./replica-storage.js";
 import type { Refoundation } from "./superblock.js";
+import { superblockSuffixMax } from "./superblock-codec.js";
 
 export interface SurvivingLog {
   readonly epoch: number;
@@ -20,15 +20,8 @@ export interface SurvivingLog {
   readonly damagedUpTo: number;
 }
 
-interface Place {
-  readonly disk: Disk;
-  readonly directory: string;
-  readonly geometry?: LogGeometry;
-  readonly mode?: WriteMode;
-}
-
 /** Recovers the log as a start would. Throws as `openReplica` does. */
-export function survivingLog(place: Place): SurvivingLog {
+export function survivingLog(place: OpenOptions): SurvivingLog {
   const { superblock, log } = openReplica(place);
   const { epoch, commitMax } = superblock.content;
   const { sound, beyond, commit } = log.recovered;
@@ -45,12 +38,22 @@ export function survivingLog(place: Place): SurvivingLog {
 }
 
 /** Cuts the log behind its head, where something is, and has the superblock say that it is a founder's. Durable, and may be repeated. */
-export function refoundReplica(place: Place, foundation: Omit<Refoundation, "head">): void {
+export function refoundReplica(place: OpenOptions, foundation: Omit<Refoundation, "head" | "suffix">): void {
   const { superblock, log } = openReplica(place);
   try {
-    const { sound, beyond, end } = log.recovered;
+    const { sound, beyond, end, headers } = log.recovered;
     if (beyond.length > 0 || end > sound.address) log.truncate(sound.op, sound.address, end);
-    superblock.refound({ ...foundation, head: sound.op });
+    // More is never open at a log's end than a suffix has room for.
+    const newest = headers.slice(-superblockSuffixMax).reverse();
+    const suffix = newest.map((named) => ({ ...named, wasDurable: true }));
+    if ((suffix[0]?.header.op ?? 0) !== sound.op) {
+      throw new KimberliteError(
+        "dataCorrupt",
+        `${place.directory}: the header of op ${sound.op}, the newest, cannot be read any more: take another survivor`,
+        { detail: { directory: place.directory, op: sound.op } },
+      );
+    }
+    superblock.refound({ ...foundation, head: sound.op, suffix });
   } finally {
     log.close();
     superblock.close();

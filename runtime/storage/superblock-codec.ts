@@ -77,7 +77,7 @@ export interface ReplicaIdentity {
   readonly clusterId: Uint8Array;
   readonly replica: number;
   readonly replicaCount: number;
-  /** Number of the configuration; 0 at format. */
+  /** How often the cluster was founded anew; 0 at a first format. */
   readonly epoch?: number;
   /** Ids of the replicas, 16 bytes each, by replica number; empty where they are not kept. */
   readonly members?: readonly Uint8Array[];

@@ -17,6 +17,7 @@ import { allocateAligned, bytesOf } from "./aligned-memory.js";
 import { type Disk, type DiskFile, join, type WriteMode } from "./disk.js";
 import { clusterIdBytes, identityBytes, rootIdentity, sameBytes } from "./frame.js";
 import { mark } from "./marks.js";
+import type { StoredHeader } from "./prepare.js";
 import { createZeroFilled } from "./segments.js";
 import {
   type CheckpointRecord,
@@ -52,8 +53,9 @@ export interface Refoundation {
   readonly replicaCount: number;
   /** Ids by replica number, zeros but for its own; none for a replica of its own. */
   readonly members: readonly Uint8Array[];
-  /** Newest operation that is kept. */
+  /** Newest operation that is kept, and the headers of the log's end from there down. */
   readonly head: number;
+  readonly suffix: readonly StoredHeader[];
 }
 
 const refoundViews = 2;
@@ -209,17 +211,18 @@ export class Superblock {
    * The replica is one of a cluster that is founded anew from its log: in the next epoch, in a view of its own, whose log is this one up to
    * `head`. Said again after a crash it changes nothing. Throws as `writeState` does.
    */
-  refound({ epoch, replica, replicaCount, members, head }: Refoundation): void {
+  refound({ epoch, replica, replicaCount, members, head, suffix }: Refoundation): void {
     const content = this.#content;
     if (content.epoch === epoch) return;
     assert(epoch === content.epoch + 1, "order: a cluster is founded anew one epoch after the other");
     assert(replica < replicaCount && (replicaCount === 1 || members.length === replicaCount), "a founder votes");
     assert(head >= content.checkpoint.op, "durability: a log reaches its checkpoint");
+    assert((suffix[0]?.header.op ?? 0) === head, "order: a view's log is named from its head down");
     // Copies of one directory come to one view, and no view before it has been so high here.
     const view = content.view + refoundViews;
     const commitMax = Math.min(content.commitMax, head);
     const next = { ...content, epoch, replica, replicaCount, members, commitMax, view, logView: view };
-    this.#change({ ...next, standing: "member", suffix: [] });
+    this.#change({ ...next, standing: "member", suffix });
   }
 
   #change(next: SuperblockContent): void {

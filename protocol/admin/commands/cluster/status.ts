@@ -40,7 +40,7 @@ export function clusterView(report: ClusterReport): string {
   );
   const faults = report.faults.length === 0 ? ["faults now: none"] : ["faults now:", ...report.faults.map(indented)];
   return [
-    `cluster ${report.clusterId}, epoch ${report.epoch}, ${several(report.nodes.filter(({ standby }) => !standby).length, "node")} that vote`,
+    `cluster ${report.clusterId}, epoch ${report.epoch}, voting nodes: ${report.nodes.filter(({ standby }) => !standby).length}`,
     "",
     renderTable(nodeHeadings, nodes),
     "",
