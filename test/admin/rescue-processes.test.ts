@@ -68,26 +68,29 @@ test.serial("what may be lost is said first, and nothing is changed; another log
   t.regex(wrong.stderr, /has the mark [0-9a-f]{16}, not 0123456789abcdef/u);
 });
 
-test.serial("three copies of one log are a cluster again, with everything that the log held, and take writes", async (t) => {
-  const report = JSON.parse((await rig.run(["cluster", "rescue", "--json", ...place(1)])).stdout) as { mark: string };
-  for (const name of ["node-2", "node-3"]) cpSync(rig.path("node-1"), rig.path(name), { recursive: true });
-  for (const node of [1, 2, 3]) {
-    const { code, stderr } = await rescue(node, `node-${node}`, "--accept-loss", report.mark);
-    t.is(code, 0, stderr);
-  }
-  writeTextFile(rig.path("cluster.toml"), readTextFile(rig.path("new.toml")) ?? "");
-  await rig.start(0, 1, 2);
-  t.is(await kept(), written, "everything that was acknowledged was on the disk that is left");
-  await appended(20);
-  await until("all in step", async () => (await rig.status()).faults.length === 0);
-  const seen = await rig.status();
-  t.is(seen.epoch, 1);
-  t.is(seen.nodeFailuresTolerated, 1);
-  await rig.end(await rig.leaderOf(1), "SIGKILL");
-  await until("another leader", async () => (await rig.leaderOf(1)) >= 0);
-  await appended(5);
-  t.is(await kept(), written);
-});
+test.serial(
+  "three copies of one log are a cluster again, with everything that the log held, and take writes",
+  async (t) => {
+    const report = JSON.parse((await rig.run(["cluster", "rescue", "--json", ...place(1)])).stdout) as { mark: string };
+    for (const name of ["node-2", "node-3"]) cpSync(rig.path("node-1"), rig.path(name), { recursive: true });
+    for (const node of [1, 2, 3]) {
+      const { code, stderr } = await rescue(node, `node-${node}`, "--accept-loss", report.mark);
+      t.is(code, 0, stderr);
+    }
+    writeTextFile(rig.path("cluster.toml"), readTextFile(rig.path("new.toml")) ?? "");
+    await rig.start(0, 1, 2);
+    t.is(await kept(), written, "everything that was acknowledged was on the disk that is left");
+    await appended(20);
+    await until("all in step", async () => (await rig.status()).faults.length === 0);
+    const seen = await rig.status();
+    t.is(seen.epoch, 1);
+    t.is(seen.nodeFailuresTolerated, 1);
+    await rig.end(await rig.leaderOf(1), "SIGKILL");
+    await until("another leader", async () => (await rig.leaderOf(1)) >= 0);
+    await appended(5);
+    t.is(await kept(), written);
+  },
+);
 
 const place = (node: number): string[] => ["--cluster", "new.toml", "--node", String(node), "--data", `node-${node}`];
 

@@ -16,6 +16,7 @@ const sizes = [100, 5000, 9, 2000, 20_000, 3000, 4000];
 const prepares = chain(beginning, sizes, 1, 4);
 const id = new Uint8Array(16).fill(9);
 const zeros = new Uint8Array(16);
+const foundation = { epoch: 1, replica: 1, replicaCount: 3, members: [zeros, id, zeros] };
 const place = (disk: MemoryDisk) => ({ disk, directory: root, geometry, ringBytes: geometry.segmentBytes });
 
 /** A replica of three with a log of seven operations, four of which are known to be committed, in view 1. */
@@ -73,13 +74,33 @@ test("behind damage nothing is kept, and a commit that was known there is taken 
 
 test("a founder's superblock never goes back to the epoch before, and founding twice is once", (t) => {
   const disk = survivor();
-  const foundation = { epoch: 1, replica: 1, replicaCount: 3, members: [zeros, id, zeros] };
   refoundReplica(place(disk), foundation);
   refoundReplica(place(disk), foundation);
   const { superblock, log } = openReplica(place(disk));
   t.like(superblock.content, { epoch: 1, view: 3 });
   closeAll({ superblock, log });
-  t.throws(() => refoundReplica(place(disk), { ...foundation, epoch: 3 }), { message: /one epoch after the other/u });
+});
+
+const tripped = (t: ExecutionContext, head: number, epoch: number, message: string): void => {
+  const storage = openPeer(survivor());
+  const suffix = prepares
+    .slice(0, 6)
+    .reverse()
+    .map((one) => stored(one));
+  t.throws(() => storage.superblock.refound({ ...foundation, epoch, head, suffix }), { message: new RegExp(message) });
+  closeAll(storage);
+};
+
+test("a founder's log is named from its head down", (t) => {
+  tripped(t, 7, 1, "order: a view's log is named from its head down");
+});
+
+test("a founder's log reaches its checkpoint", (t) => {
+  tripped(t, -1, 1, "durability: a log reaches its checkpoint");
+});
+
+test("epochs follow one another", (t) => {
+  tripped(t, 6, 3, "order: a cluster is founded anew one epoch after the other");
 });
 
 /** Cuts the power at each operation of `work` in turn; then does it again. @returns how many cuts there were */

@@ -72,7 +72,9 @@ export const clusterRescueCommand = defineCommand({
       randomBytes: (count) => Uint8Array.from(randomBytes(count)),
     });
     const { identity, logs, mark } = survivor;
-    const shards = logs.map(({ identity: _, ...log }, shard) => ({ shard, ...log }));
+    const shards = logs.map(({ head, committed, timestamp, damagedUpTo }, shard) => {
+      return { shard, head, committed, timestamp, damagedUpTo };
+    });
     const report = {
       data,
       was: identity.nodeId,
