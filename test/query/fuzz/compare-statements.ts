@@ -52,7 +52,7 @@ async function answerThere(postgres: PostgresClient, sql: string): Promise<Answe
 }
 
 /** Of values that are equal and look different (2 and 2.00), which one stands where they tie is not said: they are compared as one. */
-function isSame(actual: string, expected: string): boolean {
+export function isSame(actual: string, expected: string): boolean {
   if (actual === expected) return true;
   const plain = (text: string): string => text.replace(/(\.\d*?)0+(?!\d)/gu, "$1").replace(/\.(?!\d)/gu, "");
   return plain(actual) === plain(expected);

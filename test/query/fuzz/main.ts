@@ -14,6 +14,7 @@ import { compareExpressions } from "./compare.js";
 import { compareStatements } from "./compare-statements.js";
 import { comparePrograms } from "./programs/compare.js";
 import { withNode } from "./programs/target.js";
+import { compareTwins } from "./twins.js";
 
 const { values } = parseArgs({
   options: {
@@ -83,7 +84,24 @@ async function programs(): Promise<number> {
   return report.differing;
 }
 
-const parts = { expressions, statements, programs };
+function twins(): number {
+  let shown = 0;
+  const report = compareTwins({
+    statements: Number(values.statements),
+    milliseconds: Number(values.seconds) * 1_000,
+    seed,
+    found: (text) => {
+      shown += 1;
+      if (shown <= show) console.log(text);
+    },
+  });
+  console.log(
+    `${report.interpreted} statements interpreted, planned and run as bound (${report.rows} rows), ${report.failedAlike} errors alike, ${report.otherErrors} other errors, ${report.notInterpreted} not interpreted; ${report.partitions} conditions in three parts (${report.partitionedRows} rows); ${report.differing} differences`,
+  );
+  return report.differing;
+}
+
+const parts = { expressions, statements, twins, programs };
 if (!hasPostgres()) {
   console.error("PostgreSQL 15 is not on this machine: nothing was compared");
   process.exitCode = 1;

@@ -118,6 +118,12 @@ export class QueryWriter {
     return this.#plain();
   }
 
+  /** Tables and a condition over them, to be taken apart by its three outcomes. */
+  partition(): { readonly from: string; readonly condition: string } {
+    const { text, scope } = this.#from();
+    return { from: text, condition: this.#condition(scope, 2) };
+  }
+
   #alias(): string {
     this.#aliases += 1;
     return `a${this.#aliases}`;

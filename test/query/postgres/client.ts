@@ -1,6 +1,7 @@
 /**
- * A small client of PostgreSQL's protocol for tests: statements by the simple protocol, many of them under way if they are asked together,
- * all that the server says about each as data. It knows just what a private server with `trust` needs.
+ * A small client of PostgreSQL's protocol for tests: statements by the simple and the extended protocol, COPY in both directions, many
+ * of them under way if they are asked together, all that the server says about each as data. It knows just what a private server with
+ * `trust` needs.
  */
 import net from "node:net";
 
@@ -14,8 +15,11 @@ export type PostgresAnswer =
   | {
       readonly kind: "rows";
       readonly columns: readonly PostgresColumn[];
+      /** In the binary format each value is its bytes in hexadecimal. What COPY gives out is a row of one value for each line. */
       readonly rows: readonly (readonly (string | null)[])[];
       readonly tag: string;
+      /** Types that were inferred; of statements by the simple protocol there are none. */
+      readonly parameterTypes: readonly number[];
     }
   | {
       readonly kind: "failed";
@@ -24,12 +28,18 @@ export type PostgresAnswer =
       readonly fields: ReadonlyMap<string, string>;
     };
 
+/** A value for a parameter: text, or bytes in the binary format of the type that is expected. */
+export type ParameterValue = string | Buffer | null;
+export type ResultFormat = "text" | "binary";
+
 interface Pending {
+  readonly format: ResultFormat;
   readonly resolve: (answer: PostgresAnswer) => void;
   readonly reject: (error: Error) => void;
   columns: PostgresColumn[];
   rows: (string | null)[][];
   tag: string;
+  parameterTypes: number[];
   failure: PostgresAnswer | null;
 }
 
@@ -80,6 +90,36 @@ export class PostgresClient {
     return this.#await(() => this.#socket.write(Buffer.concat([head, body])));
   }
 
+  /** The same by the extended protocol, all of its messages at once: parsed with no types given, described, bound, executed. */
+  extended(text: string, parameters: readonly ParameterValue[], format: ResultFormat): Promise<PostgresAnswer> {
+    const messages = [
+      message("P", [Buffer.from(`\0${text}\0`), u16(0)]),
+      message("D", [Buffer.from("S\0")]),
+      message("B", [
+        Buffer.from("\0\0"),
+        u16(parameters.length),
+        ...parameters.map((value) => u16(Buffer.isBuffer(value) ? 1 : 0)),
+        u16(parameters.length),
+        ...parameters.map(parameterBytes),
+        u16(1),
+        u16(format === "binary" ? 1 : 0),
+      ]),
+      message("E", [Buffer.from("\0"), u32(0)]),
+      message("S", []),
+    ];
+    return this.#await(() => this.#socket.write(Buffer.concat(messages)), format);
+  }
+
+  /** COPY … FROM STDIN with its data, which a server that refuses the statement passes over. */
+  copyIn(text: string, data: string): Promise<PostgresAnswer> {
+    const messages = [
+      message("Q", [Buffer.from(`${text}\0`)]),
+      message("d", [Buffer.from(data)]),
+      message("c", []),
+    ];
+    return this.#await(() => this.#socket.write(Buffer.concat(messages)));
+  }
+
   /** Rows of a statement that must not fail. */
   async rows(text: string): Promise<readonly (readonly (string | null)[])[]> {
     const answer = await this.query(text);
@@ -96,13 +136,14 @@ export class PostgresClient {
     this.#socket.destroy();
   }
 
-  #await(send: () => void): Promise<PostgresAnswer> {
+  #await(send: () => void, format: ResultFormat = "text"): Promise<PostgresAnswer> {
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) {
         reject(new Error("the connection is closed"));
         return;
       }
-      this.#pending.push({ resolve, reject, columns: [], rows: [], tag: "", failure: null });
+      const nothing = { columns: [], rows: [], tag: "", parameterTypes: [], failure: null };
+      this.#pending.push({ format, resolve, reject, ...nothing });
       send();
     });
   }
@@ -124,7 +165,9 @@ export class PostgresClient {
     const [pending] = this.#pending;
     if (pending === undefined) return;
     if (kind === "T") pending.columns = readColumns(body);
-    else if (kind === "D") pending.rows.push(readRow(body));
+    else if (kind === "D") pending.rows.push(readRow(body, pending.format));
+    else if (kind === "d") pending.rows.push([body.toString("utf8")]);
+    else if (kind === "t") pending.parameterTypes = readTypes(body);
     else if (kind === "C") pending.tag = body.toString("utf8", 0, body.length - 1);
     else if (kind === "E") {
       const fields = readFields(body);
@@ -137,8 +180,8 @@ export class PostgresClient {
     } else if (kind === "R" && body.readUInt32BE(0) !== 0) pending.reject(new Error("the server wants a password"));
     else if (kind === "Z") {
       this.#pending.shift();
-      const { columns, rows, tag } = pending;
-      pending.resolve(pending.failure ?? { kind: "rows", columns, rows, tag });
+      const { columns, rows, tag, parameterTypes } = pending;
+      pending.resolve(pending.failure ?? { kind: "rows", columns, rows, tag, parameterTypes });
     }
   }
 }
@@ -155,13 +198,39 @@ function readColumns(body: Buffer): PostgresColumn[] {
   return columns;
 }
 
-function readRow(body: Buffer): (string | null)[] {
+const readTypes = (body: Buffer): number[] =>
+  Array.from({ length: body.readUInt16BE(0) }, (_, index) => body.readUInt32BE(2 + index * 4));
+
+function u16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(value);
+  return bytes;
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+function message(kind: string, parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from(kind), u32(4 + body.length), body]);
+}
+
+function parameterBytes(value: ParameterValue): Buffer {
+  if (value === null) return u32(-1);
+  const bytes = Buffer.isBuffer(value) ? value : Buffer.from(value);
+  return Buffer.concat([u32(bytes.length), bytes]);
+}
+
+function readRow(body: Buffer, format: ResultFormat): (string | null)[] {
   const row: (string | null)[] = [];
   let at = 2;
   for (let left = body.readUInt16BE(0); left > 0; left -= 1) {
     const length = body.readInt32BE(at);
     at += 4;
-    row.push(length < 0 ? null : body.toString("utf8", at, at + length));
+    row.push(length < 0 ? null : body.toString(format === "binary" ? "hex" : "utf8", at, at + length));
     at += Math.max(0, length);
   }
   return row;

@@ -44,7 +44,7 @@ export async function comparePrograms(options: ProgramOptions): Promise<ProgramR
       if (difference === null) continue;
       differing += 1;
       const { kept, last } = await shrink(sides, schema, steps, difference, until);
-      const text = kept.map(({ sql }) => `${sql};`).join("\n");
+      const text = kept.map(shownStep).join("\n");
       options.found(`-- program ${seed}\n${text}\n--- PostgreSQL\n${last.expected}\n--- here\n${last.actual}\n`);
     }
     sides.postgres.close();
@@ -52,6 +52,14 @@ export async function comparePrograms(options: ProgramOptions): Promise<ProgramR
   };
   await Promise.all(Array.from({ length: options.lanes }, (_, number) => lane(number)));
   return { ...counts, programs, differing };
+}
+
+/** The statement as psql would take it, and what goes with it. */
+function shownStep({ sql, via }: Step): string {
+  if (via === undefined) return `${sql};`;
+  if (via.kind === "copyIn") return `${sql};\n${via.data}\\.`;
+  const values = via.parameters.map((value) => (Buffer.isBuffer(value) ? `\\x${value.toString("hex")}` : value));
+  return `${sql}; -- extended, ${via.format}: ${JSON.stringify(values)}`;
 }
 
 export function program(seed: number, length: number): readonly Step[] {

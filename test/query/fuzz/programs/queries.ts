@@ -1,9 +1,17 @@
 /** Random queries over columns of every type; those of `../statements.ts` go deeper into expressions of few types. */
+import type { ParameterValue, ResultFormat } from "../../postgres/client.js";
 import type { Random } from "../expressions.js";
 import { type Column, numbers, ordered, type Table } from "./schema.js";
 
+/** How a statement is sent: by the simple protocol, by the extended one with values for its parameters, or with the data of a COPY. */
+export type Via =
+  | { readonly kind: "extended"; readonly parameters: readonly ParameterValue[]; readonly format: ResultFormat }
+  | { readonly kind: "copyIn"; readonly data: string };
+
 export interface Step {
   readonly sql: string;
+  /** Absent: the simple protocol. */
+  readonly via?: Via;
   /** Whether the order of the rows is said by the statement. */
   readonly isOrdered: boolean;
   /** A table as it stands outside of transactions: it must read the same as of its position whatever is done afterwards. */

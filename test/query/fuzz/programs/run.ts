@@ -39,7 +39,8 @@ export function shown(answer: PostgresAnswer, isOrdered: boolean): string {
     type >= oidsOfObjects ? `${name} record` : `${name} ${type}${modifier < 0 ? "" : `(${modifier})`}`,
   );
   const rows = answer.rows.map((row) => row.map((value) => value ?? "\\N").join("|"));
-  return [answer.tag, columns.join("|"), ...(isOrdered ? rows : rows.toSorted())].join("\n");
+  const parameters = answer.parameterTypes.length === 0 ? [] : [`parameters ${answer.parameterTypes.join(" ")}`];
+  return [...parameters, answer.tag, columns.join("|"), ...(isOrdered ? rows : rows.toSorted())].join("\n");
 }
 
 /** Of values that are equal and look different (2 and 2.00), which one stands where they tie is not said: they are compared as one. */
@@ -47,6 +48,11 @@ export function isSame(actual: string, expected: string): boolean {
   if (actual === expected) return true;
   const plain = (text: string): string => text.replace(/(\.\d*?)0+(?!\d)/gu, "$1").replace(/\.(?!\d)/gu, "");
   return plain(actual).split("\n").toSorted().join() === plain(expected).split("\n").toSorted().join();
+}
+
+function sent(client: PostgresClient, { sql, via }: Step): Promise<PostgresAnswer> {
+  if (via === undefined) return client.query(sql);
+  return via.kind === "copyIn" ? client.copyIn(sql, via.data) : client.extended(sql, via.parameters, via.format);
 }
 
 /** Runs the steps in a schema of their own, all of them sent at once. @returns the first difference, if there is one */
@@ -62,7 +68,7 @@ export async function compareProgram(
     const setup = ["rollback", clear, `create schema ${schema}`, `set search_path to ${schema}`];
     for (const sql of setup) void client.query(sql);
     const answers = steps.map((step, index) => {
-      const answer = client.query(step.sql);
+      const answer = sent(client, step);
       if (isHere && step.isKept === true) kept.push({ index, position: client.query("select txid_current()") });
       return answer;
     });

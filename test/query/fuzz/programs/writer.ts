@@ -5,7 +5,10 @@
 import type { Random } from "../expressions.js";
 import { type ColumnType, columnTypes, QueryWriter } from "../statements.js";
 import { kinds } from "./kinds.js";
+import { copyStep } from "./copies.js";
+import { preparedStep } from "./prepared.js";
 import { condition, query, type Step } from "./queries.js";
+import { richQuery } from "./rich-queries.js";
 import {
   type Column,
   newColumn,
@@ -31,6 +34,8 @@ const idsMax = 14;
 export class ProgramWriter {
   readonly #random: Random;
   #tables: readonly Table[] = [];
+  /** Views: what can be read as tables can. One whose table has changed may be gone, on both sides. */
+  #views: readonly Table[] = [];
   /** What the tables were at BEGIN and at each savepoint; empty outside of a transaction. */
   #kept: { readonly name: string; readonly tables: readonly Table[] }[] = [];
   #left = 0;
@@ -68,16 +73,18 @@ export class ProgramWriter {
     } else if (this.#random.next(9) === 0) return this.#begin();
     const choice = this.#random.next(100);
     const table = this.#random.pick(this.#tables);
-    if (choice < 14) return this.#insert(table);
-    if (choice < 20) return this.#upsert(table);
-    if (choice < 32) return this.#update(table);
-    if (choice < 38) return this.#delete(table);
-    if (choice < 41) return this.#withChange(table);
-    if (choice < 50) return this.#alter(table);
-    if (choice < 53) return this.#index(table);
-    if (choice < 54) return this.#other(table);
-    if (choice < 70) return this.#deepQuery();
-    return query(this.#random, this.#tables);
+    if (choice < 12) return this.#insert(table);
+    if (choice < 16) return this.#upsert(table);
+    if (choice < 24) return this.#update(table);
+    if (choice < 28) return this.#delete(table);
+    if (choice < 31) return this.#withChange(table);
+    if (choice < 36) return this.#alter(table);
+    if (choice < 39) return this.#index(table);
+    if (choice < 41) return this.#other(table);
+    if (choice < 44) return copyStep(this.#random, table);
+    if (choice < 50) return preparedStep(this.#random, this.#tables);
+    if (choice < 62) return this.#deepQuery();
+    return (choice < 80 ? richQuery : query)(this.#random, this.#readable());
   }
 
   /** Every row of every table: what a program came to. */
@@ -85,6 +92,13 @@ export class ProgramWriter {
     const end = this.isInTransaction ? [unordered("commit")] : [];
     this.#kept = [];
     return [...end, ...this.#tables.map(whole)];
+  }
+
+  /** Tables, and now and then a view. */
+  #readable(): readonly Table[] {
+    return this.#views.length === 0 || this.#random.next(3) > 0
+      ? this.#tables
+      : [this.#random.pick(this.#views), ...this.#tables];
   }
 
   #name(prefix: string): string {
@@ -350,15 +364,34 @@ export class ProgramWriter {
 
   #other(table: Table): Step {
     const view = this.#name("v");
-    const choice = this.#random.next(4);
+    const choice = this.#random.next(6);
     if (choice === 0)
       return unordered(`truncate ${table.name}${this.#random.pick(["", " cascade", " restart identity"])}`);
-    if (choice === 1) return unordered(`create view ${view} as select id, count(*) from ${table.name} group by id`);
+    if (choice === 1) return this.#view(table, view);
     if (choice === 2)
       return unordered(
         `create table ${view} as select * from ${table.name} a where ${condition(this.#random, table, "a")}`,
       );
+    if (choice === 3) return this.#view(table, view);
+    if (choice === 4 && this.#views.length > 0) {
+      const gone = this.#random.pick(this.#views);
+      this.#views = this.#views.filter((one) => one !== gone);
+      return unordered(`drop view ${gone.name}${this.#random.pick(["", " cascade", " restrict"])}`);
+    }
     return unordered(`explain_nothing ${table.name}`);
+  }
+
+  #view(table: Table, name: string): Step {
+    const columns = table.columns.filter((_, index) => index === 0 || this.#random.next(4) > 0);
+    const shape = this.#random.next(3);
+    const list = shape === 0 ? "*" : columns.map((column) => `a.${column.name}`).join(", ");
+    const where = this.#random.next(2) === 0 ? "" : ` where ${condition(this.#random, table, "a")}`;
+    const kept = shape === 0 ? table.columns : columns;
+    this.#views = [
+      ...this.#views,
+      { name, columns: kept, uniques: [], constraints: [], indexes: [] },
+    ];
+    return unordered(`create view ${name} as select ${list} from ${table.name} a${where}`);
   }
 
   #deepQuery(): Step {
