@@ -80,7 +80,7 @@ function prepare(text: string): (parameters: readonly Datum[]) => number {
     parameterTypes: [],
     asOf: null,
   });
-  const { body } = planBound(bound, source, database);
+  const { body } = planBound(bound, source, database, database.context);
   if (body.kind !== "query") throw new Error("no query");
   return (parameters) => {
     const environment: QueryEnvironment = { ...database.environment(parameters), source };

@@ -49,6 +49,8 @@ export interface Engine {
     target: SqlType | null,
     around: Around,
   ): { readonly ids: readonly ColumnId[]; readonly expression: BoundExpression };
+  /** Numbers of the columns that a query reads, by table; nothing when it cannot be bound. */
+  columnsRead(query: Query, around: Around): ReadonlyMap<Oid, ReadonlySet<number>>;
   /** Lines of EXPLAIN. */
   explain(explain: BoundExplain, environment: QueryEnvironment): Iterable<string>;
   /** Rows of a table that the catalogs make up. */

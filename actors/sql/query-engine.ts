@@ -18,8 +18,10 @@ import type {
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
+import { SqlError } from "../../runtime/query/error.js";
 import { runExplain } from "../../runtime/query/execute/explain.js";
 import { compileRow, runPlan } from "../../runtime/query/execute/run.js";
+import { columnsRead } from "../../runtime/query/plan/columns-read.js";
 import type { BoundExpression, ColumnId } from "../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";
 import { planBound } from "../../runtime/query/plan/planner.js";
@@ -27,7 +29,7 @@ import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
 import type { Query } from "../../runtime/query/syntax/ast-query.js";
 import { printExpression, printQuery } from "../../runtime/query/syntax/print.js";
 import type { Datum } from "../../runtime/query/types/datum.js";
-import type { SqlType } from "../../runtime/query/types/sql-type.js";
+import type { Oid, SqlType } from "../../runtime/query/types/sql-type.js";
 import type { ObjectNames } from "../../runtime/query/types/text-context.js";
 import { compileView, type DescribedView, describeView } from "../../runtime/query/view/compile.js";
 import type { ViewProgram } from "../../runtime/query/view/program.js";
@@ -59,7 +61,7 @@ export class QueryEngine implements Engine {
   bind({ statement, catalog, parameterTypes, context, statistics }: BindRequest): BoundStatement {
     const asOf = asOfOf(context.session.setting("kimberlite.as_of"));
     const bound = bindStatement(statement, environmentOf({ catalog, context }, { parameterTypes, asOf }));
-    return planBound(bound, statistics, catalog);
+    return planBound(bound, statistics, catalog, context);
   }
 
   run(plan: PlanNode, outputs: readonly ColumnId[], environment: QueryEnvironment): RowStream {
@@ -93,6 +95,16 @@ export class QueryEngine implements Engine {
     const ids = relation.columns.map(({ id }) => id);
     const bound = bindExpression(expression, plainContext(binder, scopeOf(relation), "an expression over a row"));
     return { ids, expression: target === null ? bound : assign(bound, target, table.name, binder) };
+  }
+
+  columnsRead(query: Query, around: Around): ReadonlyMap<Oid, ReadonlySet<number>> {
+    try {
+      const { body } = bindStatement(query, environmentOf(around));
+      return body.kind === "query" ? columnsRead(body) : new Map();
+    } catch (error) {
+      if (error instanceof SqlError) return new Map();
+      throw error;
+    }
   }
 
   explain(explain: BoundExplain, environment: QueryEnvironment): Iterable<string> {

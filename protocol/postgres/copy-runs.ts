@@ -52,14 +52,16 @@ const tableReference = (name: RelationName): TableReference => ({
   location: name.location,
 });
 
-/** All columns of a table, or those that are named. */
+const allColumns = { kind: "columnName", parts: [], isStar: true, leavesOutGenerated: true, location: -1 } as const;
+
+/** The columns of a table that are not computed from others, or those that are named. */
 const tableQuery = (table: RelationName, columns: readonly string[]): Query => ({
   ...plainTail,
   kind: "select",
   distinct: null,
   items:
     columns.length === 0
-      ? [{ expression: { kind: "columnName", parts: [], isStar: true, location: -1 }, name: null, location: -1 }]
+      ? [{ expression: allColumns, name: null, location: -1 }]
       : columns.map((column) => ({
           expression: { kind: "columnName", parts: [column], isStar: false, location: -1 },
           name: null,

@@ -169,6 +169,7 @@ function parseError(message: string, cursor: number, text: string): SqlError {
 function parseErrorState(message: string): string {
   if (message.includes("is out of range for type") || message.startsWith("parameter number too large")) return "22003";
   if (message.startsWith("invalid Unicode")) return "22025";
+  if (/^frame (?:start|end)/.test(message)) return "42P20";
   if (/^(?:column|relation|type) name .* must be|^improper (?:qualified|relation)/.test(message)) return "42601";
   return message.includes("not yet supported") || message.includes("not supported") ? "0A000" : "42601";
 }

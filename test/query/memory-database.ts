@@ -200,7 +200,7 @@ export class MemoryDatabase implements Catalog {
     const environment = this.environment(parameters);
     const names = bound.columns?.map(({ name }) => name) ?? [];
     const types = bound.columns?.map(({ type }) => type.oid) ?? [];
-    const { body } = this.isPlanned ? planBound(bound, this.source, this) : planNaively(bound);
+    const { body } = this.isPlanned ? planBound(bound, this.source, this, this.context) : planNaively(bound);
     switch (body.kind) {
       case "query": {
         const rows = [...rowsOfStream(runPlan(body.plan, body.outputs, environment))];

@@ -113,6 +113,7 @@ function portsOf(
       conversionOf(parts, run, around(catalog), table, column, type, using),
     storeExpression: (syntax) => ({ text: engine.print(syntax), syntax }),
     storeQuery: (syntax) => ({ text: engine.print(syntax), syntax }),
+    columnsRead: (catalog, { syntax }) => engine.columnsRead(syntax, around(catalog)),
     lockTable: (table) => locks.lockWhole(tableLockName(request.tenant, table.oid), "update"),
     views: {
       binding: bindingOf(evaluation),

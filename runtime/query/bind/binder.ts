@@ -56,8 +56,9 @@ export class Binder {
   readonly unknownColumns = new Map<ColumnId, number>();
   /** Schemas of tables that were named without one, by the name's node. */
   readonly tableSchemas = new Map<object, string>();
-  /** Columns that each `*` of a select list stands for, by its node. */
+  /** Columns that each `*` of a select list stands for, by its node; and those that NATURAL joins share. */
   readonly stars = new Map<object, readonly Expression[]>();
+  readonly naturals = new Map<object, readonly string[]>();
   /** Something in it writes or locks. */
   writes = false;
   locks = false;

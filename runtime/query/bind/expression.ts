@@ -16,7 +16,7 @@ import { castTo, compare, callOf as textCall } from "./build-syntax.js";
 import { bindCall } from "./call.js";
 import { asText, coerce, coerceTo, isUnknown, unify } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
-import { bindIn, bindOperator, bindQuantified, comparison, distinct } from "./operator.js";
+import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
 import { reference, wholeRow } from "./scope.js";
 import { bindSubquery } from "./subquery.js";
 import { bindTypeName } from "./type-name.js";
@@ -406,6 +406,7 @@ function bindIndirection(expression: Indirection, context: ExpressionContext): B
       throw notSupported('row expansion via "*" here', positionOf(location));
     case "index":
     case "slice": {
+      if (subject.type.oid === typeOid.jsonb) return bindJsonbIndex(subject, step, location, context);
       const element = elementTypeOf(subject.type.oid);
       if (subject.type.oid === typeOid.name && step.kind === "index") {
         return bindExpression(characterOf(expression.subject, step.index), context);
@@ -435,6 +436,28 @@ function bindIndirection(expression: Indirection, context: ExpressionContext): B
 function characterOf(name: Expression, index: Expression): Expression {
   const one: Expression = { kind: "numberLiteral", text: "1", location: -1 };
   return castTo("char", textCall("substr", castTo("text", name), compare("+", index, one), one));
+}
+
+/** A subscript of jsonb is a step of a path: an integer counts elements, a text names a field. */
+function bindJsonbIndex(
+  subject: BoundExpression,
+  step: Extract<Indirection["step"], { kind: "index" | "slice" }>,
+  location: number,
+  context: ExpressionContext,
+): BoundExpression {
+  const { binder } = context;
+  if (step.kind === "slice") throw notSupported("a slice of jsonb", positionOf(location));
+  const index = bindExpression(step.index, context);
+  const integer = isUnknown(index) ? null : coerce(binder, index, sqlType(typeOid.int4), "implicit");
+  const text = coerce(binder, integer ?? index, sqlType(typeOid.text), integer === null ? "implicit" : "explicit");
+  if (text === null) {
+    throw new SqlError("42804", `subscript type ${typeLabel(index.type.oid)} is not supported`, {
+      position: positionOf(step.index.location),
+      detail: "jsonb subscript must be coercible to either integer or text.",
+    });
+  }
+  const path = arrayOf([text], typeOid.text, location);
+  return operation(binder, "#>", subject, path, location);
 }
 
 /** Functions that are written without parentheses. */

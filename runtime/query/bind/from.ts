@@ -418,8 +418,9 @@ function bindFunction(
     }
     const produced = own ?? wanted;
     functions.push({ callee: bound.callee, arguments: bound.args, width: produced.length, columns: produced });
-    // A function of one plain column gives it its alias, if there is one.
-    const isPlain = !bound.callee.isRecord && produced.length === 1;
+    // A function of one plain column that has no name of its own gives it its alias, if there is one.
+    const isNamed = produced.length === 1 && produced[0]?.name !== name;
+    const isPlain = !bound.callee.isRecord && produced.length === 1 && !isNamed;
     for (const column of produced) {
       const shown = isPlain && item.functions.length === 1 && item.alias !== null ? item.alias.name : column.name;
       columns.push({ id: binder.newId(), name: shown, type: column.type });
@@ -457,6 +458,7 @@ function bindJoin(
   const right = bindFromItem(join.right, joinNames(outer, left.names), binder, parent, commonTables);
   const type = join.type === "cross" ? "inner" : join.type;
   const using = join.isNatural ? sharedNames(left.names, right.names) : join.using;
+  if (join.isNatural && using !== null) binder.naturals.set(join, using);
   let condition: BoundExpression | null = null;
   let names: FromNames;
   if (using === null) {

@@ -151,12 +151,17 @@ export function bindIn(list: InList, context: ExpressionContext, bind: Bind): Bo
     return { kind: isNegated ? "and" : "or", terms, type: bool, location };
   }
   const operator = resolveOperator("=", isUnknown(subject) ? common : subject.type.oid, common, positionOf(location));
+  // Of several values a parameter has the type that all of them have in common; of a single one it is what `=` takes.
+  const inferred = (item: BoundExpression): BoundExpression =>
+    items.length > 1 && item.kind === "parameter" && isUnknown(item)
+      ? (coerce(binder, item, sqlType(common), "implicit") ?? item)
+      : item;
   return {
     kind: "inList",
     isNegated,
     comparison: operator,
     subject: coerceArgument(binder, subject, operator.leftType ?? operator.rightType),
-    items: items.map((item) => coerceArgument(binder, item, operator.rightType)),
+    items: items.map((item) => coerceArgument(binder, inferred(item), operator.rightType)),
     type: bool,
     location,
   };

@@ -3,7 +3,7 @@ import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { LockNode, PlanColumn, PlanNode, SortKey, WindowCall } from "../plan/plan.js";
 import { expressionKey } from "../plan/walk.js";
-import type { Expression, SortItem } from "../syntax/ast-expression.js";
+import type { ColumnName, Expression, SortItem } from "../syntax/ast-expression.js";
 import type { RowLock, SelectItem, SelectQuery } from "../syntax/ast-query.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { type Binder, type BoundRows, type OutputColumn, positionOf, type QueryOptions } from "./binder.js";
@@ -141,8 +141,9 @@ function bindItems(items: readonly SelectItem[], context: ExpressionContext, opt
   for (const item of items) {
     const { expression } = item;
     if (expression.kind === "columnName" && expression.isStar) {
-      binder.stars.set(expression, starColumns(expression, scope));
       for (const [name, column] of expandStar(expression, scope)) add(name, column);
+      const names = starNames(expression, scope);
+      if (names !== null) binder.stars.set(expression, names);
     } else {
       add(item.name ?? columnNameOf(expression), bindExpression(expression, context));
     }
@@ -167,24 +168,6 @@ function settle(
   return expression;
 }
 
-/** What `*` or `t.*` stands for, as it would be written. */
-function starColumns({ parts, location }: Extract<Expression, { kind: "columnName" }>, scope: Scope): Expression[] {
-  const name = (qualifier: readonly string[], column: string): Expression => ({
-    kind: "columnName",
-    parts: [...qualifier, column],
-    isStar: false,
-    location,
-  });
-  if (parts.length === 0) {
-    return scope.names.columns.map((column) => {
-      const owner = scope.names.relations.find(({ columns }) => columns.includes(column));
-      return name(owner === undefined || owner.name === "" ? [] : [owner.name], column.name);
-    });
-  }
-  const relation = scope.relation(parts.at(-2) ?? null, parts.at(-1) ?? "", location);
-  return (relation?.columns ?? []).map((column) => name(parts, column.name));
-}
-
 /** Columns of `*` or `t.*` with their names. */
 export function expandStar(
   star: Extract<Expression, { kind: "columnName" }>,
@@ -197,7 +180,9 @@ export function expandStar(
     if (scope.names.relations.length === 0) {
       throw new SqlError("42601", "SELECT * with no tables specified is not valid", { position: positionOf(location) });
     }
-    return scope.names.columns.map((column) => {
+    const shown =
+      star.leavesOutGenerated === true ? scope.names.columns.filter(isGiven(scope)) : scope.names.columns;
+    return shown.map((column) => {
       const owner = scope.names.relations.find(({ columns }) => columns.includes(column));
       return [
         column.name,
@@ -209,6 +194,25 @@ export function expandStar(
   const relation = scope.relation(parts.at(-2) ?? null, name, location);
   if (relation === null) throw missingRelation(name, location);
   return all(relation.columns, `${name}.`);
+}
+
+/** Whether a column of one of the tables is not computed from others. */
+const isGiven =
+  ({ names }: Scope) =>
+  ({ table, column }: ScopeColumn): boolean =>
+    (names.relations.find((relation) => relation.table?.oid === table)?.table?.columns[column - 1]?.generated ??
+      null) === null;
+
+/** The columns of `*` or `t.*` by their names; null where a name would not be enough. */
+function starNames({ parts, location }: ColumnName, scope: Scope): readonly ColumnName[] | null {
+  const given = parts.length === 0 ? null : scope.relation(parts.at(-2) ?? null, parts.at(-1) ?? "", location);
+  const names = (given?.columns ?? scope.names.columns).map((column): ColumnName => {
+    const owner = given ?? scope.names.relations.find(({ columns }) => columns.includes(column));
+    const qualifier = owner === undefined || owner.name === "" ? [] : [owner.name];
+    return { kind: "columnName", parts: [...qualifier, column.name], isStar: false, location };
+  });
+  const isOnce = new Set(names.map((name) => name.parts.join("\0"))).size === names.length;
+  return isOnce ? names : null;
 }
 
 interface OrderKey extends SortKey {

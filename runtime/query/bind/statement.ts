@@ -2,7 +2,6 @@
 import { notSupported, SqlError } from "../error.js";
 import type { Statement } from "../syntax/ast.js";
 import type { DefinitionStatement } from "../syntax/ast-definition.js";
-import type { Expression } from "../syntax/ast-expression.js";
 import type { DataStatement } from "../syntax/ast-modify.js";
 import type { Query } from "../syntax/ast-query.js";
 import type { Explain } from "../syntax/ast-session.js";
@@ -115,33 +114,35 @@ function bindDefinition(statement: DefinitionStatement, binder: Binder): BoundDe
   const query = bindWhole(statement.query, binder, plainQuery);
   if (binder.parameterTypes.length > 0) throw new SqlError("42P02", "there is no parameter $1");
   if (query.writes) throw notSupported("a data-modifying WITH in a definition");
-  const qualified = qualify(statement.query, binder.tableSchemas, binder.stars) as Query;
+  const qualified = settled(statement.query, binder) as Query;
   return { kind: "definition", statement: { ...statement, query: qualified }, query };
 }
 
-/** The tree with the schema in every table reference that was found along the search path, and with columns in the place of each `*`. */
-function qualify(
-  node: unknown,
-  schemas: ReadonlyMap<object, string>,
-  stars: ReadonlyMap<object, readonly Expression[]>,
-): unknown {
-  if (Array.isArray(node)) {
-    return node.flatMap((item: unknown) => starItems(item, stars) ?? [qualify(item, schemas, stars)]);
-  }
+/**
+ * The tree as it means the same whatever is added to its tables later: with the schema in every table reference that was found along the
+ * search path, the columns that `*` stood for, and those that a NATURAL join shared.
+ */
+function settled(node: unknown, binder: Binder): unknown {
+  if (Array.isArray(node)) return node.flatMap((item: unknown) => spelledOut(item, binder) ?? [settled(item, binder)]);
   if (typeof node !== "object" || node === null) return node;
-  const schema = schemas.get(node);
-  const entries = Object.entries(node).map(([key, value]) => [key, qualify(value, schemas, stars)] as const);
+  const entries = Object.entries(node).map(([key, value]) => [key, settled(value, binder)] as const);
   const copy: Record<string, unknown> = Object.fromEntries(entries);
+  const schema = binder.tableSchemas.get(node);
   if (schema !== undefined) copy["schema"] = schema;
-  return copy;
+  const shared = binder.naturals.get(node);
+  if (shared === undefined) return copy;
+  const everyPair = { kind: "booleanLiteral", value: true, location: -1 };
+  return shared.length > 0
+    ? { ...copy, isNatural: false, using: shared }
+    : { ...copy, isNatural: false, condition: everyPair };
 }
 
-/** Items of a select list that one with a `*` stands for; null for any other item. */
-function starItems(item: unknown, stars: ReadonlyMap<object, readonly Expression[]>): readonly unknown[] | null {
+/** The items of a select list that `*` stood for; null for what is no such item. */
+function spelledOut(item: unknown, binder: Binder): readonly unknown[] | null {
   if (typeof item !== "object" || item === null || !("expression" in item)) return null;
   const { expression } = item;
-  const columns = typeof expression === "object" && expression !== null ? stars.get(expression) : undefined;
-  return columns === undefined ? null : columns.map((column) => ({ ...item, expression: column }));
+  const names = typeof expression === "object" && expression !== null ? binder.stars.get(expression) : undefined;
+  return names === undefined ? null : names.map((name) => ({ ...item, expression: name }));
 }
 
 function bindExplain(explain: Explain, binder: Binder): BoundExplain {

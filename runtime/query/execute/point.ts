@@ -31,6 +31,7 @@ export function pointKeyOf(scan: ScanNode): readonly KeyValue[] | null {
 
 /** Null when the plan is more than one row by its key. */
 export function pointQueryOf(plan: PlanNode, outputs: readonly ColumnId[]): PointQuery | null {
+  if (plan.failing !== undefined) return null;
   const columns = new Map<ColumnId, ColumnId>();
   let node = plan;
   if (node.kind === "project") {

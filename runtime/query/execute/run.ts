@@ -8,6 +8,7 @@ import type { Datum } from "../types/datum.js";
 import { buildOperator } from "./build.js";
 import { compileExpression } from "./compile.js";
 import { Execution, isPrepared, layoutOf } from "./execution.js";
+import { compileOuter } from "./scans.js";
 import { readAt } from "./vector.js";
 
 /** Starts a plan; its rows have the columns `outputs`, in that order. */
@@ -25,9 +26,12 @@ export function streamOf(plan: PlanNode, outputs: readonly ColumnId[], execution
   });
   const isWhole = slots.length === plan.columns.length && slots.every((slot, index) => slot === index);
   const operator = execution.build(plan, execution);
+  const { failing } = plan;
   let isBegun = false;
   const begin = (): void => {
-    if (!isBegun) operator.reset();
+    if (isBegun) return;
+    if (failing !== undefined) compileOuter(failing, execution)();
+    operator.reset();
     isBegun = true;
   };
   return {

@@ -22,6 +22,8 @@ interface Node {
   /** Estimates, when the planner has been there; -1 before. */
   readonly rows: number;
   readonly cost: number;
+  /** Of a whole plan: a constant in it that cannot be computed. The statement fails by it before its first row, if it is run. */
+  readonly failing?: BoundExpression;
 }
 
 export interface SortKey extends SortOrder {

@@ -4,8 +4,10 @@
  */
 import type { BoundModification, BoundQuery, BoundStatement } from "../bind/bound.js";
 import type { Catalog } from "../catalog/model.js";
+import type { EvaluationContext } from "../functions/context.js";
 import type { TableSource } from "../table/access.js";
 import type { ColumnId } from "./expression.js";
+import { ConstantFolder } from "./fold.js";
 import { inlineCommonTables } from "./inline.js";
 import { type PlanContext, physical } from "./physical.js";
 import type { PlanNode } from "./plan.js";
@@ -18,8 +20,13 @@ import { columnsOf, inputsOf } from "./walk.js";
 export type Statistics = Pick<TableSource, "rowsEstimate">;
 
 /** The statement with its plans made. A plan is as good as the statistics were, and right whatever they are. */
-export function planBound(bound: BoundStatement, statistics: Statistics, catalog: Catalog): BoundStatement {
-  return mapPlans(bound, (plan, needed) => planNode(plan, needed, { statistics, catalog }));
+export function planBound(
+  bound: BoundStatement,
+  statistics: Statistics,
+  catalog: Catalog,
+  evaluation: EvaluationContext,
+): BoundStatement {
+  return mapPlans(bound, (plan, needed) => planNode(plan, needed, { statistics, catalog }, evaluation));
 }
 
 /** The statement as it was bound, but for what must be done to run it: the twin that plans are tested against. */
@@ -77,11 +84,18 @@ export const planRows = (
   outputs: readonly ColumnId[],
   statistics: Statistics,
   catalog: Catalog,
-): PlanNode => planNode(plan, outputs, { statistics, catalog });
+): PlanNode => prune(optimize(inlineCommonTables(plan), { statistics, catalog }), new Set(outputs));
 
-function planNode(root: PlanNode, needed: readonly ColumnId[], context: PlanContext): PlanNode {
-  const whole = inlineCommonTables(root);
-  return prune(optimize(whole, context), new Set(needed));
+function planNode(
+  root: PlanNode,
+  needed: readonly ColumnId[],
+  context: PlanContext,
+  evaluation: EvaluationContext,
+): PlanNode {
+  const folder = new ConstantFolder(evaluation);
+  const whole = folder.conditions(inlineCommonTables(root));
+  const plan = folder.all(prune(optimize(whole, context), new Set(needed)));
+  return folder.failing === null ? plan : { ...plan, failing: folder.failing };
 }
 
 /** Everything but leaving out: that is done once, from the top. */

@@ -9,6 +9,8 @@ export type Located = { readonly location: number };
 /** `a`, `t.a`, `s.t.a`, `t.*`. */
 export interface ColumnName extends Located {
   readonly kind: "columnName";
+  /** `*` as COPY means it: without columns that are computed from others. */
+  readonly leavesOutGenerated?: boolean;
   readonly parts: readonly string[];
   /** True for `*` after the parts. */
   readonly isStar: boolean;

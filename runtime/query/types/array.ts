@@ -4,7 +4,7 @@ import { notSupported, SqlError } from "../error.js";
 import { concatBytes, fixed, viewOf } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
 import type { Datum, Value } from "./datum.js";
-import { invalidBinary } from "./invalid.js";
+import { insufficientBinary, invalidBinary } from "./invalid.js";
 import { noModifier, type Oid } from "./sql-type.js";
 
 /** An array of one dimension. */
@@ -168,10 +168,8 @@ function sendItem(bytes: Uint8Array | null): Uint8Array {
   return concatBytes([fixed(4, (view) => view.setInt32(0, bytes.length)), bytes]);
 }
 
-const insufficient = (): SqlError => invalidBinary("insufficient data left in message");
-
 function receiveItems(bytes: Uint8Array, type: Oid, first: 0 | 1): (Uint8Array | null)[] {
-  if (bytes.length < 12) throw insufficient();
+  if (bytes.length < 12) throw insufficientBinary();
   const view = viewOf(bytes);
   const dimensions = view.getInt32(0);
   const element = view.getUint32(8);
@@ -179,21 +177,21 @@ function receiveItems(bytes: Uint8Array, type: Oid, first: 0 | 1): (Uint8Array |
   if (element !== type) throw new SqlError("42804", "wrong element type");
   if (dimensions === 0) return [];
   if (dimensions > 1) throw notSupported("an array of several dimensions");
-  if (bytes.length < 20) throw insufficient();
+  if (bytes.length < 20) throw insufficientBinary();
   const count = view.getInt32(12);
   if (view.getInt32(16) !== first && count > 0)
     throw notSupported(`an array whose first element is not number ${first}`);
   const items: (Uint8Array | null)[] = [];
   let at = 20;
   for (let left = count; left > 0; left -= 1) {
-    if (at + 4 > bytes.length) throw insufficient();
+    if (at + 4 > bytes.length) throw insufficientBinary();
     const length = view.getInt32(at);
     at += 4;
     if (length === -1) {
       items.push(null);
       continue;
     }
-    if (length < 0 || at + length > bytes.length) throw insufficient();
+    if (length < 0 || at + length > bytes.length) throw insufficientBinary();
     items.push(bytes.subarray(at, at + length));
     at += length;
   }

@@ -1,7 +1,7 @@
 /** boolean: any unambiguous beginning of true, false, yes, no, on, off, and 1 and 0. */
 import { assert } from "../../types/assert.js";
 import type { TypeCodec } from "./codec.js";
-import { invalidBinary, invalidText } from "./invalid.js";
+import { insufficientBinary, invalidBinary, invalidText } from "./invalid.js";
 
 const words: readonly (readonly [word: string, shortest: number, value: boolean])[] = [
   ["true", 1, true],
@@ -25,7 +25,8 @@ export const booleanCodec: TypeCodec = {
   input: booleanFromText,
   output: (value) => (value === true ? "t" : "f"),
   receive: (bytes) => {
-    if (bytes.length !== 1) throw invalidBinary();
+    if (bytes.length === 0) throw insufficientBinary("no");
+    if (bytes.length > 1) throw invalidBinary();
     return bytes[0] !== 0;
   },
   send: (value) => {

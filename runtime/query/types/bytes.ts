@@ -1,7 +1,7 @@
 /** Bytes and text for the binary formats: big-endian numbers, UTF-8. */
 import { SqlError } from "../error.js";
 import type { Int64 } from "./datum.js";
-import { invalidBinary } from "./invalid.js";
+import { insufficientBinary, invalidBinary } from "./invalid.js";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -44,7 +44,8 @@ export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer
 
 /** Bytes of exactly this length, as a view. */
 export function exactly(bytes: Uint8Array, length: number): DataView {
-  if (bytes.length !== length) throw invalidBinary();
+  if (bytes.length < length) throw insufficientBinary();
+  if (bytes.length > length) throw invalidBinary();
   return viewOf(bytes);
 }
 

@@ -7,7 +7,7 @@ import { SqlError } from "../error.js";
 import { fixed, viewOf } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
 import type { Value } from "./datum.js";
-import { invalidBinary, invalidText } from "./invalid.js";
+import { insufficientBinary, invalidBinary, invalidText } from "./invalid.js";
 import { numericLimits } from "./type-name.js";
 
 /** Digits before and after the point at most: PostgreSQL's format. */
@@ -217,13 +217,14 @@ function sendDecimal({ coefficient, scale, special }: Decimal): Uint8Array {
 }
 
 function receiveDecimal(bytes: Uint8Array): Decimal {
-  if (bytes.length < 8) throw invalidBinary("insufficient data left in message");
+  if (bytes.length < 8) throw insufficientBinary();
   const view = viewOf(bytes);
   const count = view.getUint16(0);
   const weight = view.getInt16(2);
   const sign = view.getUint16(4);
   const scale = view.getUint16(6);
-  if (bytes.length !== 8 + count * 2) throw invalidBinary("insufficient data left in message");
+  if (bytes.length < 8 + count * 2) throw insufficientBinary();
+  if (bytes.length > 8 + count * 2) throw invalidBinary();
   if (sign === signs.NaN) return decimalNaN;
   if (sign === signs.Infinity) return decimalInfinity;
   if (sign === signs["-Infinity"]) return decimalMinusInfinity;

@@ -11,4 +11,8 @@ export const outOfRange = (type: string): SqlError => new SqlError("22003", `${t
 
 export const invalidBinary = (message = "incorrect binary data format"): SqlError => new SqlError("22P03", message);
 
+/** Bytes that end before the value does: in PostgreSQL the message's fault, not the value's. */
+export const insufficientBinary = (what = "insufficient"): SqlError =>
+  new SqlError("08P01", `${what} data left in message`);
+
 export const divisionByZero = (): SqlError => new SqlError("22012", "division by zero");

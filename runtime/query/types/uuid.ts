@@ -2,7 +2,7 @@
 
 import { fromHex, toHex } from "./bytea.js";
 import type { TypeCodec } from "./codec.js";
-import { invalidBinary, invalidText } from "./invalid.js";
+import { insufficientBinary, invalidBinary, invalidText } from "./invalid.js";
 import { textOf } from "./text.js";
 
 const pattern = /^(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}$/iu;
@@ -22,7 +22,8 @@ export const uuidCodec: TypeCodec = {
   input: uuidFromText,
   output: textOf,
   receive: (bytes) => {
-    if (bytes.length !== 16) throw invalidBinary();
+    if (bytes.length < 16) throw insufficientBinary();
+    if (bytes.length > 16) throw invalidBinary();
     return uuidFromBytes(bytes);
   },
   send: (value) => fromHex(textOf(value).replaceAll("-", "")),

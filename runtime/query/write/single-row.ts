@@ -52,7 +52,7 @@ export interface WriteProgram {
 
 /** Null when the statement is more than a program can do. */
 export function writeProgramOf(modification: BoundModification, catalog: Catalog): WriteProgram | null {
-  if (modification.returning !== null) return null;
+  if (modification.returning !== null || modification.plan.failing !== undefined) return null;
   switch (modification.kind) {
     case "insert":
       return insertProgram(modification);

@@ -24,6 +24,7 @@ import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { buildIndex, checkNotNull, checkRows, hasRows, rewrite, updateRows } from "./table-rows.js";
 import { columnType } from "./types.js";
 import { columnReadersOf } from "./view-sources.js";
+import { expectNoView, followDroppedColumn, viewsReading } from "./views.js";
 
 export function alterTable(statement: AlterTable, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
@@ -231,13 +232,15 @@ class Alteration {
       .referencing(this.#table.oid)
       .filter(({ constraint }) => constraint.kind === "foreignKey" && constraint.referencedColumns.includes(number));
     const computed = this.#computedFrom(name);
-    const views = columnReadersOf(this.#ports, this.#table.oid, number);
-    if (referencing.length + computed.length + views.length > 0 && !isCascade) {
+    const views = viewsReading(this.#ports, this.#table, column);
+    const kept = columnReadersOf(this.#ports, this.#table.oid, number);
+    if (referencing.length + computed.length + views.length + kept.length > 0 && !isCascade) {
       const self = `table ${this.#table.name}`;
       const dependents = [
         ...computed.map((each) => `column ${each.name} of ${self}`),
         ...referencing.map(({ table, constraint }) => `constraint ${constraint.name} on table ${table.name}`),
-        ...views.map((view) => `materialized view ${view.name}`),
+        ...views.map((view) => `view ${view.name}`),
+        ...kept.map((view) => `materialized view ${view.name}`),
       ];
       throw new SqlError(
         "2BP01",
@@ -257,10 +260,15 @@ class Alteration {
         location: -1,
       });
     }
-    for (const { oid } of views) {
+    for (const { oid } of kept) {
       const view = draft.catalog.objectByOid(oid);
       if (view?.kind === "materializedView") dropRelation(this.#ports, view, true);
     }
+    for (const view of views) {
+      this.#ports.notice("NOTICE", "00000", `drop cascades to view ${view.name}`);
+      if (draft.catalog.objectByOid(view.oid) !== null) dropRelation(this.#ports, view, true);
+    }
+    followDroppedColumn(this.#ports, this.#table, column);
     for (const { table, constraint } of referencing) {
       new Alteration(this.#ports, table.oid).#dropConstraint(constraint.name, true, true);
     }
@@ -336,6 +344,7 @@ class Alteration {
         detail: `Column "${name}" is used by generated column "${computed.name}".`,
       });
     }
+    expectNoView(ports, this.#table, column, location);
     for (const { keys } of ports.draft.catalog.indexesOf(this.#table))
       if (keys.some((key) => key.column === column.number)) expectIndexable({ type });
     const change = ports.conversion(this.#catalog, this.#table, column.number, type, using);

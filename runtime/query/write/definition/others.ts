@@ -22,10 +22,11 @@ import type {
 import type { Truncate } from "../../syntax/ast-modify.js";
 import { columnNamed, expectOwnName } from "./constraints.js";
 import { exists } from "./create-table.js";
-import { placeOf, shownName } from "./draft.js";
+import { type CatalogDraft, placeOf, shownName } from "./draft.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
 import { expectColumnUnread, expectUnread } from "./view-sources.js";
+import { followColumnName, followRelation, followSchema } from "./views.js";
 
 export function createSchema(statement: CreateSchema, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
@@ -180,6 +181,7 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
     for (const object of draft.catalog.objects())
       if (object.kind === "table" && object.schema === schema.oid) expectUnread(ports, object, "rename the schema of");
     if (draft.catalog.schemaByName(newName) !== null) throw new SqlError("42P06", `schema "${newName}" already exists`);
+    followSchema(ports, schema.name, newName);
     draft.put({ ...schema, name: newName });
     return { tag };
   }
@@ -200,7 +202,8 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
   const rows = rowsOfObject(relation);
   if (rows !== null) ports.lockTable(rows);
   expectUnread(ports, relation, "rename");
-  draft.put(versioned(renamed(relation, newName)));
+  followRelation(ports, relation, newName, null);
+  draft.put(versioned(renamed(asItIs(draft, relation), newName)));
   if (relation.kind === "index") renameConstraintOf(ports, relation.table, relation.oid, newName);
   return { tag };
 }
@@ -216,6 +219,12 @@ const inSchema = (relation: Relation, schema: number): Relation =>
     ? { ...relation, schema, rows: { ...relation.rows, schema } }
     : { ...relation, schema };
 
+/** A relation as it is by now: what follows it may have been itself. */
+function asItIs(draft: CatalogDraft, relation: Relation): Relation {
+  const now = draft.catalog.objectByOid(relation.oid);
+  return now === null || now.kind === "schema" ? relation : now;
+}
+
 const versioned = <Object extends CatalogObject>(object: Object): Object =>
   object.kind === "table" ? { ...object, version: object.version + 1 } : object;
 
@@ -228,6 +237,7 @@ function renameColumn(ports: DefinitionPorts, table: TableDefinition, name: stri
   }
   ports.lockTable(table);
   expectColumnUnread(ports, table, column.number, "rename");
+  followColumnName(ports, table);
   const uses = (syntax: unknown): boolean => JSON.stringify(syntax ?? null).includes(JSON.stringify(name));
   const isUsed =
     table.columns.some(({ generated }) => uses(generated?.syntax)) ||
@@ -333,7 +343,8 @@ export function setSchema(statement: SetSchema, ports: DefinitionPorts): Definit
     if (draft.isTaken(schema.oid, each.name)) {
       throw new SqlError("42P07", `relation "${each.name}" already exists in schema "${schema.name}"`);
     }
-    draft.put(versioned(inSchema(each, schema.oid)));
+    followRelation(ports, each, each.name, schema.name);
+    draft.put(versioned(inSchema(asItIs(draft, each), schema.oid)));
   }
   return { tag };
 }

@@ -13,7 +13,7 @@ import type { Expression } from "../../syntax/ast-expression.js";
 import type { Query } from "../../syntax/ast-query.js";
 import type { Overlay } from "../../table/overlay.js";
 import type { Datum } from "../../types/datum.js";
-import type { SqlType } from "../../types/sql-type.js";
+import type { Oid, SqlType } from "../../types/sql-type.js";
 import type { DescribedView } from "../../view/compile.js";
 import type { WritePorts } from "../ports.js";
 import type { CatalogDraft } from "./draft.js";
@@ -49,6 +49,8 @@ export interface DefinitionPorts {
   /** An expression, or a query, with the text that it is shown as. */
   storeExpression(syntax: Expression): StoredExpression;
   storeQuery(syntax: Query): StoredQuery;
+  /** Numbers of the columns that a stored query reads, by table; nothing of one that does not fit its tables any more. */
+  columnsRead(catalog: Catalog, query: StoredQuery): ReadonlyMap<Oid, ReadonlySet<number>>;
   /** Waits until nobody else uses a table, and keeps others from it until the transaction's end. */
   lockTable(table: TableDefinition): void;
   readonly views: ViewPorts;

@@ -1,0 +1,117 @@
+/**
+ * Views stay what they were when the tables under them change. A stored query names tables and columns, so that a new name is written into
+ * it: the table's beside the old one as its alias, a column's by an alias for each column (`FROM people AS patients(id, name)`). A column
+ * that a view reads cannot be dropped or get another type. What materialized views read keeps its name (view-sources.ts).
+ */
+import { assert } from "../../../types/assert.js";
+import type { ColumnDefinition, Relation, TableDefinition, ViewDefinition } from "../../catalog/model.js";
+import { SqlError } from "../../error.js";
+import type { Query, TableReference } from "../../syntax/ast-query.js";
+import { type CatalogDraft, placeOf } from "./draft.js";
+import type { DefinitionPorts } from "./ports.js";
+
+const viewsOf = ({ catalog }: CatalogDraft): readonly ViewDefinition[] =>
+  [...catalog.objects()].filter(
+    (object): object is ViewDefinition => object.kind === "view",
+  );
+
+/** The tree with each reference to a table or view replaced by `change` of it. */
+function mapReferences(node: unknown, change: (reference: TableReference) => TableReference): unknown {
+  if (Array.isArray(node)) return node.map((item: unknown) => mapReferences(item, change));
+  if (typeof node !== "object" || node === null) return node;
+  const entries = Object.entries(node).map(([key, value]) => [key, mapReferences(value, change)] as const);
+  const copy: Record<string, unknown> = Object.fromEntries(entries);
+  return copy["kind"] === "table" && typeof copy["name"] === "object" ? change(copy as unknown as TableReference) : copy;
+}
+
+/** Changes how views refer to a relation. A name without a schema is that of a WITH query: definitions have schemas in all others. */
+function changeReferences(
+  { draft, storeQuery }: DefinitionPorts,
+  relation: Relation,
+  change: (reference: TableReference) => TableReference,
+): void {
+  for (const view of viewsOf(draft)) {
+    let isChanged = false;
+    const syntax = mapReferences(view.query.syntax, (reference) => {
+      if (reference.name.schema === null || draft.find(reference.name)?.oid !== relation.oid) return reference;
+      isChanged = true;
+      return change(reference);
+    });
+    if (isChanged) draft.put({ ...view, query: storeQuery(syntax as Query) });
+  }
+}
+
+/** Before a relation gets another name, or goes to another schema. */
+export function followRelation(ports: DefinitionPorts, relation: Relation, name: string, schema: string | null): void {
+  if (relation.kind === "index" || relation.kind === "sequence") return;
+  changeReferences(ports, relation, (reference) => ({
+    ...reference,
+    name: { ...reference.name, name, schema: schema ?? reference.name.schema },
+    alias: reference.alias ?? { name: reference.name.name, columns: [] },
+  }));
+}
+
+/** Before a schema gets another name. */
+export function followSchema({ draft, storeQuery }: DefinitionPorts, schema: string, newName: string): void {
+  for (const view of viewsOf(draft)) {
+    let isChanged = false;
+    const syntax = mapReferences(view.query.syntax, (reference) => {
+      if (reference.name.schema !== schema) return reference;
+      isChanged = true;
+      return { ...reference, name: { ...reference.name, schema: newName } };
+    });
+    if (isChanged) draft.put({ ...view, query: storeQuery(syntax as Query) });
+  }
+}
+
+const liveColumns = ({ columns }: TableDefinition): readonly ColumnDefinition[] =>
+  columns.filter(({ isDropped }) => !isDropped);
+
+/** Before a column gets another name: views call all columns as they did. */
+export function followColumnName(ports: DefinitionPorts, table: TableDefinition): void {
+  const names = liveColumns(table).map(({ name }) => name);
+  changeReferences(ports, table, (reference) => {
+    const known = reference.alias?.columns ?? [];
+    assert(known.length <= names.length, "a view has no more names for columns than there are");
+    const columns = [...known, ...names.slice(known.length)];
+    return { ...reference, alias: { name: reference.alias?.name ?? reference.name.name, columns } };
+  });
+}
+
+/** Before a column goes that no view reads: those behind it keep the names that views have for them. */
+export function followDroppedColumn(ports: DefinitionPorts, table: TableDefinition, column: ColumnDefinition): void {
+  const at = liveColumns(table).findIndex(({ number }) => number === column.number);
+  assert(at >= 0, "a column that is dropped is there");
+  changeReferences(ports, table, (reference) => {
+    const { alias } = reference;
+    return alias === null || alias.columns.length <= at
+      ? reference
+      : { ...reference, alias: { ...alias, columns: alias.columns.filter((_, index) => index !== at) } };
+  });
+}
+
+/** Views that read a column. */
+export function viewsReading(
+  ports: DefinitionPorts,
+  table: TableDefinition,
+  column: ColumnDefinition,
+): readonly ViewDefinition[] {
+  return viewsOf(ports.draft).filter((view) =>
+    ports.columnsRead(ports.draft.catalog, view.query).get(table.oid)?.has(column.number),
+  );
+}
+
+/** A view's columns have the types that they had. */
+export function expectNoView(
+  ports: DefinitionPorts,
+  table: TableDefinition,
+  column: ColumnDefinition,
+  location: number,
+): void {
+  const [view] = viewsReading(ports, table, column);
+  if (view === undefined) return;
+  throw new SqlError("0A000", "cannot alter type of a column used by a view or rule", {
+    position: placeOf(location),
+    detail: `rule _RETURN on view ${view.name} depends on column "${column.name}"`,
+  });
+}
