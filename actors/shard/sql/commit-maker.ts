@@ -1,4 +1,6 @@
 /** Makes of what a transaction has changed the record that the kernel is to decide, and the answer that waits for it. */
+
+import { assert } from "../../../runtime/types/assert.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import { miB } from "../../../runtime/types/limits.js";
 import type { SqlReply } from "../../messages/sql.js";
@@ -6,8 +8,9 @@ import { encodeSqlReply, writeSqlReply } from "../../messages/sql-codec.js";
 import type { QueuedRequest } from "../request-queue.js";
 import type { Deciding } from "./deciding.js";
 import { writeFacts } from "./facts-of.js";
+import { leaveNumbers } from "./numbers-left.js";
 import { answer, failed, type SqlOutcome, type Stages, sqlErrorOf, stagesOf, transactionTooLarge } from "./outcome.js";
-import type { Transaction } from "./transaction.js";
+import { Transaction } from "./transaction.js";
 
 /** Changes of one transaction: they are put into the trees in one go. */
 const factsBytesMax = 256 * miB;
@@ -15,7 +18,8 @@ const factsBytesMax = 256 * miB;
 /** What follows once the kernel has spoken. Each ends the transaction. */
 export interface Settling {
   readonly committed: (position: number) => SqlReply;
-  readonly refused: () => void;
+  /** Null: the refusal is told. */
+  readonly refused: () => SqlReply | null;
 }
 
 /** What is said of a transaction that has changed something, and of one that has not. */
@@ -41,7 +45,10 @@ export class CommitMaker {
   ): SqlOutcome {
     const { host, sequences } = this.#deciding;
     const { tenant } = transaction;
-    const touched = [...transaction.sequences].flatMap((object) => {
+    // What others have left goes with a record that is made in any case.
+    const isRecord = transaction.sequences.size > 0 || !transaction.overlay.isEmpty;
+    const objects = new Set([...transaction.sequences, ...(isRecord ? sequences.takeLeft(tenant) : [])]);
+    const touched = [...objects].flatMap((object) => {
       const sequence = sequences.find(host.state, tenant, object);
       return sequence === null ? [] : [{ object, state: sequence }];
     });
@@ -51,7 +58,10 @@ export class CommitMaker {
       ended();
       return answer(reply(position, false));
     }
-    if (facts.bytes > factsBytesMax) throw transactionTooLarge(facts.bytes, factsBytesMax);
+    if (facts.bytes > factsBytesMax) {
+      leaveNumbers(this.#deciding, { tenant, sequences: objects });
+      throw transactionTooLarge(facts.bytes, factsBytesMax);
+    }
     const principal = waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo);
     return this.ofFacts(waiting, facts.parts.length === 0 ? null : stagesOf(tenant, facts.parts, principal.slice()), {
       committed: (at) => {
@@ -59,7 +69,33 @@ export class CommitMaker {
         ended();
         return reply(at, true);
       },
-      refused: ended,
+      refused: () => {
+        leaveNumbers(this.#deciding, { tenant, sequences: objects });
+        ended();
+        return null;
+      },
+    });
+  }
+
+  /** A record of the numbers that were left, before a reply about what came to nothing. */
+  ofNumbersLeft(waiting: Readonly<QueuedRequest>, tenant: number, position: number, reply: SqlReply): SqlOutcome {
+    const { host, sequences } = this.#deciding;
+    const objects = sequences.takeLeft(tenant);
+    if (objects.length === 0) return answer(reply);
+    const touched = objects.flatMap((object) => {
+      const state = sequences.find(host.state, tenant, object);
+      return state === null ? [] : [{ object, state }];
+    });
+    const nothing = new Transaction(0, tenant, "readCommitted", -1);
+    const { entries } = writeFacts(this.facts, nothing, touched, host.state, () => host.working());
+    if (entries === 0) return answer(reply);
+    assert(position >= 0, "numbers are taken of a tenant that is there");
+    return this.ofFacts(waiting, null, {
+      committed: () => reply,
+      refused: () => {
+        leaveNumbers(this.#deciding, { tenant, sequences: new Set(objects) });
+        return reply;
+      },
     });
   }
 
@@ -76,8 +112,7 @@ export class CommitMaker {
       bodyTo,
       committed: (at) => writeSqlReply(committed(at), this.#reply).view(),
       refused: (error) => {
-        refused();
-        return encodeSqlReply(failed(sqlErrorOf(error)));
+        return encodeSqlReply(refused() ?? failed(sqlErrorOf(error)));
       },
     };
   }

@@ -22,6 +22,7 @@ import type { DeciderHost, Deciding } from "./deciding.js";
 import { LockQueue } from "./lock-queue.js";
 import { LockTable } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
+import { leaveNumbers } from "./numbers-left.js";
 import { answer, done, failed, type SqlOutcome, transactionLost } from "./outcome.js";
 import { RecentWrites } from "./recent-writes.js";
 import { fetchReply } from "./result-replies.js";
@@ -170,7 +171,7 @@ export class SqlDecider {
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
       if (request.transaction.isOpen && session.transaction !== null) session.transaction.isFailed = true;
-      outcome = answer(failed(error));
+      outcome = this.#commits.ofNumbersLeft(waiting, request.tenant, position, failed(error));
     }
     if (session.isIdle && outcome.kind !== "waits" && this.#deciding.locks.mark(session.owner) === 0) {
       this.#sessions.delete(`${request.tenant} ${request.session}`);
@@ -191,7 +192,7 @@ export class SqlDecider {
         return this.#commit(waiting, request, session, position);
       case "rollback":
         this.#rollback(session);
-        return answer(done("ROLLBACK", position));
+        return this.#commits.ofNumbersLeft(waiting, request.tenant, position, done("ROLLBACK", position));
       default:
     }
     const { locks } = this.#deciding;
@@ -264,7 +265,7 @@ export class SqlDecider {
     if (transaction === null) throw transactionLost();
     if (transaction.isFailed) {
       this.#rollback(session);
-      return answer(done("ROLLBACK", position));
+      return this.#commits.ofNumbersLeft(waiting, request.tenant, position, done("ROLLBACK", position));
     }
     try {
       this.#recent.check(transaction);
@@ -310,6 +311,11 @@ export class SqlDecider {
   }
 
   #rollback(session: Session): void {
+    if (session.transaction !== null) leaveNumbers(this.#deciding, session.transaction);
+    this.#forget(session);
+  }
+
+  #forget(session: Session): void {
     const { transaction } = session;
     if (transaction === null) return;
     transaction.overlay.clear();
@@ -356,7 +362,7 @@ export class SqlDecider {
         hint: "Run the transaction again.",
       }),
     );
-    for (const session of this.#sessions.values()) this.#rollback(session);
+    for (const session of this.#sessions.values()) this.#forget(session);
     this.#sessions.clear();
     const { sequences, catalogs, plans } = this.#deciding;
     sequences.clear();

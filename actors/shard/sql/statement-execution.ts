@@ -19,6 +19,7 @@ import { runDefinition } from "./definition-run.js";
 import { loadedValues } from "./loaded-values.js";
 import type { LockQueue } from "./lock-queue.js";
 import { LockWait } from "./lock-wait.js";
+import { leaveNumbers } from "./numbers-left.js";
 import { answer, described, type SqlOutcome, transactionTooLarge } from "./outcome.js";
 import { rowsReply } from "./result-replies.js";
 import type { Session } from "./session.js";
@@ -68,6 +69,7 @@ export class StatementExecution {
     const isAlone = open === null;
     const transaction = open ?? new Transaction(0, request.tenant, "readCommitted", -1);
     const { overlay } = transaction;
+    sequences.begin();
     const told = transaction.notifications.length;
     const reader = new OverlayReader(state, overlay);
     const locks = new StatementLocks(lockTable, isAlone ? null : transaction.id);
@@ -114,7 +116,11 @@ export class StatementExecution {
     } catch (error) {
       if (mark >= 0) overlay.rollbackTo(mark);
       transaction.takeBack(told);
-      if (error instanceof LockWait) throw error;
+      if (error instanceof LockWait) {
+        sequences.giveBack();
+        throw error;
+      }
+      if (isAlone) leaveNumbers(this.#deciding, transaction);
       throw statementError(error, (defect) => host.defect(defect));
     }
   }

@@ -101,7 +101,7 @@ export class StatementPrograms {
     endFacts(facts, rows);
     return this.#commits.ofFacts(waiting, null, {
       committed: (at) => ({ ...done(tag, at), wrote: true }),
-      refused: () => {},
+      refused: () => null,
     });
   }
 
@@ -135,7 +135,10 @@ export class StatementPrograms {
     } finally {
       if (rows === null) overlay.rollbackTo(mark);
     }
-    if (rows === null) return null;
+    if (rows === null) {
+      parts.sequences.giveBack();
+      return null;
+    }
     this.programRuns += 1;
     const tag = body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
     return { rows: null, count: rows, tag: () => tag };
@@ -163,7 +166,10 @@ export class StatementPrograms {
     } finally {
       if (rows === null) load.undo();
     }
-    if (rows === null) return null;
+    if (rows === null) {
+      parts.sequences.giveBack();
+      return null;
+    }
     this.programRuns += 1;
     const tag = `INSERT 0 ${rows}`;
     return { rows: null, count: rows, tag: () => tag };

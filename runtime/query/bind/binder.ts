@@ -58,6 +58,8 @@ export class Binder {
   readonly tableSchemas = new Map<object, string>();
   /** Columns that each `*` of a select list stands for, by its node; and those that NATURAL joins share. */
   readonly stars = new Map<object, readonly Expression[]>();
+  /** Unqualified names of columns with the relation that they are of, where another could get a column of the same name. */
+  readonly qualified = new Map<object, Expression>();
   readonly naturals = new Map<object, readonly string[]>();
   /** Something in it writes or locks. */
   writes = false;

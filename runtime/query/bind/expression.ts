@@ -168,7 +168,11 @@ function bindColumn(name: ColumnName, context: ExpressionContext): BoundExpressi
   const [first = ""] = parts;
   if (parts.length === 1) {
     const found = scope.column(column, location);
-    if (found !== null) return found;
+    if (found !== null) {
+      const qualifier = scope.qualifierOf(column);
+      if (qualifier !== null) context.binder.qualified.set(name, { ...name, parts: [qualifier, column] });
+      return found;
+    }
     const relation = scope.relation(null, column, location);
     if (relation !== null) return wholeRow(relation, location);
     throw new SqlError("42703", `column "${column}" does not exist`, { position: positionOf(location) });

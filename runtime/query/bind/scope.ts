@@ -112,6 +112,22 @@ export class Scope {
     return null;
   }
 
+  /**
+   * The relation that an unqualified name is a column of, where a column that is added to another one could take its place; null where
+   * none could, and for what joins merge.
+   */
+  qualifierOf(name: string): string | null {
+    for (const scope of this.#levels()) {
+      const column = scope.names.columns.find((one) => one.name === name);
+      if (column === undefined) continue;
+      const { relations } = scope.names;
+      const owner = relations.find(({ columns }) => columns.includes(column));
+      if (scope === this && relations.length < 2) return null;
+      return owner === undefined || owner.name === "" ? null : owner.name;
+    }
+    return null;
+  }
+
   /** A relation by name; null when no level has it. */
   relation(schema: string | null, name: string, location: number): ScopeRelation | null {
     for (const scope of this.#levels()) {

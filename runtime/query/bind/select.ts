@@ -180,8 +180,7 @@ export function expandStar(
     if (scope.names.relations.length === 0) {
       throw new SqlError("42601", "SELECT * with no tables specified is not valid", { position: positionOf(location) });
     }
-    const shown =
-      star.leavesOutGenerated === true ? scope.names.columns.filter(isGiven(scope)) : scope.names.columns;
+    const shown = star.leavesOutGenerated === true ? scope.names.columns.filter(isGiven(scope)) : scope.names.columns;
     return shown.map((column) => {
       const owner = scope.names.relations.find(({ columns }) => columns.includes(column));
       return [

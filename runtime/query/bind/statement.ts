@@ -120,11 +120,13 @@ function bindDefinition(statement: DefinitionStatement, binder: Binder): BoundDe
 
 /**
  * The tree as it means the same whatever is added to its tables later: with the schema in every table reference that was found along the
- * search path, the columns that `*` stood for, and those that a NATURAL join shared.
+ * search path, the tables that columns are of, the columns that `*` stood for, and those that a NATURAL join shared.
  */
 function settled(node: unknown, binder: Binder): unknown {
   if (Array.isArray(node)) return node.flatMap((item: unknown) => spelledOut(item, binder) ?? [settled(item, binder)]);
   if (typeof node !== "object" || node === null) return node;
+  const column = binder.qualified.get(node);
+  if (column !== undefined) return column;
   const entries = Object.entries(node).map(([key, value]) => [key, settled(value, binder)] as const);
   const copy: Record<string, unknown> = Object.fromEntries(entries);
   const schema = binder.tableSchemas.get(node);

@@ -111,11 +111,7 @@ export class ConstantFolder {
     return this.#caseOf(expression, branches, this.fold(expression.otherwise));
   }
 
-  #caseOf(
-    expression: Kind<"case">,
-    branches: Kind<"case">["branches"],
-    otherwise: BoundExpression,
-  ): BoundExpression {
+  #caseOf(expression: Kind<"case">, branches: Kind<"case">["branches"], otherwise: BoundExpression): BoundExpression {
     return branches.length === 0 ? otherwise : { ...expression, branches, otherwise };
   }
 

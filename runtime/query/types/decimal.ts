@@ -223,8 +223,6 @@ function receiveDecimal(bytes: Uint8Array): Decimal {
   const weight = view.getInt16(2);
   const sign = view.getUint16(4);
   const scale = view.getUint16(6);
-  if (bytes.length < 8 + count * 2) throw insufficientBinary();
-  if (bytes.length > 8 + count * 2) throw invalidBinary();
   if (sign === signs.NaN) return decimalNaN;
   if (sign === signs.Infinity) return decimalInfinity;
   if (sign === signs["-Infinity"]) return decimalMinusInfinity;
@@ -233,10 +231,12 @@ function receiveDecimal(bytes: Uint8Array): Decimal {
   if (scale > scaleMax) throw invalidBinary('invalid scale in external "numeric" value');
   let coefficient = 0n;
   for (let index = 0; index < count; index += 1) {
+    if (bytes.length < 10 + index * 2) throw insufficientBinary();
     const digit = view.getInt16(8 + index * 2);
     if (digit < 0 || digit > 9_999) throw invalidBinary('invalid digit in external "numeric" value');
     coefficient = coefficient * 10_000n + BigInt(digit);
   }
+  if (bytes.length > 8 + count * 2) throw invalidBinary();
   const exponent = (weight - count + 1) * 4;
   const whole =
     exponent >= 0 ? new Decimal(coefficient * powerOfTen(exponent), 0) : new Decimal(coefficient, -exponent);

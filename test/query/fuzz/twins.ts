@@ -63,7 +63,9 @@ export function compareTwins(options: Options): TwinReport {
   return report;
 }
 
-type Lines = { readonly kind: "rows"; readonly text: string; readonly rows: number } | { readonly kind: "failed"; readonly text: string };
+type Lines =
+  | { readonly kind: "rows"; readonly text: string; readonly rows: number }
+  | { readonly kind: "failed"; readonly text: string };
 
 function linesOf(work: () => readonly (readonly string[])[]): Lines {
   try {

@@ -45,8 +45,7 @@ function resultOf(call: AggregateCall, scopes: readonly Scope[], outer: Scope | 
   if (call.isDistinct) {
     const types = call.arguments.map(({ type }) => type.oid);
     const distinct: typeof added = [];
-    for (const one of added)
-      if (!distinct.some(({ values }) => areSame(types, values, one.values))) distinct.push(one);
+    for (const one of added) if (!distinct.some(({ values }) => areSame(types, values, one.values))) distinct.push(one);
     added = distinct;
   }
   if (order.length > 0) added = added.toSorted((a, b) => orderOf(order, a.keys, b.keys));

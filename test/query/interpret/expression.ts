@@ -88,11 +88,7 @@ export function evaluate(expression: BoundExpression, scope: Scope, port: Expres
       return new SqlArray(expression.elementType, expression.items.map(value));
     case "rowOf": {
       const types = expression.items.map(({ type }) => (type.oid === typeOid.unknown ? sqlType(typeOid.text) : type));
-      return new SqlRecord(
-        types,
-        expression.items.map(value),
-        expression.names.length === 0 ? null : expression.names,
-      );
+      return new SqlRecord(types, expression.items.map(value), expression.names.length === 0 ? null : expression.names);
     }
     case "element": {
       const [array, index] = [value(expression.array), value(expression.index)];

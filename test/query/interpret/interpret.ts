@@ -107,8 +107,7 @@ class Interpreter implements ExpressionPort {
           );
         return;
       case "filter":
-        for (const row of this.rows(node.input, outer))
-          if (this.#value(node.condition, row, outer) === true) yield row;
+        for (const row of this.rows(node.input, outer)) if (this.#value(node.condition, row, outer) === true) yield row;
         return;
       case "project":
         for (const row of this.rows(node.input, outer))
@@ -250,16 +249,14 @@ class Interpreter implements ExpressionPort {
       if ((type === "left" || type === "full") && !isMatched) yield joined(row, nullRight);
     }
     if (type !== "right" && type !== "full") return;
-    for (const other of rightRows ?? [])
-      if (!matchedRight.has(other)) yield joined(rowOf(left.columns, []), other);
+    for (const other of rightRows ?? []) if (!matchedRight.has(other)) yield joined(rowOf(left.columns, []), other);
   }
 
   *#limit(node: Extract<PlanNode, { kind: "limit" }>, outer: Scope | null): Generator<Row> {
     const count = (expression: BoundExpression | null, what: "LIMIT" | "OFFSET", all: number): number => {
       const value = expression === null ? null : this.#value(expression, noRow, outer);
       if (value === null) return all;
-      if (Number(value) < 0)
-        throw new SqlError(what === "LIMIT" ? "2201W" : "2201X", `${what} must not be negative`);
+      if (Number(value) < 0) throw new SqlError(what === "LIMIT" ? "2201W" : "2201X", `${what} must not be negative`);
       return Number(value);
     };
     const { ties } = node;
@@ -294,7 +291,8 @@ class Interpreter implements ExpressionPort {
   *#setOperation(node: Extract<PlanNode, { kind: "setOperation" }>, outer: Scope | null): Generator<Row> {
     const { operation, isAll, columns } = node;
     const types = columns.map(({ type }) => type.oid);
-    const side = (input: PlanNode): Datum[][] => [...this.rows(input, outer)].map((row) => valuesOf(input.columns, row));
+    const side = (input: PlanNode): Datum[][] =>
+      [...this.rows(input, outer)].map((row) => valuesOf(input.columns, row));
     const left = side(node.left);
     let right = side(node.right);
     const once = (rows: readonly Datum[][]): Datum[][] =>
@@ -308,7 +306,7 @@ class Interpreter implements ExpressionPort {
     for (const row of left) {
       const at = right.findIndex((other) => areSame(types, other, row));
       if (at >= 0 && isAll) right = right.toSpliced(at, 1);
-      if ((at >= 0) === (operation === "intersect")) kept.push(row);
+      if (at >= 0 === (operation === "intersect")) kept.push(row);
     }
     yield* put(isAll ? kept : once(kept));
   }

@@ -112,11 +112,7 @@ export class PostgresClient {
 
   /** COPY … FROM STDIN with its data, which a server that refuses the statement passes over. */
   copyIn(text: string, data: string): Promise<PostgresAnswer> {
-    const messages = [
-      message("Q", [Buffer.from(`${text}\0`)]),
-      message("d", [Buffer.from(data)]),
-      message("c", []),
-    ];
+    const messages = [message("Q", [Buffer.from(`${text}\0`)]), message("d", [Buffer.from(data)]), message("c", [])];
     return this.#await(() => this.#socket.write(Buffer.concat(messages)));
   }
 

@@ -323,7 +323,7 @@ class Alteration {
     const position = placeOf(location);
     const column = this.#column(name, position);
     const type = columnType(syntax);
-    if (column.type.oid === type.oid && column.type.modifier === type.modifier) return;
+    if (using === null && column.type.oid === type.oid && column.type.modifier === type.modifier) return;
     const [reader] = columnReadersOf(ports, this.#table.oid, column.number);
     if (reader !== undefined) {
       throw new SqlError("0A000", "cannot alter type of a column used by a view or rule", {

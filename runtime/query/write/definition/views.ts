@@ -11,9 +11,7 @@ import { type CatalogDraft, placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
 
 const viewsOf = ({ catalog }: CatalogDraft): readonly ViewDefinition[] =>
-  [...catalog.objects()].filter(
-    (object): object is ViewDefinition => object.kind === "view",
-  );
+  [...catalog.objects()].filter((object): object is ViewDefinition => object.kind === "view");
 
 /** The tree with each reference to a table or view replaced by `change` of it. */
 function mapReferences(node: unknown, change: (reference: TableReference) => TableReference): unknown {
@@ -21,7 +19,9 @@ function mapReferences(node: unknown, change: (reference: TableReference) => Tab
   if (typeof node !== "object" || node === null) return node;
   const entries = Object.entries(node).map(([key, value]) => [key, mapReferences(value, change)] as const);
   const copy: Record<string, unknown> = Object.fromEntries(entries);
-  return copy["kind"] === "table" && typeof copy["name"] === "object" ? change(copy as unknown as TableReference) : copy;
+  return copy["kind"] === "table" && typeof copy["name"] === "object"
+    ? change(copy as unknown as TableReference)
+    : copy;
 }
 
 /** Changes how views refer to a relation. A name without a schema is that of a WITH query: definitions have schemas in all others. */

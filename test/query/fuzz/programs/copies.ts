@@ -4,8 +4,7 @@ import { textOf } from "./prepared.js";
 import { condition, type Step } from "./queries.js";
 import { type Table, valueOf } from "./schema.js";
 
-const escaped = (text: string): string =>
-  text.replaceAll("\\", "\\\\").replaceAll("\t", "\\t").replaceAll("\n", "\\n");
+const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\t", "\\t").replaceAll("\n", "\\n");
 
 const quoted = (text: string): string =>
   text === "" || /[",\n\r\\]|^\s|\s$/u.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -15,7 +14,13 @@ export function copyStep(random: Random, table: Table): Step {
 }
 
 function copyOut(random: Random, table: Table): Step {
-  const options = random.pick(["", " with (format csv)", " with (format csv, header)", " with (null '-')", " (delimiter '|')"]);
+  const options = random.pick([
+    "",
+    " with (format csv)",
+    " with (format csv, header)",
+    " with (null '-')",
+    " (delimiter '|')",
+  ]);
   const where = random.next(2) === 0 ? "" : ` where ${condition(random, table, "a")}`;
   return random.pick<() => Step>([
     () => ({ sql: `copy ${table.name} to stdout${options}`, isOrdered: false }),

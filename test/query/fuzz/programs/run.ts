@@ -16,7 +16,13 @@ export interface ProgramCounts {
   failedAlike: number;
   /** Tables that were read again as of a position that had passed. */
   pasts: number;
-  readonly intended: Map<string, number>;
+  readonly intended: Map<string, IntendedCount>;
+}
+
+/** A forgiven difference: how often, and the first statement that showed it. */
+export interface IntendedCount {
+  readonly count: number;
+  readonly example: string;
 }
 
 export const newCounts = (): ProgramCounts => ({
@@ -98,7 +104,8 @@ export async function compareProgram(
       const message = (answer: PostgresAnswer): string => (answer.kind === "failed" ? ` ${answer.message}` : "");
       return { index, expected: left + message(there), actual: right + message(here) };
     }
-    counts.intended.set(reason.text, (counts.intended.get(reason.text) ?? 0) + 1);
+    const known = counts.intended.get(reason.text) ?? { count: 0, example: step.sql };
+    counts.intended.set(reason.text, { ...known, count: known.count + 1 });
     // Where one side went on and the other did not, what follows cannot be compared.
     if (reason.endsProgram) return null;
   }

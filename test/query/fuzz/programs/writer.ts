@@ -4,8 +4,8 @@
  */
 import type { Random } from "../expressions.js";
 import { type ColumnType, columnTypes, QueryWriter } from "../statements.js";
-import { kinds } from "./kinds.js";
 import { copyStep } from "./copies.js";
+import { kinds } from "./kinds.js";
 import { preparedStep } from "./prepared.js";
 import { condition, query, type Step } from "./queries.js";
 import { richQuery } from "./rich-queries.js";
@@ -30,6 +30,10 @@ const drawing = (table: Table, sql: string): Step => ({
   draws: table.columns.some(({ source }) => source === "identity"),
 });
 const idsMax = 14;
+
+/** A statement that only reads, by the simple protocol. */
+const isQuery = ({ sql, via }: Step): boolean =>
+  via === undefined && /^(?:select|with)/u.test(sql) && !/\b(?:update|delete|insert)\b/u.test(sql);
 
 export class ProgramWriter {
   readonly #random: Random;
@@ -65,6 +69,11 @@ export class ProgramWriter {
   }
 
   next(): Step {
+    const step = this.#next();
+    return !this.isInTransaction && isQuery(step) && this.#random.next(3) === 0 ? { ...step, isKept: true } : step;
+  }
+
+  #next(): Step {
     if (!this.isInTransaction && this.#random.next(12) === 0) return whole(this.#random.pick(this.#tables));
     if (this.isInTransaction) {
       this.#left -= 1;
@@ -387,10 +396,7 @@ export class ProgramWriter {
     const list = shape === 0 ? "*" : columns.map((column) => `a.${column.name}`).join(", ");
     const where = this.#random.next(2) === 0 ? "" : ` where ${condition(this.#random, table, "a")}`;
     const kept = shape === 0 ? table.columns : columns;
-    this.#views = [
-      ...this.#views,
-      { name, columns: kept, uniques: [], constraints: [], indexes: [] },
-    ];
+    this.#views = [...this.#views, { name, columns: kept, uniques: [], constraints: [], indexes: [] }];
     return unordered(`create view ${name} as select ${list} from ${table.name} a${where}`);
   }
 

@@ -1,0 +1,91 @@
+/** A number of a sequence is given once: not again after a rollback, an error or a new start; and not taken twice by one statement. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import test from "ava";
+import { type Node, startNode } from "../../protocol/server/node.js";
+import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
+import { PostgresClient } from "./postgres/client.js";
+
+async function started(dataDirectory: string): Promise<{ readonly node: Node; readonly client: PostgresClient }> {
+  const node = await startNode({
+    dataDirectory,
+    listen: null,
+    postgres: { listen: { host: "127.0.0.1", port: 0 }, authentication: "trust", tls: null },
+  });
+  await node.createFirstUser("admin", formatVerifier(await scramVerifier("a secret")));
+  return { node, client: await connected(node) };
+}
+
+function connected(node: Node): Promise<PostgresClient> {
+  const address = node.addresses.postgres;
+  if (address === null) throw new Error("the node serves the PostgreSQL protocol");
+  return PostgresClient.connect({ ...address, user: "admin", database: "main" });
+}
+
+test("numbers of sequences are given once, whatever comes of what took them, and whoever leads", async (t) => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "kimberlite-sequences-"));
+  t.teardown(() => rmSync(dataDirectory, { recursive: true, force: true }));
+  let { node, client } = await started(dataDirectory);
+  const again = async (): Promise<void> => {
+    client.close();
+    await node.stop();
+    ({ node, client } = await started(dataDirectory));
+  };
+  const line = async (sql: string): Promise<string | undefined> => (await client.lines(sql))[0];
+  const stateOf = async (sql: string): Promise<string> => {
+    const answer = await client.query(sql);
+    return answer.kind === "failed" ? answer.sqlState : answer.tag;
+  };
+  await client.rows("create sequence s");
+  await client.rows("create table u (id serial primary key, b int unique check (b < 10))");
+  t.is(await line("select nextval('s')"), "1");
+  await client.rows("begin");
+  t.is(await line("select nextval('s')"), "2");
+  t.is(await stateOf("rollback"), "ROLLBACK");
+  await again();
+  t.is(await line("select nextval('s')"), "3", "a rolled-back transaction has taken 2");
+  // A statement that fails has taken one number, and only one.
+  t.is(await line("insert into u (b) values (1) returning id"), "1");
+  t.is(await stateOf("insert into u (b) values (1)"), "23505");
+  t.is(await stateOf("insert into u (b) values (20)"), "23514");
+  await again();
+  t.is(await line("insert into u (b) values (2) returning id"), "4");
+  t.is(await stateOf("insert into u (b) values (1) on conflict do nothing"), "INSERT 0 0");
+  t.is(await line("insert into u (b) values (3) returning id"), "6");
+  // A transaction that failed, and ends by COMMIT.
+  await client.rows("begin");
+  t.is(await line("select nextval('s')"), "4");
+  t.is(await stateOf("select 1 / 0"), "22012");
+  t.is(await stateOf("commit"), "ROLLBACK");
+  await again();
+  t.is(await line("select nextval('s')"), "5");
+  // What a transaction made and took back leaves nothing to what is made in its place.
+  await client.rows("begin");
+  await client.rows("create sequence other");
+  t.is(await line("select nextval('other')"), "1");
+  await client.rows("rollback");
+  await client.rows("create sequence other");
+  t.is(await line("select nextval('other')"), "1");
+  client.close();
+  await node.stop();
+});
+
+test("a statement that waited for a lock takes its number once", async (t) => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "kimberlite-sequences-"));
+  t.teardown(() => rmSync(dataDirectory, { recursive: true, force: true }));
+  const { node, client } = await started(dataDirectory);
+  const other = await connected(node);
+  await client.rows("create table u (id serial primary key, b int unique)");
+  await client.rows("begin");
+  t.deepEqual(await client.lines("insert into u (b) values (7) returning id"), ["1"]);
+  const waiting = other.query("insert into u (b) values (7) on conflict (b) do update set b = 8 returning id");
+  await sleep(300);
+  await client.rows("rollback");
+  const answer = await waiting;
+  t.deepEqual(answer.kind === "rows" ? answer.rows : answer, [["2"]]);
+  other.close();
+  client.close();
+  await node.stop();
+});
