@@ -3,6 +3,7 @@
  * of SQL count µs from 2000, those of requests from 1970.
  */
 import type { Catalog } from "../../runtime/query/catalog/model.js";
+import { roleOidOf } from "../../runtime/query/catalog/system/roles.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext, RoleFacts, SessionPort } from "../../runtime/query/functions/context.js";
 import { bytesOf, millisecondsOf, settingNamed } from "../../runtime/query/settings.js";
@@ -114,6 +115,7 @@ class SessionFrame {
   readonly settings: RequestSettings;
   readonly searchPath: readonly string[];
   readonly roles: readonly RoleFacts[];
+  readonly isSuperuser: boolean;
   readonly text: Omit<TextContext, "transactionTime" | "names">;
   readonly databaseOid: number;
   /** Bytes that a query may keep in memory. */
@@ -126,7 +128,8 @@ class SessionFrame {
   constructor({ settings, user, tenant }: SqlShape) {
     this.settings = new RequestSettings(settings);
     this.searchPath = searchPathOf(this.settings.get("search_path"), user);
-    this.roles = rolesOf(user);
+    this.isSuperuser = this.settings.get("is_superuser") === "on";
+    this.roles = rolesOf(user, this.isSuperuser);
     this.text = textContextOf(this.settings);
     this.databaseOid = databaseOid(tenant);
     this.queryMemory = bytesOf(this.settings.get("kimberlite.query_memory"));
@@ -190,6 +193,7 @@ export class Evaluation {
       randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(around.random() * 256)),
       currentUser: user,
       sessionUser: user,
+      isSuperuser: frame.isSuperuser,
       database,
       databaseOid: frame.databaseOid,
       backendPid,
@@ -227,8 +231,10 @@ export const databaseOid = (tenant: number): number => (5 + (tenant % 2 ** 31)) 
 const adminRole: RoleFacts = { oid: 10, name: "admin", isSuperuser: true, canLogin: true };
 
 /** The users that a statement can be shown: its own, and the one that owns what nobody else does. */
-const rolesOf = (user: string): readonly RoleFacts[] =>
-  user === adminRole.name ? [adminRole] : [adminRole, { oid: 11, name: user, isSuperuser: false, canLogin: true }];
+const rolesOf = (user: string, isSuperuser: boolean): readonly RoleFacts[] =>
+  user === adminRole.name
+    ? [adminRole]
+    : [adminRole, { oid: roleOidOf(user), name: user, isSuperuser, canLogin: true }];
 
 function textContextOf(settings: RequestSettings): SessionFrame["text"] {
   return {

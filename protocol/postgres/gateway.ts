@@ -95,7 +95,10 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
     return {
       executor: this.#router,
       statements: new StatementCache((text) => parser.parse(text)),
-      administration: { call: (method, params) => this.#ask({ kind: "admin", method, params, principal: "postgres" }) },
+      administration: {
+        call: (method, params, principal) => this.#ask({ kind: "admin", method, params, principal }),
+        hasUser: async (name) => (await this.#user(name)) !== null,
+      },
       authentication,
       tls:
         tls === null

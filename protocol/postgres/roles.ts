@@ -8,7 +8,9 @@ import { formatVerifier, parseVerifier, scramVerifier } from "../wire/scram-veri
 
 export interface Administration {
   /** Throws `KimberliteError`. */
-  call(method: string, params: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** @param principal who is recorded as having done it */
+  call(method: string, params: Readonly<Record<string, unknown>>, principal: string): Promise<unknown>;
+  hasUser(name: string): Promise<boolean>;
 }
 
 export interface Actor {
@@ -67,7 +69,8 @@ export async function runRoleStatement(
 ): Promise<string> {
   if (statement.kind === "dropRole") {
     if (!actor.isSuperuser) throw denied("drop");
-    for (const name of statement.names) await administration.call("user.drop", { name, ifExists: statement.ifExists });
+    for (const name of statement.names)
+      await administration.call("user.drop", { name, ifExists: statement.ifExists }, actor.user);
     return "DROP ROLE";
   }
   const isOwn = statement.kind === "alterRole" && statement.name === actor.user;
@@ -83,9 +86,13 @@ export async function runRoleStatement(
         hint: "Use CREATE USER, or the option LOGIN.",
       });
     if (verifier === undefined) throw new SqlError("0A000", "users without a password are not supported");
-    await administration.call("user.create", { name: statement.name, verifier, superuser: isSuperuser ?? false });
+    await administration.call(
+      "user.create",
+      { name: statement.name, verifier, superuser: isSuperuser ?? false },
+      actor.user,
+    );
     return "CREATE ROLE";
   }
-  await administration.call("user.alter", { name: statement.name, verifier, superuser: isSuperuser });
+  await administration.call("user.alter", { name: statement.name, verifier, superuser: isSuperuser }, actor.user);
   return "ALTER ROLE";
 }

@@ -51,6 +51,7 @@ export function evaluationContext(changes: Partial<EvaluationContext> = {}): Eva
     random: () => 0.5,
     randomBytes: (length) => new Uint8Array(length),
     sessionUser: "postgres",
+    isSuperuser: true,
     database: "postgres",
     databaseOid: 5,
     backendPid: 1,

@@ -127,6 +127,7 @@ export class MemoryDatabase implements Catalog {
     randomBytes: (length) => new Uint8Array(length),
     currentUser: "admin",
     sessionUser: "admin",
+    isSuperuser: true,
     database: "test",
     databaseOid: 1,
     backendPid: 1,

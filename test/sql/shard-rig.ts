@@ -190,6 +190,7 @@ export class RigSession {
   #isolation: SqlRequest["transaction"]["isolation"] = "readCommitted";
   #requests = 0;
   settings: readonly (readonly [string, string])[] = [];
+  isSuperuser = true;
   /** Of the statement that was sent last. */
   correlation = 0;
 
@@ -232,7 +233,7 @@ export class RigSession {
       rowsMax: 0,
       cursor: 0,
       atLeast: -1,
-      settings: this.settings,
+      settings: this.isSuperuser ? [["is_superuser", "on"], ...this.settings] : this.settings,
       transaction: {
         isOpen: this.#isOpen,
         isolation: this.#isolation,

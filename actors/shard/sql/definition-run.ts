@@ -1,6 +1,8 @@
 /** Statements that define things, and those about whole tables, in the shard. One transaction at a time changes a tenant's catalog. */
+import { actorOf } from "../../../runtime/query/bind/authority.js";
 import type { BoundDefinition, BoundQuery, BoundSession, RowRules } from "../../../runtime/query/bind/bound.js";
 import type { Catalog, MaterializedViewDefinition, TableDefinition } from "../../../runtime/query/catalog/model.js";
+import { expectPrivilege, mayUse } from "../../../runtime/query/catalog/privileges.js";
 import { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import { isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
@@ -62,6 +64,7 @@ function lockTables(
   const draft = new CatalogDraft(catalog, evaluation.context.searchPath, -1);
   for (const name of statement.tables) {
     const table = draft.table(name);
+    expectLockable(table, statement.mode, evaluation.context);
     const isWeak = /^(ACCESS SHARE|ROW SHARE|ROW EXCLUSIVE)$/.test(statement.mode);
     try {
       locks.lockWhole(tableLockName(request.tenant, table.oid), isWeak ? "keyShare" : "update");
@@ -71,6 +74,13 @@ function lockTables(
     }
   }
   return { rows: null, count: 0, tag: () => "LOCK TABLE" };
+}
+
+/** A lock is for those who could do what it makes room for. Throws 42501. */
+function expectLockable(table: TableDefinition, mode: string, context: StatementParts["evaluation"]["context"]): void {
+  const letters = mode === "ACCESS SHARE" ? "r" : mode === "ROW EXCLUSIVE" ? "awdD" : "wdD";
+  const actor = actorOf(context);
+  if (![...letters].some((letter) => mayUse(table, actor, letter))) expectPrivilege(table, actor, letters);
 }
 
 function portsOf(
@@ -84,6 +94,8 @@ function portsOf(
   return {
     tenant: request.tenant,
     user: request.user,
+    actor: actorOf(evaluation.context),
+    database: request.database,
     draft,
     overlay: transaction.overlay,
     reader,

@@ -13,6 +13,9 @@ import { type Descriptions, textColumn } from "./descriptions.js";
 import type { Exchange } from "./exchange.js";
 import type { Transactions } from "./transactions.js";
 
+/** Words that stand for everyone, or for who asks. */
+const unnamedRoles = new Set(["public", "current_user", "current_role", "session_user"]);
+
 export class Statements {
   readonly #exchange: Exchange;
   readonly #channels: Channels;
@@ -141,6 +144,15 @@ export class Statements {
       case "notify":
         await this.#channels.notify(statement.channel, statement.payload);
         return tagOnly("NOTIFY");
+      case "grant":
+        for (const role of statement.roles) await this.#expectRole(role);
+        return "elsewhere";
+      case "setOwner":
+        await this.#expectRole(statement.owner);
+        return "elsewhere";
+      case "alterTable":
+        for (const action of statement.actions) if (action.kind === "setOwner") await this.#expectRole(action.owner);
+        return "elsewhere";
       case "createRole":
       case "alterRole":
       case "dropRole":
@@ -158,6 +170,13 @@ export class Statements {
       default:
         return "elsewhere";
     }
+  }
+
+  /** Users are the node's: the shard, which takes a grant down, does not know who exists. Throws 42704. */
+  async #expectRole(name: string): Promise<void> {
+    if (unnamedRoles.has(name) || name === this.#exchange.identity.user) return;
+    if (await this.#exchange.host.administration.hasUser(name)) return;
+    throw new SqlError("42704", `role "${name}" does not exist`);
   }
 
   async #performThere(

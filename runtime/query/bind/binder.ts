@@ -8,6 +8,7 @@ import type { Query } from "../syntax/ast-query.js";
 import { nestingMax, tooDeep } from "../syntax/conversion.js";
 import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
+import { Authority } from "./authority.js";
 import type { BoundModification } from "./bound.js";
 import type { BindEnvironment } from "./environment.js";
 import type { CommonTables, Scope } from "./scope.js";
@@ -49,6 +50,8 @@ export type BindModification = (
 
 export class Binder {
   readonly environment: BindEnvironment;
+  /** Whose rights it is bound with. */
+  readonly authority: Authority;
   readonly bindQuery: (binder: Binder, ...rest: Parameters<BindQuery>) => BoundRows;
   readonly bindModification: (binder: Binder, ...rest: Parameters<BindModification>) => BoundModification;
   readonly parameterTypes: Oid[];
@@ -73,6 +76,7 @@ export class Binder {
     bindModification: Binder["bindModification"],
   ) {
     this.environment = environment;
+    this.authority = new Authority(environment);
     this.bindQuery = bindQuery;
     this.bindModification = bindModification;
     this.parameterTypes = [...environment.parameterTypes];

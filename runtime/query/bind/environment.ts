@@ -13,6 +13,8 @@ export interface BindEnvironment {
   /** Literals are read with it (`'2020-01-01'::timestamptz` by the session's zone), and names found along its search path. */
   readonly context: EvaluationContext;
   readonly systemTables: SystemTables;
+  /** It is bound for the node itself, which keeps what others were allowed to make: nobody's rights are looked at. */
+  readonly isTrusted?: boolean;
   /** Types that the client gave its parameters; 0 and absent ones are found out. */
   readonly parameterTypes: readonly Oid[];
   /** `FOR SYSTEM_TIME AS OF` for every table that has no clause of its own: the setting `kimberlite.as_of`. Null: none. */

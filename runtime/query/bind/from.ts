@@ -178,6 +178,7 @@ function bindRelation(
   binder: Binder,
 ): BoundItem {
   const { relation } = found;
+  if (!found.isSystem) binder.authority.expect(relation, "r");
   switch (relation.kind) {
     case "table":
       return found.isSystem
@@ -333,7 +334,7 @@ function bindSystemTable(table: TableDefinition, item: TableReference, binder: B
 
 function bindView(view: ViewDefinition, schema: string, item: TableReference, binder: Binder): BoundItem {
   if (item.time !== null) throw notSupported("FOR SYSTEM_TIME of a view", positionOf(item.time.location));
-  const rows = binder.query(view.query.syntax, null, null, plainQuery);
+  const rows = binder.authority.asOwnerOf(view, () => binder.query(view.query.syntax, null, null, plainQuery));
   const columns = view.columns.map((column, index): ScopeColumn => {
     const output = rows.outputs[index];
     if (output === undefined || output.type.oid !== column.type.oid) {

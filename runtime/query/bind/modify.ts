@@ -4,7 +4,7 @@ import type { ColumnDefinition, IndexDefinition, TableDefinition } from "../cata
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanColumn, PlanNode } from "../plan/plan.js";
-import { expressionKey, isPlanVolatile, subplanOf } from "../plan/walk.js";
+import { columnsOf, expressionKey, isPlanVolatile, subplanOf } from "../plan/walk.js";
 import type { Expression } from "../syntax/ast-expression.js";
 import type { Assignment, DataStatement, Delete, Insert, OnConflict, Update } from "../syntax/ast-modify.js";
 import type { Query, SelectItem, TableReference } from "../syntax/ast-query.js";
@@ -87,6 +87,7 @@ function columnNamed(table: TableDefinition, name: string, location: number, ste
 
 function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | null): BoundInsert {
   const { table, schema } = targetOf(statement.table, binder, "INSERT into");
+  binder.authority.expect(table, statement.onConflict?.action === "update" ? "aw" : "a");
   const name = statement.table.alias?.name ?? table.name;
   const relation = tableRelation(table, name, statement.table.alias === null ? schema : null, binder);
   const rules = bindRules(table, relation, binder);
@@ -106,6 +107,7 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
   );
   const base = { kind: "insert" as const, table, rules, plan: source, values };
   const returning = bindReturning(statement.returning, new Scope(namesOf(relation), null, tables), binder);
+  if (returning !== null) expectRead(table, relation, returning.expressions, binder);
   const onConflict =
     statement.onConflict === null
       ? null
@@ -217,6 +219,8 @@ function bindConflict(
       hint: "For example, ON CONFLICT (column_name).",
     });
   }
+  // Finding out what is there already reads it.
+  if (conflict.target !== null) binder.authority.expect(table, "r");
   const arbiters = findArbiters(conflict, table, inserted, rules, binder);
   const existing = tableRelation(table, name, schema, binder);
   const existingIds = existing.columns.map(({ id }) => id);
@@ -368,6 +372,7 @@ function bindTarget(
   tables: CommonTables | null,
 ): BoundTarget {
   const { table, schema } = targetOf(statement.table, binder, verb);
+  binder.authority.expect(table, statement.kind === "update" ? "w" : "d");
   const own = bindScan(table, schema, statement.table, binder, true);
   const from = bindFromList(others, binder, null, tables, own);
   const scope = new Scope(from.names, null, tables);
@@ -377,7 +382,9 @@ function bindTarget(
   let plan = from.plan ?? oneRow();
   if (statement.where !== null) {
     const context = plainContext(binder, scope, "WHERE");
-    plan = filterOf(plan, coerceTo(binder, bindExpression(statement.where, context), typeOid.bool, "WHERE"));
+    const condition = coerceTo(binder, bindExpression(statement.where, context), typeOid.bool, "WHERE");
+    expectRead(table, relation, [condition], binder);
+    plan = filterOf(plan, condition);
   }
   return { table, scope, relation, plan, key: relation.keyId };
 }
@@ -399,8 +406,22 @@ function bindUpdate(statement: Update, binder: Binder, tables: CommonTables | nu
     ...estimates,
   };
   const assignments = bound.map(({ column }, index) => ({ column: column.number, id: columns[index]?.id ?? 0 }));
+  const values = bound.map(({ value }) => value);
+  expectRead(table, relation, values, binder);
   const returning = bindReturning(statement.returning, returningScope(scope, relation, written), binder);
+  if (returning !== null) expectRead(table, written, returning.expressions, binder);
   return { kind: "update", table, rules, plan, key, old: relation.columns.map(({ id }) => id), assignments, returning };
+}
+
+/** Throws 42501 when expressions read what is in the table, and the user may only change it. */
+function expectRead(
+  table: TableDefinition,
+  { columns, hidden }: ScopeRelation,
+  expressions: readonly BoundExpression[],
+  binder: Binder,
+): void {
+  const read = columnsOf(...expressions);
+  if ([...columns, ...hidden].some(({ id }) => read.has(id))) binder.authority.expect(table, "r");
 }
 
 const asExpression = ({ id, name, type }: PlanColumn): BoundExpression => ({
@@ -417,6 +438,7 @@ function bindDelete(statement: Delete, binder: Binder, tables: CommonTables | nu
   const rules = bindRules(table, tableRelation(table, relation.name, relation.schema, binder), binder);
   // RETURNING shows the row as it was.
   const returning = bindReturning(statement.returning, scope, binder);
+  if (returning !== null) expectRead(table, relation, returning.expressions, binder);
   return { kind: "delete", table, rules, plan, key, old: relation.columns.map(({ id }) => id), returning };
 }
 

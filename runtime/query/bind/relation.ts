@@ -3,6 +3,7 @@
 import type { Relation } from "../catalog/model.js";
 import { notSupported, SqlError } from "../error.js";
 import type { RelationName } from "../syntax/ast-query.js";
+import { expectSearchable, maySearch } from "./authority.js";
 import { positionOf } from "./binder.js";
 import type { BindEnvironment } from "./environment.js";
 
@@ -31,9 +32,10 @@ export function findRelation(name: RelationName, environment: BindEnvironment): 
           ...(searchPath.includes("pg_catalog") ? [] : ["pg_catalog"]),
           ...searchPath.map((schema) => (schema === "$user" ? currentUser : schema)),
         ];
+  if (name.schema !== null && !systemSchemas.has(name.schema)) expectSearchable(name.schema, environment);
   for (const schema of path) {
     const found = findIn(schema, name.name, environment);
-    if (found !== null) return found;
+    if (found !== null && (found.isSystem || maySearch(schema, environment))) return found;
   }
   return null;
 }

@@ -403,7 +403,7 @@ const lockNames = {
   keyShare: "FOR KEY SHARE",
 } as const;
 
-function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, { environment }: Binder): LockNode["locks"] {
+function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, binder: Binder): LockNode["locks"] {
   const name = lockNames[query.locks[0]?.strength ?? "update"];
   const refuse = (what: string): SqlError => new SqlError("0A000", `${name} is not allowed with ${what}`);
   if (query.distinct !== null) throw refuse("DISTINCT clause");
@@ -426,8 +426,9 @@ function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, { envir
       if (relation.table === null || relation.keyId === null) {
         throw notSupported(`${name} of anything but a table`, positionOf(relation.location));
       }
-      if (environment.catalog.objectByOid(relation.table.oid)?.kind === "materializedView")
+      if (binder.environment.catalog.objectByOid(relation.table.oid)?.kind === "materializedView")
         throw new SqlError("42809", `cannot lock rows in materialized view "${relation.table.name}"`);
+      binder.authority.expect(relation.table, "w");
       return { table: relation.table, keyId: relation.keyId, strength, wait };
     });
   });

@@ -6,10 +6,12 @@
  * of it, since no other thread has the parser. They are bound when they are used. The text is what was promised and outlives every
  * internal form; the tree names the schema of every table.
  */
+
 import type { Expression } from "../syntax/ast-expression.js";
 import type { Query } from "../syntax/ast-query.js";
 import type { Datum } from "../types/datum.js";
 import type { Oid, SqlType } from "../types/sql-type.js";
+import type { Acl } from "./privileges.js";
 
 export const firstUserOid: Oid = 16_384;
 export const publicSchemaOid: Oid = 2_200;
@@ -41,11 +43,17 @@ export interface Commented {
   readonly comments?: Comments;
 }
 
-export interface SchemaDefinition extends Commented {
+/** What belongs to somebody, who may let others use it. */
+export interface Owned {
+  readonly owner: string;
+  /** Who may do what with it (privileges.ts). Absent while nothing was granted or revoked: then what its kind begins with. */
+  readonly acl?: Acl;
+}
+
+export interface SchemaDefinition extends Commented, Owned {
   readonly kind: "schema";
   readonly oid: Oid;
   readonly name: string;
-  readonly owner: string;
 }
 
 export interface ColumnDefinition {
@@ -114,12 +122,11 @@ export interface IndexDefinition extends Commented {
   readonly predicate: StoredExpression | null;
 }
 
-export interface TableDefinition extends Commented {
+export interface TableDefinition extends Commented, Owned {
   readonly kind: "table";
   readonly oid: Oid;
   readonly name: string;
   readonly schema: Oid;
-  readonly owner: string;
   /**
    * Number under which its rows lie in the store: a new one when all of them are written anew (TRUNCATE, a change of a column's type), so
    * that the rows of before stay where the definition of before finds them.
@@ -137,14 +144,15 @@ export interface TableDefinition extends Commented {
   readonly isUnpopulated?: true;
 }
 
-export interface ViewDefinition extends Commented {
+export interface ViewDefinition extends Commented, Owned {
   readonly kind: "view";
   readonly oid: Oid;
   readonly name: string;
   readonly schema: Oid;
-  readonly owner: string;
   readonly columns: readonly { readonly name: string; readonly type: SqlType }[];
   readonly query: StoredQuery;
+  /** It was made by a superuser: what it reads is read with a superuser's rights. */
+  readonly isOwnerSuperuser?: boolean;
 }
 
 /**
@@ -191,12 +199,11 @@ export interface MaterializedViewDefinition extends Omit<ViewDefinition, "kind">
   readonly sources: readonly ViewSource[];
 }
 
-export interface SequenceDefinition extends Commented {
+export interface SequenceDefinition extends Commented, Owned {
   readonly kind: "sequence";
   readonly oid: Oid;
   readonly name: string;
   readonly schema: Oid;
-  readonly owner: string;
   readonly type: SqlType;
   readonly start: bigint;
   readonly increment: bigint;

@@ -50,6 +50,8 @@ export interface EvaluationContext extends TextContext {
   randomBytes(length: number): Uint8Array;
   readonly currentUser: string;
   readonly sessionUser: string;
+  /** Whether the user may do everything. */
+  readonly isSuperuser: boolean;
   readonly database: string;
   readonly databaseOid: Oid;
   readonly backendPid: number;

@@ -32,10 +32,17 @@ export const bindingOf = ({ context }: Pick<BindEnvironment, "context">): ViewBi
   time: Number(context.transactionTime),
 });
 
-function bindView(query: StoredQuery, binding: ViewBinding, environment: BindEnvironment): BoundView {
+/** @param rights of who asks when a view is made; nobody's when it is kept */
+function bindView(
+  query: StoredQuery,
+  binding: ViewBinding,
+  environment: BindEnvironment,
+  rights: "ofUser" | "unchecked",
+): BoundView {
   const { time, ...settings } = binding;
   const context = { ...environment.context, ...settings, transactionTime: time };
-  const binder = new Binder({ ...environment, context, asOf: null }, bindQuery, bindModification);
+  const isTrusted = rights === "unchecked";
+  const binder = new Binder({ ...environment, context, isTrusted, asOf: null }, bindQuery, bindModification);
   const bound = binder.query(query.syntax, null, null, plainQuery);
   const plan = inlineCommonTables(bound.plan);
   const outputs = bound.outputs.map(({ id, name, type }) => ({ id, name, type }));
@@ -64,7 +71,7 @@ export function describeView(
   environment: BindEnvironment,
   statistics: Statistics,
 ): DescribedView {
-  const { plan, outputs, shape, binder } = bindView(query, binding, environment);
+  const { plan, outputs, shape, binder } = bindView(query, binding, environment, "ofUser");
   if (binder.writes || binder.locks) throw notSupported("a materialized view that writes or locks");
   const ids = outputs.map(({ id }) => id);
   const stateTypes = shape.kind === "groups" ? new Groups(shape.aggregate, environment.context).stateTypes : [];
@@ -98,7 +105,7 @@ export function compileView(
   environment: BindEnvironment,
   statistics: Statistics,
 ): ViewProgram {
-  const { plan, outputs, shape, binder } = bindView(view.query, view.binding, environment);
+  const { plan, outputs, shape, binder } = bindView(view.query, view.binding, environment, "unchecked");
   const { catalog } = environment;
   for (const [at, { type }] of view.columns.entries()) {
     if (outputs[at]?.type.oid === type.oid) continue;

@@ -5,6 +5,7 @@ import { noModifier, type SqlType, typeOid } from "../../types/sql-type.js";
 import { formatType, intervalLimits, numericLimits } from "../../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import type { ColumnDefinition, Relation, TableDefinition, ViewDefinition } from "../model.js";
+import { aclOf, privilegeNames } from "../privileges.js";
 import { actionText, columnName, constraintsOf } from "./definitions.js";
 import { systemRelations } from "./relations.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
@@ -328,22 +329,24 @@ export function* elementTypeRows(world: CatalogWorld, database: string): Iterabl
   }
 }
 
-const tablePrivileges = ["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"];
-
 export function* privilegeRows(world: CatalogWorld, context: EvaluationContext): Iterable<SystemRow> {
   const relations = [...world.tables(), ...world.views()];
-  for (const relation of relations) {
-    const owner = world.ownerName(relation.owner);
-    for (const privilege of tablePrivileges)
-      yield {
-        grantor: owner,
-        grantee: owner,
-        table_catalog: context.database,
-        table_schema: world.schemaName(relation.schema),
-        table_name: relation.name,
-        privilege_type: privilege,
-        is_grantable: "YES",
-        with_hierarchy: yesNo(privilege === "SELECT"),
-      };
-  }
+  const { currentUser, isSuperuser } = context;
+  for (const relation of relations)
+    for (const { grantee, grantor, privileges, grantable } of aclOf(relation)) {
+      // What others have of others is shown to superusers alone.
+      const isShown = isSuperuser || grantee === "" || grantee === currentUser || grantor === currentUser;
+      if (!isShown) continue;
+      for (const letter of privileges)
+        yield {
+          grantor: world.ownerName(grantor),
+          grantee: grantee === "" ? "PUBLIC" : world.ownerName(grantee),
+          table_catalog: context.database,
+          table_schema: world.schemaName(relation.schema),
+          table_name: relation.name,
+          privilege_type: privilegeNames[letter] ?? "",
+          is_grantable: yesNo(grantable.includes(letter) || grantee === relation.owner),
+          with_hierarchy: yesNo(letter === "r"),
+        };
+    }
 }

@@ -9,7 +9,8 @@ import { makeInterval, microsPerSecond } from "../../types/interval.js";
 import { typeOid } from "../../types/sql-type.js";
 import { builtInTypes } from "../../types/type-table.js";
 import { informationSchemaOid, pgCatalogSchemaOid } from "../model.js";
-import { bootstrapRole, type SystemRow } from "./world.js";
+import { bootstrapRole } from "./roles.js";
+import type { SystemRow } from "./world.js";
 
 export function* typeRows(): Iterable<SystemRow> {
   for (const type of builtInTypes)

@@ -15,11 +15,13 @@ import {
   rowsOfObject,
   type TableDefinition,
 } from "../model.js";
+import { aclArray } from "./acl-array.js";
 import { columnName, constraintsOf, indexKeyText, indexText } from "./definitions.js";
 import { operatorClassOf } from "./operator-classes.js";
 import { systemRelationByOid, systemRelations } from "./relations.js";
+import { bootstrapRole } from "./roles.js";
 import { sequenceColumns } from "./sequence-table.js";
-import { bootstrapRole, type CatalogWorld, defaultOid, type SystemRow } from "./world.js";
+import { type CatalogWorld, defaultOid, type SystemRow } from "./world.js";
 
 const classOid = 1_259;
 const namespaceClassOid = 2_615;
@@ -74,6 +76,7 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
       relname: relation.name,
       relnamespace: relation.schema,
       relowner: world.roleOid(owner),
+      relacl: relation.kind === "index" ? null : aclArray(relation),
       relam: relation.kind === "index" ? treeAccess : isTable || relation.kind === "materializedView" ? heapAccess : 0,
       relfilenode: relation.oid,
       reltuples: -1,

@@ -1,7 +1,9 @@
 /** Rows about users, databases, settings and the session that asks. */
 import type { EvaluationContext } from "../../functions/context.js";
 import { settingDefinitions } from "../../settings.js";
-import { bootstrapRole, type CatalogWorld, type SystemRow } from "./world.js";
+import { aclArray } from "./acl-array.js";
+import { bootstrapRole, rolesIn } from "./roles.js";
+import type { CatalogWorld, SystemRow } from "./world.js";
 
 /** UTF8, as `pg_encoding_to_char` knows it. */
 const utf8Encoding = 6;
@@ -27,13 +29,18 @@ export const tablespaceRows = (): readonly SystemRow[] => [
 
 export function* schemaRows(world: CatalogWorld): Iterable<SystemRow> {
   for (const schema of world.schemas())
-    yield { oid: schema.oid, nspname: schema.name, nspowner: world.roleOid(schema.owner) };
+    yield {
+      oid: schema.oid,
+      nspname: schema.name,
+      nspowner: world.roleOid(schema.owner),
+      nspacl: aclArray(schema),
+    };
 }
 
 const hidden = "********";
 
 export function* roleRows(context: EvaluationContext): Iterable<SystemRow> {
-  for (const role of context.roles)
+  for (const role of rolesIn(context.catalog, context.roles))
     yield {
       rolname: role.name,
       rolsuper: role.isSuperuser,

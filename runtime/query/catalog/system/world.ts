@@ -19,12 +19,10 @@ import {
   type ViewDefinition,
 } from "../model.js";
 import { systemRelation, systemRelationByOid } from "./relations.js";
+import { bootstrapRole, roleOidOf, rolesIn } from "./roles.js";
 
 /** A row by the names of its columns. One that is left out is NULL, or nothing (0, false, "") where its column is never NULL. */
 export type SystemRow = Readonly<Record<string, Datum>>;
-
-/** PostgreSQL's first user: who owns what is built in. */
-export const bootstrapRole: Oid = 10;
 
 const builtInSchemas: readonly SchemaDefinition[] = [
   { kind: "schema", oid: pgCatalogSchemaOid, name: "pg_catalog", owner: "" },
@@ -95,11 +93,11 @@ export class CatalogWorld {
   }
 
   roleOid(name: string): Oid {
-    return this.#view.roles.find((role) => role.name === name)?.oid ?? bootstrapRole;
+    return this.#view.roles.find((role) => role.name === name)?.oid ?? (name === "" ? bootstrapRole : roleOidOf(name));
   }
 
   roleName(oid: Oid): string | null {
-    return this.#view.roles.find((role) => role.oid === oid)?.name ?? null;
+    return rolesIn(this.catalog, this.#view.roles).find((role) => role.oid === oid)?.name ?? null;
   }
 
   /** The name of whoever owns an object; the built-in ones belong to the first superuser. */

@@ -20,6 +20,7 @@ import { uuidFromBytes } from "../../types/uuid.js";
 import type { EvaluationContext } from "../context.js";
 import { type Implementation, nullably, sets, strictly, variadics } from "../define.js";
 import { allProcedures, procedureOf } from "../procedures.js";
+import { expectSequence, privilegeImplementations } from "./privileges.js";
 
 const worldOf = (context: EvaluationContext): CatalogWorld => new CatalogWorld(context);
 
@@ -48,11 +49,13 @@ function currentSchemas(context: EvaluationContext, isWithImplicit: boolean): st
   return isWithImplicit && !existing.includes("pg_catalog") ? ["pg_catalog", ...existing] : existing;
 }
 
-function requireSequence(oid: Oid, context: EvaluationContext): Oid {
+/** @param letters privileges of which one is enough */
+function requireSequence(oid: Oid, context: EvaluationContext, letters: string): Oid {
   const world = worldOf(context);
   const relation = world.relation(oid);
   if (relation === null) throw new SqlError("42P01", `could not open relation with OID ${oid}`);
   if (relation.kind !== "sequence") throw new SqlError("42809", `"${relation.name}" is not a sequence`);
+  expectSequence(relation, context, letters);
   return oid;
 }
 
@@ -202,18 +205,6 @@ function defaultPrivileges(kind: string, owner: string): SqlArray {
     typeOid.aclitem,
     items.filter((item) => item !== ""),
   );
-}
-
-/** Every account of a tenant may do everything in it, so that a privilege is had by whoever exists. */
-function privileges(): Implementation[] {
-  return allProcedures
-    .filter(({ name }) => /^has_\w+_privilege$/u.test(name) || name === "pg_has_role")
-    .map(({ signature }) => ({
-      kind: "scalar",
-      signature,
-      isStrict: true,
-      call: () => true,
-    }));
 }
 
 /** There are no objects of a kind that a name could hide. */
@@ -393,15 +384,15 @@ const objects = strictly({
 });
 
 const sequences = strictly({
-  "nextval(regclass)": (oid, context) => context.session.nextSequenceValue(requireSequence(oid, context)),
-  "currval(regclass)": (oid, context) => context.session.currentSequenceValue(requireSequence(oid, context)),
+  "nextval(regclass)": (oid, context) => context.session.nextSequenceValue(requireSequence(oid, context, "Uw")),
+  "currval(regclass)": (oid, context) => context.session.currentSequenceValue(requireSequence(oid, context, "Ur")),
   "lastval()": (context) => context.session.lastSequenceValue(),
   "setval(regclass,int8)": (oid, value, context) => {
-    context.session.setSequenceValue(requireSequence(oid, context), value, true);
+    context.session.setSequenceValue(requireSequence(oid, context, "w"), value, true);
     return value;
   },
   "setval(regclass,int8,bool)": (oid, value, isCalled, context) => {
-    context.session.setSequenceValue(requireSequence(oid, context), value, isCalled);
+    context.session.setSequenceValue(requireSequence(oid, context, "w"), value, isCalled);
     return value;
   },
 });
@@ -471,7 +462,7 @@ export const systemFunctions: readonly Implementation[] = [
   ...counting,
   ...standard,
   ...expanded,
-  ...privileges(),
+  ...privilegeImplementations(),
   ...visibility(),
   ...advisory(),
 ];

@@ -20,6 +20,7 @@ import {
 import { ColumnMaker, definitionOf } from "./create-table.js";
 import { placeOf, shownName } from "./draft.js";
 import { dropRelation } from "./drop.js";
+import { changeOwner } from "./grant.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { buildIndex, checkNotNull, checkRows, hasRows, rewrite, updateRows } from "./table-rows.js";
 import { columnType } from "./types.js";
@@ -31,7 +32,11 @@ export function alterTable(statement: AlterTable, ports: DefinitionPorts): Defin
   const tag = `ALTER ${statement.objectType === "materializedView" ? "MATERIALIZED VIEW" : statement.objectType.toUpperCase()}`;
   if (statement.objectType !== "table") {
     const [action] = statement.actions;
-    if (action?.kind === "setOwner") return { tag };
+    const found = draft.find(statement.name);
+    if (action?.kind === "setOwner" && found !== null && found.kind !== "index") {
+      changeOwner(found, action.owner, ports);
+      return { tag };
+    }
     throw notSupported(tag, placeOf(statement.location));
   }
   if (statement.ifExists && draft.find(statement.name) === null) {
@@ -103,8 +108,9 @@ class Alteration {
       case "dropIdentity":
         return this.#dropIdentity(action.column, action.ifExists, position);
       case "validateConstraint":
-      case "setOwner":
         return;
+      case "setOwner":
+        return changeOwner(this.#table, action.owner, this.#ports);
       case "dropExpression":
         return this.#changeColumn(action.column, position, (column) => ({ ...column, generated: null }));
       case "other":

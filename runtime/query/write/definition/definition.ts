@@ -3,17 +3,20 @@ import { notSupported } from "../../error.js";
 import type { DefinitionStatement } from "../../syntax/ast-definition.js";
 import type { Truncate } from "../../syntax/ast-modify.js";
 import { alterTable } from "./alter-table.js";
+import { expectAuthority } from "./authority.js";
 import { comment } from "./comment.js";
 import { createIndex } from "./create-index.js";
 import { createTable, createTableAs } from "./create-table.js";
 import { placeOf } from "./draft.js";
 import { drop } from "./drop.js";
+import { grant, setOwner } from "./grant.js";
 import { createMaterializedView, refreshMaterializedView } from "./materialized-view.js";
 import { alterSequence, createSchema, createSequence, createView, rename, setSchema, truncate } from "./others.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
 /** Carries out a definition: changes the draft, and rows where it has to. Throws `SqlError`. */
 export function define(statement: DefinitionStatement | Truncate, ports: DefinitionPorts): DefinitionResult {
+  expectAuthority(statement, ports);
   switch (statement.kind) {
     case "createTable":
       return createTable(statement, ports);
@@ -40,12 +43,13 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
     case "truncate":
       return truncate(statement, ports);
     case "setOwner":
-      throw notSupported("ALTER … OWNER TO", placeOf(statement.location));
+      return setOwner(statement, ports);
     case "comment":
       return comment(statement, ports);
     case "grant":
+      return grant(statement, ports);
     case "grantRole":
-      throw notSupported(statement.isGrant ? "GRANT" : "REVOKE", placeOf(statement.location));
+      throw notSupported(`${statement.isGrant ? "GRANT" : "REVOKE"} of a role`, placeOf(statement.location));
     case "createRole":
     case "alterRole":
     case "dropRole":

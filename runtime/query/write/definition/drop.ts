@@ -7,7 +7,7 @@ import type { Drop } from "../../syntax/ast-definition.js";
 import type { Query } from "../../syntax/ast-query.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
 import { readQualifiedName } from "../../types/quote.js";
-import { type CatalogDraft, placeOf, shownName } from "./draft.js";
+import { type CatalogDraft, placeOf } from "./draft.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
 const kindNames: Readonly<Record<Drop["objectType"], string>> = {
@@ -192,7 +192,7 @@ export function drop(statement: Drop, ports: DefinitionPorts): DefinitionResult 
     const relation = draft.find(name);
     if (relation === null) {
       const schemaIsMissing = name.schema !== null && draft.catalog.schemaByName(name.schema) === null;
-      const missing = schemaIsMissing ? `schema "${name.schema}"` : `${what} "${shownName(name)}"`;
+      const missing = schemaIsMissing ? `schema "${name.schema}"` : `${what} "${name.name}"`;
       if (!ifExists)
         throw new SqlError(schemaIsMissing ? "3F000" : missingState(objectType), `${missing} does not exist`);
       ports.notice("NOTICE", "00000", `${missing} does not exist, skipping`);

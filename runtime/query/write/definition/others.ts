@@ -83,8 +83,16 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
     owner: ports.user,
     columns,
     query: syntax,
+    ...(ports.actor.isSuperuser ? { isOwnerSuperuser: true } : {}),
   };
-  draft.put(before?.comments === undefined ? view : { ...view, comments: before.comments });
+  // What was said of the view and who may read it stays when its query is replaced, and so does its owner.
+  const { comments, acl } = before ?? {};
+  draft.put({
+    ...view,
+    ...(before?.kind === "view" ? { owner: before.owner, isOwnerSuperuser: before.isOwnerSuperuser === true } : {}),
+    ...(comments === undefined ? {} : { comments }),
+    ...(acl === undefined || before?.kind !== "view" ? {} : { acl }),
+  });
   return { tag: "CREATE VIEW" };
 }
 

@@ -9,6 +9,7 @@ import type {
   TableDefinition,
   ViewBinding,
 } from "../../catalog/model.js";
+import type { Actor } from "../../catalog/privileges.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import type { Query } from "../../syntax/ast-query.js";
 import type { Overlay } from "../../table/overlay.js";
@@ -21,6 +22,10 @@ import type { CatalogDraft } from "./draft.js";
 export interface DefinitionPorts {
   readonly tenant: number;
   readonly user: string;
+  /** Who asks, and whether it may do everything. */
+  readonly actor: Actor;
+  /** Name of the tenant. */
+  readonly database: string;
   readonly draft: CatalogDraft;
   readonly overlay: Overlay;
   readonly reader: TreeReader;

@@ -1,0 +1,169 @@
+/**
+ * `has_…_privilege` and `pg_has_role`: what a user may do with an object. What the system brings along (functions, types, languages) everybody
+ * may use; of the kinds of objects that there are not, any question is answered with yes, as there is nothing to keep anybody from.
+ */
+
+import type { SequenceDefinition } from "../../catalog/model.js";
+import {
+  type Actor,
+  aclOf,
+  expectPrivilege,
+  type Guarded,
+  lettersOf,
+  mayUse,
+  privilegeNames,
+  privilegesOf,
+} from "../../catalog/privileges.js";
+import { bootstrapName, rolesIn } from "../../catalog/system/roles.js";
+import { CatalogWorld } from "../../catalog/system/world.js";
+import { SqlError } from "../../error.js";
+import type { Datum } from "../../types/datum.js";
+import { readQualifiedName } from "../../types/quote.js";
+import type { EvaluationContext } from "../context.js";
+import type { Implementation } from "../define.js";
+import { allProcedures } from "../procedures.js";
+
+const lettersByName = new Map(Object.entries(privilegeNames).map(([letter, name]) => [name, letter]));
+
+interface Asked {
+  readonly letter: string;
+  readonly isOfOption: boolean;
+}
+
+/** `SELECT, INSERT WITH GRANT OPTION`: any of them. Throws 22023 for what the kind of object does not have. */
+function askedOf(text: string, known: string): readonly Asked[] {
+  return text.split(",").map((part) => {
+    const [, name = "", option] = /^\s*(.*?)(\s+with\s+grant\s+option)?\s*$/isu.exec(part) ?? [];
+    const letter = lettersByName.get(name.toUpperCase());
+    if (letter === undefined || !known.includes(letter)) {
+      throw new SqlError("22023", `unrecognized privilege type: "${name}"`);
+    }
+    return { letter, isOfOption: option !== undefined };
+  });
+}
+
+function actorNamed(who: Datum, context: EvaluationContext): Actor {
+  const roles = rolesIn(context.catalog, context.roles);
+  const found = roles.find(({ name, oid }) => (typeof who === "number" ? oid === who : name === who));
+  if (found === undefined) {
+    if (typeof who === "number") throw new SqlError("42704", `role with OID ${who} does not exist`);
+    // Users are the node's: whoever owns nothing here and was granted nothing is not known here, and may do nothing.
+    return { name: String(who), isSuperuser: false };
+  }
+  const isOwn = found.name === context.currentUser;
+  return { name: found.name, isSuperuser: isOwn ? context.isSuperuser : found.name === bootstrapName };
+}
+
+const own = ({ currentUser, isSuperuser }: EvaluationContext): Actor => ({ name: currentUser, isSuperuser });
+
+function hasAny(object: Guarded, actor: Actor, asked: readonly Asked[]): boolean {
+  if (actor.isSuperuser) return true;
+  const had = privilegesOf(object, actor.name);
+  const isOwn = object.owner === actor.name;
+  const grantable = isOwn
+    ? had
+    : lettersOf(aclOf(object).flatMap((item) => (item.grantee === actor.name ? [...item.grantable] : [])));
+  return asked.some(({ letter, isOfOption }) => (isOfOption ? grantable : had).includes(letter));
+}
+
+/** Undefined for an oid of nothing, about which NULL is answered; null for what the system brings along. */
+function relationOf(which: Datum, context: EvaluationContext): Guarded | null | undefined {
+  const world = new CatalogWorld(context);
+  if (typeof which === "number") {
+    const object = context.catalog.objectByOid(which);
+    if (object !== null && object.kind !== "index" && object.kind !== "schema") return object;
+    return world.relation(which) === null ? undefined : null;
+  }
+  const found = world.relationNamed(readQualifiedName(String(which)));
+  if (found === null) throw new SqlError("42P01", `relation "${String(which)}" does not exist`);
+  const object = context.catalog.objectByOid(found.oid);
+  return object === null || object.kind === "index" || object.kind === "schema" ? null : object;
+}
+
+function schemaOf(which: Datum, context: EvaluationContext): Guarded | null | undefined {
+  if (typeof which === "number") {
+    const object = context.catalog.objectByOid(which);
+    if (object?.kind === "schema") return object;
+    return new CatalogWorld(context).schemaName(which) === "" ? undefined : null;
+  }
+  const name = String(which);
+  if (new CatalogWorld(context).schemaOid(name) === null)
+    throw new SqlError("3F000", `schema "${name}" does not exist`);
+  return context.catalog.schemaByName(name);
+}
+
+type Find = (which: Datum, context: EvaluationContext) => Guarded | null | undefined;
+
+/** By the middle of the function's name: how its object is found, and which privileges may be asked for. */
+const kinds: Readonly<Record<string, { readonly find: Find; readonly letters: string }>> = {
+  table: { find: relationOf, letters: "arwdDxt" },
+  any_column: { find: relationOf, letters: "arwx" },
+  column: { find: relationOf, letters: "arwx" },
+  sequence: { find: relationOf, letters: "Urw" },
+  schema: { find: schemaOf, letters: "UC" },
+};
+
+function answer(kind: string, args: readonly Datum[], context: EvaluationContext): Datum {
+  const known = kinds[kind];
+  if (known === undefined) return true;
+  const count = kind === "column" ? 3 : 2;
+  const actor = args.length > count ? actorNamed(args[0] ?? null, context) : own(context);
+  const [which = null, ...rest] = args.slice(-count);
+  const asked = askedOf(String(rest.at(-1)), known.letters);
+  const object = known.find(which, context);
+  if (object === undefined) return null;
+  // The system's own tables and schemas may be read and used by everyone.
+  return object === null
+    ? actor.isSuperuser || asked.some(({ letter }) => "rU".includes(letter))
+    : hasAny(object, actor, asked);
+}
+
+function ofDatabase(args: readonly Datum[], context: EvaluationContext): Datum {
+  const actor = args.length > 2 ? actorNamed(args[0] ?? null, context) : own(context);
+  const names = String(args.at(-1))
+    .split(",")
+    .map((name) => name.trim().toUpperCase());
+  for (const name of names) {
+    if (!["CREATE", "CONNECT", "TEMPORARY", "TEMP"].includes(name)) {
+      throw new SqlError("22023", `unrecognized privilege type: "${name}"`);
+    }
+  }
+  return actor.isSuperuser || names.some((name) => name !== "CREATE");
+}
+
+function hasRole(args: readonly Datum[], context: EvaluationContext): Datum {
+  const actor = args.length > 2 ? actorNamed(args[0] ?? null, context) : own(context);
+  const role = actorNamed(args.at(-2) ?? null, context);
+  return actor.isSuperuser || actor.name === role.name;
+}
+
+export function privilegeImplementations(): Implementation[] {
+  const found: Implementation[] = [];
+  for (const { name, signature, argumentTypes } of allProcedures) {
+    const kind = /^has_(\w+)_privilege$/u.exec(name)?.[1];
+    if (kind === undefined && name !== "pg_has_role") continue;
+    found.push({
+      kind: "scalar",
+      signature,
+      isStrict: true,
+      call: (...all: readonly unknown[]) => {
+        const args = all.slice(0, argumentTypes.length) as readonly Datum[];
+        const context = all[argumentTypes.length] as EvaluationContext;
+        if (kind === undefined) return hasRole(args, context);
+        return kind === "database" ? ofDatabase(args, context) : answer(kind, args, context);
+      },
+    });
+  }
+  return found;
+}
+
+/** Throws 42501 unless the user has one of these, or the sequence is of an identity column whose table it may insert into. */
+export function expectSequence(sequence: SequenceDefinition, context: EvaluationContext, letters: string): void {
+  const actor = own(context);
+  if ([...letters].some((letter) => mayUse(sequence, actor, letter))) return;
+  const table = context.catalog.objectByOid(sequence.ownerTable);
+  const column = table?.kind === "table" ? table.columns[sequence.ownerColumn - 1] : undefined;
+  const isIdentity = column !== undefined && column.identity !== null;
+  if (table?.kind === "table" && isIdentity && letters.includes("U") && mayUse(table, actor, "a")) return;
+  expectPrivilege(sequence, actor, letters[0] ?? "U");
+}

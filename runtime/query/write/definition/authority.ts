@@ -1,0 +1,152 @@
+/**
+ * Who may define what, in PostgreSQL's words: objects are changed by their owners, made where their maker may CREATE, emptied by whom TRUNCATE
+ * was granted to. Looked at before a definition is carried out; what is not there is for the definition itself to say.
+ */
+import type { CatalogObject, Relation, SchemaDefinition } from "../../catalog/model.js";
+import { expectOwner, expectPrivilege, type Guarded, kindName } from "../../catalog/privileges.js";
+import { SqlError } from "../../error.js";
+import type { ColumnSyntax, ConstraintSyntax, DefinitionStatement, Drop } from "../../syntax/ast-definition.js";
+import type { Truncate } from "../../syntax/ast-modify.js";
+import type { RelationName } from "../../syntax/ast-query.js";
+import type { DefinitionPorts } from "./ports.js";
+
+/** What the owner of an index is, too. */
+function ownedBy(object: CatalogObject, { draft }: DefinitionPorts): Guarded | null {
+  if (object.kind !== "index") return object;
+  const table = draft.catalog.objectByOid(object.table);
+  return table?.kind === "table" ? table : null;
+}
+
+/** Throws 42501. */
+export function expectOwnerOf(object: Relation | SchemaDefinition, ports: DefinitionPorts): void {
+  const guarded = ownedBy(object, ports);
+  const kind = object.kind === "index" ? "index" : kindName(object);
+  if (guarded !== null) expectOwner(guarded, ports.actor, `${kind} ${object.name}`);
+}
+
+/** Throws 42501 for a schema that was named and whose objects the user may not even find. */
+export function expectUsage({ schema }: RelationName, { draft, actor }: DefinitionPorts): void {
+  const found = schema === null ? null : draft.catalog.schemaByName(schema);
+  if (found !== null) expectPrivilege(found, actor, "U");
+}
+
+function expectOwnerNamed(name: RelationName, ports: DefinitionPorts): void {
+  expectUsage(name, ports);
+  const found = ports.draft.find(name);
+  if (found !== null) expectOwnerOf(found, ports);
+}
+
+function expectCreate(schema: SchemaDefinition | null, ports: DefinitionPorts): void {
+  if (schema !== null) expectPrivilege(schema, ports.actor, "C");
+}
+
+/** The schema in which a new object is made, if there is one. */
+function schemaFor(name: RelationName, { draft }: DefinitionPorts): SchemaDefinition | null {
+  try {
+    return draft.schemaFor(name);
+  } catch (error) {
+    if (error instanceof SqlError) return null;
+    throw error;
+  }
+}
+
+/** Tables that foreign keys refer to. */
+function expectReferences(constraints: readonly ConstraintSyntax[], ports: DefinitionPorts): void {
+  for (const constraint of constraints) {
+    if (constraint.kind !== "foreignKey") continue;
+    expectUsage(constraint.table, ports);
+    const found = ports.draft.find(constraint.table);
+    if (found?.kind === "table") expectPrivilege(found, ports.actor, "x");
+  }
+}
+
+const constraintsOf = (columns: readonly ColumnSyntax[]): readonly ConstraintSyntax[] =>
+  columns.flatMap(({ constraints }) => constraints);
+
+/** Of what a COMMENT is about, the relation's name: without the name of its part. */
+const commented = (objectType: string, name: readonly string[]): RelationName => {
+  const parts = objectType === "column" || objectType === "tabconstraint" ? name.slice(0, -1) : name;
+  return { database: null, schema: parts.at(-2) ?? null, name: parts.at(-1) ?? "", location: -1 };
+};
+
+function expectDrop({ objectType, names }: Drop, ports: DefinitionPorts): void {
+  for (const name of names) {
+    if (objectType !== "schema") {
+      expectOwnerNamed(name, ports);
+      continue;
+    }
+    const schema = ports.draft.catalog.schemaByName(name.name);
+    if (schema !== null) expectOwnerOf(schema, ports);
+  }
+}
+
+/** Throws 42501 for what the user may not define. */
+export function expectAuthority(statement: DefinitionStatement | Truncate, ports: DefinitionPorts): void {
+  const { draft, actor } = ports;
+  if (actor.isSuperuser) return;
+  switch (statement.kind) {
+    case "createTable":
+      expectCreate(schemaFor(statement.name, ports), ports);
+      expectReferences([...statement.constraints, ...constraintsOf(statement.columns)], ports);
+      return;
+    case "createTableAs":
+    case "createSequence":
+      expectCreate(schemaFor(statement.name, ports), ports);
+      return;
+    case "createView":
+      expectCreate(schemaFor(statement.name, ports), ports);
+      if (statement.orReplace) expectOwnerNamed(statement.name, ports);
+      return;
+    case "createSchema":
+      throw new SqlError("42501", `permission denied for database ${ports.database}`);
+    case "createIndex":
+      expectOwnerNamed(statement.table, ports);
+      return;
+    case "alterTable":
+      expectOwnerNamed(statement.name, ports);
+      for (const action of statement.actions) {
+        if (action.kind === "addConstraint") expectReferences([action.constraint], ports);
+        if (action.kind === "addColumn") expectReferences(action.column.constraints, ports);
+      }
+      return;
+    case "alterSequence":
+    case "refreshMaterializedView":
+      expectOwnerNamed(statement.name, ports);
+      return;
+    case "rename":
+      if (statement.objectType !== "schema") expectOwnerNamed(statement.name, ports);
+      else {
+        const schema = draft.catalog.schemaByName(statement.name.name);
+        if (schema !== null) expectOwnerOf(schema, ports);
+      }
+      return;
+    case "setSchema":
+      expectOwnerNamed(statement.name, ports);
+      expectCreate(draft.catalog.schemaByName(statement.newSchema), ports);
+      return;
+    case "drop":
+      expectDrop(statement, ports);
+      return;
+    case "comment": {
+      const schema = statement.objectType === "schema" ? draft.catalog.schemaByName(statement.name[0] ?? "") : null;
+      if (schema !== null) expectOwnerOf(schema, ports);
+      else if (statement.objectType !== "schema")
+        expectOwnerNamed(commented(statement.objectType, statement.name), ports);
+      return;
+    }
+    case "truncate":
+      for (const name of statement.tables) {
+        expectUsage(name, ports);
+        const found = draft.find(name);
+        if (found?.kind === "table") expectPrivilege(found, actor, "D");
+      }
+      return;
+    case "setOwner":
+    case "grant":
+    case "grantRole":
+    case "createRole":
+    case "alterRole":
+    case "dropRole":
+      return;
+  }
+}

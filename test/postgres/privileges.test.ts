@@ -1,0 +1,110 @@
+/** Privileges over the wire: users of the node in a tenant, as psql shows them, and after a restart. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import test from "ava";
+import pg from "pg";
+import { type Node, startNode } from "../../protocol/server/node.js";
+import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
+
+const run = promisify(execFile);
+const hasPsql = await run("psql", ["--version"]).then(
+  () => true,
+  () => false,
+);
+
+const start = (dataDirectory: string): Promise<Node> =>
+  startNode({
+    dataDirectory,
+    listen: null,
+    postgres: { listen: { host: "127.0.0.1", port: 0 }, authentication: "scram", tls: null },
+    shards: 1,
+    projections: 1,
+    layout: "shared",
+  });
+
+async function as<T>(node: Node, user: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const address = node.addresses.postgres;
+  const client = new pg.Client({ ...address, user, password: `${user} secret`, database: "main" });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+test("users see and change what they were granted, over both query protocols, before and after a restart", async (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-privileges-"));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  let node = await start(directory);
+  t.teardown(() => node.stop());
+  await node.createFirstUser("admin", formatVerifier(await scramVerifier("admin secret")));
+  await as(node, "admin", async (admin) => {
+    await admin.query("CREATE USER ann PASSWORD 'ann secret'; ");
+    await admin.query("CREATE USER bob PASSWORD 'bob secret'");
+    await admin.query("CREATE TABLE visits (id int PRIMARY KEY, note text); CREATE VIEW short AS SELECT id FROM visits");
+    await admin.query("INSERT INTO visits VALUES (1, 'a'), (2, 'b')");
+    await t.throwsAsync(admin.query("GRANT SELECT ON visits TO nobody"), { message: 'role "nobody" does not exist' });
+    await t.throwsAsync(admin.query("ALTER TABLE visits OWNER TO nobody"), { message: 'role "nobody" does not exist' });
+    await t.throwsAsync(admin.query("GRANT SELECT (id) ON visits TO ann"), { message: /not supported/ });
+    await t.throwsAsync(admin.query("GRANT ann TO bob"), { message: /not supported/ });
+    await admin.query("GRANT SELECT, INSERT ON visits TO ann WITH GRANT OPTION; GRANT SELECT ON short TO PUBLIC");
+    const by = await admin.query("SELECT principal FROM kimberlite.commits ORDER BY position DESC LIMIT 1");
+    t.deepEqual(by.rows, [{ principal: "admin" }]);
+  });
+  for (const round of ["before", "after"]) {
+    await as(node, "ann", async (ann) => {
+      const plain = await ann.query("SELECT count(*)::int AS n FROM visits");
+      const prepared = await ann.query("SELECT count(*)::int AS n FROM visits WHERE id > $1", [0]);
+      t.deepEqual([plain.rows[0].n, prepared.rows[0].n], [2, 2], round);
+      await t.throwsAsync(ann.query("UPDATE visits SET note = 'x' WHERE id = $1", [1]), { code: "42501" });
+      await t.throwsAsync(ann.query("DROP TABLE visits"), { message: "must be owner of table visits" });
+      await t.throwsAsync(ann.query("CREATE USER eve PASSWORD 'x'"), { code: "42501" });
+    });
+    await as(node, "bob", async (bob) => {
+      await t.throwsAsync(bob.query("SELECT * FROM visits"), { message: "permission denied for table visits" });
+      await t.throwsAsync(bob.query("COPY visits TO STDOUT"), { code: "42501" });
+      await t.throwsAsync(bob.query("SELECT * FROM visits WHERE id = $1", [1]), { code: "42501" });
+      await t.throwsAsync(bob.query("SET is_superuser = on"), { code: "55P02" });
+      t.is((await bob.query("SELECT * FROM short")).rows.length, 2);
+      const seen = await bob.query(
+        "SELECT grantee, privilege_type FROM information_schema.table_privileges WHERE table_name = 'short' ORDER BY 1, 2",
+      );
+      t.deepEqual(seen.rows, [{ grantee: "PUBLIC", privilege_type: "SELECT" }]);
+    });
+    // A statement that was prepared while it was allowed is not when it is not any more.
+    await as(node, "ann", async (ann) => {
+      await ann.query("GRANT SELECT ON visits TO bob");
+      await as(node, "bob", async (bob) => {
+        const statement = { name: "mine", text: "SELECT id FROM visits WHERE id = $1", values: [1] };
+        t.is((await bob.query(statement)).rows.length, 1);
+        await ann.query("REVOKE SELECT ON visits FROM bob");
+        let refused = 0;
+        // A projection may be a moment behind.
+        for (let tries = 0; tries < 100 && refused === 0; tries++) {
+          await bob.query(statement).catch(() => {
+            refused += 1;
+          });
+        }
+        t.is(refused, 1, "the right is gone");
+      });
+    });
+    if (hasPsql) {
+      const { host = "", port = 0 } = node.addresses.postgres ?? {};
+      const arguments_ = ["-X", "-A", "-t", "-h", host, "-p", String(port), "-U", "admin", "main"];
+      const environment = { ...process.env, PGPASSWORD: "admin secret" };
+      const psql = async (command: string): Promise<string> =>
+        (await run("psql", [...arguments_, "-c", command], { env: environment })).stdout;
+      t.regex(await psql("\\dp visits"), /admin=arwdDxt\/admin\s+ann=a\*r\*\/admin/);
+      t.regex(await psql("\\z short"), /=r\/admin/);
+      t.regex(await psql("\\du"), /admin\|Superuser/);
+    }
+    if (round === "before") {
+      await node.stop();
+      node = await start(directory);
+    }
+  }
+});

@@ -1,0 +1,351 @@
+/** Who may do what: by stories, and by random grants and queries of several users side by side with PostgreSQL. */
+import test from "ava";
+import { PostgresClient } from "../query/postgres/client.js";
+import { hasPostgres, withPostgres } from "../query/postgres/server.js";
+import { type RigSession, ShardRig } from "./shard-rig.js";
+
+function sessions(rig: ShardRig, names: readonly string[]): Map<string, RigSession> {
+  return new Map(
+    ["admin", ...names].map((name) => {
+      const session = rig.session(name);
+      session.isSuperuser = name === "admin";
+      return [name, session];
+    }),
+  );
+}
+
+const must = (found: Map<string, RigSession>, name: string): RigSession => {
+  const session = found.get(name);
+  if (session === undefined) throw new Error(`${name} has a session`);
+  return session;
+};
+
+const refused = (session: RigSession, text: string): string => {
+  const answer = session.run(text);
+  return answer.kind === "error" ? `${answer.sqlState} ${answer.message}` : `${answer.kind}: ${text}`;
+};
+
+test("nothing is anybody else's until it is granted: reads, writes, the past, views, sequences, definitions", (t) => {
+  const rig = new ShardRig();
+  const all = sessions(rig, ["ann", "bob"]);
+  const [admin, ann, bob] = ["admin", "ann", "bob"].map((name) => must(all, name)) as [
+    RigSession,
+    RigSession,
+    RigSession,
+  ];
+  t.is(refused(ann, "CREATE TABLE t (a int)"), "42501 permission denied for schema public");
+  t.is(refused(ann, "CREATE SCHEMA s"), "42501 permission denied for database main");
+  admin.rows("GRANT CREATE ON SCHEMA public TO ann");
+  ann.rows("CREATE TABLE t (a int PRIMARY KEY, b int, c int GENERATED ALWAYS AS IDENTITY, d serial)");
+  ann.rows("INSERT INTO t (a, b) VALUES (1, 1), (2, 2)");
+  ann.rows("UPDATE t SET b = 3 WHERE a = 1");
+  ann.rows("CREATE VIEW v AS SELECT a FROM t WHERE b > 2");
+  const denied = "42501 permission denied for table t";
+  const reads = [
+    "SELECT * FROM t",
+    "SELECT count(*) FROM t",
+    "SELECT 1 FROM t AS x (z)",
+    "SELECT * FROM t FOR SYSTEM_TIME AS OF POSITION 3",
+    "SELECT * FROM t FOR SYSTEM_TIME ALL",
+    "SELECT * FROM kimberlite.row_history('t')",
+    "SELECT * FROM kimberlite.diff('t', 2, 3)",
+    "WITH x AS (SELECT * FROM t) SELECT * FROM x",
+    "SELECT (SELECT max(a) FROM t)",
+    "SELECT 1 WHERE EXISTS (SELECT FROM t)",
+    "EXPLAIN SELECT * FROM t",
+    "INSERT INTO u SELECT a FROM t",
+    "CREATE TABLE w AS SELECT * FROM t",
+  ];
+  admin.rows("GRANT CREATE ON SCHEMA public TO bob");
+  bob.rows("CREATE TABLE u (a int)");
+  for (const text of reads) t.is(refused(bob, text), denied, text);
+  for (const text of [
+    "INSERT INTO t (a) VALUES (9)",
+    "UPDATE t SET b = 1",
+    "DELETE FROM t",
+    "TRUNCATE t",
+    "MERGE_IS_NOT_HERE",
+  ].slice(0, 4)) {
+    t.is(refused(bob, text), denied, text);
+  }
+  for (const text of [
+    "ALTER TABLE t ADD COLUMN z int",
+    "DROP TABLE t",
+    "CREATE INDEX ON t (b)",
+    "COMMENT ON TABLE t IS 'mine'",
+    "COMMENT ON COLUMN t.a IS 'mine'",
+    "ALTER TABLE t RENAME TO z",
+    "ALTER TABLE t RENAME COLUMN a TO z",
+    "ALTER TABLE t OWNER TO bob",
+  ]) {
+    t.is(refused(bob, text), "42501 must be owner of table t", text);
+  }
+  t.is(refused(bob, "DROP INDEX t_pkey"), "42501 must be owner of index t_pkey");
+  t.is(refused(bob, "DROP VIEW v"), "42501 must be owner of view v");
+  t.is(refused(bob, "CREATE TABLE r (a int REFERENCES t)"), denied);
+  t.is(refused(bob, "SELECT nextval('t_d_seq')"), "42501 permission denied for sequence t_d_seq");
+  t.is(refused(bob, "SELECT * FROM v"), "42501 permission denied for view v");
+
+  // A view shows with its owner's rights what its reader could not read.
+  ann.rows("GRANT SELECT ON v TO bob");
+  t.deepEqual(bob.rows("SELECT * FROM v"), [["1"]]);
+  t.is(refused(bob, "SELECT * FROM t"), denied);
+
+  // What changes without looking needs no SELECT; what looks does.
+  ann.rows("GRANT INSERT, UPDATE, DELETE ON t TO bob");
+  t.is(refused(bob, "INSERT INTO t (a, b) VALUES (5, 5)"), "42501 permission denied for sequence t_d_seq");
+  ann.rows("GRANT USAGE ON SEQUENCE t_d_seq TO bob");
+  bob.rows("INSERT INTO t (a, b) VALUES (5, 5)");
+  bob.rows("UPDATE t SET b = 7");
+  for (const text of [
+    "UPDATE t SET b = b + 1",
+    "UPDATE t SET b = 1 WHERE a = 1",
+    "UPDATE t SET b = 1 RETURNING a",
+    "DELETE FROM t WHERE a = 1",
+    "DELETE FROM t RETURNING a",
+    "INSERT INTO t (a) VALUES (6) RETURNING a",
+    "INSERT INTO t (a) VALUES (5) ON CONFLICT (a) DO NOTHING",
+    "INSERT INTO t (a) VALUES (5) ON CONFLICT (a) DO UPDATE SET b = 1",
+  ]) {
+    t.is(refused(bob, text), denied, text);
+  }
+  bob.rows("DELETE FROM t");
+  t.deepEqual(ann.rows("SELECT count(*) FROM t"), [["0"]]);
+
+  // Taken back at once, also from statements that were prepared.
+  ann.rows("REVOKE ALL ON t FROM bob");
+  t.is(refused(bob, "DELETE FROM t"), denied);
+  t.deepEqual(admin.rows("SELECT relacl FROM pg_class WHERE relname = 't'"), [["{ann=arwdDxt/ann}"]]);
+
+  // Superusers may do everything; what they grant is the owner's.
+  admin.rows("GRANT SELECT ON t TO bob WITH GRANT OPTION");
+  bob.rows("GRANT SELECT ON t TO PUBLIC");
+  t.deepEqual(admin.rows("SELECT relacl FROM pg_class WHERE relname = 't'"), [["{ann=arwdDxt/ann,bob=r*/ann,=r/bob}"]]);
+  t.is(refused(ann, "REVOKE SELECT ON t FROM bob"), "2BP01 dependent privileges exist");
+  ann.rows("REVOKE SELECT ON t FROM bob CASCADE");
+  t.deepEqual(admin.rows("SELECT relacl FROM pg_class WHERE relname = 't'"), [["{ann=arwdDxt/ann}"]]);
+  t.deepEqual(bob.rows("SELECT has_table_privilege('t', 'SELECT'), has_table_privilege('ann', 't', 'SELECT')"), [
+    ["f", "t"],
+  ]);
+  admin.rows("ALTER TABLE t OWNER TO bob");
+  t.deepEqual(bob.rows("SELECT count(*) FROM t"), [["0"]]);
+  t.is(refused(ann, "SELECT * FROM t"), denied);
+  // The view's owner has lost it, and so have those that it let in.
+  t.is(refused(bob, "SELECT * FROM v"), denied);
+});
+
+test("a materialized view is kept by whoever writes what it reads, and read by whom it was granted to", (t) => {
+  const rig = new ShardRig();
+  const all = sessions(rig, ["ann", "bob"]);
+  const [admin, ann, bob] = ["admin", "ann", "bob"].map((name) => must(all, name)) as [
+    RigSession,
+    RigSession,
+    RigSession,
+  ];
+  admin.rows("CREATE TABLE t (a int, b int)");
+  admin.rows("GRANT CREATE ON SCHEMA public TO ann");
+  t.is(
+    refused(ann, "CREATE MATERIALIZED VIEW m AS SELECT a, count(*) AS n FROM t GROUP BY a"),
+    "42501 permission denied for table t",
+  );
+  admin.rows("GRANT SELECT ON t TO ann");
+  admin.rows("GRANT INSERT ON t TO bob");
+  ann.rows("CREATE MATERIALIZED VIEW m AS SELECT a, count(*) AS n FROM t GROUP BY a");
+  bob.rows("INSERT INTO t VALUES (1, 1), (1, 2)");
+  t.deepEqual(ann.rows("SELECT * FROM m"), [["1", "2"]]);
+  t.is(refused(bob, "SELECT * FROM m"), "42501 permission denied for materialized view m");
+  t.is(refused(bob, "REFRESH MATERIALIZED VIEW m"), "42501 must be owner of materialized view m");
+  ann.rows("GRANT SELECT ON m TO bob");
+  t.deepEqual(bob.rows("SELECT n FROM m"), [["2"]]);
+  admin.rows("ALTER MATERIALIZED VIEW m OWNER TO bob");
+  bob.rows("INSERT INTO t VALUES (1, 3)");
+  t.deepEqual(bob.rows("SELECT n FROM m"), [["3"]]);
+  t.is(refused(ann, "SELECT * FROM m"), "42501 permission denied for materialized view m");
+});
+
+test("the settings that say who is a superuser are not the client's to change", (t) => {
+  const rig = new ShardRig();
+  const all = sessions(rig, ["bob"]);
+  must(all, "admin").rows("CREATE TABLE t (a int)");
+  const bob = must(all, "bob");
+  t.is(
+    refused(bob, "SELECT set_config('is_superuser', 'on', false)"),
+    '55P02 parameter "is_superuser" cannot be changed',
+  );
+  t.is(refused(bob, "SELECT * FROM t"), "42501 permission denied for table t");
+});
+
+test("privileges are facts: after a replay of the log they are as before, and the past says who had which", (t) => {
+  const rig = new ShardRig();
+  const all = sessions(rig, ["bob"]);
+  const [admin, bob] = [must(all, "admin"), must(all, "bob")];
+  admin.rows("CREATE TABLE t (a int)");
+  admin.rows("GRANT SELECT ON t TO bob");
+  bob.rows("SELECT * FROM t");
+  admin.rows("REVOKE SELECT ON t FROM bob");
+  t.is(refused(bob, "SELECT * FROM t FOR SYSTEM_TIME AS OF POSITION 1"), "42501 permission denied for table t");
+  const commits = admin.rows("SELECT principal, kind FROM kimberlite.commits ORDER BY position");
+  t.is(commits.length, 3);
+});
+
+// ---- side by side with PostgreSQL
+
+class Random {
+  #state: number;
+  constructor(seed: number) {
+    this.#state = seed;
+  }
+  below(bound: number): number {
+    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((this.#state / 2 ** 32) * bound);
+  }
+  of<T>(items: readonly T[]): T {
+    const item = items[this.below(items.length)];
+    if (item === undefined) throw new Error("a choice is of something");
+    return item;
+  }
+}
+
+const users = ["ann", "bob", "cyd"] as const;
+const relations = ["t", "u", "v", "s.w"] as const;
+
+function statement(random: Random): string {
+  const who = (): string => random.of([...users, "PUBLIC"]);
+  const relation = random.of(relations);
+  const privileges = random.of([
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "TRUNCATE",
+    "REFERENCES",
+    "ALL",
+    "SELECT, INSERT",
+    "UPDATE, DELETE, SELECT",
+  ]);
+  const option = random.below(3) === 0 ? " WITH GRANT OPTION" : "";
+  const optionFor = random.below(4) === 0 ? "GRANT OPTION FOR " : "";
+  const behaviour = random.of(["", "", " CASCADE", " RESTRICT"]);
+  switch (random.below(26)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      return `GRANT ${privileges} ON ${relation} TO ${who()}${option}`;
+    case 4:
+    case 5:
+    case 6:
+      return `REVOKE ${optionFor}${privileges} ON ${relation} FROM ${who()}${behaviour}`;
+    case 7:
+      return `GRANT ${random.of(["USAGE", "CREATE", "ALL"])} ON SCHEMA s TO ${who()}${option}`;
+    case 8:
+      return `REVOKE ${optionFor}${random.of(["USAGE", "CREATE", "ALL"])} ON SCHEMA s FROM ${who()}${behaviour}`;
+    case 9:
+      return `GRANT ${random.of(["USAGE", "SELECT", "UPDATE", "ALL"])} ON SEQUENCE q TO ${who()}${option}`;
+    case 10:
+      return `REVOKE ${random.of(["USAGE", "SELECT", "UPDATE", "ALL"])} ON SEQUENCE q FROM ${who()}${behaviour}`;
+    case 11:
+      return `SELECT a FROM ${relation} LIMIT 0`;
+    case 12:
+      return `SELECT count(*) >= 0 FROM ${relation}`;
+    case 13:
+      return `INSERT INTO ${random.of(["t", "u", "s.w"])} VALUES (1, 1)${random.of(["", " RETURNING b"])}`;
+    case 14:
+      return `UPDATE ${random.of(["t", "u", "s.w"])} SET b = ${random.of(["1", "b + 1", "a"])}${random.of(["", " WHERE a = 1", " WHERE true"])}`;
+    case 15:
+      return `DELETE FROM ${random.of(["t", "u", "s.w"])}${random.of(["", " WHERE b = 1", " RETURNING a"])}`;
+    case 16:
+      return `TRUNCATE ${random.of(["t", "u", "s.w"])}`;
+    case 17:
+      return `SELECT a FROM ${random.of(["t", "u", "s.w"])} LIMIT 0 FOR ${random.of(["UPDATE", "SHARE"])}`;
+    case 18:
+      return random.of(["SELECT nextval('q') > 0", "SELECT setval('q', 5)", "SELECT last_value > 0 FROM q"]);
+    case 19:
+      return `SELECT has_table_privilege('${random.of(users)}', '${random.of(["t", "u", "v"])}', '${random.of(["SELECT", "INSERT", "UPDATE WITH GRANT OPTION", "DELETE, TRUNCATE"])}')`;
+    case 20:
+      return `SELECT has_schema_privilege('${random.of(users)}', 's', '${random.of(["USAGE", "CREATE"])}')`;
+    case 21:
+      return `COMMENT ON TABLE ${random.of(["t", "u", "s.w"])} IS 'x'`;
+    case 22:
+      return `CREATE TABLE s.${random.of(["x", "y"])} (a int)`;
+    case 23:
+      return `DROP TABLE s.${random.of(["x", "y"])}`;
+    case 24:
+      return `GRANT ${random.of(["SELECT", "INSERT", "ALL"])} ON ALL TABLES IN SCHEMA s TO ${who()}`;
+    default:
+      return `ALTER TABLE ${random.of(["t", "u"])} OWNER TO ${random.of(users)}`;
+  }
+}
+
+/** What differs on purpose: the database's name, and the words for a table that is written through its schema. */
+const plain = (text: string): string => text.replaceAll("postgres", "admin");
+
+/** KIMBERLITE_PRIVILEGE_SEEDS=500 for a long run. */
+const seeds = Number(process.env["KIMBERLITE_PRIVILEGE_SEEDS"] ?? 12);
+const withServer = hasPostgres() ? test : test.skip;
+
+withServer("random grants, revokes and queries of several users end as in PostgreSQL 15", async (t) => {
+  await withPostgres(async (client, port) => {
+    let compared = 0;
+    let denials = 0;
+    const differences: string[] = [];
+    for (const user of [...users, "admin"])
+      await client.rows(`CREATE ROLE ${user} LOGIN ${user === "admin" ? "SUPERUSER" : ""}`);
+    for (let seed = 1; seed <= seeds; seed++) {
+      await client.rows(`CREATE DATABASE d${seed} OWNER admin`);
+      const servers = new Map<string, PostgresClient>();
+      for (const user of [...users, "admin"]) {
+        servers.set(user, await PostgresClient.connect({ host: "127.0.0.1", port, user, database: `d${seed}` }));
+      }
+      const rig = new ShardRig();
+      const ours = sessions(rig, users);
+      const run = async (user: string, text: string): Promise<void> => {
+        const theirs = await servers.get(user)?.query(text);
+        const own = must(ours, user).run(text);
+        const expected =
+          theirs?.kind === "failed" ? `${theirs.sqlState} ${theirs.message}` : JSON.stringify(theirs?.rows);
+        const found =
+          own.kind === "error"
+            ? `${own.sqlState} ${own.message}`
+            : own.kind === "rows"
+              ? JSON.stringify(own.rows)
+              : own.kind;
+        compared += 1;
+        if (found.startsWith("42501")) denials += 1;
+        if (plain(found) === plain(expected)) return;
+        // Of several tables of a schema PostgreSQL names the one that lies first in its files.
+        if (text.includes("ALL TABLES") && found.slice(0, 5) === expected.slice(0, 5)) return;
+        differences.push(`seed ${seed}, ${user}: ${text}\n    ${found}\n    ${expected}`);
+      };
+      for (const text of [
+        "CREATE TABLE t (a int, b int)",
+        "CREATE TABLE u (a int, b int)",
+        "CREATE VIEW v AS SELECT a, b FROM t",
+        "CREATE SEQUENCE q",
+        "CREATE SCHEMA s",
+        "CREATE TABLE s.w (a int, b int)",
+        "ALTER TABLE t OWNER TO ann",
+        "ALTER TABLE u OWNER TO bob",
+        "ALTER VIEW v OWNER TO bob",
+      ]) {
+        await run("admin", text);
+      }
+      const random = new Random(seed);
+      // Behind a difference the two go on from different states.
+      const before = differences.length;
+      for (let step = 0; step < 150 && differences.length === before; step++) {
+        const user = random.of([...users, ...users, "admin"]);
+        await run(user, statement(random));
+      }
+      await run(
+        "admin",
+        "SELECT relname::text, relacl::text FROM pg_class WHERE relname IN ('t', 'u', 'v', 'w', 'q') ORDER BY relname",
+      );
+      await run("admin", "SELECT nspacl::text FROM pg_namespace WHERE nspname = 's'");
+      for (const server of servers.values()) server.close();
+    }
+    t.log(`${compared} statements compared, ${denials} denied`);
+    t.deepEqual(differences, []);
+    t.true(compared > 1_500 && denials > 300);
+  });
+});
