@@ -45,7 +45,9 @@ test("users see and change what they were granted, over both query protocols, be
   await as(node, "admin", async (admin) => {
     await admin.query("CREATE USER ann PASSWORD 'ann secret'; ");
     await admin.query("CREATE USER bob PASSWORD 'bob secret'");
-    await admin.query("CREATE TABLE visits (id int PRIMARY KEY, note text); CREATE VIEW short AS SELECT id FROM visits");
+    await admin.query(
+      "CREATE TABLE visits (id int PRIMARY KEY, note text); CREATE VIEW short AS SELECT id FROM visits",
+    );
     await admin.query("INSERT INTO visits VALUES (1, 'a'), (2, 'b')");
     await t.throwsAsync(admin.query("GRANT SELECT ON visits TO nobody"), { message: 'role "nobody" does not exist' });
     await t.throwsAsync(admin.query("ALTER TABLE visits OWNER TO nobody"), { message: 'role "nobody" does not exist' });
@@ -57,9 +59,9 @@ test("users see and change what they were granted, over both query protocols, be
   });
   for (const round of ["before", "after"]) {
     await as(node, "ann", async (ann) => {
-      const plain = await ann.query("SELECT count(*)::int AS n FROM visits");
-      const prepared = await ann.query("SELECT count(*)::int AS n FROM visits WHERE id > $1", [0]);
-      t.deepEqual([plain.rows[0].n, prepared.rows[0].n], [2, 2], round);
+      const plain = await ann.query("SELECT * FROM visits");
+      const prepared = await ann.query("SELECT * FROM visits WHERE id > $1", [0]);
+      t.deepEqual([plain.rows.length, prepared.rows.length], [2, 2], round);
       await t.throwsAsync(ann.query("UPDATE visits SET note = 'x' WHERE id = $1", [1]), { code: "42501" });
       await t.throwsAsync(ann.query("DROP TABLE visits"), { message: "must be owner of table visits" });
       await t.throwsAsync(ann.query("CREATE USER eve PASSWORD 'x'"), { code: "42501" });

@@ -2,8 +2,8 @@
 import { actorOf } from "../../../runtime/query/bind/authority.js";
 import type { BoundDefinition, BoundQuery, BoundSession, RowRules } from "../../../runtime/query/bind/bound.js";
 import type { Catalog, MaterializedViewDefinition, TableDefinition } from "../../../runtime/query/catalog/model.js";
-import { expectPrivilege, mayUse } from "../../../runtime/query/catalog/privileges.js";
 import { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import { expectPrivilege, mayUse } from "../../../runtime/query/catalog/privileges.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import { isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
@@ -80,7 +80,7 @@ function lockTables(
 function expectLockable(table: TableDefinition, mode: string, context: StatementParts["evaluation"]["context"]): void {
   const letters = mode === "ACCESS SHARE" ? "r" : mode === "ROW EXCLUSIVE" ? "awdD" : "wdD";
   const actor = actorOf(context);
-  if (![...letters].some((letter) => mayUse(table, actor, letter))) expectPrivilege(table, actor, letters);
+  if (!Array.from(letters).some((letter) => mayUse(table, actor, letter))) expectPrivilege(table, actor, letters);
 }
 
 function portsOf(

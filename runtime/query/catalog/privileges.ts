@@ -15,7 +15,14 @@
  */
 import { SqlError } from "../error.js";
 import { quoteIdentifier } from "../types/quote.js";
-import type { MaterializedViewDefinition, Owned, SchemaDefinition, SequenceDefinition, TableDefinition, ViewDefinition } from "./model.js";
+import type {
+  MaterializedViewDefinition,
+  Owned,
+  SchemaDefinition,
+  SequenceDefinition,
+  TableDefinition,
+  ViewDefinition,
+} from "./model.js";
 import { publicSchemaOid } from "./model.js";
 
 export type Guarded =
@@ -77,11 +84,14 @@ export const kindName = ({ kind }: Pick<Guarded, "kind">): string =>
 /** The letters of a set, each once, in order. */
 export const lettersOf = (letters: Iterable<string>): string => {
   const set = new Set(letters);
-  return [...privilegeLetters].filter((letter) => set.has(letter)).join("");
+  return Array.from(privilegeLetters)
+    .filter((letter) => set.has(letter))
+    .join("");
 };
 export const union = (a: string, b: string): string => lettersOf(a + b);
-export const without = (a: string, b: string): string => lettersOf([...a].filter((letter) => !b.includes(letter)));
-export const common = (a: string, b: string): string => lettersOf([...a].filter((letter) => b.includes(letter)));
+export const without = (a: string, b: string): string =>
+  lettersOf(Array.from(a).filter((letter) => !b.includes(letter)));
+export const common = (a: string, b: string): string => lettersOf(Array.from(a).filter((letter) => b.includes(letter)));
 
 /** The list of an object, or the one that stands for none. */
 export function aclOf(object: Guarded): Acl {
@@ -103,7 +113,7 @@ export function privilegesOf(object: Guarded, user: string): string {
 /** Privileges that a user may grant on. */
 export function grantableBy(acl: Acl, owner: string, all: string, user: string): string {
   if (user === owner) return all;
-  return lettersOf(acl.flatMap(({ grantee, grantable }) => (grantee === user ? [...grantable] : [])));
+  return lettersOf(acl.flatMap(({ grantee, grantable }) => (grantee === user ? Array.from(grantable) : [])));
 }
 
 export const mayUse = (object: Guarded, actor: Actor, letters: string): boolean =>
@@ -125,7 +135,9 @@ export function expectOwner(object: Owned, actor: Actor, label: string): void {
 
 /** The letters of a privilege with a star behind each that may be granted on: PostgreSQL's form of an entry. */
 export function aclText({ grantee, grantor, privileges, grantable }: AclItem): string {
-  const letters = [...privileges].map((letter) => (grantable.includes(letter) ? `${letter}*` : letter)).join("");
+  const letters = Array.from(privileges)
+    .map((letter) => (grantable.includes(letter) ? `${letter}*` : letter))
+    .join("");
   const name = (role: string): string => (role === "" ? "" : quoteIdentifier(role));
   return `${name(grantee)}=${letters}/${name(grantor)}`;
 }

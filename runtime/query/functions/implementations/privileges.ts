@@ -25,6 +25,9 @@ import { allProcedures } from "../procedures.js";
 
 const lettersByName = new Map(Object.entries(privilegeNames).map(([letter, name]) => [name, letter]));
 
+/** An argument that is a name or a text. */
+const textOf = (value: Datum | undefined): string => (typeof value === "string" ? value : "");
+
 interface Asked {
   readonly letter: string;
   readonly isOfOption: boolean;
@@ -48,7 +51,7 @@ function actorNamed(who: Datum, context: EvaluationContext): Actor {
   if (found === undefined) {
     if (typeof who === "number") throw new SqlError("42704", `role with OID ${who} does not exist`);
     // Users are the node's: whoever owns nothing here and was granted nothing is not known here, and may do nothing.
-    return { name: String(who), isSuperuser: false };
+    return { name: textOf(who), isSuperuser: false };
   }
   const isOwn = found.name === context.currentUser;
   return { name: found.name, isSuperuser: isOwn ? context.isSuperuser : found.name === bootstrapName };
@@ -62,7 +65,7 @@ function hasAny(object: Guarded, actor: Actor, asked: readonly Asked[]): boolean
   const isOwn = object.owner === actor.name;
   const grantable = isOwn
     ? had
-    : lettersOf(aclOf(object).flatMap((item) => (item.grantee === actor.name ? [...item.grantable] : [])));
+    : lettersOf(aclOf(object).flatMap((item) => (item.grantee === actor.name ? Array.from(item.grantable) : [])));
   return asked.some(({ letter, isOfOption }) => (isOfOption ? grantable : had).includes(letter));
 }
 
@@ -74,8 +77,8 @@ function relationOf(which: Datum, context: EvaluationContext): Guarded | null | 
     if (object !== null && object.kind !== "index" && object.kind !== "schema") return object;
     return world.relation(which) === null ? undefined : null;
   }
-  const found = world.relationNamed(readQualifiedName(String(which)));
-  if (found === null) throw new SqlError("42P01", `relation "${String(which)}" does not exist`);
+  const found = world.relationNamed(readQualifiedName(textOf(which)));
+  if (found === null) throw new SqlError("42P01", `relation "${textOf(which)}" does not exist`);
   const object = context.catalog.objectByOid(found.oid);
   return object === null || object.kind === "index" || object.kind === "schema" ? null : object;
 }
@@ -86,7 +89,7 @@ function schemaOf(which: Datum, context: EvaluationContext): Guarded | null | un
     if (object?.kind === "schema") return object;
     return new CatalogWorld(context).schemaName(which) === "" ? undefined : null;
   }
-  const name = String(which);
+  const name = textOf(which);
   if (new CatalogWorld(context).schemaOid(name) === null)
     throw new SqlError("3F000", `schema "${name}" does not exist`);
   return context.catalog.schemaByName(name);
@@ -109,7 +112,7 @@ function answer(kind: string, args: readonly Datum[], context: EvaluationContext
   const count = kind === "column" ? 3 : 2;
   const actor = args.length > count ? actorNamed(args[0] ?? null, context) : own(context);
   const [which = null, ...rest] = args.slice(-count);
-  const asked = askedOf(String(rest.at(-1)), known.letters);
+  const asked = askedOf(textOf(rest.at(-1)), known.letters);
   const object = known.find(which, context);
   if (object === undefined) return null;
   // The system's own tables and schemas may be read and used by everyone.
@@ -120,7 +123,7 @@ function answer(kind: string, args: readonly Datum[], context: EvaluationContext
 
 function ofDatabase(args: readonly Datum[], context: EvaluationContext): Datum {
   const actor = args.length > 2 ? actorNamed(args[0] ?? null, context) : own(context);
-  const names = String(args.at(-1))
+  const names = textOf(args.at(-1))
     .split(",")
     .map((name) => name.trim().toUpperCase());
   for (const name of names) {
@@ -160,7 +163,7 @@ export function privilegeImplementations(): Implementation[] {
 /** Throws 42501 unless the user has one of these, or the sequence is of an identity column whose table it may insert into. */
 export function expectSequence(sequence: SequenceDefinition, context: EvaluationContext, letters: string): void {
   const actor = own(context);
-  if ([...letters].some((letter) => mayUse(sequence, actor, letter))) return;
+  if (Array.from(letters).some((letter) => mayUse(sequence, actor, letter))) return;
   const table = context.catalog.objectByOid(sequence.ownerTable);
   const column = table?.kind === "table" ? table.columns[sequence.ownerColumn - 1] : undefined;
   const isIdentity = column !== undefined && column.identity !== null;

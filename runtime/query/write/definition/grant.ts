@@ -1,4 +1,6 @@
 /** GRANT and REVOKE on tables, views, sequences and schemas, and ALTER … OWNER TO. Who exists is for the caller to know: users are the node's. */
+
+import type { MaterializedViewDefinition, ViewDefinition } from "../../catalog/model.js";
 import {
   type Acl,
   type Actor,
@@ -14,7 +16,6 @@ import {
   privilegesOf,
   without,
 } from "../../catalog/privileges.js";
-import type { MaterializedViewDefinition, ViewDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { Grant, SetOwner } from "../../syntax/ast-definition.js";
 import { type AclChange, granted, revoked } from "./acl-change.js";
