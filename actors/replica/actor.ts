@@ -47,8 +47,9 @@ const tickMs = 10;
 /** After a pause of the process, waiting messages come before the ticks that it missed, and not all of those are made up for. */
 const ticksAtOnce = 4;
 const retryFullMs = 500;
+/** Where no replica has space the lead goes round no faster than this. */
+const yieldFullMs = 2_000;
 const tellTimeMs = 1_000;
-const release = 1;
 
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
@@ -77,6 +78,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   #tickedAt: number;
   #toldNoTime = true;
   #toldTimeAt = 0;
+  #yieldedAt = Number.NEGATIVE_INFINITY;
   #isShardLeading = false;
   /** View of the `follow` that the shard has to hear before anything else is written; -1 for none. */
   #awaitedRelease = -1;
@@ -89,7 +91,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     this.#context = context;
     this.#args = args;
     this.#machine = machine;
-    const { disk, geometry, tailBytes } = machine;
+    const { disk, geometry, tailBytes, release, heldBytesMax } = machine;
     this.#storage = openReplica({ disk, directory: args.directory, geometry, ringBytes: tailBytes });
     const { log, superblock } = this.#storage;
     this.#log = log;
@@ -108,7 +110,17 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     this.#replicas = replicaCount + standbys;
     const seed = Math.floor(context.random() * 2 ** 31);
     this.#core = new Replica(
-      { replica, replicaCount, standbys, clusterId, epoch: superblock.content.epoch, geometry, release, seed },
+      {
+        replica,
+        replicaCount,
+        standbys,
+        clusterId,
+        epoch: superblock.content.epoch,
+        geometry,
+        release,
+        heldBytesMax,
+        seed,
+      },
       superblock.content,
       log.recovered,
     );
@@ -282,6 +294,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   #report(): ReplicaReport {
     const { status, view, op, commit, contiguous: durable, stuckAt } = this.#core.inspect();
     const { epoch } = this.#storage.superblock.content;
+    const { release } = this.#machine;
     return { replica: this.#self, status, view, epoch, op, commit, durable, stuckAt, release };
   }
 
@@ -311,11 +324,22 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     } catch (error) {
       if (!hasCode(error, "diskFull")) throw error;
       this.#notify({ kind: "refused", op, message: error instanceof Error ? error.message : String(error) });
+      this.#yieldFull();
       return;
     }
     const at = this.#log.tail.offsetOf(address);
     const frame = this.#log.tail.bytes.subarray(at, at + headerBytes + bodyBytes);
     this.#step({ kind: "propose", view, op, frame, address, recordCount, timestamp: time, operation });
+  }
+
+  /** A primary without space leaves the lead to one that may have some, as soon as nothing of its own is under way. */
+  #yieldFull(): void {
+    const { op, commit } = this.#core.inspect();
+    const now = this.#context.monotonic();
+    if (this.#isSingle || op > commit || now - this.#yieldedAt < yieldFullMs) return;
+    this.#yieldedAt = now;
+    this.#context.log.warn("the disk is full: this replica gives up the lead");
+    this.#step({ kind: "abdicate" });
   }
 
   #confirmed(token: number, isPrimary: boolean, commit: number): void {
@@ -333,6 +357,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     if (links === null) return;
     if (this.#encoded?.message !== message) {
       const { clusterId, epoch } = this.#storage.superblock.content;
+      const { release } = this.#machine;
       const bytes = encodeMessage(message, { replica: this.#self, clusterId, epoch, release });
       this.#encoded = { message, bytes };
     }

@@ -7,6 +7,7 @@ import { defaultGeometry, type LogGeometry } from "../../runtime/storage/log-geo
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { pagesMaxDefault } from "../../runtime/store/page-table.js";
 import { logTailBytes } from "../../runtime/types/limits.js";
+import { heldBytesMaxDefault } from "../../runtime/vsr/core.js";
 import { openPeerLinks } from "../replica/peer-links.js";
 
 export interface Machine {
@@ -16,6 +17,10 @@ export interface Machine {
   readonly tailBytes: number;
   /** Bound of a page file, in pages. */
   readonly pagesMax: number;
+  /** The newest release that the program knows. */
+  readonly release: number;
+  /** Bodies that a replica keeps in memory for what it cannot write yet, in bytes. */
+  readonly heldBytesMax: number;
   readonly openLinks: typeof openPeerLinks;
 }
 
@@ -24,5 +29,7 @@ export const realMachine: Machine = {
   geometry: defaultGeometry,
   tailBytes: logTailBytes,
   pagesMax: pagesMaxDefault,
+  release: 1,
+  heldBytesMax: heldBytesMaxDefault,
   openLinks: openPeerLinks,
 };

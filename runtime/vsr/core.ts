@@ -16,6 +16,8 @@ import { Random } from "./random.js";
 /** That of an empty log. */
 export const oldestRelease = 1;
 
+export const heldBytesMaxDefault = 48 * 1024 * 1024;
+
 export interface ReplicaConfig {
   /** This replica's number: 0 … replicaCount - 1 for one that votes, from replicaCount on for a standby. */
   readonly replica: number;
@@ -29,6 +31,8 @@ export interface ReplicaConfig {
   readonly geometry: LogGeometry;
   /** The newest release that this program can run. */
   readonly release: number;
+  /** Bodies that a backup keeps in memory for what it cannot write yet, in bytes; left out: 48 MiB. */
+  readonly heldBytesMax?: number;
   /** Seed of what is drawn by lot: jitter, which peer to ask, nonces. */
   readonly seed: number;
 }

@@ -320,10 +320,12 @@ export class Journal {
         sameIdentity(known.header.identity, position.parent),
       "hash chain: a segment holds what is known to be committed",
     );
+    // What is still on its way to the disk before the segment (a full disk may hold it up for long) is told as committed one by one.
+    const oldest = Math.min(position.op - this.#windowOps, this.durableOp);
     for (const slot of this.#slots.list()) {
       if (slot.op <= position.op) {
         if (slot.op > this.appended.op) this.#slots.drop(slot, this.appended.op);
-        if (slot.op > this.appended.op || slot.op < position.op - this.#windowOps) this.#slots.delete(slot.op);
+        if (slot.op > this.appended.op || slot.op < oldest) this.#slots.delete(slot.op);
         continue;
       }
       // Of a discarded log: it lay where the segment lies now.
@@ -336,7 +338,7 @@ export class Journal {
       const slot = this.#slots.put(header, headerBytes, "writing");
       slot.isCanonical = true;
     }
-    this.#oldest = Math.max(this.#oldest, position.op - this.#windowOps);
+    this.#oldest = Math.max(this.#oldest, oldest);
     this.#head = Math.max(this.#head, position.op);
     this.#writes.adopt(id, position);
   }

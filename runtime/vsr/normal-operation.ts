@@ -9,7 +9,7 @@ import { headerBytes, prepareOperations, readHeader, writePrepareHeader } from "
 import { nextSegmentStart } from "../storage/log-geometry.js";
 import { assert } from "../types/assert.js";
 import type { Acquaintance } from "./acquaintance.js";
-import type { Core } from "./core.js";
+import { type Core, heldBytesMaxDefault } from "./core.js";
 import { sameIdentity } from "./journal-slots.js";
 import { mark } from "./marks.js";
 import type { CommitMessage, CommitOkMessage, Prepare, PrepareOkMessage } from "./messages.js";
@@ -22,9 +22,6 @@ import {
   suspectTicksMax,
   suspectTicksMin,
 } from "./timing.js";
-
-/** Bodies that a backup keeps in memory for what it cannot write yet. */
-const heldBytesMax = 48 * 1024 * 1024;
 
 interface Confirmation {
   readonly token: number;
@@ -99,11 +96,11 @@ export class NormalOperation {
   propose(input: Input & { kind: "propose" }): void {
     const core = this.#core;
     const { journal } = core;
-    if (!core.isLeading || input.view !== core.view) {
-      // The shard has not heard yet that this replica follows; `follow` is on its way to it.
-      mark("proposeStale");
-      return;
-    }
+    // What a shard proposed before it heard that this replica follows is held back by whoever told it.
+    assert(
+      core.isLeading && input.view === core.view,
+      "order: a prepare is proposed in the view that this replica leads",
+    );
     const head = journal.appended;
     assert(journal.head === head.op && input.op === head.op + 1, "order: a prepare is proposed behind the head");
     assert(input.op - core.commitMax <= pipelineMax, "the shard keeps within the pipeline");
@@ -168,7 +165,7 @@ export class NormalOperation {
     const isAppended = message.op <= core.journal.appended.op;
     const known = isAppended ? core.journal.identity(message.op) : core.journal.canonicalIdentity(message.op);
     if (message.op > core.journal.head) {
-      mark("prepareOkBeyondHead");
+      core.halt(`replica ${from} acknowledges op ${message.op} of view ${core.view}, which nobody prepared`);
       return;
     }
     if (known !== null && !sameIdentity(known, message.identity)) {
@@ -328,7 +325,7 @@ export class NormalOperation {
       this.acknowledge();
       return;
     }
-    if (journal.heldBytes > heldBytesMax) {
+    if (journal.heldBytes > (core.config.heldBytesMax ?? heldBytesMaxDefault)) {
       mark("prepareDroppedForMemory");
       return;
     }

@@ -46,6 +46,6 @@ export class Atlas {
         length <= superblockCopyBytes
       );
     if (!atlas) return true;
-    return zone === "pages" || zone === this.#parts.get(replica);
+    return zone === "pages" || zone === "fetch" || zone === this.#parts.get(replica);
   }
 }

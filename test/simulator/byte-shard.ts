@@ -4,7 +4,7 @@
  */
 import type { LeadershipConfirmed, PeerNotice, ReplicaNotice, ReplicaOpened } from "../../actors/replica/messages.js";
 import type { Actor, Port } from "../../runtime/actor/definition.js";
-import { headerBytes } from "../../runtime/storage/frame.js";
+import { headerBytes, prepareOperations } from "../../runtime/storage/frame.js";
 import { type LogGeometry, paddedBytes, placePrepare } from "../../runtime/storage/log-geometry.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
@@ -24,6 +24,8 @@ export interface ByteShardEvents {
   acked(request: number, op: number): void;
   /** Whether it is committed is not known here. */
   unknown(request: number): void;
+  /** The log's next release is to begin: gives the request that says so. */
+  upgrading(): { readonly request: number; readonly body: Uint8Array };
 }
 
 interface InFlight {
@@ -104,6 +106,11 @@ export class ByteShard implements Actor<ByteShardMessage> {
         for (const { request } of refused) this.#events.unknown(request);
         return;
       }
+      case "upgrade": {
+        const { request, body } = this.#events.upgrading();
+        this.submit(request, body, prepareOperations.upgrade);
+        return;
+      }
       case "renewView":
         this.#isRenewing = true;
         this.#renew();
@@ -121,7 +128,7 @@ export class ByteShard implements Actor<ByteShardMessage> {
   }
 
   /** Proposes a prepare with that body. False when this shard does not lead, or has enough under way. */
-  submit(request: number, body: Uint8Array): boolean {
+  submit(request: number, body: Uint8Array, operation: number = prepareOperations.commands): boolean {
     const tail = this.#tail;
     if (this.#isRenewing) return false;
     if (this.#leads === null || tail === null || this.#inFlight.length >= this.#options.pipeline) return false;
@@ -139,7 +146,7 @@ export class ByteShard implements Actor<ByteShardMessage> {
     this.#nextAddress = end;
     this.#inFlight.push({ op, request, address });
     const { view } = this.#leads;
-    const propose = { kind: "propose", view, op, address, bodyBytes: body.length, recordCount: 1, time };
+    const propose = { kind: "propose", view, op, address, bodyBytes: body.length, recordCount: 1, time, operation };
     this.#context.tell(this.#replica(), propose);
     return true;
   }

@@ -8,6 +8,7 @@ import { Stream } from "./streams.js";
 import type { Workload } from "./workload.js";
 
 const probes = 2;
+const requestBytes = 16;
 
 export class ByteWorkload implements Workload {
   readonly #simulation: Simulation;
@@ -39,6 +40,7 @@ export class ByteWorkload implements Workload {
       {
         acked: (request, op) => this.#simulation.check(() => this.#acked(request, op)),
         unknown: () => {},
+        upgrading: () => this.#newRequest(requestBytes),
       },
     );
     cell.actor = shard;
@@ -71,16 +73,20 @@ export class ByteWorkload implements Workload {
       const shard = this.#shards[node.replica];
       const cell = node.cell("shard-1");
       if (!node.isAlive || cell === null || shard === null || shard === undefined || !shard.isLeading) continue;
-      const request = this.requests + 1;
-      const size = 16 + this.#random.below(Math.max(options.bodyBytesMax - 15, 1));
-      const body = new Uint8Array(size);
-      new DataView(body.buffer).setUint32(0, request, true);
-      const fill = this.#random.below(256);
-      body.fill(fill, 8);
-      this.requests = request;
-      this.#oracle.sent(request);
+      const size = requestBytes + this.#random.below(Math.max(options.bodyBytesMax - requestBytes + 1, 1));
+      const { request, body } = this.#newRequest(size);
       cell.enter(() => void shard.submit(request, body));
     }
+  }
+
+  #newRequest(size: number): { readonly request: number; readonly body: Uint8Array } {
+    const request = this.requests + 1;
+    const body = new Uint8Array(size);
+    new DataView(body.buffer).setUint32(0, request, true);
+    body.fill(this.#random.below(256), 8);
+    this.requests = request;
+    this.#oracle.sent(request);
+    return { request, body };
   }
 
   #confirm(): void {

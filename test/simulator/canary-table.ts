@@ -7,8 +7,22 @@
  */
 import type { OracleName } from "./failure.js";
 import { healthyNetwork, noFaults, type SimulationOptions } from "./options.js";
+import {
+  comesRound,
+  damagedVoters,
+  disks,
+  kernel,
+  kernelCuts,
+  littleLog,
+  misdirectedPrepares,
+  namedAndGone,
+  oldHead,
+  slowViews,
+  told,
+  twoAnswers,
+  views,
+} from "./rare-runs.js";
 import type { FaultEvent } from "./schedule.js";
-import { at } from "./story.js";
 
 export interface Edit {
   /** Below `dist/`. */
@@ -32,167 +46,6 @@ export interface Canary {
   readonly story?: readonly FaultEvent[];
   readonly differs?: string;
 }
-
-/** Many changes of the view over a log that grows fast. */
-const views: Partial<SimulationOptions> = {
-  replicas: 3,
-  workload: "bytes",
-  atlas: true,
-  faultMs: 8_000,
-  requestsMax: 2_000,
-  requestMicros: 4_000,
-  confirmShare: 1,
-  bodyBytesMax: 64,
-  pipeline: 8,
-  writeMicros: 400,
-  muteReplica: -1,
-  network: {
-    latencyMeanMicros: 2_000,
-    loss: 0.05,
-    duplicate: 0.1,
-    replay: 0.02,
-    flip: 0,
-    reorder: 0.3,
-    bytesMax: 0,
-  },
-  faults: { ...noFaults, kills: 4, powerCuts: 3, pauses: 3, partitions: 10, clogs: 4, handovers: 1 },
-};
-
-/** Disks that damage what they hold, and restarts that have to live with it. */
-const disks: Partial<SimulationOptions> = {
-  replicas: 3,
-  workload: "bytes",
-  atlas: true,
-  faultMs: 4_000,
-  requestsMax: 400,
-  requestMicros: 4_000,
-  headerSlots: 16,
-  bodyBytesMax: 1_000,
-  muteReplica: -1,
-  faults: {
-    ...noFaults,
-    kills: 4,
-    powerCuts: 4,
-    blackouts: 1,
-    partitions: 2,
-    latent: 12,
-    unreadable: 2,
-    lostWrites: 2,
-    misdirected: 4,
-    flippedWrites: 3,
-    writeErrors: 1,
-  },
-};
-
-/** The same with few requests: what a cut off primary has alone is more than what the next one writes. */
-const slowViews: Partial<SimulationOptions> = { ...views, requestMicros: 80_000, faultMs: 12_000 };
-
-/** Nothing but a story happens, to a log that grows slowly. */
-const told: Partial<SimulationOptions> = {
-  ...views,
-  faultMs: 5_000,
-  requestMicros: 100_000,
-  coreOnly: false,
-  fresh: false,
-  faultsAtOnce: false,
-  linksBreak: false,
-  network: { latencyMeanMicros: 2_000, loss: 0, duplicate: 0, replay: 0, flip: 0, reorder: 0, bytesMax: 0 },
-  faults: noFaults,
-};
-
-const between = (left: readonly number[], right: readonly number[]): (readonly [number, number])[] =>
-  left.flatMap((one) => right.flatMap((other) => [[one, other] as const, [other, one] as const]));
-
-/**
- * Of five, the primary of view 1 is left with one backup, which acknowledges what nobody else has; the others go on. Everybody comes
- * together, leadership goes round to the former primary, and then that backup is gone and too few others are left.
- */
-const comesRound: readonly FaultEvent[] = [
-  at(500, { kind: "partition", links: between([1, 3], [0, 2, 4]), forMs: 900 }),
-  ...Array.from({ length: 16 }, (_, index) =>
-    [2, 3, 4, 0].map((replica) => at(1_420 + index * 20, { kind: "handover", replica })),
-  ).flat(),
-  at(1_740, { kind: "kill", replica: 3, downMs: 2_000 }),
-  at(1_740, { kind: "kill", replica: 4, downMs: 2_000 }),
-  at(1_741, { kind: "partition", links: between([2], [0, 1]), forMs: 1_500 }),
-];
-
-/** Near the end of its log a backup is damaged and restarts, while another is down: the view changes at once, and it votes. */
-const damagedVoters: readonly FaultEvent[] = [0, 1, 2, 0, 1, 2].flatMap((replica, round) => [
-  at(400 + round * 1_300, { kind: "latent", replica, zone: "log", where: 0.97, how: "random" }),
-  at(400 + round * 1_300, { kind: "latent", replica, zone: "log", where: 0.94, how: "random" }),
-  at(401 + round * 1_300, { kind: "kill", replica, downMs: 5 }),
-  at(401 + round * 1_300, { kind: "kill", replica: (replica + 1) % 3, downMs: 1_000 }),
-]);
-
-/** Of five, one prepares alone what the others have otherwise; one that was away asks all of them for what it lacks. */
-const twoAnswers: readonly FaultEvent[] = [
-  at(250, { kind: "kill", replica: 4, downMs: 1_260 }),
-  at(300, { kind: "partition", links: between([1], [0, 2, 3, 4]), forMs: 1_200 }),
-  at(1_501, {
-    kind: "partition",
-    links: [
-      [0, 1],
-      [2, 1],
-      [3, 1],
-    ],
-    forMs: 1_500,
-  }),
-];
-
-/** Prepares of one sector each, in segments that hold many: places in the log follow from their number. */
-const littleLog: Partial<SimulationOptions> = {
-  replicas: 3,
-  requestMicros: 8_000,
-  bodyBytesMax: 64,
-  headerSlots: 16,
-  segmentBytes: 1024 * 1024,
-  checkpointEvery: 0,
-};
-
-/** A write of the log lands elsewhere in its file, and its replica is restarted, again and again. */
-const misdirectedPrepares: readonly FaultEvent[] = Array.from({ length: 12 }, (_, round) => [
-  at(1_000 + round * 300, { kind: "write", replica: round % 3, zone: "log", fault: "misdirected" }),
-  at(1_150 + round * 300, { kind: "kill", replica: round % 3, downMs: 20 }),
-]).flat();
-
-/**
- * A backup restarts and is told where its view stands. Later its newest entries are damaged and it restarts again, out of reach of the primary;
- * then what it was told the first time comes again.
- */
-const oldHead: readonly FaultEvent[] = [0, 2].flatMap((replica, round) => [
-  at(500 + round * 2_000, { kind: "kill", replica, downMs: 1 }),
-  ...[0.97, 0.974, 0.978, 0.982, 0.986, 0.99].map((where) =>
-    at(1_200 + round * 2_000, { kind: "latent", replica, zone: "log", where, how: "random" }),
-  ),
-  at(1_201 + round * 2_000, { kind: "partition", links: between([replica], [1]), forMs: 300 }),
-  at(1_201 + round * 2_000, { kind: "kill", replica, downMs: 5 }),
-  ...[10, 20, 30, 60].map((later) => at(1_206 + round * 2_000 + later, { kind: "oldStartView", replica, where: 0.9 })),
-]);
-
-/**
- * Of five, three commit what the other two have not heard of, and the primary is gone before it has said so. The next one names it in its
- * startView, which reaches one of those two alone: that stores the name and falls over before it has the body, and the new primary is gone as
- * well. The three that are left hold one copy, one name, and no more: it must stay.
- */
-const namedAndGone: readonly FaultEvent[] = [
-  at(980, { kind: "partition", links: between([0, 4], [1, 2, 3]), forMs: 25 }),
-  at(990, { kind: "slowDisk", replica: 0, factor: 50, forMs: 500 }),
-  at(1_000, { kind: "kill", replica: 1, downMs: 3_000 }),
-  at(1_006, { kind: "clog", from: 2, to: 3, forMs: 3_000 }),
-  at(1_006, { kind: "clog", from: 2, to: 4, forMs: 3_000 }),
-  at(1_050, { kind: "kill", replica: 2, downMs: 3_000 }),
-  at(1_050, { kind: "kill", replica: 0, downMs: 5 }),
-];
-
-const kernel: Partial<SimulationOptions> = { workload: "kernel", replicas: 3, requestMicros: 4_000, requestsMax: 300 };
-
-const kernelCuts: Partial<SimulationOptions> = {
-  ...kernel,
-  checkpointEvery: 3,
-  muteReplica: -1,
-  faults: { ...noFaults, powerCuts: 12, kills: 2, pauses: 1 },
-};
 
 const vsr = (name: string): string => `runtime/vsr/${name}.js`;
 const storage = (name: string): string => `runtime/storage/${name}.js`;

@@ -82,6 +82,20 @@ export class FaultInjector {
       case "promote":
         this.#promote(event, promoteTries);
         return;
+      case "copyDisk":
+        simulation.copyDisk(event.replica);
+        return;
+      case "putBack":
+        if (simulation.putBack(event.replica, event.downMs)) this.#count("putBack");
+        return;
+      case "release": {
+        const node = nodes[event.replica];
+        if (node === undefined || !node.isAlive) return;
+        this.#count("release");
+        node.release = event.release;
+        simulation.crash(event.replica, event.downMs, false);
+        return;
+      }
       case "lose": {
         const node = nodes[event.replica];
         if (node === undefined || node.isGone) return;
@@ -186,6 +200,8 @@ export class FaultInjector {
 
   #damaged(replica: number, zone: Zone, kind: string): void {
     this.#count(kind);
+    // What is fetched is looked at before it is of the log.
+    if (zone === "fetch") return;
     if (zone === "pages") {
       this.#struck[replica]?.add("pages");
       return;

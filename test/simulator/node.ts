@@ -14,6 +14,7 @@ import { formatReplica, takePlace } from "../../runtime/storage/replica-storage.
 import type { Standing } from "../../runtime/storage/superblock-codec.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { memberBytes } from "../../runtime/vsr/acquaintance.js";
+import { heldBytesMaxDefault } from "../../runtime/vsr/core.js";
 import { Cell, type CellHost } from "./cell.js";
 import type { EventQueue } from "./event-queue.js";
 import { LogImage } from "./log-image.js";
@@ -52,6 +53,8 @@ export class SimNode {
   readonly image: LogImage;
   readonly geometry: LogGeometry;
   readonly machine: Machine;
+  /** The newest release that its program knows, from its next start on. */
+  release = 1;
   readonly #options: SimulationOptions;
   readonly #events: NodeEvents;
   #cells = new Map<string, Cell>();
@@ -83,8 +86,13 @@ export class SimNode {
       headerSlots,
     };
     this.image = new LogImage(this.disk, directory, this.geometry);
+    const release = (): number => this.release;
     this.machine = {
       disk: this.disk,
+      get release() {
+        return release();
+      },
+      heldBytesMax: options.heldBytesMax === 0 ? heldBytesMaxDefault : options.heldBytesMax,
       geometry: this.geometry,
       tailBytes: segmentBytes * 4,
       pagesMax: 4_096,

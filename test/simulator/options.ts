@@ -73,6 +73,10 @@ export interface SimulationOptions {
   readonly faultsAtOnce: boolean;
   readonly network: NetworkOptions;
   readonly faults: FaultRates;
+  /** What is told beside what is drawn (`rare-stories.ts`); null for nothing. */
+  readonly story: string | null;
+  /** Bodies that a backup keeps in memory, in bytes; 0 for as many as in production. */
+  readonly heldBytesMax: number;
 }
 
 const calmNetwork: NetworkOptions = {
@@ -188,6 +192,8 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     scrubBytes: random.pick([16_384, 16_384, 262_144]),
     network,
     faults,
+    story: null,
+    heldBytesMax: new Stream(seed, "held bytes").chance(0.2) ? 32 * 1024 : 0,
   };
   return { ...withPromotion(drawn), ...over };
 }
@@ -216,6 +222,7 @@ const network = (change: Partial<NetworkOptions>) => (options: SimulationOptions
 
 /** What shrinking tries to turn off, from the loudest on. */
 export const lowered: readonly LoweredOption[] = [
+  { name: "the story", lower: (options) => ({ ...options, story: null }) },
   {
     name: "the standbys",
     lower: (options) => ({ ...options, standbys: 0, faults: { ...options.faults, promotes: 0 } }),

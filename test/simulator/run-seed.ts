@@ -2,7 +2,8 @@
 import { SimulationFailure } from "./failure.js";
 import { freezeGlobals } from "./frozen-globals.js";
 import type { SimulationOptions } from "./options.js";
-import { drawSchedule, type FaultEvent } from "./schedule.js";
+import { scheduleOf } from "./rare-stories.js";
+import type { FaultEvent } from "./schedule.js";
 import { type RunSummary, Simulation, type Trace } from "./simulation.js";
 
 export interface SeedOutcome {
@@ -12,7 +13,7 @@ export interface SeedOutcome {
 
 export async function runSeed(
   options: SimulationOptions,
-  schedule: readonly FaultEvent[] = drawSchedule(options),
+  schedule: readonly FaultEvent[] = scheduleOf(options),
   trace: Trace | null = null,
 ): Promise<SeedOutcome> {
   const frozen = freezeGlobals();

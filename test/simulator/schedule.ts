@@ -14,6 +14,12 @@ export type FaultEvent = { readonly at: number } & (
   | { readonly kind: "wipe"; readonly replica: number; readonly downMs: number }
   /** A voter is lost for ever, and a standby promoted in its place once a majority without it is in order. */
   | { readonly kind: "promote"; readonly replica: number; readonly standby: number; readonly downMs: number }
+  /** What the disk holds now is kept, for `putBack`. */
+  | { readonly kind: "copyDisk"; readonly replica: number }
+  /** The disk is as it was when it was copied. */
+  | { readonly kind: "putBack"; readonly replica: number; readonly downMs: number }
+  /** The node is started again with a program that knows releases up to this one. */
+  | { readonly kind: "release"; readonly replica: number; readonly release: number; readonly downMs: number }
   /** The host is lost for ever. */
   | { readonly kind: "lose"; readonly replica: number }
   | { readonly kind: "blackout"; readonly downMs: number }

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { storageMarkCounts } from "../../runtime/storage/marks.js";
 import { recoveryRowCounts } from "../../runtime/storage/recovery-table.js";
 import { markCounts } from "../../runtime/vsr/marks.js";
-import { drawOptions } from "./options.js";
+import { drawRun } from "./rare-stories.js";
 import { runSeed } from "./run-seed.js";
 import type { RunSummary } from "./simulation.js";
 
@@ -23,14 +23,14 @@ export interface SeedReport {
 }
 
 async function hashOf(seed: number, where: "here" | "elsewhere"): Promise<string> {
-  if (where === "here") return (await runSeed(drawOptions(seed))).summary?.hash ?? "it failed";
+  if (where === "here") return (await runSeed(drawRun(seed))).summary?.hash ?? "it failed";
   const simulate = new URL("./simulate.js", import.meta.url).pathname;
   const output = execFileSync(process.execPath, [simulate, "--seed", String(seed)], { encoding: "utf8" });
   return (JSON.parse(output.split("\n")[0] ?? "{}") as RunSummary).hash;
 }
 
 export async function runTask({ seed, again }: SeedTask): Promise<SeedReport> {
-  const { summary, failure } = await runSeed(drawOptions(seed));
+  const { summary, failure } = await runSeed(drawRun(seed));
   const hashAgain = again === "no" || summary === null ? null : await hashOf(seed, again);
   return { seed, summary, failure: failure?.message ?? null, hashAgain };
 }

@@ -2,9 +2,10 @@
  * `npm run shrink -- --seed N`: the smallest run that still fails as that seed does, told line by line. First the options are turned off one by
  * one, then faults are taken out of the schedule, halves first (delta debugging), as long as the same oracle objects.
  */
-import { drawOptions, lowered, type SimulationOptions } from "./options.js";
+import { lowered, type SimulationOptions } from "./options.js";
+import { drawRun, scheduleOf } from "./rare-stories.js";
 import { runSeed } from "./run-seed.js";
-import { drawSchedule, type FaultEvent } from "./schedule.js";
+import type { FaultEvent } from "./schedule.js";
 
 interface Case {
   readonly options: SimulationOptions;
@@ -44,8 +45,8 @@ async function withoutFaults(start: Case, oracle: string): Promise<Case> {
   return smallest;
 }
 
-const options = drawOptions(seed);
-const whole: Case = { options, schedule: drawSchedule(options) };
+const options = drawRun(seed);
+const whole: Case = { options, schedule: scheduleOf(options) };
 const oracle = await objection(whole);
 if (oracle === null) {
   console.log(`seed ${seed} does not fail`);

@@ -34,11 +34,11 @@ import type { Stream } from "./streams.js";
 export const tearBytes = 512;
 const unreadableUnit = 4096;
 
-export type Zone = "superblock" | "headers" | "log" | "pages" | "other";
+export type Zone = "superblock" | "headers" | "log" | "pages" | "fetch" | "other";
 
 export function zoneOf(path: string): Zone {
   // What is being fetched from other replicas is not of the log before it is renamed into it.
-  if (path.includes("/fetch/")) return "other";
+  if (path.includes("/fetch/")) return "fetch";
   if (path.endsWith(".seg")) return "log";
   if (path.endsWith("/headers")) return "headers";
   if (path.endsWith("/superblock")) return "superblock";
@@ -63,6 +63,12 @@ interface Inode {
   /** Sectors of 512 bytes whose content on the medium is not what was written. */
   readonly damaged: Set<number>;
   readonly unreadable: Set<number>;
+}
+
+/** The medium of a disk at one moment. */
+export interface DiskImage {
+  readonly directories: readonly string[];
+  readonly files: readonly (readonly [path: string, bytes: Uint8Array])[];
 }
 
 /** What the oracles hear of. */
@@ -205,6 +211,30 @@ export class SimDisk implements Disk {
         number: this.#nextInode++,
         current: current.slice(),
         durable: current.slice(),
+        dirty: new Set(),
+        damaged: new Set(),
+        unreadable: new Set(),
+      };
+      this.#names.set(path, inode);
+      this.#durableNames.set(path, inode);
+    }
+  }
+
+  /** What its medium holds now. */
+  image(): DiskImage {
+    const files = [...this.#durableNames].map(([path, { durable }]) => [path, durable.slice()] as const);
+    return { directories: [...this.#directories], files };
+  }
+
+  /** It holds what it held then, and nothing else. */
+  putBack({ directories, files }: DiskImage): void {
+    this.wipe();
+    for (const path of directories) this.#directories.add(path);
+    for (const [path, bytes] of files) {
+      const inode: Inode = {
+        number: this.#nextInode++,
+        current: bytes.slice(),
+        durable: bytes.slice(),
         dirty: new Set(),
         damaged: new Set(),
         unreadable: new Set(),

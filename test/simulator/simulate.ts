@@ -2,7 +2,7 @@
  * `npm run simulate -- --seed N [--trace]`, or `--seeds COUNT --from N [--jobs N]`: runs seeds, in several processes at once if so many jobs are
  * asked for, and says which fail, and why.
  */
-import { drawOptions } from "./options.js";
+import { drawRun } from "./rare-stories.js";
 import { runSeed } from "./run-seed.js";
 import { runSeeds } from "./seed-pool.js";
 import type { SeedReport } from "./seed-task.js";
@@ -15,7 +15,7 @@ function numberOf(name: string, otherwise: number): number {
 }
 
 async function runOne(seed: number): Promise<boolean> {
-  const options = drawOptions(seed);
+  const options = drawRun(seed);
   const trace = process.argv.includes("--trace") ? (line: string): void => console.log(line) : null;
   const { summary, failure } = await runSeed(options, undefined, trace);
   if (summary !== null) console.log(JSON.stringify(summary));
@@ -36,7 +36,7 @@ async function runMany(from: number, count: number, jobs: number): Promise<boole
     events += summary?.events ?? 0;
     if (failure === null) return;
     failed += 1;
-    const { replicas, atlas } = drawOptions(ran);
+    const { replicas, atlas } = drawRun(ran);
     console.log(`seed ${ran} (${replicas} replicas, atlas ${atlas}): ${failure}`);
   };
   const next = (): { seed: number; again: "no" } | null => (seed < from + count ? { seed: seed++, again: "no" } : null);

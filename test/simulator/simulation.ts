@@ -27,6 +27,7 @@ import { healthyNetwork, type SimulationOptions } from "./options.js";
 import { PromiseOracle } from "./promise-oracle.js";
 import { RollingHash } from "./rolling-hash.js";
 import type { FaultEvent } from "./schedule.js";
+import type { DiskImage } from "./sim-disk.js";
 import { Stream } from "./streams.js";
 import { WalOracle } from "./wal-oracle.js";
 import { makeWorkload, type Workload } from "./workload.js";
@@ -58,6 +59,8 @@ const lookMs = 20;
 const startsMax = 60;
 /** What `recover` adds to the highest view that the others know. */
 const viewsBeyond = 2;
+/** That a program of the simulation knows at most. */
+const newestRelease = 2;
 /** A heartbeat, and no prepare with a body of its own. */
 const muteBytes = 400;
 
@@ -77,6 +80,11 @@ export class Simulation {
   readonly #downMs: (number | null)[];
   readonly #isNew: boolean[];
   readonly #isReplaced: boolean[];
+  /** Disks as they were once, and how many disks of that replica had been lost by then. */
+  readonly #copies = new Map<number, { readonly image: DiskImage; readonly lives: number }>();
+  readonly #lives: number[];
+  /** Its disk is that of a former life, in whose place another one was put: it has to be turned away. */
+  readonly #isOutlived: boolean[];
   /** Faults of the disk may have taken what the replica promised. */
   readonly forgiven: boolean[];
   #pendingStarts: Promise<void>[] = [];
@@ -123,6 +131,8 @@ export class Simulation {
     this.#downMs = this.nodes.map(() => null);
     this.#isNew = this.nodes.map(() => false);
     this.#isReplaced = this.nodes.map(() => false);
+    this.#lives = this.nodes.map(() => 0);
+    this.#isOutlived = this.nodes.map(() => false);
     this.forgiven = this.nodes.map(() => false);
     this.atlas = new Atlas(options);
     this.injector = new FaultInjector(this, schedule);
@@ -257,6 +267,7 @@ export class Simulation {
     this.promises.replaced(replica);
     this.wals[replica]?.replaced();
     this.#isReplaced[replica] = true;
+    this.#lives[replica] = this.#livesOf(replica) + 1;
     this.#wentDown(node, downMs);
   }
 
@@ -299,6 +310,32 @@ export class Simulation {
     return true;
   }
 
+  copyDisk(replica: number): void {
+    const node = this.nodes[replica];
+    if (node !== undefined) this.#copies.set(replica, { image: node.disk.image(), lives: this.#livesOf(replica) });
+  }
+
+  #livesOf(replica: number): number {
+    return this.#lives[replica] ?? 0;
+  }
+
+  /** Its disk is what it was when it was copied: what it promised since only the others know. False when there is no copy. */
+  putBack(replica: number, downMs: number): boolean {
+    const node = this.nodes[replica];
+    const copy = this.#copies.get(replica);
+    if (node === undefined || copy === undefined || node.isGone) return false;
+    node.stop();
+    node.disk.putBack(copy.image);
+    this.network.forget(replica);
+    this.commits.replaced(replica);
+    this.promises.replaced(replica);
+    this.wals[replica]?.putBack();
+    this.#isReplaced[replica] = true;
+    this.#isOutlived[replica] = copy.lives < this.#livesOf(replica);
+    this.#wentDown(node, downMs);
+    return true;
+  }
+
   planPowerCut(replica: number, operation: number, downMs: number): void {
     const node = this.nodes[replica];
     if (node === undefined || !node.isAlive || node.disk.isCutPlanned) return;
@@ -331,6 +368,18 @@ export class Simulation {
       (error.code === "storageFailed" || error.code === "diskFull" || error.code === "dataMissing");
     if (isFault && this.injector.hasStruck(replica, ["writeError", "full", "unreadable"])) {
       if (node.starts < startsMax) this.#wentDown(node, 500);
+      return;
+    }
+    if (this.#isOutlived[replica] && isKimberliteError(error) && error.code === "dataMissing") {
+      this.#halts += 1;
+      node.isGone = true;
+      return;
+    }
+    // The log is of a release that its program does not know: the newer one is started again.
+    if (node.release < newestRelease && isKimberliteError(error) && error.code === "formatUnsupported") {
+      this.#halts += 1;
+      node.release = newestRelease;
+      this.#wentDown(node, 200);
       return;
     }
     // A copy of the superblock that the disk did not write again looks like another node's: the next start writes it.

@@ -1,6 +1,6 @@
 /** A bounded slice of what `npm run simulate` and `npm run simulate:long` do for hours. */
 import anyTest from "ava";
-import { drawOptions } from "./options.js";
+import { drawRun } from "./rare-stories.js";
 import { runSeed } from "./run-seed.js";
 import { runSeeds } from "./seed-pool.js";
 import type { SeedReport } from "./seed-task.js";
@@ -16,7 +16,7 @@ for (let slice = 0; slice < slices; slice++) {
     let committed = 0;
     let faults = 0;
     for (let seed = from; seed < from + seedsPerSlice; seed++) {
-      const outcome = await runSeed(drawOptions(seed));
+      const outcome = await runSeed(drawRun(seed));
       t.is(outcome.failure, null, `seed ${seed}`);
       committed += outcome.summary?.committed ?? 0;
       for (const count of Object.values(outcome.summary?.faults ?? {})) faults += count;
@@ -28,8 +28,8 @@ for (let slice = 0; slice < slices; slice++) {
 
 test("a seed gives the same run each time", async (t) => {
   for (const seed of [3, 8, 13]) {
-    const first = await runSeed(drawOptions(seed));
-    const second = await runSeed(drawOptions(seed));
+    const first = await runSeed(drawRun(seed));
+    const second = await runSeed(drawRun(seed));
     t.not(first.summary, null);
     t.deepEqual(second.summary, first.summary);
   }

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import anyTest from "ava";
 import { edited } from "./canaries.js";
 import { canaries } from "./canary-table.js";
-import { at, calm, linksOf, tell } from "./story.js";
+import { at } from "./event-at.js";
+import { calm, linksOf, tell } from "./story.js";
 
 /** One after the other: a run freezes the process's clocks, and marks are counted for the whole thread. */
 const test = anyTest.serial;
@@ -144,6 +145,13 @@ test("a disk is full for a while, on the primary and then everywhere", async (t)
   const { summary } = await tell(calm({ bodyBytesMax: 6_000, segmentBytes: 32 * 1024 }), full);
   t.is(summary.faults["full"], 4);
   t.is(summary.unrecoverable, null);
+});
+
+test("the primary's disk stays full: it leaves the lead to a replica with space, and clients are served", async (t) => {
+  const options = calm({ bodyBytesMax: 6_000, segmentBytes: 32 * 1024, faultMs: 3_000 });
+  const { summary } = await tell(options, [at(300, { kind: "full", replica: 1, forMs: 5_000 })]);
+  t.true(summary.views >= 2);
+  t.true(summary.answered > 100, `${summary.answered} of ${summary.requests} requests were answered`);
 });
 
 test("a write fails: that replica ends, starts again, and reads what its device holds", async (t) => {

@@ -43,11 +43,6 @@ export interface Told {
   readonly marks: Readonly<Record<string, number>>;
 }
 
-type Event = FaultEvent extends infer Each ? (Each extends FaultEvent ? Omit<Each, "at"> : never) : never;
-
-/** An event at so many ms after the cluster has its first primary, which is replica 1 (of one replica, replica 0). */
-export const at = (ms: number, event: Event): FaultEvent => ({ ...event, at: ms * 1_000 }) as FaultEvent;
-
 export async function tell(options: SimulationOptions, schedule: readonly FaultEvent[]): Promise<Told> {
   const before = { ...markCounts(), ...storageMarkCounts() };
   const { summary, failure } = await runSeed(options, schedule);

@@ -96,6 +96,11 @@ export class WalOracle implements DiskWatcher {
     this.#live.prepared(from, from + this.#node.geometry.segmentBytes);
   }
 
+  /** The disk is as it was a while ago: what lies there was written once, and which of it nobody knows here. */
+  putBack(): void {
+    this.#live.clear();
+  }
+
   /** An empty disk has taken the place of this one. */
   replaced(): void {
     this.#history.clear();

@@ -123,6 +123,11 @@ test("a prepare is proposed behind the head, at its place", (t) => {
   throwsAssertion(t, () => alone().step({ ...proposal, op: 2 }, []), "order: a prepare is proposed behind the head");
   throwsAssertion(
     t,
+    () => alone().step({ ...proposal, view: 1 }, []),
+    "order: a prepare is proposed in the view that this replica leads",
+  );
+  throwsAssertion(
+    t,
     () => alone().step({ ...proposal, address: 4096 }, []),
     "order: a prepare is placed behind its parent or at the next segment",
   );

@@ -1,0 +1,140 @@
+/**
+ * What a share of all seeds is told beside what it draws: stories of `rare-runs.ts`, which canaries are looked for with, and others that reach
+ * what chance does not. A story draws its details from the seed, so each of its runs is another one.
+ */
+import { at } from "./event-at.js";
+import { drawOptions, noFaults, type SimulationOptions } from "./options.js";
+import {
+  comesRound,
+  damagedVoters,
+  littleLog,
+  misdirectedPrepares,
+  namedAndGone,
+  oldHead,
+  told,
+  twoAnswers,
+} from "./rare-runs.js";
+import { drawSchedule, type FaultEvent } from "./schedule.js";
+import { Stream } from "./streams.js";
+
+interface RareStory {
+  readonly over: Partial<SimulationOptions>;
+  readonly tell: (random: Stream) => readonly FaultEvent[];
+}
+
+const calmly: Partial<SimulationOptions> = { ...told, replicas: 3, standbys: 0, muteReplica: -1, faults: noFaults };
+
+/** One replica's disk is set back to what it was a while ago, and what has been said since is remembered by the others only. */
+function putBack(random: Stream): FaultEvent[] {
+  const replica = random.below(3);
+  const copied = random.between(300, 1_500);
+  return [
+    at(copied, { kind: "copyDisk", replica }),
+    at(copied + random.between(50, 2_000), { kind: "putBack", replica, downMs: random.pick([1, 50, 500]) }),
+  ];
+}
+
+/** A disk is lost and its replica recovered; then somebody finds the old disk and puts it back into its place. */
+function foundAgain(random: Stream): FaultEvent[] {
+  const replica = random.below(3);
+  return [
+    at(400, { kind: "copyDisk", replica }),
+    at(random.between(500, 900), { kind: "wipe", replica, downMs: 50 }),
+    at(random.between(2_000, 4_000), { kind: "putBack", replica, downMs: random.pick([1, 100]) }),
+  ];
+}
+
+/** One disk rots near the end of its log, in both copies of the headers and in prepares, forgets writes and puts them elsewhere; restarts in between. */
+function rots(random: Stream): FaultEvent[] {
+  const replica = random.below(3);
+  const events: FaultEvent[] = [];
+  for (let ms = 400; ms < 4_500; ms += random.between(300, 900)) {
+    for (let left = random.between(1, 4); left > 0; left--) {
+      const zone = random.pick(["log", "log", "headers"] as const);
+      const kind = random.pick(["latent", "latent", "lost", "misdirected", "flipped"] as const);
+      if (kind === "latent") {
+        const where = zone === "log" ? 1 - random.fraction() / 12 : random.fraction();
+        events.push(at(ms, { kind, replica, zone, where, how: random.pick(["flip", "zero", "random"]) }));
+      } else events.push(at(ms - random.below(60), { kind: "write", replica, zone, fault: kind }));
+    }
+    if (random.chance(0.4)) events.push(at(ms - 100, { kind: "handover", replica: random.below(3) }));
+    events.push(at(ms + 1, { kind: "kill", replica, downMs: random.pick([1, 20, 200]) }));
+  }
+  return events;
+}
+
+/** The ends of several logs rot, and the power of all goes. */
+function allRot(random: Stream): FaultEvent[] {
+  const events: FaultEvent[] = [];
+  for (const ms of [800, 2_000, 3_200]) {
+    for (let replica = 0; replica < 3; replica++) {
+      if (random.chance(0.4)) continue;
+      const where = 1 - random.fraction() / 20;
+      events.push(at(ms, { kind: "latent", replica, zone: "log", where, how: "random" }));
+      if (random.chance(0.3))
+        events.push(at(ms, { kind: "latent", replica, zone: "headers", where: random.fraction(), how: "zero" }));
+    }
+    events.push(at(ms + 1, { kind: "blackout", downMs: 20 }));
+  }
+  return events;
+}
+
+/** A replica that fetches whole segments gets them wrong on its disk, or has no room. */
+function fetchesBadly(random: Stream): FaultEvent[] {
+  const events: FaultEvent[] = [at(200, { kind: "kill", replica: 2, downMs: 2_500 })];
+  for (let ms = 2_650; ms < 3_600; ms += 40) {
+    if (random.chance(0.5)) events.push(at(ms, { kind: "write", replica: 2, zone: "fetch", fault: "flipped" }));
+  }
+  return events;
+}
+
+/** Each node in turn is started with a program that knows the next release; one goes back to the program before, before and after. */
+function upgrades(random: Stream): FaultEvent[] {
+  const first = random.below(3);
+  const steps = [0, 1, 2].map((index) => (first + index) % 3);
+  return [
+    ...steps.map((replica, index) => at(400 + index * 700, { kind: "release", replica, release: 2, downMs: 30 })),
+    at(800, { kind: "release", replica: first, release: 1, downMs: 30 }),
+    at(1_000, { kind: "release", replica: first, release: 2, downMs: 30 }),
+    at(3_500, { kind: "release", replica: random.below(3), release: 1, downMs: 30 }),
+  ];
+}
+
+const fast = { ...calmly, requestMicros: 8_000 };
+
+const stories: Readonly<Record<string, RareStory>> = {
+  comesRound: { over: { ...told, replicas: 5 }, tell: () => comesRound },
+  damagedVoters: { over: { ...fast, faultMs: 8_500, segmentBytes: 1024 * 1024 }, tell: () => damagedVoters },
+  twoAnswers: { over: { ...told, replicas: 5 }, tell: () => twoAnswers },
+  namedAndGone: { over: { ...told, replicas: 5, requestMicros: 10_000 }, tell: () => namedAndGone },
+  misdirectedPrepares: { over: { ...calmly, ...littleLog, atlas: false }, tell: () => misdirectedPrepares },
+  oldHead: { over: { ...calmly, ...littleLog }, tell: () => oldHead },
+  putBack: { over: { ...fast, fresh: true, coreOnly: false }, tell: putBack },
+  foundAgain: { over: { ...fast, fresh: true, coreOnly: false }, tell: foundAgain },
+  rots: { over: { ...fast, ...littleLog, segmentBytes: 64 * 1024, atlas: false }, tell: rots },
+  allRot: { over: { ...fast, atlas: false }, tell: allRot },
+  fetchesBadly: {
+    over: { ...fast, requestsMax: 500, requestMicros: 4_000, bodyBytesMax: 6_000, segmentBytes: 32 * 1024 },
+    tell: fetchesBadly,
+  },
+  upgrades: { over: fast, tell: upgrades },
+};
+
+const names = Object.keys(stories);
+
+/** The options of a seed, with its story if it has one: one seed of sixteen. */
+export function drawRun(seed: number): SimulationOptions {
+  const random = new Stream(seed, "story");
+  if (!random.chance(1 / 16)) return drawOptions(seed);
+  const story = random.pick(names);
+  return drawOptions(seed, { ...stories[story]?.over, story });
+}
+
+/** The faults of a run: those that are drawn, and its story's. */
+export function scheduleOf(options: SimulationOptions): FaultEvent[] {
+  const drawn = drawSchedule(options);
+  const story = options.story === null ? undefined : stories[options.story];
+  if (story === undefined) return drawn;
+  const events = [...drawn, ...story.tell(new Stream(options.seed, "told"))];
+  return events.sort((left, right) => left.at - right.at);
+}
