@@ -75,8 +75,32 @@ function convertStatement(node: unknown, conversion: Conversion): Statement {
   return convert(fields, conversion);
 }
 
+/** What people call the statements whose nodes the grammar calls otherwise. */
+const statementNames: Readonly<Record<string, string>> = {
+  CreateTrigStmt: "CREATE TRIGGER",
+  CreateEnumStmt: "CREATE TYPE",
+  CompositeTypeStmt: "CREATE TYPE",
+  CreateRangeStmt: "CREATE TYPE",
+  DefineStmt: "CREATE AGGREGATE, OPERATOR, TYPE or COLLATION",
+  AlterEnumStmt: "ALTER TYPE",
+  CreatedbStmt: "CREATE DATABASE",
+  DropdbStmt: "DROP DATABASE",
+  AlterDatabaseSetStmt: "ALTER DATABASE",
+  CreatePLangStmt: "CREATE LANGUAGE",
+  CreateSubscriptionStmt: "CREATE SUBSCRIPTION",
+  RuleStmt: "CREATE RULE",
+  AlterDomainStmt: "ALTER DOMAIN",
+  CreateStatsStmt: "CREATE STATISTICS",
+  SecLabelStmt: "SECURITY LABEL",
+  CreateAmStmt: "CREATE ACCESS METHOD",
+  CreateOpClassStmt: "CREATE OPERATOR CLASS",
+  CreateOpFamilyStmt: "CREATE OPERATOR FAMILY",
+  CreateFdwStmt: "CREATE FOREIGN DATA WRAPPER",
+};
+
 /** `CreateFunctionStmt` as people call it: CREATE FUNCTION. */
 const statementName = (kind: string): string =>
+  statementNames[kind] ??
   kind
     .replace(/Stmt$/, "")
     .replaceAll(/([a-z])([A-Z])/g, "$1 $2")
