@@ -97,6 +97,36 @@ const insertScript =
 const selectScript = `\\set k random(1, ${pointRows})\nSELECT v FROM points WHERE k = :k;\n`;
 const thousandRows = Array.from({ length: 1_000 }, (_, row) => `(${row}, 'abcdefghijklmnopqrstuvwxyz')`).join(",");
 
+/**
+ * An audit log whose every row carries the hash of the one before it, tenant by tenant: in PostgreSQL by a trigger that holds the tenant's last hash
+ * locked until its transaction ends, as people build it by hand. Here a plain table: the log that it comes of is chained as it is written.
+ */
+const auditTable = async (server: Server): Promise<void> => {
+  if ((await psql(server, "SELECT to_regclass('audit') IS NOT NULL")) === "t") return;
+  await psql(
+    server,
+    `CREATE TABLE audit (id bigserial PRIMARY KEY, tenant int NOT NULL, at timestamptz NOT NULL DEFAULT now(), who text NOT NULL,
+       what text NOT NULL, previous bytea, hash bytea)`,
+  );
+  if (!server.name.startsWith("PostgreSQL")) return;
+  await psql(
+    server,
+    "CREATE TABLE audit_heads (tenant int PRIMARY KEY, hash bytea NOT NULL) WITH (fillfactor = 50)",
+    `INSERT INTO audit_heads SELECT n, '\\x00' FROM generate_series(1, ${auditTenants}) n`,
+    `CREATE FUNCTION chain_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+     BEGIN
+       SELECT hash INTO STRICT NEW.previous FROM audit_heads WHERE tenant = NEW.tenant FOR UPDATE;
+       NEW.hash := sha256(NEW.previous || convert_to(concat_ws('|', NEW.tenant, NEW.at, NEW.who, NEW.what), 'UTF8'));
+       UPDATE audit_heads SET hash = NEW.hash WHERE tenant = NEW.tenant;
+       RETURN NEW;
+     END $$`,
+    "CREATE TRIGGER chain_audit BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION chain_audit()",
+  );
+};
+const auditTenants = 100;
+const auditScript = (tenant: string): string =>
+  `\\set t ${tenant}\nINSERT INTO audit (tenant, who, what) VALUES (:t, 'user-42', 'order.created abcdefghijklmnopqrstuvwxyz');\n`;
+
 const copied = 200_000;
 const copyCase: Case = {
   name: "copy",
@@ -168,6 +198,18 @@ export const cases: readonly Case[] = [
         "INSERT INTO hot VALUES (1, 0) ON CONFLICT DO NOTHING",
       ),
     "UPDATE hot SET n = n + 1 WHERE k = 1;\n",
+    { connections: 64 },
+  ),
+  scripted(
+    { name: "audit100", what: `audit INSERT, ${auditTenants} hash chains by trigger there, 64 connections`, aim: 4 },
+    auditTable,
+    auditScript(`random(1, ${auditTenants})`),
+    { connections: 64 },
+  ),
+  scripted(
+    { name: "audit1", what: "audit INSERT, one hash chain by trigger there, 64 connections", aim: 20 },
+    auditTable,
+    auditScript("1"),
     { connections: 64 },
   ),
   tpcb,
