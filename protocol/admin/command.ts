@@ -42,7 +42,7 @@ export interface Subcommand extends CommandText {
   run(invocation: Invocation<Readonly<Record<string, unknown>>>): Promise<number>;
 }
 
-const whoSettings = ["user", "password-file"] as const;
+const whoSettings = ["user", "password-file", "tls-ca"] as const;
 
 export function defineCommand<Shape extends z.ZodObject>(spec: CommandSpec<Shape>): Subcommand {
   const { usage, summary, flags, examples } = spec;

@@ -155,7 +155,15 @@ function fileLayer(file: string, text: string): Layer {
     throw new KimberliteError("configurationInvalid", `${file}${place}: ${reason}`, { cause, detail: { file } });
   }
   // Paths in the file are meant from the file, wherever the command is run.
-  for (const name of ["data", "cluster", "pg-tls-cert", "pg-tls-key", "password-file"] as const) {
+  for (const name of [
+    "data",
+    "cluster",
+    "tls-cert",
+    "tls-key",
+    "pg-tls-cert",
+    "pg-tls-key",
+    "password-file",
+  ] as const) {
     const value = raw[name];
     if (typeof value === "string") raw = { ...raw, [name]: path.resolve(path.dirname(file), value) };
   }

@@ -2,6 +2,8 @@
  * From the resolved configuration to a node: the one file of the command that knows the SDK. Appends go through the client below
  * it, since lines of JSON are to be stored as they stand, not parsed and written anew.
  */
+
+import type { ConnectionOptions } from "node:tls";
 import { eventFormat } from "../../runtime/kernel/kinds.js";
 import { Client, type CredentialsSource, socketConnector } from "../client/index.js";
 import {
@@ -24,12 +26,17 @@ const gatheredMax = 1_000;
 /**
  * @param addresses of nodes of one cluster, tried in turn. Throws `connectionRefused` when none answers, `unauthenticated` when none lets
  *   us in.
+ * @param tls undefined: none
  */
-export async function connectNode(addresses: readonly Address[], credentials: CredentialsSource): Promise<NodeAccess> {
+export async function connectNode(
+  addresses: readonly Address[],
+  credentials: CredentialsSource,
+  tls?: ConnectionOptions,
+): Promise<NodeAccess> {
   const client = new Client({
     credentials,
     address: addresses.map(formatAddress),
-    connector: socketConnector(),
+    connector: socketConnector(tls),
     clientName: "kimberlite command",
     timeoutMs,
   });

@@ -30,6 +30,8 @@ const shapes = {
   "pg-listen": z.union([z.literal("off"), address]),
   auth: z.enum(["scram", "trust"]),
   "pg-auth": z.enum(["scram", "trust"]),
+  "tls-cert": text,
+  "tls-key": text,
   "pg-tls-cert": text,
   "pg-tls-key": text,
   "http-listen": address,
@@ -47,6 +49,7 @@ const shapes = {
   "pg-connect": address,
   user: text,
   "password-file": text,
+  "tls-ca": text,
   tenant: text,
 } as const;
 
@@ -104,6 +107,13 @@ export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
     description: "scram: with a user's password; trust: without any, for loopback only",
     default: "scram",
   },
+  "tls-cert": {
+    placeholder: "file",
+    description: "certificate of the native protocol's TLS, PEM",
+    default: null,
+    unset: "no TLS",
+  },
+  "tls-key": { placeholder: "file", description: "its private key, PEM", default: null, unset: "no TLS" },
   "pg-tls-cert": {
     placeholder: "file",
     description: "certificate of the PostgreSQL protocol's TLS, PEM",
@@ -171,6 +181,13 @@ export const settingSpecs: Readonly<Record<SettingName, SettingSpec>> = {
     description: "its first line is the password; nobody else may read it",
     default: null,
     unset: "KIMBERLITE_PASSWORD, the terminal, or local access",
+  },
+  "tls-ca": {
+    placeholder: "file",
+    description:
+      "connects with TLS; whom the node's certificate must come from: certificates, PEM, or system for those of the machine",
+    default: null,
+    unset: "no TLS",
   },
   tenant: { placeholder: "name", description: "the tenant to work in", default: "main" },
 };

@@ -1,8 +1,16 @@
 /** What a command does with a running node. The client and SDK are loaded when a command connects: most of a start is loading modules. */
 import { hasCode } from "../../runtime/types/errors.js";
 import type { Invocation } from "./command.js";
+import { fileText } from "./file-text.js";
 import type { NodeAccess, TenantAccess } from "./node-access.js";
 import type { Address } from "./units.js";
+
+/** How the node's certificate is checked; undefined without TLS. Throws `configurationInvalid`. */
+export function clientTls({ configuration, surroundings }: Invocation<unknown>): { readonly ca?: string } | undefined {
+  const authorities = configuration.get("tls-ca");
+  if (authorities === null) return undefined;
+  return authorities === "system" ? {} : { ca: fileText(surroundings.directory, authorities, "tls-ca") };
+}
 
 /** Runs `work` with a connection to a configured node, or to one of those given, and closes it whatever happens. */
 export async function withNode<T>(
@@ -11,7 +19,7 @@ export async function withNode<T>(
   addresses: readonly Address[] = invocation.configuration.require("connect"),
 ): Promise<T> {
   const [{ connectNode }, { credentialsOf }] = await Promise.all([import("./connect.js"), import("./credentials.js")]);
-  const node = await connectNode(addresses, credentialsOf(invocation));
+  const node = await connectNode(addresses, credentialsOf(invocation), clientTls(invocation));
   try {
     return await work(node);
   } catch (error) {

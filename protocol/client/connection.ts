@@ -259,7 +259,10 @@ export class Connection {
       drained: () => this.#onDrained(),
       closed: (cause) => {
         this.#isTransportClosed = true;
-        this.#fail(lost(this.peer, cause?.message ?? "the other side closed it", cause), true);
+        // What a node that wants TLS does with a hello, and what one that is ending does.
+        const unsaid = this.#welcome === undefined && this.#transport.channel === null;
+        const silence = `the other side closed it${unsaid ? " without a word; does it want TLS (kimberlites://, tls-ca)?" : ""}`;
+        this.#fail(lost(this.peer, cause?.message ?? silence, cause), true);
       },
     });
     const body = new ByteWriter(64);

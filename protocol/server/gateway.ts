@@ -19,6 +19,7 @@ import { unreachable } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
+import { certificateHash } from "../wire/certificate-hash.js";
 import { requestKinds, responseKinds } from "../wire/kinds.js";
 import { encodeRouteChange } from "../wire/notices.js";
 import { AdminCalls } from "./admin-calls.js";
@@ -31,7 +32,7 @@ import { Forwarding } from "./forwarding.js";
 import { sayGoingAway } from "./greeting.js";
 import { Listener } from "./listener.js";
 import { LocalConnections } from "./local-connections.js";
-import type { GatewayMessage } from "./messages.js";
+import type { GatewayMessage, TlsIdentity } from "./messages.js";
 import { expectTenant, localPrincipal } from "./principal.js";
 import { RouteTable } from "./route-table.js";
 import { SocketDuplex } from "./socket-duplex.js";
@@ -43,6 +44,7 @@ export interface GatewayArgs extends AdmissionArgs {
   readonly listens: boolean;
   readonly reusePort: boolean;
   readonly connectionsMax: number;
+  readonly tls: TlsIdentity | null;
   readonly shards: number;
   readonly projections: number;
 }
@@ -96,9 +98,11 @@ class Gateway implements Actor<GatewayMessage> {
   async listen(): Promise<void> {
     if (this.#args.listens) {
       // A socket is read from the moment on at which it has a listener: none of its bytes can come before its connection is known.
+      const { tls } = this.#args;
+      const channel = tls === null ? null : certificateHash(tls.certificate);
       const take = (socket: Socket): void => {
         if (socket.destroyed) return;
-        const duplex = new SocketDuplex(socket);
+        const duplex = new SocketDuplex(socket, channel);
         const connection = this.#open(duplex);
         socket.on("data", (chunk: Buffer) => this.#context.enter(() => this.#arrived(connection, chunk)));
         socket.on("drain", () => this.#context.enter(() => this.#drained(connection)));

@@ -1,7 +1,4 @@
-/**
- * Where a node may listen. The native protocol has neither TLS nor authentication yet, so everyone who can connect may do everything: loopback
- * only.
- */
+/** Where a node may listen: beyond loopback only with TLS, and only for those who say who they are. */
 import { isLoopback } from "../../runtime/actor/loopback.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { ListenAddress } from "./messages.js";
@@ -11,42 +8,25 @@ function checkPort({ port }: ListenAddress): void {
   throw new KimberliteError("configurationInvalid", "a port is from 0 to 65535", { detail: { port } });
 }
 
-/** The PostgreSQL protocol has both: with them it may be served anywhere. Throws as `checkListen` does. */
-export function checkPostgresListen(
-  address: ListenAddress,
-  security: { readonly hasTls: boolean; readonly authentication: "scram" | "trust" },
-): void {
-  checkPort(address);
-  if (isLoopback(address.host)) return;
-  const { host } = address;
-  if (security.authentication === "trust") {
-    throw new KimberliteError(
-      "insecureListen",
-      `${host} is reachable from elsewhere: pg-auth trust is for loopback only`,
-      {
-        detail: { host },
-      },
-    );
-  }
-  if (security.hasTls) return;
-  throw new KimberliteError(
-    "insecureListen",
-    `${host} is reachable from elsewhere; give pg-tls-cert and pg-tls-key, or listen on 127.0.0.1, ::1 or localhost`,
-    { detail: { host } },
-  );
+export interface ListenSecurity {
+  readonly hasTls: boolean;
+  readonly authentication: "scram" | "trust";
+  /** The settings that the refusal names: "" or "pg-" before `auth`, `tls-cert` and `tls-key`. */
+  readonly prefix: "" | "pg-";
 }
 
 /** Throws `insecureListen` or `configurationInvalid`. */
-export function checkListen(address: ListenAddress): void {
+export function checkListen(address: ListenAddress, { hasTls, authentication, prefix }: ListenSecurity): void {
   checkPort(address);
-  if (isLoopback(address.host)) return;
-  throw new KimberliteError(
-    "insecureListen",
-    `${address.host} is reachable from elsewhere; listen on 127.0.0.1, ::1 or localhost`,
-    {
-      detail: { host: address.host },
-    },
-  );
+  const { host } = address;
+  if (isLoopback(host)) return;
+  const refuse = (why: string): never => {
+    throw new KimberliteError("insecureListen", `${host} is reachable from elsewhere${why}`, { detail: { host } });
+  };
+  if (authentication === "trust") refuse(`: ${prefix}auth trust is for loopback only`);
+  if (!hasTls) {
+    refuse(`; give ${prefix}tls-cert and ${prefix}tls-key, or listen on 127.0.0.1, ::1 or localhost`);
+  }
 }
 
 /** Whether several listeners can share a port (SO_REUSEPORT through Node). */

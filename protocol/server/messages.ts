@@ -50,6 +50,12 @@ export interface LocalOut {
   readonly bytes: Uint8Array | null;
 }
 
+/** A certificate with those that vouch for it, and its private key: PEM texts. */
+export interface TlsIdentity {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;

@@ -20,11 +20,11 @@ import type { Transport } from "../wire/transport.js";
 import { ClusterCalls } from "./cluster-calls.js";
 import { failuresTolerable, loneMember } from "./cluster-health.js";
 import type { GatewayArgs } from "./gateway.js";
-import { checkListen, checkPostgresListen, supportsReusePort } from "./listen-rules.js";
+import { checkListen, supportsReusePort } from "./listen-rules.js";
 import { type LocalAccess, leaveLocalAccess } from "./local-access.js";
 import { LocalTransports } from "./local-transport.js";
 import { membershipChange } from "./membership-change.js";
-import type { ListenAddress, LocalOut, NodeAnswer, NodeCall } from "./messages.js";
+import type { ListenAddress, LocalOut, NodeAnswer, NodeCall, TlsIdentity } from "./messages.js";
 import { release } from "./release.js";
 import { untilReady } from "./until-ready.js";
 import { registryUrl } from "./worker-urls.js";
@@ -35,6 +35,8 @@ export interface NodeOptions {
   readonly listen: ListenAddress | null;
   /** How clients of `listen` come in [scram]: with a user's password, or with nothing at all. */
   readonly authentication?: "scram" | "trust" | undefined;
+  /** What clients of `listen` are shown; null or absent: plain sockets, for loopback only. */
+  readonly tls?: TlsIdentity | null | undefined;
   /** The cluster that this node belongs to; null or absent for a node of its own. */
   readonly cluster?: ClusterPlan | null | undefined;
   /** Reads the cluster file again, for `cluster.reload`. Throws what the file is refused for. */
@@ -61,8 +63,7 @@ export interface NodeOptions {
 export interface PostgresOptions {
   readonly listen: ListenAddress;
   readonly authentication: "scram" | "trust";
-  /** PEM texts. */
-  readonly tls: { readonly certificate: string; readonly key: string } | null;
+  readonly tls: TlsIdentity | null;
   /** A superuser of this process alone: no fact, and gone with it. */
   readonly processUser?: { readonly name: string; readonly verifier: ScramVerifier } | undefined;
 }
@@ -121,10 +122,13 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const startedAt = performance.now();
   const { cluster = null, postgres = null } = options;
   const log = options.logger ?? silent;
-  if (options.listen !== null) checkListen(options.listen);
+  const { authentication: nativeAuthentication = "scram", tls: nativeTls = null } = options;
+  if (options.listen !== null) {
+    checkListen(options.listen, { hasTls: nativeTls !== null, authentication: nativeAuthentication, prefix: "" });
+  }
   if (postgres !== null) {
     const { listen, authentication, tls } = postgres;
-    checkPostgresListen(listen, { hasTls: tls !== null, authentication });
+    checkListen(listen, { hasTls: tls !== null, authentication, prefix: "pg-" });
   }
   const wishes = {
     layout: options.layout ?? "auto",
@@ -170,7 +174,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     clusterId,
     nodeId,
     release,
-    authentication: options.authentication ?? "scram",
+    authentication: nativeAuthentication,
+    tls: nativeTls,
     mockSecret,
     localUser: local?.user ?? null,
   });

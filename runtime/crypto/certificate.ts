@@ -20,6 +20,7 @@ import {
   derTrue,
   derValue,
 } from "./der.js";
+import { ipBytes } from "./ip-bytes.js";
 import { nodeProvider } from "./node-provider.js";
 
 /** PEM texts. */
@@ -125,12 +126,21 @@ export function isAuthorityOfOurs(cert: string, key: KeyObject): boolean {
   return authority.ca && commonNameOf(authority) !== undefined && authority.checkPrivateKey(key);
 }
 
-/** A node's certificate, signed by the authority. `name` is the DNS name it carries. */
+const alternativeName = (host: string): Uint8Array => {
+  const address = ipBytes(host);
+  return address === null ? derValue(0x82, new TextEncoder().encode(host)) : derValue(0x87, address);
+};
+
+/**
+ * A node's certificate, signed by the authority. `name` is the DNS name by which other nodes know it; clients know it by `hosts`, DNS names and
+ * IP addresses.
+ */
 export function createNodeCertificate(
   name: string,
   authority: { readonly cert: string; readonly key: KeyObject },
   validity: Validity,
   random: RandomBytes,
+  hosts: readonly string[] = [],
 ): KeyedCertificate {
   const issuer = new X509Certificate(authority.cert);
   const issuerName = commonNameOf(issuer);
@@ -149,7 +159,7 @@ export function createNodeCertificate(
       // digitalSignature.
       extension("keyUsage", true, derBits(Uint8Array.of(0x80), 7)),
       extension("extendedUsage", false, serverAndClient),
-      extension("alternativeNames", false, derSequence(derValue(0x82, new TextEncoder().encode(name)))),
+      extension("alternativeNames", false, derSequence(...[...new Set([name, ...hosts])].map(alternativeName))),
       extension("subjectKey", false, derOctets(keyIdOf(publicKey))),
       extension("authorityKey", false, derSequence(derValue(0x80, keyIdOf(createPublicKey(authority.key))))),
     ],

@@ -3,6 +3,7 @@ import test from "ava";
 import fc from "fast-check";
 import { createAuthority, createNodeCertificate } from "../../runtime/crypto/certificate.js";
 import { derInteger, derObjectId, derTime, derValue } from "../../runtime/crypto/der.js";
+import { ipBytes } from "../../runtime/crypto/ip-bytes.js";
 
 const day = 24 * 3_600_000;
 const validity = { from: Date.now() - day, to: Date.now() + 10 * 365 * day };
@@ -26,6 +27,20 @@ test("a node's certificate is one that OpenSSL accepts, for its name and from it
   const other = new X509Certificate(createAuthority("Kimberlite cluster 00ff", validity, random).cert);
   t.false(leaf.verify(other.publicKey));
   t.false(leaf.checkIssued(other), "key ids tell authorities of one name apart");
+});
+
+test("a certificate also carries the hosts at which clients find its node, names and addresses", (t) => {
+  const authority = createAuthority("authority", validity, random);
+  const issuer = { cert: authority.cert, key: createPrivateKey(authority.key) };
+  const hosts = ["db.example.org", "127.0.0.1", "::1", "2001:db8::ff00:42:8329", "::ffff:192.0.2.33", "node-1"];
+  const { cert } = createNodeCertificate("node-1", issuer, validity, random, hosts);
+  const leaf = new X509Certificate(cert);
+  t.is(leaf.checkHost("db.example.org", { subject: "never" }), "db.example.org");
+  t.is(leaf.checkHost("node-1", { subject: "never" }), "node-1");
+  for (const host of hosts.slice(1, 5)) t.is(leaf.checkIP(host), host);
+  t.is(leaf.checkIP("192.0.2.34"), undefined);
+  t.is(ipBytes("fe80::1%eth0"), null);
+  t.is(ipBytes("1.2.3"), null);
 });
 
 test("DER: lengths, numbers, object ids and times are in their shortest form", (t) => {

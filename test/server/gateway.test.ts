@@ -28,6 +28,7 @@ async function setUp() {
     host: "",
     port: 0,
     listens: false,
+    tls: null,
     reusePort: false,
     connectionsMax: 10,
     shards: 2,

@@ -20,8 +20,8 @@ import {
 import { defineCommand, type Invocation } from "../command.js";
 import type { Configuration } from "../configuration.js";
 import { createFirstUser, type FirstUser, firstUserName } from "../first-user.js";
+import { postgresOptions, tlsIdentity } from "../listen-options.js";
 import { type NodeLog, nodeLog } from "../log.js";
-import { postgresOptions } from "../postgres-options.js";
 import type { SettingName } from "../settings.js";
 import { formatAddress, formatDuration } from "../units.js";
 
@@ -31,6 +31,8 @@ export const startSettings: readonly SettingName[] = [
   "node",
   "listen",
   "auth",
+  "tls-cert",
+  "tls-key",
   "pg-listen",
   "pg-auth",
   "pg-tls-cert",
@@ -61,7 +63,7 @@ export const startCommand = defineCommand({
     `${standing}A first start makes the data directory and a tenant "main". With --cluster it is one node of several: the file says how many ` +
     "shards there are and where this node listens. With --json the first line of standard output is " +
     '{"event":"ready", …} with the addresses; the log is JSON lines on standard error. Clients log in as users of the database; one on this machine ' +
-    "that may read the data directory is let in as it is. The native protocol is served on loopback only, as it has no TLS yet.",
+    "that may read the data directory is let in as it is. Beyond loopback both protocols are served with TLS only.",
   settings: startSettings,
   flags: [],
   shape: z.object({}),
@@ -110,6 +112,7 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
     dataDirectory: data,
     listen: listening,
     authentication: configuration.require("auth"),
+    tls: tlsIdentity(configuration, surroundings.directory, ""),
     postgres: postgresOptions(configuration, surroundings.directory, listening),
     cluster: member?.plan,
     ...(member === null ? {} : { rereadCluster: () => rereadPlan(member.cluster, member.node) }),

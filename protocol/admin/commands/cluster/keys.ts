@@ -8,6 +8,7 @@ import {
   isAuthorityOfOurs,
   type KeyedCertificate,
 } from "../../../../runtime/crypto/certificate.js";
+import { ipBytes } from "../../../../runtime/crypto/ip-bytes.js";
 import { makeDirectory, readTextFile, writeSecretFile, writeTextFile } from "../../../../runtime/storage/host-files.js";
 import { KimberliteError } from "../../../../runtime/types/errors.js";
 import { checkReplicas, parseNodeName, readClusterFile } from "../../cluster-file.js";
@@ -25,6 +26,12 @@ const validity = (days: number, now: number) => ({ from: now - 3_600_000, to: no
 
 const invalid = (directory: string, what: string, cause?: unknown): KimberliteError =>
   new KimberliteError("configurationInvalid", `${directory}: ${what}`, { detail: { directory }, cause });
+
+/** A host as a certificate carries it. Throws `invalidArgument`. */
+function parseHost(text: string): string {
+  if (ipBytes(text) !== null || /^(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*$/.test(text)) return text;
+  throw new KimberliteError("invalidArgument", `"${text.slice(0, 100)}" is neither a host name nor an IP address`);
+}
 
 /** A directory of NAME.pem and NAME.key. */
 class KeyDirectory {
@@ -88,14 +95,20 @@ export const clusterKeysCommand = defineCommand({
   summary: "make the certificates with which nodes know one another",
   details:
     "Makes an authority for the cluster (ca.pem, ca.key) and for each node NAME.pem and NAME.key. What is there already is kept: run again, it " +
-    "makes only what is missing, signed by the same authority. Give each node ca.pem and its own two files. ca.key can make nodes: keep it elsewhere.",
+    "makes only what is missing, signed by the same authority. A certificate carries its node's name and hosts: it also serves as --tls-cert and --pg-tls-cert, " +
+    "and ca.pem as the clients' --tls-ca. Give each node ca.pem and its own two files. ca.key can make nodes: keep it elsewhere.",
   settings: ["cluster"],
   flags: [
     ["--nodes <names>", "names of the nodes, with commas between them; those of the cluster file when left out"],
+    [
+      "--hosts <list>",
+      "hosts, besides those of the cluster file, at which clients find the nodes that keys are made for",
+    ],
     ["--days <n>", "how long the nodes' certificates are valid [1825]"],
   ],
   shape: z.object({
     nodes: commaList(parseNodeName).optional(),
+    hosts: commaList(parseHost).default([]),
     days: wholeNumber(1, authorityDays).default(1_825),
   }),
   examples: [
@@ -105,8 +118,9 @@ export const clusterKeysCommand = defineCommand({
   async run({ arguments: [place = ""], options, configuration, output, surroundings }) {
     const cluster = configuration.get("cluster");
     const fileOfCluster = cluster === null ? null : path.resolve(surroundings.directory, cluster);
-    const names = options.nodes ?? (fileOfCluster && readClusterFile(fileOfCluster).nodes.map(({ name }) => name));
-    if (names === null || names === "") {
+    const listed = fileOfCluster === null ? [] : readClusterFile(fileOfCluster).nodes;
+    const names = options.nodes ?? (fileOfCluster === null ? null : listed.map(({ name }) => name));
+    if (names === null) {
       throw new KimberliteError("invalidArgument", "whose keys? Name the nodes with --nodes, or a file with --cluster");
     }
     // Those of a file are as many as it may list.
@@ -130,7 +144,10 @@ export const clusterKeysCommand = defineCommand({
       if (name === authorityName) {
         directory.write(name, createAuthority("Kimberlite cluster authority", validity(authorityDays, now), random));
       } else {
-        directory.write(name, createNodeCertificate(name, directory.authority(), validity(options.days, now), random));
+        const own = listed.find((node) => node.name === name);
+        const hosts = [...(own === undefined ? [] : [own.peer.host, own.client.host]), ...options.hosts];
+        const authority = directory.authority();
+        directory.write(name, createNodeCertificate(name, authority, validity(options.days, now), random, hosts));
       }
       made.push(name);
     }
