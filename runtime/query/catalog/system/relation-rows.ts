@@ -327,13 +327,10 @@ export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
       if (oid !== undefined && systemRelationByOid(oid) === null)
         yield { classid: classOid, objid: view.oid, refclassid: classOid, refobjid: oid, deptype: "n" };
   }
-  yield {
-    classid: namespaceClassOid,
-    objid: kimberliteSchemaOid,
-    refclassid: extensionClassOid,
-    refobjid: kimberliteExtensionOid,
-    deptype: "e",
-  };
+  const brought = { refclassid: extensionClassOid, refobjid: kimberliteExtensionOid, deptype: "e" };
+  yield { classid: namespaceClassOid, objid: kimberliteSchemaOid, ...brought };
+  for (const { schema, definition } of systemRelations)
+    if (schema === "kimberlite") yield { classid: classOid, objid: definition.oid, ...brought };
   for (const { table, constraint } of constraintsOf(world)) {
     if (constraint.kind === "primaryKey" || constraint.kind === "unique")
       yield { classid: classOid, objid: constraint.index, refclassid: 2_606, refobjid: constraint.oid, deptype: "i" };
