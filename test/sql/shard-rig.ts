@@ -75,6 +75,8 @@ export class ShardRig {
   #correlation = 0;
   #session = 0;
   monotonic = 0;
+  /** Requests that the decider was asked to decide, those that were woken again. */
+  decided = 0;
 
   /** @param from a shard whose log was replayed; by default a new one */
   constructor(from: ShardTwin | null = null) {
@@ -153,6 +155,7 @@ export class ShardRig {
   }
 
   #decide(waiting: QueuedRequest): Answer {
+    this.decided += 1;
     const outcome: SqlOutcome = this.decider.decide(waiting, tenant);
     switch (outcome.kind) {
       case "waits":

@@ -1,4 +1,5 @@
 import test from "ava";
+import fc from "fast-check";
 import { dump } from "../kernel/shard-twin.js";
 import { type Answer, type RigSession, ShardRig } from "./shard-rig.js";
 
@@ -200,4 +201,106 @@ test("definitions wait for transactions that use the table", (t) => {
   a.commit();
   t.is(tagOf(b.late()), "ALTER TABLE");
   t.deepEqual(b.rows("SELECT id, extra FROM t WHERE id = 8"), [["8", "5"]]);
+});
+
+test("a table that many wait for is handed on one by one: nobody is forgotten, nothing is lost, shares go side by side", (t) => {
+  const kind = fc.constantFrom(
+    "add" as const,
+    "addAlone" as const,
+    "share" as const,
+    "commit" as const,
+    "rollback" as const,
+  );
+  const step = fc.record({ kind, who: fc.nat(11), row: fc.integer({ min: 1, max: 2 }) });
+  const seen = { waits: 0, deadlocks: 0, commits: 0 };
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 40, maxLength: 120 }), (steps) => {
+      const { shard, a } = rig();
+      interface Client {
+        readonly session: RigSession;
+        isOpen: boolean;
+        /** What its transaction has added, once the statements have answered. */
+        added: number;
+        /** What the statement that waits adds; null when none waits. */
+        waitsFor: number | null;
+      }
+      const clients = Array.from(
+        { length: 12 },
+        (): Client => ({ session: shard.session(), isOpen: false, added: 0, waitsFor: null }),
+      );
+      let expected = 60;
+      const answered = (client: Client, answer: Answer, adds: number): void => {
+        client.waitsFor = answer.kind === "waits" ? adds : null;
+        if (answer.kind === "waits") seen.waits += 1;
+        else if (answer.kind === "error") {
+          t.is(answer.sqlState, "40P01");
+          seen.deadlocks += 1;
+          client.session.rollback();
+          client.isOpen = false;
+          client.added = 0;
+        } else if (client.isOpen) client.added += adds;
+        else expected += adds;
+      };
+      const listen = (): void => {
+        for (const client of clients) {
+          const late = client.waitsFor === null ? null : client.session.late();
+          if (late !== null) answered(client, late, client.waitsFor ?? 0);
+        }
+      };
+      const end = (client: Client, how: "commit" | "rollback"): void => {
+        t.is(tagOf(how === "commit" ? client.session.commit() : client.session.rollback()), how.toUpperCase());
+        if (how === "commit") expected += client.added;
+        seen.commits += 1;
+        client.isOpen = false;
+        client.added = 0;
+      };
+      const add = (client: Client, row: number): void =>
+        answered(client, client.session.run(`UPDATE t SET v = v + ${row} WHERE id = ${row}`), row);
+      for (const { kind: what, who, row } of steps) {
+        listen();
+        const client = clients[who];
+        if (client === undefined || client.waitsFor !== null) continue;
+        if (what === "addAlone" && !client.isOpen) add(client, row);
+        else if (what === "commit" || what === "rollback") {
+          if (client.isOpen) end(client, what);
+        } else {
+          if (!client.isOpen) client.session.begin();
+          client.isOpen = true;
+          if (what === "share") answered(client, client.session.run(`SELECT v FROM t WHERE id = ${row} FOR SHARE`), 0);
+          else add(client, row);
+        }
+      }
+      for (let rounds = 0; rounds < 50; rounds++) {
+        listen();
+        for (const client of clients) if (client.isOpen && client.waitsFor === null) end(client, "commit");
+      }
+      t.is(shard.decider.parked, 0, "nobody waits for nobody");
+      t.true(clients.every(({ waitsFor, isOpen }) => waitsFor === null && !isOpen));
+      t.deepEqual(a.rows("SELECT sum(v) FROM t"), [[String(expected)]]);
+    }),
+    { numRuns: 25, includeErrorInReport: true },
+  );
+  t.log(seen);
+  t.true(seen.waits > 100 && seen.deadlocks > 5 && seen.commits > 100, "all of it was seen");
+});
+
+test("of those that wait for one lock one is run again at a time", (t) => {
+  const { shard, a } = rig();
+  const sessions = Array.from({ length: 20 }, () => shard.session());
+  a.begin();
+  a.rows("UPDATE t SET v = 0 WHERE id = 1");
+  for (const session of sessions) {
+    session.begin();
+    t.is(session.run("UPDATE t SET v = v + 1 WHERE id = 1").kind, "waits");
+  }
+  const before = shard.decided;
+  a.commit();
+  for (const [at, session] of sessions.entries()) {
+    t.is(tagOf(session.late()), "UPDATE 1");
+    t.is(shard.decider.parked, sessions.length - at - 1, "the others wait on");
+    session.commit();
+  }
+  // Their COMMITs and its own, and each UPDATE once more.
+  t.is(shard.decided - before, 2 * sessions.length + 1);
+  t.deepEqual(a.rows("SELECT v FROM t WHERE id = 1"), [["20"]]);
 });

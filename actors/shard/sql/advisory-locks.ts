@@ -31,7 +31,7 @@ export function advisoryLock(
   const owners = locks.inTheWay(name, strength, null).filter((owner) => !isSelf(owner));
   if (owners.length > 0) {
     if (kind === "tryLock") return false;
-    throw new LockWait(owners);
+    throw new LockWait(owners, { name, strength });
   }
   // A lock of a transaction that stands alone is over before anybody sees it.
   const owner = scope === "session" ? session.owner : transaction?.id;

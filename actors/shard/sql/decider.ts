@@ -63,7 +63,7 @@ export class SqlDecider {
     };
     this.#commits = new CommitMaker(this.#deciding);
     this.#programs = new StatementPrograms(this.#deciding, this.#commits);
-    this.#queue = new LockQueue(host);
+    this.#queue = new LockQueue(host, this.#deciding.locks);
     this.#views = new ViewKeeper(this.#deciding);
     this.#execution = new StatementExecution(this.#deciding, this.#programs, this.#queue);
   }
@@ -113,6 +113,8 @@ export class SqlDecider {
     } catch (error) {
       if (error instanceof KimberliteError) return { kind: "failed", error };
       throw error;
+    } finally {
+      this.#queue.decided(waiting);
     }
   }
 

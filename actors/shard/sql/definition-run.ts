@@ -6,6 +6,7 @@ import { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { expectPrivilege, mayUse } from "../../../runtime/query/catalog/privileges.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import { isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
+import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import type { SqlType } from "../../../runtime/query/types/sql-type.js";
 import { bindingOf } from "../../../runtime/query/view/compile.js";
@@ -17,6 +18,7 @@ import { rowsOf } from "../../../runtime/query/write/definition/table-rows.js";
 import type { WritePorts } from "../../../runtime/query/write/ports.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { Around } from "../../sql/engine.js";
+import { RowLoad } from "./row-load.js";
 import { catalogLockName, tableLockName } from "./statement-locks.js";
 import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
 
@@ -41,10 +43,11 @@ export function runDefinition(
   const ports = portsOf(parts, run, draft, query);
   const { tag } = body.kind === "definition" ? define(body.statement, ports) : define(truncateOf(body), ports);
   if (draft.hasChanged) {
-    const computed = transaction.overlay.mark();
+    // A mark makes single entries of what was loaded: only for views that ask by it what was written since.
+    const computed = transaction.hasComputed ? transaction.overlay.mark() : null;
     draft.finish(request.tenant, transaction.overlay, reader);
     transaction.catalogVersion = version;
-    transaction.defined(computed);
+    if (computed !== null) transaction.defined(computed);
   }
   return { rows: null, count: 0, tag: () => tag };
 }
@@ -108,6 +111,11 @@ function portsOf(
       rulesOf: (table: TableDefinition) => engine.rulesOf(table, around(catalog)),
       defaultOf: (table: TableDefinition, column: number) => defaultValue(parts, run, around(catalog), table, column),
     }),
+    committed: () =>
+      transaction.overlay.hasRows
+        ? null
+        : new TreeTableSource(parts.state, request.tenant, parts.position, false, { past: parts.state }),
+    load: () => new RowLoad(parts.state, request.tenant, transaction.overlay, locks).writing,
     validate: (catalog, table) => {
       expectImmutable(engine.rulesOf(table, around(catalog)));
       for (const column of table.columns) {

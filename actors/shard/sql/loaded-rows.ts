@@ -12,7 +12,8 @@ import { putBytes, SqlFactsReader, setPut } from "../../../runtime/kernel/sql-fa
 import type { LoadedEntries } from "../../../runtime/query/table/loaded-entries.js";
 import { compareBytes } from "../../../runtime/query/table/version-walk.js";
 import { pending } from "../../../runtime/query/write/table-writer.js";
-import { itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
+import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
+import type { ValueView } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { kiB, miB } from "../../../runtime/types/limits.js";
 
@@ -135,17 +136,38 @@ export class LoadedRows implements LoadedEntries {
 
   /** Whether an entry of this key is in here. */
   has(tree: number, treeKey: Uint8Array): boolean {
-    if (this.entries === 0) return false;
+    return this.find(tree, treeKey) >= 0;
+  }
+
+  /** Where the content of a key's entry lies, for `value`; -1 when it is not in here. */
+  find(tree: number, treeKey: Uint8Array): number {
+    if (this.entries === 0) return -1;
     const space = spaceOf(tree);
     const last = this.#last(space, objectOf(treeKey));
-    if (last === null || (last.isAscending && isBehind(last, treeKey))) return false;
+    if (last === null || (last.isAscending && isBehind(last, treeKey))) return -1;
     const places = this.#places ?? this.#build();
     const mask = places.length - 1;
     for (let at = hashOf(space, treeKey) & mask; ; at = (at + 1) & mask) {
       const place = places[at] ?? 0;
-      if (place === 0) return false;
-      if (this.#isAt(place - 1, space, treeKey)) return true;
+      if (place === 0) return -1;
+      if (this.#isAt(place - 1, space, treeKey)) return place - 1;
     }
+  }
+
+  /** The entry at a place that `find` has answered, as a tree would show it: its content begins behind a position, which says nothing. */
+  value(place: number): ValueView {
+    const part = this.#parts[Math.floor(place / partSpan)];
+    assert(part !== undefined, "a place lies in one of the parts");
+    const at = place % partSpan;
+    const contentFrom = at + putBytes(part.view.getUint16(at + 6, true), 0);
+    const length = part.view.getUint32(contentFrom - 4, true);
+    assert(contentFrom + length <= part.length, "an entry lies within its part");
+    return {
+      valueBytes: part.bytes,
+      valueView: part.view,
+      valueStart: contentFrom - fromBytes,
+      valueLength: fromBytes + length,
+    };
   }
 
   #isAt(place: number, space: number, treeKey: Uint8Array): boolean {

@@ -1,6 +1,9 @@
 /**
  * Statements that have met a lock in their way. A statement waits for the owners that it met; when one of them gives something back it is woken
  * and run again from its start, and may meet the next.
+ *
+ * Of those that want the same lock only the first is woken: it will most likely have the lock, and all others would run in vain. They stand
+ * behind it until it was decided, and then wait for whoever has the lock now, or the next of them is woken when it is free.
  */
 import type { Port } from "../../../runtime/actor/definition.js";
 import { SqlError } from "../../../runtime/query/error.js";
@@ -11,17 +14,23 @@ import { encodeSqlReply } from "../../messages/sql-codec.js";
 import { RequestSettings } from "../../sql/evaluation.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import type { DeciderHost } from "./deciding.js";
-import { WaitGraph } from "./lock-table.js";
-import type { LockWait } from "./lock-wait.js";
+import { excludes, type LockTable, WaitGraph } from "./lock-table.js";
+import type { LockWait, WantedLock } from "./lock-wait.js";
 import { failed } from "./outcome.js";
 import type { Session } from "./session.js";
 import type { Transaction } from "./transaction.js";
+
+/** A request that was woken, known again by where it came from. */
+type Head = Pick<QueuedRequest, "port" | "correlation">;
 
 interface Parked {
   readonly request: QueuedRequest;
   readonly tenant: number;
   /** Transactions in its way. */
-  readonly owners: Set<number>;
+  owners: Set<number>;
+  readonly wanted: WantedLock | null;
+  /** Who was woken before it for the same lock and is not decided yet. */
+  behind: Head | null;
   readonly transaction: Transaction | null;
   readonly session: Session;
   /** ms, monotonic; Infinity without a lock_timeout. */
@@ -35,13 +44,17 @@ interface Woken {
 
 export class LockQueue {
   readonly #host: Pick<DeciderHost, "answer" | "monotonic">;
+  readonly #locks: LockTable;
   readonly #graph = new WaitGraph();
   #parked: Parked[] = [];
   /** Statements that are to be run again, each tenant's first one last. */
   #woken: Woken[] = [];
+  /** Statements that stand behind one that was woken. */
+  #behind = 0;
 
-  constructor(host: Pick<DeciderHost, "answer" | "monotonic">) {
+  constructor(host: Pick<DeciderHost, "answer" | "monotonic">, locks: LockTable) {
     this.#host = host;
+    this.#locks = locks;
   }
 
   get count(): number {
@@ -59,16 +72,11 @@ export class LockQueue {
     request: SqlRequest,
     session: Session,
     transaction: Transaction | null,
-    { owners }: LockWait,
+    { owners, wanted }: LockWait,
   ): void {
     assert(owners.length > 0, "whoever waits, waits for somebody");
     if (transaction !== null) {
-      if (this.#graph.wouldDeadlock(transaction.id, owners)) {
-        throw new SqlError("40P01", "deadlock detected", {
-          detail: `The transaction waits for ${owners.length === 1 ? "one that waits" : "some that wait"} for it.`,
-          hint: "See server log for query details.",
-        });
-      }
+      if (this.#graph.wouldDeadlock(transaction.id, owners)) throw deadlock(owners.length);
       this.#graph.wait(transaction.id, owners);
     }
     const timeoutMs = millisecondsOf(new RequestSettings(request.settings).get("lock_timeout"));
@@ -77,22 +85,70 @@ export class LockQueue {
       request: { ...waiting },
       tenant: request.tenant,
       owners: new Set(owners),
+      wanted,
+      behind: null,
       transaction,
       session,
       until,
     });
   }
 
-  /** An owner of locks has given some back: who waits for it is run again, in the order of waiting. */
+  /** An owner of locks has given some back: who waits for it is run again, in the order of waiting, or stands behind who is. */
   wake(owner: number): void {
-    const woken = this.#parked.filter(({ owners }) => owners.has(owner));
-    if (woken.length === 0) return;
-    this.#parked = this.#parked.filter(({ owners }) => !owners.has(owner));
-    // Each is put before all others of its tenant, so the last one first.
-    for (const { request, tenant, transaction } of woken.reverse()) {
-      if (transaction !== null) this.#graph.end(transaction.id);
-      this.#woken.push({ tenant, request });
+    const found = this.#parked.filter(({ owners }) => owners.has(owner));
+    if (found.length > 0) this.#wakeFirst(found);
+  }
+
+  /** Wakes of each lock's waiters the first, and those that can have it beside the first. */
+  #wakeFirst(found: readonly Parked[]): void {
+    const firsts = new Map<string, Parked>();
+    const woken = new Set<Parked>();
+    for (const parked of found) {
+      if (parked.transaction !== null) this.#graph.end(parked.transaction.id);
+      const { wanted, request } = parked;
+      const first = wanted === null ? undefined : firsts.get(wanted.name);
+      if (wanted !== null && first?.wanted !== undefined && first.wanted !== null) {
+        if (excludes(first.wanted.strength, wanted.strength)) {
+          if (parked.behind === null) this.#behind += 1;
+          parked.behind = { port: first.request.port, correlation: first.request.correlation };
+          parked.owners = new Set();
+          continue;
+        }
+      } else if (wanted !== null) firsts.set(wanted.name, parked);
+      assert(request.correlation >= 0, "who is woken is a request");
+      if (parked.behind !== null) this.#behind -= 1;
+      parked.behind = null;
+      woken.add(parked);
     }
+    this.#parked = this.#parked.filter((parked) => !woken.has(parked));
+    // Each is put before all others of its tenant, so the last one first.
+    for (const { request, tenant } of [...woken].reverse()) this.#woken.push({ tenant, request });
+  }
+
+  /** A request was decided: who stands behind it waits for whoever has the lock now, or is woken when nobody has it. */
+  decided({ port, correlation }: Head): void {
+    if (this.#behind === 0) return;
+    const free: Parked[] = [];
+    for (const parked of [...this.#parked]) {
+      const { behind, wanted, transaction } = parked;
+      if (behind === null || behind.port !== port || behind.correlation !== correlation) continue;
+      assert(wanted !== null, "who stands behind another wants the same lock");
+      const owners = this.#locks.inTheWay(wanted.name, wanted.strength, transaction?.id ?? null);
+      if (owners.length === 0) {
+        free.push(parked);
+        continue;
+      }
+      parked.behind = null;
+      this.#behind -= 1;
+      parked.owners = new Set(owners);
+      if (transaction === null) continue;
+      if (!this.#graph.wouldDeadlock(transaction.id, owners)) this.#graph.wait(transaction.id, owners);
+      else {
+        this.#parked = this.#parked.filter((each) => each !== parked);
+        this.#fail(parked, deadlock(owners.length));
+      }
+    }
+    if (free.length > 0) this.#wakeFirst(free);
   }
 
   /** A transaction is over: it waits for nobody, and nobody for it. */
@@ -110,7 +166,8 @@ export class LockQueue {
     return true;
   }
 
-  #fail({ transaction, request }: Parked, error: SqlError): void {
+  #fail({ transaction, request, behind }: Parked, error: SqlError): void {
+    if (behind !== null) this.#behind -= 1;
     if (transaction !== null) {
       transaction.isFailed = true;
       this.#graph.end(transaction.id);
@@ -138,13 +195,21 @@ export class LockQueue {
   /** What a session waits for is of no interest any more. */
   drop(session: Session): void {
     this.#parked = this.#parked.filter((parked) => parked.session !== session);
+    this.#behind = this.#parked.filter(({ behind }) => behind !== null).length;
   }
 
   /** Everybody who waits is told that it was in vain. */
   dropAll(error: SqlError): void {
     const parked = this.#parked;
     this.#parked = [];
+    this.#behind = 0;
     for (const { request } of [...parked, ...this.#woken]) this.#host.answer(request, encodeSqlReply(failed(error)));
     this.#woken = [];
   }
 }
+
+const deadlock = (owners: number): SqlError =>
+  new SqlError("40P01", "deadlock detected", {
+    detail: `The transaction waits for ${owners === 1 ? "one that waits" : "some that wait"} for it.`,
+    hint: "See server log for query details.",
+  });

@@ -26,6 +26,9 @@ const conflicts: Readonly<Record<LockStrength, ReadonlySet<LockStrength>>> = {
   update: new Set(strengths),
 };
 
+/** Whether two owners cannot have one lock in these strengths. */
+export const excludes = (one: LockStrength, other: LockStrength): boolean => conflicts[one].has(other);
+
 /** New keys that are all locked against everybody else, so many of them that none has a name in here. */
 export interface LockedKeys {
   has(tree: number, key: Uint8Array): boolean;

@@ -8,9 +8,9 @@
 import type { TableDefinition } from "../../../runtime/query/catalog/model.js";
 import type { Overlay } from "../../../runtime/query/table/overlay.js";
 import { compareBytes } from "../../../runtime/query/table/version-walk.js";
-import type { LockStrength } from "../../../runtime/query/write/ports.js";
-import { itemAt, TableKey } from "../../../runtime/store/table-trees.js";
-import type { Cursor, TreeReader } from "../../../runtime/store/tree.js";
+import type { LockStrength, WritePorts } from "../../../runtime/query/write/ports.js";
+import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
+import type { Cursor, TreeReader, ValueView } from "../../../runtime/store/tree.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
 import { type LoadedMark, LoadedRows, objectOf } from "./loaded-rows.js";
 import type { StatementLocks } from "./statement-locks.js";
@@ -33,7 +33,7 @@ export class RowLoad {
   readonly #isContended: boolean;
   readonly #mark: LoadedMark;
   readonly #lasts: Last[] = [];
-  /** What a program sees as the state: it only asks whether keys are there. */
+  /** What whoever writes sees as the state: single keys. */
   readonly reader: TreeReader;
 
   /** @param state without the transaction's writes */
@@ -52,23 +52,37 @@ export class RowLoad {
     }
     this.#isContended = locks.hasOthers;
     this.#mark = this.rows.mark();
-    this.reader = {
-      valueBytes: noKey,
-      valueView: new DataView(noKey.buffer),
-      valueStart: 0,
-      valueLength: 0,
-      get: (tree, key) => this.#isTaken(tree, key),
-      cursor: () => {
-        throw new AssertionFailed("a load asks for single keys");
+    this.reader = new LoadReader((found, tree, key) => this.#get(found, tree, key));
+  }
+
+  /** For whoever writes entries under a storage that is new: nobody else knows of it. */
+  get writing(): Pick<WritePorts, "overlay" | "reader" | "locks"> {
+    return {
+      reader: this.reader,
+      overlay: {
+        set: (tree, key, value) => {
+          assert(value !== null, "what is loaded is new, and not removed");
+          const space = tree === tableTree.rows ? tableSpace.rows : tableSpace.index;
+          this.put(space, objectOf(key), key, value.subarray(fromBytes));
+        },
       },
+      locks: { lock: () => true },
     };
   }
 
-  #isTaken(tree: number, key: Uint8Array): boolean {
-    if (this.rows.has(tree, key) || this.#overlay.hasEntry(tree, key)) return true;
+  #get(found: LoadReader, tree: number, key: Uint8Array): boolean {
+    const place = this.rows.find(tree, key);
+    if (place >= 0) {
+      found.show(this.rows.value(place));
+      return true;
+    }
+    // What a single entry says is not asked for: it is in the way, or the key was removed and is not to be loaded either.
+    if (this.#overlay.hasEntry(tree, key)) return true;
     const last = this.#lastOf(tree, key);
     if (compareBytes(key, key.length, last, last.length) > 0) return false;
-    return this.#state.get(tree, key);
+    if (!this.#state.get(tree, key)) return false;
+    found.show(this.#state);
+    return true;
   }
 
   #lastOf(tree: number, key: Uint8Array): Uint8Array {
@@ -96,6 +110,7 @@ export class RowLoad {
   }
 
   put(space: number, object: number, key: Uint8Array, content: Uint8Array): void {
+    assert(this.#overlay.loaded === this.rows, "nobody looks at the rows of a load before it has ended");
     this.rows.add(space, object, key, content);
   }
 
@@ -108,4 +123,32 @@ export class RowLoad {
 function isOfTenant(key: Uint8Array, other: Uint8Array): boolean {
   for (let at = 0; at < 8; at++) if (key[at] !== other[at]) return false;
   return true;
+}
+
+/** Single keys, and what they have. */
+class LoadReader implements TreeReader {
+  readonly #get: (found: LoadReader, tree: number, key: Uint8Array) => boolean;
+  valueBytes: Uint8Array = noKey;
+  valueView: DataView = new DataView(noKey.buffer);
+  valueStart = 0;
+  valueLength = 0;
+
+  constructor(get: (found: LoadReader, tree: number, key: Uint8Array) => boolean) {
+    this.#get = get;
+  }
+
+  get(tree: number, key: Uint8Array): boolean {
+    return this.#get(this, tree, key);
+  }
+
+  show({ valueBytes, valueView, valueStart, valueLength }: ValueView): void {
+    this.valueBytes = valueBytes;
+    this.valueView = valueView;
+    this.valueStart = valueStart;
+    this.valueLength = valueLength;
+  }
+
+  cursor(): Cursor {
+    throw new AssertionFailed("a load asks for single keys");
+  }
 }

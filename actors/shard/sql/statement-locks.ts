@@ -31,7 +31,7 @@ export class StatementLocks implements RowLocks {
     if (owners.length > 0) {
       if (policy === "skip") return false;
       if (policy === "error") throw new SqlError("55P03", `could not obtain lock on row in relation "${table.name}"`);
-      throw new LockWait(owners);
+      throw new LockWait(owners, among.length === 0 ? { name, strength } : null);
     }
     if (this.#owner !== null) this.#locks.take(name, strength, this.#owner);
     return true;
@@ -46,7 +46,7 @@ export class StatementLocks implements RowLocks {
   pass(tree: number, key: Uint8Array): void {
     const named = this.#locks.inTheWay(letterOfTree(tree) + nameOfKey(key), "update", this.#owner);
     const owners = [...named, ...this.#locks.inTheWayAmongKeys(tree, key, this.#owner)];
-    if (owners.length > 0) throw new LockWait(owners);
+    if (owners.length > 0) throw new LockWait(owners, null);
   }
 
   /** Locks keys that have come in numbers, and those that will come to them; a statement that stands alone has no need to. */
@@ -63,7 +63,7 @@ export class StatementLocks implements RowLocks {
   lockWhole(name: string, strength: LockStrength): void {
     if (this.#owner === null && this.#locks.isEmpty) return;
     const owners = this.#locks.inTheWay(name, strength, this.#owner);
-    if (owners.length > 0) throw new LockWait(owners);
+    if (owners.length > 0) throw new LockWait(owners, { name, strength });
     if (this.#owner !== null) this.#locks.take(name, strength, this.#owner);
   }
 }

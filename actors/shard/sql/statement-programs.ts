@@ -4,6 +4,7 @@
  */
 import { putFact } from "../../../runtime/kernel/sql-facts.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import { mayTouchRows } from "../../../runtime/query/plan/walk.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import { type SingleRun, type WriteProgram, writeProgramOf } from "../../../runtime/query/write/single-row.js";
 import { pending } from "../../../runtime/query/write/table-writer.js";
@@ -23,7 +24,7 @@ import { loadedValues } from "./loaded-values.js";
 import { answer, done, failed, type SqlOutcome } from "./outcome.js";
 import { RowLoad } from "./row-load.js";
 import { StatementLocks, tableLockName } from "./statement-locks.js";
-import type { StatementParts, StatementResult } from "./statement-run.js";
+import { type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
 
 export class StatementPrograms {
   readonly #deciding: Deciding;
@@ -117,6 +118,7 @@ export class StatementPrograms {
     const { context } = evaluation;
     if (request.kind === "load")
       return this.#load(parts, (run) => runForEach(program, run, loadedValues(parts, planned)));
+    if (program.input === "plan") return this.#loadPlan(parts, planned, program);
     const parameters = readParameters(request.parameters, parameterTypes, context, "");
     if (program.rows >= loadRowsMin) {
       return this.#load(parts, (run) => program.run({ ...run, frame: { row: [], parameters, context } }));
@@ -147,6 +149,26 @@ export class StatementPrograms {
   #nextRowNumber({ transaction, sequences, state, request }: StatementParts, storage: number): number {
     transaction.sequences.add(storage);
     return sequences.nextRowNumber(state, request.tenant, storage);
+  }
+
+  /**
+   * An INSERT of what a query yields. Rows are read while others are written when the transaction has not written any before: what is read then
+   * is the state, which does not change. Else all are read first.
+   */
+  #loadPlan(parts: StatementParts, planned: PlannedStatement, program: WriteProgram): StatementResult | null {
+    const statement = new StatementRun(parts, planned.bound);
+    const { body } = planned.bound;
+    assert(body.kind === "insert", "rows of a plan are inserted");
+    const { plan } = body;
+    const isApart = !parts.transaction.overlay.hasRows && !mayTouchRows(plan);
+    const rows = isApart ? statement.rowsOfState(plan) : [...statement.rowsOf(plan)];
+    return this.#load(parts, (run) =>
+      runForEach(
+        program,
+        run,
+        checked(rows, () => statement.check()),
+      ),
+    );
   }
 
   /** An INSERT of many rows; null when one of them is in the way of another, or is refused: the general way knows what to say. */
@@ -188,6 +210,17 @@ function runForEach(program: WriteProgram, run: SingleRun, rows: Iterable<readon
   return count;
 }
 
+/** The rows, with a look now and then at whether the statement is to end. */
+function* checked(rows: Iterable<readonly Datum[]>, check: () => void): Iterable<readonly Datum[]> {
+  let count = 0;
+  for (const row of rows) {
+    count += 1;
+    if (count % checkRows === 0) check();
+    yield row;
+  }
+}
+
+const checkRows = 1_024;
 /** From here on an INSERT is a load. */
 const loadRowsMin = 8;
 

@@ -44,6 +44,8 @@ const noParameters: readonly Datum[] = [];
 const resultBytesMax = 256 * 1024 * 1024;
 /** A statement that runs longer than this in the shard holds up every write: it is for projections. ms. */
 const shardStatementMs = 30_000;
+/** A definition over all rows of a table cannot be had elsewhere. ms. */
+const shardDefinitionMs = 300_000;
 
 export interface StatementParts {
   readonly engine: Engine;
@@ -82,12 +84,14 @@ export class StatementRun {
   readonly #ports: WritePorts;
   readonly #key = new TableKey();
   readonly #startedMs: number;
+  readonly #limitMs: number;
   /** The transaction's writes as they were before the first change in a WITH: what all parts of the statement read. */
   #before: Overlay | null = null;
 
   constructor(parts: StatementParts, bound: BoundStatement) {
     this.#parts = parts;
     this.#startedMs = parts.clock();
+    this.#limitMs = bound.body.kind === "definition" ? shardDefinitionMs : shardStatementMs;
     const { request, transaction, reader, state, position, evaluation } = parts;
     const { tenant } = request;
     const { snapshot } = transaction;
@@ -117,7 +121,7 @@ export class StatementRun {
           ? noParameters
           : readParameters(request.parameters, bound.parameterTypes, evaluation.context, ""),
       memoryBytesMax: evaluation.queryMemory,
-      check: () => this.#check(),
+      check: () => this.check(),
       positionAt: (at) => new StateReads(state).positionsUntil(tenant, unixTimeOf(at)) - 1,
       systemRows: (table) => parts.engine.systemRows(table, { catalog: parts.catalog, context: evaluation.context }),
       modify: (modification, environment) => this.#modifyInWith(modification, environment),
@@ -126,16 +130,13 @@ export class StatementRun {
     this.#ports = this.#writePorts();
   }
 
-  #check(): void {
+  /** Says that the statement is at work, and throws when it has to end. */
+  check(): void {
     this.#parts.working();
-    if (this.#parts.clock() - this.#startedMs < shardStatementMs) return;
-    throw new SqlError(
-      "57014",
-      `canceling statement: it ran for ${shardStatementMs / 1_000} s where writes are decided`,
-      {
-        hint: "Run long queries outside of transactions that have written; they are then read from a snapshot.",
-      },
-    );
+    if (this.#parts.clock() - this.#startedMs < this.#limitMs) return;
+    throw new SqlError("57014", `canceling statement: it ran for ${this.#limitMs / 1_000} s where writes are decided`, {
+      hint: "Run long queries outside of transactions that have written; they are then read from a snapshot.",
+    });
   }
 
   #writePorts(): WritePorts {
@@ -150,7 +151,7 @@ export class StatementRun {
       source: this.#current,
       snapshot: transaction.snapshot,
       isWritten: (key) => this.#before !== null && !transaction.overlay.agreesWith(this.#before, tableTree.rows, key),
-      check: () => this.#check(),
+      check: () => this.check(),
       nextRowNumber: (storage) => {
         transaction.sequences.add(storage);
         return sequences.nextRowNumber(state, tenant, storage);
@@ -225,6 +226,14 @@ export class StatementRun {
       const environment = { ...this.#environment, parameters };
       yield item.map((expression) => engine.compile(expression, [], environment)([]));
     }
+  }
+
+  /** Rows of a plan that reads the state alone, as others see it: the transaction has written no rows, and may write some meanwhile. */
+  rowsOfState(plan: PlanNode): Iterable<readonly Datum[]> {
+    const { transaction, state } = this.#parts;
+    assert(!transaction.overlay.hasRows, "what a transaction has written is read with the state");
+    this.#source.readBy(state);
+    return this.rowsOf(plan);
   }
 
   /** Rows of a plan, one after the other, in the order of its columns. */

@@ -78,6 +78,11 @@ export class Transaction {
     this.#savepoints.length = this.#find(name);
   }
 
+  /** Whether it has computed a materialized view as a whole. */
+  get hasComputed(): boolean {
+    return this.#computed.size > 0;
+  }
+
   /** A materialized view is what its query says of all that was written by now. */
   computed(view: number, position: number): void {
     this.#computed.set(view, { mark: this.overlay.mark(), position });

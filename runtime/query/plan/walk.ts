@@ -406,3 +406,9 @@ export const subplanOf = (
   for (const { id } of plan.columns) outer.delete(id);
   return { form, plan, columns, test, equalities, outer: [...outer], planOuter, isVolatile: isPlanVolatile(plan) };
 };
+
+/** Whether a plan may change or lock rows while it runs; yes of every one with a subquery, which is not looked into. */
+export function mayTouchRows(plan: PlanNode): boolean {
+  if (plan.kind === "modification" || plan.kind === "withModifications" || plan.kind === "lock") return true;
+  return expressionsOfNode(plan).some(hasSubquery) || inputsOf(plan).some(mayTouchRows);
+}

@@ -83,6 +83,13 @@ export class Overlay {
     return this.#loaded;
   }
 
+  /** Whether it says something of rows or entries of indexes, and not of definitions alone. */
+  get hasRows(): boolean {
+    if (this.#loaded !== null) return true;
+    for (const [tree, { entries }] of this.#trees) if (isLoadedTree(tree) && entries.size > 0) return true;
+    return false;
+  }
+
   /** Takes rows that nothing in here, and nothing in the state, has the keys of. They may grow until they are looked at. */
   load(loaded: LoadedEntries): void {
     assert(this.#loaded === null, "what was loaded before has become entries");
@@ -115,13 +122,13 @@ export class Overlay {
   }
 
   tree(tree: number): OverlayTree | null {
-    if (this.#loaded !== null && (tree === tableTree.rows || tree === tableTree.index)) this.settle();
+    if (isLoadedTree(tree)) this.settle();
     return this.#trees.get(tree) ?? null;
   }
 
   /** @param value what the tree is to hold, its position included; null removes */
   set(tree: number, key: Uint8Array, value: Uint8Array | null): void {
-    this.settle();
+    if (isLoadedTree(tree)) this.settle();
     const name = nameOfKey(key);
     const target = this.#tree(tree);
     const before = target.entries.get(name) ?? null;
@@ -208,6 +215,9 @@ function startsWith(key: Uint8Array, prefix: Uint8Array): boolean {
   for (let at = prefix.length - 1; at >= 0; at--) if (key[at] !== prefix[at]) return false;
   return key.length >= prefix.length;
 }
+
+/** Definitions are never loaded: they are read and written beside what is. */
+const isLoadedTree = (tree: number): boolean => tree === tableTree.rows || tree === tableTree.index;
 
 const entryOverheadBytes = 150;
 const sizeOf = (entry: Entry | null): number =>

@@ -31,12 +31,15 @@ export interface RowLocks {
 /** Evaluates an expression over one row, whose values stand in the order of the ids it was compiled for. */
 export type RowExpression = (row: readonly Datum[]) => Datum;
 
+/** Where entries go; null removes. */
+export type WriteTarget = Pick<Overlay, "set">;
+
 export interface WritePorts {
   readonly tenant: number;
   readonly catalog: Catalog;
   /** The state with `overlay` over it. */
   readonly reader: TreeReader;
-  readonly overlay: Overlay;
+  readonly overlay: WriteTarget;
   readonly locks: RowLocks;
   /** Rows as they are now, the transaction's own included. */
   readonly source: TableSource;

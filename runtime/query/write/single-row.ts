@@ -42,8 +42,10 @@ export interface SingleRun {
 }
 
 export interface WriteProgram {
-  /** Rows that it puts at most. */
+  /** Rows that one run puts at most. */
   readonly rows: number;
+  /** Where its values come from: `plan` has one run for each row of the statement's plan, whose columns are the frame's parameters. */
+  readonly input: "statement" | "plan";
   /** Whether something in it draws numbers, or is otherwise to be computed once. */
   readonly isVolatile: boolean;
   /** Rows that were written, changed or not; null when the statement has to be run the general way. */
@@ -132,23 +134,40 @@ function computedOf(
   return computed;
 }
 
+/** How a row of the plan becomes a row of the table. */
+function takenFrom({ table, plan, values }: BoundInsert): readonly Computed[] {
+  const taken: Computed[] = [];
+  for (const [at, { number }] of table.columns.filter(({ isDropped }) => !isDropped).entries()) {
+    const id = values[at] ?? null;
+    const place = plan.columns.findIndex((column) => column.id === id);
+    assert(place >= 0, "what an INSERT stores is in its plan's columns");
+    taken.push({ place: number - 1, compute: ({ parameters }) => parameters[place] ?? null });
+  }
+  return taken;
+}
+
 function insertProgram(insert: BoundInsert): WriteProgram | null {
   const { table, plan, onConflict, rules } = insert;
-  if (hasForeignKey(table) || plan.kind !== "values") return null;
+  if (hasForeignKey(table)) return null;
   if (onConflict !== null && onConflict.action !== "nothing") return null;
   const checked = rulesOf(insert);
   const others = rules.indexes.map(({ index }) => index).filter((index) => !index.isPrimary);
   if (checked === null || !others.every(isPlain)) return null;
+  const indexes = others.map((index): PlainIndex => ({ index, places: index.keys.map(({ column }) => column - 1) }));
+  const write = insertRow(table, indexes, checked);
+  if (plan.kind !== "values") {
+    const taken = takenFrom(insert);
+    return { rows: 1, input: "plan", isVolatile: true, run: (run) => (write(taken, run) ? 1 : null) };
+  }
   const rows: (readonly Computed[])[] = [];
   for (const item of plan.items) {
     const computed = computedOf(insert, item);
     if (computed === null) return null;
     rows.push(computed);
   }
-  const indexes = others.map((index): PlainIndex => ({ index, places: index.keys.map(({ column }) => column - 1) }));
-  const write = insertRow(table, indexes, checked);
   return {
     rows: rows.length,
+    input: "statement",
     isVolatile:
       table.keyColumns.length === 0 || plan.items.some((item) => item.some((expression) => isVolatile(expression))),
     run: (run) => {
@@ -245,7 +264,12 @@ function updateProgram(update: BoundUpdate, catalog: Catalog): WriteProgram | nu
     isAnyVolatile ||= isVolatile(expression);
     computed.push({ place: column - 1, compute });
   }
-  return { rows: 1, isVolatile: isAnyVolatile, run: changeByKey(table, keyValues, computed, checked) };
+  return {
+    rows: 1,
+    input: "statement",
+    isVolatile: isAnyVolatile,
+    run: changeByKey(table, keyValues, computed, checked),
+  };
 }
 
 /** Whether nothing but the row itself depends on the columns that are changed. */

@@ -12,6 +12,7 @@ import type {
 import type { Actor } from "../../catalog/privileges.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import type { Query } from "../../syntax/ast-query.js";
+import type { TableSource } from "../../table/access.js";
 import type { Overlay } from "../../table/overlay.js";
 import type { Datum } from "../../types/datum.js";
 import type { Oid, SqlType } from "../../types/sql-type.js";
@@ -35,6 +36,13 @@ export interface DefinitionPorts {
   notice(severity: "NOTICE" | "WARNING", sqlState: string, message: string): void;
   /** What writing needs, against another catalog. */
   write(catalog: Catalog): WritePorts;
+  /**
+   * Where many entries under a new storage go, which nobody else can have locked. All that is to be read of the transaction's tables is read
+   * before.
+   */
+  load(): Pick<WritePorts, "overlay" | "reader" | "locks">;
+  /** Rows that are there, to be read beside what is loaded; null when the transaction has written some itself. */
+  committed(): TableSource | null;
   /** Binds what the table's definition says of its rows and its defaults, for its errors. */
   validate(catalog: Catalog, table: TableDefinition): void;
   /** A default's value for rows that are there already; null when each row needs its own. */

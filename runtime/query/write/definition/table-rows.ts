@@ -34,6 +34,7 @@ export function* rowsOf(ports: WritePorts, table: TableDefinition): Iterable<Sca
   });
   try {
     for (let batch = scan.next(); batch !== null; batch = scan.next()) {
+      ports.check();
       for (let row = 0; row < batch.rows; row++) {
         const values: Datum[] = table.columns.map(() => null);
         for (const [index, number] of live.entries()) {
@@ -56,6 +57,12 @@ export function* rowsOf(ports: WritePorts, table: TableDefinition): Iterable<Sca
   }
 }
 
+/** Rows that are loaded from while they are walked; all at once when the transaction has written some of them itself. */
+function rowsToLoad(ports: DefinitionPorts, write: WritePorts, table: TableDefinition): Iterable<ScannedRow> {
+  const source = ports.committed();
+  return source === null ? collected(write, table) : rowsOf({ ...write, source }, table);
+}
+
 /** All rows at once, so that they can be written while they are walked. */
 const collected = (ports: WritePorts, table: TableDefinition): ScannedRow[] => [...rowsOf(ports, table)];
 
@@ -68,13 +75,15 @@ export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index
   const keys = rule.keys.map((key) => write.compile(key, rules.rowIds));
   const predicate: RowExpression | null = rule.predicate === null ? null : write.compile(rule.predicate, rules.rowIds);
   const key = new TableKey();
-  for (const { key: rowKey, values } of collected(write, table)) {
+  const rows = rowsToLoad(ports, write, table);
+  const { overlay, reader } = ports.load();
+  for (const { key: rowKey, values } of rows) {
     const image = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => values[number - 1] ?? null);
     if (predicate !== null && predicate(image) !== true) continue;
     const keyValues = keys.map((each) => each(image));
     const entry = indexEntry(index, keyValues, rowKey);
     const treeKey = key.item(ports.tenant, index.storage, entry.item).slice();
-    if (entry.mustBeUnique && write.reader.get(tableTree.index, treeKey)) {
+    if (entry.mustBeUnique && reader.get(tableTree.index, treeKey)) {
       const names = index.keys
         .map(({ column, expression }) => expression?.text ?? quoted(table.columns[column - 1]?.name ?? ""))
         .join(", ");
@@ -86,7 +95,7 @@ export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index
         constraint: index.name,
       });
     }
-    ports.overlay.set(tableTree.index, treeKey, pending(entry.content));
+    overlay.set(tableTree.index, treeKey, pending(entry.content));
   }
 }
 
@@ -154,8 +163,8 @@ export function rewrite(
   change: (values: readonly Datum[]) => Datum[],
 ): void {
   assert(old.storage !== next.storage, "rows that are written anew lie under a new storage");
-  const rows = collected(ports.write(oldCatalog), old);
-  const write = ports.write(ports.draft.catalog);
+  const rows = rowsToLoad(ports, ports.write(oldCatalog), old);
+  const write = { ...ports.write(ports.draft.catalog), ...ports.load() };
   const writer = new TableWriter(next, write.rulesOf(next), write);
   for (const { values } of rows) {
     const row = change(values);
