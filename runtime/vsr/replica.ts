@@ -245,6 +245,10 @@ export class Replica {
       return;
     }
     if (core.isHalted || !this.#knowsReleases(message)) return;
+    if (asksForLog(message)) {
+      this.#give(from, message);
+      return;
+    }
     switch (message.kind) {
       case "prepare":
         if (!core.takesPart) return;
@@ -275,25 +279,13 @@ export class Replica {
       case "getView":
         this.#viewChange.getView(from, message);
         return;
-      case "getPrepare":
-        this.#repair.getPrepare(from, message);
-        return;
-      case "getRun":
-        this.#repair.getRun(from, message);
-        return;
       case "run":
         this.#repair.gave(from);
         this.#repair.run(from, message);
         return;
-      case "getSeals":
-        this.#repair.getSeals(from, message);
-        return;
       case "seals":
         this.#repair.gave(from);
         this.#repair.sync.seals(message);
-        return;
-      case "getSegmentPart":
-        this.#repair.getSegmentPart(from, message);
         return;
       case "segmentPart":
         this.#repair.gave(from);
@@ -312,13 +304,15 @@ export class Replica {
   /** What a standby may ask. Whatever else it says does not count, and nothing about it is remembered. */
   #receiveOfStandby(from: number, message: Message): void {
     if (this.#core.isStandby) return;
+    if (message.kind === "ping") this.#acquaintance.answerStandby(from, message);
+    else if (message.kind === "getView") this.#viewChange.tellStandby(from, message.nonce);
+    else if (asksForLog(message)) this.#give(from, message);
+    else mark("standbyIgnored");
+  }
+
+  /** Parts of the log, which whoever keeps it may ask for. */
+  #give(from: number, message: AskForLog): void {
     switch (message.kind) {
-      case "ping":
-        this.#acquaintance.answerStandby(from, message);
-        return;
-      case "getView":
-        this.#viewChange.tellStandby(from, message.nonce);
-        return;
       case "getPrepare":
         this.#repair.getPrepare(from, message);
         return;
@@ -331,8 +325,6 @@ export class Replica {
       case "getSegmentPart":
         this.#repair.getSegmentPart(from, message);
         return;
-      default:
-        mark("standbyIgnored");
     }
   }
 
@@ -358,3 +350,10 @@ export class Replica {
     };
   }
 }
+
+type AskForLog = Message & { readonly kind: "getPrepare" | "getRun" | "getSeals" | "getSegmentPart" };
+const asksForLog = (message: Message): message is AskForLog =>
+  message.kind === "getPrepare" ||
+  message.kind === "getRun" ||
+  message.kind === "getSeals" ||
+  message.kind === "getSegmentPart";

@@ -32,7 +32,7 @@ export async function temporary(): Promise<{ path: string; clusterId: Uint8Array
   };
 }
 
-export async function startShard(path: string, clusterId: Uint8Array) {
+export async function startShard(path: string, clusterId: Uint8Array, replicas = 1) {
   const context = new FakeContext();
   for (const neighbour of ["replica-1", "keeper-1", "projection-1.0", "gateway-0"]) context.wire(neighbour);
   const directory = shardDirectory(path, 1);
@@ -42,8 +42,8 @@ export async function startShard(path: string, clusterId: Uint8Array) {
     clusterId,
     replica: "replica-1",
     keeper: "keeper-1",
-    replicas: 1,
-    voters: 1,
+    replicas,
+    voters: replicas,
     self: 0,
     projections: ["projection-1.0"],
     interest: new SharedArrayBuffer(4),

@@ -45,9 +45,14 @@ export const suites = {
   upgrade: { faults: ["upgrade"] },
   membership: { faults: ["membership", "kill-leader", "membership", "kill-any"] },
   clients: { faults: ["client", "tenants"] },
-  /** The leader is killed every few seconds; between two rounds of that a disk is lost, and a node is added, promoted in another's place, which leaves. */
+  /**
+   * The leader is killed every few seconds; in between a disk is lost and recovered, and a node is added, takes the place of another, which leaves.
+   */
   shown: {
-    faults: [...times(8, "kill-leader" as const), "lost-disk", ...times(4, "kill-leader" as const), "membership"],
+    faults: [
+      ...[...times(3, "kill-leader" as const), "lost-disk" as const],
+      ...[...times(3, "kill-leader" as const), "membership" as const, ...times(3, "kill-leader" as const)],
+    ],
     everySeconds: 2,
   },
 } as const satisfies Readonly<Record<string, Suite>>;
