@@ -113,3 +113,45 @@ test.serial("a disk of the old cluster is turned away, with the old file and wit
   await rig.start(node);
   t.is(await kept(), written);
 });
+
+test.serial(
+  "stopped in order all nodes have one mark, so nothing is lost, and another number of nodes goes on: three are one, and one is three",
+  async (t) => {
+    await rig.start(...rig.nodes.flatMap((node, index) => (node === null ? [index] : [])));
+    await until("all in step", async () => (await rig.status()).faults.length === 0);
+    const stop = async (): Promise<void> => {
+      for (const [index, node] of rig.nodes.entries()) if (node !== null) t.is(await rig.end(index, "SIGTERM"), 0);
+    };
+    await stop();
+    const three = readTextFile(rig.path("cluster.toml")) ?? "";
+    const [head = "", first = ""] = three.split("[[node]]");
+    writeTextFile(rig.path("new.toml"), `${head}[[node]]${first}`.replace("epoch = 1", "epoch = 2"));
+    const marks = new Set<string>();
+    for (const node of [1, 2, 3]) {
+      const { stdout } = await rescue(1, `node-${node}`, "--json");
+      marks.add((JSON.parse(stdout) as { mark: string }).mark);
+    }
+    t.is(marks.size, 1, "every log ends alike");
+    const [mark = ""] = marks;
+    t.is((await rescue(1, "node-1", "--accept-loss", mark)).code, 0);
+    writeTextFile(rig.path("cluster.toml"), readTextFile(rig.path("new.toml")) ?? "");
+    await rig.start(0);
+    t.is(await kept(), written);
+    await appended(5);
+    await stop();
+    // And back: a node of its own is copied, and the copies are a cluster.
+    writeTextFile(rig.path("new.toml"), three.replace("epoch = 1", "epoch = 3"));
+    const alone = JSON.parse((await rescue(1, "node-1", "--json")).stdout) as { mark: string };
+    for (const name of ["node-2", "node-3"]) {
+      rmSync(rig.path(name), { recursive: true });
+      cpSync(rig.path("node-1"), rig.path(name), { recursive: true });
+    }
+    for (const node of [1, 2, 3]) t.is((await rescue(node, `node-${node}`, "--accept-loss", alone.mark)).code, 0);
+    writeTextFile(rig.path("cluster.toml"), readTextFile(rig.path("new.toml")) ?? "");
+    await rig.start(0, 1, 2);
+    t.is(await kept(), written);
+    await appended(5);
+    await until("all in step", async () => (await rig.status()).faults.length === 0);
+    t.like(await rig.status(), { epoch: 3, nodeFailuresTolerated: 1 });
+  },
+);

@@ -36,7 +36,7 @@ export const clusterRemoveCommand = defineCommand({
     const node = nodeOf(cluster, wish);
     if (!node.isStandby) {
       throw refused(
-        `node ${node.number} votes, and how many vote cannot be changed. If its disk is lost: \`kimberlite cluster recover\`; if a standby is to take its place: \`kimberlite cluster promote\``,
+        `node ${node.number} votes, and how many vote is not changed while they run. If its disk is lost: \`kimberlite cluster recover\`; if a standby is to take its place: \`kimberlite cluster promote\``,
       );
     }
     const last = cluster.nodes.at(-1);
