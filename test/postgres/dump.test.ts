@@ -42,6 +42,9 @@ COMMENT ON INDEX heavy IS 'partial';
 COMMENT ON VIEW a_view IS 'reads a table whose name comes behind its own';
 COMMENT ON SCHEMA ward IS 'a schema';
 COMMENT ON CONSTRAINT visits_pkey ON ward.visits IS 'the key';
+GRANT SELECT ON patients TO PUBLIC;
+CREATE MATERIALIZED VIEW ward.counts AS SELECT patient, count(*) AS visits FROM ward.visits GROUP BY patient;
+COMMENT ON MATERIALIZED VIEW ward.counts IS 'kept up to date';
 INSERT INTO patients (name, born, weight, tags, meta)
   SELECT 'p' || i, date '1950-01-01' + i, i * 0.37, ARRAY['a', 'b"c'], jsonb_build_object('k', i) FROM generate_series(1, 300) i;
 INSERT INTO ward.visits (patient, note, code, raw, took, share)
@@ -84,19 +87,19 @@ test("a tenant is dumped by pg_dump and restored by psql and by pg_restore", asy
   writeFileSync(path.join(directory, "schema.sql"), schema);
   await psql("main", "-f", "schema.sql");
 
-  const dumped = await tool("pg_dump", "-Ox", "main");
+  const dumped = await tool("pg_dump", "main");
   t.regex(dumped, /COPY ward\.visits/);
   t.regex(dumped, /COMMENT ON COLUMN public\.patients\.born IS 'it''s a date'/);
   writeFileSync(path.join(directory, "dump.sql"), dumped);
   await psql("plain", "-f", "dump.sql");
-  t.is(plain(await tool("pg_dump", "-Ox", "plain")), plain(dumped), "what was restored dumps to the same text");
+  t.is(plain(await tool("pg_dump", "plain")), plain(dumped), "what was restored dumps to the same text");
 
   await tool("pg_dump", "-Fc", "-f", "dump.custom", "main");
-  await tool("pg_restore", "-Ox", "--exit-on-error", "-d", "custom", "dump.custom");
-  t.is(plain(await tool("pg_dump", "-Ox", "custom")), plain(dumped));
+  await tool("pg_restore", "--exit-on-error", "-d", "custom", "dump.custom");
+  t.is(plain(await tool("pg_dump", "custom")), plain(dumped));
 
   const ask =
-    "SELECT count(*), sum(visits) FROM a_view; SELECT nextval('ward.number'); INSERT INTO patients (name) VALUES ('x') RETURNING id";
+    "SELECT count(*), sum(visits) FROM a_view; SELECT nextval('ward.number'); SELECT sum(visits) FROM ward.counts; INSERT INTO patients (name) VALUES ('x') RETURNING id";
   t.is(await psql("plain", "-c", ask), await psql("main", "-c", ask), "sequences go on where they were");
 });
 

@@ -30,19 +30,18 @@ import { expectNoView, followDroppedColumn, viewsReading } from "./views.js";
 export function alterTable(statement: AlterTable, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
   const tag = `ALTER ${statement.objectType === "materializedView" ? "MATERIALIZED VIEW" : statement.objectType.toUpperCase()}`;
-  if (statement.objectType !== "table") {
-    const [action] = statement.actions;
-    const found = draft.find(statement.name);
-    if (action?.kind === "setOwner" && found !== null && found.kind !== "index") {
-      changeOwner(found, action.owner, ports);
-      return { tag };
-    }
-    throw notSupported(tag, placeOf(statement.location));
-  }
-  if (statement.ifExists && draft.find(statement.name) === null) {
+  const found = draft.find(statement.name);
+  if (found === null && statement.ifExists) {
     ports.notice("NOTICE", "00000", `relation "${shownName(statement.name)}" does not exist, skipping`);
     return { tag };
   }
+  // As in PostgreSQL, ALTER TABLE also gives away what is no table.
+  const isOther = found !== null && found.kind !== "table" && found.kind !== "index";
+  if (isOther && statement.actions.every(({ kind }) => kind === "setOwner")) {
+    for (const action of statement.actions) if (action.kind === "setOwner") changeOwner(found, action.owner, ports);
+    return { tag };
+  }
+  if (statement.objectType !== "table" && found !== null) throw notSupported(tag, placeOf(statement.location));
   const { oid } = draft.table(statement.name);
   for (const action of statement.actions) new Alteration(ports, oid).perform(action);
   return { tag };
