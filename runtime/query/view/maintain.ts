@@ -4,7 +4,7 @@
  *
  * Everything is computed before the first row is written: the plans read what is being written to.
  */
-import { AssertionFailed, assert } from "../../types/assert.js";
+import { assert } from "../../types/assert.js";
 import { type Catalog, type MaterializedViewDefinition, rowsOfObject } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import type { Datum } from "../types/datum.js";
@@ -12,7 +12,7 @@ import { rowsOf } from "../write/definition/table-rows.js";
 import type { WritePorts } from "../write/ports.js";
 import { TableWriter } from "../write/table-writer.js";
 import { type GroupState, Groups } from "./groups.js";
-import { compileAbove, type ViewProgram, type ViewRun } from "./program.js";
+import type { ViewProgram, ViewRun } from "./program.js";
 import { hashBytes, hashOf, nameOfHash, ViewRows } from "./view-rows.js";
 
 /** Groups that are computed anew by a query each; beyond it one query computes all. */
@@ -38,7 +38,7 @@ export class ViewMaintenance {
     this.#view = view;
     this.#run = run;
     this.#write = write;
-    this.#rows = new ViewRows(view.rows, new TableWriter(view.rows, write.rulesOf(view.rows), write), write);
+    this.#rows = new ViewRows(view.rows, new TableWriter(view.rows, program.rules(write), write), write);
   }
 
   /** Computes the view as a whole. */
@@ -109,11 +109,7 @@ export class ViewMaintenance {
   // ------------------------------------------------------------------ groups
 
   #groups(): { readonly groups: Groups; readonly show: (group: GroupState) => readonly Datum[] } {
-    const { shape } = this.#program;
-    if (shape.kind !== "groups") throw new AssertionFailed("a view by groups has them");
-    const { environment } = this.#run;
-    const groups = new Groups(shape.aggregate, environment.context);
-    const above = compileAbove(shape.aggregate.columns, shape.above, shape.outputs, environment);
+    const { groups, above } = this.#program.grouping(this.#run.environment);
     return { groups, show: (group) => [...this.#stored(above(groups.result(group))), ...groups.encode(group)] };
   }
 

@@ -6,6 +6,7 @@
  * changed rows are a small table that drives the look-ups in the others.
  */
 import { AssertionFailed, assert } from "../../types/assert.js";
+import type { RowRules } from "../bind/bound.js";
 import type { Catalog, MaterializedViewDefinition, TableDefinition } from "../catalog/model.js";
 import type { QueryEnvironment } from "../engine.js";
 import { SqlError } from "../error.js";
@@ -17,7 +18,9 @@ import { withInputs } from "../plan/rewrite.js";
 import { inputsOf } from "../plan/walk.js";
 import type { TableSource } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
+import type { WritePorts } from "../write/ports.js";
 import { changedTable, DeltaSource, type TableChange, type TableRoles } from "./delta-source.js";
+import { Groups } from "./groups.js";
 import { scansOf, type ViewShape } from "./shape.js";
 
 /** What a run of a view's plans needs. */
@@ -38,6 +41,11 @@ interface Way {
   readonly table: number;
   readonly roles: TableRoles;
   readonly plan: PlanNode;
+}
+
+interface Grouping {
+  readonly groups: Groups;
+  readonly above: (row: readonly Datum[]) => readonly Datum[];
 }
 
 interface Planned {
@@ -65,6 +73,8 @@ export class ViewProgram {
   readonly #whole: Planned;
   readonly #ways: readonly Way[];
   readonly #ofGroup: PlanNode | null;
+  #rules: RowRules | null = null;
+  #grouping: Grouping | null = null;
 
   constructor(
     view: MaterializedViewDefinition,
@@ -92,6 +102,23 @@ export class ViewProgram {
       };
       this.#ofGroup = planRows(filtered, outputs, statistics, catalog);
     }
+  }
+
+  /** Rules of the table that holds the view's rows, bound once. */
+  rules({ rulesOf }: Pick<WritePorts, "rulesOf">): RowRules {
+    this.#rules ??= rulesOf(this.view.rows);
+    return this.#rules;
+  }
+
+  /** How groups are kept and shown. What is computed of them is immutable, so any environment will do. */
+  grouping(environment: QueryEnvironment): Grouping {
+    const { shape } = this;
+    if (shape.kind !== "groups") throw new AssertionFailed("a view by groups has them");
+    this.#grouping ??= {
+      groups: new Groups(shape.aggregate, environment.context),
+      above: compileAbove(shape.aggregate.columns, shape.above, shape.outputs, environment),
+    };
+    return this.#grouping;
   }
 
   /** All rows, as the tables are now. */
@@ -162,7 +189,7 @@ function waysOf(
 }
 
 /** Computes what a query says of its groups, step by step. */
-export function compileAbove(
+function compileAbove(
   columns: readonly PlanColumn[],
   above: readonly ProjectNode[],
   outputs: readonly ColumnId[],
