@@ -124,8 +124,15 @@ test("definitions: made with and without data, refreshed, renamed, moved, indexe
   t.is(session.state("DROP TABLE t"), "2BP01");
   t.is(session.state("ALTER TABLE t DROP COLUMN a"), "2BP01");
   t.is(session.state("ALTER TABLE t ALTER COLUMN a TYPE bigint"), "0A000");
-  t.is(session.state("ALTER TABLE t RENAME COLUMN a TO z"), "0A000");
-  t.is(session.state("ALTER TABLE t RENAME TO z"), "0A000");
+  // What is read may get other names.
+  session.rows("ALTER TABLE t RENAME COLUMN a TO z");
+  session.rows("ALTER TABLE t RENAME TO zz");
+  session.rows("INSERT INTO zz VALUES (9, 'r')");
+  t.deepEqual(session.rows("SELECT c FROM v WHERE n = 9"), [["1"]]);
+  session.rows("DELETE FROM zz WHERE z = 9");
+  t.deepEqual(session.rows("SELECT c FROM v WHERE n = 9"), []);
+  session.rows("ALTER TABLE zz RENAME TO t");
+  session.rows("ALTER TABLE t RENAME COLUMN z TO a");
   session.rows("ALTER TABLE t ADD COLUMN d int DEFAULT 7");
   session.rows("CREATE INDEX v_c ON v (c DESC)");
   t.is(session.state("CREATE UNIQUE INDEX ON above (length(c))"), "23505");
@@ -145,12 +152,11 @@ test("definitions: made with and without data, refreshed, renamed, moved, indexe
     ["n"],
     ["c"],
   ]);
-  t.deepEqual(
-    session.rows(
-      "SELECT schemaname, matviewname, hasindexes, ispopulated, definition FROM pg_matviews WHERE matviewname = 'w'",
-    ),
-    [["s", "w", "t", "t", " SELECT a, count(*) FROM public.t GROUP BY a;"]],
+  const [listed] = session.rows(
+    "SELECT schemaname, matviewname, hasindexes, ispopulated, definition FROM pg_matviews WHERE matviewname = 'w'",
   );
+  t.deepEqual(listed?.slice(0, 4), ["s", "w", "t", "t"]);
+  t.regex(listed?.[4] ?? "", /^ SELECT a, count\(\*\) FROM public\.t.* GROUP BY a;$/);
   t.deepEqual(
     session.rows("SELECT matviewname, mode, ispopulated, rows FROM kimberlite.materialized_views ORDER BY 1"),
     [
@@ -269,6 +275,32 @@ test("a view that is made or refreshed in a transaction counts what others commi
   one.rollback();
   t.is(one.state("SELECT * FROM gone"), "42P01");
   t.is(dump(rig.shard.replay().state), dump(rig.shard.state), "replay equals live");
+});
+
+test("a view between a table and a materialized view is part of its query, and is not replaced", (t) => {
+  const session = new ShardRig().session();
+  session.rows("CREATE TABLE t (a int, b int)");
+  session.rows("CREATE VIEW large AS SELECT a, b FROM t WHERE b > 5");
+  session.rows("CREATE VIEW named AS SELECT a AS x, b AS y FROM large");
+  session.rows("CREATE MATERIALIZED VIEW v AS SELECT x, sum(y) AS s FROM named GROUP BY x");
+  session.rows("INSERT INTO t VALUES (1, 2), (1, 7), (1, 8), (2, 9)");
+  t.deepEqual(session.rows("SELECT * FROM v ORDER BY x"), [
+    ["1", "15"],
+    ["2", "9"],
+  ]);
+  t.is(session.state("CREATE OR REPLACE VIEW large AS SELECT a, b FROM t WHERE b > 7"), "0A000");
+  session.rows("CREATE OR REPLACE VIEW other AS SELECT a FROM t");
+  session.rows("CREATE OR REPLACE VIEW other AS SELECT a FROM t WHERE a > 1");
+  session.rows("ALTER VIEW large RENAME TO big");
+  session.rows("UPDATE t SET b = 3 WHERE b = 8");
+  t.deepEqual(session.rows("SELECT * FROM v ORDER BY x"), [
+    ["1", "7"],
+    ["2", "9"],
+  ]);
+  t.is(session.state("DROP VIEW big"), "2BP01");
+  t.is(session.state("DROP VIEW named"), "2BP01");
+  session.rows("DROP VIEW big CASCADE");
+  t.is(session.state("SELECT * FROM v"), "42P01");
 });
 
 test("a star is what it was when a view was made, whatever columns its table gets", (t) => {

@@ -25,7 +25,7 @@ import { exists } from "./create-table.js";
 import { type CatalogDraft, placeOf, shownName } from "./draft.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
-import { expectColumnUnread, expectUnread } from "./view-sources.js";
+import { expectUnread } from "./view-sources.js";
 import { followColumnName, followRelation, followSchema } from "./views.js";
 
 export function createSchema(statement: CreateSchema, ports: DefinitionPorts): DefinitionResult {
@@ -72,6 +72,7 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
     if (!statement.orReplace) throw new SqlError("42P07", `relation "${name}" already exists`);
     if (before.kind !== "view") throw new SqlError("42809", `"${name}" is not a view`);
     expectSameColumns(before, columns);
+    expectUnread(ports, before);
     oid = before.oid;
   }
   const syntax = ports.storeQuery(statement.query);
@@ -186,8 +187,6 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
   if (objectType === "role") throw notSupported("ALTER ROLE … RENAME");
   if (objectType === "schema") {
     const schema = draft.schema(statement.name.name, statement.name.location);
-    for (const object of draft.catalog.objects())
-      if (object.kind === "table" && object.schema === schema.oid) expectUnread(ports, object, "rename the schema of");
     if (draft.catalog.schemaByName(newName) !== null) throw new SqlError("42P06", `schema "${newName}" already exists`);
     followSchema(ports, schema.name, newName);
     draft.put({ ...schema, name: newName });
@@ -209,7 +208,6 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
   if (draft.isTaken(relation.schema, newName)) throw new SqlError("42P07", `relation "${newName}" already exists`);
   const rows = rowsOfObject(relation);
   if (rows !== null) ports.lockTable(rows);
-  expectUnread(ports, relation, "rename");
   followRelation(ports, relation, newName, null);
   draft.put(versioned(renamed(asItIs(draft, relation), newName)));
   if (relation.kind === "index") renameConstraintOf(ports, relation.table, relation.oid, newName);
@@ -244,7 +242,6 @@ function renameColumn(ports: DefinitionPorts, table: TableDefinition, name: stri
     throw new SqlError("42701", `column "${newName}" of relation "${table.name}" already exists`);
   }
   ports.lockTable(table);
-  expectColumnUnread(ports, table, column.number, "rename");
   followColumnName(ports, table);
   const uses = (syntax: unknown): boolean => JSON.stringify(syntax ?? null).includes(JSON.stringify(name));
   const isUsed =
@@ -339,7 +336,6 @@ export function setSchema(statement: SetSchema, ports: DefinitionPorts): Definit
   const schema = draft.schema(statement.newSchema);
   const moved: Relation[] = [relation];
   const rows = rowsOfObject(relation);
-  expectUnread(ports, relation, "move");
   if (rows !== null) {
     ports.lockTable(rows);
     for (const object of draft.catalog.objects()) {

@@ -1,15 +1,15 @@
 /**
- * What materialized views read: it is not taken from under them, and not renamed, since their queries are kept as text and every commit runs
- * them.
+ * What materialized views hold on to: the columns that they read, and the views that their queries go through. A view that one of them reads is
+ * not replaced, since the rows that are stored came of it as it was.
  */
-import type { MaterializedViewDefinition, Relation, TableDefinition } from "../../catalog/model.js";
+import type { MaterializedViewDefinition, ViewDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
+import type { Query } from "../../syntax/ast-query.js";
+import { tablesRead } from "../../syntax/names-read.js";
+import type { CatalogDraft } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
 
 type Ports = Pick<DefinitionPorts, "draft">;
-
-const readersOf = ({ draft }: Ports, oid: number): readonly MaterializedViewDefinition[] =>
-  draft.catalog.materializedViews.filter(({ sources }) => sources.some(({ table }) => table === oid));
 
 /** Materialized views that depend on a column of a table. */
 export const columnReadersOf = ({ draft }: Ports, oid: number, column: number): readonly MaterializedViewDefinition[] =>
@@ -17,22 +17,28 @@ export const columnReadersOf = ({ draft }: Ports, oid: number, column: number): 
     sources.some(({ table, columns }) => table === oid && columns.includes(column)),
   );
 
-const kindName = ({ kind }: Relation): string => (kind === "materializedView" ? "materialized view" : kind);
-
-const inUse = (what: string, name: string, verb: string): SqlError =>
-  new SqlError("0A000", `cannot ${verb} ${what} because the materialized view "${name}" reads it`, {
-    hint: "Drop the materialized view, and make it anew afterwards.",
-  });
-
-/** Throws 0A000 when a materialized view reads the relation. */
-export function expectUnread(ports: Ports, relation: Relation, verb: string): void {
-  const [reader] = readersOf(ports, relation.oid);
-  if (reader !== undefined) throw inUse(`${kindName(relation)} ${relation.name}`, reader.name, verb);
+/** Whether a query reads a view, itself or through other views. */
+function goesThrough(query: Query, draft: CatalogDraft, oid: number): boolean {
+  const open = [query];
+  const seen = new Set<number>();
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for (const { schema, name } of tablesRead(next)) {
+      const found = draft.find({ database: null, schema, name, location: -1 });
+      if (found?.oid === oid) return true;
+      if (found?.kind !== "view" || seen.has(found.oid)) continue;
+      seen.add(found.oid);
+      open.push(found.query.syntax);
+    }
+  }
+  return false;
 }
 
-/** Throws 0A000 when a materialized view reads the column. */
-export function expectColumnUnread(ports: Ports, table: TableDefinition, number: number, verb: string): void {
-  const [reader] = columnReadersOf(ports, table.oid, number);
-  const name = table.columns[number - 1]?.name ?? "";
-  if (reader !== undefined) throw inUse(`column ${name} of table ${table.name}`, reader.name, verb);
+/** Throws 0A000 when a materialized view reads a view that is to be replaced. */
+export function expectUnread({ draft }: Ports, view: ViewDefinition): void {
+  for (const { name, query } of draft.catalog.materializedViews) {
+    if (!goesThrough(query.syntax, draft, view.oid)) continue;
+    throw new SqlError("0A000", `cannot replace view ${view.name} because the materialized view "${name}" reads it`, {
+      hint: "Drop the materialized view, and make it anew afterwards.",
+    });
+  }
 }

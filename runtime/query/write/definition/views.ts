@@ -1,17 +1,28 @@
 /**
  * Views stay what they were when the tables under them change. A stored query names tables and columns, so that a new name is written into
  * it: the table's beside the old one as its alias, a column's by an alias for each column (`FROM people AS patients(id, name)`). A column
- * that a view reads cannot be dropped or get another type. What materialized views read keeps its name (view-sources.ts).
+ * that a view reads cannot be dropped or get another type. Materialized views follow in the same way (what else they hold on to:
+ * view-sources.ts).
  */
 import { assert } from "../../../types/assert.js";
-import type { ColumnDefinition, Relation, TableDefinition, ViewDefinition } from "../../catalog/model.js";
+import type {
+  ColumnDefinition,
+  MaterializedViewDefinition,
+  Relation,
+  TableDefinition,
+  ViewDefinition,
+} from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import type { Query, TableReference } from "../../syntax/ast-query.js";
 import { type CatalogDraft, placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
 
-const viewsOf = ({ catalog }: CatalogDraft): readonly ViewDefinition[] =>
-  [...catalog.objects()].filter((object): object is ViewDefinition => object.kind === "view");
+type AnyView = ViewDefinition | MaterializedViewDefinition;
+
+const viewsOf = ({ catalog }: CatalogDraft): readonly AnyView[] =>
+  [...catalog.objects()].filter(
+    (object): object is AnyView => object.kind === "view" || object.kind === "materializedView",
+  );
 
 /** The tree with each reference to a table or view replaced by `change` of it. */
 function mapReferences(node: unknown, change: (reference: TableReference) => TableReference): unknown {
@@ -96,9 +107,8 @@ export function viewsReading(
   table: TableDefinition,
   column: ColumnDefinition,
 ): readonly ViewDefinition[] {
-  return viewsOf(ports.draft).filter((view) =>
-    ports.columnsRead(ports.draft.catalog, view.query).get(table.oid)?.has(column.number),
-  );
+  const views = viewsOf(ports.draft).filter((view) => view.kind === "view");
+  return views.filter((view) => ports.columnsRead(ports.draft.catalog, view.query).get(table.oid)?.has(column.number));
 }
 
 /** A view's columns have the types that they had. */
