@@ -153,5 +153,8 @@ test.serial(
     await appended(5);
     await until("all in step", async () => (await rig.status()).faults.length === 0);
     t.like(await rig.status(), { epoch: 3, nodeFailuresTolerated: 1 });
+    await stop();
+    // Prepares of three epochs are one chain.
+    for (const node of [1, 2, 3]) t.regex(await rig.must(["verify", `node-${node}`]), /sound/u);
   },
 );
