@@ -14,6 +14,7 @@ import {
   eventsTable,
   isAuditTable,
   materializedViewsTable,
+  privilegesTable,
 } from "../../runtime/query/catalog/system/audit.js";
 import { systemTables } from "../../runtime/query/catalog/system/relations.js";
 import {
@@ -32,6 +33,7 @@ import { assert } from "../../runtime/types/assert.js";
 import { sqlTimeOf, unixTimeOf } from "./evaluation.js";
 import { type EventRecords, EventScan } from "./event-scan.js";
 import { MaterializedViewScan } from "./materialized-view-scan.js";
+import { PrivilegeScan } from "./privilege-scan.js";
 
 export const builtInTables: SystemTables = {
   find: (schema, name) => (schema === "kimberlite" ? auditTable(name) : systemTables.find(schema, name)),
@@ -74,6 +76,9 @@ export class AuditSource implements TableSource {
     assert(!request.wantsKeys, "nobody locks what the log says");
     if (table.oid === materializedViewsTable.oid) {
       return new MaterializedViewScan(this.#tables, this.#host.catalog, request);
+    }
+    if (table.oid === privilegesTable.oid) {
+      return new PrivilegeScan(this.#host.reads.state, this.#host.tenant, request, this.position + 1);
     }
     assert(history === null || (history.to ?? 0) <= this.position + 1, "the log is read as of what was reached");
     const bound = history?.to ?? this.position + 1;

@@ -10,6 +10,7 @@ import { SqlError } from "../../runtime/query/error.js";
 import { settingNamed } from "../../runtime/query/settings.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { kiB, miB } from "../../runtime/types/limits.js";
+import type { LoginAttempt } from "../server/login-attempts.js";
 import { mockVerifier, type ScramVerifier } from "../wire/scram-verifier.js";
 import { Authentication, wrongPassword } from "./authentication.js";
 import { BackendWriter } from "./backend-writer.js";
@@ -42,6 +43,8 @@ export interface ConnectionHost extends Omit<SessionHost, "write" | "outgoingByt
   /** Secret of this gateway's for answers about users that do not exist. */
   readonly mockSecret: Uint8Array;
   readonly isDraining: boolean;
+  /** Counts an attempt to log in: guessing is made slow. */
+  attempt(user: string, address: string): LoginAttempt;
   user(name: string): Promise<UserEntry | null>;
   tenant(name: string): Promise<TenantEntry | null>;
   /** Numbers by which the client can be told to end what it runs, and the session's own. */
@@ -74,6 +77,7 @@ export class PostgresConnection {
   #startup: StartupMessage | null = null;
   #user: UserEntry | null = null;
   #authentication: Authentication | null = null;
+  #attempt: LoginAttempt | null = null;
   #session: Session | null = null;
   #isSecure = false;
   #isPaused = false;
@@ -92,6 +96,10 @@ export class PostgresConnection {
 
   get isInSession(): boolean {
     return this.#phase === "session";
+  }
+
+  get isClosed(): boolean {
+    return this.#phase === "closed";
   }
 
   /** Nothing is under way: what an orderly stop waits for. */
@@ -192,6 +200,7 @@ export class PostgresConnection {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.#stopTimer();
+    this.#attempt?.failed();
     this.#decoder.stop();
     this.#session?.cancel();
     this.#inbox.close();
@@ -277,8 +286,14 @@ export class PostgresConnection {
     if (message.isNewer || message.unknownOptions.length > 0) {
       this.#writer.negotiateProtocolVersion(0, message.unknownOptions);
     }
+    const isGuessable = this.#host.authentication === "scram";
+    const attempt = isGuessable ? this.#host.attempt(message.user, this.#socket.remoteAddress ?? "?") : null;
+    this.#attempt = attempt;
     const user = await this.#asked(this.#host.user(message.user));
-    if (this.#phase === "closed") return;
+    if (attempt !== null && attempt.waitMs > 0) {
+      await new Promise<void>((resolve) => void this.#host.after(attempt.waitMs, resolve));
+    }
+    if (this.isClosed) return;
     this.#user = user;
     if (this.#host.authentication === "trust") {
       if (user === null) throw new FatalError("28000", `role "${message.user}" does not exist`);
@@ -310,6 +325,7 @@ export class PostgresConnection {
       return;
     }
     const user = this.#user;
+    if (user !== null) this.#attempt?.proved();
     // A verifier that nothing fits was used: this cannot be, and must not become a way in.
     if (user === null) throw wrongPassword(this.userName);
     this.#phase = "checking";

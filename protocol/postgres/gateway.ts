@@ -15,6 +15,7 @@ import type { Envelope } from "../../runtime/actor/envelope.js";
 import type { UserRow } from "../../runtime/kernel/user-rows.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
+import { LoginAttempts } from "../server/login-attempts.js";
 import type { ListenAddress } from "../server/messages.js";
 import { SqlParser } from "../server/sql-parser.js";
 import { certificateHash } from "../wire/certificate-hash.js";
@@ -68,6 +69,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   readonly #context: ActorContext;
   readonly #args: PostgresGatewayArgs;
   readonly #router: SqlRouter;
+  readonly #attempts: LoginAttempts;
   readonly #host: ConnectionHost;
   readonly #connections = new Set<PostgresConnection>();
   readonly #byProcess = new Map<number, Numbers>();
@@ -85,6 +87,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
     this.#context = context;
     this.#args = args;
     this.#router = new SqlRouter(context, args.shards, args.projections);
+    this.#attempts = new LoginAttempts(() => context.monotonic());
     this.#host = this.#makeHost(parser);
   }
 
@@ -116,6 +119,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
         const timer = setTimeout(() => context.enter(run), delayMs);
         return () => clearTimeout(timer);
       },
+      attempt: (user, address) => this.#attempts.begin(user, address),
       user: (name) => this.#user(name),
       tenant: (name) => this.#tenant(name),
       admit: (connection) => this.#admit(connection),
@@ -295,6 +299,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       requests: this.#router.requests,
       pending: this.#router.pending,
       cancelled: this.#cancelled,
+      loginsFailed: this.#attempts.failures,
       routes: this.#router.routes,
     };
   }

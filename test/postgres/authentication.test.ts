@@ -269,3 +269,23 @@ test("psql logs in with SCRAM, bound to the channel over TLS", async (t) => {
   t.deepEqual(rig.crashes, []);
   await rig.stop();
 });
+
+test("guessing becomes slow, and the right password takes that back", async (t) => {
+  const rig = await ServerRig.start({
+    authentication: "scram",
+  });
+  t.teardown(() => rig.stop());
+  const took = async (password: string): Promise<number> => {
+    const from = performance.now();
+    const client = new pg.Client({ host: "127.0.0.1", port: rig.port, user: "admin", password, database: "main" });
+    await client.connect().then(
+      () => client.end(),
+      () => {},
+    );
+    return performance.now() - from;
+  };
+  for (let guess = 0; guess < 4; guess++) await took(`guess ${guess}`);
+  t.true((await took("guess 5")) >= 490);
+  t.true((await took("secret")) >= 990);
+  t.true((await took("secret")) < 900);
+});

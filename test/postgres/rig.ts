@@ -1,9 +1,11 @@
 /** A server of the PostgreSQL protocol over an executor of the test's, and a client of bytes. */
+
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type SecureContext } from "node:tls";
 import { type ConnectionHost, PostgresConnection, type UserEntry } from "../../protocol/postgres/connection.js";
 import { StatementCache } from "../../protocol/postgres/statement.js";
+import { LoginAttempts } from "../../protocol/server/login-attempts.js";
 import { SqlParser } from "../../protocol/server/sql-parser.js";
 import { scramVerifier } from "../../protocol/wire/scram-verifier.js";
 import { FakeExecutor } from "./fake-executor.js";
@@ -17,6 +19,7 @@ export interface RigOptions {
 export class ServerRig {
   readonly executor = new FakeExecutor();
   readonly crashes: unknown[] = [];
+  readonly attempts = new LoginAttempts(() => performance.now());
   readonly administered: { readonly method: string; readonly params: Readonly<Record<string, unknown>> }[] = [];
   readonly connections = new Map<number, PostgresConnection>();
   readonly #server: Server;
@@ -51,6 +54,7 @@ export class ServerRig {
         },
       },
       now: () => Date.now(),
+      attempt: (user, address) => rig.attempts.begin(user, address),
       after: (delayMs, run) => {
         const timer = setTimeout(run, delayMs);
         return () => clearTimeout(timer);

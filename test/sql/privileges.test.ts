@@ -184,8 +184,43 @@ test("privileges are facts: after a replay of the log they are as before, and th
   bob.rows("SELECT * FROM t");
   admin.rows("REVOKE SELECT ON t FROM bob");
   t.is(refused(bob, "SELECT * FROM t FOR SYSTEM_TIME AS OF POSITION 1"), "42501 permission denied for table t");
-  const commits = admin.rows("SELECT principal, kind FROM kimberlite.commits ORDER BY position");
-  t.is(commits.length, 3);
+  const had = `SELECT privilege, from_position, to_position, c.principal
+    FROM kimberlite.privileges p JOIN kimberlite.commits c ON c.position = p.from_position
+    WHERE object_name = 't' AND grantee = 'bob' ORDER BY from_position`;
+  t.deepEqual(admin.rows(had), [["SELECT", "1", "2", "admin"]]);
+  // Other changes of the table do not break a right's span; another name is another row, and what is dropped had an end.
+  admin.rows("GRANT SELECT, INSERT ON t TO bob");
+  admin.rows("ALTER TABLE t ADD COLUMN b int");
+  admin.rows("COMMENT ON TABLE t IS 'seen'");
+  admin.rows("REVOKE INSERT ON t FROM bob");
+  admin.rows("ALTER TABLE t RENAME TO z");
+  admin.rows("DROP TABLE z");
+  const all2 = `SELECT object_name, privilege, from_position, to_position FROM kimberlite.privileges
+    WHERE grantee = 'bob' ORDER BY from_position, privilege`;
+  t.deepEqual(admin.rows(all2), [
+    ["t", "SELECT", "1", "2"],
+    ["t", "INSERT", "3", "6"],
+    ["t", "SELECT", "3", "7"],
+    ["z", "SELECT", "7", "8"],
+  ]);
+  // Who could read it as of a position.
+  t.deepEqual(
+    admin.rows(
+      "SELECT DISTINCT grantee FROM kimberlite.privileges WHERE privilege = 'SELECT' AND from_position <= 4 AND coalesce(to_position, 5) > 4 ORDER BY 1",
+    ),
+    [["admin"], ["bob"]],
+  );
+  const usage =
+    "SELECT grantee, from_position, to_position FROM kimberlite.privileges WHERE object_type = 'schema' AND privilege = 'USAGE' ORDER BY 1, 2";
+  t.deepEqual(admin.rows(usage), [
+    ["PUBLIC", "0", null],
+    ["admin", "0", null],
+  ]);
+  admin.rows("REVOKE USAGE ON SCHEMA public FROM PUBLIC");
+  t.deepEqual(admin.rows(usage), [
+    ["PUBLIC", "0", "9"],
+    ["admin", "0", null],
+  ]);
 });
 
 // ---- side by side with PostgreSQL
@@ -226,7 +261,7 @@ function statement(random: Random): string {
   const option = random.below(3) === 0 ? " WITH GRANT OPTION" : "";
   const optionFor = random.below(4) === 0 ? "GRANT OPTION FOR " : "";
   const behaviour = random.of(["", "", " CASCADE", " RESTRICT"]);
-  switch (random.below(26)) {
+  switch (random.below(28)) {
     case 0:
     case 1:
     case 2:
@@ -270,6 +305,19 @@ function statement(random: Random): string {
       return `CREATE TABLE s.${random.of(["x", "y"])} (a int)`;
     case 23:
       return `DROP TABLE s.${random.of(["x", "y"])}`;
+    case 25: {
+      const table = random.of(["t", "u", "s.w"]);
+      return random.of([
+        `ALTER TABLE ${table} ADD COLUMN c int DEFAULT 1`,
+        `ALTER TABLE ${table} DROP COLUMN c`,
+        `ALTER TABLE ${table} ALTER COLUMN b TYPE bigint`,
+        `ALTER TABLE ${table} ADD CHECK (a > -100)`,
+        `CREATE INDEX ON ${table} (a)`,
+        `ALTER TABLE ${table} ADD UNIQUE (a, b)`,
+      ]);
+    }
+    case 26:
+      return `ALTER SEQUENCE q ${random.of(["RESTART", "INCREMENT 1"])}`;
     case 24:
       return `GRANT ${random.of(["SELECT", "INSERT", "ALL"])} ON ALL TABLES IN SCHEMA s TO ${who()}`;
     default:

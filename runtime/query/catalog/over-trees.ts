@@ -129,6 +129,24 @@ export interface TableVersion {
   readonly to: number;
 }
 
+/** Every definition that held at some position of a range, and when. In the order of their oids. */
+export function* catalogHistory(
+  reader: TreeReader,
+  tenant: number,
+  versions: Versions,
+): Iterable<{ readonly object: CatalogObject; readonly from: number; readonly to: number }> {
+  assert(catalogTrees !== undefined, "the catalog has its trees");
+  const walk = new VersionWalk(reader, catalogTrees);
+  const low = new TableKey().object(tenant, catalogHeadOid).slice();
+  const high = low.slice(0, 8);
+  walk.open(low, low.length, high, behindPrefix(high, high.length), false, versions);
+  while (walk.next()) {
+    const { bytes, contentAt, contentLength, from, to } = walk;
+    if (new DataView(walk.key.buffer).getUint32(8) === catalogHeadOid) continue;
+    yield { object: decodeObject(bytes, contentAt, contentAt + contentLength), from, to };
+  }
+}
+
 /** Catalogs of one reader's tenants, by version. */
 export class CatalogCache {
   /** Newest versions last. */

@@ -125,7 +125,29 @@ const eventIndex = (oid: Oid, name: string, column: number, type: Oid): IndexDef
 export const eventsByPosition: IndexDefinition = eventIndex(13_014, "events_position", 3, typeOid.int8);
 export const eventsByTime: IndexDefinition = eventIndex(13_015, "events_time", 4, typeOid.timestamptz);
 
-export const auditTables: readonly TableDefinition[] = [commitsTable, eventsTable, materializedViewsTable];
+export const privilegesTable = tableOf(
+  13_016,
+  "privileges",
+  [],
+  [
+    ["object_type", typeOid.text, "notNull"],
+    ["schema_name", typeOid.text, "notNull"],
+    ["object_name", typeOid.text, "notNull"],
+    ["grantee", typeOid.text, "notNull"],
+    ["privilege", typeOid.text, "notNull"],
+    ["is_grantable", typeOid.bool, "notNull"],
+    ["grantor", typeOid.text, "notNull"],
+    ["from_position", typeOid.int8, "notNull"],
+    ["to_position", typeOid.int8, "null"],
+  ],
+);
+
+export const auditTables: readonly TableDefinition[] = [
+  commitsTable,
+  eventsTable,
+  materializedViewsTable,
+  privilegesTable,
+];
 
 export const auditTable = (name: string): TableDefinition | null =>
   auditTables.find((table) => table.name === name) ?? null;

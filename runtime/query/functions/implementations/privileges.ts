@@ -7,6 +7,7 @@ import type { SequenceDefinition } from "../../catalog/model.js";
 import {
   type Actor,
   aclOf,
+  allOf,
   expectPrivilege,
   type Guarded,
   lettersOf,
@@ -63,8 +64,9 @@ function hasAny(object: Guarded, actor: Actor, asked: readonly Asked[]): boolean
   if (actor.isSuperuser) return true;
   const had = privilegesOf(object, actor.name);
   const isOwn = object.owner === actor.name;
+  // An owner may grant everything on, also what it has taken from itself.
   const grantable = isOwn
-    ? had
+    ? allOf(object)
     : lettersOf(aclOf(object).flatMap((item) => (item.grantee === actor.name ? Array.from(item.grantable) : [])));
   return asked.some(({ letter, isOfOption }) => (isOfOption ? grantable : had).includes(letter));
 }

@@ -5,7 +5,13 @@
 import type { CatalogObject, Relation, SchemaDefinition } from "../../catalog/model.js";
 import { expectOwner, expectPrivilege, type Guarded, kindName } from "../../catalog/privileges.js";
 import { SqlError } from "../../error.js";
-import type { ColumnSyntax, ConstraintSyntax, DefinitionStatement, Drop } from "../../syntax/ast-definition.js";
+import type {
+  AlterTableAction,
+  ColumnSyntax,
+  ConstraintSyntax,
+  DefinitionStatement,
+  Drop,
+} from "../../syntax/ast-definition.js";
 import type { Truncate } from "../../syntax/ast-modify.js";
 import type { RelationName } from "../../syntax/ast-query.js";
 import type { DefinitionPorts } from "./ports.js";
@@ -38,6 +44,18 @@ function expectOwnerNamed(name: RelationName, ports: DefinitionPorts): void {
 
 function expectCreate(schema: SchemaDefinition | null, ports: DefinitionPorts): void {
   if (schema !== null) expectPrivilege(schema, ports.actor, "C");
+}
+
+/** An index is made in the schema of its table. */
+function expectCreateBeside(table: RelationName, ports: DefinitionPorts): void {
+  const found = ports.draft.find(table);
+  const schema = found === null ? null : ports.draft.catalog.objectByOid(found.schema);
+  if (schema?.kind === "schema") expectCreate(schema, ports);
+}
+
+function addedBy(action: AlterTableAction): readonly ConstraintSyntax[] {
+  if (action.kind === "addConstraint") return [action.constraint];
+  return action.kind === "addColumn" ? action.column.constraints : [];
 }
 
 /** The schema in which a new object is made, if there is one. */
@@ -101,12 +119,15 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
       throw new SqlError("42501", `permission denied for database ${ports.database}`);
     case "createIndex":
       expectOwnerNamed(statement.table, ports);
+      expectCreateBeside(statement.table, ports);
       return;
     case "alterTable":
       expectOwnerNamed(statement.name, ports);
       for (const action of statement.actions) {
-        if (action.kind === "addConstraint") expectReferences([action.constraint], ports);
-        if (action.kind === "addColumn") expectReferences(action.column.constraints, ports);
+        const added = addedBy(action);
+        expectReferences(added, ports);
+        if (added.some(({ kind }) => kind === "primaryKey" || kind === "unique"))
+          expectCreateBeside(statement.name, ports);
       }
       return;
     case "alterSequence":

@@ -40,7 +40,7 @@ const likeKnown =
 /** @param base what a change of the parts leaves as it is */
 export function definitionOf(
   parts: TableParts,
-  base: Pick<TableDefinition, "owner" | "version" | "comments">,
+  base: Pick<TableDefinition, "owner" | "version" | "comments" | "acl">,
 ): TableDefinition {
   const { oid, name, schema, storage, columns, keyColumns, constraints, indexes } = parts;
   assert(columns.length <= columnsMax, "a table has at most 1,600 columns");
@@ -57,6 +57,7 @@ export function definitionOf(
     indexes: indexes.map((index) => index.oid),
     version: base.version,
     ...(base.comments === undefined ? {} : { comments: base.comments }),
+    ...(base.acl === undefined ? {} : { acl: base.acl }),
   };
 }
 
