@@ -61,7 +61,7 @@ export class QueryEngine implements Engine {
   bind({ statement, catalog, parameterTypes, context, statistics }: BindRequest): BoundStatement {
     const asOf = asOfOf(context.session.setting("kimberlite.as_of"));
     const bound = bindStatement(statement, environmentOf({ catalog, context }, { parameterTypes, asOf }));
-    return planBound(bound, statistics, catalog, context);
+    return planBound(bound, statistics, catalog, context, (table) => this.rulesOf(table, { catalog, context }));
   }
 
   run(plan: PlanNode, outputs: readonly ColumnId[], environment: QueryEnvironment): RowStream {

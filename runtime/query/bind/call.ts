@@ -10,7 +10,7 @@ import { typeFactsByName } from "../types/type-table.js";
 import { positionOf } from "./binder.js";
 import { asText, coerce, coerceArgument, coerceTo } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
-import { bindSort } from "./sort.js";
+import { ascending, bindSort } from "./sort.js";
 import { bindWindow } from "./window.js";
 
 type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
@@ -173,7 +173,19 @@ function bindAggregate(
   if (used.length > 0 && !used.some((id) => scope.owns(id))) {
     throw notSupported("an aggregate of an outer query", position);
   }
-  const made: AggregateCallSpec = { callee, arguments: rest, direct, isDistinct: call.isDistinct, order, filter };
+  // DISTINCT finds values by sorting them, and those of a list are seen in that order.
+  const isList = call.isDistinct && !call.isWithinGroup && lists.has(callee.name);
+  const sorted = isList
+    ? [...order, ...rest.filter((one) => !order.some(({ expression }) => isArgument(expression, [one]))).map(ascending)]
+    : order;
+  const made: AggregateCallSpec = {
+    callee,
+    arguments: rest,
+    direct,
+    isDistinct: call.isDistinct,
+    order: sorted,
+    filter,
+  };
   const key = keyOf(made);
   const known = key === null ? undefined : collector.aggregateKeys.get(key);
   const id = known ?? binder.newId();
@@ -184,6 +196,16 @@ function bindAggregate(
   }
   return { kind: "column", id, name: callee.name, type: callee.resultType, location };
 }
+
+/** Aggregates whose result shows in which order they saw their values. */
+const lists: ReadonlySet<string> = new Set([
+  "array_agg",
+  "string_agg",
+  "json_agg",
+  "jsonb_agg",
+  "json_object_agg",
+  "jsonb_object_agg",
+]);
 
 type AggregateCallSpec = Omit<import("../plan/plan.js").AggregateCall, "id" | "type">;
 

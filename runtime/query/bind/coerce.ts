@@ -1,8 +1,9 @@
 /** Conversions that the binder puts in: literals read as what they are needed as, parameters typed by what they are used for, casts. */
 import { SqlError } from "../error.js";
 import { castLiteral, commonType, findCast } from "../functions/coercion.js";
-import type { CastLevel } from "../functions/registry.js";
+import type { CastLevel, ResolvedCast } from "../functions/registry.js";
 import type { BoundExpression } from "../plan/expression.js";
+import type { Datum } from "../types/datum.js";
 import { noModifier, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { type Binder, positionOf } from "./binder.js";
@@ -104,11 +105,34 @@ function readLiteral(
     const subject = { kind: "constant", value: text, type: sqlType(typeOid.unknown), location } as const;
     return throughText(subject, target, level);
   }
+  // A value too long for its column is found out when the statement is planned, after all that cannot be read.
+  const own = sqlType(target.oid);
+  const shorten =
+    target.modifier === noModifier || target.oid === typeOid.interval ? null : findCast(own, target, level);
+  let value: Datum;
   try {
-    const value = castLiteral(target, level)(text, binder.environment.context);
-    return { kind: "constant", value, type: target, location };
+    value = castLiteral(shorten === null ? target : own, level)(text, binder.environment.context);
   } catch (error) {
     throw at(error, location);
+  }
+  const whole = { kind: "constant", value, type: shorten === null ? target : own, location } as const;
+  return shorten === null ? whole : shortened(binder, whole, target, shorten);
+}
+
+/** The constant with the type's modifier applied; the conversion itself when it fails. */
+function shortened(
+  binder: Binder,
+  subject: Extract<BoundExpression, { kind: "constant" }>,
+  target: SqlType,
+  cast: ResolvedCast,
+): BoundExpression {
+  const { location, value } = subject;
+  try {
+    const converted = value === null ? null : cast.convert(value, binder.environment.context);
+    return { kind: "constant", value: converted, type: target, location };
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error;
+    return { kind: "cast", cast, subject, isImplicit: true, type: target, location };
   }
 }
 

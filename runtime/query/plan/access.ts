@@ -9,7 +9,9 @@ import { conjunctsOf } from "./conjuncts.js";
 import { selectivity } from "./estimate.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
 import type { PlanRange, ScanNode, SortKey } from "./plan.js";
-import { columnsOf, hasSubquery, isVolatile } from "./walk.js";
+import { afterPrefix, likePrefix } from "./prefix.js";
+import type { UsableIndex } from "./usable-indexes.js";
+import { columnsOf, expressionKey, hasSubquery, isVolatile } from "./walk.js";
 
 /** Ranges that a list of values makes at most; with more, rows are filtered instead. */
 const rangesMax = 1_000;
@@ -23,7 +25,10 @@ interface Restriction {
 }
 
 interface KeyColumn {
+  /** 0 for an expression. */
   readonly number: number;
+  /** What conditions about it are found by: its number, or what the expression has in common with others that are the same. */
+  readonly name: string | number;
   readonly type: SqlType;
   readonly isDescending: boolean;
   readonly nullsFirst: boolean;
@@ -41,7 +46,7 @@ export interface AccessPath {
 export const everything: PlanRange = { from: null, to: null };
 
 /** The cheapest way to the rows that the scan's filter lets pass. */
-export function choosePath(scan: ScanNode, indexes: readonly IndexDefinition[], tableRows: number): AccessPath {
+export function choosePath(scan: ScanNode, indexes: readonly UsableIndex[], tableRows: number): AccessPath {
   const paths = pathsOf(scan, indexes, tableRows);
   let [best] = paths;
   for (const path of paths) if (best === undefined || path.cost < best.cost) best = path;
@@ -56,30 +61,24 @@ const fullScan = (scan: ScanNode, tableRows: number): AccessPath => ({
   cost: tableRows + 1,
 });
 
-export function pathsOf(scan: ScanNode, indexes: readonly IndexDefinition[], tableRows: number): readonly AccessPath[] {
-  const own = new Set(scan.columns.map(({ id }) => id));
-  const restrictions = restrictionsOf(scan, own);
+export function pathsOf(scan: ScanNode, indexes: readonly UsableIndex[], tableRows: number): readonly AccessPath[] {
+  const restrictions = restrictionsOf(scan, indexes);
   const paths: AccessPath[] = [fullScan(scan, tableRows)];
   const keyed = pathOf(scan, null, restrictions, tableRows);
   if (keyed !== null) paths.push(keyed);
-  for (const index of indexes) {
-    if (index.isPrimary || !isUsable(index, scan)) continue;
-    const path = pathOf(scan, index, restrictions, tableRows);
+  for (const usable of indexes) {
+    if (usable.index.isPrimary || usable.index.keys.length === 0) continue;
+    const path = pathOf(scan, usable, restrictions, tableRows);
     if (path !== null) paths.push(path);
   }
   return paths;
 }
 
-/** A partial index serves a query that says its condition too; which this does not find out, so it never does. */
-const isUsable = (index: IndexDefinition, scan: ScanNode): boolean =>
-  index.predicate === null &&
-  index.keys.length > 0 &&
-  (scan.time === null || index.keys.every(({ expression }) => expression === null));
-
-export function keyColumnsOf(table: TableDefinition, index: IndexDefinition | null): readonly KeyColumn[] {
-  if (index !== null) {
-    return index.keys.map(({ column, type, isDescending, nullsFirst }) => ({
+function keyColumnsOf(table: TableDefinition, usable: UsableIndex | null): readonly KeyColumn[] {
+  if (usable !== null) {
+    return usable.index.keys.map(({ column, type, isDescending, nullsFirst }, at) => ({
       number: column,
+      name: usable.expressions[at] ?? column,
       type,
       isDescending,
       nullsFirst,
@@ -87,19 +86,34 @@ export function keyColumnsOf(table: TableDefinition, index: IndexDefinition | nu
   }
   return table.keyColumns.flatMap((number) => {
     const column = table.columns.find((one) => one.number === number);
-    return column === undefined ? [] : [{ number, type: column.type, isDescending: false, nullsFirst: false }];
+    return column === undefined
+      ? []
+      : [{ number, name: number, type: column.type, isDescending: false, nullsFirst: false }];
   });
 }
 
-function restrictionsOf(scan: ScanNode, own: ReadonlySet<ColumnId>): ReadonlyMap<number, readonly Restriction[]> {
-  const found = new Map<number, Restriction[]>();
-  const numberOf = new Map(scan.columns.map(({ id }, index) => [id, scan.numbers[index] ?? 0]));
+/** What stands for a key of the scan in its conditions: columns by their ids, expressions that an index has. */
+interface Subjects {
+  readonly own: ReadonlySet<ColumnId>;
+  readonly numberOf: ReadonlyMap<ColumnId, number>;
+  readonly expressions: ReadonlySet<string>;
+}
+
+function restrictionsOf(
+  scan: ScanNode,
+  indexes: readonly UsableIndex[],
+): ReadonlyMap<string | number, readonly Restriction[]> {
+  const found = new Map<string | number, Restriction[]>();
+  const subjects: Subjects = {
+    own: new Set(scan.columns.map(({ id }) => id)),
+    numberOf: new Map(scan.columns.map(({ id }, index) => [id, scan.numbers[index] ?? 0])),
+    expressions: new Set(indexes.flatMap(({ expressions }) => expressions.flatMap((one) => one ?? []))),
+  };
   for (const term of conjunctsOf(scan.filter)) {
-    for (const { id, restriction } of termRestrictions(term, own)) {
-      const number = numberOf.get(id) ?? 0;
-      const list = found.get(number) ?? [];
+    for (const { name, restriction } of termRestrictions(term, subjects)) {
+      const list = found.get(name) ?? [];
       list.push(restriction);
-      found.set(number, list);
+      found.set(name, list);
     }
   }
   return found;
@@ -107,50 +121,89 @@ function restrictionsOf(scan: ScanNode, own: ReadonlySet<ColumnId>): ReadonlyMap
 
 const mirrored = { "=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<=" } as const;
 
-function* termRestrictions(
-  term: BoundExpression,
-  own: ReadonlySet<ColumnId>,
-): Iterable<{ readonly id: ColumnId; readonly restriction: Restriction }> {
+interface Restricted {
+  readonly name: string | number;
+  readonly restriction: Restriction;
+}
+
+function* termRestrictions(term: BoundExpression, subjects: Subjects): Iterable<Restricted> {
+  const { own } = subjects;
   if (term.kind === "call" && term.arguments.length === 2 && term.callee.name in mirrored) {
     const operator = term.callee.name as keyof typeof mirrored;
     const [left, right] = term.arguments;
     if (left === undefined || right === undefined) return;
-    const a = bareColumn(left, own);
+    const a = subjectOf(left, subjects);
     if (a !== null && isFree(right, own) && isComparable(a.type, right.type)) {
-      yield { id: a.id, restriction: { operator, values: [right], isEach: false } };
+      yield { name: a.name, restriction: { operator, values: [right], isEach: false } };
     }
-    const b = bareColumn(right, own);
+    const b = subjectOf(right, subjects);
     if (b !== null && isFree(left, own) && isComparable(b.type, left.type)) {
-      yield { id: b.id, restriction: { operator: mirrored[operator], values: [left], isEach: false } };
+      yield { name: b.name, restriction: { operator: mirrored[operator], values: [left], isEach: false } };
     }
+  } else if (term.kind === "call" && term.callee.name === "~~" && term.form === "operator") {
+    yield* prefixRestrictions(term.arguments, subjects);
   } else if (term.kind === "inList" && !term.isNegated && term.items.length <= rangesMax) {
-    const column = bareColumn(term.subject, own);
-    if (column === null) return;
-    if (!term.items.every((item) => isFree(item, own) && isComparable(column.type, item.type))) return;
-    yield { id: column.id, restriction: { operator: "=", values: term.items, isEach: false } };
+    const subject = subjectOf(term.subject, subjects);
+    if (subject === null) return;
+    if (!term.items.every((item) => isFree(item, own) && isComparable(subject.type, item.type))) return;
+    yield { name: subject.name, restriction: { operator: "=", values: term.items, isEach: false } };
   } else if (term.kind === "quantified" && term.quantifier === "any" && term.comparison.name === "=") {
-    const column = bareColumn(term.left, own);
+    const subject = subjectOf(term.left, subjects);
     const element = sqlType(elementTypeOf(term.array.type.oid));
-    if (column === null || !isFree(term.array, own) || !isComparable(column.type, element)) return;
-    yield { id: column.id, restriction: { operator: "=", values: [term.array], isEach: true } };
+    if (subject === null || !isFree(term.array, own) || !isComparable(subject.type, element)) return;
+    yield { name: subject.name, restriction: { operator: "=", values: [term.array], isEach: true } };
   } else if (term.kind === "or") {
-    const merged = mergeOr(term, own);
+    const merged = mergeOr(term, subjects);
     if (merged !== null) yield merged;
   }
 }
 
+/** `x LIKE 'abc%'`: from the prefix on, before the first text that is behind all that begin so. */
+function* prefixRestrictions(args: readonly BoundExpression[], subjects: Subjects): Iterable<Restricted> {
+  const [left, pattern] = args;
+  const subject = left === undefined ? null : subjectOf(left, subjects);
+  if (subject === null || !strings.has(subject.type.oid)) return;
+  if (pattern?.kind !== "constant" || typeof pattern.value !== "string" || !strings.has(pattern.type.oid)) return;
+  const found = likePrefix(pattern.value);
+  if (found === null) return;
+  const { name } = subject;
+  const text = (value: string): readonly BoundExpression[] => [{ ...pattern, value }];
+  const restriction = (operator: Restriction["operator"], value: string): Restricted => ({
+    name,
+    restriction: { operator, values: text(value), isEach: false },
+  });
+  if (found.isWhole) {
+    yield restriction("=", found.prefix);
+    return;
+  }
+  yield restriction(">=", found.prefix);
+  const end = afterPrefix(found.prefix);
+  if (end !== null) yield restriction("<", end);
+}
+
 /** `a = 1 OR a = 2` is a list of values too. */
-function mergeOr(term: Extract<BoundExpression, { kind: "and" | "or" }>, own: ReadonlySet<ColumnId>) {
-  const parts = term.terms.map((one) => [...termRestrictions(one, own)]);
-  const id = parts[0]?.[0]?.id;
-  if (id === undefined) return null;
+function mergeOr(term: Extract<BoundExpression, { kind: "and" | "or" }>, subjects: Subjects): Restricted | null {
+  const parts = term.terms.map((one) => [...termRestrictions(one, subjects)]);
+  const name = parts[0]?.[0]?.name;
+  if (name === undefined) return null;
   const values: BoundExpression[] = [];
   for (const part of parts) {
-    const match = part.find((one) => one.id === id && one.restriction.operator === "=" && !one.restriction.isEach);
+    const match = part.find((one) => one.name === name && one.restriction.operator === "=" && !one.restriction.isEach);
     if (match === undefined) return null;
     values.push(...match.restriction.values);
   }
-  return values.length > rangesMax ? null : { id, restriction: { operator: "=" as const, values, isEach: false } };
+  return values.length > rangesMax ? null : { name, restriction: { operator: "=", values, isEach: false } };
+}
+
+/** A key of the table or of an index that the expression is. */
+function subjectOf(
+  expression: BoundExpression,
+  { own, numberOf, expressions }: Subjects,
+): { readonly name: string | number; readonly type: SqlType } | null {
+  const column = bareColumn(expression, own);
+  if (column !== null) return { name: numberOf.get(column.id) ?? 0, type: column.type };
+  const key = expressions.size === 0 ? null : expressionKey(expression);
+  return key === null || !expressions.has(key) ? null : { name: key, type: expression.type };
 }
 
 /** The column itself, or as the same bytes under another name: varchar as text. */
@@ -187,19 +240,20 @@ function isComparable(column: SqlType, value: SqlType): boolean {
 
 function pathOf(
   scan: ScanNode,
-  index: IndexDefinition | null,
-  restrictions: ReadonlyMap<number, readonly Restriction[]>,
+  usable: UsableIndex | null,
+  restrictions: ReadonlyMap<string | number, readonly Restriction[]>,
   tableRows: number,
 ): AccessPath | null {
-  const keys = keyColumnsOf(scan.table, index);
+  const index = usable?.index ?? null;
+  const keys = keyColumnsOf(scan.table, usable);
   let prefixes: readonly (readonly BoundExpression[])[] = [[]];
   let used = 0;
   let fixed = 0;
   let share = 1;
   let isEach = false;
-  for (const { number } of keys) {
-    if (number === 0) break;
-    const all = restrictions.get(number)?.filter(({ operator }) => operator === "=") ?? [];
+  for (const { name } of keys) {
+    if (name === 0) break;
+    const all = restrictions.get(name)?.filter(({ operator }) => operator === "=") ?? [];
     const equal = all.filter(({ isEach }) => !isEach);
     const [each] = all.filter(({ isEach }) => isEach);
     if (equal.length === 0 && each !== undefined) {
@@ -218,9 +272,9 @@ function pathOf(
   }
   const next = isEach ? undefined : keys[used];
   const bounds =
-    next === undefined || next.number === 0
+    next === undefined || next.name === 0
       ? []
-      : (restrictions.get(next.number) ?? []).filter(({ operator }) => operator !== "=");
+      : (restrictions.get(next.name) ?? []).filter(({ operator }) => operator !== "=");
   if (used === 0 && bounds.length === 0) return null;
   const ranges = prefixes.map((prefix) =>
     isEach ? { ...rangeOf(prefix, next, bounds), isEach } : rangeOf(prefix, next, bounds),
@@ -263,7 +317,8 @@ export function orderOf(scan: ScanNode, path: AccessPath, keys: readonly SortKey
   if (path.ranges.length !== 1 || path.ranges[0]?.isEach === true) return null;
   // The past of a range may lie in several places, one read behind the other.
   if (scan.time !== null && scan.time.kind !== "asOf") return null;
-  const columns = keyColumnsOf(scan.table, path.index);
+  const { index } = path;
+  const columns = keyColumnsOf(scan.table, index === null ? null : { index, expressions: [] });
   const numberOf = new Map(scan.columns.map(({ id }, index) => [id, scan.numbers[index] ?? 0]));
   const nullable = (number: number): boolean =>
     scan.table.columns.find((one) => one.number === number)?.isNotNull !== true &&

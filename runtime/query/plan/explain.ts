@@ -2,7 +2,6 @@
 import { unreachable } from "../../types/assert.js";
 import type { BoundExplain } from "../bind/bound.js";
 import type { EvaluationContext } from "../functions/context.js";
-import { keyColumnsOf } from "./access.js";
 import type { BoundExpression } from "./expression.js";
 import type { PlanNode, PlanRange, ScanNode, SortKey } from "./plan.js";
 import { showExpression } from "./show.js";
@@ -217,9 +216,11 @@ function describeScan(node: ScanNode, show: (expression: BoundExpression) => str
 }
 
 function showRanges(node: ScanNode, show: (expression: BoundExpression) => string): string {
-  const columns = keyColumnsOf(node.table, node.index).map(
-    ({ number }) => node.table.columns.find((one) => one.number === number)?.name ?? "?",
-  );
+  const nameOf = (number: number): string => node.table.columns.find((one) => one.number === number)?.name ?? "?";
+  const columns =
+    node.index === null
+      ? node.table.keyColumns.map(nameOf)
+      : node.index.keys.map(({ column, expression }) => expression?.text ?? nameOf(column));
   const side = (range: PlanRange["from"], isLower: boolean): string => {
     if (range === null) return "";
     const names = columns.slice(0, range.values.length).join(", ");

@@ -1,4 +1,5 @@
 /** How each operator is carried out: the ways into tables, the order and methods of joins, sorts that an index makes needless. */
+import type { RowRules } from "../bind/bound.js";
 import type { Catalog, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { auditIndexesOf, isAuditTable } from "../catalog/system/audit.js";
 import type { TableSource } from "../table/access.js";
@@ -7,13 +8,17 @@ import { type AccessPath, choosePath, everything, orderOf, pathsOf } from "./acc
 import { conjunction, conjunctsOf } from "./conjuncts.js";
 import { estimateRows, selectivity } from "./estimate.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
+import { extremesOf } from "./extremes.js";
 import type { JoinNode, JoinType, PlanNode, ScanNode, SortKey, SortNode } from "./plan.js";
 import { substitute, withInputs } from "./rewrite.js";
+import { type UsableIndex, usableIndexes } from "./usable-indexes.js";
 import { columnsOf, hasSubquery, inputsOf, isVolatile } from "./walk.js";
 
 export interface PlanContext {
   readonly statistics: Pick<TableSource, "rowsEstimate">;
   readonly catalog: Catalog;
+  /** What a table's indexes say of its rows, bound and with constants computed; null where nobody binds it. */
+  readonly rulesOf: ((table: TableDefinition) => RowRules) | null;
 }
 
 export function physical(node: PlanNode, context: PlanContext): PlanNode {
@@ -28,6 +33,11 @@ export function physical(node: PlanNode, context: PlanContext): PlanNode {
       return physicalSort(node, null, context);
     case "limit":
       return physicalLimit(node, context);
+    case "aggregate": {
+      const whole = costed(withInputs(node, [physical(node.input, context)]));
+      const first = extremesOf(node, (sort) => orderedInput(sort, 1, context)?.plan ?? null);
+      return first !== null && first.cost < whole.cost ? first : whole;
+    }
     default: {
       const inputs = inputsOf(node).map((input) => physical(input, context));
       return costed(withInputs(node, inputs));
@@ -47,8 +57,12 @@ function costed(node: PlanNode): PlanNode {
   };
 }
 
-const indexesOf = (table: TableDefinition, { catalog }: PlanContext): readonly IndexDefinition[] =>
-  isAuditTable(table) ? auditIndexesOf(table) : catalog.indexesOf(table);
+const indexesOf = (scan: ScanNode, { catalog, rulesOf }: PlanContext): readonly UsableIndex[] => {
+  const { table } = scan;
+  return isAuditTable(table)
+    ? usableIndexes(scan, auditIndexesOf(table), null)
+    : usableIndexes(scan, catalog.indexesOf(table), rulesOf);
+};
 
 /** There is always more in the log than in what is looked for by it. */
 const auditRows = 1_000_000;
@@ -58,7 +72,7 @@ const rowsOf = (table: TableDefinition, { statistics }: PlanContext): number =>
 
 function physicalScan(scan: ScanNode, context: PlanContext): PlanNode {
   const tableRows = rowsOf(scan.table, context);
-  return withPath(scan, choosePath(scan, indexesOf(scan.table, context), tableRows));
+  return withPath(scan, choosePath(scan, indexesOf(scan, context), tableRows));
 }
 
 function withPath(scan: ScanNode, path: AccessPath): ScanNode {
@@ -273,7 +287,7 @@ function indexLoop(
     ranges: [everything],
   };
   const tableRows = rowsOf(right.table, context);
-  const path = choosePath(scan, indexesOf(right.table, context), tableRows);
+  const path = choosePath(scan, indexesOf(scan, context), tableRows);
   if (path.ranges[0] === everything || path.ranges.length === 0) return null;
   const inner = withPath(scan, path);
   // Worth it only where the look-up uses the left row.
@@ -333,7 +347,7 @@ function orderedInput(
   if (at.kind !== "scan") return null;
   const scan = at;
   const tableRows = rowsOf(scan.table, context);
-  const indexes = indexesOf(scan.table, context);
+  const indexes = indexesOf(scan, context);
   const paths = [...pathsOf(scan, indexes, tableRows), ...wholeIndexes(scan, indexes, tableRows)];
   let best: { readonly path: AccessPath; readonly isBackward: boolean; readonly cost: number } | null = null;
   for (const path of paths) {
@@ -346,17 +360,13 @@ function orderedInput(
     if (best === null || cost < best.cost) best = { path, isBackward: order === "backward", cost };
   }
   if (best === null) return null;
-  let plan: PlanNode = { ...withPath(scan, best.path), isBackward: best.isBackward };
+  let plan: PlanNode = { ...withPath(scan, best.path), isBackward: best.isBackward, cost: best.cost };
   for (const outer of between.toReversed()) plan = costed(withInputs(outer, [plan]));
   return { plan, cost: best.cost };
 }
 
 /** Each index from one end to the other. */
-const wholeIndexes = (
-  scan: ScanNode,
-  indexes: readonly IndexDefinition[],
-  tableRows: number,
-): readonly AccessPath[] => {
+const wholeIndexes = (scan: ScanNode, indexes: readonly UsableIndex[], tableRows: number): readonly AccessPath[] => {
   const rows = Math.max(1, tableRows * selectivity(scan.filter));
   const whole = (index: IndexDefinition | null): AccessPath => ({
     index,
@@ -366,10 +376,9 @@ const wholeIndexes = (
     cost: tableRows * (index === null ? 1 : 3) + 1,
   });
   const usable = indexes.filter(
-    ({ predicate, isPrimary, keys }) =>
-      predicate === null && !isPrimary && keys.every(({ expression }) => expression === null),
+    ({ index }) => !index.isPrimary && index.keys.every(({ expression }) => expression === null),
   );
-  return [...(scan.table.keyColumns.length > 0 ? [whole(null)] : []), ...usable.map(whole)];
+  return [...(scan.table.keyColumns.length > 0 ? [whole(null)] : []), ...usable.map(({ index }) => whole(index))];
 };
 
 function throughProject(

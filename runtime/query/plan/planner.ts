@@ -2,7 +2,7 @@
  * From the tree that means a statement to one that runs well: WITH queries that are read once become part of the rest, conditions go
  * down, ways into tables and of joining are chosen, what nobody uses is left out.
  */
-import type { BoundModification, BoundQuery, BoundStatement } from "../bind/bound.js";
+import type { BoundModification, BoundQuery, BoundStatement, RowRules } from "../bind/bound.js";
 import type { Catalog } from "../catalog/model.js";
 import type { EvaluationContext } from "../functions/context.js";
 import type { TableSource } from "../table/access.js";
@@ -25,8 +25,32 @@ export function planBound(
   statistics: Statistics,
   catalog: Catalog,
   evaluation: EvaluationContext,
+  rulesOf: PlanContext["rulesOf"] = null,
 ): BoundStatement {
-  return mapPlans(bound, (plan, needed) => planNode(plan, needed, { statistics, catalog }, evaluation));
+  const context = { statistics, catalog, rulesOf: rulesOf === null ? null : foldedRules(rulesOf, evaluation) };
+  return mapPlans(bound, (plan, needed) => planNode(plan, needed, context, evaluation));
+}
+
+/** Rules of each table once, with their constants computed as those of the statement are. */
+function foldedRules(
+  rulesOf: NonNullable<PlanContext["rulesOf"]>,
+  evaluation: EvaluationContext,
+): NonNullable<PlanContext["rulesOf"]> {
+  const known = new Map<number, RowRules>();
+  const folder = new ConstantFolder(evaluation);
+  return (table) => {
+    const found = known.get(table.oid);
+    if (found !== undefined) return found;
+    const rules = rulesOf(table);
+    const indexes = rules.indexes.map((each) => ({
+      ...each,
+      keys: each.keys.map((key) => folder.fold(key)),
+      predicate: each.predicate === null ? null : folder.fold(each.predicate),
+    }));
+    const folded = { ...rules, indexes };
+    known.set(table.oid, folded);
+    return folded;
+  };
 }
 
 /** The statement as it was bound, but for what must be done to run it: the twin that plans are tested against. */
@@ -84,7 +108,7 @@ export const planRows = (
   outputs: readonly ColumnId[],
   statistics: Statistics,
   catalog: Catalog,
-): PlanNode => prune(optimize(inlineCommonTables(plan), { statistics, catalog }), new Set(outputs));
+): PlanNode => prune(optimize(inlineCommonTables(plan), { statistics, catalog, rulesOf: null }), new Set(outputs));
 
 function planNode(
   root: PlanNode,

@@ -78,7 +78,7 @@ async function programs(): Promise<number> {
   );
   const intended = [...report.intended.values()].reduce((sum, { count }) => sum + count, 0);
   console.log(
-    `${report.programs} programs of ${report.statements} statements compared over the wire (${report.rows} rows), ${report.failedAlike} of them errors on both sides, ${intended} intended differences, ${report.differing} differences; ${report.pasts} tables read again as of a past position`,
+    `${report.programs} programs of ${report.statements} statements compared over the wire (${report.rows} rows), ${report.failedAlike} of them errors on both sides, ${intended} intended differences, ${report.differing} differences; ${report.pasts} queries read again as of their position, ${report.tight} statements with little memory`,
   );
   for (const [reason, { count, example }] of report.intended)
     console.log(`  ${count} × ${reason}; for example: ${example.slice(0, 300)}`);

@@ -328,7 +328,6 @@ class Alteration {
     const position = placeOf(location);
     const column = this.#column(name, position);
     const type = columnType(syntax);
-    if (using === null && column.type.oid === type.oid && column.type.modifier === type.modifier) return;
     const [reader] = columnReadersOf(ports, this.#table.oid, column.number);
     if (reader !== undefined) {
       throw new SqlError("0A000", "cannot alter type of a column used by a view or rule", {
@@ -350,6 +349,7 @@ class Alteration {
       });
     }
     expectNoView(ports, this.#table, column, location);
+    if (using === null && column.type.oid === type.oid && column.type.modifier === type.modifier) return;
     for (const { keys } of ports.draft.catalog.indexesOf(this.#table))
       if (keys.some((key) => key.column === column.number)) expectIndexable({ type });
     const change = ports.conversion(this.#catalog, this.#table, column.number, type, using);

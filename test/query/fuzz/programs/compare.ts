@@ -40,10 +40,11 @@ export async function comparePrograms(options: ProgramOptions): Promise<ProgramR
       programs += 1;
       const steps = program(seed, options.length);
       const schema = `lane${number}`;
-      const difference = await compareProgram(sides, schema, steps, counts);
+      const memory = programs % 4 === 0 ? "192kB" : null;
+      const difference = await compareProgram(sides, schema, steps, counts, memory);
       if (difference === null) continue;
       differing += 1;
-      const { kept, last } = await shrink(sides, schema, steps, difference, until);
+      const { kept, last } = await shrink(sides, schema, steps, difference, until, memory);
       const text = kept.map(shownStep).join("\n");
       options.found(`-- program ${seed}\n${text}\n--- PostgreSQL\n${last.expected}\n--- here\n${last.actual}\n`);
     }
@@ -76,6 +77,7 @@ async function shrink(
   steps: readonly Step[],
   first: Difference,
   until: number,
+  memory: string | null,
 ): Promise<{ readonly kept: readonly Step[]; readonly last: Difference }> {
   let kept = steps.slice(0, first.index + 1);
   let last = first;
@@ -84,7 +86,7 @@ async function shrink(
       if (performance.now() > until + 60_000) return { kept, last };
       const shorter = kept.filter((_, index) => index < Math.max(at, 0) || index >= at + size);
       if (shorter.length === kept.length) continue;
-      const difference = await compareProgram(sides, schema, shorter, newCounts());
+      const difference = await compareProgram(sides, schema, shorter, newCounts(), memory);
       if (difference === null || kindOf(difference) !== kindOf(first)) continue;
       kept = shorter.slice(0, difference.index + 1);
       last = difference;

@@ -16,6 +16,8 @@ export interface ProgramCounts {
   failedAlike: number;
   /** Tables that were read again as of a position that had passed. */
   pasts: number;
+  /** Statements with so little memory that they went on in files, or were refused with 53200. */
+  tight: number;
   readonly intended: Map<string, IntendedCount>;
 }
 
@@ -30,6 +32,7 @@ export const newCounts = (): ProgramCounts => ({
   rows: 0,
   failedAlike: 0,
   pasts: 0,
+  tight: 0,
   intended: new Map(),
 });
 
@@ -61,18 +64,23 @@ function sent(client: PostgresClient, { sql, via }: Step): Promise<PostgresAnswe
   return via.kind === "copyIn" ? client.copyIn(sql, via.data) : client.extended(sql, via.parameters, via.format);
 }
 
+/** So little memory that sorts and groupings of a few rows go on in files. */
+const tight = (memory: string): string => `set kimberlite.query_memory = '${memory}'`;
+
 /** Runs the steps in a schema of their own, all of them sent at once. @returns the first difference, if there is one */
 export async function compareProgram(
   sides: { readonly postgres: PostgresClient; readonly here: PostgresClient },
   schema: string,
   steps: readonly Step[],
   counts: ProgramCounts,
+  memory: string | null = null,
 ): Promise<Difference | null> {
   const kept: { readonly index: number; readonly position: Promise<PostgresAnswer> }[] = [];
   const clear = `drop schema if exists ${schema} cascade`;
   const run = async (client: PostgresClient, isHere: boolean): Promise<readonly PostgresAnswer[]> => {
     const setup = ["rollback", clear, `create schema ${schema}`, `set search_path to ${schema}`];
     for (const sql of setup) void client.query(sql);
+    if (isHere) void client.query(memory === null ? "reset kimberlite.query_memory" : tight(memory));
     const answers = steps.map((step, index) => {
       const answer = sent(client, step);
       if (isHere && step.isKept === true) kept.push({ index, position: client.query("select txid_current()") });
@@ -90,6 +98,7 @@ export async function compareProgram(
     const here = actual[index];
     if (there === undefined || here === undefined) throw new Error("every statement has an answer");
     counts.statements += 1;
+    if (memory !== null) counts.tight += 1;
     const [left, right] = [shown(there, step.isOrdered), shown(here, step.isOrdered)];
     if (isSame(right, left)) {
       if (there.kind === "rows") counts.rows += there.rows.length;
@@ -99,7 +108,7 @@ export async function compareProgram(
       }
       continue;
     }
-    const reason = intendedOfProgram(step.sql, there, here);
+    const reason = intendedOfProgram(step.sql, there, here, memory !== null);
     if (reason === null) {
       const message = (answer: PostgresAnswer): string => (answer.kind === "failed" ? ` ${answer.message}` : "");
       return { index, expected: left + message(there), actual: right + message(here) };
