@@ -19,7 +19,7 @@ export function likePrefix(pattern: string): { readonly prefix: string; readonly
 
 /** The first text behind all that begin with the prefix; null when there is none. */
 export function afterPrefix(prefix: string): string | null {
-  const points = [...prefix];
+  const points = Array.from(prefix, (point) => point);
   while (points.length > 0) {
     const point = points.pop()?.codePointAt(0) ?? 0;
     if (point >= 0x10_ffff) continue;

@@ -8,7 +8,9 @@ import type {
   TableDefinition,
 } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
+import { findCast } from "../../functions/coercion.js";
 import type { AlterTable, AlterTableAction } from "../../syntax/ast-definition.js";
+import { typeLabel } from "../../types/type-name.js";
 import {
   ConstraintMaker,
   type ConstraintPart,
@@ -328,17 +330,24 @@ class Alteration {
     const position = placeOf(location);
     const column = this.#column(name, position);
     const type = columnType(syntax);
+    if (column.generated !== null && using !== null) {
+      throw new SqlError("42611", "cannot specify USING when altering type of generated column", {
+        position,
+        detail: `Column "${name}" is a generated column.`,
+      });
+    }
+    const change = ports.conversion(this.#catalog, this.#table, column.number, type, using);
+    if (column.default !== null && findCast(column.type, type, "assignment") === null) {
+      throw new SqlError(
+        "42804",
+        `default for column "${name}" cannot be cast automatically to type ${typeLabel(type.oid)}`,
+      );
+    }
     const [reader] = columnReadersOf(ports, this.#table.oid, column.number);
     if (reader !== undefined) {
       throw new SqlError("0A000", "cannot alter type of a column used by a view or rule", {
         position,
         detail: `materialized view ${reader.name} depends on column "${name}"`,
-      });
-    }
-    if (column.generated !== null && using !== null) {
-      throw new SqlError("42611", "cannot specify USING when altering type of generated column", {
-        position,
-        detail: `Column "${name}" is a generated column.`,
       });
     }
     const [computed] = this.#computedFrom(name);
@@ -352,7 +361,6 @@ class Alteration {
     if (using === null && column.type.oid === type.oid && column.type.modifier === type.modifier) return;
     for (const { keys } of ports.draft.catalog.indexesOf(this.#table))
       if (keys.some((key) => key.column === column.number)) expectIndexable({ type });
-    const change = ports.conversion(this.#catalog, this.#table, column.number, type, using);
     const next = this.#restored((each) =>
       each.number === column.number ? { ...each, type, missingValue: null } : each,
     );
