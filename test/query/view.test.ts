@@ -53,7 +53,7 @@ test("a row that is not in a view does not leave it", (t) => {
   const table = { keyColumns: [], columns: [], storage: 7 } as unknown as ConstructorParameters<typeof ViewRows>[0];
   const writer = {} as ConstructorParameters<typeof ViewRows>[1];
   const reader = { get: () => false } as unknown as ConstructorParameters<typeof ViewRows>[2]["reader"];
-  const rows = new ViewRows(table, writer, { tenant: 1, reader });
+  const rows = new ViewRows(table, writer, { tenant: 1, reader, check: () => {} });
   t.is(rows.countOf(new Uint8Array(20)), 0);
   t.throws(() => rows.countBy(new Uint8Array(20), [], -1), {
     message: breach("order: rows that leave a view are in it"),

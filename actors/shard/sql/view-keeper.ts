@@ -99,11 +99,15 @@ export class ViewKeeper {
   }
 
   #changeOf(storage: number, { tenant, overlay }: Transaction): TableChange {
-    const { state } = this.#deciding.host;
+    const { host } = this.#deciding;
+    const { state } = host;
+    let looked = 0;
     const removed: Uint8Array[] = [];
     const added: Uint8Array[] = [];
     const prefix = this.#key.object(tenant, storage).slice();
     for (const { key, value } of overlay.under(tableTree.rows, prefix)) {
+      looked += 1;
+      if (looked % entriesBetweenSigns === 0) host.working();
       const isThere = state.get(tableTree.rows, key);
       const { valueBytes, valueStart, valueLength } = state;
       const before = isThere ? valueBytes.slice(valueStart + positionBytes, valueStart + valueLength) : null;
@@ -116,6 +120,8 @@ export class ViewKeeper {
   }
 }
 
+/** Entries between two signs of life. */
+const entriesBetweenSigns = 4_096;
 /** Where a row's position stands, before the row. */
 const positionBytes = 8;
 

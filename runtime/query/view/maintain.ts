@@ -87,6 +87,7 @@ export class ViewMaintenance {
     const kept = new Map<string, number>();
     const excess = [];
     for (const { key, values } of rowsOf(this.#write, this.#view.rows)) {
+      this.#rows.work();
       const name = nameOfHash(key.subarray(0, hashBytes));
       const seen = kept.get(name) ?? 0;
       if (seen < (targets.get(name)?.count ?? 0)) kept.set(name, seen + 1);
@@ -134,11 +135,11 @@ export class ViewMaintenance {
   #refreshGroups(): void {
     const { groups, show } = this.#groups();
     const computed = this.#computed(groups);
-    const stored = [...rowsOf(this.#write, this.#view.rows)].map(({ key, values }) => ({
-      key: key.slice(),
-      values,
-      from: 0,
-    }));
+    const stored = [];
+    for (const { key, values } of rowsOf(this.#write, this.#view.rows)) {
+      this.#rows.work();
+      stored.push({ key: key.slice(), values, from: 0 });
+    }
     for (const row of stored) if (!computed.has(nameOfHash(row.key))) this.#rows.delete(row);
     for (const row of stored) {
       const name = nameOfHash(row.key);

@@ -34,7 +34,12 @@ function likeKey(hash: Uint8Array, ordinal: number): Uint8Array {
 export interface ViewRowsPorts {
   readonly tenant: number;
   readonly reader: TreeReader;
+  /** Says that the work goes on; throws to end it. */
+  check(): void;
 }
+
+/** Rows between two signs that the work goes on. */
+const checkRows = 500;
 
 export class ViewRows {
   readonly #writer: TableWriter;
@@ -42,6 +47,7 @@ export class ViewRows {
   readonly #codec: RowCodec;
   readonly #storage: number;
   readonly #key = new TableKey();
+  #worked = 0;
 
   constructor(table: TableDefinition, writer: TableWriter, ports: ViewRowsPorts) {
     assert(table.keyColumns.length === 0, "rows of a view are keyed by hashes");
@@ -49,6 +55,12 @@ export class ViewRows {
     this.#ports = ports;
     this.#codec = rowCodecOf(table);
     this.#storage = table.storage;
+  }
+
+  /** One row more was looked at or written. */
+  work(): void {
+    this.#worked += 1;
+    if (this.#worked % checkRows === 0) this.#ports.check();
   }
 
   encode(values: readonly Datum[]): Uint8Array {
@@ -60,14 +72,17 @@ export class ViewRows {
   }
 
   insert(key: Uint8Array, values: readonly Datum[]): void {
+    this.work();
     this.#writer.insertAt(key, values);
   }
 
   update(old: StoredRow, values: readonly Datum[]): void {
+    this.work();
     if (!isSame(this.encode(old.values), this.encode(values))) this.#writer.update(old, values);
   }
 
   delete(old: StoredRow): void {
+    this.work();
     this.#writer.delete(old);
   }
 
