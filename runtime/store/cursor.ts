@@ -15,6 +15,7 @@ import {
   searchLeaf,
   suffixLengthOf,
   valueStartOf,
+  valueStartsOf,
 } from "./slotted-page.js";
 import { type Cursor, treeValueBytesMax } from "./tree.js";
 
@@ -162,12 +163,7 @@ export class TreeCursor implements Cursor {
       const at = searchLeaf(this.#u8, this.#i32, this.#base, high, highLength, this.#count);
       end = Math.min(end, at < 0 ? ~at : at);
     }
-    let found = 0;
-    for (let index = this.#index; index < end; index++) {
-      if (lengthFieldOf(this.#u8, this.#i32, this.#base, index) === overflowMark) break;
-      starts[found] = valueStartOf(this.#i32, this.#base, index);
-      found += 1;
-    }
+    const found = valueStartsOf(this.#u8, this.#i32, this.#base, this.#index, end, starts);
     if (found === 0) return 0;
     this.#index += found - 1;
     this.#show();

@@ -188,6 +188,30 @@ export function valueStartOf(i32: Int32Array, base: number, index: number): numb
   return base + (slot & 0xffff) + leafCellHead + (suffix > slotHeadBytes ? suffix - slotHeadBytes : 0);
 }
 
+/**
+ * As `valueStartOf`, for the leaf's cells from one on up to another, or to one whose value lies in pages of its own. Returns how many there are.
+ */
+export function valueStartsOf(
+  u8: Uint8Array,
+  i32: Int32Array,
+  base: number,
+  from: number,
+  to: number,
+  starts: Int32Array,
+): number {
+  const slots = (base >> 2) + wordSlots + 1;
+  let found = 0;
+  for (let index = from; index < to; index++) {
+    const slot = i32[slots + (index << 1)];
+    const cell = base + (slot & 0xffff);
+    if ((u8[cell] | (u8[cell + 1] << 8)) === overflowMark) break;
+    const suffix = slot >>> 16;
+    starts[found] = cell + leafCellHead + (suffix > slotHeadBytes ? suffix - slotHeadBytes : 0);
+    found += 1;
+  }
+  return found;
+}
+
 /** Bytes that a value takes in its cell. */
 export const storedBytesOf = (lengthField: number): number =>
   lengthField === overflowMark ? overflowReferenceBytes : lengthField;

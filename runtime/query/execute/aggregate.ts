@@ -17,6 +17,7 @@ import {
   type Operator,
   placeOf,
 } from "./execution.js";
+import { GroupSums } from "./group-sums.js";
 import { IntegerTable } from "./integer-table.js";
 import { compileGroupKey, type Key } from "./keys.js";
 import { compileOperand, type NumbersFunction } from "./numbers.js";
@@ -72,6 +73,8 @@ interface GroupSet {
   readonly integerSlot: number;
   places32: IntegerTable;
   integerGroups: Group[];
+  /** What the groups of integers have gathered, by aggregate; null for an aggregate that takes each row. */
+  sums: (GroupSums | null)[];
   nullGroup: number;
   /** Set once no more groups are begun. */
   overflow: Overflow | null;
@@ -115,6 +118,7 @@ export class AggregateOperator implements Operator {
       integerSlot: this.#integerSlot(places),
       places32: new IntegerTable(),
       integerGroups: [],
+      sums: [],
       nullGroup: -1,
       overflow: null,
       level: 0,
@@ -164,6 +168,7 @@ export class AggregateOperator implements Operator {
     set.groups.clear();
     set.places32 = new IntegerTable();
     set.integerGroups = [];
+    set.sums = [];
     set.nullGroup = -1;
   }
 
@@ -288,8 +293,41 @@ export class AggregateOperator implements Operator {
     }
     for (let at = 0; at < this.#aggregates.length; at += 1) {
       const compiled = this.#aggregates[at];
-      if (compiled !== undefined) this.#addColumn(compiled, at, batch, groups, found);
+      if (compiled === undefined) continue;
+      if (!this.#addSums(set, compiled, at, batch)) this.#addColumn(compiled, at, batch, groups, found);
     }
+  }
+
+  /** Gathers a batch of an aggregate to which only sums and counts matter; false for any other. */
+  #addSums(
+    set: GroupSet,
+    { slot, isPlain, isCountAll, call }: CompiledAggregate,
+    at: number,
+    batch: RowBatch,
+  ): boolean {
+    const vector = slot < 0 ? undefined : batch.columns[slot];
+    const isOfNumbers = isPlain && call.callee.isStrict && vector !== undefined && vector.kind === "numbers";
+    if (!isCountAll && !isOfNumbers) return false;
+    let sums = set.sums[at];
+    if (sums === undefined) {
+      const first = set.integerGroups[0]?.aggregates[at];
+      // Nothing was found yet.
+      if (first === undefined) return false;
+      sums = first.accumulator.addSum === undefined ? null : new GroupSums();
+      set.sums[at] = sums;
+    }
+    if (sums === null) return false;
+    if (sums.isFull) this.#flushSums(set, at, sums);
+    sums.add(batch, isOfNumbers && !isCountAll ? vector : null, set.integerGroups.length, this.#found);
+    return true;
+  }
+
+  #flushSums(set: GroupSet, at: number, sums: GroupSums): void {
+    sums.flush((place) => {
+      const aggregate = set.integerGroups[place]?.aggregates[at];
+      assert(aggregate !== undefined, "what is gathered belongs to a group");
+      return aggregate.accumulator;
+    });
   }
 
   /** One aggregate over a batch whose rows' groups are known. */
@@ -403,6 +441,8 @@ export class AggregateOperator implements Operator {
   }
 
   *#emitSet(set: GroupSet, number: number): Generator<RowBatch> {
+    for (const [at, sums] of set.sums.entries())
+      if (sums !== null && sums !== undefined) this.#flushSums(set, at, sums);
     for (const group of set.groups.values()) {
       const results = group.aggregates.map((aggregate, at) => this.#finish(this.#aggregates[at], aggregate));
       const tail = this.#node.setId === null ? [] : [number];

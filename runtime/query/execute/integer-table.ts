@@ -1,16 +1,23 @@
 /**
  * A hash table from 32-bit integers to small numbers, in flat arrays: what joins and groupings by an integer column look up a million
- * times. Open addressing with linear probing; at most half full.
+ * times. Keys from 0 to 65,535, which are most of them in practice, are places of an array; for all others there is open addressing with linear
+ * probing, at most half full.
  */
 import { assert } from "../../types/assert.js";
 
 const empty = -1;
+const denseMax = 65_536;
+const denseMin = 1_024;
 
 export class IntegerTable {
   #keys: Int32Array;
   #values: Int32Array;
   #mask: number;
+  /** Keys that are hashed, and all. */
+  #hashed = 0;
   #size = 0;
+  /** By key, as long as the largest of these keys needs. */
+  #dense = new Int32Array(0);
 
   constructor(capacity = 64) {
     assert((capacity & (capacity - 1)) === 0, "a table's capacity is a power of two");
@@ -25,6 +32,9 @@ export class IntegerTable {
 
   /** -1 when the key is not there. */
   get(key: number): number {
+    const dense = this.#dense;
+    if (key >= 0 && key < dense.length) return dense[key] ?? empty;
+    if (this.#hashed === 0) return empty;
     const keys = this.#keys;
     const values = this.#values;
     const mask = this.#mask;
@@ -37,13 +47,32 @@ export class IntegerTable {
   /** Sets the value, which is not negative. */
   set(key: number, value: number): void {
     assert(value >= 0, "a table holds places");
-    if ((this.#size + 1) * 2 > this.#mask) this.#grow();
+    if (key >= 0 && key < denseMax) {
+      this.#setDense(key, value);
+      return;
+    }
+    if ((this.#hashed + 1) * 2 > this.#mask) this.#grow();
     const mask = this.#mask;
     let at = hash(key) & mask;
     while (this.#values[at] !== empty && this.#keys[at] !== key) at = (at + 1) & mask;
-    if (this.#values[at] === empty) this.#size += 1;
+    if (this.#values[at] === empty) {
+      this.#hashed += 1;
+      this.#size += 1;
+    }
     this.#keys[at] = key;
     this.#values[at] = value;
+  }
+
+  #setDense(key: number, value: number): void {
+    if (key >= this.#dense.length) {
+      let length = Math.max(denseMin, this.#dense.length);
+      while (length <= key) length *= 2;
+      const grown = new Int32Array(length).fill(empty);
+      grown.set(this.#dense);
+      this.#dense = grown;
+    }
+    if (this.#dense[key] === empty) this.#size += 1;
+    this.#dense[key] = value;
   }
 
   #grow(): void {
@@ -53,7 +82,8 @@ export class IntegerTable {
     this.#keys = new Int32Array(capacity);
     this.#values = new Int32Array(capacity).fill(empty);
     this.#mask = capacity - 1;
-    this.#size = 0;
+    this.#size -= this.#hashed;
+    this.#hashed = 0;
     for (let at = 0; at < keys.length; at += 1) {
       const value = values[at] ?? empty;
       if (value !== empty) this.set(keys[at] ?? 0, value);

@@ -47,17 +47,22 @@ abstract class JoinOperator implements Operator {
     this.#leftWidth = node.left.columns.length;
   }
 
+  /** A left batch was pulled and is not joined to its end. */
+  protected isMidway = false;
+
   /** Calls `pair` and its like; yields whenever `isFull`. */
   protected abstract produce(): Generator<null>;
 
   reset(): void {
     this.left.reset();
+    this.isMidway = false;
     this.#builder.clear();
     this.#steps = this.produce();
   }
 
+  /** While the rows of a left batch are being joined, the left side is not asked for anything: it would put its next batch in that one's place. */
   prepare(): boolean {
-    return isPrepared(this.left);
+    return this.isMidway || isPrepared(this.left);
   }
 
   protected get isFull(): boolean {
@@ -95,10 +100,17 @@ abstract class JoinOperator implements Operator {
     for (const [slot, target] of targets.entries()) {
       const source = leftColumns[slot];
       if (slot < this.#leftWidth && source !== undefined) {
-        for (let at = 0; at < count; at += 1) copyAt(source, leftRows[at] ?? 0, target, at);
+        if (source.kind === "numbers" && target.kind === "numbers" && !source.hasNulls) {
+          gatherNumbers(source.numbers, leftRows, target, count);
+        } else for (let at = 0; at < count; at += 1) copyAt(source, leftRows[at] ?? 0, target, at);
         continue;
       }
       const column = slot - this.#leftWidth;
+      const kept = target.kind === "numbers" ? right.numbersOf(column) : null;
+      if (kept !== null && target.kind === "numbers") {
+        gatherKeptNumbers(kept, rightRows, target, count);
+        continue;
+      }
       for (let at = 0; at < count; at += 1) {
         const row = rightRows[at] ?? -1;
         const vector = row < 0 ? undefined : right.columnsAt(row)[column];
@@ -121,6 +133,38 @@ abstract class JoinOperator implements Operator {
     this.right.close();
   }
 }
+
+type NumberColumn = Extract<ColumnVector, { kind: "numbers" }>;
+
+/** Numbers of rows none of which is NULL. */
+function gatherNumbers(source: Float64Array, rows: Int32Array, { numbers, nulls }: NumberColumn, count: number): void {
+  for (let at = 0; at < count; at += 1) numbers[at] = source[rows[at] ?? 0] ?? 0;
+  nulls.fill(0, 0, count);
+}
+
+/** Numbers of kept rows, batch by batch; a row of -1 is none. */
+function gatherKeptNumbers(kept: readonly NumberColumn[], rows: Int32Array, target: NumberColumn, count: number): void {
+  const { numbers, nulls } = target;
+  let anyNull = 0;
+  for (let at = 0; at < count; at += 1) {
+    const row = rows[at] ?? -1;
+    const vector = row < 0 ? undefined : kept[row >>> batchRowsBits];
+    if (vector === undefined) {
+      nulls[at] = 1;
+      anyNull = 1;
+      continue;
+    }
+    const place = row & (batchRowsMax - 1);
+    const isNull = vector.nulls[place] ?? 0;
+    numbers[at] = vector.numbers[place] ?? 0;
+    nulls[at] = isNull;
+    anyNull |= isNull;
+  }
+  if (anyNull === 1) target.hasNulls = true;
+}
+
+const batchRowsBits = Math.log2(batchRowsMax);
+assert(2 ** batchRowsBits === batchRowsMax, "a row's place in its batch is its number's low bits");
 
 export class NestedLoopOperator extends JoinOperator {
   readonly #filter: BatchFilter | null;
@@ -151,6 +195,7 @@ export class NestedLoopOperator extends JoinOperator {
     const matchedRight = isRightKept ? new Uint8Array(this.#kept.rows) : null;
     for (let batch = this.left.next(); batch !== null; batch = this.left.next()) {
       const { columns } = batch;
+      this.isMidway = true;
       for (let index = 0; index < batch.rows; index += 1) {
         const row = placeOf(batch, index);
         this.execution.load(this.#loaded, this.leftLayout, columns, row);
@@ -185,6 +230,7 @@ export class NestedLoopOperator extends JoinOperator {
           if (this.isFull) yield null;
         }
       }
+      this.isMidway = false;
     }
     if (matchedRight === null) return;
     for (const [row, isMatched] of matchedRight.entries()) {
@@ -229,6 +275,8 @@ export class HashJoinOperator extends JoinOperator {
   readonly #memory: MemoryShare;
   #first = new Map<Key, number>();
   #firstOfInteger = new IntegerTable();
+  /** Whether no two right rows have the same integer. */
+  #hasUniqueKeys = true;
   #following: Int32Array = new Int32Array(0);
   /** Keys of the right rows until they are chained. */
   readonly #keys: (Key | null)[] = [];
@@ -265,6 +313,7 @@ export class HashJoinOperator extends JoinOperator {
     this.#kept.clear();
     this.#memory.release();
     this.#first = new Map();
+    this.#hasUniqueKeys = true;
     this.#firstOfInteger = new IntegerTable();
     this.#keys.length = 0;
     this.#isBuilt = false;
@@ -309,7 +358,9 @@ export class HashJoinOperator extends JoinOperator {
         this.#following[row] = this.#first.get(key) ?? -1;
         this.#first.set(key, row);
       } else if (typeof key === "number") {
-        this.#following[row] = this.#firstOfInteger.get(key);
+        const next = this.#firstOfInteger.get(key);
+        if (next >= 0) this.#hasUniqueKeys = false;
+        this.#following[row] = next;
         this.#firstOfInteger.set(key, row);
       }
     }
@@ -336,9 +387,19 @@ export class HashJoinOperator extends JoinOperator {
     const isHalf = type === "semi" || type === "anti";
     const keepsLeft = type === "left" || type === "full";
     const matchedRight = type === "right" || type === "full" ? new Uint8Array(this.#kept.rows) : null;
+    // Each left row has one right row at most, and nothing else is asked of the pair.
+    const isDirect = type === "inner" && residual === null && this.#integers !== null && this.#hasUniqueKeys;
     for (let batch = this.left.next(); batch !== null; batch = this.left.next()) {
       const { columns, rows, selection } = batch;
       this.execution.work(rows);
+      if (isDirect) {
+        this.#probe(batch);
+        if (this.#pairs === 0) continue;
+        this.#flush(columns);
+        yield null;
+        continue;
+      }
+      this.isMidway = true;
       for (let index = 0; index < rows; index += 1) {
         const row = selection === null ? index : (selection[index] ?? 0);
         let candidate = this.#candidate(columns, row);
@@ -361,6 +422,7 @@ export class HashJoinOperator extends JoinOperator {
           yield null;
         }
       }
+      this.isMidway = false;
       // The next left batch takes this one's place.
       if (this.#pairs > 0) {
         this.#flush(columns);
@@ -373,6 +435,41 @@ export class HashJoinOperator extends JoinOperator {
       this.pair(null, 0, this.#kept.columnsAt(row), row % batchRowsMax);
       if (this.isFull) yield null;
     }
+  }
+
+  /**
+   * Pairs the rows of a batch with right rows whose integer is unique, so that all pairs fit one batch. In a loop of its own: a generator is
+   * not compiled as well.
+   */
+  #probe(batch: RowBatch): void {
+    assert(this.#pairs === 0 && this.#integers !== null, "a batch is paired as a whole");
+    const { columns, rows, selection } = batch;
+    const vector = columns[this.#integers.left];
+    const table = this.#firstOfInteger;
+    const lefts = this.#pairsLeft;
+    const rights = this.#pairsRight;
+    let pairs = 0;
+    if (vector?.kind === "numbers") {
+      const { numbers, nulls } = vector;
+      for (let index = 0; index < rows; index += 1) {
+        const row = selection === null ? index : (selection[index] ?? 0);
+        const right = table.get(numbers[row] ?? 0);
+        lefts[pairs] = row;
+        rights[pairs] = right;
+        // No branch: a pair that is none is written over by the next.
+        pairs += right >= 0 && nulls[row] === 0 ? 1 : 0;
+      }
+    } else {
+      for (let index = 0; index < rows; index += 1) {
+        const row = selection === null ? index : (selection[index] ?? 0);
+        const right = this.#candidate(columns, row);
+        if (right < 0) continue;
+        lefts[pairs] = row;
+        rights[pairs] = right;
+        pairs += 1;
+      }
+    }
+    this.#pairs = pairs;
   }
 
   /** True when no more fit. */

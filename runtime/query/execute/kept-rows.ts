@@ -106,6 +106,17 @@ export class KeptRows {
     return batch.columns;
   }
 
+  /** A column of numbers, batch by batch; null for one of other values. */
+  numbersOf(column: number): readonly Extract<ColumnVector, { kind: "numbers" }>[] | null {
+    const found: Extract<ColumnVector, { kind: "numbers" }>[] = [];
+    for (const { columns } of this.#batches) {
+      const vector = columns[column];
+      if (vector?.kind !== "numbers") return null;
+      found.push(vector);
+    }
+    return found;
+  }
+
   value(row: number, column: number): Datum {
     const vector = this.columnsAt(row)[column];
     assert(vector !== undefined, "a kept row has the column");

@@ -235,6 +235,8 @@ export class ProjectSetOperator implements Operator {
   readonly #execution: Execution;
   readonly #width: number;
   #rows: Iterator<null> | null = null;
+  /** An input batch was pulled and is not done. */
+  #isMidway = false;
 
   constructor(node: ProjectSetNode, input: Operator, execution: Execution) {
     const layout = layoutOf(node.input.columns);
@@ -250,6 +252,7 @@ export class ProjectSetOperator implements Operator {
 
   reset(): void {
     this.#input.reset();
+    this.#isMidway = false;
     this.#builder.clear();
     this.#rows = this.#produce();
   }
@@ -258,6 +261,7 @@ export class ProjectSetOperator implements Operator {
   *#produce(): Generator<null> {
     const { context } = this.#execution.environment;
     for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
+      this.#isMidway = true;
       for (let index = 0; index < batch.rows; index += 1) {
         const row = placeOf(batch, index);
         const { columns } = batch;
@@ -277,6 +281,7 @@ export class ProjectSetOperator implements Operator {
           if (this.#builder.isFull) yield null;
         }
       }
+      this.#isMidway = false;
       this.#execution.work(batch.rows);
     }
   }
@@ -291,8 +296,9 @@ export class ProjectSetOperator implements Operator {
     this.#builder.rows += 1;
   }
 
+  /** The input is asked for nothing while its last batch is in use: it would put the next one in its place. */
   prepare(): boolean {
-    return isPrepared(this.#input);
+    return this.#isMidway || isPrepared(this.#input);
   }
 
   next(): RowBatch | null {

@@ -78,6 +78,8 @@ export interface Accumulator {
   finish(direct: readonly Datum[]): Datum;
   /** Takes a row out again, the oldest one: for windows whose frame moves. Absent where it cannot be done. */
   remove?(value: Datum, others: readonly Datum[]): void;
+  /** Rows of integers of 32 bits that add up to `sum`, which is a safe integer: what a row's own value is does not matter to it. */
+  addSum?(sum: number, rows: number): void;
   /** Many rows of a column of numbers at once. `selected` are row numbers, `count` of them; null is the rows 0 to `count` - 1. */
   addNumbers?(numbers: Float64Array, nulls: Uint8Array, selected: Int32Array | null, count: number): void;
 }

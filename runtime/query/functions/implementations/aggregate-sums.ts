@@ -1,4 +1,5 @@
 /** count, sum, avg, min and max. */
+import { assert } from "../../../types/assert.js";
 import { comparatorOf, hasOrder } from "../../types/compare.js";
 import { int64Of } from "../../types/date-time/calendar.js";
 import type { Datum, Int64, Value } from "../../types/datum.js";
@@ -43,6 +44,10 @@ class Count implements Accumulator {
       if (nulls[selected === null ? index : (selected[index] ?? 0)] === 0) this.#rows += 1;
   }
 
+  addSum(_sum: number, rows: number): void {
+    this.#rows += rows;
+  }
+
   finish(): Datum {
     return this.#rows;
   }
@@ -78,6 +83,11 @@ class IntegerSum implements Accumulator {
       sum += numbers[row] ?? 0;
       rows += 1;
     }
+    this.addSum(sum, rows);
+  }
+
+  addSum(sum: number, rows: number): void {
+    assert(Number.isSafeInteger(sum), "a sum of 32-bit integers is taken while it is exact");
     this.#sum = add8(this.#sum, sum);
     this.#rows += rows;
   }
