@@ -185,7 +185,11 @@ export class ClusterProcesses {
       ],
       shim: {
         data,
-        journal: diskBytes === null ? this.#path(index, `journals/${String(this.#starts).padStart(6, "0")}`) : "",
+        // What is written elsewhere than at home is taken back by nobody.
+        journal:
+          diskBytes === null && data === this.dataOf(index)
+            ? this.#path(index, `journals/${String(this.#starts).padStart(6, "0")}`)
+            : "",
         backups: this.#path(index, "backups"),
         liesAboutSync,
         clock: this.#path(index, "clock"),

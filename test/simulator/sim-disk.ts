@@ -365,6 +365,8 @@ export class SimDisk implements Disk {
 
   rename(from: string, to: string): void {
     const inode = this.#inode("rename", from);
+    // The power may go within it, and the new name be the one that lasts.
+    this.watcher?.writeBegins(to, 0, inode.current, 0, inode.current.length);
     this.#change("rename", from, (names) => {
       names.delete(from);
       names.set(to, inode);
