@@ -57,6 +57,38 @@ for (const [name, query] of [
   });
 }
 
+for (const [name, query] of [
+  ["integers", `select distinct k from ${source} order by 1`],
+  ["texts", `select distinct s || k % 9000 from ${source} order by 1`],
+  ["NULL is a value", `select distinct n from ${source} order by n nulls first`],
+  ["several columns", `select distinct s, k / 2 from ${source} order by 1, 2`],
+] as const) {
+  test(`DISTINCT beyond its memory: ${name}`, (t) => {
+    const { small, large, spill } = both(query, 1_000_000);
+    t.true(small === large);
+    t.true(spill.bytes > 100_000, `${spill.bytes} bytes spilled`);
+    t.is(spill.standing, 0);
+  });
+}
+
+test("DISTINCT gives its first rows at once, and its files are gone when it is given up; DISTINCT ON remembers one row", (t) => {
+  const database = new MemoryDatabase();
+  const spill = new MemorySpill();
+  database.spill = spill;
+  database.memoryBytesMax = 600_000;
+  const { body } = database.bind(`select distinct id from ${source}`);
+  if (body.kind !== "query") throw new Error("no query");
+  const stream = runPlan(body.plan, body.outputs, database.environment());
+  t.true((stream.next()?.rows ?? 0) > 0);
+  let rows = 0;
+  while (spill.standing === 0) rows += stream.next()?.rows ?? 0;
+  t.true(rows > 1_000);
+  stream.close();
+  t.is(spill.standing, 0);
+  const first = database.query(`select distinct on (k / 2) k / 2, id from ${source} order by k / 2, id desc limit 5`);
+  t.is(first.length, 5);
+});
+
 test("what overflows again is parted again", (t) => {
   const { small, large, spill } = both(`select id, count(*) from ${source} group by id order by id limit 50`, 400_000);
   t.true(small === large);

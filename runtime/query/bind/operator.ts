@@ -4,6 +4,7 @@ import type { ResolvedOperator } from "../functions/registry.js";
 import { resolveOperator } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, InList, OperatorCall, QuantifiedCall } from "../syntax/ast-expression.js";
+import { hasOrder } from "../types/compare.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
 import { type Binder, positionOf } from "./binder.js";
@@ -150,6 +151,9 @@ export function bindIn(list: InList, context: ExpressionContext, bind: Bind): Bo
     if (terms.length === 1 && only !== undefined) return only;
     return { kind: isNegated ? "and" : "or", terms, type: bool, location };
   }
+  // What cannot be read as the common type is told before that the type has no equality.
+  if (items.length > 1 && !hasOrder(common))
+    for (const item of items) if (isUnknown(item)) coerce(binder, item, sqlType(common), "implicit");
   const operator = resolveOperator("=", isUnknown(subject) ? common : subject.type.oid, common, positionOf(location));
   // Of several values a parameter has the type that all of them have in common; of a single one it is what `=` takes.
   const inferred = (item: BoundExpression): BoundExpression =>

@@ -355,7 +355,7 @@ function addDistinct(
     const keys = outputs
       .filter(({ isHidden }) => !isHidden)
       .map((output) => bindSort(sortItem({ kind: "nullLiteral", location: -1 }), columnOf(output)).expression);
-    const distinct: PlanNode = { kind: "distinct", input, keys, columns: input.columns, ...estimates };
+    const distinct: PlanNode = { kind: "distinct", isSorted: false, input, keys, columns: input.columns, ...estimates };
     return order.length > 0 ? sortOf(distinct, order) : distinct;
   }
   const ids = new Set(distinctOn.map(({ outputId }) => outputId));
@@ -371,6 +371,7 @@ function addDistinct(
   const sorted = sortOf(input, [...order, ...missing]);
   return {
     kind: "distinct",
+    isSorted: true,
     input: sorted,
     keys: on.map(({ expression }) => expression),
     columns: input.columns,

@@ -507,15 +507,15 @@ export class AggregateOperator implements Operator {
 }
 
 const none: readonly Datum[] = [];
-const partsOfOverflow = 16;
+export const partsOfOverflow = 16;
 /** Parts of parts of parts …: beyond that it is the hash, not the memory, that does not part the rows. */
-const levelsMax = 6;
+export const levelsMax = 6;
 /** With fewer groups than that it is their states that take the memory, which no file makes smaller. */
-const groupsMin = 256;
-const partChunkBytes = 256 * 1024;
+export const groupsMin = 256;
+export const partChunkBytes = 256 * 1024;
 
 /** FNV-1a of a key's text, another one at each level. */
-function hashOf(key: Key, level: number): number {
+export function hashOf(key: Key, level: number): number {
   let hash = 0x811c_9dc5 ^ (level * 0x9e37_79b1);
   const text = String(key);
   for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x0100_0193);

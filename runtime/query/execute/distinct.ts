@@ -11,10 +11,13 @@ import type {
   WithModificationsNode,
 } from "../plan/plan.js";
 import type { ColumnVector } from "../table/access.js";
+import { groupsMin, hashOf, levelsMax, partChunkBytes, partsOfOverflow } from "./aggregate.js";
 import { type Execution, isPrepared, layoutOf, type Operator, placeOf } from "./execution.js";
 import { KeptRows } from "./kept-rows.js";
 import { compileGroupKey, type Key } from "./keys.js";
 import { MemoryShare } from "./memory.js";
+import { canSpill, SpilledRows } from "./spill.js";
+import { BatchBuilder, readAt } from "./vector.js";
 
 type KeyOf = (columns: readonly ColumnVector[], row: number) => Key;
 
@@ -38,6 +41,18 @@ class SeenKeys {
     return true;
   }
 
+  has(key: Key): boolean {
+    return this.#keys.has(key);
+  }
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   clear(): void {
     this.#keys.clear();
     this.#execution.memory.give(this.#bytes);
@@ -54,40 +69,125 @@ const select = (batch: RowBatch, isKept: (row: number) => boolean): RowBatch => 
   return { rows: kept.length, selection: Int32Array.from(kept), columns: batch.columns };
 };
 
+/**
+ * The first row of each value. Of a sorted input only the last value is remembered; of any other all values, until memory is tight: rows of
+ * values that are new from then on are written to files by the hash of their value, and each file is gone through for itself.
+ */
 export class DistinctOperator implements Operator {
+  readonly #node: DistinctNode;
   readonly #input: Operator;
   readonly #execution: Execution;
   readonly #keyOf: KeyOf;
   readonly #seen: SeenKeys;
+  readonly #canSpill: boolean;
+  /** Files that have not been gone through. */
+  readonly #files = new Set<SpilledRows>();
+  #batches: Iterator<RowBatch> | null = null;
 
   constructor(node: DistinctNode, input: Operator, execution: Execution) {
+    this.#node = node;
     this.#input = input;
     this.#execution = execution;
     this.#keyOf = compileGroupKey(node.keys, layoutOf(node.input.columns), execution);
     this.#seen = new SeenKeys(execution);
+    this.#canSpill = execution.environment.spill !== undefined && canSpill(node.input.columns);
+  }
+
+  #forget(): void {
+    this.#seen.clear();
+    for (const file of this.#files) file.close();
+    this.#files.clear();
+    this.#batches = null;
   }
 
   reset(): void {
-    this.#seen.clear();
+    this.#forget();
     this.#input.reset();
+    this.#batches = this.#node.isSorted ? this.#sorted() : this.#firstOf(this.#inputBatches(), 0);
   }
 
   prepare(): boolean {
     return isPrepared(this.#input);
   }
 
-  next(): RowBatch | null {
-    for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) {
-      const { columns } = batch;
+  *#inputBatches(): Generator<RowBatch> {
+    for (let batch = this.#input.next(); batch !== null; batch = this.#input.next()) yield batch;
+  }
+
+  *#sorted(): Generator<RowBatch> {
+    let last: Key | null = null;
+    for (const batch of this.#inputBatches()) {
       this.#execution.work(batch.rows);
-      const kept = select(batch, (row) => this.#seen.add(this.#keyOf(columns, row)));
-      if (kept.rows > 0) return kept;
+      const kept = select(batch, (row) => {
+        const key = this.#keyOf(batch.columns, row);
+        if (key === last) return false;
+        last = key;
+        return true;
+      });
+      if (kept.rows > 0) yield kept;
     }
-    return null;
+  }
+
+  *#firstOf(batches: Iterable<RowBatch>, level: number): Generator<RowBatch> {
+    let parts: (SpilledRows | null)[] | null = null;
+    for (const batch of batches) {
+      this.#execution.work(batch.rows);
+      const isFull =
+        this.#canSpill &&
+        level < levelsMax &&
+        this.#seen.size >= groupsMin &&
+        this.#execution.memory.isTight(this.#seen.bytes);
+      if (isFull) parts ??= new Array<SpilledRows | null>(partsOfOverflow).fill(null);
+      const overflow = parts;
+      const kept = select(batch, (row) => {
+        const key = this.#keyOf(batch.columns, row);
+        if (overflow === null) return this.#seen.add(key);
+        if (!this.#seen.has(key)) this.#spill(overflow, hashOf(key, level) % partsOfOverflow, batch, row);
+        return false;
+      });
+      if (kept.rows > 0) yield kept;
+    }
+    for (const part of parts ?? []) {
+      if (part === null) continue;
+      this.#seen.clear();
+      yield* this.#firstOf(this.#rowsOf(part), level + 1);
+      part.close();
+      this.#files.delete(part);
+    }
+  }
+
+  #spill(parts: (SpilledRows | null)[], number: number, { columns }: RowBatch, row: number): void {
+    const { spill } = this.#execution.environment;
+    assert(spill !== undefined, "rows are written where they may be");
+    let part = parts[number] ?? null;
+    if (part === null) {
+      part = new SpilledRows(this.#node.input.columns, spill);
+      parts[number] = part;
+      this.#files.add(part);
+    }
+    part.add(columns.map((column) => readAt(column, row)));
+  }
+
+  *#rowsOf(part: SpilledRows): Generator<RowBatch> {
+    part.flush();
+    const builder = new BatchBuilder(this.#node.input.columns);
+    builder.clear();
+    for (const row of part.read({ from: 0, to: part.end }, partChunkBytes)) {
+      builder.pushRow(row);
+      if (!builder.isFull) continue;
+      yield builder.batch();
+      builder.clear();
+    }
+    if (builder.rows > 0) yield builder.batch();
+  }
+
+  next(): RowBatch | null {
+    const step = this.#batches?.next();
+    return step === undefined || step.done === true ? null : step.value;
   }
 
   close(): void {
-    this.#seen.clear();
+    this.#forget();
     this.#input.close();
   }
 }

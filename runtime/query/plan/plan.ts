@@ -195,6 +195,8 @@ export interface LimitNode extends Node {
 /** The first row of each value of the keys, which are columns of the input. Input sorted by them for DISTINCT ON. */
 export interface DistinctNode extends Node {
   readonly kind: "distinct";
+  /** DISTINCT ON: equal rows come one after the other, and the order of the input stays. */
+  readonly isSorted: boolean;
   readonly input: PlanNode;
   readonly keys: readonly BoundExpression[];
 }

@@ -28,8 +28,7 @@ export function intendedOfProgram(
 ): Intended | null {
   const there = stateOf(expected);
   const here = stateOf(actual);
-  if (here === "53200" && isTight)
-    return { text: "what stays in memory had too little: 53200", endsProgram: !sql.startsWith("select") };
+  if (here === "53200" && isTight) return { text: "what stays in memory had too little: 53200", endsProgram: true };
   if (here === "0A000" && there !== "0A000")
     return { text: `refused with 0A000: ${actual.kind === "failed" ? actual.message : ""}`, endsProgram: true };
   if (ofRows.test(there) && ofRows.test(here) && overRows.test(sql))
