@@ -113,7 +113,7 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["ack durability"],
     budget: 200,
-    runs: views,
+    runs: { ...views, replicas: 5 },
     differs:
       "here one number a sender says up to where it has the log; the mutant notes it for whoever is furthest behind",
   },

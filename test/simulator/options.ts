@@ -193,7 +193,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     network,
     faults,
     story: null,
-    heldBytesMax: new Stream(seed, "held bytes").chance(0.2) ? 32 * 1024 : 0,
+    heldBytesMax: new Stream(seed, "held bytes").chance(0.2) ? 2 * 1024 : 0,
   };
   return { ...withPromotion(drawn), ...over };
 }

@@ -79,11 +79,11 @@ function allRot(random: Stream): FaultEvent[] {
   return events;
 }
 
-/** A replica that fetches whole segments gets them wrong on its disk, or has no room. */
+/** A replica that stood still while its disk was full fetches whole segments, and gets them wrong on its disk, or has no room again. */
 function fetchesBadly(random: Stream): FaultEvent[] {
-  const events: FaultEvent[] = [at(200, { kind: "kill", replica: 2, downMs: 2_500 })];
-  for (let ms = 2_650; ms < 3_600; ms += 40) {
-    if (random.chance(0.5)) events.push(at(ms, { kind: "write", replica: 2, zone: "fetch", fault: "flipped" }));
+  const events: FaultEvent[] = [at(300, { kind: "full", replica: 2, forMs: random.between(2_300, 2_900) })];
+  for (let ms = 2_600; ms < 4_200; ms += 50) {
+    if (random.chance(0.3)) events.push(at(ms, { kind: "write", replica: 2, zone: "fetch", fault: "flipped" }));
   }
   return events;
 }
@@ -114,7 +114,7 @@ const stories: Readonly<Record<string, RareStory>> = {
   rots: { over: { ...fast, ...littleLog, segmentBytes: 64 * 1024, atlas: false }, tell: rots },
   allRot: { over: { ...fast, atlas: false }, tell: allRot },
   fetchesBadly: {
-    over: { ...fast, requestsMax: 500, requestMicros: 4_000, bodyBytesMax: 6_000, segmentBytes: 32 * 1024 },
+    over: { ...fast, requestsMax: 500, requestMicros: 16_000, bodyBytesMax: 6_000, segmentBytes: 32 * 1024 },
     tell: fetchesBadly,
   },
   upgrades: { over: fast, tell: upgrades },
