@@ -13,7 +13,7 @@ import type { Datum } from "../types/datum.js";
 import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import type { TextContext } from "../types/text-context.js";
 import { type MaintainedAggregate, maintainedAggregate } from "./maintained-aggregate.js";
-import { hashOf } from "./view-rows.js";
+import { hashOf, nameOfHash } from "./view-rows.js";
 
 const int8 = sqlType(typeOid.int8);
 const bool = sqlType(typeOid.bool);
@@ -43,6 +43,9 @@ export interface GroupState {
   states: readonly (readonly Datum[])[] | null;
 }
 
+/** Values of a group that are longer are told apart by their hash. */
+const nameBytesMax = 256;
+
 export class Groups {
   readonly #aggregates: readonly MaintainedAggregate[];
   readonly #width: number;
@@ -67,6 +70,12 @@ export class Groups {
   /** Equal values of what can be grouped by here are the same bytes (shape.ts). */
   keyOf(row: readonly Datum[]): Uint8Array {
     return hashOf(this.#keys.encode(row.slice(0, this.#width)));
+  }
+
+  /** What the group of a row is found by while a change is worked out: a hash for each of its rows would be dear. */
+  nameOf(row: readonly Datum[]): string {
+    const bytes = this.#keys.encode(row.slice(0, this.#width));
+    return bytes.length <= nameBytesMax ? `=${String.fromCharCode(...bytes)}` : `#${nameOfHash(hashOf(bytes))}`;
   }
 
   isThere({ rows }: GroupState): boolean {

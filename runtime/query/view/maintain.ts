@@ -118,13 +118,12 @@ export class ViewMaintenance {
   #computed(groups: Groups): Map<string, { readonly key: Uint8Array; readonly group: GroupState }> {
     const found = new Map<string, { readonly key: Uint8Array; readonly group: GroupState }>();
     const groupOf = (row: readonly Datum[]): GroupState => {
-      const key = groups.keyOf(row);
-      const name = nameOfHash(key);
+      const name = groups.nameOf(row);
       const known = found.get(name);
       if (known !== undefined) return known.group;
       if (found.size >= rowsMax) throw tooLarge(this.#view.name);
       const group = groups.empty(row);
-      found.set(name, { key, group });
+      found.set(name, { key: groups.keyOf(row), group });
       return group;
     };
     if (groups.isPlain) groupOf([]);
@@ -134,7 +133,7 @@ export class ViewMaintenance {
 
   #refreshGroups(): void {
     const { groups, show } = this.#groups();
-    const computed = this.#computed(groups);
+    const computed = new Map([...this.#computed(groups).values()].map((found) => [nameOfHash(found.key), found]));
     const stored = [];
     for (const { key, values } of rowsOf(this.#write, this.#view.rows)) {
       this.#rows.work();
@@ -156,11 +155,11 @@ export class ViewMaintenance {
     const width = this.#view.columns.length;
     const touched = new Map<string, { readonly key: Uint8Array; group: GroupState }>();
     for (const [sign, row] of this.#program.changes(this.#run)) {
-      const key = groups.keyOf(row);
-      const name = nameOfHash(key);
+      const name = groups.nameOf(row);
       let known = touched.get(name);
       if (known === undefined) {
         if (touched.size >= rowsMax) throw tooLarge(this.#view.name);
+        const key = groups.keyOf(row);
         const stored = this.#rows.find(key);
         known = { key, group: stored === null ? groups.empty(row) : groups.decode(row, stored.values.slice(width)) };
         touched.set(name, known);
@@ -196,7 +195,7 @@ export class ViewMaintenance {
     for (const [name, known] of open) {
       const group = groups.empty(known.group.values);
       for (const row of this.#program.rowsOfGroup(this.#run, known.group.values)) {
-        if (nameOfHash(groups.keyOf(row)) === name) groups.append(group, row);
+        if (groups.nameOf(row) === name) groups.append(group, row);
       }
       assert(group.rows === known.group.rows, "a group has the rows that it counted");
       known.group = group;
