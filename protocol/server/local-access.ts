@@ -11,9 +11,15 @@
  */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
-import { readTextFile, replaceSecretFile } from "../../runtime/storage/host-files.js";
+import { readSecretFile, readTextFile, replaceSecretFile } from "../../runtime/storage/host-files.js";
 import { assert } from "../../runtime/types/assert.js";
-import { formatLocalAccess, localAccessFileName, localUserName, parseLocalAccess } from "../wire/local-access.js";
+import {
+  formatLocalAccess,
+  type LocalAccessFile,
+  localAccessFileName,
+  localUserName,
+  parseLocalAccess,
+} from "../wire/local-access.js";
 import { type ScramVerifier, scramVerifier } from "../wire/scram-verifier.js";
 
 const passwordBytes = 32;
@@ -37,8 +43,21 @@ export async function leaveLocalAccess(dataDirectory: string): Promise<LocalAcce
   const file = path.join(dataDirectory, localAccessFileName);
   const before = readTextFile(file);
   const known = before === null ? null : parseLocalAccess(before);
-  const password = randomBytes(passwordBytes).toString("base64url");
-  const mockSecret = known?.mockSecret ?? Uint8Array.from(randomBytes(secretBytes));
-  replaceSecretFile(file, formatLocalAccess({ password, mockSecret }));
+  const drawn = {
+    password: randomBytes(passwordBytes).toString("base64url"),
+    mockSecret: known?.mockSecret ?? Uint8Array.from(randomBytes(secretBytes)),
+  };
+  const { password, mockSecret } = left(file, drawn, known);
   return { user: { name: localUserName, verifier: await scramVerifier(password), path: file }, mockSecret };
+}
+
+/** On a disk that is full the password of before goes on: a node must be reachable to say what is wrong with it. */
+function left(file: string, drawn: LocalAccessFile, known: LocalAccessFile | null): LocalAccessFile {
+  try {
+    replaceSecretFile(file, formatLocalAccess(drawn));
+    return drawn;
+  } catch (error) {
+    if (known === null || readSecretFile(file) === null) throw error;
+    return known;
+  }
 }

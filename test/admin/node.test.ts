@@ -367,3 +367,46 @@ test("bench measures, looks whether everything is there, and reports the machine
   }
   await refused(t, ["bench", "nonsense"], "usage", "invalidArgument");
 });
+
+test("commands say who they are: by local access, or as a user whose password stands in no flag", async (t) => {
+  const data = path.join(scratch, "who");
+  const own = await startNodeProcess(data);
+  t.teardown(() => own.end("SIGTERM"));
+  const run = (commandLine: readonly string[], stdin = "", more: Readonly<Record<string, string>> = {}) =>
+    kimberlite([...commandLine, "--json"], { environment: { ...own.environment, ...more }, stdin });
+  const done = async (commandLine: readonly string[], stdin?: string): Promise<void> => {
+    const ran = await run(commandLine, stdin);
+    t.is(ran.code, 0, ran.stderr);
+  };
+  const refusal = async (code: string, exit: number, commandLine: readonly string[]): Promise<string> => {
+    const ran = await run(commandLine);
+    t.is(codeOf(ran.stderr), code, ran.stderr);
+    t.is(ran.code, exit);
+    return ran.stderr;
+  };
+  const secret = path.join(scratch, "nurse.password");
+  await done(["tenant", "create", "ward"]);
+  await done(["user", "create", "nurse", "--tenants", "ward"], "nurse secret\n");
+  fs.writeFileSync(secret, "nurse secret\n", { mode: 0o644 });
+  const asNurse = ["--user", "nurse", "--password-file", secret];
+  const create = ["stream", "create", "s", ...asNurse];
+  t.regex(await refusal("configurationInvalid", exitCodes.usage.code, [...create, "--tenant", "ward"]), /chmod 600/);
+  fs.chmodSync(secret, 0o600);
+  await done([...create, "--tenant", "ward"]);
+  await refusal("permissionDenied", exitCodes.failed.code, [...create, "--tenant", "main"]);
+  await refusal("permissionDenied", exitCodes.failed.code, ["user", "list", ...asNurse]);
+  fs.writeFileSync(secret, "guess\n");
+  const list = ["stream", "list", "--tenant", "ward"];
+  const wrong = await refusal("unauthenticated", exitCodes.failed.code, [...list, ...asNurse]);
+  t.regex(wrong, /password authentication failed for user/);
+  const listed = await run(list, "", { KIMBERLITE_USER: "nurse", KIMBERLITE_PASSWORD: "nurse secret" });
+  t.is(listed.code, 0, listed.stderr);
+  // Without a user, and without the file that only the node's owner may read, nobody is let in; what to do is said.
+  const file = path.join(data, "local-access");
+  t.is(fs.statSync(file).mode & 0o777, 0o600);
+  fs.renameSync(file, `${file}.away`);
+  const nobody = await refusal("unauthenticated", exitCodes.failed.code, ["status"]);
+  t.regex(nobody, /--user, and its password from --password-file, KIMBERLITE_PASSWORD or the terminal/);
+  fs.renameSync(`${file}.away`, file);
+  await done(["status"]);
+});
