@@ -1,6 +1,6 @@
 /** Privileges over the wire: users of the node in a tenant, as psql shows them, and after a restart. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -103,6 +103,17 @@ test("users see and change what they were granted, over both query protocols, be
       t.regex(await psql("\\dp visits"), /admin=arwdDxt\/admin\s+ann=a\*r\*\/admin/);
       t.regex(await psql("\\z short"), /=r\/admin/);
       t.regex(await psql("\\du"), /admin\|Superuser/);
+      await as(node, "admin", (admin) => admin.query("GRANT INSERT ON visits TO bob"));
+      const id = round === "before" ? 10 : 11;
+      const file = path.join(directory, `${round}.txt`);
+      writeFileSync(file, `${id}\tcopied\n`);
+      const copying = ["-X", "-h", host, "-p", String(port), "-U", "bob", "main"];
+      const bobs = { env: { ...process.env, PGPASSWORD: "bob secret" } };
+      const copied = await run("psql", [...copying, "-c", `\\copy visits (id, note) from '${file}'`], bobs);
+      t.is(copied.stdout.trim(), "COPY 1", "who may insert need not be able to read");
+      await as(node, "admin", (admin) =>
+        admin.query(`REVOKE INSERT ON visits FROM bob; DELETE FROM visits WHERE id = ${id}`),
+      );
     }
     if (round === "before") {
       await node.stop();
