@@ -20,7 +20,8 @@ import { kiB, miB } from "../../../runtime/types/limits.js";
 /** Bytes of one part: with its head it fits a record. */
 export const partBytesMax: number = miB - 64;
 const partSpan = miB;
-const partBytesMin = 64 * kiB;
+/** The first part begins small: a transaction may load a few rows many times, and its keys are held until it ends. */
+const partBytesMin = 2 * kiB;
 const placesMin = 1_024;
 /** All places fit 32 bits. */
 const partsMax = 2_000;
