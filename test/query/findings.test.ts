@@ -1,0 +1,58 @@
+/** What random programs found to be another thing in PostgreSQL 15, each with the fewest statements that show it. */
+import test from "ava";
+import { shown } from "./fuzz/programs/run.js";
+import { withNode } from "./fuzz/programs/target.js";
+
+test("what random programs found is PostgreSQL's", async (t) => {
+  await withNode(async (connect) => {
+    const client = await connect();
+    const answer = async (sql: string): Promise<string> => {
+      const given = await client.query(sql);
+      return given.kind === "failed" ? given.sqlState : given.rows.map((row) => row.join("|")).join(" ");
+    };
+    for (const sql of [
+      "create table t (id int primary key, v varchar(8), c char(4), j json, twice int generated always as (id * 2) stored)",
+      "insert into t (id, v, c) values (3, 'b', 'x'), (1, 'a', 'y'), (2, 'b', 'x')",
+      "create table retyped (n int, s text default 'a', m int, twice int generated always as (m * 2) stored)",
+      "insert into retyped (n, m) values (1, 1)",
+    ])
+      await client.rows(sql);
+    // Constants are computed when a statement is planned, whoever asks for them.
+    t.is(await answer("select 1 / 0 from t where false"), "22012");
+    t.is(await answer("select case when id > 9 then 1 / 0 else id end from t"), "22012");
+    t.is(await answer("select id from t where false and 1 / 0 = 1"), "");
+    t.is(await answer("select case when false then 1 / 0 else 7 end"), "7");
+    // Lists of distinct values are in order.
+    t.is(
+      await answer("select array_agg(distinct id), string_agg(distinct v, ','), array_agg(distinct -id) from t"),
+      "{1,2,3}|a,b|{-3,-2,-1}",
+    );
+    t.is(await answer("select ('{\"a\": [1, {\"b\": 2}]}'::jsonb)['a'][1]['b']"), "2");
+    t.is(await answer("select e.value from jsonb_array_elements('[1, 2]') e"), "1 2");
+    t.is(await answer("select count(*) over (order by id rows between current row and 1 preceding) from t"), "42P20");
+    t.is(await answer("select id from t where j in ('x', '1')"), "22P02");
+    // What cannot be read is told before what is too long.
+    t.is(await answer("insert into t (id, c, v) values ('x', 'too long', 'a')"), "22P02");
+    t.is(await answer("insert into t (id, c) values (9, 'too long')"), "22001");
+    // COPY leaves out what is computed.
+    t.is(await answer("copy (select * from t where false) to stdout (format csv, header)"), "id,v,c,j,twice\n");
+    t.is(await answer("copy retyped to stdout (format csv, header)"), "n,s,m\n 1,a,1\n");
+    const loaded = await client.copyIn("copy retyped from stdin", "5\tb\t6\n");
+    t.is(shown(loaded, false).split("\n")[0], "COPY 1");
+    // A new type, also when it is the old one.
+    await client.rows("alter table retyped alter column n type int using n + 1");
+    t.is(await answer("select n, m, twice from retyped order by n"), "2|1|2 6|6|12");
+    t.is(await answer("alter table retyped alter column s type int using 1"), "42804");
+    t.is(await answer("alter table retyped alter column m type int"), "0A000");
+    // Parameters in a list have the type that the list has; alone, that of the operator.
+    const types = async (sql: string, values: readonly string[]): Promise<string> => {
+      const given = await client.extended(sql, values, "text");
+      return given.kind === "rows" ? given.parameterTypes.join(" ") : given.sqlState;
+    };
+    t.is(await types("select id from t where v in ($1, $2)", ["a", "b"]), "1043 1043");
+    t.is(await types("select id from t where v in ($1)", ["a"]), "25");
+    const short = await client.extended("select id from t where id = $1", [Buffer.of(0, 1)], "binary");
+    t.is(short.kind === "failed" ? short.sqlState : "", "08P01");
+    client.close();
+  });
+});
