@@ -1,7 +1,7 @@
 /**
  * Keeps materialized views up to date: what a transaction that is about to commit has changed of the tables that views read becomes changes
  * of the views' rows, in the same record. So a view's state and its position move in one step, by the log alone: no commit is skipped and
- * none is counted twice, whoever leads and whatever dies (docs/decisions/0013-materialized-views-are-facts.md).
+ * none is counted twice, whoever leads and whatever dies (docs/decisions/0016-materialized-views-are-facts.md).
  *
  * The difference is taken against the state that the commit comes after, and not against what the transaction has seen: between two of its
  * statements others may have committed.

@@ -179,7 +179,7 @@ export interface ViewBinding {
   readonly time: number;
 }
 
-/** A view whose rows are stored: facts of the log like those of a table (docs/decisions/0013-materialized-views-are-facts.md). */
+/** A view whose rows are stored: facts of the log like those of a table (docs/decisions/0016-materialized-views-are-facts.md). */
 export interface MaterializedViewDefinition extends Omit<ViewDefinition, "kind"> {
   readonly kind: "materializedView";
   /**
