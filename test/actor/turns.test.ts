@@ -51,7 +51,7 @@ test("an ask ends in exactly one of reply, typed failure, deadline and gone", as
 });
 
 test("code after the await of an ask runs in a turn: nothing of the actor runs in between, and flush follows", async (t) => {
-  const rig = new Rig(systemClock);
+  const rig = new Rig(systemClock, { passMsMax: 1000 });
   const order: string[] = [];
   await rig.start("server", (context) => ({ receive: (note: Note, envelope) => context.reply(envelope, note.number) }));
   await rig.start("asker", (context) => ({

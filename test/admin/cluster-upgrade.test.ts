@@ -9,17 +9,17 @@ import { connect } from "../../protocol/sdk/index.js";
 import { projectRoot } from "../project/sources.js";
 import { ClusterRig } from "./cluster-rig.js";
 
-const knows = /^const release = 1;$/m;
+const knows = /^ {4}release: 1,$/m;
 
 /** @returns its main module */
 function buildNewerProgram(directory: string): string {
   fs.cpSync(path.join(projectRoot, "dist"), path.join(directory, "dist"), { recursive: true });
   fs.copyFileSync(path.join(projectRoot, "package.json"), path.join(directory, "package.json"));
   fs.symlinkSync(path.join(projectRoot, "node_modules"), path.join(directory, "node_modules"));
-  const file = path.join(directory, "dist/actors/replica/actor.js");
+  const file = path.join(directory, "dist/actors/shard/machine.js");
   const text = fs.readFileSync(file, "utf8");
   if (!knows.test(text)) throw new Error("this build's release stands elsewhere");
-  fs.writeFileSync(file, text.replace(knows, "const release = 2;"));
+  fs.writeFileSync(file, text.replace(knows, "    release: 2,"));
   return path.join(directory, "dist/protocol/admin/main.js");
 }
 

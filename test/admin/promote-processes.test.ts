@@ -57,6 +57,11 @@ test.serial("a promotion is refused while it would be unsafe, with the reason, a
   const placeless = await rig.run(["cluster", "promote", "4", "--in-place-of", "4", "--cluster", "cluster.toml"]);
   t.regex(placeless.stderr, /node 4 stands by: it has no place to give/u);
   await rig.end(lost, "SIGKILL");
+  // While the others are at choosing a leader that is the reason.
+  await until(
+    "leaders",
+    async () => ![-1, lost].includes(await rig.leaderOf(0)) && ![-1, lost].includes(await rig.leaderOf(1)),
+  );
   const running = await promote();
   t.is(running.code, exitCodeOf(new KimberliteError("directoryLocked")));
   await rig.end(2, "SIGKILL");

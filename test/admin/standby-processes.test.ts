@@ -101,7 +101,7 @@ test.serial("unsafe steps are refused with the reason, and change nothing", asyn
   writeTextFile(file, text.replace("standby = true\n", ""));
   const grown = await rig.run(["cluster", "reload"], { connect: rig.addresses[0] ?? "" });
   t.is(grown.code, exitCodeOf(new KimberliteError("configurationInvalid")));
-  t.regex(grown.stderr, /3 nodes vote, and the file lists 4; while a node runs only standbys may come and go/u);
+  t.regex(grown.stderr, /3 nodes vote, and the file lists 4; while a node runs standbys may come and go/u);
   writeTextFile(file, text);
   t.is((await rig.status()).nodes.length, 4);
 });
