@@ -93,7 +93,8 @@ export class Transaction {
     this.#kind = kind;
     this.#hasQueried = false;
     this.#mark = this.#settings.mark();
-    this.#startedAt = now;
+    // Later than the one before, so that the shard can tell them apart.
+    this.#startedAt = Math.max(now, this.#startedAt + 1);
     this.#settings.set("transaction_isolation", this.#settings.get("default_transaction_isolation"), "local");
     this.#settings.set("transaction_read_only", this.#settings.get("default_transaction_read_only"), "local");
   }

@@ -198,6 +198,7 @@ export class RigSession {
   correlation = 0;
 
   readonly #user: string;
+  #startedAt = 1_700_000_000_000_000;
 
   constructor(rig: ShardRig, number: number, user: string) {
     this.#rig = rig;
@@ -207,6 +208,7 @@ export class RigSession {
 
   begin(isolation: SqlRequest["transaction"]["isolation"] = "readCommitted"): void {
     this.#isOpen = true;
+    this.#startedAt += 1;
     this.#isolation = isolation;
     this.#requests = 0;
   }
@@ -243,7 +245,7 @@ export class RigSession {
         isReadOnly: false,
         requests: this.#requests,
         snapshot: -1,
-        startedAt: 1_700_000_000_000_000,
+        startedAt: this.#startedAt,
       },
     });
     this.correlation = correlation;

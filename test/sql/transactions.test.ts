@@ -304,3 +304,26 @@ test("of those that wait for one lock one is run again at a time", (t) => {
   t.is(shard.decided - before, 2 * sessions.length + 1);
   t.deepEqual(a.rows("SELECT v FROM t WHERE id = 1"), [["20"]]);
 });
+
+test("a transaction whose end the shard did not hear of is not gone on with by the next one", (t) => {
+  const rig = new ShardRig();
+  const [session, other] = [rig.session(), rig.session()];
+  session.rows("CREATE TABLE t (a int PRIMARY KEY)");
+  session.begin("serializable");
+  t.deepEqual(session.rows("SELECT a FROM t"), []);
+  // Its connection forgot it: no COMMIT, no ROLLBACK.
+  other.rows("INSERT INTO t VALUES (1)");
+  session.begin("serializable");
+  t.deepEqual(session.rows("SELECT a FROM t"), [["1"]], "on a snapshot of its own");
+  session.rollback();
+  session.begin("readCommitted");
+  t.deepEqual(session.rows("SELECT a FROM t FOR UPDATE"), [["1"]]);
+  session.begin("repeatableRead");
+  t.deepEqual(session.rows("SELECT a FROM t"), [["1"]]);
+  other.rows("UPDATE t SET a = 2");
+  t.deepEqual(
+    session.rows("SELECT a FROM t"),
+    [["1"]],
+    "with an isolation of its own, and without the locks of the one before",
+  );
+});

@@ -243,20 +243,18 @@ export class SqlDecider {
 
   /** The session's transaction, begun now or known from before: never a second one in the place of a lost one. */
   #transactionOf(request: SqlRequest, session: Session, position: number): Transaction {
-    const { requests, isolation, snapshot } = request.transaction;
+    const { requests, isolation, snapshot, startedAt } = request.transaction;
+    const known = session.transaction?.startedAt === startedAt ? session.transaction : null;
     if (requests > 0) {
-      if (session.transaction !== null) return session.transaction;
+      if (known !== null) return known;
       throw transactionLost();
     }
-    // A statement that waited comes again with the transaction that it began.
-    if (session.transaction !== null) {
-      if (session.transaction.overlay.isEmpty && session.transaction.notifications.length === 0) {
-        return session.transaction;
-      }
-      this.#rollback(session);
-    }
+    // A statement that waited comes again with the transaction that it began. Whatever else is here is of a transaction whose end was not
+    // heard of: its snapshot, isolation and locks are not this one's.
+    if (known !== null && known.overlay.isEmpty && known.notifications.length === 0) return known;
+    if (session.transaction !== null) this.#rollback(session);
     const at = isolation === "readCommitted" ? -1 : snapshot >= 0 ? snapshot : Math.max(0, position);
-    const transaction = new Transaction(this.#owner(), request.tenant, isolation, at);
+    const transaction = new Transaction(this.#owner(), request.tenant, isolation, at, startedAt);
     session.transaction = transaction;
     if (isolation === "serializable") this.#recent.begin(request.tenant);
     return transaction;

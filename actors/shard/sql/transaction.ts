@@ -37,6 +37,8 @@ export class Transaction {
   readonly overlay = new Overlay();
   /** Position of the state that it reads; -1 for that of each statement. */
   readonly snapshot: number;
+  /** When its session began it, µs: no two of a session began at once, so it tells them apart. 0 for a statement that stands alone. */
+  readonly startedAt: number;
   readonly reads: ReadRange[] = [];
   /** Objects whose numbers it has drawn: sequences, and tables without a primary key. */
   readonly sequences = new Set<number>();
@@ -52,11 +54,12 @@ export class Transaction {
   /** Where what the commit adds for materialized views begins; null before it was tried. */
   maintainedFrom: number | null = null;
 
-  constructor(id: LockOwner, tenant: number, isolation: SqlIsolation, snapshot: number) {
+  constructor(id: LockOwner, tenant: number, isolation: SqlIsolation, snapshot: number, startedAt = 0) {
     this.id = id;
     this.tenant = tenant;
     this.isolation = isolation;
     this.snapshot = snapshot;
+    this.startedAt = startedAt;
   }
 
   savepoint(name: string, locks: LockTable): void {
