@@ -131,7 +131,11 @@ async function build(started) {
   say("building (tsc) …");
   const compiler = path.join(root, "node_modules", "typescript", "bin", "tsc");
   const ran = await run(started, process.execPath, [compiler, "-p", "tsconfig.json"]);
-  if (ran.ok) fs.writeFileSync(buildStamp, current);
+  if (ran.ok) {
+    // npm makes a command executable when it links it, which it does not do again for a folder that it has met before.
+    fs.chmodSync(path.join(distribution, "protocol", "admin", "main.js"), 0o755);
+    fs.writeFileSync(buildStamp, current);
+  }
   return ran.ok;
 }
 
