@@ -20,7 +20,6 @@ import {
   derTrue,
   derValue,
 } from "./der.js";
-import { ipBytes } from "./ip-bytes.js";
 import { nodeProvider } from "./node-provider.js";
 
 /** PEM texts. */
@@ -126,21 +125,19 @@ export function isAuthorityOfOurs(cert: string, key: KeyObject): boolean {
   return authority.ca && commonNameOf(authority) !== undefined && authority.checkPrivateKey(key);
 }
 
-const alternativeName = (host: string): Uint8Array => {
-  const address = ipBytes(host);
-  return address === null ? derValue(0x82, new TextEncoder().encode(host)) : derValue(0x87, address);
-};
+const alternativeName = (host: string | Uint8Array): Uint8Array =>
+  typeof host === "string" ? derValue(0x82, new TextEncoder().encode(host)) : derValue(0x87, host);
 
 /**
- * A node's certificate, signed by the authority. `name` is the DNS name by which other nodes know it; clients know it by `hosts`, DNS names and
- * IP addresses.
+ * A node's certificate, signed by the authority. `name` is the DNS name by which other nodes know it; clients know it by `hosts`, DNS names, and
+ * IP addresses as their 4 or 16 bytes.
  */
 export function createNodeCertificate(
   name: string,
   authority: { readonly cert: string; readonly key: KeyObject },
   validity: Validity,
   random: RandomBytes,
-  hosts: readonly string[] = [],
+  hosts: readonly (string | Uint8Array)[] = [],
 ): KeyedCertificate {
   const issuer = new X509Certificate(authority.cert);
   const issuerName = commonNameOf(issuer);

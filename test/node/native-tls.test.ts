@@ -3,6 +3,7 @@ import { createPrivateKey, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { ipBytes } from "../../protocol/admin/ip-bytes.js";
 import { connect } from "../../protocol/sdk/index.js";
 import { startNode } from "../../protocol/server/node.js";
 import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
@@ -18,7 +19,13 @@ const random = (count: number): Uint8Array => Uint8Array.from(randomBytes(count)
 function identity(hosts: readonly string[]) {
   const authority = createAuthority("authority", validity, random);
   const issuer = { cert: authority.cert, key: createPrivateKey(authority.key) };
-  const { cert, key } = createNodeCertificate("node-1", issuer, validity, random, hosts);
+  const { cert, key } = createNodeCertificate(
+    "node-1",
+    issuer,
+    validity,
+    random,
+    hosts.map((host) => ipBytes(host) ?? host),
+  );
   return { ca: authority.cert, certificate: cert, key };
 }
 

@@ -58,7 +58,7 @@ export const nodeTable: Readonly<Record<string, readonly string[]>> = {
   "node:fs": ["runtime/storage/"],
   "node:fs/promises": ["runtime/storage/"],
   "node:worker_threads": ["runtime/actor/"],
-  "node:net": ["runtime/actor/", "runtime/storage/directory-claim.ts", "runtime/crypto/ip-bytes.ts", "protocol/"],
+  "node:net": ["runtime/actor/", "runtime/storage/directory-claim.ts", "protocol/"],
   "node:tls": ["runtime/actor/", "protocol/"],
   "node:http": ["protocol/"],
   "node:https": ["protocol/"],

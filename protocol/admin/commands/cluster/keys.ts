@@ -8,11 +8,11 @@ import {
   isAuthorityOfOurs,
   type KeyedCertificate,
 } from "../../../../runtime/crypto/certificate.js";
-import { ipBytes } from "../../../../runtime/crypto/ip-bytes.js";
 import { makeDirectory, readTextFile, writeSecretFile, writeTextFile } from "../../../../runtime/storage/host-files.js";
 import { KimberliteError } from "../../../../runtime/types/errors.js";
 import { checkReplicas, parseNodeName, readClusterFile } from "../../cluster-file.js";
 import { commaList, defineCommand, wholeNumber } from "../../command.js";
+import { ipBytes } from "../../ip-bytes.js";
 
 const dayMs = 24 * 3_600_000;
 const authorityDays = 3_650;
@@ -146,8 +146,9 @@ export const clusterKeysCommand = defineCommand({
       } else {
         const own = listed.find((node) => node.name === name);
         const hosts = [...(own === undefined ? [] : [own.peer.host, own.client.host]), ...options.hosts];
+        const carried = [...new Set(hosts)].map((host) => ipBytes(host) ?? host);
         const authority = directory.authority();
-        directory.write(name, createNodeCertificate(name, authority, validity(options.days, now), random, hosts));
+        directory.write(name, createNodeCertificate(name, authority, validity(options.days, now), random, carried));
       }
       made.push(name);
     }

@@ -1,6 +1,6 @@
 /** IP addresses as certificates carry them (RFC 5280, 4.2.1.6): 4 or 16 bytes. */
 import { isIP } from "node:net";
-import { assert } from "../types/assert.js";
+import { assert } from "../../runtime/types/assert.js";
 
 /** Null for what is no IP address. A zone (`%eth0`) is no part of one. */
 export function ipBytes(host: string): Uint8Array | null {
