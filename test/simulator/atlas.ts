@@ -2,9 +2,9 @@
  * Which places may be damaged on which replica, decided before a run begins. With it every run is one that the protocol claims to survive:
  * of nothing are more copies damaged than redundancy allows.
  */
+import type { Zone } from "./disk-zones.js";
 import { expectedQuorums } from "./expected-quorums.js";
 import type { SimulationOptions } from "./options.js";
-import type { Zone } from "./sim-disk.js";
 import { Stream } from "./streams.js";
 
 const superblockCopyBytes = 4096;

@@ -1,7 +1,8 @@
 /** Carries out a run's schedule: each fault that strikes is counted, since one that never happened proves nothing. */
 
+import type { Zone } from "./disk-zones.js";
 import type { FaultEvent } from "./schedule.js";
-import { tearBytes, type Zone } from "./sim-disk.js";
+import { tearBytes } from "./sim-inode.js";
 import type { Simulation } from "./simulation.js";
 import { Stream } from "./streams.js";
 
@@ -66,47 +67,47 @@ export class FaultInjector {
     switch (event.kind) {
       case "kill":
         if (nodes[event.replica]?.isAlive) this.#count("kill");
-        simulation.crash(event.replica, event.downMs, false);
+        simulation.lives.crash(event.replica, event.downMs, false);
         return;
       case "powerCut":
         if (nodes[event.replica]?.isAlive) this.#count("powerCut");
-        simulation.planPowerCut(event.replica, event.operation, event.downMs);
+        simulation.lives.planPowerCut(event.replica, event.operation, event.downMs);
         return;
       case "wipe": {
         const node = nodes[event.replica];
         if (node === undefined || node.isGone) return;
         this.#count("wipe");
-        simulation.wipe(event.replica, event.downMs);
+        simulation.lives.wipe(event.replica, event.downMs);
         return;
       }
       case "promote":
         this.#promote(event, promoteTries);
         return;
       case "copyDisk":
-        simulation.copyDisk(event.replica);
+        simulation.lives.copyDisk(event.replica);
         return;
       case "putBack":
-        if (simulation.putBack(event.replica, event.downMs)) this.#count("putBack");
+        if (simulation.lives.putBack(event.replica, event.downMs)) this.#count("putBack");
         return;
       case "release": {
         const node = nodes[event.replica];
         if (node === undefined || !node.isAlive) return;
         this.#count("release");
         node.release = event.release;
-        simulation.crash(event.replica, event.downMs, false);
+        simulation.lives.crash(event.replica, event.downMs, false);
         return;
       }
       case "lose": {
         const node = nodes[event.replica];
         if (node === undefined || node.isGone) return;
         this.#count("lose");
-        simulation.crash(event.replica, 0, true);
+        simulation.lives.crash(event.replica, 0, true);
         node.isGone = true;
         return;
       }
       case "blackout":
         this.#count("blackout");
-        for (const { replica } of nodes) simulation.crash(replica, event.downMs + this.#random.below(50), true);
+        for (const { replica } of nodes) simulation.lives.crash(replica, event.downMs + this.#random.below(50), true);
         return;
       case "pause": {
         const node = nodes[event.replica];
@@ -182,8 +183,8 @@ export class FaultInjector {
     const simulation = this.#simulation;
     const [lost, standby] = [simulation.nodes[event.replica], simulation.nodes[event.standby]];
     if (this.#isOver || lost === undefined || standby === undefined || lost.isGone || standby.isGone) return;
-    simulation.retire(event.replica);
-    if (simulation.promote(event.replica, event.standby, event.downMs)) {
+    simulation.lives.retire(event.replica);
+    if (simulation.lives.promote(event.replica, event.standby, event.downMs)) {
       this.#count("promote");
     } else if (triesLeft > 0) {
       this.#later(promoteRetryMs, () => simulation.check(() => this.#promote(event, triesLeft - 1)));
@@ -245,10 +246,8 @@ export class FaultInjector {
     if (!atlas.allows(replica, zone, at, tearBytes)) return;
     const changed = node.disk.damage(place.path, at, (bytes) => {
       if (how === "zero") bytes.fill(0);
-      else if (how === "flip") {
-        const bit = this.#random.below(bytes.length * 8);
-        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      } else for (let index = 0; index < bytes.length; index++) bytes[index] = this.#random.below(256);
+      else if (how === "flip") this.#random.flipBit(bytes);
+      else for (let index = 0; index < bytes.length; index++) bytes[index] = this.#random.below(256);
     });
     if (changed) this.#damaged(replica, zone, `latent ${zone}`);
   }

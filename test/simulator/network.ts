@@ -197,8 +197,7 @@ export class Network {
   #flipped(bytes: Uint8Array): Uint8Array {
     this.counts.flipped += 1;
     const copy = bytes.slice();
-    const bit = this.#random.below(copy.length * 8);
-    copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    this.#random.flipBit(copy);
     return copy;
   }
 }

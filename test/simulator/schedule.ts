@@ -2,8 +2,9 @@
  * The faults of a run, drawn before it begins: what happens to whom, and when. A failing run is its options and this list; shrinking takes
  * events out of it one after the other, and a pinned scenario is a short one.
  */
+import type { WriteFault } from "./armed-faults.js";
+import type { Zone } from "./disk-zones.js";
 import type { SimulationOptions } from "./options.js";
-import type { WriteFault, Zone } from "./sim-disk.js";
 import { Stream } from "./streams.js";
 
 export type FaultEvent = { readonly at: number } & (

@@ -77,4 +77,10 @@ export class Stream {
     assert(item !== undefined, "something is picked from what is there");
     return item;
   }
+
+  /** One bit of the bytes becomes the other. */
+  flipBit(bytes: Uint8Array): void {
+    const bit = this.below(bytes.length * 8);
+    bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+  }
 }

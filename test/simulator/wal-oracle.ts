@@ -17,11 +17,12 @@ import { Superblock, type SuperblockContent } from "../../runtime/storage/superb
 import { chooseCopy } from "../../runtime/storage/superblock-quorum.js";
 import { isKimberliteError } from "../../runtime/types/errors.js";
 import { sectorBytes } from "../../runtime/types/limits.js";
+import { zoneOf } from "./disk-zones.js";
 import { expect } from "./failure.js";
 import { LivePrepares, type Written } from "./live-prepares.js";
 import { hexOf, rawHeader } from "./log-image.js";
 import { clusterId, directory, type SimNode } from "./node.js";
-import { type DiskWatcher, zoneOf } from "./sim-disk.js";
+import type { DiskWatcher } from "./sim-disk.js";
 
 export interface FoundLog {
   readonly superblock: SuperblockContent;
@@ -76,11 +77,11 @@ export class WalOracle implements DiskWatcher {
     return Number.parseInt(name, 16) + at;
   }
 
-  writeBegins(path: string, at: number, source: Uint8Array, from: number, length: number): void {
+  writeBegins(path: string, at: number, bytes: Uint8Array): void {
     if (zoneOf(path) !== "log") return;
     const address = this.#addressOf(path, at);
-    this.#live.overwrite(address, address + length);
-    for (const written of this.#prepares(address, source.subarray(from, from + length))) {
+    this.#live.overwrite(address, address + bytes.length);
+    for (const written of this.#prepares(address, bytes)) {
       const known = this.#history.get(written.header.op) ?? new Set();
       known.add(written.identity);
       this.#history.set(written.header.op, known);
@@ -118,7 +119,7 @@ export class WalOracle implements DiskWatcher {
   /** A segment that was fetched whole takes the place of what was there. */
   renamed(path: string, bytes: Uint8Array): void {
     if (zoneOf(path) !== "log") return;
-    this.writeBegins(path, 0, bytes, 0, bytes.length);
+    this.writeBegins(path, 0, bytes);
     this.durable(path);
   }
 
