@@ -15,7 +15,7 @@ import { type Binder, positionOf } from "./binder.js";
 import { asText } from "./coerce.js";
 import { type Collector, type ExpressionContext, plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
-import { estimates } from "./from.js";
+import { estimates } from "./from-item.js";
 import type { Scope, ScopeColumn } from "./scope.js";
 
 /** Grouping sets at most: CUBE of twelve. */

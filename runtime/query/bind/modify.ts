@@ -22,7 +22,9 @@ import type {
 import { asText, coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
-import { bindFromList, bindScan, estimates } from "./from.js";
+import { bindFromList } from "./from.js";
+import { estimates } from "./from-item.js";
+import { bindScan } from "./from-table.js";
 import { columnNameOf } from "./names.js";
 import { afterModifications, bindWith } from "./query.js";
 import { findRelation, missingTable } from "./relation.js";

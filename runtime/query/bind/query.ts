@@ -10,7 +10,7 @@ import { type Binder, type BoundRows, type OutputColumn, plainQuery, positionOf,
 import { asText, coerce, commonOf, isUnknown } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
-import { estimates } from "./from.js";
+import { estimates } from "./from-item.js";
 import { type CommonTableBinding, type CommonTables, noNames, Scope } from "./scope.js";
 import { addLimit, bindSelect, sortOf } from "./select.js";
 import { bindSort } from "./sort.js";

@@ -10,8 +10,10 @@ import { type Binder, type BoundRows, type OutputColumn, positionOf, type QueryO
 import { asText, coerce, coerceTo, isUnknown } from "./coerce.js";
 import { type CollectedWindow, Collector, type ExpressionContext, plainContext } from "./context.js";
 import { bindExpression, missingRelation } from "./expression.js";
-import { bindFromList, bindLimit, estimates } from "./from.js";
+import { bindFromList } from "./from.js";
+import { estimates } from "./from-item.js";
 import { Grouping } from "./group.js";
+import { bindLimit } from "./limit.js";
 import { columnNameOf } from "./names.js";
 import { type CommonTables, reference, Scope, type ScopeColumn } from "./scope.js";
 import { bindSort } from "./sort.js";

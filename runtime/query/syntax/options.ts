@@ -1,6 +1,6 @@
 /** Lists of `name value` that many statements take, and names of roles, as the parser holds them. */
 import type { Conversion } from "./conversion.js";
-import { fieldsOf, flagOf, has, listOf, numberOf, textOf, unwrap } from "./tree.js";
+import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, textOf, unwrap } from "./tree.js";
 
 export interface OptionNode {
   /** In lower case, as written otherwise. */
@@ -59,3 +59,7 @@ export function roleName(node: unknown): string {
   const type = textOf(fields, "roletype");
   return type === "ROLESPEC_CSTRING" ? textOf(fields, "rolename") : type.replace(/^ROLESPEC_/, "").toLowerCase();
 }
+
+/** Whether WITH says anything but how full a page is to be: a hint that changes no answer. */
+export const hasOptions = (fields: Fields): boolean =>
+  listOf(fields, "options").some((node) => textOf(fieldsOf(node, "DefElem"), "defname") !== "fillfactor");

@@ -1,0 +1,227 @@
+/** A name in FROM: a table, a view, a sequence, a system table or a WITH query, as of now or of a past moment. */
+import type { Relation, TableDefinition, ViewDefinition } from "../catalog/model.js";
+import { hasPast, isAuditTable } from "../catalog/system/audit.js";
+import { sequenceTable } from "../catalog/system/sequence-table.js";
+import { notSupported, SqlError } from "../error.js";
+import type { BoundExpression } from "../plan/expression.js";
+import type { PlanColumn, PlanNode, PlanTime } from "../plan/plan.js";
+import { rowKeyColumn } from "../plan/plan.js";
+import type { SystemTime, TableReference, TimePoint } from "../syntax/ast-query.js";
+import { fromPositionColumn, toPositionColumn } from "../table/access.js";
+import { sqlType, typeOid } from "../types/sql-type.js";
+import { type Binder, plainQuery, positionOf } from "./binder.js";
+import { coerceTo } from "./coerce.js";
+import { plainContext } from "./context.js";
+import { bindExpression } from "./expression.js";
+import { type BoundItem, estimates, namedItem } from "./from-item.js";
+import { findRelation, missingTable } from "./relation.js";
+import { type CommonTables, findCommonTable, noNames, Scope, type ScopeColumn } from "./scope.js";
+
+export function bindTable(item: TableReference, binder: Binder, commonTables: CommonTables | null): BoundItem {
+  const { name, location } = item;
+  if (name.schema === null) {
+    const common = findCommonTable(commonTables, name.name);
+    if (common !== null) {
+      if (item.time !== null) throw notSupported("FOR SYSTEM_TIME of a WITH query", positionOf(item.time.location));
+      const columns = common.columns.map(({ name: columnName, type }) => ({
+        id: binder.newId(),
+        name: columnName,
+        type,
+      }));
+      const base = { name: common.name, number: common.number, columns, ...estimates };
+      const plan: PlanNode =
+        common.source === null
+          ? { kind: "workingTable", ...base }
+          : { kind: "commonTable", source: common.source, sourceColumns: common.columns.map(({ id }) => id), ...base };
+      const scoped = columns.map((column) => ({ ...column, table: 0, column: 0, expression: null }));
+      return namedItem(plan, scoped, item.alias, item.alias?.name ?? name.name, location);
+    }
+  }
+  const relation = findRelation(name, binder.environment);
+  if (relation === null) throw missingTable(name);
+  if (name.schema === null) binder.tableSchemas.set(name, relation.schema);
+  return bindRelation(relation, item, binder);
+}
+
+function bindRelation(
+  found: { readonly relation: Relation; readonly isSystem: boolean; readonly schema: string },
+  item: TableReference,
+  binder: Binder,
+): BoundItem {
+  const { relation } = found;
+  if (!found.isSystem) binder.authority.expect(relation, "r");
+  switch (relation.kind) {
+    case "table":
+      return found.isSystem
+        ? bindSystemTable(relation, item, binder)
+        : bindScan(relation, found.schema, item, binder, false);
+    case "view":
+      return bindView(relation, found.schema, item, binder);
+    case "materializedView":
+      return bindScan(relation.rows, found.schema, item, binder, false, relation.columns.length);
+    case "sequence":
+      // Sequences have no past.
+      if (binder.environment.asOf !== null)
+        throw notSupported("reading a sequence in the past", positionOf(item.location));
+      return bindSystemTable(sequenceTable(relation), item, binder);
+    case "index":
+      throw new SqlError("42809", `cannot open relation "${relation.name}"`, {
+        position: positionOf(item.location),
+        detail: "This operation is not supported for indexes.",
+      });
+  }
+}
+
+/**
+ * A table's rows. With `withKey` the row key too: what an update, a delete or a lock names.
+ *
+ * @param shown columns with higher numbers are nobody's to see
+ */
+export function bindScan(
+  table: TableDefinition,
+  schema: string,
+  item: TableReference,
+  binder: Binder,
+  withKey: boolean,
+  shown = table.columns.length,
+): BoundItem {
+  const alias = item.alias?.name ?? table.name;
+  const live = table.columns.filter(({ isDropped, number }) => !isDropped && number <= shown);
+  const columns = live.map(({ name, type }) => ({ id: binder.newId(), name, type }));
+  const numbers = live.map(({ number }) => number);
+  const scoped: ScopeColumn[] = columns.map((column, index) => ({
+    ...column,
+    table: table.oid,
+    column: numbers[index] ?? 0,
+    expression: null,
+  }));
+  const time = item.time === null ? (withKey ? null : sessionTime(binder)) : bindTime(item.time, binder);
+  const planColumns: PlanColumn[] = [...columns];
+  const planNumbers = [...numbers];
+  const hidden: ScopeColumn[] = [];
+  if (item.time !== null) {
+    for (const [number, name] of [
+      [fromPositionColumn, "from_position"],
+      [toPositionColumn, "to_position"],
+    ] as const) {
+      const column = { id: binder.newId(), name, type: sqlType(typeOid.int8) };
+      planColumns.push(column);
+      planNumbers.push(number);
+      hidden.push({ ...column, table: 0, column: 0, expression: null });
+    }
+  }
+  // Kept out of what is read unless something asks for it: the planner drops columns that nobody uses.
+  const key = { id: binder.newId(), name: "row_key", type: sqlType(typeOid.bytea) };
+  planColumns.push(key);
+  planNumbers.push(rowKeyColumn);
+  if (item.time !== null) hidden.push({ ...key, table: 0, column: 0, expression: null });
+  hidden.push(tableOid(table, key, item.location));
+  const plan: PlanNode = {
+    kind: "scan",
+    table,
+    alias,
+    index: null,
+    ranges: [{ from: null, to: null }],
+    isBackward: false,
+    numbers: planNumbers,
+    time,
+    filter: null,
+    columns: planColumns,
+    ...estimates,
+  };
+  return namedItem(plan, scoped, item.alias, alias, item.location, {
+    schema: item.alias === null ? schema : null,
+    table,
+    hidden,
+    keyId: key.id,
+  });
+}
+
+/** `tableoid`: the table's own oid where `present`, a column that is never null in its rows, is there: not in the empty half of an outer join. */
+function tableOid(table: TableDefinition, present: PlanColumn, location: number): ScopeColumn {
+  const type = sqlType(typeOid.oid);
+  const subject: BoundExpression = { kind: "column", ...present, location };
+  const condition: BoundExpression = {
+    kind: "isTest",
+    test: "null",
+    isNegated: true,
+    subject,
+    type: sqlType(typeOid.bool),
+    location,
+  };
+  const result: BoundExpression = { kind: "constant", value: table.oid, type, location };
+  const otherwise: BoundExpression = { kind: "constant", value: null, type, location };
+  const expression: BoundExpression = { kind: "case", branches: [{ condition, result }], otherwise, type, location };
+  return { id: present.id, name: "tableoid", type, table: 0, column: 0, expression };
+}
+
+/** The session's `kimberlite.as_of`. */
+function sessionTime(binder: Binder): PlanTime | null {
+  const { asOf } = binder.environment;
+  if (asOf === null) return null;
+  const value: TimePoint["value"] =
+    asOf.kind === "position"
+      ? { kind: "numberLiteral", text: String(asOf.position), location: -1 }
+      : { kind: "stringLiteral", text: asOf.text, location: -1 };
+  return bindTime({ kind: "asOf", point: { kind: asOf.kind, value, location: -1 }, location: -1 }, binder);
+}
+
+function bindTime(time: SystemTime, binder: Binder): PlanTime {
+  const point = (at: TimePoint) => {
+    const context = plainContext(binder, new Scope(noNames, null, null), "FOR SYSTEM_TIME");
+    const oid = at.kind === "position" ? typeOid.int8 : typeOid.timestamptz;
+    const value = coerceTo(binder, bindExpression(at.value, context), oid, "FOR SYSTEM_TIME");
+    return { kind: at.kind, value };
+  };
+  switch (time.kind) {
+    case "asOf":
+      return { kind: "asOf", point: point(time.point) };
+    case "between":
+      return { kind: "between", from: point(time.from), to: point(time.to) };
+    case "all":
+      return { kind: "all" };
+  }
+}
+
+function bindSystemTable(table: TableDefinition, item: TableReference, binder: Binder): BoundItem {
+  if (item.time !== null && (item.time.kind !== "asOf" || !isAuditTable(table) || !hasPast(table)))
+    throw notSupported("FOR SYSTEM_TIME of a system table", positionOf(item.time.location));
+  const time = item.time === null ? null : bindTime(item.time, binder);
+  const columns = table.columns.map(({ name, type }) => ({ id: binder.newId(), name, type }));
+  const scoped = columns.map((column, index) => ({ ...column, table: table.oid, column: index + 1, expression: null }));
+  const alias = item.alias?.name ?? table.name;
+  const numbers = table.columns.map(({ number }) => number);
+  const base = { table, alias, numbers, filter: null, columns, ...estimates };
+  const plan: PlanNode = isAuditTable(table)
+    ? { kind: "scan", index: null, ranges: [{ from: null, to: null }], isBackward: false, time, ...base }
+    : { kind: "systemScan", ...base };
+  const certain = columns[table.columns.findIndex(({ isNotNull }) => isNotNull)];
+  return namedItem(plan, scoped, item.alias, alias, item.location, {
+    schema: item.alias === null ? (item.name.schema ?? "pg_catalog") : null,
+    table,
+    hidden: certain === undefined ? [] : [tableOid(table, certain, item.location)],
+  });
+}
+
+function bindView(view: ViewDefinition, schema: string, item: TableReference, binder: Binder): BoundItem {
+  if (item.time !== null) throw notSupported("FOR SYSTEM_TIME of a view", positionOf(item.time.location));
+  const rows = binder.authority.asOwnerOf(view, () => binder.query(view.query.syntax, null, null, plainQuery));
+  const columns = view.columns.map((column, index): ScopeColumn => {
+    const output = rows.outputs[index];
+    if (output === undefined || output.type.oid !== column.type.oid) {
+      throw new SqlError("0A000", `view "${view.name}" does not fit the tables that it reads any more`);
+    }
+    return {
+      id: output.id,
+      name: column.name,
+      type: output.type,
+      table: view.oid,
+      column: index + 1,
+      expression: null,
+    };
+  });
+  const alias = item.alias?.name ?? view.name;
+  return namedItem(rows.plan, columns, item.alias, alias, item.location, {
+    schema: item.alias === null ? schema : null,
+  });
+}

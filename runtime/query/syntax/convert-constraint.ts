@@ -1,0 +1,130 @@
+/** Constraints and sequence options of tables and columns, of the parser into ours. */
+import { notSupported, SqlError } from "../error.js";
+import type { ConstraintSyntax, ReferentialAction, SequenceOptions } from "./ast-definition.js";
+import type { Conversion } from "./conversion.js";
+import { convertExpression, convertTypeName } from "./convert-expression.js";
+import { convertRelation } from "./convert-query.js";
+import { nameParts } from "./definition-names.js";
+import { definitionElements, valueText } from "./options.js";
+import { type Fields, fieldsOf, flagOf, has, listOf, stringsOf, textOf, textOrNull } from "./tree.js";
+
+const referentialActions: Readonly<Record<string, ReferentialAction>> = {
+  a: "noAction",
+  r: "restrict",
+  c: "cascade",
+  n: "setNull",
+  d: "setDefault",
+};
+
+/** Constraints in order; DEFERRABLE and its like apply to the one before. */
+export function convertConstraints(nodes: readonly unknown[], conversion: Conversion): readonly ConstraintSyntax[] {
+  const constraints: ConstraintSyntax[] = [];
+  for (const node of nodes) {
+    const fields = fieldsOf(node, "Constraint");
+    const type = textOf(fields, "contype");
+    const location = conversion.at(fields);
+    const last = constraints.at(-1);
+    if (type.startsWith("CONSTR_ATTR_")) {
+      if (last === undefined) throw new SqlError("42601", "misplaced constraint attribute", { position: location });
+      constraints[constraints.length - 1] = {
+        ...last,
+        isDeferrable: type === "CONSTR_ATTR_DEFERRABLE" || type === "CONSTR_ATTR_DEFERRED" || last.isDeferrable,
+        isInitiallyDeferred: type === "CONSTR_ATTR_DEFERRED" || last.isInitiallyDeferred,
+      };
+      continue;
+    }
+    constraints.push(convertConstraint(type, fields, location, conversion));
+  }
+  return constraints;
+}
+
+function convertConstraint(type: string, fields: Fields, location: number, conversion: Conversion): ConstraintSyntax {
+  const base = {
+    name: textOrNull(fields, "conname"),
+    isDeferrable: flagOf(fields, "deferrable"),
+    isInitiallyDeferred: flagOf(fields, "initdeferred"),
+    isNotValid: flagOf(fields, "skip_validation"),
+    location,
+  };
+  switch (type) {
+    case "CONSTR_NOTNULL":
+      if (has(fields, "keys")) throw notSupported("NOT NULL as a table constraint", location);
+      return { ...base, kind: "notNull" };
+    case "CONSTR_NULL":
+      return { ...base, kind: "null" };
+    case "CONSTR_DEFAULT":
+      return { ...base, kind: "default", expression: convertExpression(fields["raw_expr"], conversion) };
+    case "CONSTR_CHECK":
+      return { ...base, kind: "check", expression: convertExpression(fields["raw_expr"], conversion) };
+    case "CONSTR_IDENTITY":
+      return {
+        ...base,
+        kind: "identity",
+        when: textOf(fields, "generated_when") === "a" ? "always" : "byDefault",
+        options: convertSequenceOptions(listOf(fields, "options"), conversion),
+      };
+    case "CONSTR_GENERATED":
+      return {
+        ...base,
+        kind: "generated",
+        expression: convertExpression(fields["raw_expr"], conversion),
+        isStored: textOf(fields, "generated_kind") !== "v",
+      };
+    case "CONSTR_PRIMARY":
+    case "CONSTR_UNIQUE":
+      if (has(fields, "options") || has(fields, "indexspace")) throw notSupported("storage options", location);
+      if (flagOf(fields, "without_overlaps")) throw notSupported("WITHOUT OVERLAPS", location);
+      return {
+        ...base,
+        kind: type === "CONSTR_PRIMARY" ? "primaryKey" : "unique",
+        columns: stringsOf(fields, "keys"),
+        included: stringsOf(fields, "including"),
+        nullsNotDistinct: flagOf(fields, "nulls_not_distinct"),
+        index: textOrNull(fields, "indexname"),
+      };
+    case "CONSTR_FOREIGN": {
+      if (has(fields, "fk_del_set_cols")) throw notSupported("SET NULL of some columns", location);
+      const match = textOf(fields, "fk_matchtype");
+      return {
+        ...base,
+        kind: "foreignKey",
+        columns: stringsOf(fields, "fk_attrs"),
+        table: convertRelation(fields["pktable"], conversion),
+        referencedColumns: stringsOf(fields, "pk_attrs"),
+        match: match === "f" ? "full" : match === "p" ? "partial" : "simple",
+        onUpdate: referentialActions[textOf(fields, "fk_upd_action")] ?? "noAction",
+        onDelete: referentialActions[textOf(fields, "fk_del_action")] ?? "noAction",
+      };
+    }
+    default:
+      throw notSupported(type === "CONSTR_EXCLUSION" ? "EXCLUDE" : `the constraint ${type}`, location);
+  }
+}
+
+/** Options of a sequence; each once. */
+export function convertSequenceOptions(nodes: readonly unknown[], conversion: Conversion): SequenceOptions {
+  const found = new Map<string, { value: unknown; location: number }>();
+  for (const { name, value, location } of definitionElements(nodes, conversion)) {
+    if (found.has(name)) throw new SqlError("42601", "conflicting or redundant options", { position: location });
+    found.set(name, { value, location });
+  }
+  const number = (name: string): string | null => valueText(found.get(name)?.value ?? null);
+  /** Undefined when not written, null without a number. */
+  const bound = (name: string): string | null | undefined => (found.has(name) ? number(name) : undefined);
+  const type = found.get("as")?.value;
+  const cycle = found.get("cycle")?.value;
+  const owned = found.get("owned_by")?.value;
+  const owner = owned === undefined ? null : nameParts(owned);
+  return {
+    type: type === undefined ? null : convertTypeName(type, conversion),
+    start: number("start"),
+    increment: number("increment"),
+    minimum: bound("minvalue"),
+    maximum: bound("maxvalue"),
+    cache: number("cache"),
+    cycles: cycle === undefined ? null : flagOf(fieldsOf(cycle, "Boolean"), "boolval"),
+    ownedBy: owner === null ? null : owner.length === 1 && owner[0] === "none" ? [] : owner,
+    restart: bound("restart"),
+    location: -1,
+  };
+}

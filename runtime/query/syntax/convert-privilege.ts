@@ -1,0 +1,62 @@
+/** Roles and privileges, of the parser into ours. */
+import { notSupported } from "../error.js";
+import type { DefinitionStatement } from "./ast-definition.js";
+import type { Conversion } from "./conversion.js";
+import { nameParts, objectName } from "./definition-names.js";
+import { definitionElements, roleName, valueText } from "./options.js";
+import { type Fields, fieldsOf, flagOf, has, listOf, textOf } from "./tree.js";
+
+type Convert = (fields: Fields, conversion: Conversion) => DefinitionStatement;
+
+const roleOptions = (fields: Fields, conversion: Conversion) =>
+  definitionElements(listOf(fields, "options"), conversion).map(({ name, value }) => ({
+    name,
+    value: valueText(value),
+  }));
+
+/** By the parser's name of the statement. */
+export const privilegeConverters: Readonly<Record<string, Convert>> = {
+  GrantStmt: (fields) => ({
+    kind: "grant",
+    isGrant: flagOf(fields, "is_grant"),
+    objectType: objectName(textOf(fields, "objtype")),
+    privileges: listOf(fields, "privileges").map((item) => {
+      const privilege = fieldsOf(item, "AccessPriv");
+      if (has(privilege, "cols")) throw notSupported("privileges on columns");
+      return textOf(privilege, "priv_name");
+    }),
+    objects: listOf(fields, "objects").map(nameParts),
+    isAllInSchema: textOf(fields, "targtype") === "ACL_TARGET_ALL_IN_SCHEMA",
+    roles: listOf(fields, "grantees").map(roleName),
+    withGrantOption: flagOf(fields, "grant_option"),
+    isCascade: textOf(fields, "behavior") === "DROP_CASCADE",
+    location: -1,
+  }),
+  GrantRoleStmt: (fields) => ({
+    kind: "grantRole",
+    isGrant: flagOf(fields, "is_grant"),
+    granted: listOf(fields, "granted_roles").map((item) => textOf(fieldsOf(item, "AccessPriv"), "priv_name")),
+    roles: listOf(fields, "grantee_roles").map(roleName),
+    location: -1,
+  }),
+  CreateRoleStmt: (fields, conversion) => ({
+    kind: "createRole",
+    name: textOf(fields, "role"),
+    isUser: textOf(fields, "stmt_type") === "ROLESTMT_USER",
+    options: roleOptions(fields, conversion),
+    location: -1,
+  }),
+  AlterRoleStmt: (fields, conversion) => ({
+    kind: "alterRole",
+    name: roleName(fields["role"]),
+    isUser: false,
+    options: roleOptions(fields, conversion),
+    location: -1,
+  }),
+  DropRoleStmt: (fields) => ({
+    kind: "dropRole",
+    names: listOf(fields, "roles").map(roleName),
+    ifExists: flagOf(fields, "missing_ok"),
+    location: -1,
+  }),
+};

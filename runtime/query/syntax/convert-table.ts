@@ -1,0 +1,122 @@
+/** CREATE TABLE and ALTER TABLE, of the parser into ours. */
+import { notSupported } from "../error.js";
+import type { AlterTable, AlterTableAction, ColumnSyntax, ConstraintSyntax, CreateTable } from "./ast-definition.js";
+import type { RelationName } from "./ast-query.js";
+import type { Conversion } from "./conversion.js";
+import { convertConstraints } from "./convert-constraint.js";
+import { convertExpression, convertTypeName, optional } from "./convert-expression.js";
+import { convertRelation } from "./convert-query.js";
+import { isTemporary, relationType } from "./definition-names.js";
+import { hasOptions, roleName } from "./options.js";
+import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, stringsOf, textOf, unwrap } from "./tree.js";
+
+export function convertCreateTable(fields: Fields, conversion: Conversion): CreateTable {
+  const name = convertRelation(fields["relation"], conversion);
+  const columns: ColumnSyntax[] = [];
+  const constraints: ConstraintSyntax[] = [];
+  const likes: { table: RelationName; options: number }[] = [];
+  for (const element of listOf(fields, "tableElts")) {
+    const [kind, inner] = unwrap(element);
+    if (kind === "ColumnDef") columns.push(convertColumnDefinition(inner, conversion));
+    else if (kind === "Constraint") constraints.push(...convertConstraints([element], conversion));
+    else if (kind === "TableLikeClause") {
+      likes.push({ table: convertRelation(inner["relation"], conversion), options: numberOf(inner, "options") });
+    } else throw notSupported(`${kind} in CREATE TABLE`, name.location);
+  }
+  const clauses: string[] = [];
+  if (has(fields, "inhRelations")) clauses.push(has(fields, "partbound") ? "PARTITION OF" : "INHERITS");
+  if (has(fields, "partspec")) clauses.push("PARTITION BY");
+  if (has(fields, "ofTypename")) clauses.push("OF");
+  if (hasOptions(fields)) clauses.push("WITH");
+  if (has(fields, "tablespacename")) clauses.push("TABLESPACE");
+  if (has(fields, "accessMethod")) clauses.push("USING");
+  const onCommit = textOf(fields, "oncommit");
+  if (onCommit !== "" && onCommit !== "ONCOMMIT_NOOP") clauses.push("ON COMMIT");
+  return {
+    kind: "createTable",
+    name,
+    ifNotExists: flagOf(fields, "if_not_exists"),
+    isTemporary: isTemporary(fields["relation"]),
+    isUnlogged: textOf(fieldsOf(fields["relation"], "RangeVar"), "relpersistence") === "u",
+    columns,
+    constraints,
+    likes,
+    clauses,
+    location: name.location,
+  };
+}
+
+function convertColumnDefinition(fields: Fields, conversion: Conversion): ColumnSyntax {
+  const constraints = convertConstraints(listOf(fields, "constraints"), conversion);
+  const collation = has(fields, "collClause") ? fieldsOf(fields["collClause"], "CollateClause") : null;
+  return {
+    name: textOf(fields, "colname"),
+    type: convertTypeName(fields["typeName"], conversion),
+    collation: collation === null ? null : stringsOf(collation, "collname"),
+    constraints,
+    location: conversion.at(fields),
+  };
+}
+
+export function convertAlterTable(fields: Fields, conversion: Conversion): AlterTable {
+  const name = convertRelation(fields["relation"], conversion);
+  return {
+    kind: "alterTable",
+    objectType: relationType(textOf(fields, "objtype"), "ALTER"),
+    name,
+    ifExists: flagOf(fields, "missing_ok"),
+    actions: listOf(fields, "cmds").map((item) => convertAction(fieldsOf(item, "AlterTableCmd"), conversion)),
+    location: name.location,
+  };
+}
+
+function convertAction(fields: Fields, conversion: Conversion): AlterTableAction {
+  const type = textOf(fields, "subtype");
+  const name = textOf(fields, "name");
+  const definition = fields["def"];
+  const isCascade = textOf(fields, "behavior") === "DROP_CASCADE";
+  const isMissingOk = flagOf(fields, "missing_ok");
+  const location = -1;
+  switch (type) {
+    case "AT_AddColumn": {
+      const column = convertColumnDefinition(fieldsOf(definition, "ColumnDef"), conversion);
+      return { kind: "addColumn", column, ifNotExists: isMissingOk, location };
+    }
+    case "AT_DropColumn":
+      return { kind: "dropColumn", column: name, ifExists: isMissingOk, isCascade, location };
+    case "AT_ColumnDefault":
+      if (definition === undefined) return { kind: "dropDefault", column: name, location };
+      return { kind: "setDefault", column: name, expression: convertExpression(definition, conversion), location };
+    case "AT_SetNotNull":
+      return { kind: "setNotNull", column: name, location };
+    case "AT_DropNotNull":
+      return { kind: "dropNotNull", column: name, location };
+    case "AT_AlterColumnType": {
+      const column = fieldsOf(definition, "ColumnDef");
+      const using = optional(column, "raw_default", conversion);
+      return { kind: "setType", column: name, type: convertTypeName(column["typeName"], conversion), using, location };
+    }
+    case "AT_AddConstraint": {
+      const [constraint] = convertConstraints([definition], conversion);
+      if (constraint === undefined) throw notSupported("an empty constraint");
+      return { kind: "addConstraint", constraint, location };
+    }
+    case "AT_DropConstraint":
+      return { kind: "dropConstraint", name, ifExists: isMissingOk, isCascade, location };
+    case "AT_ValidateConstraint":
+      return { kind: "validateConstraint", name, location };
+    case "AT_AddIdentity": {
+      const [constraint] = convertConstraints([definition], conversion);
+      if (constraint === undefined) throw notSupported("an empty constraint");
+      return { kind: "addIdentity", column: name, constraint, location };
+    }
+    case "AT_DropIdentity":
+      return { kind: "dropIdentity", column: name, ifExists: isMissingOk, location };
+    case "AT_DropExpression":
+      return { kind: "dropExpression", column: name, ifExists: isMissingOk, location };
+    case "AT_ChangeOwner":
+      return { kind: "setOwner", owner: roleName(fields["newowner"]), location };
+    default:
+      return { kind: "other", name: type.replace(/^AT_/, ""), location };
+  }
+}

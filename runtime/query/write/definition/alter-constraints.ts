@@ -1,0 +1,109 @@
+/** ALTER TABLE … ADD and DROP CONSTRAINT. */
+import { assert } from "../../../types/assert.js";
+import type { Catalog, TableDefinition } from "../../catalog/model.js";
+import { notSupported, SqlError } from "../../error.js";
+import type { AlterTableAction } from "../../syntax/ast-definition.js";
+import { Alteration } from "./alteration.js";
+import { type ConstraintPart, expectSameType } from "./constraints.js";
+import { definitionOf } from "./create-table.js";
+import { placeOf } from "./draft.js";
+import { buildIndex, checkNotNull, checkRows } from "./table-rows.js";
+
+export function addConstraint(
+  alteration: Alteration,
+  { constraint, location }: Extract<AlterTableAction, { kind: "addConstraint" }>,
+): void {
+  switch (constraint.kind) {
+    case "primaryKey":
+    case "unique":
+    case "check":
+    case "foreignKey":
+      return addMade(alteration, constraint, null);
+    default:
+      throw notSupported("this kind of constraint", placeOf(location));
+  }
+}
+
+/** @param own the column that the constraint was written at */
+export function addMade(alteration: Alteration, constraint: ConstraintPart, own: string | null): void {
+  const ports = alteration.ports;
+  const parts = alteration.parts();
+  const before = parts.indexes.length;
+  const { constraints } = alteration.makers(parts);
+  const made = constraints.add(constraint, own);
+  const [added] = parts.indexes.slice(before);
+  const next = definitionOf(parts, alteration.table);
+  if (made.kind === "primaryKey") {
+    for (const number of made.columns) checkNotNull(ports, alteration.table, number);
+    alteration.rekey(next, added);
+    return;
+  }
+  const put = alteration.put(next, ...(added === undefined ? [] : [added]));
+  if (added !== undefined) buildIndex(ports, put, added);
+  else checkRows(ports, put, made);
+}
+
+export function dropConstraint(alteration: Alteration, name: string, ifExists: boolean, isCascade: boolean): void {
+  const { draft } = alteration.ports;
+  const constraint = alteration.table.constraints.find((each) => each.name === name);
+  if (constraint === undefined) {
+    const message = `constraint "${name}" of relation "${alteration.table.name}" does not exist`;
+    if (!ifExists) throw new SqlError("42704", message);
+    alteration.ports.notice("NOTICE", "00000", `${message}, skipping`);
+    return;
+  }
+  const constraints = alteration.table.constraints.filter((each) => each !== constraint);
+  if (constraint.kind === "check" || constraint.kind === "foreignKey") {
+    alteration.put({ ...alteration.table, constraints });
+    return;
+  }
+  const isReferenced = (numbers: readonly number[]): boolean =>
+    numbers.length === constraint.columns.length && numbers.every((number) => constraint.columns.includes(number));
+  const referencing = draft.catalog
+    .referencing(alteration.table.oid)
+    .filter(({ constraint: each }) => each.kind === "foreignKey" && isReferenced(each.referencedColumns));
+  if (referencing.length > 0 && !isCascade) {
+    throw new SqlError(
+      "2BP01",
+      `cannot drop constraint ${name} on table ${alteration.table.name} because other objects depend on it`,
+      {
+        detail: referencing
+          .map(
+            ({ table, constraint: each }) => `constraint ${each.name} on table ${table.name} depends on index ${name}`,
+          )
+          .join("\n"),
+        hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+      },
+    );
+  }
+  for (const { table, constraint: each } of referencing) {
+    dropConstraint(new Alteration(alteration.ports, table.oid), each.name, true, true);
+  }
+  const now = draft.catalog.objectByOid(alteration.table.oid);
+  assert(now?.kind === "table", "a table that is altered is there");
+  const next: TableDefinition = {
+    ...now,
+    constraints: now.constraints.filter(({ oid }) => oid !== constraint.oid),
+    indexes: now.indexes.filter((oid) => oid !== constraint.index),
+    keyColumns: constraint.kind === "primaryKey" ? [] : now.keyColumns,
+  };
+  if (constraint.kind === "primaryKey") alteration.rekey(next, undefined);
+  else alteration.put(next);
+  draft.remove(constraint.index);
+}
+
+/** Both sides of every foreign key of a table, and to it, are still of types that go together. */
+export function expectReferencesFit(catalog: Catalog, table: TableDefinition, position: number | undefined): void {
+  const own = table.constraints.map((constraint) => ({ table, constraint }));
+  for (const { table: child, constraint } of [...own, ...catalog.referencing(table.oid)]) {
+    if (constraint.kind !== "foreignKey") continue;
+    const parent = catalog.objectByOid(constraint.referencedTable);
+    assert(parent?.kind === "table", "what a foreign key references is a table");
+    for (const [index, number] of constraint.columns.entries()) {
+      const column = child.columns[number - 1];
+      assert(column !== undefined, "a foreign key is of its table's columns");
+      const referenced = parent.columns[(constraint.referencedColumns[index] ?? 0) - 1];
+      expectSameType(constraint.name, column, referenced, parent, position);
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/** A table on its way from one definition to the next, within one action of ALTER TABLE. */
+import { assert } from "../../../types/assert.js";
+import type { Catalog, ColumnDefinition, IndexDefinition, TableDefinition } from "../../catalog/model.js";
+import { SqlError } from "../../error.js";
+import { ConstraintMaker, columnNamed, type TableParts } from "./constraints.js";
+import { ColumnMaker } from "./create-table.js";
+import type { DefinitionPorts } from "./ports.js";
+import { rewrite } from "./table-rows.js";
+
+export class Alteration {
+  readonly ports: DefinitionPorts;
+  /** As it was before the action. */
+  readonly table: TableDefinition;
+  readonly catalog: Catalog;
+
+  constructor(ports: DefinitionPorts, oid: number) {
+    const table = ports.draft.catalog.objectByOid(oid);
+    assert(table?.kind === "table", "a table that is altered is there");
+    ports.lockTable(table);
+    this.ports = ports;
+    this.table = table;
+    this.catalog = ports.draft.catalog;
+  }
+
+  column(name: string, position: number | undefined): ColumnDefinition {
+    const column = columnNamed(this.table.columns, name);
+    if (column !== null) return column;
+    throw new SqlError("42703", `column "${name}" of relation "${this.table.name}" does not exist`, { position });
+  }
+
+  /** Takes the next definition, and what comes with it, if it can be bound. */
+  put(next: TableDefinition, ...others: readonly IndexDefinition[]): TableDefinition {
+    const numbered = { ...next, version: this.table.version + 1 };
+    this.ports.draft.put(...others, numbered);
+    this.ports.validate(this.ports.draft.catalog, numbered);
+    return numbered;
+  }
+
+  changeColumn(
+    name: string,
+    position: number | undefined,
+    change: (column: ColumnDefinition) => ColumnDefinition,
+  ): void {
+    const column = this.column(name, position);
+    const columns = this.table.columns.map((each) => (each.number === column.number ? change(each) : each));
+    this.put({ ...this.table, columns });
+  }
+
+  parts(): TableParts {
+    const { oid, name, schema, storage, columns, keyColumns, constraints } = this.table;
+    return {
+      oid,
+      name,
+      schema,
+      storage,
+      columns: [...columns],
+      keyColumns: [...keyColumns],
+      constraints: [...constraints],
+      indexes: [...this.catalog.indexesOf(this.table)],
+    };
+  }
+
+  makers(parts: TableParts): { columns: ColumnMaker; constraints: ConstraintMaker } {
+    const { draft } = this.ports;
+    const constraints = new ConstraintMaker(draft, parts, (syntax) => this.ports.storeExpression(syntax));
+    return { columns: new ColumnMaker(this.ports, parts), constraints };
+  }
+
+  /** The table and its indexes under storages of their own, for all rows to be written anew. */
+  restored(column: (each: ColumnDefinition) => ColumnDefinition): TableDefinition {
+    const { draft } = this.ports;
+    const storage = draft.newOid();
+    const next: TableDefinition = {
+      ...this.table,
+      storage,
+      columns: this.table.columns.map(column),
+      version: this.table.version + 1,
+    };
+    const indexes = this.ports.draft.catalog
+      .indexesOf(this.table)
+      .map((index) => ({ ...index, storage: index.isPrimary ? storage : draft.newOid() }));
+    draft.put(...indexes, next);
+    return next;
+  }
+
+  /** Rows get other keys: by the new primary key, or by number. */
+  rekey(next: TableDefinition, primary: IndexDefinition | undefined): void {
+    const { draft } = this.ports;
+    const storage = draft.newOid();
+    const table: TableDefinition = { ...next, storage };
+    const others = this.catalog
+      .indexesOf(this.table)
+      .filter((index) => !index.isPrimary && table.indexes.includes(index.oid))
+      .map((index) => ({ ...index, storage: draft.newOid() }));
+    const indexes = primary === undefined ? others : [...others, { ...primary, storage }];
+    const put = this.put(table, ...indexes);
+    rewrite(this.ports, this.table, this.catalog, put, (values) => [...values]);
+  }
+}

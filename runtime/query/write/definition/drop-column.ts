@@ -1,0 +1,134 @@
+/** ALTER TABLE … DROP COLUMN, with what depends on the column. */
+import { assert } from "../../../types/assert.js";
+import type { ColumnDefinition, ConstraintDefinition, TableDefinition } from "../../catalog/model.js";
+import { SqlError } from "../../error.js";
+import type { AlterTableAction } from "../../syntax/ast-definition.js";
+import { dropConstraint } from "./alter-constraints.js";
+import { Alteration } from "./alteration.js";
+import { columnNamed } from "./constraints.js";
+import { dropRelation } from "./drop.js";
+import { columnReadersOf } from "./view-sources.js";
+import { followDroppedColumn, viewsReading } from "./views.js";
+
+export function dropColumn(
+  alteration: Alteration,
+  { column: name, ifExists, isCascade }: Extract<AlterTableAction, { kind: "dropColumn" }>,
+): void {
+  const { draft } = alteration.ports;
+  const column = columnNamed(alteration.table.columns, name);
+  if (column === null) {
+    const message = `column "${name}" of relation "${alteration.table.name}" does not exist`;
+    if (!ifExists) throw new SqlError("42703", message);
+    alteration.ports.notice("NOTICE", "00000", `${message}, skipping`);
+    return;
+  }
+  const { number } = column;
+  const usesColumn = (constraint: ConstraintDefinition): boolean =>
+    constraint.kind === "check" ? mentions(constraint.expression.syntax, name) : constraint.columns.includes(number);
+  const referencing = draft.catalog
+    .referencing(alteration.table.oid)
+    .filter(({ constraint }) => constraint.kind === "foreignKey" && constraint.referencedColumns.includes(number));
+  const computed = computedFrom(alteration.table, name);
+  const views = viewsReading(alteration.ports, alteration.table, column);
+  const kept = columnReadersOf(alteration.ports, alteration.table.oid, number);
+  if (referencing.length + computed.length + views.length + kept.length > 0 && !isCascade) {
+    const self = `table ${alteration.table.name}`;
+    const dependents = [
+      ...computed.map((each) => `column ${each.name} of ${self}`),
+      ...referencing.map(({ table, constraint }) => `constraint ${constraint.name} on table ${table.name}`),
+      ...views.map((view) => `view ${view.name}`),
+      ...kept.map((view) => `materialized view ${view.name}`),
+    ];
+    throw new SqlError(
+      "2BP01",
+      `cannot drop column ${name} of table ${alteration.table.name} because other objects depend on it`,
+      {
+        detail: dependents.map((each) => `${each} depends on column ${name} of ${self}`).join("\n"),
+        hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+      },
+    );
+  }
+  for (const each of computed) {
+    dropColumn(new Alteration(alteration.ports, alteration.table.oid), {
+      kind: "dropColumn",
+      column: each.name,
+      ifExists: false,
+      isCascade: true,
+      location: -1,
+    });
+  }
+  for (const { oid } of kept) {
+    const view = draft.catalog.objectByOid(oid);
+    if (view?.kind === "materializedView") dropRelation(alteration.ports, view, true);
+  }
+  for (const view of views) {
+    alteration.ports.notice("NOTICE", "00000", `drop cascades to view ${view.name}`);
+    if (draft.catalog.objectByOid(view.oid) !== null) dropRelation(alteration.ports, view, true);
+  }
+  followDroppedColumn(alteration.ports, alteration.table, column);
+  for (const { table, constraint } of referencing) {
+    dropConstraint(new Alteration(alteration.ports, table.oid), constraint.name, true, true);
+  }
+  const left = draft.catalog.objectByOid(alteration.table.oid);
+  assert(left?.kind === "table", "a table that is altered is there");
+  for (const constraint of left.constraints) {
+    if (usesColumn(constraint))
+      dropConstraint(new Alteration(alteration.ports, alteration.table.oid), constraint.name, true, true);
+  }
+  const now = draft.catalog.objectByOid(alteration.table.oid);
+  assert(now?.kind === "table", "a table that is altered is there");
+  const gone = draft.catalog
+    .indexesOf(now)
+    .filter(
+      (index) =>
+        index.keys.some((key) => key.column === number || mentions(key.expression?.syntax, name)) ||
+        index.included.includes(number) ||
+        mentions(index.predicate?.syntax, name),
+    );
+  const columns = now.columns.map((each) =>
+    each.number === number
+      ? {
+          ...each,
+          name: `........pg.dropped.${number}........`,
+          isDropped: true,
+          isNotNull: false,
+          default: null,
+          identity: null,
+          generated: null,
+          sequence: 0,
+        }
+      : each,
+  );
+  draft.put({
+    ...now,
+    columns,
+    indexes: now.indexes.filter((oid) => !gone.some((index) => index.oid === oid)),
+    version: now.version + 1,
+  });
+  for (const index of gone) draft.remove(index.oid);
+  const owned = draft.catalog.objectByOid(column.sequence);
+  if (owned?.kind === "sequence" && owned.ownerTable === now.oid) draft.remove(owned.oid);
+}
+
+/** Generated columns whose expression names the column. */
+export function computedFrom(table: TableDefinition, name: string): readonly ColumnDefinition[] {
+  return table.columns.filter(({ isDropped, generated }) => !isDropped && mentions(generated?.syntax, name));
+}
+
+/** Whether an expression names a column. */
+function mentions(syntax: unknown, name: string): boolean {
+  const stack: unknown[] = [syntax];
+  while (stack.length > 0) {
+    const node = stack.pop();
+    if (typeof node !== "object" || node === null) continue;
+    if (Array.isArray(node)) {
+      stack.push(...(node as unknown[]));
+      continue;
+    }
+    const fields = node as Readonly<Record<string, unknown>>;
+    if (fields["kind"] === "columnName" && Array.isArray(fields["parts"]) && fields["parts"].at(-1) === name)
+      return true;
+    stack.push(...Object.values(fields));
+  }
+  return false;
+}
