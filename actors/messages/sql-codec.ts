@@ -153,7 +153,7 @@ export function encodeSqlRequest(
     .u32(request.cursor)
     .u32(request.rowsMax)
     .u64(request.atLeast + 1);
-  out.u8((transaction.isOpen ? 1 : 0) | (transaction.isReadOnly ? 2 : 0));
+  out.u8((transaction.isOpen ? 1 : 0) | (transaction.isReadOnly ? 2 : 0) | (request.isLinearizable ? 4 : 0));
   out.u8(isolations.indexOf(transaction.isolation)).u32(transaction.requests);
   out.u64(transaction.snapshot + 1).u64(transaction.startedAt);
   out.bytes(bytesOfShape(request));
@@ -172,7 +172,7 @@ export function decodeSqlRequest(bytes: Uint8Array, from = 0, to: number = bytes
   const cursor = reader.u32();
   const rowsMax = reader.u32();
   const atLeast = reader.u64() - 1;
-  const flags = reader.choice(4);
+  const flags = reader.choice(8);
   const isolation = pick(isolations, reader);
   const requests = reader.u32();
   const snapshot = reader.u64() - 1;
@@ -191,6 +191,7 @@ export function decodeSqlRequest(bytes: Uint8Array, from = 0, to: number = bytes
     cursor,
     rowsMax,
     atLeast,
+    isLinearizable: (flags & 4) === 4,
     transaction: {
       isOpen: (flags & 1) === 1,
       isReadOnly: (flags & 2) === 2,
@@ -333,7 +334,8 @@ export function writeSqlReply(reply: SqlReply, out: ByteWriter): ByteWriter {
         .u32(reply.rowCount)
         .u32(reply.cursor)
         .u64(reply.position + 1)
-        .u8(reply.wrote ? 1 : 0);
+        .u8(reply.wrote ? 1 : 0)
+        .u32(reply.delayMs);
       writeTag(out, reply.tag);
       writeColumns(out, reply.columns);
       out.bytes(reply.rows);
@@ -380,12 +382,14 @@ function readReply(reader: ByteReader, bytes: Uint8Array): SqlReply {
       const cursor = reader.u32();
       const position = reader.u64() - 1;
       const wrote = reader.choice(2) === 1;
+      const delayMs = reader.u32();
       return {
         kind: "rows",
         rowCount,
         cursor,
         position,
         wrote,
+        delayMs,
         tag: readTag(reader, bytes),
         columns: readColumns(reader, bytes),
         rows: reader.bytes(bytesMax),

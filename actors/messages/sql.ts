@@ -93,6 +93,8 @@ export interface SqlRequest extends SqlShape {
   };
   /** Position that the state must have reached: the session's own last write, or what it was shown. -1 for none. */
   readonly atLeast: number;
+  /** Asks a projection for all that anybody was told is committed by now: the leader is asked how far that is, before it is read. */
+  readonly isLinearizable: boolean;
 }
 
 export interface SqlColumn {
@@ -147,6 +149,8 @@ export type SqlReply =
       /** Position of the state that was read, or of the write. */
       readonly position: number;
       readonly wrote: boolean;
+      /** The answer is to be held back for so long (`pg_sleep`). ms */
+      readonly delayMs: number;
       readonly notices: readonly SqlNotice[];
       /** Settings that the statement changed (`set_config`), for the session or until the transaction ends. */
       readonly settings: readonly SettingChange[];

@@ -389,22 +389,26 @@ class Projection implements Actor<ProjectionMessage> {
 
   /** One question for every linearizable read that came before it was asked. */
   #askReadIndex(): void {
-    if (this.#isAsking || this.#queue.unconfirmed.length === 0) return;
+    if (this.#isAsking || (this.#queue.unconfirmed.length === 0 && !this.#sql.hasUnconfirmed)) return;
     const shard = this.#context.port(this.#args.shard);
     const asking = this.#queue.unconfirmed;
     this.#queue.unconfirmed = [];
+    this.#sql.confirming();
+    const answered = (error: KimberliteError | null): void => {
+      for (const read of asking) {
+        if (error === null) this.#queue.ready.push(read);
+        else this.#outbox.fail(read.port, read.correlation, error);
+      }
+      this.#sql.confirmed(error);
+    };
     if (shard === null) {
-      for (const read of asking)
-        this.#outbox.fail(read.port, read.correlation, new KimberliteError("shardUnavailable"));
+      answered(new KimberliteError("shardUnavailable"));
       return;
     }
     this.#isAsking = true;
     this.#context.request<number>(shard, { kind: "readIndex" }, { deadlineMs: readIndexMs }, (outcome) => {
       this.#isAsking = false;
-      for (const read of asking) {
-        if (outcome.ok) this.#queue.ready.push(read);
-        else this.#outbox.fail(read.port, read.correlation, outcome.error);
-      }
+      answered(outcome.ok ? null : outcome.error);
       if (outcome.ok) {
         assert(
           this.#attached().reader.newestVersion >= outcome.value,

@@ -9,6 +9,7 @@ import type { EvaluationContext, RoleFacts, SessionPort } from "../../runtime/qu
 import { bytesOf, millisecondsOf, settingNamed } from "../../runtime/query/settings.js";
 import type { Int64 } from "../../runtime/query/types/datum.js";
 import type { DateStyle, ObjectNames, TextContext } from "../../runtime/query/types/text-context.js";
+import { assert } from "../../runtime/types/assert.js";
 import type { SettingChange, SqlNotice, SqlRequest, SqlShape } from "../messages/sql.js";
 
 /** µs from 1970 to 2000. */
@@ -169,6 +170,9 @@ export class Evaluation {
   /** Settings that `set_config` changed. */
   readonly changed: SettingChange[] = [];
   readonly context: EvaluationContext;
+  /** What `pg_sleep` has asked for in all, and what of it no answer was held back for yet. ms */
+  #sleptMs = 0;
+  #delayMs = 0;
 
   constructor(request: SqlRequest, around: Surroundings) {
     const frame = frameOf(request);
@@ -188,7 +192,7 @@ export class Evaluation {
       transactionTime,
       names: frame.names(around.catalog, around.names),
       statementTime: sqlTimeOf(around.now),
-      clock: () => sqlTimeOf(Math.floor(around.clock() * 1_000)),
+      clock: () => sqlTimeOf(Math.floor((around.clock() + this.#sleptMs) * 1_000)),
       random: around.random,
       randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(around.random() * 256)),
       currentUser: user,
@@ -207,6 +211,17 @@ export class Evaluation {
     };
   }
 
+  get isSleeping(): boolean {
+    return this.#delayMs > 0;
+  }
+
+  /** How long the next answer is to be held back. ms, whole */
+  takeDelay(): number {
+    const delayMs = Math.min(delayMsMax, Math.ceil(this.#delayMs));
+    this.#delayMs = 0;
+    return delayMs;
+  }
+
   #port({ effects }: Surroundings, process: number): SessionPort {
     return {
       setting: (name) => {
@@ -222,9 +237,17 @@ export class Evaluation {
       sequenceState: (sequence) => effects.sequenceState(sequence),
       advisoryLock: (wanted) => effects.advisoryLock(wanted),
       notify: (channel, payload) => effects.notify(channel, payload, process),
+      sleep: (spanMs) => {
+        assert(spanMs > 0, "whoever sleeps, sleeps for some time");
+        this.#delayMs = Math.min(delayMsMax, this.#delayMs + spanMs);
+        this.#sleptMs = Math.min(delayMsMax, this.#sleptMs + spanMs);
+      },
     };
   }
 }
+
+/** Longer than any client waits, and what a timer can count. */
+const delayMsMax = 2 ** 31 - 1;
 
 export const databaseOid = (tenant: number): number => (5 + (tenant % 2 ** 31)) >>> 0;
 

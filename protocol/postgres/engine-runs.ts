@@ -91,6 +91,8 @@ export class EngineRuns {
   #request(wish: Wish): SqlRequest {
     const { tenant, tenantName: database, session, user } = this.#identity;
     const shape = this.#shape(wish);
+    const consistency = this.#settings.find("kimberlite.consistency");
+    const transaction = this.#transaction.describe(this.now());
     return {
       kind: wish.kind,
       shape,
@@ -105,10 +107,12 @@ export class EngineRuns {
       resultFormats: shape.resultFormats,
       rowsMax: wish.rowsMax ?? 0,
       cursor: wish.cursor ?? 0,
-      atLeast: this.#settings.find("kimberlite.consistency") === "stale" ? -1 : this.#atLeast,
+      atLeast: consistency === "stale" ? -1 : this.#atLeast,
+      // A transaction that has its snapshot was told of what it is to see.
+      isLinearizable: consistency === "linearizable" && wish.kind === "execute" && transaction.snapshot < 0,
       columns: shape.columns,
       settings: shape.settings,
-      transaction: this.#transaction.describe(this.now()),
+      transaction,
     };
   }
 
@@ -155,12 +159,33 @@ export class EngineRuns {
       const outcome = await this.#send(request, destination);
       // Counted whatever the answer: from now on the shard has to know the transaction.
       if (isAtShard && request.transaction.isOpen) this.#transaction.shardAsked();
-      return this.#answer(outcome, request, destination);
+      const reply = this.#answer(outcome, request, destination);
+      if (reply.kind === "rows" && reply.delayMs > 0) await this.#holdBack(reply, destination);
+      return reply;
     } finally {
       stopTimer?.();
       this.#call = null;
       this.#cancelled = null;
     }
+  }
+
+  /** Waits as long as an answer is to be held back. Throws 57014 when the statement is cancelled meanwhile. */
+  async #holdBack({ delayMs, cursor, wrote }: RowsReply, destination: SqlDestination): Promise<void> {
+    assert(!wrote, "what is committed is told at once");
+    if (this.#cancelled === null) {
+      await new Promise<void>((resolve) => {
+        const stopTimer = this.#host.after(delayMs, resolve);
+        this.#call = {
+          cancel: () => {
+            stopTimer();
+            resolve();
+          },
+        };
+      });
+    }
+    if (this.#cancelled === null) return;
+    if (cursor !== 0) this.tell({ kind: "close", cursor }, destination);
+    throw this.#failed({ sqlState: "57014", message: "", fields: {} });
   }
 
   #answer(outcome: SqlOutcome, request: SqlRequest, destination: SqlDestination): RowsReply | DescribedReply {
@@ -180,7 +205,7 @@ export class EngineRuns {
     }
   }
 
-  #failed({ sqlState, message, fields }: Extract<SqlReply, { kind: "failed" }>): SqlError {
+  #failed({ sqlState, message, fields }: Pick<SqlError, "sqlState" | "message" | "fields">): SqlError {
     if (sqlState !== "57014" || this.#cancelled === null) return new SqlError(sqlState, message, fields);
     const why = this.#cancelled === "timeout" ? "statement timeout" : "user request";
     return new SqlError("57014", `canceling statement due to ${why}`);

@@ -148,7 +148,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   setting(
     "kimberlite.consistency",
     "session",
-    { kind: "choice", values: ["session", "stale"], refused: ["linearizable"] },
+    choice("session", "linearizable", "stale"),
     "What a read must have seen.",
     "session",
   ),

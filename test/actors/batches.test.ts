@@ -295,6 +295,7 @@ const statement = (over: Partial<SqlRequest> = {}): SqlRequest => ({
   rowsMax: 0,
   cursor: 0,
   atLeast: 41,
+  isLinearizable: true,
   settings: [["TimeZone", "Europe/Zürich"]],
   transaction: { isOpen: true, isolation: "serializable", isReadOnly: true, requests: 2, snapshot: -1, startedAt: 5 },
   ...over,

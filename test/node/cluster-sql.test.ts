@@ -56,6 +56,31 @@ test.serial(
   },
 );
 
+test.serial(
+  "linearizable: what one client was told is committed, another sees at once, on whichever node; session: each its own",
+  async (t) => {
+    const clients = await Promise.all([client(0), client(1), client(2)]);
+    for (const each of clients) await each.query("SET kimberlite.consistency = 'linearizable'");
+    await clients[0]?.query("CREATE TABLE seen (id int PRIMARY KEY)");
+    for (let id = 0; id < 60; id += 1) {
+      const [writer, reader] = [clients[id % 3], clients[(id + 1) % 3]];
+      await writer?.query("INSERT INTO seen VALUES ($1)", [id]);
+      const { rows } = (await reader?.query<{ n: number }>("SELECT count(*)::int AS n FROM seen")) ?? { rows: [] };
+      t.deepEqual(rows, [{ n: id + 1 }]);
+      const point = await reader?.query("SELECT id FROM seen WHERE id = $1", [id]);
+      t.is(point?.rowCount, 1, "a row that is read by its key is no older");
+    }
+    const [reader] = clients;
+    await reader?.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    await reader?.query("SELECT count(*) FROM seen");
+    await clients[1]?.query("INSERT INTO seen VALUES (60)");
+    const { rows } = (await reader?.query("SELECT count(*)::int AS n FROM seen")) ?? { rows: [] };
+    t.deepEqual(rows, [{ n: 60 }], "a transaction keeps its snapshot");
+    await reader?.query("COMMIT");
+    await Promise.all(clients.map((each) => each.end()));
+  },
+);
+
 test.serial("what is told on one node is heard on all of them, and who wrote is the same everywhere", async (t) => {
   const clients = await Promise.all([client(0), client(1), client(2)]);
   const heard: string[][] = clients.map(() => []);

@@ -215,6 +215,7 @@ const rows = (fields: Partial<Extract<SqlReply, { kind: "rows" }>>): Extract<Sql
   cursor: 0,
   position: -1,
   wrote: false,
+  delayMs: 0,
   notices: [],
   settings: [],
   ...fields,

@@ -1,6 +1,7 @@
 /** Sessions of a node, by node-postgres: LISTEN and NOTIFY (what is heard, when, by whom, in which order), settings made by functions, parameters. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -32,6 +33,16 @@ async function connect(): Promise<Client> {
   client.on("notification", ({ channel, payload }) => void heard.push(`${channel} ${payload ?? ""}`));
   await client.connect();
   return { client, heard };
+}
+
+/** A CancelRequest, by the numbers that the session was told. */
+async function cancel(client: pg.Client): Promise<void> {
+  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+  const message = new DataView(new ArrayBuffer(16));
+  for (const [at, word] of [16, 80_877_102, processID, secretKey].entries()) message.setInt32(4 * at, word);
+  const socket = createConnection({ host, port });
+  socket.end(new Uint8Array(message.buffer));
+  await new Promise((resolve) => socket.resume().once("close", resolve));
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -189,3 +200,25 @@ test.serial("a simple query has no parameters: 42P02 with the place of the first
   t.deepEqual((await client.query("EXECUTE p(4)")).rows, [{ n: 5 }]);
   await client.end();
 });
+
+test.serial(
+  "pg_sleep: the answer is held back, others are served meanwhile; it ends by statement_timeout and by a cancel",
+  async (t) => {
+    const [a, b] = await Promise.all([connect(), connect()]);
+    const began = performance.now();
+    const slept = a.client.query<{ span: string }>(
+      "SELECT pg_sleep(0.4), clock_timestamp() - now() >= '400 ms' AS long",
+    );
+    t.is((await b.client.query("SELECT 1")).rowCount, 1);
+    t.true(performance.now() - began < 400, "the thread does not sleep");
+    t.deepEqual((await slept).rows, [{ pg_sleep: "", long: true }]);
+    t.true(performance.now() - began >= 400);
+    await a.client.query("SET statement_timeout = '100ms'");
+    await t.throwsAsync(a.client.query("SELECT pg_sleep_for('1 hour')"), { message: /statement timeout/ });
+    await a.client.query("RESET statement_timeout");
+    const long = a.client.query("SELECT pg_sleep('Infinity')");
+    await cancel(a.client);
+    await t.throwsAsync(long, { message: /user request/ });
+    await Promise.all([a, b].map(({ client }) => client.end()));
+  },
+);

@@ -29,6 +29,7 @@ const session: SessionPort = {
   setSequenceValue: nothingToChange,
   sequenceState: () => null,
   notify: nothingToChange,
+  sleep: nothingToChange,
   advisoryLock: nothingToChange,
 };
 

@@ -147,6 +147,7 @@ export class MemoryDatabase implements Catalog {
       setSequenceValue: () => undefined,
       sequenceState: () => null,
       notify: () => undefined,
+      sleep: () => undefined,
       advisoryLock: () => true,
     },
   };

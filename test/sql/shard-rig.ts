@@ -238,6 +238,7 @@ export class RigSession {
       rowsMax: 0,
       cursor: 0,
       atLeast: -1,
+      isLinearizable: false,
       settings: this.isSuperuser ? [["is_superuser", "on"], ...this.settings] : this.settings,
       transaction: {
         isOpen: this.#isOpen,

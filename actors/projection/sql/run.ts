@@ -51,6 +51,7 @@ export const ended = (tag: string): Extract<SqlReply, { kind: "rows" }> => ({
   cursor: 0,
   position: -1,
   wrote: false,
+  delayMs: 0,
   notices: [],
   settings: [],
 });

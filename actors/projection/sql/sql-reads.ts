@@ -3,10 +3,11 @@
  * of the store: it goes on in the newest version, read as of its own position. So a result that nobody fetches costs its own memory and no
  * page.
  *
- *   waiting    no version here has what the session wrote, or was shown
- *   due        to be begun
- *   running    begun; a slice of each in turn
- *   cursors    part of the result was handed out, and the client has to ask for more
+ *   unconfirmed  the shard is to say which version is the newest
+ *   waiting      no version here has what the session wrote, or was shown
+ *   due          to be begun
+ *   running      begun; a slice of each in turn
+ *   cursors      part of the result was handed out, and the client has to ask for more
  */
 import type { Port } from "../../../runtime/actor/definition.js";
 import { tenantStatus } from "../../../runtime/kernel/kinds.js";
@@ -26,6 +27,7 @@ import type { Outbox } from "../outbox.js";
 import { Cursors } from "./cursors.js";
 import { type Active, type Asked, ended, failed, type Run } from "./run.js";
 import { Statements, type StatementsHost } from "./statements.js";
+import { Unconfirmed } from "./unconfirmed.js";
 
 export interface SqlReadsHost extends StatementsHost {
   readonly outbox: Outbox;
@@ -51,6 +53,7 @@ export class SqlReads {
   #reads: StateReads | null = null;
   #due: Asked[] = [];
   #waiting: Asked[] = [];
+  readonly #unconfirmed = new Unconfirmed();
   #running: Active[] = [];
 
   constructor(host: SqlReadsHost) {
@@ -64,7 +67,7 @@ export class SqlReads {
   }
 
   get count(): number {
-    return this.#due.length + this.#waiting.length + this.#running.length;
+    return this.#due.length + this.#waiting.length + this.#running.length + this.#unconfirmed.count;
   }
 
   get waiting(): number {
@@ -79,14 +82,36 @@ export class SqlReads {
   add(port: Port, correlation: number, bytes: Uint8Array, from: number, to: number): void {
     if (this.count >= waitingMax)
       throw new KimberliteError("mailboxFull", "too many statements wait; try again in a moment");
-    this.#due.push({ port, correlation, request: decodeSqlRequest(bytes, from, to) });
+    const request = decodeSqlRequest(bytes, from, to);
+    const asked = { port, correlation, request };
+    if (request.isLinearizable) this.#unconfirmed.add(asked);
+    else this.#due.push(asked);
+  }
+
+  /** Whether the shard is to be asked which version is the newest. */
+  get hasUnconfirmed(): boolean {
+    return this.#unconfirmed.hasGathered;
+  }
+
+  /** The shard is asked: for all that have come by now. */
+  confirming(): void {
+    this.#unconfirmed.ask();
+  }
+
+  /** The shard has answered, and the version that it spoke of can be read, or why not. */
+  confirmed(error: KimberliteError | null): void {
+    for (const asked of this.#unconfirmed.take()) {
+      if (error === null) this.#due.push(asked);
+      else this.#host.outbox.fail(asked.port, asked.correlation, error);
+    }
   }
 
   /** The client waits no longer. */
   cancel(port: Port, correlation: number): void {
     const isIt = (asked: Asked): boolean => asked.port === port && asked.correlation === correlation;
-    const found = [...this.#due, ...this.#waiting, ...this.#running].find(isIt);
+    const found = this.#unconfirmed.find(isIt) ?? [...this.#due, ...this.#waiting, ...this.#running].find(isIt);
     if (found === undefined) return;
+    this.#unconfirmed.keep((asked) => !isIt(asked));
     this.#due = this.#due.filter((asked) => !isIt(asked));
     this.#waiting = this.#waiting.filter((asked) => !isIt(asked));
     const running = this.#running.find(isIt);
@@ -97,6 +122,7 @@ export class SqlReads {
 
   /** Neighbours that have ended take their statements and cursors with them. */
   dropClosed(): void {
+    this.#unconfirmed.keep(({ port }) => port.isOpen);
     this.#due = this.#due.filter(({ port }) => port.isOpen);
     this.#waiting = this.#waiting.filter(({ port }) => port.isOpen);
     for (const { port, run } of this.#running) if (!port.isOpen) run.stream.close();
@@ -279,6 +305,7 @@ export class SqlReads {
       cursor,
       position: run.position,
       wrote: false,
+      delayMs: run.evaluation.takeDelay(),
       notices: notices.splice(0),
       settings: changed.splice(0),
     });

@@ -76,6 +76,7 @@ export const done = (tag: string, position: number): Extract<SqlReply, { kind: "
   cursor: 0,
   position,
   wrote: false,
+  delayMs: 0,
   notices: [],
   settings: [],
 });

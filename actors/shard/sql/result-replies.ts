@@ -12,12 +12,14 @@ export function rowsReply(
   session: Session,
   { rows, tag, count }: StatementResult,
   planned: PlannedStatement,
-  { notices, changed }: Pick<Evaluation, "notices" | "changed">,
+  evaluation: Pick<Evaluation, "notices" | "changed" | "takeDelay">,
   position: number,
   wrote: boolean,
 ): SqlReply {
   const columns = rows === null ? null : planned.columns;
-  const common = { kind: "rows" as const, columns, position, wrote, notices, settings: changed };
+  const { notices, changed: settings } = evaluation;
+  const delayMs = evaluation.takeDelay();
+  const common = { kind: "rows" as const, columns, position, wrote, delayMs, notices, settings };
   if (rows === null) return { ...common, rows: noBytes, rowCount: 0, tag: tag(count), cursor: 0 };
   if (rowsMax === 0 || rows.rows <= rowsMax) {
     const shown = rows.rows;
@@ -49,6 +51,7 @@ export function fetchReply(
     cursor: isDone ? 0 : number,
     position,
     wrote: false,
+    delayMs: 0,
     notices: [],
     settings: [],
   };

@@ -3,7 +3,7 @@
  * writes over it, and answered. What it has written is taken back when it fails or meets a lock; a lock is thrown on, to be waited for.
  */
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
-import { SqlError } from "../../../runtime/query/error.js";
+import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import { OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
@@ -109,6 +109,9 @@ export class StatementExecution {
         mark = overlay.mark();
         result = this.#runGeneral(parts, planned);
       }
+      // It would be committed before it has slept, and could not be called back any more.
+      if (isAlone && evaluation.isSleeping && transaction.wantsRecord)
+        throw notSupported("pg_sleep in a statement that writes outside of a transaction block");
       if (overlay.bytes > transactionBytesMax) throw transactionTooLarge(overlay.bytes, transactionBytesMax);
       const reply = (at: number, wrote: boolean): SqlReply =>
         rowsReply(request, session, result, planned, evaluation, at, wrote);

@@ -62,6 +62,11 @@ export class Transaction {
     this.startedAt = startedAt;
   }
 
+  /** Whether its commit is to be a record: it has changed something, drawn numbers, or tells somebody something. */
+  get wantsRecord(): boolean {
+    return !this.overlay.isEmpty || this.sequences.size > 0 || this.notifications.length > 0;
+  }
+
   savepoint(name: string, locks: LockTable): void {
     if (this.#savepoints.length >= savepointsMax) {
       throw new SqlError("54000", `a transaction has at most ${savepointsMax} savepoints`);

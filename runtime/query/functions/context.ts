@@ -32,6 +32,8 @@ export interface SessionPort {
   advisoryLock(request: AdvisoryLockRequest): boolean;
   /** Tells those that listen, once the transaction commits. */
   notify(channel: string, payload: string): void;
+  /** Holds the statement's answer back for so long, beyond what was asked for before. ms */
+  sleep(spanMs: number): void;
 }
 
 export interface AdvisoryLockRequest {

@@ -18,6 +18,7 @@ import { jsons } from "./implementations/json.js";
 import { jsonbs } from "./implementations/jsonb.js";
 import { numerics } from "./implementations/numeric.js";
 import { patterns } from "./implementations/pattern.js";
+import { sleeps } from "./implementations/sleep.js";
 import { systemFunctions } from "./implementations/system.js";
 import { texts } from "./implementations/text.js";
 import { windowFunctions } from "./implementations/window.js";
@@ -55,6 +56,7 @@ const implementations = collect([
   arrays,
   jsons,
   jsonbs,
+  sleeps,
   systemFunctions,
   patterns,
   dateFormats,

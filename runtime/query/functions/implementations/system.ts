@@ -3,7 +3,7 @@
 import { columnComment, objectComment } from "../../catalog/system/comments.js";
 import { columnName, constraintText, indexKeyText, indexText } from "../../catalog/system/definitions.js";
 import { CatalogWorld } from "../../catalog/system/world.js";
-import { notSupported, SqlError } from "../../error.js";
+import { SqlError } from "../../error.js";
 import { isCustomSetting, serverVersion, settingNamed, settingValue, unknownSetting } from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
 import { codecOf } from "../../types/codecs.js";
@@ -306,9 +306,6 @@ const session = strictly({
   "pg_size_pretty(int8)": (bytes) => prettySize(BigInt(bytes)),
   "pg_size_pretty(numeric)": (bytes: Decimal) => prettySize(BigInt(decimalText(bytes).replace(/\..*$/u, ""))),
   "pg_size_bytes(text)": (text) => sizeInBytes(text),
-  "pg_sleep(float8)": () => {
-    throw notSupported("function pg_sleep");
-  },
 });
 
 const objects = strictly({
