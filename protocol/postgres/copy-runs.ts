@@ -26,8 +26,8 @@ export interface CopyHost {
   flush(): void;
   relieve(): Promise<void>;
   take(reply: RowsReply): void;
-  enterShard(): Promise<void>;
   destinationOf(statement: CachedStatement): SqlDestination;
+  enter(statement: CachedStatement): Promise<SqlDestination>;
 }
 
 /** Bytes of rows that are stored together: some ten milliseconds of the shard's work, in which it does nothing else. */
@@ -91,8 +91,7 @@ export class CopyRuns {
     if (query === null) throw new SqlError("XX000", "COPY names neither a table nor a query");
     const run = cached({ ...statement, text: `/* rows */ ${statement.text}`, statement: query });
     const { writer, runs } = this.#host;
-    const destination = this.#host.destinationOf(run);
-    if (destination === "shard") await this.#host.enterShard();
+    const destination = await this.#host.enter(run);
     const isBinary = options.format === "binary";
     let reply = await runs.rows(
       { kind: "execute", text: run.text, syntax: run.syntax(), resultFormats: [isBinary ? 1 : 0] },
@@ -235,10 +234,9 @@ class Load {
     const { rows } = ready;
     const bytes = ready.take();
     const insert = this.#insert;
-    await this.#host.enterShard();
     const reply = await this.#host.runs.rows(
       { kind: "load", text: insert.text, syntax: insert.syntax(), parameters: [{ format: this.#format, bytes }] },
-      this.#host.destinationOf(insert),
+      await this.#host.enter(insert),
     );
     this.#host.take(reply);
     this.count += rows;

@@ -47,6 +47,9 @@ const shapesMax = 256;
 const shapeTextMax = 64 * 1024;
 /** Characters of their texts. */
 const shapesCharactersMax = 1024 * 1024;
+/** How long that something is over is said again when it was not heard: a minute. */
+const insistMs = 250;
+const insistTimesMax = 240;
 
 const isSameList = (a: readonly number[], b: readonly number[]): boolean =>
   a === b || (a.length === b.length && a.every((item, at) => item === b[at]));
@@ -159,6 +162,8 @@ export class EngineRuns {
       const outcome = await this.#send(request, destination);
       // Counted whatever the answer: from now on the shard has to know the transaction.
       if (isAtShard && request.transaction.isOpen) this.#transaction.shardAsked();
+      const isEnd = wish.kind === "commit" || wish.kind === "rollback";
+      if (isEnd && outcome.kind === "lost") this.#insist({ ...request, kind: "rollback" });
       const reply = this.#answer(outcome, request, destination);
       if (reply.kind === "rows" && reply.delayMs > 0) await this.#holdBack(reply, destination);
       return reply;
@@ -255,6 +260,23 @@ export class EngineRuns {
       "projection",
       settle,
     );
+  }
+
+  /** The session is over: its transaction, its locks and what its sequences gave end with it. */
+  end(): void {
+    if (this.#usedShard) this.#insist(this.#request({ kind: "end" }));
+  }
+
+  /**
+   * Says to the shard that something is over, and again when that was lost: it may not have come there (a mailbox was full), and what the
+   * shard does not know to be over keeps its locks. Heard twice it does nothing.
+   */
+  #insist(request: SqlRequest, times = 1): void {
+    assert(request.kind === "rollback" || request.kind === "end", "only an end is said twice");
+    this.#host.executor.run(request, "shard", (outcome) => {
+      if (outcome.kind !== "lost" || outcome.error.retry === "never" || times >= insistTimesMax) return;
+      this.#host.after(insistMs, () => this.#insist(request, times + 1));
+    });
   }
 
   /** Told, not asked: what it answers is of no interest. */

@@ -349,6 +349,30 @@ test.serial("a lost shard: 40001 within a transaction, 08007 where the outcome i
   t.deepEqual(await client.ask(query("SELECT 1")), ["T ?column?", "D 1", "C SELECT 1", "Z I"]);
 });
 
+test.serial("an end that was lost is said again: the shard would keep the locks", async (t) => {
+  const rig = await rigged();
+  const client = await rig.session();
+  const noneIsOpen = async (): Promise<boolean> => {
+    for (let tries = 0; rig.executor.openTransactions > 0 && tries < 300; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return rig.executor.openTransactions === 0;
+  };
+  for (const end of ["COMMIT", "ROLLBACK"]) {
+    await client.ask(query("BEGIN; INSERT INTO t VALUES (1)"));
+    t.is(rig.executor.openTransactions, 1);
+    rig.executor.loseNext = lost("notCommitted");
+    const [said] = await client.ask(query(end));
+    t.regex(said ?? "", end === "COMMIT" ? /^E 40001/ : /^C ROLLBACK/);
+    t.true(await noneIsOpen(), end);
+  }
+  await client.ask(query("BEGIN; INSERT INTO t VALUES (1)"));
+  rig.executor.loseNext = lost("notCommitted");
+  client.close();
+  t.true(await noneIsOpen(), "the session's");
+  t.deepEqual(rig.executor.committed, []);
+});
+
 test.serial("the session's end ends what the shard holds of it", async (t) => {
   const rig = await rigged();
   const client = await rig.session();

@@ -28,6 +28,7 @@ const encoder = new TextEncoder();
 
 export type Answer =
   | { readonly kind: "waits" }
+  | { readonly kind: "described" }
   | { readonly kind: "error"; readonly sqlState: string; readonly message: string; readonly detail: string }
   | {
       readonly kind: "rows";
@@ -57,6 +58,8 @@ function answerOf(reply: SqlReply): Answer {
   switch (reply.kind) {
     case "failed":
       return { kind: "error", sqlState: reply.sqlState, message: reply.message, detail: reply.fields.detail ?? "" };
+    case "described":
+      return { kind: "described" };
     case "rows":
       return { kind: "rows", tag: reply.tag, rows: readRows(reply.rows), position: reply.position };
     default:
@@ -250,8 +253,16 @@ export class RigSession {
       },
     });
     this.correlation = correlation;
-    if (this.#isOpen) this.#requests += 1;
+    // As a gateway counts.
+    if (this.#isOpen && kind !== "describe") this.#requests += 1;
     return answer;
+  }
+
+  /** What a COPY asks for before its rows are there. */
+  describe(text: string): Answer {
+    const [parsed] = parser.parse(text);
+    assert(parsed !== undefined, "a text has a statement");
+    return this.#send("describe", parsed.text, encodeStatement(parsed.statement));
   }
 
   /** @param parameters as texts, of the types that the statement gives them */
@@ -293,6 +304,18 @@ export class RigSession {
 
   rollback(): Answer {
     return this.#end("rollback");
+  }
+
+  /** Its gateway knows of no transaction, and has told nobody of its end. */
+  forget(): void {
+    this.#isOpen = false;
+  }
+
+  /** The end of the transaction before this one, said late. */
+  rollbackBefore(): void {
+    this.#startedAt -= 1;
+    this.#send("rollback", "", new Uint8Array(0));
+    this.#startedAt += 1;
   }
 
   savepoint(name: string): Answer {

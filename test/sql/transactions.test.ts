@@ -327,3 +327,51 @@ test("a transaction whose end the shard did not hear of is not gone on with by t
     "with an isolation of its own, and without the locks of the one before",
   );
 });
+
+test("what is only described begins no transaction, which nobody would end", (t) => {
+  const rig = new ShardRig();
+  const [session, other] = [rig.session(), rig.session()];
+  session.rows("CREATE TABLE t (a int PRIMARY KEY)");
+  session.begin("serializable");
+  t.is(session.describe("SELECT a FROM t").kind, "described");
+  t.is(rig.decider.openTransactions, 0);
+  t.is(session.describe("SELECT a FROM missing").kind, "error");
+  t.deepEqual(session.rows("SELECT a FROM t"), [], "an error in what was described before it began leaves it sound");
+  t.is(rig.decider.openTransactions, 1);
+  t.is(session.describe("SELECT a FROM missing").kind, "error");
+  t.is(session.state("SELECT a FROM t"), "25P02", "and within it ends it");
+  session.rollback();
+  t.is(rig.decider.openTransactions, 0);
+  t.is(other.run("INSERT INTO t VALUES (1)").kind, "rows");
+});
+
+test("a statement that stands alone ends a transaction whose end was not heard of, and does not wait for its locks", (t) => {
+  const rig = new ShardRig();
+  const [session, other] = [rig.session(), rig.session()];
+  session.rows("CREATE TABLE t (a int PRIMARY KEY, v int)");
+  session.rows("INSERT INTO t VALUES (1, 0)");
+  session.begin();
+  session.rows("UPDATE t SET v = 1 WHERE a = 1");
+  t.is(other.run("UPDATE t SET v = v + 10 WHERE a = 1").kind, "waits");
+  session.forget();
+  session.rows("UPDATE t SET v = v + 100 WHERE a = 1");
+  t.is(other.late()?.kind, "rows");
+  t.deepEqual(session.rows("SELECT v FROM t"), [["110"]]);
+  t.is(rig.decider.openTransactions, 0);
+});
+
+test("a COMMIT is of the transaction that it names, and so is a ROLLBACK that is said once more", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
+  session.rows("CREATE TABLE t (a int PRIMARY KEY)");
+  session.begin();
+  session.rows("INSERT INTO t VALUES (1)");
+  session.begin();
+  t.is(session.commit().kind, "error", "40001: the shard never had the second");
+  t.deepEqual(rig.session().rows("SELECT a FROM t"), []);
+  session.begin();
+  session.rows("INSERT INTO t VALUES (2)");
+  session.rollbackBefore();
+  t.is(session.commit().kind, "rows");
+  t.deepEqual(session.rows("SELECT a FROM t"), [["2"]]);
+});

@@ -172,7 +172,8 @@ export class SqlDecider {
       outcome = this.#perform(waiting, request, session, position);
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
-      if (request.transaction.isOpen && session.transaction !== null) session.transaction.isFailed = true;
+      const transaction = transactionOf(request, session);
+      if (transaction !== null) transaction.isFailed = true;
       outcome = this.#commits.ofNumbersLeft(waiting, request.tenant, position, failed(error));
     }
     if (session.isIdle && outcome.kind !== "waits" && this.#deciding.locks.mark(session.owner) === 0) {
@@ -193,12 +194,13 @@ export class SqlDecider {
       case "commit":
         return this.#commit(waiting, request, session, position);
       case "rollback":
-        this.#rollback(session);
+        // It may be said again, of a transaction that is over: the one of now is another.
+        if (transactionOf(request, session) !== null) this.#rollback(session);
         return this.#commits.ofNumbersLeft(waiting, request.tenant, position, done("ROLLBACK", position));
       default:
     }
     const { locks } = this.#deciding;
-    const transaction = request.transaction.isOpen ? this.#transactionOf(request, session, position) : null;
+    const transaction = this.#goOn(request, session, position);
     switch (request.kind) {
       case "savepoint":
         expectSound(transaction);
@@ -241,27 +243,37 @@ export class SqlDecider {
 
   // ------------------------------------------------------------------ transactions
 
-  /** The session's transaction, begun now or known from before: never a second one in the place of a lost one. */
-  #transactionOf(request: SqlRequest, session: Session, position: number): Transaction {
-    const { requests, isolation, snapshot, startedAt } = request.transaction;
-    const known = session.transaction?.startedAt === startedAt ? session.transaction : null;
-    if (requests > 0) {
-      if (known !== null) return known;
-      throw transactionLost();
+  /**
+   * The transaction that a request is part of, begun now or known from before: never a second one in the place of a lost one. Null for a
+   * statement that stands alone, and for the description of one before its transaction has begun here: whoever asks for it does not count it,
+   * and would not end what it began.
+   */
+  #goOn(request: SqlRequest, session: Session, position: number): Transaction | null {
+    const { requests, isOpen } = request.transaction;
+    const known = transactionOf(request, session);
+    if (isOpen && requests > 0) {
+      if (known === null) throw transactionLost();
+      return known;
     }
     // A statement that waited comes again with the transaction that it began. Whatever else is here is of a transaction whose end was not
     // heard of: its snapshot, isolation and locks are not this one's.
     if (known !== null && known.overlay.isEmpty && known.notifications.length === 0) return known;
-    if (session.transaction !== null) this.#rollback(session);
+    this.#rollback(session);
+    return isOpen && request.kind !== "describe" ? this.#begin(request, session, position) : null;
+  }
+
+  #begin({ tenant, transaction: wanted }: SqlRequest, session: Session, position: number): Transaction {
+    assert(session.transaction === null, "a session has one transaction at a time");
+    const { isolation, snapshot, startedAt } = wanted;
     const at = isolation === "readCommitted" ? -1 : snapshot >= 0 ? snapshot : Math.max(0, position);
-    const transaction = new Transaction(this.#owner(), request.tenant, isolation, at, startedAt);
+    const transaction = new Transaction(this.#owner(), tenant, isolation, at, startedAt);
     session.transaction = transaction;
-    if (isolation === "serializable") this.#recent.begin(request.tenant);
+    if (isolation === "serializable") this.#recent.begin(tenant);
     return transaction;
   }
 
   #commit(waiting: Readonly<QueuedRequest>, request: SqlRequest, session: Session, position: number): SqlOutcome {
-    const { transaction } = session;
+    const transaction = transactionOf(request, session);
     if (transaction === null) throw transactionLost();
     if (transaction.isFailed) {
       this.#rollback(session);
@@ -371,6 +383,14 @@ export class SqlDecider {
     this.#kept.clear();
     this.#recent.clear();
   }
+}
+
+/** The session's transaction, if it is the one that a request is part of. */
+function transactionOf(
+  { transaction: { isOpen, startedAt } }: SqlRequest,
+  { transaction }: Session,
+): Transaction | null {
+  return isOpen && transaction?.startedAt === startedAt ? transaction : null;
 }
 
 function expectSound(transaction: Transaction | null): void {

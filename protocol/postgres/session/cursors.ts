@@ -63,7 +63,7 @@ export class Cursors {
         detail: `Expected ${expected} parameters but got ${statement.arguments.length}.`,
       });
     }
-    const parameters = await executeParameters(statement, rest, portal.parameters, (query) =>
+    const parameters = await executeParameters(statement, rest, portal.parameters, async (query) =>
       this.#exchange.runs.rows(
         {
           kind: "execute",
@@ -72,7 +72,7 @@ export class Cursors {
           parameterTypes: portal.parameterTypes,
           parameters: portal.parameters,
         },
-        this.#exchange.destinationOf(query),
+        await this.#exchange.enter(query),
       ),
     );
     const inner = portalOf("", prepared, parameters, portal.resultFormats, prepared);

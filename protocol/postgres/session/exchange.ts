@@ -100,18 +100,19 @@ export class Exchange {
     return this.transaction.isAtShard || isWatched ? "shard" : statement.destination;
   }
 
-  /** Savepoints that were made before the shard had anything of the transaction are told to it first. */
-  async enterShard(): Promise<void> {
-    if (!this.transaction.isOpen || this.transaction.isAtShard) return;
+  /** Where a statement is run. Savepoints that were made before the shard had anything of the transaction are told to it first. */
+  async enter(statement: CachedStatement): Promise<SqlDestination> {
+    const destination = this.destinationOf(statement);
+    if (destination === "projection" || !this.transaction.isOpen || this.transaction.isAtShard) return destination;
     for (const name of this.transaction.savepointNames) {
       await this.runs.rows({ kind: "savepoint", text: name }, "shard");
     }
+    return destination;
   }
 
   /** The first rows of a statement that is run by others. */
   async open(portal: Portal, statement: CachedStatement, rowsMax: number): Promise<RowsReply> {
-    portal.destination = this.destinationOf(statement);
-    if (portal.destination === "shard") await this.enterShard();
+    portal.destination = await this.enter(statement);
     this.transaction.queried();
     const { parameterTypes, parameters, resultFormats, prepared } = portal;
     return this.runs.rows(

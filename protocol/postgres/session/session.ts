@@ -173,8 +173,7 @@ export class Session {
   #end(): void {
     this.#channels.stop();
     for (const portal of this.#exchange.portals.takeAll()) this.#exchange.closeCursor(portal);
-    // Its transaction, its locks and what its sequences gave end with it.
-    if (this.#exchange.runs.usedShard) this.#exchange.runs.tell({ kind: "end" }, "shard");
+    this.#exchange.runs.end();
   }
 
   #ready(): void {

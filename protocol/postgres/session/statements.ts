@@ -42,8 +42,8 @@ export class Statements {
       flush: () => exchange.flush(),
       relieve: () => exchange.relieve(),
       take: (reply) => exchange.take(reply),
-      enterShard: () => exchange.enterShard(),
       destinationOf: (statement) => exchange.destinationOf(statement),
+      enter: (statement) => exchange.enter(statement),
     });
   }
 
@@ -231,7 +231,7 @@ export class Statements {
     }
   }
 
-  #discard(what: "all" | "plans" | "sequences" | "temporary"): LocalResult {
+  async #discard(what: "all" | "plans" | "sequences" | "temporary"): Promise<LocalResult> {
     switch (what) {
       case "all":
         if (this.#exchange.transaction.isExplicit) {
@@ -241,7 +241,7 @@ export class Statements {
         this.#exchange.prepared.clear();
         this.#exchange.settings.resetAll();
         this.#channels.stop();
-        if (this.#exchange.runs.usedShard) this.#exchange.runs.tell({ kind: "end" }, "shard");
+        if (this.#exchange.runs.usedShard) await this.#exchange.runs.rows({ kind: "end" }, "shard");
         return tagOnly("DISCARD ALL");
       case "plans":
         return tagOnly("DISCARD PLANS");
