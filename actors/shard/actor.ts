@@ -122,7 +122,8 @@ class Shard implements Actor<ShardMessage> {
     core.lastOp = from.op;
     core.tail = new LogTail(opened.tail);
     core.kernel = new Kernel(store, { atWork: () => context.working() });
-    if (from.op === 0) {
+    core.beganEmpty = from.op === 0;
+    if (core.beganEmpty) {
       genesis(store);
       store.publish(store.seal(core.header.encode(0, from.address, from.timestamp)));
     }

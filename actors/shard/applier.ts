@@ -28,6 +28,11 @@ export interface ApplierHost {
 const damageRetryMs = 250;
 const damageTriesMax = 120;
 const checkpointPollMs = 5;
+/**
+ * One slice of the replay. It shares its thread with the replica, which acknowledges nothing meanwhile: a replica that has millions of
+ * events to catch up with must not keep a cluster waiting that needs its voice.
+ */
+const sliceMs = 8;
 
 export class Applier {
   readonly #core: ShardCore;
@@ -98,7 +103,8 @@ export class Applier {
   #sliceOf(replay: Replay): LogPosition {
     const core = this.#core;
     try {
-      const position = core.guarded(() => replay.slice());
+      const end = core.context.monotonic() + sliceMs;
+      const position = core.guarded(() => replay.slice(() => core.context.monotonic() >= end));
       this.#damageMet = 0;
       return position;
     } catch (error) {

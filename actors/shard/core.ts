@@ -50,6 +50,8 @@ export class ShardCore {
   checkpointer: Checkpointer | null = null;
   /** While it leads. */
   sql: SqlDecider | null = null;
+  /** Its state was empty when it opened: on a disk that is new or was lost, it says nothing of what others have acknowledged. */
+  beganEmpty = false;
   /** The log up to what is published. */
   position: LogPosition | null = null;
   /** What the replica has told to be committed. */

@@ -13,6 +13,9 @@ interface ReadIndexWait {
   readonly commit: number;
 }
 
+/** A leader that could not say what is committed may be about to be replaced. */
+const askAgainMs = 100;
+
 export class Readers {
   readonly #core: ShardCore;
   readonly #askCommit: (told: (commit: number | null) => void) => void;
@@ -23,6 +26,9 @@ export class Readers {
   /** Linearizable reads that wait until what was committed is published here. */
   #readIndexes: ReadIndexWait[] = [];
   #isReady = false;
+  /** What was committed when this state, which began empty, first asked; null before the answer. */
+  #begunAt: number | null = null;
+  #isAsking = false;
 
   /** @param askCommit asks the shard that leads what is committed; null when it cannot say so for certain */
   constructor(core: ShardCore, askCommit: (told: (commit: number | null) => void) => void) {
@@ -34,8 +40,7 @@ export class Readers {
   /** The state is as far as anybody has told: it can be read, and written here or through the leader. */
   becomeReady(replayed: number): void {
     const core = this.#core;
-    if (!core.hasLeader) return;
-    if (this.#isReady) return;
+    if (!core.hasLeader || this.#isReady || !this.#hasBegun()) return;
     this.#isReady = true;
     const { shard } = core.args;
     core.context.log.info("shard ready", { shard, op: core.lastOp, replayed, phase: core.phase });
@@ -45,6 +50,25 @@ export class Readers {
     }
     for (const envelope of this.#awaitingReady) core.context.reply(envelope, true);
     this.#awaitingReady.length = 0;
+  }
+
+  /**
+   * A state that began empty answers nobody before it holds what was committed by then: a replica whose disk was lost knows of no stream and
+   * no table, and would say that there are none.
+   */
+  #hasBegun(): boolean {
+    const core = this.#core;
+    if (!core.beganEmpty || !core.isFollowing) return true;
+    if (this.#begunAt !== null) return core.positionNow().op >= this.#begunAt;
+    if (this.#isAsking) return false;
+    this.#isAsking = true;
+    this.#askCommit((commit) => {
+      this.#isAsking = false;
+      this.#begunAt = commit;
+      // It comes back here once all that it knows of is applied.
+      core.context.after(commit === null ? askAgainMs : 0, { kind: "apply" });
+    });
+    return false;
   }
 
   awaitReady(envelope: Envelope): void {

@@ -14,7 +14,7 @@ import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { type Machine, realMachine } from "./machine.js";
 
-/** Body bytes that one slice applies: some milliseconds of work. */
+/** Body bytes that one slice applies at most, where no clock ends it before. */
 const sliceBytes = 2 * 1024 * 1024;
 
 /** What replay needs of a walk over prepares. */
@@ -85,12 +85,15 @@ export class Replay {
     this.#cursor = this.#open(this.#position);
   }
 
-  /** Applies some prepares; returns how far the state has come. Throws `dataCorrupt` for one that is damaged, with those before it applied. */
-  slice(): LogPosition {
+  /**
+   * Applies some prepares, one at least, until `isOver` says so; returns how far the state has come. Throws `dataCorrupt` for one that is
+   * damaged, with those before it applied.
+   */
+  slice(isOver: () => boolean): LogPosition {
     const cursor = this.#cursor;
     let bytes = 0;
     this.hasChanged = false;
-    while (!this.isDone && bytes < sliceBytes) {
+    while (!this.isDone && bytes < sliceBytes && !(this.hasChanged && isOver())) {
       const found = cursor.next(this.#head.address);
       assert(found, "durability: every prepare up to the head is there");
       this.#apply();
