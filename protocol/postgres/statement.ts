@@ -85,6 +85,7 @@ const commands: Readonly<Partial<Record<Statement["kind"], string>>> = {
   setSchema: "ALTER TABLE",
   setOwner: "ALTER TABLE",
   lockTable: "LOCK TABLE",
+  setConstraints: "SET CONSTRAINTS",
 };
 
 function commandOf(statement: Statement): string {
@@ -139,7 +140,11 @@ export function cached(parsed: ParsedStatement): CachedStatement {
   const run = runs(statement);
   const isDefinition = definitions.has(statement.kind);
   const writes = isDefinition || (run !== null && contains(run, isWriting));
-  const isForShard = isDefinition || statement.kind === "lockTable" || (run !== null && contains(run, needsShard));
+  const isForShard =
+    isDefinition ||
+    statement.kind === "lockTable" ||
+    statement.kind === "setConstraints" ||
+    (run !== null && contains(run, needsShard));
   return {
     ...parsed,
     syntax: () => {

@@ -63,7 +63,7 @@ export class SqlDecider {
     };
     this.#commits = new CommitMaker(this.#deciding);
     this.#programs = new StatementPrograms(this.#deciding, this.#commits);
-    this.#queue = new LockQueue(host, this.#deciding.locks);
+    this.#queue = new LockQueue(host, this.#deciding.locks, (session) => this.#rollback(session));
     this.#views = new ViewKeeper(this.#deciding);
     this.#execution = new StatementExecution(this.#deciding, this.#programs, this.#queue);
   }
@@ -236,9 +236,19 @@ export class SqlDecider {
       return this.#commitOf(waiting, request, transaction, position, reply, () => {});
     } catch (error) {
       if (!(error instanceof LockWait)) throw statementError(error, (defect) => this.#deciding.host.defect(defect));
-      this.#queue.park(waiting, request, session, open, error);
-      return { kind: "waits" };
+      return this.#park(waiting, request, session, open, error);
     }
+  }
+
+  #park(
+    waiting: Readonly<QueuedRequest>,
+    request: SqlRequest,
+    session: Session,
+    open: Transaction | null,
+    wait: LockWait,
+  ): SqlOutcome {
+    this.#queue.park(waiting, request, session, open, wait);
+    return { kind: "waits" };
   }
 
   // ------------------------------------------------------------------ transactions
@@ -279,15 +289,23 @@ export class SqlDecider {
       this.#rollback(session);
       return this.#commits.ofNumbersLeft(waiting, request.tenant, position, done("ROLLBACK", position));
     }
+    let failure: unknown;
     try {
+      this.#execution.settle(request, session, transaction, position);
       this.#recent.check(transaction);
       const reply: CommitReply = (at, wrote) => ({ ...done("COMMIT", at), wrote });
       return this.#commitOf(waiting, request, transaction, position, reply, () => this.#ended(session, request));
     } catch (error) {
-      // A COMMIT that fails ends its transaction all the same.
-      this.#rollback(session);
-      throw statementError(error, (defect) => this.#deciding.host.defect(defect));
+      failure = error;
     }
+    try {
+      if (failure instanceof LockWait) return this.#park(waiting, request, session, transaction, failure);
+    } catch (error) {
+      failure = error;
+    }
+    // A COMMIT that fails ends its transaction all the same.
+    this.#rollback(session);
+    throw statementError(failure, (defect) => this.#deciding.host.defect(defect));
   }
 
   #commitOf(

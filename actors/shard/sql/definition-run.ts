@@ -18,6 +18,7 @@ import { rowsOf } from "../../../runtime/query/write/definition/table-rows.js";
 import type { WritePorts } from "../../../runtime/query/write/ports.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { Around } from "../../sql/engine.js";
+import { setConstraints } from "./deferred-constraints.js";
 import { RowLoad } from "./row-load.js";
 import { catalogLockName, tableLockName } from "./statement-locks.js";
 import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
@@ -32,6 +33,7 @@ export function runDefinition(
   const { statement } = body;
   if (body.kind === "session") {
     if (statement.kind === "lockTable") return lockTables(parts, body);
+    if (statement.kind === "setConstraints") return setConstraints(parts, run, statement);
     if (statement.kind !== "truncate") throw notSupported(statement.kind);
   }
   const { request, locks, catalog, evaluation, transaction, reader } = parts;
@@ -134,6 +136,10 @@ function portsOf(
     storeExpression: (syntax) => ({ text: engine.print(syntax), syntax }),
     storeQuery: (syntax) => ({ text: engine.print(syntax), syntax }),
     columnsRead: (catalog, { syntax }) => engine.columnsRead(syntax, around(catalog)),
+    expectSettled: (table, command) => {
+      if (!transaction.deferred.hasLeft(table.oid)) return;
+      throw new SqlError("55006", `cannot ${command} "${table.name}" because it has pending trigger events`);
+    },
     lockTable: (table) => locks.lockWhole(tableLockName(request.tenant, table.oid), "update"),
     views: {
       binding: bindingOf(evaluation),

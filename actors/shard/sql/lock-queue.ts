@@ -33,6 +33,8 @@ interface Parked {
   behind: Head | null;
   readonly transaction: Transaction | null;
   readonly session: Session;
+  /** It is a COMMIT: in vain, it ends its transaction. */
+  readonly isCommit: boolean;
   /** ms, monotonic; Infinity without a lock_timeout. */
   readonly until: number;
 }
@@ -52,9 +54,13 @@ export class LockQueue {
   /** Statements that stand behind one that was woken. */
   #behind = 0;
 
-  constructor(host: Pick<DeciderHost, "answer" | "monotonic">, locks: LockTable) {
+  readonly #rollback: (session: Session) => void;
+
+  /** @param rollback ends the transaction of a session whose COMMIT has waited in vain */
+  constructor(host: Pick<DeciderHost, "answer" | "monotonic">, locks: LockTable, rollback: (session: Session) => void) {
     this.#host = host;
     this.#locks = locks;
+    this.#rollback = rollback;
   }
 
   get count(): number {
@@ -89,6 +95,7 @@ export class LockQueue {
       behind: null,
       transaction,
       session,
+      isCommit: request.kind === "commit",
       until,
     });
   }
@@ -166,13 +173,14 @@ export class LockQueue {
     return true;
   }
 
-  #fail({ transaction, request, behind }: Parked, error: SqlError): void {
+  #fail({ transaction, request, behind, isCommit, session }: Parked, error: SqlError): void {
     if (behind !== null) this.#behind -= 1;
     if (transaction !== null) {
       transaction.isFailed = true;
       this.#graph.end(transaction.id);
     }
     this.#host.answer(request, encodeSqlReply(failed(error)));
+    if (isCommit) this.#rollback(session);
   }
 
   /** Ends what has waited for too long. */

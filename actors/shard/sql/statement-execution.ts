@@ -2,6 +2,7 @@
  * One statement, described or run, for its session: found among the plans or planned anew, run on the newest state with its transaction's
  * writes over it, and answered. What it has written is taken back when it fails or meets a lock; a lock is thrown on, to be waited for.
  */
+import type { BoundStatement } from "../../../runtime/query/bind/bound.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import { OverlayReader } from "../../../runtime/query/table/overlay.js";
@@ -15,6 +16,7 @@ import { Evaluation } from "../../sql/evaluation.js";
 import type { PlannedStatement } from "../../sql/plan-cache.js";
 import { advisoryLock } from "./advisory-locks.js";
 import type { Deciding } from "./deciding.js";
+import { settleDeferred } from "./deferred-constraints.js";
 import { runDefinition } from "./definition-run.js";
 import { loadedValues } from "./loaded-values.js";
 import type { LockQueue } from "./lock-queue.js";
@@ -36,6 +38,22 @@ export type Executed =
       readonly transaction: Transaction;
       readonly reply: (position: number, wrote: boolean) => SqlReply;
     };
+
+/** The transaction of a statement, and the state that it begins on. */
+interface Around {
+  readonly transaction: Transaction;
+  readonly catalog: ObjectCatalog;
+  readonly position: number;
+}
+
+/** What is done for a transaction as a whole is done as its COMMIT. */
+const commitStatement: BoundStatement = {
+  body: { kind: "session", statement: { kind: "commit", andChain: false, location: -1 } },
+  parameterTypes: [],
+  columns: null,
+  catalogVersion: 0,
+  writes: false,
+};
 
 const outcomeOf = (outcome: SqlOutcome): Executed => ({ kind: "outcome", outcome });
 
@@ -71,6 +89,7 @@ export class StatementExecution {
     const { overlay } = transaction;
     sequences.begin();
     const told = transaction.notifications.length;
+    const waiting = transaction.deferred.mark();
     const reader = new OverlayReader(state, overlay);
     const locks = new StatementLocks(lockTable, isAlone ? null : transaction.id);
     let mark = -1;
@@ -86,39 +105,26 @@ export class StatementExecution {
       if (planned === null) return outcomeOf(answer({ kind: "syntaxWanted" }));
       if (request.kind === "describe") return outcomeOf(answer(described(planned)));
       expectAllowed(request, planned, asOf);
-      const parts: StatementParts = {
-        engine: host.engine,
-        request,
-        session,
-        transaction,
-        locks,
-        sequences,
-        state,
-        reader,
-        catalog,
-        definitions: (past, table, versions) => catalogs.tableVersions(past, request.tenant, table, versions),
-        pastCatalog: (at) => catalogs.past(state, request.tenant, at),
-        position,
-        evaluation,
-        clock: () => host.monotonic(),
-        working: () => host.working(),
-      };
+      const parts = this.#parts(request, session, { transaction, catalog, position }, { locks, reader, evaluation });
       let result = this.#programs.run(parts, planned, catalog);
       if (result === null) {
         // What was loaded before becomes single entries here: only programs write beside it.
         mark = overlay.mark();
         result = this.#runGeneral(parts, planned);
       }
+      if (isAlone) this.#settle(parts);
       // It would be committed before it has slept, and could not be called back any more.
       if (isAlone && evaluation.isSleeping && transaction.wantsRecord)
         throw notSupported("pg_sleep in a statement that writes outside of a transaction block");
-      if (overlay.bytes > transactionBytesMax) throw transactionTooLarge(overlay.bytes, transactionBytesMax);
+      const bytes = overlay.bytes + transaction.deferred.bytes;
+      if (bytes > transactionBytesMax) throw transactionTooLarge(bytes, transactionBytesMax);
       const reply = (at: number, wrote: boolean): SqlReply =>
         rowsReply(request, session, result, planned, evaluation, at, wrote);
       return isAlone ? { kind: "alone", transaction, reply } : outcomeOf(answer(reply(position, false)));
     } catch (error) {
       if (mark >= 0) overlay.rollbackTo(mark);
       transaction.takeBack(told);
+      transaction.deferred.rollbackTo(waiting);
       if (error instanceof LockWait) {
         sequences.giveBack();
         throw error;
@@ -128,12 +134,55 @@ export class StatementExecution {
     }
   }
 
-  #evaluation(
+  #parts(
     request: SqlRequest,
     session: Session,
-    open: Transaction | null,
-    around: { readonly transaction: Transaction; readonly catalog: ObjectCatalog; readonly position: number },
-  ): Evaluation {
+    { transaction, catalog, position }: Around,
+    { locks, reader, evaluation }: Pick<StatementParts, "locks" | "reader" | "evaluation">,
+  ): StatementParts {
+    const { host, catalogs, sequences } = this.#deciding;
+    const { engine, state } = host;
+    return {
+      engine,
+      request,
+      session,
+      transaction,
+      locks,
+      sequences,
+      state,
+      reader,
+      catalog,
+      definitions: (past, table, versions) => catalogs.tableVersions(past, request.tenant, table, versions),
+      pastCatalog: (at) => catalogs.past(state, request.tenant, at),
+      position,
+      evaluation,
+      clock: () => host.monotonic(),
+      working: () => host.working(),
+    };
+  }
+
+  /** Looks at the constraints that have waited for the end of a transaction. Throws as `execute`. */
+  settle(request: SqlRequest, session: Session, transaction: Transaction, position: number): void {
+    if (transaction.deferred.isEmpty) return;
+    const reader = new OverlayReader(this.#deciding.host.state, transaction.overlay);
+    const catalog = this.#catalog(transaction, reader);
+    const around = { transaction, catalog, position };
+    const evaluation = this.#evaluation(request, session, transaction, around);
+    const locks = new StatementLocks(this.#deciding.locks, transaction.id);
+    const mark = transaction.deferred.mark();
+    try {
+      this.#settle(this.#parts(request, session, around, { locks, reader, evaluation }));
+    } catch (error) {
+      transaction.deferred.rollbackTo(mark);
+      throw error;
+    }
+  }
+
+  #settle(parts: StatementParts): void {
+    if (!parts.transaction.deferred.isEmpty) settleDeferred(parts, new StatementRun(parts, commitStatement));
+  }
+
+  #evaluation(request: SqlRequest, session: Session, open: Transaction | null, around: Around): Evaluation {
     const { host, locks, sequences } = this.#deciding;
     const { engine, state } = host;
     const { transaction, catalog, position } = around;

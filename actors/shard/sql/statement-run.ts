@@ -148,6 +148,7 @@ export class StatementRun {
       reader,
       overlay: transaction.overlay,
       locks,
+      timing: transaction.deferred,
       source: this.#current,
       snapshot: transaction.snapshot,
       isWritten: (key) => this.#before !== null && !transaction.overlay.agreesWith(this.#before, tableTree.rows, key),

@@ -6,6 +6,7 @@ import type { Notification } from "../../../runtime/kernel/notification-rows.js"
 import { SqlError } from "../../../runtime/query/error.js";
 import { Overlay } from "../../../runtime/query/table/overlay.js";
 import { compareBytes } from "../../../runtime/query/table/version-walk.js";
+import { DeferredChecks, type DeferredMark } from "../../../runtime/query/write/deferred-checks.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { SqlIsolation } from "../../messages/sql.js";
 import type { LockOwner, LockTable } from "./lock-table.js";
@@ -16,6 +17,7 @@ interface Savepoint {
   readonly locks: number;
   readonly catalogVersion: number;
   readonly notifications: number;
+  readonly deferred: DeferredMark;
 }
 
 /** Keys of one tree that a serializable transaction has looked at: from low on, before high (null: without an end). */
@@ -48,6 +50,8 @@ export class Transaction {
   /** What those that listen are told when it commits. */
   readonly notifications: Notification[] = [];
   readonly #notified = new Set<string>();
+  /** Constraints that are looked at when it commits. */
+  readonly deferred = new DeferredChecks();
   #savepoints: Savepoint[] = [];
   /** How much had been written when a materialized view was last computed as a whole, and on the state of which position. */
   readonly #computed = new Map<number, { readonly mark: number; readonly position: number }>();
@@ -71,9 +75,9 @@ export class Transaction {
     if (this.#savepoints.length >= savepointsMax) {
       throw new SqlError("54000", `a transaction has at most ${savepointsMax} savepoints`);
     }
-    const { overlay, id, catalogVersion, notifications } = this;
+    const { overlay, id, catalogVersion, notifications, deferred } = this;
     const marks = { writes: overlay.mark(), locks: locks.mark(id), notifications: notifications.length };
-    this.#savepoints.push({ name, catalogVersion, ...marks });
+    this.#savepoints.push({ name, catalogVersion, deferred: deferred.mark(), ...marks });
   }
 
   #find(name: string): number {
@@ -118,6 +122,7 @@ export class Transaction {
     locks.releaseTo(this.id, savepoint.locks);
     this.catalogVersion = savepoint.catalogVersion;
     this.takeBack(savepoint.notifications);
+    this.deferred.rollbackTo(savepoint.deferred);
     this.isFailed = false;
   }
 

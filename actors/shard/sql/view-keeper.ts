@@ -17,6 +17,7 @@ import type { TableChange } from "../../../runtime/query/view/delta-source.js";
 import { isComparable, ViewMaintenance } from "../../../runtime/query/view/maintain.js";
 import type { ViewProgram, ViewRun } from "../../../runtime/query/view/program.js";
 import { isMaintained } from "../../../runtime/query/view/shape.js";
+import { immediate } from "../../../runtime/query/write/deferred-checks.js";
 import type { WritePorts } from "../../../runtime/query/write/ports.js";
 import { TableKey, tableTree } from "../../../runtime/store/table-trees.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
@@ -180,6 +181,7 @@ class Work {
       overlay,
       // Nobody comes between: the commit is decided in one go.
       locks: { lock: () => true },
+      timing: immediate,
       source: this.after,
       snapshot: -1,
       isWritten: () => false,

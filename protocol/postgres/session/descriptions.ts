@@ -94,7 +94,6 @@ const doneHere = new Set([
   "release",
   "rollbackTo",
   "setTransaction",
-  "setConstraints",
   "prepareTransaction",
   "commitPrepared",
   "rollbackPrepared",

@@ -4,6 +4,7 @@ import { assert } from "../../../runtime/types/assert.js";
 import { CopyRuns } from "../copy-runs.js";
 import type { RowsReply } from "../engine-runs.js";
 import type { Portal } from "../portals.js";
+import { warning } from "../reports.js";
 import { runRoleStatement } from "../roles.js";
 import { type LocalResult, SettingCommands, tagOnly } from "../session-commands.js";
 import type { CachedStatement } from "../statement.js";
@@ -97,7 +98,9 @@ export class Statements {
       case "setTransaction":
         return this.#commands.setTransaction(statement);
       case "setConstraints":
-        return tagOnly("SET CONSTRAINTS");
+        if (!this.#exchange.transaction.isOpen)
+          this.#exchange.notice(warning("25P01", "SET CONSTRAINTS can only be used in transaction blocks"));
+        return "elsewhere";
       case "prepareTransaction":
       case "commitPrepared":
       case "rollbackPrepared":

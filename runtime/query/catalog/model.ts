@@ -75,6 +75,9 @@ export interface ColumnDefinition {
 
 export type ForeignKeyAction = "noAction" | "restrict" | "cascade" | "setNull" | "setDefault";
 
+/** Of a constraint that may be looked at when its transaction commits: whether it is unless SET CONSTRAINTS says otherwise. */
+export type Deferral = "initiallyImmediate" | "initiallyDeferred";
+
 export type ConstraintDefinition =
   | {
       readonly kind: "primaryKey" | "unique";
@@ -82,7 +85,8 @@ export type ConstraintDefinition =
       readonly name: string;
       readonly columns: readonly number[];
       readonly index: Oid;
-      readonly isDeferrable: false;
+      /** Absent: it is looked at with each row. */
+      readonly deferral?: Deferral;
     }
   | { readonly kind: "check"; readonly oid: Oid; readonly name: string; readonly expression: StoredExpression }
   | {
@@ -94,6 +98,8 @@ export type ConstraintDefinition =
       readonly referencedColumns: readonly number[];
       readonly onUpdate: ForeignKeyAction;
       readonly onDelete: ForeignKeyAction;
+      /** Absent: it is looked at with each statement. */
+      readonly deferral?: Deferral;
     };
 
 export interface IndexKey {
@@ -118,6 +124,8 @@ export interface IndexDefinition extends Commented {
   readonly included: readonly number[];
   readonly isUnique: boolean;
   readonly isPrimary: boolean;
+  /** Its constraint is deferrable: several rows may have a key for a while, so their entries are not unique in the tree. */
+  readonly isDeferrable?: true;
   /** A partial index's condition. */
   readonly predicate: StoredExpression | null;
 }

@@ -279,7 +279,8 @@ function pathOf(
   const ranges = prefixes.map((prefix) =>
     isEach ? { ...rangeOf(prefix, next, bounds), isEach } : rangeOf(prefix, next, bounds),
   );
-  const isPoint = used === keys.length && !isEach && (index === null || index.isUnique);
+  const isPoint =
+    used === keys.length && !isEach && (index === null || (index.isUnique && index.isDeferrable !== true));
   const hasRange = bounds.length > 0;
   const found = isPoint ? prefixes.length : Math.max(1, tableRows * share * (hasRange ? 0.33 : 1));
   const rows = Math.max(isPoint ? prefixes.length : 1, Math.min(found, tableRows));

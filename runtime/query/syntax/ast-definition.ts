@@ -105,6 +105,12 @@ export type AlterTableAction = Located &
         readonly ifExists: boolean;
         readonly isCascade: boolean;
       }
+    | {
+        readonly kind: "alterConstraint";
+        readonly name: string;
+        readonly isDeferrable: boolean;
+        readonly isInitiallyDeferred: boolean;
+      }
     | { readonly kind: "validateConstraint"; readonly name: string }
     | { readonly kind: "addIdentity"; readonly column: string; readonly constraint: ConstraintSyntax }
     | { readonly kind: "dropIdentity" | "dropExpression"; readonly column: string; readonly ifExists: boolean }

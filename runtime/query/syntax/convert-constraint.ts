@@ -19,6 +19,8 @@ const referentialActions: Readonly<Record<string, ReferentialAction>> = {
 /** Constraints in order; DEFERRABLE and its like apply to the one before. */
 export function convertConstraints(nodes: readonly unknown[], conversion: Conversion): readonly ConstraintSyntax[] {
   const constraints: ConstraintSyntax[] = [];
+  /** Words behind the last of them. */
+  const attributes = new Set<string>();
   for (const node of nodes) {
     const fields = fieldsOf(node, "Constraint");
     const type = textOf(fields, "contype");
@@ -26,16 +28,52 @@ export function convertConstraints(nodes: readonly unknown[], conversion: Conver
     const last = constraints.at(-1);
     if (type.startsWith("CONSTR_ATTR_")) {
       if (last === undefined) throw new SqlError("42601", "misplaced constraint attribute", { position: location });
-      constraints[constraints.length - 1] = {
-        ...last,
-        isDeferrable: type === "CONSTR_ATTR_DEFERRABLE" || type === "CONSTR_ATTR_DEFERRED" || last.isDeferrable,
-        isInitiallyDeferred: type === "CONSTR_ATTR_DEFERRED" || last.isInitiallyDeferred,
-      };
+      constraints[constraints.length - 1] = withAttribute(last, type, attributes, location);
+      attributes.add(type);
       continue;
     }
+    attributes.clear();
     constraints.push(convertConstraint(type, fields, location, conversion));
   }
   return constraints;
+}
+
+const attributeTexts: Readonly<Record<string, string>> = {
+  CONSTR_ATTR_DEFERRABLE: "DEFERRABLE",
+  CONSTR_ATTR_NOT_DEFERRABLE: "NOT DEFERRABLE",
+  CONSTR_ATTR_DEFERRED: "INITIALLY DEFERRED",
+  CONSTR_ATTR_IMMEDIATE: "INITIALLY IMMEDIATE",
+};
+
+/** A column's constraint with one of the words behind it, of which each says something once. */
+function withAttribute(
+  constraint: ConstraintSyntax,
+  type: string,
+  before: ReadonlySet<string>,
+  position: number,
+): ConstraintSyntax {
+  const text = attributeTexts[type] ?? type;
+  const wrong = (message: string): SqlError => new SqlError("42601", message, { position });
+  const { kind } = constraint;
+  if (kind !== "primaryKey" && kind !== "unique" && kind !== "foreignKey") throw wrong(`misplaced ${text} clause`);
+  const isAbout = (words: readonly string[]): boolean => words.includes(text);
+  const has = (words: readonly string[]): boolean =>
+    [...before].some((each) => words.includes(attributeTexts[each] ?? ""));
+  const first = ["DEFERRABLE", "NOT DEFERRABLE"];
+  const second = ["INITIALLY DEFERRED", "INITIALLY IMMEDIATE"];
+  if (isAbout(first) && has(first)) throw wrong("multiple DEFERRABLE/NOT DEFERRABLE clauses not allowed");
+  if (isAbout(second) && has(second)) {
+    throw wrong("multiple INITIALLY IMMEDIATE/DEFERRED clauses not allowed");
+  }
+  const contradicts =
+    (text === "NOT DEFERRABLE" && constraint.isInitiallyDeferred) ||
+    (text === "INITIALLY DEFERRED" && has(["NOT DEFERRABLE"]));
+  if (contradicts) throw wrong("constraint declared INITIALLY DEFERRED must be DEFERRABLE");
+  return {
+    ...constraint,
+    isDeferrable: constraint.isDeferrable || text === "DEFERRABLE" || text === "INITIALLY DEFERRED",
+    isInitiallyDeferred: constraint.isInitiallyDeferred || text === "INITIALLY DEFERRED",
+  };
 }
 
 function convertConstraint(type: string, fields: Fields, location: number, conversion: Conversion): ConstraintSyntax {

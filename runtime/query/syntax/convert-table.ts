@@ -103,6 +103,17 @@ function convertAction(fields: Fields, conversion: Conversion): AlterTableAction
     }
     case "AT_DropConstraint":
       return { kind: "dropConstraint", name, ifExists: isMissingOk, isCascade, location };
+    case "AT_AlterConstraint": {
+      const changed = fieldsOf(definition, "ATAlterConstraint");
+      if (!flagOf(changed, "alterDeferrability")) throw notSupported("this change of a constraint");
+      return {
+        kind: "alterConstraint",
+        name: textOf(changed, "conname"),
+        isDeferrable: flagOf(changed, "deferrable"),
+        isInitiallyDeferred: flagOf(changed, "initdeferred"),
+        location,
+      };
+    }
     case "AT_ValidateConstraint":
       return { kind: "validateConstraint", name, location };
     case "AT_AddIdentity": {

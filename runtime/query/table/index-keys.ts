@@ -1,10 +1,11 @@
 /**
  * Entries of an index: how a row comes to its entry, and how an entry leads back to the row.
  *
- *   unique, no NULL in the key    item  key               content  0 u8 · row key
+ *   unique, no NULL in the key, not deferrable
+ *                                 item  key               content  0 u8 · row key
  *   else                          item  key · row key     content  1 u8 · length of the row key u16
  *
- * So what must be unique is unique in the tree, and what need not be (NULLs are all different) is told apart by the row.
+ * So what must be unique is unique in the tree, and what need not be (NULLs are all different), or not yet, is told apart by the row.
  */
 import { assert } from "../../types/assert.js";
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
@@ -64,7 +65,7 @@ export interface IndexEntry {
 export function indexEntry(index: IndexDefinition, values: readonly Datum[], rowKey: Uint8Array): IndexEntry {
   const codec = indexCodecOf(index);
   assert(values.length === codec.columns, "an index entry has a value for each key");
-  if (index.isUnique && values.every((value) => value !== null)) {
+  if (index.isUnique && index.isDeferrable !== true && values.every((value) => value !== null)) {
     const content = new Uint8Array(1 + rowKey.length);
     content.set(rowKey, 1);
     return { item: codec.encode(values).slice(), content, mustBeUnique: true };

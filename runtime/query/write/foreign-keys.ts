@@ -1,5 +1,5 @@
 /**
- * Foreign keys of a statement, when it has written all its rows: each new reference must lead to a row, which is then kept from being deleted
+ * Foreign keys of a statement, when it has written all its rows, or of a transaction that has put them off: each new reference must lead to a row, which is then kept from being deleted
  * (key share); each key that went away must not be referred to any more, or what refers to it follows by the constraint's action. Actions
  * are statements' work of their own: they go through a list, not through calls of calls, as chains may be long.
  */
@@ -11,8 +11,10 @@ import { KeyCodec } from "../table/key-codec.js";
 import { compareBytes } from "../table/version-walk.js";
 import type { Datum } from "../types/datum.js";
 import { parentMissing, stillReferenced } from "./constraint-errors.js";
+import type { DeferredCheck } from "./deferred-checks.js";
 import type { WritePorts } from "./ports.js";
 import { type StoredRow, TableWriter } from "./table-writer.js";
+import { expectUnshared } from "./unique-keys.js";
 
 type ForeignKey = Extract<ConstraintDefinition, { kind: "foreignKey" }>;
 
@@ -63,14 +65,22 @@ export class ForeignKeys {
   }
 
   /** A row was inserted (`before` is null), changed, or deleted (`after` is null). */
-  wrote(table: TableDefinition, before: readonly Datum[] | null, after: readonly Datum[] | null): void {
+  wrote(table: TableDefinition, old: StoredRow | null, now: StoredRow | null): void {
+    const [before, after] = [old?.values ?? null, now?.values ?? null];
     assert(before !== null || after !== null, "a row that was written was or is there");
+    const { timing } = this.#ports;
     if (after !== null) {
       for (const constraint of foreignKeysOf(table)) {
         const values = pick(after, constraint.columns);
         if (values.includes(null)) continue;
-        if (before !== null && isSameKey(table, constraint.columns, pick(before, constraint.columns), values)) continue;
-        this.#references.push({ child: table, constraint, values });
+        const isSame =
+          before !== null && isSameKey(table, constraint.columns, pick(before, constraint.columns), values);
+        const isWaiting = timing.isDeferred(constraint);
+        // What waits for the row under its old key is waited for under the new one.
+        if (isSame && (!isWaiting || isSameBytes(old?.key, now?.key))) continue;
+        if (isWaiting && now !== null) {
+          timing.defer({ kind: "reference", table: table.oid, constraint: constraint.oid, rowKey: now.key });
+        } else this.#references.push({ child: table, constraint, values });
       }
     }
     if (before === null) return;
@@ -78,14 +88,51 @@ export class ForeignKeys {
       if (constraint.kind !== "foreignKey") continue;
       const values = pick(before, constraint.referencedColumns);
       if (values.includes(null)) continue;
-      const now = after === null ? null : pick(after, constraint.referencedColumns);
-      if (now !== null && isSameKey(table, constraint.referencedColumns, values, now)) continue;
-      this.#gone.push({ parent: table, child, constraint, values, now });
+      const next = after === null ? null : pick(after, constraint.referencedColumns);
+      if (next !== null && isSameKey(table, constraint.referencedColumns, values, next)) continue;
+      const action = next === null ? constraint.onDelete : constraint.onUpdate;
+      // What follows of itself, and RESTRICT, never waits.
+      if (action === "noAction" && timing.isDeferred(constraint)) {
+        const { oid } = constraint;
+        timing.defer({ kind: "referenced", table: table.oid, child: child.oid, constraint: oid, values });
+      } else this.#gone.push({ parent: table, child, constraint, values, now: next });
+    }
+  }
+
+  /** Makes a check that has waited, of what there is by now. */
+  perform(check: DeferredCheck): void {
+    const { catalog } = this.#ports;
+    const table = catalog.objectByOid(check.table);
+    const holder = check.kind === "referenced" ? catalog.objectByOid(check.child) : table;
+    if (table?.kind !== "table" || holder?.kind !== "table") return;
+    const constraint = holder.constraints.find(({ oid }) => oid === check.constraint);
+    switch (check.kind) {
+      case "unique": {
+        const index = constraint?.kind === "unique" ? catalog.objectByOid(constraint.index) : null;
+        if (index?.kind === "index") expectUnshared(this.#ports, table, index, check.values);
+        return;
+      }
+      case "referenced":
+        if (constraint?.kind !== "foreignKey" || this.#hasRow(table, constraint, check.values, false)) return;
+        if (this.#childrenOf(holder, constraint, check.values).length === 0) return;
+        throw stillReferenced(this.#ports, table, constraint, holder, check.values);
+      case "reference": {
+        if (constraint?.kind !== "foreignKey") return;
+        const row = this.writer(holder).find(check.rowKey);
+        const values = row === null ? [null] : pick(row.values, constraint.columns);
+        if (!values.includes(null)) this.#check({ child: holder, constraint, values });
+      }
     }
   }
 
   /** Checks and follows everything that was written. */
   settle(): void {
+    for (const writer of this.#writers.values()) writer.settle();
+    this.#settleReferences();
+    for (const writer of this.#writers.values()) writer.settle();
+  }
+
+  #settleReferences(): void {
     for (let done = 0; this.#gone.length > 0 || this.#references.length > 0; done++) {
       assert(done < actionsMax, "foreign keys of a statement come to an end");
       const gone = this.#gone.shift();
@@ -135,9 +182,9 @@ export class ForeignKeys {
   }
 
   #uniqueIndex(parent: TableDefinition, columns: readonly number[]): IndexDefinition {
-    const index = this.#ports.catalog.indexesOf(parent).find(({ isUnique, predicate, keys }) => {
+    const index = this.#ports.catalog.indexesOf(parent).find(({ isUnique, isDeferrable, predicate, keys }) => {
       const numbers = keys.map(({ column }) => column);
-      return isUnique && predicate === null && sameColumns(numbers, columns);
+      return isUnique && isDeferrable !== true && predicate === null && sameColumns(numbers, columns);
     });
     if (index === undefined) throw new AssertionFailed("a foreign key refers to a unique key");
     return index;
@@ -159,7 +206,7 @@ export class ForeignKeys {
         const row = writer.lock(key, "update");
         if (row === null) continue;
         writer.delete(row);
-        this.wrote(child, row.values, null);
+        this.wrote(child, row, null);
         continue;
       }
       const row = writer.lock(key, "update");
@@ -180,8 +227,7 @@ export class ForeignKeys {
       else next[number - 1] = to[at] ?? null;
     }
     writer.prepare(next);
-    writer.update(row, next);
-    this.wrote(writer.table, row.values, next);
+    this.wrote(writer.table, row, writer.update(row, next));
   }
 
   /** Row keys of the rows that refer to a key. */
@@ -239,6 +285,9 @@ export class ForeignKeys {
     return found;
   }
 }
+
+const isSameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+  a !== undefined && b !== undefined && compareBytes(a, a.length, b, b.length) === 0;
 
 const sameColumns = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((number) => b.includes(number));

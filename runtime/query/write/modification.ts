@@ -89,13 +89,14 @@ class Run {
     const upsert = onConflict?.action === "update" ? this.#upsert(statement, onConflict) : null;
     const arbiters = onConflict === null ? "none" : onConflict.arbiters.length === 0 ? "any" : onConflict.arbiters;
     const written = new Set<string>();
+    if (onConflict !== null && rows.length > 0) this.#expectArbiters(statement);
     for (const planned of rows) {
       const row = this.#writer.fromLive(places.map((place) => (place < 0 ? null : (planned[place] ?? null))));
       this.#writer.prepare(row);
       const result = this.#writer.insert(row, arbiters);
       if (!("existing" in result)) {
         if (upsert !== null) written.add(nameOfKey(result.key));
-        this.#foreignKeys.wrote(this.#table, null, row);
+        this.#foreignKeys.wrote(this.#table, null, result);
         this.#wrote(row, planned);
         continue;
       }
@@ -111,6 +112,19 @@ class Run {
       written.add(nameOfKey(after.key));
       this.#wrote(after.values, planned);
     }
+  }
+
+  /** Whether a row is in the way must be known with the row. Throws 55000 where it is known later. */
+  #expectArbiters({ table, rules, onConflict }: BoundInsert): void {
+    const chosen = onConflict?.arbiters ?? [];
+    const arbiters = chosen.length > 0 ? chosen : rules.indexes.map(({ index }) => index);
+    const late = arbiters.find(({ isDeferrable }) => isDeferrable === true);
+    if (late === undefined) return;
+    throw new SqlError(
+      "55000",
+      "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters",
+      { schema: this.#ports.schemaName(table), table: table.name, constraint: late.name },
+    );
   }
 
   /** DO UPDATE of one row; null when its WHERE says no. */
@@ -148,7 +162,7 @@ class Run {
   #change(old: StoredRow, next: Datum[]): StoredRow {
     this.#writer.prepare(next);
     const after = this.#writer.update(old, next);
-    this.#foreignKeys.wrote(this.#table, old.values, next);
+    this.#foreignKeys.wrote(this.#table, old, after);
     return after;
   }
 
@@ -166,7 +180,7 @@ class Run {
   delete({ key }: BoundDelete, rows: readonly (readonly Datum[])[]): void {
     this.#each(this.#place(key), rows, "update", (old, planned) => {
       this.#writer.delete(old);
-      this.#foreignKeys.wrote(this.#table, old.values, null);
+      this.#foreignKeys.wrote(this.#table, old, null);
       this.#wrote(old.values, planned);
     });
   }

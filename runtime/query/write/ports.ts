@@ -10,6 +10,7 @@ import type { TableSource } from "../table/access.js";
 import type { Overlay } from "../table/overlay.js";
 import type { Datum } from "../types/datum.js";
 import type { SqlType } from "../types/sql-type.js";
+import type { ConstraintTiming } from "./deferred-checks.js";
 
 /**
  * Strengths of row locks, the weakest first. A key share holds off deletes and changes of the key; a share all changes; changes that leave
@@ -41,6 +42,8 @@ export interface WritePorts {
   readonly reader: TreeReader;
   readonly overlay: WriteTarget;
   readonly locks: RowLocks;
+  /** Which constraints wait for the end of the transaction. */
+  readonly timing: ConstraintTiming;
   /** Rows as they are now, the transaction's own included. */
   readonly source: TableSource;
   /** Position of the transaction's snapshot: a row that was changed behind it cannot be changed (40001). -1: none. */

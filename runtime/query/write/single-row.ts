@@ -110,8 +110,8 @@ interface Placed {
 const hasForeignKey = ({ constraints }: TableDefinition): boolean =>
   constraints.some(({ kind }) => kind === "foreignKey");
 
-const isPlain = ({ predicate, keys }: IndexDefinition): boolean =>
-  predicate === null && keys.every(({ column }) => column > 0);
+const isPlain = ({ predicate, keys, isDeferrable }: IndexDefinition): boolean =>
+  predicate === null && isDeferrable !== true && keys.every(({ column }) => column > 0);
 
 interface Computed {
   readonly place: number;

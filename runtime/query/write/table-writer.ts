@@ -21,6 +21,7 @@ import {
   uniqueViolated,
 } from "./constraint-errors.js";
 import type { LockWaitPolicy, RowExpression, WritePorts } from "./ports.js";
+import { constraintOf, isShared, keyPrefix } from "./unique-keys.js";
 
 /** A stored row at most: it fits a tree's value, also beside its key in a staged part. */
 const rowBytesMax = 1023 * 1024;
@@ -51,6 +52,8 @@ interface Placed {
   readonly key: Uint8Array;
   readonly content: Uint8Array;
   readonly mustBeUnique: boolean;
+  /** Other rows may have the key until its constraint is looked at. */
+  readonly isShareable: boolean;
   readonly values: readonly Datum[];
 }
 
@@ -66,6 +69,8 @@ export class TableWriter {
   readonly #primary: IndexDefinition | null;
   readonly #key = new TableKey();
   #prepared = 0;
+  /** Keys that rows were given which other rows may have. */
+  #shareable: Placed[] = [];
 
   constructor(table: TableDefinition, rules: RowRules, ports: WritePorts) {
     this.table = table;
@@ -154,7 +159,8 @@ export class TableWriter {
       const keyValues = keys.map((key) => key(image));
       const entry = indexEntry(index, keyValues, rowKey);
       const key = this.#key.item(this.#ports.tenant, index.storage, entry.item).slice();
-      placed.push({ index, key, content: entry.content, mustBeUnique: entry.mustBeUnique, values: keyValues });
+      const isShareable = index.isDeferrable === true && keyValues.every((value) => value !== null);
+      placed.push({ ...entry, index, key, isShareable, values: keyValues });
     }
     return placed;
   }
@@ -211,7 +217,32 @@ export class TableWriter {
     if (violation !== null) throw violation;
     this.#putRow(treeKey, values);
     for (const { key, content } of placed) ports.overlay.set(tableTree.index, key, pending(content));
+    this.#share(placed);
     return { key: rowKey, values, from: 0 };
+  }
+
+  /** Notes keys that are to be looked at, and keeps others from giving them to rows of theirs meanwhile. */
+  #share(placed: readonly Placed[]): void {
+    for (const each of placed) {
+      if (!each.isShareable) continue;
+      const { locks, tenant } = this.#ports;
+      locks.lock(tableTree.index, keyPrefix(tenant, each.index, each.values), "update", "block", this.table);
+      this.#shareable.push(each);
+    }
+  }
+
+  /**
+   * The statement has written all its rows: keys that several have are violations now, or when their constraints are looked at.
+   *
+   * @param ports to read by, where those of the writer cannot
+   */
+  settle(ports: WritePorts = this.#ports): void {
+    for (const { index, values } of this.#shareable.splice(0)) {
+      if (!isShared(ports, index, values)) continue;
+      const constraint = constraintOf(this.table, index);
+      if (!ports.timing.isDeferred(constraint)) throw uniqueViolated(ports, this.table, index, values);
+      ports.timing.defer({ kind: "unique", table: this.table.oid, constraint: constraint.oid, values });
+    }
   }
 
   /** Inserts a row under a key that its table does not make itself: that of a materialized view. Throws 23505. */
@@ -292,6 +323,7 @@ export class TableWriter {
     for (const each of after) {
       if (before.some(({ key, content }) => isSame(key, each.key) && isSame(content, each.content))) continue;
       overlay.set(tableTree.index, each.key, pending(each.content));
+      this.#share([each]);
     }
     return { key: rowKey, values, from: 0 };
   }

@@ -1,6 +1,13 @@
 /** Indexes and constraints as the statements that would make them: what `pg_get_indexdef` and `pg_get_constraintdef` say. */
 import { quoteIdentifier } from "../../types/quote.js";
-import type { ConstraintDefinition, ForeignKeyAction, IndexDefinition, IndexKey, TableDefinition } from "../model.js";
+import type {
+  ConstraintDefinition,
+  Deferral,
+  ForeignKeyAction,
+  IndexDefinition,
+  IndexKey,
+  TableDefinition,
+} from "../model.js";
 import type { CatalogWorld } from "./world.js";
 
 export const columnName = (table: TableDefinition, number: number): string =>
@@ -55,6 +62,11 @@ function inParentheses(text: string): string {
   return `(${text})`;
 }
 
+export const deferralText = ({ deferral }: { readonly deferral?: Deferral }): string => {
+  if (deferral === undefined) return "";
+  return deferral === "initiallyDeferred" ? " DEFERRABLE INITIALLY DEFERRED" : " DEFERRABLE";
+};
+
 export function constraintText(
   constraint: ConstraintDefinition,
   table: TableDefinition,
@@ -65,7 +77,7 @@ export function constraintText(
     case "primaryKey":
       return `PRIMARY KEY (${columnList(table, constraint.columns)})`;
     case "unique":
-      return `UNIQUE (${columnList(table, constraint.columns)})`;
+      return `UNIQUE (${columnList(table, constraint.columns)})${deferralText(constraint)}`;
     case "check":
       return isPretty
         ? `CHECK ${inParentheses(constraint.expression.text)}`
@@ -78,7 +90,7 @@ export function constraintText(
           : `${world.relationText(referenced)}(${columnList(referenced, constraint.referencedColumns)})`;
       const action = (word: string, what: ForeignKeyAction): string =>
         what === "noAction" ? "" : ` ON ${word} ${actionText(what)}`;
-      return `FOREIGN KEY (${columnList(table, constraint.columns)}) REFERENCES ${target}${action("UPDATE", constraint.onUpdate)}${action("DELETE", constraint.onDelete)}`;
+      return `FOREIGN KEY (${columnList(table, constraint.columns)}) REFERENCES ${target}${action("UPDATE", constraint.onUpdate)}${action("DELETE", constraint.onDelete)}${deferralText(constraint)}`;
     }
   }
 }

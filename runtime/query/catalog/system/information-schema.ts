@@ -4,7 +4,7 @@ import type { Datum } from "../../types/datum.js";
 import { noModifier, type SqlType, typeOid } from "../../types/sql-type.js";
 import { formatType, intervalLimits, numericLimits } from "../../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
-import type { ColumnDefinition, Relation, TableDefinition, ViewDefinition } from "../model.js";
+import type { ColumnDefinition, Deferral, Relation, TableDefinition, ViewDefinition } from "../model.js";
 import { aclOf, privilegeNames } from "../privileges.js";
 import { actionText, columnName, constraintsOf } from "./definitions.js";
 import { systemRelations } from "./relations.js";
@@ -174,17 +174,22 @@ const notNullName = (table: TableDefinition, column: ColumnDefinition): string =
   `${table.schema}_${table.oid}_${column.number}_not_null`;
 
 export function* tableConstraintRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
-  const row = (table: TableDefinition, name: string, type: string): SystemRow => ({
+  const row = (table: TableDefinition, name: string, type: string, deferral?: Deferral): SystemRow => ({
     ...constraintName(world, table, name, database),
     ...tableName(world, table, database),
     constraint_type: type,
-    is_deferrable: "NO",
-    initially_deferred: "NO",
+    is_deferrable: deferral === undefined ? "NO" : "YES",
+    initially_deferred: deferral === "initiallyDeferred" ? "YES" : "NO",
     enforced: "YES",
     nulls_distinct: type === "UNIQUE" ? "YES" : null,
   });
   for (const { table, constraint } of constraintsOf(world))
-    yield row(table, constraint.name, constraintTypes[constraint.kind]);
+    yield row(
+      table,
+      constraint.name,
+      constraintTypes[constraint.kind],
+      constraint.kind === "check" ? undefined : constraint.deferral,
+    );
   for (const table of world.tables())
     for (const column of table.columns)
       if (column.isNotNull && !column.isDropped) yield row(table, notNullName(table, column), "CHECK");

@@ -4,7 +4,7 @@ import type { Catalog, TableDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterTableAction } from "../../syntax/ast-definition.js";
 import { Alteration } from "./alteration.js";
-import { type ConstraintPart, expectSameType } from "./constraints.js";
+import { type ConstraintPart, deferralOf, expectSameType } from "./constraints.js";
 import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
 import { buildIndex, checkNotNull, checkRows } from "./table-rows.js";
@@ -41,6 +41,23 @@ export function addMade(alteration: Alteration, constraint: ConstraintPart, own:
   const put = alteration.put(next, ...(added === undefined ? [] : [added]));
   if (added !== undefined) buildIndex(ports, put, added);
   else checkRows(ports, put, made);
+}
+
+/** When a foreign key is looked at from now on. */
+export function alterConstraint(
+  alteration: Alteration,
+  action: Extract<AlterTableAction, { kind: "alterConstraint" }>,
+): void {
+  const { table } = alteration;
+  const constraint = table.constraints.find(({ name }) => name === action.name);
+  const label = `constraint "${action.name}" of relation "${table.name}"`;
+  if (constraint === undefined) throw new SqlError("42704", `${label} does not exist`);
+  if (constraint.kind !== "foreignKey") throw new SqlError("42809", `${label} is not a foreign key constraint`);
+  const { deferral: _before, ...plain } = constraint;
+  const deferral = deferralOf(action);
+  const next = deferral === undefined ? plain : { ...plain, deferral };
+  const constraints = table.constraints.map((each) => (each === constraint ? next : each));
+  alteration.put({ ...table, constraints });
 }
 
 export function dropConstraint(alteration: Alteration, name: string, ifExists: boolean, isCascade: boolean): void {

@@ -4,7 +4,7 @@ import type { ColumnDefinition, TableDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterTable, AlterTableAction } from "../../syntax/ast-definition.js";
 import { addColumn, addIdentity, dropIdentity, setType } from "./alter-columns.js";
-import { addConstraint, dropConstraint } from "./alter-constraints.js";
+import { addConstraint, alterConstraint, dropConstraint } from "./alter-constraints.js";
 import { Alteration } from "./alteration.js";
 import { placeOf, shownName } from "./draft.js";
 import { dropColumn } from "./drop-column.js";
@@ -75,6 +75,8 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
       return addIdentity(alteration, action);
     case "dropIdentity":
       return dropIdentity(alteration, action.column, action.ifExists, position);
+    case "alterConstraint":
+      return alterConstraint(alteration, action);
     case "validateConstraint":
       return;
     case "setOwner":

@@ -17,6 +17,7 @@ export class Alteration {
     const table = ports.draft.catalog.objectByOid(oid);
     assert(table?.kind === "table", "a table that is altered is there");
     ports.lockTable(table);
+    ports.expectSettled(table, "ALTER TABLE");
     this.ports = ports;
     this.table = table;
     this.catalog = ports.draft.catalog;

@@ -2,6 +2,7 @@
 import type {
   ColumnDefinition,
   ConstraintDefinition,
+  Deferral,
   ForeignKeyAction,
   IndexDefinition,
   IndexKey,
@@ -36,22 +37,46 @@ export interface TableParts {
   indexes: IndexDefinition[];
 }
 
+/** Columns of a unique index. */
+interface UniqueKey {
+  readonly columns: readonly number[];
+  readonly isDeferrable: boolean;
+}
+
+const uniqueKeys = (indexes: readonly IndexDefinition[]): readonly UniqueKey[] =>
+  indexes
+    .filter(({ isUnique, predicate }) => isUnique && predicate === null)
+    .map(({ keys, isDeferrable }) => ({
+      columns: keys.map(({ column }) => column),
+      isDeferrable: isDeferrable === true,
+    }));
+
 interface ReferencedTable {
   readonly oid: number;
   readonly name: string;
   readonly columns: readonly ColumnDefinition[];
   readonly keyColumns: readonly number[];
-  /** Columns of each unique index. */
-  readonly unique: readonly (readonly number[])[];
+  readonly unique: readonly UniqueKey[];
 }
 
 export function expectPlain(constraint: ConstraintSyntax): void {
   const position = placeOf(constraint.location);
-  if (constraint.isDeferrable || constraint.isInitiallyDeferred) {
-    throw notSupported("a deferrable constraint", position);
-  }
+  if (deferralOf(constraint) !== undefined && constraint.kind !== "unique" && constraint.kind !== "foreignKey")
+    throw notSupported(constraint.kind === "primaryKey" ? "a deferrable primary key" : "a deferrable check", position);
   if (constraint.isNotValid) throw notSupported("NOT VALID", position);
 }
+
+/** When a constraint is looked at, as it was written. */
+export const deferralOf = ({ isDeferrable, isInitiallyDeferred }: Deferrable): Deferral | undefined =>
+  isInitiallyDeferred ? "initiallyDeferred" : isDeferrable ? "initiallyImmediate" : undefined;
+
+type Deferrable = Pick<ConstraintSyntax, "isDeferrable" | "isInitiallyDeferred">;
+
+/** As part of a definition: nothing of what is always looked at at once. */
+const timed = (constraint: Deferrable): { readonly deferral?: Deferral } => {
+  const deferral = deferralOf(constraint);
+  return deferral === undefined ? {} : { deferral };
+};
 
 /** Columns that every table has without saying so. `tableoid` can be read; no column of a table may have any of these names. */
 const systemColumns: ReadonlySet<string> = new Set(["tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"]);
@@ -180,6 +205,7 @@ export class ConstraintMaker {
       included,
       isUnique: true,
       isPrimary,
+      ...(deferralOf(constraint) === undefined ? {} : { isDeferrable: true as const }),
       predicate: null,
     };
     parts.indexes.push({ ...index, storage: isPrimary ? parts.storage : index.oid });
@@ -195,7 +221,7 @@ export class ConstraintMaker {
       name,
       columns: numbers,
       index: index.oid,
-      isDeferrable: false,
+      ...timed(constraint),
     };
     parts.constraints.push(made);
     return made;
@@ -245,6 +271,7 @@ export class ConstraintMaker {
       referencedColumns: referenced.map(({ number }) => number),
       onUpdate: constraint.onUpdate satisfies ForeignKeyAction,
       onDelete: constraint.onDelete satisfies ForeignKeyAction,
+      ...timed(constraint),
     };
     parts.constraints.push(made);
     return made;
@@ -255,15 +282,9 @@ export class ConstraintMaker {
     const parts = this.#parts;
     const found = this.#draft.find(table);
     const isSelf = (found === null && table.name === parts.name) || found?.oid === parts.oid;
-    if (isSelf) {
-      const unique = parts.indexes.filter(({ isUnique, predicate }) => isUnique && predicate === null);
-      return { ...parts, unique: unique.map(({ keys }) => keys.map(({ column }) => column)) };
-    }
+    if (isSelf) return { ...parts, unique: uniqueKeys(parts.indexes) };
     const parent = this.#draft.table(table);
-    const unique = this.#draft.catalog
-      .indexesOf(parent)
-      .filter(({ isUnique, predicate }) => isUnique && predicate === null);
-    return { ...parent, unique: unique.map(({ keys }) => keys.map(({ column }) => column)) };
+    return { ...parent, unique: uniqueKeys(this.#draft.catalog.indexesOf(parent)) };
   }
 
   #referencedColumns(parent: ReferencedTable, constraint: ReferenceConstraint, count: number): ColumnDefinition[] {
@@ -291,7 +312,11 @@ export class ConstraintMaker {
     const numbers = columns.map(({ number }) => number);
     const isKey = (key: readonly number[]): boolean =>
       key.length === numbers.length && key.every((number) => numbers.includes(number));
-    if (!isKey(parent.keyColumns) && !parent.unique.some(isKey)) {
+    const unique = parent.unique.filter(({ columns: key }) => isKey(key));
+    if (!isKey(parent.keyColumns) && unique.length > 0 && unique.every(({ isDeferrable }) => isDeferrable)) {
+      throw new SqlError("55000", `cannot use a deferrable unique constraint for referenced table "${parent.name}"`);
+    }
+    if (!isKey(parent.keyColumns) && unique.length === 0) {
       throw new SqlError(
         "42830",
         `there is no unique constraint matching given keys for referenced table "${parent.name}"`,

@@ -102,7 +102,10 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
 export function dropRelation(ports: DefinitionPorts, relation: Relation, isCascade: boolean): void {
   const { draft } = ports;
   const rows = rowsOfObject(relation);
-  if (rows !== null) ports.lockTable(rows);
+  if (rows !== null) {
+    ports.lockTable(rows);
+    ports.expectSettled(rows, "DROP TABLE");
+  }
   const dependents = dependentsOf(ports, relation);
   if (dependents.length > 0 && !isCascade) throw dependsError(relation, dependents);
   for (const dependent of dependents) {

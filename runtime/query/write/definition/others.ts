@@ -376,6 +376,7 @@ export function truncate(statement: Truncate, ports: DefinitionPorts): Definitio
     const table = draft.catalog.objectByOid(oid);
     assert(table?.kind === "table", "a table that is truncated is there");
     ports.lockTable(table);
+    ports.expectSettled(table, "TRUNCATE");
     const storage = draft.newOid();
     const indexes = draft.catalog
       .indexesOf(table)

@@ -66,6 +66,8 @@ export interface DefinitionPorts {
   columnsRead(catalog: Catalog, query: StoredQuery): ReadonlyMap<Oid, ReadonlySet<number>>;
   /** Waits until nobody else uses a table, and keeps others from it until the transaction's end. */
   lockTable(table: TableDefinition): void;
+  /** Throws 55006 while constraints of the table wait to be looked at. */
+  expectSettled(table: TableDefinition, command: "ALTER TABLE" | "DROP TABLE" | "TRUNCATE"): void;
   readonly views: ViewPorts;
   /** Sets a sequence back to its start. */
   restart(sequence: number, value: bigint): void;

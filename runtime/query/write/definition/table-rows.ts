@@ -7,11 +7,14 @@ import { AssertionFailed, assert } from "../../../types/assert.js";
 import type { Catalog, ConstraintDefinition, IndexDefinition, TableDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import { indexEntry } from "../../table/index-keys.js";
+import { nameOfKey } from "../../table/overlay.js";
 import type { Datum } from "../../types/datum.js";
 import { quoted } from "../constraint-errors.js";
+import { immediate } from "../deferred-checks.js";
 import { ForeignKeys } from "../foreign-keys.js";
 import type { RowExpression, WritePorts } from "../ports.js";
 import { pending, TableWriter } from "../table-writer.js";
+import { keyPrefix } from "../unique-keys.js";
 import type { DefinitionPorts } from "./ports.js";
 
 interface ScannedRow {
@@ -77,13 +80,20 @@ export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index
   const key = new TableKey();
   const rows = rowsToLoad(ports, write, table);
   const { overlay, reader } = ports.load();
+  const keysSeen = index.isDeferrable === true ? new Set<string>() : null;
+  const isTaken = (treeKey: Uint8Array, prefix: readonly Datum[]): boolean => {
+    if (keysSeen === null) return reader.get(tableTree.index, treeKey);
+    if (prefix.includes(null)) return false;
+    const name = nameOfKey(keyPrefix(ports.tenant, index, prefix));
+    return keysSeen.size === keysSeen.add(name).size;
+  };
   for (const { key: rowKey, values } of rows) {
     const image = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => values[number - 1] ?? null);
     if (predicate !== null && predicate(image) !== true) continue;
     const keyValues = keys.map((each) => each(image));
     const entry = indexEntry(index, keyValues, rowKey);
     const treeKey = key.item(ports.tenant, index.storage, entry.item).slice();
-    if (entry.mustBeUnique && reader.get(tableTree.index, treeKey)) {
+    if ((entry.mustBeUnique || keysSeen !== null) && isTaken(treeKey, keyValues)) {
       const names = index.keys
         .map(({ column, expression }) => expression?.text ?? quoted(table.columns[column - 1]?.name ?? ""))
         .join(", ");
@@ -103,9 +113,9 @@ export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index
 export function checkRows(ports: DefinitionPorts, table: TableDefinition, constraint: ConstraintDefinition): void {
   const write = ports.write(ports.draft.catalog);
   if (constraint.kind === "foreignKey") {
-    const keys = new ForeignKeys(write, new Map());
+    const keys = new ForeignKeys({ ...write, timing: immediate }, new Map());
     const only: TableDefinition = { ...table, constraints: [constraint] };
-    for (const { values } of collected(write, table)) keys.wrote(only, null, values);
+    for (const { key, values } of collected(write, table)) keys.wrote(only, null, { key, values, from: 0 });
     keys.settle();
     return;
   }
@@ -166,12 +176,24 @@ export function rewrite(
   const rows = rowsToLoad(ports, ports.write(oldCatalog), old);
   const write = { ...ports.write(ports.draft.catalog), ...ports.load() };
   const writer = new TableWriter(next, write.rulesOf(next), write);
-  for (const { values } of rows) {
-    const row = change(values);
-    writer.prepare(row);
-    writer.insert(row, "none");
+  try {
+    for (const { values } of rows) {
+      const row = change(values);
+      writer.prepare(row);
+      writer.insert(row, "none");
+    }
+    writer.settle({ ...ports.write(ports.draft.catalog), timing: immediate });
+  } catch (error) {
+    throw error instanceof SqlError && error.sqlState === "23505" ? indexNotBuilt(error) : error;
   }
 }
+
+/** Rows that were there have become alike: it is their index that cannot be made. */
+const indexNotBuilt = ({ fields }: SqlError): SqlError =>
+  new SqlError("23505", `could not create unique index "${fields.constraint ?? ""}"`, {
+    ...fields,
+    detail: fields.detail?.replace(/ already exists\.$/, " is duplicated."),
+  });
 
 /** Changes all rows of a table in their places. */
 export function updateRows(ports: DefinitionPorts, table: TableDefinition, change: (values: Datum[]) => void): void {
@@ -183,4 +205,5 @@ export function updateRows(ports: DefinitionPorts, table: TableDefinition, chang
     writer.prepare(next);
     writer.update({ key, values, from: 0 }, next);
   }
+  writer.settle();
 }

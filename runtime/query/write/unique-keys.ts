@@ -1,0 +1,51 @@
+/**
+ * Keys of unique constraints that are deferrable. Rows with the same key may stand beside each other for a while, so their entries are
+ * told apart by their rows, as those of an index that is not unique, and whether a key is one row's alone is counted.
+ */
+import { TableKey, tableTree } from "../../store/table-trees.js";
+import { AssertionFailed, assert } from "../../types/assert.js";
+import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
+import { indexCodecOf } from "../table/index-keys.js";
+import type { Datum } from "../types/datum.js";
+import { uniqueViolated } from "./constraint-errors.js";
+import type { WritePorts } from "./ports.js";
+
+/** What all entries of a key begin with in the tree: the name under which the key is locked. */
+export function keyPrefix(tenant: number, index: IndexDefinition, values: readonly Datum[]): Uint8Array {
+  assert(index.isDeferrable === true, "keys are counted where rows may share one");
+  return new TableKey().item(tenant, index.storage, indexCodecOf(index).encode(values)).slice();
+}
+
+/** Whether more than one row has a key. */
+export function isShared({ tenant, reader }: WritePorts, index: IndexDefinition, values: readonly Datum[]): boolean {
+  const prefix = keyPrefix(tenant, index, values);
+  const cursor = reader.cursor(tableTree.index);
+  const key = new Uint8Array(keyBytesMax);
+  let rows = 0;
+  for (let isThere = cursor.seek(prefix); isThere && rows < 2; isThere = cursor.next()) {
+    const length = cursor.keyInto(key);
+    if (length < prefix.length || prefix.some((byte, at) => key[at] !== byte)) break;
+    rows += 1;
+  }
+  return rows > 1;
+}
+
+const keyBytesMax = 512;
+
+/** Throws 23505 when more than one row has a key. */
+export function expectUnshared(
+  ports: WritePorts,
+  table: TableDefinition,
+  index: IndexDefinition,
+  values: readonly Datum[],
+): void {
+  if (isShared(ports, index, values)) throw uniqueViolated(ports, table, index, values);
+}
+
+/** The constraint that an index is made for. */
+export function constraintOf(table: TableDefinition, { oid }: IndexDefinition) {
+  const constraint = table.constraints.find((each) => "index" in each && each.index === oid);
+  if (constraint === undefined || !("index" in constraint))
+    throw new AssertionFailed("an index whose rows may share a key is a constraint's");
+  return constraint;
+}
