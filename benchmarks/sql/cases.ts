@@ -1,14 +1,8 @@
 /** What is compared: each case with the ratio to PostgreSQL 15 that is aimed at, how it is set up, and what is run. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { type Measured, type PgbenchOptions, pgbench } from "./pgbench.js";
 import { psql, run, type Server } from "./servers.js";
-
-export interface Measured {
-  /** Transactions, statements or rows a second, as the case says. */
-  readonly rate: number;
-  /** Of those, how many were measured: CPU time is stated by it. */
-  readonly count: number;
-}
 
 export interface Case {
   readonly name: string;
@@ -21,28 +15,6 @@ export interface Case {
 
 const pointRows = 100_000;
 const factRows = 1_000_000;
-
-interface PgbenchOptions {
-  readonly connections: number;
-  readonly mode?: "prepared" | "simple" | "extended";
-  /** Of one transaction of the script. */
-  readonly unitsEach?: number;
-}
-
-async function pgbench(
-  { environment }: Server,
-  given: readonly string[],
-  seconds: number,
-  { connections, mode = "prepared", unitsEach = 1 }: PgbenchOptions,
-): Promise<Measured> {
-  const threads = Math.min(2, connections);
-  const options = ["-n", "-M", mode, "-c", String(connections), "-j", String(threads), "-T", String(seconds)];
-  const { stdout } = await run("pgbench", [...options, ...given], { env: environment, maxBuffer: 16 * 1024 * 1024 });
-  const rate = Number(/tps = ([\d.]+)/.exec(stdout)?.[1] ?? Number.NaN);
-  const count = Number(/transactions actually processed: (\d+)/.exec(stdout)?.[1] ?? Number.NaN);
-  if (!Number.isFinite(rate) || !Number.isFinite(count) || count === 0) throw new Error(`pgbench said: ${stdout}`);
-  return { rate: rate * unitsEach, count: count * unitsEach };
-}
 
 /** A case of one script over tables that are made once. */
 function scripted(

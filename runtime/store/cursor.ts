@@ -9,6 +9,7 @@ import type { PageSource } from "./page-source.js";
 import { baseOf, chunkOf } from "./page-space.js";
 import {
   childOf,
+  compareSlot,
   copyKey,
   lengthFieldOf,
   searchBranch,
@@ -120,7 +121,26 @@ export class TreeCursor implements Cursor {
     return searchLeaf(this.#u8, this.#i32, this.#base, key, key.length, this.#count);
   }
 
+  /** Where the key is among the entries of the leaf that the cursor stands in (as `searchLeaf`), when it lies between two of them. */
+  #inLeaf(key: Uint8Array): number | null {
+    this.#source.prepare();
+    if (!this.#valid || this.#writes !== this.#source.writes || this.#generation !== this.#source.generation) return null;
+    const u8 = this.#u8;
+    const i32 = this.#i32;
+    const base = this.#base;
+    const { length } = key;
+    if (compareSlot(u8, i32, base, this.#count - 1, leafCellHead, key, length) < 0) return null;
+    if (compareSlot(u8, i32, base, 0, leafCellHead, key, length) > 0) return null;
+    return searchLeaf(u8, i32, base, key, length, this.#index + 1);
+  }
+
   seek(key: Uint8Array): boolean {
+    const near = this.#inLeaf(key);
+    if (near !== null) {
+      this.#index = near < 0 ? ~near : near;
+      assert(this.#index < this.#count, "a key that is not behind the last entry of a leaf has its place there");
+      return this.#show();
+    }
     if (!this.#begin()) return false;
     const at = this.#descend(key);
     this.#index = at < 0 ? ~at : at;
