@@ -52,7 +52,7 @@ const tableReference = (name: RelationName): TableReference => ({
   location: name.location,
 });
 
-const allColumns = { kind: "columnName", parts: [], isStar: true, leavesOutGenerated: true, location: -1 } as const;
+const allColumns = { kind: "columnName", parts: [], isStar: true, isOfCopy: true, location: -1 } as const;
 
 /** The columns of a table that are not computed from others, or those that are named. */
 const tableQuery = (table: RelationName, columns: readonly string[]): Query => ({
@@ -63,7 +63,7 @@ const tableQuery = (table: RelationName, columns: readonly string[]): Query => (
     columns.length === 0
       ? [{ expression: allColumns, name: null, location: -1 }]
       : columns.map((column) => ({
-          expression: { kind: "columnName", parts: [column], isStar: false, location: -1 },
+          expression: { kind: "columnName", parts: [column], isStar: false, isOfCopy: true, location: -1 },
           name: null,
           location: -1,
         })),

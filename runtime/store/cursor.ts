@@ -124,7 +124,8 @@ export class TreeCursor implements Cursor {
   /** Where the key is among the entries of the leaf that the cursor stands in (as `searchLeaf`), when it lies between two of them. */
   #inLeaf(key: Uint8Array): number | null {
     this.#source.prepare();
-    if (!this.#valid || this.#writes !== this.#source.writes || this.#generation !== this.#source.generation) return null;
+    if (!this.#valid || this.#writes !== this.#source.writes || this.#generation !== this.#source.generation)
+      return null;
     const u8 = this.#u8;
     const i32 = this.#i32;
     const base = this.#base;

@@ -53,6 +53,49 @@ test("what random programs found is PostgreSQL's", async (t) => {
     t.is(await types("select id from t where v in ($1)", ["a"]), "25");
     const short = await client.extended("select id from t where id = $1", [Buffer.of(0, 1)], "binary");
     t.is(short.kind === "failed" ? short.sqlState : "", "08P01");
+    // What a value is, and whom it conflicts with, is told before that nobody may give it.
+    await client.rows("create table made (id int primary key, a int, b int generated always as (a + 1) stored)");
+    t.is(await answer("insert into made (id, b) values (1, 'x')"), "22P02");
+    t.is(await answer("insert into made (id, a, b) values (1, 'x', 2)"), "22P02");
+    t.is(await answer("insert into made (id, b) values (1, 2) returning missing"), "42703");
+    t.is(await answer("insert into made (id, b) values (1, 2)"), "428C9");
+    t.is(await answer("update made set b = 2, a = 'x'"), "22P02");
+    t.is(await answer("update made set b = 2"), "428C9");
+    t.is(await answer("insert into made (id) values (1) on conflict (a) do update set a = true"), "42804");
+    t.is(await answer("insert into made (id) values (1) on conflict (a) do update set missing = 1"), "42703");
+    t.is(await answer("insert into made (id) values (1) on conflict (a) do update set a = 1"), "42P10");
+    t.is(await answer("with w as (insert into made (id, b) values (1, 2)) select missing"), "42703");
+    // A computed column is not for COPY, in either direction.
+    t.is(await answer("copy made (id, b) to stdout"), "42P10");
+    for (const [columns, state] of [
+      ["id, b", "42P10"],
+      ["b, missing", "42P10"],
+      ["missing, b", "42703"],
+    ] as const)
+      t.is(shown(await client.copyIn(`copy made (${columns}) from stdin`, "1\t2\n"), false), state);
+    const received = async (type: string, hex: string): Promise<string> =>
+      shown(await client.extended(`select $1::${type} as v`, [Buffer.from(hex, "hex")], "text"), true)
+        .split("\n")
+        .at(-1) ?? "";
+    for (const [type, hex, expected] of [
+      ["jsonb", "", "08P01"],
+      ["jsonb", "02", "XX000"],
+      // Arrays of 7 dimensions, of 2^31 - 1 and -1 items, that begin at 2^31 - 1, with flag 5, of texts.
+      ["int4[]", "00000007", "54000"],
+      ["int4[]", "0000000100000000000000177fffffff00000001", "54000"],
+      ["int4[]", "000000010000000000000017ffffffff00000001", "54000"],
+      ["int4[]", "000000010000000000000017000000017fffffff", "54000"],
+      ["int4[]", "000000020000000000000017000100000000000100010000000000017fffffff", "54000"],
+      ["int4[]", "000000010000000500000017", "22P03"],
+      ["int4[]", "000000010000000000000019", "42804"],
+      // An item longer than what there is, one too short for its type, bytes behind the last one, none.
+      ["text[]", "000000010000000000000019000000010000000100000005", "22P03"],
+      ["int4[]", "00000001000000000000001700000001000000010000000200010002", "08P01"],
+      ["int4[]", "0000000000000000000000170000", "22P03"],
+      ["int4[]", "000000000000000000000017", "{}"],
+      ["int4[]", "0000000100000001000000170000000200000001ffffffff0000000400000007", "{NULL,7}"],
+    ] as const)
+      t.is(await received(type, hex), expected, `${type} ${hex}`);
     client.close();
   });
 });

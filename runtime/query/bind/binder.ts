@@ -67,6 +67,7 @@ export class Binder {
   /** Something in it writes or locks. */
   writes = false;
   locks = false;
+  #refusal: SqlError | null = null;
   #nextId = 1;
   #depth = 0;
 
@@ -86,6 +87,16 @@ export class Binder {
     const id = this.#nextId;
     this.#nextId += 1;
     return id;
+  }
+
+  /** Refuses a statement that can be understood, once all of it has been: names and values that are wrong are told before. */
+  refuse(error: SqlError): void {
+    this.#refusal ??= error;
+  }
+
+  /** Throws the first refusal. */
+  expectAccepted(): void {
+    if (this.#refusal !== null) throw this.#refusal;
   }
 
   query(...rest: Parameters<BindQuery>): BoundRows {

@@ -122,18 +122,14 @@ const namesOf = (...relations: readonly ScopeRelation[]) => ({
   columns: relations.flatMap(({ columns }) => columns),
 });
 
-/** Throws 428C9 for a value where only the system may decide. */
-function checkWritable(column: ColumnDefinition, overriding: Insert["overriding"]): void {
+/** Refuses a value where only the system may decide. */
+function checkWritable(column: ColumnDefinition, overriding: Insert["overriding"], binder: Binder): void {
+  const message = `cannot insert a non-DEFAULT value into column "${column.name}"`;
   if (column.generated !== null) {
-    throw new SqlError("428C9", `cannot insert a non-DEFAULT value into column "${column.name}"`, {
-      detail: `Column "${column.name}" is a generated column.`,
-    });
-  }
-  if (column.identity === "always" && overriding === "none") {
-    throw new SqlError("428C9", `cannot insert a non-DEFAULT value into column "${column.name}"`, {
-      detail: `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`,
-      hint: "Use OVERRIDING SYSTEM VALUE to override.",
-    });
+    binder.refuse(new SqlError("428C9", message, { detail: `Column "${column.name}" is a generated column.` }));
+  } else if (column.identity === "always" && overriding === "none") {
+    const detail = `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`;
+    binder.refuse(new SqlError("428C9", message, { detail, hint: "Use OVERRIDING SYSTEM VALUE to override." }));
   }
 }
 
@@ -157,7 +153,7 @@ function bindSource(
       const index = targets.findIndex((target) => target.number === column.number);
       const value = index < 0 ? null : (values[index] ?? null);
       if (value === null || (column.identity !== null && statement.overriding === "user")) return nothing(column);
-      checkWritable(column, statement.overriding);
+      checkWritable(column, statement.overriding, binder);
       return assign(value, column.type, column.name, binder);
     });
   if (source === null) return { kind: "values", items: [arrange([])], columns, ...estimates };
@@ -223,10 +219,13 @@ function bindConflict(
   }
   // Finding out what is there already reads it.
   if (conflict.target !== null) binder.authority.expect(table, "r");
-  const arbiters = findArbiters(conflict, table, inserted, rules, binder);
+  const arbitrates = arbiterOf(conflict, table, inserted, rules, binder);
   const existing = tableRelation(table, name, schema, binder);
   const existingIds = existing.columns.map(({ id }) => id);
-  if (conflict.action === "nothing") return { action: "nothing", arbiters, existingIds, assignments: [], where: null };
+  if (conflict.action === "nothing") {
+    const arbiters = arbitersOf(rules, arbitrates, binder);
+    return { action: "nothing", arbiters, existingIds, assignments: [], where: null };
+  }
   const excluded: ScopeRelation = { ...inserted, name: "excluded", schema: null };
   const scope = new Scope(joinNames(namesOf(excluded), namesOf(existing)), null, tables);
   const assignments = bindAssignments(conflict.assignments, table, scope, binder).map(({ column, value }) => ({
@@ -237,18 +236,32 @@ function bindConflict(
     conflict.where === null
       ? null
       : coerceTo(binder, bindExpression(conflict.where, plainContext(binder, scope, "WHERE")), typeOid.bool, "WHERE");
-  return { action: "update", arbiters, existingIds, assignments, where };
+  return { action: "update", arbiters: arbitersOf(rules, arbitrates, binder), existingIds, assignments, where };
 }
 
-function findArbiters(
+type Arbitrates = (index: RowRules["indexes"][number]) => boolean;
+
+/** The indexes whose conflicts are settled; none named is all of them. */
+function arbitersOf(rules: RowRules, arbitrates: Arbitrates | null, binder: Binder): readonly IndexDefinition[] {
+  if (arbitrates === null) return [];
+  const found = rules.indexes.filter(arbitrates);
+  if (found.length === 0) {
+    const message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+    binder.refuse(new SqlError("42P10", message));
+  }
+  return found.map(({ index }) => index);
+}
+
+/** Which indexes a conflict names; null when it names none. */
+function arbiterOf(
   conflict: OnConflict,
   table: TableDefinition,
   inserted: ScopeRelation,
   rules: RowRules,
   binder: Binder,
-): readonly IndexDefinition[] {
+): Arbitrates | null {
   const { target } = conflict;
-  if (target === null) return [];
+  if (target === null) return null;
   if (target.kind === "constraint") {
     const constraint = table.constraints.find((one) => one.name === target.name);
     if (constraint === undefined) {
@@ -256,8 +269,8 @@ function findArbiters(
         position: positionOf(target.location),
       });
     }
-    const found = rules.indexes.find(({ index }) => "index" in constraint && index.oid === constraint.index);
-    if (found !== undefined) return [found.index];
+    const isOf: Arbitrates = ({ index }) => "index" in constraint && index.oid === constraint.index;
+    if (rules.indexes.some(isOf)) return isOf;
     throw new SqlError("42809", "constraint in ON CONFLICT clause has no associated index");
   }
   const context = plainContext(binder, new Scope(namesOf(inserted), null, null), "ON CONFLICT");
@@ -273,14 +286,12 @@ function findArbiters(
     }),
   );
   const condition = target.where === null ? null : expressionKey(bindExpression(target.where, context));
-  const found = rules.indexes.filter(({ index, keys: own, predicate }) => {
+  return ({ index, keys: own, predicate }) => {
     if (!index.isUnique) return false;
     if (predicate !== null && expressionKey(predicate) !== condition) return false;
     const ownKeys = new Set(own.map(expressionKey));
     return ownKeys.size === keys.size && [...ownKeys].every((key) => key !== null && keys.has(key));
-  });
-  if (found.length > 0) return found.map(({ index }) => index);
-  throw new SqlError("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification");
+  };
 }
 
 // ---- UPDATE and DELETE
@@ -312,12 +323,11 @@ function bindAssignments(
       return { column, value: defaultOf(column, binder) };
     }
     if (column.generated !== null || column.identity === "always") {
-      throw new SqlError("428C9", `column "${column.name}" can only be updated to DEFAULT`, {
-        detail:
-          column.generated === null
-            ? `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`
-            : `Column "${column.name}" is a generated column.`,
-      });
+      const detail =
+        column.generated === null
+          ? `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`
+          : `Column "${column.name}" is a generated column.`;
+      binder.refuse(new SqlError("428C9", `column "${column.name}" can only be updated to DEFAULT`, { detail }));
     }
     const context = plainContext(binder, scope, "UPDATE");
     const bound = value.kind === "rowField" ? bindRowField(value, scope, binder) : bindExpression(value, context);

@@ -147,7 +147,9 @@ function bindItems(items: readonly SelectItem[], context: ExpressionContext, opt
       const names = starNames(expression, scope);
       if (names !== null) binder.stars.set(expression, names);
     } else {
-      add(item.name ?? columnNameOf(expression), bindExpression(expression, context));
+      const bound = bindExpression(expression, context);
+      if (expression.kind === "columnName" && expression.isOfCopy === true) expectGiven(bound, scope);
+      add(item.name ?? columnNameOf(expression), bound);
     }
   }
   return outputs;
@@ -182,7 +184,7 @@ export function expandStar(
     if (scope.names.relations.length === 0) {
       throw new SqlError("42601", "SELECT * with no tables specified is not valid", { position: positionOf(location) });
     }
-    const shown = star.leavesOutGenerated === true ? scope.names.columns.filter(isGiven(scope)) : scope.names.columns;
+    const shown = star.isOfCopy === true ? scope.names.columns.filter(isGiven(scope)) : scope.names.columns;
     return shown.map((column) => {
       const owner = scope.names.relations.find(({ columns }) => columns.includes(column));
       return [
@@ -203,6 +205,15 @@ const isGiven =
   ({ table, column }: ScopeColumn): boolean =>
     (names.relations.find((relation) => relation.table?.oid === table)?.table?.columns[column - 1]?.generated ??
       null) === null;
+
+/** Throws 42P10 for a column of a COPY that is computed from others. */
+function expectGiven(expression: BoundExpression, scope: Scope): void {
+  const column = scope.names.columns.find(({ id }) => expression.kind === "column" && id === expression.id);
+  if (column === undefined || isGiven(scope)(column)) return;
+  throw new SqlError("42P10", `column "${column.name}" is a generated column`, {
+    detail: "Generated columns cannot be used in COPY.",
+  });
+}
 
 /** The columns of `*` or `t.*` by their names; null where a name would not be enough. */
 function starNames({ parts, location }: ColumnName, scope: Scope): readonly ColumnName[] | null {

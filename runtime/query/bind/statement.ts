@@ -34,13 +34,11 @@ export function bindStatement(statement: Statement, environment: BindEnvironment
 
 function bindAny(statement: Statement, environment: BindEnvironment): BoundStatement {
   const binder = new Binder(environment, bindQuery, bindModification);
-  const finish = (body: BoundStatement["body"], columns: readonly ResultColumn[] | null): BoundStatement => ({
-    body,
-    parameterTypes: binder.checkParameters(),
-    columns,
-    catalogVersion: environment.catalog.version,
-    writes: binder.writes,
-  });
+  const finish = (body: BoundStatement["body"], columns: readonly ResultColumn[] | null): BoundStatement => {
+    const parameterTypes = binder.checkParameters();
+    binder.expectAccepted();
+    return { body, parameterTypes, columns, catalogVersion: environment.catalog.version, writes: binder.writes };
+  };
   switch (statement.kind) {
     case "select":
     case "values":

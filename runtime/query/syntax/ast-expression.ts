@@ -9,8 +9,8 @@ export type Located = { readonly location: number };
 /** `a`, `t.a`, `s.t.a`, `t.*`. */
 export interface ColumnName extends Located {
   readonly kind: "columnName";
-  /** `*` as COPY means it: without columns that are computed from others. */
-  readonly leavesOutGenerated?: boolean;
+  /** As COPY means it: `*` leaves out columns that are computed from others, and none of these may be named. */
+  readonly isOfCopy?: boolean;
   readonly parts: readonly string[];
   /** True for `*` after the parts. */
   readonly isStar: boolean;

@@ -1,10 +1,10 @@
 /** Arrays of one dimension: their text in braces, their binary form, their order. */
 import { assert } from "../../types/assert.js";
 import { notSupported, SqlError } from "../error.js";
-import { concatBytes, fixed, viewOf } from "./bytes.js";
+import { receiveItems } from "./array-binary.js";
+import { concatBytes, fixed } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
 import type { Datum, Value } from "./datum.js";
-import { insufficientBinary, invalidBinary } from "./invalid.js";
 import { noModifier, type Oid } from "./sql-type.js";
 
 /** An array of one dimension. */
@@ -140,13 +140,11 @@ export function arrayCodec({ type, codec, delimiter }: ArrayElement): TypeCodec 
       const bounds = first === 1 || items.length === 0 ? "" : `[${first}:${items.length - 1 + first}]=`;
       return `${bounds}{${items.join(delimiter)}}`;
     },
-    receive: (bytes, modifier, context) => {
-      const items = receiveItems(bytes, type, 1);
-      return new SqlArray(
+    receive: (bytes, modifier, context) =>
+      new SqlArray(
         type,
-        items.map((item) => (item === null ? null : codec.receive(item, modifier, context))),
-      );
-    },
+        receiveItems(bytes, type, 1, (item) => codec.receive(item, modifier, context)),
+      ),
     send: (value, context) => {
       const { items, first } = arrayOf(value);
       const head = fixed(items.length === 0 ? 12 : 20, (view) => {
@@ -168,37 +166,6 @@ function sendItem(bytes: Uint8Array | null): Uint8Array {
   return concatBytes([fixed(4, (view) => view.setInt32(0, bytes.length)), bytes]);
 }
 
-function receiveItems(bytes: Uint8Array, type: Oid, first: 0 | 1): (Uint8Array | null)[] {
-  if (bytes.length < 12) throw insufficientBinary();
-  const view = viewOf(bytes);
-  const dimensions = view.getInt32(0);
-  const element = view.getUint32(8);
-  if (dimensions < 0 || dimensions > 6) throw invalidBinary(`invalid number of dimensions: ${dimensions}`);
-  if (element !== type) throw new SqlError("42804", "wrong element type");
-  if (dimensions === 0) return [];
-  if (dimensions > 1) throw notSupported("an array of several dimensions");
-  if (bytes.length < 20) throw insufficientBinary();
-  const count = view.getInt32(12);
-  if (view.getInt32(16) !== first && count > 0)
-    throw notSupported(`an array whose first element is not number ${first}`);
-  const items: (Uint8Array | null)[] = [];
-  let at = 20;
-  for (let left = count; left > 0; left -= 1) {
-    if (at + 4 > bytes.length) throw insufficientBinary();
-    const length = view.getInt32(at);
-    at += 4;
-    if (length === -1) {
-      items.push(null);
-      continue;
-    }
-    if (length < 0 || at + length > bytes.length) throw insufficientBinary();
-    items.push(bytes.subarray(at, at + length));
-    at += length;
-  }
-  if (at !== bytes.length) throw invalidBinary();
-  return items;
-}
-
 /** int2vector and oidvector: numbers between spaces, counted from 0. */
 export function vectorCodec(element: Oid, codec: TypeCodec): TypeCodec {
   return {
@@ -214,14 +181,12 @@ export function vectorCodec(element: Oid, codec: TypeCodec): TypeCodec {
               .map((word) => codec.input(word, noModifier, context)),
         0,
       ),
-    receive: (bytes, modifier, context) => {
-      const items = receiveItems(bytes, element, 0);
-      return new SqlArray(
+    receive: (bytes, modifier, context) =>
+      new SqlArray(
         element,
-        items.map((item) => (item === null ? null : codec.receive(item, modifier, context))),
+        receiveItems(bytes, element, 0, (item) => codec.receive(item, modifier, context)),
         0,
-      );
-    },
+      ),
     output: (value, context) =>
       arrayOf(value)
         .items.map((item) => (item === null ? "" : codec.output(item, context)))

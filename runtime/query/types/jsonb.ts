@@ -5,6 +5,7 @@ import { fromUtf8, utf8 } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
 import type { Value } from "./datum.js";
 import { compareDecimals, Decimal, decimalFromText, decimalText } from "./decimal.js";
+import { insufficientBinary } from "./invalid.js";
 import { compareJsonKeys, type JsonTree, parseJson, quoteJson } from "./json-parse.js";
 import { compareText, textOf } from "./text.js";
 
@@ -128,6 +129,7 @@ export const jsonbCodec: TypeCodec = {
   input: jsonbFromText,
   output: (value) => nodeText(nodeOf(value)),
   receive: (bytes) => {
+    if (bytes.length === 0) throw insufficientBinary();
     if (bytes[0] !== 1) throw new SqlError("XX000", `unsupported jsonb version number ${bytes[0] ?? 0}`);
     return jsonbFromText(fromUtf8(bytes.subarray(1)));
   },

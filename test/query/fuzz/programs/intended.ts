@@ -33,6 +33,13 @@ export function intendedOfProgram(
     return { text: `refused with 0A000: ${actual.kind === "failed" ? actual.message : ""}`, endsProgram: true };
   if (ofRows.test(there) && ofRows.test(here) && overRows.test(sql))
     return { text: `another of several rows failed first: ${here}, not ${there}`, endsProgram: false };
+  const count = (answer: PostgresAnswer): number =>
+    answer.kind === "rows" ? Number(/^UPDATE (\d+)/u.exec(answer.tag)?.[1] ?? 0) : 0;
+  if ((there === "23505" && count(actual) > 1) || (here === "23505" && count(expected) > 1))
+    return {
+      text: `rows took each other's unique keys in another order: ${there}${here}`,
+      endsProgram: true,
+    };
   if (
     /^(?:select|with)\b.*\b(?:where|join|having|case|filter)\b/u.test(sql) &&
     ((there === "" && here.startsWith("22")) || (here === "" && there.startsWith("22")))
