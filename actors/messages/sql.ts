@@ -126,6 +126,8 @@ export interface SqlNotice {
 
 export type SettingChange = readonly [name: string, value: string, scope: "session" | "local"];
 
+export type SqlRows = Extract<SqlReply, { readonly kind: "rows" }>;
+
 export type SqlReply =
   /** The receiver does not know the text: send the statement again with its syntax. */
   | { readonly kind: "syntaxWanted" }

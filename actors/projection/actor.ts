@@ -27,6 +27,7 @@ import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { groupAckEntriesMax, groupNameBytesMax } from "../../runtime/types/limits.js";
 import { RequestBatchReader } from "../messages/request-batch.js";
+import { senderPort } from "../messages/sender.js";
 import { type Machine, realMachine } from "../shard/machine.js";
 import { pagesPath } from "../shard/state-files.js";
 import { QueryEngine } from "../sql/query-engine.js";
@@ -200,14 +201,8 @@ class Projection implements Actor<ProjectionMessage> {
     return { count, records: out.finish(), nextPosition: reads.tenant(tenant)?.nextPosition ?? 0 };
   }
 
-  /** Where the sender of a message is answered; null when it is gone: its successor's correlations mean other requests. */
-  #portOf(envelope: Envelope): Port | null {
-    const port = this.#context.port(neighbourOf(envelope.sender));
-    return port !== null && port.epoch === envelope.epoch ? port : null;
-  }
-
   #enqueue(bytes: Uint8Array, envelope: Envelope): void {
-    const port = this.#portOf(envelope);
+    const port = senderPort(this.#context, envelope);
     if (port === null) return;
     const batch = this.#batch.open(bytes);
     while (batch.next()) {
@@ -281,7 +276,7 @@ class Projection implements Actor<ProjectionMessage> {
   }
 
   #flushed(pairs: readonly number[], envelope: Envelope): void {
-    const port = this.#portOf(envelope);
+    const port = senderPort(this.#context, envelope);
     if (port === null) return;
     this.#isPumpDue = true;
     for (let i = 0; i + 1 < pairs.length; i += 2) {
@@ -495,8 +490,6 @@ class Projection implements Actor<ProjectionMessage> {
 }
 
 const noBytes = new Uint8Array(0);
-/** The last part of a path is the id under which neighbours know an actor. */
-const neighbourOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 export const projectionOn = (machine: Machine): ActorDefinition<ProjectionArgs, ProjectionMessage> => ({
   kind: "projection",

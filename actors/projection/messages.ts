@@ -1,15 +1,12 @@
 /** What a projection accepts, beyond packed requests. */
-import type { LogTailHandle } from "../../runtime/storage/log-tail.js";
-import type { StoreHandle } from "../../runtime/store/handle.js";
 import type { RequestsMessage, SubscriptionFlushedMessage } from "../messages/requests.js";
-import type { AdvancedMessage } from "../shard/messages.js";
+import type { AdvancedMessage, AttachMessage } from "../shard/messages.js";
 
 export type ProjectionMessage =
   | RequestsMessage
   | SubscriptionFlushedMessage
   | AdvancedMessage
-  /** Told by the shard once its state can be read: the shared memory to read from. */
-  | { readonly kind: "attach"; readonly store: StoreHandle; readonly tail: LogTailHandle }
+  | AttachMessage
   /** Asked by the directory: the system shard's placements, in pages. Answered with `DirectoryPage`. */
   | { readonly kind: "directoryRows"; readonly after: number; readonly limit: number }
   /** Asked by the directory: the placement of a tenant of this name. Answered with `DirectoryRow | null`. */

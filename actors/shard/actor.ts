@@ -22,6 +22,7 @@ import { LogTail } from "../../runtime/storage/log-tail.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { relayTopics } from "../messages/relay.js";
+import { senderPort } from "../messages/sender.js";
 import type { ReplicaOpened } from "../replica/messages.js";
 import { Applier } from "./applier.js";
 import type { ShardArgs } from "./args.js";
@@ -103,7 +104,8 @@ class Shard implements Actor<ShardMessage> {
     });
   }
 
-  unwired(): void {
+  unwired(neighbour: string): void {
+    this.#readers.left(neighbour);
     this.#core.sql?.dropClosed();
   }
 
@@ -184,6 +186,11 @@ class Shard implements Actor<ShardMessage> {
       case "refused":
         this.#pipeline.refused(message.op, message.message);
         return;
+      case "readState": {
+        const port = envelope === null ? null : senderPort(core.context, envelope);
+        if (port !== null) this.#readers.admit(port, message.owner);
+        return;
+      }
       case "readIndex":
         assert(envelope !== null, "a read index is asked");
         this.#readers.readIndex(envelope);
@@ -248,10 +255,8 @@ class Shard implements Actor<ShardMessage> {
   }
 
   #requests(bytes: Uint8Array, count: number, envelope: Envelope): void {
-    const port = this.#core.context.port(neighbourOf(envelope.sender));
-    // What an earlier gateway asked is not answered to its successor, whose correlations are its own.
-    if (port === null || port.epoch !== envelope.epoch) return;
-    this.#intake.requests(port, bytes, count);
+    const port = senderPort(this.#core.context, envelope);
+    if (port !== null) this.#intake.requests(port, bytes, count);
   }
 
   /**
@@ -353,8 +358,6 @@ class Shard implements Actor<ShardMessage> {
 }
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2));
-/** The last part of a path is the id under which neighbours know an actor. */
-const neighbourOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 export const shardOn = (machine: Machine): ActorDefinition<ShardArgs, ShardMessage> => ({
   kind: "shard",

@@ -1,4 +1,6 @@
 /** What a shard accepts, beyond packed requests and single commands. */
+import type { LogTailHandle } from "../../runtime/storage/log-tail.js";
+import type { StoreHandle } from "../../runtime/store/handle.js";
 import type { CommandMessage } from "../messages/commands.js";
 import type { RequestsMessage } from "../messages/requests.js";
 import type { PeerNotice, ReplicaNotice } from "../replica/messages.js";
@@ -24,6 +26,11 @@ export type ShardMessage =
   | { readonly kind: "barrier" }
   /** Asked by the node and the directory: answered once the log is replayed and requests are taken. */
   | { readonly kind: "awaitReady" }
+  /**
+   * Told by gateways that read rows themselves: answered by an `attach`, once there is a state to be read. `owner` is what their reader is
+   * known by; it is cleared when the gateway is gone.
+   */
+  | { readonly kind: "readState"; readonly owner: number }
   /** Told by projections: a page of the state is damaged on disk. */
   | { readonly kind: "pageDamaged"; readonly because: string }
   /** Timers of its own. */
@@ -37,6 +44,14 @@ export type ShardMessage =
 
 /** What the replicas of a shard say of themselves, by their numbers; null for one that did not answer. */
 export type ShardReports = readonly (ShardReport | null)[];
+
+/** Told to those who read its state once there is one: the shared memory to read from, and the folder of the shard's files. */
+export interface AttachMessage {
+  readonly kind: "attach";
+  readonly store: StoreHandle;
+  readonly tail: LogTailHandle;
+  readonly directory: string;
+}
 
 /** What a shard tells projections that asked to be woken: a newer version is published. */
 export interface AdvancedMessage {

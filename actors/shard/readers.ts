@@ -1,10 +1,12 @@
 /**
- * Those who read the state: projections are told where it can be read and when there is a newer version; linearizable reads wait until
- * what was committed is published here; the node waits until there is a state at all.
+ * Those who read the state: projections are told where it can be read and when there is a newer version, gateways that read rows themselves
+ * where it can be read; linearizable reads wait until what was committed is published here; the node waits until there is a state at all.
  */
 import type { Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
+import { assert } from "../../runtime/types/assert.js";
 import type { ShardCore } from "./core.js";
+import type { AttachMessage } from "./messages.js";
 import { notConfirmed } from "./outcomes.js";
 
 interface ReadIndexWait {
@@ -23,6 +25,8 @@ export class Readers {
   readonly #awaitingReady: Envelope[] = [];
   /** Wirings to projections that know where the state is: a port exists before its `wired` is heard, so both ways in may see it. */
   readonly #attached = new WeakSet<Port>();
+  /** Gateways that read rows themselves, by their ids: what each of their readers is known by. */
+  readonly #gateways = new Map<string, number>();
   /** Linearizable reads that wait until what was committed is published here. */
   #readIndexes: ReadIndexWait[] = [];
   #isReady = false;
@@ -44,8 +48,8 @@ export class Readers {
     this.#isReady = true;
     const { shard } = core.args;
     core.context.log.info("shard ready", { shard, op: core.lastOp, replayed, phase: core.phase });
-    for (const projection of core.args.projections) {
-      const port = core.context.port(projection);
+    for (const reader of [...core.args.projections, ...this.#gateways.keys()]) {
+      const port = core.context.port(reader);
       if (port !== null) this.attach(port);
     }
     for (const envelope of this.#awaitingReady) core.context.reply(envelope, true);
@@ -76,13 +80,30 @@ export class Readers {
     else this.#awaitingReady.push(envelope);
   }
 
-  /** Tells a projection where the state and the tail of the log can be read. */
+  /** A gateway wants to read rows itself. */
+  admit(port: Port, owner: number): void {
+    assert(owner > 0, "a reader is known by a number");
+    this.#gateways.set(port.neighbour, owner);
+    this.attach(port);
+  }
+
+  /** A gateway that is gone may have ended while it was reading: what it has pinned is free. */
+  left(neighbour: string): void {
+    const owner = this.#gateways.get(neighbour);
+    if (owner === undefined) return;
+    this.#gateways.delete(neighbour);
+    this.#core.store?.clearReadersOf(owner);
+    assert(!this.#gateways.has(neighbour), "who is gone reads no more");
+  }
+
+  /** Tells who reads where the state and the tail of the log can be read. */
   attach(port: Port): void {
-    const { tail, context } = this.#core;
+    const { tail, context, args } = this.#core;
     if (!this.#isReady || tail === null || this.#attached.has(port)) return;
     const { store } = this.#core.parts();
     this.#attached.add(port);
-    context.tell(port, { kind: "attach", store: store.handle, tail: tail.handle });
+    const { directory } = args;
+    context.tell(port, { kind: "attach", store: store.handle, tail: tail.handle, directory } satisfies AttachMessage);
   }
 
   /** A newer version is published. */

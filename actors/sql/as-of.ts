@@ -8,6 +8,10 @@ import { assert } from "../../runtime/types/assert.js";
 import type { SqlRequest } from "../messages/sql.js";
 import { unixTimeOf } from "./evaluation.js";
 
+/** Whether the session reads the past: then nothing is changed, and the state of now is not what is read. */
+export const isAsOf = ({ settings }: Pick<SqlRequest, "settings">): boolean =>
+  settings.some(([name, value]) => value !== "" && name.toLowerCase() === "kimberlite.as_of");
+
 /**
  * Position that the setting means, at most `newest`; -1 for a moment before the first command, null when there is none. A moment is read in
  * the session's time zone. Throws 22023 for a position that is not reached, 22007 and 22008 for what is no moment.

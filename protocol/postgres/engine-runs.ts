@@ -36,7 +36,7 @@ export interface EngineHost {
 
 export type RowsReply = Extract<SqlReply, { kind: "rows" }>;
 export type DescribedReply = Extract<SqlReply, { kind: "described" }>;
-type Wish = Pick<SqlRequest, "kind"> & Partial<SqlRequest>;
+export type Wish = Pick<SqlRequest, "kind"> & Partial<SqlRequest>;
 
 const noBytes = new Uint8Array(0);
 const noParameters: SqlRequest["parameters"] = [];
@@ -204,8 +204,7 @@ export class EngineRuns {
       case "described":
         return outcome;
       case "rows":
-        if (outcome.position > this.#atLeast) this.#atLeast = outcome.position;
-        if (destination === "projection") this.#transaction.read(outcome.position);
+        this.#seen(outcome, destination);
         return outcome;
     }
   }
@@ -236,6 +235,19 @@ export class EngineRuns {
       detail: error.message,
       hint: "The transaction may have been committed: look before it is run again.",
     });
+  }
+
+  /** As `rows`, for a statement that reads one row by its key and is answered at once; null when it has to be asked for. */
+  rowsNow(wish: Wish): RowsReply | null {
+    assert(this.#call === null, "a session asks one thing at a time");
+    const reply = this.#host.executor.readNow(this.#request(wish));
+    if (reply !== null) this.#seen(reply, "projection");
+    return reply;
+  }
+
+  #seen(reply: RowsReply, destination: SqlDestination): void {
+    if (reply.position > this.#atLeast) this.#atLeast = reply.position;
+    if (destination === "projection") this.#transaction.read(reply.position);
   }
 
   /** As `ask`, for what answers with rows. */

@@ -1,7 +1,7 @@
 /**
  * Where a session's statements are run. The gateway's is made of shards and projections; tests have one in memory.
  */
-import type { SqlReply, SqlRequest } from "../../actors/messages/sql.js";
+import type { SqlReply, SqlRequest, SqlRows } from "../../actors/messages/sql.js";
 import type { KimberliteError } from "../../runtime/types/errors.js";
 
 /**
@@ -21,4 +21,9 @@ export interface SqlCall {
 export interface SqlExecutor {
   /** Answers exactly once, never before it has returned. */
   run(request: SqlRequest, destination: SqlDestination, settle: (outcome: SqlOutcome) => void): SqlCall;
+  /**
+   * Answers at once what reads one row by its key, as a projection would; null when it has to be run. The rows are overwritten by the next
+   * answer. Throws a `SqlError` for what the statement is refused with.
+   */
+  readNow(request: SqlRequest): SqlRows | null;
 }

@@ -10,6 +10,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createSecureContext } from "node:tls";
 import type { Route } from "../../actors/directory/messages.js";
 import type { RepliesMessage } from "../../actors/messages/requests.js";
+import { senderPort } from "../../actors/messages/sender.js";
+import type { AttachMessage } from "../../actors/shard/messages.js";
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import type { UserRow } from "../../runtime/kernel/user-rows.js";
@@ -47,6 +49,8 @@ export type PostgresGatewayMessage =
   | RepliesMessage
   /** The directory: a tenant is served elsewhere from now on, or is gone. */
   | { readonly kind: "routeChanged"; readonly route: Route }
+  /** A shard: its state can be read here. */
+  | AttachMessage
   /** Another gateway: a client wants what its session runs to end. */
   | { readonly kind: "cancelRequest"; readonly process: number; readonly secret: number }
   /** A timer of its own. */
@@ -248,6 +252,11 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       case "routeChanged":
         this.#router.routeChanged(message.route);
         return;
+      case "attach": {
+        const shard = senderPort(this.#context, envelope);
+        if (shard !== null) this.#router.attach(shard.neighbour, message);
+        return;
+      }
       case "cancelRequest":
         this.#cancelHere(message.process, message.secret);
         return;
@@ -287,6 +296,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   stop(): void {
     this.#server?.close();
     for (const connection of [...this.#connections]) connection.destroy();
+    this.#router.close();
   }
 
   inspect(): Record<string, string | number> {
@@ -297,6 +307,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       connectionsAccepted: this.#accepted,
       connectionsRefused: this.#refused,
       requests: this.#router.requests,
+      pointReads: this.#router.pointReads,
       pending: this.#router.pending,
       cancelled: this.#cancelled,
       loginsFailed: this.#attempts.failures,

@@ -9,8 +9,11 @@
 import type { Route } from "../../actors/directory/messages.js";
 import { decodeErrorBody, ReplyBatchReader } from "../../actors/messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
-import type { SqlRequest } from "../../actors/messages/sql.js";
+import type { SqlRequest, SqlRows } from "../../actors/messages/sql.js";
 import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
+import { PointReads } from "../../actors/projection/sql/point-reads.js";
+import type { AttachMessage } from "../../actors/shard/messages.js";
+import { QueryEngine } from "../../actors/sql/query-engine.js";
 import type { ActorContext, Port } from "../../runtime/actor/definition.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -61,6 +64,9 @@ export class SqlRouter implements SqlExecutor {
   readonly #scratch = new ByteWriter(4_096);
   readonly #principals = new Map<string, Uint8Array>();
   readonly #dirty: number[] = [];
+  /** Readers of the shards' states, by the shards' ids. */
+  readonly #readers = new Map<string, PointReads>();
+  readonly #engine = new QueryEngine();
   #isScheduled = false;
   requests = 0;
 
@@ -96,6 +102,19 @@ export class SqlRouter implements SqlExecutor {
     this.requests += 1;
     this.#send(open);
     return { cancel: () => this.#cancel(open) };
+  }
+
+  readNow(request: SqlRequest): SqlRows | null {
+    const shard = this.#routes.shardOf(request.tenant);
+    if (shard === null || shard === undefined) return null;
+    return this.#readers.get(shardNeighbour(shard))?.read(request) ?? null;
+  }
+
+  /** Rows read without a message to anybody. */
+  get pointReads(): number {
+    let count = 0;
+    for (const { executed } of this.#readers.values()) count += executed;
+    return count;
   }
 
   /** In a turn of its own, so that whoever asked has returned before it hears of it. */
@@ -300,10 +319,27 @@ export class SqlRouter implements SqlExecutor {
 
   wired(neighbour: string, port: Port): void {
     const number = this.#byNeighbour.get(neighbour);
-    if (number !== undefined) this.#destination(number).port = port;
+    if (number === undefined) return;
+    this.#destination(number).port = port;
+    if (number < this.#shards) this.#context.tell(port, { kind: "readState", owner: this.#context.epoch });
+  }
+
+  /** A shard tells where its state can be read. */
+  attach(shard: string, message: AttachMessage): void {
+    const { engine, context } = { engine: this.#engine, context: this.#context };
+    this.#readers.get(shard)?.close();
+    const host = { engine, now: () => context.now(), random: () => context.random() };
+    this.#readers.set(shard, new PointReads(message, context.epoch, host));
+  }
+
+  close(): void {
+    for (const reader of this.#readers.values()) reader.close();
+    this.#readers.clear();
   }
 
   unwired(neighbour: string): void {
+    this.#readers.get(neighbour)?.close();
+    this.#readers.delete(neighbour);
     const number = this.#byNeighbour.get(neighbour);
     if (number === undefined) return;
     const destination = this.#destination(number);

@@ -11,6 +11,8 @@ export interface CachedStatement extends ParsedStatement {
   /** The tree as bytes for whoever runs it; made when first asked for. */
   readonly syntax: () => Uint8Array;
   readonly destination: SqlDestination;
+  /** May be one row that is looked up by its key: what is read where it is asked for, if it is. */
+  readonly mayBePoint: boolean;
   /** True for what a read-only transaction refuses. */
   readonly writes: boolean;
   /** `INSERT`, `CREATE TABLE`: as errors name it. */
@@ -65,6 +67,24 @@ function needsShard(node: Readonly<Record<string, unknown>>): boolean {
   if (node["kind"] !== "functionCall") return false;
   const name: unknown = (node as unknown as { name: readonly string[] }).name.at(-1);
   return typeof name === "string" && shardFunctions.test(name);
+}
+
+/** `=` alone, or several in an AND: whether it is the whole key that is compared, only binding says. */
+function comparesValues(condition: Expression): boolean {
+  if (condition.kind === "and") return condition.terms.every(comparesOne);
+  return comparesOne(condition);
+}
+
+const comparesOne = (term: Expression): boolean => term.kind === "operator" && term.name === "=" && term.left !== null;
+
+function mayBePoint(statement: Statement): boolean {
+  if (statement.kind !== "select" || statement.where === null || statement.from.length !== 1) return false;
+  const { from, where, group, having, distinct, order, limit, offset, locks, into, windows } = statement;
+  const [table] = from;
+  if (table?.kind !== "table" || table.time !== null || statement.with !== null || into !== null) return false;
+  const isPlain = having === null && distinct === null && limit === null && offset === null;
+  const lists = [group, order, locks, windows];
+  return isPlain && lists.every((list) => list.length === 0) && comparesValues(where);
 }
 
 const commands: Readonly<Partial<Record<Statement["kind"], string>>> = {
@@ -152,6 +172,7 @@ export function cached(parsed: ParsedStatement): CachedStatement {
       return bytes;
     },
     destination: isForShard ? "shard" : "projection",
+    mayBePoint: !isForShard && mayBePoint(statement),
     writes,
     command: commandOf(statement),
   };

@@ -160,7 +160,10 @@ test("what must hold is checked: the projection", async (t) => {
   context.wire("shard-1");
   const args = { index: 0, directory, shard: "shard-1", interest: new SharedArrayBuffer(4) };
   const projection = (await projectionDefinition.create(context, args)) as Actor<ProjectionMessage>;
-  projection.receive({ kind: "attach", store: store.handle, tail: log.tail.handle }, context.envelope("shard-1"));
+  projection.receive(
+    { kind: "attach", store: store.handle, tail: log.tail.handle, directory: "/shard-1" },
+    context.envelope("shard-1"),
+  );
 
   const body = new ByteWriter().u64(1).u8(consistency.linearizable).u64(0).finish();
   const writer = new RequestBatchWriter();

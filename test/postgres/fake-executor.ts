@@ -72,6 +72,10 @@ export class FakeExecutor implements SqlExecutor {
     return this.#cursors.size;
   }
 
+  readNow(): null {
+    return null;
+  }
+
   run(request: SqlRequest, destination: SqlDestination, settle: (outcome: SqlOutcome) => void): SqlCall {
     this.seen.push({ destination, request });
     if (this.loseNext !== null && destination === "shard") {

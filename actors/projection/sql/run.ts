@@ -3,7 +3,7 @@ import type { Port } from "../../../runtime/actor/definition.js";
 import type { QueryEnvironment, RowStream } from "../../../runtime/query/engine.js";
 import type { SqlError } from "../../../runtime/query/error.js";
 import type { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
-import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
+import type { SqlColumn, SqlReply, SqlRequest, SqlRows } from "../../messages/sql.js";
 import type { DataRows } from "../../sql/data-rows.js";
 import type { Evaluation } from "../../sql/evaluation.js";
 
@@ -42,7 +42,7 @@ export const failed = ({ sqlState, message, fields }: SqlError): SqlReply => ({
 });
 
 /** The answer to what has no rows. */
-export const ended = (tag: string): Extract<SqlReply, { kind: "rows" }> => ({
+export const ended = (tag: string): SqlRows => ({
   kind: "rows",
   columns: null,
   rows: noRowBytes,

@@ -4,41 +4,32 @@
  */
 import type { StateReads } from "../../../runtime/kernel/read/state-reads.js";
 import type { BoundExplain, BoundQuery, BoundStatement } from "../../../runtime/query/bind/bound.js";
-import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import type { QueryEnvironment, RowStream } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
-import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import type { SpillSpace } from "../../../runtime/query/execute/spill.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
-import { int64 } from "../../../runtime/query/types/bytes.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
-import { assert } from "../../../runtime/types/assert.js";
-import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
+import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import { asOfPosition } from "../../sql/as-of.js";
 import { AuditSource } from "../../sql/audit-source.js";
 import { DataRows } from "../../sql/data-rows.js";
-import type { Engine } from "../../sql/engine.js";
-import { Evaluation, noEffects, type Surroundings, unixTimeOf } from "../../sql/evaluation.js";
+import { type Evaluation, unixTimeOf } from "../../sql/evaluation.js";
 import type { EventRecords } from "../../sql/event-scan.js";
 import { readParameters } from "../../sql/parameters.js";
-import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
-import { readSequence } from "../../sql/sequence-state.js";
-import { ended, noRowBytes, type Run } from "./run.js";
+import type { PlannedStatement } from "../../sql/plan-cache.js";
+import { ended, type Run } from "./run.js";
+import { isWhole, type PlansHost, StatementPlans } from "./statement-plans.js";
 
-export interface StatementsHost {
-  readonly engine: Engine;
+export interface StatementsHost extends PlansHost {
   /** Records of the log, for events. */
   records(): EventRecords;
   /** Where statements write rows that do not fit their memory. */
   readonly spill: SpillSpace;
   /** A statement takes long, and is at work. */
   working(): void;
-  /** ms since 1970. */
-  now(): number;
   monotonic(): number;
-  random(): number;
 }
 
 export type Begun = { readonly kind: "reply"; readonly reply: SqlReply } | { readonly kind: "run"; readonly run: Run };
@@ -48,25 +39,19 @@ const stepMsMax = 60_000;
 
 export class Statements {
   readonly #host: StatementsHost;
-  readonly #catalogs = new CatalogCache();
-  readonly #plans = new PlanCache();
-  readonly #pointRows = new WeakMap<
-    readonly SqlColumn[],
-    { readonly formats: SqlRequest["resultFormats"]; readonly rows: DataRows }
-  >();
+  readonly #plans: StatementPlans;
   #stepUntil = 0;
   executed = 0;
 
   constructor(host: StatementsHost) {
     this.#host = host;
+    this.#plans = new StatementPlans(host);
   }
 
   /** Evaluates what has to do with no statement: the session's settings, under the names of now. */
   contextOf(request: SqlRequest, reader: TreeReader, position: number): EvaluationContext {
-    return new Evaluation(
-      request,
-      this.#around(this.#catalogs.current(reader, request.tenant), position, request.tenant, reader),
-    ).context;
+    const catalog = this.#plans.catalogs.current(reader, request.tenant);
+    return this.#plans.evaluation(request, catalog, position, reader).context;
   }
 
   /** A statement is pulled from here on; it has to give others their turn before long. */
@@ -78,23 +63,28 @@ export class Statements {
   begin(request: SqlRequest, reader: TreeReader, reads: StateReads, newest: number): Begun {
     const { isOpen, isolation, snapshot } = request.transaction;
     const isSnapshot = isOpen && isolation !== "readCommitted" && snapshot >= 0;
-    const current = this.#catalogs.current(reader, request.tenant);
-    const evaluationAt = (catalog: ObjectCatalog, position: number): Evaluation =>
-      new Evaluation(request, this.#around(catalog, position, request.tenant, reader));
-    const asOf = asOfPosition(request, reads, newest, () => evaluationAt(current, newest).context);
+    const { catalogs, plans } = this.#plans;
+    const current = catalogs.current(reader, request.tenant);
+    const asOf = asOfPosition(
+      request,
+      reads,
+      newest,
+      () => this.#plans.evaluation(request, current, newest, reader).context,
+    );
     const position = asOf ?? (isSnapshot ? Math.min(snapshot, newest) : newest);
     // The past is read under its own definitions.
-    const catalog = asOf === null ? current : this.#catalogs.past(reader, request.tenant, position);
-    const evaluation = evaluationAt(catalog, position);
-    const known = this.#plans.find(request, catalog.version);
+    const catalog = asOf === null ? current : catalogs.past(reader, request.tenant, position);
+    const evaluation = this.#plans.evaluation(request, catalog, position, reader);
+    const known = plans.find(request, catalog.version);
     if (known !== undefined && known.point !== null && position === newest && isWhole(request)) {
-      return this.#point(request, known, known.point, evaluation, reader, position);
+      this.executed += 1;
+      return answer(this.#plans.point(request, known, known.point, evaluation.context, reader, position));
     }
     const source = new TreeTableSource(reader, request.tenant, Math.max(0, position), position < newest, {
-      definitions: (past, table, versions) => this.#catalogs.tableVersions(past, request.tenant, table, versions),
+      definitions: (past, table, versions) => catalogs.tableVersions(past, request.tenant, table, versions),
     });
     const began = this.#host.monotonic();
-    const planned = known ?? this.#plan(request, catalog, evaluation, source);
+    const planned = known ?? this.#plans.plan(request, catalog, evaluation, source);
     const planningMs = this.#host.monotonic() - began;
     if (planned === null) return answer({ kind: "syntaxWanted" });
     const { bound, columns } = planned;
@@ -119,72 +109,6 @@ export class Statements {
     return { kind: "run", run };
   }
 
-  #around(catalog: ObjectCatalog, position: number, tenant: number, reader: TreeReader): Surroundings {
-    return {
-      catalog,
-      position,
-      now: Math.floor(this.#host.now() * 1_000),
-      clock: () => this.#host.now(),
-      random: () => this.#host.random(),
-      effects: {
-        ...noEffects,
-        sequenceState: (sequence) => {
-          const found = readSequence(reader, tenant, sequence);
-          return found === null ? null : { value: int64(found.value), isCalled: found.isCalled };
-        },
-      },
-      names: (searchPath) => this.#host.engine.names(catalog, searchPath),
-    };
-  }
-
-  #plan(
-    request: SqlRequest,
-    catalog: ObjectCatalog,
-    evaluation: Evaluation,
-    statistics: TreeTableSource,
-  ): PlannedStatement | null {
-    const statement = this.#plans.statement(request);
-    if (statement === null) return null;
-    const { text, parameterTypes } = request;
-    const { context } = evaluation;
-    const bound = this.#host.engine.bind({ statement, text, catalog, parameterTypes, context, statistics });
-    return this.#plans.keep(request, bound);
-  }
-
-  /** One row by its key, read and answered at once. */
-  #point(
-    request: SqlRequest,
-    { bound, columns }: PlannedStatement,
-    point: PointQuery,
-    { context }: Evaluation,
-    reader: TreeReader,
-    position: number,
-  ): Begun {
-    const parameters = readParameters(request.parameters, bound.parameterTypes, context, "");
-    const row = point.read(reader, request.tenant, parameters);
-    let rows = noRowBytes;
-    if (row !== null) {
-      assert(columns !== null, "a query has result columns");
-      rows = this.#rowOf(columns, request, context).addOnly(row);
-    }
-    this.executed += 1;
-    const rowCount = row === null ? 0 : 1;
-    return answer({ ...ended(`SELECT ${rowCount}`), columns, rows, rowCount, position });
-  }
-
-  /** Where rows of a point are written, used again and again. */
-  #rowOf(columns: readonly SqlColumn[], { resultFormats }: SqlRequest, context: EvaluationContext): DataRows {
-    const known = this.#pointRows.get(columns);
-    if (known !== undefined && known.formats === resultFormats) return known.rows.under(context);
-    const rows = new DataRows(
-      columns.map(({ type }) => ({ oid: type })),
-      resultFormats,
-      context,
-    );
-    this.#pointRows.set(columns, { formats: resultFormats, rows });
-    return rows;
-  }
-
   #environment(
     request: SqlRequest,
     bound: BoundStatement,
@@ -198,7 +122,7 @@ export class Statements {
     const deadline = timeoutMs > 0 ? this.#host.monotonic() + timeoutMs : Number.POSITIVE_INFINITY;
     const { tenant } = request;
     const { catalog } = context;
-    const past = (position: number) => this.#catalogs.past(reads.state, tenant, position);
+    const past = (position: number) => this.#plans.catalogs.past(reads.state, tenant, position);
     return {
       source: new AuditSource(source, { reads, tenant, catalog, past, records: this.#host.records() }),
       context,
@@ -248,8 +172,5 @@ export class Statements {
 }
 
 const answer = (reply: SqlReply): Begun => ({ kind: "reply", reply });
-
-/** Whether the first answer is to have all rows of a query that yields one at most. */
-const isWhole = ({ kind, rowsMax }: SqlRequest): boolean => kind === "execute" && rowsMax !== 1;
 
 const noRows: RowStream = { prepare: () => true, next: () => null, close: () => {} };

@@ -10,8 +10,8 @@ import { type SingleRun, type WriteProgram, writeProgramOf } from "../../../runt
 import { pending } from "../../../runtime/query/write/table-writer.js";
 import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
-import type { SqlRequest } from "../../messages/sql.js";
 import type { DecodedSqlRequest } from "../../messages/sql-codec.js";
+import { isAsOf } from "../../sql/as-of.js";
 import { statementError } from "../../sql/engine.js";
 import { Evaluation, noEffects } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
@@ -225,7 +225,3 @@ const checkRows = 1_024;
 const loadRowsMin = 8;
 
 const treeOfSpace = (space: number): number => (space === tableSpace.rows ? tableTree.rows : tableTree.index);
-
-/** Whether the session reads the past: then nothing is changed. */
-const isAsOf = ({ settings }: SqlRequest): boolean =>
-  settings.some(([name, value]) => value !== "" && name.toLowerCase() === "kimberlite.as_of");

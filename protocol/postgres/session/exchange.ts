@@ -5,7 +5,7 @@
 import { SqlError } from "../../../runtime/query/error.js";
 import { kiB, miB } from "../../../runtime/types/limits.js";
 import { BackendWriter, type ErrorReport } from "../backend-writer.js";
-import { type EngineHost, EngineRuns, type RowsReply, type SessionIdentity } from "../engine-runs.js";
+import { type EngineHost, EngineRuns, type RowsReply, type SessionIdentity, type Wish } from "../engine-runs.js";
 import type { SqlDestination } from "../executor.js";
 import type { Inbox } from "../inbox.js";
 import { type Portal, Portals, type Prepared, PreparedStatements } from "../portals.js";
@@ -114,20 +114,17 @@ export class Exchange {
   async open(portal: Portal, statement: CachedStatement, rowsMax: number): Promise<RowsReply> {
     portal.destination = await this.enter(statement);
     this.transaction.queried();
-    const { parameterTypes, parameters, resultFormats, prepared } = portal;
-    return this.runs.rows(
-      {
-        kind: "execute",
-        text: statement.text,
-        syntax: statement.syntax(),
-        parameterTypes,
-        parameters,
-        resultFormats,
-        rowsMax,
-        columns: prepared?.columns ?? null,
-      },
-      portal.destination,
-    );
+    return this.runs.rows(wishOf(portal, statement, rowsMax), portal.destination);
+  }
+
+  /** As `open`, for one row that is looked up by its key and can be had at once; null when it has to be asked for. */
+  openNow(portal: Portal, statement: CachedStatement, rowsMax: number): RowsReply | null {
+    if (!statement.mayBePoint || this.destinationOf(statement) !== "projection") return null;
+    // One snapshot for all that a transaction reads begins with a transaction, be it of one round of messages.
+    if (this.transaction.describe(0).isolation !== "readCommitted") return null;
+    const reply = this.runs.rowsNow(wishOf(portal, statement, rowsMax));
+    if (reply !== null) this.transaction.queried();
+    return reply;
   }
 
   closePortal(name: string): void {
@@ -148,6 +145,21 @@ export class Exchange {
     for (const portal of this.portals.takeAll()) this.closeCursor(portal);
   }
 }
+
+const wishOf = (
+  { parameterTypes, parameters, resultFormats, prepared }: Portal,
+  statement: CachedStatement,
+  rowsMax: number,
+): Wish => ({
+  kind: "execute",
+  text: statement.text,
+  syntax: statement.syntax(),
+  parameterTypes,
+  parameters,
+  resultFormats,
+  rowsMax,
+  columns: prepared?.columns ?? null,
+});
 
 export const placeOf = ({ source, statement }: Pick<Prepared, "source" | "statement">): SourcePlace => ({
   text: source,

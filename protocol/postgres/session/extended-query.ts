@@ -6,7 +6,8 @@
  */
 import { SqlError } from "../../../runtime/query/error.js";
 import { type Bind, decodeFrontend, type FrontendMessage, kindOf } from "../frontend-messages.js";
-import { type Prepared, portalOf } from "../portals.js";
+import type { RawMessage } from "../inbox.js";
+import { type Portal, type Prepared, portalOf } from "../portals.js";
 import { type Descriptions, isDoneHere } from "./descriptions.js";
 import { type Exchange, placeOf } from "./exchange.js";
 import type { Statements } from "./statements.js";
@@ -79,27 +80,43 @@ export class ExtendedQuery {
     this.#descriptions.writeColumns(columns, []);
   }
 
-  async describePortal(name: string): Promise<void> {
+  describePortal(name: string): Promise<void> | void {
     const portal = this.#exchange.portals.get(name);
     this.#exchange.place = placeOf(portal);
     this.#exchange.expectSound(portal.statement);
-    const next = this.#exchange.inbox.glance(0) ?? (await this.#exchange.inbox.peek(0));
-    if (portal.state === "new" && next !== null && kindOf(next.type) === "execute") {
-      const message = decodeFrontend("execute", next.body);
-      if (message.kind === "execute" && message.portal === name) {
-        portal.owesDescription = true;
-        return;
-      }
-    }
+    const next = this.#exchange.inbox.glance(0);
+    if (next === undefined) return this.#describeBefore(portal);
+    if (!this.#isRunBy(next, portal)) return this.#describeNow(portal);
+    portal.owesDescription = true;
+  }
+
+  async #describeBefore(portal: Portal): Promise<void> {
+    const next = await this.#exchange.inbox.peek(0);
+    if (next !== null && this.#isRunBy(next, portal)) portal.owesDescription = true;
+    else await this.#describeNow(portal);
+  }
+
+  /** Whether the next message runs the portal that is described: then the answer of the run says both. */
+  #isRunBy({ type, body }: RawMessage, { name, state }: Portal): boolean {
+    if (state !== "new" || kindOf(type) !== "execute") return false;
+    const message = decodeFrontend("execute", body);
+    return message.kind === "execute" && message.portal === name;
+  }
+
+  async #describeNow(portal: Portal): Promise<void> {
     if (portal.columns === null) {
       portal.columns = (await this.#descriptions.describeAnew(portal.statement, portal.parameterTypes)).columns;
     }
     this.#descriptions.writeColumns(portal.columns, portal.resultFormats);
   }
 
-  async execute(name: string, rowsMax: number): Promise<void> {
+  execute(name: string, rowsMax: number): Promise<void> | void {
     const portal = this.#exchange.portals.get(name);
     this.#exchange.place = placeOf(portal);
+    if (!this.#statements.performNow(portal, rowsMax, "extended")) return this.#execute(portal, rowsMax);
+  }
+
+  async #execute(portal: Portal, rowsMax: number): Promise<void> {
     const { statement } = portal;
     if (statement !== null && portal.state === "new" && !this.#exchange.transaction.isOpen) {
       const isPlainRead = statement.destination === "projection" && !isDoneHere(statement.statement.kind);

@@ -17,7 +17,7 @@ import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { SessionIdentity } from "../engine-runs.js";
 import { decodeFrontend, type FrontendMessage, kindOf } from "../frontend-messages.js";
-import type { Inbox, RawMessage } from "../inbox.js";
+import type { Inbox } from "../inbox.js";
 import { portalOf } from "../portals.js";
 import { FatalError, reportOf } from "../reports.js";
 import type { SessionSettings } from "../settings.js";
@@ -61,8 +61,10 @@ export class Session {
     this.#exchange.writer.backendKeyData(this.#exchange.identity.process, this.#exchange.identity.secret);
     this.#ready();
     try {
-      while (await this.#next()) {
-        // One message after the other.
+      // One message after the other. Most are acted upon at once: only what waits for others is waited for.
+      for (let isOver = false; !isOver; ) {
+        const isMore = this.#next();
+        isOver = !(typeof isMore === "boolean" ? isMore : await isMore);
       }
       if (this.#isIdleTooLong !== null) this.#sayFatal(this.#isIdleTooLong);
     } finally {
@@ -71,31 +73,38 @@ export class Session {
   }
 
   /** False at the end of the session. */
-  async #next(): Promise<boolean> {
-    const raw = this.#exchange.inbox.glance(0) ?? (await this.#whenSpokenTo());
-    if (raw === null) return false;
+  #next(): boolean | Promise<boolean> {
+    const raw = this.#exchange.inbox.glance(0);
+    if (raw === undefined) return this.#whenSpokenTo();
     this.#exchange.inbox.take();
     const kind = kindOf(raw.type);
     if (kind === "terminate") return false;
     if (this.#isSkipping && kind !== "sync") return true;
     try {
-      // Most messages are acted upon at once: only what waits for others is waited for.
       const done = this.#step(decodeFrontend(kind, raw.body));
-      if (done !== undefined) await done;
-      return true;
+      return done === undefined ? true : this.#whenDone(done, kind === "query");
     } catch (error) {
-      return await this.#failed(error, kind === "query");
+      return this.#failed(error, kind === "query");
     }
   }
 
-  /** The next message, which has not arrived. */
-  async #whenSpokenTo(): Promise<RawMessage | null> {
+  async #whenDone(done: Promise<void>, isQuery: boolean): Promise<boolean> {
+    try {
+      await done;
+      return true;
+    } catch (error) {
+      return await this.#failed(error, isQuery);
+    }
+  }
+
+  /** Until the next message has arrived; false when none comes any more. */
+  async #whenSpokenTo(): Promise<boolean> {
     const stopTimer = this.#idleTimer();
     this.#channels.isWaiting = true;
     const raw = await this.#exchange.inbox.peek(0);
     this.#channels.isWaiting = false;
     stopTimer?.();
-    return raw;
+    return raw !== null;
   }
 
   /** A session that only waits may be told to end. */
@@ -197,7 +206,9 @@ export class Session {
       // Several statements of one text stand or fall together.
       if (statements.length > 1) this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
       const portal = portalOf("", { source: text, statement, parameterTypes: [] }, [], []);
-      await this.#statements.perform(portal, 0, "simple");
+      const isAlone = statements.length === 1;
+      if (!isAlone || !this.#statements.performNow(portal, 0, "simple"))
+        await this.#statements.perform(portal, 0, "simple");
       this.#exchange.closeCursor(portal);
     }
     this.#statements.isLastOfQuery = false;

@@ -48,6 +48,25 @@ export class Statements {
     });
   }
 
+  /** Runs a portal at once, when it looks one row up by its key; false when it has to be performed. */
+  performNow(portal: Portal, rowsMax: number, protocol: "simple" | "extended"): boolean {
+    const { statement } = portal;
+    if (statement === null || !statement.mayBePoint || portal.state !== "new") return false;
+    this.#exchange.expectSound(statement);
+    const reply = this.#exchange.openNow(portal, statement, rowsMax);
+    if (reply === null) return false;
+    this.#opened(portal, reply, protocol);
+    this.#exchange.writer.rows(reply.rows);
+    this.#exchange.writer.commandComplete(reply.tag);
+    portal.state = "done";
+    return true;
+  }
+
+  #opened(portal: Portal, reply: RowsReply, protocol: "simple" | "extended"): void {
+    if (portal.prepared !== null) portal.prepared.columns ??= reply.columns;
+    this.#descriptions.writeOwed(portal, reply.columns, protocol);
+  }
+
   /** Runs a portal, from its beginning or where it was suspended. */
   async perform(portal: Portal, rowsMax: number, protocol: "simple" | "extended"): Promise<void> {
     const { statement } = portal;
@@ -201,8 +220,7 @@ export class Statements {
       return;
     }
     const reply = await this.#exchange.open(portal, statement, rowsMax);
-    if (portal.prepared !== null) portal.prepared.columns ??= reply.columns;
-    this.#descriptions.writeOwed(portal, reply.columns, protocol);
+    this.#opened(portal, reply, protocol);
     await this.#deliver(portal, reply, rowsMax);
   }
 

@@ -1,0 +1,102 @@
+/**
+ * Rows that a gateway reads by their keys itself, on the state that the shard has published: no thread is woken and no message sent for what
+ * takes a microsecond. It sees what a projection would see, by the same plans; whatever else is asked, or stands in the way, is left to
+ * the projection: null is the answer then.
+ */
+import { tenantStatus } from "../../../runtime/kernel/kinds.js";
+import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
+import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import type { DiskFile } from "../../../runtime/storage/disk.js";
+import { StoreReader } from "../../../runtime/store/reader.js";
+import { assert } from "../../../runtime/types/assert.js";
+import { KimberliteError } from "../../../runtime/types/errors.js";
+import type { SqlRequest, SqlRows } from "../../messages/sql.js";
+import { type Machine, realMachine } from "../../shard/machine.js";
+import type { AttachMessage } from "../../shard/messages.js";
+import { pagesPath } from "../../shard/state-files.js";
+import { isAsOf } from "../../sql/as-of.js";
+import type { Evaluation } from "../../sql/evaluation.js";
+import type { PlannedStatement } from "../../sql/plan-cache.js";
+import { isWhole, type PlansHost, StatementPlans } from "./statement-plans.js";
+
+/** What one version of the state says of a tenant. */
+interface Served {
+  readonly tenant: number;
+  readonly version: number;
+  readonly position: number;
+  readonly catalog: ObjectCatalog;
+}
+
+export class PointReads {
+  readonly #file: DiskFile;
+  readonly #reader: StoreReader;
+  readonly #reads: StateReads;
+  readonly #plans: StatementPlans;
+  #served: Served | null = null;
+  executed = 0;
+
+  /** @param owner what the reader is known by to the shard */
+  constructor(
+    { store, directory }: AttachMessage,
+    owner: number,
+    host: PlansHost,
+    { disk }: Pick<Machine, "disk"> = realMachine,
+  ) {
+    assert(owner > 0, "a reader is known by a number");
+    this.#file = disk.open(pagesPath(directory), "read");
+    this.#reader = StoreReader.attach(store, { file: this.#file, owner });
+    this.#reads = new StateReads(this.#reader);
+    this.#plans = new StatementPlans(host);
+  }
+
+  /** Throws a `SqlError` for what the statement is refused with. */
+  read(request: SqlRequest): SqlRows | null {
+    const { isOpen, isolation } = request.transaction;
+    const isOfNow = !isOpen || isolation === "readCommitted";
+    if (!isOfNow || !isWhole(request) || request.isLinearizable || isAsOf(request)) return null;
+    try {
+      this.#reader.pin();
+      return this.#read(request);
+    } catch (error) {
+      // A damaged page, a shard that stops: a projection knows what to do about it.
+      if (error instanceof KimberliteError) return null;
+      throw error;
+    } finally {
+      if (this.#reader.isPinned) this.#reader.unpin();
+    }
+  }
+
+  #read(request: SqlRequest): SqlRows | null {
+    const served = this.#servedNow(request.tenant);
+    if (served === null || served.position < request.atLeast) return null;
+    const { catalog, position } = served;
+    const evaluation = this.#plans.evaluation(request, catalog, position, this.#reader);
+    const planned = this.#plans.plans.find(request, catalog.version) ?? this.#plan(request, served, evaluation);
+    if (planned === null || planned.point === null) return null;
+    this.executed += 1;
+    return this.#plans.point(request, planned, planned.point, evaluation.context, this.#reader, position);
+  }
+
+  #plan(request: SqlRequest, { catalog, position }: Served, evaluation: Evaluation): PlannedStatement | null {
+    const statistics = new TreeTableSource(this.#reader, request.tenant, Math.max(0, position), false);
+    return this.#plans.plan(request, catalog, evaluation, statistics);
+  }
+
+  /** Null for a tenant that is not served here. */
+  #servedNow(tenant: number): Served | null {
+    const { version } = this.#reader;
+    const known = this.#served;
+    if (known !== null && known.version === version && known.tenant === tenant) return known;
+    const info = this.#reads.tenant(tenant);
+    if (info === null || tenant === 0 || info.status !== tenantStatus.active) return null;
+    const catalog = this.#plans.catalogs.current(this.#reader, tenant);
+    this.#served = { tenant, version, position: info.nextPosition - 1, catalog };
+    return this.#served;
+  }
+
+  close(): void {
+    this.#reader.close();
+    this.#file.close();
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * What a thread that reads rows remembers of statements: catalogs by version, plans by statement. And the commonest statement of all, one row
+ * by its key, which is read and answered at once.
+ */
+import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import type { PointQuery } from "../../../runtime/query/execute/point.js";
+import type { TableSource } from "../../../runtime/query/table/access.js";
+import { int64 } from "../../../runtime/query/types/bytes.js";
+import type { TextContext } from "../../../runtime/query/types/text-context.js";
+import type { TreeReader } from "../../../runtime/store/tree.js";
+import { assert } from "../../../runtime/types/assert.js";
+import type { SqlColumn, SqlRequest, SqlRows } from "../../messages/sql.js";
+import { DataRows } from "../../sql/data-rows.js";
+import type { Engine } from "../../sql/engine.js";
+import { Evaluation, noEffects } from "../../sql/evaluation.js";
+import { readParameters } from "../../sql/parameters.js";
+import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
+import { readSequence } from "../../sql/sequence-state.js";
+import { ended, noRowBytes } from "./run.js";
+
+export interface PlansHost {
+  readonly engine: Engine;
+  /** ms since 1970. */
+  now(): number;
+  random(): number;
+}
+
+export class StatementPlans {
+  readonly catalogs = new CatalogCache();
+  readonly plans = new PlanCache();
+  readonly #host: PlansHost;
+  readonly #pointRows = new WeakMap<
+    readonly SqlColumn[],
+    { readonly formats: SqlRequest["resultFormats"]; readonly rows: DataRows }
+  >();
+
+  constructor(host: PlansHost) {
+    this.#host = host;
+  }
+
+  /** The world of a statement that reads the state of a position. */
+  evaluation(request: SqlRequest, catalog: ObjectCatalog, position: number, reader: TreeReader): Evaluation {
+    const host = this.#host;
+    return new Evaluation(request, {
+      catalog,
+      position,
+      now: Math.floor(host.now() * 1_000),
+      clock: () => host.now(),
+      random: () => host.random(),
+      effects: {
+        ...noEffects,
+        sequenceState: (sequence) => {
+          const found = readSequence(reader, request.tenant, sequence);
+          return found === null ? null : { value: int64(found.value), isCalled: found.isCalled };
+        },
+      },
+      names: (searchPath) => host.engine.names(catalog, searchPath),
+    });
+  }
+
+  /** Binds and plans a statement, to be kept; null when its text is not known and it came without its syntax. */
+  plan(
+    request: SqlRequest,
+    catalog: ObjectCatalog,
+    { context }: Evaluation,
+    statistics: Pick<TableSource, "rowsEstimate">,
+  ): PlannedStatement | null {
+    const statement = this.plans.statement(request);
+    if (statement === null) return null;
+    const { text, parameterTypes } = request;
+    return this.plans.keep(
+      request,
+      this.#host.engine.bind({ statement, text, catalog, parameterTypes, context, statistics }),
+    );
+  }
+
+  /** One row by its key, as the state has it now. Its bytes are overwritten by the next one. */
+  point(
+    request: SqlRequest,
+    { bound, columns }: PlannedStatement,
+    point: PointQuery,
+    context: TextContext,
+    reader: TreeReader,
+    position: number,
+  ): SqlRows {
+    assert(isWhole(request), "the one row of a point is all that is asked for");
+    const parameters = readParameters(request.parameters, bound.parameterTypes, context, "");
+    const row = point.read(reader, request.tenant, parameters);
+    let rows = noRowBytes;
+    if (row !== null) {
+      assert(columns !== null, "a query has result columns");
+      rows = this.#rowOf(columns, request, context).addOnly(row);
+    }
+    const rowCount = row === null ? 0 : 1;
+    return { ...ended(row === null ? "SELECT 0" : "SELECT 1"), columns, rows, rowCount, position };
+  }
+
+  /** Where rows of a point are written, used again and again. */
+  #rowOf(columns: readonly SqlColumn[], { resultFormats }: SqlRequest, context: TextContext): DataRows {
+    const known = this.#pointRows.get(columns);
+    if (known !== undefined && isSameFormats(known.formats, resultFormats)) return known.rows.under(context);
+    const rows = new DataRows(
+      columns.map(({ type }) => ({ oid: type })),
+      resultFormats,
+      context,
+    );
+    this.#pointRows.set(columns, { formats: resultFormats, rows });
+    return rows;
+  }
+}
+
+const isSameFormats = (a: SqlRequest["resultFormats"], b: SqlRequest["resultFormats"]): boolean =>
+  a === b || (a.length === b.length && a.every((format, at) => format === b[at]));
+
+/** Whether the first answer is to have all rows of a query that yields one at most. */
+export const isWhole = ({ kind, rowsMax }: SqlRequest): boolean => kind === "execute" && rowsMax !== 1;
