@@ -114,6 +114,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         replica,
         replicaCount,
         standbys,
+        // Shards are led by different nodes from the start.
+        rotation: args.peers?.channel ?? 0,
         clusterId,
         epoch: superblock.content.epoch,
         geometry,

@@ -17,7 +17,6 @@ import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { sectorBytes, shardsMax } from "../../runtime/types/limits.js";
 import { replicasMax } from "../../runtime/vsr/quorums.js";
-import { replicaOn } from "./placement.js";
 
 const formatVersion = 1;
 const identityName = "kimberlite.json";
@@ -191,7 +190,7 @@ function prepareDirectory(
       });
     }
     if (isAnnounced || isFormatted(disk, directory)) continue;
-    formatReplica(disk, directory, replicaIdentity(identity, cluster, shard, wishes.randomBytes));
+    formatReplica(disk, directory, replicaIdentity(identity, cluster, wishes.randomBytes));
   }
   const current = { ...identity, shards };
   if (known === null || known.shards !== shards) writeIdentity(disk, path, current);
@@ -218,11 +217,10 @@ export function newMembers(
 function replicaIdentity(
   { clusterId, replicas, epoch }: NodeIdentity,
   cluster: ClusterMembership | null,
-  shard: number,
   randomBytes: DirectoryWishes["randomBytes"],
   view = 0,
 ): ReplicaIdentity {
-  const replica = cluster === null ? 0 : replicaOn(cluster.node, shard, cluster.nodes);
+  const replica = cluster?.node ?? 0;
   // A standby says nothing that counts, so nobody has to vouch for it.
   if (replicas === 1 || replica >= replicas) return { clusterId, replica, replicaCount: replicas, epoch };
   const members = newMembers(replicas, replica, view, randomBytes);
@@ -265,7 +263,7 @@ export async function replaceDataDirectory(path: string, replacement: Replacemen
       created: new Date(now()).toISOString(),
     };
     for (const [shard, view] of views.entries()) {
-      const fresh = replicaIdentity(identity, cluster, shard, randomBytes, view);
+      const fresh = replicaIdentity(identity, cluster, randomBytes, view);
       formatReplica(disk, shardDirectory(path, shard), { ...fresh, standing: "replaced", view });
     }
     writeIdentity(disk, path, identity);

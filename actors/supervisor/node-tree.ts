@@ -19,7 +19,7 @@ import type { PeerArgs } from "../replica/peer-links.js";
 import type { ShardArgs } from "../shard/args.js";
 import { shardDirectory } from "./data-directory.js";
 import { type Layout, workerOf } from "./layout.js";
-import { type ClusterPlan, peersOf, replicaOn, votersOf } from "./placement.js";
+import { type ClusterPlan, peersOf, votersOf } from "./placement.js";
 
 export interface NodeTreeOptions {
   readonly directory: string;
@@ -64,7 +64,7 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
     return now === null || now.nodes.length === 1 ? null : peersOf(now, shard);
   };
   const voters = cluster === null ? 1 : votersOf(cluster.nodes);
-  const self = cluster === null ? 0 : replicaOn(cluster.self, shard, voters);
+  const self = cluster?.self ?? 0;
   const replicaArgs = (): ReplicaArgs => ({ directory, clusterId, self, shard: id, keeper, peers: peersNow() });
   const children: ChildSpec<ShardShared>[] = [
     { ...common, id: keeper, kind: "keeper", worker: workerOf(layout, "keeper", shard), args: () => keeperArgs },

@@ -1,7 +1,6 @@
 /**
- * Which node holds which replica of a shard. A pure function of the cluster: of N nodes that vote, shard s has its replica k on the node
- * (s + k) mod N, so that the first leaders of the shards are spread over the nodes. A node that stands by has the number of its place
- * behind them on every shard: that it comes or goes moves nothing.
+ * Which node holds which replica of a shard: the node at index k has replica k of every shard, those that stand by behind those that vote. So how many
+ * vote moves no replica. That the shards are led by different nodes comes from where each shard's views begin to count (`rotation` of a replica).
  */
 
 import type { PeerAddress } from "../../runtime/actor/peer-endpoint.js";
@@ -40,22 +39,11 @@ export function votersOf(nodes: readonly ClusterMember[]): number {
   return voters;
 }
 
-/** The number of a node's replica of a shard. */
-export const replicaOn = (node: number, shard: number, voters: number): number =>
-  node >= voters ? node : (node - (shard % voters) + voters) % voters;
-
-/** The node that has a replica of a shard: an index into the nodes. */
-export const nodeWith = (replica: number, shard: number, voters: number): number =>
-  replica >= voters ? replica : (shard + replica) % voters;
-
 /** How the replicas of a shard reach one another. */
 export function peersOf(plan: ClusterPlan, shard: number): PeerArgs {
   const { nodes, security } = plan;
   const voters = votersOf(nodes);
-  const replicas = nodes.map((_, replica) => {
-    const member = nodes[nodeWith(replica, shard, voters)];
-    assert(member !== undefined, "a replica lies on a node of the cluster");
-    const { node, name, host, port } = member;
+  const replicas = nodes.map(({ node, name, host, port }) => {
     return { node, name, host, port: port === 0 ? 0 : port + shard };
   });
   return { replicas, voters, channel: shard, security };

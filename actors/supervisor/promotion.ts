@@ -15,7 +15,6 @@ import { headOf, takePlace } from "../../runtime/storage/replica-storage.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { newMembers, readIdentity, shardDirectory, writeIdentity } from "./data-directory.js";
-import { replicaOn } from "./placement.js";
 
 export interface Promotion {
   readonly clusterId: Uint8Array;
@@ -69,9 +68,8 @@ export async function promoteDataDirectory(path: string, promotion: Promotion): 
       );
     }
     for (const [shard, { view }] of shards.entries()) {
-      const replica = replicaOn(place, shard, voters);
-      const members = newMembers(voters, replica, view, randomBytes);
-      takePlace(disk, shardDirectory(path, shard), { replica, members, view });
+      const members = newMembers(voters, place, view, randomBytes);
+      takePlace(disk, shardDirectory(path, shard), { replica: place, members, view });
     }
     writeIdentity(disk, path, { ...known, nodeId: place + 1 });
     return heads;

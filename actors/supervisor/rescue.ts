@@ -16,7 +16,6 @@ import { refoundReplica, type SurvivingLog, survivingLog } from "../../runtime/s
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { type NodeIdentity, newMembers, readIdentity, shardDirectory, writeIdentity } from "./data-directory.js";
-import { replicaOn } from "./placement.js";
 
 export interface Survivor {
   readonly identity: NodeIdentity;
@@ -77,11 +76,10 @@ export async function rescueDataDirectory(path: string, founding: Founding): Pro
     const logs = places.map((place) => survivingLog(place));
     const survivor = { identity, logs, mark: markOf(logs) };
     if (!accepts(survivor)) return survivor;
-    for (const [shard, place] of places.entries()) {
-      const replica = replicaOn(node, shard, voters);
+    for (const place of places) {
       // Of two directories of one number the later epoch counts before any id does.
-      const members = voters === 1 ? [] : newMembers(voters, replica, 0, randomBytes);
-      refoundReplica(place, { epoch, replica, replicaCount: voters, members });
+      const members = voters === 1 ? [] : newMembers(voters, node, 0, randomBytes);
+      refoundReplica(place, { epoch, replica: node, replicaCount: voters, members });
     }
     writeIdentity(disk, path, { ...identity, nodeId: node + 1, replicas: voters, epoch });
     return survivor;

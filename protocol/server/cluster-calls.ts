@@ -1,7 +1,7 @@
 /** Calls about the cluster, answered by any of its nodes: what every replica says of itself, and leadership given to another node. */
 import type { HandedOver } from "../../actors/shard/handover.js";
 import type { ShardReports } from "../../actors/shard/messages.js";
-import { type ClusterPlan, nodeWith, peersOf, votersOf } from "../../actors/supervisor/placement.js";
+import { type ClusterPlan, peersOf } from "../../actors/supervisor/placement.js";
 import type { Tree } from "../../runtime/actor/tree.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { type ClusterHealth, judge, loneMember } from "./cluster-health.js";
@@ -84,7 +84,7 @@ export class ClusterCalls {
         .ask<HandedOver>({ kind: "handOver" }, { deadlineMs: handoverMs })
         .catch((error: unknown) => Promise.reject(this.#inNodes(number, error)));
       const ms = Math.round((performance.now() - began) * 10) / 10;
-      const to = this.#memberWith(after.leader, number)?.node ?? 0;
+      const to = this.#members[after.leader]?.node ?? 0;
       moved.push({ shard: number, view: after.view, from: leader ?? 0, to, ms });
     }
     return moved;
@@ -126,14 +126,10 @@ export class ClusterCalls {
     );
   }
 
-  #memberWith(replica: number, shard: number) {
-    return this.#members[nodeWith(replica, shard, votersOf(this.#members))];
-  }
-
   /** A shard speaks of replicas, a person thinks in nodes. */
   #inNodes(shard: number, error: unknown): unknown {
     const successor = error instanceof KimberliteError ? error.detail["successor"] : undefined;
-    const member = typeof successor === "number" ? this.#memberWith(successor, shard) : undefined;
+    const member = typeof successor === "number" ? this.#members[successor] : undefined;
     if (member === undefined) return error;
     return new KimberliteError(
       "shardUnavailable",

@@ -7,7 +7,7 @@
  * worst first.
  */
 import type { ShardReport } from "../../actors/shard/report.js";
-import { type ClusterMember, nodeWith, votersOf } from "../../actors/supervisor/placement.js";
+import { type ClusterMember, votersOf } from "../../actors/supervisor/placement.js";
 import { isLoopback } from "../../runtime/actor/loopback.js";
 import { assert } from "../../runtime/types/assert.js";
 import { quorumsOf } from "../../runtime/vsr/quorums.js";
@@ -151,8 +151,7 @@ function judgeShard(
   // One that was cut off may not know yet that it leads no more.
   for (const report of reports) if (report?.leads === true && report.view >= (leader?.view ?? 0)) leader = report;
   const voters = votersOf(members);
-  const replicas = members.map((_, replica): ReplicaHealth => {
-    const node = members[nodeWith(replica, shard, voters)]?.node ?? 0;
+  const replicas = members.map(({ node }, replica): ReplicaHealth => {
     const standby = replica >= voters;
     const report = reports[replica] ?? null;
     if (report === null) {

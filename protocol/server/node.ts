@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { openDataDirectory } from "../../actors/supervisor/data-directory.js";
 import { type Layout, type LayoutWish, planLayout } from "../../actors/supervisor/layout.js";
 import { nodeTree } from "../../actors/supervisor/node-tree.js";
-import { type ClusterPlan, nodeWith, votersOf } from "../../actors/supervisor/placement.js";
+import { type ClusterPlan, votersOf } from "../../actors/supervisor/placement.js";
 import type { Logger } from "../../runtime/actor/definition.js";
 import { type ActorReport, startTree, type Tree } from "../../runtime/actor/tree.js";
 import { fromErrorRecord, KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
@@ -392,7 +392,7 @@ function replicaStatus({ path, numbers }: ActorReport, cluster: ClusterPlan | nu
   const shard = Number(path.slice(path.lastIndexOf("-") + 1));
   const { status, view, primary, isPrimary, op, commit, contiguous, stuckAt } = numbers;
   const nodes = cluster?.nodes ?? [];
-  const leader = nodes.length === 0 ? 1 : nodes[nodeWith(Number(primary), shard, votersOf(nodes))]?.node;
+  const leader = nodes.length === 0 ? 1 : nodes[Number(primary)]?.node;
   return { shard, status, view, leader, leadsHere: isPrimary === 1, op, commit, durable: contiguous, stuckAt };
 }
 

@@ -25,6 +25,8 @@ export interface ReplicaConfig {
   readonly replicaCount: number;
   /** Standbys beside them; left out: none. */
   readonly standbys?: number;
+  /** Which replica leads view 0, and by that every other one; left out: 0. */
+  readonly rotation?: number;
   readonly clusterId: Uint8Array;
   /** Number of the configuration, which its prepares state; left out: 0. */
   readonly epoch?: number;
@@ -115,7 +117,11 @@ export class Core {
   }
 
   get primary(): number {
-    return primaryOf(this.view, this.quorums.replicas);
+    return this.primaryOf(this.view);
+  }
+
+  primaryOf(view: number): number {
+    return primaryOf(view, this.quorums.replicas, this.config.rotation ?? 0);
   }
 
   /** This replica serves as the primary of its view. */

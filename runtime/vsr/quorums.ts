@@ -57,5 +57,5 @@ export function checkLaws({ replicas, replication, viewChange, nack }: Quorums):
   assert(2 * viewChange > replicas, "order: any two view changes share a replica");
 }
 
-/** The replica that leads a view. */
-export const primaryOf = (view: number, replicas: number): number => view % replicas;
+/** The replica that leads a view. @param rotation differs from shard to shard, so that they are led by different replicas */
+export const primaryOf = (view: number, replicas: number, rotation: number): number => (view + rotation) % replicas;

@@ -24,7 +24,6 @@ import type {
 } from "./messages.js";
 import type { NormalOperation } from "./normal-operation.js";
 import { pipelineMax } from "./ports.js";
-import { primaryOf } from "./quorums.js";
 import type { Repair } from "./repair.js";
 import {
   doubtLifeTicks,
@@ -230,7 +229,7 @@ export class ViewChange {
 
   doViewChange(from: number, message: DoViewChangeMessage): void {
     const core = this.#core;
-    if (!core.takesPart || primaryOf(message.view, core.quorums.replicas) !== core.self) return;
+    if (!core.takesPart || core.primaryOf(message.view) !== core.self) return;
     if (message.view < core.view) {
       mark("voteForOldView");
       this.#tellView(from, 0);
@@ -286,7 +285,7 @@ export class ViewChange {
     mark("laggingPrimaryForfeits");
     this.#hasForfeited = true;
     let view = core.view + 1;
-    while (primaryOf(view, core.quorums.replicas) !== best) view += 1;
+    while (core.primaryOf(view) !== best) view += 1;
     this.#enter(view);
     return true;
   }
@@ -372,7 +371,7 @@ export class ViewChange {
 
   startView(from: number, message: StartViewMessage): void {
     const core = this.#core;
-    if (primaryOf(message.view, core.quorums.replicas) !== from || message.view < core.view) {
+    if (core.primaryOf(message.view) !== from || message.view < core.view) {
       mark("startViewOfOldView");
       return;
     }
@@ -433,7 +432,7 @@ export class ViewChange {
   #askViewOf(from: number, view: number): void {
     const core = this.#core;
     core.send(from, { kind: "getView", view, nonce: 0 });
-    const primary = primaryOf(view, core.quorums.replicas);
+    const primary = core.primaryOf(view);
     if (primary !== core.self && primary !== from) core.send(primary, { kind: "getView", view, nonce: 0 });
   }
 
@@ -446,7 +445,7 @@ export class ViewChange {
       // For a replica that was replaced: the others follow at once when they hear of it.
       mark("viewRenewed");
       let view = wantedView;
-      while (primaryOf(view, core.quorums.replicas) !== core.self) view += 1;
+      while (core.primaryOf(view) !== core.self) view += 1;
       this.#enter(view);
       return;
     }

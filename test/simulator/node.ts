@@ -170,7 +170,7 @@ export class SimNode {
                   port: 1,
                 })),
                 voters: this.#options.replicas,
-                channel: 1,
+                channel: 0,
                 security: null,
               },
       });

@@ -40,7 +40,12 @@ test("quorums that do not intersect are refused, each law by its own name", (t) 
 
 test("the primary goes round with the view", (t) => {
   t.deepEqual(
-    [0, 1, 2, 3, 4].map((view) => primaryOf(view, 3)),
+    [0, 1, 2, 3, 4].map((view) => primaryOf(view, 3, 0)),
     [0, 1, 2, 0, 1],
+  );
+  t.deepEqual(
+    [0, 1, 2, 3, 4].map((shard) => primaryOf(0, 3, shard)),
+    [0, 1, 2, 0, 1],
+    "and the first primaries of the shards go round with the shards",
   );
 });
