@@ -30,6 +30,7 @@ import { RequestBatchReader } from "../messages/request-batch.js";
 import { senderPort } from "../messages/sender.js";
 import { type Machine, realMachine } from "../shard/machine.js";
 import { pagesPath } from "../shard/state-files.js";
+import { preciseClock } from "../sql/precise-clock.js";
 import { QueryEngine } from "../sql/query-engine.js";
 import { EventSource } from "./event-source.js";
 import type { GroupCoordinator } from "./group-coordinator.js";
@@ -99,7 +100,10 @@ class Projection implements Actor<ProjectionMessage> {
       answerOf: (error) => this.#answerOf(error),
       defect: (error) => context.log.error("a statement met a defect", { error: error.stack }),
       working: () => context.working(),
-      now: () => context.now(),
+      now: preciseClock(
+        () => context.now(),
+        () => context.monotonic(),
+      ),
       monotonic: () => context.monotonic(),
       random: () => context.random(),
     });

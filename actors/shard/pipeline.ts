@@ -7,6 +7,7 @@ import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { pipelineMax } from "../../runtime/vsr/ports.js";
+import { preciseClock } from "../sql/precise-clock.js";
 import { QueryEngine } from "../sql/query-engine.js";
 import { type Leadership, pressureMax, type ShardCore } from "./core.js";
 import type { Handover } from "./handover.js";
@@ -85,7 +86,10 @@ export class Pipeline {
       answer: (request, body) => this.#host.answerOne(request, body),
       defect: (error) => core.context.log.error("a statement met a defect", { error: error.stack }),
       working: () => core.context.working(),
-      now: () => core.context.now(),
+      now: preciseClock(
+        () => core.context.now(),
+        () => core.context.monotonic(),
+      ),
       monotonic: () => core.context.monotonic(),
       random: () => core.context.random(),
     });

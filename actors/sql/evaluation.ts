@@ -191,8 +191,9 @@ export class Evaluation {
       byteaOutput,
       transactionTime,
       names: frame.names(around.catalog, around.names),
-      statementTime: sqlTimeOf(around.now),
-      clock: () => sqlTimeOf(Math.floor((around.clock() + this.#sleptMs) * 1_000)),
+      // Clocks of two threads differ by a little: no statement is before its transaction.
+      statementTime: Math.max(transactionTime, sqlTimeOf(around.now)),
+      clock: () => Math.max(transactionTime, sqlTimeOf(Math.floor((around.clock() + this.#sleptMs) * 1_000))),
       random: around.random,
       randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(around.random() * 256)),
       currentUser: user,

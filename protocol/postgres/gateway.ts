@@ -12,6 +12,7 @@ import type { Route } from "../../actors/directory/messages.js";
 import type { RepliesMessage } from "../../actors/messages/requests.js";
 import { senderPort } from "../../actors/messages/sender.js";
 import type { AttachMessage } from "../../actors/shard/messages.js";
+import { preciseClock } from "../../actors/sql/precise-clock.js";
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import type { UserRow } from "../../runtime/kernel/user-rows.js";
@@ -118,7 +119,10 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       get isDraining() {
         return isDraining();
       },
-      now: () => context.now(),
+      now: preciseClock(
+        () => context.now(),
+        () => context.monotonic(),
+      ),
       after: (delayMs, run) => {
         const timer = setTimeout(() => context.enter(run), delayMs);
         return () => clearTimeout(timer);

@@ -5,6 +5,7 @@ import type { Catalog, MaterializedViewDefinition, TableDefinition } from "../..
 import { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { expectPrivilege, mayUse } from "../../../runtime/query/catalog/privileges.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
+import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import { isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
@@ -21,7 +22,7 @@ import type { Around } from "../../sql/engine.js";
 import { setConstraints } from "./deferred-constraints.js";
 import { RowLoad } from "./row-load.js";
 import { catalogLockName, tableLockName } from "./statement-locks.js";
-import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
+import { effectsOf, type StatementParts, type StatementResult, type StatementRun } from "./statement-run.js";
 
 /** @param nextVersion a number below 0 that stands for no other catalog */
 export function runDefinition(
@@ -95,7 +96,7 @@ function portsOf(
   query: BoundQuery | null,
 ): DefinitionPorts {
   const { request, engine, evaluation, transaction, reader, locks, sequences } = parts;
-  const around = (catalog: Catalog): Around => ({ catalog, context: { ...evaluation.context, catalog } });
+  const around = (catalog: Catalog): Around => ({ catalog, context: under(catalog, parts) });
   return {
     tenant: request.tenant,
     user: request.user,
@@ -154,6 +155,13 @@ function portsOf(
   };
 }
 
+/** The statement's world with another catalog, whose sequences can be drawn from: they may be new. */
+function under(catalog: Catalog, parts: StatementParts): EvaluationContext {
+  const { context } = parts.evaluation;
+  const { nextSequenceValue } = effectsOf({ ...parts, catalog }, (wanted) => context.session.advisoryLock(wanted));
+  return { ...context, catalog, session: { ...context.session, nextSequenceValue } };
+}
+
 /** Computes a view as a whole; how many rows it has then. */
 function refreshView(
   { engine, transaction, position }: StatementParts,
@@ -188,14 +196,16 @@ function expectImmutable({ generated, indexes }: RowRules): void {
 }
 
 function defaultValue(
-  { engine }: StatementParts,
+  { engine }: Pick<StatementParts, "engine">,
   run: StatementRun,
   around: Around,
   table: TableDefinition,
   column: number,
 ): Datum {
   const expression = engine.defaultOf(table, column, around);
-  return expression === null ? null : engine.compile(expression, [], run.environment)([]);
+  return expression === null
+    ? null
+    : engine.compile(expression, [], { ...run.environment, context: around.context })([]);
 }
 
 /** How a row changes when a column gets another type. */

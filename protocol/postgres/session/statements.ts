@@ -182,6 +182,13 @@ export class Statements {
           throw new SqlError("25001", `${cachedStatement.command} cannot run inside a transaction block`);
         }
         return tagOnly(await runRoleStatement(statement, this.#exchange.identity, this.#exchange.host.administration));
+      case "lockTable":
+        if (!this.#exchange.transaction.isOpen) {
+          throw new SqlError("25P01", "LOCK TABLE can only be used in transaction blocks");
+        }
+        return "elsewhere";
+      case "grantRole":
+        throw new SqlError("0A000", `${cachedStatement.command} is not supported`);
       case "maintenance":
         if (statement.command === "VACUUM" && this.#exchange.transaction.isExplicit) {
           throw new SqlError("25001", "VACUUM cannot run inside a transaction block");

@@ -88,7 +88,14 @@ export type ConstraintDefinition =
       /** Absent: it is looked at with each row. */
       readonly deferral?: Deferral;
     }
-  | { readonly kind: "check"; readonly oid: Oid; readonly name: string; readonly expression: StoredExpression }
+  | {
+      readonly kind: "check";
+      readonly oid: Oid;
+      readonly name: string;
+      readonly expression: StoredExpression;
+      /** Rows that were there before it may break it (NOT VALID). */
+      readonly isNotValid?: true;
+    }
   | {
       readonly kind: "foreignKey";
       readonly oid: Oid;
@@ -98,6 +105,7 @@ export type ConstraintDefinition =
       readonly referencedColumns: readonly number[];
       readonly onUpdate: ForeignKeyAction;
       readonly onDelete: ForeignKeyAction;
+      readonly isNotValid?: true;
       /** Absent: it is looked at with each statement. */
       readonly deferral?: Deferral;
     };

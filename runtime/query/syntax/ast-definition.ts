@@ -68,7 +68,8 @@ export interface CreateTable extends Located {
   readonly columns: readonly ColumnSyntax[];
   readonly constraints: readonly ConstraintSyntax[];
   /** `LIKE other [INCLUDING …]`, the options as PostgreSQL's bits. */
-  readonly likes: readonly { readonly table: RelationName; readonly options: number }[];
+  /** `at`: how many of the columns stand before it. */
+  readonly likes: readonly { readonly table: RelationName; readonly options: number; readonly at: number }[];
   /** Clauses that change what the table is: INHERITS, PARTITION BY, OF, USING, TABLESPACE, ON COMMIT, WITH (…). */
   readonly clauses: readonly string[];
 }

@@ -1,6 +1,13 @@
 /** Statements that define tables, indexes, views, schemas and sequences, of the parser into ours. */
 import { notSupported, SqlError } from "../error.js";
-import type { CreateIndex, DefinitionStatement, Drop, IndexKeySyntax, Rename } from "./ast-definition.js";
+import type {
+  CreateIndex,
+  CreateTableAs,
+  DefinitionStatement,
+  Drop,
+  IndexKeySyntax,
+  Rename,
+} from "./ast-definition.js";
 import type { RelationName } from "./ast-query.js";
 import type { Conversion } from "./conversion.js";
 import { convertSequenceOptions } from "./convert-constraint.js";
@@ -43,33 +50,35 @@ function maintenanceOf(into: Fields, conversion: Conversion): "incremental" | "r
   return found;
 }
 
+export function convertTableAs(fields: Fields, conversion: Conversion): CreateTableAs {
+  const into = fieldsOf(fields["into"], "IntoClause");
+  const name = convertRelation(into["rel"], conversion);
+  const [kind] = unwrap(fields["query"]);
+  if (kind !== "SelectStmt") throw notSupported("CREATE TABLE AS EXECUTE", name.location);
+  const isMaterializedView = textOf(fields, "objtype") === "OBJECT_MATVIEW";
+  const hasOtherOptions = has(into, "options") && !isMaterializedView;
+  if (hasOtherOptions || has(into, "accessMethod") || has(into, "tableSpaceName")) {
+    throw notSupported("storage options", name.location);
+  }
+  return {
+    kind: "createTableAs",
+    name,
+    columns: stringsOf(into, "colNames"),
+    ifNotExists: flagOf(fields, "if_not_exists"),
+    isTemporary: isTemporary(into["rel"]),
+    isMaterializedView,
+    maintenance: isMaterializedView ? maintenanceOf(into, conversion) : null,
+    withData: !flagOf(into, "skipData"),
+    query: conversion.convertQuery(fields["query"], conversion),
+    location: name.location,
+  };
+}
+
 /** By the parser's name of the statement. */
 export const definitionConverters: Readonly<Record<string, Convert>> = {
   ...privilegeConverters,
   CreateStmt: convertCreateTable,
-  CreateTableAsStmt: (fields, conversion) => {
-    const into = fieldsOf(fields["into"], "IntoClause");
-    const name = convertRelation(into["rel"], conversion);
-    const [kind] = unwrap(fields["query"]);
-    if (kind !== "SelectStmt") throw notSupported("CREATE TABLE AS EXECUTE", name.location);
-    const isMaterializedView = textOf(fields, "objtype") === "OBJECT_MATVIEW";
-    const hasOtherOptions = has(into, "options") && !isMaterializedView;
-    if (hasOtherOptions || has(into, "accessMethod") || has(into, "tableSpaceName")) {
-      throw notSupported("storage options", name.location);
-    }
-    return {
-      kind: "createTableAs",
-      name,
-      columns: stringsOf(into, "colNames"),
-      ifNotExists: flagOf(fields, "if_not_exists"),
-      isTemporary: isTemporary(into["rel"]),
-      isMaterializedView,
-      maintenance: isMaterializedView ? maintenanceOf(into, conversion) : null,
-      withData: !flagOf(into, "skipData"),
-      query: conversion.convertQuery(fields["query"], conversion),
-      location: name.location,
-    };
-  },
+  CreateTableAsStmt: convertTableAs,
   AlterTableStmt: convertAlterTable,
   RenameStmt: convertRename,
   AlterObjectSchemaStmt: (fields, conversion) => {

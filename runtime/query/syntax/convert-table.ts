@@ -14,13 +14,14 @@ export function convertCreateTable(fields: Fields, conversion: Conversion): Crea
   const name = convertRelation(fields["relation"], conversion);
   const columns: ColumnSyntax[] = [];
   const constraints: ConstraintSyntax[] = [];
-  const likes: { table: RelationName; options: number }[] = [];
+  const likes: { table: RelationName; options: number; at: number }[] = [];
   for (const element of listOf(fields, "tableElts")) {
     const [kind, inner] = unwrap(element);
     if (kind === "ColumnDef") columns.push(convertColumnDefinition(inner, conversion));
     else if (kind === "Constraint") constraints.push(...convertConstraints([element], conversion));
     else if (kind === "TableLikeClause") {
-      likes.push({ table: convertRelation(inner["relation"], conversion), options: numberOf(inner, "options") });
+      const table = convertRelation(inner["relation"], conversion);
+      likes.push({ table, options: numberOf(inner, "options"), at: columns.length });
     } else throw notSupported(`${kind} in CREATE TABLE`, name.location);
   }
   const clauses: string[] = [];

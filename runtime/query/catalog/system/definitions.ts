@@ -30,10 +30,17 @@ function orderText({ isDescending, nullsFirst }: IndexKey): string {
   return nullsFirst ? " NULLS FIRST" : "";
 }
 
-export function indexText(index: IndexDefinition, table: TableDefinition, world: CatalogWorld): string {
+/** @param isPretty leaves out parentheses that say nothing */
+export function indexText(
+  index: IndexDefinition,
+  table: TableDefinition,
+  world: CatalogWorld,
+  isPretty: boolean,
+): string {
   const keys = index.keys.map((key) => indexKeyText(table, key) + orderText(key)).join(", ");
   const included = index.included.length === 0 ? "" : ` INCLUDE (${columnList(table, index.included)})`;
-  const predicate = index.predicate === null ? "" : ` WHERE (${index.predicate.text})`;
+  const condition = index.predicate === null ? "" : inParentheses(index.predicate.text);
+  const predicate = condition === "" ? "" : ` WHERE ${isPretty ? withoutParentheses(condition) : condition}`;
   const unique = index.isUnique ? "UNIQUE " : "";
   return `CREATE ${unique}INDEX ${quoteIdentifier(index.name)} ON ${world.qualifiedText(table)} USING btree (${keys})${included}${predicate}`;
 }
@@ -48,7 +55,11 @@ const actionTexts: Readonly<Record<ForeignKeyAction, string>> = {
 
 export const actionText = (action: ForeignKeyAction): string => actionTexts[action];
 
-/** `isPretty` leaves out parentheses that say nothing. */
+/** The text without a pair of parentheses around the whole of it. */
+export function withoutParentheses(text: string): string {
+  return text.startsWith("(") && inParentheses(text) === text ? text.slice(1, -1) : text;
+}
+
 /** The text in parentheses, which an operator's text has already. */
 function inParentheses(text: string): string {
   let depth = 0;
@@ -67,11 +78,22 @@ export const deferralText = ({ deferral }: { readonly deferral?: Deferral }): st
   return deferral === "initiallyDeferred" ? " DEFERRABLE INITIALLY DEFERRED" : " DEFERRABLE";
 };
 
+/** @param isPretty leaves out parentheses that say nothing */
 export function constraintText(
   constraint: ConstraintDefinition,
   table: TableDefinition,
   world: CatalogWorld,
   isPretty = false,
+): string {
+  const text = wholeText(constraint, table, world, isPretty);
+  return "isNotValid" in constraint ? `${text} NOT VALID` : text;
+}
+
+function wholeText(
+  constraint: ConstraintDefinition,
+  table: TableDefinition,
+  world: CatalogWorld,
+  isPretty: boolean,
 ): string {
   switch (constraint.kind) {
     case "primaryKey":

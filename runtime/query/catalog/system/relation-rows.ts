@@ -230,7 +230,7 @@ export function* constraintRows(world: CatalogWorld): Iterable<SystemRow> {
       conname: constraint.name,
       connamespace: table.schema,
       contype: constraintKinds[constraint.kind],
-      convalidated: true,
+      convalidated: !("isNotValid" in constraint),
       condeferrable: constraint.kind !== "check" && constraint.deferral !== undefined,
       condeferred: constraint.kind !== "check" && constraint.deferral === "initiallyDeferred",
       conrelid: table.oid,
@@ -429,7 +429,7 @@ export function* indexViewRows(world: CatalogWorld): Iterable<SystemRow> {
       schemaname: world.schemaName(table.schema),
       tablename: table.name,
       indexname: index.name,
-      indexdef: indexText(index, table, world),
+      indexdef: indexText(index, table, world, false),
     };
   }
 }

@@ -1,7 +1,13 @@
 /** What a session may ask about itself, its settings, its catalog and its sequences. */
 
 import { columnComment, objectComment } from "../../catalog/system/comments.js";
-import { columnName, constraintText, indexKeyText, indexText } from "../../catalog/system/definitions.js";
+import {
+  columnName,
+  constraintText,
+  indexKeyText,
+  indexText,
+  withoutParentheses,
+} from "../../catalog/system/definitions.js";
 import { CatalogWorld } from "../../catalog/system/world.js";
 import { SqlError } from "../../error.js";
 import { isCustomSetting, serverVersion, settingNamed, settingValue, unknownSetting } from "../../settings.js";
@@ -59,13 +65,13 @@ function requireSequence(oid: Oid, context: EvaluationContext, letters: string):
   return oid;
 }
 
-function indexDefinition(oid: Oid, column: number, context: EvaluationContext): Datum {
+function indexDefinition(oid: Oid, column: number, context: EvaluationContext, isPretty: boolean): Datum {
   const world = worldOf(context);
   const index = world.catalog.objectByOid(oid);
   if (index?.kind !== "index") return null;
   const table = world.table(index.table);
   if (table === null) return null;
-  if (column === 0) return indexText(index, table, world);
+  if (column === 0) return indexText(index, table, world, isPretty);
   const key = index.keys[column - 1];
   if (key !== undefined) return indexKeyText(table, key);
   const included = index.included[column - 1 - index.keys.length];
@@ -326,9 +332,10 @@ const objects = strictly({
   "pg_get_userbyid(oid)": (oid, context) =>
     worldOf(context).roleName(oid) ?? (oid === 10 ? worldOf(context).ownerName("") : `unknown (OID=${oid})`),
   "pg_get_expr(pg_node_tree,oid)": (text) => text,
-  "pg_get_expr(pg_node_tree,oid,bool)": (text) => text,
-  "pg_get_indexdef(oid)": (oid, context) => indexDefinition(oid, 0, context),
-  "pg_get_indexdef(oid,int4,bool)": (oid, column, _isPretty, context) => indexDefinition(oid, column, context),
+  "pg_get_expr(pg_node_tree,oid,bool)": (text, _table, isPretty) =>
+    isPretty === true && text !== null ? withoutParentheses(textOf(text)) : text,
+  "pg_get_indexdef(oid)": (oid, context) => indexDefinition(oid, 0, context, false),
+  "pg_get_indexdef(oid,int4,bool)": (oid, column, isPretty, context) => indexDefinition(oid, column, context, isPretty),
   "pg_get_constraintdef(oid)": (oid, context) => constraintDefinition(oid, false, context),
   "pg_get_constraintdef(oid,bool)": (oid, isPretty, context) => constraintDefinition(oid, isPretty, context),
   "pg_get_viewdef(oid)": (oid, context) => viewDefinition(oid, context),

@@ -40,7 +40,21 @@ export function addMade(alteration: Alteration, constraint: ConstraintPart, own:
   }
   const put = alteration.put(next, ...(added === undefined ? [] : [added]));
   if (added !== undefined) buildIndex(ports, put, added);
-  else checkRows(ports, put, made);
+  else if (!constraint.isNotValid) checkRows(ports, put, made);
+}
+
+/** From here on all rows fulfil a constraint that was added NOT VALID. */
+export function validateConstraint(alteration: Alteration, name: string): void {
+  const { table, ports } = alteration;
+  const constraint = table.constraints.find((each) => each.name === name);
+  const label = `constraint "${name}" of relation "${table.name}"`;
+  if (constraint === undefined) throw new SqlError("42704", `${label} does not exist`);
+  if (constraint.kind !== "foreignKey" && constraint.kind !== "check")
+    throw new SqlError("42809", `${label} is not a foreign key or check constraint`);
+  if (constraint.isNotValid !== true) return;
+  checkRows(ports, table, constraint);
+  const { isNotValid: _before, ...valid } = constraint;
+  alteration.put({ ...table, constraints: table.constraints.map((each) => (each === constraint ? valid : each)) });
 }
 
 /** When a foreign key is looked at from now on. */

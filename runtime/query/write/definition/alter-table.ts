@@ -4,7 +4,7 @@ import type { ColumnDefinition, TableDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterTable, AlterTableAction } from "../../syntax/ast-definition.js";
 import { addColumn, addIdentity, dropIdentity, setType } from "./alter-columns.js";
-import { addConstraint, alterConstraint, dropConstraint } from "./alter-constraints.js";
+import { addConstraint, alterConstraint, dropConstraint, validateConstraint } from "./alter-constraints.js";
 import { Alteration } from "./alteration.js";
 import { placeOf, shownName } from "./draft.js";
 import { dropColumn } from "./drop-column.js";
@@ -78,7 +78,7 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
     case "alterConstraint":
       return alterConstraint(alteration, action);
     case "validateConstraint":
-      return;
+      return validateConstraint(alteration, action.name);
     case "setOwner":
       return changeOwner(table, action.owner, ports);
     case "dropExpression":

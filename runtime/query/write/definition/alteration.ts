@@ -2,8 +2,8 @@
 import { assert } from "../../../types/assert.js";
 import type { Catalog, ColumnDefinition, IndexDefinition, TableDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
+import { ColumnMaker } from "./column-maker.js";
 import { ConstraintMaker, columnNamed, type TableParts } from "./constraints.js";
-import { ColumnMaker } from "./create-table.js";
 import type { DefinitionPorts } from "./ports.js";
 import { rewrite } from "./table-rows.js";
 

@@ -63,7 +63,6 @@ export function expectPlain(constraint: ConstraintSyntax): void {
   const position = placeOf(constraint.location);
   if (deferralOf(constraint) !== undefined && constraint.kind !== "unique" && constraint.kind !== "foreignKey")
     throw notSupported(constraint.kind === "primaryKey" ? "a deferrable primary key" : "a deferrable check", position);
-  if (constraint.isNotValid) throw notSupported("NOT VALID", position);
 }
 
 /** When a constraint is looked at, as it was written. */
@@ -77,6 +76,9 @@ const timed = (constraint: Deferrable): { readonly deferral?: Deferral } => {
   const deferral = deferralOf(constraint);
   return deferral === undefined ? {} : { deferral };
 };
+
+const validity = ({ isNotValid }: ConstraintSyntax): { readonly isNotValid?: true } =>
+  isNotValid ? { isNotValid } : {};
 
 /** Columns that every table has without saying so. `tableoid` can be read; no column of a table may have any of these names. */
 const systemColumns: ReadonlySet<string> = new Set(["tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"]);
@@ -235,6 +237,7 @@ export class ConstraintMaker {
       oid: this.#draft.newOid(),
       name: this.#nameOf(constraint, named, "check", false),
       expression: this.#store(syntax),
+      ...validity(constraint),
     };
     this.#parts.constraints.push(made);
     return made;
@@ -272,6 +275,7 @@ export class ConstraintMaker {
       onUpdate: constraint.onUpdate satisfies ForeignKeyAction,
       onDelete: constraint.onDelete satisfies ForeignKeyAction,
       ...timed(constraint),
+      ...validity(constraint),
     };
     parts.constraints.push(made);
     return made;

@@ -3,9 +3,8 @@ import type { IndexDefinition, IndexKey, TableDefinition } from "../../catalog/m
 import { notSupported, SqlError } from "../../error.js";
 import type { CreateIndex, IndexKeySyntax } from "../../syntax/ast-definition.js";
 import { columnNamed, expectIndexable } from "./constraints.js";
-import { exists } from "./create-table.js";
 import { placeOf } from "./draft.js";
-import { freeName } from "./names.js";
+import { exists, freeName } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { buildIndex } from "./table-rows.js";
 

@@ -1,41 +1,19 @@
 /** CREATE TABLE and CREATE TABLE AS. */
 import { assert } from "../../../types/assert.js";
-import type { ColumnDefinition, SequenceDefinition, TableDefinition } from "../../catalog/model.js";
+import type { Comments, TableDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
-import type { ColumnSyntax, ConstraintSyntax, CreateTable, CreateTableAs } from "../../syntax/ast-definition.js";
+import type { CreateTable, CreateTableAs } from "../../syntax/ast-definition.js";
 import { columnsMax } from "../../table/row-codec.js";
 import { storageOf } from "../../table/value-bytes.js";
-import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { formatType } from "../../types/type-name.js";
 import { TableWriter } from "../table-writer.js";
-import {
-  ConstraintMaker,
-  type ConstraintPart,
-  columnNamed,
-  expectOwnName,
-  expectPlain,
-  type TableParts,
-} from "./constraints.js";
+import { ColumnMaker, emptyColumn } from "./column-maker.js";
+import { ConstraintMaker, type ConstraintPart, columnNamed, type TableParts } from "./constraints.js";
+import { createIndex } from "./create-index.js";
 import { placeOf } from "./draft.js";
-import { freeName } from "./names.js";
+import { LikeTable } from "./like.js";
+import { exists } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
-import { nextValueOf, noOptions, sequenceNumbers } from "./sequences.js";
-import { columnType, serialType } from "./types.js";
-
-const emptyColumn = {
-  isNotNull: false,
-  default: null,
-  identity: null,
-  generated: null,
-  sequence: 0,
-  isDropped: false,
-  missingValue: null,
-} as const;
-
-/** LIKE's options, as PostgreSQL's bits. */
-const like = { comments: 1, compression: 2, constraints: 4, defaults: 8, generated: 16, identity: 32 } as const;
-const likeKnown =
-  like.comments | like.compression | like.constraints | like.defaults | like.generated | 128 /* statistics */ | 256;
 
 /** @param base what a change of the parts leaves as it is */
 export function definitionOf(
@@ -61,150 +39,9 @@ export function definitionOf(
   };
 }
 
-/** Builds columns one after the other; what they need beside themselves (sequences, constraints) gathers in it. */
-export class ColumnMaker {
-  readonly #ports: DefinitionPorts;
-  readonly #parts: TableParts;
-  /** Constraints that were written at columns, in order. */
-  readonly constraints: { readonly constraint: ConstraintPart; readonly column: string }[] = [];
-  readonly sequences: SequenceDefinition[] = [];
-
-  constructor(ports: DefinitionPorts, parts: TableParts) {
-    this.#ports = ports;
-    this.#parts = parts;
-  }
-
-  #sequence(column: string, number: number, type: SqlType, options = noOptions): SequenceDefinition {
-    const { draft, user } = this.#ports;
-    const { schema, name: table, oid } = this.#parts;
-    const isTaken = (name: string): boolean =>
-      draft.isTaken(schema, name) || name === table || this.sequences.some((sequence) => sequence.name === name);
-    const sequence: SequenceDefinition = {
-      kind: "sequence",
-      oid: draft.newOid(),
-      name: freeName(table, column, "seq", isTaken),
-      schema,
-      owner: user,
-      ...sequenceNumbers(options, type, null),
-      ownerTable: oid,
-      ownerColumn: number,
-    };
-    this.sequences.push(sequence);
-    return sequence;
-  }
-
-  add(syntax: ColumnSyntax): ColumnDefinition {
-    const parts = this.#parts;
-    const { name } = syntax;
-    const position = placeOf(syntax.location);
-    expectOwnName(name);
-    if (columnNamed(parts.columns, name) !== null) {
-      throw new SqlError("42701", `column "${name}" specified more than once`, { position });
-    }
-    if (parts.columns.length >= columnsMax) {
-      throw new SqlError("54011", `tables can have at most ${columnsMax} columns`, { position });
-    }
-    if (syntax.collation !== null && !["C", "POSIX", "default", "ucs_basic"].includes(syntax.collation.at(-1) ?? "")) {
-      throw notSupported(`collation "${syntax.collation.join(".")}"`, position);
-    }
-    const number = parts.columns.length + 1;
-    const serial = serialType(syntax.type);
-    const type = serial ?? columnType(syntax.type);
-    let column: ColumnDefinition = { ...emptyColumn, number, name, type };
-    if (serial !== null) {
-      const sequence = this.#sequence(name, number, serial);
-      column = {
-        ...column,
-        isNotNull: true,
-        sequence: sequence.oid,
-        default: nextValueOf(sequence.oid, sequence.name),
-      };
-    }
-    for (const constraint of syntax.constraints) column = this.#constrain(column, constraint);
-    parts.columns.push(column);
-    return column;
-  }
-
-  #constrain(column: ColumnDefinition, constraint: ConstraintSyntax): ColumnDefinition {
-    const table = this.#parts.name;
-    const { name } = column;
-    const twice = (what: string): SqlError =>
-      new SqlError("42601", `multiple ${what} specified for column "${name}" of table "${table}"`, {
-        position: placeOf(constraint.location),
-      });
-    switch (constraint.kind) {
-      case "notNull":
-        return { ...column, isNotNull: true };
-      case "null":
-        if (column.isNotNull) {
-          throw new SqlError(
-            "42601",
-            `conflicting NULL/NOT NULL declarations for column "${name}" of table "${table}"`,
-            {
-              position: placeOf(constraint.location),
-            },
-          );
-        }
-        return column;
-      case "default":
-        if (column.default !== null) throw twice("default values");
-        return { ...column, default: this.#ports.storeExpression(constraint.expression) };
-      case "identity":
-        return this.identity(column, constraint);
-      case "generated":
-        if (!constraint.isStored) throw notSupported("a virtual generated column", placeOf(constraint.location));
-        if (column.generated !== null) throw twice("generation clauses");
-        if (column.default !== null) {
-          throw new SqlError(
-            "42601",
-            `both default and generation expression specified for column "${name}" of table "${table}"`,
-            { position: placeOf(constraint.location) },
-          );
-        }
-        return { ...column, generated: this.#ports.storeExpression(constraint.expression) };
-      default:
-        expectPlain(constraint);
-        this.constraints.push({ constraint, column: name });
-        return constraint.kind === "primaryKey" ? { ...column, isNotNull: true } : column;
-    }
-  }
-
-  identity(column: ColumnDefinition, constraint: Extract<ConstraintSyntax, { kind: "identity" }>): ColumnDefinition {
-    const position = placeOf(constraint.location);
-    const { name, type } = column;
-    if (![typeOid.int2, typeOid.int4, typeOid.int8].some((oid) => oid === type.oid)) {
-      throw new SqlError("22023", "identity column type must be smallint, integer, or bigint", { position });
-    }
-    if (column.identity !== null) {
-      throw new SqlError(
-        "42601",
-        `multiple identity specifications for column "${name}" of table "${this.#parts.name}"`,
-        { position },
-      );
-    }
-    if (column.default !== null) {
-      throw new SqlError(
-        "42601",
-        `both default and identity specified for column "${name}" of table "${this.#parts.name}"`,
-        { position },
-      );
-    }
-    const sequence = this.#sequence(name, column.number, type, constraint.options);
-    return { ...column, isNotNull: true, identity: constraint.when, sequence: sequence.oid };
-  }
-}
-
 export function newParts(ports: DefinitionPorts, name: string, schema: number): TableParts {
   const oid = ports.draft.newOid();
   return { oid, name, schema, storage: oid, columns: [], keyColumns: [], constraints: [], indexes: [] };
-}
-
-/** Whether there is something of that name already; with IF NOT EXISTS a notice, else 42P07. */
-export function exists(ports: DefinitionPorts, schema: number, name: string, ifNotExists: boolean): boolean {
-  if (!ports.draft.isTaken(schema, name)) return false;
-  if (!ifNotExists) throw new SqlError("42P07", `relation "${name}" already exists`);
-  ports.notice("NOTICE", "42P07", `relation "${name}" already exists, skipping`);
-  return true;
 }
 
 export function createTable(statement: CreateTable, ports: DefinitionPorts): DefinitionResult {
@@ -220,8 +57,12 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   const parts = newParts(ports, name, schema.oid);
   const columns = new ColumnMaker(ports, parts);
   const constraints = new ConstraintMaker(draft, parts, (syntax) => ports.storeExpression(syntax));
-  for (const each of statement.likes) copyColumns(ports, parts, each);
-  for (const column of statement.columns) columns.add(column);
+  const likes: LikeTable[] = [];
+  for (let at = 0; at <= statement.columns.length; at++) {
+    const column = statement.columns[at];
+    for (const each of statement.likes) if (each.at === at) likes.push(new LikeTable(ports, parts, columns, each));
+    if (column !== undefined) columns.add(column);
+  }
   const written = [
     ...columns.constraints.map(({ constraint, column }) => ({ constraint, own: column })),
     ...statement.constraints.map((constraint) => ({ constraint, own: null })),
@@ -229,44 +70,21 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   // Keys first: a foreign key of the same statement may refer to them.
   for (const kinds of [["primaryKey"], ["unique"], ["check"], ["foreignKey"]]) {
     for (const { constraint, own } of written) {
-      if (kinds.includes(constraint.kind)) constraints.add(constraint as ConstraintPart, own);
+      // A table without rows has none that break a constraint.
+      if (kinds.includes(constraint.kind))
+        constraints.add({ ...(constraint as ConstraintPart), isNotValid: false }, own);
     }
   }
-  const table = definitionOf(parts, { owner: ports.user, version: 1 });
+  for (const each of likes) each.addConstraints(ports, parts, constraints);
+  const comments: Comments = Object.fromEntries(likes.flatMap((each) => Object.entries(each.comments())));
+  const said = Object.keys(comments).length === 0 ? {} : { comments };
+  const table = definitionOf(parts, { owner: ports.user, version: 1, ...said });
   draft.put(...columns.sequences, ...parts.indexes, table);
   ports.validate(draft.catalog, table);
+  for (const each of likes) {
+    for (const index of each.indexes({ ...statement.name, schema: schema.name })) createIndex(index, ports);
+  }
   return { tag: "CREATE TABLE" };
-}
-
-function copyColumns(
-  ports: DefinitionPorts,
-  parts: TableParts,
-  { table: name, options }: CreateTable["likes"][number],
-): void {
-  const source = ports.draft.table(name);
-  const isAll = options === 0x7fff_ffff;
-  if (!isAll && (options & ~likeKnown) !== 0)
-    throw notSupported("LIKE … INCLUDING INDEXES or IDENTITY", placeOf(name.location));
-  if (isAll) throw notSupported("LIKE … INCLUDING ALL", placeOf(name.location));
-  for (const column of source.columns) {
-    if (column.isDropped) continue;
-    if (columnNamed(parts.columns, column.name) !== null) {
-      throw new SqlError("42701", `column "${column.name}" specified more than once`);
-    }
-    parts.columns.push({
-      ...emptyColumn,
-      number: parts.columns.length + 1,
-      name: column.name,
-      type: column.type,
-      isNotNull: column.isNotNull,
-      default: (options & like.defaults) !== 0 ? column.default : null,
-      generated: (options & like.generated) !== 0 ? column.generated : null,
-    });
-  }
-  if ((options & like.constraints) === 0) return;
-  for (const constraint of source.constraints) {
-    if (constraint.kind === "check") parts.constraints.push({ ...constraint, oid: ports.draft.newOid() });
-  }
 }
 
 export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts): DefinitionResult {

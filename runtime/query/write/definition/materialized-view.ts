@@ -16,8 +16,8 @@ import { columnsMax } from "../../table/row-codec.js";
 import { storageOf } from "../../table/value-bytes.js";
 import type { SqlType } from "../../types/sql-type.js";
 import { formatType } from "../../types/type-name.js";
-import { exists } from "./create-table.js";
 import { placeOf, shownName } from "./draft.js";
+import { exists } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
 const column = (number: number, name: string, type: SqlType): ColumnDefinition => ({

@@ -1,5 +1,7 @@
 /** Names that are made up for objects without one, as PostgreSQL makes them. */
 import { assert } from "../../../types/assert.js";
+import { SqlError } from "../../error.js";
+import type { DefinitionPorts } from "./ports.js";
 
 /** Bytes of a name at most; longer ones are cut by the parser. */
 export const nameBytesMax = 63;
@@ -26,4 +28,12 @@ export function freeName(
   let name = objectName(first, second, label);
   for (let pass = 1; isTaken(name); pass++) name = objectName(first, second, `${label}${pass}`);
   return name;
+}
+
+/** Whether there is something of that name already; with IF NOT EXISTS a notice, else 42P07. */
+export function exists(ports: DefinitionPorts, schema: number, name: string, ifNotExists: boolean): boolean {
+  if (!ports.draft.isTaken(schema, name)) return false;
+  if (!ifNotExists) throw new SqlError("42P07", `relation "${name}" already exists`);
+  ports.notice("NOTICE", "42P07", `relation "${name}" already exists, skipping`);
+  return true;
 }

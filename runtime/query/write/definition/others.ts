@@ -21,8 +21,8 @@ import type {
 } from "../../syntax/ast-definition.js";
 import type { Truncate } from "../../syntax/ast-modify.js";
 import { columnNamed, expectOwnName } from "./constraints.js";
-import { exists } from "./create-table.js";
 import { type CatalogDraft, placeOf, shownName } from "./draft.js";
+import { exists } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
 import { expectUnread } from "./view-sources.js";

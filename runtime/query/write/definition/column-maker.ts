@@ -1,0 +1,155 @@
+/** Columns as written become those of a table's definition. */
+import type { ColumnDefinition, SequenceDefinition } from "../../catalog/model.js";
+import { notSupported, SqlError } from "../../error.js";
+import type { ColumnSyntax, ConstraintSyntax } from "../../syntax/ast-definition.js";
+import { columnsMax } from "../../table/row-codec.js";
+import { type SqlType, typeOid } from "../../types/sql-type.js";
+import { type ConstraintPart, columnNamed, expectOwnName, expectPlain, type TableParts } from "./constraints.js";
+import { placeOf } from "./draft.js";
+import { freeName } from "./names.js";
+import type { DefinitionPorts } from "./ports.js";
+import { nextValueOf, noOptions, sequenceNumbers } from "./sequences.js";
+import { columnType, serialType } from "./types.js";
+
+export const emptyColumn = {
+  isNotNull: false,
+  default: null,
+  identity: null,
+  generated: null,
+  sequence: 0,
+  isDropped: false,
+  missingValue: null,
+} as const;
+
+/** Builds columns one after the other; what they need beside themselves (sequences, constraints) gathers in it. */
+export class ColumnMaker {
+  readonly #ports: DefinitionPorts;
+  readonly #parts: TableParts;
+  /** Constraints that were written at columns, in order. */
+  readonly constraints: { readonly constraint: ConstraintPart; readonly column: string }[] = [];
+  readonly sequences: SequenceDefinition[] = [];
+
+  constructor(ports: DefinitionPorts, parts: TableParts) {
+    this.#ports = ports;
+    this.#parts = parts;
+  }
+
+  #sequence(column: string, number: number, type: SqlType, options = noOptions): SequenceDefinition {
+    const { draft, user } = this.#ports;
+    const { schema, name: table, oid } = this.#parts;
+    const isTaken = (name: string): boolean =>
+      draft.isTaken(schema, name) || name === table || this.sequences.some((sequence) => sequence.name === name);
+    const sequence: SequenceDefinition = {
+      kind: "sequence",
+      oid: draft.newOid(),
+      name: freeName(table, column, "seq", isTaken),
+      schema,
+      owner: user,
+      ...sequenceNumbers(options, type, null),
+      ownerTable: oid,
+      ownerColumn: number,
+    };
+    this.sequences.push(sequence);
+    return sequence;
+  }
+
+  add(syntax: ColumnSyntax): ColumnDefinition {
+    const parts = this.#parts;
+    const { name } = syntax;
+    const position = placeOf(syntax.location);
+    expectOwnName(name);
+    if (columnNamed(parts.columns, name) !== null) {
+      throw new SqlError("42701", `column "${name}" specified more than once`, { position });
+    }
+    if (parts.columns.length >= columnsMax) {
+      throw new SqlError("54011", `tables can have at most ${columnsMax} columns`, { position });
+    }
+    if (syntax.collation !== null && !["C", "POSIX", "default", "ucs_basic"].includes(syntax.collation.at(-1) ?? "")) {
+      throw notSupported(`collation "${syntax.collation.join(".")}"`, position);
+    }
+    const number = parts.columns.length + 1;
+    const serial = serialType(syntax.type);
+    const type = serial ?? columnType(syntax.type);
+    let column: ColumnDefinition = { ...emptyColumn, number, name, type };
+    if (serial !== null) {
+      const sequence = this.#sequence(name, number, serial);
+      column = {
+        ...column,
+        isNotNull: true,
+        sequence: sequence.oid,
+        default: nextValueOf(sequence.oid, sequence.name),
+      };
+    }
+    for (const constraint of syntax.constraints) column = this.#constrain(column, constraint);
+    parts.columns.push(column);
+    return column;
+  }
+
+  #constrain(column: ColumnDefinition, constraint: ConstraintSyntax): ColumnDefinition {
+    const table = this.#parts.name;
+    const { name } = column;
+    const twice = (what: string): SqlError =>
+      new SqlError("42601", `multiple ${what} specified for column "${name}" of table "${table}"`, {
+        position: placeOf(constraint.location),
+      });
+    switch (constraint.kind) {
+      case "notNull":
+        return { ...column, isNotNull: true };
+      case "null":
+        if (column.isNotNull) {
+          throw new SqlError(
+            "42601",
+            `conflicting NULL/NOT NULL declarations for column "${name}" of table "${table}"`,
+            {
+              position: placeOf(constraint.location),
+            },
+          );
+        }
+        return column;
+      case "default":
+        if (column.default !== null) throw twice("default values");
+        return { ...column, default: this.#ports.storeExpression(constraint.expression) };
+      case "identity":
+        return this.identity(column, constraint);
+      case "generated":
+        if (!constraint.isStored) throw notSupported("a virtual generated column", placeOf(constraint.location));
+        if (column.generated !== null) throw twice("generation clauses");
+        if (column.default !== null) {
+          throw new SqlError(
+            "42601",
+            `both default and generation expression specified for column "${name}" of table "${table}"`,
+            { position: placeOf(constraint.location) },
+          );
+        }
+        return { ...column, generated: this.#ports.storeExpression(constraint.expression) };
+      default:
+        expectPlain(constraint);
+        this.constraints.push({ constraint, column: name });
+        return constraint.kind === "primaryKey" ? { ...column, isNotNull: true } : column;
+    }
+  }
+
+  identity(column: ColumnDefinition, constraint: Extract<ConstraintSyntax, { kind: "identity" }>): ColumnDefinition {
+    const position = placeOf(constraint.location);
+    const { name, type } = column;
+    if (![typeOid.int2, typeOid.int4, typeOid.int8].some((oid) => oid === type.oid)) {
+      throw new SqlError("22023", "identity column type must be smallint, integer, or bigint", { position });
+    }
+    if (column.identity !== null) {
+      throw new SqlError(
+        "42601",
+        `multiple identity specifications for column "${name}" of table "${this.#parts.name}"`,
+        { position },
+      );
+    }
+    if (column.default !== null) {
+      throw new SqlError(
+        "42601",
+        `both default and identity specified for column "${name}" of table "${this.#parts.name}"`,
+        { position },
+      );
+    }
+    const sequence = this.#sequence(name, column.number, type, constraint.options);
+    return { ...column, isNotNull: true, identity: constraint.when, sequence: sequence.oid };
+  }
+}
