@@ -18,6 +18,7 @@ import {
   readClusterFile,
 } from "../cluster-file.js";
 import { defineCommand, type Invocation } from "../command.js";
+import { compileSooner } from "../compiler.js";
 import type { Configuration } from "../configuration.js";
 import { createFirstUser, type FirstUser, firstUserName } from "../first-user.js";
 import { postgresOptions, tlsIdentity } from "../listen-options.js";
@@ -132,6 +133,7 @@ async function start({ configuration, output, surroundings }: Invocation<unknown
   if (member !== null && member.plan.nodes.length > 1) log.pino.info("waiting for a quorum of the cluster's nodes");
   const nodes = await startAll(options, replicas);
   if (nodes === null) return 0;
+  compileSooner();
   const node = nodes[0];
   assert(node !== undefined, "at least one node was started");
   if (replicas === 2) log.pino.warn("two replicas protect data from one lost disk, but stop when either is away");
