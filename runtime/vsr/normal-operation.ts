@@ -40,6 +40,7 @@ export class NormalOperation {
   readonly #resentAt: number[];
   #round = 0;
   #heartbeatAt = 0;
+  /** Newest commit that a heartbeat or a prepare has told everybody. */
   #toldCommit = -1;
   #confirmations: Confirmation[] = [];
   #needsRound = false;
@@ -114,6 +115,8 @@ export class NormalOperation {
     // The copies leave before the own write begins, so that all disks work at the same time.
     core.broadcast({ kind: "prepare", prepare });
     core.inform({ kind: "prepare", prepare });
+    // It says what is committed, so that no heartbeat has to before its time.
+    this.#toldCommit = prepare.header.commit;
     journal.advance(core.effects);
     assert(journal.appended.op === input.op, "a primary writes what it proposes at once");
   }
