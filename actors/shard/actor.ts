@@ -77,9 +77,14 @@ class Shard implements Actor<ShardMessage> {
       answerOne: (request, body) => this.#intake.answerOne(request, body),
     });
     this.#operations = new Operations(core, this.#nodes, this.#pipeline, this.#handover);
-    this.#readers = new Readers(core, (told) => this.#nodes.askCommit(told));
+    this.#readers = new Readers(
+      core,
+      (told) => this.#nodes.askCommit(told),
+      () => this.#applier.applyLater(),
+    );
     this.#applier = new Applier(core, {
       published,
+      isAwaited: () => this.#readers.isAwaited,
       caughtUp: () => this.#readers.becomeReady(this.#applier.replayed),
       lead: (leadership, inherited) => {
         this.#pipeline.lead(leadership, inherited);

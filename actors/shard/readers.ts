@@ -21,6 +21,7 @@ const askAgainMs = 100;
 export class Readers {
   readonly #core: ShardCore;
   readonly #askCommit: (told: (commit: number | null) => void) => void;
+  readonly #hurry: () => void;
   readonly #interest: Int32Array;
   readonly #awaitingReady: Envelope[] = [];
   /** Wirings to projections that know where the state is: a port exists before its `wired` is heard, so both ways in may see it. */
@@ -34,10 +35,14 @@ export class Readers {
   #begunAt: number | null = null;
   #isAsking = false;
 
-  /** @param askCommit asks the shard that leads what is committed; null when it cannot say so for certain */
-  constructor(core: ShardCore, askCommit: (told: (commit: number | null) => void) => void) {
+  /**
+   * @param askCommit asks the shard that leads what is committed; null when it cannot say so for certain
+   * @param hurry somebody waits for a version that is not published yet
+   */
+  constructor(core: ShardCore, askCommit: (told: (commit: number | null) => void) => void, hurry: () => void) {
     this.#core = core;
     this.#askCommit = askCommit;
+    this.#hurry = hurry;
     this.#interest = new Int32Array(core.args.interest);
   }
 
@@ -106,6 +111,13 @@ export class Readers {
     context.tell(port, { kind: "attach", store: store.handle, tail: tail.handle, directory } satisfies AttachMessage);
   }
 
+  /** Somebody waits for a newer version. */
+  get isAwaited(): boolean {
+    if (this.#readIndexes.length > 0) return true;
+    for (let i = 0; i < this.#core.args.projections.length; i++) if (Atomics.load(this.#interest, i) !== 0) return true;
+    return false;
+  }
+
   /** A newer version is published. */
   published(): void {
     this.#wake();
@@ -134,6 +146,7 @@ export class Readers {
       }
       this.#readIndexes.push({ envelope, commit });
       this.#answerReadIndexes();
+      if (this.#readIndexes.length > 0) this.#hurry();
     };
     if (!this.#isReady) told(null);
     else if (core.isFollowing) this.#askCommit(told);

@@ -21,8 +21,9 @@ import { logBeginning } from "../../runtime/storage/log-position.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { openReplica } from "../../runtime/storage/replica-storage.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
-import { appendAlone } from "../storage/append-alone.js";
+import { appendAlone, appendBarrier } from "../storage/append-alone.js";
 import { ModelTree } from "../store/model-tree.js";
+import { startShard, temporary as temporaryNode } from "./started-shard.js";
 
 const wishes = {
   shards: undefined,
@@ -139,6 +140,43 @@ test("prepares are filled, made durable, and replayed to the same state; the clo
   superblock.close();
   await opened.claim.release();
   remove();
+});
+
+test("a shard that follows applies what is committed in 10 ms at once; when somebody waits, without that pause", async (t) => {
+  const { path, clusterId, remove } = await temporaryNode();
+  const { context, shard, log, interest, stop } = await startShard(path, clusterId, 3);
+  const from = context.envelope("replica-1");
+  shard.receive({ kind: "follow", view: 1, leader: 1 }, from);
+  shard.receive({ kind: "apply" }, from);
+  const applied = (): number => Number(shard.inspect?.()["op"]);
+  /** The replica tells of one more commit. Gives the pauses that were begun. */
+  const commit = (): number[] => {
+    appendBarrier(log);
+    const before = context.timers.length;
+    shard.receive({ kind: "committed", position: log.position() }, from);
+    return context.timers.slice(before).map(({ delayMs }) => delayMs);
+  };
+  t.deepEqual(commit(), [0], "the first is applied at once");
+  shard.receive({ kind: "apply" }, from);
+  t.is(applied(), 1);
+  context.time += 1;
+  t.deepEqual(commit(), [9]);
+  context.time += 5;
+  t.deepEqual(commit(), [], "those that follow are applied with it");
+  t.is(applied(), 1);
+  context.time += 4;
+  shard.receive({ kind: "apply" }, from);
+  t.is(applied(), 3);
+  t.deepEqual(commit(), [10]);
+  // A projection waits for a newer version.
+  interest[0] = 1;
+  t.deepEqual(commit(), [0], "the pause ends when somebody waits");
+  t.deepEqual(commit(), []);
+  shard.receive({ kind: "apply" }, from);
+  t.is(applied(), 6);
+  t.is(interest[0], 0, "whoever waits was told");
+  stop();
+  await remove();
 });
 
 test("a tenant that floods the shard gets a share of each prepare, not all of it", async (t) => {

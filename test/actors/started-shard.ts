@@ -34,6 +34,7 @@ export async function temporary(): Promise<{ path: string; clusterId: Uint8Array
 
 export async function startShard(path: string, clusterId: Uint8Array, replicas = 1) {
   const context = new FakeContext();
+  const interest = new SharedArrayBuffer(4);
   for (const neighbour of ["replica-1", "keeper-1", "projection-1.0", "gateway-0"]) context.wire(neighbour);
   const directory = shardDirectory(path, 1);
   const shard = (await shardDefinition.create(context, {
@@ -46,7 +47,7 @@ export async function startShard(path: string, clusterId: Uint8Array, replicas =
     voters: replicas,
     self: 0,
     projections: ["projection-1.0"],
-    interest: new SharedArrayBuffer(4),
+    interest,
     cacheBytes: 32 * 1024 * 1024,
     pipelineMax: 1,
     checkpointBytes: 1 << 30,
@@ -72,5 +73,5 @@ export async function startShard(path: string, clusterId: Uint8Array, replicas =
     log.close();
     superblock.close();
   };
-  return { context, shard, stop };
+  return { context, shard, log, interest: new Int32Array(interest), stop };
 }

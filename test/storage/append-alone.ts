@@ -3,6 +3,7 @@ import {
   headerBytes,
   identityBytes,
   type PrepareFields,
+  prepareOperations,
   readHeader,
   writePrepareHeader,
 } from "../../runtime/storage/frame.js";
@@ -17,6 +18,11 @@ export function finishPrepare(bytes: Uint8Array, view: DataView, at: number, fie
   return { header: reading.header, frame: bytes.subarray(at, at + headerBytes + fields.bodyBytes) };
 }
 
+/** A prepare of the protocol itself, durable and committed: it says nothing to the state. */
+export function appendBarrier(log: LogWriter): void {
+  appendAlone(log, log.end, 16, 0, log.timestamp + 1, log.op, prepareOperations.barrier);
+}
+
 export function appendAlone(
   log: LogWriter,
   address: number,
@@ -24,10 +30,11 @@ export function appendAlone(
   recordCount: number,
   timestamp: number,
   commit: number,
+  operation = 0,
 ): void {
   const { clusterId, tail } = log;
   const { op, parent } = log.position();
-  const author = { clusterId, epoch: 0, view: 0, release: 1, replica: 0, operation: 0 };
+  const author = { clusterId, epoch: 0, view: 0, release: 1, replica: 0, operation };
   const fields = { ...author, bodyBytes, parent, op: op + 1, commit, timestamp, address, recordCount };
   log.writePrepares([finishPrepare(tail.bytes, tail.view, tail.offsetOf(address), fields)]);
   log.publishCommitted(log.position());
