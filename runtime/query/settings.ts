@@ -382,13 +382,11 @@ export function bytesOf(value: string): number {
   return Number(digits) * (unitFactors.kB[unit] ?? 1) * 1_024;
 }
 
-/** A name of the table, a POSIX rule, or an offset east of UTC: hours, or hours and minutes. */
+/** A name of the table, a number of hours east of UTC, or a POSIX rule, to which also `+02:00` belongs: those count west. */
 function timeZone(name: string, value: string): string {
-  const offset = /^([-+]?)(\d{1,2}(?:\.\d+)?)(?::(\d{2}))?(?::(\d{2}))?$/.exec(value.trim());
-  if (offset !== null) {
-    const [, sign = "", hours = "", minutes = "0", seconds = "0"] = offset;
-    const east = Math.round(Number(hours) * 3_600) + Number(minutes) * 60 + Number(seconds);
-    return east === 0 ? "UTC" : fixedZone(sign === "-" ? -east : east).name;
+  if (/^[-+]?\d{1,2}(?:\.\d+)?$/.test(value.trim())) {
+    const east = Math.round(Number(value) * 3_600);
+    return east === 0 ? "UTC" : fixedZone(east).name;
   }
   const zone = findZone(value);
   if (zone === null) throw invalid(name, value);

@@ -6,9 +6,10 @@ import type { BoundExpression } from "../plan/expression.js";
 import { columnsOf, expressionKey, visitExpression } from "../plan/walk.js";
 import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
+import { typeLabel } from "../types/type-name.js";
 import { typeFactsByName } from "../types/type-table.js";
-import { positionOf } from "./binder.js";
-import { asText, coerce, coerceArgument, coerceTo } from "./coerce.js";
+import { type Binder, positionOf } from "./binder.js";
+import { asText, coerce, coerceArgument, coerceTo, unify } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { ascending, bindSort } from "./sort.js";
 import { bindWindow } from "./window.js";
@@ -126,6 +127,27 @@ function bindSetCall(
   return { kind: "column", id, name: callee.name, type: callee.resultType, location };
 }
 
+/** The row that is imagined, and what orders the others: place for place of one type. */
+function matchHypothetical(
+  { name, arguments: given, order, location }: FunctionCall,
+  binder: Binder,
+  args: readonly BoundExpression[],
+): readonly BoundExpression[] {
+  const count = given.length;
+  if (count !== order.length) {
+    const called = name.at(-1) ?? "";
+    const types = args.map(({ type }) => typeLabel(type.oid)).join(", ");
+    throw new SqlError("42883", `function ${called}(${types}) does not exist`, {
+      position: positionOf(location),
+      hint: `To use the hypothetical-set aggregate ${called}, the number of hypothetical direct arguments (here ${count}) must match the number of ordering columns (here ${order.length}).`,
+    });
+  }
+  const pairs = args
+    .slice(0, count)
+    .map((direct, place) => unify(binder, [args[count + place] ?? direct, direct], "WITHIN GROUP", location).items);
+  return [1, 0].flatMap((half) => pairs.flatMap((pair) => pair[half] ?? []));
+}
+
 function bindAggregate(
   call: FunctionCall,
   callee: ResolvedAggregate,
@@ -155,8 +177,10 @@ function bindAggregate(
   }
   const inner: ExpressionContext = { ...context, collector: null, clause: "FILTER", allowsSets: false };
   const filter = call.filter === null ? null : coerceTo(binder, bind(call.filter, inner), typeOid.bool, "FILTER");
-  const direct = args.slice(0, callee.directCount);
-  const rest = args.slice(callee.directCount);
+  const isHypothetical = callee.form === "hypothetical";
+  const matched = isHypothetical ? matchHypothetical(call, binder, args) : args;
+  const direct = matched.slice(0, callee.directCount);
+  const rest = matched.slice(callee.directCount);
   const order = call.isWithinGroup
     ? call.order.map((item, index) => bindSort(item, rest[index] ?? item, position))
     : call.order.map((item) =>

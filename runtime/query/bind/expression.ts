@@ -115,7 +115,7 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
     case "array":
       return bindArray(expression.items, null, location, context);
     case "row": {
-      const items = expression.items.flatMap((item) => expandStar(item, context));
+      const items = expression.items.flatMap((item) => rowItems(item, context));
       const names = items.map((_, index) => `f${index + 1}`);
       return { kind: "rowOf", names, items, type: sqlType(typeOid.record), location };
     }
@@ -146,7 +146,7 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
 }
 
 /** `t.*` within ROW(…) is its columns. */
-function expandStar(item: Expression, context: ExpressionContext): readonly BoundExpression[] {
+export function rowItems(item: Expression, context: ExpressionContext): readonly BoundExpression[] {
   if (item.kind !== "columnName" || !item.isStar) return [bindExpression(item, context)];
   const name = item.parts.at(-1) ?? "";
   const relation = context.scope.relation(item.parts.at(-2) ?? null, name, item.location);

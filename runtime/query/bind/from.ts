@@ -15,6 +15,7 @@ import { type BoundItem, estimates, namedItem } from "./from-item.js";
 import { bindTable } from "./from-table.js";
 import { bindUsing, sharedNames } from "./join-using.js";
 import {
+  besideNames,
   type CommonTables,
   type FromNames,
   joinNames,
@@ -101,7 +102,7 @@ function bindJoin(
   commonTables: CommonTables | null,
 ): BoundItem {
   const left = bindFromItem(join.left, outer, binder, parent, commonTables);
-  const right = bindFromItem(join.right, joinNames(outer, left.names), binder, parent, commonTables);
+  const right = bindFromItem(join.right, besideNames(outer, left.names), binder, parent, commonTables);
   const type = join.type === "cross" ? "inner" : join.type;
   const using = join.isNatural ? sharedNames(left.names, right.names) : join.using;
   if (join.isNatural && using !== null) binder.naturals.set(join, using);

@@ -2,8 +2,10 @@
 
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { notSupported, SqlError } from "../error.js";
+import { conjunctsOf } from "../plan/conjuncts.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanColumn, PlanNode } from "../plan/plan.js";
+import { isImplied } from "../plan/usable-indexes.js";
 import { columnsOf, expressionKey, isPlanVolatile, subplanOf } from "../plan/walk.js";
 import type { Expression } from "../syntax/ast-expression.js";
 import type { Assignment, DataStatement, Delete, Insert, OnConflict, Update } from "../syntax/ast-modify.js";
@@ -21,7 +23,7 @@ import type {
 } from "./bound.js";
 import { asText, coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
-import { bindExpression } from "./expression.js";
+import { bindExpression, rowItems } from "./expression.js";
 import { bindFromList } from "./from.js";
 import { estimates } from "./from-item.js";
 import { bindScan } from "./from-table.js";
@@ -285,10 +287,11 @@ function arbiterOf(
       );
     }),
   );
-  const condition = target.where === null ? null : expressionKey(bindExpression(target.where, context));
+  const known = conjunctsOf(target.where === null ? null : bindExpression(target.where, context));
   return ({ index, keys: own, predicate }) => {
     if (!index.isUnique) return false;
-    if (predicate !== null && expressionKey(predicate) !== condition) return false;
+    // A partial index arbitrates where the condition says no less than its predicate.
+    if (!conjunctsOf(predicate).every((term) => isImplied(term, known))) return false;
     const ownKeys = new Set(own.map(expressionKey));
     return ownKeys.size === keys.size && [...ownKeys].every((key) => key !== null && keys.has(key));
   };
@@ -346,9 +349,11 @@ function bindRowField({ row, index, count }: RowField, scope: Scope, binder: Bin
   const wrongCount = (): SqlError =>
     new SqlError("42601", "number of columns does not match number of values", { position });
   if (row.kind === "row") {
-    const item = row.items[index];
-    if (row.items.length !== count || item === undefined) throw wrongCount();
-    return bindExpression(item, plainContext(binder, scope, "UPDATE"));
+    const context = plainContext(binder, scope, "UPDATE");
+    const items = row.items.flatMap((item) => rowItems(item, context));
+    const item = items[index];
+    if (items.length !== count || item === undefined) throw wrongCount();
+    return item;
   }
   if (row.kind !== "subquery" || row.form !== "scalar") {
     throw new SqlError("0A000", "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression", {

@@ -11,6 +11,7 @@ import { asText, coerce, commonOf, isUnknown } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
 import { estimates } from "./from-item.js";
+import { checkRecursiveTerm, mentions } from "./recursive-term.js";
 import { type CommonTableBinding, type CommonTables, noNames, Scope } from "./scope.js";
 import { addLimit, bindSelect, sortOf } from "./select.js";
 import { bindSort } from "./sort.js";
@@ -124,21 +125,6 @@ function nameColumns(columns: readonly PlanColumn[], names: readonly string[], t
   return columns.map((column, index) => ({ ...column, name: names[index] ?? column.name }));
 }
 
-/** Whether a query names a table without a schema, at any depth. */
-function mentions(query: Query, name: string): boolean {
-  const pending: unknown[] = [query];
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (typeof node !== "object" || node === null) continue;
-    const fields = node as Readonly<Record<string, unknown>>;
-    if (fields["kind"] === "table") {
-      const table = fields["name"] as { readonly schema: string | null; readonly name: string };
-      if (table.schema === null && table.name === name) return true;
-    }
-    for (const value of Object.values(fields)) pending.push(value);
-  }
-  return false;
-}
-
 function bindRecursive(
   query: Query,
   name: string,
@@ -155,11 +141,14 @@ function bindRecursive(
     );
   }
   if (query.order.length > 0) throw notSupported("ORDER BY in a recursive query");
-  if (query.limit !== null || query.offset !== null) throw notSupported("LIMIT in a recursive query");
+  if (query.offset !== null) throw notSupported("OFFSET in a recursive query");
+  if (query.limit !== null) throw notSupported("LIMIT in a recursive query");
+  if (query.locks.length > 0) throw notSupported("FOR UPDATE/SHARE in a recursive query");
   const inner = bindWith(query.with, binder, parent, outerTables);
   if (mentions(query.left, name)) {
     throw new SqlError("42P19", `recursive reference to query "${name}" must not appear within its non-recursive term`);
   }
+  checkRecursiveTerm(query.right, name);
   const start = binder.query(query.left, parent, inner.tables, plainQuery);
   const columns = nameColumns(
     start.outputs.map((output) => ({ id: binder.newId(), name: output.name, type: output.type })),

@@ -66,6 +66,15 @@ export function joinNames(left: FromNames, right: FromNames, columns: readonly S
   };
 }
 
+/**
+ * What a LATERAL item within a join sees: the items before the join, and those before it within. An alias of the join hides the latter
+ * outside, so that both may have one name; who uses it finds it ambiguous.
+ */
+export const besideNames = (before: FromNames, within: FromNames): FromNames => ({
+  relations: [...before.relations, ...within.relations],
+  columns: [...before.columns, ...within.columns],
+});
+
 export class Scope {
   readonly names: FromNames;
   readonly parent: Scope | null;

@@ -8,7 +8,7 @@ import { SqlArray } from "../types/array.js";
 import type { Datum } from "../types/datum.js";
 import { type Oid, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
-import { arrayTypeOf } from "../types/type-table.js";
+import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
 import { best, type Candidate, concreteType, matching, polymorphicTypes } from "./candidates.js";
 import { defaultsOf } from "./defaults.js";
 import type { CallTypes, Implementation } from "./define.js";
@@ -139,6 +139,10 @@ function resolved(candidate: FunctionCandidate, args: readonly Oid[], position?:
   const result = concreteType(procedure.resultType, types);
   if (isAny && (concrete.includes(0) || result === 0))
     throw new SqlError("42804", "could not determine polymorphic type because input has type unknown", { position });
+  const isArrayWanted =
+    procedure.variadic === typeOid.any && procedure.kind !== "aggregate" && candidate.packedFrom < 0;
+  if (isArrayWanted && elementTypeOf(concrete.at(-1) ?? 0) === 0)
+    throw new SqlError("42804", "VARIADIC argument must be an array", { position });
   const code = implementationOf(procedure.signature);
   if (code === null) throw notSupported(`function ${procedure.name}`, position);
   const callTypes = callTypesOf(candidate, concrete, result);
@@ -248,7 +252,7 @@ function evaluatorOf(
       call: (args, context) => {
         const array = args.at(-1);
         const fixed = args.slice(0, -1);
-        if (!(array instanceof SqlArray)) return code.call([...fixed, null], context, types);
+        if (!(array instanceof SqlArray)) return procedure.name === "format" ? code.call(fixed, context, types) : null;
         const spread = [...types.args.slice(0, -1), ...array.items.map(() => array.elementType)];
         return code.call([...fixed, ...array.items], context, { args: spread, result: types.result });
       },

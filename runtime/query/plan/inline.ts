@@ -10,7 +10,7 @@ import { expressionsOfNode, inputsOf, isPlanVolatile, outerColumnsOf, visitExpre
 export function inlineCommonTables(root: PlanNode): PlanNode {
   const counts = new Map<number, number>();
   count(root, counts, new Set());
-  return inline(root, counts);
+  return inline(root, counts, false);
 }
 
 /** How often each WITH query is read; its own query is looked into once. */
@@ -28,15 +28,19 @@ function count(node: PlanNode, counts: Map<number, number>, visited: Set<number>
   }
 }
 
-function inline(node: PlanNode, counts: ReadonlyMap<number, number>): PlanNode {
-  const change = (input: PlanNode): PlanNode => inline(input, counts);
-  const changed = mapExpressions(withInputs(node, inputsOf(node).map(change)), (expression) =>
-    mapSubplans(expression, change),
+function inline(node: PlanNode, counts: ReadonlyMap<number, number>, isOften: boolean): PlanNode {
+  const changed = mapExpressions(
+    withInputs(
+      node,
+      inputsOf(node).map((input) => inline(input, counts, isOften)),
+    ),
+    (expression) => mapSubplans(expression, (plan) => inline(plan, counts, true)),
   );
-  return changed.kind === "commonTable" ? inlineOne(changed, counts) : changed;
+  return changed.kind === "commonTable" ? inlineOne(changed, counts, isOften) : changed;
 }
 
-function inlineOne(node: CommonTableNode, counts: ReadonlyMap<number, number>): PlanNode {
+/** @param isOften it stands in a subquery of an expression, which may be run for each row */
+function inlineOne(node: CommonTableNode, counts: ReadonlyMap<number, number>, isOften: boolean): PlanNode {
   const { source } = node;
   if (source.kind === "modification") return node;
   const isOnce = (counts.get(node.number) ?? 0) <= 1;
@@ -44,6 +48,8 @@ function inlineOne(node: CommonTableNode, counts: ReadonlyMap<number, number>): 
   if (dependsOnOutside && !isOnce)
     throw notSupported("a WITH query that depends on rows outside and is read more than once");
   if (!isOnce || (isPlanVolatile(source) && !dependsOnOutside)) return node;
+  // Rounds are not run again for each row. Elsewhere they are run as their rows are asked for, which may be fewer than there are.
+  if (isOften && !dependsOnOutside && hasRounds(source)) return node;
   return {
     kind: "project",
     input: source,
@@ -58,6 +64,15 @@ function inlineOne(node: CommonTableNode, counts: ReadonlyMap<number, number>): 
     rows: -1,
     cost: -1,
   };
+}
+
+function hasRounds(root: PlanNode): boolean {
+  const pending: PlanNode[] = [root];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if (node.kind === "recursive") return true;
+    for (const input of inputsOf(node)) pending.push(input);
+  }
+  return false;
 }
 
 /** A working table whose recursive query is further out. */

@@ -328,9 +328,12 @@ export function outerColumnsOf(plan: PlanNode): Set<ColumnId> {
 /** Whether anything in a plan is volatile, or writes. */
 export function isPlanVolatile(plan: PlanNode): boolean {
   const pending: PlanNode[] = [plan];
+  const rounds = new Set<number>();
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    // A working table has other rows each round: a subquery that reads one is run anew, too.
-    if (node.kind === "modification" || node.kind === "lock" || node.kind === "workingTable") return true;
+    if (node.kind === "modification" || node.kind === "lock") return true;
+    if (node.kind === "recursive") rounds.add(node.number);
+    // A working table has other rows each round: what reads one, and not its rounds, is run anew, too.
+    if (node.kind === "workingTable" && !rounds.has(node.number)) return true;
     if (node.kind === "functionScan" || node.kind === "projectSet") {
       if (node.functions.some(({ callee }) => callee.volatility === "volatile")) return true;
     }

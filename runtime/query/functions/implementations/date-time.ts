@@ -130,6 +130,25 @@ function zoneNamed(name: string): TimeZone {
   return abbreviation === undefined ? requireZone(name) : fixedZone(abbreviation.offset);
 }
 
+/** The zone of `make_timestamptz`: a name, or an offset east of UTC with its sign (`+2`, `-02:30`, `+0230`). Throws 22023. */
+function zoneOrOffset(text: string): TimeZone {
+  if (/^\d/u.test(text)) {
+    const hint = 'Numeric time zones must have "-" or "+" as first character.';
+    throw new SqlError("22023", `invalid input syntax for type numeric time zone: "${text}"`, { hint });
+  }
+  const match = /^([+-])(\d+)(?::(\d*)(?::(\d*))?)?$/u.exec(text);
+  if (match === null) return zoneNamed(text);
+  const [, sign, digits = "", minutesText, secondsText = ""] = match;
+  const isPacked = minutesText === undefined && digits.length > 2;
+  const hours = Number(isPacked ? digits.slice(0, -2) : digits);
+  const minutes = Number(isPacked ? digits.slice(-2) : (minutesText ?? ""));
+  const seconds = Number(secondsText);
+  if (hours > 15 || minutes > 59 || seconds > 59)
+    throw new SqlError("22023", `numeric time zone "${text}" out of range`);
+  const east = hours * 3_600 + minutes * 60 + seconds;
+  return fixedZone(sign === "-" ? -east : east);
+}
+
 function zoneOfInterval({ months, days, micros }: Interval): TimeZone {
   if (months !== 0 || days !== 0) throw new SqlError("22023", "interval time zone must not include months or days");
   return fixedZone(Math.trunc(micros / microsPerSecond));
@@ -361,7 +380,7 @@ const conversions = strictly({
     ),
   "make_timestamptz(int4,int4,int4,int4,int4,float8,text)": (year, month, day, hour, minute, second, zone) =>
     checkedTimestamp(
-      fromLocal(joinDays(makeDate(year, month, day, true), makeTime(hour, minute, second)), zoneNamed(zone)),
+      fromLocal(joinDays(makeDate(year, month, day, true), makeTime(hour, minute, second)), zoneOrOffset(zone)),
     ),
   "isfinite(date)": (days) => Number.isFinite(days),
   "isfinite(timestamp)": (timestamp) => isFiniteTime(timestamp),

@@ -161,10 +161,49 @@ function firstQuadrantCosine(angle: number): number {
 
 const cosineDegrees = (degrees: number): number => sineDegrees((degrees % 360) + 90);
 
+/** Exact at 0, 30, 90 and, by what is left to 90, at 60: as PostgreSQL scales both halves. */
+function arcsineDegrees(sine: number): number {
+  const x = Math.abs(sine);
+  const degrees = x <= 0.5 ? (Math.asin(x) / Math.asin(0.5)) * 30 : 90 - (Math.acos(x) / Math.acos(0.5)) * 60;
+  return sine < 0 ? -degrees : degrees;
+}
+
+function arccosineDegrees(cosine: number): number {
+  const x = Math.abs(cosine);
+  const degrees = x <= 0.5 ? 90 - (Math.asin(x) / Math.asin(0.5)) * 30 : (Math.acos(x) / Math.acos(0.5)) * 60;
+  return cosine < 0 ? 180 - degrees : degrees;
+}
+
+/** An angle in the first quadrant with the same tangent but for its sign, as PostgreSQL folds it: so the sign of an infinite one is known. */
+function folded(degrees: number): { readonly angle: number; readonly sign: number } {
+  if (infinite(degrees)) throw inputRange();
+  let angle = degrees % 360;
+  let sign = 1;
+  if (angle < 0) {
+    angle = -angle;
+    sign = -sign;
+  }
+  if (angle > 180) {
+    angle = 360 - angle;
+    sign = -sign;
+  }
+  if (angle > 90) {
+    angle = 180 - angle;
+    sign = -sign;
+  }
+  return { angle, sign };
+}
+
 function tangentDegrees(degrees: number): number {
-  const sine = sineDegrees(degrees);
-  const cosine = cosineDegrees(degrees);
-  return sine === 0 ? sine : sine / cosine / (sineDegrees(45) / cosineDegrees(45));
+  const { angle, sign } = folded(degrees);
+  const result = (sign * (sineDegrees(angle) / cosineDegrees(angle))) / (sineDegrees(45) / cosineDegrees(45));
+  return result === 0 ? 0 : result;
+}
+
+function cotangentDegrees(degrees: number): number {
+  const { angle, sign } = folded(degrees);
+  const result = (sign * (cosineDegrees(angle) / sineDegrees(angle))) / (cosineDegrees(45) / sineDegrees(45));
+  return result === 0 ? 0 : result;
 }
 
 function widthBucket(operand: number, low: number, high: number, count: number): number {
@@ -228,14 +267,11 @@ const named = strictly({
   "sind(float8)": sineDegrees,
   "cosd(float8)": (a) => (infinite(a) ? sineDegrees(a) : cosineDegrees(a)),
   "tand(float8)": tangentDegrees,
-  "cotd(float8)": (a) => {
-    const tangent = tangentDegrees(a);
-    return Math.abs(tangent) > 1e15 ? 0 : 1 / tangent;
-  },
-  "asind(float8)": within(-1, 1, (a) => toDegrees(Math.asin(a))),
-  "acosd(float8)": within(-1, 1, (a) => toDegrees(Math.acos(a))),
-  "atand(float8)": (a) => toDegrees(Math.atan(a)),
-  "atan2d(float8,float8)": (a, b) => toDegrees(Math.atan2(a, b)),
+  "cotd(float8)": cotangentDegrees,
+  "asind(float8)": within(-1, 1, arcsineDegrees),
+  "acosd(float8)": within(-1, 1, arccosineDegrees),
+  "atand(float8)": (a) => (Math.atan(a) / Math.atan(1)) * 45,
+  "atan2d(float8,float8)": (a, b) => (Math.atan2(a, b) / Math.atan(1)) * 45,
   "width_bucket(float8,float8,float8,int4)": widthBucket,
   "random()": (context) => context.random(),
   "float8(float4)": (a) => a,

@@ -66,10 +66,16 @@ function readTemplate(pattern: string): Template {
   let at = 0;
   while (at < pattern.length) {
     if (pattern[at] === '"') {
-      const end = pattern.indexOf('"', at + 1);
-      const to = end < 0 ? pattern.length : end;
-      tokens.push({ kind: "text", text: pattern.slice(at + 1, to) });
-      at = to + 1;
+      const quoted = /"((?:[^"\\]|\\.)*)"?/suy;
+      quoted.lastIndex = at;
+      const [whole = '"', text = ""] = quoted.exec(pattern) ?? [];
+      tokens.push({ kind: "text", text: text.replace(/\\(.)/gsu, "$1") });
+      at += whole.length;
+      continue;
+    }
+    if (pattern[at] === "\\" && pattern[at + 1] === '"') {
+      tokens.push({ kind: "text", text: '"' });
+      at += 2;
       continue;
     }
     const match = keywords.find(

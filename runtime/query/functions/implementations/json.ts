@@ -235,15 +235,25 @@ function jsonbItems(node: JsonbNode): readonly JsonbNode[] {
 
 const plainOrNull = (node: JsonbNode): Datum => (node === null ? null : nodePlainText(node));
 
+/** What a column of a record is made of: the value of its name as a tree, and the text that stands for it, as written where it is `json`. */
+interface RecordField {
+  readonly node: JsonbNode;
+  readonly text: string;
+}
+
 /** A record whose columns the query names: each from the key of its name. */
-function recordOf(node: JsonbNode, columns: readonly ResultColumn[], context: EvaluationContext): SqlRecord {
-  if (!isObjectNode(node)) throw new SqlError("22023", "cannot call json_to_record on a non-object");
+function recordOf(
+  fieldOf: (name: string) => RecordField | null,
+  columns: readonly ResultColumn[],
+  context: EvaluationContext,
+): SqlRecord {
   const values = columns.map(({ name, type }): Datum => {
-    const value = node.get(name);
-    if (value === undefined || value === null) return null;
-    if (type.oid === typeOid.jsonb) return new Jsonb(value);
-    if (type.oid === typeOid.json) return nodeText(value);
-    const text = isArrayNode(value) ? arrayLiteral(value) : nodePlainText(value);
+    const field = fieldOf(name);
+    if (field === null || field.node === null) return null;
+    if (type.oid === typeOid.jsonb) return new Jsonb(field.node);
+    if (type.oid === typeOid.json) return field.text;
+    const isScalar = !isArrayNode(field.node) && !isObjectNode(field.node);
+    const text = isArrayNode(field.node) ? arrayLiteral(field.node) : isScalar ? nodePlainText(field.node) : field.text;
     return codecOf(type.oid).input(text, type.modifier, context);
   });
   return new SqlRecord(
@@ -253,12 +263,35 @@ function recordOf(node: JsonbNode, columns: readonly ResultColumn[], context: Ev
   );
 }
 
+const noObject = (): SqlError => new SqlError("22023", "cannot call json_to_record on a non-object");
+
+function jsonbRecord(node: JsonbNode, columns: readonly ResultColumn[], context: EvaluationContext): SqlRecord {
+  if (!isObjectNode(node)) throw noObject();
+  const fieldOf = (name: string): RecordField | null => {
+    const value = node.get(name);
+    return value === undefined ? null : { node: value, text: nodeText(value) };
+  };
+  return recordOf(fieldOf, columns, context);
+}
+
+function jsonRecord(
+  tree: JsonTree,
+  text: string,
+  columns: readonly ResultColumn[],
+  context: EvaluationContext,
+): SqlRecord {
+  if (tree.kind !== "object") throw noObject();
+  const valueOf = (name: string): RecordField | null => {
+    const value = fieldOf(tree, name);
+    return value === undefined ? null : { node: nodeFromTree(value, text), text: sourceOf(value, text) };
+  };
+  return recordOf(valueOf, columns, context);
+}
+
 function arrayLiteral(items: readonly JsonbNode[]): string {
   const quoted = items.map((item) => (item === null ? "NULL" : `"${nodePlainText(item).replace(/["\\]/gu, "\\$&")}"`));
   return `{${quoted.join(",")}}`;
 }
-
-const nodeOfText = (text: string): JsonbNode => nodeFromTree(parseJson(text, true), text);
 
 const rows = sets({
   "json_each(json)": (text) => entriesOf(read(text)).map(([key, tree]) => pair(jsonColumns, key, sourceOf(tree, text))),
@@ -287,17 +320,17 @@ const rows = sets({
   },
   "jsonb_array_elements(jsonb)": (json) => jsonbItems(json.node).map((node) => new Jsonb(node)),
   "jsonb_array_elements_text(jsonb)": (json) => jsonbItems(json.node).map(plainOrNull),
-  "json_to_record(json)": (text, context, _types, columns) => [recordOf(nodeOfText(text), columns, context)],
-  "jsonb_to_record(jsonb)": (json, context, _types, columns) => [recordOf(json.node, columns, context)],
+  "json_to_record(json)": (text, context, _types, columns) => [jsonRecord(read(text), text, columns, context)],
+  "jsonb_to_record(jsonb)": (json, context, _types, columns) => [jsonbRecord(json.node, columns, context)],
 });
 
 const openRows = setsOfAny({
   "json_to_recordset(json)": (text, context, _types, columns) =>
     text === null
       ? []
-      : itemsOf(read(text), "json_to_recordset").map((tree) => recordOf(nodeFromTree(tree, text), columns, context)),
+      : itemsOf(read(text), "json_to_recordset").map((tree) => jsonRecord(tree, text, columns, context)),
   "jsonb_to_recordset(jsonb)": (json, context, _types, columns) =>
-    json === null ? [] : jsonbItems(json.node).map((node) => recordOf(node, columns, context)),
+    json === null ? [] : jsonbItems(json.node).map((node) => jsonbRecord(node, columns, context)),
 });
 
 export const jsons: readonly Implementation[] = [...built, ...emptyOnes, ...strict, ...rows, ...openRows];

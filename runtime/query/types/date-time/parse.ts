@@ -181,10 +181,7 @@ class TimeParser {
   }
 
   #bareNumber(digits: string, fraction: string): void {
-    const hasDate =
-      (this.#year !== null && this.#month !== null && this.#day !== null) ||
-      this.#special !== null ||
-      this.#julian !== null;
+    const hasDate = this.#hasDate() || this.#special !== null || this.#julian !== null;
     const isTimeType = this.#type.startsWith("time") && !this.#type.startsWith("timestamp");
     if (hasDate || isTimeType || (fraction !== "" && digits.length < 6)) {
       if (!hasDate && !isTimeType) throw this.#invalid();
@@ -251,11 +248,18 @@ class TimeParser {
       this.#setSpecial(infinity[1] === "-" ? "-infinity" : "infinity");
       return;
     }
+    // Behind a date without a time, `-07` is an offset only where it cannot be taken for a fourth part of the date.
+    const isApart = /\s/u.test(this.#text[this.#at - 1] ?? "");
     const match = this.#match(patterns.offset);
     if (match === null) throw this.#invalid();
     const offset = this.#offsetSeconds(match);
-    if (this.#micros === null || this.#offset !== null) throw this.#invalid();
+    const canStand = this.#micros !== null || (this.#hasDate() && (match[1] === "+" || isApart));
+    if (!canStand || this.#offset !== null) throw this.#invalid();
     this.#offset = offset;
+  }
+
+  #hasDate(): boolean {
+    return this.#year !== null && this.#month !== null && this.#day !== null;
   }
 
   #offsetSeconds([, sign, hoursText = "0", minutesText, secondsText]: RegExpExecArray): number {
@@ -306,7 +310,7 @@ class TimeParser {
     const abbreviation = zoneAbbreviations.get(word);
     if (abbreviation === undefined) {
       if (word === "dst" && this.#offset !== null) this.#offset += 3_600;
-      else if (word.length < 3 || this.#micros === null) throw this.#invalid();
+      else if (word.length < 3 || (this.#micros === null && !this.#hasDate())) throw this.#invalid();
       else this.#namedZone(word);
       return;
     }
@@ -326,6 +330,9 @@ class TimeParser {
 
   #finish(): ParsedTime {
     this.#applyHalf();
+    // What a place's clocks show depends on the day, unless they have always shown the same.
+    const isPlace = this.#zone !== null && (this.#zone.rule !== null || this.#zone.transitions.types.length > 1);
+    if (isPlace && !this.#hasDate() && this.#special === null && this.#julian === null) throw this.#invalid();
     return {
       special: this.#special,
       date: this.#date(),

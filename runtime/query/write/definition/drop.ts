@@ -35,6 +35,11 @@ function drawsFrom(column: ColumnDefinition, draft: CatalogDraft, sequence: numb
   if (column.sequence === sequence) return true;
   if (column.default === null) return false;
   for (const text of sequencesDrawn(column.default.syntax)) {
+    // A serial column's tree names its own by number.
+    if (/^\d+$/u.test(text)) {
+      if (Number(text) === sequence) return true;
+      continue;
+    }
     const names = readQualifiedName(text);
     const name = { database: null, schema: names.at(-2) ?? null, name: names.at(-1) ?? "", location: -1 };
     if (draft.find(name)?.oid === sequence) return true;
