@@ -61,6 +61,14 @@ test("what random programs found is PostgreSQL's", async (t) => {
     t.is(await answer("insert into made (id, b) values (1, 2)"), "428C9");
     t.is(await answer("update made set b = 2, a = 'x'"), "22P02");
     t.is(await answer("update made set b = 2"), "428C9");
+    t.is(await answer("update made set a = 'x', missing = 1"), "22P02");
+    t.is(await answer("update made set a = 'x', id = substr(1.5, 1, 2)"), "42883");
+    t.is(await answer("update made set missing = 1, id = substr(1.5, 1, 2)"), "42883");
+    t.is(await answer("update made set a = 1, a = missing"), "42703");
+    t.is(await answer("update made set a = 1, a = 2"), "42601");
+    t.is(await answer("update made set b = 1, b = 2"), "42601");
+    t.is(await answer("update made set a = 'x' returning 1 / true"), "42883");
+    t.is(await answer("insert into made (id) values (1, 'x'::int)"), "22P02");
     t.is(await answer("insert into made (id) values (1) on conflict (a) do update set a = true"), "42804");
     t.is(await answer("insert into made (id) values (1) on conflict (a) do update set missing = 1"), "42703");
     t.is(await answer("insert into made (id) values (1) on conflict (a) do update set a = 1"), "42P10");

@@ -110,12 +110,12 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
     column.generated === null ? (source.columns[index]?.id ?? null) : null,
   );
   const base = { kind: "insert" as const, table, rules, plan: source, values };
-  const returning = bindReturning(statement.returning, new Scope(namesOf(relation), null, tables), binder);
-  if (returning !== null) expectRead(table, relation, returning.expressions, binder);
   const onConflict =
     statement.onConflict === null
       ? null
       : bindConflict(statement.onConflict, table, relation, rules, name, schema, binder, tables);
+  const returning = bindReturning(statement.returning, new Scope(namesOf(relation), null, tables), binder);
+  if (returning !== null) expectRead(table, relation, returning.expressions, binder);
   return { ...base, returning, onConflict };
 }
 
@@ -168,8 +168,8 @@ function bindSource(
           position: positionOf(row[0]?.location ?? -1),
         });
       }
-      checkWidth(row.length, targets, statement, row[targets.length]?.location ?? -1);
       const bound = row.map((item) => (item.kind === "default" ? null : bindExpression(item, context)));
+      checkWidth(row.length, targets, statement, row[targets.length]?.location ?? -1);
       return arrange(bound);
     });
     return { kind: "values", items, columns, ...estimates };
@@ -310,20 +310,24 @@ function bindAssignments(
   scope: Scope,
   binder: Binder,
 ): readonly BoundAssignment[] {
-  const seen = new Set<number>();
-  return assignments.map((assignment) => {
-    const { location, value } = assignment;
-    const column = columnNamed(table, assignment.column, location, assignment.steps);
-    if (seen.has(column.number)) {
-      throw new SqlError("42601", `multiple assignments to same column "${column.name}"`, {
-        position: positionOf(location),
-      });
-    }
-    seen.add(column.number);
-    if (value.kind === "default" || (value.kind === "rowField" && isDefaultField(value))) {
-      if (column.generated !== null)
-        return { column, value: { kind: "constant", value: null, type: column.type, location } };
-      return { column, value: defaultOf(column, binder) };
+  const context = plainContext(binder, scope, "UPDATE");
+  // All values before the first column is looked at, and all columns before any is refused.
+  const values = assignments.map(({ value }) => {
+    if (value.kind === "default" || (value.kind === "rowField" && isDefaultField(value))) return null;
+    return value.kind === "rowField" ? bindRowField(value, scope, binder) : bindExpression(value, context);
+  });
+  const names = assignments.map(({ column }) => column);
+  const twice = assignments.find(({ column }, index) => names.indexOf(column) < index);
+  if (twice !== undefined) {
+    const position = positionOf(twice.location);
+    binder.refuse(new SqlError("42601", `multiple assignments to same column "${twice.column}"`, { position }));
+  }
+  return assignments.map((assignment, index) => {
+    const column = columnNamed(table, assignment.column, assignment.location, assignment.steps);
+    const value = values[index] ?? null;
+    if (value === null) {
+      if (column.generated === null) return { column, value: defaultOf(column, binder) };
+      return { column, value: { kind: "constant", value: null, type: column.type, location: -1 } };
     }
     if (column.generated !== null || column.identity === "always") {
       const detail =
@@ -332,9 +336,7 @@ function bindAssignments(
           : `Column "${column.name}" is a generated column.`;
       binder.refuse(new SqlError("428C9", `column "${column.name}" can only be updated to DEFAULT`, { detail }));
     }
-    const context = plainContext(binder, scope, "UPDATE");
-    const bound = value.kind === "rowField" ? bindRowField(value, scope, binder) : bindExpression(value, context);
-    return { column, value: assign(bound, column.type, column.name, binder) };
+    return { column, value: assign(value, column.type, column.name, binder) };
   });
 }
 
@@ -409,11 +411,12 @@ function bindTarget(
 function bindUpdate(statement: Update, binder: Binder, tables: CommonTables | null): BoundUpdate {
   const target = bindTarget(statement, statement.from, "UPDATE", binder, tables);
   const { table, relation, scope, key } = target;
+  const written = tableRelation(table, relation.name, relation.schema, binder);
+  const returning = bindReturning(statement.returning, returningScope(scope, relation, written), binder);
   const bound = bindAssignments(statement.assignments, table, scope, binder).filter(
     ({ column }) => column.generated === null,
   );
   const columns = bound.map(({ column }): PlanColumn => ({ id: binder.newId(), name: column.name, type: column.type }));
-  const written = tableRelation(table, relation.name, relation.schema, binder);
   const rules = bindRules(table, written, binder);
   const plan: PlanNode = {
     kind: "project",
@@ -425,7 +428,6 @@ function bindUpdate(statement: Update, binder: Binder, tables: CommonTables | nu
   const assignments = bound.map(({ column }, index) => ({ column: column.number, id: columns[index]?.id ?? 0 }));
   const values = bound.map(({ value }) => value);
   expectRead(table, relation, values, binder);
-  const returning = bindReturning(statement.returning, returningScope(scope, relation, written), binder);
   if (returning !== null) expectRead(table, written, returning.expressions, binder);
   return { kind: "update", table, rules, plan, key, old: relation.columns.map(({ id }) => id), assignments, returning };
 }
