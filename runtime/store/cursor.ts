@@ -11,10 +11,12 @@ import {
   childOf,
   compareSlot,
   copyKey,
+  firstTrue,
   lengthFieldOf,
   searchBranch,
   searchLeaf,
   suffixLengthOf,
+  type Truth,
   valueStartOf,
   valueStartsOf,
 } from "./slotted-page.js";
@@ -177,17 +179,56 @@ export class TreeCursor implements Cursor {
 
   run(starts: Int32Array, most: number, high: Uint8Array | null, highLength: number): number {
     assert(this.#valid && most > 0 && most <= starts.length, "a run begins on an entry and has room");
-    this.#fresh();
-    this.#refresh();
-    let end = Math.min(this.#count, this.#index + most);
-    if (high !== null) {
-      const at = searchLeaf(this.#u8, this.#i32, this.#base, high, highLength, this.#count);
-      end = Math.min(end, at < 0 ? ~at : at);
-    }
+    const end = Math.min(this.#endBelow(high, highLength), this.#index + most);
     const found = valueStartsOf(this.#u8, this.#i32, this.#base, this.#index, end, starts);
     if (found === 0) return 0;
     this.#index += found - 1;
     this.#show();
+    return found;
+  }
+
+  /** Where the entries of this leaf that are below `high` end. */
+  #endBelow(high: Uint8Array | null, highLength: number): number {
+    this.#fresh();
+    this.#refresh();
+    if (high === null) return this.#count;
+    const at = searchLeaf(this.#u8, this.#i32, this.#base, high, highLength, this.#count);
+    return at < 0 ? ~at : at;
+  }
+
+  toTrue(position: number, truth: Truth, high: Uint8Array | null, highLength: number): void {
+    assert(this.#valid, "what is true is looked for from an entry on");
+    const end = this.#endBelow(high, highLength);
+    const found = firstTrue(this.#view, this.#u8, this.#i32, this.#base, this.#index, end, position, truth);
+    const index = Math.min(found < 0 ? ~found : found, end - 1);
+    if (index <= this.#index) return;
+    this.#index = index;
+    this.#show();
+  }
+
+  runTrue(
+    position: number,
+    truth: Truth,
+    starts: Int32Array,
+    most: number,
+    high: Uint8Array | null,
+    highLength: number,
+  ): number {
+    assert(this.#valid && most > 0 && most <= starts.length, "a run begins on an entry and has room");
+    const end = this.#endBelow(high, highLength);
+    let found = 0;
+    let last = this.#index;
+    for (let index = this.#index; found < most; index += 1) {
+      index = firstTrue(this.#view, this.#u8, this.#i32, this.#base, index, end, position, truth);
+      if (index < 0 || index >= end) break;
+      starts[found] = valueStartOf(this.#i32, this.#base, index);
+      found += 1;
+      last = index;
+    }
+    if (last !== this.#index) {
+      this.#index = last;
+      this.#show();
+    }
     return found;
   }
 

@@ -212,6 +212,51 @@ export function valueStartsOf(
   return found;
 }
 
+/** Bytes of a position at the start of a value, and at the end of a key of the past (table-trees.ts). */
+const positionBytes = 8;
+const u32Span = 2 ** 32;
+
+/** What the entries of a leaf say of when they are true: from a position on, and in a tree of the past until another one. */
+export type Truth = "now" | "past";
+
+/**
+ * The first of a leaf's entries from `from` on and before `to` that is true at a position; `to` when none is. `~index` for one of which that is
+ * not known: its value lies in pages of its own, or its key's end in the page's prefix.
+ */
+export function firstTrue(
+  view: DataView,
+  u8: Uint8Array,
+  i32: Int32Array,
+  base: number,
+  from: number,
+  to: number,
+  position: number,
+  truth: Truth,
+): number {
+  const slots = (base >> 2) + wordSlots;
+  for (let index = from; index < to; index++) {
+    const slot = i32[slots + (index << 1) + 1];
+    const cell = base + (slot & 0xffff);
+    if ((u8[cell] | (u8[cell + 1] << 8)) === overflowMark) return ~index;
+    const suffix = slot >>> 16;
+    const start = cell + leafCellHead + (suffix > slotHeadBytes ? suffix - slotHeadBytes : 0);
+    if (truth === "past") {
+      if (suffix < positionBytes) return ~index;
+      // The upper half of the key's position may begin in the slot's head: so many of its bytes are in the cell.
+      const inCell = suffix - positionBytes;
+      const upper =
+        inCell >= slotHeadBytes
+          ? view.getUint32(start - positionBytes)
+          : ((i32[slots + (index << 1)] ^ 0x80000000) << (inCell * 8)) |
+            (inCell === 0 ? 0 : view.getUint32(start - slotHeadBytes - inCell) >>> (32 - inCell * 8));
+      if ((upper >>> 0) * u32Span + view.getUint32(start - slotHeadBytes) <= position) continue;
+    }
+    if (view.getUint32(start + positionBytes / 2, true) * u32Span + view.getUint32(start, true) <= position)
+      return index;
+  }
+  return to;
+}
+
 /** Bytes that a value takes in its cell. */
 export const storedBytesOf = (lengthField: number): number =>
   lengthField === overflowMark ? overflowReferenceBytes : lengthField;

@@ -12,6 +12,8 @@
  * Keys and values that are passed in are copied before the call returns, and may lie in any buffer.
  */
 
+import type { Truth } from "./slotted-page.js";
+
 /** Trees of a store are numbered from 0 to this, exclusive. */
 export const treesMax = 32;
 export const treeKeyBytesMax = 512;
@@ -51,6 +53,21 @@ export interface Cursor extends ValueView {
    * Returns how many there are; 0 when even this one is to be read by itself. A cursor that cannot do it has no such method.
    */
   run?(starts: Int32Array, most: number, high: Uint8Array | null, highLength: number): number;
+  /**
+   * In a tree of positions (table-trees.ts), among the entries of this page from this one on whose keys are below `high` (null: no end): to the
+   * first that is true at a position, or cannot be told to be without being read. To the last of them when there is none. A cursor that cannot
+   * do it has no such method, nor the next.
+   */
+  toTrue?(position: number, truth: Truth, high: Uint8Array | null, highLength: number): void;
+  /** As `run`, of the entries that are true at a position; it ends before one of which that cannot be told. */
+  runTrue?(
+    position: number,
+    truth: Truth,
+    starts: Int32Array,
+    most: number,
+    high: Uint8Array | null,
+    highLength: number,
+  ): number;
   readonly valid: boolean;
   /** Copies the key to the start of `target` and returns its length. */
   keyInto(target: Uint8Array): number;

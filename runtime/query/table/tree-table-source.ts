@@ -121,8 +121,7 @@ export class TreeTableSource implements TableSource {
     let versions: Versions | null = null;
     if (history !== null) {
       versions = { from: history.from, to: history.to ?? this.position + 1 };
-      const isPoint = versions.to === versions.from + 1;
-      assert(request.index === null || isPoint, "an index is used for a point in time only");
+      assert(request.index === null || isPointInTime(versions), "an index is used for a point in time only");
     }
     if (versions === null) return this.#scan(request, null, Number.POSITIVE_INFINITY);
     const parts = this.#partsOf(request, versions);
@@ -204,6 +203,8 @@ function isReadableAs({ table, columns }: ScanRequest, then: TableDefinition): b
 
 const pointIn = (position: number): Versions => ({ from: position, to: position + 1 });
 
+const isPointInTime = ({ from, to }: Versions): boolean => to === from + 1;
+
 interface Filler {
   readonly place: ColumnPlace | null;
   readonly number: number;
@@ -283,7 +284,7 @@ class TreeScan implements TableScan {
     this.#fillers = request.columns.map((number) => this.#filler(table, number));
     this.#takesRuns =
       index === null &&
-      own === null &&
+      (own === null || isPointInTime(own)) &&
       !request.isBackward &&
       !request.wantsKeys &&
       this.#fillers.every(({ place }) => place !== null);
@@ -306,7 +307,10 @@ class TreeScan implements TableScan {
   }
 
   get #versions(): Versions | null {
-    return this.#own ?? this.#state.versions;
+    const { versions } = this.#state;
+    // As of the newest position the state itself is read, as long as it is not gone on with in a later one.
+    const isNewest = this.#own !== null && isPointInTime(this.#own) && this.#own.from >= this.#position;
+    return isNewest && versions === null ? null : (this.#own ?? versions);
   }
 
   next(): ScanBatch | null {
@@ -408,7 +412,8 @@ class TreeScan implements TableScan {
 
   /** Whether a range is one whole row key: looking it up costs less than a walk. */
   #isPoint({ from, to }: KeyRange): boolean {
-    if (this.#request.index !== null || from === null || to === null || this.#own !== null) return false;
+    if (this.#request.index !== null || from === null || to === null) return false;
+    if (this.#own !== null && !isPointInTime(this.#own)) return false;
     if (!from.isInclusive || !to.isInclusive || from.values.length !== this.#keyCodec?.columns) return false;
     return from.values === to.values;
   }

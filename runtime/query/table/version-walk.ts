@@ -55,6 +55,8 @@ export class VersionWalk {
   #hasHigh = false;
   #isBackward = false;
   #versions: Versions | null = null;
+  /** Whether that is one position. */
+  #isPoint = false;
   readonly #nowKey = new KeyBuffer();
   readonly #beforeKey = new KeyBuffer();
   /** Whether the two stand on an entry within the bounds that is still to be given. */
@@ -104,6 +106,7 @@ export class VersionWalk {
     if (high !== null) this.#high.set(high, highLength);
     this.#isBackward = isBackward;
     this.#versions = versions;
+    this.#isPoint = versions !== null && versions.to === versions.from + 1;
     this.#given = "none";
     this.#isOpen = true;
     this.#hasNow = isBackward ? this.#toHigh(this.#now) : this.#now.seek(this.#low.bytes.subarray(0, lowLength));
@@ -157,12 +160,8 @@ export class VersionWalk {
 
   /** Next entry; then the fields below describe it until the next call. */
   next(): boolean {
-    if (this.#given === "now") this.#stepNow();
-    else if (this.#given === "before") {
-      this.#hasBefore = this.#isBackward ? this.#before.previous() : this.#before.next();
-      this.#settleBefore();
-    }
-    this.#given = "none";
+    this.#stepGiven();
+    if (this.#isPoint && !this.#isBackward) this.#settleNow();
     for (;;) {
       if (!this.#hasNow && !this.#hasBefore) return false;
       if (this.#isBeforeFirst()) {
@@ -178,23 +177,42 @@ export class VersionWalk {
   }
 
   /**
-   * Many entries at once, as long as there is no past to be merged in: where their contents begin goes to `starts`, at most `most`. The
-   * walk then stands on the last of them. 0 when the next entry has to be asked for by `next`, which also tells whether there is one.
+   * Many entries at once: those that lie side by side, of the present or of the past, and are true at the walk's position in time. Where their
+   * contents begin goes to `starts`, at most `most`. The walk then stands on the last of them. 0 when the next entry has to be asked for by
+   * `next`, which also tells whether there is one.
    */
   run(starts: Int32Array, most: number): number {
-    if (this.#isBackward || this.#hasBefore || this.#given === "before" || this.#now.run === undefined) return 0;
+    if (this.#isBackward || this.#now.run === undefined) return 0;
+    if (!this.#isPoint && (this.#hasBefore || this.#given === "before")) return 0;
     for (;;) {
-      if (this.#given === "now") this.#stepNow();
-      this.#given = "none";
+      this.#stepGiven();
+      if (this.#isPoint) this.#settleNow();
+      if (this.#isBeforeFirst()) return this.#runBefore(starts, most);
       if (!this.#hasNow) return 0;
-      const high = this.#hasHigh ? this.#high.bytes : null;
-      const found = this.#now.run(starts, most, high, this.#high.length);
+      // Up to the next entry of the past, which is settled on one that is to be given.
+      const high = this.#hasBefore ? this.#beforeKey.bytes : this.#hasHigh ? this.#high.bytes : null;
+      const highLength = this.#hasBefore ? this.#beforeKey.length - toBytes : this.#high.length;
+      const found = this.#now.run(starts, most, high, highLength);
       if (found === 0) return 0;
       this.#nowKey.take(this.#now);
       this.#given = "now";
       const kept = this.#keepTrue(starts, found);
       if (kept > 0) return kept;
     }
+  }
+
+  /** The entries of the past that are true and come before the next one of the present. */
+  #runBefore(starts: Int32Array, most: number): number {
+    const versions = this.#versions;
+    assert(versions !== null && this.#isPoint, "many entries of the past are given of one point in time");
+    const { bytes, length } = this.#hasNow ? this.#nowKey : this.#high;
+    const high = this.#hasNow || this.#hasHigh ? bytes : null;
+    const found = this.#before.runTrue?.(versions.from, "past", starts, most, high, length) ?? 0;
+    if (found === 0) return 0;
+    this.#beforeKey.take(this.#before);
+    this.#given = "before";
+    for (let index = 0; index < found; index++) starts[index] = (starts[index] ?? 0) + fromBytes;
+    return found;
   }
 
   /** Contents instead of values, and only those that are true at the walk's position. */
@@ -209,6 +227,27 @@ export class VersionWalk {
       kept += 1;
     }
     return kept;
+  }
+
+  /** Steps over the entry that was given last. */
+  #stepGiven(): void {
+    if (this.#given === "now") this.#stepNow();
+    else if (this.#given === "before") {
+      this.#hasBefore = this.#isBackward ? this.#before.previous() : this.#before.next();
+      this.#settleBefore();
+    }
+    this.#given = "none";
+  }
+
+  /** Moves the cursor of the present on to an entry that is true at the walk's point in time. */
+  #settleNow(): void {
+    const versions = this.#versions;
+    assert(versions !== null, "a point in time has a position");
+    while (this.#hasNow && this.#fromOf(this.#now) >= versions.to) {
+      this.#now.toTrue?.(versions.from, "now", this.#hasHigh ? this.#high.bytes : null, this.#high.length);
+      if (this.#fromOf(this.#now) < versions.to) this.#checkNow();
+      else this.#stepNow();
+    }
   }
 
   #stepNow(): void {
@@ -242,7 +281,10 @@ export class VersionWalk {
     assert(versions !== null, "the past is walked when it is asked for");
     const cursor = this.#before;
     const key = this.#beforeKey;
+    const isForwardPoint = this.#isPoint && !this.#isBackward;
     while (this.#hasBefore) {
+      if (isForwardPoint)
+        cursor.toTrue?.(versions.from, "past", this.#hasHigh ? this.#high.bytes : null, this.#high.length);
       key.take(cursor);
       const itemLength = key.length - toBytes;
       if (!this.#isWithin(key.bytes, itemLength)) {
