@@ -244,7 +244,8 @@ class TreeScan implements TableScan {
   readonly #ends: number;
   readonly #codec: RowCodec;
   readonly #fillers: readonly Filler[];
-  readonly #walk: VersionWalk;
+  /** Made when a range is walked: one row by its key needs none. */
+  #made: VersionWalk | null = null;
   readonly #object: number;
   readonly #tenant: number;
   readonly #keyCodec: KeyCodec | null;
@@ -290,7 +291,6 @@ class TreeScan implements TableScan {
       this.#fillers.every(({ place }) => place !== null);
     this.#object = index === null ? table.storage : index.storage;
     this.#keyCodec = index !== null ? indexCodecOf(index) : table.keyColumns.length > 0 ? rowKeyCodecOf(table) : null;
-    this.#walk = new VersionWalk(this.#reader, index === null ? rowTrees : indexTrees);
     this.#fetch = new RowFetch(this.#reader);
   }
 
@@ -306,6 +306,11 @@ class TreeScan implements TableScan {
     return this.#own === null ? this.#state.reader : this.#state.past;
   }
 
+  get #walk(): VersionWalk {
+    this.#made ??= new VersionWalk(this.#reader, this.#request.index === null ? rowTrees : indexTrees);
+    return this.#made;
+  }
+
   get #versions(): Versions | null {
     const { versions } = this.#state;
     // As of the newest position the state itself is read, as long as it is not gone on with in a later one.
@@ -318,6 +323,7 @@ class TreeScan implements TableScan {
       this.#epoch = this.#state.epoch;
       this.#fetch = new RowFetch(this.#reader);
       if (this.#isRangeOpen && this.#point === null) this.#walk.resume(this.#reader, this.#versions);
+      else this.#made = null;
     }
     this.#grow();
     const batch = this.#batch;
