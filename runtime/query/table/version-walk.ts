@@ -20,6 +20,8 @@ export interface Versions {
   readonly to: number;
 }
 
+export const isPointInTime = ({ from, to }: Versions): boolean => to === from + 1;
+
 /** A key of at most 512 bytes in memory of its own. */
 class KeyBuffer {
   readonly bytes = new Uint8Array(512);
@@ -106,7 +108,7 @@ export class VersionWalk {
     if (high !== null) this.#high.set(high, highLength);
     this.#isBackward = isBackward;
     this.#versions = versions;
-    this.#isPoint = versions !== null && versions.to === versions.from + 1;
+    this.#isPoint = versions !== null && isPointInTime(versions);
     this.#given = "none";
     this.#isOpen = true;
     this.#hasNow = isBackward ? this.#toHigh(this.#now) : this.#now.seek(this.#low.bytes.subarray(0, lowLength));
@@ -136,7 +138,7 @@ export class VersionWalk {
       const behindLength = behindPrefix(behind, behind.length);
       assert(behindLength > 0, "a key begins with a tenant, so some key is behind it");
       // One version of an item was given and others may follow: they are told apart by their ends.
-      const isMidst = versions !== null && versions.to !== versions.from + 1 && this.#given === "before";
+      const isMidst = versions !== null && !isPointInTime(versions) && this.#given === "before";
       if (isMidst) {
         this.#passedKey.set(key, key.length);
         this.#passedTo = this.to;

@@ -1,0 +1,36 @@
+/** Ranges of key values as the bytes between which they lie. */
+import { assert } from "../../types/assert.js";
+import type { KeyBound, KeyRange } from "./access.js";
+import { behindPrefix, type KeyCodec } from "./key-codec.js";
+
+/** The bytes between which a range lies; null for one that nothing can be in. */
+export function boundsOf(
+  { from, to }: KeyRange,
+  prefix: Uint8Array,
+  codec: KeyCodec | null,
+): { low: Uint8Array; high: Uint8Array | null } | null {
+  const low = from === null ? prefix.slice() : boundBytes(from, prefix, codec, !from.isInclusive);
+  const high = to === null ? behind(prefix) : boundBytes(to, prefix, codec, to.isInclusive);
+  if (low === null) return null;
+  return { low, high };
+}
+
+function boundBytes(
+  { values }: KeyBound,
+  prefix: Uint8Array,
+  codec: KeyCodec | null,
+  isBehind: boolean,
+): Uint8Array | null {
+  assert(codec !== null, "rows without a key are not looked for by key");
+  const item = codec.encodeBound(values);
+  const bytes = new Uint8Array(prefix.length + item.length);
+  bytes.set(prefix);
+  bytes.set(item, prefix.length);
+  return isBehind ? behind(bytes) : bytes;
+}
+
+export function behind(prefix: Uint8Array): Uint8Array | null {
+  const bytes = prefix.slice();
+  const length = behindPrefix(bytes, bytes.length);
+  return length === 0 ? null : bytes.subarray(0, length);
+}

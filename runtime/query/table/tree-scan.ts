@@ -1,0 +1,305 @@
+/**
+ * One scan of a table in the store's trees: range after range, by row key or by an index, now or in the past. Rows that lie side by side are decoded
+ * together, column by column, straight from the pages.
+ */
+import { itemAt, spaceTrees, TableKey, tableSpace, tableTree } from "../../store/table-trees.js";
+import type { TreeReader } from "../../store/tree.js";
+import { assert } from "../../types/assert.js";
+import type { TableDefinition } from "../catalog/model.js";
+import type { Datum } from "../types/datum.js";
+import {
+  batchRowsMax,
+  type ColumnVector,
+  fromPositionColumn,
+  isNumberVector,
+  type KeyRange,
+  type ScanBatch,
+  type ScanRequest,
+  type TableScan,
+  toPositionColumn,
+} from "./access.js";
+import { indexCodecOf, indexContent, rowKeyCodecOf } from "./index-keys.js";
+import { behind, boundsOf } from "./key-bounds.js";
+import type { KeyCodec } from "./key-codec.js";
+import { type ColumnPlace, type RowCodec, rowCodecOf } from "./row-codec.js";
+import { RowFetch } from "./row-fetch.js";
+import { isPointInTime, type Versions, VersionWalk } from "./version-walk.js";
+
+/** Rows of a scan's first batch: most scans are for a few. Each batch is four times the one before. */
+const firstBatchRows = 16;
+
+const rowTrees = spaceTrees[tableSpace.rows];
+const indexTrees = spaceTrees[tableSpace.index];
+assert(rowTrees !== undefined && indexTrees !== undefined, "rows and indexes have their trees");
+
+/** The state that scans read, and what of it they see. */
+export interface TableState {
+  reader: TreeReader;
+  past: TreeReader;
+  /** Null: what is true now. */
+  versions: Versions | null;
+  /** Grows when `reader` or `versions` change. */
+  epoch: number;
+}
+
+/** Told of each range of keys that is scanned. `high` is exclusive; null is without an end. */
+export type Watch = (tree: number, low: Uint8Array, high: Uint8Array | null) => void;
+
+interface Filler {
+  readonly place: ColumnPlace | null;
+  readonly number: number;
+  readonly isNumbers: boolean;
+}
+
+export class TreeScan implements TableScan {
+  readonly #state: TableState;
+  readonly #request: ScanRequest;
+  readonly #own: Versions | null;
+  readonly #position: number;
+  /** Where all rows that are still true here were given up for others; Infinity when they were not. */
+  readonly #ends: number;
+  readonly #codec: RowCodec;
+  readonly #fillers: readonly Filler[];
+  /** Made when a range is walked: one row by its key needs none. */
+  #made: VersionWalk | null = null;
+  readonly #object: number;
+  readonly #tenant: number;
+  readonly #keyCodec: KeyCodec | null;
+  readonly #watch: Watch | null;
+  readonly #rowKey = new TableKey();
+  readonly #prefix = new TableKey();
+  #fetch: RowFetch;
+  #epoch: number;
+  #range = -1;
+  #isRangeOpen = false;
+  /** A single row's key that is still to be looked up. */
+  #point: Uint8Array | null = null;
+  #capacity = 0;
+  /** Whether rows are read without their keys and positions, so that many can be read at once. */
+  readonly #takesRuns: boolean;
+  #starts: Int32Array = new Int32Array(0);
+  #batch: { rows: number; columns: ColumnVector[]; keys: Uint8Array[] } = { rows: 0, columns: [], keys: [] };
+
+  constructor(
+    state: TableState,
+    tenant: number,
+    request: ScanRequest,
+    own: Versions | null,
+    { position, ends }: { readonly position: number; readonly ends: number },
+    watch: Watch | null,
+  ) {
+    const { table, index } = request;
+    this.#state = state;
+    this.#tenant = tenant;
+    this.#request = request;
+    this.#own = own;
+    this.#position = position;
+    this.#ends = ends;
+    this.#watch = watch;
+    this.#epoch = state.epoch;
+    this.#codec = rowCodecOf(table);
+    this.#fillers = request.columns.map((number) => this.#filler(table, number));
+    this.#takesRuns =
+      index === null &&
+      (own === null || isPointInTime(own)) &&
+      !request.isBackward &&
+      !request.wantsKeys &&
+      this.#fillers.every(({ place }) => place !== null);
+    this.#object = index === null ? table.storage : index.storage;
+    this.#keyCodec = index !== null ? indexCodecOf(index) : table.keyColumns.length > 0 ? rowKeyCodecOf(table) : null;
+    this.#fetch = new RowFetch(this.#reader);
+  }
+
+  #filler(table: TableDefinition, number: number): Filler {
+    if (number === fromPositionColumn || number === toPositionColumn) return { place: null, number, isNumbers: false };
+    const place = this.#codec.places[number - 1];
+    const column = table.columns[number - 1];
+    assert(place !== undefined && column !== undefined, "a scan asks for columns of its table");
+    return { place, number, isNumbers: isNumberVector(column.type.oid) };
+  }
+
+  get #reader(): TreeReader {
+    return this.#own === null ? this.#state.reader : this.#state.past;
+  }
+
+  get #walk(): VersionWalk {
+    this.#made ??= new VersionWalk(this.#reader, this.#request.index === null ? rowTrees : indexTrees);
+    return this.#made;
+  }
+
+  get #versions(): Versions | null {
+    const { versions } = this.#state;
+    // As of the newest position the state itself is read, as long as it is not gone on with in a later one.
+    const isNewest = this.#own !== null && isPointInTime(this.#own) && this.#own.from >= this.#position;
+    return isNewest && versions === null ? null : (this.#own ?? versions);
+  }
+
+  next(): ScanBatch | null {
+    if (this.#epoch !== this.#state.epoch) {
+      this.#epoch = this.#state.epoch;
+      this.#fetch = new RowFetch(this.#reader);
+      if (this.#isRangeOpen && this.#point === null) this.#walk.resume(this.#reader, this.#versions);
+      else this.#made = null;
+    }
+    this.#grow();
+    const batch = this.#batch;
+    batch.rows = 0;
+    batch.keys.length = 0;
+    while (batch.rows < this.#capacity) {
+      if (!this.#isRangeOpen && !this.#openNextRange()) break;
+      if (this.#point !== null) {
+        this.#takePoint(this.#point);
+        this.#point = null;
+        this.#isRangeOpen = false;
+        continue;
+      }
+      const found = this.#takesRuns ? this.#walk.run(this.#starts, this.#capacity - batch.rows) : 0;
+      if (found > 0) {
+        this.#fillRun(found);
+        continue;
+      }
+      if (!this.#walk.next()) {
+        this.#isRangeOpen = false;
+        continue;
+      }
+      this.#take();
+    }
+    return batch.rows === 0 ? null : batch;
+  }
+
+  close(): void {
+    this.#isRangeOpen = false;
+    this.#range = this.#request.ranges.length;
+  }
+
+  /** Rows that lie side by side, column by column. */
+  #fillRun(found: number): void {
+    const batch = this.#batch;
+    const row = batch.rows;
+    const starts = this.#starts;
+    const { bytes, view } = this.#walk;
+    assert(row + found <= this.#capacity, "a run has no more rows than there is room for");
+    for (let index = 0; index < this.#fillers.length; index++) {
+      const place = this.#fillers[index]?.place;
+      const column = batch.columns[index];
+      assert(place !== null && place !== undefined, "a run is of columns of the table");
+      if (column.kind === "numbers") {
+        const { numbers, nulls } = column;
+        if (this.#codec.readNumbers(view, starts, found, place, numbers, nulls, row)) column.hasNulls = true;
+        continue;
+      }
+      const { values } = column;
+      for (let at = 0; at < found; at++) values[row + at] = this.#codec.read(bytes, view, starts[at] ?? 0, place);
+    }
+    batch.rows = row + found;
+  }
+
+  #grow(): void {
+    const capacity = this.#capacity === 0 ? firstBatchRows : Math.min(batchRowsMax, this.#capacity * 4);
+    if (capacity > this.#capacity) {
+      const columns = this.#fillers.map(
+        ({ isNumbers }): ColumnVector =>
+          isNumbers
+            ? { kind: "numbers", numbers: new Float64Array(capacity), nulls: new Uint8Array(capacity), hasNulls: false }
+            : { kind: "values", values: new Array<Datum>(capacity).fill(null) },
+      );
+      this.#batch = { rows: 0, columns, keys: this.#batch.keys };
+      this.#capacity = capacity;
+      if (this.#takesRuns) this.#starts = new Int32Array(capacity);
+    }
+    for (const column of this.#batch.columns) {
+      if (column.kind !== "numbers" || !column.hasNulls) continue;
+      column.nulls.fill(0);
+      column.hasNulls = false;
+    }
+  }
+
+  #openNextRange(): boolean {
+    const { ranges, isBackward } = this.#request;
+    this.#range += 1;
+    const range = ranges[isBackward ? ranges.length - 1 - this.#range : this.#range];
+    if (range === undefined) return false;
+    const bounds = boundsOf(range, this.#prefix.object(this.#tenant, this.#object), this.#keyCodec);
+    this.#isRangeOpen = bounds !== null;
+    if (bounds === null) return this.#openNextRange();
+    const { low, high } = bounds;
+    this.#watch?.(this.#request.index === null ? tableTree.rows : tableTree.index, low, high);
+    if (this.#isPoint(range)) {
+      this.#point = low;
+      return true;
+    }
+    this.#walk.open(low, low.length, high, high?.length ?? 0, isBackward, this.#versions);
+    return true;
+  }
+
+  /** Whether a range is one whole row key: looking it up costs less than a walk. */
+  #isPoint({ from, to }: KeyRange): boolean {
+    if (this.#request.index !== null || from === null || to === null) return false;
+    if (this.#own !== null && !isPointInTime(this.#own)) return false;
+    if (!from.isInclusive || !to.isInclusive || from.values.length !== this.#keyCodec?.columns) return false;
+    return from.values === to.values;
+  }
+
+  #takePoint(key: Uint8Array): void {
+    const fetch = this.#fetch;
+    if (!fetch.find(key, this.#versions)) return;
+    const rowKey = this.#request.wantsKeys ? key.slice(itemAt) : null;
+    this.#fill(fetch.bytes, fetch.view, fetch.contentAt, fetch.from, fetch.to, rowKey);
+  }
+
+  /** Decodes the row that the walk stands on, or the one that its index entry leads to. */
+  #take(): void {
+    const walk = this.#walk;
+    if (this.#request.index === null) {
+      const key = this.#request.wantsKeys ? walk.key.slice(itemAt, walk.keyLength) : null;
+      this.#fill(walk.bytes, walk.view, walk.contentAt, walk.from, walk.to, key);
+      return;
+    }
+    const { bytes, view, contentAt, contentLength } = walk;
+    let item: Uint8Array;
+    if (bytes[contentAt] === indexContent.rowKeyInContent) {
+      item = this.#rowKey.item(
+        this.#tenant,
+        this.#request.table.storage,
+        bytes,
+        contentAt + 1,
+        contentAt + contentLength,
+      );
+    } else {
+      const length = view.getUint16(contentAt + 1, true);
+      const { key, keyLength } = walk;
+      item = this.#rowKey.item(this.#tenant, this.#request.table.storage, key, keyLength - length, keyLength);
+    }
+    const fetch = this.#fetch;
+    const found = fetch.find(item, this.#versions);
+    assert(found, "an index entry leads to a row");
+    if (this.#watch !== null) this.#watch(tableTree.rows, item.slice(), behind(item));
+    const key = this.#request.wantsKeys ? item.slice(itemAt) : null;
+    this.#fill(fetch.bytes, fetch.view, fetch.contentAt, fetch.from, fetch.to, key);
+  }
+
+  #fill(bytes: Uint8Array, view: DataView, at: number, from: number, to: number, key: Uint8Array | null): void {
+    const batch = this.#batch;
+    const row = batch.rows;
+    const codec = this.#codec;
+    const fillers = this.#fillers;
+    for (let index = 0; index < fillers.length; index++) {
+      const filler = fillers[index];
+      const column = batch.columns[index];
+      if (column.kind === "numbers") {
+        assert(filler.place !== null, "a column of numbers is one of the table's");
+        if (codec.readNumber(bytes, view, at, filler.place, column.numbers, row)) {
+          column.nulls[row] = 1;
+          column.hasNulls = true;
+        }
+      } else if (filler.place !== null) column.values[row] = codec.read(bytes, view, at, filler.place);
+      else if (filler.number === fromPositionColumn) column.values[row] = from;
+      else {
+        const end = Math.min(to, this.#ends);
+        column.values[row] = end > this.#position ? null : end;
+      }
+    }
+    if (key !== null) batch.keys.push(key);
+    batch.rows = row + 1;
+  }
+}
