@@ -75,6 +75,7 @@ class Shard implements Actor<ShardMessage> {
     this.#pipeline = new Pipeline(core, this.#intake.queue, answering, this.#handover, {
       published,
       answerOne: (request, body) => this.#intake.answerOne(request, body),
+      sendAnswers: () => this.#intake.sendAnswers(),
     });
     this.#operations = new Operations(core, this.#nodes, this.#pipeline, this.#handover);
     this.#readers = new Readers(
@@ -281,6 +282,7 @@ class Shard implements Actor<ShardMessage> {
     const { sql, context } = this.#core;
     sql?.requeueWoken(this.#intake.queue);
     this.#pipeline.propose();
+    this.#intake.sendAnswers();
     if (this.#core.sql?.hasTimers === true && !this.#isSqlTimed) {
       this.#isSqlTimed = true;
       context.after(sqlDueMs, { kind: "sqlDue" });

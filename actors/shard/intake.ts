@@ -26,6 +26,8 @@ export class Intake {
   readonly #forwarder: Forwarder;
   readonly #batch = new RequestBatchReader();
   readonly #queued: QueuedRequest;
+  /** Answers that rest on nothing that is under way, by who asked. */
+  readonly #answers = new Map<Port, ReplyBatchWriter>();
 
   constructor(core: ShardCore, answering: Answering, forwarder: Forwarder) {
     this.#core = core;
@@ -185,12 +187,22 @@ export class Intake {
     this.#answering.tell(port, { kind: "replies", bytes: refusal.take(), count: 1 });
   }
 
+  /** Takes an answer, to be sent with others. */
   answerOne({ port, envelope, correlation }: Readonly<QueuedRequest>, body: Uint8Array): void {
-    if (envelope !== null) this.#core.context.reply(envelope, { body });
+    if (envelope !== null) this.#core.context.reply(envelope, { body: body.slice() });
     else if (port !== null) {
-      const replies = new ReplyBatchWriter();
+      const replies = this.#answers.get(port) ?? new ReplyBatchWriter();
+      this.#answers.set(port, replies);
       replies.ok(correlation, body);
-      this.#answering.tell(port, { kind: "replies", bytes: replies.take(), count: 1 }, { transfer: true });
+    }
+  }
+
+  /** Sends the answers that were taken. */
+  sendAnswers(): void {
+    for (const [port, replies] of this.#answers) {
+      const { count } = replies;
+      if (count > 0) this.#answering.tell(port, { kind: "replies", bytes: replies.take(), count }, { transfer: true });
+      if (!port.isOpen) this.#answers.delete(port);
     }
   }
 }

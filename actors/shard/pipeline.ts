@@ -29,6 +29,8 @@ export interface PipelineHost {
   /** A newer version is published. */
   published(): void;
   answerOne(request: Readonly<QueuedRequest>, body: Uint8Array): void;
+  /** Sends what `answerOne` has taken. */
+  sendAnswers(): void;
 }
 
 const retryFullMs = 500;
@@ -132,6 +134,8 @@ export class Pipeline {
       const own = this.#operations.shift();
       if (own === undefined) {
         core.guarded(() => proposer.fill(this.#queue, proposal, core.context.now(), stamp));
+        // Before the replica goes to the disk, which in one thread holds up all others.
+        this.#host.sendAnswers();
       } else {
         proposer.fillOperation(proposal, own.operation, own.body, stamp);
         proposal.settled = own.settled;

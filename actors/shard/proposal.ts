@@ -81,6 +81,13 @@ export class Proposal {
     }
   }
 
+  /** Somebody waits for it. */
+  get hasAnswers(): boolean {
+    if (this.#asked.length > 0 || this.#followers.length > 0 || this.settled !== null) return true;
+    for (const { count } of this.#replies.values()) if (count > 0) return true;
+    return false;
+  }
+
   get isEmpty(): boolean {
     return this.#replies.size === 0 && this.#asked.length === 0 && this.settled === null;
   }

@@ -193,6 +193,7 @@ export class Proposer {
     this.#kernel.settle(this.#state);
     const outcome = sql.decide(waiting, tenant);
     switch (outcome.kind) {
+      case "told":
       case "waits":
         return decided.answered;
       case "answer":

@@ -31,7 +31,9 @@ export class Unrecorded {
 
   /** @param newest the newest prepare under way; null when none is */
   answer(proposal: Proposal, newest: Proposal | null): void {
-    if (newest !== null) {
+    if (!proposal.hasAnswers) {
+      this.#send(proposal);
+    } else if (newest !== null) {
       newest.follow(proposal);
     } else if (this.#core.isSingle) {
       this.#send(proposal);

@@ -163,6 +163,11 @@ export class ShardRig {
     switch (outcome.kind) {
       case "waits":
         return { kind: "waits" };
+      case "told": {
+        const answer = this.late(waiting.correlation);
+        assert(answer !== null, "what was told has an answer");
+        return answer;
+      }
       case "failed":
         throw outcome.error;
       case "answer":

@@ -9,12 +9,12 @@ import { int64 } from "../../../runtime/query/types/bytes.js";
 import type { TextContext } from "../../../runtime/query/types/text-context.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
-import type { SqlColumn, SqlRequest, SqlRows } from "../../messages/sql.js";
-import { DataRows } from "../../sql/data-rows.js";
+import type { SqlRequest, SqlRows } from "../../messages/sql.js";
 import type { Engine } from "../../sql/engine.js";
 import { Evaluation, noEffects } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
 import { PlanCache, type PlannedStatement } from "../../sql/plan-cache.js";
+import { PointRows } from "../../sql/point-rows.js";
 import { readSequence } from "../../sql/sequence-state.js";
 import { ended, noRowBytes } from "./run.js";
 
@@ -29,10 +29,7 @@ export class StatementPlans {
   readonly catalogs = new CatalogCache();
   readonly plans = new PlanCache();
   readonly #host: PlansHost;
-  readonly #pointRows = new WeakMap<
-    readonly SqlColumn[],
-    { readonly formats: SqlRequest["resultFormats"]; readonly rows: DataRows }
-  >();
+  readonly #rows = new PointRows();
 
   constructor(host: PlansHost) {
     this.#host = host;
@@ -89,28 +86,12 @@ export class StatementPlans {
     let rows = noRowBytes;
     if (row !== null) {
       assert(columns !== null, "a query has result columns");
-      rows = this.#rowOf(columns, request, context).addOnly(row);
+      rows = this.#rows.of(columns, request.resultFormats, context).addOnly(row);
     }
     const rowCount = row === null ? 0 : 1;
     return { ...ended(row === null ? "SELECT 0" : "SELECT 1"), columns, rows, rowCount, position };
   }
-
-  /** Where rows of a point are written, used again and again. */
-  #rowOf(columns: readonly SqlColumn[], { resultFormats }: SqlRequest, context: TextContext): DataRows {
-    const known = this.#pointRows.get(columns);
-    if (known !== undefined && isSameFormats(known.formats, resultFormats)) return known.rows.under(context);
-    const rows = new DataRows(
-      columns.map(({ type }) => ({ oid: type })),
-      resultFormats,
-      context,
-    );
-    this.#pointRows.set(columns, { formats: resultFormats, rows });
-    return rows;
-  }
 }
-
-const isSameFormats = (a: SqlRequest["resultFormats"], b: SqlRequest["resultFormats"]): boolean =>
-  a === b || (a.length === b.length && a.every((format, at) => format === b[at]));
 
 /** Whether the first answer is to have all rows of a query that yields one at most. */
 export const isWhole = ({ kind, rowsMax }: SqlRequest): boolean => kind === "execute" && rowsMax !== 1;

@@ -10,9 +10,9 @@ import { tenantStatus } from "../../../runtime/kernel/kinds.js";
 import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
 import { CatalogCache } from "../../../runtime/query/catalog/over-trees.js";
 import { SqlError } from "../../../runtime/query/error.js";
-import { assert } from "../../../runtime/types/assert.js";
+import { assert, unreachable } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
-import type { SqlRequest } from "../../messages/sql.js";
+import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import { type DecodedSqlRequest, decodeSqlRequest } from "../../messages/sql-codec.js";
 import { statementError } from "../../sql/engine.js";
 import { PlanCache } from "../../sql/plan-cache.js";
@@ -231,13 +231,27 @@ export class SqlDecider {
   ): SqlOutcome {
     try {
       const executed = this.#execution.execute(request, session, open, position);
-      if (executed.kind === "outcome") return executed.outcome;
-      const { transaction, reply } = executed;
-      return this.#commitOf(waiting, request, transaction, position, reply, () => {});
+      switch (executed.kind) {
+        case "outcome":
+          return executed.outcome;
+        case "told":
+          return this.#tell(waiting, executed.reply);
+        case "alone":
+          return this.#commitOf(waiting, request, executed.transaction, position, executed.reply, () => {});
+        default:
+          return unreachable(executed);
+      }
     } catch (error) {
       if (!(error instanceof LockWait)) throw statementError(error, (defect) => this.#deciding.host.defect(defect));
       return this.#park(waiting, request, session, open, error);
     }
+  }
+
+  #tell(waiting: Readonly<QueuedRequest>, reply: SqlReply): SqlOutcome {
+    const told = answer(reply);
+    assert(told.kind === "answer", "what is said is an answer");
+    this.#deciding.host.answer(waiting, told.body);
+    return { kind: "told" };
   }
 
   #park(

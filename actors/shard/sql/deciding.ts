@@ -12,7 +12,7 @@ export interface DeciderHost {
   readonly engine: Engine;
   /** The working state: everything proposed so far. */
   readonly state: TreeReader;
-  /** Sends an answer that rests on nothing that is under way. */
+  /** Takes an answer that rests on nothing that is under way, and is sent before what is proposed next. Copies it. */
   answer(request: Readonly<QueuedRequest>, body: Uint8Array): void;
   /** A statement met a defect of the engine. */
   defect(error: Error): void;

@@ -64,23 +64,23 @@ export class LockTable {
   inTheWay(name: string, strength: LockStrength, self: LockOwner | null): readonly LockOwner[] {
     const holders = this.#locks.get(name);
     if (holders === undefined) return none;
-    const found: LockOwner[] = [];
+    let found: LockOwner[] | null = null;
     for (const [owner, held] of holders) {
-      if (owner !== self && conflicts[strength].has(held)) found.push(owner);
+      if (owner !== self && conflicts[strength].has(held)) (found ??= []).push(owner);
     }
-    return found;
+    return found ?? none;
   }
 
   /** Takes a lock that nothing is in the way of. A weaker one than the owner has changes nothing. */
   take(name: string, strength: LockStrength, owner: LockOwner): void {
-    assert(this.inTheWay(name, strength, owner).length === 0, "a lock is taken when nothing is in its way");
     let holders = this.#locks.get(name);
+    const before = holders?.get(owner) ?? null;
+    if (before !== null && strengths.indexOf(before) >= strengths.indexOf(strength)) return;
+    assert(this.inTheWay(name, strength, owner).length === 0, "a lock is taken when nothing is in its way");
     if (holders === undefined) {
       holders = new Map();
       this.#locks.set(name, holders);
     }
-    const before = holders.get(owner) ?? null;
-    if (before !== null && strengths.indexOf(before) >= strengths.indexOf(strength)) return;
     holders.set(owner, strength);
     this.#takenBy(owner).push({ name, before });
   }

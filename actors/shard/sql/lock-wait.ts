@@ -1,6 +1,6 @@
 /**
  * Thrown where a statement meets a lock that it has to wait for. It is no error: whoever runs the statement takes back what it has done,
- * waits for the owners to end, and runs it again on the state of then.
+ * waits for the owners to end, and runs it again on the state of then. Nobody reads its stack, which would cost more than the statement.
  */
 import type { LockStrength } from "../../../runtime/query/write/ports.js";
 import type { LockOwner } from "./lock-table.js";
@@ -17,7 +17,10 @@ export class LockWait extends Error {
   readonly wanted: WantedLock | null;
 
   constructor(owners: readonly LockOwner[], wanted: WantedLock | null) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super("a lock is in the way");
+    Error.stackTraceLimit = stackTraceLimit;
     this.owners = owners;
     this.wanted = wanted;
   }

@@ -3,20 +3,25 @@
  *
  *   answer   nothing is written: it may be sent as any answer that rests on the state as proposed
  *   commit   the changes of a transaction, for the kernel to decide and the log to hold; the answer waits for it
+ *   told     it was answered already: a transaction has written rows, which only its COMMIT will say to be there. What comes next of it need
+ *            not wait for the disk. Were what it has met never to be committed, neither would the transaction be
  *   waits    a lock is in the way: the statement comes back into the queue when its owners have ended, and is run again from its start
  */
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
 import type { ErrorRecord, KimberliteError } from "../../../runtime/types/errors.js";
+import { kiB } from "../../../runtime/types/limits.js";
 import type { SqlReply } from "../../messages/sql.js";
-import { encodeSqlReply } from "../../messages/sql-codec.js";
+import { writeSqlReply } from "../../messages/sql-codec.js";
 import type { PlannedStatement } from "../../sql/plan-cache.js";
 import { writeStage } from "./facts-of.js";
 
 export type SqlOutcome =
+  /** The body is to be copied before the next statement is decided. */
   | { readonly kind: "answer"; readonly body: Uint8Array }
   | { readonly kind: "failed"; readonly error: KimberliteError }
+  | { readonly kind: "told" }
   | { readonly kind: "waits" }
   | {
       readonly kind: "commit";
@@ -58,7 +63,15 @@ export function stagesOf(tenant: number, parts: readonly Uint8Array[], principal
 
 const noBytes = new Uint8Array(0);
 
-export const answer = (reply: SqlReply): SqlOutcome => ({ kind: "answer", body: encodeSqlReply(reply) });
+const answers = new ByteWriter(4 * kiB);
+/** Memory for more than this is not kept. */
+const keptBytesMax = 64 * kiB;
+
+/** The body may be overwritten by the next one's. */
+export function answer(reply: SqlReply): SqlOutcome {
+  const isLarge = reply.kind === "rows" && reply.rows.length > keptBytesMax;
+  return { kind: "answer", body: writeSqlReply(reply, isLarge ? new ByteWriter() : answers).view() };
+}
 
 export const failed = ({ sqlState, message, fields }: SqlError): SqlReply => ({
   kind: "failed",

@@ -16,18 +16,22 @@ export function rowsReply(
   position: number,
   wrote: boolean,
 ): SqlReply {
-  const columns = rows === null ? null : planned.columns;
-  const { notices, changed: settings } = evaluation;
-  const delayMs = evaluation.takeDelay();
-  const common = { kind: "rows" as const, columns, position, wrote, delayMs, notices, settings };
-  if (rows === null) return { ...common, rows: noBytes, rowCount: 0, tag: tag(count), cursor: 0 };
-  if (rowsMax === 0 || rows.rows <= rowsMax) {
-    const shown = rows.rows;
-    return { ...common, rows: rows.take(), rowCount: shown, tag: tag(shown), cursor: 0 };
-  }
-  const first = rows.takeSome(rowsMax);
-  const cursor = session.open({ rows, tag, fetched: rowsMax });
-  return { ...common, rows: first, rowCount: rowsMax, tag: "", cursor };
+  const isWhole = rows === null || rowsMax === 0 || rows.rows <= rowsMax;
+  const rowCount = rows === null ? 0 : isWhole ? rows.rows : rowsMax;
+  const bytes = rows === null ? noBytes : isWhole ? rows.take() : rows.takeSome(rowsMax);
+  return {
+    kind: "rows",
+    columns: rows === null ? null : planned.columns,
+    rows: bytes,
+    rowCount,
+    tag: isWhole ? tag(rows === null ? count : rowCount) : "",
+    cursor: isWhole ? 0 : session.open({ rows, tag, fetched: rowsMax }),
+    position,
+    wrote,
+    delayMs: evaluation.takeDelay(),
+    notices: evaluation.notices,
+    settings: evaluation.changed,
+  };
 }
 
 /** More rows of a cursor, which ends with the last of them. */

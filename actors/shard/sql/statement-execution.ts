@@ -5,15 +5,18 @@
 import type { BoundStatement } from "../../../runtime/query/bind/bound.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
+import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import { OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
-import type { SqlReply, SqlRequest } from "../../messages/sql.js";
+import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
 import { asOfPosition } from "../../sql/as-of.js";
 import { statementError } from "../../sql/engine.js";
 import { Evaluation } from "../../sql/evaluation.js";
+import { readParameters } from "../../sql/parameters.js";
 import type { PlannedStatement } from "../../sql/plan-cache.js";
+import { PointRows } from "../../sql/point-rows.js";
 import { advisoryLock } from "./advisory-locks.js";
 import type { Deciding } from "./deciding.js";
 import { settleDeferred } from "./deferred-constraints.js";
@@ -25,14 +28,17 @@ import { leaveNumbers } from "./numbers-left.js";
 import { answer, described, type SqlOutcome, transactionTooLarge } from "./outcome.js";
 import { rowsReply } from "./result-replies.js";
 import type { Session } from "./session.js";
+import { effectsOf } from "./session-effects.js";
 import { StatementLocks } from "./statement-locks.js";
 import type { StatementPrograms } from "./statement-programs.js";
-import { effectsOf, type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
+import { type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
 import { Transaction, transactionBytesMax } from "./transaction.js";
 
 /** A statement that is over: its answer, or what its transaction, which it was alone in, comes to. */
 export type Executed =
   | { readonly kind: "outcome"; readonly outcome: SqlOutcome }
+  /** To be answered at once: of what others have written it says nothing, and its transaction is not committed. */
+  | { readonly kind: "told"; readonly reply: SqlReply }
   | {
       readonly kind: "alone";
       readonly transaction: Transaction;
@@ -61,6 +67,7 @@ export class StatementExecution {
   readonly #deciding: Deciding;
   readonly #programs: StatementPrograms;
   readonly #queue: LockQueue;
+  readonly #rows = new PointRows();
   #nextPending = -1;
 
   constructor(deciding: Deciding, programs: StatementPrograms, queue: LockQueue) {
@@ -120,7 +127,9 @@ export class StatementExecution {
       if (bytes > transactionBytesMax) throw transactionTooLarge(bytes, transactionBytesMax);
       const reply = (at: number, wrote: boolean): SqlReply =>
         rowsReply(request, session, result, planned, evaluation, at, wrote);
-      return isAlone ? { kind: "alone", transaction, reply } : outcomeOf(answer(reply(position, false)));
+      if (isAlone) return { kind: "alone", transaction, reply };
+      const isCount = result.rows === null && isModification(planned);
+      return isCount ? { kind: "told", reply: reply(position, false) } : outcomeOf(answer(reply(position, false)));
     } catch (error) {
       if (mark >= 0) overlay.rollbackTo(mark);
       transaction.takeBack(told);
@@ -200,13 +209,30 @@ export class StatementExecution {
   }
 
   #runGeneral(parts: StatementParts, planned: PlannedStatement): StatementResult {
-    const { bound, point } = planned;
+    const { bound, columns, point } = planned;
+    if (point !== null && columns !== null && readsNow(parts.transaction))
+      return this.#point(parts, planned, columns, point);
     const run = new StatementRun(parts, bound);
     const { body } = bound;
     if (parts.request.kind === "load" && body.kind === "insert") return run.load(body, loadedValues(parts, planned));
     return body.kind === "definition" || body.kind === "session"
       ? runDefinition(parts, run, body, () => this.#nextPending--)
-      : run.run(bound, point);
+      : run.run(bound);
+  }
+
+  /** One row by its key, with the transaction's writes. */
+  #point(
+    { request, evaluation, reader }: StatementParts,
+    { bound }: PlannedStatement,
+    columns: readonly SqlColumn[],
+    point: PointQuery,
+  ): StatementResult {
+    const { context } = evaluation;
+    const rows = this.#rows.of(columns, request.resultFormats, context);
+    const parameters = readParameters(request.parameters, bound.parameterTypes, context, "");
+    const row = point.read(reader, request.tenant, parameters);
+    if (row !== null) rows.add(row);
+    return { rows, count: rows.rows, tag: (shown) => `SELECT ${shown}` };
   }
 
   #plan(
@@ -230,6 +256,12 @@ export class StatementExecution {
     return plans.keep(request, bound);
   }
 }
+
+const isModification = ({ bound: { body } }: PlannedStatement): boolean =>
+  body.kind === "insert" || body.kind === "update" || body.kind === "delete";
+
+/** Whether statements see the newest state, and nobody asks what they have looked at. */
+const readsNow = ({ isolation, snapshot }: Transaction): boolean => isolation !== "serializable" && snapshot < 0;
 
 function expectAllowed({ kind, transaction }: SqlRequest, { bound }: PlannedStatement, asOf: number | null): void {
   if (kind === "load" && (bound.body.kind !== "insert" || bound.body.plan.kind !== "values")) {

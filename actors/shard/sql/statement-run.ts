@@ -10,16 +10,14 @@ import type {
   BoundQuery,
   BoundStatement,
 } from "../../../runtime/query/bind/bound.js";
-import type { Catalog, SequenceDefinition } from "../../../runtime/query/catalog/model.js";
+import type { Catalog } from "../../../runtime/query/catalog/model.js";
 import type { QueryEnvironment } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
-import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import type { ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
 import type { TableSource } from "../../../runtime/query/table/access.js";
 import { type Overlay, OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { type PastDefinitions, TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
-import { int64 } from "../../../runtime/query/types/bytes.js";
 import { codecOf } from "../../../runtime/query/types/codecs.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import { concurrentDelete, concurrentUpdate } from "../../../runtime/query/write/constraint-errors.js";
@@ -32,7 +30,7 @@ import type { SqlRequest } from "../../messages/sql.js";
 import { AuditSource } from "../../sql/audit-source.js";
 import { DataRows, valueAt } from "../../sql/data-rows.js";
 import type { Engine } from "../../sql/engine.js";
-import { Evaluation, type SessionEffects, unixTimeOf } from "../../sql/evaluation.js";
+import { Evaluation, unixTimeOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
 import type { Sequences } from "./sequences.js";
 import type { Session } from "./session.js";
@@ -191,12 +189,11 @@ export class StatementRun {
     return this.#environment;
   }
 
-  /** @param point what reads the statement's one row, when it is such a query */
-  run(bound: BoundStatement, point: PointQuery | null): StatementResult {
+  run(bound: BoundStatement): StatementResult {
     const { body } = bound;
     switch (body.kind) {
       case "query":
-        return point !== null && this.#readsNow ? this.#point(body, point) : this.#query(body);
+        return this.#query(body);
       case "insert":
       case "update":
       case "delete":
@@ -255,21 +252,6 @@ export class StatementRun {
     } finally {
       stream.close();
     }
-  }
-
-  /** Whether statements see the newest state, and nobody asks what they have looked at. */
-  get #readsNow(): boolean {
-    const { isolation, snapshot } = this.#parts.transaction;
-    return isolation !== "serializable" && snapshot < 0;
-  }
-
-  #point({ columns }: BoundQuery, point: PointQuery): StatementResult {
-    const { request, evaluation, reader } = this.#parts;
-    const types = columns.map(({ type }) => type);
-    const rows = new DataRows(types, request.resultFormats, evaluation.context);
-    const row = point.read(reader, request.tenant, this.#environment.parameters);
-    if (row !== null) rows.add(row);
-    return { rows, count: rows.rows, tag: (shown) => `SELECT ${shown}` };
   }
 
   #query(query: BoundQuery): StatementResult {
@@ -366,54 +348,3 @@ const resultTooLarge = (): SqlError =>
   new SqlError("53200", `the result has more than ${resultBytesMax} bytes`, {
     hint: "Read it in parts, by a cursor or outside of the transaction.",
   });
-
-/** What sequence functions and advisory locks do in the shard. */
-export function effectsOf(
-  parts: Pick<StatementParts, "session" | "transaction" | "sequences" | "state" | "catalog" | "request">,
-  advisoryLock: SessionEffects["advisoryLock"],
-): SessionEffects {
-  const { session, transaction, sequences, state, catalog, request } = parts;
-  const sequenceOf = (oid: number): SequenceDefinition => {
-    const found = catalog.objectByOid(oid);
-    if (found?.kind === "sequence") return found;
-    throw new SqlError("42809", `"${found === null ? oid : found.name}" is not a sequence`);
-  };
-  return {
-    nextSequenceValue: (oid) => {
-      const sequence = sequenceOf(oid);
-      transaction.sequences.add(oid);
-      const value = int64(sequences.next(state, request.tenant, sequence));
-      session.drew(oid, value);
-      return value;
-    },
-    currentSequenceValue: (oid) => {
-      const value = session.drawn(oid);
-      if (value !== null) return value;
-      throw new SqlError("55000", `currval of sequence "${sequenceOf(oid).name}" is not yet defined in this session`);
-    },
-    lastSequenceValue: () => {
-      const value = session.lastDrawn;
-      if (value === null) throw new SqlError("55000", "lastval is not yet defined in this session");
-      return value;
-    },
-    setSequenceValue: (oid, value, isCalled) => {
-      const sequence = sequenceOf(oid);
-      const wanted = BigInt(value);
-      if (wanted < sequence.minimum || wanted > sequence.maximum) {
-        throw new SqlError(
-          "22003",
-          `setval: value ${wanted} is out of bounds for sequence "${sequence.name}" (${sequence.minimum}..${sequence.maximum})`,
-        );
-      }
-      transaction.sequences.add(oid);
-      sequences.set(request.tenant, oid, { value: wanted, isCalled });
-      if (isCalled) session.drew(oid, value);
-    },
-    sequenceState: (oid) => {
-      const found = sequences.find(state, request.tenant, sequenceOf(oid).oid);
-      return found === null ? null : { value: int64(found.value), isCalled: found.isCalled };
-    },
-    advisoryLock,
-    notify: (channel, payload, process) => transaction.notify({ process, channel, payload }),
-  };
-}

@@ -1,0 +1,57 @@
+/** What functions do to a session in the shard: numbers of sequences, locks, and what is told to those that listen. */
+import type { SequenceDefinition } from "../../../runtime/query/catalog/model.js";
+import { SqlError } from "../../../runtime/query/error.js";
+import { int64 } from "../../../runtime/query/types/bytes.js";
+import type { SessionEffects } from "../../sql/evaluation.js";
+import type { StatementParts } from "./statement-run.js";
+
+/** What sequence functions and advisory locks do in the shard. */
+export function effectsOf(
+  parts: Pick<StatementParts, "session" | "transaction" | "sequences" | "state" | "catalog" | "request">,
+  advisoryLock: SessionEffects["advisoryLock"],
+): SessionEffects {
+  const { session, transaction, sequences, state, catalog, request } = parts;
+  const sequenceOf = (oid: number): SequenceDefinition => {
+    const found = catalog.objectByOid(oid);
+    if (found?.kind === "sequence") return found;
+    throw new SqlError("42809", `"${found === null ? oid : found.name}" is not a sequence`);
+  };
+  return {
+    nextSequenceValue: (oid) => {
+      const sequence = sequenceOf(oid);
+      transaction.sequences.add(oid);
+      const value = int64(sequences.next(state, request.tenant, sequence));
+      session.drew(oid, value);
+      return value;
+    },
+    currentSequenceValue: (oid) => {
+      const value = session.drawn(oid);
+      if (value !== null) return value;
+      throw new SqlError("55000", `currval of sequence "${sequenceOf(oid).name}" is not yet defined in this session`);
+    },
+    lastSequenceValue: () => {
+      const value = session.lastDrawn;
+      if (value === null) throw new SqlError("55000", "lastval is not yet defined in this session");
+      return value;
+    },
+    setSequenceValue: (oid, value, isCalled) => {
+      const sequence = sequenceOf(oid);
+      const wanted = BigInt(value);
+      if (wanted < sequence.minimum || wanted > sequence.maximum) {
+        throw new SqlError(
+          "22003",
+          `setval: value ${wanted} is out of bounds for sequence "${sequence.name}" (${sequence.minimum}..${sequence.maximum})`,
+        );
+      }
+      transaction.sequences.add(oid);
+      sequences.set(request.tenant, oid, { value: wanted, isCalled });
+      if (isCalled) session.drew(oid, value);
+    },
+    sequenceState: (oid) => {
+      const found = sequences.find(state, request.tenant, sequenceOf(oid).oid);
+      return found === null ? null : { value: int64(found.value), isCalled: found.isCalled };
+    },
+    advisoryLock,
+    notify: (channel, payload, process) => transaction.notify({ process, channel, payload }),
+  };
+}
