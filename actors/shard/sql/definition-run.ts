@@ -21,8 +21,9 @@ import { assert } from "../../../runtime/types/assert.js";
 import type { Around } from "../../sql/engine.js";
 import { setConstraints } from "./deferred-constraints.js";
 import { RowLoad } from "./row-load.js";
+import { effectsOf } from "./session-effects.js";
 import { catalogLockName, tableLockName } from "./statement-locks.js";
-import { effectsOf, type StatementParts, type StatementResult, type StatementRun } from "./statement-run.js";
+import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
 
 /** @param nextVersion a number below 0 that stands for no other catalog */
 export function runDefinition(
