@@ -53,10 +53,14 @@ export function reportOf(error: unknown, place: SourcePlace | null): ErrorReport
 
 export const noticeReport = (notice: SqlNotice): ErrorReport => ({ ...notice, position: 0 });
 
-export const warning = (sqlState: string, message: string): ErrorReport => ({
-  severity: "WARNING",
+const told = (severity: ErrorReport["severity"], sqlState: string, message: string): ErrorReport => ({
+  severity,
   sqlState,
   message,
   fields: {},
   position: 0,
 });
+
+export const warning = (sqlState: string, message: string): ErrorReport => told("WARNING", sqlState, message);
+
+export const notice = (message: string): ErrorReport => told("NOTICE", "00000", message);

@@ -100,6 +100,8 @@ const commands: Readonly<Partial<Record<Statement["kind"], string>>> = {
   createRole: "CREATE ROLE",
   alterRole: "ALTER ROLE",
   dropRole: "DROP ROLE",
+  createDatabase: "CREATE DATABASE",
+  dropDatabase: "DROP DATABASE",
   grantRole: "GRANT ROLE",
   rename: "ALTER TABLE",
   setSchema: "ALTER TABLE",

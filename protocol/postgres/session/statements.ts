@@ -2,6 +2,7 @@
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { CopyRuns } from "../copy-runs.js";
+import { runDatabaseStatement } from "../databases.js";
 import type { RowsReply } from "../engine-runs.js";
 import type { Portal } from "../portals.js";
 import { warning } from "../reports.js";
@@ -182,6 +183,16 @@ export class Statements {
           throw new SqlError("25001", `${cachedStatement.command} cannot run inside a transaction block`);
         }
         return tagOnly(await runRoleStatement(statement, this.#exchange.identity, this.#exchange.host.administration));
+      case "createDatabase":
+      case "dropDatabase":
+        if (this.#exchange.transaction.isExplicit) {
+          throw new SqlError("25001", `${cachedStatement.command} cannot run inside a transaction block`);
+        }
+        return tagOnly(
+          await runDatabaseStatement(statement, this.#exchange.identity, this.#exchange.host.administration, (report) =>
+            this.#exchange.notice(report),
+          ),
+        );
       case "lockTable":
         if (!this.#exchange.transaction.isOpen) {
           throw new SqlError("25P01", "LOCK TABLE can only be used in transaction blocks");

@@ -70,6 +70,8 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
     case "createRole":
     case "alterRole":
     case "dropRole":
+    case "createDatabase":
+    case "dropDatabase":
     case "createTableAs":
     case "createView": {
       const body = bindDefinition(statement, binder);

@@ -274,6 +274,19 @@ export interface DropRole extends Located {
   readonly ifExists: boolean;
 }
 
+/** A database is a tenant: it is made and dropped by the directory, beside every transaction. */
+export interface CreateDatabase extends Located {
+  readonly kind: "createDatabase";
+  readonly name: string;
+  readonly options: readonly { readonly name: string; readonly value: string | null }[];
+}
+
+export interface DropDatabase extends Located {
+  readonly kind: "dropDatabase";
+  readonly name: string;
+  readonly ifExists: boolean;
+}
+
 export type DefinitionStatement =
   | CreateTable
   | CreateTableAs
@@ -292,4 +305,6 @@ export type DefinitionStatement =
   | Grant
   | GrantRole
   | RoleStatement
-  | DropRole;
+  | DropRole
+  | CreateDatabase
+  | DropDatabase;

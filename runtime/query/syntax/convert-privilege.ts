@@ -1,4 +1,4 @@
-/** Roles and privileges, of the parser into ours. */
+/** Roles, databases and privileges, of the parser into ours. */
 import { notSupported } from "../error.js";
 import type { DefinitionStatement } from "./ast-definition.js";
 import type { Conversion } from "./conversion.js";
@@ -8,7 +8,7 @@ import { type Fields, fieldsOf, flagOf, has, listOf, textOf } from "./tree.js";
 
 type Convert = (fields: Fields, conversion: Conversion) => DefinitionStatement;
 
-const roleOptions = (fields: Fields, conversion: Conversion) =>
+const optionsOf = (fields: Fields, conversion: Conversion) =>
   definitionElements(listOf(fields, "options"), conversion).map(({ name, value }) => ({
     name,
     value: valueText(value),
@@ -43,19 +43,31 @@ export const privilegeConverters: Readonly<Record<string, Convert>> = {
     kind: "createRole",
     name: textOf(fields, "role"),
     isUser: textOf(fields, "stmt_type") === "ROLESTMT_USER",
-    options: roleOptions(fields, conversion),
+    options: optionsOf(fields, conversion),
     location: -1,
   }),
   AlterRoleStmt: (fields, conversion) => ({
     kind: "alterRole",
     name: roleName(fields["role"]),
     isUser: false,
-    options: roleOptions(fields, conversion),
+    options: optionsOf(fields, conversion),
     location: -1,
   }),
   DropRoleStmt: (fields) => ({
     kind: "dropRole",
     names: listOf(fields, "roles").map(roleName),
+    ifExists: flagOf(fields, "missing_ok"),
+    location: -1,
+  }),
+  CreatedbStmt: (fields, conversion) => ({
+    kind: "createDatabase",
+    name: textOf(fields, "dbname"),
+    options: optionsOf(fields, conversion),
+    location: -1,
+  }),
+  DropdbStmt: (fields) => ({
+    kind: "dropDatabase",
+    name: textOf(fields, "dbname"),
     ifExists: flagOf(fields, "missing_ok"),
     location: -1,
   }),

@@ -88,8 +88,6 @@ const statementNames: Readonly<Record<string, string>> = {
   CreateRangeStmt: "CREATE TYPE",
   DefineStmt: "CREATE AGGREGATE, OPERATOR, TYPE or COLLATION",
   AlterEnumStmt: "ALTER TYPE",
-  CreatedbStmt: "CREATE DATABASE",
-  DropdbStmt: "DROP DATABASE",
   AlterDatabaseSetStmt: "ALTER DATABASE",
   CreatePLangStmt: "CREATE LANGUAGE",
   CreateSubscriptionStmt: "CREATE SUBSCRIPTION",

@@ -168,6 +168,8 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
     case "createRole":
     case "alterRole":
     case "dropRole":
+    case "createDatabase":
+    case "dropDatabase":
       return;
   }
 }

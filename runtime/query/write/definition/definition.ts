@@ -54,6 +54,9 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
     case "alterRole":
     case "dropRole":
       throw notSupported("changing roles by SQL", placeOf(statement.location));
+    case "createDatabase":
+    case "dropDatabase":
+      throw notSupported("changing databases within a transaction", placeOf(statement.location));
     case "refreshMaterializedView":
       return refreshMaterializedView(statement, ports);
   }

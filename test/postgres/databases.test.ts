@@ -1,0 +1,63 @@
+/** CREATE and DROP DATABASE by a client: tenants of a node, each with tables of its own. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "ava";
+import pg from "pg";
+import { startNode } from "../../protocol/server/node.js";
+import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
+
+test("a database is made, used, dropped and made again, and is empty then", async (t) => {
+  const dataDirectory = mkdtempSync(path.join(tmpdir(), "kimberlite-databases-"));
+  t.teardown(() => rmSync(dataDirectory, { recursive: true, force: true }));
+  const node = await startNode({
+    dataDirectory,
+    listen: null,
+    postgres: { listen: { host: "127.0.0.1", port: 0 }, authentication: "scram", tls: null },
+    shards: 1,
+    projections: 1,
+    layout: "shared",
+  });
+  t.teardown(() => node.stop());
+  await node.createFirstUser("admin", formatVerifier(await scramVerifier("admin secret")));
+  const connect = async (database: string, user = "admin"): Promise<pg.Client> => {
+    const client = new pg.Client({ ...node.addresses.postgres, user, password: `${user} secret`, database });
+    await client.connect();
+    return client;
+  };
+  const admin = await connect("main");
+  t.teardown(() => admin.end());
+  const codeOf = (sql: string, client = admin): Promise<unknown> =>
+    client.query(sql).then(
+      () => "",
+      (error: unknown) => (error instanceof pg.DatabaseError ? error.code : error),
+    );
+  await admin.query("CREATE DATABASE clinic TEMPLATE template0 ENCODING 'UTF8' OWNER admin CONNECTION LIMIT -1");
+  t.is(await codeOf("CREATE DATABASE clinic"), "42P04");
+  t.is(await codeOf("CREATE DATABASE other ENCODING 'LATIN1'"), "0A000");
+  t.is(await codeOf("CREATE DATABASE other LOCALE 'de_DE'"), "0A000");
+  t.is(await codeOf("BEGIN; CREATE DATABASE other"), "25001");
+  await admin.query("ROLLBACK");
+  const clinic = await connect("clinic");
+  await clinic.query("CREATE TABLE patients (id int); INSERT INTO patients VALUES (1)");
+  t.is(await codeOf("DROP DATABASE clinic", clinic), "55006");
+  await clinic.end();
+
+  await admin.query("CREATE USER ann PASSWORD 'ann secret'");
+  const ann = await connect("main", "ann");
+  t.is(await codeOf("CREATE DATABASE hers", ann), "42501");
+  t.is(await codeOf("DROP DATABASE clinic", ann), "42501");
+  await ann.end();
+
+  t.is(await codeOf("DROP DATABASE clinic"), "");
+  t.is(await codeOf("DROP DATABASE clinic"), "3D000");
+  const notices: unknown[] = [];
+  admin.on("notice", ({ message }) => notices.push(message));
+  t.is(await codeOf("DROP DATABASE IF EXISTS clinic WITH (FORCE)"), "");
+  t.deepEqual(notices, ['database "clinic" does not exist, skipping']);
+  await t.throwsAsync(connect("clinic"), { message: /"clinic" does not exist/ });
+  await admin.query("CREATE DATABASE clinic");
+  const again = await connect("clinic");
+  t.is(await codeOf("SELECT * FROM patients", again), "42P01");
+  await again.end();
+});
