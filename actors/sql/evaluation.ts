@@ -4,6 +4,7 @@
  */
 import type { Catalog } from "../../runtime/query/catalog/model.js";
 import { roleOidOf } from "../../runtime/query/catalog/system/roles.js";
+import { schemasOf, temporarySchemaSetting } from "../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext, RoleFacts, SessionPort } from "../../runtime/query/functions/context.js";
 import { bytesOf, millisecondsOf, settingNamed } from "../../runtime/query/settings.js";
@@ -115,6 +116,7 @@ export interface Surroundings {
 class SessionFrame {
   readonly settings: RequestSettings;
   readonly searchPath: readonly string[];
+  readonly temporarySchema: string | null;
   readonly roles: readonly RoleFacts[];
   readonly isSuperuser: boolean;
   readonly text: Omit<TextContext, "transactionTime" | "names">;
@@ -129,6 +131,7 @@ class SessionFrame {
   constructor({ settings, user, tenant }: SqlShape) {
     this.settings = new RequestSettings(settings);
     this.searchPath = searchPathOf(this.settings.get("search_path"), user);
+    this.temporarySchema = this.settings.get(temporarySchemaSetting) || null;
     this.isSuperuser = this.settings.get("is_superuser") === "on";
     this.roles = rolesOf(user, this.isSuperuser);
     this.text = textContextOf(this.settings);
@@ -139,7 +142,8 @@ class SessionFrame {
 
   names(catalog: Catalog, make: Surroundings["names"]): ObjectNames {
     if (this.#names === null || this.#catalog !== catalog) {
-      this.#names = make(["pg_catalog", ...this.searchPath]);
+      const { temporarySchema } = this;
+      this.#names = make(schemasOf({ searchPath: ["pg_catalog", ...this.searchPath], temporarySchema }));
       this.#catalog = catalog;
     }
     return this.#names;
@@ -158,6 +162,9 @@ function frameOf(request: SqlRequest): SessionFrame {
   }
   return frame;
 }
+
+/** Schema of a session's temporary tables; null while it has made none. */
+export const temporarySchemaOf = (request: SqlRequest): string | null => frameOf(request).temporarySchema;
 
 /** A request's settings as functions see them, and what they change of them. */
 export class Evaluation {
@@ -206,6 +213,7 @@ export class Evaluation {
       applicationStartTime: transactionTime,
       query: request.text,
       searchPath: frame.searchPath,
+      temporarySchema: frame.temporarySchema,
       catalog: around.catalog,
       roles: frame.roles,
       session: this.#port(around, backendPid),

@@ -17,6 +17,7 @@ import type {
 } from "../../runtime/query/catalog/model.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";
+import { isTemporaryName } from "../../runtime/query/catalog/temporary.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { runExplain } from "../../runtime/query/execute/explain.js";
@@ -134,6 +135,7 @@ export class QueryEngine implements Engine {
   }
 
   names(catalog: Catalog, searchPath: readonly string[]): ObjectNames {
-    return objectNames({ catalog, searchPath, roles: [], currentUser: "" });
+    const temporarySchema = searchPath.find(isTemporaryName) ?? null;
+    return objectNames({ catalog, searchPath, temporarySchema, roles: [], currentUser: "" });
   }
 }

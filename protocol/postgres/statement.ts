@@ -3,6 +3,7 @@
  * to know of it, found once.
  */
 
+import { ownTemporarySchema } from "../../runtime/query/catalog/temporary.js";
 import { encodeStatement, type ParsedStatement, type Statement } from "../../runtime/query/syntax/ast.js";
 import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
 import type { SqlDestination } from "./executor.js";
@@ -15,6 +16,8 @@ export interface CachedStatement extends ParsedStatement {
   readonly mayBePoint: boolean;
   /** True for what a read-only transaction refuses. */
   readonly writes: boolean;
+  /** Whether it makes what only its session sees. */
+  readonly makesTemporary: boolean;
   /** `INSERT`, `CREATE TABLE`: as errors name it. */
   readonly command: string;
 }
@@ -156,6 +159,18 @@ const definitions = new Set<Statement["kind"]>([
   "truncate",
 ]);
 
+function makesTemporary(statement: Statement): boolean {
+  switch (statement.kind) {
+    case "createTable":
+    case "createTableAs":
+    case "createSequence":
+    case "createView":
+      return statement.isTemporary || statement.name.schema === ownTemporarySchema;
+    default:
+      return false;
+  }
+}
+
 export function cached(parsed: ParsedStatement): CachedStatement {
   let bytes: Uint8Array | null = null;
   const { statement } = parsed;
@@ -166,6 +181,7 @@ export function cached(parsed: ParsedStatement): CachedStatement {
     isDefinition ||
     statement.kind === "lockTable" ||
     statement.kind === "setConstraints" ||
+    (statement.kind === "discard" && statement.what === "temporary") ||
     (run !== null && contains(run, needsShard));
   return {
     ...parsed,
@@ -176,6 +192,7 @@ export function cached(parsed: ParsedStatement): CachedStatement {
     destination: isForShard ? "shard" : "projection",
     mayBePoint: !isForShard && mayBePoint(statement),
     writes,
+    makesTemporary: makesTemporary(statement),
     command: commandOf(statement),
   };
 }

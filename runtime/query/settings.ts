@@ -5,6 +5,7 @@
  * Values are texts, as `SHOW` prints them. The registry is data; who holds values (a gateway's session) and who reads them (the binder,
  * `current_setting`, `pg_settings`) is elsewhere.
  */
+import { temporarySchemaSetting } from "./catalog/temporary.js";
 import { SqlError } from "./error.js";
 import { findZone, fixedZone } from "./types/date-time/zones.js";
 
@@ -151,6 +152,14 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     choice("session", "linearizable", "stale"),
     "What a read must have seen.",
     "session",
+  ),
+  setting(
+    temporarySchemaSetting,
+    "",
+    text,
+    "Schema of the session's temporary tables; empty while it has made none.",
+    "fixed",
+    "engine",
   ),
   setting(
     "statement_timeout",

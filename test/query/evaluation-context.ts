@@ -38,7 +38,13 @@ const noon = 762_525_296_789_000;
 
 export function evaluationContext(changes: Partial<EvaluationContext> = {}): EvaluationContext {
   const roles = [{ oid: 10, name: "postgres", isSuperuser: true, canLogin: true }];
-  const view = { catalog: emptyCatalog, roles, searchPath: ["public"], currentUser: "postgres" };
+  const view = {
+    catalog: emptyCatalog,
+    roles,
+    searchPath: ["public"],
+    temporarySchema: null,
+    currentUser: "postgres",
+  };
   return {
     timeZone: "UTC",
     dateStyle: { format: "ISO", order: "MDY" },

@@ -119,6 +119,7 @@ export class MemoryDatabase implements Catalog {
     names: objectNames({
       catalog: this,
       searchPath: ["public"],
+      temporarySchema: null,
       roles: [],
       currentUser: "admin",
     }),
@@ -135,6 +136,7 @@ export class MemoryDatabase implements Catalog {
     applicationStartTime: 0,
     query: "",
     searchPath: ["public"],
+    temporarySchema: null,
     catalog: this,
     roles: [],
     session: {

@@ -94,7 +94,7 @@ export class Statements {
     }
     if (body.kind === "session" && body.statement.kind === "maintenance") {
       // There is nothing to vacuum, analyze or reindex; what is named must be there.
-      const draft = new CatalogDraft(catalog, evaluation.context.searchPath, -1);
+      const draft = new CatalogDraft(catalog, evaluation.context, -1);
       for (const name of body.statement.tables) draft.table(name);
       return answer({ ...ended(body.statement.command), position });
     }

@@ -6,9 +6,9 @@
  * hot row follow one another and never fail. Those of an open transaction gather in its overlay until its COMMIT.
  */
 import type { Port } from "../../../runtime/actor/definition.js";
-import { tenantStatus } from "../../../runtime/kernel/kinds.js";
 import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
 import { CatalogCache } from "../../../runtime/query/catalog/over-trees.js";
+import { temporarySchemaName } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert, unreachable } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
@@ -18,7 +18,8 @@ import { statementError } from "../../sql/engine.js";
 import { PlanCache } from "../../sql/plan-cache.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import { CommitMaker, type CommitReply } from "./commit-maker.js";
-import type { DeciderHost, Deciding } from "./deciding.js";
+import { type DeciderHost, type Deciding, temporaryName } from "./deciding.js";
+import { KeptOutcomes } from "./kept-outcomes.js";
 import { LockQueue } from "./lock-queue.js";
 import { LockTable } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
@@ -27,17 +28,12 @@ import { answer, done, failed, type SqlOutcome, transactionLost } from "./outcom
 import { RecentWrites } from "./recent-writes.js";
 import { fetchReply } from "./result-replies.js";
 import { Sequences } from "./sequences.js";
+import { servedPosition } from "./served-tenant.js";
 import { Session } from "./session.js";
 import { StatementExecution } from "./statement-execution.js";
 import { StatementPrograms } from "./statement-programs.js";
 import { Transaction } from "./transaction.js";
 import { ViewKeeper } from "./view-keeper.js";
-
-interface Kept {
-  readonly port: Port | null;
-  readonly correlation: number;
-  readonly outcome: SqlOutcome;
-}
 
 export class SqlDecider {
   readonly #deciding: Deciding;
@@ -48,8 +44,7 @@ export class SqlDecider {
   readonly #views: ViewKeeper;
   readonly #recent = new RecentWrites();
   readonly #sessions = new Map<string, Session>();
-  /** Outcome that found no room in a prepare, by tenant: the request is the next of its tenant. */
-  readonly #kept = new Map<number, Kept>();
+  readonly #kept = new KeptOutcomes();
   #nextOwner = 1;
 
   constructor(host: DeciderHost) {
@@ -60,6 +55,7 @@ export class SqlDecider {
       plans: new PlanCache(),
       locks: new LockTable(),
       sequences: new Sequences(),
+      temporary: new Set(),
     };
     this.#commits = new CommitMaker(this.#deciding);
     this.#programs = new StatementPrograms(this.#deciding, this.#commits);
@@ -103,11 +99,8 @@ export class SqlDecider {
   // ------------------------------------------------------------------ deciding
 
   decide(waiting: Readonly<QueuedRequest>, tenant: number): SqlOutcome {
-    const kept = this.#kept.get(tenant);
-    this.#kept.delete(tenant);
-    // When another comes before it after all, it is decided anew.
-    if (kept !== undefined && kept.port === waiting.port && kept.correlation === waiting.correlation)
-      return kept.outcome;
+    const kept = this.#kept.take(waiting, tenant);
+    if (kept !== null) return kept;
     try {
       return this.#decide(waiting, decodeSqlRequest(waiting.bytes, waiting.bodyFrom, waiting.bodyTo));
     } catch (error) {
@@ -120,31 +113,12 @@ export class SqlDecider {
 
   /** A commit found no room: it is asked for again, by the same request. */
   keep(waiting: Readonly<QueuedRequest>, tenant: number, outcome: SqlOutcome): void {
-    assert(outcome.kind === "commit", "only what is to be written needs room");
-    const bytes = outcome.bytes.slice();
-    const { port, correlation } = waiting;
-    this.#kept.set(tenant, { port, correlation, outcome: { ...outcome, bytes, view: new DataView(bytes.buffer) } });
+    this.#kept.keep(waiting, tenant, outcome);
   }
 
   /** Puts statements whose locks are free back into the queue; what is half written of a tenant is written to its end first. */
   requeueWoken(queue: Pick<RequestQueue, "unshift">): boolean {
     return this.#queue.requeue(queue, (tenant) => this.#kept.has(tenant));
-  }
-
-  #position(tenant: number): number {
-    const info = this.#deciding.reads.tenant(tenant);
-    if (info === null || tenant === 0)
-      throw new KimberliteError("tenantUnknown", `tenant ${tenant} was never on this shard`);
-    const { status, epoch } = info;
-    if (status === tenantStatus.fenced || status === tenantStatus.importing) {
-      throw new KimberliteError("tenantMoving", `tenant ${tenant} is between two shards`, {
-        detail: { tenant, epoch },
-      });
-    }
-    if (status !== tenantStatus.active) {
-      throw new KimberliteError("routeStale", `tenant ${tenant} has left this shard`, { detail: { tenant, epoch } });
-    }
-    return info.nextPosition - 1;
   }
 
   #session({ tenant, session }: SqlRequest, port: Port | null): Session {
@@ -159,10 +133,19 @@ export class SqlDecider {
   }
 
   #decide(waiting: Readonly<QueuedRequest>, request: DecodedSqlRequest): SqlOutcome {
-    const position = this.#position(request.tenant);
+    const position = servedPosition(this.#deciding.reads, request.tenant);
     if (request.kind === "end") {
       this.#end(request);
-      return answer(done("END", position));
+      const dropped = this.#execution.withoutTemporary(request);
+      if (dropped === null) return answer(done("END", position));
+      return this.#commitOf(
+        waiting,
+        request,
+        dropped,
+        position,
+        (at) => done("END", at),
+        () => {},
+      );
     }
     const alone = this.#recent.isEmpty ? this.#programs.decide(waiting, request, position) : null;
     if (alone !== null) return alone;
@@ -373,6 +356,7 @@ export class SqlDecider {
     const name = `${request.tenant} ${request.session}`;
     const session = this.#sessions.get(name);
     if (session === undefined) return;
+    this.#deciding.temporary.delete(temporaryName(request.tenant, temporarySchemaName(request.session)));
     this.#queue.drop(session);
     this.#rollback(session);
     this.#deciding.locks.releaseAll(session.owner);
@@ -408,7 +392,8 @@ export class SqlDecider {
     );
     for (const session of this.#sessions.values()) this.#forget(session);
     this.#sessions.clear();
-    const { sequences, catalogs, plans } = this.#deciding;
+    const { sequences, catalogs, plans, temporary } = this.#deciding;
+    temporary.clear();
     sequences.clear();
     catalogs.clear();
     plans.clear();

@@ -31,4 +31,8 @@ export interface Deciding {
   readonly plans: PlanCache;
   readonly locks: LockTable;
   readonly sequences: Sequences;
+  /** Schemas of temporary tables whose sessions are there, by tenant and name. */
+  readonly temporary: Set<string>;
 }
+
+export const temporaryName = (tenant: number, schema: string): string => `${tenant} ${schema}`;

@@ -1,5 +1,6 @@
 /** SET CONSTRAINTS, and what waits for the end of a transaction, when that has come. */
 import type { Catalog, ConstraintDefinition } from "../../../runtime/query/catalog/model.js";
+import { schemasOf } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import type { RelationName } from "../../../runtime/query/syntax/ast-query.js";
 import type { TransactionStatement } from "../../../runtime/query/syntax/ast-session.js";
@@ -15,9 +16,8 @@ export function setConstraints(
   run: StatementRun,
   { names, isDeferred }: SetConstraints,
 ): StatementResult {
-  const { searchPath } = evaluation.context;
-  const constraints =
-    names.length === 0 ? null : names.flatMap((name) => deferrable(catalog, searchPath, name, isDeferred));
+  const path = schemasOf(evaluation.context);
+  const constraints = names.length === 0 ? null : names.flatMap((name) => deferrable(catalog, path, name, isDeferred));
   transaction.deferred.setMode(constraints, isDeferred);
   if (!isDeferred) performAll(transaction.deferred.take(constraints), run.ports);
   return { rows: null, count: 0, tag: () => "SET CONSTRAINTS" };

@@ -14,7 +14,7 @@ import { bindingOf } from "../../../runtime/query/view/compile.js";
 import { ViewMaintenance } from "../../../runtime/query/view/maintain.js";
 import { define } from "../../../runtime/query/write/definition/definition.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
-import type { DefinitionPorts } from "../../../runtime/query/write/definition/ports.js";
+import type { DefinitionPorts, DefinitionResult } from "../../../runtime/query/write/definition/ports.js";
 import { rowsOf } from "../../../runtime/query/write/definition/table-rows.js";
 import type { WritePorts } from "../../../runtime/query/write/ports.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -24,28 +24,40 @@ import { RowLoad } from "./row-load.js";
 import { effectsOf } from "./session-effects.js";
 import { catalogLockName, tableLockName } from "./statement-locks.js";
 import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
+import { dropSchemas } from "./temporary-tables.js";
 
-/** @param nextVersion a number below 0 that stands for no other catalog */
+export interface DefinitionHost {
+  /** A number below 0 that stands for no other catalog. */
+  nextVersion(): number;
+  /** Whether a schema of temporary tables is of a session that is over. */
+  isOver(schema: string): boolean;
+}
+
 export function runDefinition(
   parts: StatementParts,
   run: StatementRun,
   body: BoundDefinition | BoundSession,
-  nextVersion: () => number,
+  { nextVersion, isOver }: DefinitionHost,
 ): StatementResult {
   const { statement } = body;
   if (body.kind === "session") {
     if (statement.kind === "lockTable") return lockTables(parts, body);
     if (statement.kind === "setConstraints") return setConstraints(parts, run, statement);
-    if (statement.kind !== "truncate") throw notSupported(statement.kind);
+    if (statement.kind !== "truncate" && statement.kind !== "discard") throw notSupported(statement.kind);
   }
   const { request, locks, catalog, evaluation, transaction, reader } = parts;
   locks.lockWhole(catalogLockName(request.tenant), "update");
   assert(catalog instanceof ObjectCatalog, "the shard's catalogs are read from its trees");
   const version = nextVersion();
-  const draft = new CatalogDraft(catalog, evaluation.context.searchPath, version);
+  const draft = new CatalogDraft(catalog, evaluation.context, version);
   const query = body.kind === "definition" ? body.query : null;
   const ports = portsOf(parts, run, draft, query);
-  const { tag } = body.kind === "definition" ? define(body.statement, ports) : define(truncateOf(body), ports);
+  const { temporarySchema } = evaluation.context;
+  const isFirst = temporarySchema !== null && catalog.schemaByName(temporarySchema) === null;
+  const { tag } = body.kind === "definition" ? define(body.statement, ports) : defineOf(body, ports, draft);
+  // Whoever makes something temporary for the first time clears away what others have left.
+  const isMade = isFirst && draft.catalog.schemaByName(temporarySchema) !== null;
+  if (isMade) dropSchemas(draft, (schema) => schema !== temporarySchema && isOver(schema));
   if (draft.hasChanged) {
     // A mark makes single entries of what was loaded: only for views that ask by it what was written since.
     const computed = transaction.hasComputed ? transaction.overlay.mark() : null;
@@ -56,9 +68,13 @@ export function runDefinition(
   return { rows: null, count: 0, tag: () => tag };
 }
 
-function truncateOf({ statement }: BoundSession): Parameters<typeof define>[0] {
-  if (statement.kind === "truncate") return statement;
-  throw notSupported(statement.kind);
+/** TRUNCATE and DISCARD TEMP. */
+function defineOf({ statement }: BoundSession, ports: DefinitionPorts, draft: CatalogDraft): DefinitionResult {
+  if (statement.kind === "truncate") return define(statement, ports);
+  if (statement.kind !== "discard") throw notSupported(statement.kind);
+  const { temporarySchema } = ports;
+  dropSchemas(draft, (schema) => schema === temporarySchema);
+  return { tag: "DISCARD TEMP" };
 }
 
 /** LOCK TABLE: what conflicts with plain reads and writes keeps others out, all else goes beside them. */
@@ -68,7 +84,7 @@ function lockTables(
 ): StatementResult {
   if (statement.kind !== "lockTable") throw notSupported(statement.kind);
   assert(catalog instanceof ObjectCatalog, "the shard's catalogs are read from its trees");
-  const draft = new CatalogDraft(catalog, evaluation.context.searchPath, -1);
+  const draft = new CatalogDraft(catalog, evaluation.context, -1);
   for (const name of statement.tables) {
     const table = draft.table(name);
     expectLockable(table, statement.mode, evaluation.context);
@@ -103,6 +119,7 @@ function portsOf(
     user: request.user,
     actor: actorOf(evaluation.context),
     database: request.database,
+    temporarySchema: evaluation.context.temporarySchema,
     draft,
     overlay: transaction.overlay,
     reader,

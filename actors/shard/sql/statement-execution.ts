@@ -8,17 +8,18 @@ import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import { OverlayReader } from "../../../runtime/query/table/overlay.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
+import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
 import { asOfPosition } from "../../sql/as-of.js";
 import { statementError } from "../../sql/engine.js";
-import { Evaluation } from "../../sql/evaluation.js";
+import { Evaluation, temporarySchemaOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
 import type { PlannedStatement } from "../../sql/plan-cache.js";
 import { PointRows } from "../../sql/point-rows.js";
 import { advisoryLock } from "./advisory-locks.js";
-import type { Deciding } from "./deciding.js";
+import { type Deciding, temporaryName } from "./deciding.js";
 import { settleDeferred } from "./deferred-constraints.js";
 import { runDefinition } from "./definition-run.js";
 import { loadedValues } from "./loaded-values.js";
@@ -29,9 +30,10 @@ import { answer, described, type SqlOutcome, transactionTooLarge } from "./outco
 import { rowsReply } from "./result-replies.js";
 import type { Session } from "./session.js";
 import { effectsOf } from "./session-effects.js";
-import { StatementLocks } from "./statement-locks.js";
+import { catalogLockName, StatementLocks } from "./statement-locks.js";
 import type { StatementPrograms } from "./statement-programs.js";
 import { type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
+import { dropSchemas, endOfCommit } from "./temporary-tables.js";
 import { Transaction, transactionBytesMax } from "./transaction.js";
 
 /** A statement that is over: its answer, or what its transaction, which it was alone in, comes to. */
@@ -112,6 +114,8 @@ export class StatementExecution {
       if (planned === null) return outcomeOf(answer({ kind: "syntaxWanted" }));
       if (request.kind === "describe") return outcomeOf(answer(described(planned)));
       expectAllowed(request, planned, asOf);
+      if (evaluation.context.temporarySchema !== null)
+        this.#deciding.temporary.add(temporaryName(request.tenant, evaluation.context.temporarySchema));
       const parts = this.#parts(request, session, { transaction, catalog, position }, { locks, reader, evaluation });
       let result = this.#programs.run(parts, planned, catalog);
       if (result === null) {
@@ -172,7 +176,8 @@ export class StatementExecution {
 
   /** Looks at the constraints that have waited for the end of a transaction. Throws as `execute`. */
   settle(request: SqlRequest, session: Session, transaction: Transaction, position: number): void {
-    if (transaction.deferred.isEmpty) return;
+    const temporary = temporarySchemaOf(request);
+    if (transaction.deferred.isEmpty && temporary === null) return;
     const reader = new OverlayReader(this.#deciding.host.state, transaction.overlay);
     const catalog = this.#catalog(transaction, reader);
     const around = { transaction, catalog, position };
@@ -188,7 +193,31 @@ export class StatementExecution {
   }
 
   #settle(parts: StatementParts): void {
-    if (!parts.transaction.deferred.isEmpty) settleDeferred(parts, new StatementRun(parts, commitStatement));
+    const { transaction, request, reader } = parts;
+    if (!transaction.deferred.isEmpty) settleDeferred(parts, new StatementRun(parts, commitStatement));
+    const temporary = temporarySchemaOf(request);
+    if (temporary === null) return;
+    const catalog = this.#catalog(transaction, reader);
+    const version = this.#nextPending--;
+    if (endOfCommit(transaction, catalog, temporary, reader, version)) transaction.catalogVersion = version;
+  }
+
+  /** What takes away the temporary tables of a session that is over; null when there are none, or somebody changes definitions. */
+  withoutTemporary(request: SqlRequest): Transaction | null {
+    const { tenant } = request;
+    const name = temporarySchemaOf(request);
+    const { catalogs, host, locks, temporary } = this.#deciding;
+    if (name === null) return null;
+    temporary.delete(temporaryName(tenant, name));
+    const catalog = catalogs.current(host.state, tenant);
+    if (catalog.schemaByName(name) === null) return null;
+    // Else the next session that makes something temporary sees to it.
+    if (!new StatementLocks(locks, null).isFree(catalogLockName(tenant), "update")) return null;
+    const transaction = new Transaction(0, tenant, "readCommitted", -1);
+    const draft = new CatalogDraft(catalog, { searchPath: [], temporarySchema: null }, this.#nextPending--);
+    dropSchemas(draft, (schema) => schema === name);
+    draft.finish(tenant, transaction.overlay, host.state);
+    return transaction;
   }
 
   #evaluation(request: SqlRequest, session: Session, open: Transaction | null, around: Around): Evaluation {
@@ -216,7 +245,10 @@ export class StatementExecution {
     const { body } = bound;
     if (parts.request.kind === "load" && body.kind === "insert") return run.load(body, loadedValues(parts, planned));
     return body.kind === "definition" || body.kind === "session"
-      ? runDefinition(parts, run, body, () => this.#nextPending--)
+      ? runDefinition(parts, run, body, {
+          nextVersion: () => this.#nextPending--,
+          isOver: (schema) => !this.#deciding.temporary.has(temporaryName(parts.request.tenant, schema)),
+        })
       : run.run(bound);
   }
 

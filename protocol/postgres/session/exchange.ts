@@ -2,6 +2,7 @@
  * What all parts of a session share: the client's messages and the answers on their way to it, what is prepared and opened, the transaction
  * it is in, and the way to whoever runs its statements.
  */
+import { temporarySchemaName, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { kiB, miB } from "../../../runtime/types/limits.js";
 import { BackendWriter, type ErrorReport } from "../backend-writer.js";
@@ -103,6 +104,7 @@ export class Exchange {
   /** Where a statement is run. Savepoints that were made before the shard had anything of the transaction are told to it first. */
   async enter(statement: CachedStatement): Promise<SqlDestination> {
     const destination = this.destinationOf(statement);
+    if (statement.makesTemporary) this.settings.fix(temporarySchemaSetting, temporarySchemaName(this.identity.session));
     if (destination === "projection" || !this.transaction.isOpen || this.transaction.isAtShard) return destination;
     for (const name of this.transaction.savepointNames) {
       await this.runs.rows({ kind: "savepoint", text: name }, "shard");

@@ -1,4 +1,5 @@
 /** A session's statements are run: here, what is about the session itself; by the shard, a projection or the directory, all else. */
+import { temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { CopyRuns } from "../copy-runs.js";
@@ -131,6 +132,8 @@ export class Statements {
       case "show":
         return this.#commands.run(statement);
       case "discard":
+        if (statement.what === "temporary" && this.#exchange.settings.get(temporarySchemaSetting) !== "")
+          return "elsewhere";
         return this.#discard(statement.what);
       case "prepare":
         return this.#cursors.prepare(portal.source, cachedStatement);
@@ -281,6 +284,7 @@ export class Statements {
         this.#exchange.settings.resetAll();
         this.#channels.stop();
         if (this.#exchange.runs.usedShard) await this.#exchange.runs.rows({ kind: "end" }, "shard");
+        this.#exchange.settings.fix(temporarySchemaSetting, "");
         return tagOnly("DISCARD ALL");
       case "plans":
         return tagOnly("DISCARD PLANS");

@@ -1,6 +1,7 @@
 /** Relations by name: along the search path, or in the schema that is named. */
 
 import type { Relation } from "../catalog/model.js";
+import { isTemporaryName, schemaNamed } from "../catalog/temporary.js";
 import { notSupported, SqlError } from "../error.js";
 import type { RelationName } from "../syntax/ast-query.js";
 import { expectSearchable, maySearch } from "./authority.js";
@@ -24,15 +25,18 @@ export function findRelation(name: RelationName, environment: BindEnvironment): 
       positionOf(name.location),
     );
   }
-  const { searchPath, currentUser } = environment.context;
+  const { searchPath, temporarySchema, currentUser } = environment.context;
   const path =
     name.schema !== null
-      ? [name.schema]
+      ? [schemaNamed(name.schema, environment.context)]
       : [
+          ...(temporarySchema === null ? [] : [temporarySchema]),
           ...(searchPath.includes("pg_catalog") ? [] : ["pg_catalog"]),
           ...searchPath.map((schema) => (schema === "$user" ? currentUser : schema)),
         ];
   if (name.schema !== null && !systemSchemas.has(name.schema)) expectSearchable(name.schema, environment);
+  if (name.schema !== null && isTemporaryName(name.schema) && name.schema !== temporarySchema)
+    throw new SqlError("0A000", "cannot access temporary tables of other sessions");
   for (const schema of path) {
     const found = findIn(schema, name.name, environment);
     if (found !== null && (found.isSystem || maySearch(schema, environment))) return found;

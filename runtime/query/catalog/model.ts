@@ -156,6 +156,8 @@ export interface TableDefinition extends Commented, Owned {
   readonly indexes: readonly Oid[];
   /** Grows with each change of the definition. */
   readonly version: number;
+  /** Of a temporary table: what becomes of it when a transaction commits. Absent: nothing. */
+  readonly onCommit?: "deleteRows" | "drop";
   /** Of what holds a materialized view's rows: that they were never computed, so that reading them is an error (55000). */
   readonly isUnpopulated?: true;
 }

@@ -62,6 +62,8 @@ export interface EvaluationContext extends TextContext {
   readonly applicationStartTime: Int64;
   readonly query: string;
   readonly searchPath: readonly string[];
+  /** Schema of the session's temporary tables, which is looked into before the path; null while it has none. */
+  readonly temporarySchema: string | null;
   readonly catalog: Catalog;
   readonly roles: readonly RoleFacts[];
   readonly session: SessionPort;

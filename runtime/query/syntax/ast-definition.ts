@@ -59,11 +59,15 @@ export interface ColumnSyntax extends Located {
   readonly constraints: readonly ConstraintSyntax[];
 }
 
+/** What becomes of a temporary table when a transaction commits; null where nothing was written. */
+export type OnCommit = "preserve" | "deleteRows" | "drop" | null;
+
 export interface CreateTable extends Located {
   readonly kind: "createTable";
   readonly name: RelationName;
   readonly ifNotExists: boolean;
   readonly isTemporary: boolean;
+  readonly onCommit: OnCommit;
   readonly isUnlogged: boolean;
   readonly columns: readonly ColumnSyntax[];
   readonly constraints: readonly ConstraintSyntax[];
@@ -80,6 +84,7 @@ export interface CreateTableAs extends Located {
   readonly columns: readonly string[];
   readonly ifNotExists: boolean;
   readonly isTemporary: boolean;
+  readonly onCommit: OnCommit;
   readonly isMaterializedView: boolean;
   /** `WITH (maintenance = …)` of a materialized view; null when it is not written. */
   readonly maintenance: "incremental" | "refresh" | null;

@@ -15,7 +15,7 @@ import { optional } from "./convert-expression.js";
 import { privilegeConverters } from "./convert-privilege.js";
 import { convertRelation } from "./convert-query.js";
 import { convertAlterTable, convertCreateTable } from "./convert-table.js";
-import { isTemporary, nameParts, objectName, relationType } from "./definition-names.js";
+import { isTemporary, nameParts, objectName, onCommitOf, relationType } from "./definition-names.js";
 import { definitionElements, hasOptions, roleName, valueText } from "./options.js";
 import {
   type Fields,
@@ -66,6 +66,7 @@ export function convertTableAs(fields: Fields, conversion: Conversion): CreateTa
     columns: stringsOf(into, "colNames"),
     ifNotExists: flagOf(fields, "if_not_exists"),
     isTemporary: isTemporary(into["rel"]),
+    onCommit: onCommitOf(into, "onCommit"),
     isMaterializedView,
     maintenance: isMaterializedView ? maintenanceOf(into, conversion) : null,
     withData: !flagOf(into, "skipData"),

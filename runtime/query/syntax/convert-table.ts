@@ -6,7 +6,7 @@ import type { Conversion } from "./conversion.js";
 import { convertConstraints } from "./convert-constraint.js";
 import { convertExpression, convertTypeName, optional } from "./convert-expression.js";
 import { convertRelation } from "./convert-query.js";
-import { isTemporary, relationType } from "./definition-names.js";
+import { isTemporary, onCommitOf, relationType } from "./definition-names.js";
 import { hasOptions, roleName } from "./options.js";
 import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, stringsOf, textOf, unwrap } from "./tree.js";
 
@@ -31,13 +31,12 @@ export function convertCreateTable(fields: Fields, conversion: Conversion): Crea
   if (hasOptions(fields)) clauses.push("WITH");
   if (has(fields, "tablespacename")) clauses.push("TABLESPACE");
   if (has(fields, "accessMethod")) clauses.push("USING");
-  const onCommit = textOf(fields, "oncommit");
-  if (onCommit !== "" && onCommit !== "ONCOMMIT_NOOP") clauses.push("ON COMMIT");
   return {
     kind: "createTable",
     name,
     ifNotExists: flagOf(fields, "if_not_exists"),
     isTemporary: isTemporary(fields["relation"]),
+    onCommit: onCommitOf(fields, "oncommit"),
     isUnlogged: textOf(fieldsOf(fields["relation"], "RangeVar"), "relpersistence") === "u",
     columns,
     constraints,

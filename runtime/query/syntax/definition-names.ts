@@ -1,9 +1,18 @@
 /** Names and kinds of objects that definitions are about, however the parser holds them. */
 import { notSupported } from "../error.js";
-import { fieldsOf, listOf, stringNode, stringsOf, textOf, textOrNull, unwrap } from "./tree.js";
+import type { OnCommit } from "./ast-definition.js";
+import { type Fields, fieldsOf, listOf, stringNode, stringsOf, textOf, textOrNull, unwrap } from "./tree.js";
 
 export const isTemporary = (relation: unknown): boolean =>
   textOf(fieldsOf(relation, "RangeVar"), "relpersistence") === "t";
+
+const onCommits: Readonly<Record<string, OnCommit>> = {
+  ONCOMMIT_PRESERVE_ROWS: "preserve",
+  ONCOMMIT_DELETE_ROWS: "deleteRows",
+  ONCOMMIT_DROP: "drop",
+};
+
+export const onCommitOf = (fields: Fields, name: string): OnCommit => onCommits[textOf(fields, name)] ?? null;
 
 /** `OBJECT_MATVIEW` as words: `matview`. */
 export const objectName = (type: string): string => type.replace(/^OBJECT_/, "").toLowerCase();

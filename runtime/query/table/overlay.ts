@@ -177,6 +177,19 @@ export class Overlay {
     this.changes += 1;
   }
 
+  /** Forgets what was written of objects of the store; for good, no rollback brings it back. */
+  forget(objects: ReadonlySet<number>): void {
+    this.settle();
+    for (const tree of [tableTree.rows, tableTree.index]) {
+      const target = this.#trees.get(tree);
+      for (const [name, entry] of [...(target?.entries ?? [])]) {
+        const view = new DataView(entry.key.buffer, entry.key.byteOffset, entry.key.byteLength);
+        if (objects.has(view.getUint32(tenantBytes))) target?.delete(name);
+      }
+    }
+    this.changes += 1;
+  }
+
   /** For the next transaction. */
   clear(): void {
     this.#trees.clear();
@@ -218,6 +231,9 @@ function startsWith(key: Uint8Array, prefix: Uint8Array): boolean {
 
 /** Definitions are never loaded: they are read and written beside what is. */
 const isLoadedTree = (tree: number): boolean => tree === tableTree.rows || tree === tableTree.index;
+
+/** A key begins with its tenant; the object follows. */
+const tenantBytes = 8;
 
 const entryOverheadBytes = 150;
 const sizeOf = (entry: Entry | null): number =>

@@ -6,6 +6,7 @@ import { formatType, intervalLimits, numericLimits } from "../../types/type-name
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import type { ColumnDefinition, Deferral, Relation, TableDefinition, ViewDefinition } from "../model.js";
 import { aclOf, privilegeNames } from "../privileges.js";
+import { isTemporary } from "../temporary.js";
 import { actionText, columnName, constraintsOf } from "./definitions.js";
 import { systemRelations } from "./relations.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
@@ -124,7 +125,10 @@ export function* tableRows(world: CatalogWorld, database: string): Iterable<Syst
   });
   for (const { definition, isView, schema } of systemRelations)
     yield row(schema, definition.name, isView ? "VIEW" : "BASE TABLE", !isView && schema !== "kimberlite");
-  for (const table of world.tables()) yield row(world.schemaName(table.schema), table.name, "BASE TABLE", true);
+  for (const table of world.tables()) {
+    const type = isTemporary(world.catalog, table.schema) ? "LOCAL TEMPORARY" : "BASE TABLE";
+    yield row(world.schemaName(table.schema), table.name, type, true);
+  }
   for (const view of world.views()) yield row(world.schemaName(view.schema), view.name, "VIEW", false);
 }
 

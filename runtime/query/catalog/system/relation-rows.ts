@@ -15,6 +15,7 @@ import {
   rowsOfObject,
   type TableDefinition,
 } from "../model.js";
+import { isTemporary } from "../temporary.js";
 import { aclArray } from "./acl-array.js";
 import { columnName, constraintsOf, indexKeyText, indexText } from "./definitions.js";
 import { operatorClassOf } from "./operator-classes.js";
@@ -81,7 +82,7 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
       relfilenode: relation.oid,
       reltuples: -1,
       relhasindex: (rowsOfObject(relation)?.indexes.length ?? 0) > 0,
-      relpersistence: "p",
+      relpersistence: isTemporary(world.catalog, relation.schema) ? "t" : "p",
       relkind: relationKinds[relation.kind],
       relnatts: columnCount(relation),
       relchecks: isTable ? relation.constraints.filter(({ kind }) => kind === "check").length : 0,

@@ -18,6 +18,7 @@ import {
   type TableDefinition,
   type ViewDefinition,
 } from "../model.js";
+import { schemaNamed, schemasOf } from "../temporary.js";
 import { systemRelation, systemRelationByOid } from "./relations.js";
 import { bootstrapRole, roleOidOf, rolesIn } from "./roles.js";
 
@@ -30,7 +31,10 @@ const builtInSchemas: readonly SchemaDefinition[] = [
   { kind: "schema", oid: kimberliteSchemaOid, name: "kimberlite", owner: "" },
 ];
 
-export type CatalogView = Pick<EvaluationContext, "catalog" | "roles" | "searchPath" | "currentUser">;
+export type CatalogView = Pick<
+  EvaluationContext,
+  "catalog" | "roles" | "searchPath" | "temporarySchema" | "currentUser"
+>;
 
 /** Answers questions about names that several catalogs ask. */
 export class CatalogWorld {
@@ -109,12 +113,13 @@ export class CatalogWorld {
   /** Names of schemas that unqualified names are looked for in, in order. `pg_catalog` is first unless the path names it. */
   searchSchemas(): readonly string[] {
     const path = this.#view.searchPath.map((name) => (name === "$user" ? this.#view.currentUser : name));
-    return path.includes("pg_catalog") ? path : ["pg_catalog", ...path];
+    const { temporarySchema } = this.#view;
+    return schemasOf({ searchPath: path.includes("pg_catalog") ? path : ["pg_catalog", ...path], temporarySchema });
   }
 
   relationNamed(names: readonly string[]): Relation | null {
     const name = names.at(-1) ?? "";
-    const schemas = names.length > 1 ? [names.at(-2) ?? ""] : this.searchSchemas();
+    const schemas = names.length > 1 ? [schemaNamed(names.at(-2) ?? "", this.#view)] : this.searchSchemas();
     for (const schema of schemas) {
       const system = systemRelation(schema, name);
       if (system !== null) return system.definition;

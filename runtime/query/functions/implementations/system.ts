@@ -9,6 +9,7 @@ import {
   withoutParentheses,
 } from "../../catalog/system/definitions.js";
 import { CatalogWorld } from "../../catalog/system/world.js";
+import { temporarySchemas } from "../../catalog/temporary.js";
 import { SqlError } from "../../error.js";
 import { isCustomSetting, serverVersion, settingNamed, settingValue, unknownSetting } from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
@@ -259,6 +260,9 @@ const channelBytesMax = 63;
 const payloadBytesMax = 7_999;
 const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
 
+const temporarySchemaOid = ({ catalog, temporarySchema }: EvaluationContext): Oid =>
+  temporarySchema === null ? 0 : (catalog.schemaByName(temporarySchema)?.oid ?? 0);
+
 function notify(channel: string | null, payload: string | null, context: EvaluationContext): string {
   if (channel === null || channel === "") throw new SqlError("22023", "channel name cannot be empty");
   if (bytesOf(channel) > channelBytesMax) throw new SqlError("22023", "channel name too long");
@@ -303,8 +307,9 @@ const session = strictly({
   "pg_is_in_recovery()": () => false,
   "pg_jit_available()": () => false,
   "pg_trigger_depth()": () => 0,
-  "pg_my_temp_schema()": () => 0,
-  "pg_is_other_temp_schema(oid)": () => false,
+  "pg_my_temp_schema()": (context) => temporarySchemaOid(context),
+  "pg_is_other_temp_schema(oid)": (oid, context) =>
+    oid !== temporarySchemaOid(context) && [...temporarySchemas(context.catalog)].some((each) => each.oid === oid),
   "pg_notification_queue_usage()": () => 0,
   "row_security_active(oid)": () => false,
   "row_security_active(text)": () => false,

@@ -4,6 +4,7 @@
  */
 import type { CatalogObject, Relation, SchemaDefinition } from "../../catalog/model.js";
 import { expectOwner, expectPrivilege, type Guarded, kindName } from "../../catalog/privileges.js";
+import { ownTemporarySchema } from "../../catalog/temporary.js";
 import { SqlError } from "../../error.js";
 import type {
   AlterTableAction,
@@ -58,8 +59,12 @@ function addedBy(action: AlterTableAction): readonly ConstraintSyntax[] {
   return action.kind === "addColumn" ? action.column.constraints : [];
 }
 
-/** The schema in which a new object is made, if there is one. */
-function schemaFor(name: RelationName, { draft }: DefinitionPorts): SchemaDefinition | null {
+/** The schema in which a new object is made, if there is one; null for the session's own, too. */
+function schemaFor(
+  { name, isTemporary }: { readonly name: RelationName; readonly isTemporary: boolean },
+  { draft }: DefinitionPorts,
+): SchemaDefinition | null {
+  if (isTemporary || name.schema === ownTemporarySchema) return null;
   try {
     return draft.schemaFor(name);
   } catch (error) {
@@ -104,15 +109,15 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
   if (actor.isSuperuser) return;
   switch (statement.kind) {
     case "createTable":
-      expectCreate(schemaFor(statement.name, ports), ports);
+      expectCreate(schemaFor(statement, ports), ports);
       expectReferences([...statement.constraints, ...constraintsOf(statement.columns)], ports);
       return;
     case "createTableAs":
     case "createSequence":
-      expectCreate(schemaFor(statement.name, ports), ports);
+      expectCreate(schemaFor(statement, ports), ports);
       return;
     case "createView":
-      expectCreate(schemaFor(statement.name, ports), ports);
+      expectCreate(schemaFor(statement, ports), ports);
       if (statement.orReplace) expectOwnerNamed(statement.name, ports);
       return;
     case "createSchema":

@@ -8,6 +8,7 @@ import type {
   IndexKey,
   StoredExpression,
 } from "../../catalog/model.js";
+import { isTemporary } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { ConstraintSyntax } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
@@ -53,6 +54,7 @@ const uniqueKeys = (indexes: readonly IndexDefinition[]): readonly UniqueKey[] =
 
 interface ReferencedTable {
   readonly oid: number;
+  readonly schema: number;
   readonly name: string;
   readonly columns: readonly ColumnDefinition[];
   readonly keyColumns: readonly number[];
@@ -262,6 +264,7 @@ export class ConstraintMaker {
       if (constraint.onDelete === "setNull" || constraint.onDelete === "setDefault") throw refused("ON DELETE");
     }
     const parent = this.#parent(constraint);
+    this.#expectSameLife(parent);
     const referenced = this.#referencedColumns(parent, constraint, columns.length);
     for (const [index, column] of columns.entries())
       expectSameType(constraint.name ?? `${names.join("_")}_fkey`, column, referenced[index], parent, position);
@@ -279,6 +282,15 @@ export class ConstraintMaker {
     };
     parts.constraints.push(made);
     return made;
+  }
+
+  /** What goes with a session is not referred to by what stays, nor the other way round. */
+  #expectSameLife(parent: ReferencedTable): void {
+    const { catalog } = this.#draft;
+    const [own, other] = [this.#parts.schema, parent.schema].map((schema) => isTemporary(catalog, schema));
+    if (own === other) return;
+    const kind = own === true ? "temporary" : "permanent";
+    throw new SqlError("42P16", `constraints on ${kind} tables may reference only ${kind} tables`);
   }
 
   /** The referenced table, which may be this one. */

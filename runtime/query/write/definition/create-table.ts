@@ -1,6 +1,7 @@
 /** CREATE TABLE and CREATE TABLE AS. */
 import { assert } from "../../../types/assert.js";
-import type { Comments, TableDefinition } from "../../catalog/model.js";
+import type { Comments, SchemaDefinition, TableDefinition } from "../../catalog/model.js";
+import { isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { CreateTable, CreateTableAs } from "../../syntax/ast-definition.js";
 import { columnsMax } from "../../table/row-codec.js";
@@ -18,7 +19,7 @@ import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 /** @param base what a change of the parts leaves as it is */
 export function definitionOf(
   parts: TableParts,
-  base: Pick<TableDefinition, "owner" | "version" | "comments" | "acl">,
+  base: Pick<TableDefinition, "owner" | "version" | "comments" | "acl" | "onCommit">,
 ): TableDefinition {
   const { oid, name, schema, storage, columns, keyColumns, constraints, indexes } = parts;
   assert(columns.length <= columnsMax, "a table has at most 1,600 columns");
@@ -36,6 +37,7 @@ export function definitionOf(
     version: base.version,
     ...(base.comments === undefined ? {} : { comments: base.comments }),
     ...(base.acl === undefined ? {} : { acl: base.acl }),
+    ...(base.onCommit === undefined ? {} : { onCommit: base.onCommit }),
   };
 }
 
@@ -44,15 +46,25 @@ export function newParts(ports: DefinitionPorts, name: string, schema: number): 
   return { oid, name, schema, storage: oid, columns: [], keyColumns: [], constraints: [], indexes: [] };
 }
 
+/** What is kept of ON COMMIT. Throws 42P16 for a table that is not temporary. */
+function onCommitOf(
+  { onCommit }: Pick<CreateTable, "onCommit">,
+  { name }: SchemaDefinition,
+): Pick<TableDefinition, "onCommit"> {
+  if (onCommit === null) return {};
+  if (!isTemporaryName(name)) throw new SqlError("42P16", "ON COMMIT can only be used on temporary tables");
+  return onCommit === "preserve" ? {} : { onCommit };
+}
+
 export function createTable(statement: CreateTable, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
   const position = placeOf(statement.location);
-  if (statement.isTemporary) throw notSupported("a temporary table", position);
   if (statement.isUnlogged) throw notSupported("an unlogged table", position);
   const [clause] = statement.clauses;
   if (clause !== undefined) throw notSupported(`${clause} in CREATE TABLE`, position);
-  const schema = draft.schemaFor(statement.name);
+  const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
   const { name } = statement.name;
+  const onCommit = onCommitOf(statement, schema);
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE TABLE" };
   const parts = newParts(ports, name, schema.oid);
   const columns = new ColumnMaker(ports, parts);
@@ -78,7 +90,7 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   for (const each of likes) each.addConstraints(ports, parts, constraints);
   const comments: Comments = Object.fromEntries(likes.flatMap((each) => Object.entries(each.comments())));
   const said = Object.keys(comments).length === 0 ? {} : { comments };
-  const table = definitionOf(parts, { owner: ports.user, version: 1, ...said });
+  const table = definitionOf(parts, { owner: ports.user, version: 1, ...said, ...onCommit });
   draft.put(...columns.sequences, ...parts.indexes, table);
   ports.validate(draft.catalog, table);
   for (const each of likes) {
@@ -90,10 +102,10 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
 export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts): DefinitionResult {
   const { draft, query } = ports;
   const position = placeOf(statement.location);
-  if (statement.isTemporary) throw notSupported("a temporary table", position);
   assert(query !== null, "CREATE TABLE AS has its query bound");
-  const schema = draft.schemaFor(statement.name);
+  const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
   const { name } = statement.name;
+  const onCommit = onCommitOf(statement, schema);
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE TABLE AS" };
   if (statement.columns.length > query.columns.length) {
     throw new SqlError("42601", "too many column names were specified", { position });
@@ -107,7 +119,7 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
     }
     parts.columns.push({ ...emptyColumn, number: index + 1, name: named, type: column.type });
   }
-  const table = definitionOf(parts, { owner: ports.user, version: 1 });
+  const table = definitionOf(parts, { owner: ports.user, version: 1, ...onCommit });
   draft.put(table);
   if (!statement.withData) return { tag: "CREATE TABLE AS" };
   const write = ports.write(draft.catalog);

@@ -17,7 +17,8 @@ import {
   type TableDefinition,
 } from "../../catalog/model.js";
 import { ObjectCatalog, publicSchema } from "../../catalog/over-trees.js";
-import { SqlError } from "../../error.js";
+import { type NamePath, ownTemporarySchema, schemaNamed, schemasOf } from "../../catalog/temporary.js";
+import { notSupported, SqlError } from "../../error.js";
 import type { RelationName } from "../../syntax/ast-query.js";
 import type { Overlay } from "../../table/overlay.js";
 import type { Oid } from "../../types/sql-type.js";
@@ -33,18 +34,19 @@ export class CatalogDraft {
   readonly #objects: Map<Oid, CatalogObject>;
   readonly #changed = new Set<Oid>();
   readonly #version: number;
-  readonly #searchPath: readonly string[];
+  readonly #path: NamePath;
   readonly #changes: number;
   #nextOid: Oid;
   #catalog: ObjectCatalog;
 
   /** @param version of the catalogs that come of it: below 0, and of no other */
-  constructor(catalog: ObjectCatalog, searchPath: readonly string[], version: number) {
+  constructor(catalog: ObjectCatalog, path: NamePath, version: number) {
     assert(version < 0, "the catalog of an open transaction is told apart by its version");
     this.#objects = new Map([...catalog.objects()].map((object) => [object.oid, object]));
     this.#nextOid = catalog.head.nextOid;
     this.#changes = catalog.head.changes + 1;
-    this.#searchPath = searchPath;
+    const { searchPath, temporarySchema } = path;
+    this.#path = { searchPath, temporarySchema };
     this.#version = version;
     this.#catalog = catalog;
   }
@@ -107,28 +109,45 @@ export class CatalogDraft {
   /** The schema in which a new object is made. */
   schemaFor({ schema, location }: RelationName): SchemaDefinition {
     if (schema !== null) return this.schema(schema, location);
-    for (const name of this.#searchPath) {
+    for (const name of this.#path.searchPath) {
       const found = this.#catalog.schemaByName(name);
       if (found !== null) return found;
     }
     throw new SqlError("3F000", "no schema has been selected to create in", { position: placeOf(location) });
   }
 
+  /** The schema in which a relation is made: for a temporary one that of the session, made now if need be. */
+  schemaOf(name: RelationName, isTemporary: boolean, user: string): SchemaDefinition {
+    if (!isTemporary && name.schema !== ownTemporarySchema) return this.schemaFor(name);
+    const { temporarySchema } = this.#path;
+    const isElsewhere = name.schema !== null && schemaNamed(name.schema, this.#path) !== temporarySchema;
+    if (isElsewhere) {
+      const position = placeOf(name.location);
+      throw new SqlError("42P16", "cannot create temporary relation in non-temporary schema", { position });
+    }
+    if (temporarySchema === null) throw notSupported("something temporary without a session's schema for it");
+    const known = this.#catalog.schemaByName(temporarySchema);
+    if (known !== null) return known;
+    const made: SchemaDefinition = { kind: "schema", oid: this.newOid(), name: temporarySchema, owner: user };
+    this.put(made);
+    return made;
+  }
+
   schema(name: string, location = -1): SchemaDefinition {
     if (builtInSchemas.has(name)) {
       throw new SqlError("42501", `permission denied for schema ${name}`, { position: placeOf(location) });
     }
-    const found = this.#catalog.schemaByName(name);
+    const found = this.#catalog.schemaByName(schemaNamed(name, this.#path));
     if (found !== null) return found;
     throw new SqlError("3F000", `schema "${name}" does not exist`, { position: placeOf(location) });
   }
 
   find({ schema, name }: RelationName): Relation | null {
     if (schema !== null) {
-      const found = this.#catalog.schemaByName(schema);
+      const found = this.#catalog.schemaByName(schemaNamed(schema, this.#path));
       return found === null ? null : this.#catalog.relationByName(found.oid, name);
     }
-    for (const each of this.#searchPath) {
+    for (const each of schemasOf(this.#path)) {
       const found = this.#catalog.schemaByName(each);
       const relation = found === null ? null : this.#catalog.relationByName(found.oid, name);
       if (relation !== null) return relation;

@@ -19,6 +19,7 @@ import { formatType } from "../../types/type-name.js";
 import { placeOf, shownName } from "./draft.js";
 import { exists } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+import { readsTemporary } from "./view-sources.js";
 
 const column = (number: number, name: string, type: SqlType): ColumnDefinition => ({
   number,
@@ -69,6 +70,8 @@ export function createMaterializedView(statement: CreateTableAs, ports: Definiti
   const schema = draft.schemaFor(statement.name);
   const { name } = statement.name;
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE MATERIALIZED VIEW" };
+  if (readsTemporary(statement.query))
+    throw new SqlError("0A000", "materialized views must not use temporary tables or views");
   const columns = viewColumns(statement, ports);
   const query: StoredQuery = ports.storeQuery(statement.query);
   const { binding, position } = views;

@@ -9,6 +9,7 @@ import type {
   ViewDefinition,
 } from "../../catalog/model.js";
 import { rowsOfObject } from "../../catalog/model.js";
+import { isTemporary, isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type {
   AlterSequence,
@@ -25,7 +26,7 @@ import { type CatalogDraft, placeOf, shownName } from "./draft.js";
 import { exists } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
-import { expectUnread } from "./view-sources.js";
+import { expectUnread, readsTemporary } from "./view-sources.js";
 import { followColumnName, followRelation, followSchema } from "./views.js";
 
 export function createSchema(statement: CreateSchema, ports: DefinitionPorts): DefinitionResult {
@@ -52,14 +53,15 @@ export function createSchema(statement: CreateSchema, ports: DefinitionPorts): D
 export function createView(statement: CreateView, ports: DefinitionPorts): DefinitionResult {
   const { draft, query } = ports;
   const position = placeOf(statement.location);
-  if (statement.isTemporary) throw notSupported("a temporary view", position);
   if (statement.checkOption !== "none") throw notSupported("WITH CHECK OPTION", position);
   assert(query !== null, "CREATE VIEW has its query bound");
   if (statement.columns.length > query.columns.length) {
     throw new SqlError("42601", "CREATE VIEW specifies more column names than columns", { position });
   }
-  const schema = draft.schemaFor(statement.name);
   const { name } = statement.name;
+  const isOfSession = statement.isTemporary || readsTemporary(statement.query);
+  if (isOfSession && !statement.isTemporary) ports.notice("NOTICE", "00000", `view "${name}" will be a temporary view`);
+  const schema = draft.schemaOf(statement.name, isOfSession, ports.user);
   const columns = query.columns.map(({ name: own, type }, index) => ({ name: statement.columns[index] ?? own, type }));
   for (const [index, column] of columns.entries()) {
     if (columns.findIndex((each) => each.name === column.name) === index) continue;
@@ -133,8 +135,7 @@ function ownerOf(
 
 export function createSequence(statement: CreateSequence, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
-  if (statement.isTemporary) throw notSupported("a temporary sequence", placeOf(statement.location));
-  const schema = draft.schemaFor(statement.name);
+  const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
   const { name } = statement.name;
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE SEQUENCE" };
   draft.put({
@@ -334,6 +335,8 @@ export function setSchema(statement: SetSchema, ports: DefinitionPorts): Definit
     return { tag };
   }
   const schema = draft.schema(statement.newSchema);
+  if (isTemporaryName(schema.name) || isTemporary(draft.catalog, relation.schema))
+    throw new SqlError("0A000", "cannot move objects into or out of temporary schemas");
   const moved: Relation[] = [relation];
   const rows = rowsOfObject(relation);
   if (rows !== null) {

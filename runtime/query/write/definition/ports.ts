@@ -27,6 +27,8 @@ export interface DefinitionPorts {
   readonly actor: Actor;
   /** Name of the tenant. */
   readonly database: string;
+  /** Schema of the session's temporary tables; null while it has made none. */
+  readonly temporarySchema: string | null;
   readonly draft: CatalogDraft;
   readonly overlay: Overlay;
   readonly reader: TreeReader;

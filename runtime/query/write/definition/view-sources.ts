@@ -3,6 +3,7 @@
  * not replaced, since the rows that are stored came of it as it was.
  */
 import type { MaterializedViewDefinition, ViewDefinition } from "../../catalog/model.js";
+import { isTemporaryName } from "../../catalog/temporary.js";
 import { SqlError } from "../../error.js";
 import type { Query } from "../../syntax/ast-query.js";
 import { tablesRead } from "../../syntax/names-read.js";
@@ -41,4 +42,10 @@ export function expectUnread({ draft }: Ports, view: ViewDefinition): void {
       hint: "Drop the materialized view, and make it anew afterwards.",
     });
   }
+}
+
+/** Whether a query, in which each table has its schema, reads what is temporary. */
+export function readsTemporary(query: Query): boolean {
+  for (const { schema } of tablesRead(query)) if (schema !== null && isTemporaryName(schema)) return true;
+  return false;
 }

@@ -1,0 +1,74 @@
+/**
+ * The end of temporary tables: those of a commit (ON COMMIT), those of a session, and those that sessions have left behind. What ON COMMIT
+ * takes away again never reaches the log.
+ */
+import type { Catalog, TableDefinition } from "../../../runtime/query/catalog/model.js";
+import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import { temporarySchemas } from "../../../runtime/query/catalog/temporary.js";
+import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
+import type { TreeReader } from "../../../runtime/store/tree.js";
+import { assert } from "../../../runtime/types/assert.js";
+import type { Transaction } from "./transaction.js";
+
+/** Tables of a session's schema whose rows do not outlive a transaction. */
+function tablesOnCommit(catalog: Catalog, name: string): TableDefinition[] {
+  const schema = catalog.schemaByName(name);
+  if (schema === null) return [];
+  return [...catalog.objects()].filter(
+    (object): object is TableDefinition =>
+      object.kind === "table" && object.schema === schema.oid && object.onCommit !== undefined,
+  );
+}
+
+/** Objects of the store in which a table's rows and entries lie. */
+const storagesOf = (catalog: Catalog, table: TableDefinition): number[] => [
+  table.storage,
+  ...catalog.indexesOf(table).map(({ storage }) => storage),
+];
+
+/** A transaction is about to commit: ON COMMIT DROP and DELETE ROWS. Answers whether definitions have changed. */
+export function endOfCommit(
+  transaction: Transaction,
+  catalog: ObjectCatalog,
+  schema: string,
+  reader: TreeReader,
+  version: number,
+): boolean {
+  const tables = tablesOnCommit(catalog, schema);
+  const storages = new Set(tables.flatMap((table) => storagesOf(catalog, table)));
+  if (storages.size === 0) return false;
+  transaction.overlay.forget(storages);
+  for (const storage of storages) transaction.sequences.delete(storage);
+  const gone = tables.filter(({ onCommit }) => onCommit === "drop");
+  if (gone.length === 0) return false;
+  for (const object of catalog.objects()) {
+    const isOwned = object.kind === "sequence" && gone.some(({ oid }) => oid === object.ownerTable);
+    if (isOwned) transaction.sequences.delete(object.oid);
+  }
+  const draft = new CatalogDraft(catalog, { searchPath: [], temporarySchema: null }, version);
+  for (const table of gone) removeTable(draft, table);
+  draft.finish(transaction.tenant, transaction.overlay, reader);
+  return true;
+}
+
+function removeTable(draft: CatalogDraft, table: TableDefinition): void {
+  for (const object of [...draft.catalog.objects()]) {
+    const isPart =
+      (object.kind === "sequence" && object.ownerTable === table.oid) ||
+      (object.kind === "index" && object.table === table.oid);
+    if (isPart) draft.remove(object.oid);
+  }
+  draft.remove(table.oid);
+}
+
+/** Removes the schemas of sessions which `isOver` says are over, and everything that lies in them. */
+export function dropSchemas(draft: CatalogDraft, isOver: (schema: string) => boolean): void {
+  const over = [...temporarySchemas(draft.catalog)].filter(({ name }) => isOver(name)).map(({ oid }) => oid);
+  if (over.length === 0) return;
+  for (const object of [...draft.catalog.objects()]) {
+    if (object.kind === "schema" || !over.includes(object.schema)) continue;
+    assert(object.kind !== "materializedView", "no view keeps rows of temporary tables");
+    draft.remove(object.oid);
+  }
+  for (const oid of over) draft.remove(oid);
+}
