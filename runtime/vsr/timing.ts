@@ -33,5 +33,5 @@ export const sealsTicks = 100;
 export const partTicks = 100;
 /** Parts asked for in one tick: 75 MiB a second, so that those who give stay free for commits. */
 export const partsPerTick = 3;
-/** A decided view whose log is not whole by then names the operation that nobody gives. */
+/** A decided view whose log is not whole by then names the operation that nobody gives; one that is not committed is left to another decision. */
 export const stuckTicks = 300;

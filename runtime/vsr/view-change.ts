@@ -57,6 +57,8 @@ export class ViewChange {
   /** A repair is complete and this replica leads as soon as its disk has everything. */
   #isInstalling = false;
   #installedAt = 0;
+  /** While the log of the view is being completed: how far it is durable here, and since when. */
+  #completed = { op: 0, at: 0 };
 
   constructor(core: Core, normal: NormalOperation, repair: Repair, acquaintance: Acquaintance) {
     this.#acquaintance = acquaintance;
@@ -301,6 +303,7 @@ export class ViewChange {
     this.#hasForfeited = false;
     this.#isInstalling = true;
     this.#installedAt = core.ticks;
+    this.#completed = { op: core.journal.durableOp, at: core.ticks };
     core.suffix = core.journal.suffix(core.commitMax);
     core.storeState();
     const started = this.#startViewMessage(0);
@@ -500,7 +503,17 @@ export class ViewChange {
     if (core.logView < core.view && core.ticks - this.#votedAt >= voteRepeatTicks) this.#vote();
     if (core.logView < core.view && core.ticks - this.#askedViewAt >= getViewTicks) this.#askView();
     const patience = viewChangeTicks + core.random.below(20);
-    if (core.ticks - this.#enteredAt > patience && !this.#isInstalling) this.#doubt();
+    if (this.#isInstalling ? this.#isIncompletable : core.ticks - this.#enteredAt > patience) this.#doubt();
+  }
+
+  /**
+   * Nobody gives what this view's log still lacks. For what is committed there is nothing but to ask on. What is not may be gone with the only one
+   * that had it and voted for it: those who are left can deny it, and another decision goes on without it.
+   */
+  get #isIncompletable(): boolean {
+    const { journal, commitMax, ticks } = this.#core;
+    if (journal.durableOp > this.#completed.op) this.#completed = { op: journal.durableOp, at: ticks };
+    return journal.appended.op >= commitMax && ticks - this.#completed.at > stuckTicks;
   }
 
   /** The operation that nobody can give or deny; 0 for none. One that is committed is asked for again and again, and said after a while. */
