@@ -9,6 +9,8 @@ import type { Workload } from "./workload.js";
 
 const probes = 2;
 const requestBytes = 16;
+/** Mean µs between two questions when nothing is written any more. */
+const idleMicros = 40_000;
 
 export class ByteWorkload implements Workload {
   readonly #simulation: Simulation;
@@ -59,9 +61,10 @@ export class ByteWorkload implements Workload {
 
   #next(): void {
     const { events, options } = this.#simulation;
-    const mean = this.#isSettling ? 20_000 : options.requestMicros;
-    events.at(events.now + this.#random.exponential(mean), () => {
-      if (this.#isSettling ? this.#probesAnswered < probes : this.requests < options.requestsMax) this.#submit();
+    const mayWrite = this.#isSettling ? this.#probesAnswered < probes : this.requests < options.requestsMax;
+    const pace = mayWrite ? options.requestMicros : Math.max(options.requestMicros, idleMicros);
+    events.at(events.now + this.#random.exponential(this.#isSettling ? 20_000 : pace), () => {
+      if (mayWrite) this.#submit();
       if (this.#random.chance(options.confirmShare)) this.#confirm();
       this.#next();
     });

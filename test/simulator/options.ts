@@ -118,6 +118,15 @@ function drawStandbys(seed: number, replicas: number): number {
   return replicas > 1 && random.chance(0.2) ? random.between(1, 2) : 0;
 }
 
+/**
+ * Virtual ms with faults: in three of four runs not much longer than the clients write, since what strikes an idle cluster finds little. By a
+ * lottery of its own.
+ */
+function busyMs(seed: number, drawnMs: number, requestsMax: number, requestMicros: number): number {
+  if (new Stream(seed, "idle").chance(0.25)) return drawnMs;
+  return Math.min(drawnMs, Math.max(1_000, 500 + (2 * requestsMax * requestMicros) / 1_000));
+}
+
 /** What a seed draws. `over` overrides some of it. */
 export function drawOptions(seed: number, over: Partial<SimulationOptions> = {}): SimulationOptions {
   const random = new Stream(seed, "options");
@@ -195,7 +204,8 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     story: null,
     heldBytesMax: new Stream(seed, "held bytes").chance(0.2) ? 2 * 1024 : 0,
   };
-  return { ...withPromotion(drawn), ...over };
+  const { faultMs, requestsMax, requestMicros } = drawn;
+  return { ...withPromotion(drawn), faultMs: busyMs(seed, faultMs, requestsMax, requestMicros), ...over };
 }
 
 /**
