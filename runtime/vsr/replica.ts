@@ -260,7 +260,8 @@ export class Replica {
         this.#normal.prepareOk(from, message);
         return;
       case "commit":
-        this.#repair.learn(message.commit);
+        // What a later view commits may lie where this view's log has something else: it counts once that view's log is taken.
+        if (message.view <= core.view) this.#repair.learn(message.commit);
         if (core.takesPart) this.#normal.commit(from, message);
         return;
       case "commitOk":

@@ -87,7 +87,7 @@ export class SegmentSync {
       if (this.#isFar(until)) this.#askSeals();
       return;
     }
-    this.#prefetch();
+    if (until !== null) this.#prefetch(until);
     this.#askParts();
   }
 
@@ -98,12 +98,16 @@ export class SegmentSync {
     return until.op - journal.appended.op > farOps;
   }
 
-  /** Begins with the segment that goes on exactly where this log ends, if it is known and worth it. */
+  /**
+   * Begins with the segment that goes on exactly where this log ends, if it is known and worth it. Not beyond `until`: what others have
+   * committed since may be of a view that this replica has not heard of.
+   */
   begin(until: OpIdentity | null): void {
-    if (this.#fetches.length > 0 || !this.#isFar(until)) return;
+    if (until === null || this.#fetches.length > 0 || !this.#isFar(until)) return;
     const { appended } = this.#core.journal;
     for (const seal of this.#seals.values()) {
       if (seal.lastOp <= appended.op) this.#seals.delete(seal.segment);
+      else if (seal.lastOp > until.op) return;
       else if (seal.firstOp === appended.op + 1 && sameIdentity(seal.firstParent, appended.parent)) this.#fetch(seal);
     }
   }
@@ -143,11 +147,11 @@ export class SegmentSync {
 
   // ------------------------------------------------------------------ fetching
 
-  #prefetch(): void {
+  #prefetch(until: OpIdentity): void {
     const last = this.#fetches.at(-1);
     if (last === undefined || this.#fetches.length >= segmentsAtOnce) return;
     const next = this.#seals.get(last.seal.segment + 1);
-    if (next !== undefined) this.#fetch(next);
+    if (next !== undefined && next.lastOp <= until.op) this.#fetch(next);
   }
 
   #fetch(seal: SegmentSeal): void {
