@@ -11,12 +11,14 @@ import {
   comesRound,
   damagedVoters,
   disks,
+  goesRound,
   kernel,
   kernelCuts,
   littleLog,
   misdirectedPrepares,
   namedAndGone,
   oldHead,
+  roundOps,
   slowViews,
   told,
   twoAnswers,
@@ -360,8 +362,10 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["WAL", "head", "ack durability", "assertion"],
     budget: 3_000,
-    runs: disks,
-    differs: "the log is written once and never wraps; what wraps is the ring of header copies",
+    runs: { ...told, ...littleLog, standbys: 0, requestsMax: roundOps },
+    story: goesRound,
+    differs:
+      "the log is written once and never wraps; what wraps is the ring of header copies, and a prepare that was damaged a turn ago is written again",
   },
   {
     id: "C20",
@@ -638,10 +642,17 @@ export const canaries: readonly Canary[] = [
         replace:
           "        this.#resentAt[to] = core.ticks;\n        if (core.ticks >= 0)\n            return;\n        const from",
       },
+      {
+        file: vsr("normal-operation"),
+        find: "return core.ticks - this.#progressAt > abdicateTicks;",
+        replace: "return false;",
+      },
     ],
     oracles: ["liveness"],
     budget: 500,
     runs: views,
+    differs:
+      "a primary whose prepare nobody acknowledges gives up its view, and the next one brings that prepare or drops it: the mutant keeps its view as well",
   },
   {
     id: "C36",

@@ -74,7 +74,8 @@ export const told: Partial<SimulationOptions> = {
   faults: noFaults,
 };
 
-const between = (left: readonly number[], right: readonly number[]): (readonly [number, number])[] =>
+/** Links between these and those, both ways. */
+export const between = (left: readonly number[], right: readonly number[]): (readonly [number, number])[] =>
   left.flatMap((one) => right.flatMap((other) => [[one, other] as const, [other, one] as const]));
 
 /**
@@ -123,6 +124,23 @@ export const littleLog: Partial<SimulationOptions> = {
   segmentBytes: 1024 * 1024,
   checkpointEvery: 0,
 };
+
+/** Prepares of a log of `littleLog` that the next story tells of. */
+export const roundOps = 40;
+const whereOf = (op: number): number => (op - 0.8) / (roundOps + 1);
+
+/**
+ * Prepares a turn of the ring before the newest are damaged and written again from another replica, by which nothing of the ring may be taken
+ * back. Then the newest is damaged: that it was there only its name in the ring can tell.
+ */
+export const goesRound: readonly FaultEvent[] = [0, 1, 2].flatMap((replica) => [
+  ...[17, 16, 15].map((before) =>
+    at(1_500, { kind: "latent", replica, zone: "log", where: whereOf(roundOps - before), how: "random" }),
+  ),
+  at(1_501 + replica * 600, { kind: "kill", replica, downMs: 5 }),
+  at(3_500, { kind: "latent", replica, zone: "log", where: whereOf(roundOps), how: "random" }),
+  at(3_501 + replica * 600, { kind: "kill", replica, downMs: 5 }),
+]);
 
 /** A write of the log lands elsewhere in its file, and its replica is restarted, again and again. */
 export const misdirectedPrepares: readonly FaultEvent[] = Array.from({ length: 12 }, (_, round) => [
