@@ -19,7 +19,7 @@ import { publicSchemaOid } from "../../runtime/query/catalog/model.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { systemTables } from "../../runtime/query/catalog/system/relations.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";
-import type { QueryEnvironment } from "../../runtime/query/engine.js";
+import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { compileRow, rowsOfStream, runPlan } from "../../runtime/query/execute/run.js";
 import type { SpillSpace } from "../../runtime/query/execute/spill.js";
@@ -239,6 +239,13 @@ export class MemoryDatabase implements Catalog {
       default:
         throw new Error(`not here: ${body.kind}`);
     }
+  }
+
+  /** A query's batches, as they are asked for. */
+  open(text: string): RowStream {
+    const { body } = planBound(this.bind(text), this.source, this, this.context);
+    if (body.kind !== "query") throw new Error(`no query: ${text}`);
+    return runPlan(body.plan, body.outputs, this.environment());
   }
 
   /** Rows as texts, as psql shows them. */

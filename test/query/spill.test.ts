@@ -1,7 +1,6 @@
 /** Sorts and groupings beyond their memory: the same rows as with all the memory there is, and no file stays. */
 import test from "ava";
 import { SqlError } from "../../runtime/query/error.js";
-import { runPlan } from "../../runtime/query/execute/run.js";
 import { MemoryDatabase } from "./memory-database.js";
 import { MemorySpill } from "./memory-spill.js";
 
@@ -71,14 +70,111 @@ for (const [name, query] of [
   });
 }
 
+const left = `(select g as id, case when g % 7 = 0 then null else (g::bigint * 31) % 9000 end::int as k, 'l' || g as t from generate_series(1, 12000) g) l`;
+const right = `(select case when g % 11 = 0 then null else g % 8000 end::int as k, case when g % 3 = 0 then null else 'r' || g % 5000 end as t, g as n
+  from generate_series(1, 12000) g) r`;
+
+for (const type of ["join", "left join", "right join", "full join"]) {
+  for (const [name, condition] of [
+    ["integers", "l.k = r.k"],
+    ["integers and a condition", "l.k = r.k and l.id > r.n"],
+    ["texts", "l.k::text = r.k::text"],
+    ["two columns", "l.k = r.k and 'r' || l.k % 5000 = r.t"],
+  ] as const) {
+    test(`a ${type} beyond its memory: ${name}`, (t) => {
+      const query = `select l.id, l.k, r.k, r.t, r.n from ${left} ${type} ${right} on ${condition} order by 1, 5, 2, 3`;
+      const { small, large, spill } = both(query, 1_500_000);
+      t.true(small === large);
+      t.true(spill.bytes > 100_000, `${spill.bytes} bytes spilled`);
+      t.is(spill.standing, 0);
+    });
+  }
+}
+
+for (const [name, query] of [
+  ["EXISTS", `select id from ${left} where exists (select from ${right} where r.k = l.k and r.t <> 'r1') order by 1`],
+  ["NOT EXISTS", `select id from ${left} where not exists (select from ${right} where r.k = l.k) order by 1`],
+  ["IN", `select id from ${left} where t in (select 'l' || n from ${right}) order by 1`],
+] as const) {
+  test(`a half join beyond its memory: ${name}`, (t) => {
+    const { small, large, spill } = both(query, 900_000);
+    t.true(small === large);
+    t.true(spill.bytes > 50_000, `${spill.bytes} bytes spilled`);
+    t.is(spill.standing, 0);
+  });
+}
+
+for (const operation of ["union", "intersect", "except", "intersect all", "except all"]) {
+  test(`${operation.toUpperCase()} beyond its memory`, (t) => {
+    const query = `select k % 7000, case when k % 5 = 0 then null else 'x' || k % 3 end from ${left} where id % 3 > 0 ${operation}
+      select k, case when k % 5 = 0 then null else 'x' || k % 3 end from ${right} order by 1 nulls first, 2`;
+    const { small, large, spill } = both(query, 600_000);
+    t.true(small === large);
+    t.true(spill.bytes > 50_000, `${spill.bytes} bytes spilled`);
+    t.is(spill.standing, 0);
+  });
+}
+
+for (const [name, query] of [
+  [
+    "ranks and sums",
+    `select id, rank() over w, sum(n) over w, lag(s) over w from ${source} window w as (partition by k % 900 order by s, id) order by id`,
+  ],
+  [
+    "NULL is a partition",
+    `select id, count(*) over (partition by n), max(k) over (partition by n) from ${source} order by id`,
+  ],
+  [
+    "frames",
+    `select id, array_agg(k) over (partition by s order by id rows between 2 preceding and 1 following) from ${source} order by id`,
+  ],
+] as const) {
+  test(`windows beyond their memory: ${name}`, (t) => {
+    const { small, large, spill } = both(query, 3_000_000);
+    t.true(small === large);
+    t.true(spill.bytes > 500_000, `${spill.bytes} bytes spilled`);
+    t.is(spill.standing, 0);
+  });
+}
+
+test("grouping sets beyond their memory: each has files of its own", (t) => {
+  const query = `select k / 3, s, grouping(k / 3, s), count(*), sum(n) from ${source} group by grouping sets ((k / 3), (s), (k / 3, s), ())
+    order by 3, 1, 2`;
+  const { small, large, spill } = both(query, 6_000_000);
+  t.true(small === large);
+  t.true(spill.files > 32, `${spill.files} files`);
+  t.is(spill.standing, 0);
+});
+
+test("what belongs together and does not fit is refused, and leaves no file", (t) => {
+  for (const query of [
+    // One key of all rows; one partition of all rows.
+    `select count(*) from ${left} join (select 1 as k, g as n from generate_series(1, 20000) g) r on l.k = r.k`,
+    `select sum(id) over (order by k) from ${source}`,
+  ]) {
+    const database = new MemoryDatabase();
+    const spill = new MemorySpill();
+    database.spill = spill;
+    database.memoryBytesMax = 400_000;
+    const stream = database.open(query);
+    const error = t.throws(
+      () => {
+        while (stream.next() !== null);
+      },
+      { instanceOf: SqlError },
+    );
+    t.is(error?.sqlState, "53200");
+    stream.close();
+    t.is(spill.standing, 0);
+  }
+});
+
 test("DISTINCT gives its first rows at once, and its files are gone when it is given up; DISTINCT ON remembers one row", (t) => {
   const database = new MemoryDatabase();
   const spill = new MemorySpill();
   database.spill = spill;
   database.memoryBytesMax = 600_000;
-  const { body } = database.bind(`select distinct id from ${source}`);
-  if (body.kind !== "query") throw new Error("no query");
-  const stream = runPlan(body.plan, body.outputs, database.environment());
+  const stream = database.open(`select distinct id from ${source}`);
   t.true((stream.next()?.rows ?? 0) > 0);
   let rows = 0;
   while (spill.standing === 0) rows += stream.next()?.rows ?? 0;
@@ -100,12 +196,17 @@ test("a statement that is given up removes its files", (t) => {
   const database = new MemoryDatabase();
   const spill = new MemorySpill();
   database.spill = spill;
-  database.memoryBytesMax = tight;
-  for (const query of [`select * from ${source} order by s`, `select s || k, count(*) from ${source} group by 1`]) {
-    const { body } = database.bind(query);
-    if (body.kind !== "query") throw new Error("no query");
-    const stream = runPlan(body.plan, body.outputs, database.environment());
-    stream.next();
+  database.memoryBytesMax = 800_000;
+  for (const query of [
+    `select * from ${source} order by s`,
+    `select s || k, count(*) from ${source} group by 1`,
+    `select l.id from ${left} join ${right} on l.t = 'l' || r.n`,
+    `select count(*) over (partition by k) from ${source}`,
+    `select s || k from ${source} except select 'b'`,
+    `select 'b' except select s || k from ${source}`,
+  ]) {
+    const stream = database.open(query);
+    while (spill.standing === 0 && stream.next() !== null);
     t.true(spill.standing > 0, query);
     stream.close();
     t.is(spill.standing, 0, query);

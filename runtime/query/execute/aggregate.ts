@@ -1,12 +1,19 @@
 /** GROUP BY and aggregates: a table of groups by key, each with the running states of its aggregates; one table for each grouping set. */
 import { assert } from "../../types/assert.js";
 import type { RowBatch } from "../engine.js";
-import type { Accumulator } from "../functions/registry.js";
-import type { AggregateCall, AggregateNode } from "../plan/plan.js";
+import type { AggregateNode } from "../plan/plan.js";
 import { batchRowsMax, type ColumnVector } from "../table/access.js";
-import { hashKeyOf } from "../types/compare.js";
 import type { Datum } from "../types/datum.js";
 import { typeOid } from "../types/sql-type.js";
+import {
+  addRow,
+  type CompiledAggregate,
+  compileAggregate,
+  finishAggregate,
+  type GroupAggregate,
+  none,
+  startAggregate,
+} from "./aggregate-calls.js";
 import { compileExpression, type RowFunction } from "./compile.js";
 import {
   batchesAtOnce,
@@ -20,49 +27,13 @@ import {
 import { GroupSums } from "./group-sums.js";
 import { IntegerTable } from "./integer-table.js";
 import { compileGroupKey, type Key } from "./keys.js";
-import { compileOperand, type NumbersFunction } from "./numbers.js";
-import { compareSortRows } from "./sort-values.js";
-import { canSpill, SpilledRows } from "./spill.js";
-import { BatchBuilder, readAt } from "./vector.js";
-
-interface CompiledAggregate {
-  readonly call: AggregateCall;
-  readonly arguments: readonly RowFunction[];
-  readonly direct: readonly RowFunction[];
-  readonly order: readonly RowFunction[];
-  readonly filter: RowFunction | null;
-  /** All rows of a batch at once, when there is one group and the argument is a column of numbers. */
-  readonly numbers: NumbersFunction | null;
-  /** Place of the argument when it is a column as it is; -1 when not. */
-  readonly slot: number;
-  /** No DISTINCT, ORDER BY or FILTER, and one argument at most. */
-  readonly isPlain: boolean;
-  /** `count(*)` and nothing more. */
-  readonly isCountAll: boolean;
-}
-
-/** An aggregate of one group. */
-interface GroupAggregate {
-  readonly accumulator: Accumulator;
-  /** Values seen, for DISTINCT. */
-  readonly seen: Set<Key> | null;
-  /** Rows to be sorted before they are added. */
-  readonly rows: { readonly args: readonly Datum[]; readonly keys: readonly Datum[] }[] | null;
-  direct: readonly Datum[] | null;
-}
+import { canSpill } from "./spill.js";
+import { keysMin, levelsMax, partsMax, SpillParts } from "./spill-parts.js";
+import { BatchBuilder } from "./vector.js";
 
 interface Group {
   readonly keys: readonly Datum[];
   readonly aggregates: readonly GroupAggregate[];
-}
-
-/**
- * Rows of groups for which there is no memory, by the hash of their key: when all others are put out, each part is grouped for itself, so
- * that a group's rows come together, in their order.
- */
-interface Overflow {
-  readonly level: number;
-  readonly parts: (SpilledRows | null)[];
 }
 
 interface GroupSet {
@@ -76,9 +47,14 @@ interface GroupSet {
   /** What the groups of integers have gathered, by aggregate; null for an aggregate that takes each row. */
   sums: (GroupSums | null)[];
   nullGroup: number;
-  /** Set once no more groups are begun. */
-  overflow: Overflow | null;
-  /** How often the rows that it reads were parted: what overflows again is parted by another hash. */
+  /** Bytes that its groups take, about. */
+  bytes: number;
+  /**
+   * Set once no more groups are begun: rows of others, which are grouped when all that are in memory are put out, so that a group's rows come
+   * together, in their order.
+   */
+  overflow: SpillParts | null;
+  /** How often the rows that it reads were parted. */
   level: number;
 }
 
@@ -94,8 +70,7 @@ export class AggregateOperator implements Operator {
   readonly #found = new Int32Array(batchRowsMax);
   readonly #canSpill: boolean;
   /** Files whose rows are being grouped. */
-  readonly #reading = new Set<SpilledRows>();
-  #bytes = 0;
+  readonly #reading = new Set<SpillParts>();
   #output: Iterator<RowBatch> | null = null;
 
   constructor(node: AggregateNode, input: Operator, execution: Execution) {
@@ -105,7 +80,7 @@ export class AggregateOperator implements Operator {
     this.#layout = layoutOf(node.input.columns);
     this.#builder = new BatchBuilder(node.columns);
     this.#groups = node.groups.map(({ expression }) => compileExpression(expression, this.#layout, execution));
-    this.#aggregates = node.aggregates.map((call) => this.#compile(call));
+    this.#aggregates = node.aggregates.map((call) => compileAggregate(call, this.#layout, execution));
     const sets = node.sets ?? [node.groups.map((_, index) => index)];
     this.#sets = sets.map((places) => ({
       places,
@@ -120,11 +95,11 @@ export class AggregateOperator implements Operator {
       integerGroups: [],
       sums: [],
       nullGroup: -1,
+      bytes: 0,
       overflow: null,
       level: 0,
     }));
-    // Of one set of groups only: several hold memory at once, and none of them knows how much of it is its own.
-    this.#canSpill = sets.length === 1 && execution.environment.spill !== undefined && canSpill(node.input.columns);
+    this.#canSpill = execution.environment.spill !== undefined && canSpill(node.input.columns);
   }
 
   #integerSlot(places: readonly number[]): number {
@@ -133,29 +108,6 @@ export class AggregateOperator implements Operator {
     if (places.length !== 1 || expression?.kind !== "column") return -1;
     const { oid } = expression.type;
     return oid === typeOid.int4 || oid === typeOid.int2 ? (this.#layout.get(expression.id) ?? -1) : -1;
-  }
-
-  #compile(call: AggregateCall): CompiledAggregate {
-    const compile = (expression: AggregateCall["arguments"][number]): RowFunction =>
-      compileExpression(expression, this.#layout, this.#execution);
-    const [argument] = call.arguments;
-    const isSimple = call.arguments.length === 1 && !call.isDistinct && call.order.length === 0 && call.filter === null;
-    return {
-      call,
-      arguments: call.arguments.map(compile),
-      direct: call.direct.map(compile),
-      order: call.order.map(({ expression }) => compile(expression)),
-      filter: call.filter === null ? null : compile(call.filter),
-      isPlain: isSimple,
-      isCountAll:
-        call.arguments.length === 0 &&
-        !call.isDistinct &&
-        call.order.length === 0 &&
-        call.filter === null &&
-        call.direct.length === 0,
-      slot: isSimple && argument?.kind === "column" ? (this.#layout.get(argument.id) ?? -1) : -1,
-      numbers: isSimple && argument !== undefined ? compileOperand(argument, this.#layout, this.#execution) : null,
-    };
   }
 
   reset(): void {
@@ -170,19 +122,24 @@ export class AggregateOperator implements Operator {
     set.integerGroups = [];
     set.sums = [];
     set.nullGroup = -1;
+    this.#execution.memory.give(set.bytes);
+    set.bytes = 0;
+  }
+
+  #charge(set: GroupSet, bytes: number): void {
+    set.bytes += bytes;
+    this.#execution.memory.take(bytes);
   }
 
   #forget(): void {
     for (const set of this.#sets) {
       this.#forgetGroups(set);
-      for (const part of set.overflow?.parts ?? []) part?.close();
+      set.overflow?.close();
       set.overflow = null;
       set.level = 0;
     }
     for (const file of this.#reading) file.close();
     this.#reading.clear();
-    this.#execution.memory.give(this.#bytes);
-    this.#bytes = 0;
   }
 
   prepare(): boolean {
@@ -219,18 +176,16 @@ export class AggregateOperator implements Operator {
       this.#canSpill &&
       set.overflow === null &&
       set.level < levelsMax &&
-      set.groups.size >= groupsMin &&
-      this.#execution.memory.isTight(this.#bytes);
-    if (isFull) set.overflow = { level: set.level, parts: new Array<SpilledRows | null>(partsOfOverflow).fill(null) };
+      set.groups.size >= keysMin &&
+      this.#execution.memory.isTight(set.bytes);
+    if (isFull) set.overflow = this.#part(set.level);
     this.#addEach(set, batch);
   }
 
-  #spill({ level, parts }: Overflow, key: Key, columns: readonly ColumnVector[], row: number): void {
+  #part(level: number): SpillParts {
     const { spill } = this.#execution.environment;
     assert(spill !== undefined, "rows are written where they may be");
-    const part = hashOf(key, level) % partsOfOverflow;
-    parts[part] ??= new SpilledRows(this.#node.input.columns, spill);
-    parts[part]?.add(columns.map((column) => readAt(column, row)));
+    return new SpillParts(this.#node.input.columns, spill, level);
   }
 
   #finished(): Iterator<RowBatch> {
@@ -257,7 +212,7 @@ export class AggregateOperator implements Operator {
       let group = set.groups.get(key);
       if (group === undefined) {
         if (set.overflow !== null) {
-          this.#spill(set.overflow, key, columns, row);
+          set.overflow.add(key, columns, row);
           continue;
         }
         group = this.#group(set, key, columns, row);
@@ -265,7 +220,7 @@ export class AggregateOperator implements Operator {
       for (let at = 0; at < this.#aggregates.length; at += 1) {
         const compiled = this.#aggregates[at];
         const aggregate = group.aggregates[at];
-        if (compiled !== undefined && aggregate !== undefined) this.#addRow(compiled, aggregate, columns, row);
+        if (compiled !== undefined && aggregate !== undefined) this.#addRow(set, compiled, aggregate, columns, row);
       }
     }
   }
@@ -282,7 +237,7 @@ export class AggregateOperator implements Operator {
       const key = numbers[row] ?? 0;
       let place = isNull ? set.nullGroup : set.places32.get(key);
       if (place < 0 && set.overflow !== null) {
-        this.#spill(set.overflow, isNull ? "null" : key, columns, row);
+        set.overflow.add(isNull ? "null" : key, columns, row);
       } else if (place < 0) {
         place = groups.length;
         groups.push(this.#group(set, isNull ? "null" : key, columns, row));
@@ -294,7 +249,7 @@ export class AggregateOperator implements Operator {
     for (let at = 0; at < this.#aggregates.length; at += 1) {
       const compiled = this.#aggregates[at];
       if (compiled === undefined) continue;
-      if (!this.#addSums(set, compiled, at, batch)) this.#addColumn(compiled, at, batch, groups, found);
+      if (!this.#addSums(set, compiled, at, batch)) this.#addColumn(set, compiled, at, batch);
     }
   }
 
@@ -331,14 +286,10 @@ export class AggregateOperator implements Operator {
   }
 
   /** One aggregate over a batch whose rows' groups are known. */
-  #addColumn(
-    compiled: CompiledAggregate,
-    at: number,
-    batch: RowBatch,
-    groups: readonly Group[],
-    found: Int32Array,
-  ): void {
+  #addColumn(set: GroupSet, compiled: CompiledAggregate, at: number, batch: RowBatch): void {
     const { rows, selection, columns } = batch;
+    const groups = set.integerGroups;
+    const found = this.#found;
     const vector = compiled.slot < 0 ? undefined : columns[compiled.slot];
     const isPlain =
       compiled.isPlain && compiled.call.callee.isStrict && vector !== undefined && vector.kind === "numbers";
@@ -349,7 +300,7 @@ export class AggregateOperator implements Operator {
       if (compiled.isCountAll) aggregate.accumulator.add(null, none);
       else if (isPlain) {
         if (vector.nulls[row] === 0) aggregate.accumulator.add(vector.numbers[row] ?? 0, none);
-      } else this.#addRow(compiled, aggregate, columns, row);
+      } else this.#addRow(set, compiled, aggregate, columns, row);
     }
   }
 
@@ -373,65 +324,29 @@ export class AggregateOperator implements Operator {
         continue;
       }
       for (let index = 0; index < rows; index += 1) {
-        this.#addRow(compiled, aggregate, columns, selection === null ? index : (selection[index] ?? 0));
+        this.#addRow(set, compiled, aggregate, columns, selection === null ? index : (selection[index] ?? 0));
       }
     }
   }
 
   #group(set: GroupSet, key: Key, columns: readonly ColumnVector[], row: number): Group {
     const keys = this.#groups.map((compute, place) => (set.places.includes(place) ? compute(columns, row) : null));
-    const bytes = 160 + keys.length * 32 + this.#aggregates.length * 96;
-    this.#bytes += bytes;
-    this.#execution.memory.take(bytes);
-    const group: Group = { keys, aggregates: this.#aggregates.map((compiled) => this.#start(compiled)) };
+    this.#charge(set, 160 + keys.length * 32 + this.#aggregates.length * 96);
+    const aggregates = this.#aggregates.map((compiled) => startAggregate(compiled, this.#execution));
+    const group: Group = { keys, aggregates };
     set.groups.set(key, group);
     return group;
   }
 
-  #start({ call }: CompiledAggregate): GroupAggregate {
-    const isOrdered = call.callee.form !== "plain";
-    const orders = isOrdered ? call.order : [];
-    return {
-      accumulator: call.callee.start(this.#execution.environment.context, orders),
-      seen: call.isDistinct ? new Set() : null,
-      rows: call.order.length > 0 ? [] : null,
-      direct: null,
-    };
-  }
-
-  #addRow(compiled: CompiledAggregate, aggregate: GroupAggregate, columns: readonly ColumnVector[], row: number): void {
-    if (compiled.filter !== null && compiled.filter(columns, row) !== true) return;
-    const args = compiled.arguments;
-    const first = args[0];
-    aggregate.direct ??= compiled.direct.map((direct) => direct(columns, row));
-    if (args.length <= 1 && aggregate.seen === null && aggregate.rows === null) {
-      const value = first === undefined ? null : first(columns, row);
-      if (value === null && first !== undefined && compiled.call.callee.isStrict) return;
-      aggregate.accumulator.add(value, none);
-      return;
-    }
-    const values = args.map((argument) => argument(columns, row));
-    if (compiled.call.callee.isStrict && values.includes(null)) return;
-    if (aggregate.seen !== null && this.#isSeen(compiled, aggregate.seen, values)) return;
-    if (aggregate.rows === null) aggregate.accumulator.add(values[0] ?? null, values.slice(1));
-    else {
-      this.#execution.memory.take(64 + values.length * 24);
-      this.#bytes += 64 + values.length * 24;
-      aggregate.rows.push({ args: values, keys: compiled.order.map((key) => key(columns, row)) });
-    }
-  }
-
-  #isSeen({ call }: CompiledAggregate, seen: Set<Key>, values: readonly Datum[]): boolean {
-    let key: Key = "";
-    for (const [index, value] of values.entries()) {
-      const part = value === null ? "-" : String(hashKeyOf(call.arguments[index]?.type.oid ?? 0)(value));
-      key += `${part.length}:${part}`;
-    }
-    if (seen.has(key)) return true;
-    seen.add(key);
-    this.#execution.memory.take(48);
-    this.#bytes += 48;
-    return false;
+  #addRow(
+    set: GroupSet,
+    compiled: CompiledAggregate,
+    aggregate: GroupAggregate,
+    columns: readonly ColumnVector[],
+    row: number,
+  ): void {
+    const bytes = addRow(compiled, aggregate, columns, row);
+    if (bytes > 0) this.#charge(set, bytes);
   }
 
   *#emit(): Generator<RowBatch> {
@@ -444,7 +359,7 @@ export class AggregateOperator implements Operator {
     for (const [at, sums] of set.sums.entries())
       if (sums !== null && sums !== undefined) this.#flushSums(set, at, sums);
     for (const group of set.groups.values()) {
-      const results = group.aggregates.map((aggregate, at) => this.#finish(this.#aggregates[at], aggregate));
+      const results = group.aggregates.map((aggregate, at) => finishAggregate(this.#aggregates[at], aggregate));
       const tail = this.#node.setId === null ? [] : [number];
       this.#builder.pushRow([...group.keys, ...results, ...tail]);
       if (!this.#builder.isFull) continue;
@@ -452,51 +367,19 @@ export class AggregateOperator implements Operator {
       this.#builder.clear();
     }
     const { overflow } = set;
+    this.#forgetGroups(set);
     if (overflow === null) return;
     set.overflow = null;
-    for (const part of overflow.parts) if (part !== null) this.#reading.add(part);
-    for (const part of overflow.parts) {
-      if (part === null) continue;
-      this.#forgetGroups(set);
-      this.#execution.memory.give(this.#bytes);
-      this.#bytes = 0;
+    this.#reading.add(overflow);
+    for (let part = 0; part < partsMax; part += 1) {
       set.level = overflow.level + 1;
-      this.#regroup(set, part);
+      for (const batch of overflow.rowsOf(part)) {
+        this.#execution.work(batch.rows);
+        this.#addGrouped(set, batch);
+      }
       yield* this.#emitSet(set, number);
-      part.close();
-      this.#reading.delete(part);
     }
-  }
-
-  /** Groups the rows of one part. */
-  #regroup(set: GroupSet, part: SpilledRows): void {
-    part.flush();
-    const batch = new BatchBuilder(this.#node.input.columns);
-    batch.clear();
-    const add = (): void => {
-      this.#execution.work(batch.rows);
-      this.#addGrouped(set, batch.batch());
-      batch.clear();
-    };
-    for (const row of part.read({ from: 0, to: part.end }, partChunkBytes)) {
-      batch.pushRow(row);
-      if (batch.isFull) add();
-    }
-    if (batch.rows > 0) add();
-  }
-
-  #finish(compiled: CompiledAggregate | undefined, aggregate: GroupAggregate): Datum {
-    assert(compiled !== undefined, "a group has all aggregates");
-    const { accumulator, rows } = aggregate;
-    if (rows !== null) {
-      const { order } = compiled.call;
-      rows.sort((a, b) => compareSortRows(order, a.keys, b.keys));
-      for (const { args } of rows) accumulator.add(args[0] ?? null, args.slice(1));
-      rows.length = 0;
-    }
-    // Direct arguments use no column of a row that is not grouped by; of no rows they are computed of nothing.
-    const direct = aggregate.direct ?? compiled.direct.map((one) => one([], 0));
-    return accumulator.finish(direct);
+    this.#reading.delete(overflow);
   }
 
   close(): void {
@@ -504,21 +387,4 @@ export class AggregateOperator implements Operator {
     this.#forget();
     this.#output = null;
   }
-}
-
-const none: readonly Datum[] = [];
-export const partsOfOverflow = 16;
-/** Parts of parts of parts …: beyond that it is the hash, not the memory, that does not part the rows. */
-export const levelsMax = 6;
-/** With fewer groups than that it is their states that take the memory, which no file makes smaller. */
-export const groupsMin = 256;
-export const partChunkBytes = 256 * 1024;
-
-/** FNV-1a of a key's text, another one at each level. */
-export function hashOf(key: Key, level: number): number {
-  let hash = 0x811c_9dc5 ^ (level * 0x9e37_79b1);
-  const text = String(key);
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x0100_0193);
-  hash ^= hash >>> 15;
-  return Math.imul(hash, 0x85eb_ca6b) >>> 16;
 }

@@ -4,15 +4,10 @@ import type { RowBatch } from "../engine.js";
 import { SqlError } from "../error.js";
 import type { PlanNode } from "../plan/plan.js";
 import { AggregateOperator } from "./aggregate.js";
-import {
-  commonRows,
-  DistinctOperator,
-  RecursiveOperator,
-  SetOperationOperator,
-  WithModificationsOperator,
-} from "./distinct.js";
+import { DistinctOperator } from "./distinct.js";
 import { type Execution, isPrepared, layoutOf, type Operator, type Statistics } from "./execution.js";
-import { HashJoinOperator, NestedLoopOperator } from "./join.js";
+import { HashJoinOperator } from "./hash-join.js";
+import { NestedLoopOperator } from "./nested-loop.js";
 import {
   FunctionScanOperator,
   KeptOperator,
@@ -21,9 +16,11 @@ import {
   SystemScanOperator,
   ValuesOperator,
 } from "./scans.js";
+import { SetOperationOperator } from "./set-operation.js";
 import { FilterOperator, LimitOperator, LockOperator, ProjectOperator, ProjectSetOperator } from "./simple.js";
 import { SortOperator } from "./sort.js";
 import { WindowOperator } from "./window.js";
+import { commonRows, RecursiveOperator, WithModificationsOperator } from "./with.js";
 
 export function buildOperator(node: PlanNode, execution: Execution): Operator {
   const operator = buildKind(node, execution);

@@ -94,3 +94,7 @@ export const batchesAtOnce = 16;
 
 /** For operators that have nothing to prepare but their input. */
 export const isPrepared = (input: Operator): boolean => input.prepare?.() ?? true;
+
+export function* batchesOf(input: Operator): Generator<RowBatch> {
+  for (let batch = input.next(); batch !== null; batch = input.next()) yield batch;
+}

@@ -40,6 +40,10 @@ export class MemoryShare {
     this.#budget = budget;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   take(bytes: number): void {
     this.#bytes += bytes;
     this.#budget.take(bytes);

@@ -6,7 +6,7 @@ import { assert } from "../../types/assert.js";
 import type { RowBatch } from "../engine.js";
 import type { SortKey } from "../plan/plan.js";
 import type { Datum } from "../types/datum.js";
-import type { SortKeys } from "./sort.js";
+import type { SortKeys } from "./sort-keys.js";
 import { compareSortRows } from "./sort-values.js";
 import { type SpilledRows, type SpilledRun, type SpilledTypes } from "./spill.js";
 import { BatchBuilder } from "./vector.js";
