@@ -187,6 +187,23 @@ export class TreeCursor implements Cursor {
     return found;
   }
 
+  path(places: Int32Array, counts: Int32Array): number {
+    assert(
+      this.#valid && places.length >= treeHeightMax && counts.length >= treeHeightMax,
+      "a way has an end and room",
+    );
+    this.#fresh();
+    this.#refresh();
+    places[0] = this.#index;
+    counts[0] = this.#count;
+    for (let level = 1; level < this.#height; level++) {
+      const frame = this.#source.frameOf(this.#numbers[level]);
+      places[level] = this.#indexes[level];
+      counts[level] = countOf(this.#source.space.i32[chunkOf(frame)], baseOf(frame));
+    }
+    return Math.max(1, this.#height);
+  }
+
   /** Where the entries of this leaf that are below `high` end. */
   #endBelow(high: Uint8Array | null, highLength: number): number {
     this.#fresh();

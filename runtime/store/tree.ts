@@ -54,6 +54,11 @@ export interface Cursor extends ValueView {
    */
   run?(starts: Int32Array, most: number, high: Uint8Array | null, highLength: number): number;
   /**
+   * The way here, from the leaf up: at each level the place within the page, and how many places that page has. Returns the number of levels.
+   * A cursor that cannot do it has no such method.
+   */
+  path?(places: Int32Array, counts: Int32Array): number;
+  /**
    * In a tree of positions (table-trees.ts), among the entries of this page from this one on whose keys are below `high` (null: no end): to the
    * first that is true at a position, or cannot be told to be without being read. To the last of them when there is none. A cursor that cannot
    * do it has no such method, nor the next.

@@ -1,5 +1,6 @@
 /** How many rows, roughly. No statistics but tables' sizes: guesses by the form of conditions, as long as nothing better is known. */
 
+import { typeOid } from "../types/sql-type.js";
 import { conjunctsOf } from "./conjuncts.js";
 import type { BoundExpression } from "./expression.js";
 import type { PlanNode } from "./plan.js";
@@ -14,7 +15,7 @@ export function selectivity(condition: BoundExpression | null): number {
 function termSelectivity(term: BoundExpression): number {
   switch (term.kind) {
     case "call":
-      if (term.callee.name === "=") return 0.005;
+      if (term.callee.name === "=") return equalityShare(term.arguments);
       return ["<", "<=", ">", ">="].includes(term.callee.name) ? 0.33 : 0.25;
     case "inList":
       return Math.min(1, term.isNegated ? 0.9 : 0.005 * term.items.length);
@@ -32,6 +33,14 @@ function termSelectivity(term: BoundExpression): number {
     default:
       return 0.5;
   }
+}
+
+/** One letter and truth have few values. */
+function equalityShare(sides: readonly BoundExpression[]): number {
+  const isFew = sides.some(
+    ({ type: { oid, modifier } }) => oid === typeOid.bool || (oid === typeOid.bpchar && modifier === 5),
+  );
+  return isFew ? 0.25 : 0.005;
 }
 
 /** Rows of a node whose inputs have been estimated. */

@@ -14,6 +14,7 @@ import { SqlError } from "../error.js";
 import type { Oid } from "../types/sql-type.js";
 import type { ScanBatch, ScanRequest, TableScan, TableSource } from "./access.js";
 import { behind } from "./key-bounds.js";
+import { entriesBetween } from "./rows-between.js";
 import { type TableState, TreeScan, type Watch } from "./tree-scan.js";
 import { compareBytes, isPointInTime, type Versions } from "./version-walk.js";
 
@@ -134,6 +135,9 @@ export class TreeTableSource implements TableSource {
     const low = new TableKey().object(this.#tenant, table.storage).slice();
     const high = behind(low);
     const cursor = this.#state.reader.cursor(tableTree.rows);
+    const between = high === null ? null : entriesBetween(cursor, low, high);
+    // A table is small until it is not, and a plan that is kept may see it grow: so none is taken for smaller than this.
+    if (between !== null) return Math.max(smallTableRows, between);
     const key = new Uint8Array(512);
     let rows = 0;
     for (let more = cursor.seek(low); more && rows < countedRowsMax; more = cursor.next()) {

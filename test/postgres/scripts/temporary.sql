@@ -89,5 +89,7 @@ SELECT * FROM again;
 CREATE TEMP TABLE again (a text);
 \c
 SELECT * FROM again;
+-- What a session leaves is dropped behind its end.
+SELECT pg_sleep(2);
 SELECT count(*) FROM pg_class WHERE relname = 'again';
 DROP TABLE stays;
