@@ -9,7 +9,7 @@ import { startNode } from "../../protocol/server/node.js";
 import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
 
 export const run = promisify(execFile);
-const binaries = "/usr/lib/postgresql/15/bin";
+export const binaries = "/usr/lib/postgresql/15/bin";
 const password = "benchmark";
 
 export interface Server {
@@ -28,7 +28,7 @@ interface Account {
 }
 
 /** PostgreSQL refuses to run as root: the account that its package made. */
-async function postgresAccount(): Promise<Account> {
+export async function postgresAccount(): Promise<Account> {
   if (process.getuid?.() !== 0) return {};
   const [uid, gid] = await Promise.all(
     ["-u", "-g"].map(async (what) => Number((await run("id", [what, "postgres"])).stdout)),
@@ -37,7 +37,7 @@ async function postgresAccount(): Promise<Account> {
   return { uid, gid };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
@@ -84,7 +84,7 @@ export async function startPostgres(folder: string): Promise<Server> {
 const tickMicros = 10_000;
 
 /** What a process has worked, its children that have ended and been waited for, and those that are there. Null where there is no /proc. */
-function cpuOfTree(root: number): number | null {
+export function cpuOfTree(root: number): number | null {
   if (!existsSync("/proc/self/stat")) return null;
   let ticks = 0;
   for (const name of readdirSync("/proc")) {
