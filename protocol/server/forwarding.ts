@@ -29,7 +29,7 @@ export class Forwarding {
 
   /**
    * @param touch called for each connection that has frames to send
-   * @param isLone true while there is but one connection
+   * @param isLone true while there is but one request
    */
   constructor(
     context: ActorContext,
@@ -49,10 +49,14 @@ export class Forwarding {
    * One forward for what many sockets bring at about the same time. The answers of one group commit wake their clients one after the
    * other, so their next requests trickle in: while each look at the sockets finds more, one more look (some 10 µs) makes a
    * larger group and saves a write to disk (some 200 µs). A look that finds nothing new ends it: no timer. A lone client, which nobody
-   * can join, does not wait for that.
+   * can join, does not wait for a single look. Called in a turn.
    */
   schedule(): void {
     if (this.#isScheduled || !this.#dispatcher.hasWork) return;
+    if (this.#isLone()) {
+      this.#forward();
+      return;
+    }
     this.#isScheduled = true;
     this.#gather(0, 0);
   }
@@ -60,12 +64,7 @@ export class Forwarding {
   #gather(looks: number, gatheredBefore: number): void {
     setImmediate(() => {
       const gathered = this.requests;
-      if (
-        !this.#isLone() &&
-        gathered > gatheredBefore &&
-        looks < gatherLooksMax &&
-        this.#dispatcher.queuedBytes < gatherBytesMax
-      ) {
+      if (gathered > gatheredBefore && looks < gatherLooksMax && this.#dispatcher.queuedBytes < gatherBytesMax) {
         this.#gather(looks + 1, gathered);
         return;
       }

@@ -83,7 +83,7 @@ class Gateway implements Actor<GatewayMessage> {
       this.#dispatcher,
       this.#routes,
       (connection) => this.#touch(connection),
-      () => this.#connections.size <= 1,
+      () => this.#hasLoneRequest(),
     );
     this.#answers = new Answers(
       this.#dispatcher,
@@ -157,6 +157,13 @@ class Gateway implements Actor<GatewayMessage> {
     this.#dispatcher.forget(connection);
     this.#connections.delete(connection.id);
     this.#forwarding.schedule();
+  }
+
+  /** One client is connected, with one request under way: nobody can join it in a group. */
+  #hasLoneRequest(): boolean {
+    if (this.#connections.size > 1) return false;
+    for (const { inFlight, subscriptions } of this.#connections.values()) return inFlight - subscriptions.size === 1;
+    return false;
   }
 
   #touch(connection: Connection): void {
