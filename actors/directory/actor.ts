@@ -74,6 +74,7 @@ class Directory implements Actor<DirectoryMessage> {
       logged: (step) => this.#logged(step),
       tenantNumber: (name) => this.#find({ name }).tenant,
       tenantName: (tenant) => this.#rows.get(tenant)?.name ?? null,
+      shards: args.shards,
     });
     context.after(0, { kind: "begin" });
   }

@@ -9,7 +9,7 @@ import { assert } from "../../runtime/types/assert.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { CommandAnswer } from "../messages/commands.js";
-import type { ExportedRecords } from "../projection/messages.js";
+import type { ExportedRecords, RoleUses } from "../projection/messages.js";
 
 const commandMs = 20_000;
 const leaderMs = 65_000;
@@ -106,6 +106,10 @@ export class ShardLink {
 
   users(after: string, limit: number): Promise<UserRow[]> {
     return this.#read<UserRow[]>(0, { kind: "userRows", after, limit });
+  }
+
+  roleUses(shard: number, name: string): Promise<RoleUses[]> {
+    return this.#read<RoleUses[]>(shard, { kind: "roleUses", name });
   }
 
   tenantNamed(name: string): Promise<DirectoryRow | null> {

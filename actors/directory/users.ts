@@ -20,6 +20,8 @@ import type { ShardLink } from "./shard-link.js";
 type Params = Readonly<Record<string, unknown>>;
 
 const listLimitMax = 1_000;
+/** Objects that an error names. */
+const usesToldMax = 100;
 /** Those of a node's own process, and words that mean something else where a user's name could stand. */
 const reservedNames = new Set(["local", "process", "public", "none"]);
 
@@ -57,6 +59,7 @@ export interface UsersHost {
   logged<Result>(step: Promise<Result>): Promise<Result>;
   tenantNumber(name: string): number;
   tenantName(number: number): string | null;
+  readonly shards: number;
 }
 
 export class Users {
@@ -108,6 +111,9 @@ export class Users {
     if (reservedNames.has(name)) throw invalid("name", `another name: "${name}" is reserved`);
     const verifier = verifierFrom(params);
     if (verifier === undefined) throw invalid("verifier", "a SCRAM-SHA-256 verifier");
+    // A later user does not come into what an earlier one of its name has left.
+    if (params["onlyFirst"] !== true && (await this.#host.link.user(name)) === null)
+      await this.#expectUnused(name, params);
     const how: UserCreation =
       params["onlyFirst"] === true ? "onlyFirst" : params["ifNotExists"] === true ? "ifNotExists" : "new";
     const user: User = {
@@ -120,6 +126,27 @@ export class Users {
     );
     assert(made.count <= 1, "one user is created at most");
     return { name, created: made.count === 1 };
+  }
+
+  /**
+   * Throws `userInUse` while a tenant has something of a user of this name, which is one that was dropped when it is to be created. A grant
+   * that is decided at the same time may come in between; then it stands in the way of whoever is to have the name next.
+   *
+   * @param params `tenant`: whose objects are told one by one, those of others are counted
+   */
+  async #expectUnused(name: string, params: Params): Promise<void> {
+    const lines: string[] = [];
+    for (let shard = 1; shard < this.#host.shards; shard++) {
+      for (const { tenant, uses } of await this.#host.link.roleUses(shard, name)) {
+        const tenantName = this.#host.tenantName(tenant) ?? String(tenant);
+        const isOwn = tenantName === params["tenant"] && uses.length <= usesToldMax;
+        const counted = `${uses.length} object${uses.length === 1 ? "" : "s"} in database ${tenantName}`;
+        lines.push(...(isOwn ? uses : [counted]));
+      }
+    }
+    if (lines.length === 0) return;
+    const uses = lines.slice(0, usesToldMax).join("\n");
+    throw new KimberliteError("userInUse", `"${name}": ${lines.slice(0, 3).join(", ")}`, { detail: { uses } });
   }
 
   async #find(name: string): Promise<UserRow> {
@@ -147,6 +174,8 @@ export class Users {
   async #drop(params: Params, principal: string): Promise<unknown> {
     const name = userName(params["name"]);
     if (params["ifExists"] === true && (await this.#host.link.user(name)) === null) return { name, dropped: false };
+    await this.#find(name);
+    await this.#expectUnused(name, params);
     await this.#host.logged(
       this.#host.link.command(0, requestKind.userDrop, principal, (out) => encodeUserDrop(out, name)),
     );

@@ -13,11 +13,13 @@ import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/a
 import type { Down, Envelope } from "../../runtime/actor/envelope.js";
 import { decodeReadRequest } from "../../runtime/kernel/codecs/read-requests.js";
 import { encodeGroupAck } from "../../runtime/kernel/codecs/write-requests.js";
-import { requestKind } from "../../runtime/kernel/kinds.js";
+import { requestKind, tenantStatus } from "../../runtime/kernel/kinds.js";
 import { listCommits } from "../../runtime/kernel/read/commits.js";
 import { directoryByName, listDirectory } from "../../runtime/kernel/read/directory.js";
 import { StateReads, unbounded } from "../../runtime/kernel/read/state-reads.js";
 import { listUsers, userNamed } from "../../runtime/kernel/read/users.js";
+import { CatalogCache } from "../../runtime/query/catalog/over-trees.js";
+import { roleUses } from "../../runtime/query/catalog/role-uses.js";
 import { LogReader, recordHeadBytes } from "../../runtime/storage/log-reader.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import { StoreReader } from "../../runtime/store/reader.js";
@@ -34,7 +36,7 @@ import { preciseClock } from "../sql/precise-clock.js";
 import { QueryEngine } from "../sql/query-engine.js";
 import { EventSource } from "./event-source.js";
 import type { GroupCoordinator } from "./group-coordinator.js";
-import type { ExportedRecords, ProjectionMessage } from "./messages.js";
+import type { ExportedRecords, ProjectionMessage, RoleUses } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { ReadQueue, type WaitingRead } from "./read-queue.js";
 import { boundOf, executeRead } from "./reading.js";
@@ -146,6 +148,9 @@ class Projection implements Actor<ProjectionMessage> {
         return;
       case "userRows":
         this.#answer(envelope, (reads) => listUsers(reads, message.after, message.limit));
+        return;
+      case "roleUses":
+        this.#answer(envelope, (reads) => usesOfRole(reads, message.name));
         return;
       case "tenantRows":
         this.#answer(envelope, (reads) => reads.tenants(message.after, message.limit));
@@ -500,5 +505,17 @@ export const projectionOn = (machine: Machine): ActorDefinition<ProjectionArgs, 
   mailbox: { countMax: 100_000, bytesMax: 256 * 1024 * 1024, overflow: "reject" },
   create: (context, args) => new Projection(context, args, machine),
 });
+
+/** What the tenants of a shard have of a user; nothing of those that have nothing. */
+function usesOfRole(reads: StateReads, name: string): RoleUses[] {
+  const catalogs = new CatalogCache();
+  const found: RoleUses[] = [];
+  for (const { tenant, status } of reads.tenants(0, Number.MAX_SAFE_INTEGER)) {
+    if (status !== tenantStatus.active && status !== tenantStatus.fenced) continue;
+    const uses = roleUses(catalogs.current(reads.state, tenant), name);
+    if (uses.length > 0) found.push({ tenant, uses });
+  }
+  return found;
+}
 
 export const projectionDefinition = projectionOn(realMachine);

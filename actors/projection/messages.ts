@@ -14,6 +14,8 @@ export type ProjectionMessage =
   /** Asked by the directory: one user of the system shard, or all in pages. Answered with `UserRow | null`, `UserRow[]`. */
   | { readonly kind: "userRow"; readonly name: string }
   | { readonly kind: "userRows"; readonly after: string; readonly limit: number }
+  /** Asked by the directory: what this shard's tenants have of a user. Answered with `RoleUses[]`. */
+  | { readonly kind: "roleUses"; readonly name: string }
   /** Asked by the directory: this shard's tenants in pages, the system tenant left out. Answered with `TenantInfo[]`. */
   | { readonly kind: "tenantRows"; readonly after: number; readonly limit: number }
   /** Asked by the directory: one tenant's row on this shard. Answered with `TenantInfo | null`. */
@@ -23,6 +25,12 @@ export type ProjectionMessage =
   /** Timers of its own: deadlines of waiting reads, leases of groups. */
   | { readonly kind: "sweep" }
   | { readonly kind: "resend" };
+
+/** What one tenant has of a user, in words, one for each object. */
+export interface RoleUses {
+  readonly tenant: number;
+  readonly uses: readonly string[];
+}
 
 export interface ExportedRecords {
   readonly count: number;

@@ -41,6 +41,7 @@ const exitByErrorCode: Readonly<Record<ErrorCode, ExitName>> = {
   positionUnknown: "notFound",
   userUnknown: "notFound",
   userExists: "conflict",
+  userInUse: "conflict",
   userNeeded: "conflict",
   shardUnknown: "notFound",
   mailboxFull: "later",

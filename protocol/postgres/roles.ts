@@ -4,7 +4,10 @@
  */
 import { SqlError } from "../../runtime/query/error.js";
 import type { DropRole, RoleStatement } from "../../runtime/query/syntax/ast-definition.js";
+import { hasCode, isKimberliteError } from "../../runtime/types/errors.js";
 import { formatVerifier, parseVerifier, scramVerifier } from "../wire/scram-verifier.js";
+import type { ErrorReport } from "./backend-writer.js";
+import { notice } from "./reports.js";
 
 export interface Administration {
   /** Throws `KimberliteError`. */
@@ -61,16 +64,43 @@ async function wishOf(statement: RoleStatement): Promise<RoleWish> {
 
 const denied = (what: string): SqlError => new SqlError("42501", `permission denied to ${what} role`);
 
+/** Throws 55006 for who asks, 42704 for a name that nobody has, 2BP01 while something of the user is left. */
+async function dropRole(
+  name: string,
+  ifExists: boolean,
+  { user, tenantName }: Actor & { readonly tenantName: string },
+  administration: Administration,
+  report: (report: ErrorReport) => void,
+): Promise<void> {
+  if (name === user) throw new SqlError("55006", "current user cannot be dropped");
+  if (!(await administration.hasUser(name))) {
+    const message = `role "${name}" does not exist`;
+    if (!ifExists) throw new SqlError("42704", message);
+    report(notice(`${message}, skipping`));
+    return;
+  }
+  try {
+    await administration.call("user.drop", { name, ifExists, tenant: tenantName }, user);
+  } catch (error) {
+    throw hasCode(error, "userInUse")
+      ? inUse(`role "${name}" cannot be dropped because some objects depend on it`, error)
+      : error;
+  }
+}
+
+const inUse = (message: string, error: unknown): SqlError =>
+  new SqlError("2BP01", message, { detail: isKimberliteError(error) ? String(error.detail["uses"] ?? "") : "" });
+
 /** Returns the command tag. */
 export async function runRoleStatement(
   statement: RoleStatement | DropRole,
-  actor: Actor,
+  actor: Actor & { readonly tenantName: string },
   administration: Administration,
+  report: (report: ErrorReport) => void,
 ): Promise<string> {
   if (statement.kind === "dropRole") {
     if (!actor.isSuperuser) throw denied("drop");
-    for (const name of statement.names)
-      await administration.call("user.drop", { name, ifExists: statement.ifExists }, actor.user);
+    for (const name of statement.names) await dropRole(name, statement.ifExists, actor, administration, report);
     return "DROP ROLE";
   }
   const isOwn = statement.kind === "alterRole" && statement.name === actor.user;
@@ -86,11 +116,16 @@ export async function runRoleStatement(
         hint: "Use CREATE USER, or the option LOGIN.",
       });
     if (verifier === undefined) throw new SqlError("0A000", "users without a password are not supported");
-    await administration.call(
-      "user.create",
-      { name: statement.name, verifier, superuser: isSuperuser ?? false },
-      actor.user,
-    );
+    const { name } = statement;
+    try {
+      const wish = { name, verifier, superuser: isSuperuser ?? false, tenant: actor.tenantName };
+      await administration.call("user.create", wish, actor.user);
+    } catch (error) {
+      if (hasCode(error, "userExists")) throw new SqlError("42710", `role "${name}" already exists`);
+      if (hasCode(error, "userInUse"))
+        throw inUse(`role "${name}" cannot be created because objects of a dropped role of that name are left`, error);
+      throw error;
+    }
     return "CREATE ROLE";
   }
   await administration.call("user.alter", { name: statement.name, verifier, superuser: isSuperuser }, actor.user);

@@ -103,6 +103,8 @@ const commands: Readonly<Partial<Record<Statement["kind"], string>>> = {
   createRole: "CREATE ROLE",
   alterRole: "ALTER ROLE",
   dropRole: "DROP ROLE",
+  dropOwned: "DROP OWNED",
+  reassignOwned: "REASSIGN OWNED",
   createDatabase: "CREATE DATABASE",
   dropDatabase: "DROP DATABASE",
   grantRole: "GRANT ROLE",
@@ -156,6 +158,8 @@ const definitions = new Set<Statement["kind"]>([
   "refreshMaterializedView",
   "comment",
   "grant",
+  "dropOwned",
+  "reassignOwned",
   "truncate",
 ]);
 

@@ -54,6 +54,7 @@ export const errorRegistry = {
   shardUnknown: spec(33, "42704", "no such shard"),
   userUnknown: spec(34, "42704", "no such user"),
   userExists: spec(35, "42710", "a user of that name exists"),
+  userInUse: spec(37, "2BP01", "a tenant has objects or privileges of a user of that name"),
   userNeeded: spec(36, "2BP01", "the last superuser cannot go, or nobody could administer the node"),
   // Passing states: try again.
   mailboxFull: spec(40, "53300", "the receiver is at its limit of queued work", "later"),

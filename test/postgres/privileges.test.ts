@@ -121,3 +121,46 @@ test("users see and change what they were granted, over both query protocols, be
     }
   }
 });
+
+test("a user is dropped once no tenant has anything of it, and a later one of its name comes into nothing", async (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-dropped-"));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  let node = await start(directory);
+  t.teardown(() => node.stop());
+  await node.createFirstUser("admin", formatVerifier(await scramVerifier("admin secret")));
+  await as(node, "admin", async (admin) => {
+    await admin.query("CREATE DATABASE second");
+    await admin.query("CREATE USER ann PASSWORD 'ann secret'");
+    await admin.query("CREATE TABLE visits (id int)");
+    await admin.query("GRANT SELECT ON visits TO ann");
+    const { host, port } = node.addresses.postgres ?? { host: "", port: 0 };
+    const other = new pg.Client({ host, port, user: "admin", password: "admin secret", database: "second" });
+    await other.connect();
+    await other.query(
+      "CREATE SCHEMA hers AUTHORIZATION ann; CREATE TABLE rooms (id int); GRANT SELECT ON rooms TO ann",
+    );
+    const expected = {
+      code: "2BP01",
+      message: 'role "ann" cannot be dropped because some objects depend on it',
+      detail: "privileges for table visits\n2 objects in database second",
+    };
+    t.like(await t.throwsAsync(admin.query("DROP USER ann")), expected);
+    await other.query("DROP OWNED BY ann");
+    t.like(await t.throwsAsync(other.query("DROP USER ann")), { detail: "1 object in database main" });
+    await other.end();
+    await admin.query("REVOKE SELECT ON visits FROM ann");
+    await admin.query("GRANT SELECT ON visits TO ann");
+  });
+  await node.stop();
+  node = await start(directory);
+  await as(node, "admin", async (admin) => {
+    t.like(await t.throwsAsync(admin.query("DROP USER ann")), { code: "2BP01" }, "also after a restart");
+    await admin.query("DROP OWNED BY ann");
+    await admin.query("DROP USER ann");
+    await admin.query("CREATE USER ann PASSWORD 'ann secret'");
+  });
+  await as(node, "ann", async (ann) => {
+    t.like(await t.throwsAsync(ann.query("SELECT * FROM visits")), { code: "42501" });
+    t.like(await t.throwsAsync(ann.query("DROP OWNED BY admin")), { code: "42501" });
+  });
+});

@@ -173,6 +173,12 @@ export class Statements {
       case "grant":
         for (const role of statement.roles) await this.#expectRole(role);
         return "elsewhere";
+      case "dropOwned":
+        for (const role of statement.roles) await this.#expectRole(role);
+        return "elsewhere";
+      case "reassignOwned":
+        for (const role of [...statement.roles, statement.newOwner]) await this.#expectRole(role);
+        return "elsewhere";
       case "setOwner":
         await this.#expectRole(statement.owner);
         return "elsewhere";
@@ -185,7 +191,11 @@ export class Statements {
         if (this.#exchange.transaction.isExplicit) {
           throw new SqlError("25001", `${cachedStatement.command} cannot run inside a transaction block`);
         }
-        return tagOnly(await runRoleStatement(statement, this.#exchange.identity, this.#exchange.host.administration));
+        return tagOnly(
+          await runRoleStatement(statement, this.#exchange.identity, this.#exchange.host.administration, (report) =>
+            this.#exchange.notice(report),
+          ),
+        );
       case "createDatabase":
       case "dropDatabase":
         if (this.#exchange.transaction.isExplicit) {

@@ -70,6 +70,8 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
     case "createRole":
     case "alterRole":
     case "dropRole":
+    case "dropOwned":
+    case "reassignOwned":
     case "createDatabase":
     case "dropDatabase":
     case "createTableAs":

@@ -279,6 +279,18 @@ export interface DropRole extends Located {
   readonly ifExists: boolean;
 }
 
+export interface DropOwned extends Located {
+  readonly kind: "dropOwned";
+  readonly roles: readonly string[];
+  readonly isCascade: boolean;
+}
+
+export interface ReassignOwned extends Located {
+  readonly kind: "reassignOwned";
+  readonly roles: readonly string[];
+  readonly newOwner: string;
+}
+
 /** A database is a tenant: it is made and dropped by the directory, beside every transaction. */
 export interface CreateDatabase extends Located {
   readonly kind: "createDatabase";
@@ -293,6 +305,8 @@ export interface DropDatabase extends Located {
 }
 
 export type DefinitionStatement =
+  | DropOwned
+  | ReassignOwned
   | CreateTable
   | CreateTableAs
   | AlterTable

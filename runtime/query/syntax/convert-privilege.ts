@@ -53,6 +53,18 @@ export const privilegeConverters: Readonly<Record<string, Convert>> = {
     options: optionsOf(fields, conversion),
     location: -1,
   }),
+  DropOwnedStmt: (fields) => ({
+    kind: "dropOwned",
+    roles: listOf(fields, "roles").map(roleName),
+    isCascade: textOf(fields, "behavior") === "DROP_CASCADE",
+    location: -1,
+  }),
+  ReassignOwnedStmt: (fields) => ({
+    kind: "reassignOwned",
+    roles: listOf(fields, "roles").map(roleName),
+    newOwner: roleName(fields["newrole"]),
+    location: -1,
+  }),
   DropRoleStmt: (fields) => ({
     kind: "dropRole",
     names: listOf(fields, "roles").map(roleName),

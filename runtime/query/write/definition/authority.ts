@@ -173,6 +173,8 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
     case "createRole":
     case "alterRole":
     case "dropRole":
+    case "dropOwned":
+    case "reassignOwned":
     case "createDatabase":
     case "dropDatabase":
       return;

@@ -12,6 +12,7 @@ import { drop } from "./drop.js";
 import { grant, setOwner } from "./grant.js";
 import { createMaterializedView, refreshMaterializedView } from "./materialized-view.js";
 import { alterSequence, createSchema, createSequence, createView, rename, setSchema, truncate } from "./others.js";
+import { dropOwned, reassignOwned } from "./owned.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
 /** Carries out a definition: changes the draft, and rows where it has to. Throws `SqlError`. */
@@ -48,6 +49,10 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
       return comment(statement, ports);
     case "grant":
       return grant(statement, ports);
+    case "dropOwned":
+      return dropOwned(statement, ports);
+    case "reassignOwned":
+      return reassignOwned(statement, ports);
     case "grantRole":
       throw notSupported(`${statement.isGrant ? "GRANT" : "REVOKE"} of a role`, placeOf(statement.location));
     case "createRole":

@@ -157,7 +157,7 @@ function dropIndex(ports: DefinitionPorts, relation: Relation): void {
   draft.remove(relation.oid);
 }
 
-function dropSchema(ports: DefinitionPorts, name: string, isCascade: boolean): void {
+export function dropSchema(ports: DefinitionPorts, name: string, isCascade: boolean): void {
   const { draft } = ports;
   const schema = draft.schema(name);
   const inside = (): Relation[] =>

@@ -141,7 +141,8 @@ function expectColumns(object: Guarded, wanted: string, may: string, { name }: A
   throw new SqlError("42501", `permission denied for column "${column}" of relation "${object.name}"`);
 }
 
-function granteeOf(role: string, { user }: DefinitionPorts): string {
+/** A user by name, or by a word for who asks; empty for everyone. */
+export function granteeOf(role: string, { user }: DefinitionPorts): string {
   if (role === "public") return "";
   return role === "current_user" || role === "current_role" || role === "session_user" ? user : role;
 }

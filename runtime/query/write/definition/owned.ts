@@ -1,0 +1,83 @@
+/** REASSIGN OWNED and DROP OWNED: all that users own in this tenant, and in it alone. */
+import type { CatalogObject } from "../../catalog/model.js";
+import { publicSchema } from "../../catalog/over-trees.js";
+import { type Acl, aclOf, allOf, type Guarded } from "../../catalog/privileges.js";
+import { SqlError } from "../../error.js";
+import type { DropOwned, ReassignOwned } from "../../syntax/ast-definition.js";
+import { revoked } from "./acl-change.js";
+import { dropRelation, dropSchema } from "./drop.js";
+import { changeOwner, granteeOf } from "./grant.js";
+import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+
+/** Throws 42501 for who may not speak for one of the users. */
+function rolesOf(
+  { roles }: DropOwned | ReassignOwned,
+  ports: DefinitionPorts,
+  what: "drop" | "reassign",
+): readonly string[] {
+  const { actor } = ports;
+  const named = roles.map((role) => granteeOf(role, ports));
+  if (!actor.isSuperuser && named.some((role) => role !== actor.name))
+    throw new SqlError("42501", `permission denied to ${what} objects`);
+  return named;
+}
+
+/** The schema `public` is nobody's to give away while nothing was said of it. */
+const isOwned = (object: CatalogObject, roles: readonly string[]): object is Guarded =>
+  object.kind !== "index" && object !== publicSchema && roles.includes(object.owner);
+
+export function reassignOwned(statement: ReassignOwned, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const roles = rolesOf(statement, ports, "reassign");
+  const oids = [...draft.catalog.objects()].filter((object) => isOwned(object, roles)).map(({ oid }) => oid);
+  for (const oid of oids) {
+    // What belongs to a table has gone with it.
+    const object = draft.catalog.objectByOid(oid);
+    if (object !== null && isOwned(object, roles)) changeOwner(object, statement.newOwner, ports);
+  }
+  return { tag: "REASSIGN OWNED" };
+}
+
+/** Readers come before what they read, newer ones before older ones, and schemas when they are empty. */
+const order = ["view", "materializedView", "table", "sequence", "schema"] as const satisfies readonly Guarded["kind"][];
+
+export function dropOwned(statement: DropOwned, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const roles = rolesOf(statement, ports, "drop");
+  for (const kind of order) {
+    const owned = [...draft.catalog.objects()].filter((object) => object.kind === kind && isOwned(object, roles));
+    for (const { oid } of owned.sort((a, b) => b.oid - a.oid)) {
+      const object = draft.catalog.objectByOid(oid);
+      if (object === null || object.kind === "index") continue;
+      dropOne(object, statement.isCascade, ports);
+    }
+  }
+  for (const object of [...draft.catalog.objects()]) {
+    if (object.kind === "index" || object.acl === undefined) continue;
+    const acl = withoutRoles(object, roles);
+    if (acl.length < object.acl.length) draft.put({ ...object, acl });
+  }
+  return { tag: "DROP OWNED" };
+}
+
+function dropOne(object: Guarded, isCascade: boolean, ports: DefinitionPorts): void {
+  try {
+    if (object.kind === "schema") dropSchema(ports, object.name, isCascade);
+    else dropRelation(ports, object, isCascade);
+  } catch (error) {
+    if (!(error instanceof SqlError) || error.sqlState !== "2BP01") throw error;
+    throw new SqlError("2BP01", "cannot drop desired object(s) because other objects depend on them", error.fields);
+  }
+}
+
+/** An object's list without what was granted to users, and without what they have granted on. */
+function withoutRoles(object: Guarded, roles: readonly string[]): Acl {
+  const { owner } = object;
+  let acl = aclOf(object);
+  for (const item of acl) {
+    if (!roles.includes(item.grantee) || item.grantee === owner) continue;
+    const { grantee, grantor, privileges } = item;
+    acl = revoked(acl, { owner, all: allOf(object), grantee, grantor, privileges, isOfOption: false }, "cascade");
+  }
+  return acl;
+}
