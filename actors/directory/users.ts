@@ -77,6 +77,8 @@ export class Users {
         const rows = await this.#host.link.users(after, pageLimit(params, listLimitMax));
         return rows.map((row) => this.#describe(row));
       }
+      case "user.uses":
+        return this.#uses(userName(params["name"]), params);
       case "user.create":
         return this.#create(params, principal);
       case "user.alter":
@@ -135,6 +137,14 @@ export class Users {
    * @param params `tenant`: whose objects are told one by one, those of others are counted
    */
   async #expectUnused(name: string, params: Params): Promise<void> {
+    const lines = await this.#uses(name, params);
+    if (lines.length === 0) return;
+    const uses = lines.slice(0, usesToldMax).join("\n");
+    throw new KimberliteError("userInUse", `"${name}": ${lines.slice(0, 3).join(", ")}`, { detail: { uses } });
+  }
+
+  /** What the tenants have of a user, in words. */
+  async #uses(name: string, params: Params): Promise<readonly string[]> {
     const lines: string[] = [];
     for (let shard = 1; shard < this.#host.shards; shard++) {
       for (const { tenant, uses } of await this.#host.link.roleUses(shard, name)) {
@@ -144,9 +154,7 @@ export class Users {
         lines.push(...(isOwn ? uses : [counted]));
       }
     }
-    if (lines.length === 0) return;
-    const uses = lines.slice(0, usesToldMax).join("\n");
-    throw new KimberliteError("userInUse", `"${name}": ${lines.slice(0, 3).join(", ")}`, { detail: { uses } });
+    return lines;
   }
 
   async #find(name: string): Promise<UserRow> {

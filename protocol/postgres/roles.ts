@@ -88,6 +88,13 @@ async function dropRole(
   }
 }
 
+/** Whether tenants have something of a user who is not there any more. Only superusers may know. */
+export async function hasLeft(name: string, actor: Actor, administration: Administration): Promise<boolean> {
+  if (!actor.isSuperuser) return false;
+  const uses = await administration.call("user.uses", { name }, actor.user);
+  return Array.isArray(uses) && uses.length > 0;
+}
+
 const inUse = (message: string, error: unknown): SqlError =>
   new SqlError("2BP01", message, { detail: isKimberliteError(error) ? String(error.detail["uses"] ?? "") : "" });
 

@@ -159,6 +159,25 @@ test("a user is dropped once no tenant has anything of it, and a later one of it
     await admin.query("DROP USER ann");
     await admin.query("CREATE USER ann PASSWORD 'ann secret'");
   });
+  await as(node, "admin", async (admin) => {
+    const address = node.addresses.postgres;
+    const other = new pg.Client({ ...address, user: "admin", password: "admin secret", database: "main" });
+    await other.connect();
+    await other.query("BEGIN; GRANT SELECT ON visits TO ann");
+    await admin.query("DROP USER ann");
+    await other.query("COMMIT");
+    const left = {
+      code: "2BP01",
+      message: 'role "ann" cannot be created because objects of a dropped role of that name are left',
+      detail: "privileges for table visits",
+    };
+    t.like(await t.throwsAsync(other.query("CREATE USER ann PASSWORD 'x'")), left, "a grant that was under way");
+    t.like(await t.throwsAsync(other.query("CREATE SCHEMA x AUTHORIZATION ann")), { code: "42704" });
+    await other.query("DROP OWNED BY ann");
+    t.like(await t.throwsAsync(other.query("DROP OWNED BY ann")), { code: "42704" });
+    await other.query("CREATE USER ann PASSWORD 'ann secret'");
+    await other.end();
+  });
   await as(node, "ann", async (ann) => {
     t.like(await t.throwsAsync(ann.query("SELECT * FROM visits")), { code: "42501" });
     t.like(await t.throwsAsync(ann.query("DROP OWNED BY admin")), { code: "42501" });

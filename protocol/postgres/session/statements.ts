@@ -7,7 +7,7 @@ import { runDatabaseStatement } from "../databases.js";
 import type { RowsReply } from "../engine-runs.js";
 import type { Portal } from "../portals.js";
 import { warning } from "../reports.js";
-import { runRoleStatement } from "../roles.js";
+import { hasLeft, runRoleStatement } from "../roles.js";
 import { type LocalResult, SettingCommands, tagOnly } from "../session-commands.js";
 import type { CachedStatement } from "../statement.js";
 import type { Channels } from "./channels.js";
@@ -174,10 +174,13 @@ export class Statements {
         for (const role of statement.roles) await this.#expectRole(role);
         return "elsewhere";
       case "dropOwned":
-        for (const role of statement.roles) await this.#expectRole(role);
+        for (const role of statement.roles) await this.#expectRole(role, "orLeft");
         return "elsewhere";
       case "reassignOwned":
         for (const role of [...statement.roles, statement.newOwner]) await this.#expectRole(role);
+        return "elsewhere";
+      case "createSchema":
+        if (statement.owner !== null) await this.#expectRole(statement.owner);
         return "elsewhere";
       case "setOwner":
         await this.#expectRole(statement.owner);
@@ -225,10 +228,15 @@ export class Statements {
     }
   }
 
-  /** Users are the node's: the shard, which takes a grant down, does not know who exists. Throws 42704. */
-  async #expectRole(name: string): Promise<void> {
+  /**
+   * Users are the node's: the shard, which takes a grant down, does not know who exists. Throws 42704.
+   *
+   * @param or `orLeft`: one that was dropped will do whose objects are left
+   */
+  async #expectRole(name: string, or: "orLeft" | null = null): Promise<void> {
     if (unnamedRoles.has(name) || name === this.#exchange.identity.user) return;
     if (await this.#exchange.host.administration.hasUser(name)) return;
+    if (or === "orLeft" && (await hasLeft(name, this.#exchange.identity, this.#exchange.host.administration))) return;
     throw new SqlError("42704", `role "${name}" does not exist`);
   }
 
