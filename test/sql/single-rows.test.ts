@@ -16,7 +16,12 @@ const definitions = [
   "CREATE TABLE numbered (id bigserial PRIMARY KEY, v text)",
   "CREATE TABLE loose (v text, n int)",
   "CREATE INDEX ON loose (n)",
-  "CREATE TABLE made (k int PRIMARY KEY, v int, w int GENERATED ALWAYS AS (v * 2) STORED)",
+  "CREATE TABLE made (k int PRIMARY KEY, v int, w int GENERATED ALWAYS AS (v * 2) STORED CHECK (w <> 6), u text)",
+  "CREATE UNIQUE INDEX ON made (w, u)",
+  `CREATE TABLE audit (id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT 'epoch', r float8 DEFAULT random(),
+     g uuid DEFAULT '00000000-0000-0000-0000-000000000000', parent int NOT NULL REFERENCES parent, code int REFERENCES parent (code), what text UNIQUE)`,
+  "CREATE INDEX ON audit (parent, what DESC)",
+  "CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree)",
 ];
 
 interface Kind {
@@ -34,11 +39,31 @@ const kinds: readonly Kind[] = [
   { text: "UPDATE plain SET k = k + 1 WHERE k = $1", isProgram: false },
   { text: "INSERT INTO rich (a, b, u, x) VALUES ($1, $2, $3, $4)", isProgram: true },
   { text: "UPDATE rich SET at = '2020-01-01' WHERE a = $1 AND b = $2", isProgram: true },
-  { text: "UPDATE rich SET x = $3 WHERE a = $1 AND b = $2", isProgram: false },
+  { text: "UPDATE rich SET x = $3 WHERE a = $1 AND b = $2", isProgram: true },
+  { text: "UPDATE rich SET u = $3, x = x + 1 WHERE a = $1 AND b = $2 RETURNING *", isProgram: true },
+  { text: "DELETE FROM rich WHERE a = $1 AND b = $2", isProgram: true },
+  { text: "DELETE FROM rich WHERE a = $1 AND b = $2 RETURNING u, b || 'x', x * 2", isProgram: true },
+  { text: "DELETE FROM plain WHERE k = $1 AND n > 5", isProgram: false },
+  { text: "DELETE FROM parent WHERE id = $1", isProgram: false },
+  { text: "DELETE FROM loose WHERE n = $1", isProgram: false },
+  { text: "INSERT INTO plain (k, v) VALUES ($1, $2) RETURNING k + 1, v, n", isProgram: true },
+  { text: "INSERT INTO plain (k, v) VALUES ($1, $2) RETURNING nextval('numbered_id_seq') > 0", isProgram: false },
+  { text: "UPDATE plain SET n = n + 1 WHERE k = $1 RETURNING n, v AS value", isProgram: true },
+  { text: "UPDATE plain SET n = $2 WHERE k = $1 RETURNING (SELECT count(*) FROM parent)", isProgram: false },
+  { text: "INSERT INTO audit (parent, what) VALUES ($1, $2)", isProgram: true },
+  { text: "INSERT INTO audit (parent, code, what) VALUES ($1, $2, $3) RETURNING id, at, r, g", isProgram: true },
+  { text: "INSERT INTO audit (parent, what) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING", isProgram: true },
+  { text: "INSERT INTO audit (parent, what) VALUES ($1, currval('audit_id_seq')::text)", isProgram: true },
+  { text: "UPDATE audit SET parent = $2, at = at + interval '1 day' WHERE id = $1", isProgram: true },
+  { text: "UPDATE audit SET code = $2, what = $3 WHERE id = $1 RETURNING parent, what", isProgram: true },
+  { text: "DELETE FROM audit WHERE id = $1", isProgram: true },
+  { text: "INSERT INTO tree VALUES ($1, $2)", isProgram: false },
+  { text: "UPDATE tree SET up = $2 WHERE id = $1", isProgram: false },
   { text: "INSERT INTO parent VALUES ($1, $2, $3)", isProgram: true },
   { text: "UPDATE parent SET name = $2 WHERE id = $1", isProgram: true },
   { text: "UPDATE parent SET code = $2 WHERE id = $1", isProgram: false },
-  { text: "INSERT INTO child VALUES ($1, $2, $3)", isProgram: false },
+  { text: "INSERT INTO child VALUES ($1, $2, $3)", isProgram: true },
+  { text: "UPDATE child SET parent = $2 WHERE id = $1", isProgram: true },
   { text: "UPDATE child SET note = $2 WHERE id = $1", isProgram: true },
   { text: "INSERT INTO plain (k, v) VALUES ($1, $2), ($3, $4)", isProgram: true },
   { text: "INSERT INTO rich (a, b, u) VALUES ($1, 'y', $2), ($3, 'y', $4) ON CONFLICT DO NOTHING", isProgram: true },
@@ -55,8 +80,10 @@ const kinds: readonly Kind[] = [
     text: `INSERT INTO numbered (v) VALUES ($1), ($2), ($3), ($4), ('a'), ('b'), ('c'), ('d'), ('e'), ('f')`,
     isProgram: true,
   },
-  { text: "INSERT INTO made (k, v) VALUES ($1, $2)", isProgram: false },
-  { text: "UPDATE made SET v = $2 WHERE k = $1", isProgram: false },
+  { text: "INSERT INTO made (k, v) VALUES ($1, $2)", isProgram: true },
+  { text: "INSERT INTO made (k, v, u) VALUES ($1, $2, $3), ($4, $2, 'u') RETURNING w, k", isProgram: true },
+  { text: "UPDATE made SET v = $2 WHERE k = $1 RETURNING w", isProgram: true },
+  { text: "UPDATE made SET u = $2 WHERE k = $1", isProgram: true },
 ];
 
 const value = fc.oneof(
@@ -125,7 +152,8 @@ test("what a program cannot do is left to the general way", (t) => {
     const rig = new ShardRig();
     const session = rig.session();
     for (const definition of definitions) session.rows(definition);
-    session.rows("INSERT INTO parent VALUES (1, 1, 'p'), (2, 2, 'q')");
+    const isParent = text.startsWith("INSERT INTO parent");
+    session.rows(`INSERT INTO parent SELECT n, n, n::text FROM generate_series(0, ${isParent ? 4 : 9}) n`);
     // The first time a statement is bound.
     for (const first of ["1", "2", "3"]) session.run(text, ["4", first, first, first].slice(0, parametersIn(text)));
     const runs = (): number => rig.decider.singleRows + rig.decider.programRuns;

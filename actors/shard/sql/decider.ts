@@ -147,7 +147,9 @@ export class SqlDecider {
         () => {},
       );
     }
-    const alone = this.#recent.isEmpty ? this.#programs.decide(waiting, request, position) : null;
+    const alone = this.#recent.isEmpty
+      ? this.#programs.decide(waiting, request, position, () => this.#session(request, waiting.port))
+      : null;
     if (alone !== null) return alone;
     const session = this.#session(request, waiting.port);
     let outcome: SqlOutcome;

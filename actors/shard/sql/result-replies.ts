@@ -6,6 +6,30 @@ import type { Session } from "./session.js";
 import type { StatementResult } from "./statement-run.js";
 
 const noBytes = new Uint8Array(0);
+const nothingSaid: readonly never[] = [];
+
+/** The answer of a statement that yields a row at most, and has nothing else to say. */
+export function soleReply(
+  { rows, tag, count }: StatementResult,
+  { columns }: PlannedStatement,
+  position: number,
+  wrote: boolean,
+): SqlReply {
+  const rowCount = rows?.rows ?? 0;
+  return {
+    kind: "rows",
+    columns: rows === null ? null : columns,
+    rows: rows?.take() ?? noBytes,
+    rowCount,
+    tag: tag(count),
+    cursor: 0,
+    position,
+    wrote,
+    delayMs: 0,
+    notices: nothingSaid,
+    settings: nothingSaid,
+  };
+}
 
 export function rowsReply(
   { rowsMax }: Pick<SqlRequest, "rowsMax">,

@@ -1,5 +1,5 @@
 /**
- * Where the rows of a load go: an INSERT of many rows, or a part of a COPY. It stands between a program (runtime/query/write/single-row.ts),
+ * Where the rows of a load go: an INSERT of many rows, or a part of a COPY. It stands between a program (runtime/query/write/program/),
  * which asks whether a key is taken and puts rows, and the transaction's `LoadedRows`.
  *
  * Whether a key is taken is looked up in what was loaded, in the transaction's single entries and in the state. Nothing is decided while a

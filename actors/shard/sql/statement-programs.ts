@@ -1,17 +1,25 @@
 /**
- * Writes that have a program of their own (runtime/query/write/single-row.ts): one that stands alone puts its facts straight into the record
+ * Writes that have a program of their own (runtime/query/write/program/): one that stands alone puts its facts straight into the record
  * that is made, one of an open transaction writes into the transaction's overlay. Programs hang on the plans that they were made of.
  */
-import { putFact } from "../../../runtime/kernel/sql-facts.js";
+import { putFact, removeFact } from "../../../runtime/kernel/sql-facts.js";
+import type { BoundModification, BoundStatement } from "../../../runtime/query/bind/bound.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { mayTouchRows } from "../../../runtime/query/plan/walk.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
-import { type SingleRun, type WriteProgram, writeProgramOf } from "../../../runtime/query/write/single-row.js";
+import type { TextContext } from "../../../runtime/query/types/text-context.js";
+import {
+  type ProgramRun,
+  type WriteProgram,
+  writeProgramOf,
+} from "../../../runtime/query/write/program/write-program.js";
 import { pending } from "../../../runtime/query/write/table-writer.js";
 import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
+import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import type { DecodedSqlRequest } from "../../messages/sql-codec.js";
 import { isAsOf } from "../../sql/as-of.js";
+import { DataRows } from "../../sql/data-rows.js";
 import { statementError } from "../../sql/engine.js";
 import { Evaluation, noEffects } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
@@ -19,10 +27,13 @@ import type { PlannedStatement } from "../../sql/plan-cache.js";
 import type { QueuedRequest } from "../request-queue.js";
 import type { CommitMaker } from "./commit-maker.js";
 import type { Deciding } from "./deciding.js";
+import { DrawnNumbers } from "./drawn-numbers.js";
 import { beginFacts, endFacts, factsHeadBytes } from "./facts-of.js";
 import { loadedValues } from "./loaded-values.js";
-import { answer, done, failed, type SqlOutcome } from "./outcome.js";
+import { answer, failed, type SqlOutcome } from "./outcome.js";
+import { soleReply } from "./result-replies.js";
 import { RowLoad } from "./row-load.js";
+import type { Session } from "./session.js";
 import { StatementLocks, tableLockName } from "./statement-locks.js";
 import { type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
 
@@ -42,7 +53,7 @@ export class StatementPrograms {
 
   #programOf(planned: PlannedStatement, catalog: ObjectCatalog): WriteProgram | null {
     const { body } = planned.bound;
-    if (body.kind !== "insert" && body.kind !== "update") return null;
+    if (!isModification(body)) return null;
     let program = this.#programs.get(planned);
     if (program === undefined) {
       program = writeProgramOf(body, catalog);
@@ -51,22 +62,30 @@ export class StatementPrograms {
     return program;
   }
 
-  /** A statement that stands alone, writes one row and meets nobody; null when it is to be run the general way. */
-  decide(waiting: Readonly<QueuedRequest>, request: DecodedSqlRequest, position: number): SqlOutcome | null {
+  /**
+   * A statement that stands alone, writes one row and meets nobody; null when it is to be run the general way.
+   *
+   * @param session of the request, for whoever draws numbers
+   */
+  decide(
+    waiting: Readonly<QueuedRequest>,
+    request: DecodedSqlRequest,
+    position: number,
+    session: () => Session,
+  ): SqlOutcome | null {
     const { kind, tenant, transaction } = request;
     if (kind !== "execute" || transaction.isOpen || transaction.isReadOnly || isAsOf(request)) return null;
     const { host, catalogs, plans, locks: lockTable } = this.#deciding;
     const { state } = host;
     const { facts } = this.#commits;
-    let rows: number | null;
-    let tag = "";
+    const drawn = new DrawnNumbers(this.#deciding, tenant);
     try {
       const catalog = catalogs.current(state, tenant);
       const planned = plans.find(request, catalog.version);
       const program = planned === undefined ? null : this.#programOf(planned, catalog);
-      if (planned === undefined || program === null || program.rows > 1 || program.isVolatile) return null;
-      const { body } = planned.bound;
-      assert(body.kind === "insert" || body.kind === "update", "a program writes to a table");
+      if (planned === undefined || program === null || program.rows > 1 || program.draws === "more") return null;
+      const { body, parameterTypes } = planned.bound;
+      assert(isModification(body), "a program writes to a table");
       // Views that read the table change with it.
       if (catalog.isMaintaining(body.table.oid)) return null;
       const locks = new StatementLocks(lockTable, null);
@@ -78,32 +97,43 @@ export class StatementPrograms {
         now: Math.floor(host.now() * 1_000),
         clock: () => host.now(),
         random: () => host.random(),
-        effects: noEffects,
+        effects: program.draws === "nothing" ? noEffects : drawn.effects(catalog),
         names: (searchPath) => host.engine.names(catalog, searchPath),
       });
-      const parameters = readParameters(request.parameters, planned.bound.parameterTypes, context, "");
-      rows = program.run({
+      const returned = returnedOf(planned, request, context);
+      const rows = program.run({
         state,
         tenant,
-        frame: { row: [], parameters, context },
+        frame: { row: [], parameters: readParameters(request.parameters, parameterTypes, context, ""), context },
         put: (space, object, treeKey, content) => putFact(facts, space, object, treeKey.subarray(itemAt), content),
+        remove: (space, object, treeKey) => removeFact(facts, space, object, treeKey.subarray(itemAt)),
+        returned: (row) => returned?.add(row),
         lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "skip", table),
-        nextRowNumber: () => {
-          throw new AssertionFailed("what draws numbers is not run alone");
+        nextRowNumber: (storage) => drawn.nextRowNumber(storage),
+      });
+      if (rows === null) {
+        drawn.giveBack();
+        return null;
+      }
+      this.singleRows += 1;
+      const result = resultOf(body, rows, returned);
+      const reply = (at: number, wrote: boolean): SqlReply => soleReply(result, planned, at, wrote);
+      if (facts.length === factsHeadBytes && drawn.isEmpty) return answer(reply(position, false));
+      drawn.note(facts);
+      drawn.tell(session);
+      endFacts(facts, rows);
+      return this.#commits.ofFacts(waiting, null, {
+        committed: (at) => reply(at, true),
+        refused: () => {
+          drawn.leave();
+          return null;
         },
       });
-      tag = body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
     } catch (error) {
-      return answer(failed(statementError(error, (defect) => host.defect(defect))));
+      drawn.leave();
+      const reply = failed(statementError(error, (defect) => host.defect(defect)));
+      return this.#commits.ofNumbersLeft(waiting, tenant, position, reply);
     }
-    if (rows === null) return null;
-    this.singleRows += 1;
-    if (facts.length === factsHeadBytes) return answer(done(tag, position));
-    endFacts(facts, rows);
-    return this.#commits.ofFacts(waiting, null, {
-      committed: (at) => ({ ...done(tag, at), wrote: true }),
-      refused: () => null,
-    });
   }
 
   /** A write into its transaction's overlay; null when it is to be run the general way. */
@@ -113,17 +143,20 @@ export class StatementPrograms {
     if (isolation === "serializable" || snapshot >= 0) return null;
     const program = this.#programOf(planned, catalog);
     const { body, parameterTypes } = planned.bound;
-    if (program === null || (body.kind !== "insert" && body.kind !== "update")) return null;
+    if (program === null || !isModification(body)) return null;
+    const isLoad = request.kind === "load" || program.input === "plan" || program.rows >= loadRowsMin;
+    if (isLoad && !program.isLoad && (request.kind === "load" || program.input === "plan")) return null;
     locks.lockWhole(tableLockName(request.tenant, body.table.oid), "keyShare");
     const { context } = evaluation;
     if (request.kind === "load")
       return this.#load(parts, (run) => runForEach(program, run, loadedValues(parts, planned)));
     if (program.input === "plan") return this.#loadPlan(parts, planned, program);
     const parameters = readParameters(request.parameters, parameterTypes, context, "");
-    if (program.rows >= loadRowsMin) {
+    if (isLoad && program.isLoad) {
       return this.#load(parts, (run) => program.run({ ...run, frame: { row: [], parameters, context } }));
     }
     const mark = overlay.mark();
+    const returned = returnedOf(planned, request, context);
     let rows: number | null = null;
     try {
       rows = program.run({
@@ -131,6 +164,8 @@ export class StatementPrograms {
         tenant: request.tenant,
         frame: { row: [], parameters, context },
         put: (space, _object, treeKey, content) => overlay.set(treeOfSpace(space), treeKey, pending(content)),
+        remove: (space, _object, treeKey) => overlay.set(treeOfSpace(space), treeKey, null),
+        returned: (row) => returned?.add(row),
         lock: (tree, treeKey, strength, table) => locks.lock(tree, treeKey, strength, "block", table),
         nextRowNumber: (storage) => this.#nextRowNumber(parts, storage),
       });
@@ -142,8 +177,7 @@ export class StatementPrograms {
       return null;
     }
     this.programRuns += 1;
-    const tag = body.kind === "insert" ? `INSERT 0 ${rows}` : `UPDATE ${rows}`;
-    return { rows: null, count: rows, tag: () => tag };
+    return resultOf(body, rows, returned);
   }
 
   #nextRowNumber({ transaction, sequences, state, request }: StatementParts, storage: number): number {
@@ -172,7 +206,7 @@ export class StatementPrograms {
   }
 
   /** An INSERT of many rows; null when one of them is in the way of another, or is refused: the general way knows what to say. */
-  #load(parts: StatementParts, run: (into: SingleRun) => number | null): StatementResult | null {
+  #load(parts: StatementParts, run: (into: ProgramRun) => number | null): StatementResult | null {
     const { request, transaction, locks, state, evaluation } = parts;
     const load = new RowLoad(state, request.tenant, transaction.overlay, locks);
     let rows: number | null = null;
@@ -182,6 +216,8 @@ export class StatementPrograms {
         tenant: request.tenant,
         frame: { row: [], parameters: [], context: evaluation.context },
         put: (space, object, treeKey, content) => load.put(space, object, treeKey, content),
+        remove: onlyAdds,
+        returned: onlyAdds,
         lock: (tree, treeKey, strength, table) => load.lock(tree, treeKey, strength, table),
         nextRowNumber: (storage) => this.#nextRowNumber(parts, storage),
       });
@@ -198,8 +234,31 @@ export class StatementPrograms {
   }
 }
 
+const onlyAdds = (): never => {
+  throw new AssertionFailed("a load adds rows, and tells of none");
+};
+
+const isModification = (body: BoundStatement["body"]): body is BoundModification =>
+  body.kind === "insert" || body.kind === "update" || body.kind === "delete";
+
+/** Where the rows of RETURNING go; null without one. */
+function returnedOf({ bound, columns }: PlannedStatement, request: SqlRequest, context: TextContext): DataRows | null {
+  if (!isModification(bound.body) || bound.body.returning === null) return null;
+  assert(columns !== null, "RETURNING has columns");
+  return new DataRows(
+    columns.map(({ type }) => ({ oid: type })),
+    request.resultFormats,
+    context,
+  );
+}
+
+function resultOf({ kind }: BoundModification, count: number, rows: DataRows | null): StatementResult {
+  const tag = kind === "insert" ? `INSERT 0 ${count}` : kind === "update" ? `UPDATE ${count}` : `DELETE ${count}`;
+  return { rows, count, tag: () => tag };
+}
+
 /** Runs a program of one row for each row of values; null when one of them has to be done the general way. */
-function runForEach(program: WriteProgram, run: SingleRun, rows: Iterable<readonly Datum[]>): number | null {
+function runForEach(program: WriteProgram, run: ProgramRun, rows: Iterable<readonly Datum[]>): number | null {
   let count = 0;
   for (const parameters of rows) {
     run.frame.parameters = parameters;

@@ -3,23 +3,18 @@
  * (key share); each key that went away must not be referred to any more, or what refers to it follows by the constraint's action. Actions
  * are statements' work of their own: they go through a list, not through calls of calls, as chains may be long.
  */
-import { TableKey, tableTree } from "../../store/table-trees.js";
+import { tableTree } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
-import type { ConstraintDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
-import { indexCodecOf, indexContent, rowKeyCodecOf } from "../table/index-keys.js";
+import type { TableDefinition } from "../catalog/model.js";
 import { KeyCodec } from "../table/key-codec.js";
 import { compareBytes } from "../table/version-walk.js";
 import type { Datum } from "../types/datum.js";
 import { parentMissing, stillReferenced } from "./constraint-errors.js";
 import type { DeferredCheck } from "./deferred-checks.js";
 import type { WritePorts } from "./ports.js";
+import { type ForeignKey, foreignKeysOf, ReferencedRows, sameColumns } from "./referenced-rows.js";
 import { type StoredRow, TableWriter } from "./table-writer.js";
 import { expectUnshared } from "./unique-keys.js";
-
-type ForeignKey = Extract<ConstraintDefinition, { kind: "foreignKey" }>;
-
-const foreignKeysOf = (table: TableDefinition): ForeignKey[] =>
-  table.constraints.filter((constraint): constraint is ForeignKey => constraint.kind === "foreignKey");
 
 interface Reference {
   readonly child: TableDefinition;
@@ -47,7 +42,6 @@ export class ForeignKeys {
   readonly #writers: Map<number, TableWriter>;
   readonly #references: Reference[] = [];
   readonly #gone: GoneKey[] = [];
-  readonly #key = new TableKey();
 
   /** @param writers of the tables that the statement writes, by oid; others are added when they are needed */
   constructor(ports: WritePorts, writers: Map<number, TableWriter>) {
@@ -159,35 +153,14 @@ export class ForeignKeys {
 
   /** Whether the referenced table has a row with these values; if it has and `locks`, it is kept. */
   #hasRow(parent: TableDefinition, constraint: ForeignKey, values: readonly Datum[], locks: boolean): boolean {
-    const { tenant, reader } = this.#ports;
-    const { referencedColumns } = constraint;
-    if (sameColumns(parent.keyColumns, referencedColumns)) {
-      const ordered = parent.keyColumns.map((number) => values[referencedColumns.indexOf(number)] ?? null);
-      const item = rowKeyCodecOf(parent).encodeBound(ordered);
-      return this.#holds(parent, this.#key.item(tenant, parent.storage, item).slice(), locks);
-    }
-    const index = this.#uniqueIndex(parent, referencedColumns);
-    const ordered = index.keys.map(({ column }) => values[referencedColumns.indexOf(column)] ?? null);
-    const key = this.#key.item(tenant, index.storage, indexCodecOf(index).encodeBound(ordered)).slice();
-    if (!reader.get(tableTree.index, key)) return false;
-    const { valueBytes, valueStart, valueLength } = reader;
-    assert(valueBytes[valueStart + 8] === indexContent.rowKeyInContent, "a unique entry leads to its row");
-    const rowKey = valueBytes.slice(valueStart + 9, valueStart + valueLength);
-    return this.#holds(parent, this.#key.item(tenant, parent.storage, rowKey).slice(), locks);
+    const { tenant, reader, catalog } = this.#ports;
+    const treeKey = new ReferencedRows(parent, constraint, catalog).find(reader, tenant, values);
+    return treeKey !== null && this.#holds(parent, treeKey, locks);
   }
 
   #holds(parent: TableDefinition, treeKey: Uint8Array, locks: boolean): boolean {
     if (locks) this.#ports.locks.lock(tableTree.rows, treeKey, "keyShare", "block", parent);
     return this.#ports.reader.get(tableTree.rows, treeKey);
-  }
-
-  #uniqueIndex(parent: TableDefinition, columns: readonly number[]): IndexDefinition {
-    const index = this.#ports.catalog.indexesOf(parent).find(({ isUnique, isDeferrable, predicate, keys }) => {
-      const numbers = keys.map(({ column }) => column);
-      return isUnique && isDeferrable !== true && predicate === null && sameColumns(numbers, columns);
-    });
-    if (index === undefined) throw new AssertionFailed("a foreign key refers to a unique key");
-    return index;
   }
 
   #follow(gone: GoneKey): void {
@@ -288,9 +261,6 @@ export class ForeignKeys {
 
 const isSameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
   a !== undefined && b !== undefined && compareBytes(a, a.length, b, b.length) === 0;
-
-const sameColumns = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((number) => b.includes(number));
 
 /** Equal bytes are equal values, whatever their form. */
 function keyBytes(table: TableDefinition, columns: readonly number[], values: readonly Datum[]): Uint8Array {

@@ -1,0 +1,201 @@
+/** UPDATE and DELETE of one row by its whole key. */
+import { itemAt, TableKey, tableSpace, tableTree } from "../../../store/table-trees.js";
+import { assert } from "../../../types/assert.js";
+import type { BoundDelete, BoundUpdate } from "../../bind/bound.js";
+import type { Catalog, TableDefinition } from "../../catalog/model.js";
+import { compileForFrames } from "../../execute/frame-expression.js";
+import { type KeyValue, pointKeyOf } from "../../execute/point.js";
+import type { BoundExpression, ColumnId } from "../../plan/expression.js";
+import type { PlanNode, ScanNode } from "../../plan/plan.js";
+import { rowKeyCodecOf } from "../../table/index-keys.js";
+import { rowCodecOf } from "../../table/row-codec.js";
+import { compareBytes } from "../../table/version-walk.js";
+import type { Datum } from "../../types/datum.js";
+import type { LockStrength } from "../ports.js";
+import { drawsOf } from "./draws.js";
+import { entryOf, isFree, isPlain, type PlainIndex, plainIndex, putEntry, removeEntry } from "./entries.js";
+import { leadsSomewhere, type Reference, referencesOf } from "./references.js";
+import { type CompiledRules, type Computed, compiledRules, isSound, tell } from "./rules.js";
+import { type ProgramRun, rowBytesMax, type WriteProgram } from "./write-program.js";
+
+/** The scan that a plan names its row by, and how its columns are computed of it; null for any other plan. */
+function scanOf(
+  plan: PlanNode,
+): { readonly scan: ScanNode; expressionOf(id: ColumnId): BoundExpression | undefined } | null {
+  if (plan.kind === "scan") return { scan: plan, expressionOf: () => undefined };
+  if (plan.kind !== "project" || plan.input.kind !== "scan") return null;
+  return {
+    scan: plan.input,
+    expressionOf: (id) => plan.expressions[plan.columns.findIndex((column) => column.id === id)],
+  };
+}
+
+/** Finds the row of a run by its key, locks it, and shows it in the state; null when there is none, false when it is not to be had. */
+type FindRow = (run: ProgramRun) => Uint8Array | null | false;
+
+function findRow(table: TableDefinition, keyValues: readonly KeyValue[], strength: LockStrength): FindRow {
+  const keyCodec = rowKeyCodecOf(table);
+  const key = new TableKey();
+  return ({ state, tenant, frame, lock }) => {
+    const values: Datum[] = [];
+    for (const part of keyValues) {
+      const value = part.kind === "parameter" ? frame.parameters[part.index] : part.value;
+      // NULL equals nothing.
+      if (value === null) return null;
+      assert(value !== undefined, "a bound statement has a value for each parameter");
+      values.push(value);
+    }
+    const treeKey = key.item(tenant, table.storage, keyCodec.encodeBound(values));
+    if (!state.get(tableTree.rows, treeKey)) return null;
+    if (!lock(tableTree.rows, treeKey, strength, table)) return false;
+    const isThere = state.get(tableTree.rows, treeKey);
+    assert(isThere, "a row that is locked stays");
+    return treeKey;
+  };
+}
+
+// ---- UPDATE
+
+export function updateProgram(update: BoundUpdate, catalog: Catalog): WriteProgram | null {
+  const { table, plan, key, assignments, rules } = update;
+  const found = scanOf(plan);
+  if (found === null || found.expressionOf(key)?.kind !== "column") return null;
+  const { scan, expressionOf } = found;
+  const keyValues = pointKeyOf(scan);
+  const checked = compiledRules(update);
+  if (keyValues === null || checked === null) return null;
+  const written = [...assignments.map(({ column }) => column), ...checked.generated.map(({ place }) => place + 1)];
+  const isWritten = (number: number): boolean => written.includes(number);
+  const references = referencesOf(table, catalog, isWritten);
+  if (references === null || !isApart(table, isWritten, catalog)) return null;
+  if (!rules.indexes.every(({ index }) => isPlain(index))) return null;
+  const indexes = rules.indexes
+    .filter(({ index }) => !index.isPrimary && index.keys.some(({ column }) => isWritten(column)))
+    .map(({ index }) => plainIndex(index));
+  const slots = new Map<ColumnId, number>();
+  for (const [at, { id }] of scan.columns.entries()) {
+    const number = scan.numbers[at] ?? 0;
+    if (number > 0) slots.set(id, number - 1);
+  }
+  const computed: Computed[] = [];
+  const expressions: BoundExpression[] = [];
+  for (const { column, id } of assignments) {
+    const expression = expressionOf(id);
+    const compute = expression === undefined ? null : compileForFrames(expression, slots);
+    if (expression === undefined || compute === null) return null;
+    expressions.push(expression);
+    computed.push({ place: column - 1, compute });
+  }
+  // A change of columns that no unique key has leaves the row's key alone.
+  const strength = indexes.some(({ index }) => index.isUnique) ? "update" : "noKeyUpdate";
+  const find = findRow(table, keyValues, strength);
+  const run = changeRow(table, find, computed, checked, indexes, references);
+  return { rows: 1, input: "statement", draws: drawsOf(expressions), isLoad: false, run };
+}
+
+/** Whether the key stays, and nobody refers to what is written. */
+function isApart(table: TableDefinition, isWritten: (number: number) => boolean, catalog: Catalog): boolean {
+  if (table.keyColumns.some(isWritten)) return false;
+  return catalog
+    .referencing(table.oid)
+    .every(({ constraint }) => constraint.kind !== "foreignKey" || !constraint.referencedColumns.some(isWritten));
+}
+
+function changeRow(
+  table: TableDefinition,
+  find: FindRow,
+  computed: readonly Computed[],
+  checked: CompiledRules,
+  indexes: readonly PlainIndex[],
+  references: readonly Reference[],
+): WriteProgram["run"] {
+  const codec = rowCodecOf(table);
+  return (run) => {
+    const { state, frame } = run;
+    const treeKey = find(run);
+    if (treeKey === false) return null;
+    if (treeKey === null) return 0;
+    const { valueBytes, valueView, valueStart, valueLength } = state;
+    const before = codec.decode(valueBytes, valueView, valueStart + 8);
+    frame.row = before;
+    const after = [...before];
+    for (const { place, compute } of computed) after[place] = compute(frame);
+    if (!isSound(checked, frame, after)) return null;
+    const content = codec.encodeView(after);
+    if (content.length > rowBytesMax) return null;
+    // Before the state is looked at again, which shows another value then.
+    const isSame = compareRange(content, valueBytes, valueStart + 8, valueStart + valueLength);
+    if (!isSame) run.put(tableSpace.rows, table.storage, treeKey, content);
+    const rowKey = indexes.length === 0 ? treeKey : treeKey.slice(itemAt);
+    for (const index of indexes) if (!moveEntry(index, before, after, rowKey, table, run)) return null;
+    if (references.length > 0 && !leadsSomewhere(changedOf(references, before, after), after, run)) return null;
+    frame.row = after;
+    tell(checked, frame, run.returned);
+    return 1;
+  };
+}
+
+const isChanged = (places: readonly number[], before: readonly Datum[], after: readonly Datum[]): boolean =>
+  places.some((place) => (before[place] ?? null) !== (after[place] ?? null));
+
+const changedOf = (
+  references: readonly Reference[],
+  before: readonly Datum[],
+  after: readonly Datum[],
+): readonly Reference[] => references.filter(({ places }) => isChanged(places, before, after));
+
+/** The row's entry in an index follows what the row has become; false when another row has its place. */
+function moveEntry(
+  index: PlainIndex,
+  before: readonly Datum[],
+  after: readonly Datum[],
+  rowKey: Uint8Array,
+  table: TableDefinition,
+  run: ProgramRun,
+): boolean {
+  if (!isChanged(index.places, before, after)) return true;
+  const [old, now] = [entryOf(index, before, rowKey, run.tenant), entryOf(index, after, rowKey, run.tenant)];
+  if (compareBytes(old.treeKey, old.treeKey.length, now.treeKey, now.treeKey.length) === 0) {
+    if (!compareRange(now.content, old.content, 0, old.content.length)) putEntry(now, run);
+    return true;
+  }
+  if (!isFree(now, table, run)) return false;
+  removeEntry(old, run);
+  putEntry(now, run);
+  return true;
+}
+
+/** Whether content is what stands in a range of bytes: a row that stays as it is is no change. */
+function compareRange(content: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (content.length !== to - from) return false;
+  for (let at = 0; at < content.length; at++) if (content[at] !== bytes[from + at]) return false;
+  return true;
+}
+
+// ---- DELETE
+
+export function deleteProgram(statement: BoundDelete, catalog: Catalog): WriteProgram | null {
+  const { table, plan, rules } = statement;
+  const found = scanOf(plan);
+  const keyValues = found === null ? null : pointKeyOf(found.scan);
+  const checked = compiledRules(statement);
+  if (keyValues === null || checked === null || catalog.referencing(table.oid).length > 0) return null;
+  const others = rules.indexes.map(({ index }) => index).filter((index) => !index.isPrimary);
+  if (!others.every(isPlain)) return null;
+  const indexes = others.map(plainIndex);
+  const find = findRow(table, keyValues, "update");
+  const codec = rowCodecOf(table);
+  const run = (row: ProgramRun): number | null => {
+    const { state, frame, tenant } = row;
+    const treeKey = find(row);
+    if (treeKey === false) return null;
+    if (treeKey === null) return 0;
+    frame.row = codec.decode(state.valueBytes, state.valueView, state.valueStart + 8);
+    const rowKey = treeKey.slice(itemAt);
+    for (const index of indexes) removeEntry(entryOf(index, frame.row, rowKey, tenant), row);
+    row.remove(tableSpace.rows, table.storage, treeKey);
+    tell(checked, frame, row.returned);
+    return 1;
+  };
+  return { rows: 1, input: "statement", draws: "nothing", isLoad: false, run };
+}

@@ -1,0 +1,50 @@
+/** Rows that a written row refers to: each has to be there, and is kept. */
+import { tableTree } from "../../../store/table-trees.js";
+import type { Catalog, TableDefinition } from "../../catalog/model.js";
+import type { Datum } from "../../types/datum.js";
+import { foreignKeysOf, ReferencedRows } from "../referenced-rows.js";
+import type { ProgramRun } from "./write-program.js";
+
+export interface Reference {
+  readonly rows: ReferencedRows;
+  /** Places of the referring columns in a row's values. */
+  readonly places: readonly number[];
+}
+
+/**
+ * References of rows of a table; null when one may wait for the end of the transaction, or leads to the table itself, whose rows may be written
+ * by the same statement.
+ *
+ * @param isWritten whether a column, by its number, is written: the others lead where they have led
+ */
+export function referencesOf(
+  table: TableDefinition,
+  catalog: Catalog,
+  isWritten: (number: number) => boolean,
+): readonly Reference[] | null {
+  const references: Reference[] = [];
+  for (const constraint of foreignKeysOf(table)) {
+    if (!constraint.columns.some(isWritten)) continue;
+    const parent = catalog.objectByOid(constraint.referencedTable);
+    if (parent?.kind !== "table" || parent.oid === table.oid || constraint.deferral !== undefined) return null;
+    const places = constraint.columns.map((number) => number - 1);
+    references.push({ rows: new ReferencedRows(parent, constraint, catalog), places });
+  }
+  return references;
+}
+
+/** False when a row is not there, or not to be had. */
+export function leadsSomewhere(
+  references: readonly Reference[],
+  row: readonly Datum[],
+  { state, tenant, lock }: ProgramRun,
+): boolean {
+  for (const { rows, places } of references) {
+    const values = places.map((place) => row[place] ?? null);
+    if (values.includes(null)) continue;
+    const treeKey = rows.find(state, tenant, values);
+    if (treeKey === null || !lock(tableTree.rows, treeKey, "keyShare", rows.parent)) return false;
+    if (!state.get(tableTree.rows, treeKey)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,60 @@
+/** How the row that a foreign key leads to is found: by its primary key, or through a unique index. */
+import { TableKey, tableTree } from "../../store/table-trees.js";
+import type { TreeReader } from "../../store/tree.js";
+import { AssertionFailed, assert } from "../../types/assert.js";
+import type { Catalog, ConstraintDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
+import { indexCodecOf, indexContent, rowKeyCodecOf } from "../table/index-keys.js";
+import type { Datum } from "../types/datum.js";
+
+export type ForeignKey = Extract<ConstraintDefinition, { kind: "foreignKey" }>;
+
+export const foreignKeysOf = (table: TableDefinition): ForeignKey[] =>
+  table.constraints.filter((constraint): constraint is ForeignKey => constraint.kind === "foreignKey");
+
+export const sameColumns = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((number) => b.includes(number));
+
+export class ReferencedRows {
+  readonly parent: TableDefinition;
+  /** Null: the primary key. */
+  readonly #index: IndexDefinition | null;
+  /** For each key of it the place among the constraint's columns. */
+  readonly #order: readonly number[];
+  readonly #key = new TableKey();
+
+  constructor(parent: TableDefinition, { referencedColumns }: ForeignKey, catalog: Catalog) {
+    this.parent = parent;
+    const isPrimary = sameColumns(parent.keyColumns, referencedColumns);
+    this.#index = isPrimary ? null : uniqueIndex(parent, referencedColumns, catalog);
+    const columns = this.#index === null ? parent.keyColumns : this.#index.keys.map(({ column }) => column);
+    this.#order = columns.map((number) => referencedColumns.indexOf(number));
+    assert(
+      this.#order.every((place) => place >= 0),
+      "a foreign key refers to a whole key",
+    );
+  }
+
+  /** The key of the row in the trees; null when an index says that there is none. The row itself may be none, too. */
+  find(reader: TreeReader, tenant: number, values: readonly Datum[]): Uint8Array | null {
+    const ordered = this.#order.map((place) => values[place] ?? null);
+    const { parent } = this;
+    const index = this.#index;
+    if (index === null)
+      return this.#key.item(tenant, parent.storage, rowKeyCodecOf(parent).encodeBound(ordered)).slice();
+    const key = this.#key.item(tenant, index.storage, indexCodecOf(index).encodeBound(ordered));
+    if (!reader.get(tableTree.index, key)) return null;
+    const { valueBytes, valueStart, valueLength } = reader;
+    assert(valueBytes[valueStart + 8] === indexContent.rowKeyInContent, "a unique entry leads to its row");
+    const rowKey = valueBytes.slice(valueStart + 9, valueStart + valueLength);
+    return this.#key.item(tenant, parent.storage, rowKey).slice();
+  }
+}
+
+function uniqueIndex(parent: TableDefinition, columns: readonly number[], catalog: Catalog): IndexDefinition {
+  const index = catalog.indexesOf(parent).find(({ isUnique, isDeferrable, predicate, keys }) => {
+    const numbers = keys.map(({ column }) => column);
+    return isUnique && isDeferrable !== true && predicate === null && sameColumns(numbers, columns);
+  });
+  if (index === undefined) throw new AssertionFailed("a foreign key refers to a unique key");
+  return index;
+}
