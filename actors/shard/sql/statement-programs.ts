@@ -8,11 +8,8 @@ import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js
 import { mayTouchRows } from "../../../runtime/query/plan/walk.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import type { TextContext } from "../../../runtime/query/types/text-context.js";
-import {
-  type ProgramRun,
-  type WriteProgram,
-  writeProgramOf,
-} from "../../../runtime/query/write/program/write-program.js";
+import type { ProgramRun, WriteProgram } from "../../../runtime/query/write/program/program.js";
+import { writeProgramOf } from "../../../runtime/query/write/program/write-program.js";
 import { pending } from "../../../runtime/query/write/table-writer.js";
 import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";

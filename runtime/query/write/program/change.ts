@@ -14,9 +14,9 @@ import type { Datum } from "../../types/datum.js";
 import type { LockStrength } from "../ports.js";
 import { drawsOf } from "./draws.js";
 import { entryOf, isFree, isPlain, type PlainIndex, plainIndex, putEntry, removeEntry } from "./entries.js";
+import { type ProgramRun, rowBytesMax, type WriteProgram } from "./program.js";
 import { leadsSomewhere, type Reference, referencesOf } from "./references.js";
 import { type CompiledRules, type Computed, compiledRules, isSound, tell } from "./rules.js";
-import { type ProgramRun, rowBytesMax, type WriteProgram } from "./write-program.js";
 
 /** The scan that a plan names its row by, and how its columns are computed of it; null for any other plan. */
 function scanOf(

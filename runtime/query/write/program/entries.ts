@@ -4,7 +4,7 @@ import { assert } from "../../../types/assert.js";
 import type { IndexDefinition, TableDefinition } from "../../catalog/model.js";
 import { indexEntry } from "../../table/index-keys.js";
 import type { Datum } from "../../types/datum.js";
-import type { ProgramRun } from "./write-program.js";
+import type { ProgramRun } from "./program.js";
 
 export interface PlainIndex {
   readonly index: IndexDefinition;

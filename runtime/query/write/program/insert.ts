@@ -10,9 +10,9 @@ import { rowCodecOf } from "../../table/row-codec.js";
 import type { Datum } from "../../types/datum.js";
 import { type Draws, drawsOf } from "./draws.js";
 import { type Entry, entryOf, isFree, isPlain, type PlainIndex, plainIndex, putEntry } from "./entries.js";
+import { type ProgramRun, rowBytesMax, type WriteProgram } from "./program.js";
 import { leadsSomewhere, type Reference, referencesOf } from "./references.js";
 import { type CompiledRules, type Computed, compiledRules, isSound, liveColumns, tell } from "./rules.js";
-import { type ProgramRun, rowBytesMax, type WriteProgram } from "./write-program.js";
 
 const noSlots: ReadonlyMap<ColumnId, number> = new Map();
 const noEntries: readonly Entry[] = [];

@@ -3,7 +3,7 @@ import { tableTree } from "../../../store/table-trees.js";
 import type { Catalog, TableDefinition } from "../../catalog/model.js";
 import type { Datum } from "../../types/datum.js";
 import { foreignKeysOf, ReferencedRows } from "../referenced-rows.js";
-import type { ProgramRun } from "./write-program.js";
+import type { ProgramRun } from "./program.js";
 
 export interface Reference {
   readonly rows: ReferencedRows;
