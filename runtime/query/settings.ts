@@ -231,6 +231,13 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   setting("check_function_bodies", "on", boolean, "No functions can be made here.", "session"),
   setting("synchronize_seqscans", "on", boolean, "Scans begin where a table begins.", "session"),
   setting("row_security", "on", boolean, "No row policies exist here.", "session"),
+  setting(
+    "default_with_oids",
+    "off",
+    { kind: "choice", values: ["off", "false", "no", "0"], refused: ["on", "true", "yes", "1"] },
+    "No row has an oid of its own. Dumps of PostgreSQL before 12 say so.",
+    "session",
+  ),
   setting("default_tablespace", "", only(""), "There is one place for tables.", "session"),
   setting("default_table_access_method", "heap", only("heap"), "There is one way to keep tables.", "session"),
   setting(

@@ -352,10 +352,16 @@ function bindRowField({ row, index, count }: RowField, scope: Scope, binder: Bin
     new SqlError("42601", "number of columns does not match number of values", { position });
   if (row.kind === "row") {
     const context = plainContext(binder, scope, "UPDATE");
-    const items = row.items.flatMap((item) => rowItems(item, context));
-    const item = items[index];
-    if (items.length !== count || item === undefined) throw wrongCount();
-    return item;
+    if (row.items.some((item) => item.kind === "columnName" && item.isStar)) {
+      const items = row.items.flatMap((item) => rowItems(item, context));
+      const found = items[index];
+      if (items.length !== count || found === undefined) throw wrongCount();
+      return found;
+    }
+    // Each value is looked at for its own column: one beside it may be DEFAULT.
+    const item = row.items[index];
+    if (row.items.length !== count || item === undefined) throw wrongCount();
+    return bindExpression(item, context);
   }
   if (row.kind !== "subquery" || row.form !== "scalar") {
     throw new SqlError("0A000", "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression", {
