@@ -73,6 +73,13 @@ test("what random programs found is PostgreSQL's", async (t) => {
     t.is(await answer("insert into made (id) values (1) on conflict (a) do update set missing = 1"), "42703");
     t.is(await answer("insert into made (id) values (1) on conflict (a) do update set a = 1"), "42P10");
     t.is(await answer("with w as (insert into made (id, b) values (1, 2)) select missing"), "42703");
+    // The scale of a power hangs on eight digits of a logarithm; a base that is minus infinity is negative too.
+    t.is(await answer("select power(1e10, -2.5)"), "0.0000000000000000000000001000000000000000");
+    t.is(await answer("select power('-Infinity'::numeric, -2.5)"), "2201F");
+    t.is(await answer("select power('-Infinity'::numeric, -2), power('-Infinity'::numeric, 3)"), "0|-Infinity");
+    t.is(await answer("select width_bucket(2, '{NULL,1}'::int[])"), "22004");
+    t.is(await answer("select '1999-12-31 23:59:59'::interval"), "22015");
+    t.is(await answer("select '1999-12-31 23:59:59+02'::interval"), "22007");
     // A computed column is not for COPY, in either direction.
     t.is(await answer("copy made (id, b) to stdout"), "42P10");
     for (const [columns, state] of [

@@ -345,8 +345,11 @@ export function power(base: Decimal, exponent: Decimal): Decimal {
   if (isWhole && whole >= -2_147_483_648n && whole <= 2_147_483_647n) return wholePower(base, Number(whole));
   if (base.coefficient === 0n) return new Decimal(0n, significantDigits);
   const estimate = logarithmWeight(base);
-  const digits = Math.max(significantDigits - estimate, 0) + digitCount(whole) + 40;
-  const product = multiply(new Decimal(logarithmFixed(base, digits), digits), exponent);
+  // The scale of the result hangs on an estimate of its size, with eight digits of the logarithm: PostgreSQL's own, rounding included.
+  const coarse = Math.min(Math.max(estimateDigits - estimate, 0), resultScaleMax);
+  const digits = coarse + digitCount(whole) + 40;
+  const logarithm = roundDecimal(new Decimal(logarithmFixed(base, digits), digits), coarse);
+  const product = roundDecimal(multiply(logarithm, exponent), coarse);
   const places = Math.min(Math.max(toNumber(product) * log10e, -resultScaleMax), resultScaleMax);
   if (toNumber(product) >= exponentMax) throw new SqlError("22003", "value overflows numeric format");
   const scale = displayScale(significantDigits - Math.trunc(places), base.scale, exponent.scale);
@@ -359,6 +362,7 @@ export function power(base: Decimal, exponent: Decimal): Decimal {
   return checked(exponentialAt(precise, scale));
 }
 
+const estimateDigits = 8;
 const integerPlacesMax = 131_072;
 
 function specialPower(base: Decimal, exponent: Decimal): Decimal | null {
@@ -374,11 +378,12 @@ function specialPower(base: Decimal, exponent: Decimal): Decimal | null {
       throw new SqlError("2201F", "zero raised to a negative power is undefined");
     return size > 0 === (exponent.special === "Infinity") ? decimalInfinity : decimalZero;
   }
+  const isWhole = exponent.coefficient % powerOfTen(exponent.scale) === 0n;
+  if (base.special === "-Infinity" && !isWhole)
+    throw new SqlError("2201F", "a negative number raised to a non-integer power yields a complex result");
   if (exponent.coefficient === 0n) return one;
   if (exponent.coefficient < 0n) return decimalZero;
   if (base.special === "Infinity") return decimalInfinity;
-  const isWhole = exponent.coefficient % powerOfTen(exponent.scale) === 0n;
-  if (!isWhole) throw new SqlError("2201F", "a negative number raised to a non-integer power yields a complex result");
   return (exponent.coefficient / powerOfTen(exponent.scale)) % 2n === 0n ? decimalInfinity : decimalMinusInfinity;
 }
 

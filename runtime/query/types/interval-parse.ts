@@ -122,8 +122,8 @@ function tokenize(text: string): Token[] {
     const from = tokenPattern.lastIndex;
     const match = tokenPattern.exec(text);
     if (match === null) {
-      // Years and months with more behind them: the months are looked at first.
-      const months = /^\s*[+-]?\d+-(\d+)-\d+\s*$/u.exec(text.slice(from))?.[1];
+      // Years and months with more behind them: the months are looked at first, when what follows can be read.
+      const months = /^\s*[+-]?\d+-(\d+)-\d+(?:\s+\d+(?::\d+)*(?:\.\d*)?)?\s*$/u.exec(text.slice(from))?.[1];
       throw months !== undefined && Number(months) >= 12 ? overflow(text) : invalid(text);
     }
     const { time, yearMonth, number, word } = match.groups ?? {};

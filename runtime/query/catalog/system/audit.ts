@@ -8,41 +8,19 @@
  */
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { type IndexDefinition, kimberliteSchemaOid, type TableDefinition } from "../model.js";
+import { systemTable } from "./table-definition.js";
 
 /** A storage number that no table of users has. */
 const noStorage = 0;
 
 type Column = readonly [name: string, type: Oid, isNotNull: "notNull" | "null"];
 
-const tableOf = (
-  oid: Oid,
-  name: string,
-  keyColumns: readonly number[],
-  columns: readonly Column[],
-): TableDefinition => ({
-  kind: "table",
-  oid,
-  name,
-  schema: kimberliteSchemaOid,
-  owner: "",
-  storage: noStorage,
-  columns: columns.map(([columnName, type, isNotNull], index) => ({
-    number: index + 1,
-    name: columnName,
-    type: sqlType(type),
-    isNotNull: isNotNull === "notNull",
-    default: null,
-    identity: null,
-    generated: null,
-    sequence: 0,
-    isDropped: false,
-    missingValue: null,
-  })),
-  keyColumns,
-  constraints: [],
-  indexes: [],
-  version: 0,
-});
+const tableOf = (oid: Oid, name: string, keyColumns: readonly number[], columns: readonly Column[]): TableDefinition =>
+  systemTable(
+    { oid, name, schema: kimberliteSchemaOid, owner: "" },
+    columns.map(([column, type, isNotNull]) => ({ name: column, type, isNotNull: isNotNull === "notNull" })),
+    keyColumns,
+  );
 
 export const commitsTable = tableOf(
   13_010,

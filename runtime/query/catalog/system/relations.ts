@@ -3,11 +3,12 @@
  * Those of `kimberlite` are listed with them, and read from the log and the state (audit.ts).
  */
 import { assert } from "../../../types/assert.js";
-import { type Oid, sqlType } from "../../types/sql-type.js";
+import type { Oid } from "../../types/sql-type.js";
 import { typeFactsByName } from "../../types/type-table.js";
 import { informationSchemaOid, pgCatalogSchemaOid, type TableDefinition } from "../model.js";
 import { auditTables } from "./audit.js";
 import { relationFacts } from "./facts/relations.js";
+import { systemTable } from "./table-definition.js";
 
 export interface SystemRelation {
   readonly schema: string;
@@ -21,35 +22,20 @@ function readRelation(line: string): SystemRelation {
   return {
     schema,
     isView: kind === "v",
-    definition: {
-      kind: "table",
-      oid: Number(oid),
-      name,
-      schema: schema === "pg_catalog" ? pgCatalogSchemaOid : informationSchemaOid,
-      owner: "",
-      storage: 0,
-      columns: columns.map((column, index) => {
+    definition: systemTable(
+      {
+        oid: Number(oid),
+        name,
+        schema: schema === "pg_catalog" ? pgCatalogSchemaOid : informationSchemaOid,
+        owner: "",
+      },
+      columns.map((column) => {
         const [columnName = "", typeText = ""] = column.split(":");
         const facts = typeFactsByName(typeText.replace("!", ""));
         assert(facts !== null, "a system column has a known type");
-        return {
-          number: index + 1,
-          name: columnName,
-          type: sqlType(facts.oid),
-          isNotNull: typeText.endsWith("!"),
-          default: null,
-          identity: null,
-          generated: null,
-          sequence: 0,
-          isDropped: false,
-          missingValue: null,
-        };
+        return { name: columnName, type: facts.oid, isNotNull: typeText.endsWith("!") };
       }),
-      keyColumns: [],
-      constraints: [],
-      indexes: [],
-      version: 0,
-    },
+    ),
   };
 }
 

@@ -3,8 +3,9 @@ import { SqlError } from "../../error.js";
 import type { EvaluationContext } from "../../functions/context.js";
 import { int64 } from "../../types/bytes.js";
 import type { Datum } from "../../types/datum.js";
-import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
+import { type Oid, typeOid } from "../../types/sql-type.js";
 import type { SequenceDefinition, TableDefinition } from "../model.js";
+import { systemTable } from "./table-definition.js";
 
 export const sequenceColumns: readonly (readonly [name: string, type: Oid])[] = [
   ["last_value", typeOid.int8],
@@ -12,30 +13,11 @@ export const sequenceColumns: readonly (readonly [name: string, type: Oid])[] = 
   ["is_called", typeOid.bool],
 ];
 
-export const sequenceTable = ({ oid, name, schema, owner }: SequenceDefinition): TableDefinition => ({
-  kind: "table",
-  oid,
-  name,
-  schema,
-  owner,
-  storage: 0,
-  columns: sequenceColumns.map(([column, type], index) => ({
-    number: index + 1,
-    name: column,
-    type: sqlType(type),
-    isNotNull: true,
-    default: null,
-    identity: null,
-    generated: null,
-    sequence: 0,
-    isDropped: false,
-    missingValue: null,
-  })),
-  keyColumns: [],
-  constraints: [],
-  indexes: [],
-  version: 0,
-});
+export const sequenceTable = ({ oid, name, schema, owner }: SequenceDefinition): TableDefinition =>
+  systemTable(
+    { oid, name, schema, owner },
+    sequenceColumns.map(([column, type]) => ({ name: column, type, isNotNull: true })),
+  );
 
 /** The row of `sequenceTable`. Nothing is logged ahead of a sequence, so that `log_cnt` is 0. */
 export function sequenceRow(oid: Oid, context: EvaluationContext): readonly Datum[] {

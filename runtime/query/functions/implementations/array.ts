@@ -74,14 +74,14 @@ function trim(array: SqlArray, count: number): SqlArray {
 
 /** The number of thresholds (in rising order) that are not above the operand. */
 function bucket(operand: Datum, thresholds: SqlArray, types: CallTypes): number {
+  if (thresholds.items.includes(null)) throw new SqlError("22004", "thresholds array must not contain NULLs");
   const compare = comparatorOf(argumentElement(types, 1));
   let low = 0;
   let high = thresholds.items.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     const threshold = thresholds.items[middle] ?? null;
-    if (threshold === null) throw new SqlError("22004", "thresholds array must not contain NULLs");
-    if (operand !== null && compare(operand, threshold) < 0) high = middle;
+    if (operand !== null && threshold !== null && compare(operand, threshold) < 0) high = middle;
     else low = middle + 1;
   }
   return low;
