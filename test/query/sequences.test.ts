@@ -89,3 +89,46 @@ test("a statement that waited for a lock takes its number once", async (t) => {
   client.close();
   await node.stop();
 });
+
+test("a sequence that was begun anew by what came to nothing goes on from where it was", async (t) => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "kimberlite-sequences-"));
+  t.teardown(() => rmSync(dataDirectory, { recursive: true, force: true }));
+  let { node, client } = await started(dataDirectory);
+  const again = async (): Promise<void> => {
+    client.close();
+    await node.stop();
+    ({ node, client } = await started(dataDirectory));
+  };
+  const ids = async (): Promise<string> => (await client.lines("select id from counted order by id")).join(" ");
+  await client.rows("create table counted (id serial primary key)");
+  await client.rows("insert into counted default values");
+  await client.rows("begin; insert into counted default values; truncate counted restart identity");
+  await client.rows("insert into counted default values; rollback");
+  await client.rows("insert into counted default values");
+  t.is(await ids(), "1 3", "2 was drawn before the beginning that came to nothing, 1 behind it");
+  await again();
+  await client.rows("insert into counted default values");
+  t.is(await ids(), "1 3 4");
+
+  // Back to a savepoint; then the same, kept.
+  await client.rows("begin; savepoint s; alter sequence counted_id_seq restart with 100");
+  await client.rows("insert into counted default values; rollback to s; insert into counted default values; commit");
+  t.is(await ids(), "1 3 4 5");
+  await client.rows("begin; savepoint s; alter sequence counted_id_seq restart with 100; release s; commit");
+  await client.rows("insert into counted default values");
+  t.is(await ids(), "1 3 4 5 100");
+
+  // A statement that fails behind the beginning; a transaction whose client goes.
+  const failed = await client.query("begin; truncate counted restart identity; select 1 / 0");
+  t.is(failed.kind === "failed" ? failed.sqlState : "", "22012");
+  await client.rows("rollback; insert into counted default values");
+  t.is(await ids(), "1 3 4 5 100 101");
+  await client.rows("begin; truncate counted restart identity; insert into counted default values");
+  client.close();
+  client = await connected(node);
+  for (let tries = 0; tries < 100 && (await ids()) === ""; tries++) await sleep(20);
+  await client.rows("insert into counted default values");
+  t.is(await ids(), "1 3 4 5 100 101 102");
+  client.close();
+  await node.stop();
+});

@@ -59,6 +59,7 @@ export class CommitMaker {
       return answer(reply(position, false));
     }
     if (facts.bytes > factsBytesMax) {
+      transaction.restarts.undo(0, tenant, sequences);
       leaveNumbers(this.#deciding, { tenant, sequences: objects });
       throw transactionTooLarge(facts.bytes, factsBytesMax);
     }
@@ -70,6 +71,7 @@ export class CommitMaker {
         return reply(at, true);
       },
       refused: () => {
+        transaction.restarts.undo(0, tenant, sequences);
         leaveNumbers(this.#deciding, { tenant, sequences: objects });
         ended();
         return null;

@@ -23,7 +23,7 @@ import { KeptOutcomes } from "./kept-outcomes.js";
 import { LockQueue } from "./lock-queue.js";
 import { LockTable } from "./lock-table.js";
 import { LockWait } from "./lock-wait.js";
-import { leaveNumbers } from "./numbers-left.js";
+import { leaveTransaction } from "./numbers-left.js";
 import { answer, done, failed, type SqlOutcome, transactionLost } from "./outcome.js";
 import { RecentWrites } from "./recent-writes.js";
 import { fetchReply } from "./result-replies.js";
@@ -184,7 +184,7 @@ export class SqlDecider {
         return this.#commits.ofNumbersLeft(waiting, request.tenant, position, done("ROLLBACK", position));
       default:
     }
-    const { locks } = this.#deciding;
+    const { locks, sequences } = this.#deciding;
     const transaction = this.#goOn(request, session, position);
     switch (request.kind) {
       case "savepoint":
@@ -197,7 +197,7 @@ export class SqlDecider {
         return answer(done("RELEASE", position));
       case "rollbackToSavepoint":
         if (transaction !== null) {
-          transaction.rollbackTo(request.text, locks);
+          transaction.rollbackTo(request.text, locks, sequences);
           this.#queue.wake(transaction.id);
         }
         return answer(done("ROLLBACK", position));
@@ -340,7 +340,7 @@ export class SqlDecider {
   }
 
   #rollback(session: Session): void {
-    if (session.transaction !== null) leaveNumbers(this.#deciding, session.transaction);
+    if (session.transaction !== null) leaveTransaction(this.#deciding, session.transaction);
     this.#forget(session);
   }
 

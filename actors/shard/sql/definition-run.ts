@@ -167,6 +167,7 @@ function portsOf(
       refresh: (view) => refreshView(parts, run, view, around(draft.catalog)),
     },
     restart: (sequence, value) => {
+      transaction.restarts.note(sequence, sequences.find(reader, request.tenant, sequence));
       transaction.sequences.add(sequence);
       sequences.set(request.tenant, sequence, { value, isCalled: false });
     },

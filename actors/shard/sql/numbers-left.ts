@@ -2,6 +2,12 @@
 import type { Deciding } from "./deciding.js";
 import type { Transaction } from "./transaction.js";
 
+/** A transaction came to nothing: sequences that it began anew go on from where they were, and what it took before is not given again. */
+export function leaveTransaction(deciding: Deciding, transaction: Transaction): void {
+  transaction.restarts.undo(0, transaction.tenant, deciding.sequences);
+  leaveNumbers(deciding, transaction);
+}
+
 /** Numbers that a transaction took which came to nothing: they are not given again. */
 export function leaveNumbers(
   { sequences, catalogs, host }: Deciding,

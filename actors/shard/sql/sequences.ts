@@ -107,6 +107,13 @@ export class Sequences {
     return state;
   }
 
+  /** As it was before a transaction that came to nothing began it anew. */
+  restore(tenant: number, object: number, state: SequenceState | null): void {
+    const name = `${tenant} ${object}`;
+    if (state === null) this.#states.delete(name);
+    else this.#states.set(name, { ...state });
+  }
+
   next(reader: TreeReader, tenant: number, sequence: SequenceDefinition): bigint {
     const known = this.find(reader, tenant, sequence.oid);
     if (known !== null) this.#remember(`${tenant} ${sequence.oid}`, known);

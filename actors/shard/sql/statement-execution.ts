@@ -25,7 +25,7 @@ import { runDefinition } from "./definition-run.js";
 import { loadedValues } from "./loaded-values.js";
 import type { LockQueue } from "./lock-queue.js";
 import { LockWait } from "./lock-wait.js";
-import { leaveNumbers } from "./numbers-left.js";
+import { leaveTransaction } from "./numbers-left.js";
 import { answer, described, type SqlOutcome, transactionTooLarge } from "./outcome.js";
 import { rowsReply } from "./result-replies.js";
 import type { Session } from "./session.js";
@@ -99,6 +99,7 @@ export class StatementExecution {
     sequences.begin();
     const told = transaction.notifications.length;
     const waiting = transaction.deferred.mark();
+    const restarts = transaction.restarts.mark;
     const reader = new OverlayReader(state, overlay);
     const locks = new StatementLocks(lockTable, isAlone ? null : transaction.id);
     let mark = -1;
@@ -140,9 +141,10 @@ export class StatementExecution {
       transaction.deferred.rollbackTo(waiting);
       if (error instanceof LockWait) {
         sequences.giveBack();
+        transaction.restarts.forget(restarts);
         throw error;
       }
-      if (isAlone) leaveNumbers(this.#deciding, transaction);
+      if (isAlone) leaveTransaction(this.#deciding, transaction);
       throw statementError(error, (defect) => host.defect(defect));
     }
   }

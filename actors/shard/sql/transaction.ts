@@ -10,6 +10,8 @@ import { DeferredChecks, type DeferredMark } from "../../../runtime/query/write/
 import { assert } from "../../../runtime/types/assert.js";
 import type { SqlIsolation } from "../../messages/sql.js";
 import type { LockOwner, LockTable } from "./lock-table.js";
+import { SequenceRestarts } from "./sequence-restarts.js";
+import type { Sequences } from "./sequences.js";
 
 interface Savepoint {
   readonly name: string;
@@ -18,6 +20,7 @@ interface Savepoint {
   readonly catalogVersion: number;
   readonly notifications: number;
   readonly deferred: DeferredMark;
+  readonly restarts: number;
 }
 
 /** Keys of one tree that a serializable transaction has looked at: from low on, before high (null: without an end). */
@@ -44,6 +47,7 @@ export class Transaction {
   readonly reads: ReadRange[] = [];
   /** Objects whose numbers it has drawn: sequences, and tables without a primary key. */
   readonly sequences = new Set<number>();
+  readonly restarts = new SequenceRestarts();
   /** Below 0 once it has changed the catalog: the version of its own catalog. */
   catalogVersion = 0;
   isFailed = false;
@@ -77,7 +81,7 @@ export class Transaction {
     }
     const { overlay, id, catalogVersion, notifications, deferred } = this;
     const marks = { writes: overlay.mark(), locks: locks.mark(id), notifications: notifications.length };
-    this.#savepoints.push({ name, catalogVersion, deferred: deferred.mark(), ...marks });
+    this.#savepoints.push({ name, catalogVersion, deferred: deferred.mark(), restarts: this.restarts.mark, ...marks });
   }
 
   #find(name: string): number {
@@ -112,7 +116,7 @@ export class Transaction {
   }
 
   /** Back to a savepoint, which stays. */
-  rollbackTo(name: string, locks: LockTable): void {
+  rollbackTo(name: string, locks: LockTable, sequences: Sequences): void {
     const at = this.#find(name);
     const savepoint = this.#savepoints[at];
     if (savepoint === undefined) return;
@@ -122,6 +126,7 @@ export class Transaction {
     locks.releaseTo(this.id, savepoint.locks);
     this.catalogVersion = savepoint.catalogVersion;
     this.takeBack(savepoint.notifications);
+    this.restarts.undo(savepoint.restarts, this.tenant, sequences);
     this.deferred.rollbackTo(savepoint.deferred);
     this.isFailed = false;
   }
