@@ -99,7 +99,6 @@ export class LogExaminer {
       ring: readings.state(op),
       log: place.state,
       sameChecksum: known !== null && found !== null && sameBytes(known.identity, 0, found.identity, 0, identityBytes),
-      sameView: known !== null && found !== null && known.view === found.view,
       beyond: readings.newest < op,
     });
     this.#rows[row.label] = (this.#rows[row.label] ?? 0) + 1;

@@ -104,9 +104,11 @@ export class LogWindow {
     return this.#isOfTail;
   }
 
-  /** Forgets what it holds, and takes what lies before `until` from the files: they decide where the tail's bytes do not verify. */
+  /**
+   * Forgets what it holds, and takes what lies before `until` from the files: they decide where the tail's bytes do not verify. Those are
+   * written before anybody may read them, so it takes a bit that changed in memory.
+   */
   takeFiles(until: number): void {
-    mark("tailDoesNotVerify");
     this.drop();
     this.#filesUntil = until;
   }

@@ -43,7 +43,6 @@ const names = [
   "superblockCopyWrittenAgain",
   "superblockNewestIsAlone",
   "tailCopies",
-  "tailDoesNotVerify",
   "tailLeavesOld",
   "tailPassesOver",
   "tornWriteZeroed",

@@ -71,7 +71,7 @@ export class PrepareCursor {
     if (this.#address >= end) return false;
     let damage = this.#goOn(end);
     if (damage !== null && this.#window.isOfTail) {
-      // Behind a segment's last prepare, for one, the tail has what lay there a ring length ago.
+      // Memory may have changed; the disk decides.
       this.#window.takeFiles(end);
       damage = this.#goOn(end);
     }

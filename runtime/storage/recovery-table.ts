@@ -18,7 +18,6 @@
  *        stranger   a sound header that is not this op at this address with this parent
  *        expected   the op: checksums, op, address and parent all fit
  *   same checksum   H and P are the same header (looked at only for H same, P expected)
- *   same view       … or at least of one view
  *   beyond          no sound header in the ring names this op or a later one
  *
  * The rows on "op beyond the limit of this checkpoint" have no counterpart: a checkpoint does not bound this log. What decides is
@@ -47,7 +46,6 @@ export interface OpCondition {
   readonly ring: RingState;
   readonly log: LogState;
   readonly sameChecksum: boolean;
-  readonly sameView: boolean;
   readonly beyond: boolean;
 }
 
@@ -70,7 +68,6 @@ export interface RecoveryRow {
   readonly log: readonly LogState[];
   /** Absent: either. */
   readonly sameChecksum?: boolean;
-  readonly sameView?: boolean;
   readonly beyond?: boolean;
   readonly alone: AloneDecision;
   readonly replicated: ReplicatedDecision;
@@ -174,24 +171,13 @@ export const recoveryTable: readonly RecoveryRow[] = [
     why: "both copies agree",
   },
   {
-    label: "two views",
+    label: "two prepares",
     ring: ["same"],
     log: ["expected"],
     sameChecksum: false,
-    sameView: false,
     alone: "corrupt",
     replicated: "faulty",
-    why: "either copy may be the stale one",
-  },
-  {
-    label: "two prepares in one view",
-    ring: ["same"],
-    log: ["expected"],
-    sameChecksum: false,
-    sameView: true,
-    alone: "corrupt",
-    replicated: "faulty",
-    why: "one view makes one prepare of an op: one of the copies was forged or comes from another log",
+    why: "either copy may be the stale one: of two views where a write was forgotten, of one view only where a log was forged",
   },
   {
     label: "sound a turn ago",
@@ -248,7 +234,6 @@ export const rowMatches = (row: RecoveryRow, condition: OpCondition): boolean =>
   row.ring.includes(condition.ring) &&
   row.log.includes(condition.log) &&
   agrees(row.sameChecksum, condition.sameChecksum) &&
-  agrees(row.sameView, condition.sameView) &&
   agrees(row.beyond, condition.beyond);
 
 /** The one row for a condition. */

@@ -167,7 +167,6 @@ export class ReplicatedExaminer {
       ring: readings.state(op),
       log: place.state,
       sameChecksum: known !== null && found !== null && same(known.identity, found.identity),
-      sameView: known !== null && found !== null && known.view === found.view,
       beyond: readings.newest < op,
     });
     this.#rows[row.label] = (this.#rows[row.label] ?? 0) + 1;

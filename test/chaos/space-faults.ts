@@ -5,7 +5,12 @@ import { flowing, leader, nodeName, note, others, prove, type Scene, within } fr
 
 const fullMs = 60_000;
 const stayMs = 3_000;
+/** Without a write for that long, writes have stopped. */
+const standstillMs = 1_500;
 const readGapMsMax = 10_000;
+
+/** What a replica says when it has no room for its log: that checkpoints are put off comes long before. */
+const hasNoRoom = /the disk is full: this replica/;
 
 async function fill(scene: Scene, fault: string, victims: readonly number[], leavesQuorum: boolean): Promise<void> {
   const { cluster, timeline, violations } = scene;
@@ -15,16 +20,19 @@ async function fill(scene: Scene, fault: string, victims: readonly number[], lea
   // What was made ready before is still written to; then the next piece of log finds no space.
   const isFull = (victim: number): boolean =>
     cluster.members[victim]?.log.some(
-      ({ msg, time }) => /disk is full/.test(msg) && Number(time) > performance.timeOrigin + at,
+      ({ msg, time }) => hasNoRoom.test(msg) && Number(time) > performance.timeOrigin + at,
     ) === true;
   if (await within(fullMs, () => victims.every(isFull))) prove(scene, "full disks met", victims.length);
   else
     violations.push(
       `${fault}: ${victims.map((v) => `${nodeName(v)} ${isFull(v)}`).join(", ")}: not every node met the full disk`,
     );
-  timeline.say(`${fault}: every one of them has met it`);
   const since = performance.now();
+  timeline.say(`${fault}: after ${Math.round(since - at)} ms none of them has room for its log`);
   if (leavesQuorum) await flowing(scene, since);
+  else if (await within(fullMs, () => timeline.writes.last < performance.now() - standstillMs))
+    prove(scene, "standstills without space on a quorum");
+  else violations.push(`${fault}: writes go on although no quorum has space`);
   await pause(stayMs);
   for (const node of others(scene)) {
     const gap = timeline.reads[node]?.longestGap(since, performance.now()) ?? Number.POSITIVE_INFINITY;
@@ -33,9 +41,10 @@ async function fill(scene: Scene, fault: string, victims: readonly number[], lea
   for (const victim of victims) freeDisk(cluster.dataOf(victim));
   const freed = performance.now();
   await flowing(scene, freed);
+  timeline.say(`${fault}: space again, writes after ${Math.round(performance.now() - freed)} ms`);
   for (const victim of victims) await cluster.caughtUp(victim);
-  timeline.say(`${fault}: space again, all in step after ${Math.round(performance.now() - freed)} ms`);
-  note(scene, fault, at, []);
+  timeline.say(`${fault}: all in step after ${Math.round(performance.now() - freed)} ms`);
+  note(scene, fault, at, leavesQuorum ? others(scene, ...victims) : []);
 }
 
 export async function fullFollower(scene: Scene): Promise<void> {

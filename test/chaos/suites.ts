@@ -17,7 +17,8 @@ export interface Suite
 
 const mounts = { what: "the right to mount a file system", isThere: mayMount } as const;
 const namespaces = { what: "the right to make network namespaces", isThere: mayMakeNamespaces } as const;
-const smallDisk = { diskBytes: 288 * 1024 * 1024, payloadBytes: 4_096, needs: mounts, everySeconds: 1 } as const;
+/** Large payloads: a segment that was made ready before has to be written full before a disk without space is met. */
+const smallDisk = { diskBytes: 512 * 1024 * 1024, payloadBytes: 16_384, needs: mounts, everySeconds: 1 } as const;
 
 const times = <Item>(count: number, item: Item): Item[] => Array.from({ length: count }, () => item);
 
