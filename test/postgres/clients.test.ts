@@ -94,6 +94,11 @@ const debianClients: readonly DebianClient[] = [
     command: (target) => [debianPython, path.join(folder, "django_client.py"), ...argumentsOf(target)],
   },
   {
+    name: "Django's applications",
+    version: () => python("django, psycopg2", "django.__version__"),
+    command: (target) => [debianPython, path.join(folder, "django_migrations.py"), ...argumentsOf(target)],
+  },
+  {
     name: "pgjdbc",
     version: async () => {
       if (!existsSync(jar) || (await probe("javac", "-version")) === null) return null;
