@@ -76,6 +76,8 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
       oid: relation.oid,
       relname: relation.name,
       relnamespace: relation.schema,
+      // Tables have no types of their own; but whoever looks for columns passes over what has none.
+      reltype: "columns" in relation ? relation.oid : 0,
       relowner: world.roleOid(owner),
       relacl: relation.kind === "index" ? null : aclArray(relation),
       relam: relation.kind === "index" ? treeAccess : isTable || relation.kind === "materializedView" ? heapAccess : 0,

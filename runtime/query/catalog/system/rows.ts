@@ -12,6 +12,7 @@ import * as relation from "./relation-rows.js";
 import { systemRelationByOid } from "./relations.js";
 import { sequenceRow } from "./sequence-table.js";
 import * as session from "./session-rows.js";
+import * as statistics from "./statistics-rows.js";
 import { CatalogWorld, type SystemRow } from "./world.js";
 
 type Producer = (world: CatalogWorld, context: EvaluationContext) => Iterable<SystemRow>;
@@ -65,6 +66,14 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_shadow": ofSession(session.userRows),
   "pg_catalog.pg_settings": ofSession(session.settingRows),
   "pg_catalog.pg_stat_activity": (world, context) => session.activityRows(context, world),
+  "pg_catalog.pg_stat_database": ofSession(statistics.databaseStatisticsRows),
+  "pg_catalog.pg_stat_all_tables": statistics.allTableRows,
+  "pg_catalog.pg_stat_sys_tables": statistics.systemTableRows,
+  "pg_catalog.pg_stat_user_tables": statistics.userTableRows,
+  "pg_catalog.pg_statio_all_tables": statistics.allTableRows,
+  "pg_catalog.pg_statio_user_tables": statistics.userTableRows,
+  "pg_catalog.pg_stat_all_indexes": statistics.indexRows,
+  "pg_catalog.pg_stat_user_indexes": statistics.indexRows,
   "information_schema.columns": ofDatabase(information.columnRows),
   "information_schema.tables": ofDatabase(information.tableRows),
   "information_schema.views": ofDatabase(information.viewRows),
