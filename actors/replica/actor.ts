@@ -104,10 +104,11 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       );
     }
     assert((args.peers === null) === (replicaCount === 1), "a replica with others has links to them");
-    assert(args.peers === null || args.peers.voters === replicaCount, "its disk and its links know the same voters");
-    const standbys = args.peers === null ? 0 : args.peers.replicas.length - args.peers.voters;
+    const count = args.peers?.replicas.length ?? 1;
+    checkListed(count, replica, replicaCount);
+    const standbys = count - replicaCount;
     this.#self = replica;
-    this.#replicas = replicaCount + standbys;
+    this.#replicas = count;
     const seed = Math.floor(context.random() * 2 ** 31);
     this.#core = new Replica(
       {
@@ -147,6 +148,10 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         this.#notify({ kind: "follow", view, leader });
       },
       confirmed: (token, isPrimary, commit) => this.#confirmed(token, isPrimary, commit),
+      configured: (configuration, voters) => {
+        context.log.info("a configuration begins", { replica, configuration, voters });
+        this.#notify({ kind: "configured", voters });
+      },
       upgrade: (release) => this.#notify({ kind: "upgrade", release }),
       renewView: () => this.#notify({ kind: "renewView" }),
       storePart: (seal, offset, bytes) => this.#toKeeper({ kind: "storePart", seal, offset, bytes }),
@@ -183,6 +188,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         this.#context.reply(envelope, this.#opened());
         // Connections that came up before the shard was there to hear of it.
         for (const replica of this.#linked) this.#toShard({ kind: "peerUp", replica });
+        this.#notify({ kind: "configured", voters: this.#core.inspect().voters });
         // The first tick starts the protocol: what it says of the log follows the answer.
         this.#step({ kind: "tick", ...this.#times() });
         if (!this.#isSingle) this.#context.after(tickMs, { kind: "tick" });
@@ -294,10 +300,10 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   // ------------------------------------------------------------------ shard
 
   #report(): ReplicaReport {
-    const { status, view, op, commit, contiguous: durable, stuckAt } = this.#core.inspect();
+    const { status, view, op, commit, contiguous: durable, stuckAt, configuration, voters } = this.#core.inspect();
     const { epoch } = this.#storage.superblock.content;
     const { release } = this.#machine;
-    return { replica: this.#self, status, view, epoch, op, commit, durable, stuckAt, release };
+    return { replica: this.#self, status, view, epoch, configuration, voters, op, commit, durable, stuckAt, release };
   }
 
   #opened(): ReplicaOpened {
@@ -317,7 +323,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   }
 
   #propose(message: ReplicaMessage & { kind: "propose" }): void {
-    const { view, op, address, bodyBytes, recordCount, time, operation } = message;
+    const { view, op, address, bodyBytes, recordCount, time, operation, voters } = message;
     if (!this.#isShardLeading || view !== this.#view) return;
     // Behind one that a full disk refused: the shard takes it back when it hears of that.
     if (op !== this.#core.inspect().op + 1) return;
@@ -331,7 +337,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     }
     const at = this.#log.tail.offsetOf(address);
     const frame = this.#log.tail.bytes.subarray(at, at + headerBytes + bodyBytes);
-    this.#step({ kind: "propose", view, op, frame, address, recordCount, timestamp: time, operation });
+    const own = voters === undefined ? {} : { voters };
+    this.#step({ kind: "propose", view, op, frame, address, recordCount, timestamp: time, operation, ...own });
   }
 
   /** A primary without space leaves the lead to one that may have some, as soon as nothing of its own is under way. */
@@ -391,10 +398,10 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     const { peers } = this.#args;
     if (peers === null) throw new KimberliteError("configurationInvalid", "a single node has no standbys");
     const count = replicas.length;
-    assert(this.#self < count && peers.voters <= count, "a replica is not taken from itself, and those that vote stay");
+    checkListed(count, this.#self, this.#core.inspect().voters);
     this.#links?.setReplicas(replicas);
     this.#replicas = count;
-    this.#step({ kind: "standbys", count: count - peers.voters });
+    this.#step({ kind: "replicas", count });
     this.#toShard({ kind: "replicas", count });
   }
 
@@ -470,7 +477,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   inspect(): Record<string, string | number> {
     const slowest = this.#slowestMs;
     this.#slowestMs = 0;
-    const { status, view, logView, op, commit, contiguous, isPrimary, primary, stuckAt } = this.#core.inspect();
+    const { status, view, logView, op, commit, contiguous, isPrimary, primary, stuckAt, configuration, voters } =
+      this.#core.inspect();
     return {
       replica: this.#self,
       replicas: this.#replicas,
@@ -478,6 +486,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       view,
       logView,
       epoch: this.#storage.superblock.content.epoch,
+      configuration,
+      voters,
       op,
       commit,
       contiguous,
@@ -494,6 +504,16 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       slowestCommitMs: Math.round(slowest * 10) / 10,
     };
   }
+}
+
+/** Throws `configurationInvalid` where the cluster file lists fewer nodes than vote, or not this one. */
+function checkListed(count: number, replica: number, voters: number): void {
+  if (replica < count && voters <= count) return;
+  throw new KimberliteError(
+    "configurationInvalid",
+    `the cluster file lists ${count} node(s); ${voters} vote, and this is node ${replica + 1}`,
+    { detail: { listed: count, voters, replica } },
+  );
 }
 
 export const replicaOn = (machine: Machine): ActorDefinition<ReplicaArgs, ReplicaMessage> => ({

@@ -46,6 +46,8 @@ export type ReplicaMessage =
       readonly time: number;
       /** What it holds, see `prepareOperations`. */
       readonly operation: number;
+      /** Of a reconfiguration: how many vote behind it. */
+      readonly voters?: number;
     }
   /** Told by the shard: it has heard `follow` of that view, and writes no more into the shared tail. */
   | { readonly kind: "released"; readonly view: number }
@@ -81,8 +83,11 @@ export interface ReplicaReport {
   readonly replica: number;
   readonly status: string;
   readonly view: number;
-  /** Number of the configuration. */
+  /** How often the cluster was founded anew. */
   readonly epoch: number;
+  /** How often the number of voters was changed since, and what it is, as this replica knows. */
+  readonly configuration: number;
+  readonly voters: number;
   /** Its head, the newest operation that it knows to be committed, and the newest up to which its log is whole and durable. */
   readonly op: number;
   readonly commit: number;
@@ -107,6 +112,8 @@ export type ReplicaNotice =
   | { readonly kind: "follow"; readonly view: number; readonly leader: number }
   /** A replica that was replaced waits for another view: give leadership up when nothing is under way, and take it again. */
   | { readonly kind: "renewView" }
+  /** So many replicas vote, those with the first numbers: at the start, and when that changes. */
+  | { readonly kind: "configured"; readonly voters: number }
   /** Every node's program knows this release, which is behind the log's: propose an upgrade. */
   | { readonly kind: "upgrade"; readonly release: number }
   /** What time a majority of the replicas' clocks agrees on, µs; null while none does. Once a second, and when that changes. */

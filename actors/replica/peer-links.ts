@@ -9,8 +9,6 @@ import { assert } from "../../runtime/types/assert.js";
 export interface PeerArgs {
   /** By replica number: the node that holds it, and where this shard's replica is reached there. */
   readonly replicas: readonly PeerAddress[];
-  /** How many of them vote: the first. The others stand by. */
-  readonly voters: number;
   /** Tells the shards' connections apart: the shard's number. */
   readonly channel: number;
   /** Null: plaintext, on loopback only. */

@@ -24,6 +24,8 @@ export interface ShellOutlets {
   confirmed(token: number, isPrimary: boolean, commit: number): void;
   /** A replica that was replaced waits for another view: `abdicate`, when nothing is under way. */
   renewView(): void;
+  /** So many replicas vote from now on. */
+  configured(configuration: number, voters: number): void;
   /** All programs know the log's next release. */
   upgrade(release: number): void;
   /** A part of a segment that is fetched from other replicas, to be kept beside the log; answered by the inputs of that. */
@@ -170,6 +172,9 @@ export class ProtocolShell {
         return;
       case "renewView":
         this.#outlets.renewView();
+        return;
+      case "configured":
+        this.#outlets.configured(effect.configuration, effect.voters);
         return;
       case "upgrade":
         this.#outlets.upgrade(effect.release);

@@ -183,6 +183,9 @@ class Shard implements Actor<ShardMessage> {
         core.clock = message.now === null ? null : message.now / 1_000 - core.context.monotonic();
         if (core.clock !== null) this.#pipeline.propose();
         return;
+      case "configured":
+        core.voters = message.voters;
+        return;
       case "upgrade":
         this.#operations.upgrade(message.release);
         return;

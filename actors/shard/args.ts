@@ -7,7 +7,7 @@ export interface ShardArgs {
   readonly keeper: string;
   /** Replicas of this shard, and which of them is here. */
   readonly replicas: number;
-  /** How many of them vote: the first. The others stand by. */
+  /** How many of them vote, as far as the cluster file knows: the replica says better. */
   readonly voters: number;
   readonly self: number;
   readonly projections: readonly string[];

@@ -60,11 +60,14 @@ export class ShardCore {
   lastOp = 0;
   /** Cluster time less this thread's monotonic clock, ms: it neither steps nor stops between two words of the replica. Null: none. */
   clock: number | null = null;
+  /** How many replicas vote: those with the first numbers. */
+  voters: number;
   isFull = false;
   isDraining = false;
 
   constructor(context: ActorContext, args: ShardArgs, machine: Machine) {
     assert(args.voters <= args.replicas, "those that vote are among the replicas");
+    this.voters = args.voters;
     this.context = context;
     this.args = args;
     this.machine = machine;

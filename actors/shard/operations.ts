@@ -53,9 +53,9 @@ export class Operations {
 
   /** Has another replica lead, wherever this shard leads now. */
   handOver(settled: HandoverSettled): void {
-    const { isSingle, phase, args } = this.#core;
+    const { isSingle, phase, args, voters } = this.#core;
     if (phase === "leading") {
-      const successor = (args.self + 1) % args.voters;
+      const successor = (args.self + 1) % voters;
       if (isSingle) settled(notHandedOver("there is no other replica"));
       else if (!this.#nodes.linked.has(successor)) {
         settled(notHandedOver("the replica that would lead next is not connected", { successor }));

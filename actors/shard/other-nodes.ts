@@ -84,7 +84,7 @@ export class OtherNodes {
 
   /** So many replicas there are from now on, those that stand by among them. */
   resize(count: number): void {
-    assert(count >= this.#core.args.voters, "those that vote stay");
+    assert(count >= this.#core.voters, "those that vote stay");
     this.#replicas = count;
     for (let replica = this.#peerPorts.length; replica < count; replica++) {
       this.#peerPorts.push(new PeerPort(replica, this.#core.context.epoch));

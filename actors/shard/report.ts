@@ -57,7 +57,19 @@ export function decodeReport(bytes: Uint8Array): ShardReport | null {
   return isReport(report) ? report : null;
 }
 
-const counts = ["replica", "view", "epoch", "op", "commit", "durable", "stuckAt", "release", "applied"] as const;
+const counts = [
+  "replica",
+  "view",
+  "epoch",
+  "configuration",
+  "voters",
+  "op",
+  "commit",
+  "durable",
+  "stuckAt",
+  "release",
+  "applied",
+] as const;
 
 function isReport(raw: unknown): raw is ShardReport {
   if (typeof raw !== "object" || raw === null) return false;

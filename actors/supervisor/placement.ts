@@ -42,9 +42,9 @@ export function votersOf(nodes: readonly ClusterMember[]): number {
 /** How the replicas of a shard reach one another. */
 export function peersOf(plan: ClusterPlan, shard: number): PeerArgs {
   const { nodes, security } = plan;
-  const voters = votersOf(nodes);
+  votersOf(nodes);
   const replicas = nodes.map(({ node, name, host, port }) => {
     return { node, name, host, port: port === 0 ? 0 : port + shard };
   });
-  return { replicas, voters, channel: shard, security };
+  return { replicas, channel: shard, security };
 }

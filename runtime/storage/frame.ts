@@ -23,8 +23,10 @@
  *   192     8  timestamp: µs since 1970, strictly increasing                zero
  *   200     8  address in the log of this header                           zero
  *   208     4  record count                                                 zero
- *   212     1  operation: 0 = commands, 1 = barrier, 2 = upgrade            zero
- *   213    43  zero
+ *   212     1  operation: 0 = commands, 1 = barrier, 2 = upgrade,           zero
+ *              3 = reconfiguration
+ *   213     1  voters; 0 before the first reconfiguration                   zero
+ *   214    42  zero
  *
  * Invariants: a header whose own checksum fails is never looked into; reserved bytes that are not zero make it invalid (somebody
  * newer wrote something we would silently drop); an unknown protocol or command under a *valid* checksum is version skew, which
@@ -48,7 +50,7 @@ const bodyChecksumAt = 16;
 const clusterAt = 64;
 const parentAt = 128;
 const bodyChecksumRestAt = 160;
-const zeroFrom = 213;
+const zeroFrom = 214;
 const digest = new Uint8Array(identityBytes);
 
 function readU64(view: DataView, at: number): number {
@@ -63,15 +65,18 @@ export function writeU64(view: DataView, at: number, value: number): void {
 /**
  * What a prepare is for.
  *
- *   commands   records of tenants, for the state
- *   barrier    nothing: it is there to be committed, and everything before it with it
- *   upgrade    from here on the log is of the release that its header states
+ *   commands          records of tenants, for the state
+ *   barrier           nothing: it is there to be committed, and everything before it with it
+ *   upgrade           from here on the log is of the release that its header states
+ *   reconfiguration   the last of its configuration: behind it so many vote as its header states
  */
-export const prepareOperations = { commands: 0, barrier: 1, upgrade: 2 } as const;
+export const prepareOperations = { commands: 0, barrier: 1, upgrade: 2, reconfiguration: 3 } as const;
 
 /** A prepare of the protocol itself: it holds no records. */
 export const isOwnOperation = (operation: number): boolean =>
-  operation === prepareOperations.barrier || operation === prepareOperations.upgrade;
+  operation === prepareOperations.barrier ||
+  operation === prepareOperations.upgrade ||
+  operation === prepareOperations.reconfiguration;
 
 /** What a writer states about a prepare. One object is made per log and its numbers are changed for each prepare. */
 export interface PrepareFields {
@@ -89,10 +94,13 @@ export interface PrepareFields {
   address: number;
   recordCount: number;
   operation: number;
+  /** Replicas that vote behind this prepare; left out: 0, as many as the cluster began with. */
+  voters?: number;
 }
 
 /** A decoded prepare header; its byte fields are copies. */
 export interface PrepareHeader extends Readonly<PrepareFields> {
+  readonly voters: number;
   /** SHA-256(header[16, 256)): names this prepare, and everything before it through `parent`. */
   readonly identity: Uint8Array;
   /** SHA-256(body). */
@@ -157,6 +165,7 @@ export function writePrepareHeader(
   writeU64(view, at + 200, fields.address);
   view.setUint32(at + 208, fields.recordCount, true);
   view.setUint8(at + 212, fields.operation);
+  view.setUint8(at + 213, fields.voters ?? 0);
   finishHeader(bytes, at, identity);
 }
 
@@ -250,6 +259,7 @@ export function readHeader(bytes: Uint8Array, view: DataView, at: number, cluste
     address,
     recordCount: view.getUint32(at + 208, true),
     operation: view.getUint8(at + 212),
+    voters: view.getUint8(at + 213),
   };
   return { kind: "prepare", header };
 }

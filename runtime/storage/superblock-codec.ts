@@ -60,6 +60,8 @@ export interface ProtocolState {
   readonly standing?: Standing;
   /** Ids of the replicas as this one knows them, 16 bytes each, by number; zeros for one that it has not met. Left out: as they were. */
   readonly members?: readonly Uint8Array[];
+  /** Replicas that vote in the configuration of `view`. Left out: as it was. */
+  readonly replicaCount?: number;
   readonly view: number;
   /** The last view whose log this replica's log was. */
   readonly logView: number;
@@ -88,7 +90,7 @@ export interface ReplicaIdentity {
 
 export interface SuperblockContent
   extends Required<Omit<ReplicaIdentity, "view">>,
-    Omit<ReplicaState, "standing" | "members"> {
+    Omit<ReplicaState, "standing" | "members" | "replicaCount"> {
   readonly sequence: number;
   readonly generation: number;
   readonly parent: Uint8Array;

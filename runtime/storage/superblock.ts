@@ -172,12 +172,13 @@ export class Superblock {
    * `directoryLocked` when somebody else wrote the superblock since, `storageFailed` when fewer than three copies verify; after
    * either the superblock is dead.
    */
-  writeState({ view, logView, commitMax, suffix, standing, members }: ProtocolState): void {
+  writeState({ view, logView, commitMax, suffix, standing, members, replicaCount }: ProtocolState): void {
     assert(logView <= view, "order: a replica's log is never of a later view than its own");
     this.#change({
       ...this.#content,
       view,
       logView,
+      replicaCount: replicaCount ?? this.#content.replicaCount,
       standing: standing ?? this.#content.standing,
       members: members?.map((member) => member.slice()) ?? this.#content.members,
       commitMax: Math.max(commitMax, this.#content.commitMax),

@@ -19,6 +19,7 @@ import type { Core } from "./core.js";
 import { sameIdentity } from "./journal-slots.js";
 import { mark } from "./marks.js";
 import type { PingMessage, PongMessage, Remembered } from "./messages.js";
+import { configurationOf, isBaseView, lastViewOf, replicasMax } from "./quorums.js";
 import { renewTicks, upgradeTicks } from "./timing.js";
 
 export const memberBytes = 16;
@@ -33,7 +34,7 @@ const bornIn = (member: Uint8Array): number =>
   new DataView(member.buffer, member.byteOffset, member.byteLength).getUint32(0, false);
 
 /** Views beyond what was seen: one that a replica may have entered alone, and the first in which nobody has heard of it. */
-const viewsBeyond = 2;
+export const viewsBeyond = 2;
 
 interface Sighting {
   view: number;
@@ -71,12 +72,11 @@ export class Acquaintance {
   constructor(core: Core, host: AcquaintanceHost) {
     this.#core = core;
     this.#host = host;
-    const { replicas } = core.quorums;
-    this.#releases = Array.from({ length: replicas }, () => ({ release: 0, at: -upgradeTicks }));
-    this.#seen = Array.from({ length: replicas }, () => ({ view: 0, op: 0 }));
-    this.#hasAnswered = new Array<boolean>(replicas).fill(false);
-    this.#hasVouched = new Array<boolean>(replicas).fill(false);
-    this.#isStranger = new Array<boolean>(replicas).fill(false);
+    this.#releases = Array.from({ length: replicasMax }, () => ({ release: 0, at: -upgradeTicks }));
+    this.#seen = Array.from({ length: replicasMax }, () => ({ view: 0, op: 0 }));
+    this.#hasAnswered = new Array<boolean>(replicasMax).fill(false);
+    this.#hasVouched = new Array<boolean>(replicasMax).fill(false);
+    this.#isStranger = new Array<boolean>(replicasMax).fill(false);
   }
 
   get #own(): Uint8Array {
@@ -138,7 +138,7 @@ export class Acquaintance {
     if (!core.isLeading || next > core.config.release || core.ticks - this.#upgradeAt < upgradeTicks) return;
     const isReady = ({ release, at }: { release: number; at: number }, replica: number): boolean =>
       replica === core.self || (release >= next && core.ticks - at < upgradeTicks);
-    if (!this.#releases.every(isReady)) return;
+    if (!this.#releases.slice(0, core.quorums.replicas).every(isReady)) return;
     mark("upgradeDue");
     this.#upgradeAt = core.ticks;
     core.effects.push({ kind: "upgrade", release: next });
@@ -158,7 +158,9 @@ export class Acquaintance {
     const { view, op } = this.#seen[from] ?? { view: 0, op: 0 };
     // Behind the write of what it vouches for: that is remembered over a crash.
     this.#host.pong(from, message.monotonic, { member: this.memberOf(from), view, op }, this.#membersWrites);
-    if (message.status === "replaced" && message.view > core.view) this.#wish(message.view);
+    const isOfOurs = configurationOf(message.view) === core.configuration;
+    const isWish = message.status === "replaced" && message.view > core.view && isOfOurs;
+    if (isWish && message.view !== lastViewOf(core.configuration)) this.#wish(message.view);
   }
 
   /** A standby asks what time it is and which view. It is nobody's member: there is nothing to vouch for. */
@@ -170,11 +172,41 @@ export class Acquaintance {
   #learn(replica: number, member: Uint8Array): void {
     const core = this.#core;
     mark("memberLearned");
-    const members = Array.from({ length: core.quorums.replicas }, (_, index) => this.memberOf(index));
+    const members = this.#membersUpTo(core.quorums.replicas);
     members[replica] = member;
     core.members = members;
     this.#seen[replica] = { view: 0, op: 0 };
     this.#membersWrites = [core.storeMembers()];
+  }
+
+  /** Ids of those with the first numbers, and always its own. */
+  #membersUpTo(count: number): Uint8Array[] {
+    const { self } = this.#core;
+    const isOwnKept = self < replicasMax && !isUnknown(this.#own);
+    const length = isOwnKept ? Math.max(count, self + 1) : count;
+    return Array.from({ length }, (_, index) => (index < count || index === self ? this.memberOf(index) : unknown));
+  }
+
+  /**
+   * Another configuration begins. Who voted all along is known as before; one whose number had nobody in between is new, whatever was known under
+   * it, and is vouched for as on a first day: else one whose disk was emptied while it stood by would vote (T3).
+   *
+   * @param lasting as many of the first numbers have voted all the time
+   * @returns true when this replica itself is new among those that vote
+   */
+  reconfigured(lasting: number): boolean {
+    const core = this.#core;
+    const { replicas } = core.quorums;
+    core.members = this.#membersUpTo(lasting);
+    this.#hasAnswered.fill(false);
+    this.#hasVouched.fill(false);
+    for (let replica = lasting; replica < replicasMax; replica++) {
+      this.#seen[replica] = { view: 0, op: 0 };
+      this.#isStranger[replica] = false;
+      this.#releases[replica] = { release: 0, at: -upgradeTicks };
+    }
+    this.wantedView = 0;
+    return core.self >= lasting && core.self < replicas;
   }
 
   #wish(view: number): void {
@@ -192,14 +224,20 @@ export class Acquaintance {
     const core = this.#core;
     const own = this.#own;
     const isOther = !isUnknown(own) && !isUnknown(remembered.member) && !sameIdentity(own, remembered.member);
-    if (isOther) {
+    // Nobody has to know one that stands by.
+    if (isOther && !core.isStandby) {
       // One that took another's place hears this from those whom its own ping has not reached yet.
       if (bornIn(own) <= bornIn(remembered.member)) this.#lost(from);
       return;
     }
+    // It speaks of another configuration, in which this number may be another's.
+    if (configurationOf(view) !== core.configuration) {
+      mark("memberOfOtherConfiguration");
+      return;
+    }
     this.#hasAnswered[from] = true;
     if (core.standing === "fresh") {
-      this.#hasVouched[from] = sameIdentity(own, remembered.member);
+      this.#hasVouched[from] = !isUnknown(own) && sameIdentity(own, remembered.member);
       this.#settle();
       return;
     }
@@ -227,7 +265,10 @@ export class Acquaintance {
     const vouchers = this.#hasVouched.filter((has) => has).length;
     if (vouchers < Math.floor((core.quorums.replicas - 1) / 2) + 1) return;
     mark("freshBecomesMember");
-    assert(core.view === 0 && core.journal.durableOp === 0, "durability: a fresh replica has said and stored nothing");
+    assert(
+      isBaseView(core.view) || (core.view === 0 && core.journal.durableOp === 0),
+      "durability: a fresh replica has said nothing in its configuration",
+    );
     core.standing = "member";
     core.storeState();
     this.#host.begin();
@@ -244,8 +285,12 @@ export class Acquaintance {
 
   #withdraw(view: number): void {
     const core = this.#core;
+    const isBeyond = configurationOf(view) > core.configuration;
+    // What it said in this configuration is forgotten, and the next one is not known here yet: it has no say in this one any more.
+    const wanted = isBeyond ? lastViewOf(core.configuration) : view + viewsBeyond;
+    if (core.standing === "replaced" && wanted <= core.view) return;
     mark("diskWasPutBack");
-    core.view = Math.max(core.view, view + viewsBeyond);
+    core.view = Math.max(core.view, wanted);
     core.standing = "replaced";
     this.#host.withdraw();
     core.storeState();

@@ -24,16 +24,23 @@ interface Sample extends Interval {
 }
 
 export class ClusterClock {
-  readonly #replicas: number;
+  #replicas: number;
   readonly #self: number;
   /** By replica: its wall clock less this replica's monotonic clock, µs. */
-  readonly #samples: (Sample | null)[];
+  #samples: (Sample | null)[];
 
   constructor(replicas: number, self: number) {
     assert(self >= 0 && replicas >= 1, "a replica has a number");
     this.#replicas = replicas;
     this.#self = self;
     this.#samples = new Array<Sample | null>(replicas).fill(null);
+  }
+
+  /** From now on so many clocks have a voice. */
+  setReplicas(replicas: number): void {
+    if (replicas === this.#replicas) return;
+    this.#samples = Array.from({ length: replicas }, (_, from) => this.#samples[from] ?? null);
+    this.#replicas = replicas;
   }
 
   /**

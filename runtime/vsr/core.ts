@@ -3,14 +3,22 @@
  * `view-change.ts`, `repair.ts`) each keep what is theirs alone.
  */
 
-import type { PrepareHeader } from "../storage/frame.js";
+import { type PrepareHeader, prepareOperations } from "../storage/frame.js";
 import type { LogGeometry } from "../storage/log-geometry.js";
 import { assert } from "../types/assert.js";
 import { Journal } from "./journal.js";
 import { mark } from "./marks.js";
 import type { Message, ReplicaStatus } from "./messages.js";
 import type { DurableState, Effect, HaltCause, RecoveredLog, Standing, StoredHeader } from "./ports.js";
-import { primaryOf, type Quorums, quorumsOf, standbysMax } from "./quorums.js";
+import {
+  configurationOf,
+  primaryOf,
+  type Quorums,
+  quorumsOf,
+  reconfigurableMin,
+  replicasMax,
+  standbysMax,
+} from "./quorums.js";
 import { Random } from "./random.js";
 
 /** That of an empty log. */
@@ -21,7 +29,7 @@ export const heldBytesMaxDefault = 48 * 1024 * 1024;
 export interface ReplicaConfig {
   /** This replica's number: 0 … replicaCount - 1 for one that votes, from replicaCount on for a standby. */
   readonly replica: number;
-  /** Those that acknowledge and vote. */
+  /** Those that acknowledge and vote, in the configuration of the state's view. */
   readonly replicaCount: number;
   /** Standbys beside them; left out: none. */
   readonly standbys?: number;
@@ -41,9 +49,9 @@ export interface ReplicaConfig {
 
 export class Core {
   readonly config: ReplicaConfig;
-  readonly quorums: Quorums;
-  /** How many standbys there are; they have the numbers behind those of the voters. */
-  standbys = 0;
+  quorums: Quorums;
+  /** Those that vote, and behind them those that stand by. */
+  #replicas: number;
   readonly journal: Journal;
   readonly random: Random;
   /** Filled during a step. */
@@ -75,7 +83,8 @@ export class Core {
   constructor(config: ReplicaConfig, state: DurableState, log: RecoveredLog) {
     this.config = config;
     this.quorums = quorumsOf(config.replicaCount);
-    this.setStandbys(config.standbys ?? 0);
+    this.#replicas = 0;
+    this.setReplicas(config.replicaCount + (config.standbys ?? 0));
     assert(state.view >= state.logView, "order: no log is of a later view than its replica");
     this.random = new Random(config.seed);
     this.view = state.view;
@@ -114,6 +123,22 @@ export class Core {
 
   get isSingle(): boolean {
     return this.quorums.replicas === 1;
+  }
+
+  /** How many stand by. */
+  get standbys(): number {
+    return this.#replicas - this.quorums.replicas;
+  }
+
+  /** Number of the configuration that this replica works in. */
+  get configuration(): number {
+    return configurationOf(this.view);
+  }
+
+  /** The log ends with the last operation of this configuration: nothing is proposed behind it before the next one begins. */
+  get isClosed(): boolean {
+    const head = this.journal.header(this.journal.head);
+    return head !== null && configurationBehind(head) > this.configuration;
   }
 
   get primary(): number {
@@ -173,7 +198,9 @@ export class Core {
     const { view, logView, commitMax, suffix, standing, members } = this;
     assert(view >= logView, "order: no log is of a later view than its replica");
     const id = this.nextId();
-    this.effects.push({ kind: "writeState", id, state: { view, logView, commitMax, suffix, standing, members } });
+    const replicaCount = this.quorums.replicas;
+    const state = { view, logView, commitMax, suffix, standing, members, replicaCount };
+    this.effects.push({ kind: "writeState", id, state });
     return id;
   }
 
@@ -194,22 +221,31 @@ export class Core {
     return this.#stateWrite === 0 ? [] : [this.#stateWrite];
   }
 
-  /** So many standbys there are from now on. */
-  setStandbys(count: number): void {
-    const { replica, replicaCount } = this.config;
-    assert(Number.isInteger(count) && count >= 0 && count <= standbysMax, "a shard has at most six standbys");
-    assert(count === 0 || replicaCount > 1, "who has no peers has no standbys either");
-    assert(replica >= 0 && replica < replicaCount + count, "a replica's number is one of the cluster's");
-    this.standbys = count;
+  /** So many replicas there are from now on, standbys among them. */
+  setReplicas(count: number): void {
+    const voters = this.quorums.replicas;
+    assert(
+      Number.isInteger(count) && count >= voters && count <= replicasMax + standbysMax,
+      "those that vote are among the replicas",
+    );
+    assert(count === voters || voters > 1, "who has no peers has no standbys either");
+    assert(this.self >= 0 && this.self < count, "a replica's number is one of the cluster's");
+    this.#replicas = count;
+  }
+
+  /** From now on so many vote. The view that says so is the caller's to set, in the same step. */
+  setVoters(voters: number): void {
+    assert(!this.isSingle && voters >= reconfigurableMin && voters <= replicasMax, "between two and six replicas vote");
+    this.quorums = quorumsOf(voters);
+    // One that this replica has not been told of yet.
+    this.#replicas = Math.max(this.#replicas, voters);
+    this.effects.push({ kind: "configured", configuration: this.configuration, voters });
   }
 
   send(to: number, message: Message, after: readonly number[] = []): void {
-    assert(
-      to !== this.self && to >= 0 && to < this.quorums.replicas + standbysMax,
-      "a message goes to another replica",
-    );
+    assert(to !== this.self && to >= 0 && to < replicasMax + standbysMax, "a message goes to another replica");
     // One that asked and has left since.
-    if (to >= this.quorums.replicas + this.standbys) return;
+    if (to >= this.#replicas) return;
     this.effects.push({ kind: "send", to, message, after });
   }
 
@@ -223,6 +259,11 @@ export class Core {
     if (this.isStandby) return;
     const { replicas } = this.quorums;
     for (let to = replicas; to < replicas + this.standbys; to++) this.send(to, message, after);
+  }
+
+  /** To each other replica, those that stand by among them. */
+  everyone(tell: (to: number) => void): void {
+    for (let to = 0; to < this.#replicas; to++) if (to !== this.self) tell(to);
   }
 
   /** Another replica that votes, by lot. */
@@ -253,6 +294,10 @@ export class Core {
     this.journal.release(op);
   }
 }
+
+/** The configuration in which the prepare behind this one is proposed. */
+export const configurationBehind = ({ view, operation }: PrepareHeader): number =>
+  configurationOf(view) + (operation === prepareOperations.reconfiguration ? 1 : 0);
 
 /**
  * Newest operation that anything on this disk states as committed. A header behind damage may not hang together with what is sound here;

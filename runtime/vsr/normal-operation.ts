@@ -14,6 +14,7 @@ import { sameIdentity } from "./journal-slots.js";
 import { mark } from "./marks.js";
 import type { CommitMessage, CommitOkMessage, Prepare, PrepareOkMessage } from "./messages.js";
 import { type Input, pipelineMax } from "./ports.js";
+import { configurationsMax, reconfigurableMin, replicasMax } from "./quorums.js";
 import {
   abdicateTicks,
   fastResendTicks,
@@ -58,9 +59,10 @@ export class NormalOperation {
   constructor(core: Core, acquaintance: Acquaintance) {
     this.#core = core;
     this.#acquaintance = acquaintance;
-    this.#acked = new Array<number>(core.quorums.replicas).fill(0);
-    this.#answered = new Array<number>(core.quorums.replicas).fill(0);
-    this.#resentAt = new Array<number>(core.quorums.replicas).fill(0);
+    // Whoever does not vote stays at 0, and so counts for nothing.
+    this.#acked = new Array<number>(replicasMax).fill(0);
+    this.#answered = new Array<number>(replicasMax).fill(0);
+    this.#resentAt = new Array<number>(replicasMax).fill(0);
   }
 
   // ------------------------------------------------------------------ views
@@ -87,7 +89,9 @@ export class NormalOperation {
     assert(core.isLeading && core.journal.isWhole, "durability: a primary leads with a whole log");
     this.#inheritedHead = core.journal.head;
     this.#progressAt = core.ticks;
-    core.effects.push({ kind: "lead", view: core.view, head: core.journal.appended });
+    // What ends the configuration was inherited: it is committed, and nothing comes behind it.
+    if (core.isClosed) mark("leadsClosedLog");
+    else core.effects.push({ kind: "lead", view: core.view, head: core.journal.appended });
     this.acknowledgeOwn();
     this.#beat();
   }
@@ -102,6 +106,11 @@ export class NormalOperation {
       core.isLeading && input.view === core.view,
       "order: a prepare is proposed in the view that this replica leads",
     );
+    if (core.isClosed) {
+      // The shard hears of the next view before any of this could be committed.
+      mark("proposedBehindEnd");
+      return;
+    }
     const head = journal.appended;
     assert(journal.head === head.op && input.op === head.op + 1, "order: a prepare is proposed behind the head");
     assert(input.op - core.commitMax <= pipelineMax, "the shard keeps within the pipeline");
@@ -122,8 +131,9 @@ export class NormalOperation {
   }
 
   #seal(input: Input & { kind: "propose" }, parent: Uint8Array): Prepare {
-    const { config, view, commitMax, logRelease } = this.#core;
+    const { config, view, commitMax, logRelease, configuration, quorums } = this.#core;
     const { frame, op, address, recordCount, timestamp, operation = 0 } = input;
+    const voters = operation === prepareOperations.reconfiguration ? this.#nextVoters(input) : quorums.replicas;
     assert(
       operation !== prepareOperations.upgrade || logRelease < config.release,
       "order: a log is upgraded to a release that its primary knows",
@@ -143,11 +153,23 @@ export class NormalOperation {
       address,
       recordCount,
       operation,
+      voters: configuration === 0 && operation !== prepareOperations.reconfiguration ? 0 : voters,
     };
     writePrepareHeader(frame, bytes, 0, fields, new Uint8Array(32));
     const reading = readHeader(frame, bytes, 0, config.clusterId);
     assert(reading.kind === "prepare", "a header that was just written reads as a prepare");
     return { header: reading.header, frame };
+  }
+
+  #nextVoters({ voters = 0 }: Input & { kind: "propose" }): number {
+    const { quorums, configuration } = this.#core;
+    assert(
+      Math.abs(voters - quorums.replicas) === 1 && voters >= reconfigurableMin && voters <= replicasMax,
+      "order: a reconfiguration adds one voter or takes one away",
+    );
+    assert(configuration + 1 < configurationsMax, "a log has a last configuration");
+    assert(!this.#core.isSingle, "a replica of its own stays one");
+    return voters;
   }
 
   /** The own log counts like any other replica's: what is durable in it, once the view is. */
@@ -247,7 +269,8 @@ export class NormalOperation {
   /** Asks a quorum whether this replica still leads. No clock answers that: a pause of this process would deceive it. */
   confirm(token: number): void {
     const core = this.#core;
-    if (!core.isLeading) {
+    // Behind the end of a configuration others may have gone on in the next one, whose quorums need not meet those of this one.
+    if (!core.isLeading || core.isClosed) {
       this.#deny(token);
       return;
     }
@@ -372,6 +395,10 @@ export class NormalOperation {
     }
     if (header.release < core.logRelease) {
       core.halt(`op ${header.op} is of release ${header.release}, behind one of release ${core.logRelease}`);
+      return;
+    }
+    if (core.isClosed) {
+      core.halt(`op ${header.op} of view ${header.view} was prepared behind the end of its configuration`);
       return;
     }
     journal.extend(prepare);

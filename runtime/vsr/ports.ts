@@ -29,6 +29,8 @@ export interface DurableState {
   readonly standing?: Standing;
   /** Ids of the replicas, 16 bytes each, by number; zeros for one that is not known. Left out: none has one. */
   readonly members?: readonly Uint8Array[];
+  /** Replicas that vote in the configuration of `view`. Left out: as it was. */
+  readonly replicaCount?: number;
 }
 
 /**
@@ -61,6 +63,8 @@ export type Input =
       readonly timestamp: number;
       /** Left out: `prepareOperations.commands`. */
       readonly operation?: number;
+      /** Of a reconfiguration: how many vote behind it, one more or one fewer than now. */
+      readonly voters?: number;
     }
   /** Seals of complete segments here, 256 bytes each, of `segment` and those behind it without a gap. */
   | {
@@ -86,8 +90,8 @@ export type Input =
   | { readonly kind: "damagedBehind"; readonly from: LogPosition }
   /** Hand leadership to the next replica: drain, upgrade. */
   | { readonly kind: "abdicate" }
-  /** So many standbys there are from now on. Never said to a replica that would be none of them any more. */
-  | { readonly kind: "standbys"; readonly count: number };
+  /** So many replicas there are from now on, those that stand by among them. Never said to a replica that would be none of them any more. */
+  | { readonly kind: "replicas"; readonly count: number };
 
 export type Effect =
   | { readonly kind: "send"; readonly to: number; readonly message: Message; readonly after: readonly number[] }
@@ -146,6 +150,8 @@ export type Effect =
    * Without that nothing happens: the replica waits on.
    */
   | { readonly kind: "renewView"; readonly view: number }
+  /** From now on so many vote: those with the first numbers. */
+  | { readonly kind: "configured"; readonly configuration: number; readonly voters: number }
   /** Every replica's program knows `release`, the one behind the log's: the shard proposes an upgrade when it may. */
   | { readonly kind: "upgrade"; readonly release: number }
   /** Stop. The reason is for people. */

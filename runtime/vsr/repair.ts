@@ -20,6 +20,7 @@ import type {
   RunMessage,
 } from "./messages.js";
 import { OldDamage } from "./old-damage.js";
+import { replicasMax } from "./quorums.js";
 import { partBytes, SegmentSync } from "./segment-sync.js";
 import { deafTicks, pingTicks, repairTicks } from "./timing.js";
 
@@ -63,9 +64,9 @@ export class Repair {
     this.#core = core;
     this.sync = new SegmentSync(core, (op) => this.#choosePeer(op));
     this.#oldDamage = new OldDamage(core, (op) => this.#choosePeer(op));
-    this.peerCommit = new Array<number>(core.quorums.replicas).fill(0);
-    this.#heardAt = new Array<number>(core.quorums.replicas).fill(-silentTicks);
-    this.#owesSince = new Array<number>(core.quorums.replicas).fill(-1);
+    this.peerCommit = new Array<number>(replicasMax).fill(0);
+    this.#heardAt = new Array<number>(replicasMax).fill(-silentTicks);
+    this.#owesSince = new Array<number>(replicasMax).fill(-1);
   }
 
   heard(from: number): void {
@@ -80,7 +81,7 @@ export class Repair {
   /** Too few others have been heard for anything to be acknowledged here: their way here is cut, whether or not they hear this replica. */
   get isDeaf(): boolean {
     const { ticks, quorums } = this.#core;
-    const heard = this.#heardAt.filter((at) => ticks - at < deafTicks).length;
+    const heard = this.#heardAt.slice(0, quorums.replicas).filter((at) => ticks - at < deafTicks).length;
     return heard + 1 < quorums.replication;
   }
 

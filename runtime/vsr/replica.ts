@@ -12,6 +12,7 @@ import { mark } from "./marks.js";
 import type { Message, PingMessage, PongMessage, Remembered, ReplicaStatus } from "./messages.js";
 import { NormalOperation } from "./normal-operation.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "./ports.js";
+import { configurationOf, isBaseView } from "./quorums.js";
 import { Repair } from "./repair.js";
 import { abdicateTicks, pingTicks } from "./timing.js";
 import { ViewChange } from "./view-change.js";
@@ -32,6 +33,9 @@ export interface ReplicaInspection {
   readonly stuckAt: number;
   /** The release that the log is of. */
   readonly logRelease: number;
+  /** How often the number of voters was changed, and what it is. */
+  readonly configuration: number;
+  readonly voters: number;
 }
 
 export class Replica {
@@ -40,7 +44,7 @@ export class Replica {
   readonly #repair: Repair;
   readonly #viewChange: ViewChange;
   readonly #acquaintance: Acquaintance;
-  readonly #headIsCertain: boolean;
+  #headIsCertain: boolean;
   readonly #clock: ClusterClock;
   #knewTimeAt = 0;
   #isStarted = false;
@@ -74,6 +78,8 @@ export class Replica {
       this.#pingOthers();
     }
     this.#dispatch(input);
+    if (!core.isHalted) this.#viewChange.followLog();
+    this.#clock.setReplicas(core.quorums.replicas);
     this.#normal.flush();
   }
 
@@ -130,8 +136,8 @@ export class Replica {
       case "abdicate":
         this.#viewChange.abdicate();
         return;
-      case "standbys":
-        core.setStandbys(input.count);
+      case "replicas":
+        core.setReplicas(input.count);
         return;
     }
   }
@@ -233,6 +239,7 @@ export class Replica {
       mark("messageOfStranger");
       return;
     }
+    if (this.#isOfOtherConfiguration(from, message)) return;
     if (from >= core.quorums.replicas) {
       this.#receiveOfStandby(from, message);
       return;
@@ -302,6 +309,32 @@ export class Replica {
     }
   }
 
+  /**
+   * What is said in the name of a view of another configuration is not looked at: the two sets of quorums know nothing of each other. Who is behind
+   * is told; who is ahead is asked. A ping or pong is looked at all the same, for who the other is.
+   */
+  #isOfOtherConfiguration(from: number, message: Message): boolean {
+    const core = this.#core;
+    if (core.isSingle) return false;
+    const view =
+      message.kind === "prepare" ? message.prepare.header.view : "view" in message ? message.view : core.view;
+    const isTold = message.kind === "startView" && isBaseView(message.view);
+    if (isTold) {
+      this.#viewChange.hearConfiguration(message);
+      // Its log ends with what is committed, and so does what is known of it.
+      this.#headIsCertain ||= core.view === message.view;
+      return true;
+    }
+    const theirs = configurationOf(view);
+    if (theirs === core.configuration) return false;
+    const isAcquaintance = message.kind === "ping" || message.kind === "pong";
+    if (theirs > core.configuration) this.#viewChange.askConfiguration(from);
+    // A prepare is of the view that it was proposed in, whoever hands it on and whenever.
+    else if (message.kind !== "prepare" && message.kind !== "getPrepare") this.#viewChange.tellConfiguration(from);
+    else return false;
+    return !isAcquaintance;
+  }
+
   /** What a standby may ask. Whatever else it says does not count, and nothing about it is remembered. */
   #receiveOfStandby(from: number, message: Message): void {
     if (this.#core.isStandby) return;
@@ -348,6 +381,8 @@ export class Replica {
       primary: core.primary,
       stuckAt: this.#viewChange.inspect()["stuckAt"] ?? 0,
       logRelease: core.logRelease,
+      configuration: core.configuration,
+      voters: core.quorums.replicas,
     };
   }
 }

@@ -12,6 +12,8 @@ export const doubtLifeTicks = 60;
 export const viewChangeTicks = 100;
 export const voteRepeatTicks = 20;
 export const getViewTicks = 20;
+/** One that hears of a later configuration asks at most that often how it begins. */
+export const configurationTicks = 5;
 /** Prepares without an answer are sent again. */
 export const resendTicks = 10;
 /** … or at once when a backup says twice that it stands still, but not more often than that. */

@@ -8,8 +8,8 @@
  */
 import { headerBytes } from "../storage/frame.js";
 import { assert } from "../types/assert.js";
-import type { Acquaintance } from "./acquaintance.js";
-import type { Core } from "./core.js";
+import { type Acquaintance, viewsBeyond } from "./acquaintance.js";
+import { type Core, configurationBehind } from "./core.js";
 import { type Decision, decideView } from "./decision.js";
 import { mark } from "./marks.js";
 import type {
@@ -24,8 +24,10 @@ import type {
 } from "./messages.js";
 import type { NormalOperation } from "./normal-operation.js";
 import { pipelineMax } from "./ports.js";
+import { baseViewOf, configurationOf, isBaseView, replicasMax } from "./quorums.js";
 import type { Repair } from "./repair.js";
 import {
+  configurationTicks,
   doubtLifeTicks,
   doubtRepeatTicks,
   getViewTicks,
@@ -49,6 +51,7 @@ export class ViewChange {
   #votedAt = 0;
   #enteredAt = 0;
   #askedViewAt = 0;
+  #askedConfigurationAt = -configurationTicks;
   /** While the head is uncertain: what a startView must repeat to be surely newer than the crash. */
   readonly #nonce: number;
   #hasForfeited = false;
@@ -65,8 +68,8 @@ export class ViewChange {
     this.#core = core;
     this.#normal = normal;
     this.#repair = repair;
-    this.#doubts = new Array<number>(core.quorums.replicas).fill(-1);
-    this.#votes = new Array<DoViewChangeMessage | null>(core.quorums.replicas).fill(null);
+    this.#doubts = new Array<number>(replicasMax).fill(-1);
+    this.#votes = new Array<DoViewChangeMessage | null>(replicasMax).fill(null);
     this.#nonce = core.random.next() || 1;
   }
 
@@ -104,6 +107,9 @@ export class ViewChange {
     }
     core.status = "normal";
     core.journal.advance(core.effects);
+    // Nobody may be there to tell it once more.
+    const [beginning] = core.suffix;
+    if (isBaseView(core.view) && beginning) this.#learnPoint([beginning], beginning.header.op);
     if (core.primary !== core.self) {
       core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
       this.#askView();
@@ -141,7 +147,7 @@ export class ViewChange {
 
   startViewChange(from: number, message: StartViewChangeMessage): void {
     const core = this.#core;
-    if (!core.takesPart) return;
+    if (!core.takesPart || this.#lacksBeginning) return;
     if (message.view > core.view) {
       // Who leads that view may be gone: only what its members doubt together ends it, so this replica joins them.
       mark("doubtMovesView");
@@ -171,6 +177,7 @@ export class ViewChange {
   #enter(view: number): void {
     const core = this.#core;
     assert(view > core.view, "views only grow");
+    assert(configurationOf(view) === core.configuration, "order: a view change stays within its configuration");
     assert(core.takesPart, "who does not know what it has said takes part in no view change");
     assert(!core.isStandby, "a standby takes part in no view change");
     mark("entersViewChange");
@@ -231,7 +238,7 @@ export class ViewChange {
 
   doViewChange(from: number, message: DoViewChangeMessage): void {
     const core = this.#core;
-    if (!core.takesPart || core.primaryOf(message.view) !== core.self) return;
+    if (!core.takesPart || this.#lacksBeginning || core.primaryOf(message.view) !== core.self) return;
     if (message.view < core.view) {
       mark("voteForOldView");
       this.#tellView(from, 0);
@@ -356,7 +363,7 @@ export class ViewChange {
     const core = this.#core;
     if (message.view > core.view) {
       // One that is unsure of its head has stored a view that nobody else is in: what this view says is too old for it, so all go there.
-      if (message.nonce !== 0 && core.takesPart) {
+      if (message.nonce !== 0 && core.takesPart && !this.#lacksBeginning) {
         mark("uncertainHeadMovesView");
         this.#enter(message.view);
       }
@@ -417,14 +424,119 @@ export class ViewChange {
     this.#repair.tick();
   }
 
+  // ------------------------------------------------------------------ configurations
+
+  /**
+   * It has begun its configuration and does not hold all that this one begins with. Until it does it has no voice in who leads: so whoever decides the
+   * configuration's first view needs none of those that have left.
+   */
+  get #lacksBeginning(): boolean {
+    const { view, logView, status, journal } = this.#core;
+    return status === "normal" && view === logView && isBaseView(view) && !journal.isWhole;
+  }
+
+  /** A committed operation of the present configuration, or the one that ended the former: by it anybody knows where this one begins. */
+  get #beginning(): SuffixHeader | null {
+    const core = this.#core;
+    const slot = core.journal.slot(core.commitMin);
+    if (slot === null || slot.header === null || slot.headerBytes === null) return null;
+    if (configurationOf(core.logView) !== core.configuration) return null;
+    const { header, headerBytes: bytes } = slot;
+    return configurationBehind(header) === core.configuration ? { header, headerBytes: bytes } : null;
+  }
+
+  /** Somebody works in an earlier configuration: it is told how this one begins. */
+  tellConfiguration(to: number): void {
+    const core = this.#core;
+    const beginning = core.configuration === 0 ? null : this.#beginning;
+    if (beginning === null) return;
+    mark("configurationTold");
+    const view = baseViewOf(core.configuration);
+    const commit = beginning.header.op;
+    core.send(to, { kind: "startView", view, commit, suffix: [beginning], nonce: 0 }, core.stateWrites);
+  }
+
+  /** Somebody works in a later configuration: it is asked how that begins. */
+  askConfiguration(of: number): void {
+    const core = this.#core;
+    if (core.ticks - this.#askedConfigurationAt < configurationTicks) return;
+    this.#askedConfigurationAt = core.ticks;
+    mark("configurationAsked");
+    core.send(of, { kind: "getView", view: core.view, nonce: 0 });
+  }
+
+  /** What is committed and held here may end the present configuration. */
+  followLog(): void {
+    const core = this.#core;
+    const slot = core.isSingle ? null : core.journal.slot(core.commitMin);
+    if (slot === null || slot.header === null || slot.headerBytes === null) return;
+    if (configurationBehind(slot.header) <= core.configuration) return;
+    this.#beginConfiguration({ header: slot.header, headerBytes: slot.headerBytes });
+    core.everyone((to) => this.tellConfiguration(to));
+  }
+
+  /** The beginning of a later configuration as another replica tells it. */
+  hearConfiguration(message: StartViewMessage): void {
+    const core = this.#core;
+    const [beginning] = message.suffix;
+    if (beginning === undefined || configurationBehind(beginning.header) !== configurationOf(message.view)) return;
+    const isLater = message.view > core.view;
+    // It has said nothing in a view that nobody leads: what it was told when it began may be told again.
+    const isLost = message.view === core.view && core.status === "recoveringHead";
+    if ((!isLater && !isLost) || beginning.header.op < Math.min(core.commitMax, core.journal.durableOp)) return;
+    this.#beginConfiguration(beginning);
+  }
+
+  /**
+   * Begins a configuration with what is committed up to an operation of it. The old one's quorums have committed its last operation and propose nothing behind that,
+   * so whatever this replica has said there has no consequence any more. Nobody leads the view that a configuration begins with; those who
+   * hold its log end it by a view change, with the new quorums.
+   */
+  #beginConfiguration(beginning: SuffixHeader): void {
+    const core = this.#core;
+    const { header } = beginning;
+    const next = configurationBehind(header);
+    const { configuration, quorums } = core;
+    assert(next >= configuration && header.voters > 0, "order: configurations only grow, and each has voters");
+    mark("configurationBegins");
+    const committed = Math.min(core.commitMax, core.journal.durableOp);
+    const view = baseViewOf(next);
+    core.view = view;
+    core.setVoters(header.voters);
+    // Each reconfiguration adds or takes one: fewer than that have never voted in between.
+    const fewest = Math.floor((quorums.replicas + header.voters - (next - configuration)) / 2);
+    const lasting = Math.max(0, Math.min(fewest, quorums.replicas, header.voters));
+    const isNew = this.#acquaintance.reconfigured(lasting);
+    if (core.isStandby) core.standing = "member";
+    else if (isNew) core.standing = "fresh";
+    this.#forgetView();
+    core.learnCommit(header.op);
+    this.#repair.learn({ op: header.op, identity: header.identity });
+    if (core.standing === "replaced") core.view += viewsBeyond;
+    else {
+      core.journal.install([beginning], committed);
+      core.logView = view;
+      core.suffix = core.journal.suffix(core.commitMax);
+    }
+    core.status = core.standing === "member" ? "normal" : core.standing;
+    core.hasAbdicated = core.primary === core.self;
+    this.#hasForfeited = false;
+    core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
+    core.journal.releaseDurable();
+    core.storeState();
+    this.#acquaintance.pingAll();
+    this.#normal.advance();
+    this.#repair.tick();
+  }
+
   // ------------------------------------------------------------------ acquaintance
 
   /** Somebody's durable view is ahead: a quorum made it so. */
   learnView(from: number, message: PingMessage | PongMessage): void {
     const core = this.#core;
-    if (message.view <= core.view || !core.takesPart) return;
+    if (message.view <= core.view || !core.takesPart || configurationOf(message.view) !== core.configuration) return;
     // A standby waits for what the others decide.
-    if (message.status === "viewChange" && !core.isStandby) {
+    if (message.status === "viewChange" && !core.isStandby && !this.#lacksBeginning) {
       mark("pingMovesView");
       this.#enter(message.view);
       return;
@@ -490,13 +602,16 @@ export class ViewChange {
       return;
     }
     if (core.status === "normal") {
-      if (core.isStandby) {
+      const isLed = !isBaseView(core.view);
+      if (core.isStandby || this.#lacksBeginning) {
+        if (!core.isStandby) mark("lacksBeginning");
         // Whom it follows may have been succeeded by one whose startView was lost.
-        if (this.#normal.isPrimarySuspect && core.ticks - this.#askedViewAt >= getViewTicks) this.#askView();
+        const isDue = this.#normal.isPrimarySuspect || !isLed;
+        if (isDue && core.ticks - this.#askedViewAt >= getViewTicks) this.#askView();
         return;
       }
       const isOwnEnded = core.primary === core.self && core.hasAbdicated;
-      const isMissing = core.primary !== core.self && this.#normal.isPrimarySuspect;
+      const isMissing = core.primary !== core.self && (this.#normal.isPrimarySuspect || !isLed);
       if (isOwnEnded || isMissing) this.#doubt();
       return;
     }

@@ -9,6 +9,8 @@ const report = (replica: number, leads: boolean): ShardReport => ({
   replica,
   status: "normal",
   view: 8,
+  configuration: 0,
+  voters: 3,
   epoch: 0,
   op: 5,
   commit: 5,

@@ -17,6 +17,8 @@ const sound = (replica: number, given: Partial<ShardReport> = {}): ShardReport =
   status: "normal",
   view: 4,
   epoch: 0,
+  configuration: 0,
+  voters: 3,
   op: 1_000,
   commit: 1_000,
   durable: 1_000,

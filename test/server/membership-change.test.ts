@@ -58,8 +58,7 @@ test("how many vote, and who this node is, stay as they were", (t) => {
 
 test("a standby has the number of its place on every shard, and moves nobody else's", (t) => {
   for (let shard = 0; shard < 7; shard++) {
-    const { replicas, voters: count } = peersOf(planOf([...voters, member(4, true), member(5, true)]), shard);
-    t.is(count, 3);
+    const { replicas } = peersOf(planOf([...voters, member(4, true), member(5, true)]), shard);
     t.deepEqual(replicas.slice(0, 3), peersOf(planOf(voters), shard).replicas);
     t.deepEqual(
       replicas.slice(3).map(({ node }) => node),

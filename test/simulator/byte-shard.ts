@@ -128,7 +128,7 @@ export class ByteShard implements Actor<ByteShardMessage> {
   }
 
   /** Proposes a prepare with that body. False when this shard does not lead, or has enough under way. */
-  submit(request: number, body: Uint8Array, operation: number = prepareOperations.commands): boolean {
+  submit(request: number, body: Uint8Array, operation: number = prepareOperations.commands, voters?: number): boolean {
     const tail = this.#tail;
     if (this.#isRenewing) return false;
     if (this.#leads === null || tail === null || this.#inFlight.length >= this.#options.pipeline) return false;
@@ -147,7 +147,7 @@ export class ByteShard implements Actor<ByteShardMessage> {
     this.#inFlight.push({ op, request, address });
     const { view } = this.#leads;
     const propose = { kind: "propose", view, op, address, bodyBytes: body.length, recordCount: 1, time, operation };
-    this.#context.tell(this.#replica(), propose);
+    this.#context.tell(this.#replica(), voters === undefined ? propose : { ...propose, voters });
     return true;
   }
 

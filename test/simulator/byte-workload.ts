@@ -1,4 +1,7 @@
 /** Clients that write any bytes and ask what is committed; who they talk to is any replica whose shard says that it leads. */
+
+import { prepareOperations } from "../../runtime/storage/frame.js";
+import { reconfigurableMin, replicasMax } from "../../runtime/vsr/quorums.js";
 import { ByteShard } from "./byte-shard.js";
 import type { Committed } from "./commit-oracle.js";
 import type { SimNode } from "./node.js";
@@ -120,6 +123,22 @@ export class ByteWorkload implements Workload {
   settle(): void {
     this.#isSettling = true;
     this.#firstProbe = this.requests + 1;
+  }
+
+  reconfigure(by: number, proposed: () => void): void {
+    const { nodes } = this.#simulation;
+    for (const node of nodes) {
+      const shard = this.#shards[node.replica];
+      const cell = node.cell("shard-1");
+      const numbers = node.numbers();
+      if (!node.isAlive || cell === null || !shard?.isLeading || numbers === null) continue;
+      const voters = numbers.voters + by;
+      if (voters < reconfigurableMin || voters > Math.min(nodes.length, replicasMax)) continue;
+      const { request, body } = this.#newRequest(requestBytes);
+      cell.enter(() => {
+        if (shard.submit(request, body, prepareOperations.reconfiguration, voters)) proposed();
+      });
+    }
   }
 
   isSettled(): boolean {

@@ -8,6 +8,7 @@
 import type { OracleName } from "./failure.js";
 import { healthyNetwork, noFaults, type SimulationOptions } from "./options.js";
 import {
+  changes,
   comesRound,
   damagedVoters,
   disks,
@@ -770,5 +771,62 @@ export const canaries: readonly Canary[] = [
       requestsMax: 300,
       faults: { ...noFaults, promotes: 1, kills: 4, partitions: 8 },
     },
+  },
+  {
+    id: "C43",
+    title: "a primary goes on behind the end of its configuration: quorums of two epochs both decide (T31)",
+    edits: [
+      {
+        file: vsr("core"),
+        find: "return head !== null && configurationBehind(head) > this.configuration;",
+        replace: "return head !== null && configurationBehind(head) > this.configuration + 1;",
+      },
+    ],
+    oracles: ["commit chain", "ack durability"],
+    budget: 300,
+    runs: changes,
+  },
+  {
+    id: "C44",
+    title: "a configuration begins with what is stored, before it is committed (T31)",
+    edits: [
+      {
+        file: vsr("view-change"),
+        find: "const slot = core.isSingle ? null : core.journal.slot(core.commitMin);",
+        replace: "const slot = core.isSingle ? null : core.journal.slot(core.journal.durableOp);",
+      },
+    ],
+    oracles: ["promises", "commit chain", "ack durability"],
+    budget: 100,
+    runs: changes,
+  },
+  {
+    id: "C45",
+    title:
+      "a primary says that it leads although its log ends its configuration: others may have gone on in the next one (T21, T31)",
+    edits: [
+      {
+        file: vsr("normal-operation"),
+        find: "if (!core.isLeading || core.isClosed) {",
+        replace: "if (!core.isLeading) {",
+      },
+    ],
+    oracles: ["log order"],
+    budget: 2_000,
+    runs: { ...changes, replicas: 4, confirmShare: 1 },
+  },
+  {
+    id: "C46",
+    title: "acknowledgements are counted as in the configuration before (T31)",
+    edits: [
+      {
+        file: vsr("core"),
+        find: "this.quorums = quorumsOf(voters);",
+        replace: "this.quorums = { ...quorumsOf(voters), replication: this.quorums.replication };",
+      },
+    ],
+    oracles: ["ack durability"],
+    budget: 300,
+    runs: changes,
   },
 ];

@@ -25,6 +25,12 @@ export interface Holder {
 }
 
 const checksumHalf = 16;
+/** As the specification has them, a second time. */
+const reconfiguration = 3;
+const viewsOfConfiguration = 2 ** 22;
+export const configurationOf = (view: number): number => Math.floor(view / viewsOfConfiguration);
+/** Nobody leads it: that a configuration begins with it may be told by anybody. */
+export const isBaseView = (view: number): boolean => view > 0 && view % viewsOfConfiguration === 0;
 
 /** Header and body verify. */
 function isSound(frame: Uint8Array): boolean {
@@ -38,9 +44,8 @@ const same = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(le
 
 export class CommitOracle {
   readonly #holders: readonly Holder[];
-  /** The first of the holders; the others are standbys, whose copies count for nothing. */
-  readonly #voters: number;
-  readonly #replication: number;
+  /** By configuration: how many vote, the first of the holders; the copies of the others count for nothing. */
+  readonly #voters: number[];
   readonly #root: string;
   readonly #firstCommitted: (committed: Committed) => void;
   /** A fault hides on every disk what was committed last: what rests on it cannot be judged. */
@@ -61,8 +66,7 @@ export class CommitOracle {
     firstCommitted: (committed: Committed) => void,
   ) {
     this.#holders = holders;
-    this.#voters = voters;
-    this.#replication = expectedQuorums(voters).replication;
+    this.#voters = [voters];
     this.#root = hexOf(rootIdentity(clusterId));
     this.#firstCommitted = firstCommitted;
     this.#told = holders.map(() => 0);
@@ -72,6 +76,11 @@ export class CommitOracle {
 
   get newest(): number {
     return this.commits.length;
+  }
+
+  /** How many vote in a configuration; null for one that has not begun. */
+  votersOf(configuration: number): number | null {
+    return this.#voters[configuration] ?? null;
   }
 
   identityOf(op: number): string | null {
@@ -108,12 +117,13 @@ export class CommitOracle {
       const identity = hexOf(nodeProvider.sha256(frame, 16, headerBytes));
       const committed = { op, identity, header, frame };
       this.commits.push(committed);
-      const copies = this.#copies(committed);
+      const voters = this.#countsIn(committed);
+      const copies = this.#copies(committed, voters);
+      const { replication } = expectedQuorums(voters);
       expect(
-        copies >= this.#replication,
+        copies >= replication,
         "ack durability",
-        () =>
-          `op ${op} is committed by replica ${replica} and lies on ${copies} media; ${this.#replication} are needed`,
+        () => `op ${op} is committed by replica ${replica} and lies on ${copies} media; ${replication} are needed`,
       );
       this.#firstCommitted(committed);
     }
@@ -138,10 +148,33 @@ export class CommitOracle {
     return null;
   }
 
-  #copies(committed: Committed): number {
+  /**
+   * How many vote where an operation is committed: in the configuration of its view, and only there, since the one that ends a configuration has
+   * nothing behind it.
+   */
+  #countsIn({ op, header }: Committed): number {
+    const configuration = configurationOf(header.view);
+    const voters = this.#voters[configuration];
+    expect(
+      voters !== undefined && configuration === this.#voters.length - 1,
+      "commit chain",
+      () =>
+        `op ${op} is committed in configuration ${configuration}; ${this.#voters.length - 1} is the newest that began`,
+    );
+    if (header.operation !== reconfiguration) return voters ?? 0;
+    expect(
+      Math.abs(header.voters - (voters ?? 0)) === 1,
+      "commit chain",
+      () => `op ${op} changes the voters from ${voters} to ${header.voters}: one at a time`,
+    );
+    this.#voters.push(header.voters);
+    return voters ?? 0;
+  }
+
+  #copies(committed: Committed, voters: number): number {
     return this.#holders.filter(
       ({ image }, replica) =>
-        replica < this.#voters && (committed.op <= (this.#lostUpTo[replica] ?? 0) || this.#holds(image, committed)),
+        replica < voters && (committed.op <= (this.#lostUpTo[replica] ?? 0) || this.#holds(image, committed)),
     ).length;
   }
 

@@ -83,6 +83,9 @@ export class FaultInjector {
       case "promote":
         this.#promote(event, promoteTries);
         return;
+      case "reconfigure":
+        simulation.workload.reconfigure(event.by, () => this.#count(event.by > 0 ? "voterAdded" : "voterRemoved"));
+        return;
       case "copyDisk":
         simulation.lives.copyDisk(event.replica);
         return;

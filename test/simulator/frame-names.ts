@@ -1,6 +1,7 @@
 /** What a frame of the network is, read from its bytes past the codec: for the trace, and for what a standby may not say. */
 import { isRelay } from "../../actors/messages/relay.js";
 import { commands } from "../../runtime/vsr/message-frame.js";
+import { configurationOf, isBaseView } from "./commit-oracle.js";
 import { expect } from "./failure.js";
 
 /** Where a frame's header states its command. */
@@ -8,11 +9,13 @@ const commandAt = 98;
 
 export const commandOf = (bytes: Uint8Array): number => bytes[commandAt] ?? 0;
 
+const viewOf = (bytes: Uint8Array): number =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(88, true);
+
 export function frameName(bytes: Uint8Array): string {
   if (isRelay(bytes)) return "relay";
   const command = Object.entries(commands).find(([, number]) => number === commandOf(bytes))?.[0] ?? "?";
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return `${command} view ${view.getUint32(88, true)} (${bytes.length} bytes)`;
+  return `${command} view ${viewOf(bytes)} (${bytes.length} bytes)`;
 }
 
 /** Of what a replica can say this is what others count. */
@@ -25,12 +28,27 @@ const counted: ReadonlySet<number> = new Set([
   commands.startView,
 ]);
 
-/** A standby asks and answers; it has no word in what is committed or who leads. */
-export function saysNothing(replica: number, bytes: Uint8Array): void {
+/**
+ * A standby asks and answers; it has no word in what is committed or who leads. And nobody has in a configuration that has not begun, since nothing
+ * has ended the one before.
+ *
+ * @param votersOf how many vote in a configuration; null for one that has not begun
+ */
+export function saysNothing(
+  replica: number,
+  bytes: Uint8Array,
+  votersOf: (configuration: number) => number | null,
+): void {
+  const command = commandOf(bytes);
+  if (!counted.has(command)) return;
+  const view = viewOf(bytes);
+  if (command === commands.startView && isBaseView(view)) return;
+  const voters = votersOf(configurationOf(view));
   expect(
-    !counted.has(commandOf(bytes)),
+    voters !== null && replica < voters,
     "promises",
-    () => `replica ${replica} stands by and sends ${frameName(bytes)}`,
+    () =>
+      `replica ${replica} sends ${frameName(bytes)}, where ${voters === null ? "nobody votes yet" : `replicas below ${voters} vote`}`,
   );
 }
 

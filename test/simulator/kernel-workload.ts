@@ -298,6 +298,8 @@ export class KernelWorkload implements Workload, ClientWorld {
     return true;
   }
 
+  reconfigure(): void {}
+
   warned(replica: number, message: string): void {
     if (message !== "the state is rebuilt from the log") return;
     expect(

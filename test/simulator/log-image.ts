@@ -16,6 +16,8 @@ export interface RawHeader {
   readonly end: number;
   readonly parent: string;
   readonly commit: number;
+  readonly operation: number;
+  readonly voters: number;
 }
 
 export const hexOf = (bytes: Uint8Array): string =>
@@ -34,6 +36,8 @@ export function rawHeader(bytes: Uint8Array, at: number): RawHeader {
     end: address + Math.ceil(size / sectorBytes) * sectorBytes,
     parent: hexOf(bytes.subarray(at + 128, at + 160)),
     commit: u64(184),
+    operation: view.getUint8(212),
+    voters: view.getUint8(213),
   };
 }
 

@@ -15,6 +15,7 @@ import type { Standing } from "../../runtime/storage/superblock-codec.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { memberBytes } from "../../runtime/vsr/acquaintance.js";
 import { heldBytesMaxDefault } from "../../runtime/vsr/core.js";
+import { replicasMax } from "../../runtime/vsr/quorums.js";
 import { Cell, type CellHost } from "./cell.js";
 import type { EventQueue } from "./event-queue.js";
 import { LogImage } from "./log-image.js";
@@ -43,6 +44,7 @@ export interface ReplicaNumbers {
   readonly contiguous: number;
   readonly isPrimary: boolean;
   readonly stuckAt: number;
+  readonly voters: number;
 }
 
 export class SimNode {
@@ -102,18 +104,20 @@ export class SimNode {
       },
     };
     this.disk.makeDirectory(directory);
-    this.#format(options.fresh ? "fresh" : "member", 0);
+    this.#format(options.fresh && replica < options.replicas ? "fresh" : "member", 0);
   }
 
   #format(standing: Standing, view: number): void {
     const { replicas } = this.#options;
-    const members = Array.from({ length: replicas }, () => new Uint8Array(memberBytes));
+    const count = this.replica < replicasMax ? Math.max(replicas, this.replica + 1) : replicas;
+    const members = Array.from({ length: count }, () => new Uint8Array(memberBytes));
     const id = Uint8Array.from({ length: memberBytes }, () => this.random.below(256));
     // The view that it comes back in stands first: of two directories of one replica the later counts.
     new DataView(id.buffer).setUint32(0, view, false);
     members[this.replica]?.set(id);
     const own = { clusterId, replica: this.replica, replicaCount: replicas };
-    const identity = standing === "member" ? own : { ...own, members, standing, view };
+    const isKnown = standing !== "member" || (this.replica >= replicas && this.#options.fresh);
+    const identity = isKnown ? { ...own, members, standing, view } : own;
     formatReplica(this.disk, directory, identity, this.geometry);
     this.disk.takeElapsed();
   }
@@ -169,7 +173,6 @@ export class SimNode {
                   host: "sim",
                   port: 1,
                 })),
-                voters: this.#options.replicas,
                 channel: 0,
                 security: null,
               },
@@ -288,6 +291,7 @@ export class SimNode {
       contiguous: of("contiguous"),
       isPrimary: of("isPrimary") === 1,
       stuckAt: of("stuckAt"),
+      voters: of("voters"),
     };
   }
 }

@@ -19,6 +19,8 @@ export interface FaultRates {
   readonly wipes: number;
   /** Voters that are lost for good, in whose places standbys are promoted. */
   readonly promotes: number;
+  /** Standbys that become voters, and voters that stand by from then on. */
+  readonly reconfigurations: number;
   readonly pauses: number;
   readonly partitions: number;
   readonly clogs: number;
@@ -95,6 +97,7 @@ export const noFaults: FaultRates = {
   blackouts: 0,
   wipes: 0,
   promotes: 0,
+  reconfigurations: 0,
   pauses: 0,
   partitions: 0,
   clogs: 0,
@@ -159,6 +162,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     blackouts: random.chance(0.2) ? random.between(1, 2) : 0,
     wipes: isWiped ? 1 : 0,
     promotes: 0,
+    reconfigurations: 0,
     pauses: some(3),
     partitions: some(4),
     clogs: some(3),
@@ -204,8 +208,12 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     story: null,
     heldBytesMax: new Stream(seed, "held bytes").chance(0.2) ? 2 * 1024 : 0,
   };
-  const { faultMs, requestsMax, requestMicros } = drawn;
-  return { ...withPromotion(drawn), faultMs: busyMs(seed, faultMs, requestsMax, requestMicros), ...over };
+    const { faultMs, requestsMax, requestMicros } = drawn;
+  return { ...withReconfigurations(withPromotion(drawn)), faultMs: busyMs(seed, faultMs, requestsMax, requestMicros), ...over };
+    no;
+  command;
+  yet;
+  )
 }
 
 /**
@@ -218,6 +226,22 @@ function withPromotion(options: SimulationOptions): SimulationOptions {
   if (!random.chance(0.6) || standbys === 0 || replicas < 3 || muteReplica >= 0 || faults.wipes > 0) return options;
   const sound = { latent: 0, unreadable: 0, lostWrites: 0, misdirected: 0, flippedWrites: 0 };
   return { ...options, fresh: true, faults: { ...faults, ...sound, promotes: 1 } };
+}
+
+/** In some runs voters come and go. Those that come have ids that the others can get to know. */
+function withReconfigurations(options: SimulationOptions): SimulationOptions {
+  const { seed, replicas, standbys, muteReplica, faults } = options;
+  const random = new Stream(seed, "reconfigurations");
+  const isFitting = replicas > 1 && muteReplica < 0 && faults.wipes === 0 && faults.promotes === 0;
+  if (!random.chance(0.25) || !isFitting) return options;
+  const most = Math.max(standbys, random.between(1, 3));
+  return {
+    ...options,
+    fresh: true,
+    coreOnly: false,
+    standbys: most,
+    faults: { ...faults, reconfigurations: random.between(1, 6) },
+  };
 }
 
 export interface LoweredOption {
@@ -235,11 +259,14 @@ export const lowered: readonly LoweredOption[] = [
   { name: "the story", lower: (options) => ({ ...options, story: null }) },
   {
     name: "the standbys",
-    lower: (options) => ({ ...options, standbys: 0, faults: { ...options.faults, promotes: 0 } }),
+    lower: (options) => ({ ...options, standbys: 0, faults: { ...options.faults, promotes: 0, reconfigurations: 0 } }),
   },
   {
     name: "a fresh start",
-    lower: (options) => ({ ...options, fresh: options.faults.wipes + options.faults.promotes > 0 }),
+    lower: (options) => ({
+      ...options,
+      fresh: options.faults.wipes + options.faults.promotes + options.faults.reconfigurations > 0,
+    }),
   },
   { name: "faults from the first moment", lower: (options) => ({ ...options, faultsAtOnce: false }) },
   { name: "the mute replica", lower: (options) => ({ ...options, muteReplica: -1 }) },

@@ -32,6 +32,24 @@ export const views: Partial<SimulationOptions> = {
   faults: { ...noFaults, kills: 4, powerCuts: 3, pauses: 3, partitions: 10, clogs: 4, handovers: 1 },
 };
 
+/** Voters that come and go, over a log that grows fast, while replicas fall over and are cut off. */
+export const changes: Partial<SimulationOptions> = {
+  ...views,
+  standbys: 2,
+  fresh: true,
+  coreOnly: false,
+  faults: {
+    ...noFaults,
+    reconfigurations: 12,
+    kills: 4,
+    powerCuts: 3,
+    pauses: 3,
+    partitions: 10,
+    clogs: 4,
+    slowDisks: 2,
+  },
+};
+
 /** Disks that damage what they hold, and restarts that have to live with it. */
 export const disks: Partial<SimulationOptions> = {
   replicas: 3,

@@ -15,6 +15,8 @@ export type FaultEvent = { readonly at: number } & (
   | { readonly kind: "wipe"; readonly replica: number; readonly downMs: number }
   /** A voter is lost for ever, and a standby promoted in its place once a majority without it is in order. */
   | { readonly kind: "promote"; readonly replica: number; readonly standby: number; readonly downMs: number }
+  /** Whoever leads is asked to have one voter more, or one fewer. */
+  | { readonly kind: "reconfigure"; readonly by: 1 | -1 }
   /** What the disk holds now is kept, for `putBack`. */
   | { readonly kind: "copyDisk"; readonly replica: number }
   /** The disk is as it was when it was copied. */
@@ -97,6 +99,14 @@ function drawForStandbys({ seed, replicas, standbys, faultMs, faults }: Simulati
     events.push({ at: at(), kind: "promote", replica, standby: standby(), downMs: random.pick([1, 50, 1_000]) });
   }
   return events;
+}
+
+/** By a lottery of their own; more that ask for one more than for one fewer, since clusters begin with room to grow. */
+function drawReconfigurations({ seed, faultMs, faults }: SimulationOptions): FaultEvent[] {
+  const random = new Stream(seed, "reconfiguration schedule");
+  return Array.from({ length: faults.reconfigurations }, (): FaultEvent => {
+    return { at: random.below(faultMs * 1000), kind: "reconfigure", by: random.chance(0.6) ? 1 : -1 };
+  });
 }
 
 /** Old startViews come when they do the most harm: while a replica that has just started may not know its head. By a lottery of their own. */
@@ -194,6 +204,7 @@ export function drawSchedule(options: SimulationOptions): FaultEvent[] {
     forMs: random.pick([100, 1_000]),
   }));
   if (options.standbys > 0) events.push(...drawForStandbys(options));
+  events.push(...drawReconfigurations(options));
   events.push(...drawOldStartViews(options, events));
   return events.sort((left, right) => left.at - right.at);
 }

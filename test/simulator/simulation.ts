@@ -215,7 +215,7 @@ export class Simulation {
       this.network.sendConnected(from, to, bytes, leavingAt, isConnected);
     } else {
       this.check(() => this.promises.sent(from, bytes));
-      if (from >= this.options.replicas) this.check(() => saysNothing(from, bytes));
+      this.check(() => saysNothing(from, bytes, (configuration) => this.commits.votersOf(configuration)));
       if (from === this.options.muteReplica && bytes.length > muteBytes) return true;
       this.network.send(from, to, bytes, leavingAt);
     }

@@ -147,7 +147,7 @@ test("a sound checksum does not excuse reserved bytes, foreign clusters, sizes o
     const reading = read(reseal(bytes, change));
     return reading.kind === "invalid" ? reading.fault : reading.kind;
   };
-  for (const at of [32, 63, 100, 127, 213, 255])
+  for (const at of [32, 63, 100, 127, 214, 255])
     t.is(
       fault((copy) => copy.fill(1, at, at + 1)),
       "reserved bytes",

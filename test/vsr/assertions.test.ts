@@ -208,7 +208,7 @@ test("a fresh replica becomes a member with nothing said and nothing stored", (t
     replica.step({ kind: "message", from, message }, []);
   };
   vouch(0);
-  throwsAssertion(t, () => vouch(2), "durability: a fresh replica has said and stored nothing");
+  throwsAssertion(t, () => vouch(2), "durability: a fresh replica has said nothing in its configuration");
 });
 
 test("a log is upgraded to a release that its primary knows", (t) => {

@@ -82,18 +82,22 @@ export class Cluster {
     this.random = new Random(seed);
     this.voters = count;
     this.members = Array.from({ length: count + standbys }, () => new Member());
-    if (standing === "fresh") for (let index = 0; index < count; index++) this.format(index, "fresh", 0);
+    if (standing === "fresh") {
+      for (let index = 0; index < this.members.length; index++)
+        this.format(index, index < count ? "fresh" : "member", 0);
+    }
     for (let index = 0; index < count + standbys; index++) this.start(index);
   }
 
   start(index: number): void {
     const member = this.members[index];
+    const voters = member.disk.state.replicaCount ?? this.voters;
     member.leads = null;
     member.replica = new Replica(
       {
         replica: index,
-        replicaCount: this.voters,
-        standbys: this.members.length - this.voters,
+        replicaCount: voters,
+        standbys: this.members.length - voters,
         clusterId,
         geometry,
         release: member.release,
@@ -105,9 +109,9 @@ export class Cluster {
   }
 
   /** An empty disk with a new id. */
-  format(index: number, standing: "fresh" | "replaced", view: number): void {
+  format(index: number, standing: "member" | "fresh" | "replaced", view: number): void {
     const member = this.members[index];
-    const members = this.members.slice(0, this.voters).map(() => new Uint8Array(16));
+    const members = Array.from({ length: Math.max(this.voters, index + 1) }, () => new Uint8Array(16));
     const own = members[index];
     own.fill(1 + this.random.below(255));
     new DataView(own.buffer).setUint32(0, view, false);
@@ -222,6 +226,8 @@ export class Cluster {
         return;
       case "upgrade":
         member.isUpgrading = true;
+        return;
+      case "configured":
         return;
       case "renewView":
         member.inputs.push({ kind: "abdicate" });
@@ -359,7 +365,7 @@ export class Cluster {
   }
 
   /** Proposes one prepare at a replica that believes it leads. False when it does not, or has enough under way. */
-  propose(index: number): boolean {
+  propose(index: number, voters = 0): boolean {
     const member = this.members[index];
     const at = member.replica?.inspect();
     if (member.leads === null || at === undefined || !at.isPrimary || at.op - at.commit >= 8) return false;
@@ -372,6 +378,7 @@ export class Cluster {
     const address = head.address + padded > next ? next : head.address;
     this.proposals += 1;
     const before = at.op;
+    const ordinary = member.isUpgrading ? prepareOperations.upgrade : prepareOperations.commands;
     this.step(index, {
       kind: "propose",
       view: member.leads.view,
@@ -380,9 +387,9 @@ export class Cluster {
       address,
       recordCount: 1,
       timestamp: head.timestamp + 1,
-      operation: member.isUpgrading ? prepareOperations.upgrade : prepareOperations.commands,
+      ...(voters === 0 ? { operation: ordinary } : { operation: prepareOperations.reconfiguration, voters }),
     });
-    member.isUpgrading = false;
+    member.isUpgrading &&= voters > 0;
     if (member.leads === null || member.replica?.inspect().op === before) return false;
     const reading = readHeader(frame, new DataView(frame.buffer), 0, clusterId);
     if (reading.kind !== "prepare") throw new Error("a proposed prepare has no header");

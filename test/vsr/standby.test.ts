@@ -113,7 +113,7 @@ test("a standby that comes late fetches the whole log", (t) => {
 test("standbys are taken in and let go while the others work, also one that is being answered", (t) => {
   const cluster = new Cluster(3, 25, "member", 1);
   cluster.crash(3);
-  for (const index of [0, 1, 2]) cluster.step(index, { kind: "standbys", count: 0 });
+  for (const index of [0, 1, 2]) cluster.step(index, { kind: "replicas", count: 3 });
   for (let at = 0; at < 3_000; at++) {
     cluster.advance();
     for (const index of [0, 1, 2]) cluster.propose(index);
@@ -121,13 +121,13 @@ test("standbys are taken in and let go while the others work, also one that is b
   cluster.start(3);
   cluster.run(1_000);
   t.is(cluster.members[3]?.committed, null, "nobody knows it");
-  for (const index of [0, 1, 2]) cluster.step(index, { kind: "standbys", count: 1 });
+  for (const index of [0, 1, 2]) cluster.step(index, { kind: "replicas", count: 4 });
   cluster.run(4_000);
   const newest = Math.max(...cluster.commits.keys());
   t.is(cluster.members[3]?.committed?.op, newest);
   for (const index of [0, 1, 2]) {
     cluster.step(index, { kind: "message", from: 3, message: { kind: "getSeals", segment: 0 } });
-    cluster.step(index, { kind: "standbys", count: 0 });
+    cluster.step(index, { kind: "replicas", count: 3 });
   }
   for (const index of [0, 1, 2]) cluster.propose(index);
   cluster.run(1_000);

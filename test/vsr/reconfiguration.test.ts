@@ -1,0 +1,103 @@
+/** The number of voters changes while replicas crash, are cut off and lose messages: one log, whoever counted when. */
+import test from "ava";
+import { configurationOf } from "../../runtime/vsr/quorums.js";
+import { Cluster } from "./cluster.js";
+
+const inspect = (cluster: Cluster, index: number) => {
+  const { replica } = cluster.members[index] ?? {};
+  if (!replica) throw new Error(`replica ${index} is down`);
+  return replica.inspect();
+};
+
+const newestOf = (cluster: Cluster): number => Math.max(0, ...cluster.commits.keys());
+
+/** The newest configuration of a cluster all of whose replicas are up. */
+const votersOf = (cluster: Cluster): number =>
+  cluster.members
+    .map((_, index) => inspect(cluster, index))
+    .reduce((newest, one) => (one.configuration > newest.configuration ? one : newest)).voters;
+
+/** Proposes one voter more or fewer at whoever leads. */
+function change(cluster: Cluster, by: number): boolean {
+  const { primary } = cluster;
+  if (primary < 0) return false;
+  const voters = inspect(cluster, primary).voters + by;
+  if (voters < 2 || voters > Math.min(6, cluster.members.length)) return false;
+  return cluster.propose(primary, voters);
+}
+
+function settled(t: { is: (a: unknown, b: unknown, m?: string) => void }, cluster: Cluster, label: string): void {
+  const newest = newestOf(cluster);
+  const voters = votersOf(cluster);
+  for (const [index, { committed, halted }] of cluster.members.entries()) {
+    t.is(halted, null, `${label}: replica ${index}`);
+    t.is(committed?.op, newest, `${label}: replica ${index}`);
+    const { status, voters: known } = inspect(cluster, index);
+    t.is(status, "normal", `${label}: replica ${index}`);
+    t.is(known, voters, `${label}: replica ${index}`);
+  }
+}
+
+test("a standby becomes a voter, and a voter a standby, while prepares are on their way", (t) => {
+  const cluster = new Cluster(3, 31, "fresh", 2);
+  cluster.run(1_500);
+  for (const [by, voters] of [
+    [1, 4],
+    [1, 5],
+    [-1, 4],
+    [-1, 3],
+    [-1, 2],
+    [1, 3],
+  ] as const) {
+    for (let turn = 0; turn < 4; turn++) cluster.propose(cluster.primary);
+    t.true(change(cluster, by), `to ${voters}`);
+    t.false(cluster.propose(cluster.primary), "nothing is proposed behind the end of a configuration");
+    cluster.run(3_000);
+    for (let turn = 0; turn < 4; turn++) t.true(cluster.propose(cluster.primary), `with ${voters}`);
+    cluster.run(1_000);
+    settled(t, cluster, `with ${voters}`);
+    t.is(votersOf(cluster), voters);
+    t.true(cluster.primary < voters);
+  }
+  t.is(configurationOf(inspect(cluster, 0).view), 6);
+});
+
+function storm(seed: number): { cluster: Cluster; changes: number } {
+  const cluster = new Cluster([3, 2, 4, 5, 3][seed % 5] ?? 3, seed, "fresh", 1 + (seed % 3));
+  const { random, members } = cluster;
+  cluster.run(1_500);
+  cluster.loss = random.below(3) === 0 ? random.below(25) : 0;
+  for (let at = 0; at < 5_000; at++) {
+    cluster.advance();
+    const some = random.below(members.length);
+    const isUp = members[some]?.replica !== null;
+    if (random.below(4) === 0) for (const index of members.keys()) cluster.propose(index);
+    if (random.below(250) === 0) change(cluster, random.below(2) === 0 ? 1 : -1);
+    if (random.below(300) === 0 && isUp) cluster.crash(some);
+    else if (random.below(120) === 0 && !isUp) cluster.start(some);
+    if (random.below(300) === 0) cluster.cut.add(`${some}>${random.below(members.length)}`);
+    if (random.below(200) === 0) cluster.cut.clear();
+  }
+  cluster.loss = 0;
+  cluster.cut.clear();
+  for (const [index, { replica }] of members.entries()) if (replica === null) cluster.start(index);
+  cluster.run(8_000);
+  const { configuration } = inspect(cluster, 0);
+  return { cluster, changes: configuration };
+}
+
+const seeds = Number(process.env["KIMBERLITE_SEEDS"] ?? 12);
+
+test("through crashes, loss and partitions voters come and go, and there is one log", (t) => {
+  let changes = 0;
+  for (let seed = Number(process.env["KIMBERLITE_FROM"] ?? 1); seed <= seeds; seed++) {
+    const run = storm(seed);
+    if (process.env["KDBG"])
+      for (const [i, m] of run.cluster.members.entries())
+        console.log(i, JSON.stringify(m.replica?.inspect()), m.committed?.op, m.halted, m.disk.state.standing);
+    settled(t, run.cluster, `seed ${seed}`);
+    t.true(newestOf(run.cluster) > 20, `seed ${seed} commits`);
+    changes += run.changes;
+  }
+  t.true(changes > seeds, "there were changes");
+});
