@@ -7,7 +7,8 @@
  *    8     1  kind: 1 requests · 2 replies · 3 commands · 4 question · 5 answer
  *    9     7  zero
  *   16        1, 3: a batch of requests, each deadline as what is left of it · 2: a batch of replies
- *             4: id u32 · topic u8 (1 commit index, 2 administration, 3 report, 4 handover, 5 barrier) · zero 3 · body
+ *             4: id u32 · topic u8 (1 commit index, 2 administration, 3 report, 4 handover, 5 barrier,
+ *                6 reconfiguration) · zero 3 · body
  *             5: id u32 · known u8 · zero 3 · body
  */
 import { assert } from "../../runtime/types/assert.js";
@@ -45,8 +46,15 @@ export function decodeRelay(bytes: Uint8Array): Relay {
   return { kind: bytes[kindAt] ?? 0, body: bytes.slice(headBytes) };
 }
 
-/** What can be asked: the commit index, an administrative call, a handover and a barrier of the leading shard, a report of any. */
-export const relayTopics = { commitIndex: 1, admin: 2, report: 3, handOver: 4, barrier: 5 } as const;
+/** What can be asked: a report of any shard; the commit index and what changes something of the one that leads. */
+export const relayTopics = {
+  commitIndex: 1,
+  admin: 2,
+  report: 3,
+  handOver: 4,
+  barrier: 5,
+  reconfiguration: 6,
+} as const;
 
 export interface Question {
   readonly id: number;

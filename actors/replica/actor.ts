@@ -150,7 +150,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       confirmed: (token, isPrimary, commit) => this.#confirmed(token, isPrimary, commit),
       configured: (configuration, voters) => {
         context.log.info("a configuration begins", { replica, configuration, voters });
-        this.#notify({ kind: "configured", voters });
+        this.#notify({ kind: "configured", configuration, voters });
       },
       upgrade: (release) => this.#notify({ kind: "upgrade", release }),
       renewView: () => this.#notify({ kind: "renewView" }),
@@ -188,7 +188,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         this.#context.reply(envelope, this.#opened());
         // Connections that came up before the shard was there to hear of it.
         for (const replica of this.#linked) this.#toShard({ kind: "peerUp", replica });
-        this.#notify({ kind: "configured", voters: this.#core.inspect().voters });
+        this.#tellVoters();
         // The first tick starts the protocol: what it says of the log follows the answer.
         this.#step({ kind: "tick", ...this.#times() });
         if (!this.#isSingle) this.#context.after(tickMs, { kind: "tick" });
@@ -304,6 +304,11 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     const { epoch } = this.#storage.superblock.content;
     const { release } = this.#machine;
     return { replica: this.#self, status, view, epoch, configuration, voters, op, commit, durable, stuckAt, release };
+  }
+
+  #tellVoters(): void {
+    const { configuration, voters } = this.#core.inspect();
+    this.#notify({ kind: "configured", configuration, voters });
   }
 
   #opened(): ReplicaOpened {

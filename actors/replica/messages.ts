@@ -113,7 +113,7 @@ export type ReplicaNotice =
   /** A replica that was replaced waits for another view: give leadership up when nothing is under way, and take it again. */
   | { readonly kind: "renewView" }
   /** So many replicas vote, those with the first numbers: at the start, and when that changes. */
-  | { readonly kind: "configured"; readonly voters: number }
+  | { readonly kind: "configured"; readonly configuration: number; readonly voters: number }
   /** Every node's program knows this release, which is behind the log's: propose an upgrade. */
   | { readonly kind: "upgrade"; readonly release: number }
   /** What time a majority of the replicas' clocks agrees on, µs; null while none does. Once a second, and when that changes. */

@@ -62,6 +62,7 @@ class Shard implements Actor<ShardMessage> {
     this.#nodes = new OtherNodes(core, {
       requestsOfPeer: (port, bytes, areCommands) => this.#requestsOfPeer(port, bytes, areCommands),
       barrier: (settled) => this.#operations.barrier(settled),
+      reconfigure: (voters, settled) => this.#operations.reconfigure(voters, settled),
       handOver: (settled) => this.#operations.handOver(settled),
     });
     this.#handover = new Handover({
@@ -185,6 +186,7 @@ class Shard implements Actor<ShardMessage> {
         return;
       case "configured":
         core.voters = message.voters;
+        core.configuration = message.configuration;
         return;
       case "upgrade":
         this.#operations.upgrade(message.release);
@@ -224,10 +226,11 @@ class Shard implements Actor<ShardMessage> {
         return;
       case "barrier":
         assert(envelope !== null, "a barrier is asked for");
-        this.#operations.barrier((op) => {
-          if (op === null) core.context.fail(envelope, outcomeUnknown());
-          else core.context.reply(envelope, op);
-        });
+        this.#operations.barrier(this.#toldOp(envelope));
+        return;
+      case "reconfigure":
+        assert(envelope !== null, "a reconfiguration is asked for");
+        this.#operations.reconfigure(message.voters, this.#toldOp(envelope));
         return;
       case "questionsDue":
         this.#nodes.questionsDue();
@@ -299,6 +302,15 @@ class Shard implements Actor<ShardMessage> {
     if (core.committed === null || position.op > core.committed.op) core.committed = position;
     if (core.phase === "leading") this.#pipeline.committed(position);
     else this.#applier.applyLater();
+  }
+
+  /** Answers with an operation's number once it is committed. */
+  #toldOp(envelope: Envelope): (op: number | null) => void {
+    const { context } = this.#core;
+    return (op) => {
+      if (op === null) context.fail(envelope, outcomeUnknown());
+      else context.reply(envelope, op);
+    };
   }
 
   #follow(view: number, leader: number): void {

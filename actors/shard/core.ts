@@ -62,6 +62,7 @@ export class ShardCore {
   clock: number | null = null;
   /** How many replicas vote: those with the first numbers. */
   voters: number;
+  configuration = 0;
   isFull = false;
   isDraining = false;
 

@@ -24,6 +24,8 @@ export type ShardMessage =
   | { readonly kind: "handOver" }
   /** Asked by the node: commit an operation that says nothing, and with it everything before. Answered with its op. */
   | { readonly kind: "barrier" }
+  /** Asked by the node: so many vote from then on. Answered with the op that says so, once it is committed. */
+  | { readonly kind: "reconfigure"; readonly voters: number }
   /** Asked by the node and the directory: answered once the log is replayed and requests are taken. */
   | { readonly kind: "awaitReady" }
   /**

@@ -3,6 +3,8 @@
  * Each is carried out by the shard that leads, and asked of it by every other.
  */
 import { prepareOperations } from "../../runtime/storage/frame.js";
+import { configurationsMax } from "../../runtime/storage/views.js";
+import { reconfigurableMin, replicasMax } from "../../runtime/vsr/quorums.js";
 import { decodeOp, relayTopics } from "../messages/relay.js";
 import type { ShardCore } from "./core.js";
 import { decodeOutcome, type Handover, type HandoverSettled, notHandedOver } from "./handover.js";
@@ -14,6 +16,8 @@ const handoverMs = 6_000;
 const barrierMs = 5_000;
 const barrierBytes = 8;
 const upgradeBytes = 8;
+/** How many vote from then on: u32, and 4 zeros. */
+const reconfigurationBytes = 8;
 
 export class Operations {
   readonly #core: ShardCore;
@@ -49,6 +53,32 @@ export class Operations {
     this.#pipeline.operate(operation, body, (op) => {
       if (op !== null) context.log.info("the log is upgraded", { shard: args.shard, release, op });
     });
+  }
+
+  /**
+   * Ends the present configuration: behind this so many vote. Tells its op; null when it may never be committed, or when it is not one more or one fewer
+   * than now. Whether the step is wise is for whoever asks.
+   */
+  reconfigure(voters: number, settled: (op: number | null) => void): void {
+    const core = this.#core;
+    const { phase, isSingle, args } = core;
+    const body = new Uint8Array(reconfigurationBytes);
+    new DataView(body.buffer).setUint32(0, voters, true);
+    if (phase !== "leading") {
+      this.#nodes.askLeader(relayTopics.reconfiguration, body, barrierMs, (answer) => {
+        settled(answer === null ? null : decodeOp(answer));
+      });
+      return;
+    }
+    const isStep = Math.abs(voters - core.voters) === 1 && voters >= reconfigurableMin;
+    const isPossible =
+      voters <= Math.min(replicasMax, this.#nodes.replicas) && core.configuration + 1 < configurationsMax;
+    if (isSingle || !isStep || !isPossible || this.#pipeline.isDue(prepareOperations.reconfiguration)) {
+      settled(null);
+      return;
+    }
+    core.context.log.info("the number of voters changes", { shard: args.shard, from: core.voters, to: voters });
+    this.#pipeline.operate(prepareOperations.reconfiguration, body, settled, voters);
   }
 
   /** Has another replica lead, wherever this shard leads now. */

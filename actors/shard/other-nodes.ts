@@ -25,6 +25,7 @@ import { collectReports, decodeReport, encodeReport, type ShardReport } from "./
 export interface OtherNodesHost {
   requestsOfPeer(port: PeerPort, bytes: Uint8Array, areCommands: boolean): void;
   barrier(settled: (op: number | null) => void): void;
+  reconfigure(voters: number, settled: (op: number | null) => void): void;
   handOver(settled: HandoverSettled): void;
 }
 
@@ -80,6 +81,11 @@ export class OtherNodes {
     this.#questions.peerDown(replica);
     this.forwarder.peerDown(replica);
     this.#core.sql?.dropClosed(this.#peerPorts[replica]);
+  }
+
+  /** Those that vote and those that stand by. */
+  get replicas(): number {
+    return this.#replicas;
   }
 
   /** So many replicas there are from now on, those that stand by among them. */
@@ -142,6 +148,9 @@ export class OtherNodes {
       this.#administer(body, answer);
     } else if (topic === relayTopics.barrier) {
       this.#host.barrier((op) => answer(op === null ? null : encodeOp(op)));
+    } else if (topic === relayTopics.reconfiguration && body.length >= 4) {
+      const voters = new DataView(body.buffer, body.byteOffset, 4).getUint32(0, true);
+      this.#host.reconfigure(voters, (op) => answer(op === null ? null : encodeOp(op)));
     } else if (topic === relayTopics.handOver) {
       this.#host.handOver((outcome) => answer(encodeOutcome(outcome)));
     } else {

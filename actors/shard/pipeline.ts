@@ -23,6 +23,8 @@ interface OwnOperation {
   readonly operation: number;
   readonly body: Uint8Array;
   readonly settled: (op: number | null) => void;
+  /** Of a reconfiguration: how many vote behind it; else 0. */
+  readonly voters: number;
 }
 
 export interface PipelineHost {
@@ -51,6 +53,9 @@ export class Pipeline {
   #proposer: Proposer | null = null;
   #commits = 0;
   #records = 0;
+
+  /** A reconfiguration was proposed: the last of its configuration. */
+  #isClosing = false;
 
   constructor(core: ShardCore, queue: RequestQueue, answering: Answering, handover: Handover, host: PipelineHost) {
     this.#core = core;
@@ -105,6 +110,7 @@ export class Pipeline {
       core.sql,
     );
     core.phase = "leading";
+    this.#isClosing = false;
   }
 
   /** What was inherited from another leader and is not committed yet is under way as well: a view change names no more than that. */
@@ -123,7 +129,7 @@ export class Pipeline {
     // Requests wait while nobody can say what time it is; a primary that stays so gives up its view.
     const stamp = core.timeNow();
     if (stamp === null) return;
-    const hasRoom = (): boolean => this.#hasRoom && !this.#handover.isUnderWay;
+    const hasRoom = (): boolean => this.#hasRoom && !this.#handover.isUnderWay && !this.#isClosing;
     while (this.#queue.count + this.#operations.length > 0 && hasRoom()) {
       if (store.cachePressure > pressureMax) {
         // No room for more changes until a checkpoint is through; it calls back.
@@ -144,11 +150,11 @@ export class Pipeline {
         this.#unrecorded.answer(proposal, this.#inFlight.at(-1) ?? null);
         continue;
       }
-      this.#tellReplica(proposal, leadership.view);
+      this.#tellReplica(proposal, leadership.view, own?.voters ?? 0);
     }
   }
 
-  #tellReplica(proposal: Proposal, view: number): void {
+  #tellReplica(proposal: Proposal, view: number, voters: number): void {
     const core = this.#core;
     const { store } = core.parts();
     const proposer = this.#proposing();
@@ -161,7 +167,10 @@ export class Pipeline {
     this.#inFlight.push(proposal);
     const { op, address, bodyBytes, recordCount, time, operation } = proposal;
     proposal.endAddress = proposer.nextAddress;
-    const propose = { kind: "propose", view, op, address, bodyBytes, recordCount, time, operation };
+    // What comes behind the end of a configuration waits for whoever leads the next one.
+    this.#isClosing = voters > 0;
+    const own = voters > 0 ? { voters } : {};
+    const propose = { kind: "propose", view, op, address, bodyBytes, recordCount, time, operation, ...own };
     const told = core.context.tell(port, propose);
     assert(told === "accepted", "a replica has room for every prepare under way");
   }
@@ -216,6 +225,7 @@ export class Pipeline {
     core.lastOp = op - 1;
     proposer.nextAddress = last?.endAddress ?? core.positionNow().address;
     core.isFull = true;
+    this.#isClosing = false;
     core.context.after(retryFullMs, { kind: "retryFull" });
   }
 
@@ -243,10 +253,10 @@ export class Pipeline {
   // ------------------------------------------------------------------ operations of the protocol
 
   /** Proposes one of the protocol's own operations, which says nothing to the state. Tells its op; null when it may never be committed. */
-  operate(operation: number, body: Uint8Array, settled: (op: number | null) => void): void {
+  operate(operation: number, body: Uint8Array, settled: (op: number | null) => void, voters = 0): void {
     assert(this.#core.phase === "leading", "only a shard that leads proposes");
     assert(operation !== prepareOperations.commands, "commands come from the queue");
-    this.#operations.push({ operation, body, settled });
+    this.#operations.push({ operation, body, settled, voters });
     this.propose();
   }
 

@@ -31,6 +31,8 @@ import {
 } from "./superblock-codec.js";
 import { chooseCopy, copiesToOpen, goesBack, refuse } from "./superblock-quorum.js";
 
+import { baseViewOf, configurationOf } from "./views.js";
+
 export type {
   CheckpointRecord,
   ProtocolState,
@@ -220,7 +222,9 @@ export class Superblock {
     assert(head >= content.checkpoint.op, "durability: a log reaches its checkpoint");
     assert((suffix[0]?.header.op ?? 0) === head, "order: a view's log is named from its head down");
     // Copies of one directory come to one view, and no view before it has been so high here.
-    const view = content.view + refoundViews;
+    const configuration = configurationOf(content.view);
+    // Those that found it are not those that voted last: what they say is of a configuration of their own. In the first one the epoch alone tells.
+    const view = (configuration === 0 ? content.view : baseViewOf(configuration + 1)) + refoundViews;
     const commitMax = Math.min(content.commitMax, head);
     const next = { ...content, epoch, replica, replicaCount, members, commitMax, view, logView: view };
     this.#change({ ...next, standing: "member", suffix });

@@ -14,12 +14,13 @@
  * Nothing that counts (an acknowledgement, a vote) is said to a replica, or believed of a vote, before that replica has answered a ping since the
  * start: it might know better.
  */
+import { configurationOf, isBaseView, lastViewOf } from "../storage/views.js";
 import { assert } from "../types/assert.js";
 import type { Core } from "./core.js";
 import { sameIdentity } from "./journal-slots.js";
 import { mark } from "./marks.js";
 import type { PingMessage, PongMessage, Remembered } from "./messages.js";
-import { configurationOf, isBaseView, lastViewOf, replicasMax } from "./quorums.js";
+import { replicasMax } from "./quorums.js";
 import { renewTicks, upgradeTicks } from "./timing.js";
 
 export const memberBytes = 16;

@@ -5,20 +5,13 @@
 
 import { type PrepareHeader, prepareOperations } from "../storage/frame.js";
 import type { LogGeometry } from "../storage/log-geometry.js";
+import { configurationOf } from "../storage/views.js";
 import { assert } from "../types/assert.js";
 import { Journal } from "./journal.js";
 import { mark } from "./marks.js";
 import type { Message, ReplicaStatus } from "./messages.js";
 import type { DurableState, Effect, HaltCause, RecoveredLog, Standing, StoredHeader } from "./ports.js";
-import {
-  configurationOf,
-  primaryOf,
-  type Quorums,
-  quorumsOf,
-  reconfigurableMin,
-  replicasMax,
-  standbysMax,
-} from "./quorums.js";
+import { primaryOf, type Quorums, quorumsOf, reconfigurableMin, replicasMax, standbysMax } from "./quorums.js";
 import { Random } from "./random.js";
 
 /** That of an empty log. */

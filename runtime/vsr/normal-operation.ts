@@ -5,8 +5,10 @@
  *
  * Nothing is acknowledged, not even to itself, before view and logView are durable.
  */
+
 import { headerBytes, prepareOperations, readHeader, writePrepareHeader } from "../storage/frame.js";
 import { nextSegmentStart } from "../storage/log-geometry.js";
+import { configurationsMax } from "../storage/views.js";
 import { assert } from "../types/assert.js";
 import type { Acquaintance } from "./acquaintance.js";
 import { type Core, heldBytesMaxDefault } from "./core.js";
@@ -14,7 +16,7 @@ import { sameIdentity } from "./journal-slots.js";
 import { mark } from "./marks.js";
 import type { CommitMessage, CommitOkMessage, Prepare, PrepareOkMessage } from "./messages.js";
 import { type Input, pipelineMax } from "./ports.js";
-import { configurationsMax, reconfigurableMin, replicasMax } from "./quorums.js";
+import { reconfigurableMin, replicasMax } from "./quorums.js";
 import {
   abdicateTicks,
   fastResendTicks,

@@ -57,32 +57,8 @@ export function checkLaws({ replicas, replication, viewChange, nack }: Quorums):
   assert(2 * viewChange > replicas, "order: any two view changes share a replica");
 }
 
-/**
- * How many vote may change, one up or down at a time; what holds between two changes is a *configuration*. Its number is in the high bits of each of its
- * views, so every rule that compares views prefers the later configuration without being told.
- */
-const viewsOfConfiguration = 2 ** 22;
-export const configurationsMax = 2 ** 10;
-/** Between so few and `replicasMax` voters; a replica of its own has nobody to agree with. */
+/** Between so few and `replicasMax` voters their number may change: a replica of its own has nobody to agree with. */
 export const reconfigurableMin = 2;
-
-/** Number of the configuration that a view is of; 0 for the first. */
-export const configurationOf = (view: number): number => Math.floor(view / viewsOfConfiguration);
-
-/** The view that a configuration begins with. Nobody leads it: its log is what was committed when the configuration began. */
-export function baseViewOf(configuration: number): number {
-  assert(
-    Number.isInteger(configuration) && configuration >= 0 && configuration < configurationsMax,
-    "a configuration has a number of ten bits",
-  );
-  return configuration * viewsOfConfiguration;
-}
-
-/** Beyond it there is nothing: whoever waits for it waits for the next configuration. */
-export const lastViewOf = (configuration: number): number => (configuration + 1) * viewsOfConfiguration - 1;
-
-/** A view in which a later configuration than the first begins. */
-export const isBaseView = (view: number): boolean => view > 0 && view % viewsOfConfiguration === 0;
 
 /** The replica that leads a view. @param rotation differs from shard to shard, so that they are led by different replicas */
 export const primaryOf = (view: number, replicas: number, rotation: number): number => (view + rotation) % replicas;

@@ -5,6 +5,7 @@
  * An input is worked through completely before the next; effects come out in the order in which they are to be begun. The rules that a
  * shell keeps are in `ports.ts`.
  */
+import { configurationOf, isBaseView } from "../storage/views.js";
 import { Acquaintance } from "./acquaintance.js";
 import { ClusterClock } from "./cluster-clock.js";
 import { Core, type ReplicaConfig } from "./core.js";
@@ -12,7 +13,6 @@ import { mark } from "./marks.js";
 import type { Message, PingMessage, PongMessage, Remembered, ReplicaStatus } from "./messages.js";
 import { NormalOperation } from "./normal-operation.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "./ports.js";
-import { configurationOf, isBaseView } from "./quorums.js";
 import { Repair } from "./repair.js";
 import { abdicateTicks, pingTicks } from "./timing.js";
 import { ViewChange } from "./view-change.js";

@@ -6,7 +6,9 @@
  * What is said in a view is said the same way each time: the headers of a doViewChange are fixed when the old view is left and stored
  * with the new one, so that a replica that crashes in between says them again.
  */
+
 import { headerBytes } from "../storage/frame.js";
+import { baseViewOf, configurationOf, isBaseView } from "../storage/views.js";
 import { assert } from "../types/assert.js";
 import { type Acquaintance, viewsBeyond } from "./acquaintance.js";
 import { type Core, configurationBehind } from "./core.js";
@@ -24,7 +26,7 @@ import type {
 } from "./messages.js";
 import type { NormalOperation } from "./normal-operation.js";
 import { pipelineMax } from "./ports.js";
-import { baseViewOf, configurationOf, isBaseView, replicasMax } from "./quorums.js";
+import { replicasMax } from "./quorums.js";
 import type { Repair } from "./repair.js";
 import {
   configurationTicks,

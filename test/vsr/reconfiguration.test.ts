@@ -1,6 +1,7 @@
 /** The number of voters changes while replicas crash, are cut off and lose messages: one log, whoever counted when. */
+
 import test from "ava";
-import { configurationOf } from "../../runtime/vsr/quorums.js";
+import { configurationOf } from "../../runtime/storage/views.js";
 import { Cluster } from "./cluster.js";
 
 const inspect = (cluster: Cluster, index: number) => {
