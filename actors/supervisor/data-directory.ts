@@ -28,7 +28,7 @@ export interface NodeIdentity {
   readonly nodeId: number;
   /** User shards; the system shard comes on top. */
   readonly shards: number;
-  /** Replicas of each shard, and nodes of the cluster. */
+  /** Replicas of each shard that voted when the directory was made; 1 for a node of its own. */
   readonly replicas: number;
   /** How often the cluster was founded anew. */
   readonly epoch: number;
@@ -221,10 +221,12 @@ function replicaIdentity(
   view = 0,
 ): ReplicaIdentity {
   const replica = cluster?.node ?? 0;
-  // A standby says nothing that counts, so nobody has to vouch for it.
-  if (replicas === 1 || replica >= replicas) return { clusterId, replica, replicaCount: replicas, epoch };
-  const members = newMembers(replicas, replica, view, randomBytes);
-  return { clusterId, replica, replicaCount: replicas, epoch, members, standing: "fresh" };
+  const own = { clusterId, replica, replicaCount: replicas, epoch };
+  // One that never votes says nothing that counts, so nobody has to know it.
+  if (replicas === 1 || replica >= replicasMax) return own;
+  const members = newMembers(Math.max(replicas, replica + 1), replica, view, randomBytes);
+  // Nobody has to vouch for a standby before it votes; then it has an id that they can get to know.
+  return { ...own, members, standing: replica < replicas ? "fresh" : "member" };
 }
 
 export interface Replacement {
@@ -309,7 +311,8 @@ function checkMembership(known: NodeIdentity, cluster: ClusterMembership | null,
   const same =
     toHex(known.clusterId) === toHex(wanted.clusterId) &&
     known.nodeId === wanted.node + 1 &&
-    known.replicas === wanted.nodes;
+    // How many vote is the replicas' to say: the number may have changed since the directory was made.
+    (known.replicas === 1) === (wanted.nodes === 1);
   if (same) return;
   throw new KimberliteError(
     "directoryForeign",

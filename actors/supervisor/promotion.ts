@@ -11,7 +11,8 @@
 import { claimDirectory } from "../../runtime/storage/directory-claim.js";
 import { sameBytes } from "../../runtime/storage/frame.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
-import { headOf, takePlace } from "../../runtime/storage/replica-storage.js";
+import { headOf, stateOf, takePlace } from "../../runtime/storage/replica-storage.js";
+import { configurationOf } from "../../runtime/storage/views.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { newMembers, readIdentity, shardDirectory, writeIdentity } from "./data-directory.js";
@@ -45,7 +46,6 @@ export async function promoteDataDirectory(path: string, promotion: Promotion): 
       known !== null &&
       sameBytes(known.clusterId, 0, clusterId, 0, clusterId.length) &&
       known.nodeId === standby + 1 &&
-      known.replicas === voters &&
       known.epoch === promotion.epoch &&
       known.shards + 1 === shards.length;
     if (!isMeant) {
@@ -65,6 +65,15 @@ export async function promoteDataDirectory(path: string, promotion: Promotion): 
         "stepUnsafe",
         `not promoted: ${path} lacks ${lag} operations of shard ${shard}, and ${lagMax} are the most: start it as a standby until it is in step`,
         { detail: { shard, lag } },
+      );
+    }
+    for (const [shard, { view }] of shards.entries()) {
+      const { replicaCount, view: own } = stateOf(disk, shardDirectory(path, shard));
+      if (replicaCount === voters && configurationOf(own) === configurationOf(view)) continue;
+      throw new KimberliteError(
+        "stepUnsafe",
+        `not promoted: ${path} knows ${replicaCount} voters of shard ${shard}, and there are ${voters}, or it has missed a change of them: start it as a standby until it is in step`,
+        { detail: { shard, replicaCount, voters } },
       );
     }
     for (const [shard, { view }] of shards.entries()) {

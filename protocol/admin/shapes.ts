@@ -84,6 +84,8 @@ export const clusterShape = z.looseObject({
     z.looseObject({
       shard: count,
       leader: countOrNone,
+      configuration: count.default(0),
+      voters: count.default(0),
       replicas: z.array(
         z.looseObject({
           node: count,

@@ -1,10 +1,12 @@
 /** Calls about the cluster, answered by any of its nodes: what every replica says of itself, and leadership given to another node. */
+import { setTimeout as pause } from "node:timers/promises";
 import type { HandedOver } from "../../actors/shard/handover.js";
 import type { ShardReports } from "../../actors/shard/messages.js";
 import { type ClusterPlan, peersOf } from "../../actors/supervisor/placement.js";
 import type { Tree } from "../../runtime/actor/tree.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { type ClusterHealth, judge, loneMember } from "./cluster-health.js";
+import { checkStep, isInOrder, unsafeStep } from "./reconfiguration.js";
 
 export interface ClusterStatus extends ClusterHealth {
   readonly clusterId: string;
@@ -26,6 +28,10 @@ const reportsMs = 3_000;
 const handoverMs = 8_000;
 const barrierMs = 8_000;
 const peersMs = 8_000;
+const reconfigureMs = 8_000;
+/** From the operation that ends a configuration to a leader in the next one and all in step. */
+const settleMs = 15_000;
+const settlePollMs = 50;
 
 export class ClusterCalls {
   readonly #tree: Pick<Tree, "port">;
@@ -34,6 +40,7 @@ export class ClusterCalls {
   readonly #clusterId: Uint8Array;
   /** Shards of this node, the system shard included. */
   readonly #shards: number;
+  #isReconfiguring = false;
 
   constructor(tree: Pick<Tree, "port">, cluster: () => ClusterPlan | null, clusterId: Uint8Array, shards: number) {
     this.#tree = tree;
@@ -103,6 +110,48 @@ export class ClusterCalls {
       }
     }
     return last;
+  }
+
+  /**
+   * One voter more or fewer, shard by shard: each has to be in order again before the next begins. A call that was interrupted may be repeated.
+   * Throws `stepUnsafe` with the reason, `shardUnavailable` when a shard does not come to it in time.
+   */
+  async reconfigure(voters: number): Promise<ClusterStatus> {
+    if (this.#isReconfiguring) throw unsafeStep("another change is under way at this node");
+    this.#isReconfiguring = true;
+    try {
+      for (let shard = 0; shard < this.#shards; shard++) {
+        if (!checkStep(await this.status(), shard, voters)) continue;
+        const port = this.#tree.port(`shard-${shard}`);
+        await port.ask<number>({ kind: "reconfigure", voters }, { deadlineMs: reconfigureMs });
+        await this.#settled(shard, voters);
+      }
+      return await this.status();
+    } finally {
+      this.#isReconfiguring = false;
+    }
+  }
+
+  async #settled(shard: number, voters: number): Promise<void> {
+    const giveUp = performance.now() + settleMs;
+    while (!isInOrder((await this.status()).shards[shard], voters)) {
+      if (performance.now() > giveUp) {
+        throw new KimberliteError(
+          "shardUnavailable",
+          `shard ${shard} has ${voters} voters from now on, and is not in order after ${settleMs / 1_000} s: see \`kimberlite cluster status\`, and repeat this when it is`,
+          { detail: { shard, voters } },
+        );
+      }
+      await pause(settlePollMs);
+    }
+  }
+
+  /** How many vote on every shard; null while they differ or nobody answers. */
+  async voters(): Promise<number | null> {
+    const { shards } = await this.status();
+    const [first] = shards;
+    const isKnown = shards.every(({ leader, voters }) => leader !== null && voters === first?.voters);
+    return first !== undefined && isKnown ? first.voters : null;
   }
 
   /** Tells the replicas of this node where the others are. Throws `shardUnavailable` when one does not answer: it is to be told again. */

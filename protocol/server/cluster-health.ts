@@ -39,6 +39,9 @@ export interface ReplicaHealth {
 export interface ShardHealth {
   readonly shard: number;
   readonly view: number | null;
+  /** How often the number of voters was changed, as far as any replica knows, and what it is: the nodes with the first numbers vote. */
+  readonly configuration: number;
+  readonly voters: number;
   /** Number of the node that leads; null while none does. */
   readonly leader: number | null;
   readonly replicas: readonly ReplicaHealth[];
@@ -106,9 +109,8 @@ export function needed(replicas: number): number {
   return Math.max(replication, viewChange);
 }
 
-/** What the layout gives when nothing has failed. */
-export function failuresTolerable(members: readonly ClusterMember[]): number {
-  const voters = votersOf(members);
+/** What the layout gives when nothing has failed. @param voters left out: as many as the cluster file says */
+export function failuresTolerable(members: readonly ClusterMember[], voters = votersOf(members)): number {
   return failuresTolerated(members.slice(0, voters).map(machineOf), needed(voters));
 }
 
@@ -125,7 +127,7 @@ export function judge(
       node: member.node,
       name: member.name,
       machine: machineOf(member),
-      standby: member.isStandby === true,
+      standby: places.every((place) => place?.standby === true),
       reachable: places.some((place) => place !== undefined && place.status !== null),
       leads: shards.filter(({ leader }) => leader === member.node).map(({ shard }) => shard),
     };
@@ -138,7 +140,7 @@ export function judge(
     machines: new Set(nodes.filter(({ standby }) => !standby).map(({ machine }) => machine)).size,
     nodeFailuresTolerated: Math.min(...shards.map((one) => one.nodeFailuresTolerated)),
     machineFailuresTolerated: Math.min(...shards.map((one) => one.machineFailuresTolerated)),
-    machineFailuresTolerable: failuresTolerable(members),
+    machineFailuresTolerable: Math.min(...shards.map(({ voters }) => failuresTolerable(members, voters))),
   };
 }
 
@@ -150,7 +152,7 @@ function judgeShard(
   let leader: ShardReport | null = null;
   // One that was cut off may not know yet that it leads no more.
   for (const report of reports) if (report?.leads === true && report.view >= (leader?.view ?? 0)) leader = report;
-  const voters = votersOf(members);
+  const { configuration, voters } = configurationOf(members, reports);
   const replicas = members.map(({ node }, replica): ReplicaHealth => {
     const standby = replica >= voters;
     const report = reports[replica] ?? null;
@@ -185,12 +187,27 @@ function judgeShard(
   return {
     shard,
     view: leader?.view ?? null,
+    configuration,
+    voters,
     leader: leader === null ? null : (replicas[leader.replica]?.node ?? null),
     replicas,
     faults: replicas.filter(({ fault }) => fault !== null).length,
     nodeFailuresTolerated: leader === null ? 0 : Math.max(0, sound.length - needed(voters)),
     machineFailuresTolerated: leader === null ? 0 : failuresTolerated(machines, needed(voters)),
   };
+}
+
+/** The newest that any replica is in. While none answers the file has the word. */
+function configurationOf(
+  members: readonly ClusterMember[],
+  reports: readonly (ShardReport | null)[],
+): { readonly configuration: number; readonly voters: number } {
+  let newest = { configuration: 0, voters: votersOf(members) };
+  for (const report of reports) {
+    if (report !== null && report.configuration >= newest.configuration) newest = report;
+  }
+  const { configuration, voters } = newest;
+  return { configuration, voters: Math.min(voters, members.length) };
 }
 
 function faultOf(report: ShardReport, leader: ShardReport | null, lag: number | null): string | null {

@@ -274,7 +274,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
             throw new KimberliteError("configurationInvalid", "this node was started without a cluster file");
           }
           const next = options.rereadCluster();
-          const change = membershipChange(clusterNow, next);
+          const change = membershipChange(clusterNow, next, await calls.voters());
           await calls.checkSilent(change.replaced);
           // What starts anew in between begins with what is told to the others.
           clusterNow = next;
@@ -282,6 +282,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
           log.info("the cluster file was read again", change);
           return change;
         }
+        case "cluster.reconfigure":
+          return calls.reconfigure(Number(call.params["voters"]));
         case "cluster.handover":
           return calls.handOver(typeof call.params["shard"] === "number" ? call.params["shard"] : null);
         default:

@@ -26,6 +26,7 @@ export const adminMethods = [
   "cluster.handover",
   "cluster.barrier",
   "cluster.reload",
+  "cluster.reconfigure",
 ] as const;
 export type AdminMethod = (typeof adminMethods)[number];
 

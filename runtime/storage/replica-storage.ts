@@ -23,6 +23,7 @@ import {
   superblockPath,
   type TakenPlace,
 } from "./superblock.js";
+import { chooseCopy } from "./superblock-quorum.js";
 
 export interface ReplicaStorage {
   readonly superblock: Superblock;
@@ -110,6 +111,11 @@ export function headOf(options: OpenOptions): number {
   log.close();
   superblock.close();
   return op;
+}
+
+/** What the superblock of a replica that no node uses says. Throws as `openReplica` does. */
+export function stateOf(disk: Disk, directory: string): SuperblockContent {
+  return chooseCopy(Superblock.inspect(disk, directory), superblockPath(directory)).content;
 }
 
 /** A standby's replica takes the place of one that votes: see `Superblock.takePlace`. Durable. */

@@ -371,7 +371,9 @@ export class ViewChange {
       }
       return;
     }
-    this.#tellView(from, message.nonce);
+    // One that is unsure of its head in the view that a configuration begins with: nobody leads that, and anybody can say what it begins with.
+    if (message.view === core.view && isBaseView(message.view)) this.tellConfiguration(from);
+    else this.#tellView(from, message.nonce);
   }
 
   #askView(): void {

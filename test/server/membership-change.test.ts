@@ -22,18 +22,18 @@ const planOf = (nodes: readonly ClusterMember[]): ClusterPlan => ({
 
 test("standbys come and go, and one that is elsewhere now is another", (t) => {
   const before = planOf([...voters, member(4, true)]);
-  t.deepEqual(membershipChange(planOf(voters), before), { standbys: [4], added: [4], removed: [], replaced: [] });
-  t.deepEqual(membershipChange(before, planOf(voters)), { standbys: [], added: [], removed: [4], replaced: [] });
-  t.deepEqual(membershipChange(before, before), { standbys: [4], added: [], removed: [], replaced: [] });
+  t.deepEqual(membershipChange(planOf(voters), before, 3), { standbys: [4], added: [4], removed: [], replaced: [] });
+  t.deepEqual(membershipChange(before, planOf(voters), 3), { standbys: [], added: [], removed: [4], replaced: [] });
+  t.deepEqual(membershipChange(before, before, 3), { standbys: [4], added: [], removed: [], replaced: [] });
   const elsewhere = planOf([...voters, { ...member(4, true), port: 7_900 }]);
-  t.deepEqual(membershipChange(before, elsewhere), { standbys: [4], added: [4], removed: [4], replaced: [] });
+  t.deepEqual(membershipChange(before, elsewhere, 3), { standbys: [4], added: [4], removed: [4], replaced: [] });
 });
 
 test("a standby takes the place of a node that votes, and its number", (t) => {
   const before = planOf([...voters, member(4, true)]);
   const { isStandby: _, ...fourth } = member(4, true);
   const after = planOf([member(1), { ...fourth, node: 2 }, member(3)]);
-  t.deepEqual(membershipChange(before, after), { standbys: [], added: [], removed: [4], replaced: [2] });
+  t.deepEqual(membershipChange(before, after, 3), { standbys: [], added: [], removed: [4], replaced: [2] });
 });
 
 test("how many vote, and who this node is, stay as they were", (t) => {
@@ -49,11 +49,11 @@ test("how many vote, and who this node is, stay as they were", (t) => {
     [{ ...before, clusterId: new Uint8Array(16) }, /: the file is of another cluster;/u],
   ];
   for (const [after, message] of refusals) {
-    t.throws(() => membershipChange(before, after), { message, code: "configurationInvalid" });
+    t.throws(() => membershipChange(before, after, 3), { message, code: "configurationInvalid" });
   }
   const own = { ...planOf([...voters, member(4, true)]), self: 3 };
   const moved = { ...own, nodes: [...voters, { ...member(4, true), host: "10.9.9.9" }] };
-  t.throws(() => membershipChange(own, moved), { message: /: the file changes what it says of this node;/u });
+  t.throws(() => membershipChange(own, moved, 3), { message: /: the file changes what it says of this node;/u });
 });
 
 test("a standby has the number of its place on every shard, and moves nobody else's", (t) => {

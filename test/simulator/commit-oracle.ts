@@ -111,7 +111,7 @@ export class CommitOracle {
   /** False when what it says cannot be looked at: a fault of a disk is in the way. */
   #learn(replica: number, position: LogPosition): boolean {
     for (let op = this.commits.length + 1; op <= position.op; op++) {
-      const found = this.#find(replica, op);
+      const found = this.#find(replica, op, op === position.op ? hexOf(position.parent) : null);
       if (found === null) return false;
       const { header, frame } = found;
       const identity = hexOf(nodeProvider.sha256(frame, 16, headerBytes));
@@ -130,14 +130,22 @@ export class CommitOracle {
     return true;
   }
 
-  /** The prepare of the op behind what is known: in the log of the replica that commits it, or where a fault hides it there, in another's. */
-  #find(replica: number, op: number): { header: RawHeader; frame: Uint8Array } | null {
+  /**
+   * The prepare of the op behind what is known: in the log of the replica that commits it, or where a fault hides it there, in another's. Others may
+   * hold one that was discarded.
+   *
+   * @param identity the one that is meant, where the replica has said it
+   */
+  #find(replica: number, op: number, identity: string | null): { header: RawHeader; frame: Uint8Array } | null {
     const end = this.commits.at(-1)?.header.end ?? 0;
     const parent = this.identityOf(op - 1);
     for (const image of [this.#holders[replica]?.image, ...this.#holders.map((holder) => holder.image)]) {
       const header = image?.next(end, op) ?? null;
       const frame = header === null ? null : (image?.frame(header)?.slice() ?? null);
-      if (header !== null && frame !== null && header.parent === parent && isSound(frame)) return { header, frame };
+      if (header !== null && frame !== null && header.parent === parent && isSound(frame)) {
+        if (identity === null || identity === hexOf(nodeProvider.sha256(frame, checksumHalf, headerBytes)))
+          return { header, frame };
+      }
       const isHidden = image?.isDamaged(end, end + sectorBytes) === true;
       expect(
         isHidden || image !== this.#holders[replica]?.image || this.#holders[replica]?.image.hasDamage === true,

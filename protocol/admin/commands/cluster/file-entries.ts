@@ -35,6 +35,20 @@ export function withoutNode(file: string, text: string, number: number): string 
   return checked(file, joined(head, kept), left);
 }
 
+/** The text in which the node of that number stands by, or votes; null when that cannot be told apart. */
+export function withStandby(file: string, text: string, number: number, isStandby: boolean): string | null {
+  const { head, entries } = entriesOf(text);
+  const changed = entries.map((one) => {
+    if (!numberLine(number).test(one)) return one;
+    return isStandby
+      ? one.replace(numberLine(number), (line) => `${line}\nstandby = true`)
+      : one.replace(standbyLine, "");
+  });
+  const { nodes } = parseClusterFile(file, text);
+  const wanted = nodes.map((node) => (node.number === number ? { ...node, isStandby } : node));
+  return checked(file, joined(head, changed), wanted);
+}
+
 /** The text with the standby in the place of the node of another number, which is gone; null when that cannot be told apart. */
 export function withSuccessor(file: string, text: string, standby: number, place: number): string | null {
   const { head, entries } = entriesOf(text);

@@ -23,6 +23,8 @@ export interface Expected {
   readonly node: number;
   /** User shards. */
   readonly shards: number;
+  /** Nodes that vote, as the cluster file says. */
+  readonly voters: number;
 }
 
 /**
@@ -38,10 +40,14 @@ export async function confirmMajority(asked: NodeAccess, expected: Expected): Pr
 }
 
 /** By shard. Throws `stepUnsafe` where a majority without the node is not in order. */
-export function checkMajority(report: ClusterReport, { clusterId, node, shards }: Expected): Majority[] {
+export function checkMajority(report: ClusterReport, { clusterId, node, shards, voters }: Expected): Majority[] {
   if (report.clusterId !== clusterId) throw refusedStep(`the node that answers is of cluster ${report.clusterId}`);
   if (report.shards.length !== shards + 1) {
     throw refusedStep(`the others have ${report.shards.length - 1} user shard(s), the file says ${shards}`);
+  }
+  const other = report.shards.find((one) => one.voters !== voters);
+  if (other !== undefined) {
+    throw refusedStep(`${other.voters} nodes vote on shard ${other.shard}, and the file lists ${voters}`);
   }
   const self = report.nodes.find((one) => one.node === node);
   if (self?.reachable === true) throw refusedStep(`node ${node} answers: it runs, with a disk of its own`);

@@ -67,6 +67,7 @@ export const clusterPromoteCommand = defineCommand({
       clusterId: Buffer.from(cluster.clusterId).toString("hex"),
       node: lost.number,
       shards: cluster.shards,
+      voters: votersOf(cluster),
     };
     const shards = await withNode(invocation, (asked) => confirmMajority(asked, expected), others);
     const data = path.resolve(surroundings.directory, configuration.require("data"));

@@ -51,6 +51,7 @@ export const clusterRecoverCommand = defineCommand({
       clusterId: Buffer.from(cluster.clusterId).toString("hex"),
       node: node.number,
       shards: cluster.shards,
+      voters,
     };
     const majorities = await withNode(invocation, (asked) => confirmMajority(asked, expected), others);
     const views = majorities.map(({ view }) => view);

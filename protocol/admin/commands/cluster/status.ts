@@ -40,7 +40,7 @@ export function clusterView(report: ClusterReport): string {
   );
   const faults = report.faults.length === 0 ? ["faults now: none"] : ["faults now:", ...report.faults.map(indented)];
   return [
-    `cluster ${report.clusterId}, epoch ${report.epoch}, voting nodes: ${report.nodes.filter(({ standby }) => !standby).length}`,
+    `cluster ${report.clusterId}, epoch ${report.epoch}, voting nodes: ${votersText(report)}`,
     "",
     renderTable(nodeHeadings, nodes),
     "",
@@ -49,6 +49,14 @@ export function clusterView(report: ClusterReport): string {
     ...faults,
     tolerance(report),
   ].join("\n");
+}
+
+/** While their number changes the shards come to it one after the other. */
+function votersText({ shards }: ClusterReport): string {
+  const counts = [...new Set(shards.map(({ voters }) => voters))].sort((left, right) => left - right);
+  const changes = Math.max(0, ...shards.map(({ configuration }) => configuration));
+  const configured = changes === 0 ? "" : `, configuration ${changes}`;
+  return `${counts.join(" to ")}${configured}`;
 }
 
 const counted = (value: number | null): string | null => (value === null ? null : formatCount(value));
