@@ -802,21 +802,6 @@ export const canaries: readonly Canary[] = [
   },
   {
     id: "C45",
-    title:
-      "a primary says that it leads although its log ends its configuration: others may have gone on in the next one (T21, T31)",
-    edits: [
-      {
-        file: vsr("normal-operation"),
-        find: "if (!core.isLeading || core.isClosed) {",
-        replace: "if (!core.isLeading) {",
-      },
-    ],
-    oracles: ["log order"],
-    budget: 2_000,
-    runs: { ...changes, replicas: 4, confirmShare: 1 },
-  },
-  {
-    id: "C46",
     title: "acknowledgements are counted as in the configuration before (T31)",
     edits: [
       {

@@ -94,6 +94,7 @@ test("any header that is written is read back equal", (t) => {
     address: safe.map((value) => Math.floor(value / 4096) * 4096),
     recordCount: u32,
     operation: fc.nat(255),
+    voters: fc.nat(255),
     parent: fc.uint8Array({ minLength: 32, maxLength: 32 }),
     clusterId: fc.uint8Array({ minLength: 16, maxLength: 16 }),
   });
