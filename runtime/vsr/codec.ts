@@ -56,7 +56,7 @@ const u32Span = 2 ** 32;
 export interface DecodedMessage {
   /** The sender as the frame names it; null for a prepare. */
   readonly from: number | null;
-  /** The sender's configuration; a prepare's is the one it was written in. */
+  /** How often the sender's cluster was founded anew; in a prepare, as of when it was written. */
   readonly epoch: number;
   readonly release: number;
   readonly message: Message;

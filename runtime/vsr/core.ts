@@ -29,7 +29,7 @@ export interface ReplicaConfig {
   /** Which replica leads view 0, and by that every other one; left out: 0. */
   readonly rotation?: number;
   readonly clusterId: Uint8Array;
-  /** Number of the configuration, which its prepares state; left out: 0. */
+  /** How often the cluster was founded anew, which its prepares state; left out: 0. */
   readonly epoch?: number;
   readonly geometry: LogGeometry;
   /** The newest release that this program can run. */

@@ -8,7 +8,7 @@
  *    32    32  zero
  *    64    16  cluster id
  *    80     4  size: 256 + body
- *    84     4  epoch: the configuration that the sender works in
+ *    84     4  epoch: how often the sender's cluster was founded anew
  *    88     4  view; zero where the message has none
  *    92     4  release of the sender
  *    96     2  protocol: 1
@@ -65,7 +65,7 @@ export const runBytesMax = 16 * miB;
 export const messageBytesMax = headerBytes + runBytesMax;
 assert(headerBytes + prepareBodyBytesMax <= runBytesMax, "a run has room for a prepare of the largest size");
 
-/** Who sends. The same for every message of a replica in one configuration. */
+/** Who sends. The same for every message of a replica. */
 export interface MessageSender {
   readonly replica: number;
   /** 16 bytes. */
