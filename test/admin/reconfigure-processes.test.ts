@@ -73,7 +73,9 @@ test.serial("a standby votes once it is in step, and not before, while clients w
   await rig.start(fourth);
   await until("a standby in step", inStep);
   await rig.end(2, "SIGKILL");
-  await until("leaders", async () => (await rig.status()).shards.every(({ leader }) => leader !== null && leader !== 3));
+  await until("leaders", async () =>
+    (await rig.status()).shards.every(({ leader }) => leader !== null && leader !== 3),
+  );
   const missing = await add();
   t.is(missing.code, unsafe);
   t.regex(missing.stderr, /its replica on node 3 does not answer: no voter is added while one is missing/u);
@@ -108,37 +110,40 @@ test.serial("what voted is told apart after kills of all, and one that was away 
   t.deepEqual(await voters(), [4, 4]);
 });
 
-test.serial("a voter votes no more, and leaves; a node that is killed in the middle changes nothing of that", async (t) => {
-  t.regex((await remove(2)).stderr, /the one with the highest number goes first/u);
-  const writing = load();
-  const removing = remove(4);
-  await new Promise((resolve) => setTimeout(resolve, 400));
-  await rig.end(2, "SIGKILL");
-  const { code, stderr } = await removing;
-  await rig.start(2);
-  await until("all in step", inStep);
-  // The node that was asked may have been the one: then the same step is asked for again.
-  if (code !== 0) t.is((await remove(4)).code, 0, stderr);
-  await reload(0, 1, 2, fourth);
-  await until("three that vote", async () => (await voters()).every((count) => count === 3));
-  await until("all in step", inStep);
-  acknowledged += await writing.stop();
-  t.is((await rig.status()).nodeFailuresTolerated, 1);
-  t.deepEqual(
-    (await rig.status()).nodes.map(({ standby }) => standby),
-    [false, false, false, true],
-  );
-  await rig.end(fourth, "SIGTERM");
-  t.is((await remove(4)).code, 0);
-  await reload(0, 1, 2);
-  t.notRegex(readTextFile(rig.path("cluster.toml")) ?? "", /node-4/u);
-  await until("all in step", inStep);
-  await using db = await connect({ addresses: [addressOf(0)] });
-  const stream = db.tenant("main").streams;
-  const { nextOffset } = await (await stream.create("load", { ifNotExists: true })).read({
-    from: 0,
-    limit: 1,
-    consistency: "linearizable",
-  });
-  t.true(Number(nextOffset) >= acknowledged, `${acknowledged} were acknowledged, ${String(nextOffset)} are there`);
-});
+test.serial(
+  "a voter votes no more, and leaves; a node that is killed in the middle changes nothing of that",
+  async (t) => {
+    t.regex((await remove(2)).stderr, /the one with the highest number goes first/u);
+    const writing = load();
+    const removing = remove(4);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await rig.end(2, "SIGKILL");
+    const { code, stderr } = await removing;
+    await rig.start(2);
+    await until("all in step", inStep);
+    // The node that was asked may have been the one: then the same step is asked for again.
+    if (code !== 0) t.is((await remove(4)).code, 0, stderr);
+    await reload(0, 1, 2, fourth);
+    await until("three that vote", async () => (await voters()).every((count) => count === 3));
+    await until("all in step", inStep);
+    acknowledged += await writing.stop();
+    t.is((await rig.status()).nodeFailuresTolerated, 1);
+    t.deepEqual(
+      (await rig.status()).nodes.map(({ standby }) => standby),
+      [false, false, false, true],
+    );
+    await rig.end(fourth, "SIGTERM");
+    t.is((await remove(4)).code, 0);
+    await reload(0, 1, 2);
+    t.notRegex(readTextFile(rig.path("cluster.toml")) ?? "", /node-4/u);
+    await until("all in step", inStep);
+    await using db = await connect({ addresses: [addressOf(0)] });
+    const stream = db.tenant("main").streams;
+    const { nextOffset } = await (await stream.create("load", { ifNotExists: true })).read({
+      from: 0,
+      limit: 1,
+      consistency: "linearizable",
+    });
+    t.true(Number(nextOffset) >= acknowledged, `${acknowledged} were acknowledged, ${String(nextOffset)} are there`);
+  },
+);

@@ -208,12 +208,12 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     story: null,
     heldBytesMax: new Stream(seed, "held bytes").chance(0.2) ? 2 * 1024 : 0,
   };
-    const { faultMs, requestsMax, requestMicros } = drawn;
-  return { ...withReconfigurations(withPromotion(drawn)), faultMs: busyMs(seed, faultMs, requestsMax, requestMicros), ...over };
-    no;
-  command;
-  yet;
-  )
+  const { faultMs, requestsMax, requestMicros } = drawn;
+  return {
+    ...withReconfigurations(withPromotion(drawn)),
+    faultMs: busyMs(seed, faultMs, requestsMax, requestMicros),
+    ...over,
+  };
 }
 
 /**

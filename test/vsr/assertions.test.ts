@@ -3,6 +3,7 @@ import test from "ava";
 import { headerBytes, prepareOperations } from "../../runtime/storage/frame.js";
 import { logBeginning, positionBehind } from "../../runtime/storage/log-position.js";
 import type { SegmentSeal } from "../../runtime/storage/seal-codec.js";
+import { baseViewOf, lastViewOf } from "../../runtime/storage/views.js";
 import { Acquaintance } from "../../runtime/vsr/acquaintance.js";
 import { Core } from "../../runtime/vsr/core.js";
 import { Journal } from "../../runtime/vsr/journal.js";
@@ -11,7 +12,7 @@ import { NormalOperation } from "../../runtime/vsr/normal-operation.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "../../runtime/vsr/ports.js";
 import { Replica, type ReplicaConfig } from "../../runtime/vsr/replica.js";
 import { type ChainLink, chain } from "./chain.js";
-import { clusterId, geometry } from "./cluster.js";
+import { Cluster, clusterId, geometry } from "./cluster.js";
 import { throwsAssertion } from "./throws-assertion.js";
 
 const fresh: DurableState = { view: 0, logView: 0, commitMax: 0, suffix: [] };
@@ -209,6 +210,36 @@ test("a fresh replica becomes a member with nothing said and nothing stored", (t
   };
   vouch(0);
   throwsAssertion(t, () => vouch(2), "durability: a fresh replica has said nothing in its configuration");
+});
+
+test("voters change by one, within the views of a configuration, and each configuration has some", (t) => {
+  const doubted = (view: number): Message => ({ kind: "startViewChange", view });
+  const last = lastViewOf(0);
+  const replica = new Replica(configOf(2, 3), { ...fresh, view: last, logView: last }, empty);
+  replica.step(tick, []);
+  // Its primary doubts itself, and so do the others at once.
+  throwsAssertion(
+    t,
+    () => replica.step({ kind: "message", from: 0, message: doubted(last) }, []),
+    "order: a view change stays within its configuration",
+  );
+  const [later] = chain(1, baseViewOf(1) + 1);
+  if (later === undefined) throw new Error("a chain has its links");
+  const told: Message = { kind: "startView", view: baseViewOf(1), commit: 1, suffix: [later], nonce: 0 };
+  const other = new Replica(configOf(2, 3), fresh, empty);
+  other.step(tick, []);
+  throwsAssertion(
+    t,
+    () => other.step({ kind: "message", from: 0, message: told }, []),
+    "order: configurations only grow, and each has voters",
+  );
+  const cluster = new Cluster(3, 41);
+  cluster.run(1_500);
+  throwsAssertion(
+    t,
+    () => cluster.propose(cluster.primary, 5),
+    "order: a reconfiguration adds one voter or takes one away",
+  );
 });
 
 test("a log is upgraded to a release that its primary knows", (t) => {
