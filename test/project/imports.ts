@@ -23,6 +23,7 @@ export const roomTable: Readonly<Record<string, readonly string[]>> = {
     "runtime/storage/prepare.ts",
     "runtime/storage/recovered-log.ts",
     "runtime/storage/seal-codec.ts",
+    "runtime/storage/views.ts",
   ],
   "runtime/actor/": ["runtime/types/"],
   "actors/": ["runtime/"],

@@ -216,6 +216,8 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
   };
 }
 
+const soundDisks = { latent: 0, unreadable: 0, lostWrites: 0, misdirected: 0, flippedWrites: 0 };
+
 /**
  * In some runs with standbys one is promoted in the place of a voter that is lost. What the lost disk alone held sound nobody could give, so
  * disks are not damaged there.
@@ -224,11 +226,13 @@ function withPromotion(options: SimulationOptions): SimulationOptions {
   const { seed, replicas, standbys, muteReplica, faults } = options;
   const random = new Stream(seed, "promotion");
   if (!random.chance(0.6) || standbys === 0 || replicas < 3 || muteReplica >= 0 || faults.wipes > 0) return options;
-  const sound = { latent: 0, unreadable: 0, lostWrites: 0, misdirected: 0, flippedWrites: 0 };
-  return { ...options, fresh: true, faults: { ...faults, ...sound, promotes: 1 } };
+  return { ...options, fresh: true, faults: { ...faults, ...soundDisks, promotes: 1 } };
 }
 
-/** In some runs voters come and go. Those that come have ids that the others can get to know. */
+/**
+ * In some runs voters come and go. Those that come have ids that the others can get to know. Disks are not damaged there: the one sound copy of
+ * what was committed last may be that of a voter which is none any more, and the others do not ask it.
+ */
 function withReconfigurations(options: SimulationOptions): SimulationOptions {
   const { seed, replicas, standbys, muteReplica, faults } = options;
   const random = new Stream(seed, "reconfigurations");
@@ -240,7 +244,7 @@ function withReconfigurations(options: SimulationOptions): SimulationOptions {
     fresh: true,
     coreOnly: false,
     standbys: most,
-    faults: { ...faults, reconfigurations: random.between(1, 6) },
+    faults: { ...faults, ...soundDisks, reconfigurations: random.between(1, 6) },
   };
 }
 
