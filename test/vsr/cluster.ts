@@ -113,7 +113,8 @@ export class Cluster {
     const member = this.members[index];
     const members = Array.from({ length: Math.max(this.voters, index + 1) }, () => new Uint8Array(16));
     const own = members[index];
-    own.fill(1 + this.random.below(255));
+    // Nobody is asked for a standby's before it votes: that they have one changes nothing of what a seed draws.
+    own.fill(standing === "member" ? 100 + index : 1 + this.random.below(255));
     new DataView(own.buffer).setUint32(0, view, false);
     member.disk = {
       state: { view, logView: 0, commitMax: 0, suffix: [], standing, members },

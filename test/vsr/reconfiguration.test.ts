@@ -84,7 +84,7 @@ test("T3: a standby whose disk was emptied after it had become a voter is turned
   cluster.run(3_000);
   t.is(votersOf(cluster), 4);
   cluster.crash(3);
-  cluster.format(3, "member", 0);
+  cluster.format(3, "fresh", 0);
   cluster.start(3);
   cluster.run(2_000);
   t.regex(cluster.members[3]?.halted ?? "", /knows another data directory in this one's place/u);
