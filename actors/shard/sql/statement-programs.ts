@@ -83,8 +83,8 @@ export class StatementPrograms {
       if (planned === undefined || program === null || program.rows > 1 || program.draws === "more") return null;
       const { body, parameterTypes } = planned.bound;
       assert(isModification(body), "a program writes to a table");
-      // Views that read the table change with it.
-      if (catalog.isMaintaining(body.table.oid)) return null;
+      // Views that read the table change with it, and rows that do not outlive a transaction are not even written.
+      if (catalog.isMaintaining(body.table.oid) || body.table.onCommit !== undefined) return null;
       const locks = new StatementLocks(lockTable, null);
       if (!locks.isFree(tableLockName(tenant, body.table.oid), "keyShare")) return null;
       beginFacts(facts, tenant);

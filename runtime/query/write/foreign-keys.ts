@@ -66,10 +66,11 @@ export class ForeignKeys {
     if (after !== null) {
       for (const constraint of foreignKeysOf(table)) {
         const values = pick(after, constraint.columns);
-        if (values.includes(null)) continue;
+        const isWaiting = timing.isDeferred(constraint);
+        // A new row waits even without a reference, as in PostgreSQL: until then its table is not redefined (55006).
+        if (values.includes(null) && (!isWaiting || before !== null)) continue;
         const isSame =
           before !== null && isSameKey(table, constraint.columns, pick(before, constraint.columns), values);
-        const isWaiting = timing.isDeferred(constraint);
         // What waits for the row under its old key is waited for under the new one.
         if (isSame && (!isWaiting || isSameBytes(old?.key, now?.key))) continue;
         if (isWaiting && now !== null) {

@@ -34,6 +34,8 @@ COMMIT;
 SELECT * FROM brief;
 CREATE TEMP TABLE emptied (a int PRIMARY KEY, b text) ON COMMIT DELETE ROWS;
 INSERT INTO emptied VALUES (1, 'x');
+INSERT INTO emptied VALUES (1, 'x');
+INSERT INTO emptied VALUES (1, 'x');
 SELECT * FROM emptied;
 BEGIN;
 INSERT INTO emptied VALUES (1, 'y'), (2, 'z');
