@@ -80,6 +80,8 @@ export class ShardRig {
   monotonic = 0;
   /** Requests that the decider was asked to decide, those that were woken again. */
   decided = 0;
+  /** Statements that were answered at once, whatever was under way. */
+  told = 0;
 
   /** @param from a shard whose log was replayed; by default a new one */
   constructor(from: ShardTwin | null = null) {
@@ -166,6 +168,7 @@ export class ShardRig {
       case "told": {
         const answer = this.late(waiting.correlation);
         assert(answer !== null, "what was told has an answer");
+        this.told += 1;
         return answer;
       }
       case "failed":

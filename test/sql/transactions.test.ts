@@ -375,3 +375,35 @@ test("a COMMIT is of the transaction that it names, and so is a ROLLBACK that is
   t.is(session.commit().kind, "rows");
   t.deepEqual(session.rows("SELECT a FROM t"), [["2"]]);
 });
+
+test("only that rows were written in a transaction is told before what is under way is stored: nothing of what others have written", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
+  session.rows("CREATE TABLE t (k int PRIMARY KEY, v int CHECK (v < 10))");
+  session.rows("INSERT INTO t VALUES (1, 1), (2, 2)");
+  t.is(rig.told, 0, "what stands alone is stored when it is told");
+  session.begin();
+  const early = [
+    "INSERT INTO t VALUES (3, 3)",
+    "UPDATE t SET v = v + 1 WHERE k = 1",
+    "UPDATE t SET v = v",
+    "DELETE FROM t WHERE k = 2",
+  ];
+  for (const [at, text] of early.entries()) {
+    session.rows(text);
+    t.is(rig.told, at + 1, text);
+  }
+  session.savepoint("s");
+  for (const text of ["SELECT v FROM t WHERE k = 1", "SELECT * FROM t", "UPDATE t SET v = 5 WHERE k = 1 RETURNING v"])
+    session.rows(text);
+  t.is(session.state("UPDATE t SET v = 20 WHERE k = 1"), "23514");
+  session.rollbackTo("s");
+  session.rows("CREATE TABLE u (k int)");
+  t.is(rig.told, early.length, "rows, errors and definitions wait");
+  session.commit();
+  t.is(rig.told, early.length, "and so does the COMMIT");
+  t.deepEqual(session.rows("SELECT * FROM t ORDER BY k"), [
+    ["1", "2"],
+    ["3", "3"],
+  ]);
+});
