@@ -15,6 +15,7 @@ import { estimates } from "./from-item.js";
 import { Grouping } from "./group.js";
 import { bindLimit } from "./limit.js";
 import { columnNameOf } from "./names.js";
+import { postponedOf, projectEarly, projectLate } from "./postpone.js";
 import { type CommonTables, reference, Scope, type ScopeColumn } from "./scope.js";
 import { bindSort } from "./sort.js";
 
@@ -91,8 +92,19 @@ export function bindSelect(
   }
   const locks =
     query.locks.length > 0 ? bindLocks(query, scope, isGrouped || collector.windows.length > 0, binder) : [];
-  plan = projectOf(plan, outputs, locks);
   const keys = order.map((key) => toOutput(key, outputs));
+  const isPicked = keys.length > 0 || query.limit !== null;
+  if (isPicked && query.distinct === null && locks.length === 0 && sets.length === 0) {
+    const postponed = postponedOf(outputs, keys);
+    if (postponed.size > 0) {
+      const early = projectEarly(plan, outputs, postponed);
+      const picked = addLimit(keys.length > 0 ? sortOf(early, keys) : early, query, keys, binder, scope);
+      const final = outputs.map((output) => ({ ...output, id: binder.newId() }));
+      plan = projectLate(picked, outputs, postponed, final);
+      return { plan, outputs: final.filter(({ isHidden }) => !isHidden).map((output) => outputColumn(output, scope)) };
+    }
+  }
+  plan = projectOf(plan, outputs, locks);
   if (query.distinct !== null) plan = addDistinct(plan, query, outputs, keys, distinctOn);
   if (keys.length > 0 && (query.distinct === null || query.distinct.length === 0)) plan = sortOf(plan, keys);
   if (locks.length > 0) {

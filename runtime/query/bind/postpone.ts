@@ -1,0 +1,62 @@
+/**
+ * Volatile columns of a SELECT that is sorted or limited are computed for the rows that come out, and not for all that were looked at:
+ * `SELECT nextval('s') … ORDER BY … LIMIT 10` draws ten numbers, as in PostgreSQL.
+ */
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
+import type { PlanColumn, PlanNode, SortKey } from "../plan/plan.js";
+import { columnsOf, isVolatile } from "../plan/walk.js";
+import { estimates } from "./from-item.js";
+
+interface Output {
+  readonly id: ColumnId;
+  readonly name: string;
+  readonly expression: BoundExpression;
+}
+
+const columnOf = ({ id, name, type }: PlanColumn): BoundExpression => ({
+  kind: "column",
+  id,
+  name,
+  type,
+  location: -1,
+});
+const planColumn = ({ id, name, expression }: Output): PlanColumn => ({ id, name, type: expression.type });
+
+/** The outputs that are computed last; none that rows are sorted by. */
+export function postponedOf<Item extends Output>(
+  outputs: readonly Item[],
+  keys: readonly SortKey[],
+): ReadonlySet<Item> {
+  const sorted = new Set(columnsOf(...keys.map(({ expression }) => expression)));
+  return new Set(outputs.filter(({ id, expression }) => isVolatile(expression) && !sorted.has(id)));
+}
+
+/** What is sorted: the other outputs, and the columns that the postponed ones are made of. */
+export function projectEarly(input: PlanNode, outputs: readonly Output[], postponed: ReadonlySet<Output>): PlanNode {
+  const early = outputs.filter((output) => !postponed.has(output));
+  const used = new Set(columnsOf(...[...postponed].map(({ expression }) => expression)));
+  const passed = input.columns.filter(({ id }) => used.has(id));
+  return {
+    kind: "project",
+    input,
+    expressions: [...early.map(({ expression }) => expression), ...passed.map(columnOf)],
+    columns: [...early.map(planColumn), ...passed],
+    ...estimates,
+  };
+}
+
+/** All outputs, under the numbers that `final` has for them. */
+export function projectLate(
+  input: PlanNode,
+  outputs: readonly Output[],
+  postponed: ReadonlySet<Output>,
+  final: readonly Output[],
+): PlanNode {
+  return {
+    kind: "project",
+    input,
+    expressions: outputs.map((output) => (postponed.has(output) ? output.expression : columnOf(planColumn(output)))),
+    columns: final.map(planColumn),
+    ...estimates,
+  };
+}
