@@ -28,7 +28,7 @@ import { GroupSums } from "./group-sums.js";
 import { IntegerTable } from "./integer-table.js";
 import { compileGroupKey, type Key } from "./keys.js";
 import { canSpill } from "./spill.js";
-import { keysMin, levelsMax, partsMax, SpillParts } from "./spill-parts.js";
+import { isOverfull, newParts, partsMax, type SpillParts } from "./spill-parts.js";
 import { BatchBuilder } from "./vector.js";
 
 interface Group {
@@ -172,20 +172,9 @@ export class AggregateOperator implements Operator {
 
   /** Begins no more groups when memory is tight: rows of others are written to files. */
   #addGrouped(set: GroupSet, batch: RowBatch): void {
-    const isFull =
-      this.#canSpill &&
-      set.overflow === null &&
-      set.level < levelsMax &&
-      set.groups.size >= keysMin &&
-      this.#execution.memory.isTight(set.bytes);
-    if (isFull) set.overflow = this.#part(set.level);
+    const isFull = this.#canSpill && isOverfull(this.#execution, set.level, set.groups.size, set.bytes);
+    if (isFull) set.overflow ??= newParts(this.#node.input.columns, this.#execution, set.level);
     this.#addEach(set, batch);
-  }
-
-  #part(level: number): SpillParts {
-    const { spill } = this.#execution.environment;
-    assert(spill !== undefined, "rows are written where they may be");
-    return new SpillParts(this.#node.input.columns, spill, level);
   }
 
   #finished(): Iterator<RowBatch> {

@@ -24,16 +24,10 @@ import { JoinOperator } from "./join-operator.js";
 import { type IntegerPlaces, integerAt, JoinTable } from "./join-table.js";
 import { compileJoinKey, type JoinKey, type Key } from "./keys.js";
 import { canSpill } from "./spill.js";
-import { keysMin, levelsMax, partsMax, SpillParts } from "./spill-parts.js";
+import { isOverfull, PartedSides, partsMax, type SpillParts } from "./spill-parts.js";
 
 /** Types whose values are 32-bit integers in columns of numbers. */
 const integerTypes: ReadonlySet<number> = new Set([typeOid.int2, typeOid.int4]);
-
-/** Both sides in files, those of one number joined with one another. */
-interface Parted {
-  readonly left: SpillParts;
-  readonly right: SpillParts;
-}
 
 const rowsBetweenLooks = 128;
 
@@ -49,9 +43,9 @@ export class HashJoinOperator extends JoinOperator {
   readonly #canSpill: boolean;
   readonly #table: JoinTable;
   /** What is in files and not joined yet. */
-  readonly #parted = new Set<Parted>();
+  readonly #parted = new Set<PartedSides>();
   /** Set when the right side did not fit. */
-  #overflow: Parted | null = null;
+  #overflow: PartedSides | null = null;
   #isBuilt = false;
   #isLeftParted = false;
   /** Pairs that wait to be put out: places in the left batch, and numbers of right rows (-1 for none). */
@@ -82,10 +76,7 @@ export class HashJoinOperator extends JoinOperator {
 
   #forget(): void {
     this.#table.clear();
-    for (const { left, right } of this.#parted) {
-      left.close();
-      right.close();
-    }
+    for (const parted of this.#parted) parted.close();
     this.#parted.clear();
     this.#overflow = null;
     this.#isBuilt = false;
@@ -116,7 +107,7 @@ export class HashJoinOperator extends JoinOperator {
   }
 
   /** Keeps the rows of a batch of the right side, or writes them to files from where on there is no memory. */
-  #keep(batch: RowBatch, level: number, before: Parted | null): Parted | null {
+  #keep(batch: RowBatch, level: number, before: PartedSides | null): PartedSides | null {
     let parted = before;
     const keepsAll = this.node.type === "right" || this.node.type === "full";
     const { columns } = batch;
@@ -134,19 +125,14 @@ export class HashJoinOperator extends JoinOperator {
   }
 
   #isTight(level: number): boolean {
-    if (!this.#canSpill || level >= levelsMax || this.#table.rows.rows < keysMin) return false;
-    return this.execution.memory.isTight(this.#table.bytes);
+    const { rows, bytes } = this.#table;
+    return this.#canSpill && isOverfull(this.execution, level, rows.rows, bytes);
   }
 
   /** Writes what is kept to files. */
-  #part(level: number): Parted {
-    const { spill } = this.execution.environment;
-    assert(spill !== undefined, "rows are written where they may be");
+  #part(level: number): PartedSides {
     const { left, right } = this.node;
-    const parted = {
-      left: new SpillParts(left.columns, spill, level),
-      right: new SpillParts(right.columns, spill, level),
-    };
+    const parted = new PartedSides(left.columns, right.columns, this.execution, level);
     this.#parted.add(parted);
     const { rows } = this.#table;
     for (const [key, row] of this.#table.entries())
@@ -159,7 +145,7 @@ export class HashJoinOperator extends JoinOperator {
   // ------------------------------------------------------------------ the left side
 
   /** Writes some of the left side to files; true when there is no more. */
-  #partLeft({ left }: Parted): boolean {
+  #partLeft({ left }: PartedSides): boolean {
     for (let taken = 0; taken < batchesAtOnce && isPrepared(this.left); taken += 1) {
       const batch = this.left.next();
       this.#isLeftParted = batch === null;
@@ -191,12 +177,12 @@ export class HashJoinOperator extends JoinOperator {
     yield* this.#joinParts(parted);
   }
 
-  *#joinParts(parted: Parted): Generator<null> {
-    const level = parted.right.level + 1;
+  *#joinParts(parted: PartedSides): Generator<null> {
+    const level = parted.level + 1;
     for (let number = 0; number < partsMax; number += 1) {
       if (parted.left.isEmpty(number) && parted.right.isEmpty(number)) continue;
       this.#table.clear();
-      let again: Parted | null = null;
+      let again: PartedSides | null = null;
       for (const batch of parted.right.rowsOf(number)) {
         this.execution.work(batch.rows);
         again = this.#keep(batch, level, again);

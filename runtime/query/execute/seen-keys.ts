@@ -1,5 +1,4 @@
 /** Keys that were seen, and the first row of each of them. */
-import { assert } from "../../types/assert.js";
 import type { RowBatch } from "../engine.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { PlanColumn } from "../plan/plan.js";
@@ -7,7 +6,7 @@ import type { ColumnVector } from "../table/access.js";
 import { type Execution, layoutOf, placeOf } from "./execution.js";
 import { compileGroupKey, type Key } from "./keys.js";
 import { canSpill } from "./spill.js";
-import { keysMin, levelsMax, partsMax, SpillParts } from "./spill-parts.js";
+import { isOverfull, newParts, partsMax, type SpillParts } from "./spill-parts.js";
 
 export type KeyOf = (columns: readonly ColumnVector[], row: number) => Key;
 
@@ -93,7 +92,8 @@ export class FirstRows {
     for (const batch of batches) {
       const { columns } = batch;
       this.#execution.work(batch.rows);
-      if (parts === null && this.#isFull(level)) parts = this.#part(level);
+      const isFull = this.#canSpill && isOverfull(this.#execution, level, this.#seen.size, this.#seen.bytes);
+      if (parts === null && isFull) parts = this.#part(level);
       const overflow: SpillParts | null = parts;
       const kept = select(batch, (row) => {
         const key = this.#keyOf(columns, row);
@@ -111,15 +111,8 @@ export class FirstRows {
     this.#files.delete(parts);
   }
 
-  #isFull(level: number): boolean {
-    if (!this.#canSpill || level >= levelsMax || this.#seen.size < keysMin) return false;
-    return this.#execution.memory.isTight(this.#seen.bytes);
-  }
-
   #part(level: number): SpillParts {
-    const { spill } = this.#execution.environment;
-    assert(spill !== undefined, "rows are written where they may be");
-    const parts = new SpillParts(this.#columns, spill, level);
+    const parts = newParts(this.#columns, this.#execution, level);
     this.#files.add(parts);
     return parts;
   }

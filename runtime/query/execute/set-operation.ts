@@ -11,13 +11,7 @@ import type { Key } from "./keys.js";
 import { MemoryShare } from "./memory.js";
 import { FirstRows, type KeyOf, rowKeyOf, select } from "./seen-keys.js";
 import { canSpill } from "./spill.js";
-import { keysMin, levelsMax, partsMax, SpillParts } from "./spill-parts.js";
-
-/** Both sides in files, those of one number belonging together. */
-interface Parted {
-  readonly left: SpillParts;
-  readonly right: SpillParts;
-}
+import { isOverfull, PartedSides, partsMax, type SpillParts } from "./spill-parts.js";
 
 export class SetOperationOperator implements Operator {
   readonly #node: SetOperationNode;
@@ -31,7 +25,7 @@ export class SetOperationOperator implements Operator {
   readonly #counts = new Map<Key, number>();
   readonly #memory: MemoryShare;
   readonly #canSpill: boolean;
-  readonly #parted = new Set<Parted>();
+  readonly #parted = new Set<PartedSides>();
   #batches: Iterator<RowBatch> | null = null;
 
   constructor(node: SetOperationNode, left: Operator, right: Operator, execution: Execution) {
@@ -51,10 +45,7 @@ export class SetOperationOperator implements Operator {
   #forget(): void {
     this.#first.clear();
     this.#forgetCounts();
-    for (const { left, right } of this.#parted) {
-      left.close();
-      right.close();
-    }
+    for (const parted of this.#parted) parted.close();
     this.#parted.clear();
     this.#batches = null;
   }
@@ -98,10 +89,11 @@ export class SetOperationOperator implements Operator {
   }
 
   *#keptOf(lefts: Iterable<RowBatch>, rights: Iterable<RowBatch>, level: number): Generator<RowBatch> {
-    let parted: Parted | null = null;
+    let parted: PartedSides | null = null;
     for (const batch of rights) {
       this.#execution.work(batch.rows);
-      if (parted === null && this.#isFull(level)) parted = this.#part(level);
+      const isFull = this.#canSpill && isOverfull(this.#execution, level, this.#counts.size, this.#memory.bytes);
+      if (parted === null && isFull) parted = this.#part(level);
       this.#count(batch, parted?.right ?? null);
     }
     const overflow = parted?.left ?? null;
@@ -125,19 +117,8 @@ export class SetOperationOperator implements Operator {
     this.#parted.delete(parted);
   }
 
-  #isFull(level: number): boolean {
-    if (!this.#canSpill || level >= levelsMax || this.#counts.size < keysMin) return false;
-    return this.#execution.memory.isTight(this.#memory.bytes);
-  }
-
-  #part(level: number): Parted {
-    const { spill } = this.#execution.environment;
-    assert(spill !== undefined, "rows are written where they may be");
-    const { left, right } = this.#node;
-    const parted = {
-      left: new SpillParts(left.columns, spill, level),
-      right: new SpillParts(right.columns, spill, level),
-    };
+  #part(level: number): PartedSides {
+    const parted = new PartedSides(this.#node.left.columns, this.#node.right.columns, this.#execution, level);
     this.#parted.add(parted);
     return parted;
   }

@@ -5,15 +5,16 @@
 import { assert } from "../../types/assert.js";
 import type { RowBatch } from "../engine.js";
 import type { ColumnVector } from "../table/access.js";
+import type { Execution } from "./execution.js";
 import type { Key } from "./keys.js";
 import { SpilledRows, type SpilledTypes, type SpillSpace } from "./spill.js";
 import { BatchBuilder, readAt } from "./vector.js";
 
 export const partsMax = 16;
 /** Parts of parts of parts …: beyond that it is the hash, not the memory, that does not part the rows. */
-export const levelsMax = 6;
+const levelsMax = 6;
 /** With fewer keys than that it is not their number that takes the memory, so no file makes it less. */
-export const keysMin = 256;
+const keysMin = 256;
 const partChunkBytes = 256 * 1024;
 
 export class SpillParts {
@@ -68,6 +69,34 @@ export class SpillParts {
   close(): void {
     for (const part of this.#parts) part?.close();
     this.#parts.fill(null);
+  }
+}
+
+/** Whether an operator with so many keys, which take so many bytes, is to keep no more of them. */
+export const isOverfull = ({ memory }: Execution, level: number, keys: number, bytes: number): boolean =>
+  level < levelsMax && keys >= keysMin && memory.isTight(bytes);
+
+export function newParts(types: SpilledTypes, { environment }: Execution, level: number): SpillParts {
+  const { spill } = environment;
+  assert(spill !== undefined, "rows are written where they may be");
+  return new SpillParts(types, spill, level);
+}
+
+/** Both sides of a join or a set operation: rows of one key are in files of one number. */
+export class PartedSides {
+  readonly level: number;
+  readonly left: SpillParts;
+  readonly right: SpillParts;
+
+  constructor(left: SpilledTypes, right: SpilledTypes, execution: Execution, level: number) {
+    this.level = level;
+    this.left = newParts(left, execution, level);
+    this.right = newParts(right, execution, level);
+  }
+
+  close(): void {
+    this.left.close();
+    this.right.close();
   }
 }
 
