@@ -241,6 +241,15 @@ export class ClusterProcesses {
     return said.filter(({ code }) => code !== 0).map(({ code, said: words }) => `reload ended with ${code}: ${words}`);
   }
 
+  /** The guest, which runs, votes from now on, or stands by again. Its own file says so; the others' may be older than that. */
+  guestVotes(votes: boolean): Promise<{ readonly code: number; readonly said: string }> {
+    const number = String(this.guestIndex + 1);
+    const words = votes ? ["add", "--voter", number] : ["remove", number];
+    const connectTo = this.running.map((index) => `127.0.0.1:${this.#clientPort(index)}`).join();
+    const file = this.#path(this.guestIndex, "cluster.toml");
+    return runProgram(["cluster", ...words, "--cluster", file, "--connect", connectTo]);
+  }
+
   /** The guest, which is down, takes the place of a node that is. @returns the directory that the node had; and what the command said */
   async promote(index: number): Promise<{ readonly code: number; readonly said: string; readonly former: string }> {
     const former = this.dataOf(index);

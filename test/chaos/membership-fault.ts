@@ -1,5 +1,5 @@
 /**
- * Who the nodes are changes under load: a standby is added, one of the nodes goes for ever, killed or in order, and the standby takes its place with
+ * Who the nodes are changes under load: a standby is added, votes for a while and stands by again; one of the nodes goes for ever, killed or in order, and the standby takes its place with
  * the log that it has kept. The directory of the one that went is started once more, and has to be turned away.
  */
 import { rmSync } from "node:fs";
@@ -22,6 +22,7 @@ export async function changeMembership(scene: Scene): Promise<void> {
   prove(scene, "standbys added");
   timeline.say(`${nodeName(guest)} is added, stands by, and has fetched the log`);
   await flowing(scene, performance.now());
+  for (const votes of [true, false]) await changesVoters(scene, votes);
 
   const victim = pick(scene, others(scene));
   const isKilled = random() < 0.5;
@@ -33,6 +34,25 @@ export async function changeMembership(scene: Scene): Promise<void> {
   if ((await cluster.guest?.stop()) !== true) violations.push(`membership: ${nodeName(guest)} did not end with 0`);
   await promoted(scene, victim);
   note(scene, "membership", at, others(scene, victim));
+}
+
+/** A majority is counted with the guest, or without it again. What is not in step for a moment is asked for again. */
+async function changesVoters(scene: Scene, votes: boolean): Promise<void> {
+  const { cluster, timeline, violations } = scene;
+  const began = performance.now();
+  let ran = await cluster.guestVotes(votes);
+  while (ran.code !== 0 && performance.now() - began < inStepMs) {
+    await pause(500);
+    ran = await cluster.guestVotes(votes);
+  }
+  const what = votes ? "votes" : "votes no more";
+  if (ran.code !== 0) {
+    violations.push(`membership: that the guest ${what} ended with ${ran.code}: ${ran.said}`);
+    return;
+  }
+  prove(scene, votes ? "voters added" : "voters removed");
+  timeline.say(`${nodeName(cluster.guestIndex)} ${what}, after ${Math.round(performance.now() - began)} ms`);
+  await flowing(scene, performance.now());
 }
 
 async function promoted(scene: Scene, victim: number): Promise<void> {
