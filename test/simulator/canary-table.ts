@@ -399,7 +399,7 @@ export const canaries: readonly Canary[] = [
         replace: "",
       },
     ],
-    oracles: ["head", "ack durability", "commit chain", "liveness", "assertion"],
+    oracles: ["promises", "head", "ack durability", "commit chain", "liveness", "assertion"],
     budget: 2_000,
     runs: views,
   },
