@@ -3,7 +3,7 @@ import { pause } from "../node/node-child.js";
 import { fillDisk, freeDisk } from "./node-files.js";
 import { flowing, leader, nodeName, note, others, prove, type Scene, within } from "./scene.js";
 
-const fullMs = 60_000;
+const fullMs = 180_000;
 const stayMs = 3_000;
 /** Without a write for that long, writes have stopped. */
 const standstillMs = 1_500;
