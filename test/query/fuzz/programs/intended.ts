@@ -56,7 +56,7 @@ export function intendedOfProgram(
   if (/^alter table \S+ alter column \S+ type /u.test(sql) && (meansOther.test(there) || meansOther.test(here)))
     return {
       text: `checks and predicates are kept as they were written and mean what they say of the new type: ${here}, not ${there}`,
-      endsProgram: here === "",
+      endsProgram: here === "" || there === "",
     };
   return null;
 }
