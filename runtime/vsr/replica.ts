@@ -8,6 +8,7 @@
 import { configurationOf, isBaseView } from "../storage/views.js";
 import { Acquaintance } from "./acquaintance.js";
 import { ClusterClock } from "./cluster-clock.js";
+import { Configurations } from "./configurations.js";
 import { Core, type ReplicaConfig } from "./core.js";
 import { mark } from "./marks.js";
 import type { Message, PingMessage, PongMessage, Remembered, ReplicaStatus } from "./messages.js";
@@ -42,6 +43,7 @@ export class Replica {
   readonly #core: Core;
   readonly #normal: NormalOperation;
   readonly #repair: Repair;
+  readonly #configurations: Configurations;
   readonly #viewChange: ViewChange;
   readonly #acquaintance: Acquaintance;
   #headIsCertain: boolean;
@@ -59,7 +61,10 @@ export class Replica {
       withdraw: () => this.#viewChange.withdraw(),
     });
     this.#normal = new NormalOperation(this.#core, this.#acquaintance);
-    this.#viewChange = new ViewChange(this.#core, this.#normal, this.#repair, this.#acquaintance);
+    this.#configurations = new Configurations(this.#core, this.#normal, this.#repair, this.#acquaintance, () =>
+      this.#viewChange.leaveView(),
+    );
+    this.#viewChange = new ViewChange(this.#core, this.#normal, this.#repair, this.#acquaintance, this.#configurations);
     this.#headIsCertain = log.headIsCertain;
     this.#clock = new ClusterClock(config.replicaCount, config.replica);
   }
@@ -78,7 +83,7 @@ export class Replica {
       this.#pingOthers();
     }
     this.#dispatch(input);
-    if (!core.isHalted) this.#viewChange.followLog();
+    if (!core.isHalted) this.#configurations.followLog();
     this.#clock.setReplicas(core.quorums.replicas);
     this.#normal.flush();
   }
@@ -320,7 +325,7 @@ export class Replica {
       message.kind === "prepare" ? message.prepare.header.view : "view" in message ? message.view : core.view;
     const isTold = message.kind === "startView" && isBaseView(message.view);
     if (isTold) {
-      this.#viewChange.hearConfiguration(message);
+      this.#configurations.hear(message);
       // Its log ends with what is committed, and so does what is known of it.
       this.#headIsCertain ||= core.view === message.view;
       return true;
@@ -328,9 +333,9 @@ export class Replica {
     const theirs = configurationOf(view);
     if (theirs === core.configuration) return false;
     const isAcquaintance = message.kind === "ping" || message.kind === "pong";
-    if (theirs > core.configuration) this.#viewChange.askConfiguration(from);
+    if (theirs > core.configuration) this.#configurations.ask(from);
     // A prepare is of the view that it was proposed in, whoever hands it on and whenever.
-    else if (message.kind !== "prepare" && message.kind !== "getPrepare") this.#viewChange.tellConfiguration(from);
+    else if (message.kind !== "prepare" && message.kind !== "getPrepare") this.#configurations.tell(from);
     else return false;
     return !isAcquaintance;
   }

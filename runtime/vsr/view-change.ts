@@ -8,10 +8,11 @@
  */
 
 import { headerBytes } from "../storage/frame.js";
-import { baseViewOf, configurationOf, isBaseView } from "../storage/views.js";
+import { configurationOf, isBaseView } from "../storage/views.js";
 import { assert } from "../types/assert.js";
-import { type Acquaintance, viewsBeyond } from "./acquaintance.js";
-import { type Core, configurationBehind } from "./core.js";
+import type { Acquaintance } from "./acquaintance.js";
+import { type Configurations, lacksBeginning } from "./configurations.js";
+import type { Core } from "./core.js";
 import { type Decision, decideView } from "./decision.js";
 import { mark } from "./marks.js";
 import type {
@@ -29,7 +30,6 @@ import { pipelineMax } from "./ports.js";
 import { replicasMax } from "./quorums.js";
 import type { Repair } from "./repair.js";
 import {
-  configurationTicks,
   doubtLifeTicks,
   doubtRepeatTicks,
   getViewTicks,
@@ -46,6 +46,7 @@ export class ViewChange {
   readonly #normal: NormalOperation;
   readonly #repair: Repair;
   readonly #acquaintance: Acquaintance;
+  readonly #configurations: Configurations;
   /** By replica: tick of its newest doubt in the present view; -1 for none. */
   readonly #doubts: number[];
   readonly #votes: (DoViewChangeMessage | null)[];
@@ -53,7 +54,6 @@ export class ViewChange {
   #votedAt = 0;
   #enteredAt = 0;
   #askedViewAt = 0;
-  #askedConfigurationAt = -configurationTicks;
   /** While the head is uncertain: what a startView must repeat to be surely newer than the crash. */
   readonly #nonce: number;
   #hasForfeited = false;
@@ -65,8 +65,15 @@ export class ViewChange {
   /** While the log of the view is being completed: how far it is durable here, and since when. */
   #completed = { op: 0, at: 0 };
 
-  constructor(core: Core, normal: NormalOperation, repair: Repair, acquaintance: Acquaintance) {
+  constructor(
+    core: Core,
+    normal: NormalOperation,
+    repair: Repair,
+    acquaintance: Acquaintance,
+    configurations: Configurations,
+  ) {
     this.#acquaintance = acquaintance;
+    this.#configurations = configurations;
     this.#core = core;
     this.#normal = normal;
     this.#repair = repair;
@@ -149,7 +156,7 @@ export class ViewChange {
 
   startViewChange(from: number, message: StartViewChangeMessage): void {
     const core = this.#core;
-    if (!core.takesPart || this.#lacksBeginning) return;
+    if (!core.takesPart || lacksBeginning(core)) return;
     if (message.view > core.view) {
       // Who leads that view may be gone: only what its members doubt together ends it, so this replica joins them.
       mark("doubtMovesView");
@@ -207,6 +214,12 @@ export class ViewChange {
     this.#repair.enterView();
   }
 
+  /** A configuration begins, in a view that nobody leads: nothing that was said or counted in the present one stands. */
+  leaveView(): void {
+    this.#forgetView();
+    this.#hasForfeited = false;
+  }
+
   #makeVote(): DoViewChangeMessage {
     const core = this.#core;
     const { journal, suffix } = core;
@@ -240,7 +253,7 @@ export class ViewChange {
 
   doViewChange(from: number, message: DoViewChangeMessage): void {
     const core = this.#core;
-    if (!core.takesPart || this.#lacksBeginning || core.primaryOf(message.view) !== core.self) return;
+    if (!core.takesPart || lacksBeginning(core) || core.primaryOf(message.view) !== core.self) return;
     if (message.view < core.view) {
       mark("voteForOldView");
       this.#tellView(from, 0);
@@ -365,14 +378,14 @@ export class ViewChange {
     const core = this.#core;
     if (message.view > core.view) {
       // One that is unsure of its head has stored a view that nobody else is in: what this view says is too old for it, so all go there.
-      if (message.nonce !== 0 && core.takesPart && !this.#lacksBeginning) {
+      if (message.nonce !== 0 && core.takesPart && !lacksBeginning(core)) {
         mark("uncertainHeadMovesView");
         this.#enter(message.view);
       }
       return;
     }
     // One that is unsure of its head in the view that a configuration begins with: nobody leads that, and anybody can say what it begins with.
-    if (message.view === core.view && isBaseView(message.view)) this.tellConfiguration(from);
+    if (message.view === core.view && isBaseView(message.view)) this.#configurations.tell(from);
     else this.#tellView(from, message.nonce);
   }
 
@@ -428,111 +441,6 @@ export class ViewChange {
     this.#repair.tick();
   }
 
-  // ------------------------------------------------------------------ configurations
-
-  /**
-   * It has begun its configuration and does not hold all that this one begins with. Until it does it has no voice in who leads: so whoever decides the
-   * configuration's first view needs none of those that have left.
-   */
-  get #lacksBeginning(): boolean {
-    const { view, logView, status, journal } = this.#core;
-    return status === "normal" && view === logView && isBaseView(view) && !journal.isWhole;
-  }
-
-  /** A committed operation of the present configuration, or the one that ended the former: by it anybody knows where this one begins. */
-  get #beginning(): SuffixHeader | null {
-    const core = this.#core;
-    const slot = core.journal.slot(core.commitMin);
-    if (slot === null || slot.header === null || slot.headerBytes === null) return null;
-    if (configurationOf(core.logView) !== core.configuration) return null;
-    const { header, headerBytes: bytes } = slot;
-    return configurationBehind(header) === core.configuration ? { header, headerBytes: bytes } : null;
-  }
-
-  /** Somebody works in an earlier configuration: it is told how this one begins. */
-  tellConfiguration(to: number): void {
-    const core = this.#core;
-    const beginning = core.configuration === 0 ? null : this.#beginning;
-    if (beginning === null) return;
-    mark("configurationTold");
-    const view = baseViewOf(core.configuration);
-    const commit = beginning.header.op;
-    core.send(to, { kind: "startView", view, commit, suffix: [beginning], nonce: 0 }, core.stateWrites);
-  }
-
-  /** Somebody works in a later configuration: it is asked how that begins. */
-  askConfiguration(of: number): void {
-    const core = this.#core;
-    if (core.ticks - this.#askedConfigurationAt < configurationTicks) return;
-    this.#askedConfigurationAt = core.ticks;
-    mark("configurationAsked");
-    core.send(of, { kind: "getView", view: core.view, nonce: 0 });
-  }
-
-  /** What is committed and held here may end the present configuration. */
-  followLog(): void {
-    const core = this.#core;
-    const slot = core.isSingle ? null : core.journal.slot(core.commitMin);
-    if (slot === null || slot.header === null || slot.headerBytes === null) return;
-    if (configurationBehind(slot.header) <= core.configuration) return;
-    this.#beginConfiguration({ header: slot.header, headerBytes: slot.headerBytes });
-    core.everyone((to) => this.tellConfiguration(to));
-  }
-
-  /** The beginning of a later configuration as another replica tells it. */
-  hearConfiguration(message: StartViewMessage): void {
-    const core = this.#core;
-    const [beginning] = message.suffix;
-    if (beginning === undefined || configurationBehind(beginning.header) !== configurationOf(message.view)) return;
-    const isLater = message.view > core.view;
-    // It has said nothing in a view that nobody leads: what it was told when it began may be told again.
-    const isLost = message.view === core.view && core.status === "recoveringHead";
-    if ((!isLater && !isLost) || beginning.header.op < Math.min(core.commitMax, core.journal.durableOp)) return;
-    this.#beginConfiguration(beginning);
-  }
-
-  /**
-   * Begins a configuration with what is committed up to an operation of it. The old one's quorums have committed its last operation and propose nothing behind that,
-   * so whatever this replica has said there has no consequence any more. Nobody leads the view that a configuration begins with; those who
-   * hold its log end it by a view change, with the new quorums.
-   */
-  #beginConfiguration(beginning: SuffixHeader): void {
-    const core = this.#core;
-    const { header } = beginning;
-    const next = configurationBehind(header);
-    const { configuration, quorums } = core;
-    assert(next >= configuration && header.voters > 0, "order: configurations only grow, and each has voters");
-    mark("configurationBegins");
-    const committed = Math.min(core.commitMax, core.journal.durableOp);
-    const view = baseViewOf(next);
-    core.view = view;
-    core.setVoters(header.voters);
-    // Each reconfiguration adds or takes one: fewer than that have never voted in between.
-    const fewest = Math.floor((quorums.replicas + header.voters - (next - configuration)) / 2);
-    const lasting = Math.max(0, Math.min(fewest, quorums.replicas, header.voters));
-    const isNew = this.#acquaintance.reconfigured(lasting);
-    if (core.isStandby) core.standing = "member";
-    else if (isNew) core.standing = "fresh";
-    this.#forgetView();
-    core.learnCommit(header.op);
-    this.#repair.learn({ op: header.op, identity: header.identity });
-    if (core.standing === "replaced") core.view += viewsBeyond;
-    else {
-      core.journal.install([beginning], committed);
-      core.logView = view;
-      core.suffix = core.journal.suffix(core.commitMax);
-    }
-    core.status = core.standing === "member" ? "normal" : core.standing;
-    core.hasAbdicated = core.primary === core.self;
-    this.#hasForfeited = false;
-    core.effects.push({ kind: "follow", view: core.view, primary: core.primary });
-    core.journal.releaseDurable();
-    core.storeState();
-    this.#acquaintance.pingAll();
-    this.#normal.advance();
-    this.#repair.tick();
-  }
-
   // ------------------------------------------------------------------ acquaintance
 
   /** Somebody's durable view is ahead: a quorum made it so. */
@@ -540,7 +448,7 @@ export class ViewChange {
     const core = this.#core;
     if (message.view <= core.view || !core.takesPart || configurationOf(message.view) !== core.configuration) return;
     // A standby waits for what the others decide.
-    if (message.status === "viewChange" && !core.isStandby && !this.#lacksBeginning) {
+    if (message.status === "viewChange" && !core.isStandby && !lacksBeginning(core)) {
       mark("pingMovesView");
       this.#enter(message.view);
       return;
@@ -607,7 +515,7 @@ export class ViewChange {
     }
     if (core.status === "normal") {
       const isLed = !isBaseView(core.view);
-      if (core.isStandby || this.#lacksBeginning) {
+      if (core.isStandby || lacksBeginning(core)) {
         if (!core.isStandby) mark("lacksBeginning");
         // Whom it follows may have been succeeded by one whose startView was lost.
         const isDue = this.#normal.isPrimarySuspect || !isLed;

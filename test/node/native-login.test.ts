@@ -234,6 +234,24 @@ test.serial(
   },
 );
 
+test.serial("a user of whom a tenant has something is not dropped", async (t) => {
+  const { node, address } = await start(t);
+  await node.createFirstUser("admin", await verifierOf("first"));
+  await using admin = await connect(address, { user: "admin", password: "first" });
+  const client = new Client({ address, connector: socketConnector() });
+  t.teardown(() => client.close(0));
+  await client.admin("user.create", { name: "nurse", verifier: await verifierOf("n") }, {});
+  const { sql } = admin.tenant("main");
+  await sql`CREATE TABLE notes (id int)`;
+  await sql`GRANT SELECT ON notes TO nurse`;
+  await t.throwsAsync(client.admin("user.drop", { name: "nurse" }, {}), {
+    code: "userInUse",
+    message: /"nurse": 1 object in database main$/,
+  });
+  await sql`REVOKE SELECT ON notes FROM nurse`;
+  t.deepEqual(await client.admin("user.drop", { name: "nurse" }, {}), { name: "nurse", dropped: true });
+});
+
 test.serial("nobody takes the name of local access", async (t) => {
   const { address } = await start(t);
   const client = new Client({ address, connector: socketConnector() });

@@ -791,7 +791,7 @@ export const canaries: readonly Canary[] = [
     title: "a configuration begins with what is stored, before it is committed (T31)",
     edits: [
       {
-        file: vsr("view-change"),
+        file: vsr("configurations"),
         find: "const slot = core.isSingle ? null : core.journal.slot(core.commitMin);",
         replace: "const slot = core.isSingle ? null : core.journal.slot(core.journal.durableOp);",
       },
