@@ -5,6 +5,7 @@
 import { SqlError } from "../error.js";
 import { proceduresNamed } from "../functions/procedures.js";
 import type { FromItem, JoinReference, Query, SelectQuery, SetOperationQuery } from "../syntax/ast-query.js";
+import { tablesRead } from "../syntax/names-read.js";
 import { positionOf } from "./binder.js";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -26,13 +27,7 @@ function isReference(fields: Fields, name: string): boolean {
 
 /** Whether a query names a table without a schema, at any depth. */
 export function mentions(query: Query, name: string): boolean {
-  const pending: unknown[] = [query];
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    const fields = fieldsOf(node);
-    if (fields === null) continue;
-    if (isReference(fields, name)) return true;
-    for (const value of Object.values(fields)) pending.push(value);
-  }
+  for (const table of tablesRead(query)) if (table.schema === null && table.name === name) return true;
   return false;
 }
 

@@ -27,6 +27,14 @@ export function* tablesRead(query: Query): Iterable<{ readonly schema: string | 
       yield name as { schema: string | null; name: string };
 }
 
+/** Names of the columns that syntax uses, without what qualifies them. */
+export function* columnsNamed(syntax: unknown): Iterable<string> {
+  for (const { kind, parts } of nodesOf(syntax)) {
+    const last: unknown = kind === "columnName" && Array.isArray(parts) ? parts.at(-1) : undefined;
+    if (typeof last === "string") yield last;
+  }
+}
+
 /** Names, as they are written, of the sequences that an expression draws from: `nextval('a.b')`, also with a cast. */
 export function* sequencesDrawn(expression: Expression): Iterable<string> {
   for (const node of nodesOf(expression)) {

@@ -12,6 +12,7 @@ import { isTemporary } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { ConstraintSyntax } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
+import { columnsNamed } from "../../syntax/names-read.js";
 import { storageOf } from "../../table/value-bytes.js";
 import { hasOrder } from "../../types/compare.js";
 import { typeLabel } from "../../types/type-name.js";
@@ -363,21 +364,6 @@ export function expectSameType(
 
 /** The column that an expression uses when it uses one only: it gives a check its name. */
 function onlyColumn(syntax: unknown): string | null {
-  const names = new Set<string>();
-  const stack: unknown[] = [syntax];
-  while (stack.length > 0) {
-    const node = stack.pop();
-    if (typeof node !== "object" || node === null) continue;
-    if (Array.isArray(node)) {
-      stack.push(...(node as unknown[]));
-      continue;
-    }
-    const fields = node as Readonly<Record<string, unknown>>;
-    if (fields["kind"] === "columnName" && Array.isArray(fields["parts"])) {
-      const last: unknown = fields["parts"].at(-1);
-      if (typeof last === "string") names.add(last);
-    } else stack.push(...Object.values(fields));
-  }
-  const [name] = names;
-  return names.size === 1 && name !== undefined ? name : null;
+  const [name, ...others] = new Set(columnsNamed(syntax));
+  return others.length === 0 ? (name ?? null) : null;
 }

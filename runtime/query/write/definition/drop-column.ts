@@ -3,6 +3,7 @@ import { assert } from "../../../types/assert.js";
 import type { ColumnDefinition, ConstraintDefinition, TableDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import type { AlterTableAction } from "../../syntax/ast-definition.js";
+import { columnsNamed } from "../../syntax/names-read.js";
 import { dropConstraint } from "./alter-constraints.js";
 import { Alteration } from "./alteration.js";
 import { columnNamed } from "./constraints.js";
@@ -116,19 +117,4 @@ export function computedFrom(table: TableDefinition, name: string): readonly Col
 }
 
 /** Whether an expression names a column. */
-function mentions(syntax: unknown, name: string): boolean {
-  const stack: unknown[] = [syntax];
-  while (stack.length > 0) {
-    const node = stack.pop();
-    if (typeof node !== "object" || node === null) continue;
-    if (Array.isArray(node)) {
-      stack.push(...(node as unknown[]));
-      continue;
-    }
-    const fields = node as Readonly<Record<string, unknown>>;
-    if (fields["kind"] === "columnName" && Array.isArray(fields["parts"]) && fields["parts"].at(-1) === name)
-      return true;
-    stack.push(...Object.values(fields));
-  }
-  return false;
-}
+const mentions = (syntax: unknown, name: string): boolean => [...columnsNamed(syntax)].includes(name);
