@@ -93,7 +93,10 @@ test.serial("unsafe steps are refused with the reason, and change nothing", asyn
   const text = readTextFile(file) ?? "";
   const voter = await rig.run(["cluster", "remove", "1", "--cluster", "cluster.toml"]);
   t.is(voter.code, exitCodeOf(new KimberliteError("stepUnsafe")));
-  t.regex(voter.stderr, /lists nodes behind node 1 that vote.*the one with the highest number goes first.*Nothing was changed/u);
+  t.regex(
+    voter.stderr,
+    /lists nodes behind node 1 that vote.*the one with the highest number goes first.*Nothing was changed/u,
+  );
   const lost = await rig.run(["cluster", "recover", "--cluster", "cluster.toml", "--node", "4", "--data", "elsewhere"]);
   t.is(lost.code, exitCodeOf(new KimberliteError("stepUnsafe")));
   t.regex(lost.stderr, /node 4 stands by and has promised nothing/u);
