@@ -326,9 +326,9 @@ export class SqlRouter implements SqlExecutor {
 
   /** A shard tells where its state can be read. */
   attach(shard: string, message: AttachMessage): void {
-    const { engine, context } = { engine: this.#engine, context: this.#context };
+    const context = this.#context;
     this.#readers.get(shard)?.close();
-    const host = { engine, now: () => context.now(), random: () => context.random() };
+    const host = { engine: this.#engine, now: () => context.now(), random: () => context.random() };
     this.#readers.set(shard, new PointReads(message, context.epoch, host));
   }
 
