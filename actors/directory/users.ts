@@ -121,6 +121,12 @@ export class Users {
     const user: User = {
       ...verifier,
       isSuperuser: optionalBoolean(params, "superuser") ?? false,
+      canLogin: true,
+      inherits: true,
+      canCreateRole: false,
+      canCreateDatabase: false,
+      validUntil: null,
+      connectionLimit: null,
       tenants: this.#tenantsFrom(params) ?? null,
     };
     const made = await this.#host.logged(

@@ -43,6 +43,7 @@ const exitByErrorCode: Readonly<Record<ErrorCode, ExitName>> = {
   userExists: "conflict",
   userInUse: "conflict",
   userNeeded: "conflict",
+  roleCircular: "conflict",
   shardUnknown: "notFound",
   mailboxFull: "later",
   connectionLimit: "later",

@@ -56,6 +56,7 @@ export const errorRegistry = {
   userExists: spec(35, "42710", "a user of that name exists"),
   userInUse: spec(37, "2BP01", "a tenant has objects or privileges of a user of that name"),
   userNeeded: spec(36, "2BP01", "the last superuser cannot go, or nobody could administer the node"),
+  roleCircular: spec(38, "0LP01", "a role cannot be a member of itself, nor through others"),
   // Passing states: try again.
   mailboxFull: spec(40, "53300", "the receiver is at its limit of queued work", "later"),
   connectionLimit: spec(41, "53300", "too many connections", "later"),

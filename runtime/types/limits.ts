@@ -35,6 +35,10 @@ export const tenantNameBytesMax = 128;
 export const userNameBytesMax = 63;
 /** Tenants that one user may be confined to. */
 export const userTenantsMax = 256;
+/** Roles that one user may be a member of, without those that it is in through others. */
+export const userRolesMax = 256;
+/** Roles, and members, that one GRANT or REVOKE of roles names. */
+export const roleListMax = 64;
 export const streamNameBytesMax = 256;
 export const groupNameBytesMax = 128;
 

@@ -31,7 +31,13 @@ import {
   encodeStreamListReply,
 } from "../../runtime/kernel/codecs/read-replies.js";
 import { decodeReadRequest, encodeReadRequest, type ReadRequest } from "../../runtime/kernel/codecs/read-requests.js";
-import { encodeUserAlter, encodeUserCreate, encodeUserDrop } from "../../runtime/kernel/codecs/user-requests.js";
+import {
+  encodeRoleMembers,
+  encodeUserAlter,
+  encodeUserCreate,
+  encodeUserDrop,
+  encodeUserRename,
+} from "../../runtime/kernel/codecs/user-requests.js";
 import {
   encodeAppend,
   encodeGroupAck,
@@ -61,6 +67,12 @@ const user: User = {
   salt: new Uint8Array(16),
   storedKey: new Uint8Array(32),
   serverKey: new Uint8Array(32),
+  canLogin: true,
+  inherits: false,
+  canCreateRole: true,
+  canCreateDatabase: false,
+  validUntil: null,
+  connectionLimit: 3,
 };
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
@@ -243,6 +255,11 @@ test("any bytes as a write request: decided, and nothing written unless all of i
     [requestKind.userCreate, encodeUserCreate(writer.reset(), "u", user, "new").finish()],
     [requestKind.userAlter, encodeUserAlter(writer.reset(), "u", { ...user, tenants: [1] }).finish()],
     [requestKind.userDrop, encodeUserDrop(writer.reset(), "v").finish()],
+    [
+      requestKind.roleMembers,
+      encodeRoleMembers(writer.reset(), { action: "grant", grantor: "u", roles: ["u", "v"], members: ["w"] }).finish(),
+    ],
+    [requestKind.userRename, encodeUserRename(writer.reset(), "w", "x").finish()],
   ];
   const damage = fc.array(fc.tuple(fc.nat(), fc.constantFrom(0, 1, 2, 3, 8, 0xff)), { maxLength: 2 });
   const damaged = fc.tuple(fc.constantFrom(...sound), damage).map(([[kind, whole], changes]) => {

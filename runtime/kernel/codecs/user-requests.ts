@@ -1,7 +1,11 @@
-/** Request bodies of the commands about users, writing side; they go to the system tenant of shard 0. Layouts: `commands/user.ts`. */
+/**
+ * Request bodies of the commands about users, writing side; they go to the system tenant of shard 0. Layouts: `commands/user.ts` and
+ * `commands/role.ts`.
+ */
 import { assert } from "../../types/assert.js";
 import type { ByteWriter } from "../../types/byte-writer.js";
 import { systemTenant } from "../../types/ids.js";
+import { type RoleAction, roleActionNumber } from "../commands/role.js";
 import { encodeWriteHead } from "../request.js";
 import { encodeUser, type User } from "../user-rows.js";
 
@@ -24,3 +28,26 @@ export function encodeUserAlter(out: ByteWriter, name: string, user: User): Byte
 
 export const encodeUserDrop = (out: ByteWriter, name: string): ByteWriter =>
   encodeWriteHead(out, systemHead).string(name);
+
+function putNames(out: ByteWriter, names: readonly string[]): void {
+  assert(names.length > 0, "a list of roles names some");
+  out.u16(names.length);
+  for (const name of names) out.string(name);
+}
+
+export interface RoleMembersChange {
+  readonly action: RoleAction;
+  readonly grantor: string;
+  readonly roles: readonly string[];
+  readonly members: readonly string[];
+}
+
+export function encodeRoleMembers(out: ByteWriter, { action, grantor, roles, members }: RoleMembersChange): ByteWriter {
+  encodeWriteHead(out, systemHead).u8(roleActionNumber(action)).string(grantor);
+  putNames(out, roles);
+  putNames(out, members);
+  return out;
+}
+
+export const encodeUserRename = (out: ByteWriter, name: string, newName: string): ByteWriter =>
+  encodeWriteHead(out, systemHead).string(name).string(newName);

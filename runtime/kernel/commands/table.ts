@@ -20,6 +20,7 @@ import {
 } from "./directory.js";
 import { applyGroupCreate, applyGroupDelete, decideGroupCreate, decideGroupDelete } from "./group.js";
 import { applyGroupAck, decideGroupAck } from "./group-ack.js";
+import { applyRoleMembers, applyUserRename, decideRoleMembers, decideUserRename } from "./role.js";
 import { applySessionClose, applySessionOpen, decideSessionClose, decideSessionOpen } from "./session.js";
 import { applySqlCommit, decideSqlCommit } from "./sql-commit.js";
 import { applySqlStage, decideSqlStage } from "./sql-stage.js";
@@ -99,6 +100,10 @@ export function decideCommand(draft: Draft): void {
       return decideUserAlter(draft);
     case requestKind.userDrop:
       return decideUserDrop(draft);
+    case requestKind.roleMembers:
+      return decideRoleMembers(draft);
+    case requestKind.userRename:
+      return decideUserRename(draft);
     default:
       return draft.refuse("notSupported", `requests of kind ${draft.request.kind} are not writes`);
   }
@@ -155,6 +160,10 @@ export function applyCommand(step: Step): void {
       return applyUserAlter(step);
     case requestKind.userDrop:
       return applyUserDrop(step);
+    case requestKind.roleMembers:
+      return applyRoleMembers(step);
+    case requestKind.userRename:
+      return applyUserRename(step);
     default:
       throw new AssertionFailed("a record's kind is one that this program applies");
   }

@@ -7,7 +7,8 @@
  *   userAlter    name · user                                                                         count = 1
  *   userDrop     name                                                                                count = 1
  *
- * Names are u16 + UTF-8. One superuser always remains.
+ * Names are u16 + UTF-8. One superuser who can log in always remains. What a user is a member of is changed by other commands (`role.ts`);
+ * who is dropped is a member of nothing any more, and nobody of it.
  */
 import { assert } from "../../types/assert.js";
 import { ByteReader } from "../../types/byte-reader.js";
@@ -16,33 +17,19 @@ import { userName } from "../../types/ids.js";
 import { userNameBytesMax } from "../../types/limits.js";
 import type { Draft } from "../draft.js";
 import { tree } from "../kinds.js";
-import { copyBytes, setU64 } from "../numbers.js";
 import type { Step } from "../step.js";
 import { nameBytes, nameOf } from "../texts.js";
-import { decodeUser, readUserRow, type UserRow, userRowHeadBytes, userRowVersion } from "../user-rows.js";
+import { decodeUser, encodeUserRow, type User, type UserRow } from "../user-rows.js";
+import { beforeNames, expectUser, userRowsOf } from "../user-table.js";
 
-/** Before every name, for names hold no control characters; and behind the staged parts of transactions, whose keys begin with a zero. */
-const beforeNames = Uint8Array.of(1);
 const flagIfNotExists = 1;
 const flagOnlyFirst = 2;
 
-function expectUser(draft: Draft, name: Uint8Array): UserRow {
-  const text = nameOf(name, 0, name.length);
-  if (draft.state.get(tree.users, name)) return readUserRow(draft.state, text);
-  throw new KimberliteError("userUnknown", `"${text}"`);
-}
+const administers = ({ isSuperuser, canLogin, iterations }: User): boolean => isSuperuser && canLogin && iterations > 0;
 
 /** Somebody else can still administer the node. */
-function expectOtherSuperuser(draft: Draft, name: Uint8Array): void {
-  const cursor = draft.state.cursor(tree.users);
-  const key = new Uint8Array(userNameBytesMax);
-  for (let more = cursor.seek(beforeNames); more; more = cursor.next()) {
-    const length = cursor.keyLength;
-    cursor.keyInto(key);
-    assert(length <= userNameBytesMax, "a user's name is within its limit");
-    const isSame = length === name.length && name.every((byte, at) => byte === key[at]);
-    if (!isSame && readUserRow(cursor, nameOf(key, 0, length)).isSuperuser) return;
-  }
+function expectOtherSuperuser(draft: Draft, name: string): void {
+  for (const row of userRowsOf(draft.state)) if (row.name !== name && administers(row)) return;
   throw new KimberliteError("userNeeded", "make another superuser first");
 }
 
@@ -73,8 +60,8 @@ export function decideUserAlter(draft: Draft): void {
   const name = nameBytes(userName(body.string(userNameBytesMax)));
   const user = decodeUser(body);
   body.end();
-  const row = expectUser(draft, name);
-  if (row.isSuperuser && !user.isSuperuser) expectOtherSuperuser(draft, name);
+  const row = expectUser(draft.state, nameOf(name, 0, name.length));
+  if (administers(row) && !administers(user)) expectOtherSuperuser(draft, row.name);
   assert(row.createdPosition < draft.position, "a user was created at an earlier position");
   assert(body.remaining === 0, "the facts are the whole request");
   draft.beginRecord();
@@ -86,8 +73,8 @@ export function decideUserDrop(draft: Draft): void {
   const body = draft.body();
   const name = nameBytes(userName(body.string(userNameBytesMax)));
   body.end();
-  const row = expectUser(draft, name);
-  if (row.isSuperuser) expectOtherSuperuser(draft, name);
+  const row = expectUser(draft.state, nameOf(name, 0, name.length));
+  if (administers(row)) expectOtherSuperuser(draft, row.name);
   assert(row.createdPosition < draft.position, "a user was created at an earlier position");
   assert(name.length > 0, "a user has a name");
   draft.beginRecord();
@@ -103,16 +90,11 @@ function nameIn({ record }: Step): { readonly name: Uint8Array; readonly userFro
   return { name: record.bytes.slice(from, from + length), userFrom: from + length };
 }
 
-function rowOf(step: Step, userFrom: number): { readonly row: Uint8Array; readonly view: DataView } {
-  const { record } = step;
+function userIn({ record }: Step, userFrom: number): User {
   const reader = new ByteReader(record.bytes, userFrom, record.to);
-  decodeUser(reader);
-  assert(reader.remaining === 0, "the facts of a user end with its tenants");
-  const row = new Uint8Array(userRowHeadBytes + record.to - userFrom);
-  const view = new DataView(row.buffer);
-  row[0] = userRowVersion;
-  copyBytes(record.bytes, record.view, userFrom, record.to, row, view, userRowHeadBytes);
-  return { row, view };
+  const user = decodeUser(reader);
+  assert(reader.remaining === 0, "the facts of a user end with the user");
+  return user;
 }
 
 function setOutcome(step: Step): void {
@@ -123,24 +105,25 @@ function setOutcome(step: Step): void {
 
 export function applyUserCreate(step: Step): void {
   const { name, userFrom } = nameIn(step);
-  const { row, view } = rowOf(step, userFrom);
-  setU64(view, 1, step.position);
-  setU64(view, 9, step.record.time);
-  const created = step.state.insert(tree.users, name, row);
+  const user = userIn(step, userFrom);
+  const row: UserRow = {
+    ...user,
+    name: nameOf(name, 0, name.length),
+    memberOf: [],
+    createdPosition: step.position,
+    createdTime: step.record.time,
+  };
+  const created = step.state.insert(tree.users, name, encodeUserRow(row));
   assert(created, "a user's name is unique");
   setOutcome(step);
 }
 
 export function applyUserAlter(step: Step): void {
-  const { state } = step;
   const { name, userFrom } = nameIn(step);
-  const { row, view } = rowOf(step, userFrom);
-  const known = state.get(tree.users, name);
-  assert(known, "a user that is altered exists");
-  const before = readUserRow(state, nameOf(name, 0, name.length));
-  setU64(view, 1, before.createdPosition);
-  setU64(view, 9, before.createdTime);
-  state.put(tree.users, name, row);
+  const user = userIn(step, userFrom);
+  const row = expectUser(step.state, nameOf(name, 0, name.length));
+  assert(row.createdPosition < step.position, "a user that is altered exists");
+  step.state.put(tree.users, name, encodeUserRow({ ...row, ...user }));
   setOutcome(step);
 }
 
@@ -149,5 +132,13 @@ export function applyUserDrop(step: Step): void {
   assert(userFrom === step.record.to, "the facts of a dropped user are its name");
   const dropped = step.state.delete(tree.users, name);
   assert(dropped, "a user that is dropped exists");
+  const gone = nameOf(name, 0, name.length);
+  for (const row of userRowsOf(step.state)) {
+    if (!row.memberOf.some(({ role, grantor }) => role === gone || grantor === gone)) continue;
+    const memberOf = row.memberOf
+      .filter(({ role }) => role !== gone)
+      .map((each) => (each.grantor === gone ? { ...each, grantor: "" } : each));
+    step.state.put(tree.users, nameBytes(row.name), encodeUserRow({ ...row, memberOf }));
+  }
   setOutcome(step);
 }

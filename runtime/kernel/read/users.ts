@@ -4,6 +4,7 @@ import { userNameBytesMax } from "../../types/limits.js";
 import { tree } from "../kinds.js";
 import { nameBytes, nameOf } from "../texts.js";
 import { readUserRow, type UserRow } from "../user-rows.js";
+import { beforeNames } from "../user-table.js";
 import type { StateReads } from "./state-reads.js";
 
 export function userNamed({ state }: StateReads, name: string): UserRow | null {
@@ -18,8 +19,7 @@ export function listUsers(reads: StateReads, after: string, limit: number): User
   const rows: UserRow[] = [];
   const cursor = reads.cursor(tree.users);
   const key = new Uint8Array(userNameBytesMax);
-  // Staged parts of transactions share the tree: their keys begin with a zero, names do not.
-  const start = after === "" ? Uint8Array.of(1) : nameBytes(after);
+  const start = after === "" ? beforeNames : nameBytes(after);
   for (let more = cursor.seek(start); more && rows.length < limit; more = cursor.next()) {
     const length = cursor.keyLength;
     cursor.keyInto(key);
