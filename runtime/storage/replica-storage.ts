@@ -147,11 +147,11 @@ export function openReplica(options: OpenOptions): ReplicaStorage {
 
 /**
  * What the log's end as of the log view says of everything older behind it: a decision has dropped it, and a replica that still finds it
- * was stopped before it could truncate.
+ * was stopped before it could truncate. A log view that names no end began with an empty log, or with what a checkpoint covers.
  */
-export function discardedBy({ suffix, logView, replicaCount }: SuperblockContent): Discarded | null {
-  const head = suffix[0]?.header;
-  return head === undefined || replicaCount === 1 ? null : { op: head.op, view: logView };
+export function discardedBy(content: SuperblockContent): Discarded | null {
+  const { suffix, logView, replicaCount, checkpoint } = content;
+  return logView === 0 || replicaCount === 1 ? null : { op: suffix[0]?.header.op ?? checkpoint.op, view: logView };
 }
 
 /** Records that the state up to `checkpoint.op`, which is committed, is durable elsewhere: the next start replays from there. */

@@ -217,7 +217,9 @@ export class Journal {
     }
     const keeps = this.#agreement(suffix, committed);
     if (keeps < this.appended.op) this.#rewind(keeps);
-    this.#forgetBehind(newest.header.op);
+    // A log that is told late may end before what has been committed of it since, which this replica can hold already.
+    const head = Math.max(newest.header.op, committed);
+    this.#forgetBehind(head);
     for (const { header, headerBytes } of suffix) {
       if (header.op <= this.appended.op) {
         this.#learnName(header, headerBytes);
@@ -233,7 +235,7 @@ export class Journal {
       wanted.isFaulty = isFaulty;
       wanted.isCanonical = true;
     }
-    this.#head = newest.header.op;
+    this.#head = head;
     this.#slots.proveBackwards(this.#head, this.appended.op);
   }
 

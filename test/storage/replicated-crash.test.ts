@@ -283,7 +283,6 @@ function live(disk: MemoryDisk, mode: "direct" | "fdatasync", life: Life, random
         .reverse()
         .map((one) => stored(one));
       superblock.writeState({ view: life.view, logView: life.view, commitMax: life.committed, suffix });
-      // An empty suffix names nothing, so that nothing of what goes is known to be discarded.
       const end = behind(life.sure);
       log.truncate(stays, end.address, log.end);
       life.maybe = [];
@@ -316,8 +315,7 @@ test("random lives of a replica, cut short again and again, keep what was durabl
       t.true(recovered.sound.op <= all.length, told);
       for (const { header } of recovered.headers)
         t.true(sameHeader(header.identity, all[header.op - 1]?.header.identity), `${told}: op ${header.op}`);
-      // Only the drop of a whole log, whose suffix is empty, may leave doubt about what went.
-      if (life.sure.length > 0) t.true(recovered.headIsCertain && recovered.beyond.length === 0, told);
+      t.true(recovered.headIsCertain && recovered.beyond.length === 0, told);
       t.true(recovered.commit <= Math.max(life.committed, recovered.sound.op), told);
       newest = Math.max(newest, recovered.sound.op);
       closeAll(storage);

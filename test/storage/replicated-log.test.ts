@@ -172,6 +172,24 @@ test("what a stored view has discarded is not part of the log, whatever is left 
   t.is(story(openPeer(disk).log.recovered), "..7 certain");
 });
 
+test("a stored view whose log is empty has discarded all that is older, also when the power goes within the truncation", (t) => {
+  const disk = newPeerDisk();
+  const storage = openPeer(disk);
+  const prepares = chain(beginning, sizes);
+  storage.log.writePrepares(prepares.slice(0, 3));
+  storage.superblock.writeState({ view: 3, logView: 3, commitMax: 0, suffix: [] });
+  // Zeroes behind the op that stays are durable, then each sector of the ring: the power goes in between.
+  disk.cutPowerAt(disk.operations + 2, () => 0);
+  t.throws(() => storage.log.truncate(0, 0, storage.log.end));
+  disk.restart(() => 0);
+  const again = openPeer(disk);
+  t.is(story(again.log.recovered), "..0 certain");
+  again.log.truncate(0, 0, again.log.recovered.end);
+  again.log.writePrepares(chain(beginning, [100], 3));
+  closeAll(again);
+  t.is(story(openPeer(disk).log.recovered), "..1 certain");
+});
+
 test("after a failed write or sync of a batch, a truncation or a repair the writer is dead", (t) => {
   const kinds: FaultKind[] = ["writeError", "noSpace", "shortWrite", "tornWrite", "syncError"];
   const prepares = chain(beginning, sizes);
