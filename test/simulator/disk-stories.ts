@@ -157,3 +157,19 @@ export function namesOfOld(random: Stream): FaultEvent[] {
     at(rejoined + 151, { kind: "kill", replica: 1, downMs: 10 }),
   ];
 }
+
+/**
+ * The two header copies in one sector of a disk are lost, and the later one's prepare as well: whether the earlier prepare is what was acknowledged
+ * nothing says, since its child has no name either.
+ */
+export function losesPairs(random: Stream): FaultEvent[] {
+  const replica = random.below(3);
+  const pairs = [4, 8].map((back) => namedOps - back - 2 * random.below(2));
+  const rots = (zone: "headers" | "log", where: number): FaultEvent =>
+    at(1_200, { kind: "latent", replica, zone, where, how: "random" });
+  return [
+    ...pairs.map((op) => rots("headers", ((op % headerSlots) + 0.5) / headerSlots)),
+    ...pairs.map((op) => rots("log", (op + 0.2) / (namedOps + 1))),
+    at(1_201, { kind: "kill", replica, downMs: random.pick([1, 10, 100]) }),
+  ];
+}

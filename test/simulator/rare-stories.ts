@@ -8,6 +8,7 @@ import {
   fetchesBadly,
   forgets,
   heldBack,
+  losesPairs,
   namedOps,
   namelessHead,
   namesOfOld,
@@ -31,6 +32,7 @@ import {
 } from "./rare-runs.js";
 import { drawSchedule, type FaultEvent } from "./schedule.js";
 import { Stream } from "./streams.js";
+import { aloneInView, asksInVain, leftoversAtEnd } from "./view-stories.js";
 
 interface RareStory {
   readonly over: Partial<SimulationOptions>;
@@ -123,6 +125,25 @@ const stories: Readonly<Record<string, RareStory>> = {
   namelessHead: {
     over: { ...calmly, ...littleLog, checkpointEvery: 3, requestsMax: namedOps, atlas: false, faultMs: 2_000 },
     tell: namelessHead,
+  },
+  losesPairs: {
+    over: { ...calmly, ...littleLog, requestsMax: namedOps, atlas: false, faultMs: 2_000 },
+    tell: losesPairs,
+  },
+  aloneInView: { over: { ...calmly, ...littleLog, atlas: false, faultMs: 3_600 }, tell: aloneInView },
+  asksInVain: {
+    over: {
+      ...{ ...calmly, ...littleLog, requestsMax: 300, atlas: false, faultMs: 2_000 },
+      network: { ...healthyNetwork, latencyMeanMicros: 20_000 },
+    },
+    tell: asksInVain,
+  },
+  leftoversAtEnd: {
+    over: {
+      ...{ ...calmly, requestMicros: 10_000, bodyBytesMax: 20_000, segmentBytes: 32 * 1024, faultMs: 6_300 },
+      network: { ...healthyNetwork, bytesMax: 40 * 1024 },
+    },
+    tell: leftoversAtEnd,
   },
 };
 

@@ -13,6 +13,10 @@ for (const [story, marks] of [
   ["rotsFar", ["segmentBelowDiscarded"]],
   ["namesOfOld", ["row: two prepares", "recoveryContradiction"]],
   ["forgets", ["row: lost behind the head, slot silent", "row: never written behind the head, slot lost"]],
+  ["losesPairs", ["recoveryUnproved"]],
+  ["aloneInView", ["uncertainHeadMovesView"]],
+  ["asksInVain", ["runDoesNotFollow"]],
+  ["leftoversAtEnd", ["segmentEndsZeroed"]],
 ] as const) {
   test.serial(`the story ${story} reaches ${marks.join(", ")}`, async (t) => {
     const before = marksNow();
