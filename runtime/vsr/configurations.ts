@@ -41,11 +41,12 @@ export class Configurations {
   /** A committed operation of the present configuration, or the one that ended the former: by it anybody knows where this one begins. */
   get #beginning(): SuffixHeader | null {
     const core = this.#core;
-    const slot = core.journal.slot(core.commitMin);
-    if (slot === null || slot.header === null || slot.headerBytes === null) return null;
     if (configurationOf(core.logView) !== core.configuration) return null;
-    const { header, headerBytes: bytes } = slot;
-    return configurationBehind(header) === core.configuration ? { header, headerBytes: bytes } : null;
+    const slot = core.journal.slot(core.commitMin);
+    if (slot?.header && slot.headerBytes && configurationBehind(slot.header) === core.configuration)
+      return { header: slot.header, headerBytes: slot.headerBytes };
+    // It may lack what it was told itself: while nobody leads, that is what there is to be told.
+    return isBaseView(core.view) ? (core.suffix[0] ?? null) : null;
   }
 
   /** Somebody works in an earlier configuration: it is told how this one begins. */

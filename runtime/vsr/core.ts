@@ -109,7 +109,7 @@ export class Core {
     return false;
   }
 
-  /** It keeps the log and says nothing that counts: it neither acknowledges nor doubts nor votes, and nobody asks it for anything. */
+  /** It keeps the log and says nothing that counts: it neither acknowledges nor doubts nor votes. Of the log it gives what it is asked for. */
   get isStandby(): boolean {
     return this.self >= this.quorums.replicas;
   }
@@ -264,6 +264,12 @@ export class Core {
     if (this.isStandby) return this.random.below(this.quorums.replicas);
     const drawn = this.random.below(this.quorums.replicas - 1);
     return drawn >= this.self ? drawn + 1 : drawn;
+  }
+
+  /** One that stands by, by lot. */
+  anyStandby(): number {
+    assert(this.standbys > 0, "one is drawn where there is one");
+    return this.quorums.replicas + this.random.below(this.standbys);
   }
 
   halt(reason: string, because: HaltCause = "broken"): void {

@@ -70,6 +70,7 @@ const names = [
   "segmentInstalled",
   "segmentOvertaken",
   "segmentPartElsewhere",
+  "standbyFills",
   "standbyIgnored",
   "startViewMayBeOld",
   "startViewOfOldView",

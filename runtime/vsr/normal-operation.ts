@@ -325,15 +325,20 @@ export class NormalOperation {
 
   // ------------------------------------------------------------------ backup
 
+  /** A body that is wanted here by its name, whoever gives it. */
+  fills(prepare: Prepare): boolean {
+    const core = this.#core;
+    if (!core.journal.fill(prepare, core.effects)) return false;
+    mark("prepareFills");
+    this.advance();
+    return true;
+  }
+
   prepare(from: number, prepare: Prepare): void {
     const core = this.#core;
     const { journal } = core;
     const { header } = prepare;
-    if (journal.fill(prepare, core.effects)) {
-      mark("prepareFills");
-      this.advance();
-      return;
-    }
+    if (this.fills(prepare)) return;
     if (header.view > core.view) {
       core.send(from, { kind: "getView", view: header.view, nonce: 0 });
       return;

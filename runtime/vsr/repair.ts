@@ -20,7 +20,7 @@ import type {
   RunMessage,
 } from "./messages.js";
 import { OldDamage } from "./old-damage.js";
-import { replicasMax } from "./quorums.js";
+import { replicasMax, standbysMax } from "./quorums.js";
 import { partBytes, SegmentSync } from "./segment-sync.js";
 import { deafTicks, pingTicks, repairTicks } from "./timing.js";
 
@@ -30,6 +30,8 @@ const readsMax = 32;
 /** Three pings missed: whoever has been silent for that long gives nothing. */
 const silentTicks = 3 * pingTicks;
 const sealsAtOnce = 64;
+/** Of so many that are drawn until one can be asked, the last is one that stands by. */
+const drawsMax = 4;
 /** A peer that has answered none of the requests of that long gets one in so many. */
 const patienceTicks = 100;
 const secondChances = 16;
@@ -64,9 +66,10 @@ export class Repair {
     this.#core = core;
     this.sync = new SegmentSync(core, (op) => this.#choosePeer(op));
     this.#oldDamage = new OldDamage(core, (op) => this.#choosePeer(op));
-    this.peerCommit = new Array<number>(replicasMax).fill(0);
-    this.#heardAt = new Array<number>(replicasMax).fill(-silentTicks);
-    this.#owesSince = new Array<number>(replicasMax).fill(-1);
+    const replicas = replicasMax + standbysMax;
+    this.peerCommit = new Array<number>(replicas).fill(0);
+    this.#heardAt = new Array<number>(replicas).fill(-silentTicks);
+    this.#owesSince = new Array<number>(replicas).fill(-1);
   }
 
   heard(from: number): void {
@@ -133,8 +136,9 @@ export class Repair {
   }
 
   /**
-   * A backup that is ahead, so that the primary is left to its work; else anybody. One that is heard and gives nothing (what it sends may
-   * be too long for its way here) is left out nearly always.
+   * A backup that is ahead, so that the primary is left to its work; one that stands by and is, since it may have voted and have the only sound
+   * copy of what it acknowledged then; else anybody. One that is heard and gives nothing (what it sends may be too long for its way here) is
+   * left out nearly always.
    */
   #choosePeer(op: number): number {
     const peer = this.#drawPeer(op);
@@ -146,8 +150,8 @@ export class Repair {
   #drawPeer(op: number): number {
     const core = this.#core;
     const isHeard = (peer: number): boolean => core.ticks - (this.#heardAt[peer] ?? 0) < silentTicks;
-    for (let tries = 0; tries < 4; tries++) {
-      const peer = core.anyPeer();
+    for (let draw = 1; draw <= drawsMax; draw++) {
+      const peer = draw === drawsMax && core.standbys > 0 && !core.isStandby ? core.anyStandby() : core.anyPeer();
       if (peer === core.primary || !isHeard(peer) || (this.peerCommit[peer] ?? 0) <= op) continue;
       const since = this.#owesSince[peer] ?? -1;
       const isOwing = since >= 0 && core.ticks - since > patienceTicks;
@@ -163,11 +167,17 @@ export class Repair {
     if (core.ticks - this.#preparesAskedAt < repairTicks) return;
     const wanted = core.journal.wanted(preparesAtOnce);
     if (wanted.length === 0) return;
+    const before = new Set(this.#preparesAsked.map(({ op }) => op));
     this.#preparesAskedAt = core.ticks;
     this.#preparesAsked = wanted;
     mark("preparesAsked");
-    // All peers: a suffix is short, and which of them holds it is what is being found out.
-    for (const { op, identity } of wanted) core.broadcast({ kind: "getPrepare", view: core.view, op, identity });
+    // All peers: a suffix is short, and which of them holds it is what is being found out. What none of those that vote gave, one that stands by
+    // may have: it may have voted when that was committed.
+    for (const { op, identity } of wanted) {
+      const message: GetPrepareMessage = { kind: "getPrepare", view: core.view, op, identity };
+      core.broadcast(message);
+      if (before.has(op)) core.inform(message);
+    }
   }
 
   /** A prepare came: when it was the last that was asked for, the next are asked for at once. */

@@ -10,8 +10,9 @@ import { Acquaintance } from "./acquaintance.js";
 import { ClusterClock } from "./cluster-clock.js";
 import { Configurations } from "./configurations.js";
 import { Core, type ReplicaConfig } from "./core.js";
+import { asksForLog, giveOfLog, givesLog, takeOfLog } from "./log-exchange.js";
 import { mark } from "./marks.js";
-import type { Message, PingMessage, PongMessage, Remembered, ReplicaStatus } from "./messages.js";
+import type { Message, PingMessage, PongMessage, Prepare, Remembered, ReplicaStatus } from "./messages.js";
 import { NormalOperation } from "./normal-operation.js";
 import type { DurableState, Effect, Input, RecoveredLog } from "./ports.js";
 import { Repair } from "./repair.js";
@@ -258,7 +259,11 @@ export class Replica {
     }
     if (core.isHalted || !this.#knowsReleases(message)) return;
     if (asksForLog(message)) {
-      this.#give(from, message);
+      giveOfLog(this.#repair, from, message);
+      return;
+    }
+    if (givesLog(message)) {
+      takeOfLog(this.#repair, from, message);
       return;
     }
     switch (message.kind) {
@@ -291,18 +296,6 @@ export class Replica {
         return;
       case "getView":
         this.#viewChange.getView(from, message);
-        return;
-      case "run":
-        this.#repair.gave(from);
-        this.#repair.run(from, message);
-        return;
-      case "seals":
-        this.#repair.gave(from);
-        this.#repair.sync.seals(message);
-        return;
-      case "segmentPart":
-        this.#repair.gave(from);
-        this.#repair.sync.part(message);
         return;
       case "ping":
         this.#acquaint(from, message);
@@ -340,31 +333,29 @@ export class Replica {
     return !isAcquaintance;
   }
 
-  /** What a standby may ask. Whatever else it says does not count, and nothing about it is remembered. */
+  /**
+   * What a standby may ask, and parts of the log that it gives. Whatever else it says does not count: what comes of it is looked at like what lies on
+   * the own disk, and never taken for a word on what is committed, acknowledged or was never seen.
+   */
   #receiveOfStandby(from: number, message: Message): void {
-    if (this.#core.isStandby) return;
-    if (message.kind === "ping") this.#acquaintance.answerStandby(from, message);
-    else if (message.kind === "getView") this.#viewChange.tellStandby(from, message.nonce);
-    else if (asksForLog(message)) this.#give(from, message);
-    else mark("standbyIgnored");
+    const core = this.#core;
+    if (core.isStandby) return;
+    this.#repair.heard(from);
+    if (message.kind === "ping") {
+      this.#repair.peerCommit[from] = message.commit;
+      this.#acquaintance.answerStandby(from, message);
+    } else if (message.kind === "getView") this.#viewChange.tellStandby(from, message.nonce);
+    else if (asksForLog(message)) giveOfLog(this.#repair, from, message);
+    else if (message.kind === "prepare") this.#filledByStandby(message.prepare);
+    else if (!givesLog(message)) mark("standbyIgnored");
+    else if (this.#knowsReleases(message)) takeOfLog(this.#repair, from, message);
   }
 
-  /** Parts of the log, which whoever keeps it may ask for. */
-  #give(from: number, message: AskForLog): void {
-    switch (message.kind) {
-      case "getPrepare":
-        this.#repair.getPrepare(from, message);
-        return;
-      case "getRun":
-        this.#repair.getRun(from, message);
-        return;
-      case "getSeals":
-        this.#repair.getSeals(from, message);
-        return;
-      case "getSegmentPart":
-        this.#repair.getSegmentPart(from, message);
-        return;
-    }
+  /** Of a log that is known here, by name: so no newer release than that log's. */
+  #filledByStandby(prepare: Prepare): void {
+    if (!this.#core.takesPart || !this.#normal.fills(prepare)) return;
+    mark("standbyFills");
+    this.#repair.prepareCame();
   }
 
   /** Whole segments are on their way: the log's end moves by segments, not by prepares. */
@@ -391,10 +382,3 @@ export class Replica {
     };
   }
 }
-
-type AskForLog = Message & { readonly kind: "getPrepare" | "getRun" | "getSeals" | "getSegmentPart" };
-const asksForLog = (message: Message): message is AskForLog =>
-  message.kind === "getPrepare" ||
-  message.kind === "getRun" ||
-  message.kind === "getSeals" ||
-  message.kind === "getSegmentPart";

@@ -26,13 +26,18 @@ export class Atlas {
     this.#copies = Array.from({ length: options.replicas + options.standbys }, () => random.below(4));
   }
 
-  /** Replicas of which a copy of one thing may be lost. */
+  /**
+   * Replicas of which a copy of one thing may be lost. Where voters come and go there may be as few as the smallest configuration bears, and each
+   * replica may be one of them: what is committed lies on a quorum, some of which may stand by since.
+   */
   #victims(random: Stream): ReadonlySet<number> {
-    const { replicas } = this.#options;
-    const { replication } = expectedQuorums(replicas);
-    const most = Math.min(replication - 1, replicas - 1);
+    const { replicas, standbys, faults } = this.#options;
+    const fewest = Math.max(Math.min(replicas, 2), replicas - faults.reconfigurations);
+    const { replication } = expectedQuorums(fewest);
+    const most = Math.min(replication - 1, fewest - 1);
+    const among = faults.reconfigurations > 0 ? replicas + standbys : replicas;
     const chosen = new Set<number>();
-    while (chosen.size < most) chosen.add(random.below(replicas));
+    while (chosen.size < most) chosen.add(random.below(among));
     return chosen;
   }
 

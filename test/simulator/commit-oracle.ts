@@ -78,6 +78,11 @@ export class CommitOracle {
     return this.commits.length;
   }
 
+  /** How many vote in the newest configuration that is known to have begun. */
+  get voters(): number {
+    return this.#voters.at(-1) ?? 0;
+  }
+
   /** How many vote in a configuration; null for one that has not begun. */
   votersOf(configuration: number): number | null {
     return this.#voters[configuration] ?? null;

@@ -230,8 +230,8 @@ function withPromotion(options: SimulationOptions): SimulationOptions {
 }
 
 /**
- * In some runs voters come and go. Those that come have ids that the others can get to know. Disks are not damaged there: the one sound copy of
- * what was committed last may be that of a voter which is none any more, and the others do not ask it.
+ * In some runs voters come and go. Those that come have ids that the others can get to know. The one sound copy of what was committed last may be
+ * that of a voter which is none any more.
  */
 function withReconfigurations(options: SimulationOptions): SimulationOptions {
   const { seed, replicas, standbys, muteReplica, faults } = options;
@@ -244,7 +244,7 @@ function withReconfigurations(options: SimulationOptions): SimulationOptions {
     fresh: true,
     coreOnly: false,
     standbys: most,
-    faults: { ...faults, ...soundDisks, reconfigurations: random.between(1, 6) },
+    faults: { ...faults, reconfigurations: random.between(1, 6) },
   };
 }
 

@@ -127,6 +127,8 @@ export function drawSchedule(options: SimulationOptions): FaultEvent[] {
   const events: FaultEvent[] = [];
   const at = (): number => random.below(options.faultMs * 1000);
   const replica = (): number => random.below(replicas);
+  // Where voters come and go each disk may be one that counted when something was committed.
+  const disk = (): number => random.below(faults.reconfigurations > 0 ? replicas + options.standbys : replicas);
   const downMs = (): number => random.pick([1, 100, 600, 2_000]);
   const times = (count: number, make: () => FaultEvent): void => {
     for (let index = 0; index < count; index++) events.push(make());
@@ -164,7 +166,7 @@ export function drawSchedule(options: SimulationOptions): FaultEvent[] {
   times(faults.latent, () => ({
     at: at(),
     kind: "latent",
-    replica: replica(),
+    replica: disk(),
     zone: random.pick(damageZones),
     where: where(),
     how: random.pick(["flip", "zero", "random"]),
@@ -172,14 +174,14 @@ export function drawSchedule(options: SimulationOptions): FaultEvent[] {
   times(faults.unreadable, () => ({
     at: at(),
     kind: "unreadable",
-    replica: replica(),
+    replica: disk(),
     zone: random.pick(["log", "headers"] as const),
     where: where(),
   }));
   const write = (fault: WriteFault, zone: Zone): FaultEvent => ({
     at: at(),
     kind: "write",
-    replica: replica(),
+    replica: disk(),
     zone,
     fault,
   });

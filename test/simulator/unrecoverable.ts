@@ -5,18 +5,19 @@ import type { Simulation } from "./simulation.js";
 /** The proof, for the replicas that are left, or null where somebody could. */
 export function proveUnrecoverable(simulation: Simulation, left: readonly number[]): string | null {
   const { options, nodes, injector, commits, forgiven } = simulation;
-  const core = left.filter((replica) => replica < options.replicas);
-  const { viewChange } = expectedQuorums(options.replicas);
+  const { voters } = commits;
+  const core = left.filter((replica) => replica < voters);
+  const { viewChange } = expectedQuorums(voters);
   const running = core.filter((replica) => nodes[replica]?.isAlive === true);
   if (running.length < viewChange && injector.hasDamaged)
     return `${running.length} replicas can start; ${viewChange} are needed`;
   // Those whose ids a majority of the others has never had on disk: with too few others left, it never will.
   const strangers = running.filter((replica) => nodes[replica]?.numbers()?.status === "fresh");
-  const mayVouch = Math.floor((options.replicas - 1) / 2) + 1;
+  const mayVouch = Math.floor((voters - 1) / 2) + 1;
   if (running.length - 1 < mayVouch && running.length - strangers.length < viewChange)
     return `${strangers.length} replicas never became members, and too few are left that could vouch for them`;
   for (let op = 1; op <= commits.newest; op++) {
-    if (injector.hasDamaged && commits.soundCopies(op, core) === 0) return `no sound copy of op ${op} is left`;
+    if (injector.hasDamaged && commits.soundCopies(op, left) === 0) return `no sound copy of op ${op} is left`;
   }
   const numbers = running.map((replica) => nodes[replica]?.numbers() ?? null);
   const uncertain = running.filter(
