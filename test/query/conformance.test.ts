@@ -111,10 +111,64 @@ const lastly: readonly Case[] = [
   ["select nextval('picked') as n, a from hundred where a < 3 order by n desc", "12|2 11|1"],
 ];
 
+const enums: readonly Case[] = [
+  ["create type mood as enum ('sad', 'ok', 'happy')", ""],
+  ["create type mood as enum ('sad')", "42710"],
+  ["create type twice as enum ('a', 'a')", "23505"],
+  ["create table mood (a int)", "42710"],
+  ["create table person (name text primary key, m mood default 'ok', ms mood[] check (ms <> '{}'::mood[]))", ""],
+  [
+    "insert into person values ('a', 'happy', '{sad,happy}'), ('b', default, null), ('c', 'sad', array['ok']::mood[])",
+    "",
+  ],
+  ["insert into person values ('d', 'angry')", "22P02"],
+  ["insert into person values ('d', 'ok'::text)", "42804"],
+  ["insert into person values ('d', 'ok', '{}')", "23514"],
+  ["select name from person order by m", "c b a"],
+  ["select name from person where m > 'sad' order by m desc", "a b"],
+  ["select name from person where m = 'ok'::text", "42883"],
+  ["select name from person where m = any('{ok,sad}') order by m", "c b"],
+  ["select min(m), max(m), count(distinct m), array_agg(m order by m desc) from person", "sad|happy|3|{happy,ok,sad}"],
+  ["select enum_first(null::mood), enum_last(null::mood), enum_range('ok', null::mood)", "sad|happy|{ok,happy}"],
+  ["select pg_typeof(m), pg_typeof(ms), ms[1], m::text || '!' from person where name = 'a'", "mood|mood[]|sad|happy!"],
+  ["alter type mood add value if not exists 'ok'", ""],
+  ["alter type mood add value 'ok'", "42710"],
+  ["alter type mood add value 'meh' before 'ok'", ""],
+  ["alter type mood add value 'awful' before 'sad'", ""],
+  ["alter type mood add value 'great' after 'nothing'", "22023"],
+  ["select enum_range(null::mood)", "{awful,sad,meh,ok,happy}"],
+  ["select enumlabel, enumsortorder from pg_enum order by 2 limit 3", "awful|0 sad|1 meh|1.5"],
+  ["insert into person values ('e', 'meh')", ""],
+  ["alter type mood rename value 'ok' to 'fine'", ""],
+  ["insert into person (name) values ('f')", ""],
+  ["select name, m from person order by m, name", "c|sad e|meh b|fine f|fine a|happy"],
+  ["create index on person (m, name)", ""],
+  ["select name from person where m = 'fine' order by name", "b f"],
+  ["create view felt as select name, m from person where m <> 'sad'", ""],
+  // What a text in a view means is not known.
+  ["alter type mood rename value 'sad' to 'low'", "0A000"],
+  ["create schema s", ""],
+  ["alter type mood set schema s", ""],
+  ["alter type s.mood rename to feeling", ""],
+  ["select 'sad'::mood", "42704"],
+  ["select pg_typeof(m), count(*) from felt group by 1", "s.feeling|4"],
+  ["insert into person values ('g', default, '{}')", "23514"],
+  ["select pg_get_constraintdef(oid) from pg_constraint where contype = 'c'", "CHECK ((ms <> '{}'::s.feeling[]))"],
+  ["drop type s.feeling", "2BP01"],
+  ["prepare by_mood(s.feeling) as select count(*) from person where m = $1", ""],
+  ["execute by_mood('fine')", "2"],
+  ["execute by_mood('ok')", "22P02"],
+  ["alter table person alter column m type text using m::text", "0A000"],
+  ["drop type s.feeling cascade", ""],
+  ["select * from person order by name limit 1", "a"],
+  ["select * from felt", "42P01"],
+  ["create type composite as (a int)", "0A000"],
+];
+
 test("what scripts found is PostgreSQL's", async (t) => {
   await withNode(async (connect) => {
     const client = await connect();
-    for (const [sql, answer] of [...recursion, ...zones, ...functions, ...names, ...lastly]) {
+    for (const [sql, answer] of [...recursion, ...zones, ...functions, ...names, ...lastly, ...enums]) {
       const given = await client.query(sql);
       t.is(given.kind === "failed" ? given.sqlState : given.rows.map((row) => row.join("|")).join(" "), answer, sql);
     }

@@ -9,6 +9,7 @@ export const emptyCatalog: Catalog = {
   version: 1,
   schemaByName: (name) => (name === "public" ? { kind: "schema", oid: 2_200, name, owner: "postgres" } : null),
   relationByName: () => null,
+  typeByName: () => null,
   objectByOid: () => null,
   indexesOf: () => [],
   referencing: () => [],

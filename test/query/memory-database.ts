@@ -15,7 +15,7 @@ import type {
   SchemaDefinition,
   TableDefinition,
 } from "../../runtime/query/catalog/model.js";
-import { publicSchemaOid } from "../../runtime/query/catalog/model.js";
+import { isRelation, publicSchemaOid } from "../../runtime/query/catalog/model.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { systemTables } from "../../runtime/query/catalog/system/relations.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";
@@ -85,8 +85,12 @@ export class MemoryDatabase implements Catalog {
 
   relationByName(schema: number, name: string): Relation | null {
     for (const object of this.#objects.values()) {
-      if (object.kind !== "schema" && object.name === name && object.schema === schema) return object;
+      if (isRelation(object) && object.name === name && object.schema === schema) return object;
     }
+    return null;
+  }
+
+  typeByName(): null {
     return null;
   }
 
@@ -282,7 +286,7 @@ export class MemoryDatabase implements Catalog {
       return {
         number: index + 1,
         name: column.name,
-        type: bindTypeName(column.type),
+        type: bindTypeName(column.type, () => 0),
         isNotNull: false,
         default: fallback?.kind === "default" ? { text: "", syntax: fallback.expression } : null,
         identity: null,

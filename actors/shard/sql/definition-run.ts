@@ -4,17 +4,21 @@ import type { BoundDefinition, BoundQuery, BoundSession, RowRules } from "../../
 import type { Catalog, MaterializedViewDefinition, TableDefinition } from "../../../runtime/query/catalog/model.js";
 import { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { expectPrivilege, mayUse } from "../../../runtime/query/catalog/privileges.js";
+import { errorWithNames } from "../../../runtime/query/catalog/system/names.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import { isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
+import { quoteIdentifier } from "../../../runtime/query/types/quote.js";
 import type { SqlType } from "../../../runtime/query/types/sql-type.js";
+import { formatType, typeLabel } from "../../../runtime/query/types/type-name.js";
 import { bindingOf } from "../../../runtime/query/view/compile.js";
 import { ViewMaintenance } from "../../../runtime/query/view/maintain.js";
 import { define } from "../../../runtime/query/write/definition/definition.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { DefinitionPorts, DefinitionResult } from "../../../runtime/query/write/definition/ports.js";
+import { numbered } from "../../../runtime/query/write/definition/stored-types.js";
 import { rowsOf } from "../../../runtime/query/write/definition/table-rows.js";
 import type { WritePorts } from "../../../runtime/query/write/ports.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -54,7 +58,7 @@ export function runDefinition(
   const ports = portsOf(parts, run, draft, query);
   const { temporarySchema } = evaluation.context;
   const isFirst = temporarySchema !== null && catalog.schemaByName(temporarySchema) === null;
-  const { tag } = body.kind === "definition" ? define(body.statement, ports) : defineOf(body, ports, draft);
+  const { tag } = defined(body, ports, evaluation.context);
   // Whoever makes something temporary for the first time clears away what others have left.
   const isMade = isFirst && draft.catalog.schemaByName(temporarySchema) !== null;
   if (isMade) dropSchemas(draft, (schema) => schema !== temporarySchema && isOver(schema));
@@ -68,12 +72,25 @@ export function runDefinition(
   return { rows: null, count: 0, tag: () => tag };
 }
 
+/** Errors are told with the names of the types that they are about. */
+function defined(
+  body: BoundDefinition | BoundSession,
+  ports: DefinitionPorts,
+  { names }: EvaluationContext,
+): DefinitionResult {
+  try {
+    return body.kind === "definition" ? define(body.statement, ports) : defineOf(body, ports);
+  } catch (error) {
+    throw errorWithNames(error, names);
+  }
+}
+
 /** TRUNCATE and DISCARD TEMP. */
-function defineOf({ statement }: BoundSession, ports: DefinitionPorts, draft: CatalogDraft): DefinitionResult {
+function defineOf({ statement }: BoundSession, ports: DefinitionPorts): DefinitionResult {
   if (statement.kind === "truncate") return define(statement, ports);
   if (statement.kind !== "discard") throw notSupported(statement.kind);
   const { temporarySchema } = ports;
-  dropSchemas(draft, (schema) => schema === temporarySchema);
+  dropSchemas(ports.draft, (schema) => schema === temporarySchema);
   return { tag: "DISCARD TEMP" };
 }
 
@@ -152,8 +169,8 @@ function portsOf(
     typeOf: (catalog, table, { syntax }) => engine.overRow(table, syntax, null, around(catalog)).expression.type,
     conversion: (catalog, table, column, type, using) =>
       conversionOf(parts, run, around(catalog), table, column, type, using),
-    storeExpression: (syntax) => ({ text: engine.print(syntax), syntax }),
-    storeQuery: (syntax) => ({ text: engine.print(syntax), syntax }),
+    storeExpression: (syntax) => ({ text: engine.print(syntax), syntax: numbered(syntax, draft.findType) }),
+    storeQuery: (syntax) => ({ text: engine.print(syntax), syntax: numbered(syntax, draft.findType) }),
     columnsRead: (catalog, { syntax }) => engine.columnsRead(syntax, around(catalog)),
     expectSettled: (table, command) => {
       if (!transaction.deferred.hasLeft(table.oid)) return;
@@ -251,9 +268,14 @@ function conversionOf(
     bound = engine.overRow(table, syntax, type, around);
   } catch (error) {
     if (!(error instanceof SqlError) || error.sqlState !== "42804" || using !== null) throw error;
-    throw new SqlError("42804", `column "${definition.name}" cannot be cast automatically to the new type`, {
-      hint: "You might need to specify USING with a conversion.",
-    });
+    const wanted = formatType(type.oid, type.modifier);
+    throw new SqlError(
+      "42804",
+      `column "${definition.name}" cannot be cast automatically to type ${typeLabel(type.oid)}`,
+      {
+        hint: `You might need to specify "USING ${quoteIdentifier(definition.name)}::${wanted}".`,
+      },
+    );
   }
   const compute = engine.compile(bound.expression, bound.ids, run.environment);
   return (values) => {

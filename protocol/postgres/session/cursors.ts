@@ -1,6 +1,8 @@
 /** What SQL itself prepares and opens: PREPARE and EXECUTE, DECLARE and FETCH. */
 import { SqlError } from "../../../runtime/query/error.js";
+import type { TypeName } from "../../../runtime/query/syntax/ast-expression.js";
 import type { Fetch } from "../../../runtime/query/syntax/ast-session.js";
+import { printType } from "../../../runtime/query/syntax/print.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { executeParameters } from "../execute-parameters.js";
 import { type Portal, portalOf } from "../portals.js";
@@ -32,10 +34,10 @@ export class Cursors {
   }
 
   /** PREPARE's own statement, in the place of the whole. */
-  prepare(source: string, { statement, ...rest }: CachedStatement): LocalResult {
+  async prepare(source: string, { statement, ...rest }: CachedStatement): Promise<LocalResult> {
     assert(statement.kind === "prepare", "a PREPARE is prepared");
     const inner = cached({ ...rest, statement: statement.statement });
-    const parameterTypes = statement.types.map(builtInType);
+    const parameterTypes = await this.#typesOf(statement.types);
     if (statement.name === "") throw new SqlError("26000", "invalid statement name: must not be empty");
     this.#exchange.prepared.add({
       name: statement.name,
@@ -47,6 +49,25 @@ export class Cursors {
       columns: null,
     });
     return tagOnly("PREPARE");
+  }
+
+  /** Types that are not built in are known to whoever has a catalog. */
+  async #typesOf(types: readonly TypeName[]): Promise<readonly number[]> {
+    const builtIn = types.map(builtInType);
+    if (!builtIn.includes(null)) return builtIn.flatMap((oid) => oid ?? []);
+    const text = `SELECT ${types.map((type) => `NULL::${printType(type)}`).join(", ")}`;
+    const [statement] = this.#exchange.host.statements.statements(text);
+    assert(statement !== undefined, "a text of one statement has it");
+    try {
+      const { columns } = await this.#descriptions.describeAnew(statement, []);
+      assert(columns?.length === types.length, "each type is asked for by a column");
+      return columns.map(({ type }) => type);
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error;
+      // The place is one of the query that nobody has written.
+      const position = types[builtIn.indexOf(null)]?.location;
+      throw new SqlError(error.sqlState, error.message, { ...error.fields, position });
+    }
   }
 
   async execute(

@@ -136,7 +136,7 @@ export class Statements {
           return "elsewhere";
         return this.#discard(statement.what);
       case "prepare":
-        return this.#cursors.prepare(portal.source, cachedStatement);
+        return await this.#cursors.prepare(portal.source, cachedStatement);
       case "execute":
         await this.#cursors.execute(portal, cachedStatement, rowsMax, protocol);
         return "answered";

@@ -12,6 +12,7 @@ import { type Binder, positionOf } from "./binder.js";
 import { asText, coerce, coerceArgument, coerceTo, unify } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { ascending, bindSort } from "./sort.js";
+import { userTypesOf } from "./type-name.js";
 import { bindWindow } from "./window.js";
 
 type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
@@ -76,6 +77,8 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
       const cast = coerce(binder, only, sqlType(type.oid), "explicit");
       if (cast !== null) return { kind: "cast", expression: { ...cast, location } };
     }
+    if (bound.length === 1 && userTypesOf(binder.environment)(call.name) !== 0)
+      throw notSupported(`a cast to ${name} that is written as a call`, positionOf(location));
     return { kind: "call", callee: resolveFunction(shape), args: bound };
   }
   const args = bound.map((item, index) => coerceArgument(binder, item, callee.argumentTypes[index] ?? item.type));

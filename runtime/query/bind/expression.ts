@@ -19,7 +19,7 @@ import type { ExpressionContext } from "./context.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
 import { reference, wholeRow } from "./scope.js";
 import { bindSubquery } from "./subquery.js";
-import { bindTypeName } from "./type-name.js";
+import { bindTypeName, userTypesOf } from "./type-name.js";
 
 /** Throws `SqlError` with the place in the text. */
 export function bindExpression(expression: Expression, context: ExpressionContext): BoundExpression {
@@ -109,7 +109,12 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
     case "functionCall":
       return bindCall(expression, context, bindExpression);
     case "cast":
-      return bindCast(expression.subject, bindTypeName(expression.type), location, context);
+      return bindCast(
+        expression.subject,
+        bindTypeName(expression.type, userTypesOf(binder.environment)),
+        location,
+        context,
+      );
     case "subquery":
       return bindSubquery(expression, context, bindExpression);
     case "array":

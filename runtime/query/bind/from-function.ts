@@ -11,7 +11,7 @@ import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
 import { type BoundItem, estimates, namedItem } from "./from-item.js";
 import { type CommonTables, type FromNames, Scope } from "./scope.js";
-import { bindTypeName } from "./type-name.js";
+import { bindTypeName, userTypesOf } from "./type-name.js";
 
 /** `unnest(a, b)` in FROM is one function for each array, side by side. */
 function unnested(one: FunctionReference["functions"][number]): readonly FunctionReference["functions"][number][] {
@@ -45,7 +45,11 @@ export function bindFunction(
   const [only] = item.functions;
   let functionName = "";
   for (const { call, definitions } of item.functions.flatMap(unnested)) {
-    const wanted = [...definitions, ...item.definitions].map(({ name, type }) => ({ name, type: bindTypeName(type) }));
+    const find = userTypesOf(binder.environment);
+    const wanted = [...definitions, ...item.definitions].map(({ name, type }) => ({
+      name,
+      type: bindTypeName(type, find),
+    }));
     const bound =
       call.kind === "functionCall"
         ? bindTableCall(call, context, bindExpression)

@@ -1,4 +1,5 @@
 /** A statement as written becomes one that can be carried out, or an error with PostgreSQL's code and place. */
+import { errorWithNames } from "../catalog/system/names.js";
 import { notSupported, SqlError } from "../error.js";
 import type { Statement } from "../syntax/ast.js";
 import type { DefinitionStatement } from "../syntax/ast-definition.js";
@@ -28,7 +29,7 @@ export function bindStatement(statement: Statement, environment: BindEnvironment
     if (error instanceof RangeError && error.message.includes("call stack")) {
       throw new SqlError("54001", "stack depth limit exceeded");
     }
-    throw error;
+    throw errorWithNames(error, environment.context.names);
   }
 }
 
@@ -53,6 +54,9 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
       const body = bindExplain(statement, binder);
       return finish(body, body.columns);
     }
+    case "createEnum":
+    case "alterType":
+    case "dropType":
     case "createTable":
     case "alterTable":
     case "rename":

@@ -233,6 +233,16 @@ export interface SequenceDefinition extends Commented, Owned {
   readonly ownerColumn: number;
 }
 
+/** A type whose values are a list of labels (types/user-types.ts says what its oid tells). */
+export interface EnumDefinition extends Commented, Owned {
+  readonly kind: "enum";
+  readonly oid: Oid;
+  readonly name: string;
+  readonly schema: Oid;
+  /** In their order. None ever goes, and none ever gets another `value`. */
+  readonly labels: readonly { readonly oid: Oid; readonly label: string; readonly value: number }[];
+}
+
 /** Things that share one name space within a schema. */
 export type Relation =
   | TableDefinition
@@ -241,7 +251,11 @@ export type Relation =
   | MaterializedViewDefinition
   | SequenceDefinition;
 
-export type CatalogObject = SchemaDefinition | Relation;
+export type CatalogObject = SchemaDefinition | EnumDefinition | Relation;
+
+/** Whether it is one of those that share a name space within a schema: all but schemas and types. */
+export const isRelation = (object: CatalogObject): object is Relation =>
+  object.kind !== "schema" && object.kind !== "enum";
 
 /** Where the rows of an object lie that has some: of a table, or of a materialized view. */
 export function rowsOfObject(object: CatalogObject | null): TableDefinition | null {
@@ -255,6 +269,7 @@ export interface Catalog {
   readonly version: number;
   schemaByName(name: string): SchemaDefinition | null;
   relationByName(schema: Oid, name: string): Relation | null;
+  typeByName(schema: Oid, name: string): EnumDefinition | null;
   objectByOid(oid: Oid): CatalogObject | null;
   indexesOf(table: TableDefinition): readonly IndexDefinition[];
   /** Foreign keys of any table that refer to this one. */

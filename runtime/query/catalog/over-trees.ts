@@ -13,6 +13,7 @@ import {
   type Catalog,
   type CatalogObject,
   type ConstraintDefinition,
+  type EnumDefinition,
   firstUserOid,
   type IndexDefinition,
   type MaterializedViewDefinition,
@@ -43,6 +44,7 @@ export class ObjectCatalog implements Catalog {
   readonly #objects = new Map<Oid, CatalogObject>();
   readonly #schemas = new Map<string, SchemaDefinition>();
   readonly #relations = new Map<Oid, Map<string, Relation>>();
+  readonly #types = new Map<string, EnumDefinition>();
   readonly #referencing = new Map<Oid, { table: TableDefinition; constraint: ConstraintDefinition }[]>();
   readonly #materialized: MaterializedViewDefinition[] = [];
   /** Tables that views are kept up to date from. */
@@ -61,6 +63,10 @@ export class ObjectCatalog implements Catalog {
     this.#objects.set(object.oid, object);
     if (object.kind === "schema") {
       this.#schemas.set(object.name, object);
+      return;
+    }
+    if (object.kind === "enum") {
+      this.#types.set(`${object.schema} ${object.name}`, object);
       return;
     }
     let names = this.#relations.get(object.schema);
@@ -89,6 +95,10 @@ export class ObjectCatalog implements Catalog {
 
   relationByName(schema: Oid, name: string): Relation | null {
     return this.#relations.get(schema)?.get(name) ?? null;
+  }
+
+  typeByName(schema: Oid, name: string): EnumDefinition | null {
+    return this.#types.get(`${schema} ${name}`) ?? null;
   }
 
   objectByOid(oid: Oid): CatalogObject | null {

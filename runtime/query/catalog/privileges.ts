@@ -1,12 +1,12 @@
 /**
  * Who may do what with an object of the catalog, as PostgreSQL has it. An object's list says for each grantee and each grantor which
  * privileges were granted, and which of them with the option to grant them on. While nothing was granted or revoked an object has no list,
- * and the one of its kind holds: everything for its owner, USAGE of the schema `public` for everyone.
+ * and the one of its kind holds: everything for its owner, USAGE of types and of the schema `public` for everyone.
  *
  *   letter  privilege                       on
  *   a r w d INSERT SELECT UPDATE DELETE     tables and views; r and w of sequences
  *   D x t   TRUNCATE REFERENCES TRIGGER     tables and views
- *   U       USAGE                           sequences, schemas
+ *   U       USAGE                           sequences, schemas, types
  *   C       CREATE                          schemas
  *
  * Invariants
@@ -16,6 +16,7 @@
 import { SqlError } from "../error.js";
 import { quoteIdentifier } from "../types/quote.js";
 import type {
+  EnumDefinition,
   MaterializedViewDefinition,
   Owned,
   SchemaDefinition,
@@ -27,6 +28,7 @@ import { publicSchemaOid } from "./model.js";
 
 export type Guarded =
   | SchemaDefinition
+  | EnumDefinition
   | TableDefinition
   | ViewDefinition
   | MaterializedViewDefinition
@@ -72,6 +74,8 @@ export function allOf({ kind }: Pick<Guarded, "kind">): string {
       return "arwdDxt";
     case "sequence":
       return "rwU";
+    case "enum":
+      return "U";
     case "schema":
       return "UC";
   }
@@ -79,7 +83,7 @@ export function allOf({ kind }: Pick<Guarded, "kind">): string {
 
 /** As errors and grants name a kind of object. */
 export const kindName = ({ kind }: Pick<Guarded, "kind">): string =>
-  kind === "materializedView" ? "materialized view" : kind;
+  kind === "materializedView" ? "materialized view" : kind === "enum" ? "type" : kind;
 
 /** The letters of a set, each once, in order. */
 export const lettersOf = (letters: Iterable<string>): string => {
@@ -97,7 +101,7 @@ export const common = (a: string, b: string): string => lettersOf(Array.from(a).
 export function aclOf(object: Guarded): Acl {
   if (object.acl !== undefined) return object.acl;
   const own: AclItem = { grantee: object.owner, grantor: object.owner, privileges: allOf(object), grantable: "" };
-  if (object.oid !== publicSchemaOid) return [own];
+  if (object.oid !== publicSchemaOid && object.kind !== "enum") return [own];
   return [own, { grantee: everyone, grantor: object.owner, privileges: "U", grantable: "" }];
 }
 

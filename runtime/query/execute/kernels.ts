@@ -5,6 +5,7 @@
 import { SqlError } from "../error.js";
 import type { NumberKernel } from "../functions/registry.js";
 import { type Oid, typeOid } from "../types/sql-type.js";
+import { isEnum } from "../types/user-types.js";
 
 /** Types whose numbers compare as they are; of the others NaN is equal to itself and above all. */
 const plainTypes: ReadonlySet<Oid> = new Set([typeOid.int2, typeOid.int4, typeOid.oid, typeOid.date, typeOid.time]);
@@ -12,7 +13,7 @@ const floatTypes: ReadonlySet<Oid> = new Set([typeOid.float4, typeOid.float8]);
 
 /** The kernel of an operator, by its name and its operands' types; null when there is none. */
 export function kernelFor(name: string, left: Oid, right: Oid): NumberKernel | null {
-  if (left === right && plainTypes.has(left)) {
+  if (left === right && (plainTypes.has(left) || isEnum(left))) {
     const compare = plainComparisons[name];
     if (compare !== undefined) return compare;
   }

@@ -4,6 +4,7 @@ import type { RowBatch } from "../engine.js";
 import { batchRowsMax, type ColumnVector } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import { type Oid, typeOid } from "../types/sql-type.js";
+import { isEnum } from "../types/user-types.js";
 
 /** Types whose every value is a JavaScript number. */
 const numberTypes: ReadonlySet<Oid> = new Set([
@@ -16,7 +17,7 @@ const numberTypes: ReadonlySet<Oid> = new Set([
   typeOid.time,
 ]);
 
-export const isNumberType = (oid: Oid): boolean => numberTypes.has(oid);
+export const isNumberType = (oid: Oid): boolean => numberTypes.has(oid) || isEnum(oid);
 
 export function readAt(vector: ColumnVector, row: number): Datum {
   if (vector.kind === "values") return vector.values[row] ?? null;

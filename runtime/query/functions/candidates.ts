@@ -4,6 +4,7 @@
  */
 import { type Oid, typeOid } from "../types/sql-type.js";
 import { arrayTypeOf, elementTypeOf, typeFactsOf } from "../types/type-table.js";
+import { isEnum } from "../types/user-types.js";
 import { canCoerce, pathway } from "./coercion.js";
 import { isCompatibleFamily, isPolymorphic } from "./procedures.js";
 
@@ -111,7 +112,7 @@ export function polymorphicTypes(parameters: readonly Oid[], args: readonly Oid[
     if (one === 0) return null;
     const isNonArray = parameter === typeOid.anynonarray || parameter === typeOid.anycompatiblenonarray;
     if (isNonArray && elementTypeOf(given) !== 0) return null;
-    if (parameter === typeOid.anyenum) return null;
+    if (parameter === typeOid.anyenum && !isEnum(given)) return null;
     if (isCompatibleFamily(parameter)) compatible.push(one);
     else if (element === 0) element = one;
     else if (element !== one) return null;

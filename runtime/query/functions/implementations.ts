@@ -9,6 +9,7 @@ import { byteas } from "./implementations/bytea.js";
 import { comparisons } from "./implementations/comparison.js";
 import { dateFields } from "./implementations/date-fields.js";
 import { datesAndTimes } from "./implementations/date-time.js";
+import { enums } from "./implementations/enums.js";
 import { floats } from "./implementations/float.js";
 import { dateFormats } from "./implementations/format-dates.js";
 import { numberFormats } from "./implementations/format-numbers.js";
@@ -46,6 +47,7 @@ const implementations = collect([
   comparisons,
   dateFields,
   datesAndTimes,
+  enums,
   floats,
   integers,
   intervals,

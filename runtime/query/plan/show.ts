@@ -1,8 +1,11 @@
 /** Bound expressions as people read them in EXPLAIN. */
 import { unreachable } from "../../types/assert.js";
+import { withNames } from "../catalog/system/names.js";
 import type { EvaluationContext } from "../functions/context.js";
 import { codecOf } from "../types/codecs.js";
+import type { SqlType } from "../types/sql-type.js";
 import { formatType } from "../types/type-name.js";
+import { isEnum } from "../types/user-types.js";
 import type { BoundExpression } from "./expression.js";
 
 export function showExpression(expression: BoundExpression, context: EvaluationContext): string {
@@ -11,9 +14,10 @@ export function showExpression(expression: BoundExpression, context: EvaluationC
   switch (expression.kind) {
     case "constant": {
       const { value, type } = expression;
-      if (value === null) return `NULL::${formatType(type.oid, type.modifier)}`;
-      if (typeof value === "number" || typeof value === "boolean") return codecText(expression, context);
-      return `'${codecText(expression, context).replaceAll("'", "''")}'::${formatType(type.oid, type.modifier)}`;
+      if (value === null) return `NULL::${typeText(type, context)}`;
+      if ((typeof value === "number" && !isEnum(type.oid)) || typeof value === "boolean")
+        return codecText(expression, context);
+      return `'${codecText(expression, context).replaceAll("'", "''")}'::${typeText(type, context)}`;
     }
     case "parameter":
       return `$${expression.index + 1}`;
@@ -28,7 +32,7 @@ export function showExpression(expression: BoundExpression, context: EvaluationC
     case "cast":
       return expression.isImplicit && expression.cast.kind === "none"
         ? show(expression.subject)
-        : `(${show(expression.subject)})::${formatType(expression.type.oid, expression.type.modifier)}`;
+        : `(${show(expression.subject)})::${typeText(expression.type, context)}`;
     case "and":
     case "or":
       return `(${expression.terms.map(show).join(` ${expression.kind.toUpperCase()} `)})`;
@@ -72,6 +76,9 @@ export function showExpression(expression: BoundExpression, context: EvaluationC
       return unreachable(expression);
   }
 }
+
+const typeText = ({ oid, modifier }: SqlType, { names }: EvaluationContext): string =>
+  withNames(formatType(oid, modifier), names);
 
 const codecText = (expression: Extract<BoundExpression, { kind: "constant" }>, context: EvaluationContext): string =>
   expression.value === null ? "" : codecOf(expression.type.oid).output(expression.value, context);

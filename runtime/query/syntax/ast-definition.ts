@@ -232,6 +232,37 @@ export interface Drop extends Located {
   readonly isConcurrent: boolean;
 }
 
+/** CREATE TYPE … AS ENUM. */
+export interface CreateEnum extends Located {
+  readonly kind: "createEnum";
+  readonly name: RelationName;
+  readonly labels: readonly string[];
+}
+
+export interface AlterType extends Located {
+  readonly kind: "alterType";
+  readonly name: RelationName;
+  readonly change:
+    | {
+        readonly kind: "addValue";
+        readonly label: string;
+        readonly ifNotExists: boolean;
+        /** The label before or behind which it stands; null: behind all. */
+        readonly neighbor: string | null;
+        readonly isBehind: boolean;
+      }
+    | { readonly kind: "renameValue"; readonly label: string; readonly newLabel: string }
+    | { readonly kind: "rename"; readonly newName: string }
+    | { readonly kind: "setSchema"; readonly newSchema: string };
+}
+
+export interface DropType extends Located {
+  readonly kind: "dropType";
+  readonly names: readonly RelationName[];
+  readonly ifExists: boolean;
+  readonly isCascade: boolean;
+}
+
 export interface RefreshMaterializedView extends Located {
   readonly kind: "refreshMaterializedView";
   readonly name: RelationName;
@@ -305,6 +336,9 @@ export interface DropDatabase extends Located {
 }
 
 export type DefinitionStatement =
+  | CreateEnum
+  | AlterType
+  | DropType
   | DropOwned
   | ReassignOwned
   | CreateTable

@@ -38,6 +38,8 @@ export interface TypeName extends Located {
   readonly modifiers: readonly Expression[];
   readonly arrayDimensions: number;
   readonly isSetOf: boolean;
+  /** Of a type that somebody has made, in what is stored: the type (of its elements, for an array), whatever it is called by now. */
+  readonly oid?: number;
 }
 
 export interface OperatorCall extends Located {

@@ -1,10 +1,12 @@
 /** Statements that define tables, indexes, views, schemas and sequences, of the parser into ours. */
 import { notSupported, SqlError } from "../error.js";
 import type {
+  AlterType,
   CreateIndex,
   CreateTableAs,
   DefinitionStatement,
   Drop,
+  DropType,
   IndexKeySyntax,
   Rename,
 } from "./ast-definition.js";
@@ -15,6 +17,7 @@ import { optional } from "./convert-expression.js";
 import { privilegeConverters } from "./convert-privilege.js";
 import { convertRelation } from "./convert-query.js";
 import { convertAlterTable, convertCreateTable } from "./convert-table.js";
+import { convertAlterEnum, convertCreateEnum, convertDropType, convertTypeChange } from "./convert-type.js";
 import { isTemporary, nameParts, objectName, onCommitOf, relationType } from "./definition-names.js";
 import { definitionElements, hasOptions, roleName, valueText } from "./options.js";
 import {
@@ -82,7 +85,11 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
   CreateTableAsStmt: convertTableAs,
   AlterTableStmt: convertAlterTable,
   RenameStmt: convertRename,
+  CreateEnumStmt: convertCreateEnum,
+  AlterEnumStmt: convertAlterEnum,
   AlterObjectSchemaStmt: (fields, conversion) => {
+    if (textOf(fields, "objectType") === "OBJECT_TYPE")
+      return convertTypeChange(fields, { kind: "setSchema", newSchema: textOf(fields, "newschema") });
     const name = convertRelation(fields["relation"] ?? {}, conversion);
     return {
       kind: "setSchema",
@@ -165,9 +172,10 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
   }),
 };
 
-function convertRename(fields: Fields, conversion: Conversion): Rename {
+function convertRename(fields: Fields, conversion: Conversion): Rename | AlterType {
   const type = textOf(fields, "renameType");
   const newName = textOf(fields, "newname");
+  if (type === "OBJECT_TYPE") return convertTypeChange(fields, { kind: "rename", newName });
   const ifExists = flagOf(fields, "missing_ok");
   const nameless: RelationName = { database: null, schema: null, name: textOf(fields, "subname"), location: -1 };
   if (type === "OBJECT_SCHEMA" || type === "OBJECT_ROLE") {
@@ -215,8 +223,9 @@ function convertIndexKey(fields: Fields, conversion: Conversion): IndexKeySyntax
   };
 }
 
-function convertDrop(fields: Fields, _conversion: Conversion): Drop {
+function convertDrop(fields: Fields, _conversion: Conversion): Drop | DropType {
   const type = textOf(fields, "removeType");
+  if (type === "OBJECT_TYPE") return convertDropType(fields);
   const objectType = type === "OBJECT_SCHEMA" ? "schema" : relationType(type, "DROP");
   return {
     kind: "drop",

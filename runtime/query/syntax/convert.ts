@@ -83,11 +83,10 @@ function convertStatement(node: unknown, conversion: Conversion): Statement {
 /** What people call the statements whose nodes the grammar calls otherwise. */
 const statementNames: Readonly<Record<string, string>> = {
   CreateTrigStmt: "CREATE TRIGGER",
-  CreateEnumStmt: "CREATE TYPE",
-  CompositeTypeStmt: "CREATE TYPE",
-  CreateRangeStmt: "CREATE TYPE",
+  CompositeTypeStmt: "CREATE TYPE of rows",
+  CreateRangeStmt: "CREATE TYPE of ranges",
   DefineStmt: "CREATE AGGREGATE, OPERATOR, TYPE or COLLATION",
-  AlterEnumStmt: "ALTER TYPE",
+  AlterTypeStmt: "ALTER TYPE",
   AlterDatabaseSetStmt: "ALTER DATABASE",
   CreatePLangStmt: "CREATE LANGUAGE",
   CreateSubscriptionStmt: "CREATE SUBSCRIPTION",

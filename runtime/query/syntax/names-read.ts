@@ -35,6 +35,17 @@ export function* columnsNamed(syntax: unknown): Iterable<string> {
   }
 }
 
+/** Types that somebody has made, by their numbers, which stored syntax has. */
+export function* typesNamed(syntax: unknown): Iterable<number> {
+  for (const { arrayDimensions, oid } of nodesOf(syntax))
+    if (arrayDimensions !== undefined && typeof oid === "number") yield oid;
+}
+
+/** Texts of the string literals in it. */
+export function* textsIn(syntax: unknown): Iterable<string> {
+  for (const { kind, text } of nodesOf(syntax)) if (kind === "stringLiteral" && typeof text === "string") yield text;
+}
+
 /** Names, as they are written, of the sequences that an expression draws from: `nextval('a.b')`, also with a cast. */
 export function* sequencesDrawn(expression: Expression): Iterable<string> {
   for (const node of nodesOf(expression)) {

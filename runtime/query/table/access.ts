@@ -8,6 +8,7 @@
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
 import type { Datum } from "../types/datum.js";
 import { type Oid, typeOid } from "../types/sql-type.js";
+import { isEnum } from "../types/user-types.js";
 
 /** Rows of a batch at most. */
 export const batchRowsMax = 1_024;
@@ -15,7 +16,7 @@ export const batchRowsMax = 1_024;
 /**
  * One column of a batch: `rows` values are true.
  *
- *   numbers   for types whose every value is a number (smallint, integer, oid, real, double precision, date, time): the values, with
+ *   numbers   for types whose every value is a number (smallint, integer, oid, real, double precision, date, time, enums): the values, with
  *             anything at the places where `nulls` is 1
  *   values    for all other types: datums, null for NULL
  */
@@ -35,7 +36,7 @@ export function isNumberVector(type: Oid): boolean {
     case typeOid.time:
       return true;
     default:
-      return false;
+      return isEnum(type);
   }
 }
 

@@ -4,7 +4,7 @@
  *   boolean               u8
  *   smallint              i16            integer, date        i32 (date: ±infinity are the two ends)
  *   oid, reg…             u32            bigint, timestamp(tz) i64 (timestamps: ±infinity are the two ends)
- *   real                  f32            double precision     f64
+ *   real                  f32            double precision     f64, also the values of enums
  *   time                  u64, µs        interval             months i32 · days i32 · µs i64
  *   uuid                  16 bytes
  *
@@ -23,6 +23,7 @@ import { Decimal } from "../types/decimal.js";
 import { Interval } from "../types/interval.js";
 import { Jsonb } from "../types/jsonb.js";
 import { type Oid, typeOid } from "../types/sql-type.js";
+import { isEnum, isUserType } from "../types/user-types.js";
 import { JsonbBytesReader, writeJsonb } from "./jsonb-bytes.js";
 import { getDecimal, getText, writeDecimal } from "./scalar-bytes.js";
 
@@ -42,6 +43,7 @@ export type Storage =
 
 const text: Storage = { kind: "text", width: -1 };
 const uint32: Storage = { kind: "uint32", width: 4 };
+const float64: Storage = { kind: "float64", width: 8 };
 const array: Storage = { kind: "array", width: -1 };
 
 const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
@@ -50,7 +52,7 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.int4, { kind: "int32", width: 4 }],
   [typeOid.int8, { kind: "int64", width: 8 }],
   [typeOid.float4, { kind: "float32", width: 4 }],
-  [typeOid.float8, { kind: "float64", width: 8 }],
+  [typeOid.float8, float64],
   [typeOid.date, { kind: "date", width: 4 }],
   [typeOid.time, { kind: "time", width: 8 }],
   [typeOid.timestamp, { kind: "timestamp", width: 8 }],
@@ -99,7 +101,9 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
 ]);
 
 /** Null for types whose values are not stored in tables. */
-export const storageOf = (type: Oid): Storage | null => storages.get(type) ?? null;
+export const storageOf = (type: Oid): Storage | null => storages.get(type) ?? userStorage(type);
+
+const userStorage = (type: Oid): Storage | null => (isEnum(type) ? float64 : isUserType(type) ? array : null);
 
 const wrong = (type: Oid): AssertionFailed => new AssertionFailed(`a value of type ${type} has the form of its type`);
 

@@ -6,6 +6,7 @@ import { byteaCodec } from "./bytea.js";
 import type { TypeCodec } from "./codec.js";
 import { dateCodec, timeCodec, timestampCodec, timestamptzCodec } from "./date-time/codecs.js";
 import { decimalCodec } from "./decimal.js";
+import { enumCodec } from "./enum.js";
 import { float4Codec, float8Codec } from "./float.js";
 import { int2Codec, int4Codec, int8Codec, unsignedCodec } from "./integer.js";
 import { intervalCodec } from "./interval-codec.js";
@@ -16,6 +17,7 @@ import { type Oid, typeOid } from "./sql-type.js";
 import { bpcharCodec, charCodec, nameCodec, textCodec, varcharCodec, voidCodec } from "./text.js";
 import { typeLabel } from "./type-name.js";
 import { elementTypeOf, typeFactsOf } from "./type-table.js";
+import { isEnum } from "./user-types.js";
 import { uuidCodec } from "./uuid.js";
 
 const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
@@ -75,6 +77,7 @@ export function codecOf(oid: Oid): TypeCodec {
 /** Arrays have the codec of their elements, records those of their columns. */
 function makeCodec(oid: Oid): TypeCodec {
   if (oid === typeOid.record) return recordCodec(codecOf);
+  if (isEnum(oid)) return enumCodec(oid);
   const element = elementTypeOf(oid);
   if (element === 0) throw notSupported(`type ${typeLabel(oid)}`);
   return arrayCodec({ type: element, codec: codecOf(element), delimiter: typeFactsOf(element)?.delimiter ?? "," });

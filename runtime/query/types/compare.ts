@@ -15,6 +15,7 @@ import { type Oid, typeOid } from "./sql-type.js";
 import { compareText, textOf, trimEndSpaces } from "./text.js";
 import { typeLabel } from "./type-name.js";
 import { elementTypeOf } from "./type-table.js";
+import { isEnum } from "./user-types.js";
 
 export type Compare = (a: Value, b: Value) => number;
 /** A key that two values have in common exactly when they are equal: for hash joins, grouping and DISTINCT. */
@@ -158,6 +159,7 @@ function orderOf(oid: Oid): TypeOrder | null {
   if (oid === typeOid.record) return records;
   const plain = orders.get(oid);
   if (plain !== undefined) return plain;
+  if (isEnum(oid)) return numbers;
   const element = elementTypeOf(oid);
   const inner = element === 0 ? null : orderOf(element);
   return inner === null ? null : arrayOrder(inner);

@@ -27,6 +27,16 @@ export interface ObjectNames {
   oidOf(kind: NamedObjectKind, text: string): Oid;
   /** The name as SQL would have it, qualified where the search path does not find it; null when there is no such object. */
   nameOf(kind: NamedObjectKind, oid: Oid): string | null;
+  /** Null where the catalog has no such enum. */
+  enumLabels(type: Oid): EnumLabels | null;
+}
+
+/** The values of an enum: the numbers that they are (user-types.ts), by their labels and back. */
+export interface EnumLabels {
+  valueOf(label: string): number | null;
+  labelOf(value: number): string | null;
+  /** In their order. */
+  readonly values: readonly number[];
 }
 
 export interface TextContext {

@@ -59,16 +59,21 @@ const spellings: ReadonlyMap<string, string> = new Map([
 const missing = (name: string, position?: number): SqlError =>
   new SqlError("42704", `type "${name}" does not exist`, { position });
 
-/** A type as the grammar has it: names (`["pg_catalog", "int4"]`), modifiers and whether it is an array. Types of other schemas are the caller's. */
+/** Finds a type that somebody has made, by its name and perhaps its schema; 0 for none. */
+export type FindUserType = (names: readonly string[]) => Oid;
+
+/** A type as the grammar has it: names (`["pg_catalog", "int4"]`), modifiers and whether it is an array. */
 export function typeByName(
   names: readonly string[],
   modifiers: readonly number[],
   isArray: boolean,
+  find: FindUserType,
   position?: number,
 ): SqlType {
   const name = names.at(-1) ?? "";
   const schema = names.length > 1 ? names.at(-2) : undefined;
-  const facts = schema === undefined || schema === "pg_catalog" ? typeFactsByName(name) : null;
+  const builtIn = schema === undefined || schema === "pg_catalog" ? typeFactsByName(name) : null;
+  const facts = builtIn ?? typeFactsOf(find(names));
   if (facts === null) throw missing(names.join("."), position);
   const modifier = modifierOf(facts.oid, modifiers, position);
   if (!isArray) return sqlType(facts.oid, modifier);
@@ -205,22 +210,24 @@ function formatBase(oid: Oid, modifier: number, isModifierGiven = true): string 
 /** The type's name as error messages have it. */
 export const typeLabel = (oid: Oid): string => formatType(oid, null);
 
+const readIdentifier = (text: string): string =>
+  text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text.toLowerCase();
+
 /** A type's name as text, with everything SQL allows in it: for `'…'::regtype` and the like. */
-export function parseTypeName(text: string): SqlType {
+export function parseTypeName(text: string, find: FindUserType): SqlType {
   const pattern =
-    /^\s*(?:(pg_catalog)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*(?:\s+[a-z]+)*?)\s*(?:\(([^)]*)\))?((?:\s+[a-z]+)*)\s*((?:\[\s*\d*\s*\]\s*)*)$/iu;
+    /^\s*(?:("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*(?:\s+[a-z]+)*?)\s*(?:\(([^)]*)\))?((?:\s+[a-z]+)*)\s*((?:\[\s*\d*\s*\]\s*)*)$/iu;
   const match = pattern.exec(text);
   if (match === null) throw new SqlError("42601", `syntax error at or near "${text.trim()}"`);
-  const [, , rawName = "", rawModifiers, suffix = "", brackets = ""] = match;
+  const [, schema, rawName = "", rawModifiers, suffix = "", brackets = ""] = match;
   const isQuoted = rawName.startsWith('"');
-  const spelled = isQuoted
-    ? rawName.slice(1, -1).replaceAll('""', '"')
-    : `${rawName}${suffix}`.toLowerCase().trim().replace(/\s+/gu, " ");
+  const spelled = isQuoted ? readIdentifier(rawName) : `${rawName}${suffix}`.toLowerCase().trim().replace(/\s+/gu, " ");
   const name = isQuoted ? spelled : (spellings.get(spelled) ?? spelled);
   const modifiers = rawModifiers === undefined ? [] : rawModifiers.split(",").map((word) => Number(word.trim()));
   // `char` without a length is `char(1)`, unless it is the internal one in quotes.
   const isBareChar = !isQuoted && name === "bpchar" && spelled !== "bpchar" && modifiers.length === 0;
   if (spelled === "float" && modifiers.length === 1)
-    return typeByName([(modifiers[0] ?? 0) <= 24 ? "float4" : "float8"], [], brackets !== "");
-  return typeByName([name], isBareChar ? [1] : modifiers, brackets.trim() !== "");
+    return typeByName([(modifiers[0] ?? 0) <= 24 ? "float4" : "float8"], [], brackets !== "", find);
+  const qualified = schema === undefined ? [name] : [readIdentifier(schema), name];
+  return typeByName(qualified, isBareChar ? [1] : modifiers, brackets.trim() !== "", find);
 }

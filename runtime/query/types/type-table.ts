@@ -2,6 +2,7 @@
 import { assert } from "../../types/assert.js";
 import { typeFacts } from "./facts/types.js";
 import { type Oid, typeOid } from "./sql-type.js";
+import { userTypeFacts } from "./user-types.js";
 
 export interface TypeFacts {
   readonly oid: Oid;
@@ -10,7 +11,7 @@ export interface TypeFacts {
   /** Bytes, -1 for variable, -2 for C strings: what clients are told. */
   readonly length: number;
   readonly isByValue: boolean;
-  /** `b` base, `p` pseudo. */
+  /** `b` base, `e` enum, `p` pseudo. */
   readonly kind: string;
   /** `N` numeric, `S` string, `D` date and time, `A` array, …: what overload resolution goes by. */
   readonly category: string;
@@ -66,18 +67,18 @@ export const builtInTypes: readonly TypeFacts[] = readFacts();
 const byOid: ReadonlyMap<Oid, TypeFacts> = new Map(builtInTypes.map((type) => [type.oid, type]));
 const byName: ReadonlyMap<string, TypeFacts> = new Map(builtInTypes.map((type) => [type.name, type]));
 
-export const typeFactsOf = (oid: Oid): TypeFacts | null => byOid.get(oid) ?? null;
+export const typeFactsOf = (oid: Oid): TypeFacts | null => byOid.get(oid) ?? userTypeFacts(oid);
 export const typeFactsByName = (name: string): TypeFacts | null => byName.get(name) ?? null;
 
 /** Type of arrays of these elements, 0 when there is none. */
-export const arrayTypeOf = (element: Oid): Oid => byOid.get(element)?.array ?? 0;
+export const arrayTypeOf = (element: Oid): Oid => typeFactsOf(element)?.array ?? 0;
 
 /** Element type of a true array type (not of `name`, which only has subscripts); 0 for other types. */
 export function elementTypeOf(array: Oid): Oid {
-  const facts = byOid.get(array);
-  if (facts === undefined || facts.element === 0) return 0;
+  const facts = typeFactsOf(array);
+  if (facts === null || facts.element === 0) return 0;
   return facts.category === "A" || array === typeOid.int2vector || array === typeOid.oidvector ? facts.element : 0;
 }
 
 /** Bytes of the type as RowDescription tells it: -1 for variable, also for types that are not known here. */
-export const typeLengthOf = (oid: Oid): number => byOid.get(oid)?.length ?? -1;
+export const typeLengthOf = (oid: Oid): number => typeFactsOf(oid)?.length ?? -1;

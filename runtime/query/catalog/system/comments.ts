@@ -7,12 +7,19 @@ import type { CatalogWorld, SystemRow } from "./world.js";
 const relationClassOid = 1_259;
 const namespaceClassOid = 2_615;
 const constraintClassOid = 2_606;
+const typeClassOid = 1_247;
 
 /** What PostgreSQL says of `public` from the beginning. */
 const standard: Comments = { [partName.itself]: "standard public schema" };
 
 const commentsOf = (object: CatalogObject): Comments =>
   object.comments ?? (object.oid === publicSchemaOid ? standard : {});
+
+/** The catalog that lists an object. */
+function classOf({ kind }: CatalogObject): { readonly name: string; readonly oid: Oid } {
+  if (kind === "schema") return { name: "pg_namespace", oid: namespaceClassOid };
+  return kind === "enum" ? { name: "pg_type", oid: typeClassOid } : { name: "pg_class", oid: relationClassOid };
+}
 
 /** Of an object as a whole; null where nothing was said. */
 export function objectComment(oid: Oid, className: string, world: CatalogWorld): string | null {
@@ -23,7 +30,7 @@ export function objectComment(oid: Oid, className: string, world: CatalogWorld):
     return null;
   }
   const object = world.catalog.objectByOid(oid);
-  if (object === null || className !== (object.kind === "schema" ? "pg_namespace" : "pg_class")) return null;
+  if (object === null || className !== classOf(object).name) return null;
   return commentsOf(object)[partName.itself] ?? null;
 }
 
@@ -43,7 +50,7 @@ function columnNumbers(object: CatalogObject): readonly number[] {
 export function* descriptionRows(world: CatalogWorld): Iterable<SystemRow> {
   for (const object of world.catalog.objects()) {
     const comments = commentsOf(object);
-    const classoid = object.kind === "schema" ? namespaceClassOid : relationClassOid;
+    const classoid = classOf(object).oid;
     const own = comments[partName.itself];
     if (own !== undefined) yield { objoid: object.oid, classoid, objsubid: 0, description: own };
     for (const number of columnNumbers(object)) {

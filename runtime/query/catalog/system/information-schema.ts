@@ -1,9 +1,10 @@
 /** Rows of `information_schema`: the same facts in the standard's words. */
 import type { EvaluationContext } from "../../functions/context.js";
 import type { Datum } from "../../types/datum.js";
-import { noModifier, type SqlType, typeOid } from "../../types/sql-type.js";
+import { noModifier, type Oid, type SqlType, typeOid } from "../../types/sql-type.js";
 import { formatType, intervalLimits, numericLimits } from "../../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
+import { isUserType } from "../../types/user-types.js";
 import type { ColumnDefinition, Deferral, Relation, TableDefinition, ViewDefinition } from "../model.js";
 import { aclOf, privilegeNames } from "../privileges.js";
 import { isTemporary } from "../temporary.js";
@@ -36,24 +37,34 @@ function datetimePrecision({ oid, modifier }: SqlType): number | null {
 }
 
 /** The columns that describe a type, as `columns`, `domains` and `routines` have them. */
-function typeRow(type: SqlType, database: string): SystemRow {
+function typeRow(type: SqlType, database: string, world: CatalogWorld): SystemRow {
   const { oid, modifier } = type;
-  const facts = typeFactsOf(oid);
+  const isArray = elementTypeOf(oid) !== 0 && typeFactsOf(oid)?.category === "A";
   const isText = oid === typeOid.text || characters.has(oid);
   const length = characters.has(oid) && modifier !== noModifier ? modifier - 4 : null;
   const limits = oid === typeOid.numeric ? numericLimits(modifier) : null;
   const precision = oid === typeOid.numeric ? (limits?.precision ?? null) : (binaryPrecision.get(oid) ?? null);
   return {
-    data_type: elementTypeOf(oid) !== 0 && facts?.category === "A" ? "ARRAY" : formatType(oid, null),
+    data_type: isArray ? "ARRAY" : dataType(oid),
     character_maximum_length: length,
     character_octet_length: isText ? (length === null ? octetsMax : length * bytesPerCharacter) : null,
     numeric_precision: precision,
     numeric_precision_radix: oid === typeOid.numeric ? 10 : binaryPrecision.has(oid) ? 2 : null,
     numeric_scale: integers.has(oid) ? 0 : (limits?.scale ?? null),
     datetime_precision: datetimePrecision(type),
+    ...typeNameRow(oid, database, world),
+  };
+}
+
+/** A type as the standard calls it, which knows the built-in ones only. */
+const dataType = (oid: Oid): string => (isUserType(oid) ? "USER-DEFINED" : formatType(oid, null));
+
+function typeNameRow(oid: Oid, database: string, world: CatalogWorld): SystemRow {
+  const own = world.userType(oid);
+  return {
     udt_catalog: database,
-    udt_schema: "pg_catalog",
-    udt_name: facts?.name ?? "",
+    udt_schema: own === null ? "pg_catalog" : world.schemaName(own.type.schema),
+    udt_name: own === null ? (typeFactsOf(oid)?.name ?? "") : own.name,
   };
 }
 
@@ -104,7 +115,7 @@ export function* columnRows(world: CatalogWorld, database: string): Iterable<Sys
       ordinal_position: number,
       column_default: definition === null || definition.identity !== null ? null : (definition.default?.text ?? null),
       is_nullable: yesNo(definition === null ? true : !definition.isNotNull),
-      ...typeRow(type, database),
+      ...typeRow(type, database, world),
       dtd_identifier: String(number),
       is_self_referencing: "NO",
       ...identityRow(definition, world),
@@ -329,10 +340,8 @@ export function* elementTypeRows(world: CatalogWorld, database: string): Iterabl
       object_name: relation.name,
       object_type: "TABLE",
       collection_type_identifier: String(number),
-      data_type: formatType(element, null),
-      udt_catalog: database,
-      udt_schema: "pg_catalog",
-      udt_name: typeFactsOf(element)?.name ?? "",
+      data_type: dataType(element),
+      ...typeNameRow(element, database, world),
       dtd_identifier: `a${number}`,
     };
   }

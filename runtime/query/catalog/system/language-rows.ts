@@ -1,4 +1,4 @@
-/** Rows of pg_type, pg_proc, pg_operator, pg_cast and the other catalogs that describe the language and not the data. */
+/** Rows of pg_proc, pg_operator, pg_cast and the other catalogs that describe the language and not the data. */
 import { allCasts, allOperators, allProcedures, type ProcedureFacts } from "../../functions/procedures.js";
 import { SqlArray } from "../../types/array.js";
 import { zoneAbbreviations } from "../../types/date-time/abbreviations.js";
@@ -7,39 +7,9 @@ import { findZone, zoneNames } from "../../types/date-time/zones.js";
 import type { Int64 } from "../../types/datum.js";
 import { makeInterval, microsPerSecond } from "../../types/interval.js";
 import { typeOid } from "../../types/sql-type.js";
-import { builtInTypes } from "../../types/type-table.js";
 import { informationSchemaOid, pgCatalogSchemaOid } from "../model.js";
 import { bootstrapRole } from "./roles.js";
 import type { SystemRow } from "./world.js";
-
-export function* typeRows(): Iterable<SystemRow> {
-  for (const type of builtInTypes)
-    yield {
-      oid: type.oid,
-      typname: type.name,
-      typnamespace: pgCatalogSchemaOid,
-      typowner: bootstrapRole,
-      typlen: type.length,
-      typbyval: type.isByValue,
-      typtype: type.kind,
-      typcategory: type.category,
-      typispreferred: type.isPreferred,
-      typisdefined: true,
-      typdelim: type.delimiter,
-      typelem: type.element,
-      typarray: type.array,
-      typinput: type.input,
-      typoutput: type.output,
-      typreceive: type.receive,
-      typsend: type.send,
-      typmodin: type.modifierIn,
-      typmodout: type.modifierOut,
-      typalign: type.alignment,
-      typstorage: type.storage,
-      typtypmod: -1,
-      typcollation: type.collation,
-    };
-}
 
 const volatilities = { immutable: "i", stable: "s", volatile: "v" } as const;
 const internalLanguage = 12;

@@ -5,8 +5,10 @@ import { allOperators, allProcedures, operatorOf, procedureOf } from "../../func
 import { quoteIdentifier, readQualifiedName } from "../../types/quote.js";
 import type { Oid } from "../../types/sql-type.js";
 import type { NamedObjectKind, ObjectNames } from "../../types/text-context.js";
-import { formatType, parseTypeName, typeLabel } from "../../types/type-name.js";
+import { type FindUserType, formatType, parseTypeName, typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
+import { isUserType, withTypeNames } from "../../types/user-types.js";
+import { labelsOf, typeOidNamed } from "../user-types.js";
 import { type CatalogView, CatalogWorld } from "./world.js";
 
 const noRelation = (name: string): SqlError => new SqlError("42P01", `relation "${name}" does not exist`);
@@ -20,11 +22,12 @@ function procedureNamed(text: string): Oid {
   return only.oid;
 }
 
-function procedureWithArguments(text: string): Oid {
+function procedureWithArguments(text: string, find: FindUserType): Oid {
   const match = /^(.*?)\((.*)\)\s*$/su.exec(text);
   if (match === null) throw new SqlError("22P02", "expected a left parenthesis");
   const name = readQualifiedName(match[1] ?? "").at(-1) ?? "";
-  const args = (match[2] ?? "").trim() === "" ? [] : (match[2] ?? "").split(",").map((type) => parseTypeName(type).oid);
+  const args =
+    (match[2] ?? "").trim() === "" ? [] : (match[2] ?? "").split(",").map((type) => parseTypeName(type, find).oid);
   const found = allProcedures.find(
     (procedure) =>
       procedure.name === name &&
@@ -44,10 +47,10 @@ function operatorNamed(text: string): Oid {
   return only.oid;
 }
 
-function operatorWithArguments(text: string): Oid {
+function operatorWithArguments(text: string, find: FindUserType): Oid {
   const match = /^([^(]+)\((.*),(.*)\)\s*$/su.exec(text);
   if (match === null) throw new SqlError("22P02", "expected a left parenthesis");
-  const side = (type: string): Oid => (type.trim().toLowerCase() === "none" ? 0 : parseTypeName(type).oid);
+  const side = (type: string): Oid => (type.trim().toLowerCase() === "none" ? 0 : parseTypeName(type, find).oid);
   const [, name = "", left = "", right = ""] = match;
   const found = allOperators.find(
     (operator) => operator.name === name.trim() && operator.left === side(left) && operator.right === side(right),
@@ -72,6 +75,8 @@ function operatorText(oid: Oid): string | null {
 /** The names of one version of the catalog, as one user sees them. */
 export function objectNames(view: CatalogView): ObjectNames {
   const world = new CatalogWorld(view);
+  const find: FindUserType = (names) => typeOidNamed(names, view.catalog, view);
+  const nameOfType = (oid: Oid): string => world.typeText(oid);
   return {
     oidOf: (kind: NamedObjectKind, text: string): Oid => {
       switch (kind) {
@@ -81,15 +86,15 @@ export function objectNames(view: CatalogView): ObjectNames {
           return relation.oid;
         }
         case "regtype":
-          return parseTypeName(text).oid;
+          return parseTypeName(text, find).oid;
         case "regproc":
           return procedureNamed(text);
         case "regprocedure":
-          return procedureWithArguments(text);
+          return procedureWithArguments(text, find);
         case "regoper":
           return operatorNamed(text);
         case "regoperator":
-          return operatorWithArguments(text);
+          return operatorWithArguments(text, find);
         case "regnamespace": {
           const [name = ""] = readQualifiedName(text);
           const oid = world.schemaOid(name);
@@ -111,7 +116,8 @@ export function objectNames(view: CatalogView): ObjectNames {
           return relation === null ? null : world.relationText(relation);
         }
         case "regtype":
-          return typeFactsOf(oid) === null ? null : formatType(oid, null);
+          if (isUserType(oid) && world.userType(oid) === null) return null;
+          return typeFactsOf(oid) === null ? null : withTypeNames(formatType(oid, null), nameOfType);
         case "regproc": {
           const procedure = procedureOf(oid);
           return procedure === null ? null : quoteIdentifier(procedure.name);
@@ -132,5 +138,24 @@ export function objectNames(view: CatalogView): ObjectNames {
         }
       }
     },
+    enumLabels: (type) => {
+      const object = view.catalog.objectByOid(type);
+      return object?.kind === "enum" ? labelsOf(object) : null;
+    },
   };
+}
+
+/** A text with the names of types in the places of their marks. */
+export const withNames = (text: string, names: ObjectNames): string =>
+  withTypeNames(text, (oid) => names.nameOf("regtype", oid) ?? "???");
+
+/** An error as it is told: with the names of the types that it is about. */
+export function errorWithNames(error: unknown, names: ObjectNames): unknown {
+  if (!(error instanceof SqlError)) return error;
+  const { message, sqlState, fields } = error;
+  const { detail: plainDetail, hint: plainHint } = fields;
+  const told = (text: string | undefined): string | undefined => (text === undefined ? text : withNames(text, names));
+  const [named, detail, hint] = [withNames(message, names), told(plainDetail), told(plainHint)];
+  if (named === message && detail === plainDetail && hint === plainHint) return error;
+  return new SqlError(sqlState, named, { ...fields, detail, hint });
 }

@@ -13,6 +13,7 @@ import { systemRelationByOid } from "./relations.js";
 import { sequenceRow } from "./sequence-table.js";
 import * as session from "./session-rows.js";
 import * as statistics from "./statistics-rows.js";
+import { enumRows, typeRows } from "./type-rows.js";
 import { CatalogWorld, type SystemRow } from "./world.js";
 
 type Producer = (world: CatalogWorld, context: EvaluationContext) => Iterable<SystemRow>;
@@ -46,7 +47,8 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_matviews": relation.materializedViewRows,
   "pg_catalog.pg_indexes": relation.indexViewRows,
   "pg_catalog.pg_namespace": session.schemaRows,
-  "pg_catalog.pg_type": fixed(language.typeRows),
+  "pg_catalog.pg_type": typeRows,
+  "pg_catalog.pg_enum": enumRows,
   "pg_catalog.pg_proc": fixed(language.procedureRows),
   "pg_catalog.pg_operator": fixed(language.operatorRows),
   "pg_catalog.pg_cast": fixed(language.castRows),

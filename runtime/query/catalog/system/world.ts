@@ -4,10 +4,14 @@ import type { EvaluationContext } from "../../functions/context.js";
 import type { Datum } from "../../types/datum.js";
 import { quoteIdentifier } from "../../types/quote.js";
 import type { Oid } from "../../types/sql-type.js";
+import { elementTypeOf } from "../../types/type-table.js";
+import { isEnum, isUserType } from "../../types/user-types.js";
 import {
   type Catalog,
+  type EnumDefinition,
   type IndexDefinition,
   informationSchemaOid,
+  isRelation,
   kimberliteSchemaOid,
   type MaterializedViewDefinition,
   pgCatalogSchemaOid,
@@ -19,6 +23,7 @@ import {
   type ViewDefinition,
 } from "../model.js";
 import { schemaNamed, schemasOf } from "../temporary.js";
+import { arrayName, typeNamed } from "../user-types.js";
 import { systemRelation, systemRelationByOid } from "./relations.js";
 import { bootstrapRole, roleOidOf, rolesIn } from "./roles.js";
 
@@ -52,7 +57,7 @@ export class CatalogWorld {
   }
 
   *relations(): Iterable<Relation> {
-    for (const object of this.catalog.objects()) if (object.kind !== "schema") yield object;
+    for (const object of this.catalog.objects()) if (isRelation(object)) yield object;
   }
 
   *tables(): Iterable<TableDefinition> {
@@ -75,6 +80,31 @@ export class CatalogWorld {
     for (const object of this.catalog.objects()) if (object.kind === "sequence") yield object;
   }
 
+  *enums(): Iterable<EnumDefinition> {
+    for (const object of this.catalog.objects()) if (object.kind === "enum") yield object;
+  }
+
+  /** A type of the tenant's own, or the type of its arrays (`_name`); null for built-in ones. */
+  userType(oid: Oid): { readonly type: EnumDefinition; readonly name: string } | null {
+    if (!isUserType(oid)) return null;
+    const object = this.catalog.objectByOid(isEnum(oid) ? oid : elementTypeOf(oid));
+    if (object?.kind !== "enum") return null;
+    return { type: object, name: isEnum(oid) ? object.name : arrayName(object.name) };
+  }
+
+  /** A type's name as SQL would have it, with its schema where the bare name does not find it. */
+  typeText(oid: Oid): string {
+    const found = this.userType(oid);
+    if (found === null) return "???";
+    const name = quoteIdentifier(found.name);
+    const isVisible = this.typeNamed([found.type.name])?.oid === found.type.oid;
+    return isVisible ? name : `${quoteIdentifier(this.schemaName(found.type.schema))}.${name}`;
+  }
+
+  typeNamed(names: readonly string[]): EnumDefinition | null {
+    return typeNamed(names, this.catalog, this.#view);
+  }
+
   /** A table, or what holds the rows of a materialized view: what can have an index. */
   table(oid: Oid): TableDefinition | null {
     return rowsOfObject(this.catalog.objectByOid(oid));
@@ -82,7 +112,7 @@ export class CatalogWorld {
 
   relation(oid: Oid): Relation | null {
     const object = this.catalog.objectByOid(oid);
-    return object === null || object.kind === "schema" ? (systemRelationByOid(oid)?.definition ?? null) : object;
+    return object !== null && isRelation(object) ? object : (systemRelationByOid(oid)?.definition ?? null);
   }
 
   schemaName(oid: Oid): string {

@@ -1491,6 +1491,8 @@ export const procedureFacts = `
 3495 to_regclass(text) regclass f ss
 3504 anyenum_in(cstring) anyenum f is
 3505 anyenum_out(anyenum) cstring f ss
+3506 enum_in(cstring,oid) anyenum f ss
+3507 enum_out(anyenum) cstring f ss
 3508 enum_eq(anyenum,anyenum) bool f is
 3509 enum_ne(anyenum,anyenum) bool f is
 3510 enum_lt(anyenum,anyenum) bool f is
@@ -1506,6 +1508,7 @@ export const procedureFacts = `
 3529 enum_last(anyenum) anyenum f s
 3530 enum_range(anyenum,anyenum) anyarray f s
 3531 enum_range(anyenum) anyarray f s
+3532 enum_recv(internal,oid) anyenum f ss
 3533 enum_send(anyenum) bytea f ss
 3537 pg_describe_object(oid,oid,int4) text f ss
 3538 string_agg(text,text) text a i

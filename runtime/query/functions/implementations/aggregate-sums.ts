@@ -268,7 +268,9 @@ function extremes(): Implementation[] {
   const table = allProcedures
     .filter(
       ({ kind, name, argumentTypes: [type = 0] }) =>
-        kind === "aggregate" && (name === "min" || name === "max") && (hasOrder(type) || type === typeOid.anyarray),
+        kind === "aggregate" &&
+        (name === "min" || name === "max") &&
+        (hasOrder(type) || type === typeOid.anyarray || type === typeOid.anyenum),
     )
     .map(
       ({ signature, name }) =>

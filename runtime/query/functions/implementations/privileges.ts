@@ -3,7 +3,7 @@
  * may use; of the kinds of objects that there are not, any question is answered with yes, as there is nothing to keep anybody from.
  */
 
-import type { SequenceDefinition } from "../../catalog/model.js";
+import { isRelation, type SequenceDefinition } from "../../catalog/model.js";
 import {
   type Actor,
   aclOf,
@@ -76,13 +76,13 @@ function relationOf(which: Datum, context: EvaluationContext): Guarded | null | 
   const world = new CatalogWorld(context);
   if (typeof which === "number") {
     const object = context.catalog.objectByOid(which);
-    if (object !== null && object.kind !== "index" && object.kind !== "schema") return object;
+    if (object !== null && isRelation(object) && object.kind !== "index") return object;
     return world.relation(which) === null ? undefined : null;
   }
   const found = world.relationNamed(readQualifiedName(textOf(which)));
   if (found === null) throw new SqlError("42P01", `relation "${textOf(which)}" does not exist`);
   const object = context.catalog.objectByOid(found.oid);
-  return object === null || object.kind === "index" || object.kind === "schema" ? null : object;
+  return object === null || !isRelation(object) || object.kind === "index" ? null : object;
 }
 
 function schemaOf(which: Datum, context: EvaluationContext): Guarded | null | undefined {

@@ -8,6 +8,7 @@ import {
   indexText,
   withoutParentheses,
 } from "../../catalog/system/definitions.js";
+import { withNames } from "../../catalog/system/names.js";
 import { CatalogWorld } from "../../catalog/system/world.js";
 import { temporarySchemas } from "../../catalog/temporary.js";
 import { SqlError } from "../../error.js";
@@ -277,7 +278,8 @@ const identity = nullably({
   "pg_typeof(any)": (_value, _context, types) => types.args[0] ?? 0,
   "pg_collation_for(any)": (_value, _context, types) =>
     (typeFactsOf(types.args[0] ?? 0)?.collation ?? 0) === 0 ? null : '"default"',
-  "format_type(oid,int4)": (oid, modifier) => (oid === null ? null : formatType(oid, modifier)),
+  "format_type(oid,int4)": (oid, modifier, { names }) =>
+    oid === null ? null : withNames(formatType(oid, modifier), names),
   "set_config(text,text,bool)": (name, value, isLocal, context) => {
     if (name === null) throw new SqlError("22004", "SET requires parameter name");
     return changeSetting(name, value, isLocal === true, context);
@@ -375,6 +377,7 @@ const objects = strictly({
   "obj_description(oid)": (oid, context) =>
     objectComment(oid, "pg_class", worldOf(context)) ??
     objectComment(oid, "pg_namespace", worldOf(context)) ??
+    objectComment(oid, "pg_type", worldOf(context)) ??
     objectComment(oid, "pg_constraint", worldOf(context)),
   "obj_description(oid,name)": (oid, name, context) => objectComment(oid, name, worldOf(context)),
   // Databases and users have no comments.

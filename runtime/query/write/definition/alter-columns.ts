@@ -76,7 +76,7 @@ export function setType(
   const ports = alteration.ports;
   const position = placeOf(location);
   const column = alteration.column(name, position);
-  const type = columnType(syntax);
+  const type = columnType(syntax, ports.draft.findType);
   if (column.generated !== null && using !== null) {
     throw new SqlError("42611", "cannot specify USING when altering type of generated column", {
       position,

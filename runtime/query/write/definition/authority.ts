@@ -2,7 +2,7 @@
  * Who may define what, in PostgreSQL's words: objects are changed by their owners, made where their maker may CREATE, emptied by whom TRUNCATE
  * was granted to. Looked at before a definition is carried out; what is not there is for the definition itself to say.
  */
-import type { CatalogObject, Relation, SchemaDefinition } from "../../catalog/model.js";
+import type { CatalogObject, SchemaDefinition } from "../../catalog/model.js";
 import { expectOwner, expectPrivilege, type Guarded, kindName } from "../../catalog/privileges.js";
 import { ownTemporarySchema } from "../../catalog/temporary.js";
 import { SqlError } from "../../error.js";
@@ -25,7 +25,7 @@ function ownedBy(object: CatalogObject, { draft }: DefinitionPorts): Guarded | n
 }
 
 /** Throws 42501. */
-export function expectOwnerOf(object: Relation | SchemaDefinition, ports: DefinitionPorts): void {
+export function expectOwnerOf(object: CatalogObject, ports: DefinitionPorts): void {
   const guarded = ownedBy(object, ports);
   const kind = object.kind === "index" ? "index" : kindName(object);
   if (guarded !== null) expectOwner(guarded, ports.actor, `${kind} ${object.name}`);
@@ -40,6 +40,12 @@ export function expectUsage({ schema }: RelationName, { draft, actor }: Definiti
 function expectOwnerNamed(name: RelationName, ports: DefinitionPorts): void {
   expectUsage(name, ports);
   const found = ports.draft.find(name);
+  if (found !== null) expectOwnerOf(found, ports);
+}
+
+function expectTypeOwner(name: RelationName, ports: DefinitionPorts): void {
+  expectUsage(name, ports);
+  const found = ports.draft.type(name);
   if (found !== null) expectOwnerOf(found, ports);
 }
 
@@ -116,6 +122,17 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
     case "createSequence":
       expectCreate(schemaFor(statement, ports), ports);
       return;
+    case "createEnum":
+      expectCreate(schemaFor({ ...statement, isTemporary: false }, ports), ports);
+      return;
+    case "alterType":
+      expectTypeOwner(statement.name, ports);
+      if (statement.change.kind === "setSchema")
+        expectCreate(draft.catalog.schemaByName(statement.change.newSchema), ports);
+      return;
+    case "dropType":
+      for (const name of statement.names) expectTypeOwner(name, ports);
+      return;
     case "createView":
       expectCreate(schemaFor(statement, ports), ports);
       if (statement.orReplace) expectOwnerNamed(statement.name, ports);
@@ -156,6 +173,7 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
     case "comment": {
       const schema = statement.objectType === "schema" ? draft.catalog.schemaByName(statement.name[0] ?? "") : null;
       if (schema !== null) expectOwnerOf(schema, ports);
+      else if (statement.objectType === "type") expectTypeOwner(commented("type", statement.name), ports);
       else if (statement.objectType !== "schema")
         expectOwnerNamed(commented(statement.objectType, statement.name), ports);
       return;

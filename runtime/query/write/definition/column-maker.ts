@@ -69,7 +69,7 @@ export class ColumnMaker {
     }
     const number = parts.columns.length + 1;
     const serial = serialType(syntax.type);
-    const type = serial ?? columnType(syntax.type);
+    const type = serial ?? columnType(syntax.type, this.#ports.draft.findType);
     let column: ColumnDefinition = { ...emptyColumn, number, name, type };
     if (serial !== null) {
       const sequence = this.#sequence(name, number, serial);

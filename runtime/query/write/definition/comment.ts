@@ -35,6 +35,10 @@ export function comment(statement: CommentOn, ports: DefinitionPorts): Definitio
     put(relation, partName.itself);
   } else if (objectType === "schema") {
     put(draft.schema(name[0] ?? ""), partName.itself);
+  } else if (objectType === "type") {
+    const type = draft.type({ database: null, schema: name.at(-2) ?? null, name: name.at(-1) ?? "", location: -1 });
+    if (type === null) throw new SqlError("42704", `type "${name.join(".")}" does not exist`);
+    put(type, partName.itself);
   } else if (objectType === "column") {
     const relation = relationNamed(name.slice(0, -1), ports);
     put(relation, partName.column(columnNumber(relation, name.at(-1) ?? "")));

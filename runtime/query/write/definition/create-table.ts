@@ -13,7 +13,7 @@ import { ConstraintMaker, type ConstraintPart, columnNamed, type TableParts } fr
 import { createIndex } from "./create-index.js";
 import { placeOf } from "./draft.js";
 import { LikeTable } from "./like.js";
-import { exists } from "./names.js";
+import { exists, expectNoType } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
 /** @param base what a change of the parts leaves as it is */
@@ -66,6 +66,7 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   const { name } = statement.name;
   const onCommit = onCommitOf(statement, schema);
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE TABLE" };
+  expectNoType(ports, schema.oid, name);
   const parts = newParts(ports, name, schema.oid);
   const columns = new ColumnMaker(ports, parts);
   const constraints = new ConstraintMaker(draft, parts, (syntax) => ports.storeExpression(syntax));
@@ -107,6 +108,7 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
   const { name } = statement.name;
   const onCommit = onCommitOf(statement, schema);
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE TABLE AS" };
+  expectNoType(ports, schema.oid, name);
   if (statement.columns.length > query.columns.length) {
     throw new SqlError("42601", "too many column names were specified", { position });
   }

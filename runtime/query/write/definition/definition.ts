@@ -8,7 +8,9 @@ import { comment } from "./comment.js";
 import { createIndex } from "./create-index.js";
 import { createTable, createTableAs } from "./create-table.js";
 import { placeOf } from "./draft.js";
-import { drop } from "./drop.js";
+import { drop } from "./drop-statement.js";
+import { dropTypes } from "./drop-type.js";
+import { alterType, createEnum } from "./enums.js";
 import { grant, setOwner } from "./grant.js";
 import { createMaterializedView, refreshMaterializedView } from "./materialized-view.js";
 import { alterSequence, createSchema, createSequence, createView, rename, setSchema, truncate } from "./others.js";
@@ -35,6 +37,12 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
       return alterSequence(statement, ports);
     case "createView":
       return createView(statement, ports);
+    case "createEnum":
+      return createEnum(statement, ports);
+    case "alterType":
+      return alterType(statement, ports);
+    case "dropType":
+      return dropTypes(statement, ports);
     case "drop":
       return drop(statement, ports);
     case "rename":

@@ -8,6 +8,7 @@ import { assert } from "../../../types/assert.js";
 import { type CatalogHead, catalogHeadOid, encodeCatalogHead, encodeObject } from "../../catalog/encoding.js";
 import {
   type CatalogObject,
+  type EnumDefinition,
   informationSchemaOid,
   kimberliteSchemaOid,
   pgCatalogSchemaOid,
@@ -18,10 +19,12 @@ import {
 } from "../../catalog/model.js";
 import { ObjectCatalog, publicSchema } from "../../catalog/over-trees.js";
 import { type NamePath, ownTemporarySchema, schemaNamed, schemasOf } from "../../catalog/temporary.js";
+import { typeNamed, typeOidNamed } from "../../catalog/user-types.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { RelationName } from "../../syntax/ast-query.js";
 import type { Overlay } from "../../table/overlay.js";
 import type { Oid } from "../../types/sql-type.js";
+import type { FindUserType } from "../../types/type-name.js";
 import { pending } from "../table-writer.js";
 
 const builtInSchemas: ReadonlyMap<string, Oid> = new Map([
@@ -153,6 +156,13 @@ export class CatalogDraft {
       if (relation !== null) return relation;
     }
     return null;
+  }
+
+  /** Finds a type that somebody has made; 0 for none. */
+  readonly findType: FindUserType = (names) => typeOidNamed(names, this.#catalog, this.#path);
+
+  type({ schema, name }: RelationName): EnumDefinition | null {
+    return typeNamed(schema === null ? [name] : [schema, name], this.#catalog, this.#path);
   }
 
   table(name: RelationName): TableDefinition {

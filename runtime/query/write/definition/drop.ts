@@ -1,25 +1,17 @@
-/** DROP of tables, indexes, sequences, views and schemas, with what depends on them. Rows and entries stay where they are: for the past. */
+/** What goes with a relation that is dropped, and what must not. Rows and entries stay where they are: for the past. */
 import { assert } from "../../../types/assert.js";
 import type { CatalogObject, ColumnDefinition, Relation, TableDefinition } from "../../catalog/model.js";
-import { publicSchemaOid, rowsOfObject } from "../../catalog/model.js";
-import { notSupported, SqlError } from "../../error.js";
-import type { Drop } from "../../syntax/ast-definition.js";
+import { rowsOfObject } from "../../catalog/model.js";
+import { SqlError } from "../../error.js";
 import type { Query } from "../../syntax/ast-query.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
 import { readQualifiedName } from "../../types/quote.js";
-import { type CatalogDraft, placeOf } from "./draft.js";
-import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+import { typeMark } from "../../types/user-types.js";
+import type { CatalogDraft } from "./draft.js";
+import type { DefinitionPorts } from "./ports.js";
 
-const kindNames: Readonly<Record<Drop["objectType"], string>> = {
-  table: "table",
-  view: "view",
-  materializedView: "materialized view",
-  index: "index",
-  sequence: "sequence",
-  schema: "schema",
-};
-
-interface Dependent {
+/** What hangs on something that is dropped. `description` is as in "view v depends on table t". */
+export interface Dependent {
   readonly description: string;
   drop(): void;
 }
@@ -113,10 +105,7 @@ export function dropRelation(ports: DefinitionPorts, relation: Relation, isCasca
   }
   const dependents = dependentsOf(ports, relation);
   if (dependents.length > 0 && !isCascade) throw dependsError(relation, dependents);
-  for (const dependent of dependents) {
-    ports.notice("NOTICE", "00000", `drop cascades to ${dependent.description.split(" depends on ")[0] ?? ""}`);
-    dependent.drop();
-  }
+  dropDependents(ports, dependents);
   if (draft.catalog.objectByOid(relation.oid) === null) return;
   draft.remove(relation.oid);
   for (const oid of rows?.indexes ?? []) draft.remove(oid);
@@ -126,15 +115,30 @@ export function dropRelation(ports: DefinitionPorts, relation: Relation, isCasca
   }
 }
 
-const labelOf = ({ kind }: CatalogObject): string => (kind === "materializedView" ? "materialized view" : kind);
+export function dropDependents(ports: DefinitionPorts, dependents: readonly Dependent[]): void {
+  for (const dependent of dependents) {
+    ports.notice("NOTICE", "00000", `drop cascades to ${dependent.description.split(" depends on ")[0] ?? ""}`);
+    dependent.drop();
+  }
+}
 
-const dependsError = (object: CatalogObject, dependents: readonly { readonly description: string }[]): SqlError =>
-  new SqlError("2BP01", `cannot drop ${labelOf(object)} ${object.name} because other objects depend on it`, {
-    detail: dependents.map(({ description }) => description).join("\n"),
-    hint: "Use DROP ... CASCADE to drop the dependent objects too.",
-  });
+export const labelOf = ({ kind }: CatalogObject): string =>
+  kind === "materializedView" ? "materialized view" : kind === "enum" ? "type" : kind;
 
-function dropIndex(ports: DefinitionPorts, relation: Relation): void {
+export const dependsError = (
+  object: CatalogObject,
+  dependents: readonly { readonly description: string }[],
+): SqlError =>
+  new SqlError(
+    "2BP01",
+    `cannot drop ${labelOf(object)} ${object.kind === "enum" ? typeMark(object.oid) : object.name} because other objects depend on it`,
+    {
+      detail: dependents.map(({ description }) => description).join("\n"),
+      hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+    },
+  );
+
+export function dropIndex(ports: DefinitionPorts, relation: Relation): void {
   assert(relation.kind === "index", "an index is dropped as one");
   const { draft } = ports;
   const table = rowsOfObject(draft.catalog.objectByOid(relation.table));
@@ -156,66 +160,3 @@ function dropIndex(ports: DefinitionPorts, relation: Relation): void {
   draft.putRows(next);
   draft.remove(relation.oid);
 }
-
-export function dropSchema(ports: DefinitionPorts, name: string, isCascade: boolean): void {
-  const { draft } = ports;
-  const schema = draft.schema(name);
-  const inside = (): Relation[] =>
-    [...draft.catalog.objects()].filter(
-      (object): object is Relation =>
-        object.kind !== "schema" && object.schema === schema.oid && object.kind !== "index",
-    );
-  const owned = inside().filter((each) => each.kind !== "sequence" || each.ownerTable === 0);
-  if (owned.length > 0 && !isCascade) {
-    const dependents = owned.map((each) => ({
-      description: `${labelOf(each)} ${name}.${each.name} depends on schema ${name}`,
-    }));
-    throw dependsError(schema, dependents);
-  }
-  if (owned.length > 0) ports.notice("NOTICE", "00000", `drop cascades to ${owned.length} other objects`);
-  for (const each of owned) if (draft.catalog.objectByOid(each.oid) !== null) dropRelation(ports, each, true);
-  if (schema.oid === publicSchemaOid) throw notSupported("dropping the schema public");
-  draft.remove(schema.oid);
-}
-
-function matches(relation: Relation, type: Drop["objectType"]): boolean {
-  return relation.kind === type;
-}
-
-export function drop(statement: Drop, ports: DefinitionPorts): DefinitionResult {
-  const { draft } = ports;
-  const { objectType, ifExists, isCascade } = statement;
-  const what = kindNames[objectType];
-  const tag = `DROP ${what.toUpperCase()}`;
-  for (const name of statement.names) {
-    if (objectType === "schema") {
-      if (draft.catalog.schemaByName(name.name) === null) {
-        if (!ifExists) throw new SqlError("3F000", `schema "${name.name}" does not exist`);
-        ports.notice("NOTICE", "00000", `schema "${name.name}" does not exist, skipping`);
-        continue;
-      }
-      dropSchema(ports, name.name, isCascade);
-      continue;
-    }
-    const relation = draft.find(name);
-    if (relation === null) {
-      const schemaIsMissing = name.schema !== null && draft.catalog.schemaByName(name.schema) === null;
-      const missing = schemaIsMissing ? `schema "${name.schema}"` : `${what} "${name.name}"`;
-      if (!ifExists)
-        throw new SqlError(schemaIsMissing ? "3F000" : missingState(objectType), `${missing} does not exist`);
-      ports.notice("NOTICE", "00000", `${missing} does not exist, skipping`);
-      continue;
-    }
-    if (!matches(relation, objectType)) {
-      throw new SqlError("42809", `"${relation.name}" is not ${/^[aeiou]/.test(what) ? "an" : "a"} ${what}`, {
-        position: placeOf(name.location),
-        hint: `Use DROP ${labelOf(relation).toUpperCase()} to remove ${/^[aeiou]/.test(labelOf(relation)) ? "an" : "a"} ${labelOf(relation)}.`,
-      });
-    }
-    if (relation.kind === "index") dropIndex(ports, relation);
-    else dropRelation(ports, relation, isCascade);
-  }
-  return { tag };
-}
-
-const missingState = (type: Drop["objectType"]): string => (type === "index" ? "42704" : "42P01");

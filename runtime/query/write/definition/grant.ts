@@ -62,7 +62,8 @@ function objectsOf({ objectType, isAllInSchema, objects, location }: Grant, port
   );
   const found: Guarded[] = [];
   for (const object of draft.catalog.objects()) {
-    if (object.kind === "index" || object.kind === "schema" || !schemas.has(object.schema)) continue;
+    if (object.kind === "index" || object.kind === "schema" || object.kind === "enum" || !schemas.has(object.schema))
+      continue;
     if ((object.kind === "sequence") === (objectType === "sequence")) found.push(object);
   }
   return found;
@@ -161,12 +162,20 @@ function warn(
   }
 }
 
-export function setOwner(statement: SetOwner, ports: DefinitionPorts): DefinitionResult {
+function ownedNamed(ports: DefinitionPorts, name: readonly string[], objectType: string): Guarded {
   const { draft } = ports;
+  if (objectType === "schema") return draft.schema(name.at(-1) ?? "");
+  if (objectType !== "type") return relationNamed(ports, name, objectType);
+  const found = draft.type({ database: null, schema: name.at(-2) ?? null, name: name.at(-1) ?? "", location: -1 });
+  if (found === null) throw new SqlError("42704", `type "${name.join(".")}" does not exist`);
+  return found;
+}
+
+export function setOwner(statement: SetOwner, ports: DefinitionPorts): DefinitionResult {
   const { objectType, name } = statement;
   const owner = granteeOf(statement.owner, ports);
   if (owner === "") throw new SqlError("42704", 'role "public" does not exist');
-  const object = objectType === "schema" ? draft.schema(name.at(-1) ?? "") : relationNamed(ports, name, objectType);
+  const object = ownedNamed(ports, name, objectType);
   changeOwner(object, owner, ports);
   return { tag: `ALTER ${(objectType === "matview" ? "materialized view" : objectType).toUpperCase()}` };
 }

@@ -30,6 +30,14 @@ export function freeName(
   return name;
 }
 
+/** Throws 42710 for the name of a type: tables and views are types, too. */
+export function expectNoType({ draft }: DefinitionPorts, schema: number, name: string): void {
+  if (draft.catalog.typeByName(schema, name) === null) return;
+  throw new SqlError("42710", `type "${name}" already exists`, {
+    hint: "A relation has an associated type of the same name, so you must use a name that doesn't conflict with any existing type.",
+  });
+}
+
 /** Whether there is something of that name already; with IF NOT EXISTS a notice, else 42P07. */
 export function exists(ports: DefinitionPorts, schema: number, name: string, ifNotExists: boolean): boolean {
   if (!ports.draft.isTaken(schema, name)) return false;

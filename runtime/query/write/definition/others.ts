@@ -8,7 +8,7 @@ import type {
   TableDefinition,
   ViewDefinition,
 } from "../../catalog/model.js";
-import { rowsOfObject } from "../../catalog/model.js";
+import { isRelation, rowsOfObject } from "../../catalog/model.js";
 import { isTemporary, isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type {
@@ -23,7 +23,7 @@ import type {
 import type { Truncate } from "../../syntax/ast-modify.js";
 import { columnNamed, expectOwnName } from "./constraints.js";
 import { type CatalogDraft, placeOf, shownName } from "./draft.js";
-import { exists } from "./names.js";
+import { exists, expectNoType } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
 import { expectUnread, readsTemporary } from "./view-sources.js";
@@ -69,8 +69,10 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
   }
   const before = draft.catalog.relationByName(schema.oid, name);
   let oid: number;
-  if (before === null) oid = draft.newOid();
-  else {
+  if (before === null) {
+    expectNoType(ports, schema.oid, name);
+    oid = draft.newOid();
+  } else {
     if (!statement.orReplace) throw new SqlError("42P07", `relation "${name}" already exists`);
     if (before.kind !== "view") throw new SqlError("42809", `"${name}" is not a view`);
     expectSameColumns(before, columns);
@@ -229,7 +231,7 @@ const inSchema = (relation: Relation, schema: number): Relation =>
 /** A relation as it is by now: what follows it may have been itself. */
 function asItIs(draft: CatalogDraft, relation: Relation): Relation {
   const now = draft.catalog.objectByOid(relation.oid);
-  return now === null || now.kind === "schema" ? relation : now;
+  return now !== null && isRelation(now) ? now : relation;
 }
 
 const versioned = <Object extends CatalogObject>(object: Object): Object =>

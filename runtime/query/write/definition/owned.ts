@@ -5,7 +5,9 @@ import { type Acl, aclOf, allOf, type Guarded } from "../../catalog/privileges.j
 import { SqlError } from "../../error.js";
 import type { DropOwned, ReassignOwned } from "../../syntax/ast-definition.js";
 import { revoked } from "./acl-change.js";
-import { dropRelation, dropSchema } from "./drop.js";
+import { dropRelation } from "./drop.js";
+import { dropSchema } from "./drop-statement.js";
+import { dropEnum } from "./drop-type.js";
 import { changeOwner, granteeOf } from "./grant.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
@@ -39,7 +41,14 @@ export function reassignOwned(statement: ReassignOwned, ports: DefinitionPorts):
 }
 
 /** Readers come before what they read, newer ones before older ones, and schemas when they are empty. */
-const order = ["view", "materializedView", "table", "sequence", "schema"] as const satisfies readonly Guarded["kind"][];
+const order = [
+  "view",
+  "materializedView",
+  "table",
+  "sequence",
+  "enum",
+  "schema",
+] as const satisfies readonly Guarded["kind"][];
 
 export function dropOwned(statement: DropOwned, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
@@ -63,6 +72,7 @@ export function dropOwned(statement: DropOwned, ports: DefinitionPorts): Definit
 function dropOne(object: Guarded, isCascade: boolean, ports: DefinitionPorts): void {
   try {
     if (object.kind === "schema") dropSchema(ports, object.name, isCascade);
+    else if (object.kind === "enum") dropEnum(ports, object, isCascade);
     else dropRelation(ports, object, isCascade);
   } catch (error) {
     if (!(error instanceof SqlError) || error.sqlState !== "2BP01") throw error;

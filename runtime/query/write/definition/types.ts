@@ -1,9 +1,10 @@
 /** Types of columns, as written. */
-import { notSupported, SqlError } from "../../error.js";
+import { bindTypeName } from "../../bind/type-name.js";
+import { notSupported } from "../../error.js";
 import type { TypeName } from "../../syntax/ast-expression.js";
 import { storageOf } from "../../table/value-bytes.js";
 import { type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
-import { formatType, typeByName } from "../../types/type-name.js";
+import { type FindUserType, formatType } from "../../types/type-name.js";
 import { placeOf } from "./draft.js";
 
 const serialTypes: Readonly<Record<string, number>> = {
@@ -24,15 +25,9 @@ export function serialType({ names, arrayDimensions }: TypeName): SqlType | null
 }
 
 /** Throws 42704 for a type that there is not, 0A000 for one that is not stored. */
-export function columnType(name: TypeName): SqlType {
-  const position = placeOf(name.location);
-  if (name.isSetOf) throw notSupported("SETOF", position);
-  if (name.arrayDimensions > 1) throw notSupported("an array of more than one dimension", position);
-  const modifiers = name.modifiers.map((modifier) => {
-    if (modifier.kind === "integerLiteral") return modifier.value;
-    throw new SqlError("42601", "type modifiers must be simple constants or identifiers", { position });
-  });
-  const type = typeByName(name.names, modifiers, name.arrayDimensions > 0, position);
-  if (storageOf(type.oid) === null) throw notSupported(`a column of type ${formatType(type.oid)}`, position);
+export function columnType(name: TypeName, find: FindUserType): SqlType {
+  const type = bindTypeName(name, find);
+  if (storageOf(type.oid) === null)
+    throw notSupported(`a column of type ${formatType(type.oid)}`, placeOf(name.location));
   return type;
 }

@@ -1,0 +1,80 @@
+/**
+ * Types that a tenant has made. What kind of type it is stands in its number, so that values can be stored, compared and put in order without
+ * a catalog; only their texts need one:
+ *
+ *   2^30 + 2n       an enum, n the number that the catalog drew for it
+ *   2^30 + 2n + 1   the type of its arrays
+ *
+ * A value of an enum is the number that puts it in its place (`pg_enum.enumsortorder`), which it keeps for good: a value that is added
+ * between two others gets a number between theirs.
+ */
+import { assert } from "../../types/assert.js";
+import type { TypeFacts } from "./type-table.js";
+
+const firstOid = 2 ** 30;
+const endOid = 2 ** 31;
+/** Encloses the number of a type in a text that is made where its name is not known: a character that no name has to have. */
+const mark = "\u{f0000}";
+const marked = new RegExp(`${mark}(\\d+)${mark}`, "gu");
+
+export const isUserType = (oid: number): boolean => oid >= firstOid && oid < endOid;
+export const isEnum = (oid: number): boolean => isUserType(oid) && oid % 2 === 0;
+
+/** The type of the enum for which the catalog drew `number`. */
+export function enumOid(number: number): number {
+  const oid = firstOid + 2 * number;
+  assert(number > 0 && isEnum(oid), "a type's number has room for what it says");
+  return oid;
+}
+
+/** A type's name in a text, to be put in by `withTypeNames`. */
+export const typeMark = (oid: number): string => `${mark}${oid}${mark}`;
+
+/** The text with the names of types in the places of their marks. */
+export const withTypeNames = (text: string, nameOf: (oid: number) => string): string =>
+  text.includes(mark) ? text.replaceAll(marked, (_mark, digits: string) => nameOf(Number(digits))) : text;
+
+/** As in `pg_type`, but for the name; null for a number that is no type of a tenant's. */
+export function userTypeFacts(oid: number): TypeFacts | null {
+  if (!isUserType(oid)) return null;
+  const shared = {
+    oid,
+    isPreferred: false,
+    delimiter: ",",
+    modifierIn: 0,
+    modifierOut: 0,
+    alignment: "i",
+    collation: 0,
+  };
+  return isEnum(oid)
+    ? {
+        ...shared,
+        name: typeMark(oid),
+        length: 4,
+        isByValue: true,
+        kind: "e",
+        category: "E",
+        element: 0,
+        array: oid + 1,
+        input: 3_506,
+        output: 3_507,
+        receive: 3_532,
+        send: 3_533,
+        storage: "p",
+      }
+    : {
+        ...shared,
+        name: `_${typeMark(oid - 1)}`,
+        length: -1,
+        isByValue: false,
+        kind: "b",
+        category: "A",
+        element: oid - 1,
+        array: 0,
+        input: 750,
+        output: 751,
+        receive: 2_400,
+        send: 2_401,
+        storage: "x",
+      };
+}

@@ -1,0 +1,109 @@
+/** DROP TYPE, with what is of the type: columns, views, and what names it in an expression. */
+import type { CatalogObject, ColumnDefinition, EnumDefinition, TableDefinition } from "../../catalog/model.js";
+import { rowsOfObject } from "../../catalog/model.js";
+import { notSupported, SqlError } from "../../error.js";
+import type { DropType } from "../../syntax/ast-definition.js";
+import { typesNamed } from "../../syntax/names-read.js";
+import type { Oid } from "../../types/sql-type.js";
+import { typeLabel } from "../../types/type-name.js";
+import { arrayTypeOf } from "../../types/type-table.js";
+import { typeMark } from "../../types/user-types.js";
+import { Alteration } from "./alteration.js";
+import { shownName } from "./draft.js";
+import { type Dependent, dependsError, dropDependents, dropRelation } from "./drop.js";
+import { dropColumn } from "./drop-column.js";
+import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+
+/** Whether a column is of the type or of its arrays. */
+export const isOfType = ({ type }: Pick<ColumnDefinition, "type">, oid: Oid): boolean =>
+  type.oid === oid || type.oid === arrayTypeOf(oid);
+
+const names = (syntax: unknown, oid: Oid): boolean => [...typesNamed(syntax)].includes(oid);
+
+/** Columns of a table that are of the type, and what else of it names the type, in words. */
+function usesIn(
+  table: TableDefinition,
+  oid: Oid,
+  { draft }: DefinitionPorts,
+): { readonly columns: readonly ColumnDefinition[]; readonly others: readonly string[] } {
+  const live = table.columns.filter(({ isDropped }) => !isDropped);
+  const columns = live.filter((column) => isOfType(column, oid));
+  const others = [
+    ...live
+      .filter((column) => !columns.includes(column) && names([column.default, column.generated], oid))
+      .map(({ name }) => `default value for column ${name} of table ${table.name}`),
+    ...table.constraints
+      .filter((constraint) => constraint.kind === "check" && names(constraint.expression, oid))
+      .map(({ name }) => `constraint ${name} on table ${table.name}`),
+    ...draft.catalog
+      .indexesOf(table)
+      .filter((index) => names([index.keys, index.predicate], oid))
+      .map(({ name }) => `index ${name}`),
+  ];
+  return { columns, others };
+}
+
+function dependentsOf(ports: DefinitionPorts, type: EnumDefinition): Dependent[] {
+  const { draft } = ports;
+  const on = `depends on type ${typeMark(type.oid)}`;
+  const found: Dependent[] = [];
+  for (const object of draft.catalog.objects()) {
+    if (object.kind === "view" || object.kind === "materializedView") {
+      if (!object.columns.some((column) => isOfType(column, type.oid)) && !names(object.query, type.oid)) continue;
+      const label = object.kind === "view" ? "view" : "materialized view";
+      found.push({ description: `${label} ${object.name} ${on}`, drop: () => dropIfThere(ports, object) });
+    }
+    if (object.kind !== "table") continue;
+    const { columns, others } = usesIn(object, type.oid, ports);
+    for (const { name, type: own } of columns)
+      found.push({
+        description: `column ${name} of table ${object.name} depends on type ${typeLabel(own.oid)}`,
+        drop: () => dropColumnOf(ports, object, name),
+      });
+    for (const other of others)
+      found.push({
+        description: `${other} ${on}`,
+        drop: () => {
+          // It may have gone with its column.
+          const now = draft.catalog.objectByOid(object.oid);
+          if (now?.kind === "table" && usesIn(now, type.oid, ports).others.includes(other))
+            throw notSupported(`DROP TYPE … CASCADE to ${other}`);
+        },
+      });
+  }
+  return found;
+}
+
+function dropIfThere(ports: DefinitionPorts, { oid }: CatalogObject): void {
+  const now = ports.draft.catalog.objectByOid(oid);
+  if (now?.kind === "view" || now?.kind === "materializedView") dropRelation(ports, now, true);
+}
+
+function dropColumnOf(ports: DefinitionPorts, { oid }: TableDefinition, column: string): void {
+  const table = rowsOfObject(ports.draft.catalog.objectByOid(oid));
+  if (table === null || !table.columns.some(({ name }) => name === column)) return;
+  ports.lockTable(table);
+  const parts = { kind: "dropColumn", column, ifExists: true, isCascade: true, location: -1 } as const;
+  dropColumn(new Alteration(ports, oid), parts);
+}
+
+/** Throws 2BP01 when something depends on it and `isCascade` does not say that it goes too. */
+export function dropEnum(ports: DefinitionPorts, type: EnumDefinition, isCascade: boolean): void {
+  const dependents = dependentsOf(ports, type);
+  if (dependents.length > 0 && !isCascade) throw dependsError(type, dependents);
+  dropDependents(ports, dependents);
+  ports.draft.remove(type.oid);
+}
+
+export function dropTypes({ names: wanted, ifExists, isCascade }: DropType, ports: DefinitionPorts): DefinitionResult {
+  for (const name of wanted) {
+    const type = ports.draft.type(name);
+    if (type !== null) dropEnum(ports, type, isCascade);
+    else {
+      const message = `type "${shownName(name)}" does not exist`;
+      if (!ifExists) throw new SqlError("42704", message);
+      ports.notice("NOTICE", "00000", `${message}, skipping`);
+    }
+  }
+  return { tag: "DROP TYPE" };
+}

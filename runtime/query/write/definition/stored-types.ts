@@ -1,0 +1,68 @@
+/** Types that somebody has made in what is stored: known by their numbers, shown by their names. */
+import type { CatalogObject, StoredExpression, StoredQuery } from "../../catalog/model.js";
+import { mapTypeNames } from "../../syntax/stored-types.js";
+import type { Oid } from "../../types/sql-type.js";
+import type { FindUserType } from "../../types/type-name.js";
+import { elementTypeOf } from "../../types/type-table.js";
+import { isEnum } from "../../types/user-types.js";
+import type { DefinitionPorts } from "./ports.js";
+
+/** The tree with the number of each such type beside its name. */
+export const numbered = <Tree>(syntax: Tree, find: FindUserType): Tree =>
+  mapTypeNames(syntax, (name) => {
+    const oid = name.oid === undefined ? find(name.names) : 0;
+    if (oid === 0) return name;
+    // The name of an array's type in the catalog: `_mood`.
+    return isEnum(oid) ? { ...name, oid } : { ...name, oid: elementTypeOf(oid), arrayDimensions: 1 };
+  });
+
+/** After a type has got another name, or has gone to another schema: what is shown of stored syntax says so. */
+export function followType(
+  ports: DefinitionPorts,
+  oid: Oid,
+  to: { readonly name: string } | { readonly schema: string },
+): void {
+  const renamed = (names: readonly string[]): readonly string[] =>
+    "name" in to ? [...names.slice(0, -1), to.name] : [to.schema, names.at(-1) ?? ""];
+  const follow = <Tree>(syntax: Tree): Tree =>
+    mapTypeNames(syntax, (name) => (name.oid === oid ? { ...name, names: renamed(name.names) } : name));
+  const expression = <Stored extends StoredExpression | null>(stored: Stored): Stored => {
+    const syntax = stored === null ? null : follow(stored.syntax);
+    return syntax === null || syntax === stored?.syntax ? stored : (ports.storeExpression(syntax) as Stored);
+  };
+  const query = (stored: StoredQuery): StoredQuery => {
+    const syntax = follow(stored.syntax);
+    return syntax === stored.syntax ? stored : ports.storeQuery(syntax);
+  };
+  const followed = (object: CatalogObject): CatalogObject => {
+    switch (object.kind) {
+      case "view":
+      case "materializedView":
+        return { ...object, query: query(object.query) };
+      case "table":
+        return {
+          ...object,
+          version: object.version + 1,
+          columns: object.columns.map((column) => ({
+            ...column,
+            default: expression(column.default),
+            generated: expression(column.generated),
+          })),
+          constraints: object.constraints.map((each) =>
+            each.kind === "check" ? { ...each, expression: expression(each.expression) } : each,
+          ),
+        };
+      case "index":
+        return {
+          ...object,
+          predicate: expression(object.predicate),
+          keys: object.keys.map((key) => ({ ...key, expression: expression(key.expression) })),
+        };
+      default:
+        return object;
+    }
+  };
+  for (const object of [...ports.draft.catalog.objects()]) {
+    if (follow(object) !== object) ports.draft.put(followed(object));
+  }
+}
