@@ -5,7 +5,8 @@
  *   at  size  field
  *    0     8  "KMBRELAY"
  *    8     1  kind: 1 requests · 2 replies · 3 commands · 4 question · 5 answer
- *    9     7  zero
+ *    9     1  zero
+ *   10     6  incarnation of the shard that asks; an answer repeats it
  *   16        1, 3: a batch of requests, each deadline as what is left of it · 2: a batch of replies
  *             4: id u32 · topic u8 (1 commit index, 2 administration, 3 report, 4 handover, 5 barrier,
  *                6 reconfiguration) · zero 3 · body
@@ -18,18 +19,31 @@ export const relayKinds = { requests: 1, replies: 2, commands: 3, question: 4, a
 const magic = new TextEncoder().encode("KMBRELAY");
 const headBytes = 16;
 const kindAt = 8;
+const incarnationAt = 10;
 const questionHeadBytes = 8;
 const u32Span = 2 ** 32;
 
+/** Incarnations are drawn below this. */
+export const incarnationSpan = 2 ** 48;
+
 export interface Relay {
   readonly kind: number;
+  /**
+   * Whose numbers its requests and questions bear, or its answers answer: each incarnation of a shard counts from the start, and no answer
+   * to the one before it may be taken for its own.
+   */
+  readonly incarnation: number;
   readonly body: Uint8Array;
 }
 
-export function encodeRelay(kind: number, body: Uint8Array): Uint8Array {
+export function encodeRelay({ kind, incarnation, body }: Relay): Uint8Array {
+  assert(incarnation >= 0 && incarnation < incarnationSpan, "an incarnation has six bytes");
   const bytes = new Uint8Array(headBytes + body.length);
   bytes.set(magic, 0);
   bytes[kindAt] = kind;
+  const view = new DataView(bytes.buffer);
+  view.setUint16(incarnationAt, Math.floor(incarnation / u32Span), true);
+  view.setUint32(incarnationAt + 2, incarnation % u32Span, true);
   bytes.set(body, headBytes);
   return bytes;
 }
@@ -43,7 +57,9 @@ export function isRelay(bytes: Uint8Array): boolean {
 /** The body is copied: batches are changed in place by those who read them. */
 export function decodeRelay(bytes: Uint8Array): Relay {
   assert(isRelay(bytes), "a relay begins with its magic");
-  return { kind: bytes[kindAt] ?? 0, body: bytes.slice(headBytes) };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const incarnation = view.getUint16(incarnationAt, true) * u32Span + view.getUint32(incarnationAt + 2, true);
+  return { kind: view.getUint8(kindAt), incarnation, body: bytes.slice(headBytes) };
 }
 
 /** What can be asked: a report of any shard; the commit index and what changes something of the one that leads. */
@@ -62,8 +78,8 @@ export interface Question {
   readonly body: Uint8Array;
 }
 
-export function encodeQuestion({ id, topic, body }: Question): Uint8Array {
-  return encodeRelay(relayKinds.question, withHead(id, topic, body));
+export function encodeQuestion(incarnation: number, { id, topic, body }: Question): Uint8Array {
+  return encodeRelay({ kind: relayKinds.question, incarnation, body: withHead(id, topic, body) });
 }
 
 export function decodeQuestion(bytes: Uint8Array): Question {
@@ -77,8 +93,9 @@ export interface Answer {
   readonly body: Uint8Array | null;
 }
 
-export function encodeAnswer({ id, body }: Answer): Uint8Array {
-  return encodeRelay(relayKinds.answer, withHead(id, body === null ? 0 : 1, body ?? new Uint8Array(0)));
+export function encodeAnswer(incarnation: number, { id, body }: Answer): Uint8Array {
+  const said = withHead(id, body === null ? 0 : 1, body ?? new Uint8Array(0));
+  return encodeRelay({ kind: relayKinds.answer, incarnation, body: said });
 }
 
 export function decodeAnswer(bytes: Uint8Array): Answer {

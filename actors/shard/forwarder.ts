@@ -40,6 +40,7 @@ const correlationAt = 4;
 
 export class Forwarder {
   readonly #context: ActorContext;
+  readonly #incarnation: number;
   readonly #send: SendRelay;
   /** By our own correlation: whose request it is. */
   readonly #handedOn = new Map<number, HandedOn>();
@@ -50,8 +51,10 @@ export class Forwarder {
   /** The replica that leads; null while none is known, or when it is this one. */
   #leader: number | null = null;
 
-  constructor(context: ActorContext, send: SendRelay, questions: Questions) {
+  /** @param incarnation of this shard */
+  constructor(context: ActorContext, incarnation: number, send: SendRelay, questions: Questions) {
     this.#context = context;
+    this.#incarnation = incarnation;
     this.#send = send;
     this.#questions = questions;
   }
@@ -167,7 +170,7 @@ export class Forwarder {
       view.setUint32(at + correlationAt, this.#next, true);
       given.push(this.#next);
     }
-    if (this.#send(leader, encodeRelay(kind, bytes))) return true;
+    if (this.#send(leader, encodeRelay({ kind, incarnation: this.#incarnation, body: bytes }))) return true;
     for (const correlation of given) this.#handedOn.delete(correlation);
     return false;
   }

@@ -9,6 +9,7 @@ import {
   decodeRelay,
   encodeAnswer,
   encodeOp,
+  incarnationSpan,
   relayKinds,
   relayTopics,
 } from "../messages/relay.js";
@@ -43,9 +44,11 @@ export class OtherNodes {
   readonly linked = new Set<number>();
   readonly #core: ShardCore;
   readonly #host: OtherNodesHost;
+  /** Tells what this shard asks from what the one before it in this place has asked. */
+  readonly #incarnation: number;
   readonly #questions: Questions;
-  /** By replica: the shard there, as one who asks. */
-  readonly #peerPorts: PeerPort[];
+  /** By replica: the shard there, as one who asks, since it first did. */
+  readonly #peerPorts = new Map<number, PeerPort>();
   /** Those that vote and those that stand by. */
   #replicas: number;
   #isWatchingQuestions = false;
@@ -55,11 +58,11 @@ export class OtherNodes {
     this.#host = host;
     const { context, args } = core;
     const send = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes);
-    this.#questions = new Questions(send, () => context.monotonic());
-    this.forwarder = new Forwarder(context, send, this.#questions);
+    this.#incarnation = Math.floor(context.random() * incarnationSpan);
+    this.#questions = new Questions(this.#incarnation, send, () => context.monotonic());
+    this.forwarder = new Forwarder(context, this.#incarnation, send, this.#questions);
     this.answering = answeringOver(context, send);
     this.#replicas = args.replicas;
-    this.#peerPorts = Array.from({ length: args.replicas }, (_, replica) => new PeerPort(replica, context.epoch));
   }
 
   // ------------------------------------------------------------------ links
@@ -80,7 +83,6 @@ export class OtherNodes {
     this.#endPeer(replica);
     this.#questions.peerDown(replica);
     this.forwarder.peerDown(replica);
-    this.#core.sql?.dropClosed(this.#peerPorts[replica]);
   }
 
   /** Those that vote and those that stand by. */
@@ -92,9 +94,6 @@ export class OtherNodes {
   resize(count: number): void {
     assert(count >= this.#core.voters, "those that vote stay");
     this.#replicas = count;
-    for (let replica = this.#peerPorts.length; replica < count; replica++) {
-      this.#peerPorts.push(new PeerPort(replica, this.#core.context.epoch));
-    }
   }
 
   /**
@@ -102,28 +101,42 @@ export class OtherNodes {
    * answered to it, or a client would get the answer to another's request.
    */
   #endPeer(replica: number): void {
-    const port = this.#peerPorts[replica];
+    const port = this.#peerPorts.get(replica);
     if (port === undefined) return;
     port.isOpen = false;
-    this.#peerPorts[replica] = new PeerPort(replica, this.#core.context.epoch);
+    this.#peerPorts.delete(replica);
+    this.#core.sql?.dropClosed();
+  }
+
+  /**
+   * The shard on that node, as the one that asks now. It may be another than the one before without a link that broke: a shard alone was
+   * started again, or the link stood again before its end was heard of here.
+   */
+  #asker(replica: number, incarnation: number): PeerPort {
+    const known = this.#peerPorts.get(replica);
+    if (known?.incarnation === incarnation) return known;
+    this.#endPeer(replica);
+    const port = new PeerPort(replica, incarnation, this.#core.context.epoch);
+    this.#peerPorts.set(replica, port);
+    return port;
   }
 
   /** What this shard on another node says. */
   relayed(from: number, bytes: Uint8Array): void {
-    const { kind, body } = decodeRelay(bytes);
+    const { kind, incarnation, body } = decodeRelay(bytes);
     switch (kind) {
       case relayKinds.requests:
       case relayKinds.commands:
-        this.#host.requestsOfPeer(this.#peerPorts[from], body, kind === relayKinds.commands);
+        this.#host.requestsOfPeer(this.#asker(from, incarnation), body, kind === relayKinds.commands);
         return;
       case relayKinds.replies:
-        this.forwarder.replies(body);
+        if (incarnation === this.#incarnation) this.forwarder.replies(body);
         return;
       case relayKinds.question:
-        this.#asked(from, body);
+        this.#asked(this.#asker(from, incarnation), body);
         return;
       case relayKinds.answer:
-        this.#questions.answered(body);
+        if (incarnation === this.#incarnation) this.#questions.answered(body);
         return;
       default:
         this.#core.context.log.warn("a relay of an unknown kind", { shard: this.#core.args.shard, from, kind });
@@ -132,11 +145,10 @@ export class OtherNodes {
 
   // ------------------------------------------------------------------ questions
 
-  #asked(from: number, bytes: Uint8Array): void {
+  #asked(asker: PeerPort, bytes: Uint8Array): void {
     const { id, topic, body } = decodeQuestion(bytes);
-    const asker = this.#peerPorts[from];
     const answer = (known: Uint8Array | null): void => {
-      if (asker?.isOpen === true) this.#relay(from, encodeAnswer({ id, body: known }));
+      if (asker.isOpen) this.#relay(asker.replica, encodeAnswer(asker.incarnation, { id, body: known }));
     };
     if (topic === relayTopics.report) {
       this.#report((report) => answer(report === null ? null : encodeReport(report)));

@@ -13,10 +13,13 @@ export class PeerPort implements Port {
   readonly neighbour: string;
   readonly epoch: Epoch;
   readonly replica: number;
+  /** Of the shard there. */
+  readonly incarnation: number;
   isOpen = true;
 
-  constructor(replica: number, epoch: Epoch) {
+  constructor(replica: number, incarnation: number, epoch: Epoch) {
     this.replica = replica;
+    this.incarnation = incarnation;
     this.neighbour = `peer-${replica}`;
     this.epoch = epoch;
   }
@@ -32,7 +35,8 @@ export function answeringOver(context: ActorContext, send: SendRelay): Answering
       if (!port.isOpen) return "gone";
       const bytes = "bytes" in message ? message["bytes"] : null;
       assert(message.kind === "replies" && bytes instanceof Uint8Array, "a peer is told replies only");
-      return send(port.replica, encodeRelay(relayKinds.replies, bytes)) ? "accepted" : "gone";
+      const { replica, incarnation } = port;
+      return send(replica, encodeRelay({ kind: relayKinds.replies, incarnation, body: bytes })) ? "accepted" : "gone";
     },
     reply: (envelope, value, options) => context.reply(envelope, value, options),
     fail: (envelope, error) => context.fail(envelope, error),

@@ -21,13 +21,18 @@ const openMax = 10_000;
 const asksLeader: ReadonlySet<number> = new Set([relayTopics.commitIndex, relayTopics.admin]);
 
 export class Questions {
+  readonly #incarnation: number;
   readonly #send: SendRelay;
   readonly #now: () => number;
   readonly #open = new Map<number, Open>();
   #next = 0;
 
-  /** @param now monotonic, ms */
-  constructor(send: SendRelay, now: () => number) {
+  /**
+   * @param incarnation of the shard that asks
+   * @param now monotonic, ms
+   */
+  constructor(incarnation: number, send: SendRelay, now: () => number) {
+    this.#incarnation = incarnation;
     this.#send = send;
     this.#now = now;
   }
@@ -40,7 +45,7 @@ export class Questions {
     assert(deadlineMs > 0, "a question has a deadline");
     this.#next = (this.#next + 1) >>> 0;
     const id = this.#next;
-    if (this.#open.size >= openMax || !this.#send(to, encodeQuestion({ id, topic, body }))) {
+    if (this.#open.size >= openMax || !this.#send(to, encodeQuestion(this.#incarnation, { id, topic, body }))) {
       answered(null);
       return;
     }

@@ -4,11 +4,9 @@ import { join } from "node:path";
 import test from "ava";
 import { keeperDefinition } from "../../actors/keeper/actor.js";
 import type { KeeperMessage } from "../../actors/keeper/messages.js";
-import { encodeQuestion, relayTopics } from "../../actors/messages/relay.js";
 import { replicaDefinition } from "../../actors/replica/actor.js";
 import { Checkpointer } from "../../actors/shard/checkpointer.js";
 import { realMachine } from "../../actors/shard/machine.js";
-import { answeringOver, PeerPort } from "../../actors/shard/peer-port.js";
 import { openState } from "../../actors/shard/state-files.js";
 import { VersionHeaderWriter } from "../../actors/shard/version-header.js";
 import { openDataDirectory, shardDirectory } from "../../actors/supervisor/data-directory.js";
@@ -238,59 +236,6 @@ test("a keeper makes the seals that a crash left out, and scrubs segments of ear
   t.like(told?.message["from"], { op: 1 }, "the replica hears behind which operation, and asks the others");
   await keeper.stop?.();
   await replica.stop?.();
-});
-
-test("what a node asked before it ended is not answered to the one that starts in its place", (t) => {
-  const sent: number[] = [];
-  const answering = answeringOver(new FakeContext(), (replica) => {
-    sent.push(replica);
-    return true;
-  });
-  const former = new PeerPort(1, 1 as Epoch);
-  const replies = { kind: "replies", bytes: new Uint8Array(8) };
-  t.is(answering.tell(former, replies), "accepted");
-  former.isOpen = false;
-  t.is(answering.tell(former, replies), "gone");
-  t.is(answering.tell(new PeerPort(1, 1 as Epoch), replies), "accepted");
-  t.deepEqual(sent, [1, 1]);
-});
-
-test("the end of a link ends what was asked over it: the answer to an earlier process of that node is sent to nobody", async (t) => {
-  const { path, clusterId, remove } = await temporary();
-  t.teardown(remove);
-  const { context, shard, stop } = await startShard(path, clusterId, 3);
-  t.teardown(stop);
-  const from = context.envelope("replica-1");
-  const ask = (id: number): void => {
-    const bytes = encodeQuestion({ id, topic: relayTopics.report, body: new Uint8Array(0) });
-    shard.receive({ kind: "relayed", from: 1, bytes }, from);
-  };
-  const report = {
-    replica: 0,
-    status: "normal",
-    view: 0,
-    epoch: 0,
-    op: 0,
-    commit: 0,
-    durable: 0,
-    stuckAt: 0,
-    release: 1,
-  };
-  const settle = (): void => context.asked.pop()?.settle({ ok: true, value: report as never });
-  ask(1);
-  shard.receive({ kind: "peerDown", replica: 1 }, from);
-  settle();
-  t.deepEqual(context.toldOf("relay"), [], "whoever comes next over that link has not asked");
-  shard.receive({ kind: "peerUp", replica: 1 }, from);
-  ask(2);
-  settle();
-  const [answer] = context.toldOf("relay");
-  t.is(answer?.message["to"], 1);
-  // And a link that breaks between question and answer leaves the others' alone.
-  ask(3);
-  shard.receive({ kind: "peerDown", replica: 2 }, from);
-  settle();
-  t.is(context.toldOf("relay").length, 2);
 });
 
 test("damage that stays is said once an hour and counted once, however often the scrubber meets it", async (t) => {

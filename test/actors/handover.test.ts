@@ -148,6 +148,7 @@ test("a question ends once: by its answer, its time, its link, or with the leade
   const sent: number[] = [];
   let now = 0;
   const questions = new Questions(
+    7,
     (to, bytes) => {
       if (to === 9) return false;
       sent.push(decodeQuestion(decodeRelay(bytes).body).id);
@@ -170,7 +171,7 @@ test("a question ends once: by its answer, its time, its link, or with the leade
   ask("linked", 2, relayTopics.report);
   ask("timed", 3, relayTopics.handOver, 50);
   t.is(questions.size, 4);
-  const answer = encodeAnswer({ id: sent[0] ?? 0, body: new Uint8Array(3) });
+  const answer = encodeAnswer(7, { id: sent[0] ?? 0, body: new Uint8Array(3) });
   questions.answered(decodeRelay(answer).body);
   questions.answered(decodeRelay(answer).body);
   questions.leaderLost();

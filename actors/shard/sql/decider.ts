@@ -376,10 +376,10 @@ export class SqlDecider {
     this.#queue.cancel(port, correlation);
   }
 
-  /** Sessions whose gateways are gone are over. @param lost a port that is open and yet leads nowhere any more */
-  dropClosed(lost: Port | null = null): void {
+  /** Sessions whose gateways are gone are over. */
+  dropClosed(): void {
     for (const [name, session] of this.#sessions) {
-      if (session.port === null || (session.port.isOpen && session.port !== lost)) continue;
+      if (session.port === null || session.port.isOpen) continue;
       const [tenant, number] = name.split(" ").map(Number);
       if (tenant !== undefined && number !== undefined) this.#end({ tenant, session: number });
     }

@@ -1,0 +1,113 @@
+/** A shard and those of its number on other nodes: whose requests and questions are answered to whom. */
+import test from "ava";
+import { decodeRelay, encodeQuestion, encodeRelay, relayKinds, relayTopics } from "../../actors/messages/relay.js";
+import { ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
+import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
+import { answeringOver, PeerPort } from "../../actors/shard/peer-port.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
+import type { Epoch } from "../../runtime/types/ids.js";
+import { FakeContext, type Told } from "./fake-context.js";
+import { startShard, temporary } from "./started-shard.js";
+
+/** The bytes that a message carries. */
+function bytesOf(told: Told | undefined): Uint8Array {
+  const bytes = told?.message["bytes"];
+  if (!(bytes instanceof Uint8Array)) throw new Error("nothing with bytes was told");
+  return bytes;
+}
+
+test("what a node asked before it ended is not answered to the one that starts in its place", (t) => {
+  const sent: number[] = [];
+  const answering = answeringOver(new FakeContext(), (replica) => {
+    sent.push(replica);
+    return true;
+  });
+  const former = new PeerPort(1, 7, 1 as Epoch);
+  const replies = { kind: "replies", bytes: new Uint8Array(8) };
+  t.is(answering.tell(former, replies), "accepted");
+  former.isOpen = false;
+  t.is(answering.tell(former, replies), "gone");
+  t.is(answering.tell(new PeerPort(1, 8, 1 as Epoch), replies), "accepted");
+  t.deepEqual(sent, [1, 1]);
+});
+
+test("the end of a link ends what was asked over it: the answer to an earlier process of that node is sent to nobody", async (t) => {
+  const { path, clusterId, remove } = await temporary();
+  t.teardown(remove);
+  const { context, shard, stop } = await startShard(path, clusterId, 3);
+  t.teardown(stop);
+  const from = context.envelope("replica-1");
+  let incarnation = 7;
+  const ask = (id: number): void => {
+    const bytes = encodeQuestion(incarnation, { id, topic: relayTopics.report, body: new Uint8Array(0) });
+    shard.receive({ kind: "relayed", from: 1, bytes }, from);
+  };
+  const report = {
+    replica: 0,
+    status: "normal",
+    view: 0,
+    epoch: 0,
+    op: 0,
+    commit: 0,
+    durable: 0,
+    stuckAt: 0,
+    release: 1,
+  };
+  const settle = (): void => context.asked.pop()?.settle({ ok: true, value: report as never });
+  ask(1);
+  shard.receive({ kind: "peerDown", replica: 1 }, from);
+  settle();
+  t.deepEqual(context.toldOf("relay"), [], "whoever comes next over that link has not asked");
+  shard.receive({ kind: "peerUp", replica: 1 }, from);
+  ask(2);
+  settle();
+  const [answer] = context.toldOf("relay");
+  t.is(answer?.message["to"], 1);
+  // And a link that breaks between question and answer leaves the others' alone.
+  ask(3);
+  shard.receive({ kind: "peerDown", replica: 2 }, from);
+  settle();
+  t.is(context.toldOf("relay").length, 2);
+  // One that starts again without a link that broke is another, and has not asked either.
+  ask(4);
+  incarnation = 8;
+  ask(1);
+  const newest = context.asked.pop();
+  settle();
+  t.is(context.toldOf("relay").length, 2);
+  newest?.settle({ ok: true, value: report as never });
+  t.like(decodeRelay(bytesOf(context.toldOf("relay")[2])), { kind: relayKinds.answer, incarnation: 8 });
+});
+
+test("an answer to the shard that was here before is not taken for one's own: requests and questions count from the start (seed 41104113)", async (t) => {
+  const { path, clusterId, remove } = await temporary();
+  t.teardown(remove);
+  const { context, shard, stop } = await startShard(path, clusterId, 3);
+  t.teardown(stop);
+  const from = context.envelope("replica-1");
+  shard.receive({ kind: "follow", view: 1, leader: 1 }, from);
+  shard.receive({ kind: "peerUp", replica: 1 }, from);
+  const batch = new RequestBatchWriter();
+  const body = new Uint8Array(8);
+  batch.add(77, 0, requestKind.append, new Uint8Array(0), body, 0, body.length);
+  shard.receive({ kind: "requests", bytes: batch.take(), count: 1 }, context.envelope("gateway-0"));
+  const { kind, incarnation, body: handedOn } = decodeRelay(bytesOf(context.toldOf("relay")[0]));
+  t.is(kind, relayKinds.requests);
+  const request = new RequestBatchReader().open(handedOn);
+  t.true(request.next());
+  const answer = (whose: number, text: string): void => {
+    const replies = new ReplyBatchWriter();
+    replies.ok(request.correlation, new TextEncoder().encode(text));
+    const bytes = encodeRelay({ kind: relayKinds.replies, incarnation: whose, body: replies.take() });
+    shard.receive({ kind: "relayed", from: 1, bytes }, from);
+  };
+  answer(incarnation + 1, "another's");
+  t.deepEqual(context.toldOf("replies"), []);
+  answer(incarnation, "its own");
+  const [told] = context.toldOf("replies");
+  t.is(told?.to, "gateway-0");
+  const reply = new ReplyBatchReader().open(bytesOf(told));
+  t.true(reply.next());
+  t.is(reply.correlation, 77);
+  t.is(new TextDecoder().decode(reply.body()), "its own");
+});
