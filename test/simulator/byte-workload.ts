@@ -1,9 +1,9 @@
 /** Clients that write any bytes and ask what is committed; who they talk to is any replica whose shard says that it leads. */
 
 import { prepareOperations } from "../../runtime/storage/frame.js";
-import { reconfigurableMin, replicasMax } from "../../runtime/vsr/quorums.js";
 import { ByteShard } from "./byte-shard.js";
 import type { Committed } from "./commit-oracle.js";
+import { nextVoters } from "./next-voters.js";
 import type { SimNode } from "./node.js";
 import { RequestOracle } from "./request-oracle.js";
 import type { Simulation } from "./simulation.js";
@@ -130,10 +130,8 @@ export class ByteWorkload implements Workload {
     for (const node of nodes) {
       const shard = this.#shards[node.replica];
       const cell = node.cell("shard-1");
-      const numbers = node.numbers();
-      if (!node.isAlive || cell === null || !shard?.isLeading || numbers === null) continue;
-      const voters = numbers.voters + by;
-      if (voters < reconfigurableMin || voters > Math.min(nodes.length, replicasMax)) continue;
+      const voters = nextVoters(this.#simulation, node, by);
+      if (!node.isAlive || cell === null || !shard?.isLeading || voters === null) continue;
       const { request, body } = this.#newRequest(requestBytes);
       cell.enter(() => {
         if (shard.submit(request, body, prepareOperations.reconfiguration, voters)) proposed();

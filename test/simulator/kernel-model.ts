@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { BlockReader } from "../../runtime/kernel/block.js";
 import { genesis, Kernel } from "../../runtime/kernel/kernel.js";
 import { appendHeadBytes, eventHeaderBytes, requestKind } from "../../runtime/kernel/kinds.js";
-import { headerBytes } from "../../runtime/storage/frame.js";
+import { headerBytes, prepareOperations } from "../../runtime/storage/frame.js";
 import { type TreeReader, treesMax } from "../../runtime/store/tree.js";
 import { ModelTree } from "../store/model-tree.js";
 import type { Committed } from "./commit-oracle.js";
@@ -57,7 +57,13 @@ export class KernelModel {
     genesis(this.state);
   }
 
-  apply({ op, header, frame }: Committed): void {
+  apply(committed: Committed): void {
+    // What the protocol itself has committed changes nothing of the state.
+    if (committed.header.operation === prepareOperations.commands) this.#applyRecords(committed);
+    this.op = committed.op;
+  }
+
+  #applyRecords({ op, header, frame }: Committed): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     const blocks = new BlockReader(frame, view, headerBytes, frame.length, "checksums");
     while (blocks.nextBlock()) {
@@ -71,7 +77,6 @@ export class KernelModel {
       }
     }
     this.#kernel.settle(this.state);
-    this.op = op;
   }
 
   #note(op: number, tenant: number, position: number, view: DataView, factsFrom: number): void {

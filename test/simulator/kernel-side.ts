@@ -61,6 +61,15 @@ export class Gateway implements Actor<GatewayMessage> {
     this.#cell.request<CommandAnswer>(port, message, { deadlineMs: readMs }, (outcome) => settled(outcome.ok));
   }
 
+  /** Asks for so many voters; `committed` is called when that is known to have come about. */
+  reconfigure(voters: number, committed: () => void): void {
+    const port = this.#cell.port(shardId);
+    if (port === null) return;
+    this.#cell.request<number>(port, { kind: "reconfigure", voters }, { deadlineMs: readMs }, (outcome) => {
+      if (outcome.ok) committed();
+    });
+  }
+
   handOver(): void {
     const port = this.#cell.port(shardId);
     if (port !== null) this.#cell.request(port, { kind: "handOver" }, { deadlineMs: 10_000 }, () => {});

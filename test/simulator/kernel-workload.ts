@@ -15,6 +15,7 @@ import { expect, SimulationFailure } from "./failure.js";
 import { type ClientWorld, KernelClient, sessionsMax, tenants } from "./kernel-clients.js";
 import { digestOf, KernelModel } from "./kernel-model.js";
 import { Gateway, StateReader } from "./kernel-side.js";
+import { nextVoters } from "./next-voters.js";
 import { clusterId, directory, type SimNode } from "./node.js";
 import type { Simulation } from "./simulation.js";
 import { Stream } from "./streams.js";
@@ -298,7 +299,14 @@ export class KernelWorkload implements Workload, ClientWorld {
     return true;
   }
 
-  reconfigure(): void {}
+  reconfigure(by: number, proposed: () => void): void {
+    for (const node of this.#simulation.nodes) {
+      const side = this.#sides[node.replica];
+      const voters = nextVoters(this.#simulation, node, by);
+      if (!side || voters === null || node.numbers()?.isPrimary !== true) continue;
+      node.cell("gateway-0")?.enter(() => side.gateway.reconfigure(voters, proposed));
+    }
+  }
 
   warned(replica: number, message: string): void {
     if (message !== "the state is rebuilt from the log") return;

@@ -4,7 +4,7 @@
  */
 
 import { at } from "./event-at.js";
-import { noFaults, type SimulationOptions } from "./options.js";
+import { type FaultRates, noFaults, type SimulationOptions } from "./options.js";
 import type { FaultEvent } from "./schedule.js";
 
 /** Many changes of the view over a log that grows fast. */
@@ -32,22 +32,32 @@ export const views: Partial<SimulationOptions> = {
   faults: { ...noFaults, kills: 4, powerCuts: 3, pauses: 3, partitions: 10, clogs: 4, handovers: 1 },
 };
 
+const comingAndGoing: FaultRates = {
+  ...noFaults,
+  reconfigurations: 12,
+  kills: 4,
+  powerCuts: 3,
+  pauses: 3,
+  partitions: 10,
+  clogs: 4,
+  slowDisks: 2,
+};
+
 /** Voters that come and go, over a log that grows fast, while replicas fall over and are cut off. */
 export const changes: Partial<SimulationOptions> = {
   ...views,
   standbys: 2,
   fresh: true,
   coreOnly: false,
-  faults: {
-    ...noFaults,
-    reconfigurations: 12,
-    kills: 4,
-    powerCuts: 3,
-    pauses: 3,
-    partitions: 10,
-    clogs: 4,
-    slowDisks: 2,
-  },
+  faults: comingAndGoing,
+};
+
+/** The same over disks that damage what they hold, those of standbys among them. */
+export const damagedChanges: Partial<SimulationOptions> = {
+  ...changes,
+  requestsMax: 300,
+  headerSlots: 16,
+  faults: { ...comingAndGoing, kills: 6, latent: 14, lostWrites: 3, misdirected: 3, flippedWrites: 3 },
 };
 
 /** Disks that damage what they hold, and restarts that have to live with it. */

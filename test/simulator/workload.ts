@@ -15,7 +15,7 @@ export interface Workload {
   committed(committed: Committed): void;
   /** False when that replica does not lead. */
   handOver(replica: number): boolean;
-  /** Has whoever leads propose one voter more or fewer, where there is one to take or to let go; calls `proposed` for each that does. */
+  /** Has whoever leads propose one voter more or fewer, where there is one to take or to let go; calls `proposed` for each that is known to do so. */
   reconfigure(by: number, proposed: () => void): void;
   warned(replica: number, message: string): void;
   /** The faults are over: from now on only what has to succeed is asked. */
