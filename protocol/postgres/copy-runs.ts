@@ -27,7 +27,7 @@ export interface CopyHost {
   relieve(): Promise<void>;
   take(reply: RowsReply): void;
   destinationOf(statement: CachedStatement): SqlDestination;
-  enter(statement: CachedStatement): Promise<SqlDestination>;
+  enter(statement: CachedStatement): SqlDestination | Promise<SqlDestination>;
 }
 
 /** Bytes of rows that are stored together: some ten milliseconds of the shard's work, in which it does nothing else. */

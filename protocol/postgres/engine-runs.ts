@@ -36,6 +36,7 @@ export interface EngineHost {
 
 export type RowsReply = Extract<SqlReply, { kind: "rows" }>;
 export type DescribedReply = Extract<SqlReply, { kind: "described" }>;
+type Answer = RowsReply | DescribedReply;
 export type Wish = Pick<SqlRequest, "kind"> & Partial<SqlRequest>;
 
 const noBytes = new Uint8Array(0);
@@ -53,6 +54,9 @@ const insistTimesMax = 240;
 
 const isSameList = (a: readonly number[], b: readonly number[]): boolean =>
   a === b || (a.length === b.length && a.every((item, at) => item === b[at]));
+
+const isRows = (reply: Answer): reply is RowsReply => reply.kind === "rows";
+const isDescription = (reply: Answer): reply is DescribedReply => reply.kind === "described";
 
 export class EngineRuns {
   readonly #host: EngineHost;
@@ -150,8 +154,12 @@ export class EngineRuns {
     });
   }
 
-  /** Throws a `SqlError` for every outcome but an answer. */
-  async ask(wish: Wish, destination: SqlDestination): Promise<RowsReply | DescribedReply> {
+  /** Throws a `SqlError` for every outcome but an answer of the kind that is wanted. */
+  async #ask<Wanted extends Answer>(
+    wish: Wish,
+    destination: SqlDestination,
+    isWanted: (reply: Answer) => reply is Wanted,
+  ): Promise<Wanted> {
     assert(this.#call === null, "a session asks one thing at a time");
     const timeout = this.#settings.get("statement_timeout");
     const timeoutMs = timeout === "0" ? 0 : millisecondsOf(timeout);
@@ -166,6 +174,7 @@ export class EngineRuns {
       if (isEnd && outcome.kind === "lost") this.#insist({ ...request, kind: "rollback" });
       const reply = this.#answer(outcome, request, destination);
       if (reply.kind === "rows" && reply.delayMs > 0) await this.#holdBack(reply, destination);
+      if (!isWanted(reply)) throw new SqlError("XX000", `an answer of another kind than ${reply.kind} was expected`);
       return reply;
     } finally {
       stopTimer?.();
@@ -193,7 +202,7 @@ export class EngineRuns {
     throw this.#failed({ sqlState: "57014", message: "", fields: {} });
   }
 
-  #answer(outcome: SqlOutcome, request: SqlRequest, destination: SqlDestination): RowsReply | DescribedReply {
+  #answer(outcome: SqlOutcome, request: SqlRequest, destination: SqlDestination): Answer {
     switch (outcome.kind) {
       case "failed":
         throw this.#failed(outcome);
@@ -250,17 +259,13 @@ export class EngineRuns {
     if (destination === "projection") this.#transaction.read(reply.position);
   }
 
-  /** As `ask`, for what answers with rows. */
-  async rows(wish: Wish, destination: SqlDestination): Promise<RowsReply> {
-    const reply = await this.ask(wish, destination);
-    if (reply.kind !== "rows") throw new SqlError("XX000", "an answer with rows was expected");
-    return reply;
+  /** Asks for what answers with rows. */
+  rows(wish: Wish, destination: SqlDestination): Promise<RowsReply> {
+    return this.#ask(wish, destination, isRows);
   }
 
-  async described(wish: Wish, destination: SqlDestination): Promise<DescribedReply> {
-    const reply = await this.ask(wish, destination);
-    if (reply.kind !== "described") throw new SqlError("XX000", "a description was expected");
-    return reply;
+  described(wish: Wish, destination: SqlDestination): Promise<DescribedReply> {
+    return this.#ask(wish, destination, isDescription);
   }
 
   /** Asks what was notified behind a position, or (null) for the newest one; beside whatever else the session asks for. */

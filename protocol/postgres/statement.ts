@@ -14,6 +14,8 @@ export interface CachedStatement extends ParsedStatement {
   readonly destination: SqlDestination;
   /** May be one row that is looked up by its key: what is read where it is asked for, if it is. */
   readonly mayBePoint: boolean;
+  /** Reads rows or changes them: nothing of it is the session's own affair. */
+  readonly isPlain: boolean;
   /** True for what a read-only transaction refuses. */
   readonly writes: boolean;
   /** Whether it makes what only its session sees. */
@@ -60,6 +62,7 @@ export function firstParameter(statement: Statement): ParameterPlace | null {
 }
 
 const modifying = new Set<unknown>(["insert", "update", "delete"]);
+const plain = new Set<Statement["kind"]>(["select", "values", "setOperation", "insert", "update", "delete"]);
 
 const isWriting = (node: Readonly<Record<string, unknown>>): boolean => modifying.has(node["kind"]);
 
@@ -201,6 +204,7 @@ export function cached(parsed: ParsedStatement): CachedStatement {
     },
     destination: isForShard ? "shard" : "projection",
     mayBePoint: !isForShard && mayBePoint(statement),
+    isPlain: plain.has(statement.kind),
     writes,
     makesTemporary: makesTemporary(statement),
     command: commandOf(statement),

@@ -67,6 +67,9 @@ export class Transaction {
   get isAtShard(): boolean {
     return this.#requests > 0;
   }
+  get hasSavepoints(): boolean {
+    return this.#savepoints.length > 0;
+  }
   /** In the order in which they were made. */
   get savepointNames(): readonly string[] {
     return this.#savepoints.map(({ name }) => name);

@@ -16,8 +16,8 @@ export type Protocol = "simple" | "extended";
 
 /** The session's statements, of which these are some. */
 export interface StatementRuns {
-  perform(portal: Portal, rowsMax: number, protocol: Protocol): Promise<void>;
-  complete(tag: string): Promise<void>;
+  perform(portal: Portal, rowsMax: number, protocol: Protocol): Promise<void> | void;
+  complete(tag: string): Promise<void> | void;
 }
 
 const noBytes = new Uint8Array(0);

@@ -4,6 +4,7 @@
  */
 import { temporarySchemaName, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { assert } from "../../../runtime/types/assert.js";
 import { kiB, miB } from "../../../runtime/types/limits.js";
 import { BackendWriter, type ErrorReport } from "../backend-writer.js";
 import { type EngineHost, EngineRuns, type RowsReply, type SessionIdentity, type Wish } from "../engine-runs.js";
@@ -102,21 +103,37 @@ export class Exchange {
   }
 
   /** Where a statement is run. Savepoints that were made before the shard had anything of the transaction are told to it first. */
-  async enter(statement: CachedStatement): Promise<SqlDestination> {
+  enter(statement: CachedStatement): SqlDestination | Promise<SqlDestination> {
     const destination = this.destinationOf(statement);
     if (statement.makesTemporary) this.settings.fix(temporarySchemaSetting, temporarySchemaName(this.identity.session));
-    if (destination === "projection" || !this.transaction.isOpen || this.transaction.isAtShard) return destination;
+    const isTold = destination === "projection" || this.transaction.isAtShard || !this.transaction.hasSavepoints;
+    return isTold ? destination : this.#enterBehindSavepoints();
+  }
+
+  async #enterBehindSavepoints(): Promise<SqlDestination> {
+    assert(this.transaction.isOpen, "savepoints are of a transaction");
     for (const name of this.transaction.savepointNames) {
       await this.runs.rows({ kind: "savepoint", text: name }, "shard");
     }
-    return destination;
+    return "shard";
   }
 
   /** The first rows of a statement that is run by others. */
-  async open(portal: Portal, statement: CachedStatement, rowsMax: number): Promise<RowsReply> {
-    portal.destination = await this.enter(statement);
+  open(portal: Portal, statement: CachedStatement, rowsMax: number): Promise<RowsReply> {
+    const entered = this.enter(statement);
+    if (typeof entered === "string") return this.#openAt(entered, portal, statement, rowsMax);
+    return entered.then((destination) => this.#openAt(destination, portal, statement, rowsMax));
+  }
+
+  #openAt(
+    destination: SqlDestination,
+    portal: Portal,
+    statement: CachedStatement,
+    rowsMax: number,
+  ): Promise<RowsReply> {
+    portal.destination = destination;
     this.transaction.queried();
-    return this.runs.rows(wishOf(portal, statement, rowsMax), portal.destination);
+    return this.runs.rows(wishOf(portal, statement, rowsMax), destination);
   }
 
   /** As `open`, for one row that is looked up by its key and can be had at once; null when it has to be asked for. */

@@ -116,22 +116,36 @@ export class ExtendedQuery {
     if (!this.#statements.performNow(portal, rowsMax, "extended")) return this.#execute(portal, rowsMax);
   }
 
-  async #execute(portal: Portal, rowsMax: number): Promise<void> {
+  #execute(portal: Portal, rowsMax: number): Promise<void> | void {
     const { statement } = portal;
     if (statement !== null && portal.state === "new" && !this.#exchange.transaction.isOpen) {
       const isPlainRead = statement.destination === "projection" && !isDoneHere(statement.statement.kind);
       const isLoose = isPlainRead && this.#exchange.settings.get("default_transaction_isolation") === "read committed";
-      if (!isLoose && !(await this.#isLastOfRound()))
-        this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
+      const isAlone = isLoose || this.#isLastOfRound();
+      if (isAlone === "unknown") return this.#executeOnceKnown(portal, rowsMax);
+      if (!isAlone) this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
+    }
+    return this.#statements.perform(portal, rowsMax, "extended");
+  }
+
+  async #executeOnceKnown(portal: Portal, rowsMax: number): Promise<void> {
+    const { inbox, transaction, runs } = this.#exchange;
+    for (let isAlone = this.#isLastOfRound(); isAlone !== true; isAlone = this.#isLastOfRound()) {
+      if (isAlone === false) {
+        transaction.beginImplicit(runs.now());
+        break;
+      }
+      // A client that is gone says nothing more.
+      if ((await inbox.peek(inbox.count)) === null) break;
     }
     await this.#statements.perform(portal, rowsMax, "extended");
   }
 
   /** True when nothing that is run comes before the next Sync: then a statement is a transaction of its own. */
-  async #isLastOfRound(): Promise<boolean> {
+  #isLastOfRound(): boolean | "unknown" {
     for (let ahead = 0; ahead < lookAheadMax; ahead++) {
-      const message = this.#exchange.inbox.glance(ahead) ?? (await this.#exchange.inbox.peek(ahead));
-      if (message === null) return true;
+      const message = this.#exchange.inbox.glance(ahead);
+      if (message === undefined) return "unknown";
       const kind = kindOf(message.type);
       if (kind === "sync" || kind === "terminate") return true;
       if (kind !== "close") return false;

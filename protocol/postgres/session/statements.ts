@@ -4,7 +4,7 @@ import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { CopyRuns } from "../copy-runs.js";
 import { runDatabaseStatement } from "../databases.js";
-import type { RowsReply } from "../engine-runs.js";
+import type { RowsReply, Wish } from "../engine-runs.js";
 import type { Portal } from "../portals.js";
 import { warning } from "../reports.js";
 import { hasLeft, runRoleStatement } from "../roles.js";
@@ -70,13 +70,24 @@ export class Statements {
   }
 
   /** Runs a portal, from its beginning or where it was suspended. */
-  async perform(portal: Portal, rowsMax: number, protocol: "simple" | "extended"): Promise<void> {
+  perform(portal: Portal, rowsMax: number, protocol: "simple" | "extended"): Promise<void> | void {
     const { statement } = portal;
     if (statement === null) {
       this.#exchange.writer.emptyQueryResponse();
       return;
     }
     this.#exchange.expectSound(statement);
+    return statement.isPlain
+      ? this.#performThere(portal, statement, rowsMax, protocol)
+      : this.#performAnywhere(portal, statement, rowsMax, protocol);
+  }
+
+  async #performAnywhere(
+    portal: Portal,
+    statement: CachedStatement,
+    rowsMax: number,
+    protocol: "simple" | "extended",
+  ): Promise<void> {
     const local = await this.#performHere(portal, statement, rowsMax, protocol);
     if (local === "elsewhere") await this.#performThere(portal, statement, rowsMax, protocol);
     else if (local !== "answered") await this.#writeLocal(portal, local, protocol);
@@ -85,8 +96,13 @@ export class Statements {
   /**
    * The end of a statement. The last of a Query is told to be done once all of the Query is committed: what is said to be stored must be.
    */
-  async complete(tag: string): Promise<void> {
-    if (this.isLastOfQuery && this.#exchange.transaction.isOpen) await this.#transactions.endImplicit();
+  complete(tag: string): Promise<void> | void {
+    if (this.isLastOfQuery && this.#exchange.transaction.isOpen) return this.#completeAtEnd(tag);
+    this.#exchange.writer.commandComplete(tag);
+  }
+
+  async #completeAtEnd(tag: string): Promise<void> {
+    await this.#transactions.endImplicit();
     this.#exchange.writer.commandComplete(tag);
   }
 
@@ -260,35 +276,37 @@ export class Statements {
     }
     const reply = await this.#exchange.open(portal, statement, rowsMax);
     this.#opened(portal, reply, protocol);
-    await this.#deliver(portal, reply, rowsMax);
+    const isMore = this.#deliver(portal, reply, rowsMax);
+    if (isMore !== undefined) await isMore;
   }
 
   /** Sends rows as they come, until the portal ends or as many were sent as were asked for. */
-  async #deliver(portal: Portal, first: RowsReply, rowsMax: number): Promise<void> {
-    let reply = first;
-    let sent = 0;
-    for (;;) {
-      this.#exchange.take(reply);
-      this.#exchange.writer.rows(reply.rows);
-      sent += reply.rowCount;
-      portal.cursor = reply.cursor;
-      portal.state = reply.cursor === 0 ? "done" : "open";
-      if (reply.cursor === 0) {
-        const isCounted = first.columns !== null && reply.tag.startsWith("SELECT ");
-        await this.complete(isCounted ? `SELECT ${sent}` : reply.tag);
-        return;
-      }
-      if (rowsMax > 0 && sent >= rowsMax) {
-        this.#exchange.writer.portalSuspended();
-        return;
-      }
+  #deliver(portal: Portal, first: RowsReply, rowsMax: number): Promise<void> | void {
+    this.#write(portal, first);
+    if (first.cursor !== 0) return this.#deliverRest(portal, first, rowsMax);
+    return this.complete(tagOf(first, first.rowCount));
+  }
+
+  async #deliverRest(portal: Portal, first: RowsReply, rowsMax: number): Promise<void> {
+    for (let sent = first.rowCount; rowsMax === 0 || sent < rowsMax; ) {
       await this.#exchange.relieve();
       const left = rowsMax === 0 ? 0 : rowsMax - sent;
-      reply = await this.#exchange.runs.rows(
-        { kind: "fetch", cursor: portal.cursor, rowsMax: left },
-        portal.destination,
-      );
+      const wish: Wish = { kind: "fetch", cursor: portal.cursor, rowsMax: left };
+      const reply = await this.#exchange.runs.rows(wish, portal.destination);
+      this.#write(portal, reply);
+      sent += reply.rowCount;
+      if (reply.cursor !== 0) continue;
+      await this.complete(tagOf({ columns: first.columns, tag: reply.tag }, sent));
+      return;
     }
+    this.#exchange.writer.portalSuspended();
+  }
+
+  #write(portal: Portal, reply: RowsReply): void {
+    this.#exchange.take(reply);
+    this.#exchange.writer.rows(reply.rows);
+    portal.cursor = reply.cursor;
+    portal.state = reply.cursor === 0 ? "done" : "open";
   }
 
   async #discard(what: "all" | "plans" | "sequences" | "temporary"): Promise<LocalResult> {
@@ -331,3 +349,7 @@ export class Statements {
     return tagOnly(`COPY ${await this.#copies.in(copy, statement)}`);
   }
 }
+
+/** The tag of what is over: it counts the rows that were sent, not those of its last answer. */
+const tagOf = ({ columns, tag }: Pick<RowsReply, "columns" | "tag">, sent: number): string =>
+  columns !== null && tag.startsWith("SELECT ") ? `SELECT ${sent}` : tag;
