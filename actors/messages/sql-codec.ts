@@ -141,14 +141,17 @@ function decodeShape(bytes: Uint8Array, from: number, to: number): SqlShape {
 
 const shapes = new Interned(decodeShape, { countMax: 8_000, bytesMax: 8 * 1024 * 1024, lengthMax: 72 * 1024 });
 
-/** @param syntax `without` for a receiver that knows the text */
-export function encodeSqlRequest(
-  request: SqlRequest,
-  out: ByteWriter = new ByteWriter(512),
-  syntax: "with" | "without" = "with",
-): Uint8Array {
+export const encodeSqlRequest = (request: SqlRequest): Uint8Array =>
+  writeSqlRequest(request, new ByteWriter(512), "with").finish();
+
+/**
+ * Writes a request as all that `out` holds.
+ *
+ * @param syntax `without` for a receiver that knows the text
+ */
+export function writeSqlRequest(request: SqlRequest, out: ByteWriter, syntax: "with" | "without"): ByteWriter {
   const { transaction, parameters } = request;
-  out.u64(request.tenant).u8(requestKinds.indexOf(request.kind)).u64(request.session);
+  out.reset().u64(request.tenant).u8(requestKinds.indexOf(request.kind)).u64(request.session);
   out
     .u32(request.cursor)
     .u32(request.rowsMax)
@@ -160,7 +163,7 @@ export function encodeSqlRequest(
   out.bytes(syntax === "with" ? request.syntax : noBytes);
   out.u32(parameters.length);
   for (const value of parameters) writeValue(out, value);
-  return out.finish();
+  return out;
 }
 
 /** Parameters and syntax are views of `bytes`; shapes that are the same are one object. */

@@ -25,6 +25,8 @@ const statusLetters: Readonly<Record<TransactionStatus, string>> = { idle: "I", 
 const bufferBytesMin: number = 4 * kiB;
 /** A larger buffer is not kept for the next answers. */
 const bufferBytesKept: number = 256 * kiB;
+/** In UTF-16 units. */
+const shortTextMax = 64;
 const encoder = new TextEncoder();
 
 export class BackendWriter {
@@ -37,10 +39,11 @@ export class BackendWriter {
     return this.#at;
   }
 
-  /** The messages so far, now the caller's. */
+  /** The messages so far, now the caller's. Short ones share memory with others that are on their way: `Buffer` has a pool for such. */
   take(): Uint8Array {
     assert(this.#messageAt === -1, "only whole messages are taken");
-    const taken = this.#memory.slice(0, this.#at);
+    const taken = Buffer.allocUnsafe(this.#at);
+    taken.set(this.#memory.subarray(0, this.#at));
     if (this.#memory.length > bufferBytesKept) this.#replace(new Uint8Array(bufferBytesMin));
     this.#at = 0;
     return taken;
@@ -100,10 +103,27 @@ export class BackendWriter {
     this.#memory.set(bytes, at);
   }
 
-  /** Zero bytes within would end the text early and put the rest out of step. */
   #text(text: string): void {
-    this.#raw(encoder.encode(text.includes("\0") ? text.replaceAll("\0", "") : text));
+    if (!this.#shortText(text)) this.#raw(encoder.encode(text.includes("\0") ? text.replaceAll("\0", "") : text));
     this.#u8(0);
+  }
+
+  /**
+   * Names and tags are short and ASCII as a rule: no encoder and no array for them. False for any other text. Zero bytes are another's, too:
+   * they would end the text early and put the rest out of step.
+   */
+  #shortText(text: string): boolean {
+    if (text.length > shortTextMax) return false;
+    const at = this.#room(text.length);
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index);
+      if (code === 0 || code >= 0x80) {
+        this.#at = at;
+        return false;
+      }
+      this.#memory[at + index] = code;
+    }
+    return true;
   }
 
   #empty(letter: string): void {

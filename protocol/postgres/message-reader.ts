@@ -45,12 +45,10 @@ export function decodeText(bytes: Uint8Array): string {
 
 export class MessageReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get remaining(): number {
@@ -64,25 +62,33 @@ export class MessageReader {
     return at;
   }
 
+  /** Big-endian. Put together byte by byte: a message is read once, and a DataView of it costs more than its numbers. */
+  #number(count: 1 | 2 | 4): number {
+    const at = this.#take(count);
+    let value = 0;
+    for (let index = 0; index < count; index++) value = (value << 8) | (this.#bytes[at + index] ?? 0);
+    return value;
+  }
+
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#number(1);
   }
 
   i16(): number {
-    return this.#view.getInt16(this.#take(2));
+    return (this.#number(2) << 16) >> 16;
   }
 
   /** Counts of parameters go to 65,535. */
   u16(): number {
-    return this.#view.getUint16(this.#take(2));
+    return this.#number(2);
   }
 
   i32(): number {
-    return this.#view.getInt32(this.#take(4));
+    return this.#number(4);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4));
+    return this.#number(4) >>> 0;
   }
 
   /** A view, not a copy. */

@@ -10,7 +10,7 @@ import type { Route } from "../../actors/directory/messages.js";
 import { decodeErrorBody, ReplyBatchReader } from "../../actors/messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
 import type { SqlRequest, SqlRows } from "../../actors/messages/sql.js";
-import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
+import { decodeSqlReply, writeSqlRequest } from "../../actors/messages/sql-codec.js";
 import { PointReads } from "../../actors/projection/sql/point-reads.js";
 import type { AttachMessage } from "../../actors/shard/messages.js";
 import { QueryEngine } from "../../actors/sql/query-engine.js";
@@ -167,8 +167,8 @@ export class SqlRouter implements SqlExecutor {
       this.#lose(open, new KimberliteError("mailboxFull", "too many requests are under way on this node"));
       return;
     }
-    const body = encodeSqlRequest(request, this.#scratch.reset(), this.#syntaxFor(destination, request));
-    this.#append(number, open.correlation, kind, this.#principal(request.user), body);
+    const body = writeSqlRequest(request, this.#scratch, this.#syntaxFor(destination, request));
+    this.#append(number, open.correlation, kind, this.#principal(request.user), body.view());
   }
 
   #destination(number: number): Destination {

@@ -6,16 +6,15 @@ import { KimberliteError } from "./errors.js";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const u32Span = 2 ** 32;
+const noBytes = new Uint8Array(0);
 
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   offset: number;
   readonly #end: number;
 
   constructor(bytes: Uint8Array, from = 0, to: number = bytes.length) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.offset = from;
     this.#end = to;
   }
@@ -34,27 +33,36 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#bytes[this.#take(1)] ?? 0;
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2), true);
+    const at = this.#take(2);
+    return (this.#bytes[at] ?? 0) | ((this.#bytes[at + 1] ?? 0) << 8);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return this.#u32(this.#take(4));
+  }
+
+  /** Byte by byte: readers are made for each message, and a DataView of it costs more than its numbers. */
+  #u32(at: number): number {
+    const bytes = this.#bytes;
+    const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16);
+    return (low | ((bytes[at + 3] ?? 0) << 24)) >>> 0;
   }
 
   /** A u64 that must be a safe integer. */
   u64(): number {
     const at = this.#take(8);
-    const high = this.#view.getUint32(at + 4, true);
+    const high = this.#u32(at + 4);
     if (high >= 0x20_0000) throw new KimberliteError("frameInvalid", "a 64-bit number is beyond 2^53 - 1");
-    return high * u32Span + this.#view.getUint32(at, true);
+    return high * u32Span + this.#u32(at);
   }
 
   /** A view of the next bytes, not a copy. */
   raw(count: number): Uint8Array {
+    if (count === 0) return noBytes;
     const at = this.#take(count);
     return this.#bytes.subarray(at, at + count);
   }
