@@ -20,6 +20,7 @@ import { StateReads, unbounded } from "../../runtime/kernel/read/state-reads.js"
 import { listUsers, userNamed } from "../../runtime/kernel/read/users.js";
 import { CatalogCache } from "../../runtime/query/catalog/over-trees.js";
 import { roleUses } from "../../runtime/query/catalog/role-uses.js";
+import { ColumnCache } from "../../runtime/query/table/column-cache.js";
 import { LogReader, recordHeadBytes } from "../../runtime/storage/log-reader.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import { StoreReader } from "../../runtime/store/reader.js";
@@ -51,6 +52,8 @@ export interface ProjectionArgs {
   readonly shard: string;
   /** One word a projection: 1 while it wants to be told of newer versions. */
   readonly interest: SharedArrayBuffer;
+  /** Memory for columns of rows that are kept decoded. */
+  readonly columnBytes: number;
 }
 
 const sweepMs = 50;
@@ -76,6 +79,7 @@ class Projection implements Actor<ProjectionMessage> {
   #reads: StateReads | null = null;
   readonly #queue: ReadQueue;
   readonly #sql: SqlReads;
+  readonly #columns: ColumnCache;
   /** Whether the shard is being asked which version is the newest. */
   #isAsking = false;
   #isAgain = false;
@@ -94,7 +98,9 @@ class Projection implements Actor<ProjectionMessage> {
     this.#interest = new Int32Array(args.interest);
     this.#outbox = new Outbox(context);
     this.#queue = new ReadQueue(this.#outbox);
+    this.#columns = new ColumnCache(args.columnBytes);
     this.#sql = new SqlReads({
+      columns: this.#columns,
       engine: new QueryEngine(),
       outbox: this.#outbox,
       records: () => this.#attached().source,
@@ -493,6 +499,10 @@ class Projection implements Actor<ProjectionMessage> {
       expired: this.#queue.expired,
       subscriptions: this.#subscriptions.count,
       delivered: this.#subscriptions.delivered,
+      columnBytes: this.#columns.bytes,
+      columnPages: this.#columns.pages,
+      columnHits: this.#columns.hits,
+      columnMisses: this.#columns.misses,
       chunksReused: this.#source?.reused ?? 0,
     };
   }

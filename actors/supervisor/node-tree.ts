@@ -38,6 +38,8 @@ export interface NodeTreeOptions {
   readonly postgresArgs: ((index: number) => unknown) | null;
 }
 
+/** Columns that the projections of a user shard keep decoded take this part of its page cache's size, beside it. */
+const columnsShare = 1 / 4;
 /** The system shard's state is small: tenants and placements. */
 const systemCacheBytes = 32 * miB;
 const restartLimits = { restartsMax: 20, windowMs: 60_000 };
@@ -66,6 +68,7 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
   const voters = cluster === null ? 1 : votersOf(cluster.nodes);
   const self = cluster?.self ?? 0;
   const replicaArgs = (): ReplicaArgs => ({ directory, clusterId, self, shard: id, keeper, peers: peersNow() });
+  const columnBytes = shard === 0 ? 0 : Math.floor((options.cacheBytes * columnsShare) / layout.projections);
   const children: ChildSpec<ShardShared>[] = [
     { ...common, id: keeper, kind: "keeper", worker: workerOf(layout, "keeper", shard), args: () => keeperArgs },
     {
@@ -82,7 +85,7 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
         id: projection,
         kind: "projection",
         worker: workerOf(layout, "projection", shard, index),
-        args: ({ interest }) => ({ index, directory, shard: id, interest }) satisfies ProjectionArgs,
+        args: ({ interest }) => ({ index, directory, shard: id, interest, columnBytes }) satisfies ProjectionArgs,
       }),
     ),
     {

@@ -3,7 +3,8 @@
  * looks its leaf up again. It shows values straight from the page, and copies long ones only when they are asked for.
  */
 import { assert } from "../types/assert.js";
-import { countOf, leafCellHead, levelOf, overflowMark, prefixOf, treeHeightMax } from "./layout.js";
+import { birthOf, countOf, leafCellHead, levelOf, overflowMark, prefixOf, treeHeightMax } from "./layout.js";
+import { firstTrue, positionsOf, type Truth, valueStartsOf } from "./leaf-entries.js";
 import { readOverflow } from "./overflow.js";
 import type { PageSource } from "./page-source.js";
 import { baseOf, chunkOf } from "./page-space.js";
@@ -11,21 +12,18 @@ import {
   childOf,
   compareSlot,
   copyKey,
-  firstTrue,
   lengthFieldOf,
   searchBranch,
   searchLeaf,
   suffixLengthOf,
-  type Truth,
   valueStartOf,
-  valueStartsOf,
 } from "./slotted-page.js";
-import { type Cursor, treeValueBytesMax } from "./tree.js";
+import { type Cursor, type PlaceInPage, treeValueBytesMax } from "./tree.js";
 
 const empty = new Uint8Array(0);
 const emptyView = new DataView(empty.buffer);
 
-export class TreeCursor implements Cursor {
+export class TreeCursor implements Cursor, PlaceInPage {
   readonly #source: PageSource;
   readonly #tree: number;
   readonly #numbers = new Int32Array(treeHeightMax);
@@ -45,6 +43,7 @@ export class TreeCursor implements Cursor {
   #start = 0;
   #length = 0;
   #isLong = false;
+  #isShown = false;
   #isLongRead = false;
   #long: Uint8Array = empty;
   #longView: DataView = emptyView;
@@ -97,6 +96,7 @@ export class TreeCursor implements Cursor {
 
   #show(): boolean {
     this.#valid = true;
+    this.#isShown = true;
     this.#isLongRead = false;
     const length = lengthFieldOf(this.#u8, this.#i32, this.#base, this.#index);
     this.#start = valueStartOf(this.#i32, this.#base, this.#index);
@@ -179,7 +179,7 @@ export class TreeCursor implements Cursor {
 
   run(starts: Int32Array, most: number, high: Uint8Array | null, highLength: number): number {
     assert(this.#valid && most > 0 && most <= starts.length, "a run begins on an entry and has room");
-    const end = Math.min(this.#endBelow(high, highLength), this.#index + most);
+    const end = Math.min(this.endBelow(high, highLength), this.#index + most);
     const found = valueStartsOf(this.#u8, this.#i32, this.#base, this.#index, end, starts);
     if (found === 0) return 0;
     this.#index += found - 1;
@@ -204,8 +204,50 @@ export class TreeCursor implements Cursor {
     return Math.max(1, this.#height);
   }
 
-  /** Where the entries of this leaf that are below `high` end. */
-  #endBelow(high: Uint8Array | null, highLength: number): number {
+  /** This cursor as a place in a page that never changes; null when the page may still change. */
+  get place(): PlaceInPage | null {
+    return this.#source.isPublished ? this : null;
+  }
+
+  get pageNumber(): number {
+    return this.#numbers[0];
+  }
+
+  get pageBirth(): number {
+    this.#stand();
+    return birthOf(this.#i32, this.#base);
+  }
+
+  get pageEntries(): number {
+    this.#stand();
+    return this.#count;
+  }
+
+  get pageIndex(): number {
+    return this.#index;
+  }
+
+  standAt(index: number): void {
+    assert(this.#valid && index >= 0 && index < this.#count, "a cursor stands on one of its page's entries");
+    this.#fresh();
+    this.#refresh();
+    this.#index = index;
+    // Its value is looked at when it is asked for: most places are only passed.
+    this.#isShown = false;
+  }
+
+  startsInPage(starts: Int32Array): number {
+    this.#stand();
+    assert(starts.length >= this.#count, "there is room for where each of a page's values begins");
+    return valueStartsOf(this.#u8, this.#i32, this.#base, 0, this.#count, starts);
+  }
+
+  positionsInPage(truth: Truth, starts: Int32Array, from: Float64Array, to: Float64Array): boolean {
+    this.#stand();
+    return positionsOf(this.#view, this.#i32, this.#base, this.#count, truth, starts, from, to);
+  }
+
+  endBelow(high: Uint8Array | null, highLength: number): number {
     this.#fresh();
     this.#refresh();
     if (high === null) return this.#count;
@@ -215,7 +257,7 @@ export class TreeCursor implements Cursor {
 
   toTrue(position: number, truth: Truth, high: Uint8Array | null, highLength: number): void {
     assert(this.#valid, "what is true is looked for from an entry on");
-    const end = this.#endBelow(high, highLength);
+    const end = this.endBelow(high, highLength);
     const found = firstTrue(this.#view, this.#u8, this.#i32, this.#base, this.#index, end, position, truth);
     const index = Math.min(found < 0 ? ~found : found, end - 1);
     if (index <= this.#index) return;
@@ -232,7 +274,7 @@ export class TreeCursor implements Cursor {
     highLength: number,
   ): number {
     assert(this.#valid && most > 0 && most <= starts.length, "a run begins on an entry and has room");
-    const end = this.#endBelow(high, highLength);
+    const end = this.endBelow(high, highLength);
     let found = 0;
     let last = this.#index;
     for (let index = this.#index; found < most; index += 1) {
@@ -287,8 +329,13 @@ export class TreeCursor implements Cursor {
     this.#fresh();
     if (this.#generation !== this.#source.generation) {
       this.#refresh();
-      this.#show();
+      this.#isShown = false;
     }
+  }
+
+  #look(): void {
+    this.#stand();
+    if (!this.#isShown) this.#show();
   }
 
   get keyLength(): number {
@@ -303,24 +350,24 @@ export class TreeCursor implements Cursor {
   }
 
   get valueLength(): number {
-    this.#stand();
+    this.#look();
     return this.#length;
   }
 
   get valueStart(): number {
-    this.#stand();
+    this.#look();
     return this.#isLong ? 0 : this.#start;
   }
 
   get valueBytes(): Uint8Array {
-    this.#stand();
+    this.#look();
     if (!this.#isLong) return this.#u8;
     this.#readLong();
     return this.#long;
   }
 
   get valueView(): DataView {
-    this.#stand();
+    this.#look();
     if (!this.#isLong) return this.#view;
     this.#readLong();
     return this.#longView;

@@ -3,6 +3,8 @@ import type { PageSpace } from "./page-space.js";
 
 export interface PageSource {
   readonly space: PageSpace;
+  /** Whether its pages never change: it reads versions that were published. */
+  readonly isPublished: boolean;
   /** Changes whenever frames that were handed out may hold something else. */
   readonly generation: number;
   /** Changes whenever the trees do. A reader's change when it pins another snapshot. */

@@ -38,6 +38,7 @@ const cachePagesDefault = 256;
 const empty = new Uint8Array(0);
 
 export class StoreReader implements TreeReader, PageSource {
+  readonly isPublished = true;
   readonly space: PageSpace;
   readonly slot: number;
   readonly owner: number;

@@ -12,7 +12,7 @@
  * Keys and values that are passed in are copied before the call returns, and may lie in any buffer.
  */
 
-import type { Truth } from "./slotted-page.js";
+import type { Truth } from "./leaf-entries.js";
 
 /** Trees of a store are numbered from 0 to this, exclusive. */
 export const treesMax = 32;
@@ -73,10 +73,33 @@ export interface Cursor extends ValueView {
     high: Uint8Array | null,
     highLength: number,
   ): number;
+  /** Null, or not there, when what it says would not last. */
+  readonly place?: PlaceInPage | null;
   readonly valid: boolean;
   /** Copies the key to the start of `target` and returns its length. */
   keyInto(target: Uint8Array): number;
   readonly keyLength: number;
+}
+
+/**
+ * The page that a cursor of a published version stands in. Such a page never changes: its number and birth together name its content for as long as
+ * the store is open. All of this holds while the cursor is valid.
+ */
+export interface PlaceInPage {
+  readonly pageNumber: number;
+  /** The version that made the page. */
+  readonly pageBirth: number;
+  readonly pageEntries: number;
+  /** Which of the page's entries the cursor stands on. */
+  readonly pageIndex: number;
+  /** Moves to another entry of the page. */
+  standAt(index: number): void;
+  /** Where the page's entries that are below `high` (null: no end) end. */
+  endBelow(high: Uint8Array | null, highLength: number): number;
+  /** Where the values of the page's entries begin, from the first on. Returns how many there are before one that has to be gathered. */
+  startsInPage(starts: Int32Array): number;
+  /** When the page's entries are true (leaf-entries.ts); false when their keys do not tell. `starts` has the beginnings of all values. */
+  positionsInPage(truth: Truth, starts: Int32Array, from: Float64Array, to: Float64Array): boolean;
 }
 
 export interface TreeWriter extends TreeReader {

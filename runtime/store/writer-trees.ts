@@ -59,6 +59,7 @@ const empty = new Uint8Array(0);
 const luckMax = 4;
 
 export class WriterTrees implements TreeWriter, PageSource {
+  readonly isPublished = false;
   readonly space: PageSpace;
   valueBytes: Uint8Array = empty;
   valueView: DataView = new DataView(empty.buffer);

@@ -158,7 +158,7 @@ test("what must hold is checked: the projection", async (t) => {
   const context = new FakeContext();
   context.wire("gateway-0");
   context.wire("shard-1");
-  const args = { index: 0, directory, shard: "shard-1", interest: new SharedArrayBuffer(4) };
+  const args = { index: 0, directory, shard: "shard-1", interest: new SharedArrayBuffer(4), columnBytes: 0 };
   const projection = (await projectionDefinition.create(context, args)) as Actor<ProjectionMessage>;
   projection.receive(
     { kind: "attach", store: store.handle, tail: log.tail.handle, directory: "/shard-1" },

@@ -48,7 +48,7 @@ async function setUp() {
   const context = new FakeContext();
   context.wire("gateway-0", 2);
   context.wire("shard-1");
-  const args = { index: 0, directory: "/none", shard: "shard-1", interest: new SharedArrayBuffer(4) };
+  const args = { index: 0, directory: "/none", shard: "shard-1", interest: new SharedArrayBuffer(4), columnBytes: 0 };
   const projection = (await projectionDefinition.create(context, args)) as Actor<ProjectionMessage>;
   return { context, projection };
 }

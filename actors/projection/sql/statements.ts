@@ -8,6 +8,7 @@ import type { QueryEnvironment, RowStream } from "../../../runtime/query/engine.
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { SpillSpace } from "../../../runtime/query/execute/spill.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
+import type { ColumnCache } from "../../../runtime/query/table/column-cache.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
@@ -25,6 +26,8 @@ import { isWhole, type PlansHost, StatementPlans } from "./statement-plans.js";
 export interface StatementsHost extends PlansHost {
   /** Records of the log, for events. */
   records(): EventRecords;
+  /** Columns that statements find decoded. */
+  readonly columns: ColumnCache;
   /** Where statements write rows that do not fit their memory. */
   readonly spill: SpillSpace;
   /** A statement takes long, and is at work. */
@@ -82,6 +85,7 @@ export class Statements {
     }
     const source = new TreeTableSource(reader, request.tenant, Math.max(0, position), position < newest, {
       definitions: (past, table, versions) => catalogs.tableVersions(past, request.tenant, table, versions),
+      cache: this.#host.columns,
     });
     const began = this.#host.monotonic();
     const planned = known ?? this.#plans.plan(request, catalog, evaluation, source);

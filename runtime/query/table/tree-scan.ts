@@ -18,15 +18,20 @@ import {
   type TableScan,
   toPositionColumn,
 } from "./access.js";
+import type { ColumnCache } from "./column-cache.js";
 import { indexCodecOf, indexContent, rowKeyCodecOf } from "./index-keys.js";
 import { behind, boundsOf } from "./key-bounds.js";
 import type { KeyCodec } from "./key-codec.js";
+import { isKept, PageColumns } from "./page-columns.js";
 import { type ColumnPlace, type RowCodec, rowCodecOf } from "./row-codec.js";
 import { RowFetch } from "./row-fetch.js";
 import { isPointInTime, type Versions, VersionWalk } from "./version-walk.js";
 
 /** Rows of a scan's first batch: most scans are for a few. Each batch is four times the one before. */
 const firstBatchRows = 16;
+
+/** From a batch of this size on, columns are decoded by whole pages and kept: a scan for a few rows does not pay for many. */
+const keptBatchRows = 256;
 
 const rowTrees = spaceTrees[tableSpace.rows];
 const indexTrees = spaceTrees[tableSpace.index];
@@ -40,6 +45,8 @@ export interface TableState {
   versions: Versions | null;
   /** Grows when `reader` or `versions` change. */
   epoch: number;
+  /** Columns that were decoded before; null when none are kept. */
+  readonly cache: ColumnCache | null;
 }
 
 /** Told of each range of keys that is scanned. `high` is exclusive; null is without an end. */
@@ -78,6 +85,8 @@ export class TreeScan implements TableScan {
   /** Whether rows are read without their keys and positions, so that many can be read at once. */
   readonly #takesRuns: boolean;
   #starts: Int32Array = new Int32Array(0);
+  /** Made when the scan turns out to be for many rows. */
+  #pageColumns: PageColumns | null = null;
   #batch: { rows: number; columns: ColumnVector[]; keys: Uint8Array[] } = { rows: 0, columns: [], keys: [] };
 
   constructor(
@@ -123,8 +132,11 @@ export class TreeScan implements TableScan {
   }
 
   get #walk(): VersionWalk {
-    this.#made ??= new VersionWalk(this.#reader, this.#request.index === null ? rowTrees : indexTrees);
-    return this.#made;
+    if (this.#made !== null) return this.#made;
+    const walk = new VersionWalk(this.#reader, this.#request.index === null ? rowTrees : indexTrees);
+    if (this.#pageColumns !== null && this.#state.cache !== null) walk.keepIn(this.#state.cache);
+    this.#made = walk;
+    return walk;
   }
 
   get #versions(): Versions | null {
@@ -176,22 +188,29 @@ export class TreeScan implements TableScan {
   #fillRun(found: number): void {
     const batch = this.#batch;
     const row = batch.rows;
-    const starts = this.#starts;
-    const { bytes, view } = this.#walk;
+    const walk = this.#walk;
     assert(row + found <= this.#capacity, "a run has no more rows than there is room for");
+    this.#pageColumns?.begin();
     for (let index = 0; index < this.#fillers.length; index++) {
-      const place = this.#fillers[index]?.place;
+      const filler = this.#fillers[index];
       const column = batch.columns[index];
-      assert(place !== null && place !== undefined, "a run is of columns of the table");
-      if (column.kind === "numbers") {
-        const { numbers, nulls } = column;
-        if (this.#codec.readNumbers(view, starts, found, place, numbers, nulls, row)) column.hasNulls = true;
-        continue;
-      }
-      const { values } = column;
-      for (let at = 0; at < found; at++) values[row + at] = this.#codec.read(bytes, view, starts[at] ?? 0, place);
+      assert(filler !== undefined && filler.place !== null && column !== undefined, "a run is of the table's columns");
+      if (walk.page === null) this.#fillDecoded(filler.place, found, column, row);
+      else this.#pageColumns?.fill(walk, walk.page, filler.place, this.#starts, found, column, row);
     }
     batch.rows = row + found;
+  }
+
+  #fillDecoded(place: ColumnPlace, found: number, column: ColumnVector, row: number): void {
+    const { bytes, view } = this.#walk;
+    const starts = this.#starts;
+    if (column.kind === "numbers") {
+      const { numbers, nulls } = column;
+      if (this.#codec.readNumbers(view, starts, found, place, numbers, nulls, row)) column.hasNulls = true;
+      return;
+    }
+    const { values } = column;
+    for (let at = 0; at < found; at++) values[row + at] = this.#codec.read(bytes, view, starts[at] ?? 0, place);
   }
 
   #grow(): void {
@@ -206,12 +225,22 @@ export class TreeScan implements TableScan {
       this.#batch = { rows: 0, columns, keys: this.#batch.keys };
       this.#capacity = capacity;
       if (this.#takesRuns) this.#starts = new Int32Array(capacity);
+      if (capacity >= keptBatchRows) this.#keep();
     }
     for (const column of this.#batch.columns) {
       if (column.kind !== "numbers" || !column.hasNulls) continue;
       column.nulls.fill(0);
       column.hasNulls = false;
     }
+  }
+
+  /** Looks for columns that were decoded before from now on, and keeps those that are decoded. */
+  #keep(): void {
+    const { cache } = this.#state;
+    if (cache === null || !this.#takesRuns || this.#pageColumns !== null) return;
+    if (!this.#fillers.every(({ place, isNumbers }) => place !== null && isKept(place, isNumbers))) return;
+    this.#pageColumns = new PageColumns(cache, this.#codec);
+    this.#made?.keepIn(cache);
   }
 
   #openNextRange(): boolean {

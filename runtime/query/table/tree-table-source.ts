@@ -13,6 +13,7 @@ import type { TableVersion } from "../catalog/over-trees.js";
 import { SqlError } from "../error.js";
 import type { Oid } from "../types/sql-type.js";
 import type { ScanBatch, ScanRequest, TableScan, TableSource } from "./access.js";
+import type { ColumnCache } from "./column-cache.js";
 import { behind } from "./key-bounds.js";
 import { entriesBetween } from "./rows-between.js";
 import { type TableState, TreeScan, type Watch } from "./tree-scan.js";
@@ -34,6 +35,8 @@ export interface SourceOptions {
   /** For serializable transactions. */
   readonly watch?: Watch | null | undefined;
   readonly definitions?: PastDefinitions | null | undefined;
+  /** Where columns are found that were decoded before. All sources that share it read by one `StoreReader`, or by readers of one store. */
+  readonly cache?: ColumnCache | null | undefined;
 }
 
 export class TreeTableSource implements TableSource {
@@ -53,14 +56,14 @@ export class TreeTableSource implements TableSource {
     tenant: number,
     position: number,
     isPast: boolean,
-    { past = reader, watch = null, definitions = null }: SourceOptions = {},
+    { past = reader, watch = null, definitions = null, cache = null }: SourceOptions = {},
   ) {
     assert(tenant > 0, "isolation: tables belong to a tenant of users");
     this.#tenant = tenant;
     this.position = position;
     this.#watch = watch;
     this.#definitions = definitions;
-    this.#state = { reader, past, versions: isPast ? pointIn(position) : null, epoch: 0 };
+    this.#state = { reader, past, versions: isPast ? pointIn(position) : null, epoch: 0, cache };
   }
 
   /**

@@ -6,12 +6,14 @@
  * one of now. A position in time has at most one version of an item, and the entries of the past lie by their ends: the first one that ends
  * behind the position is the only candidate, so a row that has changed a thousand times costs a seek and not a thousand steps.
  */
+import type { Truth } from "../../store/leaf-entries.js";
 import { fromBytes, itemAt, positionAt, type SpaceTrees, toBytes } from "../../store/table-trees.js";
-import type { Cursor, TreeReader } from "../../store/tree.js";
+import type { Cursor, PlaceInPage, TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
+import type { CachedPage } from "./cached-page.js";
+import type { ColumnCache } from "./column-cache.js";
+import { KeyBuffer, lastKey, positionOf, setPosition } from "./key-buffer.js";
 import { behindPrefix } from "./key-codec.js";
-
-const u32Span = 2 ** 32;
 
 /** Versions that were true at some position p with `from <= p < to`; null is what is true now. */
 export interface Versions {
@@ -21,22 +23,6 @@ export interface Versions {
 }
 
 export const isPointInTime = ({ from, to }: Versions): boolean => to === from + 1;
-
-/** A key of at most 512 bytes in memory of its own. */
-class KeyBuffer {
-  readonly bytes = new Uint8Array(512);
-  readonly view = new DataView(this.bytes.buffer);
-  length = 0;
-
-  take(cursor: Cursor): void {
-    this.length = cursor.keyInto(this.bytes);
-  }
-
-  set(source: Uint8Array, length: number): void {
-    for (let at = 0; at < length; at++) this.bytes[at] = source[at];
-    this.length = length;
-  }
-}
 
 export function compareBytes(a: Uint8Array, aLength: number, b: Uint8Array, bLength: number): number {
   const length = aLength < bLength ? aLength : bLength;
@@ -67,6 +53,12 @@ export class VersionWalk {
   /** Whether the entry that was given last is still to be stepped over, and on which side. */
   #given: "none" | "now" | "before" = "none";
   #isOpen = false;
+  /** Where pages that were decoded before are found; null when they are not looked for. */
+  #cache: ColumnCache | null = null;
+  /** The page that the last run lies in, if it is kept; null when not. */
+  page: CachedPage | null = null;
+  /** Where in that page the run begins, if all of it lies side by side; -1 when not. */
+  first = -1;
   /** Of a walk that goes on in the midst of an item's versions: those up to this end (backward: from it on) were given before. */
   readonly #passedKey = new KeyBuffer();
   #passedTo = -1;
@@ -178,43 +170,112 @@ export class VersionWalk {
     }
   }
 
+  /** From now on, pages that are walked as a whole are looked for, and kept, there. */
+  keepIn(cache: ColumnCache): void {
+    this.#cache = cache;
+  }
+
   /**
-   * Many entries at once: those that lie side by side, of the present or of the past, and are true at the walk's position in time. Where their
-   * contents begin goes to `starts`, at most `most`. The walk then stands on the last of them. 0 when the next entry has to be asked for by
-   * `next`, which also tells whether there is one.
+   * Many entries at once: those that lie side by side, of the present or of the past, and are true at the walk's position in time. Of a `page`
+   * that is kept, their places in it go to `found` unless they lie side by side from `first` on; of any other where their contents begin; at most
+   * `most`. The walk then stands on the last of them, or behind it in the same page. 0 when the next entry has to be asked for by `next`, which also tells whether there is one.
    */
-  run(starts: Int32Array, most: number): number {
+  run(found: Int32Array, most: number): number {
     if (this.#isBackward || this.#now.run === undefined) return 0;
     if (!this.#isPoint && (this.#hasBefore || this.#given === "before")) return 0;
     for (;;) {
       this.#stepGiven();
       if (this.#isPoint) this.#settleNow();
-      if (this.#isBeforeFirst()) return this.#runBefore(starts, most);
+      if (this.#isBeforeFirst()) return this.#runBefore(found, most);
       if (!this.#hasNow) return 0;
       // Up to the next entry of the past, which is settled on one that is to be given.
       const high = this.#hasBefore ? this.#beforeKey.bytes : this.#hasHigh ? this.#high.bytes : null;
       const highLength = this.#hasBefore ? this.#beforeKey.length - toBytes : this.#high.length;
-      const found = this.#now.run(starts, most, high, highLength);
-      if (found === 0) return 0;
-      this.#nowKey.take(this.#now);
-      this.#given = "now";
-      const kept = this.#keepTrue(starts, found);
-      if (kept > 0) return kept;
+      const kept = this.#runNow(found, most, high, highLength);
+      if (kept !== 0) return Math.max(0, kept);
     }
   }
 
+  /** -1 when the next entry has to be asked for by `next`. */
+  #runNow(found: Int32Array, most: number, high: Uint8Array | null, highLength: number): number {
+    const { place = null } = this.#now;
+    this.page = this.#pageAt(this.#now, "now");
+    let count: number;
+    if (this.page === null || place === null) {
+      const met = this.#now.run?.(found, most, high, highLength) ?? 0;
+      if (met === 0) return -1;
+      count = this.#keepTrue(found, met);
+    } else {
+      const from = place.pageIndex;
+      const end = Math.min(place.endBelow(high, highLength), from + most);
+      const isWhole = this.page.isTrue(this.#last);
+      this.first = isWhole ? from : -1;
+      count = isWhole ? end - from : this.page.allTrue(from, end, this.#last, found);
+      place.standAt(end - 1);
+    }
+    this.#nowKey.take(this.#now);
+    this.#given = "now";
+    return count;
+  }
+
+  /** The last position that is read. */
+  get #last(): number {
+    return this.#versions === null ? Number.POSITIVE_INFINITY : this.#versions.to - 1;
+  }
+
   /** The entries of the past that are true and come before the next one of the present. */
-  #runBefore(starts: Int32Array, most: number): number {
+  #runBefore(found: Int32Array, most: number): number {
     const versions = this.#versions;
     assert(versions !== null && this.#isPoint, "many entries of the past are given of one point in time");
     const { bytes, length } = this.#hasNow ? this.#nowKey : this.#high;
     const high = this.#hasNow || this.#hasHigh ? bytes : null;
-    const found = this.#before.runTrue?.(versions.from, "past", starts, most, high, length) ?? 0;
-    if (found === 0) return 0;
+    const { place = null } = this.#before;
+    this.page = this.#pageAt(this.#before, "past");
+    let count: number;
+    if (this.page === null || place === null) {
+      count = this.#before.runTrue?.(versions.from, "past", found, most, high, length) ?? 0;
+      for (let index = 0; index < count; index++) found[index] = (found[index] ?? 0) + fromBytes;
+    } else {
+      this.first = -1;
+      const end = Math.min(place.endBelow(high, length), place.pageIndex + most);
+      count = this.page.allTrue(place.pageIndex, end, versions.from, found);
+      // On a true one: what comes behind it may be of an item whose true version is still to come.
+      if (count > 0) place.standAt(found[count - 1] ?? 0);
+    }
+    if (count === 0) return 0;
     this.#beforeKey.take(this.#before);
     this.#given = "before";
-    for (let index = 0; index < found; index++) starts[index] = (starts[index] ?? 0) + fromBytes;
-    return found;
+    return count;
+  }
+
+  /** The page that a cursor stands in, if it is kept; a page that is entered at its beginning and is walked to its end is kept from now on. */
+  #pageAt(cursor: Cursor, truth: Truth): CachedPage | null {
+    const { place = null } = cursor;
+    if (this.#cache === null || place === null) return null;
+    const known = this.#cache.find(place);
+    if (known !== null || place.pageIndex !== 0) return known;
+    const end = place.endBelow(this.#hasHigh ? this.#high.bytes : null, this.#high.length);
+    return end === place.pageEntries ? this.#cache.admit(place, truth) : null;
+  }
+
+  /** Moves a cursor on within its page, to the first entry that is true or cannot be told to be, or to the last one. */
+  #toTrue(cursor: Cursor, truth: Truth, position: number): void {
+    const high = this.#hasHigh ? this.#high.bytes : null;
+    const { place = null } = cursor;
+    const page = this.#pageAt(cursor, truth);
+    if (page === null || place === null) cursor.toTrue?.(position, truth, high, this.#high.length);
+    else {
+      const end = place.endBelow(high, this.#high.length);
+      // The cursor may stand behind the walk's end.
+      if (end > place.pageIndex) place.standAt(Math.min(page.firstTrue(place.pageIndex, end, position), end - 1));
+    }
+  }
+
+  /** What is read of the page that the last run lies in. */
+  get place(): PlaceInPage {
+    const { place = null } = this.#cursor;
+    assert(place !== null, "a page that is kept never changes");
+    return place;
   }
 
   /** Contents instead of values, and only those that are true at the walk's position. */
@@ -246,7 +307,7 @@ export class VersionWalk {
     const versions = this.#versions;
     assert(versions !== null, "a point in time has a position");
     while (this.#hasNow && this.#fromOf(this.#now) >= versions.to) {
-      this.#now.toTrue?.(versions.from, "now", this.#hasHigh ? this.#high.bytes : null, this.#high.length);
+      this.#toTrue(this.#now, "now", versions.from);
       if (this.#fromOf(this.#now) < versions.to) this.#checkNow();
       else this.#stepNow();
     }
@@ -285,18 +346,17 @@ export class VersionWalk {
     const key = this.#beforeKey;
     const isForwardPoint = this.#isPoint && !this.#isBackward;
     while (this.#hasBefore) {
-      if (isForwardPoint)
-        cursor.toTrue?.(versions.from, "past", this.#hasHigh ? this.#high.bytes : null, this.#high.length);
+      if (isForwardPoint) this.#toTrue(cursor, "past", versions.from);
       key.take(cursor);
       const itemLength = key.length - toBytes;
       if (!this.#isWithin(key.bytes, itemLength)) {
         this.#hasBefore = false;
         return;
       }
-      const to = key.view.getUint32(itemLength) * u32Span + key.view.getUint32(itemLength + 4);
+      const to = positionOf(key);
       if (to <= versions.from) {
         // Forward, to the first version that ends behind it; backward, nothing before it does.
-        setTo(key, this.#isBackward ? 0 : versions.from + 1);
+        setPosition(key, this.#isBackward ? 0 : versions.from + 1);
         const place = key.bytes.subarray(0, key.length);
         this.#hasBefore = this.#isBackward ? cursor.seekFloor(place) : cursor.seek(place);
       } else if (this.#fromOf(cursor) >= versions.to) {
@@ -340,9 +400,7 @@ export class VersionWalk {
 
   /** Infinity while it is true. */
   get to(): number {
-    if (this.#given !== "before") return Number.POSITIVE_INFINITY;
-    const at = this.#beforeKey.length - toBytes;
-    return this.#beforeKey.view.getUint32(at) * u32Span + this.#beforeKey.view.getUint32(at + 4);
+    return this.#given === "before" ? positionOf(this.#beforeKey) : Number.POSITIVE_INFINITY;
   }
 
   get bytes(): Uint8Array {
@@ -362,11 +420,3 @@ export class VersionWalk {
     return this.#cursor.valueLength - fromBytes;
   }
 }
-
-function setTo(key: KeyBuffer, to: number): void {
-  const at = key.length - toBytes;
-  key.view.setUint32(at, Math.floor(to / u32Span));
-  key.view.setUint32(at + 4, to >>> 0);
-}
-
-const lastKey = new Uint8Array(512).fill(0xff);

@@ -1,0 +1,37 @@
+/** Keys of the trees while a walk compares them: copies, so that a cursor may move on. */
+import { toBytes } from "../../store/table-trees.js";
+import type { Cursor } from "../../store/tree.js";
+
+const u32Span = 2 ** 32;
+
+/** A key of at most 512 bytes in memory of its own. */
+export class KeyBuffer {
+  readonly bytes = new Uint8Array(512);
+  readonly view = new DataView(this.bytes.buffer);
+  length = 0;
+
+  take(cursor: Cursor): void {
+    this.length = cursor.keyInto(this.bytes);
+  }
+
+  set(source: Uint8Array, length: number): void {
+    for (let at = 0; at < length; at++) this.bytes[at] = source[at];
+    this.length = length;
+  }
+}
+
+/** The position at the end of a key of the past. */
+export function positionOf(key: KeyBuffer): number {
+  const at = key.length - toBytes;
+  return key.view.getUint32(at) * u32Span + key.view.getUint32(at + 4);
+}
+
+/** Puts another position at the end of a key of the past. */
+export function setPosition(key: KeyBuffer, to: number): void {
+  const at = key.length - toBytes;
+  key.view.setUint32(at, Math.floor(to / u32Span));
+  key.view.setUint32(at + 4, to >>> 0);
+}
+
+/** Behind every key. */
+export const lastKey = new Uint8Array(512).fill(0xff);
