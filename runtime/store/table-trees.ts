@@ -77,19 +77,23 @@ export class TableKey {
 
   /** The place before an object's first item. */
   object(tenant: number, object: number): Uint8Array {
+    this.#head(tenant, object);
+    return this.#bytes.subarray(0, itemAt);
+  }
+
+  #head(tenant: number, object: number): void {
     assert(tenant > 0 && tenant <= Number.MAX_SAFE_INTEGER, "isolation: tables belong to a tenant of users");
     assert(object >= 0 && object < u32Span, "an object's number fits 32 bits");
     this.#view.setUint32(0, Math.floor(tenant / u32Span));
     this.#view.setUint32(4, tenant >>> 0);
     this.#view.setUint32(8, object);
-    return this.#bytes.subarray(0, itemAt);
   }
 
   /** An item that lies at [from, to) of `source`. */
   item(tenant: number, object: number, source: Uint8Array, from = 0, to: number = source.length): Uint8Array {
     const length = to - from;
     assert(length >= 0 && length <= itemBytesMax, "an item of a table is within its limit");
-    this.object(tenant, object);
+    this.#head(tenant, object);
     const bytes = this.#bytes;
     for (let read = from, write = itemAt; read < to; read++, write++) bytes[write] = source[read];
     return bytes.subarray(0, itemAt + length);
