@@ -321,7 +321,9 @@ export class TreeCursor implements Cursor, PlaceInPage {
     this.#enterLeaf();
     this.#generation = this.#source.generation;
     this.#index = direction === 1 ? 0 : this.#count - 1;
-    return this.#show();
+    this.#valid = true;
+    this.#isShown = false;
+    return true;
   }
 
   #stand(): void {
