@@ -376,8 +376,10 @@ export class Journal {
   wanted(max: number): OpIdentity[] {
     const found: OpIdentity[] = [];
     for (const op of this.#damaged) {
-      const header = this.header(op);
-      if (header !== null && found.length < max) found.push({ op, identity: header.identity });
+      const slot = this.#slots.get(op);
+      // It is forgotten, or another view's log has a whole one in its place.
+      if (slot?.isFaulty !== true) this.#damaged.delete(op);
+      else if (isDamaged(slot) && slot.header && found.length < max) found.push({ op, identity: slot.header.identity });
     }
     for (let op = this.appended.op + 1; op <= this.#head && found.length < max; op++) {
       const slot = this.#slots.get(op);
@@ -394,10 +396,11 @@ export class Journal {
     return found;
   }
 
-  /** Whether the body of an operation behind `appended` is still missing. */
+  /** Whether the body of an operation is still missing, or damaged. */
   isWanted(op: number): boolean {
-    const state = this.#slots.get(op)?.state;
-    return op > this.appended.op && (state === "wanted" || state === "faulty");
+    const slot = this.#slots.get(op);
+    if (slot === undefined) return false;
+    return op > this.appended.op ? slot.state === "wanted" || slot.state === "faulty" : isDamaged(slot);
   }
 
   /** Damage found while running: the operation is asked for again, and rewritten in place. */
@@ -410,7 +413,7 @@ export class Journal {
   }
 
   #repairDamage(slot: Slot, prepare: Prepare, effects: Effect[]): boolean {
-    if (!slot.isFaulty || slot.state !== "durable" || slot.header === null) return false;
+    if (!isDamaged(slot) || slot.header === null) return false;
     if (!sameIdentity(slot.header.identity, prepare.header.identity)) return false;
     this.#writes.rewrite(prepare, effects);
     this.#damaged.delete(slot.op);
@@ -418,3 +421,6 @@ export class Journal {
     return true;
   }
 }
+
+/** Its damage was found when it had been appended: it is asked for by the name that is known. */
+const isDamaged = (slot: Slot): boolean => slot.isFaulty && slot.state === "durable";

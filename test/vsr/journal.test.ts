@@ -1,6 +1,8 @@
 import test from "ava";
 import { Journal } from "../../runtime/vsr/journal.js";
-import { chain } from "./chain.js";
+import type { Prepare } from "../../runtime/vsr/messages.js";
+import type { Effect } from "../../runtime/vsr/ports.js";
+import { type ChainLink, chain } from "./chain.js";
 import { clusterId, geometry } from "./cluster.js";
 
 test("a head that only a checkpoint names gets its header from the view's log: a vote and a startView name it", (t) => {
@@ -33,24 +35,32 @@ test("a head that only a checkpoint names gets its header from the view's log: a
   t.is(journal.head, 1, "another log takes its place");
 });
 
-test("a log that is told late and ends before what has been committed of it since does not shorten it", (t) => {
-  const links = chain(3, 1);
-  const [first, , head] = links;
+/** The journal of a replica that holds these operations, all committed as far as it knows when it starts. */
+function journalOf(links: readonly ChainLink[]): Journal {
+  const first = links[0]?.header;
+  const head = links.at(-1)?.header;
   if (first === undefined || head === undefined) throw new Error("a chain has its links");
-  const { op, identity: parent, timestamp } = head.header;
-  const beginning = { op: 0, address: 0, parent: first.header.parent, timestamp: 0 };
+  const { op, identity: parent, timestamp } = head;
   const recovered = {
-    from: beginning,
-    sound: { op, address: 3 * 4096, parent, timestamp },
+    from: { op: 0, address: 0, parent: first.parent, timestamp: 0 },
+    sound: { op, address: op * 4096, parent, timestamp },
     headers: links,
     beyond: [],
     headIsCertain: true,
     commit: op,
-    end: 3 * 4096,
+    end: op * 4096,
   };
   const state = { view: 1, logView: 1, commitMax: op, suffix: [] };
   let lastId = 0;
-  const journal = new Journal(clusterId, geometry, state, recovered, 3, () => ++lastId);
+  return new Journal(clusterId, geometry, state, recovered, 3, () => ++lastId);
+}
+
+test("a log that is told late and ends before what has been committed of it since does not shorten it", (t) => {
+  const links = chain(3, 1);
+  const [first] = links;
+  if (first === undefined) throw new Error("a chain has its links");
+  const op = 3;
+  const journal = journalOf(links);
   journal.install([first], op);
   t.is(journal.head, op, "all three are committed");
   t.true(journal.isWhole);
@@ -58,4 +68,38 @@ test("a log that is told late and ends before what has been committed of it sinc
   journal.install([first], 2);
   t.is(journal.head, 2, "what is not committed may be of another log");
   t.is(journal.appended.op, 2);
+});
+
+test("damage is wanted until it is mended, and not of an operation that another log has whole in its place (seed 42102496)", (t) => {
+  const links = chain(2, 1);
+  const [first, second] = links;
+  if (first === undefined || second === undefined) throw new Error("a chain has its links");
+  const { header, headerBytes } = second;
+  const { op, identity } = header;
+  const prepare = (): Prepare => {
+    const frame = new Uint8Array(headerBytes.length + header.bodyBytes);
+    frame.set(headerBytes);
+    return { header, frame };
+  };
+  const journal = journalOf(links);
+  t.false(journal.isWanted(op));
+  journal.damage(op);
+  t.deepEqual(journal.wanted(8), [{ op, identity }]);
+  t.true(journal.isWanted(op), "it is asked for at a pace as long as it has not come");
+  const effects: Effect[] = [];
+  t.true(journal.fill(prepare(), effects));
+  t.deepEqual(
+    effects.map(({ kind }) => kind),
+    ["repair"],
+  );
+  t.false(journal.isWanted(op));
+  t.deepEqual(journal.wanted(8), []);
+
+  journal.damage(op);
+  journal.install([first], 1);
+  journal.extend(prepare());
+  journal.advance(effects);
+  for (const effect of effects) if ("id" in effect && typeof effect.id === "number") journal.written(effect.id);
+  t.is(journal.slot(op)?.state, "durable", "the next view's log has it written anew");
+  t.deepEqual(journal.wanted(8), [], "nobody could give what mends it");
 });
