@@ -1,7 +1,8 @@
 /**
  * `npm run simulate:long -- --minutes M [--from SEED] [--jobs N] [--write]`: seeds for a given time, then what they came to. A seed that fails
  * fails the run; so does a mark that is never reached, once so many seeds have run that each should have been. Every hundredth seed is run a
- * second time, and every thousandth in a process of its own: equal hashes, or the run is not a function of its seed.
+ * second time, and every thousandth in a process of its own: equal hashes, or the run is not a function of its seed. SIGTERM ends it early, and
+ * the summary is of what has run.
  */
 import { writeSection } from "./docs-page.js";
 import { Ensemble, neverReached } from "./ensemble.js";
@@ -20,19 +21,26 @@ const pairEvery = 100;
 const processEvery = 1_000;
 /** The rarest marks are reached about once in a thousand seeds: that one of them is missed by so many is no chance. */
 const ensembleSeeds = 10_000;
+/** How often it says how far it is. */
+const tellEvery = 10_000;
 
 const ensemble = new Ensemble(from);
 const began = performance.now();
 let seed = from;
+let isEnding = false;
+process.once("SIGTERM", () => {
+  isEnding = true;
+});
 
 function next(): SeedTask | null {
-  if (performance.now() - began >= minutes * 60_000) return null;
+  if (isEnding || performance.now() - began >= minutes * 60_000) return null;
   const own = seed++;
   return { seed: own, again: own % processEvery === 0 ? "elsewhere" : own % pairEvery === 0 ? "here" : "no" };
 }
 
 function each(report: SeedReport): void {
   ensemble.note(report);
+  if (ensemble.seeds % tellEvery === 0) console.log(`${ensemble.seeds} seeds, ${ensemble.failed} failed`);
   const { summary, failure, hashAgain } = report;
   if (failure !== null) console.log(`seed ${report.seed}: ${failure}`);
   if (hashAgain !== null && hashAgain !== summary?.hash)
