@@ -61,8 +61,8 @@ export function firstParameter(statement: Statement): ParameterPlace | null {
   return first;
 }
 
-const modifying = new Set<unknown>(["insert", "update", "delete"]);
-const plain = new Set<Statement["kind"]>(["select", "values", "setOperation", "insert", "update", "delete"]);
+const modifying = new Set<unknown>(["insert", "update", "delete", "merge"]);
+const plain = new Set<Statement["kind"]>(["select", "values", "setOperation", "insert", "update", "delete", "merge"]);
 
 const isWriting = (node: Readonly<Record<string, unknown>>): boolean => modifying.has(node["kind"]);
 

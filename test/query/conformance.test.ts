@@ -165,10 +165,63 @@ const enums: readonly Case[] = [
   ["create type composite as (a int)", "0A000"],
 ];
 
+const merges: readonly Case[] = [
+  [
+    "create table stock (id int primary key, v int, w text default 'new', g int generated always as (v * 2) stored)",
+    "",
+  ],
+  ["create table news (id int, v int, k text)", ""],
+  ["insert into stock values (1, 10, 'a'), (2, 20, 'b'), (3, 30, 'c')", ""],
+  ["insert into news values (1, 100, 'u'), (2, 200, 'd'), (4, 400, 'u'), (5, 500, 'skip')", ""],
+  [
+    "merge into stock s using news n on s.id = n.id when matched and n.k = 'd' then delete when matched then update set v = n.v when not matched and n.k <> 'skip' then insert (id, v) values (n.id, n.v)",
+    "",
+  ],
+  ["select * from stock order by id", "1|100|a|200 3|30|c|60 4|400|new|800"],
+  // A row is changed once, but may be met more often.
+  ["merge into stock using (values (1), (1)) y(a) on id = a when matched then update set v = 0", "21000"],
+  ["merge into stock using (values (1), (1)) y(a) on id = a when matched then delete", "21000"],
+  ["merge into stock using (values (1), (1)) y(a) on id = a when matched then do nothing", ""],
+  ["merge into stock using (values (9), (9)) y(a) on id = a when not matched then insert (id) values (a)", "23505"],
+  [
+    "merge into stock using (values (1, 1), (1, 2)) y(a, b) on id = a when matched and b = 1 then update set w = 'one'",
+    "",
+  ],
+  ["select w, (select count(*) from stock) from stock where id = 1", "one|3"],
+  ["merge into stock using news n on true when matched then delete when matched and n.v > 1 then do nothing", "42601"],
+  ["merge into stock s using news n on s.id = n.id when not matched then insert (id) values (s.id)", "42P01"],
+  ["merge into stock s using news n on s.id = n.id when not matched then insert (id, v) values (n.id)", "42601"],
+  ["merge into stock s using news n on s.id = n.id when matched then update set g = 1", "428C9"],
+  ["merge into stock s using news n on s.id = n.id when matched and n.v then delete", "42804"],
+  ["with m as (merge into stock using news on true when matched then delete) select 1", "0A000"],
+  [
+    "with q as (select 1 as id, 7 as v) merge into stock s using q on s.id = q.id when matched then update set v = (select max(v) from news) + q.v, w = default",
+    "",
+  ],
+  ["select * from stock where id = 1", "1|507|new|1014"],
+  ["merge into stock s using news n on s.id = n.id when matched then update set (v, w) = (select n.v + 1, 'sub')", ""],
+  ["select id, v, w from stock order by id", "1|101|sub 3|30|c 4|401|sub"],
+  ["create table part (id int primary key, of int references stock on delete cascade)", ""],
+  ["insert into part values (1, 1), (2, 3)", ""],
+  [
+    "merge into stock using (values (1), (7)) y(a) on id = a when matched then delete when not matched then insert values (a)",
+    "",
+  ],
+  ["select array_agg(id order by id), (select array_agg(id) from part) from stock", "{3,4,7}|{2}"],
+  ["merge into part using (values (5, 6)) y(a, b) on id = a when not matched then insert values (a, b)", "23503"],
+  [
+    "prepare put(int, int) as merge into stock using (values ($1, $2)) y(a, b) on id = a when matched then update set v = b when not matched then insert (id, v) values (a, b)",
+    "",
+  ],
+  ["execute put(3, 42)", ""],
+  ["execute put(8, 43)", ""],
+  ["select id, v from stock order by id", "3|42 4|401 7| 8|43"],
+];
+
 test("what scripts found is PostgreSQL's", async (t) => {
   await withNode(async (connect) => {
     const client = await connect();
-    for (const [sql, answer] of [...recursion, ...zones, ...functions, ...names, ...lastly, ...enums]) {
+    for (const [sql, answer] of [...recursion, ...zones, ...functions, ...names, ...lastly, ...enums, ...merges]) {
       const given = await client.query(sql);
       t.is(given.kind === "failed" ? given.sqlState : given.rows.map((row) => row.join("|")).join(" "), answer, sql);
     }

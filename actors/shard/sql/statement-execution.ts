@@ -2,7 +2,7 @@
  * One statement, described or run, for its session: found among the plans or planned anew, run on the newest state with its transaction's
  * writes over it, and answered. What it has written is taken back when it fails or meets a lock; a lock is thrown on, to be waited for.
  */
-import type { BoundStatement } from "../../../runtime/query/bind/bound.js";
+import { type BoundStatement, isBoundModification } from "../../../runtime/query/bind/bound.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { PointQuery } from "../../../runtime/query/execute/point.js";
@@ -133,7 +133,7 @@ export class StatementExecution {
       const reply = (at: number, wrote: boolean): SqlReply =>
         rowsReply(request, session, result, planned, evaluation, at, wrote);
       if (isAlone) return { kind: "alone", transaction, reply };
-      const isCount = result.rows === null && isModification(planned);
+      const isCount = result.rows === null && isBoundModification(planned.bound.body);
       return isCount ? { kind: "told", reply: reply(position, false) } : outcomeOf(answer(reply(position, false)));
     } catch (error) {
       if (mark >= 0) overlay.rollbackTo(mark);
@@ -290,9 +290,6 @@ export class StatementExecution {
     return plans.keep(request, bound);
   }
 }
-
-const isModification = ({ bound: { body } }: PlannedStatement): boolean =>
-  body.kind === "insert" || body.kind === "update" || body.kind === "delete";
 
 /** Whether statements see the newest state, and nobody asks what they have looked at. */
 const readsNow = ({ isolation, snapshot }: Transaction): boolean => isolation !== "serializable" && snapshot < 0;

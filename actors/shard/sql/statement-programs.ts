@@ -3,7 +3,7 @@
  * that is made, one of an open transaction writes into the transaction's overlay. Programs hang on the plans that they were made of.
  */
 import { putFact, removeFact } from "../../../runtime/kernel/sql-facts.js";
-import type { BoundModification, BoundStatement } from "../../../runtime/query/bind/bound.js";
+import { type BoundModification, isBoundModification } from "../../../runtime/query/bind/bound.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { mayTouchRows } from "../../../runtime/query/plan/walk.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
@@ -32,7 +32,7 @@ import { soleReply } from "./result-replies.js";
 import { RowLoad } from "./row-load.js";
 import type { Session } from "./session.js";
 import { StatementLocks, tableLockName } from "./statement-locks.js";
-import { type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
+import { modificationTag, type StatementParts, type StatementResult, StatementRun } from "./statement-run.js";
 
 export class StatementPrograms {
   readonly #deciding: Deciding;
@@ -50,7 +50,7 @@ export class StatementPrograms {
 
   #programOf(planned: PlannedStatement, catalog: ObjectCatalog): WriteProgram | null {
     const { body } = planned.bound;
-    if (!isModification(body)) return null;
+    if (!isBoundModification(body)) return null;
     let program = this.#programs.get(planned);
     if (program === undefined) {
       program = writeProgramOf(body, catalog);
@@ -82,7 +82,7 @@ export class StatementPrograms {
       const program = planned === undefined ? null : this.#programOf(planned, catalog);
       if (planned === undefined || program === null || program.rows > 1 || program.draws === "more") return null;
       const { body, parameterTypes } = planned.bound;
-      assert(isModification(body), "a program writes to a table");
+      assert(isBoundModification(body), "a program writes to a table");
       // Views that read the table change with it, and rows that do not outlive a transaction are not even written.
       if (catalog.isMaintaining(body.table.oid) || body.table.onCommit !== undefined) return null;
       const locks = new StatementLocks(lockTable, null);
@@ -140,7 +140,7 @@ export class StatementPrograms {
     if (isolation === "serializable" || snapshot >= 0) return null;
     const program = this.#programOf(planned, catalog);
     const { body, parameterTypes } = planned.bound;
-    if (program === null || !isModification(body)) return null;
+    if (program === null || !isBoundModification(body)) return null;
     const isLoad = request.kind === "load" || program.input === "plan" || program.rows >= loadRowsMin;
     if (isLoad && !program.isLoad && (request.kind === "load" || program.input === "plan")) return null;
     locks.lockWhole(tableLockName(request.tenant, body.table.oid), "keyShare");
@@ -235,12 +235,9 @@ const onlyAdds = (): never => {
   throw new AssertionFailed("a load adds rows, and tells of none");
 };
 
-const isModification = (body: BoundStatement["body"]): body is BoundModification =>
-  body.kind === "insert" || body.kind === "update" || body.kind === "delete";
-
 /** Where the rows of RETURNING go; null without one. */
 function returnedOf({ bound, columns }: PlannedStatement, request: SqlRequest, context: TextContext): DataRows | null {
-  if (!isModification(bound.body) || bound.body.returning === null) return null;
+  if (!isBoundModification(bound.body) || bound.body.returning === null) return null;
   assert(columns !== null, "RETURNING has columns");
   return new DataRows(
     columns.map(({ type }) => ({ oid: type })),
@@ -250,7 +247,7 @@ function returnedOf({ bound, columns }: PlannedStatement, request: SqlRequest, c
 }
 
 function resultOf({ kind }: BoundModification, count: number, rows: DataRows | null): StatementResult {
-  const tag = kind === "insert" ? `INSERT 0 ${count}` : kind === "update" ? `UPDATE ${count}` : `DELETE ${count}`;
+  const tag = modificationTag(kind, count);
   return { rows, count, tag: () => tag };
 }
 

@@ -68,6 +68,9 @@ export interface StatementParts {
   readonly working: () => void;
 }
 
+export const modificationTag = (kind: BoundModification["kind"], count: number): string =>
+  `${kind === "insert" ? "INSERT 0" : kind.toUpperCase()} ${count}`;
+
 export interface StatementResult {
   readonly rows: DataRows | null;
   readonly tag: (rows: number) => string;
@@ -197,6 +200,7 @@ export class StatementRun {
       case "insert":
       case "update":
       case "delete":
+      case "merge":
         return this.#modification(body);
       case "explain":
         return this.#explain(body);
@@ -277,7 +281,7 @@ export class StatementRun {
   #modification(modification: BoundModification): StatementResult {
     const { request, evaluation } = this.#parts;
     const { count, rows } = this.#modify(modification, this.#environment);
-    const tag = modification.kind === "insert" ? `INSERT 0 ${count}` : `${modification.kind.toUpperCase()} ${count}`;
+    const tag = modificationTag(modification.kind, count);
     if (modification.returning === null) return { rows: null, count, tag: () => tag };
     const types = modification.returning.columns.map(({ type }) => type);
     const out = new DataRows(types, request.resultFormats, evaluation.context);

@@ -91,7 +91,26 @@ export interface BoundDelete extends ModificationBase {
   readonly old: readonly ColumnId[];
 }
 
-export type BoundModification = BoundInsert | BoundUpdate | BoundDelete;
+/** For each row of the plan one of the actions, or none. */
+export interface BoundMerge extends ModificationBase {
+  readonly kind: "merge";
+  /** The row key of the row that belongs to it; null where there is none. */
+  readonly key: ColumnId;
+  readonly old: readonly ColumnId[];
+  /** Which action it is: its number, NULL for none. */
+  readonly action: ColumnId;
+  readonly actions: readonly MergeAction[];
+}
+
+export type MergeAction =
+  | { readonly kind: "nothing" | "delete" }
+  | Pick<BoundUpdate, "kind" | "assignments">
+  | Pick<BoundInsert, "kind" | "values">;
+
+export type BoundModification = BoundInsert | BoundUpdate | BoundDelete | BoundMerge;
+
+export const isBoundModification = (body: { readonly kind: string }): body is BoundModification =>
+  body.kind === "insert" || body.kind === "update" || body.kind === "delete" || body.kind === "merge";
 
 export interface BoundExplain {
   readonly kind: "explain";

@@ -1,17 +1,16 @@
 /** INSERT, UPDATE and DELETE: a plan that yields what to write, and what must hold of it. */
-
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
-import { notSupported, SqlError } from "../error.js";
+import { SqlError } from "../error.js";
 import { conjunctsOf } from "../plan/conjuncts.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanColumn, PlanNode } from "../plan/plan.js";
 import { isImplied } from "../plan/usable-indexes.js";
-import { columnsOf, expressionKey, isPlanVolatile, subplanOf } from "../plan/walk.js";
+import { expressionKey } from "../plan/walk.js";
 import type { Expression } from "../syntax/ast-expression.js";
-import type { Assignment, DataStatement, Delete, Insert, OnConflict, Update } from "../syntax/ast-modify.js";
-import type { Query, SelectItem, TableReference } from "../syntax/ast-query.js";
+import type { Delete, Insert, Modification, OnConflict, Update } from "../syntax/ast-modify.js";
+import type { Query, SelectItem } from "../syntax/ast-query.js";
 import { typeOid } from "../types/sql-type.js";
-import { type Binder, plainQuery, positionOf } from "./binder.js";
+import { type Binder, positionOf } from "./binder.js";
 import type {
   BoundDelete,
   BoundInsert,
@@ -23,20 +22,30 @@ import type {
 } from "./bound.js";
 import { asText, coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
-import { bindExpression, rowItems } from "./expression.js";
+import { bindExpression } from "./expression.js";
 import { bindFromList } from "./from.js";
 import { estimates } from "./from-item.js";
 import { bindScan } from "./from-table.js";
+import { bindMerge } from "./merge.js";
+import {
+  asExpression,
+  bindAssignments,
+  checkWidth,
+  expectRead,
+  insertTargets,
+  namesOf,
+  rowArranger,
+  targetOf,
+} from "./modify-parts.js";
 import { columnNameOf } from "./names.js";
 import { afterModifications, bindWith } from "./query.js";
-import { findRelation, missingTable } from "./relation.js";
 import { type CommonTables, joinNames, Scope, type ScopeRelation } from "./scope.js";
 import { expandStar, filterOf, oneRow } from "./select.js";
-import { assign, bindRules, defaultOf, liveColumns, tableRelation } from "./table-rules.js";
+import { bindRules, liveColumns, tableRelation } from "./table-rules.js";
 
 export function bindModification(
   binder: Binder,
-  statement: Exclude<DataStatement, Query>,
+  statement: Modification,
   commonTables: CommonTables | null,
 ): BoundModification {
   if (binder.environment.asOf !== null) {
@@ -48,11 +57,7 @@ export function bindModification(
   return modifications.length === 0 ? bound : { ...bound, plan: afterModifications(bound.plan, modifications) };
 }
 
-function bindKind(
-  binder: Binder,
-  statement: Exclude<DataStatement, Query>,
-  tables: CommonTables | null,
-): BoundModification {
+function bindKind(binder: Binder, statement: Modification, tables: CommonTables | null): BoundModification {
   switch (statement.kind) {
     case "insert":
       return bindInsert(statement, binder, tables);
@@ -60,31 +65,9 @@ function bindKind(
       return bindUpdate(statement, binder, tables);
     case "delete":
       return bindDelete(statement, binder, tables);
+    case "merge":
+      return bindMerge(statement, binder, tables);
   }
-}
-
-/** The table that is written. 42809 for what is none. */
-function targetOf(reference: TableReference, binder: Binder, verb: string): { table: TableDefinition; schema: string } {
-  const found = findRelation(reference.name, binder.environment);
-  if (reference.time !== null)
-    throw notSupported("FOR SYSTEM_TIME of a table that is written", positionOf(reference.time.location));
-  if (found === null) throw missingTable(reference.name);
-  const { relation } = found;
-  if (found.isSystem) throw new SqlError("42501", `permission denied for table ${relation.name}`);
-  if (relation.kind === "table") return { table: relation, schema: found.schema };
-  if (relation.kind === "materializedView")
-    throw new SqlError("42809", `cannot change materialized view "${relation.name}"`);
-  if (relation.kind === "view") throw notSupported(`${verb} a view`, positionOf(reference.location));
-  throw new SqlError("42809", `cannot open relation "${relation.name}"`, { position: positionOf(reference.location) });
-}
-
-function columnNamed(table: TableDefinition, name: string, location: number, steps: number): ColumnDefinition {
-  const column = liveColumns(table).find((one) => one.name === name);
-  if (column !== undefined && steps > 0) throw notSupported("assignment to a part of a column", positionOf(location));
-  if (column !== undefined) return column;
-  throw new SqlError("42703", `column "${name}" of relation "${table.name}" does not exist`, {
-    position: positionOf(location),
-  });
 }
 
 // ---- INSERT
@@ -96,15 +79,7 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
   const relation = tableRelation(table, name, statement.table.alias === null ? schema : null, binder);
   const rules = bindRules(table, relation, binder);
   const live = liveColumns(table);
-  const seen = new Set<string>();
-  const listed = statement.columns.map(({ name: column, location, steps }) => {
-    if (seen.has(column)) {
-      throw new SqlError("42701", `column "${column}" specified more than once`, { position: positionOf(location) });
-    }
-    seen.add(column);
-    return columnNamed(table, column, location, steps);
-  });
-  const targets = statement.columns.length > 0 ? listed : live;
+  const targets = insertTargets(table, statement.columns);
   const source = bindSource(statement, targets, live, binder, tables);
   const values = live.map((column, index): ColumnId | null =>
     column.generated === null ? (source.columns[index]?.id ?? null) : null,
@@ -119,22 +94,6 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
   return { ...base, returning, onConflict };
 }
 
-const namesOf = (...relations: readonly ScopeRelation[]) => ({
-  relations,
-  columns: relations.flatMap(({ columns }) => columns),
-});
-
-/** Refuses a value where only the system may decide. */
-function checkWritable(column: ColumnDefinition, overriding: Insert["overriding"], binder: Binder): void {
-  const message = `cannot insert a non-DEFAULT value into column "${column.name}"`;
-  if (column.generated !== null) {
-    binder.refuse(new SqlError("428C9", message, { detail: `Column "${column.name}" is a generated column.` }));
-  } else if (column.identity === "always" && overriding === "none") {
-    const detail = `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`;
-    binder.refuse(new SqlError("428C9", message, { detail, hint: "Use OVERRIDING SYSTEM VALUE to override." }));
-  }
-}
-
 /** One column for each live column of the table; generated ones are NULL until they are computed. */
 function bindSource(
   statement: Insert,
@@ -144,20 +103,8 @@ function bindSource(
   tables: CommonTables | null,
 ): PlanNode {
   const { source } = statement;
-  const nothing = (column: ColumnDefinition): BoundExpression =>
-    column.generated === null
-      ? defaultOf(column, binder)
-      : { kind: "constant", value: null, type: column.type, location: -1 };
   const columns: PlanColumn[] = live.map(({ name, type }) => ({ id: binder.newId(), name, type }));
-  /** The row of a source's values, in the order of the live columns. */
-  const arrange = (values: readonly (BoundExpression | null)[]): readonly BoundExpression[] =>
-    live.map((column) => {
-      const index = targets.findIndex((target) => target.number === column.number);
-      const value = index < 0 ? null : (values[index] ?? null);
-      if (value === null || (column.identity !== null && statement.overriding === "user")) return nothing(column);
-      checkWritable(column, statement.overriding, binder);
-      return assign(value, column.type, column.name, binder);
-    });
+  const arrange = rowArranger(targets, live, statement.overriding, binder);
   if (source === null) return { kind: "values", items: [arrange([])], columns, ...estimates };
   if (isPlainValues(source)) {
     const context = plainContext(binder, new Scope(namesOf(), null, tables), "VALUES");
@@ -190,17 +137,6 @@ function isPlainValues(query: Query): query is Extract<Query, { kind: "values" }
     query.limit === null &&
     query.offset === null
   );
-}
-
-function checkWidth(width: number, targets: readonly ColumnDefinition[], statement: Insert, location: number): void {
-  if (width > targets.length) {
-    throw new SqlError("42601", "INSERT has more expressions than target columns", { position: positionOf(location) });
-  }
-  if (statement.columns.length > 0 && width < targets.length) {
-    throw new SqlError("42601", "INSERT has more target columns than expressions", {
-      position: positionOf(statement.columns[width]?.location ?? -1),
-    });
-  }
 }
 
 function bindConflict(
@@ -299,87 +235,6 @@ function arbiterOf(
 
 // ---- UPDATE and DELETE
 
-interface BoundAssignment {
-  readonly column: ColumnDefinition;
-  readonly value: BoundExpression;
-}
-
-function bindAssignments(
-  assignments: readonly Assignment[],
-  table: TableDefinition,
-  scope: Scope,
-  binder: Binder,
-): readonly BoundAssignment[] {
-  const context = plainContext(binder, scope, "UPDATE");
-  // All values before the first column is looked at, and all columns before any is refused.
-  const values = assignments.map(({ value }) => {
-    if (value.kind === "default" || (value.kind === "rowField" && isDefaultField(value))) return null;
-    return value.kind === "rowField" ? bindRowField(value, scope, binder) : bindExpression(value, context);
-  });
-  const names = assignments.map(({ column }) => column);
-  const twice = assignments.find(({ column }, index) => names.indexOf(column) < index);
-  if (twice !== undefined) {
-    const position = positionOf(twice.location);
-    binder.refuse(new SqlError("42601", `multiple assignments to same column "${twice.column}"`, { position }));
-  }
-  return assignments.map((assignment, index) => {
-    const column = columnNamed(table, assignment.column, assignment.location, assignment.steps);
-    const value = values[index] ?? null;
-    if (value === null) {
-      if (column.generated === null) return { column, value: defaultOf(column, binder) };
-      return { column, value: { kind: "constant", value: null, type: column.type, location: -1 } };
-    }
-    if (column.generated !== null || column.identity === "always") {
-      const detail =
-        column.generated === null
-          ? `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`
-          : `Column "${column.name}" is a generated column.`;
-      binder.refuse(new SqlError("428C9", `column "${column.name}" can only be updated to DEFAULT`, { detail }));
-    }
-    return { column, value: assign(value, column.type, column.name, binder) };
-  });
-}
-
-type RowField = Extract<Assignment["value"], { kind: "rowField" }>;
-
-const isDefaultField = ({ row, index }: RowField): boolean =>
-  row.kind === "row" && row.items[index]?.kind === "default";
-
-/** One column of `(a, b) = (1, 2)` or `(a, b) = (SELECT …)`. */
-function bindRowField({ row, index, count }: RowField, scope: Scope, binder: Binder): BoundExpression {
-  const position = positionOf(row.location);
-  const wrongCount = (): SqlError =>
-    new SqlError("42601", "number of columns does not match number of values", { position });
-  if (row.kind === "row") {
-    const context = plainContext(binder, scope, "UPDATE");
-    if (row.items.some((item) => item.kind === "columnName" && item.isStar)) {
-      const items = row.items.flatMap((item) => rowItems(item, context));
-      const found = items[index];
-      if (items.length !== count || found === undefined) throw wrongCount();
-      return found;
-    }
-    // Each value is looked at for its own column: one beside it may be DEFAULT.
-    const item = row.items[index];
-    if (row.items.length !== count || item === undefined) throw wrongCount();
-    return bindExpression(item, context);
-  }
-  if (row.kind !== "subquery" || row.form !== "scalar") {
-    throw new SqlError("0A000", "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression", {
-      position,
-    });
-  }
-  const rows = binder.query(row.query, scope, scope.commonTables, plainQuery);
-  const output = rows.outputs[index];
-  if (rows.outputs.length !== count || output === undefined) throw wrongCount();
-  if (isPlanVolatile(rows.plan)) throw notSupported("a volatile sub-SELECT for several columns", position);
-  return {
-    kind: "subquery",
-    subplan: subplanOf("scalar", rows.plan, [output.id], null, null),
-    type: output.type,
-    location: row.location,
-  };
-}
-
 interface BoundTarget {
   readonly table: TableDefinition;
   readonly scope: Scope;
@@ -437,25 +292,6 @@ function bindUpdate(statement: Update, binder: Binder, tables: CommonTables | nu
   if (returning !== null) expectRead(table, written, returning.expressions, binder);
   return { kind: "update", table, rules, plan, key, old: relation.columns.map(({ id }) => id), assignments, returning };
 }
-
-/** Throws 42501 when expressions read what is in the table, and the user may only change it. */
-function expectRead(
-  table: TableDefinition,
-  { columns, hidden }: ScopeRelation,
-  expressions: readonly BoundExpression[],
-  binder: Binder,
-): void {
-  const read = columnsOf(...expressions);
-  if ([...columns, ...hidden].some(({ id }) => read.has(id))) binder.authority.expect(table, "r");
-}
-
-const asExpression = ({ id, name, type }: PlanColumn): BoundExpression => ({
-  kind: "column",
-  id,
-  name,
-  type,
-  location: -1,
-});
 
 function bindDelete(statement: Delete, binder: Binder, tables: CommonTables | null): BoundDelete {
   const target = bindTarget(statement, statement.using, "DELETE from", binder, tables);

@@ -2,6 +2,7 @@
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { CommonTableNode, PlanColumn, PlanNode, SortKey } from "../plan/plan.js";
+import { isModification } from "../syntax/ast-modify.js";
 import type { Query, SetOperationQuery, ValuesQuery, WithClause } from "../syntax/ast-query.js";
 import { comparatorOf } from "../types/compare.js";
 import type { SqlType } from "../types/sql-type.js";
@@ -75,7 +76,10 @@ export function bindWith(
     if (table.hasSearchOrCycle) throw notSupported("SEARCH and CYCLE", positionOf(table.location));
     const { statement } = table;
     const number = binder.newId();
-    if (statement.kind === "insert" || statement.kind === "update" || statement.kind === "delete") {
+    if (statement.kind === "merge") {
+      throw new SqlError("0A000", "MERGE not supported in WITH query", { position: positionOf(table.location) });
+    }
+    if (isModification(statement)) {
       if (parent !== null) {
         throw new SqlError("0A000", "WITH clause containing a data-modifying statement must be at the top level", {
           position: positionOf(table.location),

@@ -3,7 +3,7 @@ import { errorWithNames } from "../catalog/system/names.js";
 import { notSupported, SqlError } from "../error.js";
 import type { Statement } from "../syntax/ast.js";
 import type { DefinitionStatement } from "../syntax/ast-definition.js";
-import type { DataStatement } from "../syntax/ast-modify.js";
+import { type DataStatement, isModification } from "../syntax/ast-modify.js";
 import type { Query } from "../syntax/ast-query.js";
 import type { Explain } from "../syntax/ast-session.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
@@ -46,7 +46,8 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
     case "setOperation":
     case "insert":
     case "update":
-    case "delete": {
+    case "delete":
+    case "merge": {
       const body = bindData(statement, binder);
       return finish(body, body.kind === "query" ? body.columns : (body.returning?.columns ?? null));
     }
@@ -95,9 +96,7 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
 }
 
 function bindData(statement: DataStatement, binder: Binder): BoundQuery | BoundModification {
-  if (statement.kind === "insert" || statement.kind === "update" || statement.kind === "delete") {
-    return bindModification(binder, statement, null);
-  }
+  if (isModification(statement)) return bindModification(binder, statement, null);
   return bindWhole(statement, binder, plainQuery);
 }
 

@@ -44,7 +44,7 @@ export function explainLines(
     statement.kind === "query"
       ? root
       : {
-          name: `${{ insert: "Insert", update: "Update", delete: "Delete" }[statement.kind]} on ${statement.table.name}`,
+          name: `${{ insert: "Insert", update: "Update", delete: "Delete", merge: "Merge" }[statement.kind]} on ${statement.table.name}`,
           details: [],
           node: {
             ...statement.plan,
@@ -180,7 +180,7 @@ function describe(node: PlanNode, context: EvaluationContext): Described {
     case "workingTable":
       return { name: `WorkTable Scan on ${node.name}`, details: [] };
     case "modification": {
-      const verbs = { insert: "Insert", update: "Update", delete: "Delete" } as const;
+      const verbs = { insert: "Insert", update: "Update", delete: "Delete", merge: "Merge" } as const;
       return { name: `${verbs[node.modification.kind]} on ${node.modification.table.name}`, details: [] };
     }
     case "withModifications":

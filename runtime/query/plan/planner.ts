@@ -2,7 +2,7 @@
  * From the tree that means a statement to one that runs well: WITH queries that are read once become part of the rest, conditions go
  * down, ways into tables and of joining are chosen, what nobody uses is left out.
  */
-import type { BoundModification, BoundQuery, BoundStatement, RowRules } from "../bind/bound.js";
+import type { BoundModification, BoundQuery, BoundStatement, MergeAction, RowRules } from "../bind/bound.js";
 import type { Catalog } from "../catalog/model.js";
 import type { EvaluationContext } from "../functions/context.js";
 import type { TableSource } from "../table/access.js";
@@ -74,6 +74,7 @@ function mapPlans(
     case "insert":
     case "update":
     case "delete":
+    case "merge":
       return { ...bound, body: modification(body) };
     case "explain": {
       const { statement } = body;
@@ -99,7 +100,15 @@ export function neededBy(body: BoundModification): readonly ColumnId[] {
       return [body.key, ...body.old, ...body.assignments.map(({ id }) => id), ...used];
     case "delete":
       return [body.key, ...body.old, ...used];
+    case "merge":
+      return [body.key, ...body.old, body.action, ...body.actions.flatMap(valuesOf), ...used];
   }
+}
+
+/** Columns that hold what an action writes. */
+function valuesOf(action: MergeAction): readonly ColumnId[] {
+  if (action.kind === "insert") return action.values.filter((id) => id !== null);
+  return action.kind === "update" ? action.assignments.map(({ id }) => id) : [];
 }
 
 /** A plan of rows that no statement stands around. */

@@ -77,5 +77,39 @@ export interface Truncate extends Located {
   readonly isCascade: boolean;
 }
 
+/** What becomes of a row of a MERGE, by the first clause whose condition holds. */
+export type MergeClause = Located & {
+  /** Whether it is for rows of the source that a row of the table belongs to, or for the others. */
+  readonly isMatched: boolean;
+  readonly condition: Expression | null;
+} & (
+    | { readonly kind: "nothing" | "delete" }
+    | { readonly kind: "update"; readonly assignments: readonly Assignment[] }
+    | {
+        readonly kind: "insert";
+        readonly columns: readonly InsertColumn[];
+        /** Null for DEFAULT VALUES. */
+        readonly values: readonly Expression[] | null;
+        readonly overriding: Insert["overriding"];
+      }
+  );
+
+export interface Merge extends Located {
+  readonly kind: "merge";
+  readonly with: WithClause | null;
+  readonly table: TableReference;
+  readonly source: FromItem;
+  readonly condition: Expression;
+  readonly clauses: readonly MergeClause[];
+}
+
+export type Modification = Insert | Update | Delete | Merge;
+
+export const isModification = (statement: { readonly kind: string }): statement is Modification =>
+  statement.kind === "insert" ||
+  statement.kind === "update" ||
+  statement.kind === "delete" ||
+  statement.kind === "merge";
+
 /** What may stand in a WITH, behind EXPLAIN, PREPARE and DECLARE, or alone. */
-export type DataStatement = Query | Insert | Update | Delete;
+export type DataStatement = Query | Modification;

@@ -1,6 +1,17 @@
-/** INSERT, UPDATE, DELETE and TRUNCATE of the parser into ours. */
+/** INSERT, UPDATE, DELETE, MERGE and TRUNCATE of the parser into ours. */
 import { notSupported } from "../error.js";
-import type { Assignment, DataStatement, Delete, Insert, OnConflict, Truncate, Update } from "./ast-modify.js";
+import type {
+  Assignment,
+  DataStatement,
+  Delete,
+  Insert,
+  InsertColumn,
+  Merge,
+  MergeClause,
+  OnConflict,
+  Truncate,
+  Update,
+} from "./ast-modify.js";
 import type { SelectItem, WithClause } from "./ast-query.js";
 import type { Conversion } from "./conversion.js";
 import { convertExpression, optional } from "./convert-expression.js";
@@ -27,7 +38,7 @@ export function convertData(node: unknown, conversion: Conversion): DataStatemen
     case "DeleteStmt":
       return conversion.within(-1, () => convertDelete(fields, conversion));
     case "MergeStmt":
-      throw notSupported("MERGE");
+      return conversion.within(-1, () => convertMerge(fields, conversion));
     default:
       throw notSupported(`${kind} here`);
   }
@@ -43,22 +54,29 @@ function returningOf(fields: Fields, conversion: Conversion): readonly SelectIte
   return convertItems(listOf(clause, "exprs"), conversion);
 }
 
+const insertColumns = (nodes: readonly unknown[], conversion: Conversion): readonly InsertColumn[] =>
+  nodes.map((item) => {
+    const target = fieldsOf(item, "ResTarget");
+    return {
+      name: textOf(target, "name"),
+      steps: listOf(target, "indirection").length,
+      location: conversion.at(target),
+    };
+  });
+
+function overridingOf(fields: Fields): Insert["overriding"] {
+  const text = textOf(fields, "override");
+  return text.includes("SYSTEM") ? "system" : text.includes("USER") ? "user" : "none";
+}
+
 function convertInsert(fields: Fields, conversion: Conversion): Insert {
-  const overriding = textOf(fields, "override");
   return {
     kind: "insert",
     with: withOf(fields, conversion),
     table: convertTable(fields["relation"], conversion),
-    columns: listOf(fields, "cols").map((item) => {
-      const target = fieldsOf(item, "ResTarget");
-      return {
-        name: textOf(target, "name"),
-        steps: listOf(target, "indirection").length,
-        location: conversion.at(target),
-      };
-    }),
+    columns: insertColumns(listOf(fields, "cols"), conversion),
     source: has(fields, "selectStmt") ? conversion.convertQuery(fields["selectStmt"], conversion) : null,
-    overriding: overriding.includes("SYSTEM") ? "system" : overriding.includes("USER") ? "user" : "none",
+    overriding: overridingOf(fields),
     onConflict: has(fields, "onConflictClause") ? convertConflict(fields["onConflictClause"], conversion) : null,
     returning: returningOf(fields, conversion),
     location: -1,
@@ -139,6 +157,51 @@ function convertDelete(fields: Fields, conversion: Conversion): Delete {
     returning: returningOf(fields, conversion),
     location: -1,
   };
+}
+
+function convertMerge(fields: Fields, conversion: Conversion): Merge {
+  const table = convertTable(fields["relation"], conversion);
+  if (has(fields, "returningClause")) throw notSupported("RETURNING of MERGE", table.location);
+  return {
+    kind: "merge",
+    with: withOf(fields, conversion),
+    table,
+    source: convertFrom(fields["sourceRelation"], conversion),
+    condition: convertExpression(fields["joinCondition"], conversion),
+    clauses: listOf(fields, "mergeWhenClauses").map((item) =>
+      convertMergeClause(fieldsOf(item, "MergeWhenClause"), conversion),
+    ),
+    location: -1,
+  };
+}
+
+function convertMergeClause(fields: Fields, conversion: Conversion): MergeClause {
+  const match = textOf(fields, "matchKind");
+  if (match === "MERGE_WHEN_NOT_MATCHED_BY_SOURCE") throw notSupported("WHEN NOT MATCHED BY SOURCE");
+  const shared = {
+    isMatched: match === "MERGE_WHEN_MATCHED",
+    condition: optional(fields, "condition", conversion),
+    location: -1,
+  };
+  const targets = listOf(fields, "targetList");
+  switch (textOf(fields, "commandType")) {
+    case "CMD_UPDATE":
+      return { ...shared, kind: "update", assignments: convertAssignments(targets, conversion) };
+    case "CMD_DELETE":
+      return { ...shared, kind: "delete" };
+    case "CMD_INSERT":
+      return {
+        ...shared,
+        kind: "insert",
+        columns: insertColumns(targets, conversion),
+        values: has(fields, "values")
+          ? listOf(fields, "values").map((value) => convertExpression(value, conversion))
+          : null,
+        overriding: overridingOf(fields),
+      };
+    default:
+      return { ...shared, kind: "nothing" };
+  }
 }
 
 export function convertTruncate(fields: Fields, conversion: Conversion): Truncate {

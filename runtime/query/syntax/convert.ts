@@ -13,7 +13,13 @@ import { sessionConverters } from "./convert-session.js";
 import type { SystemTimeClause } from "./system-time.js";
 import { type Fields, fieldsOf, has, listOf, numberOf, unwrap } from "./tree.js";
 
-const dataStatements: ReadonlySet<string> = new Set(["SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt"]);
+const dataStatements: ReadonlySet<string> = new Set([
+  "SelectStmt",
+  "InsertStmt",
+  "UpdateStmt",
+  "DeleteStmt",
+  "MergeStmt",
+]);
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();

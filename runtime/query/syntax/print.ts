@@ -4,6 +4,7 @@
  */
 import { unreachable } from "../../types/assert.js";
 import type { Expression, FunctionCall, SortItem, TypeName, WindowDefinition } from "./ast-expression.js";
+import { isModification } from "./ast-modify.js";
 import type { FromItem, GroupItem, Query, RelationName, SelectItem, SystemTime, WithClause } from "./ast-query.js";
 
 /** Words that the grammar keeps for itself, as far as names may be written like them. */
@@ -296,8 +297,7 @@ function printTail(query: Query): string {
 
 function printWith({ isRecursive, tables }: WithClause): string {
   const all = tables.map(({ name, columns, materialized, statement }) => {
-    if (statement.kind === "insert" || statement.kind === "update" || statement.kind === "delete")
-      return `${quoteName(name)} AS (…)`;
+    if (isModification(statement)) return `${quoteName(name)} AS (…)`;
     const how = materialized === "always" ? " MATERIALIZED" : materialized === "never" ? " NOT MATERIALIZED" : "";
     return `${quoteName(name)}${printColumns(columns)} AS${how} (${printQuery(statement)})`;
   });

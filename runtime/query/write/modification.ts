@@ -1,9 +1,9 @@
 /**
- * Carries out INSERT, UPDATE and DELETE. What the plan yields is read to its end before anything is written, so that a statement never
+ * Carries out INSERT, UPDATE, DELETE and MERGE. What the plan yields is read to its end before anything is written, so that a statement never
  * sees its own rows; then row after row is locked and written, foreign keys follow, and RETURNING is computed of what was written.
  */
 import { assert, unreachable } from "../../types/assert.js";
-import type { BoundDelete, BoundInsert, BoundModification, BoundUpdate } from "../bind/bound.js";
+import type { BoundDelete, BoundInsert, BoundMerge, BoundModification, BoundUpdate } from "../bind/bound.js";
 import type { TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import type { ColumnId } from "../plan/expression.js";
@@ -36,11 +36,25 @@ export function modify(modification: BoundModification, input: PlanRows, ports: 
     case "delete":
       run.delete(modification, rows);
       break;
+    case "merge":
+      run.merge(modification, rows);
+      break;
     default:
       unreachable(modification);
   }
   return run.finish();
 }
+
+/** How a row that is there is changed, and what keeps others from it meanwhile. */
+interface RowChange {
+  readonly strength: "update" | "noKeyUpdate";
+  readonly change: (old: StoredRow, planned: readonly Datum[]) => void;
+}
+
+const mergedTwice = (): SqlError =>
+  new SqlError("21000", "MERGE command cannot affect row a second time", {
+    hint: "Ensure that not more than one source row matches any one target row.",
+  });
 
 class Run {
   readonly #ports: WritePorts;
@@ -91,8 +105,7 @@ class Run {
     const written = new Set<string>();
     if (onConflict !== null && rows.length > 0) this.#expectArbiters(statement);
     for (const planned of rows) {
-      const row = this.#writer.fromLive(places.map((place) => (place < 0 ? null : (planned[place] ?? null))));
-      this.#writer.prepare(row);
+      const row = this.#rowOf(places, planned);
       const result = this.#writer.insert(row, arbiters);
       if (!("existing" in result)) {
         if (upsert !== null) written.add(nameOfKey(result.key));
@@ -167,22 +180,73 @@ class Run {
   }
 
   update({ key, assignments }: BoundUpdate, rows: readonly (readonly Datum[])[]): void {
-    const keyPlace = this.#place(key);
-    const changes = assignments.map(({ column, id }) => ({ column, place: this.#place(id) }));
-    const strength = this.#strength(changes.map(({ column }) => column));
-    this.#each(keyPlace, rows, strength, (old, planned) => {
-      const next = [...old.values];
-      for (const { column, place } of changes) next[column - 1] = planned[place] ?? null;
-      this.#wrote(this.#change(old, next).values, planned);
-    });
+    const { strength, change } = this.#updating(assignments);
+    this.#each(this.#place(key), rows, strength, change);
   }
 
   delete({ key }: BoundDelete, rows: readonly (readonly Datum[])[]): void {
-    this.#each(this.#place(key), rows, "update", (old, planned) => {
+    const { strength, change } = this.#deleting();
+    this.#each(this.#place(key), rows, strength, change);
+  }
+
+  #updating(assignments: BoundUpdate["assignments"]): RowChange {
+    const changes = assignments.map(({ column, id }) => ({ column, place: this.#place(id) }));
+    const change: RowChange["change"] = (old, planned) => {
+      const next = [...old.values];
+      for (const { column, place } of changes) next[column - 1] = planned[place] ?? null;
+      this.#wrote(this.#change(old, next).values, planned);
+    };
+    return { strength: this.#strength(changes.map(({ column }) => column)), change };
+  }
+
+  #deleting(): RowChange {
+    const change: RowChange["change"] = (old, planned) => {
       this.#writer.delete(old);
       this.#foreignKeys.wrote(this.#table, old, null);
       this.#wrote(old.values, planned);
+    };
+    return { strength: "update", change };
+  }
+
+  /** Each row by the action that the plan has chosen for it. A row of the table that two rows of the source would change is an error. */
+  merge({ key, action, actions }: BoundMerge, rows: readonly (readonly Datum[])[]): void {
+    const [keyPlace, actionPlace] = [this.#place(key), this.#place(action)];
+    const written = new Set<string>();
+    const perform = actions.map((each): ((planned: readonly Datum[]) => void) => {
+      if (each.kind === "nothing") return () => undefined;
+      if (each.kind === "insert") {
+        const places = each.values.map((id) => (id === null ? -1 : this.#place(id)));
+        return (planned) => this.#insertOne(places, planned);
+      }
+      const { strength, change } = each.kind === "update" ? this.#updating(each.assignments) : this.#deleting();
+      return (planned) => {
+        const rowKey = planned[keyPlace];
+        assert(rowKey instanceof Uint8Array, "a row key is bytes");
+        const name = nameOfKey(rowKey);
+        if (written.has(name)) throw mergedTwice();
+        written.add(name);
+        const old = this.#writer.isWritten(rowKey) ? null : this.#writer.lock(rowKey, strength);
+        if (old !== null) change(old, planned);
+      };
     });
+    for (const planned of rows) {
+      const chosen = planned[actionPlace];
+      if (typeof chosen === "number") perform[chosen]?.(planned);
+    }
+  }
+
+  #insertOne(places: readonly number[], planned: readonly Datum[]): void {
+    const row = this.#rowOf(places, planned);
+    const result = this.#writer.insert(row, "none");
+    assert(!("existing" in result), "a row that is in the way of another is an error where nothing else is said");
+    this.#foreignKeys.wrote(this.#table, null, result);
+    this.#wrote(row, planned);
+  }
+
+  #rowOf(places: readonly number[], planned: readonly Datum[]): Datum[] {
+    const row = this.#writer.fromLive(places.map((place) => (place < 0 ? null : (planned[place] ?? null))));
+    this.#writer.prepare(row);
+    return row;
   }
 
   /** Each row that the plan names, once, locked. */

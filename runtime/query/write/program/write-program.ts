@@ -27,6 +27,8 @@ export function writeProgramOf(modification: BoundModification, catalog: Catalog
       return updateProgram(modification, catalog);
     case "delete":
       return deleteProgram(modification, catalog);
+    case "merge":
+      return null;
     default:
       return unreachable(modification);
   }

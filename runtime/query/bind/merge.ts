@@ -1,0 +1,181 @@
+/**
+ * MERGE: the source's rows, each with the row of the table that belongs to it if there is one. The plan says for each which clause is its
+ * own, the first whose condition holds, and computes the values of that one alone.
+ */
+import type { TableDefinition } from "../catalog/model.js";
+import { SqlError } from "../error.js";
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
+import type { PlanColumn, PlanNode } from "../plan/plan.js";
+import type { Merge, MergeClause } from "../syntax/ast-modify.js";
+import { sqlType, typeOid } from "../types/sql-type.js";
+import type { Binder } from "./binder.js";
+import type { BoundMerge, MergeAction } from "./bound.js";
+import { coerceTo } from "./coerce.js";
+import { plainContext } from "./context.js";
+import { bindExpression } from "./expression.js";
+import { bindFromList, joinPlans } from "./from.js";
+import { estimates } from "./from-item.js";
+import { bindScan } from "./from-table.js";
+import {
+  asExpression,
+  bindAssignments,
+  checkWidth,
+  expectRead,
+  insertTargets,
+  rowArranger,
+  targetOf,
+} from "./modify-parts.js";
+import { operation } from "./operator.js";
+import { type CommonTables, joinNames, Scope } from "./scope.js";
+import { oneRow } from "./select.js";
+import { bindRules, liveColumns, tableRelation } from "./table-rules.js";
+
+const letters = { insert: "a", update: "w", delete: "d", nothing: "" } as const;
+
+/** Values that a clause's rows need, and the action once their columns are known by numbers. */
+interface BoundClause {
+  readonly values: readonly BoundExpression[];
+  readonly action: (ids: readonly ColumnId[]) => MergeAction;
+}
+
+export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables | null): BoundMerge {
+  const { clauses } = statement;
+  expectReachable(clauses);
+  const { table, schema } = targetOf(statement.table, binder, "MERGE into");
+  for (const { kind } of clauses) if (letters[kind] !== "") binder.authority.expect(table, letters[kind]);
+  const target = bindScan(table, schema, statement.table, binder, true);
+  const [relation] = target.names.relations;
+  if (relation === undefined || relation.keyId === null)
+    throw new SqlError("XX000", "a table that is changed has a row key");
+  const source = bindFromList([statement.source], binder, null, tables);
+  const sourceScope = new Scope(source.names, null, tables);
+  const scope = new Scope(joinNames(target.names, source.names), null, tables);
+  const onContext = plainContext(binder, scope, "JOIN conditions");
+  const on = coerceTo(binder, bindExpression(statement.condition, onContext), typeOid.bool, "JOIN/ON");
+  const conditions = clauses.map(({ condition, isMatched }) => {
+    if (condition === null) return null;
+    const context = plainContext(binder, isMatched ? scope : sourceScope, "MERGE WHEN conditions");
+    return coerceTo(binder, bindExpression(condition, context), typeOid.bool, "WHEN");
+  });
+  const bound = clauses.map((clause) => bindClause(clause, table, clause.isMatched ? scope : sourceScope, binder));
+  const read = [on, ...conditions.filter((condition) => condition !== null), ...bound.flatMap(({ values }) => values)];
+  expectRead(table, relation, read, binder);
+  const needsAll = clauses.some(({ isMatched }) => !isMatched);
+  const joined = joinPlans(needsAll ? "left" : "inner", source.plan ?? oneRow(), target.plan, on);
+  const key: BoundExpression = {
+    kind: "column",
+    id: relation.keyId,
+    name: "",
+    type: sqlType(typeOid.bytea),
+    location: -1,
+  };
+  const action: PlanColumn = { id: binder.newId(), name: "action", type: sqlType(typeOid.int4) };
+  const chosen = project(joined, [action], [choiceOf(clauses, conditions, key)]);
+  const ids = bound.map(({ values }) => values.map(() => binder.newId()));
+  const plan = project(
+    chosen,
+    bound.flatMap(({ values }, clause) =>
+      values.map(({ type }, index) => ({ id: ids[clause]?.[index] ?? 0, name: "", type })),
+    ),
+    bound.flatMap(({ values }, clause) => values.map((value) => onlyFor(clause, asExpression(action), value, binder))),
+  );
+  const rules = bindRules(table, tableRelation(table, relation.name, relation.schema, binder), binder);
+  const actions = bound.map((clause, index) => clause.action(ids[index] ?? []));
+  const old = relation.columns.map(({ id }) => id);
+  return { kind: "merge", table, rules, plan, returning: null, key: relation.keyId, old, action: action.id, actions };
+}
+
+/** Throws 42601 for a clause behind one that takes all. */
+function expectReachable(clauses: readonly MergeClause[]): void {
+  for (const isMatched of [true, false]) {
+    const own = clauses.filter((clause) => clause.isMatched === isMatched);
+    const all = own.findIndex(({ condition }) => condition === null);
+    if (all >= 0 && all < own.length - 1)
+      throw new SqlError("42601", "unreachable WHEN clause specified after unconditional WHEN clause");
+  }
+}
+
+function bindClause(clause: MergeClause, table: TableDefinition, scope: Scope, binder: Binder): BoundClause {
+  switch (clause.kind) {
+    case "nothing":
+    case "delete": {
+      const { kind } = clause;
+      return { values: [], action: () => ({ kind }) };
+    }
+    case "update": {
+      const assigned = bindAssignments(clause.assignments, table, scope, binder).filter(
+        ({ column }) => column.generated === null,
+      );
+      const action = (ids: readonly ColumnId[]): MergeAction => ({
+        kind: "update",
+        assignments: assigned.map(({ column }, index) => ({ column: column.number, id: ids[index] ?? 0 })),
+      });
+      return { values: assigned.map(({ value }) => value), action };
+    }
+    case "insert": {
+      const live = liveColumns(table);
+      const targets = insertTargets(table, clause.columns);
+      const context = plainContext(binder, scope, "VALUES");
+      const given = (clause.values ?? []).map((item) =>
+        item.kind === "default" ? null : bindExpression(item, context),
+      );
+      if (clause.values !== null)
+        checkWidth(given.length, targets, clause, clause.values[targets.length]?.location ?? -1);
+      const values = rowArranger(targets, live, clause.overriding, binder)(given);
+      const action = (ids: readonly ColumnId[]): MergeAction => ({
+        kind: "insert",
+        values: live.map(({ generated }, index) => (generated === null ? (ids[index] ?? null) : null)),
+      });
+      return { values, action };
+    }
+  }
+}
+
+const nothing: BoundExpression = { kind: "constant", value: null, type: sqlType(typeOid.int4), location: -1 };
+const integer = (value: number): BoundExpression => ({ ...nothing, kind: "constant", value });
+const bool = sqlType(typeOid.bool);
+
+/** The number of the clause that a row is for: of those for rows with a key, or of those for rows without. */
+function choiceOf(
+  clauses: readonly MergeClause[],
+  conditions: readonly (BoundExpression | null)[],
+  key: BoundExpression,
+): BoundExpression {
+  const among = (isMatched: boolean): BoundExpression => {
+    const own = clauses.flatMap((clause, index) => (clause.isMatched === isMatched ? [index] : []));
+    const branches = own.flatMap((index) => {
+      const condition = conditions[index] ?? null;
+      return condition === null ? [] : [{ condition, result: integer(index) }];
+    });
+    const all = own.find((index) => (conditions[index] ?? null) === null);
+    const otherwise = all === undefined ? nothing : integer(all);
+    return branches.length === 0 ? otherwise : { kind: "case", branches, otherwise, type: nothing.type, location: -1 };
+  };
+  const isMissing = { kind: "isTest", test: "null", isNegated: false, subject: key, type: bool, location: -1 } as const;
+  return {
+    kind: "case",
+    branches: [{ condition: isMissing, result: among(false) }],
+    otherwise: among(true),
+    type: nothing.type,
+    location: -1,
+  };
+}
+
+/** A value that is computed for the rows of one clause. */
+function onlyFor(clause: number, action: BoundExpression, value: BoundExpression, binder: Binder): BoundExpression {
+  const condition = operation(binder, "=", action, integer(clause), -1);
+  const otherwise: BoundExpression = { kind: "constant", value: null, type: value.type, location: -1 };
+  return { kind: "case", branches: [{ condition, result: value }], otherwise, type: value.type, location: -1 };
+}
+
+const project = (
+  input: PlanNode,
+  columns: readonly PlanColumn[],
+  expressions: readonly BoundExpression[],
+): PlanNode => ({
+  kind: "project",
+  input,
+  expressions: [...input.columns.map(asExpression), ...expressions],
+  columns: [...input.columns, ...columns],
+  ...estimates,
+});

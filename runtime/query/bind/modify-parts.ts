@@ -1,0 +1,208 @@
+/** What INSERT, UPDATE, DELETE and MERGE have in common: the table that is written, lists of columns, values for them. */
+import type { ColumnDefinition, TableDefinition } from "../catalog/model.js";
+import { notSupported, SqlError } from "../error.js";
+import type { BoundExpression } from "../plan/expression.js";
+import type { PlanColumn } from "../plan/plan.js";
+import { columnsOf, isPlanVolatile, subplanOf } from "../plan/walk.js";
+import type { Assignment, Insert, InsertColumn } from "../syntax/ast-modify.js";
+import type { TableReference } from "../syntax/ast-query.js";
+import { type Binder, plainQuery, positionOf } from "./binder.js";
+import { plainContext } from "./context.js";
+import { bindExpression, rowItems } from "./expression.js";
+import { findRelation, missingTable } from "./relation.js";
+import type { Scope, ScopeRelation } from "./scope.js";
+import { assign, defaultOf, liveColumns } from "./table-rules.js";
+
+/** The table that is written. 42809 for what is none. */
+export function targetOf(
+  reference: TableReference,
+  binder: Binder,
+  verb: string,
+): { table: TableDefinition; schema: string } {
+  const found = findRelation(reference.name, binder.environment);
+  if (reference.time !== null)
+    throw notSupported("FOR SYSTEM_TIME of a table that is written", positionOf(reference.time.location));
+  if (found === null) throw missingTable(reference.name);
+  const { relation } = found;
+  if (found.isSystem) throw new SqlError("42501", `permission denied for table ${relation.name}`);
+  if (relation.kind === "table") return { table: relation, schema: found.schema };
+  if (relation.kind === "materializedView")
+    throw new SqlError("42809", `cannot change materialized view "${relation.name}"`);
+  if (relation.kind === "view") throw notSupported(`${verb} a view`, positionOf(reference.location));
+  throw new SqlError("42809", `cannot open relation "${relation.name}"`, { position: positionOf(reference.location) });
+}
+
+function columnNamed(table: TableDefinition, name: string, location: number, steps: number): ColumnDefinition {
+  const column = liveColumns(table).find((one) => one.name === name);
+  if (column !== undefined && steps > 0) throw notSupported("assignment to a part of a column", positionOf(location));
+  if (column !== undefined) return column;
+  throw new SqlError("42703", `column "${name}" of relation "${table.name}" does not exist`, {
+    position: positionOf(location),
+  });
+}
+
+export const namesOf = (...relations: readonly ScopeRelation[]) => ({
+  relations,
+  columns: relations.flatMap(({ columns }) => columns),
+});
+
+/** Refuses a value where only the system may decide. */
+function checkWritable(column: ColumnDefinition, overriding: Insert["overriding"], binder: Binder): void {
+  const message = `cannot insert a non-DEFAULT value into column "${column.name}"`;
+  if (column.generated !== null) {
+    binder.refuse(new SqlError("428C9", message, { detail: `Column "${column.name}" is a generated column.` }));
+  } else if (column.identity === "always" && overriding === "none") {
+    const detail = `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`;
+    binder.refuse(new SqlError("428C9", message, { detail, hint: "Use OVERRIDING SYSTEM VALUE to override." }));
+  }
+}
+
+/** Columns that an INSERT names; all of them when it names none. */
+export function insertTargets(table: TableDefinition, columns: readonly InsertColumn[]): readonly ColumnDefinition[] {
+  const seen = new Set<string>();
+  const listed = columns.map(({ name, location, steps }) => {
+    if (seen.has(name)) {
+      throw new SqlError("42701", `column "${name}" specified more than once`, { position: positionOf(location) });
+    }
+    seen.add(name);
+    return columnNamed(table, name, location, steps);
+  });
+  return columns.length > 0 ? listed : liveColumns(table);
+}
+
+/** From the values for some columns, null for DEFAULT, to those of all live ones, in their order. */
+export function rowArranger(
+  targets: readonly ColumnDefinition[],
+  live: readonly ColumnDefinition[],
+  overriding: Insert["overriding"],
+  binder: Binder,
+): (values: readonly (BoundExpression | null)[]) => readonly BoundExpression[] {
+  const nothing = (column: ColumnDefinition): BoundExpression =>
+    column.generated === null
+      ? defaultOf(column, binder)
+      : { kind: "constant", value: null, type: column.type, location: -1 };
+  return (values) =>
+    live.map((column) => {
+      const index = targets.findIndex((target) => target.number === column.number);
+      const value = index < 0 ? null : (values[index] ?? null);
+      if (value === null || (column.identity !== null && overriding === "user")) return nothing(column);
+      checkWritable(column, overriding, binder);
+      return assign(value, column.type, column.name, binder);
+    });
+}
+
+export function checkWidth(
+  width: number,
+  targets: readonly ColumnDefinition[],
+  statement: Pick<Insert, "columns">,
+  location: number,
+): void {
+  if (width > targets.length) {
+    throw new SqlError("42601", "INSERT has more expressions than target columns", { position: positionOf(location) });
+  }
+  if (statement.columns.length > 0 && width < targets.length) {
+    throw new SqlError("42601", "INSERT has more target columns than expressions", {
+      position: positionOf(statement.columns[width]?.location ?? -1),
+    });
+  }
+}
+
+interface BoundAssignment {
+  readonly column: ColumnDefinition;
+  readonly value: BoundExpression;
+}
+
+export function bindAssignments(
+  assignments: readonly Assignment[],
+  table: TableDefinition,
+  scope: Scope,
+  binder: Binder,
+): readonly BoundAssignment[] {
+  const context = plainContext(binder, scope, "UPDATE");
+  // All values before the first column is looked at, and all columns before any is refused.
+  const values = assignments.map(({ value }) => {
+    if (value.kind === "default" || (value.kind === "rowField" && isDefaultField(value))) return null;
+    return value.kind === "rowField" ? bindRowField(value, scope, binder) : bindExpression(value, context);
+  });
+  const names = assignments.map(({ column }) => column);
+  const twice = assignments.find(({ column }, index) => names.indexOf(column) < index);
+  if (twice !== undefined) {
+    const position = positionOf(twice.location);
+    binder.refuse(new SqlError("42601", `multiple assignments to same column "${twice.column}"`, { position }));
+  }
+  return assignments.map((assignment, index) => {
+    const column = columnNamed(table, assignment.column, assignment.location, assignment.steps);
+    const value = values[index] ?? null;
+    if (value === null) {
+      if (column.generated === null) return { column, value: defaultOf(column, binder) };
+      return { column, value: { kind: "constant", value: null, type: column.type, location: -1 } };
+    }
+    if (column.generated !== null || column.identity === "always") {
+      const detail =
+        column.generated === null
+          ? `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`
+          : `Column "${column.name}" is a generated column.`;
+      binder.refuse(new SqlError("428C9", `column "${column.name}" can only be updated to DEFAULT`, { detail }));
+    }
+    return { column, value: assign(value, column.type, column.name, binder) };
+  });
+}
+
+type RowField = Extract<Assignment["value"], { kind: "rowField" }>;
+
+const isDefaultField = ({ row, index }: RowField): boolean =>
+  row.kind === "row" && row.items[index]?.kind === "default";
+
+/** One column of `(a, b) = (1, 2)` or `(a, b) = (SELECT …)`. */
+function bindRowField({ row, index, count }: RowField, scope: Scope, binder: Binder): BoundExpression {
+  const position = positionOf(row.location);
+  const wrongCount = (): SqlError =>
+    new SqlError("42601", "number of columns does not match number of values", { position });
+  if (row.kind === "row") {
+    const context = plainContext(binder, scope, "UPDATE");
+    if (row.items.some((item) => item.kind === "columnName" && item.isStar)) {
+      const items = row.items.flatMap((item) => rowItems(item, context));
+      const found = items[index];
+      if (items.length !== count || found === undefined) throw wrongCount();
+      return found;
+    }
+    // Each value is looked at for its own column: one beside it may be DEFAULT.
+    const item = row.items[index];
+    if (row.items.length !== count || item === undefined) throw wrongCount();
+    return bindExpression(item, context);
+  }
+  if (row.kind !== "subquery" || row.form !== "scalar") {
+    throw new SqlError("0A000", "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression", {
+      position,
+    });
+  }
+  const rows = binder.query(row.query, scope, scope.commonTables, plainQuery);
+  const output = rows.outputs[index];
+  if (rows.outputs.length !== count || output === undefined) throw wrongCount();
+  if (isPlanVolatile(rows.plan)) throw notSupported("a volatile sub-SELECT for several columns", position);
+  return {
+    kind: "subquery",
+    subplan: subplanOf("scalar", rows.plan, [output.id], null, null),
+    type: output.type,
+    location: row.location,
+  };
+}
+
+/** Throws 42501 when expressions read what is in the table, and the user may only change it. */
+export function expectRead(
+  table: TableDefinition,
+  { columns, hidden }: ScopeRelation,
+  expressions: readonly BoundExpression[],
+  binder: Binder,
+): void {
+  const read = columnsOf(...expressions);
+  if ([...columns, ...hidden].some(({ id }) => read.has(id))) binder.authority.expect(table, "r");
+}
+
+export const asExpression = ({ id, name, type }: PlanColumn): BoundExpression => ({
+  kind: "column",
+  id,
+  name,
+  type,
+  location: -1,
+});
