@@ -217,7 +217,17 @@ export function decodeSqlRequest(bytes: Uint8Array, from = 0, to: number = bytes
   return request;
 }
 
-const fieldNames = ["detail", "hint", "schema", "table", "column", "dataType", "constraint"] as const;
+const fieldNames = [
+  "detail",
+  "hint",
+  "schema",
+  "table",
+  "column",
+  "dataType",
+  "constraint",
+  "context",
+  "loadPlace",
+] as const;
 
 function writeFields(out: ByteWriter, fields: SqlErrorFields): void {
   out.u32((fields.position ?? -1) + 1);

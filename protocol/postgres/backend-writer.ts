@@ -311,6 +311,7 @@ export class BackendWriter {
     this.#field("D", fields.detail);
     this.#field("H", fields.hint);
     if (position > 0) this.#field("P", String(position));
+    this.#field("W", fields.context);
     this.#field("s", fields.schema);
     this.#field("t", fields.table);
     this.#field("c", fields.column);

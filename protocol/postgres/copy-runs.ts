@@ -9,6 +9,7 @@ import type { Query, RelationName, TableReference } from "../../runtime/query/sy
 import type { Copy } from "../../runtime/query/syntax/ast-session.js";
 import { kiB } from "../../runtime/types/limits.js";
 import type { BackendWriter } from "./backend-writer.js";
+import { CopyLines } from "./copy/lines.js";
 import { copyOptions } from "./copy/options.js";
 import { RowsIn } from "./copy/rows-in.js";
 import { RowsOut } from "./copy/rows-out.js";
@@ -43,14 +44,22 @@ const plainTail = {
   location: -1,
 } as const;
 
+/** As PostgreSQL does, COPY says nothing of the place of its table's name. */
 const tableReference = (name: RelationName): TableReference => ({
   kind: "table",
-  name,
+  name: { ...name, location: -1 },
   alias: null,
   time: null,
   isInherited: true,
-  location: name.location,
+  location: -1,
 });
+
+/** A column that is not there is told with its table, as its names are those of a list. */
+function ofTable(error: unknown, table: RelationName | null): unknown {
+  if (!(error instanceof SqlError) || error.sqlState !== "42703" || table === null) return error;
+  const message = error.message.replace(/ does not exist$/, ` of relation "${table.name}" does not exist`);
+  return new SqlError("42703", message, error.fields);
+}
 
 const allColumns = { kind: "columnName", parts: [], isStar: true, isOfCopy: true, location: -1 } as const;
 
@@ -121,8 +130,15 @@ export class CopyRuns {
     if (table === null) throw new SqlError("42601", "COPY FROM needs a table");
     if (copy.where !== null) throw new SqlError("0A000", "COPY FROM with WHERE is not supported");
     const columns = await this.#columnsIn(table, copy.columns, statement);
-    const rows = new RowsIn(options, columns);
-    const load = new Load(this.#host, statement, table, columns, options.format === "binary" ? 1 : 0);
+    const lines = new CopyLines(table.name, columns, options.format === "binary");
+    const rows = new RowsIn(options, columns, lines);
+    const load = new Load(this.#host, {
+      statement,
+      table,
+      columns,
+      lines,
+      format: options.format === "binary" ? 1 : 0,
+    });
     this.#host.writer.copyInResponse(options.format === "binary" ? 1 : 0, columns.length);
     this.#host.flush();
     const ready = new LoadBlockWriter();
@@ -157,11 +173,15 @@ export class CopyRuns {
       text: `/* columns */ ${statement.text}`,
       statement: tableQuery(table, columns),
     });
-    const described = await this.#host.runs.described(
-      { kind: "describe", text: query.text, syntax: query.syntax() },
-      this.#host.destinationOf(query),
-    );
-    return (described.columns ?? []).map(({ name }) => name);
+    try {
+      const described = await this.#host.runs.described(
+        { kind: "describe", text: query.text, syntax: query.syntax() },
+        this.#host.destinationOf(query),
+      );
+      return (described.columns ?? []).map(({ name }) => name);
+    } catch (error) {
+      throw ofTable(error, table);
+    }
   }
 
   /** False when the client has sent all. */
@@ -177,7 +197,7 @@ export class CopyRuns {
       case "copyDone":
         return false;
       case "copyFail":
-        throw new SqlError("57014", `COPY from stdin failed: ${message.message}`);
+        throw rows.failedBehind(new SqlError("57014", `COPY from stdin failed: ${message.message}`));
       case "flush":
       case "sync":
         return true;
@@ -191,19 +211,30 @@ export class CopyRuns {
 class Load {
   readonly #host: CopyHost;
   readonly #format: 0 | 1;
+  readonly #lines: CopyLines;
   /** An INSERT of one row: it is run for each. */
   readonly #insert: CachedStatement;
   count = 0;
 
   constructor(
     host: CopyHost,
-    statement: CachedStatement,
-    table: RelationName,
-    columns: readonly string[],
-    format: 0 | 1,
+    {
+      statement,
+      table,
+      columns,
+      format,
+      lines,
+    }: {
+      readonly statement: CachedStatement;
+      readonly table: RelationName;
+      readonly columns: readonly string[];
+      readonly format: 0 | 1;
+      readonly lines: CopyLines;
+    },
   ) {
     this.#host = host;
     this.#format = format;
+    this.#lines = lines;
     this.#insert = cached({
       ...statement,
       text: `/* load */ ${statement.text}`,
@@ -234,11 +265,15 @@ class Load {
     const { rows } = ready;
     const bytes = ready.take();
     const insert = this.#insert;
-    const reply = await this.#host.runs.rows(
-      { kind: "load", text: insert.text, syntax: insert.syntax(), parameters: [{ format: this.#format, bytes }] },
-      await this.#host.enter(insert),
-    );
-    this.#host.take(reply);
+    const destination = await this.#host.enter(insert);
+    const parameters = [{ format: this.#format, bytes }];
+    try {
+      const load = { kind: "load", text: insert.text, syntax: insert.syntax(), parameters } as const;
+      this.#host.take(await this.#host.runs.rows(load, destination));
+    } catch (error) {
+      throw this.#lines.located(error, bytes);
+    }
+    this.#lines.clear();
     this.count += rows;
   }
 }

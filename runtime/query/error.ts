@@ -14,6 +14,10 @@ export interface SqlErrorFields {
   readonly column?: string | undefined;
   readonly dataType?: string | undefined;
   readonly constraint?: string | undefined;
+  /** What was under way, as "COPY t, line 3". */
+  readonly context?: string | undefined;
+  /** Of a load: the row that failed and, where it was a value, its column, both from 0: `12 3`. Whoever knows the lines makes a context of it. */
+  readonly loadPlace?: string | undefined;
 }
 
 export class SqlError extends Error {
@@ -27,6 +31,13 @@ export class SqlError extends Error {
     this.sqlState = sqlState;
     this.fields = fields;
   }
+}
+
+/** The error of a row of a load, or of one of its values, with its place; one that has a place already keeps it. */
+export function atLoadPlace(error: unknown, row: number, column: number | null): unknown {
+  if (!(error instanceof SqlError) || error.fields.loadPlace !== undefined) return error;
+  const loadPlace = column === null ? `${row}` : `${row} ${column}`;
+  return new SqlError(error.sqlState, error.message, { ...error.fields, loadPlace });
 }
 
 /** What is understood and not done. Never half done, never accepted and ignored. */

@@ -1,4 +1,5 @@
 /** The rows of a `load`, read by the types of its statement's parameters. */
+import { atLoadPlace } from "../../../runtime/query/error.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import { LoadBlockReader } from "../../messages/load-block.js";
@@ -27,9 +28,14 @@ export function* loadedValues(
   const values: Datum[] = readers.map(() => null);
   for (let row = 1; rows.next(); row++) {
     if (row % checkRows === 0) working();
-    for (let index = 0; index < readers.length; index++) {
-      const [begin, end, read] = [from[index] ?? 0, to[index] ?? 0, readers[index]];
-      values[index] = end < begin || read === undefined ? null : read(buffer, begin, end);
+    let index = 0;
+    try {
+      for (; index < readers.length; index++) {
+        const [begin, end, read] = [from[index] ?? 0, to[index] ?? 0, readers[index]];
+        values[index] = end < begin || read === undefined ? null : read(buffer, begin, end);
+      }
+    } catch (error) {
+      throw atLoadPlace(error, row - 1, index);
     }
     yield values;
   }

@@ -5,6 +5,7 @@
 import { putFact, removeFact } from "../../../runtime/kernel/sql-facts.js";
 import { type BoundModification, isBoundModification } from "../../../runtime/query/bind/bound.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import { SqlError } from "../../../runtime/query/error.js";
 import { mayTouchRows } from "../../../runtime/query/plan/walk.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import type { TextContext } from "../../../runtime/query/types/text-context.js";
@@ -146,7 +147,7 @@ export class StatementPrograms {
     locks.lockWhole(tableLockName(request.tenant, body.table.oid), "keyShare");
     const { context } = evaluation;
     if (request.kind === "load")
-      return this.#load(parts, (run) => runForEach(program, run, loadedValues(parts, planned)));
+      return this.#load(parts, (run) => orElse(() => runForEach(program, run, loadedValues(parts, planned))));
     if (program.input === "plan") return this.#loadPlan(parts, planned, program);
     const parameters = readParameters(request.parameters, parameterTypes, context, "");
     if (isLoad && program.isLoad) {
@@ -249,6 +250,16 @@ function returnedOf({ bound, columns }: PlannedStatement, request: SqlRequest, c
 function resultOf({ kind }: BoundModification, count: number, rows: DataRows | null): StatementResult {
   const tag = modificationTag(kind, count);
   return { rows, count, tag: () => tag };
+}
+
+/** Null for a row that is refused: the general way knows which, and what to say of it. */
+function orElse(run: () => number | null): number | null {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof SqlError) return null;
+    throw error;
+  }
 }
 
 /** Runs a program of one row for each row of values; null when one of them has to be done the general way. */

@@ -12,8 +12,8 @@ import type {
 } from "../../../runtime/query/bind/bound.js";
 import type { Catalog } from "../../../runtime/query/catalog/model.js";
 import type { QueryEnvironment } from "../../../runtime/query/engine.js";
-import { notSupported, SqlError } from "../../../runtime/query/error.js";
-import type { ColumnId } from "../../../runtime/query/plan/expression.js";
+import { atLoadPlace, notSupported, SqlError } from "../../../runtime/query/error.js";
+import type { BoundExpression, ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
 import type { TableSource } from "../../../runtime/query/table/access.js";
 import { type Overlay, OverlayReader } from "../../../runtime/query/table/overlay.js";
@@ -216,7 +216,9 @@ export class StatementRun {
   load(insert: BoundInsert, rows: Iterable<readonly Datum[]>): StatementResult {
     const { locks, request } = this.#parts;
     locks.lockWhole(tableLockName(request.tenant, insert.table.oid), "keyShare");
-    const { count } = modify(insert, this.#computed(insert.plan, rows), this.#ports);
+    const { count } = modify(insert, this.#computed(insert.plan, rows), this.#ports, (error, row) =>
+      atLoadPlace(error, row, null),
+    );
     return { rows: null, count, tag: () => `INSERT 0 ${count}` };
   }
 
@@ -224,9 +226,17 @@ export class StatementRun {
     assert(plan.kind === "values" && plan.items.length === 1, "a load runs an INSERT of one row");
     const [item = []] = plan.items;
     const { engine } = this.#parts;
+    let row = 0;
     for (const parameters of rows) {
       const environment = { ...this.#environment, parameters };
-      yield item.map((expression) => engine.compile(expression, [], environment)([]));
+      yield item.map((expression) => {
+        try {
+          return engine.compile(expression, [], environment)([]);
+        } catch (error) {
+          throw atLoadPlace(error, row, parameterIn(expression));
+        }
+      });
+      row += 1;
     }
   }
 
@@ -334,6 +344,13 @@ export class StatementRun {
     if (positionAt(reader.valueView, reader.valueStart) > transaction.snapshot) throw concurrentUpdate();
     return true;
   }
+}
+
+/** The parameter that a value of a load is, converted or as it is; null for what is computed otherwise. */
+function parameterIn(expression: BoundExpression): number | null {
+  let value = expression;
+  while (value.kind === "cast") value = value.subject;
+  return value.kind === "parameter" ? value.index : null;
 }
 
 function strengthOf(strength: string): LockStrength {

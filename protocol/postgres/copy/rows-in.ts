@@ -7,6 +7,7 @@
 import type { LoadBlockWriter } from "../../../actors/messages/load-block.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { miB } from "../../../runtime/types/limits.js";
+import { type CopyLines, inContext } from "./lines.js";
 import type { CopyOptions } from "./options.js";
 
 const lineBytesMax = 16 * miB;
@@ -38,15 +39,22 @@ export class RowsIn {
   readonly #null: Uint8Array;
   readonly #forceNull: readonly boolean[];
   readonly #forceNotNull: readonly boolean[];
+  /** Where the rows of the block lie. */
+  readonly #lines: CopyLines;
   #held: Uint8Array = new Uint8Array(0);
+  /** Lines that were read, those within quotes counted too. */
   #line = 0;
+  #isFirst = true;
+  /** Ends of lines within the row that was found last. */
+  #quotedLines = 0;
   #isEnded = false;
   #sawBinaryHead = false;
   /** For fields whose bytes differ from those of the line. */
   #scratch = new Uint8Array(256);
 
-  constructor(options: CopyOptions, columns: readonly string[]) {
+  constructor(options: CopyOptions, columns: readonly string[], lines: CopyLines) {
     this.#options = options;
+    this.#lines = lines;
     this.#columns = columns;
     this.#delimiter = options.delimiter.charCodeAt(0);
     this.#quote = options.quote.charCodeAt(0);
@@ -56,16 +64,25 @@ export class RowsIn {
     this.#forceNotNull = columns.map((name) => options.forceNotNull.includes(name));
   }
 
-  /** The line that was read last, from 1. */
-  get line(): number {
-    return this.#line;
-  }
-
   /** Rows that are complete now. Throws `22P04`. */
   push(bytes: Uint8Array, into: LoadBlockWriter): void {
     if (this.#isEnded) return;
+    try {
+      this.#push(bytes, into);
+    } catch (error) {
+      throw this.failedBehind(error);
+    }
+  }
+
+  /** An error of what comes behind the last line that was read. */
+  failedBehind(error: unknown): unknown {
+    return inContext(error, this.#lines.at(this.#line + 1, null));
+  }
+
+  #push(bytes: Uint8Array, into: LoadBlockWriter): void {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    const at = this.#options.format === "binary" ? this.#binary(all, into) : this.#lines(all, into);
+    const at = this.#options.format === "binary" ? this.#binary(all, into) : this.#rows(all, into);
+    this.#lines.keep(all.subarray(0, at));
     this.#held = this.#isEnded ? new Uint8Array(0) : Uint8Array.from(all.subarray(at));
     if (this.#held.length > lineBytesMax)
       throw new SqlError("54000", `a line of COPY data is longer than ${lineBytesMax} bytes`);
@@ -75,26 +92,36 @@ export class RowsIn {
   finish(into: LoadBlockWriter): void {
     if (this.#isEnded) return;
     if (this.#options.format === "binary") {
-      if (this.#held.length > 0 || this.#sawBinaryHead) throw bad("unexpected EOF in COPY data");
-      throw bad("COPY file signature not recognized");
+      const isCutOff = this.#held.length > 0 || this.#sawBinaryHead;
+      throw this.failedBehind(bad(isCutOff ? "unexpected EOF in COPY data" : "COPY file signature not recognized"));
     }
     if (this.#held.length === 0) return;
     const all = Buffer.concat([this.#held, Uint8Array.of(lineFeed)]);
-    const at = this.#lines(all, into);
-    if (at < all.length && !this.#isEnded) throw bad("unterminated CSV quoted field");
+    const at = this.#rows(all, into);
+    this.#lines.keep(all.subarray(0, at));
+    if (at < all.length && !this.#isEnded) {
+      const quoted = this.#isFirst ? 0 : this.#held.filter((byte) => byte === lineFeed).length;
+      const context = this.#lines.at(this.#line + 1 + quoted, this.#held);
+      throw inContext(bad("unterminated CSV quoted field"), context);
+    }
     this.#held = new Uint8Array(0);
   }
 
   // ------------------------------------------------------------------ lines
 
-  #lines(bytes: Uint8Array, into: LoadBlockWriter): number {
+  #rows(bytes: Uint8Array, into: LoadBlockWriter): number {
     let at = 0;
     while (!this.#isEnded) {
       const end = this.#options.format === "csv" ? this.#csvLineEnd(bytes, at) : this.#textLineEnd(bytes, at);
       if (end < 0) break;
       const textEnd = end > at && bytes[end - 1] === carriageReturn ? end - 1 : end;
-      this.#line += 1;
-      this.#oneLine(bytes, at, textEnd, into);
+      // How lines end is known once one has ended: PostgreSQL counts none within quotes before that.
+      this.#line += this.#isFirst ? 1 : 1 + this.#quotedLines;
+      try {
+        this.#oneLine(bytes, at, textEnd, into);
+      } catch (error) {
+        throw inContext(error, this.#lines.at(this.#line, bytes.subarray(at, textEnd)));
+      }
       at = end + 1;
     }
     return at;
@@ -105,13 +132,17 @@ export class RowsIn {
       this.#isEnded = true;
       return;
     }
-    const isHeader = this.#line === 1 && this.#options.header !== "none";
+    const isHeader = this.#isFirst && this.#options.header !== "none";
+    this.#isFirst = false;
     if (this.#options.format === "csv") this.#csvRow(bytes, from, to, into);
     else this.#textRow(bytes, from, to, into);
     if (isHeader) {
       this.#checkHeader(into.rowValues());
       into.dropRow();
-    } else this.#endRow(into);
+      return;
+    }
+    this.#endRow(into);
+    this.#lines.add(this.#line, from, to);
   }
 
   #checkHeader(row: readonly (Uint8Array | null)[]): void {
@@ -198,11 +229,14 @@ export class RowsIn {
   /** Line ends within quotes belong to the value. */
   #csvLineEnd(bytes: Uint8Array, from: number): number {
     let isQuoted = false;
+    this.#quotedLines = 0;
     for (let at = from; at < bytes.length; at++) {
       const byte = bytes[at];
       if (isQuoted && byte === this.#escape && this.#escape !== this.#quote) at += 1;
       else if (byte === this.#quote) isQuoted = !isQuoted;
-      else if (byte === lineFeed && !isQuoted) return at;
+      else if (byte !== lineFeed) continue;
+      else if (!isQuoted) return at;
+      else this.#quotedLines += 1;
     }
     return -1;
   }
@@ -296,6 +330,7 @@ export class RowsIn {
       at += Math.max(0, length);
     }
     this.#line += 1;
+    this.#lines.add(this.#line, 0, 0);
     into.endRow();
     return at;
   }

@@ -5,6 +5,7 @@ import { insufficientBinary, invalidBinary } from "./invalid.js";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
@@ -18,6 +19,14 @@ export function fromUtf8(bytes: Uint8Array): string {
   }
   if (text.includes("\0")) throw new SqlError("22021", 'invalid byte sequence for encoding "UTF8": 0x00');
   return text;
+}
+
+/** Text of UTF-8, cut between two characters where it is longer than so many bytes, with three points behind it. */
+export function shortened(bytes: Uint8Array, bytesMax: number): string {
+  if (bytes.length <= bytesMax) return lenient.decode(bytes);
+  let end = bytesMax;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return `${lenient.decode(bytes.subarray(0, end))}...`;
 }
 
 /** The first bytes that are no character, as `0xc3 0x28`. */

@@ -1,6 +1,7 @@
 /** Violated constraints, in PostgreSQL's words and with its fields. */
 import type { ConstraintDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
+import { shortened, utf8 } from "../types/bytes.js";
 import type { Datum } from "../types/datum.js";
 import type { SqlType } from "../types/sql-type.js";
 
@@ -13,14 +14,12 @@ interface Names {
 /** Bytes of one value in a message. */
 const valueBytesMax = 64;
 
-const clipped = (text: string): string => (text.length > valueBytesMax ? `${text.slice(0, valueBytesMax)}...` : text);
-
 function failingRow(names: Names, table: TableDefinition, values: readonly Datum[]): string {
   const shown = table.columns
     .filter(({ isDropped }) => !isDropped)
     .map(({ number, type }) => {
       const value = values[number - 1] ?? null;
-      return value === null ? "null" : clipped(names.text(type, value));
+      return value === null ? "null" : shortened(utf8(names.text(type, value)), valueBytesMax);
     });
   return `Failing row contains (${shown.join(", ")}).`;
 }

@@ -23,12 +23,18 @@ export interface ModificationResult {
 /** Everything that the modification's plan yields, a row at a time, in the order of the plan's columns. */
 export type PlanRows = Iterable<readonly Datum[]>;
 
-export function modify(modification: BoundModification, input: PlanRows, ports: WritePorts): ModificationResult {
+/** @param failing what is thrown for an error of a row that is inserted: its number among all counts from 0 */
+export function modify(
+  modification: BoundModification,
+  input: PlanRows,
+  ports: WritePorts,
+  failing: (error: unknown, row: number) => unknown = (error) => error,
+): ModificationResult {
   const rows = [...input];
   const run = new Run(modification, ports);
   switch (modification.kind) {
     case "insert":
-      run.insert(modification, rows);
+      run.insert(modification, rows, failing);
       break;
     case "update":
       run.update(modification, rows);
@@ -97,23 +103,46 @@ class Run {
     return { count: this.#count, rows: this.#returned };
   }
 
-  insert(statement: BoundInsert, rows: readonly (readonly Datum[])[]): void {
+  insert(
+    statement: BoundInsert,
+    rows: readonly (readonly Datum[])[],
+    failing: (error: unknown, row: number) => unknown,
+  ): void {
     const { values, onConflict } = statement;
     const places = values.map((id) => (id === null ? -1 : this.#place(id)));
-    const upsert = onConflict?.action === "update" ? this.#upsert(statement, onConflict) : null;
-    const arbiters = onConflict === null ? "none" : onConflict.arbiters.length === 0 ? "any" : onConflict.arbiters;
-    const written = new Set<string>();
     if (onConflict !== null && rows.length > 0) this.#expectArbiters(statement);
-    for (const planned of rows) {
+    const insertOne =
+      onConflict === null
+        ? (planned: readonly Datum[]): void => this.#insertOne(places, planned)
+        : this.#settling(statement, onConflict, places);
+    for (const [row, planned] of rows.entries()) {
+      try {
+        insertOne(planned);
+      } catch (error) {
+        throw failing(error, row);
+      }
+    }
+  }
+
+  /** An INSERT of a row with ON CONFLICT. */
+  #settling(
+    statement: BoundInsert,
+    onConflict: NonNullable<BoundInsert["onConflict"]>,
+    places: readonly number[],
+  ): (planned: readonly Datum[]) => void {
+    const upsert = onConflict.action === "update" ? this.#upsert(statement, onConflict) : null;
+    const arbiters = onConflict.arbiters.length === 0 ? "any" : onConflict.arbiters;
+    const written = new Set<string>();
+    return (planned) => {
       const row = this.#rowOf(places, planned);
       const result = this.#writer.insert(row, arbiters);
       if (!("existing" in result)) {
         if (upsert !== null) written.add(nameOfKey(result.key));
         this.#foreignKeys.wrote(this.#table, null, result);
         this.#wrote(row, planned);
-        continue;
+        return;
       }
-      if (upsert === null) continue;
+      if (upsert === null) return;
       const { existing } = result;
       if (written.has(nameOfKey(existing.key))) {
         throw new SqlError("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time", {
@@ -121,10 +150,10 @@ class Run {
         });
       }
       const after = upsert(existing.key, row);
-      if (after === null) continue;
+      if (after === null) return;
       written.add(nameOfKey(after.key));
       this.#wrote(after.values, planned);
-    }
+    };
   }
 
   /** Whether a row is in the way must be known with the row. Throws 55000 where it is known later. */

@@ -1,0 +1,52 @@
+/** What COPY says of a row that fails: its line, its column, its value, as PostgreSQL 15 says them. */
+import test from "ava";
+import { withNode } from "../query/fuzz/programs/target.js";
+
+const definitions = [
+  "create table t (a int, b text, c numeric(5,2) check (c > 0), d varchar(3) not null)",
+  "create table k (id int primary key, v int)",
+  "create table g (id int, v int, w int generated always as (10 / v) stored)",
+  "create table f (id int references k)",
+];
+
+const long = "x".repeat(120);
+const cut = (text: string): string => `${text.slice(0, 100)}...`;
+
+/** COPY, its data, and what is told: SQLSTATE and context. */
+const cases: readonly (readonly [sql: string, data: string, sqlState: string, context: string | undefined])[] = [
+  ["copy t from stdin", "1\tx\t1.5\tabc\nz\tx\t1\ta\n", "22P02", 'COPY t, line 2, column a: "z"'],
+  ["copy t from stdin", "1\tx\t1.5\tabc\n2\tx\n", "22P04", 'COPY t, line 2: "2\tx"'],
+  ["copy t from stdin", "1\tx\t1\ta\tb\n", "22P04", 'COPY t, line 1: "1\tx\t1\ta\tb"'],
+  ["copy t from stdin", "1\tx\t-1\tabc\n", "23514", 'COPY t, line 1: "1\tx\t-1\tabc"'],
+  ["copy t from stdin", "1\tx\t1\t\\N\n", "23502", 'COPY t, line 1: "1\tx\t1\t\\N"'],
+  ["copy t from stdin", "1\tx\t1\tabcd\n", "22001", 'COPY t, line 1, column d: "abcd"'],
+  ["copy t (a, d) from stdin", `5\t${long}\n`, "22001", `COPY t, line 1, column d: "${cut(long)}"`],
+  ["copy t (a, d) from stdin", `${long}\tabc\n`, "22P02", `COPY t, line 1, column a: "${cut(long)}"`],
+  ["copy t (a, d) from stdin", "1\tabc\r\n2\tabcd\r\n", "22001", 'COPY t, line 2, column d: "abcd"'],
+  ["copy t (b, a, d) from stdin", "x\\ty\t\\x31z\ta\n", "22P02", 'COPY t, line 1, column a: "1z"'],
+  // Lines within quotes count, once it is known how lines end.
+  ["copy t from stdin csv", '1,"x\ny",1,a\n1,"x\ny",1,a\nz,x,1,a\n', "22P02", 'COPY t, line 4, column a: "z"'],
+  ["copy t from stdin csv", '1,"x\ny",1,a\n1,"x\ny,1,a\n', "22P04", 'COPY t, line 4: "1,"x\ny,1,a\n"'],
+  ["copy t from stdin csv header", "a,b,c,d\n1,x,1,\n", "23502", 'COPY t, line 2: "1,x,1,"'],
+  ["copy t from stdin (format csv, header match)", "a,b,c,e\n1,x,1,a\n", "22P04", 'COPY t, line 1: "a,b,c,e"'],
+  ["copy k from stdin", "1\t1\n2\t2\n1\t3\n", "23505", "COPY k, line 3"],
+  ["copy g from stdin", "1\t1\n2\t0\n", "22012", 'COPY g, line 2: "2\t0"'],
+  ["copy f from stdin", "77\n", "23503", undefined],
+];
+
+test("a row of COPY that fails is told with its place", async (t) => {
+  await withNode(async (connect) => {
+    const client = await connect();
+    for (const sql of definitions) await client.rows(sql);
+    for (const [sql, data, sqlState, context] of cases) {
+      const answer = await client.copyIn(sql, data);
+      if (answer.kind !== "failed") t.fail(`${sql} does not fail`);
+      else t.deepEqual([answer.sqlState, answer.fields.get("W")], [sqlState, context], data);
+    }
+    // In the middle of many blocks, of which each is stored apart.
+    const many = Array.from({ length: 40_000 }, (_, index) => `${index}\tabc`);
+    const answer = await client.copyIn("copy t (a, d) from stdin", `${many.join("\n")}\nbad\tx\n`);
+    t.is(answer.kind === "failed" ? answer.fields.get("W") : "", 'COPY t, line 40001, column a: "bad"');
+    t.deepEqual(await client.rows("select count(*) from t"), [["0"]]);
+  });
+});
