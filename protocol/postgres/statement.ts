@@ -4,6 +4,7 @@
  */
 
 import { ownTemporarySchema } from "../../runtime/query/catalog/temporary.js";
+import { isShardFunction } from "../../runtime/query/functions/shard-functions.js";
 import { encodeStatement, type ParsedStatement, type Statement } from "../../runtime/query/syntax/ast.js";
 import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
 import type { SqlDestination } from "./executor.js";
@@ -23,10 +24,6 @@ export interface CachedStatement extends ParsedStatement {
   /** `INSERT`, `CREATE TABLE`: as errors name it. */
   readonly command: string;
 }
-
-/** Functions that change something, or that know what only the shard knows of a session. */
-const shardFunctions =
-  /^(nextval|setval|currval|lastval|pg_(try_)?advisory_.*|pg_notify|txid_current|pg_current_xact_id)$/;
 
 /** Walks a plain tree with a stack of its own: statements may be nested deeply. */
 function contains(root: unknown, found: (node: Readonly<Record<string, unknown>>) => boolean): boolean {
@@ -72,7 +69,7 @@ function needsShard(node: Readonly<Record<string, unknown>>): boolean {
   if (node["kind"] === "select" && node["into"] !== null && node["into"] !== undefined) return true;
   if (node["kind"] !== "functionCall") return false;
   const name: unknown = (node as unknown as { name: readonly string[] }).name.at(-1);
-  return typeof name === "string" && shardFunctions.test(name);
+  return typeof name === "string" && isShardFunction(name);
 }
 
 /** `=` alone, or several in an AND: whether it is the whole key that is compared, only binding says. */

@@ -106,6 +106,9 @@ const lastly: readonly Case[] = [
   ["select nextval('picked'), a + 1 as x from hundred order by x desc limit 2", "4|101 5|100"],
   ["select b % 2, nextval('picked'), count(*) from hundred group by b % 2 order by 1", "0|6|50 1|7|50"],
   ["select a, row_number() over (order by b), nextval('picked') from hundred order by 2 limit 1", "100|1|8"],
+  // Whoever reads a view reads a snapshot.
+  ["create view drawing as select * from (select 1 + nextval('picked')) x", "0A000"],
+  ["create view locking as select * from hundred for update", "0A000"],
   ["insert into hundred select nextval('picked') + 1000, a from hundred order by b limit 2", ""],
   ["select a, b from hundred where a > 1000 order by a", "1009|100 1010|99"],
   ["select nextval('picked') as n, a from hundred where a < 3 order by n desc", "12|2 11|1"],

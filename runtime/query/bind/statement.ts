@@ -1,11 +1,13 @@
 /** A statement as written becomes one that can be carried out, or an error with PostgreSQL's code and place. */
 import { errorWithNames } from "../catalog/system/names.js";
 import { notSupported, SqlError } from "../error.js";
+import { isShardFunction } from "../functions/shard-functions.js";
 import type { Statement } from "../syntax/ast.js";
 import type { DefinitionStatement } from "../syntax/ast-definition.js";
 import { type DataStatement, isModification } from "../syntax/ast-modify.js";
 import type { Query } from "../syntax/ast-query.js";
 import type { Explain } from "../syntax/ast-session.js";
+import { functionsNamed } from "../syntax/names-read.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { Binder, plainQuery, type QueryOptions } from "./binder.js";
 import type {
@@ -119,8 +121,16 @@ function bindDefinition(statement: DefinitionStatement, binder: Binder): BoundDe
   const query = bindWhole(statement.query, binder, plainQuery);
   if (binder.parameterTypes.length > 0) throw new SqlError("42P02", "there is no parameter $1");
   if (query.writes) throw notSupported("a data-modifying WITH in a definition");
+  if (statement.kind === "createView") expectReadable(statement.query, query);
   const qualified = settled(statement.query, binder) as Query;
   return { kind: "definition", statement: { ...statement, query: qualified }, query };
+}
+
+/** Whoever reads a view reads a snapshot, where nothing is drawn, told or locked. */
+function expectReadable(query: Query, { locks }: BoundQuery): void {
+  const name = [...functionsNamed(query)].find(isShardFunction);
+  if (name !== undefined) throw notSupported(`${name}() in a view`);
+  if (locks) throw notSupported("FOR UPDATE and the like in a view");
 }
 
 /**

@@ -41,6 +41,14 @@ export function* typesNamed(syntax: unknown): Iterable<number> {
     if (arrayDimensions !== undefined && typeof oid === "number") yield oid;
 }
 
+/** Names of the functions that it calls, without their schemas. */
+export function* functionsNamed(syntax: unknown): Iterable<string> {
+  for (const { kind, name } of nodesOf(syntax)) {
+    const last: unknown = kind === "functionCall" && Array.isArray(name) ? name.at(-1) : undefined;
+    if (typeof last === "string") yield last;
+  }
+}
+
 /** Texts of the string literals in it. */
 export function* textsIn(syntax: unknown): Iterable<string> {
   for (const { kind, text } of nodesOf(syntax)) if (kind === "stringLiteral" && typeof text === "string") yield text;
