@@ -23,7 +23,7 @@ import { assert, unreachable } from "../../runtime/types/assert.js";
 import { fromErrorRecord, hasCode, KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
 import { tenantName } from "../../runtime/types/ids.js";
 import { decodeCall, decodeResult, encodeCall, encodeResult } from "./call.js";
-import type { DirectoryMessage, Route } from "./messages.js";
+import { type DirectoryMessage, type Route, rolesLeaseMs } from "./messages.js";
 import { abandonMove, carryOver, type Move, release } from "./move.js";
 import { optionalCount, pageLimit, quotasFrom, tenantReference } from "./params.js";
 import { ShardLink } from "./shard-link.js";
@@ -55,6 +55,8 @@ class Directory implements Actor<DirectoryMessage> {
   readonly #awaiting: Envelope[] = [];
   /** Creations under way by shard: those that run together must not all choose the shard that was emptiest before them. */
   readonly #placing: number[];
+  /** Whoever waits until what gateways have read of roles has run out, in the order of time. */
+  readonly #runningOut: (() => void)[] = [];
   #isReady = false;
   /** The system shard leads on this node. */
   #leads = false;
@@ -75,6 +77,7 @@ class Directory implements Actor<DirectoryMessage> {
       tenantNumber: (name) => this.#find({ name }).tenant,
       tenantName: (tenant) => this.#rows.get(tenant)?.name ?? null,
       shards: args.shards,
+      heard: (how) => this.#rolesHeard(how),
     });
     context.after(0, { kind: "begin" });
   }
@@ -92,6 +95,9 @@ class Directory implements Actor<DirectoryMessage> {
         return;
       case "user":
         this.#answer(envelope, this.#link.user(message.name));
+        return;
+      case "roles":
+        this.#answer(envelope, this.#users.known());
         return;
       case "tenantNamed":
         this.#answer(envelope, this.#tenantNamed(message.name));
@@ -114,6 +120,9 @@ class Directory implements Actor<DirectoryMessage> {
         return;
       case "begin":
         this.#begin();
+        return;
+      case "rolesRunOut":
+        this.#runningOut.shift()?.();
         return;
       default:
         unreachable(message);
@@ -543,6 +552,41 @@ class Directory implements Actor<DirectoryMessage> {
       const port = this.#context.port(neighbour);
       if (port !== null) this.#context.tell(port, { kind: "routeChanged", route });
     }
+  }
+
+  /**
+   * Tells this node's gateways that roles are others now. What those of other nodes have read, and one that does not answer, runs out by
+   * itself: that is waited for.
+   */
+  async #rolesHeard(how: "awaited" | "told"): Promise<void> {
+    const told = this.#context
+      .neighbours()
+      .filter((neighbour) => neighbour.startsWith("postgres-"))
+      .map((neighbour) => this.#tellRolesChanged(neighbour));
+    if (how === "told") return;
+    const over = this.#rolesRunOut();
+    const nodes = await this.#link.nodes().catch(() => Number.POSITIVE_INFINITY);
+    await (nodes > 1 ? over : Promise.race([Promise.all(told), over]));
+  }
+
+  #rolesRunOut(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#context.enter(() => {
+        this.#runningOut.push(resolve);
+        this.#context.after(rolesLeaseMs, { kind: "rolesRunOut" });
+      });
+    });
+  }
+
+  /** Resolves once the gateway has said that it heard, or can have read nothing of before. */
+  #tellRolesChanged(neighbour: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#context.enter(() => {
+        const port = this.#context.port(neighbour);
+        if (port === null) return;
+        this.#context.request(port, { kind: "rolesChanged" }, { deadlineMs: 2 * rolesLeaseMs }, () => resolve());
+      });
+    });
   }
 
   inspect(): Record<string, string | number> {

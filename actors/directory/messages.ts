@@ -1,4 +1,17 @@
 /** What the directory accepts, and its answers. */
+import type { Role } from "../../runtime/query/catalog/role-set.js";
+
+/** A role as gateways judge by it. */
+export interface KnownRole extends Role {
+  /** Tenants that it may use, and that know of it; null: all. */
+  readonly tenants: readonly number[] | null;
+}
+
+/**
+ * How long a gateway may judge by roles that it has read, counted from when it asked for them; and how long the answer to a change waits
+ * where there are gateways of other nodes, or one of this node does not say that it has heard. ms
+ */
+export const rolesLeaseMs = 2_000;
 
 /** Where a tenant is served. `epoch` grows with each move; `shard` null: there is no such tenant (any more). */
 export interface Route {
@@ -12,6 +25,8 @@ export type DirectoryMessage =
   | { readonly kind: "route"; readonly tenant: number }
   /** Asked by gateways when a client logs in: the user as the newest state has it. Answered with `UserRow | null`. */
   | { readonly kind: "user"; readonly name: string }
+  /** Asked by gateways of PostgreSQL's protocol: all roles as the newest state has them. Answered with `KnownRole[]`. */
+  | { readonly kind: "roles" }
   /** Asked by gateways: the tenant of a name. Answered with its number, or null. */
   | { readonly kind: "tenantNamed"; readonly name: string }
   /** Asked by gateways on behalf of a client: a method of the administration and its parameters; answered with plain JSON data. */
@@ -28,4 +43,6 @@ export type DirectoryMessage =
   /** Asked by the node once at start: answered when every tenant is served by its shard. */
   | { readonly kind: "awaitReady" }
   /** A timer of its own: read the system shard's state and make the shards follow it. */
-  | { readonly kind: "begin" };
+  | { readonly kind: "begin" }
+  /** A timer of its own: what gateways had read of roles when it was set has run out. */
+  | { readonly kind: "rolesRunOut" };

@@ -9,6 +9,7 @@ import { assert } from "../../runtime/types/assert.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { CommandAnswer } from "../messages/commands.js";
+import type { ShardReports } from "../shard/messages.js";
 import type { ExportedRecords, RoleUses } from "../projection/messages.js";
 
 const commandMs = 20_000;
@@ -110,6 +111,12 @@ export class ShardLink {
 
   roleUses(shard: number, name: string): Promise<RoleUses[]> {
     return this.#read<RoleUses[]>(shard, { kind: "roleUses", name });
+  }
+
+  /** How many nodes have a replica of the system shard. */
+  async nodes(): Promise<number> {
+    const reports = await this.#ask<ShardReports>("shard-0", { kind: "reports" }, commandMs);
+    return reports.length;
   }
 
   tenantNamed(name: string): Promise<DirectoryRow | null> {

@@ -1,19 +1,24 @@
 /**
- * Users as the directory changes and looks them up: facts of the system shard. Nothing is kept in memory: a login reads the newest
- * state, so that a password that was changed is not good any more, on whichever node.
+ * Users and roles as the directory changes and looks them up: facts of the system shard. Nothing is kept in memory: a login reads the newest
+ * state, so that a password that was changed is not good any more, on whichever node. Changes are made one after the other, and are answered
+ * once every gateway judges by them.
  */
 import {
+  encodeRoleMembers,
   encodeUserAlter,
   encodeUserCreate,
   encodeUserDrop,
+  encodeUserRename,
+  type RoleMembersChange,
   type UserCreation,
 } from "../../runtime/kernel/codecs/user-requests.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
-import type { User, UserRow } from "../../runtime/kernel/user-rows.js";
+import { noPassword, type User, type UserRow } from "../../runtime/kernel/user-rows.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { userName } from "../../runtime/types/ids.js";
-import { userTenantsMax } from "../../runtime/types/limits.js";
+import { roleListMax, userTenantsMax } from "../../runtime/types/limits.js";
+import type { KnownRole } from "./messages.js";
 import { pageLimit } from "./params.js";
 import type { ShardLink } from "./shard-link.js";
 
@@ -46,6 +51,36 @@ function verifierFrom(params: Params): Verifier | undefined {
   return { iterations: Number(iterations), salt, storedKey, serverKey };
 }
 
+function optionalNumber(params: Params, name: string): number | undefined {
+  const value = params[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < -1)
+    throw invalid(name, "a whole number, or -1 for no limit");
+  return value;
+}
+
+/** -1 takes a limit away. */
+const limitFrom = (params: Params, name: string, before: number | null): number | null => {
+  const value = optionalNumber(params, name) ?? before;
+  return value === -1 ? null : value;
+};
+
+function namesFrom(params: Params, name: string): readonly string[] {
+  const value = params[name];
+  if (!Array.isArray(value) || value.length === 0 || value.length > roleListMax)
+    throw invalid(name, `a list of 1 to ${roleListMax} names`);
+  return value.map((each: unknown) => userName(each));
+}
+
+const roleActions = ["grant", "grantAdmin", "revoke", "revokeAdmin"] as const;
+
+function memberChangeFrom(params: Params): RoleMembersChange {
+  const action = roleActions.find((each) => each === params["action"]);
+  if (action === undefined) throw invalid("action", `one of ${roleActions.join(", ")}`);
+  const grantor = userName(params["grantor"]);
+  return { action, grantor, roles: namesFrom(params, "roles"), members: namesFrom(params, "members") };
+}
+
 function optionalBoolean(params: Params, name: string): boolean | undefined {
   const value = params[name];
   if (value === undefined || value === null) return undefined;
@@ -53,17 +88,34 @@ function optionalBoolean(params: Params, name: string): boolean | undefined {
   return value;
 }
 
+const newUser: User = {
+  ...noPassword,
+  isSuperuser: false,
+  canLogin: true,
+  inherits: true,
+  canCreateRole: false,
+  canCreateDatabase: false,
+  validUntil: null,
+  connectionLimit: null,
+  tenants: null,
+};
+
 export interface UsersHost {
-  readonly link: ShardLink;
+  readonly link: Pick<ShardLink, "command" | "user" | "users" | "roleUses">;
   /** The step that makes a change a fact. */
   logged<Result>(step: Promise<Result>): Promise<Result>;
   tenantNumber(name: string): number;
   tenantName(number: number): string | null;
   readonly shards: number;
+  /** Says that roles are others now; `awaited` resolves once no gateway judges by those of before. */
+  heard(how: "awaited" | "told"): Promise<void>;
 }
 
 export class Users {
   readonly #host: UsersHost;
+
+  /** The change that was begun last, and its end. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(host: UsersHost) {
     this.#host = host;
@@ -79,21 +131,71 @@ export class Users {
       }
       case "user.uses":
         return this.#uses(userName(params["name"]), params);
+      default: {
+        const before = this.#last;
+        const work = before.then(() => this.#change(method, params, principal));
+        this.#last = work.catch(() => {});
+        const result = await work;
+        // A new one has nothing yet that could be misjudged.
+        await this.#host.heard(method === "user.create" ? "told" : "awaited");
+        return result;
+      }
+    }
+  }
+
+  #change(method: string, params: Params, principal: string): Promise<unknown> {
+    switch (method) {
       case "user.create":
         return this.#create(params, principal);
       case "user.alter":
         return this.#alter(params, principal);
       case "user.drop":
         return this.#drop(params, principal);
+      case "user.rename":
+        return this.#rename(params, principal);
+      case "user.members":
+        return this.#members(params, principal);
       default:
         throw new KimberliteError("notSupported", `administrative method ${method.slice(0, 64)}`);
     }
   }
 
   /** Never what is kept of the password. */
-  #describe({ name, isSuperuser, tenants, createdTime, iterations }: UserRow): Record<string, unknown> {
+  #describe(row: UserRow): Record<string, unknown> {
+    const { name, isSuperuser, tenants, createdTime, iterations } = row;
     const names = tenants?.map((tenant) => this.#host.tenantName(tenant) ?? `${tenant} (dropped)`) ?? null;
-    return { name, superuser: isSuperuser, tenants: names, createdTime, mechanism: "SCRAM-SHA-256", iterations };
+    return {
+      name,
+      superuser: isSuperuser,
+      login: row.canLogin,
+      inherit: row.inherits,
+      createRole: row.canCreateRole,
+      createDatabase: row.canCreateDatabase,
+      validUntil: row.validUntil,
+      connectionLimit: row.connectionLimit,
+      memberOf: row.memberOf,
+      tenants: names,
+      createdTime,
+      mechanism: iterations === 0 ? "none" : "SCRAM-SHA-256",
+      iterations,
+    };
+  }
+
+  /** What parameters say of a user, and of the rest what was so before. */
+  #userFrom(params: Params, before: User): User {
+    const tenants = this.#tenantsFrom(params);
+    return {
+      ...before,
+      ...(params["noPassword"] === true ? noPassword : verifierFrom(params)),
+      isSuperuser: optionalBoolean(params, "superuser") ?? before.isSuperuser,
+      canLogin: optionalBoolean(params, "login") ?? before.canLogin,
+      inherits: optionalBoolean(params, "inherit") ?? before.inherits,
+      canCreateRole: optionalBoolean(params, "createRole") ?? before.canCreateRole,
+      canCreateDatabase: optionalBoolean(params, "createDatabase") ?? before.canCreateDatabase,
+      validUntil: limitFrom(params, "validUntil", before.validUntil),
+      connectionLimit: limitFrom(params, "connectionLimit", before.connectionLimit),
+      tenants: tenants === undefined ? before.tenants : tenants,
+    };
   }
 
   #tenantsFrom(params: Params): readonly number[] | null | undefined {
@@ -111,24 +213,17 @@ export class Users {
   async #create(params: Params, principal: string): Promise<unknown> {
     const name = userName(params["name"]);
     if (reservedNames.has(name)) throw invalid("name", `another name: "${name}" is reserved`);
-    const verifier = verifierFrom(params);
-    if (verifier === undefined) throw invalid("verifier", "a SCRAM-SHA-256 verifier");
+    // Whoever is made by a user that is confined is confined likewise.
+    const maker = params["tenantsOf"];
+    const tenants = typeof maker === "string" ? ((await this.#host.link.user(maker))?.tenants ?? null) : null;
+    const user = this.#userFrom(params, { ...newUser, tenants });
+    const isWithout = params["noPassword"] === true;
+    if (user.iterations === 0 && !isWithout) throw invalid("verifier", "a SCRAM-SHA-256 verifier");
     // A later user does not come into what an earlier one of its name has left.
     if (params["onlyFirst"] !== true && (await this.#host.link.user(name)) === null)
       await this.#expectUnused(name, params);
     const how: UserCreation =
       params["onlyFirst"] === true ? "onlyFirst" : params["ifNotExists"] === true ? "ifNotExists" : "new";
-    const user: User = {
-      ...verifier,
-      isSuperuser: optionalBoolean(params, "superuser") ?? false,
-      canLogin: true,
-      inherits: true,
-      canCreateRole: false,
-      canCreateDatabase: false,
-      validUntil: null,
-      connectionLimit: null,
-      tenants: this.#tenantsFrom(params) ?? null,
-    };
     const made = await this.#host.logged(
       this.#host.link.command(0, requestKind.userCreate, principal, (out) => encodeUserCreate(out, name, user, how)),
     );
@@ -172,13 +267,7 @@ export class Users {
   async #alter(params: Params, principal: string): Promise<unknown> {
     const name = userName(params["name"]);
     const row = await this.#find(name);
-    const tenants = this.#tenantsFrom(params);
-    const user: User = {
-      ...row,
-      ...verifierFrom(params),
-      isSuperuser: optionalBoolean(params, "superuser") ?? row.isSuperuser,
-      tenants: tenants === undefined ? row.tenants : tenants,
-    };
+    const user = this.#userFrom(params, row);
     await this.#host.logged(
       this.#host.link.command(0, requestKind.userAlter, principal, (out) => encodeUserAlter(out, name, user)),
     );
@@ -194,5 +283,51 @@ export class Users {
       this.#host.link.command(0, requestKind.userDrop, principal, (out) => encodeUserDrop(out, name)),
     );
     return { name, dropped: true };
+  }
+
+  async #rename(params: Params, principal: string): Promise<unknown> {
+    const name = userName(params["name"]);
+    const newName = userName(params["newName"]);
+    if (reservedNames.has(newName)) throw invalid("newName", `another name: "${newName}" is reserved`);
+    await this.#find(name);
+    // Tenants know whose objects are by name.
+    await this.#expectUnused(name, params);
+    await this.#expectUnused(newName, params);
+    await this.#host.logged(
+      this.#host.link.command(0, requestKind.userRename, principal, (out) => encodeUserRename(out, name, newName)),
+    );
+    return { name: newName, renamed: true };
+  }
+
+  async #members(params: Params, principal: string): Promise<unknown> {
+    const change = memberChangeFrom(params);
+    const made = await this.#host.logged(
+      this.#host.link.command(0, requestKind.roleMembers, principal, (out) => encodeRoleMembers(out, change)),
+    );
+    assert(made.count <= change.members.length, "only members that were named are changed");
+    return { changed: made.count };
+  }
+
+  /** All of them, as gateways judge by them: without what is kept of their passwords. In the order in which they were made. */
+  async known(): Promise<readonly KnownRole[]> {
+    const rows: UserRow[] = [];
+    for (;;) {
+      const page = await this.#host.link.users(rows.at(-1)?.name ?? "", listLimitMax);
+      rows.push(...page);
+      if (page.length < listLimitMax) break;
+    }
+    rows.sort((a, b) => a.createdPosition - b.createdPosition);
+    return rows.map((row) => ({
+      name: row.name,
+      isSuperuser: row.isSuperuser,
+      canLogin: row.canLogin,
+      inherits: row.inherits,
+      canCreateRole: row.canCreateRole,
+      canCreateDatabase: row.canCreateDatabase,
+      connectionLimit: row.connectionLimit ?? -1,
+      validUntil: row.validUntil,
+      memberOf: row.memberOf,
+      tenants: row.tenants,
+    }));
   }
 }

@@ -4,7 +4,7 @@
  *
  *   request   tenant u64 · kind u8 · session u64 · cursor u32 · rows max u32 · at least u64 (+1) · transaction: flags u8, isolation u8,
  *             requests u32, snapshot u64 (+1), started u64 · shape (length u32) · syntax · parameters
- *   shape     tenant u64 · user · database · text · parameter types · formats · columns · settings
+ *   shape     tenant u64 · user · database · text · parameter types · formats · columns · settings · roles
  *   reply     kind u8 and what it needs; columns and tags stand behind their lengths, and are known again by their bytes
  *
  * Texts and byte strings: length u32, bytes.
@@ -120,6 +120,7 @@ function encodeShape(shape: SqlShape): Uint8Array {
     writeText(out, name);
     writeText(out, value);
   });
+  writeText(out, shape.roles);
   return out.finish();
 }
 
@@ -134,6 +135,7 @@ function decodeShape(bytes: Uint8Array, from: number, to: number): SqlShape {
     resultFormats: readList(reader, () => (reader.choice(2) === 0 ? 0 : 1)),
     columns: readColumns(reader, bytes),
     settings: readList(reader, () => [readText(reader), readText(reader)] as const),
+    roles: readText(reader),
   };
   reader.end();
   return shape;
@@ -212,6 +214,7 @@ export function decodeSqlRequest(bytes: Uint8Array, from = 0, to: number = bytes
     resultFormats: shape.resultFormats,
     columns: shape.columns,
     settings: shape.settings,
+    roles: shape.roles,
   };
   reader.end();
   return request;

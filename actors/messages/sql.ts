@@ -20,6 +20,7 @@ export type SqlIsolation = "readCommitted" | "repeatableRead" | "serializable";
  */
 export interface SqlShape {
   readonly tenant: number;
+  /** Who has logged in: what its commands are recorded under. The settings `session_authorization` and `role` say whom it acts as. */
   readonly user: string;
   /** The tenant's name. */
   readonly database: string;
@@ -33,6 +34,8 @@ export interface SqlShape {
   readonly columns: readonly SqlColumn[] | null;
   /** Settings that differ from their defaults: `timezone`, `search_path`, `kimberlite.as_of`, … */
   readonly settings: readonly (readonly [name: string, value: string])[];
+  /** The roles that the tenant knows (runtime/query/catalog/role-set.ts); empty: whoever asks, and nobody beside. */
+  readonly roles: string;
 }
 
 /** A statement of a session. */

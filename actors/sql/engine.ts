@@ -9,6 +9,7 @@ import type {
 } from "../../runtime/query/catalog/model.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
+import type { RoleSet } from "../../runtime/query/catalog/role-set.js";
 import type { EvaluationContext } from "../../runtime/query/functions/context.js";
 import type { BoundExpression, ColumnId } from "../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";
@@ -57,7 +58,7 @@ export interface Engine {
   systemRows(table: TableDefinition, around: Around): Iterable<readonly Datum[]>;
   /** An expression or query as SQL text. */
   print(syntax: Expression | Query): string;
-  names(catalog: Catalog, searchPath: readonly string[]): ObjectNames;
+  names(catalog: Catalog, searchPath: readonly string[], roles: RoleSet): ObjectNames;
   /** What is known of a materialized view's query before the view is made. */
   describeView(query: StoredQuery, binding: ViewBinding, around: Around, statistics: Statistics): DescribedView;
   /** What computes a materialized view. */

@@ -3,10 +3,10 @@
  * of SQL count µs from 2000, those of requests from 1970.
  */
 import type { Catalog } from "../../runtime/query/catalog/model.js";
-import { roleOidOf } from "../../runtime/query/catalog/system/roles.js";
+import { bootstrapName, decodeRoles, noRole, plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { schemasOf, temporarySchemaSetting } from "../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../runtime/query/error.js";
-import type { EvaluationContext, RoleFacts, SessionPort } from "../../runtime/query/functions/context.js";
+import type { EvaluationContext, SessionPort } from "../../runtime/query/functions/context.js";
 import { bytesOf, millisecondsOf, settingNamed } from "../../runtime/query/settings.js";
 import type { Int64 } from "../../runtime/query/types/datum.js";
 import type { DateStyle, ObjectNames, TextContext } from "../../runtime/query/types/text-context.js";
@@ -109,7 +109,7 @@ export interface Surroundings {
   readonly clock: () => number;
   readonly random: () => number;
   readonly effects: SessionEffects;
-  readonly names: (searchPath: readonly string[]) => ObjectNames;
+  readonly names: (searchPath: readonly string[], roles: RoleSet) => ObjectNames;
 }
 
 /** What the shape of a request says of its session: worked out once, and the same for every run of the statement. */
@@ -117,7 +117,9 @@ class SessionFrame {
   readonly settings: RequestSettings;
   readonly searchPath: readonly string[];
   readonly temporarySchema: string | null;
-  readonly roles: readonly RoleFacts[];
+  readonly roles: RoleSet;
+  readonly sessionUser: string;
+  readonly currentUser: string;
   readonly isSuperuser: boolean;
   readonly text: Omit<TextContext, "transactionTime" | "names">;
   readonly databaseOid: number;
@@ -128,12 +130,16 @@ class SessionFrame {
   #catalog: Catalog | null = null;
   #names: ObjectNames | null = null;
 
-  constructor({ settings, user, tenant }: SqlShape) {
+  constructor({ settings, user, roles, tenant }: SqlShape) {
     this.settings = new RequestSettings(settings);
-    this.searchPath = searchPathOf(this.settings.get("search_path"), user);
+    this.sessionUser = this.settings.get("session_authorization") || user;
+    const role = this.settings.get("role");
+    this.currentUser = role === noRole ? this.sessionUser : role;
+    this.searchPath = searchPathOf(this.settings.get("search_path"), this.currentUser);
     this.temporarySchema = this.settings.get(temporarySchemaSetting) || null;
-    this.isSuperuser = this.settings.get("is_superuser") === "on";
-    this.roles = rolesOf(user, this.isSuperuser);
+    const isBelievedSuperuser = this.settings.get("is_superuser") === "on";
+    this.roles = rolesOf(roles, this.currentUser, isBelievedSuperuser);
+    this.isSuperuser = this.roles.actor(this.currentUser, isBelievedSuperuser).isSuperuser;
     this.text = textContextOf(this.settings);
     this.databaseOid = databaseOid(tenant);
     this.queryMemory = bytesOf(this.settings.get("kimberlite.query_memory"));
@@ -143,7 +149,8 @@ class SessionFrame {
   names(catalog: Catalog, make: Surroundings["names"]): ObjectNames {
     if (this.#names === null || this.#catalog !== catalog) {
       const { temporarySchema } = this;
-      this.#names = make(schemasOf({ searchPath: ["pg_catalog", ...this.searchPath], temporarySchema }));
+      const path = schemasOf({ searchPath: ["pg_catalog", ...this.searchPath], temporarySchema });
+      this.#names = make(path, this.roles);
       this.#catalog = catalog;
     }
     return this.#names;
@@ -186,7 +193,7 @@ export class Evaluation {
     this.settings = frame.settings;
     this.queryMemory = frame.queryMemory;
     this.statementTimeout = frame.statementTimeout;
-    const { user, database, session } = request;
+    const { database, session } = request;
     const transactionTime = sqlTimeOf(request.transaction.startedAt);
     const { timeZone, dateStyle, intervalStyle, extraFloatDigits, byteaOutput } = frame.text;
     const backendPid = session % 2_147_483_647;
@@ -203,8 +210,8 @@ export class Evaluation {
       clock: () => Math.max(transactionTime, sqlTimeOf(Math.floor((around.clock() + this.#sleptMs) * 1_000))),
       random: around.random,
       randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(around.random() * 256)),
-      currentUser: user,
-      sessionUser: user,
+      currentUser: frame.currentUser,
+      sessionUser: frame.sessionUser,
       isSuperuser: frame.isSuperuser,
       database,
       databaseOid: frame.databaseOid,
@@ -260,15 +267,22 @@ const delayMsMax = 2 ** 31 - 1;
 
 export const databaseOid = (tenant: number): number => (5 + (tenant % 2 ** 31)) >>> 0;
 
-const adminRole: RoleFacts = { oid: 10, name: "admin", isSuperuser: true, canLogin: true };
+const decodedRoles = remembered((text): RoleSet => new RoleSet(decodeRoles(text)));
+const first = plainRole(bootstrapName, true);
 
-/** The users that a statement can be shown: its own, and the one that owns what nobody else does. */
-const rolesOf = (user: string, isSuperuser: boolean): readonly RoleFacts[] =>
-  user === adminRole.name
-    ? [adminRole]
-    : [adminRole, { oid: roleOidOf(user), name: user, isSuperuser, canLogin: true }];
+/** Roles that nothing was said of: whoever asks, and the one that owns what nobody else does. */
+const unsaidRoles = remembered(
+  (user) => new RoleSet(user === `+${bootstrapName}` ? [first] : [first, plainRole(user.slice(1), user.startsWith("+"))]),
+);
 
-function textContextOf(settings: RequestSettings): SessionFrame["text"] {
+const rolesOf = (text: string, user: string, isSuperuser: boolean): RoleSet =>
+  text === "" ? unsaidRoles(`${isSuperuser ? "+" : "-"}${user}`) : decodedRoles(text);
+
+/** The roles that a request is judged by. */
+export const roleSetOf = (request: SqlRequest): RoleSet => frameOf(request).roles;
+
+/** What the text of values depends on, of a session's settings. */
+export function textContextOf(settings: RequestSettings): SessionFrame["text"] {
   return {
     timeZone: settings.get("TimeZone"),
     dateStyle: dateStyleOf(settings.get("DateStyle")),

@@ -6,6 +6,7 @@ import type { BoundStatement } from "../../runtime/query/bind/bound.js";
 import { type PointQuery, pointQueryOf } from "../../runtime/query/execute/point.js";
 import { decodeStatement, type Statement } from "../../runtime/query/syntax/ast.js";
 import { isSameResult, resultChanged, type SqlColumn, type SqlRequest, type SqlShape } from "../messages/sql.js";
+import { roleSetOf } from "./evaluation.js";
 import { sqlColumns } from "./result-columns.js";
 
 const plansMax = 4_000;
@@ -15,7 +16,7 @@ const textLengthMax = 64 * 1024;
 const charactersMax = 4 * 1024 * 1024;
 
 /** Settings that binding reads; others are looked up when the statement runs. */
-const bindingSettings = ["search_path", "timezone", "datestyle", "intervalstyle", "kimberlite.as_of", "is_superuser"];
+const bindingSettings = ["search_path", "timezone", "datestyle", "intervalstyle", "kimberlite.as_of", "is_superuser", "role"];
 
 /** A statement that was bound and planned, and what follows from that alone. */
 export interface PlannedStatement {
@@ -53,7 +54,7 @@ export class PlanCache {
 
   static key(request: SqlRequest, catalogVersion: number): string {
     const { tenant, user, text, parameterTypes, settings } = request;
-    let key = `${tenant} ${catalogVersion} ${user} ${parameterTypes.join(",")}`;
+    let key = `${tenant} ${catalogVersion} ${user} ${roleSetOf(request).id} ${parameterTypes.join(",")}`;
     for (const [name, value] of settings) if (bindingSettings.includes(name.toLowerCase())) key += ` ${name}=${value}`;
     return `${key} ${text}`;
   }

@@ -15,6 +15,7 @@ import type {
   TableDefinition,
   ViewBinding,
 } from "../../runtime/query/catalog/model.js";
+import type { RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";
 import { isTemporaryName } from "../../runtime/query/catalog/temporary.js";
@@ -134,8 +135,8 @@ export class QueryEngine implements Engine {
     return compileView(view, environmentOf(around), statistics);
   }
 
-  names(catalog: Catalog, searchPath: readonly string[]): ObjectNames {
+  names(catalog: Catalog, searchPath: readonly string[], roles: RoleSet): ObjectNames {
     const temporarySchema = searchPath.find(isTemporaryName) ?? null;
-    return objectNames({ catalog, searchPath, temporarySchema, roles: [], currentUser: "" });
+    return objectNames({ catalog, searchPath, temporarySchema, roles, currentUser: "" });
   }
 }

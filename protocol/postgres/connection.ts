@@ -25,8 +25,10 @@ import { SessionSettings } from "./settings.js";
 import { decodeFirst, type StartupMessage } from "./startup.js";
 
 export interface UserEntry {
-  readonly verifier: ScramVerifier;
+  /** Null: it has no password that is good. */
+  readonly verifier: ScramVerifier | null;
   readonly isSuperuser: boolean;
+  readonly canLogin: boolean;
   /** Tenants that it may use; null: all. */
   readonly tenants: readonly number[] | null;
 }
@@ -327,7 +329,7 @@ export class PostgresConnection {
     const user = this.#user;
     if (user !== null) this.#attempt?.proved();
     // A verifier that nothing fits was used: this cannot be, and must not become a way in.
-    if (user === null) throw wrongPassword(this.userName);
+    if (user === null || user.verifier === null) throw wrongPassword(this.userName);
     this.#phase = "checking";
     this.#decoder.authenticated();
     this.#admit(user).catch((error: unknown) => this.#refuse(error));
@@ -336,6 +338,7 @@ export class PostgresConnection {
   async #admit(user: UserEntry): Promise<void> {
     const startup = this.#startup;
     if (startup === null) throw new FatalError("08P01", "a session needs a startup message");
+    if (!user.canLogin) throw new FatalError("28000", `role "${startup.user}" is not permitted to log in`);
     const tenant = await this.#asked(this.#host.tenant(startup.database));
     if (this.#phase === "closed") return;
     if (tenant === null) throw new FatalError("3D000", `database "${startup.database}" does not exist`);
@@ -381,6 +384,7 @@ export class PostgresConnection {
       executor: this.#host.executor,
       statements: this.#host.statements,
       administration: this.#host.administration,
+      roles: this.#host.roles,
       now: () => this.#host.now(),
       after: (delayMs, run) => this.#host.after(delayMs, run),
       write: (bytes) => this.#write(bytes),

@@ -7,7 +7,8 @@ import type { CreateDatabase, DropDatabase } from "../../runtime/query/syntax/as
 import { hasCode } from "../../runtime/types/errors.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { notice } from "./reports.js";
-import type { Actor, Administration } from "./roles.js";
+import { mayMakeDatabases, type RoleActor } from "./role-authority.js";
+import type { Administration } from "./roles.js";
 
 const isTrue = (value: string): boolean => ["true", "1", "on"].includes(value);
 const isC = (value: string): boolean => ["c", "posix", "c.utf-8", "c.utf8"].includes(value);
@@ -26,7 +27,7 @@ const takes: Readonly<Record<string, (value: string) => boolean>> = {
   is_template: (value) => !isTrue(value),
 };
 
-function expectOptions({ options }: CreateDatabase, { user }: Actor): void {
+function expectOptions({ options }: CreateDatabase, { user }: RoleActor): void {
   for (const { name, value } of options) {
     // DEFAULT is what is so.
     if (value === null) continue;
@@ -38,21 +39,21 @@ function expectOptions({ options }: CreateDatabase, { user }: Actor): void {
 }
 
 /**
- * Returns the command tag. Throws 42501 for who is no superuser, 42P04 for a database that is there, 3D000 for one that is not, 55006 for the
+ * Returns the command tag. Throws 42501 for who may not, 42P04 for a database that is there, 3D000 for one that is not, 55006 for the
  * session's own.
  */
 export async function runDatabaseStatement(
   statement: CreateDatabase | DropDatabase,
-  actor: Actor & { readonly tenantName: string },
+  actor: RoleActor,
   administration: Administration,
   report: (report: ErrorReport) => void,
 ): Promise<string> {
   const { name } = statement;
   if (statement.kind === "createDatabase") {
-    if (!actor.isSuperuser) throw new SqlError("42501", "permission denied to create database");
+    if (!mayMakeDatabases(actor)) throw new SqlError("42501", "permission denied to create database");
     expectOptions(statement, actor);
     try {
-      await administration.call("tenant.create", { name }, actor.user);
+      await administration.call("tenant.create", { name }, actor.principal);
     } catch (error) {
       if (hasCode(error, "tenantExists")) throw new SqlError("42P04", `database "${name}" already exists`);
       throw error;
@@ -62,7 +63,7 @@ export async function runDatabaseStatement(
   if (!actor.isSuperuser) throw new SqlError("42501", `must be owner of database ${name}`);
   if (name === actor.tenantName) throw new SqlError("55006", "cannot drop the currently open database");
   try {
-    await administration.call("tenant.drop", { name }, actor.user);
+    await administration.call("tenant.drop", { name }, actor.principal);
   } catch (error) {
     if (!hasCode(error, "tenantUnknown")) throw error;
     if (!statement.ifExists) throw new SqlError("3D000", `database "${name}" does not exist`);

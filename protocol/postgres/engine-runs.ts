@@ -12,6 +12,7 @@ import { millisecondsOf } from "../../runtime/query/settings.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { KimberliteError } from "../../runtime/types/errors.js";
 import type { SqlCall, SqlDestination, SqlExecutor, SqlOutcome } from "./executor.js";
+import type { SessionRoles } from "./session-roles.js";
 import type { SessionSettings } from "./settings.js";
 import type { Transaction } from "./transaction.js";
 
@@ -62,6 +63,7 @@ export class EngineRuns {
   readonly #host: EngineHost;
   readonly #identity: SessionIdentity;
   readonly #settings: SessionSettings;
+  readonly #roles: SessionRoles;
   readonly #transaction: Transaction;
   /** By text. */
   readonly #shapes = new Map<string, SqlShape>();
@@ -72,10 +74,17 @@ export class EngineRuns {
   /** Position of the session's last write, or what it was shown later: reads see at least that. */
   #atLeast = -1;
 
-  constructor(host: EngineHost, identity: SessionIdentity, settings: SessionSettings, transaction: Transaction) {
+  constructor(
+    host: EngineHost,
+    identity: SessionIdentity,
+    settings: SessionSettings,
+    roles: SessionRoles,
+    transaction: Transaction,
+  ) {
     this.#host = host;
     this.#identity = identity;
     this.#settings = settings;
+    this.#roles = roles;
     this.#transaction = transaction;
   }
 
@@ -119,23 +128,26 @@ export class EngineRuns {
       isLinearizable: consistency === "linearizable" && wish.kind === "execute" && transaction.snapshot < 0,
       columns: shape.columns,
       settings: shape.settings,
+      roles: shape.roles,
       transaction,
     };
   }
 
   /** The shape of a wish, the same object as long as the statement is asked for in the same way. */
   #shape({ text = "", parameterTypes = noTypes, resultFormats = noFormats, columns = null }: Wish): SqlShape {
+    const roles = this.#roles.text();
     const settings = this.#settings.forEngine();
     const known = this.#shapes.get(text);
     const isSame =
       known !== undefined &&
       known.settings === settings &&
+      known.roles === roles &&
       known.columns === columns &&
       isSameList(known.parameterTypes, parameterTypes) &&
       isSameList(known.resultFormats, resultFormats);
     if (isSame) return known;
     const { tenant, tenantName: database, user } = this.#identity;
-    const shape: SqlShape = { tenant, user, database, text, parameterTypes, resultFormats, columns, settings };
+    const shape: SqlShape = { tenant, user, database, text, parameterTypes, resultFormats, columns, settings, roles };
     if (text.length <= shapeTextMax) {
       if (this.#shapes.size >= shapesMax || this.#shapesCharacters + text.length > shapesCharactersMax) {
         this.#shapes.clear();

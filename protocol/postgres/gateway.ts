@@ -8,7 +8,7 @@
 import { randomInt, timingSafeEqual } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { createSecureContext } from "node:tls";
-import type { Route } from "../../actors/directory/messages.js";
+import type { KnownRole, Route } from "../../actors/directory/messages.js";
 import type { RepliesMessage } from "../../actors/messages/requests.js";
 import { senderPort } from "../../actors/messages/sender.js";
 import type { AttachMessage } from "../../actors/shard/messages.js";
@@ -22,9 +22,10 @@ import { LoginAttempts } from "../server/login-attempts.js";
 import type { ListenAddress } from "../server/messages.js";
 import { SqlParser } from "../server/sql-parser.js";
 import { certificateHash } from "../wire/certificate-hash.js";
-import type { ScramVerifier } from "../wire/scram-verifier.js";
+import { type ScramVerifier, verifierOf } from "../wire/scram-verifier.js";
 import { BackendWriter } from "./backend-writer.js";
 import { type ConnectionHost, PostgresConnection, type TenantEntry, type UserEntry } from "./connection.js";
+import { RoleBook } from "./role-book.js";
 import { SqlRouter } from "./sql-router.js";
 import { StatementCache } from "./statement.js";
 
@@ -52,6 +53,8 @@ export type PostgresGatewayMessage =
   | { readonly kind: "routeChanged"; readonly route: Route }
   /** A shard: its state can be read here. */
   | AttachMessage
+  /** Asked by the directory: roles are others now. Answered once nothing is judged by those of before. */
+  | { readonly kind: "rolesChanged" }
   /** Another gateway: a client wants what its session runs to end. */
   | { readonly kind: "cancelRequest"; readonly process: number; readonly secret: number }
   /** A timer of its own. */
@@ -75,6 +78,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   readonly #args: PostgresGatewayArgs;
   readonly #router: SqlRouter;
   readonly #attempts: LoginAttempts;
+  readonly #roles: RoleBook;
   readonly #host: ConnectionHost;
   readonly #connections = new Set<PostgresConnection>();
   readonly #byProcess = new Map<number, Numbers>();
@@ -93,6 +97,10 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
     this.#args = args;
     this.#router = new SqlRouter(context, args.shards, args.projections);
     this.#attempts = new LoginAttempts(() => context.monotonic());
+    this.#roles = new RoleBook({
+      monotonic: () => context.monotonic(),
+      read: () => this.#ask<readonly KnownRole[]>({ kind: "roles" }),
+    });
     this.#host = this.#makeHost(parser);
   }
 
@@ -107,6 +115,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
         call: (method, params, principal) => this.#ask({ kind: "admin", method, params, principal }),
         hasUser: async (name) => (await this.#user(name)) !== null,
       },
+      roles: this.#roles,
       authentication,
       tls:
         tls === null
@@ -205,11 +214,11 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
 
   async #user(name: string): Promise<UserEntry | null> {
     const own = this.#args.processUsers.find((user) => user.name === name);
-    if (own !== undefined) return { verifier: own.verifier, isSuperuser: true, tenants: null };
+    if (own !== undefined) return { verifier: own.verifier, isSuperuser: true, canLogin: true, tenants: null };
     const row = await this.#ask<UserRow | null>({ kind: "user", name });
     if (row === null) return null;
-    const { iterations, salt, storedKey, serverKey, isSuperuser, tenants } = row;
-    return { verifier: { iterations, salt, storedKey, serverKey }, isSuperuser, tenants };
+    const { isSuperuser, canLogin, tenants } = row;
+    return { verifier: verifierOf(row, this.#context.now()), isSuperuser, canLogin, tenants };
   }
 
   async #tenant(name: string): Promise<TenantEntry | null> {
@@ -261,6 +270,10 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
         if (shard !== null) this.#router.attach(shard.neighbour, message);
         return;
       }
+      case "rolesChanged":
+        this.#roles.changed();
+        this.#context.reply(envelope, true);
+        return;
       case "cancelRequest":
         this.#cancelHere(message.process, message.secret);
         return;

@@ -1,86 +1,121 @@
 /**
- * CREATE, ALTER and DROP ROLE: users live in the system shard, for all tenants, so these go to the directory and not into the transaction
- * of a tenant. A password is turned into a verifier here; it goes no further.
+ * CREATE, ALTER, DROP and RENAME of roles, by PostgreSQL 15's rules. Roles are facts of the system shard, for all tenants, so these go to the
+ * directory and not into the transaction of a tenant.
  */
 import { SqlError } from "../../runtime/query/error.js";
-import type { DropRole, RoleStatement } from "../../runtime/query/syntax/ast-definition.js";
+import type { AlterRole, CreateRole, DropRole, GrantRole, RenameRole } from "../../runtime/query/syntax/ast-definition.js";
 import { hasCode, isKimberliteError } from "../../runtime/types/errors.js";
-import { formatVerifier, parseVerifier, scramVerifier } from "../wire/scram-verifier.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { notice } from "./reports.js";
+import { expectKnown, expectWithin, mayMakeRoles, type RoleActor } from "./role-authority.js";
+import { changeMembers, expectAdmin, runGrantRole } from "./role-members.js";
+import { clausesOf, type RoleWish } from "./role-options.js";
 
 export interface Administration {
-  /** Throws `KimberliteError`. */
-  /** @param principal who is recorded as having done it */
+  /** Throws `KimberliteError`. @param principal who is recorded as having done it */
   call(method: string, params: Readonly<Record<string, unknown>>, principal: string): Promise<unknown>;
   hasUser(name: string): Promise<boolean>;
 }
 
-export interface Actor {
-  readonly user: string;
-  readonly isSuperuser: boolean;
+export interface RoleRun {
+  /** With the roles of now. */
+  readonly actor: RoleActor;
+  readonly administration: Administration;
+  /** Settings as the engine gets them. */
+  readonly settings: readonly (readonly [string, string])[];
+  /** µs since 2000. */
+  readonly now: number;
+  report(report: ErrorReport): void;
 }
 
-interface RoleWish {
-  readonly verifier: string | undefined;
-  readonly isSuperuser: boolean | undefined;
-  readonly canLogin: boolean | undefined;
+export type RoleStatement = CreateRole | AlterRole | DropRole | RenameRole | GrantRole;
+
+const refused = (message: string): SqlError => new SqlError("42501", message);
+
+function expectName(name: string): void {
+  if (name === "public" || name === "none") throw new SqlError("42939", `role name "${name}" is reserved`);
+  if (name.startsWith("pg_"))
+    throw new SqlError("42939", `role name "${name}" is reserved`, {
+      detail: 'Role names starting with "pg_" are reserved.',
+    });
 }
 
-const truthy = (value: string | null): boolean =>
-  value === null || ["true", "t", "1", "on"].includes(value.toLowerCase());
+const inUse = (message: string, error: unknown): SqlError =>
+  new SqlError("2BP01", message, { detail: isKimberliteError(error) ? String(error.detail["uses"] ?? "") : "" });
 
-/** Attributes whose only meaning here is that they are not given. */
-const refusedWhenTrue = ["createdb", "createrole", "isreplication", "bypassrls"];
-
-async function verifierOf(password: string): Promise<string> {
-  if (password.startsWith("SCRAM-SHA-256$")) {
-    if (parseVerifier(password) !== null) return password;
-    throw new SqlError("22023", "invalid SCRAM verifier");
+async function create(statement: CreateRole, run: RoleRun): Promise<string> {
+  const { actor, administration } = run;
+  const { name } = statement;
+  const { wish, inRoles, members, admins } = await clausesOf(statement.options, run.settings, run.now);
+  if (wish.superuser === true && !actor.isSuperuser) throw refused("must be superuser to create superusers");
+  if (!mayMakeRoles(actor)) throw refused("permission denied to create role");
+  expectName(name);
+  const exists = new SqlError("42710", `role "${name}" already exists`);
+  if (actor.roles.find(name) !== null) throw exists;
+  for (const role of inRoles) expectKnown(role, actor);
+  for (const role of inRoles) expectAdmin(role, actor);
+  const others = [...members, ...admins].map((role) => actor.named(role));
+  for (const member of others) {
+    expectKnown(member, actor);
+    const circle = inRoles.find((role) => actor.roles.membershipsOf(role).has(member));
+    if (circle !== undefined) throw new SqlError("0LP01", `role "${name}" is a member of role "${member}"`);
   }
-  if (/^md5[0-9a-f]{32}$/.test(password)) throw new SqlError("0A000", "passwords hashed with MD5 are not supported");
-  return formatVerifier(await scramVerifier(password));
-}
-
-async function wishOf(statement: RoleStatement): Promise<RoleWish> {
-  let [verifier, isSuperuser, canLogin]: [string | undefined, boolean | undefined, boolean | undefined] = [
-    undefined,
-    undefined,
-    statement.kind === "createRole" ? statement.isUser : undefined,
-  ];
-  for (const { name, value } of statement.options) {
-    const lower = name.toLowerCase();
-    if (lower === "password") {
-      if (value === null) throw new SqlError("0A000", "users without a password are not supported");
-      verifier = await verifierOf(value);
-    } else if (lower === "superuser") isSuperuser = truthy(value);
-    else if (lower === "canlogin") canLogin = truthy(value);
-    else if (lower === "inherit") continue;
-    else if (refusedWhenTrue.includes(lower) && !truthy(value)) continue;
-    else throw new SqlError("0A000", `role option ${name} is not supported`);
+  const isWithout = wish.verifier === undefined ? { noPassword: true } : {};
+  const confined = actor.isSuperuser ? {} : { tenantsOf: actor.principal };
+  const whole = { login: statement.isUser, ...isWithout, ...wish, ...confined, name };
+  try {
+    await administration.call("user.create", { ...whole, tenant: actor.tenantName }, actor.principal);
+  } catch (error) {
+    if (hasCode(error, "userExists")) throw exists;
+    if (hasCode(error, "userInUse"))
+      throw inUse(`role "${name}" cannot be created because objects of a dropped role of that name are left`, error);
+    throw error;
   }
-  return { verifier, isSuperuser, canLogin };
+  const change = (action: "grant" | "grantAdmin", roles: readonly string[], to: readonly string[]): Promise<void> =>
+    roles.length === 0 || to.length === 0
+      ? Promise.resolve()
+      : changeMembers({ action, roles, members: to }, actor, administration, run.report);
+  await change("grant", inRoles, [name]);
+  const named = (roles: readonly string[]): readonly string[] => roles.map((role) => actor.named(role));
+  await change("grantAdmin", [name], named(admins));
+  await change("grant", [name], named(members));
+  return "CREATE ROLE";
 }
 
-const denied = (what: string): SqlError => new SqlError("42501", `permission denied to ${what} role`);
+const onlyPassword = (wish: RoleWish): boolean =>
+  Object.keys(wish).every((key) => key === "verifier" || key === "noPassword") && Object.keys(wish).length > 0;
 
-/** Throws 55006 for who asks, 42704 for a name that nobody has, 2BP01 while something of the user is left. */
-async function dropRole(
-  name: string,
-  ifExists: boolean,
-  { user, tenantName }: Actor & { readonly tenantName: string },
-  administration: Administration,
-  report: (report: ErrorReport) => void,
-): Promise<void> {
-  if (name === user) throw new SqlError("55006", "current user cannot be dropped");
-  if (!(await administration.hasUser(name))) {
+async function alter(statement: AlterRole, { actor, administration, settings, now }: RoleRun): Promise<string> {
+  const name = actor.named(statement.name);
+  const { wish, members, admins } = await clausesOf(statement.options, settings, now);
+  if (members.length + admins.length > 0) throw new SqlError("0A000", "ALTER GROUP is not supported");
+  expectKnown(name, actor);
+  if (!actor.isSuperuser) {
+    if (wish.superuser !== undefined || actor.roles.find(name)?.isSuperuser === true)
+      throw refused("must be superuser to alter superuser roles or change superuser attribute");
+    const isOwn = name === actor.user && onlyPassword(wish);
+    if (!mayMakeRoles(actor) && !isOwn) throw refused("permission denied");
+    if (!isOwn) expectWithin(name, actor);
+  }
+  if (Object.keys(wish).length > 0) await administration.call("user.alter", { ...wish, name }, actor.principal);
+  return "ALTER ROLE";
+}
+
+/** Throws 55006 for who asks, 42704 for a name that nobody has, 2BP01 while something of the role is left. */
+async function dropOne(name: string, ifExists: boolean, { actor, administration, report }: RoleRun): Promise<void> {
+  const role = actor.roles.find(name);
+  if (role === null && name !== actor.sessionUser) {
     const message = `role "${name}" does not exist`;
     if (!ifExists) throw new SqlError("42704", message);
     report(notice(`${message}, skipping`));
     return;
   }
+  if (name === actor.user) throw new SqlError("55006", "current user cannot be dropped");
+  if (name === actor.sessionUser) throw new SqlError("55006", "session user cannot be dropped");
+  if (role?.isSuperuser === true && !actor.isSuperuser) throw refused("must be superuser to drop superusers");
+  expectWithin(name, actor);
   try {
-    await administration.call("user.drop", { name, ifExists, tenant: tenantName }, user);
+    await administration.call("user.drop", { name, ifExists, tenant: actor.tenantName }, actor.principal);
   } catch (error) {
     throw hasCode(error, "userInUse")
       ? inUse(`role "${name}" cannot be dropped because some objects depend on it`, error)
@@ -88,53 +123,58 @@ async function dropRole(
   }
 }
 
-/** Whether tenants have something of a user who is not there any more. Only superusers may know. */
-export async function hasLeft(name: string, actor: Actor, administration: Administration): Promise<boolean> {
-  if (!actor.isSuperuser) return false;
-  const uses = await administration.call("user.uses", { name }, actor.user);
+async function drop(statement: DropRole, run: RoleRun): Promise<string> {
+  if (!mayMakeRoles(run.actor)) throw refused("permission denied to drop role");
+  for (const name of statement.names) await dropOne(run.actor.named(name), statement.ifExists, run);
+  return "DROP ROLE";
+}
+
+async function rename({ name, newName }: RenameRole, { actor, administration }: RoleRun): Promise<string> {
+  expectKnown(name, actor);
+  if (name === actor.sessionUser) throw new SqlError("0A000", "session user cannot be renamed");
+  if (name === actor.user) throw new SqlError("0A000", "current user cannot be renamed");
+  expectName(name);
+  expectName(newName);
+  if (actor.roles.find(newName) !== null) throw new SqlError("42710", `role "${newName}" already exists`);
+  if (actor.roles.find(name)?.isSuperuser === true && !actor.isSuperuser)
+    throw refused("must be superuser to rename superusers");
+  if (!mayMakeRoles(actor)) throw refused("permission denied to rename role");
+  expectWithin(name, actor);
+  try {
+    await administration.call("user.rename", { name, newName, tenant: actor.tenantName }, actor.principal);
+  } catch (error) {
+    if (hasCode(error, "userExists")) throw new SqlError("42710", `role "${newName}" already exists`);
+    if (!hasCode(error, "userInUse")) throw error;
+    throw new SqlError("0A000", "renaming a role that objects or privileges depend on is not supported", {
+      detail: isKimberliteError(error) ? String(error.detail["uses"] ?? "") : "",
+    });
+  }
+  return "ALTER ROLE";
+}
+
+/** Whether tenants have something of a role that is not there any more. Only superusers may know. */
+export async function hasLeft(
+  name: string,
+  { isSuperuser, principal }: RoleActor,
+  administration: Administration,
+): Promise<boolean> {
+  if (!isSuperuser) return false;
+  const uses = await administration.call("user.uses", { name }, principal);
   return Array.isArray(uses) && uses.length > 0;
 }
 
-const inUse = (message: string, error: unknown): SqlError =>
-  new SqlError("2BP01", message, { detail: isKimberliteError(error) ? String(error.detail["uses"] ?? "") : "" });
-
 /** Returns the command tag. */
-export async function runRoleStatement(
-  statement: RoleStatement | DropRole,
-  actor: Actor & { readonly tenantName: string },
-  administration: Administration,
-  report: (report: ErrorReport) => void,
-): Promise<string> {
-  if (statement.kind === "dropRole") {
-    if (!actor.isSuperuser) throw denied("drop");
-    for (const name of statement.names) await dropRole(name, statement.ifExists, actor, administration, report);
-    return "DROP ROLE";
+export function runRoleStatement(statement: RoleStatement, run: RoleRun): Promise<string> {
+  switch (statement.kind) {
+    case "createRole":
+      return create(statement, run);
+    case "alterRole":
+      return alter(statement, run);
+    case "dropRole":
+      return drop(statement, run);
+    case "renameRole":
+      return rename(statement, run);
+    case "grantRole":
+      return runGrantRole(statement, run.actor, run.administration, run.report);
   }
-  const isOwn = statement.kind === "alterRole" && statement.name === actor.user;
-  const wish = await wishOf(statement);
-  const onlyPassword = wish.isSuperuser === undefined && wish.canLogin === undefined;
-  if (!actor.isSuperuser && !(isOwn && onlyPassword))
-    throw denied(statement.kind === "createRole" ? "create" : "alter");
-  if (wish.canLogin === false) throw new SqlError("0A000", "roles that cannot log in are not supported");
-  const { verifier, isSuperuser } = wish;
-  if (statement.kind === "createRole") {
-    if (wish.canLogin !== true)
-      throw new SqlError("0A000", "roles that cannot log in are not supported", {
-        hint: "Use CREATE USER, or the option LOGIN.",
-      });
-    if (verifier === undefined) throw new SqlError("0A000", "users without a password are not supported");
-    const { name } = statement;
-    try {
-      const wish = { name, verifier, superuser: isSuperuser ?? false, tenant: actor.tenantName };
-      await administration.call("user.create", wish, actor.user);
-    } catch (error) {
-      if (hasCode(error, "userExists")) throw new SqlError("42710", `role "${name}" already exists`);
-      if (hasCode(error, "userInUse"))
-        throw inUse(`role "${name}" cannot be created because objects of a dropped role of that name are left`, error);
-      throw error;
-    }
-    return "CREATE ROLE";
-  }
-  await administration.call("user.alter", { name: statement.name, verifier, superuser: isSuperuser }, actor.user);
-  return "ALTER ROLE";
 }

@@ -2,10 +2,12 @@
  * Statements about the session itself, which no shard has to hear of: settings, the modes of a transaction, what was prepared.
  */
 import { SqlError } from "../../runtime/query/error.js";
+import { noRole } from "../../runtime/query/catalog/role-set.js";
 import { settingNamed, unknownSetting } from "../../runtime/query/settings.js";
 import type { SettingStatement, TransactionStatement } from "../../runtime/query/syntax/ast-session.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { warning } from "./reports.js";
+import type { SessionRoles } from "./session-roles.js";
 import type { SessionSettings } from "./settings.js";
 import type { Transaction } from "./transaction.js";
 
@@ -49,13 +51,13 @@ export function shownColumns(name: string): readonly string[] {
 export class SettingCommands {
   readonly #settings: SessionSettings;
   readonly #transaction: Transaction;
-  readonly #user: string;
+  readonly #roles: SessionRoles;
   readonly #notice: Notice;
 
-  constructor(settings: SessionSettings, transaction: Transaction, user: string, notice: Notice) {
+  constructor(settings: SessionSettings, transaction: Transaction, roles: SessionRoles, notice: Notice) {
     this.#settings = settings;
     this.#transaction = transaction;
-    this.#user = user;
+    this.#roles = roles;
     this.#notice = notice;
   }
 
@@ -86,7 +88,7 @@ export class SettingCommands {
     const first = values[0] ?? "";
     this.#warnLocal(isLocal, "SET LOCAL");
     if (name === "role" || name === "session_authorization") {
-      this.#setRole(name, first);
+      if (!isLocal || this.#transaction.isOpen) this.#assume(name, first, isLocal ? "local" : "session");
       return;
     }
     if (name === "transaction_isolation" || name === "transaction_read_only") {
@@ -105,10 +107,10 @@ export class SettingCommands {
     this.#settings.set(name, value, isLocal ? "local" : "session");
   }
 
-  /** There is one role a session can have: its user's. */
-  #setRole(name: string, value: string): void {
-    if (value === "none" || value === "default" || value === this.#user) return;
-    throw new SqlError("0A000", `SET ${name.toUpperCase().replace("_", " ")} to another user is not supported`);
+  /** @param value null: what the session began with */
+  #assume(name: "role" | "session_authorization", value: string | null, scope: "session" | "local"): void {
+    if (name === "role") this.#roles.become(value ?? noRole, scope);
+    else this.#roles.authorize(value, scope);
   }
 
   #setTransaction(name: string, value: string): void {
@@ -134,9 +136,12 @@ export class SettingCommands {
 
   #reset(given: string, isLocal: boolean): void {
     const name = realName(given).toLowerCase();
-    if (name === "role" || name === "session_authorization") return;
     this.#warnLocal(isLocal, "SET LOCAL");
     if (isLocal && !this.#transaction.isOpen) return;
+    if (name === "role" || name === "session_authorization") {
+      this.#assume(name, null, isLocal ? "local" : "session");
+      return;
+    }
     this.#settings.reset(name, isLocal ? "local" : "session");
   }
 
@@ -144,7 +149,6 @@ export class SettingCommands {
     if (name.toLowerCase() === "all") {
       return { tag: "SHOW", columns: shownColumns("all"), rows: this.#settings.all() };
     }
-    if (name.toLowerCase() === "role") return { tag: "SHOW", columns: ["role"], rows: [["none"]] };
     const value = this.#shownValue(name);
     if (value === undefined) throw unknownSetting(name);
     return { tag: "SHOW", columns: shownColumns(name), rows: [[value]] };

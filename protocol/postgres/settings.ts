@@ -42,6 +42,10 @@ const without = (layer: Layer, key: string): Layer => {
   return copy;
 };
 
+/** Of a layer, whom the session acts as: what RESET ALL leaves alone. */
+const identityOf = (layer: Layer): Layer =>
+  new Map([...layer].filter(([name]) => name === "role" || name === "session_authorization"));
+
 export class SessionSettings {
   #fixed: Layer = none;
   #startup: Layer = none;
@@ -134,6 +138,16 @@ export class SessionSettings {
     this.#changed([key]);
   }
 
+  /** Whom the session acts as: settings that no SET of theirs changes. Whether it may is for the caller to know. */
+  assume(name: "role" | "session_authorization", value: string, scope: "session" | "local"): void {
+    if (scope === "local") this.#local = withValue(this.#local, name, value);
+    else {
+      this.#session = withValue(this.#session, name, value);
+      this.#local = without(this.#local, name);
+    }
+    this.#changed([name]);
+  }
+
   reset(name: string, scope: "session" | "local"): void {
     const key = name.toLowerCase();
     const definition = this.#definition(name);
@@ -150,8 +164,8 @@ export class SessionSettings {
 
   resetAll(): void {
     const changed = [...this.#session.keys(), ...this.#local.keys()];
-    this.#session = none;
-    this.#local = none;
+    this.#session = identityOf(this.#session);
+    this.#local = identityOf(this.#local);
     this.#changed(changed);
   }
 

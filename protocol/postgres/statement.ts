@@ -106,6 +106,7 @@ const commands: Readonly<Partial<Record<Statement["kind"], string>>> = {
   createRole: "CREATE ROLE",
   alterRole: "ALTER ROLE",
   dropRole: "DROP ROLE",
+  renameRole: "ALTER ROLE",
   dropOwned: "DROP OWNED",
   reassignOwned: "REASSIGN OWNED",
   createDatabase: "CREATE DATABASE",

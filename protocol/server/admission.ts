@@ -6,6 +6,7 @@
  * wait who have failed before (`login-attempts.ts`).
  */
 
+import { verifierOf } from "../wire/scram-verifier.js";
 import type { ActorContext } from "../../runtime/actor/definition.js";
 import { isLoopback } from "../../runtime/actor/loopback.js";
 import type { UserRow } from "../../runtime/kernel/user-rows.js";
@@ -141,7 +142,7 @@ export class Admission {
       else setTimeout(() => this.#context.enter(() => this.#challenge(connection, login, user)), login.waitMs);
     };
     if (login.userName === localUser?.name) {
-      later({ verifier: localUser.verifier, isSuperuser: true, tenants: null });
+      later({ verifier: localUser.verifier, isSuperuser: true, canLogin: true, tenants: null });
       return;
     }
     const port = this.#context.port("directory");
@@ -155,7 +156,7 @@ export class Admission {
     const message = { kind: "user", name: login.userName };
     this.#context.request<UserRow | null>(port, message, { deadlineMs: directoryMs }, (outcome) => {
       if (!outcome.ok) this.#refuse(connection, outcome.error);
-      else later(outcome.value === null ? null : knownUser(outcome.value));
+      else later(outcome.value === null ? null : knownUser(outcome.value, this.#context.now()));
     });
   }
 
@@ -184,11 +185,11 @@ export class Admission {
   }
 }
 
-const knownUser = ({ iterations, salt, storedKey, serverKey, isSuperuser, tenants }: UserRow): KnownUser => ({
-  verifier: { iterations, salt, storedKey, serverKey },
-  isSuperuser,
-  tenants,
-});
+function knownUser(row: UserRow, nowMs: number): KnownUser | null {
+  const verifier = verifierOf(row, nowMs);
+  const { isSuperuser, canLogin, tenants } = row;
+  return verifier === null ? null : { verifier, isSuperuser, canLogin, tenants };
+}
 
 /** An address of IPv4 as a socket of IPv6 shows it. */
 const plain = (host: string): string => (host.startsWith("::ffff:") ? host.slice(7) : host);

@@ -17,6 +17,7 @@ const nonceBytes = 18;
 export interface KnownUser {
   readonly verifier: ScramVerifier;
   readonly isSuperuser: boolean;
+  readonly canLogin: boolean;
   /** Tenants that it may use; null: all. */
   readonly tenants: readonly number[] | null;
 }
@@ -105,6 +106,7 @@ export class NativeLogin {
     const signature = inOurWords(() => exchange.finish(message));
     // A verifier that nothing fits was used: this cannot be, and must not become a way in.
     if (signature === null || user === null) throw wrongPassword(this.userName);
+    if (!user.canLogin) throw new KimberliteError("unauthenticated", `the user ${this.userName} may not log in`);
     this.#attempt?.proved();
     return { signature, user };
   }

@@ -94,3 +94,13 @@ export function mockVerifier(name: string, secret: Uint8Array): ScramVerifier {
     serverKey: Uint8Array.from(randomBytes(scramKeyBytes)),
   };
 }
+
+/** Of a user's row, what a client has to fit; null when it has no password, or one that is not good any more. @param nowMs since 1970 */
+export function verifierOf(
+  { iterations, salt, storedKey, serverKey, validUntil }: ScramVerifier & { readonly validUntil: number | null },
+  nowMs: number,
+): ScramVerifier | null {
+  if (iterations === 0 || (validUntil !== null && validUntil <= nowMs * 1_000)) return null;
+  assert(salt.length > 0 && storedKey.length === scramKeyBytes, "a password leaves a salt and keys");
+  return { iterations, salt, storedKey, serverKey };
+}

@@ -5,6 +5,7 @@
  * Values are texts, as `SHOW` prints them. The registry is data; who holds values (a gateway's session) and who reads them (the binder,
  * `current_setting`, `pg_settings`) is elsewhere.
  */
+import { noRole } from "./catalog/role-set.js";
 import { temporarySchemaSetting } from "./catalog/temporary.js";
 import { SqlError } from "./error.js";
 import { findZone, fixedZone } from "./types/date-time/zones.js";
@@ -99,6 +100,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   ),
   setting("is_superuser", "off", boolean, "Whether the user may do everything.", "reported", "fixed", "engine"),
   setting("session_authorization", "", text, "The user that the session acts as.", "reported", "fixed", "engine"),
+  setting("role", noRole, text, "The role that the session has become (SET ROLE).", "fixed", "engine"),
   setting("in_hot_standby", "off", boolean, "Every node takes writes.", "reported", "fixed", "engine"),
   setting(
     "default_transaction_read_only",

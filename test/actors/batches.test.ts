@@ -292,6 +292,7 @@ const statement = (over: Partial<SqlRequest> = {}): SqlRequest => ({
     { format: 1, bytes: null },
   ],
   resultFormats: [1],
+  roles: "[]",
   columns: [{ name: "v", table: 9, column: 2, type: 25, typeLength: -1, modifier: -1 }],
   rowsMax: 0,
   cursor: 0,

@@ -52,7 +52,6 @@ test("users see and change what they were granted, over both query protocols, be
     await t.throwsAsync(admin.query("GRANT SELECT ON visits TO nobody"), { message: 'role "nobody" does not exist' });
     await t.throwsAsync(admin.query("ALTER TABLE visits OWNER TO nobody"), { message: 'role "nobody" does not exist' });
     await t.throwsAsync(admin.query("GRANT SELECT (id) ON visits TO ann"), { message: /not supported/ });
-    await t.throwsAsync(admin.query("GRANT ann TO bob"), { message: /not supported/ });
     await admin.query("GRANT SELECT, INSERT ON visits TO ann WITH GRANT OPTION; GRANT SELECT ON short TO PUBLIC");
     const by = await admin.query("SELECT principal FROM kimberlite.commits ORDER BY position DESC LIMIT 1");
     t.deepEqual(by.rows, [{ principal: "admin" }]);

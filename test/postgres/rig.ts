@@ -4,10 +4,12 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type SecureContext } from "node:tls";
 import { type ConnectionHost, PostgresConnection, type UserEntry } from "../../protocol/postgres/connection.js";
+import type { TenantRoles } from "../../protocol/postgres/role-book.js";
 import { StatementCache } from "../../protocol/postgres/statement.js";
 import { LoginAttempts } from "../../protocol/server/login-attempts.js";
 import { SqlParser } from "../../protocol/server/sql-parser.js";
 import { scramVerifier } from "../../protocol/wire/scram-verifier.js";
+import { plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { FakeExecutor } from "./fake-executor.js";
 
 export interface RigOptions {
@@ -15,6 +17,8 @@ export interface RigOptions {
   readonly tls?: { readonly context: SecureContext; readonly certificateHash: Uint8Array | null };
   readonly isDraining?: boolean;
 }
+
+const knownRoles: TenantRoles = { text: "", set: new RoleSet([plainRole("admin", true), plainRole("guest")]) };
 
 export class ServerRig {
   readonly executor = new FakeExecutor();
@@ -34,8 +38,8 @@ export class ServerRig {
   static async start(options: RigOptions = {}): Promise<ServerRig> {
     const parser = await SqlParser.load();
     const users = new Map<string, UserEntry>([
-      ["admin", { verifier: await scramVerifier("secret"), isSuperuser: true, tenants: null }],
-      ["guest", { verifier: await scramVerifier("gu\u00e9st"), isSuperuser: false, tenants: [2] }],
+      ["admin", { verifier: await scramVerifier("secret"), isSuperuser: true, canLogin: true, tenants: null }],
+      ["guest", { verifier: await scramVerifier("gu\u00e9st"), isSuperuser: false, canLogin: true, tenants: [2] }],
     ]);
     const server = createServer();
     server.listen(0, "127.0.0.1");
@@ -52,6 +56,12 @@ export class ServerRig {
           rig.administered.push({ method, params });
           return Promise.resolve({});
         },
+      },
+      roles: {
+        isFresh: true,
+        refresh: () => Promise.resolve(),
+        of: () => knownRoles,
+        tenantsOf: (name) => users.get(name)?.tenants ?? null,
       },
       now: () => Date.now(),
       attempt: (user, address) => rig.attempts.begin(user, address),

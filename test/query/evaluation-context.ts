@@ -1,4 +1,5 @@
 /** A session for tests: fixed times and settings, an empty catalog, nothing that can be changed. */
+import { plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import type { Catalog } from "../../runtime/query/catalog/model.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { SqlError } from "../../runtime/query/error.js";
@@ -38,7 +39,7 @@ const session: SessionPort = {
 const noon = 762_525_296_789_000;
 
 export function evaluationContext(changes: Partial<EvaluationContext> = {}): EvaluationContext {
-  const roles = [{ oid: 10, name: "postgres", isSuperuser: true, canLogin: true }];
+  const roles = new RoleSet([plainRole("postgres", true)]);
   const view = {
     catalog: emptyCatalog,
     roles,

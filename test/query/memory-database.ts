@@ -2,6 +2,7 @@
  * A database of lists in memory, just enough to run statements through parser, binder, planner and executor: CREATE TABLE with primary
  * keys, CREATE INDEX, CREATE VIEW, INSERT, UPDATE, DELETE without constraints. What it does not know it refuses.
  */
+import { plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { SqlParser } from "../../protocol/server/sql-parser.js";
 import type { BoundModification, BoundStatement } from "../../runtime/query/bind/bound.js";
 import type { BindEnvironment } from "../../runtime/query/bind/environment.js";
@@ -124,7 +125,7 @@ export class MemoryDatabase implements Catalog {
       catalog: this,
       searchPath: ["public"],
       temporarySchema: null,
-      roles: [],
+      roles: new RoleSet([plainRole("admin", true)]),
       currentUser: "admin",
     }),
     clock: () => 800_000_000_000_000,
@@ -142,7 +143,7 @@ export class MemoryDatabase implements Catalog {
     searchPath: ["public"],
     temporarySchema: null,
     catalog: this,
-    roles: [],
+    roles: new RoleSet([plainRole("admin", true)]),
     session: {
       setting: () => null,
       setSetting: () => undefined,

@@ -1,7 +1,9 @@
 /** Who may do what: by stories, and by random grants and queries of several users side by side with PostgreSQL. */
 import test from "ava";
+import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
 import { PostgresClient } from "../query/postgres/client.js";
 import { hasPostgres, withPostgres } from "../query/postgres/server.js";
+import { RoleRig, type RoleSession } from "./role-rig.js";
 import { type RigSession, ShardRig } from "./shard-rig.js";
 
 function sessions(rig: ShardRig, names: readonly string[]): Map<string, RigSession> {
@@ -13,6 +15,12 @@ function sessions(rig: ShardRig, names: readonly string[]): Map<string, RigSessi
     }),
   );
 }
+
+const mustHave = (found: Map<string, RoleSession>, name: string): RoleSession => {
+  const session = found.get(name);
+  if (session === undefined) throw new Error(`${name} has a session`);
+  return session;
+};
 
 const must = (found: Map<string, RigSession>, name: string): RigSession => {
   const session = found.get(name);
@@ -242,10 +250,64 @@ class Random {
 }
 
 const users = ["ann", "bob", "cyd"] as const;
+/** Roles that cannot log in; there may be more, under names that come and go. */
+const groups = ["g", "h"] as const;
+const someRole = (random: Random): string => random.of([...users, ...groups, ...groups, "k"]);
+
+/** Statements about roles themselves. */
+function roleStatement(random: Random): string {
+  const role = someRole(random);
+  const other = someRole(random);
+  switch (random.below(18)) {
+    case 0:
+    case 1:
+    case 2:
+      return `GRANT ${role} TO ${other}${random.below(3) === 0 ? " WITH ADMIN OPTION" : ""}`;
+    case 3:
+    case 4:
+      return `REVOKE ${random.below(4) === 0 ? "ADMIN OPTION FOR " : ""}${role} FROM ${other}`;
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+      return `SET ROLE ${random.of([role, role, role, "none", "nobody"])}`;
+    case 9:
+      return "RESET ROLE";
+    case 10:
+      return `SET SESSION AUTHORIZATION ${random.of([role, "DEFAULT", "DEFAULT"])}`;
+    case 11:
+      return "SELECT current_user::text, session_user::text, current_setting('role')";
+    case 12:
+      return `SELECT pg_has_role('${role}', '${other}', '${random.of(["USAGE", "MEMBER", "MEMBER WITH ADMIN OPTION"])}')`;
+    case 13:
+      return `CREATE ROLE k ${random.of(["", "CREATEROLE", "SUPERUSER", "NOINHERIT IN ROLE g", "IN ROLE h ROLE ann", "ADMIN bob"])}`;
+    case 14:
+      return `DROP ROLE ${random.of(["k", "k", "k", "IF EXISTS k"])}`;
+    case 15:
+      return `ALTER ROLE ${role} ${random.of(["CREATEROLE", "NOCREATEROLE", "INHERIT", "NOINHERIT", "CREATEDB", "NOLOGIN", "SUPERUSER", "PASSWORD NULL"])}`;
+    case 16:
+      return random.of([
+        "SELECT role_name::text FROM information_schema.enabled_roles ORDER BY 1",
+        "SELECT grantee::text, role_name::text, is_grantable::text FROM information_schema.applicable_roles ORDER BY 1, 2",
+        ...roleQueries,
+      ]);
+    default:
+      return `SELECT has_table_privilege('${role}', '${random.of(["t", "u", "v"])}', 'SELECT')`;
+  }
+}
+
+const roleQueries = [
+  `SELECT rolname::text, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolconnlimit FROM pg_roles
+    WHERE rolname NOT LIKE 'pg\\_%' AND rolname <> 'postgres' ORDER BY 1`,
+  `SELECT pg_get_userbyid(roleid)::text, pg_get_userbyid(member)::text, pg_get_userbyid(grantor)::text, admin_option
+    FROM pg_auth_members WHERE pg_get_userbyid(roleid) NOT LIKE 'pg\\_%' ORDER BY 1, 2`,
+];
+
+const someVerifier = scramVerifier("secret").then(formatVerifier);
 const relations = ["t", "u", "v", "s.w"] as const;
 
 function statement(random: Random): string {
-  const who = (): string => random.of([...users, "PUBLIC"]);
+  const who = (): string => random.of([...users, ...groups, "PUBLIC"]);
   const relation = random.of(relations);
   const privileges = random.of([
     "SELECT",
@@ -321,7 +383,7 @@ function statement(random: Random): string {
     case 24:
       return `GRANT ${random.of(["SELECT", "INSERT", "ALL"])} ON ALL TABLES IN SCHEMA s TO ${who()}`;
     default:
-      return `ALTER TABLE ${random.of(["t", "u"])} OWNER TO ${random.of(users)}`;
+      return `ALTER TABLE ${random.of(["t", "u"])} OWNER TO ${random.of([...users, ...groups])}`;
   }
 }
 
@@ -338,21 +400,22 @@ test("random grants, revokes and queries of several users end as in PostgreSQL 1
   }
   await withPostgres(async (client, port) => {
     let compared = 0;
+    let became = 0;
     let denials = 0;
     const differences: string[] = [];
-    for (const user of [...users, "admin"])
-      await client.rows(`CREATE ROLE ${user} LOGIN ${user === "admin" ? "SUPERUSER" : ""}`);
+    await client.rows("CREATE ROLE admin LOGIN SUPERUSER");
     for (let seed = 1; seed <= seeds; seed++) {
       await client.rows(`CREATE DATABASE d${seed} OWNER admin`);
       const servers = new Map<string, PostgresClient>();
-      for (const user of [...users, "admin"]) {
+      const connect = async (user: string): Promise<void> => {
         servers.set(user, await PostgresClient.connect({ host: "127.0.0.1", port, user, database: `d${seed}` }));
-      }
-      const rig = new ShardRig();
-      const ours = sessions(rig, users);
+      };
+      const rig = new RoleRig();
+      await rig.administer("user.create", { name: "admin", superuser: true, verifier: await someVerifier });
+      const ours = new Map<string, RoleSession>();
       const run = async (user: string, text: string): Promise<void> => {
         const theirs = await servers.get(user)?.query(text);
-        const own = must(ours, user).run(text);
+        const own = await mustHave(ours, user).run(text);
         const expected =
           theirs?.kind === "failed" ? `${theirs.sqlState} ${theirs.message}` : JSON.stringify(theirs?.rows);
         const found =
@@ -363,11 +426,20 @@ test("random grants, revokes and queries of several users end as in PostgreSQL 1
               : own.kind;
         compared += 1;
         if (found.startsWith("42501")) denials += 1;
+        else if (text.startsWith("SET ROLE") && own.kind === "rows") became += 1;
         if (plain(found) === plain(expected)) return;
         // Of several tables of a schema PostgreSQL names the one that lies first in its files.
         if (text.includes("ALL TABLES") && found.slice(0, 5) === expected.slice(0, 5)) return;
         differences.push(`seed ${seed}, ${user}: ${text}\n    ${found}\n    ${expected}`);
       };
+      await connect("admin");
+      ours.set("admin", rig.session("admin"));
+      for (const user of users) {
+        await run("admin", `CREATE USER ${user} ${user === "cyd" ? "NOINHERIT" : ""}`);
+        await connect(user);
+        ours.set(user, rig.session(user));
+      }
+      for (const group of groups) await run("admin", `CREATE ROLE ${group} ${group === "h" ? "NOINHERIT" : ""}`);
       for (const text of [
         "CREATE TABLE t (a int, b int)",
         "CREATE TABLE u (a int, b int)",
@@ -386,17 +458,22 @@ test("random grants, revokes and queries of several users end as in PostgreSQL 1
       const before = differences.length;
       for (let step = 0; step < 150 && differences.length === before; step++) {
         const user = random.of([...users, ...users, "admin"]);
-        await run(user, statement(random));
+        const text = random.below(4) === 0 ? roleStatement(random) : statement(random);
+        await run(user, text);
       }
       await run(
         "admin",
         "SELECT relname::text, relacl::text FROM pg_class WHERE relname IN ('t', 'u', 'v', 'w', 'q') ORDER BY relname",
       );
       await run("admin", "SELECT nspacl::text FROM pg_namespace WHERE nspname = 's'");
+      for (const text of roleQueries) await run("admin", text);
       for (const server of servers.values()) server.close();
+      await client.rows(`DROP DATABASE d${seed}`);
+      const made = await client.rows("SELECT rolname FROM pg_roles WHERE oid > 16000 AND rolname <> 'admin'");
+      for (const [name] of made) await client.rows(`DROP ROLE "${name}"`);
     }
-    t.log(`${compared} statements compared, ${denials} denied`);
+    t.log(`${compared} statements compared, ${denials} denied, ${became} roles taken on`);
     t.deepEqual(differences, []);
-    t.true(compared > 1_500 && denials > 300);
+    t.true(compared > 1_500 && denials > 300 && became > 20);
   });
 });

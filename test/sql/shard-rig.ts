@@ -77,6 +77,8 @@ export class ShardRig {
   readonly #late = new Map<number, Answer>();
   #correlation = 0;
   #session = 0;
+  /** What the statements of all sessions know of roles; empty: nothing. */
+  roles = "";
   monotonic = 0;
   /** Requests that the decider was asked to decide, those that were woken again. */
   decided = 0;
@@ -250,6 +252,7 @@ export class RigSession {
       cursor: 0,
       atLeast: -1,
       isLinearizable: false,
+      roles: this.#rig.roles,
       settings: this.isSuperuser ? [["is_superuser", "on"], ...this.settings] : this.settings,
       transaction: {
         isOpen: this.#isOpen,

@@ -51,7 +51,7 @@ export class StatementPlans {
           return found === null ? null : { value: int64(found.value), isCalled: found.isCalled };
         },
       },
-      names: (searchPath) => host.engine.names(catalog, searchPath),
+      names: (searchPath, roles) => host.engine.names(catalog, searchPath, roles),
     });
   }
 

@@ -130,11 +130,16 @@ function portsOf(
   query: BoundQuery | null,
 ): DefinitionPorts {
   const { request, engine, evaluation, transaction, reader, locks, sequences } = parts;
+  const { currentUser, sessionUser, roles } = evaluation.context;
   const around = (catalog: Catalog): Around => ({ catalog, context: under(catalog, parts) });
   return {
     tenant: request.tenant,
-    user: request.user,
+    user: currentUser,
+    sessionUser,
     actor: actorOf(evaluation.context),
+    actorNamed: (role) => roles.actor(role),
+    rightsOf: (role) => roles.rightsOf(role),
+    isMember: (role) => roles.isMember(currentUser, role),
     database: request.database,
     temporarySchema: evaluation.context.temporarySchema,
     draft,

@@ -235,7 +235,7 @@ export class StatementExecution {
       effects: effectsOf({ session, transaction, sequences, state, catalog, request }, (wanted) =>
         advisoryLock(locks, this.#queue, session, open, wanted),
       ),
-      names: (searchPath) => engine.names(catalog, searchPath),
+      names: (searchPath, roles) => engine.names(catalog, searchPath, roles),
     });
   }
 

@@ -96,7 +96,7 @@ export class StatementPrograms {
         clock: () => host.now(),
         random: () => host.random(),
         effects: program.draws === "nothing" ? noEffects : drawn.effects(catalog),
-        names: (searchPath) => host.engine.names(catalog, searchPath),
+        names: (searchPath, roles) => host.engine.names(catalog, searchPath, roles),
       });
       const returned = returnedOf(planned, request, context);
       const rows = program.run({

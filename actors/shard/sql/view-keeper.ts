@@ -156,7 +156,7 @@ class Work {
       clock: () => host.now(),
       random: () => host.random(),
       effects: noEffects,
-      names: (searchPath) => engine.names(catalog, searchPath),
+      names: (searchPath, roles) => engine.names(catalog, searchPath, roles),
     });
     const { context } = evaluation;
     const around = { catalog, context };

@@ -112,6 +112,8 @@ const doneHere = new Set([
   "createRole",
   "alterRole",
   "dropRole",
+  "renameRole",
+  "grantRole",
   "createDatabase",
   "dropDatabase",
   "maintenance",

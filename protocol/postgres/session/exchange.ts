@@ -13,6 +13,7 @@ import type { Inbox } from "../inbox.js";
 import { type Portal, Portals, type Prepared, PreparedStatements } from "../portals.js";
 import { noticeReport, type SourcePlace } from "../reports.js";
 import type { Administration } from "../roles.js";
+import { type RoleSource, SessionRoles } from "../session-roles.js";
 import type { SessionSettings } from "../settings.js";
 import type { CachedStatement, StatementCache } from "../statement.js";
 import { Transaction } from "../transaction.js";
@@ -20,6 +21,7 @@ import { Transaction } from "../transaction.js";
 export interface SessionHost extends EngineHost {
   readonly statements: StatementCache;
   readonly administration: Administration;
+  readonly roles: RoleSource;
   write(bytes: Uint8Array): void;
   outgoingBytes(): number;
   /** Resolves once most of what was written has left, or the client is gone. */
@@ -41,6 +43,7 @@ export class Exchange {
   readonly inbox: Inbox;
   readonly writer = new BackendWriter();
   readonly transaction: Transaction;
+  readonly roles: SessionRoles;
   readonly runs: EngineRuns;
   readonly prepared = new PreparedStatements();
   readonly portals = new Portals();
@@ -56,7 +59,8 @@ export class Exchange {
     this.settings = settings;
     this.inbox = inbox;
     this.transaction = new Transaction(settings);
-    this.runs = new EngineRuns(host, identity, settings, this.transaction);
+    this.roles = new SessionRoles(host.roles, identity, settings);
+    this.runs = new EngineRuns(host, identity, settings, this.roles, this.transaction);
   }
 
   flush(): void {

@@ -29,6 +29,9 @@ import { ExtendedQuery } from "./extended-query.js";
 import { Statements } from "./statements.js";
 import { Transactions } from "./transactions.js";
 
+/** Messages whose statements are judged by roles. */
+const judged: ReadonlySet<FrontendMessage["kind"]> = new Set(["query", "parse", "bind", "describe", "execute"]);
+
 export class Session {
   readonly #exchange: Exchange;
   readonly #channels: Channels;
@@ -81,7 +84,9 @@ export class Session {
     if (kind === "terminate") return false;
     if (this.#isSkipping && kind !== "sync") return true;
     try {
-      const done = this.#step(decodeFrontend(kind, raw.body));
+      const message = decodeFrontend(kind, raw.body);
+      const wait = judged.has(kind) ? this.#exchange.roles.whenFresh() : null;
+      const done = wait === null ? this.#step(message) : wait.then(() => this.#step(message));
       return done === undefined ? true : this.#whenDone(done, kind === "query");
     } catch (error) {
       return this.#failed(error, kind === "query");
@@ -186,6 +191,7 @@ export class Session {
   }
 
   #ready(): void {
+    this.#exchange.roles.text();
     for (const [name, value] of this.#exchange.settings.unreported())
       this.#exchange.writer.parameterStatus(name, value);
     if (!this.#exchange.transaction.isOpen) this.#channels.write();

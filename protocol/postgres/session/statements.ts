@@ -1,4 +1,5 @@
 /** A session's statements are run: here, what is about the session itself; by the shard, a projection or the directory, all else. */
+import { sqlTimeOf } from "../../../actors/sql/evaluation.js";
 import { temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -7,7 +8,7 @@ import { runDatabaseStatement } from "../databases.js";
 import type { RowsReply, Wish } from "../engine-runs.js";
 import type { Portal } from "../portals.js";
 import { warning } from "../reports.js";
-import { hasLeft, runRoleStatement } from "../roles.js";
+import { hasLeft, type RoleStatement, runRoleStatement } from "../roles.js";
 import { type LocalResult, SettingCommands, tagOnly } from "../session-commands.js";
 import type { CachedStatement } from "../statement.js";
 import type { Channels } from "./channels.js";
@@ -36,8 +37,8 @@ export class Statements {
     this.#transactions = transactions;
     this.#descriptions = descriptions;
     this.#cursors = new Cursors(exchange, descriptions, this);
-    const { settings, transaction, identity, inbox, writer, runs } = exchange;
-    this.#commands = new SettingCommands(settings, transaction, identity.user, (report) => exchange.notice(report));
+    const { settings, transaction, inbox, writer, runs } = exchange;
+    this.#commands = new SettingCommands(settings, transaction, exchange.roles, (report) => exchange.notice(report));
     this.#copies = new CopyRuns({
       inbox,
       writer,
@@ -207,22 +208,20 @@ export class Statements {
       case "createRole":
       case "alterRole":
       case "dropRole":
-        if (this.#exchange.transaction.isExplicit) {
-          throw new SqlError("25001", `${cachedStatement.command} cannot run inside a transaction block`);
-        }
-        return tagOnly(
-          await runRoleStatement(statement, this.#exchange.identity, this.#exchange.host.administration, (report) =>
-            this.#exchange.notice(report),
-          ),
-        );
+      case "renameRole":
+      case "grantRole":
+        return this.#changeRoles(statement, cachedStatement.command);
       case "createDatabase":
       case "dropDatabase":
         if (this.#exchange.transaction.isExplicit) {
           throw new SqlError("25001", `${cachedStatement.command} cannot run inside a transaction block`);
         }
         return tagOnly(
-          await runDatabaseStatement(statement, this.#exchange.identity, this.#exchange.host.administration, (report) =>
-            this.#exchange.notice(report),
+          await runDatabaseStatement(
+            statement,
+            await this.#exchange.roles.actor(),
+            this.#exchange.host.administration,
+            (report) => this.#exchange.notice(report),
           ),
         );
       case "lockTable":
@@ -230,8 +229,6 @@ export class Statements {
           throw new SqlError("25P01", "LOCK TABLE can only be used in transaction blocks");
         }
         return "elsewhere";
-      case "grantRole":
-        throw new SqlError("0A000", `${cachedStatement.command} is not supported`);
       case "maintenance":
         if (statement.command === "VACUUM" && this.#exchange.transaction.isExplicit) {
           throw new SqlError("25001", "VACUUM cannot run inside a transaction block");
@@ -251,9 +248,26 @@ export class Statements {
    */
   async #expectRole(name: string, or: "orLeft" | null = null): Promise<void> {
     if (unnamedRoles.has(name) || name === this.#exchange.identity.user) return;
-    if (await this.#exchange.host.administration.hasUser(name)) return;
-    if (or === "orLeft" && (await hasLeft(name, this.#exchange.identity, this.#exchange.host.administration))) return;
+    const actor = await this.#exchange.roles.actor();
+    if (actor.roles.find(name) !== null) return;
+    if (or === "orLeft" && (await hasLeft(name, actor, this.#exchange.host.administration))) return;
     throw new SqlError("42704", `role "${name}" does not exist`);
+  }
+
+  /** Roles are the node's: what is said of them is done at once, whatever becomes of the session's transaction. */
+  async #changeRoles(statement: RoleStatement, command: string): Promise<LocalResult> {
+    const { transaction, roles, settings, runs, host } = this.#exchange;
+    if (transaction.isExplicit) throw new SqlError("25001", `${command} cannot run inside a transaction block`);
+    const tag = await runRoleStatement(statement, {
+      actor: await roles.actor(),
+      administration: host.administration,
+      settings: settings.forEngine(),
+      now: sqlTimeOf(runs.now()),
+      report: (report) => this.#exchange.notice(report),
+    });
+    // What follows is judged by what it has done.
+    await roles.actor();
+    return tagOnly(tag);
   }
 
   async #performThere(
@@ -318,6 +332,7 @@ export class Statements {
         this.#exchange.closeAllCursors();
         this.#exchange.prepared.clear();
         this.#exchange.settings.resetAll();
+        this.#exchange.roles.authorize(null, "session");
         this.#channels.stop();
         if (this.#exchange.runs.usedShard) await this.#exchange.runs.rows({ kind: "end" }, "shard");
         this.#exchange.settings.fix(temporarySchemaSetting, "");

@@ -77,6 +77,7 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
     case "createRole":
     case "alterRole":
     case "dropRole":
+    case "renameRole":
     case "dropOwned":
     case "reassignOwned":
     case "createDatabase":

@@ -49,6 +49,8 @@ export type Acl = readonly AclItem[];
 export interface Actor {
   readonly name: string;
   readonly isSuperuser: boolean;
+  /** Whose privileges and objects it has: its own first, then those of the roles that it is a member of and inherits from, nearest first. */
+  readonly rights: ReadonlySet<string>;
 }
 
 const privilegeLetters = "arwdDxtUC";
@@ -105,23 +107,23 @@ export function aclOf(object: Guarded): Acl {
   return [own, { grantee: everyone, grantor: object.owner, privileges: "U", grantable: "" }];
 }
 
-/** Privileges that a user has on an object, by its own name or as one of everyone. */
-export function privilegesOf(object: Guarded, user: string): string {
+/** Privileges that somebody has on an object, by its own name, a role's, or as one of everyone. */
+export function privilegesOf(object: Guarded, { rights }: Pick<Actor, "rights">): string {
   let found = "";
   for (const { grantee, privileges } of aclOf(object)) {
-    if (grantee === user || grantee === everyone) found += privileges;
+    if (grantee === everyone || rights.has(grantee)) found += privileges;
   }
   return lettersOf(found);
 }
 
-/** Privileges that a user may grant on. */
-export function grantableBy(acl: Acl, owner: string, all: string, user: string): string {
-  if (user === owner) return all;
-  return lettersOf(acl.flatMap(({ grantee, grantable }) => (grantee === user ? Array.from(grantable) : [])));
+/** Privileges that somebody may grant on. @param rights whose grants are its own */
+export function grantableBy(acl: Acl, owner: string, all: string, rights: ReadonlySet<string>): string {
+  if (rights.has(owner)) return all;
+  return lettersOf(acl.flatMap(({ grantee, grantable }) => (rights.has(grantee) ? Array.from(grantable) : [])));
 }
 
 export const mayUse = (object: Guarded, actor: Actor, letters: string): boolean =>
-  actor.isSuperuser || without(letters, privilegesOf(object, actor.name)) === "";
+  actor.isSuperuser || without(letters, privilegesOf(object, actor)) === "";
 
 /** Throws 42501 in PostgreSQL's words. */
 export function expectPrivilege(object: Guarded, actor: Actor, letters: string): void {
@@ -129,7 +131,7 @@ export function expectPrivilege(object: Guarded, actor: Actor, letters: string):
   throw new SqlError("42501", `permission denied for ${kindName(object)} ${object.name}`);
 }
 
-export const isOwner = ({ owner }: Owned, { name, isSuperuser }: Actor): boolean => isSuperuser || owner === name;
+export const isOwner = ({ owner }: Owned, { rights, isSuperuser }: Actor): boolean => isSuperuser || rights.has(owner);
 
 /** Throws 42501 in PostgreSQL's words. @param label as in "table t" */
 export function expectOwner(object: Owned, actor: Actor, label: string): void {

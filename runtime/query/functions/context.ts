@@ -3,17 +3,10 @@
  * this room looks at a clock.
  */
 import type { Catalog } from "../catalog/model.js";
+import type { RoleSet } from "../catalog/role-set.js";
 import type { Int64 } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
 import type { TextContext } from "../types/text-context.js";
-
-/** A user, as catalogs and privilege functions show it. */
-export interface RoleFacts {
-  readonly oid: Oid;
-  readonly name: string;
-  readonly isSuperuser: boolean;
-  readonly canLogin: boolean;
-}
 
 /** What functions do to the session and to sequences; the caller of the engine gives it. Each throws `SqlError`. */
 export interface SessionPort {
@@ -50,9 +43,10 @@ export interface EvaluationContext extends TextContext {
   /** Uniform in [0, 1). */
   random(): number;
   randomBytes(length: number): Uint8Array;
+  /** Whose rights are used: the session's user, or the role that it has become (SET ROLE). */
   readonly currentUser: string;
   readonly sessionUser: string;
-  /** Whether the user may do everything. */
+  /** Whether the current user may do everything. */
   readonly isSuperuser: boolean;
   readonly database: string;
   readonly databaseOid: Oid;
@@ -65,6 +59,6 @@ export interface EvaluationContext extends TextContext {
   /** Schema of the session's temporary tables, which is looked into before the path; null while it has none. */
   readonly temporarySchema: string | null;
   readonly catalog: Catalog;
-  readonly roles: readonly RoleFacts[];
+  readonly roles: RoleSet;
   readonly session: SessionPort;
 }

@@ -142,8 +142,7 @@ export interface Rename extends Located {
     | "sequence"
     | "view"
     | "materializedView"
-    | "schema"
-    | "role";
+    | "schema";
   readonly name: RelationName;
   /** Column or constraint of the relation; null when the object itself is renamed. */
   readonly part: string | null;
@@ -295,13 +294,37 @@ export interface GrantRole extends Located {
   readonly isGrant: boolean;
   readonly granted: readonly string[];
   readonly roles: readonly string[];
+  /** WITH ADMIN OPTION, or REVOKE ADMIN OPTION FOR. */
+  readonly isAdmin: boolean;
+  /** GRANTED BY. */
+  readonly grantor: string | null;
 }
 
-export interface RoleStatement extends Located {
-  readonly kind: "createRole" | "alterRole";
+export interface RoleOption {
+  /** In small letters. */
+  readonly name: string;
+  readonly value: string | null;
+  /** Of IN ROLE and its like. */
+  readonly roles: readonly string[];
+}
+
+export interface CreateRole extends Located {
+  readonly kind: "createRole";
   readonly name: string;
   readonly isUser: boolean;
-  readonly options: readonly { readonly name: string; readonly value: string | null }[];
+  readonly options: readonly RoleOption[];
+}
+
+export interface AlterRole extends Located {
+  readonly kind: "alterRole";
+  readonly name: string;
+  readonly options: readonly RoleOption[];
+}
+
+export interface RenameRole extends Located {
+  readonly kind: "renameRole";
+  readonly name: string;
+  readonly newName: string;
 }
 
 export interface DropRole extends Located {
@@ -357,7 +380,9 @@ export type DefinitionStatement =
   | CommentOn
   | Grant
   | GrantRole
-  | RoleStatement
+  | CreateRole
+  | AlterRole
+  | RenameRole
   | DropRole
   | CreateDatabase
   | DropDatabase;

@@ -9,6 +9,7 @@ import type {
   DropType,
   IndexKeySyntax,
   Rename,
+  RenameRole,
 } from "./ast-definition.js";
 import type { RelationName } from "./ast-query.js";
 import type { Conversion } from "./conversion.js";
@@ -172,15 +173,15 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
   }),
 };
 
-function convertRename(fields: Fields, conversion: Conversion): Rename | AlterType {
+function convertRename(fields: Fields, conversion: Conversion): Rename | RenameRole | AlterType {
   const type = textOf(fields, "renameType");
   const newName = textOf(fields, "newname");
   if (type === "OBJECT_TYPE") return convertTypeChange(fields, { kind: "rename", newName });
   const ifExists = flagOf(fields, "missing_ok");
   const nameless: RelationName = { database: null, schema: null, name: textOf(fields, "subname"), location: -1 };
-  if (type === "OBJECT_SCHEMA" || type === "OBJECT_ROLE") {
-    const objectType = type === "OBJECT_SCHEMA" ? "schema" : "role";
-    return { kind: "rename", objectType, name: nameless, part: null, newName, ifExists, location: -1 };
+  if (type === "OBJECT_ROLE") return { kind: "renameRole", name: nameless.name, newName, location: -1 };
+  if (type === "OBJECT_SCHEMA") {
+    return { kind: "rename", objectType: "schema", name: nameless, part: null, newName, ifExists, location: -1 };
   }
   const objectType =
     type === "OBJECT_COLUMN" ? "column" : type === "OBJECT_TABCONSTRAINT" ? "constraint" : relationType(type, "RENAME");

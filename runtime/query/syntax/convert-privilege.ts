@@ -1,6 +1,6 @@
 /** Roles, databases and privileges, of the parser into ours. */
 import { notSupported } from "../error.js";
-import type { DefinitionStatement } from "./ast-definition.js";
+import type { DefinitionStatement, RoleOption } from "./ast-definition.js";
 import type { Conversion } from "./conversion.js";
 import { nameParts, objectName } from "./definition-names.js";
 import { definitionElements, roleName, valueText } from "./options.js";
@@ -13,6 +13,22 @@ const optionsOf = (fields: Fields, conversion: Conversion) =>
     name,
     value: valueText(value),
   }));
+
+const roleOptionsOf = (fields: Fields, conversion: Conversion): RoleOption[] =>
+  definitionElements(listOf(fields, "options"), conversion).map(({ name, value }) => {
+    const isList = typeof value === "object" && value !== null && "List" in value;
+    const items = isList ? listOf(fieldsOf(value, "List"), "items") : [];
+    return { name, value: isList ? null : valueText(value), roles: items.map(roleName) };
+  });
+
+/** Whether a grant of roles is about the option to grant them on. Throws 0A000 for options of later versions of PostgreSQL. */
+function isOfAdmin(fields: Fields, conversion: Conversion): boolean {
+  const options = definitionElements(listOf(fields, "opt"), conversion);
+  const other = options.find(({ name }) => name !== "admin");
+  if (other !== undefined) throw notSupported(`the ${other.name} option of a grant of roles`);
+  const [admin] = options;
+  return admin !== undefined && (!flagOf(fields, "is_grant") || valueText(admin.value) === "true");
+}
 
 /** By the parser's name of the statement. */
 export const privilegeConverters: Readonly<Record<string, Convert>> = {
@@ -32,25 +48,26 @@ export const privilegeConverters: Readonly<Record<string, Convert>> = {
     isCascade: textOf(fields, "behavior") === "DROP_CASCADE",
     location: -1,
   }),
-  GrantRoleStmt: (fields) => ({
+  GrantRoleStmt: (fields, conversion) => ({
     kind: "grantRole",
     isGrant: flagOf(fields, "is_grant"),
     granted: listOf(fields, "granted_roles").map((item) => textOf(fieldsOf(item, "AccessPriv"), "priv_name")),
     roles: listOf(fields, "grantee_roles").map(roleName),
+    isAdmin: isOfAdmin(fields, conversion),
+    grantor: has(fields, "grantor") ? roleName(fields["grantor"]) : null,
     location: -1,
   }),
   CreateRoleStmt: (fields, conversion) => ({
     kind: "createRole",
     name: textOf(fields, "role"),
     isUser: textOf(fields, "stmt_type") === "ROLESTMT_USER",
-    options: optionsOf(fields, conversion),
+    options: roleOptionsOf(fields, conversion),
     location: -1,
   }),
   AlterRoleStmt: (fields, conversion) => ({
     kind: "alterRole",
     name: roleName(fields["role"]),
-    isUser: false,
-    options: optionsOf(fields, conversion),
+    options: roleOptionsOf(fields, conversion),
     location: -1,
   }),
   DropOwnedStmt: (fields) => ({

@@ -347,13 +347,32 @@ export function* elementTypeRows(world: CatalogWorld, database: string): Iterabl
   }
 }
 
+/** Whose privileges the user has. */
+export const enabledRoleRows = ({ currentUser, roles, isSuperuser }: EvaluationContext): Iterable<SystemRow> =>
+  (isSuperuser ? roles.all.map(({ name }) => name) : [...roles.rightsOf(currentUser)]).map((name) => ({
+    role_name: name,
+  }));
+
+/** Memberships of the user, and of the roles that it has the privileges of. */
+export function* applicableRoleRows({ currentUser, roles, isSuperuser }: EvaluationContext): Iterable<SystemRow> {
+  const rights = roles.rightsOf(currentUser);
+  for (const { name, memberOf } of roles.all)
+    for (const { role, isAdmin } of memberOf)
+      if (isSuperuser || rights.has(name)) yield { grantee: name, role_name: role, is_grantable: yesNo(isAdmin) };
+}
+
+export function* administrableRoleRows(context: EvaluationContext): Iterable<SystemRow> {
+  for (const row of applicableRoleRows(context)) if (row["is_grantable"] === "YES") yield row;
+}
+
 export function* privilegeRows(world: CatalogWorld, context: EvaluationContext): Iterable<SystemRow> {
   const relations = [...world.tables(), ...world.views()];
-  const { currentUser, isSuperuser } = context;
+  const { currentUser, isSuperuser, roles } = context;
+  const rights = roles.rightsOf(currentUser);
   for (const relation of relations)
     for (const { grantee, grantor, privileges, grantable } of aclOf(relation)) {
       // What others have of others is shown to superusers alone.
-      const isShown = isSuperuser || grantee === "" || grantee === currentUser || grantor === currentUser;
+      const isShown = isSuperuser || grantee === "" || rights.has(grantee) || rights.has(grantor);
       if (!isShown) continue;
       for (const letter of privileges)
         yield {

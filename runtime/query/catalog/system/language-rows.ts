@@ -8,7 +8,7 @@ import type { Int64 } from "../../types/datum.js";
 import { makeInterval, microsPerSecond } from "../../types/interval.js";
 import { typeOid } from "../../types/sql-type.js";
 import { informationSchemaOid, pgCatalogSchemaOid } from "../model.js";
-import { bootstrapRole } from "./roles.js";
+import { bootstrapRole } from "../role-set.js";
 import type { SystemRow } from "./world.js";
 
 const volatilities = { immutable: "i", stable: "s", volatile: "v" } as const;

@@ -9,6 +9,7 @@ import { type FindUserType, formatType, parseTypeName, typeLabel } from "../../t
 import { typeFactsOf } from "../../types/type-table.js";
 import { isUserType, withTypeNames } from "../../types/user-types.js";
 import { labelsOf, typeOidNamed } from "../user-types.js";
+import { roleOidOf } from "../role-set.js";
 import { type CatalogView, CatalogWorld } from "./world.js";
 
 const noRelation = (name: string): SqlError => new SqlError("42P01", `relation "${name}" does not exist`);
@@ -103,9 +104,8 @@ export function objectNames(view: CatalogView): ObjectNames {
         }
         case "regrole": {
           const [name = ""] = readQualifiedName(text);
-          const role = view.roles.find((each) => each.name === name);
-          if (role === undefined) throw new SqlError("42704", `role "${name}" does not exist`);
-          return role.oid;
+          if (view.roles.find(name) === null) throw new SqlError("42704", `role "${name}" does not exist`);
+          return roleOidOf(name);
         }
       }
     },

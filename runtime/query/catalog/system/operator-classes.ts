@@ -2,7 +2,7 @@
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf } from "../../types/type-table.js";
 import { pgCatalogSchemaOid } from "../model.js";
-import { bootstrapRole } from "./roles.js";
+import { bootstrapRole } from "../role-set.js";
 import type { SystemRow } from "./world.js";
 
 const tree = 403;

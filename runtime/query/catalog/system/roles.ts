@@ -1,24 +1,6 @@
-/**
- * Users as a tenant's catalog shows them: the one that asks, the first superuser, and all that own or were granted something. Users are kept by
- * the node for all tenants, so there are no rows of them here to number: a user's oid follows from its name.
- */
-import type { RoleFacts } from "../../functions/context.js";
-import type { Oid } from "../../types/sql-type.js";
+/** Roles as a tenant's catalog shows them: those that it knows, and the names of others that own something or were granted something. */
 import type { Catalog } from "../model.js";
-
-/** PostgreSQL's first user: who owns what is built in. */
-export const bootstrapRole: Oid = 10;
-export const bootstrapName = "admin";
-const firstRoleOid = 1_000_000_000;
-const roleOids = 1_000_000_000;
-
-/** FNV-1a of the name, above all oids that objects get. */
-export function roleOidOf(name: string): Oid {
-  if (name === bootstrapName) return bootstrapRole;
-  let hash = 2_166_136_261;
-  for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 16_777_619) >>> 0;
-  return firstRoleOid + (hash % roleOids);
-}
+import { plainRole, type Role, type RoleSet } from "../role-set.js";
 
 const remembered = new WeakMap<Catalog, ReadonlySet<string>>();
 
@@ -37,12 +19,9 @@ function namesIn(catalog: Catalog): ReadonlySet<string> {
   return names;
 }
 
-/** Those that are known to the session first. */
-export function rolesIn(catalog: Catalog, known: readonly RoleFacts[]): readonly RoleFacts[] {
-  const found = [...known];
-  for (const name of namesIn(catalog)) {
-    if (found.some((role) => role.name === name)) continue;
-    found.push({ oid: roleOidOf(name), name, isSuperuser: false, canLogin: true });
-  }
+/** Those that are known first. */
+export function rolesIn(catalog: Catalog, known: RoleSet): readonly Role[] {
+  const found = [...known.all];
+  for (const name of namesIn(catalog)) if (known.find(name) === null) found.push(plainRole(name));
   return found;
 }

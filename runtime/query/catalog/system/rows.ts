@@ -64,6 +64,8 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_tablespace": fixed(session.tablespaceRows),
   "pg_catalog.pg_roles": ofSession(session.roleRows),
   "pg_catalog.pg_authid": ofSession(session.roleRows),
+  "pg_catalog.pg_auth_members": ofSession(session.membershipRows),
+  "pg_catalog.pg_group": ofSession(session.groupRows),
   "pg_catalog.pg_user": ofSession(session.userRows),
   "pg_catalog.pg_shadow": ofSession(session.userRows),
   "pg_catalog.pg_settings": ofSession(session.settingRows),
@@ -91,7 +93,9 @@ const producers: Readonly<Record<string, Producer>> = {
   "information_schema.table_privileges": information.privilegeRows,
   "information_schema.role_table_grants": information.privilegeRows,
   "information_schema.information_schema_catalog_name": (_world, context) => [{ catalog_name: context.database }],
-  "information_schema.enabled_roles": (_world, context) => [{ role_name: context.currentUser }],
+  "information_schema.enabled_roles": ofSession(information.enabledRoleRows),
+  "information_schema.applicable_roles": ofSession(information.applicableRoleRows),
+  "information_schema.administrable_role_authorizations": ofSession(information.administrableRoleRows),
 };
 
 /** What stands in a column that is never NULL and that a row leaves out. */

@@ -1,8 +1,11 @@
 /** Rows about users, databases, settings and the session that asks. */
 import type { EvaluationContext } from "../../functions/context.js";
 import { settingDefinitions } from "../../settings.js";
+import { SqlArray } from "../../types/array.js";
+import type { Datum } from "../../types/datum.js";
 import { aclArray } from "./acl-array.js";
-import { bootstrapRole, rolesIn } from "./roles.js";
+import { bootstrapName, bootstrapRole, type Role, roleOidOf } from "../role-set.js";
+import { rolesIn } from "./roles.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
 
 /** UTF8, as `pg_encoding_to_char` knows it. */
@@ -38,35 +41,64 @@ export function* schemaRows(world: CatalogWorld): Iterable<SystemRow> {
 }
 
 const hidden = "********";
+const oidType = 26;
 
 export function* roleRows(context: EvaluationContext): Iterable<SystemRow> {
   for (const role of rolesIn(context.catalog, context.roles))
     yield {
       rolname: role.name,
       rolsuper: role.isSuperuser,
-      rolinherit: true,
-      rolcreaterole: role.isSuperuser,
-      rolcreatedb: role.isSuperuser,
+      rolinherit: role.inherits,
+      rolcreaterole: role.canCreateRole,
+      rolcreatedb: role.canCreateDatabase,
       rolcanlogin: role.canLogin,
-      rolreplication: role.isSuperuser,
-      rolconnlimit: -1,
+      rolreplication: isBuiltIn(role),
+      rolconnlimit: role.connectionLimit,
       rolpassword: hidden,
-      rolbypassrls: role.isSuperuser,
-      oid: role.oid,
+      rolvaliduntil: validUntil(role),
+      rolbypassrls: isBuiltIn(role),
+      oid: roleOidOf(role.name),
     };
 }
 
+/** PostgreSQL's first user has these, too; nobody else can be given them. */
+const isBuiltIn = ({ name, isSuperuser }: Role): boolean => name === bootstrapName && isSuperuser;
+
+/** µs from 1970 to 2000. */
+const sqlEpochMicros = 946_684_800_000_000;
+const validUntil = ({ validUntil: until }: Role): Datum => (until === null ? null : until - sqlEpochMicros);
+
+export function* membershipRows(context: EvaluationContext): Iterable<SystemRow> {
+  for (const { name, memberOf } of context.roles.all)
+    for (const { role, isAdmin, grantor } of memberOf)
+      yield {
+        roleid: roleOidOf(role),
+        member: roleOidOf(name),
+        grantor: grantor === "" ? 0 : roleOidOf(grantor),
+        admin_option: isAdmin,
+      };
+}
+
+export function* groupRows(context: EvaluationContext): Iterable<SystemRow> {
+  for (const { name, canLogin } of context.roles.all) {
+    if (canLogin) continue;
+    const members = context.roles.membersOf(name).map(({ member }) => roleOidOf(member.name));
+    yield { groname: name, grosysid: roleOidOf(name), grolist: new SqlArray(oidType, members) };
+  }
+}
+
 export function* userRows(context: EvaluationContext): Iterable<SystemRow> {
-  for (const role of context.roles)
+  for (const role of context.roles.all)
     if (role.canLogin)
       yield {
         usename: role.name,
-        usesysid: role.oid,
-        usecreatedb: role.isSuperuser,
+        usesysid: roleOidOf(role.name),
+        usecreatedb: role.canCreateDatabase,
         usesuper: role.isSuperuser,
-        userepl: role.isSuperuser,
-        usebypassrls: role.isSuperuser,
+        userepl: isBuiltIn(role),
+        usebypassrls: isBuiltIn(role),
         passwd: hidden,
+        valuntil: validUntil(role),
       };
 }
 

@@ -2,7 +2,7 @@
 import { builtInTypes, type TypeFacts, typeFactsOf } from "../../types/type-table.js";
 import { pgCatalogSchemaOid } from "../model.js";
 import { aclArray } from "./acl-array.js";
-import { bootstrapRole } from "./roles.js";
+import { bootstrapRole } from "../role-set.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
 
 const typeRow = (type: TypeFacts): SystemRow => ({

@@ -22,10 +22,11 @@ import {
   type TableDefinition,
   type ViewDefinition,
 } from "../model.js";
+import { bootstrapRole, roleOidOf } from "../role-set.js";
 import { schemaNamed, schemasOf } from "../temporary.js";
 import { arrayName, typeNamed } from "../user-types.js";
 import { systemRelation, systemRelationByOid } from "./relations.js";
-import { bootstrapRole, roleOidOf, rolesIn } from "./roles.js";
+import { rolesIn } from "./roles.js";
 
 /** A row by the names of its columns. One that is left out is NULL, or nothing (0, false, "") where its column is never NULL. */
 export type SystemRow = Readonly<Record<string, Datum>>;
@@ -127,17 +128,17 @@ export class CatalogWorld {
   }
 
   roleOid(name: string): Oid {
-    return this.#view.roles.find((role) => role.name === name)?.oid ?? (name === "" ? bootstrapRole : roleOidOf(name));
+    return name === "" ? bootstrapRole : roleOidOf(name);
   }
 
   roleName(oid: Oid): string | null {
-    return rolesIn(this.catalog, this.#view.roles).find((role) => role.oid === oid)?.name ?? null;
+    return rolesIn(this.catalog, this.#view.roles).find(({ name }) => roleOidOf(name) === oid)?.name ?? null;
   }
 
   /** The name of whoever owns an object; the built-in ones belong to the first superuser. */
   ownerName(owner: string): string {
     if (owner !== "") return owner;
-    return this.#view.roles.find((role) => role.isSuperuser)?.name ?? this.#view.currentUser;
+    return this.#view.roles.all.find((role) => role.isSuperuser)?.name ?? this.#view.currentUser;
   }
 
   /** Names of schemas that unqualified names are looked for in, in order. `pg_catalog` is first unless the path names it. */

@@ -3,6 +3,7 @@
  * may use; of the kinds of objects that there are not, any question is answered with yes, as there is nothing to keep anybody from.
  */
 
+import { actorOf } from "../../bind/authority.js";
 import { isRelation, type SequenceDefinition } from "../../catalog/model.js";
 import {
   type Actor,
@@ -10,12 +11,13 @@ import {
   allOf,
   expectPrivilege,
   type Guarded,
-  lettersOf,
+  grantableBy,
   mayUse,
   privilegeNames,
   privilegesOf,
 } from "../../catalog/privileges.js";
-import { bootstrapName, rolesIn } from "../../catalog/system/roles.js";
+import { roleOidOf } from "../../catalog/role-set.js";
+import { rolesIn } from "../../catalog/system/roles.js";
 import { CatalogWorld } from "../../catalog/system/world.js";
 import { SqlError } from "../../error.js";
 import type { Datum } from "../../types/datum.js";
@@ -48,26 +50,17 @@ function askedOf(text: string, known: string): readonly Asked[] {
 
 function actorNamed(who: Datum, context: EvaluationContext): Actor {
   const roles = rolesIn(context.catalog, context.roles);
-  const found = roles.find(({ name, oid }) => (typeof who === "number" ? oid === who : name === who));
-  if (found === undefined) {
-    if (typeof who === "number") throw new SqlError("42704", `role with OID ${who} does not exist`);
-    // Users are the node's: whoever owns nothing here and was granted nothing is not known here, and may do nothing.
-    return { name: textOf(who), isSuperuser: false };
-  }
-  const isOwn = found.name === context.currentUser;
-  return { name: found.name, isSuperuser: isOwn ? context.isSuperuser : found.name === bootstrapName };
+  const found = roles.find(({ name }) => (typeof who === "number" ? roleOidOf(name) === who : name === who));
+  if (found !== undefined) return context.roles.actor(found.name);
+  if (textOf(who) === context.currentUser) return actorOf(context);
+  throw new SqlError("42704", `role ${typeof who === "number" ? `with OID ${who}` : `"${textOf(who)}"`} does not exist`);
 }
-
-const own = ({ currentUser, isSuperuser }: EvaluationContext): Actor => ({ name: currentUser, isSuperuser });
 
 function hasAny(object: Guarded, actor: Actor, asked: readonly Asked[]): boolean {
   if (actor.isSuperuser) return true;
-  const had = privilegesOf(object, actor.name);
-  const isOwn = object.owner === actor.name;
+  const had = privilegesOf(object, actor);
   // An owner may grant everything on, also what it has taken from itself.
-  const grantable = isOwn
-    ? allOf(object)
-    : lettersOf(aclOf(object).flatMap((item) => (item.grantee === actor.name ? Array.from(item.grantable) : [])));
+  const grantable = grantableBy(aclOf(object), object.owner, allOf(object), actor.rights);
   return asked.some(({ letter, isOfOption }) => (isOfOption ? grantable : had).includes(letter));
 }
 
@@ -112,7 +105,7 @@ function answer(kind: string, args: readonly Datum[], context: EvaluationContext
   const known = kinds[kind];
   if (known === undefined) return true;
   const count = kind === "column" ? 3 : 2;
-  const actor = args.length > count ? actorNamed(args[0] ?? null, context) : own(context);
+  const actor = args.length > count ? actorNamed(args[0] ?? null, context) : actorOf(context);
   const [which = null, ...rest] = args.slice(-count);
   const asked = askedOf(textOf(rest.at(-1)), known.letters);
   const object = known.find(which, context);
@@ -124,7 +117,7 @@ function answer(kind: string, args: readonly Datum[], context: EvaluationContext
 }
 
 function ofDatabase(args: readonly Datum[], context: EvaluationContext): Datum {
-  const actor = args.length > 2 ? actorNamed(args[0] ?? null, context) : own(context);
+  const actor = args.length > 2 ? actorNamed(args[0] ?? null, context) : actorOf(context);
   const names = textOf(args.at(-1))
     .split(",")
     .map((name) => name.trim().toUpperCase());
@@ -136,10 +129,25 @@ function ofDatabase(args: readonly Datum[], context: EvaluationContext): Datum {
   return actor.isSuperuser || names.some((name) => name !== "CREATE");
 }
 
+/** What may be asked of a role: to have its privileges, to be let become it, to let others in. */
+const roleQuestions = /^(usage|member)(\s+with\s+(?:grant|admin)\s+option)?$/iu;
+
 function hasRole(args: readonly Datum[], context: EvaluationContext): Datum {
-  const actor = args.length > 2 ? actorNamed(args[0] ?? null, context) : own(context);
-  const role = actorNamed(args.at(-2) ?? null, context);
-  return actor.isSuperuser || actor.name === role.name;
+  const actor = args.length > 2 ? actorNamed(args[0] ?? null, context) : actorOf(context);
+  const role = actorNamed(args.at(-2) ?? null, context).name;
+  const asked = textOf(args.at(-1))
+    .split(",")
+    .map((part) => {
+      const [, name, option] = roleQuestions.exec(part.trim()) ?? [];
+      if (name === undefined) throw new SqlError("22023", `unrecognized privilege type: "${part.trim()}"`);
+      return option === undefined ? name.toLowerCase() : "admin";
+    });
+  const { roles } = context;
+  const isSo = (question: string): boolean => {
+    if (question === "admin") return roles.isAdminOf(actor.name, role);
+    return question === "usage" ? actor.rights.has(role) : roles.isMember(actor.name, role);
+  };
+  return actor.isSuperuser || asked.some(isSo);
 }
 
 export function privilegeImplementations(): Implementation[] {
@@ -164,7 +172,7 @@ export function privilegeImplementations(): Implementation[] {
 
 /** Throws 42501 unless the user has one of these, or the sequence is of an identity column whose table it may insert into. */
 export function expectSequence(sequence: SequenceDefinition, context: EvaluationContext, letters: string): void {
-  const actor = own(context);
+  const actor = actorOf(context);
   if (Array.from(letters).some((letter) => mayUse(sequence, actor, letter))) return;
   const table = context.catalog.objectByOid(sequence.ownerTable);
   const column = table?.kind === "table" ? table.columns[sequence.ownerColumn - 1] : undefined;

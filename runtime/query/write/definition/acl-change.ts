@@ -16,6 +16,8 @@ export interface AclChange {
   readonly grantee: string;
   readonly grantor: string;
   readonly privileges: string;
+  /** Whose grants are somebody's own, by membership. */
+  readonly rightsOf: (role: string) => ReadonlySet<string>;
   /** GRANT … WITH GRANT OPTION, or REVOKE GRANT OPTION FOR. */
   readonly isOfOption: boolean;
 }
@@ -48,22 +50,23 @@ export function granted(acl: Acl, change: AclChange): Acl {
 }
 
 /** Would the grantor still hold the option if all that the grantee has granted on were taken away? */
-function expectNoCircle(acl: Acl, { owner, all, grantee, grantor, privileges }: AclChange): void {
+function expectNoCircle(acl: Acl, given: AclChange): void {
+  const { owner, all, grantee, grantor, privileges, rightsOf } = given;
   if (grantor === owner) return;
   let rest = acl;
   for (;;) {
     const item = rest.find((each) => each.grantee === grantee && each.grantable !== "");
     if (item === undefined) break;
-    const change = { owner, all, grantee, grantor: item.grantor, privileges: item.privileges, isOfOption: false };
+    const change = { ...given, grantor: item.grantor, privileges: item.privileges, isOfOption: false };
     rest = revoked(rest, change, "cascade");
   }
-  if (without(privileges, grantableBy(rest, owner, all, grantor)) === "") return;
+  if (without(privileges, grantableBy(rest, owner, all, rightsOf(grantor))) === "") return;
   throw new SqlError("0LP01", "grant options cannot be granted back to your own grantor");
 }
 
 /** Throws 2BP01 when others have what would go too. */
 export function revoked(acl: Acl, change: AclChange, behaviour: "restrict" | "cascade"): Acl {
-  const { owner, all, grantee, grantor, privileges, isOfOption } = change;
+  const { grantee, grantor, privileges, isOfOption } = change;
   const old = find(acl, grantee, grantor);
   const next: AclItem = {
     ...old,
@@ -72,20 +75,14 @@ export function revoked(acl: Acl, change: AclChange, behaviour: "restrict" | "ca
   };
   const list = replaced(acl, next);
   const lost = without(old.grantable, next.grantable);
-  return lost === "" ? list : revokedOn(list, owner, all, grantee, lost, behaviour);
+  return lost === "" ? list : revokedOn(list, change, lost, behaviour);
 }
 
 /** What somebody granted on by an option that it no longer has. */
-function revokedOn(
-  acl: Acl,
-  owner: string,
-  all: string,
-  from: string,
-  lost: string,
-  behaviour: "restrict" | "cascade",
-): Acl {
+function revokedOn(acl: Acl, before: AclChange, lost: string, behaviour: "restrict" | "cascade"): Acl {
+  const { owner, all, grantee: from, rightsOf } = before;
   if (from === owner) return acl;
-  const gone = without(lost, grantableBy(acl, owner, all, from));
+  const gone = without(lost, grantableBy(acl, owner, all, rightsOf(from)));
   let list = acl;
   // Each round takes one entry's privileges away, so there are no more rounds than entries, here and in those below.
   for (;;) {
@@ -94,7 +91,7 @@ function revokedOn(
     if (behaviour === "restrict") {
       throw new SqlError("2BP01", "dependent privileges exist", { hint: "Use CASCADE to revoke them too." });
     }
-    const change = { owner, all, grantee: item.grantee, grantor: from, privileges: gone, isOfOption: false };
+    const change = { ...before, grantee: item.grantee, grantor: from, privileges: gone, isOfOption: false };
     list = revoked(list, change, behaviour);
   }
 }

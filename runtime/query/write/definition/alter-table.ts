@@ -8,7 +8,7 @@ import { addConstraint, alterConstraint, dropConstraint, validateConstraint } fr
 import { Alteration } from "./alteration.js";
 import { placeOf, shownName } from "./draft.js";
 import { dropColumn } from "./drop-column.js";
-import { changeOwner } from "./grant.js";
+import { alterOwner } from "./grant.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { checkNotNull } from "./table-rows.js";
 
@@ -23,7 +23,7 @@ export function alterTable(statement: AlterTable, ports: DefinitionPorts): Defin
   // As in PostgreSQL, ALTER TABLE also gives away what is no table.
   const isOther = found !== null && found.kind !== "table" && found.kind !== "index";
   if (isOther && statement.actions.every(({ kind }) => kind === "setOwner")) {
-    for (const action of statement.actions) if (action.kind === "setOwner") changeOwner(found, action.owner, ports);
+    for (const action of statement.actions) if (action.kind === "setOwner") alterOwner(found, action.owner, ports);
     return { tag };
   }
   if (statement.objectType !== "table" && found !== null) throw notSupported(tag, placeOf(statement.location));
@@ -80,7 +80,7 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
     case "validateConstraint":
       return validateConstraint(alteration, action.name);
     case "setOwner":
-      return changeOwner(table, action.owner, ports);
+      return alterOwner(table, action.owner, ports);
     case "dropExpression":
       return alteration.changeColumn(action.column, position, (column) => ({ ...column, generated: null }));
     case "other":

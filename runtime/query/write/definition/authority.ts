@@ -191,6 +191,7 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
     case "createRole":
     case "alterRole":
     case "dropRole":
+    case "renameRole":
     case "dropOwned":
     case "reassignOwned":
     case "createDatabase":

@@ -62,10 +62,10 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
     case "reassignOwned":
       return reassignOwned(statement, ports);
     case "grantRole":
-      throw notSupported(`${statement.isGrant ? "GRANT" : "REVOKE"} of a role`, placeOf(statement.location));
     case "createRole":
     case "alterRole":
     case "dropRole":
+    case "renameRole":
       throw notSupported("changing roles by SQL", placeOf(statement.location));
     case "createDatabase":
     case "dropDatabase":

@@ -10,6 +10,7 @@ import {
   expectPrivilege,
   type Guarded,
   grantableBy,
+  isOwner,
   kindName,
   lettersOf,
   privilegeNames,
@@ -88,11 +89,20 @@ function wantedOf({ privileges, objectType }: Grant, object: Guarded): string {
 
 const typeWord = ({ kind }: Guarded): string => (kind === "sequence" || kind === "schema" ? kind : "relation");
 
-/** The grantor, and what it may hand on of what is wanted: the owner for superusers and for itself. */
-function grantorOf(object: Guarded, acl: Acl, { name, isSuperuser }: Actor): { grantor: string; may: string } {
+/**
+ * The grantor, and what it may hand on of what is wanted: the owner for superusers and for its members; else the nearest of one's roles that
+ * may grant all of it, or the most.
+ */
+function grantorOf(object: Guarded, acl: Acl, actor: Actor, wanted: string): { grantor: string; may: string } {
   const all = allOf(object);
-  if (isSuperuser || object.owner === name) return { grantor: object.owner, may: all };
-  return { grantor: name, may: grantableBy(acl, object.owner, all, name) };
+  const { owner } = object;
+  if (isOwner(object, actor)) return { grantor: owner, may: all };
+  let best = { grantor: actor.name, may: "" };
+  for (const grantor of actor.rights) {
+    const may = common(wanted, grantableBy(acl, owner, all, new Set([grantor])));
+    if (may.length > best.may.length) best = { grantor, may };
+  }
+  return best;
 }
 
 export function grant(statement: Grant, ports: DefinitionPorts): DefinitionResult {
@@ -101,14 +111,14 @@ export function grant(statement: Grant, ports: DefinitionPorts): DefinitionResul
   for (const object of objectsOf(statement, ports)) {
     const before = aclOf(object);
     const wanted = wantedOf(statement, object);
-    const { grantor, may } = grantorOf(object, before, actor);
+    const { grantor, may } = grantorOf(object, before, actor, wanted);
     const privileges = common(wanted, may);
-    if (privileges === "" && privilegesOf(object, actor.name) === "") {
+    if (privileges === "" && privilegesOf(object, actor) === "") {
       // PostgreSQL calls whatever has columns a table here.
       const kind = "columns" in object ? "table" : kindName(object);
       throw new SqlError("42501", `permission denied for ${kind} ${object.name}`);
     }
-    if (!statement.isGrant) expectColumns(object, wanted, may, actor);
+    if (!statement.isGrant) expectColumns(object, wanted, before, actor);
     warn(statement, ports, object.name, wanted, privileges);
     let acl = before;
     for (const role of statement.roles) {
@@ -118,6 +128,7 @@ export function grant(statement: Grant, ports: DefinitionPorts): DefinitionResul
         grantee: granteeOf(role, ports),
         grantor,
         privileges,
+        rightsOf: ports.rightsOf,
         isOfOption: statement.withGrantOption,
       };
       acl = statement.isGrant
@@ -134,18 +145,19 @@ export function grant(statement: Grant, ports: DefinitionPorts): DefinitionResul
 const columnLetters = "arwx";
 
 /** What is revoked of a table is revoked of its columns as well, for which PostgreSQL asks once more whether there is anything to revoke. */
-function expectColumns(object: Guarded, wanted: string, may: string, { name }: Actor): void {
+function expectColumns(object: Guarded, wanted: string, acl: Acl, actor: Actor): void {
   const letters = object.kind === "schema" ? "" : common(wanted, columnLetters);
-  if (letters === "" || common(letters, may) !== "") return;
-  if (common(columnLetters, privilegesOf(object, name)) !== "") return;
+  if (letters === "" || common(letters, grantorOf(object, acl, actor, letters).may) !== "") return;
+  if (common(columnLetters, privilegesOf(object, actor)) !== "") return;
   const column = isView(object) ? (object.columns[0]?.name ?? "") : "tableoid";
   throw new SqlError("42501", `permission denied for column "${column}" of relation "${object.name}"`);
 }
 
 /** A user by name, or by a word for who asks; empty for everyone. */
-export function granteeOf(role: string, { user }: DefinitionPorts): string {
+export function granteeOf(role: string, { user, sessionUser }: DefinitionPorts): string {
   if (role === "public") return "";
-  return role === "current_user" || role === "current_role" || role === "session_user" ? user : role;
+  if (role === "session_user") return sessionUser;
+  return role === "current_user" || role === "current_role" ? user : role;
 }
 
 function warn(
@@ -173,23 +185,35 @@ function ownedNamed(ports: DefinitionPorts, name: readonly string[], objectType:
 
 export function setOwner(statement: SetOwner, ports: DefinitionPorts): DefinitionResult {
   const { objectType, name } = statement;
-  const owner = granteeOf(statement.owner, ports);
-  if (owner === "") throw new SqlError("42704", 'role "public" does not exist');
-  const object = ownedNamed(ports, name, objectType);
-  changeOwner(object, owner, ports);
+  alterOwner(ownedNamed(ports, name, objectType), statement.owner, ports);
   return { tag: `ALTER ${(objectType === "matview" ? "materialized view" : objectType).toUpperCase()}` };
 }
 
-/** Throws 42501 for what is not one's own, or is to be somebody else's. @param wish a user's name, or a word for who asks */
-export function changeOwner(object: Guarded, wish: string, ports: DefinitionPorts): void {
+/** Throws 42501 for what is not one's own, or is to be somebody's whom one is not, or who could not make it where it is. */
+function expectNewOwner(object: Guarded, owner: string, ports: DefinitionPorts): void {
   const { draft, actor } = ports;
-  const owner = granteeOf(wish, ports);
   expectOwnerOf(object, ports);
-  if (!actor.isSuperuser && owner !== actor.name) throw new SqlError("42501", `must be member of role "${owner}"`);
+  if (actor.isSuperuser || owner === object.owner) return;
+  if (!ports.isMember(owner)) throw new SqlError("42501", `must be member of role "${owner}"`);
+  if (object.kind === "schema") throw new SqlError("42501", `permission denied for database ${ports.database}`);
+  const schema = draft.catalog.objectByOid(object.schema);
+  if (schema?.kind === "schema") expectPrivilege(schema, ports.actorNamed(owner), "C");
+}
+
+/** @param wish a role's name, or a word for who asks */
+export function alterOwner(object: Guarded, wish: string, ports: DefinitionPorts): void {
+  const owner = granteeOf(wish, ports);
+  if (owner === "") throw new SqlError("42704", 'role "public" does not exist');
+  expectNewOwner(object, owner, ports);
+  changeOwner(object, owner, ports);
+}
+
+export function changeOwner(object: Guarded, owner: string, ports: DefinitionPorts): void {
+  const { draft } = ports;
   const renamed = (role: string): string => (role === object.owner ? owner : role);
   const acl = object.acl?.map((item) => ({ ...item, grantee: renamed(item.grantee), grantor: renamed(item.grantor) }));
   const change = { owner, ...(acl === undefined ? {} : { acl: merged(acl) }) };
-  const isOwnerSuperuser = actor.isSuperuser && owner === actor.name;
+  const isOwnerSuperuser = ports.actorNamed(owner).isSuperuser;
   if (object.kind === "view") draft.put({ ...object, ...change, isOwnerSuperuser });
   else if (object.kind !== "materializedView") draft.put({ ...object, ...change });
   // Its rows are a table of the same owner.

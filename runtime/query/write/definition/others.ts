@@ -187,7 +187,6 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
   const { objectType, newName } = statement;
   const isPart = objectType === "column" || objectType === "constraint";
   const tag = `ALTER ${isPart ? "TABLE" : typeName(objectType).toUpperCase()}`;
-  if (objectType === "role") throw notSupported("ALTER ROLE … RENAME");
   if (objectType === "schema") {
     const schema = draft.schema(statement.name.name, statement.name.location);
     if (draft.catalog.schemaByName(newName) !== null) throw new SqlError("42P06", `schema "${newName}" already exists`);

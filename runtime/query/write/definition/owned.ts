@@ -19,7 +19,7 @@ function rolesOf(
 ): readonly string[] {
   const { actor } = ports;
   const named = roles.map((role) => granteeOf(role, ports));
-  if (!actor.isSuperuser && named.some((role) => role !== actor.name))
+  if (!actor.isSuperuser && named.some((role) => !actor.rights.has(role)))
     throw new SqlError("42501", `permission denied to ${what} objects`);
   return named;
 }
@@ -30,12 +30,13 @@ const isOwned = (object: CatalogObject, roles: readonly string[]): object is Gua
 
 export function reassignOwned(statement: ReassignOwned, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
-  const roles = rolesOf(statement, ports, "reassign");
+  const newOwner = granteeOf(statement.newOwner, ports);
+  const roles = rolesOf({ ...statement, roles: [...statement.roles, newOwner] }, ports, "reassign").slice(0, -1);
   const oids = [...draft.catalog.objects()].filter((object) => isOwned(object, roles)).map(({ oid }) => oid);
   for (const oid of oids) {
     // What belongs to a table has gone with it.
     const object = draft.catalog.objectByOid(oid);
-    if (object !== null && isOwned(object, roles)) changeOwner(object, statement.newOwner, ports);
+    if (object !== null && isOwned(object, roles)) changeOwner(object, newOwner, ports);
   }
   return { tag: "REASSIGN OWNED" };
 }
@@ -63,7 +64,7 @@ export function dropOwned(statement: DropOwned, ports: DefinitionPorts): Definit
   }
   for (const object of [...draft.catalog.objects()]) {
     if (object.kind === "index" || object.acl === undefined) continue;
-    const acl = withoutRoles(object, roles);
+    const acl = withoutRoles(object, roles, ports);
     if (acl.length < object.acl.length) draft.put({ ...object, acl });
   }
   return { tag: "DROP OWNED" };
@@ -81,13 +82,14 @@ function dropOne(object: Guarded, isCascade: boolean, ports: DefinitionPorts): v
 }
 
 /** An object's list without what was granted to users, and without what they have granted on. */
-function withoutRoles(object: Guarded, roles: readonly string[]): Acl {
+function withoutRoles(object: Guarded, roles: readonly string[], { rightsOf }: DefinitionPorts): Acl {
   const { owner } = object;
   let acl = aclOf(object);
   for (const item of acl) {
     if (!roles.includes(item.grantee) || item.grantee === owner) continue;
     const { grantee, grantor, privileges } = item;
-    acl = revoked(acl, { owner, all: allOf(object), grantee, grantor, privileges, isOfOption: false }, "cascade");
+    const change = { owner, all: allOf(object), grantee, grantor, privileges, rightsOf, isOfOption: false };
+    acl = revoked(acl, change, "cascade");
   }
   return acl;
 }

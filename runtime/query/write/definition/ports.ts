@@ -22,9 +22,16 @@ import type { CatalogDraft } from "./draft.js";
 
 export interface DefinitionPorts {
   readonly tenant: number;
+  /** The current user: who owns what is made. */
   readonly user: string;
-  /** Who asks, and whether it may do everything. */
+  readonly sessionUser: string;
+  /** The current user with its rights. */
   readonly actor: Actor;
+  actorNamed(role: string): Actor;
+  /** Whose privileges a role has. */
+  readonly rightsOf: (role: string) => ReadonlySet<string>;
+  /** Whether the current user is a member of a role, or is it. */
+  isMember(role: string): boolean;
   /** Name of the tenant. */
   readonly database: string;
   /** Schema of the session's temporary tables; null while it has made none. */

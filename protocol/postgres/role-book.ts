@@ -1,0 +1,92 @@
+/**
+ * The roles that a gateway's sessions are judged by: read from the directory, good for a while (`rolesLeaseMs`), read anew when the directory
+ * says that they are others, or before they run out where somebody asks. So a membership that was revoked is not used after the REVOKE was
+ * answered, on whichever node: the answer waits until what was read before it has run out or is known to be old.
+ */
+import { type KnownRole, rolesLeaseMs } from "../../actors/directory/messages.js";
+import { encodeRoles, RoleSet } from "../../runtime/query/catalog/role-set.js";
+import { assert } from "../../runtime/types/assert.js";
+
+/** What one tenant knows of roles. */
+export interface TenantRoles {
+  /** As requests carry it: the same text as long as nothing changes. */
+  readonly text: string;
+  readonly set: RoleSet;
+}
+
+export interface RoleBookHost {
+  /** ms that only grow. */
+  monotonic(): number;
+  read(): Promise<readonly KnownRole[]>;
+}
+
+const nobody: TenantRoles = { text: "", set: new RoleSet([]) };
+
+export class RoleBook {
+  readonly #host: RoleBookHost;
+  #roles: readonly KnownRole[] | null = null;
+  readonly #byTenant = new Map<number, TenantRoles>();
+  /** When what is here was asked for; what was read before it does not count. ms */
+  #readAt = Number.NEGATIVE_INFINITY;
+  #reading: Promise<void> | null = null;
+  /** Grows when roles are known to be others: what was asked for before is old when it comes. */
+  #changes = 0;
+
+  constructor(host: RoleBookHost) {
+    this.#host = host;
+  }
+
+  /** Whether the roles that are here may be judged by. Those that will not be for long are asked for on the side. */
+  get isFresh(): boolean {
+    const age = this.#host.monotonic() - this.#readAt;
+    if (age >= rolesLeaseMs / 2 && age < rolesLeaseMs) this.refresh().catch(() => {});
+    return age < rolesLeaseMs;
+  }
+
+  /** Roles were changed: what is here is not good any more. */
+  changed(): void {
+    this.#changes += 1;
+    this.#readAt = Number.NEGATIVE_INFINITY;
+    this.#reading = null;
+  }
+
+  /** Resolves once the roles are those of now. Rejects with what kept them from being read. */
+  refresh(): Promise<void> {
+    if (this.#reading === null) {
+      const reading = this.#read().finally(() => {
+        if (this.#reading === reading) this.#reading = null;
+      });
+      this.#reading = reading;
+    }
+    return this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    const asked = this.#host.monotonic();
+    const changes = this.#changes;
+    const roles = await this.#host.read();
+    assert(roles.every(({ name }) => name !== ""), "a role has a name");
+    if (changes !== this.#changes) return this.refresh();
+    this.#readAt = asked;
+    if (this.#roles !== null && JSON.stringify(this.#roles) === JSON.stringify(roles)) return;
+    this.#roles = roles;
+    this.#byTenant.clear();
+  }
+
+  /** Tenants that a role may use; null: all. */
+  tenantsOf(name: string): readonly number[] | null {
+    return this.#roles?.find((role) => role.name === name)?.tenants ?? null;
+  }
+
+  /** Those that a tenant knows: users of all tenants, and its own. What was read last, fresh or not. */
+  of(tenant: number): TenantRoles {
+    if (this.#roles === null) return nobody;
+    let known = this.#byTenant.get(tenant);
+    if (known === undefined) {
+      const roles = this.#roles.filter(({ tenants }) => tenants === null || tenants.includes(tenant));
+      known = { text: encodeRoles(roles), set: new RoleSet(roles) };
+      this.#byTenant.set(tenant, known);
+    }
+    return known;
+  }
+}
