@@ -9,8 +9,8 @@ import { assert } from "../../runtime/types/assert.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { CommandAnswer } from "../messages/commands.js";
-import type { ShardReports } from "../shard/messages.js";
 import type { ExportedRecords, RoleUses } from "../projection/messages.js";
+import type { ShardReports } from "../shard/messages.js";
 
 const commandMs = 20_000;
 const leaderMs = 65_000;

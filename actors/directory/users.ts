@@ -216,19 +216,19 @@ export class Users {
     // Whoever is made by a user that is confined is confined likewise.
     const maker = params["tenantsOf"];
     const tenants = typeof maker === "string" ? ((await this.#host.link.user(maker))?.tenants ?? null) : null;
-    const user = this.#userFrom(params, { ...newUser, tenants });
+    const isFirst = params["onlyFirst"] === true;
+    const made = { ...newUser, tenants, canCreateRole: isFirst, canCreateDatabase: isFirst };
+    const user = this.#userFrom(params, made);
     const isWithout = params["noPassword"] === true;
     if (user.iterations === 0 && !isWithout) throw invalid("verifier", "a SCRAM-SHA-256 verifier");
     // A later user does not come into what an earlier one of its name has left.
-    if (params["onlyFirst"] !== true && (await this.#host.link.user(name)) === null)
-      await this.#expectUnused(name, params);
-    const how: UserCreation =
-      params["onlyFirst"] === true ? "onlyFirst" : params["ifNotExists"] === true ? "ifNotExists" : "new";
-    const made = await this.#host.logged(
+    if (!isFirst && (await this.#host.link.user(name)) === null) await this.#expectUnused(name, params);
+    const how: UserCreation = isFirst ? "onlyFirst" : params["ifNotExists"] === true ? "ifNotExists" : "new";
+    const outcome = await this.#host.logged(
       this.#host.link.command(0, requestKind.userCreate, principal, (out) => encodeUserCreate(out, name, user, how)),
     );
-    assert(made.count <= 1, "one user is created at most");
-    return { name, created: made.count === 1 };
+    assert(outcome.count <= 1, "one user is created at most");
+    return { name, created: outcome.count === 1 };
   }
 
   /**

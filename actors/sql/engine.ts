@@ -7,9 +7,9 @@ import type {
   TableDefinition,
   ViewBinding,
 } from "../../runtime/query/catalog/model.js";
+import type { RoleSet } from "../../runtime/query/catalog/role-set.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
-import type { RoleSet } from "../../runtime/query/catalog/role-set.js";
 import type { EvaluationContext } from "../../runtime/query/functions/context.js";
 import type { BoundExpression, ColumnId } from "../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";

@@ -272,7 +272,8 @@ const first = plainRole(bootstrapName, true);
 
 /** Roles that nothing was said of: whoever asks, and the one that owns what nobody else does. */
 const unsaidRoles = remembered(
-  (user) => new RoleSet(user === `+${bootstrapName}` ? [first] : [first, plainRole(user.slice(1), user.startsWith("+"))]),
+  (user) =>
+    new RoleSet(user === `+${bootstrapName}` ? [first] : [first, plainRole(user.slice(1), user.startsWith("+"))]),
 );
 
 const rolesOf = (text: string, user: string, isSuperuser: boolean): RoleSet =>

@@ -16,7 +16,15 @@ const textLengthMax = 64 * 1024;
 const charactersMax = 4 * 1024 * 1024;
 
 /** Settings that binding reads; others are looked up when the statement runs. */
-const bindingSettings = ["search_path", "timezone", "datestyle", "intervalstyle", "kimberlite.as_of", "is_superuser", "role"];
+const bindingSettings = [
+  "search_path",
+  "timezone",
+  "datestyle",
+  "intervalstyle",
+  "kimberlite.as_of",
+  "is_superuser",
+  "role",
+];
 
 /** A statement that was bound and planned, and what follows from that alone. */
 export interface PlannedStatement {

@@ -65,7 +65,10 @@ export class RoleBook {
     const asked = this.#host.monotonic();
     const changes = this.#changes;
     const roles = await this.#host.read();
-    assert(roles.every(({ name }) => name !== ""), "a role has a name");
+    assert(
+      roles.every(({ name }) => name !== ""),
+      "a role has a name",
+    );
     if (changes !== this.#changes) return this.refresh();
     this.#readAt = asked;
     if (this.#roles !== null && JSON.stringify(this.#roles) === JSON.stringify(roles)) return;

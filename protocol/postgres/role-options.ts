@@ -64,8 +64,10 @@ function validUntilOf(text: string, settings: SettingList, now: number): number 
   const time = timestamptzCodec.input(text, -1, context);
   if (time === Number.POSITIVE_INFINITY) return -1;
   const micros = unixTimeOf(Number(time));
-  // Nobody logs in before 1970 either.
-  return Number.isSafeInteger(micros) && micros > 0 ? micros : 1;
+  // A safe integer, so that a row can hold it.
+  if (micros > Number.MAX_SAFE_INTEGER) throw new SqlError("0A000", "VALID UNTIL after the year 2255 is not supported");
+  // Nobody logs in before 1970.
+  return Math.max(1, micros);
 }
 
 type SettingList = readonly (readonly [string, string])[];

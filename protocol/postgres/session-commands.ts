@@ -1,8 +1,9 @@
 /**
  * Statements about the session itself, which no shard has to hear of: settings, the modes of a transaction, what was prepared.
  */
-import { SqlError } from "../../runtime/query/error.js";
+
 import { noRole } from "../../runtime/query/catalog/role-set.js";
+import { SqlError } from "../../runtime/query/error.js";
 import { settingNamed, unknownSetting } from "../../runtime/query/settings.js";
 import type { SettingStatement, TransactionStatement } from "../../runtime/query/syntax/ast-session.js";
 import type { ErrorReport } from "./backend-writer.js";

@@ -99,7 +99,8 @@ export class SessionRoles {
     const wish = name ?? user;
     if (wish !== user) {
       if (this.set.find(wish) === null) throw new SqlError("22023", `role "${wish}" does not exist`);
-      if (!this.isSuperuser(user)) throw new SqlError("42501", `permission denied to set session authorization "${wish}"`);
+      if (!this.isSuperuser(user))
+        throw new SqlError("42501", `permission denied to set session authorization "${wish}"`);
     }
     this.#settings.assume("session_authorization", wish, scope);
     this.#settings.assume("role", noRole, scope);

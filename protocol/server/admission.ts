@@ -6,7 +6,6 @@
  * wait who have failed before (`login-attempts.ts`).
  */
 
-import { verifierOf } from "../wire/scram-verifier.js";
 import type { ActorContext } from "../../runtime/actor/definition.js";
 import { isLoopback } from "../../runtime/actor/loopback.js";
 import type { UserRow } from "../../runtime/kernel/user-rows.js";
@@ -23,6 +22,7 @@ import {
 import type { Hello } from "../wire/handshake.js";
 import { requestKinds, responseKinds } from "../wire/kinds.js";
 import type { ScramVerifier } from "../wire/scram-verifier.js";
+import { verifierOf } from "../wire/scram-verifier.js";
 import type { Connection } from "./connection.js";
 import { hear, type NodeIdentity, welcome } from "./greeting.js";
 import { LoginAttempts } from "./login-attempts.js";

@@ -1,6 +1,7 @@
 /** A session for tests: fixed times and settings, an empty catalog, nothing that can be changed. */
-import { plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
+
 import type { Catalog } from "../../runtime/query/catalog/model.js";
+import { plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext, SessionPort } from "../../runtime/query/functions/context.js";

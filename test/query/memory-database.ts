@@ -2,7 +2,7 @@
  * A database of lists in memory, just enough to run statements through parser, binder, planner and executor: CREATE TABLE with primary
  * keys, CREATE INDEX, CREATE VIEW, INSERT, UPDATE, DELETE without constraints. What it does not know it refuses.
  */
-import { plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
+
 import { SqlParser } from "../../protocol/server/sql-parser.js";
 import type { BoundModification, BoundStatement } from "../../runtime/query/bind/bound.js";
 import type { BindEnvironment } from "../../runtime/query/bind/environment.js";
@@ -17,6 +17,7 @@ import type {
   TableDefinition,
 } from "../../runtime/query/catalog/model.js";
 import { isRelation, publicSchemaOid } from "../../runtime/query/catalog/model.js";
+import { plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { systemTables } from "../../runtime/query/catalog/system/relations.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";

@@ -8,8 +8,8 @@ import type { NamedObjectKind, ObjectNames } from "../../types/text-context.js";
 import { type FindUserType, formatType, parseTypeName, typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
 import { isUserType, withTypeNames } from "../../types/user-types.js";
-import { labelsOf, typeOidNamed } from "../user-types.js";
 import { roleOidOf } from "../role-set.js";
+import { labelsOf, typeOidNamed } from "../user-types.js";
 import { type CatalogView, CatalogWorld } from "./world.js";
 
 const noRelation = (name: string): SqlError => new SqlError("42P01", `relation "${name}" does not exist`);

@@ -15,12 +15,12 @@ import {
   rowsOfObject,
   type TableDefinition,
 } from "../model.js";
+import { bootstrapRole } from "../role-set.js";
 import { isTemporary } from "../temporary.js";
 import { aclArray } from "./acl-array.js";
 import { columnName, constraintsOf, indexKeyText, indexText } from "./definitions.js";
 import { operatorClassOf } from "./operator-classes.js";
 import { systemRelationByOid, systemRelations } from "./relations.js";
-import { bootstrapRole } from "../role-set.js";
 import { sequenceColumns } from "./sequence-table.js";
 import { type CatalogWorld, defaultOid, type SystemRow } from "./world.js";
 

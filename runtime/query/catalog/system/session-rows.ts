@@ -3,8 +3,8 @@ import type { EvaluationContext } from "../../functions/context.js";
 import { settingDefinitions } from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
-import { aclArray } from "./acl-array.js";
 import { bootstrapName, bootstrapRole, type Role, roleOidOf } from "../role-set.js";
+import { aclArray } from "./acl-array.js";
 import { rolesIn } from "./roles.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
 

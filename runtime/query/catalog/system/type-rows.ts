@@ -1,8 +1,8 @@
 /** Rows of pg_type and pg_enum: the built-in types, and those that a tenant has made. */
 import { builtInTypes, type TypeFacts, typeFactsOf } from "../../types/type-table.js";
 import { pgCatalogSchemaOid } from "../model.js";
-import { aclArray } from "./acl-array.js";
 import { bootstrapRole } from "../role-set.js";
+import { aclArray } from "./acl-array.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
 
 const typeRow = (type: TypeFacts): SystemRow => ({

@@ -53,7 +53,10 @@ function actorNamed(who: Datum, context: EvaluationContext): Actor {
   const found = roles.find(({ name }) => (typeof who === "number" ? roleOidOf(name) === who : name === who));
   if (found !== undefined) return context.roles.actor(found.name);
   if (textOf(who) === context.currentUser) return actorOf(context);
-  throw new SqlError("42704", `role ${typeof who === "number" ? `with OID ${who}` : `"${textOf(who)}"`} does not exist`);
+  throw new SqlError(
+    "42704",
+    `role ${typeof who === "number" ? `with OID ${who}` : `"${textOf(who)}"`} does not exist`,
+  );
 }
 
 function hasAny(object: Guarded, actor: Actor, asked: readonly Asked[]): boolean {
