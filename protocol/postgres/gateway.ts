@@ -113,7 +113,6 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       statements: new StatementCache((text) => parser.parse(text)),
       administration: {
         call: (method, params, principal) => this.#ask({ kind: "admin", method, params, principal }),
-        hasUser: async (name) => (await this.#user(name)) !== null,
       },
       roles: this.#roles,
       authentication,

@@ -20,7 +20,6 @@ import { clausesOf, type RoleWish } from "./role-options.js";
 export interface Administration {
   /** Throws `KimberliteError`. @param principal who is recorded as having done it */
   call(method: string, params: Readonly<Record<string, unknown>>, principal: string): Promise<unknown>;
-  hasUser(name: string): Promise<boolean>;
 }
 
 export interface RoleRun {

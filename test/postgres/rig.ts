@@ -51,7 +51,6 @@ export class ServerRig {
       executor: rig.executor,
       statements: new StatementCache((text) => parser.parse(text)),
       administration: {
-        hasUser: () => Promise.resolve(true),
         call: (method, params) => {
           rig.administered.push({ method, params });
           return Promise.resolve({});

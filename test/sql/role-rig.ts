@@ -127,7 +127,6 @@ export class RoleSession {
       actor: await this.#roles.actor(),
       administration: {
         call: (method, params) => this.#rig.administer(method, params),
-        hasUser: (name) => Promise.resolve(this.#rig.known.set.find(name) !== null),
       },
       settings: this.#settings.forEngine(),
       now: 0,
