@@ -29,6 +29,8 @@ export interface UserEntry {
   readonly verifier: ScramVerifier | null;
   readonly isSuperuser: boolean;
   readonly canLogin: boolean;
+  /** It is a superuser of the node's own process, whom the system shard does not know. */
+  readonly isOfProcess: boolean;
   /** Tenants that it may use; null: all. */
   readonly tenants: readonly number[] | null;
 }
@@ -359,6 +361,7 @@ export class PostgresConnection {
       tenantName: tenant.name,
       user: startup.user,
       isSuperuser: user.isSuperuser,
+      isOfProcess: user.isOfProcess,
     };
     this.#phase = "session";
     this.#flush();

@@ -21,7 +21,10 @@ export interface SessionIdentity {
   readonly tenant: number;
   readonly tenantName: string;
   readonly user: string;
+  /** When it logged in. */
   readonly isSuperuser: boolean;
+  /** The system shard does not know it. */
+  readonly isOfProcess: boolean;
   /** What the client is told of itself, to cancel by. */
   readonly process: number;
   readonly secret: number;

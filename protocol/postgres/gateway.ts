@@ -213,11 +213,13 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
 
   async #user(name: string): Promise<UserEntry | null> {
     const own = this.#args.processUsers.find((user) => user.name === name);
-    if (own !== undefined) return { verifier: own.verifier, isSuperuser: true, canLogin: true, tenants: null };
+    if (own !== undefined)
+      return { verifier: own.verifier, isSuperuser: true, canLogin: true, tenants: null, isOfProcess: true };
     const row = await this.#ask<UserRow | null>({ kind: "user", name });
     if (row === null) return null;
+    await this.#roles.meet(name);
     const { isSuperuser, canLogin, tenants } = row;
-    return { verifier: verifierOf(row, this.#context.now()), isSuperuser, canLogin, tenants };
+    return { verifier: verifierOf(row, this.#context.now()), isSuperuser, canLogin, tenants, isOfProcess: false };
   }
 
   async #tenant(name: string): Promise<TenantEntry | null> {

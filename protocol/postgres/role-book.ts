@@ -29,6 +29,8 @@ export class RoleBook {
   /** When what is here was asked for; what was read before it does not count. ms */
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | null = null;
+  /** Since when it was tried to read them, in vain so far; null: they were read when that was tried last. ms */
+  #tryingSince: number | null = null;
   /** Grows when roles are known to be others: what was asked for before is old when it comes. */
   #changes = 0;
 
@@ -41,6 +43,11 @@ export class RoleBook {
     const age = this.#host.monotonic() - this.#readAt;
     if (age >= rolesLeaseMs / 2 && age < rolesLeaseMs) this.refresh().catch(() => {});
     return age < rolesLeaseMs;
+  }
+
+  /** How long the roles could not be read by now. ms */
+  get overdueMs(): number {
+    return this.#tryingSince === null ? 0 : this.#host.monotonic() - this.#tryingSince;
   }
 
   /** Roles were changed: what is here is not good any more. */
@@ -64,6 +71,7 @@ export class RoleBook {
   async #read(): Promise<void> {
     const asked = this.#host.monotonic();
     const changes = this.#changes;
+    this.#tryingSince ??= asked;
     const roles = await this.#host.read();
     assert(
       roles.every(({ name }) => name !== ""),
@@ -71,9 +79,17 @@ export class RoleBook {
     );
     if (changes !== this.#changes) return this.refresh();
     this.#readAt = asked;
+    this.#tryingSince = null;
     if (this.#roles !== null && JSON.stringify(this.#roles) === JSON.stringify(roles)) return;
     this.#roles = roles;
     this.#byTenant.clear();
+  }
+
+  /** Makes sure that somebody is known who was found to be there. */
+  async meet(name: string): Promise<void> {
+    if (this.#roles?.some((role) => role.name === name) === true) return;
+    this.changed();
+    await this.refresh();
   }
 
   /** Tenants that a role may use; null: all. */

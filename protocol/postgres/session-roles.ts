@@ -4,22 +4,31 @@
  */
 import { noRole, type RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { SqlError } from "../../runtime/query/error.js";
-import type { SessionIdentity } from "./engine-runs.js";
+import type { EngineHost, SessionIdentity } from "./engine-runs.js";
 import type { RoleActor } from "./role-authority.js";
 import type { RoleBook, TenantRoles } from "./role-book.js";
 import type { SessionSettings } from "./settings.js";
 
 const currentWords = new Set(["current_user", "current_role"]);
 
-export type RoleSource = Pick<RoleBook, "isFresh" | "refresh" | "of" | "tenantsOf">;
+export type RoleSource = Pick<RoleBook, "isFresh" | "overdueMs" | "refresh" | "of" | "tenantsOf">;
+
+/** How long those who go on without fresh roles wait for them first. ms */
+const patienceMs = 500;
 
 export class SessionRoles {
   readonly #source: RoleSource;
+  readonly #after: EngineHost["after"];
   readonly #identity: SessionIdentity;
   readonly #settings: SessionSettings;
 
-  constructor(source: RoleSource, identity: SessionIdentity, settings: SessionSettings) {
+  constructor(
+    { roles: source, after }: { readonly roles: RoleSource } & Pick<EngineHost, "after">,
+    identity: SessionIdentity,
+    settings: SessionSettings,
+  ) {
     this.#source = source;
+    this.#after = after;
     this.#identity = identity;
     this.#settings = settings;
   }
@@ -41,10 +50,12 @@ export class SessionRoles {
     return role === noRole ? this.sessionUser : role;
   }
 
-  /** What a user of the node's own process is nobody but the node knows. */
+  /** Of a user that is not known: of the node's own process, or of before anything was read. One that was dropped is no superuser any more. */
   isSuperuser(name: string): boolean {
-    const { user, isSuperuser } = this.#identity;
-    return this.set.find(name)?.isSuperuser ?? (name === user && isSuperuser);
+    const known = this.set.find(name);
+    if (known !== null) return known.isSuperuser;
+    const { user, isSuperuser, isOfProcess } = this.#identity;
+    return name === user && isSuperuser && (isOfProcess || this.set.all.length === 0);
   }
 
   /** What requests carry of roles. Sets right what is said of the session. */
@@ -53,15 +64,25 @@ export class SessionRoles {
     return this.#known.text;
   }
 
-  /** Null: statements may be judged by what is known. Else resolves once they may. Throws 57P03. */
+  /**
+   * Null: statements may be judged by what is known. Else resolves once they may. Superusers, and who is a member of nothing and so has
+   * nothing of others to lose, go on by what was read last when the system shard does not answer; for all others throws 57P03.
+   */
   whenFresh(): Promise<void> | null {
     if (this.#source.isFresh) return null;
-    return this.#source.refresh().catch((cause: unknown) => {
-      // Who has nothing but its own can lose nothing.
-      const isAlone = this.set.find(this.currentUser)?.memberOf.length === 0 && !this.isSuperuser(this.currentUser);
-      if (isAlone) return;
-      throw new SqlError("57P03", "the roles of the database cannot be read at the moment", { detail: String(cause) });
-    });
+    const fresh = this.#source.refresh();
+    const isMember =
+      (this.set.find(this.currentUser)?.memberOf.length ?? 0) > 0 || this.currentUser !== this.sessionUser;
+    if (!this.isSuperuser(this.currentUser) && isMember) {
+      return fresh.catch((cause: unknown) => {
+        const detail = cause instanceof Error ? cause.message : "";
+        throw new SqlError("57P03", "the roles of the database cannot be read at the moment", { detail });
+      });
+    }
+    const read = fresh.catch(() => {});
+    const patience = patienceMs - this.#source.overdueMs;
+    if (patience <= 0) return null;
+    return Promise.race([read, new Promise<void>((resolve) => void this.#after(patience, resolve))]);
   }
 
   /** With the roles of now: what changes them is not judged by what was read before. */

@@ -1,5 +1,5 @@
 /** SQL over three node processes: whichever node a client talks to, and when the one that decides is killed in the middle of a transaction. */
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import pg from "pg";
 import { ClusterRig } from "../admin/cluster-rig.js";
 
@@ -12,13 +12,13 @@ test.before(async () => {
 });
 test.after.always(() => cluster.remove());
 
-async function client(index: number): Promise<pg.Client> {
+async function client(index: number, user = "admin"): Promise<pg.Client> {
   const address: unknown = cluster.nodes[index]?.ready["pgListen"];
   if (typeof address !== "string") throw new Error("a node says where it serves PostgreSQL's protocol");
   const made = new pg.Client({
     host: "127.0.0.1",
     port: Number(address.split(":").at(-1)),
-    user: "admin",
+    user,
     database: "main",
   });
   made.on("error", () => {});
@@ -103,6 +103,30 @@ test.serial("what is told on one node is heard on all of them, and who wrote is 
   await Promise.all(clients.map((each) => each.end()));
 });
 
+/** Grants and revokes a membership at one node; a session at another is judged by each as soon as it is answered. */
+async function changeAndLook(t: ExecutionContext, changing: pg.Client, looking: pg.Client): Promise<void> {
+  const look = () => codeOf(looking.query({ name: "look", text: "SELECT v FROM t WHERE id = $1", values: [1] }));
+  for (let round = 0; round < 2; round++) {
+    await changing.query("GRANT readers TO ann");
+    t.is(await look(), "", "granted");
+    const busy = setInterval(() => void looking.query("SELECT 1").catch(() => {}), 100);
+    await changing.query("REVOKE readers FROM ann");
+    clearInterval(busy);
+    t.is(await look(), "42501", "revoked, though it was busy judging by what was before");
+  }
+}
+
+test.serial("a membership that was revoked at one node is gone for the next statement at each", async (t) => {
+  const [a, b] = await Promise.all([client(0), client(1)]);
+  await a.query("CREATE ROLE readers");
+  await a.query("GRANT SELECT ON t TO readers");
+  await a.query("CREATE USER ann");
+  const anns = await Promise.all([0, 1, 2].map((index) => client(index, "ann")));
+  for (const ann of anns) await ann.query("SET kimberlite.consistency = 'linearizable'");
+  for (const [index, ann] of anns.entries()) await changeAndLook(t, index === 0 ? b : a, ann);
+  await Promise.all([a, b, ...anns].map((each) => each.end()));
+});
+
 test.serial(
   "a transaction that is open when its leader is killed fails with 40001 or 57P01, never half; others go on",
   async (t) => {
@@ -153,3 +177,11 @@ test.serial(
     await Promise.all([a, b, c].map((each) => each.end()));
   },
 );
+
+test.serial("roles outlive a leader that was killed, and are changed behind it", async (t) => {
+  const [changing, ann] = await Promise.all([client(0), client(1, "ann")]);
+  await ann.query("SET kimberlite.consistency = 'linearizable'");
+  t.is(await codeOf(ann.query("SELECT v FROM t")), "42501");
+  await changeAndLook(t, changing, ann);
+  await Promise.all([changing, ann].map((each) => each.end()));
+});

@@ -38,8 +38,26 @@ export class ServerRig {
   static async start(options: RigOptions = {}): Promise<ServerRig> {
     const parser = await SqlParser.load();
     const users = new Map<string, UserEntry>([
-      ["admin", { verifier: await scramVerifier("secret"), isSuperuser: true, canLogin: true, tenants: null }],
-      ["guest", { verifier: await scramVerifier("gu\u00e9st"), isSuperuser: false, canLogin: true, tenants: [2] }],
+      [
+        "admin",
+        {
+          verifier: await scramVerifier("secret"),
+          isSuperuser: true,
+          canLogin: true,
+          isOfProcess: false,
+          tenants: null,
+        },
+      ],
+      [
+        "guest",
+        {
+          verifier: await scramVerifier("gu\u00e9st"),
+          isSuperuser: false,
+          canLogin: true,
+          isOfProcess: false,
+          tenants: [2],
+        },
+      ],
     ]);
     const server = createServer();
     server.listen(0, "127.0.0.1");
@@ -58,6 +76,7 @@ export class ServerRig {
       },
       roles: {
         isFresh: true,
+        overdueMs: 0,
         refresh: () => Promise.resolve(),
         of: () => knownRoles,
         tenantsOf: (name) => users.get(name)?.tenants ?? null,

@@ -126,7 +126,18 @@ test("roles, memberships and whom a session is: granted, revoked, renamed, dropp
     "CREATE ROLE x BYPASSRLS",
   ])
     t.like(await t.throwsAsync(eve.query(text)), { code: "0A000" }, text);
-  for (const client of [ann, bob, eve, admin]) await client.end();
+  // Who was dropped, or is no superuser any more, is none in sessions that are open either.
+  await admin.query("CREATE USER root SUPERUSER PASSWORD 'root secret'");
+  const root = await connect(node, "root");
+  await root.query("SELECT * FROM visits");
+  await admin.query("ALTER ROLE root NOSUPERUSER");
+  await t.throwsAsync(root.query("SELECT * FROM visits"), denied);
+  await admin.query("ALTER ROLE root SUPERUSER");
+  await root.query("SELECT * FROM visits");
+  await admin.query("DROP ROLE root");
+  await t.throwsAsync(root.query("SELECT * FROM visits"), denied);
+  await t.throwsAsync(root.query("CREATE ROLE again SUPERUSER"), { code: "42501" });
+  for (const client of [ann, bob, eve, root, admin]) await client.end();
 
   await node.stop();
   node = await start(directory);

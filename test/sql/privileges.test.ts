@@ -287,8 +287,8 @@ function roleStatement(random: Random): string {
       return `ALTER ROLE ${role} ${random.of(["CREATEROLE", "NOCREATEROLE", "INHERIT", "NOINHERIT", "CREATEDB", "NOLOGIN", "SUPERUSER", "PASSWORD NULL"])}`;
     case 16:
       return random.of([
-        "SELECT role_name::text FROM information_schema.enabled_roles ORDER BY 1",
-        "SELECT grantee::text, role_name::text, is_grantable::text FROM information_schema.applicable_roles ORDER BY 1, 2",
+        "SELECT role_name::text FROM information_schema.enabled_roles WHERE role_name !~ '^(pg_|postgres)' ORDER BY 1",
+        "SELECT grantee::text, role_name::text, is_grantable::text FROM information_schema.applicable_roles WHERE role_name !~ '^pg_' ORDER BY 1, 2",
         ...roleQueries,
       ]);
     default:

@@ -86,15 +86,25 @@ export class RoleSession {
   constructor(rig: RoleRig, user: string) {
     this.#rig = rig;
     const isSuperuser = user === "admin";
-    const identity = { session: 1, tenant, tenantName: "main", user, isSuperuser, process: 1, secret: 1 };
+    const identity = {
+      session: 1,
+      tenant,
+      tenantName: "main",
+      user,
+      isSuperuser,
+      isOfProcess: false,
+      process: 1,
+      secret: 1,
+    };
     this.#settings.fix("session_authorization", user);
     const source = {
       isFresh: true,
+      overdueMs: 0,
       refresh: () => Promise.resolve(),
       of: () => rig.known,
       tenantsOf: () => null,
     };
-    this.#roles = new SessionRoles(source, identity, this.#settings);
+    this.#roles = new SessionRoles({ roles: source, after: () => () => {} }, identity, this.#settings);
     const transaction = new Transaction(this.#settings);
     this.#commands = new SettingCommands(
       this.#settings,

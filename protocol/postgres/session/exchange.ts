@@ -59,7 +59,7 @@ export class Exchange {
     this.settings = settings;
     this.inbox = inbox;
     this.transaction = new Transaction(settings);
-    this.roles = new SessionRoles(host.roles, identity, settings);
+    this.roles = new SessionRoles(host, identity, settings);
     this.runs = new EngineRuns(host, identity, settings, this.roles, this.transaction);
   }
 
