@@ -22,7 +22,15 @@ test("a table of integers holds what was set, dense or hashed", (t) => {
           model.set(each, value);
         }
         t.is(table.size, model.size);
-        for (const each of [...asked, ...model.keys()]) t.is(table.get(each), model.get(each) ?? -1);
+        const all = [...asked, ...model.keys()];
+        for (const each of all) t.is(table.get(each), model.get(each) ?? -1);
+        const values = new Int32Array(all.length);
+        const found = table.getAll(Float64Array.from(all), all.length, values);
+        for (const [at, each] of all.entries()) {
+          if (at < found) t.is(values[at], model.get(each) ?? -1);
+          // It ends at a key that is not there, or that is no place of an array.
+          else if (at === found) t.true(!model.has(each) || each < 0 || each >= 65_536);
+        }
       },
     ),
     { numRuns: 300 },

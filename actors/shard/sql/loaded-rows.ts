@@ -9,8 +9,8 @@
  * Their keys are locked by being in here (lock-table.ts). Whoever reads the transaction's trees gets them as single entries (`pour`).
  */
 import { putBytes, SqlFactsReader, setPut } from "../../../runtime/kernel/sql-facts.js";
+import { compareBytes } from "../../../runtime/query/table/key-buffer.js";
 import type { LoadedEntries } from "../../../runtime/query/table/loaded-entries.js";
-import { compareBytes } from "../../../runtime/query/table/version-walk.js";
 import { pending } from "../../../runtime/query/write/table-writer.js";
 import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { ValueView } from "../../../runtime/store/tree.js";

@@ -6,8 +6,8 @@
  * statement runs, so what lies last in a table or index is found once: whatever comes behind it is new, and most loads ascend.
  */
 import type { TableDefinition } from "../../../runtime/query/catalog/model.js";
+import { compareBytes } from "../../../runtime/query/table/key-buffer.js";
 import type { Overlay } from "../../../runtime/query/table/overlay.js";
-import { compareBytes } from "../../../runtime/query/table/version-walk.js";
 import type { LockStrength, WritePorts } from "../../../runtime/query/write/ports.js";
 import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { Cursor, TreeReader, ValueView } from "../../../runtime/store/tree.js";

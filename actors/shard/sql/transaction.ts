@@ -4,8 +4,8 @@
  */
 import type { Notification } from "../../../runtime/kernel/notification-rows.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { compareBytes } from "../../../runtime/query/table/key-buffer.js";
 import { Overlay } from "../../../runtime/query/table/overlay.js";
-import { compareBytes } from "../../../runtime/query/table/version-walk.js";
 import { DeferredChecks, type DeferredMark } from "../../../runtime/query/write/deferred-checks.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { SqlIsolation } from "../../messages/sql.js";

@@ -13,10 +13,11 @@ import { batchRowsMax, type ColumnVector } from "../table/access.js";
 const batchesMax = 1_024;
 
 assert(batchRowsMax * batchesMax * 2 ** 31 <= 2 ** 52, "a sum that is gathered is exact");
+assert(batchRowsMax * batchesMax < 2 ** 31, "rows that are counted fit 32 bits");
 
 export class GroupSums {
   #sums = new Float64Array(64);
-  #rows = new Float64Array(64);
+  #rows = new Int32Array(64);
   #groups = 0;
   #batches = 0;
 
@@ -50,6 +51,15 @@ export class GroupSums {
       return;
     }
     const { numbers, nulls } = vector;
+    if (selection === null && !vector.hasNulls) {
+      for (let row = 0; row < rows; row += 1) {
+        const place = found[row] ?? -1;
+        if (place < 0) continue;
+        sums[place] += numbers[row] ?? 0;
+        counts[place] += 1;
+      }
+      return;
+    }
     for (let index = 0; index < rows; index += 1) {
       const row = selection === null ? index : (selection[index] ?? 0);
       const place = found[index] ?? -1;
@@ -63,7 +73,7 @@ export class GroupSums {
     this.#groups = groups;
     if (groups <= this.#sums.length) return;
     const sums = new Float64Array(2 * groups);
-    const rows = new Float64Array(2 * groups);
+    const rows = new Int32Array(2 * groups);
     sums.set(this.#sums);
     rows.set(this.#rows);
     this.#sums = sums;

@@ -44,6 +44,18 @@ export class IntegerTable {
     }
   }
 
+  /** The values of many keys, up to the first that is not there or is no place of the array. Returns how many those are. */
+  getAll(keys: Float64Array, count: number, values: Int32Array): number {
+    assert(count <= keys.length && count <= values.length, "there are so many keys, and room for their values");
+    const dense = this.#dense;
+    for (let index = 0; index < count; index++) {
+      const value = dense[keys[index]] ?? empty;
+      if (value < 0) return index;
+      values[index] = value;
+    }
+    return count;
+  }
+
   /** Sets the value, which is not negative. */
   set(key: number, value: number): void {
     assert(value >= 0, "a table holds places");

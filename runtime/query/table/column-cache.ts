@@ -116,8 +116,7 @@ export class ColumnCache {
   admit(place: PlaceInPage, truth: Truth): CachedPage | null {
     const { pageNumber, pageBirth, pageEntries } = place;
     assert(pageEntries > 0 && pageEntries <= pageEntriesMax, "a page has entries, and no more than fit it");
-    const bytes = pageRecordBytes + pageEntries * 16;
-    const block = this.#room(bytes);
+    const block = this.#room(pageRecordBytes + pageEntries * 16);
     if (block === null) return null;
     const [starts, from, to] = [this.#starts, this.#from, this.#to];
     if (place.startsInPage(starts) < pageEntries || !place.positionsInPage(truth, starts, from, to)) return null;
@@ -127,7 +126,8 @@ export class ColumnCache {
       if (position < oldest) oldest = position;
       if (position > newest) newest = position;
     }
-    block.count(bytes);
+    const vectors = (oldest === newest ? 0 : 1) + (truth === "now" ? 0 : 1);
+    block.count(pageRecordBytes + pageEntries * 8 * vectors);
     const page = new CachedPage(
       { number: pageNumber, birth: pageBirth, entries: pageEntries, oldest, newest },
       oldest === newest ? null : block.float64(from, pageEntries),

@@ -20,6 +20,15 @@ export class KeyBuffer {
   }
 }
 
+export function compareBytes(a: Uint8Array, aLength: number, b: Uint8Array, bLength: number): number {
+  const length = aLength < bLength ? aLength : bLength;
+  for (let at = 0; at < length; at++) {
+    const difference = a[at] - b[at];
+    if (difference !== 0) return difference;
+  }
+  return aLength - bLength;
+}
+
 /** The position at the end of a key of the past. */
 export function positionOf(key: KeyBuffer): number {
   const at = key.length - toBytes;

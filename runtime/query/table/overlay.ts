@@ -13,8 +13,8 @@
 import { spaceTrees, tableTree } from "../../store/table-trees.js";
 import type { Cursor, TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
+import { compareBytes } from "./key-buffer.js";
 import type { LoadedEntries } from "./loaded-entries.js";
-import { compareBytes } from "./version-walk.js";
 
 /** Null: removed. */
 type Entry = { readonly key: Uint8Array; readonly value: Uint8Array | null };

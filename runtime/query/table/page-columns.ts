@@ -56,8 +56,7 @@ export class PageColumns {
     assert(column.kind === "numbers" && row + count <= target.numbers.length, "a column has room for the rows");
     const { numbers, nulls } = column;
     if (first < 0) for (let index = 0; index < count; index++) target.numbers[row + index] = numbers[found[index]];
-    else if (numbers instanceof Int32Array) copyIntegers(numbers, first, count, target.numbers, row);
-    else copyFloats(numbers, first, count, target.numbers, row);
+    else target.numbers.set(numbers.subarray(first, first + count), row);
     if (nulls === null) return;
     for (let index = 0; index < count; index++) {
       const isNull = nulls[first < 0 ? (found[index] ?? 0) : first + index] ?? 0;
@@ -100,15 +99,4 @@ export class PageColumns {
   begin(): void {
     this.#started = null;
   }
-}
-
-// Each over one kind of vector.
-function copyIntegers(from: Int32Array, first: number, count: number, to: Float64Array, row: number): void {
-  assert(first + count <= from.length && row + count <= to.length, "what is copied is there, and has room");
-  for (let index = 0; index < count; index++) to[row + index] = from[first + index];
-}
-
-function copyFloats(from: Float64Array, first: number, count: number, to: Float64Array, row: number): void {
-  assert(first + count <= from.length && row + count <= to.length, "what is copied is there, and has room");
-  for (let index = 0; index < count; index++) to[row + index] = from[first + index];
 }

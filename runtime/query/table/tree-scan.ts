@@ -176,6 +176,7 @@ export class TreeScan implements TableScan {
       }
       this.#take();
     }
+    if (this.#isRangeOpen && this.#point === null) this.#made?.hold();
     return batch.rows === 0 ? null : batch;
   }
 

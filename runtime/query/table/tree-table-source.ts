@@ -15,9 +15,10 @@ import type { Oid } from "../types/sql-type.js";
 import type { ScanBatch, ScanRequest, TableScan, TableSource } from "./access.js";
 import type { ColumnCache } from "./column-cache.js";
 import { behind } from "./key-bounds.js";
+import { compareBytes } from "./key-buffer.js";
 import { entriesBetween } from "./rows-between.js";
 import { type TableState, TreeScan, type Watch } from "./tree-scan.js";
-import { compareBytes, isPointInTime, type Versions } from "./version-walk.js";
+import { isPointInTime, type Versions } from "./version-walk.js";
 
 /** Definitions that a table had at some position of a range, and while which positions, the oldest first. */
 export type PastDefinitions = (reader: TreeReader, table: Oid, versions: Versions) => readonly TableVersion[];

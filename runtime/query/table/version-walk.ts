@@ -6,14 +6,15 @@
  * one of now. A position in time has at most one version of an item, and the entries of the past lie by their ends: the first one that ends
  * behind the position is the only candidate, so a row that has changed a thousand times costs a seek and not a thousand steps.
  */
-import type { Truth } from "../../store/leaf-entries.js";
 import { fromBytes, itemAt, positionAt, type SpaceTrees, toBytes } from "../../store/table-trees.js";
 import type { Cursor, PlaceInPage, TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import type { CachedPage } from "./cached-page.js";
 import type { ColumnCache } from "./column-cache.js";
-import { KeyBuffer, lastKey, positionOf, setPosition } from "./key-buffer.js";
+import { isLastOfPage, keptPage, toTrue } from "./kept-pages.js";
+import { compareBytes, KeyBuffer, lastKey, positionOf, setPosition } from "./key-buffer.js";
 import { behindPrefix } from "./key-codec.js";
+import { WalkBounds } from "./walk-bounds.js";
 
 /** Versions that were true at some position p with `from <= p < to`; null is what is true now. */
 export interface Versions {
@@ -24,28 +25,19 @@ export interface Versions {
 
 export const isPointInTime = ({ from, to }: Versions): boolean => to === from + 1;
 
-export function compareBytes(a: Uint8Array, aLength: number, b: Uint8Array, bLength: number): number {
-  const length = aLength < bLength ? aLength : bLength;
-  for (let at = 0; at < length; at++) {
-    const difference = a[at] - b[at];
-    if (difference !== 0) return difference;
-  }
-  return aLength - bLength;
-}
-
 export class VersionWalk {
   readonly #trees: SpaceTrees;
   #now: Cursor;
   #before: Cursor;
   #reader: TreeReader;
-  readonly #low = new KeyBuffer();
-  readonly #high = new KeyBuffer();
-  #hasHigh = false;
+  readonly #bounds = new WalkBounds();
   #isBackward = false;
   #versions: Versions | null = null;
   /** Whether that is one position. */
   #isPoint = false;
-  readonly #nowKey = new KeyBuffer();
+  readonly #nowBuffer = new KeyBuffer();
+  /** Whether that is the key of where the cursor of the present stands. */
+  #hasNowKey = false;
   readonly #beforeKey = new KeyBuffer();
   /** Whether the two stand on an entry within the bounds that is still to be given. */
   #hasNow = false;
@@ -94,22 +86,17 @@ export class VersionWalk {
     passedTo: number,
   ): void {
     this.#passedTo = passedTo;
-    assert(lowLength <= low.length, "a bound lies within its bytes");
-    this.#low.set(low, lowLength);
-    this.#hasHigh = high !== null;
-    if (high !== null) this.#high.set(high, highLength);
+    this.#bounds.set(low, lowLength, high, highLength);
     this.#isBackward = isBackward;
     this.#versions = versions;
     this.#isPoint = versions !== null && isPointInTime(versions);
     this.#given = "none";
     this.#isOpen = true;
-    this.#hasNow = isBackward ? this.#toHigh(this.#now) : this.#now.seek(this.#low.bytes.subarray(0, lowLength));
+    this.#hasNow = isBackward ? this.#toHigh(this.#now) : this.#now.seek(this.#bounds.lowKey);
     this.#checkNow();
     this.#hasBefore = false;
     if (versions === null) return;
-    this.#hasBefore = isBackward
-      ? this.#toHigh(this.#before)
-      : this.#before.seek(this.#low.bytes.subarray(0, lowLength));
+    this.#hasBefore = isBackward ? this.#toHigh(this.#before) : this.#before.seek(this.#bounds.lowKey);
     this.#settleBefore();
   }
 
@@ -121,8 +108,8 @@ export class VersionWalk {
       this.#now = reader.cursor(this.#trees.now);
       this.#before = reader.cursor(this.#trees.before);
     }
-    let low = this.#low.bytes.slice(0, this.#low.length);
-    let high = this.#hasHigh ? this.#high.bytes.slice(0, this.#high.length) : null;
+    let low = this.#bounds.lowKey.slice();
+    let high = this.#bounds.highKey?.slice() ?? null;
     this.#passedTo = -1;
     if (this.#given !== "none") {
       const key = this.key.slice(0, this.keyLength);
@@ -143,11 +130,11 @@ export class VersionWalk {
   }
 
   #toHigh(cursor: Cursor): boolean {
-    if (!this.#hasHigh) return cursor.seekFloor(lastKey);
-    const high = this.#high.bytes.subarray(0, this.#high.length);
+    const high = this.#bounds.highKey;
+    if (high === null) return cursor.seekFloor(lastKey);
     if (!cursor.seekFloor(high)) return false;
     // The bound itself is excluded.
-    const key = cursor === this.#now ? this.#nowKey : this.#beforeKey;
+    const key = cursor === this.#now ? this.#nowBuffer : this.#beforeKey;
     key.take(cursor);
     return compareBytes(key.bytes, key.length, high, high.length) < 0 || cursor.previous();
   }
@@ -189,8 +176,8 @@ export class VersionWalk {
       if (this.#isBeforeFirst()) return this.#runBefore(found, most);
       if (!this.#hasNow) return 0;
       // Up to the next entry of the past, which is settled on one that is to be given.
-      const high = this.#hasBefore ? this.#beforeKey.bytes : this.#hasHigh ? this.#high.bytes : null;
-      const highLength = this.#hasBefore ? this.#beforeKey.length - toBytes : this.#high.length;
+      const high = this.#hasBefore ? this.#beforeKey.bytes : this.#bounds.high;
+      const highLength = this.#hasBefore ? this.#beforeKey.length - toBytes : this.#bounds.highLength;
       const kept = this.#runNow(found, most, high, highLength);
       if (kept !== 0) return Math.max(0, kept);
     }
@@ -199,7 +186,7 @@ export class VersionWalk {
   /** -1 when the next entry has to be asked for by `next`. */
   #runNow(found: Int32Array, most: number, high: Uint8Array | null, highLength: number): number {
     const { place = null } = this.#now;
-    this.page = this.#pageAt(this.#now, "now");
+    this.page = keptPage(this.#cache, this.#now, "now", this.#bounds);
     let count: number;
     if (this.page === null || place === null) {
       const met = this.#now.run?.(found, most, high, highLength) ?? 0;
@@ -213,7 +200,7 @@ export class VersionWalk {
       count = isWhole ? end - from : this.page.allTrue(from, end, this.#last, found);
       place.standAt(end - 1);
     }
-    this.#nowKey.take(this.#now);
+    this.#hasNowKey = false;
     this.#given = "now";
     return count;
   }
@@ -227,10 +214,10 @@ export class VersionWalk {
   #runBefore(found: Int32Array, most: number): number {
     const versions = this.#versions;
     assert(versions !== null && this.#isPoint, "many entries of the past are given of one point in time");
-    const { bytes, length } = this.#hasNow ? this.#nowKey : this.#high;
-    const high = this.#hasNow || this.#hasHigh ? bytes : null;
+    const high = this.#hasNow ? this.#nowKey.bytes : this.#bounds.high;
+    const length = this.#hasNow ? this.#nowKey.length : this.#bounds.highLength;
     const { place = null } = this.#before;
-    this.page = this.#pageAt(this.#before, "past");
+    this.page = keptPage(this.#cache, this.#before, "past", this.#bounds);
     let count: number;
     if (this.page === null || place === null) {
       count = this.#before.runTrue?.(versions.from, "past", found, most, high, length) ?? 0;
@@ -246,29 +233,6 @@ export class VersionWalk {
     this.#beforeKey.take(this.#before);
     this.#given = "before";
     return count;
-  }
-
-  /** The page that a cursor stands in, if it is kept; a page that is entered at its beginning and is walked to its end is kept from now on. */
-  #pageAt(cursor: Cursor, truth: Truth): CachedPage | null {
-    const { place = null } = cursor;
-    if (this.#cache === null || place === null) return null;
-    const known = this.#cache.find(place);
-    if (known !== null || place.pageIndex !== 0) return known;
-    const end = place.endBelow(this.#hasHigh ? this.#high.bytes : null, this.#high.length);
-    return end === place.pageEntries ? this.#cache.admit(place, truth) : null;
-  }
-
-  /** Moves a cursor on within its page, to the first entry that is true or cannot be told to be, or to the last one. */
-  #toTrue(cursor: Cursor, truth: Truth, position: number): void {
-    const high = this.#hasHigh ? this.#high.bytes : null;
-    const { place = null } = cursor;
-    const page = this.#pageAt(cursor, truth);
-    if (page === null || place === null) cursor.toTrue?.(position, truth, high, this.#high.length);
-    else {
-      const end = place.endBelow(high, this.#high.length);
-      // The cursor may stand behind the walk's end.
-      if (end > place.pageIndex) place.standAt(Math.min(page.firstTrue(place.pageIndex, end, position), end - 1));
-    }
   }
 
   /** What is read of the page that the last run lies in. */
@@ -307,7 +271,7 @@ export class VersionWalk {
     const versions = this.#versions;
     assert(versions !== null, "a point in time has a position");
     while (this.#hasNow && this.#fromOf(this.#now) >= versions.to) {
-      this.#toTrue(this.#now, "now", versions.from);
+      toTrue(this.#cache, this.#now, "now", versions.from, this.#bounds);
       if (this.#fromOf(this.#now) < versions.to) this.#checkNow();
       else this.#stepNow();
     }
@@ -326,16 +290,31 @@ export class VersionWalk {
     return this.#isBackward ? order > 0 : order <= 0;
   }
 
+  /** The key of where the cursor of the present stands: copied when somebody asks, as most pages are passed without. */
+  get #nowKey(): KeyBuffer {
+    if (!this.#hasNowKey) this.#nowBuffer.take(this.#now);
+    this.#hasNowKey = true;
+    return this.#nowBuffer;
+  }
+
+  /** The version of the state is let go of: what `resume` has to know of it is kept. */
+  hold(): void {
+    if (this.#given === "now") assert(this.#nowKey.length > 0, "an entry that was given has a key");
+  }
+
   /** Whether the cursor of the present stands within the bounds. */
   #checkNow(): void {
     if (!this.#hasNow) return;
-    this.#nowKey.take(this.#now);
-    this.#hasNow = this.#isWithin(this.#nowKey.bytes, this.#nowKey.length);
+    this.#hasNowKey = false;
+    const { place = null } = this.#now;
+    this.#hasNow =
+      place === null || this.#cache === null || this.#isBackward
+        ? this.#isWithin(this.#nowKey.bytes, this.#nowKey.length)
+        : this.#bounds.endIn(place) > place.pageIndex;
   }
 
   #isWithin(bytes: Uint8Array, length: number): boolean {
-    if (this.#isBackward) return compareBytes(bytes, length, this.#low.bytes, this.#low.length) >= 0;
-    return !this.#hasHigh || compareBytes(bytes, length, this.#high.bytes, this.#high.length) < 0;
+    return this.#isBackward ? this.#bounds.isFromLow(bytes, length) : this.#bounds.isBelowHigh(bytes, length);
   }
 
   /** Moves the cursor of the past on to an entry that is to be given. */
@@ -345,8 +324,9 @@ export class VersionWalk {
     const cursor = this.#before;
     const key = this.#beforeKey;
     const isForwardPoint = this.#isPoint && !this.#isBackward;
+    let hasStepped = false;
     while (this.#hasBefore) {
-      if (isForwardPoint) this.#toTrue(cursor, "past", versions.from);
+      if (isForwardPoint) toTrue(this.#cache, cursor, "past", versions.from, this.#bounds);
       key.take(cursor);
       const itemLength = key.length - toBytes;
       if (!this.#isWithin(key.bytes, itemLength)) {
@@ -354,7 +334,11 @@ export class VersionWalk {
         return;
       }
       const to = positionOf(key);
-      if (to <= versions.from) {
+      if (to <= versions.from && isForwardPoint && !hasStepped && isLastOfPage(cursor)) {
+        // The next page most likely has one that is true; if it has not, an item of very many versions is passed over by a search.
+        hasStepped = true;
+        this.#hasBefore = cursor.next();
+      } else if (to <= versions.from) {
         // Forward, to the first version that ends behind it; backward, nothing before it does.
         setPosition(key, this.#isBackward ? 0 : versions.from + 1);
         const place = key.bytes.subarray(0, key.length);

@@ -6,8 +6,8 @@
 import { tableTree } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import type { TableDefinition } from "../catalog/model.js";
+import { compareBytes } from "../table/key-buffer.js";
 import { KeyCodec } from "../table/key-codec.js";
-import { compareBytes } from "../table/version-walk.js";
 import type { Datum } from "../types/datum.js";
 import { parentMissing, stillReferenced } from "./constraint-errors.js";
 import type { DeferredCheck } from "./deferred-checks.js";

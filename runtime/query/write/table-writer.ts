@@ -10,8 +10,8 @@ import type { RowRules } from "../bind/bound.js";
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import { indexContent, indexEntry, rowKeyCodecOf, rowNumberKey } from "../table/index-keys.js";
+import { compareBytes } from "../table/key-buffer.js";
 import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
-import { compareBytes } from "../table/version-walk.js";
 import type { Datum } from "../types/datum.js";
 import {
   checkViolated,
