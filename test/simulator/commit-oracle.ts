@@ -115,12 +115,13 @@ export class CommitOracle {
 
   /** False when what it says cannot be looked at: a fault of a disk is in the way. */
   #learn(replica: number, position: LogPosition): boolean {
-    for (let op = this.commits.length + 1; op <= position.op; op++) {
-      const found = this.#find(replica, op, op === position.op ? hexOf(position.parent) : null);
-      if (found === null) return false;
-      const { header, frame } = found;
-      const identity = hexOf(nodeProvider.sha256(frame, 16, headerBytes));
-      const committed = { op, identity, header, frame };
+    const found = this.#chain(replica, position, {
+      op: this.newest,
+      end: this.commits.at(-1)?.header.end ?? 0,
+      identity: this.identityOf(this.newest) ?? this.#root,
+    });
+    if (found === null) return false;
+    for (const committed of found) {
       this.commits.push(committed);
       const voters = this.#countsIn(committed);
       const copies = this.#copies(committed, voters);
@@ -128,7 +129,8 @@ export class CommitOracle {
       expect(
         copies >= replication,
         "ack durability",
-        () => `op ${op} is committed by replica ${replica} and lies on ${copies} media; ${replication} are needed`,
+        () =>
+          `op ${committed.op} is committed by replica ${replica} and lies on ${copies} media; ${replication} are needed`,
       );
       this.#firstCommitted(committed);
     }
@@ -136,24 +138,29 @@ export class CommitOracle {
   }
 
   /**
-   * The prepare of the op behind what is known: in the log of the replica that commits it, or where a fault hides it there, in another's. Others may
-   * hold one that was discarded.
-   *
-   * @param identity the one that is meant, where the replica has said it
+   * The prepares behind what is known, up to the one that the replica says is committed: in its log, or where a fault hides one there, in another's. Others may
+   * hold some that were discarded, even children of the same parent; the end, which the replica has named, tells which are meant.
    */
-  #find(replica: number, op: number, identity: string | null): { header: RawHeader; frame: Uint8Array } | null {
-    const end = this.commits.at(-1)?.header.end ?? 0;
-    const parent = this.identityOf(op - 1);
-    for (const image of [this.#holders[replica]?.image, ...this.#holders.map((holder) => holder.image)]) {
-      const header = image?.next(end, op) ?? null;
+  #chain(
+    replica: number,
+    position: LogPosition,
+    before: { readonly op: number; readonly end: number; readonly identity: string },
+  ): Committed[] | null {
+    const op = before.op + 1;
+    const own = this.#holders[replica]?.image;
+    for (const image of [own, ...this.#holders.map((holder) => holder.image)]) {
+      const header = image?.next(before.end, op) ?? null;
       const frame = header === null ? null : (image?.frame(header)?.slice() ?? null);
-      if (header !== null && frame !== null && header.parent === parent && isSound(frame)) {
-        if (identity === null || identity === hexOf(nodeProvider.sha256(frame, checksumHalf, headerBytes)))
-          return { header, frame };
+      if (header !== null && frame !== null && header.parent === before.identity && isSound(frame)) {
+        const identity = hexOf(nodeProvider.sha256(frame, checksumHalf, headerBytes));
+        const committed = { op, identity, header, frame };
+        if (op === position.op && identity === hexOf(position.parent)) return [committed];
+        const rest = op < position.op ? this.#chain(replica, position, { op, end: header.end, identity }) : null;
+        if (rest !== null) return [committed, ...rest];
       }
-      const isHidden = image?.isDamaged(end, end + sectorBytes) === true;
+      const isHidden = image?.isDamaged(before.end, before.end + sectorBytes) === true;
       expect(
-        isHidden || image !== this.#holders[replica]?.image || this.#holders[replica]?.image.hasDamage === true,
+        isHidden || image !== own || own?.hasDamage === true,
         "ack durability",
         () => `replica ${replica} says that op ${op} is committed and has it not, or with another parent`,
       );
