@@ -118,6 +118,10 @@ export class ByteWorkload implements Workload {
     return true;
   }
 
+  refounded(newest: number): void {
+    this.#oracle.refounded(newest);
+  }
+
   warned(): void {}
 
   settle(): void {

@@ -12,6 +12,7 @@ import {
   comesRound,
   damagedVoters,
   disks,
+  foundedAnew,
   goesRound,
   kernel,
   kernelCuts,
@@ -813,5 +814,15 @@ export const canaries: readonly Canary[] = [
     oracles: ["ack durability"],
     budget: 300,
     runs: changes,
+  },
+  {
+    id: "C46",
+    title: "founders go on in the view of the log that they begin with: what was said there for another log counts",
+    edits: [
+      { file: "runtime/storage/superblock.js", find: "const refoundViews = 2;", replace: "const refoundViews = 0;" },
+    ],
+    oracles: ["ack durability", "head", "commit chain", "promises", "assertion"],
+    budget: 1_000,
+    runs: foundedAnew,
   },
 ];

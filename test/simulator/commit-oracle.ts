@@ -222,6 +222,32 @@ export class CommitOracle {
     this.#acked[replica]?.clear();
   }
 
+  /**
+   * The cluster is founded anew from one replica's log: what that had promised is kept, the same on each founder's disk, and nothing else is
+   * asked for. Where it holds something that was never committed in the place of what the others had committed, that is committed now.
+   *
+   * @param kept by founder: newest op of its disk
+   */
+  refounded(survivor: number, kept: readonly number[]): void {
+    const [newest = 0] = kept;
+    const promised = this.#promised(survivor);
+    expect(
+      newest >= promised && kept.every((op) => op === newest),
+      "head",
+      () => `replica ${survivor} had promised op ${promised}, and founders begin with ops ${kept.join(", ")}`,
+    );
+    for (const replica of kept.keys()) {
+      for (let op = 1; op <= promised; op++) this.#checkHeld(replica, op, "is a founder and lacks");
+    }
+    const image = this.#holders[survivor]?.image;
+    const isKept = (committed: Committed | undefined): boolean =>
+      committed === undefined || (committed.op <= newest && image !== undefined && this.#holds(image, committed));
+    while (!isKept(this.commits.at(-1))) this.commits.pop();
+    this.#told.fill(0);
+    this.#lostUpTo.fill(0);
+    for (const acked of this.#acked) acked.clear();
+  }
+
   /** A replica tells others that it holds everything up to there. */
   acknowledged(replica: number, op: number, identity: string): void {
     this.#acked[replica]?.set(op, identity);

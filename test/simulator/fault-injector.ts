@@ -86,6 +86,9 @@ export class FaultInjector {
       case "reconfigure":
         simulation.workload.reconfigure(event.by, () => this.#count(event.by > 0 ? "voterAdded" : "voterRemoved"));
         return;
+      case "rescue":
+        if (simulation.lives.rescue(event.survivor, event.downMs)) this.#count("rescue");
+        return;
       case "copyDisk":
         simulation.lives.copyDisk(event.replica);
         return;

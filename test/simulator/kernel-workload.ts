@@ -308,6 +308,13 @@ export class KernelWorkload implements Workload, ClientWorld {
     }
   }
 
+  refounded(): void {
+    throw new SimulationFailure(
+      "assertion",
+      "a cluster under workload kernel is not founded anew: its clients remember what was answered",
+    );
+  }
+
   warned(replica: number, message: string): void {
     if (message !== "the state is rebuilt from the log") return;
     expect(

@@ -241,6 +241,33 @@ export class NodeLives {
     return true;
   }
 
+  /**
+   * A majority is given up: the power of all is gone, and each begins anew with a copy of one's log, as a founder of the next epoch. What that log does
+   * not hold is lost, whoever was told that it is committed; what it holds is not. False, and nothing happens, while a node is gone for ever.
+   */
+  rescue(survivor: number, downMs: number): boolean {
+    const { nodes, commits, promises, wals, workload } = this.#simulation;
+    const [from, wal] = [nodes[survivor], wals[survivor]];
+    if (from === undefined || wal === undefined || nodes.some(({ isGone }) => isGone)) return false;
+    for (const node of nodes) {
+      node.stop();
+      node.disk.restart();
+    }
+    const image = from.disk.image();
+    const kept = nodes.map((node) => node.refound(image));
+    this.#simulation.trace(() => `the log of ${replicaName(survivor)} up to op ${kept[0]} is all that is left`);
+    commits.refounded(survivor, kept);
+    workload.refounded(commits.newest);
+    for (const { replica } of nodes) {
+      promises.replaced(replica);
+      wals[replica]?.founds(wal);
+      const life = this.#lives[replica];
+      if (life !== undefined) life.isReplaced = true;
+    }
+    for (const node of nodes) this.#wentDown(node, downMs);
+    return true;
+  }
+
   copyDisk(replica: number): void {
     const found = this.#find(replica);
     if (found === null) return;

@@ -10,6 +10,7 @@ import { newMembers } from "../../actors/supervisor/data-directory.js";
 import type { Actor } from "../../runtime/actor/definition.js";
 import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
 import type { LogGeometry } from "../../runtime/storage/log-geometry.js";
+import { refoundReplica, survivingLog } from "../../runtime/storage/replica-rescue.js";
 import { formatReplica, takePlace } from "../../runtime/storage/replica-storage.js";
 import type { Standing } from "../../runtime/storage/superblock-codec.js";
 import type { Epoch } from "../../runtime/types/ids.js";
@@ -20,7 +21,7 @@ import { Cell, type CellHost } from "./cell.js";
 import type { EventQueue } from "./event-queue.js";
 import { LogImage } from "./log-image.js";
 import type { SimulationOptions } from "./options.js";
-import { type DiskPace, SimDisk } from "./sim-disk.js";
+import { type DiskImage, type DiskPace, SimDisk } from "./sim-disk.js";
 import { Stream } from "./streams.js";
 
 export const directory = "/data/shard";
@@ -70,6 +71,8 @@ export class SimNode {
   starts = 0;
   clockOffsetMs = 0;
   readonly #driftPpm: number;
+  readonly #randomBytes = (count: number): Uint8Array =>
+    Uint8Array.from({ length: count }, () => this.random.below(256));
 
   constructor(replica: number, events: EventQueue, options: SimulationOptions, nodeEvents: NodeEvents) {
     const { seed, headerSlots, segmentBytes, bodyBytesMax, writeMode, writeMicros, workload } = options;
@@ -111,7 +114,7 @@ export class SimNode {
     const { replicas } = this.#options;
     const count = this.replica < replicasMax ? Math.max(replicas, this.replica + 1) : replicas;
     const members = Array.from({ length: count }, () => new Uint8Array(memberBytes));
-    const id = Uint8Array.from({ length: memberBytes }, () => this.random.below(256));
+    const id = this.#randomBytes(memberBytes);
     // The view that it comes back in stands first: of two directories of one replica the later counts.
     new DataView(id.buffer).setUint32(0, view, false);
     members[this.replica]?.set(id);
@@ -133,13 +136,25 @@ export class SimNode {
   takeDisk(standby: SimNode, view: number): void {
     this.disk.takeFrom(standby.disk);
     const { replica } = this;
-    const randomBytes = (count: number): Uint8Array => Uint8Array.from({ length: count }, () => this.random.below(256));
-    const members = newMembers(this.#options.replicas, replica, view, randomBytes);
+    const members = newMembers(this.#options.replicas, replica, view, this.#randomBytes);
     takePlace(this.disk, directory, { replica, members, view }, this.#options.writeMode);
     this.disk.takeElapsed();
     standby.disk.wipe();
     standby.disk.makeDirectory(directory);
     standby.#format("member", 0);
+  }
+
+  /** As `rescue` does: this disk is a copy of a survivor's, and a founder's. Gives the newest op that is kept. */
+  refound(survivor: DiskImage): number {
+    this.disk.putBack(survivor);
+    const { replica, disk, geometry } = this;
+    const { replicas, writeMode } = this.#options;
+    const place = { disk, directory, geometry, mode: writeMode };
+    const { epoch, head } = survivingLog(place);
+    const members = newMembers(replicas, replica, 0, this.#randomBytes);
+    refoundReplica(place, { epoch: epoch + 1, replica, replicaCount: replicas, members });
+    disk.takeElapsed();
+    return head;
   }
 
   // ------------------------------------------------------------------ life

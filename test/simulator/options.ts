@@ -21,6 +21,8 @@ export interface FaultRates {
   readonly promotes: number;
   /** Standbys that become voters, and voters that stand by from then on. */
   readonly reconfigurations: number;
+  /** Times that the cluster is founded anew from one log. */
+  readonly rescues: number;
   readonly pauses: number;
   readonly partitions: number;
   readonly clogs: number;
@@ -98,6 +100,7 @@ export const noFaults: FaultRates = {
   wipes: 0,
   promotes: 0,
   reconfigurations: 0,
+  rescues: 0,
   pauses: 0,
   partitions: 0,
   clogs: 0,
@@ -163,6 +166,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     wipes: isWiped ? 1 : 0,
     promotes: 0,
     reconfigurations: 0,
+    rescues: 0,
     pauses: some(3),
     partitions: some(4),
     clogs: some(3),
@@ -210,7 +214,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
   };
   const { faultMs, requestsMax, requestMicros } = drawn;
   return {
-    ...withReconfigurations(withPromotion(drawn)),
+    ...withRescue(withReconfigurations(withPromotion(drawn))),
     faultMs: busyMs(seed, faultMs, requestsMax, requestMicros),
     ...over,
   };
@@ -246,6 +250,18 @@ function withReconfigurations(options: SimulationOptions): SimulationOptions {
     standbys: most,
     faults: { ...faults, reconfigurations: random.between(1, 6) },
   };
+}
+
+/**
+ * In some runs a cluster is founded anew. What the survivor's log holds is kept, which is asked for where its disk is sound; and who was lost before
+ * and comes back later is another story.
+ */
+function withRescue(options: SimulationOptions): SimulationOptions {
+  const { seed, replicas, standbys, workload, muteReplica, faults } = options;
+  const random = new Stream(seed, "rescue");
+  const isFitting = replicas > 1 && standbys === 0 && workload === "bytes" && muteReplica < 0 && faults.wipes === 0;
+  if (!random.chance(0.08) || !isFitting) return options;
+  return { ...options, faults: { ...faults, ...soundDisks, rescues: random.between(1, 2) } };
 }
 
 export interface LoweredOption {

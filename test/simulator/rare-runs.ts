@@ -60,6 +60,14 @@ export const damagedChanges: Partial<SimulationOptions> = {
   faults: { ...comingAndGoing, kills: 6, latent: 14, lostWrites: 3, misdirected: 3, flippedWrites: 3 },
 };
 
+/** A cluster that is founded anew from one log, while replicas fall over, lose their power and are cut off. */
+export const foundedAnew: Partial<SimulationOptions> = {
+  ...views,
+  standbys: 0,
+  faultMs: 4_000,
+  faults: { ...noFaults, rescues: 2, kills: 3, powerCuts: 3, blackouts: 1, partitions: 5, clogs: 2 },
+};
+
 /** Disks that damage what they hold, and restarts that have to live with it. */
 export const disks: Partial<SimulationOptions> = {
   replicas: 3,

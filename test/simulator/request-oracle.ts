@@ -21,6 +21,14 @@ export class RequestOracle {
     this.#sent.set(request, { floor: this.newestAnswered, op: 0 });
   }
 
+  /** What was committed behind that op is lost, as if it had never been answered; what is committed there instead may have been sent long ago. */
+  refounded(newest: number): void {
+    for (const [request, { floor, op }] of this.#sent) {
+      this.#sent.set(request, { floor: Math.min(floor, newest), op: op > newest ? 0 : op });
+    }
+    this.newestAnswered = Math.min(this.newestAnswered, newest);
+  }
+
   committed({ op, frame }: Committed): void {
     const request = requestOf(frame);
     const sent = this.#sent.get(request);

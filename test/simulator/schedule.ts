@@ -17,6 +17,8 @@ export type FaultEvent = { readonly at: number } & (
   | { readonly kind: "promote"; readonly replica: number; readonly standby: number; readonly downMs: number }
   /** Whoever leads is asked to have one voter more, or one fewer. */
   | { readonly kind: "reconfigure"; readonly by: 1 | -1 }
+  /** All nodes are stopped, and each is a founder of the next epoch with a copy of one's log. */
+  | { readonly kind: "rescue"; readonly survivor: number; readonly downMs: number }
   /** What the disk holds now is kept, for `putBack`. */
   | { readonly kind: "copyDisk"; readonly replica: number }
   /** The disk is as it was when it was copied. */
@@ -106,6 +108,14 @@ function drawReconfigurations({ seed, faultMs, faults }: SimulationOptions): Fau
   const random = new Stream(seed, "reconfiguration schedule");
   return Array.from({ length: faults.reconfigurations }, (): FaultEvent => {
     return { at: random.below(faultMs * 1000), kind: "reconfigure", by: random.chance(0.6) ? 1 : -1 };
+  });
+}
+
+function drawRescues({ seed, replicas, faultMs, faults }: SimulationOptions): FaultEvent[] {
+  const random = new Stream(seed, "rescue schedule");
+  return Array.from({ length: faults.rescues }, (): FaultEvent => {
+    const downMs = random.pick([1, 50, 500]);
+    return { at: random.below(faultMs * 1000), kind: "rescue", survivor: random.below(replicas), downMs };
   });
 }
 
@@ -206,7 +216,7 @@ export function drawSchedule(options: SimulationOptions): FaultEvent[] {
     forMs: random.pick([100, 1_000]),
   }));
   if (options.standbys > 0) events.push(...drawForStandbys(options));
-  events.push(...drawReconfigurations(options));
+  events.push(...drawReconfigurations(options), ...drawRescues(options));
   events.push(...drawOldStartViews(options, events));
   return events.sort((left, right) => left.at - right.at);
 }

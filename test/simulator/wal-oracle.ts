@@ -108,10 +108,16 @@ export class WalOracle implements DiskWatcher {
     this.#live.clear();
   }
 
+  /** A founder: its log is a copy of another's, cut at its end. */
+  founds(survivor: WalOracle): void {
+    const history = [...survivor.#history].map(([op, identities]) => [op, new Set(identities)] as const);
+    this.replaced();
+    for (const [op, identities] of history) this.#history.set(op, identities);
+  }
+
   /** What another disk holds has taken the place of this one. */
   takes(other: WalOracle): void {
-    this.replaced();
-    for (const [op, identities] of other.#history) this.#history.set(op, new Set(identities));
+    this.founds(other);
     this.#live.takes(other.#live);
     other.replaced();
   }

@@ -17,6 +17,8 @@ export interface Workload {
   handOver(replica: number): boolean;
   /** Has whoever leads propose one voter more or fewer, where there is one to take or to let go; calls `proposed` for each that is known to do so. */
   reconfigure(by: number, proposed: () => void): void;
+  /** The cluster was founded anew from a log which has up to there what was committed. */
+  refounded(newest: number): void;
   warned(replica: number, message: string): void;
   /** The faults are over: from now on only what has to succeed is asked. */
   settle(core: readonly number[]): void;
