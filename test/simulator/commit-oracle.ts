@@ -29,6 +29,8 @@ const checksumHalf = 16;
 const reconfiguration = 3;
 const viewsOfConfiguration = 2 ** 22;
 export const configurationOf = (view: number): number => Math.floor(view / viewsOfConfiguration);
+/** Views of one configuration are numbered from 0 on. */
+export const numberInConfiguration = (view: number): number => view % viewsOfConfiguration;
 /** Nobody leads it: that a configuration begins with it may be told by anybody. */
 export const isBaseView = (view: number): boolean => view > 0 && view % viewsOfConfiguration === 0;
 

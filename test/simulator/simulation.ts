@@ -14,7 +14,7 @@ import { commandPrepare } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { Atlas } from "./atlas.js";
 import { waitingMax } from "./cell.js";
-import { CommitOracle } from "./commit-oracle.js";
+import { CommitOracle, configurationOf, numberInConfiguration } from "./commit-oracle.js";
 import { EventQueue } from "./event-queue.js";
 import { expect, SimulationFailure } from "./failure.js";
 import { FaultInjector } from "./fault-injector.js";
@@ -41,6 +41,7 @@ export interface RunSummary {
   readonly answered: number;
   readonly committed: number;
   readonly starts: number;
+  /** Up to the newest one that somebody led, in each configuration. */
   readonly views: number;
   readonly recoveringHeads: number;
   readonly faults: Readonly<Record<string, number>>;
@@ -75,6 +76,8 @@ export class Simulation {
   /** Faults of the disk may have taken what the replica promised. */
   readonly forgiven: boolean[];
   highestView = 0;
+  /** By configuration: the number of the newest view that somebody led. */
+  readonly #newestViews = new Map<number, number>();
   readonly #trace: Trace | null;
   #failure: SimulationFailure | null = null;
   #recoveringHeads = 0;
@@ -157,7 +160,7 @@ export class Simulation {
       answered: this.workload.answered,
       committed: this.commits.newest,
       starts: this.nodes.reduce((sum, { starts }) => sum + starts, 0),
-      views: this.highestView,
+      views: [...this.#newestViews.values()].reduce((sum, number) => sum + number, 0),
       recoveringHeads: this.#recoveringHeads,
       faults,
       network: { ...this.network.counts },
@@ -236,6 +239,9 @@ export class Simulation {
     } else if (message.kind === "lead") {
       const { view, head } = message as unknown as { view: number; head: LogPosition };
       this.highestView = Math.max(this.highestView, view);
+      const configuration = configurationOf(view);
+      const number = Math.max(this.#newestViews.get(configuration) ?? 0, numberInConfiguration(view));
+      this.#newestViews.set(configuration, number);
       this.trace(() => `${replicaName(replica)} leads view ${view} from op ${head.op}`);
     } else if (message.kind === "follow") {
       this.trace(() => `${replicaName(replica)} follows: ${JSON.stringify(message)}`);
