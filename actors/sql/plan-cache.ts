@@ -3,6 +3,7 @@
  * settings that change what names and literals mean.
  */
 import type { BoundStatement } from "../../runtime/query/bind/bound.js";
+import { type PastPoint, pastPointOf } from "../../runtime/query/execute/past-point.js";
 import { type PointQuery, pointQueryOf } from "../../runtime/query/execute/point.js";
 import { decodeStatement, type Statement } from "../../runtime/query/syntax/ast.js";
 import { isSameResult, resultChanged, type SqlColumn, type SqlRequest, type SqlShape } from "../messages/sql.js";
@@ -33,6 +34,8 @@ export interface PlannedStatement {
   readonly columns: readonly SqlColumn[] | null;
   /** What reads its one row; null when it is no such query. */
   readonly point: PointQuery | null;
+  /** When it reads one row by its key as of a position. */
+  readonly pastPoint: PastPoint | null;
 }
 
 /** A plan may change under a prepared statement; what its client was told of the result may not. */
@@ -46,6 +49,7 @@ function plannedStatement(bound: BoundStatement): PlannedStatement {
     bound,
     columns: columns === null ? null : sqlColumns(columns),
     point: body.kind === "query" && !body.writes ? pointQueryOf(body.plan, body.outputs) : null,
+    pastPoint: body.kind === "query" && !body.writes ? pastPointOf(body.plan, body.outputs) : null,
   };
 }
 

@@ -54,7 +54,7 @@ export function readRows(bytes: Uint8Array): (string | null)[][] {
   return rows;
 }
 
-function answerOf(reply: SqlReply): Answer {
+export function answerOf(reply: SqlReply): Answer {
   switch (reply.kind) {
     case "failed":
       return { kind: "error", sqlState: reply.sqlState, message: reply.message, detail: reply.fields.detail ?? "" };

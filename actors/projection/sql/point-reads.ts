@@ -22,18 +22,20 @@ import { isWhole, type PlansHost, StatementPlans } from "./statement-plans.js";
 
 /** What one version of the state says of a tenant. */
 interface Served {
-  readonly tenant: number;
   readonly version: number;
   readonly position: number;
   readonly catalog: ObjectCatalog;
 }
+
+/** Tenants that are remembered at once. */
+const servedMax = 1_024;
 
 export class PointReads {
   readonly #file: DiskFile;
   readonly #reader: StoreReader;
   readonly #reads: StateReads;
   readonly #plans: StatementPlans;
-  #served: Served | null = null;
+  readonly #served = new Map<number, Served>();
   executed = 0;
 
   /** @param owner what the reader is known by to the shard */
@@ -73,9 +75,10 @@ export class PointReads {
     const { catalog, position } = served;
     const evaluation = this.#plans.evaluation(request, catalog, position, this.#reader);
     const planned = this.#plans.plans.find(request, catalog.version) ?? this.#plan(request, served, evaluation);
-    if (planned === null || planned.point === null) return null;
-    this.executed += 1;
-    return this.#plans.point(request, planned, planned.point, evaluation.context, this.#reader, position);
+    if (planned === null) return null;
+    const row = this.#plans.point(request, planned, evaluation.context, this.#reader, position);
+    if (row !== null) this.executed += 1;
+    return row;
   }
 
   #plan(request: SqlRequest, { catalog, position }: Served, evaluation: Evaluation): PlannedStatement | null {
@@ -86,13 +89,15 @@ export class PointReads {
   /** Null for a tenant that is not served here. */
   #servedNow(tenant: number): Served | null {
     const { version } = this.#reader;
-    const known = this.#served;
-    if (known !== null && known.version === version && known.tenant === tenant) return known;
+    const known = this.#served.get(tenant);
+    if (known?.version === version) return known;
     const info = this.#reads.tenant(tenant);
     if (info === null || tenant === 0 || info.status !== tenantStatus.active) return null;
     const catalog = this.#plans.catalogs.current(this.#reader, tenant);
-    this.#served = { tenant, version, position: info.nextPosition - 1, catalog };
-    return this.#served;
+    const served = { version, position: info.nextPosition - 1, catalog };
+    if (this.#served.size >= servedMax) this.#served.clear();
+    this.#served.set(tenant, served);
+    return served;
   }
 
   close(): void {

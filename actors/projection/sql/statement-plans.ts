@@ -3,7 +3,6 @@
  * by its key, which is read and answered at once.
  */
 import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
-import type { PointQuery } from "../../../runtime/query/execute/point.js";
 import type { TableSource } from "../../../runtime/query/table/access.js";
 import { int64 } from "../../../runtime/query/types/bytes.js";
 import type { TextContext } from "../../../runtime/query/types/text-context.js";
@@ -71,18 +70,24 @@ export class StatementPlans {
     );
   }
 
-  /** One row by its key, as the state has it now. Its bytes are overwritten by the next one. */
+  /**
+   * One row by its key, as the state has it now or had it at a position; null when the statement is to be run the general way. Its bytes are
+   * overwritten by the next one.
+   */
   point(
     request: SqlRequest,
-    { bound, columns }: PlannedStatement,
-    point: PointQuery,
+    { bound, columns, point, pastPoint }: PlannedStatement,
     context: TextContext,
     reader: TreeReader,
     position: number,
-  ): SqlRows {
+  ): SqlRows | null {
+    if (point === null && pastPoint === null) return null;
     assert(isWhole(request), "the one row of a point is all that is asked for");
     const parameters = readParameters(request.parameters, bound.parameterTypes, context, "");
-    const row = point.read(reader, request.tenant, parameters);
+    const { tenant } = request;
+    const row =
+      point === null ? pastPoint?.read(reader, tenant, parameters, position) : point.read(reader, tenant, parameters);
+    if (row === undefined) return null;
     let rows = noRowBytes;
     if (row !== null) {
       assert(columns !== null, "a query has result columns");

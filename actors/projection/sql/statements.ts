@@ -79,9 +79,12 @@ export class Statements {
     const catalog = asOf === null ? current : catalogs.past(reader, request.tenant, position);
     const evaluation = this.#plans.evaluation(request, catalog, position, reader);
     const known = plans.find(request, catalog.version);
-    if (known !== undefined && known.point !== null && position === newest && isWhole(request)) {
-      this.executed += 1;
-      return answer(this.#plans.point(request, known, known.point, evaluation.context, reader, position));
+    if (known !== undefined && position === newest && isWhole(request)) {
+      const row = this.#plans.point(request, known, evaluation.context, reader, position);
+      if (row !== null) {
+        this.executed += 1;
+        return answer(row);
+      }
     }
     const source = new TreeTableSource(reader, request.tenant, Math.max(0, position), position < newest, {
       definitions: (past, table, versions) => catalogs.tableVersions(past, request.tenant, table, versions),

@@ -4,9 +4,10 @@
  *
  * It reads the state as it is now, by the row key. All else (a past, an index, a condition that is left, computed columns) is for operators.
  */
-import { TableKey, tableTree } from "../../store/table-trees.js";
+import { fromBytes, TableKey, tableTree } from "../../store/table-trees.js";
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
+import type { TableDefinition } from "../catalog/model.js";
 import { isAuditTable } from "../catalog/system/audit.js";
 import { conjunctsOf } from "../plan/conjuncts.js";
 import type { ColumnId } from "../plan/expression.js";
@@ -29,8 +30,17 @@ export function pointKeyOf(scan: ScanNode): readonly KeyValue[] | null {
   return key === null || !isSaidByKey(scan) ? null : key;
 }
 
-/** Null when the plan is more than one row by its key. */
+/** Null when the plan is more than one row by its key, as of now. */
 export function pointQueryOf(plan: PlanNode, outputs: readonly ColumnId[]): PointQuery | null {
+  const found = pointScanOf(plan, outputs);
+  return found === null || found.time !== null ? null : found.query;
+}
+
+/** One row by its key, and the time as of which it is read; null when the plan is more than that. */
+export function pointScanOf(
+  plan: PlanNode,
+  outputs: readonly ColumnId[],
+): { readonly query: PointQuery; readonly time: ScanNode["time"]; readonly table: TableDefinition } | null {
   if (plan.failing !== undefined) return null;
   const columns = new Map<ColumnId, ColumnId>();
   let node = plan;
@@ -43,7 +53,7 @@ export function pointQueryOf(plan: PlanNode, outputs: readonly ColumnId[]): Poin
     node = node.input;
   }
   if (node.kind !== "scan") return null;
-  const key = pointKeyOf(node);
+  const key = pointKeyOf({ ...node, time: null });
   if (key === null) return null;
   const codec = rowCodecOf(node.table);
   const places: ColumnPlace[] = [];
@@ -54,7 +64,7 @@ export function pointQueryOf(plan: PlanNode, outputs: readonly ColumnId[]): Poin
     if (place === undefined) return null;
     places.push(place);
   }
-  return new PointQuery(node, key, codec, places);
+  return { query: new PointQuery(node, key, codec, places), time: node.time, table: node.table };
 }
 
 /** The values of a range that is one whole key; null for any other. */
@@ -118,20 +128,29 @@ export class PointQuery {
 
   /** The row's output columns as they are in this version of the state; null when there is no such row. Overwritten by the next call. */
   read(reader: TreeReader, tenant: number, parameters: readonly Datum[]): readonly Datum[] | null {
+    const key = this.key(tenant, parameters);
+    if (key === null || !reader.get(tableTree.rows, key)) return null;
+    return this.decode(reader.valueBytes, reader.valueView, reader.valueStart + fromBytes);
+  }
+
+  /** The row's key in its tree; null when a value is NULL, which equals nothing. Overwritten by the next call. */
+  key(tenant: number, parameters: readonly Datum[]): Uint8Array | null {
     const values = this.#values;
     values.length = 0;
     for (const part of this.#key) {
       const value = part.kind === "parameter" ? parameters[part.index] : part.value;
-      // NULL equals nothing.
       if (value === null) return null;
       assert(value !== undefined, "a bound statement has a value for each parameter");
       values.push(value);
     }
-    const item = this.#keyCodec.encodeBound(values);
-    if (!reader.get(tableTree.rows, this.#treeKey.item(tenant, this.#storage, item))) return null;
-    const { valueBytes, valueView, valueStart } = reader;
+    return this.#treeKey.item(tenant, this.#storage, this.#keyCodec.encodeBound(values));
+  }
+
+  /** The output columns of a row whose content begins at `at`. Overwritten by the next call. */
+  decode(bytes: Uint8Array, view: DataView, at: number): readonly Datum[] {
+    const values = this.#values;
     values.length = 0;
-    for (const place of this.#places) values.push(this.#codec.read(valueBytes, valueView, valueStart + 8, place));
+    for (const place of this.#places) values.push(this.#codec.read(bytes, view, at, place));
     return values;
   }
 }
