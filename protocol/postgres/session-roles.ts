@@ -21,6 +21,9 @@ export class SessionRoles {
   readonly #after: EngineHost["after"];
   readonly #identity: SessionIdentity;
   readonly #settings: SessionSettings;
+  /** What was so when the session was last set right: nothing has to be looked at while it is. */
+  #told: TenantRoles | null = null;
+  #toldSettings: readonly (readonly [string, string])[] | null = null;
 
   constructor(
     { roles: source, after }: { readonly roles: RoleSource } & Pick<EngineHost, "after">,
@@ -60,8 +63,12 @@ export class SessionRoles {
 
   /** What requests carry of roles. Sets right what is said of the session. */
   text(): string {
+    const known = this.#known;
+    if (known === this.#told && this.#settings.forEngine() === this.#toldSettings) return known.text;
     this.#settings.fix("is_superuser", this.isSuperuser(this.currentUser) ? "on" : "off");
-    return this.#known.text;
+    this.#told = known;
+    this.#toldSettings = this.#settings.forEngine();
+    return known.text;
   }
 
   /**
@@ -104,12 +111,7 @@ export class SessionRoles {
 
   /** SET ROLE. Throws 22023 for a role that nobody has, 42501 for one that the session's user is no member of. */
   become(role: string, scope: "session" | "local"): void {
-    if (role !== noRole) {
-      if (this.set.find(role) === null && role !== this.#identity.user)
-        throw new SqlError("22023", `role "${role}" does not exist`);
-      if (!this.isSuperuser(this.sessionUser) && !this.set.isMember(this.sessionUser, role))
-        throw new SqlError("42501", `permission denied to set role "${role}"`);
-    }
+    this.set.expectBecome(role, this.sessionUser, this.isSuperuser(this.sessionUser));
     this.#settings.assume("role", role, scope);
     this.text();
   }

@@ -86,7 +86,12 @@ test("roles, memberships and whom a session is: granted, revoked, renamed, dropp
   t.deepEqual(await column(bob, "SHOW role"), ["none"]);
   await t.throwsAsync(bob.query("SET ROLE admin"), { code: "42501", message: 'permission denied to set role "admin"' });
   await t.throwsAsync(bob.query("SET ROLE nobody"), { code: "22023", message: 'role "nobody" does not exist' });
-  await t.throwsAsync(bob.query("SELECT set_config('role', 'admin', false)"), { code: "55P02" });
+  await t.throwsAsync(bob.query("SELECT set_config('role', 'admin', false)"), { code: "42501" });
+  await t.throwsAsync(bob.query("SELECT set_config('session_authorization', 'admin', false)"), { code: "55P02" });
+  await bob.query("BEGIN; SELECT set_config('role', 'writers', true)");
+  t.deepEqual(await column(bob, "SELECT current_user::text"), ["writers"]);
+  await bob.query("COMMIT");
+  t.deepEqual(await column(bob, "SELECT current_user::text"), ["bob"]);
   await t.throwsAsync(bob.query("SET SESSION AUTHORIZATION admin"), { code: "42501" });
   await bob.query("SET ROLE writers");
   await admin.query("REVOKE writers FROM bob");

@@ -84,7 +84,9 @@ export class Exchange {
     for (const notice of reply.notices) this.notice(noticeReport(notice));
     for (const [name, value, scope] of reply.settings) {
       // Without a transaction what is local is over already.
-      if (scope === "session" || this.transaction.isOpen) this.settings.set(name, value, scope);
+      if (scope === "local" && !this.transaction.isOpen) continue;
+      if (name === "role") this.roles.become(value, scope);
+      else this.settings.set(name, value, scope);
     }
     if (!reply.wrote || reply.position === this.#position) return;
     this.#position = reply.position;

@@ -142,6 +142,17 @@ export class RoleSet {
     return false;
   }
 
+  /**
+   * Whether a session may become a role (`none`: its user again). Throws 22023 for one that nobody has, 42501 for one that the session's user
+   * is no member of.
+   */
+  expectBecome(role: string, sessionUser: string, isSuperuser: boolean): void {
+    if (role === noRole || role === sessionUser) return;
+    if (this.find(role) === null) throw new SqlError("22023", `role "${role}" does not exist`);
+    if (isSuperuser || this.isMember(sessionUser, role)) return;
+    throw new SqlError("42501", `permission denied to set role "${role}"`);
+  }
+
   /** @param isSuperuser what is believed of a role that is not known here */
   actor(name: string, isSuperuser = false): Actor {
     return { name, isSuperuser: this.find(name)?.isSuperuser ?? isSuperuser, rights: this.rightsOf(name) };

@@ -1,5 +1,6 @@
 /** What a session may ask about itself, its settings, its catalog and its sequences. */
 
+import { noRole } from "../../catalog/role-set.js";
 import { columnComment, objectComment } from "../../catalog/system/comments.js";
 import {
   columnName,
@@ -42,11 +43,20 @@ function currentSetting(name: string, isMissingFine: boolean, context: Evaluatio
 function changeSetting(name: string, value: string | null, isLocal: boolean, context: EvaluationContext): Datum {
   const definition = settingNamed(name);
   if (definition === undefined && !isCustomSetting(name)) throw unknownSetting(name);
+  if (definition?.name === "role") return becomeRole(value ?? noRole, isLocal, context);
   if (definition?.isFixed === true) throw new SqlError("55P02", `parameter "${definition.name}" cannot be changed`);
   const given = value ?? definition?.default ?? "";
   const normal = definition === undefined ? given : settingValue(definition, given);
   context.session.setSetting(definition?.name ?? name, normal, isLocal);
   return normal;
+}
+
+/** SET ROLE as a function; it is in force from the next statement on. */
+function becomeRole(role: string, isLocal: boolean, context: EvaluationContext): Datum {
+  const { roles, sessionUser, currentUser, isSuperuser } = context;
+  roles.expectBecome(role, sessionUser, isSuperuser && currentUser === sessionUser);
+  context.session.setSetting("role", role, isLocal);
+  return role;
 }
 
 /** The schemas of the search path that exist, without the implicit one. */
