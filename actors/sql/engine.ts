@@ -2,6 +2,7 @@
 import type { BoundExplain, BoundStatement, RowRules } from "../../runtime/query/bind/bound.js";
 import type {
   Catalog,
+  DomainDefinition,
   MaterializedViewDefinition,
   StoredQuery,
   TableDefinition,
@@ -41,6 +42,8 @@ export interface Engine {
   compile(expression: BoundExpression, ids: readonly ColumnId[], environment: QueryEnvironment): RowExpression;
   /** What rows of a table must fulfil, outside of any statement. */
   rulesOf(table: TableDefinition, around: Around): RowRules;
+  /** Binds what a domain's definition says of its values, for its errors. */
+  validateDomain(domain: DomainDefinition, around: Around): void;
   /** A column's default, sequences' values included; null for none. */
   defaultOf(table: TableDefinition, column: number, around: Around): BoundExpression | null;
   /** An expression over a table's row, by ids of the live columns; converted to `target` by assignment. */

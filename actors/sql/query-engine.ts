@@ -2,6 +2,7 @@
 import { Binder } from "../../runtime/query/bind/binder.js";
 import type { BoundExplain, BoundStatement, RowRules } from "../../runtime/query/bind/bound.js";
 import { plainContext } from "../../runtime/query/bind/context.js";
+import { domainRules, expectDefault } from "../../runtime/query/bind/domain.js";
 import type { BindEnvironment } from "../../runtime/query/bind/environment.js";
 import { bindExpression } from "../../runtime/query/bind/expression.js";
 import { bindModification } from "../../runtime/query/bind/modify.js";
@@ -10,6 +11,7 @@ import { bindStatement } from "../../runtime/query/bind/statement.js";
 import { assign, bindRules, defaultOf, scopeOf, tableRelation } from "../../runtime/query/bind/table-rules.js";
 import type {
   Catalog,
+  DomainDefinition,
   MaterializedViewDefinition,
   StoredQuery,
   TableDefinition,
@@ -78,6 +80,13 @@ export class QueryEngine implements Engine {
   rulesOf(table: TableDefinition, around: Around): RowRules {
     const binder = binderFor(around);
     return bindRules(table, tableRelation(table, table.name, null, binder), binder);
+  }
+
+  validateDomain(domain: DomainDefinition, around: Around): void {
+    const binder = binderFor(around);
+    const value = { kind: "column", id: binder.newId(), name: "value", type: domain.base, location: -1 } as const;
+    domainRules(domain, value, binder);
+    expectDefault(domain, binder);
   }
 
   defaultOf(table: TableDefinition, column: number, around: Around): BoundExpression | null {

@@ -100,8 +100,8 @@ const commands: Readonly<Partial<Record<Statement["kind"], string>>> = {
   createSequence: "CREATE SEQUENCE",
   alterSequence: "ALTER SEQUENCE",
   createEnum: "CREATE TYPE",
-  alterType: "ALTER TYPE",
-  dropType: "DROP TYPE",
+  createDomain: "CREATE DOMAIN",
+  alterDomain: "ALTER DOMAIN",
   refreshMaterializedView: "REFRESH MATERIALIZED VIEW",
   createRole: "CREATE ROLE",
   alterRole: "ALTER ROLE",
@@ -127,6 +127,10 @@ function commandOf(statement: Statement): string {
       return "SELECT";
     case "drop":
       return `DROP ${statement.objectType === "materializedView" ? "MATERIALIZED VIEW" : statement.objectType.toUpperCase()}`;
+    case "alterType":
+      return statement.isDomain ? "ALTER DOMAIN" : "ALTER TYPE";
+    case "dropType":
+      return statement.isDomain ? "DROP DOMAIN" : "DROP TYPE";
     case "copy":
       return statement.isFrom ? "COPY FROM" : "COPY";
     case "maintenance":
@@ -159,6 +163,8 @@ const definitions = new Set<Statement["kind"]>([
   "createSequence",
   "alterSequence",
   "createEnum",
+  "createDomain",
+  "alterDomain",
   "alterType",
   "dropType",
   "drop",

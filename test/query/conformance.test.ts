@@ -168,6 +168,65 @@ const enums: readonly Case[] = [
   ["create type composite as (a int)", "0A000"],
 ];
 
+const domains: readonly Case[] = [
+  ["create domain posint as int check (value > 0)", ""],
+  ["create domain posint as int", "42710"],
+  ["create domain odd as int unique", "42601"],
+  ["create domain odd as int default 'x'", "22P02"],
+  ["create domain odd as int check (nope > 0)", "42703"],
+  [
+    "create domain email as varchar(20) not null default 'a@b' constraint has_at check (value like '%@%') constraint short check (length(value) < 10)",
+    "",
+  ],
+  ["create table person2 (id posint primary key, e email, p posint)", ""],
+  ["insert into person2 values (1, 'x@y', null)", ""],
+  ["insert into person2 values (0, 'x@y', null)", "23514"],
+  ["insert into person2 values (2, null, null)", "23502"],
+  ["insert into person2 values (2, 'abcdefghijklmnopqrstuv@j', null)", "22001"],
+  ["insert into person2 (id) values (2)", ""],
+  ["update person2 set e = 'nope' where id = 1", "23514"],
+  ["select id + 1, e, id::int from person2 order by id", "2|x@y|1 3|a@b|2"],
+  ["select 5::posint + 1, '7'::posint", "6|7"],
+  ["select 0::posint", "23514"],
+  ["select null::email", "23502"],
+  ["select cast(id - 1 as posint) from person2 order by id", "23514"],
+  ["alter domain posint add constraint small check (value < 2)", "23514"],
+  ["alter domain posint add constraint small check (value < 2) not valid", ""],
+  ["insert into person2 (id) values (3)", "23514"],
+  ["alter domain posint drop constraint small", ""],
+  ["alter domain posint set not null", "23502"],
+  ["alter domain posint set default 42", ""],
+  ["insert into person2 (id) values (3) returning p", "42"],
+  ["alter table person2 add column q posint default -5", "23514"],
+  ["alter table person2 add column q int default -5", ""],
+  ["alter table person2 alter column q type posint", "23514"],
+  ["create view positive as select id from person2 where id > 1::posint", ""],
+  ["alter domain posint rename to pos", ""],
+  ["create schema d", ""],
+  ["alter domain pos set schema d", ""],
+  ["select * from positive order by id", "2 3"],
+  [
+    "select format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'person2'::regclass and attnum = 1",
+    "d.pos",
+  ],
+  ["insert into person2 (id) values (-9)", "23514"],
+  [
+    "select typtype, typbasetype::regtype, typnotnull, typinput from pg_type where typname in ('pos', 'email') order by typname",
+    "d|character varying|t|domain_in d|integer|f|domain_in",
+  ],
+  [
+    "select domain_schema, domain_name, data_type from information_schema.domains order by 2",
+    "public|email|character varying d|pos|integer",
+  ],
+  ["prepare add_person(d.pos) as insert into person2 (id) values ($1)", ""],
+  ["execute add_person(-9)", "23514"],
+  ["drop domain d.pos", "2BP01"],
+  ["drop domain d.pos cascade", ""],
+  ["select * from person2 order by e", "a@b|-5 a@b|-5 x@y|-5"],
+  ["create domain more as email", "0A000"],
+  ["create table many (a email[])", "0A000"],
+];
+
 const merges: readonly Case[] = [
   [
     "create table stock (id int primary key, v int, w text default 'new', g int generated always as (v * 2) stored)",
@@ -224,7 +283,16 @@ const merges: readonly Case[] = [
 test("what scripts found is PostgreSQL's", async (t) => {
   await withNode(async (connect) => {
     const client = await connect();
-    for (const [sql, answer] of [...recursion, ...zones, ...functions, ...names, ...lastly, ...enums, ...merges]) {
+    for (const [sql, answer] of [
+      ...recursion,
+      ...zones,
+      ...functions,
+      ...names,
+      ...lastly,
+      ...enums,
+      ...domains,
+      ...merges,
+    ]) {
       const given = await client.query(sql);
       t.is(given.kind === "failed" ? given.sqlState : given.rows.map((row) => row.join("|")).join(" "), answer, sql);
     }

@@ -288,7 +288,7 @@ export class MemoryDatabase implements Catalog {
       return {
         number: index + 1,
         name: column.name,
-        type: bindTypeName(column.type, () => 0),
+        type: bindTypeName(column.type, () => null),
         isNotNull: false,
         default: fallback?.kind === "default" ? { text: "", syntax: fallback.expression } : null,
         identity: null,

@@ -165,6 +165,7 @@ function portsOf(
         if (!column.isDropped && column.default !== null) engine.defaultOf(table, column.number, around(catalog));
       }
     },
+    validateDomain: (catalog, domain) => engine.validateDomain(domain, around(catalog)),
     constantDefault: (catalog, table, column) => {
       const expression = engine.defaultOf(table, column, around(catalog));
       if (expression === null) return { value: null };

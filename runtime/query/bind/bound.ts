@@ -3,6 +3,7 @@
  * so a bound statement is good for that version only.
  */
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
+import type { DomainRule } from "../functions/domain-check.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanNode } from "../plan/plan.js";
 import type { DefinitionStatement } from "../syntax/ast-definition.js";
@@ -39,7 +40,12 @@ export interface RowRules {
   readonly rowIds: readonly ColumnId[];
   /** Stored generated columns, in an order in which they can be computed. */
   readonly generated: readonly { readonly column: number; readonly expression: BoundExpression }[];
-  readonly checks: readonly { readonly name: string; readonly expression: BoundExpression }[];
+  /** Of the values of domains first; `domain` is null for those of the table. */
+  readonly checks: readonly {
+    readonly name: string;
+    readonly expression: BoundExpression;
+    readonly domain: (DomainRule & { readonly column: number }) | null;
+  }[];
   /** Index keys that are expressions, and partial indexes' conditions. */
   readonly indexes: readonly {
     readonly index: IndexDefinition;

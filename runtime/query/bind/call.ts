@@ -77,7 +77,7 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
       const cast = coerce(binder, only, sqlType(type.oid), "explicit");
       if (cast !== null) return { kind: "cast", expression: { ...cast, location } };
     }
-    if (bound.length === 1 && userTypesOf(binder.environment)(call.name) !== 0)
+    if (bound.length === 1 && userTypesOf(binder.environment)(call.name) !== null)
       throw notSupported(`a cast to ${name} that is written as a call`, positionOf(location));
     return { kind: "call", callee: resolveFunction(shape), args: bound };
   }

@@ -16,6 +16,7 @@ import { castTo, compare, callOf as textCall } from "./build-syntax.js";
 import { bindCall } from "./call.js";
 import { asText, coerce, coerceTo, isUnknown, unify } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
+import { asDomainValue } from "./domain.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
 import { reference, wholeRow } from "./scope.js";
 import { bindSubquery } from "./subquery.js";
@@ -330,12 +331,13 @@ export function bindCast(
   location: number,
   context: ExpressionContext,
 ): BoundExpression {
+  const { binder } = context;
   const element = elementTypeOf(target.oid);
   const bound =
     subject.kind === "array" && element !== 0
       ? bindArray(subject.items, sqlType(element, target.modifier), location, context)
       : bindExpression(subject, context);
-  return explicitCast(bound, target, location, context);
+  return asDomainValue(explicitCast(bound, target, location, context), target, binder, location);
 }
 
 export function explicitCast(

@@ -58,6 +58,8 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
       return finish(body, body.columns);
     }
     case "createEnum":
+    case "createDomain":
+    case "alterDomain":
     case "alterType":
     case "dropType":
     case "createTable":

@@ -11,8 +11,9 @@ import type { Binder } from "./binder.js";
 import type { RowRules } from "./bound.js";
 import { coerce, coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
-import { bindExpression } from "./expression.js";
+import { domainOf, domainRules } from "./domain.js";
 import { noNames, Scope, type ScopeRelation } from "./scope.js";
+import { bindStored } from "./stored.js";
 
 export const liveColumns = (table: TableDefinition): readonly ColumnDefinition[] =>
   table.columns.filter(({ isDropped }) => !isDropped);
@@ -58,8 +59,9 @@ export const scopeOf = (...relations: readonly ScopeRelation[]): Scope =>
 /** What a column holds when nothing is said: its identity, its default, or NULL. */
 export function defaultOf(column: ColumnDefinition, binder: Binder): BoundExpression {
   if (column.identity !== null) return nextValue(column);
-  if (column.default === null) return { kind: "constant", value: null, type: column.type, location: -1 };
-  const bound = stored(column.default, new Scope(noNames, null, null), "DEFAULT expressions", binder);
+  const own = column.default ?? domainOf(column.type, binder)?.default ?? null;
+  if (own === null) return { kind: "constant", value: null, type: column.type, location: -1 };
+  const bound = stored(own, new Scope(noNames, null, null), "DEFAULT expressions", binder);
   return assign(bound, column.type, column.name, binder);
 }
 
@@ -82,16 +84,8 @@ function nextValue(column: ColumnDefinition): BoundExpression {
   return { kind: "call", callee, arguments: [sequence], form: "function", type: callee.resultType, location: -1 };
 }
 
-/** A stored expression: its locations are in another text, so they are not told. */
-function stored(expression: StoredExpression, scope: Scope, clause: string, binder: Binder): BoundExpression {
-  try {
-    return bindExpression(expression.syntax, plainContext(binder, scope, clause));
-  } catch (error) {
-    if (error instanceof SqlError)
-      throw new SqlError(error.sqlState, error.message, { ...error.fields, position: undefined });
-    throw error;
-  }
-}
+const stored = (expression: StoredExpression, scope: Scope, clause: string, binder: Binder): BoundExpression =>
+  bindStored(expression, plainContext(binder, scope, clause));
 
 /** The value as one of the column's type, or 42804. */
 export function assign(expression: BoundExpression, type: SqlType, column: string, binder: Binder): BoundExpression {
@@ -130,22 +124,35 @@ export function bindRules(table: TableDefinition, relation: ScopeRelation, binde
             },
           ],
     ),
-    // Of several that a row breaks, the first by name is told.
-    checks: [...table.constraints].sort(byName).flatMap((constraint) =>
-      constraint.kind === "check"
-        ? [
-            {
-              name: constraint.name,
-              expression: coerceTo(
-                binder,
-                stored(constraint.expression, scope, "check constraints", binder),
-                typeOid.bool,
-                "CHECK",
-              ),
-            },
-          ]
-        : [],
-    ),
+    checks: [
+      ...columns.flatMap(({ number, type }) => {
+        const domain = domainOf(type, binder);
+        return domain === null
+          ? []
+          : domainRules(domain, column(number), binder).map(({ rule, expression }) => ({
+              name: rule.constraint ?? "",
+              expression,
+              domain: { ...rule, column: number },
+            }));
+      }),
+      // Of several that a row breaks, the first by name is told.
+      ...[...table.constraints].sort(byName).flatMap((constraint) =>
+        constraint.kind === "check"
+          ? [
+              {
+                name: constraint.name,
+                domain: null,
+                expression: coerceTo(
+                  binder,
+                  stored(constraint.expression, scope, "check constraints", binder),
+                  typeOid.bool,
+                  "CHECK",
+                ),
+              },
+            ]
+          : [],
+      ),
+    ],
     indexes: binder.environment.catalog.indexesOf(table).map((index) => ({
       index,
       keys: index.keys.map((key) =>

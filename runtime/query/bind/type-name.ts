@@ -1,5 +1,5 @@
 /** Types as written, in expressions and column definitions. */
-import { typeOidNamed } from "../catalog/user-types.js";
+import { findTypeIn } from "../catalog/user-types.js";
 import { notSupported, SqlError } from "../error.js";
 import type { TypeName } from "../syntax/ast-expression.js";
 import { type SqlType, sqlType } from "../types/sql-type.js";
@@ -9,10 +9,8 @@ import { positionOf } from "./binder.js";
 import type { BindEnvironment } from "./environment.js";
 
 /** Finds types that somebody has made, along the session's search path. */
-export const userTypesOf =
-  ({ catalog, context }: Pick<BindEnvironment, "catalog" | "context">): FindUserType =>
-  (names) =>
-    typeOidNamed(names, catalog, context);
+export const userTypesOf = ({ catalog, context }: Pick<BindEnvironment, "catalog" | "context">): FindUserType =>
+  findTypeIn(catalog, context);
 
 /** Throws 42704 for a type that there is not, 22023 for a modifier that it does not take. */
 export function bindTypeName(name: TypeName, find: FindUserType): SqlType {
@@ -20,7 +18,8 @@ export function bindTypeName(name: TypeName, find: FindUserType): SqlType {
   if (name.isSetOf) throw notSupported("SETOF", position);
   if (name.arrayDimensions > 1) throw notSupported("an array of more than one dimension", position);
   // A stored tree knows the type by its number, whatever it is called by now.
-  if (name.oid !== undefined) return sqlType(name.arrayDimensions > 0 ? arrayTypeOf(name.oid) : name.oid);
+  const stored = name.oid === undefined ? null : find(name.oid);
+  if (stored !== null) return name.arrayDimensions > 0 ? sqlType(arrayTypeOf(stored.oid)) : stored;
   const modifiers = name.modifiers.map((modifier) => {
     if (modifier.kind === "integerLiteral") return modifier.value;
     throw new SqlError("42601", "type modifiers must be simple constants or identifiers", { position });

@@ -243,6 +243,27 @@ export interface EnumDefinition extends Commented, Owned {
   readonly labels: readonly { readonly oid: Oid; readonly label: string; readonly value: number }[];
 }
 
+/** A type whose values are those of another one that fulfil its conditions. */
+export interface DomainDefinition extends Commented, Owned {
+  readonly kind: "domain";
+  readonly oid: Oid;
+  readonly name: string;
+  readonly schema: Oid;
+  readonly base: SqlType;
+  readonly isNotNull: boolean;
+  readonly default: StoredExpression | null;
+  /** Conditions over `VALUE`. */
+  readonly checks: readonly {
+    readonly oid: Oid;
+    readonly name: string;
+    readonly expression: StoredExpression;
+    /** Rows that were there before it may break it (NOT VALID). */
+    readonly isNotValid?: true;
+  }[];
+}
+
+export type TypeDefinition = EnumDefinition | DomainDefinition;
+
 /** Things that share one name space within a schema. */
 export type Relation =
   | TableDefinition
@@ -251,11 +272,13 @@ export type Relation =
   | MaterializedViewDefinition
   | SequenceDefinition;
 
-export type CatalogObject = SchemaDefinition | EnumDefinition | Relation;
+export type CatalogObject = SchemaDefinition | TypeDefinition | Relation;
 
 /** Whether it is one of those that share a name space within a schema: all but schemas and types. */
-export const isRelation = (object: CatalogObject): object is Relation =>
-  object.kind !== "schema" && object.kind !== "enum";
+export const isRelation = (object: CatalogObject): object is Relation => object.kind !== "schema" && !isType(object);
+
+export const isType = (object: CatalogObject): object is TypeDefinition =>
+  object.kind === "enum" || object.kind === "domain";
 
 /** Where the rows of an object lie that has some: of a table, or of a materialized view. */
 export function rowsOfObject(object: CatalogObject | null): TableDefinition | null {
@@ -269,7 +292,7 @@ export interface Catalog {
   readonly version: number;
   schemaByName(name: string): SchemaDefinition | null;
   relationByName(schema: Oid, name: string): Relation | null;
-  typeByName(schema: Oid, name: string): EnumDefinition | null;
+  typeByName(schema: Oid, name: string): TypeDefinition | null;
   objectByOid(oid: Oid): CatalogObject | null;
   indexesOf(table: TableDefinition): readonly IndexDefinition[];
   /** Foreign keys of any table that refer to this one. */

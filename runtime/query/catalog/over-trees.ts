@@ -13,15 +13,16 @@ import {
   type Catalog,
   type CatalogObject,
   type ConstraintDefinition,
-  type EnumDefinition,
   firstUserOid,
   type IndexDefinition,
+  isType,
   type MaterializedViewDefinition,
   publicSchemaOid,
   type Relation,
   rowsOfObject,
   type SchemaDefinition,
   type TableDefinition,
+  type TypeDefinition,
 } from "./model.js";
 
 const catalogTrees = spaceTrees[tableSpace.catalog];
@@ -44,7 +45,7 @@ export class ObjectCatalog implements Catalog {
   readonly #objects = new Map<Oid, CatalogObject>();
   readonly #schemas = new Map<string, SchemaDefinition>();
   readonly #relations = new Map<Oid, Map<string, Relation>>();
-  readonly #types = new Map<string, EnumDefinition>();
+  readonly #types = new Map<string, TypeDefinition>();
   readonly #referencing = new Map<Oid, { table: TableDefinition; constraint: ConstraintDefinition }[]>();
   readonly #materialized: MaterializedViewDefinition[] = [];
   /** Tables that views are kept up to date from. */
@@ -65,7 +66,7 @@ export class ObjectCatalog implements Catalog {
       this.#schemas.set(object.name, object);
       return;
     }
-    if (object.kind === "enum") {
+    if (isType(object)) {
       this.#types.set(`${object.schema} ${object.name}`, object);
       return;
     }
@@ -97,7 +98,7 @@ export class ObjectCatalog implements Catalog {
     return this.#relations.get(schema)?.get(name) ?? null;
   }
 
-  typeByName(schema: Oid, name: string): EnumDefinition | null {
+  typeByName(schema: Oid, name: string): TypeDefinition | null {
     return this.#types.get(`${schema} ${name}`) ?? null;
   }
 

@@ -16,19 +16,19 @@
 import { SqlError } from "../error.js";
 import { quoteIdentifier } from "../types/quote.js";
 import type {
-  EnumDefinition,
   MaterializedViewDefinition,
   Owned,
   SchemaDefinition,
   SequenceDefinition,
   TableDefinition,
+  TypeDefinition,
   ViewDefinition,
 } from "./model.js";
 import { publicSchemaOid } from "./model.js";
 
 export type Guarded =
   | SchemaDefinition
-  | EnumDefinition
+  | TypeDefinition
   | TableDefinition
   | ViewDefinition
   | MaterializedViewDefinition
@@ -77,6 +77,7 @@ export function allOf({ kind }: Pick<Guarded, "kind">): string {
     case "sequence":
       return "rwU";
     case "enum":
+    case "domain":
       return "U";
     case "schema":
       return "UC";
@@ -103,7 +104,7 @@ export const common = (a: string, b: string): string => lettersOf(Array.from(a).
 export function aclOf(object: Guarded): Acl {
   if (object.acl !== undefined) return object.acl;
   const own: AclItem = { grantee: object.owner, grantor: object.owner, privileges: allOf(object), grantable: "" };
-  if (object.oid !== publicSchemaOid && object.kind !== "enum") return [own];
+  if (object.oid !== publicSchemaOid && object.kind !== "enum" && object.kind !== "domain") return [own];
   return [own, { grantee: everyone, grantor: object.owner, privileges: "U", grantable: "" }];
 }
 

@@ -1,11 +1,13 @@
 /** Types of a tenant by their names, and the labels of enums. */
-import type { Oid } from "../types/sql-type.js";
+import { type SqlType, sqlType } from "../types/sql-type.js";
 import type { EnumLabels } from "../types/text-context.js";
-import type { Catalog, EnumDefinition } from "./model.js";
+import type { FindUserType } from "../types/type-name.js";
+import { arrayTypeOf } from "../types/type-table.js";
+import { type Catalog, type EnumDefinition, isType, type TypeDefinition } from "./model.js";
 import { type NamePath, schemaNamed, schemasOf } from "./temporary.js";
 
 /** The type of that name, with its schema or along the search path. */
-export function typeNamed(names: readonly string[], catalog: Catalog, path: NamePath): EnumDefinition | null {
+export function typeNamed(names: readonly string[], catalog: Catalog, path: NamePath): TypeDefinition | null {
   const name = names.at(-1) ?? "";
   const schemas = names.length > 1 ? [schemaNamed(names.at(-2) ?? "", path)] : schemasOf(path);
   for (const each of schemas) {
@@ -16,15 +18,24 @@ export function typeNamed(names: readonly string[], catalog: Catalog, path: Name
   return null;
 }
 
-/** Finds a type, or that of its arrays by the name that it has in `pg_type`; 0 for none. */
-export function typeOidNamed(names: readonly string[], catalog: Catalog, path: NamePath): Oid {
-  const found = typeNamed(names, catalog, path);
-  if (found !== null) return found.oid;
-  const name = names.at(-1) ?? "";
-  if (!name.startsWith("_")) return 0;
-  const element = typeNamed([...names.slice(0, -1), name.slice(1)], catalog, path);
-  return element === null ? 0 : element.oid + 1;
-}
+/** What a column of the type is of. */
+export const typeOf = (definition: TypeDefinition): SqlType =>
+  definition.kind === "domain" ? { ...definition.base, domain: definition.oid } : sqlType(definition.oid);
+
+/** Finds a type by its number or its name, also that of an enum's arrays by the name that it has in `pg_type`. */
+export const findTypeIn =
+  (catalog: Catalog, path: NamePath): FindUserType =>
+  (by) => {
+    if (typeof by === "number") {
+      const object = catalog.objectByOid(by);
+      return object !== null && isType(object) ? typeOf(object) : null;
+    }
+    const found = typeNamed(by, catalog, path);
+    if (found !== null) return typeOf(found);
+    const name = by.at(-1) ?? "";
+    const element = name.startsWith("_") ? typeNamed([...by.slice(0, -1), name.slice(1)], catalog, path) : null;
+    return element?.kind === "enum" ? sqlType(arrayTypeOf(element.oid)) : null;
+  };
 
 /** Bytes of a name at most. */
 const nameBytesMax = 63;

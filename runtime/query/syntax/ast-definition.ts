@@ -240,6 +240,7 @@ export interface CreateEnum extends Located {
 
 export interface AlterType extends Located {
   readonly kind: "alterType";
+  readonly isDomain: boolean;
   readonly name: RelationName;
   readonly change:
     | {
@@ -255,8 +256,26 @@ export interface AlterType extends Located {
     | { readonly kind: "setSchema"; readonly newSchema: string };
 }
 
+export interface CreateDomain extends Located {
+  readonly kind: "createDomain";
+  readonly name: RelationName;
+  readonly type: TypeName;
+  readonly constraints: readonly ConstraintSyntax[];
+}
+
+export interface AlterDomain extends Located {
+  readonly kind: "alterDomain";
+  readonly name: RelationName;
+  readonly change:
+    | { readonly kind: "setDefault"; readonly expression: Expression | null }
+    | { readonly kind: "setNotNull" | "dropNotNull" }
+    | { readonly kind: "addConstraint"; readonly constraint: ConstraintSyntax }
+    | { readonly kind: "dropConstraint"; readonly constraint: string; readonly ifExists: boolean };
+}
+
 export interface DropType extends Located {
   readonly kind: "dropType";
+  readonly isDomain: boolean;
   readonly names: readonly RelationName[];
   readonly ifExists: boolean;
   readonly isCascade: boolean;
@@ -362,6 +381,8 @@ export type DefinitionStatement =
   | CreateEnum
   | AlterType
   | DropType
+  | CreateDomain
+  | AlterDomain
   | DropOwned
   | ReassignOwned
   | CreateTable

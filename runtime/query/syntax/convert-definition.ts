@@ -18,7 +18,15 @@ import { optional } from "./convert-expression.js";
 import { privilegeConverters } from "./convert-privilege.js";
 import { convertRelation } from "./convert-query.js";
 import { convertAlterTable, convertCreateTable } from "./convert-table.js";
-import { convertAlterEnum, convertCreateEnum, convertDropType, convertTypeChange } from "./convert-type.js";
+import {
+  convertAlterDomain,
+  convertAlterEnum,
+  convertCreateDomain,
+  convertCreateEnum,
+  convertDropType,
+  convertTypeChange,
+  isTypeKind,
+} from "./convert-type.js";
 import { isTemporary, nameParts, objectName, onCommitOf, relationType } from "./definition-names.js";
 import { definitionElements, hasOptions, roleName, valueText } from "./options.js";
 import {
@@ -88,13 +96,16 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
   RenameStmt: convertRename,
   CreateEnumStmt: convertCreateEnum,
   AlterEnumStmt: convertAlterEnum,
+  CreateDomainStmt: convertCreateDomain,
+  AlterDomainStmt: convertAlterDomain,
   AlterObjectSchemaStmt: (fields, conversion) => {
-    if (textOf(fields, "objectType") === "OBJECT_TYPE")
-      return convertTypeChange(fields, { kind: "setSchema", newSchema: textOf(fields, "newschema") });
+    const type = textOf(fields, "objectType");
+    if (isTypeKind(type))
+      return convertTypeChange(fields, type, { kind: "setSchema", newSchema: textOf(fields, "newschema") });
     const name = convertRelation(fields["relation"] ?? {}, conversion);
     return {
       kind: "setSchema",
-      objectType: relationType(textOf(fields, "objectType"), "ALTER … SET SCHEMA"),
+      objectType: relationType(type, "ALTER … SET SCHEMA"),
       name,
       newSchema: textOf(fields, "newschema"),
       ifExists: flagOf(fields, "missing_ok"),
@@ -176,7 +187,7 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
 function convertRename(fields: Fields, conversion: Conversion): Rename | RenameRole | AlterType {
   const type = textOf(fields, "renameType");
   const newName = textOf(fields, "newname");
-  if (type === "OBJECT_TYPE") return convertTypeChange(fields, { kind: "rename", newName });
+  if (isTypeKind(type)) return convertTypeChange(fields, type, { kind: "rename", newName });
   const ifExists = flagOf(fields, "missing_ok");
   const nameless: RelationName = { database: null, schema: null, name: textOf(fields, "subname"), location: -1 };
   if (type === "OBJECT_ROLE") return { kind: "renameRole", name: nameless.name, newName, location: -1 };
@@ -226,7 +237,7 @@ function convertIndexKey(fields: Fields, conversion: Conversion): IndexKeySyntax
 
 function convertDrop(fields: Fields, _conversion: Conversion): Drop | DropType {
   const type = textOf(fields, "removeType");
-  if (type === "OBJECT_TYPE") return convertDropType(fields);
+  if (isTypeKind(type)) return convertDropType(fields);
   const objectType = type === "OBJECT_SCHEMA" ? "schema" : relationType(type, "DROP");
   return {
     kind: "drop",

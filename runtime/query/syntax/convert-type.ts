@@ -1,8 +1,12 @@
 /** Statements about types, of the parser into ours. */
-import type { AlterType, CreateEnum, DropType } from "./ast-definition.js";
+import { notSupported } from "../error.js";
+import type { AlterDomain, AlterType, CreateDomain, CreateEnum, DropType } from "./ast-definition.js";
 import type { RelationName } from "./ast-query.js";
+import type { Conversion } from "./conversion.js";
+import { convertConstraints } from "./convert-constraint.js";
+import { convertTypeName, optional } from "./convert-expression.js";
 import { nameParts } from "./definition-names.js";
-import { type Fields, flagOf, listOf, stringNode, stringsOf, textOf, textOrNull } from "./tree.js";
+import { type Fields, flagOf, has, listOf, stringNode, stringsOf, textOf, textOrNull } from "./tree.js";
 
 const typeNameOf = (parts: readonly string[]): RelationName => ({
   database: parts.at(-3) ?? null,
@@ -32,18 +36,58 @@ export function convertAlterEnum(fields: Fields): AlterType {
           neighbor: textOrNull(fields, "newValNeighbor"),
           isBehind: flagOf(fields, "newValIsAfter"),
         };
-  return { kind: "alterType", name: typeNameOf(stringsOf(fields, "typeName")), change, location: -1 };
+  return { kind: "alterType", isDomain: false, name: typeNameOf(stringsOf(fields, "typeName")), change, location: -1 };
 }
 
-export const convertTypeChange = (fields: Fields, change: AlterType["change"]): AlterType => ({
+export const convertTypeChange = (fields: Fields, type: string, change: AlterType["change"]): AlterType => ({
   kind: "alterType",
+  isDomain: type === "OBJECT_DOMAIN",
   name: typeNameOf(nameParts(fields["object"])),
   change,
   location: -1,
 });
 
+/** Whether it is about a type, or about a domain, which is one. */
+export const isTypeKind = (type: string): boolean => type === "OBJECT_TYPE" || type === "OBJECT_DOMAIN";
+
+export function convertCreateDomain(fields: Fields, conversion: Conversion): CreateDomain {
+  const type = convertTypeName(fields["typeName"], conversion);
+  if (has(fields, "collClause")) throw notSupported("COLLATE of a domain", type.location);
+  return {
+    kind: "createDomain",
+    name: typeNameOf(stringsOf(fields, "domainname")),
+    type,
+    constraints: convertConstraints(listOf(fields, "constraints"), conversion),
+    location: -1,
+  };
+}
+
+export function convertAlterDomain(fields: Fields, conversion: Conversion): AlterDomain {
+  const change = (): AlterDomain["change"] => {
+    switch (textOf(fields, "subtype")) {
+      case "T":
+        return { kind: "setDefault", expression: optional(fields, "def", conversion) };
+      case "N":
+        return { kind: "dropNotNull" };
+      case "O":
+        return { kind: "setNotNull" };
+      case "C": {
+        const [constraint] = convertConstraints([fields["def"]], conversion);
+        if (constraint === undefined) throw notSupported("an empty constraint");
+        return { kind: "addConstraint", constraint };
+      }
+      case "X":
+        return { kind: "dropConstraint", constraint: textOf(fields, "name"), ifExists: flagOf(fields, "missing_ok") };
+      default:
+        throw notSupported("ALTER DOMAIN … VALIDATE CONSTRAINT");
+    }
+  };
+  return { kind: "alterDomain", name: typeNameOf(stringsOf(fields, "typeName")), change: change(), location: -1 };
+}
+
 export const convertDropType = (fields: Fields): DropType => ({
   kind: "dropType",
+  isDomain: textOf(fields, "removeType") === "OBJECT_DOMAIN",
   names: listOf(fields, "objects").map((item) => typeNameOf(nameParts(item))),
   ifExists: flagOf(fields, "missing_ok"),
   isCascade: textOf(fields, "behavior") === "DROP_CASCADE",

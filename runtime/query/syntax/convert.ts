@@ -97,7 +97,6 @@ const statementNames: Readonly<Record<string, string>> = {
   CreatePLangStmt: "CREATE LANGUAGE",
   CreateSubscriptionStmt: "CREATE SUBSCRIPTION",
   RuleStmt: "CREATE RULE",
-  AlterDomainStmt: "ALTER DOMAIN",
   CreateStatsStmt: "CREATE STATISTICS",
   SecLabelStmt: "SECURITY LABEL",
   CreateAmStmt: "CREATE ACCESS METHOD",

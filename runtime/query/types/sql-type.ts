@@ -9,6 +9,8 @@ export type Oid = number;
 export interface SqlType {
   readonly oid: Oid;
   readonly modifier: number;
+  /** The domain that values are of; `oid` and `modifier` are then those of the type beneath it. */
+  readonly domain?: Oid;
 }
 
 export const typeOid = {

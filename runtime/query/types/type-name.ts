@@ -5,7 +5,7 @@
  * Modifiers are PostgreSQL's: varchar and char n + 4, numeric (precision << 16 | scale) + 4, times their precision, interval its fields
  * << 16 | precision; clients decode them.
  */
-import { SqlError } from "../error.js";
+import { notSupported, SqlError } from "../error.js";
 import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "./sql-type.js";
 import { arrayTypeOf, typeFactsByName, typeFactsOf } from "./type-table.js";
 
@@ -59,8 +59,8 @@ const spellings: ReadonlyMap<string, string> = new Map([
 const missing = (name: string, position?: number): SqlError =>
   new SqlError("42704", `type "${name}" does not exist`, { position });
 
-/** Finds a type that somebody has made, by its name and perhaps its schema; 0 for none. */
-export type FindUserType = (names: readonly string[]) => Oid;
+/** Finds a type that somebody has made, by its name and perhaps its schema, or by its number; null for none. */
+export type FindUserType = (by: readonly string[] | Oid) => SqlType | null;
 
 /** A type as the grammar has it: names (`["pg_catalog", "int4"]`), modifiers and whether it is an array. */
 export function typeByName(
@@ -73,7 +73,14 @@ export function typeByName(
   const name = names.at(-1) ?? "";
   const schema = names.length > 1 ? names.at(-2) : undefined;
   const builtIn = schema === undefined || schema === "pg_catalog" ? typeFactsByName(name) : null;
-  const facts = builtIn ?? typeFactsOf(find(names));
+  const own = builtIn === null ? find(names) : null;
+  if (own?.domain !== undefined) {
+    if (modifiers.length > 0)
+      throw new SqlError("42601", `type modifier is not allowed for type "${name}"`, { position });
+    if (isArray) throw notSupported("an array of a domain", position);
+    return own;
+  }
+  const facts = builtIn ?? typeFactsOf(own?.oid ?? 0);
   if (facts === null) throw missing(names.join("."), position);
   const modifier = modifierOf(facts.oid, modifiers, position);
   if (!isArray) return sqlType(facts.oid, modifier);

@@ -9,6 +9,7 @@ import { AssertionFailed, assert } from "../../types/assert.js";
 import type { RowRules } from "../bind/bound.js";
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
+import { domainViolated } from "../functions/domain-check.js";
 import { indexContent, indexEntry, rowKeyCodecOf, rowNumberKey } from "../table/index-keys.js";
 import { compareBytes } from "../table/key-buffer.js";
 import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
@@ -63,7 +64,9 @@ export class TableWriter {
   readonly #codec: RowCodec;
   readonly #live: readonly ColumnDefinition[];
   readonly #generated: readonly { readonly column: number; readonly compute: RowExpression }[];
-  readonly #checks: readonly { readonly name: string; readonly holds: RowExpression }[];
+  readonly #checks: readonly (Pick<RowRules["checks"][number], "name" | "domain"> & {
+    readonly holds: RowExpression;
+  })[];
   /** All indexes but the primary key's, which is the rows' own tree. */
   readonly #indexes: readonly IndexWork[];
   readonly #primary: IndexDefinition | null;
@@ -81,7 +84,7 @@ export class TableWriter {
     const compile = (expression: Parameters<WritePorts["compile"]>[0]): RowExpression =>
       ports.compile(expression, rules.rowIds);
     this.#generated = rules.generated.map(({ column, expression }) => ({ column, compute: compile(expression) }));
-    this.#checks = rules.checks.map(({ name, expression }) => ({ name, holds: compile(expression) }));
+    this.#checks = rules.checks.map(({ name, expression, domain }) => ({ name, domain, holds: compile(expression) }));
     this.#primary = rules.indexes.find(({ index }) => index.isPrimary)?.index ?? null;
     this.#indexes = rules.indexes
       .filter(({ index }) => !index.isPrimary)
@@ -119,8 +122,9 @@ export class TableWriter {
     }
     if (this.#checks.length === 0) return;
     const image = this.image(values);
-    for (const { name, holds } of this.#checks) {
-      if (holds(image) === false) throw checkViolated(this.#ports, this.table, name, values);
+    for (const { name, domain, holds } of this.#checks) {
+      if (holds(image) !== false) continue;
+      throw domain === null ? checkViolated(this.#ports, this.table, name, values) : domainViolated(domain);
     }
   }
 

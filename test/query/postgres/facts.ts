@@ -49,7 +49,7 @@ const unwanted =
 const proceduresQuery = `
   with sup as (${supportedTypes}),
   io as (select unnest(array[typinput, typoutput, typreceive, typsend, typmodin, typmodout]::oid[]) as oid from pg_type join sup using (oid)
-    union select unnest(array['enum_in', 'enum_out', 'enum_recv']::regproc[]))
+    union select unnest(array['enum_in', 'enum_out', 'enum_recv', 'domain_in', 'domain_recv']::regproc[]))
   select concat_ws(' ', p.oid,
     case when p.pronamespace = 'information_schema'::regnamespace then 'information_schema.' else '' end || p.proname || '(' ||
       coalesce((select string_agg(a.typname, ',' order by o) from unnest(p.proargtypes) with ordinality as u (oid, o) join pg_type a using (oid)), '') || ')',

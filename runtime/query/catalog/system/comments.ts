@@ -18,7 +18,9 @@ const commentsOf = (object: CatalogObject): Comments =>
 /** The catalog that lists an object. */
 function classOf({ kind }: CatalogObject): { readonly name: string; readonly oid: Oid } {
   if (kind === "schema") return { name: "pg_namespace", oid: namespaceClassOid };
-  return kind === "enum" ? { name: "pg_type", oid: typeClassOid } : { name: "pg_class", oid: relationClassOid };
+  return kind === "enum" || kind === "domain"
+    ? { name: "pg_type", oid: typeClassOid }
+    : { name: "pg_class", oid: relationClassOid };
 }
 
 /** Of an object as a whole; null where nothing was said. */

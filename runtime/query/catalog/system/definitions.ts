@@ -6,6 +6,7 @@ import type {
   ForeignKeyAction,
   IndexDefinition,
   IndexKey,
+  StoredExpression,
   TableDefinition,
 } from "../model.js";
 import type { CatalogWorld } from "./world.js";
@@ -85,25 +86,25 @@ export function constraintText(
   world: CatalogWorld,
   isPretty = false,
 ): string {
-  const text = wholeText(constraint, table, world, isPretty);
+  const text = constraint.kind === "check" ? checkText(constraint, isPretty) : wholeText(constraint, table, world);
   return "isNotValid" in constraint ? `${text} NOT VALID` : text;
 }
 
+/** A condition of a table or of a domain. */
+export function checkText({ expression }: { readonly expression: StoredExpression }, isPretty: boolean): string {
+  return isPretty ? `CHECK ${inParentheses(expression.text)}` : `CHECK (${inParentheses(expression.text)})`;
+}
+
 function wholeText(
-  constraint: ConstraintDefinition,
+  constraint: Exclude<ConstraintDefinition, { readonly kind: "check" }>,
   table: TableDefinition,
   world: CatalogWorld,
-  isPretty: boolean,
 ): string {
   switch (constraint.kind) {
     case "primaryKey":
       return `PRIMARY KEY (${columnList(table, constraint.columns)})`;
     case "unique":
       return `UNIQUE (${columnList(table, constraint.columns)})${deferralText(constraint)}`;
-    case "check":
-      return isPretty
-        ? `CHECK ${inParentheses(constraint.expression.text)}`
-        : `CHECK (${inParentheses(constraint.expression.text)})`;
     case "foreignKey": {
       const referenced = world.table(constraint.referencedTable);
       const target =

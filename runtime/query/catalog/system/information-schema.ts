@@ -53,7 +53,40 @@ function typeRow(type: SqlType, database: string, world: CatalogWorld): SystemRo
     numeric_scale: integers.has(oid) ? 0 : (limits?.scale ?? null),
     datetime_precision: datetimePrecision(type),
     ...typeNameRow(oid, database, world),
+    ...domainNameRow(type, database, world),
   };
+}
+
+function domainNameRow({ domain }: SqlType, database: string, world: CatalogWorld): SystemRow {
+  const found = domain === undefined ? null : world.userType(domain);
+  if (found === null) return {};
+  return {
+    domain_catalog: database,
+    domain_schema: world.schemaName(found.type.schema),
+    domain_name: found.name,
+  };
+}
+
+export function* domainRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const domain of world.domains())
+    yield {
+      ...typeRow({ ...domain.base, domain: domain.oid }, database, world),
+      domain_default: domain.default?.text ?? null,
+      dtd_identifier: "1",
+    };
+}
+
+export function* domainConstraintRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+  for (const domain of world.domains())
+    for (const { name } of domain.checks)
+      yield {
+        constraint_catalog: database,
+        constraint_schema: world.schemaName(domain.schema),
+        constraint_name: name,
+        ...domainNameRow({ ...domain.base, domain: domain.oid }, database, world),
+        is_deferrable: "NO",
+        initially_deferred: "NO",
+      };
 }
 
 /** A type as the standard calls it, which knows the built-in ones only. */
@@ -298,6 +331,14 @@ export function* checkRows(world: CatalogWorld, database: string): Iterable<Syst
       yield {
         ...constraintName(world, table, constraint.name, database),
         check_clause: `((${constraint.expression.text}))`,
+      };
+  for (const domain of world.domains())
+    for (const { name, expression } of domain.checks)
+      yield {
+        constraint_catalog: database,
+        constraint_schema: world.schemaName(domain.schema),
+        constraint_name: name,
+        check_clause: `((${expression.text}))`,
       };
   for (const table of world.tables())
     for (const column of table.columns)

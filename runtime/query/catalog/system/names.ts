@@ -9,7 +9,7 @@ import { type FindUserType, formatType, parseTypeName, typeLabel } from "../../t
 import { typeFactsOf } from "../../types/type-table.js";
 import { isUserType, withTypeNames } from "../../types/user-types.js";
 import { roleOidOf } from "../role-set.js";
-import { labelsOf, typeOidNamed } from "../user-types.js";
+import { findTypeIn, labelsOf } from "../user-types.js";
 import { type CatalogView, CatalogWorld } from "./world.js";
 
 const noRelation = (name: string): SqlError => new SqlError("42P01", `relation "${name}" does not exist`);
@@ -76,7 +76,7 @@ function operatorText(oid: Oid): string | null {
 /** The names of one version of the catalog, as one user sees them. */
 export function objectNames(view: CatalogView): ObjectNames {
   const world = new CatalogWorld(view);
-  const find: FindUserType = (names) => typeOidNamed(names, view.catalog, view);
+  const find = findTypeIn(view.catalog, view);
   const nameOfType = (oid: Oid): string => world.typeText(oid);
   return {
     oidOf: (kind: NamedObjectKind, text: string): Oid => {
@@ -86,8 +86,10 @@ export function objectNames(view: CatalogView): ObjectNames {
           if (relation === null) throw noRelation(text);
           return relation.oid;
         }
-        case "regtype":
-          return parseTypeName(text, find).oid;
+        case "regtype": {
+          const type = parseTypeName(text, find);
+          return type.domain ?? type.oid;
+        }
         case "regproc":
           return procedureNamed(text);
         case "regprocedure":
@@ -116,6 +118,7 @@ export function objectNames(view: CatalogView): ObjectNames {
           return relation === null ? null : world.relationText(relation);
         }
         case "regtype":
+          if (view.catalog.objectByOid(oid)?.kind === "domain") return world.typeText(oid);
           if (isUserType(oid) && world.userType(oid) === null) return null;
           return typeFactsOf(oid) === null ? null : withTypeNames(formatType(oid, null), nameOfType);
         case "regproc": {

@@ -99,8 +99,8 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
 function typeColumns(type: SqlType): SystemRow {
   const facts = typeFactsOf(type.oid);
   return {
-    atttypid: type.oid,
-    atttypmod: type.modifier,
+    atttypid: type.domain ?? type.oid,
+    atttypmod: type.domain === undefined ? type.modifier : -1,
     attlen: facts?.length ?? -1,
     attbyval: facts?.isByValue ?? false,
     attalign: facts?.alignment ?? "i",
@@ -226,7 +226,26 @@ const actionKinds: Readonly<Record<ForeignKeyAction, string>> = {
   setDefault: "d",
 };
 
+function* domainConstraintRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const { oid: contypid, schema: connamespace, checks } of world.domains())
+    for (const { oid, name, expression, isNotValid } of checks)
+      yield {
+        oid,
+        conname: name,
+        connamespace,
+        contype: "c",
+        convalidated: isNotValid !== true,
+        contypid,
+        conbin: expression.text,
+        conislocal: true,
+        confupdtype: " ",
+        confdeltype: " ",
+        confmatchtype: " ",
+      };
+}
+
 export function* constraintRows(world: CatalogWorld): Iterable<SystemRow> {
+  yield* domainConstraintRows(world);
   for (const { table, constraint } of constraintsOf(world)) {
     const shared = {
       oid: constraint.oid,

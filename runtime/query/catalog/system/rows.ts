@@ -81,6 +81,8 @@ const producers: Readonly<Record<string, Producer>> = {
   "information_schema.columns": ofDatabase(information.columnRows),
   "information_schema.tables": ofDatabase(information.tableRows),
   "information_schema.views": ofDatabase(information.viewRows),
+  "information_schema.domains": ofDatabase(information.domainRows),
+  "information_schema.domain_constraints": ofDatabase(information.domainConstraintRows),
   "information_schema.schemata": ofDatabase(information.schemataRows),
   "information_schema.table_constraints": ofDatabase(information.tableConstraintRows),
   "information_schema.key_column_usage": ofDatabase(information.keyColumnRows),

@@ -1,6 +1,6 @@
 /** Rows of pg_type and pg_enum: the built-in types, and those that a tenant has made. */
-import { builtInTypes, type TypeFacts, typeFactsOf } from "../../types/type-table.js";
-import { pgCatalogSchemaOid } from "../model.js";
+import { arrayTypeOf, builtInTypes, type TypeFacts, typeFactsOf } from "../../types/type-table.js";
+import { type DomainDefinition, type EnumDefinition, pgCatalogSchemaOid, type TypeDefinition } from "../model.js";
 import { bootstrapRole } from "../role-set.js";
 import { aclArray } from "./acl-array.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
@@ -33,23 +33,55 @@ const typeRow = (type: TypeFacts): SystemRow => ({
 
 export function* typeRows(world: CatalogWorld): Iterable<SystemRow> {
   for (const type of builtInTypes) yield typeRow(type);
-  for (const definition of world.enums()) {
-    for (const oid of [definition.oid, definition.oid + 1]) {
-      const facts = typeFactsOf(oid);
-      const found = world.userType(oid);
-      if (facts === null || found === null) continue;
-      yield {
-        ...typeRow(facts),
-        typname: found.name,
-        typnamespace: definition.schema,
-        typowner: world.roleOid(definition.owner),
-        typacl: oid === definition.oid ? aclArray(definition) : null,
-      };
-    }
+  for (const definition of world.types()) {
+    if (definition.kind === "domain") yield domainRow(definition, world);
+    else for (const oid of [definition.oid, arrayTypeOf(definition.oid)]) yield* enumRow(definition, oid, world);
   }
 }
 
+const ownedBy = (definition: TypeDefinition, world: CatalogWorld): SystemRow => ({
+  typnamespace: definition.schema,
+  typowner: world.roleOid(definition.owner),
+});
+
+function* enumRow(definition: EnumDefinition, oid: number, world: CatalogWorld): Iterable<SystemRow> {
+  const facts = typeFactsOf(oid);
+  const found = world.userType(oid);
+  if (facts === null || found === null) return;
+  const typacl = oid === definition.oid ? aclArray(definition) : null;
+  yield { ...typeRow(facts), typname: found.name, ...ownedBy(definition, world), typacl };
+}
+
+/** Of the functions `domain_in` and `domain_recv`. */
+const domainInput = 2_597;
+const domainReceive = 2_598;
+
+function domainRow(definition: DomainDefinition, world: CatalogWorld): SystemRow {
+  const { base } = definition;
+  const facts = typeFactsOf(base.oid);
+  return {
+    ...(facts === null ? {} : typeRow(facts)),
+    oid: definition.oid,
+    typname: definition.name,
+    ...ownedBy(definition, world),
+    typtype: "d",
+    typispreferred: false,
+    typelem: 0,
+    typarray: 0,
+    typinput: domainInput,
+    typreceive: domainReceive,
+    typnotnull: definition.isNotNull,
+    typbasetype: base.oid,
+    typtypmod: base.modifier,
+    typdefault: definition.default?.text ?? null,
+    typacl: aclArray(definition),
+  };
+}
+
 export function* enumRows(world: CatalogWorld): Iterable<SystemRow> {
-  for (const { oid: enumtypid, labels } of world.enums())
-    for (const { oid, label, value } of labels) yield { oid, enumtypid, enumsortorder: value, enumlabel: label };
+  for (const definition of world.types()) {
+    if (definition.kind !== "enum") continue;
+    for (const { oid, label, value } of definition.labels)
+      yield { oid, enumtypid: definition.oid, enumsortorder: value, enumlabel: label };
+  }
 }

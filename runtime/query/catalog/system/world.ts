@@ -8,10 +8,11 @@ import { elementTypeOf } from "../../types/type-table.js";
 import { isEnum, isUserType } from "../../types/user-types.js";
 import {
   type Catalog,
-  type EnumDefinition,
+  type DomainDefinition,
   type IndexDefinition,
   informationSchemaOid,
   isRelation,
+  isType,
   kimberliteSchemaOid,
   type MaterializedViewDefinition,
   pgCatalogSchemaOid,
@@ -20,6 +21,7 @@ import {
   type SchemaDefinition,
   type SequenceDefinition,
   type TableDefinition,
+  type TypeDefinition,
   type ViewDefinition,
 } from "../model.js";
 import { bootstrapRole, roleOidOf } from "../role-set.js";
@@ -81,12 +83,18 @@ export class CatalogWorld {
     for (const object of this.catalog.objects()) if (object.kind === "sequence") yield object;
   }
 
-  *enums(): Iterable<EnumDefinition> {
-    for (const object of this.catalog.objects()) if (object.kind === "enum") yield object;
+  *types(): Iterable<TypeDefinition> {
+    for (const object of this.catalog.objects()) if (isType(object)) yield object;
+  }
+
+  *domains(): Iterable<DomainDefinition> {
+    for (const object of this.catalog.objects()) if (object.kind === "domain") yield object;
   }
 
   /** A type of the tenant's own, or the type of its arrays (`_name`); null for built-in ones. */
-  userType(oid: Oid): { readonly type: EnumDefinition; readonly name: string } | null {
+  userType(oid: Oid): { readonly type: TypeDefinition; readonly name: string } | null {
+    const domain = this.catalog.objectByOid(oid);
+    if (domain?.kind === "domain") return { type: domain, name: domain.name };
     if (!isUserType(oid)) return null;
     const object = this.catalog.objectByOid(isEnum(oid) ? oid : elementTypeOf(oid));
     if (object?.kind !== "enum") return null;
@@ -102,7 +110,7 @@ export class CatalogWorld {
     return isVisible ? name : `${quoteIdentifier(this.schemaName(found.type.schema))}.${name}`;
   }
 
-  typeNamed(names: readonly string[]): EnumDefinition | null {
+  typeNamed(names: readonly string[]): TypeDefinition | null {
     return typeNamed(names, this.catalog, this.#view);
   }
 

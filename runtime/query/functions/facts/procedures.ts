@@ -1155,6 +1155,8 @@ export const procedureFacts = `
 2560 pg_postmaster_start_time() timestamptz f ss
 2561 pg_blocking_pids(int4) _int4 f vs
 2580 float8(jsonb) float8 f is
+2597 domain_in(cstring,oid,int4) any f s
+2598 domain_recv(internal,oid,int4) any f s
 2599 pg_timezone_abbrevs() record f ssr out=abbrev:text,utc_offset:interval,is_dst:bool
 2621 pg_reload_conf() bool f vs
 2626 pg_sleep(float8) void f vs

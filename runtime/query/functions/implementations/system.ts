@@ -3,6 +3,7 @@
 import { noRole } from "../../catalog/role-set.js";
 import { columnComment, objectComment } from "../../catalog/system/comments.js";
 import {
+  checkText,
   columnName,
   constraintText,
   indexKeyText,
@@ -22,7 +23,7 @@ import { quoteIdentifier, readQualifiedName } from "../../types/quote.js";
 import { SqlRecord } from "../../types/record.js";
 import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
-import type { NamedObjectKind } from "../../types/text-context.js";
+import type { NamedObjectKind, ObjectNames } from "../../types/text-context.js";
 import { formatType, intervalLimits, numericLimits, typeLabel } from "../../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { uuidFromBytes } from "../../types/uuid.js";
@@ -92,6 +93,8 @@ function indexDefinition(oid: Oid, column: number, context: EvaluationContext, i
 
 function constraintDefinition(oid: Oid, isPretty: boolean, context: EvaluationContext): Datum {
   const world = worldOf(context);
+  for (const { checks } of world.domains())
+    for (const check of checks) if (check.oid === oid) return checkText(check, isPretty);
   for (const table of world.tables())
     for (const constraint of table.constraints)
       if (constraint.oid === oid) return constraintText(constraint, table, world, isPretty);
@@ -282,6 +285,10 @@ function notify(channel: string | null, payload: string | null, context: Evaluat
   return "";
 }
 
+/** Of a type that is no built-in one, nor an enum. */
+const domainName = (oid: number, names: ObjectNames): string | null =>
+  typeFactsOf(oid) === null ? names.nameOf("regtype", oid) : null;
+
 const identity = nullably({
   "pg_notify(text,text)": (channel, payload, context) => notify(channel, payload, context),
   "current_query()": (context) => context.query,
@@ -289,7 +296,7 @@ const identity = nullably({
   "pg_collation_for(any)": (_value, _context, types) =>
     (typeFactsOf(types.args[0] ?? 0)?.collation ?? 0) === 0 ? null : '"default"',
   "format_type(oid,int4)": (oid, modifier, { names }) =>
-    oid === null ? null : withNames(formatType(oid, modifier), names),
+    oid === null ? null : (domainName(oid, names) ?? withNames(formatType(oid, modifier), names)),
   "set_config(text,text,bool)": (name, value, isLocal, context) => {
     if (name === null) throw new SqlError("22004", "SET requires parameter name");
     return changeSetting(name, value, isLocal === true, context);

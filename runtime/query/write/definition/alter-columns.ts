@@ -2,6 +2,7 @@
 import { assert } from "../../../types/assert.js";
 import { notSupported, SqlError } from "../../error.js";
 import { findCast } from "../../functions/coercion.js";
+import { domainViolated } from "../../functions/domain-check.js";
 import type { AlterTableAction } from "../../syntax/ast-definition.js";
 import { typeLabel } from "../../types/type-name.js";
 import { addMade, expectReferencesFit } from "./alter-constraints.js";
@@ -10,7 +11,7 @@ import { columnNamed, expectIndexable } from "./constraints.js";
 import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
 import { computedFrom } from "./drop-column.js";
-import { hasRows, rewrite, updateRows } from "./table-rows.js";
+import { checkDomain, hasRows, rewrite, updateRows } from "./table-rows.js";
 import { columnType } from "./types.js";
 import { columnReadersOf } from "./view-sources.js";
 import { expectNoView } from "./views.js";
@@ -63,6 +64,7 @@ export function addColumn(
       columns: next.columns.map((each) => (each.number === added.number ? { ...each, isNotNull: true } : each)),
     });
   }
+  if (added.type.domain !== undefined) checkDomain(ports, next, added.number, () => true, domainViolated);
   if (columns.constraints.length === 0) return;
   const then = new Alteration(ports, next.oid);
   for (const { constraint, column } of columns.constraints) addMade(then, constraint, column);
@@ -105,7 +107,8 @@ export function setType(
     });
   }
   expectNoView(ports, alteration.table, column, location);
-  if (using === null && column.type.oid === type.oid && column.type.modifier === type.modifier) return;
+  const { oid, modifier, domain } = column.type;
+  if (using === null && oid === type.oid && modifier === type.modifier && domain === type.domain) return;
   for (const { keys } of ports.draft.catalog.indexesOf(alteration.table))
     if (keys.some((key) => key.column === column.number)) expectIndexable({ type });
   const next = alteration.restored((each) =>

@@ -123,7 +123,11 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
       expectCreate(schemaFor(statement, ports), ports);
       return;
     case "createEnum":
+    case "createDomain":
       expectCreate(schemaFor({ ...statement, isTemporary: false }, ports), ports);
+      return;
+    case "alterDomain":
+      expectTypeOwner(statement.name, ports);
       return;
     case "alterType":
       expectTypeOwner(statement.name, ports);
@@ -173,7 +177,8 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
     case "comment": {
       const schema = statement.objectType === "schema" ? draft.catalog.schemaByName(statement.name[0] ?? "") : null;
       if (schema !== null) expectOwnerOf(schema, ports);
-      else if (statement.objectType === "type") expectTypeOwner(commented("type", statement.name), ports);
+      else if (statement.objectType === "type" || statement.objectType === "domain")
+        expectTypeOwner(commented("type", statement.name), ports);
       else if (statement.objectType !== "schema")
         expectOwnerNamed(commented(statement.objectType, statement.name), ports);
       return;

@@ -35,7 +35,7 @@ export function comment(statement: CommentOn, ports: DefinitionPorts): Definitio
     put(relation, partName.itself);
   } else if (objectType === "schema") {
     put(draft.schema(name[0] ?? ""), partName.itself);
-  } else if (objectType === "type") {
+  } else if (objectType === "type" || objectType === "domain") {
     const type = draft.type({ database: null, schema: name.at(-2) ?? null, name: name.at(-1) ?? "", location: -1 });
     if (type === null) throw new SqlError("42704", `type "${name.join(".")}" does not exist`);
     put(type, partName.itself);

@@ -7,6 +7,7 @@ import { expectAuthority } from "./authority.js";
 import { comment } from "./comment.js";
 import { createIndex } from "./create-index.js";
 import { createTable, createTableAs } from "./create-table.js";
+import { alterDomain, createDomain } from "./domains.js";
 import { placeOf } from "./draft.js";
 import { drop } from "./drop-statement.js";
 import { dropTypes } from "./drop-type.js";
@@ -39,6 +40,10 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
       return createView(statement, ports);
     case "createEnum":
       return createEnum(statement, ports);
+    case "createDomain":
+      return createDomain(statement, ports);
+    case "alterDomain":
+      return alterDomain(statement, ports);
     case "alterType":
       return alterType(statement, ports);
     case "dropType":

@@ -8,7 +8,6 @@ import { assert } from "../../../types/assert.js";
 import { type CatalogHead, catalogHeadOid, encodeCatalogHead, encodeObject } from "../../catalog/encoding.js";
 import {
   type CatalogObject,
-  type EnumDefinition,
   informationSchemaOid,
   kimberliteSchemaOid,
   pgCatalogSchemaOid,
@@ -16,10 +15,11 @@ import {
   rowsOfObject,
   type SchemaDefinition,
   type TableDefinition,
+  type TypeDefinition,
 } from "../../catalog/model.js";
 import { ObjectCatalog, publicSchema } from "../../catalog/over-trees.js";
 import { type NamePath, ownTemporarySchema, schemaNamed, schemasOf } from "../../catalog/temporary.js";
-import { typeNamed, typeOidNamed } from "../../catalog/user-types.js";
+import { findTypeIn, typeNamed } from "../../catalog/user-types.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { RelationName } from "../../syntax/ast-query.js";
 import type { Overlay } from "../../table/overlay.js";
@@ -158,10 +158,10 @@ export class CatalogDraft {
     return null;
   }
 
-  /** Finds a type that somebody has made; 0 for none. */
-  readonly findType: FindUserType = (names) => typeOidNamed(names, this.#catalog, this.#path);
+  /** Finds a type that somebody has made. */
+  readonly findType: FindUserType = (by) => findTypeIn(this.#catalog, this.#path)(by);
 
-  type({ schema, name }: RelationName): EnumDefinition | null {
+  type({ schema, name }: RelationName): TypeDefinition | null {
     return typeNamed(schema === null ? [name] : [schema, name], this.#catalog, this.#path);
   }
 

@@ -1,11 +1,11 @@
 /** DROP of tables, indexes, sequences, views and schemas. */
 import type { CatalogObject, Relation, SchemaDefinition } from "../../catalog/model.js";
-import { isRelation, publicSchemaOid } from "../../catalog/model.js";
+import { isRelation, isType, publicSchemaOid } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { Drop } from "../../syntax/ast-definition.js";
 import { placeOf } from "./draft.js";
 import { dependsError, dropIndex, dropRelation, labelOf } from "./drop.js";
-import { dropEnum } from "./drop-type.js";
+import { dropType } from "./drop-type.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
 const kindNames: Readonly<Record<Drop["objectType"], string>> = {
@@ -25,7 +25,7 @@ export function dropSchema(ports: DefinitionPorts, name: string, isCascade: bool
       object.kind !== "schema" && object.schema === schema.oid && object.kind !== "index",
   );
   const relations = inside.filter(isRelation).filter((each) => each.kind !== "sequence" || each.ownerTable === 0);
-  const types = inside.filter((each) => each.kind === "enum");
+  const types = inside.filter(isType);
   const owned = [...relations, ...types];
   if (owned.length > 0 && !isCascade) {
     const dependents = owned.map((each) => ({
@@ -35,7 +35,7 @@ export function dropSchema(ports: DefinitionPorts, name: string, isCascade: bool
   }
   if (owned.length > 0) ports.notice("NOTICE", "00000", `drop cascades to ${owned.length} other objects`);
   for (const each of relations) if (draft.catalog.objectByOid(each.oid) !== null) dropRelation(ports, each, true);
-  for (const each of types) dropEnum(ports, each, true);
+  for (const each of types) dropType(ports, each, true);
   if (schema.oid === publicSchemaOid) throw notSupported("dropping the schema public");
   draft.remove(schema.oid);
 }

@@ -1,5 +1,5 @@
-/** DROP TYPE, with what is of the type: columns, views, and what names it in an expression. */
-import type { CatalogObject, ColumnDefinition, EnumDefinition, TableDefinition } from "../../catalog/model.js";
+/** DROP TYPE and DROP DOMAIN, with what is of the type: columns, views, and what names it in an expression. */
+import type { CatalogObject, ColumnDefinition, TableDefinition, TypeDefinition } from "../../catalog/model.js";
 import { rowsOfObject } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { DropType } from "../../syntax/ast-definition.js";
@@ -7,7 +7,7 @@ import { typesNamed } from "../../syntax/names-read.js";
 import type { Oid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
 import { arrayTypeOf } from "../../types/type-table.js";
-import { typeMark } from "../../types/user-types.js";
+import { isEnum, typeMark } from "../../types/user-types.js";
 import { Alteration } from "./alteration.js";
 import { shownName } from "./draft.js";
 import { type Dependent, dependsError, dropDependents, dropRelation } from "./drop.js";
@@ -16,7 +16,7 @@ import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
 /** Whether a column is of the type or of its arrays. */
 export const isOfType = ({ type }: Pick<ColumnDefinition, "type">, oid: Oid): boolean =>
-  type.oid === oid || type.oid === arrayTypeOf(oid);
+  type.domain === oid || type.oid === oid || (isEnum(oid) && type.oid === arrayTypeOf(oid));
 
 const names = (syntax: unknown, oid: Oid): boolean => [...typesNamed(syntax)].includes(oid);
 
@@ -43,7 +43,7 @@ function usesIn(
   return { columns, others };
 }
 
-function dependentsOf(ports: DefinitionPorts, type: EnumDefinition): Dependent[] {
+function dependentsOf(ports: DefinitionPorts, type: TypeDefinition): Dependent[] {
   const { draft } = ports;
   const on = `depends on type ${typeMark(type.oid)}`;
   const found: Dependent[] = [];
@@ -53,11 +53,17 @@ function dependentsOf(ports: DefinitionPorts, type: EnumDefinition): Dependent[]
       const label = object.kind === "view" ? "view" : "materialized view";
       found.push({ description: `${label} ${object.name} ${on}`, drop: () => dropIfThere(ports, object) });
     }
+    if (
+      object.kind === "domain" &&
+      object.oid !== type.oid &&
+      (object.base.oid === type.oid || names(object, type.oid))
+    )
+      found.push({ description: `type ${object.name} ${on}`, drop: () => dropType(ports, object, true) });
     if (object.kind !== "table") continue;
     const { columns, others } = usesIn(object, type.oid, ports);
     for (const { name, type: own } of columns)
       found.push({
-        description: `column ${name} of table ${object.name} depends on type ${typeLabel(own.oid)}`,
+        description: `column ${name} of table ${object.name} depends on type ${own.domain === undefined ? typeLabel(own.oid) : typeMark(own.domain)}`,
         drop: () => dropColumnOf(ports, object, name),
       });
     for (const other of others)
@@ -88,22 +94,25 @@ function dropColumnOf(ports: DefinitionPorts, { oid }: TableDefinition, column: 
 }
 
 /** Throws 2BP01 when something depends on it and `isCascade` does not say that it goes too. */
-export function dropEnum(ports: DefinitionPorts, type: EnumDefinition, isCascade: boolean): void {
+export function dropType(ports: DefinitionPorts, type: TypeDefinition, isCascade: boolean): void {
   const dependents = dependentsOf(ports, type);
   if (dependents.length > 0 && !isCascade) throw dependsError(type, dependents);
   dropDependents(ports, dependents);
   ports.draft.remove(type.oid);
 }
 
-export function dropTypes({ names: wanted, ifExists, isCascade }: DropType, ports: DefinitionPorts): DefinitionResult {
+export function dropTypes(statement: DropType, ports: DefinitionPorts): DefinitionResult {
+  const { names: wanted, ifExists, isCascade, isDomain } = statement;
   for (const name of wanted) {
     const type = ports.draft.type(name);
-    if (type !== null) dropEnum(ports, type, isCascade);
+    if (isDomain && type !== null && type.kind !== "domain")
+      throw new SqlError("42809", `"${shownName(name)}" is not a domain`);
+    if (type !== null) dropType(ports, type, isCascade);
     else {
       const message = `type "${shownName(name)}" does not exist`;
       if (!ifExists) throw new SqlError("42704", message);
       ports.notice("NOTICE", "00000", `${message}, skipping`);
     }
   }
-  return { tag: "DROP TYPE" };
+  return { tag: isDomain ? "DROP DOMAIN" : "DROP TYPE" };
 }

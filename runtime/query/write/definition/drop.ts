@@ -1,7 +1,7 @@
 /** What goes with a relation that is dropped, and what must not. Rows and entries stay where they are: for the past. */
 import { assert } from "../../../types/assert.js";
 import type { CatalogObject, ColumnDefinition, Relation, TableDefinition } from "../../catalog/model.js";
-import { rowsOfObject } from "../../catalog/model.js";
+import { isType, rowsOfObject } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import type { Query } from "../../syntax/ast-query.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
@@ -123,7 +123,7 @@ export function dropDependents(ports: DefinitionPorts, dependents: readonly Depe
 }
 
 export const labelOf = ({ kind }: CatalogObject): string =>
-  kind === "materializedView" ? "materialized view" : kind === "enum" ? "type" : kind;
+  kind === "materializedView" ? "materialized view" : kind === "enum" || kind === "domain" ? "type" : kind;
 
 export const dependsError = (
   object: CatalogObject,
@@ -131,7 +131,7 @@ export const dependsError = (
 ): SqlError =>
   new SqlError(
     "2BP01",
-    `cannot drop ${labelOf(object)} ${object.kind === "enum" ? typeMark(object.oid) : object.name} because other objects depend on it`,
+    `cannot drop ${labelOf(object)} ${isType(object) ? typeMark(object.oid) : object.name} because other objects depend on it`,
     {
       detail: dependents.map(({ description }) => description).join("\n"),
       hint: "Use DROP ... CASCADE to drop the dependent objects too.",

@@ -7,7 +7,7 @@ import type { AlterType, CreateEnum } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import { tablesRead, textsIn, typesNamed } from "../../syntax/names-read.js";
 import { enumOid } from "../../types/user-types.js";
-import { placeOf, shownName } from "./draft.js";
+import { shownName } from "./draft.js";
 import { isOfType } from "./drop-type.js";
 import { nameBytesMax } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
@@ -23,7 +23,7 @@ function expectLabel(label: string): void {
 }
 
 /** Throws 42710 for a name that another type has, or a table or view: each of them is a type, too. */
-function expectFree({ draft }: DefinitionPorts, schema: number, name: string): void {
+export function expectFree({ draft }: DefinitionPorts, schema: number, name: string): void {
   const relation = draft.catalog.relationByName(schema, name);
   const isTaken = relation !== null && relation.kind !== "index" && relation.kind !== "sequence";
   if (isTaken || draft.catalog.typeByName(schema, name) !== null)
@@ -57,18 +57,17 @@ export function createEnum({ name, labels }: CreateEnum, ports: DefinitionPorts)
   return { tag: "CREATE TYPE" };
 }
 
-export function alterType({ name, change }: AlterType, ports: DefinitionPorts): DefinitionResult {
+export function alterType({ name, change, isDomain }: AlterType, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
   const type = draft.type(name);
-  if (type === null) {
-    throw new SqlError("42704", `type "${shownName(name)}" does not exist`, { position: placeOf(name.location) });
-  }
+  if (type === null) throw new SqlError("42704", `type "${shownName(name)}" does not exist`);
+  if (isDomain && type.kind !== "domain") throw new SqlError("42809", `"${shownName(name)}" is not a domain`);
   switch (change.kind) {
     case "addValue":
-      addValue(type, change, ports);
-      break;
     case "renameValue":
-      renameValue(type, change, ports);
+      if (type.kind !== "enum") throw new SqlError("42809", `"${shownName(name)}" is not an enum`);
+      if (change.kind === "addValue") addValue(type, change, ports);
+      else renameValue(type, change, ports);
       break;
     case "rename":
       expectFree(ports, type.schema, change.newName);
@@ -85,7 +84,7 @@ export function alterType({ name, change }: AlterType, ports: DefinitionPorts): 
       followType(ports, type.oid, { schema: schema.name });
     }
   }
-  return { tag: "ALTER TYPE" };
+  return { tag: isDomain ? "ALTER DOMAIN" : "ALTER TYPE" };
 }
 
 const existing = (labels: Labels, label: string): number => {
@@ -151,6 +150,8 @@ function followLabel(
     if (readsType(object.query.syntax, type, ports) && mentions(object.query.syntax, label))
       throw refusal(label, `${object.kind === "view" ? "view" : "materialized view"} ${object.name}`);
   }
+  if (object.kind === "domain" && object.base.oid === type.oid && mentions([object.default, object.checks], label))
+    throw refusal(label, `domain ${object.name}`);
   if (object.kind !== "table") return;
   const concerns = object.columns.some((column) => !column.isDropped && isOfType(column, type.oid));
   if (!concerns && ![...typesNamed(object)].includes(type.oid)) return;

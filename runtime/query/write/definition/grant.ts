@@ -1,6 +1,6 @@
 /** GRANT and REVOKE on tables, views, sequences and schemas, and ALTER … OWNER TO. Who exists is for the caller to know: users are the node's. */
 
-import type { MaterializedViewDefinition, ViewDefinition } from "../../catalog/model.js";
+import { isRelation, type MaterializedViewDefinition, type ViewDefinition } from "../../catalog/model.js";
 import {
   type Acl,
   type Actor,
@@ -63,8 +63,7 @@ function objectsOf({ objectType, isAllInSchema, objects, location }: Grant, port
   );
   const found: Guarded[] = [];
   for (const object of draft.catalog.objects()) {
-    if (object.kind === "index" || object.kind === "schema" || object.kind === "enum" || !schemas.has(object.schema))
-      continue;
+    if (!isRelation(object) || object.kind === "index" || !schemas.has(object.schema)) continue;
     if ((object.kind === "sequence") === (objectType === "sequence")) found.push(object);
   }
   return found;
@@ -177,7 +176,7 @@ function warn(
 function ownedNamed(ports: DefinitionPorts, name: readonly string[], objectType: string): Guarded {
   const { draft } = ports;
   if (objectType === "schema") return draft.schema(name.at(-1) ?? "");
-  if (objectType !== "type") return relationNamed(ports, name, objectType);
+  if (objectType !== "type" && objectType !== "domain") return relationNamed(ports, name, objectType);
   const found = draft.type({ database: null, schema: name.at(-2) ?? null, name: name.at(-1) ?? "", location: -1 });
   if (found === null) throw new SqlError("42704", `type "${name.join(".")}" does not exist`);
   return found;

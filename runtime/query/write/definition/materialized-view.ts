@@ -14,7 +14,7 @@ import { notSupported, SqlError } from "../../error.js";
 import type { CreateTableAs, RefreshMaterializedView } from "../../syntax/ast-definition.js";
 import { columnsMax } from "../../table/row-codec.js";
 import { storageOf } from "../../table/value-bytes.js";
-import type { SqlType } from "../../types/sql-type.js";
+import { type SqlType, sqlType } from "../../types/sql-type.js";
 import { formatType } from "../../types/type-name.js";
 import { placeOf, shownName } from "./draft.js";
 import { exists } from "./names.js";
@@ -43,7 +43,11 @@ function viewColumns(
   assert(query !== null, "CREATE MATERIALIZED VIEW has its query bound");
   if (statement.columns.length > query.columns.length)
     throw new SqlError("42601", "too many column names were specified", { position });
-  const columns = query.columns.map(({ name, type }, index) => ({ name: statement.columns[index] ?? name, type }));
+  // Values of a domain that come of a query need not fulfil it: an outer join makes NULLs of them.
+  const columns = query.columns.map(({ name, type: { oid, modifier } }, index) => ({
+    name: statement.columns[index] ?? name,
+    type: sqlType(oid, modifier),
+  }));
   for (const [index, { name, type }] of columns.entries()) {
     if (storageOf(type.oid) === null) throw notSupported(`a column of type ${formatType(type.oid)}`);
     if (columns.findIndex((each) => each.name === name) === index) continue;

@@ -1,5 +1,5 @@
 /** REASSIGN OWNED and DROP OWNED: all that users own in this tenant, and in it alone. */
-import type { CatalogObject } from "../../catalog/model.js";
+import { type CatalogObject, isType } from "../../catalog/model.js";
 import { publicSchema } from "../../catalog/over-trees.js";
 import { type Acl, aclOf, allOf, type Guarded } from "../../catalog/privileges.js";
 import { SqlError } from "../../error.js";
@@ -7,7 +7,7 @@ import type { DropOwned, ReassignOwned } from "../../syntax/ast-definition.js";
 import { revoked } from "./acl-change.js";
 import { dropRelation } from "./drop.js";
 import { dropSchema } from "./drop-statement.js";
-import { dropEnum } from "./drop-type.js";
+import { dropType } from "./drop-type.js";
 import { changeOwner, granteeOf } from "./grant.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
@@ -47,6 +47,7 @@ const order = [
   "materializedView",
   "table",
   "sequence",
+  "domain",
   "enum",
   "schema",
 ] as const satisfies readonly Guarded["kind"][];
@@ -73,7 +74,7 @@ export function dropOwned(statement: DropOwned, ports: DefinitionPorts): Definit
 function dropOne(object: Guarded, isCascade: boolean, ports: DefinitionPorts): void {
   try {
     if (object.kind === "schema") dropSchema(ports, object.name, isCascade);
-    else if (object.kind === "enum") dropEnum(ports, object, isCascade);
+    else if (isType(object)) dropType(ports, object, isCascade);
     else dropRelation(ports, object, isCascade);
   } catch (error) {
     if (!(error instanceof SqlError) || error.sqlState !== "2BP01") throw error;

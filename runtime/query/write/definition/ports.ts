@@ -3,6 +3,7 @@ import type { TreeReader } from "../../../store/tree.js";
 import type { BoundQuery } from "../../bind/bound.js";
 import type {
   Catalog,
+  DomainDefinition,
   MaterializedViewDefinition,
   StoredExpression,
   StoredQuery,
@@ -54,6 +55,8 @@ export interface DefinitionPorts {
   committed(): TableSource | null;
   /** Binds what the table's definition says of its rows and its defaults, for its errors. */
   validate(catalog: Catalog, table: TableDefinition): void;
+  /** Binds what a domain's definition says of its values, for its errors. */
+  validateDomain(catalog: Catalog, domain: DomainDefinition): void;
   /** A default's value for rows that are there already; null when each row needs its own. */
   constantDefault(catalog: Catalog, table: TableDefinition, column: number): { readonly value: Datum } | null;
   /** Type of an expression over a table's row. */

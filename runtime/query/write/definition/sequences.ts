@@ -33,7 +33,7 @@ type Numbers = Pick<SequenceDefinition, "type" | "start" | "increment" | "minimu
 export function sequenceNumbers(options: SequenceOptions, type: SqlType | null, before: Numbers | null): Numbers {
   const position = placeOf(options.location);
   const invalid = (message: string): SqlError => new SqlError("22023", message, { position });
-  const given = options.type === null ? type : columnType(options.type, () => 0);
+  const given = options.type === null ? type : columnType(options.type, () => null);
   const own = given ?? before?.type ?? sqlType(typeOid.int8);
   const range = limits.get(own.oid);
   if (range === undefined) throw invalid("sequence type must be smallint, integer, or bigint");

@@ -10,10 +10,12 @@ import type { DefinitionPorts } from "./ports.js";
 /** The tree with the number of each such type beside its name. */
 export const numbered = <Tree>(syntax: Tree, find: FindUserType): Tree =>
   mapTypeNames(syntax, (name) => {
-    const oid = name.oid === undefined ? find(name.names) : 0;
-    if (oid === 0) return name;
+    const own = name.oid === undefined ? find(name.names) : null;
+    if (own === null) return name;
+    const { oid, domain } = own;
+    if (domain !== undefined || isEnum(oid)) return { ...name, oid: domain ?? oid };
     // The name of an array's type in the catalog: `_mood`.
-    return isEnum(oid) ? { ...name, oid } : { ...name, oid: elementTypeOf(oid), arrayDimensions: 1 };
+    return { ...name, oid: elementTypeOf(oid), arrayDimensions: 1 };
   });
 
 /** After a type has got another name, or has gone to another schema: what is shown of stored syntax says so. */
@@ -51,6 +53,12 @@ export function followType(
           constraints: object.constraints.map((each) =>
             each.kind === "check" ? { ...each, expression: expression(each.expression) } : each,
           ),
+        };
+      case "domain":
+        return {
+          ...object,
+          default: expression(object.default),
+          checks: object.checks.map((check) => ({ ...check, expression: expression(check.expression) })),
         };
       case "index":
         return {

@@ -6,6 +6,7 @@ import { TableKey, tableTree } from "../../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../../types/assert.js";
 import type { Catalog, ConstraintDefinition, IndexDefinition, TableDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
+import type { DomainRule } from "../../functions/domain-check.js";
 import { indexEntry } from "../../table/index-keys.js";
 import { nameOfKey } from "../../table/overlay.js";
 import type { Datum } from "../../types/datum.js";
@@ -121,7 +122,7 @@ export function checkRows(ports: DefinitionPorts, table: TableDefinition, constr
   }
   if (constraint.kind !== "check") return;
   const rules = write.rulesOf(table);
-  const rule = rules.checks.find(({ name }) => name === constraint.name);
+  const rule = rules.checks.find(({ name, domain }) => domain === null && name === constraint.name);
   if (rule === undefined) throw new AssertionFailed("a check of a table is among its rules");
   const holds = write.compile(rule.expression, rules.rowIds);
   for (const { values } of rowsOf(write, table)) {
@@ -136,6 +137,29 @@ export function checkRows(ports: DefinitionPorts, table: TableDefinition, constr
         constraint: constraint.name,
       },
     );
+  }
+}
+
+/** Throws when a value of a column breaks one of the chosen rules of its domain. */
+export function checkDomain(
+  ports: DefinitionPorts,
+  table: TableDefinition,
+  column: number,
+  isChosen: (rule: DomainRule) => boolean,
+  failed: (rule: DomainRule) => SqlError,
+): void {
+  const write = ports.write(ports.draft.catalog);
+  const rules = write.rulesOf(table);
+  const chosen = rules.checks.flatMap(({ domain, expression }) =>
+    domain !== null && domain.column === column && isChosen(domain)
+      ? [{ domain, holds: write.compile(expression, rules.rowIds) }]
+      : [],
+  );
+  if (chosen.length === 0) return;
+  for (const { values } of rowsOf(write, table)) {
+    const image = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => values[number - 1] ?? null);
+    const broken = chosen.find(({ holds }) => holds(image) === false);
+    if (broken !== undefined) throw failed(broken.domain);
   }
 }
 

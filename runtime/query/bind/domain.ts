@@ -1,0 +1,97 @@
+/** Domains: their conditions over a value, and values that are made ones of a domain. */
+import type { DomainDefinition } from "../catalog/model.js";
+import { notSupported, SqlError } from "../error.js";
+import { type DomainRule, domainCheck } from "../functions/domain-check.js";
+import type { BoundExpression } from "../plan/expression.js";
+import { isVolatile } from "../plan/walk.js";
+import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { compareText } from "../types/text.js";
+import { typeLabel } from "../types/type-name.js";
+import { type Binder, positionOf } from "./binder.js";
+import { coerce, coerceTo } from "./coerce.js";
+import { plainContext } from "./context.js";
+import { Scope } from "./scope.js";
+import { bindStored } from "./stored.js";
+
+export interface BoundDomainRule {
+  readonly rule: DomainRule;
+  readonly expression: BoundExpression;
+}
+
+/** The domain that a type is of; null for any other. */
+export function domainOf({ domain }: SqlType, { environment }: Binder): DomainDefinition | null {
+  const object = domain === undefined ? null : environment.catalog.objectByOid(domain);
+  return object?.kind === "domain" ? object : null;
+}
+
+/** What must hold of a value: NOT NULL first, then the conditions by their names, in which it is called VALUE. */
+export function domainRules(
+  domain: DomainDefinition,
+  value: BoundExpression,
+  binder: Binder,
+): readonly BoundDomainRule[] {
+  const { catalog, context } = binder.environment;
+  const schema = catalog.objectByOid(domain.schema);
+  const rule = (constraint: string | null): DomainRule => ({
+    domain: domain.name,
+    label: context.names.nameOf("regtype", domain.oid) ?? domain.name,
+    schema: schema?.kind === "schema" ? schema.name : "",
+    constraint,
+  });
+  const column = { name: "value", id: binder.newId(), type: domain.base, table: 0, column: 0, expression: value };
+  const scope = new Scope({ relations: [], columns: [column] }, null, null);
+  const bound: BoundDomainRule[] = [...domain.checks]
+    .sort((a, b) => compareText(a.name, b.name))
+    .map(({ name, expression }) => ({
+      rule: rule(name),
+      expression: coerceTo(
+        binder,
+        bindStored(expression, plainContext(binder, scope, "check constraints")),
+        typeOid.bool,
+        "CHECK",
+      ),
+    }));
+  if (!domain.isNotNull) return bound;
+  const isThere: BoundExpression = {
+    kind: "isTest",
+    test: "null",
+    isNegated: true,
+    subject: value,
+    type: sqlType(typeOid.bool),
+    location: -1,
+  };
+  return [{ rule: rule(null), expression: isThere }, ...bound];
+}
+
+/** Throws what the default of a domain would throw: 42804 for one of another type. */
+export function expectDefault({ base, name, default: stored }: DomainDefinition, binder: Binder): void {
+  if (stored === null) return;
+  const scope = new Scope({ relations: [], columns: [] }, null, null);
+  const bound = bindStored(stored, plainContext(binder, scope, "DEFAULT expressions"));
+  if (coerce(binder, bound, base, "assignment") !== null) return;
+  throw new SqlError(
+    "42804",
+    `column "${name}" is of type ${typeLabel(base.oid)} but default expression is of type ${typeLabel(bound.type.oid)}`,
+    { hint: "You will need to rewrite or cast the expression." },
+  );
+}
+
+/** A value of the type beneath as one of the domain. */
+export function asDomainValue(
+  value: BoundExpression,
+  type: SqlType,
+  binder: Binder,
+  location: number,
+): BoundExpression {
+  const domain = domainOf(type, binder);
+  if (domain === null) return value;
+  const rules = domainRules(domain, value, binder);
+  if (rules.length === 0) return { ...value, type };
+  if (isVolatile(value)) throw notSupported("a volatile expression as a value of a domain", positionOf(location));
+  const callee = domainCheck(
+    type,
+    rules.map(({ rule }) => rule),
+  );
+  const held = rules.map(({ expression }) => expression);
+  return { kind: "call", callee, arguments: [value, ...held], form: "function", type, location };
+}

@@ -1,0 +1,17 @@
+/** Expressions that are kept in the catalog. */
+import type { StoredExpression } from "../catalog/model.js";
+import { SqlError } from "../error.js";
+import type { BoundExpression } from "../plan/expression.js";
+import type { ExpressionContext } from "./context.js";
+import { bindExpression } from "./expression.js";
+
+/** A stored expression: its locations are in another text, so they are not told. */
+export function bindStored(expression: StoredExpression, context: ExpressionContext): BoundExpression {
+  try {
+    return bindExpression(expression.syntax, context);
+  } catch (error) {
+    if (error instanceof SqlError)
+      throw new SqlError(error.sqlState, error.message, { ...error.fields, position: undefined });
+    throw error;
+  }
+}

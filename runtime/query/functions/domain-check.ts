@@ -1,0 +1,41 @@
+/** What must hold of the values of a domain, and the error of one that does not fulfil it. */
+import { SqlError } from "../error.js";
+import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import type { ResolvedScalar } from "./registry.js";
+
+export interface DomainRule {
+  readonly domain: string;
+  /** Its name in messages, with its schema where that is needed. */
+  readonly label: string;
+  readonly schema: string;
+  /** Its name; null for NOT NULL. */
+  readonly constraint: string | null;
+}
+
+export function domainViolated({ domain, label, schema, constraint }: DomainRule): SqlError {
+  const fields = { schema, dataType: domain };
+  if (constraint === null) return new SqlError("23502", `domain ${label} does not allow null values`, fields);
+  return new SqlError("23514", `value for domain ${label} violates check constraint "${constraint}"`, {
+    ...fields,
+    constraint,
+  });
+}
+
+/** A function of a value, and of what each rule says of it, that answers the value. */
+export const domainCheck = (type: SqlType, rules: readonly DomainRule[]): ResolvedScalar => ({
+  kind: "scalar",
+  oid: 0,
+  name: "domain",
+  argumentTypes: [type, ...rules.map(() => sqlType(typeOid.bool))],
+  resultType: type,
+  volatility: "immutable",
+  isStrict: false,
+  evaluator: {
+    arity: "any",
+    call: ([value = null, ...held]) => {
+      const broken = rules[held.indexOf(false)];
+      if (broken !== undefined) throw domainViolated(broken);
+      return value;
+    },
+  },
+});

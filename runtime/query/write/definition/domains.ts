@@ -1,0 +1,148 @@
+/** CREATE DOMAIN and ALTER DOMAIN. */
+import type { ColumnDefinition, DomainDefinition, TableDefinition } from "../../catalog/model.js";
+import { isTemporaryName } from "../../catalog/temporary.js";
+import { notSupported, SqlError } from "../../error.js";
+import type { AlterDomain, ConstraintSyntax, CreateDomain } from "../../syntax/ast-definition.js";
+import { placeOf, shownName } from "./draft.js";
+import { expectFree } from "./enums.js";
+import { freeName } from "./names.js";
+import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+import { checkDomain } from "./table-rows.js";
+import { columnType } from "./types.js";
+
+export function createDomain(statement: CreateDomain, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const { name } = statement.name;
+  const schema = draft.schemaFor(statement.name);
+  if (isTemporaryName(schema.name)) throw notSupported("a temporary domain");
+  expectFree(ports, schema.oid, name);
+  const base = columnType(statement.type, draft.findType);
+  if (base.domain !== undefined) throw notSupported("a domain over a domain", placeOf(statement.type.location));
+  const { user: owner } = ports;
+  const start = { kind: "domain", oid: draft.newOid(), name, schema: schema.oid, owner, base } as const;
+  let domain: DomainDefinition = { ...start, isNotNull: false, default: null, checks: [] };
+  for (const constraint of statement.constraints) domain = constrained(domain, constraint, ports);
+  draft.put(domain);
+  ports.validateDomain(draft.catalog, domain);
+  return { tag: "CREATE DOMAIN" };
+}
+
+function constrained(domain: DomainDefinition, constraint: ConstraintSyntax, ports: DefinitionPorts): DomainDefinition {
+  const position = placeOf(constraint.location);
+  switch (constraint.kind) {
+    case "notNull":
+      return { ...domain, isNotNull: true };
+    case "null":
+      if (domain.isNotNull) throw new SqlError("42601", "conflicting NULL/NOT NULL constraints", { position });
+      return domain;
+    case "default":
+      if (domain.default !== null) throw new SqlError("42601", "multiple default expressions", { position });
+      return { ...domain, default: ports.storeExpression(constraint.expression) };
+    case "check":
+      return withCheck(domain, constraint, ports);
+    case "primaryKey":
+    case "unique":
+      throw new SqlError(
+        "42601",
+        `${constraint.kind === "unique" ? "unique" : "primary key"} constraints not possible for domains`,
+        { position },
+      );
+    case "foreignKey":
+      throw new SqlError("42601", "foreign key constraints not possible for domains", { position });
+    default:
+      throw new SqlError("42601", `${constraint.kind} not possible for domains`, { position });
+  }
+}
+
+function withCheck(
+  domain: DomainDefinition,
+  constraint: Extract<ConstraintSyntax, { kind: "check" }>,
+  ports: DefinitionPorts,
+): DomainDefinition {
+  const isTaken = (name: string): boolean => domain.checks.some((check) => check.name === name);
+  const name = constraint.name ?? freeName(domain.name, null, "check", isTaken);
+  if (isTaken(name)) throw new SqlError("42710", `constraint "${name}" for domain "${domain.name}" already exists`);
+  const check = { oid: ports.draft.newOid(), name, expression: ports.storeExpression(constraint.expression) };
+  return { ...domain, checks: [...domain.checks, constraint.isNotValid ? { ...check, isNotValid: true } : check] };
+}
+
+export function alterDomain({ name, change }: AlterDomain, ports: DefinitionPorts): DefinitionResult {
+  const { draft } = ports;
+  const domain = draft.type(name);
+  if (domain === null) throw new SqlError("42704", `type "${shownName(name)}" does not exist`);
+  if (domain.kind !== "domain") throw new SqlError("42809", `"${shownName(name)}" is not a domain`);
+  switch (change.kind) {
+    case "setDefault": {
+      const { expression } = change;
+      put({ ...domain, default: expression === null ? null : ports.storeExpression(expression) }, ports);
+      break;
+    }
+    case "setNotNull":
+      put({ ...domain, isNotNull: true }, ports);
+      expectRows(domain, null, "contains null values", ports);
+      break;
+    case "dropNotNull":
+      put({ ...domain, isNotNull: false }, ports);
+      break;
+    case "addConstraint":
+      addConstraint(domain, change.constraint, ports);
+      break;
+    case "dropConstraint": {
+      const checks = domain.checks.filter((check) => check.name !== change.constraint);
+      const message = `constraint "${change.constraint}" of domain "${domain.name}" does not exist`;
+      if (checks.length < domain.checks.length) put({ ...domain, checks }, ports);
+      else if (!change.ifExists) throw new SqlError("42704", message);
+      else ports.notice("NOTICE", "00000", `${message}, skipping`);
+    }
+  }
+  return { tag: "ALTER DOMAIN" };
+}
+
+/** The tables that have columns of it are other ones from now on, for whoever knows what holds for their rows. */
+function put(domain: DomainDefinition, ports: DefinitionPorts): void {
+  const { draft } = ports;
+  draft.put(domain);
+  ports.validateDomain(draft.catalog, domain);
+  for (const { table } of columnsOf(domain, ports)) {
+    const now = draft.catalog.objectByOid(table.oid);
+    if (now?.kind !== "table") continue;
+    ports.lockTable(now);
+    draft.put({ ...now, version: now.version + 1 });
+  }
+}
+
+function columnsOf(
+  { oid }: DomainDefinition,
+  { draft }: DefinitionPorts,
+): readonly { readonly table: TableDefinition; readonly column: ColumnDefinition }[] {
+  return [...draft.catalog.objects()].flatMap((table) =>
+    table.kind !== "table"
+      ? []
+      : table.columns.flatMap((column) => (!column.isDropped && column.type.domain === oid ? [{ table, column }] : [])),
+  );
+}
+
+function addConstraint(domain: DomainDefinition, constraint: ConstraintSyntax, ports: DefinitionPorts): void {
+  if (constraint.kind !== "check") {
+    put(constrained(domain, constraint, ports), ports);
+    return;
+  }
+  const next = withCheck(domain, constraint, ports);
+  put(next, ports);
+  if (constraint.isNotValid) return;
+  const added = next.checks.at(-1)?.name ?? null;
+  expectRows(domain, added, "contains values that violate the new constraint", ports);
+}
+
+/** Throws for a table whose rows do not fulfil what was added to the domain: a condition, or NOT NULL (null). */
+function expectRows(domain: DomainDefinition, added: string | null, problem: string, ports: DefinitionPorts): void {
+  for (const { table, column } of columnsOf(domain, ports)) {
+    const failed = (): SqlError =>
+      new SqlError(added === null ? "23502" : "23514", `column "${column.name}" of table "${table.name}" ${problem}`, {
+        schema: ports.write(ports.draft.catalog).schemaName(table),
+        table: table.name,
+        column: column.name,
+      });
+    checkDomain(ports, table, column.number, ({ constraint }) => constraint === added, failed);
+  }
+}
