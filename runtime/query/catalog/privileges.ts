@@ -86,7 +86,7 @@ export function allOf({ kind }: Pick<Guarded, "kind">): string {
 
 /** As errors and grants name a kind of object. */
 export const kindName = ({ kind }: Pick<Guarded, "kind">): string =>
-  kind === "materializedView" ? "materialized view" : kind === "enum" ? "type" : kind;
+  kind === "materializedView" ? "materialized view" : kind === "enum" || kind === "domain" ? "type" : kind;
 
 /** The letters of a set, each once, in order. */
 export const lettersOf = (letters: Iterable<string>): string => {
