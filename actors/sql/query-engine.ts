@@ -85,8 +85,8 @@ export class QueryEngine implements Engine {
   validateDomain(domain: DomainDefinition, around: Around): void {
     const binder = binderFor(around);
     const value = { kind: "column", id: binder.newId(), name: "value", type: domain.base, location: -1 } as const;
-    domainRules(domain, value, binder);
-    expectDefault(domain, binder);
+    domainRules(domain, value, binder, bindExpression);
+    expectDefault(domain, binder, bindExpression);
   }
 
   defaultOf(table: TableDefinition, column: number, around: Around): BoundExpression | null {

@@ -26,6 +26,16 @@ CREATE TABLE patients (
   born date, weight numeric(6,2), tags text[] DEFAULT '{}', meta jsonb, at timestamptz DEFAULT now(),
   twice numeric GENERATED ALWAYS AS (weight * 2) STORED
 );
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s fine');
+CREATE TYPE ward."Kind" AS ENUM ('in', 'out');
+CREATE DOMAIN positive AS int DEFAULT 3 NOT NULL CONSTRAINT above CHECK (value > 0);
+CREATE TABLE feelings (
+  id serial PRIMARY KEY, m mood NOT NULL DEFAULT 'ok', ms mood[] DEFAULT '{ok}', p positive,
+  kind ward."Kind" CHECK (kind <> 'out'::ward."Kind" OR m = 'sad')
+);
+CREATE VIEW felt AS SELECT id, m, 'sad'::mood AS least, p::positive AS often FROM feelings WHERE m > 'sad'::mood;
+COMMENT ON TYPE mood IS 'how it is';
+INSERT INTO feelings (m, p, kind) SELECT (ARRAY['sad','ok','it''s fine'])[1 + i % 3]::mood, i, 'in' FROM generate_series(1, 30) i;
 CREATE SEQUENCE ward.number START 5 INCREMENT 7;
 CREATE TABLE ward.visits (
   id uuid DEFAULT gen_random_uuid() PRIMARY KEY,
@@ -99,7 +109,7 @@ test("a tenant is dumped by pg_dump and restored by psql and by pg_restore", asy
   t.is(plain(await tool("pg_dump", "custom")), plain(dumped));
 
   const ask =
-    "SELECT count(*), sum(visits) FROM a_view; SELECT nextval('ward.number'); SELECT sum(visits) FROM ward.counts; INSERT INTO patients (name) VALUES ('x') RETURNING id";
+    "SELECT count(*), sum(visits) FROM a_view; SELECT count(*), min(m), max(m) FROM felt; INSERT INTO feelings DEFAULT VALUES RETURNING *; SELECT nextval('ward.number'); SELECT sum(visits) FROM ward.counts; INSERT INTO patients (name) VALUES ('x') RETURNING id";
   t.is(await psql("plain", "-c", ask), await psql("main", "-c", ask), "sequences go on where they were");
 });
 

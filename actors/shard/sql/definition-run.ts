@@ -8,6 +8,8 @@ import { errorWithNames } from "../../../runtime/query/catalog/system/names.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import { isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
+import type { Expression } from "../../../runtime/query/syntax/ast-expression.js";
+import type { Query } from "../../../runtime/query/syntax/ast-query.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import { quoteIdentifier } from "../../../runtime/query/types/quote.js";
@@ -132,6 +134,10 @@ function portsOf(
   const { request, engine, evaluation, transaction, reader, locks, sequences } = parts;
   const { currentUser, sessionUser, roles } = evaluation.context;
   const around = (catalog: Catalog): Around => ({ catalog, context: under(catalog, parts) });
+  const stored = <Tree extends Expression | Query>(given: Tree): { readonly text: string; readonly syntax: Tree } => {
+    const syntax = numbered(given, draft.findType, draft.catalog);
+    return { text: engine.print(syntax), syntax };
+  };
   return {
     tenant: request.tenant,
     user: currentUser,
@@ -175,8 +181,8 @@ function portsOf(
     typeOf: (catalog, table, { syntax }) => engine.overRow(table, syntax, null, around(catalog)).expression.type,
     conversion: (catalog, table, column, type, using) =>
       conversionOf(parts, run, around(catalog), table, column, type, using),
-    storeExpression: (syntax) => ({ text: engine.print(syntax), syntax: numbered(syntax, draft.findType) }),
-    storeQuery: (syntax) => ({ text: engine.print(syntax), syntax: numbered(syntax, draft.findType) }),
+    storeExpression: (given) => stored(given),
+    storeQuery: (given) => stored(given),
     columnsRead: (catalog, { syntax }) => engine.columnsRead(syntax, around(catalog)),
     expectSettled: (table, command) => {
       if (!transaction.deferred.hasLeft(table.oid)) return;

@@ -11,7 +11,7 @@ import { type Binder, positionOf } from "./binder.js";
 import { coerce, coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { Scope } from "./scope.js";
-import { bindStored } from "./stored.js";
+import { type Bind, bindStored } from "./stored.js";
 
 export interface BoundDomainRule {
   readonly rule: DomainRule;
@@ -29,6 +29,7 @@ export function domainRules(
   domain: DomainDefinition,
   value: BoundExpression,
   binder: Binder,
+  bind: Bind,
 ): readonly BoundDomainRule[] {
   const { catalog, context } = binder.environment;
   const schema = catalog.objectByOid(domain.schema);
@@ -46,7 +47,7 @@ export function domainRules(
       rule: rule(name),
       expression: coerceTo(
         binder,
-        bindStored(expression, plainContext(binder, scope, "check constraints")),
+        bindStored(expression, plainContext(binder, scope, "check constraints"), bind),
         typeOid.bool,
         "CHECK",
       ),
@@ -64,10 +65,10 @@ export function domainRules(
 }
 
 /** Throws what the default of a domain would throw: 42804 for one of another type. */
-export function expectDefault({ base, name, default: stored }: DomainDefinition, binder: Binder): void {
+export function expectDefault({ base, name, default: stored }: DomainDefinition, binder: Binder, bind: Bind): void {
   if (stored === null) return;
   const scope = new Scope({ relations: [], columns: [] }, null, null);
-  const bound = bindStored(stored, plainContext(binder, scope, "DEFAULT expressions"));
+  const bound = bindStored(stored, plainContext(binder, scope, "DEFAULT expressions"), bind);
   if (coerce(binder, bound, base, "assignment") !== null) return;
   throw new SqlError(
     "42804",
@@ -77,15 +78,11 @@ export function expectDefault({ base, name, default: stored }: DomainDefinition,
 }
 
 /** A value of the type beneath as one of the domain. */
-export function asDomainValue(
-  value: BoundExpression,
-  type: SqlType,
-  binder: Binder,
-  location: number,
-): BoundExpression {
+export function asDomainValue(value: BoundExpression, type: SqlType, binder: Binder, bind: Bind): BoundExpression {
+  const { location } = value;
   const domain = domainOf(type, binder);
   if (domain === null) return value;
-  const rules = domainRules(domain, value, binder);
+  const rules = domainRules(domain, value, binder, bind);
   if (rules.length === 0) return { ...value, type };
   if (isVolatile(value)) throw notSupported("a volatile expression as a value of a domain", positionOf(location));
   const callee = domainCheck(

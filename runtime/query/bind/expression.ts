@@ -337,7 +337,7 @@ export function bindCast(
     subject.kind === "array" && element !== 0
       ? bindArray(subject.items, sqlType(element, target.modifier), location, context)
       : bindExpression(subject, context);
-  return asDomainValue(explicitCast(bound, target, location, context), target, binder, location);
+  return asDomainValue(explicitCast(bound, target, location, context), target, binder, bindExpression);
 }
 
 export function explicitCast(

@@ -12,6 +12,7 @@ import type { RowRules } from "./bound.js";
 import { coerce, coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { domainOf, domainRules } from "./domain.js";
+import { bindExpression } from "./expression.js";
 import { noNames, Scope, type ScopeRelation } from "./scope.js";
 import { bindStored } from "./stored.js";
 
@@ -85,7 +86,7 @@ function nextValue(column: ColumnDefinition): BoundExpression {
 }
 
 const stored = (expression: StoredExpression, scope: Scope, clause: string, binder: Binder): BoundExpression =>
-  bindStored(expression, plainContext(binder, scope, clause));
+  bindStored(expression, plainContext(binder, scope, clause), bindExpression);
 
 /** The value as one of the column's type, or 42804. */
 export function assign(expression: BoundExpression, type: SqlType, column: string, binder: Binder): BoundExpression {
@@ -129,7 +130,7 @@ export function bindRules(table: TableDefinition, relation: ScopeRelation, binde
         const domain = domainOf(type, binder);
         return domain === null
           ? []
-          : domainRules(domain, column(number), binder).map(({ rule, expression }) => ({
+          : domainRules(domain, column(number), binder, bindExpression).map(({ rule, expression }) => ({
               name: rule.constraint ?? "",
               expression,
               domain: { ...rule, column: number },

@@ -1,4 +1,5 @@
 /** Indexes and constraints as the statements that would make them: what `pg_get_indexdef` and `pg_get_constraintdef` say. */
+import { sequencesDrawn } from "../../syntax/names-read.js";
 import { quoteIdentifier } from "../../types/quote.js";
 import type {
   ConstraintDefinition,
@@ -88,6 +89,14 @@ export function constraintText(
 ): string {
   const text = constraint.kind === "check" ? checkText(constraint, isPretty) : wholeText(constraint, table, world);
   return "isNotValid" in constraint ? `${text} NOT VALID` : text;
+}
+
+/** A default as it is shown: that of a serial column names its sequence as the search path asks for. */
+export function defaultText({ text, syntax }: StoredExpression, world: CatalogWorld): string {
+  const [drawn = ""] = sequencesDrawn(syntax);
+  // Only the tree of a serial column names its sequence by number.
+  const sequence = /^\d+$/u.test(drawn) ? world.relation(Number(drawn)) : null;
+  return sequence === null ? text : `nextval('${world.relationText(sequence).replaceAll("'", "''")}'::regclass)`;
 }
 
 /** A condition of a table or of a domain. */

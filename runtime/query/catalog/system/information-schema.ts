@@ -8,7 +8,7 @@ import { isUserType } from "../../types/user-types.js";
 import type { ColumnDefinition, Deferral, Relation, TableDefinition, ViewDefinition } from "../model.js";
 import { aclOf, privilegeNames } from "../privileges.js";
 import { isTemporary } from "../temporary.js";
-import { actionText, columnName, constraintsOf } from "./definitions.js";
+import { actionText, columnName, constraintsOf, defaultText } from "./definitions.js";
 import { systemRelations } from "./relations.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
 
@@ -146,7 +146,10 @@ export function* columnRows(world: CatalogWorld, database: string): Iterable<Sys
       table_name: relation.name,
       column_name: name,
       ordinal_position: number,
-      column_default: definition === null || definition.identity !== null ? null : (definition.default?.text ?? null),
+      column_default:
+        definition === null || definition.default === null || definition.identity !== null
+          ? null
+          : defaultText(definition.default, world),
       is_nullable: yesNo(definition === null ? true : !definition.isNotNull),
       ...typeRow(type, database, world),
       dtd_identifier: String(number),

@@ -18,7 +18,7 @@ import {
 import { bootstrapRole } from "../role-set.js";
 import { isTemporary } from "../temporary.js";
 import { aclArray } from "./acl-array.js";
-import { columnName, constraintsOf, indexKeyText, indexText } from "./definitions.js";
+import { columnName, constraintsOf, defaultText, indexKeyText, indexText } from "./definitions.js";
 import { operatorClassOf } from "./operator-classes.js";
 import { systemRelationByOid, systemRelations } from "./relations.js";
 import { sequenceColumns } from "./sequence-table.js";
@@ -186,7 +186,7 @@ export function* defaultRows(world: CatalogWorld): Iterable<SystemRow> {
         oid: defaultOid(table.oid, column.number),
         adrelid: table.oid,
         adnum: column.number,
-        adbin: expression.text,
+        adbin: defaultText(expression, world),
       };
     }
 }

@@ -73,6 +73,7 @@ function domainRow(definition: DomainDefinition, world: CatalogWorld): SystemRow
     typnotnull: definition.isNotNull,
     typbasetype: base.oid,
     typtypmod: base.modifier,
+    typdefaultbin: definition.default?.text ?? null,
     typdefault: definition.default?.text ?? null,
     typacl: aclArray(definition),
   };

@@ -8,7 +8,7 @@ import type {
   TableDefinition,
   ViewDefinition,
 } from "../../catalog/model.js";
-import { isRelation, rowsOfObject } from "../../catalog/model.js";
+import { isRelation, isType, rowsOfObject } from "../../catalog/model.js";
 import { isTemporary, isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type {
@@ -26,6 +26,7 @@ import { type CatalogDraft, placeOf, shownName } from "./draft.js";
 import { exists, expectNoType } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
+import { followType } from "./stored-types.js";
 import { expectUnread, readsTemporary } from "./view-sources.js";
 import { followColumnName, followRelation, followSchema } from "./views.js";
 
@@ -192,6 +193,8 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
     if (draft.catalog.schemaByName(newName) !== null) throw new SqlError("42P06", `schema "${newName}" already exists`);
     followSchema(ports, schema.name, newName);
     draft.put({ ...schema, name: newName });
+    for (const object of [...draft.catalog.objects()])
+      if (isType(object) && object.schema === schema.oid) followType(ports, object.oid, { schema: newName });
     return { tag };
   }
   const relation = draft.find(statement.name);

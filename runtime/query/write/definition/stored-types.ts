@@ -1,5 +1,12 @@
 /** Types that somebody has made in what is stored: known by their numbers, shown by their names. */
-import type { CatalogObject, StoredExpression, StoredQuery } from "../../catalog/model.js";
+import { assert } from "../../../types/assert.js";
+import {
+  type Catalog,
+  type CatalogObject,
+  isType,
+  type StoredExpression,
+  type StoredQuery,
+} from "../../catalog/model.js";
 import { mapTypeNames } from "../../syntax/stored-types.js";
 import type { Oid } from "../../types/sql-type.js";
 import type { FindUserType } from "../../types/type-name.js";
@@ -7,15 +14,20 @@ import { elementTypeOf } from "../../types/type-table.js";
 import { isEnum } from "../../types/user-types.js";
 import type { DefinitionPorts } from "./ports.js";
 
-/** The tree with the number of each such type beside its name. */
-export const numbered = <Tree>(syntax: Tree, find: FindUserType): Tree =>
+/** The tree with the number of each such type beside its name, which gets its schema: it is found whatever the search path is. */
+export const numbered = <Tree>(syntax: Tree, find: FindUserType, catalog: Catalog): Tree =>
   mapTypeNames(syntax, (name) => {
     const own = name.oid === undefined ? find(name.names) : null;
     if (own === null) return name;
     const { oid, domain } = own;
-    if (domain !== undefined || isEnum(oid)) return { ...name, oid: domain ?? oid };
-    // The name of an array's type in the catalog: `_mood`.
-    return { ...name, oid: elementTypeOf(oid), arrayDimensions: 1 };
+    // Else the name is that of an array's type in the catalog: `_mood`.
+    const isOwn = domain !== undefined || isEnum(oid);
+    const type = catalog.objectByOid(isOwn ? (domain ?? oid) : elementTypeOf(oid));
+    assert(type !== null && isType(type), "a type that was found is in the catalog");
+    const schema = catalog.objectByOid(type.schema);
+    assert(schema !== null, "a type lies in a schema");
+    const dimensions = isOwn ? name.arrayDimensions : 1;
+    return { ...name, names: [schema.name, type.name], oid: type.oid, arrayDimensions: dimensions };
   });
 
 /** After a type has got another name, or has gone to another schema: what is shown of stored syntax says so. */
