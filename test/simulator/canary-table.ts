@@ -17,6 +17,7 @@ import {
   kernel,
   kernelCuts,
   littleLog,
+  longerAndOlder,
   misdirectedPrepares,
   namedAndGone,
   oldHead,
@@ -195,7 +196,8 @@ export const canaries: readonly Canary[] = [
     ],
     oracles: ["commit chain", "head", "ack durability", "assertion", "liveness"],
     budget: 3_000,
-    runs: slowViews,
+    runs: { ...told, replicas: 3, requestMicros: 60_000 },
+    story: longerAndOlder,
   },
   {
     id: "C10",

@@ -128,6 +128,15 @@ export const comesRound: readonly FaultEvent[] = [
   at(1_741, { kind: "partition", links: between([2], [0, 1]), forMs: 1_500 }),
 ];
 
+/**
+ * A primary that is cut off prepares alone as much as its pipeline takes, while the others commit less than that in a later view. Then the one that
+ * leads those is gone, and of the two logs that are left the longer is the older.
+ */
+export const longerAndOlder: readonly FaultEvent[] = [
+  at(500, { kind: "partition", links: between([1], [0, 2]), forMs: 1_200 }),
+  at(1_700, { kind: "kill", replica: 2, downMs: 2_500 }),
+];
+
 /** Near the end of its log a backup is damaged and restarts, while another is down: the view changes at once, and it votes. */
 export const damagedVoters: readonly FaultEvent[] = [0, 1, 2, 0, 1, 2].flatMap((replica, round) => [
   at(400 + round * 1_300, { kind: "latent", replica, zone: "log", where: 0.97, how: "random" }),

@@ -23,6 +23,7 @@ import {
   damagedVoters,
   goesRound,
   littleLog,
+  longerAndOlder,
   misdirectedPrepares,
   namedAndGone,
   oldHead,
@@ -78,6 +79,7 @@ const fast = { ...calmly, requestMicros: 8_000 };
 const stories: Readonly<Record<string, RareStory>> = {
   comesRound: { over: { ...told, replicas: 5 }, tell: () => comesRound },
   damagedVoters: { over: { ...fast, faultMs: 8_500, segmentBytes: 1024 * 1024 }, tell: () => damagedVoters },
+  longerAndOlder: { over: { ...calmly, requestMicros: 60_000 }, tell: () => longerAndOlder },
   twoAnswers: { over: { ...told, replicas: 5 }, tell: () => twoAnswers },
   namedAndGone: { over: { ...told, replicas: 5, requestMicros: 10_000 }, tell: () => namedAndGone },
   misdirectedPrepares: { over: { ...calmly, ...littleLog, atlas: false }, tell: () => misdirectedPrepares },
