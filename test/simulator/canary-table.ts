@@ -615,11 +615,11 @@ export const canaries: readonly Canary[] = [
         replace: "",
       },
     ],
-    oracles: ["storage"],
+    oracles: ["storage", "assertion"],
     budget: 1_000,
     runs: kernelCuts,
     differs:
-      "to complete a checkpoint before the superblock names it changes nothing here: pages are written by checkpoints alone, and the next one waits for the superblock",
+      "a page that was overwritten while it was needed reads as a sound one, so that who follows a branch to it may stop first; to complete a checkpoint before the superblock names it changes nothing here: pages are written by checkpoints alone, and the next one waits for the superblock",
   },
   {
     id: "C34",
