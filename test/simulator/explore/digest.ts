@@ -2,26 +2,21 @@
  * A digest of everything that decides what an object will do: all its fields, private ones included, through the whole graph, in order. It
  * sees private fields because the explorer runs on a copy of the compiled core in which they have ordinary names (`explore.ts`).
  */
+import { createHash } from "node:crypto";
+import { isFixed } from "./snapshot.js";
 
-const skipped = new Set(["effects"]);
+/** What a step leaves behind, what only pings tell, and moments in which something was done: time stands still here, so none of it is ever due. */
+const skipped = new Set([
+  ...["effects", "monotonic", "wall", "__seen", "__interval", "__knewTimeAt"],
+  ...["__progressAt", "__heartbeatAt", "__votedAt", "__enteredAt", "__installedAt"],
+]);
+const digestBytes = 12;
 
-/** FNV-1a in two lanes over a string. */
-function hashOf(text: string): string {
-  let low = 0x811c9dc5;
-  let high = 0x01234567;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    low = Math.imul(low ^ code, 0x01000193);
-    high = Math.imul(high ^ code ^ (low >>> 7), 0x85ebca6b);
-  }
-  return `${(high >>> 0).toString(36)}${(low >>> 0).toString(36)}`;
-}
+const hashOf = (text: string | Uint8Array): string =>
+  createHash("sha256").update(text).digest().subarray(0, digestBytes).toString("base64");
 
-function bytesText(bytes: Uint8Array): string {
-  let low = bytes.length;
-  for (let index = 0; index < bytes.length; index++) low = Math.imul(low ^ (bytes[index] ?? 0), 0x01000193);
-  return `b${(low >>> 0).toString(36)}`;
-}
+/** Of what nobody changes: told once. */
+const fixed = new WeakMap<object, string>();
 
 class Walk {
   readonly parts: string[] = [];
@@ -33,8 +28,8 @@ class Walk {
       this.parts.push(String(value));
       return;
     }
-    if (value instanceof Uint8Array) {
-      this.parts.push(bytesText(value));
+    if (isFixed(value)) {
+      this.parts.push(digest(value));
       return;
     }
     const before = this.#seen.get(value);
@@ -43,13 +38,15 @@ class Walk {
       return;
     }
     this.#seen.set(value, this.#seen.size);
-    this.#object(value);
+    this.contents(value);
   }
 
-  #object(value: object): void {
+  contents(value: object): void {
     if (value instanceof Map) {
       this.parts.push("M");
-      for (const [key, held] of value as Map<unknown, unknown>) {
+      // In the order of their keys: in which they were entered decides nothing.
+      const entries = [...(value as Map<unknown, unknown>)].sort(([left], [right]) => Number(left) - Number(right));
+      for (const [key, held] of entries) {
         this.value(key);
         this.value(held);
       }
@@ -70,8 +67,17 @@ class Walk {
   }
 }
 
-export function digest(...values: readonly unknown[]): string {
+export function digest(value: object): string {
+  const known = fixed.get(value);
+  if (known !== undefined) return known;
+  if (value instanceof Uint8Array) {
+    const text = hashOf(value);
+    fixed.set(value, text);
+    return text;
+  }
   const walk = new Walk();
-  for (const value of values) walk.value(value);
-  return hashOf(walk.parts.join(" "));
+  walk.contents(value);
+  const text = hashOf(walk.parts.join(" "));
+  if (isFixed(value)) fixed.set(value, text);
+  return text;
 }

@@ -1,20 +1,10 @@
-/**
- * Visits every state of a small scope, breadth first, each once. A core cannot be copied, so a state is reached by doing again what led
- * to it: the time is spent there, and memory holds paths and digests only. The child of `explore.ts`.
- */
-import { type Choice, pathText, type Scope, SmallWorld } from "./small-world.js";
+/** Visits every state of a small scope, depth first, so that those come soon of which the others are part. The child of `explore.ts`. */
+import type { Explored } from "./explored.js";
+import { type Scope, SmallWorld, type WorldState } from "./small-world.js";
+import { Visited } from "./visited.js";
 
-interface Reached {
-  readonly parent: Reached | null;
-  readonly choice: Choice | null;
-  readonly depth: number;
-}
-
-function pathTo(reached: Reached): Choice[] {
-  const path: Choice[] = [];
-  for (let at: Reached | null = reached; at !== null && at.choice !== null; at = at.parent) path.unshift(at.choice);
-  return path;
-}
+/** What fits into a few GiB. */
+const rowsMax = 40_000_000;
 
 const [scopeText = "{}", secondsMax = "60"] = process.argv.slice(2);
 const scope = JSON.parse(scopeText) as Scope;
@@ -24,45 +14,52 @@ const seconds = (): number => {
   return (user + system) / 1e6;
 };
 
-const root: Reached = { parent: null, choice: null, depth: 0 };
-const known = new Set<string>([new SmallWorld(scope).key()]);
-let frontier: Reached[] = [root];
+const world = new SmallWorld(scope);
+const visited = new Visited(world.letters);
+visited.add(world.start, -1);
+let states = 0;
 let transitions = 0;
-let depth = 0;
 let violation: string | null = null;
-let isComplete = true;
-search: while (frontier.length > 0) {
-  const next: Reached[] = [];
-  for (const reached of frontier) {
-    const path = pathTo(reached);
-    const at = (): SmallWorld => {
-      const world = new SmallWorld(scope);
-      for (const choice of path) world.apply(choice);
-      return world;
-    };
-    for (const choice of at().choices()) {
-      if (seconds() > Number(secondsMax)) {
-        isComplete = false;
-        break search;
-      }
-      const world = at();
-      transitions += 1;
-      try {
-        world.apply(choice);
-        world.check();
-      } catch (error) {
-        violation = `${String(error)} after ${pathText([...path, choice])}`;
-        break search;
-      }
-      const key = world.key();
-      if (known.has(key)) continue;
-      known.add(key);
-      next.push({ parent: reached, choice, depth: reached.depth + 1 });
-    }
-  }
-  frontier = next;
-  depth += 1;
+let row = visited.take();
+
+const isSame = (left: WorldState, right: WorldState): boolean => JSON.stringify(left) === JSON.stringify(right);
+
+/** How a person reads what led to a state. */
+function pathText(last: number): string {
+  const path = visited.pathTo(last);
+  const words = path.slice(1).map((reached, index) => {
+    let word = "";
+    world.forEachNext(path[index] ?? reached, (replica, what, next) => {
+      if (isSame(next, reached))
+        word = typeof what === "number" ? world.letters.letter(what).key : `${what} ${replica}`;
+    });
+    return word.split(" ").slice(0, 2).join(" ");
+  });
+  return words.join(", ");
 }
-console.log(
-  JSON.stringify({ states: known.size, transitions, depth, isComplete, violation, seconds: Math.round(seconds()) }),
-);
+
+try {
+  for (; row >= 0 && visited.count < rowsMax; row = visited.take()) {
+    if (states % 256 === 0 && seconds() > Number(secondsMax)) break;
+    const state = visited.at(row);
+    const parent = row;
+    states += 1;
+    world.check(state);
+    world.forEachNext(state, (_replica, _what, next) => {
+      transitions += 1;
+      visited.add(next, parent);
+    });
+  }
+} catch (error) {
+  violation = `${String(error)} after ${pathText(row)}`;
+}
+const explored: Explored = {
+  states,
+  transitions,
+  memberStates: world.tables.reduce((sum, { count }) => sum + count, 0),
+  steps: world.tables.reduce((sum, { runs }) => sum + runs, 0),
+  isComplete: row < 0,
+  violation,
+  seconds: Math.round(seconds()),
+};
+console.log(JSON.stringify(explored));

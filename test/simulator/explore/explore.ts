@@ -6,37 +6,44 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { edited } from "../canaries.js";
+import type { Edit } from "../canary-table.js";
 import { writeSection } from "../docs-page.js";
+import type { Explored } from "./explored.js";
 import type { Scope } from "./small-world.js";
 
-interface Explored {
-  readonly states: number;
-  readonly transitions: number;
-  readonly depth: number;
-  readonly isComplete: boolean;
-  readonly violation: string | null;
-  readonly seconds: number;
-}
+const scope = (name: string, ops: number, timers: number, crashes = 0, damages = 0): Scope => {
+  return { name, ops, timers, crashes, damages };
+};
 
 const scopes: readonly Scope[] = [
-  { name: "1 op, no timer, no crash", ops: 1, timers: 0, crashes: 0, damages: 0 },
-  { name: "2 ops, no timer, no crash", ops: 2, timers: 0, crashes: 0, damages: 0 },
-  { name: "1 op, 1 crash", ops: 1, timers: 0, crashes: 1, damages: 0 },
-  { name: "no op, 2 view timers", ops: 0, timers: 2, crashes: 0, damages: 0 },
-  { name: "1 op, 2 view timers", ops: 1, timers: 2, crashes: 0, damages: 0 },
-  { name: "3 ops, 3 view timers, 1 crash, 1 damaged entry", ops: 3, timers: 3, crashes: 1, damages: 1 },
+  scope("1 op", 1, 0),
+  scope("2 ops", 2, 0),
+  scope("3 ops", 3, 0),
+  scope("no op, 2 view timers", 0, 2),
+  scope("1 op, 1 view timer", 1, 1),
+  scope("1 op, 1 crash, 1 damaged entry", 1, 0, 1, 1),
+  scope("1 op, 2 view timers", 1, 2),
+  scope("2 ops, 1 view timer", 2, 1),
+  scope("2 ops, 1 crash, 1 damaged entry", 2, 0, 1, 1),
+  scope("1 op, 1 view timer, 1 crash, 1 damaged entry", 1, 1, 1, 1),
+  scope("3 ops, 3 view timers, 1 crash, 1 damaged entry", 3, 3, 1, 1),
 ];
 
 const project = new URL("../../../../", import.meta.url).pathname;
 
-/** A copy of the build in which `#name` of the core is `__name`. */
-export function openedCopy(): string {
+/** A copy of the build in which `#name` of the core is `__name`, with changes for those who want to see them found. */
+export function openedCopy(edits: readonly Edit[] = []): string {
   const target = mkdtempSync(path.join(tmpdir(), "kimberlite-explore-"));
   for (const part of ["runtime", "test/simulator", "test/vsr", "test/store"]) {
     cpSync(path.join(project, "dist", part), path.join(target, "dist", part), {
       recursive: true,
       filter: (source) => !source.endsWith(".map") && !source.endsWith(".d.ts"),
     });
+  }
+  for (const edit of edits) {
+    const file = path.join(target, "dist", edit.file);
+    writeFileSync(file, edited(readFileSync(file, "utf8"), edit));
   }
   const core = path.join(target, "dist/runtime/vsr");
   for (const name of readdirSync(core)) {
@@ -56,6 +63,12 @@ export function explore(copy: string, scope: Scope, secondsMax: number): Explore
   return JSON.parse(output.trim().split("\n").at(-1) ?? "{}") as Explored;
 }
 
+function rowOf({ name }: Scope, explored: Explored): string {
+  const { states, transitions, memberStates, steps, seconds, isComplete, violation } = explored;
+  const end = isComplete ? `complete in ${seconds} s` : `cut after ${seconds} s`;
+  return `| ${name} | ${states} | ${transitions} | ${memberStates} | ${steps} | ${end} | ${violation ?? "none"} |`;
+}
+
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   const index = process.argv.indexOf("--seconds");
   const secondsMax = index < 0 ? 60 : Number(process.argv[index + 1]);
@@ -64,19 +77,17 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   let violations = 0;
   try {
     for (const scope of scopes) {
-      const { states, transitions, depth, isComplete, violation, seconds } = explore(copy, scope, secondsMax);
-      if (violation !== null) violations += 1;
-      rows.push(
-        `| ${scope.name} | ${states} | ${transitions} | ${depth} | ${isComplete ? "complete" : `cut after ${seconds} s`} | ${violation ?? "none"} |`,
-      );
+      const explored = explore(copy, scope, secondsMax);
+      if (explored.violation !== null) violations += 1;
+      rows.push(rowOf(scope, explored));
       console.log(rows.at(-1));
     }
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
   const text = [
-    "| scope (three replicas) | states | transitions | depth | | violation |",
-    "|---|---|---|---|---|---|",
+    "| scope (three replicas) | states of the world | transitions | states of a replica | steps of the core | CPU | violation |",
+    "|---|---|---|---|---|---|---|",
     ...rows,
   ].join("\n");
   if (process.argv.includes("--write")) writeSection("scopes", text);

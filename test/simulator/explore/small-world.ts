@@ -1,16 +1,12 @@
 /**
- * Three cores of the shipping protocol with ideal disks, in which one thing happens at a time and every order is possible: a message
- * arrives (or never does), a disk finishes a write, a client proposes, a view timer fires, a replica crashes, with or without damage to
- * its newest entry. What a replica writes is on its disk once the write is reported; a crash takes what was not.
+ * Three members and a network, in which one thing happens at a time and every order is possible: a letter arrives (again, or never), a disk
+ * finishes a write, a client proposes, a view timer fires, a replica crashes, with or without damage to its newest entry.
+ *
+ * The network forgets nothing, so a world that has sent more can do all that one can that has sent less: what changes nothing is left out.
  */
-import { headerBytes, readHeader } from "../../../runtime/storage/frame.js";
-import { nextSegmentStart, paddedBytes } from "../../../runtime/storage/log-geometry.js";
-import { type LogPosition, positionBehind } from "../../../runtime/storage/log-position.js";
-import type { Message } from "../../../runtime/vsr/messages.js";
-import type { Effect, Input } from "../../../runtime/vsr/ports.js";
-import { Replica } from "../../../runtime/vsr/replica.js";
-import { clusterId, type Disk, geometry, readRun, recover } from "../../vsr/cluster.js";
-import { digest } from "./digest.js";
+import { Letters } from "./letters.js";
+import { damagedEntry, Identities, type MemberState, MemberTable, type Step } from "./member-table.js";
+import { type Happening, type Letter, replicas, SmallMember } from "./small-member.js";
 
 export interface Scope {
   readonly name: string;
@@ -21,344 +17,127 @@ export interface Scope {
   readonly damages: number;
 }
 
-export type Choice =
-  | { readonly kind: "deliver"; readonly message: string }
-  | { readonly kind: "disk"; readonly replica: number }
-  | { readonly kind: "propose"; readonly replica: number }
-  | { readonly kind: "timer"; readonly replica: number }
-  | { readonly kind: "crash"; readonly replica: number; readonly damages: boolean };
-
-type DiskEffect = Effect & { readonly kind: "writePrepares" | "repair" | "truncate" | "writeState" };
-
-interface Letter {
-  readonly key: string;
-  readonly from: number;
-  readonly to: number;
-  readonly message: Message;
+/** What has happened of that of which a scope allows only so much. */
+export interface Spent {
+  readonly ops: number;
+  readonly timers: number;
+  readonly crashes: number;
+  readonly damages: number;
 }
 
-interface Member {
-  replica: Replica;
-  disk: Disk;
-  queue: DiskEffect[];
-  waiting: { readonly letter: Letter; readonly after: Set<number> }[];
-  leads: { readonly view: number; head: LogPosition } | null;
-  ticks: number;
+export interface WorldState {
+  /** By replica: number of its state. */
+  readonly members: readonly number[];
+  /** Number of the set of all letters that were sent. */
+  readonly network: number;
+  readonly spent: Spent;
 }
 
-export const replicas = 3;
+/** What may happen next to a replica, a letter by its number or something else in a word, and what it leads to. */
+export type Visit = (replica: number, what: number | string, next: WorldState) => void;
+
 const replication = 2;
-const bodyBytes = 16;
-/** Acquaintance and heartbeats change nothing that a vote or an acknowledgement does not: they are lost here. */
-const unheard = new Set<Message["kind"]>(["ping", "pong", "commitOk"]);
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+const nothingSpent: Spent = { ops: 0, timers: 0, crashes: 0, damages: 0 };
 
 export class SmallWorld {
   readonly scope: Scope;
-  readonly members: Member[] = [];
-  letters: Letter[] = [];
-  readonly commits = new Map<number, string>();
-  #isWarm = false;
-  #ops = 0;
-  #timers = 0;
-  #crashes = 0;
-  #damages = 0;
+  readonly letters = new Letters();
+  readonly tables: readonly MemberTable[];
+  readonly start: WorldState;
 
   constructor(scope: Scope) {
     this.scope = scope;
-    for (let index = 0; index < replicas; index++) {
-      const disk: Disk = {
-        state: { view: 0, logView: 0, commitMax: 0, suffix: [] },
-        log: new Map(),
-        lost: new Set(),
-      };
-      this.members.push({ replica: this.#core(index, disk), disk, queue: [], waiting: [], leads: null, ticks: 0 });
-    }
-    this.#warmUp();
+    const members = warmMembers();
+    const identities = new Identities();
+    this.tables = members.map((member) => new MemberTable(member, this.letters, identities, scope.ops));
+    this.start = { members: members.map(() => 0), network: 0, spent: nothingSpent };
   }
 
-  #core(index: number, disk: Disk): Replica {
-    const config = { replica: index, replicaCount: replicas, clusterId, geometry, release: 1, seed: 7 + index };
-    return new Replica(config, disk.state, recover(disk));
+  #state({ members }: WorldState, replica: number): MemberState {
+    return this.#table(replica).state(members[replica] ?? 0);
   }
 
-  #member(index: number): Member {
-    const member = this.members[index];
-    if (member === undefined) throw new Error(`there is no replica ${index}`);
-    return member;
+  #table(replica: number): MemberTable {
+    const table = this.tables[replica];
+    if (table === undefined) throw new Error(`there is no replica ${replica}`);
+    return table;
   }
 
-  /** Until somebody leads view 1 and nothing is under way: the first view of every cluster, in one order. */
-  #warmUp(): void {
-    for (let round = 0; round < 400; round++) {
-      for (let index = 0; index < replicas; index++) {
-        this.#tick(index);
-        while (this.#member(index).queue.length > 0) this.#disk(index);
-      }
-      for (const letter of this.letters.splice(0)) this.#deliver(letter);
-      const leads = this.members.some(({ leads }) => leads !== null);
-      const inView = this.members.every(
-        ({ replica }) => replica.inspect().view === 1 && replica.inspect().status === "normal",
-      );
-      if (leads && inView && this.members.every(({ queue }) => queue.length === 0)) break;
-    }
-    this.letters = [];
-    this.#isWarm = true;
-    if (this.#leader() < 0) throw new Error("a small cluster begins with a primary");
-  }
-
-  #leader(): number {
-    return this.members.findIndex(({ leads }) => leads !== null);
-  }
-
-  // ------------------------------------------------------------------ choices
-
-  choices(): Choice[] {
-    const { scope } = this;
-    const found: Choice[] = [];
-    for (const { key } of this.letters) found.push({ kind: "deliver", message: key });
+  /** Calls `visit` with everything that can happen next and changes something. */
+  forEachNext(world: WorldState, visit: Visit): void {
     for (let replica = 0; replica < replicas; replica++) {
-      const member = this.#member(replica);
-      if (member.queue.length > 0) found.push({ kind: "disk", replica });
-      if (member.leads !== null && this.#ops < scope.ops && member.queue.length === 0)
-        found.push({ kind: "propose", replica });
-      if (this.#timers < scope.timers) found.push({ kind: "timer", replica });
-      if (this.#crashes < scope.crashes) found.push({ kind: "crash", replica, damages: false });
-      if (this.#crashes < scope.crashes && this.#damages < scope.damages && member.disk.log.size > 0)
-        found.push({ kind: "crash", replica, damages: true });
-    }
-    return found;
-  }
-
-  apply(choice: Choice): void {
-    switch (choice.kind) {
-      case "deliver": {
-        const index = this.letters.findIndex(({ key }) => key === choice.message);
-        const [letter] = this.letters.splice(index, 1);
-        if (index >= 0 && letter !== undefined) this.#deliver(letter);
-        return;
+      const table = this.#table(replica);
+      const number = world.members[replica] ?? 0;
+      for (const letter of this.letters.inbox(world.network, replica)) {
+        this.#visit(world, replica, letter, table.deliver(number, letter), world.spent, visit);
       }
-      case "disk":
-        this.#disk(choice.replica);
-        return;
-      case "propose":
-        this.#ops += 1;
-        this.#propose(choice.replica);
-        return;
-      case "timer":
-        this.#timers += 1;
-        this.#timer(choice.replica);
-        return;
-      case "crash":
-        this.#crashes += 1;
-        if (choice.damages) this.#damages += 1;
-        this.#crash(choice.replica, choice.damages);
-        return;
+      this.#forEachOther(world, replica, visit);
     }
   }
 
-  /** Two worlds with the same key go on in the same ways. */
-  key(): string {
-    const disks = this.members.map(({ disk }) => [
-      disk.state,
-      [...disk.log.values()].map(({ header }) => header.identity),
-      [...disk.lost],
-    ]);
-    const queues = this.members.map(({ queue, waiting, leads }) => [
-      queue.map(({ kind, id }) => `${kind}${id}`),
-      waiting.map(({ letter, after }) => [letter.key, [...after]]),
-      leads,
-    ]);
-    const letters = this.letters.map(({ key }) => key).sort();
-    const budget = [this.#ops, this.#timers, this.#crashes, this.#damages];
-    return digest(
-      this.members.map(({ replica }) => replica),
-      disks,
-      queues,
-      letters,
-      budget,
-    );
-  }
-
-  // ------------------------------------------------------------------ what happens
-
-  #step(index: number, input: Input): void {
-    const effects: Effect[] = [];
-    const member = this.#member(index);
-    member.replica.step(input, effects);
-    for (const effect of effects) this.#carryOut(index, member, effect);
-  }
-
-  #deliver({ from, to, message }: Letter): void {
-    this.#step(to, { kind: "message", from, message });
-  }
-
-  #tick(index: number): void {
-    const member = this.#member(index);
-    member.ticks += 1;
-    this.#step(index, { kind: "tick", monotonic: member.ticks * 10_000, wall: member.ticks * 10_000 });
-  }
-
-  #timer(index: number): void {
-    const { isPrimary, primary } = this.#member(index).replica.inspect();
-    if (isPrimary) this.#step(index, { kind: "abdicate" });
-    else this.#step(index, { kind: "disconnected", peer: primary });
-    this.#tick(index);
-  }
-
-  #crash(index: number, damages: boolean): void {
-    const member = this.#member(index);
-    member.queue = [];
-    member.waiting = [];
-    member.leads = null;
-    if (damages) {
-      const newest = [...member.disk.log.values()].reduce((op, { header }) => Math.max(op, header.op), 0);
-      const entry = [...member.disk.log].find(([, { header }]) => header.op === newest);
-      if (entry !== undefined) member.disk.log.delete(entry[0]);
-      member.disk.lost.add(newest);
+  #forEachOther(world: WorldState, replica: number, visit: Visit): void {
+    const { scope } = this;
+    const { spent } = world;
+    const table = this.#table(replica);
+    const number = world.members[replica] ?? 0;
+    const { hasWrites, mayPropose, hasEntries } = table.state(number);
+    const happens = (key: string, happening: Happening, after: Spent): void =>
+      this.#visit(world, replica, key, table.step(number, key, happening), after, visit);
+    if (hasWrites) happens("disk", { kind: "disk" }, spent);
+    if (mayPropose && spent.ops < scope.ops) {
+      const ops = spent.ops + 1;
+      happens(`propose ${ops}`, { kind: "propose", number: ops }, { ...spent, ops });
     }
-    member.replica = this.#core(index, member.disk);
-    member.ticks = 0;
-    this.#tick(index);
+    if (spent.timers < scope.timers) happens("timer", { kind: "timer" }, { ...spent, timers: spent.timers + 1 });
+    if (spent.crashes >= scope.crashes) return;
+    const crashes = spent.crashes + 1;
+    happens("crash", { kind: "crash", damages: false }, { ...spent, crashes });
+    if (hasEntries && spent.damages < scope.damages) {
+      happens("damage", { kind: "crash", damages: true }, { ...spent, crashes, damages: spent.damages + 1 });
+    }
   }
 
-  #propose(index: number): void {
-    const member = this.#member(index);
-    const { leads } = member;
-    if (leads === null) return;
-    const frame = new Uint8Array(headerBytes + bodyBytes).fill(0x41 + this.#ops, headerBytes);
-    const { head } = leads;
-    const next = nextSegmentStart(geometry, head.address);
-    const address = head.address + paddedBytes(bodyBytes) > next ? next : head.address;
-    this.#step(index, {
-      kind: "propose",
-      view: leads.view,
-      op: head.op + 1,
-      frame,
-      address,
-      recordCount: 1,
-      timestamp: head.timestamp + 1,
-    });
-    const reading = readHeader(frame, new DataView(frame.buffer), 0, clusterId);
-    if (reading.kind === "prepare" && member.leads !== null) member.leads.head = positionBehind(reading.header);
+  #visit(world: WorldState, replica: number, what: number | string, step: Step, spent: Spent, visit: Visit): void {
+    const network = this.letters.with(world.network, step.letters);
+    if (step.next === world.members[replica] && network === world.network) return;
+    const members = world.members.map((number, other) => (other === replica ? step.next : number));
+    visit(replica, what, { members, network, spent });
   }
 
-  #carryOut(index: number, member: Member, effect: Effect): void {
-    switch (effect.kind) {
-      case "send": {
-        if (unheard.has(effect.message.kind) && this.#isWarm) return;
-        const { to, message } = effect;
-        const letter = { key: `${index}>${to} ${message.kind} ${digest(message)}`, from: index, to, message };
-        const pending = new Set(member.queue.map(({ id }) => id));
-        const after = new Set(effect.after.filter((id) => pending.has(id)));
-        if (after.size > 0) member.waiting.push({ letter, after });
-        else this.#post(letter);
-        return;
+  /** Everything committed is committed once, and lies on a replication quorum of disks, damaged copies included. Throws otherwise. */
+  check(world: WorldState): void {
+    const states = [0, 1, 2].map((replica) => this.#state(world, replica));
+    for (let index = 0; index < this.scope.ops; index++) {
+      const seen = new Set(states.map(({ committed }) => committed[index] ?? 0).filter((number) => number > 0));
+      if (seen.size > 1) throw new Error(`op ${index + 1} is committed twice, as different prepares`);
+      for (const number of seen) {
+        const copies = states.filter(({ held }) => held[index] === number || held[index] === damagedEntry).length;
+        if (copies < replication) throw new Error(`op ${index + 1} is committed and lies on ${copies} disks`);
       }
-      case "writePrepares":
-      case "repair":
-      case "truncate":
-      case "writeState":
-        member.queue.push(effect);
-        return;
-      case "readPrepare": {
-        const found = member.disk.log.get(effect.header.address) ?? null;
-        const isSame = found !== null && hex(found.header.identity) === hex(effect.header.identity);
-        this.#step(index, { kind: "prepareRead", token: effect.token, prepare: isSame ? found : null });
-        return;
-      }
-      case "readRun": {
-        const prepares = readRun(member.disk, effect.from, effect.untilOp);
-        this.#step(index, { kind: "runRead", token: effect.token, prepares });
-        return;
-      }
-      case "committed":
-        this.#committed(index, effect.position);
-        return;
-      case "lead":
-        member.leads = { view: effect.view, head: effect.head };
-        return;
-      case "follow":
-        member.leads = null;
-        return;
-      case "halt":
-        throw new Error(`replica ${index} stops: ${effect.reason}`);
-      default:
-        return;
-    }
-  }
-
-  /** The network is a set: a message that is under way is not under way twice. */
-  #post(letter: Letter): void {
-    if (!this.letters.some(({ key }) => key === letter.key)) this.letters.push(letter);
-  }
-
-  #disk(index: number): void {
-    const member = this.#member(index);
-    const effect = member.queue.shift();
-    if (effect === undefined) return;
-    this.#write(member.disk, effect);
-    for (const waiting of [...member.waiting]) {
-      waiting.after.delete(effect.id);
-      if (waiting.after.size > 0) continue;
-      member.waiting.splice(member.waiting.indexOf(waiting), 1);
-      this.#post(waiting.letter);
-    }
-    this.#step(index, { kind: "written", id: effect.id });
-  }
-
-  #write(disk: Disk, effect: DiskEffect): void {
-    if (effect.kind === "writeState") {
-      disk.state = effect.state;
-      return;
-    }
-    if (effect.kind === "truncate") {
-      for (const [address, { header }] of disk.log)
-        if (address >= effect.before.address) {
-          disk.log.delete(address);
-          disk.lost.delete(header.op);
-        }
-      for (const op of [...disk.lost]) if (op > effect.before.op) disk.lost.delete(op);
-      return;
-    }
-    for (const prepare of effect.kind === "repair" ? [effect.prepare] : effect.prepares) {
-      disk.log.set(prepare.header.address, prepare);
-      disk.lost.delete(prepare.header.op);
-    }
-  }
-
-  // ------------------------------------------------------------------ what must hold
-
-  #committed(index: number, position: LogPosition): void {
-    const byOp = new Map(
-      [...this.#member(index).disk.log.values()].map(({ header }) => [header.op, hex(header.identity)]),
-    );
-    for (let op = 1; op <= position.op; op++) {
-      const here = op === position.op ? hex(position.parent) : byOp.get(op);
-      if (here === undefined) continue;
-      const known = this.commits.get(op);
-      if (known !== undefined && known !== here) throw new Error(`op ${op} is committed twice, as different prepares`);
-      this.commits.set(op, here);
-    }
-  }
-
-  /** Everything committed lies on a replication quorum of disks, damaged copies included. */
-  check(): void {
-    for (const [op, identity] of this.commits) {
-      const copies = this.members.filter(
-        ({ disk }) =>
-          disk.lost.has(op) ||
-          [...disk.log.values()].some(({ header }) => header.op === op && hex(header.identity) === identity),
-      ).length;
-      if (copies < replication) throw new Error(`op ${op} is committed and lies on ${copies} disks`);
     }
   }
 }
 
-/** A path as a person reads it. */
-export const pathText = (path: readonly Choice[]): string =>
-  path
-    .map((choice) =>
-      choice.kind === "deliver" ? choice.message.split(" ").slice(0, 2).join(" ") : `${choice.kind} ${choice.replica}`,
-    )
-    .join(", ");
+/** Until somebody leads view 1 and nothing is under way: the first view of every cluster, in one order. */
+function warmMembers(): SmallMember[] {
+  const members = Array.from({ length: replicas }, (_, index) => new SmallMember(index));
+  let letters: Letter[] = [];
+  const isWarm = (): boolean =>
+    members.some(({ leads }) => leads !== null) &&
+    members.every(({ replica, queue }) => {
+      const { view, status } = replica.inspect();
+      return view === 1 && status === "normal" && queue.length === 0;
+    });
+  for (let round = 0; round < 400 && !isWarm(); round++) {
+    for (const member of members) {
+      letters.push(...member.pass());
+      while (member.queue.length > 0) letters.push(...member.happen({ kind: "disk" }));
+    }
+    const arriving = letters;
+    letters = [];
+    for (const letter of arriving) letters.push(...(members[letter.to]?.happen({ kind: "deliver", letter }) ?? []));
+  }
+  if (!isWarm()) throw new Error("a small cluster begins with a primary");
+  for (const member of members) member.warm();
+  return members;
+}
