@@ -84,7 +84,8 @@ function mayBePoint(statement: Statement): boolean {
   if (statement.kind !== "select" || statement.where === null || statement.from.length !== 1) return false;
   const { from, where, group, having, distinct, order, limit, offset, locks, into, windows } = statement;
   const [table] = from;
-  if (table?.kind !== "table" || table.time !== null || statement.with !== null || into !== null) return false;
+  if (table?.kind !== "table" || statement.with !== null || into !== null) return false;
+  if (table.time !== null && table.time.kind !== "asOf") return false;
   const isPlain = having === null && distinct === null && limit === null && offset === null;
   const lists = [group, order, locks, windows];
   return isPlain && lists.every((list) => list.length === 0) && comparesValues(where);
