@@ -35,38 +35,69 @@ export function advance(sequence: SequenceDefinition, state: SequenceState): big
   return state.value;
 }
 
-/** What an attempt at a statement found when it first took from an object; null: nothing was ever taken. */
-type Before = Map<string, SequenceState | null>;
+/** The numbers of one object. */
+interface Numbers {
+  /** Null while it has not been read, or nothing was ever taken. */
+  state: SequenceState | null;
+  /** The statement that took from it last. */
+  statement: number;
+}
 
 export class Sequences {
-  readonly #states = new Map<string, SequenceState>();
+  /** By tenant and object. */
+  readonly #numbers = new Map<number, Map<number, Numbers>>();
   /** Objects whose numbers were taken in vain and are in no record yet, by tenant. */
   readonly #left = new Map<number, Set<number>>();
-  readonly #before: Before = new Map();
+  /** What the statement under way found when it first took from an object. */
+  #before: { readonly numbers: Numbers; readonly state: SequenceState | null }[] = [];
+  /** Counts statements, and each attempt at one. */
+  #statement = 1;
 
   /** After a roll back of the state: what is in memory may not be what the trees will say. */
   clear(): void {
-    this.#states.clear();
+    this.#numbers.clear();
     this.#left.clear();
-    this.#before.clear();
+    this.begin();
   }
 
   /** A statement begins: what it takes can be given back until the next one begins. */
   begin(): void {
-    this.#before.clear();
+    this.#statement += 1;
+    if (this.#before.length > 0) this.#before = [];
   }
 
   /** The statement begins anew, as if it had taken nothing. */
   giveBack(): void {
-    for (const [name, state] of this.#before) {
-      if (state === null) this.#states.delete(name);
-      else this.#states.set(name, state);
-    }
-    this.#before.clear();
+    for (const { numbers, state } of this.#before) numbers.state = state;
+    this.begin();
   }
 
-  #remember(name: string, state: SequenceState | null): void {
-    if (!this.#before.has(name)) this.#before.set(name, state === null ? null : { ...state });
+  #of(tenant: number, object: number): Numbers {
+    let ofTenant = this.#numbers.get(tenant);
+    if (ofTenant === undefined) {
+      ofTenant = new Map();
+      this.#numbers.set(tenant, ofTenant);
+    }
+    let numbers = ofTenant.get(object);
+    if (numbers === undefined) {
+      numbers = { state: null, statement: 0 };
+      ofTenant.set(object, numbers);
+    }
+    return numbers;
+  }
+
+  /** As `#of`, with the state that the trees know. */
+  #read(reader: TreeReader, tenant: number, object: number): Numbers {
+    const numbers = this.#of(tenant, object);
+    numbers.state ??= readSequence(reader, tenant, object);
+    return numbers;
+  }
+
+  #remember(numbers: Numbers): void {
+    if (numbers.statement === this.#statement) return;
+    assert(numbers.statement < this.#statement, "statements take one after the other");
+    numbers.statement = this.#statement;
+    this.#before.push({ numbers, state: numbers.state === null ? null : { ...numbers.state } });
   }
 
   /** A transaction that took from these objects came to nothing. @param kindOf what each is without the transaction */
@@ -74,7 +105,7 @@ export class Sequences {
     for (const object of objects) {
       const kind = kindOf(object);
       // The number of an object that never was may be that of another one day.
-      if (kind === "none") this.#states.delete(`${tenant} ${object}`);
+      if (kind === "none") this.#numbers.get(tenant)?.delete(object);
       // Nobody has seen a row's number.
       if (kind !== "sequence") continue;
       const left = this.#left.get(tenant) ?? new Set();
@@ -92,40 +123,32 @@ export class Sequences {
 
   /** The state now, null when nothing was ever drawn. */
   find(reader: TreeReader, tenant: number, object: number): SequenceState | null {
-    const name = `${tenant} ${object}`;
-    const known = this.#states.get(name);
-    if (known !== undefined) return known;
-    const state = readSequence(reader, tenant, object);
-    if (state !== null) this.#states.set(name, state);
-    return state;
+    return this.#read(reader, tenant, object).state;
   }
 
-  set(tenant: number, object: number, state: SequenceState): SequenceState {
-    const name = `${tenant} ${object}`;
-    this.#remember(name, this.#states.get(name) ?? null);
-    this.#states.set(name, state);
-    return state;
+  set(tenant: number, object: number, state: SequenceState): void {
+    const numbers = this.#of(tenant, object);
+    this.#remember(numbers);
+    numbers.state = state;
   }
 
   /** As it was before a transaction that came to nothing began it anew. */
   restore(tenant: number, object: number, state: SequenceState | null): void {
-    const name = `${tenant} ${object}`;
-    if (state === null) this.#states.delete(name);
-    else this.#states.set(name, { ...state });
+    this.#of(tenant, object).state = state === null ? null : { ...state };
   }
 
   next(reader: TreeReader, tenant: number, sequence: SequenceDefinition): bigint {
-    const known = this.find(reader, tenant, sequence.oid);
-    if (known !== null) this.#remember(`${tenant} ${sequence.oid}`, known);
-    const state = known ?? this.set(tenant, sequence.oid, { value: sequence.start, isCalled: false });
-    return advance(sequence, state);
+    const numbers = this.#read(reader, tenant, sequence.oid);
+    this.#remember(numbers);
+    numbers.state ??= { value: sequence.start, isCalled: false };
+    return advance(sequence, numbers.state);
   }
 
   nextRowNumber(reader: TreeReader, tenant: number, storage: number): number {
-    const known = this.find(reader, tenant, storage);
-    if (known !== null) this.#remember(`${tenant} ${storage}`, known);
-    const state = known ?? this.set(tenant, storage, { value: 0n, isCalled: true });
-    state.value += 1n;
-    return Number(state.value);
+    const numbers = this.#read(reader, tenant, storage);
+    this.#remember(numbers);
+    numbers.state ??= { value: 0n, isCalled: true };
+    numbers.state.value += 1n;
+    return Number(numbers.state.value);
   }
 }

@@ -77,10 +77,16 @@ export function rowArranger(
   overriding: Insert["overriding"],
   binder: Binder,
 ): (values: readonly (BoundExpression | null)[]) => readonly BoundExpression[] {
-  const nothing = (column: ColumnDefinition): BoundExpression =>
-    column.generated === null
-      ? defaultOf(column, binder)
-      : { kind: "constant", value: null, type: column.type, location: -1 };
+  /** What columns hold that are not given: one expression for all rows. */
+  const defaults = new Map<ColumnDefinition, BoundExpression>();
+  const nothing = (column: ColumnDefinition): BoundExpression => {
+    if (column.generated !== null) return { kind: "constant", value: null, type: column.type, location: -1 };
+    const known = defaults.get(column);
+    if (known !== undefined) return known;
+    const bound = defaultOf(column, binder);
+    defaults.set(column, bound);
+    return bound;
+  };
   return (values) =>
     live.map((column) => {
       const index = targets.findIndex((target) => target.number === column.number);

@@ -3,7 +3,7 @@ import { TableKey, tableSpace, tableTree } from "../../../store/table-trees.js";
 import { assert } from "../../../types/assert.js";
 import type { BoundInsert } from "../../bind/bound.js";
 import type { Catalog, TableDefinition } from "../../catalog/model.js";
-import { compileForFrames } from "../../execute/frame-expression.js";
+import { compileForFrames, type Frame, type FrameFunction } from "../../execute/frame-expression.js";
 import type { BoundExpression, ColumnId } from "../../plan/expression.js";
 import { rowKeyCodecOf, rowNumberKey } from "../../table/index-keys.js";
 import { rowCodecOf } from "../../table/row-codec.js";
@@ -12,40 +12,61 @@ import { type Draws, drawsOf } from "./draws.js";
 import { type Entry, entryOf, isFree, isPlain, type PlainIndex, plainIndex, putEntry } from "./entries.js";
 import { type ProgramRun, rowBytesMax, type WriteProgram } from "./program.js";
 import { leadsSomewhere, type Reference, referencesOf } from "./references.js";
-import { type CompiledRules, type Computed, compiledRules, isSound, liveColumns, tell } from "./rules.js";
+import { type CompiledRules, compiledRules, isSound, liveColumns, tell } from "./rules.js";
 
 const noSlots: ReadonlyMap<ColumnId, number> = new Map();
 const noEntries: readonly Entry[] = [];
 
-/** How one row of VALUES becomes a row of the table; null for what only the executor computes. */
-function computedOf(
-  { table, plan, values }: BoundInsert,
-  item: readonly BoundExpression[],
-): readonly Computed[] | null {
-  const computed: Computed[] = [];
-  for (const [at, { number }] of liveColumns(table).entries()) {
-    const id = values[at] ?? null;
-    // Generated: computed once the others are known.
-    if (id === null) continue;
-    const expression = item[plan.columns.findIndex((column) => column.id === id)];
-    const compute = expression === undefined ? null : compileForFrames(expression, noSlots);
-    if (compute === null) return null;
-    computed.push({ place: number - 1, compute });
-  }
-  return computed;
+/** The value of a column in each of the statement's rows. */
+type RowValue = (frame: Frame, row: number) => Datum;
+
+interface StoredValue {
+  /** In a row's values. */
+  readonly place: number;
+  readonly of: RowValue;
 }
 
-/** How a row of the plan becomes a row of the table. */
-function takenFrom({ table, plan, values }: BoundInsert): readonly Computed[] {
-  const taken: Computed[] = [];
+/** The columns that are stored as they are given; generated ones are computed once those are known. Null where `valueOf` says so. */
+function storedValues(
+  { table, plan, values }: BoundInsert,
+  valueOf: (planColumn: number) => RowValue | null,
+): readonly StoredValue[] | null {
+  const stored: StoredValue[] = [];
   for (const [at, { number }] of liveColumns(table).entries()) {
     const id = values[at] ?? null;
     if (id === null) continue;
-    const place = plan.columns.findIndex((column) => column.id === id);
-    assert(place >= 0, "what an INSERT stores is in its plan's columns");
-    taken.push({ place: number - 1, compute: ({ parameters }) => parameters[place] ?? null });
+    const planColumn = plan.columns.findIndex((column) => column.id === id);
+    assert(planColumn >= 0, "what an INSERT stores is in its plan's columns");
+    const of = valueOf(planColumn);
+    if (of === null) return null;
+    stored.push({ place: number - 1, of });
   }
-  return taken;
+  return stored;
+}
+
+/**
+ * One column of VALUES, the whole of it at once: what an INSERT of a thousand rows looks at for a row lies side by side. Null for what
+ * only the executor computes.
+ */
+function columnOf(items: readonly (readonly BoundExpression[])[], planColumn: number): RowValue | null {
+  const compiled: FrameFunction[] = [];
+  const constants: Datum[] = [];
+  let before: BoundExpression | null = null;
+  for (const item of items) {
+    const expression = item[planColumn];
+    assert(expression !== undefined, "a row of VALUES has all columns");
+    if (expression.kind === "constant") constants.push(expression.value);
+    // The default of a column is one expression in all rows.
+    const known = expression === before ? compiled.at(-1) : undefined;
+    const compute = known ?? compileForFrames(expression, noSlots);
+    if (compute === null) return null;
+    compiled.push(compute);
+    before = expression;
+  }
+  if (constants.length === items.length) return (_frame, row) => constants[row] ?? null;
+  const [only] = compiled;
+  if (only !== undefined && compiled.every((one) => one === only)) return (frame) => only(frame);
+  return (frame, row) => compiled[row]?.(frame) ?? null;
 }
 
 export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgram | null {
@@ -58,25 +79,29 @@ export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgr
   const write = insertRow(table, others.map(plainIndex), checked, references);
   const isLoad = references.length === 0 && checked.returning === null;
   if (plan.kind !== "values") {
-    const taken = takenFrom(insert);
-    return { rows: 1, input: "plan", draws: "more", isLoad, run: (run) => (write(taken, run) ? 1 : null) };
+    const taken = storedValues(
+      insert,
+      (planColumn) =>
+        ({ parameters }) =>
+          parameters[planColumn] ?? null,
+    );
+    assert(taken !== null, "a row of a plan is taken as it is");
+    return { rows: 1, input: "plan", draws: "more", isLoad, run: (run) => (write(taken, 0, run) ? 1 : null) };
   }
-  const rows: (readonly Computed[])[] = [];
-  for (const item of plan.items) {
-    const computed = computedOf(insert, item);
-    if (computed === null) return null;
-    rows.push(computed);
-  }
+  const { items } = plan;
+  const stored = storedValues(insert, (planColumn) => columnOf(items, planColumn));
+  if (stored === null) return null;
+  const rows = items.length;
   const drawn = drawsOf(plan.items.flat());
   const draws: Draws = drawn === "nothing" && table.keyColumns.length === 0 ? "numbers" : drawn;
   return {
-    rows: rows.length,
+    rows,
     input: "statement",
     draws,
     isLoad,
     run: (run) => {
-      for (const computed of rows) if (!write(computed, run)) return null;
-      return rows.length;
+      for (let row = 0; row < rows; row++) if (!write(stored, row, run)) return null;
+      return rows;
     },
   };
 }
@@ -87,7 +112,7 @@ function insertRow(
   indexes: readonly PlainIndex[],
   checked: CompiledRules,
   references: readonly Reference[],
-): (computed: readonly Computed[], run: ProgramRun) => boolean {
+): (stored: readonly StoredValue[], number: number, run: ProgramRun) => boolean {
   // What is not computed, dropped columns, stays NULL; nobody keeps the row.
   const row: Datum[] = new Array<Datum>(table.columns.length).fill(null);
   const keyValues: Datum[] = [];
@@ -95,9 +120,9 @@ function insertRow(
   const keyCodec = rowKeyCodecOf(table);
   const hasKey = table.keyColumns.length > 0;
   const key = new TableKey();
-  return (computed, run) => {
+  return (stored, number, run) => {
     const { state, tenant, frame } = run;
-    for (const { place, compute } of computed) row[place] = compute(frame);
+    for (const { place, of } of stored) row[place] = of(frame, number);
     if (!isSound(checked, frame, row)) return false;
     for (let at = 0; at < table.keyColumns.length; at++) keyValues[at] = row[(table.keyColumns[at] ?? 0) - 1] ?? null;
     const rowKey = hasKey ? keyCodec.encode(keyValues) : rowNumberKey(run.nextRowNumber(table.storage));
