@@ -160,8 +160,10 @@ test("what is too deep or too long is an error, and the parser works on", async 
 test("what is known and not done is refused by name", (t) => {
   t.is(errorOf("select b'101'").sqlState, "0A000");
   t.is(errorOf("select * from t tablesample system (1)").message, "TABLESAMPLE is not supported");
-  const [merge] = parser.parse("merge into t using u on t.a = u.a when matched then delete");
-  t.deepEqual(merge?.statement, { kind: "unsupported", what: "MERGE", location: 0 });
+  const merge = "merge into t using u on t.a = u.a when matched then delete";
+  t.is(errorOf(`${merge} returning *`).message, "RETURNING of MERGE is not supported");
+  const [composite] = parser.parse("create type pair as (a int, b int)");
+  t.deepEqual(composite?.statement, { kind: "unsupported", what: "CREATE TYPE of rows", location: 0 });
   const [create] = parser.parse("create function f() returns int language sql as 'select 1'");
   t.is(create?.statement.kind === "unsupported" ? create.statement.what : "", "CREATE FUNCTION");
 });
