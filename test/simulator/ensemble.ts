@@ -1,6 +1,7 @@
 /** What many seeds came to: faults, recoveries, how long healing took, which marks were reached and which never. */
 import type { PoolEnd } from "./seed-pool.js";
 import type { SeedReport } from "./seed-task.js";
+import { tooMuchDamage } from "./unrecoverable.js";
 
 const share = (sorted: readonly number[], part: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
@@ -23,6 +24,7 @@ export class Ensemble {
   #views = 0;
   #recoveringHeads = 0;
   #unrecoverable = 0;
+  #excused = 0;
   #halts = 0;
   readonly #faults: Record<string, number> = {};
   readonly #network: Record<string, number> = {};
@@ -44,7 +46,8 @@ export class Ensemble {
     this.#views += summary.views;
     this.#recoveringHeads += summary.recoveringHeads;
     this.#halts += summary.halts;
-    if (summary.unrecoverable !== null) this.#unrecoverable += 1;
+    if (summary.unrecoverable === tooMuchDamage) this.#excused += 1;
+    else if (summary.unrecoverable !== null) this.#unrecoverable += 1;
     if (summary.healMs !== null) this.#healMs.push(summary.healMs);
     add(this.#faults, summary.faults);
     add(this.#network, summary.network);
@@ -83,7 +86,7 @@ export class Ensemble {
         `${perRun(this.#starts)}, ${perRun(this.#views)}, ${perRun(this.#recoveringHeads)}`,
       ],
       ["replicas that stopped for good reason", String(this.#halts)],
-      ["proved unrecoverable", String(this.#unrecoverable)],
+      ["proved unrecoverable; excused without an atlas", `${this.#unrecoverable}; ${this.#excused}`],
       [
         "virtual ms from the last fault to convergence: p50, p99, max",
         `${share(healed, 0.5)}, ${share(healed, 0.99)}, ${healed.at(-1) ?? 0}`,

@@ -2,6 +2,9 @@
 import { expectedQuorums } from "./expected-quorums.js";
 import type { Simulation } from "./simulation.js";
 
+/** What is said where nothing more exact can be: no proof, but all that is asked for without an atlas is that nobody lies. */
+export const tooMuchDamage = "more is damaged than the protocol claims to survive";
+
 /** The proof, for the replicas that are left, or null where somebody could. */
 export function proveUnrecoverable(simulation: Simulation, left: readonly number[]): string | null {
   const { options, nodes, injector, commits, forgiven } = simulation;
@@ -28,6 +31,6 @@ export function proveUnrecoverable(simulation: Simulation, left: readonly number
   const stuck = numbers.find((one) => (one?.stuckAt ?? 0) > 0);
   if (stuck && injector.hasDamaged && stuck.stuckAt > commits.newest)
     return `op ${stuck.stuckAt} can neither be read nor denied by anybody`;
-  if (!options.atlas && injector.hasDamaged) return "more is damaged than the protocol claims to survive";
+  if (!options.atlas && injector.hasDamaged) return tooMuchDamage;
   return null;
 }
