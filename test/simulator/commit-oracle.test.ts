@@ -76,6 +76,8 @@ test("a log that was discarded is not taken for the committed one while both cop
   t.true(oracle.isBlind);
   t.is(oracle.newest, 0, "nothing of the discarded log is believed");
   t.deepEqual(heard, []);
+  oracle.committed(1, { op: 0, address: 0, parent: rootIdentity(clusterId), timestamp: 0 });
+  t.true(oracle.isBlind, "one that is behind says nothing of what is hidden (seed 60024816)");
 
   disks[2]?.putBack({ directories: [logDirectoryOf(directory)], files: [[path, chosen.segment]] });
   oracle.committed(2, behind(chosen, 3));

@@ -50,8 +50,8 @@ export class CommitOracle {
   readonly #voters: number[];
   readonly #root: string;
   readonly #firstCommitted: (committed: Committed) => void;
-  /** A fault hides on every disk what was committed last: what rests on it cannot be judged. */
-  isBlind = false;
+  /** The newest op that was said to be committed and could not be looked at. */
+  #hidden = 0;
   /** By op - 1. */
   readonly commits: Committed[] = [];
   /** By replica: newest op that it said to be committed and durable there. */
@@ -76,6 +76,11 @@ export class CommitOracle {
     this.#acked = holders.map(() => new Map<number, string>());
   }
 
+  /** A fault hides on every disk what was committed last: what rests on it cannot be judged. */
+  get isBlind(): boolean {
+    return this.#hidden > this.newest;
+  }
+
   get newest(): number {
     return this.commits.length;
   }
@@ -98,10 +103,9 @@ export class CommitOracle {
   committed(replica: number, position: LogPosition): void {
     const identity = hexOf(position.parent);
     if (position.op > this.commits.length && !this.#learn(replica, position)) {
-      this.isBlind = true;
+      this.#hidden = Math.max(this.#hidden, position.op);
       return;
     }
-    this.isBlind = false;
     const known = this.identityOf(position.op);
     expect(
       known === identity,
