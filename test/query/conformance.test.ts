@@ -280,6 +280,26 @@ const merges: readonly Case[] = [
   ["select id, v from stock order by id", "3|42 4|401 7| 8|43"],
 ];
 
+/** Of two widths: a key of integers takes the low bits of what it is given (program 9400029205 of the fuzz). */
+const widths: readonly Case[] = [
+  ["create table narrow (id int primary key, up bigint)", ""],
+  ["insert into narrow values (0, 4294967296)", ""],
+  ["alter table narrow add constraint up_fk foreign key (up) references narrow (id)", "23503"],
+  ["create table wide (up bigint references narrow)", ""],
+  ["insert into wide values (4294967296)", "23503"],
+  ["insert into wide values (-4294967296), (0)", "23503"],
+  ["insert into wide values (0)", ""],
+  ["create table big (id bigint primary key)", ""],
+  ["create table small (up int references big on delete cascade, k int)", ""],
+  ["create index on small (up)", ""],
+  ["insert into big values (0), (4294967296)", ""],
+  ["insert into small values (0, 1)", ""],
+  ["delete from big where id = 4294967296", ""],
+  ["select * from small", "0|1"],
+  ["delete from big", ""],
+  ["select * from small", ""],
+];
+
 test("what scripts found is PostgreSQL's", async (t) => {
   await withNode(async (connect) => {
     const client = await connect();
@@ -292,6 +312,7 @@ test("what scripts found is PostgreSQL's", async (t) => {
       ...enums,
       ...domains,
       ...merges,
+      ...widths,
     ]) {
       const given = await client.query(sql);
       t.is(given.kind === "failed" ? given.sqlState : given.rows.map((row) => row.join("|")).join(" "), answer, sql);

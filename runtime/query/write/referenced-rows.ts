@@ -4,6 +4,7 @@ import type { TreeReader } from "../../store/tree.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import type { Catalog, ConstraintDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { indexCodecOf, indexContent, rowKeyCodecOf } from "../table/index-keys.js";
+import { storageOf } from "../table/value-bytes.js";
 import type { Datum } from "../types/datum.js";
 
 export type ForeignKey = Extract<ConstraintDefinition, { kind: "foreignKey" }>;
@@ -14,16 +15,34 @@ export const foreignKeysOf = (table: TableDefinition): ForeignKey[] =>
 export const sameColumns = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((number) => b.includes(number));
 
+/**
+ * Whether such values can stand in these columns at all. Integers of one width may refer to those of another, and a key takes the low bits of what it
+ * is given: what is out of its range is in no row.
+ */
+export function fitColumns(table: TableDefinition, numbers: readonly number[], values: readonly Datum[]): boolean {
+  return numbers.every((number, at) => {
+    const column = table.columns[number - 1];
+    assert(column !== undefined, "a key's column is one of its table's");
+    const kind = storageOf(column.type.oid)?.kind;
+    const value = values[at];
+    if (kind !== "int16" && kind !== "int32") return true;
+    if (typeof value !== "number" && typeof value !== "bigint") return true;
+    return value >= -0x8000_0000 && value <= 0x7fff_ffff;
+  });
+}
+
 export class ReferencedRows {
   readonly parent: TableDefinition;
   /** Null: the primary key. */
   readonly #index: IndexDefinition | null;
   /** For each key of it the place among the constraint's columns. */
   readonly #order: readonly number[];
+  readonly #columns: readonly number[];
   readonly #key = new TableKey();
 
   constructor(parent: TableDefinition, { referencedColumns }: ForeignKey, catalog: Catalog) {
     this.parent = parent;
+    this.#columns = referencedColumns;
     const isPrimary = sameColumns(parent.keyColumns, referencedColumns);
     this.#index = isPrimary ? null : uniqueIndex(parent, referencedColumns, catalog);
     const columns = this.#index === null ? parent.keyColumns : this.#index.keys.map(({ column }) => column);
@@ -34,10 +53,11 @@ export class ReferencedRows {
     );
   }
 
-  /** The key of the row in the trees; null when an index says that there is none. The row itself may be none, too. */
+  /** The key of the row in the trees; null when there can be none, or an index says that there is none. The row itself may be none, too. */
   find(reader: TreeReader, tenant: number, values: readonly Datum[]): Uint8Array | null {
     const ordered = this.#order.map((place) => values[place] ?? null);
     const { parent } = this;
+    if (!fitColumns(parent, this.#columns, values)) return null;
     const index = this.#index;
     if (index === null)
       return this.#key.item(tenant, parent.storage, rowKeyCodecOf(parent).encodeBound(ordered)).slice();
