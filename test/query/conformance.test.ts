@@ -298,6 +298,10 @@ const widths: readonly Case[] = [
   ["select * from small", "0|1"],
   ["delete from big", ""],
   ["select * from small", ""],
+  // A reference leads to the primary key, not to another key of the same columns.
+  ["alter table narrow add constraint spare unique (id)", ""],
+  ["alter table narrow drop constraint spare", ""],
+  ["alter table narrow drop constraint narrow_pkey", "2BP01"],
 ];
 
 test("what scripts found is PostgreSQL's", async (t) => {

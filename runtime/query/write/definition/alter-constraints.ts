@@ -3,6 +3,7 @@ import { assert } from "../../../types/assert.js";
 import type { Catalog, TableDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterTableAction } from "../../syntax/ast-definition.js";
+import { sameColumns } from "../referenced-rows.js";
 import { Alteration } from "./alteration.js";
 import { type ConstraintPart, deferralOf, expectSameType } from "./constraints.js";
 import { definitionOf } from "./create-table.js";
@@ -88,8 +89,11 @@ export function dropConstraint(alteration: Alteration, name: string, ifExists: b
     alteration.put({ ...alteration.table, constraints });
     return;
   }
-  const isReferenced = (numbers: readonly number[]): boolean =>
-    numbers.length === constraint.columns.length && numbers.every((number) => constraint.columns.includes(number));
+  // What refers to the columns of the primary key leads to that, whatever other key they have.
+  const isSpare = constraints.some(
+    (each) => each.kind === "primaryKey" && sameColumns(each.columns, constraint.columns),
+  );
+  const isReferenced = (numbers: readonly number[]): boolean => !isSpare && sameColumns(numbers, constraint.columns);
   const referencing = draft.catalog
     .referencing(alteration.table.oid)
     .filter(({ constraint: each }) => each.kind === "foreignKey" && isReferenced(each.referencedColumns));
