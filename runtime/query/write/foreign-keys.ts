@@ -12,7 +12,14 @@ import type { Datum } from "../types/datum.js";
 import { parentMissing, stillReferenced } from "./constraint-errors.js";
 import type { DeferredCheck } from "./deferred-checks.js";
 import type { WritePorts } from "./ports.js";
-import { type ForeignKey, fitColumns, foreignKeysOf, ReferencedRows, sameColumns } from "./referenced-rows.js";
+import {
+  type ForeignKey,
+  fitPlaces,
+  foreignKeysOf,
+  narrowPlaces,
+  ReferencedRows,
+  sameColumns,
+} from "./referenced-rows.js";
 import { type StoredRow, TableWriter } from "./table-writer.js";
 import { expectUnshared } from "./unique-keys.js";
 
@@ -207,7 +214,7 @@ export class ForeignKeys {
   /** Row keys of the rows that refer to a key. */
   #childrenOf(child: TableDefinition, constraint: ForeignKey, values: readonly Datum[]): Uint8Array[] {
     const { columns } = constraint;
-    if (!fitColumns(child, columns, values)) return [];
+    if (!fitPlaces(narrowPlaces(child, columns), values)) return [];
     const { source, catalog } = this.#ports;
     const leads = (numbers: readonly number[]): boolean => sameColumns(numbers.slice(0, columns.length), columns);
     const inOrder = (numbers: readonly number[]): Datum[] =>

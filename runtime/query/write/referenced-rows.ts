@@ -15,17 +15,23 @@ export const foreignKeysOf = (table: TableDefinition): ForeignKey[] =>
 export const sameColumns = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((number) => b.includes(number));
 
-/**
- * Whether such values can stand in these columns at all. Integers of one width may refer to those of another, and a key takes the low bits of what it
- * is given: what is out of its range is in no row.
- */
-export function fitColumns(table: TableDefinition, numbers: readonly number[], values: readonly Datum[]): boolean {
-  return numbers.every((number, at) => {
+/** Places among a key's columns of those that hold 32 bits at most. */
+export function narrowPlaces(table: TableDefinition, numbers: readonly number[]): readonly number[] {
+  return numbers.flatMap((number, place) => {
     const column = table.columns[number - 1];
     assert(column !== undefined, "a key's column is one of its table's");
     const kind = storageOf(column.type.oid)?.kind;
-    const value = values[at];
-    if (kind !== "int16" && kind !== "int32") return true;
+    return kind === "int16" || kind === "int32" ? [place] : [];
+  });
+}
+
+/**
+ * Whether such values can stand in a key at all. Integers of one width may refer to those of another, and a key takes the low bits of what it
+ * is given: what is out of its range is in no row.
+ */
+export function fitPlaces(narrow: readonly number[], values: readonly Datum[]): boolean {
+  return narrow.every((place) => {
+    const value = values[place];
     if (typeof value !== "number" && typeof value !== "bigint") return true;
     return value >= -0x8000_0000 && value <= 0x7fff_ffff;
   });
@@ -37,12 +43,12 @@ export class ReferencedRows {
   readonly #index: IndexDefinition | null;
   /** For each key of it the place among the constraint's columns. */
   readonly #order: readonly number[];
-  readonly #columns: readonly number[];
+  readonly #narrow: readonly number[];
   readonly #key = new TableKey();
 
   constructor(parent: TableDefinition, { referencedColumns }: ForeignKey, catalog: Catalog) {
     this.parent = parent;
-    this.#columns = referencedColumns;
+    this.#narrow = narrowPlaces(parent, referencedColumns);
     const isPrimary = sameColumns(parent.keyColumns, referencedColumns);
     this.#index = isPrimary ? null : uniqueIndex(parent, referencedColumns, catalog);
     const columns = this.#index === null ? parent.keyColumns : this.#index.keys.map(({ column }) => column);
@@ -57,7 +63,7 @@ export class ReferencedRows {
   find(reader: TreeReader, tenant: number, values: readonly Datum[]): Uint8Array | null {
     const ordered = this.#order.map((place) => values[place] ?? null);
     const { parent } = this;
-    if (!fitColumns(parent, this.#columns, values)) return null;
+    if (!fitPlaces(this.#narrow, values)) return null;
     const index = this.#index;
     if (index === null)
       return this.#key.item(tenant, parent.storage, rowKeyCodecOf(parent).encodeBound(ordered)).slice();
