@@ -4,20 +4,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "ava";
 import pg from "pg";
-import { startNode } from "../../protocol/server/node.js";
 import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
+import { startScramNode } from "./scram-node.js";
 
 test("a database is made, used, dropped and made again, and is empty then", async (t) => {
   const dataDirectory = mkdtempSync(path.join(tmpdir(), "kimberlite-databases-"));
   t.teardown(() => rmSync(dataDirectory, { recursive: true, force: true }));
-  const node = await startNode({
-    dataDirectory,
-    listen: null,
-    postgres: { listen: { host: "127.0.0.1", port: 0 }, authentication: "scram", tls: null },
-    shards: 1,
-    projections: 1,
-    layout: "shared",
-  });
+  const node = await startScramNode(dataDirectory);
   t.teardown(() => node.stop());
   await node.createFirstUser("admin", formatVerifier(await scramVerifier("admin secret")));
   const connect = async (database: string, user = "admin"): Promise<pg.Client> => {

@@ -6,24 +6,15 @@ import path from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
 import pg from "pg";
-import { type Node, startNode } from "../../protocol/server/node.js";
+import type { Node } from "../../protocol/server/node.js";
 import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
+import { startScramNode } from "./scram-node.js";
 
 const run = promisify(execFile);
 const hasPsql = await run("psql", ["--version"]).then(
   () => true,
   () => false,
 );
-
-const start = (dataDirectory: string): Promise<Node> =>
-  startNode({
-    dataDirectory,
-    listen: null,
-    postgres: { listen: { host: "127.0.0.1", port: 0 }, authentication: "scram", tls: null },
-    shards: 1,
-    projections: 1,
-    layout: "shared",
-  });
 
 async function as<T>(node: Node, user: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const address = node.addresses.postgres;
@@ -39,7 +30,7 @@ async function as<T>(node: Node, user: string, work: (client: pg.Client) => Prom
 test("users see and change what they were granted, over both query protocols, before and after a restart", async (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-privileges-"));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  let node = await start(directory);
+  let node = await startScramNode(directory);
   t.teardown(() => node.stop());
   await node.createFirstUser("admin", formatVerifier(await scramVerifier("admin secret")));
   await as(node, "admin", async (admin) => {
@@ -116,7 +107,7 @@ test("users see and change what they were granted, over both query protocols, be
     }
     if (round === "before") {
       await node.stop();
-      node = await start(directory);
+      node = await startScramNode(directory);
     }
   }
 });
@@ -124,7 +115,7 @@ test("users see and change what they were granted, over both query protocols, be
 test("a user is dropped once no tenant has anything of it, and a later one of its name comes into nothing", async (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-dropped-"));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  let node = await start(directory);
+  let node = await startScramNode(directory);
   t.teardown(() => node.stop());
   await node.createFirstUser("admin", formatVerifier(await scramVerifier("admin secret")));
   await as(node, "admin", async (admin) => {
@@ -151,7 +142,7 @@ test("a user is dropped once no tenant has anything of it, and a later one of it
     await admin.query("GRANT SELECT ON visits TO ann");
   });
   await node.stop();
-  node = await start(directory);
+  node = await startScramNode(directory);
   await as(node, "admin", async (admin) => {
     t.like(await t.throwsAsync(admin.query("DROP USER ann")), { code: "2BP01" }, "also after a restart");
     await admin.query("DROP OWNED BY ann");

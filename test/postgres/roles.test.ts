@@ -6,19 +6,10 @@ import path from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
 import pg from "pg";
-import { type Node, startNode } from "../../protocol/server/node.js";
+import type { Node } from "../../protocol/server/node.js";
 import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
 import { hasPostgres } from "../query/postgres/server.js";
-
-const start = (dataDirectory: string): Promise<Node> =>
-  startNode({
-    dataDirectory,
-    listen: null,
-    postgres: { listen: { host: "127.0.0.1", port: 0 }, authentication: "scram", tls: null },
-    shards: 1,
-    projections: 1,
-    layout: "shared",
-  });
+import { startScramNode } from "./scram-node.js";
 
 async function connect(node: Node, user: string, database = "main"): Promise<pg.Client> {
   const client = new pg.Client({ ...node.addresses.postgres, user, password: `${user} secret`, database });
@@ -34,7 +25,7 @@ const column = async (client: pg.Client, text: string): Promise<unknown[]> =>
 test("roles, memberships and whom a session is: granted, revoked, renamed, dropped, before and after a restart", async (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-roles-"));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  let node = await start(directory);
+  let node = await startScramNode(directory);
   t.teardown(() => node.stop());
   await node.createFirstUser("admin", formatVerifier(await scramVerifier("admin secret")));
   let admin = await connect(node, "admin");
@@ -145,7 +136,7 @@ test("roles, memberships and whom a session is: granted, revoked, renamed, dropp
   for (const client of [ann, bob, eve, root, admin]) await client.end();
 
   await node.stop();
-  node = await start(directory);
+  node = await startScramNode(directory);
   admin = await connect(node, "admin");
   const members =
     "SELECT roleid::regrole::text || ' ' || member::regrole::text || ' ' || admin_option::text FROM pg_auth_members ORDER BY 1";
