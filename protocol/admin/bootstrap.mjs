@@ -107,6 +107,8 @@ const outputsOf = (source) => {
   return [`${stem}.js`, `${stem}.js.map`, `${stem}.d.ts`];
 };
 
+const sourceOf = (output) => path.relative(distribution, path.resolve(root, output)).replace(/\.js$/u, ".ts");
+
 /** The build as one line of text: it is current when the line is the one that the last successful build left. */
 function fingerprint(sources) {
   const lines = [...sources, "tsconfig.json", "package-lock.json"].map((name) => {
@@ -160,8 +162,11 @@ async function test(selected) {
     process.stdout.write(text);
   });
   const code = await new Promise((resolve) => child.on("close", (status) => resolve(status ?? 1)));
-  const counts = countTests(output, code);
+  const lines = output.replace(/\u001b\[[0-9;]*[A-Za-z]/g, "").split("\n");
+  const counts = countTests(lines, code);
   for (const reason of counts.reasons) console.log(`skipped: ${reason}`);
+  for (const file of failedFiles(lines, (chosen.length > 0 ? chosen : tests).map(sourceOf)))
+    console.log(`failed: ${file}`);
   console.log(
     `${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}`,
   );
@@ -173,8 +178,7 @@ async function test(selected) {
  * passed. Whatever makes ava fail without a failed test (an uncaught exception, a file that ends early, no file at all) counts
  * as failed.
  */
-function countTests(output, code) {
-  const lines = output.replace(/\u001b\[[0-9;]*[A-Za-z]/g, "").split("\n");
+function countTests(lines, code) {
   const closing = lines.slice(lines.findLastIndex((line) => line.trim() === "─") + 1);
   const number = (pattern) => closing.reduce((sum, line) => sum + Number(pattern.exec(line)?.[1] ?? 0), 0);
   const reasons = lines.map((line) => /^\s*ℹ skipped: (.*)$/.exec(line)?.[1]).filter((reason) => reason !== undefined);
@@ -186,6 +190,30 @@ function countTests(output, code) {
     /^\s*(\d+) (?:tests? failed|hooks? failed|known failures?|unhandled rejections?|uncaught exceptions?)/,
   );
   return { passed, skipped, reasons, failed: failed === 0 && (code !== 0 || passed <= 0) ? 1 : failed };
+}
+
+/**
+ * Sources of the tests that ava calls failed, as `npm test -- FILE` takes them. A test is named by its file's path below the folder that all
+ * files have in common (`✘ [fail]: room › file › title`); what ended otherwise (an exception nobody caught, a timeout) names the file itself.
+ */
+function failedFiles(lines, files) {
+  const failed = lines.filter((line) => /^ *✘ |Uncaught exception in|Unhandled rejection in|pending in/u.test(line));
+  if (files.length === 1) return failed.length > 0 ? files : [];
+  const folders = files.map((file) => file.split("/").slice(0, -1));
+  const common = folders.reduce((shared, own) => {
+    const differs = shared.findIndex((name, at) => name !== own[at]);
+    return differs < 0 ? shared : shared.slice(0, differs);
+  });
+  const titleOf = (file) =>
+    file
+      .split("/")
+      .slice(common.length)
+      .join(" › ")
+      .replace(/\.test\.ts$/u, "");
+  return files.filter((file) => {
+    const output = `dist/${file.replace(/\.ts$/u, ".js")}`;
+    return failed.some((line) => line.includes(output) || line.includes(`✘ [fail]: ${titleOf(file)} › `));
+  });
 }
 
 async function start(flags) {
