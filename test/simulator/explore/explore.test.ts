@@ -7,7 +7,7 @@ import type { Explored } from "./explored.js";
 import type { Scope } from "./small-world.js";
 
 const secondsMax = 60;
-const oneOp: Scope = { name: "1 op", ops: 1, timers: 0, crashes: 0, damages: 0 };
+const oneOp: Scope = { name: "1 op", ops: 1, timers: 0, crashes: 0, damages: 0, isPrompt: false };
 
 function exploreWith(edits: readonly Edit[], scope: Scope): Explored {
   const copy = openedCopy(edits);

@@ -12,22 +12,34 @@ import { writeSection } from "../docs-page.js";
 import type { Explored } from "./explored.js";
 import type { Scope } from "./small-world.js";
 
-const scope = (name: string, ops: number, timers: number, crashes = 0, damages = 0): Scope => {
-  return { name, ops, timers, crashes, damages };
+const scope = (ops: number, timers: number, crashes: number, isPrompt: boolean): Scope => {
+  const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+  const parts = [
+    counted(ops, "op"),
+    counted(timers, "view timer"),
+    ...(crashes > 0 ? ["1 crash, 1 damaged entry"] : []),
+  ];
+  return { name: parts.join(", "), ops, timers, crashes, damages: crashes, isPrompt };
 };
 
 const scopes: readonly Scope[] = [
-  scope("1 op", 1, 0),
-  scope("2 ops", 2, 0),
-  scope("3 ops", 3, 0),
-  scope("no op, 2 view timers", 0, 2),
-  scope("1 op, 1 view timer", 1, 1),
-  scope("1 op, 1 crash, 1 damaged entry", 1, 0, 1, 1),
-  scope("1 op, 2 view timers", 1, 2),
-  scope("2 ops, 1 view timer", 2, 1),
-  scope("2 ops, 1 crash, 1 damaged entry", 2, 0, 1, 1),
-  scope("1 op, 1 view timer, 1 crash, 1 damaged entry", 1, 1, 1, 1),
-  scope("3 ops, 3 view timers, 1 crash, 1 damaged entry", 3, 3, 1, 1),
+  scope(3, 0, 0, false),
+  scope(0, 2, 0, false),
+  scope(1, 1, 0, false),
+  scope(1, 0, 1, false),
+  scope(1, 2, 0, false),
+  scope(2, 1, 0, false),
+  scope(2, 0, 1, false),
+  scope(0, 3, 0, true),
+  scope(1, 2, 0, true),
+  scope(2, 1, 0, true),
+  scope(2, 0, 1, true),
+  scope(1, 1, 1, true),
+  scope(1, 3, 0, true),
+  scope(2, 2, 0, true),
+  scope(3, 1, 0, true),
+  scope(3, 0, 1, true),
+  scope(3, 3, 1, true),
 ];
 
 const project = new URL("../../../../", import.meta.url).pathname;
@@ -63,10 +75,10 @@ export function explore(copy: string, scope: Scope, secondsMax: number): Explore
   return JSON.parse(output.trim().split("\n").at(-1) ?? "{}") as Explored;
 }
 
-function rowOf({ name }: Scope, explored: Explored): string {
+function rowOf({ name, isPrompt }: Scope, explored: Explored): string {
   const { states, transitions, memberStates, steps, seconds, isComplete, violation } = explored;
   const end = isComplete ? `complete in ${seconds} s` : `cut after ${seconds} s`;
-  return `| ${name} | ${states} | ${transitions} | ${memberStates} | ${steps} | ${end} | ${violation ?? "none"} |`;
+  return `| ${name} | ${isPrompt ? "at once" : "late"} | ${states} | ${transitions} | ${memberStates} | ${steps} | ${end} | ${violation ?? "none"} |`;
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
@@ -86,10 +98,11 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
     rmSync(copy, { recursive: true, force: true });
   }
   const text = [
-    "| scope (three replicas) | states of the world | transitions | states of a replica | steps of the core | CPU | violation |",
-    "|---|---|---|---|---|---|---|",
+    "| scope (three replicas) | disks write | states of the world | transitions | states of a replica | steps of the core | CPU | violation |",
+    "|---|---|---|---|---|---|---|---|",
     ...rows,
   ].join("\n");
-  if (process.argv.includes("--write")) writeSection("scopes", text);
+  const command = `npm run explore -- --seconds ${secondsMax}`;
+  if (process.argv.includes("--write")) writeSection("scopes", `\`${command}\`\n\n${text}`);
   process.exitCode = violations === 0 ? 0 : 1;
 }

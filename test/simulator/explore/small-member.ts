@@ -71,9 +71,12 @@ export class SmallMember {
   commits = new Map<number, string>();
   #isWarm = false;
   #sent: Letter[] = [];
+  readonly #isPrompt: boolean;
 
-  constructor(index: number) {
+  /** @param isPrompt whether its disk writes at once, so that nothing happens in between */
+  constructor(index: number, isPrompt: boolean) {
     this.#index = index;
+    this.#isPrompt = isPrompt;
     this.replica = this.#core();
   }
 
@@ -119,6 +122,7 @@ export class SmallMember {
         this.#crash(happening.damages);
         break;
     }
+    while (this.#isPrompt && this.queue.length > 0) this.#finishWrite();
     if (this.#isWarm) this.#normalise();
     return this.#sent;
   }

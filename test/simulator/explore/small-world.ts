@@ -15,6 +15,8 @@ export interface Scope {
   readonly crashes: number;
   /** Of the crashes, how many find the newest entry of the disk damaged. */
   readonly damages: number;
+  /** Whether disks write at once; otherwise anything may happen while they write. */
+  readonly isPrompt: boolean;
 }
 
 /** What has happened of that of which a scope allows only so much. */
@@ -47,7 +49,7 @@ export class SmallWorld {
 
   constructor(scope: Scope) {
     this.scope = scope;
-    const members = warmMembers();
+    const members = warmMembers(scope.isPrompt);
     const identities = new Identities();
     this.tables = members.map((member) => new MemberTable(member, this.letters, identities, scope.ops));
     this.start = { members: members.map(() => 0), network: 0, spent: nothingSpent };
@@ -61,6 +63,25 @@ export class SmallWorld {
     const table = this.tables[replica];
     if (table === undefined) throw new Error(`there is no replica ${replica}`);
     return table;
+  }
+
+  /**
+   * That world with everything sent that its members answer without a change of their own: it can do all that the world itself can, so that the
+   * latter need not be looked at.
+   */
+  answered(world: WorldState): WorldState {
+    let { network } = world;
+    for (let from = -1; from !== network; ) {
+      from = network;
+      for (let replica = 0; replica < replicas; replica++) {
+        const number = world.members[replica] ?? 0;
+        for (const letter of this.letters.inbox(network, replica)) {
+          const { next, letters } = this.#table(replica).deliver(number, letter);
+          if (next === number) network = this.letters.with(network, letters);
+        }
+      }
+    }
+    return network === world.network ? world : { ...world, network };
   }
 
   /** Calls `visit` with everything that can happen next and changes something. */
@@ -101,7 +122,7 @@ export class SmallWorld {
     const network = this.letters.with(world.network, step.letters);
     if (step.next === world.members[replica] && network === world.network) return;
     const members = world.members.map((number, other) => (other === replica ? step.next : number));
-    visit(replica, what, { members, network, spent });
+    visit(replica, what, this.answered({ members, network, spent }));
   }
 
   /** Everything committed is committed once, and lies on a replication quorum of disks, damaged copies included. Throws otherwise. */
@@ -119,8 +140,8 @@ export class SmallWorld {
 }
 
 /** Until somebody leads view 1 and nothing is under way: the first view of every cluster, in one order. */
-function warmMembers(): SmallMember[] {
-  const members = Array.from({ length: replicas }, (_, index) => new SmallMember(index));
+function warmMembers(isPrompt: boolean): SmallMember[] {
+  const members = Array.from({ length: replicas }, (_, index) => new SmallMember(index, isPrompt));
   let letters: Letter[] = [];
   const isWarm = (): boolean =>
     members.some(({ leads }) => leads !== null) &&
