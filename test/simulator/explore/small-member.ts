@@ -44,11 +44,27 @@ interface OpenedReplica {
     __lastId: number;
     __lastToken: number;
     __stateWrite: number;
+    readonly view: number;
+    readonly logView: number;
     readonly journal: { readonly __writes: { readonly __underWay: { id: number; op: number }[] } };
   };
   readonly __acquaintance: { readonly __hasAnswered: boolean[] };
-  readonly __viewChange: { __enteredAt: number };
-  readonly __repair: { readonly __readers: ReadonlyMap<number, number> };
+  readonly __viewChange: {
+    readonly __doubts: number[];
+    readonly __votes: unknown[];
+    __enteredAt: number;
+    __votedAt: number;
+    __askedViewAt: number;
+    __completed: { op: number; at: number };
+  };
+  readonly __normal: { readonly __resentAt: number[]; __gapToldAt: number; __heartbeatAt: number };
+  readonly __repair: {
+    readonly __readers: ReadonlyMap<number, number>;
+    readonly __heardAt: number[];
+    readonly __owesSince: number[];
+    __runAskedAt: number;
+    __preparesAskedAt: number;
+  };
 }
 
 /** Acquaintance and what answers heartbeats change nothing that a vote or an acknowledgement does not: they are lost here. */
@@ -57,6 +73,7 @@ const tickMicros = 10_000;
 /** When the clock stops, in ticks of the core: later than its warm-up, and before anything but a view timer is due. */
 const stillTicks = 30;
 const longAgo = -1_000;
+const never = -1;
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
 export class SmallMember {
@@ -148,12 +165,36 @@ export class SmallMember {
     return digest([replica, disk, queue, letters, leads, commits]);
   }
 
+  /**
+   * Of the moments that it knows only those matter that are of another kind than now: heard or never, doubted or not. What is repeated after a
+   * while may be repeated.
+   */
+  #forgetMoments(): void {
+    const { __repair: repair, __viewChange: viewChange, __normal: normal } = this.#opened;
+    const [heard, doubts] = [repair.__heardAt, viewChange.__doubts];
+    for (const [peer, at] of heard.entries()) if (at >= 0) heard[peer] = stillTicks;
+    for (const [peer, at] of doubts.entries()) if (at >= 0) doubts[peer] = stillTicks;
+    repair.__owesSince.fill(never);
+    repair.__runAskedAt = longAgo;
+    repair.__preparesAskedAt = longAgo;
+    viewChange.__enteredAt = stillTicks;
+    viewChange.__votedAt = longAgo;
+    viewChange.__askedViewAt = longAgo;
+    viewChange.__completed = { op: 0, at: stillTicks };
+    normal.__resentAt.fill(longAgo);
+    normal.__gapToldAt = longAgo;
+    normal.__heartbeatAt = longAgo;
+  }
+
   /** Numbers of writes and readings decide nothing but which answer belongs to which. */
   #normalise(): void {
+    this.#forgetMoments();
     const { __core: core, __repair: repair } = this.#opened;
     if (repair.__readers.size > 0) throw new Error("what is read for others is read at once here");
     core.__lastToken = 0;
     core.effects = [];
+    // What a view began with is of no use once its log is known.
+    if (core.logView === core.view) this.#opened.__viewChange.__votes.fill(null);
     const number = new Map(this.queue.map(({ id }, index) => [id, index + 1]));
     const renamed = (id: number): number => number.get(id) ?? 0;
     this.queue = this.queue.map((effect) => ({ ...effect, id: renamed(effect.id) }));
