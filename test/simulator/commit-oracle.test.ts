@@ -88,3 +88,15 @@ test("a log that was discarded is not taken for the committed one while both cop
     chosen.identities.map(hexOf),
   );
 });
+
+test("a prepare with a bit too many in its padding is hidden: a replica does not take it for whole", (t) => {
+  const chosen = chainOf(1, 1);
+  const disk = diskWith(chosen, "0");
+  t.true(disk.damage(path, paddedBytes(bodyBytes) - 1, (sector) => sector.fill(1)));
+  const oracle = new CommitOracle([{ image: new LogImage(disk, directory, geometry) }], 1, clusterId, () => {
+    t.fail("nothing can be looked at");
+  });
+  oracle.committed(0, behind(chosen, 1));
+  t.true(oracle.isBlind);
+  t.is(oracle.newest, 0);
+});
