@@ -14,24 +14,19 @@
  */
 import type { EventToAppend } from "../../runtime/kernel/codecs/write-requests.js";
 import { assert } from "../../runtime/types/assert.js";
-import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { isKimberliteError, KimberliteError } from "../../runtime/types/errors.js";
-import {
-  type AuthenticationStep,
-  decodeAuthenticationStep,
-  encodeAuthenticate,
-  featureAuthentication,
-} from "../wire/authentication.js";
 import { decodeError } from "../wire/error-body.js";
 import { frameHeaderBytes, u32Max } from "../wire/frame.js";
 import { FrameDecoder } from "../wire/frame-decoder.js";
-import { decodeWelcome, encodeHello, protocolVersionMax, protocolVersionMin, type Welcome } from "../wire/handshake.js";
+import type { Welcome } from "../wire/handshake.js";
 import { requestKindSpec, requestKinds, responseKinds } from "../wire/kinds.js";
 import { decodeGoingAway, decodeRouteChange, type GoingAway, type RouteChange } from "../wire/notices.js";
 import type { Transport } from "../wire/transport.js";
 import { checkAppendReply, readAppendReply, writeAppend } from "./append-body.js";
+import { lost } from "./connection-lost.js";
 import { type DeadlineWheel, sharedWheel } from "./deadline-wheel.js";
+import { Greeting } from "./greeting.js";
 import { ClientLogin, type CredentialsSource, localAccess } from "./login.js";
 import { Outbox } from "./outbox.js";
 import {
@@ -75,8 +70,6 @@ const defaults = {
   connectTimeoutMs: 5_000,
   keepAliveMs: 10_000,
 };
-/** A node lets those wait who have failed before. */
-const loginMs = 6_000;
 
 export class Connection {
   readonly #transport: Transport;
@@ -90,7 +83,7 @@ export class Connection {
   #inFlightMax: number;
   #frameBytesMax = 0;
   #welcome: Welcome | undefined;
-  #onWelcome: ((error: KimberliteError | undefined) => void) | undefined;
+  #onOpened: ((error: KimberliteError | undefined) => void) | undefined;
   #wantsRoom = false;
   #closedBy: KimberliteError | undefined;
   #isTransportClosed = false;
@@ -98,12 +91,18 @@ export class Connection {
   #isClosing = false;
   #heardSince = true;
   #timer: NodeJS.Timeout | undefined;
-  readonly #login: ClientLogin;
+  readonly #greeting: Greeting;
 
   private constructor(transport: Transport, options: ConnectionOptions, events: ConnectionEvents) {
     this.#transport = transport;
     this.#outbox = new Outbox(transport);
-    this.#login = new ClientLogin(options.credentials ?? localAccess, transport.channel);
+    this.#greeting = new Greeting(
+      this.#outbox,
+      transport.peer,
+      new ClientLogin(options.credentials ?? localAccess, transport.channel),
+      options.connectTimeoutMs ?? defaults.connectTimeoutMs,
+      { welcomed: (welcome) => this.#onWelcome(welcome), failed: (error) => this.#fail(error, true) },
+    );
     this.#events = events;
     this.#wheel = options.wheel ?? sharedWheel;
     this.#bufferedBytesMax = options.bufferedBytesMax ?? defaults.bufferedBytesMax;
@@ -244,16 +243,8 @@ export class Connection {
     this.#timer = setTimeout(() => this.#fail(lost(this.peer, "it was closed by this side"), true), graceMs);
   }
 
-  #begin(options: ConnectionOptions, onWelcome: (error: KimberliteError | undefined) => void): void {
-    const connectTimeoutMs = options.connectTimeoutMs ?? defaults.connectTimeoutMs;
-    this.#onWelcome = onWelcome;
-    this.#timer = setTimeout(() => {
-      const error = new KimberliteError(
-        "connectionRefused",
-        `${this.peer} did not answer within ${connectTimeoutMs} ms`,
-      );
-      this.#fail(error, true);
-    }, connectTimeoutMs);
+  #begin(options: ConnectionOptions, opened: (error: KimberliteError | undefined) => void): void {
+    this.#onOpened = opened;
     this.#transport.start({
       data: (chunk) => this.#onChunk(chunk),
       drained: () => this.#onDrained(),
@@ -265,12 +256,7 @@ export class Connection {
         this.#fail(lost(this.peer, cause?.message ?? silence, cause), true);
       },
     });
-    const body = new ByteWriter(64);
-    const clientName = options.clientName ?? defaults.clientName;
-    const features = featureAuthentication;
-    encodeHello({ versionMin: protocolVersionMin, versionMax: protocolVersionMax, clientName, features }, body);
-    this.#outbox.writer.frame(requestKinds.hello.kind, 0, connectTimeoutMs, body.view());
-    this.#outbox.flush();
+    this.#greeting.begin(options.clientName ?? defaults.clientName);
   }
 
   #begun(kind: number, timeoutMs: number, isTimed: boolean): PendingRequest {
@@ -315,7 +301,7 @@ export class Connection {
 
   #onFrame(kind: number, id: number, bytes: Uint8Array, from: number, to: number, view: DataView): void {
     if (this.#welcome === undefined) {
-      this.#onFirstFrame(kind, bytes, from, to);
+      this.#greeting.answered(kind, bytes, from, to);
       return;
     }
     switch (kind) {
@@ -342,70 +328,14 @@ export class Connection {
     }
   }
 
-  #onFirstFrame(kind: number, bytes: Uint8Array, from: number, to: number): void {
-    assert(this.#onWelcome !== undefined, "the first frame answers the hello");
-    if (kind === responseKinds.error) {
-      this.#fail(
-        decodeError(bytes, from, to) ?? new KimberliteError("internal", "the server refused without a reason"),
-        true,
-      );
-      return;
-    }
-    if (kind === responseKinds.authentication) {
-      this.#onAuthentication(decodeAuthenticationStep(new ByteReader(bytes, from, to)));
-      return;
-    }
-    if (kind !== responseKinds.welcome) {
-      throw new KimberliteError("frameInvalid", "the first frame of a server is its welcome", { detail: { kind } });
-    }
-    if (this.#login.isOpen) {
-      throw new KimberliteError("frameInvalid", "a server that asks for a proof shows that it knows it, then welcomes");
-    }
-    const welcome = decodeWelcome(new ByteReader(bytes, from, to));
-    if (welcome.version < protocolVersionMin || welcome.version > protocolVersionMax) {
-      throw new KimberliteError("frameInvalid", "the server chose a version that was not offered", {
-        detail: { version: welcome.version },
-      });
-    }
-    if (welcome.inFlightMax === 0 || welcome.frameBytesMax < frameHeaderBytes) {
-      throw new KimberliteError("frameInvalid", "the server's limits leave no room for a request");
-    }
+  #onWelcome(welcome: Welcome): void {
     this.#welcome = welcome;
     this.#inFlightMax = Math.min(this.#inFlightMax, welcome.inFlightMax);
     this.#frameBytesMax = welcome.frameBytesMax;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     if (this.#keepAliveMs > 0) this.#timer = setInterval(() => this.#onKeepAlive(), this.#keepAliveMs).unref();
-    const onWelcome = this.#onWelcome;
-    this.#onWelcome = undefined;
-    onWelcome(undefined);
-  }
-
-  /** Some steps take time, and the welcome may come in one piece with the last of them: that one takes none. */
-  #onAuthentication(step: AuthenticationStep): void {
-    if (step.step === "offer") {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => {
-        this.#fail(
-          new KimberliteError("connectionRefused", `${this.peer} did not let us in within ${loginMs} ms`),
-          true,
-        );
-      }, loginMs);
-    }
-    if (step.step === "proved") {
-      this.#login.verify(step.text);
-      return;
-    }
-    this.#login.answer(step).then(
-      (answer) => {
-        if (this.#closedBy !== undefined) return;
-        const body = new ByteWriter(256);
-        encodeAuthenticate(answer, body);
-        this.#outbox.writer.frame(requestKinds.authenticate.kind, 0, 0, body.view());
-        this.#outbox.flush();
-      },
-      (error: unknown) => this.#fail(isKimberliteError(error) ? error : lost(this.peer, String(error), error), true),
-    );
+    const onOpened = this.#onOpened;
+    this.#onOpened = undefined;
+    onOpened?.(undefined);
   }
 
   #onOk(id: number, bytes: Uint8Array, from: number, to: number, view: DataView): void {
@@ -503,6 +433,7 @@ export class Connection {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = error;
     clearTimeout(this.#timer);
+    this.#greeting.stop();
     this.#decoder.stop();
     this.#outbox.close();
     if (!this.#isTransportClosed) {
@@ -522,9 +453,9 @@ export class Connection {
       else handler?.failed(failure);
     }
     assert(this.#pending.count === 0, "a closed connection has nothing in flight");
-    const onWelcome = this.#onWelcome;
-    this.#onWelcome = undefined;
-    if (onWelcome !== undefined) onWelcome(error);
+    const onOpened = this.#onOpened;
+    this.#onOpened = undefined;
+    if (onOpened !== undefined) onOpened(error);
     else this.#events.onClosed?.(error);
   }
 
@@ -539,6 +470,3 @@ const ignored: RequestHandler = { ok() {}, failed() {} };
 function idBody(id: number): Uint8Array {
   return new ByteWriter(8).u64(id).finish();
 }
-
-const lost = (peer: string, reason: string, cause?: unknown): KimberliteError =>
-  new KimberliteError("connectionLost", `${peer}: ${reason}`, { cause });
