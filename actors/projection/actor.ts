@@ -13,18 +13,13 @@ import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/a
 import type { Down, Envelope } from "../../runtime/actor/envelope.js";
 import { decodeReadRequest } from "../../runtime/kernel/codecs/read-requests.js";
 import { encodeGroupAck } from "../../runtime/kernel/codecs/write-requests.js";
-import { requestKind, tenantStatus } from "../../runtime/kernel/kinds.js";
-import { listCommits } from "../../runtime/kernel/read/commits.js";
-import { directoryByName, listDirectory } from "../../runtime/kernel/read/directory.js";
-import { StateReads, unbounded } from "../../runtime/kernel/read/state-reads.js";
-import { listUsers, userNamed } from "../../runtime/kernel/read/users.js";
-import { CatalogCache } from "../../runtime/query/catalog/over-trees.js";
-import { roleUses } from "../../runtime/query/catalog/role-uses.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
+import { StateReads } from "../../runtime/kernel/read/state-reads.js";
 import { ColumnCache } from "../../runtime/query/table/column-cache.js";
-import { LogReader, recordHeadBytes } from "../../runtime/storage/log-reader.js";
+import { LogReader } from "../../runtime/storage/log-reader.js";
 import { LogTail } from "../../runtime/storage/log-tail.js";
 import { StoreReader } from "../../runtime/store/reader.js";
-import { assert, unreachable } from "../../runtime/types/assert.js";
+import { assert } from "../../runtime/types/assert.js";
 import { ByteReader } from "../../runtime/types/byte-reader.js";
 import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
@@ -35,9 +30,10 @@ import { type Machine, realMachine } from "../shard/machine.js";
 import { pagesPath } from "../shard/state-files.js";
 import { preciseClock } from "../sql/precise-clock.js";
 import { QueryEngine } from "../sql/query-engine.js";
+import { answerDirectory } from "./directory-answers.js";
 import { EventSource } from "./event-source.js";
 import type { GroupCoordinator } from "./group-coordinator.js";
-import type { ExportedRecords, ProjectionMessage, RoleUses } from "./messages.js";
+import type { DirectoryQuestion, ProjectionMessage } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { ReadQueue, type WaitingRead } from "./read-queue.js";
 import { boundOf, executeRead } from "./reading.js";
@@ -62,8 +58,14 @@ const resendMs = 5;
 const turnBytesMax = 4 * 1024 * 1024;
 const turnMsMax = 10;
 const readIndexMs = 5_000;
-/** Commits that one export looks at: bounds the time of a turn. */
-const exportCommitsMax = 5_000;
+
+/** What it has once the shard has said where its memory is. */
+interface AttachedState {
+  readonly reader: StoreReader;
+  readonly log: LogReader;
+  readonly source: EventSource;
+  readonly reads: StateReads;
+}
 
 class Projection implements Actor<ProjectionMessage> {
   readonly #context: ActorContext;
@@ -73,10 +75,7 @@ class Projection implements Actor<ProjectionMessage> {
   readonly #batch = new RequestBatchReader();
   readonly #outbox: Outbox;
   readonly #subscriptions = new Subscriptions();
-  #reader: StoreReader | null = null;
-  #log: LogReader | null = null;
-  #source: EventSource | null = null;
-  #reads: StateReads | null = null;
+  #state: AttachedState | null = null;
   readonly #queue: ReadQueue;
   readonly #sql: SqlReads;
   readonly #columns: ColumnCache;
@@ -140,80 +139,35 @@ class Projection implements Actor<ProjectionMessage> {
         this.#isBlocked = false;
         this.#send();
         return;
-      case "directoryRows":
-        this.#answer(envelope, (reads) => ({
-          rows: listDirectory(reads, message.after, message.limit),
-          systemPosition: reads.tenant(0)?.nextPosition ?? 0,
-        }));
-        return;
-      case "directoryNamed":
-        this.#answer(envelope, (reads) => directoryByName(reads, message.name));
-        return;
-      case "userRow":
-        this.#answer(envelope, (reads) => userNamed(reads, message.name));
-        return;
-      case "userRows":
-        this.#answer(envelope, (reads) => listUsers(reads, message.after, message.limit));
-        return;
-      case "roleUses":
-        this.#answer(envelope, (reads) => usesOfRole(reads, message.name));
-        return;
-      case "tenantRows":
-        this.#answer(envelope, (reads) => reads.tenants(message.after, message.limit));
-        return;
-      case "tenantRow":
-        this.#answer(envelope, (reads) => reads.tenant(message.tenant));
-        return;
-      case "exportRecords":
-        this.#answer(envelope, (reads) => this.#export(reads, message.tenant, message.from, message.bytesMax));
-        return;
       default:
-        unreachable(message);
+        this.#answer(message, envelope);
     }
   }
 
   #attach(message: Extract<ProjectionMessage, { kind: "attach" }>): void {
-    assert(this.#reader === null, "a projection is attached once in its life");
+    assert(this.#state === null, "a projection is attached once in its life");
     const { disk, geometry } = this.#machine;
     const file = disk.open(pagesPath(this.#args.directory), "read");
-    this.#reader = StoreReader.attach(message.store, { file, owner: this.#context.epoch });
-    this.#log = new LogReader(disk, this.#args.directory, geometry, new LogTail(message.tail));
-    this.#source = new EventSource(this.#log);
-    this.#reads = new StateReads(this.#reader);
+    const reader = StoreReader.attach(message.store, { file, owner: this.#context.epoch });
+    const log = new LogReader(disk, this.#args.directory, geometry, new LogTail(message.tail));
+    this.#state = { reader, log, source: new EventSource(log), reads: new StateReads(reader) };
   }
 
-  /** A question of the directory about the newest version. */
-  #answer(envelope: Envelope, ask: (reads: StateReads) => unknown): void {
-    if (this.#reader === null || this.#reads === null) {
+  #answer(question: DirectoryQuestion, envelope: Envelope): void {
+    if (this.#state === null) {
       this.#context.fail(envelope, new KimberliteError("shardUnavailable", "the shard is starting"));
       return;
     }
-    const { reader, reads } = { reader: this.#reader, reads: this.#reads };
+    const { reader, reads, log } = this.#state;
     reader.pin();
     try {
-      this.#context.reply(envelope, ask(reads));
+      this.#context.reply(envelope, answerDirectory(question, reads, log));
     } catch (error) {
       if (!(error instanceof KimberliteError)) throw error;
       this.#context.fail(envelope, this.#answerOf(error));
     } finally {
       reader.unpin();
     }
-  }
-
-  #export(reads: StateReads, tenant: number, from: number, bytesMax: number): ExportedRecords {
-    const log = this.#log;
-    assert(log !== null, "an attached projection has a log");
-    const commits = listCommits(reads, tenant, from, exportCommitsMax, unbounded);
-    const out = new ByteWriter(64 * 1024);
-    let count = 0;
-    for (const commit of commits) {
-      if (count > 0 && out.length + commit.recordLength > bytesMax) break;
-      log.read(commit.address);
-      assert(log.length + recordHeadBytes === commit.recordLength, "order: a commit points to its own record");
-      out.raw(log.bytes.subarray(log.start - recordHeadBytes, log.start + log.length));
-      count += 1;
-    }
-    return { count, records: out.finish(), nextPosition: reads.tenant(tenant)?.nextPosition ?? 0 };
   }
 
   #enqueue(bytes: Uint8Array, envelope: Envelope): void {
@@ -283,11 +237,11 @@ class Projection implements Actor<ProjectionMessage> {
     this.#outbox.ok(port, correlation, noBytes);
   }
 
-  #attached(): { reader: StoreReader; reads: StateReads; source: EventSource } {
-    if (this.#reader === null || this.#reads === null || this.#source === null) {
+  #attached(): AttachedState {
+    if (this.#state === null) {
       throw new KimberliteError("shardUnavailable", "the shard is replaying its log; try again in a moment");
     }
-    return { reader: this.#reader, reads: this.#reads, source: this.#source };
+    return this.#state;
   }
 
   #flushed(pairs: readonly number[], envelope: Envelope): void {
@@ -304,7 +258,7 @@ class Projection implements Actor<ProjectionMessage> {
 
   flush(): void {
     if (!this.#isBlocked) {
-      if (this.#reader !== null) {
+      if (this.#state !== null) {
         this.#askReadIndex();
         this.#work();
       }
@@ -484,14 +438,14 @@ class Projection implements Actor<ProjectionMessage> {
   }
 
   stop(): void {
-    this.#reader?.close();
-    this.#log?.close();
+    this.#state?.reader.close();
+    this.#state?.log.close();
   }
 
   inspect(): Record<string, string | number> {
     return {
-      attached: this.#reader === null ? 0 : 1,
-      version: this.#reader?.newestVersion ?? 0,
+      attached: this.#state === null ? 0 : 1,
+      version: this.#state?.reader.newestVersion ?? 0,
       reads: this.#executed,
       sqlStatements: this.#sql.executed,
       sqlCursors: this.#sql.cursors,
@@ -503,7 +457,7 @@ class Projection implements Actor<ProjectionMessage> {
       columnPages: this.#columns.pages,
       columnHits: this.#columns.hits,
       columnMisses: this.#columns.misses,
-      chunksReused: this.#source?.reused ?? 0,
+      chunksReused: this.#state?.source.reused ?? 0,
     };
   }
 }
@@ -515,17 +469,5 @@ export const projectionOn = (machine: Machine): ActorDefinition<ProjectionArgs, 
   mailbox: { countMax: 100_000, bytesMax: 256 * 1024 * 1024, overflow: "reject" },
   create: (context, args) => new Projection(context, args, machine),
 });
-
-/** What the tenants of a shard have of a user; nothing of those that have nothing. */
-function usesOfRole(reads: StateReads, name: string): RoleUses[] {
-  const catalogs = new CatalogCache();
-  const found: RoleUses[] = [];
-  for (const { tenant, status } of reads.tenants(0, Number.MAX_SAFE_INTEGER)) {
-    if (status !== tenantStatus.active && status !== tenantStatus.fenced) continue;
-    const uses = roleUses(catalogs.current(reads.state, tenant), name);
-    if (uses.length > 0) found.push({ tenant, uses });
-  }
-  return found;
-}
 
 export const projectionDefinition = projectionOn(realMachine);
