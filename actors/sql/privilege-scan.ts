@@ -33,7 +33,7 @@ export class PrivilegeScan implements TableScan {
     if (this.#isDone) return null;
     this.#isDone = true;
     const rows = privilegeHistory(this.#state, this.#tenant, this.#bound).map(
-      ({ kind, schema, name, grantee, grantor, letter, isGrantable, from, to }): readonly Datum[] => [
+      ({ kind, schema, name, column, grantee, grantor, letter, isGrantable, from, to }): readonly Datum[] => [
         kind,
         schema,
         name,
@@ -43,6 +43,7 @@ export class PrivilegeScan implements TableScan {
         grantor,
         from,
         to,
+        column,
       ],
     );
     if (rows.length === 0) return null;

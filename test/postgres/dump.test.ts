@@ -53,6 +53,10 @@ COMMENT ON VIEW a_view IS 'reads a table whose name comes behind its own';
 COMMENT ON SCHEMA ward IS 'a schema';
 COMMENT ON CONSTRAINT visits_pkey ON ward.visits IS 'the key';
 GRANT SELECT ON patients TO PUBLIC;
+GRANT UPDATE (note, code), SELECT (note) ON ward.visits TO PUBLIC;
+REVOKE USAGE ON TYPE mood FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA ward GRANT SELECT ON TABLES TO PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 CREATE MATERIALIZED VIEW ward.counts AS SELECT patient, count(*) AS visits FROM ward.visits GROUP BY patient;
 COMMENT ON MATERIALIZED VIEW ward.counts IS 'kept up to date';
 INSERT INTO patients (name, born, weight, tags, meta)
@@ -99,6 +103,8 @@ test("a tenant is dumped by pg_dump and restored by psql and by pg_restore", asy
 
   const dumped = await tool("pg_dump", "main");
   t.regex(dumped, /COPY ward\.visits/);
+  t.regex(dumped, /GRANT SELECT\(note\),UPDATE\(note\) ON TABLE ward\.visits TO PUBLIC/);
+  t.regex(dumped, /ALTER DEFAULT PRIVILEGES FOR ROLE \w+ IN SCHEMA ward GRANT SELECT ON TABLES +TO PUBLIC/);
   t.regex(dumped, /COMMENT ON COLUMN public\.patients\.born IS 'it''s a date'/);
   writeFileSync(path.join(directory, "dump.sql"), dumped);
   await psql("plain", "-f", "dump.sql");

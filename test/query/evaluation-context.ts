@@ -16,6 +16,8 @@ export const emptyCatalog: Catalog = {
   indexesOf: () => [],
   referencing: () => [],
   objects: () => [],
+  database: null,
+  defaultPrivileges: [],
 };
 
 const nothingToChange = (): never => {

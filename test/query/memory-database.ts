@@ -64,6 +64,8 @@ export interface Result {
 
 export class MemoryDatabase implements Catalog {
   version = 1;
+  readonly database = null;
+  readonly defaultPrivileges = [];
   #nextOid = 16_384;
   #nextKey = 0;
   readonly #objects = new Map<number, CatalogObject>();

@@ -190,6 +190,9 @@ export class Statements {
       case "grant":
         for (const role of statement.roles) await this.#expectRole(role);
         return "elsewhere";
+      case "alterDefaultPrivileges":
+        for (const role of [...statement.makers, ...statement.change.roles]) await this.#expectRole(role);
+        return "elsewhere";
       case "dropOwned":
         for (const role of statement.roles) await this.#expectRole(role, "orLeft");
         return "elsewhere";

@@ -100,7 +100,7 @@ export class Binder {
   }
 
   query(...rest: Parameters<BindQuery>): BoundRows {
-    return this.within(-1, () => this.bindQuery(this, ...rest));
+    return this.authority.below(() => this.within(-1, () => this.bindQuery(this, ...rest)));
   }
 
   /** One level down for the time of `bind`. */

@@ -1,5 +1,5 @@
 /** A name in FROM: a table, a view, a sequence, a system table or a WITH query, as of now or of a past moment. */
-import type { Relation, TableDefinition, ViewDefinition } from "../catalog/model.js";
+import type { MaterializedViewDefinition, Relation, TableDefinition, ViewDefinition } from "../catalog/model.js";
 import { hasPast, isAuditTable } from "../catalog/system/audit.js";
 import { sequenceTable } from "../catalog/system/sequence-table.js";
 import { notSupported, SqlError } from "../error.js";
@@ -15,7 +15,7 @@ import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
 import { type BoundItem, estimates, namedItem } from "./from-item.js";
 import { findRelation, missingTable } from "./relation.js";
-import { type CommonTables, findCommonTable, noNames, Scope, type ScopeColumn } from "./scope.js";
+import { type CommonTables, findCommonTable, guarded, noNames, Scope, type ScopeColumn } from "./scope.js";
 
 export function bindTable(item: TableReference, binder: Binder, commonTables: CommonTables | null): BoundItem {
   const { name, location } = item;
@@ -49,7 +49,7 @@ function bindRelation(
   binder: Binder,
 ): BoundItem {
   const { relation } = found;
-  if (!found.isSystem) binder.authority.expect(relation, "r");
+  if (!found.isSystem) binder.authority.expectColumns(relation, "r");
   switch (relation.kind) {
     case "table":
       return found.isSystem
@@ -58,7 +58,7 @@ function bindRelation(
     case "view":
       return bindView(relation, found.schema, item, binder);
     case "materializedView":
-      return bindScan(relation.rows, found.schema, item, binder, false, relation.columns.length);
+      return bindScan(relation.rows, found.schema, item, binder, false, relation);
     case "sequence":
       // Sequences have no past.
       if (binder.environment.asOf !== null)
@@ -75,7 +75,7 @@ function bindRelation(
 /**
  * A table's rows. With `withKey` the row key too: what an update, a delete or a lock names.
  *
- * @param shown columns with higher numbers are nobody's to see
+ * @param of what the table holds the rows of, if it is another: of its columns only those are anybody's to see
  */
 export function bindScan(
   table: TableDefinition,
@@ -83,10 +83,11 @@ export function bindScan(
   item: TableReference,
   binder: Binder,
   withKey: boolean,
-  shown = table.columns.length,
+  of: TableDefinition | MaterializedViewDefinition = table,
 ): BoundItem {
   const alias = item.alias?.name ?? table.name;
-  const live = table.columns.filter(({ isDropped, number }) => !isDropped && number <= shown);
+  const live = table.columns.filter(({ isDropped, number }) => !isDropped && number <= of.columns.length);
+  const unreadable = binder.authority.unreadable(of);
   const columns = live.map(({ name, type }) => ({ id: binder.newId(), name, type }));
   const numbers = live.map(({ number }) => number);
   const scoped: ScopeColumn[] = columns.map((column, index) => ({
@@ -129,10 +130,10 @@ export function bindScan(
     columns: planColumns,
     ...estimates,
   };
-  return namedItem(plan, scoped, item.alias, alias, item.location, {
+  return namedItem(plan, guarded(scoped, unreadable), item.alias, alias, item.location, {
     schema: item.alias === null ? schema : null,
     table,
-    hidden,
+    hidden: guarded(hidden, unreadable),
     keyId: key.id,
   });
 }
@@ -221,7 +222,8 @@ function bindView(view: ViewDefinition, schema: string, item: TableReference, bi
     };
   });
   const alias = item.alias?.name ?? view.name;
-  return namedItem(rows.plan, columns, item.alias, alias, item.location, {
+  const readable = guarded(columns, binder.authority.unreadable(view));
+  return namedItem(rows.plan, readable, item.alias, alias, item.location, {
     schema: item.alias === null ? schema : null,
   });
 }

@@ -6,7 +6,7 @@ import { sqlType, typeOid } from "../types/sql-type.js";
 import type { Binder } from "./binder.js";
 import { unify } from "./coerce.js";
 import { comparison } from "./operator.js";
-import type { FromNames, ScopeColumn } from "./scope.js";
+import { type FromNames, reference, type ScopeColumn } from "./scope.js";
 
 /** What a NATURAL JOIN is USING. */
 export const sharedNames = (left: FromNames, right: FromNames): readonly string[] => {
@@ -35,8 +35,7 @@ export function bindUsing(
     if (only !== undefined) return only;
     throw new SqlError("42703", `column "${name}" specified in USING clause does not exist in ${side} table`);
   };
-  const expressionOf = (column: ScopeColumn): BoundExpression =>
-    column.expression ?? { kind: "column", id: column.id, name: column.name, type: column.type, location: -1 };
+  const expressionOf = (column: ScopeColumn): BoundExpression => reference(column, -1, column.name);
   for (const name of using) {
     const a = find(left, name, "left");
     const b = find(right, name, "right");

@@ -16,21 +16,11 @@ import { bindExpression } from "./expression.js";
 import { bindFromList, joinPlans } from "./from.js";
 import { estimates } from "./from-item.js";
 import { bindScan } from "./from-table.js";
-import {
-  asExpression,
-  bindAssignments,
-  checkWidth,
-  expectRead,
-  insertTargets,
-  rowArranger,
-  targetOf,
-} from "./modify-parts.js";
+import { asExpression, bindAssignments, checkWidth, insertTargets, rowArranger, targetOf } from "./modify-parts.js";
 import { operation } from "./operator.js";
 import { type CommonTables, joinNames, Scope } from "./scope.js";
 import { oneRow } from "./select.js";
 import { bindRules, liveColumns, tableRelation } from "./table-rules.js";
-
-const letters = { insert: "a", update: "w", delete: "d", nothing: "" } as const;
 
 /** Values that a clause's rows need, and the action once their columns are known by numbers. */
 interface BoundClause {
@@ -42,7 +32,10 @@ export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables
   const { clauses } = statement;
   expectReachable(clauses);
   const { table, schema } = targetOf(statement.table, binder, "MERGE into");
-  for (const { kind } of clauses) if (letters[kind] !== "") binder.authority.expect(table, letters[kind]);
+  for (const { kind } of clauses) {
+    if (kind === "delete") binder.authority.expect(table, "d");
+    else if (kind !== "nothing") binder.authority.expectColumns(table, kind === "insert" ? "a" : "w");
+  }
   const target = bindScan(table, schema, statement.table, binder, true);
   const [relation] = target.names.relations;
   if (relation === undefined || relation.keyId === null)
@@ -58,8 +51,6 @@ export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables
     return coerceTo(binder, bindExpression(condition, context), typeOid.bool, "WHEN");
   });
   const bound = clauses.map((clause) => bindClause(clause, table, clause.isMatched ? scope : sourceScope, binder));
-  const read = [on, ...conditions.filter((condition) => condition !== null), ...bound.flatMap(({ values }) => values)];
-  expectRead(table, relation, read, binder);
   const needsAll = clauses.some(({ isMatched }) => !isMatched);
   const joined = joinPlans(needsAll ? "left" : "inner", source.plan ?? oneRow(), target.plan, on);
   const key: BoundExpression = {
@@ -103,9 +94,13 @@ function bindClause(clause: MergeClause, table: TableDefinition, scope: Scope, b
       return { values: [], action: () => ({ kind }) };
     }
     case "update": {
-      const assigned = bindAssignments(clause.assignments, table, scope, binder).filter(
-        ({ column }) => column.generated === null,
+      const all = bindAssignments(clause.assignments, table, scope, binder);
+      binder.authority.expectColumns(
+        table,
+        "w",
+        all.map(({ column }) => column.number),
       );
+      const assigned = all.filter(({ column }) => column.generated === null);
       const action = (ids: readonly ColumnId[]): MergeAction => ({
         kind: "update",
         assignments: assigned.map(({ column }, index) => ({ column: column.number, id: ids[index] ?? 0 })),
@@ -121,6 +116,11 @@ function bindClause(clause: MergeClause, table: TableDefinition, scope: Scope, b
       );
       if (clause.values !== null)
         checkWidth(given.length, targets, clause, clause.values[targets.length]?.location ?? -1);
+      binder.authority.expectColumns(
+        table,
+        "a",
+        targets.slice(0, given.length).map(({ number }) => number),
+      );
       const values = rowArranger(targets, live, clause.overriding, binder)(given);
       const action = (ids: readonly ColumnId[]): MergeAction => ({
         kind: "insert",

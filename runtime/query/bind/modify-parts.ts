@@ -3,14 +3,14 @@ import type { ColumnDefinition, TableDefinition } from "../catalog/model.js";
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { PlanColumn } from "../plan/plan.js";
-import { columnsOf, isPlanVolatile, subplanOf } from "../plan/walk.js";
+import { isPlanVolatile, subplanOf } from "../plan/walk.js";
 import type { Assignment, Insert, InsertColumn } from "../syntax/ast-modify.js";
 import type { TableReference } from "../syntax/ast-query.js";
 import { type Binder, plainQuery, positionOf } from "./binder.js";
 import { plainContext } from "./context.js";
 import { bindExpression, rowItems } from "./expression.js";
 import { findRelation, missingTable } from "./relation.js";
-import type { Scope, ScopeRelation } from "./scope.js";
+import { guarded, type Scope, type ScopeRelation } from "./scope.js";
 import { assign, defaultOf, liveColumns } from "./table-rules.js";
 
 /** The table that is written. 42809 for what is none. */
@@ -194,15 +194,11 @@ function bindRowField({ row, index, count }: RowField, scope: Scope, binder: Bin
   };
 }
 
-/** Throws 42501 when expressions read what is in the table, and the user may only change it. */
-export function expectRead(
-  table: TableDefinition,
-  { columns, hidden }: ScopeRelation,
-  expressions: readonly BoundExpression[],
-  binder: Binder,
-): void {
-  const read = columnsOf(...expressions);
-  if ([...columns, ...hidden].some(({ id }) => read.has(id))) binder.authority.expect(table, "r");
+/** The relation for expressions of whoever asks: what may not be read of it cannot be named. */
+export function asReadable(table: TableDefinition, relation: ScopeRelation, binder: Binder): ScopeRelation {
+  const unreadable = binder.authority.unreadable(table);
+  const { columns, hidden } = relation;
+  return { ...relation, columns: guarded(columns, unreadable), hidden: guarded(hidden, unreadable) };
 }
 
 export const asExpression = ({ id, name, type }: PlanColumn): BoundExpression => ({

@@ -29,9 +29,9 @@ import { bindScan } from "./from-table.js";
 import { bindMerge } from "./merge.js";
 import {
   asExpression,
+  asReadable,
   bindAssignments,
   checkWidth,
-  expectRead,
   insertTargets,
   namesOf,
   rowArranger,
@@ -74,13 +74,19 @@ function bindKind(binder: Binder, statement: Modification, tables: CommonTables 
 
 function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | null): BoundInsert {
   const { table, schema } = targetOf(statement.table, binder, "INSERT into");
-  binder.authority.expect(table, statement.onConflict?.action === "update" ? "aw" : "a");
+  binder.authority.expectColumns(table, "a");
+  if (statement.onConflict?.action === "update") binder.authority.expectColumns(table, "w");
   const name = statement.table.alias?.name ?? table.name;
   const relation = tableRelation(table, name, statement.table.alias === null ? schema : null, binder);
   const rules = bindRules(table, relation, binder);
   const live = liveColumns(table);
   const targets = insertTargets(table, statement.columns);
-  const source = bindSource(statement, targets, live, binder, tables);
+  const { plan: source, width } = bindSource(statement, targets, live, binder, tables);
+  binder.authority.expectColumns(
+    table,
+    "a",
+    targets.slice(0, width).map(({ number }) => number),
+  );
   const values = live.map((column, index): ColumnId | null =>
     column.generated === null ? (source.columns[index]?.id ?? null) : null,
   );
@@ -89,23 +95,26 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
     statement.onConflict === null
       ? null
       : bindConflict(statement.onConflict, table, relation, rules, name, schema, binder, tables);
-  const returning = bindReturning(statement.returning, new Scope(namesOf(relation), null, tables), binder);
-  if (returning !== null) expectRead(table, relation, returning.expressions, binder);
+  const returned = namesOf(asReadable(table, relation, binder));
+  const returning = bindReturning(statement.returning, new Scope(returned, null, tables), binder);
   return { ...base, returning, onConflict };
 }
 
-/** One column for each live column of the table; generated ones are NULL until they are computed. */
+/**
+ * One column for each live column of the table; generated ones are NULL until they are computed. `width`: for how many of the targets values
+ * are given.
+ */
 function bindSource(
   statement: Insert,
   targets: readonly ColumnDefinition[],
   live: readonly ColumnDefinition[],
   binder: Binder,
   tables: CommonTables | null,
-): PlanNode {
+): { readonly plan: PlanNode; readonly width: number } {
   const { source } = statement;
   const columns: PlanColumn[] = live.map(({ name, type }) => ({ id: binder.newId(), name, type }));
   const arrange = rowArranger(targets, live, statement.overriding, binder);
-  if (source === null) return { kind: "values", items: [arrange([])], columns, ...estimates };
+  if (source === null) return { plan: { kind: "values", items: [arrange([])], columns, ...estimates }, width: 0 };
   if (isPlainValues(source)) {
     const context = plainContext(binder, new Scope(namesOf(), null, tables), "VALUES");
     const width = source.rows[0]?.length ?? 0;
@@ -119,14 +128,15 @@ function bindSource(
       checkWidth(row.length, targets, statement, row[targets.length]?.location ?? -1);
       return arrange(bound);
     });
-    return { kind: "values", items, columns, ...estimates };
+    return { plan: { kind: "values", items, columns, ...estimates }, width };
   }
   const rows = binder.query(source, null, tables, { keepsUnknown: false, targets: targets.map(({ type }) => type) });
   checkWidth(rows.outputs.length, targets, statement, -1);
   const given = rows.outputs.map(
     ({ id, name, type }): BoundExpression => ({ kind: "column", id, name, type, location: -1 }),
   );
-  return { kind: "project", input: rows.plan, expressions: arrange(given), columns, ...estimates };
+  const plan: PlanNode = { kind: "project", input: rows.plan, expressions: arrange(given), columns, ...estimates };
+  return { plan, width: given.length };
 }
 
 function isPlainValues(query: Query): query is Extract<Query, { kind: "values" }> {
@@ -155,21 +165,27 @@ function bindConflict(
       hint: "For example, ON CONFLICT (column_name).",
     });
   }
+  const readable = asReadable(table, inserted, binder);
   // Finding out what is there already reads it.
-  if (conflict.target !== null) binder.authority.expect(table, "r");
-  const arbitrates = arbiterOf(conflict, table, inserted, rules, binder);
-  const existing = tableRelation(table, name, schema, binder);
+  if (conflict.target !== null) binder.authority.expectColumns(table, "r");
+  const arbitrates = arbiterOf(conflict, table, readable, rules, binder);
+  const existing = asReadable(table, tableRelation(table, name, schema, binder), binder);
   const existingIds = existing.columns.map(({ id }) => id);
   if (conflict.action === "nothing") {
     const arbiters = arbitersOf(rules, arbitrates, binder);
     return { action: "nothing", arbiters, existingIds, assignments: [], where: null };
   }
-  const excluded: ScopeRelation = { ...inserted, name: "excluded", schema: null };
+  const excluded: ScopeRelation = { ...readable, name: "excluded", schema: null };
   const scope = new Scope(joinNames(namesOf(excluded), namesOf(existing)), null, tables);
   const assignments = bindAssignments(conflict.assignments, table, scope, binder).map(({ column, value }) => ({
     column: column.number,
     value,
   }));
+  binder.authority.expectColumns(
+    table,
+    "w",
+    assignments.map(({ column }) => column),
+  );
   const where =
     conflict.where === null
       ? null
@@ -207,6 +223,7 @@ function arbiterOf(
         position: positionOf(target.location),
       });
     }
+    if ("columns" in constraint) binder.authority.expectColumns(table, "r", constraint.columns);
     const isOf: Arbitrates = ({ index }) => "index" in constraint && index.oid === constraint.index;
     if (rules.indexes.some(isOf)) return isOf;
     throw new SqlError("42809", "constraint in ON CONFLICT clause has no associated index");
@@ -252,7 +269,8 @@ function bindTarget(
   tables: CommonTables | null,
 ): BoundTarget {
   const { table, schema } = targetOf(statement.table, binder, verb);
-  binder.authority.expect(table, statement.kind === "update" ? "w" : "d");
+  if (statement.kind === "update") binder.authority.expectColumns(table, "w");
+  else binder.authority.expect(table, "d");
   const own = bindScan(table, schema, statement.table, binder, true);
   const from = bindFromList(others, binder, null, tables, own);
   const scope = new Scope(from.names, null, tables);
@@ -263,7 +281,6 @@ function bindTarget(
   if (statement.where !== null) {
     const context = plainContext(binder, scope, "WHERE");
     const condition = coerceTo(binder, bindExpression(statement.where, context), typeOid.bool, "WHERE");
-    expectRead(table, relation, [condition], binder);
     plan = filterOf(plan, condition);
   }
   return { table, scope, relation, plan, key: relation.keyId };
@@ -273,10 +290,15 @@ function bindUpdate(statement: Update, binder: Binder, tables: CommonTables | nu
   const target = bindTarget(statement, statement.from, "UPDATE", binder, tables);
   const { table, relation, scope, key } = target;
   const written = tableRelation(table, relation.name, relation.schema, binder);
-  const returning = bindReturning(statement.returning, returningScope(scope, relation, written), binder);
-  const bound = bindAssignments(statement.assignments, table, scope, binder).filter(
-    ({ column }) => column.generated === null,
+  const shown = returningScope(scope, relation, asReadable(table, written, binder));
+  const returning = bindReturning(statement.returning, shown, binder);
+  const all = bindAssignments(statement.assignments, table, scope, binder);
+  binder.authority.expectColumns(
+    table,
+    "w",
+    all.map(({ column }) => column.number),
   );
+  const bound = all.filter(({ column }) => column.generated === null);
   const columns = bound.map(({ column }): PlanColumn => ({ id: binder.newId(), name: column.name, type: column.type }));
   const rules = bindRules(table, written, binder);
   const plan: PlanNode = {
@@ -287,9 +309,6 @@ function bindUpdate(statement: Update, binder: Binder, tables: CommonTables | nu
     ...estimates,
   };
   const assignments = bound.map(({ column }, index) => ({ column: column.number, id: columns[index]?.id ?? 0 }));
-  const values = bound.map(({ value }) => value);
-  expectRead(table, relation, values, binder);
-  if (returning !== null) expectRead(table, written, returning.expressions, binder);
   return { kind: "update", table, rules, plan, key, old: relation.columns.map(({ id }) => id), assignments, returning };
 }
 
@@ -299,7 +318,6 @@ function bindDelete(statement: Delete, binder: Binder, tables: CommonTables | nu
   const rules = bindRules(table, tableRelation(table, relation.name, relation.schema, binder), binder);
   // RETURNING shows the row as it was.
   const returning = bindReturning(statement.returning, scope, binder);
-  if (returning !== null) expectRead(table, relation, returning.expressions, binder);
   return { kind: "delete", table, rules, plan, key, old: relation.columns.map(({ id }) => id), returning };
 }
 

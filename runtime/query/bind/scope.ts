@@ -6,6 +6,7 @@ import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanNode } from "../plan/plan.js";
 import type { Oid, SqlType } from "../types/sql-type.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
+import type { Unreadable } from "./authority.js";
 import { positionOf } from "./binder.js";
 
 export interface ScopeColumn {
@@ -17,6 +18,8 @@ export interface ScopeColumn {
   readonly column: number;
   /** What it is, when it is more than the column of the id: the merged column of a FULL JOIN USING. */
   readonly expression: BoundExpression | null;
+  /** Of a column that whoever asks may not read: told when an expression names it. */
+  readonly onRead?: () => void;
 }
 
 /** A table, subquery, function or aliased join of FROM. */
@@ -158,8 +161,19 @@ const ownerName = (names: FromNames, column: ScopeColumn): string => {
 };
 
 /** The column as an expression. */
-export const reference = (column: ScopeColumn, location: number, name: string): BoundExpression =>
-  column.expression ?? { kind: "column", id: column.id, name, type: column.type, location };
+export function reference(column: ScopeColumn, location: number, name: string): BoundExpression {
+  column.onRead?.();
+  return column.expression ?? { kind: "column", id: column.id, name, type: column.type, location };
+}
+
+/** Columns of which some may not be read. What has no number is read with all of them. */
+export const guarded = (columns: readonly ScopeColumn[], unreadable: Unreadable | null): readonly ScopeColumn[] =>
+  unreadable === null
+    ? columns
+    : columns.map((column) => {
+        const isOpen = column.column !== 0 && !unreadable.numbers.has(column.column);
+        return isOpen ? column : { ...column, onRead: unreadable.onRead };
+      });
 
 /** A relation as one value: the row of its columns. */
 export function wholeRow(relation: ScopeRelation, location: number): BoundExpression {

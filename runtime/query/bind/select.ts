@@ -454,7 +454,7 @@ function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, binder:
       }
       if (binder.environment.catalog.objectByOid(relation.table.oid)?.kind === "materializedView")
         throw new SqlError("42809", `cannot lock rows in materialized view "${relation.table.name}"`);
-      binder.authority.expect(relation.table, "w");
+      binder.authority.expectColumns(relation.table, "w");
       return { table: relation.table, keyId: relation.keyId, strength, wait };
     });
   });

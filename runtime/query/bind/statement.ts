@@ -37,9 +37,12 @@ export function bindStatement(statement: Statement, environment: BindEnvironment
 
 function bindAny(statement: Statement, environment: BindEnvironment): BoundStatement {
   const binder = new Binder(environment, bindQuery, bindModification);
+  binder.authority.postpone();
   const finish = (body: BoundStatement["body"], columns: readonly ResultColumn[] | null): BoundStatement => {
     const parameterTypes = binder.checkParameters();
     binder.expectAccepted();
+    // A view may be made of what its owner may not read; then nobody can read it.
+    if (statement.kind !== "createView") binder.authority.expectAllowed();
     return { body, parameterTypes, columns, catalogVersion: environment.catalog.version, writes: binder.writes };
   };
   switch (statement.kind) {
@@ -75,6 +78,7 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
     case "refreshMaterializedView":
     case "comment":
     case "grant":
+    case "alterDefaultPrivileges":
     case "grantRole":
     case "createRole":
     case "alterRole":

@@ -12,7 +12,7 @@ import { ByteWriter } from "../../types/byte-writer.js";
 import { getFixed, getVariable, setFixed, storageOf, writeVariable } from "../table/value-bytes.js";
 import type { Datum } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
-import type { CatalogObject, SequenceDefinition, TableDefinition } from "./model.js";
+import type { CatalogEntry, SequenceDefinition, TableDefinition } from "./model.js";
 
 export const catalogHeadOid = 0;
 const encodingVersion = 1;
@@ -39,7 +39,7 @@ export function decodeCatalogHead(bytes: Uint8Array, view: DataView, at: number)
   return { nextOid: view.getUint32(at + 1, true), changes: view.getUint32(at + 5, true) };
 }
 
-export function encodeObject(object: CatalogObject): Uint8Array {
+export function encodeObject(object: CatalogEntry): Uint8Array {
   const plain =
     object.kind === "sequence" ? plainSequence(object) : object.kind === "table" ? plainTable(object) : object;
   const text = encoder.encode(JSON.stringify(plain));
@@ -50,13 +50,13 @@ export function encodeObject(object: CatalogObject): Uint8Array {
 }
 
 /** What `encodeObject` wrote, at [from, to). */
-export function decodeObject(bytes: Uint8Array, from: number, to: number): CatalogObject {
+export function decodeObject(bytes: Uint8Array, from: number, to: number): CatalogEntry {
   assert(bytes[from] === encodingVersion && from < to, "a definition is of a known version");
   // A copy: decoders refuse shared memory.
-  const plain = JSON.parse(decoder.decode(bytes.slice(from + 1, to))) as { readonly kind: CatalogObject["kind"] };
+  const plain = JSON.parse(decoder.decode(bytes.slice(from + 1, to))) as { readonly kind: CatalogEntry["kind"] };
   if (plain.kind === "sequence") return sequenceOf(plain as PlainSequence);
   if (plain.kind === "table") return tableOf(plain as PlainTable);
-  return plain as CatalogObject;
+  return plain as CatalogEntry;
 }
 
 type SequenceNumbers = "start" | "increment" | "minimum" | "maximum";

@@ -15,6 +15,8 @@ import type { Acl } from "./privileges.js";
 
 export const firstUserOid: Oid = 16_384;
 export const publicSchemaOid: Oid = 2_200;
+/** Of the tenant itself, as its catalog has it. */
+export const databaseObjectOid: Oid = 1_262;
 export const pgCatalogSchemaOid: Oid = 11;
 export const informationSchemaOid: Oid = 13_000;
 export const kimberliteSchemaOid: Oid = 13_001;
@@ -71,6 +73,8 @@ export interface ColumnDefinition {
   readonly isDropped: boolean;
   /** What rows that were written before the column was added have in it. */
   readonly missingValue: Datum;
+  /** Who may do what with this column, beside what the table's list says. Absent: nobody. */
+  readonly acl?: Acl;
 }
 
 export type ForeignKeyAction = "noAction" | "restrict" | "cascade" | "setNull" | "setDefault";
@@ -167,7 +171,8 @@ export interface ViewDefinition extends Commented, Owned {
   readonly oid: Oid;
   readonly name: string;
   readonly schema: Oid;
-  readonly columns: readonly { readonly name: string; readonly type: SqlType }[];
+  /** `acl`: who may do what with the column, beside what the view's list says. */
+  readonly columns: readonly { readonly name: string; readonly type: SqlType; readonly acl?: Acl }[];
   readonly query: StoredQuery;
   /** It was made by a superuser: what it reads is read with a superuser's rights. */
   readonly isOwnerSuperuser?: boolean;
@@ -264,6 +269,27 @@ export interface DomainDefinition extends Commented, Owned {
 
 export type TypeDefinition = EnumDefinition | DomainDefinition;
 
+/** The tenant as an object: who may connect, make schemas, make temporary tables. In the catalog once something was granted or revoked. */
+export interface DatabaseDefinition extends Owned {
+  readonly kind: "database";
+  readonly oid: Oid;
+  readonly name: string;
+}
+
+/** Kinds of objects that can be made with other privileges than they begin with, as `pg_default_acl` names them. */
+export type DefaultKind = "r" | "S" | "f" | "T" | "n";
+
+/** What ALTER DEFAULT PRIVILEGES has said: the privileges of objects that a role will make. */
+export interface DefaultPrivileges {
+  readonly kind: "defaultPrivileges";
+  readonly oid: Oid;
+  readonly role: string;
+  /** Where the objects lie; 0: anywhere. The lists for anywhere stand in the place of what objects begin with, others are added to it. */
+  readonly schema: Oid;
+  readonly objects: DefaultKind;
+  readonly acl: Acl;
+}
+
 /** Things that share one name space within a schema. */
 export type Relation =
   | TableDefinition
@@ -273,6 +299,13 @@ export type Relation =
   | SequenceDefinition;
 
 export type CatalogObject = SchemaDefinition | TypeDefinition | Relation;
+
+/** What the catalog's trees hold: objects, and what stands beside them. */
+export type CatalogEntry = CatalogObject | DatabaseDefinition | DefaultPrivileges;
+
+/** Whether it is one that is found by its name or its number. */
+export const isObject = (entry: CatalogEntry): entry is CatalogObject =>
+  entry.kind !== "database" && entry.kind !== "defaultPrivileges";
 
 /** Whether it is one of those that share a name space within a schema: all but schemas and types. */
 export const isRelation = (object: CatalogObject): object is Relation => object.kind !== "schema" && !isType(object);
@@ -298,4 +331,7 @@ export interface Catalog {
   /** Foreign keys of any table that refer to this one. */
   referencing(table: Oid): readonly { readonly table: TableDefinition; readonly constraint: ConstraintDefinition }[];
   objects(): Iterable<CatalogObject>;
+  /** Null: nothing was granted or revoked of the tenant itself. */
+  readonly database: DatabaseDefinition | null;
+  readonly defaultPrivileges: readonly DefaultPrivileges[];
 }

@@ -11,10 +11,14 @@ import type { Oid } from "../types/sql-type.js";
 import { type CatalogHead, catalogHeadOid, decodeCatalogHead, decodeObject } from "./encoding.js";
 import {
   type Catalog,
+  type CatalogEntry,
   type CatalogObject,
   type ConstraintDefinition,
+  type DatabaseDefinition,
+  type DefaultPrivileges,
   firstUserOid,
   type IndexDefinition,
+  isObject,
   isType,
   type MaterializedViewDefinition,
   publicSchemaOid,
@@ -48,14 +52,20 @@ export class ObjectCatalog implements Catalog {
   readonly #types = new Map<string, TypeDefinition>();
   readonly #referencing = new Map<Oid, { table: TableDefinition; constraint: ConstraintDefinition }[]>();
   readonly #materialized: MaterializedViewDefinition[] = [];
+  #database: DatabaseDefinition | null = null;
+  readonly #defaultPrivileges: DefaultPrivileges[] = [];
   /** Tables that views are kept up to date from. */
   readonly #maintaining = new Set<Oid>();
 
-  constructor(version: number, head: CatalogHead, objects: Iterable<CatalogObject>) {
+  constructor(version: number, head: CatalogHead, entries: Iterable<CatalogEntry>) {
     this.version = version;
     this.head = head;
     this.#add(publicSchema);
-    for (const object of objects) this.#add(object);
+    for (const entry of entries) {
+      if (isObject(entry)) this.#add(entry);
+      else if (entry.kind === "database") this.#database = entry;
+      else this.#defaultPrivileges.push(entry);
+    }
     this.#materialized.sort((a, b) => a.oid - b.oid);
   }
 
@@ -122,6 +132,20 @@ export class ObjectCatalog implements Catalog {
     return this.#objects.values();
   }
 
+  get database(): DatabaseDefinition | null {
+    return this.#database;
+  }
+
+  get defaultPrivileges(): readonly DefaultPrivileges[] {
+    return this.#defaultPrivileges;
+  }
+
+  *entries(): Iterable<CatalogEntry> {
+    yield* this.#objects.values();
+    yield* this.#defaultPrivileges;
+    if (this.#database !== null) yield this.#database;
+  }
+
   /** Materialized views by their oids: one that reads another comes behind it. */
   get materializedViews(): readonly MaterializedViewDefinition[] {
     return this.#materialized;
@@ -145,7 +169,7 @@ export function* catalogHistory(
   reader: TreeReader,
   tenant: number,
   versions: Versions,
-): Iterable<{ readonly object: CatalogObject; readonly from: number; readonly to: number }> {
+): Iterable<{ readonly object: CatalogEntry; readonly from: number; readonly to: number }> {
   assert(catalogTrees !== undefined, "the catalog has its trees");
   const walk = new VersionWalk(reader, catalogTrees);
   const low = new TableKey().object(tenant, catalogHeadOid).slice();
@@ -163,7 +187,7 @@ export class CatalogCache {
   /** Newest versions last. */
   readonly #catalogs = new Map<string, ObjectCatalog>();
   /** Decoded definitions by tenant, oid and the position that wrote them. */
-  readonly #objects = new Map<string, CatalogObject>();
+  readonly #objects = new Map<string, CatalogEntry>();
   readonly #key = new TableKey();
 
   /** After a roll back the same positions may mean other definitions. */
@@ -197,7 +221,7 @@ export class CatalogCache {
     while (walk.next()) {
       const { bytes, contentAt, contentLength } = walk;
       const object = this.#object(tenant, oid, walk.from, bytes, contentAt, contentAt + contentLength);
-      const definition = rowsOfObject(object);
+      const definition = isObject(object) ? rowsOfObject(object) : null;
       if (definition !== null) found.push({ definition, from: walk.from, to: walk.to });
     }
     return found;
@@ -236,7 +260,7 @@ export class CatalogCache {
   }
 
   #read(reader: TreeReader, tenant: number, version: number, versions: Versions | null): ObjectCatalog {
-    const objects: CatalogObject[] = [];
+    const objects: CatalogEntry[] = [];
     let head: CatalogHead = { nextOid: firstUserOid, changes: 0 };
     const walk = this.#walk(reader, tenant, versions, false);
     while (walk.next()) {
@@ -249,7 +273,7 @@ export class CatalogCache {
   }
 
   /** Definitions that did not change are the same objects in every version, and so are the codecs that hang on them. */
-  #object(tenant: number, oid: Oid, from: number, bytes: Uint8Array, at: number, to: number): CatalogObject {
+  #object(tenant: number, oid: Oid, from: number, bytes: Uint8Array, at: number, to: number): CatalogEntry {
     // What an open transaction has written has no position yet.
     if (from === 0) return decodeObject(bytes, at, to);
     const name = `${tenant} ${oid} ${from}`;

@@ -5,14 +5,15 @@
  */
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
-import type { CatalogObject } from "./model.js";
 import { catalogHistory, publicSchema } from "./over-trees.js";
-import { aclOf, type Guarded, kindName } from "./privileges.js";
+import { type AclItem, aclOf, columnsOf, type Guarded, isGuarded, kindName } from "./privileges.js";
 
 export interface PrivilegeSpan {
   readonly kind: string;
   readonly schema: string;
   readonly name: string;
+  /** Of a right on one column; null: on the whole. */
+  readonly column: string | null;
   /** Empty: everyone. */
   readonly grantee: string;
   readonly grantor: string;
@@ -31,8 +32,6 @@ interface Version {
   readonly to: number;
 }
 
-const isGuarded = (object: CatalogObject): object is Guarded => object.kind !== "index";
-
 /** @param bound positions below it are seen */
 export function privilegeHistory(reader: TreeReader, tenant: number, bound: number): readonly PrivilegeSpan[] {
   assert(bound >= 0, "positions are counted from 0");
@@ -47,24 +46,41 @@ export function privilegeHistory(reader: TreeReader, tenant: number, bound: numb
   return spansOf(versions, bound);
 }
 
+/** Entries of an object's list, and of those of its columns. */
+const itemsOf = (object: Guarded): readonly { readonly column: string | null; readonly item: AclItem }[] => [
+  ...aclOf(object).map((item) => ({ column: null, item })),
+  ...columnsOf(object).flatMap(({ name, acl = [] }) => acl.map((item) => ({ column: name, item }))),
+];
+
 function spansOf(versions: readonly Version[], bound: number): readonly PrivilegeSpan[] {
   const schemas = new Map<number, string>();
   const open = new Map<string, PrivilegeSpan>();
   const spans: PrivilegeSpan[] = [];
   for (const { object, from, to } of versions) {
     if (object.kind === "schema") schemas.set(object.oid, object.name);
-    const schema = object.kind === "schema" ? object.name : (schemas.get(object.schema) ?? "");
+    const schema =
+      object.kind === "schema" ? object.name : "schema" in object ? (schemas.get(object.schema) ?? "") : "";
     const end = to < bound ? to : null;
-    for (const { grantee, grantor, privileges, grantable } of aclOf(object)) {
+    for (const { column, item } of itemsOf(object)) {
+      const { grantee, grantor, privileges, grantable } = item;
       for (const letter of privileges) {
         const isGrantable = grantable.includes(letter);
-        const key = JSON.stringify([object.oid, schema, object.name, grantee, grantor, letter, isGrantable]);
+        const key = JSON.stringify([object.oid, schema, object.name, column, grantee, grantor, letter, isGrantable]);
         const before = open.get(key);
         if (before !== undefined && before.to === from) {
           before.to = end;
           continue;
         }
-        const span = { kind: kindName(object), schema, name: object.name, grantee, grantor, letter, isGrantable };
+        const span = {
+          kind: kindName(object),
+          schema,
+          name: object.name,
+          column,
+          grantee,
+          grantor,
+          letter,
+          isGrantable,
+        };
         const made: PrivilegeSpan = { ...span, from, to: end };
         open.set(key, made);
         spans.push(made);

@@ -7,7 +7,12 @@
  *   a r w d INSERT SELECT UPDATE DELETE     tables and views; r and w of sequences
  *   D x t   TRUNCATE REFERENCES TRIGGER     tables and views
  *   U       USAGE                           sequences, schemas, types
- *   C       CREATE                          schemas
+ *   C       CREATE                          schemas, the database
+ *   T c     TEMPORARY CONNECT               the database
+ *   X       EXECUTE                         functions, of which there are none but the system's
+ *
+ * Columns of tables and views have lists of their own, of the letters a, r, w and x: what is granted of a column is had of it beside what is
+ * granted of the whole. They begin empty.
  *
  * Invariants
  *   1. An owner may grant everything on its object, whatever the list says; superusers may do everything.
@@ -16,6 +21,8 @@
 import { SqlError } from "../error.js";
 import { quoteIdentifier } from "../types/quote.js";
 import type {
+  CatalogEntry,
+  DatabaseDefinition,
   MaterializedViewDefinition,
   Owned,
   SchemaDefinition,
@@ -27,12 +34,16 @@ import type {
 import { publicSchemaOid } from "./model.js";
 
 export type Guarded =
+  | DatabaseDefinition
   | SchemaDefinition
   | TypeDefinition
   | TableDefinition
   | ViewDefinition
   | MaterializedViewDefinition
   | SequenceDefinition;
+
+/** Of those what the catalog's objects are. */
+export type GuardedObject = Exclude<Guarded, DatabaseDefinition>;
 
 export interface AclItem {
   /** Empty: PUBLIC, which is everyone. */
@@ -53,7 +64,9 @@ export interface Actor {
   readonly rights: ReadonlySet<string>;
 }
 
-const privilegeLetters = "arwdDxtUC";
+const privilegeLetters = "arwdDxtXUCTc";
+/** Privileges that columns have, too. */
+export const columnLetters = "arwx";
 export const privilegeNames: Readonly<Record<string, string>> = {
   a: "INSERT",
   r: "SELECT",
@@ -62,9 +75,15 @@ export const privilegeNames: Readonly<Record<string, string>> = {
   D: "TRUNCATE",
   x: "REFERENCES",
   t: "TRIGGER",
+  X: "EXECUTE",
   U: "USAGE",
   C: "CREATE",
+  T: "TEMPORARY",
+  c: "CONNECT",
 };
+export const lettersByName: ReadonlyMap<string, string> = new Map(
+  [...Object.entries(privilegeNames), ["T", "TEMP"] as const].map(([letter, name]) => [name, letter]),
+);
 const everyone = "";
 
 /** All privileges that a kind of object has. */
@@ -81,8 +100,14 @@ export function allOf({ kind }: Pick<Guarded, "kind">): string {
       return "U";
     case "schema":
       return "UC";
+    case "database":
+      return "CTc";
   }
 }
+
+/** What has a list of privileges. */
+export const isGuarded = (object: CatalogEntry): object is Guarded =>
+  object.kind !== "index" && object.kind !== "defaultPrivileges";
 
 /** As errors and grants name a kind of object. */
 export const kindName = ({ kind }: Pick<Guarded, "kind">): string =>
@@ -100,21 +125,130 @@ export const without = (a: string, b: string): string =>
   lettersOf(Array.from(a).filter((letter) => !b.includes(letter)));
 export const common = (a: string, b: string): string => lettersOf(Array.from(a).filter((letter) => b.includes(letter)));
 
+const itemOf = (grantee: string, grantor: string, privileges: string): AclItem => ({
+  grantee,
+  grantor,
+  privileges,
+  grantable: "",
+});
+
+/** What everyone may do with a new object. */
+const openedTo: Readonly<Partial<Record<Guarded["kind"], string>>> = { enum: "U", domain: "U", database: "Tc" };
+
+/** The list that an object begins with. @param opened what of it is everyone's */
+export const initialAcl = (owner: string, all: string, opened: string): Acl => [
+  ...(opened === "" ? [] : [itemOf(everyone, owner, opened)]),
+  itemOf(owner, owner, all),
+];
+
 /** The list of an object, or the one that stands for none. */
 export function aclOf(object: Guarded): Acl {
   if (object.acl !== undefined) return object.acl;
-  const own: AclItem = { grantee: object.owner, grantor: object.owner, privileges: allOf(object), grantable: "" };
-  if (object.oid !== publicSchemaOid && object.kind !== "enum" && object.kind !== "domain") return [own];
-  return [own, { grantee: everyone, grantor: object.owner, privileges: "U", grantable: "" }];
+  const { owner } = object;
+  const initial = initialAcl(owner, allOf(object), openedTo[object.kind] ?? "");
+  return object.oid === publicSchemaOid ? [...initial, itemOf(everyone, owner, "U")] : initial;
 }
 
 /** Privileges that somebody has on an object, by its own name, a role's, or as one of everyone. */
-export function privilegesOf(object: Guarded, { rights }: Pick<Actor, "rights">): string {
+export const privilegesOf = (object: Guarded, { rights }: Pick<Actor, "rights">): string =>
+  privilegesIn(aclOf(object), rights);
+
+function privilegesIn(acl: Acl, rights: ReadonlySet<string>): string {
   let found = "";
-  for (const { grantee, privileges } of aclOf(object)) {
+  for (const { grantee, privileges } of acl) {
     if (grantee === everyone || rights.has(grantee)) found += privileges;
   }
   return lettersOf(found);
+}
+
+/** A column that may have a list of its own. */
+export interface GuardedColumn {
+  readonly number: number;
+  readonly name: string;
+  readonly acl?: Acl;
+}
+
+/** Columns of a table or view, without those that were dropped; none of other kinds. */
+export function columnsOf(object: Guarded): readonly GuardedColumn[] {
+  switch (object.kind) {
+    case "table":
+      return object.columns.filter(({ isDropped }) => !isDropped);
+    case "view":
+    case "materializedView":
+      return object.columns.map((column, index) => ({ ...column, number: index + 1 }));
+    default:
+      return [];
+  }
+}
+
+/** The object with other lists of some columns, by their numbers. */
+export function withColumnAcls(object: Guarded, acls: ReadonlyMap<number, Acl>): Guarded {
+  const changed = <Column extends { readonly acl?: Acl }>(column: Column, number: number): Column => {
+    const acl = acls.get(number);
+    if (acl === undefined) return column;
+    const { acl: _before, ...rest } = column;
+    return acl.length === 0 ? (rest as Column) : { ...column, acl };
+  };
+  switch (object.kind) {
+    case "table":
+      return { ...object, columns: object.columns.map((column) => changed(column, column.number)) };
+    case "view":
+    case "materializedView":
+      return { ...object, columns: object.columns.map((column, index) => changed(column, index + 1)) };
+    default:
+      return object;
+  }
+}
+
+/** The object with its list and those of its columns changed, where it has any. */
+export function withAcls(object: Guarded, change: (acl: Acl) => Acl): Guarded {
+  const columns = columnsOf(object).flatMap(({ number, acl }) =>
+    acl === undefined ? [] : [[number, change(acl)] as const],
+  );
+  return withColumnAcls(object.acl === undefined ? object : { ...object, acl: change(object.acl) }, new Map(columns));
+}
+
+/** Entries of an object's list and of those of its columns, where they differ from what they begin with. */
+export const grantsOn = (object: Guarded): Acl => [
+  ...(object.acl ?? []),
+  ...columnsOf(object).flatMap(({ acl }) => acl ?? []),
+];
+
+/** Entries of the same grantee and grantor as one. */
+export function merged(acl: Acl): Acl {
+  let list: Acl = [];
+  for (const item of acl) {
+    const same = list.find(({ grantee, grantor }) => grantee === item.grantee && grantor === item.grantor);
+    if (same === undefined) list = [...list, item];
+    else {
+      const privileges = lettersOf(same.privileges + item.privileges);
+      const grantable = lettersOf(same.grantable + item.grantable);
+      list = list.map((each) => (each === same ? { ...same, privileges, grantable } : each));
+    }
+  }
+  return list;
+}
+
+/** Whether two lists say the same, in whatever order. */
+export const sameAcl = (a: Acl, b: Acl): boolean => {
+  const texts = new Set(a.map(aclText));
+  return a.length === b.length && b.every((item) => texts.has(aclText(item)));
+};
+
+/** Privileges that somebody has on one column, by the list of the whole or by the column's own. */
+export function columnPrivilegesOf(
+  object: Guarded,
+  { acl = [] }: GuardedColumn,
+  { rights }: Pick<Actor, "rights">,
+): string {
+  return union(privilegesIn(aclOf(object), rights), privilegesIn(acl, rights));
+}
+
+/** Numbers of the columns with which somebody may not do something; null: the whole is open to it. */
+export function closedColumns(object: Guarded, actor: Actor, letter: string): ReadonlySet<number> | null {
+  if (mayUse(object, actor, letter)) return null;
+  const closed = columnsOf(object).filter(({ acl = [] }) => !privilegesIn(acl, actor.rights).includes(letter));
+  return new Set(closed.map(({ number }) => number));
 }
 
 /** Privileges that somebody may grant on. @param rights whose grants are its own */
@@ -126,10 +260,20 @@ export function grantableBy(acl: Acl, owner: string, all: string, rights: Readon
 export const mayUse = (object: Guarded, actor: Actor, letters: string): boolean =>
   actor.isSuperuser || without(letters, privilegesOf(object, actor)) === "";
 
-/** Throws 42501 in PostgreSQL's words. */
+/** In PostgreSQL's words; it says no more of a column than of the whole. */
+export const denial = (object: Guarded): SqlError =>
+  new SqlError("42501", `permission denied for ${kindName(object)} ${object.name}`);
+
+/** Throws 42501. */
 export function expectPrivilege(object: Guarded, actor: Actor, letters: string): void {
-  if (mayUse(object, actor, letters)) return;
-  throw new SqlError("42501", `permission denied for ${kindName(object)} ${object.name}`);
+  if (!mayUse(object, actor, letters)) throw denial(object);
+}
+
+/** Whether somebody has a privilege on the whole, or on each of these columns; of none: on any. */
+export function mayUseColumns(object: Guarded, actor: Actor, letter: string, numbers: readonly number[]): boolean {
+  const closed = closedColumns(object, actor, letter);
+  if (closed === null) return true;
+  return numbers.length === 0 ? closed.size < columnsOf(object).length : !numbers.some((each) => closed.has(each));
 }
 
 export const isOwner = ({ owner }: Owned, { rights, isSuperuser }: Actor): boolean => isSuperuser || rights.has(owner);

@@ -299,13 +299,27 @@ export interface Grant extends Located {
   readonly kind: "grant";
   readonly isGrant: boolean;
   readonly objectType: string;
-  /** Empty: all that the object has. */
-  readonly privileges: readonly string[];
+  /** Of the objects as a whole. */
+  readonly privileges: readonly string[] | "all";
+  /** Of some columns of them; null: all that columns have. */
+  readonly columnPrivileges: readonly { readonly privilege: string | null; readonly columns: readonly string[] }[];
   readonly objects: readonly (readonly string[])[];
   readonly isAllInSchema: boolean;
   readonly roles: readonly string[];
   readonly withGrantOption: boolean;
   readonly isCascade: boolean;
+  /** GRANTED BY. */
+  readonly grantor: string | null;
+}
+
+/** What of objects that are made later is granted or revoked. */
+export interface AlterDefaultPrivileges extends Located {
+  readonly kind: "alterDefaultPrivileges";
+  /** Whose objects; empty: those of who asks. */
+  readonly makers: readonly string[];
+  /** Where they are made; empty: anywhere. */
+  readonly schemas: readonly string[];
+  readonly change: Grant;
 }
 
 export interface GrantRole extends Located {
@@ -400,6 +414,7 @@ export type DefinitionStatement =
   | RefreshMaterializedView
   | CommentOn
   | Grant
+  | AlterDefaultPrivileges
   | GrantRole
   | CreateRole
   | AlterRole

@@ -1,10 +1,21 @@
 /** Roles, databases and privileges, of the parser into ours. */
-import { notSupported } from "../error.js";
-import type { DefinitionStatement, RoleOption } from "./ast-definition.js";
+import { notSupported, SqlError } from "../error.js";
+import type { DefinitionStatement, Grant, RoleOption } from "./ast-definition.js";
 import type { Conversion } from "./conversion.js";
 import { nameParts, objectName } from "./definition-names.js";
 import { definitionElements, roleName, valueText } from "./options.js";
-import { type Fields, fieldsOf, flagOf, has, listOf, textOf } from "./tree.js";
+import {
+  type Fields,
+  fieldsOf,
+  flagOf,
+  has,
+  itemsOf,
+  listOf,
+  stringNode,
+  stringsOf,
+  textOf,
+  textOrNull,
+} from "./tree.js";
 
 type Convert = (fields: Fields, conversion: Conversion) => DefinitionStatement;
 
@@ -30,24 +41,52 @@ function isOfAdmin(fields: Fields, conversion: Conversion): boolean {
   return admin !== undefined && (!flagOf(fields, "is_grant") || valueText(admin.value) === "true");
 }
 
+/** What a GRANT or REVOKE is about, apart by whole objects and columns. */
+function privilegesOf(fields: Fields): Pick<Grant, "privileges" | "columnPrivileges"> {
+  const named = listOf(fields, "privileges").map((item) => {
+    const privilege = fieldsOf(item, "AccessPriv");
+    return { privilege: textOrNull(privilege, "priv_name"), columns: stringsOf(privilege, "cols") };
+  });
+  const ofWhole = named.flatMap(({ privilege, columns }) =>
+    privilege === null || columns.length > 0 ? [] : [privilege],
+  );
+  return {
+    privileges: named.length === 0 ? "all" : ofWhole,
+    columnPrivileges: named.filter(({ columns }) => columns.length > 0),
+  };
+}
+
+const grantOf = (fields: Fields): Grant => ({
+  kind: "grant",
+  isGrant: flagOf(fields, "is_grant"),
+  objectType: objectName(textOf(fields, "objtype")),
+  ...privilegesOf(fields),
+  objects: listOf(fields, "objects").map(nameParts),
+  isAllInSchema: textOf(fields, "targtype") === "ACL_TARGET_ALL_IN_SCHEMA",
+  roles: listOf(fields, "grantees").map(roleName),
+  withGrantOption: flagOf(fields, "grant_option"),
+  isCascade: textOf(fields, "behavior") === "DROP_CASCADE",
+  grantor: has(fields, "grantor") ? roleName(fields["grantor"]) : null,
+  location: -1,
+});
+
 /** By the parser's name of the statement. */
 export const privilegeConverters: Readonly<Record<string, Convert>> = {
-  GrantStmt: (fields) => ({
-    kind: "grant",
-    isGrant: flagOf(fields, "is_grant"),
-    objectType: objectName(textOf(fields, "objtype")),
-    privileges: listOf(fields, "privileges").map((item) => {
-      const privilege = fieldsOf(item, "AccessPriv");
-      if (has(privilege, "cols")) throw notSupported("privileges on columns");
-      return textOf(privilege, "priv_name");
-    }),
-    objects: listOf(fields, "objects").map(nameParts),
-    isAllInSchema: textOf(fields, "targtype") === "ACL_TARGET_ALL_IN_SCHEMA",
-    roles: listOf(fields, "grantees").map(roleName),
-    withGrantOption: flagOf(fields, "grant_option"),
-    isCascade: textOf(fields, "behavior") === "DROP_CASCADE",
-    location: -1,
-  }),
+  GrantStmt: grantOf,
+  AlterDefaultPrivilegesStmt: (fields, conversion) => {
+    const options = definitionElements(listOf(fields, "options"), conversion);
+    const named = (name: string): readonly unknown[] =>
+      options.filter((each) => each.name === name).flatMap(({ value }) => itemsOf(value));
+    if (new Set(options.map(({ name }) => name)).size < options.length)
+      throw new SqlError("42601", "conflicting or redundant options");
+    return {
+      kind: "alterDefaultPrivileges",
+      makers: named("roles").map(roleName),
+      schemas: named("schemas").map(stringNode),
+      change: grantOf(fieldsOf(fields["action"], "GrantStmt")),
+      location: -1,
+    };
+  },
   GrantRoleStmt: (fields, conversion) => ({
     kind: "grantRole",
     isGrant: flagOf(fields, "is_grant"),

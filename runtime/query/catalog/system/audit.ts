@@ -117,6 +117,7 @@ export const privilegesTable = tableOf(
     ["grantor", typeOid.text, "notNull"],
     ["from_position", typeOid.int8, "notNull"],
     ["to_position", typeOid.int8, "null"],
+    ["column_name", typeOid.text, "null"],
   ],
 );
 

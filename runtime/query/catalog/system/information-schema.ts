@@ -6,7 +6,6 @@ import { formatType, intervalLimits, numericLimits } from "../../types/type-name
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { isUserType } from "../../types/user-types.js";
 import type { ColumnDefinition, Deferral, Relation, TableDefinition, ViewDefinition } from "../model.js";
-import { aclOf, privilegeNames } from "../privileges.js";
 import { isTemporary } from "../temporary.js";
 import { actionText, columnName, constraintsOf, defaultText } from "./definitions.js";
 import { systemRelations } from "./relations.js";
@@ -16,7 +15,7 @@ import type { CatalogWorld, SystemRow } from "./world.js";
 const bytesPerCharacter = 4;
 const octetsMax = 1_073_741_824;
 
-const yesNo = (value: boolean): string => (value ? "YES" : "NO");
+export const yesNo = (value: boolean): string => (value ? "YES" : "NO");
 
 const binaryPrecision: ReadonlyMap<number, number> = new Map([
   [typeOid.int2, 16],
@@ -407,27 +406,4 @@ export function* applicableRoleRows({ currentUser, roles, isSuperuser }: Evaluat
 
 export function* administrableRoleRows(context: EvaluationContext): Iterable<SystemRow> {
   for (const row of applicableRoleRows(context)) if (row["is_grantable"] === "YES") yield row;
-}
-
-export function* privilegeRows(world: CatalogWorld, context: EvaluationContext): Iterable<SystemRow> {
-  const relations = [...world.tables(), ...world.views()];
-  const { currentUser, isSuperuser, roles } = context;
-  const rights = roles.rightsOf(currentUser);
-  for (const relation of relations)
-    for (const { grantee, grantor, privileges, grantable } of aclOf(relation)) {
-      // What others have of others is shown to superusers alone.
-      const isShown = isSuperuser || grantee === "" || rights.has(grantee) || rights.has(grantor);
-      if (!isShown) continue;
-      for (const letter of privileges)
-        yield {
-          grantor: world.ownerName(grantor),
-          grantee: grantee === "" ? "PUBLIC" : world.ownerName(grantee),
-          table_catalog: context.database,
-          table_schema: world.schemaName(relation.schema),
-          table_name: relation.name,
-          privilege_type: privilegeNames[letter] ?? "",
-          is_grantable: yesNo(grantable.includes(letter) || grantee === relation.owner),
-          with_hierarchy: yesNo(letter === "r"),
-        };
-    }
 }

@@ -131,6 +131,7 @@ function tableColumnRow(table: TableDefinition, column: ColumnDefinition): Syste
     atthasmissing: column.missingValue !== null,
     attidentity: column.identity === "always" ? "a" : column.identity === "byDefault" ? "d" : "",
     attgenerated: column.generated === null ? "" : "s",
+    attacl: aclArray(column),
     ...typeColumns(column.type),
   };
 }
@@ -172,8 +173,14 @@ export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
           };
         break;
       default:
-        for (const [place, { name, type }] of relation.columns.entries())
-          yield { attrelid: relation.oid, attname: name, attnum: place + 1, ...typeColumns(type) };
+        for (const [place, column] of relation.columns.entries())
+          yield {
+            attrelid: relation.oid,
+            attname: column.name,
+            attnum: place + 1,
+            attacl: aclArray(column),
+            ...typeColumns(column.type),
+          };
     }
 }
 

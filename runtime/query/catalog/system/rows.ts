@@ -8,6 +8,7 @@ import { descriptionRows } from "./comments.js";
 import * as information from "./information-schema.js";
 import * as language from "./language-rows.js";
 import { operatorClassRows, operatorFamilyRows } from "./operator-classes.js";
+import { columnPrivilegeRows, tablePrivilegeRows } from "./privilege-rows.js";
 import * as relation from "./relation-rows.js";
 import { systemRelationByOid } from "./relations.js";
 import { sequenceRow } from "./sequence-table.js";
@@ -61,6 +62,7 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_timezone_names": (_world, context) => language.zoneNameRows(context.transactionTime),
   "pg_catalog.pg_timezone_abbrevs": fixed(language.zoneAbbreviationRows),
   "pg_catalog.pg_database": ofSession(session.databaseRows),
+  "pg_catalog.pg_default_acl": session.defaultAclRows,
   "pg_catalog.pg_tablespace": fixed(session.tablespaceRows),
   "pg_catalog.pg_roles": ofSession(session.roleRows),
   "pg_catalog.pg_authid": ofSession(session.roleRows),
@@ -92,8 +94,10 @@ const producers: Readonly<Record<string, Producer>> = {
   "information_schema.check_constraints": ofDatabase(information.checkRows),
   "information_schema.sequences": ofDatabase(information.sequenceInformationRows),
   "information_schema.element_types": ofDatabase(information.elementTypeRows),
-  "information_schema.table_privileges": information.privilegeRows,
-  "information_schema.role_table_grants": information.privilegeRows,
+  "information_schema.table_privileges": tablePrivilegeRows,
+  "information_schema.role_table_grants": tablePrivilegeRows,
+  "information_schema.column_privileges": columnPrivilegeRows,
+  "information_schema.role_column_grants": columnPrivilegeRows,
   "information_schema.information_schema_catalog_name": (_world, context) => [{ catalog_name: context.database }],
   "information_schema.enabled_roles": ofSession(information.enabledRoleRows),
   "information_schema.applicable_roles": ofSession(information.applicableRoleRows),

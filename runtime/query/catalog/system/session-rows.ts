@@ -3,6 +3,7 @@ import type { EvaluationContext } from "../../functions/context.js";
 import { settingDefinitions } from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
+import { databaseOf } from "../database.js";
 import { bootstrapName, bootstrapRole, type Role, roleOidOf } from "../role-set.js";
 import { aclArray } from "./acl-array.js";
 import { rolesIn } from "./roles.js";
@@ -23,7 +24,19 @@ export function* databaseRows(context: EvaluationContext): Iterable<SystemRow> {
     dattablespace: 1_663,
     datcollate: "C",
     datctype: "C.UTF-8",
+    datacl: aclArray(databaseOf(context.catalog, context.database)),
   };
+}
+
+export function* defaultAclRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const { oid, role, schema, objects, acl } of world.catalog.defaultPrivileges)
+    yield {
+      oid,
+      defaclrole: world.roleOid(role),
+      defaclnamespace: schema,
+      defaclobjtype: objects,
+      defaclacl: aclArray({ acl }),
+    };
 }
 
 export const tablespaceRows = (): readonly SystemRow[] => [

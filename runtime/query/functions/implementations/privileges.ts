@@ -4,16 +4,20 @@
  */
 
 import { actorOf } from "../../bind/authority.js";
+import { databaseOf } from "../../catalog/database.js";
 import { isRelation, type SequenceDefinition } from "../../catalog/model.js";
 import {
   type Actor,
   aclOf,
   allOf,
+  columnPrivilegesOf,
+  columnsOf,
   expectPrivilege,
   type Guarded,
+  type GuardedColumn,
   grantableBy,
+  lettersByName,
   mayUse,
-  privilegeNames,
   privilegesOf,
 } from "../../catalog/privileges.js";
 import { roleOidOf } from "../../catalog/role-set.js";
@@ -22,11 +26,10 @@ import { CatalogWorld } from "../../catalog/system/world.js";
 import { SqlError } from "../../error.js";
 import type { Datum } from "../../types/datum.js";
 import { readQualifiedName } from "../../types/quote.js";
+import { typeFactsOf } from "../../types/type-table.js";
 import type { EvaluationContext } from "../context.js";
 import type { Implementation } from "../define.js";
 import { allProcedures } from "../procedures.js";
-
-const lettersByName = new Map(Object.entries(privilegeNames).map(([letter, name]) => [name, letter]));
 
 /** An argument that is a name or a text. */
 const textOf = (value: Datum | undefined): string => (typeof value === "string" ? value : "");
@@ -59,12 +62,33 @@ function actorNamed(who: Datum, context: EvaluationContext): Actor {
   );
 }
 
-function hasAny(object: Guarded, actor: Actor, asked: readonly Asked[]): boolean {
+function hasAny(
+  object: Guarded,
+  actor: Actor,
+  asked: readonly Asked[],
+  columns: readonly GuardedColumn[] = [],
+): boolean {
   if (actor.isSuperuser) return true;
-  const had = privilegesOf(object, actor);
+  const had = [privilegesOf(object, actor), ...columns.map((column) => columnPrivilegesOf(object, column, actor))].join(
+    "",
+  );
+  const acl = [...aclOf(object), ...columns.flatMap((column) => column.acl ?? [])];
   // An owner may grant everything on, also what it has taken from itself.
-  const grantable = grantableBy(aclOf(object), object.owner, allOf(object), actor.rights);
+  const grantable = grantableBy(acl, object.owner, allOf(object), actor.rights);
   return asked.some(({ letter, isOfOption }) => (isOfOption ? grantable : had).includes(letter));
+}
+
+/**
+ * The column that is asked about; undefined for a number of none, about which NULL is answered, null for a system column. Throws 42703 for a
+ * name of none.
+ */
+function columnOf(object: Guarded, which: Datum): GuardedColumn | null | undefined {
+  const isNumber = typeof which === "number";
+  const found = columnsOf(object).find(({ number, name }) => (isNumber ? number === which : name === which));
+  if (found !== undefined) return found;
+  if (isNumber) return which < 0 ? null : undefined;
+  if (which === "tableoid" && object.kind !== "view") return null;
+  throw new SqlError("42703", `column "${textOf(which)}" of relation "${object.name}" does not exist`);
 }
 
 /** Undefined for an oid of nothing, about which NULL is answered; null for what the system brings along. */
@@ -75,7 +99,10 @@ function relationOf(which: Datum, context: EvaluationContext): Guarded | null | 
     if (object !== null && isRelation(object) && object.kind !== "index") return object;
     return world.relation(which) === null ? undefined : null;
   }
-  const found = world.relationNamed(readQualifiedName(textOf(which)));
+  const names = readQualifiedName(textOf(which));
+  const schema = names.length > 1 ? context.catalog.schemaByName(names.at(-2) ?? "") : null;
+  if (schema !== null) expectPrivilege(schema, actorOf(context), "U");
+  const found = world.relationNamed(names);
   if (found === null) throw new SqlError("42P01", `relation "${textOf(which)}" does not exist`);
   const object = context.catalog.objectByOid(found.oid);
   return object === null || !isRelation(object) || object.kind === "index" ? null : object;
@@ -102,6 +129,8 @@ const kinds: Readonly<Record<string, { readonly find: Find; readonly letters: st
   column: { find: relationOf, letters: "arwx" },
   sequence: { find: relationOf, letters: "Urw" },
   schema: { find: schemaOf, letters: "UC" },
+  database: { find: databaseNamed, letters: "CTc" },
+  type: { find: typeOf, letters: "U" },
 };
 
 function answer(kind: string, args: readonly Datum[], context: EvaluationContext): Datum {
@@ -113,23 +142,31 @@ function answer(kind: string, args: readonly Datum[], context: EvaluationContext
   const asked = askedOf(textOf(rest.at(-1)), known.letters);
   const object = known.find(which, context);
   if (object === undefined) return null;
+  if (object !== null && kind === "any_column") return hasAny(object, actor, asked, columnsOf(object));
+  if (object !== null && kind === "column" && columnsOf(object).length > 0) {
+    const column = columnOf(object, rest[0] ?? null);
+    return column === undefined ? null : hasAny(object, actor, asked, column === null ? [] : [column]);
+  }
   // The system's own tables and schemas may be read and used by everyone.
   return object === null
     ? actor.isSuperuser || asked.some(({ letter }) => "rU".includes(letter))
     : hasAny(object, actor, asked);
 }
 
-function ofDatabase(args: readonly Datum[], context: EvaluationContext): Datum {
-  const actor = args.length > 2 ? actorNamed(args[0] ?? null, context) : actorOf(context);
-  const names = textOf(args.at(-1))
-    .split(",")
-    .map((name) => name.trim().toUpperCase());
-  for (const name of names) {
-    if (!["CREATE", "CONNECT", "TEMPORARY", "TEMP"].includes(name)) {
-      throw new SqlError("22023", `unrecognized privilege type: "${name}"`);
-    }
-  }
-  return actor.isSuperuser || names.some((name) => name !== "CREATE");
+/** The session's own database; others are not known here. */
+function databaseNamed(which: Datum, context: EvaluationContext): Guarded | undefined {
+  const { database, databaseOid, catalog } = context;
+  if (which === database || which === databaseOid) return databaseOf(catalog, database);
+  if (typeof which === "number") return undefined;
+  throw new SqlError("3D000", `database "${textOf(which)}" does not exist`);
+}
+
+/** Null for what the system brings along. Throws 42704. */
+function typeOf(which: Datum, context: EvaluationContext): Guarded | null | undefined {
+  const oid = typeof which === "number" ? which : context.names.oidOf("regtype", textOf(which));
+  const own = new CatalogWorld(context).userType(oid);
+  if (own !== null) return own.type;
+  return typeFactsOf(oid) === null ? undefined : null;
 }
 
 /** What may be asked of a role: to have its privileges, to be let become it, to let others in. */
@@ -165,8 +202,7 @@ export function privilegeImplementations(): Implementation[] {
       call: (...all: readonly unknown[]) => {
         const args = all.slice(0, argumentTypes.length) as readonly Datum[];
         const context = all[argumentTypes.length] as EvaluationContext;
-        if (kind === undefined) return hasRole(args, context);
-        return kind === "database" ? ofDatabase(args, context) : answer(kind, args, context);
+        return kind === undefined ? hasRole(args, context) : answer(kind, args, context);
       },
     });
   }

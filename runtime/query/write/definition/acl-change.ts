@@ -41,11 +41,11 @@ function replaced(acl: Acl, next: AclItem): Acl {
 
 /** Throws 0LP01 for an option that would come back to whoever it came from. */
 export function granted(acl: Acl, change: AclChange): Acl {
-  const { grantee, grantor, privileges, isOfOption, owner } = change;
+  const { grantee, grantor, privileges, isOfOption } = change;
   if (isOfOption && grantee === "") throw new SqlError("0LP01", "grant options can only be granted to roles");
   const old = find(acl, grantee, grantor);
   const grantable = isOfOption ? union(old.grantable, privileges) : old.grantable;
-  if (isOfOption && grantee !== owner) expectNoCircle(acl, change);
+  if (isOfOption) expectNoCircle(acl, change);
   return replaced(acl, { ...old, privileges: union(old.privileges, privileges), grantable });
 }
 

@@ -12,7 +12,7 @@ import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
 import { computedFrom } from "./drop-column.js";
 import { checkDomain, hasRows, rewrite, updateRows } from "./table-rows.js";
-import { columnType } from "./types.js";
+import { columnTypeOf } from "./types.js";
 import { columnReadersOf } from "./view-sources.js";
 import { expectNoView } from "./views.js";
 
@@ -78,7 +78,7 @@ export function setType(
   const ports = alteration.ports;
   const position = placeOf(location);
   const column = alteration.column(name, position);
-  const type = columnType(syntax, ports.draft.findType);
+  const type = columnTypeOf(syntax, ports);
   if (column.generated !== null && using !== null) {
     throw new SqlError("42611", "cannot specify USING when altering type of generated column", {
       position,

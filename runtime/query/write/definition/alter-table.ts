@@ -8,7 +8,7 @@ import { addConstraint, alterConstraint, dropConstraint, validateConstraint } fr
 import { Alteration } from "./alteration.js";
 import { placeOf, shownName } from "./draft.js";
 import { dropColumn } from "./drop-column.js";
-import { alterOwner } from "./grant.js";
+import { alterOwner } from "./owner.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { checkNotNull } from "./table-rows.js";
 

@@ -2,8 +2,17 @@
  * Who may define what, in PostgreSQL's words: objects are changed by their owners, made where their maker may CREATE, emptied by whom TRUNCATE
  * was granted to. Looked at before a definition is carried out; what is not there is for the definition itself to say.
  */
+import { databaseOf } from "../../catalog/database.js";
 import type { CatalogObject, SchemaDefinition } from "../../catalog/model.js";
-import { expectOwner, expectPrivilege, type Guarded, kindName } from "../../catalog/privileges.js";
+import {
+  denial,
+  expectOwner,
+  expectPrivilege,
+  type Guarded,
+  kindName,
+  mayUse,
+  mayUseColumns,
+} from "../../catalog/privileges.js";
 import { ownTemporarySchema } from "../../catalog/temporary.js";
 import { SqlError } from "../../error.js";
 import type {
@@ -65,12 +74,20 @@ function addedBy(action: AlterTableAction): readonly ConstraintSyntax[] {
   return action.kind === "addColumn" ? action.column.constraints : [];
 }
 
-/** The schema in which a new object is made, if there is one; null for the session's own, too. */
-function schemaFor(
-  { name, isTemporary }: { readonly name: RelationName; readonly isTemporary: boolean },
-  { draft }: DefinitionPorts,
-): SchemaDefinition | null {
-  if (isTemporary || name.schema === ownTemporarySchema) return null;
+/** Where something is made, which whoever makes it must be allowed to: in a schema, or among the first temporary things of its session. */
+function expectMake(
+  made: { readonly name: RelationName; readonly isTemporary: boolean },
+  ports: DefinitionPorts,
+): void {
+  const { draft, actor, database, temporarySchema } = ports;
+  if (!made.isTemporary && made.name.schema !== ownTemporarySchema) return expectCreate(schemaFor(made, ports), ports);
+  const isThere = temporarySchema !== null && draft.catalog.schemaByName(temporarySchema) !== null;
+  if (isThere || mayUse(databaseOf(draft.catalog, database), actor, "T")) return;
+  throw new SqlError("42501", `permission denied to create temporary tables in database "${database}"`);
+}
+
+/** The schema in which a new object is made, if there is one. */
+function schemaFor({ name }: { readonly name: RelationName }, { draft }: DefinitionPorts): SchemaDefinition | null {
   try {
     return draft.schemaFor(name);
   } catch (error) {
@@ -85,7 +102,12 @@ function expectReferences(constraints: readonly ConstraintSyntax[], ports: Defin
     if (constraint.kind !== "foreignKey") continue;
     expectUsage(constraint.table, ports);
     const found = ports.draft.find(constraint.table);
-    if (found?.kind === "table") expectPrivilege(found, ports.actor, "x");
+    if (found?.kind !== "table") continue;
+    const numbers = found.columns
+      .filter(({ name, isDropped }) => !isDropped && constraint.referencedColumns.includes(name))
+      .map(({ number }) => number);
+    const referenced = numbers.length === 0 ? found.keyColumns : numbers;
+    if (!mayUseColumns(found, ports.actor, "x", referenced)) throw denial(found);
   }
 }
 
@@ -115,16 +137,16 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
   if (actor.isSuperuser) return;
   switch (statement.kind) {
     case "createTable":
-      expectCreate(schemaFor(statement, ports), ports);
+      expectMake(statement, ports);
       expectReferences([...statement.constraints, ...constraintsOf(statement.columns)], ports);
       return;
     case "createTableAs":
     case "createSequence":
-      expectCreate(schemaFor(statement, ports), ports);
+      expectMake(statement, ports);
       return;
     case "createEnum":
     case "createDomain":
-      expectCreate(schemaFor({ ...statement, isTemporary: false }, ports), ports);
+      expectMake({ ...statement, isTemporary: false }, ports);
       return;
     case "alterDomain":
       expectTypeOwner(statement.name, ports);
@@ -138,11 +160,12 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
       for (const name of statement.names) expectTypeOwner(name, ports);
       return;
     case "createView":
-      expectCreate(schemaFor(statement, ports), ports);
+      expectMake(statement, ports);
       if (statement.orReplace) expectOwnerNamed(statement.name, ports);
       return;
     case "createSchema":
-      throw new SqlError("42501", `permission denied for database ${ports.database}`);
+      expectPrivilege(databaseOf(draft.catalog, ports.database), actor, "C");
+      return;
     case "createIndex":
       expectOwnerNamed(statement.table, ports);
       expectCreateBeside(statement.table, ports);
@@ -164,7 +187,9 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
       if (statement.objectType !== "schema") expectOwnerNamed(statement.name, ports);
       else {
         const schema = draft.catalog.schemaByName(statement.name.name);
-        if (schema !== null) expectOwnerOf(schema, ports);
+        if (schema === null) return;
+        expectOwnerOf(schema, ports);
+        expectPrivilege(databaseOf(draft.catalog, ports.database), actor, "C");
       }
       return;
     case "setSchema":
@@ -192,6 +217,7 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
       return;
     case "setOwner":
     case "grant":
+    case "alterDefaultPrivileges":
     case "grantRole":
     case "createRole":
     case "alterRole":

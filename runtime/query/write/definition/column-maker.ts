@@ -5,11 +5,12 @@ import type { ColumnSyntax, ConstraintSyntax } from "../../syntax/ast-definition
 import { columnsMax } from "../../table/row-codec.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { type ConstraintPart, columnNamed, expectOwnName, expectPlain, type TableParts } from "./constraints.js";
+import { withDefaults } from "./default-privileges.js";
 import { placeOf } from "./draft.js";
 import { freeName } from "./names.js";
 import type { DefinitionPorts } from "./ports.js";
 import { nextValueOf, noOptions, sequenceNumbers } from "./sequences.js";
-import { columnType, serialType } from "./types.js";
+import { columnTypeOf, serialType } from "./types.js";
 
 export const emptyColumn = {
   isNotNull: false,
@@ -39,7 +40,7 @@ export class ColumnMaker {
     const { schema, name: table, oid } = this.#parts;
     const isTaken = (name: string): boolean =>
       draft.isTaken(schema, name) || name === table || this.sequences.some((sequence) => sequence.name === name);
-    const sequence: SequenceDefinition = {
+    const made: SequenceDefinition = {
       kind: "sequence",
       oid: draft.newOid(),
       name: freeName(table, column, "seq", isTaken),
@@ -49,6 +50,7 @@ export class ColumnMaker {
       ownerTable: oid,
       ownerColumn: number,
     };
+    const sequence = withDefaults(made, this.#ports);
     this.sequences.push(sequence);
     return sequence;
   }
@@ -69,7 +71,7 @@ export class ColumnMaker {
     }
     const number = parts.columns.length + 1;
     const serial = serialType(syntax.type);
-    const type = serial ?? columnType(syntax.type, this.#ports.draft.findType);
+    const type = serial ?? columnTypeOf(syntax.type, this.#ports);
     let column: ColumnDefinition = { ...emptyColumn, number, name, type };
     if (serial !== null) {
       const sequence = this.#sequence(name, number, serial);

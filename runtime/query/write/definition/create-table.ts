@@ -11,10 +11,12 @@ import { TableWriter } from "../table-writer.js";
 import { ColumnMaker, emptyColumn } from "./column-maker.js";
 import { ConstraintMaker, type ConstraintPart, columnNamed, type TableParts } from "./constraints.js";
 import { createIndex } from "./create-index.js";
+import { withDefaults } from "./default-privileges.js";
 import { placeOf } from "./draft.js";
 import { LikeTable } from "./like.js";
 import { exists, expectNoType } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+import { expectTypeUsage } from "./types.js";
 
 /** @param base what a change of the parts leaves as it is */
 export function definitionOf(
@@ -91,7 +93,7 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   for (const each of likes) each.addConstraints(ports, parts, constraints);
   const comments: Comments = Object.fromEntries(likes.flatMap((each) => Object.entries(each.comments())));
   const said = Object.keys(comments).length === 0 ? {} : { comments };
-  const table = definitionOf(parts, { owner: ports.user, version: 1, ...said, ...onCommit });
+  const table = withDefaults(definitionOf(parts, { owner: ports.user, version: 1, ...said, ...onCommit }), ports);
   draft.put(...columns.sequences, ...parts.indexes, table);
   ports.validate(draft.catalog, table);
   for (const each of likes) {
@@ -119,9 +121,10 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
     if (columnNamed(parts.columns, named) !== null) {
       throw new SqlError("42701", `column "${named}" specified more than once`);
     }
+    expectTypeUsage(column.type, ports);
     parts.columns.push({ ...emptyColumn, number: index + 1, name: named, type: column.type });
   }
-  const table = definitionOf(parts, { owner: ports.user, version: 1, ...onCommit });
+  const table = withDefaults(definitionOf(parts, { owner: ports.user, version: 1, ...onCommit }), ports);
   draft.put(table);
   if (!statement.withData) return { tag: "CREATE TABLE AS" };
   const write = ports.write(draft.catalog);

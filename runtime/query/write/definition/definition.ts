@@ -7,15 +7,17 @@ import { expectAuthority } from "./authority.js";
 import { comment } from "./comment.js";
 import { createIndex } from "./create-index.js";
 import { createTable, createTableAs } from "./create-table.js";
+import { alterDefaultPrivileges } from "./default-privileges.js";
 import { alterDomain, createDomain } from "./domains.js";
 import { placeOf } from "./draft.js";
 import { drop } from "./drop-statement.js";
 import { dropTypes } from "./drop-type.js";
 import { alterType, createEnum } from "./enums.js";
-import { grant, setOwner } from "./grant.js";
+import { grant } from "./grant.js";
 import { createMaterializedView, refreshMaterializedView } from "./materialized-view.js";
 import { alterSequence, createSchema, createSequence, createView, rename, setSchema, truncate } from "./others.js";
 import { dropOwned, reassignOwned } from "./owned.js";
+import { setOwner } from "./owner.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
 /** Carries out a definition: changes the draft, and rows where it has to. Throws `SqlError`. */
@@ -62,6 +64,8 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
       return comment(statement, ports);
     case "grant":
       return grant(statement, ports);
+    case "alterDefaultPrivileges":
+      return alterDefaultPrivileges(statement, ports);
     case "dropOwned":
       return dropOwned(statement, ports);
     case "reassignOwned":

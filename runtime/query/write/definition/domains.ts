@@ -3,12 +3,13 @@ import type { ColumnDefinition, DomainDefinition, TableDefinition } from "../../
 import { isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterDomain, ConstraintSyntax, CreateDomain } from "../../syntax/ast-definition.js";
+import { withDefaults } from "./default-privileges.js";
 import { placeOf, shownName } from "./draft.js";
 import { expectFree } from "./enums.js";
 import { freeName } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { checkDomain } from "./table-rows.js";
-import { columnType } from "./types.js";
+import { columnTypeOf } from "./types.js";
 
 export function createDomain(statement: CreateDomain, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
@@ -16,13 +17,13 @@ export function createDomain(statement: CreateDomain, ports: DefinitionPorts): D
   const schema = draft.schemaFor(statement.name);
   if (isTemporaryName(schema.name)) throw notSupported("a temporary domain");
   expectFree(ports, schema.oid, name);
-  const base = columnType(statement.type, draft.findType);
+  const base = columnTypeOf(statement.type, ports);
   if (base.domain !== undefined) throw notSupported("a domain over a domain", placeOf(statement.type.location));
   const { user: owner } = ports;
   const start = { kind: "domain", oid: draft.newOid(), name, schema: schema.oid, owner, base } as const;
   let domain: DomainDefinition = { ...start, isNotNull: false, default: null, checks: [] };
   for (const constraint of statement.constraints) domain = constrained(domain, constraint, ports);
-  draft.put(domain);
+  draft.put(withDefaults(domain, ports));
   ports.validateDomain(draft.catalog, domain);
   return { tag: "CREATE DOMAIN" };
 }

@@ -7,7 +7,7 @@ import type { TreeReader } from "../../../store/tree.js";
 import { assert } from "../../../types/assert.js";
 import { type CatalogHead, catalogHeadOid, encodeCatalogHead, encodeObject } from "../../catalog/encoding.js";
 import {
-  type CatalogObject,
+  type CatalogEntry,
   informationSchemaOid,
   kimberliteSchemaOid,
   pgCatalogSchemaOid,
@@ -34,7 +34,7 @@ const builtInSchemas: ReadonlyMap<string, Oid> = new Map([
 ]);
 
 export class CatalogDraft {
-  readonly #objects: Map<Oid, CatalogObject>;
+  readonly #objects: Map<Oid, CatalogEntry>;
   readonly #changed = new Set<Oid>();
   readonly #version: number;
   readonly #path: NamePath;
@@ -45,7 +45,7 @@ export class CatalogDraft {
   /** @param version of the catalogs that come of it: below 0, and of no other */
   constructor(catalog: ObjectCatalog, path: NamePath, version: number) {
     assert(version < 0, "the catalog of an open transaction is told apart by its version");
-    this.#objects = new Map([...catalog.objects()].map((object) => [object.oid, object]));
+    this.#objects = new Map([...catalog.entries()].map((entry) => [entry.oid, entry]));
     this.#nextOid = catalog.head.nextOid;
     this.#changes = catalog.head.changes + 1;
     const { searchPath, temporarySchema } = path;
@@ -74,7 +74,7 @@ export class CatalogDraft {
     this.#catalog = new ObjectCatalog(this.#version, this.#head, objects);
   }
 
-  put(...objects: readonly CatalogObject[]): void {
+  put(...objects: readonly CatalogEntry[]): void {
     for (const object of objects) {
       this.#objects.set(object.oid, object);
       this.#changed.add(object.oid);

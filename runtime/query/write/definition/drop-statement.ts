@@ -37,6 +37,7 @@ export function dropSchema(ports: DefinitionPorts, name: string, isCascade: bool
   for (const each of relations) if (draft.catalog.objectByOid(each.oid) !== null) dropRelation(ports, each, true);
   for (const each of types) dropType(ports, each, true);
   if (schema.oid === publicSchemaOid) throw notSupported("dropping the schema public");
+  for (const each of draft.catalog.defaultPrivileges) if (each.schema === schema.oid) draft.remove(each.oid);
   draft.remove(schema.oid);
 }
 

@@ -7,6 +7,7 @@ import type { AlterType, CreateEnum } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import { tablesRead, textsIn, typesNamed } from "../../syntax/names-read.js";
 import { enumOid } from "../../types/user-types.js";
+import { withDefaults } from "./default-privileges.js";
 import { shownName } from "./draft.js";
 import { isOfType } from "./drop-type.js";
 import { nameBytesMax } from "./names.js";
@@ -46,14 +47,15 @@ export function createEnum({ name, labels }: CreateEnum, ports: DefinitionPorts)
       constraint: "pg_enum_typid_label_index",
     });
   }
-  draft.put({
+  const made: EnumDefinition = {
     kind: "enum",
     oid,
     name: name.name,
     schema: schema.oid,
     owner: ports.user,
     labels: labels.map((label, index) => ({ oid: draft.newOid(), label, value: index + 1 })),
-  });
+  };
+  draft.put(withDefaults(made, ports));
   return { tag: "CREATE TYPE" };
 }
 

@@ -16,6 +16,7 @@ import { columnsMax } from "../../table/row-codec.js";
 import { storageOf } from "../../table/value-bytes.js";
 import { type SqlType, sqlType } from "../../types/sql-type.js";
 import { formatType } from "../../types/type-name.js";
+import { withDefaults } from "./default-privileges.js";
 import { placeOf, shownName } from "./draft.js";
 import { exists } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
@@ -114,7 +115,7 @@ export function createMaterializedView(statement: CreateTableAs, ports: Definiti
     binding,
     sources,
   };
-  draft.put(view);
+  draft.put(withDefaults(view, ports));
   if (!isPopulated) return { tag: "CREATE MATERIALIZED VIEW" };
   return { tag: `SELECT ${views.refresh(view)}` };
 }

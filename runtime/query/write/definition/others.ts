@@ -22,7 +22,9 @@ import type {
 } from "../../syntax/ast-definition.js";
 import type { Truncate } from "../../syntax/ast-modify.js";
 import { columnNamed, expectOwnName } from "./constraints.js";
+import { withDefaults } from "./default-privileges.js";
 import { type CatalogDraft, placeOf, shownName } from "./draft.js";
+import { granteeOf } from "./grant-target.js";
 import { exists, expectNoType } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
@@ -34,7 +36,10 @@ export function createSchema(statement: CreateSchema, ports: DefinitionPorts): D
   const { draft } = ports;
   const position = placeOf(statement.location);
   if (statement.elements > 0) throw notSupported("CREATE SCHEMA with elements", position);
-  const name = statement.name ?? statement.owner;
+  const owner = granteeOf(statement.owner ?? ports.user, ports);
+  if (!ports.actor.isSuperuser && !ports.isMember(owner))
+    throw new SqlError("42501", `must be member of role "${owner}"`);
+  const name = statement.name ?? (statement.owner === null ? null : owner);
   if (name === null) throw notSupported("CREATE SCHEMA without a name", position);
   if (name.startsWith("pg_")) {
     throw new SqlError("42939", `unacceptable schema name "${name}"`, {
@@ -47,7 +52,7 @@ export function createSchema(statement: CreateSchema, ports: DefinitionPorts): D
     ports.notice("NOTICE", "42P06", `schema "${name}" already exists, skipping`);
     return { tag: "CREATE SCHEMA" };
   }
-  draft.put({ kind: "schema", oid: draft.newOid(), name, owner: statement.owner ?? ports.user });
+  draft.put(withDefaults({ kind: "schema", oid: draft.newOid(), name, owner }, ports));
   return { tag: "CREATE SCHEMA" };
 }
 
@@ -92,15 +97,24 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
     ...(ports.actor.isSuperuser ? { isOwnerSuperuser: true } : {}),
   };
   // What was said of the view and who may read it stays when its query is replaced, and so does its owner.
-  const { comments, acl } = before ?? {};
+  if (before === null) {
+    draft.put(withDefaults(view, ports));
+    return { tag: "CREATE VIEW" };
+  }
+  const { comments, acl } = before;
   draft.put({
     ...view,
-    ...(before?.kind === "view" ? { owner: before.owner, isOwnerSuperuser: before.isOwnerSuperuser === true } : {}),
+    columns: columns.map((column, index) => ({ ...column, ...aclIn(before.columns[index]) })),
+    owner: before.owner,
+    isOwnerSuperuser: before.isOwnerSuperuser === true,
     ...(comments === undefined ? {} : { comments }),
-    ...(acl === undefined || before?.kind !== "view" ? {} : { acl }),
+    ...(acl === undefined ? {} : { acl }),
   });
   return { tag: "CREATE VIEW" };
 }
+
+const aclIn = (column: ViewDefinition["columns"][number] | undefined): Pick<ViewDefinition, "acl"> =>
+  column?.acl === undefined ? {} : { acl: column.acl };
 
 function expectSameColumns(before: ViewDefinition, columns: ViewDefinition["columns"]): void {
   if (columns.length < before.columns.length) throw new SqlError("42P16", "cannot drop columns from view");
@@ -141,7 +155,7 @@ export function createSequence(statement: CreateSequence, ports: DefinitionPorts
   const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
   const { name } = statement.name;
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE SEQUENCE" };
-  draft.put({
+  const sequence: SequenceDefinition = {
     kind: "sequence",
     oid: draft.newOid(),
     name,
@@ -149,7 +163,8 @@ export function createSequence(statement: CreateSequence, ports: DefinitionPorts
     owner: ports.user,
     ...sequenceNumbers(statement.options, null, null),
     ...(ownerOf(statement.options, ports) ?? { ownerTable: 0, ownerColumn: 0 }),
-  });
+  };
+  draft.put(withDefaults(sequence, ports));
   return { tag: "CREATE SEQUENCE" };
 }
 

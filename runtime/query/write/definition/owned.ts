@@ -1,14 +1,15 @@
 /** REASSIGN OWNED and DROP OWNED: all that users own in this tenant, and in it alone. */
-import { type CatalogObject, isType } from "../../catalog/model.js";
+import { type CatalogObject, type DefaultPrivileges, isType } from "../../catalog/model.js";
 import { publicSchema } from "../../catalog/over-trees.js";
-import { type Acl, aclOf, allOf, type Guarded } from "../../catalog/privileges.js";
+import { allOf, type Guarded, type GuardedObject, grantsOn, isGuarded, withAcls } from "../../catalog/privileges.js";
 import { SqlError } from "../../error.js";
 import type { DropOwned, ReassignOwned } from "../../syntax/ast-definition.js";
 import { revoked } from "./acl-change.js";
 import { dropRelation } from "./drop.js";
 import { dropSchema } from "./drop-statement.js";
 import { dropType } from "./drop-type.js";
-import { changeOwner, granteeOf } from "./grant.js";
+import { granteeOf } from "./grant-target.js";
+import { changeOwner } from "./owner.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
 /** Throws 42501 for who may not speak for one of the users. */
@@ -25,7 +26,7 @@ function rolesOf(
 }
 
 /** The schema `public` is nobody's to give away while nothing was said of it. */
-const isOwned = (object: CatalogObject, roles: readonly string[]): object is Guarded =>
+const isOwned = (object: CatalogObject, roles: readonly string[]): object is GuardedObject =>
   object.kind !== "index" && object !== publicSchema && roles.includes(object.owner);
 
 export function reassignOwned(statement: ReassignOwned, ports: DefinitionPorts): DefinitionResult {
@@ -50,7 +51,7 @@ const order = [
   "domain",
   "enum",
   "schema",
-] as const satisfies readonly Guarded["kind"][];
+] as const satisfies readonly GuardedObject["kind"][];
 
 export function dropOwned(statement: DropOwned, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
@@ -59,19 +60,19 @@ export function dropOwned(statement: DropOwned, ports: DefinitionPorts): Definit
     const owned = [...draft.catalog.objects()].filter((object) => object.kind === kind && isOwned(object, roles));
     for (const { oid } of owned.sort((a, b) => b.oid - a.oid)) {
       const object = draft.catalog.objectByOid(oid);
-      if (object === null || object.kind === "index") continue;
-      dropOne(object, statement.isCascade, ports);
+      if (object !== null && isOwned(object, roles)) dropOne(object, statement.isCascade, ports);
     }
   }
-  for (const object of [...draft.catalog.objects()]) {
-    if (object.kind === "index" || object.acl === undefined) continue;
-    const acl = withoutRoles(object, roles, ports);
-    if (acl.length < object.acl.length) draft.put({ ...object, acl });
+  for (const object of [...draft.catalog.entries()]) {
+    if (object.kind === "defaultPrivileges") dropDefaults(object, roles, ports);
+    if (!isGuarded(object)) continue;
+    const changed = withoutRoles(object, roles, ports);
+    if (grantsOn(changed).length < grantsOn(object).length) draft.put(changed);
   }
   return { tag: "DROP OWNED" };
 }
 
-function dropOne(object: Guarded, isCascade: boolean, ports: DefinitionPorts): void {
+function dropOne(object: GuardedObject, isCascade: boolean, ports: DefinitionPorts): void {
   try {
     if (object.kind === "schema") dropSchema(ports, object.name, isCascade);
     else if (isType(object)) dropType(ports, object, isCascade);
@@ -82,15 +83,24 @@ function dropOne(object: Guarded, isCascade: boolean, ports: DefinitionPorts): v
   }
 }
 
-/** An object's list without what was granted to users, and without what they have granted on. */
-function withoutRoles(object: Guarded, roles: readonly string[], { rightsOf }: DefinitionPorts): Acl {
+/** What a user has said of its later objects goes, and of others' what it was granted. */
+function dropDefaults(defaults: DefaultPrivileges, roles: readonly string[], { draft }: DefinitionPorts): void {
+  const { role: owner, acl, oid } = defaults;
+  if (roles.includes(owner)) return draft.remove(oid);
+  const rest = acl.filter(({ grantee }) => !roles.includes(grantee));
+  if (rest.length < acl.length) draft.put({ ...defaults, acl: rest });
+}
+
+/** An object, its lists without what was granted to users, and without what they have granted on. */
+function withoutRoles(object: Guarded, roles: readonly string[], { rightsOf }: DefinitionPorts): Guarded {
   const { owner } = object;
-  let acl = aclOf(object);
-  for (const item of acl) {
-    if (!roles.includes(item.grantee) || item.grantee === owner) continue;
-    const { grantee, grantor, privileges } = item;
-    const change = { owner, all: allOf(object), grantee, grantor, privileges, rightsOf, isOfOption: false };
-    acl = revoked(acl, change, "cascade");
-  }
-  return acl;
+  return withAcls(object, (before) => {
+    let acl = before;
+    for (const { grantee, grantor, privileges } of before) {
+      if (!roles.includes(grantee) || grantee === owner) continue;
+      const change = { owner, all: allOf(object), grantee, grantor, privileges, rightsOf, isOfOption: false };
+      acl = revoked(acl, change, "cascade");
+    }
+    return acl;
+  });
 }

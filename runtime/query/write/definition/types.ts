@@ -1,11 +1,16 @@
 /** Types of columns, as written. */
 import { bindTypeName } from "../../bind/type-name.js";
+import { isType } from "../../catalog/model.js";
+import { expectPrivilege } from "../../catalog/privileges.js";
 import { notSupported } from "../../error.js";
 import type { TypeName } from "../../syntax/ast-expression.js";
 import { storageOf } from "../../table/value-bytes.js";
 import { type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
 import { type FindUserType, formatType } from "../../types/type-name.js";
+import { elementTypeOf } from "../../types/type-table.js";
+import { isEnum, isUserType } from "../../types/user-types.js";
 import { placeOf } from "./draft.js";
+import type { DefinitionPorts } from "./ports.js";
 
 const serialTypes: Readonly<Record<string, number>> = {
   serial: typeOid.int4,
@@ -22,6 +27,23 @@ export function serialType({ names, arrayDimensions }: TypeName): SqlType | null
   if (names.length !== 1 || name === undefined || arrayDimensions > 0) return null;
   const oid = Object.hasOwn(serialTypes, name) ? serialTypes[name] : undefined;
   return oid === undefined ? null : sqlType(oid);
+}
+
+/** Throws 42501 for a type of the tenant's, or of arrays of one, that whoever asks may not use for what it stores. */
+export function expectTypeUsage(
+  { oid, domain }: SqlType,
+  { draft, actor }: Pick<DefinitionPorts, "draft" | "actor">,
+): void {
+  const own = isUserType(oid) && !isEnum(oid) ? elementTypeOf(oid) : oid;
+  const found = draft.catalog.objectByOid(domain ?? own);
+  if (found !== null && isType(found)) expectPrivilege(found, actor, "U");
+}
+
+/** Throws 42704 for a type that there is not, 42501 for one that may not be used, 0A000 for one that is not stored. */
+export function columnTypeOf(name: TypeName, ports: Pick<DefinitionPorts, "draft" | "actor">): SqlType {
+  const type = columnType(name, ports.draft.findType);
+  expectTypeUsage(type, ports);
+  return type;
 }
 
 /** Throws 42704 for a type that there is not, 0A000 for one that is not stored. */
