@@ -1,4 +1,5 @@
 /** What is shared by all levels of one statement while it is bound: numbers of columns, types of parameters, depth, and how to bind a query. */
+import { assert } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanNode } from "../plan/plan.js";
@@ -10,6 +11,7 @@ import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "../types/s
 import { typeLabel } from "../types/type-name.js";
 import { Authority } from "./authority.js";
 import type { BoundModification } from "./bound.js";
+import type { ExpressionContext } from "./context.js";
 import type { BindEnvironment } from "./environment.js";
 import type { CommonTables, Scope } from "./scope.js";
 
@@ -64,10 +66,14 @@ export class Binder {
   /** Unqualified names of columns with the relation that they are of, where another could get a column of the same name. */
   readonly qualified = new Map<object, Expression>();
   readonly naturals = new Map<object, readonly string[]>();
+  /** The level that computes each aggregate. */
+  readonly aggregateScopes = new Map<ColumnId, Scope>();
   /** Something in it writes or locks. */
   writes = false;
   locks = false;
   #refusal: SqlError | null = null;
+  /** Of the expressions whose subqueries are being bound, outermost first. */
+  readonly #contexts: ExpressionContext[] = [];
   #nextId = 1;
   #depth = 0;
 
@@ -101,6 +107,20 @@ export class Binder {
 
   query(...rest: Parameters<BindQuery>): BoundRows {
     return this.authority.below(() => this.within(-1, () => this.bindQuery(this, ...rest)));
+  }
+
+  /** A query within an expression. */
+  subquery(query: Query, context: ExpressionContext): BoundRows {
+    this.#contexts.push(context);
+    const rows = this.query(query, context.scope, context.scope.commonTables, plainQuery);
+    const left = this.#contexts.pop();
+    assert(left === context, "contexts are left in the order in which they were entered");
+    return rows;
+  }
+
+  /** That of the level's expression whose subquery is being bound; null for a level that has none now. */
+  contextOf(scope: Scope): ExpressionContext | null {
+    return this.#contexts.findLast((context) => context.scope === scope) ?? null;
   }
 
   /** One level down for the time of `bind`. */

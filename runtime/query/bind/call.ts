@@ -3,15 +3,14 @@ import { notSupported, SqlError } from "../error.js";
 import type { ResolvedAggregate, ResolvedFunction, ResolvedSet, ResolvedWindow } from "../functions/registry.js";
 import { findFunction, resolveFunction } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
-import { columnsOf, expressionKey, visitExpression } from "../plan/walk.js";
+import { columnsOf } from "../plan/walk.js";
 import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
-import { typeLabel } from "../types/type-name.js";
 import { typeFactsByName } from "../types/type-table.js";
-import { type Binder, positionOf } from "./binder.js";
-import { asText, coerce, coerceArgument, coerceTo, unify } from "./coerce.js";
+import { bindAggregate } from "./aggregate.js";
+import { positionOf } from "./binder.js";
+import { coerce, coerceArgument, coerceTo } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
-import { ascending, bindSort } from "./sort.js";
 import { userTypesOf } from "./type-name.js";
 import { bindWindow } from "./window.js";
 
@@ -128,144 +127,6 @@ function bindSetCall(
   collector.sets.push({ id, callee, arguments: args });
   collector.setIds.add(id);
   return { kind: "column", id, name: callee.name, type: callee.resultType, location };
-}
-
-/** The row that is imagined, and what orders the others: place for place of one type. */
-function matchHypothetical(
-  { name, arguments: given, order, location }: FunctionCall,
-  binder: Binder,
-  args: readonly BoundExpression[],
-): readonly BoundExpression[] {
-  const count = given.length;
-  if (count !== order.length) {
-    const called = name.at(-1) ?? "";
-    const types = args.map(({ type }) => typeLabel(type.oid)).join(", ");
-    throw new SqlError("42883", `function ${called}(${types}) does not exist`, {
-      position: positionOf(location),
-      hint: `To use the hypothetical-set aggregate ${called}, the number of hypothetical direct arguments (here ${count}) must match the number of ordering columns (here ${order.length}).`,
-    });
-  }
-  const pairs = args
-    .slice(0, count)
-    .map((direct, place) => unify(binder, [args[count + place] ?? direct, direct], "WITHIN GROUP", location).items);
-  return [1, 0].flatMap((half) => pairs.flatMap((pair) => pair[half] ?? []));
-}
-
-function bindAggregate(
-  call: FunctionCall,
-  callee: ResolvedAggregate,
-  args: readonly BoundExpression[],
-  context: ExpressionContext,
-  bind: Bind,
-): BoundExpression {
-  const { collector, binder, scope } = context;
-  const { location } = call;
-  const position = positionOf(location);
-  if (collector === null) {
-    throw new SqlError("42803", `aggregate functions are not allowed in ${context.clause}`, { position });
-  }
-  if (call.isWithinGroup !== (callee.form !== "plain")) {
-    throw new SqlError(
-      "42809",
-      call.isWithinGroup
-        ? `${callee.name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP`
-        : `WITHIN GROUP is required for ordered-set aggregate ${callee.name}`,
-      { position },
-    );
-  }
-  if (args.length === 0 && !call.isStar) {
-    throw new SqlError("42809", `${callee.name}(*) must be used to call a parameterless aggregate function`, {
-      position,
-    });
-  }
-  const inner: ExpressionContext = { ...context, collector: null, clause: "FILTER", allowsSets: false };
-  const filter = call.filter === null ? null : coerceTo(binder, bind(call.filter, inner), typeOid.bool, "FILTER");
-  const isHypothetical = callee.form === "hypothetical";
-  const matched = isHypothetical ? matchHypothetical(call, binder, args) : args;
-  const direct = matched.slice(0, callee.directCount);
-  const rest = matched.slice(callee.directCount);
-  const order = call.isWithinGroup
-    ? call.order.map((item, index) => bindSort(item, rest[index] ?? item, position))
-    : call.order.map((item) =>
-        bindSort(item, asText(binder, bind(item.expression, { ...inner, clause: "ORDER BY" })), position),
-      );
-  const parts = [...args, ...order.map(({ expression }) => expression), ...(filter === null ? [] : [filter])];
-  checkArguments(parts, context, location);
-  if (call.isDistinct && !call.isWithinGroup && order.some(({ expression }) => !isArgument(expression, args))) {
-    throw new SqlError("42P10", "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list", {
-      position,
-    });
-  }
-  const used = [...columnsOf(...parts)];
-  if (used.length > 0 && !used.some((id) => scope.owns(id))) {
-    throw notSupported("an aggregate of an outer query", position);
-  }
-  // DISTINCT finds values by sorting them, and those of a list are seen in that order.
-  const isList = call.isDistinct && !call.isWithinGroup && lists.has(callee.name);
-  const sorted = isList
-    ? [...order, ...rest.filter((one) => !order.some(({ expression }) => isArgument(expression, [one]))).map(ascending)]
-    : order;
-  const made: AggregateCallSpec = {
-    callee,
-    arguments: rest,
-    direct,
-    isDistinct: call.isDistinct,
-    order: sorted,
-    filter,
-  };
-  const key = keyOf(made);
-  const known = key === null ? undefined : collector.aggregateKeys.get(key);
-  const id = known ?? binder.newId();
-  if (known === undefined) {
-    collector.aggregates.push({ id, ...made, type: callee.resultType });
-    collector.aggregateIds.add(id);
-    if (key !== null) collector.aggregateKeys.set(key, id);
-  }
-  return { kind: "column", id, name: callee.name, type: callee.resultType, location };
-}
-
-/** Aggregates whose result shows in which order they saw their values. */
-const lists: ReadonlySet<string> = new Set([
-  "array_agg",
-  "string_agg",
-  "json_agg",
-  "jsonb_agg",
-  "json_object_agg",
-  "jsonb_object_agg",
-]);
-
-type AggregateCallSpec = Omit<import("../plan/plan.js").AggregateCall, "id" | "type">;
-
-function keyOf(call: AggregateCallSpec): string | null {
-  if (call.order.length > 0) return null;
-  const keys = [...call.direct, ...call.arguments, ...(call.filter === null ? [] : [call.filter])].map(expressionKey);
-  return keys.includes(null) ? null : `${call.callee.oid} ${call.isDistinct} ${call.filter !== null} ${keys.join(";")}`;
-}
-
-const isArgument = (expression: BoundExpression, args: readonly BoundExpression[]): boolean => {
-  const key = expressionKey(expression);
-  return key !== null && args.some((argument) => expressionKey(argument) === key);
-};
-
-/** No aggregate, window function or set within an aggregate. */
-function checkArguments(parts: readonly BoundExpression[], context: ExpressionContext, location: number): void {
-  const { collector } = context;
-  if (collector === null) return;
-  const refuse = (part: BoundExpression, state: string, message: string): never => {
-    throw new SqlError(state, message, { position: positionOf(part.location < 0 ? location : part.location) });
-  };
-  for (const whole of parts) {
-    visitExpression(whole, (part) => {
-      if (part.kind !== "column") return;
-      if (collector.aggregateIds.has(part.id)) refuse(part, "42803", "aggregate function calls cannot be nested");
-      if (collector.windowIds.has(part.id)) {
-        refuse(part, "42803", "aggregate function calls cannot contain window function calls");
-      }
-      if (collector.setIds.has(part.id)) {
-        refuse(part, "0A000", "aggregate function calls cannot contain set-returning function calls");
-      }
-    });
-  }
 }
 
 function bindWindowCall(

@@ -26,7 +26,6 @@ export class Collector {
   readonly aggregates: AggregateCall[] = [];
   /** The same call twice is computed once. */
   readonly aggregateKeys = new Map<string, ColumnId>();
-  readonly aggregateIds = new Set<ColumnId>();
   readonly windows: CollectedWindow[] = [];
   readonly windowIds = new Set<ColumnId>();
   readonly sets: ProjectSetNode["functions"][number][] = [];

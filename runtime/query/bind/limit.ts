@@ -8,7 +8,7 @@ import { type Binder, positionOf } from "./binder.js";
 import { coerce } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
-import { noNames, Scope } from "./scope.js";
+import type { Scope } from "./scope.js";
 
 /** An expression that uses no column, as LIMIT and OFFSET must be. */
 export function bindLimit(
@@ -18,8 +18,7 @@ export function bindLimit(
   scope: Scope,
 ): BoundExpression | null {
   if (syntax === null || syntax.kind === "nullLiteral") return null;
-  const own = new Scope(noNames, scope, scope.commonTables);
-  const bound = bindExpression(syntax, plainContext(binder, own, what));
+  const bound = bindExpression(syntax, plainContext(binder, scope, what));
   for (const id of columnsOf(bound)) {
     if (scope.owns(id)) {
       throw new SqlError("42P10", `argument of ${what} must not contain variables`, {

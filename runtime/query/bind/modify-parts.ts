@@ -6,7 +6,7 @@ import type { PlanColumn } from "../plan/plan.js";
 import { isPlanVolatile, subplanOf } from "../plan/walk.js";
 import type { Assignment, Insert, InsertColumn } from "../syntax/ast-modify.js";
 import type { TableReference } from "../syntax/ast-query.js";
-import { type Binder, plainQuery, positionOf } from "./binder.js";
+import { type Binder, positionOf } from "./binder.js";
 import { plainContext } from "./context.js";
 import { bindExpression, rowItems } from "./expression.js";
 import { findRelation, missingTable } from "./relation.js";
@@ -164,8 +164,8 @@ function bindRowField({ row, index, count }: RowField, scope: Scope, binder: Bin
   const position = positionOf(row.location);
   const wrongCount = (): SqlError =>
     new SqlError("42601", "number of columns does not match number of values", { position });
+  const context = plainContext(binder, scope, "UPDATE");
   if (row.kind === "row") {
-    const context = plainContext(binder, scope, "UPDATE");
     if (row.items.some((item) => item.kind === "columnName" && item.isStar)) {
       const items = row.items.flatMap((item) => rowItems(item, context));
       const found = items[index];
@@ -182,7 +182,7 @@ function bindRowField({ row, index, count }: RowField, scope: Scope, binder: Bin
       position,
     });
   }
-  const rows = binder.query(row.query, scope, scope.commonTables, plainQuery);
+  const rows = binder.subquery(row.query, context);
   const output = rows.outputs[index];
   if (rows.outputs.length !== count || output === undefined) throw wrongCount();
   if (isPlanVolatile(rows.plan)) throw notSupported("a volatile sub-SELECT for several columns", position);

@@ -103,7 +103,7 @@ export class Scope {
   }
 
   /** This level and those around it, outwards. */
-  #levels(): readonly Scope[] {
+  levels(): readonly Scope[] {
     const levels: Scope[] = [this];
     for (let { parent } = this; parent !== null; { parent } = parent) levels.push(parent);
     return levels;
@@ -111,7 +111,7 @@ export class Scope {
 
   /** An unqualified name; null when no level has it. 42702 when one level has it twice. */
   column(name: string, location: number): BoundExpression | null {
-    for (const scope of this.#levels()) {
+    for (const scope of this.levels()) {
       const found = scope.names.columns.filter((column) => column.name === name);
       const [first] = found;
       if (found.length > 1) {
@@ -129,7 +129,7 @@ export class Scope {
    * none could, and for what joins merge.
    */
   qualifierOf(name: string): string | null {
-    for (const scope of this.#levels()) {
+    for (const scope of this.levels()) {
       const column = scope.names.columns.find((one) => one.name === name);
       if (column === undefined) continue;
       const { relations } = scope.names;
@@ -142,7 +142,7 @@ export class Scope {
 
   /** A relation by name; null when no level has it. */
   relation(schema: string | null, name: string, location: number): ScopeRelation | null {
-    for (const scope of this.#levels()) {
+    for (const scope of this.levels()) {
       const found = scope.names.relations.filter(
         (relation) => relation.name === name && (schema === null || relation.schema === schema),
       );

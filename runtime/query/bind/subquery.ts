@@ -6,7 +6,7 @@ import type { Expression, Subquery } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf } from "../types/type-table.js";
-import { type BoundRows, type OutputColumn, plainQuery, positionOf } from "./binder.js";
+import { type BoundRows, type OutputColumn, positionOf } from "./binder.js";
 import type { ExpressionContext } from "./context.js";
 import { operation } from "./operator.js";
 
@@ -17,7 +17,7 @@ const bool = sqlType(typeOid.bool);
 export function bindSubquery(subquery: Subquery, context: ExpressionContext, bind: Bind): BoundExpression {
   const { form, location } = subquery;
   const subject = subquery.subject === null ? null : bind(subquery.subject, context);
-  const rows = context.binder.query(subquery.query, context.scope, context.scope.commonTables, plainQuery);
+  const rows = context.binder.subquery(subquery.query, context);
   const ids = rows.outputs.map(({ id }) => id);
   const [first] = rows.outputs;
   switch (form) {
