@@ -388,6 +388,7 @@ export class PostgresConnection {
       statements: this.#host.statements,
       administration: this.#host.administration,
       roles: this.#host.roles,
+      cursorMemory: this.#host.cursorMemory,
       now: () => this.#host.now(),
       after: (delayMs, run) => this.#host.after(delayMs, run),
       write: (bytes) => this.#write(bytes),

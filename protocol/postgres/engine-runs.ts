@@ -137,9 +137,10 @@ export class EngineRuns {
   }
 
   /** The shape of a wish, the same object as long as the statement is asked for in the same way. */
-  #shape({ text = "", parameterTypes = noTypes, resultFormats = noFormats, columns = null }: Wish): SqlShape {
+  #shape(wish: Wish): SqlShape {
+    const { text = "", parameterTypes = noTypes, resultFormats = noFormats, columns = null } = wish;
     const roles = this.#roles.text();
-    const settings = this.#settings.forEngine();
+    const settings = wish.settings ?? this.#settings.forEngine();
     const known = this.#shapes.get(text);
     const isSame =
       known !== undefined &&

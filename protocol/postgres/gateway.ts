@@ -26,6 +26,7 @@ import { type ScramVerifier, verifierOf } from "../wire/scram-verifier.js";
 import { BackendWriter } from "./backend-writer.js";
 import { type ConnectionHost, PostgresConnection, type TenantEntry, type UserEntry } from "./connection.js";
 import { RoleBook } from "./role-book.js";
+import { CursorMemory } from "./session/kept-messages.js";
 import { SqlRouter } from "./sql-router.js";
 import { StatementCache } from "./statement.js";
 
@@ -115,6 +116,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
         call: (method, params, principal) => this.#ask({ kind: "admin", method, params, principal }),
       },
       roles: this.#roles,
+      cursorMemory: new CursorMemory(),
       authentication,
       tls:
         tls === null

@@ -3,6 +3,7 @@ import type { SqlColumn, WireValue } from "../../actors/messages/sql.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { Oid } from "../../runtime/query/types/sql-type.js";
 import type { SqlDestination } from "./executor.js";
+import type { DeclaredCursor } from "./session/declared-cursor.js";
 import type { CachedStatement } from "./statement.js";
 
 export interface Description {
@@ -41,15 +42,20 @@ export interface Portal {
   cursor: number;
   destination: SqlDestination;
   columns: readonly SqlColumn[] | null;
-  /** Rows that were fetched and not asked for yet, as DataRow messages. */
-  ready: Uint8Array;
-  readyCount: number;
+  /** As SQL declared it; null for a portal of the protocol. */
+  declared: DeclaredCursor | null;
+  /** Savepoints that there were when it was made: it goes with the first that is gone back to beyond these. */
+  depth: number;
+  /** µs since 1970. */
+  readonly createdAt: number;
   /** `SELECT` and the like: how a fetch of it is tagged. */
   readonly command: string;
 }
 
 /** Of each kind in one session. */
 const namesMax = 10_000;
+
+const none: readonly Portal[] = [];
 
 const quoted = (name: string, what: string): string => (name === "" ? `unnamed ${what}` : `${what} "${name}"`);
 
@@ -110,15 +116,18 @@ export class Portals {
     this.#byName.delete(name);
   }
 
-  /** All of them, which are then gone. */
-  takeAll(): Portal[] {
-    const all = [...this.#byName.values()];
-    this.#byName.clear();
-    return all;
+  get all(): readonly Portal[] {
+    return [...this.#byName.values()];
+  }
+
+  /** Those of which something is true, which are then gone. */
+  take(isMeant: (portal: Portal) => boolean): readonly Portal[] {
+    if (this.#byName.size === 0) return none;
+    const taken = this.all.filter(isMeant);
+    for (const { name } of taken) this.#byName.delete(name);
+    return taken;
   }
 }
-
-const noBytes = new Uint8Array(0);
 
 export function portalOf(
   name: string,
@@ -126,6 +135,7 @@ export function portalOf(
   parameters: readonly WireValue[],
   resultFormats: readonly (0 | 1)[],
   known: Prepared | null = null,
+  createdAt = 0,
 ): Portal {
   return {
     name,
@@ -140,8 +150,9 @@ export function portalOf(
     cursor: 0,
     destination: "projection",
     columns: null,
-    ready: noBytes,
-    readyCount: 0,
+    declared: null,
+    depth: 0,
+    createdAt,
     command: prepared.statement?.command ?? "",
   };
 }

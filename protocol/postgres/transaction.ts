@@ -70,6 +70,9 @@ export class Transaction {
   get hasSavepoints(): boolean {
     return this.#savepoints.length > 0;
   }
+  get savepointCount(): number {
+    return this.#savepoints.length;
+  }
   /** In the order in which they were made. */
   get savepointNames(): readonly string[] {
     return this.#savepoints.map(({ name }) => name);

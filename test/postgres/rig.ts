@@ -5,6 +5,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { type SecureContext } from "node:tls";
 import { type ConnectionHost, PostgresConnection, type UserEntry } from "../../protocol/postgres/connection.js";
 import type { TenantRoles } from "../../protocol/postgres/role-book.js";
+import { CursorMemory } from "../../protocol/postgres/session/kept-messages.js";
 import { StatementCache } from "../../protocol/postgres/statement.js";
 import { LoginAttempts } from "../../protocol/server/login-attempts.js";
 import { SqlParser } from "../../protocol/server/sql-parser.js";
@@ -22,6 +23,7 @@ const knownRoles: TenantRoles = { text: "", set: new RoleSet([plainRole("admin",
 
 export class ServerRig {
   readonly executor = new FakeExecutor();
+  readonly cursorMemory = new CursorMemory();
   readonly crashes: unknown[] = [];
   readonly attempts = new LoginAttempts(() => performance.now());
   readonly administered: { readonly method: string; readonly params: Readonly<Record<string, unknown>> }[] = [];
@@ -81,6 +83,7 @@ export class ServerRig {
         of: () => knownRoles,
         tenantsOf: (name) => users.get(name)?.tenants ?? null,
       },
+      cursorMemory: rig.cursorMemory,
       now: () => Date.now(),
       attempt: (user, address) => rig.attempts.begin(user, address),
       after: (delayMs, run) => {

@@ -420,3 +420,51 @@ test.serial("a later protocol version and its options are negotiated down", asyn
   await client.untilReady();
   t.deepEqual(await client.ask(query("SELECT 1")), ["T ?column?", "D 1", "C SELECT 1", "Z I"]);
 });
+
+test.serial("cursors: what SCROLL and WITH HOLD keep is bounded, and given back", async (t) => {
+  const rig = await rigged();
+  const client = await rig.session();
+  await client.ask(query("SET kimberlite.query_memory = '64kB'"));
+  await client.ask(query("BEGIN"));
+  await client.ask(query("DECLARE c SCROLL CURSOR FOR SELECT n FROM numbers(100000)"));
+  t.deepEqual((await client.ask(query("FETCH 300 FROM c"))).slice(-2), ["C FETCH 300", "Z T"]);
+  t.deepEqual((await client.ask(query("FETCH FIRST FROM c"))).slice(1, 2), ["D 0"]);
+  t.true(rig.cursorMemory.used > 300);
+  t.regex((await client.ask(query("MOVE ALL IN c")))[0] ?? "", /^E 53200 the cursor keeps more than 65536 bytes/);
+  await client.ask(query("ROLLBACK"));
+  t.is(rig.cursorMemory.used, 0);
+  t.regex(
+    (await client.ask(query("DECLARE h CURSOR WITH HOLD FOR SELECT n FROM numbers(100000)")))[0] ?? "",
+    /^E 53200/,
+  );
+  t.regex((await client.ask(query("FETCH h")))[0] ?? "", /^E 34000/);
+  t.is(rig.cursorMemory.used, 0);
+  // Rows that are let go of need no memory, however many they are.
+  await client.ask(query("BEGIN; DECLARE f CURSOR FOR SELECT n FROM numbers(100000)"));
+  t.deepEqual(await client.ask(query("MOVE ALL IN f")), ["C MOVE 100000", "Z T"]);
+  t.is(rig.cursorMemory.used, 0);
+  await client.ask(query("ROLLBACK"));
+  await client.ask(query("DECLARE h SCROLL CURSOR WITH HOLD FOR SELECT n FROM numbers(500)"));
+  t.true(rig.cursorMemory.used > 500);
+  t.is(rig.executor.openCursors, 0, "nothing is read any more");
+  const other = await rig.session();
+  t.regex((await other.ask(query("FETCH h")))[0] ?? "", /^E 34000/, "it is its session's");
+  await client.ask(query("CLOSE h"));
+  t.is(rig.cursorMemory.used, 0);
+  await client.ask(query("DECLARE h SCROLL CURSOR WITH HOLD FOR SELECT n FROM numbers(500)"));
+  client.send(message("X"));
+  await client.untilClosed();
+  for (let tries = 0; tries < 100 && rig.cursorMemory.used > 0; tries++) await new Promise((go) => setTimeout(go, 10));
+  t.is(rig.cursorMemory.used, 0);
+});
+
+test.serial("cursors: an Execute goes on where FETCH ended, and COPY and pipelines leave them alone", async (t) => {
+  const client = await (await rigged()).session();
+  await client.ask(query("BEGIN; DECLARE c SCROLL CURSOR FOR SELECT n FROM numbers(6)"));
+  await client.ask(query("FETCH 2 FROM c"));
+  t.deepEqual(await client.ask(execute("c", 2), sync), ["D 2", "D 3", "s", "Z T"]);
+  t.deepEqual(await client.ask(query("FETCH PRIOR FROM c")), ["T n", "D 2", "C FETCH 1", "Z T"]);
+  t.deepEqual(await client.ask(execute("c"), sync), ["D 3", "D 4", "D 5", "C SELECT 3", "Z T"]);
+  t.deepEqual(await client.ask(execute("c"), sync), ["C SELECT 0", "Z T"]);
+  await client.ask(query("COMMIT"));
+});

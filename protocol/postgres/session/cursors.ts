@@ -1,26 +1,31 @@
 /** What SQL itself prepares and opens: PREPARE and EXECUTE, DECLARE and FETCH. */
+
+import { lockNames } from "../../../runtime/query/bind/select.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { bytesOf } from "../../../runtime/query/settings.js";
 import type { TypeName } from "../../../runtime/query/syntax/ast-expression.js";
-import type { Fetch } from "../../../runtime/query/syntax/ast-session.js";
+import { isModification } from "../../../runtime/query/syntax/ast-modify.js";
+import type { DeclareCursor, Fetch } from "../../../runtime/query/syntax/ast-session.js";
 import { printType } from "../../../runtime/query/syntax/print.js";
 import { assert } from "../../../runtime/types/assert.js";
+import type { RowsReply, Wish } from "../engine-runs.js";
 import { executeParameters } from "../execute-parameters.js";
 import { type Portal, portalOf } from "../portals.js";
 import { type LocalResult, tagOnly } from "../session-commands.js";
 import { type CachedStatement, cached } from "../statement.js";
 import { builtInType } from "../type-names.js";
+import { DeclaredCursor, type RowSource } from "./declared-cursor.js";
 import type { Descriptions } from "./descriptions.js";
 import { type Exchange, placeOf } from "./exchange.js";
+import { cursorBytesMax, KeptMessages } from "./kept-messages.js";
 
-export type Protocol = "simple" | "extended";
+type Protocol = "simple" | "extended";
 
 /** The session's statements, of which these are some. */
 export interface StatementRuns {
   perform(portal: Portal, rowsMax: number, protocol: Protocol): Promise<void> | void;
   complete(tag: string): Promise<void> | void;
 }
-
-const noBytes = new Uint8Array(0);
 
 export class Cursors {
   readonly #exchange: Exchange;
@@ -111,31 +116,59 @@ export class Cursors {
   async declare(source: string, { statement, ...rest }: CachedStatement): Promise<LocalResult> {
     assert(statement.kind === "declareCursor", "a DECLARE declares a cursor");
     const { name, isScroll, isHold, isBinary } = statement;
-    if (isHold) throw new SqlError("0A000", "cursors WITH HOLD are not supported");
-    if (isScroll) throw new SqlError("0A000", "SCROLL cursors are not supported");
-    if (!this.#exchange.transaction.isExplicit) {
+    expectDeclarable(statement);
+    const { transaction, portals } = this.#exchange;
+    if (!isHold && !transaction.isOpen)
       throw new SqlError("25P01", "DECLARE CURSOR can only be used in transaction blocks");
-    }
-    this.#exchange.portals.expectFree(name);
+    portals.expectFree(name);
     const inner = cached({ ...rest, statement: statement.query });
     const prepared = { source, statement: inner, parameterTypes: [] };
-    const portal = portalOf(name, prepared, [], isBinary ? [1] : []);
+    const portal = portalOf(name, prepared, [], isBinary ? [1] : [], null, this.#exchange.runs.now());
+    const memoryMax = Math.min(bytesOf(this.#exchange.settings.get("kimberlite.query_memory")), cursorBytesMax);
+    const kept = new KeptMessages(this.#exchange.host.cursorMemory, memoryMax);
     const reply = await this.#exchange.open(portal, inner, 1);
-    this.#exchange.take(reply);
+    this.#took(portal, kept, reply);
     portal.columns = reply.columns;
-    portal.cursor = reply.cursor;
     portal.state = "open";
-    portal.ready = reply.rows.slice();
-    portal.readyCount = reply.rowCount;
-    this.#exchange.portals.add(portal);
+    portal.declared = new DeclaredCursor(name, { isScroll, isHold, isBinary }, this.#sourceOf(portal), kept);
+    this.#exchange.addPortal(portal);
+    // A statement of its own is committed with it.
+    if (!transaction.isOpen) await this.#holdAtOnce(portal);
     return tagOnly("DECLARE CURSOR");
   }
 
-  async fetch(portal: Portal, statement: Fetch, protocol: "simple" | "extended"): Promise<void> {
+  async #holdAtOnce(portal: Portal): Promise<void> {
+    try {
+      await portal.declared?.hold();
+    } catch (error) {
+      this.#exchange.closePortal(portal.name);
+      throw error;
+    }
+  }
+
+  #sourceOf(portal: Portal): RowSource {
+    const { runs } = this.#exchange;
+    return {
+      get isOver() {
+        return portal.cursor === 0;
+      },
+      pull: async (kept, rowsMax) => {
+        const wish: Wish = { kind: "fetch", cursor: portal.cursor, rowsMax };
+        this.#took(portal, kept, await runs.rows(wish, portal.destination));
+      },
+    };
+  }
+
+  #took(portal: Portal, kept: KeptMessages, reply: RowsReply): void {
+    this.#exchange.take(reply);
+    portal.cursor = reply.cursor;
+    kept.append(reply.rows, reply.rowCount);
+  }
+
+  async fetch(portal: Portal, statement: Fetch, protocol: Protocol): Promise<void> {
     const { isMove } = statement;
     const cursor = this.#exchange.portals.get(statement.cursor, "cursor");
-    const count = forwardCount(statement);
-    if (cursor.state === "new") throw new SqlError("0A000", "FETCH from a portal of the protocol is not supported");
+    if (cursor.declared === null) throw new SqlError("0A000", "FETCH from a portal of the protocol is not supported");
     if (!isMove) {
       const format = cursor.resultFormats[0] ?? 0;
       if (portal.resultFormats.some((wanted) => wanted !== format)) {
@@ -143,48 +176,38 @@ export class Cursors {
       }
       this.#descriptions.writeOwed(portal, cursor.columns, protocol);
     } else this.#descriptions.writeOwed(portal, null, protocol);
-    const fetched = await this.#pull(cursor, count, !isMove);
+    const fetched = await cursor.declared.run(statement, isMove ? null : (rows) => this.#write(rows));
     await this.#runs.complete(`${isMove ? "MOVE" : "FETCH"} ${fetched}`);
     portal.state = "done";
   }
 
-  /** Moves a cursor forward by so many rows, or with null to its end. Returns how many there were. */
-  async #pull(cursor: Portal, count: number | null, writes: boolean): Promise<number> {
-    if (count === 0) return 0;
-    let fetched = cursor.readyCount;
-    if (writes) this.#exchange.writer.rows(cursor.ready);
-    cursor.ready = noBytes;
-    cursor.readyCount = 0;
-    while (cursor.cursor !== 0 && (count === null || fetched < count)) {
-      const rowsMax = count === null ? 0 : count - fetched;
-      const reply = await this.#exchange.runs.rows(
-        { kind: "fetch", cursor: cursor.cursor, rowsMax },
-        cursor.destination,
-      );
-      this.#exchange.take(reply);
-      cursor.cursor = reply.cursor;
-      fetched += reply.rowCount;
-      if (writes) this.#exchange.writer.rows(reply.rows);
-      await this.#exchange.relieve();
-    }
-    return fetched;
+  /** An Execute of a cursor that SQL has declared: as a portal of its query that goes on. */
+  async goOn(portal: Portal, declared: DeclaredCursor, rowsMax: number): Promise<void> {
+    assert(portal.declared === declared && rowsMax >= 0, "a declared cursor goes on");
+    const forward: Pick<Fetch, "direction" | "count"> = { direction: "forward", count: rowsMax === 0 ? null : rowsMax };
+    const sent = await declared.run(forward, (rows) => this.#write(rows));
+    if (rowsMax !== 0 && sent === rowsMax) this.#exchange.writer.portalSuspended();
+    else await this.#runs.complete(`SELECT ${sent}`);
+  }
+
+  #write(rows: Uint8Array): Promise<void> {
+    this.#exchange.writer.rows(rows);
+    return this.#exchange.relieve();
   }
 }
 
-/** How many rows a FETCH goes forward; null is all. */
-function forwardCount({ direction, count }: Fetch): number | null {
-  const isForward = direction === "forward" || direction === "relative";
-  if (isForward && (count === null || count > 0)) return direction === "relative" ? onlyOne(count) : count;
-  if (direction === "forward" && count === 0) {
-    throw new SqlError("0A000", "FETCH 0, which reads the current row again, is not supported");
+/** Throws for what PostgreSQL lets no cursor be. */
+function expectDeclarable({ name, query, isScroll, isNoScroll, isHold }: DeclareCursor): void {
+  if (isScroll && isNoScroll) throw new SqlError("42P11", "cannot specify both SCROLL and NO SCROLL");
+  const writes = query.with?.tables.some(({ statement }) => isModification(statement)) ?? false;
+  if (writes) throw new SqlError("0A000", "DECLARE CURSOR must not contain data-modifying statements in WITH");
+  const [lock] = query.locks;
+  if (lock !== undefined && (isHold || isScroll)) {
+    const clause = lockNames[lock.strength];
+    const [what, which] = isHold ? ["DECLARE CURSOR WITH HOLD", "Holdable"] : ["DECLARE SCROLL CURSOR", "Scrollable"];
+    throw new SqlError("0A000", `${what} ... ${clause} is not supported`, {
+      detail: `${which} cursors must be READ ONLY.`,
+    });
   }
-  throw new SqlError("55000", "cursor can only scan forward", {
-    hint: "Declare it with SCROLL option to enable backward scan.",
-  });
-}
-
-/** FETCH RELATIVE n yields the n-th row alone. */
-function onlyOne(count: number | null): number {
-  if (count === 1) return 1;
-  throw new SqlError("0A000", "FETCH RELATIVE by more than one row is not supported");
+  if (name === "") throw new SqlError("34000", "invalid cursor name: must not be empty");
 }

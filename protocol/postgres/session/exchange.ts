@@ -2,6 +2,8 @@
  * What all parts of a session share: the client's messages and the answers on their way to it, what is prepared and opened, the transaction
  * it is in, and the way to whoever runs its statements.
  */
+import type { SqlRequest } from "../../../actors/messages/sql.js";
+import { asksForCursors, cursorFacts } from "../../../runtime/query/catalog/session-facts.js";
 import { temporarySchemaName, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -17,11 +19,13 @@ import { type RoleSource, SessionRoles } from "../session-roles.js";
 import type { SessionSettings } from "../settings.js";
 import type { CachedStatement, StatementCache } from "../statement.js";
 import { Transaction } from "../transaction.js";
+import type { CursorMemory } from "./kept-messages.js";
 
 export interface SessionHost extends EngineHost {
   readonly statements: StatementCache;
   readonly administration: Administration;
   readonly roles: RoleSource;
+  readonly cursorMemory: CursorMemory;
   write(bytes: Uint8Array): void;
   outgoingBytes(): number;
   /** Resolves once most of what was written has left, or the client is gone. */
@@ -139,7 +143,11 @@ export class Exchange {
   ): Promise<RowsReply> {
     portal.destination = destination;
     this.transaction.queried();
-    return this.runs.rows(wishOf(portal, statement, rowsMax), destination);
+    const wish = wishOf(portal, statement, rowsMax);
+    return this.runs.rows(
+      asksForCursors(statement.text) ? { ...wish, settings: this.#withCursors() } : wish,
+      destination,
+    );
   }
 
   /** As `open`, for one row that is looked up by its key and can be had at once; null when it has to be asked for. */
@@ -150,6 +158,19 @@ export class Exchange {
     const reply = this.runs.rowsNow(wishOf(portal, statement, rowsMax));
     if (reply !== null) this.transaction.queried();
     return reply;
+  }
+
+  #withCursors(): SqlRequest["settings"] {
+    const named = this.portals.all.filter(({ name }) => name !== "");
+    const cursors = named.map(({ name, source, declared, resultFormats, createdAt }) => ({
+      name,
+      statement: source,
+      isHold: declared?.options.isHold ?? false,
+      isBinary: declared?.options.isBinary ?? resultFormats.includes(1),
+      isScroll: declared?.options.isScroll ?? false,
+      createdAt,
+    }));
+    return [...this.settings.forEngine(), cursorFacts(cursors)];
   }
 
   closePortal(name: string): void {
@@ -163,11 +184,42 @@ export class Exchange {
     const { cursor, destination } = portal;
     portal.cursor = 0;
     portal.state = "done";
+    portal.declared?.close();
     if (cursor !== 0) this.runs.tell({ kind: "close", cursor }, destination);
   }
 
   closeAllCursors(): void {
-    for (const portal of this.portals.takeAll()) this.closeCursor(portal);
+    this.#close(() => true);
+  }
+
+  /** The end of a transaction: what was held before stays. */
+  closeCursorsOfTransaction(): void {
+    this.#close(({ declared }) => declared?.isHeld !== true);
+  }
+
+  /** What was made since the last of so many savepoints is gone. */
+  closeCursorsBehind(savepoints: number): void {
+    this.#close(({ depth, declared }) => depth >= savepoints && declared?.isHeld !== true);
+  }
+
+  #close(isMeant: (portal: Portal) => boolean): void {
+    for (const portal of this.portals.take(isMeant)) this.closeCursor(portal);
+  }
+
+  /** Savepoints beyond so many are none any more; what was made since belongs to those that are left. */
+  savepointsReleased(savepoints: number): void {
+    for (const portal of this.portals.all) portal.depth = Math.min(portal.depth, savepoints);
+  }
+
+  /** Before a commit: cursors that outlast it fetch what is left of their rows. */
+  async holdCursors(): Promise<void> {
+    for (const { declared } of this.portals.all)
+      if (declared !== null && !declared.isHeld && declared.outlastsCommit) await declared.hold();
+  }
+
+  addPortal(portal: Portal): void {
+    portal.depth = this.transaction.savepointCount;
+    this.portals.add(portal);
   }
 }
 

@@ -67,7 +67,8 @@ export class ExtendedQuery {
       );
     }
     if (name === "") this.#exchange.closePortal("");
-    this.#exchange.portals.add(portalOf(name, prepared, parameters, resultFormats, prepared));
+    const now = name === "" ? 0 : this.#exchange.runs.now();
+    this.#exchange.addPortal(portalOf(name, prepared, parameters, resultFormats, prepared, now));
     this.#exchange.writer.bindComplete();
   }
 

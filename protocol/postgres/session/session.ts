@@ -186,7 +186,7 @@ export class Session {
 
   #end(): void {
     this.#channels.stop();
-    for (const portal of this.#exchange.portals.takeAll()) this.#exchange.closeCursor(portal);
+    this.#exchange.closeAllCursors();
     this.#exchange.runs.end();
   }
 
@@ -240,7 +240,7 @@ export class Session {
   }
 
   #synced(): void {
-    if (!this.#exchange.transaction.isExplicit) this.#exchange.closeAllCursors();
+    if (!this.#exchange.transaction.isExplicit) this.#exchange.closeCursorsOfTransaction();
     this.#exchange.round += 1;
     this.#ready();
   }

@@ -78,6 +78,7 @@ export class Statements {
       return;
     }
     this.#exchange.expectSound(statement);
+    if (portal.declared !== null) return this.#cursors.goOn(portal, portal.declared, rowsMax);
     return statement.isPlain
       ? this.#performThere(portal, statement, rowsMax, protocol)
       : this.#performAnywhere(portal, statement, rowsMax, protocol);

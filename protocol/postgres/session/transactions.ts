@@ -48,7 +48,8 @@ export class Transactions {
   /** Returns the command tag: ROLLBACK when the shard could not but roll back. */
   async #commit(): Promise<"COMMIT" | "ROLLBACK"> {
     if (!this.#exchange.transaction.isOpen) return "COMMIT";
-    this.#exchange.closeAllCursors();
+    await this.#holdCursors();
+    this.#exchange.closeCursorsOfTransaction();
     if (!this.#exchange.transaction.isAtShard) {
       this.#exchange.transaction.committed();
       this.#channels.transactionEnded("committed");
@@ -71,8 +72,18 @@ export class Transactions {
     return reply.tag === "ROLLBACK" ? "ROLLBACK" : "COMMIT";
   }
 
+  /** A cursor that cannot be held fails the commit. */
+  async #holdCursors(): Promise<void> {
+    try {
+      await this.#exchange.holdCursors();
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
+  }
+
   async rollback(): Promise<"ROLLBACK"> {
-    this.#exchange.closeAllCursors();
+    this.#exchange.closeCursorsOfTransaction();
     if (!this.#exchange.transaction.isOpen) return "ROLLBACK";
     if (this.#exchange.transaction.isAtShard) {
       try {
@@ -107,9 +118,14 @@ export class Transactions {
     if (kind === "savepoint") this.#exchange.transaction.savepoint(name);
     else if (kind === "release") this.#exchange.transaction.release(name);
     else this.#exchange.transaction.rollbackTo(name);
-    const depth = this.#exchange.transaction.savepointNames.length;
-    if (kind === "release") this.#channels.released(depth);
-    else if (kind === "rollbackTo") this.#channels.rolledBackTo(depth);
+    const depth = this.#exchange.transaction.savepointCount;
+    if (kind === "release") {
+      this.#channels.released(depth);
+      this.#exchange.savepointsReleased(depth);
+    } else if (kind === "rollbackTo") {
+      this.#channels.rolledBackTo(depth);
+      this.#exchange.closeCursorsBehind(depth);
+    }
     return tagOnly(kind === "savepoint" ? "SAVEPOINT" : kind === "release" ? "RELEASE" : "ROLLBACK");
   }
 }

@@ -422,7 +422,7 @@ export function addLimit(
   return { kind: "limit", input, limit, offset, ties, columns: input.columns, ...estimates };
 }
 
-const lockNames = {
+export const lockNames = {
   update: "FOR UPDATE",
   noKeyUpdate: "FOR NO KEY UPDATE",
   share: "FOR SHARE",

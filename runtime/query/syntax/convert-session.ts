@@ -100,7 +100,7 @@ export const sessionConverters: Readonly<Record<string, Convert>> = {
   },
   FetchStmt: (fields) => {
     const direction = textOf(fields, "direction");
-    // FETCH ALL is the greatest 64-bit integer, which the parser's JSON may have rounded or quoted.
+    // FETCH ALL is the parser's greatest long, of 32 or 64 bits.
     const count = Number(fields["howMany"] ?? 0);
     return {
       kind: "fetch",
@@ -114,7 +114,7 @@ export const sessionConverters: Readonly<Record<string, Convert>> = {
             : direction === "FETCH_RELATIVE"
               ? "relative"
               : "forward",
-      count: Math.abs(count) >= 2 ** 53 ? null : count,
+      count: Math.abs(count) >= 2 ** 31 - 1 ? null : count,
       location: -1,
     };
   },

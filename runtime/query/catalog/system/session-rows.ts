@@ -5,6 +5,7 @@ import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
 import { databaseOf } from "../database.js";
 import { bootstrapName, bootstrapRole, type Role, roleOidOf } from "../role-set.js";
+import { cursorsOf } from "../session-facts.js";
 import { aclArray } from "./acl-array.js";
 import { rolesIn } from "./roles.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
@@ -36,6 +37,20 @@ export function* defaultAclRows(world: CatalogWorld): Iterable<SystemRow> {
       defaclnamespace: schema,
       defaclobjtype: objects,
       defaclacl: aclArray({ acl }),
+    };
+}
+
+export function* cursorRows(context: EvaluationContext): Iterable<SystemRow> {
+  for (const { name, statement, isHold, isBinary, isScroll, createdAt } of cursorsOf((of) =>
+    context.session.setting(of),
+  ))
+    yield {
+      name,
+      statement,
+      is_holdable: isHold,
+      is_binary: isBinary,
+      is_scrollable: isScroll,
+      creation_time: createdAt - sqlEpochMicros,
     };
 }
 
