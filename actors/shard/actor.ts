@@ -64,6 +64,7 @@ class Shard implements Actor<ShardMessage> {
       barrier: (settled) => this.#operations.barrier(settled),
       reconfigure: (voters, settled) => this.#operations.reconfigure(voters, settled),
       handOver: (settled) => this.#operations.handOver(settled),
+      cancel: (message) => this.#readers.cancel(message),
     });
     this.#handover = new Handover({
       abdicate: () => this.#abdicate(),
@@ -202,6 +203,9 @@ class Shard implements Actor<ShardMessage> {
         if (port !== null) this.#readers.admit(port, message.owner);
         return;
       }
+      case "cancelElsewhere":
+        this.#nodes.cancel(message.cancel);
+        return;
       case "readIndex":
         assert(envelope !== null, "a read index is asked");
         this.#readers.readIndex(envelope);

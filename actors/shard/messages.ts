@@ -1,6 +1,7 @@
 /** What a shard accepts, beyond packed requests and single commands. */
 import type { LogTailHandle } from "../../runtime/storage/log-tail.js";
 import type { StoreHandle } from "../../runtime/store/handle.js";
+import type { CancelMessage } from "../messages/cancel.js";
 import type { CommandMessage } from "../messages/commands.js";
 import type { RequestsMessage } from "../messages/requests.js";
 import type { PeerNotice, ReplicaNotice } from "../replica/messages.js";
@@ -33,6 +34,8 @@ export type ShardMessage =
    * known by; it is cleared when the gateway is gone.
    */
   | { readonly kind: "readState"; readonly owner: number }
+  /** Told by gateways: a session that no gateway of this node has may be another node's. */
+  | { readonly kind: "cancelElsewhere"; readonly cancel: CancelMessage }
   /** Told by projections: a page of the state is damaged on disk. */
   | { readonly kind: "pageDamaged"; readonly because: string }
   /** Timers of its own. */

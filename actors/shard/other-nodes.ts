@@ -3,6 +3,7 @@
  * of them stands.
  */
 import { assert } from "../../runtime/types/assert.js";
+import { type CancelMessage, decodeCancel, encodeCancel } from "../messages/cancel.js";
 import {
   decodeOp,
   decodeQuestion,
@@ -28,12 +29,14 @@ export interface OtherNodesHost {
   barrier(settled: (op: number | null) => void): void;
   reconfigure(voters: number, settled: (op: number | null) => void): void;
   handOver(settled: HandoverSettled): void;
+  cancel(message: CancelMessage): void;
 }
 
 export const adminMs = 60_000;
 /** Twice in a row, since others are asked after the leader, and still within a person's patience. */
 const reportMs = 700;
 const confirmMs = 5_000;
+const cancelMs = 1_000;
 const questionsDueMs = 50;
 export const noBytes = new Uint8Array(0);
 
@@ -150,7 +153,11 @@ export class OtherNodes {
     const answer = (known: Uint8Array | null): void => {
       if (asker.isOpen) this.#relay(asker.replica, encodeAnswer(asker.incarnation, { id, body: known }));
     };
-    if (topic === relayTopics.report) {
+    if (topic === relayTopics.cancel) {
+      const cancel = decodeCancel(body);
+      if (cancel !== null) this.#host.cancel(cancel);
+      answer(noBytes);
+    } else if (topic === relayTopics.report) {
       this.#report((report) => answer(report === null ? null : encodeReport(report)));
     } else if (this.#core.leadership === null) {
       answer(null);
@@ -182,6 +189,12 @@ export class OtherNodes {
     context.request<Uint8Array>(directory, message, { deadlineMs: adminMs }, (outcome) => {
       answer(outcome.ok ? outcome.value : null);
     });
+  }
+
+  /** Tells all others; who has the session, and whether the secret is right, is theirs to know, and nobody hears of it. */
+  cancel(message: CancelMessage): void {
+    const body = encodeCancel(message);
+    for (const replica of this.linked) this.#ask(replica, relayTopics.cancel, body, cancelMs, () => {});
   }
 
   askLeader(topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {

@@ -5,6 +5,7 @@
 import type { Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { assert } from "../../runtime/types/assert.js";
+import type { CancelMessage } from "../messages/cancel.js";
 import type { ShardCore } from "./core.js";
 import type { AttachMessage } from "./messages.js";
 import { notConfirmed } from "./outcomes.js";
@@ -90,6 +91,15 @@ export class Readers {
     assert(owner > 0, "a reader is known by a number");
     this.#gateways.set(port.neighbour, owner);
     this.attach(port);
+  }
+
+  /** A client of another node wants a session of this one's to end what it runs. */
+  cancel(message: CancelMessage): void {
+    const { context } = this.#core;
+    for (const neighbour of this.#gateways.keys()) {
+      const port = context.port(neighbour);
+      if (port !== null) context.tell(port, message);
+    }
   }
 
   /** A gateway that is gone may have ended while it was reading: what it has pinned is free. */

@@ -3,12 +3,13 @@
  * connections and routes, never tenant state; what it loses in a crash are connections.
  *
  * Several gateways share one port. A client's request to cancel may reach another gateway than its session: the process number that the
- * client was told names the gateway, and the others are told.
+ * client was told names the gateway, and that one is told; so are the other nodes, over the links of the system shard's replicas.
  */
 import { randomInt, timingSafeEqual } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { createSecureContext } from "node:tls";
 import type { KnownRole, Route } from "../../actors/directory/messages.js";
+import type { CancelMessage } from "../../actors/messages/cancel.js";
 import type { RepliesMessage } from "../../actors/messages/requests.js";
 import { senderPort } from "../../actors/messages/sender.js";
 import type { AttachMessage } from "../../actors/shard/messages.js";
@@ -18,6 +19,7 @@ import type { Envelope } from "../../runtime/actor/envelope.js";
 import type { UserRow } from "../../runtime/kernel/user-rows.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
+import { shardNeighbour } from "../server/dispatcher.js";
 import { LoginAttempts } from "../server/login-attempts.js";
 import type { ListenAddress } from "../server/messages.js";
 import { SqlParser } from "../server/sql-parser.js";
@@ -56,8 +58,8 @@ export type PostgresGatewayMessage =
   | AttachMessage
   /** Asked by the directory: roles are others now. Answered once nothing is judged by those of before. */
   | { readonly kind: "rolesChanged" }
-  /** Another gateway: a client wants what its session runs to end. */
-  | { readonly kind: "cancelRequest"; readonly process: number; readonly secret: number }
+  /** Another gateway, or a shard for one of another node: a client wants what its session runs to end. */
+  | CancelMessage
   /** A timer of its own. */
   | { readonly kind: "sweep" }
   /** The node asks where this gateway listens. */
@@ -66,6 +68,7 @@ export type PostgresGatewayMessage =
 const sweepMs = 250;
 const directoryMs = 10_000;
 const gatewaysMax = 16;
+const elsewherePerSecondMax = 100;
 /** Connections that have not proved who they are, beyond which new ones wait outside: they are cheap to open. */
 const unprovedMax = 512;
 
@@ -91,6 +94,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   #accepted = 0;
   #refused = 0;
   #cancelled = 0;
+  #askedElsewhere = { second: 0, times: 0 };
 
   constructor(context: ActorContext, args: PostgresGatewayArgs, parser: SqlParser) {
     assert(args.index >= 0 && args.index < gatewaysMax, "a gateway's place is below 16");
@@ -239,23 +243,34 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
     return { session: randomInt(1, 2 ** 48 - 1), process, secret };
   }
 
+  /** A process number is of a gateway's place, and may be another node's as well: whoever knows the secret is meant. */
   #cancel(process: number, secret: number): void {
+    if (this.#cancelHere(process, secret)) return;
+    const message: CancelMessage = { kind: "cancelRequest", process, secret };
     const index = process % gatewaysMax;
-    if (index === this.#args.index) {
-      this.#cancelHere(process, secret);
-      return;
-    }
     this.#context.enter(() => {
-      const port = this.#context.port(`postgres-${index}`);
-      if (port !== null) this.#context.tell(port, { kind: "cancelRequest", process, secret });
+      const beside = index === this.#args.index ? null : this.#context.port(`postgres-${index}`);
+      if (beside !== null) this.#context.tell(beside, message);
+      const system = this.#context.port(shardNeighbour(0));
+      if (system !== null && this.#mayAskElsewhere())
+        this.#context.tell(system, { kind: "cancelElsewhere", cancel: message });
     });
   }
 
-  #cancelHere(process: number, secret: number): void {
+  /** Anybody can send such requests, before he has said who he is: no more go to other nodes than people need. */
+  #mayAskElsewhere(): boolean {
+    const second = Math.floor(this.#context.monotonic() / 1_000);
+    if (second !== this.#askedElsewhere.second) this.#askedElsewhere = { second, times: 0 };
+    this.#askedElsewhere.times += 1;
+    return this.#askedElsewhere.times <= elsewherePerSecondMax;
+  }
+
+  #cancelHere(process: number, secret: number): boolean {
     const found = this.#byProcess.get(process);
-    if (found === undefined || !isSameSecret(found.secret, secret)) return;
+    if (found === undefined || !isSameSecret(found.secret, secret)) return false;
     this.#cancelled += 1;
     found.connection.cancel();
+    return true;
   }
 
   // ------------------------------------------------------------------ messages

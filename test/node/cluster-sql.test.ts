@@ -1,4 +1,6 @@
 /** SQL over three node processes: whichever node a client talks to, and when the one that decides is killed in the middle of a transaction. */
+import { once } from "node:events";
+import { connect } from "node:net";
 import test, { type ExecutionContext } from "ava";
 import pg from "pg";
 import { ClusterRig } from "../admin/cluster-rig.js";
@@ -12,12 +14,16 @@ test.before(async () => {
 });
 test.after.always(() => cluster.remove());
 
-async function client(index: number, user = "admin"): Promise<pg.Client> {
+function portOf(index: number): number {
   const address: unknown = cluster.nodes[index]?.ready["pgListen"];
   if (typeof address !== "string") throw new Error("a node says where it serves PostgreSQL's protocol");
+  return Number(address.split(":").at(-1));
+}
+
+async function client(index: number, user = "admin"): Promise<pg.Client> {
   const made = new pg.Client({
     host: "127.0.0.1",
-    port: Number(address.split(":").at(-1)),
+    port: portOf(index),
     user,
     database: "main",
   });
@@ -102,6 +108,48 @@ test.serial("what is told on one node is heard on all of them, and who wrote is 
   for (const rows of others) t.deepEqual(rows.slice(0, 10), first?.slice(0, 10));
   await Promise.all(clients.map((each) => each.end()));
 });
+
+/** Asks a node to cancel what a session runs, and waits until it has closed the connection: it says nothing. */
+async function cancel(index: number, process: number, secret: number): Promise<void> {
+  const socket = connect({ host: "127.0.0.1", port: portOf(index) });
+  await once(socket, "connect");
+  const packet = Buffer.alloc(16);
+  for (const [place, value] of [16, 80_877_102, process, secret].entries()) packet.writeInt32BE(value | 0, 4 * place);
+  const heard: Buffer[] = [];
+  socket.on("data", (bytes) => heard.push(bytes));
+  socket.end(packet);
+  await once(socket, "close");
+  if (heard.length > 0) throw new Error("whoever asks to cancel is told nothing");
+}
+
+test.serial(
+  "a request to cancel that reaches another node ends the statement of the session that it names",
+  async (t) => {
+    const sessions = await Promise.all([0, 1, 2].map((index) => client(index)));
+    for (const [index, session] of sessions.entries()) {
+      const { processID, secretKey } = session as unknown as { processID: number; secretKey: number };
+      const begun = performance.now();
+      const ended = codeOf(session.query("SELECT pg_sleep(20)"));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      for (const [process, secret] of [
+        [processID, secretKey ^ 1],
+        [processID + 16, secretKey],
+        [0, 0],
+      ] as const)
+        await cancel((index + 1) % 3, process, secret);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      t.is(await Promise.race([ended, "runs"]), "runs", "without the secret nothing ends");
+      await cancel((index + 2) % 3, processID, secretKey);
+      t.is(await ended, "57014");
+      t.true(performance.now() - begun < 19_000);
+      t.deepEqual((await session.query("SELECT 1 AS one")).rows, [{ one: 1 }], "the session goes on");
+    }
+    // Far more than anybody needs, at once: what is beyond the limit is not handed on, and nothing breaks.
+    await Promise.all(Array.from({ length: 150 }, (_, number) => cancel(number % 3, number * 16, 7)));
+    for (const session of sessions) t.is((await session.query("SELECT 1")).rowCount, 1);
+    await Promise.all(sessions.map((session) => session.end()));
+  },
+);
 
 /** Grants and revokes a membership at one node; a session at another is judged by each as soon as it is answered. */
 async function changeAndLook(t: ExecutionContext, changing: pg.Client, looking: pg.Client): Promise<void> {
