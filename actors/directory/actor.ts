@@ -96,6 +96,12 @@ class Directory implements Actor<DirectoryMessage> {
       case "adminRelayed":
         this.#answer(envelope, this.#administer(message.call));
         return;
+      case "rolesChangedElsewhere":
+        this.#answer(
+          envelope,
+          this.#tellGateways().then(() => new Uint8Array(0)),
+        );
+        return;
       case "systemShard":
         this.#systemShard(message.leads);
         return;
@@ -236,18 +242,23 @@ class Directory implements Actor<DirectoryMessage> {
   }
 
   /**
-   * Tells this node's gateways that roles are others now. What those of other nodes have read, and one that does not answer, runs out by
-   * itself: that is waited for.
+   * Tells all gateways that roles are others now. What those have read that do not answer, or whose nodes do not, runs out by itself: that is
+   * waited for.
    */
   async #rolesHeard(how: "awaited" | "told"): Promise<void> {
-    const told = this.#context
-      .neighbours()
-      .filter((neighbour) => neighbour.startsWith("postgres-"))
-      .map((neighbour) => this.#tellRolesChanged(neighbour));
+    const here = this.#tellGateways();
     if (how === "told") return;
     const over = this.#rolesRunOut();
-    const nodes = await this.#link.nodes().catch(() => Number.POSITIVE_INFINITY);
-    await (nodes > 1 ? over : Promise.race([Promise.all(told), over]));
+    const elsewhere = this.#link.rolesChanged().catch(() => false);
+    const heard = Promise.all([here, elsewhere]).then(([, areTold]) => areTold);
+    const isHeard = await Promise.race([heard, over.then(() => true)]);
+    if (!isHeard) await over;
+  }
+
+  /** Resolves once each of this node's gateways has said that it heard; never, when one does not come back. */
+  async #tellGateways(): Promise<void> {
+    const gateways = this.#context.neighbours().filter((neighbour) => neighbour.startsWith("postgres-"));
+    await Promise.all(gateways.map((neighbour) => this.#tellRolesChanged(neighbour)));
   }
 
   #rolesRunOut(): Promise<void> {

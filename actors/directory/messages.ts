@@ -9,7 +9,7 @@ export interface KnownRole extends Role {
 
 /**
  * How long a gateway may judge by roles that it has read, counted from when it asked for them; and how long the answer to a change waits
- * where there are gateways of other nodes, or one of this node does not say that it has heard. ms
+ * where not all gateways, of this node and of others, say that they have heard. ms
  */
 export const rolesLeaseMs = 2_000;
 
@@ -38,6 +38,11 @@ export type DirectoryMessage =
     }
   /** Asked by the system shard on behalf of another node's directory: the call as `call.ts` encodes it; answered likewise. */
   | { readonly kind: "adminRelayed"; readonly call: Uint8Array }
+  /**
+   * Asked by the system shard on behalf of the directory that changed roles: they are others now. Answered with no bytes once no gateway of
+   * this node judges by those of before.
+   */
+  | { readonly kind: "rolesChangedElsewhere" }
   /** Told by the system shard: whether it leads here. Only then this directory changes anything. */
   | { readonly kind: "systemShard"; readonly leads: boolean }
   /** Asked by the node once at start: answered when every tenant is served by its shard. */

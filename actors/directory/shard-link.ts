@@ -10,7 +10,6 @@ import { ByteWriter } from "../../runtime/types/byte-writer.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { CommandAnswer } from "../messages/commands.js";
 import type { ExportedRecords, RoleUses } from "../projection/messages.js";
-import type { ShardReports } from "../shard/messages.js";
 
 const commandMs = 20_000;
 const leaderMs = 65_000;
@@ -113,10 +112,9 @@ export class ShardLink {
     return this.#read<RoleUses[]>(shard, { kind: "roleUses", name });
   }
 
-  /** How many nodes have a replica of the system shard. */
-  async nodes(): Promise<number> {
-    const reports = await this.#ask<ShardReports>("shard-0", { kind: "reports" }, commandMs);
-    return reports.length;
+  /** Has other nodes hear that roles are others now; whether all have said that none of their gateways judges by those of before. */
+  rolesChanged(): Promise<boolean> {
+    return this.#ask<boolean>("shard-0", { kind: "rolesChanged" }, commandMs);
   }
 
   tenantNamed(name: string): Promise<DirectoryRow | null> {

@@ -30,6 +30,8 @@ const usesToldMax = 100;
 /** Those of a node's own process, and words that mean something else where a user's name could stand. */
 const reservedNames = new Set(["local", "process", "public", "none"]);
 
+const firstUser = "admin";
+
 const invalid = (argument: string, expected: string): KimberliteError =>
   new KimberliteError("invalidArgument", `${argument} must be ${expected}`, { detail: { argument } });
 
@@ -74,10 +76,11 @@ function namesFrom(params: Params, name: string): readonly string[] {
 
 const roleActions = ["grant", "grantAdmin", "revoke", "revokeAdmin"] as const;
 
-function memberChangeFrom(params: Params): RoleMembersChange {
+/** @param principal who asks: the grantor, when none is named; the node's own process grants as the first user */
+function memberChangeFrom(params: Params, principal: string): RoleMembersChange {
   const action = roleActions.find((each) => each === params["action"]);
   if (action === undefined) throw invalid("action", `one of ${roleActions.join(", ")}`);
-  const grantor = userName(params["grantor"]);
+  const grantor = userName(params["grantor"] ?? (reservedNames.has(principal) ? firstUser : principal));
   return { action, grantor, roles: namesFrom(params, "roles"), members: namesFrom(params, "members") };
 }
 
@@ -300,7 +303,7 @@ export class Users {
   }
 
   async #members(params: Params, principal: string): Promise<unknown> {
-    const change = memberChangeFrom(params);
+    const change = memberChangeFrom(params, principal);
     const made = await this.#host.logged(
       this.#host.link.command(0, requestKind.roleMembers, principal, (out) => encodeRoleMembers(out, change)),
     );

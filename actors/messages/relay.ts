@@ -9,7 +9,7 @@
  *   10     6  incarnation of the shard that asks; an answer repeats it
  *   16        1, 3: a batch of requests, each deadline as what is left of it · 2: a batch of replies
  *             4: id u32 · topic u8 (1 commit index, 2 administration, 3 report, 4 handover, 5 barrier,
- *                6 reconfiguration, 7 cancel) · zero 3 · body
+ *                6 reconfiguration, 7 cancel, 8 roles changed) · zero 3 · body
  *             5: id u32 · known u8 · zero 3 · body
  */
 import { assert } from "../../runtime/types/assert.js";
@@ -62,7 +62,10 @@ export function decodeRelay(bytes: Uint8Array): Relay {
   return { kind: view.getUint8(kindAt), incarnation, body: bytes.slice(headBytes) };
 }
 
-/** What can be asked: a report of any shard, and to cancel a session's statement; the commit index and what changes something of the one that leads. */
+/**
+ * What can be asked: of any shard a report, to cancel a session's statement, and to pass on that roles have changed; of the one that leads the
+ * commit index and what changes something.
+ */
 export const relayTopics = {
   commitIndex: 1,
   admin: 2,
@@ -71,6 +74,7 @@ export const relayTopics = {
   barrier: 5,
   reconfiguration: 6,
   cancel: 7,
+  rolesChanged: 8,
 } as const;
 
 export interface Question {

@@ -217,6 +217,10 @@ class Shard implements Actor<ShardMessage> {
           else core.context.reply(envelope, body.slice());
         });
         return;
+      case "rolesChanged":
+        assert(envelope !== null, "whoever changed roles waits for what others say");
+        this.#nodes.tellRolesChanged((areTold) => core.context.reply(envelope, areTold));
+        return;
       case "reports":
         assert(envelope !== null, "reports are asked for");
         this.#nodes.reports((reports) => core.context.reply(envelope, reports));

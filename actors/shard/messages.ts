@@ -19,6 +19,11 @@ export type ShardMessage =
   | { readonly kind: "readIndex" }
   /** Asked by the directory of a node whose system shard follows: a call for the directory of the node whose system shard leads. */
   | { readonly kind: "askLeader"; readonly call: Uint8Array }
+  /**
+   * Asked by the directory beside the leading system shard: roles are others now. Answered with whether the directories of all other nodes
+   * have said that no gateway of theirs judges by those of before.
+   */
+  | { readonly kind: "rolesChanged" }
   /** Asked by the node: answered with `ShardReports`, whatever state this shard is in. */
   | { readonly kind: "reports" }
   /** Asked by the node: have another replica lead, wherever this shard leads now. Answered with `HandedOver`. */

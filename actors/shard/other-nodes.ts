@@ -2,7 +2,9 @@
  * This shard on the other nodes: what travels between them over the replicas' links, the questions that they ask one another, and how each
  * of them stands.
  */
+import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
 import { assert } from "../../runtime/types/assert.js";
+import { rolesLeaseMs } from "../directory/messages.js";
 import { type CancelMessage, decodeCancel, encodeCancel } from "../messages/cancel.js";
 import {
   decodeOp,
@@ -159,6 +161,8 @@ export class OtherNodes {
       answer(noBytes);
     } else if (topic === relayTopics.report) {
       this.#report((report) => answer(report === null ? null : encodeReport(report)));
+    } else if (topic === relayTopics.rolesChanged) {
+      this.#askDirectory({ kind: "rolesChangedElsewhere" }, (said) => answer(said === null ? null : noBytes));
     } else if (this.#core.leadership === null) {
       answer(null);
     } else if (topic === relayTopics.commitIndex) {
@@ -179,13 +183,16 @@ export class OtherNodes {
 
   /** A call of the administration that reached another node: the directory beside the leading system shard carries it out. */
   #administer(call: Uint8Array, answer: (result: Uint8Array | null) => void): void {
+    this.#askDirectory({ kind: "adminRelayed", call: call.slice() }, answer);
+  }
+
+  #askDirectory(message: OutgoingMessage, answer: (result: Uint8Array | null) => void): void {
     const { context } = this.#core;
     const directory = context.port("directory");
     if (directory === null) {
       answer(null);
       return;
     }
-    const message = { kind: "adminRelayed", call: call.slice() };
     context.request<Uint8Array>(directory, message, { deadlineMs: adminMs }, (outcome) => {
       answer(outcome.ok ? outcome.value : null);
     });
@@ -195,6 +202,24 @@ export class OtherNodes {
   cancel(message: CancelMessage): void {
     const body = encodeCancel(message);
     for (const replica of this.linked) this.#ask(replica, relayTopics.cancel, body, cancelMs, () => {});
+  }
+
+  /** Has the directories of all other nodes hear that roles are others now. Tells whether each has said that its gateways have. */
+  tellRolesChanged(told: (areTold: boolean) => void): void {
+    const others = Array.from({ length: this.#replicas }, (_, replica) => replica).filter(
+      (replica) => replica !== this.#core.args.self,
+    );
+    let waiting = others.length;
+    let areTold = true;
+    if (waiting === 0) told(true);
+    for (const replica of others) {
+      this.#ask(replica, relayTopics.rolesChanged, noBytes, rolesLeaseMs, (body) => {
+        assert(waiting > 0, "each of the other nodes answers once");
+        waiting -= 1;
+        areTold &&= body !== null;
+        if (waiting === 0) told(areTold);
+      });
+    }
   }
 
   askLeader(topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {

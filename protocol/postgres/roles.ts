@@ -14,7 +14,7 @@ import { hasCode, isKimberliteError } from "../../runtime/types/errors.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { notice } from "./reports.js";
 import { expectKnown, expectWithin, mayMakeRoles, type RoleActor } from "./role-authority.js";
-import { changeMembers, expectAdmin, runGrantRole } from "./role-members.js";
+import { changeMembers, expectAdmin, type MemberChange, runGrantRole } from "./role-members.js";
 import { clausesOf, type RoleWish } from "./role-options.js";
 
 export interface Administration {
@@ -76,14 +76,21 @@ async function create(statement: CreateRole, run: RoleRun): Promise<string> {
       throw inUse(`role "${name}" cannot be created because objects of a dropped role of that name are left`, error);
     throw error;
   }
-  const change = (action: "grant" | "grantAdmin", roles: readonly string[], to: readonly string[]): Promise<void> =>
-    roles.length === 0 || to.length === 0
-      ? Promise.resolve()
-      : changeMembers({ action, roles, members: to }, actor, administration, run.report);
-  await change("grant", inRoles, [name]);
   const named = (roles: readonly string[]): readonly string[] => roles.map((role) => actor.named(role));
-  await change("grantAdmin", [name], named(admins));
-  await change("grant", [name], named(members));
+  const changes: readonly MemberChange[] = [
+    { action: "grant", roles: inRoles, members: [name] },
+    { action: "grantAdmin", roles: [name], members: named(admins) },
+    { action: "grant", roles: [name], members: named(members) },
+  ];
+  try {
+    for (const change of changes)
+      if (change.roles.length > 0 && change.members.length > 0)
+        await changeMembers(change, actor, administration, run.report);
+  } catch (error) {
+    // Each is a command of its own: what was made for this statement goes with it.
+    await administration.call("user.drop", { name, ifExists: true }, actor.principal).catch(() => {});
+    throw error;
+  }
   return "CREATE ROLE";
 }
 
