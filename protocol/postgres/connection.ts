@@ -20,6 +20,7 @@ import { kindOf } from "./frontend-messages.js";
 import { Inbox } from "./inbox.js";
 import { FatalError, reportOf } from "./reports.js";
 import type { SessionHost } from "./session/exchange.js";
+import { expectConnect } from "./session/may-connect.js";
 import { Session } from "./session/session.js";
 import { SessionSettings } from "./settings.js";
 import { decodeFirst, type StartupMessage } from "./startup.js";
@@ -33,6 +34,8 @@ export interface UserEntry {
   readonly isOfProcess: boolean;
   /** Tenants that it may use; null: all. */
   readonly tenants: readonly number[] | null;
+  /** Sessions that it may have with this gateway at a time; null: as many as there are. Superusers may have more. */
+  readonly connectionLimit: number | null;
 }
 
 export interface TenantEntry {
@@ -58,6 +61,8 @@ export interface ConnectionHost extends Omit<SessionHost, "write" | "outgoingByt
     readonly secret: number;
   };
   cancel(process: number, secret: number): void;
+  /** Sessions of a user's with this gateway. */
+  sessionsOf(user: string): number;
   closed(connection: PostgresConnection): void;
   crash(error: unknown): void;
 }
@@ -341,6 +346,7 @@ export class PostgresConnection {
     const startup = this.#startup;
     if (startup === null) throw new FatalError("08P01", "a session needs a startup message");
     if (!user.canLogin) throw new FatalError("28000", `role "${startup.user}" is not permitted to log in`);
+    this.#expectRoom(startup.user, user);
     const tenant = await this.#asked(this.#host.tenant(startup.database));
     if (this.#phase === "closed") return;
     if (tenant === null) throw new FatalError("3D000", `database "${startup.database}" does not exist`);
@@ -351,6 +357,8 @@ export class PostgresConnection {
         "User does not have CONNECT privilege.",
       );
     }
+    // Others have come in meanwhile.
+    this.#expectRoom(startup.user, user);
     this.#writer.authenticationOk();
     this.#applySettings(startup, user);
     this.#stopTimer();
@@ -366,6 +374,11 @@ export class PostgresConnection {
     this.#phase = "session";
     this.#flush();
     this.#run(identity);
+  }
+
+  #expectRoom(name: string, { isSuperuser, connectionLimit }: UserEntry): void {
+    if (isSuperuser || connectionLimit === null || this.#host.sessionsOf(name) < connectionLimit) return;
+    throw new FatalError("53300", `too many connections for role "${name}"`);
   }
 
   #applySettings({ settings, user: name }: StartupMessage, user: UserEntry): void {
@@ -400,7 +413,10 @@ export class PostgresConnection {
         }),
     };
     this.#session = new Session(host, identity, this.#settings, this.#inbox);
-    this.#session.run().then(
+    const session = this.#session;
+    expectConnect(host, identity)
+      .then(() => session.run())
+      .then(
       () => this.#close(),
       (error: unknown) => this.#refuse(error),
     );

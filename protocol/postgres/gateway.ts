@@ -146,6 +146,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       tenant: (name) => this.#tenant(name),
       admit: (connection) => this.#admit(connection),
       cancel: (process, secret) => this.#cancel(process, secret),
+      sessionsOf: (user) => [...this.#processes.keys()].filter(({ userName }) => userName === user).length,
       closed: (connection) => this.#closed(connection),
       crash: (error) => context.crash(error),
     };
@@ -219,13 +220,14 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
 
   async #user(name: string): Promise<UserEntry | null> {
     const own = this.#args.processUsers.find((user) => user.name === name);
-    if (own !== undefined)
-      return { verifier: own.verifier, isSuperuser: true, canLogin: true, tenants: null, isOfProcess: true };
+    const ofProcess = { isSuperuser: true, canLogin: true, tenants: null, connectionLimit: null, isOfProcess: true };
+    if (own !== undefined) return { verifier: own.verifier, ...ofProcess };
     const row = await this.#ask<UserRow | null>({ kind: "user", name });
     if (row === null) return null;
     await this.#roles.meet(name);
-    const { isSuperuser, canLogin, tenants } = row;
-    return { verifier: verifierOf(row, this.#context.now()), isSuperuser, canLogin, tenants, isOfProcess: false };
+    const { isSuperuser, canLogin, tenants, connectionLimit } = row;
+    const verifier = verifierOf(row, this.#context.now());
+    return { verifier, isSuperuser, canLogin, tenants, connectionLimit, isOfProcess: false };
   }
 
   async #tenant(name: string): Promise<TenantEntry | null> {

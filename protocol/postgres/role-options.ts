@@ -16,6 +16,8 @@ export interface RoleWish {
   readonly createDatabase?: boolean;
   /** µs since 1970; -1: for ever. */
   readonly validUntil?: number;
+  /** Sessions at a time; -1: as many as there are. */
+  readonly connectionLimit?: number;
 }
 
 export interface RoleClauses {
@@ -83,8 +85,8 @@ async function wishOfOption(option: RoleOption, settings: SettingList, now: numb
     case "validuntil":
       return { validUntil: validUntilOf(value ?? "infinity", settings, now) };
     case "connectionlimit":
-      if (value === "-1") return {};
-      throw new SqlError("0A000", "CONNECTION LIMIT is not supported");
+      if (Number(value) < -1) throw new SqlError("22023", `invalid connection limit: ${value}`);
+      return { connectionLimit: Number(value) };
     default: {
       const refused = refusedWhenTrue[name];
       if (refused !== undefined && !truthy(value)) return {};

@@ -19,6 +19,7 @@ export const adminMethods = [
   "user.list",
   "user.alter",
   "user.drop",
+  "user.members",
   "node.status",
   "node.top",
   "node.config",

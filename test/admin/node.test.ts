@@ -387,6 +387,16 @@ test("commands say who they are: by local access, or as a user whose password st
   const secret = path.join(scratch, "nurse.password");
   await done(["tenant", "create", "ward"]);
   await done(["user", "create", "nurse", "--tenants", "ward"], "nurse secret\n");
+  await done(["user", "create", "staff", "--login", "no", "--create-role", "yes"]);
+  await done(["user", "alter", "nurse", "--connection-limit", "5", "--valid-until", "2099-01-01"]);
+  await done(["user", "grant", "staff", "--to", "nurse", "--admin"]);
+  const users = await run(["user", "list"]);
+  t.regex(users.stdout, /"name":"nurse"[^}]*"validUntil":4070908800000000,"connectionLimit":5,"memberOf":\[\{"role":"staff","isAdmin":true,"grantor":"admin"\}/);
+  t.regex(users.stdout, /"name":"staff","superuser":false,"login":false,"inherit":true,"createRole":true/);
+  await done(["user", "revoke", "staff", "--from", "nurse"]);
+  t.regex((await run(["user", "list"])).stdout, /"connectionLimit":5,"memberOf":\[\]/);
+  await refusal("invalidArgument", exitCodes.usage.code, ["user", "alter", "nurse", "--login", "maybe"]);
+  await refusal("invalidArgument", exitCodes.usage.code, ["user", "alter", "nurse"]);
   fs.writeFileSync(secret, "nurse secret\n", { mode: 0o644 });
   const asNurse = ["--user", "nurse", "--password-file", secret];
   const create = ["stream", "create", "s", ...asNurse];

@@ -48,6 +48,7 @@ export class ServerRig {
           canLogin: true,
           isOfProcess: false,
           tenants: null,
+          connectionLimit: null,
         },
       ],
       [
@@ -58,6 +59,7 @@ export class ServerRig {
           canLogin: true,
           isOfProcess: false,
           tenants: [2],
+          connectionLimit: null,
         },
       ],
     ]);
@@ -104,6 +106,7 @@ export class ServerRig {
       cancel: (process, secret) => {
         if (secret === 42) rig.connections.get(process)?.cancel();
       },
+      sessionsOf: () => 0,
       closed: () => {},
       crash: (error) => void rig.crashes.push(error),
     };

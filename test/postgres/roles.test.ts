@@ -117,7 +117,6 @@ test("roles, memberships and whom a session is: granted, revoked, renamed, dropp
   await t.throwsAsync(admin.query("ALTER ROLE admin NOLOGIN"), { code: "2BP01" });
   for (const text of [
     "CREATE ROLE x VALID UNTIL '2999-01-01'",
-    "CREATE ROLE x CONNECTION LIMIT 3",
     "CREATE ROLE x REPLICATION",
     "CREATE ROLE x BYPASSRLS",
   ])
@@ -177,4 +176,48 @@ test("roles, memberships and whom a session is: granted, revoked, renamed, dropp
     ]);
   }
   await admin.end();
+});
+
+test("a role has as many sessions as its limit says, and none in a database that it may not connect to", async (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-limits-"));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  let node = await startScramNode(directory);
+  t.teardown(() => node.stop());
+  await node.createFirstUser("admin", formatVerifier(await scramVerifier("admin secret")));
+  const full = { code: "53300", message: 'too many connections for role "ann"' };
+  const outside = { code: "42501", message: 'permission denied for database "main"' };
+  for (const round of ["before", "after a restart"]) {
+    const admin = await connect(node, "admin");
+    if (round === "before") {
+      await t.throwsAsync(admin.query("CREATE USER ann CONNECTION LIMIT -2"), { code: "22023" });
+      await admin.query("CREATE USER ann PASSWORD 'ann secret' CONNECTION LIMIT 1; CREATE ROLE visitors");
+    }
+    t.deepEqual(await column(admin, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'ann'"), [1]);
+    const first = await connect(node, "ann");
+    await t.throwsAsync(connect(node, "ann"), full);
+    await admin.query("ALTER ROLE ann CONNECTION LIMIT 2");
+    const second = await connect(node, "ann");
+    await t.throwsAsync(connect(node, "ann"), full, round);
+    await second.end();
+    await admin.query("ALTER ROLE ann CONNECTION LIMIT 1; ALTER ROLE admin CONNECTION LIMIT 1");
+    await (await connect(node, "admin")).end();
+    await admin.query("ALTER ROLE admin CONNECTION LIMIT -1; REVOKE CONNECT ON DATABASE main FROM PUBLIC");
+    await first.query("SELECT 1");
+    await first.end();
+    await t.throwsAsync(connect(node, "ann"), outside);
+    const address = { ...node.addresses.postgres, user: "ann", password: "ann secret", database: "main" };
+    const past = new pg.Client({ ...address, options: "-c kimberlite.as_of=0" });
+    past.on("error", () => {});
+    await t.throwsAsync(past.connect(), outside, "the past lets nobody in");
+    await admin.query("GRANT CONNECT ON DATABASE main TO visitors; GRANT visitors TO ann");
+    await (await connect(node, "ann")).end();
+    await admin.query("REVOKE visitors FROM ann");
+    await t.throwsAsync(connect(node, "ann"), outside);
+    await admin.query("GRANT CONNECT ON DATABASE main TO PUBLIC");
+    await admin.end();
+    if (round === "before") {
+      await node.stop();
+      node = await startScramNode(directory);
+    }
+  }
 });

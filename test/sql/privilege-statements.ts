@@ -51,7 +51,7 @@ export function roleStatement(random: Random): string {
     case 14:
       return `DROP ROLE ${random.of(["k", "k", "k", "IF EXISTS k"])}`;
     case 15:
-      return `ALTER ROLE ${role} ${random.of(["CREATEROLE", "NOCREATEROLE", "INHERIT", "NOINHERIT", "CREATEDB", "NOLOGIN", "SUPERUSER", "PASSWORD NULL"])}`;
+      return `ALTER ROLE ${role} ${random.of(["CREATEROLE", "NOCREATEROLE", "INHERIT", "NOINHERIT", "CREATEDB", "NOLOGIN", "SUPERUSER", "PASSWORD NULL", "CONNECTION LIMIT 3"])}`;
     case 16:
       return random.of([
         "SELECT role_name::text FROM information_schema.enabled_roles WHERE role_name !~ '^(pg_|postgres)' ORDER BY 1",

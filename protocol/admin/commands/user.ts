@@ -1,24 +1,56 @@
 /**
- * `kimberlite user …`: who may connect by the PostgreSQL protocol. A password is turned into a SCRAM verifier here, in this process: the node
+ * `kimberlite user …`: who may connect, and their passwords (what else they may: user-attributes.ts). A password is turned into a SCRAM verifier here, in this process: the node
  * never hears it.
  */
 import { createInterface } from "node:readline/promises";
 import { z } from "zod";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import { formatVerifier, scramVerifier } from "../../wire/scram-verifier.js";
-import { commaList, defineCommand, type Invocation, type Subcommand } from "../command.js";
+import { defineCommand, type Invocation, type Subcommand } from "../command.js";
 import type { Surroundings } from "../surroundings.js";
 import { formatTime } from "../units.js";
 import { withNode } from "../with-node.js";
+import {
+  alter,
+  attributeFlags,
+  attributeShapes,
+  grantRole,
+  revokeRole,
+  tenantsFlag,
+  tenantsShape,
+} from "./user-attributes.js";
 
 const userShape = z.object({
   name: z.string(),
   superuser: z.boolean(),
+  login: z.boolean(),
+  inherit: z.boolean(),
+  createRole: z.boolean(),
+  createDatabase: z.boolean(),
+  validUntil: z.number().nullable(),
+  connectionLimit: z.number().nullable(),
+  memberOf: z.array(z.object({ role: z.string(), isAdmin: z.boolean(), grantor: z.string() })),
   tenants: z.array(z.string()).nullable(),
   createdTime: z.number(),
   mechanism: z.string(),
   iterations: z.number(),
 });
+type UserShape = z.output<typeof userShape>;
+
+/** What of a user is not as it would be without a word. */
+function attributesOf(user: UserShape): string {
+  const said: readonly (readonly [boolean, string])[] = [
+    [user.superuser, "superuser"],
+    [!user.login, "no login"],
+    [user.login && user.mechanism === "none", "no password"],
+    [!user.inherit, "no inherit"],
+    [user.createRole, "create role"],
+    [user.createDatabase, "create database"],
+    [user.connectionLimit !== null, `${user.connectionLimit} connections`],
+    [user.validUntil !== null, `until ${formatTime(user.validUntil ?? 0)}`],
+  ];
+  return said.flatMap(([holds, word]) => (holds ? [word] : [])).join(", ");
+}
 
 const passwordWords =
   "The password is asked for, or, where standard input is no terminal, read from its first line: as a flag it would stand in the list of " +
@@ -48,21 +80,20 @@ async function verifierOf({ surroundings }: Invocation<unknown>): Promise<string
   return formatVerifier(await scramVerifier(password));
 }
 
-const tenantsFlag = ["--tenants <names>", "only these tenants, with commas between them (default: all)"] as const;
-const tenantsShape = commaList((name) => name).optional();
-
 const create = defineCommand({
   usage: "user create <name>",
   summary: "create a user",
   details: passwordWords,
   settings: ["connect"],
   flags: [
-    ["--superuser", "may also create, change and drop users"],
+    ["--superuser", "may do everything, also create, change and drop users"],
+    ...attributeFlags,
     tenantsFlag,
     ["--if-not-exists", "succeed when there is one of that name already"],
   ],
   shape: z.object({
     superuser: z.boolean().default(false),
+    ...attributeShapes,
     tenants: tenantsShape,
     ifNotExists: z.boolean().default(false),
   }),
@@ -71,13 +102,14 @@ const create = defineCommand({
     ["pass show alice | kimberlite user create alice", "takes it from another program"],
   ],
   run: async (invocation) => {
-    const { superuser, tenants = null, ifNotExists } = invocation.options;
+    const { superuser, tenants = null, ifNotExists, ...attributes } = invocation.options;
     const name = invocation.arguments[0];
-    const verifier = await verifierOf(invocation);
+    // Who cannot log in needs no password.
+    const secret = attributes.login === false ? { noPassword: true } : { verifier: await verifierOf(invocation) };
     await withNode(invocation, async (node) => {
       const made = z
         .object({ created: z.boolean() })
-        .parse(await node.admin("user.create", { name, verifier, superuser, tenants, ifNotExists }));
+        .parse(await node.admin("user.create", { ...attributes, ...secret, name, superuser, tenants, ifNotExists }));
       await invocation.output.result({ name, ...made }, () =>
         made.created ? `user ${name} was created` : `user ${name} exists already`,
       );
@@ -95,7 +127,7 @@ const list = defineCommand({
   examples: [["kimberlite user list", "names, what they may do, when they were made"]],
   run: (invocation) =>
     withNode(invocation, async (node) => {
-      const users: z.output<typeof userShape>[] = [];
+      const users: UserShape[] = [];
       for (;;) {
         const page = z.array(userShape).parse(await node.admin("user.list", { after: users.at(-1)?.name ?? "" }));
         users.push(...page);
@@ -103,10 +135,11 @@ const list = defineCommand({
       }
       await invocation.output.table(
         users,
-        ["name", "superuser", "tenants", "created"],
+        ["name", "attributes", "member of", "tenants", "created"],
         users.map((user) => [
           user.name,
-          user.superuser ? "yes" : "no",
+          attributesOf(user),
+          user.memberOf.map(({ role, isAdmin }) => (isAdmin ? `${role} (admin)` : role)).join(", "),
           user.tenants?.join(", ") ?? "all",
           formatTime(user.createdTime),
         ]),
@@ -153,4 +186,4 @@ const drop = defineCommand({
     }),
 });
 
-export const userCommands: readonly Subcommand[] = [create, list, password, drop];
+export const userCommands: readonly Subcommand[] = [create, list, alter, password, grantRole, revokeRole, drop];
