@@ -417,8 +417,8 @@ export class PostgresConnection {
     expectConnect(host, identity)
       .then(() => session.run())
       .then(
-      () => this.#close(),
-      (error: unknown) => this.#refuse(error),
-    );
+        () => this.#close(),
+        (error: unknown) => this.#refuse(error),
+      );
   }
 }

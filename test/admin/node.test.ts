@@ -391,7 +391,10 @@ test("commands say who they are: by local access, or as a user whose password st
   await done(["user", "alter", "nurse", "--connection-limit", "5", "--valid-until", "2099-01-01"]);
   await done(["user", "grant", "staff", "--to", "nurse", "--admin"]);
   const users = await run(["user", "list"]);
-  t.regex(users.stdout, /"name":"nurse"[^}]*"validUntil":4070908800000000,"connectionLimit":5,"memberOf":\[\{"role":"staff","isAdmin":true,"grantor":"admin"\}/);
+  t.regex(
+    users.stdout,
+    /"name":"nurse"[^}]*"validUntil":4070908800000000,"connectionLimit":5,"memberOf":\[\{"role":"staff","isAdmin":true,"grantor":"admin"\}/,
+  );
   t.regex(users.stdout, /"name":"staff","superuser":false,"login":false,"inherit":true,"createRole":true/);
   await done(["user", "revoke", "staff", "--from", "nurse"]);
   t.regex((await run(["user", "list"])).stdout, /"connectionLimit":5,"memberOf":\[\]/);

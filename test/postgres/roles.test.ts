@@ -115,11 +115,7 @@ test("roles, memberships and whom a session is: granted, revoked, renamed, dropp
   await eve.query("ALTER ROLE bob LOGIN VALID UNTIL '2001-01-01'");
   await t.throwsAsync(connect(node, "bob"), { code: "28P01" });
   await t.throwsAsync(admin.query("ALTER ROLE admin NOLOGIN"), { code: "2BP01" });
-  for (const text of [
-    "CREATE ROLE x VALID UNTIL '2999-01-01'",
-    "CREATE ROLE x REPLICATION",
-    "CREATE ROLE x BYPASSRLS",
-  ])
+  for (const text of ["CREATE ROLE x VALID UNTIL '2999-01-01'", "CREATE ROLE x REPLICATION", "CREATE ROLE x BYPASSRLS"])
     t.like(await t.throwsAsync(eve.query(text)), { code: "0A000" }, text);
   // Who was dropped, or is no superuser any more, is none in sessions that are open either.
   await admin.query("CREATE USER root SUPERUSER PASSWORD 'root secret'");

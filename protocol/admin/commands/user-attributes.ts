@@ -4,7 +4,10 @@ import { KimberliteError } from "../../../runtime/types/errors.js";
 import { commaList, defineCommand, readBy, type Subcommand } from "../command.js";
 import { withNode } from "../with-node.js";
 
-export const tenantsFlag = ["--tenants <names>", "only these tenants, with commas between them (default: all)"] as const;
+export const tenantsFlag = [
+  "--tenants <names>",
+  "only these tenants, with commas between them (default: all)",
+] as const;
 const names = commaList((name) => name);
 export const tenantsShape = names.optional();
 
