@@ -3,6 +3,7 @@
  * to know of it, found once.
  */
 
+import { asksOfSession } from "../../runtime/query/catalog/session-facts.js";
 import { ownTemporarySchema } from "../../runtime/query/catalog/temporary.js";
 import { isShardFunction } from "../../runtime/query/functions/shard-functions.js";
 import { encodeStatement, type ParsedStatement, type Statement } from "../../runtime/query/syntax/ast.js";
@@ -21,6 +22,8 @@ export interface CachedStatement extends ParsedStatement {
   readonly writes: boolean;
   /** Whether it makes what only its session sees. */
   readonly makesTemporary: boolean;
+  /** Whether it may ask for what only its gateway knows. */
+  readonly asksOfSession: boolean;
   /** `INSERT`, `CREATE TABLE`: as errors name it. */
   readonly command: string;
 }
@@ -214,6 +217,7 @@ export function cached(parsed: ParsedStatement): CachedStatement {
     isPlain: plain.has(statement.kind),
     writes,
     makesTemporary: makesTemporary(statement),
+    asksOfSession: asksOfSession(parsed.text),
     command: commandOf(statement),
   };
 }

@@ -32,12 +32,30 @@ test("a database is made, used, dropped and made again, and is empty then", asyn
   t.is(await codeOf("BEGIN; CREATE DATABASE other"), "25001");
   await admin.query("ROLLBACK");
   const clinic = await connect("clinic");
+  const names = "SELECT datname FROM pg_database ORDER BY datname";
+  const shown = async (client: pg.Client): Promise<string> =>
+    (await client.query<{ datname: string }>(names)).rows.map(({ datname }) => datname).join(" ");
+  t.is(await shown(clinic), "clinic main", "a superuser sees all");
+  t.is(await shown(admin), "clinic main");
+  const asked = "SELECT oid = (SELECT oid FROM pg_database WHERE datname = current_database()) AS own";
+  t.is((await clinic.query(`${asked} FROM pg_database`)).rows.filter(({ own }) => own === true).length, 1);
+  await admin.query("BEGIN");
+  await admin.query("CREATE TABLE begun (id int)");
+  t.is(await shown(admin), "clinic main", "within a transaction that has written, too");
+  await admin.query("ROLLBACK");
+  const allowed = "SELECT has_database_privilege(datname, 'CONNECT') AS may FROM pg_database ORDER BY datname";
+  t.deepEqual((await admin.query(allowed)).rows, [{ may: null }, { may: true }]);
+  t.is(await codeOf("SET kimberlite.session_databases = '[]'"), "42704", "nobody says what there is");
   await clinic.query("CREATE TABLE patients (id int); INSERT INTO patients VALUES (1)");
   t.is(await codeOf("DROP DATABASE clinic", clinic), "55006");
   await clinic.end();
 
   await admin.query("CREATE USER ann PASSWORD 'ann secret'");
   const ann = await connect("main", "ann");
+  t.is(await shown(ann), "main", "tenants do not see each other");
+  await admin.query("SET ROLE ann");
+  t.is(await shown(admin), "main");
+  await admin.query("RESET ROLE");
   t.is(await codeOf("CREATE DATABASE hers", ann), "42501");
   t.is(await codeOf("DROP DATABASE clinic", ann), "42501");
   await ann.end();

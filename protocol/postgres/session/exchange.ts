@@ -2,8 +2,6 @@
  * What all parts of a session share: the client's messages and the answers on their way to it, what is prepared and opened, the transaction
  * it is in, and the way to whoever runs its statements.
  */
-import type { SqlRequest } from "../../../actors/messages/sql.js";
-import { asksForCursors, cursorFacts } from "../../../runtime/query/catalog/session-facts.js";
 import { temporarySchemaName, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -20,6 +18,7 @@ import type { SessionSettings } from "../settings.js";
 import type { CachedStatement, StatementCache } from "../statement.js";
 import { Transaction } from "../transaction.js";
 import type { CursorMemory } from "./kept-messages.js";
+import { factsFor } from "./session-facts.js";
 
 export interface SessionHost extends EngineHost {
   readonly statements: StatementCache;
@@ -144,10 +143,12 @@ export class Exchange {
     portal.destination = destination;
     this.transaction.queried();
     const wish = wishOf(portal, statement, rowsMax);
-    return this.runs.rows(
-      asksForCursors(statement.text) ? { ...wish, settings: this.#withCursors() } : wish,
-      destination,
-    );
+    return statement.asksOfSession ? this.#openWithFacts(wish, destination) : this.runs.rows(wish, destination);
+  }
+
+  async #openWithFacts(wish: Wish, destination: SqlDestination): Promise<RowsReply> {
+    const facts = await factsFor(wish.text ?? "", this);
+    return this.runs.rows({ ...wish, settings: [...this.settings.forEngine(), ...facts] }, destination);
   }
 
   /** As `open`, for one row that is looked up by its key and can be had at once; null when it has to be asked for. */
@@ -158,19 +159,6 @@ export class Exchange {
     const reply = this.runs.rowsNow(wishOf(portal, statement, rowsMax));
     if (reply !== null) this.transaction.queried();
     return reply;
-  }
-
-  #withCursors(): SqlRequest["settings"] {
-    const named = this.portals.all.filter(({ name }) => name !== "");
-    const cursors = named.map(({ name, source, declared, resultFormats, createdAt }) => ({
-      name,
-      statement: source,
-      isHold: declared?.options.isHold ?? false,
-      isBinary: declared?.options.isBinary ?? resultFormats.includes(1),
-      isScroll: declared?.options.isScroll ?? false,
-      createdAt,
-    }));
-    return [...this.settings.forEngine(), cursorFacts(cursors)];
   }
 
   closePortal(name: string): void {

@@ -15,20 +15,42 @@ export interface CursorFact {
   readonly createdAt: number;
 }
 
+/** A row of `pg_database`: a tenant of the node that the session's user may see. */
+export interface DatabaseFact {
+  readonly oid: number;
+  readonly name: string;
+}
+
+const databasesSetting = "kimberlite.session_databases";
 const cursorsSetting = "kimberlite.session_cursors";
 
 type Pair = readonly [name: string, value: string];
 
 export const cursorFacts = (cursors: readonly CursorFact[]): Pair => [cursorsSetting, JSON.stringify(cursors)];
 
-/** @param setting a setting of the request; null for one that it does not have */
-export function cursorsOf(setting: (name: string) => string | null): readonly CursorFact[] {
-  const text = setting(cursorsSetting);
+export const databaseFacts = (databases: readonly DatabaseFact[]): Pair => [
+  databasesSetting,
+  JSON.stringify(databases),
+];
+
+/** A setting of the request; null for one that it does not have. */
+type Setting = (name: string) => string | null;
+
+function decodeList(text: string | null): readonly unknown[] {
   if (text === null || text === "") return [];
   const found: unknown = JSON.parse(text);
-  assert(Array.isArray(found), "a gateway tells a list of cursors");
-  return found as readonly CursorFact[];
+  assert(Array.isArray(found), "a gateway tells a list");
+  return found;
 }
 
-/** Whether a text may ask for the session's cursors. */
+export const cursorsOf = (setting: Setting): readonly CursorFact[] =>
+  decodeList(setting(cursorsSetting)) as readonly CursorFact[];
+
+/** Databases that the session's user may see; none where its own is all that it is told of. */
+export const databasesOf = (setting: Setting): readonly DatabaseFact[] =>
+  decodeList(setting(databasesSetting)) as readonly DatabaseFact[];
+
+/** What a text may ask of the session. It may name something else: then it is told in vain. */
 export const asksForCursors = (text: string): boolean => /pg_cursors/i.test(text);
+export const asksForDatabases = (text: string): boolean => /pg_database/i.test(text);
+export const asksOfSession = (text: string): boolean => asksForCursors(text) || asksForDatabases(text);

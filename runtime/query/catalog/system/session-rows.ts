@@ -5,7 +5,7 @@ import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
 import { databaseOf } from "../database.js";
 import { bootstrapName, bootstrapRole, type Role, roleOidOf } from "../role-set.js";
-import { cursorsOf } from "../session-facts.js";
+import { cursorsOf, type DatabaseFact, databasesOf } from "../session-facts.js";
 import { aclArray } from "./acl-array.js";
 import { rolesIn } from "./roles.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
@@ -14,9 +14,17 @@ import type { CatalogWorld, SystemRow } from "./world.js";
 const utf8Encoding = 6;
 
 export function* databaseRows(context: EvaluationContext): Iterable<SystemRow> {
-  yield {
-    oid: context.databaseOid,
-    datname: context.database,
+  const own = { oid: context.databaseOid, name: context.database };
+  const others = databasesOf((of) => context.session.setting(of)).filter(({ oid }) => oid !== own.oid);
+  yield { ...databaseRow(own), datacl: aclArray(databaseOf(context.catalog, context.database)) };
+  // What is granted on another stands in its own catalog.
+  yield* others.map(databaseRow);
+}
+
+function databaseRow({ oid, name }: DatabaseFact): SystemRow {
+  return {
+    oid,
+    datname: name,
     datdba: bootstrapRole,
     encoding: utf8Encoding,
     datlocprovider: "c",
@@ -25,7 +33,6 @@ export function* databaseRows(context: EvaluationContext): Iterable<SystemRow> {
     dattablespace: 1_663,
     datcollate: "C",
     datctype: "C.UTF-8",
-    datacl: aclArray(databaseOf(context.catalog, context.database)),
   };
 }
 

@@ -21,6 +21,7 @@ import {
   privilegesOf,
 } from "../../catalog/privileges.js";
 import { roleOidOf } from "../../catalog/role-set.js";
+import { databasesOf } from "../../catalog/session-facts.js";
 import { rolesIn } from "../../catalog/system/roles.js";
 import { CatalogWorld } from "../../catalog/system/world.js";
 import { SqlError } from "../../error.js";
@@ -153,11 +154,12 @@ function answer(kind: string, args: readonly Datum[], context: EvaluationContext
     : hasAny(object, actor, asked);
 }
 
-/** The session's own database; others are not known here. */
+/** The session's own database; what may be done with others is not known here. */
 function databaseNamed(which: Datum, context: EvaluationContext): Guarded | undefined {
   const { database, databaseOid, catalog } = context;
   if (which === database || which === databaseOid) return databaseOf(catalog, database);
   if (typeof which === "number") return undefined;
+  if (databasesOf((of) => context.session.setting(of)).some(({ name }) => name === which)) return undefined;
   throw new SqlError("3D000", `database "${textOf(which)}" does not exist`);
 }
 

@@ -1,0 +1,85 @@
+/** What catalogs show of a session that only its gateway knows, or can find out: the cursors that are open, the databases that there are. */
+import { databaseOid } from "../../../actors/sql/evaluation.js";
+import {
+  asksForCursors,
+  asksForDatabases,
+  type CursorFact,
+  cursorFacts,
+  type DatabaseFact,
+  databaseFacts,
+} from "../../../runtime/query/catalog/session-facts.js";
+import { assert } from "../../../runtime/types/assert.js";
+import { isKimberliteError } from "../../../runtime/types/errors.js";
+import type { Portal } from "../portals.js";
+import { warning } from "../reports.js";
+import type { Exchange } from "./exchange.js";
+
+type Facts = readonly (readonly [name: string, value: string])[];
+
+const pageMax = 1_000;
+/** What is told at most: a request has its limit. */
+const databasesMax = 10_000;
+/** Nobody waits longer for databases that are not its own. */
+const patienceMs = 1_000;
+
+export async function factsFor(text: string, exchange: Exchange): Promise<Facts> {
+  const cursors = asksForCursors(text) ? [cursorFacts(cursorsNow(exchange.portals.all))] : [];
+  const { roles } = exchange;
+  // Tenants do not see each other; who may use them all does.
+  const isTold = asksForDatabases(text) && roles.isSuperuser(roles.currentUser);
+  return isTold ? [...cursors, databaseFacts(await databasesNow(exchange))] : cursors;
+}
+
+const cursorsNow = (portals: readonly Portal[]): readonly CursorFact[] =>
+  portals
+    .filter(({ name }) => name !== "")
+    .map(({ name, source, declared, resultFormats, createdAt }) => ({
+      name,
+      statement: source,
+      isHold: declared?.options.isHold ?? false,
+      isBinary: declared?.options.isBinary ?? resultFormats.includes(1),
+      isScroll: declared?.options.isScroll ?? false,
+      createdAt,
+    }));
+
+/** With a warning none, beside the session's own: many clients look there for that alone. */
+async function databasesNow(exchange: Exchange): Promise<readonly DatabaseFact[]> {
+  const { host } = exchange;
+  let stopTimer = (): void => {};
+  const patience = new Promise<null>((resolve) => {
+    stopTimer = host.after(patienceMs, () => resolve(null));
+  });
+  const found = await Promise.race([listed(exchange), patience]);
+  stopTimer();
+  if (found !== null && found.length <= databasesMax) return found;
+  const why = found === null ? "cannot be listed at the moment" : `are more than ${databasesMax}`;
+  exchange.notice(warning("01000", `the databases of this node ${why}: only the session's own is shown`));
+  return [];
+}
+
+async function listed({ host, identity, roles }: Exchange): Promise<readonly DatabaseFact[] | null> {
+  const mayUse = host.roles.tenantsOf(identity.user);
+  const found: DatabaseFact[] = [];
+  try {
+    for (let after = 0; found.length <= databasesMax; ) {
+      const params = { after, limit: pageMax };
+      const page = rowsOf(await host.administration.call("tenant.list", params, roles.sessionUser));
+      for (const { id, name } of page)
+        if (mayUse === null || mayUse.includes(id)) found.push({ oid: databaseOid(id), name });
+      if (page.length < pageMax) break;
+      after = page.at(-1)?.id ?? after;
+    }
+    return found;
+  } catch (error) {
+    if (isKimberliteError(error)) return null;
+    throw error;
+  }
+}
+
+function rowsOf(answer: unknown): readonly { readonly id: number; readonly name: string }[] {
+  assert(Array.isArray(answer), "tenants are listed");
+  return (answer as readonly Readonly<Record<string, unknown>>[]).map(({ id, name }) => {
+    assert(typeof id === "number" && typeof name === "string", "a tenant has a number and a name");
+    return { id, name };
+  });
+}
