@@ -23,6 +23,7 @@ export function recoverSlots(slots: JournalSlots, state: DurableState, log: Reco
       frame: null,
       isCanonical: false,
       isFaulty: found === "faulty",
+      isUndeniable: false,
     });
   }
   const proved = replicas === 1 ? log.sound.op : prove(slots, state, log);
@@ -71,6 +72,7 @@ function layStored(slots: JournalSlots, { header, headerBytes, wasDurable }: Sto
   const stored = slots.put(header, headerBytes, isFaulty ? "faulty" : "wanted");
   stored.isCanonical = true;
   stored.isFaulty = isFaulty;
+  stored.isUndeniable = wasDurable;
 }
 
 /** Newest operation of which anything is known that is not discarded. What lies behind is forgotten. */

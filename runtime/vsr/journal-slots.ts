@@ -18,6 +18,8 @@ export interface Slot {
   isCanonical: boolean;
   /** A fault, not a crash, is why its body is not here: it may have been acknowledged, so it is never a vote against itself. */
   isFaulty: boolean;
+  /** It was durable here as the superblock has it, or nobody can say that it was not: whatever the disk shows, it is never denied. */
+  isUndeniable: boolean;
 }
 
 export const sameIdentity = (left: Uint8Array, right: Uint8Array): boolean => sameBytes(left, 0, right, 0, left.length);
@@ -62,6 +64,7 @@ export class JournalSlots {
       frame: null,
       isCanonical: false,
       isFaulty: false,
+      isUndeniable: false,
     };
     this.#slots.set(header.op, slot);
     return slot;

@@ -24,6 +24,8 @@ interface Write {
 /** Where the log stands on disk when a replica starts. */
 export interface LogExtent {
   readonly appended: LogPosition;
+  /** Newest operation up to which everything there verifies, whichever log it is of. */
+  readonly soundOp: number;
   /** Address behind everything on disk that may not be zero. */
   readonly end: number;
 }
@@ -35,15 +37,17 @@ export class JournalWrites {
   readonly #underWay: Write[] = [];
   #appended: LogPosition;
   #durable: number;
+  #soundOp: number;
   #end: number;
 
-  constructor(slots: JournalSlots, geometry: LogGeometry, { appended, end }: LogExtent, nextId: () => number) {
+  constructor(slots: JournalSlots, geometry: LogGeometry, { appended, soundOp, end }: LogExtent, nextId: () => number) {
     assert(end >= appended.address, "what is appended lies before the end of what is written");
     this.#slots = slots;
     this.#geometry = geometry;
     this.#nextId = nextId;
     this.#appended = appended;
     this.#durable = appended.op;
+    this.#soundOp = soundOp;
     this.#end = end;
   }
 
@@ -84,7 +88,9 @@ export class JournalWrites {
   /** True when nothing of another log lies where the operation goes; false when it was written in place of a damaged one. */
   #makeRoom(slot: Slot, header: PrepareHeader, effects: Effect[]): boolean {
     const end = positionBehind(header).address;
-    if (slot.isFaulty && this.#fitsBefore(header.op, end) && slot.frame !== null) {
+    // What verifies there, and is not what goes there, is of another log, and so is everything behind it (seed 80151071).
+    const isDamaged = slot.isFaulty && header.op > this.#soundOp;
+    if (isDamaged && this.#fitsBefore(header.op, end) && slot.frame !== null) {
       mark("journalRepairsInPlace");
       const id = this.#nextId();
       effects.push({ kind: "repair", id, prepare: { header, frame: slot.frame } });
@@ -97,12 +103,13 @@ export class JournalWrites {
       if (other.op <= this.#appended.op || (other.state !== "kept" && other.state !== "faulty")) continue;
       if (other.isCanonical && other.header !== null) other.state = "wanted";
       else this.#slots.delete(other.op);
-      other.isFaulty = false;
+      other.isFaulty = other.isUndeniable;
     }
     const id = this.#nextId();
     effects.push({ kind: "truncate", id, before: this.#appended, end: this.#end });
     this.#underWay.push({ id, op: 0 });
     this.#end = this.#appended.address;
+    this.#soundOp = this.#appended.op;
     return true;
   }
 
@@ -175,6 +182,7 @@ export class JournalWrites {
   /** What was appended behind `position` is not of this log. The disk is truncated when the first operation is written there. */
   rewind(position: LogPosition): void {
     assert(position.op < this.#appended.op, "what is taken back was appended");
+    this.#soundOp = Math.max(this.#soundOp, this.#appended.op);
     this.#appended = position;
     this.#durable = Math.min(this.#durable, position.op);
     for (let index = 0; index < this.#underWay.length; index++) {

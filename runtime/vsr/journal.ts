@@ -58,7 +58,7 @@ export class Journal {
     const appended = proved === log.sound.op ? log.sound : this.#positionAt(proved);
     this.#head = Math.max(proved, recoverHead(this.#slots, state, replicas));
     const end = Math.max(log.end, log.sound.address);
-    this.#writes = new JournalWrites(this.#slots, geometry, { appended, end }, nextId);
+    this.#writes = new JournalWrites(this.#slots, geometry, { appended, soundOp: log.sound.op, end }, nextId);
   }
 
   // ------------------------------------------------------------------ what is known
@@ -258,6 +258,7 @@ export class Journal {
       if (slot.op <= this.appended.op || slot.state !== "wanted") continue;
       slot.state = "faulty";
       slot.isFaulty = true;
+      slot.isUndeniable = true;
     }
   }
 

@@ -35,6 +35,12 @@ test("a head that only a checkpoint names gets its header from the view's log: a
   t.is(journal.head, 1, "another log takes its place");
 });
 
+function prepareOf({ header, headerBytes }: ChainLink): Prepare {
+  const frame = new Uint8Array(headerBytes.length + header.bodyBytes);
+  frame.set(headerBytes);
+  return { header, frame };
+}
+
 /** The journal of a replica that holds these operations, all committed as far as it knows when it starts. */
 function journalOf(links: readonly ChainLink[]): Journal {
   const first = links[0]?.header;
@@ -74,13 +80,8 @@ test("damage is wanted until it is mended, and not of an operation that another 
   const links = chain(2, 1);
   const [first, second] = links;
   if (first === undefined || second === undefined) throw new Error("a chain has its links");
-  const { header, headerBytes } = second;
-  const { op, identity } = header;
-  const prepare = (): Prepare => {
-    const frame = new Uint8Array(headerBytes.length + header.bodyBytes);
-    frame.set(headerBytes);
-    return { header, frame };
-  };
+  const { op, identity } = second.header;
+  const prepare = (): Prepare => prepareOf(second);
   const journal = journalOf(links);
   t.false(journal.isWanted(op));
   journal.damage(op);
@@ -102,4 +103,35 @@ test("damage is wanted until it is mended, and not of an operation that another 
   for (const effect of effects) if ("id" in effect && typeof effect.id === "number") journal.written(effect.id);
   t.is(journal.slot(op)?.state, "durable", "the next view's log has it written anew");
   t.deepEqual(journal.wanted(8), [], "nobody could give what mends it");
+});
+
+test("what verifies on a disk is of another log, not damage of this one, and nothing behind it is denied by one that forgot (seed 80151071)", (t) => {
+  const [left, [first, second]] = [chain(2, 1), chain(2, 2)];
+  const head = left[1]?.header;
+  if (head === undefined || first === undefined || second === undefined) throw new Error("a chain has its links");
+  const address = 2 * 4096;
+  const recovered = {
+    from: { op: 0, address: 0, parent: first.header.parent, timestamp: 0 },
+    sound: { op: 2, address, parent: head.identity, timestamp: head.timestamp },
+    headers: left,
+    beyond: [],
+    headIsCertain: true,
+    commit: 0,
+    end: address,
+  };
+  let lastId = 0;
+  const state = { view: 2, logView: 1, commitMax: 0, suffix: [] };
+  const journal = new Journal(clusterId, geometry, state, recovered, 3, () => ++lastId);
+  journal.install([second, first], 0);
+  journal.distrust();
+  t.false(journal.entry(2, second).nack);
+  const effects: Effect[] = [];
+  t.true(journal.fill(prepareOf(first), effects));
+  journal.advance(effects);
+  t.deepEqual(
+    effects.map(({ kind }) => kind),
+    ["truncate", "writePrepares"],
+  );
+  t.true(journal.isWanted(2));
+  t.false(journal.entry(2, second).nack, "its former life may have acknowledged it");
 });
