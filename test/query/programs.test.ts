@@ -1,6 +1,7 @@
 /** A bounded slice of `npm run fuzz:sql -- --only programs`: changes, definitions, transactions and queries over the wire, beside PostgreSQL 15. */
 import test from "ava";
-import { comparePrograms } from "./fuzz/programs/compare.js";
+import { comparePrograms, program } from "./fuzz/programs/compare.js";
+import { formNames, formsOf } from "./fuzz/programs/forms.js";
 import { withNode } from "./fuzz/programs/target.js";
 import { connectInUtc } from "./postgres/client.js";
 import { hasPostgres, withPostgres } from "./postgres/server.js";
@@ -32,4 +33,12 @@ test("random programs come to what they come to in PostgreSQL 15, and their past
   t.deepEqual(found, []);
   t.true(report.statements > 100 && report.rows > 50 && report.pasts > 10, JSON.stringify(report));
   t.log(`${report.programs} programs, ${report.statements} statements, ${report.rows} rows, ${report.pasts} pasts`);
+});
+
+test("programs have statements of every form that is counted, MERGE and columns of their own types among them", (t) => {
+  const written = new Set(Array.from({ length: 60 }, (_, seed) => program(seed, 50).flatMap(formsOf)).flat());
+  t.deepEqual(
+    formNames.filter((form) => !written.has(form)),
+    [],
+  );
 });

@@ -129,10 +129,10 @@ export class KeyCodec {
         return;
       case "int16":
       case "int32":
-        this.#u32(Number(value) ^ 0x8000_0000);
+        this.#u32(wholeNumber(value, -0x8000_0000, 0x7fff_ffff) ^ 0x8000_0000);
         return;
       case "uint32":
-        this.#u32(Number(value));
+        this.#u32(wholeNumber(value, 0, 0xffff_ffff));
         return;
       case "date":
         this.#float(Number(value));
@@ -200,10 +200,13 @@ export class KeyCodec {
   #int64(value: Int64): void {
     this.#room(8);
     const view = this.#view;
-    if (typeof value === "bigint") view.setBigInt64(this.#at, value);
-    else if (value === Number.POSITIVE_INFINITY) view.setBigInt64(this.#at, 0x7fff_ffff_ffff_ffffn);
+    if (typeof value === "bigint") {
+      assert(BigInt.asIntN(64, value) === value, "a key's bigint has 64 bits");
+      view.setBigInt64(this.#at, value);
+    } else if (value === Number.POSITIVE_INFINITY) view.setBigInt64(this.#at, 0x7fff_ffff_ffff_ffffn);
     else if (value === Number.NEGATIVE_INFINITY) view.setBigInt64(this.#at, -0x8000_0000_0000_0000n);
     else {
+      assert(Number.isSafeInteger(value), "a key's bigint that is no BigInt is a safe integer");
       view.setInt32(this.#at, Math.floor(value / u32Span));
       view.setUint32(this.#at + 4, value >>> 0);
     }
@@ -328,6 +331,16 @@ export class KeyCodec {
       }
     }
   }
+}
+
+/** A number for 32 bits of a key, which would take 2^32 for 0: who looks for a wider one has to know that it is in no row. */
+function wholeNumber(value: Value, least: number, most: number): number {
+  const number = Number(value);
+  assert(
+    Number.isInteger(number) && number >= least && number <= most,
+    "a key's integer is in the range of its column",
+  );
+  return number;
 }
 
 /** Trailing spaces of char(n) do not count. */

@@ -26,8 +26,8 @@ export function narrowPlaces(table: TableDefinition, numbers: readonly number[])
 }
 
 /**
- * Whether such values can stand in a key at all. Integers of one width may refer to those of another, and a key takes the low bits of what it
- * is given: what is out of its range is in no row.
+ * Whether such values can stand in a key at all. Integers of one width may refer to those of another: what is out of a key's range is in no
+ * row, and the key's codec refuses it.
  */
 export function fitPlaces(narrow: readonly number[], values: readonly Datum[]): boolean {
   return narrow.every((place) => {

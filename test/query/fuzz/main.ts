@@ -80,6 +80,10 @@ async function programs(): Promise<number> {
   console.log(
     `${report.programs} programs of ${report.statements} statements compared over the wire (${report.rows} rows), ${report.failedAlike} of them errors on both sides, ${intended} intended differences, ${report.differing} differences; ${report.pasts} queries read again as of their position, ${report.tight} statements with little memory`,
   );
+  const forms = [...report.forms].toSorted(([left], [right]) => (left < right ? -1 : 1));
+  console.log(
+    `  of ${forms.map(([form, { succeeded, failed }]) => `${form} ${succeeded} done, ${failed} failed`).join("; ")}`,
+  );
   for (const [reason, { count, example }] of report.intended)
     console.log(`  ${count} × ${reason}; for example: ${example.slice(0, 300)}`);
   return report.differing;

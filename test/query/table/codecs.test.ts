@@ -5,6 +5,7 @@ import { behindPrefix, KeyCodec } from "../../../runtime/query/table/key-codec.j
 import { RowCodec } from "../../../runtime/query/table/row-codec.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import { noModifier, type Oid, typeOid } from "../../../runtime/query/types/sql-type.js";
+import { AssertionFailed } from "../../../runtime/types/assert.js";
 import { compareValues, valuesOf } from "./values.js";
 
 for (const [name, type, values] of valuesOf) {
@@ -36,6 +37,17 @@ for (const [name, type, values] of valuesOf) {
     t.true(pairs > 1_000);
   });
 }
+
+for (const [name, type, values] of [
+  ["smallint", typeOid.int2, [2 ** 31, -(2 ** 31) - 1, 2 ** 32]],
+  ["integer", typeOid.int4, [2 ** 31, -(2 ** 31) - 1, 2 ** 32, 2n ** 32n, 0.5, Number.NaN]],
+  ["oid", typeOid.oid, [-1, 2 ** 32]],
+  ["bigint", typeOid.int8, [2n ** 63n, -(2n ** 63n) - 1n, 2 ** 60, 0.5]],
+] as const)
+  test(`a key of ${name} takes no value that would look like another in its bytes`, (t) => {
+    const codec = new KeyCodec([{ type, isDescending: false, nullsFirst: false }]);
+    for (const value of values) t.throws(() => codec.encode([value]), { instanceOf: AssertionFailed }, String(value));
+  });
 
 test("a key of several columns has the order of its columns, and a prefix of columns bounds all keys that begin with it", (t) => {
   const column = { type: typeOid.text, isDescending: false, nullsFirst: false };

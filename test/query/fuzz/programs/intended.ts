@@ -34,7 +34,7 @@ export function intendedOfProgram(
   if (ofRows.test(there) && ofRows.test(here) && overRows.test(sql))
     return { text: `another of several rows failed first: ${here}, not ${there}`, endsProgram: false };
   const count = (answer: PostgresAnswer): number =>
-    answer.kind === "rows" ? Number(/^UPDATE (\d+)/u.exec(answer.tag)?.[1] ?? 0) : 0;
+    answer.kind === "rows" ? Number(/^(?:UPDATE|MERGE) (\d+)/u.exec(answer.tag)?.[1] ?? 0) : 0;
   if ((there === "23505" && count(actual) > 1) || (here === "23505" && count(expected) > 1))
     return {
       text: `rows took each other's unique keys in another order: ${there}${here}`,

@@ -2,6 +2,8 @@
 
 export interface Kind {
   readonly type: string;
+  /** The type beneath a domain; any other type itself. */
+  readonly base: string;
   /** Literals without a type of their own: they take that of the place where they stand. */
   readonly values: readonly string[];
   /** What a column of the type refuses. */
@@ -18,8 +20,16 @@ const kind = (
   values: readonly string[],
   wrong: readonly string[],
   change: (column: string) => string,
-  more: { readonly isNumber?: boolean; readonly isOrdered?: boolean } = {},
-): Kind => ({ type, values, wrong, change, isNumber: more.isNumber ?? false, isOrdered: more.isOrdered ?? true });
+  more: { readonly isNumber?: boolean; readonly isOrdered?: boolean; readonly base?: string } = {},
+): Kind => ({
+  type,
+  base: more.base ?? type,
+  values,
+  wrong,
+  change,
+  isNumber: more.isNumber ?? false,
+  isOrdered: more.isOrdered ?? true,
+});
 
 const number = { isNumber: true };
 
@@ -30,6 +40,14 @@ export const integer = kind(
   (c) => `${c} + 1`,
   number,
 );
+
+/** What a program makes before its tables: types of its own, and a sequence. */
+export const ownDefinitions: readonly string[] = [
+  "create type mood as enum ('sad', 'ok', 'happy')",
+  "create domain amount as integer check (value >= 0)",
+  "create domain word as text default 'w' not null constraint short check (length(value) < 9)",
+  "create sequence numbers",
+];
 
 export const kinds: readonly Kind[] = [
   integer,
@@ -69,4 +87,13 @@ export const kinds: readonly Kind[] = [
   kind("json", [`'{"a" : 1}'`, "'[1,2]'"], ["'{a}'"], (c) => c, { isOrdered: false }),
   kind("integer[]", ["'{1,2,3}'", "'{}'", "'{NULL,1}'"], ["'{1,x}'"], (c) => `array_append(${c}, 7)`),
   kind("text[]", ["'{a,b}'", "'{}'", `'{"a b",NULL}'`], ["'{a'"], (c) => `${c} || 'q'::text`),
+  // That a value can be added later is what makes the second one wrong, or not.
+  kind(
+    "mood",
+    ["'sad'", "'ok'", "'happy'"],
+    ["'angry'", "'so-so'"],
+    (c) => `case when ${c} = 'ok' then 'happy' else ${c} end`,
+  ),
+  kind("amount", ["0", "1", "7", "42"], ["-1", "'x'"], (c) => `${c} + 1`, { isNumber: true, base: "integer" }),
+  kind("word", ["'a'", "'abc'", "''", "'Zoë'"], ["'more than eight'"], (c) => `${c} || 'z'`, { base: "text" }),
 ];

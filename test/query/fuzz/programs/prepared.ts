@@ -19,7 +19,7 @@ function integerBytes(text: string, bytes: 2 | 4 | 8): Buffer | null {
 
 /** The value in the binary format of a column's type, where that is short to write down. */
 function binaryOf(kind: Kind, text: string): Buffer | null {
-  switch (kind.type) {
+  switch (kind.base) {
     case "integer":
       return integerBytes(text, 4);
     case "smallint":

@@ -37,7 +37,7 @@ export function condition(random: Random, table: Table, alias: string, depth = 1
     () => `${name} is distinct from ${value()}`,
     () => `${alias}.id ${random.pick(["=", "<", ">"])} ${random.next(12)}`,
     () => `${name}::text like ${random.pick(["'%a%'", "'1%'", "'%'", "'a_'"])}`,
-    () => `${name} = any (array[${value()}, ${value()}]::${column.kind.type.replace(/\[\]$/u, "")}[])`,
+    () => `${name} = any (array[${value()}, ${value()}]::${column.kind.base.replace(/\[\]$/u, "")}[])`,
     () => `coalesce(${name}, ${value()}) = ${value()}`,
   ];
   if (column.kind.type === "text" || column.kind.type === "varchar(8)")
@@ -161,7 +161,7 @@ export function query(random: Random, tables: readonly Table[]): Step {
     () => unordered(`select ${column.kind.change(`a.${column.name}`)} from ${table.name} a${where}`),
     () =>
       unordered(
-        `select a.${column.name}::text, pg_typeof(a.${column.name})::text, case when ${condition(random, table, "a")} then 'y' else 'n' end from ${table.name} a`,
+        `select a.${column.name}::text, pg_typeof(a.${column.name}${column.kind.base === column.kind.type ? "" : `::${column.kind.base}`})::text, case when ${condition(random, table, "a")} then 'y' else 'n' end from ${table.name} a`,
       ),
     () =>
       unordered(`select count(*) from ${table.name} a where (${condition(random, table, "a")}) is null or a.id > 3`),

@@ -1,5 +1,6 @@
 /** Runs a program on two servers by the simple protocol, and tells the first statement on which they disagree. */
 import type { PostgresAnswer, PostgresClient } from "../../postgres/client.js";
+import { formsOf } from "./forms.js";
 import { intendedOfProgram } from "./intended.js";
 import type { Step } from "./queries.js";
 
@@ -19,6 +20,13 @@ export interface ProgramCounts {
   /** Statements with so little memory that they went on in files, or were refused with 53200. */
   tight: number;
   readonly intended: Map<string, IntendedCount>;
+  readonly forms: Map<string, FormCount>;
+}
+
+/** How often statements of a form did what they say, and failed, on both sides. */
+export interface FormCount {
+  readonly succeeded: number;
+  readonly failed: number;
 }
 
 /** A forgiven difference: how often, and the first statement that showed it. */
@@ -34,6 +42,7 @@ export const newCounts = (): ProgramCounts => ({
   pasts: 0,
   tight: 0,
   intended: new Map(),
+  forms: new Map(),
 });
 
 const oidsOfObjects = 16_384;
@@ -48,7 +57,8 @@ export function shown(answer: PostgresAnswer, isOrdered: boolean): string {
     type >= oidsOfObjects ? `${name} record` : `${name} ${type}${modifier < 0 ? "" : `(${modifier})`}`,
   );
   const rows = answer.rows.map((row) => row.map((value) => value ?? "\\N").join("|"));
-  const parameters = answer.parameterTypes.length === 0 ? [] : [`parameters ${answer.parameterTypes.join(" ")}`];
+  const inferred = answer.parameterTypes.map((type) => (type >= oidsOfObjects ? "named" : type));
+  const parameters = inferred.length === 0 ? [] : [`parameters ${inferred.join(" ")}`];
   return [...parameters, answer.tag, columns.join("|"), ...(isOrdered ? rows : rows.toSorted())].join("\n");
 }
 
@@ -101,6 +111,7 @@ export async function compareProgram(
     if (memory !== null) counts.tight += 1;
     const [left, right] = [shown(there, step.isOrdered), shown(here, step.isOrdered)];
     if (isSame(right, left)) {
+      countForms(counts, step, there.kind === "rows");
       if (there.kind === "rows") counts.rows += there.rows.length;
       else {
         counts.failedAlike += 1;
@@ -119,6 +130,13 @@ export async function compareProgram(
     if (reason.endsProgram) return null;
   }
   return past;
+}
+
+function countForms({ forms }: ProgramCounts, step: Step, hasSucceeded: boolean): void {
+  for (const form of formsOf(step)) {
+    const { succeeded, failed } = forms.get(form) ?? { succeeded: 0, failed: 0 };
+    forms.set(form, { succeeded: succeeded + Number(hasSucceeded), failed: failed + Number(!hasSucceeded) });
+  }
 }
 
 /** Reads tables again as of where they were read, under the definitions of then: the model of a past is what it was as the present. */

@@ -5,7 +5,9 @@
 import type { Random } from "../expressions.js";
 import { type ColumnType, columnTypes, QueryWriter } from "../statements.js";
 import { copyStep } from "./copies.js";
-import { kinds } from "./kinds.js";
+import { kinds, ownDefinitions } from "./kinds.js";
+import { mergeStep } from "./merges.js";
+import { definitionStep, sequenceStep } from "./own-definitions.js";
 import { preparedStep } from "./prepared.js";
 import { condition, query, type Step } from "./queries.js";
 import { richQuery } from "./rich-queries.js";
@@ -31,9 +33,11 @@ const drawing = (table: Table, sql: string): Step => ({
 });
 const idsMax = 14;
 
-/** A statement that only reads, by the simple protocol. */
+/** A statement that only reads rows, by the simple protocol; a sequence has no past. */
 const isQuery = ({ sql, via }: Step): boolean =>
-  via === undefined && /^(?:select|with)/u.test(sql) && !/\b(?:update|delete|insert)\b/u.test(sql);
+  via === undefined &&
+  /^(?:select|with)/u.test(sql) &&
+  !/\b(?:update|delete|insert|nextval|currval|setval|last_value)\b/u.test(sql);
 
 export class ProgramWriter {
   readonly #random: Random;
@@ -58,7 +62,7 @@ export class ProgramWriter {
   }
 
   setup(): Step[] {
-    const steps: Step[] = [];
+    const steps: Step[] = ownDefinitions.map(unordered);
     for (const name of ["t0", "t1", "t2"]) {
       const { table, setup } = newTable(this.#random, name, this.#tables);
       this.#tables = [...this.#tables, table];
@@ -82,16 +86,19 @@ export class ProgramWriter {
     } else if (this.#random.next(9) === 0) return this.#begin();
     const choice = this.#random.next(100);
     const table = this.#random.pick(this.#tables);
-    if (choice < 12) return this.#insert(table);
+    if (choice < 10) return this.#insert(table);
+    if (choice < 11) return sequenceStep(this.#random, table);
+    if (choice < 12) return definitionStep(this.#random, this.isInTransaction);
     if (choice < 16) return this.#upsert(table);
     if (choice < 24) return this.#update(table);
     if (choice < 28) return this.#delete(table);
-    if (choice < 31) return this.#withChange(table);
-    if (choice < 36) return this.#alter(table);
-    if (choice < 39) return this.#index(table);
-    if (choice < 41) return this.#other(table);
-    if (choice < 44) return copyStep(this.#random, table);
-    if (choice < 50) return preparedStep(this.#random, this.#tables);
+    if (choice < 30) return this.#withChange(table);
+    if (choice < 34) return mergeStep(this.#random, table, this.#random.pick(this.#readable()));
+    if (choice < 38) return this.#alter(table);
+    if (choice < 41) return this.#index(table);
+    if (choice < 43) return this.#other(table);
+    if (choice < 46) return copyStep(this.#random, table);
+    if (choice < 52) return preparedStep(this.#random, this.#tables);
     if (choice < 62) return this.#deepQuery();
     return (choice < 80 ? richQuery : query)(this.#random, this.#readable());
   }
