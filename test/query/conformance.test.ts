@@ -98,6 +98,18 @@ const names: readonly Case[] = [
   ["drop sequence drawn_a_seq", "2BP01"],
 ];
 
+/** A condition of an index is read before its keys. */
+const partial: readonly Case[] = [
+  ["create table js (a int, j json)", ""],
+  ["create index on js (j)", "42704"],
+  ["create index on js (j) where a > 0", "42704"],
+  ["create index on js (j) where j = '{}'", "42883"],
+  ["create index on js (j, nope) where j = '{}'", "42883"],
+  ["create index on js (j) where nope > 0", "42703"],
+  ["create index on js (a) where j = '{}'", "42883"],
+  ["create index on js (a) where j is not null", ""],
+];
+
 const lastly: readonly Case[] = [
   ["create sequence picked", ""],
   ["create table hundred as select g as a, 100 - g as b from generate_series(1, 100) g", ""],
@@ -312,6 +324,7 @@ test("what scripts found is PostgreSQL's", async (t) => {
       ...zones,
       ...functions,
       ...names,
+      ...partial,
       ...lastly,
       ...enums,
       ...domains,

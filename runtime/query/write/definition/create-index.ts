@@ -60,6 +60,9 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
     throw new SqlError("54011", `cannot use more than ${keysMax} columns in an index`, { position });
   }
   ports.lockTable(table);
+  const predicate = statement.where === null ? null : ports.storeExpression(statement.where);
+  // As PostgreSQL: the condition has to make sense before it is asked what the keys can be.
+  if (predicate !== null) ports.typeOf(draft.catalog, table, predicate);
   const keys = statement.keys.map((key) => keyOf(key, table, ports, position));
   const included = statement.included.map((name) => {
     const column = columnNamed(table.columns, name);
@@ -80,7 +83,7 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
     included,
     isUnique: statement.isUnique,
     isPrimary: false,
-    predicate: statement.where === null ? null : ports.storeExpression(statement.where),
+    predicate,
   };
   const next: TableDefinition = { ...table, indexes: [...table.indexes, oid], version: table.version + 1 };
   draft.put(index);
