@@ -2,6 +2,7 @@
  * Clients that append to and read lists in transactions, all at once, and the history of what they saw. The database is whatever speaks
  * SQL: ours, or PostgreSQL as the control that shows what a level lets through.
  */
+import { assert } from "../../runtime/types/assert.js";
 import { Random } from "../../runtime/vsr/random.js";
 import type { ListOperation, Transaction } from "./history.js";
 import type { IsolationLevel } from "./verdict.js";
@@ -43,9 +44,22 @@ const sqlStateOf = (error: unknown): string | null => {
   return typeof code === "string" && /^[0-9A-DF-Z][0-9A-Z]{4}$/.test(code) ? code : null;
 };
 
+/** A list is a row whose types are the table's own: a domain, and an enum that says how the last item was appended. */
 export async function createLists(connection: SqlConnection, table: string): Promise<void> {
-  await connection.query(`CREATE TABLE ${table} (key integer PRIMARY KEY, items text NOT NULL)`);
+  await connection.query(`CREATE DOMAIN ${table}_items AS text CHECK (length(value) > 0)`);
+  await connection.query(`CREATE TYPE ${table}_way AS ENUM ('conflict', 'merge')`);
+  await connection.query(
+    `CREATE TABLE ${table} (key integer PRIMARY KEY, items ${table}_items NOT NULL, way ${table}_way NOT NULL)`,
+  );
 }
+
+/** An append in one statement, which makes the list when there is none: what they do to a row that is there already they do in turn. */
+const appends: readonly ((table: string) => string)[] = [
+  (table) =>
+    `INSERT INTO ${table} VALUES ($1, $2, 'conflict') ON CONFLICT (key) DO UPDATE SET items = ${table}.items || ' ' || excluded.items, way = 'conflict'`,
+  (table) =>
+    `MERGE INTO ${table} t USING (VALUES ($1::integer, $2::text)) AS s (key, item) ON t.key = s.key WHEN MATCHED THEN UPDATE SET items = t.items || ' ' || s.item, way = 'merge' WHEN NOT MATCHED THEN INSERT VALUES (s.key, s.item, 'merge')`,
+];
 
 class Session {
   readonly #options: WorkloadOptions;
@@ -123,8 +137,9 @@ class Session {
       return { kind: "read", key, values: items === "" ? [] : items.split(" ").map(Number) };
     }
     const value = nextValue();
-    const append = `INSERT INTO ${table} VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET items = ${table}.items || ' ' || excluded.items`;
-    await connection.query(append, [key, String(value)]);
+    const append = appends[this.#random.below(appends.length)];
+    assert(append !== undefined, "there are ways to append");
+    await connection.query(append(table), [key, String(value)]);
     return { kind: "append", key, value };
   }
 }
