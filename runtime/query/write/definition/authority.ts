@@ -140,7 +140,13 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
       expectMake(statement, ports);
       expectReferences([...statement.constraints, ...constraintsOf(statement.columns)], ports);
       return;
-    case "createTableAs":
+    case "createTableAs": {
+      // That there is one already is told, or passed over, before it is asked whether there may be one.
+      const schema = schemaFor(statement, ports);
+      const isThere = schema !== null && draft.catalog.relationByName(schema.oid, statement.name.name) !== null;
+      if (statement.isTemporary || !isThere) expectMake(statement, ports);
+      return;
+    }
     case "createSequence":
       expectMake(statement, ports);
       return;
