@@ -31,7 +31,9 @@ export function* loadedValues(
     let index = 0;
     try {
       for (; index < readers.length; index++) {
-        const [begin, end, read] = [from[index] ?? 0, to[index] ?? 0, readers[index]];
+        const begin = from[index] ?? 0;
+        const end = to[index] ?? 0;
+        const read = readers[index];
         values[index] = end < begin || read === undefined ? null : read(buffer, begin, end);
       }
     } catch (error) {

@@ -15,7 +15,7 @@
  * All bytes of a descending column are inverted, but for the marker, which alone says where NULLs go. Keys are not decoded: rows hold their
  * values.
  */
-import { itemBytesMax } from "../../store/table-trees.js";
+import { itemAt, itemBytesMax, TableKey } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import { SqlArray } from "../types/array.js";
@@ -51,9 +51,16 @@ interface Column {
 /** Encodes keys of one list of columns. What it returns is overwritten by the next call. */
 export class KeyCodec {
   readonly #columns: readonly Column[];
-  readonly #bytes = new Uint8Array(scratchBytes);
-  readonly #view = new DataView(this.#bytes.buffer);
+  /** Room for the head of a tree's key, then the key. */
+  readonly #whole = new Uint8Array(itemAt + scratchBytes);
+  readonly #bytes = this.#whole.subarray(itemAt);
+  readonly #view = new DataView(this.#whole.buffer, itemAt);
   #at = 0;
+  // Keys of one table are mostly of one length: a view of it is made once.
+  #key = this.#bytes.subarray(0, 0);
+  #treeKey = this.#whole.subarray(0, itemAt);
+  #tenant = 0;
+  #object = 0;
 
   constructor(columns: readonly KeyColumn[]) {
     this.#columns = columns.map(({ type, isDescending, nullsFirst }) => {
@@ -94,7 +101,21 @@ export class KeyCodec {
       this.#at += tail.length;
     }
     if (this.#at > itemBytesMax) throw tooLong();
-    return this.#bytes.subarray(0, this.#at);
+    if (this.#key.length !== this.#at) this.#key = this.#bytes.subarray(0, this.#at);
+    return this.#key;
+  }
+
+  /** The key that was encoded last, as an item of an object in the trees. Overwritten, as that is, by the next call of either. */
+  treeKey(tenant: number, object: number): Uint8Array {
+    assert(this.#at > 0 && this.#at <= itemBytesMax, "a key was encoded, and is within its limit");
+    if (tenant !== this.#tenant || object !== this.#object) {
+      this.#whole.set(new TableKey().object(tenant, object));
+      this.#tenant = tenant;
+      this.#object = object;
+    }
+    const length = itemAt + this.#at;
+    if (this.#treeKey.length !== length) this.#treeKey = this.#whole.subarray(0, length);
+    return this.#treeKey;
   }
 
   /** A bound of a search. One that is too long for a key is cut: every key there is comes before or behind it all the same. */

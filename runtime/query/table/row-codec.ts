@@ -53,6 +53,8 @@ export class RowCodec {
   readonly #tail = new ByteWriter(256);
   #bytes = new Uint8Array(256);
   #view = new DataView(this.#bytes.buffer);
+  /** Rows that come in numbers are mostly of a few lengths: the view that was made last may do for the next. */
+  #row = this.#bytes.subarray(0, 0);
 
   constructor(columns: readonly StoredColumn[]) {
     assert(columns.length >= 0 && columns.length <= columnsMax, "a table has at most 1,600 columns");
@@ -106,7 +108,8 @@ export class RowCodec {
       if (at - tailFrom > 0xffff) return this.#encodeWide(values);
       this.#view.setUint16(endsFrom + 2 * place.variableIndex, at - tailFrom, true);
     }
-    return this.#bytes.subarray(0, at);
+    if (this.#row.length !== at) this.#row = this.#bytes.subarray(0, at);
+    return this.#row;
   }
 
   #room(needed: number): void {
@@ -115,6 +118,7 @@ export class RowCodec {
     grown.set(this.#bytes);
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
+    this.#row = grown.subarray(0, 0);
   }
 
   /** Where the value that begins at `at` ends. */

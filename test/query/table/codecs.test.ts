@@ -5,6 +5,7 @@ import { behindPrefix, KeyCodec } from "../../../runtime/query/table/key-codec.j
 import { RowCodec } from "../../../runtime/query/table/row-codec.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import { noModifier, type Oid, typeOid } from "../../../runtime/query/types/sql-type.js";
+import { TableKey } from "../../../runtime/store/table-trees.js";
 import { AssertionFailed } from "../../../runtime/types/assert.js";
 import { compareValues, valuesOf } from "./values.js";
 
@@ -76,6 +77,21 @@ test("a key that is too long is refused with 54000; as a bound it stands where i
   const bound = codec.encodeBound(["x".repeat(600)]).slice();
   t.true(Buffer.compare(bound, codec.encode(["x".repeat(400)])) > 0);
   t.true(Buffer.compare(bound, codec.encode(["y"])) < 0);
+});
+
+test("a key in the trees is that of its item, whatever tenant, object and length the one before was of", (t) => {
+  const codec = new KeyCodec([{ type: typeOid.text, isDescending: false, nullsFirst: false }]);
+  const other = new TableKey();
+  const tenant = fc.constantFrom(1, 7, 2 ** 32 + 7, Number.MAX_SAFE_INTEGER);
+  const steps = fc.array(fc.tuple(tenant, fc.constantFrom(0, 1, 2 ** 32 - 1), fc.string({ maxLength: 6 })));
+  fc.assert(
+    fc.property(steps, (keys) => {
+      for (const [of, object, text] of keys) {
+        const item = codec.encode([text.replaceAll("\0", "")]);
+        t.deepEqual(codec.treeKey(of, object), other.item(of, object, item));
+      }
+    }),
+  );
 });
 
 const column = (number: number, type: Oid, missingValue: Datum = null): ColumnDefinition => ({

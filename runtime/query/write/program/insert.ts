@@ -126,7 +126,7 @@ function insertRow(
     if (!isSound(checked, frame, row)) return false;
     for (let at = 0; at < table.keyColumns.length; at++) keyValues[at] = row[(table.keyColumns[at] ?? 0) - 1] ?? null;
     const rowKey = hasKey ? keyCodec.encode(keyValues) : rowNumberKey(run.nextRowNumber(table.storage));
-    const treeKey = key.item(tenant, table.storage, rowKey);
+    const treeKey = hasKey ? keyCodec.treeKey(tenant, table.storage) : key.item(tenant, table.storage, rowKey);
     // Numbers are new; a key may be taken.
     if (hasKey) {
       if (!run.lock(tableTree.rows, treeKey, "update", table) || state.get(tableTree.rows, treeKey)) return false;
