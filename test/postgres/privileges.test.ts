@@ -173,7 +173,7 @@ test("a user is dropped once no tenant has anything of it, and a later one of it
   });
 });
 
-test("columns, later objects, types and the database have privileges over the wire, kept by a node that is killed", async (t) => {
+test("columns, later objects, types and the database have privileges over the wire, before and after a restart", async (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-columns-"));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   let node = await startScramNode(directory);
