@@ -33,9 +33,21 @@ type GiveLog = Message & { readonly kind: "run" | "seals" | "segmentPart" };
 export const givesLog = (message: Message): message is GiveLog =>
   message.kind === "run" || message.kind === "seals" || message.kind === "segmentPart";
 
-/** Another replica gives what it was asked for. */
+/** Who answers that there is nothing here gives as little as one that is silent: then somebody else has to be asked. */
+function givesSomething(message: GiveLog): boolean {
+  switch (message.kind) {
+    case "run":
+      return message.prepares.length > 0;
+    case "seals":
+      return message.seals.length > 0;
+    case "segmentPart":
+      return message.bytes.length > 0;
+  }
+}
+
+/** Another replica answers what it was asked for. */
 export function takeOfLog(repair: Repair, from: number, message: GiveLog): void {
-  repair.gave(from);
+  if (givesSomething(message)) repair.gave(from);
   switch (message.kind) {
     case "run":
       repair.run(from, message);

@@ -48,7 +48,7 @@ export class OldDamage {
     this.#askedAt = core.ticks;
     this.#places.delete(op);
     this.#places.set(op, from);
-    core.send(this.#choosePeer(op), { kind: "getRun", from, until: { op, identity: unnamed }, bytesMax: 1 });
+    core.send(this.#choosePeer(from.op), { kind: "getRun", from, until: { op, identity: unnamed }, bytesMax: 1 });
   }
 
   /** A prepare came that may be one of those: written again where it was, if it is what follows there. */

@@ -76,7 +76,7 @@ export class Repair {
     this.#heardAt[from] = this.#core.ticks;
   }
 
-  /** It gave something that was asked for. */
+  /** It gave something of what was asked for: to say that there is nothing is not that. */
   gave(from: number): void {
     this.#owesSince[from] = -1;
   }
@@ -136,9 +136,9 @@ export class Repair {
   }
 
   /**
-   * A backup that is ahead, so that the primary is left to its work; one that stands by and is, since it may have voted and have the only sound
-   * copy of what it acknowledged then; else anybody. One that is heard and gives nothing (what it sends may be too long for its way here) is
-   * left out nearly always.
+   * A backup that is known to have more than `op`, so that the primary is left to its work; one that stands by and has, since it may have voted
+   * and have the only sound copy of what it acknowledged then; else anybody. One that is heard and gives nothing (it has not got what the others
+   * ask for, or what it sends is too long for its way here) is left out nearly always.
    */
   #choosePeer(op: number): number {
     const peer = this.#drawPeer(op);

@@ -181,7 +181,7 @@ export class SegmentSync {
         const offset = index * partBytes;
         const length = Math.min(partBytes, seal.usedBytes - offset);
         const { segment, contentHash } = seal;
-        core.send(this.#choosePeer(seal.lastOp), { kind: "getSegmentPart", segment, contentHash, offset, length });
+        core.send(this.#choosePeer(seal.lastOp - 1), { kind: "getSegmentPart", segment, contentHash, offset, length });
       }
     }
   }
