@@ -16,6 +16,7 @@ import {
   countOf,
   kindOf,
   pageBytes,
+  pageCapacity,
   pageKindBranch,
   prefixOf,
   slotBytes,
@@ -138,6 +139,15 @@ export class PageBuilder {
     const length = this.keyInto(first, this.#key);
     const otherLength = this.keyInto(to - 1, this.#other);
     return commonPrefix(this.#key, length, this.#other, otherLength);
+  }
+
+  /**
+   * The prefix for a page of a range of whose keys `known` bytes are shared, and which fits with those: as many as they share, unless that takes
+   * more room than there is. A longer prefix costs its own bytes, and saves none of keys whose rest lies in their slots.
+   */
+  fittingPrefix(from: number, to: number, known: number): number {
+    const shared = this.prefixOfRange(from, to);
+    return shared <= known || this.rangeBytes(from, to, shared) <= pageCapacity ? shared : known;
   }
 
   /** Bytes of one cell and its slot under a prefix. */

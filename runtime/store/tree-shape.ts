@@ -196,11 +196,11 @@ export class TreeShape {
     const rightU8 = chunks[chunkOf(right)];
     const rightI32 = words[chunkOf(right)];
     // One key alone has no prefix to share; its neighbour hints at what those to come will share with it.
-    const rightPrefix = cut === count - 1 ? common : builder.prefixOfRange(cut, count);
+    const rightPrefix = cut === count - 1 ? common : builder.fittingPrefix(cut, count, oldPrefix);
     builder.build(rightU8, rightI32, baseOf(right), cut, count, rightPrefix);
     if (index >= cut) noteInsert(rightI32, baseOf(right), index - cut, run);
     if (cut < count - 1 || index < cut) {
-      builder.build(u8, i32, base, 0, cut, builder.prefixOfRange(0, cut));
+      builder.build(u8, i32, base, 0, cut, builder.fittingPrefix(0, cut, oldPrefix));
       if (index < cut) noteInsert(i32, base, index, run);
     }
     this.#insertChild(tree, 1, number);
@@ -268,10 +268,10 @@ export class TreeShape {
     const nextLength = builder.keyInto(cut, this.#nextSeparator);
     const number = this.#allocator.allocate();
     const right = this.#pool.create(number, this.working, pageKindBranch, level, tree);
-    const rightPrefix = builder.prefixOfRange(cut + 1, count);
+    const rightPrefix = builder.fittingPrefix(cut + 1, count, oldPrefix);
     builder.build(chunks[chunkOf(right)], words[chunkOf(right)], baseOf(right), cut, count, rightPrefix);
     noteInsert(words[chunkOf(right)], baseOf(right), index >= cut ? index - cut : 0, run);
-    builder.build(u8, i32, base, 0, cut, builder.prefixOfRange(0, cut));
+    builder.build(u8, i32, base, 0, cut, builder.fittingPrefix(0, cut, oldPrefix));
 
     const spent = this.#separator;
     this.#separator = this.#nextSeparator;

@@ -19,7 +19,7 @@ test("random programs come to what they come to in PostgreSQL 15, and their past
       comparePrograms({
         statements: 1_000,
         milliseconds: 60_000,
-        seed: 2,
+        seed: 1,
         length: 50,
         lanes: 2,
         connect: {

@@ -31,6 +31,22 @@ test("an empty tree has nothing", (t) => {
   t.is(store.entries(3), 0);
 });
 
+test("keys that come in order before one of another beginning: a page that splits takes no prefix for which it has no room", (t) => {
+  for (const bytes of [199, 237, 271, 316, 419, 617, 731, 805]) {
+    const store = makeStore(64);
+    const model = new ModelTree();
+    const put = (key: Uint8Array, length: number): void => {
+      store.put(0, key, new Uint8Array(length));
+      model.put(0, key, new Uint8Array(length));
+    };
+    put(bytesOf("b"), 200);
+    for (let last = 0; last < 200; last++) put(Uint8Array.of(97, 97, 97, last), bytes);
+    assertSame(store, model, 0);
+    checkShape(store, 0);
+    t.is(store.entries(0), 201);
+  }
+});
+
 test("the empty key and keys of zeros are keys like others", (t) => {
   const store = makeStore();
   const model = new ModelTree();
