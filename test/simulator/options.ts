@@ -213,8 +213,10 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     heldBytesMax: new Stream(seed, "held bytes").chance(0.2) ? 2 * 1024 : 0,
   };
   const { faultMs, requestsMax, requestMicros } = drawn;
+  // Clients of the kernel remember what was answered: theirs are not founded anew, whoever asks for them.
+  const workload = over.workload ?? drawn.workload;
   return {
-    ...withRescue(withReconfigurations(withPromotion(drawn))),
+    ...withRescue(withReconfigurations(withPromotion({ ...drawn, workload }))),
     faultMs: busyMs(seed, faultMs, requestsMax, requestMicros),
     ...over,
   };
