@@ -317,6 +317,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     const recovery: string[] = [];
     if (report.cutBytes > 0) recovery.push(`cut ${report.cutBytes} bytes of a write that was never acknowledged`);
     if (report.repairedSlots > 0) recovery.push(`repaired ${report.repairedSlots} header slots`);
+    if (report.mendedPaddings > 0) recovery.push(`zeroed the damaged padding of ${report.mendedPaddings} prepares`);
     const faulty = this.#log.recovered.beyond.filter(({ state }) => state === "faulty").length;
     if (faulty > 0) recovery.push(`${faulty} damaged prepares are asked of the other replicas`);
     return {

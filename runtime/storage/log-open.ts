@@ -42,6 +42,8 @@ export interface RecoveryReport {
   readonly faultyOps: number;
   /** Bytes of a torn, never acknowledged prepare that were zeroed. */
   readonly cutBytes: number;
+  /** Prepares that were whole but for their padding, which was zeroed again. */
+  readonly mendedPaddings: number;
   readonly bytesRead: number;
   readonly mode: WriteMode;
   /** False where the file system refuses direct reads: after a disk fault the page cache may then show what the disk lacks. */
@@ -111,6 +113,7 @@ function reportOf(found: LogExamination, mode: WriteMode, bytesRead: number): Re
     repairedSlots: found.slots.size,
     faultyOps: found.log.beyond.filter(({ state }) => state === "faulty").length,
     cutBytes,
+    mendedPaddings: found.paddings.length,
     bytesRead,
     mode,
     readPastPageCache: mode === "direct",

@@ -142,6 +142,11 @@ export class LogPlaces {
     return { state: "bad", address, finding, damaged };
   }
 
+  /** What was noted lay in the padding of a prepare that is kept. */
+  forgetLeftovers(): void {
+    this.leftovers.length = 0;
+  }
+
   /** The header's bytes where a prepare was just found sound. */
   headerBytesOf(finding: PrepareFinding & { kind: "sound" }): Uint8Array {
     return this.#window.bytes.slice(finding.offset, finding.offset + headerBytes);

@@ -21,6 +21,8 @@ import { LogPlaces, type LogRange, type Place, RecentHeaders, RingReadings } fro
 import { type LogPosition, positionBehind } from "./log-position.js";
 import type { LogWindow } from "./log-window.js";
 import { mark } from "./marks.js";
+import { paddingOf, zeroPadding } from "./padding.js";
+import type { NamedHeader } from "./prepare.js";
 import type { RecoveredLog } from "./recovered-log.js";
 import { judge, type RecoveryRow } from "./recovery-table.js";
 import { listSegments } from "./segments.js";
@@ -38,7 +40,13 @@ export interface LogExamination {
   readonly slots: ReadonlyMap<number, SlotRepair>;
   /** Sectors behind the head that a torn write left, to be zeroed. */
   readonly leftovers: readonly LogRange[];
+  /** Damaged paddings of prepares that are otherwise whole, to be zeroed. */
+  readonly paddings: readonly LogRange[];
 }
+
+/** The prepare that belongs here, when nothing but its padding is damaged: header and body verify, so nothing is lost. */
+const wholeButForPadding = ({ finding, damaged }: Place): NamedHeader | null =>
+  finding.kind === "damaged" && finding.fault === "padding" ? (damaged ?? null) : null;
 
 export class LogExaminer {
   readonly #disk: Disk;
@@ -48,6 +56,7 @@ export class LogExaminer {
   readonly #rows: Record<string, number> = {};
   readonly #slots = new Map<number, SlotRepair>();
   readonly #recent: RecentHeaders;
+  readonly #paddings: LogRange[] = [];
   #commit = 0;
 
   constructor(disk: Disk, window: LogWindow, ring: HeaderRing, clusterId: Uint8Array) {
@@ -86,6 +95,7 @@ export class LogExaminer {
       rows: this.#rows,
       slots: this.#slots,
       leftovers: this.#places.leftovers,
+      paddings: this.#paddings,
     };
   }
 
@@ -93,24 +103,37 @@ export class LogExaminer {
   #judgeNext(head: LogPosition, readings: RingReadings): LogPosition | null {
     const op = head.op + 1;
     const known = readings.header(op);
+    const beyond = readings.newest < op;
     const place = this.#places.behind(head, op, known);
-    const found = place.finding.kind === "sound" ? place.finding.header : null;
+    // Beyond what the ring knows the same sight is a torn write, which was never acknowledged.
+    const whole = beyond ? null : wholeButForPadding(place);
+    const found = place.finding.kind === "sound" ? place.finding.header : (whole?.header ?? null);
     const row = judge({
       ring: readings.state(op),
-      log: place.state,
+      log: whole === null ? place.state : "expected",
       sameChecksum: known !== null && found !== null && sameBytes(known.identity, 0, found.identity, 0, identityBytes),
-      beyond: readings.newest < op,
+      beyond,
     });
     this.#rows[row.label] = (this.#rows[row.label] ?? 0) + 1;
     if (row.alone === "corrupt") this.#refuse(row, op, place, known);
     if (row.alone === "endRepair") this.#slots.set(op % this.#ring.slots, null);
     if (row.alone !== "fine" && row.alone !== "repair") return null;
-    assert(place.finding.kind === "sound", "what recovery keeps was read whole");
-    const named = { header: place.finding.header, headerBytes: this.#places.headerBytesOf(place.finding) };
+    const named = whole ?? this.#named(place);
+    if (whole !== null) this.#mendPadding(whole);
     if (row.alone === "repair") this.#slots.set(op % this.#ring.slots, named.headerBytes);
     this.#recent.push(named);
     this.#commit = Math.max(this.#commit, named.header.commit);
     return positionBehind(named.header);
+  }
+
+  #named({ finding }: Place): NamedHeader {
+    assert(finding.kind === "sound", "what recovery keeps was read whole");
+    return { header: finding.header, headerBytes: this.#places.headerBytesOf(finding) };
+  }
+
+  #mendPadding({ header }: NamedHeader): void {
+    this.#paddings.push(paddingOf(header));
+    this.#places.forgetLeftovers();
   }
 
   #refuse(row: RecoveryRow, op: number, place: Place, known: PrepareHeader | null): never {
@@ -155,7 +178,7 @@ export class LogExaminer {
   }
 }
 
-/** Carries out what `examine` decided: zeroes leftovers first, then writes the ring's slots. Durable when it returns. */
+/** Carries out what `examine` decided: zeroes leftovers and paddings first, then writes the ring's slots. Durable when it returns. */
 export function repairLog(
   disk: Disk,
   window: LogWindow,
@@ -181,6 +204,8 @@ export function repairLog(
       file.close();
     }
   }
+  window.drop();
+  for (const padding of found.paddings) zeroPadding(disk, directory, geometry, padding);
   for (const [slot, repair] of found.slots) {
     mark(repair === "invalid" ? "slotMadeInvalid" : "slotRepaired");
     if (repair === "invalid") ring.invalidate(slot);

@@ -107,6 +107,7 @@ export class ReplicatedExaminer {
       rows: this.#rows,
       slots: this.#slots,
       leftovers: [],
+      paddings: [],
     };
   }
 

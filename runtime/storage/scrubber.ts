@@ -13,8 +13,10 @@ import type { Disk } from "./disk.js";
 import { headerBytes, identityBytes, isZero, sameBytes } from "./frame.js";
 import { HeaderRing, headerRingPath } from "./header-ring.js";
 import { headerSlotsOf, type LogGeometry, paddedBytes, segmentOf, segmentPath, segmentStart } from "./log-geometry.js";
+import type { LogRange } from "./log-places.js";
 import { type LogPosition, positionBehind } from "./log-position.js";
 import { inspectPrepare, LogWindow, windowBytes } from "./log-window.js";
+import { paddingOf } from "./padding.js";
 import { readSeal } from "./segment-seal.js";
 import { SegmentFiles } from "./segments.js";
 import { Superblock, superblockCopies, superblockPath } from "./superblock.js";
@@ -31,6 +33,8 @@ export interface Damage {
 export interface FoundDamage extends Damage {
   /** Where the log stands before a damaged prepare, as far as the scrubber knows: what it takes to ask others for it. */
   readonly before: LogPosition | null;
+  /** What to zero where a prepare is whole but for its padding. */
+  readonly padding: LogRange | null;
 }
 
 /** Where a scrubber stands. `address` lies within the segment number `(origin + done) % segments` of this tour. */
@@ -123,8 +127,9 @@ export class Scrubber {
     op: number | null,
     what: string,
     before: LogPosition | null = null,
+    padding: LogRange | null = null,
   ): void {
-    this.#damage.push({ zone, file, address, op, what, before });
+    this.#damage.push({ zone, file, address, op, what, before, padding });
   }
 
   /** Runs a look that throws our errors for damage; true when it passed. */
@@ -211,7 +216,8 @@ export class Scrubber {
           finding.kind === "misplaced"
             ? `a prepare of address ${finding.header.address}`
             : `${finding.fault} does not verify`;
-        this.#report("segment", file, address, op, what, this.#before);
+        const isWhole = finding.kind === "damaged" && finding.fault === "padding" && finding.header !== null;
+        this.#report("segment", file, address, op, what, this.#before, isWhole ? paddingOf(finding.header) : null);
         read = this.#distanceToNext(address, limit);
         this.#before = null;
       }
@@ -245,7 +251,7 @@ export class Scrubber {
   #scrubRest(file: string, address: number, limit: number): number {
     const { geometry } = this.#options;
     if (limit % geometry.segmentBytes !== 0)
-      this.#report("segment", file, address, null, "nothing is written where a prepare must begin");
+      this.#report("segment", file, address, null, "nothing is written where a prepare must begin", this.#before);
     for (let at = address; at < limit; at += sectorBytes) {
       const offset = this.#window.load(at, sectorBytes, limit);
       if (isZero(this.#window.bytes, offset, offset + sectorBytes)) continue;
@@ -266,11 +272,14 @@ export class Scrubber {
   #endSegment(cursor: ScrubCursor, segment: number): number {
     const { disk, directory, geometry } = this.#options;
     const file = segmentPath(directory, geometry, segment, "seal");
-    const last = this.#before?.parent ?? null;
+    const before = this.#before;
+    const last = before?.parent ?? null;
     this.#look("seal", file, () => {
       const seal = readSeal(disk, directory, geometry, segment);
       if (seal !== null && last !== null && !sameBytes(seal.lastIdentity, 0, last, 0, identityBytes)) {
-        this.#report("seal", file, null, seal.lastOp, "the seal names another last prepare than the segment holds");
+        // A write that was lost at the segment's end: all before it is sound.
+        const what = "the seal names another last prepare than the segment holds";
+        this.#report("seal", file, null, seal.lastOp, what, before);
       }
     });
     this.#before = null;

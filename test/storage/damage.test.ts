@@ -1,7 +1,7 @@
 /** One damage in each zone of a replica's files: it heals, or it is refused with file, op and address; nothing wrong is ever served. */
 import test from "ava";
 import { FaultDisk } from "../../runtime/storage/fault-disk.js";
-import { headerBytes } from "../../runtime/storage/frame.js";
+import { headerBytes, writeReservedHeader } from "../../runtime/storage/frame.js";
 import { segmentPath } from "../../runtime/storage/log-geometry.js";
 import { logBeginning } from "../../runtime/storage/log-position.js";
 import type { MemoryDisk } from "../../runtime/storage/memory-disk.js";
@@ -68,7 +68,6 @@ for (const [zone, offset, fault] of [
   ["header", 100, "header"],
   ["header checksum", 3, "header"],
   ["body", headerBytes + 5000, "body"],
-  ["padding", headerBytes + 12_000, "padding"],
 ] as const) {
   test(`a flipped bit in the ${zone} of an acknowledged prepare is refused, with file, op and address`, (t) => {
     for (const op of [1, 5, 12]) {
@@ -101,6 +100,72 @@ for (const [zone, offset, fault] of [
     }
   });
 }
+
+test("a flipped bit in the padding of an acknowledged prepare is mended at start: nothing is lost with it", (t) => {
+  for (const [index, address] of base.addresses.entries()) {
+    const disk = base.disk.clone();
+    const file = segment(Math.floor(address / geometry.segmentBytes));
+    const before = disk.contents(file).slice();
+    flip(disk, file, (address % geometry.segmentBytes) + headerBytes + 12_000);
+    const wanted = { zone: "segment", file, address, op: index + 1, what: "padding does not verify" } as const;
+    t.like(
+      scrub(disk, base.end).find((damage) => damage.address === address),
+      wanted,
+    );
+    t.like(
+      verify(disk).damage.find((damage) => damage.address === address),
+      wanted,
+    );
+    const storage = open(disk);
+    t.is(storage.log.op, 12);
+    t.like(storage.log.report, { mendedPaddings: 1, cutBytes: 0 });
+    closeAll(storage);
+    t.deepEqual(disk.contents(file), before);
+    const again = open(disk);
+    t.is(again.log.report.mendedPaddings, 0);
+    t.is(append(again.log, 100), base.end);
+    closeAll(again);
+    t.is(walk(disk, again.log.end).length, 13);
+  }
+});
+
+test("a lost header of the ring does not keep a padding from being mended", (t) => {
+  for (const op of [1, 5, 11]) {
+    const disk = base.disk.clone();
+    const address = base.addresses[op - 1] ?? 0;
+    flip(disk, `${root}/headers`, op * headerBytes + 77);
+    flip(
+      disk,
+      segment(Math.floor(address / geometry.segmentBytes)),
+      (address % geometry.segmentBytes) + headerBytes + 12_000,
+    );
+    const { log } = open(disk);
+    t.is(log.op, 12);
+    t.like(log.report, { mendedPaddings: 1, repairedSlots: 1 });
+  }
+});
+
+test("a write that the ring does not know of is torn, though only its padding does not verify", (t) => {
+  const disk = base.disk.clone();
+  const address = base.addresses[11] ?? 0;
+  disk.damage(`${root}/headers`, (bytes) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    writeReservedHeader(bytes, view, 12 * headerBytes, clusterId, 12);
+  });
+  flip(disk, segment(2), (address % geometry.segmentBytes) + headerBytes + 12_000);
+  const { log } = open(disk);
+  t.is(log.op, 11);
+  t.like(log.report, { mendedPaddings: 0, cutBytes: 12_288 });
+});
+
+test("the scrubber tells from where to ask others for a write that was lost at a full segment's end", (t) => {
+  const disk = base.disk.clone();
+  const lost = Math.max(...base.addresses.filter((address) => address < geometry.segmentBytes));
+  disk.damage(segment(0), (bytes) => bytes.fill(0, lost));
+  const found = scrub(disk, base.end);
+  t.is(found.length, 1);
+  t.like(found[0], { zone: "seal", before: { address: lost, op: base.addresses.indexOf(lost) } });
+});
 
 test("damage before the checkpoint does not stop a start, and the scrubber finds it", (t) => {
   const disk = base.disk.clone();

@@ -319,7 +319,8 @@ test("durability: recovery zeroes nothing before the end of the log", (t) => {
   const window = new LogWindow(new SegmentFiles(disk, root, geometry), new Uint8Array(geometry.segmentBytes));
   const head = { op: 1, address: 4096, parent: new Uint8Array(32), timestamp: 1 };
   const log = { from: head, sound: head, headers: [], beyond: [], headIsCertain: true, commit: 0, end: 4096 };
-  const found = { log, prepares: 1, rows: {}, slots: new Map(), leftovers: [{ address: 0, bytes: 4096 }] };
+  const leftovers = [{ address: 0, bytes: 4096 }];
+  const found = { log, prepares: 1, rows: {}, slots: new Map(), leftovers, paddings: [] };
   t.throws(() => repairLog(disk, window, null as never, found, "direct"), {
     message: /durability: recovery zeroes nothing before the end of the log/,
   });
