@@ -6,7 +6,8 @@ import type { Actor, ActorContext, ActorDefinition } from "../../runtime/actor/d
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import { join } from "../../runtime/storage/disk.js";
 import { segmentPath } from "../../runtime/storage/log-geometry.js";
-import { Scrubber } from "../../runtime/storage/scrubber.js";
+import { zeroPadding } from "../../runtime/storage/padding.js";
+import { type FoundDamage, Scrubber } from "../../runtime/storage/scrubber.js";
 import type { SegmentSeal } from "../../runtime/storage/seal-codec.js";
 import { removeFetched, SegmentFetch } from "../../runtime/storage/segment-fetch.js";
 import { sealSegment } from "../../runtime/storage/segment-seal.js";
@@ -46,13 +47,15 @@ class Keeper implements Actor<KeeperMessage> {
   #writing: Writing | null = null;
   readonly #toPrepare: number[] = [];
   readonly #toSeal: number[] = [];
+  /** Full segments that could not be sealed, for want of space or because of damage: tried again when the scrubber has been round. */
+  #unsealed: number[] = [];
   /** By segment: what gathers from other replicas. */
   readonly #fetching = new Map<number, SegmentFetch>();
   #fetchedBytes = 0;
   #isScheduled = false;
   #scrubber: Scrubber | null = null;
-  /** The log up to where the scrubber may look: what was sealed. */
-  #sealedEnd = 0;
+  /** The log up to where the scrubber may look: full segments. */
+  #fullEnd = 0;
   #scrubbedBytes = 0;
   #tours = 0;
   #damage = 0;
@@ -112,7 +115,7 @@ class Keeper implements Actor<KeeperMessage> {
     for (let segment = 0; segment < complete; segment++) {
       if (disk.status(segmentPath(directory, geometry, segment, "seal")) === null) this.#toSeal.push(segment);
     }
-    this.#sealedEnd = complete * geometry.segmentBytes;
+    this.#fullEnd = complete * geometry.segmentBytes;
   }
 
   // ------------------------------------------------------------------ segments from other replicas
@@ -210,11 +213,12 @@ class Keeper implements Actor<KeeperMessage> {
     const { directory, clusterId } = this.#args;
     const { disk, geometry } = this.#machine;
     const end = (segment + 1) * geometry.segmentBytes;
+    this.#fullEnd = Math.max(this.#fullEnd, end);
     try {
       sealSegment(disk, directory, geometry, clusterId, segment, end);
       this.#seals += 1;
-      this.#sealedEnd = Math.max(this.#sealedEnd, end);
     } catch (error) {
+      this.#unsealed.push(segment);
       if (hasCode(error, "diskFull")) {
         this.#context.log.warn("a full segment stays unsealed for now: the disk is full", { segment });
         return;
@@ -224,8 +228,9 @@ class Keeper implements Actor<KeeperMessage> {
   }
 
   /**
-   * Damage that is found before somebody needs the data is said out loud; with peers the replica repairs it from them. What stays damaged
-   * is met again at every look: it is said again once an hour, so that the log can still be read.
+   * Damage that is found before somebody needs the data is said out loud; a padding is set right here, and all else the replica repairs
+   * from its peers, where it has some. What stays damaged is met again at every look: it is said again once an hour, so that the log can
+   * still be read.
    */
   #found(what: string): void {
     const now = this.#context.monotonic();
@@ -246,20 +251,31 @@ class Keeper implements Actor<KeeperMessage> {
         directory,
         geometry: this.#machine.geometry,
         clusterId,
-        end: () => this.#sealedEnd,
+        end: () => this.#fullEnd,
         random: () => this.#context.random(),
       });
       const step = this.#scrubber.step(Math.ceil((scrubBytesPerSecond * scrubMs) / 1_000));
       this.#scrubbedBytes += step.bytes;
-      for (const damage of step.damage) {
-        this.#found(`${damage.file} at ${damage.address ?? "all of it"}: ${damage.what}`);
-        if (damage.before !== null) this.#tellReplica({ kind: "damaged", from: damage.before });
-      }
-      if (step.tourDone) this.#tours += 1;
+      for (const damage of step.damage) this.#meet(damage);
+      if (step.tourDone) this.#endTour();
     } catch (error) {
       if (!(error instanceof KimberliteError)) throw error;
       this.#found(error.message);
     }
+  }
+
+  #meet({ file, address, what, before, padding }: FoundDamage): void {
+    const { disk, geometry } = this.#machine;
+    this.#found(`${file} at ${address ?? "all of it"}: ${what}`);
+    if (padding !== null) zeroPadding(disk, this.#args.directory, geometry, padding);
+    else if (before !== null) this.#tellReplica({ kind: "damaged", from: before });
+  }
+
+  #endTour(): void {
+    this.#tours += 1;
+    this.#toSeal.push(...this.#unsealed);
+    this.#unsealed = [];
+    this.#schedule();
   }
 
   stop(): void {
