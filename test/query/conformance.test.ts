@@ -35,6 +35,37 @@ const recursion: readonly Case[] = [
   ],
 ];
 
+/** GROUPING is of the query whose columns it names, as an aggregate is. */
+const outerGrouping: readonly Case[] = [
+  [
+    "select (select grouping(k, n)) from (values (1, 10), (2, 30)) v(k, n) group by rollup (k, n) order by k, n",
+    "0 1 0 1 3",
+  ],
+  [
+    "select (select (select grouping(k, n))) from (values (1, 10)) v(k, n) group by cube (k, n) order by k, n",
+    "0 1 2 3",
+  ],
+  [
+    "select (select grouping(k) + max(x) from (values (1), (2)) i(x)) from (values (1), (1), (2)) v(k) group by rollup (k) order by k",
+    "2 2 3",
+  ],
+  ["select (select grouping(k)) from (values (1), (2)) v(k) group by k", "0 0"],
+  [
+    "select count(*) from (values (1), (2)) v(k) group by rollup (k) having exists (select 1 where grouping(k) = 1)",
+    "2",
+  ],
+  [
+    "select rank() over (order by (select grouping(k))) from (values (1), (2)) v(k) group by rollup (k) order by (select grouping(k)) desc, k",
+    "3 1 1",
+  ],
+  ["select (select grouping(k, x) from (values (1)) i(x) group by x) from (values (1)) v(k) group by k", "42803"],
+  ["select (select grouping(n)) from (values (1, 10)) v(k, n) group by k", "42803"],
+  ["select (select grouping(k)) from (values (1)) v(k)", "42803"],
+  ["select 1 from (values (1)) v(k) where (select grouping(k)) = 0 group by k", "42803"],
+  ["select 1 from (values (1)) v(k) join lateral (select grouping(v.k)) g on true group by k", "42803"],
+  ["select (select sum(grouping(k)) from (values (1)) i(x)) from (values (1)) v(k) group by k", "42803"],
+];
+
 const zones: readonly Case[] = [
   ["set timezone = 'UTC'", ""],
   [
@@ -321,6 +352,7 @@ test("what scripts found is PostgreSQL's", async (t) => {
     const client = await connect();
     for (const [sql, answer] of [
       ...recursion,
+      ...outerGrouping,
       ...zones,
       ...functions,
       ...names,

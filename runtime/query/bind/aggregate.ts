@@ -45,7 +45,7 @@ export function bindAggregate(
       );
   const parts = [...rest, ...order.map(({ expression }) => expression), ...(filter === null ? [] : [filter])];
   const level = levelOf(parts, direct, context, location);
-  const { scope, collector } = siteOf(level, context, location);
+  const { scope, collector } = siteOf(level, context, location, "aggregate functions");
   if (call.isDistinct && !call.isWithinGroup && order.some(({ expression }) => !isArgument(expression, args))) {
     throw new SqlError("42P10", "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list", {
       position: positionOf(location),
@@ -145,11 +145,16 @@ function visitColumns(expressions: readonly BoundExpression[], visit: (id: Colum
   }
 }
 
-/** What an expression of the query so many levels outwards is being bound for, and who collects its aggregates. Throws 42803 for nobody. */
-function siteOf(
+/**
+ * What an expression of the query so many levels outwards is being bound for, and who collects its aggregates. Throws 42803 for nobody.
+ *
+ * @param what the calls, as an error names them
+ */
+export function siteOf(
   level: number,
   context: ExpressionContext,
   location: number,
+  what: string,
 ): { readonly scope: Scope; readonly collector: Collector } {
   const scope = context.scope.levels()[level];
   assert(scope !== undefined, "an aggregate is of a level that there is");
@@ -157,7 +162,7 @@ function siteOf(
   // What no expression's context leads to is an item of FROM, beside what it reads.
   const clause = site === null ? "FROM clause of their own query level" : site.clause;
   if (site === null || site.collector === null) {
-    throw new SqlError("42803", `aggregate functions are not allowed in ${clause}`, { position: positionOf(location) });
+    throw new SqlError("42803", `${what} are not allowed in ${clause}`, { position: positionOf(location) });
   }
   return { scope, collector: site.collector };
 }

@@ -15,8 +15,11 @@ export interface CollectedWindow {
   readonly frame: WindowNode["frame"];
 }
 
+/** A GROUPING(…). */
 export interface GroupingReference {
   readonly id: ColumnId;
+  /** Written in a query within: it is read as a column, which the grouping has to put out. */
+  readonly isWithin: boolean;
   readonly items: readonly BoundExpression[];
   readonly location: number;
 }

@@ -17,6 +17,7 @@ import { bindCall } from "./call.js";
 import { asText, coerce, coerceTo, isUnknown, unify } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { asDomainValue } from "./domain.js";
+import { bindGrouping } from "./grouping-call.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
 import { reference, wholeRow } from "./scope.js";
 import { bindSubquery } from "./subquery.js";
@@ -131,17 +132,8 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
       return bindSpecial(expression, context);
     case "collate":
       return bindCollate(expression, context);
-    case "grouping": {
-      if (context.collector === null) {
-        throw new SqlError("42803", `grouping operations are not allowed in ${context.clause}`, {
-          position: positionOf(location),
-        });
-      }
-      const items = bindAll(expression.items, { ...context, collector: null, clause: "GROUPING" });
-      const id = binder.newId();
-      context.collector.groupings.push({ id, items, location });
-      return { kind: "grouping", setId: id, bitsOfSet: [], type: sqlType(typeOid.int4), location };
-    }
+    case "grouping":
+      return bindGrouping(expression.items, context, location, bindExpression);
     case "default":
       throw new SqlError("42601", "DEFAULT is not allowed in this context", { position: positionOf(location) });
     case "currentOf":

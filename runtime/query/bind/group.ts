@@ -246,7 +246,25 @@ export class Grouping {
   }
 
   /** The grouping as an operator, once everything above it has been finished. */
-  plan(input: PlanNode): AggregateNode {
+  plan(input: PlanNode): PlanNode {
+    const grouped = this.#aggregate(input);
+    const within = this.#collector.groupings.filter(({ isWithin }) => isWithin);
+    if (within.length === 0) return grouped;
+    const type = sqlType(typeOid.int4);
+    const passed = grouped.columns.map((column): BoundExpression => ({ kind: "column", ...column, location: -1 }));
+    const bits = within.map(({ id, location }) =>
+      this.#bits({ kind: "grouping", setId: id, bitsOfSet: [], type, location }),
+    );
+    return {
+      kind: "project",
+      input: grouped,
+      expressions: [...passed, ...bits],
+      columns: [...grouped.columns, ...within.map(({ id }) => ({ id, type, name: "grouping" }))],
+      ...estimates,
+    };
+  }
+
+  #aggregate(input: PlanNode): AggregateNode {
     const hasSets = this.#sets !== null;
     const columns: PlanColumn[] = [
       ...this.#groups.map(({ id, expression }) => ({ id, type: expression.type, name: "" })),
