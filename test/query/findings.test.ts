@@ -22,6 +22,14 @@ test("what random programs found is PostgreSQL's", async (t) => {
     t.is(await answer("select case when id > 9 then 1 / 0 else id end from t"), "22012");
     t.is(await answer("select id from t where false and 1 / 0 = 1"), "");
     t.is(await answer("select case when false then 1 / 0 else 7 end"), "7");
+    // Bins are counted by spans that 64 bits hold.
+    t.is(await answer("select date_bin('1 day', timestamp '294276-12-31', timestamp '1700-01-01')"), "22008");
+    t.is(await answer("select date_bin('1 day', timestamp '1700-01-01', timestamp '294276-12-31')"), "22008");
+    t.is(await answer("select date_bin('200000000 days', timestamp '2001-01-01', timestamp '2001-01-01')"), "22008");
+    t.is(
+      await answer("select date_bin('1 day', timestamp '292000-01-01 05:00', timestamp '2001-01-01')"),
+      "292000-01-01 00:00:00",
+    );
     // Lists of distinct values are in order.
     t.is(
       await answer("select array_agg(distinct id), string_agg(distinct v, ','), array_agg(distinct -id) from t"),

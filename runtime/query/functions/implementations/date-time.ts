@@ -25,7 +25,7 @@ import { fixedZone, requireZone, type TimeZone } from "../../types/date-time/zon
 import type { Datum, Int64 } from "../../types/datum.js";
 import { float8Text } from "../../types/float.js";
 import { int4Min } from "../../types/integer.js";
-import { type Interval, makeInterval } from "../../types/interval.js";
+import { type Interval, intervalOutOfRange, makeInterval } from "../../types/interval.js";
 import type { EvaluationContext } from "../context.js";
 import { type Implementation, nullably, strictly, strictOf } from "../define.js";
 import { roundHalfEven } from "./float.js";
@@ -210,12 +210,18 @@ function bin(stride: Interval, timestamp: Int64, origin: Int64): Int64 {
   if (!isFiniteTime(origin)) throw new SqlError("22008", "origin out of range");
   if (stride.months !== 0)
     throw new SqlError("0A000", "timestamps cannot be binned into intervals containing months or years");
-  const length = BigInt(stride.days) * BigInt(microsPerDay) + BigInt(stride.micros);
+  const length = spanOfInt64(BigInt(stride.days) * BigInt(microsPerDay) + BigInt(stride.micros));
   if (length <= 0n) throw new SqlError("22008", "stride must be greater than zero");
-  const distance = BigInt(timestamp) - BigInt(origin);
+  const distance = spanOfInt64(BigInt(timestamp) - BigInt(origin));
   let steps = distance / length;
   if (distance < 0n && distance % length !== 0n) steps -= 1n;
   return checkedTimestamp(addBig(origin, steps * length));
+}
+
+/** A span in µs. 22008 for one that 64 bits do not hold: some 292,000 years. */
+function spanOfInt64(micros: bigint): bigint {
+  if (BigInt.asIntN(64, micros) !== micros) throw intervalOutOfRange();
+  return micros;
 }
 
 const addBig = (time: Int64, micros: bigint): Int64 => {
