@@ -347,6 +347,8 @@ export class NormalOperation {
       mark("prepareOfOtherView");
       return;
     }
+    // Founders of a cluster go on from the view of a log: what was prepared in a view of that number before is another cluster's.
+    if (header.epoch !== (core.config.epoch ?? 0)) return;
     this.heard();
     if (header.op <= journal.head) {
       const known = journal.canonicalIdentity(header.op);

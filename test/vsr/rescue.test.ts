@@ -1,6 +1,7 @@
 /** Founders: replicas whose logs are copies of one survivor's, as `kimberlite cluster rescue` makes them, go on from exactly that log. */
 import test from "ava";
-import { Cluster, recover } from "./cluster.js";
+import { readHeader, writePrepareHeader } from "../../runtime/storage/frame.js";
+import { Cluster, clusterId, recover } from "./cluster.js";
 
 const suffixMax = 9;
 const newest = (cluster: Cluster): number => Math.max(0, ...cluster.commits.keys());
@@ -89,4 +90,37 @@ test("an empty disk in a founder's place is turned away as in any other's", (t) 
   cluster.start(lost);
   cluster.run(2_000);
   t.regex(cluster.members[lost]?.halted ?? "", /this one is new: the former is lost/u);
+});
+
+test("what the old cluster prepared in the founders' view is not taken for their own (seed 90027279)", (t) => {
+  const cluster = cutShort(320);
+  found(cluster, 0);
+  cluster.run(3_000);
+  const { primary } = cluster;
+  t.true(primary >= 0, "somebody leads");
+  const backup = (primary + 1) % 3;
+  const numbers = (): { op: number; view: number } | undefined => cluster.members[backup]?.replica?.inspect();
+  const head = numbers()?.op ?? 0;
+  const isPrepare = ({ to, message }: (typeof cluster.packets)[number]): boolean =>
+    to === backup && message.kind === "prepare";
+  t.true(cluster.propose(primary));
+  const packet = cluster.packets.find(isPrepare);
+  if (packet?.message.kind !== "prepare") throw new Error("what is proposed is sent");
+  const { header, frame } = packet.message.prepare;
+  t.true(numbers()?.view === header.view);
+  const foreign = frame.slice();
+  const view = new DataView(foreign.buffer);
+  writePrepareHeader(foreign, view, 0, { ...header, clusterId, epoch: header.epoch + 1 }, new Uint8Array(32));
+  const reading = readHeader(foreign, view, 0, clusterId);
+  if (reading.kind !== "prepare") throw new Error("a header that was just written reads");
+  t.false(Buffer.from(reading.header.identity).equals(header.identity), "another prepare of that op and view");
+  const message = { kind: "prepare", prepare: { header: reading.header, frame: foreign } } as const;
+  cluster.step(backup, { kind: "message", from: primary, message });
+  t.is(numbers()?.op, head, "it is not in its log");
+  cluster.run(500);
+  t.is(numbers()?.op, head + 1);
+  cluster.step(backup, { kind: "message", from: primary, message });
+  t.true(cluster.propose(primary));
+  cluster.run(500);
+  t.is(numbers()?.op, head + 2, "nor a reason to stop");
 });
