@@ -170,7 +170,10 @@ export class Journal {
     return true;
   }
 
-  /** The next committed operation behind `appended`, from a peer. False when it does not follow. */
+  /**
+   * The next committed operation behind `appended`, from a peer. False when it does not follow, or when the log of this replica's view has
+   * another there: whoever gave it has come further, to a view that discarded that, and will be heard of.
+   */
   integrate(prepare: Prepare): boolean {
     const { header, frame } = prepare;
     const slot = this.#slots.get(header.op);
@@ -182,7 +185,7 @@ export class Journal {
       if (slot.state === "wanted" || slot.state === "faulty") this.#slots.hold(slot, frame);
       return true;
     }
-    assert(slot === undefined || !slot.isCanonical, "order: one log has one prepare of an operation");
+    if (slot?.isCanonical === true && slot.header !== null) return false;
     const isFaulty = slot?.isFaulty ?? false;
     const fresh = this.#slots.put(header, frame.slice(0, 256), "wanted");
     fresh.isCanonical = true;

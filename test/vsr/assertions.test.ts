@@ -66,7 +66,7 @@ test("a log grows by one, in place, and has one prepare of an operation", (t) =>
   throwsAssertion(t, () => newJournal().positionOf(1), "order: a position lies within the appended log");
   const forked = newJournal();
   forked.extend(first);
-  throwsAssertion(t, () => forked.integrate(other), "order: one log has one prepare of an operation");
+  t.false(forked.integrate(other), "what a later log has there is not taken into this one (seed 90085910)");
   const misplaced = newJournal();
   misplaced.extend({ ...first, header: { ...first.header, address: 5 * 4096 } });
   throwsAssertion(t, () => misplaced.advance([]), "order: a prepare lies behind its parent or at the next segment");
