@@ -44,12 +44,17 @@ function isSound(frame: Uint8Array): boolean {
 
 const same = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0;
 
+/** Of what was committed nothing can be said any more. */
+const forgotten = Number.MAX_SAFE_INTEGER;
+
 export class CommitOracle {
   readonly #holders: readonly Holder[];
   /** By configuration: how many vote, the first of the holders; the copies of the others count for nothing. */
   readonly #voters: number[];
   readonly #root: string;
   readonly #firstCommitted: (committed: Committed) => void;
+  /** Whether a disk has lost so much that its replica may honestly deny what it has acknowledged. */
+  readonly #mayForget: () => boolean;
   /** The newest op that was said to be committed and could not be looked at. */
   #hidden = 0;
   /** By op - 1. */
@@ -66,11 +71,13 @@ export class CommitOracle {
     voters: number,
     clusterId: Uint8Array,
     firstCommitted: (committed: Committed) => void,
+    mayForget: () => boolean = () => false,
   ) {
     this.#holders = holders;
     this.#voters = [voters];
     this.#root = hexOf(rootIdentity(clusterId));
     this.#firstCommitted = firstCommitted;
+    this.#mayForget = mayForget;
     this.#told = holders.map(() => 0);
     this.#lostUpTo = holders.map(() => 0);
     this.#acked = holders.map(() => new Map<number, string>());
@@ -102,11 +109,17 @@ export class CommitOracle {
   /** A replica says that everything up to there is committed, and durable where it is. */
   committed(replica: number, position: LogPosition): void {
     const identity = hexOf(position.parent);
+    if (this.#hidden === forgotten) return;
     if (position.op > this.commits.length && !this.#learn(replica, position)) {
       this.#hidden = Math.max(this.#hidden, position.op);
       return;
     }
     const known = this.identityOf(position.op);
+    if (known !== identity && this.#mayForget()) {
+      // A prepare and its header's copy, both lost, look as if they had never been written (seed 90054920).
+      this.#hidden = forgotten;
+      return;
+    }
     expect(
       known === identity,
       "commit chain",

@@ -43,6 +43,10 @@ export function isDamagedBeyond({ injector, options }: Simulation, replica: numb
   return injector.hasStruck(replica, ["superblock"]) || (!options.atlas && injector.hasDamaged);
 }
 
+/** Both copies of one acknowledged operation may be damaged: with an atlas never. */
+export const mayHaveForgotten = ({ injector, options }: Simulation, replica: number): boolean =>
+  !options.atlas && injector.hasStruck(replica, ["headers"]) && injector.hasStruck(replica, ["log"]);
+
 export function judgeEnd(simulation: Simulation, { node, id, error, isOutlived }: NodeEnd): EndVerdict {
   const { injector, options } = simulation;
   const { replica } = node;

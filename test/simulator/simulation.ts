@@ -14,7 +14,7 @@ import { commandPrepare } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { Atlas } from "./atlas.js";
 import { waitingMax } from "./cell.js";
-import { CommitOracle, configurationOf, numberInConfiguration } from "./commit-oracle.js";
+import { CommitOracle, type Committed, configurationOf, numberInConfiguration } from "./commit-oracle.js";
 import { EventQueue } from "./event-queue.js";
 import { expect, SimulationFailure } from "./failure.js";
 import { FaultInjector } from "./fault-injector.js";
@@ -22,7 +22,7 @@ import { commandOf, frameName, replicaName, saysNothing } from "./frame-names.js
 import { heal } from "./healing.js";
 import { Network } from "./network.js";
 import { clusterId, SimNode } from "./node.js";
-import { isDamagedBeyond } from "./node-ends.js";
+import { isDamagedBeyond, mayHaveForgotten } from "./node-ends.js";
 import { NodeLives } from "./node-lives.js";
 import { healthyNetwork, type SimulationOptions } from "./options.js";
 import { PromiseOracle } from "./promise-oracle.js";
@@ -105,10 +105,12 @@ export class Simulation {
     );
     const holders = this.nodes.map((node) => ({ image: node.image }));
     this.workload = makeWorkload(this);
-    this.commits = new CommitOracle(holders, replicas, clusterId, (committed) => {
+    const firstCommitted = (committed: Committed): void => {
       this.hash.add(committed.op);
       this.workload.committed(committed);
-    });
+    };
+    const mayForget = (): boolean => this.nodes.some(({ replica }) => mayHaveForgotten(this, replica));
+    this.commits = new CommitOracle(holders, replicas, clusterId, firstCommitted, mayForget);
     this.promises = new PromiseOracle(
       this.nodes,
       clusterId,
@@ -147,8 +149,11 @@ export class Simulation {
     const faultsEnd = began + this.options.faultMs * 1000;
     await this.until(faultsEnd, () => false);
     const { healMs, unrecoverable } = await heal(this);
-    for (const { replica } of this.nodes)
-      if (!isDamagedBeyond(this, replica)) this.commits.checkPromises(replica, false);
+    for (const { replica } of this.nodes) {
+      // Where the cluster stays down, what was damaged may have been taken off the disk and not be there again (seed 90121542).
+      const isMending = unrecoverable !== null && this.forgiven[replica] === true;
+      if (!isMending && !isDamagedBeyond(this, replica)) this.commits.checkPromises(replica, false);
+    }
     this.workload.end();
     const { faults } = this.injector;
     return {
