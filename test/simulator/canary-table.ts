@@ -819,9 +819,11 @@ export const canaries: readonly Canary[] = [
   },
   {
     id: "C46",
-    title: "founders go on in the view of the log that they begin with: what was said there for another log counts",
+    title:
+      "founders go on in the view of the log that they begin with, and look at no prepare's epoch: what was said there for another log counts",
     edits: [
       { file: "runtime/storage/superblock.js", find: "const refoundViews = 2;", replace: "const refoundViews = 0;" },
+      { file: vsr("normal-operation"), find: "if (header.epoch !== (core.config.epoch ?? 0))", replace: "if (false)" },
     ],
     oracles: ["ack durability", "head", "commit chain", "promises", "assertion"],
     budget: 1_000,
