@@ -10,6 +10,7 @@ import { Acquaintance } from "./acquaintance.js";
 import { ClusterClock } from "./cluster-clock.js";
 import { Configurations } from "./configurations.js";
 import { Core, type ReplicaConfig } from "./core.js";
+import { isHeadCertain } from "./journal-recovery.js";
 import { asksForLog, giveOfLog, givesLog, takeOfLog } from "./log-exchange.js";
 import { mark } from "./marks.js";
 import type { Message, PingMessage, PongMessage, Prepare, Remembered, ReplicaStatus } from "./messages.js";
@@ -66,7 +67,7 @@ export class Replica {
       this.#viewChange.leaveView(),
     );
     this.#viewChange = new ViewChange(this.#core, this.#normal, this.#repair, this.#acquaintance, this.#configurations);
-    this.#headIsCertain = log.headIsCertain;
+    this.#headIsCertain = isHeadCertain(state, log);
     this.#clock = new ClusterClock(config.replicaCount, config.replica);
   }
 

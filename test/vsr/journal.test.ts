@@ -1,5 +1,6 @@
 import test from "ava";
 import { Journal } from "../../runtime/vsr/journal.js";
+import { isHeadCertain } from "../../runtime/vsr/journal-recovery.js";
 import type { Prepare } from "../../runtime/vsr/messages.js";
 import type { Effect } from "../../runtime/vsr/ports.js";
 import { type ChainLink, chain } from "./chain.js";
@@ -134,4 +135,33 @@ test("what verifies on a disk is of another log, not damage of this one, and not
   );
   t.true(journal.isWanted(2));
   t.false(journal.entry(2, second).nack, "its former life may have acknowledged it");
+});
+
+test("damage that an older view left below the stored end makes no head uncertain; any other does (seed 90213119)", (t) => {
+  const [left, log, other] = [chain(5, 1), chain(5, 3), chain(2, 1, 7)];
+  const at = (links: readonly ChainLink[], op: number): ChainLink => {
+    const link = links[op - 1];
+    if (link === undefined) throw new Error("a chain has its links");
+    return link;
+  };
+  const isCertain = (storedOp: number, newest: { op: number; link: ChainLink | null }, logView = 3): boolean => {
+    const sound = { op: 1, address: 4096, parent: at(left, 1).header.identity, timestamp: 1 };
+    const { op, link } = newest;
+    const fault = {
+      op,
+      state: "faulty",
+      header: link?.header ?? null,
+      headerBytes: link?.headerBytes ?? null,
+    } as const;
+    return isHeadCertain(
+      { view: logView, logView, commitMax: 0, suffix: [{ ...at(log, storedOp), wasDurable: false }] },
+      { from: sound, sound, headers: [], beyond: [fault], headIsCertain: false, commit: 0, end: 3 * 4096 },
+    );
+  };
+  t.true(isCertain(5, { op: 2, link: at(other, 2) }));
+  t.false(isCertain(5, { op: 2, link: null }), "what it was, and how long, nobody knows");
+  t.false(isCertain(2, { op: 2, link: at(other, 2) }), "it may hide the end itself");
+  t.false(isCertain(2, { op: 5, link: at(left, 5) }), "it lies behind the stored end");
+  t.false(isCertain(5, { op: 2, link: at(log, 2) }), "it may have been acknowledged in this view");
+  t.false(isCertain(5, { op: 2, link: at(left, 2) }, 1), "the log is of that view itself");
 });
