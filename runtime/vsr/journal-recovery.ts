@@ -76,17 +76,17 @@ function layStored(slots: JournalSlots, { header, headerBytes, wasDurable }: Sto
 }
 
 /**
- * Whether the end of the log is known, although damage was met: it is when the newest trace on disk is what an older view left, damaged, at an
- * operation below the stored end. Its header is certain, so it is known where the next one would lie, and there nothing was written; so nothing
- * was acknowledged in this log's view, which needs all that comes before to be on disk. (A power cut or a failed write within the truncation of
- * such a leftover looks like this: seed 90213119.)
+ * Whether the end of the log is known, although damage was met: it is when the newest trace on disk is what an older view left, damaged, not
+ * behind the stored end. Its header is certain, so it is known where the next one would lie, and there nothing was written; so nothing was
+ * acknowledged in this log's view, which needs all that comes before to be on disk. (A power cut or a failed write within the truncation of
+ * such leftovers looks like this: seeds 90213119, 91008465.) Where it is the stored end itself, that is damaged, and known to be.
  */
 export function isHeadCertain(state: DurableState, log: RecoveredLog): boolean {
   if (log.headIsCertain) return true;
   const last = log.beyond.at(-1);
   const storedEnd = state.suffix[0]?.header.op ?? 0;
   if (last === undefined || last.header === null) return false;
-  return last.op < storedEnd && last.header.view < state.logView;
+  return last.op <= storedEnd && last.header.view < state.logView;
 }
 
 /** Newest operation of which anything is known that is not discarded. What lies behind is forgotten. */
