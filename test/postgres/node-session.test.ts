@@ -201,21 +201,6 @@ test.serial("a simple query has no parameters: 42P02 with the place of the first
   await client.end();
 });
 
-test.serial("PREPARE takes enums for parameters, and refuses domains: their checks would not be made", async (t) => {
-  const { client } = await connect();
-  await client.query("CREATE DOMAIN dose AS integer CHECK (value >= 0)");
-  await client.query("CREATE TYPE ward AS ENUM ('north', 'south')");
-  const error = await t.throwsAsync(client.query("PREPARE given(int, dose) AS SELECT $1 + $2"));
-  t.like(error, { code: "0A000", message: "a parameter of PREPARE whose type is a domain is not supported" });
-  await client.query("PREPARE stay(ward, int) AS SELECT $1::text || $2 AS n");
-  t.deepEqual((await client.query("EXECUTE stay('south', 4)")).rows, [{ n: "south4" }]);
-  await client.query("PREPARE cast_there(int) AS SELECT $1::dose AS n");
-  t.like(await t.throwsAsync(client.query("EXECUTE cast_there(-1)")), { code: "23514" });
-  await client.query("DROP DOMAIN dose");
-  await client.query("DROP TYPE ward");
-  await client.end();
-});
-
 test.serial(
   "pg_sleep: the answer is held back, others are served meanwhile; it ends by statement_timeout and by a cancel",
   async (t) => {

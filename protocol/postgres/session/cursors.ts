@@ -66,7 +66,6 @@ export class Cursors {
     try {
       const { columns } = await this.#descriptions.describeAnew(statement, []);
       assert(columns?.length === types.length, "each type is asked for by a column");
-      await this.#expectNoDomain(types.filter((_, index) => builtIn[index] === null));
       return columns.map(({ type }) => type);
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
@@ -74,20 +73,6 @@ export class Cursors {
       const position = types[builtIn.indexOf(null)]?.location;
       throw new SqlError(error.sqlState, error.message, { ...error.fields, position });
     }
-  }
-
-  /** A parameter is known by its base type alone, so that a domain's checks would not be made. */
-  async #expectNoDomain(types: readonly TypeName[]): Promise<void> {
-    const names = types.map((type) => `'${printType(type).replaceAll("'", "''")}'::regtype`);
-    const text = `SELECT 1 FROM pg_catalog.pg_type WHERE typtype = 'd' AND oid IN (${names.join(", ")})`;
-    const [query] = this.#exchange.host.statements.statements(text);
-    assert(query !== undefined, "a text of one statement has it");
-    const wish = { kind: "execute", text: query.text, syntax: query.syntax() } as const;
-    const { rowCount } = await this.#exchange.runs.rows(wish, await this.#exchange.enter(query));
-    if (rowCount === 0) return;
-    throw new SqlError("0A000", "a parameter of PREPARE whose type is a domain is not supported", {
-      hint: "Give it the domain's base type, and cast it in the statement.",
-    });
   }
 
   async execute(
