@@ -88,6 +88,11 @@ export class CommitOracle {
     return this.#hidden > this.newest;
   }
 
+  /** A disk has lost both copies of something committed: what was answered before may be denied. */
+  get hasForgotten(): boolean {
+    return this.#hidden === forgotten;
+  }
+
   get newest(): number {
     return this.commits.length;
   }
