@@ -207,7 +207,7 @@ export class ForeignKeys {
       else if (to === "setDefault") next[number - 1] = this.#ports.defaultOf(writer.table, number);
       else next[number - 1] = to[at] ?? null;
     }
-    writer.prepare(next);
+    writer.prepare(next, constraint.columns);
     this.wrote(writer.table, row, writer.update(row, next));
   }
 

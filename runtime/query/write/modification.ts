@@ -177,7 +177,8 @@ class Run {
     const ids = [...existingIds, ...rules.rowIds];
     const condition = where === null ? null : this.#ports.compile(where, ids);
     const changes = assignments.map(({ column, value }) => ({ column, value: this.#ports.compile(value, ids) }));
-    const strength = this.#strength(changes.map(({ column }) => column));
+    const columns = changes.map(({ column }) => column);
+    const strength = this.#strength(columns);
     return (key, excluded) => {
       const old = this.#writer.lock(key, strength);
       assert(old !== null, "a row that is in the way of another is there");
@@ -186,7 +187,7 @@ class Run {
       const next = [...old.values];
       for (const { column, value } of changes) next[column - 1] = value(image);
       assert(next.length === table.columns.length, "a row has a value for each column");
-      return this.#change(old, next);
+      return this.#change(old, next, columns);
     };
   }
 
@@ -201,8 +202,9 @@ class Run {
     return columns.some(isKey) ? "update" : "noKeyUpdate";
   }
 
-  #change(old: StoredRow, next: Datum[]): StoredRow {
-    this.#writer.prepare(next);
+  /** @param columns those that are given new values */
+  #change(old: StoredRow, next: Datum[], columns: readonly number[]): StoredRow {
+    this.#writer.prepare(next, columns);
     const after = this.#writer.update(old, next);
     this.#foreignKeys.wrote(this.#table, old, after);
     return after;
@@ -220,12 +222,13 @@ class Run {
 
   #updating(assignments: BoundUpdate["assignments"]): RowChange {
     const changes = assignments.map(({ column, id }) => ({ column, place: this.#place(id) }));
+    const columns = changes.map(({ column }) => column);
     const change: RowChange["change"] = (old, planned) => {
       const next = [...old.values];
       for (const { column, place } of changes) next[column - 1] = planned[place] ?? null;
-      this.#wrote(this.#change(old, next).values, planned);
+      this.#wrote(this.#change(old, next, columns).values, planned);
     };
-    return { strength: this.#strength(changes.map(({ column }) => column)), change };
+    return { strength: this.#strength(columns), change };
   }
 
   #deleting(): RowChange {
@@ -274,7 +277,7 @@ class Run {
 
   #rowOf(places: readonly number[], planned: readonly Datum[]): Datum[] {
     const row = this.#writer.fromLive(places.map((place) => (place < 0 ? null : (planned[place] ?? null))));
-    this.#writer.prepare(row);
+    this.#writer.prepare(row, "all");
     return row;
   }
 

@@ -58,15 +58,25 @@ interface Placed {
   readonly values: readonly Datum[];
 }
 
+interface DomainCheck {
+  readonly domain: NonNullable<RowRules["checks"][number]["domain"]>;
+  readonly holds: RowExpression;
+}
+
+function expectOfDomains(checks: readonly DomainCheck[], image: readonly Datum[]): void {
+  for (const { domain, holds } of checks) if (holds(image) === false) throw domainViolated(domain);
+}
+
 export class TableWriter {
   readonly table: TableDefinition;
   readonly #ports: WritePorts;
   readonly #codec: RowCodec;
   readonly #live: readonly ColumnDefinition[];
   readonly #generated: readonly { readonly column: number; readonly compute: RowExpression }[];
-  readonly #checks: readonly (Pick<RowRules["checks"][number], "name" | "domain"> & {
-    readonly holds: RowExpression;
-  })[];
+  /** Of domains: those of columns that are written, and those of generated columns. */
+  readonly #ofDomains: readonly DomainCheck[];
+  readonly #ofGenerated: readonly DomainCheck[];
+  readonly #checks: readonly { readonly name: string; readonly holds: RowExpression }[];
   /** All indexes but the primary key's, which is the rows' own tree. */
   readonly #indexes: readonly IndexWork[];
   readonly #primary: IndexDefinition | null;
@@ -84,7 +94,13 @@ export class TableWriter {
     const compile = (expression: Parameters<WritePorts["compile"]>[0]): RowExpression =>
       ports.compile(expression, rules.rowIds);
     this.#generated = rules.generated.map(({ column, expression }) => ({ column, compute: compile(expression) }));
-    this.#checks = rules.checks.map(({ name, expression, domain }) => ({ name, domain, holds: compile(expression) }));
+    const checks = rules.checks.map(({ name, expression, domain }) => ({ name, domain, holds: compile(expression) }));
+    const ofDomains = checks.flatMap(({ domain, holds }) => (domain === null ? [] : [{ domain, holds }]));
+    const isGenerated = ({ domain }: DomainCheck): boolean =>
+      rules.generated.some(({ column }) => column === domain.column);
+    this.#ofDomains = ofDomains.filter((check) => !isGenerated(check));
+    this.#ofGenerated = ofDomains.filter(isGenerated);
+    this.#checks = checks.filter(({ domain }) => domain === null);
     this.#primary = rules.indexes.find(({ index }) => index.isPrimary)?.index ?? null;
     this.#indexes = rules.indexes
       .filter(({ index }) => !index.isPrimary)
@@ -107,13 +123,25 @@ export class TableWriter {
     return values;
   }
 
-  /** Computes what is generated and checks what must hold of a row alone. Changes `values`. */
-  prepare(values: Datum[]): void {
+  /**
+   * Computes what is generated and checks what must hold of a row alone. Changes `values`.
+   *
+   * The order is PostgreSQL's, where a value becomes one of its column's domain before there is a row: domains, what is generated, NOT NULL,
+   * the table's checks. What a row has had is not held against its domains again: a constraint may be there that is NOT VALID.
+   *
+   * @param written the columns that a statement gives values to
+   */
+  prepare(values: Datum[], written: readonly number[] | "all"): void {
     this.#prepared += 1;
     if (this.#prepared % checkRows === 0) this.#ports.check();
     assert(values.length === this.table.columns.length, "a row has a value for each column");
+    if (this.#ofDomains.length > 0) {
+      const isWritten = ({ domain }: DomainCheck): boolean => written === "all" || written.includes(domain.column);
+      expectOfDomains(this.#ofDomains.filter(isWritten), this.image(values));
+    }
     if (this.#generated.length > 0) {
       for (const { column, compute } of this.#generated) values[column - 1] = compute(this.image(values));
+      expectOfDomains(this.#ofGenerated, this.image(values));
     }
     for (const { number, name, isNotNull } of this.#live) {
       if (isNotNull && (values[number - 1] ?? null) === null) {
@@ -122,10 +150,8 @@ export class TableWriter {
     }
     if (this.#checks.length === 0) return;
     const image = this.image(values);
-    for (const { name, domain, holds } of this.#checks) {
-      if (holds(image) !== false) continue;
-      throw domain === null ? checkViolated(this.#ports, this.table, name, values) : domainViolated(domain);
-    }
+    for (const { name, holds } of this.#checks)
+      if (holds(image) === false) throw checkViolated(this.#ports, this.table, name, values);
   }
 
   /** The row key of a row with a primary key. */

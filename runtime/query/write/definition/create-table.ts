@@ -132,7 +132,7 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
   let count = 0;
   for (const row of [...ports.queryRows(query)]) {
     const values = [...row];
-    writer.prepare(values);
+    writer.prepare(values, "all");
     writer.insert(values, "none");
     count += 1;
   }

@@ -203,7 +203,7 @@ export function rewrite(
   try {
     for (const { values } of rows) {
       const row = change(values);
-      writer.prepare(row);
+      writer.prepare(row, "all");
       writer.insert(row, "none");
     }
     writer.settle({ ...ports.write(ports.draft.catalog), timing: immediate });
@@ -226,7 +226,7 @@ export function updateRows(ports: DefinitionPorts, table: TableDefinition, chang
   for (const { key, values } of collected(write, table)) {
     const next = [...values];
     change(next);
-    writer.prepare(next);
+    writer.prepare(next, "all");
     writer.update({ key, values, from: 0 }, next);
   }
   writer.settle();

@@ -1,6 +1,6 @@
 /** What rows of a table must fulfil, what is computed of them and what is told of them, over rows whose values stand by column number - 1. */
 import { assert } from "../../../types/assert.js";
-import type { BoundModification } from "../../bind/bound.js";
+import type { BoundModification, RowRules } from "../../bind/bound.js";
 import type { ColumnDefinition, TableDefinition } from "../../catalog/model.js";
 import { compileForFrames, type Frame, type FrameFunction } from "../../execute/frame-expression.js";
 import type { BoundExpression, ColumnId } from "../../plan/expression.js";
@@ -18,6 +18,8 @@ export interface CompiledRules {
   /** Columns that must not be NULL, as places in a row's values. */
   readonly required: readonly number[];
   readonly checks: readonly FrameFunction[];
+  /** Checks of columns' domains, which come before what is generated. */
+  readonly ofDomains: readonly FrameFunction[];
   readonly returning: readonly FrameFunction[] | null;
 }
 
@@ -42,11 +44,15 @@ export function compiledRules(modification: BoundModification): CompiledRules | 
     place: column - 1,
     compute: compile(expression),
   }));
-  const checks = rules.checks.map(({ expression }) => compile(expression));
+  const isGiven = ({ domain }: RowRules["checks"][number]): boolean =>
+    domain !== null && !rules.generated.some(({ column }) => column === domain.column);
+  const checks = rules.checks.filter((check) => !isGiven(check)).map(({ expression }) => compile(expression));
+  const ofDomains = rules.checks.filter(isGiven).map(({ expression }) => compile(expression));
   const returned = told.map(compile);
-  if (!generated.every(isComputed) || !checks.every(isCompiled) || !returned.every(isCompiled)) return null;
+  if (!generated.every(isComputed)) return null;
+  if (!checks.every(isCompiled) || !ofDomains.every(isCompiled) || !returned.every(isCompiled)) return null;
   const required = live.filter(({ isNotNull }) => isNotNull).map(({ number }) => number - 1);
-  return { generated, required, checks, returning: returning === null ? null : returned };
+  return { generated, required, checks, ofDomains, returning: returning === null ? null : returned };
 }
 
 const isCompiled = (compiled: FrameFunction | null): compiled is FrameFunction => compiled !== null;
@@ -56,8 +62,13 @@ const isComputed = (computed: {
 }): computed is Computed => computed.compute !== null;
 
 /** Computes what is generated of a row, and says whether the row may be as it is. */
-export function isSound({ generated, required, checks }: CompiledRules, frame: Frame, row: Datum[]): boolean {
+export function isSound(
+  { generated, required, checks, ofDomains }: CompiledRules,
+  frame: Frame,
+  row: Datum[],
+): boolean {
   frame.row = row;
+  for (const check of ofDomains) if (check(frame) === false) return false;
   for (const { place, compute } of generated) row[place] = compute(frame);
   for (const place of required) if ((row[place] ?? null) === null) return false;
   for (const check of checks) if (check(frame) === false) return false;
