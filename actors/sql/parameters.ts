@@ -1,5 +1,8 @@
-/** Parameters as a client sent them, read by the types that the statement gives them. */
+/** Parameters as a client sent them, read by the types that the statement gives them; those of domains are held against them. */
+import type { BoundStatement } from "../../runtime/query/bind/bound.js";
 import { SqlError } from "../../runtime/query/error.js";
+import { parameterValue } from "../../runtime/query/execute/parameter-value.js";
+import type { EvaluationContext } from "../../runtime/query/functions/context.js";
 import { fromUtf8 } from "../../runtime/query/types/bytes.js";
 import { codecOf } from "../../runtime/query/types/codecs.js";
 import type { Datum } from "../../runtime/query/types/datum.js";
@@ -7,22 +10,33 @@ import { noModifier, type Oid } from "../../runtime/query/types/sql-type.js";
 import type { TextContext } from "../../runtime/query/types/text-context.js";
 import type { WireValue } from "../messages/sql.js";
 
+/** Throws 08P01 for another number of values, what a type's input says, and 23502 or 23514 for what is no value of a domain. */
 export function readParameters(
   values: readonly WireValue[],
-  types: readonly Oid[],
-  context: TextContext,
-  name: string,
+  { parameterTypes, domainParameters }: Pick<BoundStatement, "parameterTypes" | "domainParameters">,
+  context: EvaluationContext,
 ): readonly Datum[] {
-  if (values.length !== types.length) {
+  if (values.length !== parameterTypes.length) {
     throw new SqlError(
       "08P01",
-      `bind message supplies ${values.length} parameters, but prepared statement "${name}" requires ${types.length}`,
+      `bind message supplies ${values.length} parameters, but prepared statement "" requires ${parameterTypes.length}`,
     );
   }
-  return values.map(({ format, bytes }, index) => {
-    if (bytes === null) return null;
-    const codec = codecOf(types[index] ?? 0);
-    if (format === 1) return codec.receive(bytes, noModifier, context);
-    return codec.input(fromUtf8(bytes), noModifier, context);
-  });
+  if (domainParameters.length === 0)
+    return values.map((value, index) => read(value, parameterTypes[index] ?? 0, noModifier, context));
+  // One after the other: the first that is wrong is told, whether by its type or by its domain.
+  const ofDomains = new Map(domainParameters.map((parameter) => [parameter.index, parameter]));
+  const parameters: Datum[] = [];
+  for (const [index, value] of values.entries()) {
+    const ofDomain = ofDomains.get(index);
+    parameters.push(read(value, parameterTypes[index] ?? 0, ofDomain?.type.modifier ?? noModifier, context));
+    if (ofDomain !== undefined) parameterValue(ofDomain.value, parameters, context);
+  }
+  return parameters;
+}
+
+function read({ format, bytes }: WireValue, type: Oid, modifier: number, context: TextContext): Datum {
+  if (bytes === null) return null;
+  const codec = codecOf(type);
+  return format === 1 ? codec.receive(bytes, modifier, context) : codec.input(fromUtf8(bytes), modifier, context);
 }

@@ -71,3 +71,72 @@ test("values of an enum travel as their labels, in both formats", async (t) => {
   t.true((binary.rows[0]?.[1] ?? "").endsWith(Buffer.from("ok").toString("hex")));
   t.is(unknown?.kind === "failed" ? unknown.sqlState : "", "22P02");
 });
+
+test("a parameter of a domain is announced as one, and held against it before anything is done with it", async (t) => {
+  const started = await startTarget({ postgres });
+  t.teardown(() => started.stop());
+  const { host, port, user, database } = started.target;
+  const client = await PostgresClient.connect({ host, port, user, database });
+  await rowsOf(client, "create domain dose as integer check (value >= 0)");
+  await rowsOf(client, "create domain amount as numeric(6,2) not null constraint few check (value < 100)");
+  await rowsOf(client, "create domain code as varchar(3)");
+  await rowsOf(
+    client,
+    "create domain answer as text check (value is not null and coalesce(value in ('y', 'n'), true))",
+  );
+  await rowsOf(client, "create table given (id int primary key, d dose, n int, c code, check (n > 0))");
+  const names = new Map<number, string>();
+  for (const name of ["integer", "dose", "numeric", "amount", "varchar", "code", "text", "answer"])
+    names.set(Number(await rowsOf(client, `select '${name}'::regtype::oid`)), name);
+  const answer = async (sql: string, ...values: readonly (string | Buffer | null)[]): Promise<string> => {
+    const told = await client.extended(sql, values, "text");
+    if (told.kind === "failed") return `${told.sqlState} ${told.fields.get("n") ?? told.fields.get("d") ?? ""}`.trim();
+    const shown = (type: number): string => names.get(type) ?? String(type);
+    const result = told.columns.length === 0 ? told.tag : told.rows.map((row) => row.join("|")).join(" ");
+    return `${told.parameterTypes.map(shown).join(" ")}: ${result}`;
+  };
+  const integer = (value: number): Buffer => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeInt32BE(value);
+    return bytes;
+  };
+  // A domain where a value is assigned or cast, the type beneath where it is compared or computed with.
+  t.is(
+    await answer("insert into given (id, d, c) values ($1, $2, $3)", "1", "5", "abc"),
+    "integer dose code: INSERT 0 1",
+  );
+  t.is(await answer("insert into given (id, d) select $1, $2", "2", integer(6)), "integer dose: INSERT 0 1");
+  t.is(
+    await answer("insert into given (id, d) select $1, $2 union all select 4, 7", "3", "7"),
+    "integer integer: INSERT 0 2",
+  );
+  t.is(
+    await answer("update given set d = $1 + 1, n = $2 where d = $3", "8", "1", "7"),
+    "integer integer integer: UPDATE 2",
+  );
+  t.is(await answer("select d from given where d = $1", "-5"), "integer: ");
+  t.is(await answer("select $1::dose, $1 + 1", "1"), "dose: 1|2");
+  t.is(await answer("select coalesce($1, d) from given where id = 1", "-1"), "integer: -1");
+  t.is(await answer("insert into given (id, d, n) values ($1, $2, $2)", "9", "1"), "42P08");
+  // Whether or not a row has it, and in both formats.
+  t.is(await answer("update given set d = $1 where id = $2", "-4", "99"), "23514 dose_check");
+  t.is(await answer("update given set d = $1 where id = $2", integer(-4), "99"), "23514 dose_check");
+  t.is(await answer("update given set d = $1 where id = $2", null, "99"), "dose integer: UPDATE 0");
+  t.is(await answer("select 1 where false and $1::dose = 1", "-4"), "23514 dose_check");
+  t.is(await answer("select $1::amount", "1.239"), "amount: 1.24");
+  t.is(await answer("select $1::amount", "100"), "23514 few");
+  t.is(await answer("select $1::amount", null), "23502 amount");
+  t.is(await answer("select $1::code", "abcd"), "22001");
+  t.is(await answer("select $1::answer", "n"), "answer: n");
+  t.is(await answer("select $1::answer", "x"), "23514 answer_check");
+  // The first that is wrong is told.
+  t.is(await answer("select $1::dose, $2::int", "-1", "x"), "23514 dose_check");
+  t.is(await answer("select $1::int, $2::dose", "x", "-1"), "22P02");
+  // What a domain is now: it may have changed since it was announced.
+  await rowsOf(client, "prepare changed(dose) as select $1");
+  t.is(await rowsOf(client, "execute changed(101)"), "101");
+  await rowsOf(client, "alter domain dose add constraint most check (value < 100) not valid");
+  const most = await client.query("execute changed(101)");
+  t.is(most.kind === "failed" ? most.fields.get("n") : "", "most");
+  client.close();
+});

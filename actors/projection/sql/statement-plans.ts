@@ -3,9 +3,9 @@
  * by its key, which is read and answered at once.
  */
 import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import type { TableSource } from "../../../runtime/query/table/access.js";
 import { int64 } from "../../../runtime/query/types/bytes.js";
-import type { TextContext } from "../../../runtime/query/types/text-context.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { SqlRequest, SqlRows } from "../../messages/sql.js";
@@ -77,13 +77,13 @@ export class StatementPlans {
   point(
     request: SqlRequest,
     { bound, columns, point, pastPoint }: PlannedStatement,
-    context: TextContext,
+    context: EvaluationContext,
     reader: TreeReader,
     position: number,
   ): SqlRows | null {
     if (point === null && pastPoint === null) return null;
     assert(isWhole(request), "the one row of a point is all that is asked for");
-    const parameters = readParameters(request.parameters, bound.parameterTypes, context, "");
+    const parameters = readParameters(request.parameters, bound, context);
     const { tenant } = request;
     const row =
       point === null ? pastPoint?.read(reader, tenant, parameters, position) : point.read(reader, tenant, parameters);

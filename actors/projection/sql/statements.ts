@@ -3,7 +3,12 @@
  * here; what has rows comes out as a run, for `SqlReads` to pull.
  */
 import type { StateReads } from "../../../runtime/kernel/read/state-reads.js";
-import type { BoundExplain, BoundQuery, BoundStatement } from "../../../runtime/query/bind/bound.js";
+import {
+  announcedTypes,
+  type BoundExplain,
+  type BoundQuery,
+  type BoundStatement,
+} from "../../../runtime/query/bind/bound.js";
 import type { QueryEnvironment, RowStream } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { SpillSpace } from "../../../runtime/query/execute/spill.js";
@@ -97,7 +102,7 @@ export class Statements {
     const { bound, columns } = planned;
     const { body } = bound;
     if (request.kind === "describe") {
-      return answer({ kind: "described", parameterTypes: bound.parameterTypes, columns });
+      return answer({ kind: "described", parameterTypes: announcedTypes(bound), columns });
     }
     if (body.kind === "session" && body.statement.kind === "maintenance") {
       // There is nothing to vacuum, analyze or reindex; what is named must be there.
@@ -133,7 +138,7 @@ export class Statements {
     return {
       source: new AuditSource(source, { reads, tenant, catalog, past, records: this.#host.records() }),
       context,
-      parameters: readParameters(request.parameters, bound.parameterTypes, context, ""),
+      parameters: readParameters(request.parameters, bound, context),
       memoryBytesMax: queryMemory,
       spill: this.#host.spill,
       check: () => this.#check(deadline),

@@ -7,6 +7,7 @@
  *            not wait for the disk. Were what it has met never to be committed, neither would the transaction be
  *   waits    a lock is in the way: the statement comes back into the queue when its owners have ended, and is run again from its start
  */
+import { announcedTypes } from "../../../runtime/query/bind/bound.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { ByteWriter } from "../../../runtime/types/byte-writer.js";
@@ -96,7 +97,7 @@ export const done = (tag: string, position: number): Extract<SqlReply, { kind: "
 
 export const described = ({ bound, columns }: PlannedStatement): SqlReply => ({
   kind: "described",
-  parameterTypes: bound.parameterTypes,
+  parameterTypes: announcedTypes(bound),
   columns,
 });
 

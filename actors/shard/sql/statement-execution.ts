@@ -58,6 +58,7 @@ interface Around {
 const commitStatement: BoundStatement = {
   body: { kind: "session", statement: { kind: "commit", andChain: false, location: -1 } },
   parameterTypes: [],
+  domainParameters: [],
   columns: null,
   catalogVersion: 0,
   writes: false,
@@ -263,7 +264,7 @@ export class StatementExecution {
   ): StatementResult {
     const { context } = evaluation;
     const rows = this.#rows.of(columns, request.resultFormats, context);
-    const parameters = readParameters(request.parameters, bound.parameterTypes, context, "");
+    const parameters = readParameters(request.parameters, bound, context);
     const row = point.read(reader, request.tenant, parameters);
     if (row !== null) rows.add(row);
     return { rows, count: rows.rows, tag: (shown) => `SELECT ${shown}` };

@@ -82,7 +82,7 @@ export class StatementPrograms {
       const planned = plans.find(request, catalog.version);
       const program = planned === undefined ? null : this.#programOf(planned, catalog);
       if (planned === undefined || program === null || program.rows > 1 || program.draws === "more") return null;
-      const { body, parameterTypes } = planned.bound;
+      const { body } = planned.bound;
       assert(isBoundModification(body), "a program writes to a table");
       // Views that read the table change with it, and rows that do not outlive a transaction are not even written.
       if (catalog.isMaintaining(body.table.oid) || body.table.onCommit !== undefined) return null;
@@ -102,7 +102,7 @@ export class StatementPrograms {
       const rows = program.run({
         state,
         tenant,
-        frame: { row: [], parameters: readParameters(request.parameters, parameterTypes, context, ""), context },
+        frame: { row: [], parameters: readParameters(request.parameters, planned.bound, context), context },
         put: (space, object, treeKey, content) => putFact(facts, space, object, treeKey.subarray(itemAt), content),
         remove: (space, object, treeKey) => removeFact(facts, space, object, treeKey.subarray(itemAt)),
         returned: (row) => returned?.add(row),
@@ -140,7 +140,7 @@ export class StatementPrograms {
     const { overlay, isolation, snapshot } = transaction;
     if (isolation === "serializable" || snapshot >= 0) return null;
     const program = this.#programOf(planned, catalog);
-    const { body, parameterTypes } = planned.bound;
+    const { body } = planned.bound;
     if (program === null || !isBoundModification(body)) return null;
     const isLoad = request.kind === "load" || program.input === "plan" || program.rows >= loadRowsMin;
     if (isLoad && !program.isLoad && (request.kind === "load" || program.input === "plan")) return null;
@@ -149,7 +149,7 @@ export class StatementPrograms {
     if (request.kind === "load")
       return this.#load(parts, (run) => orElse(() => runForEach(program, run, loadedValues(parts, planned))));
     if (program.input === "plan") return this.#loadPlan(parts, planned, program);
-    const parameters = readParameters(request.parameters, parameterTypes, context, "");
+    const parameters = readParameters(request.parameters, planned.bound, context);
     if (isLoad && program.isLoad) {
       return this.#load(parts, (run) => program.run({ ...run, frame: { row: [], parameters, context } }));
     }

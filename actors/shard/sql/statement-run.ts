@@ -118,9 +118,7 @@ export class StatementRun {
       }),
       context: evaluation.context,
       parameters:
-        request.kind === "load"
-          ? noParameters
-          : readParameters(request.parameters, bound.parameterTypes, evaluation.context, ""),
+        request.kind === "load" ? noParameters : readParameters(request.parameters, bound, evaluation.context),
       memoryBytesMax: evaluation.queryMemory,
       check: () => this.check(),
       positionAt: (at) => new StateReads(state).positionsUntil(tenant, unixTimeOf(at)) - 1,

@@ -59,19 +59,21 @@ export class Cursors {
   /** Types that are not built in are known to whoever has a catalog. */
   async #typesOf(types: readonly TypeName[]): Promise<readonly number[]> {
     const builtIn = types.map(builtInType);
-    if (!builtIn.includes(null)) return builtIn.flatMap((oid) => oid ?? []);
-    const text = `SELECT ${types.map((type) => `NULL::${printType(type)}`).join(", ")}`;
+    const asked = types.filter((_, index) => builtIn[index] === null);
+    if (asked.length === 0) return builtIn.flatMap((oid) => oid ?? []);
+    // As parameters: a domain is announced as one by these alone.
+    const text = `SELECT ${asked.map((type, index) => `$${index + 1}::${printType(type)}`).join(", ")}`;
     const [statement] = this.#exchange.host.statements.statements(text);
     assert(statement !== undefined, "a text of one statement has it");
     try {
-      const { columns } = await this.#descriptions.describeAnew(statement, []);
-      assert(columns?.length === types.length, "each type is asked for by a column");
-      return columns.map(({ type }) => type);
+      const { parameterTypes } = await this.#descriptions.describeAnew(statement, []);
+      assert(parameterTypes.length === asked.length, "each type is asked for by a parameter");
+      const found = parameterTypes[Symbol.iterator]();
+      return builtIn.flatMap((oid) => oid ?? found.next().value ?? []);
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
       // The place is one of the query that nobody has written.
-      const position = types[builtIn.indexOf(null)]?.location;
-      throw new SqlError(error.sqlState, error.message, { ...error.fields, position });
+      throw new SqlError(error.sqlState, error.message, { ...error.fields, position: asked[0]?.location });
     }
   }
 

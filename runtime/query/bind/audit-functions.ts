@@ -204,7 +204,7 @@ function pointOf(value: Expression, binder: Binder): TimePoint {
   const isPosition =
     value.kind === "integerLiteral" ||
     value.kind === "numberLiteral" ||
-    (value.kind === "parameterName" && isPositionType(binder.parameterTypes[value.number - 1] ?? 0)) ||
+    (value.kind === "parameterName" && isPositionType(binder.parameterType(value.number)?.oid ?? 0)) ||
     (value.kind === "cast" && isPositionType(castType(value.type.names.at(-1) ?? "")));
   return { kind: isPosition ? "position" : "timestamp", value, location: value.location };
 }

@@ -1,5 +1,6 @@
 /** What is shared by all levels of one statement while it is bound: numbers of columns, types of parameters, depth, and how to bind a query. */
 import { assert } from "../../types/assert.js";
+import { typeOf } from "../catalog/user-types.js";
 import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanNode } from "../plan/plan.js";
@@ -7,7 +8,7 @@ import type { Expression } from "../syntax/ast-expression.js";
 import type { DataStatement } from "../syntax/ast-modify.js";
 import type { Query } from "../syntax/ast-query.js";
 import { nestingMax, tooDeep } from "../syntax/conversion.js";
-import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { namedOid, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { Authority } from "./authority.js";
 import type { BoundModification } from "./bound.js";
@@ -56,7 +57,6 @@ export class Binder {
   readonly authority: Authority;
   readonly bindQuery: (binder: Binder, ...rest: Parameters<BindQuery>) => BoundRows;
   readonly bindModification: (binder: Binder, ...rest: Parameters<BindModification>) => BoundModification;
-  readonly parameterTypes: Oid[];
   /** Parameters that are columns of unknown type: the parameter's index by column. */
   readonly unknownColumns = new Map<ColumnId, number>();
   /** Schemas of tables that were named without one, by the name's node. */
@@ -72,6 +72,8 @@ export class Binder {
   writes = false;
   locks = false;
   #refusal: SqlError | null = null;
+  /** Types of the parameters, by their places; null while nothing has told one. */
+  readonly #parameters: (SqlType | null)[];
   /** Of the expressions whose subqueries are being bound, outermost first. */
   readonly #contexts: ExpressionContext[] = [];
   #nextId = 1;
@@ -86,7 +88,7 @@ export class Binder {
     this.authority = new Authority(environment);
     this.bindQuery = bindQuery;
     this.bindModification = bindModification;
-    this.parameterTypes = [...environment.parameterTypes];
+    this.#parameters = environment.parameterTypes.map((oid) => this.#givenType(oid));
   }
 
   newId(): ColumnId {
@@ -132,33 +134,54 @@ export class Binder {
     return result;
   }
 
+  /** What a client says by a type's number; null when it leaves the type to be found out. */
+  #givenType(oid: Oid): SqlType | null {
+    if (oid === 0 || oid === typeOid.unknown) return null;
+    const object = this.environment.catalog.objectByOid(oid);
+    return object?.kind === "domain" ? typeOf(object) : sqlType(oid);
+  }
+
   parameter(number: number, location: number): BoundExpression {
-    while (this.parameterTypes.length < number) this.parameterTypes.push(0);
-    const known = this.parameterTypes[number - 1] ?? 0;
-    const type = sqlType(known === 0 ? typeOid.unknown : known);
+    while (this.#parameters.length < number) this.#parameters.push(null);
+    const type = this.#parameters[number - 1] ?? sqlType(typeOid.unknown);
     return { kind: "parameter", index: number - 1, type, location };
   }
 
-  /** Parameter `index` is of this type from now on. 42P08 when it was taken for another before. */
-  typeParameter(index: number, oid: Oid, location: number): SqlType {
-    const known = this.parameterTypes[index] ?? 0;
-    if (known !== 0 && known !== typeOid.unknown && known !== oid) {
+  get hasParameters(): boolean {
+    return this.#parameters.length > 0;
+  }
+
+  /** Null for one whose type nothing has told yet. */
+  parameterType(number: number): SqlType | null {
+    return this.#parameters[number - 1] ?? null;
+  }
+
+  /** Parameter `index` is of this type, or this domain, from now on. 42P08 when it was taken for another before. */
+  typeParameter(index: number, target: SqlType, location: number): SqlType {
+    const known = this.#parameters[index] ?? null;
+    if (known !== null && namedOid(known) !== namedOid(target)) {
       throw new SqlError("42P08", `inconsistent types deduced for parameter $${index + 1}`, {
         position: positionOf(location),
-        detail: `${typeLabel(known)} versus ${typeLabel(oid)}`,
+        detail: `${this.#labelOf(known)} versus ${this.#labelOf(target)}`,
       });
     }
-    this.parameterTypes[index] = oid;
-    return sqlType(oid, noModifier);
+    // Of its own type a parameter has no modifier; of a domain it has the domain's.
+    const type = target.domain === undefined ? sqlType(target.oid) : target;
+    this.#parameters[index] = type;
+    return type;
+  }
+
+  #labelOf({ oid, domain }: SqlType): string {
+    const name = domain === undefined ? null : this.environment.context.names.nameOf("regtype", domain);
+    return name ?? typeLabel(oid);
   }
 
   /** 42P18 for a parameter whose type nothing told. */
-  checkParameters(): readonly Oid[] {
-    for (const [index, oid] of this.parameterTypes.entries()) {
-      if (oid !== 0 && oid !== typeOid.unknown) continue;
+  checkParameters(): readonly SqlType[] {
+    return this.#parameters.map((type, index) => {
+      if (type !== null && type.oid !== typeOid.unknown) return type;
       throw new SqlError("42P18", `could not determine data type of parameter $${index + 1}`);
-    }
-    return this.parameterTypes;
+    });
   }
 }
 

@@ -8,7 +8,7 @@ import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanNode } from "../plan/plan.js";
 import type { DefinitionStatement } from "../syntax/ast-definition.js";
 import type { SessionStatement } from "../syntax/ast-session.js";
-import type { Oid, SqlType } from "../types/sql-type.js";
+import { namedOid, type Oid, type SqlType } from "../types/sql-type.js";
 
 export interface ResultColumn {
   readonly name: string;
@@ -144,13 +144,33 @@ export interface BoundSession {
   readonly statement: SessionStatement;
 }
 
+/** A parameter that is of a domain. */
+export interface DomainParameter {
+  readonly index: number;
+  /** The type beneath, whose modifier its values are read with, and the domain, which the parameter is announced as. */
+  readonly type: SqlType;
+  /** The parameter as a value of the domain: throws for one that is none, whether or not anything is done with it. */
+  readonly value: BoundExpression;
+}
+
 export interface BoundStatement {
   readonly body: BoundQuery | BoundModification | BoundExplain | BoundDefinition | BoundSession;
-  /** Types of all parameters, found or given. */
+  /** Types of all parameters, found or given: what their values are read as. Of a domain the type beneath. */
   readonly parameterTypes: readonly Oid[];
+  readonly domainParameters: readonly DomainParameter[];
   /** What Describe answers; null for no rows. */
   readonly columns: readonly ResultColumn[] | null;
   /** Version of the catalog that it was bound against. */
   readonly catalogVersion: number;
   readonly writes: boolean;
+}
+
+/** Types of a statement's parameters as they are announced: domains by their own numbers. */
+export function announcedTypes({
+  parameterTypes,
+  domainParameters,
+}: Pick<BoundStatement, "parameterTypes" | "domainParameters">): readonly Oid[] {
+  if (domainParameters.length === 0) return parameterTypes;
+  const domains = new Map(domainParameters.map(({ index, type }) => [index, namedOid(type)]));
+  return parameterTypes.map((oid, index) => domains.get(index) ?? oid);
 }

@@ -62,13 +62,13 @@ function coerceUnknown(
       if (typeof expression.value !== "string") return null;
       return readLiteral(binder, expression.value, target, level, location);
     case "parameter": {
-      const type = binder.typeParameter(expression.index, target.oid, location);
+      const type = binder.typeParameter(expression.index, target, location);
       return withModifier({ ...expression, type }, target, level);
     }
     case "column": {
       const index = binder.unknownColumns.get(expression.id);
       if (index !== undefined) {
-        const type = binder.typeParameter(index, target.oid, location);
+        const type = binder.typeParameter(index, target, location);
         return withModifier({ ...expression, type }, target, level);
       }
       return throughText(expression, target, level);

@@ -8,6 +8,7 @@ import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { compareText } from "../types/text.js";
 import { typeLabel } from "../types/type-name.js";
 import { type Binder, positionOf } from "./binder.js";
+import type { DomainParameter } from "./bound.js";
 import { coerce, coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { Scope } from "./scope.js";
@@ -79,9 +80,21 @@ export function expectDefault({ base, name, default: stored }: DomainDefinition,
 
 /** A value of the type beneath as one of the domain. */
 export function asDomainValue(value: BoundExpression, type: SqlType, binder: Binder, bind: Bind): BoundExpression {
-  const { location } = value;
   const domain = domainOf(type, binder);
   if (domain === null) return value;
+  // A parameter of the domain was held against it when it came.
+  if (value.kind === "parameter" && binder.parameterType(value.index + 1)?.domain === domain.oid) return value;
+  return heldAgainst(domain, value, type, binder, bind);
+}
+
+function heldAgainst(
+  domain: DomainDefinition,
+  value: BoundExpression,
+  type: SqlType,
+  binder: Binder,
+  bind: Bind,
+): BoundExpression {
+  const { location } = value;
   const rules = domainRules(domain, value, binder, bind);
   if (rules.length === 0) return { ...value, type };
   if (isVolatile(value)) throw notSupported("a volatile expression as a value of a domain", positionOf(location));
@@ -92,3 +105,12 @@ export function asDomainValue(value: BoundExpression, type: SqlType, binder: Bin
   const held = rules.map(({ expression }) => expression);
   return { kind: "call", callee, arguments: [value, ...held], form: "function", type, location };
 }
+
+/** What must hold of parameters that are of domains. */
+export const domainParameters = (types: readonly SqlType[], binder: Binder, bind: Bind): readonly DomainParameter[] =>
+  types.flatMap((type, index): DomainParameter[] => {
+    const domain = domainOf(type, binder);
+    if (domain === null) return [];
+    const parameter: BoundExpression = { kind: "parameter", index, type, location: -1 };
+    return [{ index, type, value: heldAgainst(domain, parameter, type, binder, bind) }];
+  });

@@ -5,7 +5,7 @@ import type { CommonTableNode, PlanColumn, PlanNode, SortKey } from "../plan/pla
 import { isModification } from "../syntax/ast-modify.js";
 import type { Query, SetOperationQuery, ValuesQuery, WithClause } from "../syntax/ast-query.js";
 import { comparatorOf } from "../types/compare.js";
-import type { SqlType } from "../types/sql-type.js";
+import { beneath, type SqlType } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { type Binder, type BoundRows, type OutputColumn, plainQuery, positionOf, type QueryOptions } from "./binder.js";
 import { asText, coerce, commonOf, isUnknown } from "./coerce.js";
@@ -161,7 +161,7 @@ function bindRecursive(
   );
   const working: CommonTableBinding = { name, number, columns, source: null };
   const tables: CommonTables = { tables: [working], parent: inner.tables };
-  const targets = start.outputs.map(({ type }) => type);
+  const targets = start.outputs.map(({ type }) => beneath(type));
   const step = binder.query(query.right, parent, tables, { keepsUnknown: false, targets });
   if (step.outputs.length !== columns.length) {
     throw new SqlError("42601", "each UNION query must have the same number of columns");
@@ -236,7 +236,11 @@ function bindSetOperation(
   if (query.locks.length > 0) {
     throw new SqlError("0A000", "FOR UPDATE is not allowed with UNION/INTERSECT/EXCEPT");
   }
-  const inner: QueryOptions = { keepsUnknown: true, targets: options.targets };
+  // What queries have in common is of no domain.
+  const inner: QueryOptions = {
+    keepsUnknown: true,
+    targets: options.targets.map((type) => (type === null ? null : beneath(type))),
+  };
   const left = binder.query(query.left, parent, tables, inner);
   const right = binder.query(query.right, parent, tables, inner);
   if (left.outputs.length !== right.outputs.length) {

@@ -18,7 +18,9 @@ import type {
   BoundStatement,
   ResultColumn,
 } from "./bound.js";
+import { domainParameters } from "./domain.js";
 import type { BindEnvironment } from "./environment.js";
+import { bindExpression } from "./expression.js";
 import { bindModification } from "./modify.js";
 import { bindQuery } from "./query.js";
 
@@ -39,11 +41,18 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
   const binder = new Binder(environment, bindQuery, bindModification);
   binder.authority.postpone();
   const finish = (body: BoundStatement["body"], columns: readonly ResultColumn[] | null): BoundStatement => {
-    const parameterTypes = binder.checkParameters();
+    const types = binder.checkParameters();
     binder.expectAccepted();
     // A view may be made of what its owner may not read; then nobody can read it.
     if (statement.kind !== "createView") binder.authority.expectAllowed();
-    return { body, parameterTypes, columns, catalogVersion: environment.catalog.version, writes: binder.writes };
+    return {
+      body,
+      parameterTypes: types.map(({ oid }) => oid),
+      domainParameters: domainParameters(types, binder, bindExpression),
+      columns,
+      catalogVersion: environment.catalog.version,
+      writes: binder.writes,
+    };
   };
   switch (statement.kind) {
     case "select":
@@ -126,7 +135,7 @@ function bindDefinition(statement: DefinitionStatement, binder: Binder): BoundDe
     return { kind: "definition", statement, query: null };
   }
   const query = bindWhole(statement.query, binder, plainQuery);
-  if (binder.parameterTypes.length > 0) throw new SqlError("42P02", "there is no parameter $1");
+  if (binder.hasParameters) throw new SqlError("42P02", "there is no parameter $1");
   if (query.writes) throw notSupported("a data-modifying WITH in a definition");
   if (statement.kind === "createView") expectReadable(statement.query, query);
   const qualified = settled(statement.query, binder) as Query;

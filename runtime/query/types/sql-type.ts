@@ -96,5 +96,11 @@ export const typeOid = {
   jsonbArray: 3807,
 } as const satisfies Record<string, Oid>;
 
+/** The type beneath a domain; any other as it is. */
+export const beneath = ({ oid, modifier }: SqlType): SqlType => ({ oid, modifier });
+
+/** What a type is called by: the domain that it is, or else itself. */
+export const namedOid = ({ oid, domain }: SqlType): Oid => domain ?? oid;
+
 export const noModifier = -1;
 export const sqlType = (oid: Oid, modifier = noModifier): SqlType => ({ oid, modifier });
