@@ -271,10 +271,10 @@ const decodedRoles = remembered((text): RoleSet => new RoleSet(decodeRoles(text)
 const first = plainRole(bootstrapName, true);
 
 /** Roles that nothing was said of: whoever asks, and the one that owns what nobody else does. */
-const unsaidRoles = remembered(
-  (user) =>
-    new RoleSet(user === `+${bootstrapName}` ? [first] : [first, plainRole(user.slice(1), user.startsWith("+"))]),
-);
+const unsaidRoles = remembered((user) => {
+  const asking = plainRole(user.slice(1), user.startsWith("+"));
+  return new RoleSet(asking.name === bootstrapName ? [asking] : [first, asking]);
+});
 
 const rolesOf = (text: string, user: string, isSuperuser: boolean): RoleSet =>
   text === "" ? unsaidRoles(`${isSuperuser ? "+" : "-"}${user}`) : decodedRoles(text);

@@ -20,6 +20,7 @@ export class ByteWorkload implements Workload {
   readonly #random: Stream;
   readonly #oracle = new RequestOracle();
   readonly #shards: (ByteShard | null)[];
+  readonly sql = null;
   requests = 0;
   #isSettling = false;
   #probesAnswered = 0;

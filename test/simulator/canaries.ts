@@ -38,7 +38,7 @@ const argument = (name: string): string | null => {
 
 function copyProduct(): string {
   const target = mkdtempSync(path.join(tmpdir(), "kimberlite-canary-"));
-  for (const part of ["runtime", "actors", "test/simulator", "test/store"]) {
+  for (const part of ["runtime", "actors", "protocol/server", "test/simulator", "test/sql", "test/store"]) {
     cpSync(path.join(project, "dist", part), path.join(target, "dist", part), {
       recursive: true,
       filter: (source) => !source.endsWith(".map") && !source.endsWith(".d.ts"),

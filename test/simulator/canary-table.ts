@@ -23,6 +23,8 @@ import {
   oldHead,
   roundOps,
   slowViews,
+  sql,
+  sqlLeaders,
   told,
   twoAnswers,
   views,
@@ -828,5 +830,69 @@ export const canaries: readonly Canary[] = [
     oracles: ["ack durability", "head", "commit chain", "promises", "assertion"],
     budget: 1_000,
     runs: foundedAnew,
+  },
+  {
+    id: "C47",
+    title: "answers that rest on what is under way do not wait until it is committed",
+    edits: [
+      {
+        file: "actors/shard/unrecorded.js",
+        find: "newest.follow(proposal);",
+        replace: "this.#send(proposal);",
+      },
+    ],
+    oracles: ["sql"],
+    budget: 20,
+    runs: sql,
+  },
+  {
+    id: "C48",
+    title: "a row lock is in nobody's way",
+    edits: [
+      {
+        file: "actors/shard/sql/lock-table.js",
+        find: "if (owner !== self && conflicts[strength].has(held))",
+        replace: "if (false)",
+      },
+    ],
+    oracles: ["sql"],
+    budget: 20,
+    runs: sql,
+  },
+  {
+    id: "C49",
+    title: "ROLLBACK TO SAVEPOINT leaves what was written since",
+    edits: [without("actors/shard/sql/transaction.js", "this.overlay.rollbackTo(savepoint.writes);")],
+    oracles: ["sql"],
+    budget: 20,
+    runs: sql,
+  },
+  {
+    id: "C50",
+    title: "a repeatable read writes over what was committed behind its snapshot",
+    edits: [
+      {
+        file: "runtime/query/write/table-writer.js",
+        find: "if (row.from > snapshot)",
+        replace: "if (false)",
+      },
+    ],
+    oracles: ["sql"],
+    budget: 20,
+    runs: sql,
+  },
+  {
+    id: "C51",
+    title: "a transaction that a new leader does not know goes on as a new one",
+    edits: [
+      {
+        file: "actors/shard/sql/decider.js",
+        find: "if (known === null)\n                throw transactionLost();\n            return known;",
+        replace: "if (known !== null) return known;",
+      },
+    ],
+    oracles: ["sql"],
+    budget: 50,
+    runs: sqlLeaders,
   },
 ];

@@ -28,6 +28,7 @@ export class Ensemble {
   #halts = 0;
   readonly #faults: Record<string, number> = {};
   readonly #network: Record<string, number> = {};
+  readonly #sql: Record<string, number> = {};
   readonly #healMs: number[] = [];
 
   constructor(from: number) {
@@ -51,6 +52,7 @@ export class Ensemble {
     if (summary.healMs !== null) this.#healMs.push(summary.healMs);
     add(this.#faults, summary.faults);
     add(this.#network, summary.network);
+    if (summary.sql !== null) add(this.#sql, { runs: 1, ...summary.sql });
     if (hashAgain === null) return;
     this.pairs += 1;
     if (hashAgain === summary.hash) this.pairsEqual += 1;
@@ -79,6 +81,10 @@ export class Ensemble {
       ],
       ["simulated hours; for each CPU hour", `${hours.toFixed(1)}; ${(hours / (cpuSeconds / 3600)).toFixed(0)}`],
       ["requests, committed operations", `${this.#requests}, ${this.#committed}`],
+      [
+        "runs with SQL: transfers committed, refused, unknown; checks of states",
+        ["runs", "committed", "refused", "unknown", "checks"].map((name) => this.#sql[name] ?? 0).join(", "),
+      ],
       ["faults a run", list(this.#faults)],
       ["frames a run", list(this.#network)],
       [

@@ -16,6 +16,7 @@ export const oracleNames = [
   "determinism",
   "assertion",
   "pipeline",
+  "sql",
 ] as const;
 
 export type OracleName = (typeof oracleNames)[number];

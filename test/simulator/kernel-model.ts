@@ -50,6 +50,8 @@ export class KernelModel {
   readonly appends = new Map<number, LoggedAppend>();
   readonly #opened: { readonly tenant: number; readonly session: number }[] = [];
   op = 0;
+  /** Records of SQL so far, by tenant. */
+  readonly sqlCommits = new Map<number, number>();
   #digest: { readonly op: number; readonly text: string } | null = null;
 
   constructor() {
@@ -73,6 +75,8 @@ export class KernelModel {
         // A session's number is the position of its opening, plus one.
         if (kind === requestKind.sessionOpen)
           this.#opened.push({ tenant: blocks.tenant, session: blocks.position + 1 });
+        if (kind === requestKind.sqlCommit)
+          this.sqlCommits.set(blocks.tenant, (this.sqlCommits.get(blocks.tenant) ?? 0) + 1);
         if (kind === requestKind.append) this.#note(op, blocks.tenant, blocks.position, view, factsFrom);
       }
     }

@@ -18,6 +18,7 @@ import { Gateway, StateReader } from "./kernel-side.js";
 import { nextVoters } from "./next-voters.js";
 import { clusterId, directory, type SimNode } from "./node.js";
 import type { Simulation } from "./simulation.js";
+import { SqlClients, type SqlCounts } from "./sql-clients.js";
 import { Stream } from "./streams.js";
 import type { Workload } from "./workload.js";
 
@@ -37,6 +38,7 @@ export class KernelWorkload implements Workload, ClientWorld {
   readonly bodyBytesMax: number;
   readonly #sides: (Side | null)[];
   readonly #clients: KernelClient[];
+  readonly #sql: SqlClients | null;
   readonly #floors = new Map<number, number>();
   readonly #sessions = new Map<number, number>();
   /** Who waits for the answer to a correlation. */
@@ -59,6 +61,16 @@ export class KernelWorkload implements Workload, ClientWorld {
     this.#clients = tenants.flatMap((tenant) =>
       Array.from({ length: clientsPerTenant }, (_, index) => new KernelClient(tenant * 10 + index, tenant, this)),
     );
+    this.#sql =
+      options.sqlClients === 0
+        ? null
+        : new SqlClients(
+            simulation,
+            this.model,
+            tenants,
+            (replica) => this.#sides[replica]?.gateway ?? null,
+            () => this.#nextCorrelation(),
+          );
   }
 
   get isBlind(): boolean {
@@ -67,6 +79,10 @@ export class KernelWorkload implements Workload, ClientWorld {
 
   get answered(): number {
     return this.#clients.reduce((sum, client) => sum + client.answered, 0);
+  }
+
+  get sql(): SqlCounts | null {
+    return this.#sql?.counts ?? null;
   }
 
   // ------------------------------------------------------------------ nodes
@@ -151,6 +167,7 @@ export class KernelWorkload implements Workload, ClientWorld {
     if (done) {
       this.#isSetUp = true;
       for (const client of this.#clients) this.#drive(client);
+      this.#sql?.begin();
       this.#readLater();
       return;
     }
@@ -189,8 +206,7 @@ export class KernelWorkload implements Workload, ClientWorld {
     }
     const found = this.#anyNode();
     const request = client.request();
-    this.#lastCorrelation += 1;
-    const correlation = this.#lastCorrelation;
+    const correlation = this.#nextCorrelation();
     this.#waiting.set(correlation, { client, number: request.number });
     this.requests += 1;
     if (found !== null) {
@@ -202,13 +218,21 @@ export class KernelWorkload implements Workload, ClientWorld {
     events.at(events.now + retryMs * 1000, () => this.#simulation.check(() => this.#gaveUp(correlation, client)));
   }
 
+  #nextCorrelation(): number {
+    this.#lastCorrelation += 1;
+    return this.#lastCorrelation;
+  }
+
   #gaveUp(correlation: number, client: KernelClient): void {
     if (this.#waiting.delete(correlation)) this.#drive(client);
   }
 
   #ok(correlation: number, body: Uint8Array): void {
     const waiting = this.#waiting.get(correlation);
-    if (waiting === undefined) return;
+    if (waiting === undefined) {
+      this.#sql?.ok(correlation, body);
+      return;
+    }
     this.#waiting.delete(correlation);
     waiting.client.ok(waiting.number, body);
     this.#drive(waiting.client);
@@ -216,7 +240,10 @@ export class KernelWorkload implements Workload, ClientWorld {
 
   #fail(correlation: number, error: ErrorRecord): void {
     const waiting = this.#waiting.get(correlation);
-    if (waiting === undefined) return;
+    if (waiting === undefined) {
+      this.#sql?.fail(correlation, error);
+      return;
+    }
     this.#waiting.delete(correlation);
     waiting.client.fail(waiting.number, error);
     this.#drive(waiting.client);
@@ -252,6 +279,7 @@ export class KernelWorkload implements Workload, ClientWorld {
           );
         }
         this.#compare(replica, reader, op);
+        this.#sql?.seen(reader, replica, op);
       });
     node.cell("projection-1.0")?.enter(() => side.reader.readLinearizable(seen));
   }
@@ -286,6 +314,7 @@ export class KernelWorkload implements Workload, ClientWorld {
   committed(committed: Committed): void {
     try {
       this.model.apply(committed);
+      this.#sql?.committed();
     } catch (error) {
       if (error instanceof SimulationFailure) throw error;
       throw new SimulationFailure("state", `the log gives no state at op ${committed.op}: ${String(error)}`, error);
@@ -328,10 +357,11 @@ export class KernelWorkload implements Workload, ClientWorld {
   settle(): void {
     this.#isSettling = true;
     this.#answeredAtSettle = this.answered;
+    this.#sql?.settle();
   }
 
   isSettled(core: readonly number[]): boolean {
-    if (this.answered < this.#answeredAtSettle + 2) return false;
+    if (this.answered < this.#answeredAtSettle + 2 || this.#sql?.isSettled === false) return false;
     return core.every((replica) => this.#isShown(replica));
   }
 
@@ -346,11 +376,13 @@ export class KernelWorkload implements Workload, ClientWorld {
 
   standing(): string {
     const since = this.answered - this.#answeredAtSettle;
-    return `${since} requests answered since the heal, set up: ${this.#isSetUp}`;
+    const sql = this.#sql === null ? "" : `, ${this.#sql.standing()}`;
+    return `${since} requests answered since the heal, set up: ${this.#isSetUp}${sql}`;
   }
 
   /** At quiescence every replica's state is that of the log. */
   end(): void {
+    this.#sql?.end();
     for (const node of this.#simulation.nodes) {
       if (!node.isAlive) continue;
       this.#sides[node.replica]?.reader.look((reader, op) =>

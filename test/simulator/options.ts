@@ -46,6 +46,8 @@ export interface SimulationOptions {
   /** Replicas beside them, with the numbers behind theirs. */
   readonly standbys: number;
   readonly workload: Workload;
+  /** Clients of each tenant that speak SQL, beside those of streams. Only of the shipping shard. */
+  readonly sqlClients: number;
   /** With it, faults are such that the cluster can recover, so it has to. Without it only safety is asked for. */
   readonly atlas: boolean;
   /** Virtual ms with faults, and at most that many afterwards to converge. */
@@ -124,6 +126,12 @@ function drawStandbys(seed: number, replicas: number): number {
   return replicas > 1 && random.chance(0.2) ? random.between(1, 2) : 0;
 }
 
+/** By a lottery of their own, as `drawStandbys`. A run with them takes as long as forty others: few have them, and some are asked for. */
+function drawSqlClients(seed: number): number {
+  const random = new Stream(seed, "sql clients");
+  return random.chance(0.1) ? random.between(1, 3) : 0;
+}
+
 /**
  * Virtual ms with faults: in three of four runs not much longer than the clients write, since what strikes an idle cluster finds little. By a
  * lottery of its own.
@@ -186,6 +194,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     replicas,
     standbys: drawStandbys(seed, replicas),
     workload: random.chance(0.15) ? "kernel" : "bytes",
+    sqlClients: 0,
     atlas,
     faultMs: random.pick([1_000, 2_000, 2_000, 4_000, 8_000]),
     healMsMax: 30_000,
@@ -218,6 +227,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
   return {
     ...withRescue(withReconfigurations(withPromotion({ ...drawn, workload }))),
     faultMs: busyMs(seed, faultMs, requestsMax, requestMicros),
+    sqlClients: workload === "kernel" ? drawSqlClients(seed) : 0,
     ...over,
   };
 }
@@ -279,6 +289,7 @@ const network = (change: Partial<NetworkOptions>) => (options: SimulationOptions
 /** What shrinking tries to turn off, from the loudest on. */
 export const lowered: readonly LoweredOption[] = [
   { name: "the story", lower: (options) => ({ ...options, story: null }) },
+  { name: "the clients that speak SQL", lower: (options) => ({ ...options, sqlClients: 0 }) },
   {
     name: "the standbys",
     lower: (options) => ({ ...options, standbys: 0, faults: { ...options.faults, promotes: 0, reconfigurations: 0 } }),

@@ -4,7 +4,7 @@
  */
 
 import { at } from "./event-at.js";
-import { type FaultRates, noFaults, type SimulationOptions } from "./options.js";
+import { type FaultRates, healthyNetwork, noFaults, type SimulationOptions } from "./options.js";
 import type { FaultEvent } from "./schedule.js";
 
 /** Many changes of the view over a log that grows fast. */
@@ -227,6 +227,24 @@ export const kernel: Partial<SimulationOptions> = {
   replicas: 3,
   requestMicros: 4_000,
   requestsMax: 300,
+};
+
+/** Clients that speak SQL, many of them at the same rows. */
+export const sql: Partial<SimulationOptions> = {
+  workload: "kernel",
+  sqlClients: 3,
+  replicas: 3,
+  requestMicros: 4_000,
+  requestsMax: 100,
+};
+
+/** Leaders that end while transactions are open. */
+export const sqlLeaders: Partial<SimulationOptions> = {
+  ...sql,
+  replicas: 3,
+  muteReplica: -1,
+  network: healthyNetwork,
+  faults: { ...noFaults, handovers: 12, pauses: 2, kills: 2 },
 };
 
 export const kernelCuts: Partial<SimulationOptions> = {

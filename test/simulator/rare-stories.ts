@@ -155,8 +155,15 @@ const names = Object.keys(stories);
 export const storyRun = (seed: number, story: string): SimulationOptions =>
   drawOptions(seed, { ...stories[story]?.over, story });
 
+/** `drawn`: whatever the seed gives. `sql`: runs whose clients speak SQL. */
+export type Runs = "drawn" | "sql";
+
 /** The options of a seed, with its story if it has one: one seed of sixteen. */
-export function drawRun(seed: number): SimulationOptions {
+export function drawRun(seed: number, runs: Runs = "drawn"): SimulationOptions {
+  if (runs === "sql") {
+    const sqlClients = new Stream(seed, "sql clients asked for").between(1, 3);
+    return drawOptions(seed, { workload: "kernel", sqlClients });
+  }
   const random = new Stream(seed, "story");
   return random.chance(1 / 16) ? storyRun(seed, random.pick(names)) : drawOptions(seed);
 }

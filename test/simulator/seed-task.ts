@@ -3,12 +3,13 @@ import { execFileSync } from "node:child_process";
 import { storageMarkCounts } from "../../runtime/storage/marks.js";
 import { recoveryRowCounts } from "../../runtime/storage/recovery-table.js";
 import { markCounts } from "../../runtime/vsr/marks.js";
-import { drawRun } from "./rare-stories.js";
+import { drawRun, type Runs } from "./rare-stories.js";
 import { runSeed } from "./run-seed.js";
 import type { RunSummary } from "./simulation.js";
 
 export interface SeedTask {
   readonly seed: number;
+  readonly runs: Runs;
   /** Whether it is run again, to see whether the run follows from its seed: here, or in a process that has run nothing else. */
   readonly again: "no" | "here" | "elsewhere";
 }
@@ -22,16 +23,17 @@ export interface SeedReport {
   readonly hashAgain: string | null;
 }
 
-async function hashOf(seed: number, where: "here" | "elsewhere"): Promise<string> {
-  if (where === "here") return (await runSeed(drawRun(seed))).summary?.hash ?? "it failed";
+async function hashOf(seed: number, runs: Runs, where: "here" | "elsewhere"): Promise<string> {
+  if (where === "here") return (await runSeed(drawRun(seed, runs))).summary?.hash ?? "it failed";
   const simulate = new URL("./simulate.js", import.meta.url).pathname;
-  const output = execFileSync(process.execPath, [simulate, "--seed", String(seed)], { encoding: "utf8" });
+  const asked = runs === "sql" ? ["--sql"] : [];
+  const output = execFileSync(process.execPath, [simulate, "--seed", String(seed), ...asked], { encoding: "utf8" });
   return (JSON.parse(output.split("\n")[0] ?? "{}") as RunSummary).hash;
 }
 
-export async function runTask({ seed, again }: SeedTask): Promise<SeedReport> {
-  const { summary, failure } = await runSeed(drawRun(seed));
-  const hashAgain = again === "no" || summary === null ? null : await hashOf(seed, again);
+export async function runTask({ seed, runs, again }: SeedTask): Promise<SeedReport> {
+  const { summary, failure } = await runSeed(drawRun(seed, runs));
+  const hashAgain = again === "no" || summary === null ? null : await hashOf(seed, runs, again);
   return { seed, summary, failure: failure?.message ?? null, hashAgain };
 }
 

@@ -45,7 +45,7 @@ async function withoutFaults(start: Case, oracle: string): Promise<Case> {
   return smallest;
 }
 
-const options = drawRun(seed);
+const options = drawRun(seed, process.argv.includes("--sql") ? "sql" : "drawn");
 const whole: Case = { options, schedule: scheduleOf(options) };
 const oracle = await objection(whole);
 if (oracle === null) {

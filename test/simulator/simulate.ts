@@ -1,11 +1,13 @@
 /**
  * `npm run simulate -- --seed N [--trace]`, or `--seeds COUNT --from N [--jobs N]`: runs seeds, in several processes at once if so many jobs are
- * asked for, and says which fail, and why.
+ * asked for, and says which fail, and why. With `--sql` their clients speak SQL.
  */
-import { drawRun } from "./rare-stories.js";
+import { drawRun, type Runs } from "./rare-stories.js";
 import { runSeed } from "./run-seed.js";
 import { runSeeds } from "./seed-pool.js";
-import type { SeedReport } from "./seed-task.js";
+import type { SeedReport, SeedTask } from "./seed-task.js";
+
+const runs: Runs = process.argv.includes("--sql") ? "sql" : "drawn";
 
 function numberOf(name: string, otherwise: number): number {
   const index = process.argv.indexOf(`--${name}`);
@@ -15,7 +17,7 @@ function numberOf(name: string, otherwise: number): number {
 }
 
 async function runOne(seed: number): Promise<boolean> {
-  const options = drawRun(seed);
+  const options = drawRun(seed, runs);
   const trace = process.argv.includes("--trace") ? (line: string): void => console.log(line) : null;
   const { summary, failure } = await runSeed(options, undefined, trace);
   if (summary !== null) console.log(JSON.stringify(summary));
@@ -36,10 +38,10 @@ async function runMany(from: number, count: number, jobs: number): Promise<boole
     events += summary?.events ?? 0;
     if (failure === null) return;
     failed += 1;
-    const { replicas, atlas } = drawRun(ran);
+    const { replicas, atlas } = drawRun(ran, runs);
     console.log(`seed ${ran} (${replicas} replicas, atlas ${atlas}): ${failure}`);
   };
-  const next = (): { seed: number; again: "no" } | null => (seed < from + count ? { seed: seed++, again: "no" } : null);
+  const next = (): SeedTask | null => (seed < from + count ? { seed: seed++, runs, again: "no" } : null);
   const { cpuSeconds } = await runSeeds(jobs, next, each);
   const perSecond = (value: number): string => (value / cpuSeconds).toFixed(1);
   console.log(

@@ -28,6 +28,7 @@ import { healthyNetwork, type SimulationOptions } from "./options.js";
 import { PromiseOracle } from "./promise-oracle.js";
 import { RollingHash } from "./rolling-hash.js";
 import type { FaultEvent } from "./schedule.js";
+import type { SqlCounts } from "./sql-clients.js";
 import { Stream } from "./streams.js";
 import { WalOracle } from "./wal-oracle.js";
 import { makeWorkload, type Workload } from "./workload.js";
@@ -39,6 +40,7 @@ export interface RunSummary {
   readonly virtualMs: number;
   readonly requests: number;
   readonly answered: number;
+  readonly sql: SqlCounts | null;
   readonly committed: number;
   readonly starts: number;
   /** Up to the newest one that somebody led, in each configuration. */
@@ -163,6 +165,7 @@ export class Simulation {
       virtualMs: Math.round(this.events.now / 1000),
       requests: this.workload.requests,
       answered: this.workload.answered,
+      sql: this.workload.sql,
       committed: this.commits.newest,
       starts: this.nodes.reduce((sum, { starts }) => sum + starts, 0),
       views: [...this.#newestViews.values()].reduce((sum, number) => sum + number, 0),

@@ -5,10 +5,13 @@ import type { Committed } from "./commit-oracle.js";
 import { KernelWorkload } from "./kernel-workload.js";
 import type { SimNode } from "./node.js";
 import type { Simulation } from "./simulation.js";
+import type { SqlCounts } from "./sql-clients.js";
 
 export interface Workload {
   readonly requests: number;
   readonly answered: number;
+  /** What its SQL clients came to; null without any. */
+  readonly sql: SqlCounts | null;
   /** Makes the shard's cell of a node that starts, and gives the ids of its neighbours beyond replica and keeper. */
   makeShard(node: SimNode): Promise<readonly string[]> | readonly string[];
   begin(): void;

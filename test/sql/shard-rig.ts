@@ -3,7 +3,7 @@
  * whom is the test's own choice. The log is kept, to be replayed.
  */
 import { LoadBlockWriter } from "../../actors/messages/load-block.js";
-import type { SqlReply, SqlRequest } from "../../actors/messages/sql.js";
+import type { SqlReply, SqlRequest, WireValue } from "../../actors/messages/sql.js";
 import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
 import type { QueuedRequest } from "../../actors/shard/request-queue.js";
 import { SqlDecider } from "../../actors/shard/sql/decider.js";
@@ -20,11 +20,17 @@ import { tableTree } from "../../runtime/store/table-trees.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { ShardTwin } from "../kernel/shard-twin.js";
+import { type Parsed, readRows, requestOf, textValues, withoutSyntax } from "./statement-request.js";
 
 export const tenant = 3;
 export const parser = await SqlParser.load();
-const decoder = new TextDecoder();
 const encoder = new TextEncoder();
+
+function parse(text: string): Parsed {
+  const [parsed] = parser.parse(text);
+  assert(parsed !== undefined, "a text has a statement");
+  return { text: parsed.text, syntax: encodeStatement(parsed.statement) };
+}
 
 export type Answer =
   | { readonly kind: "waits" }
@@ -36,23 +42,6 @@ export type Answer =
       readonly rows: readonly (readonly (string | null)[])[];
       readonly position: number;
     };
-
-/** Rows of DataRow messages, as text. */
-export function readRows(bytes: Uint8Array): (string | null)[][] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const rows: (string | null)[][] = [];
-  for (let at = 0; at < bytes.length; at += 1 + view.getInt32(at + 1)) {
-    const row: (string | null)[] = [];
-    let from = at + 7;
-    for (let column = view.getInt16(at + 5); column > 0; column -= 1) {
-      const length = view.getInt32(from);
-      row.push(length < 0 ? null : decoder.decode(bytes.subarray(from + 4, from + 4 + length)));
-      from += 4 + Math.max(0, length);
-    }
-    rows.push(row);
-  }
-  return rows;
-}
 
 export function answerOf(reply: SqlReply): Answer {
   switch (reply.kind) {
@@ -226,32 +215,15 @@ export class RigSession {
     this.#requests = 0;
   }
 
-  #send(
-    kind: SqlRequest["kind"],
-    text: string,
-    syntax: Uint8Array,
-    parameters: readonly (string | null)[] = [],
-    block: Uint8Array | null = null,
-  ): Answer {
-    const { correlation, answer } = this.#rig.send({
+  #send(kind: SqlRequest["kind"], { text, syntax }: Parsed, parameters: readonly WireValue[] = []): Answer {
+    const request = requestOf({
       kind,
       tenant,
       session: this.#number,
       user: this.#user,
-      database: "main",
       text,
       syntax,
-      parameterTypes: [],
-      parameters:
-        block === null
-          ? parameters.map((value) => ({ format: 0, bytes: value === null ? null : encoder.encode(value) }))
-          : [{ format: 0, bytes: block }],
-      resultFormats: [],
-      columns: null,
-      rowsMax: 0,
-      cursor: 0,
-      atLeast: -1,
-      isLinearizable: false,
+      parameters,
       roles: this.#rig.roles,
       settings: this.isSuperuser ? [["is_superuser", "on"], ...this.settings] : this.settings,
       transaction: {
@@ -263,6 +235,7 @@ export class RigSession {
         startedAt: this.#startedAt,
       },
     });
+    const { correlation, answer } = this.#rig.send(request);
     this.correlation = correlation;
     // As a gateway counts.
     if (this.#isOpen && kind !== "describe") this.#requests += 1;
@@ -271,22 +244,16 @@ export class RigSession {
 
   /** What a COPY asks for before its rows are there. */
   describe(text: string): Answer {
-    const [parsed] = parser.parse(text);
-    assert(parsed !== undefined, "a text has a statement");
-    return this.#send("describe", parsed.text, encodeStatement(parsed.statement));
+    return this.#send("describe", parse(text));
   }
 
   /** @param parameters as texts, of the types that the statement gives them */
   run(text: string, parameters: readonly (string | null)[] = []): Answer {
-    const [parsed] = parser.parse(text);
-    assert(parsed !== undefined, "a text has a statement");
-    return this.#send("execute", parsed.text, encodeStatement(parsed.statement), parameters);
+    return this.#send("execute", parse(text), textValues(parameters));
   }
 
   /** A part of a COPY: an INSERT of one row of parameters, for each row of values. */
   load(text: string, rows: readonly (readonly (string | null)[])[]): Answer {
-    const [parsed] = parser.parse(text);
-    assert(parsed !== undefined, "a text has a statement");
     const block = new LoadBlockWriter();
     for (const row of rows) {
       for (const value of row) {
@@ -295,7 +262,7 @@ export class RigSession {
       }
       block.endRow();
     }
-    return this.#send("load", parsed.text, encodeStatement(parsed.statement), [], block.take());
+    return this.#send("load", parse(text), [{ format: 0, bytes: block.take() }]);
   }
 
   /** What the statement that was sent last came to, once it need not wait any more. */
@@ -304,7 +271,7 @@ export class RigSession {
   }
 
   #end(kind: "commit" | "rollback"): Answer {
-    const answer = this.#send(kind, "", new Uint8Array(0));
+    const answer = this.#send(kind, withoutSyntax());
     this.#isOpen = false;
     return answer;
   }
@@ -325,16 +292,16 @@ export class RigSession {
   /** The end of the transaction before this one, said late. */
   rollbackBefore(): void {
     this.#startedAt -= 1;
-    this.#send("rollback", "", new Uint8Array(0));
+    this.#send("rollback", withoutSyntax());
     this.#startedAt += 1;
   }
 
   savepoint(name: string): Answer {
-    return this.#send("savepoint", name, new Uint8Array(0));
+    return this.#send("savepoint", withoutSyntax(name));
   }
 
   rollbackTo(name: string): Answer {
-    return this.#send("rollbackToSavepoint", name, new Uint8Array(0));
+    return this.#send("rollbackToSavepoint", withoutSyntax(name));
   }
 
   /** Runs a statement that must not fail or wait; its rows. */
