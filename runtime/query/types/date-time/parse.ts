@@ -40,6 +40,10 @@ const dayPattern =
   /^(?:sun|mon|tue|tues|wed|weds|thu|thur|thurs|fri|sat|sunday|monday|tuesday|wednesday|thursday|friday|saturday)$/u;
 const specials = new Set(["now", "today", "tomorrow", "yesterday", "epoch", "infinity"]);
 const ignored = new Set(["at", "on"]);
+/** Words after which a digit begins something else; after any other it is a part of a zone's name. */
+const separate = new Set(
+  "ad allballs am at bc d dow doy dst h isodow isoyear j jd julian m mm on pm s t y yesterday".split(" "),
+);
 
 const monthOf = (word: string): number => {
   if (word === "sept") return 9;
@@ -58,6 +62,8 @@ const patterns = {
   word: /[a-z]+/iuy,
   zoneName: /[a-z][a-z0-9_]*(?:\/[a-z0-9_+-]+)+/iuy,
   posixZone: /(?:<[^>]+>|[a-z]{3,})[+-]\d+(?::\d+){0,2}(?:[a-z]{3,})?(?:,[^\s]*)?/iuy,
+  /** What is one piece with its signs and digits: `foo-bar`, `PST8PDT`. */
+  attached: /([a-z]+)([-/.+\d])[a-z0-9+\-/_.:]*/iuy,
   signedInfinity: /([+-])infinity/iuy,
 } as const;
 
@@ -288,8 +294,22 @@ class TimeParser {
     if (parts !== null) return this.#dateParts([parts[1] ?? "", parts[3] ?? "", parts[4] ?? ""]);
     const named = this.#match(patterns.zoneName) ?? this.#match(patterns.posixZone);
     if (named !== null) return this.#namedZone(named[0]);
+    const attached = this.#attached();
+    if (attached !== null) return this.#namedZone(attached);
     const word = this.#match(patterns.word)?.[0].toLowerCase() ?? "";
     this.#plainWord(word);
+  }
+
+  #attached(): string | null {
+    const start = this.#at;
+    const match = this.#match(patterns.attached);
+    if (match === null) return null;
+    const [whole, head = "", sign = ""] = match;
+    const word = head.toLowerCase();
+    const isWord = separate.has(word) || specials.has(word) || dayPattern.test(word);
+    if (monthOf(word) === 0 && (!isWord || "-/.".includes(sign))) return whole;
+    this.#at = start;
+    return null;
   }
 
   #plainWord(word: string): void {
@@ -319,13 +339,19 @@ class TimeParser {
   }
 
   #namedZone(name: string): void {
-    if (this.#offset !== null || this.#zone !== null) throw this.#invalid();
     const zone = findZone(name);
-    if (zone === null) {
-      if (!name.includes("/")) throw this.#invalid();
-      throw new SqlError("22023", `time zone "${name.toLowerCase()}" not recognized`);
-    }
+    // Where a zone can stand, which is behind a date, what has signs in it is told as one that there is not.
+    const isTold = /[^a-z]/iu.test(name) && (this.#hasDate() || this.#isTimeAlone(name));
+    if (zone === null && isTold) throw new SqlError("22023", `time zone "${name.toLowerCase()}" not recognized`);
+    if (zone === null || this.#offset !== null || this.#zone !== null) throw this.#invalid();
     this.#zone = zone;
+  }
+
+  /** A time of day has no date to wait for, unless the piece stands before it, in a date's place. */
+  #isTimeAlone(piece: string): boolean {
+    if (!this.#type.startsWith("time ") && this.#type !== "time") return false;
+    const isFirst = this.#text.slice(0, this.#at - piece.length).trim() === "";
+    return !isFirst || !/^\s*\d+:|\d[-/.]\d+[-/.]\d+\s*$/u.test(this.#text.slice(this.#at));
   }
 
   #finish(): ParsedTime {

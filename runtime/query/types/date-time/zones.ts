@@ -107,7 +107,7 @@ function readNamed(key: string): TimeZone | null {
 }
 
 const posixPattern =
-  /^(<[^>]+>|[A-Za-z]*)([+-]?\d{1,3}(?::\d{2}){0,2})(?:(<[^>]+>|[A-Za-z]{3,})([+-]?\d{1,2}(?::\d{2}){0,2})?(?:,([^,]+),([^,]+))?)?$/u;
+  /^(<[^>]+>|[A-Za-z]*)([+-]?\d{1,3}(?::\d{2}){0,2})(?:(<[^>]+>|[^<>\s\d,+-]+)([+-]?\d{1,2}(?::\d{2}){0,2})?(?:,([^,]+),([^,]+))?)?$/u;
 
 function readPosixZone(name: string): TimeZone | null {
   const rule = parseRule(name);
