@@ -156,7 +156,8 @@ export class FakeExecutor implements SqlExecutor {
       this.#cursors.set(cursor, { next: 0, end: count });
       return { ...this.#fetch(cursor, request.rowsMax), columns: [column("n", 23)] };
     }
-    const values = statement.items.map(({ expression }): Uint8Array | null => {
+    const values = statement.items.map(({ expression: given }): Uint8Array | null => {
+      const expression = given.kind === "cast" ? given.subject : given;
       if (expression.kind === "integerLiteral") return encoder.encode(String(expression.value));
       if (expression.kind === "stringLiteral") return encoder.encode(expression.text);
       if (expression.kind === "parameterName") return request.parameters[expression.number - 1]?.bytes ?? null;

@@ -279,6 +279,18 @@ const domains: readonly Case[] = [
   ["execute look(null, 1, 2)", "23502"],
   ["execute look('a@bcdefghijklmnopqrstuv', 1, 2)", "22001"],
   ["execute look('a@b', 1, 1 - 2)", "23514"],
+  // What EXECUTE gives becomes of its parameter's type as a value that is assigned does.
+  ["execute look('a@b', 1.6, '2')", "a@b|2"],
+  ["execute look('a@b', 1, true)", "42804"],
+  ["execute look('a@b', 1, 0.6)", "a@b|1"],
+  ["execute look('a@b', 1, 0.4)", "23514"],
+  ["prepare texts(text, jsonb) as select $1", ""],
+  ["execute texts(true, '1')", "true"],
+  ["execute texts(1 > 2, '1')", "false"],
+  ["execute texts('x', 1)", "42804"],
+  ["prepare found as select count(*) from person2 where id = $1", ""],
+  ["execute found(1.0)", "1"],
+  ["execute found(true)", "42804"],
   ["prepare no_row as update person2 set p = $1 where id = $2", ""],
   ["execute no_row(-1, 999)", "23514"],
   // The values of a row are of their domains before it has to have them all, and before what is generated of them.

@@ -7,10 +7,11 @@ import type { TypeName } from "../../../runtime/query/syntax/ast-expression.js";
 import { isModification } from "../../../runtime/query/syntax/ast-modify.js";
 import type { DeclareCursor, Fetch } from "../../../runtime/query/syntax/ast-session.js";
 import { printType } from "../../../runtime/query/syntax/print.js";
+import type { Oid } from "../../../runtime/query/types/sql-type.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { RowsReply, Wish } from "../engine-runs.js";
 import { executeParameters } from "../execute-parameters.js";
-import { type Portal, portalOf } from "../portals.js";
+import { type Portal, type Prepared, portalOf } from "../portals.js";
 import { type LocalResult, tagOnly } from "../session-commands.js";
 import { type CachedStatement, cached } from "../statement.js";
 import { builtInType } from "../type-names.js";
@@ -91,18 +92,21 @@ export class Cursors {
         detail: `Expected ${expected} parameters but got ${statement.arguments.length}.`,
       });
     }
-    const parameters = await executeParameters(statement, rest, portal.parameters, async (query) =>
-      this.#exchange.runs.rows(
-        {
-          kind: "execute",
-          text: query.text,
-          syntax: query.syntax(),
-          parameterTypes: portal.parameterTypes,
-          parameters: portal.parameters,
-        },
-        await this.#exchange.enter(query),
-      ),
-    );
+    const parameters = await executeParameters(statement, rest, portal.parameters, {
+      known: prepared.parameterTypes,
+      types: () => this.#parameterTypes(prepared),
+      run: async (query) =>
+        this.#exchange.runs.rows(
+          {
+            kind: "execute",
+            text: query.text,
+            syntax: query.syntax(),
+            parameterTypes: portal.parameterTypes,
+            parameters: portal.parameters,
+          },
+          await this.#exchange.enter(query),
+        ),
+    });
     const inner = portalOf("", prepared, parameters, portal.resultFormats, prepared);
     inner.owesDescription = portal.owesDescription;
     portal.owesDescription = false;
@@ -112,6 +116,16 @@ export class Cursors {
     portal.state = "done";
     assert(rowsMax >= 0, "a limit of rows is not negative");
     this.#exchange.closeCursor(inner);
+  }
+
+  async #parameterTypes(prepared: Prepared): Promise<readonly Oid[]> {
+    const { parameterTypes, statement } = prepared;
+    if (parameterTypes.length >= (statement?.parameterCount ?? 0) && !parameterTypes.includes(0)) return parameterTypes;
+    const { place } = this.#exchange;
+    this.#exchange.place = placeOf(prepared);
+    const description = await this.#descriptions.describe(prepared);
+    this.#exchange.place = place;
+    return description.parameterTypes;
   }
 
   /** The query is run now, as it sees the rows of now; its first row is kept until it is fetched. */

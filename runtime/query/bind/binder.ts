@@ -162,7 +162,7 @@ export class Binder {
     if (known !== null && namedOid(known) !== namedOid(target)) {
       throw new SqlError("42P08", `inconsistent types deduced for parameter $${index + 1}`, {
         position: positionOf(location),
-        detail: `${this.#labelOf(known)} versus ${this.#labelOf(target)}`,
+        detail: `${this.labelOf(known)} versus ${this.labelOf(target)}`,
       });
     }
     // Of its own type a parameter has no modifier; of a domain it has the domain's.
@@ -171,7 +171,8 @@ export class Binder {
     return type;
   }
 
-  #labelOf({ oid, domain }: SqlType): string {
+  /** A type as messages name it, a domain by its own name. */
+  labelOf({ oid, domain }: SqlType): string {
     const name = domain === undefined ? null : this.environment.context.names.nameOf("regtype", domain);
     return name ?? typeLabel(oid);
   }

@@ -8,7 +8,7 @@ import { isVolatile } from "../plan/walk.js";
 import type { CaseExpression, ColumnName, Expression, Indirection, SpecialValue } from "../syntax/ast-expression.js";
 import { comparatorOf } from "../types/compare.js";
 import { decimalFromText } from "../types/decimal.js";
-import { type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { beneath, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
 import { positionOf } from "./binder.js";
@@ -110,13 +110,12 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
       return bindCase(expression, context);
     case "functionCall":
       return bindCall(expression, context, bindExpression);
-    case "cast":
-      return bindCast(
-        expression.subject,
-        bindTypeName(expression.type, userTypesOf(binder.environment)),
-        location,
-        context,
-      );
+    case "cast": {
+      const target = bindTypeName(expression.type, userTypesOf(binder.environment));
+      return expression.parameter === undefined
+        ? bindCast(expression.subject, target, location, context)
+        : bindArgument(expression.subject, target, expression.parameter, context);
+    }
     case "subquery":
       return bindSubquery(expression, context, bindExpression);
     case "array":
@@ -330,6 +329,25 @@ export function bindCast(
       ? bindArray(subject.items, sqlType(element, target.modifier), location, context)
       : bindExpression(subject, context);
   return asDomainValue(explicitCast(bound, target, location, context), target, binder, bindExpression);
+}
+
+/** What an EXECUTE gives a parameter. With those of the protocol, it is held against the parameter's domain when its statement begins. */
+function bindArgument(
+  subject: Expression,
+  target: SqlType,
+  parameter: number,
+  context: ExpressionContext,
+): BoundExpression {
+  const { binder } = context;
+  const bound = bindExpression(subject, context);
+  const coerced = coerce(binder, bound, beneath(target), "assignment");
+  if (coerced !== null) return coerced;
+  const [given, expected] = [binder.labelOf(bound.type), binder.labelOf(target)];
+  throw new SqlError(
+    "42804",
+    `parameter $${parameter} of type ${given} cannot be coerced to the expected type ${expected}`,
+    { position: positionOf(bound.location), hint: "You will need to rewrite or cast the expression." },
+  );
 }
 
 export function explicitCast(

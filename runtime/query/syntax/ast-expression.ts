@@ -38,7 +38,8 @@ export interface TypeName extends Located {
   readonly modifiers: readonly Expression[];
   readonly arrayDimensions: number;
   readonly isSetOf: boolean;
-  /** Of a type that somebody has made, in what is stored: the type (of its elements, for an array), whatever it is called by now. */
+  /** Of a type that somebody has made, in what is stored: the type (of its elements, for an array), whatever it is called by now. Of what
+   *  has no name: the type. */
   readonly oid?: number;
 }
 
@@ -188,6 +189,8 @@ export interface Cast extends Located {
   readonly kind: "cast";
   readonly subject: Expression;
   readonly type: TypeName;
+  /** Of an argument of EXECUTE, which nobody has written as a cast: the parameter that it is for. It is converted as an assignment would. */
+  readonly parameter?: number;
 }
 
 export interface Subquery extends Located {
