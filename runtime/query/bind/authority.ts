@@ -96,7 +96,7 @@ export class Authority {
     return result;
   }
 
-  /** Binds what a view reads, with its owner's rights. */
+  /** Binds what a view reads or writes, with its owner's rights. */
   asOwnerOf<T>({ owner, isOwnerSuperuser }: ViewDefinition, bind: () => T): T {
     const before = this.#actor;
     this.#actor = this.#roles.actor(owner, isOwnerSuperuser === true);

@@ -55,9 +55,17 @@ export interface RowRules {
   }[];
 }
 
+/** A view's condition, over the same ids: what a row that is written through the view must fulfil so that the view has it (44000). */
+export interface RowCheck {
+  readonly view: string;
+  readonly expression: BoundExpression;
+}
+
 interface ModificationBase {
   readonly table: TableDefinition;
   readonly rules: RowRules;
+  /** Asked of each row once it is written, in this order. */
+  readonly checkOptions: readonly RowCheck[];
   /**
    * Yields one row for each row to write. Column ids of what it means are given beside it. A plan may yield more columns
    * than are named: RETURNING uses them.

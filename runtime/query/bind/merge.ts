@@ -2,7 +2,6 @@
  * MERGE: the source's rows, each with the row of the table that belongs to it if there is one. The plan says for each which clause is its
  * own, the first whose condition holds, and computes the values of that one alone.
  */
-import type { TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanColumn, PlanNode } from "../plan/plan.js";
@@ -21,6 +20,7 @@ import { operation } from "./operator.js";
 import { type CommonTables, joinNames, Scope } from "./scope.js";
 import { oneRow } from "./select.js";
 import { bindRules, liveColumns, tableRelation } from "./table-rules.js";
+import type { WriteTarget } from "./view-target.js";
 
 /** Values that a clause's rows need, and the action once their columns are known by numbers. */
 interface BoundClause {
@@ -31,7 +31,8 @@ interface BoundClause {
 export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables | null): BoundMerge {
   const { clauses } = statement;
   expectReachable(clauses);
-  const { table, schema } = targetOf(statement.table, binder, "MERGE into");
+  const written = targetOf(statement.table, binder, "merge");
+  const { table, schema } = written;
   for (const { kind } of clauses) {
     if (kind === "delete") binder.authority.expect(table, "d");
     else if (kind !== "nothing") binder.authority.expectColumns(table, kind === "insert" ? "a" : "w");
@@ -50,7 +51,7 @@ export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables
     const context = plainContext(binder, isMatched ? scope : sourceScope, "MERGE WHEN conditions");
     return coerceTo(binder, bindExpression(condition, context), typeOid.bool, "WHEN");
   });
-  const bound = clauses.map((clause) => bindClause(clause, table, clause.isMatched ? scope : sourceScope, binder));
+  const bound = clauses.map((clause) => bindClause(clause, written, clause.isMatched ? scope : sourceScope, binder));
   const needsAll = clauses.some(({ isMatched }) => !isMatched);
   const joined = joinPlans(needsAll ? "left" : "inner", source.plan ?? oneRow(), target.plan, on);
   const key: BoundExpression = {
@@ -73,7 +74,8 @@ export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables
   const rules = bindRules(table, tableRelation(table, relation.name, relation.schema, binder), binder);
   const actions = bound.map((clause, index) => clause.action(ids[index] ?? []));
   const old = relation.columns.map(({ id }) => id);
-  return { kind: "merge", table, rules, plan, returning: null, key: relation.keyId, old, action: action.id, actions };
+  const base = { kind: "merge" as const, table, rules, checkOptions: [], plan, returning: null };
+  return { ...base, key: relation.keyId, old, action: action.id, actions };
 }
 
 /** Throws 42601 for a clause behind one that takes all. */
@@ -86,7 +88,8 @@ function expectReachable(clauses: readonly MergeClause[]): void {
   }
 }
 
-function bindClause(clause: MergeClause, table: TableDefinition, scope: Scope, binder: Binder): BoundClause {
+function bindClause(clause: MergeClause, target: WriteTarget, scope: Scope, binder: Binder): BoundClause {
+  const { table } = target;
   switch (clause.kind) {
     case "nothing":
     case "delete": {
@@ -94,7 +97,7 @@ function bindClause(clause: MergeClause, table: TableDefinition, scope: Scope, b
       return { values: [], action: () => ({ kind }) };
     }
     case "update": {
-      const all = bindAssignments(clause.assignments, table, scope, binder);
+      const all = bindAssignments(clause.assignments, target, scope, binder);
       binder.authority.expectColumns(
         table,
         "w",
@@ -109,7 +112,7 @@ function bindClause(clause: MergeClause, table: TableDefinition, scope: Scope, b
     }
     case "insert": {
       const live = liveColumns(table);
-      const targets = insertTargets(table, clause.columns);
+      const targets = insertTargets(target, clause.columns);
       const context = plainContext(binder, scope, "VALUES");
       const given = (clause.values ?? []).map((item) =>
         item.kind === "default" ? null : bindExpression(item, context),

@@ -11,32 +11,34 @@ import { plainContext } from "./context.js";
 import { bindExpression, rowItems } from "./expression.js";
 import { findRelation, missingTable } from "./relation.js";
 import { guarded, type Scope, type ScopeRelation } from "./scope.js";
-import { assign, defaultOf, liveColumns } from "./table-rules.js";
+import { assign, defaultOf } from "./table-rules.js";
+import { refuseFixed, type TargetColumn, type Verb, type WriteTarget, writeTarget } from "./view-target.js";
 
-/** The table that is written. 42809 for what is none. */
-export function targetOf(
-  reference: TableReference,
-  binder: Binder,
-  verb: string,
-): { table: TableDefinition; schema: string } {
+/** What is written: a table, or a view over one. 42809 for what is none. */
+export function targetOf(reference: TableReference, binder: Binder, verb: Verb): WriteTarget {
   const found = findRelation(reference.name, binder.environment);
   if (reference.time !== null)
     throw notSupported("FOR SYSTEM_TIME of a table that is written", positionOf(reference.time.location));
   if (found === null) throw missingTable(reference.name);
   const { relation } = found;
   if (found.isSystem) throw new SqlError("42501", `permission denied for table ${relation.name}`);
-  if (relation.kind === "table") return { table: relation, schema: found.schema };
   if (relation.kind === "materializedView")
     throw new SqlError("42809", `cannot change materialized view "${relation.name}"`);
-  if (relation.kind === "view") throw notSupported(`${verb} a view`, positionOf(reference.location));
+  if (relation.kind === "view" && verb === "merge") {
+    throw new SqlError("0A000", `cannot execute MERGE on relation "${relation.name}"`, {
+      position: positionOf(reference.location),
+      detail: "This operation is not supported for views.",
+    });
+  }
+  if (relation.kind === "table" || relation.kind === "view") return writeTarget(relation, found.schema, verb, binder);
   throw new SqlError("42809", `cannot open relation "${relation.name}"`, { position: positionOf(reference.location) });
 }
 
-function columnNamed(table: TableDefinition, name: string, location: number, steps: number): ColumnDefinition {
-  const column = liveColumns(table).find((one) => one.name === name);
+function columnNamed({ columns, relation }: WriteTarget, name: string, location: number, steps: number): TargetColumn {
+  const column = columns.find((one) => one.name === name);
   if (column !== undefined && steps > 0) throw notSupported("assignment to a part of a column", positionOf(location));
   if (column !== undefined) return column;
-  throw new SqlError("42703", `column "${name}" of relation "${table.name}" does not exist`, {
+  throw new SqlError("42703", `column "${name}" of relation "${relation.name}" does not exist`, {
     position: positionOf(location),
   });
 }
@@ -58,21 +60,21 @@ function checkWritable(column: ColumnDefinition, overriding: Insert["overriding"
 }
 
 /** Columns that an INSERT names; all of them when it names none. */
-export function insertTargets(table: TableDefinition, columns: readonly InsertColumn[]): readonly ColumnDefinition[] {
+export function insertTargets(target: WriteTarget, columns: readonly InsertColumn[]): readonly TargetColumn[] {
   const seen = new Set<string>();
   const listed = columns.map(({ name, location, steps }) => {
     if (seen.has(name)) {
       throw new SqlError("42701", `column "${name}" specified more than once`, { position: positionOf(location) });
     }
     seen.add(name);
-    return columnNamed(table, name, location, steps);
+    return columnNamed(target, name, location, steps);
   });
-  return columns.length > 0 ? listed : liveColumns(table);
+  return columns.length > 0 ? listed : target.columns;
 }
 
 /** From the values for some columns, null for DEFAULT, to those of all live ones, in their order. */
 export function rowArranger(
-  targets: readonly ColumnDefinition[],
+  targets: readonly TargetColumn[],
   live: readonly ColumnDefinition[],
   overriding: Insert["overriding"],
   binder: Binder,
@@ -87,19 +89,25 @@ export function rowArranger(
     defaults.set(column, bound);
     return bound;
   };
-  return (values) =>
-    live.map((column) => {
-      const index = targets.findIndex((target) => target.number === column.number);
+  return (values) => {
+    // What is none of the table's is refused; what it is given must fit it all the same.
+    for (const [index, { column, type, name }] of targets.entries()) {
+      const value = values[index] ?? null;
+      if (column === null && value !== null) assign(value, type, name, binder);
+    }
+    return live.map((column) => {
+      const index = targets.findIndex((target) => target.column === column);
       const value = index < 0 ? null : (values[index] ?? null);
       if (value === null || (column.identity !== null && overriding === "user")) return nothing(column);
       checkWritable(column, overriding, binder);
-      return assign(value, column.type, column.name, binder);
+      return assign(value, column.type, targets[index]?.name ?? column.name, binder);
     });
+  };
 }
 
 export function checkWidth(
   width: number,
-  targets: readonly ColumnDefinition[],
+  targets: readonly TargetColumn[],
   statement: Pick<Insert, "columns">,
   location: number,
 ): void {
@@ -115,14 +123,18 @@ export function checkWidth(
 
 interface BoundAssignment {
   readonly column: ColumnDefinition;
+  /** Its number in what the statement names. */
+  readonly number: number;
   readonly value: BoundExpression;
 }
 
+/** Columns of the table with their new values. What is none of the table's is refused, and left out. */
 export function bindAssignments(
   assignments: readonly Assignment[],
-  table: TableDefinition,
+  target: WriteTarget,
   scope: Scope,
   binder: Binder,
+  verb: "insert" | "update" = "update",
 ): readonly BoundAssignment[] {
   const context = plainContext(binder, scope, "UPDATE");
   // All values before the first column is looked at, and all columns before any is refused.
@@ -136,12 +148,17 @@ export function bindAssignments(
     const position = positionOf(twice.location);
     binder.refuse(new SqlError("42601", `multiple assignments to same column "${twice.column}"`, { position }));
   }
-  return assignments.map((assignment, index) => {
-    const column = columnNamed(table, assignment.column, assignment.location, assignment.steps);
+  const written = assignments.map(({ column, location, steps }) => columnNamed(target, column, location, steps));
+  const bound = written.flatMap(({ column, number, type, name }, index): BoundAssignment[] => {
     const value = values[index] ?? null;
-    if (value === null) {
-      if (column.generated === null) return { column, value: defaultOf(column, binder) };
-      return { column, value: { kind: "constant", value: null, type: column.type, location: -1 } };
+    if (column === null) {
+      if (value !== null) assign(value, type, name, binder);
+      return [];
+    }
+    const none: BoundExpression = { kind: "constant", value: null, type: column.type, location: -1 };
+    if (value === null && target.views.length === 0) {
+      if (column.generated === null) return [{ column, number, value: defaultOf(column, binder) }];
+      return [{ column, number, value: none }];
     }
     if (column.generated !== null || column.identity === "always") {
       const detail =
@@ -150,8 +167,19 @@ export function bindAssignments(
           : `Column "${column.name}" is a generated column.`;
       binder.refuse(new SqlError("428C9", `column "${column.name}" can only be updated to DEFAULT`, { detail }));
     }
-    return { column, value: assign(value, column.type, column.name, binder) };
+    // The column of a view has no default of its own, so that DEFAULT is NULL to it; an INSERT takes the table's.
+    return [{ column, number, value: value === null ? none : assign(value, column.type, name, binder) }];
   });
+  refuseFixed(target, verb, written, binder);
+  refuseRepeated(written, binder);
+  return bound;
+}
+
+/** Several columns of a view may be the same of its table: one value is given to it. */
+export function refuseRepeated(written: readonly TargetColumn[], binder: Binder): void {
+  const columns = written.flatMap(({ column }) => (column === null ? [] : [column]));
+  const twice = columns.find((column, index) => columns.indexOf(column) < index);
+  if (twice !== undefined) binder.refuse(new SqlError("42601", `multiple assignments to same column "${twice.name}"`));
 }
 
 type RowField = Extract<Assignment["value"], { kind: "rowField" }>;

@@ -1,5 +1,5 @@
 /** INSERT, UPDATE and DELETE: a plan that yields what to write, and what must hold of it. */
-import type { ColumnDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
+import type { ColumnDefinition, IndexDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import { conjunctsOf } from "../plan/conjuncts.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
@@ -34,6 +34,7 @@ import {
   checkWidth,
   insertTargets,
   namesOf,
+  refuseRepeated,
   rowArranger,
   targetOf,
 } from "./modify-parts.js";
@@ -42,6 +43,15 @@ import { afterModifications, bindWith } from "./query.js";
 import { type CommonTables, joinNames, Scope, type ScopeRelation } from "./scope.js";
 import { expandStar, filterOf, oneRow } from "./select.js";
 import { bindRules, liveColumns, tableRelation } from "./table-rules.js";
+import {
+  checkOptionsOf,
+  expectColumnsOn,
+  expectOn,
+  refuseFixed,
+  type TargetColumn,
+  targetRows,
+  type WriteTarget,
+} from "./view-target.js";
 
 export function bindModification(
   binder: Binder,
@@ -73,29 +83,36 @@ function bindKind(binder: Binder, statement: Modification, tables: CommonTables 
 // ---- INSERT
 
 function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | null): BoundInsert {
-  const { table, schema } = targetOf(statement.table, binder, "INSERT into");
-  binder.authority.expectColumns(table, "a");
-  if (statement.onConflict?.action === "update") binder.authority.expectColumns(table, "w");
-  const name = statement.table.alias?.name ?? table.name;
-  const relation = tableRelation(table, name, statement.table.alias === null ? schema : null, binder);
+  const target = targetOf(statement.table, binder, "insert");
+  const { table } = target;
+  expectColumnsOn(target, "a", binder);
+  if (statement.onConflict?.action === "update") expectColumnsOn(target, "w", binder);
+  const relation = tableRelation(table, table.name, null, binder);
   const rules = bindRules(table, relation, binder);
   const live = liveColumns(table);
-  const targets = insertTargets(table, statement.columns);
+  const targets = insertTargets(target, statement.columns);
   const { plan: source, width } = bindSource(statement, targets, live, binder, tables);
-  binder.authority.expectColumns(
-    table,
+  const given = targets.slice(0, width);
+  refuseFixed(target, "insert", given, binder);
+  refuseRepeated(given, binder);
+  expectColumnsOn(
+    target,
     "a",
-    targets.slice(0, width).map(({ number }) => number),
+    binder,
+    given.map(({ number }) => number),
   );
   const values = live.map((column, index): ColumnId | null =>
     column.generated === null ? (source.columns[index]?.id ?? null) : null,
   );
-  const base = { kind: "insert" as const, table, rules, plan: source, values };
+  const alias = statement.table.alias?.name ?? null;
+  const inserted = targetRows(target, alias, () => asReadable(table, relation, binder), binder);
+  const checkOptions = checkOptionsOf(inserted, target);
+  const base = { kind: "insert" as const, table, rules, checkOptions, plan: source, values };
   const onConflict =
     statement.onConflict === null
       ? null
-      : bindConflict(statement.onConflict, table, relation, rules, name, schema, binder, tables);
-  const returned = namesOf(asReadable(table, relation, binder));
+      : bindConflict(statement.onConflict, target, inserted.relation, rules, alias, binder, tables);
+  const returned = namesOf(inserted.relation);
   const returning = bindReturning(statement.returning, new Scope(returned, null, tables), binder);
   return { ...base, returning, onConflict };
 }
@@ -106,7 +123,7 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
  */
 function bindSource(
   statement: Insert,
-  targets: readonly ColumnDefinition[],
+  targets: readonly TargetColumn[],
   live: readonly ColumnDefinition[],
   binder: Binder,
   tables: CommonTables | null,
@@ -151,11 +168,10 @@ function isPlainValues(query: Query): query is Extract<Query, { kind: "values" }
 
 function bindConflict(
   conflict: OnConflict,
-  table: TableDefinition,
+  target: WriteTarget,
   inserted: ScopeRelation,
   rules: RowRules,
-  name: string,
-  schema: string,
+  alias: string | null,
   binder: Binder,
   tables: CommonTables | null,
 ): BoundInsert["onConflict"] {
@@ -165,26 +181,26 @@ function bindConflict(
       hint: "For example, ON CONFLICT (column_name).",
     });
   }
-  const readable = asReadable(table, inserted, binder);
+  const { table } = target;
   // Finding out what is there already reads it.
-  if (conflict.target !== null) binder.authority.expectColumns(table, "r");
-  const arbitrates = arbiterOf(conflict, table, readable, rules, binder);
-  const existing = asReadable(table, tableRelation(table, name, schema, binder), binder);
-  const existingIds = existing.columns.map(({ id }) => id);
+  if (conflict.target !== null) expectColumnsOn(target, "r", binder);
+  const arbitrates = arbiterOf(conflict, target, inserted, rules, binder);
+  const row = tableRelation(table, table.name, null, binder);
+  const { relation: existing } = targetRows(target, alias, () => asReadable(table, row, binder), binder);
+  const existingIds = row.columns.map(({ id }) => id);
   if (conflict.action === "nothing") {
     const arbiters = arbitersOf(rules, arbitrates, binder);
     return { action: "nothing", arbiters, existingIds, assignments: [], where: null };
   }
-  const excluded: ScopeRelation = { ...readable, name: "excluded", schema: null };
+  const excluded: ScopeRelation = { ...inserted, name: "excluded", schema: null };
   const scope = new Scope(joinNames(namesOf(excluded), namesOf(existing)), null, tables);
-  const assignments = bindAssignments(conflict.assignments, table, scope, binder).map(({ column, value }) => ({
-    column: column.number,
-    value,
-  }));
-  binder.authority.expectColumns(
-    table,
+  const bound = bindAssignments(conflict.assignments, target, scope, binder, "insert");
+  const assignments = bound.map(({ column, value }) => ({ column: column.number, value }));
+  expectColumnsOn(
+    target,
     "w",
-    assignments.map(({ column }) => column),
+    binder,
+    bound.map(({ number }) => number),
   );
   const where =
     conflict.where === null
@@ -209,7 +225,7 @@ function arbitersOf(rules: RowRules, arbitrates: Arbitrates | null, binder: Bind
 /** Which indexes a conflict names; null when it names none. */
 function arbiterOf(
   conflict: OnConflict,
-  table: TableDefinition,
+  { relation, table, views }: WriteTarget,
   inserted: ScopeRelation,
   rules: RowRules,
   binder: Binder,
@@ -217,9 +233,9 @@ function arbiterOf(
   const { target } = conflict;
   if (target === null) return null;
   if (target.kind === "constraint") {
-    const constraint = table.constraints.find((one) => one.name === target.name);
+    const constraint = views.length > 0 ? undefined : table.constraints.find((one) => one.name === target.name);
     if (constraint === undefined) {
-      throw new SqlError("42704", `constraint "${target.name}" for table "${table.name}" does not exist`, {
+      throw new SqlError("42704", `constraint "${target.name}" for table "${relation.name}" does not exist`, {
         position: positionOf(target.location),
       });
     }
@@ -253,9 +269,11 @@ function arbiterOf(
 // ---- UPDATE and DELETE
 
 interface BoundTarget {
-  readonly table: TableDefinition;
+  readonly target: WriteTarget;
   readonly scope: Scope;
+  /** What the statement names, and the table's row beneath. */
   readonly relation: ScopeRelation;
+  readonly row: ScopeRelation;
   readonly plan: PlanNode;
   readonly key: ColumnId;
 }
@@ -264,61 +282,76 @@ interface BoundTarget {
 function bindTarget(
   statement: Update | Delete,
   others: Update["from"],
-  verb: string,
   binder: Binder,
   tables: CommonTables | null,
 ): BoundTarget {
-  const { table, schema } = targetOf(statement.table, binder, verb);
-  if (statement.kind === "update") binder.authority.expectColumns(table, "w");
-  else binder.authority.expect(table, "d");
-  const own = bindScan(table, schema, statement.table, binder, true);
-  const from = bindFromList(others, binder, null, tables, own);
+  const target = targetOf(statement.table, binder, statement.kind);
+  const { table, views, refusal } = target;
+  if (statement.kind === "update") expectColumnsOn(target, "w", binder);
+  else {
+    if (refusal !== null) binder.refuse(refusal.error);
+    expectOn(target, binder, (relation) => binder.authority.expect(relation, "d"));
+  }
+  const reference = views.at(-1)?.reference ?? statement.table;
+  let own: PlanNode = oneRow();
+  const scan = (): ScopeRelation => {
+    const bound = bindScan(table, target.schema, reference, binder, true);
+    own = bound.plan;
+    const [rows] = bound.names.relations;
+    if (rows === undefined) throw new SqlError("XX000", "a table that is scanned has names");
+    return rows;
+  };
+  const { relation, rows: row, conditions } = targetRows(target, statement.table.alias?.name ?? null, scan, binder);
+  if (row.keyId === null) throw new SqlError("XX000", "a table that is changed has a row key");
+  for (const { condition } of conditions.toReversed()) own = filterOf(own, condition);
+  const from = bindFromList(others, binder, null, tables, { plan: own, names: namesOf(relation) });
   const scope = new Scope(from.names, null, tables);
-  const [relation] = own.names.relations;
-  if (relation === undefined || relation.keyId === null)
-    throw new SqlError("XX000", "a table that is changed has a row key");
   let plan = from.plan ?? oneRow();
   if (statement.where !== null) {
     const context = plainContext(binder, scope, "WHERE");
     const condition = coerceTo(binder, bindExpression(statement.where, context), typeOid.bool, "WHERE");
     plan = filterOf(plan, condition);
   }
-  return { table, scope, relation, plan, key: relation.keyId };
+  return { target, scope, relation, row, plan, key: row.keyId };
 }
 
 function bindUpdate(statement: Update, binder: Binder, tables: CommonTables | null): BoundUpdate {
-  const target = bindTarget(statement, statement.from, "UPDATE", binder, tables);
-  const { table, relation, scope, key } = target;
-  const written = tableRelation(table, relation.name, relation.schema, binder);
-  const shown = returningScope(scope, relation, asReadable(table, written, binder));
+  const { target, relation, row, scope, key, plan: input } = bindTarget(statement, statement.from, binder, tables);
+  const { table } = target;
+  const written = tableRelation(table, table.name, null, binder);
+  const alias = statement.table.alias?.name ?? null;
+  const after = targetRows(target, alias, () => asReadable(table, written, binder), binder);
+  const shown = returningScope(scope, relation, after.relation);
   const returning = bindReturning(statement.returning, shown, binder);
-  const all = bindAssignments(statement.assignments, table, scope, binder);
-  binder.authority.expectColumns(
-    table,
+  const all = bindAssignments(statement.assignments, target, scope, binder);
+  expectColumnsOn(
+    target,
     "w",
-    all.map(({ column }) => column.number),
+    binder,
+    all.map(({ number }) => number),
   );
   const bound = all.filter(({ column }) => column.generated === null);
   const columns = bound.map(({ column }): PlanColumn => ({ id: binder.newId(), name: column.name, type: column.type }));
   const rules = bindRules(table, written, binder);
   const plan: PlanNode = {
     kind: "project",
-    input: target.plan,
-    expressions: [...target.plan.columns.map(asExpression), ...bound.map(({ value }) => value)],
-    columns: [...target.plan.columns, ...columns],
+    input,
+    expressions: [...input.columns.map(asExpression), ...bound.map(({ value }) => value)],
+    columns: [...input.columns, ...columns],
     ...estimates,
   };
   const assignments = bound.map(({ column }, index) => ({ column: column.number, id: columns[index]?.id ?? 0 }));
-  return { kind: "update", table, rules, plan, key, old: relation.columns.map(({ id }) => id), assignments, returning };
+  const base = { kind: "update" as const, table, rules, checkOptions: checkOptionsOf(after, target), plan };
+  return { ...base, key, old: row.columns.map(({ id }) => id), assignments, returning };
 }
 
 function bindDelete(statement: Delete, binder: Binder, tables: CommonTables | null): BoundDelete {
-  const target = bindTarget(statement, statement.using, "DELETE from", binder, tables);
-  const { table, relation, scope, key, plan } = target;
-  const rules = bindRules(table, tableRelation(table, relation.name, relation.schema, binder), binder);
+  const { target, row, scope, key, plan } = bindTarget(statement, statement.using, binder, tables);
+  const { table } = target;
+  const rules = bindRules(table, tableRelation(table, table.name, null, binder), binder);
   // RETURNING shows the row as it was.
   const returning = bindReturning(statement.returning, scope, binder);
-  return { kind: "delete", table, rules, plan, key, old: relation.columns.map(({ id }) => id), returning };
+  return { kind: "delete", table, rules, checkOptions: [], plan, key, old: row.columns.map(({ id }) => id), returning };
 }
 
 /** In RETURNING of an UPDATE the table's columns are those of the row after it. */

@@ -176,6 +176,8 @@ export interface ViewDefinition extends Commented, Owned {
   readonly query: StoredQuery;
   /** It was made by a superuser: what it reads is read with a superuser's rights. */
   readonly isOwnerSuperuser?: boolean;
+  /** Rows that are written through it must be seen through it: by its own condition, or also by those of the views beneath. Absent: neither. */
+  readonly checkOption?: "local" | "cascaded";
 }
 
 /**

@@ -4,6 +4,7 @@ import type {
   AlterType,
   CreateIndex,
   CreateTableAs,
+  CreateView,
   DefinitionStatement,
   Drop,
   DropType,
@@ -60,6 +61,28 @@ function maintenanceOf(into: Fields, conversion: Conversion): "incremental" | "r
     found = text;
   }
   return found;
+}
+
+/** What a view demands of rows that are written through it: WITH CHECK OPTION, or the option that it stands for. */
+function checkOptionOf(fields: Fields, conversion: Conversion): CreateView["checkOption"] {
+  const written = textOf(fields, "withCheckOption");
+  const own = written === "LOCAL_CHECK_OPTION" ? "local" : written === "CASCADED_CHECK_OPTION" ? "cascaded" : null;
+  const found: ("local" | "cascaded")[] = own === null ? [] : [own];
+  for (const { name, value, location } of definitionElements(listOf(fields, "options"), conversion)) {
+    if (name === "security_barrier" || name === "security_invoker")
+      throw notSupported(`the option ${name} of a view`, location);
+    if (name !== "check_option") throw new SqlError("22023", `unrecognized parameter "${name}"`);
+    const text = valueText(value) ?? "true";
+    const option = text.toLowerCase();
+    if (option !== "local" && option !== "cascaded") {
+      throw new SqlError("22023", `invalid value for enum option "check_option": ${text}`, {
+        detail: 'Valid values are "local" and "cascaded".',
+      });
+    }
+    found.push(option);
+  }
+  if (found.length > 1) throw new SqlError("22023", 'parameter "check_option" specified more than once');
+  return found[0] ?? "none";
 }
 
 export function convertTableAs(fields: Fields, conversion: Conversion): CreateTableAs {
@@ -122,8 +145,6 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
   IndexStmt: convertCreateIndex,
   ViewStmt: (fields, conversion) => {
     const name = convertRelation(fields["view"], conversion);
-    if (has(fields, "options")) throw notSupported("view options", name.location);
-    const check = textOf(fields, "withCheckOption");
     return {
       kind: "createView",
       name,
@@ -131,7 +152,7 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
       query: conversion.convertQuery(fields["query"], conversion),
       orReplace: flagOf(fields, "replace"),
       isTemporary: isTemporary(fields["view"]),
-      checkOption: check === "LOCAL_CHECK_OPTION" ? "local" : check === "CASCADED_CHECK_OPTION" ? "cascaded" : "none",
+      checkOption: checkOptionOf(fields, conversion),
       location: name.location,
     };
   },

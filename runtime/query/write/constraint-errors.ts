@@ -71,6 +71,16 @@ export const checkViolated = (
     constraint,
   });
 
+export const checkOptionViolated = (
+  names: Names,
+  table: TableDefinition,
+  view: string,
+  values: readonly Datum[],
+): SqlError =>
+  new SqlError("44000", `new row violates check option for view "${view}"`, {
+    detail: failingRow(names, table, values),
+  });
+
 /** @param values of the index's keys */
 export function uniqueViolated(
   names: Names,

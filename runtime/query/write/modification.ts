@@ -9,6 +9,7 @@ import { SqlError } from "../error.js";
 import type { ColumnId } from "../plan/expression.js";
 import { nameOfKey } from "../table/overlay.js";
 import type { Datum } from "../types/datum.js";
+import { checkOptionViolated } from "./constraint-errors.js";
 import { ForeignKeys } from "./foreign-keys.js";
 import type { RowExpression, WritePorts } from "./ports.js";
 import { type StoredRow, TableWriter } from "./table-writer.js";
@@ -70,10 +71,11 @@ class Run {
   /** Places of the plan's columns by id. */
   readonly #places: ReadonlyMap<ColumnId, number>;
   readonly #returning: readonly RowExpression[] | null;
+  readonly #checkOptions: readonly { readonly view: string; readonly holds: RowExpression }[];
   readonly #returned: Datum[][] = [];
   #count = 0;
 
-  constructor({ table, rules, plan, returning }: BoundModification, ports: WritePorts) {
+  constructor({ table, rules, checkOptions, plan, returning }: BoundModification, ports: WritePorts) {
     this.#ports = ports;
     this.#table = table;
     this.#writer = new TableWriter(table, rules, ports);
@@ -82,6 +84,10 @@ class Run {
     const ids = [...rules.rowIds, ...plan.columns.map(({ id }) => id)];
     this.#returning =
       returning === null ? null : returning.expressions.map((expression) => ports.compile(expression, ids));
+    this.#checkOptions = checkOptions.map(({ view, expression }) => ({
+      view,
+      holds: ports.compile(expression, rules.rowIds),
+    }));
   }
 
   #place(id: ColumnId): number {
@@ -93,8 +99,13 @@ class Run {
   /** A row was written: `values` is what RETURNING sees of it. */
   #wrote(values: readonly Datum[], planned: readonly Datum[]): void {
     this.#count += 1;
+    if (this.#returning === null && this.#checkOptions.length === 0) return;
+    const image = this.#writer.image(values);
+    // A view does not have the row either when its condition is not known to hold.
+    const broken = this.#checkOptions.find(({ holds }) => holds(image) !== true);
+    if (broken !== undefined) throw checkOptionViolated(this.#ports, this.#table, broken.view, values);
     if (this.#returning === null) return;
-    const row = [...this.#writer.image(values), ...planned];
+    const row = [...image, ...planned];
     this.#returned.push(this.#returning.map((expression) => expression(row)));
   }
 

@@ -7,6 +7,7 @@ import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { isUserType } from "../../types/user-types.js";
 import type { ColumnDefinition, Deferral, Relation, TableDefinition, ViewDefinition } from "../model.js";
 import { isTemporary } from "../temporary.js";
+import { eventsOf, updatableEvents } from "../updatable-view.js";
 import { actionText, columnName, constraintsOf, defaultText } from "./definitions.js";
 import { systemRelations } from "./relations.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
@@ -156,7 +157,9 @@ export function* columnRows(world: CatalogWorld, database: string): Iterable<Sys
       ...identityRow(definition, world),
       is_generated: definition?.generated === null || definition === null ? "NEVER" : "ALWAYS",
       generation_expression: definition?.generated?.text ?? null,
-      is_updatable: yesNo(definition !== null),
+      is_updatable: yesNo(
+        definition !== null || (relation.kind === "view" && canChange(relation, world, new Set([number]))),
+      ),
     };
 }
 
@@ -175,8 +178,17 @@ export function* tableRows(world: CatalogWorld, database: string): Iterable<Syst
     const type = isTemporary(world.catalog, table.schema) ? "LOCAL TEMPORARY" : "BASE TABLE";
     yield row(world.schemaName(table.schema), table.name, type, true);
   }
-  for (const view of world.views()) yield row(world.schemaName(view.schema), view.name, "VIEW", false);
+  for (const view of world.views()) yield row(world.schemaName(view.schema), view.name, "VIEW", canInsert(view, world));
 }
+
+/** Whether rows can be both changed and deleted through a view. @param only columns that are to be changed, by their numbers; null: any */
+function canChange(view: ViewDefinition, { catalog }: CatalogWorld, only: ReadonlySet<number> | null): boolean {
+  const both = updatableEvents.update | updatableEvents.delete;
+  return (eventsOf(view, catalog, only) & both) === both;
+}
+
+const canInsert = (view: ViewDefinition, { catalog }: CatalogWorld): boolean =>
+  (eventsOf(view, catalog) & updatableEvents.insert) !== 0;
 
 export function* viewRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
   for (const view of world.views())
@@ -185,9 +197,9 @@ export function* viewRows(world: CatalogWorld, database: string): Iterable<Syste
       table_schema: world.schemaName(view.schema),
       table_name: view.name,
       view_definition: definitionText(view),
-      check_option: "NONE",
-      is_updatable: "NO",
-      is_insertable_into: "NO",
+      check_option: (view.checkOption ?? "none").toUpperCase(),
+      is_updatable: yesNo(canChange(view, world, null)),
+      is_insertable_into: yesNo(canInsert(view, world)),
       is_trigger_updatable: "NO",
       is_trigger_deletable: "NO",
       is_trigger_insertable_into: "NO",

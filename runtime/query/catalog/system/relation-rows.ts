@@ -90,6 +90,10 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
       relchecks: isTable ? relation.constraints.filter(({ kind }) => kind === "check").length : 0,
       // Foreign keys are kept by triggers in PostgreSQL, and clients look for them only where there are some.
       relhastriggers: isTable && hasForeignKeys(relation, world),
+      reloptions:
+        relation.kind === "view" && relation.checkOption !== undefined
+          ? new SqlArray(typeOid.text, [`check_option=${relation.checkOption}`])
+          : null,
       relispopulated: relation.kind !== "materializedView" || relation.isPopulated,
       relreplident: isTable || relation.kind === "materializedView" ? "d" : "n",
     };

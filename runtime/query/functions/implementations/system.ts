@@ -13,6 +13,7 @@ import {
 import { withNames } from "../../catalog/system/names.js";
 import { CatalogWorld } from "../../catalog/system/world.js";
 import { temporarySchemas } from "../../catalog/temporary.js";
+import { eventsOf, updatableEvents } from "../../catalog/updatable-view.js";
 import { SqlError } from "../../error.js";
 import { isCustomSetting, serverVersion, settingNamed, settingValue, unknownSetting } from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
@@ -105,6 +106,12 @@ function viewDefinition(oid: Oid, context: EvaluationContext): Datum {
   const view = context.catalog.objectByOid(oid);
   if (view?.kind !== "view" && view?.kind !== "materializedView") return null;
   return ` ${view.query.text.replace(/;?\s*$/u, "")};`;
+}
+
+/** What can be done through a table or view, in PostgreSQL's bits. @param only columns that matter; null: any */
+function eventsOfRelation(oid: Oid, context: EvaluationContext, only: ReadonlySet<number> | null): number {
+  const relation = worldOf(context).relation(oid);
+  return relation?.kind === "table" || relation?.kind === "view" ? eventsOf(relation, context.catalog, only) : 0;
 }
 
 const viewNamed = (name: string, context: EvaluationContext): Datum =>
@@ -386,8 +393,11 @@ const objects = strictly({
   "pg_get_statisticsobjdef_columns(oid)": () => null,
   "pg_get_replica_identity_index(regclass)": () => null,
   "pg_relation_is_publishable(regclass)": () => false,
-  "pg_relation_is_updatable(regclass,bool)": (oid, _includesTriggers, context) =>
-    worldOf(context).relation(oid)?.kind === "table" ? 28 : 0,
+  "pg_relation_is_updatable(regclass,bool)": (oid, _includesTriggers, context) => eventsOfRelation(oid, context, null),
+  "pg_column_is_updatable(regclass,int2,bool)": (oid, column, _includesTriggers, context) => {
+    const both = updatableEvents.update | updatableEvents.delete;
+    return column > 0 && (eventsOfRelation(oid, context, new Set([column])) & both) === both;
+  },
   "pg_tablespace_location(oid)": () => "",
   "pg_relation_filenode(regclass)": () => null,
   "pg_relation_filepath(regclass)": () => null,

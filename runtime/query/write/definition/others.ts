@@ -10,6 +10,7 @@ import type {
 } from "../../catalog/model.js";
 import { isRelation, isType, rowsOfObject } from "../../catalog/model.js";
 import { isTemporary, isTemporaryName } from "../../catalog/temporary.js";
+import { noUpdatableColumns, updatabilityOf } from "../../catalog/updatable-view.js";
 import { notSupported, SqlError } from "../../error.js";
 import type {
   AlterSequence,
@@ -59,7 +60,6 @@ export function createSchema(statement: CreateSchema, ports: DefinitionPorts): D
 export function createView(statement: CreateView, ports: DefinitionPorts): DefinitionResult {
   const { draft, query } = ports;
   const position = placeOf(statement.location);
-  if (statement.checkOption !== "none") throw notSupported("WITH CHECK OPTION", position);
   assert(query !== null, "CREATE VIEW has its query bound");
   if (statement.columns.length > query.columns.length) {
     throw new SqlError("42601", "CREATE VIEW specifies more column names than columns", { position });
@@ -95,7 +95,9 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
     columns,
     query: syntax,
     ...(ports.actor.isSuperuser ? { isOwnerSuperuser: true } : {}),
+    ...(statement.checkOption === "none" ? {} : { checkOption: statement.checkOption }),
   };
+  expectCheckable(view, ports);
   // What was said of the view and who may read it stays when its query is replaced, and so does its owner.
   if (before === null) {
     draft.put(withDefaults(view, ports));
@@ -111,6 +113,17 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
     ...(acl === undefined ? {} : { acl }),
   });
   return { tag: "CREATE VIEW" };
+}
+
+/** Throws 0A000 for a check option of a view through which nothing is written. */
+function expectCheckable(view: ViewDefinition, { draft }: DefinitionPorts): void {
+  if (view.checkOption === undefined) return;
+  const found = updatabilityOf(view, draft.catalog);
+  const hasColumns = found.kind === "simple" && found.columns.some(({ kind }) => kind === "column");
+  if (hasColumns) return;
+  throw new SqlError("0A000", "WITH CHECK OPTION is supported only on automatically updatable views", {
+    hint: found.kind === "refused" ? found.reason : noUpdatableColumns,
+  });
 }
 
 const aclIn = (column: ViewDefinition["columns"][number] | undefined): Pick<ViewDefinition, "acl"> =>

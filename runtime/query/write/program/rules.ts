@@ -20,6 +20,8 @@ export interface CompiledRules {
   readonly checks: readonly FrameFunction[];
   /** Checks of columns' domains, which come before what is generated. */
   readonly ofDomains: readonly FrameFunction[];
+  /** What must be true of a row, and not only not false. */
+  readonly checkOptions: readonly FrameFunction[];
   readonly returning: readonly FrameFunction[] | null;
 }
 
@@ -28,7 +30,7 @@ export const liveColumns = ({ columns }: TableDefinition): ColumnDefinition[] =>
 
 /** Null when only the executor can compute some of it. */
 export function compiledRules(modification: BoundModification): CompiledRules | null {
-  const { table, rules, returning } = modification;
+  const { table, rules, checkOptions: options, returning } = modification;
   const live = liveColumns(table);
   assert(rules.rowIds.length === live.length, "the rules of a table have an id for each live column");
   const slots = new Map<ColumnId, number>();
@@ -48,11 +50,13 @@ export function compiledRules(modification: BoundModification): CompiledRules | 
     domain !== null && !rules.generated.some(({ column }) => column === domain.column);
   const checks = rules.checks.filter((check) => !isGiven(check)).map(({ expression }) => compile(expression));
   const ofDomains = rules.checks.filter(isGiven).map(({ expression }) => compile(expression));
+  const checkOptions = options.map(({ expression }) => compile(expression));
   const returned = told.map(compile);
-  if (!generated.every(isComputed)) return null;
+  if (!generated.every(isComputed) || !checkOptions.every(isCompiled)) return null;
   if (!checks.every(isCompiled) || !ofDomains.every(isCompiled) || !returned.every(isCompiled)) return null;
   const required = live.filter(({ isNotNull }) => isNotNull).map(({ number }) => number - 1);
-  return { generated, required, checks, ofDomains, returning: returning === null ? null : returned };
+  const own = { generated, required, checks, ofDomains, checkOptions };
+  return { ...own, returning: returning === null ? null : returned };
 }
 
 const isCompiled = (compiled: FrameFunction | null): compiled is FrameFunction => compiled !== null;
@@ -63,7 +67,7 @@ const isComputed = (computed: {
 
 /** Computes what is generated of a row, and says whether the row may be as it is. */
 export function isSound(
-  { generated, required, checks, ofDomains }: CompiledRules,
+  { generated, required, checks, ofDomains, checkOptions }: CompiledRules,
   frame: Frame,
   row: Datum[],
 ): boolean {
@@ -72,6 +76,7 @@ export function isSound(
   for (const { place, compute } of generated) row[place] = compute(frame);
   for (const place of required) if ((row[place] ?? null) === null) return false;
   for (const check of checks) if (check(frame) === false) return false;
+  for (const check of checkOptions) if (check(frame) !== true) return false;
   return true;
 }
 
