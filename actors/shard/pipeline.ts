@@ -17,6 +17,7 @@ import { Proposal } from "./proposal.js";
 import { Proposer } from "./proposer.js";
 import type { QueuedRequest, RequestQueue } from "./request-queue.js";
 import { SqlDecider } from "./sql/decider.js";
+import { factsLimits } from "./sql/facts-limits.js";
 import { Unrecorded } from "./unrecorded.js";
 
 interface OwnOperation {
@@ -90,6 +91,7 @@ export class Pipeline {
     core.sql = new SqlDecider({
       engine: new QueryEngine(),
       state: store,
+      limits: factsLimits(core.machine.geometry.bodyBytesMax),
       answer: (request, body) => this.#host.answerOne(request, body),
       defect: (error) => core.context.log.error("a statement met a defect", { error: error.stack }),
       working: () => core.context.working(),

@@ -82,8 +82,10 @@ export class Ensemble {
       ["simulated hours; for each CPU hour", `${hours.toFixed(1)}; ${(hours / (cpuSeconds / 3600)).toFixed(0)}`],
       ["requests, committed operations", `${this.#requests}, ${this.#committed}`],
       [
-        "runs with SQL: transfers committed, refused, unknown; checks of states",
-        ["runs", "committed", "refused", "unknown", "checks"].map((name) => this.#sql[name] ?? 0).join(", "),
+        "runs with SQL: transfers committed, refused, unknown; parts of large ones; checks of states, of the past",
+        ["runs", "committed", "refused", "unknown", "stagedParts", "checks", "pastChecks"]
+          .map((name) => this.#sql[name] ?? 0)
+          .join(", "),
       ],
       ["faults a run", list(this.#faults)],
       ["frames a run", list(this.#network)],

@@ -48,6 +48,8 @@ export class KernelModel {
   readonly #kernel: Kernel;
   /** By request number. */
   readonly appends = new Map<number, LoggedAppend>();
+  /** Parts of large transactions so far. */
+  stagedParts = 0;
   readonly #opened: { readonly tenant: number; readonly session: number }[] = [];
   op = 0;
   /** Records of SQL so far, by tenant. */
@@ -77,6 +79,7 @@ export class KernelModel {
           this.#opened.push({ tenant: blocks.tenant, session: blocks.position + 1 });
         if (kind === requestKind.sqlCommit)
           this.sqlCommits.set(blocks.tenant, (this.sqlCommits.get(blocks.tenant) ?? 0) + 1);
+        if (kind === requestKind.sqlStage) this.stagedParts += 1;
         if (kind === requestKind.append) this.#note(op, blocks.tenant, blocks.position, view, factsFrom);
       }
     }

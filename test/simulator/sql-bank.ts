@@ -19,6 +19,8 @@ export type Fate = "open" | "asked" | "committed" | "refused" | "unknown";
 
 export interface Transfer {
   readonly number: number;
+  /** So many are asked for together, with the numbers from that one on. */
+  readonly count: number;
   readonly tenant: number;
   readonly source: number;
   readonly target: number;
@@ -26,21 +28,29 @@ export interface Transfer {
   fate: Fate;
 }
 
+export const numbersOf = ({ number, count }: Transfer): number[] =>
+  Array.from({ length: count }, (_, index) => number + index);
+
 const undefinedTable = "42P01";
 
 export class Bank {
+  readonly #asked: Transfer[] = [];
+  /** By each of their numbers. */
   readonly #transfers = new Map<number, Transfer>();
   #lastNumber = 0;
 
-  begin(tenant: number, source: number, target: number, amount: number): Transfer {
-    this.#lastNumber += 1;
-    const transfer: Transfer = { number: this.#lastNumber, tenant, source, target, amount, fate: "open" };
-    this.#transfers.set(transfer.number, transfer);
+  /** @param amount of each */
+  begin(tenant: number, source: number, target: number, amount: number, count = 1): Transfer {
+    const number = this.#lastNumber + 1;
+    this.#lastNumber += count;
+    const transfer: Transfer = { number, count, tenant, source, target, amount, fate: "open" };
+    this.#asked.push(transfer);
+    for (let one = number; one < number + count; one++) this.#transfers.set(one, transfer);
     return transfer;
   }
 
   count(fate: Fate): number {
-    return [...this.#transfers.values()].filter((transfer) => transfer.fate === fate).length;
+    return this.#asked.filter((transfer) => transfer.fate === fate).length;
   }
 
   /** Whether its accounts are there. */
@@ -73,8 +83,18 @@ export class Bank {
       expect(asked === [source, target, amount].join(" "), "sql", say(`transfer ${id} is another than was asked for`));
       const isPossible = transfer.fate !== "refused" && transfer.fate !== "open";
       expect(isPossible, "sql", say(`transfer ${id} is there, and is ${transfer.fate}`));
-      held.add(transfer.number);
+      held.add(Number(id));
       entries.add(entry ?? null);
+    }
+    for (const number of held) {
+      const transfer = this.#transfers.get(number);
+      if (transfer === undefined || transfer.count === 1) continue;
+      const there = numbersOf(transfer).filter((one) => held.has(one)).length;
+      expect(
+        there === transfer.count,
+        "sql",
+        say(`of ${transfer.count} transfers from ${number} on ${there} are there`),
+      );
     }
     expect(entries.size === held.size, "sql", say("two transfers have one entry of a sequence"));
     return held;
@@ -89,7 +109,7 @@ export class Bank {
 
   /** What clients were told is committed, of a tenant. */
   *committed(tenant: number): Iterable<Transfer> {
-    for (const transfer of this.#transfers.values()) {
+    for (const transfer of this.#asked) {
       if (transfer.tenant === tenant && transfer.fate === "committed") yield transfer;
     }
   }

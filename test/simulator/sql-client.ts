@@ -7,10 +7,20 @@ import type { ErrorRecord } from "../../runtime/types/errors.js";
 import { requestOf, textValues, withoutSyntax } from "../sql/statement-request.js";
 import type { Transfer } from "./sql-bank.js";
 import type { Rows } from "./sql-reads.js";
-import { type Around, lookAround, type Script, type Step, transferAlone, transferInSteps } from "./sql-scripts.js";
+import {
+  type Around,
+  lookAround,
+  manyAlone,
+  type Script,
+  type Step,
+  transferAlone,
+  transferInSteps,
+} from "./sql-scripts.js";
 import { accounts } from "./sql-statements.js";
 
 const user = "admin";
+/** Transfers of one statement: three or four prepares of what is staged. */
+const manyMax = 150;
 const isolations = ["readCommitted", "repeatableRead", "serializable"] as const;
 
 export interface SqlClientWorld extends Around {
@@ -67,9 +77,14 @@ export class SqlClient {
     } else {
       const source = 1 + random.below(accounts);
       const target = 1 + ((source + random.below(accounts - 1)) % accounts);
-      const transfer = bank.begin(this.tenant, source, target, 1 + random.below(40));
+      const isMany = random.chance(0.04);
+      const transfer = isMany
+        ? bank.begin(this.tenant, source, target, 0, random.between(50, manyMax))
+        : bank.begin(this.tenant, source, target, 1 + random.below(40));
       this.#transfer = transfer;
-      this.#script = random.chance(0.3) ? transferAlone(transfer) : transferInSteps(this.#world, transfer, isolation);
+      if (isMany) this.#script = manyAlone(transfer);
+      else if (random.chance(0.3)) this.#script = transferAlone(transfer);
+      else this.#script = transferInSteps(this.#world, transfer, isolation);
     }
     const first = this.#go([]);
     if (first === null) throw new Error("a script sends something");

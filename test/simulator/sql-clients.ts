@@ -2,6 +2,7 @@
 import type { SqlRequest } from "../../actors/messages/sql.js";
 import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
+import { StateReads } from "../../runtime/kernel/read/state-reads.js";
 import type { TreeReader } from "../../runtime/store/tree.js";
 import type { ErrorRecord } from "../../runtime/types/errors.js";
 import { readRows, requestOf, standingAlone, withoutSyntax } from "../sql/statement-request.js";
@@ -10,10 +11,10 @@ import type { KernelModel } from "./kernel-model.js";
 import type { Gateway } from "./kernel-side.js";
 import type { SimNode } from "./node.js";
 import type { Simulation } from "./simulation.js";
-import { Bank, type Transfer } from "./sql-bank.js";
+import { Bank, numbersOf, type Transfer } from "./sql-bank.js";
 import { SqlClient, type SqlClientWorld } from "./sql-client.js";
 import { SqlReads } from "./sql-reads.js";
-import { foundation } from "./sql-statements.js";
+import { foundation, statements } from "./sql-statements.js";
 import { Stream } from "./streams.js";
 
 const retryMs = 300;
@@ -28,12 +29,19 @@ interface Waiting {
   readonly number: number;
 }
 
+interface PastState {
+  readonly position: number;
+  readonly transfers: number;
+}
+
 export interface SqlCounts {
   readonly committed: number;
   readonly refused: number;
   readonly unknown: number;
-  /** Of states by queries. */
+  readonly stagedParts: number;
+  /** Of states by queries, and of their past. */
   readonly checks: number;
+  readonly pastChecks: number;
 }
 
 export class SqlClients implements SqlClientWorld {
@@ -55,6 +63,11 @@ export class SqlClients implements SqlClientWorld {
   #committedAtSettle = 0;
   #begun = 0;
   #checks = 0;
+  #pastChecks = 0;
+  /** By tenant: how many transfers there were at which of its positions. */
+  readonly #past = new Map<number, PastState[]>();
+  /** Which of them is looked at. */
+  readonly #looks: Stream;
   /** By tenant: records of SQL in the log that the last check was of. */
   readonly #sqlCommits = new Map<number, number>();
 
@@ -73,6 +86,7 @@ export class SqlClients implements SqlClientWorld {
     this.#gatewayOf = gatewayOf;
     this.#nextCorrelation = nextCorrelation;
     this.random = new Stream(seed, "sql");
+    this.#looks = new Stream(seed, "sql past");
     this.#clients = tenants.flatMap((tenant) => Array.from({ length: sqlClients }, () => new SqlClient(tenant, this)));
   }
 
@@ -82,7 +96,9 @@ export class SqlClients implements SqlClientWorld {
       committed: bank.count("committed"),
       refused: bank.count("refused"),
       unknown: bank.count("unknown"),
+      stagedParts: this.#model.stagedParts,
       checks: this.#checks,
+      pastChecks: this.#pastChecks,
     };
   }
 
@@ -99,8 +115,9 @@ export class SqlClients implements SqlClientWorld {
   answered(transfer: Transfer): void {
     const { number, tenant } = transfer;
     if (this.#simulation.commits.isBlind) return;
+    const held = this.#held.get(tenant);
     expect(
-      this.#held.get(tenant)?.has(number) === true,
+      numbersOf(transfer).every((one) => held?.has(one) === true),
       "ack durability",
       () => `transfer ${number} of tenant ${tenant} was answered as committed, and is not in the committed log`,
     );
@@ -257,7 +274,25 @@ export class SqlClients implements SqlClientWorld {
         expect(held.has(number), "sql", () => `transfer ${number} of tenant ${tenant} was committed, and is gone`);
       }
       this.#held.set(tenant, held);
+      this.#remember(tenant, held.size);
     }
+  }
+
+  /** A past that was looked at when it was the present is the same when it is asked for. */
+  #remember(tenant: number, transfers: number): void {
+    const past = this.#past.get(tenant) ?? [];
+    this.#past.set(tenant, past);
+    const position = (new StateReads(this.#model.state).tenant(tenant)?.nextPosition ?? 0) - 1;
+    past.push({ position, transfers });
+    if (!this.bank.isFounded(this.#reads, tenant) || this.#looks.chance(0.5)) return;
+    const then = this.#looks.pick(past);
+    if (then.transfers === 0) return;
+    this.#pastChecks += 1;
+    const where = (): string => `tenant ${tenant} at op ${this.#model.op} as of position ${then.position}`;
+    const count = this.#reads.rows(tenant, statements.allTransfers, then.position).length;
+    expect(count === then.transfers, "sql", () => `${where()}: ${count} transfers, and there were ${then.transfers}`);
+    const [total] = this.#reads.rows(tenant, statements.total, then.position);
+    this.bank.checkTotal(total ?? [], (what) => () => `${where()}: ${what}`);
   }
 
   /** A state that a replica shows. One that is the log's, key by key, needs no second look. */

@@ -1,11 +1,13 @@
 /** Queries over a state, by the shipping engine: a shard's decider that nothing is ever written with. */
 import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
 import { SqlDecider } from "../../actors/shard/sql/decider.js";
+import { factsLimits } from "../../actors/shard/sql/facts-limits.js";
 import { QueryEngine } from "../../actors/sql/query-engine.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { TreeReader } from "../../runtime/store/tree.js";
 import { assert } from "../../runtime/types/assert.js";
+import { prepareBodyBytesMax } from "../../runtime/types/limits.js";
 import { type Parsed, readRows, requestOf, standingAlone } from "../sql/statement-request.js";
 
 export type Rows = readonly (readonly (string | null)[])[];
@@ -19,6 +21,7 @@ export class SqlReads {
     this.#decider = new SqlDecider({
       engine: new QueryEngine(),
       state,
+      limits: factsLimits(prepareBodyBytesMax),
       answer: () => assert(false, "a query is answered as itself"),
       defect: (error) => {
         throw error;
@@ -30,10 +33,15 @@ export class SqlReads {
     });
   }
 
-  /** Throws `SqlError` where the statement fails, and `KimberliteError` where the state cannot be read. */
-  rows(tenant: number, { text, syntax }: Parsed): Rows {
+  /**
+   * Throws `SqlError` where the statement fails, and `KimberliteError` where the state cannot be read.
+   *
+   * @param asOf position of the tenant; null: now
+   */
+  rows(tenant: number, { text, syntax }: Parsed, asOf: number | null = null): Rows {
     const transaction = standingAlone(startedAt);
-    const settings = [["is_superuser", "on"]] as const;
+    const past: readonly (readonly [string, string])[] = asOf === null ? [] : [["kimberlite.as_of", String(asOf)]];
+    const settings = [["is_superuser", "on"] as const, ...past];
     const head = { kind: "execute", tenant, session: 1, user: "admin", text, syntax, parameters: [] } as const;
     const request = requestOf({ ...head, settings, transaction });
     const bytes = encodeSqlRequest(request);

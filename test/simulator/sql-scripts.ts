@@ -46,6 +46,14 @@ export function* transferAlone(transfer: Transfer): Script {
   transfer.fate = "committed";
 }
 
+/** Many rows in one statement. */
+export function* manyAlone(transfer: Transfer): Script {
+  const { number, source, target, count } = transfer;
+  transfer.fate = "asked";
+  yield run(statements.manyTransfers, null, number, source, target, count);
+  transfer.fate = "committed";
+}
+
 /** What a client is shown of others, in a transaction of its own or before it writes in one. */
 function* look(around: Around, isolation: SqlIsolation): Script {
   const { random, bank } = around;

@@ -41,6 +41,11 @@ export const statements = {
      UPDATE accounts SET balance = balance + CASE accounts.id WHEN moved.source THEN -moved.amount ELSE moved.amount END
      FROM moved WHERE accounts.id IN (moved.source, moved.target)`,
   ),
+  /** More than one record takes: it is staged in parts before its commit. */
+  manyTransfers: parse(
+    `INSERT INTO transfers (id, source, target, amount)
+     SELECT $1::int + n, $2::int, $3::int, 0 FROM generate_series(0, $4::int - 1) AS n`,
+  ),
   newestTransfers: parse("SELECT id FROM transfers ORDER BY entry DESC LIMIT 3"),
   total: parse("SELECT count(*), sum(balance), min(balance) FROM accounts"),
   /** Accounts whose balance is not what their transfers make of it. */

@@ -5,9 +5,11 @@
 import test from "ava";
 import fc from "fast-check";
 import { LoadBlockReader, LoadBlockWriter } from "../../actors/messages/load-block.js";
+import { factsLimits } from "../../actors/shard/sql/facts-limits.js";
 import { LoadedRows } from "../../actors/shard/sql/loaded-rows.js";
 import { TableKey, tableSpace, tableTree } from "../../runtime/store/table-trees.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
+import { prepareBodyBytesMax } from "../../runtime/types/limits.js";
 import { type Answer, contentsOf, type RigSession, ShardRig } from "./shard-rig.js";
 
 const definitions = [
@@ -314,7 +316,7 @@ test("rows that are loaded: what is in them is found, back to any mark", (t) => 
   );
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
-      const loaded = new LoadedRows(3);
+      const loaded = new LoadedRows(3, factsLimits(prepareBodyBytesMax));
       const model = new Map<string, number>();
       const marks: { mark: ReturnType<LoadedRows["mark"]>; names: number }[] = [];
       const keys = new TableKey();

@@ -7,6 +7,7 @@ import type { SqlReply, SqlRequest, WireValue } from "../../actors/messages/sql.
 import { decodeSqlReply, encodeSqlRequest } from "../../actors/messages/sql-codec.js";
 import type { QueuedRequest } from "../../actors/shard/request-queue.js";
 import { SqlDecider } from "../../actors/shard/sql/decider.js";
+import { factsLimits } from "../../actors/shard/sql/facts-limits.js";
 import type { SqlOutcome } from "../../actors/shard/sql/outcome.js";
 import { QueryEngine } from "../../actors/sql/query-engine.js";
 import { SqlParser } from "../../protocol/server/sql-parser.js";
@@ -19,6 +20,7 @@ import { encodeStatement } from "../../runtime/query/syntax/ast.js";
 import { tableTree } from "../../runtime/store/table-trees.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { Epoch } from "../../runtime/types/ids.js";
+import { prepareBodyBytesMax } from "../../runtime/types/limits.js";
 import { ShardTwin } from "../kernel/shard-twin.js";
 import { type Parsed, readRows, requestOf, textValues, withoutSyntax } from "./statement-request.js";
 
@@ -83,6 +85,7 @@ export class ShardRig {
     this.decider = new SqlDecider({
       engine: new QueryEngine(),
       state: this.shard.state,
+      limits: factsLimits(prepareBodyBytesMax),
       answer: (request, body) => void this.#late.set(request.correlation, answerOf(decodeSqlReply(body))),
       defect: (error) => {
         throw error;

@@ -52,7 +52,7 @@ export class CommitMaker {
       const sequence = sequences.find(host.state, tenant, object);
       return sequence === null ? [] : [{ object, state: sequence }];
     });
-    const facts = writeFacts(this.facts, transaction, touched, host.state, () => host.working());
+    const facts = writeFacts(this.facts, transaction, touched, host);
     host.working();
     if (facts.entries === 0) {
       ended();
@@ -89,7 +89,7 @@ export class CommitMaker {
       return state === null ? [] : [{ object, state }];
     });
     const nothing = new Transaction(0, tenant, "readCommitted", -1);
-    const { entries } = writeFacts(this.facts, nothing, touched, host.state, () => host.working());
+    const { entries } = writeFacts(this.facts, nothing, touched, host);
     if (entries === 0) return answer(reply);
     assert(position >= 0, "numbers are taken of a tenant that is there");
     return this.ofFacts(waiting, null, {

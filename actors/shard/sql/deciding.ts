@@ -5,6 +5,7 @@ import type { TreeReader } from "../../../runtime/store/tree.js";
 import type { Engine } from "../../sql/engine.js";
 import type { PlanCache } from "../../sql/plan-cache.js";
 import type { QueuedRequest } from "../request-queue.js";
+import type { FactsLimits } from "./facts-limits.js";
 import type { LockTable } from "./lock-table.js";
 import type { Sequences } from "./sequences.js";
 
@@ -12,6 +13,7 @@ export interface DeciderHost {
   readonly engine: Engine;
   /** The working state: everything proposed so far. */
   readonly state: TreeReader;
+  readonly limits: FactsLimits;
   /** Takes an answer that rests on nothing that is under way, and is sent before what is proposed next. Copies it. */
   answer(request: Readonly<QueuedRequest>, body: Uint8Array): void;
   /** A statement met a defect of the engine. */

@@ -164,7 +164,7 @@ function portsOf(
       transaction.overlay.hasRows
         ? null
         : new TreeTableSource(parts.state, request.tenant, parts.position, false, { past: parts.state }),
-    load: () => new RowLoad(parts.state, request.tenant, transaction.overlay, locks).writing,
+    load: () => new RowLoad(parts.state, request.tenant, transaction.overlay, locks, parts.limits).writing,
     validate: (catalog, table) => {
       expectImmutable(engine.rulesOf(table, around(catalog)));
       for (const column of table.columns) {

@@ -9,9 +9,8 @@ import { itemAt, tableSpace, tableTree } from "../../../runtime/store/table-tree
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
 import type { ByteWriter } from "../../../runtime/types/byte-writer.js";
-import { appendBytesMax, kiB } from "../../../runtime/types/limits.js";
 import { encodeSequence, type SequenceState } from "../../sql/sequence-state.js";
-import { partBytesMax } from "./loaded-rows.js";
+import type { DeciderHost } from "./deciding.js";
 import type { Transaction } from "./transaction.js";
 
 export interface TouchedSequence {
@@ -37,8 +36,6 @@ const noItem = new Uint8Array(0);
 const headBytes = 40;
 const rowsAt = headBytes + 1;
 export const factsHeadBytes: number = headBytes + 5;
-/** Facts of one record; more are staged in parts before it. */
-const oneRecordBytesMax = appendBytesMax - 64 * kiB;
 /** Entries between two signs of life. */
 const entriesBetweenSigns = 4_096;
 
@@ -68,16 +65,14 @@ export function endFacts(out: ByteWriter, rows: number): void {
 }
 
 /**
- * Writes the body of a `sqlCommit` to `out`, or the parts that come before it and then the body.
- *
- * @param working says that the shard is at work: a transaction of a million rows takes seconds
+ * Writes the body of a `sqlCommit` to `out`, or the parts that come before it and then the body.. Says
+ * that the shard is at work: a transaction of a million rows takes seconds.
  */
 export function writeFacts(
   out: ByteWriter,
   { tenant, overlay, notifications }: Pick<Transaction, "tenant" | "overlay" | "notifications">,
   sequences: Iterable<TouchedSequence>,
-  state: TreeReader,
-  working: () => void,
+  { state, limits, working }: Pick<DeciderHost, "state" | "limits" | "working">,
 ): Facts {
   beginFacts(out, tenant);
   let entries = 0;
@@ -86,7 +81,7 @@ export function writeFacts(
   const cuts: number[] = [factsHeadBytes];
   const added = (before: number): void => {
     entries += 1;
-    if (out.length - (cuts.at(-1) ?? 0) > partBytesMax) cuts.push(before);
+    if (out.length - (cuts.at(-1) ?? 0) > limits.partBytes) cuts.push(before);
   };
   const { loaded } = overlay;
   for (const { tree, key, value } of overlay.single()) {
@@ -118,10 +113,10 @@ export function writeFacts(
     const loadedBytes = loaded.parts.reduce((sum, part) => sum + part.length, 0);
     entries += loaded.entries;
     rows += loaded.rows;
-    if (out.length + loadedBytes <= oneRecordBytesMax) for (const part of loaded.parts) out.raw(part);
+    if (out.length + loadedBytes <= limits.recordBytes) for (const part of loaded.parts) out.raw(part);
     else parts.push(...loaded.parts);
   }
-  if (out.length > oneRecordBytesMax || parts.length > 0) {
+  if (out.length > limits.recordBytes || parts.length > 0) {
     cuts.push(out.length);
     const all = out.finish();
     for (let index = 0; index + 1 < cuts.length; index++) {

@@ -16,9 +16,8 @@ import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../run
 import type { ValueView } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { kiB, miB } from "../../../runtime/types/limits.js";
+import type { FactsLimits } from "./facts-limits.js";
 
-/** Bytes of one part: with its head it fits a record. */
-export const partBytesMax: number = miB - 64;
 const partSpan = miB;
 /** The first part begins small: a transaction may load a few rows many times, and its keys are held until it ends. */
 const partBytesMin = 2 * kiB;
@@ -38,15 +37,17 @@ class Part {
   bytes: Uint8Array;
   view: DataView;
   length = 0;
+  readonly #most: number;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, most: number) {
+    this.#most = most;
     this.bytes = new Uint8Array(capacity);
     this.view = new DataView(this.bytes.buffer);
   }
 
   grow(needed: number): void {
-    assert(needed <= partBytesMax, "a part is bounded");
-    const grown = new Uint8Array(Math.min(partBytesMax, Math.max(needed, 2 * this.bytes.length)));
+    assert(needed <= this.#most, "a part is bounded");
+    const grown = new Uint8Array(Math.min(this.#most, Math.max(needed, 2 * this.bytes.length)));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
@@ -55,6 +56,7 @@ class Part {
 
 export class LoadedRows implements LoadedEntries {
   readonly #tenant: number;
+  readonly #partBytes: number;
   readonly #parts: Part[] = [];
   readonly #reader = new SqlFactsReader();
   readonly #key = new TableKey();
@@ -67,9 +69,12 @@ export class LoadedRows implements LoadedEntries {
   /** Rows and entries of indexes. */
   entries = 0;
 
-  constructor(tenant: number) {
+  /** @param partBytes of a part at most */
+  constructor(tenant: number, { partBytes }: Pick<FactsLimits, "partBytes">) {
     assert(tenant > 0, "rows that are loaded belong to a tenant of users");
+    assert(partBytes < partSpan, "a place names a byte of a part");
     this.#tenant = tenant;
+    this.#partBytes = partBytes;
   }
 
   get isEmpty(): boolean {
@@ -95,10 +100,10 @@ export class LoadedRows implements LoadedEntries {
     assert(treeKey.length > itemAt, "what is loaded is an item of an object");
     const bytes = putBytes(treeKey.length - itemAt, content.length);
     let part = this.#parts.at(-1);
-    if (part === undefined || part.length + bytes > partBytesMax) {
+    if (part === undefined || part.length + bytes > this.#partBytes) {
       assert(this.#parts.length < partsMax, "what is loaded is bounded by its transaction");
       this.#earlierBytes += part?.length ?? 0;
-      part = new Part(this.#parts.length === 0 ? partBytesMin : partBytesMax);
+      part = new Part(this.#parts.length === 0 ? partBytesMin : this.#partBytes, this.#partBytes);
       this.#parts.push(part);
     }
     if (part.length + bytes > part.bytes.length) part.grow(part.length + bytes);

@@ -12,6 +12,7 @@ import type { LockStrength, WritePorts } from "../../../runtime/query/write/port
 import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { Cursor, TreeReader, ValueView } from "../../../runtime/store/tree.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
+import type { FactsLimits } from "./facts-limits.js";
 import { type LoadedMark, LoadedRows, objectOf } from "./loaded-rows.js";
 import type { StatementLocks } from "./statement-locks.js";
 
@@ -37,7 +38,7 @@ export class RowLoad {
   readonly reader: TreeReader;
 
   /** @param state without the transaction's writes */
-  constructor(state: TreeReader, tenant: number, overlay: Overlay, locks: StatementLocks) {
+  constructor(state: TreeReader, tenant: number, overlay: Overlay, locks: StatementLocks, limits: FactsLimits) {
     this.#state = state;
     this.#tenant = tenant;
     this.#overlay = overlay;
@@ -46,7 +47,7 @@ export class RowLoad {
     if (loaded instanceof LoadedRows) this.rows = loaded;
     else {
       assert(loaded === null, "what is loaded in the shard has the shard's form");
-      this.rows = new LoadedRows(tenant);
+      this.rows = new LoadedRows(tenant, limits);
       overlay.load(this.rows);
       locks.lockKeys(this.rows);
     }

@@ -165,6 +165,7 @@ export class StatementExecution {
       transaction,
       locks,
       sequences,
+      limits: host.limits,
       state,
       reader,
       catalog,

@@ -206,7 +206,7 @@ export class StatementPrograms {
   /** An INSERT of many rows; null when one of them is in the way of another, or is refused: the general way knows what to say. */
   #load(parts: StatementParts, run: (into: ProgramRun) => number | null): StatementResult | null {
     const { request, transaction, locks, state, evaluation } = parts;
-    const load = new RowLoad(state, request.tenant, transaction.overlay, locks);
+    const load = new RowLoad(state, request.tenant, transaction.overlay, locks, parts.limits);
     let rows: number | null = null;
     try {
       rows = run({

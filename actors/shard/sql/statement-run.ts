@@ -32,6 +32,7 @@ import { DataRows, valueAt } from "../../sql/data-rows.js";
 import type { Engine } from "../../sql/engine.js";
 import { Evaluation, unixTimeOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
+import type { FactsLimits } from "./facts-limits.js";
 import type { Sequences } from "./sequences.js";
 import type { Session } from "./session.js";
 import type { StatementLocks } from "./statement-locks.js";
@@ -52,6 +53,7 @@ export interface StatementParts {
   readonly transaction: Transaction;
   readonly locks: StatementLocks;
   readonly sequences: Sequences;
+  readonly limits: FactsLimits;
   /** The state as others see it, and with the transaction's writes over it. */
   readonly state: TreeReader;
   readonly reader: OverlayReader;
