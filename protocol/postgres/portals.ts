@@ -1,7 +1,7 @@
 /** What a session has prepared and opened: named statements, and portals, which SQL calls cursors: one name space for both. */
 import type { SqlColumn, WireValue } from "../../actors/messages/sql.js";
 import { SqlError } from "../../runtime/query/error.js";
-import type { Oid } from "../../runtime/query/types/sql-type.js";
+import { type Oid, typeOid } from "../../runtime/query/types/sql-type.js";
 import type { SqlDestination } from "./executor.js";
 import type { DeclaredCursor } from "./session/declared-cursor.js";
 import type { CachedStatement } from "./statement.js";
@@ -19,12 +19,21 @@ export interface Prepared {
   readonly statement: CachedStatement | null;
   /** As the client gave them; once it was told all of them, those. */
   parameterTypes: readonly Oid[];
+  /** PREPARE has made it, and not the protocol's Parse. */
+  readonly isOfSql: boolean;
+  /** µs since 1970. */
+  readonly createdAt: number;
   /** What was found of it last, and in which round of messages. */
   description: Description | null;
   describedIn: number;
   /** Its result as it was first found: it stays so, or the statement fails. Null for none, or while nobody has looked. */
   columns: readonly SqlColumn[] | null;
 }
+
+/** Whether somebody has told, or found out, the types of all its parameters. */
+export const hasAllTypes = ({ parameterTypes, statement }: Prepared): boolean =>
+  parameterTypes.length >= (statement?.parameterCount ?? 0) &&
+  parameterTypes.every((type) => type !== 0 && type !== typeOid.unknown);
 
 export interface Portal {
   readonly name: string;
@@ -76,6 +85,10 @@ export class PreparedStatements {
     const found = this.#byName.get(name);
     if (found === undefined) throw new SqlError("26000", `${quoted(name, "prepared statement")} does not exist`);
     return found;
+  }
+
+  get all(): readonly Prepared[] {
+    return [...this.#byName.values()];
   }
 
   delete(name: string): boolean {

@@ -138,5 +138,18 @@ test("a parameter of a domain is announced as one, and held against it before an
   await rowsOf(client, "alter domain dose add constraint most check (value < 100) not valid");
   const most = await client.query("execute changed(101)");
   t.is(most.kind === "failed" ? most.fields.get("n") : "", "most");
+  // Types that nobody has told are found out for whoever looks.
+  await rowsOf(client, "prepare add as insert into given (id, d) values ($1, $2)");
+  await rowsOf(client, "prepare left_open(unknown, text[]) as select $1::int");
+  t.is(
+    await rowsOf(client, "select name, parameter_types, from_sql from pg_prepared_statements order by name"),
+    "add|{integer,dose}|t changed|{dose}|t left_open|{integer,text[]}|t",
+  );
+  t.is(
+    await rowsOf(client, "select statement, prepare_time <= now() from pg_prepared_statements where name = 'changed'"),
+    "prepare changed(dose) as select $1|t",
+  );
+  await rowsOf(client, "deallocate all");
+  t.is(await rowsOf(client, "select name from pg_prepared_statements"), "");
   client.close();
 });

@@ -11,7 +11,7 @@ import type { Oid } from "../../../runtime/query/types/sql-type.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { RowsReply, Wish } from "../engine-runs.js";
 import { executeParameters } from "../execute-parameters.js";
-import { type Portal, type Prepared, portalOf } from "../portals.js";
+import { hasAllTypes, type Portal, type Prepared, portalOf } from "../portals.js";
 import { type LocalResult, tagOnly } from "../session-commands.js";
 import { type CachedStatement, cached } from "../statement.js";
 import { builtInType } from "../type-names.js";
@@ -50,6 +50,8 @@ export class Cursors {
       source,
       statement: inner,
       parameterTypes,
+      isOfSql: true,
+      createdAt: this.#exchange.runs.now(),
       description: null,
       describedIn: -1,
       columns: null,
@@ -119,8 +121,7 @@ export class Cursors {
   }
 
   async #parameterTypes(prepared: Prepared): Promise<readonly Oid[]> {
-    const { parameterTypes, statement } = prepared;
-    if (parameterTypes.length >= (statement?.parameterCount ?? 0) && !parameterTypes.includes(0)) return parameterTypes;
+    if (hasAllTypes(prepared)) return prepared.parameterTypes;
     const { place } = this.#exchange;
     this.#exchange.place = placeOf(prepared);
     const description = await this.#descriptions.describe(prepared);

@@ -2,7 +2,7 @@
 import { isSameResult, resultChanged, type SqlColumn } from "../../../actors/messages/sql.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { typeOid } from "../../../runtime/query/types/sql-type.js";
-import type { Description, Portal, Prepared } from "../portals.js";
+import { type Description, hasAllTypes, type Portal, type Prepared } from "../portals.js";
 import { shownColumns } from "../session-commands.js";
 import type { CachedStatement } from "../statement.js";
 import type { Exchange } from "./exchange.js";
@@ -24,6 +24,18 @@ export class Descriptions {
     prepared.description = description;
     prepared.describedIn = this.#exchange.round;
     return description;
+  }
+
+  /** Finds out the types of all parameters that nobody has told. A statement that is none any more keeps those that it was given. */
+  async tellTypes(): Promise<void> {
+    for (const prepared of this.#exchange.prepared.all) {
+      if (hasAllTypes(prepared)) continue;
+      try {
+        await this.describe(prepared);
+      } catch (error) {
+        if (!(error instanceof SqlError)) throw error;
+      }
+    }
   }
 
   async describeAnew(statement: CachedStatement | null, parameterTypes: readonly number[]): Promise<Description> {

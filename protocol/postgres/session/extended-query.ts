@@ -42,6 +42,8 @@ export class ExtendedQuery {
       source: text,
       statement,
       parameterTypes,
+      isOfSql: false,
+      createdAt: name === "" ? 0 : this.#exchange.runs.now(),
       description: null,
       describedIn: -1,
       columns: null,

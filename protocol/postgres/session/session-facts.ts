@@ -1,12 +1,18 @@
-/** What catalogs show of a session that only its gateway knows, or can find out: the cursors that are open, the databases that there are. */
+/**
+ * What catalogs show of a session that only its gateway knows, or can find out: the cursors that are open, the statements that are prepared,
+ * the databases that there are.
+ */
 import { databaseOid } from "../../../actors/sql/evaluation.js";
 import {
   asksForCursors,
   asksForDatabases,
+  asksForPrepared,
   type CursorFact,
   cursorFacts,
   type DatabaseFact,
   databaseFacts,
+  type PreparedFact,
+  preparedFacts,
 } from "../../../runtime/query/catalog/session-facts.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { isKimberliteError } from "../../../runtime/types/errors.js";
@@ -19,15 +25,19 @@ type Facts = readonly (readonly [name: string, value: string])[];
 const pageMax = 1_000;
 /** What is told at most: a request has its limit. */
 const databasesMax = 10_000;
+const preparedCharactersMax = 1024 * 1024;
 /** Nobody waits longer for databases that are not its own. */
 const patienceMs = 1_000;
 
 export async function factsFor(text: string, exchange: Exchange): Promise<Facts> {
-  const cursors = asksForCursors(text) ? [cursorFacts(cursorsNow(exchange.portals.all))] : [];
+  const known = [
+    ...(asksForCursors(text) ? [cursorFacts(cursorsNow(exchange.portals.all))] : []),
+    ...(asksForPrepared(text) ? [preparedFacts(preparedNow(exchange))] : []),
+  ];
   const { roles } = exchange;
   // Tenants do not see each other; who may use them all does.
   const isTold = asksForDatabases(text) && roles.isSuperuser(roles.currentUser);
-  return isTold ? [...cursors, databaseFacts(await databasesNow(exchange))] : cursors;
+  return isTold ? [...known, databaseFacts(await databasesNow(exchange))] : known;
 }
 
 const cursorsNow = (portals: readonly Portal[]): readonly CursorFact[] =>
@@ -41,6 +51,22 @@ const cursorsNow = (portals: readonly Portal[]): readonly CursorFact[] =>
       isScroll: declared?.options.isScroll ?? false,
       createdAt,
     }));
+
+/** With a warning those that were prepared first. */
+function preparedNow(exchange: Exchange): readonly PreparedFact[] {
+  const facts: PreparedFact[] = [];
+  let left = preparedCharactersMax;
+  for (const { name, source, parameterTypes, isOfSql, createdAt } of exchange.prepared.all) {
+    if (name === "") continue;
+    left -= source.length;
+    if (left < 0) {
+      exchange.notice(warning("01000", `the statements that are prepared are long: only ${facts.length} are shown`));
+      break;
+    }
+    facts.push({ name, statement: source, types: parameterTypes, isOfSql, createdAt });
+  }
+  return facts;
+}
 
 /** With a warning none, beside the session's own: many clients look there for that alone. */
 async function databasesNow(exchange: Exchange): Promise<readonly DatabaseFact[]> {

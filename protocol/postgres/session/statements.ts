@@ -1,5 +1,6 @@
 /** A session's statements are run: here, what is about the session itself; by the shard, a projection or the directory, all else. */
 import { sqlTimeOf } from "../../../actors/sql/evaluation.js";
+import { asksForPrepared } from "../../../runtime/query/catalog/session-facts.js";
 import { temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -292,6 +293,7 @@ export class Statements {
       await this.#deliver(portal, reply, rowsMax);
       return;
     }
+    if (statement.asksOfSession && asksForPrepared(statement.text)) await this.#descriptions.tellTypes();
     const reply = await this.#exchange.open(portal, statement, rowsMax);
     this.#opened(portal, reply, protocol);
     const isMore = this.#deliver(portal, reply, rowsMax);

@@ -15,6 +15,18 @@ export interface CursorFact {
   readonly createdAt: number;
 }
 
+/** A row of `pg_prepared_statements`. */
+export interface PreparedFact {
+  readonly name: string;
+  readonly statement: string;
+  /** Types of its parameters, domains by their own numbers. */
+  readonly types: readonly number[];
+  /** PREPARE has made it, and not the protocol's Parse. */
+  readonly isOfSql: boolean;
+  /** µs since 1970. */
+  readonly createdAt: number;
+}
+
 /** A row of `pg_database`: a tenant of the node that the session's user may see. */
 export interface DatabaseFact {
   readonly oid: number;
@@ -23,10 +35,13 @@ export interface DatabaseFact {
 
 const databasesSetting = "kimberlite.session_databases";
 const cursorsSetting = "kimberlite.session_cursors";
+const preparedSetting = "kimberlite.session_prepared";
 
 type Pair = readonly [name: string, value: string];
 
 export const cursorFacts = (cursors: readonly CursorFact[]): Pair => [cursorsSetting, JSON.stringify(cursors)];
+
+export const preparedFacts = (prepared: readonly PreparedFact[]): Pair => [preparedSetting, JSON.stringify(prepared)];
 
 export const databaseFacts = (databases: readonly DatabaseFact[]): Pair => [
   databasesSetting,
@@ -46,6 +61,9 @@ function decodeList(text: string | null): readonly unknown[] {
 export const cursorsOf = (setting: Setting): readonly CursorFact[] =>
   decodeList(setting(cursorsSetting)) as readonly CursorFact[];
 
+export const preparedOf = (setting: Setting): readonly PreparedFact[] =>
+  decodeList(setting(preparedSetting)) as readonly PreparedFact[];
+
 /** Databases that the session's user may see; none where its own is all that it is told of. */
 export const databasesOf = (setting: Setting): readonly DatabaseFact[] =>
   decodeList(setting(databasesSetting)) as readonly DatabaseFact[];
@@ -53,4 +71,6 @@ export const databasesOf = (setting: Setting): readonly DatabaseFact[] =>
 /** What a text may ask of the session. It may name something else: then it is told in vain. */
 export const asksForCursors = (text: string): boolean => /pg_cursors/i.test(text);
 export const asksForDatabases = (text: string): boolean => /pg_database/i.test(text);
-export const asksOfSession = (text: string): boolean => asksForCursors(text) || asksForDatabases(text);
+export const asksForPrepared = (text: string): boolean => /pg_prepared_statements/i.test(text);
+export const asksOfSession = (text: string): boolean =>
+  asksForCursors(text) || asksForDatabases(text) || asksForPrepared(text);

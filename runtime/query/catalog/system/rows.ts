@@ -64,6 +64,7 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_database": ofSession(session.databaseRows),
   "pg_catalog.pg_default_acl": session.defaultAclRows,
   "pg_catalog.pg_cursors": ofSession(session.cursorRows),
+  "pg_catalog.pg_prepared_statements": ofSession(session.preparedRows),
   "pg_catalog.pg_tablespace": fixed(session.tablespaceRows),
   "pg_catalog.pg_roles": ofSession(session.roleRows),
   "pg_catalog.pg_authid": ofSession(session.roleRows),

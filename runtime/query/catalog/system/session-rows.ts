@@ -3,9 +3,10 @@ import type { EvaluationContext } from "../../functions/context.js";
 import { settingDefinitions } from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
+import { typeOid } from "../../types/sql-type.js";
 import { databaseOf } from "../database.js";
 import { bootstrapName, bootstrapRole, type Role, roleOidOf } from "../role-set.js";
-import { cursorsOf, type DatabaseFact, databasesOf } from "../session-facts.js";
+import { cursorsOf, type DatabaseFact, databasesOf, preparedOf } from "../session-facts.js";
 import { aclArray } from "./acl-array.js";
 import { rolesIn } from "./roles.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
@@ -58,6 +59,20 @@ export function* cursorRows(context: EvaluationContext): Iterable<SystemRow> {
       is_binary: isBinary,
       is_scrollable: isScroll,
       creation_time: createdAt - sqlEpochMicros,
+    };
+}
+
+export function* preparedRows(context: EvaluationContext): Iterable<SystemRow> {
+  for (const { name, statement, types, isOfSql, createdAt } of preparedOf((of) => context.session.setting(of)))
+    yield {
+      name,
+      statement,
+      prepare_time: createdAt - sqlEpochMicros,
+      parameter_types: new SqlArray(typeOid.regtype, types),
+      from_sql: isOfSql,
+      // Plans are kept by texts, and are of no one statement.
+      generic_plans: 0,
+      custom_plans: 0,
     };
 }
 
