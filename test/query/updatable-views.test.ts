@@ -433,6 +433,323 @@ const checked: readonly Case[] = [
   ],
 ];
 
+/** The owner of a view needs the rights on what is beneath, its user those on the view. */
+const rights: readonly Case[] = [
+  ["create role alice", ""],
+  ["create role bob", ""],
+  ["create role carol", ""],
+  ["create table t (a int primary key, b text default 'd', secret text default 'hush', n int check (n < 100))", ""],
+  ["insert into t values (1, 'one', 's1', 1), (2, 'two', 's2', 2), (3, 'three', 's3', 3)", ""],
+  ["grant create on schema public to alice, bob", ""],
+  ["grant usage on schema public to alice, bob, carol", ""],
+  ["create view super_v as select a, b, n from t where a > 0", ""],
+  ["grant select, insert, update, delete on super_v to carol", ""],
+  ["set role alice", ""],
+  ["create view av as select a, b from t where n is not null", ""],
+  ["grant all on av to carol", ""],
+  ["create view self as select a from t", ""],
+  ["insert into self values (9)", "42501 permission denied for table t"],
+  ["reset role", ""],
+  ["set role carol", ""],
+  ["select * from t", "42501 permission denied for table t"],
+  ["select * from av", "42501 permission denied for table t"],
+  ["insert into av values (10, 'x')", "42501 permission denied for table t"],
+  ["update av set b = 'x'", "42501 permission denied for table t"],
+  ["delete from av", "42501 permission denied for table t"],
+  ["insert into super_v values (4, 'four', 4) returning *", "4|four|4"],
+  ["insert into super_v values (1, 'four', 4)", '23505 duplicate key value violates unique constraint "t_pkey"'],
+  [
+    "insert into super_v values (7, 'four', 400)",
+    '23514 new row for relation "t" violates check constraint "t_n_check" / Failing row contains (a, b, n) = (7, four, 400).',
+  ],
+  [
+    "update super_v set n = 400 where a = 1",
+    '23514 new row for relation "t" violates check constraint "t_n_check" / Failing row contains (n) = (400).',
+  ],
+  ["update super_v set b = 'x' where a = 4 returning *", "4|x|4"],
+  ["delete from super_v where a = 4", ""],
+  ["insert into super_v values (5, 'x', 5) on conflict (a) do update set b = 'again'", ""],
+  ["insert into super_v values (5, 'x', 5) on conflict (a) do update set b = 'again'", ""],
+  ["reset role", ""],
+  ["grant insert on t to alice", ""],
+  ["set role carol", ""],
+  ["insert into av values (10, 'x')", ""],
+  ["insert into av values (11, 'x') returning a", "42501 permission denied for table t"],
+  ["insert into av values (10, 'x') on conflict (a) do nothing", "42501 permission denied for table t"],
+  ["insert into av values (10, 'x') on conflict do nothing", ""],
+  ["update av set b = 'x'", "42501 permission denied for table t"],
+  ["reset role", ""],
+  ["grant update (b) on t to alice", ""],
+  ["set role carol", ""],
+  ["update av set b = 'no read'", ""],
+  ["update av set b = b", "42501 permission denied for table t"],
+  ["update av set b = 'x' where a = 1", "42501 permission denied for table t"],
+  ["update av set a = 1", "42501 permission denied for table t"],
+  ["update av set b = 'x' returning a", "42501 permission denied for table t"],
+  ["reset role", ""],
+  ["grant select (a, b) on t to alice", ""],
+  ["set role carol", ""],
+  ["update av set b = 'x' where a = 1", "42501 permission denied for table t"],
+  ["select * from av", "42501 permission denied for table t"],
+  ["reset role", ""],
+  ["grant select (n) on t to alice", ""],
+  ["set role carol", ""],
+  ["update av set b = 'x' where a = 1 returning *", "1|x"],
+  ["select * from av order by a", "1|x 2|no read 3|no read 5|no read"],
+  ["delete from av where a = 10", "42501 permission denied for table t"],
+  ["reset role", ""],
+  ["grant delete on t to alice", ""],
+  ["set role carol", ""],
+  ["delete from av where a = 10", ""],
+  ["delete from av where a = 2 returning *", "2|no read"],
+  ["reset role", ""],
+  ["revoke all on av from carol", ""],
+  ["set role carol", ""],
+  ["insert into av values (20)", "42501 permission denied for view av"],
+  ["update av set b = 'x'", "42501 permission denied for view av"],
+  ["delete from av", "42501 permission denied for view av"],
+  ["reset role", ""],
+  ["grant insert (a) on av to carol", ""],
+  ["grant update (b) on av to carol", ""],
+  ["set role carol", ""],
+  ["insert into av (a) values (21)", ""],
+  ["insert into av (a, b) values (22, 'x')", "42501 permission denied for view av"],
+  ["insert into av (a) values (23) returning a", "42501 permission denied for view av"],
+  ["update av set b = 'only'", ""],
+  ["update av set b = 'only' where a = 1", "42501 permission denied for view av"],
+  ["update av set a = 3", "42501 permission denied for view av"],
+  ["delete from av", "42501 permission denied for view av"],
+  ["reset role", ""],
+  ["grant select (a) on av to carol", ""],
+  ["set role carol", ""],
+  ["insert into av (a) values (24) on conflict (a) do nothing", ""],
+  ["insert into av (a) values (25) returning a", "25"],
+  ["insert into av (a) values (26) returning b", "42501 permission denied for view av"],
+  ["update av set b = 'sel' where a = 1 returning a", "1"],
+  ["update av set b = 'sel' where b = 'x'", "42501 permission denied for view av"],
+  ["update av set b = b || 'x'", "42501 permission denied for view av"],
+  ["reset role", ""],
+  ["set role bob", ""],
+  ["create view bv as select a, b from av where a < 100 with check option", ""],
+  ["grant all on bv to carol", ""],
+  ["reset role", ""],
+  ["set role carol", ""],
+  ["insert into bv values (30, 'x')", "42501 permission denied for view av"],
+  ["update bv set b = 'x'", "42501 permission denied for view av"],
+  ["reset role", ""],
+  ["set role alice", ""],
+  ["grant insert on av to bob", ""],
+  ["reset role", ""],
+  ["set role carol", ""],
+  [
+    "insert into bv values (30, 'x')",
+    '44000 new row violates check option for view "av" / Failing row contains (a, b) = (30, x).',
+  ],
+  [
+    "insert into bv values (300, 'x')",
+    '44000 new row violates check option for view "av" / Failing row contains (a, b) = (300, x).',
+  ],
+  ["insert into bv values (31, 'x') returning *", "42501 permission denied for view av"],
+  ["update bv set b = 'x' where a = 30", "42501 permission denied for view av"],
+  ["reset role", ""],
+  ["set role alice", ""],
+  ["grant all on av to bob", ""],
+  ["reset role", ""],
+  ["set role carol", ""],
+  [
+    "insert into bv values (31, 'x') returning *",
+    '44000 new row violates check option for view "av" / Failing row contains (a, b) = (31, x).',
+  ],
+  ["update bv set b = 'y' where a = 30 returning *", ""],
+  ["delete from bv where a = 30 returning *", ""],
+  ["reset role", ""],
+  ["create view sv2 as select * from t where secret is not null with check option", ""],
+  ["grant insert (a, secret), update (secret) on sv2 to carol", ""],
+  ["set role carol", ""],
+  [
+    "insert into sv2 (a, secret) values (50, null)",
+    '44000 new row violates check option for view "sv2" / Failing row contains (a, secret) = (50, null).',
+  ],
+  [
+    "update sv2 set secret = null",
+    '44000 new row violates check option for view "sv2" / Failing row contains (secret) = (null).',
+  ],
+  ["insert into sv2 (a, secret) values (1, 'known')", '23505 duplicate key value violates unique constraint "t_pkey"'],
+  ["reset role", ""],
+  ["create view cv as select a, b from t where b <> 'bad' with check option", ""],
+  ["grant all on cv to carol", ""],
+  ["set role carol", ""],
+  [
+    "insert into cv values (60, 'bad')",
+    '44000 new row violates check option for view "cv" / Failing row contains (a, b) = (60, bad).',
+  ],
+  [
+    "update cv set b = 'bad' where a = 1",
+    '44000 new row violates check option for view "cv" / Failing row contains (b) = (bad).',
+  ],
+  ["insert into cv values (1, 'good')", '23505 duplicate key value violates unique constraint "t_pkey"'],
+  ["reset role", ""],
+  ["create table child (k int primary key, p int references t)", ""],
+  ["create view chv as select * from child", ""],
+  ["grant all on chv to carol", ""],
+  ["set role carol", ""],
+  [
+    "insert into chv values (1, 999)",
+    '23503 insert or update on table "child" violates foreign key constraint "child_p_fkey" / Key is not present in table "t".',
+  ],
+  ["delete from super_v where a = 3", ""],
+  ["reset role", ""],
+  [
+    "insert into child values (1, 3)",
+    '23503 insert or update on table "child" violates foreign key constraint "child_p_fkey" / Key (p)=(3) is not present in table "t".',
+  ],
+  ["set role carol", ""],
+  ["delete from super_v where a = 3", ""],
+  [
+    "merge into super_v using (values (1)) s (i) on true when matched then delete",
+    '0A000 cannot execute MERGE on relation "super_v" / This operation is not supported for views.',
+  ],
+  ["with x as (insert into cv values (70, 'g') returning a) select * from x", "70"],
+  ["with x as (insert into av (a) values (71) returning a) select * from x", "71"],
+  ["update cv set b = (select max(b) from t) where a = 1", "42501 permission denied for table t"],
+  ["update cv set b = (select max(b) from cv) where a = 1 returning b", "x"],
+  ["reset role", ""],
+  [
+    "create view selfref as select a, b, (select count(*) from child) as kids from t where exists (select 1 from child where p = a)",
+    "",
+  ],
+  ["grant all on selfref to carol", ""],
+  ["set role carol", ""],
+  ["update selfref set b = 'kid' where a = 3 returning *", ""],
+  ["insert into selfref (a) values (80)", ""],
+  ["delete from selfref where a = 80", ""],
+  ["reset role", ""],
+  ["alter view cv owner to alice", ""],
+  ["set role carol", ""],
+  ["insert into cv values (90, 'x')", ""],
+  ["update cv set b = 'alices' where a = 90", ""],
+  ["delete from cv where a = 90 returning a", "90"],
+  ["reset role", ""],
+  [
+    "select * from t order by a",
+    "1|x|s1|1 5|only|hush|5 10|x|hush| 21|d|hush| 24|d|hush| 25|d|hush| 70|g|hush| 71|d|hush| 80|d|hush|",
+  ],
+];
+
+/** Of a row that fails nothing is told that its writer may not read, or has not given. */
+const told: readonly Case[] = [
+  ["create role dora", ""],
+  [
+    `create table t (a int primary key, b text default 'd', secret text default 'hush' unique, n int not null check (n < 100), g int generated always as (n * 2) stored, "Odd" int)`,
+    "",
+  ],
+  ["create table child (k int primary key, p int references t on update cascade check (p < 1000), q text)", ""],
+  ["create unique index on t ((n + a))", ""],
+  ["grant usage on schema public to dora", ""],
+  ["grant insert (a, b, n, secret), update (b, n, a), select (a), delete on t to dora", ""],
+  ["insert into t values (1, 'one', 's1', 1), (2, 'two', 's2', 2)", ""],
+  ["grant insert (k, p), select (k) on child to dora", ""],
+  ["insert into child values (1, 1)", ""],
+  ["set role dora", ""],
+  [
+    "insert into t (a, n) values (3, 300)",
+    '23514 new row for relation "t" violates check constraint "t_n_check" / Failing row contains (a, n) = (3, 300).',
+  ],
+  [
+    "insert into t (a, n) values (3, null)",
+    '23502 null value in column "n" of relation "t" violates not-null constraint / Failing row contains (a, n) = (3, null).',
+  ],
+  [
+    "insert into t (a, n) values (1, 1)",
+    '23505 duplicate key value violates unique constraint "t_pkey" / Key (a)=(1) already exists.',
+  ],
+  [
+    "insert into t (a, n, secret) values (4, 50, 's1')",
+    '23505 duplicate key value violates unique constraint "t_secret_key"',
+  ],
+  ["insert into t (a, n) values (0, 2)", '23505 duplicate key value violates unique constraint "t_expr_idx"'],
+  [
+    "update t set n = 300 where a = 1",
+    '23514 new row for relation "t" violates check constraint "t_n_check" / Failing row contains (a, n) = (1, 300).',
+  ],
+  [
+    "update t set b = 'x', n = null",
+    '23502 null value in column "n" of relation "t" violates not-null constraint / Failing row contains (a, b, n) = (1, x, null).',
+  ],
+  [
+    "update t set a = 2 where a = 1",
+    '23505 duplicate key value violates unique constraint "t_pkey" / Key (a)=(2) already exists.',
+  ],
+  [
+    "insert into child (k, p) values (2, 99)",
+    '23503 insert or update on table "child" violates foreign key constraint "child_p_fkey" / Key is not present in table "t".',
+  ],
+  [
+    "insert into child (k) values (1)",
+    '23505 duplicate key value violates unique constraint "child_pkey" / Key (k)=(1) already exists.',
+  ],
+  [
+    "delete from t where a = 1",
+    '23503 update or delete on table "t" violates foreign key constraint "child_p_fkey" on table "child" / Key (a)=(1) is still referenced from table "child".',
+  ],
+  [
+    "insert into t (a, n) values (1, 1) on conflict (a) do update set n = 999",
+    '23514 new row for relation "t" violates check constraint "t_n_check" / Failing row contains (a, n) = (1, 999).',
+  ],
+  [
+    "insert into t (a, n) values (1, 1) on conflict (a) do update set n = null, b = 'known'",
+    '23502 null value in column "n" of relation "t" violates not-null constraint / Failing row contains (a, b, n) = (1, known, null).',
+  ],
+  [
+    "merge into t using (values (1)) s (i) on a = i when matched then update set n = 777",
+    '23514 new row for relation "t" violates check constraint "t_n_check" / Failing row contains (a, n) = (1, 777).',
+  ],
+  ["reset role", ""],
+  ["grant select on t to dora", ""],
+  ["set role dora", ""],
+  [
+    "insert into t (a, n) values (3, 300)",
+    '23514 new row for relation "t" violates check constraint "t_n_check" / Failing row contains (3, d, hush, 300, 600, null).',
+  ],
+  [
+    "insert into t (a, n, secret) values (4, 50, 's1')",
+    '23505 duplicate key value violates unique constraint "t_secret_key" / Key (secret)=(s1) already exists.',
+  ],
+  [
+    "update t set n = null where a = 1",
+    '23502 null value in column "n" of relation "t" violates not-null constraint / Failing row contains (1, one, s1, null, null, null).',
+  ],
+  [
+    "delete from t where a = 1",
+    '23503 update or delete on table "t" violates foreign key constraint "child_p_fkey" on table "child" / Key (a)=(1) is still referenced from table "child".',
+  ],
+  [
+    "merge into t using (values (1), (50)) s (i) on a = i when matched then update set n = 777 when not matched then insert (a, n) values (i, 500)",
+    '23514 new row for relation "t" violates check constraint "t_n_check" / Failing row contains (1, one, s1, 777, 1554, null).',
+  ],
+  [
+    "insert into child (k, p) values (2, 99)",
+    '23503 insert or update on table "child" violates foreign key constraint "child_p_fkey" / Key is not present in table "t".',
+  ],
+  ["reset role", ""],
+  [
+    "insert into t (a, n) values (3, 300)",
+    '23514 new row for relation "t" violates check constraint "t_n_check" / Failing row contains (3, d, hush, 300, 600, null).',
+  ],
+  [
+    "insert into t (a, n, secret) values (4, 50, 's1')",
+    '23505 duplicate key value violates unique constraint "t_secret_key" / Key (secret)=(s1) already exists.',
+  ],
+  [
+    "insert into child (k, p) values (2, 99)",
+    '23503 insert or update on table "child" violates foreign key constraint "child_p_fkey" / Key (p)=(99) is not present in table "t".',
+  ],
+  [
+    "delete from t where a = 1",
+    '23503 update or delete on table "t" violates foreign key constraint "child_p_fkey" on table "child" / Key (a)=(1) is still referenced from table "child".',
+  ],
+];
+
 async function answerTo(client: PostgresClient, sql: string): Promise<string> {
   const answer = await client.query(sql);
   if (answer.kind === "rows") return answer.rows.map((row) => row.map((value) => value ?? "").join("|")).join(" ");
@@ -441,28 +758,26 @@ async function answerTo(client: PostgresClient, sql: string): Promise<string> {
   return [`${sqlState} ${message}`, ...more].join(" / ");
 }
 
-async function holds(t: ExecutionContext, cases: readonly Case[], client: PostgresClient): Promise<void> {
-  for (const [sql, answer] of cases) t.is(await answerTo(client, sql), answer, sql);
+const scripts = { simple, refused, generated, checked, rights, told };
+
+/** Runs each script in a schema of its own. */
+async function holds(t: ExecutionContext, client: PostgresClient): Promise<void> {
+  for (const [name, cases] of Object.entries(scripts)) {
+    await client.rows(`create schema ${name}`);
+    await client.rows(`grant all on schema ${name} to public`);
+    await client.rows(`set search_path to ${name}`);
+    for (const [sql, answer] of cases) t.is(await answerTo(client, sql), answer, `${name}: ${sql}`);
+  }
 }
 
-const scripts = { simple, refused, generated, checked };
-
-for (const [name, cases] of Object.entries(scripts)) {
-  test(`views are written through as PostgreSQL does it: ${name}`, async (t) => {
-    await withNode(async (connect) => {
-      const client = await connect();
-      await holds(t, cases, client);
-      client.close();
-    });
+test("views are written through as PostgreSQL does it", async (t) => {
+  await withNode(async (connect) => {
+    const client = await connect();
+    await holds(t, client);
+    client.close();
   });
-}
+});
 
 (hasPostgres() ? test : test.skip)("PostgreSQL gives the answers that are written here", async (t) => {
-  await withPostgres(async (client) => {
-    for (const [name, cases] of Object.entries(scripts)) {
-      await client.query(`create schema ${name}`);
-      await client.query(`set search_path to ${name}`);
-      await holds(t, cases, client);
-    }
-  });
+  await withPostgres((client) => holds(t, client));
 });

@@ -2,7 +2,9 @@
  * Runs one statement on the shard's newest state with its transaction's own writes over it. It is run to its end in one go: nothing else is
  * decided meanwhile. What it writes goes into the transaction's overlay; nothing of the state is changed here.
  */
+
 import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
+import { actorOf } from "../../../runtime/query/bind/authority.js";
 import type {
   BoundExplain,
   BoundInsert,
@@ -11,6 +13,7 @@ import type {
   BoundStatement,
 } from "../../../runtime/query/bind/bound.js";
 import type { Catalog } from "../../../runtime/query/catalog/model.js";
+import { closedColumns } from "../../../runtime/query/catalog/privileges.js";
 import type { QueryEnvironment } from "../../../runtime/query/engine.js";
 import { atLoadPlace, notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { BoundExpression, ColumnId } from "../../../runtime/query/plan/expression.js";
@@ -169,6 +172,7 @@ export class StatementRun {
         const schema = catalog.objectByOid(table.schema);
         return schema?.kind === "schema" ? schema.name : "";
       },
+      unreadable: (table) => closedColumns(table, actorOf(evaluation.context), "r"),
     };
   }
 

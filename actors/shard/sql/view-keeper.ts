@@ -194,6 +194,7 @@ class Work {
       defaultOf: () => null,
       text: (type, value) => (value === null ? "null" : codecOf(type.oid).output(value, context)),
       schemaName: (table) => catalog.objectByOid(table.schema)?.name ?? "",
+      unreadable: () => null,
     };
   }
 

@@ -64,6 +64,8 @@ export interface RowCheck {
 interface ModificationBase {
   readonly table: TableDefinition;
   readonly rules: RowRules;
+  /** Columns of the table that the statement gives values to, by their numbers: what an error may tell of them is no secret. */
+  readonly given: readonly number[];
   /** Asked of each row once it is written, in this order. */
   readonly checkOptions: readonly RowCheck[];
   /**

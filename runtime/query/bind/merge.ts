@@ -24,6 +24,8 @@ import type { WriteTarget } from "./view-target.js";
 
 /** Values that a clause's rows need, and the action once their columns are known by numbers. */
 interface BoundClause {
+  /** Columns of the table that it gives values to. */
+  readonly given: readonly number[];
   readonly values: readonly BoundExpression[];
   readonly action: (ids: readonly ColumnId[]) => MergeAction;
 }
@@ -74,7 +76,8 @@ export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables
   const rules = bindRules(table, tableRelation(table, relation.name, relation.schema, binder), binder);
   const actions = bound.map((clause, index) => clause.action(ids[index] ?? []));
   const old = relation.columns.map(({ id }) => id);
-  const base = { kind: "merge" as const, table, rules, checkOptions: [], plan, returning: null };
+  const given = bound.flatMap((clause) => clause.given);
+  const base = { kind: "merge" as const, table, rules, given, checkOptions: [], plan, returning: null };
   return { ...base, key: relation.keyId, old, action: action.id, actions };
 }
 
@@ -94,42 +97,36 @@ function bindClause(clause: MergeClause, target: WriteTarget, scope: Scope, bind
     case "nothing":
     case "delete": {
       const { kind } = clause;
-      return { values: [], action: () => ({ kind }) };
+      return { given: [], values: [], action: () => ({ kind }) };
     }
     case "update": {
       const all = bindAssignments(clause.assignments, target, scope, binder);
-      binder.authority.expectColumns(
-        table,
-        "w",
-        all.map(({ column }) => column.number),
-      );
+      const given = all.map(({ column }) => column.number);
+      binder.authority.expectColumns(table, "w", given);
       const assigned = all.filter(({ column }) => column.generated === null);
       const action = (ids: readonly ColumnId[]): MergeAction => ({
         kind: "update",
         assignments: assigned.map(({ column }, index) => ({ column: column.number, id: ids[index] ?? 0 })),
       });
-      return { values: assigned.map(({ value }) => value), action };
+      return { given, values: assigned.map(({ value }) => value), action };
     }
     case "insert": {
       const live = liveColumns(table);
       const targets = insertTargets(target, clause.columns);
       const context = plainContext(binder, scope, "VALUES");
-      const given = (clause.values ?? []).map((item) =>
+      const items = (clause.values ?? []).map((item) =>
         item.kind === "default" ? null : bindExpression(item, context),
       );
       if (clause.values !== null)
-        checkWidth(given.length, targets, clause, clause.values[targets.length]?.location ?? -1);
-      binder.authority.expectColumns(
-        table,
-        "a",
-        targets.slice(0, given.length).map(({ number }) => number),
-      );
-      const values = rowArranger(targets, live, clause.overriding, binder)(given);
+        checkWidth(items.length, targets, clause, clause.values[targets.length]?.location ?? -1);
+      const given = targets.slice(0, items.length).map(({ number }) => number);
+      binder.authority.expectColumns(table, "a", given);
+      const values = rowArranger(targets, live, clause.overriding, binder)(items);
       const action = (ids: readonly ColumnId[]): MergeAction => ({
         kind: "insert",
         values: live.map(({ generated }, index) => (generated === null ? (ids[index] ?? null) : null)),
       });
-      return { values, action };
+      return { given, values, action };
     }
   }
 }

@@ -107,14 +107,16 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
   const alias = statement.table.alias?.name ?? null;
   const inserted = targetRows(target, alias, () => asReadable(table, relation, binder), binder);
   const checkOptions = checkOptionsOf(inserted, target);
-  const base = { kind: "insert" as const, table, rules, checkOptions, plan: source, values };
   const onConflict =
     statement.onConflict === null
       ? null
       : bindConflict(statement.onConflict, target, inserted.relation, rules, alias, binder, tables);
   const returned = namesOf(inserted.relation);
   const returning = bindReturning(statement.returning, new Scope(returned, null, tables), binder);
-  return { ...base, returning, onConflict };
+  const numbers = given.flatMap(({ column }) => (column === null ? [] : [column.number]));
+  const updated = (onConflict?.assignments ?? []).map(({ column }) => column);
+  const base = { kind: "insert" as const, table, rules, given: [...numbers, ...updated], checkOptions };
+  return { ...base, plan: source, values, returning, onConflict };
 }
 
 /**
@@ -341,7 +343,8 @@ function bindUpdate(statement: Update, binder: Binder, tables: CommonTables | nu
     ...estimates,
   };
   const assignments = bound.map(({ column }, index) => ({ column: column.number, id: columns[index]?.id ?? 0 }));
-  const base = { kind: "update" as const, table, rules, checkOptions: checkOptionsOf(after, target), plan };
+  const given = all.map(({ column }) => column.number);
+  const base = { kind: "update" as const, table, rules, given, checkOptions: checkOptionsOf(after, target), plan };
   return { ...base, key, old: row.columns.map(({ id }) => id), assignments, returning };
 }
 
@@ -351,7 +354,8 @@ function bindDelete(statement: Delete, binder: Binder, tables: CommonTables | nu
   const rules = bindRules(table, tableRelation(table, table.name, null, binder), binder);
   // RETURNING shows the row as it was.
   const returning = bindReturning(statement.returning, scope, binder);
-  return { kind: "delete", table, rules, checkOptions: [], plan, key, old: row.columns.map(({ id }) => id), returning };
+  const base = { kind: "delete" as const, table, rules, given: [], checkOptions: [] };
+  return { ...base, plan, key, old: row.columns.map(({ id }) => id), returning };
 }
 
 /** In RETURNING of an UPDATE the table's columns are those of the row after it. */

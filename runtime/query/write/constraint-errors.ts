@@ -1,4 +1,7 @@
-/** Violated constraints, in PostgreSQL's words and with its fields. */
+/**
+ * Violated constraints, in PostgreSQL's words and with its fields. Of a row no values are told but those that whoever runs the statement
+ * may read, or has given: through a view a table is written that its user may know nothing of.
+ */
 import type { ConstraintDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import { shortened, utf8 } from "../types/bytes.js";
@@ -9,19 +12,36 @@ type Text = (type: SqlType, value: Datum) => string;
 interface Names {
   readonly text: Text;
   schemaName(table: TableDefinition): string;
+  unreadable(table: TableDefinition): ReadonlySet<number> | null;
 }
 
 /** Bytes of one value in a message. */
 const valueBytesMax = 64;
 
-function failingRow(names: Names, table: TableDefinition, values: readonly Datum[]): string {
-  const shown = table.columns
-    .filter(({ isDropped }) => !isDropped)
-    .map(({ number, type }) => {
-      const value = values[number - 1] ?? null;
-      return value === null ? "null" : shortened(utf8(names.text(type, value)), valueBytesMax);
-    });
-  return `Failing row contains (${shown.join(", ")}).`;
+/** A row that is written: its values, and the numbers of the columns that the statement gives values to. */
+export interface WrittenRow {
+  readonly values: readonly Datum[];
+  readonly given: readonly number[];
+}
+
+function failingRow(names: Names, table: TableDefinition, { values, given }: WrittenRow): string | undefined {
+  const closed = names.unreadable(table);
+  const columns = table.columns.filter(
+    ({ isDropped, number }) => !isDropped && (closed === null || !closed.has(number) || given.includes(number)),
+  );
+  if (columns.length === 0) return undefined;
+  const shown = columns.map(({ number, type }) => {
+    const value = values[number - 1] ?? null;
+    return value === null ? "null" : shortened(utf8(names.text(type, value)), valueBytesMax);
+  });
+  const list = closed === null ? "" : `(${columns.map(({ name }) => name).join(", ")}) = `;
+  return `Failing row contains ${list}(${shown.join(", ")}).`;
+}
+
+/** Whether the values of a key may be told; of an expression nobody knows of which columns it is. */
+function isKeyTold(names: Names, table: TableDefinition, columns: readonly number[]): boolean {
+  const closed = names.unreadable(table);
+  return closed === null || columns.every((number) => number > 0 && !closed.has(number));
 }
 
 const columnNames = (table: TableDefinition, numbers: readonly number[]): string =>
@@ -45,40 +65,25 @@ const valueList = (
     })
     .join(", ");
 
-export const notNullViolated = (
-  names: Names,
-  table: TableDefinition,
-  column: string,
-  values: readonly Datum[],
-): SqlError =>
+export const notNullViolated = (names: Names, table: TableDefinition, column: string, row: WrittenRow): SqlError =>
   new SqlError("23502", `null value in column "${column}" of relation "${table.name}" violates not-null constraint`, {
-    detail: failingRow(names, table, values),
+    detail: failingRow(names, table, row),
     schema: names.schemaName(table),
     table: table.name,
     column,
   });
 
-export const checkViolated = (
-  names: Names,
-  table: TableDefinition,
-  constraint: string,
-  values: readonly Datum[],
-): SqlError =>
+export const checkViolated = (names: Names, table: TableDefinition, constraint: string, row: WrittenRow): SqlError =>
   new SqlError("23514", `new row for relation "${table.name}" violates check constraint "${constraint}"`, {
-    detail: failingRow(names, table, values),
+    detail: failingRow(names, table, row),
     schema: names.schemaName(table),
     table: table.name,
     constraint,
   });
 
-export const checkOptionViolated = (
-  names: Names,
-  table: TableDefinition,
-  view: string,
-  values: readonly Datum[],
-): SqlError =>
+export const checkOptionViolated = (names: Names, table: TableDefinition, view: string, row: WrittenRow): SqlError =>
   new SqlError("44000", `new row violates check option for view "${view}"`, {
-    detail: failingRow(names, table, values),
+    detail: failingRow(names, table, row),
   });
 
 /** @param values of the index's keys */
@@ -100,11 +105,22 @@ export function uniqueViolated(
     })
     .join(", ");
   return new SqlError("23505", `duplicate key value violates unique constraint "${index.name}"`, {
-    detail: `Key (${keys})=(${shown}) already exists.`,
+    detail: isKeyTold(
+      names,
+      table,
+      index.keys.map(({ column }) => column),
+    )
+      ? `Key (${keys})=(${shown}) already exists.`
+      : undefined,
     schema: names.schemaName(table),
     table: table.name,
     constraint: index.name,
   });
+}
+
+function keyText(names: Names, table: TableDefinition, columns: readonly number[], values: readonly Datum[]): string {
+  if (!isKeyTold(names, table, columns)) return "Key";
+  return `Key (${columnNames(table, columns)})=(${valueList(names, table, columns, values)})`;
 }
 
 type ForeignKey = Extract<ConstraintDefinition, { kind: "foreignKey" }>;
@@ -121,7 +137,7 @@ export const parentMissing = (
     "23503",
     `insert or update on table "${child.name}" violates foreign key constraint "${constraint.name}"`,
     {
-      detail: `Key (${columnNames(child, constraint.columns)})=(${valueList(names, child, constraint.columns, values)}) is not present in table "${parent.name}".`,
+      detail: `${keyText(names, child, constraint.columns, values)} is not present in table "${parent.name}".`,
       schema: names.schemaName(child),
       table: child.name,
       constraint: constraint.name,
@@ -140,7 +156,7 @@ export const stillReferenced = (
     "23503",
     `update or delete on table "${parent.name}" violates foreign key constraint "${constraint.name}" on table "${child.name}"`,
     {
-      detail: `Key (${columnNames(parent, constraint.referencedColumns)})=(${valueList(names, parent, constraint.referencedColumns, values)}) is still referenced from table "${child.name}".`,
+      detail: `${keyText(names, parent, constraint.referencedColumns, values)} is still referenced from table "${child.name}".`,
       schema: names.schemaName(child),
       table: child.name,
       constraint: constraint.name,

@@ -67,6 +67,7 @@ class Run {
   readonly #ports: WritePorts;
   readonly #writer: TableWriter;
   readonly #foreignKeys: ForeignKeys;
+  readonly #given: readonly number[];
   readonly #table: TableDefinition;
   /** Places of the plan's columns by id. */
   readonly #places: ReadonlyMap<ColumnId, number>;
@@ -75,10 +76,11 @@ class Run {
   readonly #returned: Datum[][] = [];
   #count = 0;
 
-  constructor({ table, rules, checkOptions, plan, returning }: BoundModification, ports: WritePorts) {
+  constructor({ table, rules, given, checkOptions, plan, returning }: BoundModification, ports: WritePorts) {
     this.#ports = ports;
     this.#table = table;
-    this.#writer = new TableWriter(table, rules, ports);
+    this.#given = given;
+    this.#writer = new TableWriter(table, rules, ports, given);
     this.#foreignKeys = new ForeignKeys(ports, new Map([[table.oid, this.#writer]]));
     this.#places = new Map(plan.columns.map(({ id }, index) => [id, index]));
     const ids = [...rules.rowIds, ...plan.columns.map(({ id }) => id)];
@@ -103,7 +105,8 @@ class Run {
     const image = this.#writer.image(values);
     // A view does not have the row either when its condition is not known to hold.
     const broken = this.#checkOptions.find(({ holds }) => holds(image) !== true);
-    if (broken !== undefined) throw checkOptionViolated(this.#ports, this.#table, broken.view, values);
+    if (broken !== undefined)
+      throw checkOptionViolated(this.#ports, this.#table, broken.view, { values, given: this.#given });
     if (this.#returning === null) return;
     const row = [...image, ...planned];
     this.#returned.push(this.#returning.map((expression) => expression(row)));

@@ -62,4 +62,6 @@ export interface WritePorts {
   /** A value as text, for messages. */
   text(type: SqlType, value: Datum): string;
   schemaName(table: TableDefinition): string;
+  /** Columns of a table that whoever runs the statement may not read, by their numbers; null: it may read the table. */
+  unreadable(table: TableDefinition): ReadonlySet<number> | null;
 }

@@ -70,6 +70,7 @@ function expectOfDomains(checks: readonly DomainCheck[], image: readonly Datum[]
 export class TableWriter {
   readonly table: TableDefinition;
   readonly #ports: WritePorts;
+  readonly #given: readonly number[];
   readonly #codec: RowCodec;
   readonly #live: readonly ColumnDefinition[];
   readonly #generated: readonly { readonly column: number; readonly compute: RowExpression }[];
@@ -85,8 +86,10 @@ export class TableWriter {
   /** Keys that rows were given which other rows may have. */
   #shareable: Placed[] = [];
 
-  constructor(table: TableDefinition, rules: RowRules, ports: WritePorts) {
+  /** @param given numbers of columns whose new values whoever runs the statement knows */
+  constructor(table: TableDefinition, rules: RowRules, ports: WritePorts, given: readonly number[] = []) {
     this.table = table;
+    this.#given = given;
     this.#ports = ports;
     this.#codec = rowCodecOf(table);
     this.#live = table.columns.filter(({ isDropped }) => !isDropped);
@@ -145,13 +148,13 @@ export class TableWriter {
     }
     for (const { number, name, isNotNull } of this.#live) {
       if (isNotNull && (values[number - 1] ?? null) === null) {
-        throw notNullViolated(this.#ports, this.table, name, values);
+        throw notNullViolated(this.#ports, this.table, name, { values, given: this.#given });
       }
     }
     if (this.#checks.length === 0) return;
     const image = this.image(values);
     for (const { name, holds } of this.#checks)
-      if (holds(image) === false) throw checkViolated(this.#ports, this.table, name, values);
+      if (holds(image) === false) throw checkViolated(this.#ports, this.table, name, { values, given: this.#given });
   }
 
   /** The row key of a row with a primary key. */
