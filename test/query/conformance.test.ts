@@ -392,6 +392,36 @@ const widths: readonly Case[] = [
   ["alter table narrow drop constraint narrow_pkey", "2BP01"],
 ];
 
+/** What there is of extensions is there without being installed: ORMs ask for uuid-ossp before they make a table. */
+const extensions: readonly Case[] = [
+  ['create extension if not exists "uuid-ossp"', ""],
+  ['create extension if not exists "uuid-ossp" with schema public', ""],
+  ['create extension "uuid-ossp"', "42710"],
+  ["create extension if not exists there_is_none", "0A000"],
+  ["select extname, extnamespace::regnamespace from pg_extension where extname = 'uuid-ossp'", "uuid-ossp|public"],
+  [
+    "create table issued (id uuid primary key default uuid_generate_v4(), other uuid default public.uuid_generate_v1(), k int)",
+    "",
+  ],
+  ["insert into issued (k) values (1), (2), (3)", ""],
+  ["insert into issued (k) select g from generate_series(4, 20) g", ""],
+  [
+    "select count(distinct id), count(distinct other), min(substr(id::text, 15, 1)), max(substr(other::text, 15, 1)) from issued",
+    "20|20|4|1",
+  ],
+  ["select bool_and(substr(other::text, 16, 3)::text between '1' and 'fff') from issued", "t"],
+  ["select uuid_generate_v5(uuid_ns_dns(), 'www.example.org')", "74738ff5-5367-5958-9aee-98fffdcd1876"],
+  ["select uuid_generate_v3(uuid_ns_url(), 'http://www.postgresql.org')", "cf16fe52-3365-3a1f-8572-288d8d2aaa46"],
+  ["select uuid_generate_v3(null, 'a')", ""],
+  [
+    "select uuid_nil(), uuid_ns_oid(), uuid_ns_x500()",
+    "00000000-0000-0000-0000-000000000000|6ba7b812-9dad-11d1-80b4-00c04fd430c8|6ba7b814-9dad-11d1-80b4-00c04fd430c8",
+  ],
+  ["select pg_catalog.uuid_nil()", "42883"],
+  ["select other.uuid_nil()", "3F000"],
+  ["select pronamespace::regnamespace, provolatile from pg_proc where proname = 'uuid_generate_v4'", "public|v"],
+];
+
 test("what scripts found is PostgreSQL's", async (t) => {
   await withNode(async (connect) => {
     const client = await connect();
@@ -407,6 +437,7 @@ test("what scripts found is PostgreSQL's", async (t) => {
       ...domains,
       ...merges,
       ...widths,
+      ...extensions,
     ]) {
       const given = await client.query(sql);
       t.is(given.kind === "failed" ? given.sqlState : given.rows.map((row) => row.join("|")).join(" "), answer, sql);

@@ -8,7 +8,7 @@ import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeFactsByName } from "../types/type-table.js";
 import { bindAggregate } from "./aggregate.js";
-import { positionOf } from "./binder.js";
+import { type Binder, positionOf } from "./binder.js";
 import { coerce, coerceArgument, coerceTo } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { userTypesOf } from "./type-name.js";
@@ -78,11 +78,16 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
     }
     if (bound.length === 1 && userTypesOf(binder.environment)(call.name) !== null)
       throw notSupported(`a cast to ${name} that is written as a call`, positionOf(location));
+    if (schema !== null && !isSchema(schema, binder))
+      throw new SqlError("3F000", `schema "${schema}" does not exist`, { position: shape.position });
     return { kind: "call", callee: resolveFunction(shape), args: bound };
   }
   const args = bound.map((item, index) => coerceArgument(binder, item, callee.argumentTypes[index] ?? item.type));
   return { kind: "call", callee, args };
 }
+
+const isSchema = (name: string, { environment: { catalog } }: Binder): boolean =>
+  ["pg_catalog", "information_schema", "kimberlite"].includes(name) || catalog.schemaByName(name) !== null;
 
 /** Within the arguments of an aggregate no aggregate may stand; which a call is, its name tells before its arguments are known. */
 function innerContext(call: FunctionCall, context: ExpressionContext): ExpressionContext {

@@ -81,6 +81,7 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
     case "setOwner":
     case "createIndex":
     case "createSchema":
+    case "createExtension":
     case "createSequence":
     case "alterSequence":
     case "drop":

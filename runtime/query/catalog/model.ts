@@ -21,6 +21,17 @@ export const pgCatalogSchemaOid: Oid = 11;
 export const informationSchemaOid: Oid = 13_000;
 export const kimberliteSchemaOid: Oid = 13_001;
 
+/** What is there without being made; CREATE EXTENSION says so. */
+export const extensions = [
+  { oid: 13_002, name: "kimberlite", version: "1.0", schema: kimberliteSchemaOid },
+  { oid: 13_003, name: "uuid-ossp", version: "1.1", schema: publicSchemaOid },
+] as const satisfies readonly {
+  readonly oid: Oid;
+  readonly name: string;
+  readonly version: string;
+  readonly schema: Oid;
+}[];
+
 export interface StoredExpression {
   readonly text: string;
   readonly syntax: Expression;

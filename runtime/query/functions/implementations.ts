@@ -22,6 +22,7 @@ import { patterns } from "./implementations/pattern.js";
 import { sleeps } from "./implementations/sleep.js";
 import { systemFunctions } from "./implementations/system.js";
 import { texts } from "./implementations/text.js";
+import { uuids } from "./implementations/uuids.js";
 import { windowFunctions } from "./implementations/window.js";
 import { allProcedures } from "./procedures.js";
 
@@ -59,6 +60,7 @@ const implementations = collect([
   jsons,
   jsonbs,
   sleeps,
+  uuids,
   systemFunctions,
   patterns,
   dateFormats,

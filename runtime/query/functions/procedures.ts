@@ -3,13 +3,17 @@ import { assert } from "../../types/assert.js";
 import { type Oid, typeOid } from "../types/sql-type.js";
 import { typeFactsByName } from "../types/type-table.js";
 import { castFacts } from "./facts/casts.js";
+import { extensionFacts } from "./facts/extensions.js";
 import { operatorFacts } from "./facts/operators.js";
 import { procedureFacts } from "./facts/procedures.js";
 import type { CastLevel, Volatility } from "./registry.js";
 
+/** `public`: functions of extensions. */
+export type ProcedureSchema = "pg_catalog" | "information_schema" | "public";
+
 export interface ProcedureFacts {
   readonly oid: Oid;
-  readonly schema: "pg_catalog" | "information_schema";
+  readonly schema: ProcedureSchema;
   readonly name: string;
   /** `lpad(text,int4,text)`: the key of its implementation. */
   readonly signature: string;
@@ -63,21 +67,22 @@ const typeNamed = (name: string): Oid => {
 
 const namesOf = (list: string): string[] => (list === "" ? [] : list.split(","));
 
+const otherSchemas = ["information_schema", "public"] as const;
+
 function readProcedure(line: string): ProcedureFacts {
   const words = line.split(" ");
   const [oid = "", qualified = "", result = "", kind = "", flags = ""] = words;
   const open = qualified.indexOf("(");
   assert(open > 0 && qualified.endsWith(")"), "a procedure has a signature");
-  const prefix = "information_schema.";
-  const isInformation = qualified.startsWith(prefix);
-  const signature = isInformation ? qualified.slice(prefix.length) : qualified;
+  const schema = otherSchemas.find((name) => qualified.startsWith(`${name}.`)) ?? "pg_catalog";
+  const signature = schema === "pg_catalog" ? qualified : qualified.slice(schema.length + 1);
   const extra = (key: string): string => words.find((word) => word.startsWith(`${key}=`))?.slice(key.length + 1) ?? "";
   const variadic = extra("v");
   const form = /([oh])(\d+)$/u.exec(flags);
   const volatility = flags.startsWith("i") ? "immutable" : flags.startsWith("s") ? "stable" : "volatile";
   return {
     oid: Number(oid),
-    schema: isInformation ? "information_schema" : "pg_catalog",
+    schema,
     name: signature.slice(0, signature.indexOf("(")),
     signature,
     argumentTypes: namesOf(qualified.slice(open + 1, -1)).map(typeNamed),
@@ -137,7 +142,9 @@ function grouped<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMa
   return groups;
 }
 
-export const allProcedures: readonly ProcedureFacts[] = linesOf(procedureFacts).map(readProcedure);
+export const allProcedures: readonly ProcedureFacts[] = [procedureFacts, extensionFacts]
+  .flatMap(linesOf)
+  .map(readProcedure);
 export const allOperators: readonly OperatorFacts[] = linesOf(operatorFacts).map(readOperator);
 export const allCasts: readonly CastFacts[] = linesOf(castFacts).map(readCast);
 

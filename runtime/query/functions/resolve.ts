@@ -40,9 +40,9 @@ interface FunctionCandidate extends Candidate {
 
 /** Null when no function of this name exists: the caller may know the name as something else (a type, a syntax). */
 export function findFunction(shape: CallShape): ResolvedFunction | null {
-  if (shape.schema !== null && shape.schema !== "pg_catalog" && shape.schema !== "information_schema") return null;
-  const named = proceduresNamed(shape.name).filter(
-    ({ schema }) => schema === (shape.schema ?? "pg_catalog") || schema === shape.schema,
+  // Without a schema those of the catalog are found, and those that extensions put beside the tables.
+  const named = proceduresNamed(shape.name).filter(({ schema }) =>
+    shape.schema === null ? schema !== "information_schema" : schema === shape.schema,
   );
   const args = shape.args.map(({ type }) => type);
   const candidates = named.flatMap((procedure) => candidatesOf(procedure, shape));

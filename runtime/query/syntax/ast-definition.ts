@@ -207,6 +207,13 @@ export interface CreateSchema extends Located {
   readonly elements: number;
 }
 
+/** CREATE EXTENSION: what there is of them is there already. */
+export interface CreateExtension extends Located {
+  readonly kind: "createExtension";
+  readonly name: string;
+  readonly ifNotExists: boolean;
+}
+
 export interface CreateSequence extends Located {
   readonly kind: "createSequence";
   readonly name: RelationName;
@@ -408,6 +415,7 @@ export type DefinitionStatement =
   | CreateIndex
   | CreateView
   | CreateSchema
+  | CreateExtension
   | CreateSequence
   | AlterSequence
   | Drop

@@ -164,6 +164,12 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
     elements: listOf(fields, "schemaElts").length,
     location: -1,
   }),
+  CreateExtensionStmt: (fields) => ({
+    kind: "createExtension",
+    name: textOf(fields, "extname"),
+    ifNotExists: flagOf(fields, "if_not_exists"),
+    location: -1,
+  }),
   CreateSeqStmt: (fields, conversion) => {
     const name = convertRelation(fields["sequence"], conversion);
     return {

@@ -1,18 +1,29 @@
 /** Rows of pg_proc, pg_operator, pg_cast and the other catalogs that describe the language and not the data. */
-import { allCasts, allOperators, allProcedures, type ProcedureFacts } from "../../functions/procedures.js";
+import {
+  allCasts,
+  allOperators,
+  allProcedures,
+  type ProcedureFacts,
+  type ProcedureSchema,
+} from "../../functions/procedures.js";
 import { SqlArray } from "../../types/array.js";
 import { zoneAbbreviations } from "../../types/date-time/abbreviations.js";
 import { zoneOffsetAt } from "../../types/date-time/format.js";
 import { findZone, zoneNames } from "../../types/date-time/zones.js";
 import type { Int64 } from "../../types/datum.js";
 import { makeInterval, microsPerSecond } from "../../types/interval.js";
-import { typeOid } from "../../types/sql-type.js";
-import { informationSchemaOid, pgCatalogSchemaOid } from "../model.js";
+import { type Oid, typeOid } from "../../types/sql-type.js";
+import { informationSchemaOid, pgCatalogSchemaOid, publicSchemaOid } from "../model.js";
 import { bootstrapRole } from "../role-set.js";
 import type { SystemRow } from "./world.js";
 
 const volatilities = { immutable: "i", stable: "s", volatile: "v" } as const;
 const internalLanguage = 12;
+const schemaOids: Readonly<Record<ProcedureSchema, Oid>> = {
+  pg_catalog: pgCatalogSchemaOid,
+  information_schema: informationSchemaOid,
+  public: publicSchemaOid,
+};
 
 function argumentColumns(procedure: ProcedureFacts): SystemRow {
   const { argumentTypes, outColumns, argumentNames, variadic } = procedure;
@@ -37,7 +48,7 @@ export function* procedureRows(): Iterable<SystemRow> {
     yield {
       oid: procedure.oid,
       proname: procedure.name,
-      pronamespace: procedure.schema === "pg_catalog" ? pgCatalogSchemaOid : informationSchemaOid,
+      pronamespace: schemaOids[procedure.schema],
       proowner: bootstrapRole,
       prolang: internalLanguage,
       procost: 1,

@@ -1,5 +1,7 @@
 /** Rows of pg_class, pg_attribute, pg_index, pg_constraint and their kin: one tenant's tables and what belongs to them. */
+
 import type { EvaluationContext } from "../../functions/context.js";
+import { allProcedures } from "../../functions/procedures.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
 import { SqlArray } from "../../types/array.js";
 import { int64 } from "../../types/bytes.js";
@@ -8,6 +10,7 @@ import { type Oid, type SqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import {
   type ColumnDefinition,
+  extensions,
   type ForeignKeyAction,
   type IndexDefinition,
   kimberliteSchemaOid,
@@ -27,8 +30,8 @@ import { type CatalogWorld, defaultOid, type SystemRow } from "./world.js";
 const classOid = 1_259;
 const namespaceClassOid = 2_615;
 const extensionClassOid = 3_079;
+const procedureClassOid = 1_255;
 /** Of the extension that the schema `kimberlite` is said to be of, so that `pg_dump` knows it for a part of the server. */
-const kimberliteExtensionOid = 13_002;
 const heapAccess = 2;
 const treeAccess = 403;
 
@@ -362,7 +365,18 @@ export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
       if (oid !== undefined && systemRelationByOid(oid) === null)
         yield { classid: classOid, objid: view.oid, refclassid: classOid, refobjid: oid, deptype: "n" };
   }
-  const brought = { refclassid: extensionClassOid, refobjid: kimberliteExtensionOid, deptype: "e" };
+  const [kimberlite, uuids] = extensions;
+  const brought = { refclassid: extensionClassOid, refobjid: kimberlite.oid, deptype: "e" };
+  for (const { oid, schema } of allProcedures) {
+    if (schema === "public")
+      yield {
+        classid: procedureClassOid,
+        objid: oid,
+        refclassid: extensionClassOid,
+        refobjid: uuids.oid,
+        deptype: "e",
+      };
+  }
   yield { classid: namespaceClassOid, objid: kimberliteSchemaOid, ...brought };
   for (const { schema, definition } of systemRelations)
     if (schema === "kimberlite") yield { classid: classOid, objid: definition.oid, ...brought };
@@ -468,12 +482,14 @@ export function* indexViewRows(world: CatalogWorld): Iterable<SystemRow> {
 }
 
 export function* extensionRows(): Iterable<SystemRow> {
-  yield {
-    oid: kimberliteExtensionOid,
-    extname: "kimberlite",
-    extowner: bootstrapRole,
-    extnamespace: kimberliteSchemaOid,
-    extrelocatable: false,
-    extversion: "1.0",
-  };
+  for (const { oid, name, version, schema } of extensions) {
+    yield {
+      oid,
+      extname: name,
+      extowner: bootstrapRole,
+      extnamespace: schema,
+      extrelocatable: name === "uuid-ossp",
+      extversion: version,
+    };
+  }
 }

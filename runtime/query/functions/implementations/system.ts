@@ -27,7 +27,6 @@ import { textOf } from "../../types/text.js";
 import type { NamedObjectKind, ObjectNames } from "../../types/text-context.js";
 import { formatType, intervalLimits, numericLimits, typeLabel } from "../../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
-import { uuidFromBytes } from "../../types/uuid.js";
 import type { EvaluationContext } from "../context.js";
 import { type Implementation, nullably, sets, strictly, variadics } from "../define.js";
 import { allProcedures, procedureOf } from "../procedures.js";
@@ -157,14 +156,6 @@ function findName(kind: NamedObjectKind, text: string, context: EvaluationContex
       return null;
     throw error;
   }
-}
-
-function randomUuid(context: EvaluationContext): string {
-  const bytes = context.randomBytes(16).slice();
-  // Version 4, variant 1 (RFC 4122).
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return uuidFromBytes(bytes);
 }
 
 const sizeUnits = ["bytes", "kB", "MB", "GB", "TB", "PB"];
@@ -339,7 +330,6 @@ const session = strictly({
   "pg_notification_queue_usage()": () => 0,
   "row_security_active(oid)": () => false,
   "row_security_active(text)": () => false,
-  "gen_random_uuid()": (context) => randomUuid(context),
   "pg_size_pretty(int8)": (bytes) => prettySize(BigInt(bytes)),
   "pg_size_pretty(numeric)": (bytes: Decimal) => prettySize(BigInt(decimalText(bytes).replace(/\..*$/u, ""))),
   "pg_size_bytes(text)": (text) => sizeInBytes(text),

@@ -169,6 +169,9 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
       expectMake(statement, ports);
       if (statement.orReplace) expectOwnerNamed(statement.name, ports);
       return;
+    case "createExtension":
+      // It makes nothing.
+      return;
     case "createSchema":
       expectPrivilege(databaseOf(draft.catalog, ports.database), actor, "C");
       return;

@@ -15,7 +15,16 @@ import { dropTypes } from "./drop-type.js";
 import { alterType, createEnum } from "./enums.js";
 import { grant } from "./grant.js";
 import { createMaterializedView, refreshMaterializedView } from "./materialized-view.js";
-import { alterSequence, createSchema, createSequence, createView, rename, setSchema, truncate } from "./others.js";
+import {
+  alterSequence,
+  createExtension,
+  createSchema,
+  createSequence,
+  createView,
+  rename,
+  setSchema,
+  truncate,
+} from "./others.js";
 import { dropOwned, reassignOwned } from "./owned.js";
 import { setOwner } from "./owner.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
@@ -34,6 +43,8 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
       return createIndex(statement, ports);
     case "createSchema":
       return createSchema(statement, ports);
+    case "createExtension":
+      return createExtension(statement, ports);
     case "createSequence":
       return createSequence(statement, ports);
     case "alterSequence":

@@ -8,12 +8,13 @@ import type {
   TableDefinition,
   ViewDefinition,
 } from "../../catalog/model.js";
-import { isRelation, isType, rowsOfObject } from "../../catalog/model.js";
+import { extensions, isRelation, isType, rowsOfObject } from "../../catalog/model.js";
 import { isTemporary, isTemporaryName } from "../../catalog/temporary.js";
 import { noUpdatableColumns, updatabilityOf } from "../../catalog/updatable-view.js";
 import { notSupported, SqlError } from "../../error.js";
 import type {
   AlterSequence,
+  CreateExtension,
   CreateSchema,
   CreateSequence,
   CreateView,
@@ -55,6 +56,18 @@ export function createSchema(statement: CreateSchema, ports: DefinitionPorts): D
   }
   draft.put(withDefaults({ kind: "schema", oid: draft.newOid(), name, owner }, ports));
   return { tag: "CREATE SCHEMA" };
+}
+
+/** Nothing is installed: an extension is there, or is not to be had. */
+export function createExtension({ name, ifNotExists }: CreateExtension, ports: DefinitionPorts): DefinitionResult {
+  if (!extensions.some((extension) => extension.name === name)) {
+    throw new SqlError("0A000", `extension "${name}" is not available`, {
+      hint: `There are: ${extensions.map((extension) => extension.name).join(", ")}.`,
+    });
+  }
+  if (!ifNotExists) throw new SqlError("42710", `extension "${name}" already exists`);
+  ports.notice("NOTICE", "42710", `extension "${name}" already exists, skipping`);
+  return { tag: "CREATE EXTENSION" };
 }
 
 export function createView(statement: CreateView, ports: DefinitionPorts): DefinitionResult {

@@ -10,7 +10,13 @@ import { visitExpression } from "../../plan/walk.js";
 export type Draws = "nothing" | "numbers" | "more";
 
 /** Volatile functions that do no more than to draw. */
-const drawing: ReadonlySet<string> = new Set(["nextval", "random", "gen_random_uuid", "clock_timestamp"]);
+const drawing: ReadonlySet<string> = new Set([
+  "nextval",
+  "random",
+  "gen_random_uuid",
+  "uuid_generate_v4",
+  "clock_timestamp",
+]);
 
 export function drawsOf(expressions: Iterable<BoundExpression>): Draws {
   let draws: Draws = "nothing";
