@@ -118,6 +118,11 @@ test("a parameter of a domain is announced as one, and held against it before an
   t.is(await answer("select $1::dose, $1 + 1", "1"), "dose: 1|2");
   t.is(await answer("select coalesce($1, d) from given where id = 1", "-1"), "integer: -1");
   t.is(await answer("insert into given (id, d, n) values ($1, $2, $2)", "9", "1"), "42P08");
+  const assigned = await client.query("update given set d = now()");
+  t.regex(
+    assigned.kind === "failed" ? assigned.message : "",
+    /^column "d" is of type dose but expression is of type timestamp with time zone$/,
+  );
   // Whether or not a row has it, and in both formats.
   t.is(await answer("update given set d = $1 where id = $2", "-4", "99"), "23514 dose_check");
   t.is(await answer("update given set d = $1 where id = $2", integer(-4), "99"), "23514 dose_check");

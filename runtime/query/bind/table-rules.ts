@@ -6,7 +6,6 @@ import { resolveFunction } from "../functions/resolve.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { compareText } from "../types/text.js";
-import { typeLabel } from "../types/type-name.js";
 import type { Binder } from "./binder.js";
 import type { RowRules } from "./bound.js";
 import { coerce, coerceTo } from "./coerce.js";
@@ -94,7 +93,7 @@ export function assign(expression: BoundExpression, type: SqlType, column: strin
   if (coerced !== null) return coerced;
   throw new SqlError(
     "42804",
-    `column "${column}" is of type ${typeLabel(type.oid)} but expression is of type ${typeLabel(expression.type.oid)}`,
+    `column "${column}" is of type ${binder.labelOf(type)} but expression is of type ${binder.labelOf(expression.type)}`,
     {
       position: expression.location < 0 ? undefined : expression.location,
       hint: "You will need to rewrite or cast the expression.",
