@@ -1,9 +1,14 @@
 /**
  * INSERT, UPDATE and DELETE through views. Each answer is PostgreSQL 15's own; where there is one on this machine, it is asked again.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { startNode } from "../../protocol/server/node.js";
+import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
 import { withNode } from "./fuzz/programs/target.js";
-import type { PostgresClient } from "./postgres/client.js";
+import { PostgresClient } from "./postgres/client.js";
 import { hasPostgres, withPostgres } from "./postgres/server.js";
 
 /** A statement, and its rows (columns by `|`, rows by a space), or its SQLSTATE and message, then its detail and its hint. */
@@ -780,4 +785,49 @@ test("views are written through as PostgreSQL does it", async (t) => {
 
 (hasPostgres() ? test : test.skip)("PostgreSQL gives the answers that are written here", async (t) => {
   await withPostgres((client) => holds(t, client));
+});
+
+test("COPY goes through views, and a check option is still there after a restart", async (t) => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "kimberlite-views-"));
+  const listen = { host: "127.0.0.1", port: 0 };
+  const withClient = async (work: (client: PostgresClient) => Promise<void>): Promise<void> => {
+    const node = await startNode({
+      dataDirectory,
+      listen: null,
+      postgres: { listen, authentication: "trust", tls: null },
+    });
+    try {
+      const address = node.addresses.postgres;
+      if (address === null) throw new Error("the node serves the PostgreSQL protocol");
+      const verifier = formatVerifier(await scramVerifier("a secret"));
+      await node.createFirstUser("admin", verifier).catch(() => undefined);
+      const client = await PostgresClient.connect({ ...address, user: "admin", database: "main" });
+      await work(client);
+      client.close();
+    } finally {
+      await node.stop();
+    }
+  };
+  try {
+    await withClient(async (client) => {
+      await client.rows("create table t (a int primary key, b text default 'd')");
+      await client.rows("create view v as select b, a from t where a < 100 with check option");
+      t.is((await client.copyIn("copy v from stdin", "x\t1\ny\t2\n")).kind, "rows");
+      const failed = await client.copyIn("copy v (a) from stdin", "3\n300\n");
+      t.is(
+        failed.kind === "failed" ? `${failed.sqlState} ${failed.fields.get("W") ?? ""}` : "",
+        '44000 COPY v, line 2: "300"',
+      );
+    });
+    await withClient(async (client) => {
+      t.is(await answerTo(client, "select * from v order by a"), "x|1 y|2");
+      t.is(
+        await answerTo(client, "update v set a = a + 99"),
+        '44000 new row violates check option for view "v" / Failing row contains (100, x).',
+      );
+      t.is(await answerTo(client, "update v set a = a + 97 returning *"), "x|98 y|99");
+    });
+  } finally {
+    rmSync(dataDirectory, { recursive: true, force: true });
+  }
 });

@@ -54,3 +54,28 @@ test("views follow tables, columns and schemas to their new names, and pin what 
     client.close();
   });
 });
+
+test("columns that a view names with the schema of their table are found when the table has another name", async (t) => {
+  await withNode(async (connect) => {
+    const client = await connect();
+    const lines = async (sql: string): Promise<string> =>
+      (await client.rows(sql)).map((row) => row.join("|")).join(" ");
+    for (const sql of [
+      "create schema store",
+      "create table store.a (id int, x int)",
+      "insert into store.a values (1, 10), (-2, 20)",
+      "create view picked as select store.a.id, a.x from store.a where store.a.id > 0",
+      "create view paired as select o.id as o, store.a.x as y, store.a.* from store.a join store.a o on o.x = store.a.x",
+      "alter table store.a rename column x to price",
+    ])
+      await client.rows(sql);
+    t.is(await lines("select * from picked"), "1|10");
+    await client.rows("alter schema store rename to shop");
+    t.is(await lines("select * from picked"), "1|10");
+    await client.rows("alter table shop.a rename to items");
+    await client.rows("alter table shop.items set schema public");
+    t.is(await lines("select * from picked"), "1|10");
+    t.is(await lines("select * from paired order by 1"), "-2|20|-2|20 1|10|1|10");
+    client.close();
+  });
+});

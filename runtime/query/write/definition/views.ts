@@ -13,6 +13,7 @@ import type {
   ViewDefinition,
 } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
+import type { ColumnName } from "../../syntax/ast-expression.js";
 import type { Query, TableReference } from "../../syntax/ast-query.js";
 import { type CatalogDraft, placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
@@ -35,6 +36,23 @@ function mapReferences(node: unknown, change: (reference: TableReference) => Tab
     : copy;
 }
 
+/**
+ * The tree with other names where a column's, or a star's, has the schema of its table (`store.items.id`).
+ *
+ * @param change of the schema and the table: what stands in their place
+ */
+function mapQualified(node: unknown, change: (schema: string, table: string) => readonly string[]): unknown {
+  if (Array.isArray(node)) return node.map((item: unknown) => mapQualified(item, change));
+  if (typeof node !== "object" || node === null) return node;
+  const entries = Object.entries(node).map(([key, value]) => [key, mapQualified(value, change)] as const);
+  const copy: Record<string, unknown> = Object.fromEntries(entries);
+  if (copy["kind"] !== "columnName") return copy;
+  const { parts, isStar } = copy as unknown as ColumnName;
+  const [schema, table, ...column] = parts;
+  if (schema === undefined || table === undefined || column.length !== (isStar ? 0 : 1)) return copy;
+  return { ...copy, parts: [...change(schema, table), ...column] };
+}
+
 /** Changes how views refer to a relation. A name without a schema is that of a WITH query: definitions have schemas in all others. */
 function changeReferences(
   { draft, storeQuery }: DefinitionPorts,
@@ -43,12 +61,21 @@ function changeReferences(
 ): void {
   for (const view of viewsOf(draft)) {
     let isChanged = false;
-    const syntax = mapReferences(view.query.syntax, (reference) => {
-      if (reference.name.schema === null || draft.find(reference.name)?.oid !== relation.oid) return reference;
+    /** Schemas of references that get an alias: columns are found by it, and by no schema. */
+    const aliased = new Set<string>();
+    const changed = mapReferences(view.query.syntax, (reference) => {
+      const { schema } = reference.name;
+      if (schema === null || draft.find(reference.name)?.oid !== relation.oid) return reference;
       isChanged = true;
-      return change(reference);
+      const next = change(reference);
+      if (reference.alias === null && next.alias !== null) aliased.add(schema);
+      return next;
     });
-    if (isChanged) draft.put({ ...view, query: storeQuery(syntax as Query) });
+    if (!isChanged) continue;
+    const syntax = mapQualified(changed, (schema, table) =>
+      table === relation.name && aliased.has(schema) ? [table] : [schema, table],
+    );
+    draft.put({ ...view, query: storeQuery(syntax as Query) });
   }
 }
 
@@ -66,12 +93,14 @@ export function followRelation(ports: DefinitionPorts, relation: Relation, name:
 export function followSchema({ draft, storeQuery }: DefinitionPorts, schema: string, newName: string): void {
   for (const view of viewsOf(draft)) {
     let isChanged = false;
-    const syntax = mapReferences(view.query.syntax, (reference) => {
+    const changed = mapReferences(view.query.syntax, (reference) => {
       if (reference.name.schema !== schema) return reference;
       isChanged = true;
       return { ...reference, name: { ...reference.name, schema: newName } };
     });
-    if (isChanged) draft.put({ ...view, query: storeQuery(syntax as Query) });
+    if (!isChanged) continue;
+    const syntax = mapQualified(changed, (own, table) => [own === schema ? newName : own, table]);
+    draft.put({ ...view, query: storeQuery(syntax as Query) });
   }
 }
 
