@@ -224,6 +224,7 @@ export const namedAndGone: readonly FaultEvent[] = [
 
 export const kernel: Partial<SimulationOptions> = {
   workload: "kernel",
+  sqlClients: 0,
   replicas: 3,
   requestMicros: 4_000,
   requestsMax: 300,
@@ -241,10 +242,10 @@ export const sql: Partial<SimulationOptions> = {
 /** Leaders that end while transactions are open. */
 export const sqlLeaders: Partial<SimulationOptions> = {
   ...sql,
-  replicas: 3,
+  faultMs: 4_000,
   muteReplica: -1,
   network: healthyNetwork,
-  faults: { ...noFaults, handovers: 12, pauses: 2, kills: 2 },
+  faults: { ...noFaults, handovers: 30, pauses: 2 },
 };
 
 export const kernelCuts: Partial<SimulationOptions> = {

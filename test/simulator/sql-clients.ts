@@ -242,7 +242,7 @@ export class SqlClients implements SqlClientWorld {
 
   #goOn(client: SqlClient, next: SqlRequest | null): void {
     if (next === null) this.#drive(client);
-    else if (this.random.chance(0.8)) this.#send(client, next);
+    else if (this.random.chance(0.65)) this.#send(client, next);
     else this.#think(client, next);
   }
 
