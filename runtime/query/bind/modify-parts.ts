@@ -137,7 +137,7 @@ export function bindAssignments(
   verb: "insert" | "update" = "update",
 ): readonly BoundAssignment[] {
   const context = plainContext(binder, scope, "UPDATE");
-  // All values before the first column is looked at, and all columns before any is refused.
+  // All values before the first column is looked at.
   const values = assignments.map(({ value }) => {
     if (value.kind === "default" || (value.kind === "rowField" && isDefaultField(value))) return null;
     return value.kind === "rowField" ? bindRowField(value, scope, binder) : bindExpression(value, context);
@@ -148,8 +148,12 @@ export function bindAssignments(
     const position = positionOf(twice.location);
     binder.refuse(new SqlError("42601", `multiple assignments to same column "${twice.column}"`, { position }));
   }
-  const written = assignments.map(({ column, location, steps }) => columnNamed(target, column, location, steps));
-  const bound = written.flatMap(({ column, number, type, name }, index): BoundAssignment[] => {
+  const written: TargetColumn[] = [];
+  // A value is made the column's before the next column is looked for.
+  const bound = assignments.flatMap((assignment, index): BoundAssignment[] => {
+    const named = columnNamed(target, assignment.column, assignment.location, assignment.steps);
+    written.push(named);
+    const { column, number, type, name } = named;
     const value = values[index] ?? null;
     if (column === null) {
       if (value !== null) assign(value, type, name, binder);
