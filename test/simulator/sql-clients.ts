@@ -168,7 +168,8 @@ export class SqlClients implements SqlClientWorld {
   }
 
   #drive(client: SqlClient): void {
-    const mean = this.#isSettling ? 30_000 : this.#simulation.options.requestMicros;
+    // A replica that follows gathers before it applies: it is seen in step only where nobody writes for a moment.
+    const mean = this.#isSettling ? 150_000 : this.#simulation.options.requestMicros;
     this.#after(this.random.exponential(mean), () => this.#start(client));
   }
 
