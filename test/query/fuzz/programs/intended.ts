@@ -2,13 +2,16 @@
  * The closed list of differences between programs' answers that are meant, each with its reason and the statements to which it applies;
  * `docs/sql-differences.md` has them for people. What is forgiven is counted and shown.
  */
-import type { PostgresAnswer } from "../../postgres/client.js";
+import type { PostgresAnswer, PostgresColumn } from "../../postgres/client.js";
 
 export interface Intended {
   readonly text: string;
   /** Whether the two states differ from here on. */
   readonly endsProgram: boolean;
 }
+
+/** Types from here on are made by statements. */
+export const oidsOfObjects = 16_384;
 
 const stateOf = (answer: PostgresAnswer): string => (answer.kind === "failed" ? answer.sqlState : "");
 
@@ -58,5 +61,37 @@ export function intendedOfProgram(
       text: `checks and predicates are kept as they were written and mean what they say of the new type: ${here}, not ${there}`,
       endsProgram: here === "" || there === "",
     };
+  const unlike = unlikeColumns(expected, actual);
+  if (
+    unlike?.every(({ mine, theirs }) => mine.type === theirs.type && mine.modifier === -1) &&
+    /\bcase when /u.test(sql)
+  )
+    return {
+      text: "a CASE whose conditions are constants keeps the modifier of none of its results",
+      endsProgram: false,
+    };
+  if (unlike?.every(({ theirs }) => theirs.type >= oidsOfObjects) && sql.includes("array_agg("))
+    return { text: "an array of a domain's values is one of the type beneath", endsProgram: false };
   return null;
+}
+
+interface Unlike {
+  readonly mine: PostgresColumn;
+  readonly theirs: PostgresColumn;
+}
+
+/** Columns that two results with the same rows were announced with, where they differ; null where more than that does, or nothing. */
+function unlikeColumns(expected: PostgresAnswer, actual: PostgresAnswer): readonly Unlike[] | null {
+  if (expected.kind !== "rows" || actual.kind !== "rows") return null;
+  const isSame =
+    expected.tag === actual.tag &&
+    expected.columns.length === actual.columns.length &&
+    JSON.stringify(expected.rows) === JSON.stringify(actual.rows);
+  if (!isSame) return null;
+  const unlike = expected.columns.flatMap((theirs, index): Unlike[] => {
+    const mine = actual.columns[index];
+    const isAlike = mine?.name === theirs.name && mine.type === theirs.type && mine.modifier === theirs.modifier;
+    return mine === undefined || isAlike ? [] : [{ mine, theirs }];
+  });
+  return unlike.length > 0 && unlike.every(({ mine, theirs }) => mine.name === theirs.name) ? unlike : null;
 }

@@ -1,7 +1,7 @@
 /** Runs a program on two servers by the simple protocol, and tells the first statement on which they disagree. */
 import type { PostgresAnswer, PostgresClient } from "../../postgres/client.js";
 import { formsOf } from "./forms.js";
-import { intendedOfProgram } from "./intended.js";
+import { intendedOfProgram, oidsOfObjects } from "./intended.js";
 import type { Step } from "./queries.js";
 
 export interface Difference {
@@ -44,8 +44,6 @@ export const newCounts = (): ProgramCounts => ({
   intended: new Map(),
   forms: new Map(),
 });
-
-const oidsOfObjects = 16_384;
 
 /** The answer as text: what is compared, and what people are shown. */
 export function shown(answer: PostgresAnswer, isOrdered: boolean): string {
