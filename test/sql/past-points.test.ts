@@ -7,39 +7,22 @@ import { encodeStatement } from "../../runtime/query/syntax/ast.js";
 import { TreeTableSource } from "../../runtime/query/table/tree-table-source.js";
 import { assert } from "../../runtime/types/assert.js";
 import { answerOf, parser, ShardRig, tenant } from "./shard-rig.js";
+import { requestOf, standingAlone, textValues } from "./statement-request.js";
 
-const encoder = new TextEncoder();
-
-function requestOf(text: string, parameters: readonly (string | null)[]): SqlRequest {
+function queryOf(text: string, parameters: readonly (string | null)[]): SqlRequest {
   const [parsed] = parser.parse(text);
   assert(parsed !== undefined, "a text has a statement");
-  return {
+  return requestOf({
     kind: "execute",
     tenant,
     session: 9,
     user: "admin",
-    database: "main",
     text: parsed.text,
     syntax: encodeStatement(parsed.statement),
-    parameterTypes: [],
-    parameters: parameters.map((value) => ({ format: 0, bytes: value === null ? null : encoder.encode(value) })),
-    resultFormats: [],
-    columns: null,
-    rowsMax: 0,
-    cursor: 0,
-    atLeast: -1,
-    isLinearizable: false,
-    roles: "",
+    parameters: textValues(parameters),
     settings: [["is_superuser", "on"]],
-    transaction: {
-      isOpen: false,
-      isolation: "readCommitted",
-      isReadOnly: false,
-      requests: 0,
-      snapshot: -1,
-      startedAt: 0,
-    },
-  };
+    transaction: standingAlone(0),
+  });
 }
 
 /** Reads as a projection does: rows, or null when it is left to operators. */
@@ -57,7 +40,7 @@ class Reads {
     position: number,
   ): readonly (readonly (string | null)[])[] | null {
     const { state } = this.#rig.shard;
-    const request = requestOf(text, parameters);
+    const request = queryOf(text, parameters);
     const catalog = this.#plans.catalogs.current(state, tenant);
     const evaluation = this.#plans.evaluation(request, catalog, position, state);
     const known = this.#plans.plans.find(request, catalog.version);
