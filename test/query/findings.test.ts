@@ -122,3 +122,50 @@ test("what random programs found is PostgreSQL's", async (t) => {
     client.close();
   });
 });
+
+test("a literal of a query's output has no type until all of the query is known", async (t) => {
+  await withNode(async (connect) => {
+    const client = await connect();
+    const answer = async (sql: string): Promise<string> => {
+      const given = await client.query(sql);
+      return given.kind === "failed" ? given.sqlState : given.tag;
+    };
+    await client.rows("create table t (i int, d date, s text)");
+    await client.rows("create domain positive as int check (value > 0)");
+    for (const [sql, expected] of [
+      // Columns become their targets' in order, after the query and its width.
+      ["insert into t (i, d) select true, 'x'", "42804"],
+      ["insert into t (i, d) select 'x', 'y'", "22P02"],
+      ["insert into t (i) select 'x' where 1", "42804"],
+      ["insert into t (i) select 'x', 'y'", "42601"],
+      ["insert into t (i) select 'x' where false", "22P02"],
+      ["insert into t (i, d) select '1', generate_series(timestamp '2020-01-01', '2020-01-02', '1 day')", "INSERT 0 2"],
+      // What is sorted, grouped or compared by has become a text before.
+      ["insert into t (i) select '1' order by 1", "42804"],
+      ["insert into t (i) select '1' group by 1", "42804"],
+      ["insert into t (i) select distinct '1'", "42804"],
+      ["insert into t (i) select distinct on (x) '1' from (select 'a') q (x)", "INSERT 0 1"],
+      ["insert into t (i) select null union all select null", "42804"],
+      ["insert into t (i) values ('1') limit 1", "42804"],
+      ["insert into t (i) select '1' limit 1", "INSERT 0 1"],
+      ["select null union select null union select 1", "42804"],
+      ["select 1 union select null union select null", "SELECT 2"],
+      ["select 1 union (select 'x' limit 0)", "22P02"],
+      ["select 'x', 'a' union select 1, 2", "22P02"],
+      ["select 1 union values ('1')", "42804"],
+      ["select 1::positive union select -5", "SELECT 2"],
+      // The term that recurs tells the first one's literals what they are, and is told by its columns.
+      ["with recursive r as (select 'a' union all select 1 from r where false) select * from r", "22P02"],
+      ["with recursive r as (select '1' union all select 1 from r where false) select * from r", "42804"],
+      ["with recursive r as (select 1 union all select '2' from r where false) select * from r", "SELECT 1"],
+      ["with recursive r as (select 'a'::varchar(3) union all select 'b' from r where false) select * from r", "42804"],
+      ["with recursive r as (select 1::positive union all select 2 from r where false) select * from r", "42804"],
+      // PREPARE tells what is wrong, as EXECUTE would.
+      ["prepare p as insert into t (i) select $1 order by 1", "42804"],
+      ["prepare p as select missing", "42703"],
+      ["prepare p as insert into t (i) select $1 union select 1", "PREPARE"],
+    ] as const)
+      t.is(await answer(sql), expected, sql);
+    client.close();
+  });
+});

@@ -45,7 +45,7 @@ export class Cursors {
     const inner = cached({ ...rest, statement: statement.statement });
     const parameterTypes = await this.#typesOf(statement.types);
     if (statement.name === "") throw new SqlError("26000", "invalid statement name: must not be empty");
-    this.#exchange.prepared.add({
+    const prepared: Prepared = {
       name: statement.name,
       source,
       statement: inner,
@@ -55,7 +55,10 @@ export class Cursors {
       description: null,
       describedIn: -1,
       columns: null,
-    });
+    };
+    // What is wrong with it is told now, not when it is executed.
+    await this.#descriptions.describe(prepared);
+    this.#exchange.prepared.add(prepared);
     return tagOnly("PREPARE");
   }
 

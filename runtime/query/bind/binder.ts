@@ -23,6 +23,9 @@ export interface OutputColumn {
   /** The column that it is, unchanged; 0 for others. */
   readonly table: Oid;
   readonly column: number;
+  readonly location: number;
+  /** The literal or parameter that it is while nothing has told its type: whoever asked to decide reads it in the column's place. */
+  readonly untyped: BoundExpression | null;
 }
 
 /** A query as a part of another: what it puts out, which may be fewer columns than its plan has. */
@@ -32,12 +35,15 @@ export interface BoundRows {
 }
 
 export interface QueryOptions {
-  /** Literals and parameters of unknown type in the output: text, or left for the caller to decide. */
+  /** Literals and parameters of unknown type in a SELECT's output: text, or left for the caller to decide. */
   readonly keepsUnknown: boolean;
-  /** Types that unknown output columns become, by place. */
-  readonly targets: readonly (SqlType | null)[];
 }
-export const plainQuery: QueryOptions = { keepsUnknown: false, targets: [] };
+export const plainQuery: QueryOptions = { keepsUnknown: false };
+export const untypedQuery: QueryOptions = { keepsUnknown: true };
+
+/** An output of a query for whoever stands above it. */
+export const outputOf = ({ id, name, type, location, untyped }: OutputColumn): BoundExpression =>
+  untyped ?? { kind: "column", id, name, type, location };
 
 export type BindQuery = (
   query: Query,
@@ -57,8 +63,6 @@ export class Binder {
   readonly authority: Authority;
   readonly bindQuery: (binder: Binder, ...rest: Parameters<BindQuery>) => BoundRows;
   readonly bindModification: (binder: Binder, ...rest: Parameters<BindModification>) => BoundModification;
-  /** Parameters that are columns of unknown type: the parameter's index by column. */
-  readonly unknownColumns = new Map<ColumnId, number>();
   /** Schemas of tables that were named without one, by the name's node. */
   readonly tableSchemas = new Map<object, string>();
   /** Columns that each `*` of a select list stands for, by its node; and those that NATURAL joins share. */

@@ -65,14 +65,6 @@ function coerceUnknown(
       const type = binder.typeParameter(expression.index, target, location);
       return withModifier({ ...expression, type }, target, level);
     }
-    case "column": {
-      const index = binder.unknownColumns.get(expression.id);
-      if (index !== undefined) {
-        const type = binder.typeParameter(index, target, location);
-        return withModifier({ ...expression, type }, target, level);
-      }
-      return throughText(expression, target, level);
-    }
     default:
       return throughText(expression, target, level);
   }

@@ -28,7 +28,7 @@ interface Group {
 
 /** A result column of the query: what GROUP BY may name, or say the number of. */
 interface Output {
-  readonly expression: BoundExpression;
+  expression: BoundExpression;
   readonly isHidden: boolean;
 }
 
@@ -102,6 +102,8 @@ export class Grouping {
 
   /** Place of the group of an expression: an input column, else an output's name or number, else the expression itself. */
   #group(syntax: Expression, select: readonly SelectItem[], context: ExpressionContext): number {
+    const output = this.#outputOf(syntax, select, context);
+    if (output !== null) output.expression = asText(this.#binder, output.expression);
     const bound = asText(this.#binder, this.#resolve(syntax, select, context));
     const key = expressionKey(bound);
     const known = key === null ? undefined : this.#idByKey.get(key);
@@ -117,7 +119,6 @@ export class Grouping {
     this.#groups.push({ id, expression: bound });
     this.#groupIds.add(id);
     if (key !== null) this.#idByKey.set(key, id);
-    const output = this.#outputOf(syntax, select, context);
     if (output !== null) this.#idByOutput.set(output.expression, id);
     return this.#groups.length - 1;
   }

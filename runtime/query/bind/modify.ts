@@ -10,7 +10,7 @@ import type { Expression } from "../syntax/ast-expression.js";
 import type { Delete, Insert, Modification, OnConflict, Update } from "../syntax/ast-modify.js";
 import type { Query, SelectItem } from "../syntax/ast-query.js";
 import { typeOid } from "../types/sql-type.js";
-import { type Binder, positionOf } from "./binder.js";
+import { type Binder, outputOf, positionOf, untypedQuery } from "./binder.js";
 import type {
   BoundDelete,
   BoundInsert,
@@ -149,11 +149,9 @@ function bindSource(
     });
     return { plan: { kind: "values", items, columns, ...estimates }, width };
   }
-  const rows = binder.query(source, null, tables, { keepsUnknown: false, targets: targets.map(({ type }) => type) });
-  checkWidth(rows.outputs.length, targets, statement, -1);
-  const given = rows.outputs.map(
-    ({ id, name, type }): BoundExpression => ({ kind: "column", id, name, type, location: -1 }),
-  );
+  const rows = binder.query(source, null, tables, untypedQuery);
+  checkWidth(rows.outputs.length, targets, statement, rows.outputs[targets.length]?.location ?? -1);
+  const given = rows.outputs.map(outputOf);
   const plan: PlanNode = { kind: "project", input: rows.plan, expressions: arrange(given), columns, ...estimates };
   return { plan, width: given.length };
 }

@@ -5,10 +5,19 @@ import type { CommonTableNode, PlanColumn, PlanNode, SortKey } from "../plan/pla
 import { isModification } from "../syntax/ast-modify.js";
 import type { Query, SetOperationQuery, ValuesQuery, WithClause } from "../syntax/ast-query.js";
 import { comparatorOf } from "../types/compare.js";
-import { beneath, type SqlType } from "../types/sql-type.js";
-import { typeLabel } from "../types/type-name.js";
-import { type Binder, type BoundRows, type OutputColumn, plainQuery, positionOf, type QueryOptions } from "./binder.js";
-import { asText, coerce, commonOf, isUnknown } from "./coerce.js";
+import { namedOid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { formatType, typeLabel } from "../types/type-name.js";
+import {
+  type Binder,
+  type BoundRows,
+  type OutputColumn,
+  outputOf,
+  plainQuery,
+  positionOf,
+  type QueryOptions,
+  untypedQuery,
+} from "./binder.js";
+import { coerce, commonOf } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
 import { estimates } from "./from-item.js";
@@ -50,9 +59,9 @@ function bindBody(
     case "select":
       return bindSelect(query, binder, parent, tables, options);
     case "values":
-      return bindValues(query, binder, parent, tables, options);
+      return bindValues(query, binder, parent, tables);
     case "setOperation":
-      return bindSetOperation(query, binder, parent, tables, options);
+      return bindSetOperation(query, binder, parent, tables);
   }
 }
 
@@ -153,76 +162,98 @@ function bindRecursive(
     throw new SqlError("42P19", `recursive reference to query "${name}" must not appear within its non-recursive term`);
   }
   checkRecursiveTerm(query.right, name);
-  const start = binder.query(query.left, parent, inner.tables, plainQuery);
+  const start = binder.query(query.left, parent, inner.tables, untypedQuery);
   const columns = nameColumns(
-    start.outputs.map((output) => ({ id: binder.newId(), name: output.name, type: output.type })),
+    start.outputs.map(({ name: own, type, untyped }) => ({
+      id: binder.newId(),
+      name: own,
+      type: untyped === null ? type : sqlType(typeOid.text),
+    })),
     columnNames,
     name,
   );
   const working: CommonTableBinding = { name, number, columns, source: null };
   const tables: CommonTables = { tables: [working], parent: inner.tables };
-  const targets = start.outputs.map(({ type }) => beneath(type));
-  const step = binder.query(query.right, parent, tables, { keepsUnknown: false, targets });
-  if (step.outputs.length !== columns.length) {
-    throw new SqlError("42601", "each UNION query must have the same number of columns");
-  }
-  for (const [index, { type }] of step.outputs.entries()) {
-    const wanted = columns[index];
-    if (wanted === undefined || type.oid === wanted.type.oid) continue;
-    const common = commonOf([columnOf(wanted), columnOf(step.outputs[index] ?? wanted)], "UNION");
-    if (common.oid !== wanted.type.oid) {
-      throw new SqlError(
-        "42804",
-        `recursive query "${name}" column ${index + 1} has type ${typeLabel(wanted.type.oid)} in non-recursive term but type ${typeLabel(common.oid)} overall`,
-        { hint: "Cast the output of the non-recursive term to the correct type." },
-      );
-    }
+  const step = binder.query(query.right, parent, tables, untypedQuery);
+  const [first, second, types] = united(start, step, "UNION", binder);
+  for (const [index, type] of types.entries()) {
+    const own = columns[index]?.type ?? type;
+    if (namedOid(type) === namedOid(own) && type.modifier === own.modifier) continue;
+    const labelOf = (one: SqlType): string =>
+      one.domain === undefined ? formatType(one.oid, one.modifier) : binder.labelOf(one);
+    throw new SqlError(
+      "42804",
+      `recursive query "${name}" column ${index + 1} has type ${labelOf(own)} in non-recursive term but type ${labelOf(type)} overall`,
+      {
+        position: positionOf(first[index]?.location ?? -1),
+        hint: "Cast the output of the non-recursive term to the correct type.",
+      },
+    );
   }
   const plan: PlanNode = {
     kind: "recursive",
     name,
     number,
     isAll: query.isAll,
-    start: converted(start, targets, binder, "UNION").plan,
-    step: converted(step, targets, binder, "UNION").plan,
+    start: projected(start, first, binder),
+    step: projected(step, second, binder),
     columns,
     ...estimates,
   };
-  return { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) };
+  return { plan, outputs: columns.map((column) => outputColumn(column, -1)) };
 }
 
-const columnOf = ({ id, name, type }: PlanColumn | OutputColumn): BoundExpression => ({
-  kind: "column",
-  id,
-  name,
-  type,
-  location: -1,
+/** A column that is none of a table's. */
+const outputColumn = (column: PlanColumn, location: number): OutputColumn => ({
+  ...column,
+  table: 0,
+  column: 0,
+  location,
+  untyped: null,
 });
 
-/** The query's output as exactly these types, and nothing beside it. */
-function converted(rows: BoundRows, types: readonly SqlType[], binder: Binder, what: string): BoundRows {
-  const expressions = rows.outputs.map((output, index) => {
-    const type = types[index] ?? output.type;
-    const coerced = coerce(binder, columnOf(output), type, "implicit");
-    if (coerced !== null) return coerced;
-    throw new SqlError(
-      "42846",
-      `${what} could not convert type ${typeLabel(output.type.oid)} to ${typeLabel(type.oid)}`,
-    );
-  });
+/** Both queries' columns as values of the types that they have in common: one column after the other, so that of several errors the first is told. */
+function united(
+  left: BoundRows,
+  right: BoundRows,
+  what: string,
+  binder: Binder,
+): readonly [left: readonly BoundExpression[], right: readonly BoundExpression[], types: readonly SqlType[]] {
+  if (left.outputs.length !== right.outputs.length)
+    throw new SqlError("42601", `each ${what} query must have the same number of columns`);
+  const lefts: BoundExpression[] = [];
+  const rights: BoundExpression[] = [];
+  const types: SqlType[] = [];
+  for (const [index, output] of left.outputs.entries()) {
+    const first = outputOf(output);
+    const second = outputOf(right.outputs[index] ?? output);
+    const type = commonOf([first, second], what);
+    types.push(type);
+    lefts.push(coerceToCommon(first, type, what, binder));
+    rights.push(coerceToCommon(second, type, what, binder));
+  }
+  return [lefts, rights, types];
+}
+
+function coerceToCommon(value: BoundExpression, type: SqlType, what: string, binder: Binder): BoundExpression {
+  const coerced = coerce(binder, value, type, "implicit");
+  if (coerced !== null) return coerced;
+  const message = `${what} could not convert type ${typeLabel(value.type.oid)} to ${typeLabel(type.oid)}`;
+  throw new SqlError("42846", message, { position: positionOf(value.location) });
+}
+
+/** The query's rows as exactly these values, and nothing beside them. */
+function projected({ plan, outputs }: BoundRows, expressions: readonly BoundExpression[], binder: Binder): PlanNode {
   const isSame =
-    rows.plan.columns.length === expressions.length &&
-    expressions.every(
-      (expression, index) => expression.kind === "column" && expression.id === rows.plan.columns[index]?.id,
-    );
-  if (isSame) return rows;
+    plan.columns.length === expressions.length &&
+    expressions.every((expression, index) => expression.kind === "column" && expression.id === plan.columns[index]?.id);
+  if (isSame) return plan;
   const columns = expressions.map(({ type }, index) => ({
     id: binder.newId(),
-    name: rows.outputs[index]?.name ?? "",
+    name: outputs[index]?.name ?? "",
     type,
   }));
-  const plan: PlanNode = { kind: "project", input: rows.plan, expressions, columns, ...estimates };
-  return { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) };
+  return { kind: "project", input: plan, expressions, columns, ...estimates };
 }
 
 function bindSetOperation(
@@ -230,56 +261,35 @@ function bindSetOperation(
   binder: Binder,
   parent: Scope | null,
   tables: CommonTables | null,
-  options: QueryOptions,
 ): BoundRows {
   const what = query.operation.toUpperCase();
   if (query.locks.length > 0) {
     throw new SqlError("0A000", "FOR UPDATE is not allowed with UNION/INTERSECT/EXCEPT");
   }
-  // What queries have in common is of no domain.
-  const inner: QueryOptions = {
-    keepsUnknown: true,
-    targets: options.targets.map((type) => (type === null ? null : beneath(type))),
-  };
-  const left = binder.query(query.left, parent, tables, inner);
-  const right = binder.query(query.right, parent, tables, inner);
-  if (left.outputs.length !== right.outputs.length) {
-    throw new SqlError("42601", `each ${what} query must have the same number of columns`);
-  }
-  const types = left.outputs.map((output, index) => {
-    const other = right.outputs[index] ?? output;
-    if (isUnknown(columnOf(output)) && isUnknown(columnOf(other)) && options.keepsUnknown) return output.type;
-    return commonOf([columnOf(output), columnOf(other)], what);
-  });
-  const first = converted(left, types, binder, what);
-  const second = converted(right, types, binder, what);
+  const left = binder.query(query.left, parent, tables, untypedQuery);
+  const right = binder.query(query.right, parent, tables, untypedQuery);
+  const [first, second, types] = united(left, right, what, binder);
   if (!(query.operation === "union" && query.isAll)) for (const { oid } of types) comparatorOf(oid);
   const columns = types.map((type, index) => ({ id: binder.newId(), name: left.outputs[index]?.name ?? "", type }));
   const plan: PlanNode = {
     kind: "setOperation",
     operation: query.operation,
     isAll: query.isAll,
-    left: first.plan,
-    right: second.plan,
+    left: projected(left, first, binder),
+    right: projected(right, second, binder),
     columns,
     ...estimates,
   };
   return withTail(
     query,
-    { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) },
+    { plan, outputs: columns.map((column, index) => outputColumn(column, first[index]?.location ?? -1)) },
     binder,
     parent,
     tables,
   );
 }
 
-function bindValues(
-  query: ValuesQuery,
-  binder: Binder,
-  parent: Scope | null,
-  tables: CommonTables | null,
-  options: QueryOptions,
-): BoundRows {
+function bindValues(query: ValuesQuery, binder: Binder, parent: Scope | null, tables: CommonTables | null): BoundRows {
   const scope = new Scope(noNames, parent, tables);
   const context = plainContext(binder, scope, "VALUES");
   const width = query.rows[0]?.length ?? 0;
@@ -293,27 +303,10 @@ function bindValues(
   });
   const types = Array.from({ length: width }, (_, index) => {
     const column = rows.flatMap((row) => row.slice(index, index + 1));
-    const target = options.targets[index];
-    if (column.every(isUnknown)) {
-      if (target !== undefined && target !== null) return target;
-      if (options.keepsUnknown && rows.length > 1) return null;
-    }
     return commonOf(column, "VALUES");
   });
   const items = rows.map((row) =>
-    row.map((item, index) => {
-      const type = types[index];
-      const coerced =
-        type === null || type === undefined ? asText(binder, item) : coerce(binder, item, type, "implicit");
-      if (coerced !== null) return coerced;
-      throw new SqlError(
-        "42846",
-        `VALUES could not convert type ${typeLabel(item.type.oid)} to ${typeLabel(type?.oid ?? 0)}`,
-        {
-          position: positionOf(item.location),
-        },
-      );
-    }),
+    row.map((item, index) => coerceToCommon(item, types[index] ?? item.type, "VALUES", binder)),
   );
   const [firstRow = []] = items;
   const columns = firstRow.map(({ type }, index) => ({
@@ -322,13 +315,7 @@ function bindValues(
     type: types[index] ?? type,
   }));
   const plan: PlanNode = { kind: "values", items, columns, ...estimates };
-  return withTail(
-    query,
-    { plan, outputs: columns.map((column) => ({ ...column, table: 0, column: 0 })) },
-    binder,
-    parent,
-    tables,
-  );
+  return withTail(query, { plan, outputs: columns.map((column) => outputColumn(column, -1)) }, binder, parent, tables);
 }
 
 /** ORDER BY, LIMIT and OFFSET of a query that has only output columns to sort by. */
@@ -361,7 +348,7 @@ function withTail(
         hint: "Add the expression/function to every SELECT, or move the UNION into a FROM clause.",
       });
     } else throw notSupported("ORDER BY of VALUES by an expression", position);
-    return bindSort(item, columnOf(output), position);
+    return bindSort(item, outputOf(output), position);
   });
   const sorted = keys.length > 0 ? sortOf(rows.plan, keys) : rows.plan;
   return { ...rows, plan: addLimit(sorted, query, keys, binder, new Scope(noNames, parent, tables)) };

@@ -7,7 +7,7 @@ import type { ColumnName, Expression, SortItem } from "../syntax/ast-expression.
 import type { RowLock, SelectItem, SelectQuery } from "../syntax/ast-query.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { type Binder, type BoundRows, type OutputColumn, positionOf, type QueryOptions } from "./binder.js";
-import { asText, coerce, coerceTo, isUnknown } from "./coerce.js";
+import { asText, coerceTo, isUnknown } from "./coerce.js";
 import { type CollectedWindow, Collector, type ExpressionContext, plainContext } from "./context.js";
 import { bindExpression, missingRelation } from "./expression.js";
 import { bindFromList } from "./from.js";
@@ -47,7 +47,7 @@ export function bindSelect(
   };
   let plan: PlanNode = from.plan ?? oneRow();
   // In PostgreSQL's order, so that of several errors the same one is told.
-  const outputs = bindItems(query.items, context, options);
+  const outputs = bindItems(query.items, context);
   if (query.where !== null) {
     const condition = coerceTo(
       binder,
@@ -57,11 +57,6 @@ export function bindSelect(
     );
     plan = filterOf(plan, condition);
   }
-  const order = query.order.map((item) => bindOrder(item, outputs, context, "ORDER BY"));
-  const distinctOn =
-    query.distinct === null || query.distinct.length === 0
-      ? []
-      : query.distinct.map((expression) => bindOrder(sortItem(expression), outputs, context, "DISTINCT ON"));
   const having =
     query.having === null
       ? null
@@ -71,6 +66,11 @@ export function bindSelect(
           typeOid.bool,
           "HAVING",
         );
+  const order = query.order.map((item) => bindOrder(item, outputs, context, "ORDER BY"));
+  const distinctOn =
+    query.distinct === null || query.distinct.length === 0
+      ? []
+      : query.distinct.map((expression) => bindOrder(sortItem(expression), outputs, context, "DISTINCT ON"));
   const isGrouped =
     query.group.length > 0 || having !== null || collector.aggregates.length > 0 || collector.groupings.length > 0;
   let windows: readonly CollectedWindow[] = collector.windows;
@@ -85,6 +85,10 @@ export function bindSelect(
     plan = grouping.plan(plan);
     if (finishedHaving !== null) plan = filterOf(plan, finishedHaving);
   }
+  // What is compared with others of its column is text when nothing else is known of it.
+  const isCompared = query.distinct !== null && query.distinct.length === 0;
+  if (isCompared || !options.keepsUnknown)
+    for (const output of outputs) output.expression = asText(binder, output.expression);
   plan = addWindows(plan, windows);
   if (sets.length > 0) {
     const added = sets.map(({ id, callee }) => ({ id, type: callee.resultType, name: callee.name }));
@@ -144,13 +148,11 @@ export const sortOf = (input: PlanNode, keys: readonly SortKey[]): PlanNode => (
   ...estimates,
 });
 
-function bindItems(items: readonly SelectItem[], context: ExpressionContext, options: QueryOptions): Output[] {
+function bindItems(items: readonly SelectItem[], context: ExpressionContext): Output[] {
   const { binder, scope } = context;
   const outputs: Output[] = [];
   const add = (name: string, expression: BoundExpression): void => {
-    const id = binder.newId();
-    const settled = settle(expression, id, outputs.length, binder, options);
-    outputs.push({ id, name, expression: settled, isHidden: false });
+    outputs.push({ id: binder.newId(), name, expression, isHidden: false });
   };
   for (const item of items) {
     const { expression } = item;
@@ -165,23 +167,6 @@ function bindItems(items: readonly SelectItem[], context: ExpressionContext, opt
     }
   }
   return outputs;
-}
-
-/** What is unknown becomes what the caller needs it as, or text, or stays for the caller to decide. */
-function settle(
-  expression: BoundExpression,
-  id: ColumnId,
-  index: number,
-  binder: Binder,
-  options: QueryOptions,
-): BoundExpression {
-  if (!isUnknown(expression)) return expression;
-  const target = options.targets[index];
-  if (target !== undefined && target !== null)
-    return coerce(binder, expression, target, "assignment") ?? asText(binder, expression);
-  if (!options.keepsUnknown) return asText(binder, expression);
-  if (expression.kind === "parameter") binder.unknownColumns.set(id, expression.index);
-  return expression;
 }
 
 /** Columns of `*` or `t.*` with their names. */
@@ -461,12 +446,16 @@ function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, binder:
 }
 
 function outputColumn({ id, name, expression }: Output, scope: Scope): OutputColumn {
-  const { type } = expression;
+  const { type, location } = expression;
+  const untyped = isUnknown(expression) ? expression : null;
   if (expression.kind === "column") {
     for (const { columns } of scope.names.relations) {
       const origin = columns.find((column) => column.id === expression.id);
-      if (origin !== undefined) return { id, name, type, table: origin.table, column: origin.column };
+      if (origin !== undefined) {
+        const { table, column } = origin;
+        return { id, name, type, table, column, location, untyped };
+      }
     }
   }
-  return { id, name, type, table: 0, column: 0 };
+  return { id, name, type, table: 0, column: 0, location, untyped };
 }

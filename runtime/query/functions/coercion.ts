@@ -8,7 +8,7 @@ import { SqlError } from "../error.js";
 import { SqlArray } from "../types/array.js";
 import { codecOf } from "../types/codecs.js";
 import type { Datum, Value } from "../types/datum.js";
-import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { namedOid, noModifier, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { textOf } from "../types/text.js";
 import { typeLabel } from "../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../types/type-table.js";
@@ -225,7 +225,7 @@ export function commonType(types: readonly SqlType[], what: string, position?: n
   if (first === undefined) return sqlType(typeOid.text);
   if (
     known.length === types.length &&
-    known.every(({ oid, modifier }) => oid === first.oid && modifier === first.modifier)
+    known.every((one) => namedOid(one) === namedOid(first) && one.modifier === first.modifier)
   )
     return first;
   let chosen = first.oid;
