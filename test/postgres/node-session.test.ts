@@ -163,6 +163,28 @@ test.serial("psql shows what it hears", async (t) => {
   t.regex(stdout, /Asynchronous notification "p" with payload "hello" received from server process with PID \d+/);
 });
 
+test.serial(
+  "where the session's last write stands is the same by SHOW, by current_setting and in pg_settings",
+  async (t) => {
+    const { client } = await connect();
+    const ways = [
+      "SHOW kimberlite.position",
+      "SELECT current_setting('kimberlite.position')",
+      "SELECT setting FROM pg_settings WHERE name = 'kimberlite.position'",
+      "SELECT current_setting('kimberlite.position') FROM written WHERE id = 1",
+    ];
+    await client.query("CREATE TABLE written (id int PRIMARY KEY)");
+    await client.query("INSERT INTO written VALUES (1)");
+    const told: unknown[] = [];
+    for (const text of ways) told.push(...(await client.query({ text, rowMode: "array" })).rows.flat());
+    told.push((await client.query("SELECT current_setting($1) AS v", ["kimberlite.position"])).rows[0]?.v);
+    const { rows } = await client.query<{ last: string }>("SELECT max(position)::text AS last FROM kimberlite.commits");
+    t.deepEqual(told, Array(ways.length + 1).fill(rows[0]?.last));
+    await client.query("DROP TABLE written");
+    await client.end();
+  },
+);
+
 test.serial("set_config for a transaction ends with it, and alone with its statement", async (t) => {
   const { client } = await connect();
   const value = async (): Promise<unknown> =>

@@ -153,7 +153,8 @@ export class Exchange {
 
   /** As `open`, for one row that is looked up by its key and can be had at once; null when it has to be asked for. */
   openNow(portal: Portal, statement: CachedStatement, rowsMax: number): RowsReply | null {
-    if (!statement.mayBePoint || this.destinationOf(statement) !== "projection") return null;
+    if (!statement.mayBePoint || statement.asksOfSession) return null;
+    if (this.destinationOf(statement) !== "projection") return null;
     // One snapshot for all that a transaction reads begins with a transaction, be it of one round of messages.
     if (this.transaction.describe(0).isolation !== "readCommitted") return null;
     const reply = this.runs.rowsNow(wishOf(portal, statement, rowsMax));

@@ -1,17 +1,19 @@
 /**
  * What catalogs show of a session that only its gateway knows, or can find out: the cursors that are open, the statements that are prepared,
- * the databases that there are.
+ * the databases that there are, where its last write stands.
  */
 import { databaseOid } from "../../../actors/sql/evaluation.js";
 import {
   asksForCursors,
   asksForDatabases,
+  asksForPosition,
   asksForPrepared,
   type CursorFact,
   cursorFacts,
   type DatabaseFact,
   databaseFacts,
   type PreparedFact,
+  positionFact,
   preparedFacts,
 } from "../../../runtime/query/catalog/session-facts.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -33,6 +35,7 @@ export async function factsFor(text: string, exchange: Exchange): Promise<Facts>
   const known = [
     ...(asksForCursors(text) ? [cursorFacts(cursorsNow(exchange.portals.all))] : []),
     ...(asksForPrepared(text) ? [preparedFacts(preparedNow(exchange))] : []),
+    ...(asksForPosition(text) ? [positionFact(exchange.settings.get("kimberlite.position"))] : []),
   ];
   const { roles } = exchange;
   // Tenants do not see each other; who may use them all does.

@@ -36,6 +36,8 @@ export interface DatabaseFact {
 const databasesSetting = "kimberlite.session_databases";
 const cursorsSetting = "kimberlite.session_cursors";
 const preparedSetting = "kimberlite.session_prepared";
+/** It is another after each write, so it goes with no other statement. */
+const positionSetting = "kimberlite.position";
 
 type Pair = readonly [name: string, value: string];
 
@@ -47,6 +49,9 @@ export const databaseFacts = (databases: readonly DatabaseFact[]): Pair => [
   databasesSetting,
   JSON.stringify(databases),
 ];
+
+/** @param position of the session's last write, as its setting says it */
+export const positionFact = (position: string): Pair => [positionSetting, position];
 
 /** A setting of the request; null for one that it does not have. */
 type Setting = (name: string) => string | null;
@@ -72,5 +77,8 @@ export const databasesOf = (setting: Setting): readonly DatabaseFact[] =>
 export const asksForCursors = (text: string): boolean => /pg_cursors/i.test(text);
 export const asksForDatabases = (text: string): boolean => /pg_database/i.test(text);
 export const asksForPrepared = (text: string): boolean => /pg_prepared_statements/i.test(text);
+/** Names the setting, or reads one whose name is not written there. */
+export const asksForPosition = (text: string): boolean =>
+  /kimberlite\.position|pg_settings|current_setting\s*\(\s*[^'\s]/i.test(text);
 export const asksOfSession = (text: string): boolean =>
-  asksForCursors(text) || asksForDatabases(text) || asksForPrepared(text);
+  asksForCursors(text) || asksForDatabases(text) || asksForPrepared(text) || asksForPosition(text);
