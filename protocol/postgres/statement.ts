@@ -163,6 +163,7 @@ const definitions = new Set<Statement["kind"]>([
   "rename",
   "setSchema",
   "setOwner",
+  "cluster",
   "createIndex",
   "createView",
   "createSchema",

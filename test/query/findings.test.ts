@@ -169,3 +169,40 @@ test("a literal of a query's output has no type until all of the query is known"
     client.close();
   });
 });
+
+test("CLUSTER goes by an index of the table, that of the last time unless one is named", async (t) => {
+  await withNode(async (connect) => {
+    const client = await connect();
+    await client.rows("create table t (i int primary key, s text)");
+    await client.rows("create index t_s on t (s)");
+    await client.rows("create index t_part on t (s) where i > 3");
+    await client.rows("create table other (i int primary key)");
+    await client.rows("create view v as select * from t");
+    const chosen = "select indexrelid::regclass::text from pg_index where indisclustered";
+    for (const [sql, expected] of [
+      ["cluster t", "42704"],
+      ["cluster t using missing", "42704"],
+      ["cluster t using other_pkey", "42809"],
+      ["cluster t using t", "42809"],
+      ["cluster t using t_part", "0A000"],
+      ["cluster v", "42809"],
+      ["cluster missing", "42P01"],
+      ["cluster t using t_s", ""],
+      [chosen, "t_s"],
+      ["alter table t cluster on t_pkey", ""],
+      [chosen, "t_pkey"],
+      ["cluster t", ""],
+      ["begin", ""],
+      ["cluster", "25001"],
+      ["rollback", ""],
+      ["cluster", ""],
+      ["alter table t set without cluster", ""],
+      [chosen, ""],
+      ["cluster t", "42704"],
+    ] as const) {
+      const given = await client.query(sql);
+      t.is(given.kind === "failed" ? given.sqlState : given.rows.join(), expected, sql);
+    }
+    client.close();
+  });
+});

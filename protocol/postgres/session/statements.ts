@@ -235,8 +235,8 @@ export class Statements {
         }
         return "elsewhere";
       case "maintenance":
-        if (statement.command === "VACUUM" && this.#exchange.transaction.isExplicit) {
-          throw new SqlError("25001", "VACUUM cannot run inside a transaction block");
+        if (["VACUUM", "CLUSTER"].includes(statement.command) && this.#exchange.transaction.isExplicit) {
+          throw new SqlError("25001", `${statement.command} cannot run inside a transaction block`);
         }
         // Nothing needs it here; but a table that is not there is not passed over.
         for (const table of statement.tables) await this.#copies.columnsOf(table, [], cachedStatement);

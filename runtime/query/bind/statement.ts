@@ -79,6 +79,7 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
     case "rename":
     case "setSchema":
     case "setOwner":
+    case "cluster":
     case "createIndex":
     case "createSchema":
     case "createExtension":

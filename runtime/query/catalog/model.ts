@@ -149,6 +149,8 @@ export interface IndexDefinition extends Commented {
   readonly isPrimary: boolean;
   /** Its constraint is deferrable: several rows may have a key for a while, so their entries are not unique in the tree. */
   readonly isDeferrable?: true;
+  /** The one by which CLUSTER was asked to arrange the table's rows last. */
+  readonly isClustered?: true;
   /** A partial index's condition. */
   readonly predicate: StoredExpression | null;
 }

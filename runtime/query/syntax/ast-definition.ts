@@ -121,6 +121,7 @@ export type AlterTableAction = Located &
     | { readonly kind: "addIdentity"; readonly column: string; readonly constraint: ConstraintSyntax }
     | { readonly kind: "dropIdentity" | "dropExpression"; readonly column: string; readonly ifExists: boolean }
     | { readonly kind: "setOwner"; readonly owner: string }
+    | { readonly kind: "clusterOn"; readonly index: string | null }
     | { readonly kind: "other"; readonly name: string }
   );
 
@@ -130,6 +131,13 @@ export interface AlterTable extends Located {
   readonly name: RelationName;
   readonly ifExists: boolean;
   readonly actions: readonly AlterTableAction[];
+}
+
+/** CLUSTER of one table, by the index that it was clustered by before if none is named. */
+export interface Cluster extends Located {
+  readonly kind: "cluster";
+  readonly name: RelationName;
+  readonly index: string | null;
 }
 
 export interface Rename extends Located {
@@ -399,6 +407,7 @@ export interface DropDatabase extends Located {
 }
 
 export type DefinitionStatement =
+  | Cluster
   | CreateEnum
   | AlterType
   | DropType

@@ -138,7 +138,15 @@ export const sessionConverters: Readonly<Record<string, Convert>> = {
   }),
   ReindexStmt: maintenance("REINDEX"),
   CheckPointStmt: maintenance("CHECKPOINT"),
-  ClusterStmt: maintenance("CLUSTER"),
+  ClusterStmt: (fields, conversion) =>
+    has(fields, "relation")
+      ? {
+          kind: "cluster",
+          name: convertRelation(fields["relation"], conversion),
+          index: textOrNull(fields, "indexname"),
+          location: -1,
+        }
+      : maintenance("CLUSTER")(fields, conversion),
   TruncateStmt: convertTruncate,
 };
 

@@ -127,6 +127,10 @@ function convertAction(fields: Fields, conversion: Conversion): AlterTableAction
       return { kind: "dropExpression", column: name, ifExists: isMissingOk, location };
     case "AT_ChangeOwner":
       return { kind: "setOwner", owner: roleName(fields["newowner"]), location };
+    case "AT_ClusterOn":
+      return { kind: "clusterOn", index: name, location };
+    case "AT_DropCluster":
+      return { kind: "clusterOn", index: null, location };
     default:
       return { kind: "other", name: type.replace(/^AT_/, ""), location };
   }

@@ -218,6 +218,7 @@ export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {
       indisunique: index.isUnique,
       indisprimary: index.isPrimary,
       indimmediate: index.isDeferrable !== true,
+      indisclustered: index.isClustered === true,
       indisvalid: true,
       indisready: true,
       indislive: true,

@@ -6,6 +6,7 @@ import type { AlterTable, AlterTableAction } from "../../syntax/ast-definition.j
 import { addColumn, addIdentity, dropIdentity, setType } from "./alter-columns.js";
 import { addConstraint, alterConstraint, dropConstraint, validateConstraint } from "./alter-constraints.js";
 import { Alteration } from "./alteration.js";
+import { clusterOn } from "./cluster.js";
 import { placeOf, shownName } from "./draft.js";
 import { dropColumn } from "./drop-column.js";
 import { alterOwner } from "./owner.js";
@@ -81,6 +82,8 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
       return validateConstraint(alteration, action.name);
     case "setOwner":
       return alterOwner(table, action.owner, ports);
+    case "clusterOn":
+      return clusterOn(table, action.index, ports);
     case "dropExpression":
       return alteration.changeColumn(action.column, position, (column) => ({ ...column, generated: null }));
     case "other":

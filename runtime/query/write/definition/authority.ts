@@ -172,6 +172,10 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
     case "createExtension":
       // It makes nothing.
       return;
+    case "cluster":
+      // What can be clustered at all is told before whose it is.
+      expectUsage(statement.name, ports);
+      return;
     case "createSchema":
       expectPrivilege(databaseOf(draft.catalog, ports.database), actor, "C");
       return;

@@ -4,6 +4,7 @@ import type { DefinitionStatement } from "../../syntax/ast-definition.js";
 import type { Truncate } from "../../syntax/ast-modify.js";
 import { alterTable } from "./alter-table.js";
 import { expectAuthority } from "./authority.js";
+import { cluster } from "./cluster.js";
 import { comment } from "./comment.js";
 import { createIndex } from "./create-index.js";
 import { createTable, createTableAs } from "./create-table.js";
@@ -39,6 +40,8 @@ export function define(statement: DefinitionStatement | Truncate, ports: Definit
       return statement.isMaterializedView ? createMaterializedView(statement, ports) : createTableAs(statement, ports);
     case "alterTable":
       return alterTable(statement, ports);
+    case "cluster":
+      return cluster(statement, ports);
     case "createIndex":
       return createIndex(statement, ports);
     case "createSchema":
