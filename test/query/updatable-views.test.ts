@@ -4,15 +4,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { startNode } from "../../protocol/server/node.js";
 import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
-import { withNode } from "./fuzz/programs/target.js";
 import { PostgresClient } from "./postgres/client.js";
-import { hasPostgres, withPostgres } from "./postgres/server.js";
-
-/** A statement, and its rows (columns by `|`, rows by a space), or its SQLSTATE and message, then its detail and its hint. */
-type Case = readonly [sql: string, answer: string];
+import { answerTo, type Case, holdHere, holdThere } from "./postgres/scripts.js";
 
 const simple: readonly Case[] = [
   ["create table t (a int primary key, b text default 'unset', c int default 7)", ""],
@@ -755,42 +751,10 @@ const told: readonly Case[] = [
   ],
 ];
 
-async function answerTo(client: PostgresClient, sql: string): Promise<string> {
-  const answer = await client.query(sql);
-  if (answer.kind === "rows") return answer.rows.map((row) => row.map((value) => value ?? "").join("|")).join(" ");
-  const { sqlState, message, fields } = answer;
-  const more = [fields.get("D"), fields.get("H")].filter((text) => text !== undefined);
-  return [`${sqlState} ${message}`, ...more].join(" / ");
-}
-
 const scripts = { simple, refused, generated, checked, rights, told };
 
-/** Runs each script in a schema of its own. */
-async function holds(t: ExecutionContext, client: PostgresClient): Promise<void> {
-  for (const [name, cases] of Object.entries(scripts)) {
-    await client.rows(`create schema ${name}`);
-    await client.rows(`grant all on schema ${name} to public`);
-    await client.rows(`set search_path to ${name}`);
-    for (const [sql, answer] of cases) t.is(await answerTo(client, sql), answer, `${name}: ${sql}`);
-  }
-}
-
-test("views are written through as PostgreSQL does it", async (t) => {
-  await withNode(async (connect) => {
-    const client = await connect();
-    await holds(t, client);
-    client.close();
-  });
-});
-
-test("PostgreSQL gives the answers that are written here", async (t) => {
-  if (!hasPostgres()) {
-    t.log("skipped: no PostgreSQL 15 on this machine");
-    t.pass();
-    return;
-  }
-  await withPostgres((client) => holds(t, client));
-});
+test("views are written through as PostgreSQL does it", (t) => holdHere(t, scripts));
+test("PostgreSQL gives the answers that are written here", (t) => holdThere(t, scripts));
 
 test("COPY goes through views, and a check option is still there after a restart", async (t) => {
   const dataDirectory = mkdtempSync(join(tmpdir(), "kimberlite-views-"));

@@ -24,7 +24,7 @@ import { type PastDefinitions, TreeTableSource } from "../../../runtime/query/ta
 import { codecOf } from "../../../runtime/query/types/codecs.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import { concurrentDelete, concurrentUpdate } from "../../../runtime/query/write/constraint-errors.js";
-import { type ModificationResult, modify } from "../../../runtime/query/write/modification.js";
+import { type ModificationResult, modify, readsWhileWriting } from "../../../runtime/query/write/modification.js";
 import type { LockStrength, LockWaitPolicy, WritePorts } from "../../../runtime/query/write/ports.js";
 import { positionAt, TableKey, tableTree } from "../../../runtime/store/table-trees.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
@@ -91,8 +91,10 @@ export class StatementRun {
   readonly #key = new TableKey();
   readonly #startedMs: number;
   readonly #limitMs: number;
-  /** The transaction's writes as they were before the first change in a WITH: what all parts of the statement read. */
+  /** The transaction's writes as they were before the first change: what all parts of a statement read that reads while it writes. */
   #before: Overlay | null = null;
+  /** Changes in a WITH: of several parts, none writes what another has written. */
+  #hasParts = false;
 
   constructor(parts: StatementParts, bound: BoundStatement) {
     this.#parts = parts;
@@ -155,7 +157,8 @@ export class StatementRun {
       timing: transaction.deferred,
       source: this.#current,
       snapshot: transaction.snapshot,
-      isWritten: (key) => this.#before !== null && !transaction.overlay.agreesWith(this.#before, tableTree.rows, key),
+      isWritten: (key) =>
+        this.#hasParts && this.#before !== null && !transaction.overlay.agreesWith(this.#before, tableTree.rows, key),
       check: () => this.check(),
       nextRowNumber: (storage) => {
         transaction.sequences.add(storage);
@@ -220,6 +223,7 @@ export class StatementRun {
   load(insert: BoundInsert, rows: Iterable<readonly Datum[]>): StatementResult {
     const { locks, request } = this.#parts;
     locks.lockWhole(tableLockName(request.tenant, insert.table.oid), "keyShare");
+    if (readsWhileWriting(insert)) this.#readBefore();
     const { count } = modify(insert, this.#computed(insert.plan, rows), this.#ports, (error, row) =>
       atLoadPlace(error, row, null),
     );
@@ -306,17 +310,23 @@ export class StatementRun {
   #modify(modification: BoundModification, environment: QueryEnvironment): ModificationResult {
     const { locks, request } = this.#parts;
     locks.lockWhole(tableLockName(request.tenant, modification.table.oid), "keyShare");
+    if (readsWhileWriting(modification)) this.#readBefore();
     return modify(modification, this.rowsOf(modification.plan, environment), this.#ports);
   }
 
   /** A change in a WITH is one of several of its statement, of which none sees what another writes. */
   #modifyInWith(modification: BoundModification, environment: QueryEnvironment): ModificationResult["rows"] {
-    const { transaction, state } = this.#parts;
-    if (this.#before === null) {
-      this.#before = transaction.overlay.copy();
-      this.#source.readBy(new OverlayReader(state, this.#before));
-    }
+    this.#hasParts = true;
+    this.#readBefore();
     return this.#modify(modification, environment).rows;
+  }
+
+  /** From now on the statement reads what was there before its first change. */
+  #readBefore(): void {
+    if (this.#before !== null) return;
+    const { transaction, state } = this.#parts;
+    this.#before = transaction.overlay.copy();
+    this.#source.readBy(new OverlayReader(state, this.#before));
   }
 
   #explain(explain: BoundExplain): StatementResult {

@@ -7,6 +7,7 @@ import type { BoundDelete, BoundInsert, BoundMerge, BoundModification, BoundUpda
 import type { TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import type { ColumnId } from "../plan/expression.js";
+import { hasSubquery } from "../plan/walk.js";
 import { nameOfKey } from "../table/overlay.js";
 import type { Datum } from "../types/datum.js";
 import { checkOptionViolated } from "./constraint-errors.js";
@@ -50,6 +51,20 @@ export function modify(
       unreachable(modification);
   }
   return run.finish();
+}
+
+/** Whether something else than its plan has a query: what is asked of a row once it is written must not see the statement's rows either. */
+export function readsWhileWriting(modification: BoundModification): boolean {
+  const { returning, checkOptions } = modification;
+  const onConflict = modification.kind === "insert" ? modification.onConflict : null;
+  const assigned = onConflict?.assignments.map(({ value }) => value) ?? [];
+  const where = onConflict?.where ?? null;
+  return [
+    ...(returning?.expressions ?? []),
+    ...checkOptions.map(({ expression }) => expression),
+    ...assigned,
+    ...(where === null ? [] : [where]),
+  ].some(hasSubquery);
 }
 
 /** How a row that is there is changed, and what keeps others from it meanwhile. */
