@@ -245,7 +245,9 @@ export class Evaluation {
         return changed?.[1] ?? this.settings.find(name);
       },
       setSetting: (name, value, isLocal) => void this.changed.push([name, value, isLocal ? "local" : "session"]),
-      notice: (severity, sqlState, message) => void this.notices.push({ severity, sqlState, message, fields: {} }),
+      notice: (severity, sqlState, message, detail) => {
+        this.notices.push({ severity, sqlState, message, fields: detail === undefined ? {} : { detail } });
+      },
       nextSequenceValue: (sequence) => effects.nextSequenceValue(sequence),
       currentSequenceValue: (sequence) => effects.currentSequenceValue(sequence),
       lastSequenceValue: () => effects.lastSequenceValue(),

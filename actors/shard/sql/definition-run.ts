@@ -17,6 +17,7 @@ import type { SqlType } from "../../../runtime/query/types/sql-type.js";
 import { formatType, typeLabel } from "../../../runtime/query/types/type-name.js";
 import { bindingOf } from "../../../runtime/query/view/compile.js";
 import { ViewMaintenance } from "../../../runtime/query/view/maintain.js";
+import { Cascades } from "../../../runtime/query/write/definition/cascades.js";
 import { define } from "../../../runtime/query/write/definition/definition.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { DefinitionPorts, DefinitionResult } from "../../../runtime/query/write/definition/ports.js";
@@ -153,7 +154,9 @@ function portsOf(
     reader,
     query,
     queryRows: (bound) => run.rowsOf(bound.plan, undefined, bound.outputs),
-    notice: (severity, sqlState, message) => evaluation.context.session.notice(severity, sqlState, message),
+    notice: (severity, sqlState, message, detail) =>
+      evaluation.context.session.notice(severity, sqlState, message, detail),
+    cascades: new Cascades(),
     write: (catalog) => ({
       ...run.ports,
       catalog,

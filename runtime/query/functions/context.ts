@@ -13,7 +13,7 @@ export interface SessionPort {
   /** Value of a setting in force, null when there is none of that name. */
   setting(name: string): string | null;
   setSetting(name: string, value: string, isLocal: boolean): void;
-  notice(severity: "NOTICE" | "WARNING" | "INFO", sqlState: string, message: string): void;
+  notice(severity: "NOTICE" | "WARNING" | "INFO", sqlState: string, message: string, detail?: string): void;
   nextSequenceValue(sequence: Oid): Int64;
   /** Last value this session was given; 55000 when none was. */
   currentSequenceValue(sequence: Oid): Int64;

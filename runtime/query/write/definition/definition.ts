@@ -33,6 +33,12 @@ import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 /** Carries out a definition: changes the draft, and rows where it has to. Throws `SqlError`. */
 export function define(statement: DefinitionStatement | Truncate, ports: DefinitionPorts): DefinitionResult {
   expectAuthority(statement, ports);
+  const result = carryOut(statement, ports);
+  ports.cascades.tell((oid) => ports.draft.catalog.objectByOid(oid) !== null, ports.notice);
+  return result;
+}
+
+function carryOut(statement: DefinitionStatement | Truncate, ports: DefinitionPorts): DefinitionResult {
   switch (statement.kind) {
     case "createTable":
       return createTable(statement, ports);

@@ -9,6 +9,7 @@ import { type CatalogHead, catalogHeadOid, encodeCatalogHead, encodeObject } fro
 import {
   type CatalogEntry,
   informationSchemaOid,
+  isType,
   kimberliteSchemaOid,
   pgCatalogSchemaOid,
   type Relation,
@@ -23,6 +24,7 @@ import { findTypeIn, typeNamed } from "../../catalog/user-types.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { RelationName } from "../../syntax/ast-query.js";
 import type { Overlay } from "../../table/overlay.js";
+import { quoteIdentifier } from "../../types/quote.js";
 import type { Oid } from "../../types/sql-type.js";
 import type { FindUserType } from "../../types/type-name.js";
 import { pending } from "../table-writer.js";
@@ -163,6 +165,15 @@ export class CatalogDraft {
 
   type({ schema, name }: RelationName): TypeDefinition | null {
     return typeNamed(schema === null ? [name] : [schema, name], this.#catalog, this.#path);
+  }
+
+  /** What an object is called where its schema may be another than those that are looked in: `visits`, `clinic.visits`. */
+  shown(object: Relation | TypeDefinition): string {
+    const bare = { database: null, schema: null, name: object.name, location: -1 };
+    const found = isType(object) ? this.type(bare) : this.find(bare);
+    const schema = this.#catalog.objectByOid(object.schema);
+    const name = quoteIdentifier(object.name);
+    return found?.oid === object.oid || schema?.kind !== "schema" ? name : `${quoteIdentifier(schema.name)}.${name}`;
   }
 
   table(name: RelationName): TableDefinition {

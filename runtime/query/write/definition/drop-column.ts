@@ -33,23 +33,21 @@ export function dropColumn(
   const views = viewsReading(alteration.ports, alteration.table, column);
   const kept = columnReadersOf(alteration.ports, alteration.table.oid, number);
   if (referencing.length + computed.length + views.length + kept.length > 0 && !isCascade) {
-    const self = `table ${alteration.table.name}`;
+    const self = `table ${draft.shown(alteration.table)}`;
     const dependents = [
       ...computed.map((each) => `column ${each.name} of ${self}`),
-      ...referencing.map(({ table, constraint }) => `constraint ${constraint.name} on table ${table.name}`),
-      ...views.map((view) => `view ${view.name}`),
-      ...kept.map((view) => `materialized view ${view.name}`),
+      ...referencing.map(({ table, constraint }) => `constraint ${constraint.name} on table ${draft.shown(table)}`),
+      ...views.map((view) => `view ${draft.shown(view)}`),
+      ...kept.map((view) => `materialized view ${draft.shown(view)}`),
     ];
-    throw new SqlError(
-      "2BP01",
-      `cannot drop column ${name} of table ${alteration.table.name} because other objects depend on it`,
-      {
-        detail: dependents.map((each) => `${each} depends on column ${name} of ${self}`).join("\n"),
-        hint: "Use DROP ... CASCADE to drop the dependent objects too.",
-      },
-    );
+    throw new SqlError("2BP01", `cannot drop column ${name} of ${self} because other objects depend on it`, {
+      detail: dependents.map((each) => `${each} depends on column ${name} of ${self}`).join("\n"),
+      hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+    });
   }
   for (const each of computed) {
+    const description = `column ${each.name} of table ${draft.shown(alteration.table)}`;
+    alteration.ports.cascades.note({ description, partOf: null });
     dropColumn(new Alteration(alteration.ports, alteration.table.oid), {
       kind: "dropColumn",
       column: each.name,
@@ -60,14 +58,19 @@ export function dropColumn(
   }
   for (const { oid } of kept) {
     const view = draft.catalog.objectByOid(oid);
-    if (view?.kind === "materializedView") dropRelation(alteration.ports, view, true);
+    if (view?.kind !== "materializedView") continue;
+    alteration.ports.cascades.note({ description: `materialized view ${draft.shown(view)}`, partOf: null });
+    dropRelation(alteration.ports, view, true);
   }
   for (const view of views) {
-    alteration.ports.notice("NOTICE", "00000", `drop cascades to view ${view.name}`);
-    if (draft.catalog.objectByOid(view.oid) !== null) dropRelation(alteration.ports, view, true);
+    if (draft.catalog.objectByOid(view.oid) === null) continue;
+    alteration.ports.cascades.note({ description: `view ${draft.shown(view)}`, partOf: null });
+    dropRelation(alteration.ports, view, true);
   }
   followDroppedColumn(alteration.ports, alteration.table, column);
   for (const { table, constraint } of referencing) {
+    const description = `constraint ${constraint.name} on table ${draft.shown(table)}`;
+    if (table.oid !== alteration.table.oid) alteration.ports.cascades.note({ description, partOf: table.oid });
     dropConstraint(new Alteration(alteration.ports, table.oid), constraint.name, true, true);
   }
   const left = draft.catalog.objectByOid(alteration.table.oid);

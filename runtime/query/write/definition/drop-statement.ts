@@ -1,10 +1,10 @@
 /** DROP of tables, indexes, sequences, views and schemas. */
-import type { CatalogObject, Relation, SchemaDefinition } from "../../catalog/model.js";
+import type { CatalogObject, Relation, SchemaDefinition, TypeDefinition } from "../../catalog/model.js";
 import { isRelation, isType, publicSchemaOid } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { Drop } from "../../syntax/ast-definition.js";
 import { placeOf } from "./draft.js";
-import { dependsError, dropIndex, dropRelation, labelOf } from "./drop.js";
+import { allDependentsOf, dependsError, dropIndex, dropRelation, labelOf } from "./drop.js";
 import { dropType } from "./drop-type.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
@@ -24,21 +24,41 @@ export function dropSchema(ports: DefinitionPorts, name: string, isCascade: bool
     (object): object is Exclude<CatalogObject, SchemaDefinition> =>
       object.kind !== "schema" && object.schema === schema.oid && object.kind !== "index",
   );
+  const inOrder = (left: CatalogObject, right: CatalogObject): number => left.oid - right.oid;
   const relations = inside.filter(isRelation).filter((each) => each.kind !== "sequence" || each.ownerTable === 0);
-  const types = inside.filter(isType);
-  const owned = [...relations, ...types];
+  // As they were made, but for types, whose numbers are others: most tables are made of types that were there.
+  const owned = [...inside.filter(isType).sort(inOrder), ...relations.sort(inOrder)];
   if (owned.length > 0 && !isCascade) {
-    const dependents = owned.map((each) => ({
-      description: `${labelOf(each)} ${name}.${each.name} depends on schema ${name}`,
-    }));
-    throw dependsError(schema, dependents);
+    throw dependsError(schema.name, schema, dependentsIn(ports, schema, owned));
   }
-  if (owned.length > 0) ports.notice("NOTICE", "00000", `drop cascades to ${owned.length} other objects`);
-  for (const each of relations) if (draft.catalog.objectByOid(each.oid) !== null) dropRelation(ports, each, true);
-  for (const each of types) dropType(ports, each, true);
+  for (const each of owned) {
+    // What has gone with another was told of then.
+    if (draft.catalog.objectByOid(each.oid) === null) continue;
+    ports.cascades.note({ description: `${labelOf(each)} ${draft.shown(each)}`, partOf: null });
+    // As it is by now: without constraints that went with others.
+    const now = draft.catalog.objectByOid(each.oid);
+    if (isType(each)) dropType(ports, each, true);
+    else if (now?.kind === each.kind) dropRelation(ports, now, true);
+  }
   if (schema.oid === publicSchemaOid) throw notSupported("dropping the schema public");
   for (const each of draft.catalog.defaultPrivileges) if (each.schema === schema.oid) draft.remove(each.oid);
   draft.remove(schema.oid);
+}
+
+/** What is in a schema, each followed by what hangs on it from elsewhere. */
+function dependentsIn(
+  ports: DefinitionPorts,
+  schema: SchemaDefinition,
+  owned: readonly (Relation | TypeDefinition)[],
+): readonly { readonly description: string }[] {
+  const { draft } = ports;
+  const seen = new Set(owned.map(({ oid }) => oid));
+  return owned.flatMap((each) => [
+    { description: `${labelOf(each)} ${draft.shown(each)} depends on schema ${schema.name}` },
+    ...(isType(each) ? [] : allDependentsOf(ports, each)).filter(
+      ({ partOf, relation }) => !seen.has(partOf ?? 0) && !seen.has(relation?.oid ?? 0),
+    ),
+  ]);
 }
 
 function matches(relation: Relation, type: Drop["objectType"]): boolean {

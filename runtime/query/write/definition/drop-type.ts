@@ -31,10 +31,10 @@ function usesIn(
   const others = [
     ...live
       .filter((column) => !columns.includes(column) && names([column.default, column.generated], oid))
-      .map(({ name }) => `default value for column ${name} of table ${table.name}`),
+      .map(({ name }) => `default value for column ${name} of table ${draft.shown(table)}`),
     ...table.constraints
       .filter((constraint) => constraint.kind === "check" && names(constraint.expression, oid))
-      .map(({ name }) => `constraint ${name} on table ${table.name}`),
+      .map(({ name }) => `constraint ${name} on table ${draft.shown(table)}`),
     ...draft.catalog
       .indexesOf(table)
       .filter((index) => names([index.keys, index.predicate], oid))
@@ -45,30 +45,40 @@ function usesIn(
 
 function dependentsOf(ports: DefinitionPorts, type: TypeDefinition): Dependent[] {
   const { draft } = ports;
-  const on = `depends on type ${typeMark(type.oid)}`;
+  const on = `depends on type ${draft.shown(type)}`;
   const found: Dependent[] = [];
   for (const object of draft.catalog.objects()) {
     if (object.kind === "view" || object.kind === "materializedView") {
       if (!object.columns.some((column) => isOfType(column, type.oid)) && !names(object.query, type.oid)) continue;
       const label = object.kind === "view" ? "view" : "materialized view";
-      found.push({ description: `${label} ${object.name} ${on}`, drop: () => dropIfThere(ports, object) });
+      const description = `${label} ${draft.shown(object)} ${on}`;
+      found.push({ description, partOf: null, relation: object, drop: () => dropIfThere(ports, object) });
     }
     if (
       object.kind === "domain" &&
       object.oid !== type.oid &&
       (object.base.oid === type.oid || names(object, type.oid))
     )
-      found.push({ description: `type ${object.name} ${on}`, drop: () => dropType(ports, object, true) });
+      found.push({
+        description: `type ${draft.shown(object)} ${on}`,
+        partOf: null,
+        relation: null,
+        drop: () => dropType(ports, object, true),
+      });
     if (object.kind !== "table") continue;
     const { columns, others } = usesIn(object, type.oid, ports);
     for (const { name, type: own } of columns)
       found.push({
-        description: `column ${name} of table ${object.name} depends on type ${own.domain === undefined ? typeLabel(own.oid) : typeMark(own.domain)}`,
+        description: `column ${name} of table ${draft.shown(object)} depends on type ${own.domain === undefined ? typeLabel(own.oid) : typeMark(own.domain)}`,
+        partOf: object.oid,
+        relation: null,
         drop: () => dropColumnOf(ports, object, name),
       });
     for (const other of others)
       found.push({
         description: `${other} ${on}`,
+        partOf: object.oid,
+        relation: null,
         drop: () => {
           // It may have gone with its column.
           const now = draft.catalog.objectByOid(object.oid);
@@ -96,7 +106,7 @@ function dropColumnOf(ports: DefinitionPorts, { oid }: TableDefinition, column: 
 /** Throws 2BP01 when something depends on it and `isCascade` does not say that it goes too. */
 export function dropType(ports: DefinitionPorts, type: TypeDefinition, isCascade: boolean): void {
   const dependents = dependentsOf(ports, type);
-  if (dependents.length > 0 && !isCascade) throw dependsError(type, dependents);
+  if (dependents.length > 0 && !isCascade) throw dependsError(ports.draft.shown(type), type, dependents);
   dropDependents(ports, dependents);
   ports.draft.remove(type.oid);
 }

@@ -1,18 +1,22 @@
 /** What goes with a relation that is dropped, and what must not. Rows and entries stay where they are: for the past. */
 import { assert } from "../../../types/assert.js";
 import type { CatalogObject, ColumnDefinition, Relation, TableDefinition } from "../../catalog/model.js";
-import { isType, rowsOfObject } from "../../catalog/model.js";
+import { rowsOfObject } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import type { Query } from "../../syntax/ast-query.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
 import { readQualifiedName } from "../../types/quote.js";
-import { typeMark } from "../../types/user-types.js";
+import type { Oid } from "../../types/sql-type.js";
 import type { CatalogDraft } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
 
 /** What hangs on something that is dropped. `description` is as in "view v depends on table t". */
 export interface Dependent {
   readonly description: string;
+  /** The table that it is a part of; null for an object of its own. */
+  readonly partOf: Oid | null;
+  /** What may have dependents of its own. */
+  readonly relation: Relation | null;
   drop(): void;
 }
 
@@ -47,7 +51,9 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
     for (const { table, constraint } of draft.catalog.referencing(relation.oid)) {
       if (table.oid === relation.oid) continue;
       found.push({
-        description: `constraint ${constraint.name} on table ${table.name} depends on table ${relation.name}`,
+        description: `constraint ${constraint.name} on table ${draft.shown(table)} depends on table ${draft.shown(relation)}`,
+        partOf: table.oid,
+        relation: null,
         drop: () => {
           const now = draft.catalog.objectByOid(table.oid);
           if (now?.kind !== "table") return;
@@ -67,7 +73,9 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
       for (const column of object.columns) {
         if (column.isDropped || !drawsFrom(column, draft, relation.oid)) continue;
         found.push({
-          description: `default value for column ${column.name} of table ${object.name} depends on sequence ${relation.name}`,
+          description: `default value for column ${column.name} of table ${draft.shown(object)} depends on sequence ${draft.shown(relation)}`,
+          partOf: object.oid,
+          relation: null,
           drop: () => {
             const now = draft.catalog.objectByOid(object.oid);
             if (now?.kind !== "table") return;
@@ -85,12 +93,32 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
       if (object.kind !== "view" && object.kind !== "materializedView") continue;
       if (object.oid === relation.oid || !reads(object.query.syntax, draft, relation.oid)) continue;
       found.push({
-        description: `${labelOf(object)} ${object.name} depends on ${labelOf(relation)} ${relation.name}`,
+        description: `${labelOf(object)} ${draft.shown(object)} depends on ${labelOf(relation)} ${draft.shown(relation)}`,
+        partOf: null,
+        relation: object,
         drop: () => {
           if (draft.catalog.objectByOid(object.oid) !== null) dropRelation(ports, object, true);
         },
       });
     }
+  }
+  return found;
+}
+
+/** What hangs on a relation, each followed by what hangs on it. */
+export function allDependentsOf(ports: DefinitionPorts, relation: Relation): readonly Dependent[] {
+  const found: Dependent[] = [];
+  const seen = new Set([relation.oid]);
+  for (let waiting = dependentsOf(ports, relation); waiting.length > 0; ) {
+    const [next, ...others] = waiting;
+    assert(next !== undefined, "somebody waits");
+    waiting = others;
+    if (next.relation !== null) {
+      if (seen.has(next.relation.oid)) continue;
+      seen.add(next.relation.oid);
+      waiting = [...dependentsOf(ports, next.relation), ...others];
+    }
+    found.push(next);
   }
   return found;
 }
@@ -104,7 +132,8 @@ export function dropRelation(ports: DefinitionPorts, relation: Relation, isCasca
     ports.expectSettled(rows, "DROP TABLE");
   }
   const dependents = dependentsOf(ports, relation);
-  if (dependents.length > 0 && !isCascade) throw dependsError(relation, dependents);
+  if (dependents.length > 0 && !isCascade)
+    throw dependsError(draft.shown(relation), relation, allDependentsOf(ports, relation));
   dropDependents(ports, dependents);
   if (draft.catalog.objectByOid(relation.oid) === null) return;
   draft.remove(relation.oid);
@@ -117,7 +146,8 @@ export function dropRelation(ports: DefinitionPorts, relation: Relation, isCasca
 
 export function dropDependents(ports: DefinitionPorts, dependents: readonly Dependent[]): void {
   for (const dependent of dependents) {
-    ports.notice("NOTICE", "00000", `drop cascades to ${dependent.description.split(" depends on ")[0] ?? ""}`);
+    const { description, partOf } = dependent;
+    ports.cascades.note({ description: description.split(" depends on ")[0] ?? "", partOf });
     dependent.drop();
   }
 }
@@ -125,18 +155,16 @@ export function dropDependents(ports: DefinitionPorts, dependents: readonly Depe
 export const labelOf = ({ kind }: CatalogObject): string =>
   kind === "materializedView" ? "materialized view" : kind === "enum" || kind === "domain" ? "type" : kind;
 
+/** @param shown what the object is called */
 export const dependsError = (
+  shown: string,
   object: CatalogObject,
   dependents: readonly { readonly description: string }[],
 ): SqlError =>
-  new SqlError(
-    "2BP01",
-    `cannot drop ${labelOf(object)} ${isType(object) ? typeMark(object.oid) : object.name} because other objects depend on it`,
-    {
-      detail: dependents.map(({ description }) => description).join("\n"),
-      hint: "Use DROP ... CASCADE to drop the dependent objects too.",
-    },
-  );
+  new SqlError("2BP01", `cannot drop ${labelOf(object)} ${shown} because other objects depend on it`, {
+    detail: dependents.map(({ description }) => description).join("\n"),
+    hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+  });
 
 export function dropIndex(ports: DefinitionPorts, relation: Relation): void {
   assert(relation.kind === "index", "an index is dropped as one");

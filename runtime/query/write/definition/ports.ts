@@ -19,6 +19,7 @@ import type { Datum } from "../../types/datum.js";
 import type { Oid, SqlType } from "../../types/sql-type.js";
 import type { DescribedView } from "../../view/compile.js";
 import type { WritePorts } from "../ports.js";
+import type { Cascades } from "./cascades.js";
 import type { CatalogDraft } from "./draft.js";
 
 export interface DefinitionPorts {
@@ -43,7 +44,8 @@ export interface DefinitionPorts {
   /** Rows of the query of CREATE TABLE AS, in the order of its result columns. */
   readonly query: BoundQuery | null;
   queryRows(query: BoundQuery): Iterable<readonly Datum[]>;
-  notice(severity: "NOTICE" | "WARNING", sqlState: string, message: string): void;
+  notice(severity: "NOTICE" | "WARNING", sqlState: string, message: string, detail?: string): void;
+  readonly cascades: Cascades;
   /** What writing needs, against another catalog. */
   write(catalog: Catalog): WritePorts;
   /**

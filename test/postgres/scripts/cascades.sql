@@ -1,0 +1,38 @@
+-- What goes with what is dropped: a notice of one, a list of more, and what stands in the way where nothing may go along.
+\set VERBOSITY default
+CREATE SCHEMA s;
+SET search_path = s, public;
+CREATE TYPE kind AS ENUM ('a', 'b');
+CREATE DOMAIN small AS int CHECK (VALUE > 0);
+CREATE TABLE parent (id int PRIMARY KEY, kind kind, small small);
+CREATE TABLE "Child" (id int PRIMARY KEY, parent int REFERENCES parent);
+DROP TABLE parent;
+DROP TABLE parent CASCADE;
+CREATE TABLE parent (id int PRIMARY KEY, kind kind, small small, twice int GENERATED ALWAYS AS (id * 2) STORED);
+CREATE VIEW v AS SELECT id FROM parent;
+CREATE VIEW w AS SELECT * FROM v;
+CREATE VIEW x AS SELECT kind FROM parent;
+DROP VIEW v;
+DROP TABLE parent;
+BEGIN; DROP TABLE parent CASCADE; ROLLBACK;
+BEGIN; DROP VIEW v CASCADE; ROLLBACK;
+SET search_path = public;
+DROP TABLE s.parent;
+BEGIN; DROP TABLE s.parent CASCADE; ROLLBACK;
+SET search_path = s, public;
+DROP VIEW w, v, x;
+DROP TYPE kind;
+BEGIN; DROP TYPE kind CASCADE; ROLLBACK;
+DROP DOMAIN small CASCADE;
+BEGIN; ALTER TABLE parent DROP COLUMN id CASCADE; ROLLBACK;
+CREATE SEQUENCE numbers;
+CREATE TABLE numbered (a int DEFAULT nextval('numbers'));
+DROP SEQUENCE numbers;
+BEGIN; DROP SEQUENCE numbers CASCADE; ROLLBACK;
+SET search_path = public;
+CREATE TABLE elsewhere (numbered int);
+CREATE VIEW from_there AS SELECT a FROM s.numbered;
+DROP SCHEMA s;
+DROP SCHEMA s CASCADE;
+SELECT count(*) FROM from_there;
+DROP TABLE elsewhere;
