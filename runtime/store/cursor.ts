@@ -4,7 +4,7 @@
  */
 import { assert } from "../types/assert.js";
 import { birthOf, countOf, leafCellHead, levelOf, overflowMark, prefixOf, treeHeightMax } from "./layout.js";
-import { firstTrue, positionsOf, type Truth, valueStartsOf } from "./leaf-entries.js";
+import { firstTrue, positionsOf, type Truth, trueInPast, valueStartsOf } from "./leaf-entries.js";
 import { readOverflow } from "./overflow.js";
 import type { PageSource } from "./page-source.js";
 import { baseOf, chunkOf } from "./page-space.js";
@@ -39,6 +39,7 @@ export class TreeCursor implements Cursor, PlaceInPage {
   #base = 0;
   #count = 0;
   #index = 0;
+  readonly #one = new Int32Array(1);
   // The value; a long one is read when it is first asked for.
   #start = 0;
   #length = 0;
@@ -242,53 +243,52 @@ export class TreeCursor implements Cursor, PlaceInPage {
     return valueStartsOf(this.#u8, this.#i32, this.#base, 0, this.#count, starts);
   }
 
-  positionsInPage(truth: Truth, starts: Int32Array, from: Float64Array, to: Float64Array): boolean {
+  positionsInPage(starts: Int32Array, from: Float64Array): void {
     this.#stand();
-    return positionsOf(this.#view, this.#i32, this.#base, this.#count, truth, starts, from, to);
+    positionsOf(this.#view, this.#count, starts, from);
   }
 
   endBelow(high: Uint8Array | null, highLength: number): number {
     this.#fresh();
     this.#refresh();
     if (high === null) return this.#count;
-    const at = searchLeaf(this.#u8, this.#i32, this.#base, high, highLength, this.#count);
+    // Most pages lie below the end of what is read as a whole: the last entry tells.
+    const at = searchLeaf(this.#u8, this.#i32, this.#base, high, highLength, this.#count - 1);
     return at < 0 ? ~at : at;
   }
 
   toTrue(position: number, truth: Truth, high: Uint8Array | null, highLength: number): void {
     assert(this.#valid, "what is true is looked for from an entry on");
     const end = this.endBelow(high, highLength);
-    const found = firstTrue(this.#view, this.#u8, this.#i32, this.#base, this.#index, end, position, truth);
-    const index = Math.min(found < 0 ? ~found : found, end - 1);
+    const found = truth === "now" ? this.#firstTrue(position, end) : this.#firstInPast(position, end);
+    const index = Math.min(found, end - 1);
     if (index <= this.#index) return;
     this.#index = index;
     this.#show();
   }
 
-  runTrue(
-    position: number,
-    truth: Truth,
-    starts: Int32Array,
-    most: number,
-    high: Uint8Array | null,
-    highLength: number,
-  ): number {
+  /** The first entry that is true, or of which that cannot be told; `end` when there is none. */
+  #firstTrue(position: number, end: number): number {
+    const found = firstTrue(this.#view, this.#u8, this.#i32, this.#base, this.#index, end, position);
+    return found < 0 ? ~found : found;
+  }
+
+  #firstInPast(position: number, end: number): number {
+    const one = this.#one;
+    const found = trueInPast(this.#view, this.#u8, this.#i32, this.#base, this.#index, end, position, one, 1);
+    return found === 0 ? end : (one[0] ?? 0);
+  }
+
+  runPast(position: number, starts: Int32Array, most: number, high: Uint8Array | null, highLength: number): number {
     assert(this.#valid && most > 0 && most <= starts.length, "a run begins on an entry and has room");
     const end = this.endBelow(high, highLength);
-    let found = 0;
-    let last = this.#index;
-    for (let index = this.#index; found < most; index += 1) {
-      index = firstTrue(this.#view, this.#u8, this.#i32, this.#base, index, end, position, truth);
-      if (index < 0 || index >= end) break;
-      starts[found] = valueStartOf(this.#i32, this.#base, index);
-      found += 1;
-      last = index;
-    }
-    if (last !== this.#index) {
-      this.#index = last;
-      this.#show();
-    }
-    return found;
+    const told = trueInPast(this.#view, this.#u8, this.#i32, this.#base, this.#index, end, position, starts, most);
+    const found = told < 0 ? ~told : told;
+    if (found === 0) return told;
+    this.#index = starts[found - 1] ?? 0;
+    this.#isShown = false;
+    for (let at = 0; at < found; at++) starts[at] = valueStartOf(this.#i32, this.#base, starts[at] ?? 0);
+    return told;
   }
 
   /** To the nearest entry of the leaf after (1) or before (-1) this one. */

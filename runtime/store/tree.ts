@@ -64,15 +64,11 @@ export interface Cursor extends ValueView {
    * do it has no such method, nor the next.
    */
   toTrue?(position: number, truth: Truth, high: Uint8Array | null, highLength: number): void;
-  /** As `run`, of the entries that are true at a position; it ends before one of which that cannot be told. */
-  runTrue?(
-    position: number,
-    truth: Truth,
-    starts: Int32Array,
-    most: number,
-    high: Uint8Array | null,
-    highLength: number,
-  ): number;
+  /**
+   * As `run`, of the entries of a tree of the past that are true at a position. Among the versions of an item only some are looked at. `~count` when it
+   * ended before one of which that cannot be told.
+   */
+  runPast?(position: number, starts: Int32Array, most: number, high: Uint8Array | null, highLength: number): number;
   /** Null, or not there, when what it says would not last. */
   readonly place?: PlaceInPage | null;
   readonly valid: boolean;
@@ -98,8 +94,8 @@ export interface PlaceInPage {
   endBelow(high: Uint8Array | null, highLength: number): number;
   /** Where the values of the page's entries begin, from the first on. Returns how many there are before one that has to be gathered. */
   startsInPage(starts: Int32Array): number;
-  /** When the page's entries are true (leaf-entries.ts); false when their keys do not tell. `starts` has the beginnings of all values. */
-  positionsInPage(truth: Truth, starts: Int32Array, from: Float64Array, to: Float64Array): boolean;
+  /** From when on the page's entries are true. `starts` has the beginnings of all values. */
+  positionsInPage(starts: Int32Array, from: Float64Array): void;
 }
 
 export interface TreeWriter extends TreeReader {

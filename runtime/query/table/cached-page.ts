@@ -1,4 +1,4 @@
-/** A page of rows whose columns are kept (column-cache.ts): when its entries are true, and what of them was decoded. */
+/** A page of rows of the present whose columns are kept (column-cache.ts): since when its entries are true, and what of them was decoded. */
 import { assert } from "../../types/assert.js";
 import type { Datum } from "../types/datum.js";
 import type { ColumnPlace } from "./row-codec.js";
@@ -17,9 +17,16 @@ export type CachedColumn =
   | { readonly kind: "values"; readonly place: ColumnPlace; readonly values: readonly Datum[] };
 
 /** A column and whose memory it lies in. */
-interface KeptColumn {
+export interface KeptColumn {
   readonly column: CachedColumn;
   readonly block: { isUsed: boolean };
+}
+
+/** Rows whose columns are kept. */
+export interface ColumnHolder {
+  readonly entries: number;
+  /** By column number. */
+  readonly columns: (KeptColumn | undefined)[];
 }
 
 interface Described {
@@ -31,7 +38,7 @@ interface Described {
   readonly newest: number;
 }
 
-export class CachedPage implements Described {
+export class CachedPage implements Described, ColumnHolder {
   readonly number: number;
   readonly birth: number;
   readonly entries: number;
@@ -39,16 +46,10 @@ export class CachedPage implements Described {
   readonly newest: number;
   /** Null when one position wrote them all. */
   readonly #from: Float64Array | null;
-  /** Null in a page of what is true now. */
-  readonly #to: Float64Array | null;
   /** By column number. */
   readonly columns: (KeptColumn | undefined)[] = [];
 
-  constructor(
-    { number, birth, entries, oldest, newest }: Described,
-    from: Float64Array | null,
-    to: Float64Array | null,
-  ) {
+  constructor({ number, birth, entries, oldest, newest }: Described, from: Float64Array | null) {
     assert(oldest <= newest && (from !== null || oldest === newest), "a page's positions lie between two");
     this.number = number;
     this.birth = birth;
@@ -56,23 +57,20 @@ export class CachedPage implements Described {
     this.oldest = oldest;
     this.newest = newest;
     this.#from = from;
-    this.#to = to;
   }
 
-  /** Whether all entries are true now and were at that position. */
+  /** Whether all entries were true at that position. */
   isTrue(position: number): boolean {
-    return this.#to === null && this.newest <= position;
+    return this.newest <= position;
   }
 
   /** The first entry from `from` on and before `to` that is true at a position; `to` when none is. */
   firstTrue(from: number, to: number, position: number): number {
     assert(from >= 0 && to <= this.entries, "entries are looked for in their page");
     if (this.oldest > position) return to;
-    const [begins, ends] = [this.#from, this.#to];
-    for (let index = from; index < to; index++) {
-      if (begins !== null && (begins[index] ?? 0) > position) continue;
-      if (ends === null || (ends[index] ?? 0) > position) return index;
-    }
+    const begins = this.#from;
+    if (begins === null) return from;
+    for (let index = from; index < to; index++) if ((begins[index] ?? 0) <= position) return index;
     return to;
   }
 
@@ -80,14 +78,12 @@ export class CachedPage implements Described {
   allTrue(from: number, to: number, position: number, found: Int32Array): number {
     assert(from >= 0 && to <= this.entries && to - from <= found.length, "there is room for entries of the page");
     if (this.oldest > position) return 0;
-    const [begins, ends] = [this.#from, this.#to];
+    const begins = this.#from;
     let count = 0;
     // No branches: an entry that is not true is written over by the next.
     for (let index = from; index < to; index++) {
       found[count] = index;
-      const isBegun = begins === null || (begins[index] ?? 0) <= position;
-      const isEnded = ends !== null && (ends[index] ?? 0) <= position;
-      count += isBegun && !isEnded ? 1 : 0;
+      count += begins === null || (begins[index] ?? 0) <= position ? 1 : 0;
     }
     return count;
   }

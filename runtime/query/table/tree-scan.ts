@@ -23,6 +23,7 @@ import { indexCodecOf, indexContent, rowKeyCodecOf } from "./index-keys.js";
 import { behind, boundsOf } from "./key-bounds.js";
 import type { KeyCodec } from "./key-codec.js";
 import { isKept, PageColumns } from "./page-columns.js";
+import { PastRange } from "./past-range.js";
 import { type ColumnPlace, type RowCodec, rowCodecOf } from "./row-codec.js";
 import { RowFetch } from "./row-fetch.js";
 import { isPointInTime, type Versions, VersionWalk } from "./version-walk.js";
@@ -45,6 +46,8 @@ export interface TableState {
   versions: Versions | null;
   /** Grows when `reader` or `versions` change. */
   epoch: number;
+  /** Whether that is a past from the beginning on, and not what a query that takes long goes on in. */
+  readonly isPast: boolean;
   /** Columns that were decoded before; null when none are kept. */
   readonly cache: ColumnCache | null;
 }
@@ -79,6 +82,12 @@ export class TreeScan implements TableScan {
   #epoch: number;
   #range = -1;
   #isRangeOpen = false;
+  /** Whether the range is read as of a point in time that was asked for, where it ends, and how many rows of it were given. */
+  #isRangePast = false;
+  #rangeHigh: Uint8Array | null = null;
+  #rangeRows = 0;
+  /** How a range of many rows as of a point in time goes on; null for any other. */
+  #past: PastRange | null = null;
   /** A single row's key that is still to be looked up. */
   #point: Uint8Array | null = null;
   #capacity = 0;
@@ -147,10 +156,11 @@ export class TreeScan implements TableScan {
   }
 
   next(): ScanBatch | null {
+    if (this.#past === null) this.#goByParts();
     if (this.#epoch !== this.#state.epoch) {
       this.#epoch = this.#state.epoch;
       this.#fetch = new RowFetch(this.#reader);
-      if (this.#isRangeOpen && this.#point === null) this.#walk.resume(this.#reader, this.#versions);
+      if (this.#isWalking) this.#walk.resume(this.#reader, this.#versions);
       else this.#made = null;
     }
     this.#grow();
@@ -158,6 +168,11 @@ export class TreeScan implements TableScan {
     batch.rows = 0;
     batch.keys.length = 0;
     while (batch.rows < this.#capacity) {
+      if (this.#past !== null) {
+        if (this.#nextPart(this.#past)) break;
+        this.#past = null;
+        this.#isRangeOpen = false;
+      }
       if (!this.#isRangeOpen && !this.#openNextRange()) break;
       if (this.#point !== null) {
         this.#takePoint(this.#point);
@@ -165,22 +180,75 @@ export class TreeScan implements TableScan {
         this.#isRangeOpen = false;
         continue;
       }
-      const found = this.#takesRuns ? this.#walk.run(this.#starts, this.#capacity - batch.rows) : 0;
-      if (found > 0) {
-        this.#fillRun(found);
-        continue;
-      }
-      if (!this.#walk.next()) {
-        this.#isRangeOpen = false;
-        continue;
-      }
-      this.#take();
+      const before = batch.rows;
+      if (!this.#takeSome()) this.#isRangeOpen = false;
+      this.#rangeRows += batch.rows - before;
     }
-    if (this.#isRangeOpen && this.#point === null) this.#made?.hold();
+    if (this.#isWalking) this.#made?.hold();
     return batch.rows === 0 ? null : batch;
   }
 
+  /** Whether the walk stands somewhere that it goes on from. */
+  get #isWalking(): boolean {
+    return this.#isRangeOpen && this.#point === null && this.#past?.isWalked !== false;
+  }
+
+  /** The rows, or the row, that the walk comes to next. False when there is none. */
+  #takeSome(): boolean {
+    const found = this.#takesRuns ? this.#walk.run(this.#starts, this.#capacity - this.#batch.rows) : 0;
+    if (found > 0) this.#fillRun(found);
+    else if (this.#walk.next()) this.#take();
+    else return false;
+    return true;
+  }
+
+  /** Goes on by parts when what is read of the past turns out to be many rows. */
+  #goByParts(): void {
+    const { cache } = this.#state;
+    const versions = this.#versions;
+    if (cache === null || versions === null || this.#pageColumns === null || !this.#isRangePast) return;
+    if (!this.#isRangeOpen || this.#point !== null || this.#rangeRows < keptBatchRows) return;
+    if (versions.from > this.#position) return;
+    const rows = cache.past(this.#tenant, this.#object, versions.from);
+    this.#past = new PastRange(cache, rows, this.#behindLast(), this.#rangeHigh, this.#places);
+  }
+
+  get #places(): readonly ColumnPlace[] {
+    return this.#fillers.flatMap(({ place }) => (place === null ? [] : [place]));
+  }
+
+  /** The place behind the row that the walk gave last. */
+  #behindLast(): Uint8Array {
+    const { key, keyLength } = this.#walk;
+    const place = behind(key.subarray(0, keyLength));
+    assert(place !== null, "a key begins with a tenant, so some key is behind it");
+    return place;
+  }
+
+  /** A part of a range as of a point in time that has rows: one that is kept, or one that is walked and kept. False when there is none. */
+  #nextPart(past: PastRange): boolean {
+    const batch = this.#batch;
+    while (batch.rows === 0) {
+      if (!past.isWalked) {
+        if (past.isDone) return false;
+        const rows = past.take();
+        if (rows !== null) {
+          // Where a table had no rows for long, that is kept, too.
+          if (rows > 0) past.fill(rows, batch.columns);
+          batch.rows = rows;
+          continue;
+        }
+        const { low, end } = past;
+        this.#walk.open(low, low.length, end, end?.length ?? 0, false, this.#versions);
+      }
+      while (batch.rows < this.#capacity && this.#takeSome());
+      past.keep(batch.rows, batch.columns, batch.rows < this.#capacity ? null : this.#behindLast());
+    }
+    return true;
+  }
+
   close(): void {
+    this.#past = null;
     this.#isRangeOpen = false;
     this.#range = this.#request.ranges.length;
   }
@@ -253,6 +321,9 @@ export class TreeScan implements TableScan {
     this.#isRangeOpen = bounds !== null;
     if (bounds === null) return this.#openNextRange();
     const { low, high } = bounds;
+    this.#isRangePast = this.#versions !== null && (this.#own !== null || this.#state.isPast);
+    this.#rangeHigh = high;
+    this.#rangeRows = 0;
     this.#watch?.(this.#request.index === null ? tableTree.rows : tableTree.index, low, high);
     if (this.#isPoint(range)) {
       this.#point = low;

@@ -64,7 +64,7 @@ export class TreeTableSource implements TableSource {
     this.position = position;
     this.#watch = watch;
     this.#definitions = definitions;
-    this.#state = { reader, past, versions: isPast ? pointIn(position) : null, epoch: 0, cache };
+    this.#state = { reader, past, versions: isPast ? pointIn(position) : null, epoch: 0, isPast, cache };
   }
 
   /**

@@ -38,7 +38,11 @@ export class VersionWalk {
   readonly #nowBuffer = new KeyBuffer();
   /** Whether that is the key of where the cursor of the present stands. */
   #hasNowKey = false;
-  readonly #beforeKey = new KeyBuffer();
+  readonly #beforeBuffer = new KeyBuffer();
+  /** Whether that is the key of where the cursor of the past stands. */
+  #hasBeforeKey = false;
+  /** Whether the last run gave all that is true in its page of the past, which comes before the next entry of the present. */
+  #isPageDone = false;
   /** Whether the two stand on an entry within the bounds that is still to be given. */
   #hasNow = false;
   #hasBefore = false;
@@ -91,6 +95,7 @@ export class VersionWalk {
     this.#versions = versions;
     this.#isPoint = versions !== null && isPointInTime(versions);
     this.#given = "none";
+    this.#isPageDone = false;
     this.#isOpen = true;
     this.#hasNow = isBackward ? this.#toHigh(this.#now) : this.#now.seek(this.#bounds.lowKey);
     this.#checkNow();
@@ -134,7 +139,7 @@ export class VersionWalk {
     if (high === null) return cursor.seekFloor(lastKey);
     if (!cursor.seekFloor(high)) return false;
     // The bound itself is excluded.
-    const key = cursor === this.#now ? this.#nowBuffer : this.#beforeKey;
+    const key = cursor === this.#now ? this.#nowBuffer : this.#beforeBuffer;
     key.take(cursor);
     return compareBytes(key.bytes, key.length, high, high.length) < 0 || cursor.previous();
   }
@@ -170,6 +175,10 @@ export class VersionWalk {
   run(found: Int32Array, most: number): number {
     if (this.#isBackward || this.#now.run === undefined) return 0;
     if (!this.#isPoint && (this.#hasBefore || this.#given === "before")) return 0;
+    if (this.#isPageDone) {
+      const count = this.#runNextPage(found, most);
+      if (count > 0) return count;
+    }
     for (;;) {
       this.#stepGiven();
       if (this.#isPoint) this.#settleNow();
@@ -186,7 +195,7 @@ export class VersionWalk {
   /** -1 when the next entry has to be asked for by `next`. */
   #runNow(found: Int32Array, most: number, high: Uint8Array | null, highLength: number): number {
     const { place = null } = this.#now;
-    this.page = keptPage(this.#cache, this.#now, "now", this.#bounds);
+    this.page = keptPage(this.#cache, this.#now, this.#bounds);
     let count: number;
     if (this.page === null || place === null) {
       const met = this.#now.run?.(found, most, high, highLength) ?? 0;
@@ -212,27 +221,55 @@ export class VersionWalk {
 
   /** The entries of the past that are true and come before the next one of the present. */
   #runBefore(found: Int32Array, most: number): number {
+    assert(this.#isPoint, "many entries of the past are given of one point in time");
+    const { place = null } = this.#before;
+    if (place !== null && this.#isFirst(place)) return this.#runPast(found, most, null, 0);
+    const high = this.#hasNow ? this.#nowKey.bytes : this.#bounds.high;
+    return this.#runPast(found, most, high, this.#hasNow ? this.#nowKey.length : this.#bounds.highLength);
+  }
+
+  /** `high` is null when all of the page comes next. */
+  #runPast(found: Int32Array, most: number, high: Uint8Array | null, length: number): number {
     const versions = this.#versions;
-    assert(versions !== null && this.#isPoint, "many entries of the past are given of one point in time");
+    assert(versions !== null, "the past is walked when it is asked for");
+    const { place = null } = this.#before;
+    const told = this.#before.runPast?.(versions.from, found, most, high, length) ?? 0;
+    const count = told < 0 ? ~told : told;
+    if (count === 0) return 0;
+    for (let index = 0; index < count; index++) found[index] = (found[index] ?? 0) + fromBytes;
+    this.page = null;
+    this.#hasBeforeKey = false;
+    this.#given = "before";
+    this.#isPageDone = high === null && told >= 0 && count < most && place !== null;
+    return count;
+  }
+
+  /**
+   * What is true in the page of the past behind the one that was given to its end, when all of it comes before the next entry of the present. 0 when that is
+   * to be found out entry by entry.
+   */
+  #runNextPage(found: Int32Array, most: number): number {
+    const before = this.#before;
+    const { place = null } = before;
+    assert(place !== null && this.#given === "before", "a page that was given to its end is one that never changes");
+    place.standAt(place.pageEntries - 1);
+    this.#isPageDone = false;
+    this.#given = "none";
+    this.#hasBeforeKey = false;
+    this.#hasBefore = before.next();
+    if (!this.#hasBefore) return 0;
+    let count = 0;
+    if (this.#isFirst(place) || (this.#hasNow && (this.#settleNow(), this.#isFirst(place))))
+      count = this.#runPast(found, most, null, 0);
+    if (count === 0) this.#settleBefore();
+    return count;
+  }
+
+  /** Whether all of a page of the past comes before the next entry of the present, and within bounds. */
+  #isFirst(place: PlaceInPage): boolean {
     const high = this.#hasNow ? this.#nowKey.bytes : this.#bounds.high;
     const length = this.#hasNow ? this.#nowKey.length : this.#bounds.highLength;
-    const { place = null } = this.#before;
-    this.page = keptPage(this.#cache, this.#before, "past", this.#bounds);
-    let count: number;
-    if (this.page === null || place === null) {
-      count = this.#before.runTrue?.(versions.from, "past", found, most, high, length) ?? 0;
-      for (let index = 0; index < count; index++) found[index] = (found[index] ?? 0) + fromBytes;
-    } else {
-      this.first = -1;
-      const end = Math.min(place.endBelow(high, length), place.pageIndex + most);
-      count = this.page.allTrue(place.pageIndex, end, versions.from, found);
-      // On a true one: what comes behind it may be of an item whose true version is still to come.
-      if (count > 0) place.standAt(found[count - 1] ?? 0);
-    }
-    if (count === 0) return 0;
-    this.#beforeKey.take(this.#before);
-    this.#given = "before";
-    return count;
+    return place.endBelow(high, length) === place.pageEntries;
   }
 
   /** What is read of the page that the last run lies in. */
@@ -264,17 +301,31 @@ export class VersionWalk {
       this.#settleBefore();
     }
     this.#given = "none";
+    this.#isPageDone = false;
   }
 
-  /** Moves the cursor of the present on to an entry that is true at the walk's point in time. */
+  /**
+   * Moves the cursor of the present on to an entry that is true at the walk's point in time, or at least behind the page that the cursor of the past
+   * stands in: what is true there comes first, and the rest of the way is for later.
+   */
   #settleNow(): void {
     const versions = this.#versions;
     assert(versions !== null, "a point in time has a position");
     while (this.#hasNow && this.#fromOf(this.#now) >= versions.to) {
-      toTrue(this.#cache, this.#now, "now", versions.from, this.#bounds);
+      toTrue(this.#cache, this.#now, versions.from, this.#bounds);
+      this.#hasNowKey = false;
       if (this.#fromOf(this.#now) < versions.to) this.#checkNow();
+      else if (this.#hasBefore && this.#isBehindPast()) return;
       else this.#stepNow();
     }
+  }
+
+  /** Whether the cursor of the present stands behind all that the page of the other one has. */
+  #isBehindPast(): boolean {
+    const { bytes, length } = this.#nowKey;
+    const { place = null } = this.#before;
+    if (place === null) return this.#isBeforeFirst();
+    return place.endBelow(bytes, length) === place.pageEntries;
   }
 
   #stepNow(): void {
@@ -297,9 +348,15 @@ export class VersionWalk {
     return this.#nowBuffer;
   }
 
+  get #beforeKey(): KeyBuffer {
+    if (!this.#hasBeforeKey) this.#beforeBuffer.take(this.#before);
+    this.#hasBeforeKey = true;
+    return this.#beforeBuffer;
+  }
+
   /** The version of the state is let go of: what `resume` has to know of it is kept. */
   hold(): void {
-    if (this.#given === "now") assert(this.#nowKey.length > 0, "an entry that was given has a key");
+    if (this.#given !== "none") assert(this.keyLength > 0, "an entry that was given has a key");
   }
 
   /** Whether the cursor of the present stands within the bounds. */
@@ -322,12 +379,13 @@ export class VersionWalk {
     const versions = this.#versions;
     assert(versions !== null, "the past is walked when it is asked for");
     const cursor = this.#before;
-    const key = this.#beforeKey;
+    const key = this.#beforeBuffer;
     const isForwardPoint = this.#isPoint && !this.#isBackward;
     let hasStepped = false;
     while (this.#hasBefore) {
-      if (isForwardPoint) toTrue(this.#cache, cursor, "past", versions.from, this.#bounds);
+      if (isForwardPoint) cursor.toTrue?.(versions.from, "past", this.#bounds.high, this.#bounds.highLength);
       key.take(cursor);
+      this.#hasBeforeKey = true;
       const itemLength = key.length - toBytes;
       if (!this.#isWithin(key.bytes, itemLength)) {
         this.#hasBefore = false;
