@@ -289,15 +289,52 @@ export function insertLeafCell(
 ): void {
   const prefix = prefixOf(i32, base);
   assert(prefix <= keyLength, "a key of a page begins with its prefix");
+  const to = openLeafCell(u8, i32, base, index, key, keyLength, prefix, lengthField);
+  const stored = storedBytesOf(lengthField);
+  if (stored <= loopBytesMax) for (let at = 0; at < stored; at++) u8[to + at] = source[sourceStart + at];
+  else u8.set(source.subarray(sourceStart, sourceStart + stored), to);
+}
+
+/** Makes a leaf cell at `index`, but for its value; returns where that goes in the chunk. */
+function openLeafCell(
+  u8: Uint8Array,
+  i32: Int32Array,
+  base: number,
+  index: number,
+  key: Uint8Array,
+  keyLength: number,
+  prefix: number,
+  lengthField: number,
+): number {
   const bytes = leafCellBytes(keyLength - prefix, lengthField);
   const cell = openSlot(u8, i32, base, index, bytes);
   fillSlot(u8, i32, base, index, cell, leafCellHead, key, prefix, keyLength);
   u8[cell] = lengthField;
   u8[cell + 1] = lengthField >>> 8;
-  const stored = storedBytesOf(lengthField);
-  const to = cell + bytes - stored;
-  if (stored <= loopBytesMax) for (let at = 0; at < stored; at++) u8[to + at] = source[sourceStart + at];
-  else u8.set(source.subarray(sourceStart, sourceStart + stored), to);
+  return cell + bytes - storedBytesOf(lengthField);
+}
+
+/**
+ * As `insertLeafCell`, of a value that lies at the start of `source` and beside its key in the page: four bytes a step, which takes views of both.
+ */
+export function insertCellByWords(
+  u8: Uint8Array,
+  view: DataView,
+  i32: Int32Array,
+  base: number,
+  index: number,
+  key: Uint8Array,
+  keyLength: number,
+  length: number,
+  source: Uint8Array,
+  sourceView: DataView,
+): void {
+  const prefix = prefixOf(i32, base);
+  assert(prefix <= keyLength && length !== overflowMark, "a key of a page begins with its prefix");
+  const to = openLeafCell(u8, i32, base, index, key, keyLength, prefix, length);
+  let at = 0;
+  for (; at + 4 <= length; at += 4) view.setUint32(to + at, sourceView.getUint32(at, true), true);
+  for (; at < length; at++) u8[to + at] = source[at];
 }
 
 /** Puts a copy of another page's cell behind all cells of a page with the same prefix. */

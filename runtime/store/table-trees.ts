@@ -72,41 +72,53 @@ export const positionAt = (view: DataView, at: number): number =>
 
 /** Keys under construction; each call overwrites what the last one returned, and trees copy keys. */
 export class TableKey {
-  readonly #bytes = new Uint8Array(512);
-  readonly #view = new DataView(this.#bytes.buffer);
+  /** The key that was made last. */
+  readonly bytes = new Uint8Array(512);
+  readonly #view = new DataView(this.bytes.buffer);
+  #tenant = 0;
+  #object = 0;
 
   /** The place before an object's first item. */
   object(tenant: number, object: number): Uint8Array {
     this.#head(tenant, object);
-    return this.#bytes.subarray(0, itemAt);
+    return this.bytes.subarray(0, itemAt);
   }
 
   #head(tenant: number, object: number): void {
     assert(tenant > 0 && tenant <= Number.MAX_SAFE_INTEGER, "isolation: tables belong to a tenant of users");
+    // Entries come in runs of one object.
+    if (tenant === this.#tenant && object === this.#object) return;
     assert(object >= 0 && object < u32Span, "an object's number fits 32 bits");
     this.#view.setUint32(0, Math.floor(tenant / u32Span));
     this.#view.setUint32(4, tenant >>> 0);
     this.#view.setUint32(8, object);
+    this.#tenant = tenant;
+    this.#object = object;
   }
 
   /** An item that lies at [from, to) of `source`. */
   item(tenant: number, object: number, source: Uint8Array, from = 0, to: number = source.length): Uint8Array {
+    return this.bytes.subarray(0, this.setItem(tenant, object, source, from, to));
+  }
+
+  /** As `item`; answers how many of `bytes` are the key. */
+  setItem(tenant: number, object: number, source: Uint8Array, from: number, to: number): number {
     const length = to - from;
     assert(length >= 0 && length <= itemBytesMax, "an item of a table is within its limit");
     this.#head(tenant, object);
-    const bytes = this.#bytes;
+    const { bytes } = this;
     for (let read = from, write = itemAt; read < to; read++, write++) bytes[write] = source[read];
-    return bytes.subarray(0, itemAt + length);
+    return itemAt + length;
   }
 
   /** The key that was returned last, as one of the past. */
   ended(length: number, to: number): Uint8Array {
     assert(
-      length >= itemAt && length + toBytes <= this.#bytes.length,
+      length >= itemAt && length + toBytes <= this.bytes.length,
       "a key of the past is made of one of the present",
     );
     this.#view.setUint32(length, Math.floor(to / u32Span));
     this.#view.setUint32(length + 4, to >>> 0);
-    return this.#bytes.subarray(0, length + toBytes);
+    return this.bytes.subarray(0, length + toBytes);
   }
 }

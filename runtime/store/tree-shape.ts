@@ -3,8 +3,8 @@
  * emptying one. `WriterTrees` finds leaves and changes cells; what takes more than one page is here.
  *
  * Splits: a key behind all others of its leaf that follows the newest insert gets a leaf of its own, so ascending keys leave full
- * pages behind; a leaf with a run of such inserts in its midst is cut just behind them, so that the run goes on at a leaf's end; else
- * the cut is in the middle, by bytes.
+ * pages behind; a leaf with a run of such inserts in its midst is cut just behind them, so that the run goes on at a leaf's end, or before
+ * the newest when it has no room with the others; else the cut is in the middle, by bytes.
  * Merges: a page less than a third full is joined with a neighbour under the same parent when both fit into nine tenths of one.
  */
 import { assert } from "../types/assert.js";
@@ -36,6 +36,7 @@ import {
   insertBranchCell,
   removeChild,
   setChild,
+  storedBytesOf,
 } from "./slotted-page.js";
 import { treeInlineValueBytesMax, treeKeyBytesMax, treesMax } from "./tree.js";
 
@@ -147,6 +148,7 @@ export class TreeShape {
     tree: number,
     index: number,
     key: Uint8Array,
+    keyLength: number,
     lengthField: number,
     source: Uint8Array,
     matches: boolean,
@@ -158,10 +160,8 @@ export class TreeShape {
     const base = baseOf(frame);
     assert(this.#pool.birth[frame] === this.working, "snapshot: a page of an older version is never changed");
     // Key and value may lie in the page that is about to be rebuilt.
-    const keyLength = key.length;
-    this.#key.set(key);
-    const stored = Math.min(source.length, treeInlineValueBytesMax);
-    this.#value.set(source.subarray(0, stored));
+    this.#key.set(key.subarray(0, keyLength));
+    this.#value.set(source.subarray(0, storedBytesOf(lengthField)));
     const last = i32[(base >> 2) + wordPrefix] >>> 16;
     const run = last + 1 === index ? (i32[(base >> 2) + wordTree] >>> 8) + 1 : 0;
     const oldPrefix = i32[(base >> 2) + wordPrefix] & 0xffff;
@@ -181,7 +181,8 @@ export class TreeShape {
     let cut: number;
     if (!matches) cut = index === 0 ? 1 : index;
     else if (run > 0 && index === count - 1) cut = index;
-    else if (run >= runMin && builder.rangeBytes(0, index + 1, oldPrefix) <= pageCapacity) cut = index + 1;
+    else if (run >= runMin && this.#fits(0, index + 1, oldPrefix)) cut = index + 1;
+    else if (run >= runMin && this.#fits(index, count, oldPrefix)) cut = index;
     else cut = builder.middle(oldPrefix);
 
     // The shortest key above the first part's last key and not above the second part's first.
@@ -204,6 +205,12 @@ export class TreeShape {
       if (index < cut) noteInsert(i32, base, index, run);
     }
     this.#insertChild(tree, 1, number);
+  }
+
+  /** Whether a range of the loaded sequence has room in a page of its own. */
+  #fits(from: number, to: number, known: number): boolean {
+    const builder = this.#builder;
+    return builder.rangeBytes(from, to, builder.fittingPrefix(from, to, known)) <= pageCapacity;
   }
 
   /** Puts a new page and the separator before it behind the path's child on a level, splitting upwards as needed. */

@@ -110,6 +110,19 @@ export interface TreeWriter extends TreeReader {
   update(tree: number, key: Uint8Array): boolean;
   /** Inserts and returns true, or leaves the existing value, describes it in the value fields and returns false. */
   insert(tree: number, key: Uint8Array, value: Uint8Array): boolean;
+  /**
+   * As `insert`, of a key and a value at the beginning of larger memory: for whoever inserts many and makes no view of each.
+   *
+   * @param valueView of all that `value` is
+   */
+  insertWithin(
+    tree: number,
+    key: Uint8Array,
+    keyLength: number,
+    value: Uint8Array,
+    valueLength: number,
+    valueView: DataView,
+  ): boolean;
   /** True when there was such an entry. */
   delete(tree: number, key: Uint8Array): boolean;
 }

@@ -41,6 +41,7 @@ import {
   childOf,
   comparePrefix,
   compareSlot,
+  insertCellByWords,
   insertLeafCell,
   leafCellBytes,
   lengthFieldOf,
@@ -76,6 +77,7 @@ export class WriterTrees implements TreeWriter, PageSource {
 
   readonly #u8: Uint8Array[];
   readonly #i32: Int32Array[];
+  readonly #view: DataView[];
   readonly #pathFrame: Int32Array;
   readonly #pathIndex: Int32Array;
   /** For each tree: how many misses the finger is still tried for. */
@@ -93,6 +95,7 @@ export class WriterTrees implements TreeWriter, PageSource {
     this.space = pool.space;
     this.#u8 = pool.space.u8;
     this.#i32 = pool.space.i32;
+    this.#view = pool.space.view;
     this.shape = new TreeShape(pool, allocator, working);
     this.#pathFrame = this.shape.pathFrame;
     this.#pathIndex = this.shape.pathIndex;
@@ -129,8 +132,8 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   /** Throws with nothing changed when the cache or the page file cannot take another write. */
-  #prepareWrite(key: Uint8Array, extraPages: number): void {
-    assert(key.length <= treeKeyBytesMax, "a key is at most 512 bytes long");
+  #prepareWrite(keyLength: number, extraPages: number): void {
+    assert(keyLength <= treeKeyBytesMax, "a key is at most 512 bytes long");
     const pages = operationFrames + extraPages;
     while (this.pool.dirtyFrames + extraPages > this.dirtyFramesMax) {
       if (this.pool.spill() > 0) continue;
@@ -276,7 +279,7 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   update(tree: number, key: Uint8Array): boolean {
-    this.#prepareWrite(key, 0);
+    this.#prepareWrite(key.length, 0);
     const at = this.#locate(tree, key, key.length);
     if (at < 0) return false;
     this.shape.own(tree);
@@ -287,24 +290,46 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   put(tree: number, key: Uint8Array, value: Uint8Array): void {
-    this.#prepareWrite(key, value.length > treeInlineValueBytesMax ? overflowPages(value.length) : 0);
+    this.#prepareWrite(key.length, value.length > treeInlineValueBytesMax ? overflowPages(value.length) : 0);
     const at = this.#locate(tree, key, key.length);
-    this.#store(tree, at, key, value);
+    this.#store(tree, at, key, key.length, value, value.length, null);
   }
 
   insert(tree: number, key: Uint8Array, value: Uint8Array): boolean {
-    this.#prepareWrite(key, value.length > treeInlineValueBytesMax ? overflowPages(value.length) : 0);
-    const at = this.#locate(tree, key, key.length);
+    return this.#insert(tree, key, key.length, value, value.length, null);
+  }
+
+  insertWithin(
+    tree: number,
+    key: Uint8Array,
+    keyLength: number,
+    value: Uint8Array,
+    valueLength: number,
+    valueView: DataView,
+  ): boolean {
+    return this.#insert(tree, key, keyLength, value, valueLength, valueView);
+  }
+
+  #insert(
+    tree: number,
+    key: Uint8Array,
+    keyLength: number,
+    value: Uint8Array,
+    valueLength: number,
+    valueView: DataView | null,
+  ): boolean {
+    this.#prepareWrite(keyLength, valueLength > treeInlineValueBytesMax ? overflowPages(valueLength) : 0);
+    const at = this.#locate(tree, key, keyLength);
     if (at >= 0) {
       this.#show(tree, at);
       return false;
     }
-    this.#store(tree, at, key, value);
+    this.#store(tree, at, key, keyLength, value, valueLength, valueView);
     return true;
   }
 
   delete(tree: number, key: Uint8Array): boolean {
-    this.#prepareWrite(key, 0);
+    this.#prepareWrite(key.length, 0);
     const at = this.#locate(tree, key, key.length);
     if (at < 0) return false;
     this.#freeLong(tree, at);
@@ -320,25 +345,40 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   /** Inserts (`at` < 0) or replaces. */
-  #store(tree: number, at: number, key: Uint8Array, value: Uint8Array): void {
-    assert(value.length <= treeValueBytesMax, "a value is at most 1 MiB long");
+  #store(
+    tree: number,
+    at: number,
+    key: Uint8Array,
+    keyLength: number,
+    value: Uint8Array,
+    valueLength: number,
+    valueView: DataView | null,
+  ): void {
+    assert(valueLength <= treeValueBytesMax, "a value is at most 1 MiB long");
     if (at >= 0) this.#freeLong(tree, at);
-    const isLong = value.length > treeInlineValueBytesMax;
-    if (isLong) this.#writeLong(tree, value);
+    const isLong = valueLength > treeInlineValueBytesMax;
+    if (isLong) this.#writeLong(tree, value.subarray(0, valueLength));
     const source = isLong ? this.#reference : value;
-    const lengthField = isLong ? overflowMark : value.length;
+    const lengthField = isLong ? overflowMark : valueLength;
     if (this.shape.heights[tree] === 0) this.shape.plant(tree);
     this.shape.own(tree);
     this.writes += 1;
     if (at >= 0) {
-      this.#replace(tree, at, key, lengthField, source);
+      this.#replace(tree, at, key, keyLength, lengthField, source);
     } else {
       this.shape.counts[tree] += 1;
-      this.#insertAt(tree, ~at, key, lengthField, source);
+      this.#insertAt(tree, ~at, key, keyLength, lengthField, source, isLong ? null : valueView);
     }
   }
 
-  #replace(tree: number, at: number, key: Uint8Array, lengthField: number, source: Uint8Array): void {
+  #replace(
+    tree: number,
+    at: number,
+    key: Uint8Array,
+    keyLength: number,
+    lengthField: number,
+    source: Uint8Array,
+  ): void {
     const frame = this.#pathFrame[tree << treeHeightShift];
     const chunk = chunkOf(frame);
     const u8 = this.#u8[chunk];
@@ -348,7 +388,7 @@ export class WriterTrees implements TreeWriter, PageSource {
     const bytes = storedBytesOf(lengthField);
     if (bytes > oldBytes) {
       removeCell(u8, i32, base, at, leafCellHead);
-      this.#insertAt(tree, at, key, lengthField, source);
+      this.#insertAt(tree, at, key, keyLength, lengthField, source, null);
       return;
     }
     const start = valueStartOf(i32, base, at);
@@ -360,7 +400,15 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   /** Puts a new cell into the leaf at the end of the tree's path, which is owned. */
-  #insertAt(tree: number, index: number, key: Uint8Array, lengthField: number, source: Uint8Array): void {
+  #insertAt(
+    tree: number,
+    index: number,
+    key: Uint8Array,
+    keyLength: number,
+    lengthField: number,
+    source: Uint8Array,
+    sourceView: DataView | null,
+  ): void {
     const frame = this.#pathFrame[tree << treeHeightShift];
     const chunk = chunkOf(frame);
     const u8 = this.#u8[chunk];
@@ -368,18 +416,19 @@ export class WriterTrees implements TreeWriter, PageSource {
     const base = baseOf(frame);
     const word = base >> 2;
     const prefix = i32[word + wordPrefix] & 0xffff;
-    if (prefix === 0 || comparePrefix(u8, base, prefix, key, key.length) === 0) {
-      if (slotBytes + leafCellBytes(key.length - prefix, lengthField) <= roomOf(i32, base)) {
-        insertLeafCell(u8, i32, base, index, key, key.length, lengthField, source, 0);
+    const matches = prefix === 0 || comparePrefix(u8, base, prefix, key, keyLength) === 0;
+    if (matches) {
+      if (slotBytes + leafCellBytes(keyLength - prefix, lengthField) <= roomOf(i32, base)) {
+        if (sourceView === null) insertLeafCell(u8, i32, base, index, key, keyLength, lengthField, source, 0);
+        else
+          insertCellByWords(u8, this.#view[chunk], i32, base, index, key, keyLength, lengthField, source, sourceView);
         const run = (i32[word + wordPrefix] >>> 16) + 1 === index ? (i32[word + wordTree] >>> 8) + 1 : 0;
         i32[word + wordPrefix] = prefix | (index << 16);
         i32[word + wordTree] = tree | ((run > 255 ? 255 : run) << 8);
         return;
       }
-      this.shape.growLeaf(tree, index, key, lengthField, source, true);
-      return;
     }
-    this.shape.growLeaf(tree, index, key, lengthField, source, false);
+    this.shape.growLeaf(tree, index, key, keyLength, lengthField, source, matches);
   }
 
   // Long values.

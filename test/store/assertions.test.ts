@@ -80,7 +80,7 @@ test("pages: those of older versions are copied, never changed", (t) => {
   shape.plant(0);
   shape.working = 6;
   t.throws(
-    () => shape.growLeaf(0, 0, new Uint8Array(4), 8, new Uint8Array(8), true),
+    () => shape.growLeaf(0, 0, new Uint8Array(4), 4, 8, new Uint8Array(8), true),
     mustHold("snapshot: a page of an older version is never changed"),
   );
   shape.working = 4;
@@ -88,7 +88,7 @@ test("pages: those of older versions are copied, never changed", (t) => {
   shape.working = 5;
   t.throws(() => {
     for (let index = 0; index < 500; index++)
-      shape.growLeaf(0, index, new Uint8Array(4), 100, new Uint8Array(100), true);
+      shape.growLeaf(0, index, new Uint8Array(4), 4, 100, new Uint8Array(100), true);
   }, mustHold("order: keys of a page ascend"));
 });
 

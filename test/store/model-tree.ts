@@ -109,6 +109,10 @@ export class ModelTree implements TreeWriter {
     return true;
   }
 
+  insertWithin(tree: number, key: Uint8Array, keyLength: number, value: Uint8Array, valueLength: number): boolean {
+    return this.insert(tree, key.subarray(0, keyLength), value.subarray(0, valueLength));
+  }
+
   delete(tree: number, key: Uint8Array): boolean {
     if (!this.get(tree, key)) return false;
     this.#writes += 1;

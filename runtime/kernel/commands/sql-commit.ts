@@ -11,6 +11,7 @@
  * facts say is an assertion: a record is committed after exactly the prefix that it was decided on.
  */
 import {
+  fromBytes,
   itemAt,
   type SpaceTrees,
   spaceTrees,
@@ -126,21 +127,22 @@ function applyEntry(step: Step, fact: SqlFactsReader): void {
   const { bytes, view: factView, space, action, object, itemFrom, itemTo, contentFrom, contentTo } = fact;
   const trees = spaceTrees[space];
   assert(trees !== undefined, "a space has its trees");
-  const now = key.item(tenant, object, bytes, itemFrom, itemTo);
+  const nowLength = key.setItem(tenant, object, bytes, itemFrom, itemTo);
   if (action === factAction.remove) {
+    const now = key.bytes.subarray(0, nowLength);
     const isThere = state.get(trees.now, now);
     assert(isThere, "order: what a transaction removes is there");
-    endVersion(step, trees, fact, now.length);
+    endVersion(step, trees, fact, nowLength);
     state.delete(trees.now, now);
     return;
   }
   setU64(valueView, 0, position);
-  copyBytes(bytes, factView, contentFrom, contentTo, value, valueView, 8);
-  const next = value.subarray(0, 8 + contentTo - contentFrom);
+  copyBytes(bytes, factView, contentFrom, contentTo, value, valueView, fromBytes);
+  const length = fromBytes + contentTo - contentFrom;
   // Most of what comes in numbers is new: one descent puts it.
-  if (state.insert(trees.now, now, next)) return;
-  endVersion(step, trees, fact, now.length);
-  state.put(trees.now, now, next);
+  if (state.insertWithin(trees.now, key.bytes, nowLength, value, length, valueView)) return;
+  endVersion(step, trees, fact, nowLength);
+  state.put(trees.now, key.bytes.subarray(0, nowLength), value.subarray(0, length));
 }
 
 /** Moves the version that the state's value fields describe into the past. */
