@@ -51,6 +51,67 @@ export class LoadBlockWriter {
     this.values += 1;
   }
 
+  /**
+   * The values of a line of text that is as most are: whole, ended by a line feed alone, without escapes but for the mark of NULL, and with `width`
+   * values. Copied as it is read.
+   *
+   * @param view of all that `bytes` is
+   * @returns where the line feed is; -1 for any other line: nothing was written then
+   */
+  plainLine(
+    bytes: Uint8Array,
+    view: DataView,
+    from: number,
+    delimiter: number,
+    mark: Uint8Array,
+    width: number,
+  ): number {
+    assert(this.#rowFrom === this.#length, "a line begins a row");
+    this.#reserve(bytes.length - from + lengthBytes * width);
+    this.#length = this.#rowFrom;
+    const target = this.#bytes;
+    const targetView = this.#view;
+    const end = bytes.length;
+    let at = from;
+    let head = this.#rowFrom;
+    for (let values = 1; values <= width; values++) {
+      const start = at;
+      let write = head + lengthBytes;
+      let byte = -1;
+      for (; at + 4 <= end; at += 4, write += 4) {
+        const word = view.getUint32(at, true);
+        if (mayEnd(word, delimiter)) break;
+        targetView.setUint32(write, word, true);
+      }
+      for (; at < end; at++, write++) {
+        byte = bytes[at] ?? 0;
+        if (byte === delimiter || byte === lineFeed || byte === backslash || byte === carriageReturn) break;
+        target[write] = byte;
+      }
+      if (at === end || byte === carriageReturn) return -1;
+      let length = at - start;
+      if (byte === backslash) {
+        if (length > 0 || !isMark(mark, bytes, at)) return -1;
+        at += mark.length;
+        byte = at < end ? (bytes[at] ?? 0) : -1;
+        if (byte !== delimiter && byte !== lineFeed) return -1;
+        length = nullLength;
+        write = head + lengthBytes;
+      } else if (length === mark.length && isMark(mark, bytes, start)) {
+        length = nullLength;
+        write = head + lengthBytes;
+      }
+      targetView.setInt32(head, length, true);
+      head = write;
+      if ((byte === lineFeed) !== (values === width)) return -1;
+      if (byte === lineFeed) break;
+      at += 1;
+    }
+    this.#length = head;
+    this.endRow();
+    return at;
+  }
+
   endRow(): void {
     this.#rowFrom = this.#length;
     this.values = 0;
@@ -85,11 +146,31 @@ export class LoadBlockWriter {
 
 /** Up to here a loop is cheaper than `set`. */
 const shortCopyBytes = 128;
+const backslash = 0x5c;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+/** Whether four bytes may have one in them that ends a plain value: a control character, a backslash or the delimiter. */
+function mayEnd(word: number, delimiter: number): boolean {
+  const asBackslash = word ^ 0x5c5c_5c5c;
+  const asDelimiter = word ^ Math.imul(delimiter, 0x0101_0101);
+  const found =
+    ((word - 0x2020_2020) & ~word) |
+    ((asBackslash - 0x0101_0101) & ~asBackslash) |
+    ((asDelimiter - 0x0101_0101) & ~asDelimiter);
+  return (found & 0x8080_8080) !== 0;
+}
+
+function isMark(mark: Uint8Array, bytes: Uint8Array, from: number): boolean {
+  if (from + mark.length > bytes.length) return false;
+  for (let at = 0; at < mark.length; at++) if (mark[at] !== bytes[from + at]) return false;
+  return true;
+}
 
 /** Walks a block. Bytes may be anything: what does not fit is `frameInvalid`. */
 export class LoadBlockReader {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly view: DataView;
   readonly #width: number;
   /** Of each value of the row: where it lies; `to` is below `from` for NULL. */
   readonly from: Int32Array;
@@ -100,7 +181,7 @@ export class LoadBlockReader {
   constructor(bytes: Uint8Array, width: number) {
     assert(width > 0, "rows of a load have values");
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#width = width;
     this.from = new Int32Array(width);
     this.to = new Int32Array(width);
@@ -113,7 +194,7 @@ export class LoadBlockReader {
     if (at === bytes.length) return false;
     for (let index = 0; index < this.#width; index++) {
       if (at + lengthBytes > bytes.length) throw cutOff();
-      const length = this.#view.getInt32(at, true);
+      const length = this.view.getInt32(at, true);
       at += lengthBytes;
       from[index] = at;
       to[index] = at + length;

@@ -5,28 +5,12 @@
 import { fromUtf8 } from "../../runtime/query/types/bytes.js";
 import { codecOf } from "../../runtime/query/types/codecs.js";
 import type { Datum } from "../../runtime/query/types/datum.js";
+import { shortInteger } from "../../runtime/query/types/short-integer.js";
 import { noModifier, type Oid, typeOid } from "../../runtime/query/types/sql-type.js";
 import type { TextContext } from "../../runtime/query/types/text-context.js";
 
 /** The value bytes[from..to). */
 export type LoadValue = (bytes: Buffer, from: number, to: number) => Datum;
-
-/** Digits of which every number is safe. */
-const shortDigits = 15;
-
-/** A plain decimal number, an optional minus and a few digits; NaN for all else. */
-function shortInteger(bytes: Uint8Array, from: number, to: number): number {
-  const isNegative = bytes[from] === 0x2d;
-  const first = isNegative ? from + 1 : from;
-  if (to - first < 1 || to - first > shortDigits) return Number.NaN;
-  let value = 0;
-  for (let at = first; at < to; at++) {
-    const digit = (bytes[at] ?? 0) - 48;
-    if (digit < 0 || digit > 9) return Number.NaN;
-    value = value * 10 + digit;
-  }
-  return isNegative && value !== 0 ? -value : value;
-}
 
 function isPlainAscii(bytes: Uint8Array, from: number, to: number): boolean {
   for (let at = from; at < to; at++) {

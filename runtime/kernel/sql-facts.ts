@@ -22,6 +22,7 @@ import { treeValueBytesMax } from "../store/tree.js";
 import { assert } from "../types/assert.js";
 import type { ByteWriter } from "../types/byte-writer.js";
 import { notificationBytesMax } from "./notification-rows.js";
+import { copyBytes } from "./numbers.js";
 
 export const sqlFactsVersion = 1;
 export const sqlFactsHeadBytes = 5;
@@ -31,8 +32,6 @@ export const factContentBytesMax = treeValueBytesMax - 8;
 const sequenceBytesMax = 64;
 const entryHeadBytes = 8;
 const lengthBytes = 4;
-/** Up to here a loop is cheaper than `set`. */
-const shortCopyBytes = 256;
 
 export function beginSqlFacts(out: ByteWriter, rows: number): void {
   assert(rows >= 0 && rows < 2 ** 32, "rows of one transaction fit 32 bits");
@@ -49,7 +48,10 @@ export function putFact(out: ByteWriter, space: number, object: number, item: Ui
 export const putBytes = (itemLength: number, contentLength: number): number =>
   entryHeadBytes + itemLength + lengthBytes + contentLength;
 
-/** As `putFact`, into memory that has room for it, from `at` on: the item is `itemBytes[itemFrom..]`. */
+/**
+ * As `putFact`, into memory that has room for it, from `at` on: the item is `itemBytes[itemFrom..]`, the content the beginning of `content`, of
+ * which `contentView` is the view.
+ */
 export function setPut(
   target: Uint8Array,
   view: DataView,
@@ -59,21 +61,21 @@ export function setPut(
   itemBytes: Uint8Array,
   itemFrom: number,
   content: Uint8Array,
+  contentView: DataView,
+  contentLength: number,
 ): void {
   const itemLength = itemBytes.length - itemFrom;
   assert(itemLength >= 0 && itemLength <= itemBytesMax, "an item of a table is within its limit");
-  assert(content.length <= factContentBytesMax, "content of a fact is within its limit");
-  assert(at + putBytes(itemLength, content.length) <= target.length, "a put has room");
+  assert(contentLength <= factContentBytesMax, "content of a fact is within its limit");
+  assert(at + putBytes(itemLength, contentLength) <= target.length, "a put has room");
   target[at] = space;
   target[at + 1] = factAction.put;
   view.setUint32(at + 2, object, true);
   view.setUint16(at + 6, itemLength, true);
   let write = at + entryHeadBytes;
   for (let read = itemFrom; read < itemBytes.length; read++, write++) target[write] = itemBytes[read];
-  view.setUint32(write, content.length, true);
-  write += lengthBytes;
-  if (content.length > shortCopyBytes) target.set(content, write);
-  else for (let read = 0; read < content.length; read++, write++) target[write] = content[read];
+  view.setUint32(write, contentLength, true);
+  copyBytes(content, contentView, 0, contentLength, target, view, write + lengthBytes);
 }
 
 export function removeFact(out: ByteWriter, space: number, object: number, item: Uint8Array): void {

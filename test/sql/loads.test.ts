@@ -7,6 +7,8 @@ import fc from "fast-check";
 import { LoadBlockReader, LoadBlockWriter } from "../../actors/messages/load-block.js";
 import { factsLimits } from "../../actors/shard/sql/facts-limits.js";
 import { LoadedRows } from "../../actors/shard/sql/loaded-rows.js";
+import { CopyLines } from "../../protocol/postgres/copy/lines.js";
+import { RowsIn } from "../../protocol/postgres/copy/rows-in.js";
 import { TableKey, tableSpace, tableTree } from "../../runtime/store/table-trees.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { prepareBodyBytesMax } from "../../runtime/types/limits.js";
@@ -16,6 +18,7 @@ const definitions = [
   "CREATE TABLE plain (k int PRIMARY KEY, v text NOT NULL, n bigint DEFAULT 5, CHECK (n < 1000))",
   "CREATE TABLE rich (a int, b varchar(3), u int UNIQUE, x numeric(6, 2), PRIMARY KEY (b, a))",
   "CREATE INDEX ON rich (x DESC, a)",
+  "CREATE TABLE broad (k bigint PRIMARY KEY, v text NOT NULL, s smallint, w varchar, d date DEFAULT '2020-02-01', c char(4))",
   // Of texts alone: no row of it is refused, so no number is drawn in vain by one side and not by the other.
   "CREATE TABLE loose (v text, n text)",
   "CREATE INDEX ON loose (n)",
@@ -28,6 +31,8 @@ const targets = [
   { text: "INSERT INTO plain (k, v) VALUES ($1, $2)", width: 2 },
   { text: "INSERT INTO plain (k, v, n) VALUES ($1, $2, $3)", width: 3 },
   { text: "INSERT INTO rich (a, b, u, x) VALUES ($1, $2, $3, $4)", width: 4 },
+  { text: "INSERT INTO broad (k, v, s, w) VALUES ($1, $2, $3, $4)", width: 4 },
+  { text: "INSERT INTO broad (c, v, k) VALUES ($3, $2, $1)", width: 3 },
   { text: "INSERT INTO loose (v, n) VALUES ($1, $2)", width: 2 },
   { text: "INSERT INTO parent (id, boss) VALUES ($1, $2)", width: 2 },
   { text: "INSERT INTO made (k, v) VALUES ($1, $2)", width: 2 },
@@ -36,6 +41,7 @@ const targets = [
 const others = [
   "SELECT count(*), min(k), max(v) FROM plain",
   "SELECT * FROM rich ORDER BY b, a",
+  "SELECT * FROM broad ORDER BY k",
   "SELECT * FROM loose ORDER BY n, v",
   "SELECT * FROM made ORDER BY k",
   "UPDATE plain SET v = v || '!' WHERE k > 3",
@@ -51,6 +57,10 @@ const others = [
 const value = fc.oneof(
   { weight: 30, arbitrary: fc.integer({ min: -3, max: 200 }).map(String) },
   { weight: 1, arbitrary: fc.constantFrom("", "x", "ünï", "+7", " 8 ", "99999999999999999999", "2.555", "1e3") },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("abcdé", "日本語 and more", "nul\0", "-32769", "40000", "wide".repeat(20_000)),
+  },
   { weight: 1, arbitrary: fc.constant(null) },
 );
 const step = fc.oneof(
@@ -302,6 +312,55 @@ test("a block holds the rows that were written, and rubbish is refused", (t) => 
     }),
     { numRuns: 200 },
   );
+});
+
+test("lines of COPY are the values that were written in them, wherever they are cut", (t) => {
+  const text = fc.string({ unit: fc.constantFrom(..."abcdefgh01N\\\t\n\r,é.".split(""), "\\N", "日"), maxLength: 12 });
+  const lines = fc.array(fc.array(fc.option(text, { freq: 6 }), { minLength: 3, maxLength: 3 }), { maxLength: 12 });
+  const options = fc.record({
+    delimiter: fc.constantFrom("\t", ",", "|"),
+    mark: fc.constantFrom("\\N", "", "NULL", "0"),
+  });
+  const seen = { plain: 0, escaped: 0 };
+  const copyDefaults = { format: "text", header: "none", quote: '"', escape: '"' } as const;
+  const forces = { forceQuote: [], forceNull: [], forceNotNull: [] } as const;
+  fc.assert(
+    fc.property(lines, options, fc.integer({ min: 1, max: 40 }), (given, { delimiter, mark }, cut) => {
+      const escapedAs = (value: string | null): string => {
+        if (value === null) return mark;
+        const escaped = value
+          .replaceAll("\\", "\\\\")
+          .replaceAll("\t", "\\t")
+          .replaceAll("\n", "\\n")
+          .replaceAll("\r", "\\r")
+          .replaceAll(delimiter, `\\${delimiter}`);
+        seen[escaped === value ? "plain" : "escaped"] += 1;
+        // What looks like the mark of NULL is told from it by an escape.
+        return escaped === mark && mark !== "" ? `\\x${mark.charCodeAt(0).toString(16)}${escaped.slice(1)}` : escaped;
+      };
+      const bytes = Buffer.from(given.map((row) => `${row.map(escapedAs).join(delimiter)}\n`).join(""));
+      const writer = new LoadBlockWriter();
+      const columns = ["x", "y", "z"];
+      const rows = new RowsIn(
+        { ...copyDefaults, ...forces, delimiter, null: mark },
+        columns,
+        new CopyLines("t", columns, false),
+      );
+      for (let at = 0; at < bytes.length; at += cut) rows.push(bytes.subarray(at, at + cut), writer);
+      rows.finish(writer);
+      const reader = new LoadBlockReader(writer.take(), 3);
+      const found: (string | null)[][] = [];
+      const textOf = (value: Uint8Array | null): string | null =>
+        value === null ? null : Buffer.from(value).toString();
+      while (reader.next()) found.push([0, 1, 2].map((at) => textOf(reader.value(at))));
+      t.deepEqual(
+        found,
+        given.map((row) => row.map((value) => (value === mark && mark === "" ? null : value))),
+      );
+    }),
+    { numRuns: 1_000 },
+  );
+  t.true(seen.plain > 1_000 && seen.escaped > 1_000);
 });
 
 test("rows that are loaded: what is in them is found, back to any mark", (t) => {

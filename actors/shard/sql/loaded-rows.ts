@@ -9,8 +9,8 @@
  * Their keys are locked by being in here (lock-table.ts). Whoever reads the transaction's trees gets them as single entries (`pour`).
  */
 import { putBytes, SqlFactsReader, setPut } from "../../../runtime/kernel/sql-facts.js";
-import { compareBytes } from "../../../runtime/query/table/key-buffer.js";
 import type { LoadedEntries } from "../../../runtime/query/table/loaded-entries.js";
+import { viewOf } from "../../../runtime/query/types/bytes.js";
 import { pending } from "../../../runtime/query/write/table-writer.js";
 import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { ValueView } from "../../../runtime/store/tree.js";
@@ -95,10 +95,17 @@ export class LoadedRows implements LoadedEntries {
     return this.#parts.map(({ bytes, length }) => bytes.subarray(0, length));
   }
 
-  /** Adds an entry whose key is not in here. */
-  add(space: number, object: number, treeKey: Uint8Array, content: Uint8Array): void {
+  /** Adds an entry whose key is not in here; its content is the beginning of `content`. */
+  add(
+    space: number,
+    object: number,
+    treeKey: Uint8Array,
+    content: Uint8Array,
+    contentView: DataView = viewOf(content),
+    contentLength: number = content.length,
+  ): void {
     assert(treeKey.length > itemAt, "what is loaded is an item of an object");
-    const bytes = putBytes(treeKey.length - itemAt, content.length);
+    const bytes = putBytes(treeKey.length - itemAt, contentLength);
     let part = this.#parts.at(-1);
     if (part === undefined || part.length + bytes > this.#partBytes) {
       assert(this.#parts.length < partsMax, "what is loaded is bounded by its transaction");
@@ -108,7 +115,7 @@ export class LoadedRows implements LoadedEntries {
     }
     if (part.length + bytes > part.bytes.length) part.grow(part.length + bytes);
     const at = part.length;
-    setPut(part.bytes, part.view, at, space, object, treeKey, itemAt, content);
+    setPut(part.bytes, part.view, at, space, object, treeKey, itemAt, content, contentView, contentLength);
     part.length += bytes;
     this.entries += 1;
     if (space === tableSpace.rows) this.rows += 1;
@@ -136,8 +143,14 @@ export class LoadedRows implements LoadedEntries {
       return;
     }
     const { bytes } = last;
-    for (let index = 0; index < treeKey.length; index++) bytes[index] = treeKey[index] ?? 0;
+    for (let index = itemAt; index < treeKey.length; index++) bytes[index] = treeKey[index] ?? 0;
     last.length = treeKey.length;
+  }
+
+  /** Whether a key is behind all of its object that are in here, as far as that is known. */
+  isBehind(space: number, object: number, treeKey: Uint8Array): boolean {
+    const last = this.#last(space, object);
+    return last === null || (last.isAscending && isBehind(last, treeKey));
   }
 
   /** Whether an entry of this key is in here. */
@@ -246,7 +259,7 @@ export class LoadedRows implements LoadedEntries {
   }
 }
 
-/** The last key of one object, as long as each was behind the one before. */
+/** The last key of one object, from its item on, as long as each was behind the one before. */
 interface Last {
   readonly space: number;
   readonly object: number;
@@ -269,8 +282,15 @@ export const objectOf = (key: Uint8Array): number =>
     (((key[objectAt + 1] ?? 0) << 16) | ((key[objectAt + 2] ?? 0) << 8) | (key[objectAt + 3] ?? 0))) >>>
   0;
 
-const isBehind = ({ bytes, length }: Last, treeKey: Uint8Array): boolean =>
-  compareBytes(treeKey, treeKey.length, bytes, length) > 0;
+/** Keys of one object differ in their items. */
+function isBehind({ bytes, length }: Last, treeKey: Uint8Array): boolean {
+  const common = Math.min(length, treeKey.length);
+  for (let at = itemAt; at < common; at++) {
+    const difference = (treeKey[at] ?? 0) - (bytes[at] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return treeKey.length > length;
+}
 
 function note(places: Int32Array, place: number, hash: number): void {
   const mask = places.length - 1;

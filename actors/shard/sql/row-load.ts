@@ -1,14 +1,14 @@
 /**
  * Where the rows of a load go: an INSERT of many rows, or a part of a COPY. It stands between a program (runtime/query/write/program/),
- * which asks whether a key is taken and puts rows, and the transaction's `LoadedRows`.
+ * which adds rows whose keys are new, and the transaction's `LoadedRows`.
  *
  * Whether a key is taken is looked up in what was loaded, in the transaction's single entries and in the state. Nothing is decided while a
  * statement runs, so what lies last in a table or index is found once: whatever comes behind it is new, and most loads ascend.
  */
-import type { TableDefinition } from "../../../runtime/query/catalog/model.js";
 import { compareBytes } from "../../../runtime/query/table/key-buffer.js";
 import type { Overlay } from "../../../runtime/query/table/overlay.js";
-import type { LockStrength, WritePorts } from "../../../runtime/query/write/ports.js";
+import type { WritePorts } from "../../../runtime/query/write/ports.js";
+import type { LoadTarget } from "../../../runtime/query/write/program/program.js";
 import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { Cursor, TreeReader, ValueView } from "../../../runtime/store/tree.js";
 import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
@@ -21,11 +21,14 @@ interface Last {
   readonly tree: number;
   readonly object: number;
   readonly key: Uint8Array;
+  /** Whether a key was loaded that is behind it: then those behind that one are, too. */
+  isPassed: boolean;
 }
 
 const noKey = new Uint8Array(0);
+const behindObject = new TableKey();
 
-export class RowLoad {
+export class RowLoad implements LoadTarget {
   readonly rows: LoadedRows;
   readonly #state: TreeReader;
   readonly #tenant: number;
@@ -79,34 +82,54 @@ export class RowLoad {
     }
     // What a single entry says is not asked for: it is in the way, or the key was removed and is not to be loaded either.
     if (this.#overlay.hasEntry(tree, key)) return true;
-    const last = this.#lastOf(tree, key);
-    if (compareBytes(key, key.length, last, last.length) > 0) return false;
+    if (isPast(this.#lastOf(tree, objectOf(key)), key)) return false;
     if (!this.#state.get(tree, key)) return false;
     found.show(this.#state);
     return true;
   }
 
-  #lastOf(tree: number, key: Uint8Array): Uint8Array {
-    const object = objectOf(key);
-    for (const last of this.#lasts) if (last.object === object && last.tree === tree) return last.key;
+  #lastOf(tree: number, object: number): Last {
+    for (const last of this.#lasts) if (last.object === object && last.tree === tree) return last;
     const cursor = this.#state.cursor(tree);
-    const last = { tree, object, key: this.#lastIn(cursor, object) };
+    const last = { tree, object, key: this.#lastIn(cursor, object), isPassed: false };
     this.#lasts.push(last);
-    return last.key;
+    return last;
   }
 
   #lastIn(cursor: Cursor, object: number): Uint8Array {
-    const behind = new TableKey().object(this.#tenant, object + 1);
+    const behind = behindObject.object(this.#tenant, object + 1);
     if (!cursor.seekFloor(behind)) return noKey;
     const found = new Uint8Array(512);
     const key = found.subarray(0, cursor.keyInto(found));
     return key.length > itemAt && objectOf(key) === object && isOfTenant(key, behind) ? key : noKey;
   }
 
+  add(
+    space: number,
+    object: number,
+    treeKey: Uint8Array,
+    mustBeNew: boolean,
+    content: Uint8Array,
+    contentView: DataView,
+    contentLength: number,
+  ): boolean {
+    assert(this.#overlay.loaded === this.rows, "nobody looks at the rows of a load before it has ended");
+    if (mustBeNew && !this.#isNew(space, object, treeKey)) return false;
+    this.rows.add(space, object, treeKey, content, contentView, contentLength);
+    return true;
+  }
+
   /** Locks are what the keys are in `rows` for; only those of others have to be looked at. */
-  lock(tree: number, key: Uint8Array, strength: LockStrength, _table: TableDefinition): boolean {
-    assert(strength === "update", "the key of a new row is locked against all");
-    if (this.#isContended) this.#locks.pass(tree, key);
+  #isNew(space: number, object: number, treeKey: Uint8Array): boolean {
+    const tree = space === tableSpace.rows ? tableTree.rows : tableTree.index;
+    if (this.#isContended) this.#locks.pass(tree, treeKey);
+    const isBehind = this.rows.isBehind(space, object, treeKey);
+    if (!isBehind && this.rows.has(tree, treeKey)) return false;
+    if (this.#overlay.hasEntry(tree, treeKey)) return false;
+    const last = this.#lastOf(tree, object);
+    if (isBehind && last.isPassed) return true;
+    if (!isPast(last, treeKey)) return !this.#state.get(tree, treeKey);
+    last.isPassed = true;
     return true;
   }
 
@@ -120,6 +143,8 @@ export class RowLoad {
     this.rows.rewind(this.#mark);
   }
 }
+
+const isPast = ({ key: last }: Last, key: Uint8Array): boolean => compareBytes(key, key.length, last, last.length) > 0;
 
 function isOfTenant(key: Uint8Array, other: Uint8Array): boolean {
   for (let at = 0; at < 8; at++) if (key[at] !== other[at]) return false;

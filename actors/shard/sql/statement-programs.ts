@@ -27,7 +27,7 @@ import type { CommitMaker } from "./commit-maker.js";
 import type { Deciding } from "./deciding.js";
 import { DrawnNumbers } from "./drawn-numbers.js";
 import { beginFacts, endFacts, factsHeadBytes } from "./facts-of.js";
-import { loadedValues } from "./loaded-values.js";
+import { LoadedBlock, loadedValues } from "./loaded-values.js";
 import { answer, failed, type SqlOutcome } from "./outcome.js";
 import { soleReply } from "./result-replies.js";
 import { RowLoad } from "./row-load.js";
@@ -103,6 +103,7 @@ export class StatementPrograms {
         state,
         tenant,
         frame: { row: [], parameters: readParameters(request.parameters, planned.bound, context), context },
+        load: null,
         put: (space, object, treeKey, content) => putFact(facts, space, object, treeKey.subarray(itemAt), content),
         remove: (space, object, treeKey) => removeFact(facts, space, object, treeKey.subarray(itemAt)),
         returned: (row) => returned?.add(row),
@@ -146,8 +147,16 @@ export class StatementPrograms {
     if (isLoad && !program.isLoad && (request.kind === "load" || program.input === "plan")) return null;
     locks.lockWhole(tableLockName(request.tenant, body.table.oid), "keyShare");
     const { context } = evaluation;
-    if (request.kind === "load")
-      return this.#load(parts, (run) => orElse(() => runForEach(program, run, loadedValues(parts, planned))));
+    if (request.kind === "load") {
+      const { block } = program;
+      return this.#load(parts, (run) =>
+        orElse(() =>
+          block === null
+            ? runForEach(program, run, loadedValues(parts, planned))
+            : block(new LoadedBlock(parts, planned), run),
+        ),
+      );
+    }
     if (program.input === "plan") return this.#loadPlan(parts, planned, program);
     const parameters = readParameters(request.parameters, planned.bound, context);
     if (isLoad && program.isLoad) {
@@ -161,6 +170,7 @@ export class StatementPrograms {
         state: reader,
         tenant: request.tenant,
         frame: { row: [], parameters, context },
+        load: null,
         put: (space, _object, treeKey, content) => overlay.set(treeOfSpace(space), treeKey, pending(content)),
         remove: (space, _object, treeKey) => overlay.set(treeOfSpace(space), treeKey, null),
         returned: (row) => returned?.add(row),
@@ -213,10 +223,11 @@ export class StatementPrograms {
         state: load.reader,
         tenant: request.tenant,
         frame: { row: [], parameters: [], context: evaluation.context },
-        put: (space, object, treeKey, content) => load.put(space, object, treeKey, content),
+        load,
+        put: onlyAdds,
         remove: onlyAdds,
         returned: onlyAdds,
-        lock: (tree, treeKey, strength, table) => load.lock(tree, treeKey, strength, table),
+        lock: onlyAdds,
         nextRowNumber: (storage) => this.#nextRowNumber(parts, storage),
       });
     } finally {

@@ -49,7 +49,7 @@ export class CopyLines {
   /** What the client sent, as far as the rows that were added lie in it. */
   keep(piece: Uint8Array): void {
     if (this.#isBinary || piece.length === 0) return;
-    this.#pieces.push(Uint8Array.from(piece));
+    this.#pieces.push(new Uint8Array(piece));
     this.#length += piece.length;
   }
 

@@ -6,6 +6,7 @@
  */
 import type { LoadBlockWriter } from "../../../actors/messages/load-block.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { viewOf } from "../../../runtime/query/types/bytes.js";
 import { miB } from "../../../runtime/types/limits.js";
 import { type CopyLines, inContext } from "./lines.js";
 import type { CopyOptions } from "./options.js";
@@ -83,7 +84,7 @@ export class RowsIn {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     const at = this.#options.format === "binary" ? this.#binary(all, into) : this.#rows(all, into);
     this.#lines.keep(all.subarray(0, at));
-    this.#held = this.#isEnded ? new Uint8Array(0) : Uint8Array.from(all.subarray(at));
+    this.#held = new Uint8Array(this.#isEnded ? [] : all.subarray(at));
     if (this.#held.length > lineBytesMax)
       throw new SqlError("54000", `a line of COPY data is longer than ${lineBytesMax} bytes`);
   }
@@ -111,7 +112,13 @@ export class RowsIn {
 
   #rows(bytes: Uint8Array, into: LoadBlockWriter): number {
     let at = 0;
+    const view = viewOf(bytes);
     while (!this.#isEnded) {
+      const plainEnd = this.#plainLine(bytes, view, at, into);
+      if (plainEnd >= 0) {
+        at = plainEnd + 1;
+        continue;
+      }
       const end = this.#options.format === "csv" ? this.#csvLineEnd(bytes, at) : this.#textLineEnd(bytes, at);
       if (end < 0) break;
       const textEnd = end > at && bytes[end - 1] === carriageReturn ? end - 1 : end;
@@ -125,6 +132,18 @@ export class RowsIn {
       at = end + 1;
     }
     return at;
+  }
+
+  /** Where a line ends that needed no second look; -1 for all others. */
+  #plainLine(bytes: Uint8Array, view: DataView, from: number, into: LoadBlockWriter): number {
+    const { format, header } = this.#options;
+    if (format !== "text" || from === bytes.length || (this.#isFirst && header !== "none")) return -1;
+    const end = into.plainLine(bytes, view, from, this.#delimiter, this.#null, this.#columns.length);
+    if (end < 0) return -1;
+    this.#isFirst = false;
+    this.#line += 1;
+    this.#lines.add(this.#line, from, end);
+    return end;
   }
 
   #oneLine(bytes: Uint8Array, from: number, to: number, into: LoadBlockWriter): void {

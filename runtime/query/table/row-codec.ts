@@ -53,6 +53,11 @@ export class RowCodec {
   readonly #tail = new ByteWriter(256);
   #bytes = new Uint8Array(256);
   #view = new DataView(this.#bytes.buffer);
+  // Of the row that is being written: where its columns of fixed width begin, the ends of the others, and these; and where the next one goes.
+  #fixedFrom = 0;
+  #endsFrom = 0;
+  #tailFrom = 0;
+  #at = 0;
   /** Rows that come in numbers are mostly of a few lengths: the view that was made last may do for the next. */
   #row = this.#bytes.subarray(0, 0);
 
@@ -85,31 +90,96 @@ export class RowCodec {
 
   /** As `encode`; overwritten by the next call. */
   encodeView(values: readonly Datum[]): Uint8Array {
-    const { places } = this;
-    const count = places.length;
+    const count = this.places.length;
     assert(values.length === count, "a row has a value for each of its table's columns");
-    const fixedFrom = 2 + ((count + 7) >> 3);
-    const endsFrom = fixedFrom + this.#fixedBytes[count];
-    const tailFrom = endsFrom + 2 * this.#variables[count];
-    this.#room(tailFrom);
-    this.#bytes.fill(0, 0, tailFrom);
-    this.#view.setUint16(0, count, true);
-    let at = tailFrom;
-    for (let index = 0; index < count; index++) {
-      const place = places[index];
-      const value = values[index];
-      const isNull = value === null || value === undefined;
-      if (isNull) this.#bytes[2 + (index >> 3)] |= 1 << (index & 7);
-      if (place.storage.width > 0) {
-        if (!isNull) setFixed(place.storage, this.#bytes, this.#view, fixedFrom + place.fixedAt, value);
-        continue;
-      }
-      if (!isNull) at = this.#putVariable(place.storage, at, value);
-      if (at - tailFrom > 0xffff) return this.#encodeWide(values);
-      this.#view.setUint16(endsFrom + 2 * place.variableIndex, at - tailFrom, true);
-    }
-    if (this.#row.length !== at) this.#row = this.#bytes.subarray(0, at);
+    this.begin();
+    for (let index = 0; index < count; index++) this.put(index, values[index] ?? null);
+    const length = this.end();
+    if (length < 0) return this.#encodeWide(values);
+    if (this.#row.length !== length) this.#row = this.#bytes.subarray(0, length);
     return this.#row;
+  }
+
+  // A row whose columns are put one by one, each of them, in the order of their numbers.
+
+  begin(): void {
+    const count = this.places.length;
+    this.#fixedFrom = 2 + ((count + 7) >> 3);
+    this.#endsFrom = this.#fixedFrom + this.#fixedBytes[count];
+    this.#tailFrom = this.#endsFrom + 2 * this.#variables[count];
+    this.#at = this.#tailFrom;
+    this.#room(this.#tailFrom);
+    const bytes = this.#bytes;
+    for (let at = 0; at < this.#tailFrom; at++) bytes[at] = 0;
+    this.#view.setUint16(0, count, true);
+  }
+
+  /** @param index column number - 1 */
+  put(index: number, value: Datum): void {
+    const place = this.places[index];
+    if (value === null) this.#bytes[2 + (index >> 3)] |= 1 << (index & 7);
+    if (place.storage.width > 0) {
+      if (value !== null) setFixed(place.storage, this.#bytes, this.#view, this.#fixedFrom + place.fixedAt, value);
+      return;
+    }
+    if (value !== null) this.#at = this.#putVariable(place.storage, this.#at, value);
+    this.#endVariable(place.variableIndex);
+  }
+
+  /**
+   * As `put`, of a text that is UTF-8 already.
+   *
+   * @param isSound whether UTF-8 is sound and without U+0000; asked only from the first four bytes on that are not all ASCII
+   * @returns false when it is not: nothing was put
+   */
+  putText(
+    index: number,
+    bytes: Uint8Array,
+    view: DataView,
+    from: number,
+    to: number,
+    isSound: (from: number, to: number) => boolean,
+  ): boolean {
+    const { storage, variableIndex } = this.places[index];
+    assert(storage.kind === "text" && from <= to, "a text is put where texts are stored");
+    this.#room(this.#at + to - from);
+    let write = this.#at;
+    let read = from;
+    for (; read + 4 <= to; read += 4, write += 4) {
+      const word = view.getUint32(read, true);
+      // A byte of 0x80 or more, or one that is 0.
+      if (((word | (word - 0x0101_0101)) & 0x8080_8080) !== 0) break;
+      this.#view.setUint32(write, word, true);
+    }
+    for (; read < to; read++, write++) {
+      const byte = bytes[read];
+      if (byte === 0 || byte >= 0x80) break;
+      this.#bytes[write] = byte;
+    }
+    if (read < to) {
+      if (!isSound(read, to)) return false;
+      this.#bytes.set(bytes.subarray(read, to), write);
+    }
+    this.#at += to - from;
+    this.#endVariable(variableIndex);
+    return true;
+  }
+
+  #endVariable(variableIndex: number): void {
+    this.#view.setUint16(this.#endsFrom + 2 * variableIndex, this.#at - this.#tailFrom, true);
+  }
+
+  /** Length of the row, at the start of `rowBytes`; -1 when it is too wide to be put so, and has to be encoded as a whole. */
+  end(): number {
+    return this.#at - this.#tailFrom > 0xffff ? -1 : this.#at;
+  }
+
+  get rowBytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  get rowView(): DataView {
+    return this.#view;
   }
 
   #room(needed: number): void {

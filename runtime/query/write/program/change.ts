@@ -90,7 +90,7 @@ export function updateProgram(update: BoundUpdate, catalog: Catalog): WriteProgr
   const strength = indexes.some(({ index }) => index.isUnique) ? "update" : "noKeyUpdate";
   const find = findRow(table, keyValues, strength);
   const run = changeRow(table, find, computed, checked, indexes, references);
-  return { rows: 1, input: "statement", draws: drawsOf(expressions), isLoad: false, run };
+  return { rows: 1, input: "statement", draws: drawsOf(expressions), isLoad: false, block: null, run };
 }
 
 /** Whether the key stays, and nobody refers to what is written. */
@@ -197,5 +197,5 @@ export function deleteProgram(statement: BoundDelete, catalog: Catalog): WritePr
     tell(checked, frame, row.returned);
     return 1;
   };
-  return { rows: 1, input: "statement", draws: "nothing", isLoad: false, run };
+  return { rows: 1, input: "statement", draws: "nothing", isLoad: false, block: null, run };
 }

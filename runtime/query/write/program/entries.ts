@@ -3,8 +3,9 @@ import { itemAt, TableKey, tableSpace, tableTree } from "../../../store/table-tr
 import { assert } from "../../../types/assert.js";
 import type { IndexDefinition, TableDefinition } from "../../catalog/model.js";
 import { indexEntry } from "../../table/index-keys.js";
+import { viewOf } from "../../types/bytes.js";
 import type { Datum } from "../../types/datum.js";
-import type { ProgramRun } from "./program.js";
+import type { LoadTarget, ProgramRun } from "./program.js";
 
 export interface PlainIndex {
   readonly index: IndexDefinition;
@@ -51,6 +52,12 @@ export const isFree = (
 export function putEntry({ index, treeKey, content }: Entry, { put }: ProgramRun): void {
   assert(treeKey.length > itemAt, "an entry has an item");
   put(tableSpace.index, index.storage, treeKey, content);
+}
+
+/** Adds a row's entry to a load; false when its place is taken. */
+export function addEntry({ index, treeKey, content, mustBeUnique }: Entry, load: LoadTarget): boolean {
+  assert(treeKey.length > itemAt, "an entry has an item");
+  return load.add(tableSpace.index, index.storage, treeKey, mustBeUnique, content, viewOf(content), content.length);
 }
 
 export function removeEntry({ index, treeKey }: Entry, { remove }: ProgramRun): void {

@@ -5,9 +5,11 @@ import type { BoundInsert } from "../../bind/bound.js";
 import type { Catalog, TableDefinition } from "../../catalog/model.js";
 import { compileForFrames, type Frame, type FrameFunction } from "../../execute/frame-expression.js";
 import type { BoundExpression, ColumnId } from "../../plan/expression.js";
+import { visitExpression } from "../../plan/walk.js";
 import { rowKeyCodecOf, rowNumberKey } from "../../table/index-keys.js";
 import { rowCodecOf } from "../../table/row-codec.js";
 import type { Datum } from "../../types/datum.js";
+import { blockProgram, rowAdder } from "./block.js";
 import { type Draws, drawsOf } from "./draws.js";
 import { type Entry, entryOf, isFree, isPlain, type PlainIndex, plainIndex, putEntry } from "./entries.js";
 import { type ProgramRun, rowBytesMax, type WriteProgram } from "./program.js";
@@ -20,16 +22,21 @@ const noEntries: readonly Entry[] = [];
 /** The value of a column in each of the statement's rows. */
 type RowValue = (frame: Frame, row: number) => Datum;
 
-interface StoredValue {
+export interface StoredValue {
   /** In a row's values. */
   readonly place: number;
   readonly of: RowValue;
+  /** The parameter that it is, as it is; -1 when it is computed. */
+  readonly parameter: number;
+  /** Parameters that it is computed from. */
+  readonly uses: readonly number[];
 }
 
 /** The columns that are stored as they are given; generated ones are computed once those are known. Null where `valueOf` says so. */
 function storedValues(
   { table, plan, values }: BoundInsert,
   valueOf: (planColumn: number) => RowValue | null,
+  expressionOf: (planColumn: number) => BoundExpression | null = () => null,
 ): readonly StoredValue[] | null {
   const stored: StoredValue[] = [];
   for (const [at, { number }] of liveColumns(table).entries()) {
@@ -39,9 +46,19 @@ function storedValues(
     assert(planColumn >= 0, "what an INSERT stores is in its plan's columns");
     const of = valueOf(planColumn);
     if (of === null) return null;
-    stored.push({ place: number - 1, of });
+    const expression = expressionOf(planColumn);
+    const parameter = expression?.kind === "parameter" ? expression.index : -1;
+    stored.push({ place: number - 1, of, parameter, uses: expression === null ? [] : parametersOf(expression) });
   }
   return stored;
+}
+
+function parametersOf(expression: BoundExpression): readonly number[] {
+  const found: number[] = [];
+  visitExpression(expression, (part) => {
+    if (part.kind === "parameter") found.push(part.index);
+  });
+  return found;
 }
 
 /**
@@ -86,10 +103,16 @@ export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgr
           parameters[planColumn] ?? null,
     );
     assert(taken !== null, "a row of a plan is taken as it is");
-    return { rows: 1, input: "plan", draws: "more", isLoad, run: (run) => (write(taken, 0, run) ? 1 : null) };
+    const run = (row: ProgramRun): number | null => (write(taken, 0, row) ? 1 : null);
+    return { rows: 1, input: "plan", draws: "more", isLoad, block: null, run };
   }
   const { items } = plan;
-  const stored = storedValues(insert, (planColumn) => columnOf(items, planColumn));
+  const [sole = null] = items.length === 1 ? items : [];
+  const stored = storedValues(
+    insert,
+    (planColumn) => columnOf(items, planColumn),
+    (planColumn) => sole?.[planColumn] ?? null,
+  );
   if (stored === null) return null;
   const rows = items.length;
   const drawn = drawsOf(plan.items.flat());
@@ -99,6 +122,7 @@ export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgr
     input: "statement",
     draws,
     isLoad,
+    block: isLoad && sole !== null ? blockProgram(table, others.map(plainIndex), checked, stored) : null,
     run: (run) => {
       for (let row = 0; row < rows; row++) if (!write(stored, row, run)) return null;
       return rows;
@@ -120,10 +144,15 @@ function insertRow(
   const keyCodec = rowKeyCodecOf(table);
   const hasKey = table.keyColumns.length > 0;
   const key = new TableKey();
+  const addRow = rowAdder(table, indexes);
   return (stored, number, run) => {
-    const { state, tenant, frame } = run;
+    const { state, tenant, frame, load } = run;
     for (const { place, of } of stored) row[place] = of(frame, number);
     if (!isSound(checked, frame, row)) return false;
+    if (load !== null) {
+      const content = codec.encodeView(row);
+      return addRow(row, content, codec.rowView, content.length, run, load);
+    }
     for (let at = 0; at < table.keyColumns.length; at++) keyValues[at] = row[(table.keyColumns[at] ?? 0) - 1] ?? null;
     const rowKey = hasKey ? keyCodec.encode(keyValues) : rowNumberKey(run.nextRowNumber(table.storage));
     const treeKey = hasKey ? keyCodec.treeKey(tenant, table.storage) : key.item(tenant, table.storage, rowKey);
