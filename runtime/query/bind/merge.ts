@@ -121,7 +121,7 @@ function bindClause(clause: MergeClause, target: WriteTarget, scope: Scope, bind
         checkWidth(items.length, targets, clause, clause.values[targets.length]?.location ?? -1);
       const given = targets.slice(0, items.length).map(({ number }) => number);
       binder.authority.expectColumns(table, "a", given);
-      const values = rowArranger(targets, live, clause.overriding, binder)(items);
+      const values = rowArranger(target, targets, live, clause.overriding, binder)(items);
       const action = (ids: readonly ColumnId[]): MergeAction => ({
         kind: "insert",
         values: live.map(({ generated }, index) => (generated === null ? (ids[index] ?? null) : null)),

@@ -11,7 +11,7 @@ import { plainContext } from "./context.js";
 import { bindExpression, rowItems } from "./expression.js";
 import { findRelation, missingTable } from "./relation.js";
 import { guarded, type Scope, type ScopeRelation } from "./scope.js";
-import { assign, defaultOf } from "./table-rules.js";
+import { assign, defaultOf, defaultValue } from "./table-rules.js";
 import { refuseFixed, type TargetColumn, type Verb, type WriteTarget, writeTarget } from "./view-target.js";
 
 /** What is written: a table, or a view over one. 42809 for what is none. */
@@ -74,6 +74,7 @@ export function insertTargets(target: WriteTarget, columns: readonly InsertColum
 
 /** From the values for some columns, null for DEFAULT, to those of all live ones, in their order. */
 export function rowArranger(
+  target: Pick<WriteTarget, "columns">,
   targets: readonly TargetColumn[],
   live: readonly ColumnDefinition[],
   overriding: Insert["overriding"],
@@ -89,6 +90,13 @@ export function rowArranger(
     defaults.set(column, bound);
     return bound;
   };
+  /** What views give to a column that is not given. */
+  const ofViews = new Map(
+    target.columns.flatMap((named) => {
+      const value = named.column === null ? null : viewDefault(named, binder);
+      return value === null ? [] : [[named.column, value] as const];
+    }),
+  );
   return (values) => {
     // What is none of the table's is refused; what it is given must fit it all the same.
     for (const [index, { column, type, name }] of targets.entries()) {
@@ -97,13 +105,23 @@ export function rowArranger(
     }
     return live.map((column) => {
       const index = targets.findIndex((target) => target.column === column);
-      const value = index < 0 ? null : (values[index] ?? null);
+      const given = index < 0 ? null : (values[index] ?? null);
+      const value = given ?? ofViews.get(column) ?? null;
       if (value === null || (column.identity !== null && overriding === "user")) return nothing(column);
       checkWritable(column, overriding, binder);
       return assign(value, column.type, targets[index]?.name ?? column.name, binder);
     });
   };
 }
+
+/** What a view says of a column that is not given; null for nothing. */
+function viewDefault({ default: said, type, name }: TargetColumn, binder: Binder): BoundExpression | null {
+  return said === null ? null : defaultValue(said.expression, type, name, binder);
+}
+
+/** Columns that a view gives values to though the statement does not. */
+export const defaulted = (target: WriteTarget, given: readonly TargetColumn[]): readonly TargetColumn[] =>
+  target.columns.filter((column) => column.default !== null && !given.includes(column));
 
 export function checkWidth(
   width: number,
@@ -171,8 +189,9 @@ export function bindAssignments(
           : `Column "${column.name}" is a generated column.`;
       binder.refuse(new SqlError("428C9", `column "${column.name}" can only be updated to DEFAULT`, { detail }));
     }
-    // The column of a view has no default of its own, so that DEFAULT is NULL to it; an INSERT takes the table's.
-    return [{ column, number, value: value === null ? none : assign(value, column.type, name, binder) }];
+    if (value !== null) return [{ column, number, value: assign(value, column.type, name, binder) }];
+    // DEFAULT is what the view itself says, or else NULL to it; an INSERT looks beneath.
+    return [{ column, number, value: named.default?.depth === 0 ? (viewDefault(named, binder) ?? none) : none }];
   });
   refuseFixed(target, verb, written, binder);
   refuseRepeated(written, binder);

@@ -32,6 +32,7 @@ import {
   asReadable,
   bindAssignments,
   checkWidth,
+  defaulted,
   insertTargets,
   namesOf,
   refuseRepeated,
@@ -91,10 +92,11 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
   const rules = bindRules(table, relation, binder);
   const live = liveColumns(table);
   const targets = insertTargets(target, statement.columns);
-  const { plan: source, width } = bindSource(statement, targets, live, binder, tables);
+  const { plan: source, width } = bindSource(statement, target, targets, live, binder, tables);
   const given = targets.slice(0, width);
-  refuseFixed(target, "insert", given, binder);
-  refuseRepeated(given, binder);
+  const written = [...given, ...defaulted(target, given)];
+  refuseFixed(target, "insert", written, binder);
+  refuseRepeated(written, binder);
   expectColumnsOn(
     target,
     "a",
@@ -125,6 +127,7 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
  */
 function bindSource(
   statement: Insert,
+  target: WriteTarget,
   targets: readonly TargetColumn[],
   live: readonly ColumnDefinition[],
   binder: Binder,
@@ -132,7 +135,7 @@ function bindSource(
 ): { readonly plan: PlanNode; readonly width: number } {
   const { source } = statement;
   const columns: PlanColumn[] = live.map(({ name, type }) => ({ id: binder.newId(), name, type }));
-  const arrange = rowArranger(targets, live, statement.overriding, binder);
+  const arrange = rowArranger(target, targets, live, statement.overriding, binder);
   if (source === null) return { plan: { kind: "values", items: [arrange([])], columns, ...estimates }, width: 0 };
   if (isPlainValues(source)) {
     const context = plainContext(binder, new Scope(namesOf(), null, tables), "VALUES");

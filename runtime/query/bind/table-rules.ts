@@ -61,8 +61,13 @@ export function defaultOf(column: ColumnDefinition, binder: Binder): BoundExpres
   if (column.identity !== null) return nextValue(column);
   const own = column.default ?? domainOf(column.type, binder)?.default ?? null;
   if (own === null) return { kind: "constant", value: null, type: column.type, location: -1 };
+  return defaultValue(own, column.type, column.name, binder);
+}
+
+/** A stored default as a value for its column. */
+export function defaultValue(own: StoredExpression, type: SqlType, column: string, binder: Binder): BoundExpression {
   const bound = stored(own, new Scope(noNames, null, null), "DEFAULT expressions", binder);
-  return assign(bound, column.type, column.name, binder);
+  return assign(bound, type, column, binder);
 }
 
 function nextValue(column: ColumnDefinition): BoundExpression {

@@ -3,7 +3,13 @@
  * for the table's, its computed ones for their expressions, and its condition joins that of the statement. So what is planned and carried
  * out is what it would be for the table. Each view is asked of whoever stands above it: the statement's user, or the owner of the view above.
  */
-import type { ColumnDefinition, Relation, TableDefinition, ViewDefinition } from "../catalog/model.js";
+import type {
+  ColumnDefinition,
+  Relation,
+  StoredExpression,
+  TableDefinition,
+  ViewDefinition,
+} from "../catalog/model.js";
 import { systemTable } from "../catalog/system/table-definition.js";
 import { noUpdatableColumns, type SimpleView, updatabilityOf } from "../catalog/updatable-view.js";
 import { SqlError } from "../error.js";
@@ -29,6 +35,8 @@ export interface TargetColumn {
   /** The table's column that it is; null where it is none, with the view that says so. */
   readonly column: ColumnDefinition | null;
   readonly fixed: Fixed | null;
+  /** What views say of a value that is not given: the outermost that says something, and how many others stand above it. */
+  readonly default: { readonly depth: number; readonly expression: StoredExpression } | null;
 }
 
 /** Why a column cannot be written: how many views stand above the one whose column is none of its base's. */
@@ -107,21 +115,25 @@ function targetColumns(
   if (views.length === 0) {
     return liveColumns(table).map((column) => {
       const { name, number, type } = column;
-      return { name, number, type, column, fixed: null };
+      return { name, number, type, column, fixed: null, default: null };
     });
   }
   return relation.columns.map(({ name, type }, index) => {
     let number = index + 1;
+    let said: TargetColumn["default"] = null;
     for (const [depth, { view, columns }] of views.entries()) {
+      const expression = view.columns[number - 1]?.default;
+      if (expression !== undefined) said ??= { depth, expression };
       const found = columns[number - 1];
       const own = view.columns[number - 1]?.name ?? "";
       if (found === undefined || found.kind === "fixed") {
         const fixed: Fixed = { depth, view: view.name, name: own, number, reason: found?.reason ?? "" };
-        return { name, number: index + 1, type, column: null, fixed };
+        return { name, number: index + 1, type, column: null, fixed, default: said };
       }
       ({ number } = found);
     }
-    return { name, number: index + 1, type, column: table.columns[number - 1] ?? null, fixed: null };
+    const column = table.columns[number - 1] ?? null;
+    return { name, number: index + 1, type, column, fixed: null, default: said };
   });
 }
 

@@ -179,13 +179,21 @@ export interface TableDefinition extends Commented, Owned {
   readonly isUnpopulated?: true;
 }
 
+export interface ViewColumnDefinition {
+  readonly name: string;
+  readonly type: SqlType;
+  /** Who may do what with the column, beside what the view's list says. */
+  readonly acl?: Acl;
+  /** What an INSERT through the view gives to the column beneath when it says nothing. */
+  readonly default?: StoredExpression;
+}
+
 export interface ViewDefinition extends Commented, Owned {
   readonly kind: "view";
   readonly oid: Oid;
   readonly name: string;
   readonly schema: Oid;
-  /** `acl`: who may do what with the column, beside what the view's list says. */
-  readonly columns: readonly { readonly name: string; readonly type: SqlType; readonly acl?: Acl }[];
+  readonly columns: readonly ViewColumnDefinition[];
   readonly query: StoredQuery;
   /** It was made by a superuser: what it reads is read with a superuser's rights. */
   readonly isOwnerSuperuser?: boolean;

@@ -122,6 +122,8 @@ export type AlterTableAction = Located &
     | { readonly kind: "dropIdentity" | "dropExpression"; readonly column: string; readonly ifExists: boolean }
     | { readonly kind: "setOwner"; readonly owner: string }
     | { readonly kind: "clusterOn"; readonly index: string | null }
+    /** SET or RESET of options; what a view demands of rows: null for nothing, undefined when nothing is said of it. */
+    | { readonly kind: "setOptions"; readonly checkOption: "local" | "cascaded" | null | undefined }
     | { readonly kind: "other"; readonly name: string }
   );
 
@@ -154,6 +156,8 @@ export interface Rename extends Located {
   readonly name: RelationName;
   /** Column or constraint of the relation; null when the object itself is renamed. */
   readonly part: string | null;
+  /** What the relation is said to be, whose column or constraint is renamed. */
+  readonly ofType?: "table" | "view";
   readonly newName: string;
   readonly ifExists: boolean;
 }

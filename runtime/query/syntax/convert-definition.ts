@@ -29,7 +29,7 @@ import {
   isTypeKind,
 } from "./convert-type.js";
 import { isTemporary, nameParts, objectName, onCommitOf, relationType } from "./definition-names.js";
-import { definitionElements, hasOptions, roleName, valueText } from "./options.js";
+import { checkOptionIn, definitionElements, hasOptions, roleName, valueText } from "./options.js";
 import {
   type Fields,
   fieldsOf,
@@ -67,22 +67,9 @@ function maintenanceOf(into: Fields, conversion: Conversion): "incremental" | "r
 function checkOptionOf(fields: Fields, conversion: Conversion): CreateView["checkOption"] {
   const written = textOf(fields, "withCheckOption");
   const own = written === "LOCAL_CHECK_OPTION" ? "local" : written === "CASCADED_CHECK_OPTION" ? "cascaded" : null;
-  const found: ("local" | "cascaded")[] = own === null ? [] : [own];
-  for (const { name, value, location } of definitionElements(listOf(fields, "options"), conversion)) {
-    if (name === "security_barrier" || name === "security_invoker")
-      throw notSupported(`the option ${name} of a view`, location);
-    if (name !== "check_option") throw new SqlError("22023", `unrecognized parameter "${name}"`);
-    const text = valueText(value) ?? "true";
-    const option = text.toLowerCase();
-    if (option !== "local" && option !== "cascaded") {
-      throw new SqlError("22023", `invalid value for enum option "check_option": ${text}`, {
-        detail: 'Valid values are "local" and "cascaded".',
-      });
-    }
-    found.push(option);
-  }
-  if (found.length > 1) throw new SqlError("22023", 'parameter "check_option" specified more than once');
-  return found[0] ?? "none";
+  const given = checkOptionIn(definitionElements(listOf(fields, "options"), conversion));
+  if (own !== null && given !== null) throw new SqlError("22023", 'parameter "check_option" specified more than once');
+  return own ?? given ?? "none";
 }
 
 export function convertTableAs(fields: Fields, conversion: Conversion): CreateTableAs {
@@ -225,7 +212,8 @@ function convertRename(fields: Fields, conversion: Conversion): Rename | RenameR
     type === "OBJECT_COLUMN" ? "column" : type === "OBJECT_TABCONSTRAINT" ? "constraint" : relationType(type, "RENAME");
   const name = convertRelation(fields["relation"] ?? {}, conversion);
   const part = objectType === "column" || objectType === "constraint" ? textOf(fields, "subname") : null;
-  return { kind: "rename", objectType, name, part, newName, ifExists, location: name.location };
+  const ofType = textOf(fields, "relationType") === "OBJECT_VIEW" ? "view" : "table";
+  return { kind: "rename", objectType, name, part, newName, ifExists, ofType, location: name.location };
 }
 
 function convertCreateIndex(fields: Fields, conversion: Conversion): CreateIndex {

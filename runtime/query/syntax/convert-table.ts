@@ -7,7 +7,7 @@ import { convertConstraints } from "./convert-constraint.js";
 import { convertExpression, convertTypeName, optional } from "./convert-expression.js";
 import { convertRelation } from "./convert-query.js";
 import { isTemporary, onCommitOf, relationType } from "./definition-names.js";
-import { hasOptions, roleName } from "./options.js";
+import { checkOptionIn, definitionElements, hasOptions, roleName } from "./options.js";
 import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, stringsOf, textOf, unwrap } from "./tree.js";
 
 export function convertCreateTable(fields: Fields, conversion: Conversion): CreateTable {
@@ -60,17 +60,18 @@ function convertColumnDefinition(fields: Fields, conversion: Conversion): Column
 
 export function convertAlterTable(fields: Fields, conversion: Conversion): AlterTable {
   const name = convertRelation(fields["relation"], conversion);
+  const isOfView = textOf(fields, "objtype") === "OBJECT_VIEW";
   return {
     kind: "alterTable",
     objectType: relationType(textOf(fields, "objtype"), "ALTER"),
     name,
     ifExists: flagOf(fields, "missing_ok"),
-    actions: listOf(fields, "cmds").map((item) => convertAction(fieldsOf(item, "AlterTableCmd"), conversion)),
+    actions: listOf(fields, "cmds").map((item) => convertAction(fieldsOf(item, "AlterTableCmd"), isOfView, conversion)),
     location: name.location,
   };
 }
 
-function convertAction(fields: Fields, conversion: Conversion): AlterTableAction {
+function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion): AlterTableAction {
   const type = textOf(fields, "subtype");
   const name = textOf(fields, "name");
   const definition = fields["def"];
@@ -129,6 +130,15 @@ function convertAction(fields: Fields, conversion: Conversion): AlterTableAction
       return { kind: "setOwner", owner: roleName(fields["newowner"]), location };
     case "AT_ClusterOn":
       return { kind: "clusterOn", index: name, location };
+    case "AT_SetRelOptions":
+    case "AT_ResetRelOptions": {
+      const elements = definitionElements(listOf(fieldsOf(definition, "List"), "items"), conversion);
+      const isCheckOption = elements.some((element) => element.name === "check_option");
+      if (!isOfView && !isCheckOption) return { kind: "other", name: type.replace(/^AT_/, ""), location };
+      if (type === "AT_SetRelOptions")
+        return { kind: "setOptions", checkOption: checkOptionIn(elements) ?? undefined, location };
+      return { kind: "setOptions", checkOption: isCheckOption ? null : undefined, location };
+    }
     case "AT_DropCluster":
       return { kind: "clusterOn", index: null, location };
     default:

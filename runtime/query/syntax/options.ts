@@ -1,4 +1,5 @@
 /** Lists of `name value` that many statements take, and names of roles, as the parser holds them. */
+import { notSupported, SqlError } from "../error.js";
 import type { Conversion } from "./conversion.js";
 import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, textOf, unwrap } from "./tree.js";
 
@@ -63,3 +64,23 @@ export function roleName(node: unknown): string {
 /** Whether WITH says anything but how full a page is to be: a hint that changes no answer. */
 export const hasOptions = (fields: Fields): boolean =>
   listOf(fields, "options").some((node) => textOf(fieldsOf(node, "DefElem"), "defname") !== "fillfactor");
+
+/** What options of a view demand of rows that are written through it; null when none says anything. */
+export function checkOptionIn(elements: ReturnType<typeof definitionElements>): "local" | "cascaded" | null {
+  let found: "local" | "cascaded" | null = null;
+  for (const { name, value, location } of elements) {
+    if (name === "security_barrier" || name === "security_invoker")
+      throw notSupported(`the option ${name} of a view`, location);
+    if (name !== "check_option") throw new SqlError("22023", `unrecognized parameter "${name}"`);
+    if (found !== null) throw new SqlError("22023", 'parameter "check_option" specified more than once');
+    const text = valueText(value) ?? "true";
+    const option = text.toLowerCase();
+    if (option !== "local" && option !== "cascaded") {
+      throw new SqlError("22023", `invalid value for enum option "check_option": ${text}`, {
+        detail: 'Valid values are "local" and "cascaded".',
+      });
+    }
+    found = option;
+  }
+  return found;
+}

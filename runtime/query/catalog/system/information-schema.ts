@@ -5,7 +5,14 @@ import { noModifier, type Oid, type SqlType, typeOid } from "../../types/sql-typ
 import { formatType, intervalLimits, numericLimits } from "../../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { isUserType } from "../../types/user-types.js";
-import type { ColumnDefinition, Deferral, Relation, TableDefinition, ViewDefinition } from "../model.js";
+import type {
+  ColumnDefinition,
+  Deferral,
+  Relation,
+  StoredExpression,
+  TableDefinition,
+  ViewDefinition,
+} from "../model.js";
 import { isTemporary } from "../temporary.js";
 import { eventsOf, updatableEvents } from "../updatable-view.js";
 import { actionText, columnName, constraintsOf, defaultText } from "./definitions.js";
@@ -107,19 +114,23 @@ interface ListedColumn {
   readonly number: number;
   readonly type: SqlType;
   readonly definition: ColumnDefinition | null;
+  readonly default: StoredExpression | null;
 }
 
 function* listedColumns(world: CatalogWorld): Iterable<ListedColumn> {
   for (const { definition } of systemRelations)
     for (const { name, number, type } of definition.columns)
-      yield { relation: definition, name, number, type, definition: null };
+      yield { relation: definition, name, number, type, definition: null, default: null };
   for (const table of world.tables())
-    for (const column of table.columns)
-      if (!column.isDropped)
-        yield { relation: table, name: column.name, number: column.number, type: column.type, definition: column };
+    for (const column of table.columns) {
+      if (column.isDropped) continue;
+      const { name, number, type } = column;
+      const own = column.identity === null ? column.default : null;
+      yield { relation: table, name, number, type, definition: column, default: own };
+    }
   for (const view of world.views())
-    for (const [index, { name, type }] of view.columns.entries())
-      yield { relation: view, name, number: index + 1, type, definition: null };
+    for (const [index, { name, type, default: expression }] of view.columns.entries())
+      yield { relation: view, name, number: index + 1, type, definition: null, default: expression ?? null };
 }
 
 function identityRow(column: ColumnDefinition | null, world: CatalogWorld): SystemRow {
@@ -139,17 +150,14 @@ function identityRow(column: ColumnDefinition | null, world: CatalogWorld): Syst
 }
 
 export function* columnRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
-  for (const { relation, name, number, type, definition } of listedColumns(world))
+  for (const { relation, name, number, type, definition, default: expression } of listedColumns(world))
     yield {
       table_catalog: database,
       table_schema: world.schemaName(relation.schema),
       table_name: relation.name,
       column_name: name,
       ordinal_position: number,
-      column_default:
-        definition === null || definition.default === null || definition.identity !== null
-          ? null
-          : defaultText(definition.default, world),
+      column_default: expression === null ? null : defaultText(expression, world),
       is_nullable: yesNo(definition === null ? true : !definition.isNotNull),
       ...typeRow(type, database, world),
       dtd_identifier: String(number),

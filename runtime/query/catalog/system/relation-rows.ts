@@ -185,6 +185,7 @@ export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
             attrelid: relation.oid,
             attname: column.name,
             attnum: place + 1,
+            atthasdef: column.default !== undefined,
             attacl: aclArray(column),
             ...typeColumns(column.type),
           };
@@ -203,6 +204,15 @@ export function* defaultRows(world: CatalogWorld): Iterable<SystemRow> {
         adbin: defaultText(expression, world),
       };
     }
+  for (const view of world.relations()) {
+    if (view.kind !== "view") continue;
+    for (const [index, { default: expression }] of view.columns.entries()) {
+      if (expression === undefined) continue;
+      const number = index + 1;
+      const oid = defaultOid(view.oid, number);
+      yield { oid, adrelid: view.oid, adnum: number, adbin: defaultText(expression, world) };
+    }
+  }
 }
 
 export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {

@@ -5,6 +5,7 @@ import { notSupported, SqlError } from "../../error.js";
 import type { AlterTable, AlterTableAction } from "../../syntax/ast-definition.js";
 import { addColumn, addIdentity, dropIdentity, setType } from "./alter-columns.js";
 import { addConstraint, alterConstraint, dropConstraint, validateConstraint } from "./alter-constraints.js";
+import { alterView } from "./alter-view.js";
 import { Alteration } from "./alteration.js";
 import { clusterOn } from "./cluster.js";
 import { placeOf, shownName } from "./draft.js";
@@ -27,6 +28,11 @@ export function alterTable(statement: AlterTable, ports: DefinitionPorts): Defin
     for (const action of statement.actions) if (action.kind === "setOwner") alterOwner(found, action.owner, ports);
     return { tag };
   }
+  if (found?.kind === "view" && (statement.objectType === "view" || statement.objectType === "table")) {
+    alterView(found.oid, statement.actions, ports);
+    return { tag };
+  }
+  if (statement.objectType === "view" && found !== null) throw new SqlError("42809", `"${found.name}" is not a view`);
   if (statement.objectType !== "table" && found !== null) throw notSupported(tag, placeOf(statement.location));
   const { oid } = draft.table(statement.name);
   for (const action of statement.actions) perform(new Alteration(ports, oid), action);
@@ -86,8 +92,9 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
       return clusterOn(table, action.index, ports);
     case "dropExpression":
       return alteration.changeColumn(action.column, position, (column) => ({ ...column, generated: null }));
+    case "setOptions":
     case "other":
-      throw notSupported(`ALTER TABLE … ${action.name}`, position);
+      throw notSupported(`ALTER TABLE … ${action.kind === "other" ? action.name : "SET"}`, position);
     default:
       return unreachable(action);
   }

@@ -20,6 +20,7 @@ import { withDefaults } from "./default-privileges.js";
 import { placeOf, shownName } from "./draft.js";
 import { exists } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+import { namedColumns } from "./view-columns.js";
 import { readsTemporary } from "./view-sources.js";
 
 const column = (number: number, name: string, type: SqlType): ColumnDefinition => ({
@@ -78,7 +79,7 @@ export function createMaterializedView(statement: CreateTableAs, ports: Definiti
   if (readsTemporary(statement.query))
     throw new SqlError("0A000", "materialized views must not use temporary tables or views");
   const columns = viewColumns(statement, ports);
-  const query: StoredQuery = ports.storeQuery(statement.query);
+  const query: StoredQuery = ports.storeQuery(namedColumns(statement.query, ports.query?.columns ?? [], columns));
   const { binding, position } = views;
   const { shape, stateTypes, sources } = views.describe(query);
   const maintenance = maintenanceOf(statement, shape.kind === "refresh" ? shape.reason : null);

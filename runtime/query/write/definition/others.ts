@@ -10,7 +10,6 @@ import type {
 } from "../../catalog/model.js";
 import { extensions, isRelation, isType, rowsOfObject } from "../../catalog/model.js";
 import { isTemporary, isTemporaryName } from "../../catalog/temporary.js";
-import { noUpdatableColumns, updatabilityOf } from "../../catalog/updatable-view.js";
 import { notSupported, SqlError } from "../../error.js";
 import type {
   AlterSequence,
@@ -23,6 +22,7 @@ import type {
   SetSchema,
 } from "../../syntax/ast-definition.js";
 import type { Truncate } from "../../syntax/ast-modify.js";
+import { expectCheckable, renameViewColumn } from "./alter-view.js";
 import { columnNamed, expectOwnName } from "./constraints.js";
 import { withDefaults } from "./default-privileges.js";
 import { type CatalogDraft, placeOf, shownName } from "./draft.js";
@@ -31,6 +31,7 @@ import { exists, expectNoType } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
 import { followType } from "./stored-types.js";
+import { namedColumns } from "./view-columns.js";
 import { expectUnread, readsTemporary } from "./view-sources.js";
 import { followColumnName, followRelation, followSchema } from "./views.js";
 
@@ -98,7 +99,7 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
     expectUnread(ports, before);
     oid = before.oid;
   }
-  const syntax = ports.storeQuery(statement.query);
+  const syntax = ports.storeQuery(namedColumns(statement.query, query.columns, columns));
   const view: ViewDefinition = {
     kind: "view",
     oid,
@@ -119,7 +120,7 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
   const { comments, acl } = before;
   draft.put({
     ...view,
-    columns: columns.map((column, index) => ({ ...column, ...aclIn(before.columns[index]) })),
+    columns: columns.map((column, index) => ({ ...column, ...saidOf(before.columns[index]) })),
     owner: before.owner,
     isOwnerSuperuser: before.isOwnerSuperuser === true,
     ...(comments === undefined ? {} : { comments }),
@@ -128,19 +129,13 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
   return { tag: "CREATE VIEW" };
 }
 
-/** Throws 0A000 for a check option of a view through which nothing is written. */
-function expectCheckable(view: ViewDefinition, { draft }: DefinitionPorts): void {
-  if (view.checkOption === undefined) return;
-  const found = updatabilityOf(view, draft.catalog);
-  const hasColumns = found.kind === "simple" && found.columns.some(({ kind }) => kind === "column");
-  if (hasColumns) return;
-  throw new SqlError("0A000", "WITH CHECK OPTION is supported only on automatically updatable views", {
-    hint: found.kind === "refused" ? found.reason : noUpdatableColumns,
-  });
+/** What was said of a column stays when the view's query is replaced. */
+function saidOf(
+  column: ViewDefinition["columns"][number] | undefined,
+): Pick<ViewDefinition["columns"][number], "acl" | "default"> {
+  const { acl, default: expression } = column ?? {};
+  return { ...(acl === undefined ? {} : { acl }), ...(expression === undefined ? {} : { default: expression }) };
 }
-
-const aclIn = (column: ViewDefinition["columns"][number] | undefined): Pick<ViewDefinition, "acl"> =>
-  column?.acl === undefined ? {} : { acl: column.acl };
 
 function expectSameColumns(before: ViewDefinition, columns: ViewDefinition["columns"]): void {
   if (columns.length < before.columns.length) throw new SqlError("42P16", "cannot drop columns from view");
@@ -246,6 +241,10 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
     return { tag };
   }
   if (statement.part !== null) {
+    if (relation.kind === "view" && objectType === "column") {
+      renameViewColumn(relation, statement.part, newName, ports);
+      return { tag: statement.ofType === "view" ? "ALTER VIEW" : tag };
+    }
     if (relation.kind !== "table") throw notSupported(`renaming a column of a ${relation.kind}`);
     if (objectType === "constraint") renameConstraint(ports, relation, statement.part, newName);
     else renameColumn(ports, relation, statement.part, newName);

@@ -51,6 +51,13 @@ export function followType(
   const followed = (object: CatalogObject): CatalogObject => {
     switch (object.kind) {
       case "view":
+        return {
+          ...object,
+          query: query(object.query),
+          columns: object.columns.map((column) =>
+            column.default === undefined ? column : { ...column, default: expression(column.default) },
+          ),
+        };
       case "materializedView":
         return { ...object, query: query(object.query) };
       case "table":

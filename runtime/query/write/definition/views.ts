@@ -108,13 +108,14 @@ const liveColumns = ({ columns }: TableDefinition): readonly ColumnDefinition[] 
   columns.filter(({ isDropped }) => !isDropped);
 
 /** Before a column gets another name: views call all columns as they did. */
-export function followColumnName(ports: DefinitionPorts, table: TableDefinition): void {
-  const names = liveColumns(table).map(({ name }) => name);
-  changeReferences(ports, table, (reference) => {
+export function followColumnName(ports: DefinitionPorts, relation: TableDefinition | ViewDefinition): void {
+  const columns = relation.kind === "view" ? relation.columns : liveColumns(relation);
+  const names = columns.map(({ name }) => name);
+  changeReferences(ports, relation, (reference) => {
     const known = reference.alias?.columns ?? [];
     assert(known.length <= names.length, "a view has no more names for columns than there are");
-    const columns = [...known, ...names.slice(known.length)];
-    return { ...reference, alias: { name: reference.alias?.name ?? reference.name.name, columns } };
+    const all = [...known, ...names.slice(known.length)];
+    return { ...reference, alias: { name: reference.alias?.name ?? reference.name.name, columns: all } };
   });
 }
 
