@@ -38,7 +38,7 @@ test("views follow tables, columns and schemas to their new names, and pin what 
     t.is(await lines("select * from above order by 1"), "11 21");
     t.is(
       await stateOf("alter table shop.items drop column price"),
-      "2BP01 cannot drop column price of table items because other objects depend on it",
+      "2BP01 cannot drop column price of table shop.items because other objects depend on it",
     );
     t.is(
       await stateOf("alter table shop.items alter column price type bigint"),
