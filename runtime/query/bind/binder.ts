@@ -14,7 +14,7 @@ import { Authority } from "./authority.js";
 import type { BoundModification } from "./bound.js";
 import type { ExpressionContext } from "./context.js";
 import type { BindEnvironment } from "./environment.js";
-import type { CommonTables, Scope } from "./scope.js";
+import type { CommonTables, LockablePart, Scope } from "./scope.js";
 
 export interface OutputColumn {
   readonly id: ColumnId;
@@ -32,14 +32,19 @@ export interface OutputColumn {
 export interface BoundRows {
   readonly plan: PlanNode;
   readonly outputs: readonly OutputColumn[];
+  /** Whose rows its rows are made of, one each, where their keys were asked for; null where rows are not made so. */
+  readonly parts?: readonly LockablePart[] | null;
 }
 
 export interface QueryOptions {
   /** Literals and parameters of unknown type in a SELECT's output: text, or left for the caller to decide. */
   readonly keepsUnknown: boolean;
+  /** Whether row keys of the tables that it reads are put out beside its columns, for them to be locked. */
+  readonly keepsKeys: boolean;
 }
-export const plainQuery: QueryOptions = { keepsUnknown: false };
-export const untypedQuery: QueryOptions = { keepsUnknown: true };
+export const plainQuery: QueryOptions = { keepsUnknown: false, keepsKeys: false };
+export const untypedQuery: QueryOptions = { keepsUnknown: true, keepsKeys: false };
+export const lockedQuery: QueryOptions = { keepsUnknown: false, keepsKeys: true };
 
 /** An output of a query for whoever stands above it. */
 export const outputOf = ({ id, name, type, location, untyped }: OutputColumn): BoundExpression =>

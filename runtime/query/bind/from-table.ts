@@ -9,15 +9,28 @@ import { rowKeyColumn } from "../plan/plan.js";
 import type { SystemTime, TableReference, TimePoint } from "../syntax/ast-query.js";
 import { fromPositionColumn, toPositionColumn } from "../table/access.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
-import { type Binder, plainQuery, positionOf } from "./binder.js";
+import { type Binder, positionOf, type QueryOptions } from "./binder.js";
 import { coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
 import { type BoundItem, estimates, namedItem } from "./from-item.js";
 import { findRelation, missingTable } from "./relation.js";
-import { type CommonTables, findCommonTable, guarded, noNames, Scope, type ScopeColumn } from "./scope.js";
+import {
+  type CommonTables,
+  findCommonTable,
+  guarded,
+  type LockablePart,
+  noNames,
+  Scope,
+  type ScopeColumn,
+} from "./scope.js";
 
-export function bindTable(item: TableReference, binder: Binder, commonTables: CommonTables | null): BoundItem {
+export function bindTable(
+  item: TableReference,
+  binder: Binder,
+  commonTables: CommonTables | null,
+  options: QueryOptions,
+): BoundItem {
   const { name, location } = item;
   if (name.schema === null) {
     const common = findCommonTable(commonTables, name.name);
@@ -40,13 +53,14 @@ export function bindTable(item: TableReference, binder: Binder, commonTables: Co
   const relation = findRelation(name, binder.environment);
   if (relation === null) throw missingTable(name);
   if (name.schema === null) binder.tableSchemas.set(name, relation.schema);
-  return bindRelation(relation, item, binder);
+  return bindRelation(relation, item, binder, options);
 }
 
 function bindRelation(
   found: { readonly relation: Relation; readonly isSystem: boolean; readonly schema: string },
   item: TableReference,
   binder: Binder,
+  options: QueryOptions,
 ): BoundItem {
   const { relation } = found;
   if (!found.isSystem) binder.authority.expectColumns(relation, "r");
@@ -56,7 +70,7 @@ function bindRelation(
         ? bindSystemTable(relation, item, binder)
         : bindScan(relation, found.schema, item, binder, false);
     case "view":
-      return bindView(relation, found.schema, item, binder);
+      return bindView(relation, found.schema, item, binder, options);
     case "materializedView":
       return bindScan(relation.rows, found.schema, item, binder, false, relation);
     case "sequence":
@@ -135,6 +149,10 @@ export function bindScan(
     table,
     hidden: guarded(hidden, unreadable),
     keyId: key.id,
+    parts:
+      item.time === null
+        ? [{ table, keyId: key.id, expectLockable: () => binder.authority.expectColumns(of, "w") }]
+        : null,
   });
 }
 
@@ -204,9 +222,16 @@ function bindSystemTable(table: TableDefinition, item: TableReference, binder: B
   });
 }
 
-function bindView(view: ViewDefinition, schema: string, item: TableReference, binder: Binder): BoundItem {
+function bindView(
+  view: ViewDefinition,
+  schema: string,
+  item: TableReference,
+  binder: Binder,
+  options: QueryOptions,
+): BoundItem {
   if (item.time !== null) throw notSupported("FOR SYSTEM_TIME of a view", positionOf(item.time.location));
-  const rows = binder.authority.asOwnerOf(view, () => binder.query(view.query.syntax, null, null, plainQuery));
+  const { authority } = binder;
+  const rows = authority.asOwnerOf(view, () => binder.query(view.query.syntax, null, null, options));
   const columns = view.columns.map((column, index): ScopeColumn => {
     const output = rows.outputs[index];
     if (output === undefined || output.type.oid !== column.type.oid) {
@@ -222,8 +247,19 @@ function bindView(view: ViewDefinition, schema: string, item: TableReference, bi
     };
   });
   const alias = item.alias?.name ?? view.name;
-  const readable = guarded(columns, binder.authority.unreadable(view));
+  const readable = guarded(columns, authority.unreadable(view));
+  const parts =
+    rows.parts?.map(
+      (part): LockablePart => ({
+        ...part,
+        expectLockable: () => {
+          authority.expectColumns(view, "w");
+          authority.below(() => authority.asOwnerOf(view, part.expectLockable));
+        },
+      }),
+    ) ?? null;
   return namedItem(rows.plan, readable, item.alias, alias, item.location, {
     schema: item.alias === null ? schema : null,
+    parts,
   });
 }

@@ -6,7 +6,7 @@ import type { JoinType, PlanNode } from "../plan/plan.js";
 import { outerColumnsOf } from "../plan/walk.js";
 import type { FromItem, JoinReference } from "../syntax/ast-query.js";
 import { typeOid } from "../types/sql-type.js";
-import { type Binder, plainQuery } from "./binder.js";
+import { type Binder, plainQuery, type QueryOptions } from "./binder.js";
 import { coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
@@ -38,10 +38,11 @@ export function bindFromList(
   parent: Scope | null,
   commonTables: CommonTables | null,
   before: BoundFrom = { plan: null, names: noNames },
+  options: QueryOptions = plainQuery,
 ): BoundFrom {
   let { plan, names } = before;
   for (const item of items) {
-    const right = bindFromItem(item, names, binder, parent, commonTables);
+    const right = bindFromItem(item, names, binder, parent, commonTables, options);
     names = joinNames(names, right.names);
     plan = plan === null ? right.plan : joinPlans("inner", plan, right.plan, null);
   }
@@ -77,20 +78,22 @@ function bindFromItem(
   binder: Binder,
   parent: Scope | null,
   commonTables: CommonTables | null,
+  options: QueryOptions,
 ): BoundItem {
   switch (item.kind) {
     case "table":
-      return bindTable(item, binder, commonTables);
+      return bindTable(item, binder, commonTables, options);
     case "subqueryReference": {
       const scope = item.isLateral ? new Scope(left, parent, commonTables) : parent;
-      const rows = binder.query(item.query, scope, commonTables, plainQuery);
+      const rows = binder.query(item.query, scope, commonTables, options);
       const columns = rows.outputs.map((output) => ({ ...output, expression: null }));
-      return namedItem(rows.plan, columns, item.alias, item.alias?.name ?? "", item.location);
+      const { parts = null } = rows;
+      return namedItem(rows.plan, columns, item.alias, item.alias?.name ?? "", item.location, { parts });
     }
     case "functionReference":
       return bindFunction(item, left, binder, parent, commonTables);
     case "join":
-      return binder.within(-1, () => bindJoin(item, left, binder, parent, commonTables));
+      return binder.within(-1, () => bindJoin(item, left, binder, parent, commonTables, options));
   }
 }
 
@@ -100,9 +103,10 @@ function bindJoin(
   binder: Binder,
   parent: Scope | null,
   commonTables: CommonTables | null,
+  options: QueryOptions,
 ): BoundItem {
-  const left = bindFromItem(join.left, outer, binder, parent, commonTables);
-  const right = bindFromItem(join.right, besideNames(outer, left.names), binder, parent, commonTables);
+  const left = bindFromItem(join.left, outer, binder, parent, commonTables, options);
+  const right = bindFromItem(join.right, besideNames(outer, left.names), binder, parent, commonTables, options);
   const type = join.type === "cross" ? "inner" : join.type;
   const using = join.isNatural ? sharedNames(left.names, right.names) : join.using;
   if (join.isNatural && using !== null) binder.naturals.set(join, using);

@@ -315,7 +315,13 @@ function bindValues(query: ValuesQuery, binder: Binder, parent: Scope | null, ta
     type: types[index] ?? type,
   }));
   const plan: PlanNode = { kind: "values", items, columns, ...estimates };
-  return withTail(query, { plan, outputs: columns.map((column) => outputColumn(column, -1)) }, binder, parent, tables);
+  return withTail(
+    query,
+    { plan, outputs: columns.map((column) => outputColumn(column, -1)), parts: [] },
+    binder,
+    parent,
+    tables,
+  );
 }
 
 /** ORDER BY, LIMIT and OFFSET of a query that has only output columns to sort by. */

@@ -37,6 +37,16 @@ export interface ScopeRelation {
   readonly location: number;
   /** The row key, when the scan puts it out. */
   readonly keyId: ColumnId | null;
+  /** Of a view or a query in FROM: whose rows its rows are made of, when that was asked for and can be said. */
+  readonly parts?: readonly LockablePart[] | null;
+}
+
+/** A table whose rows are locked with those that are made of them. */
+export interface LockablePart {
+  readonly table: TableDefinition;
+  readonly keyId: ColumnId;
+  /** Asks for the right to lock them, of whoever reads them. */
+  readonly expectLockable: () => void;
 }
 
 /** What a FROM item makes visible. */

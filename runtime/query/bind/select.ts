@@ -4,9 +4,17 @@ import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { LockNode, PlanColumn, PlanNode, SortKey, WindowCall } from "../plan/plan.js";
 import { expressionKey } from "../plan/walk.js";
 import type { ColumnName, Expression, SortItem } from "../syntax/ast-expression.js";
-import type { RowLock, SelectItem, SelectQuery } from "../syntax/ast-query.js";
+import type { FromItem, RowLock, SelectItem, SelectQuery } from "../syntax/ast-query.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
-import { type Binder, type BoundRows, type OutputColumn, positionOf, type QueryOptions } from "./binder.js";
+import {
+  type Binder,
+  type BoundRows,
+  lockedQuery,
+  type OutputColumn,
+  plainQuery,
+  positionOf,
+  type QueryOptions,
+} from "./binder.js";
 import { asText, coerceTo, isUnknown } from "./coerce.js";
 import { type CollectedWindow, Collector, type ExpressionContext, plainContext } from "./context.js";
 import { bindExpression, missingRelation } from "./expression.js";
@@ -16,7 +24,7 @@ import { Grouping } from "./group.js";
 import { bindLimit } from "./limit.js";
 import { columnNameOf } from "./names.js";
 import { postponedOf, projectEarly, projectLate } from "./postpone.js";
-import { type CommonTables, reference, Scope, type ScopeColumn } from "./scope.js";
+import { type CommonTables, type LockablePart, reference, Scope, type ScopeColumn } from "./scope.js";
 import { bindSort } from "./sort.js";
 
 interface Output {
@@ -35,7 +43,9 @@ export function bindSelect(
   options: QueryOptions,
 ): BoundRows {
   if (query.into !== null) throw notSupported("SELECT INTO", positionOf(query.into.location));
-  const from = bindFromList(query.from, binder, parent, commonTables);
+  const keepsKeys = options.keepsKeys || query.locks.length > 0;
+  const inner = keepsKeys ? lockedQuery : plainQuery;
+  const from = bindFromList(query.from, binder, parent, commonTables, undefined, inner);
   const scope = new Scope(from.names, parent, commonTables);
   const collector = new Collector();
   const context: ExpressionContext = {
@@ -94,11 +104,13 @@ export function bindSelect(
     const added = sets.map(({ id, callee }) => ({ id, type: callee.resultType, name: callee.name }));
     plan = { kind: "projectSet", input: plan, functions: sets, columns: [...plan.columns, ...added], ...estimates };
   }
-  const locks =
-    query.locks.length > 0 ? bindLocks(query, scope, isGrouped || collector.windows.length > 0, binder) : [];
+  const isComputed = isGrouped || collector.windows.length > 0;
+  const locks = query.locks.length > 0 ? bindLocks(query, scope, isComputed, binder) : [];
+  const parts =
+    options.keepsKeys && !isComputed && query.distinct === null && sets.length === 0 ? partsOf(query, scope) : null;
   const keys = order.map((key) => toOutput(key, outputs));
   const isPicked = keys.length > 0 || query.limit !== null;
-  if (isPicked && query.distinct === null && locks.length === 0 && sets.length === 0) {
+  if (isPicked && query.distinct === null && locks.length === 0 && parts === null && sets.length === 0) {
     const postponed = postponedOf(outputs, keys);
     if (postponed.size > 0) {
       const early = projectEarly(plan, outputs, postponed);
@@ -108,7 +120,7 @@ export function bindSelect(
       return { plan, outputs: final.filter(({ isHidden }) => !isHidden).map((output) => outputColumn(output, scope)) };
     }
   }
-  plan = projectOf(plan, outputs, locks);
+  plan = projectOf(plan, outputs, new Set([...locks, ...(parts ?? [])].map(({ keyId }) => keyId)));
   if (query.distinct !== null) plan = addDistinct(plan, query, outputs, keys, distinctOn);
   if (keys.length > 0 && (query.distinct === null || query.distinct.length === 0)) plan = sortOf(plan, keys);
   if (locks.length > 0) {
@@ -117,7 +129,7 @@ export function bindSelect(
   }
   plan = addLimit(plan, query, keys, binder, scope);
   const visible = outputs.filter(({ isHidden }) => !isHidden);
-  return { plan, outputs: visible.map((output) => outputColumn(output, scope)) };
+  return { plan, outputs: visible.map((output) => outputColumn(output, scope)), parts };
 }
 
 const sortItem = (expression: Expression): SortItem => ({
@@ -279,10 +291,10 @@ function toOutput(key: OrderKey, outputs: readonly Output[]): OrderKey {
   return { ...key, expression: { kind: "column", id: key.outputId, name: output?.name ?? "", type, location } };
 }
 
-function projectOf(input: PlanNode, outputs: readonly Output[], locks: LockNode["locks"]): PlanNode {
+function projectOf(input: PlanNode, outputs: readonly Output[], keys: ReadonlySet<ColumnId>): PlanNode {
   const columns: PlanColumn[] = outputs.map(({ id, name, expression }) => ({ id, name, type: expression.type }));
   const expressions = outputs.map(({ expression }) => expression);
-  for (const { keyId } of locks) {
+  for (const keyId of keys) {
     const type = sqlType(typeOid.bytea);
     columns.push({ id: keyId, name: "", type });
     expressions.push({ kind: "column", id: keyId, name: "", type, location: -1 });
@@ -433,16 +445,30 @@ function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, binder:
               position: positionOf(table.location),
             });
           });
-    return wanted.map((relation) => {
-      if (relation.table === null || relation.keyId === null) {
-        throw notSupported(`${name} of anything but a table`, positionOf(relation.location));
-      }
-      if (binder.environment.catalog.objectByOid(relation.table.oid)?.kind === "materializedView")
-        throw new SqlError("42809", `cannot lock rows in materialized view "${relation.table.name}"`);
-      binder.authority.expectColumns(relation.table, "w");
-      return { table: relation.table, keyId: relation.keyId, strength, wait };
+    return wanted.flatMap(({ parts = null, location }) => {
+      if (parts === null) throw notSupported(`${name} of what is not made of rows of tables`, positionOf(location));
+      return parts.map(({ table, keyId, expectLockable }) => {
+        if (binder.environment.catalog.objectByOid(table.oid)?.kind === "materializedView")
+          throw new SqlError("42809", `cannot lock rows in materialized view "${table.name}"`);
+        expectLockable();
+        return { table, keyId, strength, wait };
+      });
     });
   });
+}
+
+/** Whose rows those of a query are made of, one each; null where rows may be of none, as those of an outer join, or nobody can say. */
+function partsOf(query: SelectQuery, { names }: Scope): readonly LockablePart[] | null {
+  const isInner = (item: FromItem): boolean =>
+    item.kind !== "join" ||
+    ((item.type === "inner" || item.type === "cross") && isInner(item.left) && isInner(item.right));
+  if (!query.from.every(isInner)) return null;
+  const parts: LockablePart[] = [];
+  for (const relation of names.relations) {
+    if (relation.parts === undefined || relation.parts === null) return null;
+    parts.push(...relation.parts);
+  }
+  return parts;
 }
 
 function outputColumn({ id, name, expression }: Output, scope: Scope): OutputColumn {
