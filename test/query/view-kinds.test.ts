@@ -311,6 +311,10 @@ const nested: readonly Case[] = [
   ["insert into v3 values (8, 9) returning *", "8|9"],
   ["alter table base alter column b set not null", ""],
   [
+    "alter table base drop column b",
+    "2BP01 cannot drop column b of table base because other objects depend on it / view v0 depends on column b of table base\nview v1 depends on view v0\nview v3 depends on view v1\nview v5 depends on view v3\nview v2 depends on view v0\nview v4 depends on view v2\nview checked_sub depends on column b of table base\nview rec depends on column b of table base / Use DROP ... CASCADE to drop the dependent objects too.",
+  ],
+  [
     "drop view v0",
     "2BP01 cannot drop view v0 because other objects depend on it / view v1 depends on view v0\nview v3 depends on view v1\nview v5 depends on view v3\nview v2 depends on view v0\nview v4 depends on view v2 / Use DROP ... CASCADE to drop the dependent objects too.",
   ],

@@ -7,7 +7,7 @@ import { columnsNamed } from "../../syntax/names-read.js";
 import { dropConstraint } from "./alter-constraints.js";
 import { Alteration } from "./alteration.js";
 import { columnNamed } from "./constraints.js";
-import { dropRelation } from "./drop.js";
+import { allDependentsOf, dropRelation, labelOf, readsRelation } from "./drop.js";
 import { columnReadersOf } from "./view-sources.js";
 import { followDroppedColumn, viewsReading } from "./views.js";
 
@@ -37,11 +37,20 @@ export function dropColumn(
     const dependents = [
       ...computed.map((each) => `column ${each.name} of ${self}`),
       ...referencing.map(({ table, constraint }) => `constraint ${constraint.name} on table ${draft.shown(table)}`),
-      ...views.map((view) => `view ${draft.shown(view)}`),
-      ...kept.map((view) => `materialized view ${draft.shown(view)}`),
-    ];
+    ].map((each) => `${each} depends on column ${name} of ${self}`);
+    // Views of the table itself, each followed by what hangs on it.
+    const told = new Set<string>();
+    for (const view of [...views, ...kept]) {
+      if (!readsRelation(view.query.syntax, draft, alteration.table.oid)) continue;
+      const own = `${labelOf(view)} ${draft.shown(view)} depends on column ${name} of ${self}`;
+      for (const line of [own, ...allDependentsOf(alteration.ports, view).map(({ description }) => description)]) {
+        const [subject = ""] = line.split(" depends on ");
+        if (!told.has(subject)) dependents.push(line);
+        told.add(subject);
+      }
+    }
     throw new SqlError("2BP01", `cannot drop column ${name} of ${self} because other objects depend on it`, {
-      detail: dependents.map((each) => `${each} depends on column ${name} of ${self}`).join("\n"),
+      detail: dependents.join("\n"),
       hint: "Use DROP ... CASCADE to drop the dependent objects too.",
     });
   }

@@ -21,7 +21,7 @@ export interface Dependent {
 }
 
 /** Whether a stored query reads a table or view. */
-function reads(query: Query, draft: CatalogDraft, oid: number): boolean {
+export function readsRelation(query: Query, draft: CatalogDraft, oid: number): boolean {
   for (const { schema, name } of tablesRead(query))
     if (draft.find({ database: null, schema, name, location: -1 })?.oid === oid) return true;
   return false;
@@ -91,7 +91,7 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
   if (relation.kind !== "index" && relation.kind !== "sequence") {
     for (const object of [...draft.catalog.objects()]) {
       if (object.kind !== "view" && object.kind !== "materializedView") continue;
-      if (object.oid === relation.oid || !reads(object.query.syntax, draft, relation.oid)) continue;
+      if (object.oid === relation.oid || !readsRelation(object.query.syntax, draft, relation.oid)) continue;
       found.push({
         description: `${labelOf(object)} ${draft.shown(object)} depends on ${labelOf(relation)} ${draft.shown(relation)}`,
         partOf: null,
