@@ -124,6 +124,28 @@ const options: readonly Case[] = [
   ["alter view t set (check_option = local)", '42809 "t" is not a view'],
 ];
 
-const scripts = { renamed, defaults, options };
+/** What a default may be made of, a table's and a domain's too. */
+const rowless: readonly Case[] = [
+  ["create table t (i int primary key, n int default 5)", ""],
+  ["create table u (n int default (select 1))", "0A000 cannot use subquery in DEFAULT expression"],
+  ["create table u (n int default 1 + n)", "0A000 cannot use column reference in DEFAULT expression"],
+  ["create table u (n int default nosuch(n))", "0A000 cannot use column reference in DEFAULT expression"],
+  ["alter table t alter column n set default i", "0A000 cannot use column reference in DEFAULT expression"],
+  ["alter table t alter column n set default 1 + (select 1)", "0A000 cannot use subquery in DEFAULT expression"],
+  ["alter table t add column y int default n", "0A000 cannot use column reference in DEFAULT expression"],
+  ["create view v as select * from t", ""],
+  ["alter view v alter column n set default i", "0A000 cannot use column reference in DEFAULT expression"],
+  ["create domain d as int default (select 1)", "0A000 cannot use subquery in DEFAULT expression"],
+  ["create domain d as int default x", "0A000 cannot use column reference in DEFAULT expression"],
+  ["create domain d as int default 3", ""],
+  ["alter domain d set default (select 2)", "0A000 cannot use subquery in DEFAULT expression"],
+  [
+    "create table u (n int default case when true then 1 end, m date default current_date, a int[] default array[1, 2], x text default 'a' || 'b')",
+    "",
+  ],
+  ["insert into u default values returning n, a, x", "1|{1,2}|ab"],
+];
+
+const scripts = { renamed, defaults, options, rowless };
 test("columns and options of views are altered as PostgreSQL does it", (t) => holdHere(t, scripts));
 test("PostgreSQL gives the answers that are written here", (t) => holdThere(t, scripts));

@@ -7,7 +7,7 @@ import { expectPrivilege, mayUse } from "../../../runtime/query/catalog/privileg
 import { errorWithNames } from "../../../runtime/query/catalog/system/names.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
-import { hasSubquery, isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
+import { isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
 import type { Expression } from "../../../runtime/query/syntax/ast-expression.js";
 import type { Query } from "../../../runtime/query/syntax/ast-query.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
@@ -171,10 +171,7 @@ function portsOf(
     validate: (catalog, table) => {
       expectImmutable(engine.rulesOf(table, around(catalog)));
       for (const column of table.columns) {
-        if (column.isDropped || column.default === null) continue;
-        const expression = engine.defaultOf(table, column.number, around(catalog));
-        if (expression !== null && hasSubquery(expression))
-          throw new SqlError("0A000", "cannot use subquery in DEFAULT expression");
+        if (!column.isDropped && column.default !== null) engine.defaultOf(table, column.number, around(catalog));
       }
     },
     validateDomain: (catalog, domain) => engine.validateDomain(domain, around(catalog)),

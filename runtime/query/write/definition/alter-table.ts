@@ -8,6 +8,7 @@ import { addConstraint, alterConstraint, dropConstraint, validateConstraint } fr
 import { alterView } from "./alter-view.js";
 import { Alteration } from "./alteration.js";
 import { clusterOn } from "./cluster.js";
+import { storeDefault } from "./default.js";
 import { placeOf, shownName } from "./draft.js";
 import { dropColumn } from "./drop-column.js";
 import { alterOwner } from "./owner.js";
@@ -50,7 +51,7 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
     case "setDefault":
       return alteration.changeColumn(action.column, position, (column) => {
         expectNoIdentity(table, column);
-        return { ...column, default: ports.storeExpression(action.expression) };
+        return { ...column, default: storeDefault(action.expression, ports) };
       });
     case "dropDefault":
       return alteration.changeColumn(action.column, position, (column) => {

@@ -5,6 +5,7 @@ import { systemTable } from "../../catalog/system/table-definition.js";
 import { noUpdatableColumns, updatabilityOf } from "../../catalog/updatable-view.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterTableAction } from "../../syntax/ast-definition.js";
+import { storeDefault } from "./default.js";
 import { placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
 import { withColumnName } from "./view-columns.js";
@@ -29,7 +30,7 @@ function perform(view: ViewDefinition, action: AlterTableAction, ports: Definiti
         view,
         action.column,
         action,
-        action.expression.kind === "nullLiteral" ? null : ports.storeExpression(action.expression),
+        action.expression.kind === "nullLiteral" ? null : storeDefault(action.expression, ports),
         ports,
       );
     case "dropDefault":

@@ -5,6 +5,7 @@ import type { ColumnSyntax, ConstraintSyntax } from "../../syntax/ast-definition
 import { columnsMax } from "../../table/row-codec.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { type ConstraintPart, columnNamed, expectOwnName, expectPlain, type TableParts } from "./constraints.js";
+import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf } from "./draft.js";
 import { freeName } from "./names.js";
@@ -110,7 +111,7 @@ export class ColumnMaker {
         return column;
       case "default":
         if (column.default !== null) throw twice("default values");
-        return { ...column, default: this.#ports.storeExpression(constraint.expression) };
+        return { ...column, default: storeDefault(constraint.expression, this.#ports) };
       case "identity":
         return this.identity(column, constraint);
       case "generated":

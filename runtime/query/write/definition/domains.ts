@@ -3,6 +3,7 @@ import type { ColumnDefinition, DomainDefinition, TableDefinition } from "../../
 import { isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterDomain, ConstraintSyntax, CreateDomain } from "../../syntax/ast-definition.js";
+import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf, shownName } from "./draft.js";
 import { expectFree } from "./enums.js";
@@ -38,7 +39,7 @@ function constrained(domain: DomainDefinition, constraint: ConstraintSyntax, por
       return domain;
     case "default":
       if (domain.default !== null) throw new SqlError("42601", "multiple default expressions", { position });
-      return { ...domain, default: ports.storeExpression(constraint.expression) };
+      return { ...domain, default: storeDefault(constraint.expression, ports) };
     case "check":
       return withCheck(domain, constraint, ports);
     case "primaryKey":
@@ -75,7 +76,7 @@ export function alterDomain({ name, change }: AlterDomain, ports: DefinitionPort
   switch (change.kind) {
     case "setDefault": {
       const { expression } = change;
-      put({ ...domain, default: expression === null ? null : ports.storeExpression(expression) }, ports);
+      put({ ...domain, default: expression === null ? null : storeDefault(expression, ports) }, ports);
       break;
     }
     case "setNotNull":
