@@ -176,8 +176,10 @@ test.serial(
     await client.query("CREATE TABLE written (id int PRIMARY KEY)");
     await client.query("INSERT INTO written VALUES (1)");
     const told: unknown[] = [];
-    for (const text of ways) told.push(...(await client.query({ text, rowMode: "array" })).rows.flat());
-    told.push((await client.query("SELECT current_setting($1) AS v", ["kimberlite.position"])).rows[0]?.v);
+    for (const text of ways) told.push(...(await client.query<unknown[]>({ text, rowMode: "array" })).rows.flat());
+    told.push(
+      (await client.query<{ v: string }>("SELECT current_setting($1) AS v", ["kimberlite.position"])).rows[0]?.v,
+    );
     const { rows } = await client.query<{ last: string }>("SELECT max(position)::text AS last FROM kimberlite.commits");
     t.deepEqual(told, Array(ways.length + 1).fill(rows[0]?.last));
     await client.query("DROP TABLE written");
