@@ -25,6 +25,12 @@ const definitions = [
   "CREATE TABLE parent (id int PRIMARY KEY, boss int REFERENCES parent (id))",
   "CREATE TABLE made (k int PRIMARY KEY, v int, w int GENERATED ALWAYS AS (v * 2) STORED)",
   "CREATE INDEX ON made (w) WHERE v > 2",
+  "CREATE TABLE unit (name text PRIMARY KEY, u int UNIQUE)",
+  "INSERT INTO unit SELECT 'unit ' || u, u FROM generate_series(-3, 150) AS u",
+  "CREATE TABLE item (id int PRIMARY KEY, u int REFERENCES unit (u), parent int REFERENCES parent ON DELETE CASCADE, note text)",
+  "CREATE INDEX ON item (lower(note), u) WHERE id % 3 <> 1",
+  "CREATE UNIQUE INDEX ON item (note) WHERE u > 100",
+  "INSERT INTO parent SELECT id FROM generate_series(-3, 190) AS id",
 ];
 
 const targets = [
@@ -36,6 +42,10 @@ const targets = [
   { text: "INSERT INTO loose (v, n) VALUES ($1, $2)", width: 2 },
   { text: "INSERT INTO parent (id, boss) VALUES ($1, $2)", width: 2 },
   { text: "INSERT INTO made (k, v) VALUES ($1, $2)", width: 2 },
+  { text: "INSERT INTO item VALUES ($1, $2)", width: 2 },
+  { text: "INSERT INTO item VALUES ($1, $2, $3, $4)", width: 4 },
+  { text: "INSERT INTO item (id, parent, note) VALUES ($1, $2, $1)", width: 2 },
+  { text: "INSERT INTO unit VALUES ($1, $2)", width: 2 },
 ] as const;
 
 const others = [
@@ -51,6 +61,12 @@ const others = [
   "UPDATE loose SET n = n || '1' WHERE n = '2'",
   "INSERT INTO plain VALUES (5, 'five') ON CONFLICT DO NOTHING",
   "TRUNCATE made",
+  "SELECT * FROM item ORDER BY id",
+  "DELETE FROM unit WHERE u BETWEEN 20 AND 30",
+  "DELETE FROM parent WHERE id > 170",
+  "UPDATE unit SET u = u + 1000 WHERE u = 12",
+  "UPDATE item SET u = NULL WHERE id < 40",
+  "INSERT INTO unit VALUES ('late', 25), ('later', 160)",
   "CREATE INDEX ON plain (v)",
 ];
 
@@ -176,6 +192,121 @@ test("keys that are loaded are locked: others wait for them, and for nothing els
   t.deepEqual(said(loader.late() ?? { kind: "waits" }), { tag: "INSERT 0 100", rows: [] });
   t.is(loader.commit().kind, "rows");
   t.deepEqual(loader.rows("SELECT count(*) FROM t WHERE k BETWEEN 3000 AND 3099"), [["100"]]);
+});
+
+test("rows that refer to others are loaded: what they refer to must be there, and stays", (t) => {
+  const rig = new ShardRig();
+  const [loader, other] = [rig.session(), rig.session()];
+  loader.rows("CREATE TABLE parent (id int PRIMARY KEY, code text UNIQUE)");
+  loader.rows(
+    "CREATE TABLE child (k int PRIMARY KEY, parent int REFERENCES parent, code text REFERENCES parent (code))",
+  );
+  loader.rows("CREATE INDEX ON child ((k / 2), code) WHERE parent > 5");
+  loader.rows("INSERT INTO parent SELECT n, 'code ' || n FROM generate_series(0, 9) n");
+  const insert = "INSERT INTO child VALUES ($1, $2, $3)";
+  const parents = "INSERT INTO parent VALUES ($1, $2)";
+  const children = (from: number, count: number, parent: (at: number) => number): (string | null)[][] =>
+    Array.from({ length: count }, (_, at) => [
+      String(from + at),
+      String(parent(at)),
+      at % 7 === 0 ? null : `code ${parent(at)}`,
+    ]);
+  const loaded = (text: string, rows: readonly (readonly (string | null)[])[]): unknown => {
+    const before = rig.decider.programRuns;
+    const answer = said(loader.load(text, rows));
+    return typeof answer === "string" ? answer : rig.decider.programRuns - before;
+  };
+
+  loader.begin();
+  t.is(
+    loaded(
+      insert,
+      children(0, 500, (at) => at % 10),
+    ),
+    1,
+    "by a program",
+  );
+  t.is(other.run("DELETE FROM parent WHERE id = 3").kind, "waits");
+  t.is(loader.commit().kind, "rows");
+  t.is(said(other.late() ?? { kind: "waits" }), "23503");
+  t.deepEqual(loader.rows("SELECT count(*), count(code), sum(parent) FROM child"), [["500", "428", "2250"]]);
+  t.deepEqual(
+    loader.rows("SELECT count(*) FROM child WHERE parent > 5 AND k / 2 = 38"),
+    [["2"]],
+    "by the partial index",
+  );
+
+  loader.begin();
+  loader.savepoint("s");
+  t.is(
+    loaded(
+      insert,
+      children(1_000, 20, (at) => (at < 19 ? 1 : 10)),
+    ),
+    "23503",
+    "one of them leads nowhere",
+  );
+  loader.rollbackTo("s");
+  // What the transaction itself has written counts: rows that came in numbers, or one by one, and those that it removed.
+  t.is(
+    loaded(parents, [
+      ["10", "code 10"],
+      ...Array.from({ length: 20 }, (_, at) => [String(100 + at), `code ${100 + at}`]),
+    ]),
+    1,
+  );
+  t.is(
+    loaded(
+      insert,
+      children(1_000, 20, (at) => 100 + at),
+    ),
+    1,
+  );
+  loader.rows("INSERT INTO parent VALUES (200, 'code 200')");
+  t.is(
+    loaded(
+      insert,
+      children(1_100, 20, () => 200),
+    ),
+    1,
+  );
+  loader.rows("INSERT INTO parent VALUES (300, 'code 300')");
+  loader.rows("DELETE FROM parent WHERE id IN (10, 300)");
+  loader.savepoint("s");
+  t.is(
+    loaded(
+      insert,
+      children(1_200, 8, () => 10),
+    ),
+    "23503",
+  );
+  loader.rollbackTo("s");
+  t.is(
+    loaded(
+      insert,
+      children(1_200, 8, () => 300),
+    ),
+    "23503",
+  );
+  loader.rollbackTo("s");
+  t.is(loader.commit().kind, "rows");
+  t.deepEqual(loader.rows("SELECT count(*) FROM child WHERE k >= 1000"), [["40"]]);
+
+  other.begin();
+  other.rows("DELETE FROM child WHERE parent = 5");
+  other.rows("DELETE FROM parent WHERE id = 5");
+  loader.begin();
+  t.is(
+    loader.load(
+      insert,
+      children(2_000, 10, () => 5),
+    ).kind,
+    "waits",
+    "it may go",
+  );
+  t.is(other.commit().kind, "rows");
+  t.is(said(loader.late() ?? { kind: "waits" }), "23503");
+  loader.rollback();
 });
 
 test("two loads of one key: the second waits for the first, whole or not at all", (t) => {

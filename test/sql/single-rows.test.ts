@@ -22,6 +22,10 @@ const definitions = [
      g uuid DEFAULT '00000000-0000-0000-0000-000000000000', parent int NOT NULL REFERENCES parent, code int REFERENCES parent (code), what text UNIQUE)`,
   "CREATE INDEX ON audit (parent, what DESC)",
   "CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree)",
+  "CREATE TABLE task (id int PRIMARY KEY, name text, rank int, done boolean)",
+  "CREATE INDEX ON task (lower(name) DESC, rank) WHERE rank <> 2",
+  "CREATE UNIQUE INDEX ON task (name) WHERE NOT done",
+  "CREATE UNIQUE INDEX ON task ((12 / rank)) WHERE rank > 3 OR rank = 0",
 ];
 
 interface Kind {
@@ -80,6 +84,12 @@ const kinds: readonly Kind[] = [
     text: `INSERT INTO numbered (v) VALUES ($1), ($2), ($3), ($4), ('a'), ('b'), ('c'), ('d'), ('e'), ('f')`,
     isProgram: true,
   },
+  { text: "INSERT INTO task VALUES ($1, $2, $3)", isProgram: true },
+  { text: "INSERT INTO task VALUES ($1, $2, $3, false), ($4, 'n', 2, true) ON CONFLICT DO NOTHING", isProgram: true },
+  { text: "UPDATE task SET name = $2 WHERE id = $1", isProgram: true },
+  { text: "UPDATE task SET rank = $2 WHERE id = $1 RETURNING name, rank", isProgram: true },
+  { text: "UPDATE task SET done = $2::int > 3, name = $3 WHERE id = $1", isProgram: true },
+  { text: "DELETE FROM task WHERE id = $1 RETURNING *", isProgram: true },
   { text: "INSERT INTO made (k, v) VALUES ($1, $2)", isProgram: true },
   { text: "INSERT INTO made (k, v, u) VALUES ($1, $2, $3), ($4, $2, 'u') RETURNING w, k", isProgram: true },
   { text: "UPDATE made SET v = $2 WHERE k = $1 RETURNING w", isProgram: true },

@@ -8,12 +8,14 @@
 import { compareBytes } from "../../../runtime/query/table/key-buffer.js";
 import type { Overlay } from "../../../runtime/query/table/overlay.js";
 import type { WritePorts } from "../../../runtime/query/write/ports.js";
-import type { LoadTarget } from "../../../runtime/query/write/program/program.js";
+import type { LoadTarget, ReferencedRowsReader } from "../../../runtime/query/write/program/program.js";
 import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
-import type { Cursor, TreeReader, ValueView } from "../../../runtime/store/tree.js";
-import { AssertionFailed, assert } from "../../../runtime/types/assert.js";
+import type { Cursor, TreeReader } from "../../../runtime/store/tree.js";
+import { assert } from "../../../runtime/types/assert.js";
 import type { FactsLimits } from "./facts-limits.js";
+import { KeptRows } from "./kept-rows.js";
 import { type LoadedMark, LoadedRows, objectOf } from "./loaded-rows.js";
+import { SingleKeys } from "./single-keys.js";
 import type { StatementLocks } from "./statement-locks.js";
 
 /** The last key of one object in the state; of no length when there is none. */
@@ -39,6 +41,7 @@ export class RowLoad implements LoadTarget {
   readonly #lasts: Last[] = [];
   /** What whoever writes sees as the state: single keys. */
   readonly reader: TreeReader;
+  readonly referenced: ReferencedRowsReader;
 
   /** @param state without the transaction's writes */
   constructor(state: TreeReader, tenant: number, overlay: Overlay, locks: StatementLocks, limits: FactsLimits) {
@@ -56,7 +59,8 @@ export class RowLoad implements LoadTarget {
     }
     this.#isContended = locks.hasOthers;
     this.#mark = this.rows.mark();
-    this.reader = new LoadReader((found, tree, key) => this.#get(found, tree, key));
+    this.reader = new SingleKeys((found, tree, key) => this.#get(found, tree, key));
+    this.referenced = new KeptRows(state, this.rows, overlay, locks);
   }
 
   /** For whoever writes entries under a storage that is new: nobody else knows of it. */
@@ -74,7 +78,7 @@ export class RowLoad implements LoadTarget {
     };
   }
 
-  #get(found: LoadReader, tree: number, key: Uint8Array): boolean {
+  #get(found: SingleKeys, tree: number, key: Uint8Array): boolean {
     const place = this.rows.find(tree, key);
     if (place >= 0) {
       found.show(this.rows.value(place));
@@ -149,32 +153,4 @@ const isPast = ({ key: last }: Last, key: Uint8Array): boolean => compareBytes(k
 function isOfTenant(key: Uint8Array, other: Uint8Array): boolean {
   for (let at = 0; at < 8; at++) if (key[at] !== other[at]) return false;
   return true;
-}
-
-/** Single keys, and what they have. */
-class LoadReader implements TreeReader {
-  readonly #get: (found: LoadReader, tree: number, key: Uint8Array) => boolean;
-  valueBytes: Uint8Array = noKey;
-  valueView: DataView = new DataView(noKey.buffer);
-  valueStart = 0;
-  valueLength = 0;
-
-  constructor(get: (found: LoadReader, tree: number, key: Uint8Array) => boolean) {
-    this.#get = get;
-  }
-
-  get(tree: number, key: Uint8Array): boolean {
-    return this.#get(this, tree, key);
-  }
-
-  show({ valueBytes, valueView, valueStart, valueLength }: ValueView): void {
-    this.valueBytes = valueBytes;
-    this.valueView = valueView;
-    this.valueStart = valueStart;
-    this.valueLength = valueLength;
-  }
-
-  cursor(): Cursor {
-    throw new AssertionFailed("a load asks for single keys");
-  }
 }

@@ -112,6 +112,13 @@ export class Overlay {
     return entries !== undefined && entries.size > 0 && entries.has(nameOfKey(key));
   }
 
+  /** What a single entry says of a key: null for one that was removed, undefined when none says anything. What was loaded is not asked. */
+  entryValue(tree: number, key: Uint8Array): Uint8Array | null | undefined {
+    const entries = this.#trees.get(tree)?.entries;
+    if (entries === undefined || entries.size === 0) return undefined;
+    return entries.get(nameOfKey(key))?.value;
+  }
+
   #tree(tree: number): OverlayTree {
     let found = this.#trees.get(tree);
     if (found === undefined) {

@@ -14,9 +14,10 @@ import { viewOf } from "../../types/bytes.js";
 import type { Datum } from "../../types/datum.js";
 import { shortInteger } from "../../types/short-integer.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
-import { addEntry, entryOf, type PlainIndex } from "./entries.js";
+import { addEntry, entryOf, type IndexProgram } from "./entries.js";
 import type { StoredValue } from "./insert.js";
 import { type LoadTarget, type ProgramRun, rowBytesMax } from "./program.js";
+import { leadsAmongLoaded, type Reference } from "./references.js";
 import type { CompiledRules } from "./rules.js";
 
 /** Rows of parameters in bytes, and what is made of them. */
@@ -56,21 +57,33 @@ function wayOf({ parameter }: StoredValue, isLooked: boolean, { types, format }:
   return integerRanges.has(type) && format === 0 ? way.integer : way.value;
 }
 
+/** Where rows go, and what comes with each. */
+export interface RowPlace {
+  readonly table: TableDefinition;
+  readonly indexes: readonly IndexProgram[];
+  readonly references: readonly Reference[];
+}
+
 /** Null for tables whose rows have to be whole before it is known whether they may be stored. */
 export function blockProgram(
-  table: TableDefinition,
-  indexes: readonly PlainIndex[],
+  to: RowPlace,
   { generated, checks, ofDomains, checkOptions, required }: CompiledRules,
   stored: readonly StoredValue[],
 ): BlockProgram | null {
   if (generated.length + checks.length + ofDomains.length + checkOptions.length > 0) return null;
+  const { table, indexes, references } = to;
   const codec = rowCodecOf(table);
   const columns = table.columns.length;
   const byPlace = Array.from({ length: columns }, (_, place) => stored.find((one) => one.place === place) ?? null);
-  const looked = new Set([...table.keyColumns.map((number) => number - 1), ...indexes.flatMap(({ places }) => places)]);
+  const everywhere = byPlace.map((_, place) => place);
+  const looked = new Set([
+    ...table.keyColumns.map((number) => number - 1),
+    ...indexes.flatMap(({ places }) => places ?? everywhere),
+    ...references.flatMap(({ places }) => places),
+  ]);
   const isLooked = byPlace.map((_, place) => looked.has(place));
   const isRequired = byPlace.map((_, place) => required.includes(place));
-  const addRow = rowAdder(table, indexes);
+  const addRow = rowAdder(to);
   const row = new Array<Datum>(columns).fill(null);
   const parameterValues: Datum[] = [];
   const valueAt = (rows: BlockOfRows, { frame }: ProgramRun, place: number): Datum => {
@@ -126,7 +139,7 @@ export function blockProgram(
     }
     return count;
 
-    function addWide(values: readonly Datum[]): boolean {
+    function addWide(values: Datum[]): boolean {
       assert(load !== null, "rows of a block are added to a load");
       const content = codec.encodeView(values);
       return addRow(values, content, viewOf(content), content.length, run, load);
@@ -136,7 +149,7 @@ export function blockProgram(
 
 /** Adds a row, its content the beginning of some bytes, and its entries; false when it is too long, or one of their places is taken. */
 export type AddRow = (
-  row: readonly Datum[],
+  row: Datum[],
   content: Uint8Array,
   contentView: DataView,
   contentLength: number,
@@ -144,7 +157,7 @@ export type AddRow = (
   load: LoadTarget,
 ) => boolean;
 
-export function rowAdder(table: TableDefinition, indexes: readonly PlainIndex[]): AddRow {
+export function rowAdder({ table, indexes, references }: RowPlace): AddRow {
   const { keyColumns, storage } = table;
   const keyCodec = rowKeyCodecOf(table);
   const keyValues: Datum[] = [];
@@ -157,7 +170,10 @@ export function rowAdder(table: TableDefinition, indexes: readonly PlainIndex[])
     const treeKey = hasKey ? keyCodec.treeKey(run.tenant, storage) : key.item(run.tenant, storage, rowKey);
     // Numbers are new; a key may be taken.
     if (!load.add(tableSpace.rows, storage, treeKey, hasKey, content, contentView, contentLength)) return false;
-    for (const index of indexes) if (!addEntry(entryOf(index, row, rowKey, run.tenant), load)) return false;
-    return true;
+    for (const index of indexes) {
+      const entry = entryOf(index, row, rowKey, run.tenant, run.frame);
+      if (entry !== null && !addEntry(entry, load)) return false;
+    }
+    return references.length === 0 || leadsAmongLoaded(references, row, run.tenant, load);
   };
 }

@@ -8,15 +8,14 @@ import { type KeyValue, pointKeyOf } from "../../execute/point.js";
 import type { BoundExpression, ColumnId } from "../../plan/expression.js";
 import type { PlanNode, ScanNode } from "../../plan/plan.js";
 import { rowKeyCodecOf } from "../../table/index-keys.js";
-import { compareBytes } from "../../table/key-buffer.js";
 import { rowCodecOf } from "../../table/row-codec.js";
 import type { Datum } from "../../types/datum.js";
 import type { LockStrength } from "../ports.js";
 import { drawsOf } from "./draws.js";
-import { entryOf, isFree, isPlain, type PlainIndex, plainIndex, putEntry, removeEntry } from "./entries.js";
+import { entryOf, type IndexProgram, indexPrograms, moveEntry, removeEntry } from "./entries.js";
 import { type ProgramRun, rowBytesMax, type WriteProgram } from "./program.js";
 import { leadsSomewhere, type Reference, referencesOf } from "./references.js";
-import { type CompiledRules, type Computed, compiledRules, isSound, tell } from "./rules.js";
+import { type CompiledRules, type Computed, compiledRules, isSound, rowSlots, tell } from "./rules.js";
 
 /** The scan that a plan names its row by, and how its columns are computed of it; null for any other plan. */
 function scanOf(
@@ -68,10 +67,9 @@ export function updateProgram(update: BoundUpdate, catalog: Catalog): WriteProgr
   const isWritten = (number: number): boolean => written.includes(number);
   const references = referencesOf(table, catalog, isWritten);
   if (references === null || !isApart(table, isWritten, catalog)) return null;
-  if (!rules.indexes.every(({ index }) => isPlain(index))) return null;
-  const indexes = rules.indexes
-    .filter(({ index }) => !index.isPrimary && index.keys.some(({ column }) => isWritten(column)))
-    .map(({ index }) => plainIndex(index));
+  const all = indexPrograms(rules, rowSlots(table, rules));
+  if (all === null) return null;
+  const indexes = all.filter(({ places }) => places === null || places.some((place) => isWritten(place + 1)));
   const slots = new Map<ColumnId, number>();
   for (const [at, { id }] of scan.columns.entries()) {
     const number = scan.numbers[at] ?? 0;
@@ -87,7 +85,8 @@ export function updateProgram(update: BoundUpdate, catalog: Catalog): WriteProgr
     computed.push({ place: column - 1, compute });
   }
   // A change of columns that no unique key has leaves the row's key alone.
-  const strength = indexes.some(({ index }) => index.isUnique) ? "update" : "noKeyUpdate";
+  const isOfKey = all.some(({ index }) => index.isUnique && index.keys.some(({ column }) => isWritten(column)));
+  const strength = isOfKey ? "update" : "noKeyUpdate";
   const find = findRow(table, keyValues, strength);
   const run = changeRow(table, find, computed, checked, indexes, references);
   return { rows: 1, input: "statement", draws: drawsOf(expressions), isLoad: false, block: null, run };
@@ -106,7 +105,7 @@ function changeRow(
   find: FindRow,
   computed: readonly Computed[],
   checked: CompiledRules,
-  indexes: readonly PlainIndex[],
+  indexes: readonly IndexProgram[],
   references: readonly Reference[],
 ): WriteProgram["run"] {
   const codec = rowCodecOf(table);
@@ -127,7 +126,12 @@ function changeRow(
     const isSame = compareRange(content, valueBytes, valueStart + 8, valueStart + valueLength);
     if (!isSame) run.put(tableSpace.rows, table.storage, treeKey, content);
     const rowKey = indexes.length === 0 ? treeKey : treeKey.slice(itemAt);
-    for (const index of indexes) if (!moveEntry(index, before, after, rowKey, table, run)) return null;
+    for (const index of indexes) {
+      if (index.places !== null && !isChanged(index.places, before, after)) continue;
+      const old = entryOf(index, before, rowKey, run.tenant, frame);
+      const now = entryOf(index, after, rowKey, run.tenant, frame);
+      if (!moveEntry(old, now, table, run)) return null;
+    }
     if (references.length > 0 && !leadsSomewhere(changedOf(references, before, after), after, run)) return null;
     frame.row = after;
     tell(checked, frame, run.returned);
@@ -144,27 +148,6 @@ const changedOf = (
   after: readonly Datum[],
 ): readonly Reference[] => references.filter(({ places }) => isChanged(places, before, after));
 
-/** The row's entry in an index follows what the row has become; false when another row has its place. */
-function moveEntry(
-  index: PlainIndex,
-  before: readonly Datum[],
-  after: readonly Datum[],
-  rowKey: Uint8Array,
-  table: TableDefinition,
-  run: ProgramRun,
-): boolean {
-  if (!isChanged(index.places, before, after)) return true;
-  const [old, now] = [entryOf(index, before, rowKey, run.tenant), entryOf(index, after, rowKey, run.tenant)];
-  if (compareBytes(old.treeKey, old.treeKey.length, now.treeKey, now.treeKey.length) === 0) {
-    if (!compareRange(now.content, old.content, 0, old.content.length)) putEntry(now, run);
-    return true;
-  }
-  if (!isFree(now, table, run)) return false;
-  removeEntry(old, run);
-  putEntry(now, run);
-  return true;
-}
-
 /** Whether content is what stands in a range of bytes: a row that stays as it is is no change. */
 function compareRange(content: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
   if (content.length !== to - from) return false;
@@ -180,9 +163,8 @@ export function deleteProgram(statement: BoundDelete, catalog: Catalog): WritePr
   const keyValues = found === null ? null : pointKeyOf(found.scan);
   const checked = compiledRules(statement);
   if (keyValues === null || checked === null || catalog.referencing(table.oid).length > 0) return null;
-  const others = rules.indexes.map(({ index }) => index).filter((index) => !index.isPrimary);
-  if (!others.every(isPlain)) return null;
-  const indexes = others.map(plainIndex);
+  const indexes = indexPrograms(rules, rowSlots(table, rules));
+  if (indexes === null) return null;
   const find = findRow(table, keyValues, "update");
   const codec = rowCodecOf(table);
   const run = (row: ProgramRun): number | null => {
@@ -190,9 +172,13 @@ export function deleteProgram(statement: BoundDelete, catalog: Catalog): WritePr
     const treeKey = find(row);
     if (treeKey === false) return null;
     if (treeKey === null) return 0;
-    frame.row = codec.decode(state.valueBytes, state.valueView, state.valueStart + 8);
+    const before = codec.decode(state.valueBytes, state.valueView, state.valueStart + 8);
+    frame.row = before;
     const rowKey = treeKey.slice(itemAt);
-    for (const index of indexes) removeEntry(entryOf(index, frame.row, rowKey, tenant), row);
+    for (const index of indexes) {
+      const entry = entryOf(index, before, rowKey, tenant, frame);
+      if (entry !== null) removeEntry(entry, row);
+    }
     row.remove(tableSpace.rows, table.storage, treeKey);
     tell(checked, frame, row.returned);
     return 1;

@@ -11,10 +11,10 @@ import { rowCodecOf } from "../../table/row-codec.js";
 import type { Datum } from "../../types/datum.js";
 import { blockProgram, rowAdder } from "./block.js";
 import { type Draws, drawsOf } from "./draws.js";
-import { type Entry, entryOf, isFree, isPlain, type PlainIndex, plainIndex, putEntry } from "./entries.js";
+import { type Entry, entryOf, type IndexProgram, indexPrograms, isFree, putEntry } from "./entries.js";
 import { type ProgramRun, rowBytesMax, type WriteProgram } from "./program.js";
 import { leadsSomewhere, type Reference, referencesOf } from "./references.js";
-import { type CompiledRules, compiledRules, isSound, liveColumns, tell } from "./rules.js";
+import { type CompiledRules, compiledRules, isSound, liveColumns, rowSlots, tell } from "./rules.js";
 
 const noSlots: ReadonlyMap<ColumnId, number> = new Map();
 const noEntries: readonly Entry[] = [];
@@ -91,10 +91,10 @@ export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgr
   if (onConflict !== null && onConflict.action !== "nothing") return null;
   const checked = compiledRules(insert);
   const references = referencesOf(table, catalog, () => true);
-  const others = rules.indexes.map(({ index }) => index).filter((index) => !index.isPrimary);
-  if (checked === null || references === null || !others.every(isPlain)) return null;
-  const write = insertRow(table, others.map(plainIndex), checked, references);
-  const isLoad = references.length === 0 && checked.returning === null;
+  const indexes = indexPrograms(rules, rowSlots(table, rules));
+  if (checked === null || references === null || indexes === null) return null;
+  const write = insertRow(table, indexes, checked, references);
+  const isLoad = checked.returning === null;
   if (plan.kind !== "values") {
     const taken = storedValues(
       insert,
@@ -122,7 +122,7 @@ export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgr
     input: "statement",
     draws,
     isLoad,
-    block: isLoad && sole !== null ? blockProgram(table, others.map(plainIndex), checked, stored) : null,
+    block: isLoad && sole !== null ? blockProgram({ table, indexes, references }, checked, stored) : null,
     run: (run) => {
       for (let row = 0; row < rows; row++) if (!write(stored, row, run)) return null;
       return rows;
@@ -133,7 +133,7 @@ export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgr
 /** Puts one row; false when the general way has to. */
 function insertRow(
   table: TableDefinition,
-  indexes: readonly PlainIndex[],
+  indexes: readonly IndexProgram[],
   checked: CompiledRules,
   references: readonly Reference[],
 ): (stored: readonly StoredValue[], number: number, run: ProgramRun) => boolean {
@@ -144,7 +144,7 @@ function insertRow(
   const keyCodec = rowKeyCodecOf(table);
   const hasKey = table.keyColumns.length > 0;
   const key = new TableKey();
-  const addRow = rowAdder(table, indexes);
+  const addRow = rowAdder({ table, indexes, references });
   return (stored, number, run) => {
     const { state, tenant, frame, load } = run;
     for (const { place, of } of stored) row[place] = of(frame, number);
@@ -174,15 +174,16 @@ function insertRow(
 
 /** The row's index entries; null when one that must be unique is there. */
 function placedBy(
-  indexes: readonly PlainIndex[],
-  row: readonly Datum[],
+  indexes: readonly IndexProgram[],
+  row: Datum[],
   rowKey: Uint8Array,
   table: TableDefinition,
   run: ProgramRun,
 ): readonly Entry[] | null {
   const placed: Entry[] = [];
   for (const index of indexes) {
-    const entry = entryOf(index, row, rowKey, run.tenant);
+    const entry = entryOf(index, row, rowKey, run.tenant, run.frame);
+    if (entry === null) continue;
     if (!isFree(entry, table, run)) return null;
     placed.push(entry);
   }

@@ -26,6 +26,13 @@ export interface LoadTarget {
     contentView: DataView,
     contentLength: number,
   ): boolean;
+  readonly referenced: ReferencedRowsReader;
+}
+
+/** What rows of a load may refer to: the state with all that the transaction has written before. */
+export interface ReferencedRowsReader extends TreeReader {
+  /** Keeps a row from being removed, for the transaction; false when it is not there. */
+  keep(treeKey: Uint8Array, table: TableDefinition): boolean;
 }
 
 export interface ProgramRun {

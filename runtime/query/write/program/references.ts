@@ -3,7 +3,7 @@ import { tableTree } from "../../../store/table-trees.js";
 import type { Catalog, TableDefinition } from "../../catalog/model.js";
 import type { Datum } from "../../types/datum.js";
 import { foreignKeysOf, ReferencedRows } from "../referenced-rows.js";
-import type { ProgramRun } from "./program.js";
+import type { LoadTarget, ProgramRun } from "./program.js";
 
 export interface Reference {
   readonly rows: ReferencedRows;
@@ -31,6 +31,22 @@ export function referencesOf(
     references.push({ rows: new ReferencedRows(parent, constraint, catalog), places });
   }
   return references;
+}
+
+/** As below, of a row that is loaded. */
+export function leadsAmongLoaded(
+  references: readonly Reference[],
+  row: readonly Datum[],
+  tenant: number,
+  { referenced }: LoadTarget,
+): boolean {
+  for (const { rows, places } of references) {
+    const values = places.map((place) => row[place] ?? null);
+    if (values.includes(null)) continue;
+    const treeKey = rows.find(referenced, tenant, values);
+    if (treeKey === null || !referenced.keep(treeKey, rows.parent)) return false;
+  }
+  return true;
 }
 
 /** False when a row is not there, or not to be had. */

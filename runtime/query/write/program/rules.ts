@@ -28,17 +28,21 @@ export interface CompiledRules {
 export const liveColumns = ({ columns }: TableDefinition): ColumnDefinition[] =>
   columns.filter(({ isDropped }) => !isDropped);
 
+/** Places of a table's columns in a row's values, by the ids that its rules have for them. */
+export function rowSlots(table: TableDefinition, { rowIds }: RowRules): Map<ColumnId, number> {
+  const live = liveColumns(table);
+  assert(rowIds.length === live.length, "the rules of a table have an id for each live column");
+  return new Map(live.map(({ number }, at) => [rowIds[at] ?? 0, number - 1]));
+}
+
 /** Null when only the executor can compute some of it. */
 export function compiledRules(modification: BoundModification): CompiledRules | null {
   const { table, rules, checkOptions: options, returning } = modification;
   const live = liveColumns(table);
-  assert(rules.rowIds.length === live.length, "the rules of a table have an id for each live column");
-  const slots = new Map<ColumnId, number>();
-  for (const [at, { number }] of live.entries()) {
-    slots.set(rules.rowIds[at] ?? 0, number - 1);
-    // Of a row that is deleted nothing but what it was is told.
-    if (modification.kind === "delete") slots.set(modification.old[at] ?? 0, number - 1);
-  }
+  const slots = rowSlots(table, rules);
+  // Of a row that is deleted nothing but what it was is told.
+  if (modification.kind === "delete")
+    for (const [at, { number }] of live.entries()) slots.set(modification.old[at] ?? 0, number - 1);
   const told = returning?.expressions ?? [];
   if (drawsOf(told) !== "nothing") return null;
   const compile = (expression: BoundExpression): FrameFunction | null => compileForFrames(expression, slots);
