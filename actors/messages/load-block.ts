@@ -133,10 +133,10 @@ export class LoadBlockWriter {
     return found;
   }
 
-  /** The rows so far as bytes of their own; the next block begins. */
+  /** The rows so far; the next block begins. They are overwritten by its first row. */
   take(): Uint8Array {
     assert(this.values === 0 && this.#rowFrom === this.#length, "a block holds whole rows");
-    const bytes = this.#bytes.slice(0, this.#length);
+    const bytes = this.#bytes.subarray(0, this.#length);
     this.#length = 0;
     this.#rowFrom = 0;
     this.rows = 0;

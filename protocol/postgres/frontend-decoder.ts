@@ -27,7 +27,6 @@ export const longBytesMax: number = 64 * miB;
 const longTypes = new Set(Buffer.from("QPBFd", "latin1"));
 const knownTypes = new Set(Buffer.from("QPBDECHSXFdcfp", "latin1"));
 const password = "p".charCodeAt(0);
-const keptBytesMin = 1_024;
 const nothing = new Uint8Array(0);
 
 /**
@@ -70,39 +69,59 @@ export class FrontendDecoder {
   /** Throws a `SqlError` for bytes that are no message, and what the handler throws. */
   push(chunk: Uint8Array): void {
     if (this.#isStopped) return;
-    const bytes = this.#length === 0 ? chunk : this.#joined(chunk);
-    let at = 0;
-    while (!this.#isStopped) {
-      const end = this.#messageEnd(bytes, at);
-      if (end < 0 || end > bytes.length) break;
-      const isStartup = this.#phase === "startup";
-      const bodyAt = at + (isStartup ? 4 : 5);
-      const type = isStartup ? 0 : (bytes[at] ?? 0);
+    let at = this.#length === 0 ? 0 : this.#goOn(chunk);
+    while (!this.#isStopped && at < chunk.length) {
+      const end = this.#messageEnd(chunk, at);
+      if (end < 0 || end > chunk.length) break;
+      const headBytes = this.#headBytes;
+      const type = headBytes === 4 ? 0 : (chunk[at] ?? 0);
+      const body = chunk.subarray(at + headBytes, end);
       at = end;
-      this.#onMessage(type, bytes.subarray(bodyAt, end), bytes.length - end);
+      this.#onMessage(type, body, chunk.length - end);
     }
-    if (!this.#isStopped) this.#keep(bytes, at);
+    if (!this.#isStopped && at < chunk.length) this.#gather(chunk, at, chunk.length, 0);
   }
 
-  /** What was kept and the new chunk as one. The memory that was joined in becomes the handler's with its messages. */
-  #joined(chunk: Uint8Array): Uint8Array {
-    const needed = this.#length + chunk.length;
+  /** Length, and type before it once the startup is done. */
+  get #headBytes(): number {
+    return this.#phase === "startup" ? 4 : 5;
+  }
+
+  /**
+   * Gathers what a message that has begun lacks, and hands it on when it is whole; its memory becomes the handler's. Answers how much of the
+   * chunk that took: all of it while the message is not whole.
+   */
+  #goOn(chunk: Uint8Array): number {
+    const headBytes = this.#headBytes;
+    let at = 0;
+    for (;;) {
+      const end = this.#messageEnd(this.#kept.subarray(0, this.#length), 0);
+      const wanted = end < 0 ? headBytes : end;
+      if (end >= 0 && this.#length === end) break;
+      if (at === chunk.length) return at;
+      const to = Math.min(chunk.length, at + wanted - this.#length);
+      this.#gather(chunk, at, to, wanted);
+      at = to;
+    }
+    const type = headBytes === 4 ? 0 : (this.#kept[0] ?? 0);
+    const body = this.#kept.subarray(headBytes, this.#length);
+    this.#kept = nothing;
+    this.#length = 0;
+    this.#onMessage(type, body, chunk.length - at);
+    return at;
+  }
+
+  /** @param wanted bytes of the whole message, as far as that is known: more are not kept for it */
+  #gather(chunk: Uint8Array, from: number, to: number, wanted: number): void {
+    assert(from < to && to <= chunk.length, "what is gathered lies within what arrived");
+    const needed = this.#length + to - from;
     if (needed > this.#kept.length) {
-      const grown = new Uint8Array(Math.max(keptBytesMin, needed, Math.min(2 * needed, longBytesMax)));
+      const grown = new Uint8Array(Math.max(needed, Math.min(2 * needed, wanted)));
       grown.set(this.#kept.subarray(0, this.#length));
       this.#kept = grown;
     }
-    this.#kept.set(chunk, this.#length);
+    this.#kept.set(chunk.subarray(from, to), this.#length);
     this.#length = needed;
-    return this.#kept.subarray(0, needed);
-  }
-
-  #keep(bytes: Uint8Array, at: number): void {
-    const rest = bytes.length - at;
-    assert(rest >= 0, "messages end within what arrived");
-    if (at === 0 && this.#length === bytes.length) return;
-    this.#length = rest;
-    this.#kept = rest === 0 ? nothing : bytes.slice(at);
   }
 
   /** Where the message that begins at `at` ends; -1 while its length has not arrived. */

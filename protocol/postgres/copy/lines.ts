@@ -46,10 +46,10 @@ export class CopyLines {
     this.#to.push(this.#length + to);
   }
 
-  /** What the client sent, as far as the rows that were added lie in it. */
+  /** What the client sent, as far as the rows that were added lie in it. It must not change before the next block begins. */
   keep(piece: Uint8Array): void {
     if (this.#isBinary || piece.length === 0) return;
-    this.#pieces.push(new Uint8Array(piece));
+    this.#pieces.push(piece);
     this.#length += piece.length;
   }
 

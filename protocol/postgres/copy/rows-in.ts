@@ -65,7 +65,7 @@ export class RowsIn {
     this.#forceNotNull = columns.map((name) => options.forceNotNull.includes(name));
   }
 
-  /** Rows that are complete now. Throws `22P04`. */
+  /** Rows that are complete now. The bytes are kept until their block is stored. Throws `22P04`. */
   push(bytes: Uint8Array, into: LoadBlockWriter): void {
     if (this.#isEnded) return;
     try {
@@ -81,6 +81,14 @@ export class RowsIn {
   }
 
   #push(bytes: Uint8Array, into: LoadBlockWriter): void {
+    const isText = this.#options.format !== "binary";
+    // A line that has begun is made whole first, so that the lines behind it are read where they are.
+    const firstEnd = isText && this.#held.length > 0 ? bytes.indexOf(lineFeed) + 1 : 0;
+    if (firstEnd > 0 && firstEnd < bytes.length) this.#take(bytes.subarray(0, firstEnd), into);
+    if (!this.#isEnded) this.#take(firstEnd < bytes.length ? bytes.subarray(firstEnd) : bytes, into);
+  }
+
+  #take(bytes: Uint8Array, into: LoadBlockWriter): void {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     const at = this.#options.format === "binary" ? this.#binary(all, into) : this.#rows(all, into);
     this.#lines.keep(all.subarray(0, at));
