@@ -107,6 +107,7 @@ export function bindFunction(
   const scoped = columns.map((column) => ({ ...column, table: 0, column: 0, expression: null }));
   return namedItem(plan, scoped, item.alias, alias, item.location, {
     isScalarFunction: plain.length === 1 && !item.hasOrdinality,
+    lockless: "a function",
     parts: [],
   });
 }

@@ -47,7 +47,10 @@ export function bindTable(
           ? { kind: "workingTable", ...base }
           : { kind: "commonTable", source: common.source, sourceColumns: common.columns.map(({ id }) => id), ...base };
       const scoped = columns.map((column) => ({ ...column, table: 0, column: 0, expression: null }));
-      return namedItem(plan, scoped, item.alias, item.alias?.name ?? name.name, location);
+      return namedItem(plan, scoped, item.alias, item.alias?.name ?? name.name, location, {
+        lockless: "a WITH query",
+        parts: [],
+      });
     }
   }
   const relation = findRelation(name, binder.environment);

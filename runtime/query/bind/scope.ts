@@ -39,6 +39,8 @@ export interface ScopeRelation {
   readonly keyId: ColumnId | null;
   /** Of a view or a query in FROM: whose rows its rows are made of, when that was asked for and can be said. */
   readonly parts?: readonly LockablePart[] | null;
+  /** What has no rows of tables to be locked, as a message names it. */
+  readonly lockless?: "a function" | "a WITH query";
 }
 
 /** A table whose rows are locked with those that are made of them. */

@@ -440,6 +440,10 @@ function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, binder:
         ? scope.names.relations
         : lock.tables.map((table) => {
             const found = scope.names.relations.find((relation) => relation.name === table.name);
+            if (found?.lockless !== undefined) {
+              const message = `${name} cannot be applied to ${found.lockless}`;
+              throw new SqlError("0A000", message, { position: positionOf(table.location) });
+            }
             if (found !== undefined) return found;
             throw new SqlError("42P01", `relation "${table.name}" in ${name} clause not found in FROM clause`, {
               position: positionOf(table.location),
