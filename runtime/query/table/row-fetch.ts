@@ -1,22 +1,24 @@
-import { positionAt, spaceTrees, tableSpace, tableTree } from "../../store/table-trees.js";
-import type { TreeReader } from "../../store/tree.js";
+import { fromBytes, itemAt, positionAt, spaceTrees, tableSpace, tableTree, toBytes } from "../../store/table-trees.js";
+import type { Cursor, TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
-import { behindPrefix } from "./key-codec.js";
-import { type Versions, VersionWalk } from "./version-walk.js";
+import { KeyBuffer, positionOf, setPosition } from "./key-buffer.js";
+import { isPointInTime, type Versions } from "./version-walk.js";
 
 const rowTrees = spaceTrees[tableSpace.rows];
 assert(rowTrees !== undefined, "rows have their trees");
+const historyTree = rowTrees.before;
 
 /** Finds one row by its key, now or at a point in time. */
 export class RowFetch {
   readonly #reader: TreeReader;
-  #past: VersionWalk | null = null;
+  #past: Cursor | null = null;
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(this.bytes.buffer);
   contentAt = 0;
   from = 0;
   to = Number.POSITIVE_INFINITY;
-  readonly #high = new Uint8Array(513);
+  readonly #sought = new KeyBuffer();
+  readonly #found = new KeyBuffer();
 
   constructor(reader: TreeReader) {
     this.#reader = reader;
@@ -29,23 +31,35 @@ export class RowFetch {
       if (versions === null || from < versions.to) {
         this.bytes = reader.valueBytes;
         this.view = reader.valueView;
-        this.contentAt = reader.valueStart + 8;
+        this.contentAt = reader.valueStart + fromBytes;
         this.from = from;
         this.to = Number.POSITIVE_INFINITY;
         return true;
       }
     }
-    if (versions === null) return false;
-    this.#past ??= new VersionWalk(reader, rowTrees);
-    this.#high.set(key);
-    const highLength = behindPrefix(this.#high, key.length);
-    this.#past.open(key, key.length, this.#high, highLength, false, versions);
-    if (!this.#past.next()) return false;
-    this.bytes = this.#past.bytes;
-    this.view = this.#past.view;
-    this.contentAt = this.#past.contentAt;
-    this.from = this.#past.from;
-    this.to = this.#past.to;
+    return versions !== null && this.#findBefore(key, versions);
+  }
+
+  /** The versions of a row lie by their ends: the first one that ends behind the position is the only one that may have been true. */
+  #findBefore(key: Uint8Array, versions: Versions): boolean {
+    assert(isPointInTime(versions) && key.length > itemAt, "a row is looked up at a point in time, by its whole key");
+    this.#past ??= this.#reader.cursor(historyTree);
+    const past = this.#past;
+    const sought = this.#sought;
+    sought.set(key, key.length);
+    sought.length += toBytes;
+    setPosition(sought, versions.from + 1);
+    if (!past.seek(sought.bytes.subarray(0, sought.length)) || past.keyLength !== sought.length) return false;
+    const found = this.#found;
+    found.take(past);
+    for (let at = key.length - 1; at >= 0; at--) if (found.bytes[at] !== key[at]) return false;
+    const from = positionAt(past.valueView, past.valueStart);
+    if (from > versions.from) return false;
+    this.bytes = past.valueBytes;
+    this.view = past.valueView;
+    this.contentAt = past.valueStart + fromBytes;
+    this.from = from;
+    this.to = positionOf(found);
     return true;
   }
 }
