@@ -133,7 +133,16 @@ test.serial(
     const { rows } = await a.query<Record<string, string>>("SHOW kimberlite.position");
     await a.query("UPDATE seen SET v = 1001 WHERE k = 2");
     await a.query(`SET kimberlite.as_of = '${rows[0]?.["kimberlite.position"] ?? "?"}'`);
+    const past = await pointReads(node);
     t.is(await read(a, 2), 1000);
+    t.is(await read(a, 2), 1000);
+    t.true((await pointReads(node)) > past, "a session's past is read in the gateway, too");
+    // Its definition of then is not that of now.
+    await b.query("ALTER TABLE seen ADD COLUMN w int DEFAULT 7");
+    t.is(await read(a, 2), 1000);
+    t.is(await sqlState(a.query("SELECT w FROM seen WHERE k = 2")), "42703");
+    await a.query("SET kimberlite.as_of = '1000000'");
+    t.is(await sqlState(read(a, 2)), "22023");
     await a.query("RESET kimberlite.as_of");
     t.is(await read(a, 2), 1001);
     await a.query("SET kimberlite.consistency = 'linearizable'");

@@ -16,7 +16,7 @@ import { type Machine, realMachine } from "../../shard/machine.js";
 import type { AttachMessage } from "../../shard/messages.js";
 import { pagesPath } from "../../shard/state-files.js";
 import { isAsOf } from "../../sql/as-of.js";
-import type { Evaluation } from "../../sql/evaluation.js";
+import { type Evaluation, unixTimeOf } from "../../sql/evaluation.js";
 import type { PlannedStatement } from "../../sql/plan-cache.js";
 import { isWhole, type PlansHost, StatementPlans } from "./statement-plans.js";
 
@@ -29,6 +29,8 @@ interface Served {
 
 /** Tenants that are remembered at once. */
 const servedMax = 1_024;
+/** Positions whose definitions are remembered at once, and moments whose positions are. */
+const pastMax = 64;
 
 export class PointReads {
   readonly #file: DiskFile;
@@ -36,6 +38,10 @@ export class PointReads {
   readonly #reads: StateReads;
   readonly #plans: StatementPlans;
   readonly #served = new Map<number, Served>();
+  /** Positions of moments that are past for good, by tenant and moment. */
+  readonly #moments = new Map<string, number>();
+  /** Definitions of positions, by tenant and position. */
+  readonly #past = new Map<string, ObjectCatalog>();
   executed = 0;
 
   /** @param owner what the reader is known by to the shard */
@@ -56,7 +62,7 @@ export class PointReads {
   read(request: SqlRequest): SqlRows | null {
     const { isOpen, isolation } = request.transaction;
     const isOfNow = !isOpen || isolation === "readCommitted";
-    if (!isOfNow || !isWhole(request) || request.isLinearizable || isAsOf(request)) return null;
+    if (!isOfNow || !isWhole(request) || request.isLinearizable) return null;
     try {
       this.#reader.pin();
       return this.#read(request);
@@ -70,15 +76,49 @@ export class PointReads {
   }
 
   #read(request: SqlRequest): SqlRows | null {
-    const served = this.#servedNow(request.tenant);
-    if (served === null || served.position < request.atLeast) return null;
+    const now = this.#servedNow(request.tenant);
+    if (now === null || now.position < request.atLeast) return null;
+    const isPast = isAsOf(request);
+    const served = isPast ? this.#servedThen(request, now) : now;
+    if (served === null) return null;
     const { catalog, position } = served;
     const evaluation = this.#plans.evaluation(request, catalog, position, this.#reader);
     const planned = this.#plans.plans.find(request, catalog.version) ?? this.#plan(request, served, evaluation);
-    if (planned === null) return null;
-    const row = this.#plans.point(request, planned, evaluation.context, this.#reader, position);
+    // A session that reads the past has its position in each plan.
+    if (planned === null || (isPast && planned.point !== null)) return null;
+    const positionAt = (at: number): number => this.#positionAt(request.tenant, at, now.position);
+    const row = this.#plans.point(request, planned, evaluation.context, this.#reader, position, positionAt);
     if (row !== null) this.executed += 1;
     return row;
+  }
+
+  #positionAt(tenant: number, at: number, newest: number): number {
+    const name = `${tenant} ${at}`;
+    const known = this.#moments.get(name);
+    if (known !== undefined) return known;
+    const position = this.#reads.positionsUntil(tenant, unixTimeOf(at)) - 1;
+    // A command stands behind the moment, so none will come before it any more.
+    if (position < newest) {
+      if (this.#moments.size >= pastMax) this.#moments.clear();
+      this.#moments.set(name, position);
+    }
+    return position;
+  }
+
+  /** What a session is served whose past is a position; null for a moment, and for what is no position. */
+  #servedThen({ tenant, settings }: SqlRequest, now: Served): Served | null {
+    const setting = settings.find(([name]) => name.toLowerCase() === "kimberlite.as_of")?.[1] ?? "";
+    const position = /^\d+$/.test(setting) ? Number(setting) : -1;
+    if (position < 0 || position > now.position) return null;
+    // The definitions of a position that was reached are the same for good.
+    const name = `${tenant} ${position}`;
+    let catalog = this.#past.get(name);
+    if (catalog === undefined) {
+      catalog = this.#plans.catalogs.past(this.#reader, tenant, position);
+      if (this.#past.size >= pastMax) this.#past.clear();
+      this.#past.set(name, catalog);
+    }
+    return { version: now.version, position, catalog };
   }
 
   #plan(request: SqlRequest, { catalog, position }: Served, evaluation: Evaluation): PlannedStatement | null {

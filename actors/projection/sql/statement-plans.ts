@@ -3,6 +3,7 @@
  * by its key, which is read and answered at once.
  */
 import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
+import type { PositionAt } from "../../../runtime/query/execute/past-point.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import type { TableSource } from "../../../runtime/query/table/access.js";
 import { int64 } from "../../../runtime/query/types/bytes.js";
@@ -80,13 +81,16 @@ export class StatementPlans {
     context: EvaluationContext,
     reader: TreeReader,
     position: number,
+    positionAt: PositionAt,
   ): SqlRows | null {
     if (point === null && pastPoint === null) return null;
     assert(isWhole(request), "the one row of a point is all that is asked for");
     const parameters = readParameters(request.parameters, bound, context);
     const { tenant } = request;
     const row =
-      point === null ? pastPoint?.read(reader, tenant, parameters, position) : point.read(reader, tenant, parameters);
+      point === null
+        ? pastPoint?.read(reader, tenant, parameters, position, positionAt)
+        : point.read(reader, tenant, parameters);
     if (row === undefined) return null;
     let rows = noRowBytes;
     if (row !== null) {

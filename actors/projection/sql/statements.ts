@@ -84,8 +84,11 @@ export class Statements {
     const catalog = asOf === null ? current : catalogs.past(reader, request.tenant, position);
     const evaluation = this.#plans.evaluation(request, catalog, position, reader);
     const known = plans.find(request, catalog.version);
-    if (known !== undefined && position === newest && isWhole(request)) {
-      const row = this.#plans.point(request, known, evaluation.context, reader, position);
+    const positionAt = (at: number): number => reads.positionsUntil(request.tenant, unixTimeOf(at)) - 1;
+    // A session that reads the past has its position in each plan.
+    const isAsPlanned = position === newest || (asOf !== null && known?.point === null);
+    if (known !== undefined && isAsPlanned && isWhole(request)) {
+      const row = this.#plans.point(request, known, evaluation.context, reader, position, positionAt);
       if (row !== null) {
         this.executed += 1;
         return answer(row);

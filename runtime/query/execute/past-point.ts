@@ -1,6 +1,6 @@
 /**
- * One row by its whole key as of a position, without operators: what point.ts is for the present. The row of now is looked up, and when it was
- * written later, the versions before it.
+ * One row by its whole key as of a position or a moment, without operators: what point.ts is for the present. The row of now is looked up, and when it
+ * was written later, the versions before it.
  *
  * The table must not have been defined anew since that position; that, and positions that are not reached, is for the general way.
  */
@@ -8,35 +8,41 @@ import { positionAt, TableKey, tableTree } from "../../store/table-trees.js";
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import type { ColumnId } from "../plan/expression.js";
-import type { PlanNode } from "../plan/plan.js";
+import type { PlanNode, PlanTimePoint } from "../plan/plan.js";
 import { RowFetch } from "../table/row-fetch.js";
 import type { Datum } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
 import { type KeyValue, type PointQuery, pointScanOf } from "./point.js";
 
-/** Null when the plan is more than one row by its key as of a position that is a constant or a parameter. */
+/** The position of the newest command until a moment, µs as SQL counts them; -1 when there is none. */
+export type PositionAt = (moment: number) => number;
+
+/** Null when the plan is more than one row by its key as of a position or a moment that is a constant or a parameter. */
 export function pastPointOf(plan: PlanNode, outputs: readonly ColumnId[]): PastPoint | null {
   const found = pointScanOf(plan, outputs);
-  if (found === null || found.time?.kind !== "asOf" || found.time.point.kind !== "position") return null;
-  const { value } = found.time.point;
+  if (found === null || found.time?.kind !== "asOf") return null;
+  const { kind, value } = found.time.point;
   if (value.kind === "parameter")
-    return new PastPoint(found.query, found.table.oid, { kind: "parameter", index: value.index });
+    return new PastPoint(found.query, found.table.oid, kind, { kind: "parameter", index: value.index });
   if (value.kind === "constant")
-    return new PastPoint(found.query, found.table.oid, { kind: "constant", value: value.value });
+    return new PastPoint(found.query, found.table.oid, kind, { kind: "constant", value: value.value });
   return null;
 }
 
 export class PastPoint {
   readonly #query: PointQuery;
   readonly #table: Oid;
-  readonly #position: KeyValue;
+  readonly #kind: PlanTimePoint["kind"];
+  /** The position or the moment. */
+  readonly #time: KeyValue;
   readonly #catalogKey = new TableKey();
   #fetch: { readonly reader: TreeReader; readonly rows: RowFetch } | null = null;
 
-  constructor(query: PointQuery, table: Oid, position: KeyValue) {
+  constructor(query: PointQuery, table: Oid, kind: PlanTimePoint["kind"], time: KeyValue) {
     this.#query = query;
     this.#table = table;
-    this.#position = position;
+    this.#kind = kind;
+    this.#time = time;
   }
 
   /**
@@ -49,11 +55,15 @@ export class PastPoint {
     tenant: number,
     parameters: readonly Datum[],
     newest: number,
+    positionAt: PositionAt,
   ): readonly Datum[] | null | undefined {
-    const at = this.#position;
+    const at = this.#time;
     const given = at.kind === "parameter" ? parameters[at.index] : at.value;
     assert(given !== undefined, "a bound statement has a value for each parameter");
-    const position = given === null ? -1 : Number(given);
+    const number = given === null ? -1 : Number(given);
+    const isMoment = this.#kind === "timestamp" && given !== null;
+    // Commands of that moment that this state has not seen are for later statements.
+    const position = isMoment ? Math.min(positionAt(number), newest) : number;
     if (!Number.isSafeInteger(position) || position < 0 || position > newest) return undefined;
     if (!this.#isDefinedSince(reader, tenant, position)) return undefined;
     const key = this.#query.key(tenant, parameters);
