@@ -62,13 +62,14 @@ async function inTurns(
   connections: number,
   base: string,
   compared: string,
+  comparedServer: Server = server,
 ): Promise<Figure> {
   const found: Figure = { ...figure, unit: "CPU µs", base: [], compared: [] };
   await cpuOf(server, base, connections);
-  await cpuOf(server, compared, connections);
+  await cpuOf(comparedServer, compared, connections);
   for (let round = 0; round < rounds; round++) {
     found.base.push(await cpuOf(server, base, connections));
-    found.compared.push(await cpuOf(server, compared, connections));
+    found.compared.push(await cpuOf(comparedServer, compared, connections));
   }
   show(found);
   return found;
@@ -102,11 +103,16 @@ async function past(server: Server): Promise<Figure[]> {
   const point = (time: string): string =>
     `\\set k random(1, ${fewRows})\nSELECT v FROM versions${time} WHERE k = :k;\n`;
   const newest = ` FOR SYSTEM_TIME AS OF POSITION ${await position()}`;
+  const time = await psql(server, `SELECT time FROM kimberlite.commits WHERE position = ${middle}`);
+  const moment = ` FOR SYSTEM_TIME AS OF TIMESTAMP '${time}'`;
+  const inPast = { ...server, environment: { ...server.environment, PGOPTIONS: `-c kimberlite.as_of=${middle}` } };
   return [
     await inTurns({ what: "past: GROUP BY of 100,000 rows, 5 updates ago", ratioMax }, server, 1, scan(""), scan(asOf)),
     await inTurns({ what: "past: GROUP BY of 100,000 rows, as of now", ratioMax }, server, 1, scan(""), scan(newest)),
     await inTurns({ what: "past: row by key, 5 updates ago", ratioMax }, server, 16, point(""), point(asOf)),
     await inTurns({ what: "past: row by key, as of now", ratioMax }, server, 16, point(""), point(newest)),
+    await inTurns({ what: "past: row by key, at a moment of then", ratioMax }, server, 16, point(""), point(moment)),
+    await inTurns({ what: "past: row by key, session of then", ratioMax }, server, 16, point(""), point(""), inPast),
   ];
 }
 
