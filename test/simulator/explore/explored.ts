@@ -11,3 +11,13 @@ export interface Explored {
   readonly violation: string | null;
   readonly seconds: number;
 }
+
+/** What came of the comparison of a scope with what the reduction leaves of it. */
+export interface Compared {
+  readonly full: Explored;
+  readonly reduced: Explored;
+  /** States of the former of which nobody in the latter can do all that they can. */
+  readonly uncovered: number;
+  /** How often the latter found something wrong that it had held true. */
+  readonly restarts: number;
+}

@@ -2,8 +2,9 @@
  * Every state that one member was seen in, and what each happening makes of it. A member knows nothing but what happens to it, so the shipping code
  * is run once for each pair of a state and a happening, however many states of the whole world they are part of.
  */
+import { emptySet } from "./bit-sets.js";
 import type { Letters } from "./letters.js";
-import { type Happening, SmallMember } from "./small-member.js";
+import { type Happening, replicas, SmallMember } from "./small-member.js";
 import { Snapshot } from "./snapshot.js";
 
 export interface MemberState {
@@ -15,16 +16,26 @@ export interface MemberState {
   readonly committed: readonly number[];
   /** By operation: number of the prepare on its disk, 0 for none, `damagedEntry` where one was. */
   readonly held: readonly number[];
-  /** By happening: what comes of it. */
-  readonly steps: Map<string | number, Step>;
+  /** By happening: what comes of it; null where it ends in an error. */
+  readonly steps: Map<number, Step | null>;
 }
 
 export interface Step {
   readonly next: number;
-  readonly letters: readonly number[];
+  /** By receiver: the set of letters that are sent. */
+  readonly sent: readonly number[];
+  readonly isSilent: boolean;
 }
 
 export const damagedEntry = -1;
+
+/** Happenings by number: the arrival of a letter is the number of the letter, and operation `n` is proposed by `propose - n`. */
+export const happenings = { disk: -1, timer: -2, crash: -3, damage: -4, propose: -4 } as const;
+
+export function wordOf(happening: number): string {
+  if (happening < happenings.propose) return `propose ${happenings.propose - happening}`;
+  return ["disk", "timer", "crash", "damage"][-1 - happening] ?? "letter";
+}
 
 /** Numbers of prepares: equal in all members. */
 export class Identities {
@@ -38,6 +49,7 @@ export class Identities {
 }
 
 export class MemberTable {
+  readonly replica: number;
   readonly #member: SmallMember;
   readonly #letters: Letters;
   readonly #identities: Identities;
@@ -48,7 +60,8 @@ export class MemberTable {
   runs = 0;
 
   /** @param member as it stands at the beginning: state 0 */
-  constructor(member: SmallMember, letters: Letters, identities: Identities, opsMax: number) {
+  constructor(replica: number, member: SmallMember, letters: Letters, identities: Identities, opsMax: number) {
+    this.replica = replica;
     this.#member = member;
     this.#letters = letters;
     this.#identities = identities;
@@ -66,31 +79,55 @@ export class MemberTable {
     return state;
   }
 
-  deliver(state: number, letter: number): Step {
-    const known = this.state(state).steps.get(letter);
-    return known ?? this.#run(state, letter, { kind: "deliver", letter: this.#letters.letter(letter) });
+  /** Throws what the core throws. */
+  step(from: number, happening: number): Step {
+    return this.state(from).steps.get(happening) ?? this.#run(from, happening);
   }
 
-  step(state: number, key: string, happening: Happening): Step {
-    return this.state(state).steps.get(key) ?? this.#run(state, key, happening);
+  /** Null where the core would end: of states and happenings that perhaps never meet. */
+  stepIfAny(from: number, happening: number): Step | null {
+    const { steps } = this.state(from);
+    const known = steps.get(happening);
+    if (known !== undefined) return known;
+    try {
+      return this.#run(from, happening);
+    } catch {
+      steps.set(happening, null);
+      return null;
+    }
   }
 
-  #run(from: number, key: string | number, happening: Happening): Step {
+  #run(from: number, happening: number): Step {
     const state = this.state(from);
     state.snapshot.restore();
     this.runs += 1;
-    const sent = this.#carryOut(key, happening);
-    const step = { next: this.#note(), letters: sent };
-    state.steps.set(key, step);
+    const sent = this.#letters.setsOf(this.#carryOut(happening));
+    const step = { next: this.#note(), sent, isSilent: sent.every((set) => set === emptySet) };
+    state.steps.set(happening, step);
     return step;
   }
 
-  #carryOut(key: string | number, happening: Happening): number[] {
+  #carryOut(happening: number): ReturnType<SmallMember["happen"]> {
+    const what = this.#happening(happening);
     try {
-      return this.#member.happen(happening).map((letter) => this.#letters.number(letter));
+      return this.#member.happen(what);
     } catch (error) {
-      const what = happening.kind === "deliver" ? happening.letter.key : key;
-      throw new Error(`${String(error)} on ${what}`, { cause: error });
+      throw new Error(`${String(error)} on ${what.kind === "deliver" ? what.letter.key : wordOf(happening)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #happening(number: number): Happening {
+    if (number >= 0) return { kind: "deliver", letter: this.#letters.letter(this.replica, number) };
+    if (number < happenings.propose) return { kind: "propose", number: happenings.propose - number };
+    switch (number) {
+      case happenings.disk:
+        return { kind: "disk" };
+      case happenings.timer:
+        return { kind: "timer" };
+      default:
+        return { kind: "crash", damages: number === happenings.damage };
     }
   }
 
@@ -124,3 +161,8 @@ export class MemberTable {
     };
   }
 }
+
+/** The other replicas. */
+export const others: readonly (readonly number[])[] = Array.from({ length: replicas }, (_, replica) =>
+  Array.from({ length: replicas }, (_, other) => other).filter((other) => other !== replica),
+);

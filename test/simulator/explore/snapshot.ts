@@ -16,20 +16,41 @@ function contentsOf(value: object): Contents {
   return Object.values(value);
 }
 
+/** Most of what a step may change it does not: to look is cheaper than to write. */
+function isSame(target: Map<unknown, unknown> | Set<unknown>, contents: Contents): boolean {
+  let index = 0;
+  if (target instanceof Set) {
+    if (target.size !== contents.length) return false;
+    for (const value of target) if (value !== contents[index++]) return false;
+    return true;
+  }
+  if (target.size * 2 !== contents.length) return false;
+  for (const [key, value] of target) if (key !== contents[index++] || value !== contents[index++]) return false;
+  return true;
+}
+
 function putBack(target: object, contents: Contents): void {
   if (target instanceof Map) {
+    if (isSame(target, contents)) return;
     target.clear();
     for (let index = 0; index < contents.length; index += 2) target.set(contents[index], contents[index + 1]);
   } else if (target instanceof Set) {
+    if (isSame(target, contents)) return;
     target.clear();
     for (const value of contents) target.add(value);
   } else if (Array.isArray(target)) {
-    target.splice(0, target.length, ...contents);
+    const values: unknown[] = target;
+    if (values.length !== contents.length) values.length = contents.length;
+    for (let index = 0; index < contents.length; index++) {
+      if (values[index] !== contents[index]) values[index] = contents[index];
+    }
   } else {
-    const names = Object.keys(target);
-    for (const [index, name] of names.entries()) {
-      if (index < contents.length) Reflect.set(target, name, contents[index]);
-      else Reflect.deleteProperty(target, name);
+    const fields = target as Record<string, unknown>;
+    const names = Object.keys(fields);
+    for (let index = 0; index < names.length; index++) {
+      const name = names[index] ?? "";
+      if (index >= contents.length) Reflect.deleteProperty(fields, name);
+      else if (fields[name] !== contents[index]) fields[name] = contents[index];
     }
   }
 }
@@ -53,6 +74,8 @@ export class Snapshot {
   }
 
   restore(): void {
-    for (const [index, object] of this.#objects.entries()) putBack(object, this.#contents[index] ?? []);
+    for (let index = 0; index < this.#objects.length; index++) {
+      putBack(this.#objects[index] ?? {}, this.#contents[index] ?? []);
+    }
   }
 }

@@ -1,34 +1,29 @@
 /**
- * World states that were found, in rows of plain numbers, so that tens of millions of them fit. Those with the same members and the same spent
- * are one group, and differ in what was sent. One that has sent more can do all that one can that has sent less, so of a group only those are kept
- * of which none has sent all that another has.
+ * World states that were found, in rows of plain numbers, so that a hundred million of them fit. Those with the same states of members and the same
+ * spent are one group, and differ in what was sent. One that has sent more can do all that one can that has sent less, so of a group only those are
+ * kept of which none has sent all that another has.
  */
+import { emptySet } from "./bit-sets.js";
 import type { Letters } from "./letters.js";
-import type { Spent, WorldState } from "./small-world.js";
+import { hashOfPair } from "./pair-map.js";
+import type { Seats } from "./seats.js";
+import { replicas } from "./small-member.js";
 
-/** Three members, what was spent: by these a group is found. Then the network, the parent and the next of the group, as rows. */
-const keyColumns = 4;
-const [networkColumn, parentColumn, nextColumn] = [4, 5, 6];
+/** Three seats and what was spent; then the parent, the move that led from there, and the next of the group, as rows. */
+const [spentColumn, parentColumn, moveColumn, nextColumn] = [3, 4, 5, 6];
 const columns = 7;
-/** Counts of what was spent share one number. */
-const spentBase = 8;
+const blockBits = 18;
+const blockRows = 1 << blockBits;
 const none = -1;
-
-function spentCode({ ops, timers, crashes, damages }: Spent): number {
-  return ((ops * spentBase + timers) * spentBase + crashes) * spentBase + damages;
-}
-
-function spentOf(code: number): Spent {
-  const digit = (place: number): number => Math.floor(code / spentBase ** place) % spentBase;
-  return { ops: digit(3), timers: digit(2), crashes: digit(1), damages: digit(0) };
-}
+const outdone = -1;
 
 export class Visited {
+  readonly #seats: readonly Seats[];
   readonly #letters: Letters;
-  #rows = new Int32Array(columns * 1024);
+  /** Blocks of rows: an array that grows would be there twice while it does. */
+  readonly #blocks: Int32Array[] = [];
   /** By hash: the first row of a group. */
   #slots = new Int32Array(4096).fill(none);
-  #isOutdone = new Uint8Array(1024);
   /** Rows whose next states were not looked at. */
   #open = new Int32Array(1024);
   #openCount = 0;
@@ -36,31 +31,42 @@ export class Visited {
   count = 0;
   groups = 0;
 
-  constructor(letters: Letters) {
+  constructor(seats: readonly Seats[], letters: Letters) {
+    this.#seats = seats;
     this.#letters = letters;
   }
 
+  get openCount(): number {
+    return this.#openCount;
+  }
+
   /** Notes a state to be looked at, unless one is known that can do all that it can. */
-  add({ members, network, spent }: WorldState, parent: number): void {
-    const key = [members[0] ?? 0, members[1] ?? 0, members[2] ?? 0, spentCode(spent)];
-    const slot = this.#find(key);
+  add(seats: Int32Array, spent: number, parent: number, move: number): void {
+    const slot = this.#find(seats, spent);
     const first = this.#slots[slot] ?? none;
     let kept = none;
-    for (let row = first; row !== none; row = this.#cell(row, nextColumn)) {
-      const other = this.#cell(row, networkColumn);
-      if (this.#letters.isWithin(network, other)) return;
-      if (this.#letters.isWithin(other, network)) {
-        this.#isOutdone[row] = 1;
-        const next = this.#cell(row, nextColumn);
+    for (let row = first; row !== none; row = this.cell(row, nextColumn)) {
+      const order = this.#order(seats, row);
+      if (order < 0) return;
+      if (order > 0) {
+        this.#set(row, moveColumn, outdone);
+        const next = this.cell(row, nextColumn);
         if (kept === none) this.#slots[slot] = next;
-        else this.#rows[kept * columns + nextColumn] = next;
+        else this.#set(kept, nextColumn, next);
       } else kept = row;
     }
-    this.#append([...key, network, parent, this.#slots[slot] ?? none]);
+    this.#append(seats, spent, parent, move, this.#slots[slot] ?? none);
     this.#slots[slot] = this.count - 1;
     if (first !== none) return;
     this.groups += 1;
     if (this.groups * 2 > this.#slots.length) this.#rehash();
+  }
+
+  /** Whether a state is known that can do all that this one can. */
+  covers(seats: Int32Array, spent: number): boolean {
+    let row = this.#slots[this.#find(seats, spent)] ?? none;
+    while (row !== none && this.#order(seats, row) >= 0) row = this.cell(row, nextColumn);
+    return row !== none;
   }
 
   /** The row that was found last of those that nobody has looked at; -1 when all were. */
@@ -68,74 +74,109 @@ export class Visited {
     while (this.#openCount > 0) {
       this.#openCount -= 1;
       const row = this.#open[this.#openCount] ?? none;
-      if (this.#isOutdone[row] === 0) return row;
+      if (this.cell(row, moveColumn) !== outdone) return row;
     }
     return none;
   }
 
-  at(row: number): WorldState {
-    const [first, second, third] = [this.#cell(row, 0), this.#cell(row, 1), this.#cell(row, 2)];
-    const network = this.#cell(row, networkColumn);
-    return { members: [first, second, third], network, spent: spentOf(this.#cell(row, keyColumns - 1)) };
+  seat(row: number, replica: number): number {
+    return this.cell(row, replica);
   }
 
-  /** From the first state to that one. */
-  pathTo(row: number): WorldState[] {
-    const path: WorldState[] = [];
-    for (let at = row; at !== none; at = this.#cell(at, parentColumn)) path.unshift(this.at(at));
-    return path;
+  spent(row: number): number {
+    return this.cell(row, spentColumn);
   }
 
-  #cell(row: number, column: number): number {
-    return this.#rows[row * columns + column] ?? none;
+  parent(row: number): number {
+    return this.cell(row, parentColumn);
   }
 
-  #append(row: readonly number[]): void {
-    if ((this.count + 1) * columns > this.#rows.length) this.#rows = grown(this.#rows);
-    if (this.count >= this.#isOutdone.length) {
-      const flags = new Uint8Array(this.#isOutdone.length * 2);
-      flags.set(this.#isOutdone);
-      this.#isOutdone = flags;
+  move(row: number): number {
+    return this.cell(row, moveColumn);
+  }
+
+  cell(row: number, column: number): number {
+    return this.#blocks[row >>> blockBits]?.[(row & (blockRows - 1)) * columns + column] ?? none;
+  }
+
+  /** Below 0 when that row has sent all that these have, above it when it has sent less. */
+  #order(seats: Int32Array, row: number): number {
+    let [isWithin, isBeyond] = [true, true];
+    for (let replica = 0; replica < replicas; replica++) {
+      const [seat, other] = [seats[replica] ?? none, this.cell(row, replica)];
+      if (seat === other) continue;
+      const sets = this.#letters.sets(replica);
+      const [mine, its] = [this.#inbox(replica, seat), this.#inbox(replica, other)];
+      isWithin &&= sets.isWithin(mine, its);
+      isBeyond &&= sets.isWithin(its, mine);
+      if (!isWithin && !isBeyond) return 0;
     }
-    if (this.#openCount >= this.#open.length) this.#open = grown(this.#open);
-    this.#rows.set(row, this.count * columns);
-    this.#open[this.#openCount] = this.count;
-    this.#openCount += 1;
+    return isWithin ? -1 : 1;
+  }
+
+  #inbox(replica: number, seat: number): number {
+    return this.#seats[replica]?.inbox(seat) ?? emptySet;
+  }
+
+  #state(replica: number, seat: number): number {
+    return this.#seats[replica]?.state(seat) ?? none;
+  }
+
+  #set(row: number, column: number, value: number): void {
+    const block = this.#blocks[row >>> blockBits];
+    if (block !== undefined) block[(row & (blockRows - 1)) * columns + column] = value;
+  }
+
+  #append(seats: Int32Array, spent: number, parent: number, move: number, next: number): void {
+    if (this.count % blockRows === 0) this.#blocks.push(new Int32Array(columns * blockRows));
+    const row = this.count;
     this.count += 1;
+    const block = this.#blocks[row >>> blockBits];
+    if (block === undefined) throw new Error("a row lies in a block");
+    const at = (row & (blockRows - 1)) * columns;
+    block.set(seats, at);
+    block[at + spentColumn] = spent;
+    block[at + parentColumn] = parent;
+    block[at + moveColumn] = move;
+    block[at + nextColumn] = next;
+    if (this.#openCount >= this.#open.length) {
+      const larger = new Int32Array(this.#open.length * 2);
+      larger.set(this.#open);
+      this.#open = larger;
+    }
+    this.#open[this.#openCount] = row;
+    this.#openCount += 1;
   }
 
   /** Where a group is, or would be. */
-  #find(key: ArrayLike<number>): number {
-    let hash = 0x811c9dc5;
-    for (let index = 0; index < keyColumns; index++) {
-      hash = Math.imul(hash ^ (key[index] ?? 0), 0x9e3779b1);
-      hash ^= hash >>> 15;
-    }
+  #find(seats: Int32Array, spent: number): number {
+    const [first, second, third] = [
+      this.#state(0, seats[0] ?? none),
+      this.#state(1, seats[1] ?? none),
+      this.#state(2, seats[2] ?? none),
+    ];
     const mask = this.#slots.length - 1;
+    const hash = hashOfPair(hashOfPair(first, second), hashOfPair(third, spent));
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const row = this.#slots[slot] ?? none;
-      if (row === none || this.#isOf(row, key)) return slot;
+      if (row === none) return slot;
+      const isOf =
+        this.#state(0, this.cell(row, 0)) === first &&
+        this.#state(1, this.cell(row, 1)) === second &&
+        this.#state(2, this.cell(row, 2)) === third &&
+        this.spent(row) === spent;
+      if (isOf) return slot;
     }
-  }
-
-  #isOf(row: number, key: ArrayLike<number>): boolean {
-    for (let index = 0; index < keyColumns; index++) {
-      if (this.#rows[row * columns + index] !== key[index]) return false;
-    }
-    return true;
   }
 
   #rehash(): void {
     const former = this.#slots;
     this.#slots = new Int32Array(former.length * 2).fill(none);
+    const seats = new Int32Array(replicas);
     for (const row of former) {
-      if (row !== none) this.#slots[this.#find(this.#rows.subarray(row * columns, row * columns + keyColumns))] = row;
+      if (row === none) continue;
+      for (let replica = 0; replica < replicas; replica++) seats[replica] = this.cell(row, replica);
+      this.#slots[this.#find(seats, this.spent(row))] = row;
     }
   }
-}
-
-function grown(rows: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(rows.length * 2);
-  larger.set(rows);
-  return larger;
 }
