@@ -146,6 +146,21 @@ const rowless: readonly Case[] = [
   ["insert into u default values returning n, a, x", "1|{1,2}|ab"],
 ];
 
-const scripts = { renamed, defaults, options, rowless };
+/** A sequence from which a view's default draws. */
+const drawing: readonly Case[] = [
+  ["create sequence s", ""],
+  ["create table t (i int primary key, n int)", ""],
+  ["create view v as select i, n from t", ""],
+  ["alter view v alter column n set default nextval('s') * 10", ""],
+  ["insert into v (i) values (1), (2) returning n", "10 20"],
+  [
+    "drop sequence s",
+    "2BP01 cannot drop sequence s because other objects depend on it / default value for column n of view v depends on sequence s / Use DROP ... CASCADE to drop the dependent objects too.",
+  ],
+  ["drop sequence s cascade", ""],
+  ["insert into v (i) values (3) returning n", ""],
+];
+
+const scripts = { renamed, defaults, options, rowless, drawing };
 test("columns and options of views are altered as PostgreSQL does it", (t) => holdHere(t, scripts));
 test("PostgreSQL gives the answers that are written here", (t) => holdThere(t, scripts));

@@ -1,6 +1,13 @@
 /** What goes with a relation that is dropped, and what must not. Rows and entries stay where they are: for the past. */
 import { assert } from "../../../types/assert.js";
-import type { CatalogObject, ColumnDefinition, Relation, TableDefinition } from "../../catalog/model.js";
+import type {
+  CatalogObject,
+  ColumnDefinition,
+  Relation,
+  StoredExpression,
+  TableDefinition,
+  ViewDefinition,
+} from "../../catalog/model.js";
 import { rowsOfObject } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import type { Query } from "../../syntax/ast-query.js";
@@ -27,10 +34,11 @@ export function readsRelation(query: Query, draft: CatalogDraft, oid: number): b
   return false;
 }
 
-function drawsFrom(column: ColumnDefinition, draft: CatalogDraft, sequence: number): boolean {
-  if (column.sequence === sequence) return true;
-  if (column.default === null) return false;
-  for (const text of sequencesDrawn(column.default.syntax)) {
+const drawsFrom = (column: ColumnDefinition, draft: CatalogDraft, sequence: number): boolean =>
+  column.sequence === sequence || (column.default !== null && isDrawnBy(column.default, draft, sequence));
+
+function isDrawnBy({ syntax }: StoredExpression, draft: CatalogDraft, sequence: number): boolean {
+  for (const text of sequencesDrawn(syntax)) {
     // A serial column's tree names its own by number.
     if (/^\d+$/u.test(text)) {
       if (Number(text) === sequence) return true;
@@ -42,6 +50,22 @@ function drawsFrom(column: ColumnDefinition, draft: CatalogDraft, sequence: numb
   }
   return false;
 }
+
+/** Defaults that a view gives to its columns, of those that draw from a sequence. */
+const defaultsDrawing = (view: ViewDefinition, sequence: Relation, draft: CatalogDraft): readonly Dependent[] =>
+  view.columns.flatMap(({ name, default: expression }) => {
+    if (expression === undefined || !isDrawnBy(expression, draft, sequence.oid)) return [];
+    const drop = (): void => {
+      const now = draft.catalog.objectByOid(view.oid);
+      if (now?.kind !== "view") return;
+      const columns = now.columns.map(({ default: own, ...plain }) =>
+        own === undefined || plain.name === name ? plain : { ...plain, default: own },
+      );
+      draft.put({ ...now, columns });
+    };
+    const description = `default value for column ${name} of view ${draft.shown(view)} depends on sequence ${draft.shown(sequence)}`;
+    return [{ description, partOf: view.oid, relation: null, drop }];
+  });
 
 /** What hangs on a relation and is no part of it. */
 function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
@@ -69,6 +93,7 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
   }
   if (relation.kind === "sequence") {
     for (const object of draft.catalog.objects()) {
+      if (object.kind === "view") found.push(...defaultsDrawing(object, relation, draft));
       if (object.kind !== "table") continue;
       for (const column of object.columns) {
         if (column.isDropped || !drawsFrom(column, draft, relation.oid)) continue;
