@@ -110,10 +110,11 @@ export class CopyRuns {
     if (reply.columns === null) throw new SqlError("0A000", "COPY query must have a RETURNING clause");
     const lines = new RowsOut(options);
     writer.copyOutResponse(isBinary ? 1 : 0, names.length);
-    for (const bytes of lines.begin(names)) writer.copyData(bytes);
+    const encode = (bytes: Uint8Array): Uint8Array => options.encoding?.fromUtf8(bytes) ?? bytes;
+    for (const bytes of lines.begin(names)) writer.copyData(encode(bytes));
     for (;;) {
       this.#host.take(reply);
-      for (const line of lines.convert(reply.rows)) writer.copyData(line);
+      for (const line of lines.convert(reply.rows)) writer.copyData(encode(line));
       if (reply.cursor === 0) break;
       await this.#host.relieve();
       reply = await runs.rows({ kind: "fetch", cursor: reply.cursor }, destination);

@@ -453,7 +453,7 @@ test("lines of COPY are the values that were written in them, wherever they are 
     mark: fc.constantFrom("\\N", "", "NULL", "0"),
   });
   const seen = { plain: 0, escaped: 0 };
-  const copyDefaults = { format: "text", header: "none", quote: '"', escape: '"' } as const;
+  const copyDefaults = { format: "text", header: "none", quote: '"', escape: '"', encoding: null } as const;
   const forces = { forceQuote: [], forceNull: [], forceNotNull: [] } as const;
   fc.assert(
     fc.property(lines, options, fc.integer({ min: 1, max: 40 }), (given, { delimiter, mark }, cut) => {

@@ -1,6 +1,7 @@
 /** The options of COPY, checked as PostgreSQL 15 checks them. */
 import { SqlError } from "../../../runtime/query/error.js";
 import type { Copy } from "../../../runtime/query/syntax/ast-session.js";
+import { type ByteEncoding, encodingNamed } from "./encodings.js";
 
 export interface CopyOptions {
   readonly format: "text" | "csv" | "binary";
@@ -14,6 +15,8 @@ export interface CopyOptions {
   readonly forceQuote: readonly string[] | "all";
   readonly forceNull: readonly string[];
   readonly forceNotNull: readonly string[];
+  /** Of text and CSV; null for UTF-8. */
+  readonly encoding: ByteEncoding | null;
 }
 
 type Option = Copy["options"][number];
@@ -57,6 +60,7 @@ const isOneByte = (text: string): boolean => text.length === 1 && text.charCodeA
 export function copyOptions({ options, isFrom }: Copy): CopyOptions {
   let format: CopyOptions["format"] = "text";
   let header: CopyOptions["header"] = "none";
+  let encoding: ByteEncoding | null = null;
   let forceQuote: CopyOptions["forceQuote"] = [];
   let [forceNull, forceNotNull]: [readonly string[], readonly string[]] = [[], []];
   const texts: { delimiter?: string; null?: string; quote?: string; escape?: string } = {};
@@ -93,8 +97,7 @@ export function copyOptions({ options, isFrom }: Copy): CopyOptions {
         asBoolean(option);
         break;
       case "encoding":
-        if (!/^utf-?8$/i.test(asText(option)))
-          throw new SqlError("0A000", "COPY in another encoding than UTF8 is not supported");
+        encoding = encodingNamed(asText(option), option.location);
         break;
       default:
         throw new SqlError("42601", `option "${option.name}" not recognized`, { position: option.location });
@@ -112,6 +115,8 @@ export function copyOptions({ options, isFrom }: Copy): CopyOptions {
     forceQuote,
     forceNull,
     forceNotNull,
+    // In the binary format texts are what the client's encoding makes of them.
+    encoding: format === "binary" ? null : encoding,
   };
   check(made, texts, isFrom);
   return made;

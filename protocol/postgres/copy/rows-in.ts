@@ -69,7 +69,12 @@ export class RowsIn {
   push(bytes: Uint8Array, into: LoadBlockWriter): void {
     if (this.#isEnded) return;
     try {
-      this.#push(bytes, into);
+      const { encoding } = this.#options;
+      if (encoding === null) return this.#push(bytes, into);
+      // Lines before one that cannot be converted are read, so that the error names its line.
+      const sound = encoding.soundPart(bytes);
+      this.#push(encoding.toUtf8(sound), into);
+      if (sound.length < bytes.length) encoding.toUtf8(bytes.subarray(sound.length));
     } catch (error) {
       throw this.failedBehind(error);
     }
