@@ -176,7 +176,7 @@ export class ConstraintMaker {
       case "unique":
         return this.#key(constraint, own);
       case "check":
-        return this.#check(constraint, own);
+        return this.#check(constraint);
       case "foreignKey":
         return this.#reference(constraint, own);
     }
@@ -232,9 +232,9 @@ export class ConstraintMaker {
     return made;
   }
 
-  #check(constraint: CheckConstraint, own: string | null): ConstraintDefinition {
+  #check(constraint: CheckConstraint): ConstraintDefinition {
     const { expression: syntax } = constraint;
-    const named = own ?? onlyColumn(syntax);
+    const named = onlyColumn(syntax);
     const made: ConstraintDefinition = {
       kind: "check",
       oid: this.#draft.newOid(),
