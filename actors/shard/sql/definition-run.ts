@@ -21,6 +21,7 @@ import { Cascades } from "../../../runtime/query/write/definition/cascades.js";
 import { define } from "../../../runtime/query/write/definition/definition.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { DefinitionPorts, DefinitionResult } from "../../../runtime/query/write/definition/ports.js";
+import { withSequences } from "../../../runtime/query/write/definition/stored-sequences.js";
 import { numbered } from "../../../runtime/query/write/definition/stored-types.js";
 import { rowsOf } from "../../../runtime/query/write/definition/table-rows.js";
 import type { WritePorts } from "../../../runtime/query/write/ports.js";
@@ -184,7 +185,7 @@ function portsOf(
     typeOf: (catalog, table, { syntax }) => engine.overRow(table, syntax, null, around(catalog)).expression.type,
     conversion: (catalog, table, column, type, using) =>
       conversionOf(parts, run, around(catalog), table, column, type, using),
-    storeExpression: (given) => stored(given),
+    storeExpression: (given) => withSequences(stored(given), draft),
     storeQuery: (given) => stored(given),
     columnsRead: (catalog, { syntax }) => engine.columnsRead(syntax, around(catalog)),
     expectSettled: (table, command) => {

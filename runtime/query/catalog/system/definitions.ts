@@ -1,30 +1,36 @@
 /** Indexes and constraints as the statements that would make them: what `pg_get_indexdef` and `pg_get_constraintdef` say. */
-import { sequencesDrawn } from "../../syntax/names-read.js";
+import { columnsNamed } from "../../syntax/names-read.js";
 import { quoteIdentifier } from "../../types/quote.js";
 import type {
   ConstraintDefinition,
   Deferral,
+  DomainDefinition,
   ForeignKeyAction,
   IndexDefinition,
   IndexKey,
   StoredExpression,
   TableDefinition,
 } from "../model.js";
+import type { ExpressionWorld } from "./expression-world.js";
 import type { CatalogWorld } from "./world.js";
 
 export const columnName = (table: TableDefinition, number: number): string =>
   table.columns.find((column) => column.number === number)?.name ?? "";
 
+/** Columns that a check names. */
+export function columnsIn(table: TableDefinition, { syntax }: StoredExpression): number[] {
+  const names = new Set(columnsNamed(syntax));
+  return table.columns.filter((column) => !column.isDropped && names.has(column.name)).map((column) => column.number);
+}
+
 const columnList = (table: TableDefinition, numbers: readonly number[]): string =>
   numbers.map((number) => quoteIdentifier(columnName(table, number))).join(", ");
 
 /** A call stands for itself, all else is in parentheses. */
-const isCall = (text: string): boolean => /^[a-z_][a-z0-9_.]*\([^()]*\)$/iu.test(text);
-
-export function indexKeyText(table: TableDefinition, key: IndexKey): string {
+export function indexKeyText(table: TableDefinition, key: IndexKey, world: ExpressionWorld, isPretty: boolean): string {
   if (key.expression === null) return quoteIdentifier(columnName(table, key.column));
-  const { text } = key.expression;
-  return isCall(text) ? text : `(${text})`;
+  const { text, isCall } = world.indexKey(key.expression, table, isPretty ? "pretty" : "plain");
+  return isCall ? text : `(${text})`;
 }
 
 function orderText({ isDescending, nullsFirst }: IndexKey): string {
@@ -32,19 +38,20 @@ function orderText({ isDescending, nullsFirst }: IndexKey): string {
   return nullsFirst ? " NULLS FIRST" : "";
 }
 
-/** @param isPretty leaves out parentheses that say nothing */
+/** @param isPretty leaves out parentheses, and a schema that the search path finds */
 export function indexText(
   index: IndexDefinition,
   table: TableDefinition,
-  world: CatalogWorld,
+  world: ExpressionWorld,
   isPretty: boolean,
 ): string {
-  const keys = index.keys.map((key) => indexKeyText(table, key) + orderText(key)).join(", ");
+  const keys = index.keys.map((key) => indexKeyText(table, key, world, isPretty) + orderText(key)).join(", ");
   const included = index.included.length === 0 ? "" : ` INCLUDE (${columnList(table, index.included)})`;
-  const condition = index.predicate === null ? "" : inParentheses(index.predicate.text);
-  const predicate = condition === "" ? "" : ` WHERE ${isPretty ? withoutParentheses(condition) : condition}`;
+  const predicate =
+    index.predicate === null ? "" : ` WHERE ${world.condition(index.predicate, table, isPretty ? "pretty" : "plain")}`;
   const unique = index.isUnique ? "UNIQUE " : "";
-  return `CREATE ${unique}INDEX ${quoteIdentifier(index.name)} ON ${world.qualifiedText(table)} USING btree (${keys})${included}${predicate}`;
+  const on = isPretty ? world.relationText(table) : world.qualifiedText(table);
+  return `CREATE ${unique}INDEX ${quoteIdentifier(index.name)} ON ${on} USING btree (${keys})${included}${predicate}`;
 }
 
 const actionTexts: Readonly<Record<ForeignKeyAction, string>> = {
@@ -57,24 +64,6 @@ const actionTexts: Readonly<Record<ForeignKeyAction, string>> = {
 
 export const actionText = (action: ForeignKeyAction): string => actionTexts[action];
 
-/** The text without a pair of parentheses around the whole of it. */
-export function withoutParentheses(text: string): string {
-  return text.startsWith("(") && inParentheses(text) === text ? text.slice(1, -1) : text;
-}
-
-/** The text in parentheses, which an operator's text has already. */
-function inParentheses(text: string): string {
-  let depth = 0;
-  // Parentheses within quoted texts and names do not count.
-  for (const { 0: part, index } of text.matchAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]/gu)) {
-    if (part === "(") depth += 1;
-    else if (part === ")") depth -= 1;
-    if (depth === 0 && (index === 0 || part === ")"))
-      return index === text.length - 1 && text.startsWith("(") ? text : `(${text})`;
-  }
-  return `(${text})`;
-}
-
 export const deferralText = ({ deferral }: { readonly deferral?: Deferral }): string => {
   if (deferral === undefined) return "";
   return deferral === "initiallyDeferred" ? " DEFERRABLE INITIALLY DEFERRED" : " DEFERRABLE";
@@ -84,24 +73,23 @@ export const deferralText = ({ deferral }: { readonly deferral?: Deferral }): st
 export function constraintText(
   constraint: ConstraintDefinition,
   table: TableDefinition,
-  world: CatalogWorld,
+  world: ExpressionWorld,
   isPretty = false,
 ): string {
-  const text = constraint.kind === "check" ? checkText(constraint, isPretty) : wholeText(constraint, table, world);
-  return "isNotValid" in constraint ? `${text} NOT VALID` : text;
-}
-
-/** A default as it is shown: that of a serial column names its sequence as the search path asks for. */
-export function defaultText({ text, syntax }: StoredExpression, world: CatalogWorld): string {
-  const [drawn = ""] = sequencesDrawn(syntax);
-  // Only the tree of a serial column names its sequence by number.
-  const sequence = /^\d+$/u.test(drawn) ? world.relation(Number(drawn)) : null;
-  return sequence === null ? text : `nextval('${world.relationText(sequence).replaceAll("'", "''")}'::regclass)`;
+  const text =
+    constraint.kind === "check" ? checkText(constraint, table, world, isPretty) : wholeText(constraint, table, world);
+  return "isNotValid" in constraint && constraint.kind !== "check" ? `${text} NOT VALID` : text;
 }
 
 /** A condition of a table or of a domain. */
-export function checkText({ expression }: { readonly expression: StoredExpression }, isPretty: boolean): string {
-  return isPretty ? `CHECK ${inParentheses(expression.text)}` : `CHECK (${inParentheses(expression.text)})`;
+export function checkText(
+  { expression, isNotValid }: { readonly expression: StoredExpression; readonly isNotValid?: true },
+  of: TableDefinition | DomainDefinition,
+  world: ExpressionWorld,
+  isPretty: boolean,
+): string {
+  const text = `CHECK (${world.condition(expression, of, isPretty ? "pretty" : "plain")})`;
+  return isNotValid === true ? `${text} NOT VALID` : text;
 }
 
 function wholeText(

@@ -5,17 +5,11 @@ import { noModifier, type Oid, type SqlType, typeOid } from "../../types/sql-typ
 import { formatType, intervalLimits, numericLimits } from "../../types/type-name.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { isUserType } from "../../types/user-types.js";
-import type {
-  ColumnDefinition,
-  Deferral,
-  Relation,
-  StoredExpression,
-  TableDefinition,
-  ViewDefinition,
-} from "../model.js";
+import type { ColumnDefinition, Deferral, Relation, TableDefinition, ViewDefinition } from "../model.js";
 import { isTemporary } from "../temporary.js";
 import { eventsOf, updatableEvents } from "../updatable-view.js";
-import { actionText, columnName, constraintsOf, defaultText } from "./definitions.js";
+import { actionText, checkText, columnName, columnsIn, constraintsOf } from "./definitions.js";
+import type { ExpressionWorld, ValuedColumn } from "./expression-world.js";
 import { systemRelations } from "./relations.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
 
@@ -74,11 +68,11 @@ function domainNameRow({ domain }: SqlType, database: string, world: CatalogWorl
   };
 }
 
-export function* domainRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+export function* domainRows(world: ExpressionWorld, database: string): Iterable<SystemRow> {
   for (const domain of world.domains())
     yield {
       ...typeRow({ ...domain.base, domain: domain.oid }, database, world),
-      domain_default: domain.default?.text ?? null,
+      domain_default: world.domainDefault(domain),
       dtd_identifier: "1",
     };
 }
@@ -114,23 +108,25 @@ interface ListedColumn {
   readonly number: number;
   readonly type: SqlType;
   readonly definition: ColumnDefinition | null;
-  readonly default: StoredExpression | null;
+  /** Of a column that may have a default. */
+  readonly valued: ValuedColumn | null;
 }
 
 function* listedColumns(world: CatalogWorld): Iterable<ListedColumn> {
   for (const { definition } of systemRelations)
     for (const { name, number, type } of definition.columns)
-      yield { relation: definition, name, number, type, definition: null, default: null };
+      yield { relation: definition, name, number, type, definition: null, valued: null };
   for (const table of world.tables())
     for (const column of table.columns) {
       if (column.isDropped) continue;
       const { name, number, type } = column;
-      const own = column.identity === null ? column.default : null;
-      yield { relation: table, name, number, type, definition: column, default: own };
+      yield { relation: table, name, number, type, definition: column, valued: column };
     }
   for (const view of world.views())
-    for (const [index, { name, type, default: expression }] of view.columns.entries())
-      yield { relation: view, name, number: index + 1, type, definition: null, default: expression ?? null };
+    for (const [index, column] of view.columns.entries()) {
+      const { name, type } = column;
+      yield { relation: view, name, number: index + 1, type, definition: null, valued: column };
+    }
 }
 
 function identityRow(column: ColumnDefinition | null, world: CatalogWorld): SystemRow {
@@ -149,26 +145,29 @@ function identityRow(column: ColumnDefinition | null, world: CatalogWorld): Syst
   return { is_identity: "YES", identity_generation: column.identity === "always" ? "ALWAYS" : "BY DEFAULT", ...bounds };
 }
 
-export function* columnRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
-  for (const { relation, name, number, type, definition, default: expression } of listedColumns(world))
+export function* columnRows(world: ExpressionWorld, database: string): Iterable<SystemRow> {
+  for (const { relation, name, number, type, definition, valued } of listedColumns(world)) {
+    const isGenerated = definition !== null && definition.generated !== null;
+    const value = valued === null ? null : world.columnValue(valued, world.table(relation.oid));
     yield {
       table_catalog: database,
       table_schema: world.schemaName(relation.schema),
       table_name: relation.name,
       column_name: name,
       ordinal_position: number,
-      column_default: expression === null ? null : defaultText(expression, world),
+      column_default: isGenerated ? null : value,
       is_nullable: yesNo(definition === null ? true : !definition.isNotNull),
       ...typeRow(type, database, world),
       dtd_identifier: String(number),
       is_self_referencing: "NO",
       ...identityRow(definition, world),
-      is_generated: definition?.generated === null || definition === null ? "NEVER" : "ALWAYS",
-      generation_expression: definition?.generated?.text ?? null,
+      is_generated: isGenerated ? "ALWAYS" : "NEVER",
+      generation_expression: isGenerated ? value : null,
       is_updatable: yesNo(
         definition !== null || (relation.kind === "view" && canChange(relation, world, new Set([number]))),
       ),
     };
+  }
 }
 
 export function* tableRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
@@ -323,12 +322,7 @@ export function* constraintColumnRows(world: CatalogWorld, database: string): It
       constraint.kind === "foreignKey"
         ? constraint.referencedColumns
         : constraint.kind === "check"
-          ? target.columns
-              .filter(
-                (column) =>
-                  !column.isDropped && new RegExp(`\\b${column.name}\\b`, "u").test(constraint.expression.text),
-              )
-              .map((column) => column.number)
+          ? columnsIn(target, constraint.expression)
           : constraint.columns;
     for (const column of columns)
       yield {
@@ -347,20 +341,20 @@ export function* constraintTableRows(world: CatalogWorld, database: string): Ite
   }
 }
 
-export function* checkRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+export function* checkRows(world: ExpressionWorld, database: string): Iterable<SystemRow> {
   for (const { table, constraint } of constraintsOf(world))
     if (constraint.kind === "check")
       yield {
         ...constraintName(world, table, constraint.name, database),
-        check_clause: `((${constraint.expression.text}))`,
+        check_clause: checkText(constraint, table, world, false).slice("CHECK ".length),
       };
   for (const domain of world.domains())
-    for (const { name, expression } of domain.checks)
+    for (const check of domain.checks)
       yield {
         constraint_catalog: database,
         constraint_schema: world.schemaName(domain.schema),
-        constraint_name: name,
-        check_clause: `((${expression.text}))`,
+        constraint_name: check.name,
+        check_clause: checkText(check, domain, world, false).slice("CHECK ".length),
       };
   for (const table of world.tables())
     for (const column of table.columns)

@@ -21,7 +21,8 @@ import {
 import { bootstrapRole } from "../role-set.js";
 import { isTemporary } from "../temporary.js";
 import { aclArray } from "./acl-array.js";
-import { columnName, constraintsOf, defaultText, indexKeyText, indexText } from "./definitions.js";
+import { columnName, columnsIn, constraintsOf, indexText } from "./definitions.js";
+import { type ExpressionWorld, nodeTree, valueOf } from "./expression-world.js";
 import { operatorClassOf } from "./operator-classes.js";
 import { systemRelationByOid, systemRelations } from "./relations.js";
 import { sequenceColumns } from "./sequence-table.js";
@@ -134,7 +135,7 @@ function tableColumnRow(table: TableDefinition, column: ColumnDefinition): Syste
     attname: column.name,
     attnum: column.number,
     attnotnull: column.isNotNull,
-    atthasdef: (column.default !== null && column.identity === null) || column.generated !== null,
+    atthasdef: valueOf(column) !== null,
     atthasmissing: column.missingValue !== null,
     attidentity: column.identity === "always" ? "a" : column.identity === "byDefault" ? "d" : "",
     attgenerated: column.generated === null ? "" : "s",
@@ -195,13 +196,12 @@ export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
 export function* defaultRows(world: CatalogWorld): Iterable<SystemRow> {
   for (const table of world.tables())
     for (const column of table.columns) {
-      const expression = column.generated ?? (column.identity === null ? column.default : null);
-      if (expression === null || column.isDropped) continue;
+      if (valueOf(column) === null || column.isDropped) continue;
       yield {
         oid: defaultOid(table.oid, column.number),
         adrelid: table.oid,
         adnum: column.number,
-        adbin: defaultText(expression, world),
+        adbin: nodeTree("default", table.oid, column.number),
       };
     }
   for (const view of world.relations()) {
@@ -210,7 +210,7 @@ export function* defaultRows(world: CatalogWorld): Iterable<SystemRow> {
       if (expression === undefined) continue;
       const number = index + 1;
       const oid = defaultOid(view.oid, number);
-      yield { oid, adrelid: view.oid, adnum: number, adbin: defaultText(expression, world) };
+      yield { oid, adrelid: view.oid, adnum: number, adbin: nodeTree("default", view.oid, number) };
     }
   }
 }
@@ -219,7 +219,7 @@ export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {
   for (const index of world.indexes()) {
     const table = world.table(index.table);
     if (table === null) continue;
-    const expressions = index.keys.filter((key) => key.expression !== null).map((key) => indexKeyText(table, key));
+    const hasExpressions = index.keys.some((key) => key.expression !== null);
     yield {
       indexrelid: index.oid,
       indrelid: index.table,
@@ -236,8 +236,8 @@ export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {
       indcollation: oidVector(index.keys.map((key) => typeFactsOf(key.type.oid)?.collation ?? 0)),
       indclass: oidVector(index.keys.map((key) => operatorClassOf(key.type.oid))),
       indoption: int2Vector(index.keys.map((key) => (key.isDescending ? 1 : 0) + (key.nullsFirst ? 2 : 0))),
-      indexprs: expressions.length === 0 ? null : expressions.join(", "),
-      indpred: index.predicate?.text ?? null,
+      indexprs: hasExpressions ? nodeTree("keys", index.oid) : null,
+      indpred: index.predicate === null ? null : nodeTree("predicate", index.oid),
     };
   }
 }
@@ -253,7 +253,7 @@ const actionKinds: Readonly<Record<ForeignKeyAction, string>> = {
 
 function* domainConstraintRows(world: CatalogWorld): Iterable<SystemRow> {
   for (const { oid: contypid, schema: connamespace, checks } of world.domains())
-    for (const { oid, name, expression, isNotValid } of checks)
+    for (const { oid, name, isNotValid } of checks)
       yield {
         oid,
         conname: name,
@@ -261,7 +261,7 @@ function* domainConstraintRows(world: CatalogWorld): Iterable<SystemRow> {
         contype: "c",
         convalidated: isNotValid !== true,
         contypid,
-        conbin: expression.text,
+        conbin: nodeTree("check", oid),
         conislocal: true,
         confupdtype: " ",
         confdeltype: " ",
@@ -291,8 +291,8 @@ export function* constraintRows(world: CatalogWorld): Iterable<SystemRow> {
       case "check":
         yield {
           ...shared,
-          conbin: constraint.expression.text,
-          conkey: int2s(columnsIn(table, constraint.expression.text)),
+          conbin: nodeTree("check", constraint.oid),
+          conkey: int2s(columnsIn(table, constraint.expression)),
         };
         break;
       case "foreignKey":
@@ -311,12 +311,6 @@ export function* constraintRows(world: CatalogWorld): Iterable<SystemRow> {
         yield { ...shared, conkey: int2s(constraint.columns), conindid: constraint.index };
     }
   }
-}
-
-/** Columns whose names stand in the text of a check. */
-function columnsIn(table: TableDefinition, text: string): number[] {
-  const words = new Set(text.match(/[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []);
-  return table.columns.filter((column) => !column.isDropped && words.has(column.name)).map((column) => column.number);
 }
 
 function referencedIndex(world: CatalogWorld, oid: Oid, columns: readonly number[]): Oid {
@@ -360,7 +354,9 @@ export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
     for (const column of table.columns) {
       if (column.default === null || column.isDropped || column.sequence !== 0) continue;
       for (const name of sequencesDrawn(column.default.syntax)) {
-        const sequence = world.relationNamed(readQualifiedName(name));
+        const sequence = /^\d+$/u.test(name)
+          ? world.relation(Number(name))
+          : world.relationNamed(readQualifiedName(name));
         if (sequence?.kind !== "sequence") continue;
         const objid = defaultOid(table.oid, column.number);
         yield { classid: 2_604, objid, refclassid: classOid, refobjid: sequence.oid, deptype: "n" };
@@ -479,7 +475,7 @@ export function* materializedViewRows(world: CatalogWorld): Iterable<SystemRow> 
     };
 }
 
-export function* indexViewRows(world: CatalogWorld): Iterable<SystemRow> {
+export function* indexViewRows(world: ExpressionWorld): Iterable<SystemRow> {
   for (const index of world.indexes()) {
     const table = world.table(index.table);
     if (table === null) continue;

@@ -5,6 +5,7 @@ import type { Datum } from "../../types/datum.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import type { ColumnDefinition, TableDefinition } from "../model.js";
 import { descriptionRows } from "./comments.js";
+import { ExpressionWorld } from "./expression-world.js";
 import * as information from "./information-schema.js";
 import * as language from "./language-rows.js";
 import { operatorClassRows, operatorFamilyRows } from "./operator-classes.js";
@@ -15,12 +16,12 @@ import { sequenceRow } from "./sequence-table.js";
 import * as session from "./session-rows.js";
 import * as statistics from "./statistics-rows.js";
 import { enumRows, typeRows } from "./type-rows.js";
-import { CatalogWorld, type SystemRow } from "./world.js";
+import type { SystemRow } from "./world.js";
 
-type Producer = (world: CatalogWorld, context: EvaluationContext) => Iterable<SystemRow>;
+type Producer = (world: ExpressionWorld, context: EvaluationContext) => Iterable<SystemRow>;
 
 const ofDatabase =
-  (rows: (world: CatalogWorld, database: string) => Iterable<SystemRow>): Producer =>
+  (rows: (world: ExpressionWorld, database: string) => Iterable<SystemRow>): Producer =>
   (world, context) =>
     rows(world, context.database);
 const ofSession =
@@ -126,7 +127,7 @@ export function* systemRows(table: TableDefinition, context: EvaluationContext):
   const producer = producers[`${found.schema}.${table.name}`];
   if (producer === undefined) return;
   const columns = table.columns.map((column) => ({ name: column.name, nothing: nothing(column) }));
-  for (const row of producer(new CatalogWorld(context), context))
+  for (const row of producer(new ExpressionWorld(context), context))
     yield columns.map(({ name, nothing: absent }) => {
       const value = row[name];
       return value === undefined || value === null ? absent : value;

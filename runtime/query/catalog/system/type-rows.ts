@@ -3,6 +3,7 @@ import { arrayTypeOf, builtInTypes, type TypeFacts, typeFactsOf } from "../../ty
 import { type DomainDefinition, type EnumDefinition, pgCatalogSchemaOid, type TypeDefinition } from "../model.js";
 import { bootstrapRole } from "../role-set.js";
 import { aclArray } from "./acl-array.js";
+import { type ExpressionWorld, nodeTree } from "./expression-world.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
 
 const typeRow = (type: TypeFacts): SystemRow => ({
@@ -31,7 +32,7 @@ const typeRow = (type: TypeFacts): SystemRow => ({
   typcollation: type.collation,
 });
 
-export function* typeRows(world: CatalogWorld): Iterable<SystemRow> {
+export function* typeRows(world: ExpressionWorld): Iterable<SystemRow> {
   for (const type of builtInTypes) yield typeRow(type);
   for (const definition of world.types()) {
     if (definition.kind === "domain") yield domainRow(definition, world);
@@ -56,7 +57,7 @@ function* enumRow(definition: EnumDefinition, oid: number, world: CatalogWorld):
 const domainInput = 2_597;
 const domainReceive = 2_598;
 
-function domainRow(definition: DomainDefinition, world: CatalogWorld): SystemRow {
+function domainRow(definition: DomainDefinition, world: ExpressionWorld): SystemRow {
   const { base } = definition;
   const facts = typeFactsOf(base.oid);
   return {
@@ -73,8 +74,8 @@ function domainRow(definition: DomainDefinition, world: CatalogWorld): SystemRow
     typnotnull: definition.isNotNull,
     typbasetype: base.oid,
     typtypmod: base.modifier,
-    typdefaultbin: definition.default?.text ?? null,
-    typdefault: definition.default?.text ?? null,
+    typdefaultbin: definition.default === null ? null : nodeTree("default", definition.oid),
+    typdefault: world.domainDefault(definition),
     typacl: aclArray(definition),
   };
 }

@@ -2,16 +2,9 @@
 
 import { noRole } from "../../catalog/role-set.js";
 import { columnComment, objectComment } from "../../catalog/system/comments.js";
-import {
-  checkText,
-  columnName,
-  constraintText,
-  indexKeyText,
-  indexText,
-  withoutParentheses,
-} from "../../catalog/system/definitions.js";
+import { checkText, columnName, constraintText, indexKeyText, indexText } from "../../catalog/system/definitions.js";
+import { ExpressionWorld } from "../../catalog/system/expression-world.js";
 import { withNames } from "../../catalog/system/names.js";
-import { CatalogWorld } from "../../catalog/system/world.js";
 import { temporarySchemas } from "../../catalog/temporary.js";
 import { eventsOf, updatableEvents } from "../../catalog/updatable-view.js";
 import { SqlError } from "../../error.js";
@@ -32,7 +25,7 @@ import { type Implementation, nullably, sets, strictly, variadics } from "../def
 import { allProcedures, procedureOf } from "../procedures.js";
 import { expectSequence, privilegeImplementations } from "./privileges.js";
 
-const worldOf = (context: EvaluationContext): CatalogWorld => new CatalogWorld(context);
+const worldOf = (context: EvaluationContext): ExpressionWorld => new ExpressionWorld(context);
 
 function currentSetting(name: string, isMissingFine: boolean, context: EvaluationContext): Datum {
   const value = context.session.setting(name);
@@ -86,15 +79,18 @@ function indexDefinition(oid: Oid, column: number, context: EvaluationContext, i
   if (table === null) return null;
   if (column === 0) return indexText(index, table, world, isPretty);
   const key = index.keys[column - 1];
-  if (key !== undefined) return indexKeyText(table, key);
+  if (key !== undefined) return indexKeyText(table, key, world, isPretty);
   const included = index.included[column - 1 - index.keys.length];
   return included === undefined ? "" : quoteIdentifier(columnName(table, included));
 }
 
+const expressionText = (tree: Datum, isPretty: Datum, context: EvaluationContext): Datum =>
+  tree === null ? null : worldOf(context).nodeTreeText(textOf(tree), isPretty === true ? "pretty" : "plain");
+
 function constraintDefinition(oid: Oid, isPretty: boolean, context: EvaluationContext): Datum {
   const world = worldOf(context);
-  for (const { checks } of world.domains())
-    for (const check of checks) if (check.oid === oid) return checkText(check, isPretty);
+  for (const domain of world.domains())
+    for (const check of domain.checks) if (check.oid === oid) return checkText(check, domain, world, isPretty);
   for (const table of world.tables())
     for (const constraint of table.constraints)
       if (constraint.oid === oid) return constraintText(constraint, table, world, isPretty);
@@ -352,9 +348,8 @@ const objects = strictly({
   },
   "pg_get_userbyid(oid)": (oid, context) =>
     worldOf(context).roleName(oid) ?? (oid === 10 ? worldOf(context).ownerName("") : `unknown (OID=${oid})`),
-  "pg_get_expr(pg_node_tree,oid)": (text) => text,
-  "pg_get_expr(pg_node_tree,oid,bool)": (text, _table, isPretty) =>
-    isPretty === true && text !== null ? withoutParentheses(textOf(text)) : text,
+  "pg_get_expr(pg_node_tree,oid)": (tree, _table, context) => expressionText(tree, false, context),
+  "pg_get_expr(pg_node_tree,oid,bool)": (tree, _table, isPretty, context) => expressionText(tree, isPretty, context),
   "pg_get_indexdef(oid)": (oid, context) => indexDefinition(oid, 0, context, false),
   "pg_get_indexdef(oid,int4,bool)": (oid, column, isPretty, context) => indexDefinition(oid, column, context, isPretty),
   "pg_get_constraintdef(oid)": (oid, context) => constraintDefinition(oid, false, context),

@@ -12,10 +12,10 @@ import { rowsOfObject } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import type { Query } from "../../syntax/ast-query.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
-import { readQualifiedName } from "../../types/quote.js";
 import type { Oid } from "../../types/sql-type.js";
 import type { CatalogDraft } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
+import { sequenceNumber } from "./stored-sequences.js";
 
 /** What hangs on something that is dropped. `description` is as in "view v depends on table t". */
 export interface Dependent {
@@ -39,14 +39,7 @@ const drawsFrom = (column: ColumnDefinition, draft: CatalogDraft, sequence: numb
 
 function isDrawnBy({ syntax }: StoredExpression, draft: CatalogDraft, sequence: number): boolean {
   for (const text of sequencesDrawn(syntax)) {
-    // A serial column's tree names its own by number.
-    if (/^\d+$/u.test(text)) {
-      if (Number(text) === sequence) return true;
-      continue;
-    }
-    const names = readQualifiedName(text);
-    const name = { database: null, schema: names.at(-2) ?? null, name: names.at(-1) ?? "", location: -1 };
-    if (draft.find(name)?.oid === sequence) return true;
+    if (sequenceNumber(text, draft) === sequence) return true;
   }
   return false;
 }

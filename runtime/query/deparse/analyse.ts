@@ -1,0 +1,313 @@
+/** From the syntax of an expression, which says in what form it was written, to the analysed expression that PostgreSQL would keep of it. */
+import { unreachable } from "../../types/assert.js";
+import { bindTypeName } from "../bind/type-name.js";
+import { findTypeIn } from "../catalog/user-types.js";
+import { notSupported } from "../error.js";
+import { commonType } from "../functions/coercion.js";
+import type { EvaluationContext } from "../functions/context.js";
+import { resolveOperator } from "../functions/resolve.js";
+import type { CaseExpression, ColumnName, Expression, InList } from "../syntax/ast-expression.js";
+import { quoteIdentifier } from "../types/quote.js";
+import { noModifier, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
+import { analyseCall } from "./analyse-call.js";
+import type { Analysed } from "./analysed.js";
+import { Conversions, constant, isUnknown } from "./conversion.js";
+import { number } from "./number.js";
+import { specialValue } from "./special-value.js";
+
+const bool = sqlType(typeOid.bool);
+const rowComparisons: ReadonlySet<string> = new Set(["=", "<>", "<", "<=", ">", ">="]);
+
+export class Analysis {
+  readonly conversions: Conversions;
+  readonly #context: EvaluationContext;
+  readonly #column: (name: ColumnName) => Analysed;
+
+  /** @param column what a name means; throws for one that means nothing */
+  constructor(context: EvaluationContext, column: (name: ColumnName) => Analysed) {
+    this.#context = context;
+    this.#column = column;
+    this.conversions = new Conversions(context);
+  }
+
+  /** Throws `SqlError` for what does not fit together, and for what is not known here. */
+  analyse(syntax: Expression): Analysed {
+    switch (syntax.kind) {
+      case "columnName":
+        return this.#column(syntax);
+      case "integerLiteral":
+        return constant(String(syntax.value), sqlType(typeOid.int4));
+      case "numberLiteral":
+        return number(syntax.text);
+      case "stringLiteral":
+        return constant(syntax.text, sqlType(typeOid.unknown));
+      case "booleanLiteral":
+        return constant(syntax.value ? "t" : "f", bool);
+      case "nullLiteral":
+        return constant(null, sqlType(typeOid.unknown));
+      case "operator":
+        return this.operator(
+          syntax.name,
+          syntax.left === null ? null : this.analyse(syntax.left),
+          this.analyse(syntax.right),
+        );
+      case "pattern":
+        return this.operator(syntax.operator, this.analyse(syntax.subject), this.analyse(syntax.pattern));
+      case "quantified":
+        return this.#quantified(
+          syntax.name,
+          syntax.quantifier === "any" ? "ANY" : "ALL",
+          this.analyse(syntax.left),
+          this.analyse(syntax.right),
+        );
+      case "inList":
+        return this.#inList(syntax);
+      case "between":
+        return this.#between(syntax);
+      case "distinctFrom":
+        return this.#distinct(syntax);
+      case "and":
+      case "or":
+        return { kind: syntax.kind, terms: syntax.terms.map((term) => this.#boolean(term)), type: bool };
+      case "not":
+        return { kind: "not", term: this.#boolean(syntax.term), type: bool };
+      case "isTest": {
+        const isOfNull = syntax.test === "null";
+        const subject = isOfNull ? this.#asText(this.analyse(syntax.subject)) : this.#boolean(syntax.subject);
+        const test = `IS ${syntax.isNegated ? "NOT " : ""}${syntax.test.toUpperCase()}`;
+        return { kind: "test", test, isOfNull, subject, type: bool };
+      }
+      case "nullIf": {
+        const [left, right] = [this.analyse(syntax.left), this.analyse(syntax.right)];
+        const equality = this.#operands("=", left, right);
+        return { kind: "list", word: "NULLIF", items: [equality.left, equality.right], type: equality.left.type };
+      }
+      case "coalesce":
+      case "greatest":
+      case "least": {
+        const { items, type } = this.#unified(syntax.items, syntax.kind.toUpperCase());
+        const word = syntax.kind === "coalesce" ? "COALESCE" : syntax.kind === "greatest" ? "GREATEST" : "LEAST";
+        return { kind: "list", word, items, type };
+      }
+      case "case":
+        return this.#case(syntax);
+      case "functionCall":
+        return analyseCall(syntax, this);
+      case "cast": {
+        const target = bindTypeName(syntax.type, findTypeIn(this.#context.catalog, this.#context));
+        return this.#cast(syntax.subject, target);
+      }
+      case "array": {
+        const { items, type } = this.#unified(syntax.items, "ARRAY");
+        return { kind: "array", items, type: sqlType(arrayTypeOf(type.oid)) };
+      }
+      case "row":
+        return { kind: "row", items: syntax.items.map((item) => this.analyse(item)), type: sqlType(typeOid.record) };
+      case "indirection":
+        return this.#subscript(syntax);
+      case "specialValue":
+        return specialValue(syntax);
+      case "collate": {
+        const subject = this.#asText(this.analyse(syntax.subject));
+        return { kind: "collate", subject, name: quoteIdentifier(syntax.name.at(-1) ?? ""), type: subject.type };
+      }
+      case "parameterName":
+      case "subquery":
+      case "grouping":
+      case "default":
+      case "currentOf":
+        throw notSupported(`showing ${syntax.kind}`);
+      default:
+        return unreachable(syntax);
+    }
+  }
+
+  operator(name: string, left: Analysed | null, right: Analysed): Analysed {
+    if (left === null) {
+      const { rightType, resultType } = resolveOperator(name, null, right.type.oid);
+      return { kind: "operator", name, left, right: this.#implicitly(right, rightType), type: resultType };
+    }
+    if (left.kind === "row" && right.kind === "row" && rowComparisons.has(name))
+      return this.#compareRows(name, left.items, right.items);
+    const { resultType, ...operands } = this.#operands(name, left, right);
+    return { kind: "operator", name, ...operands, type: resultType };
+  }
+
+  #operands(
+    name: string,
+    left: Analysed,
+    right: Analysed,
+  ): { readonly left: Analysed; readonly right: Analysed; readonly resultType: SqlType } {
+    const { leftType, rightType, resultType } = resolveOperator(name, left.type.oid, right.type.oid);
+    return {
+      left: this.#implicitly(left, leftType ?? rightType),
+      right: this.#implicitly(right, rightType),
+      resultType,
+    };
+  }
+
+  #implicitly(given: Analysed, target: SqlType): Analysed {
+    return this.conversions.convert(given, target, "implicit");
+  }
+
+  #asText(given: Analysed): Analysed {
+    return isUnknown(given) ? this.#implicitly(given, sqlType(typeOid.text)) : given;
+  }
+
+  #boolean(syntax: Expression): Analysed {
+    return this.#implicitly(this.analyse(syntax), bool);
+  }
+
+  #compareRows(name: string, left: readonly Analysed[], right: readonly Analysed[]): Analysed {
+    const pairs = left.map((item, index) => {
+      const other = right[index];
+      if (other === undefined || left.length !== right.length) throw notSupported("rows of different lengths");
+      return this.#operands(name, item, other);
+    });
+    if (name === "=" || name === "<>") {
+      const terms = pairs.map(
+        (pair): Analysed => ({ kind: "operator", name, left: pair.left, right: pair.right, type: bool }),
+      );
+      const [only] = terms;
+      return terms.length === 1 && only !== undefined ? only : { kind: name === "=" ? "and" : "or", terms, type: bool };
+    }
+    return {
+      kind: "rowComparison",
+      name,
+      left: pairs.map((pair) => pair.left),
+      right: pairs.map((pair) => pair.right),
+      type: bool,
+    };
+  }
+
+  /** Without lengths: what several values have in common is no length. */
+  #common(items: readonly Analysed[], what: string): SqlType {
+    const { modifier: _length, ...type } = commonType(
+      items.map((item) => item.type),
+      what,
+    );
+    return { ...type, modifier: noModifier };
+  }
+
+  #unified(
+    syntax: readonly Expression[],
+    what: string,
+  ): { readonly items: readonly Analysed[]; readonly type: SqlType } {
+    const items = syntax.map((item) => this.analyse(item));
+    const type = this.#common(items, what);
+    return { items: items.map((item) => this.#implicitly(item, type)), type };
+  }
+
+  #quantified(name: string, quantifier: "ANY" | "ALL", left: Analysed, given: Analysed): Analysed {
+    const element = isUnknown(given) ? typeOid.unknown : elementTypeOf(given.type.oid);
+    const { leftType, rightType } = resolveOperator(name, left.type.oid, element);
+    return {
+      kind: "quantified",
+      name,
+      quantifier,
+      left: this.#implicitly(left, leftType ?? rightType),
+      right: this.#implicitly(given, sqlType(arrayTypeOf(rightType.oid))),
+      type: bool,
+    };
+  }
+
+  /** An array of what names no column, if that is more than one; each of the others by itself. */
+  #inList({ subject: written, items, isNegated }: InList): Analysed {
+    const subject = this.analyse(written);
+    const analysed = items.map((item) => this.analyse(item));
+    const single = (item: Analysed): Analysed => this.operator(isNegated ? "<>" : "=", subject, item);
+    const plain = analysed.filter((item) => !namesColumn(item));
+    const isArray = plain.length > 1 && subject.kind !== "row";
+    const terms = (isArray ? analysed.filter(namesColumn) : analysed).map(single);
+    if (isArray) {
+      const type = this.#common([subject, ...plain], "IN");
+      const array: Analysed = {
+        kind: "array",
+        items: plain.map((item) => this.#implicitly(item, type)),
+        type: sqlType(arrayTypeOf(type.oid)),
+      };
+      terms.unshift(this.#quantified(isNegated ? "<>" : "=", isNegated ? "ALL" : "ANY", subject, array));
+    }
+    const [only] = terms;
+    return terms.length === 1 && only !== undefined ? only : { kind: isNegated ? "and" : "or", terms, type: bool };
+  }
+
+  #between(syntax: Extract<Expression, { kind: "between" }>): Analysed {
+    const subject = this.analyse(syntax.subject);
+    const [low, high] = [this.analyse(syntax.low), this.analyse(syntax.high)];
+    const within = (from: Analysed, to: Analysed): Analysed => {
+      const [first, second] = syntax.isNegated ? (["<", ">"] as const) : ([">=", "<="] as const);
+      const terms = [this.operator(first, subject, from), this.operator(second, subject, to)];
+      return { kind: syntax.isNegated ? "or" : "and", terms, type: bool };
+    };
+    if (!syntax.isSymmetric) return within(low, high);
+    return { kind: syntax.isNegated ? "and" : "or", terms: [within(low, high), within(high, low)], type: bool };
+  }
+
+  #distinct(syntax: Extract<Expression, { kind: "distinctFrom" }>): Analysed {
+    const [left, right] = [this.analyse(syntax.left), this.analyse(syntax.right)];
+    // Against a NULL that is written it is a test for NULL.
+    if (isNull(left) || isNull(right)) {
+      const test = syntax.isNegated ? "IS NULL" : "IS NOT NULL";
+      return { kind: "test", test, isOfNull: true, subject: this.#asText(isNull(right) ? left : right), type: bool };
+    }
+    const operands = this.#operands("=", left, right);
+    const distinct: Analysed = { kind: "distinctFrom", left: operands.left, right: operands.right, type: bool };
+    return syntax.isNegated ? { kind: "not", term: distinct, type: bool } : distinct;
+  }
+
+  #case(syntax: CaseExpression): Analysed {
+    const subject = syntax.subject === null ? null : this.#asText(this.analyse(syntax.subject));
+    const conditions = syntax.branches.map(({ condition }) =>
+      subject === null ? this.#boolean(condition) : this.#operands("=", subject, this.analyse(condition)).right,
+    );
+    const written = syntax.otherwise ?? ({ kind: "nullLiteral", location: -1 } as const);
+    const { items, type } = this.#unified([written, ...syntax.branches.map(({ result }) => result)], "CASE");
+    const [otherwise, ...results] = items;
+    if (otherwise === undefined) throw notSupported("CASE of nothing");
+    const branches = conditions.map((condition, index) => ({ condition, result: results[index] ?? otherwise }));
+    return { kind: "case", subject, branches, otherwise, type };
+  }
+
+  #cast(subject: Expression, target: SqlType): Analysed {
+    const element = elementTypeOf(target.oid);
+    if (subject.kind !== "array" || element === 0)
+      return this.conversions.convert(this.analyse(subject), target, "explicit");
+    const items = subject.items.map((item) => this.#cast(item, sqlType(element, target.modifier)));
+    return { kind: "array", items, type: sqlType(target.oid) };
+  }
+
+  #subscript({ subject: written, step }: Extract<Expression, { kind: "indirection" }>): Analysed {
+    const subject = this.analyse(written);
+    const isJson = subject.type.oid === typeOid.jsonb;
+    const element = isJson ? typeOid.jsonb : elementTypeOf(subject.type.oid);
+    if (element === 0 || step.kind === "field" || step.kind === "star") throw notSupported(`showing ${step.kind}`);
+    const place = (syntax: Expression): Analysed => {
+      const analysed = this.analyse(syntax);
+      if (isJson && isUnknown(analysed)) return this.#asText(analysed);
+      return isJson ? analysed : this.conversions.convert(analysed, sqlType(typeOid.int4), "assignment");
+    };
+    if (step.kind === "index")
+      return { kind: "subscript", subject, index: place(step.index), type: sqlType(element, subject.type.modifier) };
+    const from = step.from === null ? null : place(step.from);
+    const to = step.to === null ? null : place(step.to);
+    return { kind: "subscript", subject, index: { from, to }, type: subject.type };
+  }
+}
+
+const isNull = (analysed: Analysed): boolean =>
+  analysed.kind === "constant" && analysed.text === null && isUnknown(analysed);
+
+/** Whether any column is named in it. */
+function namesColumn(analysed: Analysed): boolean {
+  if (analysed.kind === "name") return !analysed.isSpecial;
+  return Object.values(analysed).some(holdsColumn);
+}
+
+function holdsColumn(part: unknown): boolean {
+  if (Array.isArray(part)) return part.some(holdsColumn);
+  if (typeof part !== "object" || part === null) return false;
+  if ("kind" in part && part.kind === "name") return "isSpecial" in part && part.isSpecial === false;
+  return Object.values(part).some(holdsColumn);
+}

@@ -1,0 +1,71 @@
+/** Stored expressions as the catalogs show them. */
+import type { DomainDefinition, StoredExpression, TableDefinition } from "../catalog/model.js";
+import type { ExpressionPlace, ExpressionStyle, ShowExpression, ShownExpression } from "../catalog/shown-expression.js";
+import { withNames } from "../catalog/system/names.js";
+import { SqlError } from "../error.js";
+import type { EvaluationContext } from "../functions/context.js";
+import type { ColumnName, Expression } from "../syntax/ast-expression.js";
+import { quoteIdentifier } from "../types/quote.js";
+import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { formatType } from "../types/type-name.js";
+import { Analysis } from "./analyse.js";
+import type { Analysed } from "./analysed.js";
+import { Printer } from "./print.js";
+
+/** What a statement was shown before: it asks for the same expressions again and again, in joins of catalogs. */
+const remembered = new WeakMap<EvaluationContext, Map<StoredExpression, ShownStyles>>();
+type ShownStyles = Partial<Record<ExpressionStyle, ShownExpression>>;
+
+export const showExpression: ShowExpression = (stored, place, style, context): ShownExpression => {
+  const known = remembered.get(context) ?? new Map<StoredExpression, ShownStyles>();
+  remembered.set(context, known);
+  const styles = known.get(stored) ?? {};
+  known.set(stored, styles);
+  const found = styles[style] ?? show(stored, place, style, context);
+  styles[style] = found;
+  return found;
+};
+
+/** What cannot be analysed any more, or not yet, is shown as it is stored: that is SQL too. */
+function show(
+  stored: StoredExpression,
+  place: ExpressionPlace,
+  style: ExpressionStyle,
+  context: EvaluationContext,
+): ShownExpression {
+  try {
+    const analysed = analyse(stored.syntax, place, context);
+    const printer = new Printer(style, (type) => typeText(type, context));
+    printer.print(analysed, "hidden");
+    return { text: printer.text, isCall: isCall(analysed) };
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error;
+    return { text: stored.text, isCall: stored.syntax.kind === "functionCall" };
+  }
+}
+
+function analyse(syntax: Expression, { of, type }: ExpressionPlace, context: EvaluationContext): Analysed {
+  const analysis = new Analysis(context, (name) => nameIn(name, of));
+  const analysed = analysis.analyse(syntax);
+  return type === null ? analysed : analysis.conversions.convert(analysed, type, "assignment");
+}
+
+function nameIn({ parts, isStar }: ColumnName, of: TableDefinition | DomainDefinition | null): Analysed {
+  const sought = parts.at(-1) ?? "";
+  const named = (text: string, type: SqlType): Analysed => ({ kind: "name", text, type, isSpecial: false });
+  if (of?.kind === "domain" && sought === "value") return named("VALUE", of.base);
+  if (of?.kind === "table" && !isStar) {
+    const column = of.columns.find(({ name, isDropped }) => name === sought && !isDropped);
+    if (column !== undefined) return named(quoteIdentifier(column.name), column.type);
+    if (sought === "tableoid") return named("tableoid", sqlType(typeOid.oid));
+  }
+  throw new SqlError("42703", `column "${sought}" does not exist`);
+}
+
+function typeText({ oid, modifier, domain }: SqlType, { names }: EvaluationContext): string {
+  const own = domain === undefined ? null : names.nameOf("regtype", domain);
+  return own ?? withNames(formatType(oid, modifier), names);
+}
+
+const isCall = (analysed: Analysed): boolean =>
+  analysed.kind === "call" || analysed.kind === "list" || (analysed.kind === "name" && analysed.isSpecial);
