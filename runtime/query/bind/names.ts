@@ -6,6 +6,18 @@ const nameless = "?column?";
 
 export const columnNameOf = (expression: Expression): string => figure(expression)?.name ?? nameless;
 
+/** Names of an index's columns, of which no two are the same: those of the columns, or of what the expressions would be called. */
+export function indexColumnNames(parts: readonly (string | Expression)[]): readonly string[] {
+  const names: string[] = [];
+  for (const part of parts) {
+    const first = typeof part === "string" ? part : (figure(part)?.name ?? "expr");
+    let name = first;
+    for (let pass = 1; names.includes(name); pass++) name = `${first}${pass}`;
+    names.push(name);
+  }
+  return names;
+}
+
 /** A weak name, that of a type or of CASE, gives way to that of a cast around it. */
 interface Name {
   readonly name: string;

@@ -132,6 +132,8 @@ export interface IndexKey {
   readonly type: SqlType;
   readonly isDescending: boolean;
   readonly nullsFirst: boolean;
+  /** The operator class that was asked for, where it is not the type's own. All of a type have the same order here. */
+  readonly operatorClass?: string;
 }
 
 export interface IndexDefinition extends Commented {

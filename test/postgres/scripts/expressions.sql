@@ -103,9 +103,19 @@ CREATE INDEX i12 ON indexed (((j -> 'a') ->> 'b'), ((id * 2) % 3)) WHERE m = 'ha
 CREATE INDEX i13 ON indexed (date_trunc('day', at AT TIME ZONE 'UTC'));
 CREATE INDEX i14 ON indexed ((ok IS TRUE), (id IS NULL), ("left"(code, 3)));
 CREATE INDEX i15 ON indexed (id) WHERE code ~ '^a' AND (id > 1 OR id < -1);
+CREATE INDEX i16 ON indexed (code text_pattern_ops DESC, name varchar_pattern_ops, (lower(code)) text_pattern_ops NULLS FIRST, id int4_ops, tags array_ops, m enum_ops);
+CREATE INDEX i17 ON indexed (name varchar_ops, code pg_catalog.text_pattern_ops);
+CREATE INDEX ON indexed ((COALESCE(code, 'x')), (CASE WHEN ok THEN 1 END), (id + 1), (n + 1), (id::bigint), (n::int)) INCLUDE (at, ok);
+CREATE INDEX wrong ON indexed (id text_ops);
+CREATE INDEX wrong ON indexed (code nothing_ops);
+CREATE INDEX wrong ON indexed (code nowhere.text_ops);
+CREATE INDEX wrong ON indexed (code texts.text_ops);
+SELECT i.indexrelid::regclass, a.attname, o.opcname FROM pg_index i, unnest(i.indclass) WITH ORDINALITY AS c (oid, place) JOIN pg_opclass o ON o.oid = c.oid JOIN pg_attribute a ON a.attnum = c.place WHERE a.attrelid = i.indexrelid AND indrelid = 'indexed'::regclass AND i.indexrelid::regclass::text ~ 'i16|i17|idx' ORDER BY i.indexrelid::regclass::text, a.attnum;
+CREATE TABLE alike (LIKE indexed INCLUDING INDEXES);
+SELECT indexdef FROM pg_indexes WHERE schemaname = 'texts' AND tablename = 'alike' AND indexdef ~ '_ops' ORDER BY 1;
 \d indexed
-SELECT indexrelid::regclass, pg_get_indexdef(indexrelid), pg_get_indexdef(indexrelid, 0, true) FROM pg_index WHERE indrelid = 'indexed'::regclass ORDER BY 1::text;
-SELECT indexrelid::regclass, pg_get_indexdef(indexrelid, 1, false), pg_get_indexdef(indexrelid, 1, true), pg_get_indexdef(indexrelid, 2, true), pg_get_expr(indexprs, indrelid), pg_get_expr(indpred, indrelid), pg_get_expr(indpred, indrelid, true) FROM pg_index WHERE indrelid = 'indexed'::regclass ORDER BY 1::text;
+SELECT indexrelid::regclass, pg_get_indexdef(indexrelid), pg_get_indexdef(indexrelid, 0, true) FROM pg_index WHERE indrelid = 'indexed'::regclass ORDER BY indexrelid::regclass::text;
+SELECT indexrelid::regclass, pg_get_indexdef(indexrelid, 1, false), pg_get_indexdef(indexrelid, 1, true), pg_get_indexdef(indexrelid, 2, true), pg_get_expr(indexprs, indrelid), pg_get_expr(indpred, indrelid), pg_get_expr(indpred, indrelid, true) FROM pg_index WHERE indrelid = 'indexed'::regclass ORDER BY indexrelid::regclass::text;
 SELECT replace(pg_get_indexdef(indexrelid), 'INDEX i', 'INDEX again_i') FROM pg_index WHERE indrelid = 'indexed'::regclass ORDER BY indexrelid::regclass::text \gexec
 SELECT replace(pg_get_indexdef(indexrelid, 0, true), 'INDEX i', 'INDEX pretty_i') FROM pg_index WHERE indrelid = 'indexed'::regclass AND indexrelid::regclass::text LIKE 'i%' ORDER BY indexrelid::regclass::text \gexec
 SELECT count(*), count(DISTINCT replace(replace(pg_get_indexdef(indexrelid), 'INDEX again_i', 'INDEX i'), 'INDEX pretty_i', 'INDEX i')) FROM pg_index WHERE indrelid = 'indexed'::regclass;

@@ -33,9 +33,10 @@ export function indexKeyText(table: TableDefinition, key: IndexKey, world: Expre
   return isCall ? text : `(${text})`;
 }
 
-function orderText({ isDescending, nullsFirst }: IndexKey): string {
-  if (isDescending) return nullsFirst ? " DESC" : " DESC NULLS LAST";
-  return nullsFirst ? " NULLS FIRST" : "";
+function orderText({ isDescending, nullsFirst, operatorClass }: IndexKey): string {
+  const by = operatorClass === undefined ? "" : ` ${quoteIdentifier(operatorClass)}`;
+  if (isDescending) return nullsFirst ? `${by} DESC` : `${by} DESC NULLS LAST`;
+  return nullsFirst ? `${by} NULLS FIRST` : by;
 }
 
 /** @param isPretty leaves out parentheses, and a schema that the search path finds */

@@ -1,12 +1,13 @@
 /** Rows of pg_class, pg_attribute, pg_index, pg_constraint and their kin: one tenant's tables and what belongs to them. */
 
+import { indexColumnNames } from "../../bind/names.js";
 import type { EvaluationContext } from "../../functions/context.js";
 import { allProcedures } from "../../functions/procedures.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
 import { SqlArray } from "../../types/array.js";
 import { int64 } from "../../types/bytes.js";
 import { readQualifiedName } from "../../types/quote.js";
-import { type Oid, type SqlType, typeOid } from "../../types/sql-type.js";
+import { type Oid, type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import {
   type ColumnDefinition,
@@ -23,7 +24,7 @@ import { isTemporary } from "../temporary.js";
 import { aclArray } from "./acl-array.js";
 import { columnName, columnsIn, constraintsOf, indexText } from "./definitions.js";
 import { type ExpressionWorld, nodeTree, valueOf } from "./expression-world.js";
-import { operatorClassOf } from "./operator-classes.js";
+import { keyClassOf } from "./operator-classes.js";
 import { systemRelationByOid, systemRelations } from "./relations.js";
 import { sequenceColumns } from "./sequence-table.js";
 import { type CatalogWorld, defaultOid, type SystemRow } from "./world.js";
@@ -145,16 +146,17 @@ function tableColumnRow(table: TableDefinition, column: ColumnDefinition): Syste
 }
 
 function* indexColumnRows(index: IndexDefinition, table: TableDefinition): Iterable<SystemRow> {
-  const keys = index.keys.map((key, place) => ({
-    name: key.expression === null ? columnName(table, key.column) : place === 0 ? "expr" : `expr${place}`,
-    type: key.type,
-  }));
-  const included = index.included.map((number) => ({
-    name: columnName(table, number),
-    type: table.columns.find((column) => column.number === number)?.type ?? { oid: 0, modifier: -1 },
-  }));
-  for (const [place, { name, type }] of [...keys, ...included].entries())
-    yield { attrelid: index.oid, attname: name, attnum: place + 1, ...typeColumns(type) };
+  const { keys, included } = index;
+  const names = indexColumnNames([
+    ...keys.map(({ expression, column }) => expression?.syntax ?? columnName(table, column)),
+    ...included.map((number) => columnName(table, number)),
+  ]);
+  const types = [
+    ...keys.map(({ type }) => type),
+    ...included.map((number) => table.columns.find((column) => column.number === number)?.type ?? sqlType(0)),
+  ];
+  for (const [place, type] of types.entries())
+    yield { attrelid: index.oid, attname: names[place] ?? "", attnum: place + 1, ...typeColumns(type) };
 }
 
 export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
@@ -234,7 +236,7 @@ export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {
       indislive: true,
       indkey: int2Vector([...index.keys.map((key) => key.column), ...index.included]),
       indcollation: oidVector(index.keys.map((key) => typeFactsOf(key.type.oid)?.collation ?? 0)),
-      indclass: oidVector(index.keys.map((key) => operatorClassOf(key.type.oid))),
+      indclass: oidVector(index.keys.map(keyClassOf)),
       indoption: int2Vector(index.keys.map((key) => (key.isDescending ? 1 : 0) + (key.nullsFirst ? 2 : 0))),
       indexprs: hasExpressions ? nodeTree("keys", index.oid) : null,
       indpred: index.predicate === null ? null : nodeTree("predicate", index.oid),

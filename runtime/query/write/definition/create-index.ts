@@ -1,7 +1,12 @@
 /** CREATE INDEX. */
+
+import { indexColumnNames } from "../../bind/names.js";
 import type { IndexDefinition, IndexKey, TableDefinition } from "../../catalog/model.js";
+import { operatorClassNamed } from "../../catalog/system/operator-classes.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { CreateIndex, IndexKeySyntax } from "../../syntax/ast-definition.js";
+import { type SqlType, typeOid } from "../../types/sql-type.js";
+import { typeLabel } from "../../types/type-name.js";
 import { columnNamed, expectIndexable } from "./constraints.js";
 import { placeOf } from "./draft.js";
 import { exists, freeName } from "./names.js";
@@ -19,31 +24,54 @@ function keyOf(
   if (syntax.collation !== null && !["C", "POSIX", "default"].includes(syntax.collation.at(-1) ?? "")) {
     throw notSupported(`collation "${syntax.collation.join(".")}"`, position);
   }
-  if (
-    syntax.operatorClass !== null &&
-    !/^(text|varchar|bpchar)_pattern_ops$|_ops$/.test(syntax.operatorClass.at(-1) ?? "")
-  ) {
-    throw notSupported(`operator class "${syntax.operatorClass.join(".")}"`, position);
-  }
   const { isDescending } = syntax;
   const order = { isDescending, nullsFirst: syntax.nullsFirst ?? isDescending };
   if (syntax.column !== null) {
     const column = columnNamed(table.columns, syntax.column);
     if (column === null) throw new SqlError("42703", `column "${syntax.column}" does not exist`, { position });
     expectIndexable(column, position);
-    return { column: column.number, expression: null, type: column.type, ...order };
+    return {
+      column: column.number,
+      expression: null,
+      type: column.type,
+      ...order,
+      ...classOf(syntax, column.type, ports),
+    };
   }
   if (syntax.expression === null)
     throw new SqlError("42601", "an index key is a column or an expression", { position });
   const expression = ports.storeExpression(syntax.expression);
   const type = ports.typeOf(ports.draft.catalog, table, expression);
   expectIndexable({ type }, position);
-  return { column: 0, expression, type, ...order };
+  return { column: 0, expression, type, ...order, ...classOf(syntax, type, ports) };
 }
 
-/** Part of an index's made-up name that a key gives. */
-const namePart = ({ column, expression }: IndexKeySyntax): string =>
-  column ?? (expression?.kind === "functionCall" ? (expression.name.at(-1) ?? "expr") : "expr");
+/** The operator class that was asked for, if that is another than the type's own. */
+function classOf(
+  { operatorClass: names }: IndexKeySyntax,
+  { oid }: SqlType,
+  { draft }: DefinitionPorts,
+): Pick<IndexKey, "operatorClass"> {
+  if (names === null) return {};
+  const name = names.at(-1) ?? "";
+  const schema = names.length > 1 ? (names.at(-2) ?? "") : "pg_catalog";
+  if (schema !== "pg_catalog" && draft.catalog.schemaByName(schema) === null)
+    throw new SqlError("3F000", `schema "${schema}" does not exist`);
+  const found = schema === "pg_catalog" ? operatorClassNamed(name, oid) : null;
+  if (found === null)
+    throw new SqlError("42704", `operator class "${names.join(".")}" does not exist for access method "btree"`);
+  if (!found.isOfType) {
+    // PostgreSQL takes it and compares without the blanks at the end.
+    if (name.startsWith("bpchar_") && [typeOid.text, typeOid.varchar].some((each) => each === oid))
+      throw notSupported(`operator class "${name}" for type ${typeLabel(oid)}`);
+    throw new SqlError("42804", `operator class "${names.join(".")}" does not accept data type ${typeLabel(oid)}`);
+  }
+  return found.isDefault ? {} : { operatorClass: name };
+}
+
+/** The part of an index's made-up name that its columns give. */
+const namedAfter = ({ keys, included }: CreateIndex): string =>
+  indexColumnNames([...keys.map(({ column, expression }) => column ?? expression ?? "expr"), ...included]).join("_");
 
 export function createIndex(statement: CreateIndex, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
@@ -74,8 +102,7 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
     kind: "index",
     oid,
     name:
-      statement.name ??
-      freeName(table.name, statement.keys.map(namePart).join("_"), "idx", (name) => draft.isTaken(table.schema, name)),
+      statement.name ?? freeName(table.name, namedAfter(statement), "idx", (name) => draft.isTaken(table.schema, name)),
     schema: table.schema,
     table: table.oid,
     storage: oid,

@@ -128,13 +128,13 @@ export class LikeTable {
       name: null,
       table,
       method: "btree",
-      keys: index.keys.map(({ column, expression, isDescending, nullsFirst }) => ({
+      keys: index.keys.map(({ column, expression, isDescending, nullsFirst, operatorClass }) => ({
         column: column === 0 ? null : (this.#names([column])[0] ?? null),
         expression: expression?.syntax ?? null,
         isDescending,
         nullsFirst,
         collation: null,
-        operatorClass: null,
+        operatorClass: operatorClass === undefined ? null : [operatorClass],
       })),
       included: this.#names(index.included),
       isUnique: index.isUnique,
