@@ -252,9 +252,23 @@ export class Analysis {
       const test = syntax.isNegated ? "IS NULL" : "IS NOT NULL";
       return { kind: "test", test, isOfNull: true, subject: this.#asText(isNull(right) ? left : right), type: bool };
     }
-    const operands = this.#operands("=", left, right);
-    const distinct: Analysed = { kind: "distinctFrom", left: operands.left, right: operands.right, type: bool };
+    const distinct = this.#distinctFrom(left, right);
     return syntax.isNegated ? { kind: "not", term: distinct, type: bool } : distinct;
+  }
+
+  /** Rows differ where one of their fields does. */
+  #distinctFrom(left: Analysed, right: Analysed): Analysed {
+    if (left.kind === "row" && right.kind === "row") {
+      const terms = left.items.map((item, index) => {
+        const other = right.items[index];
+        if (other === undefined || left.items.length !== right.items.length)
+          throw notSupported("rows of different lengths");
+        return this.#distinctFrom(item, other);
+      });
+      return { kind: "or", terms, type: bool };
+    }
+    const operands = this.#operands("=", left, right);
+    return { kind: "distinctFrom", left: operands.left, right: operands.right, type: bool };
   }
 
   #case(syntax: CaseExpression): Analysed {

@@ -53,6 +53,12 @@ export class Conversions {
     const cast = findCast(given.type, target, level);
     if (cast === null)
       throw new SqlError("42846", `cannot cast type ${typeLabel(given.type.oid)} to ${typeLabel(target.oid)}`);
+    if (!isSame && target.modifier !== noModifier) {
+      // The length is another conversion, of what the type's own has made.
+      const subject = this.convert(given, sqlType(target.oid), level);
+      const hidden = subject.kind === "conversion" ? { ...subject, isExplicit: false } : subject;
+      return { kind: "conversion", subject: hidden, isExplicit, by: "function", type: target };
+    }
     const by = cast.kind === "function" ? "function" : "nothing";
     return { kind: "conversion", subject: given, isExplicit, by, type: target };
   }

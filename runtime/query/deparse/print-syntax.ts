@@ -1,4 +1,5 @@
 /** Functions that SQL has a grammar of their own for, called by it: shown so too. */
+import { typeOid } from "../types/sql-type.js";
 import type { Analysed } from "./analysed.js";
 
 type Call = Extract<Analysed, { kind: "call" }>;
@@ -12,8 +13,11 @@ interface Printing {
 /** The words before each argument, by its place, in the order in which they are written, and what ends it all. */
 type Form = readonly (string | number)[];
 
-const formOf = (name: string, count: number): Form | null => {
-  switch (`${name} ${count}`) {
+const formOf = (name: string, args: readonly Analysed[]): Form | null => {
+  // By patterns there are two, of which the one with an escape has a form.
+  if (name === "substring" && args[1]?.type.oid === typeOid.text)
+    return args.length === 3 ? ["SUBSTRING(", 0, " SIMILAR ", 1, " ESCAPE ", 2, ")"] : null;
+  switch (`${name} ${args.length}`) {
     case "overlaps 4":
       return ["((", 0, ", ", 1, ") OVERLAPS (", 2, ", ", 3, "))"];
     case "overlay 3":
@@ -74,7 +78,7 @@ export function printSyntax(call: Call, name: string, printing: Printing): boole
     printing.write(name === "normalize" ? `, ${second.text})` : `) IS ${second.text} NORMALIZED)`);
     return true;
   }
-  const form = formOf(name, call.arguments.length);
+  const form = formOf(name, call.arguments);
   if (form === null) return false;
   for (const part of form) {
     const argument = typeof part === "number" ? call.arguments[part] : undefined;

@@ -244,7 +244,9 @@ export class Printer {
   }
 
   #subscript({ subject, index }: Extract<Analysed, { kind: "subscript" }>, implicit: Implicit): void {
-    const isName = subject.kind === "name" && !subject.isSpecial;
+    // Steps into a document follow one another.
+    const isStep = subject.kind === "subscript" && subject.type.oid === typeOid.jsonb;
+    const isName = isStep || (subject.kind === "name" && !subject.isSpecial);
     if (!isName) this.write("(");
     this.print(subject, implicit);
     if (!isName) this.write(")");

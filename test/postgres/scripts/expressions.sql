@@ -62,7 +62,7 @@ CREATE TABLE checks (
   CONSTRAINT c64 CHECK (- id < 3 AND @ id > 1), CONSTRAINT c65 CHECK (id % 2 = 0 AND (id & 3) = 1), CONSTRAINT c66 CHECK (true), CONSTRAINT c67 CHECK (id = 1 OR (id = 2 AND (sm = 3 OR sm = 4)) OR NOT (id > 5)), CONSTRAINT c68 CHECK (jsonb_typeof(j) = 'object'), CONSTRAINT c69 CHECK (j['a'] IS NOT NULL),
   CONSTRAINT c70 CHECK (sm IN (1, 2, 3)), CONSTRAINT c71 CHECK (price IN (1, 2.5)), CONSTRAINT c72 CHECK (big IN (1, 2)), CONSTRAINT c73 CHECK (id / 2.0 > 1), CONSTRAINT c74 CHECK (born BETWEEN '2000-01-01' AND now()::date), CONSTRAINT c75 CHECK (ok = true), CONSTRAINT c76 CHECK (v::text = code), CONSTRAINT c77 CHECK (v::varchar(5) = v), CONSTRAINT c78 CHECK (NOT (id > 1 AND sm > 1)),
   CONSTRAINT c79 CHECK (id > 0 IS NOT FALSE), CONSTRAINT c80 CHECK ('2020-01-01'::date > born), CONSTRAINT c81 CHECK (at >= '2020-01-01'::date), CONSTRAINT c82 CHECK (tags[1:2] = '{a,b}'), CONSTRAINT c83 CHECK (ROW(id, sm) IS NOT NULL), CONSTRAINT c84 CHECK (char_length(trim(BOTH FROM code)) > 0), CONSTRAINT c85 CHECK (starts_with(code, 'a')),
-  CONSTRAINT c86 CHECK (position('@' in code) > 1), CONSTRAINT c87 CHECK (regexp_replace(code, '\s', '', 'g') <> ''), CONSTRAINT c88 CHECK (array_length(tags, 1) <= 3), CONSTRAINT c89 CHECK (c IN ('abc', 'def')), CONSTRAINT c90 CHECK (make_interval(days => id) > '1 day')
+  CONSTRAINT c86 CHECK (position('@' in code) > 1), CONSTRAINT c87 CHECK (regexp_replace(code, '\s', '', 'g') <> ''), CONSTRAINT c88 CHECK (array_length(tags, 1) <= 3), CONSTRAINT c89 CHECK (c IN ('abc', 'def')), CONSTRAINT c91 CHECK (('x' || code)::varchar(1) = v), CONSTRAINT c92 CHECK ((id, code) IS DISTINCT FROM (1, 'a')), CONSTRAINT c93 CHECK (substring(code FROM '^a') = 'x'), CONSTRAINT c94 CHECK (j['a']['b'] = '1'), CONSTRAINT c95 CHECK (price::int::numeric(10, 2) > 1), CONSTRAINT c90 CHECK (make_interval(days => id) > '1 day')
 );
 SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'checks'::regclass ORDER BY conname;
 SELECT conname, pg_get_constraintdef(oid, true) FROM pg_constraint WHERE conrelid = 'checks'::regclass ORDER BY conname;
@@ -123,5 +123,14 @@ SELECT indexname, indexdef FROM pg_indexes WHERE indexname NOT LIKE '%\_i%' AND 
 SET search_path TO public;
 SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'texts.checks'::regclass AND conname IN ('c33', 'c35') ORDER BY conname;
 SELECT pg_get_indexdef('texts.i12'::regclass), pg_get_indexdef('texts.i12'::regclass, 0, true);
+-- No queries in them.
+\set VERBOSITY verbose
+CREATE TABLE wrong (a int CHECK (a IN (SELECT 1)));
+CREATE TABLE wrong (a int, CHECK (EXISTS (SELECT 1)));
+CREATE TABLE wrong (a int, b int GENERATED ALWAYS AS (a + (SELECT 1)) STORED);
+CREATE INDEX wrong ON texts.indexed ((id + (SELECT 1)));
+CREATE INDEX wrong ON texts.indexed (id) WHERE id > (SELECT 1);
+CREATE DOMAIN wrong AS int CHECK (VALUE > (SELECT 1));
+ALTER TABLE texts.indexed ADD CHECK (id = ANY (ARRAY(SELECT 1)));
 SET client_min_messages TO warning;
 DROP SCHEMA texts CASCADE;

@@ -4,6 +4,7 @@ import type { Catalog, ColumnDefinition, IndexDefinition, TableDefinition } from
 import { SqlError } from "../../error.js";
 import { ColumnMaker } from "./column-maker.js";
 import { ConstraintMaker, columnNamed, type TableParts } from "./constraints.js";
+import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts } from "./ports.js";
 import { rewrite } from "./table-rows.js";
 
@@ -63,7 +64,10 @@ export class Alteration {
 
   makers(parts: TableParts): { columns: ColumnMaker; constraints: ConstraintMaker } {
     const { draft } = this.ports;
-    const constraints = new ConstraintMaker(draft, parts, (syntax) => this.ports.storeExpression(syntax));
+    const constraints = new ConstraintMaker(draft, parts, (syntax) => {
+      expectNoQuery(syntax, "check constraint", "unplaced");
+      return this.ports.storeExpression(syntax);
+    });
     return { columns: new ColumnMaker(this.ports, parts), constraints };
   }
 

@@ -9,6 +9,7 @@ import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf } from "./draft.js";
 import { freeName } from "./names.js";
+import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts } from "./ports.js";
 import { nextValueOf, noOptions, sequenceNumbers } from "./sequences.js";
 import { columnTypeOf, serialType } from "./types.js";
@@ -124,6 +125,7 @@ export class ColumnMaker {
             { position: placeOf(constraint.location) },
           );
         }
+        expectNoQuery(constraint.expression, "column generation expression");
         return { ...column, generated: this.#ports.storeExpression(constraint.expression) };
       default:
         expectPlain(constraint);

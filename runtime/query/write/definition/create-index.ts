@@ -10,6 +10,7 @@ import { typeLabel } from "../../types/type-name.js";
 import { columnNamed, expectIndexable } from "./constraints.js";
 import { placeOf } from "./draft.js";
 import { exists, freeName } from "./names.js";
+import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { buildIndex } from "./table-rows.js";
 
@@ -40,6 +41,7 @@ function keyOf(
   }
   if (syntax.expression === null)
     throw new SqlError("42601", "an index key is a column or an expression", { position });
+  expectNoQuery(syntax.expression, "index expression");
   const expression = ports.storeExpression(syntax.expression);
   const type = ports.typeOf(ports.draft.catalog, table, expression);
   expectIndexable({ type }, position);
@@ -88,6 +90,7 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
     throw new SqlError("54011", `cannot use more than ${keysMax} columns in an index`, { position });
   }
   ports.lockTable(table);
+  expectNoQuery(statement.where, "index predicate");
   const predicate = statement.where === null ? null : ports.storeExpression(statement.where);
   // As PostgreSQL: the condition has to make sense before it is asked what the keys can be.
   if (predicate !== null) ports.typeOf(draft.catalog, table, predicate);

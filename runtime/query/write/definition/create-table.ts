@@ -15,6 +15,7 @@ import { withDefaults } from "./default-privileges.js";
 import { placeOf } from "./draft.js";
 import { LikeTable } from "./like.js";
 import { exists, expectNoType } from "./names.js";
+import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { expectTypeUsage } from "./types.js";
 
@@ -71,7 +72,10 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   expectNoType(ports, schema.oid, name);
   const parts = newParts(ports, name, schema.oid);
   const columns = new ColumnMaker(ports, parts);
-  const constraints = new ConstraintMaker(draft, parts, (syntax) => ports.storeExpression(syntax));
+  const constraints = new ConstraintMaker(draft, parts, (syntax) => {
+    expectNoQuery(syntax, "check constraint");
+    return ports.storeExpression(syntax);
+  });
   const likes: LikeTable[] = [];
   for (let at = 0; at <= statement.columns.length; at++) {
     const column = statement.columns[at];

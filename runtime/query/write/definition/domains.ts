@@ -8,6 +8,7 @@ import { withDefaults } from "./default-privileges.js";
 import { placeOf, shownName } from "./draft.js";
 import { expectFree } from "./enums.js";
 import { freeName } from "./names.js";
+import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { checkDomain } from "./table-rows.js";
 import { columnTypeOf } from "./types.js";
@@ -64,6 +65,7 @@ function withCheck(
   const isTaken = (name: string): boolean => domain.checks.some((check) => check.name === name);
   const name = constraint.name ?? freeName(domain.name, null, "check", isTaken);
   if (isTaken(name)) throw new SqlError("42710", `constraint "${name}" for domain "${domain.name}" already exists`);
+  expectNoQuery(constraint.expression, "check constraint", "unplaced");
   const check = { oid: ports.draft.newOid(), name, expression: ports.storeExpression(constraint.expression) };
   return { ...domain, checks: [...domain.checks, constraint.isNotValid ? { ...check, isNotValid: true } : check] };
 }
