@@ -22,6 +22,12 @@ test("what random programs found is PostgreSQL's", async (t) => {
     t.is(await answer("select case when id > 9 then 1 / 0 else id end from t"), "22012");
     t.is(await answer("select id from t where false and 1 / 0 = 1"), "");
     t.is(await answer("select case when false then 1 / 0 else 7 end"), "7");
+    // A domain has its own name for whoever asks, and is the type beneath it everywhere else.
+    await client.rows("create domain word as text");
+    t.is(
+      await answer("select pg_typeof('a'::word), pg_typeof('a'::word::text), pg_typeof('a'::word || 'b')"),
+      "word|text|text",
+    );
     // Bins are counted by spans that 64 bits hold.
     t.is(await answer("select date_bin('1 day', timestamp '294276-12-31', timestamp '1700-01-01')"), "22008");
     t.is(await answer("select date_bin('1 day', timestamp '1700-01-01', timestamp '294276-12-31')"), "22008");

@@ -55,14 +55,15 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
   const direct = call.arguments.map((item) => bind(item, inner));
   const ordered = call.isWithinGroup ? call.order.map(({ expression }) => bind(expression, inner)) : [];
   const bound = [...direct, ...ordered];
+  // The one function that tells a domain from the type beneath it.
+  const tellsDomains = name === "pg_typeof";
   const shape = {
     schema,
     name,
-    args: bound.map(({ type }, index) => {
+    args: bound.map(({ type: { oid, domain = oid } }, index) => {
       const argumentName = call.argumentNames[index];
-      return argumentName === null || argumentName === undefined
-        ? { type: type.oid }
-        : { type: type.oid, name: argumentName };
+      const type = tellsDomains ? domain : oid;
+      return argumentName === null || argumentName === undefined ? { type } : { type, name: argumentName };
     }),
     isVariadic: call.isVariadic,
     orderedCount: ordered.length,
@@ -82,6 +83,7 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
       throw new SqlError("3F000", `schema "${schema}" does not exist`, { position: shape.position });
     return { kind: "call", callee: resolveFunction(shape), args: bound };
   }
+  if (tellsDomains) return { kind: "call", callee, args: bound };
   const args = bound.map((item, index) => coerceArgument(binder, item, callee.argumentTypes[index] ?? item.type));
   return { kind: "call", callee, args };
 }
