@@ -28,6 +28,13 @@ test("what random programs found is PostgreSQL's", async (t) => {
       await answer("select pg_typeof('a'::word), pg_typeof('a'::word::text), pg_typeof('a'::word || 'b')"),
       "word|text|text",
     );
+    // Powers beyond those that are multiplied out, of numbers below zero: the logarithm is of their size.
+    t.is(
+      await answer("select (-1.0) ^ 99999999999, (-1.0000000001) ^ 99999999999, (-1.0000000001) ^ 10000000000"),
+      "-1.0000000000000000|-22026.465781590837|2.7182818283231311",
+    );
+    t.is(await answer("select (-2.5) ^ 99999999999"), "22003");
+    t.is(await answer("select round((-0.5) ^ 99999999999, 3), round((-3) ^ (-2147483649)::numeric, 3)"), "0.000|0.000");
     // Bins are counted by spans that 64 bits hold.
     t.is(await answer("select date_bin('1 day', timestamp '294276-12-31', timestamp '1700-01-01')"), "22008");
     t.is(await answer("select date_bin('1 day', timestamp '1700-01-01', timestamp '294276-12-31')"), "22008");

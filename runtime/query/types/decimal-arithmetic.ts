@@ -299,8 +299,8 @@ export function naturalLogarithm(a: Decimal): Decimal {
 
 export function logarithm(base: Decimal, a: Decimal): Decimal {
   if (isNaN_(base) || isNaN_(a)) return decimalNaN;
-  // That one is negative is told before that the other is zero.
-  if (signOf(a) < 0) requirePositive(a);
+  // Of what is infinite it is told that the other is negative before that it is zero; else the base is looked at first.
+  if ((base.special !== null || a.special !== null) && signOf(a) < 0) requirePositive(a);
   requirePositive(base);
   requirePositive(a);
   if (base.special !== null || a.special !== null) {
@@ -344,6 +344,15 @@ export function power(base: Decimal, exponent: Decimal): Decimal {
   const whole = exponent.coefficient / powerOfTen(exponent.scale);
   if (isWhole && whole >= -2_147_483_648n && whole <= 2_147_483_647n) return wholePower(base, Number(whole));
   if (base.coefficient === 0n) return new Decimal(0n, significantDigits);
+  if (base.coefficient > 0n) return powerByLogarithm(base, exponent);
+  // A whole power beyond those that are multiplied out.
+  const size = powerByLogarithm(new Decimal(-base.coefficient, base.scale), exponent);
+  return whole % 2n === 0n ? size : new Decimal(-size.coefficient, size.scale);
+}
+
+/** @param base above zero */
+function powerByLogarithm(base: Decimal, exponent: Decimal): Decimal {
+  const whole = exponent.coefficient / powerOfTen(exponent.scale);
   const estimate = logarithmWeight(base);
   // The scale of the result hangs on an estimate of its size, with eight digits of the logarithm: PostgreSQL's own, rounding included.
   const coarse = Math.min(Math.max(estimateDigits - estimate, 0), resultScaleMax);
