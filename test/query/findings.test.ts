@@ -35,6 +35,9 @@ test("what random programs found is PostgreSQL's", async (t) => {
     );
     t.is(await answer("select (-2.5) ^ 99999999999"), "22003");
     t.is(await answer("select round((-0.5) ^ 99999999999, 3), round((-3) ^ (-2147483649)::numeric, 3)"), "0.000|0.000");
+    // That a column is an identity is told before that it is in the primary key.
+    await client.rows("create table counted (id int generated always as identity primary key)");
+    t.is(await answer("alter table counted alter column id drop not null"), "42601");
     // Bins are counted by spans that 64 bits hold.
     t.is(await answer("select date_bin('1 day', timestamp '294276-12-31', timestamp '1700-01-01')"), "22008");
     t.is(await answer("select date_bin('1 day', timestamp '1700-01-01', timestamp '294276-12-31')"), "22008");

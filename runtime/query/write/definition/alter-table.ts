@@ -65,11 +65,11 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
     }
     case "dropNotNull": {
       const column = alteration.column(action.column, position);
-      if (table.keyColumns.includes(column.number)) {
-        throw new SqlError("42P16", `column "${column.name}" is in a primary key`);
-      }
       if (column.identity !== null) {
         throw new SqlError("42601", `column "${column.name}" of relation "${table.name}" is an identity column`);
+      }
+      if (table.keyColumns.includes(column.number)) {
+        throw new SqlError("42P16", `column "${column.name}" is in a primary key`);
       }
       return alteration.changeColumn(action.column, position, (each) => ({ ...each, isNotNull: false }));
     }
