@@ -38,6 +38,12 @@ export type Layout = ReadonlyMap<ColumnId, number>;
 export const layoutOf = (columns: readonly { readonly id: ColumnId }[]): Layout =>
   new Map(columns.map(({ id }, index) => [id, index]));
 
+/**
+ * Rows between two looks at whether to end: a row may cost a millisecond where a function reads the catalog, and a thread that says nothing
+ * for ten seconds is taken for hung.
+ */
+const checkRows = 1_024;
+
 export class Execution {
   readonly environment: QueryEnvironment;
   readonly registers: Datum[] = [];
@@ -67,7 +73,7 @@ export class Execution {
   /** Counts work; asks now and then whether the statement is to end. */
   work(rows: number): void {
     this.#sinceCheck += rows + 1;
-    if (this.#sinceCheck < 4_096) return;
+    if (this.#sinceCheck < checkRows) return;
     this.#sinceCheck = 0;
     this.environment.check();
   }
