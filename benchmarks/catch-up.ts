@@ -130,9 +130,15 @@ async function run(): Promise<void> {
     return ((written - from) * 1_000) / (performance.now() - began);
   };
   await Promise.all(writers(20_000));
+  const warm = Promise.all(writers(Number.MAX_SAFE_INTEGER));
+  const whole = await rateOver(baselineMs);
+  isOver = true;
+  await warm;
+  isOver = false;
+  const kept = written;
   await end(away, "SIGKILL");
   const began = performance.now();
-  await Promise.all(writers(20_000 + commits));
+  await Promise.all(writers(kept + commits));
   console.log(`${commits} commits without node ${away + 1} in ${seconds(performance.now() - began)}`);
   const load = Promise.all(writers(Number.MAX_SAFE_INTEGER));
   const before = await rateOver(baselineMs);
@@ -164,9 +170,12 @@ async function run(): Promise<void> {
   console.log(
     `log of ${missing} operations; its log in step after ${seconds(durableAt - returned)}, its state after ${seconds(tookMs)}`,
   );
-  console.log(
-    `commits/s: ${before.toFixed(0)} before, ${during.toFixed(0)} meanwhile (${percent(during, before)}), ${after.toFixed(0)} after (${percent(after, before)})`,
-  );
+  const rates = { "all three": whole, "two of them": before, "while it catches up": during, afterwards: after };
+  for (const [when, rate] of Object.entries(rates)) {
+    console.log(
+      `${rate.toFixed(0)} commits/s, ${when}: ${percent(rate, whole)} of all three, ${percent(rate, before)} of two`,
+    );
+  }
 }
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;

@@ -22,7 +22,7 @@ import { sameIdentity } from "./journal-slots.js";
 import { mark } from "./marks.js";
 import type { OpIdentity, SealsMessage, SegmentPartMessage } from "./messages.js";
 import { pipelineMax } from "./ports.js";
-import { partsPerTick, partTicks, sealsTicks } from "./timing.js";
+import { fetchBytesPerTickMax, fetchBytesPerTickMin, fetchTicks, partTicks, sealsTicks } from "./timing.js";
 
 /** Small enough that giving one holds up no commit. */
 export const partBytes = 256 * 1024;
@@ -47,6 +47,17 @@ interface Fetch {
   fetched: FetchedSegment | null;
 }
 
+/**
+ * How fast a replica fetches that misses so many bytes now and has fetched for so long: just so fast that it is in step in time, since what
+ * it takes in haste it takes from those who commit. What they commit meanwhile makes it faster; behind its time it goes as fast as those who
+ * give can bear.
+ */
+export function fetchBytesPerTick(missingBytes: number, sinceTicks: number): number {
+  const left = fetchTicks - sinceTicks;
+  if (left <= 0) return fetchBytesPerTickMax;
+  return Math.min(Math.max(missingBytes / left, fetchBytesPerTickMin), fetchBytesPerTickMax);
+}
+
 export class SegmentSync {
   readonly #core: Core;
   readonly #choosePeer: (op: number) => number;
@@ -57,6 +68,10 @@ export class SegmentSync {
   #installing = 0;
   #sealsAskedAt = -sealsTicks;
   #pausedUntil = 0;
+  /** Since when it is behind by whole segments; null while it is not. */
+  #farSince: number | null = null;
+  /** Bytes that may be asked for now. */
+  #allowance = 0;
   /** Segments installed since the start. */
   installed = 0;
 
@@ -85,9 +100,12 @@ export class SegmentSync {
     this.begin(until);
     if (this.#fetches.length === 0) {
       if (this.#isFar(until)) this.#askSeals();
+      else this.#farSince = null;
       return;
     }
+    this.#farSince ??= this.#core.ticks;
     if (until !== null) this.#prefetch(until);
+    this.#allowance = Math.min(this.#allowance + this.#bytesPerTick(until), fetchBytesPerTickMax);
     this.#askParts();
   }
 
@@ -162,10 +180,18 @@ export class SegmentSync {
     this.#fetches.push({ seal, parts, fetched: null });
   }
 
+  #bytesPerTick(until: OpIdentity | null): number {
+    const { journal, ticks } = this.#core;
+    const [first] = this.#fetches;
+    if (until === null || first === undefined) return fetchBytesPerTickMin;
+    const { seal } = first;
+    const bytesPerOp = seal.usedBytes / (seal.lastOp - seal.firstOp + 1);
+    return fetchBytesPerTick((until.op - journal.appended.op) * bytesPerOp, ticks - (this.#farSince ?? ticks));
+  }
+
   #askParts(): void {
     const core = this.#core;
     let underWay = 0;
-    let asked = 0;
     for (const { seal, parts } of this.#fetches) {
       for (const [index, part] of parts.entries()) {
         if (part.state === "asked" && core.ticks - part.askedAt > partTicks) {
@@ -173,13 +199,13 @@ export class SegmentSync {
           part.state = "missing";
         }
         if (part.state === "asked" || part.state === "storing") underWay += 1;
-        if (part.state !== "missing" || asked >= partsPerTick || underWay >= partsUnderWay) continue;
+        const offset = index * partBytes;
+        const length = Math.min(partBytes, seal.usedBytes - offset);
+        if (part.state !== "missing" || underWay >= partsUnderWay || length > this.#allowance) continue;
         part.state = "asked";
         part.askedAt = core.ticks;
         underWay += 1;
-        asked += 1;
-        const offset = index * partBytes;
-        const length = Math.min(partBytes, seal.usedBytes - offset);
+        this.#allowance -= length;
         const { segment, contentHash } = seal;
         core.send(this.#choosePeer(seal.lastOp - 1), { kind: "getSegmentPart", segment, contentHash, offset, length });
       }

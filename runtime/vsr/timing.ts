@@ -33,7 +33,11 @@ export const repairTicks = 25;
 export const sealsTicks = 100;
 /** A part that was asked for and did not come is asked of another peer. */
 export const partTicks = 100;
-/** Parts asked for in one tick: 75 MiB a second, so that those who give stay free for commits. */
-export const partsPerTick = 3;
+/** A replica that fetches segments has that long to be in step, and takes that long when there is much to fetch: haste would cost commits. */
+export const fetchTicks = 4_000;
+/** It asks for 16 MiB a second at least, so that little is had at once, */
+export const fetchBytesPerTickMin = 160 * 1024;
+/** and for 75 MiB a second at most, so that those who give stay free for commits. */
+export const fetchBytesPerTickMax = 768 * 1024;
 /** A decided view whose log is not whole by then names the operation that nobody gives; one that is not committed is left to another decision. */
 export const stuckTicks = 300;

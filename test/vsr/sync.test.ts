@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from "ava";
 import { markCounts } from "../../runtime/vsr/marks.js";
+import { fetchBytesPerTick } from "../../runtime/vsr/segment-sync.js";
 import { Cluster } from "./cluster.js";
 
 /** Three replicas of which one misses `operations`, more than the header ring names. Gives the cluster and who was away. */
@@ -114,4 +115,25 @@ test("a segment that comes damaged is given up and fetched from somebody else", 
   t.is(damaged, 3);
   t.true((markCounts()["segmentGivenUp"] ?? 0) > before);
   meets(t, cluster, away);
+});
+
+/** Ticks until nothing is missing while others commit so many bytes a tick; Infinity after ten minutes. */
+function ticksToFetch(missing: number, committedPerTick: number): number {
+  let left = missing;
+  for (let ticks = 0; ticks < 60_000; ticks++) {
+    if (left <= 0) return ticks;
+    left += committedPerTick - fetchBytesPerTick(left, ticks);
+  }
+  return Infinity;
+}
+
+test("a replica that fetches takes its time: forty seconds for much, and in haste behind them", (t) => {
+  const mebibyte = 1024 * 1024;
+  t.true(ticksToFetch(8 * mebibyte, 0) < 60, "a little is had at once");
+  const much = ticksToFetch(1_500 * mebibyte, 0);
+  t.true(much > 3_500 && much <= 4_000, `${much} ticks for what takes 20 s in haste`);
+  const busy = ticksToFetch(500 * mebibyte, 400 * 1024);
+  t.true(busy > 3_500 && busy <= 5_000, `${busy} ticks while others commit 40 MiB a second`);
+  t.true(ticksToFetch(8_000 * mebibyte, 400 * 1024) < Infinity, "more than there is time for: as fast as may be");
+  t.is(ticksToFetch(mebibyte, 800 * 1024), Infinity, "the model would say so if it could not be had");
 });
