@@ -3,7 +3,10 @@
  * machine, each with its own log; beside them three nodes of etcd and PostgreSQL 15 with a quorum of synchronous standbys, where they are
  * installed. All by turns, the clients at the node that leads (`--elsewhere`: at another of ours).
  *
- *   node dist/benchmarks/replication.js [--seconds 4] [--rounds 2] [--connections 1,64] [--in-flight 1] [--layout auto] [--elsewhere] [--alone] [--json FILE]
+ *   node dist/benchmarks/replication.js [--seconds 4] [--rounds 2] [--loads 1x1,64x1,64x16] [--layout auto] [--elsewhere] [--alone] [--json FILE]
+ *
+ * A load of 64x16 is 64 connections with 16 operations in flight on each, every one of them an append, a put or a transaction of its own; a session of
+ * PostgreSQL has one at a time, so there it is 1,024 sessions.
  *
  * fsync is on everywhere; what was acknowledged is looked for afterwards. All nodes share one disk and the machine's cores with the client:
  * three machines would not. Takes some three minutes; `--alone` leaves the others out.
@@ -13,15 +16,14 @@ import { parseArgs } from "node:util";
 import { EtcdCluster, hasEtcd } from "./replication/etcd.js";
 import { KimberliteCluster } from "./replication/kimberlite.js";
 import { PostgresQuorum } from "./replication/postgres.js";
-import { type Measured, median, type Rival } from "./replication/rival.js";
+import { type Load, type Measured, median, type Rival } from "./replication/rival.js";
 import { hasPostgres } from "./sql/servers.js";
 
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "4" },
     rounds: { type: "string", default: "2" },
-    connections: { type: "string", default: "1,64" },
-    "in-flight": { type: "string", default: "1" },
+    loads: { type: "string", default: "1x1,64x1,64x16" },
     layout: { type: "string", default: "auto" },
     elsewhere: { type: "boolean", default: false },
     alone: { type: "boolean", default: false },
@@ -29,12 +31,17 @@ const { values } = parseArgs({
   },
 });
 
-const connections = values.connections.split(",").map(Number);
+const loads = values.loads.split(",").map((load): Load => {
+  const [connections = Number.NaN, inFlight = Number.NaN] = load.split("x").map(Number);
+  if (!(connections > 0 && inFlight > 0))
+    throw new Error(`"${load}" is no load: connections x operations in flight on each, as 64x16`);
+  return { connections, inFlight };
+});
 
 interface Row extends Measured {
   readonly name: string;
   readonly round: number;
-  readonly connections: number;
+  readonly load: string;
 }
 
 const rows: Row[] = [];
@@ -44,11 +51,12 @@ const ours = (count: number) => (): Promise<Rival> =>
     count,
     layout: values.layout,
     isElsewhere: values.elsewhere,
-    inFlight: Number(values["in-flight"]),
   });
 const rivals: (() => Promise<Rival>)[] = [ours(1), ours(3)];
 if (!values.alone && hasEtcd()) rivals.push(() => EtcdCluster.start());
 if (!values.alone && hasPostgres()) rivals.push(() => PostgresQuorum.start());
+
+const nameOf = ({ connections, inFlight }: Load): string => `${connections}x${inFlight}`;
 
 const micros = (each: readonly number[] | null): string =>
   each === null
@@ -59,16 +67,12 @@ for (let round = 1; round <= Number(values.rounds); round++) {
   for (const start of rivals) {
     const rival = await start();
     try {
-      for (const count of connections) {
-        const row = {
-          name: rival.name,
-          round,
-          connections: count,
-          ...(await rival.measure(count, Number(values.seconds))),
-        };
+      for (const load of loads) {
+        const measured = await rival.measure(load, Number(values.seconds));
+        const row = { name: rival.name, round, load: nameOf(load), ...measured };
         rows.push(row);
         process.stdout.write(
-          `round ${round}  ${row.name.padEnd(16)}  ${String(count).padStart(3)} connections  ${row.perSecond.toFixed(0).padStart(7)}/s  p50 ${row.p50Ms.toFixed(2)} ms  ${micros(row.cpuMicros)}\n`,
+          `round ${round}  ${row.name.padEnd(16)}  ${row.load.padStart(5)}  ${row.perSecond.toFixed(0).padStart(7)}/s  p50 ${row.p50Ms.toFixed(2)} ms  ${micros(row.cpuMicros)}\n`,
         );
         if (values.json !== undefined) appendFileSync(values.json, `${JSON.stringify(row)}\n`);
       }
@@ -79,19 +83,19 @@ for (let round = 1; round <= Number(values.rounds); round++) {
 }
 
 /** The middle of the rounds; not a number for what was not measured. */
-const middle = (name: string, count: number, what: "perSecond" | "p50Ms"): number =>
-  median(rows.filter((row) => row.name === name && row.connections === count).map((row) => row[what]));
+const middle = (name: string, load: string, what: "perSecond" | "p50Ms"): number =>
+  median(rows.filter((row) => row.name === name && row.load === load).map((row) => row[what]));
 
 const three = "kimberlite ×3";
 const names = [...new Set(rows.map(({ name }) => name))].filter((name) => name !== three);
-for (const count of connections) {
+for (const load of loads.map(nameOf)) {
   process.stdout.write(
-    `${count} connection(s): ${three} ${middle(three, count, "perSecond").toFixed(0)}/s, p50 ${middle(three, count, "p50Ms").toFixed(2)} ms\n`,
+    `${load}: ${three} ${middle(three, load, "perSecond").toFixed(0)}/s, p50 ${middle(three, load, "p50Ms").toFixed(2)} ms\n`,
   );
   for (const name of names) {
-    const rate = middle(three, count, "perSecond") / middle(name, count, "perSecond");
+    const rate = middle(three, load, "perSecond") / middle(name, load, "perSecond");
     process.stdout.write(
-      `  ${rate.toFixed(2)} times ${name}, which came to ${middle(name, count, "perSecond").toFixed(0)}/s, p50 ${middle(name, count, "p50Ms").toFixed(2)} ms\n`,
+      `  ${rate.toFixed(2)} times ${name}, which came to ${middle(name, load, "perSecond").toFixed(0)}/s, p50 ${middle(name, load, "p50Ms").toFixed(2)} ms\n`,
     );
   }
 }

@@ -38,9 +38,10 @@ const checkpointPollMs = 5;
 const sliceMs = 8;
 /**
  * What many clients commit within that time becomes one version where nobody waits for it: each version copies every page that it changes,
- * and appends of 64 clients change 64 pages however few there are of each. As long as a tick, at which a backup hears of the last commit.
+ * and appends of 64 clients change 64 pages however few there are of each. What a backup has to apply before it can lead is no more than what
+ * was committed in that time.
  */
-const gatherMs = 10;
+const gatherMs = 50;
 
 export class Applier {
   readonly #core: ShardCore;

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Histogram } from "../../protocol/admin/bench/histogram.js";
 import { cpuOfTree, freePort, run } from "../sql/servers.js";
-import { CpuWatch, endServer, endsWithThis, type Measured, pause, type Rival, warmUpMs } from "./rival.js";
+import { CpuWatch, endServer, endsWithThis, type Load, type Measured, pause, type Rival, warmUpMs } from "./rival.js";
 
 const host = "127.0.0.1";
 const startMsMax = 30_000;
@@ -58,7 +58,7 @@ function putMessage(): Buffer {
   return Buffer.concat([head, key, value]);
 }
 
-/** One connection with one put in flight after the other. */
+/** One connection; each answer is followed by the next put. */
 class PutConnection {
   readonly #socket: Socket;
   readonly #request: Buffer;
@@ -67,7 +67,8 @@ class PutConnection {
   readonly #answered: (sentAt: number) => boolean;
   #stream = 1;
   #puts = 0;
-  #sentAt = 0;
+  /** When each put under way was sent, by its stream. */
+  readonly #sentAt = new Map<number, number>();
   #rest: Buffer = Buffer.alloc(0);
 
   private constructor(socket: Socket, prefix: string, answered: (sentAt: number) => boolean) {
@@ -104,11 +105,11 @@ class PutConnection {
     const bytes = Buffer.from(this.#request);
     bytes.writeUInt32BE(this.#stream, 5);
     bytes.writeUInt32BE(this.#stream, this.#dataAt + 5);
+    this.#sentAt.set(this.#stream, performance.now());
     this.#stream += 2;
     this.#puts += 1;
     const key = `${this.#prefix}${this.#puts}`.padStart(keyBytes, "k");
     bytes.write(key, this.#dataAt + frameHeadBytes + 5 + 2, keyBytes, "latin1");
-    this.#sentAt = performance.now();
     this.#socket.write(bytes);
   }
 
@@ -118,20 +119,24 @@ class PutConnection {
     while (at + frameHeadBytes <= bytes.length) {
       const end = at + frameHeadBytes + bytes.readUIntBE(at, 3);
       if (end > bytes.length) break;
-      this.#frame(bytes[at + 3] ?? 0, bytes[at + 4] ?? 0, bytes.subarray(at + frameHeadBytes, end));
+      const stream = bytes.readUInt32BE(at + 5);
+      this.#frame(bytes[at + 3] ?? 0, bytes[at + 4] ?? 0, stream, bytes.subarray(at + frameHeadBytes, end));
       at = end;
     }
     this.#rest = Buffer.from(bytes.subarray(at));
   }
 
-  #frame(type: number, flags: number, payload: Buffer): void {
+  #frame(type: number, flags: number, stream: number, payload: Buffer): void {
     if (type === frameTypes.settings && (flags & flagAck) === 0) {
       this.#socket.write(frame(frameTypes.settings, flagAck, 0, Buffer.alloc(0)));
     } else if (type === frameTypes.ping && (flags & flagAck) === 0) {
       this.#socket.write(frame(frameTypes.ping, flagAck, 0, payload));
     } else if (type === frameTypes.headers && (flags & flagEndStream) !== 0) {
       // Its trailers. Whether all puts came true is asked of the store's revision afterwards.
-      if (this.#answered(this.#sentAt)) this.put();
+      const sentAt = this.#sentAt.get(stream);
+      if (sentAt === undefined) throw new Error(`etcd answers stream ${stream}, on which nothing is under way`);
+      this.#sentAt.delete(stream);
+      if (this.#answered(sentAt)) this.put();
     }
   }
 
@@ -187,7 +192,7 @@ export class EtcdCluster implements Rival {
     return JSON.parse(stdout) as EndpointStatus[];
   }
 
-  async measure(connections: number, seconds: number): Promise<Measured> {
+  async measure({ connections, inFlight }: Load, seconds: number): Promise<Measured> {
     this.#runs += 1;
     const before = await this.#status();
     const leader = before.findIndex(({ Status }) => Status.leader === Status.header.member_id);
@@ -204,7 +209,7 @@ export class EtcdCluster implements Rival {
         return !isOver;
       });
     const clients = await Promise.all(Array.from({ length: connections }, open));
-    for (const client of clients) client.put();
+    for (let each = 0; each < inFlight; each++) for (const client of clients) client.put();
     await pause(warmUpMs);
     watch.lap();
     const began = performance.now();

@@ -10,7 +10,7 @@ import { runCase } from "../../protocol/admin/bench/run-case.js";
 import { connectNode } from "../../protocol/admin/connect.js";
 import { localAccess } from "../../protocol/client/login.js";
 import { cpuOfTree, run } from "../sql/servers.js";
-import { CpuWatch, endServer, endsWithThis, type Measured, type Rival, warmUpMs } from "./rival.js";
+import { CpuWatch, endServer, endsWithThis, type Load, type Measured, type Rival, warmUpMs } from "./rival.js";
 
 const program = fileURLToPath(new URL("../../protocol/admin/main.js", import.meta.url));
 const host = "127.0.0.1";
@@ -22,7 +22,6 @@ export interface ClusterOptions {
   readonly layout: string;
   /** The loader talks to a node that does not lead. */
   readonly isElsewhere: boolean;
-  readonly inFlight: number;
 }
 
 /** A first port of a range for a cluster, below those that outgoing connections get: one of these could take a node's at any moment. */
@@ -87,8 +86,8 @@ export class KimberliteCluster implements Rival {
     return leader;
   }
 
-  async measure(connections: number, seconds: number): Promise<Measured> {
-    const { count, isElsewhere, inFlight } = this.#options;
+  async measure({ connections, inFlight }: Load, seconds: number): Promise<Measured> {
+    const { count, isElsewhere } = this.#options;
     const leader = await this.#leader();
     const others = Array.from({ length: count - 1 }, (_, more) => ((leader + more) % count) + 1);
     const spoken = isElsewhere ? (others[0] ?? leader) : leader;

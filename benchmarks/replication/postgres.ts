@@ -5,7 +5,17 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pgbench } from "../sql/pgbench.js";
 import { binaries, cpuOfTree, freePort, postgresAccount, run } from "../sql/servers.js";
-import { CpuWatch, endServer, endsWithThis, type Measured, median, pause, type Rival, warmUpMs } from "./rival.js";
+import {
+  CpuWatch,
+  endServer,
+  endsWithThis,
+  type Load,
+  type Measured,
+  median,
+  pause,
+  type Rival,
+  warmUpMs,
+} from "./rival.js";
 
 const host = "127.0.0.1";
 const startMsMax = 30_000;
@@ -14,7 +24,7 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 fsync = on
 synchronous_commit = on
-max_connections = 200
+max_connections = 1100
 shared_buffers = 256MB
 max_wal_size = 8GB
 `;
@@ -78,7 +88,9 @@ export class PostgresQuorum implements Rival {
     return stdout.trim();
   }
 
-  async measure(connections: number, seconds: number): Promise<Measured> {
+  /** A session has one transaction at a time, so more in flight are more sessions. */
+  async measure(load: Load, seconds: number): Promise<Measured> {
+    const connections = load.connections * load.inFlight;
     const script = path.join(this.#directory, "insert.sql");
     writeFileSync(script, `INSERT INTO events (payload) VALUES ('${"a".repeat(128)}');\n`);
     const environment = this.#environment(this.#port);

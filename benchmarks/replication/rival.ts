@@ -8,10 +8,15 @@ export interface Measured {
   readonly cpuMicros: readonly number[] | null;
 }
 
+export interface Load {
+  readonly connections: number;
+  /** Operations that each connection has under way at any time. */
+  readonly inFlight: number;
+}
+
 export interface Rival {
   readonly name: string;
-  /** @param connections each has one operation in flight */
-  measure(connections: number, seconds: number): Promise<Measured>;
+  measure(load: Load, seconds: number): Promise<Measured>;
   stop(): Promise<void>;
 }
 
