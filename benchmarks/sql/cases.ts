@@ -2,6 +2,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { type Measured, type PgbenchOptions, pgbench } from "./pgbench.js";
+import { pipelined, type Written } from "./pipelined.js";
+import type { PipelinedLoad } from "./pipelined-client.js";
 import { psql, run, type Server } from "./servers.js";
 
 export interface Case {
@@ -35,6 +37,27 @@ function scripted(
   };
 }
 
+/** A case of one statement, 16 of which are under way on each of 64 connections. */
+function pipelinedCase(
+  about: Pick<Case, "name" | "what" | "aim">,
+  setUp: (server: Server) => Promise<unknown>,
+  load: Pick<PipelinedLoad, "statement" | "from" | "to" | "rowsEach">,
+  written: Written | null,
+): Case {
+  const { name, aim } = about;
+  return {
+    name,
+    aim,
+    what: `${about.what}, 64 connections, 16 under way on each`,
+    unit: "transactions",
+    async setUp(server) {
+      await setUp(server);
+    },
+    measure: (server, _folder, seconds) =>
+      pipelined(server, { ...load, connections: 64, inFlight: 16, seconds }, written),
+  };
+}
+
 const pointsTable = async (server: Server): Promise<void> => {
   await psql(
     server,
@@ -64,8 +87,8 @@ const factsTables = async (server: Server): Promise<void> => {
   if (server.name.startsWith("PostgreSQL")) await psql(server, "VACUUM ANALYZE facts", "VACUUM ANALYZE things");
 };
 
-const insertScript =
-  "\\set k random(1, 9000000000000000)\nINSERT INTO inserted VALUES (:k, 'abcdefghijklmnopqrstuvwxyz');\n";
+const insertStatement = (key: string): string => `INSERT INTO inserted VALUES (${key}, 'abcdefghijklmnopqrstuvwxyz')`;
+const insertScript = `\\set k random(1, 9000000000000000)\n${insertStatement(":k")};\n`;
 const selectScript = `\\set k random(1, ${pointRows})\nSELECT v FROM points WHERE k = :k;\n`;
 const thousandRows = Array.from({ length: 1_000 }, (_, row) => `(${row}, 'abcdefghijklmnopqrstuvwxyz')`).join(",");
 
@@ -96,8 +119,9 @@ const auditTable = async (server: Server): Promise<void> => {
   );
 };
 const auditTenants = 100;
-const auditScript = (tenant: string): string =>
-  `\\set t ${tenant}\nINSERT INTO audit (tenant, who, what) VALUES (:t, 'user-42', 'order.created abcdefghijklmnopqrstuvwxyz');\n`;
+const auditStatement = (tenant: string): string =>
+  `INSERT INTO audit (tenant, who, what) VALUES (${tenant}, 'user-42', 'order.created abcdefghijklmnopqrstuvwxyz')`;
+const auditScript = (tenant: string): string => `\\set t ${tenant}\n${auditStatement(":t")};\n`;
 
 const copied = 200_000;
 const copyCase: Case = {
@@ -183,6 +207,24 @@ export const cases: readonly Case[] = [
     auditTable,
     auditScript("1"),
     { connections: 64 },
+  ),
+  pipelinedCase(
+    { name: "insert64x16", what: "INSERT of one row", aim: 2 },
+    insertedTable,
+    { statement: insertStatement("$1"), from: "1000000000000000", to: "8999999999999999", rowsEach: 0 },
+    { table: "inserted", column: "k" },
+  ),
+  pipelinedCase(
+    { name: "select64x16", what: "SELECT by key", aim: 1.5 },
+    pointsTable,
+    { statement: "SELECT v FROM points WHERE k = $1", from: "000001", to: String(pointRows), rowsEach: 1 },
+    null,
+  ),
+  pipelinedCase(
+    { name: "audit64x16", what: `audit INSERT, ${auditTenants} hash chains by trigger there`, aim: 4 },
+    auditTable,
+    { statement: auditStatement("$1"), from: "001", to: String(auditTenants), rowsEach: 0 },
+    { table: "audit", column: "tenant" },
   ),
   tpcb,
   scripted(
