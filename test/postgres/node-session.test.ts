@@ -246,3 +246,38 @@ test.serial(
     await Promise.all([a, b].map(({ client }) => client.end()));
   },
 );
+
+test.serial(
+  "a statement of the row on which a cursor stands takes parameters, is prepared once, and finds the row by its key",
+  async (t) => {
+    const { client } = await connect();
+    const count = 3_000;
+    await client.query(`CREATE TABLE walked AS SELECT g AS i, 0 AS seen FROM generate_series(1, ${count}) g`);
+    await client.query("BEGIN");
+    await client.query("DECLARE w CURSOR FOR SELECT i FROM walked");
+    const update = { name: "mark", text: "UPDATE walked SET seen = seen + $1 WHERE CURRENT OF w RETURNING i" };
+    const began = performance.now();
+    for (let row = 1; row <= count; row++) {
+      const { rows } = await client.query<{ i: number }>("FETCH w");
+      const marked = await client.query<{ i: number }>({ ...update, values: [row] });
+      t.deepEqual(marked.rows, rows);
+    }
+    // A scan for each row would look at nine million.
+    t.true(performance.now() - began < 60_000);
+    await client.query("COMMIT");
+    await t.throwsAsync(client.query({ ...update, values: [] }), { code: "08P01" });
+    await t.throwsAsync(client.query({ ...update, values: [1] }), { code: "34000" });
+    const { rows } = await client.query(
+      "SELECT count(*)::int AS n, sum(seen)::int AS total FROM walked WHERE seen = i",
+    );
+    t.deepEqual(rows, [{ n: count, total: (count * (count + 1)) / 2 }]);
+    const plan = await client.query<{ "QUERY PLAN": string }>(
+      "EXPLAIN (COSTS off) SELECT i FROM walked FOR SYSTEM_TIME ALL w WHERE w.row_key = '\\x00'::bytea",
+    );
+    t.deepEqual(
+      plan.rows.slice(0, 2).map((row) => row["QUERY PLAN"].trim()),
+      ["Primary Key Scan on walked w", "Index Cond: (row_key = '\\x00'::bytea)"],
+    );
+    await client.end();
+  },
+);

@@ -1,5 +1,6 @@
 /** What SQL itself prepares and opens: PREPARE and EXECUTE, DECLARE and FETCH. */
 
+import type { SqlColumn } from "../../../actors/messages/sql.js";
 import { lockNames } from "../../../runtime/query/bind/select.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { bytesOf } from "../../../runtime/query/settings.js";
@@ -7,6 +8,7 @@ import type { TypeName } from "../../../runtime/query/syntax/ast-expression.js";
 import { isModification } from "../../../runtime/query/syntax/ast-modify.js";
 import type { DeclareCursor, Fetch } from "../../../runtime/query/syntax/ast-session.js";
 import { printType } from "../../../runtime/query/syntax/print.js";
+import { rowKeyOfCursor } from "../../../runtime/query/types/cursor-row.js";
 import type { Oid } from "../../../runtime/query/types/sql-type.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { RowsReply, Wish } from "../engine-runs.js";
@@ -141,16 +143,19 @@ export class Cursors {
     if (!isHold && !transaction.isOpen)
       throw new SqlError("25P01", "DECLARE CURSOR can only be used in transaction blocks");
     portals.expectFree(name);
-    const inner = cached({ ...rest, statement: statement.query });
+    const inner = cached({ ...rest, statement: { ...statement.query, isOfCursor: true } });
     const prepared = { source, statement: inner, parameterTypes: [] };
     const portal = portalOf(name, prepared, [], isBinary ? [1] : [], null, this.#exchange.runs.now());
     const memoryMax = Math.min(bytesOf(this.#exchange.settings.get("kimberlite.query_memory")), cursorBytesMax);
-    const kept = new KeptMessages(this.#exchange.host.cursorMemory, memoryMax);
     const reply = await this.#exchange.open(portal, inner, 1);
+    const isKey = ({ column }: SqlColumn): boolean => column === rowKeyOfCursor;
+    const tables = (reply.columns ?? []).filter(isKey).map(({ table }) => table);
+    const kept = new KeptMessages(this.#exchange.host.cursorMemory, memoryMax, tables.length);
     this.#took(portal, kept, reply);
-    portal.columns = reply.columns;
+    portal.columns = reply.columns?.filter((column) => !isKey(column)) ?? null;
     portal.state = "open";
-    portal.declared = new DeclaredCursor(name, { isScroll, isHold, isBinary }, this.#sourceOf(portal), kept);
+    const options = { isScroll, isHold, isBinary, isLocked: statement.query.locks.length > 0, tables };
+    portal.declared = new DeclaredCursor(name, options, this.#sourceOf(portal), kept);
     this.#exchange.addPortal(portal);
     // A statement of its own is committed with it.
     if (!transaction.isOpen) await this.#holdAtOnce(portal);

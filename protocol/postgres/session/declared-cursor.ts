@@ -9,6 +9,10 @@
  */
 import { SqlError } from "../../../runtime/query/error.js";
 import type { Fetch } from "../../../runtime/query/syntax/ast-session.js";
+import { byteaOf } from "../../../runtime/query/types/bytea.js";
+import { fromUtf8 } from "../../../runtime/query/types/bytes.js";
+import type { CursorRow } from "../../../runtime/query/types/cursor-row.js";
+import type { Oid } from "../../../runtime/query/types/sql-type.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { KeptMessages } from "./kept-messages.js";
 
@@ -29,6 +33,10 @@ export interface CursorOptions {
   readonly isScroll: boolean;
   readonly isHold: boolean;
   readonly isBinary: boolean;
+  /** FOR UPDATE or the like. */
+  readonly isLocked: boolean;
+  /** Those whose row keys come with its rows. */
+  readonly tables: readonly Oid[];
 }
 
 export class DeclaredCursor {
@@ -37,6 +45,8 @@ export class DeclaredCursor {
   readonly #source: RowSource;
   readonly #kept: KeptMessages;
   #position = 0;
+  /** Of the row on which it stands, when that is no longer kept. */
+  #standing: readonly (Uint8Array | null)[] = [];
   #isHeld = false;
   #isFailed = false;
 
@@ -55,6 +65,23 @@ export class DeclaredCursor {
   /** It stays when its transaction commits. One that failed, and whose savepoint was gone back to, does not. */
   get outlastsCommit(): boolean {
     return this.#isHeld || (this.options.isHold && !this.#isFailed);
+  }
+
+  /** The row on which it stands. Throws 24000 for a cursor whose transaction is over. */
+  row(): CursorRow {
+    if (this.#isHeld) throw new SqlError("24000", `cursor "${this.#name}" is held from a previous transaction`);
+    const { isLocked, isBinary, tables } = this.options;
+    const keys = this.#keys().map((key) => (key === null || isBinary ? key : byteaOf(fromUtf8(key))));
+    return { isLocked, isOnRow: this.#isOnRow, rows: tables.map((table, at) => ({ table, key: keys[at] ?? null })) };
+  }
+
+  get #isOnRow(): boolean {
+    return this.#position >= 1 && this.#position <= this.#kept.end;
+  }
+
+  #keys(): readonly (Uint8Array | null)[] {
+    if (!this.#isOnRow) return [];
+    return this.options.isScroll || this.#standing.length === 0 ? this.#kept.keysOf(this.#position) : this.#standing;
   }
 
   /** Fetches what is left before its transaction commits. */
@@ -115,7 +142,10 @@ export class DeclaredCursor {
         this.#position += ready;
         moved += ready;
         if (sink !== null) for (const messages of this.#kept.between(from, this.#position)) await sink(messages);
-        if (!this.options.isScroll) this.#kept.dropThrough(this.#position);
+        if (!this.options.isScroll) {
+          if (this.options.tables.length > 0) this.#standing = this.#kept.keysOf(this.#position);
+          this.#kept.dropThrough(this.#position);
+        }
       }
       if (moved === count) return moved;
       if (this.#source.isOver) {
@@ -141,8 +171,7 @@ export class DeclaredCursor {
 
   /** The row on which it stands. */
   async #again(sink: RowSink): Promise<number> {
-    const isOnRow = this.#position >= 1 && this.#position <= this.#kept.end;
-    if (!isOnRow) return 0;
+    if (!this.#isOnRow) return 0;
     if (sink === null) return 1;
     this.#expectScroll();
     for (const messages of this.#kept.between(this.#position, this.#position)) await sink(messages);

@@ -42,10 +42,14 @@ export class Descriptions {
     const here = statement === null ? { parameterTypes: [], columns: null } : await this.#describeHere(statement);
     if (here !== null || statement === null) return here ?? { parameterTypes: [], columns: null };
     const destination = this.#exchange.transaction.isAtShard ? "shard" : "projection";
-    return this.#exchange.runs.described(
+    const description = await this.#exchange.runs.described(
       { kind: "describe", text: statement.text, syntax: statement.syntax(), parameterTypes },
       destination,
     );
+    const hidden = statement.cursors.length;
+    return hidden === 0
+      ? description
+      : { ...description, parameterTypes: description.parameterTypes.slice(0, -hidden) };
   }
 
   /** What is done here is described here; null for all else. */

@@ -2,8 +2,11 @@
  * What all parts of a session share: the client's messages and the answers on their way to it, what is prepared and opened, the transaction
  * it is in, and the way to whoever runs its statements.
  */
+
+import type { WireValue } from "../../../actors/messages/sql.js";
 import { temporarySchemaName, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { encodeCursorRow } from "../../../runtime/query/types/cursor-row.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { kiB, miB } from "../../../runtime/types/limits.js";
 import { BackendWriter, type ErrorReport } from "../backend-writer.js";
@@ -142,8 +145,19 @@ export class Exchange {
   ): Promise<RowsReply> {
     portal.destination = destination;
     this.transaction.queried();
-    const wish = wishOf(portal, statement, rowsMax);
+    const wish = this.#withCursors(wishOf(portal, statement, rowsMax), statement);
     return statement.asksOfSession ? this.#openWithFacts(wish, destination) : this.runs.rows(wish, destination);
+  }
+
+  /** With the rows on which the cursors stand that the statement names. Throws 34000 and 24000. */
+  #withCursors(wish: Wish, { cursors, parameterCount }: CachedStatement): Wish {
+    if (cursors.length === 0) return wish;
+    const rows = cursors.map((name): WireValue => {
+      const { declared } = this.portals.get(name, "cursor");
+      if (declared === null) throw new SqlError("0A000", "WHERE CURRENT OF a portal of the protocol is not supported");
+      return { format: 1, bytes: encodeCursorRow(declared.row()) };
+    });
+    return { ...wish, parameters: [...(wish.parameters ?? []).slice(0, parameterCount), ...rows] };
   }
 
   async #openWithFacts(wish: Wish, destination: SqlDestination): Promise<RowsReply> {

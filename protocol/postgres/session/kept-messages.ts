@@ -1,6 +1,6 @@
 /**
  * Rows that a cursor keeps, as the DataRow messages that they came as: `D`, length i32 (with itself), values. They are numbered from 1, and
- * come and go in their order.
+ * come and go in their order. Row keys that come before a row's columns (cursor-row.ts) are kept beside them.
  */
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -11,6 +11,8 @@ const gatewayBytesMax: number = 256 * miB;
 /** Kept by one of them: none takes the others' room. */
 export const cursorBytesMax: number = 64 * miB;
 const letter = 0x44;
+/** Letter, length, number of fields. */
+const headBytes = 7;
 
 /** What the cursors of one gateway may keep together. */
 export class CursorMemory {
@@ -42,23 +44,32 @@ interface Chunk {
   readonly bytes: Uint8Array;
   /** Where each row ends. */
   readonly ends: Uint32Array;
+  /** Fields that no client sees, as they came: length i32 (-1 for NULL), bytes. Empty without such. */
+  readonly keys: Uint8Array;
+  readonly keyEnds: Uint32Array;
 }
 
 const lastOf = ({ first, ends }: Chunk): number => first + ends.length - 1;
-const bytesOf = ({ bytes, ends }: Chunk): number => bytes.length + ends.byteLength;
+const bytesOf = ({ bytes, ends, keys, keyEnds }: Chunk): number =>
+  bytes.length + ends.byteLength + keys.length + keyEnds.byteLength;
+const noBytes = new Uint8Array(0);
+const noEnds = new Uint32Array(0);
 
 export class KeptMessages {
   readonly #memory: CursorMemory;
   /** Of this cursor. */
   readonly #bytesMax: number;
+  /** Keys that stand before the columns of each row. */
+  readonly #keyCount: number;
   #chunks: Chunk[] = [];
   #bytes = 0;
   #end = 0;
 
-  constructor(memory: CursorMemory, bytesMax: number) {
+  constructor(memory: CursorMemory, bytesMax: number, keyCount = 0) {
     assert(bytesMax > 0, "a cursor may keep something");
     this.#memory = memory;
     this.#bytesMax = bytesMax;
+    this.#keyCount = keyCount;
   }
 
   /** Number of the last row that came; 0 before the first. */
@@ -69,7 +80,12 @@ export class KeptMessages {
   /** Throws 53200 when it would be more than the cursor may keep. */
   append(messages: Uint8Array, count: number): void {
     if (count === 0) return;
-    const chunk: Chunk = { first: this.#end + 1, bytes: messages.slice(), ends: endsOf(messages, count) };
+    const first = this.#end + 1;
+    const ends = endsOf(messages, count);
+    const chunk: Chunk =
+      this.#keyCount === 0
+        ? { first, bytes: messages.slice(), ends, keys: noBytes, keyEnds: noEnds }
+        : { first, ...apart(messages, ends, this.#keyCount) };
     const bytes = bytesOf(chunk);
     if (this.#bytes + bytes > this.#bytesMax && this.#chunks.length > 0)
       throw new SqlError("53200", `the cursor keeps more than ${this.#bytesMax} bytes of rows`, {
@@ -112,6 +128,20 @@ export class KeptMessages {
     }
   }
 
+  /** The keys that came with a row; null for NULL. */
+  keysOf(row: number): readonly (Uint8Array | null)[] {
+    if (this.#keyCount === 0) return [];
+    const { first, keys, keyEnds } = this.#chunkOf(row);
+    const view = viewOf(keys);
+    let at = keyEnds[row - first - 1] ?? 0;
+    return Array.from({ length: this.#keyCount }, () => {
+      const start = at + 4;
+      const length = view.getInt32(at);
+      at = start + Math.max(0, length);
+      return length < 0 ? null : keys.slice(start, at);
+    });
+  }
+
   /** By halving: chunks are in the order of their rows. */
   #chunkOf(row: number): Chunk {
     let low = 0;
@@ -127,8 +157,37 @@ export class KeptMessages {
   }
 }
 
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Rows without the fields before their columns, and those. */
+function apart(messages: Uint8Array, ends: Uint32Array, keyCount: number): Omit<Chunk, "first"> {
+  const view = viewOf(messages);
+  const bytes = new Uint8Array(messages.length);
+  const out = viewOf(bytes);
+  const keys = new Uint8Array(messages.length);
+  const [ownEnds, keyEnds] = [new Uint32Array(ends.length), new Uint32Array(ends.length)];
+  let [written, keysWritten, start] = [0, 0, 0];
+  for (let row = 0; row < ends.length; row++) {
+    const end = ends[row] ?? 0;
+    const fields = start + headBytes;
+    let at = fields;
+    for (let key = 0; key < keyCount; key++) at += 4 + Math.max(0, view.getInt32(at));
+    keys.set(messages.subarray(fields, at), keysWritten);
+    keysWritten += at - fields;
+    bytes[written] = letter;
+    out.setInt32(written + 1, headBytes - 1 + end - at);
+    out.setInt16(written + 5, view.getInt16(start + 5) - keyCount);
+    bytes.set(messages.subarray(at, end), written + headBytes);
+    written += headBytes + end - at;
+    ownEnds[row] = written;
+    keyEnds[row] = keysWritten;
+    start = end;
+  }
+  return { bytes: bytes.slice(0, written), ends: ownEnds, keys: keys.slice(0, keysWritten), keyEnds };
+}
+
 function endsOf(messages: Uint8Array, count: number): Uint32Array {
-  const view = new DataView(messages.buffer, messages.byteOffset, messages.byteLength);
+  const view = viewOf(messages);
   const ends = new Uint32Array(count);
   let at = 0;
   for (let row = 0; row < count; row++) {

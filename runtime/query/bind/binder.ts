@@ -3,7 +3,7 @@ import { assert } from "../../types/assert.js";
 import { typeOf } from "../catalog/user-types.js";
 import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
-import type { PlanNode } from "../plan/plan.js";
+import type { LockNode, PlanNode } from "../plan/plan.js";
 import type { Expression } from "../syntax/ast-expression.js";
 import type { DataStatement } from "../syntax/ast-modify.js";
 import type { Query } from "../syntax/ast-query.js";
@@ -34,6 +34,8 @@ export interface BoundRows {
   readonly outputs: readonly OutputColumn[];
   /** Whose rows its rows are made of, one each, where their keys were asked for; null where rows are not made so. */
   readonly parts?: readonly LockablePart[] | null;
+  /** Rows that it locks. */
+  readonly locks?: LockNode["locks"];
 }
 
 export interface QueryOptions {

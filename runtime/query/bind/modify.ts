@@ -22,6 +22,7 @@ import type {
 } from "./bound.js";
 import { asText, coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
+import { bindCurrentOf } from "./current-of.js";
 import { bindExpression } from "./expression.js";
 import { bindFromList } from "./from.js";
 import { estimates } from "./from-item.js";
@@ -310,7 +311,10 @@ function bindTarget(
   const from = bindFromList(others, binder, null, tables, { plan: own, names: namesOf(relation) });
   const scope = new Scope(from.names, null, tables);
   let plan = from.plan ?? oneRow();
-  if (statement.where !== null) {
+  if (statement.where?.kind === "currentOf") {
+    if (views.length > 0) throw new SqlError("0A000", "WHERE CURRENT OF on a view is not implemented");
+    plan = filterOf(plan, bindCurrentOf(statement.where, table, row.keyId, binder));
+  } else if (statement.where !== null) {
     const context = plainContext(binder, scope, "WHERE");
     const condition = coerceTo(binder, bindExpression(statement.where, context), typeOid.bool, "WHERE");
     plan = filterOf(plan, condition);

@@ -129,7 +129,7 @@ export function bindSelect(
   }
   plan = addLimit(plan, query, keys, binder, scope);
   const visible = outputs.filter(({ isHidden }) => !isHidden);
-  return { plan, outputs: visible.map((output) => outputColumn(output, scope)), parts };
+  return { plan, outputs: visible.map((output) => outputColumn(output, scope)), parts, locks };
 }
 
 const sortItem = (expression: Expression): SortItem => ({

@@ -9,7 +9,7 @@ import type { Query } from "../syntax/ast-query.js";
 import type { Explain } from "../syntax/ast-session.js";
 import { functionsNamed } from "../syntax/names-read.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
-import { Binder, plainQuery, type QueryOptions } from "./binder.js";
+import { Binder, lockedQuery, plainQuery, type QueryOptions } from "./binder.js";
 import type {
   BoundDefinition,
   BoundExplain,
@@ -18,6 +18,7 @@ import type {
   BoundStatement,
   ResultColumn,
 } from "./bound.js";
+import { keysOfCursor } from "./current-of.js";
 import { domainParameters } from "./domain.js";
 import type { BindEnvironment } from "./environment.js";
 import { bindExpression } from "./expression.js";
@@ -121,12 +122,16 @@ function bindData(statement: DataStatement, binder: Binder): BoundQuery | BoundM
 }
 
 function bindWhole(query: Query, binder: Binder, options: QueryOptions): BoundQuery {
-  const rows = binder.query(query, null, null, options);
+  const rows = binder.query(query, null, null, query.isOfCursor === true ? lockedQuery : options);
+  const keys = keysOfCursor(query, rows);
   return {
     kind: "query",
     plan: rows.plan,
-    outputs: rows.outputs.map(({ id }) => id),
-    columns: rows.outputs.map(({ name, type, table, column }) => ({ name, type, table, column })),
+    outputs: [...keys, ...rows.outputs].map(({ id }) => id),
+    columns: [
+      ...keys.map(({ column }) => column),
+      ...rows.outputs.map(({ name, type, table, column }) => ({ name, type, table, column })),
+    ],
     writes: binder.writes,
     locks: binder.locks,
   };

@@ -71,7 +71,12 @@ export function pointScanOf(
 function keyOf({ ranges, table }: ScanNode): KeyValue[] | null {
   const [range] = ranges;
   if (ranges.length !== 1 || range === undefined || range.from === null || range.to !== range.from) return null;
-  if (range.isEach === true || !range.from.isInclusive || range.from.values.length !== table.keyColumns.length)
+  if (
+    range.isEach === true ||
+    range.isRowKey === true ||
+    !range.from.isInclusive ||
+    range.from.values.length !== table.keyColumns.length
+  )
     return null;
   if (table.keyColumns.length === 0) return null;
   const values: KeyValue[] = [];

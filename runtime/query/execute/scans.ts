@@ -37,6 +37,7 @@ export const compileOuter = (expression: BoundExpression, execution: Execution):
 
 interface CompiledRange {
   readonly isEach: boolean;
+  readonly isRowKey: boolean;
   readonly from: CompiledBound | null;
   readonly to: CompiledBound | null;
 }
@@ -66,9 +67,10 @@ export class ScanOperator implements Operator {
       at === null
         ? null
         : { values: at.values.map((value) => compileOuter(value, execution)), isInclusive: at.isInclusive };
-    this.#ranges = node.ranges.map(({ from, to, isEach }) => {
+    this.#ranges = node.ranges.map(({ from, to, isEach, isRowKey }) => {
       const first = bound(from);
-      return { from: first, to: to === from ? first : bound(to), isEach: isEach === true };
+      const last = to === from ? first : bound(to);
+      return { from: first, to: last, isEach: isEach === true, isRowKey: isRowKey === true };
     });
     this.#history = historyOf(node, execution);
     this.#filter = node.filter === null ? null : compileFilter(node.filter, layoutOf(node.columns), execution);
@@ -106,7 +108,7 @@ export class ScanOperator implements Operator {
   /** The ranges with their values; those that a NULL makes empty are left out, and points that are the same are one. */
   #evaluateRanges(): readonly KeyRange[] {
     const ranges: KeyRange[] = [];
-    for (const { from, to, isEach } of this.#ranges) {
+    for (const { from, to, isEach, isRowKey } of this.#ranges) {
       if (isEach) {
         ranges.push(...pointsOf(from));
         continue;
@@ -114,7 +116,7 @@ export class ScanOperator implements Operator {
       const first = from === null ? null : evaluateBound(from);
       const last = to === null ? null : to === from ? first : evaluateBound(to);
       if ((from !== null && first === null) || (to !== null && last === null)) continue;
-      ranges.push({ from: first, to: last });
+      ranges.push(isRowKey ? { from: first, to: last, isRowKey } : { from: first, to: last });
     }
     return ranges.length < 2 ? ranges : this.#distinctPoints(ranges);
   }

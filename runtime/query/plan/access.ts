@@ -8,7 +8,7 @@ import { elementTypeOf } from "../types/type-table.js";
 import { conjunctsOf } from "./conjuncts.js";
 import { selectivity } from "./estimate.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
-import type { PlanRange, ScanNode, SortKey } from "./plan.js";
+import { type PlanRange, rowKeyColumn, type ScanNode, type SortKey } from "./plan.js";
 import { afterPrefix, likePrefix } from "./prefix.js";
 import type { UsableIndex } from "./usable-indexes.js";
 import { columnsOf, expressionKey, hasSubquery, isVolatile } from "./walk.js";
@@ -61,9 +61,16 @@ const fullScan = (scan: ScanNode, tableRows: number): AccessPath => ({
   cost: tableRows + 1,
 });
 
+function rowKeyPath(values: readonly BoundExpression[]): AccessPath {
+  const key = { values, isInclusive: true };
+  return { index: null, ranges: [{ from: key, to: key, isRowKey: true }], fixed: 0, rows: 1, cost: 2 };
+}
+
 export function pathsOf(scan: ScanNode, indexes: readonly UsableIndex[], tableRows: number): readonly AccessPath[] {
   const restrictions = restrictionsOf(scan, indexes);
   const paths: AccessPath[] = [fullScan(scan, tableRows)];
+  const named = restrictions.get(rowKeyColumn)?.find(({ operator, values }) => operator === "=" && values.length === 1);
+  if (named !== undefined && !named.isEach) paths.push(rowKeyPath(named.values));
   const keyed = pathOf(scan, null, restrictions, tableRows);
   if (keyed !== null) paths.push(keyed);
   for (const usable of indexes) {

@@ -228,7 +228,8 @@ function showRanges(node: ScanNode, show: (expression: BoundExpression) => strin
     const operator = `${isLower ? ">" : "<"}${range.isInclusive ? "=" : ""}`;
     return range.values.length === 1 ? `(${names} ${operator} ${values})` : `((${names}) ${operator} (${values}))`;
   };
-  const text = ({ from, to }: PlanRange): string => {
+  const text = ({ from, to, isRowKey }: PlanRange): string => {
+    if (isRowKey === true) return `(row_key = ${(from?.values ?? []).map(show).join(", ")})`;
     if (from !== null && from === to) {
       const terms = from.values.map((value, index) => `(${columns[index] ?? "?"} = ${show(value)})`);
       return terms.length === 1 ? (terms[0] ?? "") : `(${terms.join(" AND ")})`;

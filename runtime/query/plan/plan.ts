@@ -42,6 +42,8 @@ export interface PlanRange {
   readonly to: PlanBound | null;
   /** The last value is an array, and a point is meant for each of its elements: `= ANY (array)`. */
   readonly isEach?: boolean;
+  /** The only value is a whole row key, and not one of its columns. */
+  readonly isRowKey?: boolean;
 }
 
 /** Versions to read, as expressions without columns. */

@@ -253,6 +253,8 @@ export interface DefaultMarker extends Located {
 export interface CurrentOf extends Located {
   readonly kind: "currentOf";
   readonly cursor: string;
+  /** Which parameter, behind those that the text names, says where the cursor stands (cursor-row.ts). */
+  readonly parameter: number;
 }
 
 export type Expression =

@@ -117,6 +117,8 @@ interface QueryTail extends Located {
   /** FETCH FIRST … WITH TIES. */
   readonly isWithTies: boolean;
   readonly locks: readonly RowLock[];
+  /** What DECLARE declares: where it can, the keys of its rows come with them. */
+  readonly isOfCursor?: boolean;
 }
 
 export interface SelectQuery extends QueryTail {

@@ -14,6 +14,8 @@ export interface ParsedStatement {
   readonly statement: Statement;
   /** The highest `$n` in it. */
   readonly parameterCount: number;
+  /** Those of its `WHERE CURRENT OF`: each has a parameter more, behind the others, in this order. */
+  readonly cursors: readonly string[];
 }
 
 const encoder = new TextEncoder();

@@ -3,6 +3,7 @@
  * taken out of the text before it was parsed.
  */
 import { SqlError } from "../error.js";
+import type { CurrentOf } from "./ast-expression.js";
 import type { Query } from "./ast-query.js";
 import type { SystemTimeClause } from "./system-time.js";
 import type { Fields } from "./tree.js";
@@ -21,6 +22,7 @@ export class Conversion {
   readonly convertQuery: (node: unknown, conversion: Conversion) => Query;
   readonly #usedTimes = new Set<SystemTimeClause>();
   parameterCount = 0;
+  readonly #currentOf: { -readonly [Field in keyof CurrentOf]: CurrentOf[Field] }[] = [];
   #depth = 0;
 
   constructor(
@@ -53,6 +55,18 @@ export class Conversion {
 
   parameter(number: number): void {
     if (number > this.parameterCount) this.parameterCount = number;
+  }
+
+  currentOf(cursor: string): CurrentOf {
+    const node: CurrentOf = { kind: "currentOf", cursor, parameter: 0, location: -1 };
+    this.#currentOf.push(node);
+    return node;
+  }
+
+  /** Once all parameters are known: cursors at whose rows the statement is, each with the parameter behind those that says which row. */
+  settleCursors(): readonly string[] {
+    for (const [index, node] of this.#currentOf.entries()) node.parameter = this.parameterCount + index + 1;
+    return this.#currentOf.map(({ cursor }) => cursor);
   }
 
   useTime(clause: SystemTimeClause): void {

@@ -119,7 +119,7 @@ const converters: Readonly<Record<string, Convert>> = {
     location: conversion.at(fields),
   }),
   SetToDefault: (fields, conversion) => ({ kind: "default", location: conversion.at(fields) }),
-  CurrentOfExpr: (fields) => ({ kind: "currentOf", cursor: textOf(fields, "cursor_name"), location: -1 }),
+  CurrentOfExpr: (fields, conversion) => conversion.currentOf(textOf(fields, "cursor_name")),
 };
 
 /** An expression node. Throws `0A000` for a construct that is not known here, `54001` for one that is too deep. */

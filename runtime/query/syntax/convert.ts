@@ -62,7 +62,8 @@ function convertOne(node: unknown, text: string, offset: number, times: readonly
     if (unused !== null) {
       throw new SqlError("42601", "FOR SYSTEM_TIME must follow a table", { position: unused.start - offset });
     }
-    return { text, offset, statement: freeze(statement), parameterCount: conversion.parameterCount };
+    const cursors = conversion.settleCursors();
+    return { text, offset, statement: freeze(statement), parameterCount: conversion.parameterCount, cursors };
   } catch (error) {
     if (!(error instanceof SqlError) || error.fields.position === undefined) throw error;
     throw new SqlError(error.sqlState, error.message, { ...error.fields, position: error.fields.position + offset });

@@ -58,6 +58,8 @@ export interface KeyBound {
 export interface KeyRange {
   readonly from: KeyBound | null;
   readonly to: KeyBound | null;
+  /** The one row whose key, whole and as bytes, is the only value of both bounds. */
+  readonly isRowKey?: boolean;
 }
 
 export interface ScanRequest {

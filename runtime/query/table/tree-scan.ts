@@ -334,9 +334,10 @@ export class TreeScan implements TableScan {
   }
 
   /** Whether a range is one whole row key: looking it up costs less than a walk. */
-  #isPoint({ from, to }: KeyRange): boolean {
+  #isPoint({ from, to, isRowKey }: KeyRange): boolean {
     if (this.#request.index !== null || from === null || to === null) return false;
     if (this.#own !== null && !isPointInTime(this.#own)) return false;
+    if (isRowKey === true) return true;
     if (!from.isInclusive || !to.isInclusive || from.values.length !== this.#keyCodec?.columns) return false;
     return from.values === to.values;
   }

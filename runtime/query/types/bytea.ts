@@ -82,8 +82,12 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return Math.sign(a.length - b.length);
 }
 
+/** What either form of output says. Throws 22023 and 22P02. */
+export const byteaOf = (text: string): Uint8Array =>
+  text.startsWith("\\x") ? fromHex(text.slice(2)) : fromEscaped(text);
+
 export const byteaCodec: TypeCodec = {
-  input: (text) => (text.startsWith("\\x") ? fromHex(text.slice(2)) : fromEscaped(text)),
+  input: byteaOf,
   output: (value, context) =>
     context.byteaOutput === "hex" ? `\\x${toHex(bytesOf(value))}` : toEscaped(bytesOf(value)),
   receive: (bytes) => bytes.slice(),

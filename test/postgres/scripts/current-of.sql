@@ -1,0 +1,207 @@
+-- UPDATE and DELETE of the row on which a cursor stands.
+\set VERBOSITY verbose
+create table n (i int primary key, t text);
+insert into n select g, 'row ' || g from generate_series(1, 7) g;
+create table plain (a int, b text);
+insert into plain select g, repeat('x', g) from generate_series(1, 5) g;
+create table two (x text, y int, z int default 0, primary key (y, x));
+insert into two select 'k' || g, g % 2 from generate_series(1, 6) g;
+
+begin;
+declare c cursor for select * from n;
+update n set t = 'no row yet' where current of c;
+rollback;
+begin;
+declare c cursor for select * from n;
+fetch c;
+update n set t = 'first' where current of c;
+update n set t = t || ' again' where current of c returning *;
+fetch 2 c;
+delete from n where current of c returning i;
+update n set t = 'gone' where current of c;
+delete from n where current of c;
+move c;
+update n set t = 'fourth' where current of c;
+fetch all c;
+update n set t = 'behind the last' where current of c;
+rollback;
+begin;
+declare c cursor for select * from n;
+fetch 3 c;
+update n set t = upper(t) where current of c;
+savepoint s;
+fetch 4 c;
+delete from n where current of c;
+rollback to s;
+select * from n order by i;
+rollback;
+update n set t = 'no cursor' where current of c;
+
+-- A table without a primary key, and one whose key has two columns.
+begin;
+declare p no scroll cursor for select b from plain where a > 2;
+fetch p;
+update plain set a = a * 10 where current of p;
+fetch p;
+delete from plain where current of p;
+declare k cursor for select z from two for update;
+fetch k;
+update two set z = 1 where current of k;
+fetch 2 k;
+update two set z = 3 where current of k;
+commit;
+select * from plain order by b;
+select count(*), sum(z) from two;
+
+-- Cursors that go both ways, in either format, with either form of bytea.
+begin;
+declare s scroll cursor for select i from n;
+fetch 5 s;
+update n set t = 'fifth' where current of s;
+fetch prior s;
+update n set t = 'fourth' where current of s;
+fetch absolute 2 s;
+update n set t = 'second' where current of s;
+move absolute 0 s;
+delete from n where current of s;
+rollback;
+begin;
+set local bytea_output = escape;
+declare s scroll cursor for select i, t from n where i < 4;
+move 2 s;
+update n set t = 'second' where current of s returning *;
+declare b binary cursor for select t from n where i > 3;
+move 2 b;
+update n set t = 'fifth' where current of b returning *;
+rollback;
+
+-- With locks: joins and sorted rows.
+begin;
+declare j cursor for select n.t, p.b from n join plain p on n.i = p.a order by n.i desc for update of n;
+fetch j;
+update n set t = 'joined' where current of j returning *;
+savepoint s;
+update plain set b = 'not locked' where current of j;
+rollback to s;
+declare l cursor for select i from n order by i desc for share;
+fetch 2 l;
+delete from n where current of l returning i;
+declare m cursor for select a.i from n a, n b where a.i = b.i for update;
+fetch m;
+update n set t = 'which' where current of m;
+rollback;
+
+-- What is no row of the table.
+begin;
+declare g cursor for select count(*) from n;
+fetch g;
+update n set t = '' where current of g;
+rollback;
+begin;
+declare g cursor for select i from n group by i;
+fetch g;
+delete from n where current of g;
+rollback;
+begin;
+declare g cursor for select * from n;
+fetch g;
+delete from plain where current of g;
+rollback;
+begin;
+declare g cursor for select a.i from n a join plain b on a.i = b.a;
+fetch g;
+delete from n where current of g;
+rollback;
+begin;
+declare g cursor for select distinct t from n;
+move g;
+delete from n where current of g;
+rollback;
+begin;
+declare g cursor for select * from n order by t;
+move g;
+delete from n where current of g;
+rollback;
+begin;
+declare g cursor for select 1;
+move g;
+delete from n where current of g;
+rollback;
+begin;
+declare g cursor for values (1), (2);
+move g;
+delete from missing where current of g;
+rollback;
+
+-- Through views.
+create view v as select i as number, t from n where i > 1;
+begin;
+declare w cursor for select * from v;
+move w;
+update n set t = 'through a view' where current of w;
+savepoint s;
+update v set t = 'on a view' where current of w;
+rollback to s;
+declare q cursor for select * from (select t from n where i > 2) q limit 2;
+move q;
+update n set t = 'within' where current of q;
+select * from n order by i;
+rollback;
+
+-- Those that are held.
+begin;
+declare h cursor with hold for select * from n where i > 5;
+move h;
+update n set t = 'before the commit' where current of h;
+select * from n order by i;
+commit;
+update n set t = 'after the commit' where current of h;
+fetch h;
+close h;
+select * from n order by i;
+truncate n;
+insert into n select g, 'row ' || g from generate_series(1, 7) g;
+
+-- In prepared statements and with other tables.
+begin;
+declare c cursor for select * from n;
+fetch c;
+prepare u (text) as update n set t = $1 where current of c;
+execute u ('prepared');
+fetch c;
+execute u ('prepared again');
+update n set t = p.b from plain p where current of c and p.a = 1;
+rollback;
+deallocate all;
+begin;
+declare c cursor for select * from n;
+fetch c;
+prepare u as update n set t = $1 where current of c;
+execute u ('prepared');
+fetch c;
+execute u ('prepared again');
+update n set t = p.b from plain p where current of c;
+with d as (delete from n where current of c returning i) select i from d;
+select * from n where current of c;
+rollback;
+select i, t from n order by i;
+
+-- What others write meanwhile.
+begin;
+declare c cursor for select * from n;
+fetch c;
+update n set t = 'written' where i = 1;
+update n set t = t || ' and changed' where current of c;
+fetch c;
+delete from n where i = 2;
+update n set t = t || ' and changed' where current of c;
+select * from n where i < 3 order by i;
+rollback;
+begin;
+declare c cursor for select * from n;
+move c;
+close c;
+update n set t = '' where current of c;
+rollback;
+drop view v;
+drop table n, plain, two;
