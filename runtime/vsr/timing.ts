@@ -34,7 +34,7 @@ export const sealsTicks = 100;
 /** A part that was asked for and did not come is asked of another peer. */
 export const partTicks = 100;
 /** A replica that fetches segments has that long to be in step, and takes that long when there is much to fetch: haste would cost commits. */
-export const fetchTicks = 4_000;
+export const fetchTicks = 2_500;
 /** It asks for 16 MiB a second at least, so that little is had at once, */
 export const fetchBytesPerTickMin = 160 * 1024;
 /** and for 75 MiB a second at most, so that those who give stay free for commits. */

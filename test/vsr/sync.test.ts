@@ -127,13 +127,13 @@ function ticksToFetch(missing: number, committedPerTick: number): number {
   return Infinity;
 }
 
-test("a replica that fetches takes its time: forty seconds for much, and in haste behind them", (t) => {
+test("a replica that fetches takes its time: twenty-five seconds for much, and in haste behind them", (t) => {
   const mebibyte = 1024 * 1024;
   t.true(ticksToFetch(8 * mebibyte, 0) < 60, "a little is had at once");
-  const much = ticksToFetch(1_500 * mebibyte, 0);
-  t.true(much > 3_500 && much <= 4_000, `${much} ticks for what takes 20 s in haste`);
-  const busy = ticksToFetch(500 * mebibyte, 400 * 1024);
-  t.true(busy > 3_500 && busy <= 5_000, `${busy} ticks while others commit 40 MiB a second`);
+  const much = ticksToFetch(750 * mebibyte, 0);
+  t.true(much > 2_200 && much <= 2_500, `${much} ticks for what takes 10 s in haste`);
+  const busy = ticksToFetch(250 * mebibyte, 400 * 1024);
+  t.true(busy > 2_000 && busy <= 3_200, `${busy} ticks while others commit 40 MiB a second`);
   t.true(ticksToFetch(8_000 * mebibyte, 400 * 1024) < Infinity, "more than there is time for: as fast as may be");
   t.is(ticksToFetch(mebibyte, 800 * 1024), Infinity, "the model would say so if it could not be had");
 });
