@@ -5,6 +5,7 @@
 import { LoadBlockWriter } from "../../actors/messages/load-block.js";
 import type { SqlColumn } from "../../actors/messages/sql.js";
 import { SqlError } from "../../runtime/query/error.js";
+import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
 import type { Query, RelationName, TableReference } from "../../runtime/query/syntax/ast-query.js";
 import type { Copy } from "../../runtime/query/syntax/ast-session.js";
 import { kiB } from "../../runtime/types/limits.js";
@@ -129,7 +130,6 @@ export class CopyRuns {
     const options = copyOptions(copy);
     const { table } = copy;
     if (table === null) throw new SqlError("42601", "COPY FROM needs a table");
-    if (copy.where !== null) throw new SqlError("0A000", "COPY FROM with WHERE is not supported");
     const columns = await this.#columnsIn(table, copy.columns, statement);
     const lines = new CopyLines(table.name, columns, options.format === "binary");
     const rows = new RowsIn(options, columns, lines);
@@ -137,9 +137,11 @@ export class CopyRuns {
       statement,
       table,
       columns,
+      where: copy.where,
       lines,
       format: options.format === "binary" ? 1 : 0,
     });
+    if (copy.where !== null) await load.expectSound();
     this.#host.writer.copyInResponse(options.format === "binary" ? 1 : 0, columns.length);
     this.#host.flush();
     const ready = new LoadBlockWriter();
@@ -223,12 +225,14 @@ class Load {
       statement,
       table,
       columns,
+      where,
       format,
       lines,
     }: {
       readonly statement: CachedStatement;
       readonly table: RelationName;
       readonly columns: readonly string[];
+      readonly where: Expression | null;
       readonly format: 0 | 1;
       readonly lines: CopyLines;
     },
@@ -255,26 +259,34 @@ class Load {
         },
         // As COPY does: values for GENERATED ALWAYS identities are taken.
         overriding: "system",
+        condition: where,
         onConflict: null,
         returning: [],
       },
     });
   }
 
+  /** Throws what is wrong with the statement before a row has come. */
+  async expectSound(): Promise<void> {
+    const { text, syntax } = this.#insert;
+    const destination = this.#host.destinationOf(this.#insert);
+    await this.#host.runs.described({ kind: "describe", text, syntax: syntax() }, destination);
+  }
+
   /** Stores what is ready. */
   async take(ready: LoadBlockWriter): Promise<void> {
-    const { rows } = ready;
     const bytes = ready.take();
     const insert = this.#insert;
     const destination = await this.#host.enter(insert);
     const parameters = [{ format: this.#format, bytes }];
     try {
       const load = { kind: "load", text: insert.text, syntax: insert.syntax(), parameters } as const;
-      this.#host.take(await this.#host.runs.rows(load, destination));
+      const reply = await this.#host.runs.rows(load, destination);
+      this.#host.take(reply);
+      this.count += Number(reply.tag.split(" ").at(-1));
     } catch (error) {
       throw this.#lines.located(error, bytes);
     }
     this.#lines.clear();
-    this.count += rows;
   }
 }

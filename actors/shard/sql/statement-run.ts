@@ -224,10 +224,36 @@ export class StatementRun {
     const { locks, request } = this.#parts;
     locks.lockWhole(tableLockName(request.tenant, insert.table.oid), "keyShare");
     if (readsWhileWriting(insert)) this.#readBefore();
-    const { count } = modify(insert, this.#computed(insert.plan, rows), this.#ports, (error, row) =>
-      atLoadPlace(error, row, null),
-    );
+    const numbers: number[] = [];
+    const kept = this.#kept(insert, this.#computed(insert.plan, rows), numbers);
+    const { count } = modify(insert, kept, this.#ports, (error, row) => atLoadPlace(error, numbers[row] ?? row, null));
     return { rows: null, count, tag: () => `INSERT 0 ${count}` };
+  }
+
+  /** Those of a load's rows that its WHERE lets in. @param numbers which they are, from 0; none without one */
+  *#kept(
+    { plan, condition }: BoundInsert,
+    rows: Iterable<readonly Datum[]>,
+    numbers: number[],
+  ): Iterable<readonly Datum[]> {
+    if (condition === null) {
+      yield* rows;
+      return;
+    }
+    const ids = plan.columns.map(({ id }) => id);
+    const holds = this.#parts.engine.compile(condition, ids, this.#environment);
+    let row = 0;
+    for (const values of rows) {
+      try {
+        if (holds(values) === true) {
+          numbers.push(row);
+          yield values;
+        }
+      } catch (error) {
+        throw atLoadPlace(error, row, null);
+      }
+      row += 1;
+    }
   }
 
   *#computed(plan: PlanNode, rows: Iterable<readonly Datum[]>): Iterable<readonly Datum[]> {

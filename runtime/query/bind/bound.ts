@@ -80,6 +80,8 @@ export interface BoundInsert extends ModificationBase {
   readonly kind: "insert";
   /** The plan's column for each live column of the table in order; null for a stored generated one. Defaults are already in it. */
   readonly values: readonly (ColumnId | null)[];
+  /** Of a load: rows of the plan for which it is not true are left out. Null: none are. */
+  readonly condition: BoundExpression | null;
   readonly onConflict: {
     readonly action: "nothing" | "update";
     /** Unique indexes that arbitrate; empty with "nothing": all of them. */

@@ -51,6 +51,9 @@ export interface ExpressionContext {
   readonly allowsSets: boolean;
 }
 
+/** COPY's WHERE, which looks at its row alone. */
+export const copyConditions = "COPY FROM WHERE conditions";
+
 export const plainContext = (binder: Binder, scope: Scope, clause: string): ExpressionContext => ({
   binder,
   scope,

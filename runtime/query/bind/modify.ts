@@ -1,11 +1,11 @@
 /** INSERT, UPDATE and DELETE: a plan that yields what to write, and what must hold of it. */
 import type { ColumnDefinition, IndexDefinition } from "../catalog/model.js";
-import { SqlError } from "../error.js";
+import { notSupported, SqlError } from "../error.js";
 import { conjunctsOf } from "../plan/conjuncts.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanColumn, PlanNode } from "../plan/plan.js";
 import { isImplied } from "../plan/usable-indexes.js";
-import { expressionKey } from "../plan/walk.js";
+import { columnsOf, expressionKey } from "../plan/walk.js";
 import type { Expression } from "../syntax/ast-expression.js";
 import type { Delete, Insert, Modification, OnConflict, Update } from "../syntax/ast-modify.js";
 import type { Query, SelectItem } from "../syntax/ast-query.js";
@@ -21,7 +21,7 @@ import type {
   RowRules,
 } from "./bound.js";
 import { asText, coerceTo } from "./coerce.js";
-import { plainContext } from "./context.js";
+import { copyConditions, plainContext } from "./context.js";
 import { bindCurrentOf } from "./current-of.js";
 import { bindExpression } from "./expression.js";
 import { bindFromList } from "./from.js";
@@ -119,7 +119,37 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
   const numbers = given.flatMap(({ column }) => (column === null ? [] : [column.number]));
   const updated = (onConflict?.assignments ?? []).map(({ column }) => column);
   const base = { kind: "insert" as const, table, rules, given: [...numbers, ...updated], checkOptions };
-  return { ...base, plan: source, values, returning, onConflict };
+  return {
+    ...base,
+    plan: source,
+    values,
+    condition: bindCopyWhere(statement, target, source, binder),
+    returning,
+    onConflict,
+  };
+}
+
+/** COPY's WHERE sees a row as it would be stored, before its generated columns are computed: those it may not name. */
+function bindCopyWhere(
+  { condition }: Insert,
+  { table, views }: WriteTarget,
+  { columns }: PlanNode,
+  binder: Binder,
+): BoundExpression | null {
+  if (condition === undefined || condition === null) return null;
+  if (views.length > 0) throw notSupported("COPY FROM with WHERE into a view");
+  const row = tableRelation(table, table.name, null, binder);
+  const given = row.columns.map((column, index) => ({ ...column, id: columns[index]?.id ?? column.id }));
+  const scope = new Scope(namesOf({ ...row, columns: given, hidden: [] }), null, null);
+  const context = plainContext(binder, scope, copyConditions);
+  const bound = coerceTo(binder, bindExpression(condition, context), typeOid.bool, "WHERE");
+  const generated = given.find(
+    ({ id, column }) => columnsOf(bound).has(id) && (table.columns[column - 1]?.generated ?? null) !== null,
+  );
+  if (generated === undefined) return bound;
+  throw new SqlError("42P10", "generated columns are not supported in COPY FROM WHERE conditions", {
+    detail: `Column "${generated.name}" is a generated column.`,
+  });
 }
 
 /**

@@ -7,7 +7,7 @@ import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf } from "../types/type-table.js";
 import { type BoundRows, type OutputColumn, positionOf } from "./binder.js";
-import type { ExpressionContext } from "./context.js";
+import { copyConditions, type ExpressionContext } from "./context.js";
 import { operation } from "./operator.js";
 
 type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
@@ -16,6 +16,8 @@ const bool = sqlType(typeOid.bool);
 
 export function bindSubquery(subquery: Subquery, context: ExpressionContext, bind: Bind): BoundExpression {
   const { form, location } = subquery;
+  if (context.clause === copyConditions)
+    throw new SqlError("0A000", "cannot use subquery in COPY FROM WHERE condition", { position: positionOf(location) });
   const subject = subquery.subject === null ? null : bind(subquery.subject, context);
   const rows = context.binder.subquery(subquery.query, context);
   const ids = rows.outputs.map(({ id }) => id);

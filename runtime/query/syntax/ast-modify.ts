@@ -47,6 +47,8 @@ export interface Insert extends Located {
   /** Null for DEFAULT VALUES. */
   readonly source: Query | null;
   readonly overriding: "none" | "user" | "system";
+  /** COPY's WHERE: which of its rows are stored. */
+  readonly condition?: Expression | null;
   readonly onConflict: OnConflict | null;
   readonly returning: readonly SelectItem[];
 }

@@ -87,7 +87,8 @@ function columnOf(items: readonly (readonly BoundExpression[])[], planColumn: nu
 }
 
 export function insertProgram(insert: BoundInsert, catalog: Catalog): WriteProgram | null {
-  const { table, plan, onConflict, rules } = insert;
+  const { table, plan, condition, onConflict, rules } = insert;
+  if (condition !== null) return null;
   if (onConflict !== null && onConflict.action !== "nothing") return null;
   const checked = compiledRules(insert);
   const references = referencesOf(table, catalog, () => true);
