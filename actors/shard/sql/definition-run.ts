@@ -29,6 +29,7 @@ import { assert } from "../../../runtime/types/assert.js";
 import type { Around } from "../../sql/engine.js";
 import { setConstraints } from "./deferred-constraints.js";
 import { RowLoad } from "./row-load.js";
+import { elementsOf, type SchemaElements } from "./schema-elements.js";
 import { effectsOf } from "./session-effects.js";
 import { catalogLockName, tableLockName } from "./statement-locks.js";
 import type { StatementParts, StatementResult, StatementRun } from "./statement-run.js";
@@ -57,12 +58,14 @@ export function runDefinition(
   locks.lockWhole(catalogLockName(request.tenant), "update");
   assert(catalog instanceof ObjectCatalog, "the shard's catalogs are read from its trees");
   const version = nextVersion();
-  const draft = new CatalogDraft(catalog, evaluation.context, version);
+  const elements = body.kind === "definition" ? elementsOf(body.statement, evaluation.context) : null;
+  const draft = new CatalogDraft(catalog, elements?.context ?? evaluation.context, version);
   const query = body.kind === "definition" ? body.query : null;
   const ports = portsOf(parts, run, draft, query);
   const { temporarySchema } = evaluation.context;
   const isFirst = temporarySchema !== null && catalog.schemaByName(temporarySchema) === null;
   const { tag } = defined(body, ports, evaluation.context);
+  if (elements !== null) defineElements(parts, run, draft, elements);
   // Whoever makes something temporary for the first time clears away what others have left.
   const isMade = isFirst && draft.catalog.schemaByName(temporarySchema) !== null;
   if (isMade) dropSchemas(draft, (schema) => schema !== temporarySchema && isOver(schema));
@@ -74,6 +77,32 @@ export function runDefinition(
     if (computed !== null) transaction.defined(computed);
   }
   return { rows: null, count: 0, tag: () => tag };
+}
+
+/** What is made in a new schema: each is bound as the catalog is by then. */
+function defineElements(
+  parts: StatementParts,
+  run: StatementRun,
+  draft: CatalogDraft,
+  { statements, context }: SchemaElements,
+): void {
+  const { engine, request } = parts;
+  for (const statement of statements) {
+    const { catalog } = draft;
+    const names = engine.names(catalog, ["pg_catalog", ...context.searchPath], context.roles);
+    const inside: EvaluationContext = { ...context, catalog, names };
+    const statistics = run.ports.source;
+    const { body } = engine.bind({
+      statement,
+      text: request.text,
+      catalog,
+      parameterTypes: [],
+      context: inside,
+      statistics,
+    });
+    assert(body.kind === "definition", "what is made in a schema is a definition");
+    defined(body, portsOf(parts, run, draft, body.query, inside), inside);
+  }
 }
 
 /** Errors are told with the names of the types that they are about. */
@@ -132,10 +161,11 @@ function portsOf(
   run: StatementRun,
   draft: CatalogDraft,
   query: BoundQuery | null,
+  context: EvaluationContext = parts.evaluation.context,
 ): DefinitionPorts {
-  const { request, engine, evaluation, transaction, reader, locks, sequences } = parts;
-  const { currentUser, sessionUser, roles } = evaluation.context;
-  const around = (catalog: Catalog): Around => ({ catalog, context: under(catalog, parts) });
+  const { request, engine, transaction, reader, locks, sequences } = parts;
+  const { currentUser, sessionUser, roles } = context;
+  const around = (catalog: Catalog): Around => ({ catalog, context: under(catalog, parts, context) });
   const stored = <Tree extends Expression | Query>(given: Tree): { readonly text: string; readonly syntax: Tree } => {
     const syntax = numbered(given, draft.findType, draft.catalog);
     return { text: engine.print(syntax), syntax };
@@ -144,19 +174,18 @@ function portsOf(
     tenant: request.tenant,
     user: currentUser,
     sessionUser,
-    actor: actorOf(evaluation.context),
+    actor: actorOf(context),
     actorNamed: (role) => roles.actor(role),
     rightsOf: (role) => roles.rightsOf(role),
     isMember: (role) => roles.isMember(currentUser, role),
     database: request.database,
-    temporarySchema: evaluation.context.temporarySchema,
+    temporarySchema: context.temporarySchema,
     draft,
     overlay: transaction.overlay,
     reader,
     query,
     queryRows: (bound) => run.rowsOf(bound.plan, undefined, bound.outputs),
-    notice: (severity, sqlState, message, detail) =>
-      evaluation.context.session.notice(severity, sqlState, message, detail),
+    notice: (severity, sqlState, message, detail) => context.session.notice(severity, sqlState, message, detail),
     cascades: new Cascades(),
     write: (catalog) => ({
       ...run.ports,
@@ -194,9 +223,9 @@ function portsOf(
     },
     lockTable: (table) => locks.lockWhole(tableLockName(request.tenant, table.oid), "update"),
     views: {
-      binding: bindingOf(evaluation),
+      binding: bindingOf({ context }),
       position: Math.max(0, parts.position),
-      describe: (query) => engine.describeView(query, bindingOf(evaluation), around(draft.catalog), run.ports.source),
+      describe: (query) => engine.describeView(query, bindingOf({ context }), around(draft.catalog), run.ports.source),
       refresh: (view) => refreshView(parts, run, view, around(draft.catalog)),
     },
     restart: (sequence, value) => {
@@ -208,8 +237,7 @@ function portsOf(
 }
 
 /** The statement's world with another catalog, whose sequences can be drawn from: they may be new. */
-function under(catalog: Catalog, parts: StatementParts): EvaluationContext {
-  const { context } = parts.evaluation;
+function under(catalog: Catalog, parts: StatementParts, context: EvaluationContext): EvaluationContext {
   const { nextSequenceValue } = effectsOf({ ...parts, catalog }, (wanted) => context.session.advisoryLock(wanted));
   return { ...context, catalog, session: { ...context.session, nextSequenceValue } };
 }

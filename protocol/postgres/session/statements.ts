@@ -203,6 +203,8 @@ export class Statements {
         return "elsewhere";
       case "createSchema":
         if (statement.owner !== null) await this.#expectRole(statement.owner);
+        for (const element of statement.elements)
+          if (element.kind === "grant") for (const role of element.roles) await this.#expectRole(role);
         return "elsewhere";
       case "setOwner":
         await this.#expectRole(statement.owner);

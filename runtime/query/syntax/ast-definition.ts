@@ -216,7 +216,8 @@ export interface CreateSchema extends Located {
   readonly name: string | null;
   readonly owner: string | null;
   readonly ifNotExists: boolean;
-  readonly elements: number;
+  /** What is made in it, in the order in which it is made. */
+  readonly elements: readonly DefinitionStatement[];
 }
 
 /** CREATE EXTENSION: what there is of them is there already. */

@@ -123,11 +123,13 @@ function convertConstraint(type: string, fields: Fields, location: number, conve
     case "CONSTR_FOREIGN": {
       if (has(fields, "fk_del_set_cols")) throw notSupported("SET NULL of some columns", location);
       const match = textOf(fields, "fk_matchtype");
+      // PostgreSQL adds foreign keys once the table is there, and then no longer knows where they were written.
       return {
         ...base,
+        location: -1,
         kind: "foreignKey",
         columns: stringsOf(fields, "fk_attrs"),
-        table: convertRelation(fields["pktable"], conversion),
+        table: { ...convertRelation(fields["pktable"], conversion), location: -1 },
         referencedColumns: stringsOf(fields, "pk_attrs"),
         match: match === "f" ? "full" : match === "p" ? "partial" : "simple",
         onUpdate: referentialActions[textOf(fields, "fk_upd_action")] ?? "noAction",

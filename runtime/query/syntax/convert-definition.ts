@@ -46,6 +46,22 @@ import {
 
 type Convert = (fields: Fields, conversion: Conversion) => DefinitionStatement;
 
+/** Kinds of what CREATE SCHEMA makes, in the order in which it does. */
+const elementKinds = ["CreateSeqStmt", "CreateStmt", "ViewStmt", "IndexStmt", "GrantStmt"];
+
+function schemaElements(nodes: readonly unknown[], conversion: Conversion): readonly DefinitionStatement[] {
+  const rank = (node: unknown): number => elementKinds.indexOf(unwrap(node)[0]);
+  return [...nodes]
+    .toSorted((a, b) => rank(a) - rank(b))
+    .map((node) => {
+      const [kind, fields] = unwrap(node);
+      const convert = definitionConverters[kind];
+      // The grammar lets nothing else in.
+      if (convert === undefined) throw notSupported("CREATE TRIGGER");
+      return convert(fields, conversion);
+    });
+}
+
 /** The one option of a materialized view. */
 function maintenanceOf(into: Fields, conversion: Conversion): "incremental" | "refresh" | null {
   let found: "incremental" | "refresh" | null = null;
@@ -143,12 +159,12 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
       location: name.location,
     };
   },
-  CreateSchemaStmt: (fields) => ({
+  CreateSchemaStmt: (fields, conversion) => ({
     kind: "createSchema",
     name: textOrNull(fields, "schemaname"),
     owner: has(fields, "authrole") ? roleName(fields["authrole"]) : null,
     ifNotExists: flagOf(fields, "if_not_exists"),
-    elements: listOf(fields, "schemaElts").length,
+    elements: schemaElements(listOf(fields, "schemaElts"), conversion),
     location: -1,
   }),
   CreateExtensionStmt: (fields) => ({

@@ -38,7 +38,6 @@ import { followColumnName, followRelation, followSchema } from "./views.js";
 export function createSchema(statement: CreateSchema, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
   const position = placeOf(statement.location);
-  if (statement.elements > 0) throw notSupported("CREATE SCHEMA with elements", position);
   const owner = granteeOf(statement.owner ?? ports.user, ports);
   if (!ports.actor.isSuperuser && !ports.isMember(owner))
     throw new SqlError("42501", `must be member of role "${owner}"`);
