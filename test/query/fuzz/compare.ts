@@ -2,7 +2,7 @@
 
 import { evaluationContext } from "../evaluation-context.js";
 import type { PostgresAnswer, PostgresClient } from "../postgres/client.js";
-import { type Outcome, outcomeOf, Random, randomCase } from "./expressions.js";
+import { type FuzzCase, type Outcome, outcomeOf, Random, randomCase } from "./expressions.js";
 import { intendedDifference } from "./intended.js";
 
 export interface FuzzReport {
@@ -20,6 +20,8 @@ export interface FuzzOptions {
   readonly seed: number;
   /** Differences told in full at most. */
   readonly shown: number;
+  /** Which cases; any of them by default. */
+  readonly write?: (random: Random) => FuzzCase;
 }
 
 export async function compareExpressions(postgres: PostgresClient, options: FuzzOptions): Promise<FuzzReport> {
@@ -30,7 +32,7 @@ export async function compareExpressions(postgres: PostgresClient, options: Fuzz
   const counts = { compared: 0, failedAlike: 0, intended: 0, differing: 0 };
   const seen = new Set<string>();
   for (let index = 0; index < options.cases; index += 1) {
-    const { sql, run } = randomCase(random);
+    const { sql, run } = (options.write ?? randomCase)(random);
     if (seen.has(sql)) continue;
     seen.add(sql);
     const expected = await postgres.query(sql);

@@ -15,6 +15,7 @@ import { quoteIdentifier } from "../../../runtime/query/types/quote.js";
 import { type Oid, sqlType } from "../../../runtime/query/types/sql-type.js";
 import { typeFactsByName, typeFactsOf } from "../../../runtime/query/types/type-table.js";
 import { flags, hints, literals, regexes, replacements } from "./literals.js";
+import { dateTemplateAndText, numberTemplate, numberText } from "./templates.js";
 
 export type Outcome =
   | { readonly kind: "value"; readonly type: Oid; readonly text: string | null }
@@ -151,6 +152,30 @@ function functionCase(random: Random): FuzzCase {
   const types = concreteTypes(procedure.argumentTypes, random);
   if (procedure.variadic === 2_276) types.push(...types.slice(-1));
   const texts = types.map((type, index) => argumentText(procedure.name, index, type, random));
+  return callCase(procedure, types, texts);
+}
+
+const templateFunctions = functions.filter(({ name }) => /^to_(?:char|date|timestamp|number)$/u.test(name));
+
+/** A function of templates, with a template at random. */
+export function templateCase(random: Random): FuzzCase {
+  const procedure = random.pick(templateFunctions);
+  const types = concreteTypes(procedure.argumentTypes, random);
+  const texts = types.map((type, index) => argumentText(procedure.name, index, type, random));
+  const [template, text] = dateTemplateAndText(random);
+  const [first = "", second] = types;
+  if (second !== "text") return callCase(procedure, types, texts);
+  if (procedure.name === "to_number") return callCase(procedure, types, [numberText(random), numberTemplate(random)]);
+  if (procedure.name !== "to_char") return callCase(procedure, types, [text, template]);
+  const isTime = /^(?:timestamp|interval)/u.test(first);
+  return callCase(procedure, types, [texts[0] ?? null, isTime ? template : numberTemplate(random)]);
+}
+
+function callCase(
+  procedure: (typeof functions)[number],
+  types: readonly string[],
+  texts: readonly (string | null)[],
+): FuzzCase {
   const isVariadic = procedure.variadic !== 0 && procedure.variadic !== 2_276;
   const args = types.map(
     (type, index) =>
@@ -283,5 +308,6 @@ function castCase(random: Random): FuzzCase {
 
 export function randomCase(random: Random): FuzzCase {
   const kind = random.next(10);
+  if (random.next(12) === 0) return templateCase(random);
   return kind < 5 ? functionCase(random) : kind < 8 ? operatorCase(random) : castCase(random);
 }

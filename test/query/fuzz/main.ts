@@ -2,6 +2,7 @@
  * `npm run fuzz:sql`: PostgreSQL 15 and this engine are asked the same, and what they say is compared.
  *
  *   npm run fuzz:sql -- --cases 100000 --seed 1
+ *   npm run fuzz:sql -- --only templates --cases 40000
  *   npm run fuzz:sql -- --only programs --program-statements 100000 --seconds 600
  *
  * Expressions and statements run on the engine in this process; programs, which change rows and tables in transactions, run over the
@@ -12,6 +13,7 @@ import { connectInUtc } from "../postgres/client.js";
 import { hasPostgres, withPostgres } from "../postgres/server.js";
 import { compareExpressions } from "./compare.js";
 import { compareStatements } from "./compare-statements.js";
+import { templateCase } from "./expressions.js";
 import { comparePrograms } from "./programs/compare.js";
 import { withNode } from "./programs/target.js";
 import { compareTwins } from "./twins.js";
@@ -106,7 +108,18 @@ function twins(): number {
   return report.differing;
 }
 
-const parts = { expressions, statements, twins, programs };
+async function templates(): Promise<number> {
+  const report = await withPostgres((postgres) =>
+    compareExpressions(postgres, { cases: Number(values.cases), seed, shown: show, write: templateCase }),
+  );
+  for (const difference of report.differences) console.log(difference);
+  console.log(
+    `${report.compared} templates compared, ${report.failedAlike} of them errors on both sides, ${report.differing} differences`,
+  );
+  return report.differing;
+}
+
+const parts = { expressions, templates, statements, twins, programs };
 if (!hasPostgres()) {
   console.error("PostgreSQL 15 is not on this machine: nothing was compared");
   process.exitCode = 1;

@@ -1,8 +1,16 @@
 /** `to_char` of times and intervals, `to_date` and `to_timestamp` of texts. */
 import { SqlError } from "../../error.js";
-import { checkedTimestamp, dateMax, dateMin, isFiniteTime, joinDays } from "../../types/date-time/calendar.js";
-import { fromLocal, toLocal } from "../../types/date-time/codecs.js";
+import {
+  checkedTimestamp,
+  dateMax,
+  dateMin,
+  isFiniteTime,
+  joinDays,
+  timestampOutOfRange,
+} from "../../types/date-time/calendar.js";
+import { fromLocal, limitTimestamp, toLocal } from "../../types/date-time/codecs.js";
 import { zoneOffsetAt } from "../../types/date-time/format.js";
+import { isJulianDate } from "../../types/date-time/julian.js";
 import { requireZone } from "../../types/date-time/zones.js";
 import { microsPerSecond } from "../../types/interval.js";
 import { type Implementation, strictly } from "../define.js";
@@ -18,13 +26,20 @@ export const dateFormats: readonly Implementation[] = strictly({
   },
   "to_char(interval,text)": (interval, pattern) => showInterval(interval, pattern),
   "to_date(text,text)": (text, pattern) => {
-    const { days } = moment(text, pattern);
-    if (days < dateMin || days > dateMax) throw new SqlError("22008", `date out of range: "${text}"`);
+    const read = moment(text, pattern);
+    const { days } = read;
+    if (!isJulianDate(read) || days < dateMin || days > dateMax)
+      throw new SqlError("22008", `date out of range: "${text}"`);
     return days;
   },
   "to_timestamp(text,text)": (text, pattern, context) => {
-    const { days, micros, offset } = moment(text, pattern);
-    if (offset !== null) return checkedTimestamp(joinDays(days, micros - offset * microsPerSecond));
-    return checkedTimestamp(fromLocal(joinDays(days, micros), requireZone(context.timeZone)));
+    const read = moment(text, pattern);
+    if (!isJulianDate(read)) throw timestampOutOfRange();
+    const { days, micros, offset, precision } = read;
+    const time =
+      offset === null
+        ? fromLocal(joinDays(days, micros), requireZone(context.timeZone))
+        : joinDays(days, micros - offset * microsPerSecond);
+    return limitTimestamp(checkedTimestamp(time), precision ?? -1);
   },
 });

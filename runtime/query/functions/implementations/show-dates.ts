@@ -5,16 +5,16 @@ import {
   dateFromDays,
   dayOfWeek,
   dayOfYear,
+  daysFromDate,
   isFiniteTime,
-  isoWeek,
   isoYearStart,
   splitDays,
 } from "../../types/date-time/calendar.js";
 import { offsetText } from "../../types/date-time/format.js";
 import type { Datum, Int64 } from "../../types/datum.js";
 import { type Interval, microsPerHour, microsPerMinute, microsPerSecond } from "../../types/interval.js";
-import { dayNames, monthNames, partsOf, romanMonths } from "./date-words.js";
-import { ordinalOf } from "./format-pattern.js";
+import { dateTemplate, dayNames, monthNames, romanMonths } from "./date-words.js";
+import { ordinalSuffix, type TemplateField } from "./template.js";
 
 /** What a pattern can show. Intervals have no calendar. */
 interface Shown {
@@ -25,8 +25,9 @@ interface Shown {
   readonly minute: number;
   readonly second: number;
   readonly micros: number;
-  /** Days from 2000-01-01; null for an interval. */
-  readonly days: number | null;
+  /** Days from 2000-01-01; of an interval what its parts would be as a date. */
+  readonly days: number;
+  readonly isInterval: boolean;
   readonly dayOfYear: number;
   readonly zone: { readonly abbreviation: string; readonly offset: number } | null;
 }
@@ -38,6 +39,10 @@ function padded(value: number, width: number, isFilled: boolean): string {
   return sign + (isFilled ? digits.padStart(width, "0") : digits);
 }
 
+/** A number with zeros before it up to a width that the sign has a part of. */
+const paddedTo = (value: number, width: number, isFilled: boolean): string =>
+  padded(value, value < 0 ? width - 1 : width, isFilled);
+
 /** The case of a name follows that of the keyword. */
 function named(name: string, written: string, width: number, isFilled: boolean): string {
   const isUpper = written.length > 1 && written.slice(0, 2) === written.slice(0, 2).toUpperCase();
@@ -46,10 +51,7 @@ function named(name: string, written: string, width: number, isFilled: boolean):
   return isFilled && width > 0 ? shown.padEnd(width) : shown;
 }
 
-const twelve = (hour: number): number => {
-  const rest = hour % 12;
-  return rest === 0 ? (hour < 0 ? -12 : 12) : rest;
-};
+const twelve = (hour: number): number => (hour % 12 === 0 ? 12 : hour % 12);
 
 const shownYear = (year: number): number => (year > 0 ? year : 1 - year);
 
@@ -62,22 +64,35 @@ const noCalendar = (): SqlError =>
     hint: "Intervals are not tied to specific calendar dates.",
   });
 
-function requireDays(shown: Shown): number {
-  if (shown.days === null) throw noCalendar();
-  return shown.days;
+function requireDays({ days, isInterval }: Shown): number {
+  if (isInterval) throw noCalendar();
+  return days;
+}
+
+/** The ISO week, seen from the year that is shown: of an interval the date may lie in another. */
+function isoWeekOf({ year, days }: Shown): { readonly year: number; readonly week: number } {
+  let isoYear = year;
+  if (days < isoYearStart(isoYear)) isoYear -= 1;
+  let week = Math.trunc((days - isoYearStart(isoYear)) / 7) + 1;
+  if (week >= 52 && days >= isoYearStart(isoYear + 1)) {
+    isoYear += 1;
+    week = Math.trunc((days - isoYearStart(isoYear)) / 7) + 1;
+  }
+  return { year: isoYear, week };
 }
 
 function numberField(field: string, shown: Shown, isFilled: boolean): string | null {
-  const isInterval = shown.days === null;
+  const { isInterval } = shown;
   const year = isInterval ? shown.year : shownYear(shown.year);
-  const isoYear = (): number => shownYear(isoWeek(requireDays(shown)).year);
+  const isoYear = (): number => (isInterval ? isoWeekOf(shown).year : shownYear(isoWeekOf(shown).year));
+  const signPlace = year < 0 ? 1 : 0;
   const fraction = (digits: number): string => padded(Math.trunc(shown.micros / 10 ** (6 - digits)), digits, true);
   switch (field) {
     case "HH24":
       return padded(shown.hour, 2, isFilled);
     case "HH":
     case "HH12":
-      return padded(twelve(shown.hour), 2, isFilled);
+      return padded(twelve(shown.hour), shown.hour < 0 && shown.hour % 12 === 0 ? 3 : 2, isFilled);
     case "MI":
       return padded(shown.minute, 2, isFilled);
     case "SS":
@@ -100,13 +115,11 @@ function numberField(field: string, shown: Shown, isFilled: boolean): string | n
     case "SSSSS":
       return String(shown.hour * 3_600 + shown.minute * 60 + shown.second);
     case "DD":
-      return padded(shown.day, 2, isFilled);
+      return paddedTo(shown.day, 2, isFilled);
     case "DDD":
-      return padded(isInterval ? shown.dayOfYear : dayOfYear(requireDays(shown)), 3, isFilled);
-    case "IDDD": {
-      const days = requireDays(shown);
-      return padded(days - isoYearStart(isoWeek(days).year) + 1, 3, isFilled);
-    }
+      return paddedTo(shown.dayOfYear, 3, isFilled);
+    case "IDDD":
+      return paddedTo(shown.days - isoYearStart(isoWeekOf(shown).year) + 1, 3, isFilled);
     case "D":
       return String(dayOfWeek(requireDays(shown)) + 1);
     case "ID":
@@ -116,19 +129,15 @@ function numberField(field: string, shown: Shown, isFilled: boolean): string | n
     case "Q":
       return shown.month === 0 ? "" : String(Math.floor((shown.month - 1) / 3) + 1);
     case "WW":
-      return padded(
-        Math.trunc(((isInterval ? shown.dayOfYear : dayOfYear(requireDays(shown))) - 1) / 7) + 1,
-        2,
-        isFilled,
-      );
+      return padded(Math.trunc((shown.dayOfYear - 1) / 7) + 1, 2, isFilled);
     case "IW":
-      return padded(isoWeek(requireDays(shown)).week, 2, isFilled);
+      return padded(isoWeekOf(shown).week, 2, isFilled);
     case "W":
       return String(Math.trunc((shown.day - 1) / 7) + 1);
     case "CC":
       return padded(isInterval ? Math.trunc(shown.year / 100) : century(shown.year), 2, isFilled);
     case "J":
-      return String(requireDays(shown) + 2_451_545);
+      return String(shown.days + 2_451_545);
     case "YYYY":
       return padded(year, 4, isFilled);
     case "Y,YYY": {
@@ -142,11 +151,11 @@ function numberField(field: string, shown: Shown, isFilled: boolean): string | n
     case "Y":
       return String(year % 10);
     case "IYYY":
-      return padded(isoYear(), 4, isFilled);
+      return paddedTo(isoYear(), 4 + signPlace, isFilled);
     case "IYY":
-      return padded(isoYear() % 1_000, 3, isFilled);
+      return paddedTo(isoYear() % 1_000, 3 + signPlace, isFilled);
     case "IY":
-      return padded(isoYear() % 100, 2, isFilled);
+      return paddedTo(isoYear() % 100, 2 + signPlace, isFilled);
     case "I":
       return String(isoYear() % 10);
     default:
@@ -154,13 +163,14 @@ function numberField(field: string, shown: Shown, isFilled: boolean): string | n
   }
 }
 
-function wordField(field: string, written: string, shown: Shown, isFilled: boolean): string {
+function wordField({ field, written, isBare, isTranslated }: TemplateField, shown: Shown): string {
+  const isFilled = !isBare && !isTranslated;
   switch (field) {
     case "AM":
     case "PM":
     case "A.M.":
     case "P.M.": {
-      const half = ((shown.hour % 24) + 24) % 24 >= 12 ? "pm" : "am";
+      const half = shown.hour % 24 >= 12 ? "pm" : "am";
       const text = field.includes(".") ? `${half[0]}.${half[1]}.` : half;
       return written === written.toUpperCase() ? text.toUpperCase() : text;
     }
@@ -168,21 +178,27 @@ function wordField(field: string, written: string, shown: Shown, isFilled: boole
     case "BC":
     case "A.D.":
     case "B.C.": {
-      const era = requireDays(shown) !== null && shown.year <= 0 ? "bc" : "ad";
+      requireDays(shown);
+      const era = shown.year <= 0 ? "bc" : "ad";
       const text = field.includes(".") ? `${era[0]}.${era[1]}.` : era;
       return written === written.toUpperCase() ? text.toUpperCase() : text;
     }
     case "MONTH":
+      requireDays(shown);
       return shown.month === 0 ? "" : named(monthNames[shown.month - 1] ?? "", written, 9, isFilled);
     case "MON":
+      requireDays(shown);
       return shown.month === 0 ? "" : named((monthNames[shown.month - 1] ?? "").slice(0, 3), written, 0, false);
     case "DAY":
       return named(dayNames[dayOfWeek(requireDays(shown))] ?? "", written, 9, isFilled);
     case "DY":
       return named((dayNames[dayOfWeek(requireDays(shown))] ?? "").slice(0, 3), written, 0, false);
     case "RM": {
-      const roman = romanMonths[shown.month - 1] ?? "";
-      const text = isFilled ? roman.padEnd(4) : roman;
+      // An interval's whole years end with a month of their own, and one before the first counts from the last.
+      const month = shown.month > 0 ? shown.month : shown.month < 0 ? 13 + shown.month : shown.year < 0 ? 1 : 12;
+      const roman = shown.month === 0 && shown.year === 0 ? "" : (romanMonths[month - 1] ?? "");
+      if (roman === "") return "";
+      const text = !isBare ? roman.padEnd(4) : roman;
       return written === "rm" ? text.toLowerCase() : text;
     }
     case "TZ": {
@@ -191,13 +207,18 @@ function wordField(field: string, written: string, shown: Shown, isFilled: boole
       return written === "tz" ? name.toLowerCase() : name;
     }
     case "TZH": {
+      requireDays(shown);
       const offset = shown.zone?.offset ?? 0;
       return `${offset < 0 ? "-" : "+"}${String(Math.floor(Math.abs(offset) / 3_600)).padStart(2, "0")}`;
     }
     case "TZM":
+      requireDays(shown);
       return String(Math.floor((Math.abs(shown.zone?.offset ?? 0) % 3_600) / 60)).padStart(2, "0");
     case "OF":
-      return offsetText(shown.zone?.offset ?? 0);
+      requireDays(shown);
+      return isBare ? offsetText(shown.zone?.offset ?? 0).replace(/^(.)0/u, "$1") : offsetText(shown.zone?.offset ?? 0);
+    case "FX":
+      return "";
     default:
       return written;
   }
@@ -206,14 +227,14 @@ function wordField(field: string, written: string, shown: Shown, isFilled: boole
 function show(pattern: string, shown: Shown): Datum {
   if (pattern === "") return null;
   let result = "";
-  for (const part of partsOf(pattern)) {
-    if (part.kind === "text") {
+  for (const part of dateTemplate(pattern)) {
+    if (part.kind !== "field") {
       result += part.text;
       continue;
     }
-    const number = numberField(part.field, shown, part.isFilled);
-    if (number === null) result += wordField(part.field, part.written, shown, part.isFilled);
-    else result += part.ordinal === null ? number : number + ordinalOf(number, part.ordinal);
+    const number = numberField(part.field, shown, !part.isBare);
+    if (number === null) result += wordField(part, shown);
+    else result += part.ordinal === null || number === "" ? number : number + ordinalSuffix(number, part.ordinal);
   }
   return result;
 }
@@ -221,7 +242,14 @@ function show(pattern: string, shown: Shown): Datum {
 export function showTimestamp(local: Int64, pattern: string, zone: Shown["zone"]): Datum {
   if (!isFiniteTime(local)) return null;
   const { days, micros } = splitDays(local);
-  return show(pattern, { ...dateFromDays(days), ...clockOf(micros), days, dayOfYear: 0, zone });
+  return show(pattern, {
+    ...dateFromDays(days),
+    ...clockOf(micros),
+    days,
+    isInterval: false,
+    dayOfYear: dayOfYear(days),
+    zone,
+  });
 }
 
 export function showInterval({ months, days, micros }: Interval, pattern: string): Datum {
@@ -233,7 +261,8 @@ export function showInterval({ months, days, micros }: Interval, pattern: string
     minute: Math.trunc((micros % microsPerHour) / microsPerMinute),
     second: Math.trunc((micros % microsPerMinute) / microsPerSecond),
     micros: micros % microsPerSecond,
-    days: null,
+    days: daysFromDate(Math.trunc(months / 12), months % 12, days),
+    isInterval: true,
     dayOfYear: Math.trunc(months / 12) * 360 + (months % 12) * 30 + days,
     zone: null,
   });
