@@ -18,8 +18,13 @@ const portTries = 50;
 const portsFrom = 20_000;
 const portsTo = 60_000;
 
-/** Throws as `startNode` does. `listen.port` is the first node's; the others take the next ones, or free ones where it is 0. */
+/**
+ * `listen.port` is the first node's; the others take the next ones, or free ones where it is 0. One that cannot start ends all of them.
+ *
+ * Throws as `startNode` does, and `configurationInvalid` when two nodes would listen on one port.
+ */
 export async function startLocalCluster(options: NodeOptions, replicas: number): Promise<Node[]> {
+  checkPorts(options, replicas);
   const directory = resolve(options.dataDirectory);
   const clusterId = clusterIdIn(directory) ?? Uint8Array.from(randomBytes(16));
   const shards = options.shards ?? 1;
@@ -27,28 +32,48 @@ export async function startLocalCluster(options: NodeOptions, replicas: number):
   for (let node = 1; node <= replicas; node++) {
     nodes.push({ node, name: `node-${node}`, host, port: await freePorts(shards + 1, nodes) });
   }
-  const started = await Promise.allSettled(
-    nodes.map((_, self) => {
+  // The others would wait for a quorum with the one that failed, and its reason with them.
+  const givesUp = new AbortController();
+  const { interrupted } = options;
+  const failures: unknown[] = [];
+  const started = await Promise.all(
+    nodes.map(async (_, self) => {
       const cluster: ClusterPlan = { clusterId, self, nodes, security: null };
       const { listen } = options;
       const port = listen === null || listen.port === 0 ? 0 : listen.port + self;
-      return startNode({
+      const starting = startNode({
         ...options,
+        interrupted: interrupted === undefined ? givesUp.signal : AbortSignal.any([interrupted, givesUp.signal]),
         dataDirectory: nodeDirectory(directory, self + 1),
         listen: listen === null ? null : { ...listen, port },
         postgres: postgresOf(options, self),
         shards,
         cluster,
       });
+      return starting.catch((error: unknown) => {
+        failures.push(error);
+        givesUp.abort();
+        return null;
+      });
     }),
   );
-  const running = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  const failed = started.find((result) => result.status === "rejected");
-  if (failed !== undefined) {
+  const running = started.filter((node) => node !== null);
+  if (failures.length > 0) {
     await Promise.all(running.map((node) => node.stop()));
-    throw failed.reason;
+    throw failures[0];
   }
   return running;
+}
+
+function checkPorts({ listen, postgres }: NodeOptions, replicas: number): void {
+  const [first, second] = [listen?.port ?? 0, postgres?.listen.port ?? 0];
+  if (first === 0 || second === 0 || Math.abs(first - second) >= replicas) return;
+  const ports = (from: number): string => `${from} to ${from + replicas - 1}`;
+  throw new KimberliteError(
+    "configurationInvalid",
+    `${replicas} nodes listen on ports ${ports(first)}, and for PostgreSQL on ${ports(second)}: set listen and pg-listen further apart`,
+    { detail: { listen: first, "pg-listen": second } },
+  );
 }
 
 function postgresOf({ postgres }: NodeOptions, self: number): NodeOptions["postgres"] {

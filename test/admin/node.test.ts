@@ -88,6 +88,8 @@ test("start refuses what is not safe or not there yet, and says why in its exit 
   await expect(["--pg-tls-cert", "nowhere.pem"], "configurationInvalid", "usage");
   await expect(["--http-listen", "127.0.0.1:0"], "notSupported", "usage");
   await expect(["--replicas", "7"], "replicasOutOfRange", "usage");
+  const near = ["--listen", "127.0.0.1:15998", "--pg-listen", "127.0.0.1:15999"];
+  await expect(["--replicas", "3", ...near], "configurationInvalid", "usage");
   await expect(["--listen", "127.0.0.1:0"], "directoryLocked", "inUse", shared);
   t.false(fs.existsSync(data), "nothing was made");
   const taken = net.createServer().listen(0, "127.0.0.1");
@@ -95,6 +97,8 @@ test("start refuses what is not safe or not there yet, and says why in its exit 
   const address = taken.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   await expect(["--listen", `127.0.0.1:${port}`], "addressInUse", "inUse");
+  // The second of three: the others are not left waiting for it.
+  await expect(["--replicas", "3", "--listen", `127.0.0.1:${port - 1}`], "addressInUse", "inUse", `${data}-three`);
   taken.close();
 });
 
