@@ -81,6 +81,7 @@ export interface SessionEffects {
   lastSequenceValue(): Int64;
   setSequenceValue(sequence: number, value: Int64, isCalled: boolean): void;
   sequenceState: SessionPort["sequenceState"];
+  storedBytes: SessionPort["storedBytes"];
   advisoryLock: SessionPort["advisoryLock"];
   notify(channel: string, payload: string, process: number): void;
 }
@@ -96,6 +97,7 @@ export const noEffects: SessionEffects = {
   lastSequenceValue: notHere,
   setSequenceValue: notHere,
   sequenceState: notHere,
+  storedBytes: notHere,
   advisoryLock: notHere,
   notify: notHere,
 };
@@ -255,6 +257,7 @@ export class Evaluation {
       lastSequenceValue: () => effects.lastSequenceValue(),
       setSequenceValue: (sequence, value, isCalled) => effects.setSequenceValue(sequence, value, isCalled),
       sequenceState: (sequence) => effects.sequenceState(sequence),
+      storedBytes: (part, object, when) => effects.storedBytes(part, object, when),
       advisoryLock: (wanted) => effects.advisoryLock(wanted),
       notify: (channel, payload) => effects.notify(channel, payload, process),
       sleep: (spanMs) => {

@@ -34,6 +34,7 @@ const session: SessionPort = {
   lastSequenceValue: nothingToChange,
   setSequenceValue: nothingToChange,
   sequenceState: () => null,
+  storedBytes: () => 0,
   notify: nothingToChange,
   sleep: nothingToChange,
   advisoryLock: nothingToChange,

@@ -158,6 +158,7 @@ export class MemoryDatabase implements Catalog {
       lastSequenceValue: () => 1,
       setSequenceValue: () => undefined,
       sequenceState: () => null,
+      storedBytes: () => 0,
       notify: () => undefined,
       sleep: () => undefined,
       advisoryLock: () => true,

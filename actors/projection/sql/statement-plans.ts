@@ -6,6 +6,7 @@ import { CatalogCache, type ObjectCatalog } from "../../../runtime/query/catalog
 import type { PositionAt } from "../../../runtime/query/execute/past-point.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import type { TableSource } from "../../../runtime/query/table/access.js";
+import { storedBytes } from "../../../runtime/query/table/stored-bytes.js";
 import { int64 } from "../../../runtime/query/types/bytes.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -46,6 +47,7 @@ export class StatementPlans {
       random: () => host.random(),
       effects: {
         ...noEffects,
+        storedBytes: (part, object, when) => storedBytes(reader, request.tenant, part, object, when),
         sequenceState: (sequence) => {
           const found = readSequence(reader, request.tenant, sequence);
           return found === null ? null : { value: int64(found.value), isCalled: found.isCalled };

@@ -1,6 +1,7 @@
 /** What functions do to a session in the shard: numbers of sequences, locks, and what is told to those that listen. */
 import type { SequenceDefinition } from "../../../runtime/query/catalog/model.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { storedBytes } from "../../../runtime/query/table/stored-bytes.js";
 import { int64 } from "../../../runtime/query/types/bytes.js";
 import type { SessionEffects } from "../../sql/evaluation.js";
 import type { StatementParts } from "./statement-run.js";
@@ -51,6 +52,7 @@ export function effectsOf(
       const found = sequences.find(state, request.tenant, sequenceOf(oid).oid);
       return found === null ? null : { value: int64(found.value), isCalled: found.isCalled };
     },
+    storedBytes: (part, object, when) => storedBytes(state, request.tenant, part, object, when),
     advisoryLock,
     notify: (channel, payload, process) => transaction.notify({ process, channel, payload }),
   };

@@ -20,6 +20,11 @@ export interface SessionPort {
   currentSequenceValue(sequence: Oid): Int64;
   lastSequenceValue(): Int64;
   setSequenceValue(sequence: Oid, value: Int64, isCalled: boolean): void;
+  /**
+   * Bytes that what is committed under a table's or an index's storage takes, or (null) all of it of the database, roughly: what is true now, or
+   * what was before.
+   */
+  storedBytes(part: "rows" | "index" | "catalog", object: number | null, when: "now" | "before"): number;
   /** How far a sequence is; null when nothing was drawn from it yet. `isCalled`: whether the value was given out. */
   sequenceState(sequence: Oid): { readonly value: Int64; readonly isCalled: boolean } | null;
   /** Advisory locks; a function that must wait throws what the caller knows to mean that. */

@@ -24,6 +24,7 @@ import type { EvaluationContext } from "../context.js";
 import { type Implementation, nullably, sets, strictly, variadics } from "../define.js";
 import { allProcedures, procedureOf } from "../procedures.js";
 import { expectSequence, privilegeImplementations } from "./privileges.js";
+import { sizes } from "./sizes.js";
 
 const worldOf = (context: EvaluationContext): ExpressionWorld => new ExpressionWorld(context);
 
@@ -229,9 +230,6 @@ function visibility(): Implementation[] {
     .map(({ signature }) => ({ kind: "scalar", signature, isStrict: true, call: () => true }));
 }
 
-/** What storage a table takes is not told by the catalog. */
-const unknownSize = (): Datum => null;
-
 function advisory(): Implementation[] {
   const found: Implementation[] = [];
   for (const { signature, name, argumentTypes } of allProcedures) {
@@ -395,15 +393,8 @@ const objects = strictly({
   // Databases and users have no comments.
   "shobj_description(oid,name)": () => null,
   "col_description(oid,int4)": (oid, column, context) => columnComment(oid, column, worldOf(context)),
-  "pg_relation_size(regclass)": unknownSize,
-  "pg_relation_size(regclass,text)": unknownSize,
-  "pg_table_size(regclass)": unknownSize,
-  "pg_total_relation_size(regclass)": unknownSize,
-  "pg_indexes_size(regclass)": unknownSize,
-  "pg_database_size(oid)": unknownSize,
-  "pg_database_size(name)": unknownSize,
-  "pg_tablespace_size(oid)": unknownSize,
-  "pg_tablespace_size(name)": unknownSize,
+  "pg_tablespace_size(oid)": () => null,
+  "pg_tablespace_size(name)": () => null,
   "pg_column_size(any)": (value, context, types) => codecOf(types.args[0] ?? 0).send(value ?? "", context).length,
 });
 
@@ -482,6 +473,7 @@ export const systemFunctions: readonly Implementation[] = [
   ...identity,
   ...session,
   ...objects,
+  ...sizes,
   ...sequences,
   ...counting,
   ...standard,
