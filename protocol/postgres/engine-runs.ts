@@ -107,7 +107,7 @@ export class EngineRuns {
     this.#call.cancel();
   }
 
-  #request(wish: Wish): SqlRequest {
+  requestOf(wish: Wish): SqlRequest {
     const { tenant, tenantName: database, session, user } = this.#identity;
     const shape = this.#shape(wish);
     const consistency = this.#settings.find("kimberlite.consistency");
@@ -180,7 +180,7 @@ export class EngineRuns {
     const timeout = this.#settings.get("statement_timeout");
     const timeoutMs = timeout === "0" ? 0 : millisecondsOf(timeout);
     const stopTimer = timeoutMs > 0 ? this.#host.after(timeoutMs, () => this.cancel("timeout")) : null;
-    const request = this.#request(wish);
+    const request = this.requestOf(wish);
     const isAtShard = destination === "shard" && wish.kind !== "describe";
     try {
       const outcome = await this.#send(request, destination);
@@ -265,7 +265,7 @@ export class EngineRuns {
   /** As `rows`, for a statement that reads one row by its key and is answered at once; null when it has to be asked for. */
   rowsNow(wish: Wish): RowsReply | null {
     assert(this.#call === null, "a session asks one thing at a time");
-    const reply = this.#host.executor.readNow(this.#request(wish));
+    const reply = this.#host.executor.readNow(this.requestOf(wish));
     if (reply !== null) this.#seen(reply, "projection");
     return reply;
   }
@@ -273,6 +273,24 @@ export class EngineRuns {
   #seen(reply: RowsReply, destination: SqlDestination): void {
     if (reply.position > this.#atLeast) this.#atLeast = reply.position;
     if (destination === "projection") this.#transaction.read(reply.position);
+  }
+
+  /**
+   * Sends a statement that stands alone beside others of this session that are not answered yet; null when it has to be asked for by `rows`.
+   * What comes of it `replyTo` says.
+   */
+  sendInOrder(request: SqlRequest, settle: (outcome: SqlOutcome) => void): SqlCall | null {
+    assert(this.#call === null, "what is asked one at a time does not meet what goes ahead");
+    const call = this.#host.executor.runInOrder(request, settle);
+    if (call !== null) this.#usedShard = true;
+    return call;
+  }
+
+  /** Throws a `SqlError` for every outcome but rows. */
+  replyTo(outcome: SqlOutcome, request: SqlRequest): RowsReply {
+    const reply = this.#answer(outcome, request, "shard");
+    if (!isRows(reply)) throw new SqlError("XX000", `an answer of another kind than ${reply.kind} was expected`);
+    return reply;
   }
 
   /** Asks for what answers with rows. */
@@ -286,7 +304,7 @@ export class EngineRuns {
 
   /** Asks what was notified behind a position, or (null) for the newest one; beside whatever else the session asks for. */
   listen(position: number | null, settle: (outcome: SqlOutcome) => void): SqlCall {
-    const request = this.#request({ kind: "listen" });
+    const request = this.requestOf({ kind: "listen" });
     const transaction = { ...request.transaction, isOpen: false, requests: 0, snapshot: -1 };
     return this.#host.executor.run(
       { ...request, atLeast: position ?? -1, rowsMax: position === null ? 1 : 0, transaction },
@@ -297,7 +315,7 @@ export class EngineRuns {
 
   /** The session is over: its transaction, its locks and what its sequences gave end with it. */
   end(): void {
-    if (this.#usedShard) this.#insist(this.#request({ kind: "end" }));
+    if (this.#usedShard) this.#insist(this.requestOf({ kind: "end" }));
   }
 
   /**
@@ -314,6 +332,6 @@ export class EngineRuns {
 
   /** Told, not asked: what it answers is of no interest. */
   tell(wish: Wish, destination: SqlDestination): void {
-    this.#host.executor.run(this.#request(wish), destination, () => {});
+    this.#host.executor.run(this.requestOf(wish), destination, () => {});
   }
 }

@@ -22,6 +22,11 @@ export interface SqlExecutor {
   /** Answers exactly once, never before it has returned. */
   run(request: SqlRequest, destination: SqlDestination, settle: (outcome: SqlOutcome) => void): SqlCall;
   /**
+   * As `run` by the shard, for several requests of one session that are under way together: they are decided in the order in which they were
+   * sent, or not at all. Null, and nothing is sent, when that cannot be promised now.
+   */
+  runInOrder(request: SqlRequest, settle: (outcome: SqlOutcome) => void): SqlCall | null;
+  /**
    * Answers at once what reads one row by its key, as a projection would; null when it has to be run. The rows are overwritten by the next
    * answer. Throws a `SqlError` for what the statement is refused with.
    */

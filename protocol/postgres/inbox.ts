@@ -21,6 +21,7 @@ export class Inbox {
   #isClosed = false;
   #wake: (() => void) | null = null;
   #waitsFor = 0;
+  #watcher: ((isMore: boolean) => void) | null = null;
 
   /** @param onTaken called when there is room for more */
   constructor(onTaken: () => void = () => {}) {
@@ -41,6 +42,7 @@ export class Inbox {
     this.#messages.push(message);
     this.#bytes += message.body.length + messageBytes;
     if (this.#wake !== null && this.count > this.#waitsFor) this.#resume();
+    this.#watcher?.(true);
   }
 
   /** Nothing more comes; those that wait are not acted upon. */
@@ -50,12 +52,23 @@ export class Inbox {
     this.#at = 0;
     this.#bytes = 0;
     this.#resume();
+    this.#watcher?.(false);
   }
 
   #resume(): void {
     const wake = this.#wake;
     this.#wake = null;
     wake?.();
+  }
+
+  /** Calls back when a message arrives, and with false when the client is gone, which it may be already. Until `unwatch`. */
+  watch(watcher: (isMore: boolean) => void): void {
+    this.#watcher = watcher;
+    if (this.#isClosed) watcher(false);
+  }
+
+  unwatch(): void {
+    this.#watcher = null;
   }
 
   /** The message `ahead` places from the next one, without taking it; undefined while it has not arrived. */

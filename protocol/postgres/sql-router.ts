@@ -40,6 +40,8 @@ interface Open {
   correlation: number;
   attempts: number;
   isCancelled: boolean;
+  /** Others of its session are under way beside it: sent a second time it would come behind them. */
+  readonly isInOrder: boolean;
 }
 
 const attemptsMax = 5;
@@ -98,9 +100,35 @@ export class SqlRouter implements SqlExecutor {
   // ------------------------------------------------------------------ requests
 
   run(request: SqlRequest, destination: SqlDestination, settle: (outcome: SqlOutcome) => void): SqlCall {
-    const open: Open = { request, destination, settle, correlation: -1, attempts: 0, isCancelled: false };
+    const open: Open = {
+      request,
+      destination,
+      settle,
+      correlation: -1,
+      attempts: 0,
+      isCancelled: false,
+      isInOrder: false,
+    };
     this.requests += 1;
     this.#send(open);
+    return { cancel: () => this.#cancel(open) };
+  }
+
+  /** It goes with its syntax, so that nobody asks for that, and is never sent a second time. */
+  runInOrder(request: SqlRequest, settle: (outcome: SqlOutcome) => void): SqlCall | null {
+    const shard = this.#routes.shardOf(request.tenant);
+    if (shard === null || shard === undefined) return null;
+    const open: Open = {
+      request,
+      destination: "shard",
+      settle,
+      correlation: -1,
+      attempts: 0,
+      isCancelled: false,
+      isInOrder: true,
+    };
+    this.requests += 1;
+    this.#queue(open, this.#numberOf(open, shard), request);
     return { cancel: () => this.#cancel(open) };
   }
 
@@ -167,7 +195,8 @@ export class SqlRouter implements SqlExecutor {
       this.#lose(open, new KimberliteError("mailboxFull", "too many requests are under way on this node"));
       return;
     }
-    const body = writeSqlRequest(request, this.#scratch, this.#syntaxFor(destination, request));
+    const syntax = open.isInOrder ? "with" : this.#syntaxFor(destination, request);
+    const body = writeSqlRequest(request, this.#scratch, syntax);
     this.#append(number, open.correlation, kind, this.#principal(request.user), body.view());
   }
 
@@ -287,7 +316,7 @@ export class SqlRouter implements SqlExecutor {
     this.#table.close(slot);
     this.#destination(number).texts.delete(open.request.text);
     open.attempts += 1;
-    if (open.attempts > attemptsMax || open.request.syntax.length === 0) {
+    if (open.attempts > attemptsMax || open.request.syntax.length === 0 || open.isInOrder) {
       this.#lose(open, new KimberliteError("internal", "a statement's syntax was sent and is asked for again"));
     } else this.#queue(open, number, open.request);
   }
@@ -297,7 +326,7 @@ export class SqlRouter implements SqlExecutor {
     const { transaction } = open.request;
     if (error.code === "routeStale") this.#routes.forgetAll();
     // Somebody else serves the tenant: a statement that nothing came before is asked there.
-    const isFirst = transaction.requests === 0 && open.request.cursor === 0;
+    const isFirst = transaction.requests === 0 && open.request.cursor === 0 && !open.isInOrder;
     if (error.code === "routeStale" && isFirst && open.attempts < attemptsMax && !open.isCancelled) {
       this.#table.close(slot);
       open.attempts += 1;

@@ -18,6 +18,8 @@ export interface CachedStatement extends ParsedStatement {
   readonly mayBePoint: boolean;
   /** Reads rows or changes them: nothing of it is the session's own affair. */
   readonly isPlain: boolean;
+  /** Changes rows and returns none: another such one may be sent before it is answered. */
+  readonly mayRunAhead: boolean;
   /** True for what a read-only transaction refuses. */
   readonly writes: boolean;
   /** Whether it makes what only its session sees. */
@@ -92,6 +94,17 @@ function mayBePoint(statement: Statement): boolean {
   const isPlain = having === null && distinct === null && limit === null && offset === null;
   const lists = [group, order, locks, windows];
   return isPlain && lists.every((list) => list.length === 0) && comparesValues(where);
+}
+
+function mayRunAhead(statement: Statement): boolean {
+  switch (statement.kind) {
+    case "insert":
+    case "update":
+    case "delete":
+      return statement.returning.length === 0;
+    default:
+      return false;
+  }
 }
 
 const commands: Readonly<Partial<Record<Statement["kind"], string>>> = {
@@ -218,6 +231,7 @@ export function cached(parsed: ParsedStatement): CachedStatement {
     destination: isForShard ? "shard" : "projection",
     mayBePoint: !isForShard && mayBePoint(statement),
     isPlain: plain.has(statement.kind),
+    mayRunAhead: mayRunAhead(statement) && !asksOfSession(parsed.text),
     writes,
     makesTemporary: makesTemporary(statement),
     asksOfSession: asksOfSession(parsed.text),

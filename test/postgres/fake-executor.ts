@@ -63,6 +63,11 @@ export class FakeExecutor implements SqlExecutor {
   #position = 0;
   /** The next request for a shard gets no answer but this. */
   loseNext: KimberliteError | null = null;
+  /** The next request that others may be under way beside is answered behind those. */
+  isNextLate = false;
+  /** Of such requests, at one time. */
+  mostUnderWay = 0;
+  #underWay = 0;
 
   get openTransactions(): number {
     return this.#open.size;
@@ -74,6 +79,18 @@ export class FakeExecutor implements SqlExecutor {
 
   readNow(): null {
     return null;
+  }
+
+  runInOrder(request: SqlRequest, settle: (outcome: SqlOutcome) => void): SqlCall {
+    this.#underWay += 1;
+    this.mostUnderWay = Math.max(this.mostUnderWay, this.#underWay);
+    const isLate = this.isNextLate;
+    this.isNextLate = false;
+    return this.run(request, "shard", (outcome) => {
+      this.#underWay -= 1;
+      if (isLate) setTimeout(() => settle(outcome), 20);
+      else settle(outcome);
+    });
   }
 
   run(request: SqlRequest, destination: SqlDestination, settle: (outcome: SqlOutcome) => void): SqlCall {

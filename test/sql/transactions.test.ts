@@ -35,12 +35,13 @@ test("what a transaction has written is its own until it commits, and nobody's w
 });
 
 test("a row that an open transaction has written is waited for, and then seen as it became", (t) => {
-  const { a, b, c } = rig();
+  const { shard, a, b, c } = rig();
   a.begin();
   a.rows("UPDATE t SET v = 100 WHERE id = 1");
   t.is(b.run("UPDATE t SET v = v + 1 WHERE id = 1").kind, "waits");
   t.is(c.run("UPDATE t SET v = v + 1 WHERE id = 1").kind, "waits");
-  t.is(tagOf(c.run("UPDATE t SET v = v + 1 WHERE id = 2")), "UPDATE 1", "other rows are free");
+  const d = shard.session();
+  t.is(tagOf(d.run("UPDATE t SET v = v + 1 WHERE id = 2")), "UPDATE 1", "other rows are free");
   t.is(b.late(), null);
   a.commit();
   t.is(tagOf(b.late()), "UPDATE 1");
@@ -148,6 +149,42 @@ test("lock_timeout ends a wait with 55P03, a cancel with 57014", (t) => {
   t.is(stateOf(c.late()), "57014");
   a.commit();
   t.deepEqual(a.rows("SELECT count(*) FROM t"), [["3"]]);
+});
+
+test("what a session sends behind a statement that waits is decided behind it, in order", (t) => {
+  const { shard, a, b, c } = rig();
+  const send = (text: string): (() => ReturnType<typeof b.late>) => {
+    t.is(b.run(text).kind, "waits", text);
+    const { correlation } = b;
+    return () => {
+      b.correlation = correlation;
+      return b.late();
+    };
+  };
+  a.begin();
+  a.rows("UPDATE t SET v = 100 WHERE id = 1");
+  const first = send("UPDATE t SET v = v + 1 WHERE id = 1");
+  const second = send("UPDATE t SET v = 7 WHERE id = 2");
+  const again = send("UPDATE t SET v = v * 10 WHERE id = 1");
+  const third = send("UPDATE t SET v = v + 1 WHERE id = 2");
+  t.is(tagOf(c.run("UPDATE t SET v = 50 WHERE id = 2")), "UPDATE 1", "another session's does not wait");
+  a.commit();
+  for (const late of [first, second, again, third]) t.is(tagOf(late()), "UPDATE 1");
+  t.deepEqual(a.rows("SELECT v FROM t WHERE id < 3 ORDER BY id"), [["1010"], ["8"]]);
+  // The first is cancelled, the next meets the lock as well, and what is behind that waits on.
+  a.begin();
+  a.rows("UPDATE t SET v = 0 WHERE id = 1");
+  const cancelled = send("UPDATE t SET v = 1 WHERE id = 1");
+  const { correlation } = b;
+  const next = send("UPDATE t SET v = v + 2 WHERE id = 1");
+  const last = send("UPDATE t SET v = 3 WHERE id = 2");
+  shard.cancel(correlation);
+  t.is(stateOf(cancelled()), "57014");
+  t.is(last(), null);
+  a.rollback();
+  t.is(tagOf(next()), "UPDATE 1");
+  t.is(tagOf(last()), "UPDATE 1");
+  t.deepEqual(a.rows("SELECT v FROM t WHERE id < 3 ORDER BY id"), [["1012"], ["3"]]);
 });
 
 test("savepoints take back rows, definitions and locks since", (t) => {

@@ -133,6 +133,7 @@ export class SqlDecider {
   }
 
   #decide(waiting: Readonly<QueuedRequest>, request: DecodedSqlRequest): SqlOutcome {
+    if (this.#queue.count > 0 && this.#isHeld(waiting, request)) return { kind: "waits" };
     const position = servedPosition(this.#deciding.reads, request.tenant);
     if (request.kind === "end") {
       this.#end(request);
@@ -165,6 +166,13 @@ export class SqlDecider {
       this.#sessions.delete(`${request.tenant} ${request.session}`);
     }
     return outcome;
+  }
+
+  /** Statements of one session are decided in the order in which they came, also when one of them waits for a lock. */
+  #isHeld(waiting: Readonly<QueuedRequest>, { kind, transaction, tenant, session: number }: SqlRequest): boolean {
+    if (kind !== "execute" || transaction.isOpen) return false;
+    const session = this.#sessions.get(`${tenant} ${number}`);
+    return session !== undefined && this.#queue.holdBehind(session, waiting);
   }
 
   #perform(waiting: Readonly<QueuedRequest>, request: SqlRequest, session: Session, position: number): SqlOutcome {

@@ -4,6 +4,9 @@
  *
  * Of those that want the same lock only the first is woken: it will most likely have the lock, and all others would run in vain. They stand
  * behind it until it was decided, and then wait for whoever has the lock now, or the next of them is woken when it is free.
+ *
+ * A session may have sent more statements behind one that waits, each a transaction of its own. They are held here until that one is decided, and
+ * then come before all others, in their order.
  */
 import type { Port } from "../../../runtime/actor/definition.js";
 import { SqlError } from "../../../runtime/query/error.js";
@@ -39,6 +42,13 @@ interface Parked {
   readonly until: number;
 }
 
+/** A statement behind one of its session's that waits. */
+interface Held {
+  readonly request: QueuedRequest;
+  readonly session: Session;
+  readonly behind: Head;
+}
+
 interface Woken {
   readonly tenant: number;
   readonly request: QueuedRequest;
@@ -53,6 +63,8 @@ export class LockQueue {
   #woken: Woken[] = [];
   /** Statements that stand behind one that was woken. */
   #behind = 0;
+  /** In the order in which they came. */
+  #held: Held[] = [];
 
   readonly #rollback: (session: Session) => void;
 
@@ -100,6 +112,23 @@ export class LockQueue {
     });
   }
 
+  /** Holds a statement of a session that waits with another one. False when it does not. */
+  holdBehind(session: Session, waiting: Readonly<QueuedRequest>): boolean {
+    const parked = this.#parked.find((each) => each.session === session);
+    if (parked === undefined) return false;
+    const { port, correlation } = parked.request;
+    this.#held.push({ request: { ...waiting }, session, behind: { port, correlation } });
+    return true;
+  }
+
+  /** A statement is over, or waits again: then so do those that its session has sent behind it. */
+  #release(head: Head): void {
+    if (this.#held.length === 0 || this.#parked.some(({ request }) => isSame(request, head))) return;
+    const free = this.#held.filter(({ behind }) => isSame(behind, head));
+    this.#held = this.#held.filter(({ behind }) => !isSame(behind, head));
+    for (const { request, session } of free.reverse()) this.#woken.push({ tenant: session.tenant, request });
+  }
+
   /** An owner of locks has given some back: who waits for it is run again, in the order of waiting, or stands behind who is. */
   wake(owner: number): void {
     const found = this.#parked.filter(({ owners }) => owners.has(owner));
@@ -133,12 +162,16 @@ export class LockQueue {
   }
 
   /** A request was decided: who stands behind it waits for whoever has the lock now, or is woken when nobody has it. */
-  decided({ port, correlation }: Head): void {
-    if (this.#behind === 0) return;
+  decided(head: Head): void {
+    if (this.#behind > 0) this.#decidedLock(head);
+    this.#release(head);
+  }
+
+  #decidedLock(head: Head): void {
     const free: Parked[] = [];
     for (const parked of [...this.#parked]) {
       const { behind, wanted, transaction } = parked;
-      if (behind === null || behind.port !== port || behind.correlation !== correlation) continue;
+      if (behind === null || !isSame(behind, head)) continue;
       assert(wanted !== null, "who stands behind another wants the same lock");
       const owners = this.#locks.inTheWay(wanted.name, wanted.strength, transaction?.id ?? null);
       if (owners.length === 0) {
@@ -181,6 +214,7 @@ export class LockQueue {
     }
     this.#host.answer(request, encodeSqlReply(failed(error)));
     if (isCommit) this.#rollback(session);
+    this.#release(request);
   }
 
   /** Ends what has waited for too long. */
@@ -202,7 +236,10 @@ export class LockQueue {
 
   /** What a session waits for is of no interest any more. */
   drop(session: Session): void {
+    const dropped = this.#parked.filter((parked) => parked.session === session);
     this.#parked = this.#parked.filter((parked) => parked.session !== session);
+    // They came before its end.
+    for (const { request } of dropped) this.#release(request);
     this.#behind = this.#parked.filter(({ behind }) => behind !== null).length;
   }
 
@@ -211,10 +248,15 @@ export class LockQueue {
     const parked = this.#parked;
     this.#parked = [];
     this.#behind = 0;
-    for (const { request } of [...parked, ...this.#woken]) this.#host.answer(request, encodeSqlReply(failed(error)));
+    const held = this.#held;
+    this.#held = [];
+    for (const { request } of [...parked, ...this.#woken, ...held])
+      this.#host.answer(request, encodeSqlReply(failed(error)));
     this.#woken = [];
   }
 }
+
+const isSame = (one: Head, other: Head): boolean => one.port === other.port && one.correlation === other.correlation;
 
 const deadlock = (owners: number): SqlError =>
   new SqlError("40P01", "deadlock detected", {

@@ -226,7 +226,8 @@ export class Exchange {
   }
 }
 
-const wishOf = (
+/** What is asked for to run a portal. */
+export const wishOf = (
   { parameterTypes, parameters, resultFormats, prepared }: Portal,
   statement: CachedStatement,
   rowsMax: number,

@@ -9,12 +9,14 @@
  *   the shard          all else
  *
  * Invariants
- *   1. Each Query and each Sync is answered by one ReadyForQuery, and everything before it leaves in one write, unless it is large.
+ *   1. Each Query and each Sync is answered by one ReadyForQuery, and everything before it leaves in one write, unless it is large. What is
+ *      answered while more messages wait leaves with the answers to those, before anybody is waited for.
  *   2. After an error in the extended protocol nothing is done until Sync.
  *   3. In a failed transaction nothing is done but to end it, or to go back to a savepoint.
  */
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
+import { kiB } from "../../../runtime/types/limits.js";
 import type { SessionIdentity } from "../engine-runs.js";
 import { decodeFrontend, type FrontendMessage, kindOf } from "../frontend-messages.js";
 import type { Inbox } from "../inbox.js";
@@ -26,11 +28,15 @@ import { Channels } from "./channels.js";
 import { Descriptions } from "./descriptions.js";
 import { Exchange, type SessionHost } from "./exchange.js";
 import { ExtendedQuery } from "./extended-query.js";
+import { RunAhead } from "./run-ahead.js";
 import { Statements } from "./statements.js";
 import { Transactions } from "./transactions.js";
 
 /** Messages whose statements are judged by roles. */
 const judged: ReadonlySet<FrontendMessage["kind"]> = new Set(["query", "parse", "bind", "describe", "execute"]);
+
+/** Answers of this size do not wait for more. */
+const readyBytesMax: number = 16 * kiB;
 
 export class Session {
   readonly #exchange: Exchange;
@@ -38,8 +44,11 @@ export class Session {
   readonly #transactions: Transactions;
   readonly #statements: Statements;
   readonly #extended: ExtendedQuery;
+  readonly #ahead: RunAhead;
   #isSkipping = false;
   #isIdleTooLong: FatalError | null = null;
+  /** A ReadyForQuery stands in the writer. */
+  #isReadyUnsent = false;
 
   constructor(host: SessionHost, identity: SessionIdentity, settings: SessionSettings, inbox: Inbox) {
     const exchange = new Exchange(host, identity, settings, inbox);
@@ -49,14 +58,17 @@ export class Session {
     this.#transactions = new Transactions(exchange, this.#channels);
     this.#statements = new Statements(exchange, this.#channels, this.#transactions, descriptions);
     this.#extended = new ExtendedQuery(exchange, descriptions, this.#statements);
+    this.#ahead = new RunAhead(exchange, () => this.#writeReady());
   }
 
   get isIdle(): boolean {
-    return this.#exchange.inbox.count === 0 && !this.#exchange.transaction.isOpen;
+    const { inbox, transaction } = this.#exchange;
+    return inbox.count === 0 && !transaction.isOpen && !this.#ahead.isBusy;
   }
 
   cancel(): void {
     this.#exchange.runs.cancel();
+    this.#ahead.cancel();
   }
 
   /** Until the client ends, is told to, or is gone. What it throws is a bug. */
@@ -67,8 +79,13 @@ export class Session {
       // One message after the other. Most are acted upon at once: only what waits for others is waited for.
       for (let isOver = false; !isOver; ) {
         const isMore = this.#next();
-        isOver = !(typeof isMore === "boolean" ? isMore : await isMore);
+        if (typeof isMore === "boolean") isOver = !isMore;
+        else {
+          this.#flushReady();
+          isOver = !(await isMore);
+        }
       }
+      this.#flushReady();
       if (this.#isIdleTooLong !== null) this.#sayFatal(this.#isIdleTooLong);
     } finally {
       this.#end();
@@ -77,6 +94,8 @@ export class Session {
 
   /** False at the end of the session. */
   #next(): boolean | Promise<boolean> {
+    if (!this.#isSkipping && this.#ahead.advance()) return true;
+    if (this.#ahead.isBusy) return this.#ahead.whenChanged();
     const raw = this.#exchange.inbox.glance(0);
     if (raw === undefined) return this.#whenSpokenTo();
     this.#exchange.inbox.take();
@@ -185,18 +204,31 @@ export class Session {
   }
 
   #end(): void {
+    this.#ahead.stop();
     this.#channels.stop();
     this.#exchange.closeAllCursors();
     this.#exchange.runs.end();
   }
 
+  /** More messages that wait are most likely answered at once: then one write does for all. */
   #ready(): void {
+    this.#writeReady();
+    this.#isReadyUnsent = true;
+    if (this.#exchange.inbox.count === 0 || this.#exchange.writer.length >= readyBytesMax) this.#flushReady();
+  }
+
+  #flushReady(): void {
+    if (!this.#isReadyUnsent) return;
+    this.#isReadyUnsent = false;
+    this.#exchange.flush();
+  }
+
+  #writeReady(): void {
     this.#exchange.roles.text();
     for (const [name, value] of this.#exchange.settings.unreported())
       this.#exchange.writer.parameterStatus(name, value);
     if (!this.#exchange.transaction.isOpen) this.#channels.write();
     this.#exchange.writer.readyForQuery(this.#exchange.transaction.status);
-    this.#exchange.flush();
   }
 
   async #query(text: string): Promise<void> {
