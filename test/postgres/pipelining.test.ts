@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "ava";
 import { z } from "zod";
+import { KimberliteError } from "../../runtime/types/errors.js";
 import { startNodeProcess } from "../admin/run-command.js";
 import { lost } from "./fake-executor.js";
 import { bind, describe, execute, parse, query, RawClient, ServerRig, startupPacket, sync, textOf } from "./rig.js";
@@ -103,7 +104,7 @@ test.serial("whatever else is said waits until they are answered", async (t) => 
 });
 
 test.serial(
-  "not ahead: in a transaction, of a read-only session, with a timeout, with another isolation, one alone",
+  "not ahead: in a transaction, of a read-only session, with a timeout, with another isolation",
   async (t) => {
     for (const setting of [
       "SET statement_timeout = '1min'",
@@ -118,10 +119,26 @@ test.serial(
       await answers(client, 2);
       t.is(rig.executor.mostUnderWay, 0, setting);
     }
+  },
+);
+
+test.serial(
+  "one alone is sent again when somebody else serves the tenant; with others beside it, it says so",
+  async (t) => {
     const rig = await rigged();
     const client = await prepared(rig);
+    const stale = new KimberliteError("routeStale", "it is served elsewhere", { outcome: "notCommitted" });
+    rig.executor.loseNext = stale;
     t.deepEqual(await client.ask(...round("i", "1")), inserted(1));
-    t.is(rig.executor.mostUnderWay, 0);
+    rig.executor.loseNext = stale;
+    client.send(...round("i", "2"), ...round("i", "3"));
+    const [first = [], second] = await answers(client, 2);
+    t.regex(first[1] ?? "", /^E .* it is served elsewhere$/);
+    t.deepEqual(second, inserted(2));
+    t.deepEqual(
+      rig.executor.committed.map((text) => text.at(-1)),
+      ["1", "3"],
+    );
   },
 );
 

@@ -122,13 +122,18 @@ export class Session {
   }
 
   /** Until the next message has arrived; false when none comes any more. */
-  async #whenSpokenTo(): Promise<boolean> {
+  #whenSpokenTo(): Promise<boolean> {
     const stopTimer = this.#idleTimer();
+    const { inbox } = this.#exchange;
     this.#channels.isWaiting = true;
-    const raw = await this.#exchange.inbox.peek(0);
-    this.#channels.isWaiting = false;
-    stopTimer?.();
-    return raw !== null;
+    return new Promise((resolve) => {
+      inbox.watch((isMore) => {
+        inbox.unwatch();
+        this.#channels.isWaiting = false;
+        stopTimer?.();
+        resolve(isMore);
+      });
+    });
   }
 
   /** A session that only waits may be told to end. */
