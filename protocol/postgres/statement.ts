@@ -231,7 +231,8 @@ export function cached(parsed: ParsedStatement): CachedStatement {
     destination: isForShard ? "shard" : "projection",
     mayBePoint: !isForShard && mayBePoint(statement),
     isPlain: plain.has(statement.kind),
-    mayRunAhead: mayRunAhead(statement) && !asksOfSession(parsed.text),
+    // Where a cursor stands is known by its session.
+    mayRunAhead: mayRunAhead(statement) && parsed.cursors.length === 0 && !asksOfSession(parsed.text),
     writes,
     makesTemporary: makesTemporary(statement),
     asksOfSession: asksOfSession(parsed.text),

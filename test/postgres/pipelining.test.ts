@@ -142,6 +142,13 @@ test.serial(
   },
 );
 
+test.serial("not ahead: what is about the row on which a cursor stands", async (t) => {
+  const rig = await rigged();
+  const client = await prepared(rig);
+  await client.ask(parse("w", "DELETE FROM t WHERE CURRENT OF c"), sync);
+  t.deepEqual(await client.ask(...round("w")), ["2", 'E 34000 cursor "c" does not exist', "Z I"]);
+});
+
 test.serial("one that is lost says so, and those behind it go on", async (t) => {
   const rig = await rigged();
   const client = await prepared(rig);

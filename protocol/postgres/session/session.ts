@@ -1,6 +1,6 @@
 /**
  * One client's session once it is admitted: what it says is acted upon in order, one message after the other, and answered in
- * PostgreSQL's protocol (version 3; chapter 55 of its manual).
+ * PostgreSQL's protocol (version 3; chapter 55 of its manual). Writes that follow one another go ahead of their answers (run-ahead.ts).
  *
  * Where a statement is done
  *   here               settings, the bounds of a transaction, what is prepared, cursors' names, the framing of COPY
