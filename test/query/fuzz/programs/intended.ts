@@ -32,9 +32,12 @@ export function intendedOfProgram(
   const there = stateOf(expected);
   const here = stateOf(actual);
   if (here === "53200" && isTight) return { text: "what stays in memory had too little: 53200", endsProgram: true };
+  if (there === "XX000") return { text: "PostgreSQL failed within itself: XX000", endsProgram: true };
   if (here === "0A000" && there !== "0A000")
     return { text: `refused with 0A000: ${actual.kind === "failed" ? actual.message : ""}`, endsProgram: true };
   if (ofRows.test(there) && ofRows.test(here) && overRows.test(sql))
+    return { text: `another of several rows failed first: ${here}, not ${there}`, endsProgram: false };
+  if (there.startsWith("22") && here.startsWith("22") && /^(?:select|with)\b/u.test(sql))
     return { text: `another of several rows failed first: ${here}, not ${there}`, endsProgram: false };
   const count = (answer: PostgresAnswer): number =>
     answer.kind === "rows" ? Number(/^(?:UPDATE|MERGE) (\d+)/u.exec(answer.tag)?.[1] ?? 0) : 0;

@@ -4,6 +4,7 @@
  */
 import type { Random } from "../expressions.js";
 import { type ColumnType, columnTypes, QueryWriter } from "../statements.js";
+import { composedQuery } from "./composed-queries.js";
 import { copyStep } from "./copies.js";
 import { kinds, ownDefinitions } from "./kinds.js";
 import { mergeStep } from "./merges.js";
@@ -24,6 +25,8 @@ import {
   type Table,
   valueOf,
 } from "./schema.js";
+import { valueQuery } from "./value-queries.js";
+import { widerChange } from "./wider-changes.js";
 
 const unordered = (sql: string): Step => ({ sql, isOrdered: false });
 const whole = ({ name }: Table): Step => ({ ...unordered(`select * from ${name}`), isKept: true });
@@ -48,6 +51,8 @@ export class ProgramWriter {
   #kept: { readonly name: string; readonly tables: readonly Table[] }[] = [];
   #left = 0;
   #names = 0;
+  /** What follows the statement before it. */
+  #following: readonly Step[] = [];
 
   constructor(random: Random) {
     this.#random = random;
@@ -73,6 +78,9 @@ export class ProgramWriter {
   }
 
   next(): Step {
+    const [following, ...rest] = this.#following;
+    this.#following = rest;
+    if (following !== undefined) return following;
     const step = this.#next();
     return !this.isInTransaction && isQuery(step) && this.#random.next(3) === 0 ? { ...step, isKept: true } : step;
   }
@@ -99,8 +107,17 @@ export class ProgramWriter {
     if (choice < 43) return this.#other(table);
     if (choice < 46) return copyStep(this.#random, table);
     if (choice < 52) return preparedStep(this.#random, this.#tables);
-    if (choice < 62) return this.#deepQuery();
-    return (choice < 80 ? richQuery : query)(this.#random, this.#readable());
+    if (choice < 60) return this.#deepQuery();
+    if (choice < 63) return this.#wider(table);
+    if (choice < 72) return composedQuery(this.#random, this.#tables);
+    if (choice < 80) return valueQuery(this.#random, this.#readable());
+    return (choice < 90 ? richQuery : query)(this.#random, this.#readable());
+  }
+
+  #wider(table: Table): Step {
+    const [first, ...rest] = widerChange(this.#random, table, this.#random.pick(this.#tables));
+    this.#following = rest;
+    return first ?? whole(table);
   }
 
   /** Every row of every table: what a program came to. */
