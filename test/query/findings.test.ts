@@ -20,6 +20,9 @@ test("what random programs found is PostgreSQL's", async (t) => {
     // Constants are computed when a statement is planned, whoever asks for them.
     t.is(await answer("select 1 / 0 from t where false"), "22012");
     t.is(await answer("select case when id > 9 then 1 / 0 else id end from t"), "22012");
+    t.is(await answer("select 1 / cardinality(array[]::int[]) from t where false"), "22012");
+    t.is(await answer("select (array['a', 'b'])[1]::int from t where false"), "22P02");
+    t.is(await answer("select '7'::jsonb - array['a', 'd'] from t where false"), "22023");
     t.is(await answer("select id from t where false and 1 / 0 = 1"), "");
     t.is(await answer("select case when false then 1 / 0 else 7 end"), "7");
     // A domain has its own name for whoever asks, and is the type beneath it everywhere else.

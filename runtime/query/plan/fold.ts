@@ -6,6 +6,7 @@
 import { SqlError } from "../error.js";
 import type { EvaluationContext } from "../functions/context.js";
 import type { Evaluator } from "../functions/registry.js";
+import { SqlArray } from "../types/array.js";
 import type { Datum } from "../types/datum.js";
 import type { SqlType } from "../types/sql-type.js";
 import type { BoundExpression } from "./expression.js";
@@ -76,6 +77,10 @@ export class ConstantFolder {
         return this.#not(mapParts(expression, (part) => this.fold(part)) as Kind<"not">);
       case "isTest":
         return this.#isTest(mapParts(expression, (part) => this.fold(part)) as Kind<"isTest">);
+      case "arrayOf":
+        return this.#array(mapParts(expression, (part) => this.fold(part)) as Kind<"arrayOf">);
+      case "element":
+        return this.#element(mapParts(expression, (part) => this.fold(part)) as Kind<"element">);
       default:
         return mapParts(expression, (part) => this.fold(part));
     }
@@ -141,6 +146,26 @@ export class ConstantFolder {
     if (value === undefined || (typeof value === "object" && value !== null)) return expression;
     const wanted = test === "true" ? true : test === "false" ? false : null;
     return constant((value === wanted) !== isNegated, type, location);
+  }
+
+  #array(expression: Kind<"arrayOf">): BoundExpression {
+    const { items, elementType, type, location } = expression;
+    const values: Datum[] = [];
+    for (const item of items) {
+      const value = known(item);
+      if (value === undefined) return expression;
+      values.push(value);
+    }
+    return constant(new SqlArray(elementType, values), type, location);
+  }
+
+  #element(expression: Kind<"element">): BoundExpression {
+    const { type, location } = expression;
+    const array = known(expression.array);
+    const index = known(expression.index);
+    if (array === undefined || index === undefined) return expression;
+    if (!(array instanceof SqlArray) || index === null) return constant(null, type, location);
+    return constant(array.at(Number(index)), type, location);
   }
 
   #call(expression: Kind<"call">): BoundExpression {

@@ -20,6 +20,11 @@ const forms: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["ALTER TABLE", /^alter table/u],
   ["CREATE VIEW", /^create view/u],
   ["CREATE INDEX", /^create (?:unique )?index/u],
+  ["materialized view", /^(?:create|refresh) materialized view/u],
+  ["row lock", /\bfor (?:update|no key update|share|key share)\b/u],
+  ["time zone", /^set timezone/u],
+  ["partial key", /^insert .* on conflict \([^)]*\) where/u],
+  ["many rows", /^insert .* from generate_series/u],
   ["sequence", /\b(?:nextval|setval|alter sequence)\b/u],
   ["SELECT", /^(?:select|with (?!d as \((?:update|delete)))/u],
 ];

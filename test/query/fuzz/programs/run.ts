@@ -1,7 +1,7 @@
 /** Runs a program on two servers by the simple protocol, and tells the first statement on which they disagree. */
 import type { PostgresAnswer, PostgresClient } from "../../postgres/client.js";
 import { formsOf } from "./forms.js";
-import { intendedOfProgram, oidsOfObjects } from "./intended.js";
+import { intendedOfProgram, newTypePattern, oidsOfObjects } from "./intended.js";
 import type { Step } from "./queries.js";
 
 export interface Difference {
@@ -101,11 +101,13 @@ export async function compareProgram(
   const [expected, actual] = await Promise.all([run(sides.postgres, false), run(sides.here, true)]);
   const past = await comparePast(sides.here, steps, actual, kept, counts);
   await Promise.all([sides.postgres.query(clear), sides.here.query(clear)]);
+  let hasNewType = false;
   for (const [index, step] of steps.entries()) {
     const there = expected[index];
     const here = actual[index];
     if (there === undefined || here === undefined) throw new Error("every statement has an answer");
     counts.statements += 1;
+    hasNewType ||= newTypePattern.test(step.sql);
     if (memory !== null) counts.tight += 1;
     const [left, right] = [shown(there, step.isOrdered), shown(here, step.isOrdered)];
     if (isSame(right, left)) {
@@ -117,7 +119,7 @@ export async function compareProgram(
       }
       continue;
     }
-    const reason = intendedOfProgram(step.sql, there, here, memory !== null);
+    const reason = intendedOfProgram(step.sql, there, here, memory !== null, hasNewType);
     if (reason === null) {
       const message = (answer: PostgresAnswer): string => (answer.kind === "failed" ? ` ${answer.message}` : "");
       return { index, expected: left + message(there), actual: right + message(here) };
