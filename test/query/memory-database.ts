@@ -21,7 +21,7 @@ import { plainRole, RoleSet } from "../../runtime/query/catalog/role-set.js";
 import { objectNames } from "../../runtime/query/catalog/system/names.js";
 import { systemTables } from "../../runtime/query/catalog/system/relations.js";
 import { systemRows } from "../../runtime/query/catalog/system/rows.js";
-import { showExpression } from "../../runtime/query/deparse/show.js";
+import { showExpression, showView } from "../../runtime/query/deparse/show.js";
 import type { QueryEnvironment, RowStream } from "../../runtime/query/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { compileRow, rowsOfStream, runPlan } from "../../runtime/query/execute/run.js";
@@ -149,6 +149,7 @@ export class MemoryDatabase implements Catalog {
     catalog: this,
     roles: new RoleSet([plainRole("admin", true)]),
     showExpression,
+    showView,
     session: {
       setting: () => null,
       setSetting: () => undefined,

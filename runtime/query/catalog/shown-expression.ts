@@ -1,7 +1,13 @@
 /** Stored expressions as the catalogs show them: what is asked of `deparse/`, which stands above the functions that ask. */
 import type { EvaluationContext } from "../functions/context.js";
 import type { SqlType } from "../types/sql-type.js";
-import type { DomainDefinition, StoredExpression, TableDefinition } from "./model.js";
+import type {
+  DomainDefinition,
+  MaterializedViewDefinition,
+  StoredExpression,
+  TableDefinition,
+  ViewDefinition,
+} from "./model.js";
 
 /** What names mean in it, and the type that its value becomes; null: it keeps its own. */
 export interface ExpressionPlace {
@@ -27,3 +33,10 @@ export type ShowExpression = (
   style: ExpressionStyle,
   context: EvaluationContext,
 ) => ShownExpression;
+
+/** A view's query, with the semicolon behind it. */
+export type ShowView = (
+  view: ViewDefinition | MaterializedViewDefinition,
+  style: Exclude<ExpressionStyle, "line">,
+  context: EvaluationContext,
+) => string;

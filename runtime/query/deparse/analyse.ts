@@ -6,7 +6,15 @@ import { notSupported } from "../error.js";
 import { commonType } from "../functions/coercion.js";
 import type { EvaluationContext } from "../functions/context.js";
 import { resolveOperator } from "../functions/resolve.js";
-import type { CaseExpression, ColumnName, Expression, InList } from "../syntax/ast-expression.js";
+import type {
+  CaseExpression,
+  ColumnName,
+  Expression,
+  FunctionCall,
+  GroupingCall,
+  InList,
+  Subquery,
+} from "../syntax/ast-expression.js";
 import { quoteIdentifier } from "../types/quote.js";
 import { noModifier, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
@@ -17,17 +25,21 @@ import { number } from "./number.js";
 import { specialValue } from "./special-value.js";
 
 const bool = sqlType(typeOid.bool);
+
+export type OfQuery = (syntax: FunctionCall | Subquery | GroupingCall) => Analysed | null;
 const rowComparisons: ReadonlySet<string> = new Set(["=", "<>", "<", "<=", ">", ">="]);
 
 export class Analysis {
   readonly conversions: Conversions;
   readonly #context: EvaluationContext;
   readonly #column: (name: ColumnName) => Analysed;
+  readonly #ofQuery: OfQuery;
 
-  /** @param column what a name means; throws for one that means nothing */
-  constructor(context: EvaluationContext, column: (name: ColumnName) => Analysed) {
+  /** @param column what a name means; throws for one that means nothing @param ofQuery what only a query has; null for what is none of that */
+  constructor(context: EvaluationContext, column: (name: ColumnName) => Analysed, ofQuery: OfQuery = () => null) {
     this.#context = context;
     this.#column = column;
+    this.#ofQuery = ofQuery;
     this.conversions = new Conversions(context);
   }
 
@@ -69,12 +81,12 @@ export class Analysis {
         return this.#distinct(syntax);
       case "and":
       case "or":
-        return { kind: syntax.kind, terms: syntax.terms.map((term) => this.#boolean(term)), type: bool };
+        return { kind: syntax.kind, terms: syntax.terms.map((term) => this.boolean(term)), type: bool };
       case "not":
-        return { kind: "not", term: this.#boolean(syntax.term), type: bool };
+        return { kind: "not", term: this.boolean(syntax.term), type: bool };
       case "isTest": {
         const isOfNull = syntax.test === "null";
-        const subject = isOfNull ? this.#asText(this.analyse(syntax.subject)) : this.#boolean(syntax.subject);
+        const subject = isOfNull ? this.asText(this.analyse(syntax.subject)) : this.boolean(syntax.subject);
         const test = `IS ${syntax.isNegated ? "NOT " : ""}${syntax.test.toUpperCase()}`;
         return { kind: "test", test, isOfNull, subject, type: bool };
       }
@@ -93,7 +105,7 @@ export class Analysis {
       case "case":
         return this.#case(syntax);
       case "functionCall":
-        return analyseCall(syntax, this);
+        return this.#ofQuery(syntax) ?? analyseCall(syntax, this);
       case "cast": {
         const target = bindTypeName(syntax.type, findTypeIn(this.#context.catalog, this.#context));
         return this.#cast(syntax.subject, target);
@@ -109,12 +121,16 @@ export class Analysis {
       case "specialValue":
         return specialValue(syntax);
       case "collate": {
-        const subject = this.#asText(this.analyse(syntax.subject));
+        const subject = this.asText(this.analyse(syntax.subject));
         return { kind: "collate", subject, name: quoteIdentifier(syntax.name.at(-1) ?? ""), type: subject.type };
       }
-      case "parameterName":
       case "subquery":
-      case "grouping":
+      case "grouping": {
+        const found = this.#ofQuery(syntax);
+        if (found === null) throw notSupported(`showing ${syntax.kind}`);
+        return found;
+      }
+      case "parameterName":
       case "default":
       case "currentOf":
         throw notSupported(`showing ${syntax.kind}`);
@@ -151,11 +167,12 @@ export class Analysis {
     return this.conversions.convert(given, target, "implicit");
   }
 
-  #asText(given: Analysed): Analysed {
+  /** A literal of which nothing tells what it is becomes a text. */
+  asText(given: Analysed): Analysed {
     return isUnknown(given) ? this.#implicitly(given, sqlType(typeOid.text)) : given;
   }
 
-  #boolean(syntax: Expression): Analysed {
+  boolean(syntax: Expression): Analysed {
     return this.#implicitly(this.analyse(syntax), bool);
   }
 
@@ -182,7 +199,7 @@ export class Analysis {
   }
 
   /** Without lengths: what several values have in common is no length. */
-  #common(items: readonly Analysed[], what: string): SqlType {
+  common(items: readonly Analysed[], what: string): SqlType {
     const { modifier: _length, ...type } = commonType(
       items.map((item) => item.type),
       what,
@@ -195,7 +212,7 @@ export class Analysis {
     what: string,
   ): { readonly items: readonly Analysed[]; readonly type: SqlType } {
     const items = syntax.map((item) => this.analyse(item));
-    const type = this.#common(items, what);
+    const type = this.common(items, what);
     return { items: items.map((item) => this.#implicitly(item, type)), type };
   }
 
@@ -221,7 +238,7 @@ export class Analysis {
     const isArray = plain.length > 1 && subject.kind !== "row";
     const terms = (isArray ? analysed.filter(namesColumn) : analysed).map(single);
     if (isArray) {
-      const type = this.#common([subject, ...plain], "IN");
+      const type = this.common([subject, ...plain], "IN");
       const array: Analysed = {
         kind: "array",
         items: plain.map((item) => this.#implicitly(item, type)),
@@ -250,7 +267,7 @@ export class Analysis {
     // Against a NULL that is written it is a test for NULL.
     if (isNull(left) || isNull(right)) {
       const test = syntax.isNegated ? "IS NULL" : "IS NOT NULL";
-      return { kind: "test", test, isOfNull: true, subject: this.#asText(isNull(right) ? left : right), type: bool };
+      return { kind: "test", test, isOfNull: true, subject: this.asText(isNull(right) ? left : right), type: bool };
     }
     const distinct = this.#distinctFrom(left, right);
     return syntax.isNegated ? { kind: "not", term: distinct, type: bool } : distinct;
@@ -272,9 +289,9 @@ export class Analysis {
   }
 
   #case(syntax: CaseExpression): Analysed {
-    const subject = syntax.subject === null ? null : this.#asText(this.analyse(syntax.subject));
+    const subject = syntax.subject === null ? null : this.asText(this.analyse(syntax.subject));
     const conditions = syntax.branches.map(({ condition }) =>
-      subject === null ? this.#boolean(condition) : this.#operands("=", subject, this.analyse(condition)).right,
+      subject === null ? this.boolean(condition) : this.#operands("=", subject, this.analyse(condition)).right,
     );
     const written = syntax.otherwise ?? ({ kind: "nullLiteral", location: -1 } as const);
     const { items, type } = this.#unified([written, ...syntax.branches.map(({ result }) => result)], "CASE");
@@ -299,7 +316,7 @@ export class Analysis {
     if (element === 0 || step.kind === "field" || step.kind === "star") throw notSupported(`showing ${step.kind}`);
     const place = (syntax: Expression): Analysed => {
       const analysed = this.analyse(syntax);
-      if (isJson && isUnknown(analysed)) return this.#asText(analysed);
+      if (isJson && isUnknown(analysed)) return this.asText(analysed);
       return isJson ? analysed : this.conversions.convert(analysed, sqlType(typeOid.int4), "assignment");
     };
     if (step.kind === "index")
@@ -316,6 +333,7 @@ const isNull = (analysed: Analysed): boolean =>
 /** Whether any column is named in it. */
 function namesColumn(analysed: Analysed): boolean {
   if (analysed.kind === "name") return !analysed.isSpecial;
+  if (analysed.kind === "written") return analysed.parts.some(namesColumn);
   return Object.values(analysed).some(holdsColumn);
 }
 

@@ -4,6 +4,7 @@
  * will not do: they have folded what is constant, and have lost how a call was written.
  */
 import type { SqlType } from "../types/sql-type.js";
+import type { Printer } from "./print.js";
 
 interface Typed {
   readonly type: SqlType;
@@ -13,7 +14,13 @@ export type Analysed = Typed &
   (
     | { readonly kind: "constant" /** As the type's values are written; null is NULL. */; readonly text: string | null }
     /** A column, or whatever else is shown by its name alone: `VALUE`, `CURRENT_DATE`. */
-    | { readonly kind: "name"; readonly text: string; readonly isSpecial: boolean }
+    | {
+        readonly kind: "name";
+        readonly text: string;
+        readonly isSpecial: boolean;
+        /** Of a column of a query: its name alone. */
+        readonly column?: string;
+      }
     | { readonly kind: "operator"; readonly name: string; readonly left: Analysed | null; readonly right: Analysed }
     | {
         readonly kind: "call";
@@ -64,6 +71,14 @@ export type Analysed = Typed &
         readonly index: Analysed | { readonly from: Analysed | null; readonly to: Analysed | null };
       }
     | { readonly kind: "collate"; readonly subject: Analysed; readonly name: string }
+    /** What only a query has: it prints itself. */
+    | {
+        readonly kind: "written";
+        readonly isCall: boolean;
+        /** What it is made of, as far as that is of its own query. */
+        readonly parts: readonly Analysed[];
+        readonly print: (printer: Printer) => void;
+      }
   );
 
 export interface Conversion extends Typed {

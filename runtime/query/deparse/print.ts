@@ -14,6 +14,9 @@ import { printSyntax } from "./print-syntax.js";
 export type Implicit = "shown" | "hidden";
 
 const caseIndent = 4;
+/** Of the clauses of a query within another. */
+const queryIndent = 8;
+const indentMax = 40;
 
 export class Printer {
   readonly #isPretty: boolean;
@@ -36,15 +39,49 @@ export class Printer {
     this.#text += text;
   }
 
-  /** A word that begins a line, where lines are kept apart. */
-  #keyword(word: string, before: number, after: number): void {
+  get isPretty(): boolean {
+    return this.#isPretty;
+  }
+
+  /** Columns by which the next line begins further in. */
+  get indent(): number {
+    return this.#indent;
+  }
+
+  set indent(columns: number) {
+    this.#indent = columns;
+  }
+
+  /**
+   * A word that begins a line, where lines are kept apart.
+   *
+   * @param before how much further in than the lines before @param after and the lines behind it @param own and it alone
+   */
+  keyword(word: string, before: number, after: number, own = 0): void {
     if (!this.#isIndented) {
       this.write(word);
       return;
     }
     this.#indent += before;
-    this.#text = `${this.#text.replace(/ +$/u, "")}\n${" ".repeat(Math.max(0, this.#indent))}${word}`;
-    this.#indent += after;
+    const level = Math.max(0, this.#indent);
+    // Deep inside lines move less, and at last begin from the left again.
+    const amount = level < indentMax ? level : (indentMax + (level - indentMax) / (queryIndent / 2)) % indentMax;
+    this.#text = `${this.#text.replace(/ +$/u, "")}\n${" ".repeat(Math.floor(amount) + own)}${word}`;
+    this.#indent = Math.max(0, this.#indent + after);
+  }
+
+  /** What is printed by itself, for whoever decides then where it stands. */
+  apart(print: () => void): string {
+    const before = this.#text;
+    this.#text = "";
+    print();
+    const own = this.#text;
+    this.#text = before;
+    return own;
+  }
+
+  trimSpaces(): void {
+    this.#text = this.#text.replace(/ +$/u, "");
   }
 
   list(items: readonly Analysed[], implicit: Implicit): void {
@@ -163,6 +200,9 @@ export class Printer {
       case "subscript":
         this.#subscript(node, implicit);
         return;
+      case "written":
+        node.print(this);
+        return;
       default:
         unreachable(node);
     }
@@ -224,23 +264,23 @@ export class Printer {
     const space = (): void => {
       if (!this.#isIndented) this.write(" ");
     };
-    this.#keyword("CASE", 0, caseIndent);
+    this.keyword("CASE", 0, caseIndent);
     if (subject !== null) {
       this.write(" ");
       this.print(subject, "shown");
     }
     for (const { condition, result } of branches) {
       space();
-      this.#keyword("WHEN ", 0, 0);
+      this.keyword("WHEN ", 0, 0);
       this.print(condition, "hidden");
       this.write(" THEN ");
       this.print(result, "shown");
     }
     space();
-    this.#keyword("ELSE ", 0, 0);
+    this.keyword("ELSE ", 0, 0);
     this.print(otherwise, "shown");
     space();
-    this.#keyword("END", -caseIndent, 0);
+    this.keyword("END", -caseIndent, 0);
   }
 
   #subscript({ subject, index }: Extract<Analysed, { kind: "subscript" }>, implicit: Implicit): void {

@@ -1,7 +1,14 @@
 /** Stored expressions as the catalogs show them. */
 import type { DomainDefinition, StoredExpression, TableDefinition } from "../catalog/model.js";
-import type { ExpressionPlace, ExpressionStyle, ShowExpression, ShownExpression } from "../catalog/shown-expression.js";
+import type {
+  ExpressionPlace,
+  ExpressionStyle,
+  ShowExpression,
+  ShownExpression,
+  ShowView,
+} from "../catalog/shown-expression.js";
 import { withNames } from "../catalog/system/names.js";
+import { CatalogWorld } from "../catalog/system/world.js";
 import { SqlError } from "../error.js";
 import type { EvaluationContext } from "../functions/context.js";
 import type { ColumnName, Expression } from "../syntax/ast-expression.js";
@@ -11,6 +18,7 @@ import { formatType } from "../types/type-name.js";
 import { Analysis } from "./analyse.js";
 import type { Analysed } from "./analysed.js";
 import { Printer } from "./print.js";
+import { shownQuery } from "./query/query.js";
 
 /** What a statement was shown before: it asks for the same expressions again and again, in joins of catalogs. */
 const remembered = new WeakMap<EvaluationContext, Map<StoredExpression, ShownStyles>>();
@@ -43,6 +51,27 @@ function show(
     return { text: stored.text, isCall: stored.syntax.kind === "functionCall" };
   }
 }
+
+/** Names that PostgreSQL has in the query of every view. */
+const takenInViews: ReadonlySet<string> = new Set(["old", "new"]);
+
+/** As with expressions: what is not known here is shown as it is stored. */
+export const showView: ShowView = ({ query, columns }, style, context) => {
+  try {
+    const around = { world: new CatalogWorld(context), context };
+    const shown = shownQuery(query.syntax, around, null, takenInViews);
+    const printer = new Printer(style, (type) => typeText(type, context));
+    shown.print(
+      printer,
+      columns.map(({ name }) => name),
+      true,
+    );
+    return `${printer.text};`;
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error;
+    return ` ${query.text.replace(/;?\s*$/u, "")};`;
+  }
+};
 
 function analyse(syntax: Expression, { of, type }: ExpressionPlace, context: EvaluationContext): Analysed {
   const analysis = new Analysis(context, (name) => nameIn(name, of));

@@ -4,7 +4,7 @@
  */
 import type { Catalog } from "../catalog/model.js";
 import type { RoleSet } from "../catalog/role-set.js";
-import type { ShowExpression } from "../catalog/shown-expression.js";
+import type { ShowExpression, ShowView } from "../catalog/shown-expression.js";
 import type { Int64 } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
 import type { TextContext } from "../types/text-context.js";
@@ -69,4 +69,5 @@ export interface EvaluationContext extends TextContext {
   readonly session: SessionPort;
   /** How the catalogs show stored expressions. */
   readonly showExpression: ShowExpression;
+  readonly showView: ShowView;
 }

@@ -160,6 +160,8 @@ export interface WindowDefinition extends Located {
     readonly from: FrameBound;
     readonly to: FrameBound;
     readonly exclude: "noOthers" | "currentRow" | "group" | "ties";
+    /** It was written without BETWEEN: only where it begins. */
+    readonly isShort?: true;
     /** True when nothing was written about frames. */
     readonly isDefault: boolean;
   };

@@ -288,6 +288,7 @@ export function sortItemsOf(fields: Fields, key: string, conversion: Conversion)
 /** Bits of the parser's frame options. */
 const frameBits = {
   nonDefault: 0x1,
+  between: 0x10,
   rows: 0x4,
   groups: 0x8,
   startUnboundedPreceding: 0x20,
@@ -345,6 +346,7 @@ export function convertWindow(node: unknown, conversion: Conversion): WindowDefi
             ? "ties"
             : "noOthers",
       isDefault: !is(frameBits.nonDefault),
+      ...(is(frameBits.nonDefault) && !is(frameBits.between) ? { isShort: true as const } : {}),
     },
     location: conversion.at(fields),
   };

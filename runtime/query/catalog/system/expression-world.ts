@@ -10,8 +10,10 @@ import type {
   ColumnDefinition,
   DomainDefinition,
   IndexDefinition,
+  MaterializedViewDefinition,
   StoredExpression,
   TableDefinition,
+  ViewDefinition,
 } from "../model.js";
 import type { ExpressionPlace, ExpressionStyle, ShownExpression } from "../shown-expression.js";
 import { CatalogWorld } from "./world.js";
@@ -61,6 +63,11 @@ export class ExpressionWorld extends CatalogWorld {
 
   #show({ stored, place }: Placed, style: ExpressionStyle): ShownExpression {
     return this.#context.showExpression(stored, place, style, this.#context);
+  }
+
+  /** The query of a view, as `pg_get_viewdef` tells it. */
+  viewText(view: ViewDefinition | MaterializedViewDefinition): string {
+    return this.#context.showView(view, "plain", this.#context);
   }
 
   /** Null where there is none. */

@@ -197,13 +197,13 @@ function canChange(view: ViewDefinition, { catalog }: CatalogWorld, only: Readon
 const canInsert = (view: ViewDefinition, { catalog }: CatalogWorld): boolean =>
   (eventsOf(view, catalog) & updatableEvents.insert) !== 0;
 
-export function* viewRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
+export function* viewRows(world: ExpressionWorld, database: string): Iterable<SystemRow> {
   for (const view of world.views())
     yield {
       table_catalog: database,
       table_schema: world.schemaName(view.schema),
       table_name: view.name,
-      view_definition: definitionText(view),
+      view_definition: world.viewText(view),
       check_option: (view.checkOption ?? "none").toUpperCase(),
       is_updatable: yesNo(canChange(view, world, null)),
       is_insertable_into: yesNo(canInsert(view, world)),
@@ -212,8 +212,6 @@ export function* viewRows(world: CatalogWorld, database: string): Iterable<Syste
       is_trigger_insertable_into: "NO",
     };
 }
-
-const definitionText = (view: ViewDefinition): string => ` ${view.query.text.replace(/;?\s*$/u, "")};`;
 
 export function* schemataRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
   for (const schema of world.schemas())

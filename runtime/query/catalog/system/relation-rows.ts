@@ -453,19 +453,17 @@ export function* tableViewRows(world: CatalogWorld): Iterable<SystemRow> {
     };
 }
 
-const viewText = (text: string): string => ` ${text.replace(/;?\s*$/u, "")};`;
-
-export function* viewViewRows(world: CatalogWorld): Iterable<SystemRow> {
+export function* viewViewRows(world: ExpressionWorld): Iterable<SystemRow> {
   for (const view of world.views())
     yield {
       schemaname: world.schemaName(view.schema),
       viewname: view.name,
       viewowner: world.ownerName(view.owner),
-      definition: viewText(view.query.text),
+      definition: world.viewText(view),
     };
 }
 
-export function* materializedViewRows(world: CatalogWorld): Iterable<SystemRow> {
+export function* materializedViewRows(world: ExpressionWorld): Iterable<SystemRow> {
   for (const view of world.materializedViews())
     yield {
       schemaname: world.schemaName(view.schema),
@@ -473,7 +471,7 @@ export function* materializedViewRows(world: CatalogWorld): Iterable<SystemRow> 
       matviewowner: world.ownerName(view.owner),
       hasindexes: view.rows.indexes.length > 0,
       ispopulated: view.isPopulated,
-      definition: viewText(view.query.text),
+      definition: world.viewText(view),
     };
 }
 

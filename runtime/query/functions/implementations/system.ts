@@ -98,10 +98,10 @@ function constraintDefinition(oid: Oid, isPretty: boolean, context: EvaluationCo
   return null;
 }
 
-function viewDefinition(oid: Oid, context: EvaluationContext): Datum {
+function viewDefinition(oid: Oid, context: EvaluationContext, isPretty: boolean): Datum {
   const view = context.catalog.objectByOid(oid);
   if (view?.kind !== "view" && view?.kind !== "materializedView") return null;
-  return ` ${view.query.text.replace(/;?\s*$/u, "")};`;
+  return context.showView(view, isPretty ? "pretty" : "plain", context);
 }
 
 /** What can be done through a table or view, in PostgreSQL's bits. @param only columns that matter; null: any */
@@ -110,8 +110,8 @@ function eventsOfRelation(oid: Oid, context: EvaluationContext, only: ReadonlySe
   return relation?.kind === "table" || relation?.kind === "view" ? eventsOf(relation, context.catalog, only) : 0;
 }
 
-const viewNamed = (name: string, context: EvaluationContext): Datum =>
-  viewDefinition(context.names.oidOf("regclass", name), context);
+const viewNamed = (name: string, context: EvaluationContext, isPretty: boolean): Datum =>
+  viewDefinition(context.names.oidOf("regclass", name), context, isPretty);
 
 /** The sequence that a serial or identity column draws from. */
 function serialSequence(tableName: string, column: string, context: EvaluationContext): Datum {
@@ -352,11 +352,11 @@ const objects = strictly({
   "pg_get_indexdef(oid,int4,bool)": (oid, column, isPretty, context) => indexDefinition(oid, column, context, isPretty),
   "pg_get_constraintdef(oid)": (oid, context) => constraintDefinition(oid, false, context),
   "pg_get_constraintdef(oid,bool)": (oid, isPretty, context) => constraintDefinition(oid, isPretty, context),
-  "pg_get_viewdef(oid)": (oid, context) => viewDefinition(oid, context),
-  "pg_get_viewdef(oid,bool)": (oid, _isPretty, context) => viewDefinition(oid, context),
-  "pg_get_viewdef(oid,int4)": (oid, _width, context) => viewDefinition(oid, context),
-  "pg_get_viewdef(text)": (name, context) => viewNamed(name, context),
-  "pg_get_viewdef(text,bool)": (name, _isPretty, context) => viewNamed(name, context),
+  "pg_get_viewdef(oid)": (oid, context) => viewDefinition(oid, context, false),
+  "pg_get_viewdef(oid,bool)": (oid, isPretty, context) => viewDefinition(oid, context, isPretty),
+  "pg_get_viewdef(oid,int4)": (oid, _width, context) => viewDefinition(oid, context, true),
+  "pg_get_viewdef(text)": (name, context) => viewNamed(name, context, false),
+  "pg_get_viewdef(text,bool)": (name, isPretty, context) => viewNamed(name, context, isPretty),
   "pg_get_serial_sequence(text,text)": (table, column, context) => serialSequence(table, column, context),
   "pg_get_function_arguments(oid)": (oid) => argumentsText(oid),
   "pg_get_function_identity_arguments(oid)": (oid) => argumentsText(oid),

@@ -1,0 +1,55 @@
+-- More views as the catalogs show them; and what is made of what is shown is shown the same.
+create table t (a int primary key, b text, c numeric(10,2), d date, f boolean, arr int[]);
+create table u (a int, x text, y timestamptz, j jsonb);
+create view w01 as select t.*, u.x from t join u on u.a = t.a where t.b in ('x', 'y') and u.x not in ('p', 'q');
+create view w02 as select a, sum(a) over () as all_of, count(*) over (partition by f), first_value(b) over (order by a rows unbounded preceding) from t;
+create view w03 as select case b when 'x' then 1 when 'y' then 2 end as n, case when a > 1 then (select max(u.a) from u) else 0 end as m from t;
+create view w04 as select a from t where a > all (select a from u where x is not null) and (a, b) in (select a, x from u);
+create view w05 as with a as (select 1 as n), b as materialized (select n + 1 as n from a) select b.n from b union all select n from a order by 1 desc limit 3;
+create view w06 as select * from t natural join u;
+create view w07 as select a, x from t full join u using (a);
+create view w08 as select j.a, j.x from (t join u using (a)) as j;
+create view w09 as select k.n, k.x from (t join u on t.a = u.a) as k(n, m, o, p, q, r, s, x, z, zz);
+create view w10 as select t.a + (select count(*) from u where u.a = t.a and exists (select 1 from t t where t.a = u.a)) as deep from t;
+create view w11 as select a from (select a from (select a from t) x) y;
+create view w12 as select t.a from t where t.a in (select t.a from t where t.f);
+create view w13 as select sum(c) filter (where f and a > 1) + 1 as s, max(d) - min(d) as span, bool_and(f) and true as every_one from t;
+create view w14 as select extract(epoch from y) as e, to_char(y, 'YYYY') as year, y::date as d, y + interval '2 hours' as later, age(y) as age from u;
+create view w15 as select j->'a'->>'b' as b, j #>> array['x','y'] as c, jsonb_build_object('k', a) as o, (j->>'n')::int as n from u;
+create view w16 as select b collate "C" as b from t order by b collate "C";
+create view w17 as select a from t order by a + 1, lower(b), -a desc, a nulls first;
+create view w18 as select b as k, count(*) from t group by k, 1, lower(b), a % 2;
+create view w19 as select a, f from t group by cube (a, f), rollup ((a, b), f);
+create view w20 as select 1 as a where false;
+create view w21 as select x.g from generate_series('2024-01-01'::timestamp, '2024-02-01', '1 day') x(g) where x.g > '2024-01-05';
+create view w22 as select e.key from u, jsonb_each(u.j) e;
+create view w23 as select r.a from t r, generate_series(1, r.a) s;
+create view w24 as select distinct a, b from t where b similar to 'x%' or b not like '%y' or b !~* 'z';
+create view w25 as values (1, 'a'::text), (null, null);
+create view w26 as select not f as nf, (not f) = true as q, f is not true as h, a is null as i, (a is null) = f as k from t;
+create view w27 as select a::bigint * 2 as big, a::numeric(8,3) as n, c::text || a as cat, a / 2.0 as half, (a + 1)::text as plus from t;
+create view w28 as select (select 1) as one, array_length(arr, 1) as len, arr || 4 as more, array[]::int[] as none, arr && array[1] as over from t;
+create view w30 as select a from t where f or a = 1 and b = 'x' or not (a = 2 or b = 'y');
+create view w31 as select current_user as who, current_timestamp as at, localtime as l, session_user as s;
+create view w34 as select t1.a, t2.a as b from t t1 cross join t t2;
+create view w35 as select count(distinct a) as n, array_agg(a order by b desc, a) filter (where a > 0) as list, mode() within group (order by b) as m from t;
+create view w36 as select a, ntile(4) over (order by a) as q, sum(a) over (order by a range between unbounded preceding and unbounded following exclude current row) as s, avg(a) over (partition by b, f) from t;
+create view w37 as select a as "A b", b as "select", c as value, d as name, f as type from t;
+create view w38 as select oid::regclass as r, relname from pg_class where relkind = 'r' and pg_catalog.pg_table_is_visible(oid);
+create view w39 as (select a from t except select a from u) union all (values (1), (2));
+create view w40 as select a from t where a between symmetric 5 and 1 and d not between '2020-01-01' and '2021-01-01';
+create view w41 as select overlay(b placing 'x' from 1) as o, b like 'a\_%' escape '\' as l, trim(leading 'x' from b) as tr, b ~~* 'x' as i from t;
+create view w42 as select w01.a from w01 left join (select a, max(x) as x from u group by a) q on q.a = w01.a and q.x > 'b';
+create view w43 as select -1 as neg, - a as m, 2 ^ 3 as p, @ a as absolute, a << 1 as shifted, ~ a as inv, 1e10 as big, 12345678901 as eight, .5 as half from t;
+select c.relname, pg_get_viewdef(c.oid) from pg_class c where relname ~ '^w\d\d$' and relnamespace = 'public'::regnamespace order by 1;
+select c.relname, pg_get_viewdef(c.oid, true) from pg_class c where relname ~ '^w\d\d$' and relnamespace = 'public'::regnamespace order by 1;
+
+create schema again;
+select format('create view again.%I as %s', c.relname, pg_get_viewdef(c.oid)) from pg_class c where relname ~ '^w\d\d$' and relnamespace = 'public'::regnamespace order by 1 \gexec
+select a.relname from pg_class a join pg_class b on a.relname = b.relname where a.relnamespace = 'again'::regnamespace and b.relnamespace = 'public'::regnamespace and pg_get_viewdef(a.oid) <> pg_get_viewdef(b.oid);
+select count(*) from pg_class where relnamespace = 'again'::regnamespace;
+\set QUIET on
+set client_min_messages = warning;
+drop schema again cascade;
+drop table t, u cascade;
+drop view w20, w21, w25, w31, w38;
