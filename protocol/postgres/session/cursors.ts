@@ -143,7 +143,7 @@ export class Cursors {
     if (!isHold && !transaction.isOpen)
       throw new SqlError("25P01", "DECLARE CURSOR can only be used in transaction blocks");
     portals.expectFree(name);
-    const inner = cached({ ...rest, statement: { ...statement.query, isOfCursor: true } });
+    const inner = cursorQuery(statement, rest, transaction.isOpen && !transaction.isReadOnly);
     const prepared = { source, statement: inner, parameterTypes: [] };
     const portal = portalOf(name, prepared, [], isBinary ? [1] : [], null, this.#exchange.runs.now());
     const memoryMax = Math.min(bytesOf(this.#exchange.settings.get("kimberlite.query_memory")), cursorBytesMax);
@@ -219,6 +219,20 @@ export class Cursors {
     this.#exchange.writer.rows(rows);
     return this.#exchange.relieve();
   }
+}
+
+/**
+ * The query of a cursor. The keys of its rows come with them where rows may be changed while it stands on them; they cost something.
+ * Both forms have texts of their own, by which they are known.
+ */
+function cursorQuery(
+  { query }: DeclareCursor,
+  rest: Omit<CachedStatement, "statement">,
+  isUpdatable: boolean,
+): CachedStatement {
+  return isUpdatable
+    ? cached({ ...rest, statement: { ...query, isOfCursor: true } })
+    : cached({ ...rest, text: `/* rows */ ${rest.text}`, statement: query });
 }
 
 /** Throws for what PostgreSQL lets no cursor be. */

@@ -205,3 +205,26 @@ update n set t = '' where current of c;
 rollback;
 drop view v;
 drop table n, plain, two;
+
+-- Where nothing can be changed.
+create table r (i int primary key);
+insert into r values (1), (2);
+begin read only;
+declare c cursor for select * from r;
+fetch c;
+delete from r where current of c;
+rollback;
+begin;
+declare c cursor for select * from r;
+fetch c;
+delete from r where current of c;
+commit;
+declare h cursor with hold for select * from r;
+fetch h;
+delete from r where current of h;
+close h;
+declare bad cursor with hold for select nothing from r;
+begin;
+declare bad cursor for select nothing from r;
+rollback;
+drop table r;
