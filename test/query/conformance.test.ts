@@ -35,6 +35,29 @@ const recursion: readonly Case[] = [
   ],
 ];
 
+/** A frame over times of day ends at midnight, and does not go on from the other end of the day. */
+const framesOfTimes: readonly Case[] = [
+  [
+    "select sum(n) over (order by t range between interval '2 hours' preceding and interval '1 hour' following) from (values (1, time '01:00'), (2, '02:30'), (4, '23:30')) v(n, t) order by n",
+    "1 3 4",
+  ],
+  [
+    "select sum(n) over (order by t desc range between interval '1 mon 2 hours' preceding and current row) from (values (1, time '01:00'), (2, '02:30'), (4, '23:30')) v(n, t) order by n",
+    "3 2 4",
+  ],
+  [
+    "select sum(n) over (order by t range interval '1 day -1 hour' preceding) from (values (1, time '01:00')) v(n, t)",
+    "22013",
+  ],
+];
+
+/** What leaves parts out makes no rows. */
+const setsRefused: readonly Case[] = [
+  ["select case when n > 1 then generate_series(1, 2) end from (values (1), (2)) v(n)", "0A000"],
+  ["select coalesce(abs(generate_series(1, 2)), 1)", "0A000"],
+  ["select coalesce((select generate_series(1, 1)), 1)", "1"],
+];
+
 /** GROUPING is of the query whose columns it names, as an aggregate is. */
 const outerGrouping: readonly Case[] = [
   [
@@ -427,6 +450,8 @@ test("what scripts found is PostgreSQL's", async (t) => {
     const client = await connect();
     for (const [sql, answer] of [
       ...recursion,
+      ...framesOfTimes,
+      ...setsRefused,
       ...outerGrouping,
       ...zones,
       ...functions,

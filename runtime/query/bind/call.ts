@@ -126,6 +126,11 @@ function bindSetCall(
       position: positionOf(location),
     });
   }
+  if (context.setsRefusedBy !== undefined)
+    throw new SqlError("0A000", `set-returning functions are not allowed in ${context.setsRefusedBy}`, {
+      position: positionOf(location),
+      hint: "You might be able to move the set-returning function into a LATERAL FROM item.",
+    });
   for (const id of columnsOf(...args)) {
     if (collector.setIds.has(id)) throw notSupported("a set-returning function of another", positionOf(location));
   }

@@ -49,6 +49,8 @@ export interface ExpressionContext {
   readonly inside: "aggregate" | "window" | null;
   readonly allowsWindows: boolean;
   readonly allowsSets: boolean;
+  /** What the expression is part of that may leave parts out: no rows can be made in it. */
+  readonly setsRefusedBy?: "CASE" | "COALESCE";
 }
 
 /** COPY's WHERE, which looks at its row alone. */

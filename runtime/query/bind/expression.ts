@@ -95,7 +95,12 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
       return { kind: "nullIf", equality, left, right, type: left.type, location };
     }
     case "coalesce": {
-      const { items, type } = unify(binder, bindAll(expression.items, context), "COALESCE", location);
+      const { items, type } = unify(
+        binder,
+        bindAll(expression.items, { ...context, setsRefusedBy: "COALESCE" }),
+        "COALESCE",
+        location,
+      );
       return { kind: "coalesce", items, type, location };
     }
     case "greatest":
@@ -272,7 +277,8 @@ function bindTest(expression: Extract<Expression, { kind: "isTest" }>, context: 
   return { kind: "isTest", test, isNegated, subject, type: bool, location };
 }
 
-function bindCase(expression: CaseExpression, context: ExpressionContext): BoundExpression {
+function bindCase(expression: CaseExpression, outer: ExpressionContext): BoundExpression {
+  const context: ExpressionContext = { ...outer, setsRefusedBy: "CASE" };
   const { binder } = context;
   const { location } = expression;
   const subject = expression.subject === null ? null : asText(binder, bindExpression(expression.subject, context));

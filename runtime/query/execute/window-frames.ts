@@ -3,6 +3,7 @@ import { assert } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import type { SortKey, WindowBound, WindowNode } from "../plan/plan.js";
 import type { Datum, Value } from "../types/datum.js";
+import { typeOid } from "../types/sql-type.js";
 import type { Execution } from "./execution.js";
 import { compileOuter } from "./scans.js";
 
@@ -107,6 +108,7 @@ export class Frames {
     const value = this.#orderValues[this.#places[at] ?? 0] ?? null;
     if (value === null || offset === null) return isEnd ? peer.to : peer.from;
     const goesUp = (kind === "following") !== key.isDescending;
+    if (key.expression.type.oid === typeOid.time) return this.#search(key, timeLimit(value, offset, goesUp), isEnd);
     const { evaluator } = goesUp ? add : subtract;
     assert(evaluator.arity === 2, "an offset is added to a value");
     const limit = evaluator.call(value, offset, this.#execution.environment.context);
@@ -173,13 +175,26 @@ function offsetOf(bound: WindowBound, side: string, node: WindowNode, execution:
   if (!("offset" in bound)) return null;
   const value = compileOuter(bound.offset, execution)();
   if (value === null) throw new SqlError("22004", `frame ${side} offset must not be null`);
-  const isNegative = node.frame.mode === "range" ? isBelowZero(value) : Number(value) < 0;
+  const isOfTimes = node.order[0]?.expression.type.oid === typeOid.time;
+  const isNegative =
+    node.frame.mode !== "range" ? Number(value) < 0 : isOfTimes ? timeOf(value) < 0 : isBelowZero(value);
   if (isNegative) {
     throw node.frame.mode === "range"
       ? new SqlError("22013", "invalid preceding or following size in window function")
       : new SqlError("22013", `frame ${side} offset must not be negative`);
   }
   return value;
+}
+
+/** µs of an interval without its days and months, which times of day do not have. */
+function timeOf(offset: Value): number {
+  assert(typeof offset === "object" && "micros" in offset, "the offset of a time is an interval");
+  return offset.micros;
+}
+
+/** A time of day with an offset, beyond midnight where that takes it: a frame does not begin again at the other end of the day. */
+function timeLimit(value: Value, offset: Value, goesUp: boolean): number {
+  return goesUp ? Number(value) + timeOf(offset) : Number(value) - timeOf(offset);
 }
 
 function isBelowZero(value: Value): boolean {

@@ -124,7 +124,7 @@ export class ProgramWriter {
   closing(): Step[] {
     const end = this.isInTransaction ? [unordered("commit")] : [];
     this.#kept = [];
-    return [...end, ...this.#tables.map(whole)];
+    return [...this.#following, ...end, ...this.#tables.map(whole)];
   }
 
   /** Tables, and now and then a view. */
