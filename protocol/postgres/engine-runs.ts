@@ -286,11 +286,6 @@ export class EngineRuns {
     return call;
   }
 
-  /** Sends it once more, with nothing of this session beside it. */
-  sendAgain(request: SqlRequest, settle: (outcome: SqlOutcome) => void): SqlCall {
-    return this.#host.executor.run(request, "shard", settle);
-  }
-
   /** Throws a `SqlError` for every outcome but rows. */
   replyTo(outcome: SqlOutcome, request: SqlRequest): RowsReply {
     const reply = this.#answer(outcome, request, "shard");

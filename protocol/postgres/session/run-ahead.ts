@@ -4,8 +4,6 @@
  * the order in which they are decided; and that the shard keeps. They go there as they come, share a write to the disk, and are answered in
  * their order.
  *
- * One that is alone goes the same way, which costs no promise for each step.
- *
  * Only what changes rows and returns none goes ahead. Whatever else the client says waits until everything here is answered: a read sees what was
  * written before it.
  */
@@ -30,8 +28,6 @@ interface UnderWay {
   readonly isDescribed: boolean;
   call: SqlCall | null;
   outcome: SqlOutcome | null;
-  /** It goes to whoever serves the tenant now: nothing goes beside it. */
-  isAgain: boolean;
   /** Takes back the timer that holds the answer back. */
   release: (() => void) | null;
 }
@@ -68,7 +64,7 @@ export class RunAhead {
   /** Sends what the client says next, when that may go ahead of the answers that are due. */
   advance(): boolean {
     const { inbox, transaction, runs, roles } = this.#exchange;
-    if (transaction.isOpen || this.#underWay.length >= underWayMax || this.#underWay[0]?.isAgain === true) return false;
+    if (transaction.isOpen || this.#underWay.length >= underWayMax) return false;
     const round = this.#nextRound();
     if (round === null || !this.#isPlain() || roles.whenFresh() !== null) return false;
     const { prepared, bind, isDescribed, messages } = round;
@@ -76,15 +72,7 @@ export class RunAhead {
     assert(statement !== null, "a statement that goes ahead is none that is empty");
     const portal = portalOf("", prepared, bind.parameters, bind.resultFormats, prepared);
     const request = runs.requestOf(wishOf(portal, statement, 0));
-    const one: UnderWay = {
-      request,
-      prepared,
-      isDescribed,
-      call: null,
-      outcome: null,
-      isAgain: false,
-      release: null,
-    };
+    const one: UnderWay = { request, prepared, isDescribed, call: null, outcome: null, release: null };
     this.#underWay.push(one);
     one.call = runs.sendInOrder(request, (outcome) => this.#settled(one, outcome));
     if (one.call === null) {
@@ -95,14 +83,14 @@ export class RunAhead {
     return true;
   }
 
-  /** The next messages up to their Sync. Null for whatever is no write that may go ahead. */
+  /** The next messages up to their Sync. Null for whatever is no write that may go ahead, and for one alone, which gains nothing by it. */
   #nextRound(): Round | null {
     const { inbox, portals } = this.#exchange;
     const bind = inbox.glance(0);
     if (bind?.type !== letters.bind || portals.find("") !== undefined) return null;
     const isDescribed = inbox.glance(1)?.type === letters.describe;
     const messages = isDescribed ? 4 : 3;
-    if (inbox.count < messages) return null;
+    if (inbox.count < messages || (!this.isBusy && inbox.count === messages)) return null;
     const [described, execute, sync] = [inbox.glance(1), inbox.glance(messages - 2), inbox.glance(messages - 1)];
     if (!isExecute(execute) || sync?.type !== letters.sync || sync.body.length > 0) return null;
     if (isDescribed && !isOfPortal(described)) return null;
@@ -151,11 +139,6 @@ export class RunAhead {
 
   #settled(one: UnderWay, outcome: SqlOutcome): void {
     assert(one.outcome === null, "a statement is answered once");
-    if (isStale(outcome) && this.#underWay.length === 1 && !one.isAgain && !this.#isStopped) {
-      one.isAgain = true;
-      one.call = this.#exchange.runs.sendAgain(one.request, (again) => this.#settled(one, again));
-      return;
-    }
     one.outcome = outcome;
     if (one === this.#underWay[0]) this.#deliver();
   }
@@ -234,9 +217,6 @@ export class RunAhead {
     for (const { release } of this.#underWay) release?.();
   }
 }
-
-/** Somebody else serves the tenant: nothing of it was done. */
-const isStale = (outcome: SqlOutcome): boolean => outcome.kind === "lost" && outcome.error.code === "routeStale";
 
 /** Of the unnamed portal, to its end. */
 const isExecute = (message: RawMessage | undefined): boolean =>

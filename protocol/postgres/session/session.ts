@@ -122,18 +122,13 @@ export class Session {
   }
 
   /** Until the next message has arrived; false when none comes any more. */
-  #whenSpokenTo(): Promise<boolean> {
+  async #whenSpokenTo(): Promise<boolean> {
     const stopTimer = this.#idleTimer();
-    const { inbox } = this.#exchange;
     this.#channels.isWaiting = true;
-    return new Promise((resolve) => {
-      inbox.watch((isMore) => {
-        inbox.unwatch();
-        this.#channels.isWaiting = false;
-        stopTimer?.();
-        resolve(isMore);
-      });
-    });
+    const raw = await this.#exchange.inbox.peek(0);
+    this.#channels.isWaiting = false;
+    stopTimer?.();
+    return raw !== null;
   }
 
   /** A session that only waits may be told to end. */
