@@ -168,8 +168,9 @@ export class SqlClients implements SqlClientWorld {
   }
 
   #drive(client: SqlClient): void {
-    // A replica that follows gathers before it applies: it is seen in step only where nobody writes for a moment.
-    const mean = this.#isSettling ? 150_000 : this.#simulation.options.requestMicros;
+    // A replica that follows gathers before it applies: it is seen in step only where nobody writes for a moment. So who got on has time.
+    const settling = this.isSettled ? 1_000_000 : 150_000;
+    const mean = this.#isSettling ? settling : this.#simulation.options.requestMicros;
     this.#after(this.random.exponential(mean), () => this.#start(client));
   }
 

@@ -52,6 +52,7 @@ import {
   refuseFixed,
   type TargetColumn,
   targetRows,
+  visibilityOf,
   type WriteTarget,
 } from "./view-target.js";
 
@@ -220,14 +221,14 @@ function bindConflict(
   if (conflict.target !== null) expectColumnsOn(target, "r", binder);
   const arbitrates = arbiterOf(conflict, target, inserted, rules, binder);
   const row = tableRelation(table, table.name, null, binder);
-  const { relation: existing } = targetRows(target, alias, () => asReadable(table, row, binder), binder);
+  const seen = targetRows(target, alias, () => asReadable(table, row, binder), binder);
   const existingIds = row.columns.map(({ id }) => id);
   if (conflict.action === "nothing") {
     const arbiters = arbitersOf(rules, arbitrates, binder);
-    return { action: "nothing", arbiters, existingIds, assignments: [], where: null };
+    return { action: "nothing", arbiters, existingIds, visible: [], assignments: [], where: null };
   }
   const excluded: ScopeRelation = { ...inserted, name: "excluded", schema: null };
-  const scope = new Scope(joinNames(namesOf(excluded), namesOf(existing)), null, tables);
+  const scope = new Scope(joinNames(namesOf(excluded), namesOf(seen.relation)), null, tables);
   const bound = bindAssignments(conflict.assignments, target, scope, binder, "insert");
   const assignments = bound.map(({ column, value }) => ({ column: column.number, value }));
   expectColumnsOn(
@@ -240,7 +241,8 @@ function bindConflict(
     conflict.where === null
       ? null
       : coerceTo(binder, bindExpression(conflict.where, plainContext(binder, scope, "WHERE")), typeOid.bool, "WHERE");
-  return { action: "update", arbiters: arbitersOf(rules, arbitrates, binder), existingIds, assignments, where };
+  const arbiters = arbitersOf(rules, arbitrates, binder);
+  return { action: "update", arbiters, existingIds, visible: visibilityOf(seen, target), assignments, where };
 }
 
 type Arbitrates = (index: RowRules["indexes"][number]) => boolean;

@@ -294,3 +294,10 @@ export function checkOptionsOf({ conditions }: TargetRows, { views }: WriteTarge
   }
   return checks;
 }
+
+/** What a row has to fulfil to be seen through the views that are written through, the innermost first. */
+export const visibilityOf = ({ conditions }: TargetRows, { views }: WriteTarget): readonly RowCheck[] =>
+  views
+    .flatMap(({ view }) => conditions.filter((one) => one.view === view))
+    .map(({ view, condition }) => ({ view: view.name, expression: condition }))
+    .reverse();

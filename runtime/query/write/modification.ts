@@ -59,9 +59,10 @@ export function readsWhileWriting(modification: BoundModification): boolean {
   const onConflict = modification.kind === "insert" ? modification.onConflict : null;
   const assigned = onConflict?.assignments.map(({ value }) => value) ?? [];
   const where = onConflict?.where ?? null;
+  const visible = onConflict?.visible ?? [];
   return [
     ...(returning?.expressions ?? []),
-    ...checkOptions.map(({ expression }) => expression),
+    ...[...checkOptions, ...visible].map(({ expression }) => expression),
     ...assigned,
     ...(where === null ? [] : [where]),
   ].some(hasSubquery);
@@ -201,9 +202,10 @@ class Run {
   /** DO UPDATE of one row; null when its WHERE says no. */
   #upsert(
     { rules, table }: BoundInsert,
-    { existingIds, assignments, where }: NonNullable<BoundInsert["onConflict"]>,
+    { existingIds, visible, assignments, where }: NonNullable<BoundInsert["onConflict"]>,
   ): (key: Uint8Array, excluded: readonly Datum[]) => StoredRow | null {
     const ids = [...existingIds, ...rules.rowIds];
+    const shown = visible.map(({ view, expression }) => ({ view, holds: this.#ports.compile(expression, ids) }));
     const condition = where === null ? null : this.#ports.compile(where, ids);
     const changes = assignments.map(({ column, value }) => ({ column, value: this.#ports.compile(value, ids) }));
     const columns = changes.map(({ column }) => column);
@@ -212,6 +214,9 @@ class Run {
       const old = this.#writer.lock(key, strength);
       assert(old !== null, "a row that is in the way of another is there");
       const image = [...this.#writer.image(old.values), ...this.#writer.image(excluded)];
+      const hidden = shown.find(({ holds }) => holds(image) !== true);
+      if (hidden !== undefined)
+        throw new SqlError("55000", `conflicting row is not visible through view "${hidden.view}"`);
       if (condition !== null && condition(image) !== true) return null;
       const next = [...old.values];
       for (const { column, value } of changes) next[column - 1] = value(image);
