@@ -56,14 +56,14 @@ test.serial(
     client.send(
       ...round("i", "1"),
       ...round("i", "2"),
-      ...round("d", "3"),
+      ...[bind("", "d", ["3"]), describe("P", ""), execute(""), sync],
       ...[bind("", "i", ["4"]), describe("P", ""), execute(""), sync],
       ...round("i", "5"),
     );
     t.deepEqual(await answers(client, 5), [
       inserted(1),
       inserted(2),
-      ["2", "E 23505 duplicate key value violates unique constraint", "Z I"],
+      ["2", "n", "E 23505 duplicate key value violates unique constraint", "Z I"],
       ["2", "n", "C INSERT 0 1", "S kimberlite.position=3", "Z I"],
       inserted(4),
     ]);

@@ -169,10 +169,10 @@ export class RunAhead {
     const { writer, runs } = this.#exchange;
     this.#exchange.place = placeOf(prepared);
     writer.bindComplete();
+    if (isDescribed) writer.noData();
     try {
       const reply = runs.replyTo(outcome, request);
       assert(reply.cursor === 0 && reply.columns === null, "what goes ahead returns no rows");
-      if (isDescribed) writer.noData();
       this.#exchange.take(reply);
       writer.commandComplete(reply.tag);
     } catch (error) {
