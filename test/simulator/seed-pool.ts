@@ -3,6 +3,7 @@
  * no difference; seeds are handed out one at a time, so that a long one holds up nobody.
  */
 import { fork } from "node:child_process";
+import { setImmediate } from "node:timers/promises";
 import type { FromProcess, ToProcess } from "./seed-process.js";
 import { cpuSecondsNow, marksNow, runTask, type SeedReport, type SeedTask } from "./seed-task.js";
 
@@ -19,7 +20,11 @@ type Each = (report: SeedReport) => void;
 async function runHere(next: Next, each: Each): Promise<PoolEnd> {
   const before = marksNow();
   const began = cpuSecondsNow();
-  for (let task = next(); task !== null; task = next()) each(await runTask(task));
+  for (let task = next(); task !== null; task = next()) {
+    each(await runTask(task));
+    // A run waits for nothing outside of it: without this no signal would be heard.
+    await setImmediate();
+  }
   const marks = Object.fromEntries(
     Object.entries(marksNow()).map(([name, count]) => [name, count - (before[name] ?? 0)]),
   );
