@@ -7,6 +7,23 @@ import type { Expression, FunctionCall, SortItem, TypeName, WindowDefinition } f
 import { isModification } from "./ast-modify.js";
 import type { FromItem, GroupItem, Query, RelationName, SelectItem, SystemTime, WithClause } from "./ast-query.js";
 
+/** Between the two sides of a join, by its type. */
+export const joinWords = {
+  inner: "JOIN",
+  left: "LEFT JOIN",
+  right: "RIGHT JOIN",
+  full: "FULL JOIN",
+  cross: "CROSS JOIN",
+} as const;
+
+/** Behind the two ends of a window's frame. */
+export const exclusionWords = {
+  noOthers: "",
+  currentRow: " EXCLUDE CURRENT ROW",
+  group: " EXCLUDE GROUP",
+  ties: " EXCLUDE TIES",
+} as const;
+
 /** Words that the grammar keeps for itself, as far as names may be written like them. */
 const reserved: ReadonlySet<string> = new Set(
   (
@@ -226,14 +243,8 @@ function printWindow(window: WindowDefinition): string {
           return `${printExpression(bound.offset)} ${bound.kind.toUpperCase()}`;
       }
     };
-    const exclusions = {
-      noOthers: "",
-      currentRow: " EXCLUDE CURRENT ROW",
-      group: " EXCLUDE GROUP",
-      ties: " EXCLUDE TIES",
-    } as const;
     parts.push(
-      `${frame.mode.toUpperCase()} BETWEEN ${edge(frame.from)} AND ${edge(frame.to)}${exclusions[frame.exclude]}`,
+      `${frame.mode.toUpperCase()} BETWEEN ${edge(frame.from)} AND ${edge(frame.to)}${exclusionWords[frame.exclude]}`,
     );
   }
   return `(${parts.join(" ")})`;
@@ -349,20 +360,13 @@ function printFrom(item: FromItem): string {
       return `${item.isLateral ? "LATERAL " : ""}${functions}${ordinality}${printAlias(item.alias)}${definitions}`;
     }
     case "join": {
-      const words = {
-        inner: "JOIN",
-        left: "LEFT JOIN",
-        right: "RIGHT JOIN",
-        full: "FULL JOIN",
-        cross: "CROSS JOIN",
-      } as const;
       const condition =
         item.condition !== null
           ? ` ON ${printExpression(item.condition)}`
           : item.using === null
             ? ""
             : ` USING ${printColumns(item.using)}${item.usingAlias === null ? "" : ` AS ${quoteName(item.usingAlias)}`}`;
-      const joined = `(${printFrom(item.left)} ${item.isNatural ? "NATURAL " : ""}${words[item.type]} ${printFrom(item.right)}${condition})`;
+      const joined = `(${printFrom(item.left)} ${item.isNatural ? "NATURAL " : ""}${joinWords[item.type]} ${printFrom(item.right)}${condition})`;
       return `${joined}${printAlias(item.alias)}`;
     }
     default:

@@ -1,6 +1,7 @@
 /** ORDER BY, GROUP BY and windows, as they are shown. */
 import { notSupported } from "../../error.js";
 import type { SortItem, WindowDefinition } from "../../syntax/ast-expression.js";
+import { exclusionWords } from "../../syntax/print.js";
 import { quoteIdentifier } from "../../types/quote.js";
 import type { Analysed } from "../analysed.js";
 import type { Printer } from "../print.js";
@@ -61,13 +62,6 @@ export interface ShownWindow {
   readonly offsets: readonly (Analysed | null)[];
 }
 
-const exclusions = {
-  noOthers: "",
-  currentRow: " EXCLUDE CURRENT ROW",
-  group: " EXCLUDE GROUP",
-  ties: " EXCLUDE TIES",
-} as const;
-
 const bounds = {
   unboundedPreceding: "UNBOUNDED PRECEDING",
   unboundedFollowing: "UNBOUNDED FOLLOWING",
@@ -104,7 +98,7 @@ export function printWindow(printer: Printer, { definition, partition, order, of
         if (offset !== null) printer.print(offset, "hidden");
         printer.write("offset" in bound ? ` ${bound.kind.toUpperCase()}` : bounds[bound.kind]);
       }
-      printer.write(exclusions[frame.exclude]);
+      printer.write(exclusionWords[frame.exclude]);
     });
   printer.write(")");
 }

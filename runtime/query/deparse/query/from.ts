@@ -5,6 +5,7 @@ import { notSupported } from "../../error.js";
 import { findFunction } from "../../functions/resolve.js";
 import type { FunctionCall } from "../../syntax/ast-expression.js";
 import type { FromItem, FunctionReference, JoinReference, Query, TableReference } from "../../syntax/ast-query.js";
+import { joinWords } from "../../syntax/print.js";
 import { quoteIdentifier } from "../../types/quote.js";
 import { sqlType, typeOid } from "../../types/sql-type.js";
 import type { Analysis } from "../analyse.js";
@@ -144,14 +145,6 @@ function columnsOfCall(call: Analysed, { name, isVariadic }: FunctionCall): Outp
   return callee.columns.map((column) => ({ name: column.name, type: column.type }));
 }
 
-const words = {
-  inner: "JOIN",
-  left: "LEFT JOIN",
-  right: "RIGHT JOIN",
-  full: "FULL JOIN",
-  cross: "CROSS JOIN",
-} as const;
-
 function joinItem(item: JoinReference, ports: FromPorts): ShownItem {
   const { scope, analysis } = ports;
   if (item.isNatural || item.usingAlias !== null) throw notSupported("showing a NATURAL join or an alias of USING");
@@ -176,7 +169,7 @@ function joinItem(item: JoinReference, ports: FromPorts): ShownItem {
     scope.relations.splice(first, scope.relations.length - first, { name: alias.name, shown, columns, isTable: false });
   }
   const isUnconditional = condition === null && item.using === null;
-  const word = item.type === "inner" && isUnconditional ? words.cross : words[item.type];
+  const word = item.type === "inner" && isUnconditional ? joinWords.cross : joinWords[item.type];
   const print = (printer: Printer): void => {
     const isEnclosed = !printer.isPretty || alias !== null;
     if (isEnclosed) printer.write("(");
