@@ -249,7 +249,7 @@ class Load {
         location: -1,
         with: null,
         table: tableReference(table),
-        columns: columns.map((name) => ({ name, steps: 0, location: -1 })),
+        columns: columns.map((name) => ({ name, steps: [], location: -1 })),
         source: {
           ...plainTail,
           kind: "values",

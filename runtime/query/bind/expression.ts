@@ -21,6 +21,7 @@ import { bindGrouping } from "./grouping-call.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
 import { reference, wholeRow } from "./scope.js";
 import { bindSubquery } from "./subquery.js";
+import { arraySubscript, jsonbSubscript, noSubscripts } from "./subscript.js";
 import { bindTypeName, userTypesOf } from "./type-name.js";
 
 /** Throws `SqlError` with the place in the text. */
@@ -409,12 +410,7 @@ function bindIndirection(expression: Indirection, context: ExpressionContext): B
   const { binder } = context;
   const { step, location } = expression;
   const subject = bindExpression(expression.subject, context);
-  const integer = (index: Expression): BoundExpression => {
-    const bound = bindExpression(index, context);
-    const coerced = coerce(binder, bound, sqlType(typeOid.int4), "assignment");
-    if (coerced !== null) return coerced;
-    throw new SqlError("42804", "array subscript must have type integer", { position: positionOf(index.location) });
-  };
+  const integer = (index: Expression): BoundExpression => arraySubscript(index, context, bindExpression);
   switch (step.kind) {
     case "field": {
       if (subject.kind !== "rowOf") {
@@ -433,18 +429,15 @@ function bindIndirection(expression: Indirection, context: ExpressionContext): B
       throw notSupported('row expansion via "*" here', positionOf(location));
     case "index":
     case "slice": {
-      if (subject.type.oid === typeOid.jsonb) return bindJsonbIndex(subject, step, location, context);
+      if (subject.type.oid === typeOid.jsonb) {
+        const { text } = jsonbSubscript(step, context, bindExpression);
+        return operation(binder, "#>", subject, arrayOf([text], typeOid.text, location), location);
+      }
       const element = elementTypeOf(subject.type.oid);
       if (subject.type.oid === typeOid.name && step.kind === "index") {
         return bindExpression(characterOf(expression.subject, step.index), context);
       }
-      if (element === 0) {
-        throw new SqlError(
-          "42804",
-          `cannot subscript type ${typeLabel(subject.type.oid)} because it does not support subscripting`,
-          { position: positionOf(location) },
-        );
-      }
+      if (element === 0) throw noSubscripts(subject, location);
       if (step.kind === "index") {
         const type = sqlType(element, subject.type.modifier);
         return { kind: "element", array: subject, index: integer(step.index), type, location };
@@ -463,28 +456,6 @@ function bindIndirection(expression: Indirection, context: ExpressionContext): B
 function characterOf(name: Expression, index: Expression): Expression {
   const one: Expression = { kind: "numberLiteral", text: "1", location: -1 };
   return castTo("char", textCall("substr", castTo("text", name), compare("+", index, one), one));
-}
-
-/** A subscript of jsonb is a step of a path: an integer counts elements, a text names a field. */
-function bindJsonbIndex(
-  subject: BoundExpression,
-  step: Extract<Indirection["step"], { kind: "index" | "slice" }>,
-  location: number,
-  context: ExpressionContext,
-): BoundExpression {
-  const { binder } = context;
-  if (step.kind === "slice") throw notSupported("a slice of jsonb", positionOf(location));
-  const index = bindExpression(step.index, context);
-  const integer = isUnknown(index) ? null : coerce(binder, index, sqlType(typeOid.int4), "implicit");
-  const text = coerce(binder, integer ?? index, sqlType(typeOid.text), integer === null ? "implicit" : "explicit");
-  if (text === null) {
-    throw new SqlError("42804", `subscript type ${typeLabel(index.type.oid)} is not supported`, {
-      position: positionOf(step.index.location),
-      detail: "jsonb subscript must be coercible to either integer or text.",
-    });
-  }
-  const path = arrayOf([text], typeOid.text, location);
-  return operation(binder, "#>", subject, path, location);
 }
 
 /** Functions that are written without parentheses. */

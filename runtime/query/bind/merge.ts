@@ -17,7 +17,7 @@ import { estimates } from "./from-item.js";
 import { bindScan } from "./from-table.js";
 import { asExpression, bindAssignments, checkWidth, insertTargets, rowArranger, targetOf } from "./modify-parts.js";
 import { operation } from "./operator.js";
-import { type CommonTables, joinNames, Scope } from "./scope.js";
+import { type CommonTables, joinNames, Scope, type ScopeRelation } from "./scope.js";
 import { oneRow } from "./select.js";
 import { bindRules, liveColumns, tableRelation } from "./table-rules.js";
 import type { WriteTarget } from "./view-target.js";
@@ -53,7 +53,9 @@ export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables
     const context = plainContext(binder, isMatched ? scope : sourceScope, "MERGE WHEN conditions");
     return coerceTo(binder, bindExpression(condition, context), typeOid.bool, "WHEN");
   });
-  const bound = clauses.map((clause) => bindClause(clause, written, clause.isMatched ? scope : sourceScope, binder));
+  const bound = clauses.map((clause) =>
+    bindClause(clause, written, relation, clause.isMatched ? scope : sourceScope, binder),
+  );
   const needsAll = clauses.some(({ isMatched }) => !isMatched);
   const joined = joinPlans(needsAll ? "left" : "inner", source.plan ?? oneRow(), target.plan, on);
   const key: BoundExpression = {
@@ -91,7 +93,13 @@ function expectReachable(clauses: readonly MergeClause[]): void {
   }
 }
 
-function bindClause(clause: MergeClause, target: WriteTarget, scope: Scope, binder: Binder): BoundClause {
+function bindClause(
+  clause: MergeClause,
+  target: WriteTarget,
+  rows: ScopeRelation,
+  scope: Scope,
+  binder: Binder,
+): BoundClause {
   const { table } = target;
   switch (clause.kind) {
     case "nothing":
@@ -100,7 +108,7 @@ function bindClause(clause: MergeClause, target: WriteTarget, scope: Scope, bind
       return { given: [], values: [], action: () => ({ kind }) };
     }
     case "update": {
-      const all = bindAssignments(clause.assignments, target, scope, binder);
+      const all = bindAssignments(clause.assignments, target, rows, scope, binder);
       const given = all.map(({ column }) => column.number);
       binder.authority.expectColumns(table, "w", given);
       const assigned = all.filter(({ column }) => column.generated === null);

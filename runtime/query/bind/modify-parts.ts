@@ -9,8 +9,9 @@ import type { TableReference } from "../syntax/ast-query.js";
 import { type Binder, positionOf } from "./binder.js";
 import { plainContext } from "./context.js";
 import { bindExpression, rowItems } from "./expression.js";
+import { assignPart, type Part } from "./part-assignment.js";
 import { findRelation, missingTable } from "./relation.js";
-import { guarded, type Scope, type ScopeRelation } from "./scope.js";
+import { guarded, noNames, Scope, type ScopeRelation } from "./scope.js";
 import { assign, defaultOf, defaultValue } from "./table-rules.js";
 import { refuseFixed, type TargetColumn, type Verb, type WriteTarget, writeTarget } from "./view-target.js";
 
@@ -34,9 +35,8 @@ export function targetOf(reference: TableReference, binder: Binder, verb: Verb):
   throw new SqlError("42809", `cannot open relation "${relation.name}"`, { position: positionOf(reference.location) });
 }
 
-function columnNamed({ columns, relation }: WriteTarget, name: string, location: number, steps: number): TargetColumn {
+function columnNamed({ columns, relation }: WriteTarget, name: string, location: number): TargetColumn {
   const column = columns.find((one) => one.name === name);
-  if (column !== undefined && steps > 0) throw notSupported("assignment to a part of a column", positionOf(location));
   if (column !== undefined) return column;
   throw new SqlError("42703", `column "${name}" of relation "${relation.name}" does not exist`, {
     position: positionOf(location),
@@ -59,23 +59,30 @@ function checkWritable(column: ColumnDefinition, overriding: Insert["overriding"
   }
 }
 
-/** Columns that an INSERT names; all of them when it names none. */
-export function insertTargets(target: WriteTarget, columns: readonly InsertColumn[]): readonly TargetColumn[] {
-  const seen = new Set<string>();
-  const listed = columns.map(({ name, location, steps }) => {
-    if (seen.has(name)) {
+/** A column that is given a value, or a part of one. */
+export interface InsertTarget extends TargetColumn {
+  readonly part: Part | null;
+}
+
+/** Columns that an INSERT names; all of them when it names none. Several parts of a column may be named, but not beside the whole. */
+export function insertTargets(target: WriteTarget, columns: readonly InsertColumn[]): readonly InsertTarget[] {
+  const seen = new Map<string, "whole" | "parts">();
+  const listed = columns.map(({ name, location, steps }): InsertTarget => {
+    const named = steps.length > 0 ? "parts" : "whole";
+    if (seen.has(name) && (named === "whole" || seen.get(name) === "whole")) {
       throw new SqlError("42701", `column "${name}" specified more than once`, { position: positionOf(location) });
     }
-    seen.add(name);
-    return columnNamed(target, name, location, steps);
+    seen.set(name, named);
+    const part = named === "parts" ? { column: name, steps, location } : null;
+    return { ...columnNamed(target, name, location), part };
   });
-  return columns.length > 0 ? listed : target.columns;
+  return columns.length > 0 ? listed : target.columns.map((column) => ({ ...column, part: null }));
 }
 
 /** From the values for some columns, null for DEFAULT, to those of all live ones, in their order. */
 export function rowArranger(
   target: Pick<WriteTarget, "columns">,
-  targets: readonly TargetColumn[],
+  targets: readonly InsertTarget[],
   live: readonly ColumnDefinition[],
   overriding: Insert["overriding"],
   binder: Binder,
@@ -105,6 +112,10 @@ export function rowArranger(
     }
     return live.map((column) => {
       const index = targets.findIndex((target) => target.column === column);
+      if (targets[index]?.part !== undefined && targets[index]?.part !== null) {
+        checkWritable(column, overriding, binder);
+        return inParts(column, targets, values, binder);
+      }
       const given = index < 0 ? null : (values[index] ?? null);
       const value = given ?? ofViews.get(column) ?? null;
       if (value === null || (column.identity !== null && overriding === "user")) return nothing(column);
@@ -114,14 +125,32 @@ export function rowArranger(
   };
 }
 
+/** A column of a new row that is given in parts: what is not given is not there, whatever the column's default. */
+function inParts(
+  column: ColumnDefinition,
+  targets: readonly InsertTarget[],
+  values: readonly (BoundExpression | null)[],
+  binder: Binder,
+): BoundExpression {
+  const context = plainContext(binder, new Scope(noNames, null, null), "INSERT");
+  let whole: BoundExpression = { kind: "constant", value: null, type: column.type, location: -1 };
+  for (const [index, { column: own, part }] of targets.entries()) {
+    if (own !== column || part === null || index >= values.length) continue;
+    whole = assignPart(whole, values[index] ?? null, part, context);
+  }
+  return assign(whole, column.type, column.name, binder);
+}
+
 /** What a view says of a column that is not given; null for nothing. */
 function viewDefault({ default: said, type, name }: TargetColumn, binder: Binder): BoundExpression | null {
   return said === null ? null : defaultValue(said.expression, type, name, binder);
 }
 
 /** Columns that a view gives values to though the statement does not. */
-export const defaulted = (target: WriteTarget, given: readonly TargetColumn[]): readonly TargetColumn[] =>
-  target.columns.filter((column) => column.default !== null && !given.includes(column));
+export const defaulted = (target: WriteTarget, given: readonly InsertTarget[]): readonly InsertTarget[] =>
+  target.columns
+    .filter(({ default: said, name }) => said !== null && !given.some((one) => one.name === name))
+    .map((column) => ({ ...column, part: null }));
 
 export function checkWidth(
   width: number,
@@ -146,10 +175,15 @@ interface BoundAssignment {
   readonly value: BoundExpression;
 }
 
-/** Columns of the table with their new values. What is none of the table's is refused, and left out. */
+/**
+ * Columns of the table with their new values. What is none of the table's is refused, and left out.
+ *
+ * @param rows the table's row as it is, of which a part may be assigned
+ */
 export function bindAssignments(
   assignments: readonly Assignment[],
   target: WriteTarget,
+  rows: ScopeRelation,
   scope: Scope,
   binder: Binder,
   verb: "insert" | "update" = "update",
@@ -160,19 +194,30 @@ export function bindAssignments(
     if (value.kind === "default" || (value.kind === "rowField" && isDefaultField(value))) return null;
     return value.kind === "rowField" ? bindRowField(value, scope, binder) : bindExpression(value, context);
   });
-  const names = assignments.map(({ column }) => column);
-  const twice = assignments.find(({ column }, index) => names.indexOf(column) < index);
-  if (twice !== undefined) {
-    const position = positionOf(twice.location);
-    binder.refuse(new SqlError("42601", `multiple assignments to same column "${twice.column}"`, { position }));
-  }
-  const written: TargetColumn[] = [];
+  const twice = assignments.find(({ column, steps }, index) =>
+    assignments
+      .slice(0, index)
+      .some((other) => other.column === column && (steps.length === 0 || other.steps.length === 0)),
+  );
+  if (twice !== undefined)
+    binder.refuse(new SqlError("42601", `multiple assignments to same column "${twice.column}"`));
+  const written: InsertTarget[] = [];
+  /** Columns with their parts, as far as those are bound. */
+  const inPart = new Map<ColumnDefinition, BoundExpression>();
   // A value is made the column's before the next column is looked for.
   const bound = assignments.flatMap((assignment, index): BoundAssignment[] => {
-    const named = columnNamed(target, assignment.column, assignment.location, assignment.steps);
-    written.push(named);
+    const named = columnNamed(target, assignment.column, assignment.location);
+    const part = assignment.steps.length > 0 ? assignment : null;
+    written.push({ ...named, part });
     const { column, number, type, name } = named;
     const value = values[index] ?? null;
+    if (column !== null && part !== null) {
+      if (column.generated !== null || column.identity === "always") refuseGiven(column, binder);
+      const whole = inPart.get(column) ?? ownColumn(column, rows, part.location);
+      const changed = assign(assignPart(whole, value, part, context), column.type, name, binder);
+      inPart.set(column, changed);
+      return [{ column, number, value: changed }];
+    }
     if (column === null) {
       if (value !== null) assign(value, type, name, binder);
       return [];
@@ -182,26 +227,37 @@ export function bindAssignments(
       if (column.generated === null) return [{ column, number, value: defaultOf(column, binder) }];
       return [{ column, number, value: none }];
     }
-    if (column.generated !== null || column.identity === "always") {
-      const detail =
-        column.generated === null
-          ? `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`
-          : `Column "${column.name}" is a generated column.`;
-      binder.refuse(new SqlError("428C9", `column "${column.name}" can only be updated to DEFAULT`, { detail }));
-    }
+    if (column.generated !== null || column.identity === "always") refuseGiven(column, binder);
     if (value !== null) return [{ column, number, value: assign(value, column.type, name, binder) }];
     // DEFAULT is what the view itself says, or else NULL to it; an INSERT looks beneath.
     return [{ column, number, value: named.default?.depth === 0 ? (viewDefault(named, binder) ?? none) : none }];
   });
   refuseFixed(target, verb, written, binder);
   refuseRepeated(written, binder);
-  return bound;
+  return bound.filter(({ column }, index) => bound.findLastIndex((other) => other.column === column) === index);
 }
 
-/** Several columns of a view may be the same of its table: one value is given to it. */
-export function refuseRepeated(written: readonly TargetColumn[], binder: Binder): void {
-  const columns = written.flatMap(({ column }) => (column === null ? [] : [column]));
-  const twice = columns.find((column, index) => columns.indexOf(column) < index);
+/** A column of a row as it is, whoever may read it. */
+function ownColumn(column: ColumnDefinition, { columns }: ScopeRelation, location: number): BoundExpression {
+  const found = columns.find((one) => one.column === column.number);
+  if (found === undefined) throw new SqlError("XX000", `a row that is changed has no column ${column.name}`);
+  return { kind: "column", id: found.id, name: found.name, type: column.type, location };
+}
+
+function refuseGiven({ name, generated }: ColumnDefinition, binder: Binder): void {
+  const detail =
+    generated === null
+      ? `Column "${name}" is an identity column defined as GENERATED ALWAYS.`
+      : `Column "${name}" is a generated column.`;
+  binder.refuse(new SqlError("428C9", `column "${name}" can only be updated to DEFAULT`, { detail }));
+}
+
+/** Several columns of a view may be the same of its table: one value is given to it, or several to parts of it. */
+export function refuseRepeated(written: readonly InsertTarget[], binder: Binder): void {
+  const whole = written.flatMap(({ column, part }) => (column === null || part !== null ? [] : [column]));
+  const parts = written.flatMap(({ column, part }) => (column === null || part === null ? [] : [column]));
+  const twice =
+    whole.find((column, index) => whole.indexOf(column) < index) ?? parts.find((column) => whole.includes(column));
   if (twice !== undefined) binder.refuse(new SqlError("42601", `multiple assignments to same column "${twice.name}"`));
 }
 

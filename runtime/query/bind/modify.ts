@@ -34,6 +34,7 @@ import {
   bindAssignments,
   checkWidth,
   defaulted,
+  type InsertTarget,
   insertTargets,
   namesOf,
   refuseRepeated,
@@ -50,7 +51,6 @@ import {
   expectColumnsOn,
   expectOn,
   refuseFixed,
-  type TargetColumn,
   targetRows,
   visibilityOf,
   type WriteTarget,
@@ -160,7 +160,7 @@ function bindCopyWhere(
 function bindSource(
   statement: Insert,
   target: WriteTarget,
-  targets: readonly TargetColumn[],
+  targets: readonly InsertTarget[],
   live: readonly ColumnDefinition[],
   binder: Binder,
   tables: CommonTables | null,
@@ -229,7 +229,7 @@ function bindConflict(
   }
   const excluded: ScopeRelation = { ...inserted, name: "excluded", schema: null };
   const scope = new Scope(joinNames(namesOf(excluded), namesOf(seen.relation)), null, tables);
-  const bound = bindAssignments(conflict.assignments, target, scope, binder, "insert");
+  const bound = bindAssignments(conflict.assignments, target, row, scope, binder, "insert");
   const assignments = bound.map(({ column, value }) => ({ column: column.number, value }));
   expectColumnsOn(
     target,
@@ -362,7 +362,7 @@ function bindUpdate(statement: Update, binder: Binder, tables: CommonTables | nu
   const after = targetRows(target, alias, () => asReadable(table, written, binder), binder);
   const shown = returningScope(scope, relation, after.relation);
   const returning = bindReturning(statement.returning, shown, binder);
-  const all = bindAssignments(statement.assignments, target, scope, binder);
+  const all = bindAssignments(statement.assignments, target, row, scope, binder);
   expectColumnsOn(
     target,
     "w",

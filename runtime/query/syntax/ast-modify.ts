@@ -1,12 +1,12 @@
 /** Statements that change rows, as they were written. */
-import type { Expression, Located } from "./ast-expression.js";
+import type { Expression, Indirection, Located } from "./ast-expression.js";
 import type { FromItem, Query, RelationName, SelectItem, TableReference, WithClause } from "./ast-query.js";
 
 /** `column = expression`, or one column of `(a, b) = …`. */
 export interface Assignment extends Located {
   readonly column: string;
-  /** Steps after the column's name (`a[1]`, `a.b`), counted only: they are refused. */
-  readonly steps: number;
+  /** Which part of the column it is for (`a[1]`); none: for all of it. */
+  readonly steps: readonly Indirection["step"][];
   readonly value:
     | Expression
     | {
@@ -20,7 +20,8 @@ export interface Assignment extends Located {
 
 export interface InsertColumn extends Located {
   readonly name: string;
-  readonly steps: number;
+  /** Which part of the column (`a[1]`); none: all of it. */
+  readonly steps: readonly Indirection["step"][];
 }
 
 export interface OnConflict extends Located {

@@ -5,6 +5,7 @@ import type {
   Expression,
   FrameBound,
   FunctionCall,
+  Indirection,
   SortItem,
   TypeName,
   WindowDefinition,
@@ -389,30 +390,32 @@ function convertSubLink(fields: Fields, conversion: Conversion): Expression {
 
 function convertIndirection(fields: Fields, conversion: Conversion): Expression {
   let subject = convertExpression(fields["arg"], conversion);
-  for (const item of listOf(fields, "indirection")) {
+  for (const step of convertSteps(listOf(fields, "indirection"), subject.location, conversion))
+    subject = { kind: "indirection", subject, step, location: subject.location };
+  return subject;
+}
+
+/** What stands behind a value or the name of a column: `.field`, `[1]`, `[1:2]`, `.*`. */
+export function convertSteps(
+  nodes: readonly unknown[],
+  location: number,
+  conversion: Conversion,
+): readonly Indirection["step"][] {
+  return nodes.map((item) => {
     const [kind, inner] = unwrap(item);
-    const { location } = subject;
     switch (kind) {
       case "String":
-        subject = { kind: "indirection", subject, step: { kind: "field", name: stringNode(item) }, location };
-        break;
+        return { kind: "field", name: stringNode(item) };
       case "A_Star":
-        subject = { kind: "indirection", subject, step: { kind: "star" }, location };
-        break;
+        return { kind: "star" };
       case "A_Indices": {
         const to = optional(inner, "uidx", conversion);
-        if (flagOf(inner, "is_slice")) {
-          const from = optional(inner, "lidx", conversion);
-          subject = { kind: "indirection", subject, step: { kind: "slice", from, to }, location };
-        } else {
-          if (to === null) throw notSupported("a subscript without an index", location);
-          subject = { kind: "indirection", subject, step: { kind: "index", index: to }, location };
-        }
-        break;
+        if (flagOf(inner, "is_slice")) return { kind: "slice", from: optional(inner, "lidx", conversion), to };
+        if (to === null) throw notSupported("a subscript without an index", location);
+        return { kind: "index", index: to };
       }
       default:
         throw notSupported(`the construct ${kind}`, location);
     }
-  }
-  return subject;
+  });
 }

@@ -14,7 +14,7 @@ import type {
 } from "./ast-modify.js";
 import type { SelectItem, WithClause } from "./ast-query.js";
 import type { Conversion } from "./conversion.js";
-import { convertExpression, optional } from "./convert-expression.js";
+import { convertExpression, convertSteps, optional } from "./convert-expression.js";
 import {
   convertFrom,
   convertItems,
@@ -57,11 +57,9 @@ function returningOf(fields: Fields, conversion: Conversion): readonly SelectIte
 const insertColumns = (nodes: readonly unknown[], conversion: Conversion): readonly InsertColumn[] =>
   nodes.map((item) => {
     const target = fieldsOf(item, "ResTarget");
-    return {
-      name: textOf(target, "name"),
-      steps: listOf(target, "indirection").length,
-      location: conversion.at(target),
-    };
+    const location = conversion.at(target);
+    const steps = convertSteps(listOf(target, "indirection"), location, conversion);
+    return { name: textOf(target, "name"), steps, location };
   });
 
 function overridingOf(fields: Fields): Insert["overriding"] {
@@ -116,11 +114,9 @@ function convertAssignments(nodes: readonly unknown[], conversion: Conversion): 
   return nodes.map((node) => {
     const fields = fieldsOf(node, "ResTarget");
     const [kind, inner] = unwrap(fields["val"]);
-    const target = {
-      column: textOf(fields, "name"),
-      steps: listOf(fields, "indirection").length,
-      location: conversion.at(fields),
-    };
+    const location = conversion.at(fields);
+    const steps = convertSteps(listOf(fields, "indirection"), location, conversion);
+    const target = { column: textOf(fields, "name"), steps, location };
     if (kind !== "MultiAssignRef") return { ...target, value: convertExpression(fields["val"], conversion) };
     return {
       ...target,
