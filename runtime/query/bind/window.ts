@@ -1,13 +1,14 @@
 /** Windows: OVER (…) and WINDOW, with their frames. */
-import { notSupported, SqlError } from "../error.js";
-import { resolveOperator } from "../functions/resolve.js";
+import { SqlError } from "../error.js";
+import { rangeFamilyOf } from "../functions/in-range.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { SortKey, WindowBound, WindowNode } from "../plan/plan.js";
 import { columnsOf } from "../plan/walk.js";
 import type { Expression, FrameBound, WindowDefinition } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
+import { typeLabel } from "../types/type-name.js";
 import { positionOf } from "./binder.js";
-import { asText, coerce, coerceTo } from "./coerce.js";
+import { asText, coerce, coerceTo, isUnknown } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { bindSort } from "./sort.js";
 
@@ -94,41 +95,26 @@ function bindFrame(
     if (frame.mode !== "range" || key === undefined) {
       return { kind: bound.kind, offset: coerceTo(binder, raw, typeOid.int8, frame.mode.toUpperCase()) };
     }
-    return { kind: bound.kind, offset: rangeOffset(raw, key, context, position) };
+    return { kind: bound.kind, offset: rangeOffset(raw, key, context) };
   };
   const from = offset(frame.from);
   const to = offset(frame.to);
-  const offsetType = "offset" in from ? from.offset.type : "offset" in to ? to.offset.type : null;
-  if (frame.mode !== "range" || key === undefined || offsetType === null) {
-    return { mode: frame.mode, from, to, exclude: frame.exclude, add: null, subtract: null };
-  }
-  const { oid } = key.expression.type;
-  const add = resolveOperator("+", oid, offsetType.oid, position);
-  const subtract = resolveOperator("-", oid, offsetType.oid, position);
-  if (add.resultType.oid !== oid || subtract.resultType.oid !== oid) {
-    throw notSupported("RANGE with an offset of this type", position);
-  }
-  return { mode: frame.mode, from, to, exclude: frame.exclude, add, subtract };
+  const hasRange = frame.mode === "range" && key !== undefined && hasOffset;
+  const range = hasRange ? (rangeFamilyOf(key.expression.type.oid)?.range ?? null) : null;
+  return { mode: frame.mode, from, to, exclude: frame.exclude, range };
 }
 
-const dateTypes: ReadonlySet<number> = new Set([
-  typeOid.timestamp,
-  typeOid.timestamptz,
-  typeOid.time,
-  typeOid.interval,
-]);
-
-/** The offset has the order column's own type, or is an interval for moments. */
-function rangeOffset(
-  raw: BoundExpression,
-  key: SortKey,
-  context: ExpressionContext,
-  position: number | undefined,
-): BoundExpression {
-  const { oid } = key.expression.type;
-  const type = dateTypes.has(oid) ? sqlType(typeOid.interval) : sqlType(oid);
-  if (oid === typeOid.date) throw notSupported("RANGE with an offset over dates", position);
-  const coerced = coerce(context.binder, raw, type, "implicit");
+/** The offset as one of the types that the order column's values have distances of: its own, if that is one of them. Throws 0A000. */
+function rangeOffset(raw: BoundExpression, key: SortKey, { binder }: ExpressionContext): BoundExpression {
+  const { type } = key.expression;
+  const position = positionOf(raw.location);
+  const family = rangeFamilyOf(type.oid);
+  const refused = `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${typeLabel(type.oid)}`;
+  if (family === null) throw new SqlError("0A000", refused, { position });
+  const preferred = isUnknown(raw) ? type.oid : raw.type.oid;
+  const chosen = family.offsets.find((oid) => oid === preferred) ?? family.offsets[0];
+  const coerced = chosen === undefined ? null : coerce(binder, raw, sqlType(chosen), "implicit");
   if (coerced !== null) return coerced;
-  throw notSupported("RANGE with an offset of this type", position);
+  const hint = "Cast the offset value to an appropriate type.";
+  throw new SqlError("0A000", `${refused} and offset type ${typeLabel(raw.type.oid)}`, { position, hint });
 }

@@ -1,9 +1,9 @@
 /** The rows of a partition that each of its rows' frame has. */
 import { assert } from "../../types/assert.js";
 import { SqlError } from "../error.js";
+import type { RangeOffset } from "../functions/in-range.js";
 import type { SortKey, WindowBound, WindowNode } from "../plan/plan.js";
 import type { Datum, Value } from "../types/datum.js";
-import { typeOid } from "../types/sql-type.js";
 import type { Execution } from "./execution.js";
 import { compileOuter } from "./scans.js";
 
@@ -102,26 +102,22 @@ export class Frames {
   /** Rows whose order value is within the offset of this row's. Rows with NULL are peers of one another only. */
   #rangeEdge(kind: "preceding" | "following", offset: Datum, at: number, isEnd: boolean): number {
     const [key] = this.#node.order;
-    const { add, subtract } = this.#node.frame;
-    assert(key !== undefined && add !== null && subtract !== null, "a RANGE with an offset has an order column");
+    const { range } = this.#node.frame;
+    assert(key !== undefined && range !== null, "a RANGE with an offset has an order column");
     const peer = this.#peers[at] ?? { from: at, to: at + 1 };
     const value = this.#orderValues[this.#places[at] ?? 0] ?? null;
     if (value === null || offset === null) return isEnd ? peer.to : peer.from;
-    const goesUp = (kind === "following") !== key.isDescending;
-    if (key.expression.type.oid === typeOid.time) return this.#search(key, timeLimit(value, offset, goesUp), isEnd);
-    const { evaluator } = goesUp ? add : subtract;
-    assert(evaluator.arity === 2, "an offset is added to a value");
-    const limit = evaluator.call(value, offset, this.#execution.environment.context);
-    assert(limit !== null, "a value and an offset have a sum");
-    return this.#search(key, limit, isEnd);
+    const side = { goesUp: (kind === "following") !== key.isDescending, isUpper: isEnd !== key.isDescending };
+    const limit = range.limit(value, offset, side, this.#execution.environment.context);
+    return this.#search(key, range, limit, isEnd);
   }
 
   /** First row that is not before the limit, or (`isEnd`) first that is beyond it. */
-  #search(key: SortKey, limit: Value, isEnd: boolean): number {
+  #search(key: SortKey, { compare }: RangeOffset, limit: Value, isEnd: boolean): number {
     const position = (at: number): number => {
       const value = this.#orderValues[this.#places[at] ?? 0] ?? null;
       if (value === null) return key.nullsFirst ? -1 : 1;
-      const order = key.compare(value, limit);
+      const order = compare(value, limit);
       return key.isDescending ? -order : order;
     };
     let low = 0;
@@ -175,33 +171,9 @@ function offsetOf(bound: WindowBound, side: string, node: WindowNode, execution:
   if (!("offset" in bound)) return null;
   const value = compileOuter(bound.offset, execution)();
   if (value === null) throw new SqlError("22004", `frame ${side} offset must not be null`);
-  const isOfTimes = node.order[0]?.expression.type.oid === typeOid.time;
-  const isNegative =
-    node.frame.mode !== "range" ? Number(value) < 0 : isOfTimes ? timeOf(value) < 0 : isBelowZero(value);
-  if (isNegative) {
-    throw node.frame.mode === "range"
-      ? new SqlError("22013", "invalid preceding or following size in window function")
-      : new SqlError("22013", `frame ${side} offset must not be negative`);
-  }
+  const { mode, range } = node.frame;
+  if (range !== null && !range.isAllowed(value))
+    throw new SqlError("22013", "invalid preceding or following size in window function");
+  if (mode !== "range" && Number(value) < 0) throw new SqlError("22013", `frame ${side} offset must not be negative`);
   return value;
-}
-
-/** µs of an interval without its days and months, which times of day do not have. */
-function timeOf(offset: Value): number {
-  assert(typeof offset === "object" && "micros" in offset, "the offset of a time is an interval");
-  return offset.micros;
-}
-
-/** A time of day with an offset, beyond midnight where that takes it: a frame does not begin again at the other end of the day. */
-function timeLimit(value: Value, offset: Value, goesUp: boolean): number {
-  return goesUp ? Number(value) + timeOf(offset) : Number(value) - timeOf(offset);
-}
-
-function isBelowZero(value: Value): boolean {
-  if (typeof value === "number" || typeof value === "bigint") return value < 0;
-  if (typeof value === "object" && "coefficient" in value) return value.coefficient < 0n;
-  if (typeof value === "object" && "micros" in value) {
-    return value.months * 30 * 86_400_000_000 + value.days * 86_400_000_000 + value.micros < 0;
-  }
-  return false;
 }

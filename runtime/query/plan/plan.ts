@@ -6,9 +6,10 @@
 
 import type { BoundModification } from "../bind/bound.js";
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
+import type { RangeOffset } from "../functions/in-range.js";
 import type { ResolvedAggregate, ResolvedSet, ResolvedWindow, SortOrder } from "../functions/registry.js";
 import type { SqlType } from "../types/sql-type.js";
-import type { BoundExpression, Callee, ColumnId } from "./expression.js";
+import type { BoundExpression, ColumnId } from "./expression.js";
 
 export interface PlanColumn {
   readonly id: ColumnId;
@@ -170,9 +171,8 @@ export interface WindowNode extends Node {
     readonly from: WindowBound;
     readonly to: WindowBound;
     readonly exclude: "noOthers" | "currentRow" | "group" | "ties";
-    /** `in_range` for RANGE with offsets: order value plus and minus offset. */
-    readonly add: Callee | null;
-    readonly subtract: Callee | null;
+    /** For RANGE with offsets: what they are to values of the order column. */
+    readonly range: RangeOffset | null;
   };
   readonly calls: readonly WindowCall[];
 }

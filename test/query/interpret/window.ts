@@ -141,17 +141,17 @@ function framesOf(
 
   function isInRange(kind: "preceding" | "following", by: Datum, at: number, other: number, side: 1 | -1): boolean {
     const [key] = node.order;
-    const { add, subtract } = frame;
-    if (key === undefined || add === null || subtract === null) throw new Error("RANGE has an order column");
+    const { range } = frame;
+    if (key === undefined || range === null) throw new Error("RANGE has an order column");
     const own = rows[at]?.order[0] ?? null;
     const value = rows[other]?.order[0] ?? null;
     // A NULL is in the range of NULLs only, and lies before or behind all else.
     if (own === null) return value === null || side * (other - at) >= 0;
     if (value === null) return side * (other - at) >= 0;
-    const { evaluator } = (kind === "following") === key.isDescending ? subtract : add;
-    if (evaluator.arity !== 2) throw new Error("an offset is added to a value");
-    const limit = evaluator.call(own, by, port.context);
-    return side * orderOf([key], [value], [limit]) >= 0;
+    if (by === null) throw new Error("an offset is a value");
+    const bounds = { goesUp: (kind === "following") !== key.isDescending, isUpper: (side === -1) !== key.isDescending };
+    const limit = range.limit(own, by, bounds, port.context);
+    return side * (key.isDescending ? -1 : 1) * range.compare(value, limit) >= 0;
   }
 
   const isExcluded = (at: number, other: number): boolean => {

@@ -34,11 +34,11 @@ import { justifyHours, negateInterval } from "./interval.js";
 /** `extra_float_digits` at which a double shows six digits, C's `%g`. */
 const sixDigits = -9;
 
-const sessionZone = (context: EvaluationContext): TimeZone => requireZone(context.timeZone);
+export const sessionZone = (context: EvaluationContext): TimeZone => requireZone(context.timeZone);
 
 const midnight = (days: number): Int64 => (Number.isFinite(days) ? joinDays(days, 0) : days);
 
-function dateToTimestamp(days: number): Int64 {
+export function dateToTimestamp(days: number): Int64 {
   const timestamp = midnight(days);
   if (isFiniteTime(timestamp) && checkedTimestampOrNull(timestamp) === null)
     throw new SqlError("22008", "date out of range for timestamp");
