@@ -2,8 +2,10 @@
  * How a node's actors lie over threads: a pure function of the machine and the wishes.
  *
  *   threads   each shard, replica, keeper, projection, gateway and the directory has a worker thread of its own
- *   shared    gateway, directory, shards and replicas share one worker ("core"); all projections share one ("read"), all keepers one
- *             ("background"). The actors do not know: same messages, in-process ports.
+ *   shared    gateway, directory, shards and replicas share one worker ("core"); the gateways of PostgreSQL's protocol share one
+ *             ("postgres"), all projections one ("read"), all keepers one ("background"). The actors do not know: same messages,
+ *             in-process ports. Statements take more work before and behind the shard than appends do, so that a thread of their own
+ *             pays for its hop on two cores already; that of appends does not (see benchmarks/README.md).
  *   auto      shared below four cores, threads from four on: measured, a hop between threads costs more than it brings while there
  *             are fewer cores than busy threads (see benchmarks/README.md)
  *
@@ -62,6 +64,8 @@ export function workerOf(layout: Layout, role: ActorRole, shard: number, index =
     switch (role) {
       case "projection":
         return "read";
+      case "postgres":
+        return "postgres";
       case "keeper":
         return "background";
       default:
@@ -72,6 +76,7 @@ export function workerOf(layout: Layout, role: ActorRole, shard: number, index =
     case "directory":
       return "directory";
     case "gateway":
+    case "postgres":
       return `gateway-${index}`;
     case "projection":
       return `projection-${shard}.${index}`;
@@ -80,4 +85,4 @@ export function workerOf(layout: Layout, role: ActorRole, shard: number, index =
   }
 }
 
-export type ActorRole = "directory" | "gateway" | "shard" | "replica" | "keeper" | "projection";
+export type ActorRole = "directory" | "gateway" | "postgres" | "shard" | "replica" | "keeper" | "projection";

@@ -155,7 +155,7 @@ export function nodeTree(options: NodeTreeOptions): GroupSpec<never> {
       ...common,
       id,
       kind: "postgres",
-      worker: workerOf(layout, "gateway", 0, index),
+      worker: workerOf(layout, "postgres", 0, index),
       neighbours: ["directory", ...shardIds, ...projectionIds, ...postgresIds.filter((other) => other !== id)],
       args: () => postgresArgs?.(index),
     }),

@@ -5,7 +5,7 @@
  * their order.
  *
  * Only what changes rows and returns none goes ahead. Whatever else the client says waits until everything here is answered: a read sees what was
- * written before it.
+ * written before it. A write that stands alone comes this way as well: it is the shorter one, without a promise for each message.
  */
 import type { SqlRequest } from "../../../actors/messages/sql.js";
 import { SqlError } from "../../../runtime/query/error.js";
@@ -83,14 +83,14 @@ export class RunAhead {
     return true;
   }
 
-  /** The next messages up to their Sync. Null for whatever is no write that may go ahead, and for one alone, which gains nothing by it. */
+  /** The next messages up to their Sync. Null for whatever is no write that may go ahead. */
   #nextRound(): Round | null {
     const { inbox, portals } = this.#exchange;
     const bind = inbox.glance(0);
     if (bind?.type !== letters.bind || portals.find("") !== undefined) return null;
     const isDescribed = inbox.glance(1)?.type === letters.describe;
     const messages = isDescribed ? 4 : 3;
-    if (inbox.count < messages || (!this.isBusy && inbox.count === messages)) return null;
+    if (inbox.count < messages) return null;
     const [described, execute, sync] = [inbox.glance(1), inbox.glance(messages - 2), inbox.glance(messages - 1)];
     if (!isExecute(execute) || sync?.type !== letters.sync || sync.body.length > 0) return null;
     if (isDescribed && !isOfPortal(described)) return null;
