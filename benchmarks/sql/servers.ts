@@ -1,7 +1,7 @@
 /** The two servers of a comparison: this node, and PostgreSQL 15 where it is installed. Both sync to disk before they acknowledge. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -50,7 +50,11 @@ export async function startPostgres(folder: string): Promise<Server> {
   const data = path.join(folder, "postgres");
   const account = await postgresAccount();
   chmodSync(folder, 0o777);
-  await run(path.join(binaries, "initdb"), ["-D", data, "-A", "trust", "-U", "admin", "--no-sync"], account);
+  // Its users prove themselves as they do here.
+  const passwordFile = path.join(folder, "password");
+  writeFileSync(passwordFile, password);
+  const authentication = ["-A", "scram-sha-256", "--pwfile", passwordFile];
+  await run(path.join(binaries, "initdb"), ["-D", data, ...authentication, "-U", "admin", "--no-sync"], account);
   const port = await freePort();
   const settings = ["listen_addresses=127.0.0.1", "max_connections=200", "fsync=on", "synchronous_commit=on"];
   const given = ["-D", data, "-p", String(port), "-k", "", ...settings.flatMap((setting) => ["-c", setting])];
@@ -61,6 +65,7 @@ export async function startPostgres(folder: string): Promise<Server> {
     PGPORT: String(port),
     PGUSER: "admin",
     PGDATABASE: "postgres",
+    PGPASSWORD: password,
   };
   for (let tries = 0; ; tries++) {
     try {
