@@ -5,6 +5,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 
 import { createServer } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
+import { compileSooner } from "../../protocol/admin/compiler.js";
 import { startNode } from "../../protocol/server/node.js";
 import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
 
@@ -120,6 +121,8 @@ export async function startOurs(folder: string): Promise<Server> {
     listen: null,
     postgres: { listen: { host: "127.0.0.1", port: 0 }, authentication: "scram", tls: null },
   });
+  // As `kimberlite start` does.
+  compileSooner();
   await node.createFirstUser("admin", formatVerifier(await scramVerifier(password)));
   const environment = {
     ...process.env,
