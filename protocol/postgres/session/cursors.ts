@@ -1,8 +1,8 @@
 /** What SQL itself prepares and opens: PREPARE and EXECUTE, DECLARE and FETCH. */
 
 import type { SqlColumn } from "../../../actors/messages/sql.js";
-import { lockNames } from "../../../runtime/query/bind/select.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { lockNames } from "../../../runtime/query/plan/plan.js";
 import { bytesOf } from "../../../runtime/query/settings.js";
 import type { TypeName } from "../../../runtime/query/syntax/ast-expression.js";
 import { isModification } from "../../../runtime/query/syntax/ast-modify.js";

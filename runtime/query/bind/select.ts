@@ -1,7 +1,14 @@
 /** SELECT, from its clauses to a tree of operators. */
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
-import type { LockNode, PlanColumn, PlanNode, SortKey, WindowCall } from "../plan/plan.js";
+import {
+  type LockNode,
+  lockNames,
+  type PlanColumn,
+  type PlanNode,
+  type SortKey,
+  type WindowCall,
+} from "../plan/plan.js";
 import { expressionKey } from "../plan/walk.js";
 import type { ColumnName, Expression, SortItem } from "../syntax/ast-expression.js";
 import type { FromItem, RowLock, SelectItem, SelectQuery } from "../syntax/ast-query.js";
@@ -418,13 +425,6 @@ export function addLimit(
   const ties = query.isWithTies ? keys : null;
   return { kind: "limit", input, limit, offset, ties, columns: input.columns, ...estimates };
 }
-
-export const lockNames = {
-  update: "FOR UPDATE",
-  noKeyUpdate: "FOR NO KEY UPDATE",
-  share: "FOR SHARE",
-  keyShare: "FOR KEY SHARE",
-} as const;
 
 function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, binder: Binder): LockNode["locks"] {
   const name = lockNames[query.locks[0]?.strength ?? "update"];

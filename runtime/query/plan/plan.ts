@@ -278,6 +278,14 @@ export interface WithModificationsNode extends Node {
   readonly modifications: readonly CommonTableNode[];
 }
 
+/** How locks of rows are called in statements and messages. */
+export const lockNames = {
+  update: "FOR UPDATE",
+  noKeyUpdate: "FOR NO KEY UPDATE",
+  share: "FOR SHARE",
+  keyShare: "FOR KEY SHARE",
+} as const;
+
 /** Rows of `input` whose tables' rows are locked first: FOR UPDATE and the like. Key columns are in the input. */
 export interface LockNode extends Node {
   readonly kind: "lock";

@@ -3,9 +3,10 @@
  * into an inner one; EXISTS with conditions on outer rows becomes a semi-join.
  */
 
+import { SqlError } from "../error.js";
 import { conjunction, conjunctsOf } from "./conjuncts.js";
 import type { BoundExpression, ColumnId, Subplan } from "./expression.js";
-import type { JoinNode, PlanNode } from "./plan.js";
+import { type JoinNode, type LockNode, lockNames, type PlanNode } from "./plan.js";
 import { substitute, withInputs } from "./rewrite.js";
 import { columnsOf, hasSubquery, inputsOf, isPlanVolatile, isVolatile, outerColumnsOf } from "./walk.js";
 
@@ -67,6 +68,11 @@ export function pushDown(node: PlanNode, conditions: readonly BoundExpression[])
     }
     case "join":
       return throughJoin(node, conditions);
+    case "lock": {
+      const input = pushDown(node.input, []);
+      expectRows(node.locks, input);
+      return filtered(withInputs(node, [input]), conditions);
+    }
     default:
       break;
   }
@@ -276,4 +282,24 @@ function separated(
   for (const id of outerColumnsOf(inner)) if (leftIds.has(id)) return null;
   if (isPlanVolatile(inner)) return null;
   return { plan: inner, condition: conjunction(correlated) };
+}
+
+/** Throws 0A000 where rows are to be locked that an outer join may be without: it is told once it is known which joins are outer ones. */
+function expectRows(locks: LockNode["locks"], input: PlanNode): void {
+  const open: { readonly node: PlanNode; readonly isNullable: boolean }[] = [{ node: input, isNullable: false }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { node, isNullable } = next;
+    const lock = isNullable ? locks.find(({ keyId }) => node.columns.some(({ id }) => id === keyId)) : undefined;
+    if (lock !== undefined) {
+      const message = `${lockNames[lock.strength]} cannot be applied to the nullable side of an outer join`;
+      throw new SqlError("0A000", message);
+    }
+    if (isNullable) continue;
+    if (node.kind !== "join") {
+      open.push(...inputsOf(node).map((below) => ({ node: below, isNullable })));
+      continue;
+    }
+    open.push({ node: node.left, isNullable: node.type === "right" || node.type === "full" });
+    open.push({ node: node.right, isNullable: node.type === "left" || node.type === "full" });
+  }
 }
