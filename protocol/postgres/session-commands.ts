@@ -69,7 +69,7 @@ export class SettingCommands {
         return tagOnly("SET");
       case "reset":
         this.#reset(statement.name, statement.isLocal);
-        return tagOnly(statement.isLocal ? "SET" : "RESET");
+        return tagOnly(statement.tag);
       case "resetAll":
         this.#settings.resetAll();
         return tagOnly("RESET");

@@ -81,7 +81,7 @@ export class SessionSettings {
     const definition = this.#definition(name);
     if (definition === undefined) return value;
     if (definition.isFixed) throw new SqlError("55P02", `parameter "${definition.name}" cannot be changed`);
-    return settingValue(definition, value);
+    return settingValue(definition, value, this.get(definition.name));
   }
 
   /** The value; undefined for a custom setting that was never set. Throws `42704` for a name that nobody knows. */

@@ -304,8 +304,12 @@ const unitFactors: Readonly<Record<"ms" | "kB", Readonly<Record<string, number>>
   kB: { B: 1 / 1024, kB: 1, MB: 1_024, GB: 1_048_576, TB: 1_073_741_824 },
 };
 
-/** A value in the form in which it is kept and shown. Throws `22023`, or `0A000` for what is known and not done. */
-export function settingValue(definition: SettingDefinition, value: string): string {
+/**
+ * A value in the form in which it is kept and shown. Throws `22023`, or `0A000` for what is known and not done.
+ *
+ * @param before what it was: a setting of two parts may be given one of them
+ */
+export function settingValue(definition: SettingDefinition, value: string, before: string): string {
   const { name, values } = definition;
   switch (values.kind) {
     case "text":
@@ -336,7 +340,7 @@ export function settingValue(definition: SettingDefinition, value: string): stri
       return String(number);
     }
     case "dateStyle":
-      return dateStyle(name, value);
+      return dateStyle(name, value, before);
     case "timeZone":
       return timeZone(name, value);
     case "encoding": {
@@ -411,17 +415,46 @@ function timeZone(name: string, value: string): string {
   return zone.name;
 }
 
-/** Only the ISO form is written; the order of day and month in what is read can be chosen. */
-function dateStyle(name: string, value: string): string {
-  let order = "MDY";
+const dateFormats: ReadonlyMap<string, string> = new Map([
+  ["iso", "ISO"],
+  ["sql", "SQL"],
+  ["postgres", "Postgres"],
+  ["german", "German"],
+]);
+
+/** How dates are written, and the order of day and month in what is read: each said once at most, else as it was. */
+function dateStyle(name: string, value: string, before: string): string {
+  let [format = "ISO", order = "MDY"] = before.split(", ");
+  const said = { format: false, order: false };
+  const conflicting = (): SqlError =>
+    new SqlError("22023", invalid(name, value).message, { detail: 'Conflicting "datestyle" specifications.' });
+  const setFormat = (next: string): void => {
+    if (said.format && next !== format) throw conflicting();
+    format = next;
+    said.format = true;
+  };
+  const setOrder = (next: string): void => {
+    if (said.order && next !== order) throw conflicting();
+    order = next;
+    said.order = true;
+  };
   for (const part of value.split(",").map((one) => one.trim().toLowerCase())) {
-    if (part === "iso" || part === "default" || part === "") continue;
-    if (["mdy", "us", "noneuro", "noneuropean"].includes(part)) order = "MDY";
-    else if (["dmy", "euro", "european"].includes(part)) order = "DMY";
-    else if (part === "ymd") order = "YMD";
-    else if (["sql", "postgres", "german"].includes(part)) {
-      throw new SqlError("0A000", `"${value}" for parameter "${name}" is not supported: dates are written in ISO form`);
-    } else throw invalid(name, value);
+    const written = dateFormats.get(part) ?? (part.startsWith("postgres") ? "Postgres" : undefined);
+    if (part === "") continue;
+    if (written !== undefined) {
+      setFormat(written);
+      // Germans put the day first unless something else is said.
+      if (written === "German" && !said.order) order = "DMY";
+    } else if (part === "mdy" || part === "us" || part.startsWith("noneuro")) setOrder("MDY");
+    else if (part === "dmy" || part.startsWith("euro")) setOrder("DMY");
+    else if (part === "ymd") setOrder("YMD");
+    else if (part === "default") {
+      if (!said.format) format = "ISO";
+      if (!said.order) order = "MDY";
+    } else {
+      const detail = `Unrecognized key word: "${part}".`;
+      throw new SqlError("22023", invalid(name, value).message, { detail });
+    }
   }
-  return `ISO, ${order}`;
+  return `${format}, ${order}`;
 }

@@ -29,7 +29,7 @@ export type SettingStatement = Located &
   (
     | { readonly kind: "set"; readonly name: string; readonly values: readonly string[]; readonly isLocal: boolean }
     /** `SET x TO DEFAULT` and `RESET x`. */
-    | { readonly kind: "reset"; readonly name: string; readonly isLocal: boolean }
+    | { readonly kind: "reset"; readonly tag: "SET" | "RESET"; readonly name: string; readonly isLocal: boolean }
     | { readonly kind: "resetAll" }
     | { readonly kind: "show"; readonly name: string }
     | { readonly kind: "discard"; readonly what: "all" | "plans" | "sequences" | "temporary" }

@@ -229,9 +229,9 @@ function convertSet(fields: Fields, conversion: Conversion): Statement {
         location,
       };
     case "VAR_SET_DEFAULT":
-      return { kind: "reset", name: name.toLowerCase(), isLocal, location };
+      return { kind: "reset", tag: "SET", name: name.toLowerCase(), isLocal, location };
     case "VAR_RESET":
-      return { kind: "reset", name: name.toLowerCase(), isLocal: false, location };
+      return { kind: "reset", tag: "RESET", name: name.toLowerCase(), isLocal: false, location };
     case "VAR_RESET_ALL":
       return { kind: "resetAll", location };
     case "VAR_SET_CURRENT":

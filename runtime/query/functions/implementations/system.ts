@@ -41,7 +41,10 @@ function changeSetting(name: string, value: string | null, isLocal: boolean, con
   if (definition?.name === "role") return becomeRole(value ?? noRole, isLocal, context);
   if (definition?.isFixed === true) throw new SqlError("55P02", `parameter "${definition.name}" cannot be changed`);
   const given = value ?? definition?.default ?? "";
-  const normal = definition === undefined ? given : settingValue(definition, given);
+  const normal =
+    definition === undefined
+      ? given
+      : settingValue(definition, given, context.session.setting(definition.name) ?? definition.default);
   context.session.setSetting(definition?.name ?? name, normal, isLocal);
   return normal;
 }

@@ -69,13 +69,7 @@ export function timestamptzText(timestamp: Int64, zone: TimeZone, style: DateSty
   if (!isFiniteTime(timestamp)) return infinityText(timestamp);
   const offset = zoneOffsetAt(zone, timestamp);
   const local = shift(timestamp, offset.offset);
-  const isNumeric = style.format === "ISO" || !/^[A-Za-z]/u.test(offset.abbreviation);
-  const zoneText = isNumeric ? offsetText(offset.offset) : ` ${offset.abbreviation}`;
-  return momentText(
-    local,
-    style,
-    style.format === "ISO" || !isNumeric ? zoneText : ` ${zoneText}`.replace(/^ {2}/u, " "),
-  );
+  return momentText(local, style, style.format === "ISO" ? offsetText(offset.offset) : ` ${offset.abbreviation}`);
 }
 
 function momentText(local: Int64, style: DateStyle, zone: string): string {
