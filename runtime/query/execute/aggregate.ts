@@ -24,7 +24,7 @@ import {
   type Operator,
   placeOf,
 } from "./execution.js";
-import { GroupSums } from "./group-sums.js";
+import { GroupSums, sumOf } from "./group-sums.js";
 import { IntegerTable } from "./integer-table.js";
 import { compileGroupKey, type Key } from "./keys.js";
 import { canSpill } from "./spill.js";
@@ -310,6 +310,10 @@ export class AggregateOperator implements Operator {
         continue;
       }
       const vector = compiled.slot < 0 ? undefined : columns[compiled.slot];
+      if (vector?.kind === "numbers" && !vector.hasNulls && accumulator.addSum !== undefined) {
+        accumulator.addSum(sumOf(vector.numbers, selection, rows), rows);
+        continue;
+      }
       if (vector !== undefined && vector.kind === "numbers" && accumulator.addNumbers !== undefined) {
         accumulator.addNumbers(vector.numbers, vector.nulls, selection, rows);
         continue;
