@@ -217,6 +217,8 @@ class Load {
   readonly #lines: CopyLines;
   /** An INSERT of one row: it is run for each. */
   readonly #insert: CachedStatement;
+  /** Whether the lines hold no values, as those of a table without columns do. */
+  readonly #isBare: boolean;
   count = 0;
 
   constructor(
@@ -240,6 +242,7 @@ class Load {
     this.#host = host;
     this.#format = format;
     this.#lines = lines;
+    this.#isBare = columns.length === 0;
     this.#insert = cached({
       ...statement,
       text: `/* load */ ${statement.text}`,
@@ -250,13 +253,13 @@ class Load {
         with: null,
         table: tableReference(table),
         columns: columns.map((name) => ({ name, steps: [], location: -1 })),
-        source: {
-          ...plainTail,
-          kind: "values",
-          rows: [
-            columns.map((_name, column) => ({ kind: "parameterName" as const, number: column + 1, location: -1 })),
-          ],
-        },
+        source: this.#isBare
+          ? null
+          : {
+              ...plainTail,
+              kind: "values",
+              rows: [columns.map((_name, column) => ({ kind: "parameterName", number: column + 1, location: -1 }))],
+            },
         // As COPY does: values for GENERATED ALWAYS identities are taken.
         overriding: "system",
         condition: where,
@@ -275,15 +278,21 @@ class Load {
 
   /** Stores what is ready. */
   async take(ready: LoadBlockWriter): Promise<void> {
+    const { rows } = ready;
     const bytes = ready.take();
     const insert = this.#insert;
     const destination = await this.#host.enter(insert);
     const parameters = [{ format: this.#format, bytes }];
+    const one = { text: insert.text, syntax: insert.syntax() };
+    const load = this.#isBare
+      ? ({ kind: "execute", ...one } as const)
+      : ({ kind: "load", ...one, parameters } as const);
     try {
-      const load = { kind: "load", text: insert.text, syntax: insert.syntax(), parameters } as const;
-      const reply = await this.#host.runs.rows(load, destination);
-      this.#host.take(reply);
-      this.count += Number(reply.tag.split(" ").at(-1));
+      for (let left = this.#isBare ? rows : 1; left > 0; left -= 1) {
+        const reply = await this.#host.runs.rows(load, destination);
+        this.#host.take(reply);
+        this.count += Number(reply.tag.split(" ").at(-1));
+      }
     } catch (error) {
       throw this.#lines.located(error, bytes);
     }

@@ -2,8 +2,10 @@
  * CREATE and DROP DATABASE. A database is a tenant, with a shard of its own choosing and its own part of the log; the directory makes and
  * drops them, beside every transaction. What PostgreSQL lets one choose and a tenant has not got is taken where it says what is so anyhow.
  */
+
+import { bootstrapName } from "../../runtime/query/catalog/role-set.js";
 import { SqlError } from "../../runtime/query/error.js";
-import type { CreateDatabase, DropDatabase } from "../../runtime/query/syntax/ast-definition.js";
+import type { CreateDatabase, DropDatabase, SetOwner } from "../../runtime/query/syntax/ast-definition.js";
 import { hasCode } from "../../runtime/types/errors.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { notice } from "./reports.js";
@@ -70,4 +72,27 @@ export async function runDatabaseStatement(
     report(notice(`database "${name}" does not exist, skipping`));
   }
   return "DROP DATABASE";
+}
+
+/**
+ * ALTER DATABASE … OWNER TO, as dumps have it: a database belongs to the first user, whoever made it, and stays there. Returns the command tag.
+ * Throws 42501, 3D000, and 0A000 for another owner.
+ */
+export async function keepDatabaseOwner(
+  { name, owner }: SetOwner,
+  actor: RoleActor,
+  administration: Administration,
+): Promise<string> {
+  const database = name.at(-1) ?? "";
+  try {
+    await administration.call("tenant.get", { name: database }, actor.principal);
+  } catch (error) {
+    if (hasCode(error, "tenantUnknown")) throw new SqlError("3D000", `database "${database}" does not exist`);
+    throw error;
+  }
+  if (!actor.isSuperuser && actor.user !== bootstrapName)
+    throw new SqlError("42501", `must be owner of database ${database}`);
+  if (actor.named(owner) !== bootstrapName)
+    throw new SqlError("0A000", `another owner of a database than "${bootstrapName}" is not supported`);
+  return "ALTER DATABASE";
 }

@@ -92,7 +92,7 @@ export class SettingCommands {
       if (!isLocal || this.#transaction.isOpen) this.#assume(name, first, isLocal ? "local" : "session");
       return;
     }
-    if (name === "transaction_isolation" || name === "transaction_read_only") {
+    if (name === "transaction_isolation" || name === "transaction_read_only" || name === "transaction_deferrable") {
       this.#setTransaction(name, first);
       return;
     }
@@ -116,12 +116,13 @@ export class SettingCommands {
 
   #setTransaction(name: string, value: string): void {
     const lower = value.toLowerCase();
+    const isOn = ["on", "true", "1", "yes"].includes(lower);
     if (name === "transaction_read_only") {
-      this.#transaction.setModes({
-        isolation: null,
-        isReadOnly: ["on", "true", "1", "yes"].includes(lower),
-        isDeferrable: null,
-      });
+      this.#transaction.setModes({ isolation: null, isReadOnly: isOn, isDeferrable: null });
+      return;
+    }
+    if (name === "transaction_deferrable") {
+      this.#transaction.setModes({ isolation: null, isReadOnly: null, isDeferrable: isOn });
       return;
     }
     const isolation = Object.entries(modesText).find(([, text]) => text === lower)?.[0];
@@ -160,6 +161,8 @@ export class SettingCommands {
     // Outside a transaction: what the next one will have.
     if (!this.#transaction.isOpen && lower === "transaction_isolation")
       return this.#settings.get("default_transaction_isolation");
+    if (!this.#transaction.isOpen && lower === "transaction_deferrable")
+      return this.#settings.get("default_transaction_deferrable");
     if (!this.#transaction.isOpen && lower === "transaction_read_only")
       return this.#settings.get("default_transaction_read_only");
     return this.#settings.find(name);
@@ -175,7 +178,9 @@ export class SettingCommands {
       else this.#transaction.setModes(modes);
       return tagOnly("SET");
     }
-    if (modes.isDeferrable === true) throw new SqlError("0A000", "DEFERRABLE transactions are not supported");
+    if (modes.isDeferrable !== null) {
+      this.#settings.set("default_transaction_deferrable", modes.isDeferrable ? "on" : "off", "session");
+    }
     if (modes.isolation !== null)
       this.#settings.set("default_transaction_isolation", modesText[modes.isolation], "session");
     if (modes.isReadOnly !== null) {

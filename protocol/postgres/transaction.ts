@@ -103,11 +103,18 @@ export class Transaction {
     this.#startedAt = Math.max(now, this.#startedAt + 1);
     this.#settings.set("transaction_isolation", this.#settings.get("default_transaction_isolation"), "local");
     this.#settings.set("transaction_read_only", this.#settings.get("default_transaction_read_only"), "local");
+    this.#settings.set("transaction_deferrable", this.#settings.get("default_transaction_deferrable"), "local");
   }
 
   /** BEGIN's modes, or those of SET TRANSACTION. */
   setModes(modes: TransactionModes): void {
-    if (modes.isDeferrable === true) throw new SqlError("0A000", "DEFERRABLE transactions are not supported");
+    if (modes.isDeferrable !== null) {
+      if (this.#hasQueried) {
+        throw new SqlError("25001", "SET TRANSACTION [NOT] DEFERRABLE must be called before any query");
+      }
+      // A snapshot is a place in the log, whose order is the serial one: there is none to wait for.
+      this.#settings.set("transaction_deferrable", modes.isDeferrable ? "on" : "off", "local");
+    }
     if (modes.isolation !== null) {
       const text = isolationText(modes.isolation);
       if (this.#hasQueried && text !== this.#settings.get("transaction_isolation")) {

@@ -150,7 +150,8 @@ export class RowsIn {
   /** Where a line ends that needed no second look; -1 for all others. */
   #plainLine(bytes: Uint8Array, view: DataView, from: number, into: LoadBlockWriter): number {
     const { format, header } = this.#options;
-    if (format !== "text" || from === bytes.length || (this.#isFirst && header !== "none")) return -1;
+    const isPlain = format === "text" && this.#columns.length > 0;
+    if (!isPlain || from === bytes.length || (this.#isFirst && header !== "none")) return -1;
     const end = into.plainLine(bytes, view, from, this.#delimiter, this.#null, this.#columns.length);
     if (end < 0) return -1;
     this.#isFirst = false;
@@ -166,7 +167,9 @@ export class RowsIn {
     }
     const isHeader = this.#isFirst && this.#options.header !== "none";
     this.#isFirst = false;
-    if (this.#options.format === "csv") this.#csvRow(bytes, from, to, into);
+    if (this.#columns.length === 0) {
+      if (to > from) throw bad("extra data after last expected column");
+    } else if (this.#options.format === "csv") this.#csvRow(bytes, from, to, into);
     else this.#textRow(bytes, from, to, into);
     if (isHeader) {
       this.#checkHeader(into.rowValues());

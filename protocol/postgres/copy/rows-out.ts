@@ -102,7 +102,7 @@ export class RowsOut {
   #text(value: Uint8Array): void {
     for (const byte of value) {
       const letter = escapes.get(byte);
-      if (letter !== undefined && byte !== this.#delimiter) {
+      if (letter !== undefined) {
         this.#byte(backslash);
         this.#byte(letter);
         continue;

@@ -5,7 +5,7 @@ import { temporarySchemaSetting } from "../../../runtime/query/catalog/temporary
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { CopyRuns } from "../copy-runs.js";
-import { runDatabaseStatement } from "../databases.js";
+import { keepDatabaseOwner, runDatabaseStatement } from "../databases.js";
 import type { RowsReply, Wish } from "../engine-runs.js";
 import type { Portal } from "../portals.js";
 import { warning } from "../reports.js";
@@ -208,7 +208,10 @@ export class Statements {
         return "elsewhere";
       case "setOwner":
         await this.#expectRole(statement.owner);
-        return "elsewhere";
+        if (statement.objectType !== "database") return "elsewhere";
+        return tagOnly(
+          await keepDatabaseOwner(statement, await this.#exchange.roles.actor(), this.#exchange.host.administration),
+        );
       case "alterTable":
         for (const action of statement.actions) if (action.kind === "setOwner") await this.#expectRole(action.owner);
         return "elsewhere";

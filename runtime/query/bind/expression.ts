@@ -10,7 +10,7 @@ import { comparatorOf } from "../types/compare.js";
 import { decimalFromText } from "../types/decimal.js";
 import { beneath, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
-import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
+import { arrayTypeOf, elementTypeOf, typeFactsOf } from "../types/type-table.js";
 import { positionOf } from "./binder.js";
 import { castTo, compare, callOf as textCall } from "./build-syntax.js";
 import { bindCall } from "./call.js";
@@ -510,6 +510,10 @@ function bindCollate(
 ): BoundExpression {
   const name = expression.name.at(-1) ?? "";
   const bound = asText(context.binder, bindExpression(expression.subject, context));
+  if ((typeFactsOf(bound.type.oid)?.collation ?? 0) === 0) {
+    const message = `collations are not supported by type ${context.binder.labelOf(bound.type)}`;
+    throw new SqlError("42804", message, { position: positionOf(expression.location) });
+  }
   if (collations.has(name)) return bound;
   throw new SqlError("42704", `collation "${name}" for encoding "UTF8" does not exist`, {
     position: positionOf(expression.location),

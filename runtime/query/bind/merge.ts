@@ -48,14 +48,18 @@ export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables
   const scope = new Scope(joinNames(target.names, source.names), null, tables);
   const onContext = plainContext(binder, scope, "JOIN conditions");
   const on = coerceTo(binder, bindExpression(statement.condition, onContext), typeOid.bool, "JOIN/ON");
-  const conditions = clauses.map(({ condition, isMatched }) => {
-    if (condition === null) return null;
-    const context = plainContext(binder, isMatched ? scope : sourceScope, "MERGE WHEN conditions");
-    return coerceTo(binder, bindExpression(condition, context), typeOid.bool, "WHEN");
-  });
-  const bound = clauses.map((clause) =>
-    bindClause(clause, written, relation, clause.isMatched ? scope : sourceScope, binder),
-  );
+  const conditions: (BoundExpression | null)[] = [];
+  const bound: BoundClause[] = [];
+  // A clause with its condition after the other: of several errors the first is told.
+  for (const clause of clauses) {
+    const own = clause.isMatched ? scope : sourceScope;
+    const context = plainContext(binder, own, "MERGE WHEN conditions");
+    const { condition } = clause;
+    conditions.push(
+      condition === null ? null : coerceTo(binder, bindExpression(condition, context), typeOid.bool, "WHEN"),
+    );
+    bound.push(bindClause(clause, written, relation, own, binder));
+  }
   const needsAll = clauses.some(({ isMatched }) => !isMatched);
   const joined = joinPlans(needsAll ? "left" : "inner", source.plan ?? oneRow(), target.plan, on);
   const key: BoundExpression = {

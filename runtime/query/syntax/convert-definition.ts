@@ -29,7 +29,8 @@ import {
   isTypeKind,
 } from "./convert-type.js";
 import { isTemporary, nameParts, objectName, onCommitOf, relationType } from "./definition-names.js";
-import { checkOptionIn, definitionElements, hasOptions, roleName, valueText } from "./options.js";
+import { checkOptionIn, definitionElements, roleName, valueText } from "./options.js";
+import { hasMoreThanHints } from "./storage-hints.js";
 import {
   type Fields,
   fieldsOf,
@@ -235,7 +236,7 @@ function convertRename(fields: Fields, conversion: Conversion): Rename | RenameR
 function convertCreateIndex(fields: Fields, conversion: Conversion): CreateIndex {
   const table = convertRelation(fields["relation"], conversion);
   const clauses: string[] = [];
-  if (hasOptions(fields)) clauses.push("WITH");
+  if (hasMoreThanHints(listOf(fields, "options"), conversion)) clauses.push("WITH");
   if (has(fields, "tableSpace")) clauses.push("TABLESPACE");
   return {
     kind: "createIndex",

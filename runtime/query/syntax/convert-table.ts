@@ -7,7 +7,8 @@ import { convertConstraints } from "./convert-constraint.js";
 import { convertExpression, convertTypeName, optional } from "./convert-expression.js";
 import { convertRelation } from "./convert-query.js";
 import { isTemporary, onCommitOf, relationType } from "./definition-names.js";
-import { checkOptionIn, definitionElements, hasOptions, roleName } from "./options.js";
+import { checkOptionIn, definitionElements, roleName } from "./options.js";
+import { expectColumnHint, expectHints, hasMoreThanHints } from "./storage-hints.js";
 import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, stringsOf, textOf, unwrap } from "./tree.js";
 
 export function convertCreateTable(fields: Fields, conversion: Conversion): CreateTable {
@@ -28,7 +29,7 @@ export function convertCreateTable(fields: Fields, conversion: Conversion): Crea
   if (has(fields, "inhRelations")) clauses.push(has(fields, "partbound") ? "PARTITION OF" : "INHERITS");
   if (has(fields, "partspec")) clauses.push("PARTITION BY");
   if (has(fields, "ofTypename")) clauses.push("OF");
-  if (hasOptions(fields)) clauses.push("WITH");
+  if (hasMoreThanHints(listOf(fields, "options"), conversion)) clauses.push("WITH");
   if (has(fields, "tablespacename")) clauses.push("TABLESPACE");
   if (has(fields, "accessMethod")) clauses.push("USING");
   return {
@@ -134,11 +135,23 @@ function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion
     case "AT_ResetRelOptions": {
       const elements = definitionElements(listOf(fieldsOf(definition, "List"), "items"), conversion);
       const isCheckOption = elements.some((element) => element.name === "check_option");
-      if (!isOfView && !isCheckOption) return { kind: "other", name: type.replace(/^AT_/, ""), location };
+      if (!isOfView && !isCheckOption) {
+        expectHints(elements);
+        return { kind: "hint", column: null, location };
+      }
       if (type === "AT_SetRelOptions")
         return { kind: "setOptions", checkOption: checkOptionIn(elements) ?? undefined, location };
       return { kind: "setOptions", checkOption: isCheckOption ? null : undefined, location };
     }
+    case "AT_SetStatistics":
+    case "AT_SetStorage":
+    case "AT_SetCompression":
+    case "AT_SetOptions":
+    case "AT_ResetOptions":
+      // A column of an index is told by its number: there is no name then.
+      if (name === "") return { kind: "other", name: type.replace(/^AT_/, ""), location };
+      expectColumnHint(type, definition, conversion);
+      return { kind: "hint", column: name, location };
     case "AT_DropCluster":
       return { kind: "clusterOn", index: null, location };
     default:

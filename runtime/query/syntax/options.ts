@@ -1,7 +1,7 @@
 /** Lists of `name value` that many statements take, and names of roles, as the parser holds them. */
 import { notSupported, SqlError } from "../error.js";
 import type { Conversion } from "./conversion.js";
-import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, textOf, unwrap } from "./tree.js";
+import { fieldsOf, flagOf, has, listOf, numberOf, textOf, unwrap } from "./tree.js";
 
 export interface OptionNode {
   /** In lower case, as written otherwise. */
@@ -60,10 +60,6 @@ export function roleName(node: unknown): string {
   const type = textOf(fields, "roletype");
   return type === "ROLESPEC_CSTRING" ? textOf(fields, "rolename") : type.replace(/^ROLESPEC_/, "").toLowerCase();
 }
-
-/** Whether WITH says anything but how full a page is to be: a hint that changes no answer. */
-export const hasOptions = (fields: Fields): boolean =>
-  listOf(fields, "options").some((node) => textOf(fieldsOf(node, "DefElem"), "defname") !== "fillfactor");
 
 /** What options of a view demand of rows that are written through it; null when none says anything. */
 export function checkOptionIn(elements: ReturnType<typeof definitionElements>): "local" | "cascaded" | null {

@@ -62,6 +62,14 @@ const missing = (name: string, position?: number): SqlError =>
 /** Finds a type that somebody has made, by its name and perhaps its schema, or by its number; null for none. */
 export type FindUserType = (by: readonly string[] | Oid) => SqlType | null;
 
+/** Types of PostgreSQL that do not exist here. */
+const notDone: ReadonlySet<string> = new Set(
+  `point line lseg box path polygon circle inet cidr macaddr macaddr8 money bit varbit xml tsvector tsquery jsonpath pg_snapshot txid_snapshot
+  int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange
+  datemultirange regconfig regdictionary regcollation`.split(/\s+/u),
+);
+const isNotDone = (name: string): boolean => notDone.has(name.replace(/^_/u, ""));
+
 /** A type as the grammar has it: names (`["pg_catalog", "int4"]`), modifiers and whether it is an array. */
 export function typeByName(
   names: readonly string[],
@@ -81,7 +89,10 @@ export function typeByName(
     return own;
   }
   const facts = builtIn ?? typeFactsOf(own?.oid ?? 0);
-  if (facts === null) throw missing(names.join("."), position);
+  if (facts === null) {
+    const isOfPostgres = (schema === undefined || schema === "pg_catalog") && isNotDone(name);
+    throw isOfPostgres ? notSupported(`the type ${name}`, position) : missing(names.join("."), position);
+  }
   const modifier = modifierOf(facts.oid, modifiers, position);
   if (!isArray) return sqlType(facts.oid, modifier);
   const array = facts.category === "A" ? facts.oid : arrayTypeOf(facts.oid);

@@ -5,6 +5,8 @@ import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
 import { typeOid } from "../../types/sql-type.js";
 import { databaseOf } from "../database.js";
+import { publicSchemaOid } from "../model.js";
+import { aclOf } from "../privileges.js";
 import { bootstrapName, bootstrapRole, type Role, roleOidOf } from "../role-set.js";
 import { cursorsOf, type DatabaseFact, databasesOf, preparedOf } from "../session-facts.js";
 import { aclArray } from "./acl-array.js";
@@ -86,14 +88,19 @@ export function* schemaRows(world: CatalogWorld): Iterable<SystemRow> {
       oid: schema.oid,
       nspname: schema.name,
       nspowner: world.roleOid(schema.owner),
-      nspacl: aclArray(schema),
+      // That everyone may use it, and only that, is what a dump takes for said.
+      nspacl: schema.oid === publicSchemaOid ? aclArray({ acl: aclOf(schema) }) : aclArray(schema),
     };
 }
 
 const hidden = "********";
 const oidType = 26;
 
-export function* roleRows(context: EvaluationContext): Iterable<SystemRow> {
+/** Roles of `pg_roles`, whose passwords are hidden, as PostgreSQL does it. */
+export const shownRoleRows = (context: EvaluationContext): Iterable<SystemRow> => roleRows(context, hidden);
+
+/** Roles of `pg_authid`. No password is shown there, not even to superusers: a dump leaves it out. */
+export function* roleRows(context: EvaluationContext, password: string | null = null): Iterable<SystemRow> {
   for (const role of rolesIn(context.catalog, context.roles))
     yield {
       rolname: role.name,
@@ -104,7 +111,7 @@ export function* roleRows(context: EvaluationContext): Iterable<SystemRow> {
       rolcanlogin: role.canLogin,
       rolreplication: isBuiltIn(role),
       rolconnlimit: role.connectionLimit,
-      rolpassword: hidden,
+      rolpassword: password,
       rolvaliduntil: validUntil(role),
       rolbypassrls: isBuiltIn(role),
       oid: roleOidOf(role.name),

@@ -46,7 +46,7 @@ function overlaps(a: SqlArray, b: SqlArray, types: CallTypes): boolean {
 }
 
 function position(array: SqlArray | null, item: Datum, from: number | null, types: CallTypes): Datum {
-  if (array === null) return null;
+  if (array === null || array.items.length === 0) return null;
   if (from === null) throw new SqlError("22004", "initial position must not be null");
   const same = sameAs(argumentElement(types));
   const at = array.items.findIndex((other, index) => index >= from - array.first && same(other, item));

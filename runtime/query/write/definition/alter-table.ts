@@ -93,6 +93,9 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
       return clusterOn(table, action.index, ports);
     case "dropExpression":
       return alteration.changeColumn(action.column, position, (column) => ({ ...column, generated: null }));
+    case "hint":
+      if (action.column !== null) alteration.column(action.column, position);
+      return;
     case "setOptions":
     case "other":
       throw notSupported(`ALTER TABLE … ${action.kind === "other" ? action.name : "SET"}`, position);

@@ -65,6 +65,8 @@ function perform(view: ViewDefinition, action: AlterTableAction, ports: Definiti
       throw notOfView("ALTER COLUMN ... DROP EXPRESSION");
     case "clusterOn":
       throw notOfView(action.index === null ? "SET WITHOUT CLUSTER" : "CLUSTER ON");
+    case "hint":
+      throw notOfView("ALTER COLUMN ... SET STATISTICS");
     case "other":
       throw notSupported(`ALTER VIEW … ${action.name}`, placeOf(action.location));
     default:

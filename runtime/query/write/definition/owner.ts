@@ -1,18 +1,21 @@
 /** Whose an object is: ALTER … OWNER TO, and what REASSIGN OWNED does with each. */
 import { databaseOf } from "../../catalog/database.js";
 import { type Acl, expectPrivilege, type GuardedObject, merged, withAcls } from "../../catalog/privileges.js";
-import { SqlError } from "../../error.js";
+import { notSupported, SqlError } from "../../error.js";
 import type { SetOwner } from "../../syntax/ast-definition.js";
 import { expectOwnerOf } from "./authority.js";
 import { relationNamed, typeNamed } from "./grant.js";
 import { granteeOf } from "./grant-target.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
+const relations: ReadonlySet<string> = new Set(["table", "sequence", "view", "matview", "index"]);
+
 function ownedNamed(ports: DefinitionPorts, name: readonly string[], objectType: string): GuardedObject {
   const { draft } = ports;
   if (objectType === "schema") return draft.schema(name.at(-1) ?? "");
-  if (objectType !== "type" && objectType !== "domain") return relationNamed(ports, name, objectType);
-  return typeNamed(name, ports);
+  if (objectType === "type" || objectType === "domain") return typeNamed(name, ports);
+  if (relations.has(objectType)) return relationNamed(ports, name, objectType);
+  throw notSupported(`ALTER ${objectType.replaceAll("_", " ").toUpperCase()} … OWNER TO`);
 }
 
 export function setOwner(statement: SetOwner, ports: DefinitionPorts): DefinitionResult {

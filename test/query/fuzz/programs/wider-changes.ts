@@ -111,13 +111,18 @@ function severalColumns(random: Random, table: Table, other: Table): readonly St
   const names = two === undefined ? one.name : `${one.name}, ${two.name}`;
   const values =
     two === undefined ? one.name : `${two.name}::text::${one.kind.type}, ${one.name}::text::${two.kind.type}`;
+  const [first, second] = [
+    `b.${one.name}::${one.kind.base}`,
+    two === undefined ? "" : `, b.${two.name}::${two.kind.base}`,
+  ];
+  // What no row gives is no value of the domain that its type says, NULL or not; cast to the type beneath, it is asked on both sides.
   return [
     unordered(
       random.pick([
-        `update ${table.name} set (${names}) = (select ${names} from ${table.name} b where b.id = ${table.name}.id - 1)${where} returning *`,
+        `update ${table.name} set (${names}) = (select ${first}${second} from ${table.name} b where b.id = ${table.name}.id - 1)${where} returning *`,
         `update ${table.name} set (${names}) = row(${values})${where} returning id`,
         `update ${table.name} set ${one.name} = (select min(c.${one.name}::text) from ${table.name} c where c.id > ${table.name}.id)::${one.kind.type}${where}`,
-        `update ${table.name} t set ${one.name} = s.v from (select a.id, lag(a.${one.name}) over (order by a.id) as v from ${table.name} a) s where s.id = t.id returning t.id, s.v, t.${one.name}`,
+        `update ${table.name} t set ${one.name} = s.v::${one.kind.base} from (select a.id, lag(a.${one.name}) over (order by a.id) as v from ${table.name} a) s where s.id = t.id returning t.id, s.v, t.${one.name}`,
         `with gone as (delete from ${other.name} where id > 4 returning id), kept as (update ${table.name} set ${one.name} = default where id <= 4 and id in (select id from ${other.name}) returning id) select (select count(*) from gone), (select count(*) from kept), (select count(*) from ${other.name})`,
         `delete from ${table.name} a using ${other.name} b left join ${table.name} c on c.id = b.id + 1 where a.id = b.id and c.id is null returning a.id, b.id`,
         `delete from ${table.name} where id in (select id from ${table.name} order by id desc limit 2) returning *`,
