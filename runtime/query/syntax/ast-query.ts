@@ -26,6 +26,8 @@ export type SystemTime = Located &
 export interface Alias {
   readonly name: string;
   readonly columns: readonly string[];
+  /** Nobody wrote it: the name that the relation had when the query was stored, by which its columns are called there. */
+  readonly isOwn?: true;
 }
 
 export interface TableReference extends Located {

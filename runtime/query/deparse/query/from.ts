@@ -12,7 +12,7 @@ import type { Analysis } from "../analyse.js";
 import type { Analysed } from "../analysed.js";
 import type { Printer } from "../print.js";
 import type { ShownQuery } from "./query.js";
-import { type Output, ownName, type QueryScope, renamed, type ScopeColumn } from "./scope.js";
+import { givenName, type Output, ownName, type QueryScope, renamed, type ScopeColumn } from "./scope.js";
 
 export interface FromPorts {
   readonly world: CatalogWorld;
@@ -69,7 +69,7 @@ function named(
     columns,
     print: (printer) => {
       print(printer);
-      if (!isPlain || item.alias !== null || (item.kind === "table" && shown !== item.name.name))
+      if (!isPlain || isListed || givenName(item) !== null || (item.kind === "table" && shown !== item.name.name))
         printer.write(` ${quoteIdentifier(shown)}`);
       if (isListed) printer.write(`(${columns.map((column) => quoteIdentifier(column.name)).join(", ")})`);
     },

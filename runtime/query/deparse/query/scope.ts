@@ -58,7 +58,7 @@ export class QueryScope {
       this.#name(item.left, taken);
       this.#name(item.right, taken);
     }
-    const wanted = item.alias?.name ?? ownName(item);
+    const wanted = givenName(item) ?? ownName(item);
     if (wanted === null) return;
     let name = wanted;
     for (let pass = 1; taken.has(name); pass += 1) name = `${wanted}_${pass}`;
@@ -114,6 +114,10 @@ export const columnOf = ({ text, name, type }: ScopeColumn): Analysed => ({
   column: name,
   type,
 });
+
+/** The name that somebody gave it. */
+export const givenName = ({ alias }: FromItem): string | null =>
+  alias === null || alias.isOwn === true ? null : alias.name;
 
 export function ownName(item: FromItem): string | null {
   switch (item.kind) {

@@ -1,5 +1,6 @@
 /** Names of a view's columns in its stored query, which is shown and dumped with them. */
 import { columnNameOf } from "../../bind/names.js";
+import type { ColumnName, Expression, SortItem } from "../../syntax/ast-expression.js";
 import type { Query, SelectQuery } from "../../syntax/ast-query.js";
 
 /**
@@ -11,9 +12,8 @@ export function withColumnName(query: Query, index: number, name: string, newNam
     case "values":
       return query;
     case "setOperation": {
-      if (mentions(query.order, name, newName)) return null;
       const left = withColumnName(query.left, index, name, newName);
-      return left === null ? null : { ...query, left };
+      return left === null ? null : { ...query, left, order: sortedBy(query.order, name, newName) };
     }
     case "select":
       return renamed(query, index, name, newName);
@@ -25,11 +25,29 @@ function renamed(query: SelectQuery, index: number, name: string, newName: strin
   const hasStar = items.some(({ expression }) => expression.kind === "columnName" && expression.isStar);
   const item = items[index];
   if (hasStar || item === undefined) return query;
-  if (mentions([order, group, distinct], name, newName)) return null;
+  // What the new name means alone is a column of a table so far.
+  if ([...order.map(({ expression }) => expression), ...(distinct ?? [])].some((each) => isAlone(each, newName)))
+    return null;
+  // In GROUP BY a column of a table comes before one of the result: it may be either where the result has a name of its own.
+  const isOfTable = item.name === null && item.expression.kind === "columnName";
+  if (!isOfTable && mentions(group, name)) return null;
   const isNamedSo = columnNameOf(item.expression) === newName;
-  const next = items.map((each) => (each === item ? { ...each, name: isNamedSo ? null : newName } : each));
-  return { ...query, items: next };
+  return {
+    ...query,
+    items: items.map((each) => (each === item ? { ...each, name: isNamedSo ? null : newName } : each)),
+    order: sortedBy(order, name, newName),
+    distinct: distinct?.map((each) => (isAlone(each, name) ? { ...each, parts: [newName] } : each)) ?? null,
+  };
 }
+
+/** A name that stands alone is that of a column of the result, if there is one; within an expression it is none. */
+const isAlone = (expression: Expression, name: string): expression is ColumnName =>
+  expression.kind === "columnName" && expression.parts.length === 1 && expression.parts[0] === name;
+
+const sortedBy = (order: readonly SortItem[], name: string, newName: string): readonly SortItem[] =>
+  order.map((item) =>
+    isAlone(item.expression, name) ? { ...item, expression: { ...item.expression, parts: [newName] } } : item,
+  );
 
 /** The query with the names that a view gives to its columns. */
 export function namedColumns(
@@ -45,12 +63,11 @@ export function namedColumns(
   return named;
 }
 
-/** Whether one of the names stands alone somewhere in a tree: it may be that of a result column. */
-function mentions(node: unknown, ...names: readonly string[]): boolean {
-  if (Array.isArray(node)) return node.some((item: unknown) => mentions(item, ...names));
+/** Whether the name stands alone somewhere in a tree: it may be that of a result column. */
+function mentions(node: unknown, name: string): boolean {
+  if (Array.isArray(node)) return node.some((item: unknown) => mentions(item, name));
   if (typeof node !== "object" || node === null) return false;
   const { kind, parts } = node as { readonly kind?: unknown; readonly parts?: unknown };
-  if (kind === "columnName" && Array.isArray(parts) && parts.length === 1 && names.includes(parts[0] as string))
-    return true;
-  return Object.values(node).some((value: unknown) => mentions(value, ...names));
+  if (kind === "columnName" && Array.isArray(parts) && parts.length === 1 && parts[0] === name) return true;
+  return Object.values(node).some((value: unknown) => mentions(value, name));
 }

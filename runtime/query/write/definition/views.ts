@@ -1,8 +1,8 @@
 /**
  * Views stay what they were when the tables under them change. A stored query names tables and columns, so that a new name is written into
- * it: the table's beside the old one as its alias, a column's by an alias for each column (`FROM people AS patients(id, name)`). A column
- * that a view reads cannot be dropped or get another type. Materialized views follow in the same way (what else they hold on to:
- * view-sources.ts).
+ * it: the table's beside the old one as its alias, a column's by an alias for each column (`FROM people AS patients(id, name)`). An alias
+ * that nobody gave is not shown, unless a column has another name. A column that a view reads cannot be dropped or get another type.
+ * Materialized views follow in the same way (what else they hold on to: view-sources.ts).
  */
 import { assert } from "../../../types/assert.js";
 import type {
@@ -85,7 +85,7 @@ export function followRelation(ports: DefinitionPorts, relation: Relation, name:
   changeReferences(ports, relation, (reference) => ({
     ...reference,
     name: { ...reference.name, name, schema: schema ?? reference.name.schema },
-    alias: reference.alias ?? { name: reference.name.name, columns: [] },
+    alias: reference.alias ?? { name: reference.name.name, columns: [], isOwn: true },
   }));
 }
 
@@ -112,10 +112,11 @@ export function followColumnName(ports: DefinitionPorts, relation: TableDefiniti
   const columns = relation.kind === "view" ? relation.columns : liveColumns(relation);
   const names = columns.map(({ name }) => name);
   changeReferences(ports, relation, (reference) => {
-    const known = reference.alias?.columns ?? [];
+    const alias = reference.alias ?? { name: reference.name.name, columns: [], isOwn: true };
+    const known = alias.columns;
     assert(known.length <= names.length, "a view has no more names for columns than there are");
     const all = [...known, ...names.slice(known.length)];
-    return { ...reference, alias: { name: reference.alias?.name ?? reference.name.name, columns: all } };
+    return { ...reference, alias: { ...alias, columns: all } };
   });
 }
 
