@@ -7,7 +7,7 @@
  */
 import { notSupported, SqlError } from "../error.js";
 import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "./sql-type.js";
-import { arrayTypeOf, typeFactsByName, typeFactsOf } from "./type-table.js";
+import { arrayTypeOf, elementTypeOf, typeFactsByName, typeFactsOf } from "./type-table.js";
 
 const lengthMax = 10_485_760;
 const numericPrecisionMax = 1_000;
@@ -173,7 +173,7 @@ export function formatType(oid: Oid, modifier: number | null = noModifier): stri
   if (oid === 0) return "-";
   const facts = typeFactsOf(oid);
   if (facts === null) return "???";
-  if (facts.category === "A" && facts.element !== 0 && facts.length === -1)
+  if (elementTypeOf(oid) !== 0 && oid !== typeOid.int2vector && oid !== typeOid.oidvector)
     return `${formatBase(facts.element, modifier ?? noModifier, modifier !== null)}[]`;
   return formatBase(oid, modifier ?? noModifier, modifier !== null);
 }

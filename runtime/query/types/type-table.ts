@@ -77,7 +77,7 @@ export const arrayTypeOf = (element: Oid): Oid => typeFactsOf(element)?.array ??
 export function elementTypeOf(array: Oid): Oid {
   const facts = typeFactsOf(array);
   if (facts === null || facts.element === 0) return 0;
-  return facts.category === "A" || array === typeOid.int2vector || array === typeOid.oidvector ? facts.element : 0;
+  return facts.category === "A" || array === typeOid.recordArray ? facts.element : 0;
 }
 
 /** Bytes of the type as RowDescription tells it: -1 for variable, also for types that are not known here. */

@@ -9,7 +9,7 @@ import { quoteJson } from "../../types/json-parse.js";
 import { Jsonb, type JsonbNode, objectNode } from "../../types/jsonb.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
-import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
+import { elementTypeOf } from "../../types/type-table.js";
 import type { EvaluationContext } from "../context.js";
 import { aggregates, aggregatesOfAll, type CallTypes, type Implementation } from "../define.js";
 import type { Accumulator, SortOrder } from "../registry.js";
@@ -79,7 +79,7 @@ class CollectValues implements Accumulator {
   }
 }
 
-const isStructured = (type: Oid): boolean => type === typeOid.record || typeFactsOf(type)?.category === "A";
+const isStructured = (type: Oid): boolean => type === typeOid.record || elementTypeOf(type) !== 0;
 
 function jsonArray(type: Oid, context: EvaluationContext): Accumulator {
   const separator = isStructured(type) ? ", \n " : ", ";

@@ -12,7 +12,7 @@ import { recordOf, type SqlRecord } from "../../types/record.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
 import type { TextContext } from "../../types/text-context.js";
-import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
+import { elementTypeOf } from "../../types/type-table.js";
 
 const numberTypes = new Set<Oid>([
   typeOid.int2,
@@ -54,7 +54,7 @@ export function jsonText(value: Datum, type: Oid, context: TextContext, separato
   if (value === null) return "null";
   if (type === typeOid.json || type === typeOid.jsonb) return codecOf(type).output(value, context);
   const element = elementTypeOf(type);
-  if (element !== 0 && typeFactsOf(type)?.category === "A")
+  if (element !== 0)
     return `[${arrayOf(value)
       .items.map((item) => jsonText(item, element, context))
       .join(separator)}]`;
@@ -78,8 +78,7 @@ export function jsonbNode(value: Datum, type: Oid, context: TextContext): JsonbN
     return nodeFromTree(parseJson(text, true), text);
   }
   const element = elementTypeOf(type);
-  if (element !== 0 && typeFactsOf(type)?.category === "A")
-    return arrayOf(value).items.map((item) => jsonbNode(item, element, context));
+  if (element !== 0) return arrayOf(value).items.map((item) => jsonbNode(item, element, context));
   if (type === typeOid.record) {
     const record = recordOf(value);
     const names = fieldNames(record);

@@ -76,6 +76,7 @@ export const typeFacts = `
 2278 void 4 t p P f , 0 0 2298 2299 3120 3121 0 0 i p 0
 2279 trigger 4 t p P f , 0 0 2300 2301 0 0 0 0 i p 0
 2283 anyelement 4 t p P f , 0 0 2312 2313 0 0 0 0 i p 0
+2287 _record -1 f p P f , 2249 0 750 751 2400 2401 0 0 d x 0
 2776 anynonarray 4 t p P f , 0 0 2777 2778 0 0 0 0 i p 0
 2950 uuid 16 f b U f , 0 2951 2952 2953 2961 2962 0 0 c p 0
 2951 _uuid -1 f b A f , 2950 0 750 751 2400 2401 0 0 i x 0

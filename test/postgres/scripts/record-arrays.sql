@@ -1,0 +1,36 @@
+-- Arrays of rows.
+\set VERBOSITY verbose
+create schema rowing;
+set search_path to rowing;
+create table t (a int primary key, b int, c text);
+insert into t values (1, 1, 'x'), (2, 2, null);
+select array_agg(row(a, b)) from t;
+select array_agg(t) from t;
+select array_agg((a, b) order by a desc) from t;
+select array[row(1, 2), row(3, 4)];
+select array[row(1, 2)] = array[row(1, 2)], array[row(1, 2)] < array[row(1, 3)];
+select (array[row(1, 'a b'), row(2, null)])[2];
+select * from unnest(array[row(1, 2), row(3, 4)]) as u(a int, b int);
+select array_length(array_agg(t), 1), cardinality(array_agg(t)) from t;
+select row(1, 2) = any (array[row(1, 2), row(3, 4)]);
+select to_json(array[row(1, 2)]), to_jsonb(array_agg(t)) from t;
+select array_to_json(array[row(1, 2)]);
+select json_agg(array[row(1, 2)]);
+select array_append(array[row(1, 2)], row(3, 4)), array[row(1,2)] || array[row(3, 4)];
+select array[row(1,2)]::text;
+select array[row(1,2)]::text[];
+select '{"(1,2)"}'::record[];
+select array(select row(a, b) from t);
+select array[1, row(1, 2)];
+select array[row(1, 2), null];
+select array_agg(distinct row(b)) from t;
+select array[row(1,2)] group by array[row(1,2)];
+select array_position(array[row(1,2), row(3,4)], row(3, 4));
+select array_to_string(array[row(1,2), row(3,4)], ';');
+select coalesce(array[row(1,2)], null);
+select typname, typcategory, typelem::regtype from pg_type where oid = 'record[]'::regtype;
+select format_type(2287, null), '_record'::regtype;
+select array[row(1, array[row(2)])];
+select max(array[row(a)]) from t;
+select string_agg(x::text, ',') from (select array_agg(t) as x from t) q;
+select pg_typeof(array[row(1, 2)]), pg_typeof(array[row(1, 2)]::text[]);
