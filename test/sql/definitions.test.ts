@@ -45,6 +45,10 @@ const refusals: readonly (readonly [text: string, sqlState: string, message?: st
   ["ALTER TABLE p ALTER COLUMN name TYPE int", "42804"],
   ["TRUNCATE p", "0A000", "cannot truncate a table referenced in a foreign key constraint"],
   ["CREATE SEQUENCE s INCREMENT 0", "22023"],
+  ["CREATE TABLE q (a jsonpath)", "0A000", "the type jsonpath is not supported"],
+  ["SELECT jsonb_path_query('{}', '$')", "0A000", "the jsonpath language is not supported"],
+  ["SELECT '{}'::jsonb @? '$'", "0A000", "the jsonpath language is not supported"],
+  ["SELECT '{}'::jsonb @@ 1", "42883", "operator does not exist: jsonb @@ integer"],
 ];
 
 test("what cannot be defined or stored is refused as PostgreSQL refuses it, and changes nothing", (t) => {
