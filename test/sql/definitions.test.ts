@@ -72,6 +72,8 @@ test("what cannot be defined or stored is refused as PostgreSQL refuses it, and 
   }
   t.is(rig.shard.log.length, before, "nothing was written");
   t.deepEqual(session.rows("SELECT * FROM p, c"), [["1", "one", "1", "1", "5"]]);
+  // Whether there is such a type can be asked.
+  t.deepEqual(session.rows("SELECT to_regtype('jsonpath')"), [[null]]);
 });
 
 test("foreign keys: cascade, set null, set default, to the table itself, in one statement", (t) => {
