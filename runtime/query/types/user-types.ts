@@ -34,9 +34,22 @@ export const typeMark = (oid: number): string => `${mark}${oid}${mark}`;
 export const withTypeNames = (text: string, nameOf: (oid: number) => string): string =>
   text.includes(mark) ? text.replaceAll(marked, (_mark, digits: string) => nameOf(Number(digits))) : text;
 
+/** Facts are asked for once for each candidate of each operator: those of so many types are kept. */
+const keptMax = 4_096;
+const kept = new Map<number, TypeFacts>();
+
 /** As in `pg_type`, but for the name; null for a number that is no type of a tenant's. */
 export function userTypeFacts(oid: number): TypeFacts | null {
   if (!isUserType(oid)) return null;
+  const known = kept.get(oid);
+  if (known !== undefined) return known;
+  if (kept.size >= keptMax) kept.clear();
+  const made = factsOf(oid);
+  kept.set(oid, made);
+  return made;
+}
+
+function factsOf(oid: number): TypeFacts {
   const shared = {
     oid,
     isPreferred: false,

@@ -152,7 +152,10 @@ function findName(kind: NamedObjectKind, text: string, context: EvaluationContex
   try {
     return context.names.oidOf(kind, text);
   } catch (error) {
-    if (error instanceof SqlError && /^(?:42P01|42704|42883|3F000|42725|42601|42602|22P02|0A000)$/u.test(error.sqlState))
+    if (
+      error instanceof SqlError &&
+      /^(?:42P01|42704|42883|3F000|42725|42601|42602|22P02|0A000)$/u.test(error.sqlState)
+    )
       return null;
     throw error;
   }
