@@ -8,6 +8,7 @@
 import { noRole } from "./catalog/role-set.js";
 import { temporarySchemaSetting } from "./catalog/temporary.js";
 import { SqlError } from "./error.js";
+import { parametersNotDone, plannerHints } from "./planner-hints.js";
 import { findZone, fixedZone } from "./types/date-time/zones.js";
 
 export type SettingValues =
@@ -209,7 +210,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     "session",
   ),
   setting("default_transaction_deferrable", "off", boolean, "The same for transactions that do not say.", "session"),
-  setting("bytea_output", "hex", choice("hex", "escape"), "How bytea is written.", "engine"),
+  setting("bytea_output", "hex", choice("escape", "hex"), "How bytea is written.", "engine"),
   setting("extra_float_digits", "1", integer(-15, 3), "Digits of floating-point numbers.", "engine"),
   setting("xmloption", "content", choice("content", "document"), "No values of type xml exist here.", "session"),
   setting(
@@ -245,8 +246,8 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   setting(
     "synchronous_commit",
     "on",
-    choice("on", "remote_apply", "remote_write", "local"),
-    "Every commit is durable on a quorum before it is answered.",
+    choice("local", "remote_write", "remote_apply", "on", "off"),
+    "Every commit is durable on a quorum before it is answered, whatever this says.",
     "session",
   ),
   setting("lc_collate", "C", text, "Order of texts.", "fixed"),
@@ -277,9 +278,20 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   setting("enable_hashagg", "on", boolean, hint, "engine"),
   setting("enable_sort", "on", boolean, hint, "engine"),
   setting("plan_cache_mode", "auto", choice("auto", "force_generic_plan", "force_custom_plan"), hint, "session"),
-  setting("random_page_cost", "4", { kind: "real", min: 0, max: 1e308 }, hint, "session"),
+  setting("random_page_cost", "4", { kind: "real", min: 0, max: 1.79769e308 }, hint, "session"),
   setting("maintenance_work_mem", "64MB", integer(1024, i32Max, "kB"), hint, "session"),
+  ...plannerHints.trim().split("\n").map(hintOf),
 ];
+
+/** A line of `plannerHints`. */
+function hintOf(line: string): SettingDefinition {
+  const [name = "", fallback = "", kind = "", least, greatest] = line.split(" ");
+  const [min, max] = [Number(least), Number(greatest)];
+  if (kind === "boolean") return setting(name, fallback, boolean, hint, "session");
+  if (kind === "real") return setting(name, fallback, { kind, min, max }, hint, "session");
+  if (least === undefined) return setting(name, fallback, choice(...kind.split(",")), hint, "session");
+  return setting(name, fallback, integer(min, max, kind === "kB" ? "kB" : ""), hint, "session");
+}
 
 const byName = new Map(settingDefinitions.map((definition) => [definition.name.toLowerCase(), definition]));
 
@@ -291,10 +303,12 @@ export const isCustomSetting = (name: string): boolean =>
   /^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+$/.test(name) && !name.toLowerCase().startsWith("kimberlite.");
 
 export const unknownSetting = (name: string): SqlError =>
-  new SqlError("42704", `unrecognized configuration parameter "${name}"`);
+  parametersNotDone.has(name.toLowerCase())
+    ? new SqlError("0A000", `the parameter "${name}" is not supported`)
+    : new SqlError("42704", `unrecognized configuration parameter "${name}"`);
 
-const invalid = (name: string, value: string): SqlError =>
-  new SqlError("22023", `invalid value for parameter "${name}": "${value}"`);
+const invalid = (name: string, value: string, hint?: string): SqlError =>
+  new SqlError("22023", `invalid value for parameter "${name}": "${value}"`, { hint });
 
 const trueTexts = ["t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"];
 const falseTexts = ["f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"];
@@ -330,13 +344,19 @@ export function settingValue(definition: SettingDefinition, value: string, befor
       if (values.refused?.includes(lower) === true) {
         throw new SqlError("0A000", `"${value}" for parameter "${name}" is not supported`);
       }
-      throw invalid(name, value);
+      if (values.values.length === 1) throw invalid(name, value);
+      throw invalid(name, value, `Available values: ${values.values.join(", ")}.`);
     }
     case "integer":
       return integerValue(name, values.min, values.max, values.unit, value);
     case "real": {
       const number = Number(value);
       if (value.trim() === "" || !Number.isFinite(number)) throw invalid(name, value);
+      const { min, max } = values;
+      if (number < min || number > max) {
+        const message = `${number} is outside the valid range for parameter "${name}" (${min} .. ${max})`;
+        throw new SqlError("22023", message);
+      }
       return String(number);
     }
     case "dateStyle":

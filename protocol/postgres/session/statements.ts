@@ -3,6 +3,7 @@ import { sqlTimeOf } from "../../../actors/sql/evaluation.js";
 import { asksForPrepared } from "../../../runtime/query/catalog/session-facts.js";
 import { temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import type { RelationName } from "../../../runtime/query/syntax/ast-query.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { CopyRuns } from "../copy-runs.js";
 import { keepDatabaseOwner, runDatabaseStatement } from "../databases.js";
@@ -244,10 +245,20 @@ export class Statements {
           throw new SqlError("25001", `${statement.command} cannot run inside a transaction block`);
         }
         // Nothing needs it here; but a table that is not there is not passed over.
-        for (const table of statement.tables) await this.#copies.columnsOf(table, [], cachedStatement);
+        for (const table of statement.tables) await this.#expectToMaintain(table, cachedStatement);
         return tagOnly(statement.command);
       default:
         return "elsewhere";
+    }
+  }
+
+  /** Throws what there is to say of a relation that is not there, or is none. An index can be built anew, and has no columns to be asked for. */
+  async #expectToMaintain(table: RelationName, statement: CachedStatement): Promise<void> {
+    try {
+      await this.#copies.columnsOf(table, [], statement);
+    } catch (error) {
+      const isIndex = error instanceof SqlError && error.sqlState === "42809";
+      if (!isIndex || statement.command !== "REINDEX") throw error;
     }
   }
 

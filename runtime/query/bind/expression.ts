@@ -406,9 +406,25 @@ function arrayOf(items: readonly BoundExpression[], elementType: Oid, location: 
   return { kind: "arrayOf", elementType, items, type: sqlType(oid), location };
 }
 
+/** `(_pg_expandarray(a)).x` and `.n`, by which drivers ask for the columns of keys: a column of a set-returning function; null for all else. */
+function expandedArray(subject: Expression, field: string): Expression | null {
+  if (subject.kind !== "functionCall" || subject.name.join(".") !== "information_schema._pg_expandarray") return null;
+  const [array] = subject.arguments;
+  if (array === undefined || subject.arguments.length > 1) return null;
+  if (field === "x") return textCall("unnest", array);
+  if (field !== "n") return null;
+  return textCall(
+    "generate_series",
+    { kind: "integerLiteral", value: 1, location: -1 },
+    textCall("cardinality", array),
+  );
+}
+
 function bindIndirection(expression: Indirection, context: ExpressionContext): BoundExpression {
   const { binder } = context;
   const { step, location } = expression;
+  const expanded = step.kind === "field" ? expandedArray(expression.subject, step.name) : null;
+  if (expanded !== null) return bindExpression(expanded, context);
   const subject = bindExpression(expression.subject, context);
   const integer = (index: Expression): BoundExpression => arraySubscript(index, context, bindExpression);
   switch (step.kind) {

@@ -213,6 +213,7 @@ function bindExplain(explain: Explain, binder: Binder): BoundExplain {
   flag("buffers", false);
   flag("settings", false);
   const [left] = options;
+  if (left?.[0] === "wal" && isAnalyze) throw notSupported("the EXPLAIN option wal", left[1].location);
   if (left !== undefined) {
     throw new SqlError("42601", `unrecognized EXPLAIN option "${left[0]}"`, { position: left[1].location });
   }

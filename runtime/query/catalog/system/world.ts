@@ -4,7 +4,7 @@ import type { EvaluationContext } from "../../functions/context.js";
 import type { Datum } from "../../types/datum.js";
 import { quoteIdentifier } from "../../types/quote.js";
 import type { Oid } from "../../types/sql-type.js";
-import { elementTypeOf } from "../../types/type-table.js";
+import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { isEnum, isUserType } from "../../types/user-types.js";
 import {
   type Catalog,
@@ -106,8 +106,18 @@ export class CatalogWorld {
     const found = this.userType(oid);
     if (found === null) return "???";
     const name = quoteIdentifier(found.name);
-    const isVisible = this.typeNamed([found.type.name])?.oid === found.type.oid;
-    return isVisible ? name : `${quoteIdentifier(this.schemaName(found.type.schema))}.${name}`;
+    return this.#isVisible(found.type) ? name : `${quoteIdentifier(this.schemaName(found.type.schema))}.${name}`;
+  }
+
+  #isVisible(type: TypeDefinition): boolean {
+    return this.typeNamed([type.name])?.oid === type.oid;
+  }
+
+  /** Whether the bare name finds this type; null for a number that is none's. */
+  isTypeVisible(oid: Oid): boolean | null {
+    const found = this.userType(oid);
+    if (found !== null) return this.#isVisible(found.type);
+    return typeFactsOf(oid) === null ? null : true;
   }
 
   typeNamed(names: readonly string[]): TypeDefinition | null {

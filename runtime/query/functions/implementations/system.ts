@@ -232,7 +232,7 @@ function defaultPrivileges(kind: string, owner: string): SqlArray {
 /** There are no objects of a kind that a name could hide. */
 function visibility(): Implementation[] {
   return allProcedures
-    .filter(({ name }) => /^pg_\w+_is_visible$/u.test(name) && name !== "pg_table_is_visible")
+    .filter(({ name }) => /^pg_\w+_is_visible$/u.test(name) && !/^pg_(?:table|type)_is/u.test(name))
     .map(({ signature }) => ({ kind: "scalar", signature, isStrict: true, call: () => true }));
 }
 
@@ -322,6 +322,11 @@ const session = strictly({
   "pg_char_to_encoding(name)": (name) => (/^utf-?8$/iu.test(name) ? 6 : /^sql_ascii$/iu.test(name) ? 0 : -1),
   "pg_encoding_max_length(int4)": (encoding) => (encoding === 6 ? 4 : encoding === 0 ? 1 : null),
   "pg_is_in_recovery()": () => false,
+  "pg_is_wal_replay_paused()": () => {
+    throw new SqlError("55000", "recovery is not in progress", {
+      hint: "Recovery control functions can only be executed during recovery.",
+    });
+  },
   "pg_jit_available()": () => false,
   "pg_trigger_depth()": () => 0,
   "pg_my_temp_schema()": (context) => temporarySchemaOid(context),
@@ -350,6 +355,7 @@ const objects = strictly({
     const relation = world.relation(oid);
     return relation === null ? null : world.isVisible(relation);
   },
+  "pg_type_is_visible(oid)": (oid, context) => worldOf(context).isTypeVisible(oid),
   "pg_get_userbyid(oid)": (oid, context) =>
     worldOf(context).roleName(oid) ?? (oid === 10 ? worldOf(context).ownerName("") : `unknown (OID=${oid})`),
   "pg_get_expr(pg_node_tree,oid)": (tree, _table, context) => expressionText(tree, false, context),
