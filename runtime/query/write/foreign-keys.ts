@@ -191,16 +191,22 @@ export class ForeignKeys {
         continue;
       }
       const row = writer.lock(key, "update");
-      if (row !== null) this.#change(writer, constraint, row, action === "cascade" ? now : action);
+      if (row === null) continue;
+      const next = this.#change(writer, constraint, row, action === "cascade" ? now : action);
+      // A default that is the key which is gone changes nothing, so that nobody would look whether it is there.
+      const isKept =
+        action === "setDefault" && isSameKey(child, constraint.columns, pick(next, constraint.columns), values);
+      if (isKept) throw stillReferenced(this.#ports, parent, constraint, child, values);
     }
   }
 
+  /** @returns the row's values now */
   #change(
     writer: TableWriter,
     constraint: ForeignKey,
     row: StoredRow,
     to: readonly Datum[] | "setNull" | "setDefault" | null,
-  ): void {
+  ): readonly Datum[] {
     const next = [...row.values];
     for (const [at, number] of constraint.columns.entries()) {
       if (to === "setNull" || to === null) next[number - 1] = null;
@@ -209,6 +215,7 @@ export class ForeignKeys {
     }
     writer.prepare(next, constraint.columns);
     this.wrote(writer.table, row, writer.update(row, next));
+    return next;
   }
 
   /** Row keys of the rows that refer to a key. */

@@ -70,3 +70,4 @@ SELECT count(*) FROM pg_stats WHERE schemaname = 'nowhere';
 SELECT * FROM pg_parameter_acl;
 SELECT slot_name FROM pg_replication_slots;
 SELECT pid, state FROM pg_stat_replication;
+DROP TABLE bare, derived, controls, hinted, target;

@@ -59,3 +59,8 @@ SELECT tmp.index_name, tmp.place, trim(both '"' from pg_get_indexdef(tmp.oid, tm
   FROM (SELECT ci.relname AS index_name, ci.oid, i.indoption AS options, (information_schema._pg_expandarray(i.indkey)).n AS place, (information_schema._pg_expandarray(i.indkey)).x AS attribute
     FROM pg_index i JOIN pg_class ci ON ci.oid = i.indexrelid WHERE i.indrelid = 'pairs'::regclass) tmp ORDER BY 1, 2;
 SELECT (information_schema._pg_expandarray(ARRAY['p', 'q', NULL])).x, (information_schema._pg_expandarray('{}'::int[])).n;
+DROP VIEW seen;
+DROP TABLE kept, pairs;
+DROP TYPE mood, aside.kind;
+DROP DOMAIN aside.small;
+DROP SCHEMA aside;
