@@ -26,7 +26,7 @@ export class ExtendedQuery {
     this.#statements = statements;
   }
 
-  async parse(message: Extract<FrontendMessage, { kind: "parse" }>): Promise<void> {
+  parse(message: Extract<FrontendMessage, { kind: "parse" }>): Promise<void> | void {
     const { name, text, parameterTypes } = message;
     this.#exchange.place = { text, offset: 0 };
     if (name === "") this.#exchange.prepared.delete("");
@@ -48,10 +48,19 @@ export class ExtendedQuery {
       describedIn: -1,
       columns: null,
     };
-    const next = this.#exchange.inbox.glance(0) ?? (await this.#exchange.inbox.peek(0));
-    const nextKind = next === null ? "sync" : kindOf(next.type);
-    // A statement that is only prepared is checked now; one that is run tells its errors then.
-    if (nextKind === "sync" || nextKind === "flush") await this.#descriptions.describe(prepared);
+    const next = this.#exchange.inbox.glance(0);
+    if (next === undefined || isEndOfRound(next)) return this.#parseOnceChecked(prepared, next);
+    this.#parsed(prepared);
+  }
+
+  /** A statement that is only prepared is checked now; one that is run tells its errors then. */
+  async #parseOnceChecked(prepared: Prepared, known: RawMessage | undefined): Promise<void> {
+    const next = known ?? (await this.#exchange.inbox.peek(0));
+    if (next === null || isEndOfRound(next)) await this.#descriptions.describe(prepared);
+    this.#parsed(prepared);
+  }
+
+  #parsed(prepared: Prepared): void {
     this.#exchange.prepared.add(prepared);
     this.#exchange.writer.parseComplete();
   }
@@ -161,4 +170,9 @@ export class ExtendedQuery {
     else this.#exchange.closePortal(name);
     this.#exchange.writer.closeComplete();
   }
+}
+
+function isEndOfRound({ type }: RawMessage): boolean {
+  const kind = kindOf(type);
+  return kind === "sync" || kind === "flush";
 }
