@@ -96,7 +96,11 @@ function mayBePoint(statement: Statement): boolean {
   return isPlain && lists.every((list) => list.length === 0) && comparesValues(where);
 }
 
-function mayRunAhead(statement: Statement): boolean {
+/** What goes ahead takes its syntax with it each time: a longer text costs more by that than it gains. */
+const aheadTextMax = 4_096;
+
+function mayRunAhead(statement: Statement, text: string): boolean {
+  if (text.length > aheadTextMax) return false;
   switch (statement.kind) {
     case "insert":
     case "update":
@@ -232,7 +236,7 @@ export function cached(parsed: ParsedStatement): CachedStatement {
     mayBePoint: !isForShard && mayBePoint(statement),
     isPlain: plain.has(statement.kind),
     // Where a cursor stands is known by its session.
-    mayRunAhead: mayRunAhead(statement) && parsed.cursors.length === 0 && !asksOfSession(parsed.text),
+    mayRunAhead: mayRunAhead(statement, parsed.text) && parsed.cursors.length === 0 && !asksOfSession(parsed.text),
     writes,
     makesTemporary: makesTemporary(statement),
     asksOfSession: asksOfSession(parsed.text),

@@ -129,6 +129,16 @@ test.serial("a write that stands alone goes the same way", async (t) => {
   t.is(rig.executor.mostUnderWay, 1);
 });
 
+test.serial("not ahead: a text so long that its syntax is better sent once", async (t) => {
+  const rig = await rigged();
+  const client = await prepared(rig);
+  const values = Array.from({ length: 1_000 }, (_, row) => `(${row})`).join(", ");
+  await client.ask(parse("l", `INSERT INTO t VALUES ${values}`), sync);
+  client.send(...round("l"), ...round("l"));
+  await answers(client, 2);
+  t.is(rig.executor.mostUnderWay, 0);
+});
+
 test.serial("not ahead: what is about the row on which a cursor stands", async (t) => {
   const rig = await rigged();
   const client = await prepared(rig);
