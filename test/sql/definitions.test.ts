@@ -148,3 +148,13 @@ test("generated columns, expression and partial indexes follow their rows", (t) 
     ["4", "26"],
   ]);
 });
+
+test("an ALTER TABLE of many actions says with each that it is at work", (t) => {
+  const rig = new ShardRig();
+  const session = rig.session();
+  session.rows("CREATE TABLE t (a int)");
+  const before = rig.signs;
+  const actions = Array.from({ length: 40 }, (_, index) => `ADD CHECK (a > ${-index})`);
+  session.rows(`ALTER TABLE t ${actions.join(", ")}`);
+  t.true(rig.signs - before >= actions.length, `${rig.signs - before} signs`);
+});

@@ -75,6 +75,8 @@ export class ShardRig {
   decided = 0;
   /** Statements that were answered at once, whatever was under way. */
   told = 0;
+  /** How often a statement has said that it is at work. */
+  signs = 0;
 
   /** @param from a shard whose log was replayed; by default a new one */
   constructor(from: ShardTwin | null = null) {
@@ -90,7 +92,9 @@ export class ShardRig {
       defect: (error) => {
         throw error;
       },
-      working: () => {},
+      working: () => {
+        this.signs += 1;
+      },
       now: () => 1_700_000_000_000,
       monotonic: () => this.monotonic,
       random: () => 0.5,
