@@ -4,7 +4,8 @@
  * there. When a thread dies, all who lived there have crashed.
  *
  * Hang: a thread's heartbeat is moved by a timer of its loop. When it stands still over many looks of this thread while a turn runs or
- * mail waits, the loop is stuck and the thread is ended. Looks are counted, not time: after the whole process was stopped and
+ * mail waits, the loop is stuck and the thread is ended; when nobody knows of any work there, after twice as many, since sockets may wait
+ * there whose bytes are nobody's mail. Looks are counted, not time: after the whole process was stopped and
  * went on, nobody is blamed for the time it did not run. A thread in which an actor is being created is not judged; a
  * start has its own deadline.
  */
@@ -26,7 +27,7 @@ export interface ThreadRunnerOptions {
   readonly registry: URL;
   readonly log: Logger;
   readonly heartbeatMs: number;
-  /** A loop that stands still this long with work waiting is hung. */
+  /** A loop that stands still this long with work waiting is hung; without, twice as long. */
   readonly hangMs: number;
   readonly onEnded: (path: string, epoch: Epoch, ended: Ended) => void;
   readonly onPoison: (path: string, kind: string, identity: string) => void;
@@ -266,14 +267,16 @@ export class ThreadRunner implements Runner {
       starting ||= resident.starting;
       waiting += resident.vitals.count;
     }
-    if (starting || (waiting === 0 && !thread.vitals.inTurn)) {
+    if (starting) {
       place.looksWithoutBeat = 0;
       return;
     }
     place.looksWithoutBeat++;
-    if (place.looksWithoutBeat * this.#options.heartbeatMs < this.#options.hangMs) return;
-    this.#options.log.error("a thread hangs", { worker: thread.name, hangMs: this.#options.hangMs, waiting });
-    void thread.terminate("(hang)", `thread ${thread.name} did not move for ${this.#options.hangMs} ms`);
+    const isAtWork = waiting > 0 || thread.vitals.inTurn;
+    const hangMs = isAtWork ? this.#options.hangMs : 2 * this.#options.hangMs;
+    if (place.looksWithoutBeat * this.#options.heartbeatMs < hangMs) return;
+    this.#options.log.error("a thread hangs", { worker: thread.name, hangMs, waiting });
+    void thread.terminate("(hang)", `thread ${thread.name} did not move for ${hangMs} ms`);
   }
 
   async close(): Promise<void> {

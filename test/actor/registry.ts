@@ -18,6 +18,7 @@ export type ProbeMessage =
   | { readonly kind: "events" }
   | { readonly kind: "spin"; readonly ms: number }
   | { readonly kind: "spinForEver" }
+  | { readonly kind: "hangOutsideOfTurns" }
   | { readonly kind: "fillHeap" }
   | { readonly kind: "fail"; readonly text: string }
   | { readonly kind: "reject" }
@@ -108,6 +109,13 @@ const probe: ActorDefinition<ProbeArgs, ProbeMessage> = {
             context.reply(envelope, null);
             return;
           }
+          case "hangOutsideOfTurns":
+            // As a handler of a socket would: no turn runs, and no mail waits.
+            setImmediate(() => {
+              for (;;);
+            });
+            context.reply(envelope, null);
+            return;
           case "fillHeap":
             for (;;) hoard.push(new Array(1000).fill(hoard.length));
           case "fail":

@@ -122,6 +122,18 @@ test.serial("a hang is found by the heartbeat that stands still, and only then",
   await tree.stop(2000);
 });
 
+test.serial("a thread that hangs where no work is known of is found as well, later", async (t) => {
+  const { tree, events } = await startProbes(group([probe("a")]), { heartbeatMs: 50, hangMs: 600 });
+  t.is(await tree.port("a").ask({ kind: "hangOutsideOfTurns" }, soon), null);
+  await until(() => events.some((event) => event.event === "restarted"));
+  t.is(await tree.port("a").ask({ kind: "echo", text: "back" }, soon), "back");
+  t.deepEqual(
+    events.flatMap((event) => (event.event === "crashed" ? [event.kind] : [])),
+    ["(hang)"],
+  );
+  await tree.stop(2000);
+});
+
 test.serial("a thread beyond its heap limit is ended and its actor started again", async (t) => {
   const { tree, events } = await startProbes(
     group([probe("a", { resourceLimits: { maxOldGenerationSizeMb: 24 } }), probe("b")]),
