@@ -67,6 +67,20 @@ export class ClusterRig {
     return rig;
   }
 
+  /** As many nodes that run and serve PostgreSQL's protocol, each on a free port, without passwords. */
+  static async withPostgres(count: number): Promise<ClusterRig> {
+    const rig = await ClusterRig.make(count);
+    rig.flags = ["--pg-listen", "127.0.0.1:0", "--pg-auth", "trust"];
+    await rig.start(...Array.from({ length: count }, (_, node) => node));
+    return rig;
+  }
+
+  postgresPort(node: number): number {
+    const address: unknown = this.nodes[node]?.ready["pgListen"];
+    if (typeof address !== "string") throw new Error("a node says where it serves PostgreSQL's protocol");
+    return Number(address.split(":").at(-1));
+  }
+
   get all(): string {
     return this.addresses.join();
   }

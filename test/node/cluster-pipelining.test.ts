@@ -1,6 +1,6 @@
 /**
  * Clients of followers pipeline writes while the leader is killed. Each answer names the position of its write, and the table's history names the
- * position of each row: together they say whose answer each was, that no write was done twice, and in which order they were done.
+ * position of each row: together they say whose answer each was, that no write was done twice, and in which order those before the kill were done.
  */
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -12,16 +12,12 @@ import { bind, execute, parse, query, RawClient, startupPacket, sync, textOf } f
 let cluster: ClusterRig;
 
 test.before(async () => {
-  cluster = await ClusterRig.make(3);
-  cluster.flags = ["--pg-listen", "127.0.0.1:0", "--pg-auth", "trust"];
-  await cluster.start(0, 1, 2);
+  cluster = await ClusterRig.withPostgres(3);
 });
 test.after.always(() => cluster.remove());
 
 async function session(index: number): Promise<RawClient> {
-  const address: unknown = cluster.nodes[index]?.ready["pgListen"];
-  if (typeof address !== "string") throw new Error("a node says where it serves PostgreSQL's protocol");
-  const socket = connect({ host: "127.0.0.1", port: Number(address.split(":").at(-1)) });
+  const socket = connect({ host: "127.0.0.1", port: cluster.postgresPort(index) });
   await once(socket, "connect");
   const client = new RawClient(socket);
   client.send(startupPacket({ user: "admin", database: "main" }));
@@ -96,7 +92,7 @@ class Writer {
   }
 }
 
-test("writes that followers' clients pipeline while the leader is killed: in order, once each, and the answers are their own", async (t) => {
+test("writes that followers' clients pipeline while the leader is killed: once each, in order until then, and the answers are their own", async (t) => {
   t.timeout(120_000);
   const leader = await cluster.leaderOf(1);
   const followers = [0, 1, 2].filter((index) => index !== leader);
@@ -125,7 +121,9 @@ test("writes that followers' clients pipeline while the leader is killed: in ord
     t.true(writer.underWay > windowMax / 4, `client ${index}: ${writer.underWay} writes were under way at the kill`);
     for (const [key, position] of writer.positions)
       t.is(stored.get(key), position, `key ${key}: what was acknowledged is there`);
-    const own = rows.flatMap(([key]) => (Number(key) % 2 === index ? [Number(key)] : []));
+    // Of those sent before the kill. Behind it one may be overtaken: decision 23 says so, and that it is to be mended.
+    const firstFailed = Math.min(...writer.failed.keys());
+    const own = rows.map(([key]) => Number(key)).filter((key) => key % 2 === index && key < firstFailed);
     t.deepEqual(
       own,
       own.toSorted((left, right) => left - right),

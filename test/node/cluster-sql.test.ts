@@ -8,22 +8,14 @@ import { ClusterRig } from "../admin/cluster-rig.js";
 let cluster: ClusterRig;
 
 test.before(async () => {
-  cluster = await ClusterRig.make(3);
-  cluster.flags = ["--pg-listen", "127.0.0.1:0", "--pg-auth", "trust"];
-  await cluster.start(0, 1, 2);
+  cluster = await ClusterRig.withPostgres(3);
 });
 test.after.always(() => cluster.remove());
-
-function portOf(index: number): number {
-  const address: unknown = cluster.nodes[index]?.ready["pgListen"];
-  if (typeof address !== "string") throw new Error("a node says where it serves PostgreSQL's protocol");
-  return Number(address.split(":").at(-1));
-}
 
 async function client(index: number, user = "admin"): Promise<pg.Client> {
   const made = new pg.Client({
     host: "127.0.0.1",
-    port: portOf(index),
+    port: cluster.postgresPort(index),
     user,
     database: "main",
   });
@@ -111,7 +103,7 @@ test.serial("what is told on one node is heard on all of them, and who wrote is 
 
 /** Asks a node to cancel what a session runs, and waits until it has closed the connection: it says nothing. */
 async function cancel(index: number, process: number, secret: number): Promise<void> {
-  const socket = connect({ host: "127.0.0.1", port: portOf(index) });
+  const socket = connect({ host: "127.0.0.1", port: cluster.postgresPort(index) });
   await once(socket, "connect");
   const packet = Buffer.alloc(16);
   for (const [place, value] of [16, 80_877_102, process, secret].entries()) packet.writeInt32BE(value | 0, 4 * place);

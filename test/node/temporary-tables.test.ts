@@ -6,16 +6,12 @@ import { ClusterRig } from "../admin/cluster-rig.js";
 let cluster: ClusterRig;
 
 test.before(async () => {
-  cluster = await ClusterRig.make(3);
-  cluster.flags = ["--pg-listen", "127.0.0.1:0", "--pg-auth", "trust"];
-  await cluster.start(0, 1, 2);
+  cluster = await ClusterRig.withPostgres(3);
 });
 test.after.always(() => cluster.remove());
 
 async function client(index: number): Promise<pg.Client> {
-  const address: unknown = cluster.nodes[index]?.ready["pgListen"];
-  if (typeof address !== "string") throw new Error("a node says where it serves PostgreSQL's protocol");
-  const port = Number(address.split(":").at(-1));
+  const port = cluster.postgresPort(index);
   const made = new pg.Client({ host: "127.0.0.1", port, user: "admin", database: "main" });
   made.on("error", () => {});
   await made.connect();
