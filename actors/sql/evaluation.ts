@@ -8,7 +8,7 @@ import { schemasOf, temporarySchemaSetting } from "../../runtime/query/catalog/t
 import { showExpression, showView } from "../../runtime/query/deparse/show.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext, SessionPort } from "../../runtime/query/functions/context.js";
-import { bytesOf, millisecondsOf, settingNamed } from "../../runtime/query/settings.js";
+import { bytesOf, millisecondsOf, nodeStartSetting, settingNamed } from "../../runtime/query/settings.js";
 import type { Int64 } from "../../runtime/query/types/datum.js";
 import type { DateStyle, ObjectNames, TextContext } from "../../runtime/query/types/text-context.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -130,6 +130,8 @@ class SessionFrame {
   readonly queryMemory: number;
   /** ms; 0 is no limit. */
   readonly statementTimeout: number;
+  /** Of SQL. */
+  readonly applicationStartTime: number;
   #catalog: Catalog | null = null;
   #names: ObjectNames | null = null;
 
@@ -147,6 +149,7 @@ class SessionFrame {
     this.databaseOid = databaseOid(tenant);
     this.queryMemory = bytesOf(this.settings.get("kimberlite.query_memory"));
     this.statementTimeout = millisecondsOf(this.settings.get("statement_timeout"));
+    this.applicationStartTime = sqlTimeOf(Number(this.settings.get(nodeStartSetting)));
   }
 
   names(catalog: Catalog, make: Surroundings["names"]): ObjectNames {
@@ -220,7 +223,7 @@ export class Evaluation {
       databaseOid: frame.databaseOid,
       backendPid,
       position: around.position,
-      applicationStartTime: transactionTime,
+      applicationStartTime: frame.applicationStartTime,
       query: request.text,
       searchPath: frame.searchPath,
       temporarySchema: frame.temporarySchema,

@@ -7,7 +7,7 @@
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import { SqlError } from "../../runtime/query/error.js";
-import { settingNamed } from "../../runtime/query/settings.js";
+import { nodeStartSetting, settingNamed } from "../../runtime/query/settings.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { kiB, miB } from "../../runtime/types/limits.js";
 import type { LoginAttempt } from "../server/login-attempts.js";
@@ -49,6 +49,8 @@ export interface ConnectionHost extends Omit<SessionHost, "write" | "outgoingByt
   readonly tls: { readonly context: SecureContext; readonly certificateHash: Uint8Array | null } | null;
   /** Secret of this gateway's for answers about users that do not exist. */
   readonly mockSecret: Uint8Array;
+  /** When the node started. µs since 1970 */
+  readonly startedAtMicros: number;
   readonly isDraining: boolean;
   /** Counts an attempt to log in: guessing is made slow. */
   attempt(user: string, address: string): LoginAttempt;
@@ -392,6 +394,7 @@ export class PostgresConnection {
     }
     this.#settings.fix("is_superuser", user.isSuperuser ? "on" : "off");
     this.#settings.fix("session_authorization", name);
+    this.#settings.fix(nodeStartSetting, String(this.#host.startedAtMicros));
     if (this.#isSecure && settingNamed("ssl") !== undefined) this.#settings.fix("ssl", "on");
   }
 

@@ -48,6 +48,8 @@ export interface PostgresGatewayArgs {
   readonly processUsers: readonly { readonly name: string; readonly verifier: ScramVerifier }[];
   /** Secret of this node's for answers about users that do not exist. */
   readonly mockSecret: Uint8Array;
+  /** When this node started; a gateway that starts anew is still of the same. µs since 1970 */
+  readonly startedAtMicros: number;
 }
 
 export type PostgresGatewayMessage =
@@ -130,6 +132,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
               certificateHash: certificateHash(tls.certificate),
             },
       mockSecret: this.#args.mockSecret,
+      startedAtMicros: this.#args.startedAtMicros,
       get isDraining() {
         return isDraining();
       },

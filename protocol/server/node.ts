@@ -120,6 +120,7 @@ const sumOf = (reports: readonly ActorReport[], kind: string, name: string): num
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
   const startedAt = performance.now();
+  const startedAtMicros = Date.now() * 1_000;
   const { cluster = null, postgres = null } = options;
   const log = options.logger ?? silent;
   const { authentication: nativeAuthentication = "scram", tls: nativeTls = null } = options;
@@ -192,6 +193,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     tls: postgres?.tls ?? null,
     processUsers,
     mockSecret,
+    startedAtMicros,
   });
   let fail: (error: KimberliteError) => void = () => {};
   const failed = new Promise<KimberliteError>((resolveFailed) => {

@@ -74,6 +74,9 @@ const i32Max = 2_147_483_647;
 const isolation = choice("serializable", "repeatable read", "read committed", "read uncommitted");
 const hint = "A hint to PostgreSQL's planner; plans here are chosen without it.";
 
+/** What `pg_postmaster_start_time()` is of: the node that the client is connected with, whoever runs its statement. */
+export const nodeStartSetting = "kimberlite.node_started";
+
 /** PostgreSQL's version whose answers are given. */
 export const serverVersion = "15.14";
 export const serverVersionNumber = 150_014;
@@ -164,6 +167,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     "fixed",
     "engine",
   ),
+  setting(nodeStartSetting, "0", text, "When the node of this session started, in µs since 1970.", "fixed", "engine"),
   setting(
     "statement_timeout",
     "0",

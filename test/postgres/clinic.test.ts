@@ -135,8 +135,18 @@ test("psql and a clinic: load, ask, change, take back, look into the past, kill,
     "update|400|192900.00",
   ]);
 
+  const startTime = "SELECT (extract(epoch from pg_postmaster_start_time()) * 1000)::bigint";
+  const startedAt = await psql("CREATE VIEW started AS SELECT pg_postmaster_start_time() AS at", startTime);
+  t.is(
+    await psql(`BEGIN; CREATE TABLE here (); ${startTime}; ROLLBACK`, startTime, "SELECT at < now() FROM started"),
+    `${startedAt}\n${startedAt}\nt`,
+    "whoever runs the statement, the node's start is the same",
+  );
+  const killedAt = Date.now();
   await first.node.end("SIGKILL");
   const second = await start();
+  t.true(Number(startedAt) < killedAt);
+  t.true(Number(await second.psql(startTime)) >= killedAt, "a start is later than the end of what was before");
   t.is(second.ready.admin, undefined, "there is an admin already");
   t.is(await second.psql(wards), after, "the same answers after a kill");
   t.is(await second.psql(...audit), audited);

@@ -95,6 +95,7 @@ export class ServerRig {
       authentication: options.authentication ?? "trust",
       tls: options.tls ?? null,
       mockSecret: new Uint8Array(32),
+      startedAtMicros: 0,
       isDraining: options.isDraining ?? false,
       user: (name) => Promise.resolve(users.get(name) ?? null),
       tenant: (name) => Promise.resolve(name === "main" ? { id: 1, name } : name === "other" ? { id: 2, name } : null),
