@@ -171,6 +171,7 @@ function parseErrorState(message: string): string {
   if (message.startsWith("invalid Unicode")) return "22025";
   if (/^frame (?:start|end)/.test(message)) return "42P20";
   if (/^(?:column|relation|type) name .* must be|^improper (?:qualified|relation)/.test(message)) return "42601";
+  if (/^a column list with SET .* is only supported/.test(message)) return "0A000";
   if (message === "CREATE SCHEMA IF NOT EXISTS cannot include schema elements") return "0A000";
   return message.includes("not yet supported") || message.includes("not supported") ? "0A000" : "42601";
 }

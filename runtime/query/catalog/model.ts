@@ -120,6 +120,10 @@ export type ConstraintDefinition =
       readonly referencedColumns: readonly number[];
       readonly onUpdate: ForeignKeyAction;
       readonly onDelete: ForeignKeyAction;
+      /** Either all of the columns are NULL or none is. Absent: a NULL in one of them refers to nothing (MATCH SIMPLE). */
+      readonly match?: "full";
+      /** Columns that ON DELETE SET NULL and SET DEFAULT change. Absent: all. */
+      readonly deleteColumns?: readonly number[];
       readonly isNotValid?: true;
       /** Absent: it is looked at with each statement. */
       readonly deferral?: Deferral;
@@ -148,6 +152,8 @@ export interface IndexDefinition extends Commented {
   /** Columns that are only carried along (INCLUDE). */
   readonly included: readonly number[];
   readonly isUnique: boolean;
+  /** Unique keys with NULLs in the same places are the same (NULLS NOT DISTINCT). Absent: every NULL is another. */
+  readonly nullsAreEqual?: true;
   readonly isPrimary: boolean;
   /** Its constraint is deferrable: several rows may have a key for a while, so their entries are not unique in the tree. */
   readonly isDeferrable?: true;

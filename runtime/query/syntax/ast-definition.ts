@@ -47,6 +47,8 @@ export type ConstraintSyntax = Located & {
         readonly match: "simple" | "full" | "partial";
         readonly onUpdate: ReferentialAction;
         readonly onDelete: ReferentialAction;
+        /** ON DELETE SET NULL (a, b): all of the constraint's where none is named. */
+        readonly deleteColumns: readonly string[];
       }
     | { readonly kind: "identity"; readonly when: "always" | "byDefault"; readonly options: SequenceOptions }
     | { readonly kind: "generated"; readonly expression: Expression; readonly isStored: boolean }

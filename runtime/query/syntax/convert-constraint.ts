@@ -123,7 +123,6 @@ function convertConstraint(type: string, fields: Fields, location: number, conve
         index: textOrNull(fields, "indexname"),
       };
     case "CONSTR_FOREIGN": {
-      if (has(fields, "fk_del_set_cols")) throw notSupported("SET NULL of some columns", location);
       const match = textOf(fields, "fk_matchtype");
       // PostgreSQL adds foreign keys once the table is there, and then no longer knows where they were written.
       return {
@@ -136,6 +135,7 @@ function convertConstraint(type: string, fields: Fields, location: number, conve
         match: match === "f" ? "full" : match === "p" ? "partial" : "simple",
         onUpdate: referentialActions[textOf(fields, "fk_upd_action")] ?? "noAction",
         onDelete: referentialActions[textOf(fields, "fk_del_action")] ?? "noAction",
+        deleteColumns: stringsOf(fields, "fk_del_set_cols"),
       };
     }
     default:

@@ -1,11 +1,11 @@
 /**
  * Entries of an index: how a row comes to its entry, and how an entry leads back to the row.
  *
- *   unique, no NULL in the key, not deferrable
+ *   unique, not deferrable, and no NULL in the key or NULLS NOT DISTINCT
  *                                 item  key               content  0 u8 · row key
  *   else                          item  key · row key     content  1 u8 · length of the row key u16
  *
- * So what must be unique is unique in the tree, and what need not be (NULLs are all different), or not yet, is told apart by the row.
+ * So what must be unique is unique in the tree, and what need not be (where NULLs are all different), or not yet, is told apart by the row.
  */
 import { assert } from "../../types/assert.js";
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
@@ -61,11 +61,15 @@ export interface IndexEntry {
   readonly mustBeUnique: boolean;
 }
 
+/** Whether no other row may have such a key, when its constraint is looked at. */
+export const isUniqueKey = ({ isUnique, nullsAreEqual }: IndexDefinition, values: readonly Datum[]): boolean =>
+  isUnique && (nullsAreEqual === true || !values.includes(null));
+
 /** The entry of one row. `values` are those of the index's keys. */
 export function indexEntry(index: IndexDefinition, values: readonly Datum[], rowKey: Uint8Array): IndexEntry {
   const codec = indexCodecOf(index);
   assert(values.length === codec.columns, "an index entry has a value for each key");
-  if (index.isUnique && index.isDeferrable !== true && values.every((value) => value !== null)) {
+  if (isUniqueKey(index, values) && index.isDeferrable !== true) {
     const content = new Uint8Array(1 + rowKey.length);
     content.set(rowKey, 1);
     return { item: codec.encode(values).slice(), content, mustBeUnique: true };

@@ -144,6 +144,19 @@ export const parentMissing = (
     },
   );
 
+/** A key of which some columns are NULL and others are not. */
+export const keyMixed = (names: Names, child: TableDefinition, constraint: ForeignKey): SqlError =>
+  new SqlError(
+    "23503",
+    `insert or update on table "${child.name}" violates foreign key constraint "${constraint.name}"`,
+    {
+      detail: "MATCH FULL does not allow mixing of null and nonnull key values.",
+      schema: names.schemaName(child),
+      table: child.name,
+      constraint: constraint.name,
+    },
+  );
+
 /** @param values of the referenced columns, in the constraint's order */
 export const stillReferenced = (
   names: Names,

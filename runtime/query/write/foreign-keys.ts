@@ -9,7 +9,7 @@ import type { TableDefinition } from "../catalog/model.js";
 import { compareBytes } from "../table/key-buffer.js";
 import { KeyCodec } from "../table/key-codec.js";
 import type { Datum } from "../types/datum.js";
-import { parentMissing, stillReferenced } from "./constraint-errors.js";
+import { keyMixed, parentMissing, stillReferenced } from "./constraint-errors.js";
 import type { DeferredCheck } from "./deferred-checks.js";
 import type { WritePorts } from "./ports.js";
 import {
@@ -18,6 +18,7 @@ import {
   foreignKeysOf,
   narrowPlaces,
   ReferencedRows,
+  refersToNothing,
   sameColumns,
 } from "./referenced-rows.js";
 import { type StoredRow, TableWriter } from "./table-writer.js";
@@ -75,7 +76,7 @@ export class ForeignKeys {
         const values = pick(after, constraint.columns);
         const isWaiting = timing.isDeferred(constraint);
         // A new row waits even without a reference, as in PostgreSQL: until then its table is not redefined (55006).
-        if (values.includes(null) && (!isWaiting || before !== null)) continue;
+        if (refersToNothing(constraint, values) && (!isWaiting || before !== null)) continue;
         const isSame =
           before !== null && isSameKey(table, constraint.columns, pick(before, constraint.columns), values);
         // What waits for the row under its old key is waited for under the new one.
@@ -121,8 +122,9 @@ export class ForeignKeys {
       case "reference": {
         if (constraint?.kind !== "foreignKey") return;
         const row = this.writer(holder).find(check.rowKey);
-        const values = row === null ? [null] : pick(row.values, constraint.columns);
-        if (!values.includes(null)) this.#check({ child: holder, constraint, values });
+        if (row === null) return;
+        const values = pick(row.values, constraint.columns);
+        if (!refersToNothing(constraint, values)) this.#check({ child: holder, constraint, values });
       }
     }
   }
@@ -148,6 +150,7 @@ export class ForeignKeys {
   }
 
   #check({ child, constraint, values }: Reference): void {
+    if (values.includes(null)) throw keyMixed(this.#ports, child, constraint);
     const parent = this.#tableOf(constraint.referencedTable);
     if (this.#hasRow(parent, constraint, values, true)) return;
     throw parentMissing(this.#ports, child, constraint, parent, values);
@@ -192,7 +195,7 @@ export class ForeignKeys {
       }
       const row = writer.lock(key, "update");
       if (row === null) continue;
-      const next = this.#change(writer, constraint, row, action === "cascade" ? now : action);
+      const next = this.#change(writer, constraint, row, action === "cascade" ? now : action, now === null);
       // A default that is the key which is gone changes nothing, so that nobody would look whether it is there.
       const isKept =
         action === "setDefault" && isSameKey(child, constraint.columns, pick(next, constraint.columns), values);
@@ -200,20 +203,27 @@ export class ForeignKeys {
     }
   }
 
-  /** @returns the row's values now */
+  /**
+   * @param isDeleted whether the row that was referred to is gone, and not only its key
+   * @returns the row's values now
+   */
   #change(
     writer: TableWriter,
     constraint: ForeignKey,
     row: StoredRow,
     to: readonly Datum[] | "setNull" | "setDefault" | null,
+    isDeleted: boolean,
   ): readonly Datum[] {
     const next = [...row.values];
-    for (const [at, number] of constraint.columns.entries()) {
+    const { columns, deleteColumns } = constraint;
+    const written = columns.filter((number) => !isDeleted || deleteColumns?.includes(number) !== false);
+    for (const [at, number] of columns.entries()) {
+      if (!written.includes(number)) continue;
       if (to === "setNull" || to === null) next[number - 1] = null;
       else if (to === "setDefault") next[number - 1] = this.#ports.defaultOf(writer.table, number);
       else next[number - 1] = to[at] ?? null;
     }
-    writer.prepare(next, constraint.columns);
+    writer.prepare(next, written);
     this.wrote(writer.table, row, writer.update(row, next));
     return next;
   }

@@ -12,6 +12,10 @@ export type ForeignKey = Extract<ConstraintDefinition, { kind: "foreignKey" }>;
 export const foreignKeysOf = (table: TableDefinition): ForeignKey[] =>
   table.constraints.filter((constraint): constraint is ForeignKey => constraint.kind === "foreignKey");
 
+/** Whether such values refer to nothing, so that there is nothing to be looked for. */
+export const refersToNothing = ({ match }: ForeignKey, values: readonly Datum[]): boolean =>
+  match === "full" ? values.every((value) => value === null) : values.includes(null);
+
 export const sameColumns = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((number) => b.includes(number));
 

@@ -10,7 +10,7 @@ import type { RowRules } from "../bind/bound.js";
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import { domainViolated } from "../functions/domain-check.js";
-import { indexContent, indexEntry, rowKeyCodecOf, rowNumberKey } from "../table/index-keys.js";
+import { indexContent, indexEntry, isUniqueKey, rowKeyCodecOf, rowNumberKey } from "../table/index-keys.js";
 import { compareBytes } from "../table/key-buffer.js";
 import { type RowCodec, rowCodecOf } from "../table/row-codec.js";
 import type { Datum } from "../types/datum.js";
@@ -192,7 +192,7 @@ export class TableWriter {
       const keyValues = keys.map((key) => key(image));
       const entry = indexEntry(index, keyValues, rowKey);
       const key = this.#key.item(this.#ports.tenant, index.storage, entry.item).slice();
-      const isShareable = index.isDeferrable === true && keyValues.every((value) => value !== null);
+      const isShareable = index.isDeferrable === true && isUniqueKey(index, keyValues);
       placed.push({ ...entry, index, key, isShareable, values: keyValues });
     }
     return placed;

@@ -48,11 +48,12 @@ export function indexText(
 ): string {
   const keys = index.keys.map((key) => indexKeyText(table, key, world, isPretty) + orderText(key)).join(", ");
   const included = index.included.length === 0 ? "" : ` INCLUDE (${columnList(table, index.included)})`;
+  const nulls = index.nullsAreEqual === true ? " NULLS NOT DISTINCT" : "";
   const predicate =
     index.predicate === null ? "" : ` WHERE ${world.condition(index.predicate, table, isPretty ? "pretty" : "plain")}`;
   const unique = index.isUnique ? "UNIQUE " : "";
   const on = isPretty ? world.relationText(table) : world.qualifiedText(table);
-  return `CREATE ${unique}INDEX ${quoteIdentifier(index.name)} ON ${on} USING btree (${keys})${included}${predicate}`;
+  return `CREATE ${unique}INDEX ${quoteIdentifier(index.name)} ON ${on} USING btree (${keys})${included}${nulls}${predicate}`;
 }
 
 const actionTexts: Readonly<Record<ForeignKeyAction, string>> = {
@@ -100,18 +101,26 @@ function wholeText(
 ): string {
   switch (constraint.kind) {
     case "primaryKey":
-      return `PRIMARY KEY (${columnList(table, constraint.columns)})`;
-    case "unique":
-      return `UNIQUE (${columnList(table, constraint.columns)})${deferralText(constraint)}`;
+    case "unique": {
+      const index = world.indexByOid(constraint.index);
+      const nulls = index?.nullsAreEqual === true ? " NULLS NOT DISTINCT" : "";
+      const words = constraint.kind === "primaryKey" ? "PRIMARY KEY" : `UNIQUE${nulls}`;
+      const included =
+        index === null || index.included.length === 0 ? "" : ` INCLUDE (${columnList(table, index.included)})`;
+      return `${words} (${columnList(table, constraint.columns)})${included}${deferralText(constraint)}`;
+    }
     case "foreignKey": {
       const referenced = world.table(constraint.referencedTable);
       const target =
         referenced === null
           ? ""
           : `${world.relationText(referenced)}(${columnList(referenced, constraint.referencedColumns)})`;
+      const match = constraint.match === "full" ? " MATCH FULL" : "";
+      const { deleteColumns } = constraint;
+      const changed = deleteColumns === undefined ? "" : ` (${columnList(table, deleteColumns)})`;
       const action = (word: string, what: ForeignKeyAction): string =>
         what === "noAction" ? "" : ` ON ${word} ${actionText(what)}`;
-      return `FOREIGN KEY (${columnList(table, constraint.columns)}) REFERENCES ${target}${action("UPDATE", constraint.onUpdate)}${action("DELETE", constraint.onDelete)}${deferralText(constraint)}`;
+      return `FOREIGN KEY (${columnList(table, constraint.columns)}) REFERENCES ${target}${match}${action("UPDATE", constraint.onUpdate)}${action("DELETE", constraint.onDelete)}${changed}${deferralText(constraint)}`;
     }
   }
 }

@@ -241,14 +241,14 @@ const notNullName = (table: TableDefinition, column: ColumnDefinition): string =
   `${table.schema}_${table.oid}_${column.number}_not_null`;
 
 export function* tableConstraintRows(world: CatalogWorld, database: string): Iterable<SystemRow> {
-  const row = (table: TableDefinition, name: string, type: string, deferral?: Deferral): SystemRow => ({
+  const row = (table: TableDefinition, name: string, type: string, deferral?: Deferral, index?: Oid): SystemRow => ({
     ...constraintName(world, table, name, database),
     ...tableName(world, table, database),
     constraint_type: type,
     is_deferrable: deferral === undefined ? "NO" : "YES",
     initially_deferred: deferral === "initiallyDeferred" ? "YES" : "NO",
     enforced: "YES",
-    nulls_distinct: type === "UNIQUE" ? "YES" : null,
+    nulls_distinct: type !== "UNIQUE" ? null : world.indexByOid(index ?? 0)?.nullsAreEqual === true ? "NO" : "YES",
   });
   for (const { table, constraint } of constraintsOf(world))
     yield row(
@@ -256,6 +256,7 @@ export function* tableConstraintRows(world: CatalogWorld, database: string): Ite
       constraint.name,
       constraintTypes[constraint.kind],
       constraint.kind === "check" ? undefined : constraint.deferral,
+      constraint.kind === "unique" ? constraint.index : undefined,
     );
   for (const table of world.tables())
     for (const column of table.columns)
@@ -305,7 +306,7 @@ export function* referentialRows(world: CatalogWorld, database: string): Iterabl
       unique_constraint_catalog: referenced === null ? null : database,
       unique_constraint_schema: referenced === null ? null : world.schemaName(referenced.table.schema),
       unique_constraint_name: referenced?.constraint.name ?? null,
-      match_option: "NONE",
+      match_option: constraint.match === "full" ? "FULL" : "NONE",
       update_rule: actionText(constraint.onUpdate),
       delete_rule: actionText(constraint.onDelete),
     };

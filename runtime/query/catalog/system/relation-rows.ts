@@ -228,6 +228,7 @@ export function* indexRows(world: CatalogWorld): Iterable<SystemRow> {
       indnatts: index.keys.length + index.included.length,
       indnkeyatts: index.keys.length,
       indisunique: index.isUnique,
+      indnullsnotdistinct: index.nullsAreEqual === true,
       indisprimary: index.isPrimary,
       indimmediate: index.isDeferrable !== true,
       indisclustered: index.isClustered === true,
@@ -305,7 +306,8 @@ export function* constraintRows(world: CatalogWorld): Iterable<SystemRow> {
           confrelid: constraint.referencedTable,
           confupdtype: actionKinds[constraint.onUpdate],
           confdeltype: actionKinds[constraint.onDelete],
-          confmatchtype: "s",
+          confmatchtype: constraint.match === "full" ? "f" : "s",
+          confdelsetcols: constraint.deleteColumns === undefined ? null : int2s(constraint.deleteColumns),
           conindid: referencedIndex(world, constraint.referencedTable, constraint.referencedColumns),
         };
         break;

@@ -124,6 +124,11 @@ export class CatalogWorld {
     return typeNamed(names, this.catalog, this.#view);
   }
 
+  indexByOid(oid: Oid): IndexDefinition | null {
+    const found = this.catalog.objectByOid(oid);
+    return found?.kind === "index" ? found : null;
+  }
+
   /** A table, or what holds the rows of a materialized view: what can have an index. */
   table(oid: Oid): TableDefinition | null {
     return rowsOfObject(this.catalog.objectByOid(oid));

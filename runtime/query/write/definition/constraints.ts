@@ -185,7 +185,6 @@ export class ConstraintMaker {
   #key(constraint: KeyConstraint, own: string | null): ConstraintDefinition {
     const parts = this.#parts;
     const position = placeOf(constraint.location);
-    if (constraint.nullsNotDistinct) throw notSupported("NULLS NOT DISTINCT", position);
     if (constraint.index !== null) throw notSupported("a constraint USING INDEX", position);
     const isPrimary = constraint.kind === "primaryKey";
     if (isPrimary && parts.keyColumns.length > 0) {
@@ -209,6 +208,7 @@ export class ConstraintMaker {
       keys: columns.map(ascending),
       included,
       isUnique: true,
+      ...(constraint.nullsNotDistinct ? { nullsAreEqual: true as const } : {}),
       isPrimary,
       ...(deferralOf(constraint) === undefined ? {} : { isDeferrable: true as const }),
       predicate: null,
@@ -250,9 +250,7 @@ export class ConstraintMaker {
     const parts = this.#parts;
     const position = placeOf(constraint.location);
     const names = own === null ? constraint.columns : [own];
-    if (constraint.match === "partial" || (constraint.match === "full" && names.length > 1)) {
-      throw notSupported(`MATCH ${constraint.match.toUpperCase()}`, position);
-    }
+    if (constraint.match === "partial") throw notSupported("MATCH PARTIAL", position);
     const columns = names.map((name) => {
       const column = columnNamed(parts.columns, name);
       if (column !== null) return column;
@@ -269,6 +267,7 @@ export class ConstraintMaker {
     const referenced = this.#referencedColumns(parent, constraint, columns.length);
     for (const [index, column] of columns.entries())
       expectSameType(constraint.name ?? `${names.join("_")}_fkey`, column, referenced[index], parent, position);
+    const changed = deleteColumns(parts.columns, columns, constraint);
     const made: ConstraintDefinition = {
       kind: "foreignKey",
       oid: this.#draft.newOid(),
@@ -278,6 +277,8 @@ export class ConstraintMaker {
       referencedColumns: referenced.map(({ number }) => number),
       onUpdate: constraint.onUpdate satisfies ForeignKeyAction,
       onDelete: constraint.onDelete satisfies ForeignKeyAction,
+      ...(constraint.match === "full" ? { match: "full" as const } : {}),
+      ...(changed === null ? {} : { deleteColumns: changed }),
       ...timed(constraint),
       ...validity(constraint),
     };
@@ -342,6 +343,22 @@ export class ConstraintMaker {
     }
     return columns;
   }
+}
+
+/** Numbers of the columns that ON DELETE SET NULL or SET DEFAULT names; null where it names none. */
+function deleteColumns(
+  all: readonly ColumnDefinition[],
+  own: readonly ColumnDefinition[],
+  { deleteColumns: names }: ReferenceConstraint,
+): number[] | null {
+  if (names.length === 0) return null;
+  return names.map((name) => {
+    const column = columnNamed(all, name);
+    if (column === null)
+      throw new SqlError("42703", `column "${name}" referenced in foreign key constraint does not exist`);
+    if (own.includes(column)) return column.number;
+    throw new SqlError("42P10", `column "${name}" referenced in ON DELETE SET action must be part of foreign key`);
+  });
 }
 
 /** Values of both sides of a foreign key have the same bytes as keys. */

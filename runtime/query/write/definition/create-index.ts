@@ -81,7 +81,6 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
   const [clause] = statement.clauses;
   if (clause !== undefined) throw notSupported(`${clause} in CREATE INDEX`, position);
   if (statement.method !== "btree") throw notSupported(`access method "${statement.method}"`, position);
-  if (statement.nullsNotDistinct) throw notSupported("NULLS NOT DISTINCT", position);
   const table = draft.indexable(statement.table);
   if (statement.name !== null && exists(ports, table.schema, statement.name, statement.ifNotExists)) {
     return { tag: "CREATE INDEX" };
@@ -112,6 +111,7 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
     keys,
     included,
     isUnique: statement.isUnique,
+    ...(statement.nullsNotDistinct ? { nullsAreEqual: true as const } : {}),
     isPrimary: false,
     predicate,
   };

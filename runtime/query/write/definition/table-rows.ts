@@ -7,7 +7,7 @@ import { AssertionFailed, assert } from "../../../types/assert.js";
 import type { Catalog, ConstraintDefinition, IndexDefinition, TableDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import type { DomainRule } from "../../functions/domain-check.js";
-import { indexEntry } from "../../table/index-keys.js";
+import { indexEntry, isUniqueKey } from "../../table/index-keys.js";
 import { nameOfKey } from "../../table/overlay.js";
 import type { Datum } from "../../types/datum.js";
 import { quoted } from "../constraint-errors.js";
@@ -84,7 +84,7 @@ export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index
   const keysSeen = index.isDeferrable === true ? new Set<string>() : null;
   const isTaken = (treeKey: Uint8Array, prefix: readonly Datum[]): boolean => {
     if (keysSeen === null) return reader.get(tableTree.index, treeKey);
-    if (prefix.includes(null)) return false;
+    if (!isUniqueKey(index, prefix)) return false;
     const name = nameOfKey(keyPrefix(ports.tenant, index, prefix));
     return keysSeen.size === keysSeen.add(name).size;
   };

@@ -2,10 +2,11 @@
 import { tableTree } from "../../../store/table-trees.js";
 import type { Catalog, TableDefinition } from "../../catalog/model.js";
 import type { Datum } from "../../types/datum.js";
-import { foreignKeysOf, ReferencedRows } from "../referenced-rows.js";
+import { type ForeignKey, foreignKeysOf, ReferencedRows, refersToNothing } from "../referenced-rows.js";
 import type { LoadTarget, ProgramRun } from "./program.js";
 
 export interface Reference {
+  readonly constraint: ForeignKey;
   readonly rows: ReferencedRows;
   /** Places of the referring columns in a row's values. */
   readonly places: readonly number[];
@@ -28,7 +29,7 @@ export function referencesOf(
     const parent = catalog.objectByOid(constraint.referencedTable);
     if (parent?.kind !== "table" || parent.oid === table.oid || constraint.deferral !== undefined) return null;
     const places = constraint.columns.map((number) => number - 1);
-    references.push({ rows: new ReferencedRows(parent, constraint, catalog), places });
+    references.push({ constraint, rows: new ReferencedRows(parent, constraint, catalog), places });
   }
   return references;
 }
@@ -40,10 +41,10 @@ export function leadsAmongLoaded(
   tenant: number,
   { referenced }: LoadTarget,
 ): boolean {
-  for (const { rows, places } of references) {
+  for (const { constraint, rows, places } of references) {
     const values = places.map((place) => row[place] ?? null);
-    if (values.includes(null)) continue;
-    const treeKey = rows.find(referenced, tenant, values);
+    if (refersToNothing(constraint, values)) continue;
+    const treeKey = values.includes(null) ? null : rows.find(referenced, tenant, values);
     if (treeKey === null || !referenced.keep(treeKey, rows.parent)) return false;
   }
   return true;
@@ -55,10 +56,10 @@ export function leadsSomewhere(
   row: readonly Datum[],
   { state, tenant, lock }: ProgramRun,
 ): boolean {
-  for (const { rows, places } of references) {
+  for (const { constraint, rows, places } of references) {
     const values = places.map((place) => row[place] ?? null);
-    if (values.includes(null)) continue;
-    const treeKey = rows.find(state, tenant, values);
+    if (refersToNothing(constraint, values)) continue;
+    const treeKey = values.includes(null) ? null : rows.find(state, tenant, values);
     if (treeKey === null || !lock(tableTree.rows, treeKey, "keyShare", rows.parent)) return false;
     if (!state.get(tableTree.rows, treeKey)) return false;
   }

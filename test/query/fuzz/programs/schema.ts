@@ -78,7 +78,8 @@ export function newTable(random: Random, name: string, others: readonly Table[])
   } else texts[0] += " not null unique";
   if (plain.length > 0 && random.next(3) === 0) {
     const column = random.pick(plain);
-    texts.push(`constraint ${name}_u unique (${column.name})`);
+    const nulls = random.next(3) === 0 ? " nulls not distinct" : "";
+    texts.push(`constraint ${name}_u unique${nulls} (${column.name})`);
     constraints.push(`${name}_u`);
     uniques.push(`(${column.name})`);
   }
@@ -93,7 +94,7 @@ export function newTable(random: Random, name: string, others: readonly Table[])
   if (parent !== undefined && integers.length > 0) {
     const column = random.pick(integers);
     texts.push(
-      `constraint ${name}_f foreign key (${column.name}) references ${parent.name} (id)${randomActions(random)}`,
+      `constraint ${name}_f foreign key (${column.name}) references ${parent.name} (id)${random.pick(["", "", " match full"])}${randomActions(random)}`,
     );
     constraints.push(`${name}_f`);
   }
@@ -123,7 +124,8 @@ export function newIndex(random: Random, table: Table, name: string): { table: T
         .map((key) => key + random.pick(["", "", " desc", " nulls first"]))
         .join(", ");
   const predicate = random.next(4) === 0 ? ` where ${simpleCondition(random, random.pick(table.columns))}` : "";
-  const sql = `create ${isUnique ? "unique " : ""}index ${name} on ${table.name} (${keys})${predicate}`;
+  const nulls = isUnique && random.next(3) === 0 ? " nulls not distinct" : "";
+  const sql = `create ${isUnique ? "unique " : ""}index ${name} on ${table.name} (${keys})${nulls}${predicate}`;
   const isArbiter = isUnique && predicate === "" && !isExpression;
   const uniques = isArbiter ? [...table.uniques, `(${keys.replaceAll(/ desc| nulls first/gu, "")})`] : table.uniques;
   return { table: { ...table, indexes: [...table.indexes, name], uniques }, sql };
