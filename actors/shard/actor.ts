@@ -93,7 +93,6 @@ class Shard implements Actor<ShardMessage> {
         this.#pipeline.lead(leadership, inherited);
         core.tellDirectory();
         this.#readers.becomeReady(this.#applier.replayed);
-        forwarder.drainInto((from, envelope, bytes) => this.#intake.enqueue(from, envelope, bytes));
         this.#pipeline.propose();
       },
     });
@@ -174,6 +173,8 @@ class Shard implements Actor<ShardMessage> {
       case "lead":
         core.hasLeader = true;
         core.leadership = { view: message.view, head: message.head };
+        // At once: what comes while the log is applied is queued, and is not to overtake what waited for a leader.
+        this.#nodes.forwarder.drainInto((from, asked, bytes) => this.#intake.enqueue(from, asked, bytes));
         this.#handover.leads();
         core.context.log.info("shard leads", { shard: core.args.shard, view: message.view, op: message.head.op });
         this.#applier.applyLater();

@@ -195,7 +195,7 @@ export class Forwarder {
     for (const [port, writer] of replies) this.#answer(port, writer);
   }
 
-  /** This shard leads now: what waited is its own work. */
+  /** This shard is to lead: what waited is its own work, before all that comes from now on. */
   drainInto(take: (port: Port | null, envelope: Envelope | null, bytes: Uint8Array) => void): void {
     this.#loseSight("this node leads now");
     this.#leader = null;

@@ -111,3 +111,35 @@ test("an answer to the shard that was here before is not taken for one's own: re
   t.is(reply.correlation, 77);
   t.is(new TextDecoder().decode(reply.body()), "its own");
 });
+
+test("what comes while a shard applies its log to lead does not overtake what waited for a leader before", async (t) => {
+  const { path, clusterId, remove } = await temporary();
+  t.teardown(remove);
+  const { context, shard, log, stop } = await startShard(path, clusterId, 3);
+  t.teardown(stop);
+  const from = context.envelope("replica-1");
+  const ask = (correlation: number): void => {
+    const batch = new RequestBatchWriter();
+    const body = new Uint8Array(8);
+    batch.add(correlation, 0, requestKind.append, new Uint8Array(0), body, 0, body.length);
+    shard.receive({ kind: "requests", bytes: batch.take(), count: 1 }, context.envelope("gateway-0"));
+  };
+  shard.receive({ kind: "follow", view: 1, leader: 0 }, from);
+  ask(1);
+  ask(2);
+  shard.receive({ kind: "lead", view: 1, head: log.position() }, from);
+  ask(3);
+  shard.receive({ kind: "apply" }, from);
+  shard.receive({ kind: "clusterTime", now: context.now() }, from);
+  shard.flush?.();
+  // Nobody knows their tenant: each is refused when its turn to be decided comes, and told once it is sure that this shard leads.
+  for (const asked of context.asked)
+    if (asked.message.kind === "confirm") asked.settle({ ok: true, value: { commit: 0 } as never });
+  const decided = context.toldOf("replies").flatMap((told) => {
+    const replies = new ReplyBatchReader().open(bytesOf(told));
+    const correlations: number[] = [];
+    while (replies.next()) correlations.push(replies.correlation);
+    return correlations;
+  });
+  t.deepEqual(decided, [1, 2, 3]);
+});
