@@ -225,3 +225,28 @@ test("CLUSTER goes by an index of the table, that of the last time unless one is
     client.close();
   });
 });
+
+test("windows are bound behind all else of a query, those of WINDOW first and whether used or not", async (t) => {
+  await withNode(async (connect) => {
+    const client = await connect();
+    await client.rows("create table t (id int primary key, v text)");
+    const told = async (sql: string): Promise<string> => {
+      const given = await client.query(sql);
+      return given.kind === "failed" ? given.message : given.rows.join();
+    };
+    const absent = 'column "absent" does not exist';
+    t.is(await told("select rank() over (order by missing) from t where absent"), absent);
+    t.is(await told("select rank() over (order by missing) from t order by absent"), absent);
+    t.is(
+      await told("select rank() over w, rank() over (order by missing) from t window w as (order by absent)"),
+      absent,
+    );
+    t.is(await told("select id from t window w as (order by absent)"), absent);
+    t.is(await told("select id from t window w as (), w as ()"), 'window "w" is already defined');
+    t.is(await told("select id from t window b as (a), a as ()"), 'window "a" does not exist');
+    await client.rows("insert into t select generate_series(1, 20)");
+    const sameTwice = "select distinct row_number() over w = rank() over w from t window w as (order by random())";
+    t.is(await told(sameTwice), "t");
+    client.close();
+  });
+});

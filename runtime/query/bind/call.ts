@@ -12,7 +12,7 @@ import { type Binder, positionOf } from "./binder.js";
 import { coerce, coerceArgument, coerceTo } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { userTypesOf } from "./type-name.js";
-import { bindWindow } from "./window.js";
+import { expectNoneWithin, findWindow } from "./window.js";
 
 type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
 
@@ -166,25 +166,15 @@ function bindWindowCall(
   if (callee.kind === "window" && call.filter !== null) {
     throw notSupported("FILTER for a window function that is no aggregate", position);
   }
-  const inner: ExpressionContext = {
-    ...context,
-    allowsWindows: false,
-    allowsSets: false,
-    clause: "window definitions",
-  };
-  const filter =
-    call.filter === null
-      ? null
-      : coerceTo(binder, bind(call.filter, { ...inner, clause: "FILTER" }), typeOid.bool, "FILTER");
-  const window = bindWindow(over, inner, bind);
-  const parts = [...args, ...window.partition, ...window.order.map(({ expression }) => expression)];
-  for (const id of columnsOf(...parts)) {
-    if (collector.windowIds.has(id))
-      throw new SqlError("42P20", "window function calls cannot be nested", { position });
-    if (collector.setIds.has(id)) throw notSupported("a set-returning function within a window function", position);
-  }
+  const inner: ExpressionContext = { ...context, allowsWindows: false, allowsSets: false, clause: "FILTER" };
+  const filter = call.filter === null ? null : coerceTo(binder, bind(call.filter, inner), typeOid.bool, "FILTER");
+  expectNoneWithin(args, collector, location);
   const id = binder.newId();
-  collector.windows.push({ call: { id, callee, arguments: args, filter, type: callee.resultType }, ...window });
+  collector.windowCalls.push({
+    call: { id, callee, arguments: args, filter, type: callee.resultType },
+    over: findWindow(over, context.windows),
+    location,
+  });
   collector.windowIds.add(id);
   return { kind: "column", id, name: callee.name, type: callee.resultType, location };
 }

@@ -8,8 +8,15 @@ import type { WindowDefinition } from "../syntax/ast-expression.js";
 import type { Binder } from "./binder.js";
 import type { Scope } from "./scope.js";
 
-export interface CollectedWindow {
+/** A call with OVER, whose window is bound once the rest of its query is. */
+export interface CollectedWindowCall {
   readonly call: WindowCall;
+  /** One of WINDOW, or what is written in OVER (…). */
+  readonly over: WindowDefinition;
+  readonly location: number;
+}
+
+export interface CollectedWindow extends CollectedWindowCall {
   readonly partition: readonly BoundExpression[];
   readonly order: readonly SortKey[];
   readonly frame: WindowNode["frame"];
@@ -29,7 +36,7 @@ export class Collector {
   readonly aggregates: AggregateCall[] = [];
   /** The same call twice is computed once. */
   readonly aggregateKeys = new Map<string, ColumnId>();
-  readonly windows: CollectedWindow[] = [];
+  readonly windowCalls: CollectedWindowCall[] = [];
   readonly windowIds = new Set<ColumnId>();
   readonly sets: ProjectSetNode["functions"][number][] = [];
   readonly setIds = new Set<ColumnId>();

@@ -10,7 +10,7 @@ import {
   type WindowCall,
 } from "../plan/plan.js";
 import { expressionKey } from "../plan/walk.js";
-import type { ColumnName, Expression, SortItem } from "../syntax/ast-expression.js";
+import type { ColumnName, Expression, SortItem, WindowDefinition } from "../syntax/ast-expression.js";
 import type { FromItem, RowLock, SelectItem, SelectQuery } from "../syntax/ast-query.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import {
@@ -33,6 +33,7 @@ import { columnNameOf } from "./names.js";
 import { postponedOf, projectEarly, projectLate } from "./postpone.js";
 import { type CommonTables, type LockablePart, reference, Scope, type ScopeColumn } from "./scope.js";
 import { bindSort } from "./sort.js";
+import { bindWindows } from "./window.js";
 
 interface Output {
   readonly id: ColumnId;
@@ -88,9 +89,9 @@ export function bindSelect(
     query.distinct === null || query.distinct.length === 0
       ? []
       : query.distinct.map((expression) => bindOrder(sortItem(expression), outputs, context, "DISTINCT ON"));
+  let windows = bindWindows(collector, context, bindExpression);
   const isGrouped =
     query.group.length > 0 || having !== null || collector.aggregates.length > 0 || collector.groupings.length > 0;
-  let windows: readonly CollectedWindow[] = collector.windows;
   let sets = collector.sets;
   if (isGrouped) {
     const grouping = new Grouping(query, outputs, collector, scope, binder);
@@ -111,7 +112,7 @@ export function bindSelect(
     const added = sets.map(({ id, callee }) => ({ id, type: callee.resultType, name: callee.name }));
     plan = { kind: "projectSet", input: plan, functions: sets, columns: [...plan.columns, ...added], ...estimates };
   }
-  const isComputed = isGrouped || collector.windows.length > 0;
+  const isComputed = isGrouped || windows.length > 0;
   const locks = query.locks.length > 0 ? bindLocks(query, scope, isComputed, binder) : [];
   const parts =
     options.keepsKeys && !isComputed && query.distinct === null && sets.length === 0 ? partsOf(query, scope) : null;
@@ -328,9 +329,10 @@ function finishWindow(
 
 /** One operator for all calls over the same window. */
 function addWindows(input: PlanNode, windows: readonly CollectedWindow[]): PlanNode {
-  const byKey = new Map<string, CollectedWindow[]>();
-  for (const [index, window] of windows.entries()) {
-    const key = windowKey(window) ?? `own ${index}`;
+  const byKey = new Map<string | WindowDefinition, CollectedWindow[]>();
+  for (const window of windows) {
+    // What is drawn anew with each look is drawn once for a window that several name.
+    const key = windowKey(window) ?? window.over;
     const same = byKey.get(key);
     if (same === undefined) byKey.set(key, [window]);
     else same.push(window);

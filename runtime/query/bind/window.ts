@@ -1,5 +1,5 @@
 /** Windows: OVER (…) and WINDOW, with their frames. */
-import { SqlError } from "../error.js";
+import { notSupported, SqlError } from "../error.js";
 import { rangeFamilyOf } from "../functions/in-range.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { SortKey, WindowBound, WindowNode } from "../plan/plan.js";
@@ -9,29 +9,68 @@ import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { positionOf } from "./binder.js";
 import { asText, coerce, coerceTo, isUnknown } from "./coerce.js";
-import type { ExpressionContext } from "./context.js";
+import type { CollectedWindow, Collector, ExpressionContext } from "./context.js";
 import { bindSort } from "./sort.js";
 
 type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
 
-export interface BoundWindow {
+interface BoundWindow {
   readonly partition: readonly BoundExpression[];
   readonly order: readonly SortKey[];
   readonly frame: WindowNode["frame"];
 }
 
-/** A window with what it takes over of the one that it is based on. */
-function complete(over: WindowDefinition, context: ExpressionContext): WindowDefinition {
-  const find = (name: string): WindowDefinition => {
-    const found = context.windows.find((window) => window.name === name);
-    if (found !== undefined) return found;
-    throw new SqlError("42704", `window "${name}" does not exist`, { position: positionOf(over.location) });
-  };
-  if (over.base === null) return over;
-  const base = complete(find(over.base), {
-    ...context,
-    windows: context.windows.filter(({ name }) => name !== over.name),
+const doesNotExist = (name: string, { location }: WindowDefinition): SqlError =>
+  new SqlError("42704", `window "${name}" does not exist`, { position: positionOf(location) });
+
+/** The window that an OVER names, or what is written in it. Throws 42704. */
+export function findWindow(over: WindowDefinition, windows: readonly WindowDefinition[]): WindowDefinition {
+  if (over.name === null) return over;
+  const named = windows.find(({ name }) => name === over.name);
+  if (named === undefined) throw doesNotExist(over.name, over);
+  return named;
+}
+
+/**
+ * Binds the windows of a query once the rest of it is bound, as PostgreSQL does: those of WINDOW, whether used or not, and then what is
+ * written in OVER (…). Throws 42P20 and 42704, and what binding their parts does.
+ */
+export function bindWindows(collector: Collector, context: ExpressionContext, bind: Bind): readonly CollectedWindow[] {
+  const inner = { ...context, allowsWindows: false, allowsSets: false, clause: "window definitions" };
+  const bound = new Map<WindowDefinition, BoundWindow>();
+  const known: WindowDefinition[] = [];
+  for (const definition of context.windows) {
+    const { name, location } = definition;
+    if (known.some((earlier) => earlier.name === name))
+      throw new SqlError("42P20", `window "${name ?? ""}" is already defined`, { position: positionOf(location) });
+    const whole = complete(definition, known);
+    bound.set(definition, bindWindow(whole, inner, bind));
+    known.push(whole);
+  }
+  return collector.windowCalls.map((called) => {
+    const { over, location } = called;
+    const window = bound.get(over) ?? bindWindow(complete(over, known), inner, bind);
+    bound.set(over, window);
+    expectNoneWithin([...window.partition, ...window.order.map(({ expression }) => expression)], collector, location);
+    return { ...called, ...window };
   });
+}
+
+/** No call with OVER stands within another, and no function that returns sets does. Throws 42P20 and 0A000. */
+export function expectNoneWithin(parts: readonly BoundExpression[], collector: Collector, location: number): void {
+  const position = positionOf(location);
+  for (const id of columnsOf(...parts)) {
+    if (collector.windowIds.has(id))
+      throw new SqlError("42P20", "window function calls cannot be nested", { position });
+    if (collector.setIds.has(id)) throw notSupported("a set-returning function within a window function", position);
+  }
+}
+
+/** A window with what it takes over of the one that it is based on, which stands before it. */
+function complete(over: WindowDefinition, known: readonly WindowDefinition[]): WindowDefinition {
+  if (over.base === null) return over;
+  const base = known.find(({ name }) => name === over.base);
+  if (base === undefined) throw doesNotExist(over.base, over);
   const position = positionOf(over.location);
   if (over.partition.length > 0) {
     throw new SqlError("42P20", `cannot override PARTITION BY clause of window "${over.base}"`, { position });
@@ -40,21 +79,17 @@ function complete(over: WindowDefinition, context: ExpressionContext): WindowDef
     throw new SqlError("42P20", `cannot override ORDER BY clause of window "${over.base}"`, { position });
   }
   if (!base.frame.isDefault) {
-    throw new SqlError("42P20", `cannot copy window "${over.base}" because it has a frame clause`, { position });
+    const isNameAlone = over.order.length === 0 && over.frame.isDefault;
+    const hint = isNameAlone ? { hint: "Omit the parentheses in this OVER clause." } : {};
+    const message = `cannot copy window "${over.base}" because it has a frame clause`;
+    throw new SqlError("42P20", message, { position, ...hint });
   }
   return { ...over, partition: base.partition, order: over.order.length > 0 ? over.order : base.order };
 }
 
-export function bindWindow(over: WindowDefinition, context: ExpressionContext, bind: Bind): BoundWindow {
+function bindWindow(definition: WindowDefinition, context: ExpressionContext, bind: Bind): BoundWindow {
   const { binder } = context;
-  const position = positionOf(over.location);
-  let definition = over;
-  if (over.name !== null && !context.windows.includes(over)) {
-    const named = context.windows.find(({ name }) => name === over.name);
-    if (named === undefined) throw new SqlError("42704", `window "${over.name}" does not exist`, { position });
-    definition = named;
-  }
-  definition = complete(definition, context);
+  const position = positionOf(definition.location);
   const partition = definition.partition.map((item) => asText(binder, bind(item, context)));
   const order = definition.order.map((item) =>
     bindSort(item, asText(binder, bind(item.expression, context)), position),
