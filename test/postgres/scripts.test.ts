@@ -26,7 +26,7 @@ function printed(script: string, host: string, port: number): Promise<string> {
 }
 
 test("psql prints the same for every script", async (t) => {
-  t.timeout(170_000);
+  t.timeout(500_000);
   t.true(scripts.length > 0);
   if (!hasPostgres()) {
     t.log(`skipped ${scripts.length} scripts: no PostgreSQL 15 on this machine`);

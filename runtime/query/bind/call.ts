@@ -5,7 +5,7 @@ import { findFunction, resolveFunction } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
 import { columnsOf } from "../plan/walk.js";
 import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
-import { sqlType, typeOid } from "../types/sql-type.js";
+import { recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeFactsByName } from "../types/type-table.js";
 import { bindAggregate } from "./aggregate.js";
 import { type Binder, positionOf } from "./binder.js";
@@ -134,12 +134,18 @@ function bindSetCall(
   for (const id of columnsOf(...args)) {
     if (collector.setIds.has(id)) throw notSupported("a set-returning function of another", positionOf(location));
   }
-  if (callee.isRecord) throw notSupported(`${callee.name} in a select list`, positionOf(location));
+  // What rows of arrays are made of is not known here, but it is in the rows themselves.
+  if (callee.isRecord && callee.columns === null && callee.name !== "unnest")
+    throw notSupported(`${callee.name} in a select list`, positionOf(location));
   const id = binder.newId();
   collector.sets.push({ id, callee, arguments: args });
   collector.setIds.add(id);
-  return { kind: "column", id, name: callee.name, type: callee.resultType, location };
+  return { kind: "column", id, name: callee.name, type: typeOfRows(callee), location };
 }
+
+/** Of each row of a set-returning function as one value. */
+export const typeOfRows = ({ isRecord, columns, resultType }: ResolvedSet): SqlType =>
+  isRecord && columns !== null ? recordType(columns) : resultType;
 
 function bindWindowCall(
   call: FunctionCall,

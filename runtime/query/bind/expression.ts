@@ -8,7 +8,7 @@ import { isVolatile } from "../plan/walk.js";
 import type { CaseExpression, ColumnName, Expression, Indirection, SpecialValue } from "../syntax/ast-expression.js";
 import { comparatorOf } from "../types/compare.js";
 import { decimalFromText } from "../types/decimal.js";
-import { beneath, type Oid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { beneath, type Oid, recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf, typeFactsOf } from "../types/type-table.js";
 import { positionOf } from "./binder.js";
@@ -17,6 +17,7 @@ import { bindCall } from "./call.js";
 import { asText, coerce, coerceTo, isUnknown, unify } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { asDomainValue } from "./domain.js";
+import { fieldNamed } from "./field.js";
 import { bindGrouping } from "./grouping-call.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
 import { reference, wholeRow } from "./scope.js";
@@ -129,7 +130,8 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
     case "row": {
       const items = expression.items.flatMap((item) => rowItems(item, context));
       const names = items.map((_, index) => `f${index + 1}`);
-      return { kind: "rowOf", names, items, type: sqlType(typeOid.record), location };
+      const type = recordType(items.map((item, index) => ({ name: names[index] ?? "", type: item.type })));
+      return { kind: "rowOf", names, items, type, location };
     }
     case "indirection":
       return bindIndirection(expression, context);
@@ -406,41 +408,14 @@ function arrayOf(items: readonly BoundExpression[], elementType: Oid, location: 
   return { kind: "arrayOf", elementType, items, type: sqlType(oid), location };
 }
 
-/** `(_pg_expandarray(a)).x` and `.n`, by which drivers ask for the columns of keys: a column of a set-returning function; null for all else. */
-function expandedArray(subject: Expression, field: string): Expression | null {
-  if (subject.kind !== "functionCall" || subject.name.join(".") !== "information_schema._pg_expandarray") return null;
-  const [array] = subject.arguments;
-  if (array === undefined || subject.arguments.length > 1) return null;
-  if (field === "x") return textCall("unnest", array);
-  if (field !== "n") return null;
-  return textCall(
-    "generate_series",
-    { kind: "integerLiteral", value: 1, location: -1 },
-    textCall("cardinality", array),
-  );
-}
-
 function bindIndirection(expression: Indirection, context: ExpressionContext): BoundExpression {
   const { binder } = context;
   const { step, location } = expression;
-  const expanded = step.kind === "field" ? expandedArray(expression.subject, step.name) : null;
-  if (expanded !== null) return bindExpression(expanded, context);
   const subject = bindExpression(expression.subject, context);
   const integer = (index: Expression): BoundExpression => arraySubscript(index, context, bindExpression);
   switch (step.kind) {
-    case "field": {
-      if (subject.kind !== "rowOf") {
-        throw notSupported(`field "${step.name}" of this value`, positionOf(location));
-      }
-      const index = subject.names.indexOf(step.name);
-      const item = subject.items[index];
-      if (item === undefined) {
-        throw new SqlError("42703", `column "${step.name}" not found in data type record`, {
-          position: positionOf(location),
-        });
-      }
-      return item;
-    }
+    case "field":
+      return fieldNamed(step.name, subject, expression, binder);
     case "star":
       throw notSupported('row expansion via "*" here', positionOf(location));
     case "index":

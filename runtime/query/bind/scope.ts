@@ -4,8 +4,7 @@ import type { TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanNode } from "../plan/plan.js";
-import type { Oid, SqlType } from "../types/sql-type.js";
-import { sqlType, typeOid } from "../types/sql-type.js";
+import { type Oid, recordType, type SqlType } from "../types/sql-type.js";
 import type { Unreadable } from "./authority.js";
 import { positionOf } from "./binder.js";
 
@@ -197,7 +196,7 @@ export function wholeRow(relation: ScopeRelation, location: number): BoundExpres
     kind: "rowOf",
     names: relation.columns.map(({ name }) => name),
     items: relation.columns.map((column) => reference(column, location, `${relation.name}.${column.name}`)),
-    type: sqlType(typeOid.record),
+    type: recordType(relation.columns),
     location,
   };
 }

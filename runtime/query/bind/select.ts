@@ -22,9 +22,11 @@ import {
   positionOf,
   type QueryOptions,
 } from "./binder.js";
+import { typeOfRows } from "./call.js";
 import { asText, coerceTo, isUnknown } from "./coerce.js";
 import { type CollectedWindow, Collector, type ExpressionContext, plainContext } from "./context.js";
 import { bindExpression, missingRelation } from "./expression.js";
+import { fieldsOf } from "./field.js";
 import { bindFromList } from "./from.js";
 import { estimates } from "./from-item.js";
 import { Grouping } from "./group.js";
@@ -109,7 +111,7 @@ export function bindSelect(
     for (const output of outputs) output.expression = asText(binder, output.expression);
   plan = addWindows(plan, windows);
   if (sets.length > 0) {
-    const added = sets.map(({ id, callee }) => ({ id, type: callee.resultType, name: callee.name }));
+    const added = sets.map(({ id, callee }) => ({ id, type: typeOfRows(callee), name: callee.name }));
     plan = { kind: "projectSet", input: plan, functions: sets, columns: [...plan.columns, ...added], ...estimates };
   }
   const isComputed = isGrouped || windows.length > 0;
@@ -180,6 +182,9 @@ function bindItems(items: readonly SelectItem[], context: ExpressionContext): Ou
       for (const [name, column] of expandStar(expression, scope)) add(name, column);
       const names = starNames(expression, scope);
       if (names !== null) binder.stars.set(expression, names);
+    } else if (expression.kind === "indirection" && expression.step.kind === "star") {
+      const row = bindExpression(expression.subject, context);
+      for (const [name, field] of fieldsOf(row, expression, binder)) add(name, field);
     } else {
       const bound = bindExpression(expression, context);
       if (expression.kind === "columnName" && expression.isOfCopy === true) expectGiven(bound, scope);

@@ -350,6 +350,15 @@ export class FunctionScanOperator extends RowsOperator {
 
 type SetCallee = FunctionScanNode["functions"][number]["callee"];
 
+/** What a set-returning function returns, a row of several columns as one value. */
+export function valuesOf(
+  callee: SetCallee,
+  args: readonly Datum[],
+  context: Execution["environment"]["context"],
+): Iterable<Datum> {
+  return callee.isStrict && args.includes(null) ? [] : callee.rows(args, context, callee.columns ?? []);
+}
+
 /** Rows of a set-returning function, each as its columns. */
 export function* rowsOf(
   callee: SetCallee,

@@ -9,7 +9,7 @@ import { compileExpression, type RowFunction } from "./compile.js";
 import { batchesAtOnce, type Execution, isPrepared, layoutOf, type Operator, placeOf } from "./execution.js";
 import { type BatchFilter, compileFilter } from "./filter.js";
 import { compileNumbers, type NumbersFunction } from "./numbers.js";
-import { compileOuter, rowsOf } from "./scans.js";
+import { compileOuter, valuesOf } from "./scans.js";
 import { BatchBuilder, copyAt, isNumberType, newVector, readAt, writeAt } from "./vector.js";
 
 export class FilterOperator implements Operator {
@@ -267,12 +267,12 @@ export class ProjectSetOperator implements Operator {
         const { columns } = batch;
         const runs = this.#functions.map(({ callee, args }) => {
           const values = args.map((argument) => argument(columns, row));
-          return { rows: rowsOf(callee, values, callee.columns ?? [], context)[Symbol.iterator](), isDone: false };
+          return { rows: valuesOf(callee, values, context)[Symbol.iterator](), isDone: false };
         });
         for (;;) {
           const values = runs.map((run) => {
             const step = run.isDone ? null : run.rows.next();
-            if (step !== null && step.done !== true) return step.value[0] ?? null;
+            if (step !== null && step.done !== true) return step.value;
             run.isDone = true;
             return null;
           });

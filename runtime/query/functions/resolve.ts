@@ -6,7 +6,7 @@ import { assert } from "../../types/assert.js";
 import { notSupported, SqlError } from "../error.js";
 import { SqlArray } from "../types/array.js";
 import type { Datum } from "../types/datum.js";
-import { type Oid, sqlType, typeOid } from "../types/sql-type.js";
+import { type Oid, type RecordField, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
 import { best, type Candidate, concreteType, matching, polymorphicTypes } from "./candidates.js";
@@ -159,18 +159,20 @@ function resolved(candidate: FunctionCandidate, args: readonly Oid[], position?:
     volatility: procedure.volatility,
     isStrict: procedure.isStrict,
   };
-  return attach(candidate, code, callTypes, shared);
+  const outColumns = procedure.outColumns.map(({ name, type }) => ({ name, type: sqlType(concreteType(type, types)) }));
+  return attach(candidate, code, callTypes, { ...shared, outColumns });
 }
 
 type Shared = Pick<ResolvedOperator, "oid" | "name" | "resultType" | "volatility" | "isStrict"> & {
   readonly argumentTypes: ResolvedFunction["argumentTypes"];
+  readonly outColumns: readonly RecordField[];
 };
 
 function attach(
   candidate: FunctionCandidate,
   code: Implementation,
   types: CallTypes,
-  shared: Shared,
+  { outColumns: columns, ...shared }: Shared,
 ): ResolvedFunction {
   const { procedure } = candidate;
   switch (code.kind) {
@@ -184,7 +186,6 @@ function attach(
         evaluator: evaluatorOf(candidate, code, types),
       };
     case "set": {
-      const columns = procedure.outColumns.map(({ name, type }) => ({ name, type: sqlType(outType(type, types)) }));
       const isRecord = columns.length > 1;
       const arrange = arrangerOf(candidate);
       const plain = [{ name: procedure.name, type: shared.resultType }];
@@ -210,8 +211,6 @@ function attach(
       return { ...shared, kind: "window", start: (context) => code.start(types, context) };
   }
 }
-
-const outType = (declared: Oid, types: CallTypes): Oid => (isPolymorphic(declared) ? types.result : declared);
 
 const isPlain = ({ packedFrom, order }: FunctionCandidate): boolean =>
   packedFrom < 0 && order.every((argument, place) => argument === place);

@@ -11,6 +11,14 @@ export interface SqlType {
   readonly modifier: number;
   /** The domain that values are of; `oid` and `modifier` are then those of the type beneath it. */
   readonly domain?: Oid;
+  /** Of a record whose columns are known where it is made. */
+  readonly fields?: readonly RecordField[];
+}
+
+/** A column of a row as one value. */
+export interface RecordField {
+  readonly name: string;
+  readonly type: SqlType;
 }
 
 export const typeOid = {
@@ -103,4 +111,11 @@ export const beneath = ({ oid, modifier }: SqlType): SqlType => ({ oid, modifier
 export const namedOid = ({ oid, domain }: SqlType): Oid => domain ?? oid;
 
 export const noModifier = -1;
+/** A row of such columns as one value. */
+export const recordType = (fields: readonly RecordField[]): SqlType => ({
+  oid: typeOid.record,
+  modifier: noModifier,
+  fields: fields.map(({ name, type }) => ({ name, type: type.oid === typeOid.unknown ? sqlType(typeOid.text) : type })),
+});
+
 export const sqlType = (oid: Oid, modifier = noModifier): SqlType => ({ oid, modifier });
