@@ -149,7 +149,7 @@ test("generated columns, expression and partial indexes follow their rows", (t) 
   ]);
 });
 
-test("an ALTER TABLE of many actions says with each that it is at work", (t) => {
+test("an ALTER TABLE of many actions says with each that it is at work, and binds with none what those before have said", (t) => {
   const rig = new ShardRig();
   const session = rig.session();
   session.rows("CREATE TABLE t (a int)");
@@ -157,4 +157,10 @@ test("an ALTER TABLE of many actions says with each that it is at work", (t) => 
   const actions = Array.from({ length: 40 }, (_, index) => `ADD CHECK (a > ${-index})`);
   session.rows(`ALTER TABLE t ${actions.join(", ")}`);
   t.true(rig.signs - before >= actions.length, `${rig.signs - before} signs`);
+  // Each once for its errors and once for the rows that are there.
+  t.is(rig.engine.checks, 2 * actions.length);
+  // A column that means another thing is looked at by all of them.
+  session.rows("ALTER TABLE t ALTER a TYPE bigint");
+  t.true(rig.engine.checks >= 3 * actions.length, `${rig.engine.checks} checks`);
+  t.like(session.run("ALTER TABLE t ALTER a TYPE text"), { kind: "error", sqlState: "42883" });
 });

@@ -16,6 +16,7 @@ import { encodeTenantAdopt } from "../../runtime/kernel/codecs/control-requests.
 import { decided } from "../../runtime/kernel/decision.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { quotasDefault } from "../../runtime/kernel/tenant-row.js";
+import type { RowRules } from "../../runtime/query/bind/bound.js";
 import { encodeStatement } from "../../runtime/query/syntax/ast.js";
 import { tableTree } from "../../runtime/store/table-trees.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -60,7 +61,19 @@ export function answerOf(reply: SqlReply): Answer {
 
 const port: Port = { neighbour: "gateway-0", epoch: 1 as Epoch, isOpen: true };
 
+/** Counts the checks that it binds. */
+class CountingEngine extends QueryEngine {
+  checks = 0;
+
+  override rulesOf(...of: Parameters<QueryEngine["rulesOf"]>): RowRules {
+    const rules = super.rulesOf(...of);
+    this.checks += rules.checks.length;
+    return rules;
+  }
+}
+
 export class ShardRig {
+  readonly engine = new CountingEngine();
   readonly shard: ShardTwin;
   readonly decider: SqlDecider;
   /** Statements that were put back into the queue. */
@@ -85,7 +98,7 @@ export class ShardRig {
       this.shard.submit(requestKind.tenantAdopt, (out) => encodeTenantAdopt(out, tenant, 1, "fresh", quotasDefault));
     }
     this.decider = new SqlDecider({
-      engine: new QueryEngine(),
+      engine: this.engine,
       state: this.shard.state,
       limits: factsLimits(prepareBodyBytesMax),
       answer: (request, body) => void this.#late.set(request.correlation, answerOf(decodeSqlReply(body))),

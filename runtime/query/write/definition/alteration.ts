@@ -30,11 +30,11 @@ export class Alteration {
     throw new SqlError("42703", `column "${name}" of relation "${this.table.name}" does not exist`, { position });
   }
 
-  /** Takes the next definition, and what comes with it, if it can be bound. */
+  /** Takes the next definition, and what comes with it, if what it says that the one before did not can be bound. */
   put(next: TableDefinition, ...others: readonly IndexDefinition[]): TableDefinition {
     const numbered = { ...next, version: this.table.version + 1 };
     this.ports.draft.put(...others, numbered);
-    this.ports.validate(this.ports.draft.catalog, numbered);
+    this.ports.validate(this.ports.draft.catalog, newlySaid(this.table, numbered));
     return numbered;
   }
 
@@ -102,3 +102,24 @@ export class Alteration {
     rewrite(this.ports, this.table, this.catalog, put, (values) => [...values]);
   }
 }
+
+/** A definition without what the one before said as well, over columns that mean the same: a hundred actions bind each rule once. */
+function newlySaid(before: TableDefinition, next: TableDefinition): TableDefinition {
+  if (!before.columns.every((column, index) => meansSame(column, next.columns[index]))) return next;
+  const [constraints, indexes] = [new Set(before.constraints), new Set(before.indexes)];
+  return {
+    ...next,
+    columns: next.columns.map((column, index) =>
+      index < before.columns.length ? { ...column, default: null, generated: null } : column,
+    ),
+    constraints: next.constraints.filter((constraint) => !constraints.has(constraint)),
+    indexes: next.indexes.filter((oid) => !indexes.has(oid)),
+  };
+}
+
+const meansSame = (before: ColumnDefinition, next: ColumnDefinition | undefined): boolean =>
+  next?.name === before.name &&
+  next.type === before.type &&
+  next.isDropped === before.isDropped &&
+  next.default === before.default &&
+  next.generated === before.generated;

@@ -73,7 +73,7 @@ const collected = (ports: WritePorts, table: TableDefinition): ScannedRow[] => [
 /** Makes the entries of an index that was added. The table and the index are in the draft. */
 export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index: IndexDefinition): void {
   const write = ports.write(ports.draft.catalog);
-  const rules = write.rulesOf(table);
+  const rules = write.rulesOf({ ...table, constraints: [], indexes: [index.oid] });
   const rule = rules.indexes.find((each) => each.index.oid === index.oid);
   if (rule === undefined) throw new AssertionFailed("an index of a table is among its rules");
   const keys = rule.keys.map((key) => write.compile(key, rules.rowIds));
@@ -113,15 +113,15 @@ export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index
 /** Throws when a row breaks a constraint that was added. */
 export function checkRows(ports: DefinitionPorts, table: TableDefinition, constraint: ConstraintDefinition): void {
   const write = ports.write(ports.draft.catalog);
+  const only: TableDefinition = { ...table, constraints: [constraint] };
   if (constraint.kind === "foreignKey") {
     const keys = new ForeignKeys({ ...write, timing: immediate }, new Map());
-    const only: TableDefinition = { ...table, constraints: [constraint] };
     for (const { key, values } of collected(write, table)) keys.wrote(only, null, { key, values, from: 0 });
     keys.settle();
     return;
   }
   if (constraint.kind !== "check") return;
-  const rules = write.rulesOf(table);
+  const rules = write.rulesOf({ ...only, indexes: [] });
   const rule = rules.checks.find(({ name, domain }) => domain === null && name === constraint.name);
   if (rule === undefined) throw new AssertionFailed("a check of a table is among its rules");
   const holds = write.compile(rule.expression, rules.rowIds);
@@ -149,7 +149,7 @@ export function checkDomain(
   failed: (rule: DomainRule) => SqlError,
 ): void {
   const write = ports.write(ports.draft.catalog);
-  const rules = write.rulesOf(table);
+  const rules = write.rulesOf({ ...table, constraints: [], indexes: [] });
   const chosen = rules.checks.flatMap(({ domain, expression }) =>
     domain !== null && domain.column === column && isChosen(domain)
       ? [{ domain, holds: write.compile(expression, rules.rowIds) }]
