@@ -13,6 +13,7 @@ import type { Int64 } from "../../runtime/query/types/datum.js";
 import type { DateStyle, ObjectNames, TextContext } from "../../runtime/query/types/text-context.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { SettingChange, SqlNotice, SqlRequest, SqlShape } from "../messages/sql.js";
+import { backendPidOf } from "./backend-pid.js";
 
 /** µs from 1970 to 2000. */
 const sqlEpochMicros = 946_684_800_000_000;
@@ -202,7 +203,7 @@ export class Evaluation {
     const { database, session } = request;
     const transactionTime = sqlTimeOf(request.transaction.startedAt);
     const { timeZone, dateStyle, intervalStyle, extraFloatDigits, byteaOutput } = frame.text;
-    const backendPid = session % 2_147_483_647;
+    const backendPid = backendPidOf(session);
     this.context = {
       timeZone,
       dateStyle,

@@ -6,6 +6,7 @@
  */
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
+import type { SessionFact } from "../../runtime/query/catalog/session-facts.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { nodeStartSetting, settingNamed } from "../../runtime/query/settings.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
@@ -90,6 +91,9 @@ export class PostgresConnection {
   #authentication: Authentication | null = null;
   #attempt: LoginAttempt | null = null;
   #session: Session | null = null;
+  #identity: SessionIdentity | null = null;
+  /** µs since 1970. */
+  readonly #startedAt: number;
   #isSecure = false;
   #isPaused = false;
   readonly #stopTimer: () => void;
@@ -101,6 +105,7 @@ export class PostgresConnection {
     this.#socket = socket;
     this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
     this.#decoder = new FrontendDecoder((type, body, followed) => this.#message(type, body, followed));
+    this.#startedAt = Math.floor(host.now() * 1_000);
     this.#stopTimer = host.after(startupMs, () => this.destroy());
     this.#listen(socket);
   }
@@ -124,6 +129,15 @@ export class PostgresConnection {
 
   cancel(): void {
     this.#session?.cancel();
+  }
+
+  /** What sessions of its tenant may be told of this one; null for another tenant's, and before it is one. */
+  fact(tenant: number, pid: number): SessionFact | null {
+    const session = this.#session;
+    if (session === null || this.#identity?.tenant !== tenant || this.#phase !== "session") return null;
+    const { remoteAddress: address = null, remotePort: port = null } = this.#socket;
+    const shared = { pid, user: this.userName, address, port, startedAt: this.#startedAt, tls: tlsOf(this.#socket) };
+    return { ...shared, ...session.activity };
   }
 
   /** Says that the node stops, and closes. */
@@ -374,6 +388,7 @@ export class PostgresConnection {
       isOfProcess: user.isOfProcess,
     };
     this.#phase = "session";
+    this.#identity = identity;
     this.#flush();
     this.#run(identity);
   }
@@ -405,6 +420,7 @@ export class PostgresConnection {
       administration: this.#host.administration,
       roles: this.#host.roles,
       cursorMemory: this.#host.cursorMemory,
+      peers: this.#host.peers,
       now: () => this.#host.now(),
       after: (delayMs, run) => this.#host.after(delayMs, run),
       write: (bytes) => this.#write(bytes),
@@ -424,4 +440,16 @@ export class PostgresConnection {
         (error: unknown) => this.#refuse(error),
       );
   }
+}
+
+/** How a socket is encrypted; null when it is not. */
+function tlsOf(socket: Socket): SessionFact["tls"] {
+  if (!(socket instanceof TLSSocket)) return null;
+  const { name, standardName } = socket.getCipher();
+  const bits = /256|CHACHA20/u.test(standardName) ? 256 : 128;
+  return {
+    version: socket.getProtocol() ?? "",
+    cipher: socket.getProtocol() === "TLSv1.3" ? standardName : name,
+    bits,
+  };
 }

@@ -13,10 +13,12 @@ import type { CancelMessage } from "../../actors/messages/cancel.js";
 import type { RepliesMessage } from "../../actors/messages/requests.js";
 import { senderPort } from "../../actors/messages/sender.js";
 import type { AttachMessage } from "../../actors/shard/messages.js";
+import { sessionOfPid } from "../../actors/sql/backend-pid.js";
 import { preciseClock } from "../../actors/sql/precise-clock.js";
 import type { Actor, ActorContext, ActorDefinition, Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
 import type { UserRow } from "../../runtime/kernel/user-rows.js";
+import type { SessionFact, Signal } from "../../runtime/query/catalog/session-facts.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { shardNeighbour } from "../server/dispatcher.js";
@@ -70,6 +72,8 @@ export type PostgresGatewayMessage =
 const sweepMs = 250;
 const directoryMs = 10_000;
 const gatewaysMax = 16;
+/** Numbers of one gateway's sessions; all of them are positive int4. */
+const processesMax = 2 ** 27 - 1;
 const elsewherePerSecondMax = 100;
 /** Connections that have not proved who they are, beyond which new ones wait outside: they are cheap to open. */
 const unprovedMax = 512;
@@ -91,7 +95,6 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   readonly #processes = new Map<PostgresConnection, number>();
   #server: Server | null = null;
   #address: ListenAddress | null = null;
-  #nextProcess = 1;
   #isDraining = false;
   #accepted = 0;
   #refused = 0;
@@ -123,6 +126,10 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       },
       roles: this.#roles,
       cursorMemory: new CursorMemory(),
+      peers: {
+        sessions: (tenant) => this.#sessionsOf(tenant),
+        signal: (tenant, pid, signal) => this.#signal(tenant, pid, signal),
+      },
       authentication,
       tls:
         tls === null
@@ -239,13 +246,32 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   }
 
   #admit(connection: PostgresConnection): { session: number; process: number; secret: number } {
-    const process = this.#nextProcess * gatewaysMax + this.#args.index;
-    this.#nextProcess = (this.#nextProcess + 1) % 2 ** 26;
+    const process = this.#newProcess();
     const secret = randomInt(2 ** 32);
     this.#byProcess.set(process, { connection, secret });
     this.#processes.set(connection, process);
     // Below 2^48: nobody else's, as far as chance goes.
-    return { session: randomInt(1, 2 ** 48 - 1), process, secret };
+    return { session: sessionOfPid(process, (max) => randomInt(max)), process, secret };
+  }
+
+  /** Of this gateway's place, and no session's here. */
+  #newProcess(): number {
+    for (;;) {
+      const process = randomInt(1, processesMax) * gatewaysMax + this.#args.index;
+      if (!this.#byProcess.has(process)) return process;
+    }
+  }
+
+  #sessionsOf(tenant: number): readonly SessionFact[] {
+    return [...this.#byProcess].flatMap(([process, { connection }]) => connection.fact(tenant, process) ?? []);
+  }
+
+  #signal(tenant: number, process: number, signal: Signal): void {
+    const connection = this.#byProcess.get(process)?.connection;
+    if (connection === undefined || connection.fact(tenant, process) === null) return;
+    this.#cancelled += 1;
+    if (signal === "cancel") connection.cancel();
+    else connection.shutDown();
   }
 
   /** A process number is of a gateway's place, and may be another node's as well: whoever knows the secret is meant. */

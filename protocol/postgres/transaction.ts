@@ -57,6 +57,10 @@ export class Transaction {
   get isOpen(): boolean {
     return this.#kind !== "none";
   }
+  /** µs since 1970. */
+  get startedAt(): number {
+    return this.#startedAt;
+  }
   get isExplicit(): boolean {
     return this.#kind === "explicit";
   }

@@ -86,6 +86,7 @@ export class ServerRig {
         tenantsOf: (name) => users.get(name)?.tenants ?? null,
       },
       cursorMemory: rig.cursorMemory,
+      peers: { sessions: () => [], signal: () => {} },
       now: () => Date.now(),
       attempt: (user, address) => rig.attempts.begin(user, address),
       after: (delayMs, run) => {

@@ -4,6 +4,7 @@
  */
 
 import type { WireValue } from "../../../actors/messages/sql.js";
+import { signalSetting } from "../../../runtime/query/catalog/session-facts.js";
 import { temporarySchemaName, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { encodeCursorRow } from "../../../runtime/query/types/cursor-row.js";
@@ -21,6 +22,7 @@ import type { SessionSettings } from "../settings.js";
 import type { CachedStatement, StatementCache } from "../statement.js";
 import { Transaction } from "../transaction.js";
 import type { CursorMemory } from "./kept-messages.js";
+import { deliver, type Peers } from "./peers.js";
 import { factsFor } from "./session-facts.js";
 
 export interface SessionHost extends EngineHost {
@@ -28,6 +30,7 @@ export interface SessionHost extends EngineHost {
   readonly administration: Administration;
   readonly roles: RoleSource;
   readonly cursorMemory: CursorMemory;
+  readonly peers: Peers;
   write(bytes: Uint8Array): void;
   outgoingBytes(): number;
   /** Resolves once most of what was written has left, or the client is gone. */
@@ -55,6 +58,9 @@ export class Exchange {
   readonly portals = new Portals();
   /** Where in the client's text stands what is acted upon. */
   place: SourcePlace | null = null;
+  /** When the last statement began, and whether the client is waited for. µs since 1970 */
+  statementAt: number | null = null;
+  isIdle = true;
   /** Counts Syncs: what was described in the same round need not be asked for again. */
   round = 0;
   #position = -1;
@@ -91,7 +97,8 @@ export class Exchange {
     for (const [name, value, scope] of reply.settings) {
       // Without a transaction what is local is over already.
       if (scope === "local" && !this.transaction.isOpen) continue;
-      if (name === "role") this.roles.become(value, scope);
+      if (name === signalSetting) deliver(value, this.identity, this.host.peers);
+      else if (name === "role") this.roles.become(value, scope);
       else this.settings.set(name, value, scope);
     }
     if (!reply.wrote || reply.position === this.#position) return;

@@ -8,6 +8,7 @@ import {
   asksForDatabases,
   asksForPosition,
   asksForPrepared,
+  asksForSessions,
   type CursorFact,
   cursorFacts,
   type DatabaseFact,
@@ -15,6 +16,7 @@ import {
   type PreparedFact,
   positionFact,
   preparedFacts,
+  sessionFacts,
 } from "../../../runtime/query/catalog/session-facts.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { isKimberliteError } from "../../../runtime/types/errors.js";
@@ -35,6 +37,7 @@ export async function factsFor(text: string, exchange: Exchange): Promise<Facts>
   const known = [
     ...(asksForCursors(text) ? [cursorFacts(cursorsNow(exchange.portals.all))] : []),
     ...(asksForPrepared(text) ? [preparedFacts(preparedNow(exchange))] : []),
+    ...(asksForSessions(text) ? [sessionFacts(exchange.host.peers.sessions(exchange.identity.tenant))] : []),
     ...(asksForPosition(text) ? [positionFact(exchange.settings.get("kimberlite.position"))] : []),
   ];
   const { roles } = exchange;

@@ -14,6 +14,7 @@
  *   2. After an error in the extended protocol nothing is done until Sync.
  *   3. In a failed transaction nothing is done but to end it, or to go back to a savepoint.
  */
+import type { SessionFact } from "../../../runtime/query/catalog/session-facts.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { kiB } from "../../../runtime/types/limits.js";
@@ -66,6 +67,28 @@ export class Session {
     return inbox.count === 0 && !transaction.isOpen && !this.#ahead.isBusy;
   }
 
+  /** What others may be told of it. */
+  get activity(): Pick<SessionFact, "application" | "transactionAt" | "statementAt" | "statement" | "state"> {
+    const { settings, transaction, place, statementAt, isIdle } = this.#exchange;
+    const waiting = transaction.status === "failed" ? "idle in transaction (aborted)" : "idle in transaction";
+    const state = isIdle ? (transaction.isExplicit ? waiting : "idle") : "active";
+    // A transaction that has failed is over, but for being ended.
+    const transactionAt = transaction.isFailed
+      ? null
+      : transaction.isOpen
+        ? transaction.startedAt
+        : isIdle
+          ? null
+          : statementAt;
+    return {
+      application: settings.get("application_name"),
+      transactionAt,
+      statementAt,
+      statement: place?.text ?? "",
+      state,
+    };
+  }
+
   cancel(): void {
     this.#exchange.runs.cancel();
     this.#ahead.cancel();
@@ -104,6 +127,7 @@ export class Session {
     if (this.#isSkipping && kind !== "sync") return true;
     try {
       const message = decodeFrontend(kind, raw.body);
+      if (kind === "query" || kind === "execute") this.#exchange.statementAt = this.#exchange.runs.now();
       const wait = judged.has(kind) ? this.#exchange.roles.whenFresh() : null;
       const done = wait === null ? this.#step(message) : wait.then(() => this.#step(message));
       return done === undefined ? true : this.#whenDone(done, kind === "query");
@@ -125,7 +149,9 @@ export class Session {
   async #whenSpokenTo(): Promise<boolean> {
     const stopTimer = this.#idleTimer();
     this.#channels.isWaiting = true;
+    this.#exchange.isIdle = true;
     const raw = await this.#exchange.inbox.peek(0);
+    this.#exchange.isIdle = false;
     this.#channels.isWaiting = false;
     stopTimer?.();
     return raw !== null;

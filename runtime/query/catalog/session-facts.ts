@@ -33,8 +33,35 @@ export interface DatabaseFact {
   readonly name: string;
 }
 
+/** A session of the tenant's with the gateway that is asked. Times are µs since 1970. */
+export interface SessionFact {
+  /** `pg_backend_pid()` of it. */
+  readonly pid: number;
+  /** Who has logged in. */
+  readonly user: string;
+  readonly application: string;
+  /** Null where it is not known. */
+  readonly address: string | null;
+  readonly port: number | null;
+  readonly startedAt: number;
+  /** Of the transaction that it is in; null for none. */
+  readonly transactionAt: number | null;
+  /** Of the statement that runs, or was run last. */
+  readonly statementAt: number | null;
+  readonly statement: string;
+  readonly state: "active" | "idle" | "idle in transaction" | "idle in transaction (aborted)";
+  /** Null without TLS. */
+  readonly tls: { readonly version: string; readonly cipher: string; readonly bits: number } | null;
+}
+
+/** What one session may have done to another. */
+export type Signal = "cancel" | "terminate";
+
 const databasesSetting = "kimberlite.session_databases";
 const cursorsSetting = "kimberlite.session_cursors";
+const sessionsSetting = "kimberlite.session_backends";
+/** Set by a statement that signals, for the gateway to do: never by a user, and never to be read. */
+export const signalSetting = "kimberlite.signal";
 const preparedSetting = "kimberlite.session_prepared";
 /** It is another after each write, so it goes with no other statement. */
 const positionSetting = "kimberlite.position";
@@ -44,6 +71,16 @@ type Pair = readonly [name: string, value: string];
 export const cursorFacts = (cursors: readonly CursorFact[]): Pair => [cursorsSetting, JSON.stringify(cursors)];
 
 export const preparedFacts = (prepared: readonly PreparedFact[]): Pair => [preparedSetting, JSON.stringify(prepared)];
+
+export const sessionFacts = (sessions: readonly SessionFact[]): Pair => [sessionsSetting, JSON.stringify(sessions)];
+
+export const encodeSignal = (signal: Signal, pid: number): string => `${signal} ${pid}`;
+
+export function decodeSignal(text: string): { readonly signal: Signal; readonly pid: number } {
+  const [signal, pid] = text.split(" ");
+  assert(signal === "cancel" || signal === "terminate", "a signal is one of those that there are");
+  return { signal, pid: Number(pid) };
+}
 
 export const databaseFacts = (databases: readonly DatabaseFact[]): Pair => [
   databasesSetting,
@@ -69,6 +106,10 @@ export const cursorsOf = (setting: Setting): readonly CursorFact[] =>
 export const preparedOf = (setting: Setting): readonly PreparedFact[] =>
   decodeList(setting(preparedSetting)) as readonly PreparedFact[];
 
+/** Sessions of the tenant's that the gateway has told of; none where it has told of none. */
+export const sessionsOf = (setting: Setting): readonly SessionFact[] =>
+  decodeList(setting(sessionsSetting)) as readonly SessionFact[];
+
 /** Databases that the session's user may see; none where its own is all that it is told of. */
 export const databasesOf = (setting: Setting): readonly DatabaseFact[] =>
   decodeList(setting(databasesSetting)) as readonly DatabaseFact[];
@@ -77,8 +118,14 @@ export const databasesOf = (setting: Setting): readonly DatabaseFact[] =>
 export const asksForCursors = (text: string): boolean => /pg_cursors/i.test(text);
 export const asksForDatabases = (text: string): boolean => /pg_database/i.test(text);
 export const asksForPrepared = (text: string): boolean => /pg_prepared_statements/i.test(text);
+export const asksForSessions = (text: string): boolean =>
+  /pg_stat_(?:activity|ssl|gssapi)|pg_(?:cancel|terminate)_backend/i.test(text);
 /** Names the setting, or reads one whose name is not written there. */
 export const asksForPosition = (text: string): boolean =>
   /kimberlite\.position|pg_settings|current_setting\s*\(\s*[^'\s]/i.test(text);
 export const asksOfSession = (text: string): boolean =>
-  asksForCursors(text) || asksForDatabases(text) || asksForPrepared(text) || asksForPosition(text);
+  asksForCursors(text) ||
+  asksForDatabases(text) ||
+  asksForPrepared(text) ||
+  asksForSessions(text) ||
+  asksForPosition(text);

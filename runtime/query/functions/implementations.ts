@@ -19,6 +19,7 @@ import { jsons } from "./implementations/json.js";
 import { jsonbs } from "./implementations/jsonb.js";
 import { numerics } from "./implementations/numeric.js";
 import { patterns } from "./implementations/pattern.js";
+import { signals } from "./implementations/signals.js";
 import { sleeps } from "./implementations/sleep.js";
 import { systemFunctions } from "./implementations/system.js";
 import { texts } from "./implementations/text.js";
@@ -59,6 +60,7 @@ const implementations = collect([
   arrays,
   jsons,
   jsonbs,
+  signals,
   sleeps,
   uuids,
   systemFunctions,

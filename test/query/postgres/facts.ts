@@ -82,7 +82,7 @@ const relations = `
   pg_user_mappings pg_partitioned_table pg_conversion pg_ts_config pg_ts_dict pg_ts_parser pg_ts_template pg_default_acl pg_seclabel
   pg_seclabels pg_shseclabel pg_transform pg_init_privs pg_prepared_xacts pg_cursors pg_prepared_statements pg_largeobject_metadata
   pg_db_role_setting pg_stat_activity pg_stat_database pg_stat_all_tables pg_stat_user_tables pg_stat_sys_tables pg_statio_all_tables
-  pg_statio_user_tables pg_stat_all_indexes pg_stat_user_indexes
+  pg_statio_user_tables pg_stat_all_indexes pg_stat_user_indexes pg_stat_ssl pg_stat_gssapi pg_stat_bgwriter
   pg_parameter_acl pg_statistic pg_stats pg_statistic_ext_data pg_stats_ext pg_stats_ext_exprs pg_largeobject pg_replication_slots
   pg_replication_origin pg_stat_replication pg_stat_wal_receiver pg_stat_subscription pg_stat_progress_vacuum pg_stat_progress_analyze
   pg_stat_progress_create_index pg_stat_progress_cluster pg_stat_progress_copy pg_stat_progress_basebackup pg_stat_user_functions
@@ -106,7 +106,18 @@ const relationsQuery = `
   where n.nspname in ('pg_catalog', 'information_schema') and c.relname in ('${relations.trim().split(/\s+/u).join("','")}')
   order by n.nspname desc, c.relname`;
 
+const keywordsQuery = `
+  select concat_ws(' ', catcode, left(barelabel::text, 1), string_agg(word, ' ' order by word)) from pg_get_keywords()
+  group by catcode, barelabel order by catcode, barelabel`;
+
 const tables = [
+  {
+    folder: "runtime/query/catalog/system/facts",
+    file: "keywords",
+    constant: "keywordFacts",
+    query: keywordsQuery,
+    legend: "category (U unreserved, C, T, R reserved), whether it can be a label without AS, then the words",
+  },
   {
     folder: "runtime/query/catalog/system/facts",
     file: "relations",

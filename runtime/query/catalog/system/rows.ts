@@ -75,6 +75,10 @@ const producers: Readonly<Record<string, Producer>> = {
   "pg_catalog.pg_shadow": ofSession(session.userRows),
   "pg_catalog.pg_settings": ofSession(session.settingRows),
   "pg_catalog.pg_stat_activity": (world, context) => session.activityRows(context, world),
+  "pg_catalog.pg_stat_ssl": ofSession(session.tlsRows),
+  "pg_catalog.pg_stat_gssapi": ofSession(session.gssapiRows),
+  // One row, of which nothing is counted.
+  "pg_catalog.pg_stat_bgwriter": fixed(() => [{}]),
   "pg_catalog.pg_stat_database": ofSession(statistics.databaseStatisticsRows),
   "pg_catalog.pg_stat_all_tables": statistics.allTableRows,
   "pg_catalog.pg_stat_sys_tables": statistics.systemTableRows,

@@ -8,7 +8,14 @@ import { databaseOf } from "../database.js";
 import { publicSchemaOid } from "../model.js";
 import { aclOf } from "../privileges.js";
 import { bootstrapName, bootstrapRole, type Role, roleOidOf } from "../role-set.js";
-import { cursorsOf, type DatabaseFact, databasesOf, preparedOf } from "../session-facts.js";
+import {
+  cursorsOf,
+  type DatabaseFact,
+  databasesOf,
+  preparedOf,
+  type SessionFact,
+  sessionsOf,
+} from "../session-facts.js";
 import { aclArray } from "./acl-array.js";
 import { rolesIn } from "./roles.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
@@ -194,18 +201,73 @@ export function* settingRows(context: EvaluationContext): Iterable<SystemRow> {
   }
 }
 
-export function* activityRows(context: EvaluationContext, world: CatalogWorld): Iterable<SystemRow> {
-  yield {
-    datid: context.databaseOid,
-    datname: context.database,
+/** The session that asks is there also where its gateway has told of none. */
+function sessionsNow(context: EvaluationContext): readonly SessionFact[] {
+  const told = sessionsOf((of) => context.session.setting(of));
+  if (told.some(({ pid }) => pid === context.backendPid)) return told;
+  const transactionAt = Number(context.transactionTime) + sqlEpochMicros;
+  const own: SessionFact = {
     pid: context.backendPid,
-    usesysid: world.roleOid(context.sessionUser),
-    usename: context.sessionUser,
-    application_name: context.session.setting("application_name") ?? "",
-    xact_start: context.transactionTime,
-    query_start: context.statementTime,
+    user: context.sessionUser,
+    application: context.session.setting("application_name") ?? "",
+    address: null,
+    port: null,
+    startedAt: transactionAt,
+    transactionAt,
+    statementAt: Number(context.statementTime) + sqlEpochMicros,
+    statement: context.query,
     state: "active",
-    query: context.query,
-    backend_type: "client backend",
+    tls: null,
   };
+  return [own, ...told];
+}
+
+/** Whether the current user may know what a session does. */
+const maySee = ({ isSuperuser, roles, currentUser }: EvaluationContext, { user }: SessionFact): boolean =>
+  isSuperuser || roles.rightsOf(currentUser).has(user);
+
+const sqlTime = (unixMicros: number | null): Datum => (unixMicros === null ? null : unixMicros - sqlEpochMicros);
+
+export function* activityRows(context: EvaluationContext, world: CatalogWorld): Iterable<SystemRow> {
+  for (const session of sessionsNow(context)) {
+    const { pid, user, application, statement, state } = session;
+    const shared = {
+      datid: context.databaseOid,
+      datname: context.database,
+      pid,
+      usesysid: world.roleOid(user),
+      usename: user,
+      application_name: application,
+    };
+    if (!maySee(context, session)) yield { ...shared, query: "<insufficient privilege>" };
+    else
+      yield {
+        ...shared,
+        client_addr: session.address,
+        client_port: session.port,
+        backend_start: sqlTime(session.startedAt),
+        xact_start: sqlTime(session.transactionAt),
+        query_start: sqlTime(session.statementAt),
+        state_change: sqlTime(session.statementAt),
+        state,
+        query: statement,
+        backend_type: "client backend",
+      };
+  }
+}
+
+export function* tlsRows(context: EvaluationContext): Iterable<SystemRow> {
+  for (const { pid, tls } of sessionsNow(context))
+    yield {
+      pid,
+      ssl: tls !== null,
+      version: tls?.version ?? null,
+      cipher: tls?.cipher ?? null,
+      bits: tls?.bits ?? null,
+    };
+}
+
+/** Nobody is authenticated so. */
+export function* gssapiRows(context: EvaluationContext): Iterable<SystemRow> {
+  for (const { pid } of sessionsNow(context)) yield { pid, gss_authenticated: false, encrypted: false };
 }

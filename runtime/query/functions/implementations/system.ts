@@ -4,6 +4,7 @@ import { noRole } from "../../catalog/role-set.js";
 import { columnComment, objectComment } from "../../catalog/system/comments.js";
 import { checkText, columnName, constraintText, indexKeyText, indexText } from "../../catalog/system/definitions.js";
 import { ExpressionWorld } from "../../catalog/system/expression-world.js";
+import { keywordFacts } from "../../catalog/system/facts/keywords.js";
 import { withNames } from "../../catalog/system/names.js";
 import { temporarySchemas } from "../../catalog/temporary.js";
 import { eventsOf, updatableEvents } from "../../catalog/updatable-view.js";
@@ -464,7 +465,35 @@ const standard = strictly({
   },
 });
 
+/** What PostgreSQL says of the categories of its words. */
+const keywordKinds: Readonly<Record<string, string>> = {
+  U: "unreserved",
+  C: "unreserved (cannot be function or type name)",
+  T: "reserved (can be function or type name)",
+  R: "reserved",
+};
+
+/** In the order of the words. */
+function keywords(): readonly SqlRecord[] {
+  const types = [typeOid.text, typeOid.char, typeOid.bool, typeOid.text, typeOid.text].map((oid) => sqlType(oid));
+  const names = ["word", "catcode", "barelabel", "catdesc", "baredesc"];
+  return keywordFacts
+    .trim()
+    .split("\n")
+    .flatMap((line) => {
+      const [kind = "", label = "", ...words] = line.split(" ");
+      const isLabel = label === "t";
+      return words.map((word) => ({ word, kind, isLabel }));
+    })
+    .sort((a, b) => (a.word < b.word ? -1 : 1))
+    .map(({ word, kind, isLabel }) => {
+      const told = isLabel ? "can be bare label" : "requires AS";
+      return new SqlRecord(types, [word, kind, isLabel, keywordKinds[kind] ?? "", told], names);
+    });
+}
+
 const expanded = sets({
+  "pg_get_keywords()": () => keywords(),
   "_pg_expandarray(anyarray)": (array, _context, types) => {
     const columns = [sqlType(elementTypeOf(types.args[0] ?? 0)), sqlType(typeOid.int4)];
     return array.items.map((item, index) => new SqlRecord(columns, [item, index + 1], ["x", "n"]));
