@@ -49,6 +49,8 @@ CREATE TABLE full_refs (
 );
 CREATE TABLE part_refs (id int PRIMARY KEY, a int, b text, FOREIGN KEY (a, b) REFERENCES pairs ON DELETE SET NULL (b));
 CREATE UNIQUE INDEX full_refs_once ON full_refs (lower(b) DESC) INCLUDE (c) NULLS NOT DISTINCT WHERE id > 5;
+CREATE UNLOGGED TABLE fast (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, v text UNIQUE);
+CREATE UNLOGGED SEQUENCE fast_numbers;
 CREATE TABLE empty_table ();
 CREATE TABLE no_key (x int, y text);
 CREATE INDEX heavy ON patients (lower(name)) WHERE weight > 50;
@@ -95,7 +97,6 @@ REFRESH MATERIALIZED VIEW ward.counts;
 
 /** What only PostgreSQL has: each of these is refused, and said by its name. */
 export const refusedSchema = `
-CREATE UNLOGGED TABLE fast (x int);
 CREATE TABLE a (id int PRIMARY KEY, b text, UNIQUE NULLS NOT DISTINCT (b), UNIQUE (id, b));
 CREATE TABLE r (id int, b text, FOREIGN KEY (id, b) REFERENCES a (id, b) MATCH FULL);
 CREATE TABLE ex (s int, EXCLUDE USING btree (s WITH =));

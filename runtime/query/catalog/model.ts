@@ -181,6 +181,8 @@ export interface TableDefinition extends Commented, Owned {
   readonly indexes: readonly Oid[];
   /** Grows with each change of the definition. */
   readonly version: number;
+  /** UNLOGGED was asked for, which changes nothing of how its rows are kept. */
+  readonly isUnlogged?: true;
   /** Of a temporary table: what becomes of it when a transaction commits. Absent: nothing. */
   readonly onCommit?: "deleteRows" | "drop";
   /** Of what holds a materialized view's rows: that they were never computed, so that reading them is an error (55000). */
@@ -267,6 +269,7 @@ export interface SequenceDefinition extends Commented, Owned {
   /** Column that owns it, so that it goes with the column; 0 and 0 for none. */
   readonly ownerTable: Oid;
   readonly ownerColumn: number;
+  readonly isUnlogged?: true;
 }
 
 /** A type whose values are a list of labels (types/user-types.ts says what its oid tells). */

@@ -86,6 +86,7 @@ export interface CreateTableAs extends Located {
   readonly columns: readonly string[];
   readonly ifNotExists: boolean;
   readonly isTemporary: boolean;
+  readonly isUnlogged: boolean;
   readonly onCommit: OnCommit;
   readonly isMaterializedView: boolean;
   /** `WITH (maintenance = …)` of a materialized view; null when it is not written. */
@@ -123,6 +124,7 @@ export type AlterTableAction = Located &
     | { readonly kind: "addIdentity"; readonly column: string; readonly constraint: ConstraintSyntax }
     | { readonly kind: "dropIdentity" | "dropExpression"; readonly column: string; readonly ifExists: boolean }
     | { readonly kind: "setOwner"; readonly owner: string }
+    | { readonly kind: "setPersistence"; readonly isUnlogged: boolean }
     | { readonly kind: "clusterOn"; readonly index: string | null }
     /** SET or RESET of options; what a view demands of rows: null for nothing, undefined when nothing is said of it. */
     | { readonly kind: "setOptions"; readonly checkOption: "local" | "cascaded" | null | undefined }
@@ -237,6 +239,7 @@ export interface CreateSequence extends Located {
   readonly options: SequenceOptions;
   readonly ifNotExists: boolean;
   readonly isTemporary: boolean;
+  readonly isUnlogged: boolean;
 }
 
 export interface AlterSequence extends Located {

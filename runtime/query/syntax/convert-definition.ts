@@ -28,7 +28,7 @@ import {
   convertTypeChange,
   isTypeKind,
 } from "./convert-type.js";
-import { isTemporary, nameParts, objectName, onCommitOf, relationType } from "./definition-names.js";
+import { isTemporary, isUnlogged, nameParts, objectName, onCommitOf, relationType } from "./definition-names.js";
 import { checkOptionIn, definitionElements, roleName, valueText } from "./options.js";
 import { hasMoreThanHints } from "./storage-hints.js";
 import {
@@ -99,9 +99,12 @@ export function convertTableAs(fields: Fields, conversion: Conversion): CreateTa
   if (hasOtherOptions || has(into, "accessMethod") || has(into, "tableSpaceName")) {
     throw notSupported("storage options", name.location);
   }
+  if (isMaterializedView && isUnlogged(into["rel"]))
+    throw new SqlError("0A000", "materialized views cannot be unlogged");
   return {
     kind: "createTableAs",
     name,
+    isUnlogged: isUnlogged(into["rel"]),
     columns: stringsOf(into, "colNames"),
     ifNotExists: flagOf(fields, "if_not_exists"),
     isTemporary: isTemporary(into["rel"]),
@@ -149,6 +152,8 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
   IndexStmt: convertCreateIndex,
   ViewStmt: (fields, conversion) => {
     const name = convertRelation(fields["view"], conversion);
+    if (isUnlogged(fields["view"]))
+      throw new SqlError("42601", "views cannot be unlogged because they do not have storage");
     return {
       kind: "createView",
       name,
@@ -182,6 +187,7 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
       options: convertSequenceOptions(listOf(fields, "options"), conversion),
       ifNotExists: flagOf(fields, "if_not_exists"),
       isTemporary: isTemporary(fields["sequence"]),
+      isUnlogged: isUnlogged(fields["sequence"]),
       location: name.location,
     };
   },

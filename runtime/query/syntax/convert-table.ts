@@ -6,7 +6,7 @@ import type { Conversion } from "./conversion.js";
 import { convertConstraints } from "./convert-constraint.js";
 import { convertExpression, convertTypeName, optional } from "./convert-expression.js";
 import { convertRelation } from "./convert-query.js";
-import { isTemporary, onCommitOf, relationType } from "./definition-names.js";
+import { isTemporary, isUnlogged, onCommitOf, relationType } from "./definition-names.js";
 import { checkOptionIn, definitionElements, roleName } from "./options.js";
 import { expectColumnHint, expectHints, hasMoreThanHints } from "./storage-hints.js";
 import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, stringsOf, textOf, unwrap } from "./tree.js";
@@ -38,7 +38,7 @@ export function convertCreateTable(fields: Fields, conversion: Conversion): Crea
     ifNotExists: flagOf(fields, "if_not_exists"),
     isTemporary: isTemporary(fields["relation"]),
     onCommit: onCommitOf(fields, "oncommit"),
-    isUnlogged: textOf(fieldsOf(fields["relation"], "RangeVar"), "relpersistence") === "u",
+    isUnlogged: isUnlogged(fields["relation"]),
     columns,
     constraints,
     likes,
@@ -152,6 +152,9 @@ function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion
       if (name === "") return { kind: "other", name: type.replace(/^AT_/, ""), location };
       expectColumnHint(type, definition, conversion);
       return { kind: "hint", column: name, location };
+    case "AT_SetLogged":
+    case "AT_SetUnLogged":
+      return { kind: "setPersistence", isUnlogged: type === "AT_SetUnLogged", location };
     case "AT_DropCluster":
       return { kind: "clusterOn", index: null, location };
     default:

@@ -6,6 +6,9 @@ import { type Fields, fieldsOf, listOf, stringNode, stringsOf, textOf, textOrNul
 export const isTemporary = (relation: unknown): boolean =>
   textOf(fieldsOf(relation, "RangeVar"), "relpersistence") === "t";
 
+export const isUnlogged = (relation: unknown): boolean =>
+  textOf(fieldsOf(relation, "RangeVar"), "relpersistence") === "u";
+
 const onCommits: Readonly<Record<string, OnCommit>> = {
   ONCOMMIT_PRESERVE_ROWS: "preserve",
   ONCOMMIT_DELETE_ROWS: "deleteRows",

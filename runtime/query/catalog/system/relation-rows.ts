@@ -59,6 +59,12 @@ function columnCount(relation: Relation): number {
 const hasForeignKeys = (table: TableDefinition, world: CatalogWorld): boolean =>
   table.constraints.some(({ kind }) => kind === "foreignKey") || world.catalog.referencing(table.oid).length > 0;
 
+function persistenceOf(relation: Relation, world: CatalogWorld): "t" | "u" | "p" {
+  if (isTemporary(world.catalog, relation.schema)) return "t";
+  const kept = relation.kind === "index" ? world.table(relation.table) : relation;
+  return kept !== null && "isUnlogged" in kept ? "u" : "p";
+}
+
 export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
   for (const { definition, isView } of systemRelations)
     yield {
@@ -89,7 +95,7 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
       relfilenode: relation.oid,
       reltuples: -1,
       relhasindex: (rowsOfObject(relation)?.indexes.length ?? 0) > 0,
-      relpersistence: isTemporary(world.catalog, relation.schema) ? "t" : "p",
+      relpersistence: persistenceOf(relation, world),
       relkind: relationKinds[relation.kind],
       relnatts: columnCount(relation),
       relchecks: isTable ? relation.constraints.filter(({ kind }) => kind === "check").length : 0,

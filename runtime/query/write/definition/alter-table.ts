@@ -12,6 +12,7 @@ import { storeDefault } from "./default.js";
 import { placeOf, shownName } from "./draft.js";
 import { dropColumn } from "./drop-column.js";
 import { alterOwner } from "./owner.js";
+import { setPersistence, setSequencePersistence } from "./persistence.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { checkNotNull } from "./table-rows.js";
 
@@ -27,6 +28,13 @@ export function alterTable(statement: AlterTable, ports: DefinitionPorts): Defin
   const isOther = found !== null && found.kind !== "table" && found.kind !== "index";
   if (isOther && statement.actions.every(({ kind }) => kind === "setOwner")) {
     for (const action of statement.actions) if (action.kind === "setOwner") alterOwner(found, action.owner, ports);
+    return { tag };
+  }
+  if (found?.kind === "sequence" && (statement.objectType === "sequence" || statement.objectType === "table")) {
+    for (const action of statement.actions) {
+      if (action.kind !== "setPersistence") throw notSupported(tag, placeOf(statement.location));
+      setSequencePersistence(found, action.isUnlogged, ports);
+    }
     return { tag };
   }
   if (found?.kind === "view" && (statement.objectType === "view" || statement.objectType === "table")) {
@@ -89,6 +97,8 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
       return validateConstraint(alteration, action.name);
     case "setOwner":
       return alterOwner(table, action.owner, ports);
+    case "setPersistence":
+      return setPersistence(alteration, action.isUnlogged);
     case "clusterOn":
       return clusterOn(table, action.index, ports);
     case "dropExpression":

@@ -63,6 +63,8 @@ function perform(view: ViewDefinition, action: AlterTableAction, ports: Definiti
       throw notOfView("ALTER COLUMN ... DROP IDENTITY");
     case "dropExpression":
       throw notOfView("ALTER COLUMN ... DROP EXPRESSION");
+    case "setPersistence":
+      throw notOfView(action.isUnlogged ? "SET UNLOGGED" : "SET LOGGED");
     case "clusterOn":
       throw notOfView(action.index === null ? "SET WITHOUT CLUSTER" : "CLUSTER ON");
     case "hint":

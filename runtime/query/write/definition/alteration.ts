@@ -49,8 +49,9 @@ export class Alteration {
   }
 
   parts(): TableParts {
-    const { oid, name, schema, storage, columns, keyColumns, constraints } = this.table;
+    const { oid, name, schema, storage, columns, keyColumns, constraints, isUnlogged } = this.table;
     return {
+      ...(isUnlogged === true ? { isUnlogged } : {}),
       oid,
       name,
       schema,

@@ -39,7 +39,7 @@ export class ColumnMaker {
 
   #sequence(column: string, number: number, type: SqlType, options = noOptions): SequenceDefinition {
     const { draft, user } = this.#ports;
-    const { schema, name: table, oid } = this.#parts;
+    const { schema, name: table, oid, isUnlogged } = this.#parts;
     const isTaken = (name: string): boolean =>
       draft.isTaken(schema, name) || name === table || this.sequences.some((sequence) => sequence.name === name);
     const made: SequenceDefinition = {
@@ -51,6 +51,7 @@ export class ColumnMaker {
       ...sequenceNumbers(options, type, null),
       ownerTable: oid,
       ownerColumn: number,
+      ...(isUnlogged === true ? { isUnlogged } : {}),
     };
     const sequence = withDefaults(made, this.#ports);
     this.sequences.push(sequence);

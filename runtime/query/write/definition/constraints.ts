@@ -33,6 +33,7 @@ export interface TableParts {
   readonly name: string;
   readonly schema: number;
   readonly storage: number;
+  readonly isUnlogged?: true;
   columns: ColumnDefinition[];
   keyColumns: number[];
   constraints: ConstraintDefinition[];
@@ -59,6 +60,7 @@ interface ReferencedTable {
   readonly name: string;
   readonly columns: readonly ColumnDefinition[];
   readonly keyColumns: readonly number[];
+  readonly isUnlogged?: true;
   readonly unique: readonly UniqueKey[];
 }
 
@@ -286,13 +288,17 @@ export class ConstraintMaker {
     return made;
   }
 
-  /** What goes with a session is not referred to by what stays, nor the other way round. */
+  /** What goes with a session, or may go with a crash, is not referred to by what stays. */
   #expectSameLife(parent: ReferencedTable): void {
     const { catalog } = this.#draft;
     const [own, other] = [this.#parts.schema, parent.schema].map((schema) => isTemporary(catalog, schema));
-    if (own === other) return;
-    const kind = own === true ? "temporary" : "permanent";
-    throw new SqlError("42P16", `constraints on ${kind} tables may reference only ${kind} tables`);
+    const refused = (kind: string, kinds: string): SqlError =>
+      new SqlError("42P16", `constraints on ${kind} tables may reference only ${kinds} tables`);
+    if (own === true && other !== true) throw refused("temporary", "temporary");
+    const isUnlogged = this.#parts.isUnlogged === true;
+    if (isUnlogged && other === true) throw refused("unlogged", "permanent or unlogged");
+    if (own !== true && !isUnlogged && (other === true || parent.isUnlogged === true))
+      throw refused("permanent", "permanent");
   }
 
   /** The referenced table, which may be this one. */

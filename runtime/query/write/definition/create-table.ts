@@ -16,13 +16,14 @@ import { placeOf } from "./draft.js";
 import { LikeTable } from "./like.js";
 import { exists, expectNoType } from "./names.js";
 import { expectNoQuery } from "./no-query.js";
+import { expectPersistence, persistenceOf } from "./persistence.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { expectTypeUsage } from "./types.js";
 
 /** @param base what a change of the parts leaves as it is */
 export function definitionOf(
   parts: TableParts,
-  base: Pick<TableDefinition, "owner" | "version" | "comments" | "acl" | "onCommit">,
+  base: Pick<TableDefinition, "owner" | "version" | "comments" | "acl" | "onCommit" | "isUnlogged">,
 ): TableDefinition {
   const { oid, name, schema, storage, columns, keyColumns, constraints, indexes } = parts;
   assert(columns.length <= columnsMax, "a table has at most 1,600 columns");
@@ -41,6 +42,7 @@ export function definitionOf(
     ...(base.comments === undefined ? {} : { comments: base.comments }),
     ...(base.acl === undefined ? {} : { acl: base.acl }),
     ...(base.onCommit === undefined ? {} : { onCommit: base.onCommit }),
+    ...persistenceOf(base),
   };
 }
 
@@ -62,15 +64,16 @@ function onCommitOf(
 export function createTable(statement: CreateTable, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
   const position = placeOf(statement.location);
-  if (statement.isUnlogged) throw notSupported("an unlogged table", position);
   const [clause] = statement.clauses;
   if (clause !== undefined) throw notSupported(`${clause} in CREATE TABLE`, position);
   const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
   const { name } = statement.name;
   const onCommit = onCommitOf(statement, schema);
+  expectPersistence(statement, schema);
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE TABLE" };
   expectNoType(ports, schema.oid, name);
-  const parts = newParts(ports, name, schema.oid);
+  const persistence = persistenceOf(statement);
+  const parts: TableParts = { ...newParts(ports, name, schema.oid), ...persistence };
   const columns = new ColumnMaker(ports, parts);
   const constraints = new ConstraintMaker(draft, parts, (syntax) => {
     expectNoQuery(syntax, "check constraint");
@@ -97,7 +100,10 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   for (const each of likes) each.addConstraints(ports, parts, constraints);
   const comments: Comments = Object.fromEntries(likes.flatMap((each) => Object.entries(each.comments())));
   const said = Object.keys(comments).length === 0 ? {} : { comments };
-  const table = withDefaults(definitionOf(parts, { owner: ports.user, version: 1, ...said, ...onCommit }), ports);
+  const table = withDefaults(
+    definitionOf(parts, { owner: ports.user, version: 1, ...said, ...onCommit, ...persistence }),
+    ports,
+  );
   draft.put(...columns.sequences, ...parts.indexes, table);
   ports.validate(draft.catalog, table);
   for (const each of likes) {
@@ -113,6 +119,7 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
   const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
   const { name } = statement.name;
   const onCommit = onCommitOf(statement, schema);
+  expectPersistence(statement, schema);
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE TABLE AS" };
   expectNoType(ports, schema.oid, name);
   if (statement.columns.length > query.columns.length) {
@@ -128,7 +135,10 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
     expectTypeUsage(column.type, ports);
     parts.columns.push({ ...emptyColumn, number: index + 1, name: named, type: column.type });
   }
-  const table = withDefaults(definitionOf(parts, { owner: ports.user, version: 1, ...onCommit }), ports);
+  const table = withDefaults(
+    definitionOf(parts, { owner: ports.user, version: 1, ...onCommit, ...persistenceOf(statement) }),
+    ports,
+  );
   draft.put(table);
   if (!statement.withData) return { tag: "CREATE TABLE AS" };
   const write = ports.write(draft.catalog);

@@ -28,6 +28,7 @@ import { withDefaults } from "./default-privileges.js";
 import { type CatalogDraft, placeOf, shownName } from "./draft.js";
 import { granteeOf } from "./grant-target.js";
 import { exists, expectNoType } from "./names.js";
+import { expectPersistence, persistenceOf } from "./persistence.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
 import { followType } from "./stored-types.js";
@@ -174,6 +175,7 @@ export function createSequence(statement: CreateSequence, ports: DefinitionPorts
   const { draft } = ports;
   const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
   const { name } = statement.name;
+  expectPersistence(statement, schema);
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE SEQUENCE" };
   const sequence: SequenceDefinition = {
     kind: "sequence",
@@ -183,6 +185,7 @@ export function createSequence(statement: CreateSequence, ports: DefinitionPorts
     owner: ports.user,
     ...sequenceNumbers(statement.options, null, null),
     ...(ownerOf(statement.options, ports) ?? { ownerTable: 0, ownerColumn: 0 }),
+    ...persistenceOf(statement),
   };
   draft.put(withDefaults(sequence, ports));
   return { tag: "CREATE SEQUENCE" };
