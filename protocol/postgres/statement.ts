@@ -6,8 +6,10 @@
 import { asksOfSession } from "../../runtime/query/catalog/session-facts.js";
 import { ownTemporarySchema } from "../../runtime/query/catalog/temporary.js";
 import { isShardFunction } from "../../runtime/query/functions/shard-functions.js";
+import { lockNames } from "../../runtime/query/plan/plan.js";
 import { encodeStatement, type ParsedStatement, type Statement } from "../../runtime/query/syntax/ast.js";
 import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
+import type { RowLock } from "../../runtime/query/syntax/ast-query.js";
 import type { SqlDestination } from "./executor.js";
 
 export interface CachedStatement extends ParsedStatement {
@@ -20,14 +22,14 @@ export interface CachedStatement extends ParsedStatement {
   readonly isPlain: boolean;
   /** Changes rows and returns none: another such one may be sent before it is answered. */
   readonly mayRunAhead: boolean;
-  /** True for what a read-only transaction refuses. */
-  readonly writes: boolean;
+  /** What a read-only transaction refuses of it: `INSERT`, `CREATE TABLE`, `SELECT FOR UPDATE`, as its error names it. Null: nothing. */
+  readonly refused: string | null;
+  /** `INSERT`, `CREATE TABLE`. */
+  readonly command: string;
   /** Whether it makes what only its session sees. */
   readonly makesTemporary: boolean;
   /** Whether it may ask for what only its gateway knows. */
   readonly asksOfSession: boolean;
-  /** `INSERT`, `CREATE TABLE`: as errors name it. */
-  readonly command: string;
 }
 
 /** Walks a plain tree with a stack of its own: statements may be nested deeply. */
@@ -68,9 +70,14 @@ const plain = new Set<Statement["kind"]>(["select", "values", "setOperation", "i
 
 const isWriting = (node: Readonly<Record<string, unknown>>): boolean => modifying.has(node["kind"]);
 
+/** FOR UPDATE and the like, of a query: null for any other node. */
+function lockOf(node: Readonly<Record<string, unknown>>): RowLock | null {
+  const locks = node["locks"];
+  return Array.isArray(locks) && locks.length > 0 ? (locks[0] as RowLock) : null;
+}
+
 function needsShard(node: Readonly<Record<string, unknown>>): boolean {
-  if (isWriting(node)) return true;
-  if (Array.isArray(node["locks"]) && node["locks"].length > 0) return true;
+  if (isWriting(node) || lockOf(node) !== null) return true;
   if (node["kind"] === "select" && node["into"] !== null && node["into"] !== undefined) return true;
   if (node["kind"] !== "functionCall") return false;
   const name: unknown = (node as unknown as { name: readonly string[] }).name.at(-1);
@@ -173,6 +180,22 @@ function runs(statement: Statement): Statement | null {
   return isAnalyzed ? (statement.statement as Statement) : null;
 }
 
+/** What a read-only transaction refuses of it, as its error names it; null when it refuses nothing. */
+function refusedOf(statement: Statement, run: Statement | null): string | null {
+  if (statement.kind === "truncate") return "TRUNCATE TABLE";
+  if (definitions.has(statement.kind) || (statement.kind === "copy" && statement.isFrom)) return commandOf(statement);
+  if (run === null) return null;
+  if (contains(run, isWriting)) return commandOf(run);
+  const locks: RowLock[] = [];
+  contains(run, (node) => {
+    const lock = lockOf(node);
+    if (lock !== null) locks.push(lock);
+    return lock !== null;
+  });
+  const [lock] = locks;
+  return lock === undefined ? null : `SELECT ${lockNames[lock.strength]}`;
+}
+
 const definitions = new Set<Statement["kind"]>([
   "createTable",
   "createTableAs",
@@ -219,7 +242,6 @@ export function cached(parsed: ParsedStatement): CachedStatement {
   const { statement } = parsed;
   const run = runs(statement);
   const isDefinition = definitions.has(statement.kind);
-  const writes = isDefinition || (run !== null && contains(run, isWriting));
   const isForShard =
     isDefinition ||
     statement.kind === "lockTable" ||
@@ -237,10 +259,10 @@ export function cached(parsed: ParsedStatement): CachedStatement {
     isPlain: plain.has(statement.kind),
     // Where a cursor stands is known by its session.
     mayRunAhead: mayRunAhead(statement, parsed.text) && parsed.cursors.length === 0 && !asksOfSession(parsed.text),
-    writes,
+    refused: refusedOf(statement, run),
+    command: commandOf(statement),
     makesTemporary: makesTemporary(statement),
     asksOfSession: asksOfSession(parsed.text),
-    command: commandOf(statement),
   };
 }
 

@@ -250,3 +250,41 @@ test("windows are bound behind all else of a query, those of WINDOW first and wh
     client.close();
   });
 });
+
+test("a transaction that only reads draws no numbers and locks no rows, and rows of the past are not locked", async (t) => {
+  await withNode(async (connect) => {
+    const client = await connect();
+    for (const sql of ["create table t (id int)", "create sequence s", "insert into t values (1)"])
+      await client.rows(sql);
+    const at = String((await client.rows("select txid_current()"))[0]?.[0]);
+    const told = async (sql: string): Promise<string> => {
+      const given = await client.query(sql);
+      return given.kind === "failed" ? `${given.sqlState} ${given.message}` : given.rows.join();
+    };
+    const inReading = async (sql: string): Promise<string> => {
+      await client.rows("start transaction read only");
+      const given = await told(sql);
+      await client.rows("rollback");
+      return given;
+    };
+    for (const [sql, name] of [
+      ["select id from t for update", "SELECT FOR UPDATE"],
+      ["select count(*) from (select id from t for key share) x", "SELECT FOR KEY SHARE"],
+      ["explain analyze delete from t", "DELETE"],
+      ["truncate t", "TRUNCATE TABLE"],
+      ["copy t from stdin", "COPY FROM"],
+      ["select nextval('s')", "nextval()"],
+      ["select setval('s', 3)", "setval()"],
+    ] as const)
+      t.is(await inReading(sql), `25006 cannot execute ${name} in a read-only transaction`);
+    t.is(await inReading("select nextval('s') from t where false"), "");
+    await client.rows("delete from t");
+    await client.rows(`set kimberlite.as_of = '${at}'`);
+    t.is(await told("select id from t"), "1");
+    t.is(
+      await told("select id from t for share"),
+      "25006 cannot execute SELECT FOR SHARE while kimberlite.as_of is set",
+    );
+    client.close();
+  });
+});

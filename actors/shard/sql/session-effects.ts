@@ -17,8 +17,13 @@ export function effectsOf(
     if (found?.kind === "sequence") return found;
     throw new SqlError("42809", `"${found === null ? oid : found.name}" is not a sequence`);
   };
+  const expectWritable = (name: string): void => {
+    if (request.transaction.isReadOnly)
+      throw new SqlError("25006", `cannot execute ${name}() in a read-only transaction`);
+  };
   return {
     nextSequenceValue: (oid) => {
+      expectWritable("nextval");
       const sequence = sequenceOf(oid);
       transaction.sequences.add(oid);
       const value = int64(sequences.next(state, request.tenant, sequence));
@@ -36,6 +41,7 @@ export function effectsOf(
       return value;
     },
     setSequenceValue: (oid, value, isCalled) => {
+      expectWritable("setval");
       const sequence = sequenceOf(oid);
       const wanted = BigInt(value);
       if (wanted < sequence.minimum || wanted > sequence.maximum) {

@@ -112,8 +112,8 @@ export class Exchange {
   }
 
   destinationOf(statement: CachedStatement): SqlDestination {
-    if (statement.writes && this.transaction.isReadOnly) {
-      throw new SqlError("25006", `cannot execute ${statement.command} in a read-only transaction`);
+    if (statement.refused !== null && this.transaction.isReadOnly) {
+      throw new SqlError("25006", `cannot execute ${statement.refused} in a read-only transaction`);
     }
     // What a serializable transaction reads is looked at when it commits, so it is read where that is decided.
     const { isOpen, isolation } = this.transaction.describe(0);

@@ -17,7 +17,7 @@ export async function expectConnect(host: SessionHost, identity: SessionIdentity
   const roles = new SessionRoles(host, identity, settings);
   const runs = new EngineRuns(host, identity, settings, roles, new Transaction(settings));
   const [statement] = host.statements.statements(question);
-  assert(statement !== undefined && !statement.writes, "the question is one statement that reads");
+  assert(statement !== undefined && statement.refused === null, "the question is one statement that reads");
   await roles.whenFresh();
   const { rowCount } = await runs.rows({ kind: "execute", text: question, syntax: statement.syntax() }, "projection");
   if (rowCount > 0) return;

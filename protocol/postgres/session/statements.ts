@@ -381,6 +381,7 @@ export class Statements {
       );
     }
     if (!copy.isFrom) return tagOnly(`COPY ${await this.#copies.out(copy, statement)}`);
+    this.#exchange.destinationOf(statement);
     // Its rows come in several requests, which stand or fall together.
     this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
     return tagOnly(`COPY ${await this.#copies.in(copy, statement)}`);

@@ -435,6 +435,8 @@ export function addLimit(
 
 function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, binder: Binder): LockNode["locks"] {
   const name = lockNames[query.locks[0]?.strength ?? "update"];
+  if (binder.environment.asOf !== null)
+    throw new SqlError("25006", `cannot execute SELECT ${name} while kimberlite.as_of is set`);
   const refuse = (what: string): SqlError => new SqlError("0A000", `${name} is not allowed with ${what}`);
   if (query.distinct !== null) throw refuse("DISTINCT clause");
   if (query.group.length > 0) throw refuse("GROUP BY clause");

@@ -42,6 +42,8 @@ export function intendedOfProgram(
     return { text: `another of several rows failed first: ${here}, not ${there}`, endsProgram: false };
   if (there.startsWith("22") && here.startsWith("22") && /^(?:select|with)\b/u.test(sql))
     return { text: `another of several rows failed first: ${here}, not ${there}`, endsProgram: false };
+  if (actual.kind === "failed" && actual.message === "interval out of range")
+    return { text: "the time of an interval is held to 2^53 µs; beyond it is out of range: 22008", endsProgram: true };
   const count = (answer: PostgresAnswer): number =>
     answer.kind === "rows" ? Number(/^(?:UPDATE|MERGE) (\d+)/u.exec(answer.tag)?.[1] ?? 0) : 0;
   if ((there === "23505" && count(actual) > 1) || (here === "23505" && count(expected) > 1))

@@ -82,7 +82,11 @@ export class ProgramWriter {
     this.#following = rest;
     if (following !== undefined) return following;
     const step = this.#next();
-    return !this.isInTransaction && isQuery(step) && this.#random.next(3) === 0 ? { ...step, isKept: true } : step;
+    const isAsked = !this.isInTransaction && isQuery(step) && this.#random.next(3) === 0;
+    // Rows of the past are not locked.
+    return isAsked && !/ for (?:no key )?(?:update|(?:key )?share)\b/u.test(step.sql)
+      ? { ...step, isKept: true }
+      : step;
   }
 
   #next(): Step {
