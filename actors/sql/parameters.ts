@@ -3,11 +3,13 @@ import type { BoundStatement } from "../../runtime/query/bind/bound.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { parameterValue } from "../../runtime/query/execute/parameter-value.js";
 import type { EvaluationContext } from "../../runtime/query/functions/context.js";
-import { fromUtf8 } from "../../runtime/query/types/bytes.js";
+import { fromUtf8, viewOf } from "../../runtime/query/types/bytes.js";
 import { codecOf } from "../../runtime/query/types/codecs.js";
 import type { Datum } from "../../runtime/query/types/datum.js";
-import { noModifier, type Oid } from "../../runtime/query/types/sql-type.js";
+import { noModifier, type Oid, type SqlType } from "../../runtime/query/types/sql-type.js";
 import type { TextContext } from "../../runtime/query/types/text-context.js";
+import { elementTypeOf } from "../../runtime/query/types/type-table.js";
+import { isUserType, numberInOid } from "../../runtime/query/types/user-types.js";
 import type { WireValue } from "../messages/sql.js";
 import { type LoadValue, loadValueOf } from "./load-parameters.js";
 
@@ -32,10 +34,24 @@ export function readParameters(
   const parameters: Datum[] = [];
   for (const [index, value] of values.entries()) {
     const ofDomain = ofDomains.get(index);
-    parameters.push(read(value, parameterTypes[index] ?? 0, ofDomain?.type.modifier ?? noModifier, context));
+    const given = ofDomain === undefined ? value : withElementsBeneath(value, ofDomain.type);
+    parameters.push(read(given, parameterTypes[index] ?? 0, ofDomain?.type.modifier ?? noModifier, context));
     if (ofDomain !== undefined) parameterValue(ofDomain.value, parameters, context);
   }
   return parameters;
+}
+
+/** Where the binary form of an array names the type of its elements. */
+const elementAt = 8;
+
+/** An array of a domain, whose elements a client that has looked the type up names by the domain, as one of the type beneath. */
+function withElementsBeneath(value: WireValue, { oid, domain }: SqlType): WireValue {
+  const { format, bytes } = value;
+  if (format === 0 || bytes === null || domain === undefined || !isUserType(domain)) return value;
+  if (bytes.length < elementAt + 4 || viewOf(bytes).getUint32(elementAt) !== numberInOid(domain)) return value;
+  const copy = bytes.slice();
+  viewOf(copy).setUint32(elementAt, elementTypeOf(oid));
+  return { format, bytes: copy };
 }
 
 /** From so many on it is worth while to look for the shortest way to read each type. */

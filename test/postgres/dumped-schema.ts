@@ -49,6 +49,8 @@ CREATE TABLE full_refs (
 );
 CREATE TABLE part_refs (id int PRIMARY KEY, a int, b text, FOREIGN KEY (a, b) REFERENCES pairs ON DELETE SET NULL (b));
 CREATE UNIQUE INDEX full_refs_once ON full_refs (lower(b) DESC) INCLUDE (c) NULLS NOT DISTINCT WHERE id > 5;
+CREATE TABLE of_domains (id int PRIMARY KEY, ps positive[] DEFAULT '{1,2}', mails email[] DEFAULT ARRAY['a@b.c']::email[], CHECK (ps <> '{9}'::positive[]));
+CREATE VIEW of_domain_arrays AS SELECT id, ps, ARRAY[id, 2]::positive[] AS more FROM of_domains;
 CREATE UNLOGGED TABLE fast (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, v text UNIQUE);
 CREATE UNLOGGED SEQUENCE fast_numbers;
 CREATE TABLE empty_table ();

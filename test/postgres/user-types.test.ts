@@ -56,6 +56,56 @@ test("an enum is read under the labels that it had, and is there after a new sta
   });
 });
 
+test("arrays of a domain are held against it after a new start, in both formats, and in the past as they were", async (t) => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "kimberlite-types-"));
+  t.teardown(() => rmSync(dataDirectory, { recursive: true, force: true }));
+  const insert = "insert into lists (id, s) values ($1, $2) returning s";
+  /** The binary form of an array of one integer. */
+  const arrayOf = (element: number, value: number): Buffer => {
+    const bytes = Buffer.alloc(28);
+    for (const [at, number] of [1, 0, element, 1, 1, 4, value].entries()) bytes.writeInt32BE(number, 4 * at);
+    return bytes;
+  };
+  const run = async (
+    work: (ask: (sql: string, ...values: readonly (string | Buffer)[]) => Promise<string>) => Promise<void>,
+  ): Promise<void> => {
+    const started = await startTarget({ postgres, dataDirectory });
+    const { host, port, user, database } = started.target;
+    try {
+      const client = await PostgresClient.connect({ host, port, user, database });
+      await work(async (sql, ...values) => {
+        const told = values.length === 0 ? await client.query(sql) : await client.extended(sql, values, "text");
+        if (told.kind === "failed") return `${told.sqlState} ${told.fields.get("n") ?? ""}`;
+        return told.rows.map((row) => row.join("|")).join(" ");
+      });
+      client.close();
+    } finally {
+      await started.node.stop();
+    }
+  };
+  let then = "";
+  await run(async (ask) => {
+    await ask("create domain small as int constraint few check (value < 10)");
+    await ask("create table lists (id int primary key, s small[])");
+    t.is(await ask(insert, "1", "{1,2}"), "{1,2}");
+    then = await ask("select max(position) from kimberlite.commits");
+    await ask("alter domain small drop constraint few");
+    await ask("alter domain small add constraint none check (value < 5) not valid");
+  });
+  await run(async (ask) => {
+    const domain = Number(await ask("select 'small'::regtype::oid"));
+    t.is(await ask(insert, "2", "{7}"), "23514 none");
+    t.is(await ask(insert, "2", arrayOf(domain, 7)), "23514 none");
+    t.is(await ask(insert, "2", arrayOf(domain, 3)), "{3}");
+    t.is(await ask(insert, "3", arrayOf(23, 4)), "{4}", "or by the type beneath");
+    t.is(await ask("update lists set s = s || 6 where id = 1"), "23514 none");
+    t.is(await ask("select s from lists order by s"), "{1,2} {3} {4}");
+    await ask(`set kimberlite.as_of = '${then}'`);
+    t.is(await ask("select s, '{7}'::small[] from lists"), "{1,2}|{7}", "under the domain that there was");
+    t.is(await ask("select array[10]::small[]"), "23514 few");
+  });
+});
+
 test("values of an enum travel as their labels, in both formats", async (t) => {
   const started = await startTarget({ postgres });
   t.teardown(() => started.stop());

@@ -1,6 +1,6 @@
 /** What is shared by all levels of one statement while it is bound: numbers of columns, types of parameters, depth, and how to bind a query. */
 import { assert } from "../../types/assert.js";
-import { typeOf } from "../catalog/user-types.js";
+import { findTypeIn } from "../catalog/user-types.js";
 import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { LockNode, PlanNode } from "../plan/plan.js";
@@ -148,8 +148,8 @@ export class Binder {
   /** What a client says by a type's number; null when it leaves the type to be found out. */
   #givenType(oid: Oid): SqlType | null {
     if (oid === 0 || oid === typeOid.unknown) return null;
-    const object = this.environment.catalog.objectByOid(oid);
-    return object?.kind === "domain" ? typeOf(object) : sqlType(oid);
+    const { catalog, context } = this.environment;
+    return findTypeIn(catalog, context)(oid) ?? sqlType(oid);
   }
 
   parameter(number: number, location: number): BoundExpression {

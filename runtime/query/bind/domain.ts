@@ -1,7 +1,10 @@
 /** Domains: their conditions over a value, and values that are made ones of a domain. */
 import type { DomainDefinition } from "../catalog/model.js";
+import { elementDomainIn } from "../catalog/user-types.js";
 import { notSupported, SqlError } from "../error.js";
-import { type DomainRule, domainCheck } from "../functions/domain-check.js";
+import { rowFunction } from "../execute/parameter-value.js";
+import type { EvaluationContext } from "../functions/context.js";
+import { type DomainRule, domainCheck, domainViolated, elementsCheck } from "../functions/domain-check.js";
 import type { BoundExpression } from "../plan/expression.js";
 import { isVolatile } from "../plan/walk.js";
 import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
@@ -23,6 +26,54 @@ export interface BoundDomainRule {
 export function domainOf({ domain }: SqlType, { environment }: Binder): DomainDefinition | null {
   const object = domain === undefined ? null : environment.catalog.objectByOid(domain);
   return object?.kind === "domain" ? object : null;
+}
+
+/** The domain of whose values an array is; null for any other type. */
+const elementDomainOf = ({ domain }: SqlType, { environment }: Binder): DomainDefinition | null =>
+  domain === undefined ? null : elementDomainIn(environment.catalog, domain);
+
+/** What must hold of a column of the type. Of arrays the error of an element is thrown as it is found. */
+export function columnRules(
+  type: SqlType,
+  column: BoundExpression,
+  binder: Binder,
+  bind: Bind,
+): readonly BoundDomainRule[] {
+  const domain = domainOf(type, binder);
+  if (domain !== null) return domainRules(domain, column, binder, bind);
+  const element = elementDomainOf(type, binder);
+  const held = element === null ? null : elementsHeld(element, column, "holds", type, binder, bind);
+  if (element === null || held === null) return [];
+  const { name, oid } = element;
+  const label = binder.environment.context.names.nameOf("regtype", oid) ?? name;
+  return [{ rule: { domain: name, label, schema: "", constraint: "" }, expression: held }];
+}
+
+/** An array whose elements are looked at, one after the other; null where nothing is demanded of them. */
+function elementsHeld(
+  domain: DomainDefinition,
+  value: BoundExpression,
+  answer: "array" | "holds",
+  type: SqlType,
+  binder: Binder,
+  bind: Bind,
+): BoundExpression | null {
+  const id = binder.newId();
+  const element: BoundExpression = { kind: "column", id, name: "value", type: domain.base, location: -1 };
+  const rules = domainRules(domain, element, binder, bind);
+  if (rules.length === 0) return null;
+  const expressions = rules.map(({ expression }) => expression);
+  const compiled = new WeakMap<EvaluationContext, ReturnType<typeof rowFunction>>();
+  const callee = elementsCheck(type, answer, (values, context) => {
+    const hold = compiled.get(context) ?? rowFunction(expressions, [id], context);
+    compiled.set(context, hold);
+    for (const each of values) {
+      const broken = rules[hold([each]).indexOf(false)];
+      if (broken !== undefined) throw domainViolated(broken.rule);
+    }
+  });
+  const { location } = value;
+  return { kind: "call", callee, arguments: [value], form: "function", type: callee.resultType, location };
 }
 
 /** What must hold of a value: NOT NULL first, then the conditions by their names, in which it is called VALUE. */
@@ -81,10 +132,19 @@ export function expectDefault({ base, name, default: stored }: DomainDefinition,
 /** A value of the type beneath as one of the domain. */
 export function asDomainValue(value: BoundExpression, type: SqlType, binder: Binder, bind: Bind): BoundExpression {
   const domain = domainOf(type, binder);
-  if (domain === null) return value;
+  const element = elementDomainOf(type, binder);
+  if (domain === null && element === null) return value;
   // A parameter of the domain was held against it when it came.
-  if (value.kind === "parameter" && binder.parameterType(value.index + 1)?.domain === domain.oid) return value;
-  return heldAgainst(domain, value, type, binder, bind);
+  if (value.kind === "parameter" && binder.parameterType(value.index + 1)?.domain === type.domain) return value;
+  return held(value, type, binder, bind) ?? { ...value, type };
+}
+
+/** Null for a type that is of no domain, and where nothing is demanded of the elements of an array. */
+function held(value: BoundExpression, type: SqlType, binder: Binder, bind: Bind): BoundExpression | null {
+  const domain = domainOf(type, binder);
+  if (domain !== null) return heldAgainst(domain, value, type, binder, bind);
+  const element = elementDomainOf(type, binder);
+  return element === null ? null : elementsHeld(element, value, "array", type, binder, bind);
 }
 
 function heldAgainst(
@@ -109,8 +169,7 @@ function heldAgainst(
 /** What must hold of parameters that are of domains. */
 export const domainParameters = (types: readonly SqlType[], binder: Binder, bind: Bind): readonly DomainParameter[] =>
   types.flatMap((type, index): DomainParameter[] => {
-    const domain = domainOf(type, binder);
-    if (domain === null) return [];
+    if (domainOf(type, binder) === null && elementDomainOf(type, binder) === null) return [];
     const parameter: BoundExpression = { kind: "parameter", index, type, location: -1 };
-    return [{ index, type, value: heldAgainst(domain, parameter, type, binder, bind) }];
+    return [{ index, type, value: held(parameter, type, binder, bind) ?? parameter }];
   });

@@ -10,7 +10,7 @@ import type { Binder } from "./binder.js";
 import type { RowRules } from "./bound.js";
 import { coerce, coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
-import { domainOf, domainRules } from "./domain.js";
+import { columnRules, domainOf } from "./domain.js";
 import { bindExpression } from "./expression.js";
 import { noNames, Scope, type ScopeRelation } from "./scope.js";
 import { bindStored } from "./stored.js";
@@ -130,16 +130,13 @@ export function bindRules(table: TableDefinition, relation: ScopeRelation, binde
           ],
     ),
     checks: [
-      ...columns.flatMap(({ number, type }) => {
-        const domain = domainOf(type, binder);
-        return domain === null
-          ? []
-          : domainRules(domain, column(number), binder, bindExpression).map(({ rule, expression }) => ({
-              name: rule.constraint ?? "",
-              expression,
-              domain: { ...rule, column: number },
-            }));
-      }),
+      ...columns.flatMap(({ number, type }) =>
+        columnRules(type, column(number), binder, bindExpression).map(({ rule, expression }) => ({
+          name: rule.constraint ?? "",
+          expression,
+          domain: { ...rule, column: number },
+        })),
+      ),
       // Of several that a row breaks, the first by name is told.
       ...[...table.constraints].sort(byName).flatMap((constraint) =>
         constraint.kind === "check"

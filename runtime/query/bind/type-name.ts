@@ -4,7 +4,7 @@ import { notSupported, SqlError } from "../error.js";
 import type { TypeName } from "../syntax/ast-expression.js";
 import { type SqlType, sqlType } from "../types/sql-type.js";
 import { type FindUserType, typeByName } from "../types/type-name.js";
-import { arrayTypeOf, typeFactsOf } from "../types/type-table.js";
+import { arrayOfType, typeFactsOf } from "../types/type-table.js";
 import { positionOf } from "./binder.js";
 import type { BindEnvironment } from "./environment.js";
 
@@ -20,7 +20,12 @@ export function bindTypeName(name: TypeName, find: FindUserType): SqlType {
   // A stored tree knows the type by its number, whatever it is called by now.
   const stored = name.oid === undefined ? null : find(name.oid);
   if (name.oid !== undefined && name.names.length === 0) return stored ?? builtIn(name.oid, position);
-  if (stored !== null) return name.arrayDimensions > 0 ? sqlType(arrayTypeOf(stored.oid)) : stored;
+  if (stored !== null && name.arrayDimensions === 0) return stored;
+  if (stored !== null) {
+    const array = arrayOfType(stored);
+    if (array === null) throw notSupported("an array of a domain of arrays", position);
+    return array;
+  }
   const modifiers = name.modifiers.map((modifier) => {
     if (modifier.kind === "integerLiteral") return modifier.value;
     throw new SqlError("42601", "type modifiers must be simple constants or identifiers", { position });

@@ -2,8 +2,9 @@
 import { type SqlType, sqlType } from "../types/sql-type.js";
 import type { EnumLabels } from "../types/text-context.js";
 import type { FindUserType } from "../types/type-name.js";
-import { arrayTypeOf } from "../types/type-table.js";
-import { type Catalog, type EnumDefinition, isType, type TypeDefinition } from "./model.js";
+import { arrayOfType } from "../types/type-table.js";
+import { isEnum, isUserType, numberInOid } from "../types/user-types.js";
+import { type Catalog, type DomainDefinition, type EnumDefinition, isType, type TypeDefinition } from "./model.js";
 import { type NamePath, schemaNamed, schemasOf } from "./temporary.js";
 
 /** The type of that name, with its schema or along the search path. */
@@ -28,14 +29,23 @@ export const findTypeIn =
   (by) => {
     if (typeof by === "number") {
       const object = catalog.objectByOid(by);
-      return object !== null && isType(object) ? typeOf(object) : null;
+      if (object !== null && isType(object)) return typeOf(object);
+      const domain = elementDomainIn(catalog, by);
+      return domain === null ? null : arrayOfType(typeOf(domain));
     }
     const found = typeNamed(by, catalog, path);
     if (found !== null) return typeOf(found);
     const name = by.at(-1) ?? "";
     const element = name.startsWith("_") ? typeNamed([...by.slice(0, -1), name.slice(1)], catalog, path) : null;
-    return element?.kind === "enum" ? sqlType(arrayTypeOf(element.oid)) : null;
+    return element === null ? null : arrayOfType(typeOf(element));
   };
+
+/** The domain whose arrays are called by a number; null where it is no such number. */
+export function elementDomainIn(catalog: Catalog, oid: number): DomainDefinition | null {
+  if (!isUserType(oid) || isEnum(oid)) return null;
+  const object = catalog.objectByOid(numberInOid(oid));
+  return object?.kind === "domain" ? object : null;
+}
 
 /** Bytes of a name at most. */
 const nameBytesMax = 63;

@@ -1,7 +1,7 @@
 /** From the syntax of an expression, which says in what form it was written, to the analysed expression that PostgreSQL would keep of it. */
 import { unreachable } from "../../types/assert.js";
 import { bindTypeName } from "../bind/type-name.js";
-import { findTypeIn } from "../catalog/user-types.js";
+import { elementDomainIn, findTypeIn, typeOf } from "../catalog/user-types.js";
 import { notSupported } from "../error.js";
 import { commonType } from "../functions/coercion.js";
 import type { EvaluationContext } from "../functions/context.js";
@@ -305,8 +305,10 @@ export class Analysis {
     const element = elementTypeOf(target.oid);
     if (subject.kind !== "array" || element === 0)
       return this.conversions.convert(this.analyse(subject), target, "explicit");
-    const items = subject.items.map((item) => this.#cast(item, sqlType(element, target.modifier)));
-    return { kind: "array", items, type: sqlType(target.oid) };
+    const ofDomain = elementDomainIn(this.#context.catalog, target.domain ?? 0);
+    const own = ofDomain === null ? sqlType(element, target.modifier) : typeOf(ofDomain);
+    const items = subject.items.map((item) => this.#cast(item, own));
+    return { kind: "array", items, type: ofDomain === null ? sqlType(target.oid) : target };
   }
 
   #subscript({ subject: written, step }: Extract<Expression, { kind: "indirection" }>): Analysed {

@@ -7,6 +7,7 @@ import { codecOf } from "../types/codecs.js";
 import { beneath, noModifier, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { elementTypeOf } from "../types/type-table.js";
+import { isUserType } from "../types/user-types.js";
 import type { Analysed } from "./analysed.js";
 
 export const isUnknown = ({ type }: Analysed): boolean => type.oid === typeOid.unknown;
@@ -34,6 +35,12 @@ export class Conversions {
   convert(given: Analysed, target: SqlType, level: CastLevel): Analysed {
     if (target.oid === typeOid.any || target.oid === typeOid.unknown || target.oid === 0) return given;
     if (given.kind === "constant" && isUnknown(given)) return this.#read(given.text, target, level);
+    const isOfElements = given.type.domain !== undefined && isUserType(given.type.domain);
+    // An operator takes an array of a domain as it is.
+    if (isOfElements && target.domain === undefined && given.type.oid === target.oid) {
+      if (level !== "explicit") return given;
+      return { kind: "conversion", subject: given, isExplicit: true, by: "nothing", type: target };
+    }
     if (given.type.domain !== undefined && given.type.domain !== target.domain) {
       const base = sqlType(given.type.oid);
       const bare: Analysed = { kind: "conversion", subject: given, isExplicit: false, by: "nothing", type: base };
@@ -64,6 +71,9 @@ export class Conversions {
   }
 
   #read(text: string | null, target: SqlType, level: CastLevel): Analysed {
+    // Each element is one of the domain when it is read.
+    if (target.domain !== undefined && isUserType(target.domain))
+      return constant(text === null ? null : this.#canonical(text, target), target);
     const hasLength = target.modifier !== noModifier && target.oid !== typeOid.interval;
     const own = hasLength ? sqlType(target.oid) : beneath(target);
     let read = constant(text === null ? null : this.#canonical(text, own), own);

@@ -3,7 +3,7 @@
 import { AssertionFailed } from "../../types/assert.js";
 import type { QueryEnvironment } from "../engine.js";
 import type { EvaluationContext } from "../functions/context.js";
-import type { BoundExpression } from "../plan/expression.js";
+import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { TableSource } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import { compileRow } from "./run.js";
@@ -13,6 +13,16 @@ const noRows = (): never => {
 };
 const noSource: TableSource = { scan: noRows, rowsEstimate: noRows, position: -1 };
 const noLimit: Pick<QueryEnvironment, "memoryBytesMax" | "check"> = { memoryBytesMax: 0, check: () => undefined };
+
+/** Expressions over a row that needs no table, by the ids of its columns. */
+export function rowFunction(
+  expressions: readonly BoundExpression[],
+  ids: readonly ColumnId[],
+  context: EvaluationContext,
+): (row: readonly Datum[]) => readonly Datum[] {
+  const source = { source: noSource, positionAt: noRows, systemRows: noRows };
+  return compileRow(expressions, ids, { ...source, ...noLimit, context, parameters: [] });
+}
 
 /** Throws what computing it throws. `parameters` has the values up to the last that the expression names. */
 export function parameterValue(

@@ -1,6 +1,9 @@
 /** What must hold of the values of a domain, and the error of one that does not fulfil it. */
 import { SqlError } from "../error.js";
+import { arrayOf } from "../types/array.js";
+import type { Datum } from "../types/datum.js";
 import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import type { EvaluationContext } from "./context.js";
 import type { ResolvedScalar } from "./registry.js";
 
 export interface DomainRule {
@@ -36,6 +39,27 @@ export const domainCheck = (type: SqlType, rules: readonly DomainRule[]): Resolv
       const broken = rules[held.indexOf(false)];
       if (broken !== undefined) throw domainViolated(broken);
       return value;
+    },
+  },
+});
+
+/** Whether each of some values fulfils the rules, of which it says what `domainViolated` would throw. */
+export type HoldElements = (values: readonly Datum[], context: EvaluationContext) => void;
+
+/** A function of an array that throws for an element which does not fulfil the rules of a domain; answers the array, or that all do. */
+export const elementsCheck = (array: SqlType, answer: "array" | "holds", hold: HoldElements): ResolvedScalar => ({
+  kind: "scalar",
+  oid: 0,
+  name: "domain",
+  argumentTypes: [array],
+  resultType: answer === "array" ? array : sqlType(typeOid.bool),
+  volatility: "immutable",
+  isStrict: false,
+  evaluator: {
+    arity: 1,
+    call: (value, context) => {
+      if (value !== null) hold(arrayOf(value).items, context);
+      return answer === "array" ? value : true;
     },
   },
 });

@@ -7,7 +7,7 @@
  */
 import { notSupported, SqlError } from "../error.js";
 import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "./sql-type.js";
-import { arrayTypeOf, elementTypeOf, typeFactsByName, typeFactsOf } from "./type-table.js";
+import { arrayOfType, arrayTypeOf, elementTypeOf, typeFactsByName, typeFactsOf } from "./type-table.js";
 
 const lengthMax = 10_485_760;
 const numericPrecisionMax = 1_000;
@@ -85,8 +85,10 @@ export function typeByName(
   if (own?.domain !== undefined) {
     if (modifiers.length > 0)
       throw new SqlError("42601", `type modifier is not allowed for type "${name}"`, { position });
-    if (isArray) throw notSupported("an array of a domain", position);
-    return own;
+    if (!isArray) return own;
+    const array = arrayOfType(own);
+    if (array === null) throw notSupported("an array of a domain of arrays", position);
+    return array;
   }
   const facts = builtIn ?? typeFactsOf(own?.oid ?? 0);
   if (facts === null) {

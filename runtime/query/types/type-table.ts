@@ -1,8 +1,8 @@
 /** Built-in types by oid and by name, read once from the facts. */
 import { assert } from "../../types/assert.js";
 import { typeFacts } from "./facts/types.js";
-import { type Oid, typeOid } from "./sql-type.js";
-import { userTypeFacts } from "./user-types.js";
+import { type Oid, type SqlType, typeOid } from "./sql-type.js";
+import { domainArrayOid, userTypeFacts } from "./user-types.js";
 
 export interface TypeFacts {
   readonly oid: Oid;
@@ -72,6 +72,13 @@ export const typeFactsByName = (name: string): TypeFacts | null => byName.get(na
 
 /** Type of arrays of these elements, 0 when there is none. */
 export const arrayTypeOf = (element: Oid): Oid => typeFactsOf(element)?.array ?? 0;
+
+/** The type of arrays of a type, of a domain those of its values; null where there is none. */
+export function arrayOfType({ oid, modifier, domain }: SqlType): SqlType | null {
+  const array = arrayTypeOf(oid);
+  if (array === 0) return null;
+  return domain === undefined ? { oid: array, modifier } : { oid: array, modifier, domain: domainArrayOid(domain) };
+}
 
 /** Element type of a true array type (not of `name`, which only has subscripts); 0 for other types. */
 export function elementTypeOf(array: Oid): Oid {

@@ -3,7 +3,7 @@
  * a catalog; only their texts need one:
  *
  *   2^30 + 2n       an enum, n the number that the catalog drew for it
- *   2^30 + 2n + 1   the type of its arrays
+ *   2^30 + 2n + 1   the type of its arrays; where n is a domain, what arrays of its values are called by
  *
  * A value of an enum is the number that puts it in its place (`pg_enum.enumsortorder`), which it keeps for good: a value that is added
  * between two others gets a number between theirs.
@@ -26,6 +26,16 @@ export function enumOid(number: number): number {
   assert(number > 0 && isEnum(oid), "a type's number has room for what it says");
   return oid;
 }
+
+/** What arrays of a domain are called by, of the domain's number in the catalog. */
+export function domainArrayOid(domain: number): number {
+  const oid = firstOid + 2 * domain + 1;
+  assert(domain > 0 && isUserType(oid), "a type's number has room for what it says");
+  return oid;
+}
+
+/** The number that the catalog drew for what a number of this room is of. */
+export const numberInOid = (oid: number): number => (oid - firstOid) >> 1;
 
 /** A type's name in a text, to be put in by `withTypeNames`. */
 export const typeMark = (oid: number): string => `${mark}${oid}${mark}`;

@@ -8,6 +8,7 @@ import { isUserType } from "../../types/user-types.js";
 import type { ColumnDefinition, Deferral, Relation, TableDefinition, ViewDefinition } from "../model.js";
 import { isTemporary } from "../temporary.js";
 import { eventsOf, updatableEvents } from "../updatable-view.js";
+import { elementDomainIn } from "../user-types.js";
 import { actionText, checkText, columnName, columnsIn, constraintsOf } from "./definitions.js";
 import type { ExpressionWorld, ValuedColumn } from "./expression-world.js";
 import { systemRelations } from "./relations.js";
@@ -39,7 +40,8 @@ function datetimePrecision({ oid, modifier }: SqlType): number | null {
 
 /** The columns that describe a type, as `columns`, `domains` and `routines` have them. */
 function typeRow(type: SqlType, database: string, world: CatalogWorld): SystemRow {
-  const { oid, modifier } = type;
+  const { oid, modifier, domain = 0 } = type;
+  const ofDomainArray = elementDomainIn(world.catalog, domain) !== null;
   const isArray = elementTypeOf(oid) !== 0 && typeFactsOf(oid)?.category === "A";
   const isText = oid === typeOid.text || characters.has(oid);
   const length = characters.has(oid) && modifier !== noModifier ? modifier - 4 : null;
@@ -53,13 +55,13 @@ function typeRow(type: SqlType, database: string, world: CatalogWorld): SystemRo
     numeric_precision_radix: oid === typeOid.numeric ? 10 : binaryPrecision.has(oid) ? 2 : null,
     numeric_scale: integers.has(oid) ? 0 : (limits?.scale ?? null),
     datetime_precision: datetimePrecision(type),
-    ...typeNameRow(oid, database, world),
+    ...typeNameRow(ofDomainArray ? domain : oid, database, world),
     ...domainNameRow(type, database, world),
   };
 }
 
 function domainNameRow({ domain }: SqlType, database: string, world: CatalogWorld): SystemRow {
-  const found = domain === undefined ? null : world.userType(domain);
+  const found = domain === undefined || isUserType(domain) ? null : world.userType(domain);
   if (found === null) return {};
   return {
     domain_catalog: database,
@@ -91,7 +93,8 @@ export function* domainConstraintRows(world: CatalogWorld, database: string): It
 }
 
 /** A type as the standard calls it, which knows the built-in ones only. */
-const dataType = (oid: Oid): string => (isUserType(oid) ? "USER-DEFINED" : formatType(oid, null));
+const dataType = (oid: Oid): string => (isUserType(oid) ? userDefined : formatType(oid, null));
+const userDefined = "USER-DEFINED";
 
 function typeNameRow(oid: Oid, database: string, world: CatalogWorld): SystemRow {
   const own = world.userType(oid);
@@ -390,14 +393,15 @@ export function* elementTypeRows(world: CatalogWorld, database: string): Iterabl
   for (const { relation, number, type } of listedColumns(world)) {
     const element = elementTypeOf(type.oid);
     if (element === 0 || typeFactsOf(type.oid)?.category !== "A") continue;
+    const ofDomain = elementDomainIn(world.catalog, type.domain ?? 0);
     yield {
       object_catalog: database,
       object_schema: world.schemaName(relation.schema),
       object_name: relation.name,
       object_type: "TABLE",
       collection_type_identifier: String(number),
-      data_type: dataType(element),
-      ...typeNameRow(element, database, world),
+      data_type: ofDomain === null ? dataType(element) : userDefined,
+      ...typeNameRow(ofDomain?.oid ?? element, database, world),
       dtd_identifier: `a${number}`,
     };
   }

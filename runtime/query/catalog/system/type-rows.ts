@@ -1,7 +1,8 @@
 /** Rows of pg_type and pg_enum: the built-in types, and those that a tenant has made. */
-import { arrayTypeOf, builtInTypes, type TypeFacts, typeFactsOf } from "../../types/type-table.js";
+import { arrayOfType, arrayTypeOf, builtInTypes, type TypeFacts, typeFactsOf } from "../../types/type-table.js";
 import { type DomainDefinition, type EnumDefinition, pgCatalogSchemaOid, type TypeDefinition } from "../model.js";
 import { bootstrapRole } from "../role-set.js";
+import { arrayName, typeOf } from "../user-types.js";
 import { aclArray } from "./acl-array.js";
 import { type ExpressionWorld, nodeTree } from "./expression-world.js";
 import type { CatalogWorld, SystemRow } from "./world.js";
@@ -35,8 +36,10 @@ const typeRow = (type: TypeFacts): SystemRow => ({
 export function* typeRows(world: ExpressionWorld): Iterable<SystemRow> {
   for (const type of builtInTypes) yield typeRow(type);
   for (const definition of world.types()) {
-    if (definition.kind === "domain") yield domainRow(definition, world);
-    else for (const oid of [definition.oid, arrayTypeOf(definition.oid)]) yield* enumRow(definition, oid, world);
+    if (definition.kind === "domain") {
+      yield domainRow(definition, world);
+      yield* domainArrayRow(definition, world);
+    } else for (const oid of [definition.oid, arrayTypeOf(definition.oid)]) yield* enumRow(definition, oid, world);
   }
 }
 
@@ -68,7 +71,7 @@ function domainRow(definition: DomainDefinition, world: ExpressionWorld): System
     typtype: "d",
     typispreferred: false,
     typelem: 0,
-    typarray: 0,
+    typarray: arrayOfType(typeOf(definition))?.domain ?? 0,
     typinput: domainInput,
     typreceive: domainReceive,
     typnotnull: definition.isNotNull,
@@ -78,6 +81,14 @@ function domainRow(definition: DomainDefinition, world: ExpressionWorld): System
     typdefault: world.domainDefault(definition),
     typacl: aclArray(definition),
   };
+}
+
+function* domainArrayRow(definition: DomainDefinition, world: CatalogWorld): Iterable<SystemRow> {
+  const array = arrayOfType(typeOf(definition));
+  const facts = array === null ? null : typeFactsOf(array.oid);
+  if (array?.domain === undefined || facts === null) return;
+  const { oid: typelem, name } = definition;
+  yield { ...typeRow(facts), oid: array.domain, typname: arrayName(name), ...ownedBy(definition, world), typelem };
 }
 
 export function* enumRows(world: CatalogWorld): Iterable<SystemRow> {

@@ -5,7 +5,7 @@ import type { Datum } from "../../types/datum.js";
 import { quoteIdentifier } from "../../types/quote.js";
 import type { Oid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
-import { isEnum, isUserType } from "../../types/user-types.js";
+import { isEnum, isUserType, numberInOid } from "../../types/user-types.js";
 import {
   type Catalog,
   type DomainDefinition,
@@ -96,8 +96,9 @@ export class CatalogWorld {
     const domain = this.catalog.objectByOid(oid);
     if (domain?.kind === "domain") return { type: domain, name: domain.name };
     if (!isUserType(oid)) return null;
-    const object = this.catalog.objectByOid(isEnum(oid) ? oid : elementTypeOf(oid));
-    if (object?.kind !== "enum") return null;
+    const own = this.catalog.objectByOid(isEnum(oid) ? oid : elementTypeOf(oid));
+    const object = own ?? this.catalog.objectByOid(numberInOid(oid));
+    if (object === null || !isType(object)) return null;
     return { type: object, name: isEnum(oid) ? object.name : arrayName(object.name) };
   }
 

@@ -1,11 +1,18 @@
 /** CREATE DOMAIN and ALTER DOMAIN. */
-import type { ColumnDefinition, DomainDefinition, TableDefinition } from "../../catalog/model.js";
+import {
+  type ColumnDefinition,
+  type DomainDefinition,
+  rowsOfObject,
+  type TableDefinition,
+} from "../../catalog/model.js";
 import { isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterDomain, ConstraintSyntax, CreateDomain } from "../../syntax/ast-definition.js";
+import { domainArrayOid } from "../../types/user-types.js";
 import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf, shownName } from "./draft.js";
+import { isOfType } from "./drop-type.js";
 import { expectFree } from "./enums.js";
 import { freeName } from "./names.js";
 import { expectNoQuery } from "./no-query.js";
@@ -82,6 +89,7 @@ export function alterDomain({ name, change }: AlterDomain, ports: DefinitionPort
       break;
     }
     case "setNotNull":
+      expectNoArrays(domain, ports);
       put({ ...domain, isNotNull: true }, ports);
       expectRows(domain, null, "contains null values", ports);
       break;
@@ -122,11 +130,12 @@ function columnsOf(
   return [...draft.catalog.objects()].flatMap((table) =>
     table.kind !== "table"
       ? []
-      : table.columns.flatMap((column) => (!column.isDropped && column.type.domain === oid ? [{ table, column }] : [])),
+      : table.columns.flatMap((column) => (!column.isDropped && isOfType(column, oid) ? [{ table, column }] : [])),
   );
 }
 
 function addConstraint(domain: DomainDefinition, constraint: ConstraintSyntax, ports: DefinitionPorts): void {
+  if (!constraint.isNotValid) expectNoArrays(domain, ports);
   if (constraint.kind !== "check") {
     put(constrained(domain, constraint, ports), ports);
     return;
@@ -136,6 +145,17 @@ function addConstraint(domain: DomainDefinition, constraint: ConstraintSyntax, p
   if (constraint.isNotValid) return;
   const added = next.checks.at(-1)?.name ?? null;
   expectRows(domain, added, "contains values that violate the new constraint", ports);
+}
+
+/** As PostgreSQL does not look into arrays: throws 0A000 for a domain of whose values there are some. */
+function expectNoArrays(domain: DomainDefinition, { draft }: DefinitionPorts): void {
+  for (const object of draft.catalog.objects())
+    for (const { name, type, isDropped } of rowsOfObject(object)?.columns ?? [])
+      if (!isDropped && type.domain === domainArrayOid(domain.oid))
+        throw new SqlError(
+          "0A000",
+          `cannot alter type "${domain.name}" because column "${object.name}.${name}" uses it`,
+        );
 }
 
 /** Throws for a table whose rows do not fulfil what was added to the domain: a condition, or NOT NULL (null). */

@@ -4,19 +4,25 @@ import { rowsOfObject } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { DropType } from "../../syntax/ast-definition.js";
 import { typesNamed } from "../../syntax/names-read.js";
-import type { Oid } from "../../types/sql-type.js";
+import type { Oid, SqlType } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
 import { arrayTypeOf } from "../../types/type-table.js";
-import { isEnum, typeMark } from "../../types/user-types.js";
+import { isEnum, isUserType, numberInOid, typeMark } from "../../types/user-types.js";
 import { Alteration } from "./alteration.js";
 import { shownName } from "./draft.js";
 import { type Dependent, dependsError, dropDependents, dropRelation } from "./drop.js";
 import { dropColumn } from "./drop-column.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
+const isArrayOfDomain = ({ domain }: SqlType, oid: Oid): boolean =>
+  domain !== undefined && isUserType(domain) && numberInOid(domain) === oid;
+
 /** Whether a column is of the type or of its arrays. */
 export const isOfType = ({ type }: Pick<ColumnDefinition, "type">, oid: Oid): boolean =>
-  type.domain === oid || type.oid === oid || (isEnum(oid) && type.oid === arrayTypeOf(oid));
+  type.domain === oid ||
+  type.oid === oid ||
+  isArrayOfDomain(type, oid) ||
+  (isEnum(oid) && type.oid === arrayTypeOf(oid));
 
 const names = (syntax: unknown, oid: Oid): boolean => [...typesNamed(syntax)].includes(oid);
 

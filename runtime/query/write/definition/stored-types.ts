@@ -7,6 +7,7 @@ import {
   type StoredExpression,
   type StoredQuery,
 } from "../../catalog/model.js";
+import { elementDomainIn } from "../../catalog/user-types.js";
 import { mapTypeNames } from "../../syntax/stored-types.js";
 import type { Oid } from "../../types/sql-type.js";
 import type { FindUserType } from "../../types/type-name.js";
@@ -21,8 +22,9 @@ export const numbered = <Tree>(syntax: Tree, find: FindUserType, catalog: Catalo
     if (own === null) return name;
     const { oid, domain } = own;
     // Else the name is that of an array's type in the catalog: `_mood`.
-    const isOwn = domain !== undefined || isEnum(oid);
-    const type = catalog.objectByOid(isOwn ? (domain ?? oid) : elementTypeOf(oid));
+    const ofDomain = domain === undefined ? null : elementDomainIn(catalog, domain);
+    const isOwn = ofDomain === null && (domain !== undefined || isEnum(oid));
+    const type = ofDomain ?? catalog.objectByOid(isOwn ? (domain ?? oid) : elementTypeOf(oid));
     assert(type !== null && isType(type), "a type that was found is in the catalog");
     const schema = catalog.objectByOid(type.schema);
     assert(schema !== null, "a type lies in a schema");

@@ -8,7 +8,7 @@ import { storageOf } from "../../table/value-bytes.js";
 import { type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
 import { type FindUserType, formatType } from "../../types/type-name.js";
 import { elementTypeOf } from "../../types/type-table.js";
-import { isEnum, isUserType } from "../../types/user-types.js";
+import { isEnum, isUserType, numberInOid } from "../../types/user-types.js";
 import { placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
 
@@ -35,7 +35,8 @@ export function expectTypeUsage(
   { draft, actor }: Pick<DefinitionPorts, "draft" | "actor">,
 ): void {
   const own = isUserType(oid) && !isEnum(oid) ? elementTypeOf(oid) : oid;
-  const found = draft.catalog.objectByOid(domain ?? own);
+  const ofDomain = domain !== undefined && isUserType(domain) ? numberInOid(domain) : domain;
+  const found = draft.catalog.objectByOid(ofDomain ?? own);
   if (found !== null && isType(found)) expectPrivilege(found, actor, "U");
 }
 
