@@ -4,14 +4,14 @@ import { once } from "node:events";
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { compileSooner } from "../../protocol/admin/compiler.js";
-import { startNode } from "../../protocol/server/node.js";
-import { formatVerifier, scramVerifier } from "../../protocol/wire/scram-verifier.js";
 
 export const run = promisify(execFile);
 export const binaries = "/usr/lib/postgresql/15/bin";
 const password = "benchmark";
+const program = fileURLToPath(new URL("../../protocol/admin/main.js", import.meta.url));
 
 export interface Server {
   readonly name: string;
@@ -115,28 +115,36 @@ export function cpuOfTree(root: number): number | null {
   return ticks * tickMicros;
 }
 
+interface Ready {
+  readonly addresses: { readonly postgres: { readonly host: string; readonly port: number } };
+}
+
+/** A node as `kimberlite start` runs it: in a process of its own, as PostgreSQL is, so that its clients are not started out of its memory. */
 export async function startOurs(folder: string): Promise<Server> {
-  const node = await startNode({
-    dataDirectory: path.join(folder, "kimberlite"),
-    listen: null,
-    postgres: { listen: { host: "127.0.0.1", port: 0 }, authentication: "scram", tls: null },
+  const listen = ["--listen", "127.0.0.1:0", "--pg-listen", "127.0.0.1:0"];
+  const given = ["start", "--data", path.join(folder, "kimberlite"), ...listen, "--log-level", "error", "--json"];
+  const child = spawn(process.execPath, [program, ...given], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, KIMBERLITE_ADMIN_PASSWORD: password },
   });
-  // As `kimberlite start` does.
-  compileSooner();
-  await node.createFirstUser("admin", formatVerifier(await scramVerifier(password)));
+  const ended = once(child, "exit");
+  const [line] = (await Promise.race([once(createInterface(child.stdout), "line"), ended])) as unknown[];
+  if (typeof line !== "string") throw new Error("the node ended before it was ready");
+  const { host, port } = (JSON.parse(line) as Ready).addresses.postgres;
   const environment = {
     ...process.env,
-    PGHOST: "127.0.0.1",
-    PGPORT: String(node.addresses.postgres?.port),
+    PGHOST: host,
+    PGPORT: String(port),
     PGUSER: "admin",
     PGDATABASE: "main",
     PGPASSWORD: password,
   };
-  const cpuMicros = (): number => {
-    const { user, system } = process.cpuUsage();
-    return user + system;
+  const { pid } = child;
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    await ended;
   };
-  return { name: "Kimberlite", environment, cpuMicros, stop: () => node.stop() };
+  return { name: "Kimberlite", environment, cpuMicros: () => (pid === undefined ? null : cpuOfTree(pid)), stop };
 }
 
 export async function psql(server: Server, ...commands: readonly string[]): Promise<string> {
