@@ -13,6 +13,7 @@ import { KimberliteError } from "../../runtime/types/errors.js";
 import { kiB, miB } from "../../runtime/types/limits.js";
 import type { LoginAttempt } from "../server/login-attempts.js";
 import { mockVerifier, type ScramVerifier } from "../wire/scram-verifier.js";
+import type { AnswerTurn, Outlet } from "./answer-turn.js";
 import { Authentication, wrongPassword } from "./authentication.js";
 import { BackendWriter } from "./backend-writer.js";
 import type { SessionIdentity } from "./engine-runs.js";
@@ -53,6 +54,8 @@ export interface ConnectionHost extends Omit<SessionHost, "write" | "outgoingByt
   /** When the node started. µs since 1970 */
   readonly startedAtMicros: number;
   readonly isDraining: boolean;
+  /** When answers go to their sockets. */
+  readonly answers: AnswerTurn;
   /** Counts an attempt to log in: guessing is made slow. */
   attempt(user: string, address: string): LoginAttempt;
   user(name: string): Promise<UserEntry | null>;
@@ -75,10 +78,12 @@ export const startupMs = 10_000;
 const inboxBytesMax: number = 1 * miB;
 const inboxCountMax = 4_096;
 const drainedBytes: number = 256 * kiB;
+/** So much is not held back until the end of a turn. */
+const heldBytesMax: number = 16 * kiB;
 
 type Phase = "startup" | "checking" | "authentication" | "session" | "closed";
 
-export class PostgresConnection {
+export class PostgresConnection implements Outlet {
   readonly #host: ConnectionHost;
   #socket: Socket;
   readonly #decoder: FrontendDecoder;
@@ -98,6 +103,9 @@ export class PostgresConnection {
   #isPaused = false;
   readonly #stopTimer: () => void;
   readonly #drained: (() => void)[] = [];
+  /** Answers that leave at the end of this turn of the loop. */
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
   readonly peer: string;
 
   constructor(host: ConnectionHost, socket: Socket) {
@@ -171,6 +179,7 @@ export class PostgresConnection {
     if (this.#phase === "closed") return;
     try {
       this.#decoder.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      this.#inbox.settle();
     } catch (error) {
       this.#refuse(error);
     }
@@ -186,16 +195,37 @@ export class PostgresConnection {
   }
 
   #write(bytes: Uint8Array): void {
-    if (this.#phase !== "closed" && bytes.length > 0) this.#socket.write(bytes);
+    if (this.#phase !== "closed" && bytes.length > 0) {
+      this.#held.push(bytes);
+      this.#heldBytes += bytes.length;
+      if (this.#heldBytes >= heldBytesMax) this.release();
+      else if (this.#held.length === 1) this.#host.answers.ready(this);
+    }
     this.#regulate();
+  }
+
+  /** Writes what was held back until now. */
+  release(): void {
+    const held = this.#held;
+    if (held.length === 0) return;
+    this.#held = [];
+    this.#heldBytes = 0;
+    if (this.#phase === "closed") return;
+    const [only] = held;
+    this.#socket.write(held.length === 1 && only !== undefined ? only : Buffer.concat(held));
+    if (this.#drained.length > 0) this.#wakeDrained();
   }
 
   #flush(): void {
     this.#write(this.#writer.take());
   }
 
+  get #outgoingBytes(): number {
+    return this.#heldBytes + this.#socket.writableLength;
+  }
+
   #wakeDrained(): void {
-    if (this.#phase !== "closed" && this.#socket.writableLength > drainedBytes) return;
+    if (this.#phase !== "closed" && this.#outgoingBytes > drainedBytes) return;
     for (const wake of this.#drained.splice(0)) wake();
   }
 
@@ -215,6 +245,7 @@ export class PostgresConnection {
   #close(): void {
     if (this.#phase === "closed") return;
     this.#flush();
+    this.release();
     const socket = this.#socket;
     this.#gone();
     socket.end();
@@ -424,7 +455,7 @@ export class PostgresConnection {
       now: () => this.#host.now(),
       after: (delayMs, run) => this.#host.after(delayMs, run),
       write: (bytes) => this.#write(bytes),
-      outgoingBytes: () => this.#socket.writableLength,
+      outgoingBytes: () => this.#outgoingBytes,
       whenDrained: () =>
         new Promise((resolve) => {
           this.#drained.push(resolve);

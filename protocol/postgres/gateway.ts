@@ -27,6 +27,7 @@ import type { ListenAddress } from "../server/messages.js";
 import { SqlParser } from "../server/sql-parser.js";
 import { certificateHash } from "../wire/certificate-hash.js";
 import { type ScramVerifier, verifierOf } from "../wire/scram-verifier.js";
+import { AnswerTurn } from "./answer-turn.js";
 import { BackendWriter } from "./backend-writer.js";
 import { type ConnectionHost, PostgresConnection, type TenantEntry, type UserEntry } from "./connection.js";
 import { RoleBook } from "./role-book.js";
@@ -140,6 +141,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
             },
       mockSecret: this.#args.mockSecret,
       startedAtMicros: this.#args.startedAtMicros,
+      answers: new AnswerTurn(),
       get isDraining() {
         return isDraining();
       },

@@ -42,6 +42,10 @@ export class Inbox {
     this.#messages.push(message);
     this.#bytes += message.body.length + messageBytes;
     if (this.#wake !== null && this.count > this.#waitsFor) this.#resume();
+  }
+
+  /** What came together has been pushed: whoever watches is told, once for all of it. */
+  settle(): void {
     this.#watcher?.(true);
   }
 
@@ -61,10 +65,15 @@ export class Inbox {
     wake?.();
   }
 
-  /** Calls back when a message arrives, and with false when the client is gone, which it may be already. Until `unwatch`. */
+  /** The client is gone, or is not heard any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Calls back when messages have arrived, and with false when the client is gone. Until `unwatch`. */
   watch(watcher: (isMore: boolean) => void): void {
+    assert(!this.#isClosed, "only somebody who may say more is watched");
     this.#watcher = watcher;
-    if (this.#isClosed) watcher(false);
   }
 
   unwatch(): void {

@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type SecureContext } from "node:tls";
+import { AnswerTurn } from "../../protocol/postgres/answer-turn.js";
 import { type ConnectionHost, PostgresConnection, type UserEntry } from "../../protocol/postgres/connection.js";
 import type { TenantRoles } from "../../protocol/postgres/role-book.js";
 import { CursorMemory } from "../../protocol/postgres/session/kept-messages.js";
@@ -98,6 +99,7 @@ export class ServerRig {
       mockSecret: new Uint8Array(32),
       startedAtMicros: 0,
       isDraining: options.isDraining ?? false,
+      answers: new AnswerTurn(),
       user: (name) => Promise.resolve(users.get(name) ?? null),
       tenant: (name) => Promise.resolve(name === "main" ? { id: 1, name } : name === "other" ? { id: 2, name } : null),
       admit: (connection) => {

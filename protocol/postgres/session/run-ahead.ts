@@ -44,10 +44,10 @@ export class RunAhead {
   readonly #exchange: Exchange;
   readonly #ready: () => void;
   #underWay: UnderWay[] = [];
-  #wake: ((isMore: boolean) => void) | null = null;
+  #watcher: (() => void) | null = null;
   #isFlushDue = false;
   #isStopped = false;
-  /** A bug that was met while nobody waited. */
+  /** A bug that was met while an answer was told. */
   #defect: unknown = null;
 
   /** @param ready writes that the session is ready for more */
@@ -123,18 +123,19 @@ export class RunAhead {
     return isFree && settings.get("default_transaction_isolation") === "read committed";
   }
 
-  /** Resolves when something was answered, or the client has said more; to false when it is gone. Rejects for a bug. */
-  whenChanged(): Promise<boolean> {
-    assert(this.isBusy && this.#wake === null, "a session waits once, for what is under way");
-    return new Promise((resolve, reject) => {
-      this.#wake = (isMore) => {
-        this.#wake = null;
-        this.#exchange.inbox.unwatch();
-        if (this.#defect === null) resolve(isMore);
-        else reject(this.#defect);
-      };
-      this.#exchange.inbox.watch((isMore) => this.#wake?.(isMore));
-    });
+  /** Calls back when something was answered. Until `unwatch`. */
+  watch(watcher: () => void): void {
+    assert(this.isBusy && this.#watcher === null, "a session waits once, for what is under way");
+    this.#watcher = watcher;
+  }
+
+  unwatch(): void {
+    this.#watcher = null;
+  }
+
+  /** Throws what was met while an answer was told, and is a bug. */
+  expectSound(): void {
+    if (this.#defect !== null) throw this.#defect;
   }
 
   #settled(one: UnderWay, outcome: SqlOutcome): void {
@@ -152,7 +153,7 @@ export class RunAhead {
       this.#tell(head, head.outcome);
     }
     this.#flushSoon();
-    this.#wake?.(true);
+    this.#watcher?.();
   }
 
   /** An answer that is to come later than it was found holds up all behind it. */

@@ -48,6 +48,9 @@ export class Session {
   readonly #ahead: RunAhead;
   #isSkipping = false;
   #isIdleTooLong: FatalError | null = null;
+  #stopIdleTimer: (() => void) | null = null;
+  /** Ends `run`, once; with an error for a bug. */
+  #ended: ((error: unknown) => void) | null = null;
   /** A ReadyForQuery stands in the writer. */
   #isReadyUnsent = false;
 
@@ -95,32 +98,58 @@ export class Session {
   }
 
   /** Until the client ends, is told to, or is gone. What it throws is a bug. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
     this.#exchange.writer.backendKeyData(this.#exchange.identity.process, this.#exchange.identity.secret);
     this.#ready();
-    try {
-      // One message after the other. Most are acted upon at once: only what waits for others is waited for.
-      for (let isOver = false; !isOver; ) {
-        const isMore = this.#next();
-        if (typeof isMore === "boolean") isOver = !isMore;
-        else {
-          this.#flushReady();
-          isOver = !(await isMore);
-        }
-      }
-      this.#flushReady();
-      if (this.#isIdleTooLong !== null) this.#sayFatal(this.#isIdleTooLong);
-    } finally {
-      this.#end();
-    }
+    return new Promise((resolve, reject) => {
+      this.#ended = (error) => {
+        this.#ended = null;
+        this.#end();
+        if (error === null) resolve();
+        else reject(error);
+      };
+      this.#goOn();
+    });
   }
 
-  /** False at the end of the session. */
-  #next(): boolean | Promise<boolean> {
+  /**
+   * Acts upon what has arrived, one message after the other, until somebody is to be waited for. Most messages are acted upon at once, and
+   * whoever brings the next ones, or an answer, calls this: a promise is made only for what others do.
+   */
+  readonly #goOn = (): void => {
+    try {
+      let next = this.#next();
+      while (next === true) next = this.#next();
+      this.#flushReady();
+      if (next === "waits") return;
+      if (next === false) this.#finish();
+      else next.then(this.#goOnOrFinish, this.#broken);
+    } catch (error) {
+      this.#broken(error);
+    }
+  };
+
+  readonly #goOnOrFinish = (isMore: boolean): void => {
+    if (isMore) this.#goOn();
+    else this.#finish();
+  };
+
+  #finish(): void {
+    if (this.#isIdleTooLong !== null) this.#sayFatal(this.#isIdleTooLong);
+    this.#ended?.(null);
+  }
+
+  readonly #broken = (error: unknown): void => {
+    this.#ended?.(error);
+  };
+
+  /** False at the end of the session; `waits` when it goes on with what the client says next, or with an answer. */
+  #next(): boolean | "waits" | Promise<boolean> {
     if (!this.#isSkipping && this.#ahead.advance()) return true;
-    if (this.#ahead.isBusy) return this.#ahead.whenChanged();
+    this.#ahead.expectSound();
+    if (this.#ahead.isBusy) return this.#wait();
     const raw = this.#exchange.inbox.glance(0);
-    if (raw === undefined) return this.#whenSpokenTo();
+    if (raw === undefined) return this.#waitForMore();
     this.#exchange.inbox.take();
     const kind = kindOf(raw.type);
     if (kind === "terminate") return false;
@@ -136,6 +165,38 @@ export class Session {
     }
   }
 
+  /** For more messages, or for answers to what is under way. */
+  #wait(): false | "waits" {
+    const { inbox } = this.#exchange;
+    if (inbox.isClosed) return false;
+    inbox.watch(this.#woken);
+    if (this.#ahead.isBusy) this.#ahead.watch(this.#answered);
+    return "waits";
+  }
+
+  /** For more messages of a client that is owed nothing. */
+  #waitForMore(): false | "waits" {
+    const waits = this.#wait();
+    if (waits === false) return false;
+    this.#stopIdleTimer = this.#idleTimer();
+    this.#channels.isWaiting = true;
+    this.#exchange.isIdle = true;
+    return waits;
+  }
+
+  readonly #answered = (): void => this.#woken(true);
+
+  readonly #woken = (isMore: boolean): void => {
+    this.#exchange.inbox.unwatch();
+    this.#ahead.unwatch();
+    this.#channels.isWaiting = false;
+    this.#exchange.isIdle = false;
+    this.#stopIdleTimer?.();
+    this.#stopIdleTimer = null;
+    if (isMore) this.#goOn();
+    else this.#finish();
+  };
+
   async #whenDone(done: Promise<void>, isQuery: boolean): Promise<boolean> {
     try {
       await done;
@@ -143,18 +204,6 @@ export class Session {
     } catch (error) {
       return await this.#failed(error, isQuery);
     }
-  }
-
-  /** Until the next message has arrived; false when none comes any more. */
-  async #whenSpokenTo(): Promise<boolean> {
-    const stopTimer = this.#idleTimer();
-    this.#channels.isWaiting = true;
-    this.#exchange.isIdle = true;
-    const raw = await this.#exchange.inbox.peek(0);
-    this.#exchange.isIdle = false;
-    this.#channels.isWaiting = false;
-    stopTimer?.();
-    return raw !== null;
   }
 
   /** A session that only waits may be told to end. */
