@@ -2,15 +2,14 @@
  * COPY between a client and a table: the framing is done here. What goes out is a query whose rows are written as lines; what comes in is
  * stored by loads of many rows, all within one transaction.
  */
-import { LoadBlockWriter } from "../../actors/messages/load-block.js";
 import type { SqlColumn } from "../../actors/messages/sql.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
 import type { Query, RelationName, TableReference } from "../../runtime/query/syntax/ast-query.js";
 import type { Copy } from "../../runtime/query/syntax/ast-session.js";
-import { kiB } from "../../runtime/types/limits.js";
+import { assert } from "../../runtime/types/assert.js";
 import type { BackendWriter } from "./backend-writer.js";
-import { CopyLines } from "./copy/lines.js";
+import { CopyBlock } from "./copy/copy-block.js";
 import { copyOptions } from "./copy/options.js";
 import { RowsIn } from "./copy/rows-in.js";
 import { RowsOut } from "./copy/rows-out.js";
@@ -31,9 +30,6 @@ export interface CopyHost {
   destinationOf(statement: CachedStatement): SqlDestination;
   enter(statement: CachedStatement): SqlDestination | Promise<SqlDestination>;
 }
-
-/** Bytes of rows that are stored together: some ten milliseconds of the shard's work, in which it does nothing else. */
-const loadBytes: number = 192 * kiB;
 
 const plainTail = {
   with: null,
@@ -131,24 +127,48 @@ export class CopyRuns {
     const { table } = copy;
     if (table === null) throw new SqlError("42601", "COPY FROM needs a table");
     const columns = await this.#columnsIn(table, copy.columns, statement);
-    const lines = new CopyLines(table.name, columns, options.format === "binary");
-    const rows = new RowsIn(options, columns, lines);
+    const isBinary = options.format === "binary";
     const load = new Load(this.#host, {
       statement,
       table,
       columns,
       where: copy.where,
-      lines,
-      format: options.format === "binary" ? 1 : 0,
+      format: isBinary ? 1 : 0,
     });
     if (copy.where !== null) await load.expectSound();
-    this.#host.writer.copyInResponse(options.format === "binary" ? 1 : 0, columns.length);
+    this.#host.writer.copyInResponse(isBinary ? 1 : 0, columns.length);
     this.#host.flush();
-    const ready = new LoadBlockWriter();
-    while (await this.#nextData(rows, ready)) if (ready.length >= loadBytes) await load.take(ready);
-    rows.finish(ready);
-    if (ready.rows > 0) await load.take(ready);
+    const blocks = [0, 1].map(() => new CopyBlock(table.name, columns, isBinary));
+    await this.#fill(blocks, new RowsIn(options, columns, blockOf(blocks, 0)), load);
     return load.count;
+  }
+
+  /** A block is filled while the one before it is stored. */
+  async #fill(blocks: readonly CopyBlock[], rows: RowsIn, load: Load): Promise<void> {
+    const { inbox } = this.#host;
+    let number = 0;
+    let stored: Promise<void> | null = null;
+    try {
+      for (;;) {
+        // What is being stored may fail: that is told before anybody waits for the client.
+        if (inbox.glance(0) === undefined) await stored;
+        if (!(await this.#nextData(rows))) break;
+        const block = blockOf(blocks, number);
+        if (!block.isFull) continue;
+        await stored;
+        stored = load.store(block);
+        // Whoever waits for it next hears of it.
+        stored.catch(() => {});
+        number += 1;
+        rows.fill(blockOf(blocks, number));
+      }
+      rows.finish();
+    } finally {
+      // What is wrong with it comes before what is wrong with the rows behind it.
+      await stored;
+    }
+    const last = blockOf(blocks, number);
+    if (last.values.rows > 0) await load.store(last);
   }
 
   /** Who may only INSERT need not be able to read: then columns that are named are taken at their word, which the INSERT checks. */
@@ -188,14 +208,14 @@ export class CopyRuns {
   }
 
   /** False when the client has sent all. */
-  async #nextData(rows: RowsIn, ready: LoadBlockWriter): Promise<boolean> {
+  async #nextData(rows: RowsIn): Promise<boolean> {
     const raw = await this.#host.inbox.peek(0);
     if (raw === null) throw new FatalError("08006", "the client is gone in the middle of a COPY");
     this.#host.inbox.take();
     const message = decodeFrontend(kindOf(raw.type), raw.body);
     switch (message.kind) {
       case "copyData":
-        rows.push(message.bytes, ready);
+        rows.push(message.bytes);
         return true;
       case "copyDone":
         return false;
@@ -214,7 +234,6 @@ export class CopyRuns {
 class Load {
   readonly #host: CopyHost;
   readonly #format: 0 | 1;
-  readonly #lines: CopyLines;
   /** An INSERT of one row: it is run for each. */
   readonly #insert: CachedStatement;
   /** Whether the lines hold no values, as those of a table without columns do. */
@@ -229,19 +248,16 @@ class Load {
       columns,
       where,
       format,
-      lines,
     }: {
       readonly statement: CachedStatement;
       readonly table: RelationName;
       readonly columns: readonly string[];
       readonly where: Expression | null;
       readonly format: 0 | 1;
-      readonly lines: CopyLines;
     },
   ) {
     this.#host = host;
     this.#format = format;
-    this.#lines = lines;
     this.#isBare = columns.length === 0;
     this.#insert = cached({
       ...statement,
@@ -276,10 +292,10 @@ class Load {
     await this.#host.runs.described({ kind: "describe", text, syntax: syntax() }, destination);
   }
 
-  /** Stores what is ready. */
-  async take(ready: LoadBlockWriter): Promise<void> {
-    const { rows } = ready;
-    const bytes = ready.take();
+  /** Stores a block, which can be filled again afterwards. */
+  async store({ values, lines }: CopyBlock): Promise<void> {
+    const { rows } = values;
+    const bytes = values.take();
     const insert = this.#insert;
     const destination = await this.#host.enter(insert);
     const parameters = [{ format: this.#format, bytes }];
@@ -294,8 +310,14 @@ class Load {
         this.count += Number(reply.tag.split(" ").at(-1));
       }
     } catch (error) {
-      throw this.#lines.located(error, bytes);
+      throw lines.located(error, bytes);
     }
-    this.#lines.clear();
+    lines.clear();
   }
+}
+
+function blockOf(blocks: readonly CopyBlock[], number: number): CopyBlock {
+  const block = blocks[number % blocks.length];
+  assert(block !== undefined, "there are blocks to be filled in turns");
+  return block;
 }

@@ -46,8 +46,8 @@ interface Open {
 
 const attemptsMax = 5;
 const routeMs = 10_000;
-const batchBytesMax = 4 * 1024 * 1024;
-const gatherBytesMax = 256 * 1024;
+/** A batch of this size does not wait for more. */
+const batchBytesMax = 128 * 1024;
 const gatherLooksMax = 32;
 const textsMax = 10_000;
 const noBytes = new Uint8Array(0);
@@ -251,16 +251,12 @@ export class SqlRouter implements SqlExecutor {
   #gather(looks: number, before: number): void {
     setImmediate(() => {
       const gathered = this.requests;
-      if (gathered > before && looks < gatherLooksMax && this.#queuedBytes < gatherBytesMax) {
+      if (gathered > before && looks < gatherLooksMax) {
         this.#gather(looks + 1, gathered);
         return;
       }
       this.#context.enter(() => this.#forward());
     });
-  }
-
-  get #queuedBytes(): number {
-    return this.#dirty.reduce((sum, number) => sum + this.#destination(number).batch.byteLength, 0);
   }
 
   #forward(): void {

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { LoadBlockReader, LoadBlockWriter } from "../../actors/messages/load-block.js";
 import { factsLimits } from "../../actors/shard/sql/facts-limits.js";
 import { LoadedRows } from "../../actors/shard/sql/loaded-rows.js";
-import { CopyLines } from "../../protocol/postgres/copy/lines.js";
+import { CopyBlock } from "../../protocol/postgres/copy/copy-block.js";
 import { RowsIn } from "../../protocol/postgres/copy/rows-in.js";
 import { TableKey, tableSpace, tableTree } from "../../runtime/store/table-trees.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
@@ -470,16 +470,12 @@ test("lines of COPY are the values that were written in them, wherever they are 
         return escaped === mark && mark !== "" ? `\\x${mark.charCodeAt(0).toString(16)}${escaped.slice(1)}` : escaped;
       };
       const bytes = Buffer.from(given.map((row) => `${row.map(escapedAs).join(delimiter)}\n`).join(""));
-      const writer = new LoadBlockWriter();
       const columns = ["x", "y", "z"];
-      const rows = new RowsIn(
-        { ...copyDefaults, ...forces, delimiter, null: mark },
-        columns,
-        new CopyLines("t", columns, false),
-      );
-      for (let at = 0; at < bytes.length; at += cut) rows.push(bytes.subarray(at, at + cut), writer);
-      rows.finish(writer);
-      const reader = new LoadBlockReader(writer.take(), 3);
+      const block = new CopyBlock("t", columns, false);
+      const rows = new RowsIn({ ...copyDefaults, ...forces, delimiter, null: mark }, columns, block);
+      for (let at = 0; at < bytes.length; at += cut) rows.push(bytes.subarray(at, at + cut));
+      rows.finish();
+      const reader = new LoadBlockReader(block.values.take(), 3);
       const found: (string | null)[][] = [];
       const textOf = (value: Uint8Array | null): string | null =>
         value === null ? null : Buffer.from(value).toString();

@@ -4,11 +4,11 @@
  *
  * A line that has begun is held until it ends, at most `lineBytesMax`.
  */
-import type { LoadBlockWriter } from "../../../actors/messages/load-block.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { viewOf } from "../../../runtime/query/types/bytes.js";
 import { miB } from "../../../runtime/types/limits.js";
-import { type CopyLines, inContext } from "./lines.js";
+import type { CopyBlock } from "./copy-block.js";
+import { inContext } from "./lines.js";
 import type { CopyOptions } from "./options.js";
 
 const lineBytesMax = 16 * miB;
@@ -40,8 +40,7 @@ export class RowsIn {
   readonly #null: Uint8Array;
   readonly #forceNull: readonly boolean[];
   readonly #forceNotNull: readonly boolean[];
-  /** Where the rows of the block lie. */
-  readonly #lines: CopyLines;
+  #block: CopyBlock;
   #held: Uint8Array = new Uint8Array(0);
   /** Lines that were read, those within quotes counted too. */
   #line = 0;
@@ -53,9 +52,9 @@ export class RowsIn {
   /** For fields whose bytes differ from those of the line. */
   #scratch = new Uint8Array(256);
 
-  constructor(options: CopyOptions, columns: readonly string[], lines: CopyLines) {
+  constructor(options: CopyOptions, columns: readonly string[], block: CopyBlock) {
     this.#options = options;
-    this.#lines = lines;
+    this.#block = block;
     this.#columns = columns;
     this.#delimiter = options.delimiter.charCodeAt(0);
     this.#quote = options.quote.charCodeAt(0);
@@ -65,15 +64,20 @@ export class RowsIn {
     this.#forceNotNull = columns.map((name) => options.forceNotNull.includes(name));
   }
 
+  /** Rows go into this block from now on. */
+  fill(block: CopyBlock): void {
+    this.#block = block;
+  }
+
   /** Rows that are complete now. The bytes are kept until their block is stored. Throws `22P04`. */
-  push(bytes: Uint8Array, into: LoadBlockWriter): void {
+  push(bytes: Uint8Array): void {
     if (this.#isEnded) return;
     try {
       const { encoding } = this.#options;
-      if (encoding === null) return this.#push(bytes, into);
+      if (encoding === null) return this.#push(bytes);
       // Lines before one that cannot be converted are read, so that the error names its line.
       const sound = encoding.soundPart(bytes);
-      this.#push(encoding.toUtf8(sound), into);
+      this.#push(encoding.toUtf8(sound));
       if (sound.length < bytes.length) encoding.toUtf8(bytes.subarray(sound.length));
     } catch (error) {
       throw this.failedBehind(error);
@@ -82,28 +86,28 @@ export class RowsIn {
 
   /** An error of what comes behind the last line that was read. */
   failedBehind(error: unknown): unknown {
-    return inContext(error, this.#lines.at(this.#line + 1, null));
+    return inContext(error, this.#block.lines.at(this.#line + 1, null));
   }
 
-  #push(bytes: Uint8Array, into: LoadBlockWriter): void {
+  #push(bytes: Uint8Array): void {
     const isText = this.#options.format !== "binary";
     // A line that has begun is made whole first, so that the lines behind it are read where they are.
     const firstEnd = isText && this.#held.length > 0 ? bytes.indexOf(lineFeed) + 1 : 0;
-    if (firstEnd > 0 && firstEnd < bytes.length) this.#take(bytes.subarray(0, firstEnd), into);
-    if (!this.#isEnded) this.#take(firstEnd < bytes.length ? bytes.subarray(firstEnd) : bytes, into);
+    if (firstEnd > 0 && firstEnd < bytes.length) this.#take(bytes.subarray(0, firstEnd));
+    if (!this.#isEnded) this.#take(firstEnd < bytes.length ? bytes.subarray(firstEnd) : bytes);
   }
 
-  #take(bytes: Uint8Array, into: LoadBlockWriter): void {
+  #take(bytes: Uint8Array): void {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    const at = this.#options.format === "binary" ? this.#binary(all, into) : this.#rows(all, into);
-    this.#lines.keep(all.subarray(0, at));
+    const at = this.#options.format === "binary" ? this.#binary(all) : this.#rows(all);
+    this.#block.lines.keep(all.subarray(0, at));
     this.#held = new Uint8Array(this.#isEnded ? [] : all.subarray(at));
     if (this.#held.length > lineBytesMax)
       throw new SqlError("54000", `a line of COPY data is longer than ${lineBytesMax} bytes`);
   }
 
   /** The client has sent all. A last line may lack its end. */
-  finish(into: LoadBlockWriter): void {
+  finish(): void {
     if (this.#isEnded) return;
     if (this.#options.format === "binary") {
       const isCutOff = this.#held.length > 0 || this.#sawBinaryHead;
@@ -111,11 +115,11 @@ export class RowsIn {
     }
     if (this.#held.length === 0) return;
     const all = Buffer.concat([this.#held, Uint8Array.of(lineFeed)]);
-    const at = this.#rows(all, into);
-    this.#lines.keep(all.subarray(0, at));
+    const at = this.#rows(all);
+    this.#block.lines.keep(all.subarray(0, at));
     if (at < all.length && !this.#isEnded) {
       const quoted = this.#isFirst ? 0 : this.#held.filter((byte) => byte === lineFeed).length;
-      const context = this.#lines.at(this.#line + 1 + quoted, this.#held);
+      const context = this.#block.lines.at(this.#line + 1 + quoted, this.#held);
       throw inContext(bad("unterminated CSV quoted field"), context);
     }
     this.#held = new Uint8Array(0);
@@ -123,11 +127,11 @@ export class RowsIn {
 
   // ------------------------------------------------------------------ lines
 
-  #rows(bytes: Uint8Array, into: LoadBlockWriter): number {
+  #rows(bytes: Uint8Array): number {
     let at = 0;
     const view = viewOf(bytes);
     while (!this.#isEnded) {
-      const plainEnd = this.#plainLine(bytes, view, at, into);
+      const plainEnd = this.#plainLine(bytes, view, at);
       if (plainEnd >= 0) {
         at = plainEnd + 1;
         continue;
@@ -138,9 +142,9 @@ export class RowsIn {
       // How lines end is known once one has ended: PostgreSQL counts none within quotes before that.
       this.#line += this.#isFirst ? 1 : 1 + this.#quotedLines;
       try {
-        this.#oneLine(bytes, at, textEnd, into);
+        this.#oneLine(bytes, at, textEnd);
       } catch (error) {
-        throw inContext(error, this.#lines.at(this.#line, bytes.subarray(at, textEnd)));
+        throw inContext(error, this.#block.lines.at(this.#line, bytes.subarray(at, textEnd)));
       }
       at = end + 1;
     }
@@ -148,19 +152,21 @@ export class RowsIn {
   }
 
   /** Where a line ends that needed no second look; -1 for all others. */
-  #plainLine(bytes: Uint8Array, view: DataView, from: number, into: LoadBlockWriter): number {
+  #plainLine(bytes: Uint8Array, view: DataView, from: number): number {
     const { format, header } = this.#options;
     const isPlain = format === "text" && this.#columns.length > 0;
     if (!isPlain || from === bytes.length || (this.#isFirst && header !== "none")) return -1;
-    const end = into.plainLine(bytes, view, from, this.#delimiter, this.#null, this.#columns.length);
+    const { values, lines } = this.#block;
+    const end = values.plainLine(bytes, view, from, this.#delimiter, this.#null, this.#columns.length);
     if (end < 0) return -1;
     this.#isFirst = false;
     this.#line += 1;
-    this.#lines.add(this.#line, from, end);
+    lines.add(this.#line, from, end);
     return end;
   }
 
-  #oneLine(bytes: Uint8Array, from: number, to: number, into: LoadBlockWriter): void {
+  #oneLine(bytes: Uint8Array, from: number, to: number): void {
+    const { values: into } = this.#block;
     if (to - from === 2 && bytes[from] === backslash && bytes[from + 1] === 0x2e) {
       this.#isEnded = true;
       return;
@@ -169,15 +175,15 @@ export class RowsIn {
     this.#isFirst = false;
     if (this.#columns.length === 0) {
       if (to > from) throw bad("extra data after last expected column");
-    } else if (this.#options.format === "csv") this.#csvRow(bytes, from, to, into);
-    else this.#textRow(bytes, from, to, into);
+    } else if (this.#options.format === "csv") this.#csvRow(bytes, from, to);
+    else this.#textRow(bytes, from, to);
     if (isHeader) {
       this.#checkHeader(into.rowValues());
       into.dropRow();
       return;
     }
-    this.#endRow(into);
-    this.#lines.add(this.#line, from, to);
+    this.#endRow();
+    this.#block.lines.add(this.#line, from, to);
   }
 
   #checkHeader(row: readonly (Uint8Array | null)[]): void {
@@ -195,7 +201,8 @@ export class RowsIn {
     }
   }
 
-  #endRow(row: LoadBlockWriter): void {
+  #endRow(): void {
+    const { values: row } = this.#block;
     const { values } = row;
     if (values > this.#columns.length) throw bad("extra data after last expected column");
     if (values < this.#columns.length) throw bad(`missing data for column "${this.#columns[values]}"`);
@@ -214,7 +221,8 @@ export class RowsIn {
     return -1;
   }
 
-  #textRow(bytes: Uint8Array, from: number, to: number, into: LoadBlockWriter): void {
+  #textRow(bytes: Uint8Array, from: number, to: number): void {
+    const { values: into } = this.#block;
     const delimiter = this.#delimiter;
     let at = from;
     for (;;) {
@@ -276,7 +284,8 @@ export class RowsIn {
     return -1;
   }
 
-  #csvRow(bytes: Uint8Array, from: number, to: number, into: LoadBlockWriter): void {
+  #csvRow(bytes: Uint8Array, from: number, to: number): void {
+    const { values: into } = this.#block;
     let at = from;
     for (;;) {
       const out = this.#room(to - at + 1);
@@ -318,7 +327,7 @@ export class RowsIn {
 
   // ------------------------------------------------------------------ binary
 
-  #binary(bytes: Uint8Array, into: LoadBlockWriter): number {
+  #binary(bytes: Uint8Array): number {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     if (!this.#sawBinaryHead) {
@@ -332,14 +341,15 @@ export class RowsIn {
       this.#sawBinaryHead = true;
     }
     for (;;) {
-      const end = this.#tuple(bytes, view, at, into);
+      const end = this.#tuple(bytes, view, at);
       if (end < 0 || this.#isEnded) return at;
       at = end;
     }
   }
 
   /** Where the tuple ends, or -1 while it is not complete. */
-  #tuple(bytes: Uint8Array, view: DataView, from: number, into: LoadBlockWriter): number {
+  #tuple(bytes: Uint8Array, view: DataView, from: number): number {
+    const { values: into } = this.#block;
     if (from + 2 > bytes.length) return -1;
     const count = view.getInt16(from);
     if (count === -1) {
@@ -365,7 +375,7 @@ export class RowsIn {
       at += Math.max(0, length);
     }
     this.#line += 1;
-    this.#lines.add(this.#line, 0, 0);
+    this.#block.lines.add(this.#line, 0, 0);
     into.endRow();
     return at;
   }
