@@ -145,24 +145,25 @@ export class CopyRuns {
 
   /** A block is filled while the one before it is stored. */
   async #fill(blocks: readonly CopyBlock[], rows: RowsIn, load: Load): Promise<void> {
-    const { inbox } = this.#host;
     let number = 0;
-    let stored: Promise<void> | null = null;
+    let stored: Promise<void> = Promise.resolve();
+    let hasFailed = false;
+    const failed = (): void => {
+      hasFailed = true;
+      // What went wrong is told before the client has said more.
+      this.#host.inbox.nudge();
+    };
     try {
-      for (;;) {
-        // What is being stored may fail: that is told before anybody waits for the client.
-        if (inbox.glance(0) === undefined) await stored;
-        if (!(await this.#nextData(rows))) break;
+      while (!hasFailed && (await this.#nextData(rows, () => hasFailed))) {
         const block = blockOf(blocks, number);
         if (!block.isFull) continue;
         await stored;
         stored = load.store(block);
-        // Whoever waits for it next hears of it.
-        stored.catch(() => {});
+        stored.catch(failed);
         number += 1;
         rows.fill(blockOf(blocks, number));
       }
-      rows.finish();
+      if (!hasFailed) rows.finish();
     } finally {
       // What is wrong with it comes before what is wrong with the rows behind it.
       await stored;
@@ -207,9 +208,10 @@ export class CopyRuns {
     }
   }
 
-  /** False when the client has sent all. */
-  async #nextData(rows: RowsIn): Promise<boolean> {
-    const raw = await this.#host.inbox.peek(0);
+  /** False when the client has sent all, or is not waited for any more. */
+  async #nextData(rows: RowsIn, isStopped: () => boolean): Promise<boolean> {
+    const raw = await this.#host.inbox.peek(0, isStopped);
+    if (raw === null && isStopped()) return false;
     if (raw === null) throw new FatalError("08006", "the client is gone in the middle of a COPY");
     this.#host.inbox.take();
     const message = decodeFrontend(kindOf(raw.type), raw.body);

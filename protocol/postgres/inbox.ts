@@ -85,10 +85,14 @@ export class Inbox {
     return this.#messages[this.#at + ahead];
   }
 
-  /** As `glance`, once it is there; null when the client is gone. */
-  async peek(ahead: number): Promise<RawMessage | null> {
+  /**
+   * As `glance`, once it is there; null when the client is gone.
+   *
+   * @param isStopped looked at again with each `nudge`: while it is true nobody waits, and null is the answer as well
+   */
+  async peek(ahead: number, isStopped?: () => boolean): Promise<RawMessage | null> {
     for (;;) {
-      if (this.#isClosed) return null;
+      if (this.#isClosed || isStopped?.() === true) return null;
       const message = this.glance(ahead);
       if (message !== undefined) return message;
       assert(this.#wake === null, "one reader waits for messages");
@@ -97,6 +101,11 @@ export class Inbox {
         this.#wake = resolve;
       });
     }
+  }
+
+  /** Whoever waits for a message looks again whether he still has to. */
+  nudge(): void {
+    this.#resume();
   }
 
   /** Takes the message that was peeked at first. */
