@@ -164,12 +164,30 @@ export class CopyRuns {
         rows.fill(blockOf(blocks, number));
       }
       if (!hasFailed) rows.finish();
-    } finally {
-      // What is wrong with it comes before what is wrong with the rows behind it.
-      await stored;
+    } catch (error) {
+      if (!(error instanceof FatalError)) {
+        await stored;
+        await this.#storeBefore(error, blockOf(blocks, number), load);
+      }
+      throw error;
     }
+    await stored;
     const last = blockOf(blocks, number);
     if (last.values.rows > 0) await load.store(last);
+  }
+
+  /**
+   * What is wrong with rows before one that is none is told before that; but not a key that is taken, which PostgreSQL looks up when it has
+   * gathered many rows.
+   */
+  async #storeBefore(error: unknown, block: CopyBlock, load: Load): Promise<void> {
+    block.values.dropRow();
+    if (block.values.rows === 0) return;
+    try {
+      await load.store(block);
+    } catch (earlier) {
+      throw earlier instanceof SqlError && earlier.sqlState === "23505" ? error : earlier;
+    }
   }
 
   /** Who may only INSERT need not be able to read: then columns that are named are taken at their word, which the INSERT checks. */

@@ -1,6 +1,13 @@
 /** What COPY says of a row that fails: its line, its column, its value, as PostgreSQL 15 says them. */
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import test from "ava";
+import { startNodeProcess } from "../admin/run-command.js";
 import { withNode } from "../query/fuzz/programs/target.js";
+import { fieldsOf, message, query, RawClient, startupPacket, sync } from "./rig.js";
 
 const definitions = [
   "create table t (a int, b text, c numeric(5,2) check (c > 0), d varchar(3) not null)",
@@ -16,6 +23,10 @@ const cut = (text: string): string => `${text.slice(0, 100)}...`;
 const cases: readonly (readonly [sql: string, data: string, sqlState: string, context: string | undefined])[] = [
   ["copy t from stdin", "1\tx\t1.5\tabc\nz\tx\t1\ta\n", "22P02", 'COPY t, line 2, column a: "z"'],
   ["copy t from stdin", "1\tx\t1.5\tabc\n2\tx\n", "22P04", 'COPY t, line 2: "2\tx"'],
+  // The first row that is wrong, however it is; but keys are looked up when many rows have been read.
+  ["copy t from stdin", "z\tx\t1\ta\n2\tx\n", "22P02", 'COPY t, line 1, column a: "z"'],
+  ["copy t from stdin", "1\tx\t-1\tabc\n2\tx\n", "23514", 'COPY t, line 1: "1\tx\t-1\tabc"'],
+  ["copy k from stdin", "1\t1\n1\t2\n3\n", "22P04", 'COPY k, line 3: "3"'],
   ["copy t from stdin", "1\tx\t1\ta\tb\n", "22P04", 'COPY t, line 1: "1\tx\t1\ta\tb"'],
   ["copy t from stdin", "1\tx\t-1\tabc\n", "23514", 'COPY t, line 1: "1\tx\t-1\tabc"'],
   ["copy t from stdin", "1\tx\t1\t\\N\n", "23502", 'COPY t, line 1: "1\tx\t1\t\\N"'],
@@ -49,4 +60,34 @@ test("a row of COPY that fails is told with its place", async (t) => {
     t.is(answer.kind === "failed" ? answer.fields.get("W") : "", 'COPY t, line 40001, column a: "bad"');
     t.deepEqual(await client.rows("select count(*) from t"), [["0"]]);
   });
+});
+
+test("a block that cannot be stored is told of while the client says nothing more, and before what is wrong behind it", async (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), "kimberlite-copy-"));
+  const node = await startNodeProcess(path.join(directory, "data"), ["--pg-auth", "trust"]);
+  try {
+    const { addresses } = JSON.parse(node.lines[0] ?? "{}") as { addresses: { postgres: { port: number } } };
+    const socket = connect({ host: "127.0.0.1", port: addresses.postgres.port });
+    await once(socket, "connect");
+    const client = new RawClient(socket);
+    client.send(startupPacket({ user: "admin", database: "main" }));
+    await client.untilReady();
+    await client.ask(query("create table t (a int, b text)"));
+    const row = (a: string): string => `${a}\t${"x".repeat(1_000)}\n`;
+    const block = [row("bad"), ...Array.from({ length: 400 }, (_, index) => row(String(index)))].join("");
+    // More than a block, and then silence: no CopyDone ever comes.
+    for (const behind of ["", "no row at all\n"]) {
+      client.send(query("copy t from stdin"), message("d", Buffer.from(block + behind)));
+      const answers = await client.untilReady();
+      const failed = answers.find(({ type }) => type === "E");
+      const { C: code, W: context } = failed === undefined ? {} : fieldsOf(failed.body);
+      t.deepEqual([code, context], ["22P02", 'COPY t, line 1, column a: "bad"'], behind);
+    }
+    t.deepEqual((await client.ask(query("select count(*) from t")))[1], "D 0");
+    client.send(sync);
+    client.close();
+  } finally {
+    await node.end("SIGTERM");
+    rmSync(directory, { recursive: true, force: true });
+  }
 });

@@ -99,11 +99,21 @@ export class RowsIn {
 
   #take(bytes: Uint8Array): void {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    const at = this.#options.format === "binary" ? this.#binary(all) : this.#rows(all);
-    this.#block.lines.keep(all.subarray(0, at));
+    const at = this.#rowsOf(all);
     this.#held = new Uint8Array(this.#isEnded ? [] : all.subarray(at));
     if (this.#held.length > lineBytesMax)
       throw new SqlError("54000", `a line of COPY data is longer than ${lineBytesMax} bytes`);
+  }
+
+  /** How many of the bytes are whole rows. Those before one that is none are shown as well where they fail. */
+  #rowsOf(bytes: Uint8Array): number {
+    let end = bytes.length;
+    try {
+      end = this.#options.format === "binary" ? this.#binary(bytes) : this.#rows(bytes);
+    } finally {
+      this.#block.lines.keep(bytes.subarray(0, end));
+    }
+    return end;
   }
 
   /** The client has sent all. A last line may lack its end. */
@@ -115,8 +125,7 @@ export class RowsIn {
     }
     if (this.#held.length === 0) return;
     const all = Buffer.concat([this.#held, Uint8Array.of(lineFeed)]);
-    const at = this.#rows(all);
-    this.#block.lines.keep(all.subarray(0, at));
+    const at = this.#rowsOf(all);
     if (at < all.length && !this.#isEnded) {
       const quoted = this.#isFirst ? 0 : this.#held.filter((byte) => byte === lineFeed).length;
       const context = this.#block.lines.at(this.#line + 1 + quoted, this.#held);

@@ -48,7 +48,7 @@ export class RunAhead {
   #isFlushDue = false;
   #isStopped = false;
   /** A bug that was met while an answer was told. */
-  #defect: unknown = null;
+  #defect: Error | null = null;
 
   /** @param ready writes that the session is ready for more */
   constructor(exchange: Exchange, ready: () => void) {
@@ -178,7 +178,7 @@ export class RunAhead {
       writer.commandComplete(reply.tag);
     } catch (error) {
       const report = reportOf(error, this.#exchange.place);
-      if (report === null) this.#defect = error;
+      if (report === null) this.#defect = error instanceof Error ? error : new Error(String(error));
       else writer.error(report);
     }
     this.#exchange.round += 1;
