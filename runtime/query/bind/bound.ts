@@ -2,8 +2,10 @@
  * Statements after binding: what the parts that execute them are given. Names are resolved against one version of one tenant's catalog,
  * so a bound statement is good for that version only.
  */
+
 import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
 import type { DomainRule } from "../functions/domain-check.js";
+import type { DocumentFormat } from "../plan/explain-formats.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanNode } from "../plan/plan.js";
 import type { DefinitionStatement } from "../syntax/ast-definition.js";
@@ -140,7 +142,7 @@ export interface BoundExplain {
   readonly withCosts: boolean;
   readonly withTiming: boolean;
   readonly withSummary: boolean;
-  readonly format: "text" | "json";
+  readonly format: "text" | DocumentFormat;
   readonly columns: readonly ResultColumn[];
 }
 

@@ -9,7 +9,7 @@ import type { Query } from "../syntax/ast-query.js";
 import type { Explain } from "../syntax/ast-session.js";
 import { functionsNamed } from "../syntax/names-read.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
-import { Binder, lockedQuery, plainQuery, type QueryOptions } from "./binder.js";
+import { Binder, lockedQuery, plainQuery, positionOf, type QueryOptions } from "./binder.js";
 import type {
   BoundDefinition,
   BoundExplain,
@@ -200,7 +200,8 @@ function bindExplain(explain: Explain, binder: Binder): BoundExplain {
     if (["false", "off", "0"].includes(text)) return false;
     throw new SqlError("42601", `${name} requires a Boolean value`);
   };
-  const format = (options.get("format")?.value ?? "text").toLowerCase();
+  const { value: written, location: formatAt } = options.get("format") ?? { value: null, location: -1 };
+  const format = (written ?? "text").toLowerCase();
   options.delete("format");
   const isAnalyze = flag("analyze", false);
   const settled = {
@@ -217,7 +218,10 @@ function bindExplain(explain: Explain, binder: Binder): BoundExplain {
   if (left !== undefined) {
     throw new SqlError("42601", `unrecognized EXPLAIN option "${left[0]}"`, { position: left[1].location });
   }
-  if (format !== "text" && format !== "json") throw notSupported(`EXPLAIN format ${format}`);
+  if (!isFormat(format))
+    throw new SqlError("22023", `unrecognized value for EXPLAIN option "format": "${format}"`, {
+      position: positionOf(formatAt),
+    });
   const bound = bindData(statement, binder);
   if (!isAnalyze) binder.writes = false;
   const type = sqlType(format === "json" ? typeOid.json : typeOid.text);
@@ -229,3 +233,5 @@ function bindExplain(explain: Explain, binder: Binder): BoundExplain {
     columns: [{ name: "QUERY PLAN", type, table: 0, column: 0 }],
   };
 }
+
+const isFormat = (format: string): format is BoundExplain["format"] => ["text", "json", "yaml", "xml"].includes(format);

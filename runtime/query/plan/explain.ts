@@ -1,7 +1,8 @@
-/** EXPLAIN: a plan as a tree of lines, in PostgreSQL's words, or as JSON. */
+/** EXPLAIN: a plan as a tree of lines, in PostgreSQL's words, or as a document. */
 import { unreachable } from "../../types/assert.js";
 import type { BoundExplain } from "../bind/bound.js";
 import type { EvaluationContext } from "../functions/context.js";
+import { formatDocument, type PlanDocument } from "./explain-formats.js";
 import type { BoundExpression } from "./expression.js";
 import type { PlanNode, PlanRange, ScanNode, SortKey } from "./plan.js";
 import { showExpression } from "./show.js";
@@ -31,7 +32,7 @@ export interface ExplainTimes {
   readonly executionMs: number | null;
 }
 
-/** Lines of the answer; one of JSON when that is asked for. */
+/** Lines of the answer; one document when that is asked for. */
 export function explainLines(
   explain: BoundExplain,
   context: EvaluationContext,
@@ -57,11 +58,11 @@ export function explainLines(
           children: [root],
           title: null,
         };
-  if (explain.format === "json") {
-    const plan: Record<string, unknown> = { Plan: asJson(whole, explain, measured) };
-    if (times !== null) plan["Planning Time"] = times.planningMs;
-    if (times?.executionMs !== null && times !== null) plan["Execution Time"] = times.executionMs;
-    return [JSON.stringify([plan], null, 2)];
+  if (explain.format !== "text") {
+    const planning = times === null ? {} : { "Planning Time": times.planningMs };
+    const execution = times === null || times.executionMs === null ? {} : { "Execution Time": times.executionMs };
+    const document = { Plan: documentOf(whole, explain, measured), ...planning, ...execution };
+    return [formatDocument(document, explain.format)];
   }
   const lines: string[] = [];
   addLines(whole, 0, explain, measured, lines);
@@ -274,12 +275,12 @@ function actual(node: PlanNode, explain: BoundExplain, measured: ReadonlyMap<Pla
   return ` (actual ${time}rows=${Math.round(found.rows / found.loops)} loops=${found.loops})`;
 }
 
-function asJson(
+function documentOf(
   { node, name, details, children, title }: ShownNode,
   explain: BoundExplain,
   measured: ReadonlyMap<PlanNode, Measured> | null,
-): Record<string, unknown> {
-  const result: Record<string, unknown> = { "Node Type": name };
+): PlanDocument {
+  const result: Record<string, PlanDocument[string]> = { "Node Type": name };
   if (title !== null) result["Parent Relationship"] = title;
   if (explain.withCosts) {
     result["Total Cost"] = Number(Math.max(0, node.cost).toFixed(2));
@@ -293,6 +294,6 @@ function asJson(
     result["Actual Loops"] = found.loops;
   }
   for (const [label, text] of details) result[label] = text;
-  if (children.length > 0) result["Plans"] = children.map((child) => asJson(child, explain, measured));
+  if (children.length > 0) result["Plans"] = children.map((child) => documentOf(child, explain, measured));
   return result;
 }

@@ -78,7 +78,7 @@ export function setType(
   const ports = alteration.ports;
   const position = placeOf(location);
   const column = alteration.column(name, position);
-  const type = columnTypeOf(syntax, ports);
+  const type = columnTypeOf(syntax, name, ports);
   if (column.generated !== null && using !== null) {
     throw new SqlError("42611", "cannot specify USING when altering type of generated column", {
       position,

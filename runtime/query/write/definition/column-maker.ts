@@ -74,7 +74,7 @@ export class ColumnMaker {
     }
     const number = parts.columns.length + 1;
     const serial = serialType(syntax.type);
-    const type = serial ?? columnTypeOf(syntax.type, this.#ports);
+    const type = serial ?? columnTypeOf(syntax.type, name, this.#ports);
     let column: ColumnDefinition = { ...emptyColumn, number, name, type };
     if (serial !== null) {
       const sequence = this.#sequence(name, number, serial);

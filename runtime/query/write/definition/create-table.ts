@@ -18,7 +18,7 @@ import { exists, expectNoType } from "./names.js";
 import { expectNoQuery } from "./no-query.js";
 import { expectPersistence, persistenceOf } from "./persistence.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
-import { expectTypeUsage } from "./types.js";
+import { expectNoPseudoType, expectTypeUsage } from "./types.js";
 
 /** @param base what a change of the parts leaves as it is */
 export function definitionOf(
@@ -128,6 +128,7 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
   const parts = newParts(ports, name, schema.oid);
   for (const [index, column] of query.columns.entries()) {
     const named = statement.columns[index] ?? column.name;
+    expectNoPseudoType(named, column.type);
     if (storageOf(column.type.oid) === null) throw notSupported(`a column of type ${formatType(column.type.oid)}`);
     if (columnNamed(parts.columns, named) !== null) {
       throw new SqlError("42701", `column "${named}" specified more than once`);

@@ -1,4 +1,5 @@
 /** CREATE DOMAIN and ALTER DOMAIN. */
+import { bindTypeName } from "../../bind/type-name.js";
 import {
   type ColumnDefinition,
   type DomainDefinition,
@@ -8,6 +9,7 @@ import {
 import { isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterDomain, ConstraintSyntax, CreateDomain } from "../../syntax/ast-definition.js";
+import { typeFactsOf } from "../../types/type-table.js";
 import { domainArrayOid } from "../../types/user-types.js";
 import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
@@ -18,7 +20,7 @@ import { freeName } from "./names.js";
 import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { checkDomain } from "./table-rows.js";
-import { columnTypeOf } from "./types.js";
+import { columnType, expectTypeUsage } from "./types.js";
 
 export function createDomain(statement: CreateDomain, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
@@ -26,7 +28,13 @@ export function createDomain(statement: CreateDomain, ports: DefinitionPorts): D
   const schema = draft.schemaFor(statement.name);
   if (isTemporaryName(schema.name)) throw notSupported("a temporary domain");
   expectFree(ports, schema.oid, name);
-  const base = columnTypeOf(statement.type, ports);
+  const { oid } = bindTypeName(statement.type, draft.findType);
+  if (typeFactsOf(oid)?.kind === "p") {
+    const name = statement.type.names.join(".") + (statement.type.arrayDimensions > 0 ? "[]" : "");
+    throw new SqlError("42804", `"${name}" is not a valid base type for a domain`);
+  }
+  const base = columnType(statement.type, draft.findType);
+  expectTypeUsage(base, ports);
   if (base.domain !== undefined) throw notSupported("a domain over a domain", placeOf(statement.type.location));
   const { user: owner } = ports;
   const start = { kind: "domain", oid: draft.newOid(), name, schema: schema.oid, owner, base } as const;

@@ -20,6 +20,7 @@ import { withDefaults } from "./default-privileges.js";
 import { placeOf, shownName } from "./draft.js";
 import { exists } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
+import { expectNoPseudoType } from "./types.js";
 import { namedColumns } from "./view-columns.js";
 import { readsTemporary } from "./view-sources.js";
 
@@ -51,6 +52,7 @@ function viewColumns(
     type: sqlType(oid, modifier),
   }));
   for (const [index, { name, type }] of columns.entries()) {
+    expectNoPseudoType(name, type);
     if (storageOf(type.oid) === null) throw notSupported(`a column of type ${formatType(type.oid)}`);
     if (columns.findIndex((each) => each.name === name) === index) continue;
     throw new SqlError("42701", `column "${name}" specified more than once`);

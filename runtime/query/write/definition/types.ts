@@ -2,12 +2,12 @@
 import { bindTypeName } from "../../bind/type-name.js";
 import { isType } from "../../catalog/model.js";
 import { expectPrivilege } from "../../catalog/privileges.js";
-import { notSupported } from "../../error.js";
+import { notSupported, SqlError } from "../../error.js";
 import type { TypeName } from "../../syntax/ast-expression.js";
 import { storageOf } from "../../table/value-bytes.js";
 import { type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
 import { type FindUserType, formatType } from "../../types/type-name.js";
-import { elementTypeOf } from "../../types/type-table.js";
+import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { isEnum, isUserType, numberInOid } from "../../types/user-types.js";
 import { placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
@@ -40,8 +40,18 @@ export function expectTypeUsage(
   if (found !== null && isType(found)) expectPrivilege(found, actor, "U");
 }
 
-/** Throws 42704 for a type that there is not, 42501 for one that may not be used, 0A000 for one that is not stored. */
-export function columnTypeOf(name: TypeName, ports: Pick<DefinitionPorts, "draft" | "actor">): SqlType {
+/** Throws 42P16 for a type that is none of values. */
+export function expectNoPseudoType(column: string, { oid }: SqlType): void {
+  if (typeFactsOf(oid)?.kind === "p")
+    throw new SqlError("42P16", `column "${column}" has pseudo-type ${formatType(oid)}`);
+}
+
+/**
+ * Throws 42704 for a type that there is not, 42501 for one that may not be used, 42P16 for one that is none of values, 0A000 for one that is
+ * not stored.
+ */
+export function columnTypeOf(name: TypeName, column: string, ports: Pick<DefinitionPorts, "draft" | "actor">): SqlType {
+  expectNoPseudoType(column, bindTypeName(name, ports.draft.findType));
   const type = columnType(name, ports.draft.findType);
   expectTypeUsage(type, ports);
   return type;

@@ -1,0 +1,26 @@
+-- Types that are none of values are no columns' types.
+CREATE SCHEMA pseudo;
+SET search_path TO pseudo;
+\set VERBOSITY verbose
+CREATE TABLE ps (a int, b record);
+CREATE TABLE ps (a anyelement);
+CREATE TABLE ps (a void);
+CREATE TABLE ps (a cstring);
+CREATE TABLE ps (a trigger);
+CREATE TABLE ps (a anyarray);
+CREATE TABLE ps (a "any");
+CREATE TABLE ps (a record[]);
+CREATE TABLE ps (a unknown);
+CREATE TABLE ps AS SELECT ROW(1, 2) AS r;
+CREATE TABLE ps AS SELECT ARRAY[ROW(1, 2)] AS r;
+CREATE TABLE ps (a int);
+ALTER TABLE ps ADD COLUMN b record;
+ALTER TABLE ps ALTER a TYPE record;
+ALTER TABLE ps ALTER a TYPE anyelement USING a;
+CREATE DOMAIN psd AS record;
+CREATE DOMAIN psd AS anyelement;
+CREATE DOMAIN psd AS void;
+CREATE TEMP TABLE ps3 (a record);
+CREATE MATERIALIZED VIEW psm AS SELECT ROW(1, 2) AS r;
+DROP TABLE ps;
+EXPLAIN (FORMAT nothing) SELECT 1;
