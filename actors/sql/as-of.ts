@@ -8,9 +8,18 @@ import { assert } from "../../runtime/types/assert.js";
 import type { SqlRequest } from "../messages/sql.js";
 import { unixTimeOf } from "./evaluation.js";
 
+/** What was found of lists of settings: a session sends the same list until one of them changes. */
+const asOf = new WeakMap<SqlRequest["settings"], boolean>();
+
 /** Whether the session reads the past: then nothing is changed, and the state of now is not what is read. */
-export const isAsOf = ({ settings }: Pick<SqlRequest, "settings">): boolean =>
-  settings.some(([name, value]) => value !== "" && name.toLowerCase() === "kimberlite.as_of");
+export function isAsOf({ settings }: Pick<SqlRequest, "settings">): boolean {
+  let found = asOf.get(settings);
+  if (found === undefined) {
+    found = settings.some(([name, value]) => value !== "" && name.toLowerCase() === "kimberlite.as_of");
+    asOf.set(settings, found);
+  }
+  return found;
+}
 
 /**
  * Position that the setting means, at most `newest`; -1 for a moment before the first command, null when there is none. A moment is read in

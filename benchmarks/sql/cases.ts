@@ -232,6 +232,12 @@ export const cases: readonly Case[] = [
     { statement: auditStatement("$1"), from: "001", to: String(auditTenants), rowsEach: 0 },
     { table: "audit", column: "tenant" },
   ),
+  pipelinedCase(
+    { name: "audit1x16", what: "audit INSERT, one hash chain by trigger there", aim: 20 },
+    auditTable,
+    { statement: auditStatement("$1"), from: "001", to: "001", rowsEach: 0 },
+    { table: "audit", column: "tenant" },
+  ),
   tpcb,
   scripted(
     { name: "scan", what: "scan, filter, sum over 1 M rows", aim: 4, unit: "queries" },

@@ -75,7 +75,7 @@ export class FrontendDecoder {
       if (end < 0 || end > chunk.length) break;
       const headBytes = this.#headBytes;
       const type = headBytes === 4 ? 0 : (chunk[at] ?? 0);
-      const body = chunk.subarray(at + headBytes, end);
+      const body = at + headBytes === end ? nothing : chunk.subarray(at + headBytes, end);
       at = end;
       this.#onMessage(type, body, chunk.length - end);
     }
@@ -132,7 +132,7 @@ export class FrontendDecoder {
       throw new SqlError("08P01", `invalid frontend message type ${type}`);
     }
     if (bytes.length < lengthAt + 4) return -1;
-    const length = new DataView(bytes.buffer, bytes.byteOffset).getInt32(lengthAt);
+    const length = int32At(bytes, lengthAt);
     if (this.#phase === "startup") {
       if (length < 8 || length > startupBytesMax) throw new SqlError("08P01", "invalid length of startup packet");
     } else if (length < 4 || length > this.#lengthMax(type ?? 0)) {
@@ -147,3 +147,7 @@ export class FrontendDecoder {
     return type === password ? authenticationBytesMax : shortBytesMax;
   }
 }
+
+/** In the order of the network. A view for each message would cost more than the rest of the look at it. */
+const int32At = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
