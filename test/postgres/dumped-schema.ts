@@ -9,6 +9,7 @@ COMMENT ON TYPE mood IS 'how it is';
 CREATE DOMAIN positive AS integer DEFAULT 3 NOT NULL CONSTRAINT above CHECK (value > 0);
 CREATE DOMAIN email AS text CHECK (value ~ '^[^@]+@[^@]+$') CHECK (length(value) < 100);
 COMMENT ON DOMAIN email IS 'an address';
+COMMENT ON CONSTRAINT above ON DOMAIN positive IS 'no less';
 CREATE SEQUENCE ward.number START 5 INCREMENT 7 MAXVALUE 100000 CYCLE;
 CREATE SEQUENCE small AS smallint START 10 MINVALUE -5;
 CREATE TABLE patients (

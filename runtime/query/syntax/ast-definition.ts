@@ -297,7 +297,9 @@ export interface AlterDomain extends Located {
     | { readonly kind: "setDefault"; readonly expression: Expression | null }
     | { readonly kind: "setNotNull" | "dropNotNull" }
     | { readonly kind: "addConstraint"; readonly constraint: ConstraintSyntax }
-    | { readonly kind: "dropConstraint"; readonly constraint: string; readonly ifExists: boolean };
+    | { readonly kind: "dropConstraint"; readonly constraint: string; readonly ifExists: boolean }
+    | { readonly kind: "validateConstraint"; readonly constraint: string }
+    | { readonly kind: "renameConstraint"; readonly constraint: string; readonly newName: string };
 }
 
 export interface DropType extends Located {

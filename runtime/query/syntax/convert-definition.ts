@@ -1,6 +1,7 @@
 /** Statements that define tables, indexes, views, schemas and sequences, of the parser into ours. */
 import { notSupported, SqlError } from "../error.js";
 import type {
+  AlterDomain,
   AlterType,
   CreateIndex,
   CreateTableAs,
@@ -25,6 +26,7 @@ import {
   convertCreateDomain,
   convertCreateEnum,
   convertDropType,
+  convertRenameDomainConstraint,
   convertTypeChange,
   isTypeKind,
 } from "./convert-type.js";
@@ -221,10 +223,11 @@ export const definitionConverters: Readonly<Record<string, Convert>> = {
   }),
 };
 
-function convertRename(fields: Fields, conversion: Conversion): Rename | RenameRole | AlterType {
+function convertRename(fields: Fields, conversion: Conversion): Rename | RenameRole | AlterType | AlterDomain {
   const type = textOf(fields, "renameType");
   const newName = textOf(fields, "newname");
   if (isTypeKind(type)) return convertTypeChange(fields, type, { kind: "rename", newName });
+  if (type === "OBJECT_DOMCONSTRAINT") return convertRenameDomainConstraint(fields, newName);
   const ifExists = flagOf(fields, "missing_ok");
   const nameless: RelationName = { database: null, schema: null, name: textOf(fields, "subname"), location: -1 };
   if (type === "OBJECT_ROLE") return { kind: "renameRole", name: nameless.name, newName, location: -1 };

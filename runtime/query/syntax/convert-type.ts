@@ -78,12 +78,21 @@ export function convertAlterDomain(fields: Fields, conversion: Conversion): Alte
       }
       case "X":
         return { kind: "dropConstraint", constraint: textOf(fields, "name"), ifExists: flagOf(fields, "missing_ok") };
+      case "V":
+        return { kind: "validateConstraint", constraint: textOf(fields, "name") };
       default:
-        throw notSupported("ALTER DOMAIN … VALIDATE CONSTRAINT");
+        throw notSupported("this change of a domain");
     }
   };
   return { kind: "alterDomain", name: typeNameOf(stringsOf(fields, "typeName")), change: change(), location: -1 };
 }
+
+export const convertRenameDomainConstraint = (fields: Fields, newName: string): AlterDomain => ({
+  kind: "alterDomain",
+  name: typeNameOf(nameParts(fields["object"])),
+  change: { kind: "renameConstraint", constraint: textOf(fields, "subname"), newName },
+  location: -1,
+});
 
 export const convertDropType = (fields: Fields): DropType => ({
   kind: "dropType",

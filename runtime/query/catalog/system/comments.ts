@@ -15,6 +15,12 @@ const standard: Comments = { [partName.itself]: "standard public schema" };
 const commentsOf = (object: CatalogObject): Comments =>
   object.comments ?? (object.oid === publicSchemaOid ? standard : {});
 
+/** Of a table or of a domain. */
+function constraintsOf(object: CatalogObject): readonly { readonly oid: Oid }[] {
+  if (object.kind === "table") return object.constraints;
+  return object.kind === "domain" ? object.checks : [];
+}
+
 /** The catalog that lists an object. */
 function classOf({ kind }: CatalogObject): { readonly name: string; readonly oid: Oid } {
   if (kind === "schema") return { name: "pg_namespace", oid: namespaceClassOid };
@@ -26,9 +32,9 @@ function classOf({ kind }: CatalogObject): { readonly name: string; readonly oid
 /** Of an object as a whole; null where nothing was said. */
 export function objectComment(oid: Oid, className: string, world: CatalogWorld): string | null {
   if (className === "pg_constraint") {
-    for (const table of world.tables())
-      if (table.constraints.some((constraint) => constraint.oid === oid))
-        return commentsOf(table)[partName.constraint(oid)] ?? null;
+    for (const object of world.catalog.objects())
+      if (constraintsOf(object).some((constraint) => constraint.oid === oid))
+        return commentsOf(object)[partName.constraint(oid)] ?? null;
     return null;
   }
   const object = world.catalog.objectByOid(oid);
@@ -59,8 +65,7 @@ export function* descriptionRows(world: CatalogWorld): Iterable<SystemRow> {
       const description = comments[partName.column(number)];
       if (description !== undefined) yield { objoid: object.oid, classoid, objsubid: number, description };
     }
-    if (object.kind !== "table") continue;
-    for (const { oid } of object.constraints) {
+    for (const { oid } of constraintsOf(object)) {
       const description = comments[partName.constraint(oid)];
       if (description !== undefined) yield { objoid: oid, classoid: constraintClassOid, objsubid: 0, description };
     }

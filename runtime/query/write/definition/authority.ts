@@ -217,6 +217,8 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
       if (schema !== null) expectOwnerOf(schema, ports);
       else if (statement.objectType === "type" || statement.objectType === "domain")
         expectTypeOwner(commented("type", statement.name), ports);
+      else if (statement.objectType === "domconstraint")
+        expectTypeOwner(commented("type", statement.name.slice(0, -1)), ports);
       else if (statement.objectType !== "schema")
         expectOwnerNamed(commented(statement.objectType, statement.name), ports);
       return;

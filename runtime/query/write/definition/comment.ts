@@ -2,6 +2,7 @@
 import {
   type CatalogObject,
   type Comments,
+  type DomainDefinition,
   partName,
   type Relation,
   type TableDefinition,
@@ -39,6 +40,9 @@ export function comment(statement: CommentOn, ports: DefinitionPorts): Definitio
     const type = draft.type({ database: null, schema: name.at(-2) ?? null, name: name.at(-1) ?? "", location: -1 });
     if (type === null) throw new SqlError("42704", `type "${name.join(".")}" does not exist`);
     put(type, partName.itself);
+  } else if (objectType === "domconstraint") {
+    const domain = domainNamed(name.slice(0, -1), ports);
+    put(domain, partName.constraint(checkOid(domain, name.at(-1) ?? "", ports)));
   } else if (objectType === "column") {
     const relation = relationNamed(name.slice(0, -1), ports);
     put(relation, partName.column(columnNumber(relation, name.at(-1) ?? "")));
@@ -80,4 +84,17 @@ function constraintOid(relation: Relation, name: string): number {
   const found = (relation satisfies TableDefinition).constraints.find((constraint) => constraint.name === name);
   if (found !== undefined) return found.oid;
   throw new SqlError("42704", `constraint "${name}" for table "${relation.name}" does not exist`);
+}
+
+function domainNamed(name: readonly string[], { draft }: DefinitionPorts): DomainDefinition {
+  const type = draft.type({ database: null, schema: name.at(-2) ?? null, name: name.at(-1) ?? "", location: -1 });
+  if (type === null) throw new SqlError("42704", `type "${name.join(".")}" does not exist`);
+  if (type.kind !== "domain") throw new SqlError("42809", `"${name.join(".")}" is not a domain`);
+  return type;
+}
+
+function checkOid(domain: DomainDefinition, name: string, { draft }: DefinitionPorts): number {
+  const found = domain.checks.find((check) => check.name === name);
+  if (found !== undefined) return found.oid;
+  throw new SqlError("42704", `constraint "${name}" for domain ${draft.shown(domain)} does not exist`);
 }

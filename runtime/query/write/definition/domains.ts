@@ -89,7 +89,7 @@ export function alterDomain({ name, change }: AlterDomain, ports: DefinitionPort
   const { draft } = ports;
   const domain = draft.type(name);
   if (domain === null) throw new SqlError("42704", `type "${shownName(name)}" does not exist`);
-  if (domain.kind !== "domain") throw new SqlError("42809", `"${shownName(name)}" is not a domain`);
+  if (domain.kind !== "domain") throw new SqlError("42809", `${draft.shown(domain)} is not a domain`);
   switch (change.kind) {
     case "setDefault": {
       const { expression } = change;
@@ -113,7 +113,13 @@ export function alterDomain({ name, change }: AlterDomain, ports: DefinitionPort
       if (checks.length < domain.checks.length) put({ ...domain, checks }, ports);
       else if (!change.ifExists) throw new SqlError("42704", message);
       else ports.notice("NOTICE", "00000", `${message}, skipping`);
+      break;
     }
+    case "validateConstraint":
+      validateConstraint(domain, change.constraint, ports);
+      break;
+    case "renameConstraint":
+      renameConstraint(domain, change, ports);
   }
   return { tag: "ALTER DOMAIN" };
 }
@@ -153,6 +159,33 @@ function addConstraint(domain: DomainDefinition, constraint: ConstraintSyntax, p
   if (constraint.isNotValid) return;
   const added = next.checks.at(-1)?.name ?? null;
   expectRows(domain, added, "contains values that violate the new constraint", ports);
+}
+
+/** From here on all values fulfil a condition that was added NOT VALID. */
+function validateConstraint(domain: DomainDefinition, name: string, ports: DefinitionPorts): void {
+  const found = domain.checks.find((check) => check.name === name);
+  if (found === undefined)
+    throw new SqlError("42704", `constraint "${name}" of domain "${domain.name}" does not exist`);
+  if (found.isNotValid !== true) return;
+  expectNoArrays(domain, ports);
+  const { isNotValid: _before, ...valid } = found;
+  const next = { ...domain, checks: domain.checks.map((check) => (check === found ? valid : check)) };
+  put(next, ports);
+  expectRows(next, name, "contains values that violate the new constraint", ports);
+}
+
+function renameConstraint(
+  domain: DomainDefinition,
+  { constraint, newName }: Extract<AlterDomain["change"], { readonly kind: "renameConstraint" }>,
+  ports: DefinitionPorts,
+): void {
+  const label = `for domain ${ports.draft.shown(domain)}`;
+  if (!domain.checks.some(({ name }) => name === constraint))
+    throw new SqlError("42704", `constraint "${constraint}" ${label} does not exist`);
+  if (domain.checks.some(({ name }) => name === newName))
+    throw new SqlError("42710", `constraint "${newName}" ${label} already exists`);
+  const checks = domain.checks.map((check) => (check.name === constraint ? { ...check, name: newName } : check));
+  put({ ...domain, checks }, ports);
 }
 
 /** As PostgreSQL does not look into arrays: throws 0A000 for a domain of whose values there are some. */

@@ -1,0 +1,52 @@
+-- What may be done to the constraints of a domain.
+\set VERBOSITY verbose
+CREATE DOMAIN dv AS int CONSTRAINT a CHECK (VALUE > 0);
+CREATE TABLE dvt (x dv, y int);
+INSERT INTO dvt VALUES (1, 1), (20, 2);
+ALTER DOMAIN dv ADD CONSTRAINT b CHECK (VALUE < 10) NOT VALID;
+\dD dv
+INSERT INTO dvt VALUES (30, 3);
+ALTER DOMAIN dv VALIDATE CONSTRAINT b;
+ALTER DOMAIN dv VALIDATE CONSTRAINT zz;
+ALTER DOMAIN dv VALIDATE CONSTRAINT a;
+DELETE FROM dvt WHERE x = 20;
+ALTER DOMAIN dv VALIDATE CONSTRAINT b;
+ALTER DOMAIN dv VALIDATE CONSTRAINT b;
+\dD dv
+SELECT conname, convalidated FROM pg_constraint WHERE contypid = 'dv'::regtype ORDER BY 1;
+ALTER DOMAIN dv RENAME CONSTRAINT b TO c;
+ALTER DOMAIN dv RENAME CONSTRAINT c TO a;
+ALTER DOMAIN dv RENAME CONSTRAINT nothing TO d;
+ALTER DOMAIN nothing RENAME CONSTRAINT a TO d;
+ALTER DOMAIN nothing VALIDATE CONSTRAINT a;
+ALTER DOMAIN int RENAME CONSTRAINT a TO d;
+CREATE TYPE dve AS ENUM ('x');
+ALTER DOMAIN dve RENAME CONSTRAINT a TO d;
+ALTER DOMAIN dve VALIDATE CONSTRAINT a;
+INSERT INTO dvt VALUES (30, 3);
+\dD dv
+COMMENT ON CONSTRAINT c ON DOMAIN dv IS 'told';
+COMMENT ON CONSTRAINT nothing ON DOMAIN dv IS 'told';
+COMMENT ON CONSTRAINT c ON DOMAIN nothing IS 'told';
+COMMENT ON CONSTRAINT c ON DOMAIN dve IS 'told';
+SELECT conname, obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE contypid = 'dv'::regtype ORDER BY 1;
+SELECT description FROM pg_description JOIN pg_constraint ON objoid = pg_constraint.oid WHERE contypid = 'dv'::regtype;
+ALTER DOMAIN dv RENAME CONSTRAINT c TO d;
+SELECT conname, obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE contypid = 'dv'::regtype ORDER BY 1;
+COMMENT ON CONSTRAINT d ON DOMAIN dv IS NULL;
+SELECT obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE contypid = 'dv'::regtype ORDER BY 1;
+CREATE TABLE dva (x dv[]);
+ALTER DOMAIN dv ADD CONSTRAINT e CHECK (VALUE <> 5) NOT VALID;
+ALTER DOMAIN dv VALIDATE CONSTRAINT e;
+DROP TABLE dva;
+ALTER DOMAIN dv VALIDATE CONSTRAINT e;
+CREATE ROLE dvr;
+SET ROLE dvr;
+COMMENT ON CONSTRAINT d ON DOMAIN dv IS 'told';
+ALTER DOMAIN dv VALIDATE CONSTRAINT e;
+ALTER DOMAIN dv RENAME CONSTRAINT e TO f;
+RESET ROLE;
+DROP TABLE dvt;
+DROP DOMAIN dv;
+DROP TYPE dve;
+DROP ROLE dvr;
