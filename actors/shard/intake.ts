@@ -164,7 +164,9 @@ export class Intake {
           kind: "command",
           requestKind: waiting.kind,
           tenant: tenantOf(waiting),
-          principal: new TextDecoder().decode(waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo)),
+          principal: new TextDecoder("utf-8", { ignoreBOM: true }).decode(
+            waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo),
+          ),
           body: waiting.bytes.slice(waiting.bodyFrom, waiting.bodyTo),
         };
         this.#forwarder.command(message, waiting.envelope);

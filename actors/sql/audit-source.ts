@@ -187,7 +187,7 @@ class CommitScan implements TableScan {
   }
 }
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const kindNames = new Map(Object.entries(requestKind).map(([name, kind]): [number, string] => [kind, name]));
 
 /** Names of tables by where their rows are stored: as they are called now, or when their rows were there. */

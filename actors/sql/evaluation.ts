@@ -10,6 +10,7 @@ import { SqlError } from "../../runtime/query/error.js";
 import type { EvaluationContext, SessionPort } from "../../runtime/query/functions/context.js";
 import { bytesOf, millisecondsOf, nodeStartSetting, settingNamed } from "../../runtime/query/settings.js";
 import type { Int64 } from "../../runtime/query/types/datum.js";
+import { lowerAscii, trimSpaces } from "../../runtime/query/types/spaces.js";
 import type { DateStyle, ObjectNames, TextContext } from "../../runtime/query/types/text-context.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { SettingChange, SqlNotice, SqlRequest, SqlShape } from "../messages/sql.js";
@@ -54,8 +55,8 @@ const rememberedMax = 1_000;
 /** Names in a list, as `search_path` has them. */
 const namesInList = remembered((list): readonly string[] => {
   const names: string[] = [];
-  for (const [, plain, quoted] of list.matchAll(/\s*(?:"((?:[^"]|"")*)"|([^,"]+))\s*(?:,|$)/g)) {
-    const name = plain === undefined ? (quoted ?? "").trim().toLowerCase() : plain.replaceAll('""', '"');
+  for (const [, plain, quoted] of list.matchAll(/[ \t-\r]*(?:"((?:[^"]|"")*)"|([^,"]+))[ \t-\r]*(?:,|$)/g)) {
+    const name = plain === undefined ? lowerAscii(trimSpaces(quoted ?? "")) : plain.replaceAll('""', '"');
     if (name !== "") names.push(name);
   }
   return names;

@@ -23,7 +23,7 @@ export interface EventRecords {
 const column = { principal: 5, format: 6, data: 7, text: 8, json: 9 } as const;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const names = new TextDecoder();
+const names = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The payload as text; null when it is none that SQL can hold. */
 function textOf(payload: Uint8Array): string | null {

@@ -160,7 +160,7 @@ export class Notifications {
   }
 }
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Rows of position, process, channel and payload, as texts. */
 function notificationsOf({ rows, rowCount }: Extract<SqlReply, { kind: "rows" }>): Notification[] {

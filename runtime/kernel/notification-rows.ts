@@ -35,7 +35,7 @@ export interface Notification {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const keys = new StateKeys();
 const row = new Uint8Array(8 + notificationBytesMax);
 const rowView = new DataView(row.buffer);

@@ -10,6 +10,7 @@ import { temporarySchemaSetting } from "./catalog/temporary.js";
 import { SqlError } from "./error.js";
 import { parametersNotDone, plannerHints } from "./planner-hints.js";
 import { findZone, fixedZone } from "./types/date-time/zones.js";
+import { trimSpaces } from "./types/spaces.js";
 
 export type SettingValues =
   | { readonly kind: "boolean" }
@@ -355,7 +356,7 @@ export function settingValue(definition: SettingDefinition, value: string, befor
       return integerValue(name, values.min, values.max, values.unit, value);
     case "real": {
       const number = Number(value);
-      if (value.trim() === "" || !Number.isFinite(number)) throw invalid(name, value);
+      if (trimSpaces(value) === "" || !Number.isFinite(number)) throw invalid(name, value);
       const { min, max } = values;
       if (number < min || number > max) {
         const message = `${number} is outside the valid range for parameter "${name}" (${min} .. ${max})`;
@@ -379,7 +380,7 @@ export function settingValue(definition: SettingDefinition, value: string, befor
 }
 
 function integerValue(name: string, min: number, max: number, unit: "" | "ms" | "kB", value: string): string {
-  const match = /^\s*([-+]?\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*$/.exec(value);
+  const match = /^[ \t-\r]*([-+]?\d+(?:\.\d+)?)[ \t-\r]*([A-Za-z]*)[ \t-\r]*$/.exec(value);
   if (match === null) throw invalid(name, value);
   const [, digits = "", suffix = ""] = match;
   const factor = suffix === "" ? 1 : unit === "" ? undefined : unitFactors[unit][suffix];
@@ -430,7 +431,7 @@ export function bytesOf(value: string): number {
 
 /** A name of the table, a number of hours east of UTC, or a POSIX rule, to which also `+02:00` belongs: those count west. */
 function timeZone(name: string, value: string): string {
-  if (/^[-+]?\d{1,2}(?:\.\d+)?$/.test(value.trim())) {
+  if (/^[-+]?\d{1,2}(?:\.\d+)?$/.test(trimSpaces(value))) {
     const east = Math.round(Number(value) * 3_600);
     return east === 0 ? "UTC" : fixedZone(east).name;
   }

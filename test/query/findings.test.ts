@@ -288,3 +288,39 @@ test("a transaction that only reads draws no numbers and locks no rows, and rows
     client.close();
   });
 });
+
+test("space around and in values is ASCII's: what Unicode calls so is text, and a byte order mark at a value's beginning stays", async (t) => {
+  await withNode(async (connect) => {
+    const client = await connect();
+    const told = async (sql: string): Promise<string> => {
+      const given = await client.query(sql);
+      return given.kind === "failed" ? given.sqlState : given.rows.join();
+    };
+    for (const space of ["\u00a0", "\ufeff", "\u2003", "\u3000"]) {
+      t.is(await told(`select array['${space}', 'a${space}b'], array['a b']`), `{${space},a${space}b},{"a b"}`);
+      t.is(await told(`select ('${space}', 1)::text, '{ ${space} , a}'::text[]`), `(${space},1),{${space},a}`);
+      for (const [value, type, state] of [
+        ["true", "bool", "22P02"],
+        ["1", "int", "22P02"],
+        ["1.5", "float8", "22P02"],
+        ["2020-01-02", "date", "22007"],
+        ["1 day", "interval", "22007"],
+        ["{1}", "int[]", "22P02"],
+        ["pg_class", "regclass", "42P01"],
+      ] as const) {
+        t.is(await told(`select '${space}${value}'::${type}`), state, `${type} behind ${space.codePointAt(0)}`);
+        t.is(await told(`select '${value}${space}'::${type}`), state, `${type} before ${space.codePointAt(0)}`);
+        t.is(await told(`select ' \t${value}\n'::${type} is null`), "f");
+      }
+    }
+    await client.rows('create table "Ée" (i int)');
+    t.is(await told("select 'Ée'::regclass, parse_ident('Ée')"), '"Ée",{Ée}');
+    t.is(await told("select set_config('statement_timeout', '\\u00a05s', false)"), "22023");
+    await client.rows('create schema "É"');
+    await client.rows("set search_path to É");
+    t.is(await told("select current_schema"), "É");
+    await client.rows("create table t (id int)");
+    t.is((await client.copyIn("copy t from stdin (format csv, header match)", "\ufeffid\n1\n")).kind, "failed");
+    client.close();
+  });
+});

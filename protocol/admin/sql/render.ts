@@ -3,7 +3,7 @@ import type { SqlAnswer } from "../../client/sql/sql-connection.js";
 import { renderPairs, renderTable } from "../table.js";
 
 const rowsText = (rows: number): string => `(${rows} row${rows === 1 ? "" : "s"})`;
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export function renderAnswer(answer: SqlAnswer, isExpanded: boolean): string {
   const { columns, rows, tag } = answer;

@@ -207,7 +207,9 @@ export class SqlShell {
   async #loadNames(): Promise<void> {
     try {
       const { rows } = await this.#connection.query(listQuery);
-      this.#names = rows.map((row) => new TextDecoder().decode(row[1] ?? new Uint8Array(0)));
+      this.#names = rows.map((row) =>
+        new TextDecoder("utf-8", { ignoreBOM: true }).decode(row[1] ?? new Uint8Array(0)),
+      );
     } catch (error) {
       // Completion of names is a comfort, no more.
       if (!(error instanceof SqlFailure || error instanceof KimberliteError)) throw error;

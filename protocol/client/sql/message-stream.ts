@@ -14,7 +14,7 @@ export interface ServerMessage {
 /** As the largest row that a server sends. */
 const messageBytesMax = 256 * 1024 * 1024;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const nothing = new Uint8Array(0);
 
 export class MessageStream {

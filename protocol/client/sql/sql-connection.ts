@@ -67,7 +67,7 @@ interface Call {
 const connectMsDefault = 10_000;
 const sslRequest = 80_877_103;
 const protocolVersion = 196_608;
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class SqlConnection {
   readonly #socket: net.Socket;

@@ -74,7 +74,7 @@ const elements = new Map([
   [3807, 3802],
 ]);
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 export function decodeValue(type: number, bytes: Uint8Array | null): SqlValue {

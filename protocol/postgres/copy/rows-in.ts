@@ -197,7 +197,7 @@ export class RowsIn {
 
   #checkHeader(row: readonly (Uint8Array | null)[]): void {
     if (this.#options.header !== "match") return;
-    const decoder = new TextDecoder();
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     if (row.length !== this.#columns.length) {
       throw bad(`wrong number of fields in header line: got ${row.length}, expected ${this.#columns.length}`);
     }

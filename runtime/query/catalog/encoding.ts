@@ -18,7 +18,7 @@ export const catalogHeadOid = 0;
 const encodingVersion = 1;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export interface CatalogHead {
   readonly nextOid: Oid;

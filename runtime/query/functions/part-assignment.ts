@@ -128,7 +128,7 @@ export const pathAssigned = (type: SqlType, startsInArray: boolean): ResolvedSca
   },
 });
 
-const integerPattern = /^\s*[+-]?\d+$/u;
+const integerPattern = /^[ \t-\r]*[+-]?\d+$/u;
 const int4Max = 2 ** 31 - 1;
 
 /** The node with a value at what is left of the path, which is made where there is none of it. */

@@ -19,7 +19,7 @@ export interface ParsedStatement {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A syntax tree as bytes, from thread to thread of one node: JSON, as all nodes are plain data. */
 export const encodeStatement = (statement: Statement): Uint8Array => encoder.encode(JSON.stringify(statement));

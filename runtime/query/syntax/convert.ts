@@ -21,7 +21,7 @@ const dataStatements: ReadonlySet<string> = new Set([
   "MergeStmt",
 ]);
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /**

@@ -147,5 +147,5 @@ function wordsBefore(tokens: readonly Token[], index: number): readonly number[]
 export function blankSystemTimes(bytes: Uint8Array, clauses: readonly SystemTimeClause[]): string {
   const blanked = bytes.slice();
   for (const clause of clauses) blanked.fill(0x20, clause.start, clause.end);
-  return new TextDecoder().decode(blanked);
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(blanked);
 }

@@ -5,6 +5,7 @@ import { receiveItems } from "./array-binary.js";
 import { concatBytes, fixed } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
 import type { Datum, Value } from "./datum.js";
+import { spacesFrom, trimSpaces } from "./spaces.js";
 import { noModifier, type Oid } from "./sql-type.js";
 
 /** An array of one dimension. */
@@ -41,13 +42,13 @@ type Item = string | null;
 export function readArrayText(text: string, delimiter: string): Item[] {
   let at = 0;
   const skip = (): void => {
-    while (/\s/u.test(text[at] ?? "")) at += 1;
+    while (/[ \t-\r]/u.test(text[at] ?? "")) at += 1;
   };
   skip();
   if (text[at] === "[") {
-    const bounds = /^\[\s*1\s*:\s*\d+\s*\]\s*=/u.exec(text.slice(at));
+    const bounds = /^\[[ \t-\r]*1[ \t-\r]*:[ \t-\r]*\d+[ \t-\r]*\][ \t-\r]*=/u.exec(text.slice(at));
     if (bounds === null) {
-      if (/^(?:\[\s*-?\d+\s*(?::\s*-?\d+\s*)?\])+\s*=/u.test(text.slice(at)))
+      if (/^(?:\[[ \t-\r]*-?\d+[ \t-\r]*(?::[ \t-\r]*-?\d+[ \t-\r]*)?\])+[ \t-\r]*=/u.test(text.slice(at)))
         throw notSupported("an array of several dimensions, or whose first element is not number 1,");
       throw malformed(text, "Missing array dimension value.");
     }
@@ -109,13 +110,13 @@ function readItem(text: string, from: number, delimiter: string): { readonly val
     } else value += text[at] ?? "";
     at += 1;
   }
-  const trimmed = value.slice(0, keep) + value.slice(keep).replace(/\s+$/u, "");
+  const trimmed = value.slice(0, Math.max(keep, spacesFrom(value)));
   return { value: !isEscaped && /^null$/iu.test(trimmed) ? null : trimmed, next: at };
 }
 
 /** An element between the braces, in quotes where it needs them. */
 export function quoteItem(text: string, delimiter: string): string {
-  const needsQuotes = text === "" || /^null$/iu.test(text) || /["\\{}\s]/u.test(text) || text.includes(delimiter);
+  const needsQuotes = text === "" || /^null$/iu.test(text) || /["\\{} \t-\r]/u.test(text) || text.includes(delimiter);
   return needsQuotes ? `"${text.replace(/["\\]/gu, "\\$&")}"` : text;
 }
 
@@ -173,11 +174,11 @@ export function vectorCodec(element: Oid, codec: TypeCodec): TypeCodec {
     input: (text, _modifier, context) =>
       new SqlArray(
         element,
-        text.trim() === ""
+        trimSpaces(text) === ""
           ? []
           : text
               .trim()
-              .split(/\s+/u)
+              .split(/[ \t-\r]+/u)
               .map((word) => codec.input(word, noModifier, context)),
         0,
       ),

@@ -2,6 +2,7 @@
 import { assert } from "../../types/assert.js";
 import type { TypeCodec } from "./codec.js";
 import { insufficientBinary, invalidBinary, invalidText } from "./invalid.js";
+import { trimSpaces } from "./spaces.js";
 
 const words: readonly (readonly [word: string, shortest: number, value: boolean])[] = [
   ["true", 1, true],
@@ -15,7 +16,7 @@ const words: readonly (readonly [word: string, shortest: number, value: boolean]
 ];
 
 export function booleanFromText(text: string): boolean {
-  const given = text.trim().toLowerCase();
+  const given = trimSpaces(text).toLowerCase();
   const found = words.find(([word, shortest]) => given.length >= shortest && word.startsWith(given));
   if (found === undefined) throw invalidText("boolean", text);
   return found[2];

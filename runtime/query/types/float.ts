@@ -7,6 +7,7 @@ import { SqlError } from "../error.js";
 import { exactly, fixed } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
 import { invalidText } from "./invalid.js";
+import { trimSpaces } from "./spaces.js";
 
 const floatPattern = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/u;
 const wordPattern = /^([+-]?)(inf|infinity|nan)$/iu;
@@ -28,12 +29,12 @@ function parse(text: string, name: string): number {
 }
 
 const tooLarge = (text: string, name: string): SqlError =>
-  new SqlError("22003", `"${text.trim()}" is out of range for type ${name}`);
+  new SqlError("22003", `"${trimSpaces(text)}" is out of range for type ${name}`);
 
 export function float8FromText(text: string): number {
   const value = parse(text, "double precision");
-  const isZeroText = /^[+-]?[0.]*(?:[eE].*)?$/u.test(text.trim());
-  if (Math.abs(value) === Number.POSITIVE_INFINITY && !wordPattern.test(text.trim()))
+  const isZeroText = /^[+-]?[0.]*(?:[eE].*)?$/u.test(trimSpaces(text));
+  if (Math.abs(value) === Number.POSITIVE_INFINITY && !wordPattern.test(trimSpaces(text)))
     throw tooLarge(text, "double precision");
   if (value === 0 && !isZeroText) throw tooLarge(text, "double precision");
   return value;
@@ -42,8 +43,8 @@ export function float8FromText(text: string): number {
 function float4FromText(text: string): number {
   const wide = parse(text, "real");
   const value = Math.fround(wide);
-  const isZeroText = /^[+-]?[0.]*(?:[eE].*)?$/u.test(text.trim());
-  if (Math.abs(value) === Number.POSITIVE_INFINITY && !wordPattern.test(text.trim())) throw tooLarge(text, "real");
+  const isZeroText = /^[+-]?[0.]*(?:[eE].*)?$/u.test(trimSpaces(text));
+  if (Math.abs(value) === Number.POSITIVE_INFINITY && !wordPattern.test(trimSpaces(text))) throw tooLarge(text, "real");
   if (value === 0 && !isZeroText) throw tooLarge(text, "real");
   return value;
 }

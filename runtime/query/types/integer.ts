@@ -4,6 +4,7 @@ import { exactly, fixed, int64 } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
 import type { Int64 } from "./datum.js";
 import { invalidText, outOfRangeText } from "./invalid.js";
+import { trimSpaces } from "./spaces.js";
 
 export const int2Min = -32_768;
 export const int2Max = 32_767;
@@ -63,7 +64,7 @@ export function int8FromText(text: string): Int64 {
       text,
       (digits) => BigInt(digits.replace("+", "")) < int8Min || BigInt(digits.replace("+", "")) > int8Max,
     );
-  const digits = text.trim();
+  const digits = trimSpaces(text);
   if (digits.length <= shortDigits) return Number(digits) + 0;
   const value = BigInt(digits.startsWith("+") ? digits.slice(1) : digits);
   if (value < int8Min || value > int8Max) throw outOfRangeText("bigint", text);

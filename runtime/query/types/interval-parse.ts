@@ -13,6 +13,7 @@ import {
   microsPerMinute,
   microsPerSecond,
 } from "./interval.js";
+import { spacesFrom, trimSpaces } from "./spaces.js";
 import { intervalLimits } from "./type-name.js";
 
 const invalid = (text: string): SqlError => new SqlError("22007", `invalid input syntax for type interval: "${text}"`);
@@ -110,20 +111,22 @@ function addUnit(fields: Fields, unit: Unit, whole: number, fraction: number): v
 }
 
 const tokenPattern =
-  /\s*(?:(?<time>[+-]?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>[+-]?\d+-\d+)(?![\d.-])|(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?!-\d)|(?<word>[a-z]+)|[!-*,./:-@[-`{-~]|\s)/iuy;
+  /[ \t-\r]*(?:(?<time>[+-]?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>[+-]?\d+-\d+)(?![\d.-])|(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?!-\d)|(?<word>[a-z]+)|[!-*,./:-@[-`{-~]|[ \t-\r])/iuy;
 
 type Token = { readonly kind: "time" | "yearMonth" | "number" | "word"; readonly text: string };
 
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
   tokenPattern.lastIndex = 0;
-  const end = text.trimEnd().length;
+  const end = spacesFrom(text);
   while (tokenPattern.lastIndex < end) {
     const from = tokenPattern.lastIndex;
     const match = tokenPattern.exec(text);
     if (match === null) {
       // Years and months with more behind them: the months are looked at first, when what follows can be read.
-      const months = /^\s*[+-]?\d+-(\d+)-\d+(?:\s+\d+(?::\d+)*(?:\.\d*)?)?\s*$/u.exec(text.slice(from))?.[1];
+      const months = /^[ \t-\r]*[+-]?\d+-(\d+)-\d+(?:[ \t-\r]+\d+(?::\d+)*(?:\.\d*)?)?[ \t-\r]*$/u.exec(
+        text.slice(from),
+      )?.[1];
       throw months !== undefined && Number(months) >= 12 ? overflow(text) : invalid(text);
     }
     const { time, yearMonth, number, word } = match.groups ?? {};
@@ -153,7 +156,7 @@ function bareUnit(modifier: number): Unit {
 
 /** The modifier says what a number without a unit is. Throws 22007 and 22015. */
 export function intervalFromText(text: string, modifier: number): Interval {
-  const trimmed = text.trim();
+  const trimmed = trimSpaces(text);
   const fields: Fields = { months: 0, days: 0, micros: 0, seen: new Set() };
   if (trimmed.startsWith("P")) readIso(fields, trimmed, text);
   else readWords(fields, text, modifier);

@@ -27,7 +27,7 @@ export type JsonTree = Span &
 const invalid = (detail: string): SqlError => new SqlError("22P02", "invalid input syntax for type json", { detail });
 
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/uy;
-const wordPattern = /[^\s,:[\]{}"]+/uy;
+const wordPattern = /[^ \t-\r,:[\]{}"]+/uy;
 const escapes: Readonly<Record<string, string>> = {
   b: "\b",
   f: "\f",

@@ -1,5 +1,6 @@
 /** Names and texts as SQL writes them. */
 import { SqlError } from "../error.js";
+import { lowerAscii, trimSpaces } from "./spaces.js";
 
 /** Words that must be quoted to be a name: those the grammar reserves. */
 const reserved = new Set(
@@ -29,16 +30,16 @@ export function quoteLiteral(text: string): string {
 /** The parts of a possibly qualified name, as the grammar would read them. Throws 42602. */
 export function readQualifiedName(text: string): string[] {
   const names: string[] = [];
-  let rest = text.trim();
+  let rest = trimSpaces(text);
   for (;;) {
-    const quoted = /^"((?:[^"]|"")+)"\s*/u.exec(rest);
-    const plain = /^[\p{L}_][\p{L}\p{N}_$]*\s*/u.exec(rest);
+    const quoted = /^"((?:[^"]|"")+)"[ \t-\r]*/u.exec(rest);
+    const plain = /^[a-z_\u0080-\u{10ffff}][a-z0-9_$\u0080-\u{10ffff}]*[ \t-\r]*/iu.exec(rest);
     const match = quoted ?? plain;
     if (match === null) throw new SqlError("42602", "invalid name syntax");
-    names.push(quoted === null ? match[0].trimEnd().toLowerCase() : (quoted[1] ?? "").replaceAll('""', '"'));
+    names.push(quoted === null ? lowerAscii(trimSpaces(match[0])) : (quoted[1] ?? "").replaceAll('""', '"'));
     rest = rest.slice(match[0].length);
     if (rest === "") return names;
     if (!rest.startsWith(".")) throw new SqlError("42602", "invalid name syntax");
-    rest = rest.slice(1).trimStart();
+    rest = trimSpaces(rest.slice(1));
   }
 }

@@ -27,7 +27,7 @@ export function recordOf(value: Value): SqlRecord {
 }
 
 function quoteField(text: string): string {
-  if (text !== "" && !/["\\(),\s]/u.test(text)) return text;
+  if (text !== "" && !/["\\(), \t-\r]/u.test(text)) return text;
   return `"${text.replace(/["\\]/gu, "$&$&")}"`;
 }
 

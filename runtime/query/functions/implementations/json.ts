@@ -23,7 +23,7 @@ import { type CallTypes, type Implementation, sets, setsOfAny, strictly, variadi
 import type { ResultColumn } from "../registry.js";
 import { jsonbNode, jsonText, keyText } from "./json-output.js";
 
-const integerPattern = /^\s*[+-]?\d+\s*$/u;
+const integerPattern = /^[ \t-\r]*[+-]?\d+[ \t-\r]*$/u;
 
 const sourceOf = (tree: JsonTree, text: string): string => text.slice(tree.from, tree.to);
 

@@ -22,7 +22,7 @@ import {
 import { textOf } from "../../types/text.js";
 import { type Implementation, nullably, strictly } from "../define.js";
 
-const integerPattern = /^\s*[+-]?\d+\s*$/u;
+const integerPattern = /^[ \t-\r]*[+-]?\d+[ \t-\r]*$/u;
 
 /** An element of an array by its place from 0, from the end when negative. */
 function elementAt(node: JsonbNode, index: number): JsonbNode | undefined {

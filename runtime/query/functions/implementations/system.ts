@@ -190,7 +190,7 @@ const byteUnits: Readonly<Record<string, bigint>> = {
 };
 
 function sizeInBytes(text: string): Int64 {
-  const match = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-z]*)\s*$/iu.exec(text);
+  const match = /^[ \t-\r]*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)[ \t-\r]*([a-z]*)[ \t-\r]*$/iu.exec(text);
   if (match === null) throw new SqlError("22023", `invalid size: "${text}"`);
   const unit = byteUnits[(match[2] ?? "").toLowerCase() || "bytes"];
   if (unit === undefined)

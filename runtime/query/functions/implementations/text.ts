@@ -7,6 +7,7 @@ import type { Datum } from "../../types/datum.js";
 import { int4Max, int4Min } from "../../types/integer.js";
 import { outOfRange } from "../../types/invalid.js";
 import { quoteIdentifier, quoteLiteral } from "../../types/quote.js";
+import { lowerAscii, trimSpaces } from "../../types/spaces.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import {
   byteCharacter,
@@ -212,12 +213,12 @@ const textArray = (items: readonly Datum[]): SqlArray => new SqlArray(typeOid.te
 
 function parseIdentifiers(text: string, isStrict: boolean): SqlArray {
   const names: string[] = [];
-  let rest = text.trimStart();
+  let rest = trimSpaces(text);
   const fail = (detail?: string): SqlError =>
     new SqlError("22023", `string is not a valid identifier: "${text}"`, { detail });
   for (;;) {
-    const quoted = /^"((?:[^"]|"")*)"\s*/u.exec(rest);
-    const plain = /^[\p{L}_][\p{L}\p{N}_$]*\s*/u.exec(rest);
+    const quoted = /^"((?:[^"]|"")*)"[ \t-\r]*/u.exec(rest);
+    const plain = /^[a-z_\u0080-\u{10ffff}][a-z0-9_$\u0080-\u{10ffff}]*[ \t-\r]*/iu.exec(rest);
     if (quoted !== null) {
       const name = (quoted[1] ?? "").replaceAll('""', '"');
       if (name === "") throw fail("Quoted identifier must not be empty.");
@@ -225,12 +226,12 @@ function parseIdentifiers(text: string, isStrict: boolean): SqlArray {
       rest = rest.slice(quoted[0].length);
     } else if (rest.startsWith('"')) throw fail("String has unclosed double quotes.");
     else if (plain !== null) {
-      names.push(plain[0].trimEnd().toLowerCase());
+      names.push(lowerAscii(trimSpaces(plain[0])));
       rest = rest.slice(plain[0].length);
     } else if (names.length > 0) throw fail('No valid identifier after ".".');
     else if (rest.startsWith(".")) throw fail('No valid identifier before ".".');
     else throw fail();
-    if (rest.startsWith(".")) rest = rest.slice(1).trimStart();
+    if (rest.startsWith(".")) rest = trimSpaces(rest.slice(1));
     else if (rest === "" || !isStrict) return textArray(names);
     else throw fail();
   }

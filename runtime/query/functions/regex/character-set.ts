@@ -15,9 +15,7 @@ const isAsciiLetter = (code: number): boolean => between(code | 32, 97, 122);
 const isDigit = (code: number): boolean => (isAscii(code) ? between(code, 48, 57) : digits.test(text(code)));
 const isLetter = (code: number): boolean => (isAscii(code) ? isAsciiLetter(code) : letters.test(text(code)));
 const isSpace = (code: number): boolean =>
-  code === 32 ||
-  between(code, 9, 13) ||
-  (code > 127 && /\p{Zs}|[\u2028\u2029\u0085]/u.test(text(code)) && code !== 0xa0);
+  code === 32 || between(code, 9, 13) || (code > 127 && /\p{Zs}|[\u2028\u2029]/u.test(text(code)) && code !== 0xa0);
 const isAlnum = (code: number): boolean =>
   isAscii(code) ? isAsciiLetter(code) || isDigit(code) : marks.test(text(code));
 

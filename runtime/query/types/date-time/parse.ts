@@ -4,6 +4,7 @@
  * it and on the order that the setting `DateStyle` names.
  */
 import { SqlError } from "../../error.js";
+import { trimSpaces } from "../spaces.js";
 import type { DateStyle } from "../text-context.js";
 import { zoneAbbreviations } from "./abbreviations.js";
 import { clockMicros, daysInMonth } from "./calendar.js";
@@ -52,7 +53,7 @@ const monthOf = (word: string): number => {
 };
 
 const patterns = {
-  space: /[\s,]+/uy,
+  space: /[ \t-\r,]+/uy,
   dateParts: /(\d+|[a-z]{3,9})([-/.])(\d+|[a-z]{3,9})\2(\d+)/iuy,
   time: /(\d+):(\d+)(?::(\d+))?(\.\d*)?/uy,
   yearDay: /(\d{4,})\.(\d{3})(?!\d)/uy,
@@ -61,7 +62,7 @@ const patterns = {
   number: /(\d+)(\.\d*)?/uy,
   word: /[a-z]+/iuy,
   zoneName: /[a-z][a-z0-9_]*(?:\/[a-z0-9_+-]+)+/iuy,
-  posixZone: /(?:<[^>]+>|[a-z]{3,})[+-]\d+(?::\d+){0,2}(?:[a-z]{3,})?(?:,[^\s]*)?/iuy,
+  posixZone: /(?:<[^>]+>|[a-z]{3,})[+-]\d+(?::\d+){0,2}(?:[a-z]{3,})?(?:,[^ \t-\r]*)?/iuy,
   /** What is one piece with its signs and digits: `foo-bar`, `PST8PDT`. */
   attached: /([a-z]+)([-/.+\d])[a-z0-9+\-/_.:]*/iuy,
   signedInfinity: /([+-])infinity/iuy,
@@ -195,7 +196,7 @@ class TimeParser {
       const isLong = digits.length === 6;
       if (!isLong && digits.length !== 4) {
         // An hour before AM or PM.
-        if (digits.length > 2 || !/^\s*[ap]m\b/iu.test(this.#text.slice(this.#at))) throw this.#invalid();
+        if (digits.length > 2 || !/^[ \t-\r]*[ap]m\b/iu.test(this.#text.slice(this.#at))) throw this.#invalid();
         return this.#setTime(Number(digits), 0, 0, "");
       }
       return this.#setTime(
@@ -255,7 +256,7 @@ class TimeParser {
       return;
     }
     // Behind a date without a time, `-07` is an offset only where it cannot be taken for a fourth part of the date.
-    const isApart = /\s/u.test(this.#text[this.#at - 1] ?? "");
+    const isApart = /[ \t-\r]/u.test(this.#text[this.#at - 1] ?? "");
     const match = this.#match(patterns.offset);
     if (match === null) throw this.#invalid();
     const offset = this.#offsetSeconds(match);
@@ -350,8 +351,8 @@ class TimeParser {
   /** A time of day has no date to wait for, unless the piece stands before it, in a date's place. */
   #isTimeAlone(piece: string): boolean {
     if (!this.#type.startsWith("time ") && this.#type !== "time") return false;
-    const isFirst = this.#text.slice(0, this.#at - piece.length).trim() === "";
-    return !isFirst || !/^\s*\d+:|\d[-/.]\d+[-/.]\d+\s*$/u.test(this.#text.slice(this.#at));
+    const isFirst = trimSpaces(this.#text.slice(0, this.#at - piece.length)) === "";
+    return !isFirst || !/^[ \t-\r]*\d+:|\d[-/.]\d+[-/.]\d+[ \t-\r]*$/u.test(this.#text.slice(this.#at));
   }
 
   #finish(): ParsedTime {
