@@ -468,3 +468,24 @@ test.serial("cursors: an Execute goes on where FETCH ended, and COPY and pipelin
   t.deepEqual(await client.ask(execute("c"), sync), ["C SELECT 0", "Z T"]);
   await client.ask(query("COMMIT"));
 });
+
+test.serial("a client that does not read what it is answered is not acted for until it does", async (t) => {
+  const rig = await rigged();
+  const client = await rig.session();
+  await client.ask(parse("echo", "SELECT $1"), sync);
+  const rounds = 4_000;
+  const value = "x".repeat(10_000);
+  client.socket.pause();
+  const before = rig.executor.seen.length;
+  for (let round = 0; round < rounds; round++) client.send(bind("", "echo", [value]), execute(""), sync);
+  let done = -1;
+  for (let now = rig.executor.seen.length; now !== done; now = rig.executor.seen.length) {
+    done = now;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  // What the kernel holds for both sides, and a little more.
+  t.true(done - before < rounds / 2, `${done - before} of ${rounds}`);
+  client.socket.resume();
+  for (let round = 0; round < rounds; round++) await client.untilReady();
+  t.is(rig.executor.seen.length - before, rounds);
+});

@@ -81,9 +81,13 @@ export class Exchange {
 
   /** Lets go of what has gathered, and waits for a slow reader. */
   async relieve(): Promise<void> {
-    if (this.writer.length < gatheredBytesMax) return;
-    this.flush();
-    if (this.host.outgoingBytes() > outgoingBytesMax) await this.host.whenDrained();
+    if (this.writer.length >= gatheredBytesMax) await this.whenRelieved();
+  }
+
+  /** As `relieve`; null while nobody has to be waited for. */
+  whenRelieved(): Promise<void> | null {
+    if (this.writer.length >= gatheredBytesMax) this.flush();
+    return this.host.outgoingBytes() > outgoingBytesMax ? this.host.whenDrained() : null;
   }
 
   notice(report: ErrorReport): void {

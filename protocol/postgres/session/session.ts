@@ -145,6 +145,9 @@ export class Session {
 
   /** False at the end of the session; `waits` when it goes on with what the client says next, or with an answer. */
   #next(): boolean | "waits" | Promise<boolean> {
+    // A client that does not read what it is answered is not acted for: its answers would fill the memory.
+    const relieved = this.#exchange.whenRelieved();
+    if (relieved !== null) return relieved.then(() => true);
     if (!this.#isSkipping && this.#ahead.advance()) return true;
     this.#ahead.expectSound();
     if (this.#ahead.isBusy) return this.#wait();
@@ -323,6 +326,7 @@ export class Session {
       if (!isAlone || !this.#statements.performNow(portal, 0, "simple"))
         await this.#statements.perform(portal, 0, "simple");
       this.#exchange.closeCursor(portal);
+      if (!isAlone) await this.#exchange.relieve();
     }
     this.#statements.isLastOfQuery = false;
     await this.#transactions.endImplicit();
