@@ -43,7 +43,38 @@ const cases: readonly (readonly [sql: string, data: string, sqlState: string, co
   ["copy k from stdin", "1\t1\n2\t2\n1\t3\n", "23505", "COPY k, line 3"],
   ["copy g from stdin", "1\t1\n2\t0\n", "22012", 'COPY g, line 2: "2\t0"'],
   ["copy f from stdin", "77\n", "23503", undefined],
+  // Lines end as the first does.
+  ["copy k (id) from stdin", "1\r\n2\n", "22P04", "COPY k, line 2"],
+  ["copy k (id) from stdin", "1\n2\r\n", "22P04", "COPY k, line 2"],
+  ["copy t (d) from stdin", "a\n\\n\rb\n", "22P04", "COPY t, line 2"],
+  ["copy t (d) from stdin", "a\rb\r", "22P04", "COPY t, line 1"],
+  ["copy t (d) from stdin csv", 'a\n"b"\r\n', "22P04", "COPY t, line 2"],
+  ["copy t (d) from stdin csv", 'a\r\n"b"\n', "22P04", "COPY t, line 2"],
+  ["copy t (d) from stdin csv", "a\rb\n", "22P04", "COPY t, line 1"],
 ];
+
+test("lines of COPY end in \\n or \\r\\n, the last one in whatever it does; carriage returns that are written as such are the value's", async (t) => {
+  await withNode(async (connect) => {
+    const client = await connect();
+    await client.rows("create table v (x text)");
+    for (const [options, data, expected] of [
+      ["", "a\r\nb\r\nc", ["a", "b", "c"]],
+      ["", "a\nb\\\\", ["a", "b\\"]],
+      ["", "a\nb\\", ["a", "b"]],
+      ["", "a\\rb\nc\\\rd\n\\.\r\n", ["a\rb", "c\rd"]],
+      ["csv", 'a\r\n"b\r\nc\rd\ne"\r\n', ["a", "b\r\nc\rd\ne"]],
+    ] as const) {
+      await client.rows("truncate v");
+      t.is((await client.copyIn(`copy v from stdin ${options}`, data)).kind, "rows", data);
+      t.deepEqual(
+        await client.rows("select x from v"),
+        expected.map((value) => [value]),
+        data,
+      );
+    }
+    client.close();
+  });
+});
 
 test("a row of COPY that fails is told with its place", async (t) => {
   await withNode(async (connect) => {

@@ -8,6 +8,7 @@ import { SqlError } from "../../../runtime/query/error.js";
 import { viewOf } from "../../../runtime/query/types/bytes.js";
 import { miB } from "../../../runtime/types/limits.js";
 import type { CopyBlock } from "./copy-block.js";
+import { LineEnds } from "./line-ends.js";
 import { inContext } from "./lines.js";
 import type { CopyOptions } from "./options.js";
 
@@ -45,8 +46,11 @@ export class RowsIn {
   /** Lines that were read, those within quotes counted too. */
   #line = 0;
   #isFirst = true;
+  readonly #ends: LineEnds;
   /** Ends of lines within the row that was found last. */
   #quotedLines = 0;
+  /** A carriage return stands in it that neither ends it nor is within quotes or behind a backslash. */
+  #hasStrayReturn = false;
   #isEnded = false;
   #sawBinaryHead = false;
   /** For fields whose bytes differ from those of the line. */
@@ -56,6 +60,7 @@ export class RowsIn {
     this.#options = options;
     this.#block = block;
     this.#columns = columns;
+    this.#ends = new LineEnds(options.format === "csv");
     this.#delimiter = options.delimiter.charCodeAt(0);
     this.#quote = options.quote.charCodeAt(0);
     this.#escape = options.escape.charCodeAt(0);
@@ -106,10 +111,10 @@ export class RowsIn {
   }
 
   /** How many of the bytes are whole rows. Those before one that is none are shown as well where they fail. */
-  #rowsOf(bytes: Uint8Array): number {
+  #rowsOf(bytes: Uint8Array, isLast = false): number {
     let end = bytes.length;
     try {
-      end = this.#options.format === "binary" ? this.#binary(bytes) : this.#rows(bytes);
+      end = this.#options.format === "binary" ? this.#binary(bytes) : this.#rows(bytes, isLast);
     } finally {
       this.#block.lines.keep(bytes.subarray(0, end));
     }
@@ -124,8 +129,10 @@ export class RowsIn {
       throw this.failedBehind(bad(isCutOff ? "unexpected EOF in COPY data" : "COPY file signature not recognized"));
     }
     if (this.#held.length === 0) return;
-    const all = Buffer.concat([this.#held, Uint8Array.of(lineFeed)]);
-    const at = this.#rowsOf(all);
+    // A backslash at the very end stands for nothing.
+    const isCut = this.#options.format === "text" && isBehindBackslash(this.#held, this.#held.length, 0);
+    const all = Buffer.concat([this.#held.subarray(0, this.#held.length - (isCut ? 1 : 0)), Uint8Array.of(lineFeed)]);
+    const at = this.#rowsOf(all, true);
     if (at < all.length && !this.#isEnded) {
       const quoted = this.#isFirst ? 0 : this.#held.filter((byte) => byte === lineFeed).length;
       const context = this.#block.lines.at(this.#line + 1 + quoted, this.#held);
@@ -136,7 +143,8 @@ export class RowsIn {
 
   // ------------------------------------------------------------------ lines
 
-  #rows(bytes: Uint8Array): number {
+  /** @param isLast the end of the last line was not sent */
+  #rows(bytes: Uint8Array, isLast: boolean): number {
     let at = 0;
     const view = viewOf(bytes);
     while (!this.#isEnded) {
@@ -147,7 +155,9 @@ export class RowsIn {
       }
       const end = this.#options.format === "csv" ? this.#csvLineEnd(bytes, at) : this.#textLineEnd(bytes, at);
       if (end < 0) break;
-      const textEnd = end > at && bytes[end - 1] === carriageReturn ? end - 1 : end;
+      const hasReturn = end > at && bytes[end - 1] === carriageReturn;
+      const textEnd = hasReturn ? end - 1 : end;
+      if (!isEndOfData(bytes, at, textEnd)) this.#expectEnd(bytes, at, textEnd, hasReturn, isLast);
       // How lines end is known once one has ended: PostgreSQL counts none within quotes before that.
       this.#line += this.#isFirst ? 1 : 1 + this.#quotedLines;
       try {
@@ -163,20 +173,31 @@ export class RowsIn {
   /** Where a line ends that needed no second look; -1 for all others. */
   #plainLine(bytes: Uint8Array, view: DataView, from: number): number {
     const { format, header } = this.#options;
-    const isPlain = format === "text" && this.#columns.length > 0;
+    const isPlain = format === "text" && this.#columns.length > 0 && !this.#ends.isReturn;
     if (!isPlain || from === bytes.length || (this.#isFirst && header !== "none")) return -1;
     const { values, lines } = this.#block;
     const end = values.plainLine(bytes, view, from, this.#delimiter, this.#null, this.#columns.length);
     if (end < 0) return -1;
+    if (this.#isFirst) this.#ends.ended(false);
     this.#isFirst = false;
     this.#line += 1;
     lines.add(this.#line, from, end);
     return end;
   }
 
+  #expectEnd(bytes: Uint8Array, from: number, to: number, hasReturn: boolean, isLast: boolean): void {
+    try {
+      if (this.#options.format === "text") this.#hasStrayReturn = hasPlainReturn(bytes.subarray(from, to));
+      if (this.#hasStrayReturn) throw this.#ends.strayReturn();
+      if (!isLast) this.#ends.ended(hasReturn);
+    } catch (error) {
+      throw this.failedBehind(error);
+    }
+  }
+
   #oneLine(bytes: Uint8Array, from: number, to: number): void {
     const { values: into } = this.#block;
-    if (to - from === 2 && bytes[from] === backslash && bytes[from + 1] === 0x2e) {
+    if (isEndOfData(bytes, from, to)) {
       this.#isEnded = true;
       return;
     }
@@ -222,9 +243,7 @@ export class RowsIn {
   #textLineEnd(bytes: Uint8Array, from: number): number {
     let end = bytes.indexOf(lineFeed, from);
     while (end >= 0) {
-      let slashes = 0;
-      for (let at = end - 1; at >= from && bytes[at] === backslash; at--) slashes += 1;
-      if (slashes % 2 === 0) return end;
+      if (!isBehindBackslash(bytes, end, from)) return end;
       end = bytes.indexOf(lineFeed, end + 1);
     }
     return -1;
@@ -282,10 +301,12 @@ export class RowsIn {
   #csvLineEnd(bytes: Uint8Array, from: number): number {
     let isQuoted = false;
     this.#quotedLines = 0;
+    this.#hasStrayReturn = false;
     for (let at = from; at < bytes.length; at++) {
       const byte = bytes[at];
       if (isQuoted && byte === this.#escape && this.#escape !== this.#quote) at += 1;
       else if (byte === this.#quote) isQuoted = !isQuoted;
+      else if (byte === carriageReturn) this.#hasStrayReturn ||= !isQuoted && bytes[at + 1] !== lineFeed;
       else if (byte !== lineFeed) continue;
       else if (!isQuoted) return at;
       else this.#quotedLines += 1;
@@ -388,6 +409,22 @@ export class RowsIn {
     into.endRow();
     return at;
   }
+}
+
+const isEndOfData = (bytes: Uint8Array, from: number, to: number): boolean =>
+  to - from === 2 && bytes[from] === backslash && bytes[from + 1] === 0x2e;
+
+/** Whether what stands at `at` of a line that begins at `from` is escaped. */
+function isBehindBackslash(bytes: Uint8Array, at: number, from: number): boolean {
+  let slashes = 0;
+  for (let before = at - 1; before >= from && bytes[before] === backslash; before--) slashes += 1;
+  return slashes % 2 === 1;
+}
+
+function hasPlainReturn(line: Uint8Array): boolean {
+  let at = line.indexOf(carriageReturn);
+  while (at >= 0 && isBehindBackslash(line, at, 0)) at = line.indexOf(carriageReturn, at + 1);
+  return at >= 0;
 }
 
 function digitsFrom(bytes: Uint8Array, from: number, base: 8 | 16, max: number): string {
