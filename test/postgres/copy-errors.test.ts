@@ -48,6 +48,7 @@ const cases: readonly (readonly [sql: string, data: string, sqlState: string, co
   ["copy k (id) from stdin", "1\n2\r\n", "22P04", "COPY k, line 2"],
   ["copy t (d) from stdin", "a\n\\n\rb\n", "22P04", "COPY t, line 2"],
   ["copy t (d) from stdin", "a\rb\r", "22P04", "COPY t, line 1"],
+  ["copy t (d) from stdin", "a\nb\r", "22P04", "COPY t, line 2"],
   ["copy t (d) from stdin csv", 'a\n"b"\r\n', "22P04", "COPY t, line 2"],
   ["copy t (d) from stdin csv", 'a\r\n"b"\n', "22P04", "COPY t, line 2"],
   ["copy t (d) from stdin csv", "a\rb\n", "22P04", "COPY t, line 1"],

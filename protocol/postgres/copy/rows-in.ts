@@ -143,7 +143,7 @@ export class RowsIn {
 
   // ------------------------------------------------------------------ lines
 
-  /** @param isLast the end of the last line was not sent */
+  /** @param isLast the last line's newline was not sent */
   #rows(bytes: Uint8Array, isLast: boolean): number {
     let at = 0;
     const view = viewOf(bytes);
@@ -189,7 +189,7 @@ export class RowsIn {
     try {
       if (this.#options.format === "text") this.#hasStrayReturn = hasPlainReturn(bytes.subarray(from, to));
       if (this.#hasStrayReturn) throw this.#ends.strayReturn();
-      if (!isLast) this.#ends.ended(hasReturn);
+      if (!isLast || hasReturn) this.#ends.ended(hasReturn);
     } catch (error) {
       throw this.failedBehind(error);
     }
