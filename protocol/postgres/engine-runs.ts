@@ -242,6 +242,9 @@ export class EngineRuns {
 
   #lost(error: KimberliteError, request: SqlRequest, destination: SqlDestination): SqlError {
     if (destination === "projection" || request.kind === "describe") return new SqlError(error.sqlState, error.message);
+    // Nothing was done, and whoever runs it again at once meets the same disk.
+    if (error.code === "diskFull" && error.outcome === "notCommitted")
+      return new SqlError(error.sqlState, error.message);
     const { isOpen } = request.transaction;
     if (isOpen && request.kind !== "commit") {
       return new SqlError("40001", "could not serialize access: the transaction was lost, none of it is committed", {

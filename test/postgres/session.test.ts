@@ -1,4 +1,5 @@
 import test from "ava";
+import { KimberliteError } from "../../runtime/types/errors.js";
 import { lost } from "./fake-executor.js";
 import {
   bind,
@@ -348,6 +349,28 @@ test.serial("a lost shard: 40001 within a transaction, 08007 where the outcome i
   t.regex((await client.ask(query("COMMIT")))[0] ?? "", /^E 08007/);
   t.deepEqual(await client.ask(query("SELECT 1")), ["T ?column?", "D 1", "C SELECT 1", "Z I"]);
 });
+
+test.serial(
+  "a full disk is told as that, also within a transaction: whoever tries again at once meets it again",
+  async (t) => {
+    const rig = await rigged();
+    const client = await rig.session();
+    const full = (): KimberliteError => new KimberliteError("diskFull", "free space");
+    rig.executor.loseNext = full();
+    t.regex((await client.ask(query("INSERT INTO t VALUES (1)")))[0] ?? "", /^E 53100 /);
+    await client.ask(query("BEGIN"));
+    rig.executor.loseNext = full();
+    const answers = await client.ask(query("INSERT INTO t VALUES (1)"));
+    t.regex(answers[0] ?? "", /^E 53100 /);
+    t.is(answers[1], "Z E");
+    await client.ask(query("ROLLBACK"));
+  await client.ask(query("BEGIN; INSERT INTO t VALUES (1)"));
+    rig.executor.loseNext = full();
+    t.regex((await client.ask(query("COMMIT")))[0] ?? "", /^E 53100 /);
+    t.deepEqual(rig.executor.committed, []);
+    client.close();
+  },
+);
 
 test.serial("an end that was lost is said again: the shard would keep the locks", async (t) => {
   const rig = await rigged();

@@ -42,6 +42,11 @@ export function intendedOfProgram(
     return { text: `another of several rows failed first: ${here}, not ${there}`, endsProgram: false };
   if (there.startsWith("22") && here.startsWith("22") && /^(?:select|with)\b/u.test(sql))
     return { text: `another of several rows failed first: ${here}, not ${there}`, endsProgram: false };
+  if (there.startsWith("22") && here === "42P10" && sql.includes(" on conflict "))
+    return {
+      text: "that no index fits ON CONFLICT is told before what is wrong with a constant: 42P10",
+      endsProgram: false,
+    };
   if (actual.kind === "failed" && actual.message === "interval out of range")
     return { text: "the time of an interval is held to 2^53 µs; beyond it is out of range: 22008", endsProgram: true };
   const count = (answer: PostgresAnswer): number =>
