@@ -23,6 +23,11 @@ export interface NotificationsHost {
   news(): void;
 }
 
+/** Counted besides its texts: what a notification costs. */
+const notificationCharacters = 64;
+/** A session that takes nothing, since it is in a transaction or its client does not read, keeps about so much. */
+const heardCharactersMax = 1_048_576;
+
 interface Wish {
   readonly channel: string | null;
   readonly isWanted: boolean;
@@ -43,7 +48,11 @@ export class Notifications {
   #heard: Notification[] = [];
   /** What was notified up to here is heard; null before it is known where to begin. */
   #position: number | null = null;
+  /** Of what was heard: names and payloads. */
+  #heardCharacters = 0;
   #isAsking = false;
+  /** Enough was heard that is not taken: nobody is asked for more, which stays in the log. */
+  #isPaused = false;
   #call: SqlCall | null = null;
   #stopTimer: (() => void) | null = null;
   #waiting: { readonly position: number; readonly resolve: () => void }[] = [];
@@ -91,12 +100,16 @@ export class Notifications {
   take(): readonly Notification[] {
     const heard = this.#heard;
     this.#heard = [];
+    this.#heardCharacters = 0;
+    this.#askOn();
     return heard.filter(({ channel }) => this.#channels.has(channel));
   }
 
   /** Resolves once everything up to a position is heard, or after a time that nobody should have to wait. */
   async reached(position: number): Promise<void> {
-    if (this.#isAsking) await this.#until(position);
+    if (!this.#isAsking) return;
+    this.#askOn();
+    await this.#until(position);
   }
 
   #until(position: number): Promise<void> {
@@ -123,7 +136,9 @@ export class Notifications {
   stop(): void {
     this.#channels.clear();
     this.#heard = [];
+    this.#heardCharacters = 0;
     this.#isAsking = false;
+    this.#isPaused = false;
     this.#position = null;
     this.#stopTimer?.();
     this.#stopTimer = null;
@@ -141,6 +156,17 @@ export class Notifications {
     this.#call = call;
   }
 
+  #askOn(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#ask();
+  }
+
+  #hear(notification: Notification): void {
+    this.#heard.push(notification);
+    this.#heardCharacters += notification.channel.length + notification.payload.length + notificationCharacters;
+  }
+
   #answered(outcome: SqlOutcome): void {
     this.#call = null;
     assert(this.#isAsking, "whoever has stopped has given up its call");
@@ -153,8 +179,9 @@ export class Notifications {
     }
     assert(this.#position === null || outcome.position >= this.#position, "positions of a tenant only grow");
     this.#position = outcome.position;
-    this.#heard.push(...notificationsOf(outcome));
-    this.#ask();
+    for (const notification of notificationsOf(outcome)) this.#hear(notification);
+    this.#isPaused = this.#heardCharacters > heardCharactersMax;
+    if (!this.#isPaused) this.#ask();
     for (const waiter of this.#waiting) if (waiter.position <= outcome.position) this.#resolve(waiter);
     if (this.#heard.length > 0) this.#host.news();
   }

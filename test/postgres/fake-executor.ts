@@ -228,7 +228,7 @@ export class FakeExecutor implements SqlExecutor {
   }
 }
 
-const rows = (fields: Partial<Extract<SqlReply, { kind: "rows" }>>): Extract<SqlReply, { kind: "rows" }> => ({
+export const rows = (fields: Partial<Extract<SqlReply, { kind: "rows" }>>): Extract<SqlReply, { kind: "rows" }> => ({
   kind: "rows",
   columns: null,
   rows: new Uint8Array(0),

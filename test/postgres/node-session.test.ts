@@ -1,7 +1,7 @@
 /** Sessions of a node, by node-postgres: LISTEN and NOTIFY (what is heard, when, by whom, in which order), settings made by functions, parameters. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createConnection } from "node:net";
+import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -281,3 +281,23 @@ test.serial(
     await client.end();
   },
 );
+
+test.serial("a listener that reads late hears everything, in order", async (t) => {
+  const [listener, teller] = await Promise.all([connect(), connect()]);
+  await listener.client.query("LISTEN late");
+  const { stream } = (listener.client as unknown as { connection: { stream: Socket } }).connection;
+  stream.pause();
+  const [count, payload] = [6_000, "x".repeat(7_900)];
+  for (let from = 0; from < count; from += 500) {
+    const numbers = `generate_series(${from}, ${from + 499})`;
+    await teller.client.query(`SELECT count(pg_notify('late', n || ' ${payload}')) FROM ${numbers} n`);
+  }
+  t.deepEqual(listener.heard, []);
+  stream.resume();
+  await until(() => listener.heard.length === count);
+  t.deepEqual(
+    listener.heard.map((text) => Number(text.split(" ")[1])),
+    Array.from({ length: count }, (_, number) => number),
+  );
+  await Promise.all([listener.client.end(), teller.client.end()]);
+});

@@ -13,6 +13,8 @@ export class Channels {
   readonly #notifications: Notifications;
   /** The session waits for a message, and owes no answer. */
   isWaiting = false;
+  /** What was heard waits for a client that does not read. */
+  #isHeldUp = false;
   /** The transaction tells a channel that this session listens to. */
   #tellsItself = false;
 
@@ -21,11 +23,24 @@ export class Channels {
     this.#notifications = new Notifications({
       ask: (position, settle) => exchange.runs.listen(position, settle),
       after: (delayMs, run) => exchange.host.after(delayMs, run),
-      news: () => {
-        if (!this.isWaiting || exchange.transaction.isOpen) return;
-        this.write();
-        exchange.flush();
-      },
+      news: () => this.#news(),
+    });
+  }
+
+  /** A client that does not read is told when it has. */
+  #news(): void {
+    const exchange = this.#exchange;
+    if (!this.isWaiting || exchange.transaction.isOpen || this.#isHeldUp) return;
+    const relieved = exchange.whenRelieved();
+    if (relieved === null) {
+      this.write();
+      exchange.flush();
+      return;
+    }
+    this.#isHeldUp = true;
+    void relieved.then(() => {
+      this.#isHeldUp = false;
+      this.#news();
     });
   }
 
