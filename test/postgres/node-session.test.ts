@@ -263,7 +263,7 @@ test.serial(
       t.deepEqual(marked.rows, rows);
     }
     // A scan for each row would look at nine million.
-    t.true(performance.now() - began < 60_000);
+    t.true(performance.now() - began < 120_000);
     await client.query("COMMIT");
     await t.throwsAsync(client.query({ ...update, values: [] }), { code: "08P01" });
     await t.throwsAsync(client.query({ ...update, values: [1] }), { code: "34000" });
