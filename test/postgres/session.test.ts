@@ -364,7 +364,7 @@ test.serial(
     t.regex(answers[0] ?? "", /^E 53100 /);
     t.is(answers[1], "Z E");
     await client.ask(query("ROLLBACK"));
-  await client.ask(query("BEGIN; INSERT INTO t VALUES (1)"));
+    await client.ask(query("BEGIN; INSERT INTO t VALUES (1)"));
     rig.executor.loseNext = full();
     t.regex((await client.ask(query("COMMIT")))[0] ?? "", /^E 53100 /);
     t.deepEqual(rig.executor.committed, []);
