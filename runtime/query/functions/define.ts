@@ -58,6 +58,7 @@ interface ValueByName {
   regrole: number;
   uuid: string;
   jsonb: Jsonb;
+  jsonpath: string;
   record: SqlRecord;
   anyarray: SqlArray;
   anycompatiblearray: SqlArray;

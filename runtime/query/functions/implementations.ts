@@ -17,6 +17,7 @@ import { integers } from "./implementations/integer.js";
 import { intervals } from "./implementations/interval.js";
 import { jsons } from "./implementations/json.js";
 import { jsonbs } from "./implementations/jsonb.js";
+import { jsonbPaths } from "./implementations/jsonb-path.js";
 import { numerics } from "./implementations/numeric.js";
 import { patterns } from "./implementations/pattern.js";
 import { signals } from "./implementations/signals.js";
@@ -60,6 +61,7 @@ const implementations = collect([
   arrays,
   jsons,
   jsonbs,
+  jsonbPaths,
   signals,
   sleeps,
   uuids,

@@ -63,15 +63,10 @@ export function findFunction(shape: CallShape): ResolvedFunction | null {
   return resolved(chosen, args, shape.position);
 }
 
-/** The language in which PostgreSQL asks for parts of a jsonb is known by its functions, operators and type, and none of them is done. */
-const noJsonpath = (position: number | undefined): SqlError => notSupported("the jsonpath language", position);
-
-/** Throws 42883 where `findFunction` finds none, 0A000 for one that is known and not done. */
+/** Throws 42883 where `findFunction` finds none. */
 export function resolveFunction(shape: CallShape): ResolvedFunction {
   const found = findFunction(shape);
   if (found !== null) return found;
-  if (shape.name.startsWith("jsonb_path_") && (shape.schema ?? "pg_catalog") === "pg_catalog")
-    throw noJsonpath(shape.position);
   throw new SqlError("42883", `function ${callText(shape)} does not exist`, {
     position: shape.position,
     hint: functionHint,
@@ -296,7 +291,7 @@ export function resolveOperator(name: string, left: Oid | null, right: Oid, posi
     .filter((operator) => (operator.left === 0) === (left === null))
     .map((operator) => ({ operator, parameters: left === null ? [operator.right] : [operator.left, operator.right] }));
   const text = left === null ? `${name} ${typeLabel(right)}` : `${typeLabel(left)} ${name} ${typeLabel(right)}`;
-  const chosen = exactOperator(candidates, args) ?? chooseOperator(name, candidates, args, text, position);
+  const chosen = exactOperator(candidates, args) ?? chooseOperator(candidates, args, text, position);
   return resolvedOperator(chosen.operator, chosen.parameters, args, text, position);
 }
 
@@ -312,18 +307,13 @@ function exactOperator(candidates: readonly OperatorCandidate[], args: readonly 
   return candidates.find(({ parameters }) => parameters.every((parameter, index) => parameter === assumed[index]));
 }
 
-const isOfJsonpath = (name: string, [left, right]: readonly Oid[]): boolean =>
-  (name === "@?" || name === "@@") && left === typeOid.jsonb && right === typeOid.unknown;
-
 function chooseOperator(
-  name: string,
   candidates: readonly OperatorCandidate[],
   args: readonly Oid[],
   text: string,
   position: number | undefined,
 ): OperatorCandidate {
   const fitting = matching(candidates, args);
-  if (fitting.length === 0 && isOfJsonpath(name, args)) throw noJsonpath(position);
   if (fitting.length === 0)
     throw new SqlError("42883", `operator does not exist: ${text}`, { position, hint: operatorHint });
   const chosen = best(fitting, args);

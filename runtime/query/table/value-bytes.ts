@@ -68,6 +68,7 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.name, text],
   [typeOid.char, text],
   [typeOid.json, text],
+  [typeOid.jsonpath, text],
   [typeOid.oid, uint32],
   [typeOid.regclass, uint32],
   [typeOid.regtype, uint32],
@@ -98,6 +99,7 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.jsonArray, array],
   [typeOid.uuidArray, array],
   [typeOid.jsonbArray, array],
+  [typeOid.jsonpathArray, array],
 ]);
 
 /** Null for types whose values are not stored in tables. */

@@ -1,5 +1,6 @@
 /** The codec of each type by its oid. */
 import { notSupported } from "../error.js";
+import { jsonPathCodec } from "../jsonpath/jsonpath.js";
 import { arrayCodec, vectorCodec } from "./array.js";
 import { booleanCodec } from "./boolean.js";
 import { byteaCodec } from "./bytea.js";
@@ -61,6 +62,7 @@ const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.xid8, int8Codec],
   [typeOid.json, jsonCodec],
   [typeOid.jsonb, jsonbCodec],
+  [typeOid.jsonpath, jsonPathCodec],
   [typeOid.int2vector, vectorCodec(typeOid.int2, int2Codec)],
   [typeOid.oidvector, vectorCodec(typeOid.oid, unsignedCodec("oid"))],
 ]);

@@ -15,6 +15,7 @@
  *   uuid                            string, 36 characters, lower case: its order is the order of its bytes
  *   json                            string, as written
  *   jsonb                           Jsonb, in PostgreSQL's canonical form
+ *   jsonpath                        string, as written
  *   T[]                             SqlArray, one dimension
  *   record, row types               SqlRecord
  *   void                            "" (as PostgreSQL shows it)

@@ -57,6 +57,7 @@ export const typeOid = {
   regtype: 2206,
   uuid: 2950,
   jsonb: 3802,
+  jsonpath: 4072,
   regnamespace: 4089,
   regrole: 4096,
   record: 2249,
@@ -102,6 +103,7 @@ export const typeOid = {
   jsonArray: 199,
   uuidArray: 2951,
   jsonbArray: 3807,
+  jsonpathArray: 4073,
 } as const satisfies Record<string, Oid>;
 
 /** The type beneath a domain; any other as it is. */

@@ -416,7 +416,10 @@ export const procedureFacts = `
 1174 timestamptz(date) timestamptz f ss
 1175 justify_hours(interval) interval f is
 1176 timestamptz(date,time) timestamptz f ss
+1177 jsonb_path_exists_tz(jsonb,jsonpath,jsonb,bool) bool f ss d=2 in=target,path,vars,silent
 1178 date(timestamptz) date f ss
+1179 jsonb_path_query_tz(jsonb,jsonpath,jsonb,bool) jsonb f ssr d=2 in=target,path,vars,silent
+1180 jsonb_path_query_array_tz(jsonb,jsonpath,jsonb,bool) jsonb f ss d=2 in=target,path,vars,silent
 1181 age(xid) int4 f ss
 1188 timestamptz_mi(timestamptz,timestamptz) interval f is
 1189 timestamptz_pl_interval(timestamptz,interval) timestamptz f ss
@@ -779,12 +782,14 @@ export const procedureFacts = `
 2019 time(timestamptz) time f ss
 2020 date_trunc(text,timestamp) timestamp f is
 2021 date_part(text,timestamp) float8 f is
+2023 jsonb_path_query_first_tz(jsonb,jsonpath,jsonb,bool) jsonb f ss d=2 in=target,path,vars,silent
 2024 timestamp(date) timestamp f is
 2025 timestamp(date,time) timestamp f is
 2026 pg_backend_pid() int4 f ss
 2027 timestamp(timestamptz) timestamp f ss
 2028 timestamptz(timestamp) timestamptz f ss
 2029 date(timestamp) date f is
+2030 jsonb_path_match_tz(jsonb,jsonpath,jsonb,bool) bool f ss d=2 in=target,path,vars,silent
 2031 timestamp_mi(timestamp,timestamp) interval f is
 2032 timestamp_pl_interval(timestamp,interval) timestamp f is
 2033 timestamp_mi_interval(timestamp,interval) timestamp f is
@@ -1581,6 +1586,17 @@ export const procedureFacts = `
 3988 percent_rank(any) float8 a ih1 v=any
 3990 cume_dist(any) float8 a ih1 v=any
 3992 dense_rank(any) int8 a ih1 v=any
+4001 jsonpath_in(cstring) jsonpath f is
+4002 jsonpath_recv(internal) jsonpath f is
+4003 jsonpath_out(jsonpath) cstring f is
+4004 jsonpath_send(jsonpath) bytea f is
+4005 jsonb_path_exists(jsonb,jsonpath,jsonb,bool) bool f is d=2 in=target,path,vars,silent
+4006 jsonb_path_query(jsonb,jsonpath,jsonb,bool) jsonb f isr d=2 in=target,path,vars,silent
+4007 jsonb_path_query_array(jsonb,jsonpath,jsonb,bool) jsonb f is d=2 in=target,path,vars,silent
+4008 jsonb_path_query_first(jsonb,jsonpath,jsonb,bool) jsonb f is d=2 in=target,path,vars,silent
+4009 jsonb_path_match(jsonb,jsonpath,jsonb,bool) bool f is d=2 in=target,path,vars,silent
+4010 jsonb_path_exists_opr(jsonb,jsonpath) bool f is
+4011 jsonb_path_match_opr(jsonb,jsonpath) bool f is
 4032 pg_sequence_last_value(regclass) int8 f vs
 4038 jsonb_ne(jsonb,jsonb) bool f is
 4039 jsonb_lt(jsonb,jsonb) bool f is

@@ -85,6 +85,8 @@ export const typeFacts = `
 3802 jsonb -1 f b U f , 0 3807 3806 3804 3805 3803 0 0 i x 0
 3807 _jsonb -1 f b A f , 3802 0 750 751 2400 2401 0 0 i x 0
 3838 event_trigger 4 t p P f , 0 0 3594 3595 0 0 0 0 i p 0
+4072 jsonpath -1 f b U f , 0 4073 4001 4003 4002 4004 0 0 i x 0
+4073 _jsonpath -1 f b A f , 4072 0 750 751 2400 2401 0 0 i x 0
 4089 regnamespace 4 t b N f , 0 4090 4084 4085 4087 4088 0 0 i p 0
 4090 _regnamespace -1 f b A f , 4089 0 750 751 2400 2401 0 0 i x 0
 4096 regrole 4 t b N f , 0 4097 4098 4092 4094 4095 0 0 i p 0
