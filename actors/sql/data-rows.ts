@@ -4,6 +4,7 @@
  *   'D' u8 · length i32 (itself counted) · columns i16 · for each: length i32 (-1 is NULL) and the value, as text or binary
  */
 import type { RowBatch } from "../../runtime/query/engine.js";
+import { SqlError } from "../../runtime/query/error.js";
 import type { ColumnVector } from "../../runtime/query/table/access.js";
 import type { TypeCodec } from "../../runtime/query/types/codec.js";
 import { codecOf } from "../../runtime/query/types/codecs.js";
@@ -11,11 +12,16 @@ import type { Datum, Value } from "../../runtime/query/types/datum.js";
 import { type SqlType, typeOid } from "../../runtime/query/types/sql-type.js";
 import type { TextContext } from "../../runtime/query/types/text-context.js";
 import { assert } from "../../runtime/types/assert.js";
+import { miB } from "../../runtime/types/limits.js";
 
 const encoder = new TextEncoder();
 const letterDataRow = 0x44;
 const headBytes = 7;
 const firstBytes = 4 * 1024;
+/** Of the rows of one answer, and so of a row: what is longer is no message that can be read. */
+export const answerBytesMax: number = 8 * miB;
+/** Rows that wait to be taken. */
+const waitingBytesMax: number = 320 * miB;
 /** Memory that is kept for the rows of another run. */
 const keptBytesMax = 64 * 1024;
 
@@ -92,6 +98,8 @@ export class DataRows {
 
   #room(count: number): void {
     if (this.#at + count <= this.#bytes.length) return;
+    if (this.#at + count > waitingBytesMax)
+      throw new SqlError("53200", "out of memory", { detail: "The rows that are found together are too long." });
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + count));
     grown.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = grown;
@@ -110,6 +118,8 @@ export class DataRows {
 
   #end(start: number): void {
     assert(this.#at > start, "a row has its head");
+    if (this.#at - start > answerBytesMax)
+      throw new SqlError("54000", `a row of a result has ${this.#at - start} bytes, more than ${answerBytesMax}`);
     this.#view.setInt32(start + 1, this.#at - start - 1);
   }
 
@@ -170,6 +180,15 @@ export class DataRows {
     }
     this.#view.setInt32(this.#at, at - this.#at - 4);
     this.#at = at;
+  }
+
+  /** How many of the first `wanted` rows one answer holds: at least one of them. */
+  fitting(wanted: number): number {
+    assert(wanted <= this.rows, "only rows that are there are wanted");
+    if (this.#at <= answerBytesMax) return wanted;
+    let count = Math.min(1, wanted);
+    while (count < wanted && (this.starts[count + 1] ?? this.#at) <= answerBytesMax) count += 1;
+    return count;
   }
 
   /** The rows so far as an exact copy; empty afterwards. */

@@ -287,7 +287,7 @@ export class SqlReads {
   #deliver(active: Active): void {
     const { run, request, port } = active;
     const { rows } = run;
-    const shown = request.rowsMax === 0 ? rows.rows : Math.min(request.rowsMax, rows.rows);
+    const shown = rows.fitting(request.rowsMax === 0 ? rows.rows : Math.min(request.rowsMax, rows.rows));
     const bytes = rows.takeSome(shown);
     const isOver = run.isDone && rows.rows === 0;
     let cursor = 0;

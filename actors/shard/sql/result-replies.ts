@@ -40,16 +40,17 @@ export function rowsReply(
   position: number,
   wrote: boolean,
 ): SqlReply {
-  const isWhole = rows === null || rowsMax === 0 || rows.rows <= rowsMax;
-  const rowCount = rows === null ? 0 : isWhole ? rows.rows : rowsMax;
-  const bytes = rows === null ? noBytes : isWhole ? rows.take() : rows.takeSome(rowsMax);
+  const wanted = rows === null ? 0 : rowsMax === 0 ? rows.rows : Math.min(rowsMax, rows.rows);
+  const rowCount = rows === null ? 0 : rows.fitting(wanted);
+  const isWhole = rows === null || rowCount === rows.rows;
+  const bytes = rows === null ? noBytes : rows.takeSome(rowCount);
   return {
     kind: "rows",
     columns: rows === null ? null : planned.columns,
     rows: bytes,
     rowCount,
     tag: isWhole ? tag(rows === null ? count : rowCount) : "",
-    cursor: isWhole ? 0 : session.open({ rows, tag, fetched: rowsMax }),
+    cursor: isWhole ? 0 : session.open({ rows, tag, fetched: rowCount }),
     position,
     wrote,
     delayMs: evaluation.takeDelay(),
@@ -65,7 +66,7 @@ export function fetchReply(
   position: number,
 ): SqlReply {
   const cursor = session.cursor(number);
-  const wanted = rowsMax === 0 ? cursor.rows.rows : Math.min(rowsMax, cursor.rows.rows);
+  const wanted = cursor.rows.fitting(rowsMax === 0 ? cursor.rows.rows : Math.min(rowsMax, cursor.rows.rows));
   const rows = cursor.rows.takeSome(wanted);
   cursor.fetched += wanted;
   const isDone = cursor.rows.rows === 0;

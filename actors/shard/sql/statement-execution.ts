@@ -13,6 +13,7 @@ import type { TreeReader } from "../../../runtime/store/tree.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { SqlColumn, SqlReply, SqlRequest } from "../../messages/sql.js";
 import { asOfPosition } from "../../sql/as-of.js";
+import { answerBytesMax } from "../../sql/data-rows.js";
 import { statementError } from "../../sql/engine.js";
 import { Evaluation, temporarySchemaOf } from "../../sql/evaluation.js";
 import { readParameters } from "../../sql/parameters.js";
@@ -129,6 +130,7 @@ export class StatementExecution {
       // It would be committed before it has slept, and could not be called back any more.
       if (isAlone && evaluation.isSleeping && transaction.wantsRecord)
         throw notSupported("pg_sleep in a statement that writes outside of a transaction block");
+      if (isAlone && !isOneAnswer(result)) throw answerTooLong();
       const bytes = overlay.bytes + transaction.deferred.bytes;
       if (bytes > transactionBytesMax) throw transactionTooLarge(bytes, transactionBytesMax);
       const reply = (at: number, wrote: boolean): SqlReply =>
@@ -308,3 +310,15 @@ function expectAllowed({ kind, transaction }: SqlRequest, { bound }: PlannedStat
     throw new SqlError("25006", "cannot execute a statement that writes in a read-only transaction");
   }
 }
+
+const isOneAnswer = ({ rows }: StatementResult): boolean => rows === null || rows.fitting(rows.rows) === rows.rows;
+
+/** The rest would have nobody who keeps it once the statement is committed. */
+const answerTooLong = (): SqlError =>
+  new SqlError(
+    "54000",
+    `the rows of a statement outside of a transaction block have more than ${answerBytesMax} bytes`,
+    {
+      hint: "Run it within a transaction block.",
+    },
+  );
