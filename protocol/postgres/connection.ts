@@ -220,12 +220,13 @@ export class PostgresConnection implements Outlet {
     this.#write(this.#writer.take());
   }
 
+  /** Nobody waits until what a closed connection still holds is gone. */
   get #outgoingBytes(): number {
-    return this.#heldBytes + this.#socket.writableLength;
+    return this.#phase === "closed" ? 0 : this.#heldBytes + this.#socket.writableLength;
   }
 
   #wakeDrained(): void {
-    if (this.#phase !== "closed" && this.#outgoingBytes > drainedBytes) return;
+    if (this.#outgoingBytes > drainedBytes) return;
     for (const wake of this.#drained.splice(0)) wake();
   }
 

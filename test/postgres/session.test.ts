@@ -512,3 +512,17 @@ test.serial("a client that does not read what it is answered is not acted for un
   for (let round = 0; round < rounds; round++) await client.untilReady();
   t.is(rig.executor.seen.length - before, rounds);
 });
+
+test.serial("a client that does not read can be ended, and others are served", async (t) => {
+  const rig = await rigged();
+  const [client, other] = [await rig.session(), await rig.session()];
+  await client.ask(parse("echo", "SELECT $1"), sync);
+  client.socket.pause();
+  for (let round = 0; round < 3_000; round++) client.send(bind("", "echo", ["x".repeat(10_000)]), execute(""), sync);
+  for (let seen = -1; seen !== rig.executor.seen.length; ) {
+    seen = rig.executor.seen.length;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  for (const [index, connection] of [...rig.connections.values()].entries()) if (index === 0) connection.shutDown();
+  t.deepEqual(await other.ask(query("SELECT 1")), ["T ?column?", "D 1", "C SELECT 1", "Z I"]);
+});
