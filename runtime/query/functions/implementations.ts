@@ -1,10 +1,12 @@
 /** All functions that there are, by their signature. A signature that PostgreSQL does not have, or that is written twice, is an error at start. */
 import { assert } from "../../types/assert.js";
 import type { Implementation } from "./define.js";
+import { advisoryLocks } from "./implementations/advisory-locks.js";
 import { collections } from "./implementations/aggregate-collections.js";
 import { statistics } from "./implementations/aggregate-statistics.js";
 import { sums } from "./implementations/aggregate-sums.js";
 import { arrays } from "./implementations/array.js";
+import { byteSizes } from "./implementations/byte-units.js";
 import { byteas } from "./implementations/bytea.js";
 import { comparisons } from "./implementations/comparison.js";
 import { dateFields } from "./implementations/date-fields.js";
@@ -13,18 +15,26 @@ import { enums } from "./implementations/enums.js";
 import { floats } from "./implementations/float.js";
 import { dateFormats } from "./implementations/format-dates.js";
 import { numberFormats } from "./implementations/format-numbers.js";
+import { informationSchema } from "./implementations/information-schema.js";
 import { integers } from "./implementations/integer.js";
 import { intervals } from "./implementations/interval.js";
 import { jsons } from "./implementations/json.js";
 import { jsonbs } from "./implementations/jsonb.js";
 import { jsonbPaths } from "./implementations/jsonb-path.js";
+import { notifications } from "./implementations/notifications.js";
 import { numerics } from "./implementations/numeric.js";
+import { objectDefinitions } from "./implementations/object-definitions.js";
+import { objectNames } from "./implementations/object-names.js";
 import { patterns } from "./implementations/pattern.js";
+import { privilegeImplementations } from "./implementations/privileges.js";
+import { sequences } from "./implementations/sequences.js";
+import { sessions } from "./implementations/session.js";
 import { signals } from "./implementations/signals.js";
+import { sizes } from "./implementations/sizes.js";
 import { sleeps } from "./implementations/sleep.js";
-import { systemFunctions } from "./implementations/system.js";
 import { texts } from "./implementations/text.js";
 import { uuids } from "./implementations/uuids.js";
+import { viewEvents } from "./implementations/view-events.js";
 import { windowFunctions } from "./implementations/window.js";
 import { allProcedures } from "./procedures.js";
 
@@ -65,7 +75,17 @@ const implementations = collect([
   signals,
   sleeps,
   uuids,
-  systemFunctions,
+  sessions,
+  objectNames,
+  objectDefinitions,
+  viewEvents,
+  sequences,
+  sizes,
+  byteSizes,
+  informationSchema,
+  notifications,
+  privilegeImplementations(),
+  advisoryLocks(),
   patterns,
   dateFormats,
   numberFormats,

@@ -4,6 +4,7 @@ import { databasesOf } from "../../catalog/session-facts.js";
 import { systemRelations } from "../../catalog/system/relations.js";
 import { CatalogWorld } from "../../catalog/system/world.js";
 import { SqlError } from "../../error.js";
+import { codecOf } from "../../types/codecs.js";
 import type { Datum } from "../../types/datum.js";
 import type { Oid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
@@ -84,4 +85,7 @@ export const sizes: readonly Implementation[] = strictly({
     if (databasesOf((of) => context.session.setting(of)).some((other) => other.name === name)) return null;
     throw new SqlError("3D000", `database "${name}" does not exist`);
   },
+  "pg_tablespace_size(oid)": () => null,
+  "pg_tablespace_size(name)": () => null,
+  "pg_column_size(any)": (value, context, types) => codecOf(types.args[0] ?? 0).send(value ?? "", context).length,
 });

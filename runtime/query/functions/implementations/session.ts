@@ -1,0 +1,108 @@
+/** What a session may ask about itself and its settings. */
+import { noRole } from "../../catalog/role-set.js";
+import { ExpressionWorld } from "../../catalog/system/expression-world.js";
+import { temporarySchemas } from "../../catalog/temporary.js";
+import { SqlError } from "../../error.js";
+import { isCustomSetting, serverVersion, settingNamed, settingValue, unknownSetting } from "../../settings.js";
+import { SqlArray } from "../../types/array.js";
+import type { Datum } from "../../types/datum.js";
+import { type Oid, typeOid } from "../../types/sql-type.js";
+import { typeFactsOf } from "../../types/type-table.js";
+import type { EvaluationContext } from "../context.js";
+import { type Implementation, nullably, strictly, variadics } from "../define.js";
+
+const worldOf = (context: EvaluationContext): ExpressionWorld => new ExpressionWorld(context);
+
+function currentSetting(name: string, isMissingFine: boolean, context: EvaluationContext): Datum {
+  const value = context.session.setting(name);
+  if (value !== null) return value;
+  if (isMissingFine) return null;
+  throw unknownSetting(name);
+}
+
+function changeSetting(name: string, value: string | null, isLocal: boolean, context: EvaluationContext): Datum {
+  const definition = settingNamed(name);
+  if (definition === undefined && !isCustomSetting(name)) throw unknownSetting(name);
+  if (definition?.name === "role") return becomeRole(value ?? noRole, isLocal, context);
+  if (definition?.isFixed === true) throw new SqlError("55P02", `parameter "${definition.name}" cannot be changed`);
+  const given = value ?? definition?.default ?? "";
+  const normal =
+    definition === undefined
+      ? given
+      : settingValue(definition, given, context.session.setting(definition.name) ?? definition.default);
+  context.session.setSetting(definition?.name ?? name, normal, isLocal);
+  return normal;
+}
+
+/** SET ROLE as a function; it is in force from the next statement on. */
+function becomeRole(role: string, isLocal: boolean, context: EvaluationContext): Datum {
+  const { roles, sessionUser, currentUser, isSuperuser } = context;
+  roles.expectBecome(role, sessionUser, isSuperuser && currentUser === sessionUser);
+  context.session.setSetting("role", role, isLocal);
+  return role;
+}
+
+/** The schemas of the search path that exist, without the implicit one. */
+function currentSchemas(context: EvaluationContext, isWithImplicit: boolean): string[] {
+  const world = worldOf(context);
+  const path = context.searchPath.map((name) => (name === "$user" ? context.currentUser : name));
+  const existing = path.filter((name) => world.schemaOid(name) !== null);
+  return isWithImplicit && !existing.includes("pg_catalog") ? ["pg_catalog", ...existing] : existing;
+}
+
+const temporarySchemaOid = ({ catalog, temporarySchema }: EvaluationContext): Oid =>
+  temporarySchema === null ? 0 : (catalog.schemaByName(temporarySchema)?.oid ?? 0);
+
+const identity = nullably({
+  "current_query()": (context) => context.query,
+  "pg_typeof(any)": (_value, _context, types) => types.args[0] ?? 0,
+  "pg_collation_for(any)": (_value, _context, types) =>
+    (typeFactsOf(types.args[0] ?? 0)?.collation ?? 0) === 0 ? null : '"default"',
+  "set_config(text,text,bool)": (name, value, isLocal, context) => {
+    if (name === null) throw new SqlError("22004", "SET requires parameter name");
+    return changeSetting(name, value, isLocal === true, context);
+  },
+});
+
+const session = strictly({
+  "version()": () => `PostgreSQL ${serverVersion} (Kimberlite)`,
+  "current_database()": (context) => context.database,
+  "current_user()": (context) => context.currentUser,
+  "session_user()": (context) => context.sessionUser,
+  "getpgusername()": (context) => context.currentUser,
+  "current_schema()": (context) => currentSchemas(context, false)[0] ?? null,
+  "current_schemas(bool)": (isWithImplicit, context) =>
+    new SqlArray(typeOid.name, currentSchemas(context, isWithImplicit)),
+  "current_setting(text)": (name, context) => currentSetting(name, false, context),
+  "current_setting(text,bool)": (name, isMissingFine, context) => currentSetting(name, isMissingFine, context),
+  "pg_backend_pid()": (context) => context.backendPid,
+  "txid_current()": (context) => Math.max(0, context.position),
+  "txid_current_if_assigned()": () => null,
+  "pg_current_xact_id()": (context) => Math.max(0, context.position),
+  "pg_client_encoding()": () => "UTF8",
+  "getdatabaseencoding()": () => "UTF8",
+  "pg_encoding_to_char(int4)": (encoding) => (encoding === 6 ? "UTF8" : encoding === 0 ? "SQL_ASCII" : ""),
+  "pg_char_to_encoding(name)": (name) => (/^utf-?8$/iu.test(name) ? 6 : /^sql_ascii$/iu.test(name) ? 0 : -1),
+  "pg_encoding_max_length(int4)": (encoding) => (encoding === 6 ? 4 : encoding === 0 ? 1 : null),
+  "pg_is_in_recovery()": () => false,
+  "pg_is_wal_replay_paused()": () => {
+    throw new SqlError("55000", "recovery is not in progress", {
+      hint: "Recovery control functions can only be executed during recovery.",
+    });
+  },
+  "pg_jit_available()": () => false,
+  "pg_trigger_depth()": () => 0,
+  "pg_my_temp_schema()": (context) => temporarySchemaOid(context),
+  "pg_is_other_temp_schema(oid)": (oid, context) =>
+    oid !== temporarySchemaOid(context) && [...temporarySchemas(context.catalog)].some((each) => each.oid === oid),
+  "pg_notification_queue_usage()": () => 0,
+  "row_security_active(oid)": () => false,
+  "row_security_active(text)": () => false,
+});
+
+const counting = variadics({
+  "num_nulls(any)": (args) => args.filter((value) => value === null).length,
+  "num_nonnulls(any)": (args) => args.filter((value) => value !== null).length,
+});
+
+export const sessions: readonly Implementation[] = [...identity, ...session, ...counting];
