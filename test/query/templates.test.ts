@@ -1,7 +1,7 @@
-/** `to_char`, `to_date`, `to_timestamp` and `to_number`: templates at random on both sides, and what was once another thing here. */
+/** jsonpaths, and `to_char`, `to_date`, `to_timestamp` and `to_number`: templates at random on both sides, and what was once another thing here. */
 import test from "ava";
 import { compareExpressions } from "./fuzz/compare.js";
-import { templateCase } from "./fuzz/expressions.js";
+import { jsonPathCase, templateCase } from "./fuzz/expressions.js";
 import { withNode } from "./fuzz/programs/target.js";
 import { hasPostgres, withPostgres } from "./postgres/server.js";
 
@@ -18,6 +18,21 @@ test.serial("templates at random say what PostgreSQL 15 says", async (t) => {
   t.deepEqual(report.differences, []);
   t.true(report.compared > 3_000, "templates were compared");
   t.true(report.failedAlike > 500, "errors were compared");
+});
+
+test.serial("jsonpaths at random find what PostgreSQL 15 finds", async (t) => {
+  if (!hasPostgres()) {
+    t.log("skipped: PostgreSQL 15 is not installed");
+    t.pass();
+    return;
+  }
+  t.timeout(120_000);
+  const report = await withPostgres((postgres) =>
+    compareExpressions(postgres, { cases: 4_000, seed: 32, shown: 10, write: jsonPathCase }),
+  );
+  t.deepEqual(report.differences, []);
+  t.true(report.compared > 3_000, "paths were compared");
+  t.true(report.failedAlike > 500 && report.failedAlike < 2_000, "errors were compared, and results");
 });
 
 /** An expression, and its value or SQLSTATE. */

@@ -5,13 +5,15 @@
  * Steps write what they find into a list; without one (`found` is null) only whether there is anything is asked, and the first thing ends it.
  * An error that may be kept silent is an outcome, not a throw, as long as nobody asked for it to be thrown.
  */
-import { notSupported, SqlError } from "../error.js";
+import { SqlError } from "../error.js";
 import { Decimal, decimalFromInteger, truncateDecimal } from "../types/decimal.js";
 import { add, divide, multiply, negate, remainder, subtract } from "../types/decimal-arithmetic.js";
 import { int4Max, int4Min } from "../types/integer.js";
 import { isArrayNode, isObjectNode, type JsonbNode } from "../types/jsonb.js";
+import type { TextContext } from "../types/text-context.js";
+import type { PathNode } from "./datetime.js";
 import type { Arithmetic, Comparison, ItemBody, JsonPath, PathItem, Subscript } from "./item.js";
-import { evaluateMethod } from "./methods.js";
+import { evaluateDateTime, evaluateMethod } from "./methods.js";
 import { objectOffsets } from "./object-ids.js";
 import { compareItems, likeRegex, not, startsWith, type Truth } from "./predicates.js";
 
@@ -25,7 +27,7 @@ const hugeNumber = 10n ** 1_000n;
 const isHuge = ({ coefficient }: Decimal): boolean => coefficient > hugeNumber || coefficient < -hugeNumber;
 
 export type Outcome = "found" | "nothing" | "error";
-export type Found = JsonbNode[] | null;
+export type Found = PathNode[] | null;
 type ItemOf<Kind extends ItemBody["kind"]> = Extract<PathItem, { readonly kind: Kind }>;
 
 /** The value that `.keyvalue()` counts places in, and its number: 0 for the jsonb itself, 1 for the variables, then those it makes. */
@@ -34,10 +36,10 @@ interface BaseObject {
   readonly id: number;
 }
 
-const noNodes: readonly JsonbNode[] = [];
-const children = (node: JsonbNode): Iterator<JsonbNode> =>
+const noNodes: readonly PathNode[] = [];
+const children = (node: PathNode): Iterator<PathNode> =>
   isObjectNode(node) ? node.values() : (isArrayNode(node) ? node : noNodes).values();
-const isContainer = (node: JsonbNode): boolean => isArrayNode(node) || isObjectNode(node);
+const isContainer = (node: PathNode): boolean => isArrayNode(node) || isObjectNode(node);
 
 const arithmetic: Readonly<Record<Arithmetic, (a: Decimal, b: Decimal) => Decimal>> = {
   "+": add,
@@ -52,15 +54,22 @@ export class Evaluation {
   readonly #root: JsonbNode;
   readonly #variables: ReadonlyMap<string, JsonbNode> | undefined;
   readonly #offsets = new Map<JsonbNode, ReadonlyMap<JsonbNode, number>>();
+  readonly #zone: TextContext | null;
   #throws: boolean;
   #ignoresStructure: boolean;
-  #current: JsonbNode;
+  #current: PathNode;
   #arraySize = -1;
   #base: BaseObject | null = null;
   #nextObjectId: number;
   #steps = 0;
 
-  constructor(path: JsonPath, root: JsonbNode, variables: JsonbNode | undefined, throws: boolean) {
+  constructor(
+    path: JsonPath,
+    root: JsonbNode,
+    variables: JsonbNode | undefined,
+    throws: boolean,
+    zone: TextContext | null,
+  ) {
     if (variables !== undefined && !isObjectNode(variables))
       throw new SqlError("22023", '"vars" argument is not an object', {
         detail: 'Jsonpath parameters should be encoded as key-value pairs of "vars" object.',
@@ -68,6 +77,7 @@ export class Evaluation {
     this.#isLax = !path.isStrict;
     this.#ignoresStructure = this.#isLax;
     this.#throws = throws;
+    this.#zone = zone;
     this.#root = root;
     this.#current = root;
     this.#variables = variables;
@@ -78,8 +88,12 @@ export class Evaluation {
     return this.#isLax;
   }
 
-  fail(sqlState: string, message: string): "error" {
-    if (this.#throws) throw new SqlError(sqlState, message);
+  get throws(): boolean {
+    return this.#throws;
+  }
+
+  fail(sqlState: string, message: string, more: { readonly hint?: string } = {}): "error" {
+    if (this.#throws) throw new SqlError(sqlState, message, more);
     return "error";
   }
 
@@ -88,28 +102,28 @@ export class Evaluation {
     return this.#ignoresStructure ? "nothing" : this.fail(sqlState, message);
   }
 
-  step(item: PathItem, node: JsonbNode, found: Found): Outcome {
+  step(item: PathItem, node: PathNode, found: Found): Outcome {
     return this.#step(item, node, found, this.#isLax);
   }
 
   /** What comes behind the item, with what the item gives. */
-  next(item: PathItem, node: JsonbNode, found: Found): Outcome {
+  next(item: PathItem, node: PathNode, found: Found): Outcome {
     return this.#onwards(item.next, node, found);
   }
 
-  #onwards(next: PathItem | null, node: JsonbNode, found: Found): Outcome {
+  #onwards(next: PathItem | null, node: PathNode, found: Found): Outcome {
     if (next !== null) return this.step(next, node, found);
     found?.push(node);
     return "found";
   }
 
   /** The item for each element of an array. */
-  unwrapped(item: PathItem | null, node: JsonbNode, found: Found): Outcome {
+  unwrapped(item: PathItem | null, node: PathNode, found: Found): Outcome {
     return this.#below(item, node, found, { first: 1, last: 1, unwraps: false, ignoresStructure: false });
   }
 
-  #step(item: PathItem, node: JsonbNode, found: Found, unwraps: boolean): Outcome {
-    this.#count();
+  #step(item: PathItem, node: PathNode, found: Found, unwraps: boolean): Outcome {
+    this.count();
     switch (item.kind) {
       case "key":
         return this.#key(item, node, found, unwraps);
@@ -157,7 +171,7 @@ export class Evaluation {
       case "method":
         return evaluateMethod(this, item, node, found, unwraps);
       case "datetime":
-        throw notSupported("the jsonpath method .datetime()");
+        return evaluateDateTime(this, item, node, found, unwraps);
       case "sign":
         return this.#sign(item, node, found);
       case "binary":
@@ -169,7 +183,7 @@ export class Evaluation {
     }
   }
 
-  #count(steps = 1): void {
+  count(steps = 1): void {
     this.#steps += steps;
     if (this.#steps > stepsMax)
       throw new SqlError("54000", "jsonpath takes too many steps", {
@@ -178,11 +192,11 @@ export class Evaluation {
   }
 
   /** A predicate as a value; unknown is null. */
-  #asItem(item: PathItem, node: JsonbNode, found: Found): Outcome {
+  #asItem(item: PathItem, node: PathNode, found: Found): Outcome {
     return this.next(item, this.#truth(item, node), found);
   }
 
-  #key(item: ItemOf<"key">, node: JsonbNode, found: Found, unwraps: boolean): Outcome {
+  #key(item: ItemOf<"key">, node: PathNode, found: Found, unwraps: boolean): Outcome {
     if (isObjectNode(node)) {
       const value = node.get(item.name);
       if (value !== undefined) return this.next(item, value, found);
@@ -200,7 +214,7 @@ export class Evaluation {
     return this.withBase(variables, 1, () => this.next(item, value, found));
   }
 
-  #subscripts(item: ItemOf<"subscripts">, node: JsonbNode, found: Found): Outcome {
+  #subscripts(item: ItemOf<"subscripts">, node: PathNode, found: Found): Outcome {
     if (!isArrayNode(node) && !this.#isLax)
       return this.misfit("22039", "jsonpath array accessor can only be applied to an array");
     const elements = isArrayNode(node) ? node : [node];
@@ -218,8 +232,8 @@ export class Evaluation {
   #range(
     item: PathItem,
     { from, to }: Subscript,
-    node: JsonbNode,
-    elements: readonly JsonbNode[],
+    node: PathNode,
+    elements: readonly PathNode[],
     found: Found,
   ): Outcome {
     const first = this.#index(from, node);
@@ -238,8 +252,8 @@ export class Evaluation {
     return outcome;
   }
 
-  #index(item: PathItem, node: JsonbNode): number | "error" {
-    const items: JsonbNode[] = [];
+  #index(item: PathItem, node: PathNode): number | "error" {
+    const items: PathNode[] = [];
     if (this.step(item, node, items) === "error") return "error";
     const [number] = items;
     if (items.length !== 1 || !(number instanceof Decimal))
@@ -250,7 +264,7 @@ export class Evaluation {
     return Number(coefficient);
   }
 
-  #levels(item: ItemOf<"anyLevel">, node: JsonbNode, found: Found): Outcome {
+  #levels(item: ItemOf<"anyLevel">, node: PathNode, found: Found): Outcome {
     let outcome: Outcome = "nothing";
     if (item.first === 0) {
       outcome = this.#passingOver(() => this.next(item, node, found));
@@ -276,7 +290,7 @@ export class Evaluation {
   /** The item (or the value itself) for all that stands `first` to `last` levels below, in the order of the text. */
   #below(
     item: PathItem | null,
-    node: JsonbNode,
+    node: PathNode,
     found: Found,
     how: {
       readonly first: number;
@@ -286,16 +300,16 @@ export class Evaluation {
     },
   ): Outcome {
     const isForLeaves = how.first === Number.POSITIVE_INFINITY && how.last === Number.POSITIVE_INFINITY;
-    const visit = (child: JsonbNode): Outcome => {
+    const visit = (child: PathNode): Outcome => {
       if (item === null) return this.#onwards(null, child, found);
       if (!how.ignoresStructure) return this.#step(item, child, found, how.unwraps);
       return this.#passingOver(() => this.#step(item, child, found, how.unwraps));
     };
-    const levels: Iterator<JsonbNode>[] = [];
+    const levels: Iterator<PathNode>[] = [];
     if (how.last >= 1) levels.push(children(node));
     let outcome: Outcome = "nothing";
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-      this.#count();
+      this.count();
       const entry = level.next();
       if (entry.done === true) {
         levels.pop();
@@ -316,16 +330,16 @@ export class Evaluation {
   }
 
   /** Operands: arrays among the results are taken apart in lax mode. */
-  #operands(item: PathItem, node: JsonbNode, unwraps = true): JsonbNode[] | "error" {
-    const items: JsonbNode[] = [];
+  #operands(item: PathItem, node: PathNode, unwraps = true): PathNode[] | "error" {
+    const items: PathNode[] = [];
     if (this.step(item, node, items) === "error") return "error";
     if (!unwraps || !this.#isLax) return items;
-    const operands = items.flatMap((one) => (isArrayNode(one) ? one : [one]));
-    this.#count(operands.length);
+    const operands = items.flatMap((one): readonly PathNode[] => (isArrayNode(one) ? one : [one]));
+    this.count(operands.length);
     return operands;
   }
 
-  #arithmetic(item: ItemOf<"binary">, operator: Arithmetic, node: JsonbNode, found: Found): Outcome {
+  #arithmetic(item: ItemOf<"binary">, operator: Arithmetic, node: PathNode, found: Found): Outcome {
     const left = this.#operands(item.left, node);
     if (left === "error") return "error";
     const right = this.#operands(item.right, node);
@@ -341,7 +355,7 @@ export class Evaluation {
   }
 
   #calculated(operator: Arithmetic, a: Decimal, b: Decimal): Decimal | "error" {
-    if (isHuge(a) || isHuge(b)) this.#count(hugeSteps);
+    if (isHuge(a) || isHuge(b)) this.count(hugeSteps);
     try {
       return arithmetic[operator](a, b);
     } catch (error) {
@@ -350,7 +364,7 @@ export class Evaluation {
     }
   }
 
-  #sign(item: ItemOf<"sign">, node: JsonbNode, found: Found): Outcome {
+  #sign(item: ItemOf<"sign">, node: PathNode, found: Found): Outcome {
     const operands = this.#operands(item.operand, node);
     if (operands === "error") return "error";
     let outcome: Outcome = "nothing";
@@ -369,7 +383,7 @@ export class Evaluation {
     return outcome;
   }
 
-  #filtered(predicate: PathItem, node: JsonbNode): Truth {
+  #filtered(predicate: PathItem, node: PathNode): Truth {
     const outer = this.#current;
     this.#current = node;
     const truth = this.#truth(predicate, node);
@@ -377,7 +391,7 @@ export class Evaluation {
     return truth;
   }
 
-  #truth(item: PathItem, node: JsonbNode): Truth {
+  #truth(item: PathItem, node: PathNode): Truth {
     switch (item.kind) {
       case "not":
         return not(this.#truth(item.argument, node));
@@ -394,7 +408,7 @@ export class Evaluation {
     }
   }
 
-  #binaryTruth({ operator, left, right }: ItemOf<"binary">, node: JsonbNode): Truth {
+  #binaryTruth({ operator, left, right }: ItemOf<"binary">, node: PathNode): Truth {
     if (operator === "&&") {
       const first = this.#truth(left, node);
       if (first === false) return false;
@@ -408,10 +422,12 @@ export class Evaluation {
       return second === false ? first : second;
     }
     if (operator === "starts with") return this.#anyPair(left, right, node, false, startsWith);
-    return this.#anyPair(left, right, node, true, (a, b = null) => compareItems(operator as Comparison, a, b));
+    return this.#anyPair(left, right, node, true, (a, b = null) =>
+      compareItems(operator as Comparison, a, b, this.#zone),
+    );
   }
 
-  #exists(item: PathItem, node: JsonbNode): Truth {
+  #exists(item: PathItem, node: PathNode): Truth {
     return this.#quietly(() => {
       const items: Found = this.#isLax ? null : [];
       const outcome = this.step(item, node, items);
@@ -432,9 +448,9 @@ export class Evaluation {
   #anyPair(
     left: PathItem,
     right: PathItem | null,
-    node: JsonbNode,
+    node: PathNode,
     unwrapsRight: boolean,
-    holds: (a: JsonbNode, b: JsonbNode | undefined) => Truth,
+    holds: (a: PathNode, b: PathNode | undefined) => Truth,
   ): Truth {
     const lefts = this.#quietly(() => this.#operands(left, node));
     if (lefts === "error") return null;
@@ -444,7 +460,7 @@ export class Evaluation {
     let hasUnknown = false;
     for (const a of lefts)
       for (const b of rights) {
-        this.#count(1 + (typeof a === "string" ? a.length / textPerStep : 0));
+        this.count(1 + (typeof a === "string" ? a.length / textPerStep : 0));
         const one = holds(a, b);
         if (one === null) {
           if (!this.#isLax) return null;
@@ -476,7 +492,7 @@ export class Evaluation {
   placeOf(node: JsonbNode): Decimal {
     if (this.#base === null) return decimalFromInteger(0);
     const { node: base, id } = this.#base;
-    const offsets = this.#offsets.get(base) ?? objectOffsets(base, () => this.#count());
+    const offsets = this.#offsets.get(base) ?? objectOffsets(base, () => this.count());
     this.#offsets.set(base, offsets);
     return decimalFromInteger((offsets.get(node) ?? 0) + id * 10_000_000_000);
   }

@@ -29,7 +29,18 @@ const integer = String.raw`(?:0|[1-9]\d*)`;
 const decimal = String.raw`(?:${integer}\.\d*|\.\d+)`;
 const real = String.raw`(?:${integer}|${decimal})[Ee][-+]?\d+`;
 
-type Rule = "symbol" | "variable" | "blank" | "comment" | "number" | "integer" | "junk" | "quote" | "quoted$" | "word";
+type Rule =
+  | "symbol"
+  | "variable"
+  | "blank"
+  | "comment"
+  | "number"
+  | "integer"
+  | "unfinished"
+  | "junk"
+  | "quote"
+  | "quoted$"
+  | "word";
 
 const rule = (name: Rule, pattern: string): readonly [Rule, RegExp] => [name, new RegExp(pattern, "uy")];
 const rules: readonly (readonly [Rule, RegExp])[] = [
@@ -42,7 +53,7 @@ const rules: readonly (readonly [Rule, RegExp])[] = [
   rule("number", real),
   rule("number", decimal),
   rule("integer", integer),
-  rule("junk", String.raw`(?:${integer}|${decimal})[Ee][-+]`),
+  rule("unfinished", String.raw`(?:${integer}|${decimal})[Ee][-+]`),
   rule("junk", `(?:${real}|${decimal}|${integer})${other}`),
   rule("quote", `"`),
   rule("word", String.raw`\\|${other}+`),
@@ -97,6 +108,8 @@ export class Scanner {
           return this.#quoted("variable");
         case "quote":
           return this.#quoted("string");
+        case "unfinished":
+          throw pathError("invalid numeric literal", match);
         case "junk":
           throw pathError("trailing junk after numeric literal", match);
         case "word": {

@@ -26,8 +26,8 @@ export function nodeOf(value: Value): JsonbNode {
   return value.node;
 }
 
-export const isArrayNode = (node: JsonbNode): node is readonly JsonbNode[] => Array.isArray(node);
-export const isObjectNode = (node: JsonbNode): node is ReadonlyMap<string, JsonbNode> => node instanceof Map;
+export const isArrayNode = (node: unknown): node is readonly JsonbNode[] => Array.isArray(node);
+export const isObjectNode = (node: unknown): node is ReadonlyMap<string, JsonbNode> => node instanceof Map;
 
 /** An object of these entries: the last of equal keys wins. */
 export function objectNode(entries: Iterable<readonly [string, JsonbNode]>): ReadonlyMap<string, JsonbNode> {

@@ -12,8 +12,9 @@ import { resolveFunction, resolveOperator } from "../../../runtime/query/functio
 import { codecOf } from "../../../runtime/query/types/codecs.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import { quoteIdentifier } from "../../../runtime/query/types/quote.js";
-import { type Oid, sqlType } from "../../../runtime/query/types/sql-type.js";
+import { type Oid, sqlType, typeOid } from "../../../runtime/query/types/sql-type.js";
 import { typeFactsByName, typeFactsOf } from "../../../runtime/query/types/type-table.js";
+import { questionFor, variablesFor } from "./jsonpaths.js";
 import { flags, hints, literals, regexes, replacements } from "./literals.js";
 import { dateTemplateAndText, numberTemplate, numberText } from "./templates.js";
 
@@ -169,6 +170,22 @@ export function templateCase(random: Random): FuzzCase {
   if (procedure.name !== "to_char") return callCase(procedure, types, [text, template]);
   const isTime = /^(?:timestamp|interval)/u.test(first);
   return callCase(procedure, types, [texts[0] ?? null, isTime ? template : numberTemplate(random)]);
+}
+
+const pathFunctions = functions.filter(({ name }) => name.startsWith("jsonb_path_"));
+
+/** A jsonpath at random: what it finds, or how it is shown. */
+export function jsonPathCase(random: Random): FuzzCase {
+  const [json, path] = questionFor(random);
+  if (random.next(8) === 0)
+    return {
+      sql: `select ${quote(path)}::jsonpath`,
+      run: (context) => valueOutcome(read(path, typeOid.jsonpath, context), typeOid.jsonpath, context),
+    };
+  const procedure = random.pick(pathFunctions);
+  const types = concreteTypes(procedure.argumentTypes, random);
+  const texts = [json, path, variablesFor(random), random.next(3) === 0 ? "true" : "false"];
+  return callCase(procedure, types, texts.slice(0, types.length));
 }
 
 function callCase(

@@ -3,6 +3,7 @@
  *
  *   npm run fuzz:sql -- --cases 100000 --seed 1
  *   npm run fuzz:sql -- --only templates --cases 40000
+ *   npm run fuzz:sql -- --only jsonpath --cases 10000
  *   npm run fuzz:sql -- --only programs --program-statements 100000 --seconds 600
  *
  * Expressions and statements run on the engine in this process; programs, which change rows and tables in transactions, run over the
@@ -13,7 +14,7 @@ import { connectInUtc } from "../postgres/client.js";
 import { hasPostgres, withPostgres } from "../postgres/server.js";
 import { compareExpressions } from "./compare.js";
 import { compareStatements } from "./compare-statements.js";
-import { templateCase } from "./expressions.js";
+import { jsonPathCase, templateCase } from "./expressions.js";
 import { comparePrograms } from "./programs/compare.js";
 import { withNode } from "./programs/target.js";
 import { compareTwins } from "./twins.js";
@@ -119,7 +120,19 @@ async function templates(): Promise<number> {
   return report.differing;
 }
 
-const parts = { expressions, templates, statements, twins, programs };
+async function jsonpaths(): Promise<number> {
+  const report = await withPostgres((postgres) =>
+    compareExpressions(postgres, { cases: Number(values.cases), seed, shown: show, write: jsonPathCase }),
+  );
+  for (const difference of report.differences) console.log(difference);
+  console.log(
+    `${report.compared} jsonpaths compared, ${report.failedAlike} of them errors on both sides, ${report.intended} intended differences, ${report.differing} differences`,
+  );
+  for (const [reason, count] of report.reasons) console.log(`  ${count} × ${reason}`);
+  return report.differing;
+}
+
+const parts = { expressions, templates, jsonpath: jsonpaths, statements, twins, programs };
 if (!hasPostgres()) {
   console.error("PostgreSQL 15 is not on this machine: nothing was compared");
   process.exitCode = 1;

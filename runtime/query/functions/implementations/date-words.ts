@@ -15,13 +15,18 @@ const keywords = [...keywordsInOrder, ...keywordsInOrder.map((keyword) => keywor
   (keyword, index, all) => all.indexOf(keyword) === index,
 );
 
-const templatesKept = new Map<string, readonly TemplatePart[]>();
-
-export function dateTemplate(template: string): readonly TemplatePart[] {
-  const known = templatesKept.get(template);
-  if (known !== undefined) return known;
-  const parts = parseTemplate(template, { keywords, isOfDates: true });
-  if (templatesKept.size > 200) templatesKept.clear();
-  templatesKept.set(template, parts);
-  return parts;
+function keeping(isStandard: boolean): (template: string) => readonly TemplatePart[] {
+  const kept = new Map<string, readonly TemplatePart[]>();
+  return (template) => {
+    const known = kept.get(template);
+    if (known !== undefined) return known;
+    const parts = parseTemplate(template, { keywords, isOfDates: true, isStandard });
+    if (kept.size > 200) kept.clear();
+    kept.set(template, parts);
+    return parts;
+  };
 }
+
+export const dateTemplate = keeping(false);
+/** As the SQL standard has them: what jsonpath's `.datetime()` takes. Throws 22007 for other separators. */
+export const standardDateTemplate = keeping(true);

@@ -1,7 +1,8 @@
 /**
  * How `to_date` and `to_timestamp` read a text by a template. Spaces before and after a field are passed over; a separator of the template
  * takes one of the text, whichever it is, or none; any other character of the template takes one of the text, unless more were passed over
- * than the template has. FX puts an end to all that: then each character takes one.
+ * than the template has. FX puts an end to all that: then each character takes one. The standard's way (jsonpath's `.datetime()`) is that of
+ * FX, and each character has to be the template's.
  */
 import { SqlError } from "../../error.js";
 import { dateTemplate, dayNames, monthNames, romanMonths } from "./date-words.js";
@@ -117,15 +118,21 @@ class DateReader {
   #at = 0;
   /** Characters that were passed over beyond those of the template. */
   #extra = 0;
-  #isExact = false;
+  #isExact: boolean;
+  readonly #isStandard: boolean;
 
-  constructor(bytes: string) {
+  constructor(bytes: string, isStandard: boolean) {
     this.#text = bytes;
+    this.#isExact = isStandard;
+    this.#isStandard = isStandard;
   }
 
   read(parts: readonly TemplatePart[]): void {
     for (const [index, part] of parts.entries()) {
-      if (this.#at >= this.#text.length) return;
+      if (this.#at >= this.#text.length) {
+        if (this.#isStandard) throw new SqlError("22007", "input string is too short for datetime format");
+        return;
+      }
       const isField = part.kind === "field";
       if (!this.#isExact && !(isField && part.field === "FX") && (isField || index === 0)) this.#passSpaces();
       if (!isField) {
@@ -138,6 +145,10 @@ class DateReader {
       this.#extra = 0;
       this.#passSpaces();
     }
+    if (!this.#isStandard) return;
+    this.#passSpaces();
+    if (this.#at < this.#text.length)
+      throw new SqlError("22007", "trailing characters remain in input string after datetime format");
   }
 
   get #here(): string {
@@ -157,14 +168,24 @@ class DateReader {
     this.#at += byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
   }
 
-  #character({ kind }: TemplatePart): void {
-    if (this.#isExact) {
+  #character(part: Exclude<TemplatePart, TemplateField>): void {
+    const { kind } = part;
+    if (this.#isStandard) this.#same(part);
+    else if (this.#isExact) {
       this.#step();
     } else if (kind !== "other") {
       if (isSpace(this.#here) || isSeparator(this.#here)) this.#at += 1;
       else this.#extra -= 1;
     } else if (this.#extra > 0) this.#extra -= 1;
     else this.#step();
+  }
+
+  /** The text's next character has to be the template's. */
+  #same({ kind, text }: Exclude<TemplatePart, TemplateField>): void {
+    const bytes = Buffer.from(text, "utf8").toString("latin1");
+    if (!this.#text.startsWith(bytes, this.#at))
+      throw new SqlError("22007", `unmatched format ${kind === "other" ? "character" : "separator"} "${text}"`);
+    this.#at += bytes.length;
   }
 
   #calendar({ field }: TemplateField): void {
@@ -345,8 +366,14 @@ function endsNumber({ ordinal }: TemplateField, next: TemplatePart | undefined):
 /** Widths count bytes, and may cut a character in two. */
 const shownBytes = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8");
 
-export function readDateText(text: string, template: string): DateFields {
-  const reader = new DateReader(Buffer.from(text, "utf8").toString("latin1"));
-  reader.read(dateTemplate(template));
+function read(text: string, parts: readonly TemplatePart[], isStandard: boolean): DateFields {
+  const reader = new DateReader(Buffer.from(text, "utf8").toString("latin1"), isStandard);
+  reader.read(parts);
   return reader.fields;
 }
+
+export const readDateText = (text: string, template: string): DateFields => read(text, dateTemplate(template), false);
+
+/** Every character of the template stands in the text, and nothing more. @param parts of `standardDateTemplate` */
+export const readStandardDateText = (text: string, parts: readonly TemplatePart[]): DateFields =>
+  read(text, parts, true);

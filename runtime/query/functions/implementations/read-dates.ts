@@ -2,7 +2,8 @@
 import { SqlError } from "../../error.js";
 import { clockMicros, daysFromDate, daysInMonth, isLeapYear, isoYearStart } from "../../types/date-time/calendar.js";
 import { julianDate } from "../../types/date-time/julian.js";
-import { type DateFields, readDateText } from "./read-date-text.js";
+import { type DateFields, readDateText, readStandardDateText } from "./read-date-text.js";
+import type { TemplatePart } from "./template.js";
 
 export interface ReadMoment {
   readonly year: number;
@@ -120,8 +121,13 @@ function microsOf(fields: DateFields, hour: number, text: string): number {
   return clockMicros(hour, minute, second, fraction);
 }
 
-export function moment(text: string, template: string): ReadMoment {
-  const fields = readDateText(text, template);
+export const moment = (text: string, template: string): ReadMoment => momentOf(text, readDateText(text, template));
+
+/** @param parts of `standardDateTemplate` */
+export const standardMoment = (text: string, parts: readonly TemplatePart[]): ReadMoment =>
+  momentOf(text, readStandardDateText(text, parts));
+
+function momentOf(text: string, fields: DateFields): ReadMoment {
   const hour = hourOf(fields);
   const date = dateOf(fields);
   requireDate(date, text);

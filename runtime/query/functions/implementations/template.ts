@@ -2,6 +2,7 @@
  * Templates of `to_char`, `to_date`, `to_timestamp` and `to_number`: keywords with what modifies them, and the characters between. Keywords
  * are written in capitals or in small letters; of those that begin alike the first of their list is taken.
  */
+import { SqlError } from "../../error.js";
 
 export interface TemplateField {
   readonly kind: "field";
@@ -29,11 +30,19 @@ export const isSeparator = (character: string): boolean => /^[!-/:-@[-`{-~]$/u.t
 export interface TemplateLanguage {
   readonly keywords: readonly string[];
   readonly isOfDates: boolean;
+  /** The SQL standard's: few separators, and other characters only between quotation marks. */
+  readonly isStandard?: boolean;
 }
+
+const standardSeparators = "-./,':; ";
 
 const codePointAt = (text: string, at: number): string => String.fromCodePoint(text.codePointAt(at) ?? 0);
 
-export function parseTemplate(template: string, { keywords, isOfDates }: TemplateLanguage): readonly TemplatePart[] {
+/** Throws 22007 for a separator that is not the standard's. */
+export function parseTemplate(
+  template: string,
+  { keywords, isOfDates, isStandard = false }: TemplateLanguage,
+): readonly TemplatePart[] {
   const parts: TemplatePart[] = [];
   let at = 0;
   while (at < template.length) {
@@ -55,6 +64,14 @@ export function parseTemplate(template: string, { keywords, isOfDates }: Templat
       continue;
     }
     if (at >= template.length) break;
+    if (isStandard && template[at] !== '"') {
+      const text = codePointAt(template, at);
+      if (!standardSeparators.includes(text))
+        throw new SqlError("22007", `invalid datetime format separator: "${text}"`);
+      parts.push({ kind: text === " " ? "space" : "separator", text });
+      at += text.length;
+      continue;
+    }
     if (template[at] === '"') {
       at += 1;
       while (at < template.length && template[at] !== '"') {
