@@ -63,8 +63,8 @@ class NoTree implements TreeWriter {
     }
     return true;
   }
-  insertWithin(number: number, key: Uint8Array, keyLength: number, value: Uint8Array, valueLength: number): boolean {
-    return this.insert(number, key.subarray(0, keyLength), value.subarray(0, valueLength));
+  insertVersion(): boolean {
+    return true;
   }
   delete(): boolean {
     return true;

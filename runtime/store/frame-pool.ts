@@ -242,9 +242,14 @@ export class FramePool {
     this.dirtyFrames -= 1;
   }
 
+  /** Whether a page of the working version was spilled, and did not change again since. */
+  isSpilled(frame: number): boolean {
+    return this.spilled > 0 && this.#state[frame] === stateClean;
+  }
+
   /** A page of the working version is about to be changed: if it was spilled, the page file does not have it any more. */
   touch(frame: number): void {
-    if (this.spilled === 0 || this.#state[frame] !== stateClean) return;
+    if (!this.isSpilled(frame)) return;
     this.#state[frame] = stateDirty;
     this.dirtyFrames += 1;
   }

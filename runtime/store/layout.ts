@@ -114,7 +114,7 @@ export const kindOf = (i32: Int32Array, base: number): number => i32[(base >> 2)
 export const levelOf = (i32: Int32Array, base: number): number => (i32[(base >> 2) + wordKind] >>> 8) & 0xff;
 export const countOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordKind] >>> 16;
 export const heapOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordHeap] & 0xffff;
-const garbageOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordHeap] >>> 16;
+export const garbageOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordHeap] >>> 16;
 export const prefixOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordPrefix] & 0xffff;
 export const numberOf = (i32: Int32Array, base: number): number => i32[(base >> 2) + wordNumber];
 

@@ -296,7 +296,7 @@ export function insertLeafCell(
 }
 
 /** Makes a leaf cell at `index`, but for its value; returns where that goes in the chunk. */
-function openLeafCell(
+export function openLeafCell(
   u8: Uint8Array,
   i32: Int32Array,
   base: number,
@@ -312,29 +312,6 @@ function openLeafCell(
   u8[cell] = lengthField;
   u8[cell + 1] = lengthField >>> 8;
   return cell + bytes - storedBytesOf(lengthField);
-}
-
-/**
- * As `insertLeafCell`, of a value that lies at the start of `source` and beside its key in the page: four bytes a step, which takes views of both.
- */
-export function insertCellByWords(
-  u8: Uint8Array,
-  view: DataView,
-  i32: Int32Array,
-  base: number,
-  index: number,
-  key: Uint8Array,
-  keyLength: number,
-  length: number,
-  source: Uint8Array,
-  sourceView: DataView,
-): void {
-  const prefix = prefixOf(i32, base);
-  assert(prefix <= keyLength && length !== overflowMark, "a key of a page begins with its prefix");
-  const to = openLeafCell(u8, i32, base, index, key, keyLength, prefix, length);
-  let at = 0;
-  for (; at + 4 <= length; at += 4) view.setUint32(to + at, sourceView.getUint32(at, true), true);
-  for (; at < length; at++) u8[to + at] = source[at];
 }
 
 /** Puts a copy of another page's cell behind all cells of a page with the same prefix. */

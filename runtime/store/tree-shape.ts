@@ -10,10 +10,12 @@
 import { assert } from "../types/assert.js";
 import type { PageAllocator } from "./allocator.js";
 import type { FramePool } from "./frame-pool.js";
+import { noteInsert, runAt } from "./insert-run.js";
 import { commonPrefix } from "./keys.js";
 import {
   branchCellHead,
   countOf,
+  garbageOf,
   leafCellHead,
   liveBytesOf,
   pageCapacity,
@@ -21,10 +23,10 @@ import {
   pageKindLeaf,
   roomOf,
   slotBytes,
+  slotHeadBytes,
   treeHeightMax,
   treeHeightShift,
   wordPrefix,
-  wordTree,
 } from "./layout.js";
 import { clearPage, PageBuilder } from "./page-builder.js";
 import { baseOf, chunkOf } from "./page-space.js";
@@ -34,6 +36,7 @@ import {
   comparePrefix,
   copyKey,
   insertBranchCell,
+  insertLeafCell,
   removeChild,
   setChild,
   storedBytesOf,
@@ -162,10 +165,13 @@ export class TreeShape {
     // Key and value may lie in the page that is about to be rebuilt.
     this.#key.set(key.subarray(0, keyLength));
     this.#value.set(source.subarray(0, storedBytesOf(lengthField)));
-    const last = i32[(base >> 2) + wordPrefix] >>> 16;
-    const run = last + 1 === index ? (i32[(base >> 2) + wordTree] >>> 8) + 1 : 0;
+    const run = runAt(i32, base, index);
     const oldPrefix = i32[(base >> 2) + wordPrefix] & 0xffff;
 
+    if (matches && run > 0 && index === countOf(i32, base) && this.#isFull(u8, i32, base, keyLength, oldPrefix)) {
+      this.#appendLeaf(tree, keyLength, lengthField, run);
+      return;
+    }
     const builder = this.#builder;
     builder.load(u8, i32, base, leafCellHead);
     builder.putLeafCell(index, this.#key, keyLength, lengthField, this.#value, 0);
@@ -185,25 +191,55 @@ export class TreeShape {
     else if (run >= runMin && this.#fits(index, count, oldPrefix)) cut = index;
     else cut = builder.middle(oldPrefix);
 
-    // The shortest key above the first part's last key and not above the second part's first.
     const lastLength = builder.keyInto(cut - 1, this.#otherKey);
     const firstLength = builder.keyInto(cut, this.#separator);
-    const common = commonPrefix(this.#otherKey, lastLength, this.#separator, firstLength);
-    assert(common < firstLength, "order: keys of a page ascend");
-    this.#separatorLength = common + 1;
-
+    const common = this.#separate(lastLength, firstLength);
     const number = this.#allocator.allocate();
     const right = this.#pool.create(number, this.working, pageKindLeaf, 0, tree);
     const rightU8 = chunks[chunkOf(right)];
     const rightI32 = words[chunkOf(right)];
-    // One key alone has no prefix to share; its neighbour hints at what those to come will share with it.
-    const rightPrefix = cut === count - 1 ? common : builder.fittingPrefix(cut, count, oldPrefix);
+    const hinted = hintedPrefix(common, firstLength);
+    const rightPrefix = cut === count - 1 ? hinted : builder.fittingPrefix(cut, count, oldPrefix);
     builder.build(rightU8, rightI32, baseOf(right), cut, count, rightPrefix);
     if (index >= cut) noteInsert(rightI32, baseOf(right), index - cut, run);
     if (cut < count - 1 || index < cut) {
       builder.build(u8, i32, base, 0, cut, builder.fittingPrefix(0, cut, oldPrefix));
       if (index < cut) noteInsert(i32, base, index, run);
     }
+    this.#insertChild(tree, 1, number);
+  }
+
+  /** Makes `#separator`, the first key of a part, the shortest key above the last one of the part before it, which is in `#otherKey`. */
+  #separate(lastLength: number, firstLength: number): number {
+    const common = commonPrefix(this.#otherKey, lastLength, this.#separator, firstLength);
+    assert(common < firstLength, "order: keys of a page ascend");
+    this.#separatorLength = common + 1;
+    return common;
+  }
+
+  /** Whether a leaf is known, without rebuilding it, to gain too little by the longest prefix of its keys and the one in `#key`, behind them. */
+  #isFull(u8: Uint8Array, i32: Int32Array, base: number, keyLength: number, prefix: number): boolean {
+    const firstLength = copyKey(u8, i32, base, 0, leafCellHead, this.#otherKey);
+    const shared = commonPrefix(this.#otherKey, firstLength, this.#key, keyLength);
+    return garbageOf(i32, base) + (shared - prefix) * countOf(i32, base) < rebuildRoomMin;
+  }
+
+  /** A leaf for the cell of `#key` and `#value` alone, behind the one at the end of the tree's path. */
+  #appendLeaf(tree: number, keyLength: number, lengthField: number, run: number): void {
+    const { u8: chunks, i32: words } = this.#pool.space;
+    const frame = this.pathFrame[tree << treeHeightShift];
+    const base = baseOf(frame);
+    const i32 = words[chunkOf(frame)];
+    const lastLength = copyKey(chunks[chunkOf(frame)], i32, base, countOf(i32, base) - 1, leafCellHead, this.#otherKey);
+    this.#separator.set(this.#key.subarray(0, keyLength));
+    const prefix = hintedPrefix(this.#separate(lastLength, keyLength), keyLength);
+    const number = this.#allocator.allocate();
+    const right = this.#pool.create(number, this.working, pageKindLeaf, 0, tree);
+    const rightU8 = chunks[chunkOf(right)];
+    const rightI32 = words[chunkOf(right)];
+    clearPage(rightU8, rightI32, baseOf(right), this.#key, prefix);
+    insertLeafCell(rightU8, rightI32, baseOf(right), 0, this.#key, keyLength, lengthField, this.#value, 0);
+    noteInsert(rightI32, baseOf(right), 0, run);
     this.#insertChild(tree, 1, number);
   }
 
@@ -249,8 +285,7 @@ export class TreeShape {
     const i32 = words[chunkOf(frame)];
     const base = baseOf(frame);
     const oldPrefix = i32[(base >> 2) + wordPrefix] & 0xffff;
-    const last = i32[(base >> 2) + wordPrefix] >>> 16;
-    const run = last + 1 === index ? 1 : 0;
+    const run = runAt(i32, base, index) > 0 ? 1 : 0;
     const matches = comparePrefix(u8, base, oldPrefix, this.#separator, this.#separatorLength) === 0;
     if (matches && slotBytes + branchCellBytes(this.#separatorLength - oldPrefix) <= roomOf(i32, base)) {
       insertBranchCell(u8, i32, base, index, this.#separator, this.#separatorLength, child);
@@ -440,9 +475,9 @@ export class TreeShape {
   }
 }
 
-/** Notes where the newest cell of a page is, and how many came in a row. */
-function noteInsert(i32: Int32Array, base: number, index: number, run: number): void {
-  const word = base >> 2;
-  i32[word + wordPrefix] = (i32[word + wordPrefix] & 0xffff) | (index << 16);
-  i32[word + wordTree] = (i32[word + wordTree] & 0xff) | (Math.min(run, 255) << 8);
-}
+/**
+ * The prefix of a page of one key, which alone has none to share: its neighbour hints at what those to come will share with it. What a slot's head
+ * holds of a key takes no room: left out of the prefix, it may change, as the last bytes of a number do.
+ */
+const hintedPrefix = (shared: number, keyLength: number): number =>
+  Math.min(shared, Math.max(0, keyLength - slotHeadBytes));

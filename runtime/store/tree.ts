@@ -111,17 +111,20 @@ export interface TreeWriter extends TreeReader {
   /** Inserts and returns true, or leaves the existing value, describes it in the value fields and returns false. */
   insert(tree: number, key: Uint8Array, value: Uint8Array): boolean;
   /**
-   * As `insert`, of a key and a value at the beginning of larger memory: for whoever inserts many and makes no view of each.
+   * As `insert`, of an entry of a tree of positions (table-trees.ts): its value is the position that writes it, and the bytes [from, to) of
+   * `source`. Neither key nor value is made a view of, and one behind the entry put last takes no search: for whoever inserts many.
    *
-   * @param valueView of all that `value` is
+   * @param sourceView of all that `source` is
    */
-  insertWithin(
+  insertVersion(
     tree: number,
     key: Uint8Array,
     keyLength: number,
-    value: Uint8Array,
-    valueLength: number,
-    valueView: DataView,
+    position: number,
+    source: Uint8Array,
+    sourceView: DataView,
+    from: number,
+    to: number,
   ): boolean;
   /** True when there was such an entry. */
   delete(tree: number, key: Uint8Array): boolean;

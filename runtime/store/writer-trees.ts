@@ -15,6 +15,7 @@ import { KimberliteError } from "../types/errors.js";
 import type { PageAllocator } from "./allocator.js";
 import { TreeCursor } from "./cursor.js";
 import { type FramePool, operationFrames } from "./frame-pool.js";
+import { noteInsert, runAt } from "./insert-run.js";
 import {
   birthOf,
   branchCellHead,
@@ -26,12 +27,12 @@ import {
   overflowReferenceBytes,
   pageKindOverflowData,
   pageKindOverflowHead,
+  prefixOf,
   roomOf,
   slotBytes,
   treeHeightShift,
   wordHeap,
   wordPrefix,
-  wordTree,
 } from "./layout.js";
 import { fillOverflow, overflowNumbers, overflowPages, overflowPagesMax, readOverflow } from "./overflow.js";
 import type { PageSource } from "./page-source.js";
@@ -41,18 +42,20 @@ import {
   childOf,
   comparePrefix,
   compareSlot,
-  insertCellByWords,
   insertLeafCell,
   leafCellBytes,
   lengthFieldOf,
+  openLeafCell,
   removeCell,
   searchBranch,
   searchLeaf,
   storedBytesOf,
   valueStartOf,
 } from "./slotted-page.js";
+import { fromBytes } from "./table-trees.js";
 import { type TreeWriter, treeInlineValueBytesMax, treeKeyBytesMax, treesMax, treeValueBytesMax } from "./tree.js";
 import { TreeShape } from "./tree-shape.js";
+import { setVersion } from "./version-value.js";
 
 const empty = new Uint8Array(0);
 
@@ -87,6 +90,8 @@ export class WriterTrees implements TreeWriter, PageSource {
   readonly #overflowFrames = new Int32Array(overflowPagesMax);
   readonly #overflowNumbers = new Int32Array(overflowPagesMax);
   #long: Uint8Array = empty;
+  #version: Uint8Array = empty;
+  #versionView: DataView = new DataView(empty.buffer);
   #longView: DataView = new DataView(empty.buffer);
 
   constructor(pool: FramePool, allocator: PageAllocator, working: number) {
@@ -292,39 +297,81 @@ export class WriterTrees implements TreeWriter, PageSource {
   put(tree: number, key: Uint8Array, value: Uint8Array): void {
     this.#prepareWrite(key.length, value.length > treeInlineValueBytesMax ? overflowPages(value.length) : 0);
     const at = this.#locate(tree, key, key.length);
-    this.#store(tree, at, key, key.length, value, value.length, null);
+    this.#store(tree, at, key, key.length, value, value.length);
   }
 
   insert(tree: number, key: Uint8Array, value: Uint8Array): boolean {
-    return this.#insert(tree, key, key.length, value, value.length, null);
+    return this.#insert(tree, key, key.length, value, value.length);
   }
 
-  insertWithin(
+  insertVersion(
     tree: number,
     key: Uint8Array,
     keyLength: number,
-    value: Uint8Array,
-    valueLength: number,
-    valueView: DataView,
+    position: number,
+    source: Uint8Array,
+    sourceView: DataView,
+    from: number,
+    to: number,
   ): boolean {
-    return this.#insert(tree, key, keyLength, value, valueLength, valueView);
+    const valueLength = fromBytes + to - from;
+    if (valueLength <= treeInlineValueBytesMax) {
+      const start = this.#follow(tree, key, keyLength, valueLength);
+      if (start >= 0) {
+        const chunk = chunkOf(this.#pathFrame[tree << treeHeightShift]);
+        setVersion(this.#u8[chunk], this.#view[chunk], start, position, source, sourceView, from, to);
+        return true;
+      }
+    }
+    if (this.#version.length < valueLength) {
+      this.#version = new Uint8Array(
+        valueLength > treeInlineValueBytesMax ? treeValueBytesMax : treeInlineValueBytesMax,
+      );
+      this.#versionView = new DataView(this.#version.buffer);
+    }
+    setVersion(this.#version, this.#versionView, 0, position, source, sourceView, from, to);
+    return this.#insert(tree, key, keyLength, this.#version, valueLength);
   }
 
-  #insert(
-    tree: number,
-    key: Uint8Array,
-    keyLength: number,
-    value: Uint8Array,
-    valueLength: number,
-    valueView: DataView | null,
-  ): boolean {
+  /**
+   * Makes a cell for a new key just behind the one that was found or put last, when it is seen at once to go there and its leaf has room.
+   * Returns where its value goes in the leaf's chunk; -1, with nothing done, for any other.
+   */
+  #follow(tree: number, key: Uint8Array, keyLength: number, valueLength: number): number {
+    const { shape, pool } = this;
+    if (shape.fingers[tree] !== pool.generation) return -1;
+    const frame = this.#pathFrame[tree << treeHeightShift];
+    if (pool.birth[frame] !== shape.working || pool.isSpilled(frame)) return -1;
+    const chunk = chunkOf(frame);
+    const i32 = this.#i32[chunk];
+    const u8 = this.#u8[chunk];
+    const base = baseOf(frame);
+    const index = shape.hints[tree] + 1;
+    const count = countOf(i32, base);
+    if (index > count || compareSlot(u8, i32, base, index - 1, leafCellHead, key, keyLength) >= 0) return -1;
+    const prefix = prefixOf(i32, base);
+    if (index < count) {
+      if (compareSlot(u8, i32, base, index, leafCellHead, key, keyLength) <= 0) return -1;
+    } else if (comparePrefix(u8, base, prefix, key, keyLength) !== 0 || !this.#isBelowHigh(tree, key, keyLength)) {
+      return -1;
+    }
+    if (slotBytes + leafCellBytes(keyLength - prefix, valueLength) > roomOf(i32, base)) return -1;
+    shape.hints[tree] = index;
+    shape.counts[tree] += 1;
+    this.writes += 1;
+    const start = openLeafCell(u8, i32, base, index, key, keyLength, prefix, valueLength);
+    noteInsert(i32, base, index, runAt(i32, base, index));
+    return start;
+  }
+
+  #insert(tree: number, key: Uint8Array, keyLength: number, value: Uint8Array, valueLength: number): boolean {
     this.#prepareWrite(keyLength, valueLength > treeInlineValueBytesMax ? overflowPages(valueLength) : 0);
     const at = this.#locate(tree, key, keyLength);
     if (at >= 0) {
       this.#show(tree, at);
       return false;
     }
-    this.#store(tree, at, key, keyLength, value, valueLength, valueView);
+    this.#store(tree, at, key, keyLength, value, valueLength);
     return true;
   }
 
@@ -345,15 +392,7 @@ export class WriterTrees implements TreeWriter, PageSource {
   }
 
   /** Inserts (`at` < 0) or replaces. */
-  #store(
-    tree: number,
-    at: number,
-    key: Uint8Array,
-    keyLength: number,
-    value: Uint8Array,
-    valueLength: number,
-    valueView: DataView | null,
-  ): void {
+  #store(tree: number, at: number, key: Uint8Array, keyLength: number, value: Uint8Array, valueLength: number): void {
     assert(valueLength <= treeValueBytesMax, "a value is at most 1 MiB long");
     if (at >= 0) this.#freeLong(tree, at);
     const isLong = valueLength > treeInlineValueBytesMax;
@@ -367,7 +406,7 @@ export class WriterTrees implements TreeWriter, PageSource {
       this.#replace(tree, at, key, keyLength, lengthField, source);
     } else {
       this.shape.counts[tree] += 1;
-      this.#insertAt(tree, ~at, key, keyLength, lengthField, source, isLong ? null : valueView);
+      this.#insertAt(tree, ~at, key, keyLength, lengthField, source);
     }
   }
 
@@ -388,7 +427,7 @@ export class WriterTrees implements TreeWriter, PageSource {
     const bytes = storedBytesOf(lengthField);
     if (bytes > oldBytes) {
       removeCell(u8, i32, base, at, leafCellHead);
-      this.#insertAt(tree, at, key, keyLength, lengthField, source, null);
+      this.#insertAt(tree, at, key, keyLength, lengthField, source);
       return;
     }
     const start = valueStartOf(i32, base, at);
@@ -407,7 +446,6 @@ export class WriterTrees implements TreeWriter, PageSource {
     keyLength: number,
     lengthField: number,
     source: Uint8Array,
-    sourceView: DataView | null,
   ): void {
     const frame = this.#pathFrame[tree << treeHeightShift];
     const chunk = chunkOf(frame);
@@ -419,12 +457,8 @@ export class WriterTrees implements TreeWriter, PageSource {
     const matches = prefix === 0 || comparePrefix(u8, base, prefix, key, keyLength) === 0;
     if (matches) {
       if (slotBytes + leafCellBytes(keyLength - prefix, lengthField) <= roomOf(i32, base)) {
-        if (sourceView === null) insertLeafCell(u8, i32, base, index, key, keyLength, lengthField, source, 0);
-        else
-          insertCellByWords(u8, this.#view[chunk], i32, base, index, key, keyLength, lengthField, source, sourceView);
-        const run = (i32[word + wordPrefix] >>> 16) + 1 === index ? (i32[word + wordTree] >>> 8) + 1 : 0;
-        i32[word + wordPrefix] = prefix | (index << 16);
-        i32[word + wordTree] = tree | ((run > 255 ? 255 : run) << 8);
+        insertLeafCell(u8, i32, base, index, key, keyLength, lengthField, source, 0);
+        noteInsert(i32, base, index, runAt(i32, base, index));
         return;
       }
     }

@@ -5,13 +5,11 @@
 import test from "ava";
 import fc from "fast-check";
 import { LoadBlockReader, LoadBlockWriter } from "../../actors/messages/load-block.js";
-import { factsLimits } from "../../actors/shard/sql/facts-limits.js";
 import { LoadedRows } from "../../actors/shard/sql/loaded-rows.js";
 import { CopyBlock } from "../../protocol/postgres/copy/copy-block.js";
 import { RowsIn } from "../../protocol/postgres/copy/rows-in.js";
 import { TableKey, tableSpace, tableTree } from "../../runtime/store/table-trees.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
-import { prepareBodyBytesMax } from "../../runtime/types/limits.js";
 import { type Answer, contentsOf, type RigSession, ShardRig } from "./shard-rig.js";
 
 const definitions = [
@@ -491,6 +489,7 @@ test("lines of COPY are the values that were written in them, wherever they are 
 });
 
 test("rows that are loaded: what is in them is found, back to any mark", (t) => {
+  const partBytes = 16 * 1024;
   const operation = fc.oneof(
     { weight: 20, arbitrary: fc.record({ kind: fc.constant("add" as const), key: fc.nat(400), tree: fc.boolean() }) },
     {
@@ -502,7 +501,7 @@ test("rows that are loaded: what is in them is found, back to any mark", (t) => 
   );
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
-      const loaded = new LoadedRows(3, factsLimits(prepareBodyBytesMax));
+      const loaded = new LoadedRows(3, { partBytes });
       const model = new Map<string, number>();
       const marks: { mark: ReturnType<LoadedRows["mark"]>; names: number }[] = [];
       const keys = new TableKey();
@@ -538,6 +537,12 @@ test("rows that are loaded: what is in them is found, back to any mark", (t) => 
         poured.push(`${space} ${number}`);
       });
       t.deepEqual(poured, [...model.keys()]);
+      // The next run's parts have the memory of this one's.
+      loaded.release();
+      t.deepEqual(
+        [loaded.isEmpty, loaded.parts.length, loaded.has(tableTree.rows, keyOf(tableSpace.rows, 1))],
+        [true, 0, false],
+      );
     }),
     { numRuns: 60 },
   );

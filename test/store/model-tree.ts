@@ -109,8 +109,20 @@ export class ModelTree implements TreeWriter {
     return true;
   }
 
-  insertWithin(tree: number, key: Uint8Array, keyLength: number, value: Uint8Array, valueLength: number): boolean {
-    return this.insert(tree, key.subarray(0, keyLength), value.subarray(0, valueLength));
+  insertVersion(
+    tree: number,
+    key: Uint8Array,
+    keyLength: number,
+    position: number,
+    source: Uint8Array,
+    _view: DataView,
+    from: number,
+    to: number,
+  ): boolean {
+    const value = Buffer.alloc(8 + to - from);
+    value.writeBigUInt64LE(BigInt(position));
+    value.set(source.subarray(from, to), 8);
+    return this.insert(tree, key.subarray(0, keyLength), value);
   }
 
   delete(tree: number, key: Uint8Array): boolean {

@@ -326,14 +326,15 @@ function sameValue(a: TreeReader, b: TreeReader): boolean {
   return Buffer.compare(left, b.valueBytes.subarray(b.valueStart, b.valueStart + b.valueLength)) === 0;
 }
 
-/** Out of larger memory, half of the time. */
-function insertWithin(store: TreeWriter, key: Uint8Array, value: Uint8Array): boolean {
+/** As a value or as a version's content that lies in larger memory, by turns of its length. */
+function insertInto(store: TreeWriter, key: Uint8Array, value: Uint8Array): boolean {
   if (value.length % 2 === 0) return store.insert(0, key, value);
   const keys = new Uint8Array(key.length + 20).fill(7);
   keys.set(key);
-  const values = new Uint8Array(value.length + 20).fill(7);
-  values.set(value);
-  return store.insertWithin(0, keys, key.length, values, value.length, new DataView(values.buffer));
+  const contents = new Uint8Array(value.length + 20).fill(7);
+  contents.set(value, 5);
+  const view = new DataView(contents.buffer);
+  return store.insertVersion(0, keys, key.length, 2 ** 40 + value.length, contents, view, 5, 5 + value.length);
 }
 
 function applyStep(store: TreeWriter, model: TreeWriter, step: Step): void {
@@ -346,8 +347,8 @@ function applyStep(store: TreeWriter, model: TreeWriter, step: Step): void {
       model.put(0, step.key, step.value);
       return;
     case "insert": {
-      const wasInserted = insertWithin(store, step.key, step.value);
-      same(wasInserted, model.insert(0, step.key, step.value));
+      const wasInserted = insertInto(store, step.key, step.value);
+      same(wasInserted, insertInto(model, step.key, step.value));
       if (!wasInserted) same(sameValue(store, model), true);
       return;
     }
@@ -368,8 +369,13 @@ function applyStep(store: TreeWriter, model: TreeWriter, step: Step): void {
     case "many":
       for (let index = 0; index < step.count; index++) {
         const value = new Uint8Array(step.length).fill(index);
-        store.put(0, u64((step.from + index) * 977), value);
-        model.put(0, u64((step.from + index) * 977), value);
+        const key = u64((step.from + index) * 977);
+        if (step.length % 2 === 1) {
+          same(insertInto(store, key, value), insertInto(model, key, value));
+          continue;
+        }
+        store.put(0, key, value);
+        model.put(0, key, value);
       }
       return;
     case "deleteMany":

@@ -8,6 +8,7 @@ import { encodeSqlReply, writeSqlReply } from "../../messages/sql-codec.js";
 import type { QueuedRequest } from "../request-queue.js";
 import type { Deciding } from "./deciding.js";
 import { writeFacts } from "./facts-of.js";
+import { LoadedRows } from "./loaded-rows.js";
 import { leaveNumbers } from "./numbers-left.js";
 import { answer, failed, type SqlOutcome, type Stages, sqlErrorOf, stagesOf, transactionTooLarge } from "./outcome.js";
 import { Transaction } from "./transaction.js";
@@ -28,6 +29,7 @@ export type CommitReply = (position: number, wrote: boolean) => SqlReply;
 export class CommitMaker {
   readonly #deciding: Deciding;
   readonly #reply = new ByteWriter(256);
+  readonly #stage = new ByteWriter(64 * 1024);
   /** Facts of the commit that is made; a statement that stands alone writes them here itself. */
   readonly facts = new ByteWriter(64 * 1024);
 
@@ -64,10 +66,13 @@ export class CommitMaker {
       throw transactionTooLarge(facts.bytes, factsBytesMax);
     }
     const principal = waiting.bytes.subarray(waiting.principalFrom, waiting.principalTo);
-    return this.ofFacts(waiting, facts.parts.length === 0 ? null : stagesOf(tenant, facts.parts, principal.slice()), {
+    const stages = facts.parts.length === 0 ? null : stagesOf(tenant, facts.parts, principal.slice(), this.#stage);
+    return this.ofFacts(waiting, stages, {
       committed: (at) => {
         remember(at);
         ended();
+        const { loaded } = transaction.overlay;
+        if (loaded instanceof LoadedRows) loaded.release();
         return reply(at, true);
       },
       refused: () => {

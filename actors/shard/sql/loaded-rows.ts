@@ -17,6 +17,7 @@ import type { ValueView } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { kiB, miB } from "../../../runtime/types/limits.js";
 import type { FactsLimits } from "./facts-limits.js";
+import { leavePart, takePart } from "./part-memory.js";
 
 const partSpan = miB;
 /** The first part begins small: a transaction may load a few rows many times, and its keys are held until it ends. */
@@ -41,13 +42,14 @@ class Part {
 
   constructor(capacity: number, most: number) {
     this.#most = most;
-    this.bytes = new Uint8Array(capacity);
+    this.bytes = capacity === most ? takePart(most) : new Uint8Array(capacity);
     this.view = new DataView(this.bytes.buffer);
   }
 
   grow(needed: number): void {
     assert(needed <= this.#most, "a part is bounded");
-    const grown = new Uint8Array(Math.min(this.#most, Math.max(needed, 2 * this.bytes.length)));
+    const capacity = Math.min(this.#most, Math.max(needed, 2 * this.bytes.length));
+    const grown = capacity === this.#most ? takePart(capacity) : new Uint8Array(capacity);
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
@@ -229,6 +231,17 @@ export class LoadedRows implements LoadedEntries {
     }
     this.#places = places;
     return places;
+  }
+
+  /** Their transaction is over: there is nothing in here any more, and its memory is the next load's. */
+  release(): void {
+    for (const { bytes } of this.#parts) if (bytes.length === this.#partBytes) leavePart(bytes);
+    this.#parts.length = 0;
+    this.#places = null;
+    this.#lasts.length = 0;
+    this.#earlierBytes = 0;
+    this.entries = 0;
+    this.rows = 0;
   }
 
   mark(): LoadedMark {

@@ -47,8 +47,8 @@ export interface Stages {
   body(part: number): { readonly bytes: Uint8Array; readonly view: DataView; readonly bodyTo: number };
 }
 
-export function stagesOf(tenant: number, parts: readonly Uint8Array[], principal: Uint8Array): Stages {
-  const out = new ByteWriter(64 * 1024);
+/** @param out where the bodies are made, and those of others */
+export function stagesOf(tenant: number, parts: readonly Uint8Array[], principal: Uint8Array, out: ByteWriter): Stages {
   return {
     count: parts.length,
     next: 0,

@@ -136,13 +136,12 @@ function applyEntry(step: Step, fact: SqlFactsReader): void {
     state.delete(trees.now, now);
     return;
   }
+  // Most of what comes in numbers is new: one descent puts it.
+  if (state.insertVersion(trees.now, key.bytes, nowLength, position, bytes, factView, contentFrom, contentTo)) return;
+  endVersion(step, trees, fact, nowLength);
   setU64(valueView, 0, position);
   copyBytes(bytes, factView, contentFrom, contentTo, value, valueView, fromBytes);
-  const length = fromBytes + contentTo - contentFrom;
-  // Most of what comes in numbers is new: one descent puts it.
-  if (state.insertWithin(trees.now, key.bytes, nowLength, value, length, valueView)) return;
-  endVersion(step, trees, fact, nowLength);
-  state.put(trees.now, key.bytes.subarray(0, nowLength), value.subarray(0, length));
+  state.put(trees.now, key.bytes.subarray(0, nowLength), value.subarray(0, fromBytes + contentTo - contentFrom));
 }
 
 /** Moves the version that the state's value fields describe into the past. */
