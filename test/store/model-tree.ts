@@ -119,8 +119,8 @@ export class ModelTree implements TreeWriter {
     from: number,
     to: number,
   ): boolean {
-    const value = Buffer.alloc(8 + to - from);
-    value.writeBigUInt64LE(BigInt(position));
+    const value = new Uint8Array(8 + to - from);
+    new DataView(value.buffer).setBigUint64(0, BigInt(position), true);
     value.set(source.subarray(from, to), 8);
     return this.insert(tree, key.subarray(0, keyLength), value);
   }
