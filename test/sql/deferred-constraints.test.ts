@@ -101,6 +101,26 @@ test("taking back: a savepoint, a statement that fails, and SET CONSTRAINTS with
   t.deepEqual(a.rows("SELECT count(*) FROM child"), [["0"]]);
 });
 
+test("rows of a deferrable primary key exchange their keys, and its history is found by the key", (t) => {
+  const { shard, a } = rig();
+  a.rows("CREATE TABLE seat (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, who text)");
+  a.rows("INSERT INTO seat VALUES (1, 'Ann'), (2, 'Bo')");
+  a.rows("UPDATE seat SET id = 3 - id");
+  t.is(stateOf(a.run("UPDATE seat SET id = 1")), "23505");
+  const history = "SELECT who FROM kimberlite.row_history('seat', 1) ORDER BY from_position";
+  for (const session of [a, new ShardRig(shard.shard).session()]) {
+    t.deepEqual(session.rows("SELECT * FROM seat ORDER BY id"), [
+      ["1", "Bo"],
+      ["2", "Ann"],
+    ]);
+    t.deepEqual(session.rows(history), [["Ann"], ["Bo"]]);
+    t.is(session.state("SELECT * FROM kimberlite.row_history('seat', 1, 2)"), "42883");
+    session.begin();
+    session.rows("INSERT INTO seat VALUES (1, 'Cy')");
+    t.is(stateOf(session.commit()), "23505");
+  }
+});
+
 test("definitions outlive a replay of the log, and constraints made then wait", (t) => {
   const { shard } = rig();
   const again = new ShardRig(shard.shard).session();

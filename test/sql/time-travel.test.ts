@@ -182,6 +182,20 @@ test("commits by position and by time are read where they lie: the same rows as 
   ]);
 });
 
+test("all versions of the rows that an index would lead to are found without it", (t) => {
+  const session = new ShardRig().session();
+  session.rows("CREATE TABLE t (id int PRIMARY KEY, code int UNIQUE, v text)");
+  session.rows("CREATE INDEX ON t (v)");
+  session.rows("INSERT INTO t VALUES (1, 10, 'a'), (2, 20, 'b')");
+  session.rows("UPDATE t SET v = 'c' WHERE id = 1");
+  const versions = [["a"], ["c"]];
+  const all = "t FOR SYSTEM_TIME ALL";
+  t.deepEqual(session.rows(`SELECT v FROM ${all} WHERE code = 10 ORDER BY from_position`), versions);
+  t.deepEqual(session.rows(`SELECT t.v FROM (VALUES (10)) k (code) JOIN ${all} USING (code) ORDER BY 1`), versions);
+  t.deepEqual(session.rows(`SELECT v FROM ${all} ORDER BY v`), [["a"], ["b"], ["c"]]);
+  t.deepEqual(session.rows(`SELECT min(v) FROM ${all} WHERE v > 'a'`), [["b"]]);
+});
+
 test("the history of a row: each version, who began and who ended it, by key without reading the rest", (t) => {
   const rig = new ShardRig();
   const session = rig.session();

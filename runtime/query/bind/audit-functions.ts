@@ -5,7 +5,7 @@
  *   row_history('t' [, key …])  every version of each row, or of the one with this primary key
  *   diff('t', from, to)         rows that differ between two positions or moments
  */
-import type { TableDefinition } from "../catalog/model.js";
+import { primaryKeyOf, type TableDefinition } from "../catalog/model.js";
 import { notSupported, SqlError } from "../error.js";
 import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
 import type { FromItem, FunctionReference, Query, SystemTime, TimePoint } from "../syntax/ast-query.js";
@@ -95,7 +95,7 @@ const [row, key, begun, ended] = ["row", "key", "begun", "ended"] as const;
 
 function rowHistory(asked: Asked): Query {
   const { table, call, rest } = asked;
-  const { keyColumns } = table;
+  const keyColumns = primaryKeyOf(table)?.columns ?? table.keyColumns;
   if (rest.length > 0 && rest.length !== keyColumns.length) {
     const names = keyColumns.map((number) => table.columns[number - 1]?.name).join(", ");
     throw new SqlError("42883", `kimberlite.row_history of table "${table.name}" takes its primary key or nothing`, {

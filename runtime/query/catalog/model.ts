@@ -154,6 +154,7 @@ export interface IndexDefinition extends Commented {
   readonly isUnique: boolean;
   /** Unique keys with NULLs in the same places are the same (NULLS NOT DISTINCT). Absent: every NULL is another. */
   readonly nullsAreEqual?: true;
+  /** It is the order of the table's rows, and has no entries of its own: of a primary key, unless that is deferrable. */
   readonly isPrimary: boolean;
   /** Its constraint is deferrable: several rows may have a key for a while, so their entries are not unique in the tree. */
   readonly isDeferrable?: true;
@@ -175,7 +176,7 @@ export interface TableDefinition extends Commented, Owned {
   readonly storage: number;
   /** All columns ever, in the order of their numbers, dropped ones too. */
   readonly columns: readonly ColumnDefinition[];
-  /** Columns of the row key: the primary key's; empty for a table without one, whose rows are keyed by a number. */
+  /** Columns of the row key: the primary key's; empty for a table without one, or a deferrable one, whose rows are keyed by a number. */
   readonly keyColumns: readonly number[];
   readonly constraints: readonly ConstraintDefinition[];
   readonly indexes: readonly Oid[];
@@ -188,6 +189,12 @@ export interface TableDefinition extends Commented, Owned {
   /** Of what holds a materialized view's rows: that they were never computed, so that reading them is an error (55000). */
   readonly isUnpopulated?: true;
 }
+
+type KeyConstraint = Extract<ConstraintDefinition, { readonly kind: "primaryKey" | "unique" }>;
+
+/** Null without one. Its columns are not the row key's when it is deferrable. */
+export const primaryKeyOf = ({ constraints }: Pick<TableDefinition, "constraints">): KeyConstraint | null =>
+  constraints.find((each): each is KeyConstraint => each.kind === "primaryKey") ?? null;
 
 export interface ViewColumnDefinition {
   readonly name: string;

@@ -59,10 +59,10 @@ function costed(node: PlanNode): PlanNode {
 }
 
 const indexesOf = (scan: ScanNode, { catalog, rulesOf }: PlanContext): readonly UsableIndex[] => {
-  const { table } = scan;
-  return isAuditTable(table)
-    ? usableIndexes(scan, auditIndexesOf(table), null)
-    : usableIndexes(scan, catalog.indexesOf(table), rulesOf);
+  const { table, time } = scan;
+  if (isAuditTable(table)) return usableIndexes(scan, auditIndexesOf(table), null);
+  // Entries are read of one moment, not of several versions.
+  return time !== null && time.kind !== "asOf" ? [] : usableIndexes(scan, catalog.indexesOf(table), rulesOf);
 };
 
 /** There is always more in the log than in what is looked for by it. */

@@ -111,7 +111,8 @@ export class ForeignKeys {
     const constraint = holder.constraints.find(({ oid }) => oid === check.constraint);
     switch (check.kind) {
       case "unique": {
-        const index = constraint?.kind === "unique" ? catalog.objectByOid(constraint.index) : null;
+        const isKey = constraint?.kind === "unique" || constraint?.kind === "primaryKey";
+        const index = isKey ? catalog.objectByOid(constraint.index) : null;
         if (index?.kind === "index") expectUnshared(this.#ports, table, index, check.values);
         return;
       }

@@ -36,8 +36,10 @@ export function addMade(alteration: Alteration, constraint: ConstraintPart, own:
   const next = definitionOf(parts, alteration.table);
   if (made.kind === "primaryKey") {
     for (const number of made.columns) checkNotNull(ports, alteration.table, number);
-    alteration.rekey(next, added);
-    return;
+    if (added?.isPrimary === true) {
+      alteration.rekey(next, added);
+      return;
+    }
   }
   const put = alteration.put(next, ...(added === undefined ? [] : [added]));
   if (added !== undefined) buildIndex(ports, put, added);
@@ -116,13 +118,14 @@ export function dropConstraint(alteration: Alteration, name: string, ifExists: b
   }
   const now = draft.catalog.objectByOid(alteration.table.oid);
   assert(now?.kind === "table", "a table that is altered is there");
+  const isOfRows = constraint.kind === "primaryKey" && now.keyColumns.length > 0;
   const next: TableDefinition = {
     ...now,
     constraints: now.constraints.filter(({ oid }) => oid !== constraint.oid),
     indexes: now.indexes.filter((oid) => oid !== constraint.index),
-    keyColumns: constraint.kind === "primaryKey" ? [] : now.keyColumns,
+    keyColumns: isOfRows ? [] : now.keyColumns,
   };
-  if (constraint.kind === "primaryKey") alteration.rekey(next, undefined);
+  if (isOfRows) alteration.rekey(next, undefined);
   else alteration.put(next);
   draft.remove(constraint.index);
 }

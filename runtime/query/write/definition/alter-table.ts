@@ -1,6 +1,6 @@
 /** ALTER TABLE: one action after the other, each on what the one before has made. */
 import { unreachable } from "../../../types/assert.js";
-import type { ColumnDefinition, TableDefinition } from "../../catalog/model.js";
+import { type ColumnDefinition, primaryKeyOf, type TableDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterTable, AlterTableAction } from "../../syntax/ast-definition.js";
 import { addColumn, addIdentity, dropIdentity, setType } from "./alter-columns.js";
@@ -76,7 +76,7 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
       if (column.identity !== null) {
         throw new SqlError("42601", `column "${column.name}" of relation "${table.name}" is an identity column`);
       }
-      if (table.keyColumns.includes(column.number)) {
+      if (primaryKeyOf(table)?.columns.includes(column.number) === true) {
         throw new SqlError("42P16", `column "${column.name}" is in a primary key`);
       }
       return alteration.changeColumn(action.column, position, (each) => ({ ...each, isNotNull: false }));

@@ -3,7 +3,7 @@
  * was granted to. Looked at before a definition is carried out; what is not there is for the definition itself to say.
  */
 import { databaseOf } from "../../catalog/database.js";
-import type { CatalogObject, SchemaDefinition } from "../../catalog/model.js";
+import { type CatalogObject, primaryKeyOf, type SchemaDefinition } from "../../catalog/model.js";
 import {
   denial,
   expectOwner,
@@ -106,7 +106,7 @@ function expectReferences(constraints: readonly ConstraintSyntax[], ports: Defin
     const numbers = found.columns
       .filter(({ name, isDropped }) => !isDropped && constraint.referencedColumns.includes(name))
       .map(({ number }) => number);
-    const referenced = numbers.length === 0 ? found.keyColumns : numbers;
+    const referenced = numbers.length === 0 ? (primaryKeyOf(found)?.columns ?? []) : numbers;
     if (!mayUseColumns(found, ports.actor, "x", referenced)) throw denial(found);
   }
 }

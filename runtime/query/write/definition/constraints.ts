@@ -1,12 +1,13 @@
 /** Constraints as written become those of a table's definition, with the indexes that they need. */
-import type {
-  ColumnDefinition,
-  ConstraintDefinition,
-  Deferral,
-  ForeignKeyAction,
-  IndexDefinition,
-  IndexKey,
-  StoredExpression,
+import {
+  type ColumnDefinition,
+  type ConstraintDefinition,
+  type Deferral,
+  type ForeignKeyAction,
+  type IndexDefinition,
+  type IndexKey,
+  primaryKeyOf,
+  type StoredExpression,
 } from "../../catalog/model.js";
 import { isTemporary } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
@@ -60,14 +61,15 @@ interface ReferencedTable {
   readonly name: string;
   readonly columns: readonly ColumnDefinition[];
   readonly keyColumns: readonly number[];
+  readonly constraints: readonly ConstraintDefinition[];
   readonly isUnlogged?: true;
   readonly unique: readonly UniqueKey[];
 }
 
 export function expectPlain(constraint: ConstraintSyntax): void {
   const position = placeOf(constraint.location);
-  if (deferralOf(constraint) !== undefined && constraint.kind !== "unique" && constraint.kind !== "foreignKey")
-    throw notSupported(constraint.kind === "primaryKey" ? "a deferrable primary key" : "a deferrable check", position);
+  const isTimed = constraint.kind === "primaryKey" || constraint.kind === "unique" || constraint.kind === "foreignKey";
+  if (!isTimed && deferralOf(constraint) !== undefined) throw notSupported("a deferrable check", position);
 }
 
 /** When a constraint is looked at, as it was written. */
@@ -189,14 +191,22 @@ export class ConstraintMaker {
     const position = placeOf(constraint.location);
     if (constraint.index !== null) throw notSupported("a constraint USING INDEX", position);
     const isPrimary = constraint.kind === "primaryKey";
-    if (isPrimary && parts.keyColumns.length > 0) {
-      throw new SqlError("42P16", `multiple primary keys for table "${parts.name}" are not allowed`, { position });
+    if (isPrimary && primaryKeyOf(parts) !== null) {
+      // PostgreSQL tells the place of a second one that is written with the first.
+      const isThere = this.#draft.catalog.objectByOid(parts.oid) !== null;
+      throw new SqlError(
+        "42P16",
+        `multiple primary keys for table "${parts.name}" are not allowed`,
+        isThere ? {} : { position },
+      );
     }
     const names = own === null ? constraint.columns : [own];
     const numbers = keyColumns(parts, names, constraint);
     const columns = numbers.map((number) => parts.columns[number - 1]).filter((column) => column !== undefined);
     for (const column of columns) expectIndexable(column, position);
     const included = keyColumns(parts, constraint.included, constraint);
+    // Rows lie in the order of their primary key, unless several may have one for a while.
+    const isOfRows = isPrimary && deferralOf(constraint) === undefined;
     const name = isPrimary
       ? this.#nameOf(constraint, null, "pkey", true)
       : this.#nameOf(constraint, names.join("_"), "key", true);
@@ -211,13 +221,13 @@ export class ConstraintMaker {
       included,
       isUnique: true,
       ...(constraint.nullsNotDistinct ? { nullsAreEqual: true as const } : {}),
-      isPrimary,
+      isPrimary: isOfRows,
       ...(deferralOf(constraint) === undefined ? {} : { isDeferrable: true as const }),
       predicate: null,
     };
-    parts.indexes.push({ ...index, storage: isPrimary ? parts.storage : index.oid });
+    parts.indexes.push({ ...index, storage: isOfRows ? parts.storage : index.oid });
+    if (isOfRows) parts.keyColumns = numbers;
     if (isPrimary) {
-      parts.keyColumns = numbers;
       parts.columns = parts.columns.map((column) =>
         numbers.includes(column.number) ? { ...column, isNotNull: true } : column,
       );
@@ -315,10 +325,12 @@ export class ConstraintMaker {
     const position = placeOf(constraint.location);
     let columns: ColumnDefinition[];
     if (constraint.referencedColumns.length === 0) {
-      if (parent.keyColumns.length === 0) {
+      const primary = primaryKeyOf(parent);
+      if (primary === null)
         throw new SqlError("42704", `there is no primary key for referenced table "${parent.name}"`, { position });
-      }
-      columns = parent.keyColumns.flatMap((number) => parent.columns[number - 1] ?? []);
+      if (primary.deferral !== undefined)
+        throw new SqlError("55000", `cannot use a deferrable primary key for referenced table "${parent.name}"`);
+      columns = primary.columns.flatMap((number) => parent.columns[number - 1] ?? []);
     } else {
       columns = constraint.referencedColumns.map((name) => {
         const column = columnNamed(parent.columns, name);
