@@ -135,3 +135,5 @@ INSERT INTO many (v) SELECT 'v' || g FROM generate_series(1, 300) g;
 UPDATE many SET id = 301 - id;
 UPDATE many SET id = DEFAULT WHERE id = 300;
 SELECT min(id), max(id), count(*) FROM many;
+SET client_min_messages TO warning;
+DROP SCHEMA waiting_keys CASCADE;

@@ -107,3 +107,5 @@ select '1..e'::jsonpath;
 select '00'::jsonpath;
 select '0x1'::jsonpath;
 select '1_000'::jsonpath;
+SET client_min_messages TO warning;
+DROP SCHEMA dates CASCADE;
