@@ -19,18 +19,13 @@ import { decodeMessage, encodeMessage } from "../../runtime/vsr/codec.js";
 import type { Message } from "../../runtime/vsr/messages.js";
 import { Replica } from "../../runtime/vsr/replica.js";
 import type { KeeperMessage } from "../keeper/messages.js";
-import { isRelay } from "../messages/relay.js";
+import { refusalsOf } from "../messages/refused-requests.js";
+import { decodeRelay, encodeRelay, isRelay, relayKinds } from "../messages/relay.js";
 import { type Machine, realMachine } from "../shard/machine.js";
-import type {
-  LeadershipConfirmed,
-  PeerNotice,
-  ReplicaMessage,
-  ReplicaNotice,
-  ReplicaOpened,
-  ReplicaReport,
-} from "./messages.js";
+import type { LeadershipConfirmed, ReplicaMessage, ReplicaNotice, ReplicaOpened, ReplicaReport } from "./messages.js";
 import type { PeerArgs, PeerLinks } from "./peer-links.js";
 import { ProtocolShell } from "./protocol-shell.js";
+import { ShardNotices } from "./shard-notices.js";
 
 export interface ReplicaArgs {
   readonly directory: string;
@@ -61,6 +56,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   readonly #log: LogWriter;
   readonly #core: Replica;
   readonly #shell: ProtocolShell;
+  readonly #notices: ShardNotices;
   readonly #confirming = new Map<number, Envelope>();
   #links: PeerLinks | null = null;
   /** Replicas to which a connection stands. */
@@ -91,6 +87,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     this.#context = context;
     this.#args = args;
     this.#machine = machine;
+    this.#notices = new ShardNotices(context, args.shard);
     const { disk, geometry, tailBytes, release, heldBytesMax } = machine;
     this.#storage = openReplica({ disk, directory: args.directory, geometry, ringBytes: tailBytes });
     const { log, superblock } = this.#storage;
@@ -178,8 +175,13 @@ class ReplicaActor implements Actor<ReplicaMessage> {
         this.#propose(message);
         return;
       case "relay":
-        if (this.#links?.send(message.to, message.bytes) !== true)
-          this.#toShard({ kind: "peerDown", replica: message.to });
+        this.#relay(message.to, message.bytes);
+        return;
+      case "breakLink":
+        this.#break(message.to, "this node's shard has lost what was for it");
+        return;
+      case "noticesDue":
+        this.#notices.due();
         return;
       case "tick":
         this.#tick();
@@ -187,7 +189,7 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       case "openLog":
         this.#context.reply(envelope, this.#opened());
         // Connections that came up before the shard was there to hear of it.
-        for (const replica of this.#linked) this.#toShard({ kind: "peerUp", replica });
+        for (const replica of this.#linked) this.#notices.tell({ kind: "peerUp", replica });
         this.#tellVoters();
         // The first tick starts the protocol: what it says of the log follows the answer.
         this.#step({ kind: "tick", ...this.#times() });
@@ -286,15 +288,8 @@ class ReplicaActor implements Actor<ReplicaMessage> {
   }
 
   #notify(notice: ReplicaNotice): void {
-    this.#toShard(notice);
+    this.#notices.tell(notice);
     if (notice.kind === "committed") this.#keepAhead();
-  }
-
-  #toShard(message: ReplicaNotice | PeerNotice): void {
-    const shard = this.#context.port(this.#args.shard);
-    if (shard === null) return;
-    const told = this.#context.tell(shard, message);
-    assert(told !== "busy" || message.kind === "relayed", "a shard has room for what its replica tells it");
   }
 
   // ------------------------------------------------------------------ shard
@@ -389,12 +384,12 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       message: (from, bytes) => this.#arrived(from, bytes),
       up: (replica) => {
         this.#linked.add(replica);
-        this.#toShard({ kind: "peerUp", replica });
+        this.#notices.tell({ kind: "peerUp", replica });
       },
       down: (replica) => {
         this.#linked.delete(replica);
         this.#step({ kind: "disconnected", peer: replica });
-        this.#toShard({ kind: "peerDown", replica });
+        this.#notices.tell({ kind: "peerDown", replica });
       },
     });
   }
@@ -408,12 +403,43 @@ class ReplicaActor implements Actor<ReplicaMessage> {
     this.#links?.setReplicas(replicas);
     this.#replicas = count;
     this.#step({ kind: "replicas", count });
-    this.#toShard({ kind: "replicas", count });
+    this.#notices.tell({ kind: "replicas", count });
+  }
+
+  /**
+   * What shards say to one another comes in order and whole, or the link ends and both hear of that. A loss that only one side knew of
+   * would leave the other waiting for ever.
+   */
+  #relay(to: number, bytes: Uint8Array): void {
+    if (this.#links?.send(to, bytes) === true) return;
+    if (this.#linked.has(to)) this.#break(to, "it takes too little of what is for it");
+    // The shard has said it before it heard that the link has ended.
+    else this.#notices.tell({ kind: "peerDown", replica: to });
+  }
+
+  #break(replica: number, because: string): void {
+    if (!this.#linked.has(replica)) return;
+    this.#context.log.warn("a link between nodes is ended", { replica, because });
+    this.#links?.disconnect(replica, because);
+    assert(!this.#linked.has(replica), "who waits over a link hears of its end at once");
+  }
+
+  /** This node's shard has no room for what another's says. None of it was begun: requests are refused, and may be sent again. */
+  #refuseRelay(from: number, bytes: Uint8Array): void {
+    const { kind, incarnation, body } = decodeRelay(bytes);
+    if (kind !== relayKinds.requests && kind !== relayKinds.commands) {
+      this.#break(from, "this node's shard has no room for its answers");
+      return;
+    }
+    const error = new KimberliteError("mailboxFull", "the shard that leads takes no more work at the moment");
+    const refusals = refusalsOf(body, error);
+    if (refusals.count === 0) return;
+    this.#relay(from, encodeRelay({ kind: relayKinds.replies, incarnation, body: refusals.take() }));
   }
 
   #arrived(from: number, bytes: Uint8Array): void {
     if (isRelay(bytes)) {
-      this.#toShard({ kind: "relayed", from, bytes });
+      if (!this.#notices.relayed(from, bytes)) this.#refuseRelay(from, bytes);
       return;
     }
     const decoded = decodeMessage(bytes, this.#storage.superblock.content.clusterId);

@@ -55,6 +55,8 @@ export type ReplicaMessage =
   | { readonly kind: "confirm" }
   /** Told by the shard: bytes for this shard on another replica's node. */
   | { readonly kind: "relay"; readonly to: number; readonly bytes: Uint8Array }
+  /** Told by the shard: something for the shard there was lost on its way. The link ends, so that both sides hear of it. */
+  | { readonly kind: "breakLink"; readonly to: number }
   /** Told by the shard, once nothing that it proposed is under way: end the view, so that another replica leads. */
   | { readonly kind: "abdicate" }
   /**
@@ -67,6 +69,7 @@ export type ReplicaMessage =
   /** Timers of its own. */
   | { readonly kind: "tick" }
   | { readonly kind: "retryFull" }
+  | { readonly kind: "noticesDue" }
   /** Asked by the shard once a checkpoint's pages are durable: writes the superblock. Answered with true. */
   | { readonly kind: "saveCheckpoint"; readonly point: CheckpointPoint }
   /** Told by the keeper: a part that it was given is stored; or the whole segment was given up. */

@@ -24,6 +24,8 @@ export interface PeerLinkEvents {
 export interface PeerLinks {
   /** False when the message is lost for certain. The bytes must not change until they have left. */
   send(to: number, bytes: Uint8Array): boolean;
+  /** Ends a link that stands: both sides are told `down` of it, this one before the call returns. It is made anew. */
+  disconnect(replica: number, reason: string): void;
   /** Where they are from now on, by number: connections to others end, and new ones are made. */
   setReplicas(replicas: readonly PeerAddress[]): void;
   close(): Promise<void>;
@@ -65,6 +67,10 @@ export async function openPeerLinks(
     send: (to, bytes) => {
       const peer = replicas[to];
       return peer !== undefined && endpoint.send(peer.node, bytes);
+    },
+    disconnect: (replica, reason) => {
+      const peer = replicas[replica];
+      if (peer !== undefined) endpoint.disconnect(peer.node, reason);
     },
     setReplicas: (next) => {
       const isKept = (one: PeerAddress): boolean =>

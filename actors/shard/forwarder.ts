@@ -10,15 +10,17 @@
  */
 import type { ActorContext, Port } from "../../runtime/actor/definition.js";
 import type { Envelope } from "../../runtime/actor/envelope.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
 import { assert } from "../../runtime/types/assert.js";
 import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js";
 import type { CommandMessage } from "../messages/commands.js";
+import { refusalsOf } from "../messages/refused-requests.js";
 import { encodeRelay, relayKinds } from "../messages/relay.js";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../messages/reply-batch.js";
-import { deadlinesLeft, RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
+import { deadlinesLeft, RequestBatchWriter } from "../messages/request-batch.js";
 import type { Questions } from "./questions.js";
 
-/** Hands bytes to the replica's link. False when they are lost for certain. */
+/** Hands bytes to the replica, for its link. False when they are lost for certain. */
 export type SendRelay = (replica: number, bytes: Uint8Array) => boolean;
 
 interface Waiting {
@@ -37,6 +39,7 @@ interface HandedOn {
 const waitingBytesMax = 32 * 1024 * 1024;
 const handedOnMax = 200_000;
 const correlationAt = 4;
+const kindAt = 16;
 
 export class Forwarder {
   readonly #context: ActorContext;
@@ -139,10 +142,7 @@ export class Forwarder {
   #refuse({ port, envelope, bytes }: Waiting, error: KimberliteError): void {
     if (envelope !== null) this.#context.fail(envelope, error);
     if (port === null) return;
-    const writer = new ReplyBatchWriter();
-    const batch = new RequestBatchReader().open(bytes);
-    while (batch.next()) writer.fail(batch.correlation, error);
-    this.#answer(port, writer);
+    this.#answer(port, refusalsOf(bytes, error));
   }
 
   /** Hands on what waits, when there is somebody to hand it to. */
@@ -156,7 +156,17 @@ export class Forwarder {
     assert(this.#waitingBytes >= 0, "no fewer than zero bytes wait for a leader");
   }
 
-  /** False when the link does not stand: it is tried again when it does. */
+  /** Something waits although there is somebody to hand it to. */
+  get isHeldUp(): boolean {
+    return this.#leader !== null && this.#waiting.length > 0;
+  }
+
+  /** The replica may have room again. */
+  goOn(): void {
+    this.#flush();
+  }
+
+  /** False when the replica has no room for it: it is tried again a moment later. */
   #handOn(leader: number, waiting: Waiting): boolean {
     const { port, envelope, kind } = waiting;
     if (port !== null && !port.isOpen) return true;
@@ -165,14 +175,27 @@ export class Forwarder {
     const view = new DataView(bytes.buffer);
     const given: number[] = [];
     for (let at = 0; at < bytes.length; at += 4 + view.getUint32(at, true)) {
-      this.#next = (this.#next + 1) >>> 0;
-      this.#handedOn.set(this.#next, { port, envelope, correlation: view.getUint32(at + correlationAt, true) });
+      const correlation = view.getUint32(at + correlationAt, true);
+      if (view.getUint8(at + kindAt) === requestKind.cancel) {
+        view.setUint32(at + correlationAt, this.#numberOf(port, correlation), true);
+        continue;
+      }
+      this.#next = (this.#next + 1) >>> 0 || 1;
+      this.#handedOn.set(this.#next, { port, envelope, correlation });
       view.setUint32(at + correlationAt, this.#next, true);
       given.push(this.#next);
     }
     if (this.#send(leader, encodeRelay({ kind, incarnation: this.#incarnation, body: bytes }))) return true;
     for (const correlation of given) this.#handedOn.delete(correlation);
     return false;
+  }
+
+  /** What the leader knows a request as that was handed on; 0 for one that is over. */
+  #numberOf(port: Port | null, correlation: number): number {
+    for (const [number, request] of this.#handedOn) {
+      if (request.port === port && request.correlation === correlation) return number;
+    }
+    return 0;
   }
 
   /** Answers from the leader on their way back. */

@@ -7,6 +7,7 @@ import type { Envelope } from "../../runtime/actor/envelope.js";
 import { isMadeByShard, isWrite, requestKind } from "../../runtime/kernel/kinds.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import type { CommandMessage } from "../messages/commands.js";
+import { refusalsOf } from "../messages/refused-requests.js";
 import { ReplyBatchWriter } from "../messages/reply-batch.js";
 import { deadlinesFrom, RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
 import type { ShardCore } from "./core.js";
@@ -75,10 +76,9 @@ export class Intake {
 
   /** One that may not be: whoever sent it hears soon who leads. */
   refusePeer(port: PeerPort, bytes: Uint8Array): void {
-    const refusals = new ReplyBatchWriter();
-    const batch = this.#batch.open(bytes);
-    while (batch.next()) refusals.fail(batch.correlation, notLeading());
-    this.#answering.tell(port, { kind: "replies", bytes: refusals.take(), count: 1 });
+    const refusals = refusalsOf(bytes, notLeading());
+    const { count } = refusals;
+    if (count > 0) this.#answering.tell(port, { kind: "replies", bytes: refusals.take(), count });
   }
 
   #queueCommand(message: CommandMessage, envelope: Envelope): void {

@@ -56,17 +56,21 @@ export class OtherNodes {
   readonly #peerPorts = new Map<number, PeerPort>();
   /** Those that vote and those that stand by. */
   #replicas: number;
-  #isWatchingQuestions = false;
+  /** Replicas of whose links the end has to be asked for: an answer to the shard there was lost. */
+  readonly #broken = new Set<number>();
+  #isWatching = false;
 
   constructor(core: ShardCore, host: OtherNodesHost) {
     this.#core = core;
     this.#host = host;
     const { context, args } = core;
     const send = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes);
+    const handOn = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes) || this.#tryLater();
+    const answer = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes) || this.#breakLink(to);
     this.#incarnation = Math.floor(context.random() * incarnationSpan);
     this.#questions = new Questions(this.#incarnation, send, () => context.monotonic());
-    this.forwarder = new Forwarder(context, this.#incarnation, send, this.#questions);
-    this.answering = answeringOver(context, send);
+    this.forwarder = new Forwarder(context, this.#incarnation, handOn, this.#questions);
+    this.answering = answeringOver(context, answer);
     this.#replicas = args.replicas;
   }
 
@@ -76,6 +80,28 @@ export class OtherNodes {
     const { context, args } = this.#core;
     const port = context.port(args.replica);
     return port !== null && context.tell(port, { kind: "relay", to, bytes }, { transfer: true }) === "accepted";
+  }
+
+  /** The replica's mailbox is full: what is to be handed on waits. */
+  #tryLater(): boolean {
+    this.#watch();
+    return false;
+  }
+
+  /** The replica's mailbox is full, and answers do not wait: who is owed one hears by the end of the link that it is lost. */
+  #breakLink(to: number): boolean {
+    this.#broken.add(to);
+    this.#watch();
+    return false;
+  }
+
+  #askForEnds(): void {
+    const { context, args } = this.#core;
+    const port = context.port(args.replica);
+    for (const to of this.#broken) {
+      if (port !== null && context.tell(port, { kind: "breakLink", to }) === "busy") return;
+      this.#broken.delete(to);
+    }
   }
 
   up(replica: number): void {
@@ -236,19 +262,22 @@ export class OtherNodes {
 
   #ask(to: number, topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {
     this.#questions.ask(to, topic, body, deadlineMs, answered);
-    this.#watchQuestions();
+    this.#watch();
   }
 
-  #watchQuestions(): void {
-    if (this.#isWatchingQuestions || this.#questions.size === 0) return;
-    this.#isWatchingQuestions = true;
+  #watch(): void {
+    const isNeeded = this.#questions.size > 0 || this.forwarder.isHeldUp || this.#broken.size > 0;
+    if (this.#isWatching || !isNeeded) return;
+    this.#isWatching = true;
     this.#core.context.after(questionsDueMs, { kind: "questionsDue" });
   }
 
   questionsDue(): void {
-    this.#isWatchingQuestions = false;
+    this.#isWatching = false;
     this.#questions.expire();
-    this.#watchQuestions();
+    this.forwarder.goOn();
+    this.#askForEnds();
+    this.#watch();
   }
 
   // ------------------------------------------------------------------ reports

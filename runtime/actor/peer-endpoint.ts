@@ -165,6 +165,14 @@ export class PeerEndpoint {
     if (this.#server !== null && self.node < address.node) this.#dial(place);
   }
 
+  /** Ends the connection to a node, if there is one: `down` is told before this returns, and it is dialled anew. */
+  disconnect(node: number, reason: string): void {
+    const place = this.#places.get(node);
+    assert(place !== undefined, "a connection that ends was to a node of the cluster");
+    place.link?.close(reason);
+    assert(place.link === null, "a connection that has ended takes nothing more");
+  }
+
   /** Has no more to do with a node: its connection ends, and what it dials is refused. */
   drop(node: number): void {
     const place = this.#places.get(node);

@@ -28,6 +28,8 @@ export interface CellHost {
   cell(id: string): Cell | null;
   /** µs of disk work since this was asked last. */
   takeElapsed(): number;
+  /** Messages of `from` that may wait for `to`. */
+  roomFor(from: string, to: string): number;
   /** Wall clock of the machine in ms at a virtual time in µs. */
   wallAt(micros: number): number;
   failed(id: string, error: unknown): void;
@@ -62,6 +64,8 @@ export class Cell implements ActorContext {
   readonly #asks = new Map<number, PendingAsk>();
   readonly #askers = new WeakMap<Envelope, Cell>();
   readonly #lastArrival = new Map<string, number>();
+  /** By receiver: messages told and not received yet. */
+  readonly #underWay = new Map<string, number>();
   actor: Actor<never> | null = null;
   #isScheduled = false;
   #busyUntil = 0;
@@ -189,9 +193,15 @@ export class Cell implements ActorContext {
   tell(port: Port, message: OutgoingMessage): TellResult {
     const to = this.#host.cell(port.neighbour);
     if (to === null) return "gone";
+    const underWay = this.#underWay.get(to.id) ?? 0;
+    if (underWay >= this.#host.roomFor(this.id, to.id)) return "busy";
+    this.#underWay.set(to.id, underWay + 1);
     this.#host.told(this.id, port.neighbour, message);
     const envelope = this.#envelope(message.kind, 0, 0);
-    this.#deliver(to, () => to.actor?.receive(message as never, envelope));
+    this.#deliver(to, () => {
+      this.#underWay.set(to.id, (this.#underWay.get(to.id) ?? 0) - 1);
+      to.actor?.receive(message as never, envelope);
+    });
     return "accepted";
   }
 

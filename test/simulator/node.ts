@@ -30,6 +30,8 @@ export const clusterId = new Uint8Array(16).fill(0x51);
 export interface NodeEvents {
   /** Bytes leave for another replica. */
   send(from: number, to: number, bytes: Uint8Array, leavingAt: number): boolean;
+  /** A replica ends its link to another. */
+  disconnect(from: number, to: number): void;
   told(replica: number, from: string, to: string, message: OutgoingMessage): void;
   warned(replica: number, id: string, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** An actor's turn threw, or its start did. The node is down already. */
@@ -64,6 +66,7 @@ export class SimNode {
   #life = 0;
   #replicaActor: Actor<never> | null = null;
   #links: PeerLinkEvents | null = null;
+  readonly #connections = new Map<number, number>();
   isAlive = false;
   isPaused = false;
   /** It will not be started again. */
@@ -232,6 +235,11 @@ export class SimNode {
     return 1_700_000_000_000 + (micros / 1000) * (1 + this.#driftPpm / 1e6) + this.clockOffsetMs;
   }
 
+  roomFor(from: string, to: string): number {
+    const { shardMailboxMax } = this.#options;
+    return shardMailboxMax > 0 && from === "replica-1" && to === "shard-1" ? shardMailboxMax : Number.POSITIVE_INFINITY;
+  }
+
   told(from: string, to: string, message: OutgoingMessage): void {
     this.#events.told(this.replica, from, to, message);
   }
@@ -274,6 +282,11 @@ export class SimNode {
         if (life !== this.#life || cell === undefined) return false;
         return this.#events.send(this.replica, to, bytes, cell.leavingAt());
       },
+      disconnect: (to) => {
+        if (life !== this.#life || this.#links === null) return;
+        this.#events.disconnect(this.replica, to);
+        this.#links.down(to);
+      },
       setReplicas: () => {},
       close: () => Promise.resolve(),
     };
@@ -283,7 +296,19 @@ export class SimNode {
   arrived(from: number, bytes: Uint8Array): void {
     const links = this.#links;
     if (!this.isAlive || links === null) return;
-    this.#cells.get("replica-1")?.push(() => links.message(from, bytes));
+    const connection = this.connectionWith(from);
+    this.#cells.get("replica-1")?.push(() => {
+      if (connection === this.connectionWith(from)) links.message(from, bytes);
+    });
+  }
+
+  /** How many connections with it were ended by one of the two. */
+  connectionWith(other: number): number {
+    return this.#connections.get(other) ?? 0;
+  }
+
+  connectionEnded(other: number): void {
+    this.#connections.set(other, this.connectionWith(other) + 1);
   }
 
   linkChanged(other: number, isUp: boolean): void {
@@ -341,6 +366,10 @@ class Life implements CellHost {
 
   cell(id: string): Cell | null {
     return this.isAlive ? this.#node.cell(id) : null;
+  }
+
+  roomFor(from: string, to: string): number {
+    return this.#node.roomFor(from, to);
   }
 
   takeElapsed(): number {

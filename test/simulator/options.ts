@@ -83,6 +83,8 @@ export interface SimulationOptions {
   readonly story: string | null;
   /** Bodies that a backup keeps in memory, in bytes; 0 for as many as in production. */
   readonly heldBytesMax: number;
+  /** Messages of its replica that wait for a shard, beyond which it takes no more of them; 0 for no such limit. */
+  readonly shardMailboxMax: number;
 }
 
 const calmNetwork: NetworkOptions = {
@@ -220,6 +222,7 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     faults,
     story: null,
     heldBytesMax: new Stream(seed, "held bytes").chance(0.2) ? 2 * 1024 : 0,
+    shardMailboxMax: drawShardMailbox(seed),
   };
   const { faultMs, requestsMax, requestMicros } = drawn;
   // Clients of the kernel remember what was answered: theirs are not founded anew, whoever asks for them.
@@ -230,6 +233,11 @@ export function drawOptions(seed: number, over: Partial<SimulationOptions> = {})
     sqlClients: workload === "kernel" ? drawSqlClients(seed) : 0,
     ...over,
   };
+}
+
+function drawShardMailbox(seed: number): number {
+  const random = new Stream(seed, "shard mailbox");
+  return random.chance(0.2) ? random.between(1, 4) : 0;
 }
 
 const soundDisks = { latent: 0, unreadable: 0, lostWrites: 0, misdirected: 0, flippedWrites: 0 };
@@ -316,6 +324,7 @@ export const lowered: readonly LoweredOption[] = [
   { name: "write mode", lower: (options) => ({ ...options, writeMode: "direct" }) },
   { name: "large bodies", lower: (options) => ({ ...options, bodyBytesMax: 64 }) },
   { name: "pipeline", lower: (options) => ({ ...options, pipeline: 1 }) },
+  { name: "the shard's small mailbox", lower: (options) => ({ ...options, shardMailboxMax: 0 }) },
   { name: "small ring", lower: (options) => ({ ...options, headerSlots: 64 }) },
   { name: "small segments", lower: (options) => ({ ...options, segmentBytes: 128 * 1024 }) },
   { name: "the quorum alone", lower: (options) => ({ ...options, coreOnly: false }) },

@@ -53,12 +53,16 @@ export interface RunSummary {
   /** Why the cluster could not come back, where that was proved. */
   readonly unrecoverable: string | null;
   readonly halts: number;
+  /** Links that a replica ended since what came over them found no room. */
+  readonly linksEnded: number;
 }
 
 export type Trace = (line: string) => void;
 
 const startMsMax = 10_000;
 const lookMs = 20;
+/** Longer than any latency: the end of a link is heard before the next one stands. */
+const redialMs = 200;
 /** A heartbeat, and no prepare with a body of its own. */
 const muteBytes = 400;
 
@@ -78,6 +82,7 @@ export class Simulation {
   /** Faults of the disk may have taken what the replica promised. */
   readonly forgiven: boolean[];
   highestView = 0;
+  linksEnded = 0;
   /** By configuration: the number of the newest view that somebody led. */
   readonly #newestViews = new Map<number, number>();
   readonly #trace: Trace | null;
@@ -93,6 +98,7 @@ export class Simulation {
       (_, replica) =>
         new SimNode(replica, this.events, options, {
           send: (from, to, bytes, leavingAt) => this.#send(from, to, bytes, leavingAt),
+          disconnect: (from, to) => this.#disconnect(from, to),
           told: (from, _sender, _to, message) => this.#told(from, message as { kind: string }),
           warned: (from, id, message, fields) => this.#warned(from, id, message, fields),
           failed: (from, id, error) => this.lives.failed(from, id, error),
@@ -175,6 +181,7 @@ export class Simulation {
       healMs,
       unrecoverable,
       halts: this.lives.halts,
+      linksEnded: this.linksEnded,
     };
   }
 
@@ -221,8 +228,12 @@ export class Simulation {
       const [sender, receiver] = [this.nodes[from], this.nodes[to]];
       const [sent, received] = [sender?.starts, receiver?.starts];
       // A connection ends with its process: behind its end nothing more comes out of it.
+      const connection = receiver?.connectionWith(from);
       const isConnected = (): boolean =>
-        sender?.isAlive === true && sender.starts === sent && receiver?.starts === received;
+        sender?.isAlive === true &&
+        sender.starts === sent &&
+        receiver?.starts === received &&
+        receiver.connectionWith(from) === connection;
       this.network.sendConnected(from, to, bytes, leavingAt, isConnected);
     } else {
       this.check(() => this.promises.sent(from, bytes));
@@ -232,6 +243,24 @@ export class Simulation {
       this.network.send(from, to, bytes, leavingAt);
     }
     return true;
+  }
+
+  /** One of the two ends their link, the other hears of it, and it is made anew. */
+  #disconnect(from: number, to: number): void {
+    const [node, other] = [this.nodes[from], this.nodes[to]];
+    if (node === undefined || other === undefined) return;
+    this.trace(() => `  ${replicaName(from)} ends its link to ${replicaName(to)}`);
+    this.linksEnded += 1;
+    node.connectionEnded(to);
+    other.connectionEnded(from);
+    const { now } = this.events;
+    this.events.at(now + this.options.network.latencyMeanMicros, () => other.linkChanged(from, false));
+    this.events.at(now + redialMs * 1000, () => {
+      const isCut = this.network.isCut(from, to) || this.network.isCut(to, from);
+      if (!node.isAlive || !other.isAlive || (isCut && this.options.linksBreak)) return;
+      node.linkChanged(to, true);
+      other.linkChanged(from, true);
+    });
   }
 
   #arrived(from: number, to: number, bytes: Uint8Array): void {

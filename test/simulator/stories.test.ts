@@ -280,3 +280,16 @@ test("each canary changes a place of the compiled product that is there exactly 
   }
   t.is(canaries.length, 51);
 });
+
+test("a shard whose mailbox holds one message at a time: requests of other nodes are refused or their links end, and everybody gets an answer", async (t) => {
+  const busy = {
+    workload: "kernel",
+    sqlClients: 3,
+    requestMicros: 1_000,
+    requestsMax: 1_500,
+    writeMicros: 3_000,
+  } as const;
+  const { summary } = await tell(calm({ ...busy, shardMailboxMax: 1, linksBreak: true }), []);
+  t.true(summary.linksEnded > 0, "answers found no room");
+  t.true(summary.answered > 100, `${summary.answered} were answered`);
+});

@@ -33,6 +33,7 @@ export function calm(over: Partial<SimulationOptions> = {}): SimulationOptions {
     fresh: false,
     faultsAtOnce: false,
     scrubBytes: 16_384,
+    shardMailboxMax: 0,
     ...over,
   };
 }

@@ -1,0 +1,211 @@
+/** What shards say to one another over their replicas' links: nothing of it is lost without somebody hearing of it. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { decodeRelay, encodeRelay, relayKinds } from "../../actors/messages/relay.js";
+import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
+import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
+import { replicaOn } from "../../actors/replica/actor.js";
+import type { ReplicaMessage } from "../../actors/replica/messages.js";
+import type { PeerLinkEvents, PeerLinks } from "../../actors/replica/peer-links.js";
+import { realMachine } from "../../actors/shard/machine.js";
+import type { Actor } from "../../runtime/actor/definition.js";
+import { requestKind } from "../../runtime/kernel/kinds.js";
+import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
+import { RealDisk } from "../../runtime/storage/real-disk.js";
+import { formatReplica } from "../../runtime/storage/replica-storage.js";
+import { memberBytes } from "../../runtime/vsr/acquaintance.js";
+import { FakeContext } from "./fake-context.js";
+import { startShard, temporary } from "./started-shard.js";
+
+const incarnation = 7;
+const noBytes = new Uint8Array(0);
+
+function batchOf(...entries: readonly (readonly [correlation: number, kind: number])[]): Uint8Array {
+  const batch = new RequestBatchWriter();
+  for (const [correlation, kind] of entries) batch.add(correlation, 0, kind, noBytes, new Uint8Array(8), 0, 8);
+  return batch.take();
+}
+
+/** Correlations and codes of the failures in a batch of replies. */
+function failuresIn(bytes: Uint8Array): [correlation: number, code: string][] {
+  const replies = new ReplyBatchReader().open(bytes);
+  const failures: [number, string][] = [];
+  while (replies.next()) failures.push([replies.correlation, decodeErrorBody(replies.status, replies.body()).code]);
+  return failures;
+}
+
+/** Replica 0 of three beside a shard, its links in the hands of the test. */
+async function startReplica(t: ExecutionContext) {
+  const directory = mkdtempSync(join(tmpdir(), "kimberlite-relays-"));
+  const clusterId = new Uint8Array(16).fill(3);
+  const members = Array.from({ length: 3 }, () => new Uint8Array(memberBytes));
+  formatReplica(new RealDisk(), directory, { clusterId, replica: 0, replicaCount: 3, members }, defaultGeometry);
+  const sent: { to: number; bytes: Uint8Array }[] = [];
+  const dropped: number[] = [];
+  const full = new Set<number>();
+  let events: PeerLinkEvents | null = null;
+  const links: PeerLinks = {
+    send: (to, bytes) => {
+      if (full.has(to)) return false;
+      sent.push({ to, bytes });
+      return true;
+    },
+    disconnect: (to) => {
+      dropped.push(to);
+      events?.down(to);
+    },
+    setReplicas: () => {},
+    close: () => Promise.resolve(),
+  };
+  const machine = {
+    ...realMachine,
+    openLinks: (_context: unknown, _args: unknown, _self: unknown, _clusterId: unknown, told: PeerLinkEvents) => {
+      events = told;
+      return Promise.resolve(links);
+    },
+  };
+  const context = new FakeContext();
+  for (const neighbour of ["shard-1", "keeper-1"]) context.wire(neighbour);
+  const replicas = [0, 1, 2].map((node) => ({ node, name: `node-${node}`, host: "nowhere", port: 1 }));
+  const replica = (await replicaOn(machine).create(context, {
+    directory,
+    clusterId,
+    self: 0,
+    shard: "shard-1",
+    keeper: "keeper-1",
+    peers: { replicas, channel: 1, security: null },
+  })) as Actor<ReplicaMessage>;
+  t.teardown(async () => {
+    await replica.stop?.();
+    rmSync(directory, { recursive: true });
+  });
+  const told = (): PeerLinkEvents => {
+    if (events === null) throw new Error("a replica with others opens its links");
+    return events;
+  };
+  return { context, replica, sent, dropped, full, links: told() };
+}
+
+test("requests of another node that find their shard's mailbox full are refused, each of them, and the link stands", async (t) => {
+  const { context, sent, dropped, links } = await startReplica(t);
+  links.up(1);
+  context.busy.add("shard-1");
+  const body = batchOf([31, requestKind.sql], [32, requestKind.append]);
+  links.message(1, encodeRelay({ kind: relayKinds.requests, incarnation, body }));
+  const { to, bytes } = sent[0] ?? { to: -1, bytes: noBytes };
+  t.is(to, 1);
+  const answer = decodeRelay(bytes);
+  t.like(answer, { kind: relayKinds.replies, incarnation });
+  t.deepEqual(failuresIn(answer.body), [
+    [31, "mailboxFull"],
+    [32, "mailboxFull"],
+  ]);
+  t.deepEqual(dropped, []);
+  context.busy.clear();
+  links.message(1, encodeRelay({ kind: relayKinds.requests, incarnation, body }));
+  t.is(context.toldOf("relayed").length, 1, "and there is room again");
+  t.is(sent.length, 1, "what was taken is not refused");
+});
+
+test("a refusal for want of room says nothing of the request that a cancel is about", async (t) => {
+  const { context, sent, links } = await startReplica(t);
+  links.up(1);
+  context.busy.add("shard-1");
+  const body = batchOf([31, requestKind.cancel], [32, requestKind.sql]);
+  links.message(1, encodeRelay({ kind: relayKinds.requests, incarnation, body }));
+  t.deepEqual(failuresIn(decodeRelay(sent[0]?.bytes ?? noBytes).body), [[32, "mailboxFull"]]);
+});
+
+test("answers that find the asking shard's mailbox full end the link: who waits for them hears that they are lost", async (t) => {
+  const { context, replica, dropped, links } = await startReplica(t);
+  links.up(1);
+  const replies = new ReplyBatchWriter();
+  replies.ok(31, new Uint8Array(4));
+  context.busy.add("shard-1");
+  const relay = encodeRelay({ kind: relayKinds.replies, incarnation, body: replies.take() });
+  links.message(1, relay);
+  t.deepEqual(dropped, [1]);
+  t.deepEqual(context.toldOf("peerDown"), [], "for that it has no room either");
+  links.up(1);
+  context.busy.clear();
+  const isNotice = ({ message }: { message: { kind: string } }): boolean => message.kind === "noticesDue";
+  t.is(context.timers.filter(isNotice).length, 1);
+  links.message(1, relay);
+  t.deepEqual(context.toldOf("relayed"), [], "what comes next does not overtake what waits");
+  t.deepEqual(dropped, [1, 1]);
+  replica.receive({ kind: "noticesDue" }, context.envelope("self"));
+  t.deepEqual(
+    context.told.map(({ message }) => message.kind).filter((kind) => kind.startsWith("peer")),
+    ["peerUp", "peerDown", "peerUp", "peerDown"],
+  );
+  t.deepEqual(
+    context.toldOf("peerDown").map(({ message }) => message["replica"]),
+    [1, 1],
+  );
+});
+
+test("what a full link does not take ends it: both shards hear of the loss, not only the one that spoke", async (t) => {
+  const { context, replica, dropped, full, links } = await startReplica(t);
+  const relay = (): void =>
+    replica.receive({ kind: "relay", to: 1, bytes: new Uint8Array(16) }, context.envelope("shard-1"));
+  const downs = (): number => context.toldOf("peerDown").length;
+  full.add(1);
+  relay();
+  t.deepEqual(dropped, [], "there was none");
+  t.is(downs(), 1, "and the shard hears so, which had not yet");
+  links.up(1);
+  relay();
+  t.deepEqual(dropped, [1]);
+  t.is(downs(), 2);
+});
+
+/** A shard of three that follows replica 1, and what it hands to its replica. */
+async function startFollower(t: ExecutionContext) {
+  const { path, clusterId, remove } = await temporary();
+  t.teardown(remove);
+  const started = await startShard(path, clusterId, 3);
+  t.teardown(started.stop);
+  const { context, shard } = started;
+  const from = context.envelope("replica-1");
+  shard.receive({ kind: "follow", view: 1, leader: 1 }, from);
+  shard.receive({ kind: "peerUp", replica: 1 }, from);
+  const ask = (...entries: readonly (readonly [number, number])[]): void =>
+    shard.receive(
+      { kind: "requests", bytes: batchOf(...entries), count: entries.length },
+      context.envelope("gateway-0"),
+    );
+  /** Correlations and kinds of what was handed on, batch by batch. */
+  const handedOn = (): [number, number][][] =>
+    context.toldOf("relay").map(({ message }) => {
+      const requests = new RequestBatchReader().open(decodeRelay(message["bytes"] as Uint8Array).body);
+      const entries: [number, number][] = [];
+      while (requests.next()) entries.push([requests.correlation, requests.kind]);
+      return entries;
+    });
+  return { ...started, from, ask, handedOn };
+}
+
+test("a cancel that is handed on names its request as the leader knows it", async (t) => {
+  const { ask, handedOn } = await startFollower(t);
+  ask([77, requestKind.sql], [78, requestKind.sql]);
+  ask([78, requestKind.cancel]);
+  ask([99, requestKind.cancel]);
+  const [[, second] = [], [cancel] = [], [unknown] = []] = handedOn();
+  t.deepEqual(cancel, [second?.[0] ?? -1, requestKind.cancel]);
+  t.not(unknown?.[0], second?.[0], "one of a request that is over names nobody's");
+  t.is(unknown?.[0], 0);
+});
+
+test("what its replica has no room for is handed on a moment later, although nothing follows it", async (t) => {
+  const { context, shard, from, ask, handedOn } = await startFollower(t);
+  context.busy.add("replica-1");
+  ask([77, requestKind.sql]);
+  context.busy.clear();
+  t.deepEqual(handedOn(), []);
+  const due = context.timers.filter(({ message }) => message.kind === "questionsDue");
+  t.is(due.length, 1);
+  shard.receive({ kind: "questionsDue" }, from);
+  t.is(handedOn().length, 1);
+});
