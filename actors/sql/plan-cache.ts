@@ -10,11 +10,11 @@ import { isSameResult, resultChanged, type SqlColumn, type SqlRequest, type SqlS
 import { roleSetOf } from "./evaluation.js";
 import { sqlColumns } from "./result-columns.js";
 
-const plansMax = 4_000;
+export const plansMax = 4_000;
 /** Texts that are longer are seldom sent twice. An INSERT of a thousand rows is still among those that are kept. */
-const textLengthMax = 64 * 1024;
+export const textLengthMax = 64 * 1024;
 /** Characters of all texts that are kept: plans of long ones are large. */
-const charactersMax = 4 * 1024 * 1024;
+export const charactersMax = 4 * 1024 * 1024;
 
 /** Settings that binding reads; others are looked up when the statement runs. */
 const bindingSettings = [

@@ -14,6 +14,7 @@ import { decodeSqlReply, writeSqlRequest } from "../../actors/messages/sql-codec
 import { PointReads } from "../../actors/projection/sql/point-reads.js";
 import type { AttachMessage } from "../../actors/shard/messages.js";
 import { QueryEngine } from "../../actors/sql/query-engine.js";
+import { SentTexts } from "../../actors/sql/sent-texts.js";
 import type { ActorContext, Port } from "../../runtime/actor/definition.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -28,8 +29,7 @@ interface Destination {
   readonly neighbour: string;
   readonly batch: RequestBatchWriter;
   port: Port | null;
-  /** Texts whose syntax it has been sent, as far as it is remembered. */
-  texts: Set<string>;
+  readonly texts: SentTexts;
 }
 
 interface Open {
@@ -49,7 +49,6 @@ const routeMs = 10_000;
 /** A batch of this size does not wait for more. */
 const batchBytesMax = 128 * 1024;
 const gatherLooksMax = 32;
-const textsMax = 10_000;
 const noBytes = new Uint8Array(0);
 const encoder = new TextEncoder();
 const principalsMax = 10_000;
@@ -86,7 +85,7 @@ export class SqlRouter implements SqlExecutor {
 
   #add(neighbour: string): void {
     this.#byNeighbour.set(neighbour, this.#destinations.length);
-    this.#destinations.push({ neighbour, batch: new RequestBatchWriter(), port: null, texts: new Set() });
+    this.#destinations.push({ neighbour, batch: new RequestBatchWriter(), port: null, texts: new SentTexts() });
   }
 
   get pending(): number {
@@ -208,7 +207,6 @@ export class SqlRouter implements SqlExecutor {
 
   #syntaxFor({ texts }: Destination, { text, syntax }: SqlRequest): "with" | "without" {
     if (syntax.length === 0 || texts.has(text)) return "without";
-    if (texts.size >= textsMax) texts.clear();
     texts.add(text);
     return "with";
   }
@@ -369,7 +367,7 @@ export class SqlRouter implements SqlExecutor {
     if (number === undefined) return;
     const destination = this.#destination(number);
     destination.port = null;
-    destination.texts = new Set();
+    destination.texts.clear();
     if (destination.batch.count > 0) destination.batch.take();
     for (const slot of this.#table.slotsOf(number)) {
       const isRead = this.#table.kind(slot) === requestKind.sqlRead;
