@@ -121,3 +121,24 @@ test("deep statements run, or end with 54001", (t) => {
     else t.is(database.query(text)[0]?.[0], wanted, text.slice(0, 40));
   }
 });
+
+test("results, rows and calls have PostgreSQL's widths and no more: the protocol counts columns in two bytes", (t) => {
+  const database = filled();
+  const list = (count: number): string => Array(count).fill("1").join(", ");
+  const entries = "target lists can have at most 1664 entries";
+  const errors: readonly (readonly [string, string, string])[] = [
+    [`select ${list(1_665)}`, "54011", entries],
+    [`select exists (select ${list(1_665)})`, "54011", entries],
+    [`values (${list(1_665)})`, "54011", entries],
+    [`select ${list(1_664)} from t order by k + 1`, "54011", entries],
+    [`delete from t returning ${list(1_665)}`, "54011", "number of columns (1665) exceeds limit (1664)"],
+    [`select row(${list(1_665)})`, "54011", "ROW expressions can have at most 1664 entries"],
+    [`select concat(${list(101)})`, "54023", "cannot pass more than 100 arguments to a function"],
+  ];
+  for (const [text, sqlState, message] of errors) {
+    const error = database.errorOf(text);
+    t.deepEqual([error.sqlState, error.message], [sqlState, message], text.slice(0, 40));
+  }
+  t.is(database.query(`select ${list(1_664)}`)[0]?.length, 1_664);
+  t.is(database.query(`select coalesce(${list(3_000)}), concat(${list(100)})`).length, 1);
+});

@@ -1,6 +1,8 @@
 import test from "ava";
 import { ShardRig } from "./shard-rig.js";
 
+const tooManyColumns = Array.from({ length: 1_601 }, (_, index) => `1 AS c${index}`).join(", ");
+
 const refusals: readonly (readonly [text: string, sqlState: string, message?: string])[] = [
   ["CREATE TABLE p (id int)", "42P07", 'relation "p" already exists'],
   ["CREATE TABLE q (a int, a int)", "42701", 'column "a" specified more than once'],
@@ -14,6 +16,8 @@ const refusals: readonly (readonly [text: string, sqlState: string, message?: st
   ["CREATE TABLE q (a int DEFAULT true)", "42804"],
   ["CREATE TABLE q (a json PRIMARY KEY)", "42704"],
   ["CREATE TEMP TABLE q (a int)", "0A000"],
+  [`CREATE TABLE q AS SELECT ${tooManyColumns}`, "54011", "tables can have at most 1600 columns"],
+  [`CREATE VIEW q AS SELECT ${tooManyColumns}`, "54011", "tables can have at most 1600 columns"],
   ["INSERT INTO p VALUES (1, 'again')", "23505", 'duplicate key value violates unique constraint "p_pkey"'],
   ["INSERT INTO p VALUES (2, 'one')", "23505", 'duplicate key value violates unique constraint "p_name_key"'],
   [

@@ -11,6 +11,7 @@ import { bindAggregate } from "./aggregate.js";
 import { type Binder, positionOf } from "./binder.js";
 import { coerce, coerceArgument, coerceTo } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
+import { expectArguments } from "./entries.js";
 import { userTypesOf } from "./type-name.js";
 import { expectNoneWithin, findWindow } from "./window.js";
 
@@ -55,6 +56,7 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
   const direct = call.arguments.map((item) => bind(item, inner));
   const ordered = call.isWithinGroup ? call.order.map(({ expression }) => bind(expression, inner)) : [];
   const bound = [...direct, ...ordered];
+  expectArguments(bound.length, positionOf(location));
   // The one function that tells a domain from the type beneath it.
   const tellsDomains = name === "pg_typeof";
   const shape = {

@@ -17,6 +17,7 @@ import { bindCall } from "./call.js";
 import { asText, coerce, coerceTo, isUnknown, unify } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { asDomainValue } from "./domain.js";
+import { expectFields } from "./entries.js";
 import { fieldNamed } from "./field.js";
 import { bindGrouping } from "./grouping-call.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
@@ -129,6 +130,7 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
       return bindArray(expression.items, null, location, context);
     case "row": {
       const items = expression.items.flatMap((item) => rowItems(item, context));
+      expectFields(items.length, positionOf(location));
       const names = items.map((_, index) => `f${index + 1}`);
       const type = recordType(items.map((item, index) => ({ name: names[index] ?? "", type: item.type })));
       return { kind: "rowOf", names, items, type, location };

@@ -23,6 +23,7 @@ import type {
 import { asText, coerceTo } from "./coerce.js";
 import { copyConditions, plainContext } from "./context.js";
 import { bindCurrentOf } from "./current-of.js";
+import { expectReturned } from "./entries.js";
 import { bindExpression } from "./expression.js";
 import { bindFromList } from "./from.js";
 import { estimates } from "./from-item.js";
@@ -420,6 +421,7 @@ function bindReturning(items: readonly SelectItem[], scope: Scope, binder: Binde
     if (isStar(expression)) for (const [column, bound] of expandStar(expression, scope)) add(column, bound);
     else add(name ?? columnNameOf(expression), bindExpression(expression, context));
   }
+  expectReturned(columns.length);
   return { expressions, columns };
 }
 

@@ -19,6 +19,7 @@ import {
 } from "./binder.js";
 import { coerce, commonOf } from "./coerce.js";
 import { plainContext } from "./context.js";
+import { expectEntries } from "./entries.js";
 import { bindExpression } from "./expression.js";
 import { estimates } from "./from-item.js";
 import { checkRecursiveTerm, mentions } from "./recursive-term.js";
@@ -301,6 +302,7 @@ function bindValues(query: ValuesQuery, binder: Binder, parent: Scope | null, ta
     }
     return row.map((item) => bindExpression(item, context));
   });
+  expectEntries(width);
   const types = Array.from({ length: width }, (_, index) => {
     const column = rows.flatMap((row) => row.slice(index, index + 1));
     return commonOf(column, "VALUES");

@@ -25,6 +25,7 @@ import {
 import { typeOfRows } from "./call.js";
 import { asText, coerceTo, isUnknown } from "./coerce.js";
 import { type CollectedWindow, Collector, type ExpressionContext, plainContext } from "./context.js";
+import { expectEntries } from "./entries.js";
 import { bindExpression, missingRelation } from "./expression.js";
 import { fieldsOf } from "./field.js";
 import { bindFromList } from "./from.js";
@@ -91,6 +92,7 @@ export function bindSelect(
     query.distinct === null || query.distinct.length === 0
       ? []
       : query.distinct.map((expression) => bindOrder(sortItem(expression), outputs, context, "DISTINCT ON"));
+  expectEntries(outputs.length);
   let windows = bindWindows(collector, context, bindExpression);
   const isGrouped =
     query.group.length > 0 || having !== null || collector.aggregates.length > 0 || collector.groupings.length > 0;

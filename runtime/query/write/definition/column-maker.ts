@@ -2,7 +2,6 @@
 import type { ColumnDefinition, SequenceDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { ColumnSyntax, ConstraintSyntax } from "../../syntax/ast-definition.js";
-import { columnsMax } from "../../table/row-codec.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { type ConstraintPart, columnNamed, expectOwnName, expectPlain, type TableParts } from "./constraints.js";
 import { storeDefault } from "./default.js";
@@ -13,6 +12,7 @@ import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts } from "./ports.js";
 import { nextValueOf, noOptions, sequenceNumbers } from "./sequences.js";
 import { columnTypeOf, serialType } from "./types.js";
+import { expectColumns } from "./width.js";
 
 export const emptyColumn = {
   isNotNull: false,
@@ -66,9 +66,7 @@ export class ColumnMaker {
     if (columnNamed(parts.columns, name) !== null) {
       throw new SqlError("42701", `column "${name}" specified more than once`, { position });
     }
-    if (parts.columns.length >= columnsMax) {
-      throw new SqlError("54011", `tables can have at most ${columnsMax} columns`, { position });
-    }
+    expectColumns(parts.columns.length + 1, position);
     if (syntax.collation !== null && !["C", "POSIX", "default", "ucs_basic"].includes(syntax.collation.at(-1) ?? "")) {
       throw notSupported(`collation "${syntax.collation.join(".")}"`, position);
     }

@@ -19,6 +19,7 @@ import { expectNoQuery } from "./no-query.js";
 import { expectPersistence, persistenceOf } from "./persistence.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { expectNoPseudoType, expectTypeUsage } from "./types.js";
+import { expectColumns } from "./width.js";
 
 /** @param base what a change of the parts leaves as it is */
 export function definitionOf(
@@ -125,6 +126,7 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
   if (statement.columns.length > query.columns.length) {
     throw new SqlError("42601", "too many column names were specified", { position });
   }
+  expectColumns(query.columns.length);
   const parts = newParts(ports, name, schema.oid);
   for (const [index, column] of query.columns.entries()) {
     const named = statement.columns[index] ?? column.name;

@@ -12,7 +12,6 @@ import type {
 } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { CreateTableAs, RefreshMaterializedView } from "../../syntax/ast-definition.js";
-import { columnsMax } from "../../table/row-codec.js";
 import { storageOf } from "../../table/value-bytes.js";
 import { type SqlType, sqlType } from "../../types/sql-type.js";
 import { formatType } from "../../types/type-name.js";
@@ -23,6 +22,7 @@ import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { expectNoPseudoType } from "./types.js";
 import { namedColumns } from "./view-columns.js";
 import { readsTemporary } from "./view-sources.js";
+import { expectColumns } from "./width.js";
 
 const column = (number: number, name: string, type: SqlType): ColumnDefinition => ({
   number,
@@ -85,10 +85,7 @@ export function createMaterializedView(statement: CreateTableAs, ports: Definiti
   const { binding, position } = views;
   const { shape, stateTypes, sources } = views.describe(query);
   const maintenance = maintenanceOf(statement, shape.kind === "refresh" ? shape.reason : null);
-  if (columns.length + stateTypes.length > columnsMax)
-    throw new SqlError("54011", `tables can have at most ${columnsMax} columns`, {
-      position: placeOf(statement.location),
-    });
+  expectColumns(columns.length + stateTypes.length, placeOf(statement.location));
   const oid = draft.newOid();
   const rows: TableDefinition = {
     kind: "table",

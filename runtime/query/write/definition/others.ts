@@ -35,6 +35,7 @@ import { followType } from "./stored-types.js";
 import { namedColumns } from "./view-columns.js";
 import { expectUnread, readsTemporary } from "./view-sources.js";
 import { followColumnName, followRelation, followSchema } from "./views.js";
+import { expectColumns } from "./width.js";
 
 export function createSchema(statement: CreateSchema, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
@@ -83,6 +84,7 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
   if (isOfSession && !statement.isTemporary) ports.notice("NOTICE", "00000", `view "${name}" will be a temporary view`);
   const schema = draft.schemaOf(statement.name, isOfSession, ports.user);
   const columns = query.columns.map(({ name: own, type }, index) => ({ name: statement.columns[index] ?? own, type }));
+  expectColumns(columns.length);
   for (const [index, column] of columns.entries()) {
     if (columns.findIndex((each) => each.name === column.name) === index) continue;
     throw new SqlError("42701", `column "${column.name}" specified more than once`);
