@@ -20,6 +20,8 @@ const ofRows = /^(?:22|23|21)/u;
 /** Statements that go over several rows, in an order that nobody promises: another row fails first. */
 const overRows =
   /^(?:update|delete|merge|with|copy \S+ \([^)]*\) from|insert into [^;]* select|insert into [^;]* values \(.*\), \(|alter table|create unique index)/u;
+const ofDomain = /^23(?:502|514)$/u;
+const onDomain = /\bdomain\b/u;
 /** Gives a column another type, and what is said of the column another meaning. */
 export const newTypePattern = /^alter table \S+ alter column \S+ type /u;
 /** An expression that cannot be what it was with the type of a column changed. */
@@ -49,6 +51,14 @@ export function intendedOfProgram(
     };
   if (actual.kind === "failed" && actual.message === "interval out of range")
     return { text: "the time of an interval is held to 2^53 µs; beyond it is out of range: 22008", endsProgram: true };
+  if (
+    there === "" &&
+    ofDomain.test(here) &&
+    sql.startsWith("copy ") &&
+    actual.kind === "failed" &&
+    onDomain.test(actual.message)
+  )
+    return { text: `a column that COPY leaves out is held against its domain: ${here}`, endsProgram: true };
   const count = (answer: PostgresAnswer): number =>
     answer.kind === "rows" ? Number(/^(?:UPDATE|MERGE) (\d+)/u.exec(answer.tag)?.[1] ?? 0) : 0;
   if ((there === "23505" && count(actual) > 1) || (here === "23505" && count(expected) > 1))
