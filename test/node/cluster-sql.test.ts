@@ -79,6 +79,32 @@ test.serial(
   },
 );
 
+test.serial(
+  "a statement that waits for a lock ends by its time and by a cancel, whichever node its client talks to",
+  async (t) => {
+    const holder = await client(0);
+    await holder.query("CREATE TABLE held (id int PRIMARY KEY, v int)");
+    await holder.query("INSERT INTO held VALUES (1, 1)");
+    await holder.query("BEGIN");
+    await holder.query("UPDATE held SET v = 2 WHERE id = 1");
+    for (const node of [0, 1, 2]) {
+      const waiter = await client(node);
+      await waiter.query("SET statement_timeout = 300");
+      t.is(await codeOf(waiter.query("UPDATE held SET v = 3 WHERE id = 1")), "57014");
+      await waiter.query("SET statement_timeout = 0");
+      const { rows } = await waiter.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      const waiting = codeOf(waiter.query("UPDATE held SET v = 3 WHERE id = 1"));
+      const other = await client(node);
+      await other.query("SELECT pg_sleep(0.2)");
+      await other.query("SELECT pg_cancel_backend($1)", [rows[0]?.pid]);
+      t.is(await waiting, "57014");
+      await Promise.all([waiter.end(), other.end()]);
+    }
+    await holder.query("ROLLBACK");
+    await holder.end();
+  },
+);
+
 test.serial("what is told on one node is heard on all of them, and who wrote is the same everywhere", async (t) => {
   const clients = await Promise.all([client(0), client(1), client(2)]);
   const heard: string[][] = clients.map(() => []);
