@@ -49,8 +49,7 @@ export interface Engine {
   /** An expression over a table's row, by ids of the live columns; converted to `target` by assignment. */
   overRow(
     table: TableDefinition,
-    expression: Expression,
-    target: SqlType | null,
+    given: { readonly expression: Expression; readonly clause: string; readonly target: SqlType | null },
     around: Around,
   ): { readonly ids: readonly ColumnId[]; readonly expression: BoundExpression };
   /** Numbers of the columns that a query reads, by table; nothing when it cannot be bound. */

@@ -33,7 +33,7 @@ import type { Expression } from "../../runtime/query/syntax/ast-expression.js";
 import type { Query } from "../../runtime/query/syntax/ast-query.js";
 import { printExpression, printQuery } from "../../runtime/query/syntax/print.js";
 import type { Datum } from "../../runtime/query/types/datum.js";
-import type { Oid, SqlType } from "../../runtime/query/types/sql-type.js";
+import type { Oid } from "../../runtime/query/types/sql-type.js";
 import type { ObjectNames } from "../../runtime/query/types/text-context.js";
 import { compileView, type DescribedView, describeView } from "../../runtime/query/view/compile.js";
 import type { ViewProgram } from "../../runtime/query/view/program.js";
@@ -97,14 +97,13 @@ export class QueryEngine implements Engine {
 
   overRow(
     table: TableDefinition,
-    expression: Expression,
-    target: SqlType | null,
+    { expression, clause, target }: Parameters<Engine["overRow"]>[1],
     around: Around,
   ): { readonly ids: readonly ColumnId[]; readonly expression: BoundExpression } {
     const binder = binderFor(around);
     const relation = tableRelation(table, table.name, null, binder);
     const ids = relation.columns.map(({ id }) => id);
-    const bound = bindExpression(expression, plainContext(binder, scopeOf(relation), "an expression over a row"));
+    const bound = bindExpression(expression, plainContext(binder, scopeOf(relation), clause));
     return { ids, expression: target === null ? bound : assign(bound, target, table.name, binder) };
   }
 

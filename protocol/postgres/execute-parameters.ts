@@ -70,11 +70,15 @@ export async function executeParameters(
 const fractions: ReadonlySet<Oid> = new Set([typeOid.numeric, typeOid.float4, typeOid.float8]);
 /** Types that integers are assigned to. Most parameters that nobody has told the type of are of one, and are not asked about for this. */
 const takesIntegers: ReadonlySet<Oid> = new Set([
-  ...[0, typeOid.int2, typeOid.int4, typeOid.int8, typeOid.oid, typeOid.text],
+  0,
+  typeOid.int4,
+  typeOid.int8,
+  typeOid.oid,
+  typeOid.text,
   ...fractions,
 ]);
 
-/** Whether a constant is what a parameter of the type reads its text as. */
+/** Whether a constant is what a parameter of the type reads its text as, whatever it says: an error would have its place in the EXECUTE. */
 function isText(argument: Expression, type: Oid): boolean {
   switch (argument.kind) {
     case "booleanLiteral":
@@ -82,7 +86,9 @@ function isText(argument: Expression, type: Oid): boolean {
     case "integerLiteral":
       return takesIntegers.has(type);
     case "numberLiteral":
-      return fractions.has(type) || (takesIntegers.has(type) && /^-?\d+$/u.test(argument.text));
+      return fractions.has(type);
+    case "stringLiteral":
+      return type === typeOid.text;
     default:
       return true;
   }

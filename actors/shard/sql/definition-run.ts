@@ -213,7 +213,8 @@ function portsOf(
       if (isVolatile(expression)) return null;
       return { value: engine.compile(expression, [], run.environment)([]) };
     },
-    typeOf: (catalog, table, { syntax }) => engine.overRow(table, syntax, null, around(catalog)).expression.type,
+    typeOf: (catalog, table, { syntax }, clause) =>
+      engine.overRow(table, { expression: syntax, clause, target: null }, around(catalog)).expression.type,
     conversion: (catalog, table, column, type, using) =>
       conversionOf(parts, run, around(catalog), table, column, type, using),
     storeExpression: (given) => withSequences(stored(given), draft),
@@ -311,7 +312,7 @@ function conversionOf(
   const live = table.columns.filter(({ isDropped }) => !isDropped);
   let bound: ReturnType<typeof engine.overRow>;
   try {
-    bound = engine.overRow(table, syntax, type, around);
+    bound = engine.overRow(table, { expression: syntax, clause: "transform expressions", target: type }, around);
   } catch (error) {
     if (!(error instanceof SqlError) || error.sqlState !== "42804" || using !== null) throw error;
     const wanted = formatType(type.oid, type.modifier);

@@ -15,7 +15,7 @@ import { type Binder, positionOf } from "./binder.js";
 import { asText, coerceTo, unify } from "./coerce.js";
 import type { Collector, ExpressionContext } from "./context.js";
 import type { Scope } from "./scope.js";
-import { ascending, bindSort } from "./sort.js";
+import { ascending, bindSort, expectEquality } from "./sort.js";
 
 type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
 
@@ -43,6 +43,7 @@ export function bindAggregate(
           positionOf(item.location),
         ),
       );
+  if (call.isDistinct) for (const { type, location: at } of rest) expectEquality(type, at);
   const parts = [...rest, ...order.map(({ expression }) => expression), ...(filter === null ? [] : [filter])];
   const level = levelOf(parts, direct, context, location);
   const { scope, collector } = siteOf(level, context, location, "aggregate functions");

@@ -6,20 +6,22 @@ import { resolveOperator } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
 import { isVolatile } from "../plan/walk.js";
 import type { CaseExpression, ColumnName, Expression, Indirection, SpecialValue } from "../syntax/ast-expression.js";
-import { comparatorOf } from "../types/compare.js";
+import { comparatorOf, hasOrder } from "../types/compare.js";
 import { decimalFromText } from "../types/decimal.js";
 import { beneath, type Oid, recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf, typeFactsOf } from "../types/type-table.js";
+import { beginningOf } from "./beginning.js";
 import { positionOf } from "./binder.js";
 import { castTo, compare, callOf as textCall } from "./build-syntax.js";
 import { bindCall } from "./call.js";
 import { asText, coerce, coerceTo, isUnknown, unify } from "./coerce.js";
-import type { ExpressionContext } from "./context.js";
+import { type ExpressionContext, plainContext } from "./context.js";
 import { asDomainValue } from "./domain.js";
 import { expectFields } from "./entries.js";
 import { fieldNamed } from "./field.js";
 import { bindGrouping } from "./grouping-call.js";
+import { expectWithout } from "./no-query.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
 import { reference, wholeRow } from "./scope.js";
 import { bindSubquery } from "./subquery.js";
@@ -28,7 +30,9 @@ import { bindTypeName, userTypesOf } from "./type-name.js";
 
 /** Throws `SqlError` with the place in the text. */
 export function bindExpression(expression: Expression, context: ExpressionContext): BoundExpression {
-  return context.binder.within(expression.location, () => bindKind(expression, context));
+  const bound = context.binder.within(expression.location, () => bindKind(expression, context));
+  const location = beginningOf(expression);
+  return location < bound.location ? { ...bound, location } : bound;
 }
 
 export const bindAll = (items: readonly Expression[], context: ExpressionContext): readonly BoundExpression[] =>
@@ -110,8 +114,8 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
     case "least": {
       const what = expression.kind.toUpperCase();
       const { items, type } = unify(binder, bindAll(expression.items, context), what, location);
-      const less = resolveOperator("<", type.oid, type.oid, positionOf(location));
-      if (less.resultType.oid !== typeOid.bool) throw notSupported(`${what} of ${typeLabel(type.oid)}`, location);
+      if (!hasOrder(type.oid))
+        throw new SqlError("42883", `could not identify a comparison function for type ${typeLabel(type.oid)}`);
       return { kind: expression.kind, compare: comparatorOf(type.oid), items, type, location };
     }
     case "case":
@@ -350,7 +354,8 @@ function bindArgument(
   context: ExpressionContext,
 ): BoundExpression {
   const { binder } = context;
-  const bound = bindExpression(subject, context);
+  expectWithout(subject, { subquery: "subquery" }, "EXECUTE parameter");
+  const bound = bindExpression(subject, plainContext(binder, context.scope, "EXECUTE parameters"));
   const coerced = coerce(binder, bound, beneath(target), "assignment");
   if (coerced !== null) return coerced;
   const [given, expected] = [binder.labelOf(bound.type), binder.labelOf(target)];

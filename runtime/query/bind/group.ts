@@ -8,15 +8,15 @@ import type { AggregateNode, PlanColumn, PlanNode } from "../plan/plan.js";
 import { columnsOf, expressionKey, mapParts } from "../plan/walk.js";
 import type { Expression } from "../syntax/ast-expression.js";
 import type { GroupItem, SelectItem, SelectQuery } from "../syntax/ast-query.js";
-import { comparatorOf, hasOrder } from "../types/compare.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
-import { typeLabel } from "../types/type-name.js";
+import { beginningOf } from "./beginning.js";
 import { type Binder, positionOf } from "./binder.js";
 import { asText } from "./coerce.js";
 import { type Collector, type ExpressionContext, plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
 import { estimates } from "./from-item.js";
 import type { Scope, ScopeColumn } from "./scope.js";
+import { expectEquality } from "./sort.js";
 
 /** Grouping sets at most: CUBE of twelve. */
 const setsMax = 4_096;
@@ -108,11 +108,7 @@ export class Grouping {
     const key = expressionKey(bound);
     const known = key === null ? undefined : this.#idByKey.get(key);
     if (known !== undefined) return this.#groups.findIndex(({ id }) => id === known);
-    if (!hasOrder(bound.type.oid)) {
-      throw new SqlError("42883", `could not identify an equality operator for type ${typeLabel(bound.type.oid)}`, {
-        position: positionOf(bound.location),
-      });
-    }
+    expectEquality(bound.type, beginningOf(syntax));
     const isOwn = bound.kind === "column" && this.#scope.owns(bound.id);
     const id = isOwn ? bound.id : this.#binder.newId();
     if (!isOwn) this.#hasExpressions = true;
@@ -272,10 +268,6 @@ export class Grouping {
       ...this.#collector.aggregates.map(({ id, type, callee }) => ({ id, type, name: callee.name })),
       ...(hasSets ? [{ id: this.#setId, type: sqlType(typeOid.int4), name: "" }] : []),
     ];
-    for (const call of this.#collector.aggregates) {
-      const [argument] = call.arguments;
-      if (call.isDistinct && argument !== undefined) comparatorOf(argument.type.oid);
-    }
     return {
       kind: "aggregate",
       input,

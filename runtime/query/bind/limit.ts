@@ -19,16 +19,13 @@ export function bindLimit(
 ): BoundExpression | null {
   if (syntax === null || syntax.kind === "nullLiteral") return null;
   const bound = bindExpression(syntax, plainContext(binder, scope, what));
-  for (const id of columnsOf(bound)) {
-    if (scope.owns(id)) {
-      throw new SqlError("42P10", `argument of ${what} must not contain variables`, {
-        position: positionOf(bound.location),
-      });
-    }
-  }
+  const position = positionOf(bound.location);
   const coerced = coerce(binder, bound, sqlType(typeOid.int8), "assignment");
-  if (coerced !== null) return coerced;
-  throw new SqlError("42804", `argument of ${what} must be type bigint, not type ${typeLabel(bound.type.oid)}`, {
-    position: positionOf(bound.location),
-  });
+  if (coerced === null)
+    throw new SqlError("42804", `argument of ${what} must be type bigint, not type ${typeLabel(bound.type.oid)}`, {
+      position,
+    });
+  for (const id of columnsOf(bound))
+    if (scope.owns(id)) throw new SqlError("42P10", `argument of ${what} must not contain variables`, { position });
+  return coerced;
 }

@@ -4,7 +4,6 @@ import type { BoundExpression } from "../plan/expression.js";
 import type { CommonTableNode, PlanColumn, PlanNode, SortKey } from "../plan/plan.js";
 import { isModification } from "../syntax/ast-modify.js";
 import type { Query, SetOperationQuery, ValuesQuery, WithClause } from "../syntax/ast-query.js";
-import { comparatorOf } from "../types/compare.js";
 import { namedOid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { formatType, typeLabel } from "../types/type-name.js";
 import {
@@ -25,7 +24,7 @@ import { estimates } from "./from-item.js";
 import { checkRecursiveTerm, mentions } from "./recursive-term.js";
 import { type CommonTableBinding, type CommonTables, noNames, Scope } from "./scope.js";
 import { addLimit, bindSelect, sortOf } from "./select.js";
-import { bindSort } from "./sort.js";
+import { bindSort, expectEquality } from "./sort.js";
 
 export function bindQuery(
   binder: Binder,
@@ -191,6 +190,7 @@ function bindRecursive(
       },
     );
   }
+  if (!query.isAll) for (const [index, type] of types.entries()) expectEquality(type, first[index]?.location ?? -1);
   const plan: PlanNode = {
     kind: "recursive",
     name,
@@ -270,7 +270,8 @@ function bindSetOperation(
   const left = binder.query(query.left, parent, tables, untypedQuery);
   const right = binder.query(query.right, parent, tables, untypedQuery);
   const [first, second, types] = united(left, right, what, binder);
-  if (!(query.operation === "union" && query.isAll)) for (const { oid } of types) comparatorOf(oid);
+  if (!(query.operation === "union" && query.isAll))
+    for (const [index, type] of types.entries()) expectEquality(type, first[index]?.location ?? -1);
   const columns = types.map((type, index) => ({ id: binder.newId(), name: left.outputs[index]?.name ?? "", type }));
   const plan: PlanNode = {
     kind: "setOperation",

@@ -13,6 +13,7 @@ import { expressionKey } from "../plan/walk.js";
 import type { ColumnName, Expression, SortItem, WindowDefinition } from "../syntax/ast-expression.js";
 import type { FromItem, RowLock, SelectItem, SelectQuery } from "../syntax/ast-query.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
+import { beginningOf } from "./beginning.js";
 import {
   type Binder,
   type BoundRows,
@@ -35,7 +36,7 @@ import { bindLimit } from "./limit.js";
 import { columnNameOf } from "./names.js";
 import { postponedOf, projectEarly, projectLate } from "./postpone.js";
 import { type CommonTables, type LockablePart, reference, Scope, type ScopeColumn } from "./scope.js";
-import { bindSort } from "./sort.js";
+import { bindSort, expectEquality } from "./sort.js";
 import { bindWindows } from "./window.js";
 
 interface Output {
@@ -261,6 +262,7 @@ function bindOrder(item: SortItem, outputs: Output[], context: ExpressionContext
   const output =
     findOutput(item.expression, outputs, clause) ?? hiddenOutput(item.expression, outputs, context, clause);
   output.expression = asText(binder, output.expression);
+  if (clause === "DISTINCT ON") expectEquality(output.expression.type, beginningOf(item.expression));
   return { ...bindSort(item, output.expression, positionOf(item.location)), outputId: output.id };
 }
 
@@ -390,9 +392,9 @@ function addDistinct(
         position: positionOf(query.order[0]?.location ?? -1),
       });
     }
-    const keys = outputs
-      .filter(({ isHidden }) => !isHidden)
-      .map((output) => bindSort(sortItem({ kind: "nullLiteral", location: -1 }), columnOf(output)).expression);
+    const shown = outputs.filter(({ isHidden }) => !isHidden);
+    for (const { expression } of shown) expectEquality(expression.type, expression.location);
+    const keys = shown.map(columnOf);
     const distinct: PlanNode = { kind: "distinct", isSorted: false, input, keys, columns: input.columns, ...estimates };
     return order.length > 0 ? sortOf(distinct, order) : distinct;
   }

@@ -4,8 +4,18 @@ import type { BoundExpression } from "../plan/expression.js";
 import type { SortKey } from "../plan/plan.js";
 import type { SortItem } from "../syntax/ast-expression.js";
 import { comparatorOf, hasOrder } from "../types/compare.js";
+import type { SqlType } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
+import { beginningOf } from "./beginning.js";
 import { positionOf } from "./binder.js";
+
+/** Throws 42883 where values of the type cannot be told to be the same. @param location -1 where the statement has no place for it */
+export function expectEquality({ oid }: SqlType, location: number): void {
+  if (hasOrder(oid)) return;
+  throw new SqlError("42883", `could not identify an equality operator for type ${typeLabel(oid)}`, {
+    position: positionOf(location),
+  });
+}
 
 /** NULLs are the greatest: last when ascending, first when descending, unless it says otherwise. 42883 for a type without an order. */
 export function bindSort(item: SortItem, expression: BoundExpression | SortItem, position?: number): SortKey {
@@ -13,7 +23,7 @@ export function bindSort(item: SortItem, expression: BoundExpression | SortItem,
   const { oid } = expression.type;
   if (!hasOrder(oid)) {
     throw new SqlError("42883", `could not identify an ordering operator for type ${typeLabel(oid)}`, {
-      position: positionOf(expression.location),
+      position: positionOf(beginningOf(item.expression)),
       hint: "Use an explicit ordering operator or modify the query.",
     });
   }

@@ -10,7 +10,7 @@ import { typeLabel } from "../types/type-name.js";
 import { positionOf } from "./binder.js";
 import { asText, coerce, coerceTo, isUnknown } from "./coerce.js";
 import type { CollectedWindow, Collector, ExpressionContext } from "./context.js";
-import { bindSort } from "./sort.js";
+import { bindSort, expectEquality } from "./sort.js";
 
 type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
 
@@ -91,6 +91,7 @@ function bindWindow(definition: WindowDefinition, context: ExpressionContext, bi
   const { binder } = context;
   const position = positionOf(definition.location);
   const partition = definition.partition.map((item) => asText(binder, bind(item, context)));
+  for (const { type, location } of partition) expectEquality(type, location);
   const order = definition.order.map((item) =>
     bindSort(item, asText(binder, bind(item.expression, context)), position),
   );

@@ -37,9 +37,11 @@ export class SetOperationOperator implements Operator {
     const { columns } = node.left;
     const isAlike = columns.every(({ type }, index) => node.right.columns[index]?.type.oid === type.oid);
     assert(isAlike && columns.length === node.right.columns.length, "both sides have the same types");
-    this.#keyOf = rowKeyOf(columns, execution);
-    this.#first = new FirstRows(columns, this.#keyOf, execution);
-    this.#canSpill = execution.environment.spill !== undefined && canSpill(columns);
+    // Rows of UNION ALL are not compared: their types may have no equality.
+    const compared = node.operation === "union" && node.isAll ? [] : columns;
+    this.#keyOf = rowKeyOf(compared, execution);
+    this.#first = new FirstRows(compared, this.#keyOf, execution);
+    this.#canSpill = execution.environment.spill !== undefined && canSpill(compared);
   }
 
   #forget(): void {

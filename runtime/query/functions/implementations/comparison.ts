@@ -2,9 +2,12 @@
  * `=`, `<>`, `<`, `<=`, `>`, `>=` of every pair of types for which PostgreSQL has them and that share one representation, with the
  * functions behind B-trees (`…cmp`) and those that keep the larger or smaller: all made from the types' one comparison.
  */
+import { SqlError } from "../../error.js";
 import { comparatorOf, hasOrder } from "../../types/compare.js";
 import type { Datum, Value } from "../../types/datum.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
+import { typeLabel } from "../../types/type-name.js";
+import { elementTypeOf } from "../../types/type-table.js";
 import { type Implementation, strictOf } from "../define.js";
 import { allOperators, allProcedures, procedureOf } from "../procedures.js";
 
@@ -131,7 +134,13 @@ function arrayOperators(): Implementation[] {
     kind: "scalar",
     signature: `${name}(anyarray,anyarray)`,
     isStrict: true,
-    call: (a, b, _context, types) => test(comparatorOf(arrayTypeIn(types))(a as Value, b as Value)),
+    call: (a, b, _context, types) => {
+      const type = arrayTypeIn(types);
+      const what = name === "array_eq" || name === "array_ne" ? "an equality operator" : "a comparison function";
+      if (!hasOrder(type))
+        throw new SqlError("42883", `could not identify ${what} for type ${typeLabel(elementTypeOf(type))}`);
+      return test(comparatorOf(type)(a as Value, b as Value));
+    },
   }));
 }
 

@@ -1,10 +1,10 @@
 /** A table on its way from one definition to the next, within one action of ALTER TABLE. */
 import { assert } from "../../../types/assert.js";
+import { expectNoQuery } from "../../bind/no-query.js";
 import type { Catalog, ColumnDefinition, IndexDefinition, TableDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import { ColumnMaker } from "./column-maker.js";
 import { ConstraintMaker, columnNamed, type TableParts } from "./constraints.js";
-import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts } from "./ports.js";
 import { rewrite } from "./table-rows.js";
 

@@ -1,4 +1,6 @@
 /** Columns as written become those of a table's definition. */
+
+import { expectNoQuery } from "../../bind/no-query.js";
 import type { ColumnDefinition, SequenceDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { ColumnSyntax, ConstraintSyntax } from "../../syntax/ast-definition.js";
@@ -8,7 +10,6 @@ import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf } from "./draft.js";
 import { freeName } from "./names.js";
-import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts } from "./ports.js";
 import { nextValueOf, noOptions, sequenceNumbers } from "./sequences.js";
 import { columnTypeOf, serialType } from "./types.js";

@@ -101,12 +101,18 @@ export function columnNamed(columns: readonly ColumnDefinition[], name: string):
 }
 
 /** Numbers of the columns that a key names. */
-function keyColumns(parts: TableParts, names: readonly string[], constraint: ConstraintSyntax): number[] {
+function keyColumns(
+  parts: TableParts,
+  names: readonly string[],
+  constraint: ConstraintSyntax,
+  isAltered: boolean,
+): number[] {
   const numbers: number[] = [];
   for (const name of names) {
     const column = columnNamed(parts.columns, name);
     const position = placeOf(constraint.location);
-    if (column === null) throw new SqlError("42703", `column "${name}" named in key does not exist`, { position });
+    if (column === null)
+      throw new SqlError("42703", `column "${name}" named in key does not exist`, isAltered ? {} : { position });
     if (numbers.includes(column.number)) {
       const what = constraint.kind === "primaryKey" ? "primary key" : "unique";
       throw new SqlError("42701", `column "${name}" appears twice in ${what} constraint`, { position });
@@ -116,14 +122,14 @@ function keyColumns(parts: TableParts, names: readonly string[], constraint: Con
   return numbers;
 }
 
-export function expectIndexable(column: Pick<ColumnDefinition, "type">, position?: number): void {
-  const { oid } = column.type;
-  if (storageOf(oid) !== null && hasOrder(oid)) return;
-  throw new SqlError("42704", `data type ${typeLabel(oid)} has no default operator class for access method "btree"`, {
-    position,
+export function expectIndexable({ type: { oid } }: Pick<ColumnDefinition, "type">): void {
+  if (storageOf(oid) === null || !hasOrder(oid)) throw noOperatorClass(typeLabel(oid));
+}
+
+export const noOperatorClass = (type: string): SqlError =>
+  new SqlError("42704", `data type ${type} has no default operator class for access method "btree"`, {
     hint: "You must specify an operator class for the index or define a default operator class for the data type.",
   });
-}
 
 const ascending = (column: ColumnDefinition): IndexKey => ({
   column: column.number,
@@ -191,20 +197,19 @@ export class ConstraintMaker {
     const position = placeOf(constraint.location);
     if (constraint.index !== null) throw notSupported("a constraint USING INDEX", position);
     const isPrimary = constraint.kind === "primaryKey";
-    if (isPrimary && primaryKeyOf(parts) !== null) {
-      // PostgreSQL tells the place of a second one that is written with the first.
-      const isThere = this.#draft.catalog.objectByOid(parts.oid) !== null;
+    // What is wrong with a table that is there PostgreSQL finds when it no longer knows the places.
+    const isAltered = this.#draft.catalog.objectByOid(parts.oid) !== null;
+    if (isPrimary && primaryKeyOf(parts) !== null)
       throw new SqlError(
         "42P16",
         `multiple primary keys for table "${parts.name}" are not allowed`,
-        isThere ? {} : { position },
+        isAltered ? {} : { position },
       );
-    }
     const names = own === null ? constraint.columns : [own];
-    const numbers = keyColumns(parts, names, constraint);
+    const numbers = keyColumns(parts, names, constraint, isAltered);
     const columns = numbers.map((number) => parts.columns[number - 1]).filter((column) => column !== undefined);
-    for (const column of columns) expectIndexable(column, position);
-    const included = keyColumns(parts, constraint.included, constraint);
+    for (const column of columns) expectIndexable(column);
+    const included = keyColumns(parts, constraint.included, constraint, isAltered);
     // Rows lie in the order of their primary key, unless several may have one for a while.
     const isOfRows = isPrimary && deferralOf(constraint) === undefined;
     const name = isPrimary

@@ -1,20 +1,37 @@
 /** CREATE INDEX. */
 
 import { indexColumnNames } from "../../bind/names.js";
+import { expectNoQuery } from "../../bind/no-query.js";
 import type { IndexDefinition, IndexKey, TableDefinition } from "../../catalog/model.js";
 import { operatorClassNamed } from "../../catalog/system/operator-classes.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { CreateIndex, IndexKeySyntax } from "../../syntax/ast-definition.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
-import { columnNamed, expectIndexable } from "./constraints.js";
+import { typeFactsOf } from "../../types/type-table.js";
+import { columnNamed, expectIndexable, noOperatorClass } from "./constraints.js";
 import { placeOf } from "./draft.js";
 import { exists, freeName } from "./names.js";
-import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { buildIndex } from "./table-rows.js";
+import { expectNoPseudoType } from "./types.js";
 
 const keysMax = 32;
+/** Those of PostgreSQL. */
+const methods: ReadonlySet<string> = new Set(["btree", "hash", "gist", "gin", "spgist", "brin"]);
+
+/** Columns that no table lists: of most the type has no order. */
+function expectNoSystemColumn(name: string): void {
+  const type = name === "xmin" || name === "xmax" ? "xid" : name === "cmin" || name === "cmax" ? "cid" : null;
+  if (type !== null) throw noOperatorClass(type);
+  if (name === "ctid" || name === "tableoid")
+    throw new SqlError("0A000", "index creation on system columns is not supported");
+}
+
+function expectCollation({ collation }: IndexKeySyntax, { oid }: SqlType): void {
+  if (collation !== null && (typeFactsOf(oid)?.collation ?? 0) === 0)
+    throw new SqlError("42804", `collations are not supported by type ${typeLabel(oid)}`);
+}
 
 function keyOf(
   syntax: IndexKeySyntax,
@@ -22,6 +39,7 @@ function keyOf(
   ports: DefinitionPorts,
   position: number | undefined,
 ): IndexKey {
+  if (syntax.column !== null) expectNoSystemColumn(syntax.column);
   if (syntax.collation !== null && !["C", "POSIX", "default"].includes(syntax.collation.at(-1) ?? "")) {
     throw notSupported(`collation "${syntax.collation.join(".")}"`, position);
   }
@@ -29,8 +47,9 @@ function keyOf(
   const order = { isDescending, nullsFirst: syntax.nullsFirst ?? isDescending };
   if (syntax.column !== null) {
     const column = columnNamed(table.columns, syntax.column);
-    if (column === null) throw new SqlError("42703", `column "${syntax.column}" does not exist`, { position });
-    expectIndexable(column, position);
+    if (column === null) throw new SqlError("42703", `column "${syntax.column}" does not exist`);
+    expectCollation(syntax, column.type);
+    expectIndexable(column);
     return {
       column: column.number,
       expression: null,
@@ -43,8 +62,10 @@ function keyOf(
     throw new SqlError("42601", "an index key is a column or an expression", { position });
   expectNoQuery(syntax.expression, "index expression");
   const expression = ports.storeExpression(syntax.expression);
-  const type = ports.typeOf(ports.draft.catalog, table, expression);
-  expectIndexable({ type }, position);
+  const type = ports.typeOf(ports.draft.catalog, table, expression, "index expressions");
+  expectCollation(syntax, type);
+  expectNoPseudoType(indexColumnNames([syntax.expression]).join(), type);
+  expectIndexable({ type });
   return { column: 0, expression, type, ...order, ...classOf(syntax, type, ports) };
 }
 
@@ -80,8 +101,9 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
   const position = placeOf(statement.location);
   const [clause] = statement.clauses;
   if (clause !== undefined) throw notSupported(`${clause} in CREATE INDEX`, position);
+  if (!methods.has(statement.method)) throw new SqlError("42704", `access method "${statement.method}" does not exist`);
   if (statement.method !== "btree") throw notSupported(`access method "${statement.method}"`, position);
-  const table = draft.indexable(statement.table);
+  const table = draft.indexable({ ...statement.table, location: -1 });
   if (statement.name !== null && exists(ports, table.schema, statement.name, statement.ifNotExists)) {
     return { tag: "CREATE INDEX" };
   }
@@ -92,11 +114,12 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
   expectNoQuery(statement.where, "index predicate");
   const predicate = statement.where === null ? null : ports.storeExpression(statement.where);
   // As PostgreSQL: the condition has to make sense before it is asked what the keys can be.
-  if (predicate !== null) ports.typeOf(draft.catalog, table, predicate);
+  if (predicate !== null) ports.typeOf(draft.catalog, table, predicate, "index predicates");
   const keys = statement.keys.map((key) => keyOf(key, table, ports, position));
   const included = statement.included.map((name) => {
+    if (name === "") throw new SqlError("0A000", "expressions are not supported in included columns");
     const column = columnNamed(table.columns, name);
-    if (column === null) throw new SqlError("42703", `column "${name}" does not exist`, { position });
+    if (column === null) throw new SqlError("42703", `column "${name}" does not exist`);
     return column.number;
   });
   const oid = draft.newOid();

@@ -1,5 +1,6 @@
 /** CREATE TABLE and CREATE TABLE AS. */
 import { assert } from "../../../types/assert.js";
+import { expectNoQuery } from "../../bind/no-query.js";
 import type { Comments, SchemaDefinition, TableDefinition } from "../../catalog/model.js";
 import { isTemporaryName } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
@@ -15,7 +16,6 @@ import { withDefaults } from "./default-privileges.js";
 import { placeOf } from "./draft.js";
 import { LikeTable } from "./like.js";
 import { exists, expectNoType } from "./names.js";
-import { expectNoQuery } from "./no-query.js";
 import { expectPersistence, persistenceOf } from "./persistence.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { expectNoPseudoType, expectTypeUsage } from "./types.js";

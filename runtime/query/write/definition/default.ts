@@ -1,7 +1,8 @@
 /** What DEFAULT may say: a value that is made of no row. */
+
+import { expectWithout } from "../../bind/no-query.js";
 import type { StoredExpression } from "../../catalog/model.js";
 import type { Expression } from "../../syntax/ast-expression.js";
-import { expectWithout } from "./no-query.js";
 import type { DefinitionPorts } from "./ports.js";
 
 /** The expression as it is kept. Throws 0A000 for one that names a column or has a query. */

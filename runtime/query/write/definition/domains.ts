@@ -1,4 +1,6 @@
 /** CREATE DOMAIN and ALTER DOMAIN. */
+
+import { expectNoQuery } from "../../bind/no-query.js";
 import { bindTypeName } from "../../bind/type-name.js";
 import {
   type ColumnDefinition,
@@ -17,7 +19,6 @@ import { placeOf, shownName } from "./draft.js";
 import { isOfType } from "./drop-type.js";
 import { expectFree } from "./enums.js";
 import { freeName } from "./names.js";
-import { expectNoQuery } from "./no-query.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { checkDomain } from "./table-rows.js";
 import { columnType, expectTypeUsage } from "./types.js";

@@ -32,7 +32,7 @@ import { expectPersistence, persistenceOf } from "./persistence.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { sequenceNumbers } from "./sequences.js";
 import { followType } from "./stored-types.js";
-import { namedColumns } from "./view-columns.js";
+import { expectNoRows, namedColumns } from "./view-columns.js";
 import { expectUnread, readsTemporary } from "./view-sources.js";
 import { followColumnName, followRelation, followSchema } from "./views.js";
 import { expectColumns } from "./width.js";
@@ -74,10 +74,9 @@ export function createExtension({ name, ifNotExists }: CreateExtension, ports: D
 
 export function createView(statement: CreateView, ports: DefinitionPorts): DefinitionResult {
   const { draft, query } = ports;
-  const position = placeOf(statement.location);
   assert(query !== null, "CREATE VIEW has its query bound");
   if (statement.columns.length > query.columns.length) {
-    throw new SqlError("42601", "CREATE VIEW specifies more column names than columns", { position });
+    throw new SqlError("42601", "CREATE VIEW specifies more column names than columns");
   }
   const { name } = statement.name;
   const isOfSession = statement.isTemporary || readsTemporary(statement.query);
@@ -89,6 +88,7 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
     if (columns.findIndex((each) => each.name === column.name) === index) continue;
     throw new SqlError("42701", `column "${column.name}" specified more than once`);
   }
+  expectNoRows(statement.query, columns);
   const before = draft.catalog.relationByName(schema.oid, name);
   let oid: number;
   if (before === null) {

@@ -61,8 +61,8 @@ export interface DefinitionPorts {
   validateDomain(catalog: Catalog, domain: DomainDefinition): void;
   /** A default's value for rows that are there already; null when each row needs its own. */
   constantDefault(catalog: Catalog, table: TableDefinition, column: number): { readonly value: Datum } | null;
-  /** Type of an expression over a table's row. */
-  typeOf(catalog: Catalog, table: TableDefinition, expression: StoredExpression): SqlType;
+  /** Type of an expression over a table's row. @param clause as in "aggregate functions are not allowed in index expressions" */
+  typeOf(catalog: Catalog, table: TableDefinition, expression: StoredExpression, clause: string): SqlType;
   /**
    * How rows' values change when a column gets another type: by `using`, or by the assignment cast. 42804 when there is none.
    */

@@ -2,6 +2,8 @@
 import { columnNameOf } from "../../bind/names.js";
 import type { ColumnName, Expression, SortItem } from "../../syntax/ast-expression.js";
 import type { Query, SelectQuery } from "../../syntax/ast-query.js";
+import type { SqlType } from "../../types/sql-type.js";
+import { expectNoPseudoType } from "./types.js";
 
 /**
  * The query with another name for its column of this number; null where the names that it sorts or groups by might mean something else then.
@@ -70,4 +72,21 @@ function mentions(node: unknown, name: string): boolean {
   const { kind, parts } = node as { readonly kind?: unknown; readonly parts?: unknown };
   if (kind === "columnName" && Array.isArray(parts) && parts.length === 1 && parts[0] === name) return true;
   return Object.values(node).some((value: unknown) => mentions(value, name));
+}
+
+/** A column of rows is one of a table's here, whose type PostgreSQL has a name for. Throws 42P16 for rows that the query itself makes. */
+export function expectNoRows(
+  query: Query,
+  columns: readonly { readonly name: string; readonly type: SqlType }[],
+): void {
+  if (query.kind !== "select" || query.items.length !== columns.length) return;
+  for (const [index, { expression }] of query.items.entries()) {
+    const column = columns[index];
+    if (column !== undefined && isRow(expression)) expectNoPseudoType(column.name, column.type);
+  }
+}
+
+function isRow(expression: Expression): boolean {
+  if (expression.kind === "array") return expression.items.some(isRow);
+  return expression.kind === "row" || expression.kind === "cast";
 }
