@@ -6,6 +6,7 @@
  */
 import type { BoundModification } from "./bind/bound.js";
 import type { TableDefinition } from "./catalog/model.js";
+import type { KeptRows } from "./execute/kept-rows.js";
 import type { SpillSpace } from "./execute/spill.js";
 import type { EvaluationContext } from "./functions/context.js";
 import type { ColumnVector, TableSource } from "./table/access.js";
@@ -29,6 +30,11 @@ export interface QueryEnvironment {
   positionAt(at: number): number;
   /** Rows of a table that the catalogs make up. */
   systemRows(table: TableDefinition): Iterable<readonly Datum[]>;
+  /**
+   * Rows of WITH queries that have run, for all plans of a statement: a change in a WITH has a plan of its own, and what it reads of another
+   * one must not run again. Absent: each plan has its own.
+   */
+  readonly commonRows?: Map<number, KeptRows>;
   /** Carries out an INSERT, UPDATE or DELETE of a WITH; its RETURNING rows. Absent where nothing may be written. */
   modify?(modification: BoundModification, environment: QueryEnvironment): Iterable<readonly Datum[]>;
   /** Locks a row for FOR UPDATE and the like: false when it is to be skipped. Absent where nothing can be locked. */

@@ -192,6 +192,7 @@ export class MemoryDatabase implements Catalog {
       check: () => undefined,
       positionAt: (at) => at,
       systemRows: (table) => systemRows(table, this.context),
+      commonRows: new Map(),
       modify: (modification, inner) => this.#modify(modification, inner).returned,
       lockRow: () => true,
     };

@@ -310,17 +310,24 @@ function conversionOf(
     location: -1,
   };
   const live = table.columns.filter(({ isDropped }) => !isDropped);
+  const given = { expression: syntax, clause: "transform expressions" };
+  // What is wrong with the expression itself is told as that.
+  if (using !== null) engine.overRow(table, { ...given, target: null }, around);
   let bound: ReturnType<typeof engine.overRow>;
   try {
-    bound = engine.overRow(table, { expression: syntax, clause: "transform expressions", target: type }, around);
+    bound = engine.overRow(table, { ...given, target: type }, around);
   } catch (error) {
-    if (!(error instanceof SqlError) || error.sqlState !== "42804" || using !== null) throw error;
+    if (!(error instanceof SqlError) || error.sqlState !== "42804") throw error;
     const wanted = formatType(type.oid, type.modifier);
+    const what = using === null ? "column" : "result of USING clause for column";
     throw new SqlError(
       "42804",
-      `column "${definition.name}" cannot be cast automatically to type ${typeLabel(type.oid)}`,
+      `${what} "${definition.name}" cannot be cast automatically to type ${typeLabel(type.oid)}`,
       {
-        hint: `You might need to specify "USING ${quoteIdentifier(definition.name)}::${wanted}".`,
+        hint:
+          using === null
+            ? `You might need to specify "USING ${quoteIdentifier(definition.name)}::${wanted}".`
+            : "You might need to add an explicit cast.",
       },
     );
   }

@@ -130,6 +130,7 @@ export class StatementRun {
       check: () => this.check(),
       positionAt: (at) => new StateReads(state).positionsUntil(tenant, unixTimeOf(at)) - 1,
       systemRows: (table) => parts.engine.systemRows(table, { catalog: parts.catalog, context: evaluation.context }),
+      commonRows: new Map(),
       modify: (modification, environment) => this.#modifyInWith(modification, environment),
       lockRow: (table, key, strength, wait) => this.#lockRow(table, key, strength, wait),
     };

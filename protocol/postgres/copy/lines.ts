@@ -15,10 +15,13 @@ const shownBytesMax = 100;
 
 const shown = (bytes: Uint8Array): string => shortened(bytes, shownBytesMax);
 
-/** The error with what was under way, if it does not say so itself. */
+/** The error with what was under way, if it does not say so itself; behind what a value says of its own inside. */
 export function inContext(error: unknown, context: string): unknown {
-  if (!(error instanceof SqlError) || error.fields.context !== undefined) return error;
-  return new SqlError(error.sqlState, error.message, { ...error.fields, loadPlace: undefined, context });
+  if (!(error instanceof SqlError)) return error;
+  const { context: own } = error.fields;
+  if (own?.startsWith("COPY ") === true || own?.includes("\nCOPY ") === true) return error;
+  const all = own === undefined ? context : `${own}\n${context}`;
+  return new SqlError(error.sqlState, error.message, { ...error.fields, loadPlace: undefined, context: all });
 }
 
 export class CopyLines {

@@ -5,7 +5,7 @@
  * A line that has begun is held until it ends, at most `lineBytesMax`.
  */
 import { SqlError } from "../../../runtime/query/error.js";
-import { viewOf } from "../../../runtime/query/types/bytes.js";
+import { fromUtf8, viewOf } from "../../../runtime/query/types/bytes.js";
 import { miB } from "../../../runtime/types/limits.js";
 import type { CopyBlock } from "./copy-block.js";
 import { LineEnds } from "./line-ends.js";
@@ -128,7 +128,10 @@ export class RowsIn {
       const isCutOff = this.#held.length > 0 || this.#sawBinaryHead;
       throw this.failedBehind(bad(isCutOff ? "unexpected EOF in COPY data" : "COPY file signature not recognized"));
     }
-    if (this.#held.length === 0) return;
+    if (this.#held.length === 0) {
+      this.#expectHeader();
+      return;
+    }
     // A backslash at the very end stands for nothing.
     const isCut = this.#options.format === "text" && isBehindBackslash(this.#held, this.#held.length, 0);
     const all = Buffer.concat([this.#held.subarray(0, this.#held.length - (isCut ? 1 : 0)), Uint8Array.of(lineFeed)]);
@@ -157,11 +160,16 @@ export class RowsIn {
       if (end < 0) break;
       const hasReturn = end > at && bytes[end - 1] === carriageReturn;
       const textEnd = hasReturn ? end - 1 : end;
+      const mark = this.#options.format === "text" ? endMark(bytes, at, textEnd) : -1;
+      if (mark >= 0 && (mark + 2 < textEnd || (isLast && mark > at)))
+        throw this.failedBehind(bad("end-of-copy marker corrupt"));
       if (!isEndOfData(bytes, at, textEnd)) this.#expectEnd(bytes, at, textEnd, hasReturn, isLast);
       // How lines end is known once one has ended: PostgreSQL counts none within quotes before that.
       this.#line += this.#isFirst ? 1 : 1 + this.#quotedLines;
       try {
-        this.#oneLine(bytes, at, textEnd);
+        // What stands before the mark is a row.
+        this.#oneLine(bytes, at, mark > at ? mark : textEnd);
+        this.#isEnded ||= mark >= 0;
       } catch (error) {
         throw inContext(error, this.#block.lines.at(this.#line, bytes.subarray(at, textEnd)));
       }
@@ -198,6 +206,7 @@ export class RowsIn {
   #oneLine(bytes: Uint8Array, from: number, to: number): void {
     const { values: into } = this.#block;
     if (isEndOfData(bytes, from, to)) {
+      this.#expectHeader();
       this.#isEnded = true;
       return;
     }
@@ -208,12 +217,32 @@ export class RowsIn {
     } else if (this.#options.format === "csv") this.#csvRow(bytes, from, to);
     else this.#textRow(bytes, from, to);
     if (isHeader) {
+      this.#expectText(bytes.subarray(from, to));
       this.#checkHeader(into.rowValues());
       into.dropRow();
       return;
     }
     this.#endRow();
     this.#block.lines.add(this.#line, from, to);
+  }
+
+  /** Of the values of other lines this is found where they are stored. */
+  #expectText(header: Uint8Array): void {
+    try {
+      fromUtf8(header);
+    } catch (error) {
+      throw inContext(error, this.#block.lines.at(this.#line, null));
+    }
+  }
+
+  /** Data that end before a header which is to be looked at: it is taken for an empty line. */
+  #expectHeader(): void {
+    if (!this.#isFirst) return;
+    try {
+      this.#checkHeader([this.#null.length === 0 ? null : new Uint8Array(0)]);
+    } catch (error) {
+      throw inContext(error, this.#block.lines.at(1, new Uint8Array(0)));
+    }
   }
 
   #checkHeader(row: readonly (Uint8Array | null)[]): void {
@@ -224,10 +253,10 @@ export class RowsIn {
     }
     for (const [index, name] of this.#columns.entries()) {
       const value = row[index] ?? null;
-      const found = value === null ? this.#options.null : decoder.decode(value);
-      if (found !== name) {
-        throw bad(`column name mismatch in header line field ${index + 1}: got "${found}", expected "${name}"`);
-      }
+      const found = value === null ? null : decoder.decode(value);
+      if (found === name) continue;
+      const got = found === null ? `null value ("${this.#options.null}")` : `"${found}"`;
+      throw bad(`column name mismatch in header line field ${index + 1}: got ${got}, expected "${name}"`);
     }
   }
 
@@ -413,6 +442,16 @@ export class RowsIn {
 
 const isEndOfData = (bytes: Uint8Array, from: number, to: number): boolean =>
   to - from === 2 && bytes[from] === backslash && bytes[from + 1] === 0x2e;
+
+/** Where `\.` stands in a line, its backslash not escaped; -1 where it does not. */
+function endMark(bytes: Uint8Array, from: number, to: number): number {
+  let at = bytes.indexOf(backslash, from);
+  while (at >= 0 && at + 1 < to) {
+    if (bytes[at + 1] === 0x2e) return at;
+    at = bytes.indexOf(backslash, at + 2);
+  }
+  return -1;
+}
 
 /** Whether what stands at `at` of a line that begins at `from` is escaped. */
 function isBehindBackslash(bytes: Uint8Array, at: number, from: number): boolean {

@@ -47,14 +47,19 @@ export class RowsOut {
   /** What comes before the rows: each element one CopyData. */
   begin(names: readonly string[]): Uint8Array[] {
     const { format, header, forceQuote } = this.#options;
-    this.#forced = names.map((name) => forceQuote === "all" || forceQuote.includes(name));
     if (format === "binary") return [signature];
-    if (header === "none") return [];
+    const forced = names.map((name) => forceQuote === "all" || forceQuote.includes(name));
+    if (header === "none") {
+      this.#forced = forced;
+      return [];
+    }
     for (const [index, name] of names.entries()) {
       if (index > 0) this.#byte(this.#delimiter);
       this.#field(encoder.encode(name), index, names.length);
     }
     this.#byte(newline);
+    // Names have quotes only where they need them.
+    this.#forced = forced;
     return [this.#take()];
   }
 

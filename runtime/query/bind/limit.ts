@@ -1,17 +1,20 @@
 /** LIMIT and OFFSET. */
 import { SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
+import type { PlanNode, SortKey } from "../plan/plan.js";
 import { columnsOf } from "../plan/walk.js";
+import type { SelectQuery } from "../syntax/ast-query.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { type Binder, positionOf } from "./binder.js";
 import { coerce } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
+import { estimates } from "./from-item.js";
 import type { Scope } from "./scope.js";
 
 /** An expression that uses no column, as LIMIT and OFFSET must be. */
-export function bindLimit(
+function bindLimit(
   syntax: Parameters<typeof bindExpression>[0] | null,
   what: "LIMIT" | "OFFSET",
   binder: Binder,
@@ -28,4 +31,27 @@ export function bindLimit(
   for (const id of columnsOf(bound))
     if (scope.owns(id)) throw new SqlError("42P10", `argument of ${what} must not contain variables`, { position });
   return coerced;
+}
+
+type Limited = Pick<SelectQuery, "limit" | "offset" | "isWithTies">;
+type BoundLimit = Readonly<Record<"limit" | "offset", BoundExpression | null>>;
+
+export const boundLimit = (query: Limited, binder: Binder, scope: Scope): BoundLimit => ({
+  offset: bindLimit(query.offset, "OFFSET", binder, scope),
+  limit: bindLimit(query.limit, "LIMIT", binder, scope),
+});
+
+/** LIMIT and OFFSET over a plan that is already sorted. */
+export function addLimit(
+  input: PlanNode,
+  query: Limited,
+  keys: readonly SortKey[],
+  { limit, offset }: BoundLimit,
+): PlanNode {
+  if (limit === null && offset === null) return input;
+  if (query.isWithTies && keys.length === 0) {
+    throw new SqlError("42601", "WITH TIES cannot be specified without ORDER BY clause");
+  }
+  const ties = query.isWithTies ? keys : null;
+  return { kind: "limit", input, limit, offset, ties, columns: input.columns, ...estimates };
 }

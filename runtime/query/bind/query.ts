@@ -21,9 +21,10 @@ import { plainContext } from "./context.js";
 import { expectEntries } from "./entries.js";
 import { bindExpression } from "./expression.js";
 import { estimates } from "./from-item.js";
+import { addLimit, boundLimit } from "./limit.js";
 import { checkRecursiveTerm, mentions } from "./recursive-term.js";
 import { type CommonTableBinding, type CommonTables, noNames, Scope } from "./scope.js";
-import { addLimit, bindSelect, sortOf } from "./select.js";
+import { bindSelect, sortOf } from "./select.js";
 import { bindSort, expectEquality } from "./sort.js";
 
 export function bindQuery(
@@ -221,7 +222,9 @@ function united(
   binder: Binder,
 ): readonly [left: readonly BoundExpression[], right: readonly BoundExpression[], types: readonly SqlType[]] {
   if (left.outputs.length !== right.outputs.length)
-    throw new SqlError("42601", `each ${what} query must have the same number of columns`);
+    throw new SqlError("42601", `each ${what} query must have the same number of columns`, {
+      position: positionOf(right.outputs[0]?.location ?? -1),
+    });
   const lefts: BoundExpression[] = [];
   const rights: BoundExpression[] = [];
   const types: SqlType[] = [];
@@ -360,5 +363,6 @@ function withTail(
     return bindSort(item, outputOf(output), position);
   });
   const sorted = keys.length > 0 ? sortOf(rows.plan, keys) : rows.plan;
-  return { ...rows, plan: addLimit(sorted, query, keys, binder, new Scope(noNames, parent, tables)) };
+  const limits = boundLimit(query, binder, new Scope(noNames, parent, tables));
+  return { ...rows, plan: addLimit(sorted, query, keys, limits) };
 }

@@ -32,7 +32,7 @@ import { fieldsOf } from "./field.js";
 import { bindFromList } from "./from.js";
 import { estimates } from "./from-item.js";
 import { Grouping } from "./group.js";
-import { bindLimit } from "./limit.js";
+import { addLimit, boundLimit } from "./limit.js";
 import { columnNameOf } from "./names.js";
 import { postponedOf, projectEarly, projectLate } from "./postpone.js";
 import { type CommonTables, type LockablePart, reference, Scope, type ScopeColumn } from "./scope.js";
@@ -89,23 +89,25 @@ export function bindSelect(
           "HAVING",
         );
   const order = query.order.map((item) => bindOrder(item, outputs, context, "ORDER BY"));
+  const grouping = query.group.length === 0 ? null : new Grouping(query, outputs, collector, scope, binder);
   const distinctOn =
     query.distinct === null || query.distinct.length === 0
       ? []
       : query.distinct.map((expression) => bindOrder(sortItem(expression), outputs, context, "DISTINCT ON"));
   expectEntries(outputs.length);
+  const limits = boundLimit(query, binder, scope);
   let windows = bindWindows(collector, context, bindExpression);
   const isGrouped =
     query.group.length > 0 || having !== null || collector.aggregates.length > 0 || collector.groupings.length > 0;
   let sets = collector.sets;
   if (isGrouped) {
-    const grouping = new Grouping(query, outputs, collector, scope, binder);
-    const finish = (expression: BoundExpression): BoundExpression => grouping.finish(expression);
+    const groups = grouping ?? new Grouping(query, outputs, collector, scope, binder);
+    const finish = (expression: BoundExpression): BoundExpression => groups.finish(expression);
     for (const output of outputs) output.expression = finish(output.expression);
     windows = windows.map((window) => finishWindow(window, finish));
     sets = sets.map((set) => ({ ...set, arguments: set.arguments.map(finish) }));
     const finishedHaving = having === null ? null : finish(having);
-    plan = grouping.plan(plan);
+    plan = groups.plan(plan);
     if (finishedHaving !== null) plan = filterOf(plan, finishedHaving);
   }
   // What is compared with others of its column is text when nothing else is known of it.
@@ -127,9 +129,9 @@ export function bindSelect(
     const postponed = postponedOf(outputs, keys);
     if (postponed.size > 0) {
       const early = projectEarly(plan, outputs, postponed);
-      const picked = addLimit(keys.length > 0 ? sortOf(early, keys) : early, query, keys, binder, scope);
+      const first = addLimit(keys.length > 0 ? sortOf(early, keys) : early, query, keys, limits);
       const final = outputs.map((output) => ({ ...output, id: binder.newId() }));
-      plan = projectLate(picked, outputs, postponed, final);
+      plan = projectLate(first, outputs, postponed, final);
       return { plan, outputs: final.filter(({ isHidden }) => !isHidden).map((output) => outputColumn(output, scope)) };
     }
   }
@@ -140,7 +142,7 @@ export function bindSelect(
     binder.locks = true;
     plan = { kind: "lock", input: plan, locks, columns: plan.columns, ...estimates };
   }
-  plan = addLimit(plan, query, keys, binder, scope);
+  plan = addLimit(plan, query, keys, limits);
   const visible = outputs.filter(({ isHidden }) => !isHidden);
   return { plan, outputs: visible.map((output) => outputColumn(output, scope)), parts, locks };
 }
@@ -417,24 +419,6 @@ function addDistinct(
     columns: input.columns,
     ...estimates,
   };
-}
-
-/** LIMIT and OFFSET over a plan that is already sorted. */
-export function addLimit(
-  input: PlanNode,
-  query: Pick<SelectQuery, "limit" | "offset" | "isWithTies">,
-  keys: readonly SortKey[],
-  binder: Binder,
-  scope: Scope,
-): PlanNode {
-  const limit = bindLimit(query.limit, "LIMIT", binder, scope);
-  const offset = bindLimit(query.offset, "OFFSET", binder, scope);
-  if (limit === null && offset === null) return input;
-  if (query.isWithTies && keys.length === 0) {
-    throw new SqlError("42601", "WITH TIES cannot be specified without ORDER BY clause");
-  }
-  const ties = query.isWithTies ? keys : null;
-  return { kind: "limit", input, limit, offset, ties, columns: input.columns, ...estimates };
 }
 
 function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, binder: Binder): LockNode["locks"] {

@@ -126,7 +126,9 @@ function bindFrame(
     if (!("offset" in bound)) return bound;
     const raw = bind(bound.offset, { ...context, collector: null, clause: "frame offsets" });
     if (columnsOf(raw).size > 0) {
-      throw new SqlError("42P10", `argument of ${frame.mode.toUpperCase()} must not contain variables`, { position });
+      throw new SqlError("42P10", `argument of ${frame.mode.toUpperCase()} must not contain variables`, {
+        position: positionOf(raw.location),
+      });
     }
     if (frame.mode !== "range" || key === undefined) {
       return { kind: bound.kind, offset: coerceTo(binder, raw, typeOid.int8, frame.mode.toUpperCase()) };

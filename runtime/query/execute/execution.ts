@@ -49,7 +49,7 @@ export class Execution {
   readonly registers: Datum[] = [];
   readonly memory: MemoryBudget;
   /** Rows of WITH queries that have run. */
-  readonly commonRows = new Map<number, KeptRows>();
+  readonly commonRows: Map<number, KeptRows>;
   /** Rows of a recursive query's last round. */
   readonly workingRows = new Map<number, KeptRows>();
   /** For EXPLAIN ANALYZE. */
@@ -64,6 +64,7 @@ export class Execution {
     analyze: { readonly clock: () => number } | null = null,
   ) {
     this.environment = environment;
+    this.commonRows = environment.commonRows ?? new Map<number, KeptRows>();
     this.memory = new MemoryBudget(environment.memoryBytesMax);
     this.build = build;
     this.statistics = analyze === null ? null : new Map();

@@ -24,8 +24,6 @@ export type JsonTree = Span &
     | { readonly kind: "null" }
   );
 
-const invalid = (detail: string): SqlError => new SqlError("22P02", "invalid input syntax for type json", { detail });
-
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/uy;
 const wordPattern = /[^ \t-\r,:[\]{}"]+/uy;
 const escapes: Readonly<Record<string, string>> = {
@@ -74,10 +72,20 @@ class Parser {
 
   /** What stands here, for an error: a whole token. */
   #unexpected(expected: string): SqlError {
+    const from = this.#at;
     const token = this.#token();
-    if (token === null) return invalid("The input string ended unexpectedly.");
-    if (!token.isValid) return invalid(`Token "${token.text}" is invalid.`);
-    return invalid(`Expected ${expected}, but found "${token.text}".`);
+    if (token === null) return this.#invalid("The input string ended unexpectedly.", from, from);
+    const end = from + token.text.length;
+    if (!token.isValid) return this.#invalid(`Token "${token.text}" is invalid.`, from, end);
+    return this.#invalid(`Expected ${expected}, but found "${token.text}".`, from, end);
+  }
+
+  /** @param from where the token begins @param end how far it was read */
+  #invalid(detail: string, from: number, end: number): SqlError {
+    return new SqlError("22P02", "invalid input syntax for type json", {
+      detail,
+      context: jsonContext(this.#text, from, end),
+    });
   }
 
   #token(): { readonly text: string; readonly isValid: boolean } | null {
@@ -188,13 +196,16 @@ class Parser {
     let start = this.#at;
     for (;;) {
       const code = this.#text.charCodeAt(this.#at);
-      if (Number.isNaN(code)) throw invalid(`Token "${this.#text.slice(from)}" is invalid.`);
+      if (Number.isNaN(code)) throw this.#endsWithin(from);
       if (code === 0x22) {
         value += this.#text.slice(start, this.#at);
         this.#at += 1;
         return value;
       }
-      if (code < 0x20) throw invalid(`Character with value 0x${code.toString(16).padStart(2, "0")} must be escaped.`);
+      if (code < 0x20) {
+        const shown = code.toString(16).padStart(2, "0");
+        throw this.#invalid(`Character with value 0x${shown} must be escaped.`, from, this.#at);
+      }
       if (code !== 0x5c) {
         this.#at += 1;
         continue;
@@ -204,16 +215,23 @@ class Parser {
     }
   }
 
+  #endsWithin(from: number): SqlError {
+    return this.#invalid(`Token "${this.#text.slice(from)}" is invalid.`, from, this.#text.length);
+  }
+
   #escape(stringFrom: number): string {
-    const letter = this.#text[this.#at + 1];
-    if (letter === undefined) throw invalid(`Token "${this.#text.slice(stringFrom)}" is invalid.`);
+    const letter = characterAt(this.#text, this.#at + 1);
+    if (letter === "") throw this.#endsWithin(stringFrom);
     if (letter !== "u") {
       const plain = escapes[letter];
-      if (plain === undefined) throw invalid(`Escape sequence "\\${letter}" is invalid.`);
+      if (plain === undefined) {
+        const end = this.#at + 1 + letter.length;
+        throw this.#invalid(`Escape sequence "\\${letter}" is invalid.`, stringFrom, end);
+      }
       this.#at += 2;
       return plain;
     }
-    const unit = this.#hexUnit();
+    const unit = this.#hexUnit(stringFrom);
     const isHigh = unit >= 0xd800 && unit <= 0xdbff;
     const isLow = unit >= 0xdc00 && unit <= 0xdfff;
     if (!this.#decodesUnicode) return String.fromCharCode(isHigh || isLow || unit === 0 ? 0xfffd : unit);
@@ -221,22 +239,58 @@ class Parser {
       throw new SqlError("22P05", "unsupported Unicode escape sequence", {
         detail: "\\u0000 cannot be converted to text.",
       });
-    if (isLow) throw invalid("Unicode low surrogate must follow a high surrogate.");
+    const isAlone = (): SqlError => misplaced("Unicode low surrogate must follow a high surrogate.");
+    if (isLow) throw isAlone();
     if (!isHigh) return String.fromCharCode(unit);
-    if (this.#text[this.#at] !== "\\" || this.#text[this.#at + 1] !== "u")
-      throw invalid("Unicode low surrogate must follow a high surrogate.");
-    const low = this.#hexUnit();
-    if (low >= 0xd800 && low <= 0xdbff) throw invalid("Unicode high surrogate must not follow a high surrogate.");
-    if (low < 0xdc00 || low > 0xdfff) throw invalid("Unicode low surrogate must follow a high surrogate.");
+    if (this.#text[this.#at] !== "\\" || this.#text[this.#at + 1] !== "u") throw isAlone();
+    const low = this.#hexUnit(stringFrom);
+    if (low >= 0xd800 && low <= 0xdbff) throw misplaced("Unicode high surrogate must not follow a high surrogate.");
+    if (low < 0xdc00 || low > 0xdfff) throw isAlone();
     return String.fromCharCode(unit, low);
   }
 
-  #hexUnit(): number {
-    const digits = this.#text.slice(this.#at + 2, this.#at + 6);
-    if (!/^[0-9a-fA-F]{4}$/u.test(digits)) throw invalid('"\\u" must be followed by four hexadecimal digits.');
+  #hexUnit(stringFrom: number): number {
+    const start = this.#at + 2;
+    const digits = /^[0-9a-fA-F]{0,4}/u.exec(this.#text.slice(start, start + 4))?.[0] ?? "";
+    if (digits.length < 4) {
+      const wrong = characterAt(this.#text, start + digits.length);
+      if (wrong === "") throw this.#endsWithin(stringFrom);
+      const end = start + digits.length + wrong.length;
+      throw this.#invalid('"\\u" must be followed by four hexadecimal digits.', stringFrom, end);
+    }
     this.#at += 6;
     return Number.parseInt(digits, 16);
   }
+}
+
+const misplaced = (detail: string): SqlError => new SqlError("22P02", "invalid input syntax for type json", { detail });
+
+const characterAt = (text: string, at: number): string => {
+  const code = text.codePointAt(at);
+  return code === undefined ? "" : String.fromCodePoint(code);
+};
+
+/** Bytes of a line that are shown with an error. */
+const contextBytesMax = 50;
+
+/** The line up to where it was read, or the last part of that. */
+function jsonContext(text: string, from: number, end: number): string {
+  const lineStart = text.lastIndexOf("\n", from - 1) + 1;
+  const start = from === 0 ? 0 : lineStart;
+  const line = text.slice(0, start).split("\n").length;
+  const characters = [...text.slice(start, end)];
+  const sizes = characters.map((character) => utf8(character).length);
+  let length = sizes.reduce((sum, size) => sum + size, 0);
+  let [first, bytes] = [0, 0];
+  while (length >= contextBytesMax) {
+    length -= sizes[first] ?? 0;
+    bytes += sizes[first] ?? 0;
+    first += 1;
+  }
+  // Three points take as much room as what they would stand for.
+  if (bytes <= 3) first = 0;
+  const goesOn = end < text.length && text[end] !== "\n" && text[end] !== "\r";
+  return `JSON data, line ${line}: ${first > 0 ? "..." : ""}${characters.slice(first).join("")}${goesOn ? "..." : ""}`;
 }
 
 const escaped: Readonly<Record<string, string>> = {

@@ -24,6 +24,7 @@ import type {
 } from "../../syntax/ast-definition.js";
 import type { Truncate } from "../../syntax/ast-modify.js";
 import type { RelationName } from "../../syntax/ast-query.js";
+import { placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
 
 /** What the owner of an index is, too. */
@@ -58,8 +59,10 @@ function expectTypeOwner(name: RelationName, ports: DefinitionPorts): void {
   if (found !== null) expectOwnerOf(found, ports);
 }
 
-function expectCreate(schema: SchemaDefinition | null, ports: DefinitionPorts): void {
-  if (schema !== null) expectPrivilege(schema, ports.actor, "C");
+function expectCreate(schema: SchemaDefinition | null, ports: DefinitionPorts, position?: number): void {
+  if (schema === null || mayUse(schema, ports.actor, "C")) return;
+  const { sqlState, message } = denial(schema);
+  throw new SqlError(sqlState, message, { position });
 }
 
 /** An index is made in the schema of its table. */
@@ -78,9 +81,11 @@ function addedBy(action: AlterTableAction): readonly ConstraintSyntax[] {
 function expectMake(
   made: { readonly name: RelationName; readonly isTemporary: boolean },
   ports: DefinitionPorts,
+  position?: number,
 ): void {
   const { draft, actor, database, temporarySchema } = ports;
-  if (!made.isTemporary && made.name.schema !== ownTemporarySchema) return expectCreate(schemaFor(made, ports), ports);
+  if (!made.isTemporary && made.name.schema !== ownTemporarySchema)
+    return expectCreate(schemaFor(made, ports), ports, position);
   const isThere = temporarySchema !== null && draft.catalog.schemaByName(temporarySchema) !== null;
   if (isThere || mayUse(databaseOf(draft.catalog, database), actor, "T")) return;
   throw new SqlError("42501", `permission denied to create temporary tables in database "${database}"`);
@@ -137,7 +142,7 @@ export function expectAuthority(statement: DefinitionStatement | Truncate, ports
   if (actor.isSuperuser) return;
   switch (statement.kind) {
     case "createTable":
-      expectMake(statement, ports);
+      expectMake(statement, ports, placeOf(statement.name.location));
       expectReferences([...statement.constraints, ...constraintsOf(statement.columns)], ports);
       return;
     case "createTableAs": {

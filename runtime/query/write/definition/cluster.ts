@@ -6,14 +6,13 @@ import { type IndexDefinition, rowsOfObject, type TableDefinition } from "../../
 import { expectOwner, kindName } from "../../catalog/privileges.js";
 import { SqlError } from "../../error.js";
 import type { Cluster } from "../../syntax/ast-definition.js";
-import { placeOf, shownName } from "./draft.js";
+import { shownName } from "./draft.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
 export function cluster({ name, index }: Cluster, ports: DefinitionPorts): DefinitionResult {
   const { draft, actor } = ports;
   const found = draft.find(name);
-  if (found === null)
-    throw new SqlError("42P01", `relation "${shownName(name)}" does not exist`, { position: placeOf(name.location) });
+  if (found === null) throw new SqlError("42P01", `relation "${shownName(name)}" does not exist`);
   const table = rowsOfObject(found);
   if (table === null) throw new SqlError("42809", `"${found.name}" is not a table or materialized view`);
   if (found.kind !== "index") expectOwner(found, actor, `${kindName(found)} ${found.name}`);

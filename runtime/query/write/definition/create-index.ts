@@ -103,7 +103,7 @@ export function createIndex(statement: CreateIndex, ports: DefinitionPorts): Def
   if (clause !== undefined) throw notSupported(`${clause} in CREATE INDEX`, position);
   if (!methods.has(statement.method)) throw new SqlError("42704", `access method "${statement.method}" does not exist`);
   if (statement.method !== "btree") throw notSupported(`access method "${statement.method}"`, position);
-  const table = draft.indexable({ ...statement.table, location: -1 });
+  const table = draft.indexable(statement.table);
   if (statement.name !== null && exists(ports, table.schema, statement.name, statement.ifNotExists)) {
     return { tag: "CREATE INDEX" };
   }

@@ -176,11 +176,12 @@ export class CatalogDraft {
     return found?.oid === object.oid || schema?.kind !== "schema" ? name : `${quoteIdentifier(schema.name)}.${name}`;
   }
 
-  table(name: RelationName): TableDefinition {
+  /** Throws 42P01 and 42809. @param position of a table that is not there: PostgreSQL tells it of few statements */
+  table(name: RelationName, position?: number): TableDefinition {
     const found = this.find(name);
-    if (found === null) {
-      throw new SqlError("42P01", `relation "${shownName(name)}" does not exist`, { position: placeOf(name.location) });
-    }
+    if (found === null && name.schema !== null && this.#catalog.schemaByName(name.schema) === null)
+      throw new SqlError("3F000", `schema "${name.schema}" does not exist`, { position });
+    if (found === null) throw new SqlError("42P01", `relation "${shownName(name)}" does not exist`, { position });
     if (found.kind === "table") return found;
     throw new SqlError("42809", `"${found.name}" is not a table`);
   }

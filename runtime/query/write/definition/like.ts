@@ -12,6 +12,7 @@ import { SqlError } from "../../error.js";
 import type { CreateIndex, CreateTable, SequenceOptions } from "../../syntax/ast-definition.js";
 import { type ColumnMaker, emptyColumn } from "./column-maker.js";
 import { type ConstraintMaker, columnNamed, type TableParts } from "./constraints.js";
+import { placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
 import { noOptions } from "./sequences.js";
 
@@ -29,7 +30,7 @@ export class LikeTable {
 
   /** @param columns of the new table: the other's are added to them */
   constructor(ports: DefinitionPorts, parts: TableParts, columns: ColumnMaker, { table, options }: Like) {
-    this.#source = ports.draft.table(table);
+    this.#source = ports.draft.table(table, placeOf(table.location));
     this.#catalog = ports.draft.catalog;
     this.#options = options;
     expectPrivilege(this.#source, ports.actor, "r");

@@ -124,11 +124,7 @@ export function refreshMaterializedView(statement: RefreshMaterializedView, port
   const { draft, views } = ports;
   const tag = "REFRESH MATERIALIZED VIEW";
   const found = draft.find(statement.name);
-  if (found === null) {
-    throw new SqlError("42P01", `relation "${shownName(statement.name)}" does not exist`, {
-      position: placeOf(statement.name.location),
-    });
-  }
+  if (found === null) throw new SqlError("42P01", `relation "${shownName(statement.name)}" does not exist`);
   if (found.kind !== "materializedView") throw new SqlError("42809", `"${found.name}" is not a materialized view`);
   if (statement.isConcurrent && !statement.withData)
     throw new SqlError("42601", "REFRESH options CONCURRENTLY and WITH NO DATA cannot be used together");

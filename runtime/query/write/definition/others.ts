@@ -81,7 +81,7 @@ export function createView(statement: CreateView, ports: DefinitionPorts): Defin
   const { name } = statement.name;
   const isOfSession = statement.isTemporary || readsTemporary(statement.query);
   if (isOfSession && !statement.isTemporary) ports.notice("NOTICE", "00000", `view "${name}" will be a temporary view`);
-  const schema = draft.schemaOf(statement.name, isOfSession, ports.user);
+  const schema = draft.schemaOf({ ...statement.name, location: -1 }, isOfSession, ports.user);
   const columns = query.columns.map(({ name: own, type }, index) => ({ name: statement.columns[index] ?? own, type }));
   expectColumns(columns.length);
   for (const [index, column] of columns.entries()) {
@@ -175,7 +175,7 @@ function ownerOf(
 
 export function createSequence(statement: CreateSequence, ports: DefinitionPorts): DefinitionResult {
   const { draft } = ports;
-  const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
+  const schema = draft.schemaOf({ ...statement.name, location: -1 }, statement.isTemporary, ports.user);
   const { name } = statement.name;
   expectPersistence(statement, schema);
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE SEQUENCE" };
@@ -198,7 +198,7 @@ export function alterSequence(statement: AlterSequence, ports: DefinitionPorts):
   const found = draft.find(statement.name);
   if (found === null) {
     const message = `relation "${shownName(statement.name)}" does not exist`;
-    if (!statement.ifExists) throw new SqlError("42P01", message, { position: placeOf(statement.name.location) });
+    if (!statement.ifExists) throw new SqlError("42P01", message);
     ports.notice("NOTICE", "00000", `${message}, skipping`);
     return { tag: "ALTER SEQUENCE" };
   }
@@ -240,7 +240,7 @@ export function rename(statement: Rename, ports: DefinitionPorts): DefinitionRes
   const relation = draft.find(statement.name);
   if (relation === null) {
     const message = `relation "${shownName(statement.name)}" does not exist`;
-    if (!statement.ifExists) throw new SqlError("42P01", message, { position: placeOf(statement.name.location) });
+    if (!statement.ifExists) throw new SqlError("42P01", message);
     ports.notice("NOTICE", "00000", `${message}, skipping`);
     return { tag };
   }
