@@ -5,7 +5,7 @@
 import { prepareOperations } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { assert } from "../../runtime/types/assert.js";
-import { KimberliteError } from "../../runtime/types/errors.js";
+import { fromErrorRecord, KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
 import { pipelineMax } from "../../runtime/vsr/ports.js";
 import { preciseClock } from "../sql/precise-clock.js";
 import { QueryEngine } from "../sql/query-engine.js";
@@ -221,7 +221,8 @@ export class Pipeline {
     const refused = this.#inFlight.splice(first);
     const last = this.#inFlight.at(-1);
     store.rollbackTo(last?.version ?? store.publishedVersion);
-    const error = new KimberliteError("diskFull", `${message}; free space, and writes go on by themselves`);
+    const full = `${message}; free space, and writes go on by themselves`;
+    const error = fromErrorRecord({ ...toErrorRecord(new KimberliteError("diskFull")), message: full });
     for (const proposal of refused) proposal.refuse(this.#answering, error);
     core.sql?.dropAll();
     core.lastOp = op - 1;

@@ -191,6 +191,7 @@ test.serial(
     })();
     t.true(firstRefused, "the disk was full in the end");
     t.true(hasCode(refusal, "diskFull"), String(refusal));
+    t.is(String(refusal).split("the disk is full").length, 2, `it is said once: ${String(refusal)}`);
     const position = await db.tenant("main").position({ consistency: "linearizable" });
     await t.throwsAsync(append(written), { code: "diskFull" });
     t.is(await db.tenant("main").position({ consistency: "linearizable" }), position, "nothing was written");
