@@ -68,7 +68,7 @@ test("sums that are gathered are told exactly, also when they are told in betwee
       sums.flush(accumulatorOf);
       flushes += 1;
     }
-    sums.add({ rows: 1_024, selection: null, columns: [vector] }, vector, 2, found);
+    sums.add({ rows: 1_024, selection: null, columns: [vector] }, vector, 2, found, false);
   }
   sums.flush(accumulatorOf);
   sums.flush(accumulatorOf);
@@ -76,6 +76,21 @@ test("sums that are gathered are told exactly, also when they are told in betwee
   t.deepEqual(told, [
     { sum: BigInt(3_000 * 1_021) * BigInt(2 ** 31 - 1), rows: 3_000 * 1_021 },
     { sum: 3_000n * BigInt(2 ** 31 - 1), rows: 3_000 },
+  ]);
+
+  // The same of batches whose rows all have a group, of values and of rows alone, among such that have not.
+  found[3] = 0;
+  const whole = { kind: "numbers" as const, numbers, nulls: new Uint8Array(1_024), hasNulls: false };
+  for (const entry of told) Object.assign(entry, { sum: 0n, rows: 0 });
+  const batch = { rows: 1_024, selection: null, columns: [whole] };
+  sums.add(batch, whole, 2, found, true);
+  sums.add(batch, whole, 2, found, false);
+  sums.add(batch, null, 2, found, true);
+  sums.add(batch, null, 2, found, false);
+  sums.flush(accumulatorOf);
+  t.deepEqual(told, [
+    { sum: 2n * 1_023n * BigInt(2 ** 31 - 1), rows: 4 * 1_023 },
+    { sum: 2n * BigInt(2 ** 31 - 1), rows: 4 },
   ]);
 });
 

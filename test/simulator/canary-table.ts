@@ -851,7 +851,7 @@ export const canaries: readonly Canary[] = [
     edits: [
       {
         file: "actors/shard/sql/lock-table.js",
-        find: "if (owner !== self && conflicts[strength].has(held))",
+        find: "if (owner !== self && excludes(strength, held))",
         replace: "if (false)",
       },
     ],

@@ -17,21 +17,59 @@ import { assert } from "../../../runtime/types/assert.js";
 /** A transaction or a session, by a number that no other has. */
 export type LockOwner = number;
 
-const strengths = ["keyShare", "share", "noKeyUpdate", "update"] as const satisfies readonly LockStrength[];
-/** By strength: those that cannot be beside it. */
-const conflicts: Readonly<Record<LockStrength, ReadonlySet<LockStrength>>> = {
-  keyShare: new Set(["update"]),
-  share: new Set(["noKeyUpdate", "update"]),
-  noKeyUpdate: new Set(["share", "noKeyUpdate", "update"]),
-  update: new Set(strengths),
-};
+/** In the order of the table above: two of them exclude one another where their ranks make three or more. */
+const rankOf: Readonly<Record<LockStrength, number>> = { keyShare: 0, share: 1, noKeyUpdate: 2, update: 3 };
+const ranks = 4;
+const excludingRanks = 3;
 
 /** Whether two owners cannot have one lock in these strengths. */
-export const excludes = (one: LockStrength, other: LockStrength): boolean => conflicts[one].has(other);
+export const excludes = (one: LockStrength, other: LockStrength): boolean =>
+  rankOf[one] + rankOf[other] >= excludingRanks;
 
 /** New keys that are all locked against everybody else, so many of them that none has a name in here. */
 export interface LockedKeys {
   has(tree: number, key: Uint8Array): boolean;
+}
+
+/** Who has one lock, and how strong. A table's has as many owners as there are transactions that write to it: those are not asked one by one. */
+class Lock {
+  readonly #holders = new Map<LockOwner, LockStrength>();
+  /** How many have it in each strength, by rank. */
+  readonly #counts = [0, 0, 0, 0];
+
+  get isFree(): boolean {
+    return this.#holders.size === 0;
+  }
+
+  heldBy(owner: LockOwner): LockStrength | null {
+    return this.#holders.get(owner) ?? null;
+  }
+
+  /** Makes it what an owner has of it; null for nothing any more. */
+  set(owner: LockOwner, strength: LockStrength | null): void {
+    const before = this.#holders.get(owner);
+    if (before !== undefined) this.#count(before, -1);
+    if (strength === null) this.#holders.delete(owner);
+    else {
+      this.#holders.set(owner, strength);
+      this.#count(strength, 1);
+    }
+  }
+
+  #count(strength: LockStrength, by: number): void {
+    const rank = rankOf[strength];
+    this.#counts[rank] = (this.#counts[rank] ?? 0) + by;
+  }
+
+  /** Owners but `self` who have it in a strength that excludes this one. */
+  excluding(strength: LockStrength, self: LockOwner | null): readonly LockOwner[] {
+    let count = 0;
+    for (let rank = excludingRanks - rankOf[strength]; rank < ranks; rank++) count += this.#counts[rank] ?? 0;
+    if (count === 0) return none;
+    const found: LockOwner[] = [];
+    for (const [owner, held] of this.#holders) if (owner !== self && excludes(strength, held)) found.push(owner);
+    return found;
+  }
 }
 
 type Taken =
@@ -43,7 +81,7 @@ type Taken =
   | { readonly keys: LockedKeys };
 
 export class LockTable {
-  readonly #locks = new Map<string, Map<LockOwner, LockStrength>>();
+  readonly #locks = new Map<string, Lock>();
   readonly #taken = new Map<LockOwner, Taken[]>();
   readonly #keys = new Map<LockedKeys, LockOwner>();
 
@@ -62,26 +100,20 @@ export class LockTable {
 
   /** Owners whose locks are in the way; empty for none. */
   inTheWay(name: string, strength: LockStrength, self: LockOwner | null): readonly LockOwner[] {
-    const holders = this.#locks.get(name);
-    if (holders === undefined) return none;
-    let found: LockOwner[] | null = null;
-    for (const [owner, held] of holders) {
-      if (owner !== self && conflicts[strength].has(held)) (found ??= []).push(owner);
-    }
-    return found ?? none;
+    return this.#locks.get(name)?.excluding(strength, self) ?? none;
   }
 
   /** Takes a lock that nothing is in the way of. A weaker one than the owner has changes nothing. */
   take(name: string, strength: LockStrength, owner: LockOwner): void {
-    let holders = this.#locks.get(name);
-    const before = holders?.get(owner) ?? null;
-    if (before !== null && strengths.indexOf(before) >= strengths.indexOf(strength)) return;
+    let lock = this.#locks.get(name);
+    const before = lock?.heldBy(owner) ?? null;
+    if (before !== null && rankOf[before] >= rankOf[strength]) return;
     assert(this.inTheWay(name, strength, owner).length === 0, "a lock is taken when nothing is in its way");
-    if (holders === undefined) {
-      holders = new Map();
-      this.#locks.set(name, holders);
+    if (lock === undefined) {
+      lock = new Lock();
+      this.#locks.set(name, lock);
     }
-    holders.set(owner, strength);
+    lock.set(owner, strength);
     this.#takenBy(owner).push({ name, before });
   }
 
@@ -126,15 +158,16 @@ export class LockTable {
         this.#keys.delete(last.keys);
         continue;
       }
-      const holders = this.#locks.get(last.name);
-      assert(holders !== undefined, "a lock that was taken is held");
-      if (last.before !== null) holders.set(owner, last.before);
-      else {
-        holders.delete(owner);
-        if (holders.size === 0) this.#locks.delete(last.name);
-      }
+      this.#becomes(last.name, owner, last.before);
     }
     if (taken.length === 0) this.#taken.delete(owner);
+  }
+
+  #becomes(name: string, owner: LockOwner, strength: LockStrength | null): void {
+    const lock = this.#locks.get(name);
+    assert(lock !== undefined, "a lock that was taken is held");
+    lock.set(owner, strength);
+    if (lock.isFree) this.#locks.delete(name);
   }
 
   releaseAll(owner: LockOwner): void {
@@ -147,13 +180,8 @@ export class LockTable {
     const at = taken?.findLastIndex((each) => "name" in each && each.name === name) ?? -1;
     if (taken === undefined || at < 0) return false;
     const [last] = taken.splice(at, 1);
-    const holders = this.#locks.get(name);
-    if (last === undefined || !("name" in last) || holders === undefined) return false;
-    if (last.before !== null) holders.set(owner, last.before);
-    else {
-      holders.delete(owner);
-      if (holders.size === 0) this.#locks.delete(name);
-    }
+    if (last === undefined || !("name" in last)) return false;
+    this.#becomes(name, owner, last.before);
     if (taken.length === 0) this.#taken.delete(owner);
     return true;
   }

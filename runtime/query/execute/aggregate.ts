@@ -265,7 +265,9 @@ export class AggregateOperator implements Operator {
     }
     if (sums === null) return false;
     if (sums.isFull) this.#flushSums(set, at, sums);
-    sums.add(batch, isOfNumbers && !isCountAll ? vector : null, set.integerGroups.length, this.#found);
+    const summed = isOfNumbers && !isCountAll ? vector : null;
+    // Only rows of groups that were not begun are without one.
+    sums.add(batch, summed, set.integerGroups.length, this.#found, set.overflow === null);
     return true;
   }
 

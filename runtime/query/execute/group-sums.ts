@@ -31,18 +31,24 @@ export class GroupSums {
    *
    * @param vector what is summed; null counts all rows
    * @param found place of each row's group; below 0 for a row that has none
+   * @param haveAll whether no row is without one
    */
   add(
     { rows, selection }: RowBatch,
     vector: Extract<ColumnVector, { kind: "numbers" }> | null,
     groups: number,
     found: Int32Array,
+    haveAll: boolean,
   ): void {
     assert(!this.isFull && rows <= found.length, "sums are gathered while they are exact");
     this.#batches += 1;
     if (groups > this.#groups) this.#grow(groups);
     const sums = this.#sums;
     const counts = this.#rows;
+    if (vector === null && haveAll) {
+      for (let index = 0; index < rows; index += 1) counts[found[index]] += 1;
+      return;
+    }
     if (vector === null) {
       for (let index = 0; index < rows; index += 1) {
         const place = found[index] ?? -1;
@@ -51,11 +57,10 @@ export class GroupSums {
       return;
     }
     const { numbers, nulls } = vector;
-    if (selection === null && !vector.hasNulls) {
+    if (selection === null && !vector.hasNulls && haveAll) {
       for (let row = 0; row < rows; row += 1) {
-        const place = found[row] ?? -1;
-        if (place < 0) continue;
-        sums[place] += numbers[row] ?? 0;
+        const place = found[row];
+        sums[place] += numbers[row];
         counts[place] += 1;
       }
       return;
