@@ -30,11 +30,19 @@ export interface StoreReaderOptions {
   readonly file: PageFile;
   /** Who reads: a number other than 0 by which its slots are cleared should it die (its actor's epoch). */
   readonly owner: number;
-  /** Pages of its private cache. */
+  /** Pages of its private cache; else an eighth of the shared one, within bounds. */
   readonly cachePages?: number;
 }
 
-const cachePagesDefault = 256;
+const cachePagesMin = 256;
+const cachePagesMax = 8_192;
+
+/**
+ * After a start the shared cache is empty but for what is written, and all else is read from here: a cache that holds but a few pages has each row
+ * that an index leads to read its page from the file again, and check it.
+ */
+const cachePagesOf = ({ frames }: PageSpace): number => Math.min(cachePagesMax, Math.max(cachePagesMin, frames >> 3));
+
 const empty = new Uint8Array(0);
 
 export class StoreReader implements TreeReader, PageSource {
@@ -69,7 +77,7 @@ export class StoreReader implements TreeReader, PageSource {
     this.space = new PageSpace(handle.chunks);
     this.#table = new Int32Array(handle.table);
     this.#reference = new Uint8Array(handle.reference);
-    const pages = options.cachePages ?? cachePagesDefault;
+    const pages = options.cachePages ?? cachePagesOf(this.space);
     this.#private = new PrivateCache(this.space, this.#table, options.file, handle.cluster, pages);
   }
 

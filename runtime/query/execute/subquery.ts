@@ -25,6 +25,11 @@ export function compileSubquery(subplan: Subplan, layout: Layout, execution: Exe
   if (hashed !== null) return hashed;
   const [id] = subplan.columns;
   const run = runnerOf(subplan, id === undefined ? 0 : (inner.get(id) ?? 0), inner, open, execution, compile);
+  const outer = subplan.outer.filter((column) => layout.has(column));
+  const runFor: RowFunction = (columns, row) => {
+    execution.load(outer, layout, columns, row);
+    return run();
+  };
   if (subplan.outer.length === 0 && !subplan.isVolatile) {
     let isKnown = false;
     let value: Datum = null;
@@ -34,11 +39,7 @@ export function compileSubquery(subplan: Subplan, layout: Layout, execution: Exe
       return value;
     };
   }
-  const outer = subplan.outer.filter((column) => layout.has(column));
-  return (columns, row) => {
-    execution.load(outer, layout, columns, row);
-    return run();
-  };
+  return hashedRowsOf(subplan, inner, layout, open, execution, compile, runFor) ?? runFor;
 }
 
 function runnerOf(
@@ -168,3 +169,61 @@ function hashedOf(
     return table.hasNull ? null : false;
   };
 }
+
+/**
+ * `(x, y) IN (a subquery that uses no outer row)`: its rows in a table. Rows of which a value is NULL may leave the answer open, and are compared one by
+ * one; for a row of such values on the left everything is.
+ */
+function hashedRowsOf(
+  subplan: Subplan,
+  inner: Layout,
+  layout: Layout,
+  open: () => Operator,
+  execution: Execution,
+  compile: Compile,
+  oneByOne: RowFunction,
+): RowFunction | null {
+  const pairs = subplan.equalities ?? [];
+  if (subplan.form !== "any" || pairs.length < 2 || subplan.isVolatile || subplan.planOuter.length > 0) return null;
+  const parts = pairs.map((pair) => ({
+    subject: compile(pair.outer, layout, execution),
+    slot: inner.get(pair.inner),
+    keyOf: hashKeyOf(pair.outer.type.oid),
+  }));
+  let table: { readonly keys: Set<string>; readonly withNulls: (string | null)[][] } | null = null;
+  const fill = (): NonNullable<typeof table> => {
+    const keys = new Set<string>();
+    const withNulls: (string | null)[][] = [];
+    const operator = open();
+    for (let batch = operator.next(); batch !== null; batch = operator.next()) {
+      for (let index = 0; index < batch.rows; index += 1) {
+        const row = placeOf(batch, index);
+        const key = parts.map(({ slot, keyOf }) => {
+          const vector = batch.columns[slot ?? -1];
+          assert(vector !== undefined, "a hashed subquery has its columns");
+          const value = readAt(vector, row);
+          return value === null ? null : String(keyOf(value));
+        });
+        execution.memory.take(key.reduce((sum, part) => sum + (part?.length ?? 0), 64));
+        if (key.includes(null)) withNulls.push(key);
+        else keys.add(joined(key));
+      }
+    }
+    operator.close();
+    return { keys, withNulls };
+  };
+  return (columns, row) => {
+    table ??= fill();
+    const key: string[] = [];
+    for (const { subject, keyOf } of parts) {
+      const value = subject(columns, row);
+      if (value === null) return oneByOne(columns, row);
+      key.push(String(keyOf(value)));
+    }
+    if (table.keys.has(joined(key))) return true;
+    const isOpen = table.withNulls.some((other) => other.every((part, at) => part === null || part === key[at]));
+    return isOpen ? null : false;
+  };
+}
+
+const joined = (key: readonly (string | null)[]): string => key.map((part) => `${part?.length ?? 0}:${part}`).join("");

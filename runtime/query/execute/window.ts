@@ -11,6 +11,7 @@ import type { Datum } from "../types/datum.js";
 import { compileExpression, type RowFunction } from "./compile.js";
 import { batchesAtOnce, type Execution, isPrepared, layoutOf, type Operator, placeOf } from "./execution.js";
 import { RowSorter } from "./row-sorter.js";
+import type { CompareRows } from "./sort-keys.js";
 import { compareSortRows } from "./sort-values.js";
 import { BatchBuilder, copyAt, writeAt } from "./vector.js";
 import { Frames, peersOf, type Span } from "./window-frames.js";
@@ -89,12 +90,14 @@ export class WindowOperator implements Operator {
     const { keys } = this.#rows;
     const order = this.#rows.order();
     const samePartition = keys.comparison(0, this.#node.partition.length);
+    // Made once: it looks at the keys of all rows.
+    const compare = keys.comparison(this.#node.partition.length);
     this.#builder.clear();
     for (let from = 0; from < order.length; ) {
       const first = order[from] ?? 0;
       let to = from + 1;
       while (to < order.length && samePartition(first, order[to] ?? 0) === 0) to += 1;
-      yield* this.#partition(order.slice(from, to));
+      yield* this.#partition(order.slice(from, to), compare);
       from = to;
     }
     if (this.#builder.rows > 0) yield this.#builder.batch();
@@ -103,7 +106,7 @@ export class WindowOperator implements Operator {
   /** The same of rows that come sorted out of files: those of one partition are kept at a time. */
   *#runMerged(): Generator<RowBatch> {
     const merged = this.#rows.merged();
-    const { keys, kept } = this.#rows;
+    const { keys } = this.#rows;
     const partitionKeys = this.#keys.slice(0, this.#node.partition.length);
     let current: readonly Datum[] | null = null;
     this.#builder.clear();
@@ -111,7 +114,7 @@ export class WindowOperator implements Operator {
       for (let row = 0; row < rows; row += 1) {
         const own = keys.keysOf(columns, row);
         if (current !== null && compareSortRows(partitionKeys, current, own) !== 0) {
-          yield* this.#partition(Array.from({ length: kept.rows }, (_, at) => at));
+          yield* this.#keptPartition();
           this.#rows.forgetKept();
         }
         current = own;
@@ -119,16 +122,24 @@ export class WindowOperator implements Operator {
         this.#rows.add(columns, row);
       }
     }
-    yield* this.#partition(Array.from({ length: kept.rows }, (_, at) => at));
+    yield* this.#keptPartition();
     if (this.#builder.rows > 0) yield this.#builder.batch();
     this.#rows.clear();
   }
 
-  /** @param rows of one partition by their numbers, in their order */
-  *#partition(rows: readonly number[]): Generator<RowBatch> {
+  #keptPartition(): Generator<RowBatch> {
+    const { kept, keys } = this.#rows;
+    const rows = Array.from({ length: kept.rows }, (_, at) => at);
+    return this.#partition(rows, keys.comparison(this.#node.partition.length));
+  }
+
+  /**
+   * @param rows of one partition by their numbers, in their order
+   * @param compare by the window's order
+   */
+  *#partition(rows: readonly number[], compare: CompareRows): Generator<RowBatch> {
     const { partition, order } = this.#node;
     const { keys } = this.#rows;
-    const compare = keys.comparison(partition.length);
     const orderValues = order.length === 1 ? (keys.values[partition.length] ?? []) : [];
     const peers = peersOf(rows, this.#node.order.length === 0 ? () => 0 : compare);
     const frames = new Frames(this.#node, rows, peers, orderValues, this.#execution);

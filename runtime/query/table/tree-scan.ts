@@ -357,6 +357,11 @@ export class TreeScan implements TableScan {
       this.#fill(walk.bytes, walk.view, walk.contentAt, walk.from, walk.to, key);
       return;
     }
+    // Whoever only counts what is true now need not see the rows.
+    if (this.#fillers.length === 0 && !this.#request.wantsKeys && this.#watch === null && this.#versions === null) {
+      this.#batch.rows += 1;
+      return;
+    }
     const { bytes, view, contentAt, contentLength } = walk;
     let item: Uint8Array;
     if (bytes[contentAt] === indexContent.rowKeyInContent) {

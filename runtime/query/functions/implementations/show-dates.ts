@@ -242,9 +242,17 @@ function show(pattern: string, shown: Shown): Datum {
 export function showTimestamp(local: Int64, pattern: string, zone: Shown["zone"]): Datum {
   if (!isFiniteTime(local)) return null;
   const { days, micros } = splitDays(local);
+  const { year, month, day } = dateFromDays(days);
+  const clock = clockOf(micros);
+  // Field by field: an object that is spread together costs as much as all of the text.
   return show(pattern, {
-    ...dateFromDays(days),
-    ...clockOf(micros),
+    year,
+    month,
+    day,
+    hour: clock.hour,
+    minute: clock.minute,
+    second: clock.second,
+    micros: clock.micros,
     days,
     isInterval: false,
     dayOfYear: dayOfYear(days),

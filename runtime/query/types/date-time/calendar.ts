@@ -127,7 +127,9 @@ export function int64Of(value: Value): Int64 {
 
 export function momentOf(timestamp: Int64): Moment {
   const { days, micros } = splitDays(timestamp);
-  return { ...dateFromDays(days), ...clockOf(micros) };
+  const { year, month, day } = dateFromDays(days);
+  const { hour, minute, second, micros: rest } = clockOf(micros);
+  return { year, month, day, hour, minute, second, micros: rest };
 }
 
 export interface Clock {
