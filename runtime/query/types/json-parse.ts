@@ -278,7 +278,7 @@ function jsonContext(text: string, from: number, end: number): string {
   const lineStart = text.lastIndexOf("\n", from - 1) + 1;
   const start = from === 0 ? 0 : lineStart;
   const line = text.slice(0, start).split("\n").length;
-  const characters = [...text.slice(start, end)];
+  const characters = Array.from(text.slice(start, end));
   const sizes = characters.map((character) => utf8(character).length);
   let length = sizes.reduce((sum, size) => sum + size, 0);
   let [first, bytes] = [0, 0];
