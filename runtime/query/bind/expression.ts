@@ -169,11 +169,21 @@ export function rowItems(item: Expression, context: ExpressionContext): readonly
 export const missingRelation = (name: string, location: number): SqlError =>
   new SqlError("42P01", `missing FROM-clause entry for table "${name}"`, { position: positionOf(location) });
 
+/** `t.*` that is not among results: the row as one value. */
+function bindWholeRow({ parts, location }: ColumnName, { scope }: ExpressionContext): BoundExpression {
+  const table = parts.at(-1) ?? "";
+  const relation = scope.relation(parts.at(-2) ?? null, table, location);
+  if (relation === null) throw missingRelation(table, location);
+  return wholeRow({ ...relation, isScalarFunction: false }, location);
+}
+
 function bindColumn(name: ColumnName, context: ExpressionContext): BoundExpression {
   const { scope } = context;
   const { location, parts } = name;
   if (name.isStar) {
-    throw new SqlError("0A000", 'row expansion via "*" is not supported here', { position: positionOf(location) });
+    if (parts.length === 0)
+      throw new SqlError("0A000", 'row expansion via "*" is not supported here', { position: positionOf(location) });
+    return bindWholeRow(name, context);
   }
   const column = parts.at(-1) ?? "";
   const [first = ""] = parts;

@@ -132,6 +132,14 @@ function bindJoin(
     if (join.usingAlias !== null)
       names = { ...names, relations: [...names.relations, relationOf(join.usingAlias, merged.columns)] };
   }
+  const isOptional = (relation: ScopeRelation): boolean =>
+    ((type === "left" || type === "full") && right.names.relations.includes(relation)) ||
+    ((type === "right" || type === "full") && left.names.relations.includes(relation));
+  if (type !== "inner")
+    names = {
+      ...names,
+      relations: names.relations.map((each) => (isOptional(each) ? { ...each, isOptional: true } : each)),
+    };
   const plan = joinPlans(type, left.plan, right.plan, condition);
   if (plan.kind === "join" && plan.isLateral && (type === "right" || type === "full")) {
     throw new SqlError("42P10", "invalid reference to FROM-clause entry", {

@@ -190,7 +190,9 @@ export class Grouping {
 
   /** A column of a table whose primary key is grouped by goes along with it. 42803 for any other. */
   #determined(id: ColumnId, name: string, location: number, inSubquery: boolean): void {
-    const relation = this.#scope.names.relations.find(({ columns }) => columns.some((column) => column.id === id));
+    const relation = this.#scope.names.relations.find(
+      ({ columns, keyId }) => keyId === id || columns.some((column) => column.id === id),
+    );
     const keys = relation?.table?.keyColumns ?? [];
     const isKeyed =
       relation !== undefined &&
@@ -200,7 +202,8 @@ export class Grouping {
         relation.columns.some((column) => column.column === number && this.#groupIds.has(column.id)),
       );
     const column = relation?.columns.find((one) => one.id === id);
-    if (!isKeyed || column === undefined) {
+    const type = relation?.keyId === id ? sqlType(typeOid.bytea) : column?.type;
+    if (!isKeyed || type === undefined) {
       throw new SqlError(
         "42803",
         inSubquery
@@ -209,7 +212,7 @@ export class Grouping {
         { position: positionOf(location) },
       );
     }
-    this.#groups.push({ id, expression: { kind: "column", id, name, type: column.type, location: -1 } });
+    this.#groups.push({ id, expression: { kind: "column", id, name, type, location: -1 } });
     this.#groupIds.add(id);
   }
 

@@ -4,7 +4,7 @@ import type { TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { PlanNode } from "../plan/plan.js";
-import { type Oid, recordType, type SqlType } from "../types/sql-type.js";
+import { type Oid, recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import type { Unreadable } from "./authority.js";
 import { positionOf } from "./binder.js";
 
@@ -36,6 +36,8 @@ export interface ScopeRelation {
   readonly location: number;
   /** The row key, when the scan puts it out. */
   readonly keyId: ColumnId | null;
+  /** It may be the empty half of an outer join. */
+  readonly isOptional?: true;
   /** Of a view or a query in FROM: whose rows its rows are made of, when that was asked for and can be said. */
   readonly parts?: readonly LockablePart[] | null;
   /** What has no rows of tables to be locked, as a message names it. */
@@ -198,8 +200,17 @@ export function wholeRow(relation: ScopeRelation, location: number): BoundExpres
     items: relation.columns.map((column) => reference(column, location, `${relation.name}.${column.name}`)),
     type: recordType(relation.columns),
     location,
+    ...(relation.isOptional === true && relation.keyId !== null ? { present: keyOf(relation, relation.keyId) } : {}),
   };
 }
+
+const keyOf = ({ name }: ScopeRelation, id: ColumnId): BoundExpression => ({
+  kind: "column",
+  id,
+  name: `${name}.*`,
+  type: sqlType(typeOid.bytea),
+  location: -1,
+});
 
 /** A WITH query that names below it may mean. */
 export interface CommonTableBinding {

@@ -181,12 +181,15 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
       const items = compileAll(expression.items, layout, execution);
       const types = expression.items.map(({ type }) => (type.oid === typeOid.unknown ? sqlType(typeOid.text) : type));
       const names = expression.names.length === 0 ? null : expression.names;
+      const present = expression.present === undefined ? null : compile(expression.present);
       return (columns, row) =>
-        new SqlRecord(
-          types,
-          items.map((item) => item(columns, row)),
-          names,
-        );
+        present !== null && present(columns, row) === null
+          ? null
+          : new SqlRecord(
+              types,
+              items.map((item) => item(columns, row)),
+              names,
+            );
     }
     case "element": {
       const array = compile(expression.array);

@@ -86,7 +86,13 @@ export type BoundExpression =
       readonly array: BoundExpression;
     })
   | (Typed & { readonly kind: "arrayOf"; readonly elementType: Oid; readonly items: readonly BoundExpression[] })
-  | (Typed & { readonly kind: "rowOf"; readonly names: readonly string[]; readonly items: readonly BoundExpression[] })
+  | (Typed & {
+      readonly kind: "rowOf";
+      readonly names: readonly string[];
+      readonly items: readonly BoundExpression[];
+      /** NULL where there is no row, in the empty half of an outer join. Absent: there is one. */
+      readonly present?: BoundExpression;
+    })
   | (Typed & { readonly kind: "element"; readonly array: BoundExpression; readonly index: BoundExpression })
   | (Typed & {
       readonly kind: "slice";

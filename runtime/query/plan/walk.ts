@@ -31,8 +31,9 @@ export function partsOf(expression: BoundExpression): readonly BoundExpression[]
     case "greatest":
     case "least":
     case "arrayOf":
-    case "rowOf":
       return expression.items;
+    case "rowOf":
+      return expression.present === undefined ? expression.items : [...expression.items, expression.present];
     case "case":
       return [...expression.branches.flatMap(({ condition, result }) => [condition, result]), expression.otherwise];
     case "inList":
@@ -107,9 +108,13 @@ export function mapParts(
     case "coalesce":
     case "greatest":
     case "least":
-    case "arrayOf":
+    case "arrayOf": {
+      const items = list(expression.items);
+      return items === expression.items ? expression : { ...expression, items };
+    }
     case "rowOf": {
       const items = list(expression.items);
+      if (expression.present !== undefined) return { ...expression, items, present: change(expression.present) };
       return items === expression.items ? expression : { ...expression, items };
     }
     case "case":

@@ -87,6 +87,7 @@ export function evaluate(expression: BoundExpression, scope: Scope, port: Expres
     case "arrayOf":
       return new SqlArray(expression.elementType, expression.items.map(value));
     case "rowOf": {
+      if (expression.present !== undefined && value(expression.present) === null) return null;
       const types = expression.items.map(({ type }) => (type.oid === typeOid.unknown ? sqlType(typeOid.text) : type));
       return new SqlRecord(types, expression.items.map(value), expression.names.length === 0 ? null : expression.names);
     }

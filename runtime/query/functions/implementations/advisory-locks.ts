@@ -19,6 +19,10 @@ export function advisoryLocks(): Implementation[] {
         isShared: suffix === "_shared",
         scope: transaction === undefined ? "session" : "transaction",
       });
+      if (kind === "unlock" && !isGranted) {
+        const type = suffix === "_shared" ? "ShareLock" : "ExclusiveLock";
+        context.session.notice("WARNING", "01000", `you don't own a lock of type ${type}`);
+      }
       return kind === "lock" || kind === "unlockAll" ? "" : isGranted;
     };
     found.push({
