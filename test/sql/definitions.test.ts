@@ -50,6 +50,7 @@ const refusals: readonly (readonly [text: string, sqlState: string, message?: st
   ["TRUNCATE p", "0A000", "cannot truncate a table referenced in a foreign key constraint"],
   ["CREATE SEQUENCE s INCREMENT 0", "22023"],
   ["CREATE TABLE q (a xml)", "0A000", "the type xml is not supported"],
+  ["SELECT * FROM p, LATERAL (VALUES (p.*)) v", "0A000", 'row expansion via "*" is not supported here'],
   ["SELECT '{}'::jsonb @@ 1", "42883", "operator does not exist: jsonb @@ integer"],
 ];
 

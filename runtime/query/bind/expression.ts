@@ -5,7 +5,7 @@ import { requireCast } from "../functions/coercion.js";
 import { resolveOperator } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
 import { isVolatile } from "../plan/walk.js";
-import type { CaseExpression, ColumnName, Expression, Indirection, SpecialValue } from "../syntax/ast-expression.js";
+import type { CaseExpression, Expression, Indirection, SpecialValue } from "../syntax/ast-expression.js";
 import { comparatorOf, hasOrder } from "../types/compare.js";
 import { decimalFromText } from "../types/decimal.js";
 import { beneath, type Oid, recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
@@ -16,6 +16,7 @@ import { positionOf } from "./binder.js";
 import { castTo, compare, callOf as textCall } from "./build-syntax.js";
 import { bindCall } from "./call.js";
 import { asText, coerce, coerceTo, isUnknown, unify } from "./coerce.js";
+import { bindColumn, missingRelation } from "./column-name.js";
 import { type ExpressionContext, plainContext } from "./context.js";
 import { asDomainValue } from "./domain.js";
 import { expectFields } from "./entries.js";
@@ -23,7 +24,7 @@ import { fieldNamed } from "./field.js";
 import { bindGrouping } from "./grouping-call.js";
 import { expectWithout } from "./no-query.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
-import { reference, wholeRow } from "./scope.js";
+import { wholeRow } from "./scope.js";
 import { bindSubquery } from "./subquery.js";
 import { arraySubscript, jsonbSubscript, noSubscripts } from "./subscript.js";
 import { bindTypeName, userTypesOf } from "./type-name.js";
@@ -164,57 +165,6 @@ export function rowItems(item: Expression, context: ExpressionContext): readonly
   if (relation === null) throw missingRelation(name, item.location);
   const row = wholeRow({ ...relation, isScalarFunction: false }, item.location);
   return row.kind === "rowOf" ? row.items : [row];
-}
-
-export const missingRelation = (name: string, location: number): SqlError =>
-  new SqlError("42P01", `missing FROM-clause entry for table "${name}"`, { position: positionOf(location) });
-
-/** `t.*` that is not among results: the row as one value. */
-function bindWholeRow({ parts, location }: ColumnName, { scope }: ExpressionContext): BoundExpression {
-  const table = parts.at(-1) ?? "";
-  const relation = scope.relation(parts.at(-2) ?? null, table, location);
-  if (relation === null) throw missingRelation(table, location);
-  return wholeRow({ ...relation, isScalarFunction: false }, location);
-}
-
-function bindColumn(name: ColumnName, context: ExpressionContext): BoundExpression {
-  const { scope } = context;
-  const { location, parts } = name;
-  if (name.isStar) {
-    if (parts.length === 0)
-      throw new SqlError("0A000", 'row expansion via "*" is not supported here', { position: positionOf(location) });
-    return bindWholeRow(name, context);
-  }
-  const column = parts.at(-1) ?? "";
-  const [first = ""] = parts;
-  if (parts.length === 1) {
-    const found = scope.column(column, location);
-    if (found !== null) {
-      const qualifier = scope.qualifierOf(column);
-      if (qualifier !== null) context.binder.qualified.set(name, { ...name, parts: [qualifier, column] });
-      return found;
-    }
-    const relation = scope.relation(null, column, location);
-    if (relation !== null) return wholeRow(relation, location);
-    throw new SqlError("42703", `column "${column}" does not exist`, { position: positionOf(location) });
-  }
-  const table = parts.at(-2) ?? "";
-  const schema = parts.length > 2 ? (parts.at(-3) ?? null) : null;
-  if (parts.length > 3 && first !== context.binder.environment.context.database) {
-    throw notSupported(`cross-database reference ${parts.join(".")}`, positionOf(location));
-  }
-  const relation = scope.relation(schema, table, location);
-  if (relation === null) throw missingRelation(table, location);
-  const visible = relation.columns.filter((one) => one.name === column);
-  const found = visible.length > 0 ? visible : relation.hidden.filter((one) => one.name === column);
-  const [only] = found;
-  if (found.length > 1) {
-    throw new SqlError("42702", `column reference "${column}" is ambiguous`, { position: positionOf(location) });
-  }
-  if (only === undefined) {
-    throw new SqlError("42703", `column ${table}.${column} does not exist`, { position: positionOf(location) });
-  }
-  return reference(only, location, `${table}.${column}`);
 }
 
 /** Integers that fit are integer or bigint; all else is numeric. */

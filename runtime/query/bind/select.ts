@@ -25,9 +25,10 @@ import {
 } from "./binder.js";
 import { typeOfRows } from "./call.js";
 import { asText, coerceTo, isUnknown } from "./coerce.js";
+import { missingRelation } from "./column-name.js";
 import { type CollectedWindow, Collector, type ExpressionContext, plainContext } from "./context.js";
 import { expectEntries } from "./entries.js";
-import { bindExpression, missingRelation } from "./expression.js";
+import { bindExpression } from "./expression.js";
 import { fieldsOf } from "./field.js";
 import { bindFromList } from "./from.js";
 import { estimates } from "./from-item.js";
