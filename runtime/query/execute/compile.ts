@@ -9,10 +9,11 @@ import type { BoundExpression } from "../plan/expression.js";
 import { isVolatile, visitExpression } from "../plan/walk.js";
 import type { ColumnVector } from "../table/access.js";
 import { SqlArray } from "../types/array.js";
-import { hashKeyOf } from "../types/compare.js";
+import { hashKeyOf, hasOrder } from "../types/compare.js";
 import type { Datum, Value } from "../types/datum.js";
 import { SqlRecord } from "../types/record.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
+import { elementTypeOf } from "../types/type-table.js";
 import type { Execution, Layout } from "./execution.js";
 import { compileSubquery } from "./subquery.js";
 
@@ -150,24 +151,8 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
     }
     case "inList":
       return compileIn(expression, layout, execution);
-    case "quantified": {
-      const left = compile(expression.left);
-      const array = compile(expression.array);
-      const test = compileEquality(expression.comparison.evaluator, execution);
-      const isAny = expression.quantifier === "any";
-      return (columns, row) => {
-        const items = array(columns, row);
-        if (items === null) return null;
-        assert(items instanceof SqlArray, "ANY and ALL look into an array");
-        const value = left(columns, row);
-        let isUnknown = false;
-        for (const item of items.items) {
-          if (value === null || item === null) isUnknown = true;
-          else if (test(value, item) === isAny) return isAny;
-        }
-        return isUnknown ? null : !isAny;
-      };
-    }
+    case "quantified":
+      return compileQuantified(expression, layout, execution);
     case "arrayOf": {
       const items = compileAll(expression.items, layout, execution);
       const { elementType } = expression;
@@ -372,6 +357,48 @@ const isAllNotNull = (value: Datum): boolean =>
   value !== null && !(value instanceof SqlRecord && value.values.includes(null));
 
 /** A list of constants of the subject's own type is looked up in a table; any other is gone through. */
+/** From so many items on, an array that comes again has its items in a table. */
+const tabledItemsMin = 9;
+
+function compileQuantified(
+  expression: Extract<BoundExpression, { kind: "quantified" }>,
+  layout: Layout,
+  execution: Execution,
+): RowFunction {
+  const { comparison } = expression;
+  const left = compileExpression(expression.left, layout, execution);
+  const array = compileExpression(expression.array, layout, execution);
+  const test = compileEquality(comparison.evaluator, execution);
+  const isAny = expression.quantifier === "any";
+  const { oid } = expression.left.type;
+  const keyOf =
+    isAny && comparison.name === "=" && elementTypeOf(expression.array.type.oid) === oid && hasOrder(oid)
+      ? hashKeyOf(oid)
+      : null;
+  let last: SqlArray | null = null;
+  let keys: Set<unknown> | null = null;
+  return (columns, row) => {
+    const items = array(columns, row);
+    if (items === null) return null;
+    assert(items instanceof SqlArray, "ANY and ALL look into an array");
+    const value = left(columns, row);
+    if (keyOf !== null && value !== null && items.items.length >= tabledItemsMin) {
+      if (items === last) keys ??= new Set(items.items.map((item) => (item === null ? null : keyOf(item))));
+      else {
+        last = items;
+        keys = null;
+      }
+      if (keys !== null) return keys.has(keyOf(value)) ? true : keys.has(null) ? null : false;
+    }
+    let isUnknown = false;
+    for (const item of items.items) {
+      if (value === null || item === null) isUnknown = true;
+      else if (test(value, item) === isAny) return isAny;
+    }
+    return isUnknown ? null : !isAny;
+  };
+}
+
 function compileIn(
   expression: Extract<BoundExpression, { kind: "inList" }>,
   layout: Layout,

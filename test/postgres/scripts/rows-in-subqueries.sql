@@ -48,3 +48,21 @@ UPDATE parted SET p = 1 WHERE id = 2;
 SELECT count(*) FROM parted WHERE p = 1;
 SELECT count(*) FROM parted WHERE p = 2;
 SELECT to_char(t, 'YYYY-MM-DD HH24:MI:SS.US TZ Day DDD'), extract(epoch FROM t) FROM unnest(ARRAY[timestamptz '2024-02-29 23:59:59.999999+00', '0044-03-15 12:00:00+00 BC']) t;
+-- Sums of numeric that slide: what is taken out again leaves neither digits nor NaN behind.
+CREATE TABLE slid (id int PRIMARY KEY, n numeric);
+INSERT INTO slid VALUES (1, 1), (2, 2.5), (3, 0.125), (4, NULL), (5, 7), (6, 'NaN'), (7, 1.50), (8, 'Infinity'), (9, 2), (10, '-Infinity'), (11, -3.25), (12, 1e20), (13, 0.00000001), (14, 10), (15, 10.0), (16, NULL), (17, NULL), (18, NULL), (19, 4);
+SELECT id, sum(n) OVER w, avg(n) OVER w, count(n) OVER w FROM slid WINDOW w AS (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) ORDER BY id;
+SELECT id, sum(n) OVER w, avg(n) OVER w FROM slid WINDOW w AS (ORDER BY id ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING) ORDER BY id;
+SELECT id, sum(n) OVER w FROM slid WINDOW w AS (ORDER BY id ROWS BETWEEN 1 FOLLOWING AND 3 FOLLOWING) ORDER BY id;
+SELECT id, sum(n) FILTER (WHERE id % 2 = 0) OVER w FROM slid WINDOW w AS (ORDER BY id ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) ORDER BY id;
+SELECT sum(n), avg(n) FROM slid WHERE id < 6;
+-- Arrays that are the same for each row, with NULLs and without, of types whose values are equal in more than one form.
+SELECT count(*) FROM parted WHERE id = ANY (ARRAY(SELECT g FROM generate_series(1, 3000, 3) g));
+SELECT count(*) FROM parted WHERE v = ANY (ARRAY[1, 2, 3, 4, 5, 6, 7, 8, 9, NULL, 11]);
+SELECT count(*) FROM parted WHERE NOT v = ANY (ARRAY[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+SELECT count(*), count(*) FILTER (WHERE (v = ANY (ARRAY[1, 2, 3, 4, 5, 6, 7, 8, 9, NULL])) IS NULL) FROM parted;
+SELECT id, n = ANY (ARRAY[1.00, 2.50, 0.1250, 'NaN', 'Infinity', 7, 8, 9, 10]) AS found FROM slid ORDER BY id;
+SELECT id, (NULLIF(id, 5)::float8 = ANY (ARRAY['-0', 'NaN', 1, 2, 3, 4, 6, 7, 8]::float8[])) AS found FROM slid ORDER BY id;
+SELECT id, id::text::char(4) = ANY (ARRAY['1', '2  ', '3', '4', '5', '6', '7', '8', '9']::char(4)[]) AS found FROM slid ORDER BY id;
+SELECT id, id = ANY (CASE WHEN id < 10 THEN '{1,2,3,4,5,6,7,8,9}'::int[] ELSE '{10,12,14,16,18,20,22,24,26}'::int[] END) AS found FROM slid ORDER BY id;
+SELECT id, id <> ALL (ARRAY[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) AS other, id > ANY (ARRAY[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) AS more FROM slid ORDER BY id;

@@ -3,8 +3,17 @@ import { assert } from "../../../types/assert.js";
 import { comparatorOf, hasOrder } from "../../types/compare.js";
 import { int64Of } from "../../types/date-time/calendar.js";
 import type { Datum, Int64, Value } from "../../types/datum.js";
-import { type Decimal, decimalFromInteger, decimalOf, decimalZero } from "../../types/decimal.js";
-import { add, divide } from "../../types/decimal-arithmetic.js";
+import {
+  Decimal,
+  decimalFromInteger,
+  decimalInfinity,
+  decimalMinusInfinity,
+  decimalNaN,
+  decimalOf,
+  decimalZero,
+  powerOfTen,
+} from "../../types/decimal.js";
+import { add, divide, subtract } from "../../types/decimal-arithmetic.js";
 import { Interval, intervalOf, makeInterval } from "../../types/interval.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { aggregates, aggregatesOfAll, type Implementation } from "../define.js";
@@ -135,9 +144,18 @@ class BigintSum implements Accumulator {
   }
 }
 
+/**
+ * Sum of numeric. It has as many digits after the point as the value in it that has most: how many values have how many is counted, so that one
+ * can be taken out again.
+ */
 class DecimalSum implements Accumulator {
+  /** Of what is finite. */
   #sum: Decimal = decimalZero;
   #rows = 0;
+  readonly #special = { NaN: 0, Infinity: 0, "-Infinity": 0 };
+  /** Values by their digits after the point. */
+  readonly #scales: number[] = [];
+  #hasRemoved = false;
   readonly #finish: (sum: Decimal, rows: number) => Datum;
 
   constructor(finish: (sum: Decimal, rows: number) => Datum) {
@@ -145,12 +163,42 @@ class DecimalSum implements Accumulator {
   }
 
   add(value: Datum): void {
-    this.#sum = value === null ? this.#sum : add(this.#sum, decimalOf(value));
+    if (value !== null) this.#change(decimalOf(value), 1);
     this.#rows += 1;
   }
 
+  remove(value: Datum): void {
+    this.#hasRemoved = true;
+    if (value !== null) this.#change(decimalOf(value), -1);
+    this.#rows -= 1;
+  }
+
+  #change(value: Decimal, sign: 1 | -1): void {
+    const { special, scale } = value;
+    if (special !== null) {
+      this.#special[special] += sign;
+      return;
+    }
+    this.#sum = sign === 1 ? add(this.#sum, value) : subtract(this.#sum, value);
+    this.#scales[scale] = (this.#scales[scale] ?? 0) + sign;
+  }
+
+  get #total(): Decimal {
+    const { NaN: unknown, Infinity: above, "-Infinity": below } = this.#special;
+    if (unknown > 0 || (above > 0 && below > 0)) return decimalNaN;
+    if (above > 0) return decimalInfinity;
+    if (below > 0) return decimalMinusInfinity;
+    const sum = this.#sum;
+    if (!this.#hasRemoved) return sum;
+    const scale = Math.max(
+      0,
+      this.#scales.findLastIndex((count) => count > 0),
+    );
+    return scale < sum.scale ? new Decimal(sum.coefficient / powerOfTen(sum.scale - scale), scale) : sum;
+  }
+
   finish(): Datum {
-    return this.#rows === 0 ? null : this.#finish(this.#sum, this.#rows);
+    return this.#rows === 0 ? null : this.#finish(this.#total, this.#rows);
   }
 }
 

@@ -144,10 +144,12 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
   );
   draft.put(table);
   if (!statement.withData) return { tag: "CREATE TABLE AS" };
-  const write = ports.write(draft.catalog);
+  // Read before the first is written: what is loaded is not looked at meanwhile.
+  const rows = [...ports.queryRows(query)];
+  const write = { ...ports.write(draft.catalog), ...ports.load() };
   const writer = new TableWriter(table, write.rulesOf(table), write);
   let count = 0;
-  for (const row of [...ports.queryRows(query)]) {
+  for (const row of rows) {
     const values = [...row];
     writer.prepare(values, "all");
     writer.insert(values, "none");
