@@ -344,7 +344,7 @@ test("bench measures, looks whether everything is there, and reports the machine
     "--connect",
     node.ready.listen,
     "--seconds",
-    "200ms",
+    "1s",
     "--warm-up",
     "100ms",
     "--connections",
