@@ -21,15 +21,12 @@ export function compileSubquery(subplan: Subplan, layout: Layout, execution: Exe
     operator.reset();
     return operator;
   };
-  const hashed = hashedOf(subplan, inner, layout, open, execution, compile);
+  const hashed =
+    hashedOf(subplan, inner, layout, open, execution, compile) ??
+    hashedRowsOf(subplan, inner, layout, open, execution, compile);
   if (hashed !== null) return hashed;
   const [id] = subplan.columns;
   const run = runnerOf(subplan, id === undefined ? 0 : (inner.get(id) ?? 0), inner, open, execution, compile);
-  const outer = subplan.outer.filter((column) => layout.has(column));
-  const runFor: RowFunction = (columns, row) => {
-    execution.load(outer, layout, columns, row);
-    return run();
-  };
   if (subplan.outer.length === 0 && !subplan.isVolatile) {
     let isKnown = false;
     let value: Datum = null;
@@ -39,7 +36,11 @@ export function compileSubquery(subplan: Subplan, layout: Layout, execution: Exe
       return value;
     };
   }
-  return hashedRowsOf(subplan, inner, layout, open, execution, compile, runFor) ?? runFor;
+  const outer = subplan.outer.filter((column) => layout.has(column));
+  return (columns, row) => {
+    execution.load(outer, layout, columns, row);
+    return run();
+  };
 }
 
 function runnerOf(
@@ -171,8 +172,8 @@ function hashedOf(
 }
 
 /**
- * `(x, y) IN (a subquery that uses no outer row)`: its rows in a table. Rows of which a value is NULL may leave the answer open, and are compared one by
- * one; for a row of such values on the left everything is.
+ * `(x, y) IN (a subquery that uses no outer row)`: its rows in a table. A NULL on either side leaves the answer open where all else is equal, so a row
+ * with one is compared with each other row.
  */
 function hashedRowsOf(
   subplan: Subplan,
@@ -181,7 +182,6 @@ function hashedRowsOf(
   open: () => Operator,
   execution: Execution,
   compile: Compile,
-  oneByOne: RowFunction,
 ): RowFunction | null {
   const pairs = subplan.equalities ?? [];
   if (subplan.form !== "any" || pairs.length < 2 || subplan.isVolatile || subplan.planOuter.length > 0) return null;
@@ -190,10 +190,10 @@ function hashedRowsOf(
     slot: inner.get(pair.inner),
     keyOf: hashKeyOf(pair.outer.type.oid),
   }));
-  let table: { readonly keys: Set<string>; readonly withNulls: (string | null)[][] } | null = null;
+  let table: { readonly whole: Map<string, RowKey>; readonly withNulls: Map<string, RowKey> } | null = null;
   const fill = (): NonNullable<typeof table> => {
-    const keys = new Set<string>();
-    const withNulls: (string | null)[][] = [];
+    const whole = new Map<string, RowKey>();
+    const withNulls = new Map<string, RowKey>();
     const operator = open();
     for (let batch = operator.next(); batch !== null; batch = operator.next()) {
       for (let index = 0; index < batch.rows; index += 1) {
@@ -204,26 +204,33 @@ function hashedRowsOf(
           const value = readAt(vector, row);
           return value === null ? null : String(keyOf(value));
         });
-        execution.memory.take(key.reduce((sum, part) => sum + (part?.length ?? 0), 64));
-        if (key.includes(null)) withNulls.push(key);
-        else keys.add(joined(key));
+        const rows = key.includes(null) ? withNulls : whole;
+        const name = joined(key);
+        if (rows.has(name)) continue;
+        execution.memory.take(96 + 2 * name.length);
+        rows.set(name, key);
       }
     }
     operator.close();
-    return { keys, withNulls };
+    return { whole, withNulls };
   };
   return (columns, row) => {
     table ??= fill();
-    const key: string[] = [];
-    for (const { subject, keyOf } of parts) {
+    const key = parts.map(({ subject, keyOf }) => {
       const value = subject(columns, row);
-      if (value === null) return oneByOne(columns, row);
-      key.push(String(keyOf(value)));
-    }
-    if (table.keys.has(joined(key))) return true;
-    const isOpen = table.withNulls.some((other) => other.every((part, at) => part === null || part === key[at]));
-    return isOpen ? null : false;
+      return value === null ? null : String(keyOf(value));
+    });
+    const hasNull = key.includes(null);
+    if (!hasNull && table.whole.has(joined(key))) return true;
+    const mayBe = (other: RowKey): boolean =>
+      other.every((part, at) => part === null || key[at] === null || part === key[at]);
+    for (const other of table.withNulls.values()) if (mayBe(other)) return null;
+    if (hasNull) for (const other of table.whole.values()) if (mayBe(other)) return null;
+    return false;
   };
 }
 
-const joined = (key: readonly (string | null)[]): string => key.map((part) => `${part?.length ?? 0}:${part}`).join("");
+/** Values of a row by which it is found; null for NULL. */
+type RowKey = readonly (string | null)[];
+
+const joined = (key: RowKey): string => key.map((part) => (part === null ? "-" : `${part.length}:${part}`)).join("");
