@@ -2,12 +2,13 @@
 import { unreachable } from "../../types/assert.js";
 import type { RowBatch } from "../engine.js";
 import { SqlError } from "../error.js";
-import type { PlanNode } from "../plan/plan.js";
+import type { JoinNode, PlanNode } from "../plan/plan.js";
 import { AggregateOperator } from "./aggregate.js";
 import { DistinctOperator } from "./distinct.js";
 import { type Execution, isPrepared, layoutOf, type Operator, type Statistics } from "./execution.js";
 import { HashJoinOperator } from "./hash-join.js";
 import { NestedLoopOperator } from "./nested-loop.js";
+import { RangeJoinOperator } from "./range-join.js";
 import {
   FunctionScanOperator,
   KeptOperator,
@@ -49,9 +50,7 @@ function buildKind(node: PlanNode, execution: Execution): Operator {
     case "project":
       return new ProjectOperator(node, build(node.input), execution);
     case "join":
-      return node.method.kind === "nestedLoop"
-        ? new NestedLoopOperator(node, build(node.left), build(node.right), execution)
-        : new HashJoinOperator(node, build(node.left), build(node.right), execution);
+      return buildJoin(node, build(node.left), build(node.right), execution);
     case "aggregate":
       return new AggregateOperator(node, build(node.input), execution);
     case "window":
@@ -92,6 +91,17 @@ function buildKind(node: PlanNode, execution: Execution): Operator {
       return new LockOperator(node, build(node.input), execution);
     default:
       return unreachable(node);
+  }
+}
+
+function buildJoin(node: JoinNode, left: Operator, right: Operator, execution: Execution): Operator {
+  switch (node.method.kind) {
+    case "nestedLoop":
+      return new NestedLoopOperator(node, left, right, execution);
+    case "range":
+      return new RangeJoinOperator(node, left, right, execution);
+    default:
+      return new HashJoinOperator(node, left, right, execution);
   }
 }
 

@@ -56,7 +56,7 @@ export class HashJoinOperator extends JoinOperator {
   constructor(node: JoinNode, left: Operator, right: Operator, execution: Execution) {
     super(node, left, right, execution);
     const { method } = node;
-    assert(method.kind !== "nestedLoop", "a hash join has keys");
+    assert(method.kind === "hash" || method.kind === "merge", "a hash join has keys");
     const rightLayout = layoutOf(node.right.columns);
     this.#leftKey = compileJoinKey(method.leftKeys, this.leftLayout, execution);
     this.#rightKey = compileJoinKey(method.rightKeys, rightLayout, execution);
@@ -249,18 +249,7 @@ export class HashJoinOperator extends JoinOperator {
         yield null;
       }
     }
-    if (matchedRight === null) return;
-    let waiting = 0;
-    for (const [row, isMatched] of matchedRight.entries()) {
-      if (isMatched === 1) continue;
-      this.pair(null, 0, table.rows.columnsAt(row), row % batchRowsMax);
-      waiting += 1;
-      if (!this.isFull) continue;
-      waiting = 0;
-      yield null;
-    }
-    // What the next part puts out begins with an empty batch.
-    if (waiting > 0) yield null;
+    if (matchedRight !== null) yield* this.unmatched(matchedRight, table.rows);
   }
 
   /**

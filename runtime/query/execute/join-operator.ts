@@ -100,6 +100,17 @@ export abstract class JoinOperator implements Operator {
     }
   }
 
+  /** Right rows that no left row was paired with, at the end. */
+  protected *unmatched(isMatched: Uint8Array, right: KeptRows): Generator<null> {
+    for (const [row, matched] of isMatched.entries()) {
+      if (matched === 1) continue;
+      this.pair(null, 0, right.columnsAt(row), row % batchRowsMax);
+      if (this.isFull) yield null;
+    }
+    // What comes behind begins with an empty batch.
+    if (this.#builder.rows > 0 && !this.isFull) yield null;
+  }
+
   next(): RowBatch | null {
     if (this.#steps === null) return null;
     this.#builder.clear();

@@ -2,7 +2,6 @@
 import type { RowBatch } from "../engine.js";
 import type { JoinNode } from "../plan/plan.js";
 import { columnsOf, outerColumnsOf } from "../plan/walk.js";
-import { batchRowsMax } from "../table/access.js";
 import { type Execution, layoutOf, type Operator, placeOf } from "./execution.js";
 import { type BatchFilter, compileFilter } from "./filter.js";
 import { JoinOperator } from "./join-operator.js";
@@ -74,12 +73,7 @@ export class NestedLoopOperator extends JoinOperator {
       }
       this.isMidway = false;
     }
-    if (matchedRight === null) return;
-    for (const [row, isMatched] of matchedRight.entries()) {
-      if (isMatched === 1) continue;
-      this.pair(null, 0, this.#kept.columnsAt(row), row % batchRowsMax);
-      if (this.isFull) yield null;
-    }
+    if (matchedRight !== null) yield* this.unmatched(matchedRight, this.#kept);
   }
 
   #keep(): void {

@@ -6,7 +6,7 @@ import type { IndexDefinition, TableDefinition } from "../catalog/model.js";
 import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { elementTypeOf } from "../types/type-table.js";
 import { conjunctsOf } from "./conjuncts.js";
-import { selectivity } from "./estimate.js";
+import { betweenShare, selectivity } from "./estimate.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
 import { type PlanRange, rowKeyColumn, type ScanNode, type SortKey } from "./plan.js";
 import { afterPrefix, likePrefix } from "./prefix.js";
@@ -288,12 +288,20 @@ function pathOf(
   );
   const isPoint =
     used === keys.length && !isEach && (index === null || (index.isUnique && index.isDeferrable !== true));
-  const hasRange = bounds.length > 0;
-  const found = isPoint ? prefixes.length : Math.max(1, tableRows * share * (hasRange ? 0.33 : 1));
+  const found = isPoint ? prefixes.length : Math.max(1, tableRows * share * rangeShare(bounds));
   const rows = Math.max(isPoint ? prefixes.length : 1, Math.min(found, tableRows));
   // A row by an index is a walk into the table's tree as well; a range costs a descent.
   const perRow = index === null ? 1 : 3;
   return { index, ranges, fixed, rows, cost: Math.min(found, tableRows) * perRow + prefixes.length * 2 };
+}
+
+/** Share of rows within bounds: few are between two values that each row of another table gives. */
+function rangeShare(bounds: readonly Restriction[]): number {
+  if (bounds.length === 0) return 1;
+  const isOfRow = ({ values }: Restriction): boolean => values.some((value) => columnsOf(value).size > 0);
+  const isLower = ({ operator }: Restriction): boolean => operator === ">" || operator === ">=";
+  const isBetween = bounds.some(isLower) && !bounds.every(isLower) && bounds.some(isOfRow);
+  return isBetween ? betweenShare : 0.33;
 }
 
 function rangeOf(

@@ -5,6 +5,9 @@ import { conjunctsOf } from "./conjuncts.js";
 import type { BoundExpression } from "./expression.js";
 import type { PlanNode } from "./plan.js";
 
+/** Share of rows between two values that are not known before: as PostgreSQL takes it. */
+export const betweenShare = 0.005;
+
 /** Share of rows that a condition lets pass. */
 export function selectivity(condition: BoundExpression | null): number {
   let share = 1;

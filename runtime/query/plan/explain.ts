@@ -138,12 +138,15 @@ function describe(node: PlanNode, context: EvaluationContext): Described {
         const name = `Nested Loop${types[node.type]}${node.type === "inner" ? "" : " Join"}`;
         return { name, details: node.condition === null ? [] : [["Join Filter", show(node.condition)]] };
       }
-      const condition = method.leftKeys
-        .map((key, index) => `(${show(key)} = ${show(method.rightKeys[index] ?? key)})`)
-        .join(" AND ");
-      const name = `${method.kind === "hash" ? "Hash" : "Merge"}${types[node.type]} Join`;
+      const way = { hash: "Hash", merge: "Merge", range: "Range" }[method.kind];
+      const terms = method.leftKeys.map((key, index) => `(${show(key)} = ${show(method.rightKeys[index] ?? key)})`);
+      if (method.kind === "range") {
+        const { subject, from, to } = method;
+        if (from !== null) terms.push(`(${show(subject)} >${from.isInclusive ? "=" : ""} ${show(from.value)})`);
+        if (to !== null) terms.push(`(${show(subject)} <${to.isInclusive ? "=" : ""} ${show(to.value)})`);
+      }
       const residual: [string, string][] = method.residual === null ? [] : [["Join Filter", show(method.residual)]];
-      return { name, details: [[method.kind === "hash" ? "Hash Cond" : "Merge Cond", condition], ...residual] };
+      return { name: `${way}${types[node.type]} Join`, details: [[`${way} Cond`, terms.join(" AND ")], ...residual] };
     }
     case "aggregate": {
       const name = node.groups.length === 0 ? "Aggregate" : node.sets === null ? "HashAggregate" : "MixedAggregate";

@@ -120,7 +120,23 @@ export interface JoinNode extends Node {
         readonly leftKeys: readonly BoundExpression[];
         readonly rightKeys: readonly BoundExpression[];
         readonly residual: BoundExpression | null;
+      }
+    /** The right side's rows, of those whose keys are equal when there are keys, by a range of `subject`: sorted by it, and searched. */
+    | {
+        readonly kind: "range";
+        readonly leftKeys: readonly BoundExpression[];
+        readonly rightKeys: readonly BoundExpression[];
+        readonly subject: BoundExpression;
+        readonly from: JoinRangeBound | null;
+        readonly to: JoinRangeBound | null;
+        readonly residual: BoundExpression | null;
       };
+}
+
+/** An end of a join's range, which the left row gives. A bound that is NULL lets nothing pass. */
+export interface JoinRangeBound {
+  readonly value: BoundExpression;
+  readonly isInclusive: boolean;
 }
 
 export interface AggregateCall {

@@ -1,7 +1,16 @@
 /** Copies of nodes with their inputs or expressions replaced. Columns of nodes that pass on their input's follow it. */
 import { unreachable } from "../../types/assert.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
-import type { PlanBound, PlanNode, PlanRange, PlanTime, SortKey, WindowBound } from "./plan.js";
+import type {
+  JoinNode,
+  JoinRangeBound,
+  PlanBound,
+  PlanNode,
+  PlanRange,
+  PlanTime,
+  SortKey,
+  WindowBound,
+} from "./plan.js";
 import { mapParts } from "./walk.js";
 
 type Change = (expression: BoundExpression) => BoundExpression;
@@ -79,6 +88,19 @@ function mapRange(range: PlanRange, change: Change): PlanRange {
   return { ...range, from, to: range.to === range.from ? from : mapBound(range.to, change) };
 }
 
+function mapMethod(method: JoinNode["method"], change: Change): JoinNode["method"] {
+  if (method.kind === "nestedLoop") return method;
+  const keys = {
+    leftKeys: method.leftKeys.map(change),
+    rightKeys: method.rightKeys.map(change),
+    residual: maybe(method.residual, change),
+  };
+  if (method.kind !== "range") return { ...method, ...keys };
+  const bound = (at: JoinRangeBound | null): JoinRangeBound | null =>
+    at === null ? null : { ...at, value: change(at.value) };
+  return { ...method, ...keys, subject: change(method.subject), from: bound(method.from), to: bound(method.to) };
+}
+
 function mapTime(time: PlanTime | null, change: Change): PlanTime | null {
   if (time === null || time.kind === "all") return time;
   if (time.kind === "asOf") return { ...time, point: { ...time.point, value: change(time.point.value) } };
@@ -118,15 +140,7 @@ export function mapExpressions(node: PlanNode, change: Change): PlanNode {
       return {
         ...node,
         condition: maybe(node.condition, change),
-        method:
-          method.kind === "nestedLoop"
-            ? method
-            : {
-                ...method,
-                leftKeys: method.leftKeys.map(change),
-                rightKeys: method.rightKeys.map(change),
-                residual: maybe(method.residual, change),
-              },
+        method: mapMethod(method, change),
       };
     }
     case "aggregate":

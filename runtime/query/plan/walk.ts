@@ -269,9 +269,11 @@ export function expressionsOfNode(node: PlanNode): readonly BoundExpression[] {
     case "join": {
       const { method } = node;
       const own = some(node.condition);
-      return method.kind === "nestedLoop"
-        ? own
-        : [...own, ...method.leftKeys, ...method.rightKeys, ...some(method.residual)];
+      if (method.kind === "nestedLoop") return own;
+      const keys = [...own, ...method.leftKeys, ...method.rightKeys, ...some(method.residual)];
+      if (method.kind !== "range") return keys;
+      const { subject, from, to } = method;
+      return [...keys, subject, ...some(from?.value ?? null), ...some(to?.value ?? null)];
     }
     case "aggregate":
       return [
