@@ -69,7 +69,7 @@ export class Binder {
   /** Whose rights it is bound with. */
   readonly authority: Authority;
   readonly bindQuery: (binder: Binder, ...rest: Parameters<BindQuery>) => BoundRows;
-  readonly bindModification: (binder: Binder, ...rest: Parameters<BindModification>) => BoundModification;
+  readonly #bindModification: (binder: Binder, ...rest: Parameters<BindModification>) => BoundModification;
   /** Schemas of tables that were named without one, by the name's node. */
   readonly tableSchemas = new Map<object, string>();
   /** Columns that each `*` of a select list stands for, by its node; and those that NATURAL joins share. */
@@ -89,16 +89,18 @@ export class Binder {
   readonly #contexts: ExpressionContext[] = [];
   #nextId = 1;
   #depth = 0;
+  /** Queries and modifications within one another. */
+  #statements = 0;
 
   constructor(
     environment: BindEnvironment,
     bindQuery: Binder["bindQuery"],
-    bindModification: Binder["bindModification"],
+    bindModification: (binder: Binder, ...rest: Parameters<BindModification>) => BoundModification,
   ) {
     this.environment = environment;
     this.authority = new Authority(environment);
     this.bindQuery = bindQuery;
-    this.bindModification = bindModification;
+    this.#bindModification = bindModification;
     this.#parameters = environment.parameterTypes.map((oid) => this.#givenType(oid));
   }
 
@@ -119,7 +121,24 @@ export class Binder {
   }
 
   query(...rest: Parameters<BindQuery>): BoundRows {
-    return this.authority.below(() => this.within(-1, () => this.bindQuery(this, ...rest)));
+    return this.authority.below(() => this.within(-1, () => this.statement(() => this.bindQuery(this, ...rest))));
+  }
+
+  modification(...rest: Parameters<BindModification>): BoundModification {
+    return this.statement(() => this.#bindModification(this, ...rest));
+  }
+
+  /** Binds a query or a modification, or a part that stands one level below where it is bound. */
+  statement<T>(bind: () => T): T {
+    this.#statements += 1;
+    const result = bind();
+    this.#statements -= 1;
+    return result;
+  }
+
+  /** Whether what is bound is the whole statement, and no query or modification within another. */
+  get isTopLevel(): boolean {
+    return this.#statements === 1;
   }
 
   /** A query within an expression. */

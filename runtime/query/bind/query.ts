@@ -81,22 +81,21 @@ export function bindWith(
   if (clause === null) return { tables: outerTables, modifications: [] };
   const bound: CommonTableBinding[] = [];
   const modifications: CommonTableNode[] = [];
+  for (const { statement, location } of clause.tables)
+    if (statement.kind === "merge")
+      throw new SqlError("0A000", "MERGE not supported in WITH query", { position: positionOf(location) });
   for (const table of clause.tables) {
     const tables: CommonTables = { tables: bound.slice(), parent: outerTables };
     if (table.hasSearchOrCycle) throw notSupported("SEARCH and CYCLE", positionOf(table.location));
     const { statement } = table;
     const number = binder.newId();
-    if (statement.kind === "merge") {
-      throw new SqlError("0A000", "MERGE not supported in WITH query", { position: positionOf(table.location) });
-    }
     if (isModification(statement)) {
-      if (parent !== null) {
+      binder.writes = true;
+      const modification = binder.modification(statement, tables);
+      if (!binder.isTopLevel)
         throw new SqlError("0A000", "WITH clause containing a data-modifying statement must be at the top level", {
           position: positionOf(table.location),
         });
-      }
-      binder.writes = true;
-      const modification = binder.bindModification(binder, statement, tables);
       const returned = modification.returning?.columns ?? [];
       const columns = returned.map(({ name, type }) => ({ id: binder.newId(), name, type }));
       const plan: PlanNode = { kind: "modification", modification, columns, ...estimates };
@@ -158,7 +157,7 @@ function bindRecursive(
   if (query.offset !== null) throw notSupported("OFFSET in a recursive query");
   if (query.limit !== null) throw notSupported("LIMIT in a recursive query");
   if (query.locks.length > 0) throw notSupported("FOR UPDATE/SHARE in a recursive query");
-  const inner = bindWith(query.with, binder, parent, outerTables);
+  const inner = binder.statement(() => bindWith(query.with, binder, parent, outerTables));
   if (mentions(query.left, name)) {
     throw new SqlError("42P19", `recursive reference to query "${name}" must not appear within its non-recursive term`);
   }

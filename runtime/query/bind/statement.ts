@@ -3,7 +3,7 @@ import { errorWithNames } from "../catalog/system/names.js";
 import { notSupported, SqlError } from "../error.js";
 import { isShardFunction } from "../functions/shard-functions.js";
 import type { Statement } from "../syntax/ast.js";
-import type { DefinitionStatement } from "../syntax/ast-definition.js";
+import type { CreateTableAs, CreateView, DefinitionStatement } from "../syntax/ast-definition.js";
 import { type DataStatement, isModification } from "../syntax/ast-modify.js";
 import type { Query } from "../syntax/ast-query.js";
 import type { Explain } from "../syntax/ast-session.js";
@@ -117,7 +117,7 @@ function bindAny(statement: Statement, environment: BindEnvironment): BoundState
 }
 
 function bindData(statement: DataStatement, binder: Binder): BoundQuery | BoundModification {
-  if (isModification(statement)) return bindModification(binder, statement, null);
+  if (isModification(statement)) return binder.modification(statement, null);
   return bindWhole(statement, binder, plainQuery);
 }
 
@@ -143,10 +143,18 @@ function bindDefinition(statement: DefinitionStatement, binder: Binder): BoundDe
   }
   const query = bindWhole(statement.query, binder, plainQuery);
   if (binder.hasParameters) throw new SqlError("42P02", "there is no parameter $1");
-  if (query.writes) throw notSupported("a data-modifying WITH in a definition");
+  if (query.writes) throw modifyingDefinition(statement);
   if (statement.kind === "createView") expectReadable(statement.query, query);
   const qualified = settled(statement.query, binder) as Query;
   return { kind: "definition", statement: { ...statement, query: qualified }, query };
+}
+
+function modifyingDefinition(statement: CreateView | CreateTableAs): SqlError {
+  if (statement.kind === "createView")
+    return new SqlError("0A000", "views must not contain data-modifying statements in WITH");
+  return statement.isMaterializedView
+    ? new SqlError("0A000", "materialized views must not use data-modifying statements in WITH")
+    : notSupported("a data-modifying WITH in a definition");
 }
 
 /** Whoever reads a view reads a snapshot, where nothing is drawn, told or locked. */
