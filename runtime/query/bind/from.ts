@@ -14,6 +14,7 @@ import { bindFunction } from "./from-function.js";
 import { type BoundItem, estimates, namedItem } from "./from-item.js";
 import { bindTable } from "./from-table.js";
 import { bindUsing, sharedNames } from "./join-using.js";
+import { optionalItem } from "./optional-item.js";
 import {
   besideNames,
   type CommonTables,
@@ -132,22 +133,18 @@ function bindJoin(
     if (join.usingAlias !== null)
       names = { ...names, relations: [...names.relations, relationOf(join.usingAlias, merged.columns)] };
   }
-  const isOptional = (relation: ScopeRelation): boolean =>
-    ((type === "left" || type === "full") && right.names.relations.includes(relation)) ||
-    ((type === "right" || type === "full") && left.names.relations.includes(relation));
-  if (type !== "inner")
-    names = {
-      ...names,
-      relations: names.relations.map((each) => (isOptional(each) ? { ...each, isOptional: true } : each)),
-    };
-  const plan = joinPlans(type, left.plan, right.plan, condition);
+  const optionalLeft = type === "right" || type === "full" ? optionalItem(left, binder) : null;
+  const optionalRight = type === "left" || type === "full" ? optionalItem(right, binder) : null;
+  const optional = new Map([...(optionalLeft?.relations ?? []), ...(optionalRight?.relations ?? [])]);
+  if (optional.size > 0) names = { ...names, relations: names.relations.map((each) => optional.get(each) ?? each) };
+  const plan = joinPlans(type, optionalLeft?.plan ?? left.plan, optionalRight?.plan ?? right.plan, condition);
   if (plan.kind === "join" && plan.isLateral && (type === "right" || type === "full")) {
     throw new SqlError("42P10", "invalid reference to FROM-clause entry", {
       detail: "The combining JOIN type must be INNER or LEFT for a LATERAL reference.",
     });
   }
   if (join.alias === null) return { plan, names };
-  return namedItem(plan, names.columns, join.alias, join.alias.name, join.location);
+  return namedItem(plan, names.columns, join.alias, join.alias.name, join.location, { isJoin: true });
 }
 
 const relationOf = (name: string, columns: readonly ScopeColumn[]): ScopeRelation => ({
@@ -159,4 +156,5 @@ const relationOf = (name: string, columns: readonly ScopeColumn[]): ScopeRelatio
   isScalarFunction: false,
   location: -1,
   keyId: null,
+  isJoin: true,
 });

@@ -191,7 +191,7 @@ export class Grouping {
   /** A column of a table whose primary key is grouped by goes along with it. 42803 for any other. */
   #determined(id: ColumnId, name: string, location: number, inSubquery: boolean): void {
     const relation = this.#scope.names.relations.find(
-      ({ columns, keyId }) => keyId === id || columns.some((column) => column.id === id),
+      ({ columns, present }) => present?.id === id || columns.some((column) => column.id === id),
     );
     const keys = relation?.table?.keyColumns ?? [];
     const isKeyed =
@@ -202,7 +202,7 @@ export class Grouping {
         relation.columns.some((column) => column.column === number && this.#groupIds.has(column.id)),
       );
     const column = relation?.columns.find((one) => one.id === id);
-    const type = relation?.keyId === id ? sqlType(typeOid.bytea) : column?.type;
+    const type = relation?.present?.id === id ? relation.present.type : column?.type;
     if (!isKeyed || type === undefined) {
       throw new SqlError(
         "42803",

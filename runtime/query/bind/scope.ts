@@ -3,8 +3,8 @@
 import type { TableDefinition } from "../catalog/model.js";
 import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
-import type { PlanNode } from "../plan/plan.js";
-import { type Oid, recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import type { PlanColumn, PlanNode } from "../plan/plan.js";
+import { type Oid, recordType, type SqlType } from "../types/sql-type.js";
 import type { Unreadable } from "./authority.js";
 import { positionOf } from "./binder.js";
 
@@ -36,10 +36,12 @@ export interface ScopeRelation {
   readonly location: number;
   /** The row key, when the scan puts it out. */
   readonly keyId: ColumnId | null;
-  /** It may be the empty half of an outer join. */
-  readonly isOptional?: true;
+  /** A column that is never NULL in its rows, where it may be the empty half of an outer join: NULL says that there is no row. */
+  readonly present?: PlanColumn;
   /** Of a view or a query in FROM: whose rows its rows are made of, when that was asked for and can be said. */
   readonly parts?: readonly LockablePart[] | null;
+  /** A join under an alias: in the empty half of another one it is a row of NULLs. */
+  readonly isJoin?: true;
   /** What has no rows of tables to be locked, as a message names it. */
   readonly lockless?: "a function" | "a WITH query";
 }
@@ -107,7 +109,8 @@ export class Scope {
   owns(id: ColumnId): boolean {
     if (this.#ids === null) {
       this.#ids = new Set(this.names.columns.map((column) => column.id));
-      for (const { columns, hidden } of this.names.relations) {
+      for (const { columns, hidden, present } of this.names.relations) {
+        if (present !== undefined) this.#ids.add(present.id);
         for (const column of columns) this.#ids.add(column.id);
         for (const column of hidden) this.#ids.add(column.id);
       }
@@ -200,16 +203,16 @@ export function wholeRow(relation: ScopeRelation, location: number): BoundExpres
     items: relation.columns.map((column) => reference(column, location, `${relation.name}.${column.name}`)),
     type: recordType(relation.columns),
     location,
-    ...(relation.isOptional === true && relation.keyId !== null ? { present: keyOf(relation, relation.keyId) } : {}),
+    ...(relation.present === undefined ? {} : { present: presenceOf(relation.name, relation.present, location) }),
   };
 }
 
-const keyOf = ({ name }: ScopeRelation, id: ColumnId): BoundExpression => ({
+const presenceOf = (name: string, { id, type }: PlanColumn, location: number): BoundExpression => ({
   kind: "column",
   id,
   name: `${name}.*`,
-  type: sqlType(typeOid.bytea),
-  location: -1,
+  type,
+  location,
 });
 
 /** A WITH query that names below it may mean. */

@@ -1,7 +1,7 @@
 /** Leaves out what nobody uses: columns that scans need not decode, expressions, aggregates. */
 import { unreachable } from "../../types/assert.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
-import type { PlanNode } from "./plan.js";
+import type { PlanColumn, PlanNode } from "./plan.js";
 import { mapExpressions, withInputs } from "./rewrite.js";
 import { addColumns, columnsOf, expressionsOfNode, isVolatile, mapParts, outerColumnsOf } from "./walk.js";
 
@@ -60,7 +60,8 @@ function pruneInputs(node: PlanNode, needed: ReadonlySet<ColumnId>): PlanNode {
       const kept = node.columns.map(({ id }, at) => needed.has(id) || isNeeded(node.expressions[at]));
       const expressions = node.expressions.filter((_, at) => kept[at]);
       const input = prune(node.input, columnsOf(...expressions));
-      return { ...node, input, expressions, columns: node.columns.filter((_, at) => kept[at]) };
+      const columns = node.columns.filter((_, at) => kept[at]);
+      return isSame(input, columns, expressions) ? input : { ...node, input, expressions, columns };
     }
     case "filter":
     case "sort":
@@ -112,6 +113,18 @@ function pruneInputs(node: PlanNode, needed: ReadonlySet<ColumnId>): PlanNode {
       return unreachable(node);
   }
 }
+
+/** Whether a projection puts out what it is given. */
+const isSame = (
+  input: PlanNode,
+  columns: readonly PlanColumn[],
+  expressions: readonly (BoundExpression | undefined)[],
+): boolean =>
+  columns.length === input.columns.length &&
+  input.columns.every(({ id }, at) => {
+    const expression = expressions[at];
+    return columns[at]?.id === id && expression?.kind === "column" && expression.id === id;
+  });
 
 const isNeeded = (expression: BoundExpression | undefined): boolean =>
   expression !== undefined && isVolatile(expression);

@@ -142,7 +142,7 @@ const records: TypeOrder = {
           "42804",
           `cannot compare dissimilar column types ${typeLabel(type)} and ${typeLabel(other)} at record column ${index + 1}`,
         );
-      const order = compareNullable(value, right.values[index] ?? null, comparatorOf(type));
+      const order = compareNullable(value, right.values[index] ?? null, fieldOrder(type).compare);
       if (order !== 0) return order;
     }
     return 0;
@@ -150,10 +150,18 @@ const records: TypeOrder = {
   key: (value) => {
     const { types, values } = recordOf(value);
     return JSON.stringify(
-      values.map((item, index) => (item === null ? null : keyText(hashKeyOf(types[index]?.oid ?? 0)(item)))),
+      values.map((item, index) => (item === null ? null : keyText(fieldOrder(types[index]?.oid ?? 0).key(item)))),
     );
   },
 };
+
+/** Whether a row's field can be compared is known when a row is there. */
+function fieldOrder(oid: Oid): TypeOrder {
+  const order = orderOf(oid);
+  if (order === null)
+    throw new SqlError("42883", `could not identify a comparison function for type ${typeLabel(oid)}`);
+  return order;
+}
 
 function orderOf(oid: Oid): TypeOrder | null {
   if (oid === typeOid.record) return records;

@@ -82,10 +82,15 @@ class CollectValues implements Accumulator {
 const isStructured = (type: Oid): boolean => type === typeOid.record || elementTypeOf(type) !== 0;
 
 function jsonArray(type: Oid, context: EvaluationContext): Accumulator {
-  const separator = isStructured(type) ? ", \n " : ", ";
-  return new CollectValues((values) =>
-    values.length === 0 ? null : `[${values.map((value) => jsonText(value, type, context)).join(separator)}]`,
-  );
+  const isOnLines = isStructured(type);
+  return new CollectValues((values) => {
+    if (values.length === 0) return null;
+    const items = values.map((value, at) => {
+      const text = jsonText(value, type, context);
+      return isOnLines && at > 0 && value !== null ? `\n ${text}` : text;
+    });
+    return `[${items.join(", ")}]`;
+  });
 }
 
 function requireKey(key: Datum | undefined): Value {
