@@ -16,9 +16,18 @@ const linesMax = 100;
 
 export class Cascades {
   readonly #taken: TakenAlong[] = [];
+  #isSilent = false;
 
   note(taken: TakenAlong): void {
-    this.#taken.push(taken);
+    if (!this.#isSilent) this.#taken.push(taken);
+  }
+
+  /** Drops what has been told of already. */
+  silently(drop: () => void): void {
+    const before = this.#isSilent;
+    this.#isSilent = true;
+    drop();
+    this.#isSilent = before;
   }
 
   /** @param isThere whether an object has stayed */

@@ -16,11 +16,11 @@ import { domainArrayOid } from "../../types/user-types.js";
 import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf, shownName } from "./draft.js";
-import { isOfType } from "./drop-type.js";
 import { expectFree } from "./enums.js";
 import { freeName } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { checkDomain } from "./table-rows.js";
+import { isOfType } from "./type-uses.js";
 import { columnType, expectTypeUsage } from "./types.js";
 
 export function createDomain(statement: CreateDomain, ports: DefinitionPorts): DefinitionResult {

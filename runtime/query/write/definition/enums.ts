@@ -9,10 +9,10 @@ import { tablesRead, textsIn, typesNamed } from "../../syntax/names-read.js";
 import { enumOid } from "../../types/user-types.js";
 import { withDefaults } from "./default-privileges.js";
 import { shownName } from "./draft.js";
-import { isOfType } from "./drop-type.js";
 import { nameBytesMax } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 import { followType } from "./stored-types.js";
+import { isOfType } from "./type-uses.js";
 
 type Labels = EnumDefinition["labels"];
 

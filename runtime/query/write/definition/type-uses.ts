@@ -1,0 +1,181 @@
+/**
+ * What is of a type, or names it, in the order in which PostgreSQL tells of it: by the numbers of the objects, of a table's columns the last
+ * first, each followed by what hangs on it; what hangs on several things comes after the last of them.
+ */
+import type { ColumnDefinition, Relation, TableDefinition, TypeDefinition } from "../../catalog/model.js";
+import { rowsOfObject } from "../../catalog/model.js";
+import { typesNamed } from "../../syntax/names-read.js";
+import type { Oid, SqlType } from "../../types/sql-type.js";
+import { typeLabel } from "../../types/type-name.js";
+import { arrayTypeOf } from "../../types/type-table.js";
+import { isEnum, isUserType, numberInOid, typeMark } from "../../types/user-types.js";
+import { dropConstraint } from "./alter-constraints.js";
+import { Alteration } from "./alteration.js";
+import { allDependentsOf, dropIndex, dropRelation, labelOf, readsRelation } from "./drop.js";
+import { dropColumn } from "./drop-column.js";
+import type { DefinitionPorts } from "./ports.js";
+import { columnReadersOf } from "./view-sources.js";
+import { viewsReading } from "./views.js";
+
+interface Told {
+  /** As in "column a of table t depends on type d". */
+  readonly description: string;
+  /** The table that it is a part of; null for an object of its own. */
+  readonly partOf: Oid | null;
+}
+
+export interface TypeUse extends Told {
+  /** What hangs on it, each followed by what hangs on that. */
+  readonly below: readonly Told[];
+  /** Does nothing when it has gone with another. */
+  drop(): void;
+}
+
+/** Where a use is told: of the type's arrays first, then by the object's number, a table's columns downwards. */
+interface Placed extends TypeUse {
+  readonly isOfArray: boolean;
+  readonly object: Oid;
+  readonly column: number;
+}
+
+const isArrayOfDomain = ({ domain }: SqlType, oid: Oid): boolean =>
+  domain !== undefined && isUserType(domain) && numberInOid(domain) === oid;
+
+const isArrayOfEnum = ({ oid: own }: SqlType, oid: Oid): boolean => isEnum(oid) && own === arrayTypeOf(oid);
+
+/** Whether a column is of the type or of its arrays. */
+export const isOfType = ({ type }: Pick<ColumnDefinition, "type">, oid: Oid): boolean =>
+  type.domain === oid || type.oid === oid || isArrayOfDomain(type, oid) || isArrayOfEnum(type, oid);
+
+const names = (syntax: unknown, oid: Oid): boolean => [...typesNamed(syntax)].includes(oid);
+
+/** @param dropDomain drops a domain over the type, with what is of that */
+export function usesOfType(
+  ports: DefinitionPorts,
+  type: TypeDefinition,
+  dropDomain: (domain: TypeDefinition) => void,
+): readonly TypeUse[] {
+  const { draft } = ports;
+  const on = `depends on type ${draft.shown(type)}`;
+  const found: Placed[] = [];
+  const whole = (object: Relation | TypeDefinition, below: readonly Told[], drop: () => void): Placed => ({
+    description: `${labelOf(object)} ${draft.shown(object)} ${on}`,
+    partOf: null,
+    isOfArray: false,
+    object: object.oid,
+    column: 0,
+    below,
+    drop,
+  });
+  for (const object of draft.catalog.objects()) {
+    if ((object.kind === "view" || object.kind === "materializedView") && names(object.query, type.oid))
+      found.push(whole(object, allDependentsOf(ports, object), () => dropIfThere(ports, object.oid)));
+    else if (
+      object.kind === "domain" &&
+      object.oid !== type.oid &&
+      (object.base.oid === type.oid || names(object, type.oid))
+    ) {
+      const below = toldOf(usesOfType(ports, object, dropDomain));
+      found.push(whole(object, below, () => dropDomain(object)));
+    } else if (object.kind === "table") found.push(...usesOfTable(ports, object, type, on));
+  }
+  return found.sort(
+    (left, right) =>
+      Number(right.isOfArray) - Number(left.isOfArray) || left.object - right.object || right.column - left.column,
+  );
+}
+
+function usesOfTable(ports: DefinitionPorts, table: TableDefinition, { oid }: TypeDefinition, on: string): Placed[] {
+  const { draft } = ports;
+  const shown = draft.shown(table);
+  const part = { partOf: table.oid, isOfArray: false, column: 0, below: [] } as const;
+  const live = table.columns.filter(({ isDropped }) => !isDropped);
+  const found: Placed[] = [];
+  for (const column of live) {
+    const { name, type, number } = column;
+    const dropIt = (): void => dropColumnOf(ports, table.oid, name);
+    if (isOfType(column, oid))
+      found.push({
+        ...part,
+        description: `column ${name} of table ${shown} depends on type ${type.domain === undefined ? typeLabel(type.oid) : typeMark(type.domain)}`,
+        isOfArray: isArrayOfDomain(type, oid) || isArrayOfEnum(type, oid),
+        object: table.oid,
+        column: number,
+        below: readersOf(ports, table, column),
+        drop: dropIt,
+      });
+    else if (column.generated !== null && names(column.generated, oid))
+      found.push({ ...part, description: `column ${name} of table ${shown} ${on}`, object: table.oid, drop: dropIt });
+    else if (names(column.default, oid))
+      found.push({
+        ...part,
+        description: `default value for column ${name} of table ${shown} ${on}`,
+        object: table.oid,
+        drop: () => dropDefault(ports, table.oid, number),
+      });
+  }
+  for (const constraint of table.constraints)
+    if (constraint.kind === "check" && names(constraint.expression, oid))
+      found.push({
+        ...part,
+        description: `constraint ${constraint.name} on table ${shown} ${on}`,
+        object: constraint.oid,
+        drop: () => dropConstraint(new Alteration(ports, table.oid), constraint.name, true, true),
+      });
+  for (const index of draft.catalog.indexesOf(table))
+    if (names([index.keys, index.predicate], oid))
+      found.push({
+        ...part,
+        description: `index ${draft.shown(index)} ${on}`,
+        object: index.oid,
+        drop: () => dropIfThere(ports, index.oid),
+      });
+  return found;
+}
+
+/** Views of a column, each followed by what hangs on it. */
+function readersOf(ports: DefinitionPorts, table: TableDefinition, column: ColumnDefinition): readonly Told[] {
+  const { draft } = ports;
+  const views: readonly Relation[] = [
+    ...viewsReading(ports, table, column),
+    ...columnReadersOf(ports, table.oid, column.number),
+  ].filter(({ query }) => readsRelation(query.syntax, draft, table.oid));
+  return [...views]
+    .sort((left, right) => left.oid - right.oid)
+    .flatMap((view) => [
+      {
+        description: `${labelOf(view)} ${draft.shown(view)} depends on column ${column.name} of table ${draft.shown(table)}`,
+        partOf: null,
+      },
+      ...allDependentsOf(ports, view),
+    ]);
+}
+
+/** Every use with what is below it, where it is told for the last time. */
+export function toldOf(uses: readonly TypeUse[]): readonly Told[] {
+  const all = uses.flatMap((use): readonly Told[] => [use, ...use.below]);
+  const subjectOf = ({ description }: Told): string => description.split(" depends on ")[0] ?? "";
+  const last = new Map(all.map((told, at) => [subjectOf(told), at]));
+  return all.filter((told, at) => last.get(subjectOf(told)) === at);
+}
+
+function dropIfThere(ports: DefinitionPorts, oid: Oid): void {
+  const now = ports.draft.catalog.objectByOid(oid);
+  if (now?.kind === "view" || now?.kind === "materializedView") dropRelation(ports, now, true);
+  if (now?.kind === "index") dropIndex(ports, now);
+}
+
+function dropColumnOf(ports: DefinitionPorts, oid: Oid, column: string): void {
+  const table = rowsOfObject(ports.draft.catalog.objectByOid(oid));
+  if (table === null || !table.columns.some(({ name }) => name === column)) return;
+  ports.lockTable(table);
+  const parts = { kind: "dropColumn", column, ifExists: true, isCascade: true, location: -1 } as const;
+  dropColumn(new Alteration(ports, oid), parts);
+}
+
+function dropDefault(ports: DefinitionPorts, oid: Oid, number: number): void {
+  const now = ports.draft.catalog.objectByOid(oid);
+  if (now?.kind !== "table") return;
+  const columns = now.columns.map((each) => (each.number === number ? { ...each, default: null } : each));
+  ports.draft.put({ ...now, columns, version: now.version + 1 });
+}
