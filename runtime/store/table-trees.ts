@@ -75,6 +75,7 @@ export class TableKey {
   /** The key that was made last. */
   readonly bytes = new Uint8Array(512);
   readonly #view = new DataView(this.bytes.buffer);
+  #key = this.bytes.subarray(0, 0);
   #tenant = 0;
   #object = 0;
 
@@ -98,7 +99,10 @@ export class TableKey {
 
   /** An item that lies at [from, to) of `source`. */
   item(tenant: number, object: number, source: Uint8Array, from = 0, to: number = source.length): Uint8Array {
-    return this.bytes.subarray(0, this.setItem(tenant, object, source, from, to));
+    const length = this.setItem(tenant, object, source, from, to);
+    // Keys of one object are mostly of one length: a view of them is made once.
+    if (this.#key.length !== length) this.#key = this.bytes.subarray(0, length);
+    return this.#key;
   }
 
   /** As `item`; answers how many of `bytes` are the key. */

@@ -5,9 +5,11 @@ import type { Catalog, MaterializedViewDefinition, TableDefinition } from "../..
 import { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { expectPrivilege, mayUse } from "../../../runtime/query/catalog/privileges.js";
 import { errorWithNames } from "../../../runtime/query/catalog/system/names.js";
+import type { RowBatch } from "../../../runtime/query/engine.js";
 import { notSupported, SqlError } from "../../../runtime/query/error.js";
+import { copyOf } from "../../../runtime/query/execute/vector.js";
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
-import { isImmutable, isVolatile } from "../../../runtime/query/plan/walk.js";
+import { isImmutable, isVolatile, mayTouchRows } from "../../../runtime/query/plan/walk.js";
 import type { Expression } from "../../../runtime/query/syntax/ast-expression.js";
 import type { Query } from "../../../runtime/query/syntax/ast-query.js";
 import { TreeTableSource } from "../../../runtime/query/table/tree-table-source.js";
@@ -184,7 +186,10 @@ function portsOf(
     overlay: transaction.overlay,
     reader,
     query,
-    queryRows: (bound) => run.rowsOf(bound.plan, undefined, bound.outputs),
+    queryBatches: ({ plan, outputs }) =>
+      !transaction.overlay.hasRows && !mayTouchRows(plan)
+        ? run.batchesOfState(plan, outputs)
+        : [...copies(run.batchesOf(plan, run.environment, outputs))],
     notice: (severity, sqlState, message, detail) => context.session.notice(severity, sqlState, message, detail),
     cascades: new Cascades(),
     write: (catalog) => ({
@@ -237,6 +242,10 @@ function portsOf(
       sequences.set(request.tenant, sequence, { value, isCalled: false });
     },
   };
+}
+
+function* copies(batches: Iterable<RowBatch>): Iterable<RowBatch> {
+  for (const batch of batches) yield copyOf(batch);
 }
 
 /** The statement's world with another catalog, whose sequences can be drawn from: they may be new. */

@@ -7,7 +7,7 @@
  */
 import { compareBytes } from "../../../runtime/query/table/key-buffer.js";
 import type { Overlay } from "../../../runtime/query/table/overlay.js";
-import type { WritePorts } from "../../../runtime/query/write/ports.js";
+import type { DefinitionLoad } from "../../../runtime/query/write/definition/ports.js";
 import type { LoadTarget, ReferencedRowsReader } from "../../../runtime/query/write/program/program.js";
 import { fromBytes, itemAt, TableKey, tableSpace, tableTree } from "../../../runtime/store/table-trees.js";
 import type { Cursor, TreeReader } from "../../../runtime/store/tree.js";
@@ -64,8 +64,9 @@ export class RowLoad implements LoadTarget {
   }
 
   /** For whoever writes entries under a storage that is new: nobody else knows of it. */
-  get writing(): Pick<WritePorts, "overlay" | "reader" | "locks"> {
+  get writing(): DefinitionLoad {
     return {
+      target: this,
       reader: this.reader,
       overlay: {
         set: (tree, key, value) => {

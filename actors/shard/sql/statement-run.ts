@@ -14,7 +14,7 @@ import type {
 } from "../../../runtime/query/bind/bound.js";
 import type { Catalog } from "../../../runtime/query/catalog/model.js";
 import { closedColumns } from "../../../runtime/query/catalog/privileges.js";
-import type { QueryEnvironment } from "../../../runtime/query/engine.js";
+import type { QueryEnvironment, RowBatch } from "../../../runtime/query/engine.js";
 import { atLoadPlace, notSupported, SqlError } from "../../../runtime/query/error.js";
 import type { BoundExpression, ColumnId } from "../../../runtime/query/plan/expression.js";
 import type { PlanNode } from "../../../runtime/query/plan/plan.js";
@@ -277,10 +277,29 @@ export class StatementRun {
 
   /** Rows of a plan that reads the state alone, as others see it: the transaction has written no rows, and may write some meanwhile. */
   rowsOfState(plan: PlanNode): Iterable<readonly Datum[]> {
+    this.#readState();
+    return this.rowsOf(plan);
+  }
+
+  /** As `rowsOfState`, batch by batch: each is valid until the next one. */
+  batchesOfState(plan: PlanNode, outputs: readonly ColumnId[]): Iterable<RowBatch> {
+    this.#readState();
+    return this.batchesOf(plan, this.#environment, outputs);
+  }
+
+  #readState(): void {
     const { transaction, state } = this.#parts;
     assert(!transaction.overlay.hasRows, "what a transaction has written is read with the state");
     this.#source.readBy(state);
-    return this.rowsOf(plan);
+  }
+
+  *batchesOf(plan: PlanNode, environment: QueryEnvironment, outputs: readonly ColumnId[]): Iterable<RowBatch> {
+    const stream = this.#parts.engine.run(plan, outputs, environment);
+    try {
+      for (let batch = stream.next(); batch !== null; batch = stream.next()) yield batch;
+    } finally {
+      stream.close();
+    }
   }
 
   /** Rows of a plan, one after the other, in the order of its columns. */
@@ -289,17 +308,11 @@ export class StatementRun {
     environment: QueryEnvironment = this.#environment,
     outputs: readonly ColumnId[] = plan.columns.map(({ id }) => id),
   ): Iterable<readonly Datum[]> {
-    const stream = this.#parts.engine.run(plan, outputs, environment);
-    try {
-      for (let batch = stream.next(); batch !== null; batch = stream.next()) {
-        const { rows, selection, columns } = batch;
-        for (let row = 0; row < rows; row++) {
-          const at = selection === null ? row : (selection[row] ?? 0);
-          yield columns.map((column) => valueAt(column, at));
-        }
+    for (const { rows, selection, columns } of this.batchesOf(plan, environment, outputs)) {
+      for (let row = 0; row < rows; row++) {
+        const at = selection === null ? row : (selection[row] ?? 0);
+        yield columns.map((column) => valueAt(column, at));
       }
-    } finally {
-      stream.close();
     }
   }
 

@@ -137,3 +137,16 @@ export class BatchBuilder {
 
 /** The rows 0 to `batchRowsMax` - 1. */
 export const allRows: Int32Array = Int32Array.from({ length: batchRowsMax }, (_, row) => row);
+
+/** The rows of a batch in memory of their own. */
+export function copyOf({ rows, selection, columns }: RowBatch): RowBatch {
+  const copies = columns.map((column): ColumnVector => {
+    const copy: ColumnVector =
+      column.kind === "values"
+        ? { kind: "values", values: [] }
+        : { kind: "numbers", numbers: new Float64Array(rows), nulls: new Uint8Array(rows), hasNulls: false };
+    for (let row = 0; row < rows; row += 1) copyAt(column, selection === null ? row : (selection[row] ?? 0), copy, row);
+    return copy;
+  });
+  return { rows, selection: null, columns: copies };
+}

@@ -67,15 +67,32 @@ export const isUniqueKey = ({ isUnique, nullsAreEqual }: IndexDefinition, values
 
 /** The entry of one row. `values` are those of the index's keys. */
 export function indexEntry(index: IndexDefinition, values: readonly Datum[], rowKey: Uint8Array): IndexEntry {
+  const entry = indexEntryView(index, values, rowKey);
+  return { ...entry, item: entry.item.slice() };
+}
+
+/** As `indexEntry`; its item is overwritten by the next one of the index. */
+export function indexEntryView(index: IndexDefinition, values: readonly Datum[], rowKey: Uint8Array): IndexEntry {
   const codec = indexCodecOf(index);
   assert(values.length === codec.columns, "an index entry has a value for each key");
   if (isUniqueKey(index, values) && index.isDeferrable !== true) {
     const content = new Uint8Array(1 + rowKey.length);
     content.set(rowKey, 1);
-    return { item: codec.encode(values).slice(), content, mustBeUnique: true };
+    return { item: codec.encode(values), content, mustBeUnique: true };
   }
-  const content = new Uint8Array(3);
-  content[0] = indexContent.rowKeyInItem;
-  new DataView(content.buffer).setUint16(1, rowKey.length, true);
-  return { item: codec.encode(values, rowKey).slice(), content, mustBeUnique: false };
+  return { item: codec.encode(values, rowKey), content: contentByItem(rowKey.length), mustBeUnique: false };
+}
+
+/** What says that a row key of so many bytes ends the item: by the length, since nobody changes it. */
+const contentsByItem: Uint8Array[] = [];
+
+function contentByItem(length: number): Uint8Array {
+  let content = contentsByItem[length];
+  if (content === undefined) {
+    content = new Uint8Array(3);
+    content[0] = indexContent.rowKeyInItem;
+    new DataView(content.buffer).setUint16(1, length, true);
+    contentsByItem[length] = content;
+  }
+  return content;
 }

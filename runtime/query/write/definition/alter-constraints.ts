@@ -8,7 +8,8 @@ import { Alteration } from "./alteration.js";
 import { type ConstraintPart, deferralOf, expectSameType } from "./constraints.js";
 import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
-import { buildIndex, checkNotNull, checkRows } from "./table-rows.js";
+import { buildIndex } from "./index-build.js";
+import { checkNotNull, checkRows } from "./table-rows.js";
 
 export function addConstraint(
   alteration: Alteration,

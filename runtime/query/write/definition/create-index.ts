@@ -11,9 +11,9 @@ import { typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
 import { columnNamed, expectIndexable, noOperatorClass } from "./constraints.js";
 import { placeOf } from "./draft.js";
+import { buildIndex } from "./index-build.js";
 import { exists, freeName } from "./names.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
-import { buildIndex } from "./table-rows.js";
 import { expectNoPseudoType } from "./types.js";
 
 const keysMax = 32;

@@ -8,7 +8,7 @@ import type { CreateTable, CreateTableAs } from "../../syntax/ast-definition.js"
 import { columnsMax } from "../../table/row-codec.js";
 import { storageOf } from "../../table/value-bytes.js";
 import { formatType } from "../../types/type-name.js";
-import { TableWriter } from "../table-writer.js";
+import { loadBatches } from "./batch-load.js";
 import { ColumnMaker, emptyColumn } from "./column-maker.js";
 import { ConstraintMaker, type ConstraintPart, columnNamed, type TableParts } from "./constraints.js";
 import { createIndex } from "./create-index.js";
@@ -144,16 +144,8 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
   );
   draft.put(table);
   if (!statement.withData) return { tag: "CREATE TABLE AS" };
-  // Read before the first is written: what is loaded is not looked at meanwhile.
-  const rows = [...ports.queryRows(query)];
-  const write = { ...ports.write(draft.catalog), ...ports.load() };
-  const writer = new TableWriter(table, write.rulesOf(table), write);
-  let count = 0;
-  for (const row of rows) {
-    const values = [...row];
-    writer.prepare(values, "all");
-    writer.insert(values, "none");
-    count += 1;
-  }
-  return { tag: `SELECT ${count}` };
+  const batches = ports.queryBatches(query);
+  const load = ports.load();
+  const write = { ...ports.write(draft.catalog), ...load };
+  return { tag: `SELECT ${loadBatches(table, batches, write, load.target)}` };
 }

@@ -11,6 +11,7 @@ import type {
   ViewBinding,
 } from "../../catalog/model.js";
 import type { Actor } from "../../catalog/privileges.js";
+import type { RowBatch } from "../../engine.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import type { Query } from "../../syntax/ast-query.js";
 import type { TableSource } from "../../table/access.js";
@@ -19,8 +20,14 @@ import type { Datum } from "../../types/datum.js";
 import type { Oid, SqlType } from "../../types/sql-type.js";
 import type { DescribedView } from "../../view/compile.js";
 import type { WritePorts } from "../ports.js";
+import type { LoadTarget } from "../program/program.js";
 import type { Cascades } from "./cascades.js";
 import type { CatalogDraft } from "./draft.js";
+
+/** Where new entries go: as a writer of rows has them, and as they are. */
+export interface DefinitionLoad extends Pick<WritePorts, "overlay" | "reader" | "locks"> {
+  readonly target: LoadTarget;
+}
 
 export interface DefinitionPorts {
   readonly tenant: number;
@@ -41,9 +48,10 @@ export interface DefinitionPorts {
   readonly draft: CatalogDraft;
   readonly overlay: Overlay;
   readonly reader: TreeReader;
-  /** Rows of the query of CREATE TABLE AS, in the order of its result columns. */
+  /** The query of CREATE TABLE AS. */
   readonly query: BoundQuery | null;
-  queryRows(query: BoundQuery): Iterable<readonly Datum[]>;
+  /** Its rows in the order of its result columns, to be read beside what is loaded. A batch is valid until the next one. */
+  queryBatches(query: BoundQuery): Iterable<RowBatch>;
   notice(severity: "NOTICE" | "WARNING", sqlState: string, message: string, detail?: string): void;
   readonly cascades: Cascades;
   /** What writing needs, against another catalog. */
@@ -52,7 +60,7 @@ export interface DefinitionPorts {
    * Where many entries under a new storage go, which nobody else can have locked. All that is to be read of the transaction's tables is read
    * before.
    */
-  load(): Pick<WritePorts, "overlay" | "reader" | "locks">;
+  load(): DefinitionLoad;
   /** Rows that are there, to be read beside what is loaded; null when the transaction has written some itself. */
   committed(): TableSource | null;
   /** Binds what the table's definition says of its rows and its defaults, for its errors. */

@@ -1,24 +1,18 @@
 /**
- * Definitions that have to do with rows that are there: entries of a new index, a constraint that all rows must fulfil, a table written
- * anew under another storage.
+ * Definitions that have to do with rows that are there: a constraint that all rows must fulfil, a table written anew under another storage.
  */
-import { TableKey, tableTree } from "../../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../../types/assert.js";
-import type { Catalog, ConstraintDefinition, IndexDefinition, TableDefinition } from "../../catalog/model.js";
+import type { Catalog, ConstraintDefinition, TableDefinition } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import type { DomainRule } from "../../functions/domain-check.js";
-import { indexEntry, isUniqueKey } from "../../table/index-keys.js";
-import { nameOfKey } from "../../table/overlay.js";
 import type { Datum } from "../../types/datum.js";
-import { quoted } from "../constraint-errors.js";
 import { immediate } from "../deferred-checks.js";
 import { ForeignKeys } from "../foreign-keys.js";
-import type { RowExpression, WritePorts } from "../ports.js";
-import { pending, TableWriter } from "../table-writer.js";
-import { keyPrefix } from "../unique-keys.js";
+import type { WritePorts } from "../ports.js";
+import { TableWriter } from "../table-writer.js";
 import type { DefinitionPorts } from "./ports.js";
 
-interface ScannedRow {
+export interface ScannedRow {
   readonly key: Uint8Array;
   /** By column number - 1. */
   readonly values: Datum[];
@@ -68,47 +62,7 @@ function rowsToLoad(ports: DefinitionPorts, write: WritePorts, table: TableDefin
 }
 
 /** All rows at once, so that they can be written while they are walked. */
-const collected = (ports: WritePorts, table: TableDefinition): ScannedRow[] => [...rowsOf(ports, table)];
-
-/** Makes the entries of an index that was added. The table and the index are in the draft. */
-export function buildIndex(ports: DefinitionPorts, table: TableDefinition, index: IndexDefinition): void {
-  const write = ports.write(ports.draft.catalog);
-  const rules = write.rulesOf({ ...table, constraints: [], indexes: [index.oid] });
-  const rule = rules.indexes.find((each) => each.index.oid === index.oid);
-  if (rule === undefined) throw new AssertionFailed("an index of a table is among its rules");
-  const keys = rule.keys.map((key) => write.compile(key, rules.rowIds));
-  const predicate: RowExpression | null = rule.predicate === null ? null : write.compile(rule.predicate, rules.rowIds);
-  const key = new TableKey();
-  const rows = rowsToLoad(ports, write, table);
-  const { overlay, reader } = ports.load();
-  const keysSeen = index.isDeferrable === true ? new Set<string>() : null;
-  const isTaken = (treeKey: Uint8Array, prefix: readonly Datum[]): boolean => {
-    if (keysSeen === null) return reader.get(tableTree.index, treeKey);
-    if (!isUniqueKey(index, prefix)) return false;
-    const name = nameOfKey(keyPrefix(ports.tenant, index, prefix));
-    return keysSeen.size === keysSeen.add(name).size;
-  };
-  for (const { key: rowKey, values } of rows) {
-    const image = table.columns.filter(({ isDropped }) => !isDropped).map(({ number }) => values[number - 1] ?? null);
-    if (predicate !== null && predicate(image) !== true) continue;
-    const keyValues = keys.map((each) => each(image));
-    const entry = indexEntry(index, keyValues, rowKey);
-    const treeKey = key.item(ports.tenant, index.storage, entry.item).slice();
-    if ((entry.mustBeUnique || keysSeen !== null) && isTaken(treeKey, keyValues)) {
-      const names = index.keys
-        .map(({ column, expression }) => expression?.text ?? quoted(table.columns[column - 1]?.name ?? ""))
-        .join(", ");
-      const shown = index.keys.map(({ type }, at) => write.text(type, keyValues[at] ?? null)).join(", ");
-      throw new SqlError("23505", `could not create unique index "${index.name}"`, {
-        detail: `Key (${names})=(${shown}) is duplicated.`,
-        schema: write.schemaName(table),
-        table: table.name,
-        constraint: index.name,
-      });
-    }
-    overlay.set(tableTree.index, treeKey, pending(entry.content));
-  }
-}
+export const collected = (ports: WritePorts, table: TableDefinition): ScannedRow[] => [...rowsOf(ports, table)];
 
 /** Throws when a row breaks a constraint that was added. */
 export function checkRows(ports: DefinitionPorts, table: TableDefinition, constraint: ConstraintDefinition): void {
