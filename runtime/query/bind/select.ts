@@ -171,6 +171,7 @@ export const sortOf = (input: PlanNode, keys: readonly SortKey[]): PlanNode => (
   kind: "sort",
   input,
   keys,
+  presorted: 0,
   top: null,
   columns: input.columns,
   ...estimates,

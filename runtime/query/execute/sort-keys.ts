@@ -51,6 +51,20 @@ export class SortKeys {
     return 0;
   }
 
+  /** Whether a row that was not added has the first so many keys of the row that was added last; true when there is none. */
+  agreesWithLast(columns: readonly ColumnVector[], row: number, count: number): boolean {
+    for (let index = 0; index < count; index += 1) {
+      const list = this.values[index];
+      if (list === undefined || list.length === 0) continue;
+      const x = this.#compute[index]?.(columns, row) ?? null;
+      const y = list.at(-1) ?? null;
+      if (x === null || y === null) {
+        if (x !== y) return false;
+      } else if (this.#keys[index]?.compare(x, y) !== 0) return false;
+    }
+    return true;
+  }
+
   /** Order of rows by the numbers in which they were added. */
   comparison(from = 0, to = this.#keys.length): CompareRows {
     const parts = this.#keys.slice(from, to).map((key, index) => comparisonOf(key, this.values[from + index] ?? []));

@@ -1,6 +1,9 @@
 /**
  * ORDER BY: all rows kept, their keys computed once, places sorted. With a limit only the first rows are kept; without one, rows beyond the
  * memory are written as sorted runs, which are merged.
+ *
+ * Where the input is in the order of the first keys, no row that comes later is before one that differs in them: so many rows are sorted and put out at a
+ * time, and a limit above ends the reading.
  */
 import type { RowBatch } from "../engine.js";
 import type { SortNode } from "../plan/plan.js";
@@ -12,6 +15,9 @@ import { RowSorter } from "./row-sorter.js";
 import { compileOuter } from "./scans.js";
 import { rowCount } from "./simple.js";
 import { BatchBuilder, copyAt } from "./vector.js";
+
+/** Rows of presorted input that are sorted at a time, at first: most limits are small. */
+const gatheredFirst = 32;
 
 /** Kept rows in an order, batch by batch. */
 export function* emit(kept: KeptRows, order: Iterable<number>, builder: BatchBuilder): Generator<RowBatch> {
@@ -41,9 +47,14 @@ export class SortOperator implements Operator {
   readonly #rows: RowSorter;
   /** Keys of the last of the wanted rows so far: a row that is not before it is not wanted. */
   #worst: readonly Datum[] | null = null;
-  /** Rows asked for, once it has begun; Infinity for all. */
+  /** Rows asked for and not put out yet, once it has begun; Infinity for all. */
   #wanted: number | null = null;
   #batches: Iterator<RowBatch> | null = null;
+  /** Of presorted input: the batch that is being taken, and its next row; and rows to gather before some are put out. */
+  #batch: RowBatch | null = null;
+  #index = 0;
+  #gathered = 0;
+  #isOver = false;
 
   constructor(node: SortNode, input: Operator, execution: Execution) {
     this.#node = node;
@@ -61,6 +72,9 @@ export class SortOperator implements Operator {
     this.#worst = null;
     this.#wanted = null;
     this.#batches = null;
+    this.#batch = null;
+    this.#gathered = gatheredFirst;
+    this.#isOver = false;
   }
 
   prepare(): boolean {
@@ -70,7 +84,7 @@ export class SortOperator implements Operator {
         ? Number.POSITIVE_INFINITY
         : rowCount(this.#limit(), "LIMIT") + (this.#offset === null ? 0 : rowCount(this.#offset(), "OFFSET"));
     if (!this.#gather(this.#wanted)) return false;
-    this.#input.close();
+    if (this.#isOver) this.#input.close();
     this.#batches = this.#rows.hasRuns
       ? this.#rows.merged()
       : emit(this.#rows.kept, this.#rows.order(this.#wanted), this.#builder);
@@ -78,29 +92,61 @@ export class SortOperator implements Operator {
   }
 
   next(): RowBatch | null {
-    while (!this.prepare());
-    const step = this.#batches?.next();
-    if (step !== undefined && step.done !== true) return step.value;
-    this.#rows.forgetRuns();
-    return null;
+    for (;;) {
+      while (!this.prepare());
+      const step = this.#batches?.next();
+      if (step !== undefined && step.done !== true) {
+        if (this.#wanted !== null) this.#wanted -= step.value.rows;
+        return step.value;
+      }
+      this.#rows.forgetRuns();
+      if (this.#isOver || this.#wanted === 0) return null;
+      // What comes now is behind all that was put out.
+      this.#rows.forgetKept();
+      this.#worst = null;
+      this.#batches = null;
+    }
   }
 
-  /** Takes some of the input; true when there is no more. */
+  /** Takes some of the input; true when there is no more, or no more that could be before what was gathered. */
   #gather(wanted: number): boolean {
     // When twice the wanted rows have gathered, the first half of them is kept.
     const gathered = Math.max(batchRowsMax, wanted * 2);
-    for (let taken = 0; taken < batchesAtOnce && isPrepared(this.#input); taken += 1) {
-      const batch = this.#input.next();
-      if (batch === null) return true;
-      this.#execution.work(batch.rows);
-      this.#rows.charge(Number.isFinite(wanted) ? 0 : batch.rows * this.#node.keys.length * 8);
-      for (let index = 0; index < batch.rows; index += 1) {
-        const row = placeOf(batch, index);
-        if (this.#worst !== null && this.#rows.keys.compareWith(batch.columns, row, this.#worst) >= 0) continue;
-        this.#rows.add(batch.columns, row);
+    for (let taken = 0; taken < batchesAtOnce && (this.#batch !== null || isPrepared(this.#input)); taken += 1) {
+      if (this.#batch === null) {
+        this.#batch = this.#input.next();
+        this.#index = 0;
+        if (this.#batch === null) {
+          this.#isOver = true;
+          return true;
+        }
+        this.#execution.work(this.#batch.rows);
+        this.#rows.charge(Number.isFinite(wanted) ? 0 : this.#batch.rows * this.#node.keys.length * 8);
       }
+      if (this.#take(this.#batch, Math.min(wanted, this.#gathered))) return true;
+      this.#batch = null;
       if (this.#rows.kept.rows > gathered) this.#prune(wanted);
       else if (wanted === Number.POSITIVE_INFINITY) this.#rows.relieve();
+    }
+    return false;
+  }
+
+  /**
+   * Takes the rows of a batch; true, somewhere in it, when `enough` have gathered and the next one differs in the keys that the input is sorted by. So
+   * those beyond the first so many have the same of these keys, also when only the first wanted ones of them are kept.
+   */
+  #take(batch: RowBatch, enough: number): boolean {
+    const { presorted } = this.#node;
+    const { keys, kept } = this.#rows;
+    for (let index = this.#index; index < batch.rows; index += 1) {
+      const row = placeOf(batch, index);
+      if (presorted > 0 && kept.rows >= enough && !keys.agreesWithLast(batch.columns, row, presorted)) {
+        this.#index = index;
+        this.#gathered = Math.min(batchRowsMax, this.#gathered * 4);
+        return true;
+      }
+      if (this.#worst !== null && keys.compareWith(batch.columns, row, this.#worst) >= 0) continue;
+      this.#rows.add(batch.columns, row);
     }
     return false;
   }
@@ -114,5 +160,6 @@ export class SortOperator implements Operator {
     this.#input.close();
     this.#rows.clear();
     this.#batches = null;
+    this.#batch = null;
   }
 }

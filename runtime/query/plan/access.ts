@@ -326,13 +326,18 @@ function rangeOf(
   return { from, to };
 }
 
-/**
- * Whether the path yields its rows in the order of the keys: forwards, backwards, or not. Key columns fixed to one value may be left out.
- */
-export function orderOf(scan: ScanNode, path: AccessPath, keys: readonly SortKey[]): "forward" | "backward" | null {
-  if (path.ranges.length !== 1 || path.ranges[0]?.isEach === true) return null;
+/** How a path's rows stand to an order: read forwards or backwards, they have that of so many of the first keys. */
+export interface PathOrder {
+  readonly way: "forward" | "backward";
+  readonly keys: number;
+}
+
+/** By how many of the first keys the path yields its rows in order. Key columns fixed to one value may be left out. */
+export function orderOf(scan: ScanNode, path: AccessPath, keys: readonly SortKey[]): PathOrder {
+  const none: PathOrder = { way: "forward", keys: 0 };
+  if (path.ranges.length !== 1 || path.ranges[0]?.isEach === true) return none;
   // The past of a range may lie in several places, one read behind the other.
-  if (scan.time !== null && scan.time.kind !== "asOf") return null;
+  if (scan.time !== null && scan.time.kind !== "asOf") return none;
   const { index } = path;
   const columns = keyColumnsOf(scan.table, index === null ? null : { index, expressions: [] });
   const numberOf = new Map(scan.columns.map(({ id }, index) => [id, scan.numbers[index] ?? 0]));
@@ -340,20 +345,21 @@ export function orderOf(scan: ScanNode, path: AccessPath, keys: readonly SortKey
     scan.table.columns.find((one) => one.number === number)?.isNotNull !== true &&
     !scan.table.keyColumns.includes(number);
   let at = 0;
-  let direction: "forward" | "backward" | null = null;
-  for (const key of keys) {
+  let found: PathOrder["way"] | null = null;
+  for (const [count, key] of keys.entries()) {
+    const ordered = { way: found ?? "forward", keys: count };
     const number = key.expression.kind === "column" ? (numberOf.get(key.expression.id) ?? 0) : 0;
-    if (number === 0) return null;
+    if (number === 0) return ordered;
     if (columns.slice(0, path.fixed).some((column) => column.number === number)) continue;
     if (at < path.fixed) at = path.fixed;
     const column = columns[at];
-    if (column === undefined || column.number !== number) return null;
+    if (column === undefined || column.number !== number) return ordered;
     const way = key.isDescending === column.isDescending ? "forward" : "backward";
     const nullsFirst = way === "forward" ? column.nullsFirst : !column.nullsFirst;
-    if (nullable(number) && nullsFirst !== key.nullsFirst) return null;
-    if (direction !== null && direction !== way) return null;
-    direction = way;
+    if (nullable(number) && nullsFirst !== key.nullsFirst) return ordered;
+    if (found !== null && found !== way) return ordered;
+    found = way;
     at += 1;
   }
-  return direction ?? "forward";
+  return { way: found ?? "forward", keys: keys.length };
 }

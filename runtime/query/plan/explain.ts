@@ -157,8 +157,11 @@ function describe(node: PlanNode, context: EvaluationContext): Described {
       return { name: "WindowAgg", details: [] };
     case "sort":
       return {
-        name: node.top === null ? "Sort" : "Top-N Sort",
-        details: [["Sort Key", keys(node.keys)]],
+        name: node.presorted > 0 ? "Incremental Sort" : node.top === null ? "Sort" : "Top-N Sort",
+        details: [
+          ["Sort Key", keys(node.keys)],
+          ...(node.presorted > 0 ? ([["Presorted Key", keys(node.keys.slice(0, node.presorted))]] as const) : []),
+        ],
       };
     case "limit":
       return { name: "Limit", details: [] };

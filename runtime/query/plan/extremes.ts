@@ -52,6 +52,7 @@ function extremeOf(node: AggregateNode, call: AggregateCall, scan: ScanNode, fir
     kind: "sort",
     input,
     keys: [{ expression: argument, compare, isDescending: isMax, nullsFirst: isMax }],
+    presorted: 0,
     top: { limit: one, offset: null },
     columns: scan.columns,
     ...estimates,

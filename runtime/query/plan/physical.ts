@@ -7,7 +7,7 @@ import type { BoundExpression } from "./expression.js";
 import { extremesOf } from "./extremes.js";
 import { bestJoin } from "./join-methods.js";
 import { flatten, orderJoins } from "./join-order.js";
-import { orderedInput } from "./ordered-input.js";
+import { orderedInput, sortCost } from "./ordered-input.js";
 import type { JoinNode, PlanNode, ScanNode, SortNode } from "./plan.js";
 import { costed, indexesOf, type PlanContext, rowsOf, withPath } from "./plan-context.js";
 import { withInputs } from "./rewrite.js";
@@ -27,7 +27,7 @@ export function physical(node: PlanNode, context: PlanContext): PlanNode {
       return physicalLimit(node, context);
     case "aggregate": {
       const whole = costed(withInputs(node, [physical(node.input, context)]));
-      const first = extremesOf(node, (sort) => orderedInput(sort, 1, context)?.plan ?? null);
+      const first = extremesOf(node, (sort) => firstRow(sort, context));
       return first !== null && first.cost < whole.cost ? first : whole;
     }
     default: {
@@ -66,6 +66,12 @@ function lateral(node: JoinNode, left: PlanNode, right: PlanNode): PlanNode {
   return { ...joined, rows, cost: left.cost + Math.max(1, left.rows) * (right.cost + 1) };
 }
 
+/** A plan whose first row is the first in that order; null where rows would have to be sorted. */
+function firstRow(sort: SortNode, context: PlanContext): PlanNode | null {
+  const ordered = orderedInput(sort, 1, context);
+  return ordered?.keys === sort.keys.length ? ordered.plan : null;
+}
+
 function physicalLimit(node: Extract<PlanNode, { kind: "limit" }>, context: PlanContext): PlanNode {
   const { limit, offset, ties } = node;
   if (node.input.kind === "sort" && limit !== null && ties === null) {
@@ -78,12 +84,13 @@ function physicalLimit(node: Extract<PlanNode, { kind: "limit" }>, context: Plan
 const wantedRows = (limit: BoundExpression): number =>
   limit.kind === "constant" && limit.value !== null ? Number(limit.value) : 100;
 
-/** A sort, unless an index yields the rows in order and that is cheaper. */
+/** A sort, unless an index yields the rows in order and that is cheaper; what an index yields in the order of the first keys is sorted bit by bit. */
 function physicalSort(node: SortNode, wanted: number | null, context: PlanContext): PlanNode {
   const ordered = orderedInput(node, wanted, context);
   const input = physical(node.input, context);
   const rows = Math.max(1, input.rows);
-  const cost = input.cost + rows * (0.2 + Math.log2(wanted === null ? rows + 1 : Math.min(rows, wanted) + 1) * 0.1);
-  if (ordered !== null && ordered.cost < cost) return ordered.plan;
-  return { ...withInputs(node, [input]), rows, cost };
+  const cost = input.cost + sortCost(rows, wanted);
+  if (ordered === null || ordered.cost >= cost) return { ...withInputs(node, [input]), rows, cost };
+  if (ordered.keys === node.keys.length) return ordered.plan;
+  return { ...withInputs({ ...node, presorted: ordered.keys }, [ordered.plan]), rows, cost: ordered.cost };
 }

@@ -197,6 +197,8 @@ export interface SortNode extends Node {
   readonly kind: "sort";
   readonly input: PlanNode;
   readonly keys: readonly SortKey[];
+  /** The input is in the order of so many of the first keys: only rows that agree in them are sorted. */
+  readonly presorted: number;
   /** Only so many of the first rows are wanted; evaluated before the first row. Null: all. */
   readonly top: { readonly limit: BoundExpression; readonly offset: BoundExpression | null } | null;
 }
