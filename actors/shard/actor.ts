@@ -54,6 +54,7 @@ class Shard implements Actor<ShardMessage> {
   readonly #readers: Readers;
   readonly #operations: Operations;
   #isSqlTimed = false;
+  #isGoingOn = false;
 
   constructor(context: ActorContext, args: ShardArgs, machine: Machine) {
     const core = new ShardCore(context, args, machine);
@@ -77,6 +78,9 @@ class Shard implements Actor<ShardMessage> {
     this.#pipeline = new Pipeline(core, this.#intake.queue, answering, this.#handover, {
       published,
       answerOne: (request, body) => this.#intake.answerOne(request, body),
+      answeredBytes: () => this.#intake.answeredBytes,
+      goOnLater: () => this.#goOnLater(),
+      isHeldUp: () => this.#nodes.held.isFull,
       sendAnswers: () => this.#intake.sendAnswers(),
     });
     this.#operations = new Operations(core, this.#nodes, this.#pipeline, this.#handover);
@@ -261,6 +265,14 @@ class Shard implements Actor<ShardMessage> {
         this.#isSqlTimed = false;
         core.sql?.timer();
         return;
+      case "resendAnswers":
+        // `flush` follows, and decides what was held up.
+        this.#nodes.held.resend();
+        return;
+      case "goOn":
+        // `flush` follows, and goes on deciding.
+        this.#isGoingOn = false;
+        return;
       case "retryFull":
         core.isFull = false;
         return;
@@ -290,6 +302,12 @@ class Shard implements Actor<ShardMessage> {
     const mayLead = isNobodyKnown && core.phase === "following" && !this.#handover.isUnderWay;
     if (!core.isFollowing || mayLead) this.#intake.requestsOfPeer(port, bytes, areCommands);
     else this.#intake.refusePeer(port, bytes);
+  }
+
+  #goOnLater(): void {
+    if (this.#isGoingOn) return;
+    this.#isGoingOn = true;
+    this.#core.context.after(0, { kind: "goOn" });
   }
 
   /** Everything that had arrived is queued: form a prepare of it, unless enough are under way. */
@@ -382,6 +400,7 @@ class Shard implements Actor<ShardMessage> {
       ...this.#pipeline.inspect(),
       queued: queue.count,
       queuedBytes: queue.bytes,
+      answerBytesHeld: this.#nodes.held.bytes,
       sqlTransactions: sql?.openTransactions ?? 0,
       sqlWaiting: sql?.parked ?? 0,
     };

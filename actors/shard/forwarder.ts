@@ -18,6 +18,7 @@ import { refusalsOf } from "../messages/refused-requests.js";
 import { encodeRelay, relayKinds } from "../messages/relay.js";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../messages/reply-batch.js";
 import { deadlinesLeft, RequestBatchWriter } from "../messages/request-batch.js";
+import type { Answering } from "./peer-port.js";
 import type { Questions } from "./questions.js";
 
 /** Hands bytes to the replica, for its link. False when they are lost for certain. */
@@ -43,6 +44,7 @@ const kindAt = 16;
 
 export class Forwarder {
   readonly #context: ActorContext;
+  readonly #answering: Answering;
   readonly #incarnation: number;
   readonly #send: SendRelay;
   /** By our own correlation: whose request it is. */
@@ -55,8 +57,9 @@ export class Forwarder {
   #leader: number | null = null;
 
   /** @param incarnation of this shard */
-  constructor(context: ActorContext, incarnation: number, send: SendRelay, questions: Questions) {
+  constructor(context: ActorContext, answering: Answering, incarnation: number, send: SendRelay, questions: Questions) {
     this.#context = context;
+    this.#answering = answering;
     this.#incarnation = incarnation;
     this.#send = send;
     this.#questions = questions;
@@ -111,7 +114,7 @@ export class Forwarder {
 
   #answer(port: Port, writer: ReplyBatchWriter): void {
     const { count } = writer;
-    if (count > 0) this.#context.tell(port, { kind: "replies", bytes: writer.take(), count }, { transfer: true });
+    if (count > 0) this.#answering.tell(port, { kind: "replies", bytes: writer.take(), count }, { transfer: true });
   }
 
   /** Takes a batch of requests that came from `port`. */

@@ -189,6 +189,9 @@ export class Intake {
     this.#answering.tell(port, { kind: "replies", bytes: refusal.take(), count: 1 });
   }
 
+  /** Bytes of answers that were taken and are not sent yet. */
+  answeredBytes = 0;
+
   /** Takes an answer, to be sent with others. */
   answerOne({ port, envelope, correlation }: Readonly<QueuedRequest>, body: Uint8Array): void {
     if (envelope !== null) this.#core.context.reply(envelope, { body: body.slice() });
@@ -196,11 +199,13 @@ export class Intake {
       const replies = this.#answers.get(port) ?? new ReplyBatchWriter();
       this.#answers.set(port, replies);
       replies.ok(correlation, body);
+      this.answeredBytes += body.length;
     }
   }
 
   /** Sends the answers that were taken. */
   sendAnswers(): void {
+    this.answeredBytes = 0;
     for (const [port, replies] of this.#answers) {
       const { count } = replies;
       if (count > 0) this.#answering.tell(port, { kind: "replies", bytes: replies.take(), count }, { transfer: true });

@@ -48,6 +48,8 @@ export type ShardMessage =
   | { readonly kind: "questionsDue" }
   | { readonly kind: "handoverDue" }
   | { readonly kind: "sqlDue" }
+  | { readonly kind: "resendAnswers" }
+  | { readonly kind: "goOn" }
   | { readonly kind: "retryFull" }
   | { readonly kind: "checkpointTimer" }
   | { readonly kind: "checkpointRetry" };

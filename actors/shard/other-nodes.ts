@@ -20,6 +20,7 @@ import type { ReplicaReport } from "../replica/messages.js";
 import type { ShardCore } from "./core.js";
 import { Forwarder } from "./forwarder.js";
 import { encodeOutcome, type HandoverSettled } from "./handover.js";
+import { HeldAnswers } from "./held-answers.js";
 import type { ShardReports } from "./messages.js";
 import { type Answering, answeringOver, PeerPort } from "./peer-port.js";
 import { type Answered, Questions } from "./questions.js";
@@ -40,11 +41,14 @@ const reportMs = 700;
 const confirmMs = 5_000;
 const cancelMs = 1_000;
 const questionsDueMs = 50;
+const resendMs = 5;
 export const noBytes = new Uint8Array(0);
 
 export class OtherNodes {
   readonly forwarder: Forwarder;
   readonly answering: Answering;
+  /** What gateways of this node have no room for. */
+  readonly held: HeldAnswers;
   /** Replicas to which a connection stands. */
   readonly linked = new Set<number>();
   readonly #core: ShardCore;
@@ -69,8 +73,9 @@ export class OtherNodes {
     const answer = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes) || this.#breakLink(to);
     this.#incarnation = Math.floor(context.random() * incarnationSpan);
     this.#questions = new Questions(this.#incarnation, send, () => context.monotonic());
-    this.forwarder = new Forwarder(context, this.#incarnation, handOn, this.#questions);
-    this.answering = answeringOver(context, answer);
+    this.held = new HeldAnswers(context, () => void context.after(resendMs, { kind: "resendAnswers" }));
+    this.answering = answeringOver(context, this.held, answer);
+    this.forwarder = new Forwarder(context, this.answering, this.#incarnation, handOn, this.#questions);
     this.#replicas = args.replicas;
   }
 

@@ -8,6 +8,7 @@ import { assert } from "../../runtime/types/assert.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { encodeRelay, relayKinds } from "../messages/relay.js";
 import type { SendRelay } from "./forwarder.js";
+import type { HeldAnswers } from "./held-answers.js";
 
 export class PeerPort implements Port {
   readonly neighbour: string;
@@ -28,10 +29,11 @@ export class PeerPort implements Port {
 /** What answers need of a context; a peer's go over the link. */
 export type Answering = Pick<ActorContext, "tell" | "reply" | "fail">;
 
-export function answeringOver(context: ActorContext, send: SendRelay): Answering {
+/** @param held takes what gateways of this node have no room for */
+export function answeringOver(context: ActorContext, held: HeldAnswers, send: SendRelay): Answering {
   return {
     tell: (port: Port, message: OutgoingMessage, options?: TellOptions): TellResult => {
-      if (!(port instanceof PeerPort)) return context.tell(port, message, options);
+      if (!(port instanceof PeerPort)) return held.tell(port, message, options);
       if (!port.isOpen) return "gone";
       const bytes = "bytes" in message ? message["bytes"] : null;
       assert(message.kind === "replies" && bytes instanceof Uint8Array, "a peer is told replies only");

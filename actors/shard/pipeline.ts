@@ -6,6 +6,7 @@ import { prepareOperations } from "../../runtime/storage/frame.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import { assert } from "../../runtime/types/assert.js";
 import { fromErrorRecord, KimberliteError, toErrorRecord } from "../../runtime/types/errors.js";
+import { miB } from "../../runtime/types/limits.js";
 import { pipelineMax } from "../../runtime/vsr/ports.js";
 import { preciseClock } from "../sql/precise-clock.js";
 import { QueryEngine } from "../sql/query-engine.js";
@@ -32,11 +33,23 @@ export interface PipelineHost {
   /** A newer version is published. */
   published(): void;
   answerOne(request: Readonly<QueuedRequest>, body: Uint8Array): void;
+  /** Bytes of what `answerOne` has taken and nobody was sent. */
+  answeredBytes(): number;
+  /** More is to be decided, in a turn of its own. */
+  goOnLater(): void;
+  /** Gateways have no room for what was answered: nothing is to be added to it. */
+  isHeldUp(): boolean;
   /** Sends what `answerOne` has taken. */
   sendAnswers(): void;
 }
 
 const retryFullMs = 500;
+/** Of deciding, before others have their turn. */
+const turnMsMax = 50;
+/** Answers of one prepare: what waits behind is decided in the next. */
+const answerBytesTarget: number = 4 * miB;
+/** Answers that wait for the disk or for other replicas. */
+const answerBytesMax: number = 64 * miB;
 /** Proposals that are kept for the next use. */
 const spareMax = 4;
 
@@ -122,6 +135,14 @@ export class Pipeline {
     return isFew && this.#proposing().hasRoom;
   }
 
+  /** Whether what is answered and still waits for the disk or for others leaves room for more. */
+  get #hasAnswerRoom(): boolean {
+    if (this.#host.isHeldUp()) return false;
+    let bytes = this.#unrecorded.answerBytes;
+    for (const { answerBytes } of this.#inFlight) bytes += answerBytes;
+    return bytes <= answerBytesMax;
+  }
+
   propose(): void {
     const core = this.#core;
     const { leadership } = core;
@@ -131,8 +152,21 @@ export class Pipeline {
     // Requests wait while nobody can say what time it is; a primary that stays so gives up its view.
     const stamp = core.timeNow();
     if (stamp === null) return;
-    const hasRoom = (): boolean => this.#hasRoom && !this.#handover.isUnderWay && !this.#isClosing;
+    const until = core.context.monotonic() + turnMsMax;
+    let isOver = false;
+    // A thousand large answers in one message would be one larger than any mailbox; a thousand statements in one turn, a thread that is
+    // taken for hung.
+    const isEnough = (answerBytes: number): boolean => {
+      isOver ||= core.context.monotonic() >= until;
+      return isOver || answerBytes + this.#host.answeredBytes() >= answerBytesTarget;
+    };
+    const hasRoom = (): boolean =>
+      this.#hasRoom && this.#hasAnswerRoom && !this.#handover.isUnderWay && !this.#isClosing;
     while (this.#queue.count + this.#operations.length > 0 && hasRoom()) {
+      if (isOver) {
+        this.#host.goOnLater();
+        return;
+      }
       if (store.cachePressure > pressureMax) {
         // No room for more changes until a checkpoint is through; it calls back.
         checkpointer.runNow(core.positionNow());
@@ -141,7 +175,7 @@ export class Pipeline {
       const proposal = this.#spare.pop() ?? new Proposal();
       const own = this.#operations.shift();
       if (own === undefined) {
-        core.guarded(() => proposer.fill(this.#queue, proposal, core.context.now(), stamp));
+        core.guarded(() => proposer.fill(this.#queue, proposal, core.context.now(), stamp, isEnough));
         // Before the replica goes to the disk, which in one thread holds up all others.
         this.#host.sendAnswers();
       } else {

@@ -26,6 +26,8 @@ export class Proposal {
   /** For one of the protocol's own: told its op once it is committed, or null when it may never be. */
   settled: ((op: number | null) => void) | null = null;
   op = 0;
+  /** Bytes of its answers and its followers'. */
+  answerBytes = 0;
   /** Time of its newest record, µs. */
   time = 0;
   /** The store's version that holds its effects. */
@@ -47,6 +49,7 @@ export class Proposal {
 
   ok(port: Port, correlation: number, body: Uint8Array, from: number, to: number): void {
     this.#writer(port).ok(correlation, body, from, to);
+    this.answerBytes += to - from;
     this.#correlations.get(port)?.push(correlation);
   }
 
@@ -68,6 +71,7 @@ export class Proposal {
 
   follow(proposal: Proposal): void {
     this.#followers.push(proposal);
+    this.answerBytes += proposal.answerBytes;
   }
 
   /** Sends the answers of this proposal and of its followers, and hands each back for reuse. */
@@ -130,6 +134,7 @@ export class Proposal {
     this.address = -1;
     this.bodyBytes = 0;
     this.recordCount = 0;
+    this.answerBytes = 0;
     this.operation = 0;
     this.settled = null;
   }

@@ -24,6 +24,8 @@ import type { Proposal } from "./proposal.js";
 import type { QueuedRequest, RequestQueue } from "./request-queue.js";
 import type { SqlDecider } from "./sql/decider.js";
 
+export type IsEnough = (answerBytes: number) => boolean;
+
 export class Proposer {
   readonly #kernel: Kernel;
   readonly #state: TreeWriter;
@@ -34,6 +36,7 @@ export class Proposer {
   readonly #out: Output;
   readonly #reply = new Output(new Uint8Array(replyBytesMax));
   readonly #sql: SqlDecider | null;
+  #isEnough: IsEnough = () => false;
   /** Where the next prepare may begin. */
   nextAddress: number;
   /** Time of the newest record decided, µs. */
@@ -77,10 +80,12 @@ export class Proposer {
    *
    * @param now what deadlines are held against, ms
    * @param time what records are stamped with, ms; the log's time never goes back, whatever the clocks do
+   * @param isEnough whether what waits is left for the next prepare; asked behind each request, with the bytes of answers so far
    */
-  fill(queue: RequestQueue, proposal: Proposal, now: number, time = now): void {
+  fill(queue: RequestQueue, proposal: Proposal, now: number, time = now, isEnough: IsEnough = () => false): void {
     assert(proposal.isEmpty || proposal.recordCount === 0, "a proposal is filled once");
     this.#open(proposal, this.nextAddress);
+    this.#isEnough = isEnough;
     const tenants = queue.tenants();
     // More than one prepare's worth waits: everyone gets an equal share, at least one request.
     const share =
@@ -88,7 +93,7 @@ export class Proposer {
     for (const tenant of tenants) {
       const isFull = !this.#fillBlock(queue, proposal, now, time, tenant, share);
       queue.endTurn(tenant);
-      if (isFull || this.#bodyBytes(proposal) >= groupCommitBytesTarget) break;
+      if (isFull || this.#bodyBytes(proposal) >= groupCommitBytesTarget || isEnough(proposal.answerBytes)) break;
     }
     this.#kernel.settle(this.#state);
     proposal.bodyBytes = this.#bodyBytes(proposal);
@@ -149,6 +154,7 @@ export class Proposer {
     let hasBlock = this.#begin(tenant);
     for (let waiting = queue.peek(tenant); waiting !== null; waiting = queue.peek(tenant)) {
       if (this.#out.at - before >= share || this.#bodyBytes(proposal) >= groupCommitBytesTarget) break;
+      if (this.#isEnough(proposal.answerBytes)) break;
       if (waiting.deadline !== 0 && waiting.deadline <= now) {
         this.expired += 1;
         const error = new KimberliteError("deadlineExceeded", "it waited too long before it was decided", {

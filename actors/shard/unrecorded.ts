@@ -29,6 +29,11 @@ export class Unrecorded {
     return this.#confirming.length + this.#waiting.length;
   }
 
+  /** Bytes of answers that wait for a quorum. */
+  get answerBytes(): number {
+    return bytesOf(this.#confirming) + bytesOf(this.#waiting);
+  }
+
   /** @param newest the newest prepare under way; null when none is */
   answer(proposal: Proposal, newest: Proposal | null): void {
     if (!proposal.hasAnswers) {
@@ -79,3 +84,6 @@ export class Unrecorded {
     for (const proposal of refused) proposal.refuse(this.#answering, error);
   }
 }
+
+const bytesOf = (proposals: readonly Proposal[]): number =>
+  proposals.reduce((bytes, { answerBytes }) => bytes + answerBytes, 0);

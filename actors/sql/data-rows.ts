@@ -22,6 +22,7 @@ const firstBytes = 4 * 1024;
 export const answerBytesMax: number = 8 * miB;
 /** Rows that wait to be taken. */
 const waitingBytesMax: number = 320 * miB;
+const longTextMin = 4 * 1024;
 /** Memory that is kept for the rows of another run. */
 const keptBytesMax = 64 * 1024;
 
@@ -53,8 +54,11 @@ export class DataRows {
   #bytes = new Uint8Array(firstBytes);
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
-  /** Where each row begins. */
-  readonly starts: number[] = [];
+  /** Where each row begins, those that were taken among them. */
+  #starts: number[] = [];
+  /** The first row that was not taken, and where it begins. */
+  #first = 0;
+  #from = 0;
 
   constructor(types: readonly Pick<SqlType, "oid">[], formats: readonly (0 | 1)[], context: TextContext) {
     this.#context = context;
@@ -69,13 +73,21 @@ export class DataRows {
   under(context: TextContext): this {
     this.#context = context;
     // What an error left half written is nobody's.
-    this.#at = 0;
-    this.starts.length = 0;
-    if (this.#bytes.length > keptBytesMax) {
-      this.#bytes = new Uint8Array(firstBytes);
-      this.#view = new DataView(this.#bytes.buffer);
-    }
+    this.#empty();
     return this;
+  }
+
+  #empty(): void {
+    this.#at = 0;
+    this.#first = 0;
+    this.#from = 0;
+    this.#starts.length = 0;
+    if (this.#bytes.length > keptBytesMax) this.#use(new Uint8Array(firstBytes));
+  }
+
+  #use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
   }
 
   /** The only row of a result, as a view that the next one overwrites. */
@@ -84,16 +96,21 @@ export class DataRows {
     this.add(row);
     const bytes = this.#bytes.subarray(0, this.#at);
     this.#at = 0;
-    this.starts.length = 0;
+    this.#starts.length = 0;
     return bytes;
   }
 
   get rows(): number {
-    return this.starts.length;
+    return this.#starts.length - this.#first;
   }
 
   get length(): number {
-    return this.#at;
+    return this.#at - this.#from;
+  }
+
+  /** Bytes of memory that it holds. */
+  get memory(): number {
+    return this.#bytes.length;
   }
 
   #room(count: number): void {
@@ -102,14 +119,13 @@ export class DataRows {
       throw new SqlError("53200", "out of memory", { detail: "The rows that are found together are too long." });
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + count));
     grown.set(this.#bytes.subarray(0, this.#at));
-    this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    this.#use(grown);
   }
 
   #begin(): number {
     const start = this.#at;
     this.#room(headBytes);
-    this.starts.push(start);
+    this.#starts.push(start);
     this.#bytes[start] = letterDataRow;
     this.#view.setInt16(start + 5, this.#columns.length);
     this.#at = start + headBytes;
@@ -163,7 +179,8 @@ export class DataRows {
 
   #text(text: string): void {
     const { length } = text;
-    this.#room(4 + 3 * length);
+    // Of a long one the room is measured, not guessed: three times as much would be held as long as the rows are.
+    this.#room(4 + (length > longTextMin ? Buffer.byteLength(text) : 3 * length));
     const bytes = this.#bytes;
     let at = this.#at + 4;
     let index = 0;
@@ -185,30 +202,44 @@ export class DataRows {
   /** How many of the first `wanted` rows one answer holds: at least one of them. */
   fitting(wanted: number): number {
     assert(wanted <= this.rows, "only rows that are there are wanted");
-    if (this.#at <= answerBytesMax) return wanted;
+    if (this.length <= answerBytesMax) return wanted;
     let count = Math.min(1, wanted);
-    while (count < wanted && (this.starts[count + 1] ?? this.#at) <= answerBytesMax) count += 1;
+    while (count < wanted && this.#startOf(count + 1) - this.#from <= answerBytesMax) count += 1;
     return count;
+  }
+
+  /** Where a row begins, or the last one ends. */
+  #startOf(row: number): number {
+    return this.#starts[this.#first + row] ?? this.#at;
   }
 
   /** The rows so far as an exact copy; empty afterwards. */
   take(): Uint8Array {
-    const taken = this.#bytes.slice(0, this.#at);
-    this.#at = 0;
-    this.starts.length = 0;
+    const taken = this.#bytes.slice(this.#from, this.#at);
+    this.#empty();
     return taken;
   }
 
   /** The first rows as an exact copy, at most so many; the others stay. */
   takeSome(count: number): Uint8Array {
     if (count >= this.rows) return this.take();
-    const end = this.starts[count] ?? this.#at;
-    const taken = this.#bytes.slice(0, end);
-    this.#bytes.copyWithin(0, end, this.#at);
-    this.#at -= end;
-    this.starts.splice(0, count);
-    for (let index = 0; index < this.starts.length; index++) this.starts[index] = (this.starts[index] ?? 0) - end;
+    const end = this.#startOf(count);
+    const taken = this.#bytes.slice(this.#from, end);
+    this.#first += count;
+    this.#from = end;
+    const isHalf = this.#first > this.#starts.length / 2 && this.length <= this.#from;
+    if (isHalf || this.#bytes.length > Math.max(keptBytesMax, 2 * this.length)) this.#compact();
     return taken;
+  }
+
+  /** What stays may stay for long, and takes no more memory than it needs. */
+  #compact(): void {
+    const from = this.#from;
+    this.#starts = this.#starts.slice(this.#first).map((start) => start - from);
+    this.#use(this.#bytes.slice(from, this.#at));
+    this.#at -= from;
+    this.#first = 0;
+    this.#from = 0;
   }
 }
 

@@ -73,7 +73,10 @@ export interface ConnectionHost extends Omit<SessionHost, "write" | "outgoingByt
   crash(error: unknown): void;
 }
 
-export const startupMs = 10_000;
+/** For a client to say who it is, and again to prove it. */
+const startupMs = 10_000;
+/** They are counted one by one: while this thread was busy nobody has looked at what the client said. */
+const startupTicks = 10;
 /** Beyond this the socket is not read until what came has been acted upon. */
 const inboxBytesMax: number = 1 * miB;
 const inboxCountMax = 4_096;
@@ -101,7 +104,8 @@ export class PostgresConnection implements Outlet {
   readonly #startedAt: number;
   #isSecure = false;
   #isPaused = false;
-  readonly #stopTimer: () => void;
+  #stopTimer: () => void = () => {};
+  #ticks = 0;
   readonly #drained: (() => void)[] = [];
   /** Answers that leave at the end of this turn of the loop. */
   #held: Uint8Array[] = [];
@@ -114,7 +118,7 @@ export class PostgresConnection implements Outlet {
     this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
     this.#decoder = new FrontendDecoder((type, body, followed) => this.#message(type, body, followed));
     this.#startedAt = Math.floor(host.now() * 1_000);
-    this.#stopTimer = host.after(startupMs, () => this.destroy());
+    this.#tickLater();
     this.#listen(socket);
   }
 
@@ -259,13 +263,28 @@ export class PostgresConnection implements Outlet {
     this.#stopTimer();
     this.#attempt?.failed();
     this.#decoder.stop();
-    this.#session?.cancel();
+    this.#session?.leave();
     this.#inbox.close();
     this.#wakeDrained();
     this.#host.closed(this);
   }
 
   // ------------------------------------------------------------------ start
+
+  #tickLater(): void {
+    this.#stopTimer = this.#host.after(startupMs / startupTicks, () => {
+      // Timers come first in a turn of the loop; behind it the socket was read.
+      setImmediate(() => this.#tick());
+    });
+  }
+
+  /** Time counts while the client is waited for. */
+  #tick(): void {
+    if (this.#phase === "session" || this.#phase === "closed") return;
+    if (this.#phase !== "checking") this.#ticks += 1;
+    if (this.#ticks < startupTicks) this.#tickLater();
+    else this.#refuse(new FatalError("57014", "canceling authentication due to timeout"));
+  }
 
   #message(type: number, body: Uint8Array, followed: number): void {
     switch (this.#phase) {
@@ -362,6 +381,7 @@ export class PostgresConnection implements Outlet {
     const channel = this.#isSecure ? (this.#host.tls?.certificateHash ?? null) : null;
     this.#authentication = new Authentication(this.#writer, message.user, verifier, channel);
     this.#phase = "authentication";
+    this.#ticks = 0;
     this.#flush();
   }
 

@@ -12,6 +12,7 @@ import { millisecondsOf } from "../../runtime/query/settings.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { KimberliteError } from "../../runtime/types/errors.js";
 import type { SqlCall, SqlDestination, SqlExecutor, SqlOutcome } from "./executor.js";
+import { FatalError } from "./reports.js";
 import type { SessionRoles } from "./session-roles.js";
 import type { SessionSettings } from "./settings.js";
 import type { Transaction } from "./transaction.js";
@@ -52,6 +53,8 @@ const shapesMax = 256;
 const shapeTextMax = 64 * 1024;
 /** Characters of their texts. */
 const shapesCharactersMax = 1024 * 1024;
+/** What ends something is done also when nobody waits for it. */
+const endings: ReadonlySet<SqlRequest["kind"]> = new Set(["rollback", "close", "end"]);
 /** How long that something is over is said again when it was not heard: a minute. */
 const insistMs = 250;
 const insistTimesMax = 240;
@@ -73,6 +76,9 @@ export class EngineRuns {
   #shapesCharacters = 0;
   #call: SqlCall | null = null;
   #cancelled: "client" | "timeout" | null = null;
+  /** The client has asked to end the statement while nobody was asked for anything. */
+  #isCancelDue = false;
+  #isLeft = false;
   #usedShard = false;
   /** Position of the session's last write, or what it was shown later: reads see at least that. */
   #atLeast = -1;
@@ -100,11 +106,36 @@ export class EngineRuns {
     return Math.floor(this.#host.now() * 1_000);
   }
 
-  /** Asks to end what runs, if something does. */
+  /** Asks to end what runs. Between two requests of a statement, the next one is refused. */
   cancel(why: "client" | "timeout" = "client"): void {
-    if (this.#call === null || this.#cancelled !== null) return;
+    if (this.#call === null) {
+      this.#isCancelDue = true;
+      return;
+    }
+    if (this.#cancelled !== null) return;
     this.#cancelled = why;
     this.#call.cancel();
+  }
+
+  /** The client waits for nothing: whatever it wanted to be ended is over. */
+  isDone(): void {
+    this.#isCancelDue = false;
+  }
+
+  /** The client is gone: what runs is called back, and nothing more is run for it. */
+  leave(): void {
+    this.#isLeft = true;
+    if (this.#call !== null) this.cancel();
+  }
+
+  /** Throws for a request of a client that is gone, or has asked to end its statement. */
+  #expectWanted({ kind, cursor = 0 }: Wish, destination: SqlDestination): void {
+    const isCancelled = this.#isCancelDue && kind !== "commit";
+    if (endings.has(kind) || !(this.#isLeft || isCancelled)) return;
+    this.#isCancelDue = false;
+    if (cursor !== 0) this.tell({ kind: "close", cursor }, destination);
+    if (this.#isLeft) throw new FatalError("08006", "connection to client lost");
+    throw new SqlError("57014", "canceling statement due to user request");
   }
 
   requestOf(wish: Wish): SqlRequest {
@@ -177,6 +208,7 @@ export class EngineRuns {
     isWanted: (reply: Answer) => reply is Wanted,
   ): Promise<Wanted> {
     assert(this.#call === null, "a session asks one thing at a time");
+    this.#expectWanted(wish, destination);
     const timeout = this.#settings.get("statement_timeout");
     const timeoutMs = timeout === "0" ? 0 : millisecondsOf(timeout);
     const stopTimer = timeoutMs > 0 ? this.#host.after(timeoutMs, () => this.cancel("timeout")) : null;
@@ -210,6 +242,7 @@ export class EngineRuns {
             stopTimer();
             resolve();
           },
+          takeBack() {},
         };
       });
     }

@@ -14,8 +14,10 @@ export type SqlDestination = "projection" | "shard";
 export type SqlOutcome = SqlReply | { readonly kind: "lost"; readonly error: KimberliteError };
 
 export interface SqlCall {
-  /** Asks to end it early; the outcome still comes. */
+  /** Asks to end it early; the outcome still comes. What was not sent yet is not sent. */
   cancel(): void;
+  /** Takes back what was not sent yet; whatever was goes on. The outcome still comes. */
+  takeBack(): void;
 }
 
 export interface SqlExecutor {

@@ -34,6 +34,7 @@ import { RoleBook } from "./role-book.js";
 import { CursorMemory } from "./session/kept-messages.js";
 import { SqlRouter } from "./sql-router.js";
 import { StatementCache } from "./statement.js";
+import { WaitingSockets } from "./waiting-sockets.js";
 
 export interface PostgresGatewayArgs {
   /** Place among this node's gateways of this protocol, below 16. */
@@ -76,7 +77,7 @@ const gatewaysMax = 16;
 /** Numbers of one gateway's sessions; all of them are positive int4. */
 const processesMax = 2 ** 27 - 1;
 const elsewherePerSecondMax = 100;
-/** Connections that have not proved who they are, beyond which new ones wait outside: they are cheap to open. */
+/** Connections that have not proved who they are, beyond which new ones are not read: they are cheap to open. */
 const unprovedMax = 512;
 
 interface Numbers {
@@ -94,6 +95,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   readonly #connections = new Set<PostgresConnection>();
   readonly #byProcess = new Map<number, Numbers>();
   readonly #processes = new Map<PostgresConnection, number>();
+  readonly #waiting: WaitingSockets;
   #server: Server | null = null;
   #address: ListenAddress | null = null;
   #isDraining = false;
@@ -108,6 +110,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
     this.#args = args;
     this.#router = new SqlRouter(context, args.shards, args.projections);
     this.#attempts = new LoginAttempts(() => context.monotonic());
+    this.#waiting = new WaitingSockets(() => context.monotonic());
     this.#roles = new RoleBook({
       monotonic: () => context.monotonic(),
       read: () => this.#ask<readonly KnownRole[]>({ kind: "roles" }),
@@ -189,26 +192,48 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   #accept(socket: Socket): void {
     // An 'error' without a listener would end the process.
     socket.on("error", () => {});
-    const unproved = this.#connections.size - this.#byProcess.size;
-    if (this.#connections.size >= this.#args.connectionsMax || unproved >= unprovedMax) {
-      this.#refused += 1;
-      const writer = new BackendWriter();
-      const message = "sorry, too many clients already";
-      writer.error({ severity: "FATAL", sqlState: "53300", message, fields: {}, position: 0 });
-      socket.end(writer.take());
-      setTimeout(() => socket.destroy(), 1_000).unref();
-      return;
-    }
+    if (this.#connections.size + this.#waiting.count >= this.#args.connectionsMax) this.#refuse(socket);
+    else if (this.#isCrowded || this.#waiting.count > 0) this.#waiting.add(socket);
+    else this.#begin(socket);
+  }
+
+  /** As many as may be are saying who they are. */
+  get #isCrowded(): boolean {
+    return this.#connections.size - this.#byProcess.size >= unprovedMax;
+  }
+
+  #begin(socket: Socket): void {
     this.#accepted += 1;
     this.#connections.add(new PostgresConnection(this.#host, socket));
+  }
+
+  #beginWaiting(): void {
+    while (!this.#isCrowded) {
+      const socket = this.#waiting.take();
+      if (socket === null) return;
+      this.#begin(socket);
+    }
+  }
+
+  #refuse(socket: Socket): void {
+    this.#refused += 1;
+    const writer = new BackendWriter();
+    const message = "sorry, too many clients already";
+    writer.error({ severity: "FATAL", sqlState: "53300", message, fields: {}, position: 0 });
+    // What the client has said is read: a socket that is closed with bytes unread takes back what was written to it.
+    socket.resume();
+    socket.end(writer.take());
+    setTimeout(() => socket.destroy(), 1_000).unref();
   }
 
   #closed(connection: PostgresConnection): void {
     this.#connections.delete(connection);
     const process = this.#processes.get(connection);
-    if (process === undefined) return;
-    this.#processes.delete(connection);
-    this.#byProcess.delete(process);
+    if (process !== undefined) {
+      this.#processes.delete(connection);
+      this.#byProcess.delete(process);
+    }
+    this.#beginWaiting();
   }
 
   // ------------------------------------------------------------------ who comes in
@@ -252,6 +277,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
     const secret = randomInt(2 ** 32);
     this.#byProcess.set(process, { connection, secret });
     this.#processes.set(connection, process);
+    this.#beginWaiting();
     // Below 2^48: nobody else's, as far as chance goes.
     return { session: sessionOfPid(process, (max) => randomInt(max)), process, secret };
   }
@@ -330,6 +356,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
         return;
       case "sweep":
         this.#router.expire();
+        for (const socket of this.#waiting.takeOverdue()) this.#refuse(socket);
         this.#context.after(sweepMs, { kind: "sweep" });
         return;
       case "address":
@@ -352,6 +379,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   async drain(): Promise<void> {
     this.#isDraining = true;
     this.#server?.close();
+    this.#beginWaiting();
     const giveUp = this.#context.monotonic() + 4_000;
     for (;;) {
       for (const connection of [...this.#connections]) if (connection.isIdle) connection.shutDown();
@@ -363,6 +391,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
 
   stop(): void {
     this.#server?.close();
+    for (let socket = this.#waiting.take(); socket !== null; socket = this.#waiting.take()) socket.destroy();
     for (const connection of [...this.#connections]) connection.destroy();
     this.#router.close();
   }
@@ -371,6 +400,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
     return {
       address: this.#address === null ? "" : `${this.#address.host}:${this.#address.port}`,
       connections: this.#connections.size,
+      connectionsWaiting: this.#waiting.count,
       sessions: this.#byProcess.size,
       connectionsAccepted: this.#accepted,
       connectionsRefused: this.#refused,

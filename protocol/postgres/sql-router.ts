@@ -30,6 +30,10 @@ interface Destination {
   readonly batch: RequestBatchWriter;
   port: Port | null;
   readonly texts: SentTexts;
+  /** Batches that were sent. */
+  sent: number;
+  /** Correlations in the batch that waits of what was taken back. */
+  readonly takenBack: Set<number>;
 }
 
 interface Open {
@@ -38,11 +42,28 @@ interface Open {
   readonly settle: (outcome: SqlOutcome) => void;
   /** -1 while it waits for a route. */
   correlation: number;
+  /** Number of the batch of its destination with which it goes. */
+  batch: number;
   attempts: number;
   isCancelled: boolean;
   /** Others of its session are under way beside it: sent a second time it would come behind them. */
   readonly isInOrder: boolean;
 }
+
+/** Of what was not sent. */
+const cancelled: SqlOutcome = {
+  kind: "failed",
+  sqlState: "57014",
+  message: "canceling statement due to user request",
+  fields: {},
+};
+
+const opened = (
+  request: SqlRequest,
+  destination: SqlDestination,
+  settle: (outcome: SqlOutcome) => void,
+  isInOrder: boolean,
+): Open => ({ request, destination, settle, correlation: -1, batch: 0, attempts: 0, isCancelled: false, isInOrder });
 
 const attemptsMax = 5;
 const routeMs = 10_000;
@@ -85,7 +106,14 @@ export class SqlRouter implements SqlExecutor {
 
   #add(neighbour: string): void {
     this.#byNeighbour.set(neighbour, this.#destinations.length);
-    this.#destinations.push({ neighbour, batch: new RequestBatchWriter(), port: null, texts: new SentTexts() });
+    this.#destinations.push({
+      neighbour,
+      batch: new RequestBatchWriter(),
+      port: null,
+      texts: new SentTexts(),
+      sent: 0,
+      takenBack: new Set(),
+    });
   }
 
   get pending(): number {
@@ -99,36 +127,24 @@ export class SqlRouter implements SqlExecutor {
   // ------------------------------------------------------------------ requests
 
   run(request: SqlRequest, destination: SqlDestination, settle: (outcome: SqlOutcome) => void): SqlCall {
-    const open: Open = {
-      request,
-      destination,
-      settle,
-      correlation: -1,
-      attempts: 0,
-      isCancelled: false,
-      isInOrder: false,
-    };
+    const open = opened(request, destination, settle, false);
     this.requests += 1;
     this.#send(open);
-    return { cancel: () => this.#cancel(open) };
+    return this.#callOf(open);
   }
 
   /** It goes with its syntax, so that nobody asks for that, and is never sent a second time. */
   runInOrder(request: SqlRequest, settle: (outcome: SqlOutcome) => void): SqlCall | null {
     const shard = this.#routes.shardOf(request.tenant);
     if (shard === null || shard === undefined) return null;
-    const open: Open = {
-      request,
-      destination: "shard",
-      settle,
-      correlation: -1,
-      attempts: 0,
-      isCancelled: false,
-      isInOrder: true,
-    };
+    const open = opened(request, "shard", settle, true);
     this.requests += 1;
     this.#queue(open, this.#numberOf(open, shard), request);
-    return { cancel: () => this.#cancel(open) };
+    return this.#callOf(open);
+  }
+
+  #callOf(open: Open): SqlCall {
+    return { cancel: () => this.#cancel(open), takeBack: () => void this.#takeBack(open) };
   }
 
   readNow(request: SqlRequest): SqlRows | null {
@@ -150,6 +166,10 @@ export class SqlRouter implements SqlExecutor {
   }
 
   #send(open: Open): void {
+    if (open.isCancelled) {
+      setImmediate(() => this.#context.enter(() => open.settle(cancelled)));
+      return;
+    }
     const { tenant } = open.request;
     const shard = this.#routes.shardOf(tenant);
     if (shard === undefined) this.#sendOnceRouted(open);
@@ -195,6 +215,7 @@ export class SqlRouter implements SqlExecutor {
       return;
     }
     const syntax = open.isInOrder ? "with" : this.#syntaxFor(destination, request);
+    open.batch = destination.sent;
     const body = writeSqlRequest(request, this.#scratch, syntax);
     this.#append(number, open.correlation, kind, this.#principal(request.user), body.view());
   }
@@ -228,11 +249,24 @@ export class SqlRouter implements SqlExecutor {
     this.#schedule();
   }
 
-  #cancel(open: Open): void {
+  #slotOf({ correlation }: Open): number {
+    return correlation < 0 ? -1 : this.#table.find(correlation);
+  }
+
+  /** True when it is not sent, or is over; false when it was sent. */
+  #takeBack(open: Open): boolean {
     open.isCancelled = true;
-    const slot = open.correlation < 0 ? -1 : this.#table.find(open.correlation);
-    if (slot < 0) return;
-    const number = this.#table.destination(slot);
+    const slot = this.#slotOf(open);
+    if (slot < 0) return true;
+    const { sent, takenBack } = this.#destination(this.#table.destination(slot));
+    if (open.batch < sent) return false;
+    takenBack.add(open.correlation);
+    return true;
+  }
+
+  #cancel(open: Open): void {
+    if (this.#takeBack(open)) return;
+    const number = this.#table.destination(this.#slotOf(open));
     if (this.#destination(number).port === null) return;
     this.#append(number, open.correlation, requestKind.cancel, this.#principal(open.request.user), noBytes);
   }
@@ -263,10 +297,11 @@ export class SqlRouter implements SqlExecutor {
   }
 
   #forwardTo(number: number): void {
-    const { batch, port } = this.#destination(number);
-    const count = batch.count;
-    if (count === 0 || port === null) return;
-    const bytes = batch.take();
+    const destination = this.#destination(number);
+    const { port } = destination;
+    if (destination.batch.count === 0 || port === null) return;
+    const { bytes, count } = this.#takeBatch(destination);
+    if (count === 0) return;
     const result = this.#context.tell(port, { kind: "requests", bytes, count }, { transfer: true });
     if (result === "accepted") return;
     const refused = new RequestBatchReader().open(bytes);
@@ -277,6 +312,29 @@ export class SqlRouter implements SqlExecutor {
       if (slot >= 0)
         this.#end(slot, { kind: "lost", error: new KimberliteError("mailboxFull", "try again in a moment") });
     }
+  }
+
+  /** The batch that waits, without what was taken back, whose outcome is told. */
+  #takeBatch(destination: Destination): { readonly bytes: Uint8Array; readonly count: number } {
+    const { batch, takenBack } = destination;
+    const { count } = batch;
+    const bytes = batch.take();
+    destination.sent += 1;
+    if (takenBack.size === 0) return { bytes, count };
+    const whole = new RequestBatchReader().open(bytes);
+    while (whole.next()) {
+      if (takenBack.has(whole.correlation)) continue;
+      const { correlation, deadline, kind, principalFrom, principalTo, bodyFrom, bodyTo } = whole;
+      batch.add(correlation, deadline, kind, bytes.subarray(principalFrom, principalTo), bytes, bodyFrom, bodyTo);
+    }
+    const gone = [...takenBack];
+    takenBack.clear();
+    const left = { count: batch.count, bytes: batch.count === 0 ? noBytes : batch.take() };
+    for (const correlation of gone) {
+      const slot = this.#table.find(correlation);
+      if (slot >= 0) this.#end(slot, cancelled);
+    }
+    return left;
   }
 
   // ------------------------------------------------------------------ answers
@@ -369,6 +427,8 @@ export class SqlRouter implements SqlExecutor {
     destination.port = null;
     destination.texts.clear();
     if (destination.batch.count > 0) destination.batch.take();
+    destination.sent += 1;
+    destination.takenBack.clear();
     for (const slot of this.#table.slotsOf(number)) {
       const isRead = this.#table.kind(slot) === requestKind.sqlRead;
       const error = new KimberliteError("shardUnavailable", `${neighbour} ended and is being restarted`, {

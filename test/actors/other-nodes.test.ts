@@ -3,6 +3,7 @@ import test from "ava";
 import { decodeRelay, encodeQuestion, encodeRelay, relayKinds, relayTopics } from "../../actors/messages/relay.js";
 import { ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
+import { HeldAnswers } from "../../actors/shard/held-answers.js";
 import { answeringOver, PeerPort } from "../../actors/shard/peer-port.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import type { Epoch } from "../../runtime/types/ids.js";
@@ -18,7 +19,8 @@ function bytesOf(told: Told | undefined): Uint8Array {
 
 test("what a node asked before it ended is not answered to the one that starts in its place", (t) => {
   const sent: number[] = [];
-  const answering = answeringOver(new FakeContext(), (replica) => {
+  const context = new FakeContext();
+  const answering = answeringOver(context, new HeldAnswers(context, () => {}), (replica) => {
     sent.push(replica);
     return true;
   });

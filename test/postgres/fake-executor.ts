@@ -99,13 +99,13 @@ export class FakeExecutor implements SqlExecutor {
       const error = this.loseNext;
       this.loseNext = null;
       setImmediate(() => settle({ kind: "lost", error }));
-      return { cancel() {} };
+      return { cancel() {}, takeBack() {} };
     }
     if (request.kind === "execute" && /pg_sleep/.test(request.text)) {
-      return { cancel: () => settle(failed("57014", "cancelled")) };
+      return { cancel: () => settle(failed("57014", "cancelled")), takeBack() {} };
     }
     setImmediate(() => settle(this.#answer(request, destination)));
-    return { cancel() {} };
+    return { cancel() {}, takeBack() {} };
   }
 
   #answer(request: SqlRequest, destination: SqlDestination): SqlReply {

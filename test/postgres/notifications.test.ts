@@ -11,7 +11,7 @@ test("what is not taken is bounded: nobody is asked for more until it is", async
   const notifications = new Notifications({
     ask: (position, settle) => {
       asked.push({ position, settle });
-      return { cancel: () => {} };
+      return { cancel: () => {}, takeBack: () => {} };
     },
     after: () => () => {},
     news: () => {},

@@ -18,6 +18,30 @@ export interface RigOptions {
   readonly authentication?: "scram" | "trust";
   readonly tls?: { readonly context: SecureContext; readonly certificateHash: Uint8Array | null };
   readonly isDraining?: boolean;
+  /** Run by the test. */
+  readonly timers?: RigTimers;
+  /** Before a user is told. */
+  readonly whenAsked?: () => Promise<void>;
+}
+
+export class RigTimers {
+  #due: (() => void)[] = [];
+
+  get count(): number {
+    return this.#due.length;
+  }
+
+  after(run: () => void): () => void {
+    this.#due.push(run);
+    return () => {
+      this.#due = this.#due.filter((other) => other !== run);
+    };
+  }
+
+  /** All that wait now. */
+  fire(): void {
+    for (const run of this.#due.splice(0)) run();
+  }
 }
 
 const knownRoles: TenantRoles = { text: "", set: new RoleSet([plainRole("admin", true), plainRole("guest")]) };
@@ -91,6 +115,7 @@ export class ServerRig {
       now: () => Date.now(),
       attempt: (user, address) => rig.attempts.begin(user, address),
       after: (delayMs, run) => {
+        if (options.timers !== undefined) return options.timers.after(run);
         const timer = setTimeout(run, delayMs);
         return () => clearTimeout(timer);
       },
@@ -100,7 +125,10 @@ export class ServerRig {
       startedAtMicros: 0,
       isDraining: options.isDraining ?? false,
       answers: new AnswerTurn(),
-      user: (name) => Promise.resolve(users.get(name) ?? null),
+      user: async (name) => {
+        await options.whenAsked?.();
+        return users.get(name) ?? null;
+      },
       tenant: (name) => Promise.resolve(name === "main" ? { id: 1, name } : name === "other" ? { id: 2, name } : null),
       admit: (connection) => {
         const process = next++;

@@ -3,11 +3,14 @@ import type { Port } from "../../../runtime/actor/definition.js";
 import { SqlError } from "../../../runtime/query/error.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { SqlRequest } from "../../messages/sql.js";
+import { UnfetchedRows } from "../../sql/unfetched-rows.js";
 import type { Run } from "./run.js";
 
 interface Kept {
   readonly run: Run;
   readonly port: Port;
+  /** Memory of its rows that are found and not fetched. */
+  readonly bytes: number;
   /** ms, monotonic. */
   usedAt: number;
 }
@@ -19,6 +22,7 @@ const nameOf = ({ tenant, session }: SqlRequest, cursor: number): string => `${t
 
 export class Cursors {
   readonly #kept = new Map<string, Kept>();
+  readonly #unfetched = new UnfetchedRows();
   /** ms since some moment. */
   readonly #monotonic: () => number;
   #next = 1;
@@ -41,11 +45,15 @@ export class Cursors {
     return cursor;
   }
 
+  /** Throws 53200 when too much is kept. */
   keep(request: SqlRequest, cursor: number, run: Run, port: Port): void {
     const name = nameOf(request, cursor);
     assert(cursor > 0, "a kept result has a number");
     assert(!this.#kept.has(name), "a result is kept once");
-    this.#kept.set(name, { run, port, usedAt: this.#monotonic() });
+    const bytes = run.rows.memory;
+    this.#unfetched.expectRoom(bytes);
+    this.#unfetched.changed(0, bytes);
+    this.#kept.set(name, { run, port, bytes, usedAt: this.#monotonic() });
   }
 
   /** Takes a result out, to go on with it. Throws 34000 when it is gone. */
@@ -53,7 +61,7 @@ export class Cursors {
     const name = nameOf(request, request.cursor);
     const kept = this.#kept.get(name);
     if (kept === undefined) throw new SqlError("34000", "the portal's result is no longer there");
-    this.#kept.delete(name);
+    this.#forget(name, kept);
     return kept.run;
   }
 
@@ -66,8 +74,15 @@ export class Cursors {
   }
 
   #close(name: string): void {
-    this.#kept.get(name)?.run.stream.close();
+    const kept = this.#kept.get(name);
+    if (kept === undefined) return;
+    kept.run.stream.close();
+    this.#forget(name, kept);
+  }
+
+  #forget(name: string, { bytes }: Kept): void {
     this.#kept.delete(name);
+    this.#unfetched.changed(bytes, 0);
   }
 
   /** Results go with the gateways that asked for them. */

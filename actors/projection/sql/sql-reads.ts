@@ -152,6 +152,10 @@ export class SqlReads {
     const running = this.#running;
     this.#running = [];
     for (const active of running) {
+      if (isFull()) {
+        this.#running.push(active);
+        continue;
+      }
       this.#guarded(active, () => {
         this.#resume(active, active.run, reader, reads);
         this.#slice(active);
@@ -292,8 +296,13 @@ export class SqlReads {
     const isOver = run.isDone && rows.rows === 0;
     let cursor = 0;
     if (!isOver) {
-      cursor = request.kind === "fetch" ? request.cursor : this.#cursors.open();
-      this.#cursors.keep(request, cursor, run, port);
+      try {
+        cursor = request.kind === "fetch" ? request.cursor : this.#cursors.open();
+        this.#cursors.keep(request, cursor, run, port);
+      } catch (error) {
+        run.stream.close();
+        throw error;
+      }
     }
     const { notices, changed } = run.evaluation;
     this.#answer(active, {

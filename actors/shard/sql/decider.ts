@@ -16,6 +16,7 @@ import type { SqlReply, SqlRequest } from "../../messages/sql.js";
 import { type DecodedSqlRequest, decodeSqlRequest } from "../../messages/sql-codec.js";
 import { statementError } from "../../sql/engine.js";
 import { PlanCache } from "../../sql/plan-cache.js";
+import { UnfetchedRows } from "../../sql/unfetched-rows.js";
 import type { QueuedRequest, RequestQueue } from "../request-queue.js";
 import { CommitMaker, type CommitReply } from "./commit-maker.js";
 import { type DeciderHost, type Deciding, temporaryName } from "./deciding.js";
@@ -45,6 +46,7 @@ export class SqlDecider {
   readonly #recent = new RecentWrites();
   readonly #sessions = new Map<string, Session>();
   readonly #kept = new KeptOutcomes();
+  readonly #unfetched = new UnfetchedRows();
   #nextOwner = 1;
 
   constructor(host: DeciderHost) {
@@ -125,7 +127,7 @@ export class SqlDecider {
     const name = `${tenant} ${session}`;
     let found = this.#sessions.get(name);
     if (found === undefined) {
-      found = new Session(tenant, this.#owner(), port);
+      found = new Session(tenant, this.#owner(), port, this.#unfetched);
       this.#sessions.set(name, found);
     }
     found.port = port;
@@ -369,6 +371,7 @@ export class SqlDecider {
     this.#deciding.temporary.delete(temporaryName(request.tenant, temporarySchemaName(request.session)));
     this.#queue.drop(session);
     this.#rollback(session);
+    session.closeAll();
     this.#deciding.locks.releaseAll(session.owner);
     this.#queue.wake(session.owner);
     this.#sessions.delete(name);
@@ -400,7 +403,10 @@ export class SqlDecider {
         hint: "Run the transaction again.",
       }),
     );
-    for (const session of this.#sessions.values()) this.#forget(session);
+    for (const session of this.#sessions.values()) {
+      this.#forget(session);
+      session.closeAll();
+    }
     this.#sessions.clear();
     const { sequences, catalogs, plans, temporary } = this.#deciding;
     temporary.clear();

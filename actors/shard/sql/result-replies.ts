@@ -69,6 +69,7 @@ export function fetchReply(
   const wanted = cursor.rows.fitting(rowsMax === 0 ? cursor.rows.rows : Math.min(rowsMax, cursor.rows.rows));
   const rows = cursor.rows.takeSome(wanted);
   cursor.fetched += wanted;
+  session.taken(cursor);
   const isDone = cursor.rows.rows === 0;
   if (isDone) session.close(number);
   return {

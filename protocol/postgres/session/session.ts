@@ -92,9 +92,16 @@ export class Session {
     };
   }
 
+  /** The client asks to end what it waits for, if it waits for something. */
   cancel(): void {
-    this.#exchange.runs.cancel();
-    this.#ahead.cancel();
+    if (this.#ahead.isBusy) this.#ahead.cancel();
+    else if (!this.#exchange.isIdle) this.#exchange.runs.cancel();
+  }
+
+  /** The client is gone: nothing that was not begun is done for it any more. */
+  leave(): void {
+    this.#exchange.runs.leave();
+    this.#ahead.leave();
   }
 
   /** Until the client ends, is told to, or is gone. What it throws is a bug. */
@@ -290,6 +297,7 @@ export class Session {
 
   /** More messages that wait are most likely answered at once: then one write does for all. */
   #ready(): void {
+    this.#exchange.runs.isDone();
     this.#writeReady();
     this.#isReadyUnsent = true;
     if (this.#exchange.inbox.count === 0 || this.#exchange.writer.length >= readyBytesMax) this.#flushReady();
