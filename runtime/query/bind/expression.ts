@@ -10,7 +10,7 @@ import { comparatorOf, hasOrder } from "../types/compare.js";
 import { decimalFromText } from "../types/decimal.js";
 import { beneath, type Oid, recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
-import { arrayTypeOf, elementTypeOf, typeFactsOf } from "../types/type-table.js";
+import { arrayTypeOf, elementTypeOf, isArray, typeFactsOf } from "../types/type-table.js";
 import { beginningOf } from "./beginning.js";
 import { positionOf } from "./binder.js";
 import { castTo, compare, callOf as textCall } from "./build-syntax.js";
@@ -26,7 +26,7 @@ import { expectWithout } from "./no-query.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
 import { wholeRow } from "./scope.js";
 import { bindSubquery } from "./subquery.js";
-import { arraySubscript, jsonbSubscript, noSubscripts } from "./subscript.js";
+import { bindSubscripts, jsonbSubscript, noSubscripts } from "./subscript.js";
 import { bindTypeName, userTypesOf } from "./type-name.js";
 
 /** Throws `SqlError` with the place in the text. */
@@ -345,24 +345,43 @@ function bindArray(
   context: ExpressionContext,
 ): BoundExpression {
   const { binder } = context;
-  if (syntax.some((item) => item.kind === "array")) {
-    throw notSupported("an array of more than one dimension", positionOf(location));
-  }
-  const bound = bindAll(syntax, context);
+  const bound = syntax.map((item) =>
+    item.kind === "array" ? bindArray(item.items, element, item.location, context) : bindExpression(item, context),
+  );
   if (bound.length === 0 && element === null) {
     throw new SqlError("42P18", "cannot determine type of empty array", {
       position: positionOf(location),
       hint: "Explicitly cast to the desired type, for example ARRAY[]::integer[].",
     });
   }
-  if (bound.some(({ type }) => elementTypeOf(type.oid) !== 0)) {
-    throw notSupported("an array of more than one dimension", positionOf(location));
-  }
+  if (bound.some(({ type }, at) => syntax[at]?.kind === "array" || isArray(type.oid)))
+    return bindNested(bound, element, location, context);
   const unified =
     element === null
       ? unify(binder, bound, "ARRAY", location)
       : { items: bound.map((item) => explicitCast(item, element, item.location, context)), type: element };
   return arrayOf(unified.items, unified.type.oid, location);
+}
+
+/** An array whose items are arrays. */
+function bindNested(
+  bound: readonly BoundExpression[],
+  element: SqlType | null,
+  location: number,
+  context: ExpressionContext,
+): BoundExpression {
+  const target = element === null ? null : sqlType(arrayTypeOf(element.oid), element.modifier);
+  const unified =
+    target === null
+      ? unify(context.binder, bound, "ARRAY", location)
+      : { items: bound.map((item) => explicitCast(item, target, item.location, context)), type: target };
+  const { oid } = unified.type;
+  const elementType = isArray(oid) ? elementTypeOf(oid) : 0;
+  if (elementType === 0)
+    throw new SqlError("42704", `could not find element type for data type ${typeLabel(oid)}`, {
+      position: positionOf(location),
+    });
+  return { kind: "arrayOf", elementType, items: unified.items, isNested: true, type: sqlType(oid), location };
 }
 
 function arrayOf(items: readonly BoundExpression[], elementType: Oid, location: number): BoundExpression {
@@ -376,10 +395,27 @@ function arrayOf(items: readonly BoundExpression[], elementType: Oid, location: 
 }
 
 function bindIndirection(expression: Indirection, context: ExpressionContext): BoundExpression {
+  // Steps as they are written: subscripts side by side go into one array.
+  const steps: Indirection[] = [];
+  let base: Expression = expression;
+  for (; base.kind === "indirection"; base = base.subject) steps.unshift(base);
+  let bound = bindExpression(base, context);
+  for (let at = 0; at < steps.length; ) {
+    const step = steps[at];
+    if (step === undefined) break;
+    const isSubscript = ({ step: { kind } }: Indirection): boolean => kind === "index" || kind === "slice";
+    const isOfArray = isSubscript(step) && elementTypeOf(bound.type.oid) !== 0 && bound.type.oid !== typeOid.name;
+    const end = isOfArray ? steps.findIndex((each, index) => index > at && !isSubscript(each)) : at + 1;
+    const run = steps.slice(at, end < 0 ? steps.length : end);
+    bound = isOfArray ? bindSubscripts(bound, run, context, bindExpression) : bindStep(bound, step, context);
+    at += run.length;
+  }
+  return bound;
+}
+
+function bindStep(subject: BoundExpression, expression: Indirection, context: ExpressionContext): BoundExpression {
   const { binder } = context;
   const { step, location } = expression;
-  const subject = bindExpression(expression.subject, context);
-  const integer = (index: Expression): BoundExpression => arraySubscript(index, context, bindExpression);
   switch (step.kind) {
     case "field":
       return fieldNamed(step.name, subject, expression, binder);
@@ -391,21 +427,9 @@ function bindIndirection(expression: Indirection, context: ExpressionContext): B
         const { text } = jsonbSubscript(step, context, bindExpression);
         return operation(binder, "#>", subject, arrayOf([text], typeOid.text, location), location);
       }
-      const element = elementTypeOf(subject.type.oid);
-      if (subject.type.oid === typeOid.name && step.kind === "index") {
+      if (subject.type.oid === typeOid.name && step.kind === "index")
         return bindExpression(characterOf(expression.subject, step.index), context);
-      }
-      if (element === 0) throw noSubscripts(subject, location);
-      if (step.kind === "index") {
-        const type = sqlType(element, subject.type.modifier);
-        return { kind: "element", array: subject, index: integer(step.index), type, location };
-      }
-      const from = step.from === null ? null : integer(step.from);
-      const to = step.to === null ? null : integer(step.to);
-      // A slice of an int2vector is an array like any other.
-      const isVector = subject.type.oid === typeOid.int2vector || subject.type.oid === typeOid.oidvector;
-      const type = isVector ? sqlType(arrayTypeOf(element)) : subject.type;
-      return { kind: "slice", array: subject, from, to, type, location };
+      throw noSubscripts(subject, location);
     }
   }
 }

@@ -99,7 +99,7 @@ function calleeOf(whole: BoundExpression, subscripts: readonly Subscript[], cont
   const place = (index: Parameters<typeof arraySubscript>[0]) => arraySubscript(index, context, bindExpression);
   if (!subscripts.some(({ kind }) => kind === "slice")) {
     const places = subscripts.flatMap((step) => (step.kind === "index" ? [place(step.index)] : []));
-    return { callee: elementAssigned(type, element, subscripts.length), places, takes };
+    return { callee: elementAssigned(type, element), places, takes };
   }
   // Beside a slice a single number is one that begins at 1.
   const ends = subscripts.map((step) =>

@@ -5,7 +5,7 @@ import { columnsOf, subplanOf } from "../plan/walk.js";
 import type { Expression, Subquery } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
-import { arrayTypeOf } from "../types/type-table.js";
+import { arrayTypeOf, isArray } from "../types/type-table.js";
 import { type BoundRows, type OutputColumn, positionOf } from "./binder.js";
 import { copyConditions, type ExpressionContext } from "./context.js";
 import { operation } from "./operator.js";
@@ -32,7 +32,7 @@ export function bindSubquery(subquery: Subquery, context: ExpressionContext, bin
       }
       const subplan = subplanOf(form, rows.plan, ids, null, null);
       if (form === "scalar") return { kind: "subquery", subplan, type: first.type, location };
-      const oid = arrayTypeOf(first.type.oid);
+      const oid = isArray(first.type.oid) ? first.type.oid : arrayTypeOf(first.type.oid);
       if (oid === 0) {
         throw new SqlError("42704", `could not find array type for data type ${typeLabel(first.type.oid)}`, {
           position: positionOf(location),

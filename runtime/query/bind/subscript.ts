@@ -4,6 +4,7 @@ import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, Indirection } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
+import { arrayTypeOf, elementTypeOf, isArray } from "../types/type-table.js";
 import { positionOf } from "./binder.js";
 import { coerce, isUnknown } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
@@ -38,6 +39,32 @@ export function jsonbSubscript(
     position: positionOf(step.index.location),
     hint: "jsonb subscript must be coercible to either integer or text.",
   });
+}
+
+/** An element of an array, or a slice where one of the subscripts has two ends: a single number beside it is one that begins at 1. */
+export function bindSubscripts(
+  array: BoundExpression,
+  steps: readonly Indirection[],
+  context: ExpressionContext,
+  bind: Bind,
+): BoundExpression {
+  const integer = (index: Expression): BoundExpression => arraySubscript(index, context, bind);
+  const element = elementTypeOf(array.type.oid);
+  const location = steps.at(-1)?.location ?? -1;
+  if (!steps.some(({ step }) => step.kind === "slice")) {
+    const indexes = steps.flatMap(({ step }) => (step.kind === "index" ? [integer(step.index)] : []));
+    return { kind: "element", array, indexes, type: sqlType(element, array.type.modifier), location };
+  }
+  const one: BoundExpression = { kind: "constant", value: 1, type: sqlType(typeOid.int4), location: -1 };
+  const bounds = steps.map(({ step }) => {
+    if (step.kind === "index") return { from: one, to: integer(step.index) };
+    if (step.kind !== "slice") return { from: null, to: null };
+    const from = step.from === null ? null : integer(step.from);
+    return { from, to: step.to === null ? null : integer(step.to) };
+  });
+  // A slice of an int2vector is an array like any other.
+  const type = isArray(array.type.oid) ? array.type : sqlType(arrayTypeOf(element));
+  return { kind: "slice", array, bounds, type, location };
 }
 
 /** Throws 42804 for a value that has no parts. */

@@ -16,7 +16,6 @@ export const userTypesOf = ({ catalog, context }: Pick<BindEnvironment, "catalog
 export function bindTypeName(name: TypeName, find: FindUserType): SqlType {
   const position = positionOf(name.location);
   if (name.isSetOf) throw notSupported("SETOF", position);
-  if (name.arrayDimensions > 1) throw notSupported("an array of more than one dimension", position);
   // A stored tree knows the type by its number, whatever it is called by now.
   const stored = name.oid === undefined ? null : find(name.oid);
   if (name.oid !== undefined && name.names.length === 0) return stored ?? builtIn(name.oid, position);

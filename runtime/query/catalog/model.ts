@@ -74,6 +74,8 @@ export interface ColumnDefinition {
   readonly number: number;
   readonly name: string;
   readonly type: SqlType;
+  /** How many dimensions of arrays were written when it was made, if more than one: nobody is held to them. */
+  readonly dimensions?: number;
   readonly isNotNull: boolean;
   readonly default: StoredExpression | null;
   readonly identity: "always" | "byDefault" | null;

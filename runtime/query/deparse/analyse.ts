@@ -12,12 +12,13 @@ import type {
   Expression,
   FunctionCall,
   GroupingCall,
+  Indirection,
   InList,
   Subquery,
 } from "../syntax/ast-expression.js";
 import { quoteIdentifier } from "../types/quote.js";
 import { noModifier, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
-import { arrayTypeOf, elementTypeOf } from "../types/type-table.js";
+import { arrayTypeOf, elementTypeOf, isArray } from "../types/type-table.js";
 import { analyseCall } from "./analyse-call.js";
 import type { Analysed } from "./analysed.js";
 import { Conversions, constant, isUnknown } from "./conversion.js";
@@ -112,7 +113,7 @@ export class Analysis {
       }
       case "array": {
         const { items, type } = this.#unified(syntax.items, "ARRAY");
-        return { kind: "array", items, type: sqlType(arrayTypeOf(type.oid)) };
+        return { kind: "array", items, type: isArray(type.oid) ? type : sqlType(arrayTypeOf(type.oid)) };
       }
       case "row":
         return { kind: "row", items: syntax.items.map((item) => this.analyse(item)), type: sqlType(typeOid.record) };
@@ -307,25 +308,52 @@ export class Analysis {
       return this.conversions.convert(this.analyse(subject), target, "explicit");
     const ofDomain = elementDomainIn(this.#context.catalog, target.domain ?? 0);
     const own = ofDomain === null ? sqlType(element, target.modifier) : typeOf(ofDomain);
-    const items = subject.items.map((item) => this.#cast(item, own));
+    const items = subject.items.map((item) => this.#cast(item, item.kind === "array" ? target : own));
     return { kind: "array", items, type: ofDomain === null ? sqlType(target.oid) : target };
   }
 
-  #subscript({ subject: written, step }: Extract<Expression, { kind: "indirection" }>): Analysed {
-    const subject = this.analyse(written);
-    const isJson = subject.type.oid === typeOid.jsonb;
-    const element = isJson ? typeOid.jsonb : elementTypeOf(subject.type.oid);
-    if (element === 0 || step.kind === "field" || step.kind === "star") throw notSupported(`showing ${step.kind}`);
+  #subscript(written: Extract<Expression, { kind: "indirection" }>): Analysed {
+    const steps: Indirection["step"][] = [];
+    let base: Expression = written;
+    while (base.kind === "indirection" && (base.step.kind === "index" || base.step.kind === "slice")) {
+      steps.unshift(base.step);
+      base = base.subject;
+    }
+    const subject = this.analyse(base);
+    const { type } = subject;
+    const isJson = type.oid === typeOid.jsonb;
+    const element = elementTypeOf(type.oid);
+    if (steps.length === 0 || (element === 0 && !isJson)) throw notSupported(`showing ${written.step.kind}`);
+    const isSlice = steps.some(({ kind }) => kind === "slice");
+    const result = isJson || isSlice ? type : sqlType(element, type.modifier);
+    let shown = subject;
+    for (const [at, step] of steps.entries())
+      shown = {
+        kind: "subscript",
+        subject: shown,
+        index: this.#place(step, isJson, isSlice),
+        type: result,
+        ...(at === 0 ? {} : { isNext: true }),
+      };
+    return shown;
+  }
+
+  /** Beside a slice of an array a single number is one that begins at 1. */
+  #place(
+    step: Indirection["step"],
+    isJson: boolean,
+    isSlice: boolean,
+  ): Extract<Analysed, { kind: "subscript" }>["index"] {
     const place = (syntax: Expression): Analysed => {
       const analysed = this.analyse(syntax);
       if (isJson && isUnknown(analysed)) return this.asText(analysed);
       return isJson ? analysed : this.conversions.convert(analysed, sqlType(typeOid.int4), "assignment");
     };
-    if (step.kind === "index")
-      return { kind: "subscript", subject, index: place(step.index), type: sqlType(element, subject.type.modifier) };
-    const from = step.from === null ? null : place(step.from);
-    const to = step.to === null ? null : place(step.to);
-    return { kind: "subscript", subject, index: { from, to }, type: subject.type };
+    if (step.kind === "index" && !isSlice) return place(step.index);
+    const one: Expression = { kind: "integerLiteral", value: 1, location: -1 };
+    if (step.kind === "index") return { from: place(one), to: place(step.index) };
+    if (step.kind !== "slice") throw notSupported(`showing ${step.kind}`);
+    return { from: step.from === null ? null : place(step.from), to: step.to === null ? null : place(step.to) };
   }
 }
 

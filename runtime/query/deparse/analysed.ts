@@ -69,6 +69,8 @@ export type Analysed = Typed &
         readonly subject: Analysed;
         /** Null for an end of a slice that is left out. */
         readonly index: Analysed | { readonly from: Analysed | null; readonly to: Analysed | null };
+        /** It stands behind another subscript of the same array. */
+        readonly isNext?: true;
       }
     | { readonly kind: "collate"; readonly subject: Analysed; readonly name: string }
     /** What only a query has: it prints itself. */

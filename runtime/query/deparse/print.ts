@@ -283,10 +283,9 @@ export class Printer {
     this.keyword("END", -caseIndent, 0);
   }
 
-  #subscript({ subject, index }: Extract<Analysed, { kind: "subscript" }>, implicit: Implicit): void {
-    // Steps into a document follow one another.
-    const isStep = subject.kind === "subscript" && subject.type.oid === typeOid.jsonb;
-    const isName = isStep || (subject.kind === "name" && !subject.isSpecial);
+  #subscript({ subject, index, isNext }: Extract<Analysed, { kind: "subscript" }>, implicit: Implicit): void {
+    // Steps into a document, and numbers of several dimensions, follow one another.
+    const isName = isNext === true || (subject.kind === "name" && !subject.isSpecial);
     if (!isName) this.write("(");
     this.print(subject, implicit);
     if (!isName) this.write(")");

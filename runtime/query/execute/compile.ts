@@ -2,6 +2,7 @@
  * Expressions as closures over one row of a batch. All that can be decided once is decided here; what does not depend on the row is
  * computed the first time that it is needed.
  */
+
 import { assert, unreachable } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import type { Evaluator } from "../functions/registry.js";
@@ -9,6 +10,8 @@ import type { BoundExpression } from "../plan/expression.js";
 import { isVolatile, visitExpression } from "../plan/walk.js";
 import type { ColumnVector } from "../table/access.js";
 import { SqlArray } from "../types/array.js";
+import { arrayOfArrays, sliced } from "../types/array-parts.js";
+import type { SliceBounds } from "../types/array-shape.js";
 import { hashKeyOf, hasOrder } from "../types/compare.js";
 import type { Datum, Value } from "../types/datum.js";
 import { SqlRecord } from "../types/record.js";
@@ -156,6 +159,12 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
     case "arrayOf": {
       const items = compileAll(expression.items, layout, execution);
       const { elementType } = expression;
+      if (expression.isNested === true)
+        return (columns, row) =>
+          arrayOfArrays(
+            elementType,
+            items.map((item) => item(columns, row)),
+          );
       return (columns, row) =>
         new SqlArray(
           elementType,
@@ -178,7 +187,18 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
     }
     case "element": {
       const array = compile(expression.array);
-      const index = compile(expression.index);
+      const [index, ...more] = expression.indexes.map((each) => compile(each));
+      assert(index !== undefined, "a subscript has a number");
+      if (more.length > 0) {
+        const indexes = [index, ...more];
+        return (columns, row) => {
+          const items = array(columns, row);
+          const places = indexes.map((each) => each(columns, row));
+          if (items === null || places.includes(null)) return null;
+          assert(items instanceof SqlArray, "subscripts look into an array");
+          return items.within(places.map(Number));
+        };
+      }
       return (columns, row) => {
         const items = array(columns, row);
         const place = index(columns, row);
@@ -189,19 +209,22 @@ function compileKind(expression: BoundExpression, layout: Layout, execution: Exe
     }
     case "slice": {
       const array = compile(expression.array);
-      const from = expression.from === null ? null : compile(expression.from);
-      const to = expression.to === null ? null : compile(expression.to);
+      const ends = expression.bounds.map(({ from, to }) => ({
+        from: from === null ? null : compile(from),
+        to: to === null ? null : compile(to),
+      }));
       return (columns, row) => {
         const items = array(columns, row);
         if (items === null) return null;
         assert(items instanceof SqlArray, "a slice is taken of an array");
-        const first = from === null ? items.first : from(columns, row);
-        const last = to === null ? items.items.length - 1 + items.first : to(columns, row);
-        if (first === null || last === null) return null;
-        return new SqlArray(
-          items.elementType,
-          items.items.slice(Math.max(0, Number(first) - items.first), Math.max(0, Number(last) + 1 - items.first)),
-        );
+        const bounds: SliceBounds[] = [];
+        for (const { from, to } of ends) {
+          const first = from === null ? null : from(columns, row);
+          const last = to === null ? null : to(columns, row);
+          if ((from !== null && first === null) || (to !== null && last === null)) return null;
+          bounds.push({ from: first === null ? null : Number(first), to: last === null ? null : Number(last) });
+        }
+        return sliced(items, bounds);
       };
     }
     case "field": {

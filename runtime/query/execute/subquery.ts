@@ -1,11 +1,14 @@
 /** Subqueries as values. One that uses no outer row runs once; IN over such a one looks its value up in a table. */
+
 import { assert } from "../../types/assert.js";
 import type { BoundExpression, Subplan } from "../plan/expression.js";
 import type { ColumnVector } from "../table/access.js";
 import { SqlArray } from "../types/array.js";
+import { collectedArrays } from "../types/array-parts.js";
 import { hashKeyOf } from "../types/compare.js";
 import type { Datum } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
+import { elementTypeOf, isArray } from "../types/type-table.js";
 import { cardinality, type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
 import { readAt } from "./vector.js";
 
@@ -76,7 +79,7 @@ function runnerOf(
         return value;
       };
     case "array": {
-      const elementType: Oid = subplan.plan.columns[slot]?.type.oid ?? 0;
+      const type: Oid = subplan.plan.columns[slot]?.type.oid ?? 0;
       return () => {
         const items: Datum[] = [];
         const operator = open();
@@ -86,7 +89,7 @@ function runnerOf(
           for (let index = 0; index < batch.rows; index += 1) items.push(readAt(vector, placeOf(batch, index)));
         }
         operator.close();
-        return new SqlArray(elementType, items);
+        return isArray(type) ? collectedArrays(elementTypeOf(type), items) : new SqlArray(type, items);
       };
     }
     case "any":

@@ -209,7 +209,7 @@ function volatilityOf(way: Pathway, source: Oid, target: Oid): ResolvedCast["vol
 
 function mapArray(value: Value, element: Oid, convert: (item: Value) => Datum): SqlArray {
   assert(value instanceof SqlArray, "a value of an array type is an array");
-  return new SqlArray(
+  return value.withItems(
     element,
     value.items.map((item) => (item === null ? null : convert(item))),
   );

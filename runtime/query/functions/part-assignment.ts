@@ -1,56 +1,24 @@
 /**
  * What a column holds once a part of it has been given a value: an element or a slice of an array (`SET a[2] = 5`), or what stands at a path
- * in a jsonb (`SET j['a'][0] = '1'`). An array grows to take in what it is given, with NULLs between. One whose first element would not be
- * number 1 is refused, as everywhere here.
+ * in a jsonb (`SET j['a'][0] = '1'`).
  */
-import { assert } from "../../types/assert.js";
-import { notSupported, SqlError } from "../error.js";
+import { SqlError } from "../error.js";
 import { arrayOf, SqlArray } from "../types/array.js";
+import { grownMax, tooManyNew, withElement, withSlice } from "../types/array-assignment.js";
 import type { Datum } from "../types/datum.js";
 import { isArrayNode, isObjectNode, Jsonb, type JsonbNode, nodeOf, objectNode } from "../types/jsonb.js";
 import { type Oid, type SqlType, sqlType } from "../types/sql-type.js";
 import { textOf } from "../types/text.js";
 import type { ResolvedScalar } from "./registry.js";
 
-/** How many elements an array has at most. */
-const itemsMax = 2 ** 27 - 1;
-/** What a part that was not there may add at most: more elements than a row has bytes could not be stored. */
-const grownMax = 2 ** 20;
-
 const base = { kind: "scalar", oid: 0, volatility: "immutable", isStrict: false } as const;
-const tooManyItems = (): SqlError => new SqlError("54000", `array size exceeds the maximum allowed (${itemsMax})`);
-const tooManyNew = (): SqlError => new SqlError("54000", `a part of a value adds more than ${grownMax} elements to it`);
-const wrongSubscript = (message: string, detail?: string): SqlError => new SqlError("2202E", message, { detail });
-
 function subscriptOf(value: Datum): number {
   if (value === null) throw new SqlError("22004", "array subscript in assignment must not be null");
   return Number(value);
 }
 
-/** Throws for an array that is no array here: of more dimensions, or one that begins elsewhere. */
-function expectOneDimension(array: SqlArray, subscripts: number): void {
-  if (subscripts === 1) return;
-  if (array.items.length === 0) throw notSupported("an array of several dimensions");
-  throw wrongSubscript("wrong number of array subscripts");
-}
-
-/** The elements with those from `from` on in the places of what was there. */
-function withItems(array: SqlArray, from: number, items: readonly Datum[]): SqlArray {
-  const { elementType, first, items: old } = array;
-  if (from < first || (old.length === 0 && from !== first))
-    throw notSupported("an array whose first element is not number 1");
-  const at = from - first;
-  const length = Math.max(old.length, at + items.length);
-  if (length > itemsMax || from + items.length - 1 > itemsMax) throw tooManyItems();
-  if (length > old.length + items.length + grownMax) throw tooManyNew();
-  const result: Datum[] = [...old];
-  while (result.length < at) result.push(null);
-  for (const [index, item] of items.entries()) result[at + index] = item;
-  return new SqlArray(elementType, result, first);
-}
-
 /** A function of an array, a value, and one number for each subscript. */
-export const elementAssigned = (type: SqlType, element: Oid, subscripts: number): ResolvedScalar => ({
+export const elementAssigned = (type: SqlType, element: Oid): ResolvedScalar => ({
   ...base,
   name: "element",
   argumentTypes: [type, sqlType(element)],
@@ -58,10 +26,8 @@ export const elementAssigned = (type: SqlType, element: Oid, subscripts: number)
   evaluator: {
     arity: "any",
     call: ([array = null, value = null, ...places]) => {
-      const [place = 0] = places.map(subscriptOf);
       const whole = array === null ? new SqlArray(element, []) : arrayOf(array);
-      expectOneDimension(whole, subscripts);
-      return withItems(whole, place, [value]);
+      return withElement(whole, places.map(subscriptOf), value);
     },
   },
 });
@@ -84,24 +50,11 @@ export const sliceAssigned = (type: SqlType, element: Oid, ends: readonly SliceE
       const given = places.map(subscriptOf);
       const whole = array === null ? new SqlArray(element, []) : arrayOf(array);
       if (source === null) return whole;
-      expectOneDimension(whole, ends.length);
-      const [end] = ends;
-      assert(end !== undefined, "a slice has ends");
-      const { items } = arrayOf(source);
-      const { first, items: old } = whole;
-      const isEmpty = old.length === 0;
-      if (isEmpty && !(end.from && end.to)) {
-        const detail = "When assigning to a slice of an empty array value, slice boundaries must be fully specified.";
-        throw wrongSubscript("array slice subscript must provide both boundaries", detail);
-      }
-      const from = end.from ? (given.shift() ?? first) : first;
-      const to = end.to ? (given.shift() ?? first) : first + old.length - 1;
-      const length = to - from + 1;
-      if (isEmpty && (length < 0 || length > itemsMax)) throw tooManyItems();
-      if (!isEmpty && length < 1) throw wrongSubscript("upper bound cannot be less than lower bound");
-      if (length > itemsMax) throw tooManyItems();
-      if (items.length < length) throw wrongSubscript("source array too small");
-      return length === 0 ? whole : withItems(whole, from, items.slice(0, length));
+      const bounds = ends.map(({ from, to }) => ({
+        from: from ? (given.shift() ?? 0) : null,
+        to: to ? (given.shift() ?? 0) : null,
+      }));
+      return withSlice(whole, bounds, arrayOf(source).items);
     },
   },
 });

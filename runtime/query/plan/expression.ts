@@ -85,7 +85,13 @@ export type BoundExpression =
       readonly left: BoundExpression;
       readonly array: BoundExpression;
     })
-  | (Typed & { readonly kind: "arrayOf"; readonly elementType: Oid; readonly items: readonly BoundExpression[] })
+  | (Typed & {
+      readonly kind: "arrayOf";
+      readonly elementType: Oid;
+      readonly items: readonly BoundExpression[];
+      /** The items are arrays themselves, whose dimensions stand below its own. */
+      readonly isNested?: true;
+    })
   | (Typed & {
       readonly kind: "rowOf";
       readonly names: readonly string[];
@@ -93,12 +99,15 @@ export type BoundExpression =
       /** NULL where there is no row, in the empty half of an outer join. Absent: there is one. */
       readonly present?: BoundExpression;
     })
-  | (Typed & { readonly kind: "element"; readonly array: BoundExpression; readonly index: BoundExpression })
+  | (Typed & {
+      readonly kind: "element";
+      readonly array: BoundExpression;
+      readonly indexes: readonly BoundExpression[];
+    })
   | (Typed & {
       readonly kind: "slice";
       readonly array: BoundExpression;
-      readonly from: BoundExpression | null;
-      readonly to: BoundExpression | null;
+      readonly bounds: readonly { readonly from: BoundExpression | null; readonly to: BoundExpression | null }[];
     })
   | (Typed & { readonly kind: "field"; readonly record: BoundExpression; readonly index: number })
   | (Typed & { readonly kind: "subquery"; readonly subplan: Subplan })

@@ -3,10 +3,12 @@
  * branch of CASE that cannot be taken is left out. A constant that cannot be computed fails the statement although no row ever asks for it:
  * `SELECT 1/0 FROM t` of an empty table, `CASE WHEN x THEN 1/0 END`. It is kept apart, since a statement may be planned and never run.
  */
+
 import { SqlError } from "../error.js";
 import type { EvaluationContext } from "../functions/context.js";
 import type { Evaluator } from "../functions/registry.js";
 import { SqlArray } from "../types/array.js";
+import { arrayOfArrays } from "../types/array-parts.js";
 import type { Datum } from "../types/datum.js";
 import type { SqlType } from "../types/sql-type.js";
 import type { BoundExpression } from "./expression.js";
@@ -149,23 +151,24 @@ export class ConstantFolder {
   }
 
   #array(expression: Kind<"arrayOf">): BoundExpression {
-    const { items, elementType, type, location } = expression;
+    const { items, elementType, isNested, type, location } = expression;
     const values: Datum[] = [];
     for (const item of items) {
       const value = known(item);
       if (value === undefined) return expression;
       values.push(value);
     }
+    if (isNested === true) return constant(arrayOfArrays(elementType, values), type, location);
     return constant(new SqlArray(elementType, values), type, location);
   }
 
   #element(expression: Kind<"element">): BoundExpression {
     const { type, location } = expression;
     const array = known(expression.array);
-    const index = known(expression.index);
-    if (array === undefined || index === undefined) return expression;
-    if (!(array instanceof SqlArray) || index === null) return constant(null, type, location);
-    return constant(array.at(Number(index)), type, location);
+    const indexes = expression.indexes.map(known);
+    if (array === undefined || indexes.includes(undefined)) return expression;
+    if (!(array instanceof SqlArray) || indexes.includes(null)) return constant(null, type, location);
+    return constant(array.within(indexes.map(Number)), type, location);
   }
 
   #call(expression: Kind<"call">): BoundExpression {

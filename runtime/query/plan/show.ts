@@ -63,9 +63,11 @@ export function showExpression(expression: BoundExpression, context: EvaluationC
     case "rowOf":
       return `ROW(${list(expression.items)})`;
     case "element":
-      return `(${show(expression.array)})[${show(expression.index)}]`;
-    case "slice":
-      return `(${show(expression.array)})[${expression.from === null ? "" : show(expression.from)}:${expression.to === null ? "" : show(expression.to)}]`;
+      return `(${show(expression.array)})${expression.indexes.map((index) => `[${show(index)}]`).join("")}`;
+    case "slice": {
+      const end = (one: BoundExpression | null): string => (one === null ? "" : show(one));
+      return `(${show(expression.array)})${expression.bounds.map(({ from, to }) => `[${end(from)}:${end(to)}]`).join("")}`;
+    }
     case "field":
       return `(${show(expression.record)}).f${expression.index + 1}`;
     case "subquery":

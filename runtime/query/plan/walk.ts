@@ -41,12 +41,11 @@ export function partsOf(expression: BoundExpression): readonly BoundExpression[]
     case "quantified":
       return [expression.left, expression.array];
     case "element":
-      return [expression.array, expression.index];
+      return [expression.array, ...expression.indexes];
     case "slice":
       return [
         expression.array,
-        ...(expression.from === null ? none : [expression.from]),
-        ...(expression.to === null ? none : [expression.to]),
+        ...expression.bounds.flatMap(({ from, to }) => [from, to].flatMap((end) => (end === null ? none : [end]))),
       ];
     case "field":
       return [expression.record];
@@ -139,13 +138,15 @@ export function mapParts(
       return left === expression.left && array === expression.array ? expression : { ...expression, left, array };
     }
     case "element":
-      return { ...expression, array: change(expression.array), index: change(expression.index) };
+      return { ...expression, array: change(expression.array), indexes: list(expression.indexes) };
     case "slice":
       return {
         ...expression,
         array: change(expression.array),
-        from: expression.from === null ? null : change(expression.from),
-        to: expression.to === null ? null : change(expression.to),
+        bounds: expression.bounds.map(({ from, to }) => ({
+          from: from === null ? null : change(from),
+          to: to === null ? null : change(to),
+        })),
       };
     case "field":
       return { ...expression, record: change(expression.record) };
@@ -392,7 +393,7 @@ function ownKey(expression: BoundExpression): string | null {
     case "field":
       return `field ${expression.index}`;
     case "slice":
-      return `slice ${expression.from === null} ${expression.to === null}`;
+      return `slice ${expression.bounds.map(({ from, to }) => `${from === null}:${to === null}`).join(" ")}`;
     case "grouping":
       return `grouping ${expression.setId} ${expression.bitsOfSet.join(" ")}`;
     case "subquery":

@@ -17,7 +17,7 @@
  */
 import { itemAt, itemBytesMax, TableKey } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
-import { SqlError } from "../error.js";
+import { notSupported, SqlError } from "../error.js";
 import { SqlArray } from "../types/array.js";
 import type { Datum, Int64, Value } from "../types/datum.js";
 import { Decimal } from "../types/decimal.js";
@@ -304,7 +304,10 @@ export class KeyCodec {
     if (isNegative) for (let at = from; at < this.#at; at++) this.#bytes[at] ^= 0xff;
   }
 
-  #array({ elementType, items }: SqlArray): void {
+  /** Keys have no room for dimensions between those of two arrays of one. */
+  #array({ elementType, items, shape }: SqlArray): void {
+    if (shape !== null)
+      throw notSupported("an array of several dimensions, or whose first element is not number 1, in an index");
     const storage = storageOf(elementType);
     assert(storage !== null && storage.kind !== "array", "an array's elements are of a type that is stored");
     const isText = storage.kind === "text" ? (elementType === typeOid.bpchar ? "trimmed" : "text") : null;

@@ -11,13 +11,16 @@
  *   text and its kin      UTF-8          bytea                as it is
  *   numeric               form u8 (0 positive, 1 negative, 2 NaN, 3 ∞, 4 -∞) · scale u16 · coefficient, little-endian bytes
  *   jsonb                 nodes in pre-order: tag u8 (0 null, 1 false, 2 true, 3 number, 4 string, 5 array, 6 object) and what it needs
- *   arrays                element type u32 · count u32 · items: null u8, or length u32 and the value
+ *   arrays                element type u32 · count u32 · items: null u8, or length u32 and the value; instead of the count, when there are
+ *                         several dimensions or the first element is not number 1: dimensions u32 with the highest bit set, and the length u32
+ *                         and the first subscript i32 of each
  *
  * What is read here was written here: anything else is an assertion, not a user's error.
  */
 import { AssertionFailed, assert } from "../../types/assert.js";
 import { ByteWriter } from "../../types/byte-writer.js";
 import { SqlArray } from "../types/array.js";
+import { type Dimension, itemsOf } from "../types/array-shape.js";
 import type { Datum, Int64, Value } from "../types/datum.js";
 import { Decimal } from "../types/decimal.js";
 import { Interval } from "../types/interval.js";
@@ -314,10 +317,18 @@ const itemWriter = new ByteWriter(256);
 const fixedItem = new Uint8Array(16);
 const fixedItemView = new DataView(fixedItem.buffer);
 
+/** More than an array has elements. */
+const shapedMark = 0x8000_0000;
+
 function writeArray(out: ByteWriter, value: SqlArray): void {
   const storage = storageOf(value.elementType);
   assert(storage !== null && storage.kind !== "array", "an array's elements are of a type that is stored");
-  out.u32(value.elementType).u32(value.items.length);
+  out.u32(value.elementType);
+  if (value.shape === null) out.u32(value.items.length);
+  else {
+    out.u32((shapedMark | value.shape.length) >>> 0);
+    for (const { length, first } of value.shape) out.u32(length).u32(first >>> 0);
+  }
   for (const item of value.items) {
     if (item === null) {
       out.u8(1);
@@ -337,11 +348,13 @@ function writeArray(out: ByteWriter, value: SqlArray): void {
 
 function getArray(bytes: Uint8Array, view: DataView, from: number, to: number): SqlArray {
   const elementType = view.getUint32(from, true);
-  const count = view.getUint32(from + 4, true);
+  const head = view.getUint32(from + 4, true);
+  const shape = head < shapedMark ? null : getShape(view, from + 8, head - shapedMark);
+  const count = shape === null ? head : itemsOf(shape);
   const storage = storageOf(elementType);
   assert(storage !== null, "a stored array's elements are of a type that is stored");
   const items: Datum[] = [];
-  let at = from + 8;
+  let at = from + 8 + (shape?.length ?? 0) * 8;
   for (let index = 0; index < count; index++) {
     if (bytes[at] === 1) {
       items.push(null);
@@ -356,5 +369,11 @@ function getArray(bytes: Uint8Array, view: DataView, from: number, to: number): 
     at += length;
   }
   assert(at === to, "a stored array ends with its last item");
-  return new SqlArray(elementType, items);
+  return new SqlArray(elementType, items, shape);
 }
+
+const getShape = (view: DataView, from: number, dimensions: number): readonly Dimension[] =>
+  Array.from({ length: dimensions }, (_, at) => ({
+    length: view.getUint32(from + at * 8, true),
+    first: view.getInt32(from + at * 8 + 4, true),
+  }));

@@ -1,60 +1,78 @@
-/** Arrays of one dimension: their text in braces, their binary form, their order. */
+/** Arrays: their text in braces and their binary form. Most have one dimension that begins at 1, and nothing beside their elements. */
 import { assert } from "../../types/assert.js";
-import { notSupported, SqlError } from "../error.js";
-import { receiveItems } from "./array-binary.js";
+import { receiveArray } from "./array-binary.js";
+import { boundsText, type Dimension, nested, placeOf } from "./array-shape.js";
+import { type Item, malformed, type ReadArray, readShapedText } from "./array-text.js";
 import { concatBytes, fixed } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
 import type { Datum, Value } from "./datum.js";
+import { invalidBinary } from "./invalid.js";
 import { spacesFrom, trimSpaces } from "./spaces.js";
-import { noModifier, type Oid } from "./sql-type.js";
+import { noModifier, type Oid, typeOid } from "./sql-type.js";
 
-/** An array of one dimension. */
+/** An array's elements, row by row where it has several dimensions. */
 export class SqlArray {
   readonly elementType: Oid;
   readonly items: readonly Datum[];
-  /** Subscript of the first element: 0 in an int2vector or oidvector (and in what those are cast to), else 1. */
-  readonly first: 0 | 1;
+  /** Null: one dimension that begins at 1, or no elements, which have no dimension. */
+  readonly shape: readonly Dimension[] | null;
 
-  constructor(elementType: Oid, items: readonly Datum[], first: 0 | 1 = 1) {
+  constructor(elementType: Oid, items: readonly Datum[], shape: readonly Dimension[] | null = null) {
     this.elementType = elementType;
     this.items = items;
-    this.first = first;
+    this.shape = shape;
   }
 
-  /** The element with a subscript; NULL where there is none. */
+  /** The dimensions, outermost first; none of an array without elements. */
+  get dimensions(): readonly Dimension[] {
+    if (this.shape !== null) return this.shape;
+    return this.items.length === 0 ? [] : [{ length: this.items.length, first: 1 }];
+  }
+
+  /** Subscript of the first element of the outermost dimension. */
+  get first(): number {
+    return this.shape?.[0]?.first ?? 1;
+  }
+
+  /** The element with a subscript; NULL where there is none, and in an array of several dimensions. */
   at(subscript: number): Datum {
-    return this.items[subscript - this.first] ?? null;
+    return (this.shape === null ? this.items[subscript - 1] : this.within([subscript])) ?? null;
+  }
+
+  /** The element with one subscript for each dimension; NULL where there is none. */
+  within(subscripts: readonly number[]): Datum {
+    return this.items[placeOf(this.dimensions, subscripts)] ?? null;
+  }
+
+  /** Other elements, as many, in the places of these. */
+  withItems(elementType: Oid, items: readonly Datum[]): SqlArray {
+    return new SqlArray(elementType, items, this.shape);
   }
 }
+
+/** An array with dimensions that may be none, or what a plain one has. */
+export function shapedArray(elementType: Oid, items: readonly Datum[], dimensions: readonly Dimension[]): SqlArray {
+  const isPlain = items.length === 0 || (dimensions.length === 1 && dimensions[0]?.first === 1);
+  return new SqlArray(elementType, items, isPlain ? null : dimensions);
+}
+
+/** What an int2vector or an oidvector is: counted from 0. */
+export const vectorOf = (elementType: Oid, items: readonly Datum[]): SqlArray =>
+  shapedArray(elementType, items, [{ length: items.length, first: 0 }]);
 
 export function arrayOf(value: Value): SqlArray {
   assert(value instanceof SqlArray, "a value of an array type is an array");
   return value;
 }
 
-const malformed = (text: string, detail?: string): SqlError =>
-  new SqlError("22P02", `malformed array literal: "${text}"`, { detail });
-
-/** An element as it stands between the braces; null for NULL. */
-type Item = string | null;
-
 /** Reads `{a,"b c",NULL}`. Elements are as they were written, without quotes and escapes. */
-export function readArrayText(text: string, delimiter: string): Item[] {
+function readArrayText(text: string, delimiter: string): ReadArray {
   let at = 0;
   const skip = (): void => {
     while (/[ \t-\r]/u.test(text[at] ?? "")) at += 1;
   };
   skip();
-  if (text[at] === "[") {
-    const bounds = /^\[[ \t-\r]*1[ \t-\r]*:[ \t-\r]*\d+[ \t-\r]*\][ \t-\r]*=/u.exec(text.slice(at));
-    if (bounds === null) {
-      if (/^(?:\[[ \t-\r]*-?\d+[ \t-\r]*(?::[ \t-\r]*-?\d+[ \t-\r]*)?\])+[ \t-\r]*=/u.test(text.slice(at)))
-        throw notSupported("an array of several dimensions, or whose first element is not number 1,");
-      throw malformed(text, "Missing array dimension value.");
-    }
-    at += bounds[0].length;
-    skip();
-  }
+  if (text[at] === "[") return readShapedText(text, delimiter);
   if (text[at] !== "{") throw malformed(text, 'Array value must start with "{" or dimension information.');
   at += 1;
   const items: Item[] = [];
@@ -63,6 +81,7 @@ export function readArrayText(text: string, delimiter: string): Item[] {
   else
     for (;;) {
       skip();
+      if (text[at] === "{" && items.length === 0) return readShapedText(text, delimiter);
       const item = readItem(text, at, delimiter);
       items.push(item.value);
       at = item.next;
@@ -75,15 +94,14 @@ export function readArrayText(text: string, delimiter: string): Item[] {
     }
   skip();
   if (at < text.length) throw malformed(text, "Junk after closing right brace.");
-  return items;
+  return { items, shape: null };
 }
 
 function readItem(text: string, from: number, delimiter: string): { readonly value: Item; readonly next: number } {
   let at = from;
   const first = text[at];
   if (first === undefined) throw malformed(text, "Unexpected end of input.");
-  if (first === "{") throw notSupported("an array of several dimensions");
-  if (first === delimiter || first === "}") throw malformed(text, `Unexpected "${first}" character.`);
+  if (first === delimiter || first === "}" || first === "{") throw malformed(text, `Unexpected "${first}" character.`);
   let value = "";
   if (first === '"') {
     at += 1;
@@ -128,33 +146,34 @@ export interface ArrayElement {
 
 export function arrayCodec({ type, codec, delimiter }: ArrayElement): TypeCodec {
   return {
-    input: (text, modifier, context) =>
-      new SqlArray(
-        type,
-        readArrayText(text, delimiter).map((item) => (item === null ? null : codec.input(item, modifier, context))),
-      ),
+    input: (text, modifier, context) => {
+      const { items, shape } = readArrayText(text, delimiter);
+      const values = items.map((item) => (item === null ? null : codec.input(item, modifier, context)));
+      return shape === null ? new SqlArray(type, values) : shapedArray(type, values, shape);
+    },
     output: (value, context) => {
-      const items = arrayOf(value).items.map((item) =>
+      const array = arrayOf(value);
+      const items = array.items.map((item) =>
         item === null ? "NULL" : quoteItem(codec.output(item, context), delimiter),
       );
-      const { first } = arrayOf(value);
-      const bounds = first === 1 || items.length === 0 ? "" : `[${first}:${items.length - 1 + first}]=`;
-      return `${bounds}{${items.join(delimiter)}}`;
+      const { shape } = array;
+      if (shape === null) return `{${items.join(delimiter)}}`;
+      const bounds = shape.every(({ first }) => first === 1) ? "" : `${boundsText(shape)}=`;
+      return `${bounds}${nested(items, shape, (level) => `{${level.join(delimiter)}}`)}`;
     },
-    receive: (bytes, modifier, context) =>
-      new SqlArray(
-        type,
-        receiveItems(bytes, type, 1, (item) => codec.receive(item, modifier, context)),
-      ),
+    receive: (bytes, modifier, context) => {
+      const { items, dimensions } = receiveArray(bytes, type, (item) => codec.receive(item, modifier, context));
+      return shapedArray(type, items, dimensions);
+    },
     send: (value, context) => {
-      const { items, first } = arrayOf(value);
-      const head = fixed(items.length === 0 ? 12 : 20, (view) => {
-        view.setInt32(0, items.length === 0 ? 0 : 1);
+      const { items, dimensions } = arrayOf(value);
+      const head = fixed(12 + dimensions.length * 8, (view) => {
+        view.setInt32(0, dimensions.length);
         view.setInt32(4, items.includes(null) ? 1 : 0);
         view.setUint32(8, type);
-        if (items.length > 0) {
-          view.setInt32(12, items.length);
-          view.setInt32(16, first);
+        for (const [at, { length, first }] of dimensions.entries()) {
+          view.setInt32(12 + at * 8, length);
+          view.setInt32(16 + at * 8, first);
         }
       });
       return concatBytes([head, ...items.map((item) => sendItem(item === null ? null : codec.send(item, context)))]);
@@ -172,7 +191,7 @@ export function vectorCodec(element: Oid, codec: TypeCodec): TypeCodec {
   return {
     ...arrayCodec({ type: element, codec, delimiter: "," }),
     input: (text, _modifier, context) =>
-      new SqlArray(
+      vectorOf(
         element,
         trimSpaces(text) === ""
           ? []
@@ -180,14 +199,13 @@ export function vectorCodec(element: Oid, codec: TypeCodec): TypeCodec {
               .trim()
               .split(/[ \t-\r]+/u)
               .map((word) => codec.input(word, noModifier, context)),
-        0,
       ),
-    receive: (bytes, modifier, context) =>
-      new SqlArray(
-        element,
-        receiveItems(bytes, element, 0, (item) => codec.receive(item, modifier, context)),
-        0,
-      ),
+    receive: (bytes, modifier, context) => {
+      const { items, dimensions } = receiveArray(bytes, element, (item) => codec.receive(item, modifier, context));
+      if (items.length > 0 && (dimensions.length !== 1 || dimensions[0]?.first !== 0))
+        throw invalidBinary(`invalid ${element === typeOid.oid ? "oidvector" : "int2vector"} data`);
+      return vectorOf(element, items);
+    },
     output: (value, context) =>
       arrayOf(value)
         .items.map((item) => (item === null ? "" : codec.output(item, context)))

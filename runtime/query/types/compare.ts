@@ -5,6 +5,7 @@
 import { AssertionFailed } from "../../types/assert.js";
 import { SqlError } from "../error.js";
 import { arrayOf } from "./array.js";
+import { boundsText, type Dimension } from "./array-shape.js";
 import { bytesOf, compareBytes, toHex } from "./bytea.js";
 import type { Datum, Value } from "./datum.js";
 import { compareDecimals, decimalOf, decimalText, normalDecimal } from "./decimal.js";
@@ -106,18 +107,37 @@ const normalNode = (node: ReturnType<typeof nodeOf>): ReturnType<typeof nodeOf> 
 function arrayOrder(element: TypeOrder): TypeOrder {
   return {
     compare: (a, b) => {
-      const left = arrayOf(a).items;
-      const right = arrayOf(b).items;
+      const { items: left, shape } = arrayOf(a);
+      const { items: right, shape: other } = arrayOf(b);
       const length = Math.min(left.length, right.length);
       for (let index = 0; index < length; index += 1) {
         const order = compareNullable(left[index] ?? null, right[index] ?? null, element.compare);
         if (order !== 0) return order;
       }
-      return Math.sign(left.length - right.length);
+      if (left.length !== right.length || (shape === null && other === null))
+        return Math.sign(left.length - right.length);
+      return compareShapes(arrayOf(a).dimensions, arrayOf(b).dimensions);
     },
-    key: (value) =>
-      JSON.stringify(arrayOf(value).items.map((item) => (item === null ? null : keyText(element.key(item))))),
+    key: (value) => {
+      const { items, shape } = arrayOf(value);
+      const key = JSON.stringify(items.map((item) => (item === null ? null : keyText(element.key(item)))));
+      return shape === null ? key : `${boundsText(shape)}${key}`;
+    },
   };
+}
+
+/** Of arrays with the same elements: by the number of dimensions, then by their lengths, then by where they begin. */
+function compareShapes(a: readonly Dimension[], b: readonly Dimension[]): number {
+  if (a.length !== b.length) return a.length - b.length;
+  for (const [at, { length }] of a.entries()) {
+    const order = length - (b[at]?.length ?? 0);
+    if (order !== 0) return order;
+  }
+  for (const [at, { first }] of a.entries()) {
+    const order = first - (b[at]?.first ?? 0);
+    if (order !== 0) return order;
+  }
+  return 0;
 }
 
 const keyText = (key: string | number | bigint | boolean): string => String(key);

@@ -16,7 +16,7 @@
  *   json                            string, as written
  *   jsonb                           Jsonb, in PostgreSQL's canonical form
  *   jsonpath                        string, as written
- *   T[]                             SqlArray, one dimension
+ *   T[]                             SqlArray, of up to 6 dimensions
  *   record, row types               SqlRecord
  *   void                            "" (as PostgreSQL shows it)
  *   NULL of any type                null

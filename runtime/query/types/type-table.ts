@@ -87,5 +87,11 @@ export function elementTypeOf(array: Oid): Oid {
   return facts.category === "A" || array === typeOid.recordArray ? facts.element : 0;
 }
 
+/** Whether it is the type of arrays of another, and no int2vector or oidvector. */
+export function isArray(oid: Oid): boolean {
+  const element = elementTypeOf(oid);
+  return element !== 0 && arrayTypeOf(element) === oid;
+}
+
 /** Bytes of the type as RowDescription tells it: -1 for variable, also for types that are not known here. */
 export const typeLengthOf = (oid: Oid): number => typeFactsOf(oid)?.length ?? -1;

@@ -1,8 +1,10 @@
 /** The value of an expression for one row, by the meaning of its kind and nothing else: every part is asked every time. */
+
 import type { EvaluationContext } from "../../../runtime/query/functions/context.js";
 import type { Evaluator } from "../../../runtime/query/functions/registry.js";
 import type { BoundExpression, Callee, Subplan } from "../../../runtime/query/plan/expression.js";
 import { SqlArray } from "../../../runtime/query/types/array.js";
+import { arrayOfArrays, sliced } from "../../../runtime/query/types/array-parts.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
 import { SqlRecord } from "../../../runtime/query/types/record.js";
 import { sqlType, typeOid } from "../../../runtime/query/types/sql-type.js";
@@ -85,27 +87,34 @@ export function evaluate(expression: BoundExpression, scope: Scope, port: Expres
       return expression.quantifier === "any" ? any(array.items, test) : all(array.items, test);
     }
     case "arrayOf":
-      return new SqlArray(expression.elementType, expression.items.map(value));
+      return expression.isNested === true
+        ? arrayOfArrays(expression.elementType, expression.items.map(value))
+        : new SqlArray(expression.elementType, expression.items.map(value));
     case "rowOf": {
       if (expression.present !== undefined && value(expression.present) === null) return null;
       const types = expression.items.map(({ type }) => (type.oid === typeOid.unknown ? sqlType(typeOid.text) : type));
       return new SqlRecord(types, expression.items.map(value), expression.names.length === 0 ? null : expression.names);
     }
     case "element": {
-      const [array, index] = [value(expression.array), value(expression.index)];
-      return array instanceof SqlArray && index !== null ? (array.items[Number(index) - 1] ?? null) : null;
+      const [array, indexes] = [value(expression.array), expression.indexes.map(value)];
+      if (!(array instanceof SqlArray) || indexes.includes(null)) return null;
+      const { dimensions, items } = array;
+      if (dimensions.length !== indexes.length) return null;
+      const offsets = dimensions.map(({ first }, at) => Number(indexes[at]) - first);
+      if (dimensions.some(({ length }, at) => (offsets[at] ?? 0) < 0 || (offsets[at] ?? 0) >= length)) return null;
+      const strides = dimensions.map((_, at) => dimensions.slice(at + 1).reduce((all, { length }) => all * length, 1));
+      return items[offsets.reduce((sum, offset, at) => sum + offset * (strides[at] ?? 1), 0)] ?? null;
     }
     case "slice": {
       const array = value(expression.array);
       if (!(array instanceof SqlArray)) return null;
-      const from = expression.from === null ? 1 : value(expression.from);
-      const to = expression.to === null ? array.items.length : value(expression.to);
-      if (from === null || to === null) return null;
-      const isWithin = (at: number): boolean => at + 1 >= Number(from) && at + 1 <= Number(to);
-      return new SqlArray(
-        array.elementType,
-        array.items.filter((_, at) => isWithin(at)),
-      );
+      const ends = expression.bounds.map(({ from, to }) => [from, to].map((end) => (end === null ? "" : value(end))));
+      if (ends.some((pair) => pair.includes(null))) return null;
+      const bounds = ends.map(([from = "", to = ""]) => ({
+        from: from === "" ? null : Number(from),
+        to: to === "" ? null : Number(to),
+      }));
+      return sliced(array, bounds);
     }
     case "field": {
       const record = value(expression.record);

@@ -6,7 +6,7 @@ import {
   type ProcedureFacts,
   type ProcedureSchema,
 } from "../../functions/procedures.js";
-import { SqlArray } from "../../types/array.js";
+import { SqlArray, vectorOf } from "../../types/array.js";
 import { zoneAbbreviations } from "../../types/date-time/abbreviations.js";
 import { zoneOffsetAt } from "../../types/date-time/format.js";
 import { findZone, zoneNames } from "../../types/date-time/zones.js";
@@ -34,7 +34,7 @@ function argumentColumns(procedure: ProcedureFacts): SystemRow {
   ];
   const isPlain = outColumns.length === 0 && variadic === 0;
   return {
-    proargtypes: new SqlArray(typeOid.oid, argumentTypes, 0),
+    proargtypes: vectorOf(typeOid.oid, argumentTypes),
     proallargtypes: isPlain
       ? null
       : new SqlArray(typeOid.oid, [...argumentTypes, ...outColumns.map(({ type }) => type)]),

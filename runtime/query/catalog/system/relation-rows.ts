@@ -4,10 +4,10 @@ import { indexColumnNames } from "../../bind/names.js";
 import type { EvaluationContext } from "../../functions/context.js";
 import { allProcedures } from "../../functions/procedures.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
-import { SqlArray } from "../../types/array.js";
+import { SqlArray, vectorOf } from "../../types/array.js";
 import { int64 } from "../../types/bytes.js";
 import { readQualifiedName } from "../../types/quote.js";
-import { type Oid, type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
+import { type Oid, sqlType, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import {
   type ColumnDefinition,
@@ -39,8 +39,8 @@ const heapAccess = 2;
 const treeAccess = 403;
 
 const int2s = (items: readonly number[]): SqlArray => new SqlArray(typeOid.int2, items);
-const int2Vector = (items: readonly number[]): SqlArray => new SqlArray(typeOid.int2, items, 0);
-const oidVector = (items: readonly Oid[]): SqlArray => new SqlArray(typeOid.oid, items, 0);
+const int2Vector = (items: readonly number[]): SqlArray => vectorOf(typeOid.int2, items);
+const oidVector = (items: readonly Oid[]): SqlArray => vectorOf(typeOid.oid, items);
 
 const relationKinds = { table: "r", index: "i", view: "v", materializedView: "m", sequence: "S" } as const;
 
@@ -112,7 +112,7 @@ export function* classRows(world: CatalogWorld): Iterable<SystemRow> {
   }
 }
 
-function typeColumns(type: SqlType): SystemRow {
+function typeColumns({ type, dimensions = 1 }: Pick<ColumnDefinition, "type" | "dimensions">): SystemRow {
   const facts = typeFactsOf(type.oid);
   return {
     atttypid: type.domain ?? type.oid,
@@ -122,7 +122,7 @@ function typeColumns(type: SqlType): SystemRow {
     attalign: facts?.alignment ?? "i",
     attstorage: facts?.storage ?? "x",
     attcollation: facts?.collation ?? 0,
-    attndims: elementTypeOf(type.oid) === 0 ? 0 : 1,
+    attndims: elementTypeOf(type.oid) === 0 ? 0 : dimensions,
     attcacheoff: -1,
     attstattarget: -1,
     attislocal: true,
@@ -136,7 +136,7 @@ function tableColumnRow(table: TableDefinition, column: ColumnDefinition): Syste
       attname: `........pg.dropped.${column.number}........`,
       attnum: column.number,
       attisdropped: true,
-      ...typeColumns({ oid: 0, modifier: -1 }),
+      ...typeColumns({ type: { oid: 0, modifier: -1 } }),
     };
   return {
     attrelid: table.oid,
@@ -148,7 +148,7 @@ function tableColumnRow(table: TableDefinition, column: ColumnDefinition): Syste
     attidentity: column.identity === "always" ? "a" : column.identity === "byDefault" ? "d" : "",
     attgenerated: column.generated === null ? "" : "s",
     attacl: aclArray(column),
-    ...typeColumns(column.type),
+    ...typeColumns(column),
   };
 }
 
@@ -163,7 +163,7 @@ function* indexColumnRows(index: IndexDefinition, table: TableDefinition): Itera
     ...included.map((number) => table.columns.find((column) => column.number === number)?.type ?? sqlType(0)),
   ];
   for (const [place, type] of types.entries())
-    yield { attrelid: index.oid, attname: names[place] ?? "", attnum: place + 1, ...typeColumns(type) };
+    yield { attrelid: index.oid, attname: names[place] ?? "", attnum: place + 1, ...typeColumns({ type }) };
 }
 
 export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
@@ -186,7 +186,7 @@ export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
             attname: name,
             attnum: place + 1,
             attnotnull: true,
-            ...typeColumns({ oid: type, modifier: -1 }),
+            ...typeColumns({ type: { oid: type, modifier: -1 } }),
           };
         break;
       default:
@@ -197,7 +197,7 @@ export function* attributeRows(world: CatalogWorld): Iterable<SystemRow> {
             attnum: place + 1,
             atthasdef: column.default !== undefined,
             attacl: aclArray(column),
-            ...typeColumns(column.type),
+            ...typeColumns(column),
           };
     }
 }

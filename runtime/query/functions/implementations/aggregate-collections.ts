@@ -1,6 +1,8 @@
 /** Aggregates that keep what they are given: arrays, JSON, joined text, bits, truth; and those over sorted rows. */
-import { notSupported, SqlError } from "../../error.js";
+
+import { SqlError } from "../../error.js";
 import { SqlArray } from "../../types/array.js";
+import { collectedArrays } from "../../types/array-parts.js";
 import { concatBytes } from "../../types/bytes.js";
 import { comparatorOf } from "../../types/compare.js";
 import type { Datum, Value } from "../../types/datum.js";
@@ -279,9 +281,8 @@ export const collections: readonly Implementation[] = [
   ...aggregatesOfAll({
     "array_agg(anynonarray)": ({ result }) =>
       new CollectValues((values) => (values.length === 0 ? null : new SqlArray(elementTypeOf(result), [...values]))),
-    "array_agg(anyarray)": () => {
-      throw notSupported("an array of several dimensions");
-    },
+    "array_agg(anyarray)": ({ result }) =>
+      new CollectValues((values) => (values.length === 0 ? null : collectedArrays(elementTypeOf(result), values))),
     "string_agg(text,text)": () => new JoinedText(),
     "string_agg(bytea,bytea)": joinedBytes,
     "json_agg(anyelement)": ({ args }, context) => jsonArray(args[0] ?? 0, context),

@@ -1,6 +1,7 @@
-/** Functions of arrays, which have one dimension and begin at 1; and the sets of rows that arrays and ranges unfold into. */
-import { notSupported, SqlError } from "../../error.js";
+/** Functions of arrays, and the sets of rows that arrays and ranges unfold into. */
+import { SqlError } from "../../error.js";
 import { SqlArray } from "../../types/array.js";
+import { boundsText, type Dimension, lastOf } from "../../types/array-shape.js";
 import { codecOf } from "../../types/codecs.js";
 import { comparatorOf } from "../../types/compare.js";
 import { isFiniteTime } from "../../types/date-time/calendar.js";
@@ -13,6 +14,7 @@ import { type Oid, typeOid } from "../../types/sql-type.js";
 import { elementTypeOf } from "../../types/type-table.js";
 import type { EvaluationContext } from "../context.js";
 import { type CallTypes, type Implementation, nullably, sets, setsOfAny, strictly } from "../define.js";
+import { concatenated, expectFlat, filled, filtered, trimmed, withItem } from "./array-building.js";
 import { addToTimestamp, addToTimestamptz } from "./date-time.js";
 import { splitText } from "./text.js";
 
@@ -45,35 +47,21 @@ function overlaps(a: SqlArray, b: SqlArray, types: CallTypes): boolean {
   return a.items.some((item) => b.items.some((other) => isEqual(compare, item, other)));
 }
 
+const searching = "searching for elements in";
+
 function position(array: SqlArray | null, item: Datum, from: number | null, types: CallTypes): Datum {
-  if (array === null || array.items.length === 0) return null;
+  if (array === null) return null;
+  expectFlat(array, searching);
+  if (array.items.length === 0) return null;
   if (from === null) throw new SqlError("22004", "initial position must not be null");
   const same = sameAs(argumentElement(types));
   const at = array.items.findIndex((other, index) => index >= from - array.first && same(other, item));
   return at < 0 ? null : at + array.first;
 }
 
-function fill(value: Datum, dimensions: SqlArray | null, types: CallTypes): Datum {
-  if (dimensions === null) throw new SqlError("22004", "dimension array or low bound array cannot be null");
-  if (dimensions.items.length > 1) throw notSupported("an array of several dimensions");
-  const [count = 0] = dimensions.items;
-  if (count === null) throw new SqlError("22004", "dimension values cannot be null");
-  const size = Number(count);
-  if (size < 0 || size > 134_217_727) throw new SqlError("54000", "array size exceeds the maximum allowed (134217727)");
-  return new SqlArray(
-    elementOf(types),
-    Array.from({ length: size }, () => value),
-  );
-}
-
-function trim(array: SqlArray, count: number): SqlArray {
-  if (count < 0 || count > array.items.length)
-    throw new SqlError("2202E", `number of elements to trim must be between 0 and ${array.items.length}`);
-  return new SqlArray(array.elementType, array.items.slice(0, array.items.length - count));
-}
-
 /** The number of thresholds (in rising order) that are not above the operand. */
 function bucket(operand: Datum, thresholds: SqlArray, types: CallTypes): number {
+  if (thresholds.dimensions.length > 1) throw new SqlError("2202E", "thresholds must be one-dimensional array");
   if (thresholds.items.includes(null)) throw new SqlError("22004", "thresholds array must not contain NULLs");
   const compare = comparatorOf(argumentElement(types, 1));
   let low = 0;
@@ -87,21 +75,25 @@ function bucket(operand: Datum, thresholds: SqlArray, types: CallTypes): number 
   return low;
 }
 
-const lastOf = (array: SqlArray): number => array.items.length - 1 + array.first;
-const ofFirst = (dimension: number, array: SqlArray): boolean => dimension === 1 && array.items.length > 0;
+const dimensionOf = ({ dimensions }: SqlArray, number: number): Dimension | null => dimensions[number - 1] ?? null;
+
+const upperOf = (array: SqlArray, number: number): number | null => {
+  const dimension = dimensionOf(array, number);
+  return dimension === null ? null : lastOf(dimension);
+};
 
 const strict = strictly({
-  "array_dims(anyarray)": (array) => (array.items.length === 0 ? null : `[${array.first}:${lastOf(array)}]`),
-  "array_ndims(anyarray)": (array) => (array.items.length === 0 ? null : 1),
-  "array_lower(anyarray,int4)": (array, dimension) => (ofFirst(dimension, array) ? array.first : null),
-  "array_upper(anyarray,int4)": (array, dimension) => (ofFirst(dimension, array) ? lastOf(array) : null),
-  "array_length(anyarray,int4)": (array, dimension) => (ofFirst(dimension, array) ? array.items.length : null),
+  "array_dims(anyarray)": ({ dimensions }) => (dimensions.length === 0 ? null : boundsText(dimensions)),
+  "array_ndims(anyarray)": ({ dimensions }) => (dimensions.length === 0 ? null : dimensions.length),
+  "array_lower(anyarray,int4)": (array, number) => dimensionOf(array, number)?.first ?? null,
+  "array_upper(anyarray,int4)": (array, number) => upperOf(array, number),
+  "array_length(anyarray,int4)": (array, number) => dimensionOf(array, number)?.length ?? null,
   "cardinality(anyarray)": (array) => array.items.length,
   "array_to_string(anyarray,text)": (array, delimiter, context) => joined(array, delimiter, null, context),
   "arrayoverlap(anyarray,anyarray)": (a, b, _context, types) => overlaps(a, b, types),
   "arraycontains(anyarray,anyarray)": (a, b, _context, types) => contains(a, b, types),
   "arraycontained(anyarray,anyarray)": (a, b, _context, types) => contains(b, a, types),
-  "trim_array(anyarray,int4)": (array, count) => trim(array, count),
+  "trim_array(anyarray,int4)": (array, count) => trimmed(array, count),
   "width_bucket(anycompatible,anycompatiblearray)": (operand, thresholds, _context, types) =>
     bucket(operand, thresholds, types),
   "array_larger(anyarray,anyarray)": (a, b, _context, types) => (comparatorOf(types.args[0] ?? 0)(a, b) >= 0 ? a : b),
@@ -111,25 +103,21 @@ const strict = strictly({
 
 const open = nullably({
   "array_append(anycompatiblearray,anycompatible)": (array, item, _context, types) =>
-    new SqlArray(elementOf(types), [...(array?.items ?? []), item]),
+    withItem(elementOf(types), array, item, "last"),
   "array_prepend(anycompatible,anycompatiblearray)": (item, array, _context, types) =>
-    new SqlArray(elementOf(types), [item, ...(array?.items ?? [])]),
-  "array_cat(anycompatiblearray,anycompatiblearray)": (a, b) =>
-    a === null ? b : b === null ? a : new SqlArray(a.elementType, [...a.items, ...b.items]),
+    withItem(elementOf(types), array, item, "first"),
+  "array_cat(anycompatiblearray,anycompatiblearray)": (a, b) => (a === null ? b : b === null ? a : concatenated(a, b)),
   "array_to_string(anyarray,text,text)": (array, delimiter, nullText, context) =>
     array === null || delimiter === null ? null : joined(array, delimiter, nullText, context),
   "array_remove(anycompatiblearray,anycompatible)": (array, item, _context, types) => {
     if (array === null) return null;
     const same = sameAs(elementOf(types));
-    return new SqlArray(
-      array.elementType,
-      array.items.filter((other) => !same(other, item)),
-    );
+    return filtered(array, (other) => !same(other, item));
   },
   "array_replace(anycompatiblearray,anycompatible,anycompatible)": (array, from, to, _context, types) => {
     if (array === null) return null;
     const same = sameAs(elementOf(types));
-    return new SqlArray(
+    return array.withItems(
       array.elementType,
       array.items.map((other) => (same(other, from) ? to : other)),
     );
@@ -140,13 +128,17 @@ const open = nullably({
     position(array, item, from, types),
   "array_positions(anycompatiblearray,anycompatible)": (array, item, _context, types) => {
     if (array === null) return null;
+    expectFlat(array, searching);
     const same = sameAs(argumentElement(types));
     return new SqlArray(
       typeOid.int4,
       array.items.flatMap((other, index) => (same(other, item) ? [index + array.first] : [])),
     );
   },
-  "array_fill(anyelement,_int4)": (value, dimensions, _context, types) => fill(value, dimensions, types),
+  "array_fill(anyelement,_int4)": (value, lengths, _context, types) =>
+    filled(elementOf(types), value, lengths, undefined),
+  "array_fill(anyelement,_int4,_int4)": (value, lengths, firsts, _context, types) =>
+    filled(elementOf(types), value, lengths, firsts),
 });
 
 function zeroStep(): SqlError {
@@ -193,10 +185,11 @@ function* times(from: Int64, to: Int64, step: Interval, next: (time: Int64) => I
   }
 }
 
-function* subscripts(array: SqlArray, dimension: number, isReversed: boolean): Iterable<Datum> {
-  if (dimension !== 1) return;
-  const { first } = array;
-  const last = lastOf(array);
+function* subscripts(array: SqlArray, number: number, isReversed: boolean): Iterable<Datum> {
+  const dimension = dimensionOf(array, number);
+  if (dimension === null) return;
+  const { first } = dimension;
+  const last = lastOf(dimension);
   for (let index = first; index <= last; index += 1) yield isReversed ? last + first - index : index;
 }
 

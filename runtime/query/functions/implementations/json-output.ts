@@ -1,7 +1,8 @@
 /** What a value of any type is in JSON: for `to_json`, `row_to_json`, `json_agg` and their kin. */
 
 import { SqlError } from "../../error.js";
-import { arrayOf } from "../../types/array.js";
+import { arrayOf, type SqlArray } from "../../types/array.js";
+import { nested } from "../../types/array-shape.js";
 import { codecOf } from "../../types/codecs.js";
 import { int64Of, isFiniteTime } from "../../types/date-time/calendar.js";
 import type { Datum, Value } from "../../types/datum.js";
@@ -49,15 +50,17 @@ function scalarText(
   return { text, isBare: numberTypes.has(type) && /^-?\d/u.test(text) };
 }
 
+function arrayText({ items, dimensions }: SqlArray, element: Oid, context: TextContext, separator: string): string {
+  const texts = items.map((item) => jsonText(item, element, context));
+  return nested(texts, dimensions, (level, isOutermost) => `[${level.join(isOutermost ? separator : ",")}]`);
+}
+
 /** `separator` stands between the elements of the outermost array: a line feed for the `pretty` forms. */
 export function jsonText(value: Datum, type: Oid, context: TextContext, separator = ","): string {
   if (value === null) return "null";
   if (type === typeOid.json || type === typeOid.jsonb) return codecOf(type).output(value, context);
   const element = elementTypeOf(type);
-  if (element !== 0)
-    return `[${arrayOf(value)
-      .items.map((item) => jsonText(item, element, context))
-      .join(separator)}]`;
+  if (element !== 0) return arrayText(arrayOf(value), element, context, separator);
   if (type === typeOid.record) {
     const record = recordOf(value);
     const names = fieldNames(record);
@@ -78,7 +81,14 @@ export function jsonbNode(value: Datum, type: Oid, context: TextContext): JsonbN
     return nodeFromTree(parseJson(text, true), text);
   }
   const element = elementTypeOf(type);
-  if (element !== 0) return arrayOf(value).items.map((item) => jsonbNode(item, element, context));
+  if (element !== 0) {
+    const { items, dimensions } = arrayOf(value);
+    return nested<JsonbNode>(
+      items.map((item) => jsonbNode(item, element, context)),
+      dimensions,
+      (level) => level,
+    );
+  }
   if (type === typeOid.record) {
     const record = recordOf(value);
     const names = fieldNames(record);

@@ -122,6 +122,9 @@ function buildJsonbObject(args: readonly Datum[], context: EvaluationContext, ty
 
 /** Pairs of an array of text, or of one of keys and one of values. */
 function pairsOf(keys: SqlArray, values: SqlArray | null): (readonly [key: string, value: Datum])[] {
+  const depth = Math.max(keys.dimensions.length, values?.dimensions.length ?? 0);
+  if (depth > (values === null ? 2 : 1)) throw new SqlError("2202E", "wrong number of array subscripts");
+  if (depth === 2 && keys.dimensions[1]?.length !== 2) throw new SqlError("2202E", "array must have two columns");
   if (values === null && keys.items.length % 2 !== 0)
     throw new SqlError("2202E", "array must have even number of elements");
   if (values !== null && (keys.items.length === 0) !== (values.items.length === 0))

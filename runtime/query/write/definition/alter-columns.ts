@@ -12,7 +12,7 @@ import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
 import { computedFrom } from "./drop-column.js";
 import { checkDomain, hasRows, rewrite, updateRows } from "./table-rows.js";
-import { columnTypeOf } from "./types.js";
+import { columnTypeOf, dimensionsOf } from "./types.js";
 import { columnReadersOf } from "./view-sources.js";
 import { expectNoView } from "./views.js";
 
@@ -111,9 +111,11 @@ export function setType(
   if (using === null && oid === type.oid && modifier === type.modifier && domain === type.domain) return;
   for (const { keys } of ports.draft.catalog.indexesOf(alteration.table))
     if (keys.some((key) => key.column === column.number)) expectIndexable({ type });
-  const next = alteration.restored((each) =>
-    each.number === column.number ? { ...each, type, missingValue: null } : each,
-  );
+  const next = alteration.restored((each) => {
+    if (each.number !== column.number) return each;
+    const { dimensions: _before, ...plain } = each;
+    return { ...plain, type, missingValue: null, ...dimensionsOf(syntax) };
+  });
   const indexes = ports.draft.catalog.indexesOf(next).map((index) => ({
     ...index,
     keys: index.keys.map((key) => (key.column === column.number ? { ...key, type } : key)),

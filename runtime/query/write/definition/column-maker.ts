@@ -12,7 +12,7 @@ import { placeOf } from "./draft.js";
 import { freeName } from "./names.js";
 import type { DefinitionPorts } from "./ports.js";
 import { nextValueOf, noOptions, sequenceNumbers } from "./sequences.js";
-import { columnTypeOf, serialType } from "./types.js";
+import { columnTypeOf, dimensionsOf, serialType } from "./types.js";
 import { expectColumns } from "./width.js";
 
 export const emptyColumn = {
@@ -74,7 +74,7 @@ export class ColumnMaker {
     const number = parts.columns.length + 1;
     const serial = serialType(syntax.type);
     const type = serial ?? columnTypeOf(syntax.type, name, this.#ports);
-    let column: ColumnDefinition = { ...emptyColumn, number, name, type };
+    let column: ColumnDefinition = { ...emptyColumn, number, name, type, ...dimensionsOf(syntax.type) };
     if (serial !== null) {
       const sequence = this.#sequence(name, number, serial);
       column = {

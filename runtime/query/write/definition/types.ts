@@ -1,6 +1,6 @@
 /** Types of columns, as written. */
 import { bindTypeName } from "../../bind/type-name.js";
-import { isType } from "../../catalog/model.js";
+import { type ColumnDefinition, isType } from "../../catalog/model.js";
 import { expectPrivilege } from "../../catalog/privileges.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { TypeName } from "../../syntax/ast-expression.js";
@@ -28,6 +28,10 @@ export function serialType({ names, arrayDimensions }: TypeName): SqlType | null
   const oid = Object.hasOwn(serialTypes, name) ? serialTypes[name] : undefined;
   return oid === undefined ? null : sqlType(oid);
 }
+
+/** What a column notes of the brackets behind its type. */
+export const dimensionsOf = ({ arrayDimensions }: TypeName): Pick<ColumnDefinition, "dimensions"> =>
+  arrayDimensions > 1 ? { dimensions: arrayDimensions } : {};
 
 /** Throws 42501 for a type of the tenant's, or of arrays of one, that whoever asks may not use for what it stores. */
 export function expectTypeUsage(
