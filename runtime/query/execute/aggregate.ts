@@ -117,10 +117,11 @@ export class AggregateOperator implements Operator {
   }
 
   #forgetGroups(set: GroupSet): void {
-    set.groups.clear();
-    set.places32 = new IntegerTable();
-    set.integerGroups = [];
-    set.sums = [];
+    if (set.groups.size > 0) set.groups.clear();
+    // A subquery that runs for each row of another begins anew as often.
+    if (set.places32.size > 0) set.places32 = new IntegerTable();
+    if (set.integerGroups.length > 0) set.integerGroups = [];
+    if (set.sums.length > 0) set.sums = [];
     set.nullGroup = -1;
     this.#execution.memory.give(set.bytes);
     set.bytes = 0;

@@ -56,6 +56,8 @@ export class ScanOperator implements Operator {
   readonly #numbers: readonly number[];
   readonly #keySlot: number;
   #scan: TableScan | null = null;
+  /** The scan before, which may begin anew: a look-up for each row of another table would else make one as often. */
+  #last: TableScan | null = null;
   /** Read by `prepare`, and not yet given out. */
   #ready: RowBatch | null = null;
   #isDone = false;
@@ -93,7 +95,11 @@ export class ScanOperator implements Operator {
       this.#isDone = true;
       return;
     }
-    const { table, index, isBackward } = this.#node;
+    if (this.#last?.restart?.(ranges) === true) {
+      this.#scan = this.#last;
+      return;
+    }
+    const { table, index, isBackward, time } = this.#node;
     this.#scan = this.#execution.environment.source.scan({
       table,
       index,
@@ -103,6 +109,7 @@ export class ScanOperator implements Operator {
       wantsKeys: this.#keySlot >= 0,
       history: this.#history(),
     });
+    this.#last = time === null ? this.#scan : null;
   }
 
   /** The ranges with their values; those that a NULL makes empty are left out, and points that are the same are one. */

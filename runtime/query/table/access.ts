@@ -93,6 +93,11 @@ export const toPositionColumn = -3;
 export interface TableScan {
   /** Fills the next batch; false when nothing is left. The batch is overwritten by the next call. */
   next(): ScanBatch | null;
+  /**
+   * Begins anew with other ranges, as another scan of the same request would, in the memory that it has; also after it was closed. False, or absent, when
+   * another scan is to be made.
+   */
+  restart?(ranges: readonly KeyRange[]): boolean;
   close(): void;
 }
 

@@ -78,6 +78,7 @@ export class TreeScan implements TableScan {
   readonly #watch: Watch | null;
   readonly #rowKey = new TableKey();
   readonly #prefix = new TableKey();
+  #ranges: readonly KeyRange[];
   #fetch: RowFetch;
   #epoch: number;
   #range = -1;
@@ -90,7 +91,9 @@ export class TreeScan implements TableScan {
   #past: PastRange | null = null;
   /** A single row's key that is still to be looked up. */
   #point: Uint8Array | null = null;
+  /** Rows that the next batch may have, and those that there is memory for. */
   #capacity = 0;
+  #room = 0;
   /** Whether rows are read without their keys and positions, so that many can be read at once. */
   readonly #takesRuns: boolean;
   #starts: Int32Array = new Int32Array(0);
@@ -110,6 +113,7 @@ export class TreeScan implements TableScan {
     this.#state = state;
     this.#tenant = tenant;
     this.#request = request;
+    this.#ranges = request.ranges;
     this.#own = own;
     this.#position = position;
     this.#ends = ends;
@@ -247,10 +251,22 @@ export class TreeScan implements TableScan {
     return true;
   }
 
+  restart(ranges: readonly KeyRange[]): boolean {
+    // One that has read many rows goes by whole pages.
+    if (this.#pageColumns !== null) return false;
+    this.#ranges = ranges;
+    this.#past = null;
+    this.#range = -1;
+    this.#isRangeOpen = false;
+    this.#point = null;
+    this.#capacity = 0;
+    return true;
+  }
+
   close(): void {
     this.#past = null;
     this.#isRangeOpen = false;
-    this.#range = this.#request.ranges.length;
+    this.#range = this.#ranges.length;
   }
 
   /** Rows that lie side by side, column by column. */
@@ -284,7 +300,8 @@ export class TreeScan implements TableScan {
 
   #grow(): void {
     const capacity = this.#capacity === 0 ? firstBatchRows : Math.min(batchRowsMax, this.#capacity * 4);
-    if (capacity > this.#capacity) {
+    this.#capacity = capacity;
+    if (capacity > this.#room) {
       const columns = this.#fillers.map(
         ({ isNumbers }): ColumnVector =>
           isNumbers
@@ -292,10 +309,10 @@ export class TreeScan implements TableScan {
             : { kind: "values", values: new Array<Datum>(capacity).fill(null) },
       );
       this.#batch = { rows: 0, columns, keys: this.#batch.keys };
-      this.#capacity = capacity;
+      this.#room = capacity;
       if (this.#takesRuns) this.#starts = new Int32Array(capacity);
-      if (capacity >= keptBatchRows) this.#keep();
     }
+    if (capacity >= keptBatchRows) this.#keep();
     for (const column of this.#batch.columns) {
       if (column.kind !== "numbers" || !column.hasNulls) continue;
       column.nulls.fill(0);
@@ -313,7 +330,8 @@ export class TreeScan implements TableScan {
   }
 
   #openNextRange(): boolean {
-    const { ranges, isBackward } = this.#request;
+    const ranges = this.#ranges;
+    const { isBackward } = this.#request;
     this.#range += 1;
     const range = ranges[isBackward ? ranges.length - 1 - this.#range : this.#range];
     if (range === undefined) return false;

@@ -183,6 +183,65 @@ test("a scan that goes on in a later version of the state sees the rows of its o
   }
 });
 
+test("a scan that begins anew yields what another one would: read in part before, closed, gone on with in a later state, over own writes", (t) => {
+  const state = new ModelTree();
+  const hand = new Hand(state);
+  const values = new Map<number, string | null>();
+  for (let id = 0; id < 300; id += 1) {
+    const value = id % 7 === 0 ? null : ("abcdefgh"[id % 8] ?? "a");
+    hand.write(id + 1, id, undefined, value);
+    values.set(id, value);
+  }
+  const overlay = new Overlay();
+  hand.pend(overlay, 17, values.get(17), undefined);
+  hand.pend(overlay, 900, undefined, "b");
+  let restarted = 0;
+  let rows = 0;
+  for (const reader of [state, new OverlayReader(state, overlay)]) {
+    for (const by of [null, index]) {
+      for (const isBackward of [false, true]) {
+        const position = 300;
+        const source = new TreeTableSource(reader, tenant, position, false);
+        const wanted = (ranges: readonly KeyRange[]): Row[] =>
+          rowsOf(new TreeTableSource(reader, tenant, position, false).scan(request({ index: by, isBackward, ranges })));
+        const point = (value: Datum): KeyRange => {
+          const end = { values: [value], isInclusive: true };
+          return { from: end, to: end };
+        };
+        const asked: KeyRange[][] =
+          by === null
+            ? [
+                [point(5)],
+                [point(17), point(900)],
+                [{ from: { values: [40], isInclusive: false }, to: { values: [90], isInclusive: true } }],
+                [point(1_000)],
+              ]
+            : [
+                [point("b")],
+                [point("a"), point("g")],
+                [{ from: { values: ["f"], isInclusive: true }, to: null }],
+                [point("z")],
+              ];
+        const scan = source.scan(request({ index: by, isBackward, ranges: asked[0] ?? [] }));
+        for (let turn = 0; turn < 24; turn += 1) {
+          const ranges = asked[(turn * 7) % asked.length] ?? [];
+          // Left in the midst, at its end, closed or not, with the state let go of in between.
+          if (turn % 3 === 1) scan.next();
+          else if (turn % 3 === 2) while (scan.next() !== null);
+          if (turn % 4 === 0) scan.close();
+          if (turn % 5 === 0) source.resume(reader, false);
+          t.true(scan.restart?.(ranges));
+          restarted += 1;
+          const given = rowsOf(scan);
+          t.deepEqual(given, wanted(ranges));
+          rows += given.length;
+        }
+      }
+    }
+  }
+  t.true(restarted === 192 && rows > 2_000, `${rows} rows`);
+});
+
 test("a scan of all versions goes on in the midst of a row's versions", (t) => {
   for (const isBackward of [false, true]) {
     const state = new ModelTree();
