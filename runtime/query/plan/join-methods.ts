@@ -7,6 +7,7 @@ import { comparesAlike, sidesOf } from "./join-sides.js";
 import type { JoinNode, JoinType, PlanNode, ScanNode } from "./plan.js";
 import { indexesOf, type PlanContext, rowsOf, withPath } from "./plan-context.js";
 import { isTwoSided, joinRangeOf } from "./range-join.js";
+import { withInputs } from "./rewrite.js";
 import { columnsOf, hasSubquery, isVolatile } from "./walk.js";
 
 interface Equality {
@@ -180,6 +181,13 @@ function rangeJoin(
 /** What beginning a scan by an index costs, in rows of a scan from end to end: 30 to 45 µs to one or two. */
 const lookUpCost = 20;
 
+/** Whether a projection passes all columns of its input on as they are, beside what it adds. */
+const passesAll = ({ input, columns, expressions }: Extract<PlanNode, { kind: "project" }>): boolean =>
+  input.columns.every(({ id }) => {
+    const expression = expressions[columns.findIndex((column) => column.id === id)];
+    return expression?.kind === "column" && expression.id === id;
+  });
+
 /** The right side is a table that has an index for the condition: it is looked into for each left row. */
 function indexLoop(
   type: JoinType,
@@ -188,15 +196,20 @@ function indexLoop(
   conditions: readonly BoundExpression[],
   context: PlanContext,
 ): PlanNode | null {
-  if (right.kind !== "scan" || type === "right" || type === "full" || conditions.length === 0) return null;
+  const looked = right.kind === "project" && passesAll(right) ? right.input : right;
+  if (looked.kind !== "scan" || type === "right" || type === "full" || conditions.length === 0) return null;
   if (conditions.some((condition) => hasSubquery(condition) || isVolatile(condition))) return null;
+  const above = new Set(right.columns.map(({ id }) => id));
+  for (const { id } of looked.columns) above.delete(id);
+  // What a projection adds is not known below it.
+  if (conditions.some((condition) => [...columnsOf(condition)].some((id) => above.has(id)))) return null;
   const scan: ScanNode = {
-    ...right,
-    filter: conjunction([...conjunctsOf(right.filter), ...conditions]),
+    ...looked,
+    filter: conjunction([...conjunctsOf(looked.filter), ...conditions]),
     index: null,
     ranges: [everything],
   };
-  const tableRows = rowsOf(right.table, context);
+  const tableRows = rowsOf(looked.table, context);
   const path = choosePath(scan, indexesOf(scan, context), tableRows);
   if (path.ranges[0] === everything || path.ranges.length === 0) return null;
   const inner = withPath(scan, path);
@@ -208,7 +221,8 @@ function indexLoop(
     ),
   );
   if (!usesLeft) return null;
-  const node: JoinNode = { ...joinNode(type, left, inner, null), isLateral: true };
+  const whole = looked === right ? inner : { ...withInputs(right, [inner]), rows: inner.rows, cost: inner.cost };
+  const node: JoinNode = { ...joinNode(type, left, whole, null), isLateral: true };
   const rows = type === "inner" ? Math.max(1, left.rows * inner.rows) : estimateRows(node);
   return { ...node, rows, cost: left.cost + Math.max(1, left.rows) * (inner.cost + lookUpCost) };
 }
