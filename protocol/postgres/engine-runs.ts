@@ -125,7 +125,9 @@ export class EngineRuns {
   /** The client is gone: what runs is called back, and nothing more is run for it. */
   leave(): void {
     this.#isLeft = true;
-    if (this.#call !== null) this.cancel();
+    if (this.#call === null) return;
+    this.#call.takeBack();
+    this.cancel();
   }
 
   /** Throws for a request of a client that is gone, or has asked to end its statement. */

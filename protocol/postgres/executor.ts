@@ -14,9 +14,9 @@ export type SqlDestination = "projection" | "shard";
 export type SqlOutcome = SqlReply | { readonly kind: "lost"; readonly error: KimberliteError };
 
 export interface SqlCall {
-  /** Asks to end it early; the outcome still comes. What was not sent yet is not sent. */
+  /** Asks to end it early; the outcome still comes. */
   cancel(): void;
-  /** Takes back what was not sent yet; whatever was goes on. The outcome still comes. */
+  /** Its session is over: what was not sent yet is not sent, whatever was goes on. The outcome still comes. */
   takeBack(): void;
 }
 

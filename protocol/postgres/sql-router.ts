@@ -46,6 +46,7 @@ interface Open {
   batch: number;
   attempts: number;
   isCancelled: boolean;
+  isTakenBack: boolean;
   /** Others of its session are under way beside it: sent a second time it would come behind them. */
   readonly isInOrder: boolean;
 }
@@ -63,7 +64,17 @@ const opened = (
   destination: SqlDestination,
   settle: (outcome: SqlOutcome) => void,
   isInOrder: boolean,
-): Open => ({ request, destination, settle, correlation: -1, batch: 0, attempts: 0, isCancelled: false, isInOrder });
+): Open => ({
+  request,
+  destination,
+  settle,
+  correlation: -1,
+  batch: 0,
+  attempts: 0,
+  isCancelled: false,
+  isTakenBack: false,
+  isInOrder,
+});
 
 const attemptsMax = 5;
 const routeMs = 10_000;
@@ -144,7 +155,7 @@ export class SqlRouter implements SqlExecutor {
   }
 
   #callOf(open: Open): SqlCall {
-    return { cancel: () => this.#cancel(open), takeBack: () => void this.#takeBack(open) };
+    return { cancel: () => this.#cancel(open), takeBack: () => this.#takeBack(open) };
   }
 
   readNow(request: SqlRequest): SqlRows | null {
@@ -166,7 +177,7 @@ export class SqlRouter implements SqlExecutor {
   }
 
   #send(open: Open): void {
-    if (open.isCancelled) {
+    if (open.isTakenBack) {
       setImmediate(() => this.#context.enter(() => open.settle(cancelled)));
       return;
     }
@@ -175,7 +186,10 @@ export class SqlRouter implements SqlExecutor {
     if (shard === undefined) this.#sendOnceRouted(open);
     else if (shard === null)
       this.#lose(open, new KimberliteError("tenantUnknown", "it was dropped", { detail: { tenant } }));
-    else this.#queue(open, this.#numberOf(open, shard), open.request);
+    else {
+      this.#queue(open, this.#numberOf(open, shard), open.request);
+      if (open.isCancelled) this.#cancel(open);
+    }
   }
 
   #sendOnceRouted(open: Open): void {
@@ -253,20 +267,20 @@ export class SqlRouter implements SqlExecutor {
     return correlation < 0 ? -1 : this.#table.find(correlation);
   }
 
-  /** True when it is not sent, or is over; false when it was sent. */
-  #takeBack(open: Open): boolean {
-    open.isCancelled = true;
+  #takeBack(open: Open): void {
     const slot = this.#slotOf(open);
-    if (slot < 0) return true;
-    const { sent, takenBack } = this.#destination(this.#table.destination(slot));
-    if (open.batch < sent) return false;
-    takenBack.add(open.correlation);
-    return true;
+    const destination = slot < 0 ? null : this.#destination(this.#table.destination(slot));
+    if (destination !== null && open.batch < destination.sent) return;
+    open.isTakenBack = true;
+    destination?.takenBack.add(open.correlation);
   }
 
+  /** Who has the request is told, behind it: what ends a transaction has to come there, whether it is cancelled or not. */
   #cancel(open: Open): void {
-    if (this.#takeBack(open)) return;
-    const number = this.#table.destination(this.#slotOf(open));
+    open.isCancelled = true;
+    const slot = open.isTakenBack ? -1 : this.#slotOf(open);
+    if (slot < 0) return;
+    const number = this.#table.destination(slot);
     if (this.#destination(number).port === null) return;
     this.#append(number, open.correlation, requestKind.cancel, this.#principal(open.request.user), noBytes);
   }

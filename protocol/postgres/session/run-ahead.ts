@@ -214,8 +214,8 @@ export class RunAhead {
 
   /** The client is gone: it waits for nothing, and what was not sent yet is not sent. */
   leave(): void {
-    this.cancel();
     for (const { call } of this.#underWay) call?.takeBack();
+    this.cancel();
   }
 
   /** The session is over: nobody hears what comes. */

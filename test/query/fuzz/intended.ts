@@ -55,6 +55,14 @@ const differences: readonly IntendedDifference[] = [
       /^select (?:'[^']*'|null) \S+ (?:'[^']*'|null)$/u.test(sql),
   },
   {
+    reason: "a bucket of width_bucket is found exactly; PostgreSQL 15 rounds a quotient, and may name the one above",
+    applies: (sql, expected, actual) =>
+      /width_bucket\(/u.test(sql) &&
+      actual.kind === "value" &&
+      actual.type === 23 &&
+      Number(valueOf(expected)) === Number(actual.text) + 1,
+  },
+  {
     reason: "functions behind B-trees tell the order by its sign alone",
     applies: (sql, expected, actual) =>
       /^select (?:bt\w+cmp|bpcharcmp|byteacmp|\w+_cmp)\(/u.test(sql) &&
