@@ -122,6 +122,12 @@ export type AlterTableAction = Located &
       }
     | { readonly kind: "validateConstraint"; readonly name: string }
     | { readonly kind: "addIdentity"; readonly column: string; readonly constraint: ConstraintSyntax }
+    | {
+        readonly kind: "setIdentity";
+        readonly column: string;
+        readonly when: "always" | "byDefault" | null;
+        readonly options: SequenceOptions;
+      }
     | { readonly kind: "dropIdentity" | "dropExpression"; readonly column: string; readonly ifExists: boolean }
     | { readonly kind: "setOwner"; readonly owner: string }
     | { readonly kind: "setPersistence"; readonly isUnlogged: boolean }

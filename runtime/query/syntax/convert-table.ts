@@ -1,13 +1,13 @@
 /** CREATE TABLE and ALTER TABLE, of the parser into ours. */
-import { notSupported } from "../error.js";
+import { notSupported, SqlError } from "../error.js";
 import type { AlterTable, AlterTableAction, ColumnSyntax, ConstraintSyntax, CreateTable } from "./ast-definition.js";
 import type { RelationName } from "./ast-query.js";
 import type { Conversion } from "./conversion.js";
-import { convertConstraints } from "./convert-constraint.js";
+import { convertConstraints, convertSequenceOptions } from "./convert-constraint.js";
 import { convertExpression, convertTypeName, optional } from "./convert-expression.js";
 import { convertRelation } from "./convert-query.js";
 import { isTemporary, isUnlogged, onCommitOf, relationType } from "./definition-names.js";
-import { checkOptionIn, definitionElements, roleName } from "./options.js";
+import { checkOptionIn, definitionElements, roleName, valueText } from "./options.js";
 import { expectColumnHint, expectHints, hasMoreThanHints } from "./storage-hints.js";
 import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, stringsOf, textOf, unwrap } from "./tree.js";
 
@@ -123,6 +123,8 @@ function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion
       if (constraint === undefined) throw notSupported("an empty constraint");
       return { kind: "addIdentity", column: name, constraint, location };
     }
+    case "AT_SetIdentity":
+      return setIdentity(name, listOf(fieldsOf(definition, "List"), "items"), conversion);
     case "AT_DropIdentity":
       return { kind: "dropIdentity", column: name, ifExists: isMissingOk, location };
     case "AT_DropExpression":
@@ -160,4 +162,26 @@ function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion
     default:
       return { kind: "other", name: type.replace(/^AT_/, ""), location };
   }
+}
+
+/** SET GENERATED, and options of the column's sequence. */
+function setIdentity(column: string, nodes: readonly unknown[], conversion: Conversion): AlterTableAction {
+  const isGenerated = (node: unknown): boolean => textOf(fieldsOf(node, "DefElem"), "defname") === "generated";
+  const [generated, twice] = definitionElements(nodes.filter(isGenerated), conversion);
+  if (twice !== undefined)
+    throw new SqlError("42601", "conflicting or redundant options", { position: twice.location });
+  const named = definitionElements(nodes, conversion).find((each) => each.name === "sequence_name");
+  if (named !== undefined)
+    throw new SqlError("42601", "invalid sequence option SEQUENCE NAME", { position: named.location });
+  return {
+    kind: "setIdentity",
+    column,
+    // As in pg_attribute: a letter's code.
+    when: generated === undefined ? null : valueText(generated.value) === String("a".charCodeAt(0)) ? "always" : "byDefault",
+    options: convertSequenceOptions(
+      nodes.filter((node) => !isGenerated(node)),
+      conversion,
+    ),
+    location: -1,
+  };
 }

@@ -12,6 +12,7 @@ import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
 import { computedFrom } from "./drop-column.js";
 import { checkDomain, hasRows, rewrite, updateRows } from "./table-rows.js";
+import { changeSequence } from "./sequences.js";
 import { columnTypeOf, dimensionsOf } from "./types.js";
 import { columnReadersOf } from "./view-sources.js";
 import { expectNoView } from "./views.js";
@@ -143,6 +144,25 @@ export function addIdentity(
   const changed = columns.identity(column, constraint);
   alteration.ports.draft.put(...columns.sequences);
   alteration.changeColumn(name, position, () => changed);
+}
+
+export function setIdentity(
+  alteration: Alteration,
+  { column: name, when, options, location }: Extract<AlterTableAction, { kind: "setIdentity" }>,
+): void {
+  const position = placeOf(location);
+  const column = alteration.column(name, position);
+  if (column.identity === null) {
+    const label = `column "${name}" of relation "${alteration.table.name}"`;
+    throw new SqlError("55000", `${label} is not an identity column`);
+  }
+  if (when !== null) alteration.changeColumn(name, position, (each) => ({ ...each, identity: when }));
+  const { ports } = alteration;
+  const sequence = ports.draft.catalog.objectByOid(column.sequence);
+  assert(sequence?.kind === "sequence", "an identity column has its sequence");
+  if (options.type !== null || options.ownedBy !== null)
+    throw notSupported("this option of an identity column", placeOf(options.location));
+  changeSequence(sequence, options, ports);
 }
 
 export function dropIdentity(

@@ -3,7 +3,7 @@ import { unreachable } from "../../../types/assert.js";
 import { type ColumnDefinition, primaryKeyOf, type TableDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterTable, AlterTableAction } from "../../syntax/ast-definition.js";
-import { addColumn, addIdentity, dropIdentity, setType } from "./alter-columns.js";
+import { addColumn, addIdentity, dropIdentity, setIdentity, setType } from "./alter-columns.js";
 import { addConstraint, alterConstraint, dropConstraint, validateConstraint } from "./alter-constraints.js";
 import { alterView } from "./alter-view.js";
 import { Alteration } from "./alteration.js";
@@ -89,6 +89,8 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
       return dropConstraint(alteration, action.name, action.ifExists, action.isCascade);
     case "addIdentity":
       return addIdentity(alteration, action);
+    case "setIdentity":
+      return setIdentity(alteration, action);
     case "dropIdentity":
       return dropIdentity(alteration, action.column, action.ifExists, position);
     case "alterConstraint":

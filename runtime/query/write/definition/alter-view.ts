@@ -59,6 +59,7 @@ function perform(view: ViewDefinition, action: AlterTableAction, ports: Definiti
       throw notOfView("VALIDATE CONSTRAINT");
     case "addIdentity":
       throw notOfView("ALTER COLUMN ... ADD IDENTITY");
+    case "setIdentity":
     case "dropIdentity":
       throw notOfView("ALTER COLUMN ... DROP IDENTITY");
     case "dropExpression":

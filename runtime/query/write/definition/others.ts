@@ -30,7 +30,7 @@ import { granteeOf } from "./grant-target.js";
 import { exists, expectNoType } from "./names.js";
 import { expectPersistence, persistenceOf } from "./persistence.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
-import { sequenceNumbers } from "./sequences.js";
+import { changeSequence, sequenceNumbers } from "./sequences.js";
 import { followType } from "./stored-types.js";
 import { expectNoRows, namedColumns } from "./view-columns.js";
 import { expectUnread, readsTemporary } from "./view-sources.js";
@@ -203,21 +203,7 @@ export function alterSequence(statement: AlterSequence, ports: DefinitionPorts):
     return { tag: "ALTER SEQUENCE" };
   }
   if (found.kind !== "sequence") throw new SqlError("42809", `"${found.name}" is not a sequence`);
-  const { options } = statement;
-  const next: SequenceDefinition = {
-    ...found,
-    ...sequenceNumbers(options, null, found),
-    ...ownerOf(options, ports),
-  };
-  draft.put(next);
-  if (options.restart !== undefined) {
-    const value = options.restart === null ? next.start : BigInt(options.restart);
-    if (value < next.minimum)
-      throw new SqlError("22023", `RESTART value (${value}) cannot be less than MINVALUE (${next.minimum})`);
-    if (value > next.maximum)
-      throw new SqlError("22023", `RESTART value (${value}) cannot be greater than MAXVALUE (${next.maximum})`);
-    ports.restart(next.oid, value);
-  }
+  changeSequence({ ...found, ...ownerOf(statement.options, ports) }, statement.options, ports);
   return { tag: "ALTER SEQUENCE" };
 }
 

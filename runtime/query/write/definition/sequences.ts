@@ -6,6 +6,7 @@ import type { Expression } from "../../syntax/ast-expression.js";
 import { type Oid, type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
 import { quoted } from "../constraint-errors.js";
 import { placeOf } from "./draft.js";
+import type { DefinitionPorts } from "./ports.js";
 import { columnType } from "./types.js";
 
 export const noOptions: SequenceOptions = {
@@ -55,6 +56,23 @@ export function sequenceNumbers(options: SequenceOptions, type: SqlType | null, 
     throw invalid(`CACHE (${options.cache}) must be greater than zero`);
   }
   return { type: own, start, increment, minimum, maximum, cycles: options.cycles ?? before?.cycles ?? false };
+}
+
+/** Gives a sequence other options, and another number to go on with. Throws 22023 for what is none of its numbers. */
+export function changeSequence(
+  before: SequenceDefinition,
+  options: SequenceOptions,
+  { draft, restart }: Pick<DefinitionPorts, "draft" | "restart">,
+): void {
+  const next: SequenceDefinition = { ...before, ...sequenceNumbers(options, null, before) };
+  draft.put(next);
+  if (options.restart === undefined) return;
+  const value = options.restart === null ? next.start : BigInt(options.restart);
+  if (value < next.minimum)
+    throw new SqlError("22023", `RESTART value (${value}) cannot be less than MINVALUE (${next.minimum})`);
+  if (value > next.maximum)
+    throw new SqlError("22023", `RESTART value (${value}) cannot be greater than MAXVALUE (${next.maximum})`);
+  restart(next.oid, value);
 }
 
 /** `nextval('name'::regclass)`, as the default of a serial column. The tree names the sequence by its oid, whatever it is called later. */
