@@ -90,6 +90,8 @@ export interface BoundInsert extends ModificationBase {
     readonly arbiters: readonly IndexDefinition[];
     /** Ids of the row that is there already, in the order of the live columns. Those of EXCLUDED are `rules.rowIds`. */
     readonly existingIds: readonly ColumnId[];
+    /** `xmax` of what RETURNING sees: 0 of a row that was inserted, and not of one that was updated. */
+    readonly xmax: ColumnId;
     /** Of the views that are written through: a row that is there and is not seen through them is not updated, but an error. */
     readonly visible: readonly RowCheck[];
     readonly assignments: readonly { readonly column: number; readonly value: BoundExpression }[];

@@ -9,7 +9,7 @@ import { columnsOf, expressionKey } from "../plan/walk.js";
 import type { Expression } from "../syntax/ast-expression.js";
 import type { Delete, Insert, Modification, OnConflict, Update } from "../syntax/ast-modify.js";
 import type { Query, SelectItem } from "../syntax/ast-query.js";
-import { typeOid } from "../types/sql-type.js";
+import { sqlType, typeOid } from "../types/sql-type.js";
 import { type Binder, outputOf, positionOf, untypedQuery } from "./binder.js";
 import type {
   BoundDelete,
@@ -44,7 +44,7 @@ import {
 } from "./modify-parts.js";
 import { columnNameOf } from "./names.js";
 import { afterModifications, bindWith } from "./query.js";
-import { type CommonTables, joinNames, Scope, type ScopeRelation } from "./scope.js";
+import { type CommonTables, joinNames, Scope, type ScopeColumn, type ScopeRelation } from "./scope.js";
 import { expandStar, filterOf, oneRow } from "./select.js";
 import { bindRules, liveColumns, tableRelation } from "./table-rules.js";
 import {
@@ -116,7 +116,9 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
     statement.onConflict === null
       ? null
       : bindConflict(statement.onConflict, target, inserted.relation, rules, alias, binder, tables);
-  const returned = namesOf(inserted.relation);
+  const { relation: shown } = inserted;
+  const xmax = xmaxOf(onConflict?.action === "update" ? onConflict.xmax : null);
+  const returned = namesOf(target.views.length > 0 ? shown : { ...shown, hidden: [...shown.hidden, xmax] });
   const returning = bindReturning(statement.returning, new Scope(returned, null, tables), binder);
   const numbers = given.flatMap(({ column }) => (column === null ? [] : [column.number]));
   const updated = (onConflict?.assignments ?? []).map(({ column }) => column);
@@ -226,7 +228,7 @@ function bindConflict(
   const existingIds = row.columns.map(({ id }) => id);
   if (conflict.action === "nothing") {
     const arbiters = arbitersOf(rules, arbitrates, binder);
-    return { action: "nothing", arbiters, existingIds, visible: [], assignments: [], where: null };
+    return { action: "nothing", arbiters, existingIds, xmax: 0, visible: [], assignments: [], where: null };
   }
   const excluded: ScopeRelation = { ...inserted, name: "excluded", schema: null };
   const scope = new Scope(joinNames(namesOf(excluded), namesOf(seen.relation)), null, tables);
@@ -243,7 +245,15 @@ function bindConflict(
       ? null
       : coerceTo(binder, bindExpression(conflict.where, plainContext(binder, scope, "WHERE")), typeOid.bool, "WHERE");
   const arbiters = arbitersOf(rules, arbitrates, binder);
-  return { action: "update", arbiters, existingIds, visible: visibilityOf(seen, target), assignments, where };
+  const visible = visibilityOf(seen, target);
+  return { action: "update", arbiters, existingIds, xmax: binder.newId(), visible, assignments, where };
+}
+
+/** The system column as RETURNING of an INSERT sees it, by which one tells what was inserted from what ON CONFLICT has updated. */
+function xmaxOf(id: ColumnId | null): ScopeColumn {
+  const type = sqlType(typeOid.xid);
+  const none: BoundExpression = { kind: "constant", value: 0, type, location: -1 };
+  return { id: id ?? 0, name: "xmax", type, table: 0, column: 0, expression: id === null ? none : null };
 }
 
 type Arbitrates = (index: RowRules["indexes"][number]) => boolean;

@@ -15,6 +15,7 @@ import { enums } from "./implementations/enums.js";
 import { floats } from "./implementations/float.js";
 import { dateFormats } from "./implementations/format-dates.js";
 import { numberFormats } from "./implementations/format-numbers.js";
+import { hashes } from "./implementations/hashes.js";
 import { informationSchema } from "./implementations/information-schema.js";
 import { integers } from "./implementations/integer.js";
 import { intervals } from "./implementations/interval.js";
@@ -75,6 +76,7 @@ const implementations = collect([
   signals,
   sleeps,
   uuids,
+  hashes,
   sessions,
   objectNames,
   objectDefinitions,

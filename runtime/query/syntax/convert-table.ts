@@ -177,7 +177,12 @@ function setIdentity(column: string, nodes: readonly unknown[], conversion: Conv
     kind: "setIdentity",
     column,
     // As in pg_attribute: a letter's code.
-    when: generated === undefined ? null : valueText(generated.value) === String("a".charCodeAt(0)) ? "always" : "byDefault",
+    when:
+      generated === undefined
+        ? null
+        : valueText(generated.value) === String("a".charCodeAt(0))
+          ? "always"
+          : "byDefault",
     options: convertSequenceOptions(
       nodes.filter((node) => !isGenerated(node)),
       conversion,

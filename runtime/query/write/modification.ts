@@ -90,16 +90,20 @@ class Run {
   readonly #returning: readonly RowExpression[] | null;
   readonly #checkOptions: readonly { readonly view: string; readonly holds: RowExpression }[];
   readonly #returned: Datum[][] = [];
+  /** Of the row that was written last: whether ON CONFLICT has updated it. */
+  #isUpserted = false;
   #count = 0;
 
-  constructor({ table, rules, given, checkOptions, plan, returning }: BoundModification, ports: WritePorts) {
+  constructor(modification: BoundModification, ports: WritePorts) {
+    const { table, rules, given, checkOptions, plan, returning } = modification;
+    const xmax = modification.kind === "insert" ? (modification.onConflict?.xmax ?? 0) : 0;
     this.#ports = ports;
     this.#table = table;
     this.#given = given;
     this.#writer = new TableWriter(table, rules, ports, given);
     this.#foreignKeys = new ForeignKeys(ports, new Map([[table.oid, this.#writer]]));
     this.#places = new Map(plan.columns.map(({ id }, index) => [id, index]));
-    const ids = [...rules.rowIds, ...plan.columns.map(({ id }) => id)];
+    const ids = [...rules.rowIds, ...plan.columns.map(({ id }) => id), xmax];
     this.#returning =
       returning === null ? null : returning.expressions.map((expression) => ports.compile(expression, ids));
     this.#checkOptions = checkOptions.map(({ view, expression }) => ({
@@ -124,7 +128,7 @@ class Run {
     if (broken !== undefined)
       throw checkOptionViolated(this.#ports, this.#table, broken.view, { values, given: this.#given });
     if (this.#returning === null) return;
-    const row = [...image, ...planned];
+    const row = [...image, ...planned, this.#isUpserted ? Math.max(1, this.#ports.snapshot) : 0];
     this.#returned.push(this.#returning.map((expression) => expression(row)));
   }
 
@@ -169,6 +173,7 @@ class Run {
       if (!("existing" in result)) {
         if (upsert !== null) written.add(nameOfKey(result.key));
         this.#foreignKeys.wrote(this.#table, null, result);
+        this.#isUpserted = false;
         this.#wrote(row, planned);
         return;
       }
@@ -182,6 +187,7 @@ class Run {
       const after = upsert(existing.key, row);
       if (after === null) return;
       written.add(nameOfKey(after.key));
+      this.#isUpserted = true;
       this.#wrote(after.values, planned);
     };
   }

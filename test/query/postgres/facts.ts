@@ -40,7 +40,7 @@ const operatorsQuery = `
   order by o.oid`;
 
 const unwanted =
-  "^(hash|gin|gist|brin|spg|bthandler|btree|amvalidate|pg_index(am|_)|pg_stat_|pg_logical|pg_replication|binary_upgrade|lo_|lo(read|write)|" +
+  "^(hash(?!(text|int[48])(extended)?$|int2$)|gin|gist|brin|spg|bthandler|btree|amvalidate|pg_index(am|_)|pg_stat_|pg_logical|pg_replication|binary_upgrade|lo_|lo(read|write)|" +
   "RI_|pg_event_trigger|pg_ls_|pg_read_|pg_copy_|pg_create_|pg_drop_|pg_wal|pg_current_wal|pg_last_|pg_control|pg_get_(multixact|shmem|" +
   "publication|replication|backend_memory|catalog_foreign|wal)|pg_(hba|ident)_file|pg_show_(all_file|replication)|ts_|tsvector|fmgr_|" +
   "postgresql_fdw|plpgsql|pg_backup|pg_extension|pg_import|pg_rotate|pg_safe_snap|pg_isolation|pg_promote|pg_log_|pg_nextoid|pg_stop_making|" +

@@ -210,14 +210,20 @@ export const procedureFacts = `
 394 string_to_array(text,text) _text f i
 395 array_to_string(anyarray,text) text f ss
 396 array_ge(anyarray,anyarray) bool f is
+400 hashtext(text) int4 f is
 401 text(bpchar) text f is
 404 btoidvectorcmp(oidvector,oidvector) int4 f is
 406 text(name) text f is
 407 name(text) name f is
 408 bpchar(name) bpchar f is
 409 name(bpchar) name f is
+425 hashint4extended(int4,int8) int8 f is
 438 num_nulls(any) int4 f i v=any
 440 num_nonnulls(any) int4 f i v=any
+442 hashint8extended(int8,int8) int8 f is
+448 hashtextextended(text,int8) int8 f is
+449 hashint2(int2) int4 f is
+450 hashint4(int4) int4 f is
 458 text_larger(text,text) text f is
 459 text_smaller(text,text) text f is
 460 int8in(cstring) int8 f is
@@ -339,6 +345,7 @@ export const procedureFacts = `
 946 text(char) text f is
 947 mod(int8,int8) int8 f is
 948 int28div(int2,int8) int8 f is
+949 hashint8(int8) int4 f is
 1026 timezone(interval,timestamptz) timestamp f is
 1031 aclitemin(cstring) aclitem f ss
 1032 aclitemout(aclitem) cstring f ss

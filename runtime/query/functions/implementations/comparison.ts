@@ -8,7 +8,7 @@ import type { Datum, Value } from "../../types/datum.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
 import { elementTypeOf } from "../../types/type-table.js";
-import { type Implementation, strictOf } from "../define.js";
+import { type Implementation, strictly, strictOf } from "../define.js";
 import { allOperators, allProcedures, procedureOf } from "../procedures.js";
 
 type Test = (a: Value, b: Value) => Datum;
@@ -146,4 +146,15 @@ function arrayOperators(): Implementation[] {
 
 const arrayTypeIn = (types: unknown): Oid => (types as { readonly args: readonly Oid[] }).args[0] ?? 0;
 
-export const comparisons: readonly Implementation[] = [...operators(), ...namedFunctions(), ...arrayOperators()];
+/** A transaction's number is unsigned. */
+const transactionIds = strictly({
+  "xideqint4(xid,int4)": (id, number) => id === number >>> 0,
+  "xidneqint4(xid,int4)": (id, number) => id !== number >>> 0,
+});
+
+export const comparisons: readonly Implementation[] = [
+  ...operators(),
+  ...namedFunctions(),
+  ...arrayOperators(),
+  ...transactionIds,
+];

@@ -1,0 +1,24 @@
+-- xmax tells what ON CONFLICT has updated from what it has inserted.
+CREATE TABLE u (id int PRIMARY KEY, n int, CHECK (n >= 0));
+INSERT INTO u VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = excluded.n RETURNING (xmax = 0) AS inserted, xmax;
+INSERT INTO u VALUES (1, 2), (2, 2) ON CONFLICT (id) DO UPDATE SET n = excluded.n RETURNING id, (xmax = 0) AS inserted;
+INSERT INTO u VALUES (1, 2), (3, 2) ON CONFLICT (id) DO UPDATE SET n = u.n + excluded.n RETURNING *, CASE WHEN xmax = 0 THEN 'inserted' ELSE 'updated' END AS what, u.xmax <> 0 AS up, xmax::text = '0' AS text;
+INSERT INTO u VALUES (3, 2), (4, 1) ON CONFLICT DO NOTHING RETURNING id, xmax;
+INSERT INTO u VALUES (3, 2), (5, 1) ON CONFLICT (id) DO UPDATE SET n = 9 WHERE u.n > 100 RETURNING id, xmax = 0;
+INSERT INTO u VALUES (6, 2) RETURNING xmax;
+INSERT INTO u AS x VALUES (6, 2), (7, 7) ON CONFLICT (id) DO UPDATE SET n = 1 RETURNING x.id, x.xmax::text <> '0' AS updated;
+WITH up AS (INSERT INTO u SELECT g, g FROM generate_series(5, 9) g ON CONFLICT (id) DO UPDATE SET n = excluded.n RETURNING (xmax = 0) AS inserted) SELECT inserted, count(*) FROM up GROUP BY 1 ORDER BY 1;
+PREPARE up AS INSERT INTO u VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET n = excluded.n RETURNING xmax = 0;
+EXECUTE up (20, 1);
+EXECUTE up (20, 2);
+BEGIN;
+EXECUTE up (21, 1);
+EXECUTE up (21, 2);
+COMMIT;
+CREATE VIEW v AS SELECT * FROM u;
+INSERT INTO v VALUES (20, 1) ON CONFLICT (id) DO UPDATE SET n = 3 RETURNING xmax;
+INSERT INTO u (xmax) VALUES (1);
+CREATE TABLE bad (xmax int);
+TABLE u ORDER BY id;
+DROP VIEW v;
+DROP TABLE u;
