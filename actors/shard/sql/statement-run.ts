@@ -350,7 +350,9 @@ export class StatementRun {
   #modify(modification: BoundModification, environment: QueryEnvironment): ModificationResult {
     const { locks, request } = this.#parts;
     locks.lockWhole(tableLockName(request.tenant, modification.table.oid), "keyShare");
-    if (readsWhileWriting(modification)) this.#readBefore();
+    // What others see is read faster than what a transaction sees; as long as it has written no rows, both are the same.
+    if (this.#before === null && !this.#parts.transaction.overlay.hasRows) this.#readState();
+    else if (readsWhileWriting(modification)) this.#readBefore();
     return modify(modification, this.rowsOf(modification.plan, environment), this.#ports);
   }
 

@@ -13,13 +13,13 @@ import {
   FunctionScanOperator,
   KeptOperator,
   ModificationOperator,
-  ScanOperator,
   SystemScanOperator,
   ValuesOperator,
 } from "./scans.js";
 import { SetOperationOperator } from "./set-operation.js";
 import { FilterOperator, LimitOperator, LockOperator, ProjectOperator, ProjectSetOperator } from "./simple.js";
 import { SortOperator } from "./sort.js";
+import { ScanOperator } from "./table-scan.js";
 import { WindowOperator } from "./window.js";
 import { commonRows, RecursiveOperator, WithModificationsOperator } from "./with.js";
 

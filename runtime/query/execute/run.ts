@@ -8,7 +8,7 @@ import type { Datum } from "../types/datum.js";
 import { buildOperator } from "./build.js";
 import { compileExpression } from "./compile.js";
 import { Execution, isPrepared, layoutOf } from "./execution.js";
-import { compileOuter } from "./scans.js";
+import { compileOuter } from "./outer-value.js";
 import { readAt } from "./vector.js";
 
 /** Starts a plan; its rows have the columns `outputs`, in that order. */

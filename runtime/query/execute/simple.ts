@@ -9,7 +9,8 @@ import { compileExpression, type RowFunction } from "./compile.js";
 import { batchesAtOnce, type Execution, isPrepared, layoutOf, type Operator, placeOf } from "./execution.js";
 import { type BatchFilter, compileFilter } from "./filter.js";
 import { compileNumbers, type NumbersFunction } from "./numbers.js";
-import { compileOuter, valuesOf } from "./scans.js";
+import { compileOuter } from "./outer-value.js";
+import { valuesOf } from "./scans.js";
 import { BatchBuilder, copyAt, isNumberType, newVector, readAt, writeAt } from "./vector.js";
 
 export class FilterOperator implements Operator {

@@ -11,8 +11,8 @@ import { batchRowsMax } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import { batchesAtOnce, type Execution, isPrepared, type Operator, placeOf } from "./execution.js";
 import type { KeptRows } from "./kept-rows.js";
+import { compileOuter } from "./outer-value.js";
 import { RowSorter } from "./row-sorter.js";
-import { compileOuter } from "./scans.js";
 import { rowCount } from "./simple.js";
 import { BatchBuilder, copyAt } from "./vector.js";
 

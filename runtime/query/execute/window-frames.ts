@@ -5,7 +5,7 @@ import type { RangeOffset } from "../functions/in-range.js";
 import type { SortKey, WindowBound, WindowNode } from "../plan/plan.js";
 import type { Datum, Value } from "../types/datum.js";
 import type { Execution } from "./execution.js";
-import { compileOuter } from "./scans.js";
+import { compileOuter } from "./outer-value.js";
 
 /** Rows from `from` to `to` - 1, in a partition. */
 export interface Span {
