@@ -81,6 +81,8 @@ export class Binder {
   readonly aggregateScopes = new Map<ColumnId, Scope>();
   /** Something in it writes or locks. */
   writes = false;
+  /** Where a table's name stands for the type of its rows; null while none does. */
+  namesRowTypes: number | null = null;
   locks = false;
   #refusal: SqlError | null = null;
   /** Types of the parameters, by their places; null while nothing has told one. */

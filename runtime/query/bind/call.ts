@@ -12,6 +12,7 @@ import { type Binder, positionOf } from "./binder.js";
 import { coerce, coerceArgument, coerceTo } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { expectArguments } from "./entries.js";
+import { populateCall } from "./populate.js";
 import { userTypesOf } from "./type-name.js";
 import { expectNoneWithin, findWindow } from "./window.js";
 
@@ -19,6 +20,13 @@ type Bind = (expression: Expression, context: ExpressionContext) => BoundExpress
 
 export function bindCall(call: FunctionCall, context: ExpressionContext, bind: Bind): BoundExpression {
   const { location } = call;
+  const populate = populateCall(call, context, bind);
+  if (populate !== null) {
+    const { record, rows, args } = populate;
+    checkPlain(call, rows.name);
+    if (record === null) return bindSetCall(call, rows, args, context);
+    return { kind: "call", callee: record, arguments: args, form: "function", type: record.resultType, location };
+  }
   const found = resolve(call, context, bind);
   if (found.kind === "cast") return found.expression;
   const { callee, args } = found;
@@ -193,6 +201,11 @@ export function bindTableCall(
   context: ExpressionContext,
   bind: Bind,
 ): { readonly callee: ResolvedSet; readonly args: readonly BoundExpression[] } | { readonly scalar: BoundExpression } {
+  const populate = populateCall(call, context, bind);
+  if (populate !== null) {
+    checkPlain(call, populate.rows.name);
+    return { callee: populate.rows, args: populate.args };
+  }
   const found = resolve(call, context, bind);
   if (found.kind === "cast") return { scalar: found.expression };
   const { callee, args } = found;

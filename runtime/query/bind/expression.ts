@@ -24,10 +24,10 @@ import { fieldNamed } from "./field.js";
 import { bindGrouping } from "./grouping-call.js";
 import { expectWithout } from "./no-query.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct, operation } from "./operator.js";
+import { castTarget } from "./populate.js";
 import { wholeRow } from "./scope.js";
 import { bindSubquery } from "./subquery.js";
 import { bindSubscripts, jsonbSubscript, noSubscripts } from "./subscript.js";
-import { bindTypeName, userTypesOf } from "./type-name.js";
 
 /** Throws `SqlError` with the place in the text. */
 export function bindExpression(expression: Expression, context: ExpressionContext): BoundExpression {
@@ -124,7 +124,8 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
     case "functionCall":
       return bindCall(expression, context, bindExpression);
     case "cast": {
-      const target = bindTypeName(expression.type, userTypesOf(binder.environment));
+      const target = castTarget(expression, binder);
+      if (!("oid" in target)) return target;
       return expression.parameter === undefined
         ? bindCast(expression.subject, target, location, context)
         : bindArgument(expression.subject, target, expression.parameter, context);

@@ -143,6 +143,8 @@ function bindDefinition(statement: DefinitionStatement, binder: Binder): BoundDe
   }
   const query = bindWhole(statement.query, binder, plainQuery);
   if (binder.hasParameters) throw new SqlError("42P02", "there is no parameter $1");
+  if (binder.namesRowTypes !== null)
+    throw notSupported("a table's name as a type in a definition", positionOf(binder.namesRowTypes));
   if (query.writes) throw modifyingDefinition(statement);
   if (statement.kind === "createView") expectReadable(statement.query, query);
   const qualified = settled(statement.query, binder) as Query;

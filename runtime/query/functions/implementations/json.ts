@@ -244,19 +244,24 @@ interface RecordField {
   readonly text: string;
 }
 
-/** A record whose columns the query names: each from the key of its name. */
-function recordOf(
-  fieldOf: (name: string) => RecordField | null,
+/** The field of a name; null where there is none. */
+export type RecordFields = (name: string) => RecordField | null;
+
+/** A record of these columns: each from the key of its name, or from another record where there is no such key. */
+export function recordOf(
+  fieldOf: RecordFields,
   columns: readonly ResultColumn[],
   context: EvaluationContext,
+  base: SqlRecord | null = null,
 ): SqlRecord {
-  const values = columns.map(({ name, type }): Datum => {
+  const values = columns.map(({ name, type }, at): Datum => {
     const field = fieldOf(name);
-    if (field === null || field.node === null) return null;
+    if (field === null) return base?.values[at] ?? null;
+    if (field.node === null) return null;
     if (type.oid === typeOid.jsonb) return new Jsonb(field.node);
     if (type.oid === typeOid.json) return field.text;
-    const isScalar = !isArrayNode(field.node) && !isObjectNode(field.node);
-    const text = isArrayNode(field.node) ? arrayLiteral(field.node) : isScalar ? nodePlainText(field.node) : field.text;
+    const { node } = field;
+    const text = isArrayNode(node) ? arrayLiteral(node) : typeof node === "string" ? node : field.text;
     return codecOf(type.oid).input(text, type.modifier, context);
   });
   return new SqlRecord(
@@ -266,29 +271,31 @@ function recordOf(
   );
 }
 
-const noObject = (): SqlError => new SqlError("22023", "cannot call json_to_record on a non-object");
-
-function jsonbRecord(node: JsonbNode, columns: readonly ResultColumn[], context: EvaluationContext): SqlRecord {
-  if (!isObjectNode(node)) throw noObject();
-  const fieldOf = (name: string): RecordField | null => {
+/** Null for what is no object. */
+export function jsonbFields(node: JsonbNode): RecordFields | null {
+  if (!isObjectNode(node)) return null;
+  return (name) => {
     const value = node.get(name);
     return value === undefined ? null : { node: value, text: nodeText(value) };
   };
-  return recordOf(fieldOf, columns, context);
 }
 
-function jsonRecord(
-  tree: JsonTree,
-  text: string,
-  columns: readonly ResultColumn[],
-  context: EvaluationContext,
-): SqlRecord {
-  if (tree.kind !== "object") throw noObject();
-  const valueOf = (name: string): RecordField | null => {
+/** Null for what is no object. @param text what the tree was read from */
+export function jsonFields(tree: JsonTree, text: string): RecordFields | null {
+  if (tree.kind !== "object") return null;
+  return (name) => {
     const value = fieldOf(tree, name);
     return value === undefined ? null : { node: nodeFromTree(value, text), text: sourceOf(value, text) };
   };
-  return recordOf(valueOf, columns, context);
+}
+
+function namedRecord(
+  fields: RecordFields | null,
+  columns: readonly ResultColumn[],
+  context: EvaluationContext,
+): SqlRecord {
+  if (fields === null) throw new SqlError("22023", "cannot call json_to_record on a non-object");
+  return recordOf(fields, columns, context);
 }
 
 function arrayLiteral(items: readonly JsonbNode[]): string {
@@ -323,17 +330,19 @@ const rows = sets({
   },
   "jsonb_array_elements(jsonb)": (json) => jsonbItems(json.node).map((node) => new Jsonb(node)),
   "jsonb_array_elements_text(jsonb)": (json) => jsonbItems(json.node).map(plainOrNull),
-  "json_to_record(json)": (text, context, _types, columns) => [jsonRecord(read(text), text, columns, context)],
-  "jsonb_to_record(jsonb)": (json, context, _types, columns) => [jsonbRecord(json.node, columns, context)],
+  "json_to_record(json)": (text, context, _types, columns) => [
+    namedRecord(jsonFields(read(text), text), columns, context),
+  ],
+  "jsonb_to_record(jsonb)": (json, context, _types, columns) => [namedRecord(jsonbFields(json.node), columns, context)],
 });
 
 const openRows = setsOfAny({
   "json_to_recordset(json)": (text, context, _types, columns) =>
     text === null
       ? []
-      : itemsOf(read(text), "json_to_recordset").map((tree) => jsonRecord(tree, text, columns, context)),
+      : itemsOf(read(text), "json_to_recordset").map((tree) => namedRecord(jsonFields(tree, text), columns, context)),
   "jsonb_to_recordset(jsonb)": (json, context, _types, columns) =>
-    json === null ? [] : jsonbItems(json.node).map((node) => jsonbRecord(node, columns, context)),
+    json === null ? [] : jsonbItems(json.node).map((node) => namedRecord(jsonbFields(node), columns, context)),
 });
 
 export const jsons: readonly Implementation[] = [...built, ...emptyOnes, ...strict, ...rows, ...openRows];
