@@ -212,6 +212,7 @@ export class LockQueue {
       transaction.isFailed = true;
       this.#graph.end(transaction.id);
     }
+    session.advisory.forget();
     this.#host.answer(request, encodeSqlReply(failed(error)));
     if (isCommit) this.#rollback(session);
     this.#release(request);

@@ -174,15 +174,17 @@ export class LockTable {
     this.releaseTo(owner, 0);
   }
 
-  /** Gives back one lock out of its turn: advisory locks of a session. False when it is not held. */
-  release(name: string, owner: LockOwner): boolean {
+  /** Gives back one lock out of its turn, or all of its strength but what is left: advisory locks of a session. False when it is not held. */
+  release(name: string, owner: LockOwner, left: LockStrength | null = null): boolean {
+    const before = this.#locks.get(name)?.heldBy(owner) ?? null;
     const taken = this.#taken.get(owner);
-    const at = taken?.findLastIndex((each) => "name" in each && each.name === name) ?? -1;
-    if (taken === undefined || at < 0) return false;
-    const [last] = taken.splice(at, 1);
-    if (last === undefined || !("name" in last)) return false;
-    this.#becomes(name, owner, last.before);
-    if (taken.length === 0) this.#taken.delete(owner);
+    if (before === null || taken === undefined) return false;
+    if (left !== null && rankOf[before] <= rankOf[left]) return false;
+    const others = taken.filter((each) => !("name" in each) || each.name !== name);
+    this.#becomes(name, owner, left);
+    if (left !== null) others.push({ name, before: null });
+    if (others.length === 0) this.#taken.delete(owner);
+    else this.#taken.set(owner, others);
     return true;
   }
 }

@@ -5,6 +5,7 @@ import type { Int64 } from "../../../runtime/query/types/datum.js";
 import { assert } from "../../../runtime/types/assert.js";
 import type { DataRows } from "../../sql/data-rows.js";
 import type { UnfetchedRows } from "../../sql/unfetched-rows.js";
+import { HeldAdvisoryLocks } from "./held-advisory-locks.js";
 import type { LockOwner } from "./lock-table.js";
 import type { Transaction } from "./transaction.js";
 
@@ -26,6 +27,7 @@ export class Session {
   /** Where its requests come from: when that is gone, so is the session. */
   port: Port | null;
   transaction: Transaction | null = null;
+  readonly advisory = new HeldAdvisoryLocks();
   readonly #unfetched: UnfetchedRows;
   readonly #cursors = new Map<number, OpenCursor>();
   readonly #drawn = new Map<number, Int64>();

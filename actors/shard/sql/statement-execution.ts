@@ -99,6 +99,7 @@ export class StatementExecution {
     const transaction = open ?? new Transaction(0, request.tenant, "readCommitted", -1);
     const { overlay } = transaction;
     sequences.begin();
+    if (request.kind !== "describe") session.advisory.begin();
     const told = transaction.notifications.length;
     const waiting = transaction.deferred.mark();
     const restarts = transaction.restarts.mark;
@@ -144,6 +145,7 @@ export class StatementExecution {
       transaction.deferred.rollbackTo(waiting);
       if (error instanceof LockWait) {
         sequences.giveBack();
+        session.advisory.wait();
         transaction.restarts.forget(restarts);
         throw error;
       }
