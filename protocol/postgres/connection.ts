@@ -20,7 +20,7 @@ import type { SessionIdentity } from "./engine-runs.js";
 import { FrontendDecoder } from "./frontend-decoder.js";
 import { kindOf } from "./frontend-messages.js";
 import { Inbox } from "./inbox.js";
-import { FatalError, reportOf } from "./reports.js";
+import { defectReport, FatalError, reportOf } from "./reports.js";
 import type { SessionHost } from "./session/exchange.js";
 import { expectConnect } from "./session/may-connect.js";
 import { Session } from "./session/session.js";
@@ -70,7 +70,8 @@ export interface ConnectionHost extends Omit<SessionHost, "write" | "outgoingByt
   /** Sessions of a user's with this gateway. */
   sessionsOf(user: string): number;
   closed(connection: PostgresConnection): void;
-  crash(error: unknown): void;
+  /** Hears of a bug that was met while one client was served. Its connection ends; those of others go on. */
+  defect(error: unknown): void;
 }
 
 /** For a client to say who it is, and again to prove it. */
@@ -236,11 +237,10 @@ export class PostgresConnection implements Outlet {
 
   /** The error is the client's, or a failure it is told; anything else is a bug and this actor's end. */
   #refuse(error: unknown): void {
-    const report = reportOf(error, null);
+    let report = reportOf(error, null);
     if (report === null) {
-      this.destroy();
-      this.#host.crash(error);
-      return;
+      this.#host.defect(error);
+      report = defectReport(error);
     }
     this.#writer.error({ ...report, severity: "FATAL" });
     this.#close();

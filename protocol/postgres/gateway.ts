@@ -163,7 +163,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       cancel: (process, secret) => this.#cancel(process, secret),
       sessionsOf: (user) => [...this.#processes.keys()].filter(({ userName }) => userName === user).length,
       closed: (connection) => this.#closed(connection),
-      crash: (error) => context.crash(error),
+      defect: (error) => tellDefect(context, error),
     };
   }
 
@@ -425,11 +425,16 @@ function isSameSecret(a: number, b: number): boolean {
   return timingSafeEqual(left, right);
 }
 
+/** Whoever runs the node reads of it; the client whose statement it was is told as well. */
+function tellDefect(context: ActorContext, error: unknown): void {
+  context.log.error("a session met a defect", { error: error instanceof Error ? error.stack : String(error) });
+}
+
 export const postgresGatewayDefinition: ActorDefinition<PostgresGatewayArgs, PostgresGatewayMessage> = {
   kind: "postgres",
   mailbox: { countMax: 100_000, bytesMax: 256 * 1024 * 1024, overflow: "reject" },
   async create(context, args) {
-    const gateway = new PostgresGateway(context, args, await SqlParser.load());
+    const gateway = new PostgresGateway(context, args, await SqlParser.load((error) => tellDefect(context, error)));
     await gateway.listen();
     return gateway;
   },

@@ -51,6 +51,10 @@ export function reportOf(error: unknown, place: SourcePlace | null): ErrorReport
   return null;
 }
 
+/** What a client is told of a bug of this program that ends its session. */
+export const defectReport = (error: unknown): ErrorReport =>
+  told("FATAL", "XX000", `internal error: ${error instanceof Error ? error.message : String(error)}`);
+
 export const noticeReport = (notice: SqlNotice): ErrorReport => ({ ...notice, position: 0 });
 
 const told = (severity: ErrorReport["severity"], sqlState: string, message: string): ErrorReport => ({

@@ -22,6 +22,9 @@ import { assert } from "../../runtime/types/assert.js";
 /** Bytes of one message's statements at most: beyond it, parsing would hold up everybody else of the thread. */
 export const statementBytesMax = 1_048_576;
 
+/** Hears of what is a bug of the walk from the grammar's tree to statements: it is told to the client as an error of its statement. */
+export type DefectListener = (error: Error) => void;
+
 /** What the grammar's module offers of itself. */
 interface Grammar {
   lengthBytesUTF8(text: string): number;
@@ -42,20 +45,22 @@ const loadGrammar = require("libpg-query/wasm/libpg-query.js") as () => Promise<
 export class SqlParser {
   #grammar: Grammar | null;
   #reserve: Grammar | null = null;
+  readonly #defect: DefectListener;
 
-  private constructor(grammar: Grammar) {
+  private constructor(grammar: Grammar, defect: DefectListener) {
     this.#grammar = grammar;
+    this.#defect = defect;
     this.#restock();
   }
 
   /** Loads the grammar; about 20 ms. */
-  static async load(): Promise<SqlParser> {
-    return new SqlParser(await loadGrammar());
+  static async load(defect: DefectListener = () => {}): Promise<SqlParser> {
+    return new SqlParser(await loadGrammar(), defect);
   }
 
   /**
    * Statements of a text, in order; none if it holds only spaces and comments. Throws `SqlError`, whose position counts bytes of the text:
-   * 42601 what the grammar refuses, 0A000 what is not done here, 54000 and 54001 what is too long or too deep.
+   * 42601 what the grammar refuses, 0A000 what is not done here, 54000 and 54001 what is too long or too deep, XX000 a bug of ours.
    */
   parse(text: string): readonly ParsedStatement[] {
     const bytes = Buffer.byteLength(text);
@@ -72,7 +77,18 @@ export class SqlParser {
       if (times.length > 0) plain = blankSystemTimes(Buffer.from(text), times);
     }
     const tree = this.#parseTree(plain);
-    return this.#guarded(() => convertStatements(tree, text, times));
+    try {
+      return this.#guarded(() => convertStatements(tree, text, times));
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  /** Nothing but a text and its tree was touched: whatever was wrong, it ends with this statement. */
+  #failed(error: unknown): never {
+    if (error instanceof SqlError || !(error instanceof Error)) throw error;
+    this.#defect(error);
+    throw new SqlError("XX000", `internal error: ${error.message}`);
   }
 
   #parseTree(text: string): Fields {

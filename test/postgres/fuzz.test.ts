@@ -109,7 +109,7 @@ test("whatever a session is told, it answers behind a Sync", async (t) => {
         if (answers === null) outcome = "closed";
         else found = answers.some(({ type, body }) => type === "D" && Buffer.from(body).includes("here"));
       }
-      t.deepEqual(rig.crashes, []);
+      t.deepEqual(rig.defects, []);
       seen.messages += messages.length;
       if (found) seen.ready += 1;
       client.close();
@@ -145,13 +145,13 @@ test("whatever a connection begins with, the next one is served", async (t) => {
       client.send(bytes.subarray(cut));
       await new Promise((resolve) => setTimeout(resolve, 2));
       client.close();
-      return rig.crashes.length === 0;
+      return rig.defects.length === 0;
     }),
     { numRuns: runs * 2 },
   );
   const last = await rig.client();
   last.send(startupPacket({ user: "admin", database: "main" }));
   t.is((await last.next()).type, "R");
-  t.deepEqual(rig.crashes, []);
+  t.deepEqual(rig.defects, []);
   await rig.stop();
 });

@@ -49,7 +49,7 @@ const knownRoles: TenantRoles = { text: "", set: new RoleSet([plainRole("admin",
 export class ServerRig {
   readonly executor = new FakeExecutor();
   readonly cursorMemory = new CursorMemory();
-  readonly crashes: unknown[] = [];
+  readonly defects: unknown[] = [];
   readonly attempts = new LoginAttempts(() => performance.now());
   readonly administered: { readonly method: string; readonly params: Readonly<Record<string, unknown>> }[] = [];
   readonly connections = new Map<number, PostgresConnection>();
@@ -140,7 +140,7 @@ export class ServerRig {
       },
       sessionsOf: () => 0,
       closed: () => {},
-      crash: (error) => void rig.crashes.push(error),
+      defect: (error) => void rig.defects.push(error),
     };
     server.on("connection", (socket) => {
       rig.#sockets.add(socket);

@@ -1,5 +1,6 @@
 /** What is shared by all levels of one statement while it is bound: numbers of columns, types of parameters, depth, and how to bind a query. */
 import { assert } from "../../types/assert.js";
+import type { ViewDefinition } from "../catalog/model.js";
 import { findTypeIn } from "../catalog/user-types.js";
 import { SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
@@ -79,6 +80,8 @@ export class Binder {
   readonly naturals = new Map<object, readonly string[]>();
   /** The level that computes each aggregate. */
   readonly aggregateScopes = new Map<ColumnId, Scope>();
+  /** Views whose queries are being bound, within one another. */
+  readonly #views = new Set<Oid>();
   /** Something in it writes or locks. */
   writes = false;
   /** Where a table's name stands for the type of its rows; null while none does. */
@@ -104,6 +107,18 @@ export class Binder {
     this.bindQuery = bindQuery;
     this.#bindModification = bindModification;
     this.#parameters = environment.parameterTypes.map((oid) => this.#givenType(oid));
+  }
+
+  /** Binds what a view reads. Throws 42P17 where that is, by way of views that were replaced, the view itself. */
+  withinView<Result>(view: ViewDefinition, bind: () => Result): Result {
+    if (this.#views.has(view.oid))
+      throw new SqlError("42P17", `infinite recursion detected in rules for relation "${view.name}"`);
+    this.#views.add(view.oid);
+    try {
+      return bind();
+    } finally {
+      this.#views.delete(view.oid);
+    }
   }
 
   newId(): ColumnId {

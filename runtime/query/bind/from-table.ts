@@ -234,7 +234,9 @@ function bindView(
 ): BoundItem {
   if (item.time !== null) throw notSupported("FOR SYSTEM_TIME of a view", positionOf(item.time.location));
   const { authority } = binder;
-  const rows = authority.asOwnerOf(view, () => binder.query(view.query.syntax, null, null, options));
+  const rows = binder.withinView(view, () =>
+    authority.asOwnerOf(view, () => binder.query(view.query.syntax, null, null, options)),
+  );
   const columns = view.columns.map((column, index): ScopeColumn => {
     const output = rows.outputs[index];
     if (output === undefined || output.type.oid !== column.type.oid) {

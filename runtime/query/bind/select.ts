@@ -108,7 +108,10 @@ export function bindSelect(
     windows = windows.map((window) => finishWindow(window, finish));
     sets = sets.map((set) => ({ ...set, arguments: set.arguments.map(finish) }));
     const finishedHaving = having === null ? null : finish(having);
-    plan = groups.plan(plan);
+    // HAVING alone makes one group of whatever there is: PostgreSQL does not even look at it.
+    const isOneGroup =
+      query.group.length === 0 && collector.aggregates.length === 0 && collector.groupings.length === 0;
+    plan = isOneGroup ? oneRow() : groups.plan(plan);
     if (finishedHaving !== null) plan = filterOf(plan, finishedHaving);
   }
   // What is compared with others of its column is text when nothing else is known of it.

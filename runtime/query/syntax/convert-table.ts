@@ -48,6 +48,8 @@ export function convertCreateTable(fields: Fields, conversion: Conversion): Crea
 }
 
 function convertColumnDefinition(fields: Fields, conversion: Conversion): ColumnSyntax {
+  // Of a table that takes its columns from a type or another table, whose options this column changes.
+  if (!has(fields, "typeName")) throw notSupported("a column without a type", conversion.at(fields));
   const constraints = convertConstraints(listOf(fields, "constraints"), conversion);
   const collation = has(fields, "collClause") ? fieldsOf(fields["collClause"], "CollateClause") : null;
   return {

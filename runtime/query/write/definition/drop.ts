@@ -60,8 +60,12 @@ const defaultsDrawing = (view: ViewDefinition, sequence: Relation, draft: Catalo
     return [{ description, partOf: view.oid, relation: null, drop }];
   });
 
-/** What hangs on a relation and is no part of it. */
-function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
+/**
+ * What hangs on a relation and is no part of it.
+ *
+ * @param going what is being dropped already: views that were replaced may read one another in a circle
+ */
+function dependentsOf(ports: DefinitionPorts, relation: Relation, going: ReadonlySet<Oid> = new Set()): Dependent[] {
   const { draft } = ports;
   const found: Dependent[] = [];
   if (relation.kind === "table") {
@@ -109,13 +113,15 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
   if (relation.kind !== "index" && relation.kind !== "sequence") {
     for (const object of [...draft.catalog.objects()]) {
       if (object.kind !== "view" && object.kind !== "materializedView") continue;
-      if (object.oid === relation.oid || !readsRelation(object.query.syntax, draft, relation.oid)) continue;
+      if (object.oid === relation.oid || going.has(object.oid)) continue;
+      if (!readsRelation(object.query.syntax, draft, relation.oid)) continue;
       found.push({
         description: `${labelOf(object)} ${draft.shown(object)} depends on ${labelOf(relation)} ${draft.shown(relation)}`,
         partOf: null,
         relation: object,
         drop: () => {
-          if (draft.catalog.objectByOid(object.oid) !== null) dropRelation(ports, object, true);
+          if (draft.catalog.objectByOid(object.oid) !== null)
+            dropRelation(ports, object, true, new Set(going).add(relation.oid));
         },
       });
     }
@@ -142,14 +148,19 @@ export function allDependentsOf(ports: DefinitionPorts, relation: Relation): rea
 }
 
 /** Removes a relation and its parts. Throws 2BP01 when something depends on it and `isCascade` does not say that it goes too. */
-export function dropRelation(ports: DefinitionPorts, relation: Relation, isCascade: boolean): void {
+export function dropRelation(
+  ports: DefinitionPorts,
+  relation: Relation,
+  isCascade: boolean,
+  going: ReadonlySet<Oid> = new Set(),
+): void {
   const { draft } = ports;
   const rows = rowsOfObject(relation);
   if (rows !== null) {
     ports.lockTable(rows);
     ports.expectSettled(rows, "DROP TABLE");
   }
-  const dependents = dependentsOf(ports, relation);
+  const dependents = dependentsOf(ports, relation, going);
   if (dependents.length > 0 && !isCascade)
     throw dependsError(draft.shown(relation), relation, allDependentsOf(ports, relation));
   dropDependents(ports, dependents);

@@ -1,0 +1,25 @@
+-- Views that read one another in a circle, and HAVING without a group or an aggregate.
+CREATE VIEW ring_a AS SELECT 1 AS x;
+CREATE VIEW ring_b AS SELECT * FROM ring_a;
+CREATE VIEW ring_c AS SELECT * FROM ring_b;
+CREATE OR REPLACE VIEW ring_a AS SELECT * FROM ring_b;
+SELECT * FROM ring_a;
+SELECT * FROM ring_c;
+DROP VIEW ring_a;
+DROP VIEW ring_a CASCADE;
+SELECT * FROM ring_b;
+CREATE TABLE some (a int);
+INSERT INTO some VALUES (0), (1);
+SELECT 1 AS one FROM some WHERE 1 / a = 1 HAVING 1 < 2;
+SELECT 1 AS one FROM some WHERE 1 / a = 1 HAVING 1 > 2;
+SELECT 1 AS one, 2 FROM some HAVING true;
+SELECT 1 FROM some WHERE false HAVING true;
+SELECT a FROM some HAVING true;
+SELECT (SELECT 1 FROM some i HAVING o.a = 1) FROM some o ORDER BY 1;
+SELECT DISTINCT 1 FROM some HAVING NULL;
+SELECT count(*) FROM some HAVING true;
+SELECT 1 AS one FROM some GROUP BY () HAVING true;
+SELECT 1 AS one FROM some WHERE false GROUP BY () HAVING true;
+SELECT row_number() OVER () FROM some HAVING true;
+SELECT generate_series(1, 2) FROM some HAVING true;
+DROP TABLE some;
