@@ -11,7 +11,7 @@ const rigged = async (): Promise<ServerRig> => {
 };
 test.afterEach.always("nothing crashed", async (t) => {
   for (const rig of rigs.splice(0)) {
-    t.deepEqual(rig.crashes, []);
+    t.deepEqual(rig.defects, []);
     await rig.stop();
   }
 });
