@@ -19,8 +19,8 @@ export class HeldAdvisoryLocks {
 
   /** A statement begins, or the one that waited runs again. */
   begin(): void {
-    this.#before = this.#isWaiting ? this.#answers : new Map();
-    this.#answers = new Map();
+    this.#before = this.#isWaiting ? this.#answers : new Map<string, boolean[]>();
+    this.#answers = new Map<string, boolean[]>();
     this.#isWaiting = false;
   }
 
