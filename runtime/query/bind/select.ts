@@ -360,7 +360,7 @@ function addWindows(input: PlanNode, windows: readonly CollectedWindow[]): PlanN
     const calls: WindowCall[] = group.map(({ call }) => call);
     const columns = [...plan.columns, ...calls.map(({ id, type, callee }) => ({ id, type, name: callee.name }))];
     const { partition, order, frame } = first;
-    plan = { kind: "window", input: plan, partition, order, frame, calls, columns, ...estimates };
+    plan = { kind: "window", input: plan, partition, order, frame, calls, stream: null, columns, ...estimates };
   }
   return plan;
 }

@@ -5,7 +5,7 @@
 import { ascending } from "../bind/sort.js";
 import type { RowBatch } from "../engine.js";
 import type { Accumulator, WindowView } from "../functions/registry.js";
-import type { SortKey, WindowNode } from "../plan/plan.js";
+import type { SortKey, WindowNode, WindowStream } from "../plan/plan.js";
 import { batchRowsMax } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import { compileExpression, type RowFunction } from "./compile.js";
@@ -15,6 +15,9 @@ import type { CompareRows } from "./sort-keys.js";
 import { compareSortRows } from "./sort-values.js";
 import { BatchBuilder, copyAt, writeAt } from "./vector.js";
 import { Frames, peersOf, type Span } from "./window-frames.js";
+
+/** Rows that are gathered before the first are put out of a window that streams. */
+const streamedFirst = 64;
 
 interface CompiledCall {
   readonly call: WindowNode["calls"][number];
@@ -61,6 +64,11 @@ export class WindowOperator implements Operator {
 
   prepare(): boolean {
     if (this.#output !== null) return true;
+    const { stream } = this.#node;
+    if (stream !== null) {
+      this.#output = this.#streamed(stream);
+      return true;
+    }
     if (!this.#gather()) return false;
     this.#input.close();
     this.#output = this.#rows.hasRuns ? this.#runMerged() : this.#run();
@@ -84,6 +92,42 @@ export class WindowOperator implements Operator {
   /** Bytes of a row's keys and results. */
   get #bytesEach(): number {
     return (this.#keys.length + this.#calls.length) * 16;
+  }
+
+  /**
+   * Rows that come in order, put out as soon as those behind them have come that their results are of. All are evaluated anew whenever twice as many
+   * have come: a limit mostly ends it before.
+   */
+  *#streamed({ ahead, needsPeers, stop }: WindowStream): Generator<RowBatch> {
+    const { kept, keys } = this.#rows;
+    const stopAt = this.#node.columns.findIndex(({ id }) => id === stop?.id) - this.#node.input.columns.length;
+    let given = 0;
+    let isOver = false;
+    this.#builder.clear();
+    const first = Math.max(streamedFirst, (stop?.max ?? 0) + ahead + 1);
+    for (let wanted = first; !isOver; wanted *= 2) {
+      while (!isOver && kept.rows < wanted) {
+        const batch = this.#input.next();
+        isOver = batch === null;
+        if (batch === null) break;
+        this.#execution.work(batch.rows);
+        this.#rows.charge(batch.rows * this.#bytesEach);
+        for (let index = 0; index < batch.rows; index += 1) this.#rows.add(batch.columns, placeOf(batch, index));
+      }
+      const rows = Array.from({ length: kept.rows }, (_, at) => at);
+      const { results, peers } = this.#resultsOf(rows, keys.comparison());
+      let known: number = isOver ? rows.length : Math.max(given, rows.length - ahead);
+      if (!isOver && needsPeers) known = Math.min(known, peers.at(-1)?.from ?? 0);
+      if (stop !== null) {
+        const beyond = results[stopAt]?.findIndex((result) => Number(result) > stop.max) ?? -1;
+        isOver ||= beyond >= 0 && beyond < known;
+        if (beyond >= 0) known = Math.min(known, beyond);
+      }
+      yield* this.#put(rows, results, given, known);
+      if (this.#builder.rows > 0) yield this.#builder.batch();
+      this.#builder.clear();
+      given = Math.max(given, known);
+    }
   }
 
   *#run(): Generator<RowBatch> {
@@ -138,27 +182,45 @@ export class WindowOperator implements Operator {
    * @param compare by the window's order
    */
   *#partition(rows: readonly number[], compare: CompareRows): Generator<RowBatch> {
+    yield* this.#put(rows, this.#resultsOf(rows, compare).results, 0, rows.length);
+    this.#execution.work(rows.length);
+  }
+
+  /** Each call's results, row by row. */
+  #resultsOf(
+    rows: readonly number[],
+    compare: CompareRows,
+  ): { readonly results: readonly (readonly Datum[])[]; readonly peers: readonly Span[] } {
     const { partition, order } = this.#node;
     const { keys } = this.#rows;
     const orderValues = order.length === 1 ? (keys.values[partition.length] ?? []) : [];
     const peers = peersOf(rows, this.#node.order.length === 0 ? () => 0 : compare);
     const frames = new Frames(this.#node, rows, peers, orderValues, this.#execution);
-    const results = this.#calls.map((call) => this.#evaluate(call, rows, peers, frames));
+    return { results: this.#calls.map((call) => this.#evaluate(call, rows, peers, frames)), peers };
+  }
+
+  /** Puts out some of the rows with their results. */
+  *#put(
+    rows: readonly number[],
+    results: readonly (readonly Datum[])[],
+    from: number,
+    to: number,
+  ): Generator<RowBatch> {
     const width = this.#node.input.columns.length;
-    for (const [at, row] of rows.entries()) {
+    for (let at = from; at < to; at += 1) {
+      const row = rows[at] ?? 0;
       const columns = this.#rows.kept.columnsAt(row);
-      const to = this.#builder.rows;
+      const place = this.#builder.rows;
       for (const [slot, target] of this.#builder.columns.entries()) {
         const source = columns[slot];
-        if (slot < width && source !== undefined) copyAt(source, row % batchRowsMax, target, to);
-        else writeAt(target, to, results[slot - width]?.[at] ?? null);
+        if (slot < width && source !== undefined) copyAt(source, row % batchRowsMax, target, place);
+        else writeAt(target, place, results[slot - width]?.[at] ?? null);
       }
       this.#builder.rows += 1;
       if (!this.#builder.isFull) continue;
       yield this.#builder.batch();
       this.#builder.clear();
     }
-    this.#execution.work(rows.length);
   }
 
   /** The call's value for each row of the partition. */

@@ -153,8 +153,14 @@ function describe(node: PlanNode, context: EvaluationContext): Described {
       const group = node.groups.map(({ expression }) => show(expression)).join(", ");
       return { name, details: group === "" ? [] : [["Group Key", group]] };
     }
-    case "window":
-      return { name: "WindowAgg", details: [] };
+    case "window": {
+      const stop = node.stream?.stop ?? null;
+      const name = node.calls.find(({ id }) => id === stop?.id)?.callee.name ?? "";
+      return {
+        name: "WindowAgg",
+        details: stop === null ? [] : [["Run Condition", `(${name}() OVER (?) <= ${stop.max})`]],
+      };
+    }
     case "sort":
       return {
         name: node.presorted > 0 ? "Incremental Sort" : node.top === null ? "Sort" : "Top-N Sort",

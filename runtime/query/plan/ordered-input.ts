@@ -79,7 +79,10 @@ const wholeIndexes = (scan: ScanNode, indexes: readonly UsableIndex[], tableRows
 };
 
 /** The first of the keys as they are below a projection, up to one that is computed by it. */
-function throughProject(keys: readonly SortKey[], node: Extract<PlanNode, { kind: "project" }>): readonly SortKey[] {
+export function throughProject(
+  keys: readonly SortKey[],
+  node: Extract<PlanNode, { kind: "project" }>,
+): readonly SortKey[] {
   const expressions = new Map<ColumnId, BoundExpression>();
   for (const [index, { id }] of node.columns.entries()) {
     const expression = node.expressions[index];

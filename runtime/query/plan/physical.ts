@@ -1,4 +1,5 @@
 /** How each operator is carried out: the ways into tables, the order and methods of joins, sorts that an index makes needless. */
+import { sqlType, typeOid } from "../types/sql-type.js";
 import { choosePath } from "./access.js";
 import { conjunctsOf } from "./conjuncts.js";
 import { spreadConditions } from "./disjunctions.js";
@@ -11,6 +12,7 @@ import { orderedInput, sortCost } from "./ordered-input.js";
 import type { JoinNode, PlanNode, ScanNode, SortNode } from "./plan.js";
 import { costed, indexesOf, type PlanContext, rowsOf, withPath } from "./plan-context.js";
 import { withInputs } from "./rewrite.js";
+import { type SortedInput, stoppedWindow, streamedWindow } from "./streamed-window.js";
 import { inputsOf } from "./walk.js";
 
 export function physical(node: PlanNode, context: PlanContext): PlanNode {
@@ -25,6 +27,11 @@ export function physical(node: PlanNode, context: PlanContext): PlanNode {
       return physicalSort(node, null, context);
     case "limit":
       return physicalLimit(node, context);
+    case "filter": {
+      const stopped = stoppedWindow(node, sorted(context));
+      if (stopped !== null) return stopped;
+      return costed(withInputs(node, [physical(node.input, context)]));
+    }
     case "aggregate": {
       const whole = costed(withInputs(node, [physical(node.input, context)]));
       const first = extremesOf(node, (sort) => firstRow(sort, context));
@@ -74,12 +81,25 @@ function firstRow(sort: SortNode, context: PlanContext): PlanNode | null {
 
 function physicalLimit(node: Extract<PlanNode, { kind: "limit" }>, context: PlanContext): PlanNode {
   const { limit, offset, ties } = node;
+  if (limit !== null && ties === null) {
+    const [input, keys] = node.input.kind === "sort" ? [node.input.input, node.input.keys] : [node.input, []];
+    const streamed = streamedWindow(input, keys, wantedRows(limit) + wantedRows(offset ?? nothing), sorted(context));
+    if (streamed !== null) return costed(withInputs(node, [streamed]));
+  }
   if (node.input.kind === "sort" && limit !== null && ties === null) {
     const sorted = physicalSort({ ...node.input, top: { limit, offset } }, wantedRows(limit), context);
     return costed(withInputs(node, [sorted]));
   }
   return costed(withInputs(node, [physical(node.input, context)]));
 }
+
+const nothing: BoundExpression = { kind: "constant", value: 0, type: sqlType(typeOid.int8), location: -1 };
+
+/** A sort, carried out. @param wanted rows that are asked for */
+const sorted =
+  (context: PlanContext): SortedInput =>
+  (sort, wanted) =>
+    sort.keys.length === 0 ? physical(sort.input, context) : physicalSort(sort, wanted, context);
 
 const wantedRows = (limit: BoundExpression): number =>
   limit.kind === "constant" && limit.value !== null ? Number(limit.value) : 100;

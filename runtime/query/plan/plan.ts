@@ -191,6 +191,18 @@ export interface WindowNode extends Node {
     readonly range: RangeOffset | null;
   };
   readonly calls: readonly WindowCall[];
+  /** Its rows come in its order and are put out as soon as their results are known; null: when all have come. */
+  readonly stream: WindowStream | null;
+}
+
+/** Of a window without partitions. */
+export interface WindowStream {
+  /** Rows behind one that its results may be of. */
+  readonly ahead: number;
+  /** They may be of all rows that the order does not tell from it. */
+  readonly needsPeers: boolean;
+  /** No row is wanted from the first on of which the result is beyond this: results only grow. */
+  readonly stop: { readonly id: ColumnId; readonly max: number } | null;
 }
 
 export interface SortNode extends Node {
