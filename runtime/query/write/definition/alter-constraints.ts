@@ -115,6 +115,8 @@ export function dropConstraint(alteration: Alteration, name: string, ifExists: b
     );
   }
   for (const { table, constraint: each } of referencing) {
+    const description = `constraint ${each.name} on table ${draft.shown(table)}`;
+    alteration.ports.cascades.note({ description, partOf: table.oid });
     dropConstraint(new Alteration(alteration.ports, table.oid), each.name, true, true);
   }
   const now = draft.catalog.objectByOid(alteration.table.oid);

@@ -4,7 +4,17 @@ import { isRelation, isType, publicSchemaOid } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { Drop } from "../../syntax/ast-definition.js";
 import { placeOf } from "./draft.js";
-import { allDependentsOf, dependsError, dropIndex, dropRelation, labelOf } from "./drop.js";
+import {
+  type Dependent,
+  dependsError,
+  dependsOnSome,
+  dropIndex,
+  dropRelation,
+  dropRelations,
+  inOrder,
+  labelOf,
+  noteAll,
+} from "./drop.js";
 import { dropType } from "./drop-type.js";
 import type { DefinitionPorts, DefinitionResult } from "./ports.js";
 
@@ -17,48 +27,72 @@ const kindNames: Readonly<Record<Drop["objectType"], string>> = {
   schema: "schema",
 };
 
-export function dropSchema(ports: DefinitionPorts, name: string, isCascade: boolean): void {
+export const dropSchema = (ports: DefinitionPorts, name: string, isCascade: boolean): void =>
+  dropSchemas(ports, [ports.draft.schema(name)], isCascade);
+
+type Contents = Exclude<CatalogObject, SchemaDefinition>;
+
+/** Removes schemas with what is in them. Throws 2BP01 when something is and `isCascade` does not say that it goes too. */
+function dropSchemas(ports: DefinitionPorts, schemas: readonly SchemaDefinition[], isCascade: boolean): void {
   const { draft } = ports;
-  const schema = draft.schema(name);
-  const inside = [...draft.catalog.objects()].filter(
-    (object): object is Exclude<CatalogObject, SchemaDefinition> =>
-      object.kind !== "schema" && object.schema === schema.oid && object.kind !== "index",
-  );
-  const inOrder = (left: CatalogObject, right: CatalogObject): number => left.oid - right.oid;
-  const relations = inside.filter(isRelation).filter((each) => each.kind !== "sequence" || each.ownerTable === 0);
-  // As they were made, but for types, whose numbers are others: most tables are made of types that were there.
-  const owned = [...inside.filter(isType).sort(inOrder), ...relations.sort(inOrder)];
-  if (owned.length > 0 && !isCascade) {
-    throw dependsError(schema.name, schema, dependentsIn(ports, schema, owned));
+  const oids = new Set(schemas.map(({ oid }) => oid));
+  const inside = (): Contents[] =>
+    [...draft.catalog.objects()].filter(
+      (object): object is Contents => object.kind !== "schema" && object.kind !== "index" && oids.has(object.schema),
+    );
+  const types = inside().filter(isType);
+  if (!isCascade) {
+    const told = [...types.map((type) => inSchema(ports, type)), ...dependentsIn(ports, schemas, inside())];
+    const [first, ...others] = schemas;
+    if (told.length > 0 && first !== undefined && others.length === 0) throw dependsError(first.name, first, told);
+    if (told.length > 0) throw dependsOnSome(told);
   }
-  for (const each of owned) {
-    // What has gone with another was told of then.
-    if (draft.catalog.objectByOid(each.oid) === null) continue;
-    ports.cascades.note({ description: `${labelOf(each)} ${draft.shown(each)}`, partOf: null });
-    // As it is by now: without constraints that went with others.
-    const now = draft.catalog.objectByOid(each.oid);
-    if (isType(each)) dropType(ports, each, true);
-    else if (now?.kind === each.kind) dropRelation(ports, now, true);
+  // Types first, whose numbers are others: most tables are made of types that were there.
+  for (const type of types.sort((left, right) => left.oid - right.oid)) {
+    if (draft.catalog.objectByOid(type.oid) === null) continue;
+    ports.cascades.note({ description: `type ${draft.shown(type)}`, partOf: null });
+    dropType(ports, type, true);
   }
-  if (schema.oid === publicSchemaOid) throw notSupported("dropping the schema public");
-  for (const each of draft.catalog.defaultPrivileges) if (each.schema === schema.oid) draft.remove(each.oid);
-  draft.remove(schema.oid);
+  noteAll(ports, dependentsIn(ports, schemas, inside()));
+  ports.cascades.silently(() => {
+    for (const { oid } of inside().filter(isRelation)) {
+      // As it is by now: without constraints that went with others.
+      const now = draft.catalog.objectByOid(oid);
+      if (now !== null && isRelation(now)) dropRelation(ports, now, true);
+    }
+  });
+  for (const schema of schemas) {
+    if (schema.oid === publicSchemaOid) throw notSupported("dropping the schema public");
+    for (const each of draft.catalog.defaultPrivileges) if (each.schema === schema.oid) draft.remove(each.oid);
+    draft.remove(schema.oid);
+  }
 }
 
-/** What is in a schema, each followed by what hangs on it from elsewhere. */
+/** An object as what hangs on its schema. */
+function inSchema({ draft }: DefinitionPorts, object: Relation | TypeDefinition): Dependent {
+  const schema = draft.catalog.objectByOid(object.schema);
+  return {
+    description: `${labelOf(object)} ${draft.shown(object)} depends on schema ${schema?.name ?? ""}`,
+    oid: object.oid,
+    partOf: null,
+    relation: isRelation(object) ? object : null,
+    drop: () => {},
+  };
+}
+
+/** Relations of schemas, each followed by what hangs on it. Sequences of columns are parts of their tables. */
 function dependentsIn(
   ports: DefinitionPorts,
-  schema: SchemaDefinition,
-  owned: readonly (Relation | TypeDefinition)[],
-): readonly { readonly description: string }[] {
-  const { draft } = ports;
-  const seen = new Set(owned.map(({ oid }) => oid));
-  return owned.flatMap((each) => [
-    { description: `${labelOf(each)} ${draft.shown(each)} depends on schema ${schema.name}` },
-    ...(isType(each) ? [] : allDependentsOf(ports, each)).filter(
-      ({ partOf, relation }) => !seen.has(partOf ?? 0) && !seen.has(relation?.oid ?? 0),
-    ),
-  ]);
+  schemas: readonly SchemaDefinition[],
+  inside: readonly Contents[],
+): readonly Dependent[] {
+  const relations = inside.filter(isRelation).filter((each) => each.kind !== "sequence" || each.ownerTable === 0);
+  const roots = schemas.map(({ oid }) =>
+    relations.filter((each) => each.schema === oid).map((each) => inSchema(ports, each)),
+  );
+  const owned = new Set(relations.map(({ oid }) => oid));
+  const isPart = ({ partOf }: Dependent): boolean => owned.has(partOf ?? 0);
+  return inOrder(ports, roots, new Set()).filter((each) => !isPart(each));
 }
 
 function matches(relation: Relation, type: Drop["objectType"]): boolean {
@@ -70,14 +104,17 @@ export function drop(statement: Drop, ports: DefinitionPorts): DefinitionResult 
   const { objectType, ifExists, isCascade } = statement;
   const what = kindNames[objectType];
   const tag = `DROP ${what.toUpperCase()}`;
+  const relations: Relation[] = [];
+  const schemas: SchemaDefinition[] = [];
   for (const name of statement.names) {
     if (objectType === "schema") {
-      if (draft.catalog.schemaByName(name.name) === null) {
+      const schema = draft.catalog.schemaByName(name.name);
+      if (schema === null) {
         if (!ifExists) throw new SqlError("3F000", `schema "${name.name}" does not exist`);
         ports.notice("NOTICE", "00000", `schema "${name.name}" does not exist, skipping`);
         continue;
       }
-      dropSchema(ports, name.name, isCascade);
+      if (!schemas.includes(schema)) schemas.push(schema);
       continue;
     }
     const relation = draft.find(name);
@@ -96,8 +133,10 @@ export function drop(statement: Drop, ports: DefinitionPorts): DefinitionResult 
       });
     }
     if (relation.kind === "index") dropIndex(ports, relation);
-    else dropRelation(ports, relation, isCascade);
+    else if (!relations.includes(relation)) relations.push(relation);
   }
+  if (schemas.length > 0) dropSchemas(ports, schemas, isCascade);
+  dropRelations(ports, relations, isCascade);
   return { tag };
 }
 

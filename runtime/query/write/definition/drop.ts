@@ -8,7 +8,7 @@ import type {
   TableDefinition,
   ViewDefinition,
 } from "../../catalog/model.js";
-import { rowsOfObject } from "../../catalog/model.js";
+import { isRelation, rowsOfObject } from "../../catalog/model.js";
 import { SqlError } from "../../error.js";
 import type { Query } from "../../syntax/ast-query.js";
 import { sequencesDrawn, tablesRead } from "../../syntax/names-read.js";
@@ -20,6 +20,8 @@ import { sequenceNumber } from "./stored-sequences.js";
 /** What hangs on something that is dropped. `description` is as in "view v depends on table t". */
 export interface Dependent {
   readonly description: string;
+  /** Its number, or that of what it is a part of and has none of its own beside: as they were made, they are told. */
+  readonly oid: Oid;
   /** The table that it is a part of; null for an object of its own. */
   readonly partOf: Oid | null;
   /** What may have dependents of its own. */
@@ -57,15 +59,11 @@ const defaultsDrawing = (view: ViewDefinition, sequence: Relation, draft: Catalo
       draft.put({ ...now, columns });
     };
     const description = `default value for column ${name} of view ${draft.shown(view)} depends on sequence ${draft.shown(sequence)}`;
-    return [{ description, partOf: view.oid, relation: null, drop }];
+    return [{ description, oid: view.oid, partOf: view.oid, relation: null, drop }];
   });
 
-/**
- * What hangs on a relation and is no part of it.
- *
- * @param going what is being dropped already: views that were replaced may read one another in a circle
- */
-function dependentsOf(ports: DefinitionPorts, relation: Relation, going: ReadonlySet<Oid> = new Set()): Dependent[] {
+/** What hangs on a relation and is no part of it. */
+function dependentsOf(ports: DefinitionPorts, relation: Relation): Dependent[] {
   const { draft } = ports;
   const found: Dependent[] = [];
   if (relation.kind === "table") {
@@ -73,6 +71,7 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation, going: Readonl
       if (table.oid === relation.oid) continue;
       found.push({
         description: `constraint ${constraint.name} on table ${draft.shown(table)} depends on table ${draft.shown(relation)}`,
+        oid: constraint.oid,
         partOf: table.oid,
         relation: null,
         drop: () => {
@@ -96,6 +95,7 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation, going: Readonl
         if (column.isDropped || !drawsFrom(column, draft, relation.oid)) continue;
         found.push({
           description: `default value for column ${column.name} of table ${draft.shown(object)} depends on sequence ${draft.shown(relation)}`,
+          oid: object.oid,
           partOf: object.oid,
           relation: null,
           drop: () => {
@@ -113,15 +113,14 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation, going: Readonl
   if (relation.kind !== "index" && relation.kind !== "sequence") {
     for (const object of [...draft.catalog.objects()]) {
       if (object.kind !== "view" && object.kind !== "materializedView") continue;
-      if (object.oid === relation.oid || going.has(object.oid)) continue;
-      if (!readsRelation(object.query.syntax, draft, relation.oid)) continue;
+      if (object.oid === relation.oid || !readsRelation(object.query.syntax, draft, relation.oid)) continue;
       found.push({
         description: `${labelOf(object)} ${draft.shown(object)} depends on ${labelOf(relation)} ${draft.shown(relation)}`,
+        oid: object.oid,
         partOf: null,
         relation: object,
         drop: () => {
-          if (draft.catalog.objectByOid(object.oid) !== null)
-            dropRelation(ports, object, true, new Set(going).add(relation.oid));
+          if (draft.catalog.objectByOid(object.oid) !== null) dropRelation(ports, object, true);
         },
       });
     }
@@ -130,54 +129,102 @@ function dependentsOf(ports: DefinitionPorts, relation: Relation, going: Readonl
 }
 
 /** What hangs on a relation, each followed by what hangs on it. */
-export function allDependentsOf(ports: DefinitionPorts, relation: Relation): readonly Dependent[] {
+export const allDependentsOf = (ports: DefinitionPorts, relation: Relation): readonly Dependent[] =>
+  dependentsOfAll(ports, [relation]);
+
+function dependentsOfAll(ports: DefinitionPorts, relations: readonly Relation[]): readonly Dependent[] {
+  const dropped = new Set(relations.map(({ oid }) => oid));
+  return inOrder(
+    ports,
+    relations.map((relation) => dependentsOf(ports, relation)),
+    dropped,
+  );
+}
+
+/**
+ * What is dropped along with some objects, and is no part of them, in the order in which PostgreSQL tells of it: it looks at each object's
+ * dependents from the newest on, and at theirs before them, and tells of what it has found from the last on.
+ *
+ * @param roots the dependents of each object
+ * @param dropped objects that go anyhow
+ */
+export function inOrder(
+  ports: DefinitionPorts,
+  roots: readonly (readonly Dependent[])[],
+  dropped: ReadonlySet<Oid>,
+): readonly Dependent[] {
+  const seen = new Set<string>();
   const found: Dependent[] = [];
-  const seen = new Set([relation.oid]);
-  for (let waiting = dependentsOf(ports, relation); waiting.length > 0; ) {
-    const [next, ...others] = waiting;
-    assert(next !== undefined, "somebody waits");
-    waiting = others;
-    if (next.relation !== null) {
-      if (seen.has(next.relation.oid)) continue;
-      seen.add(next.relation.oid);
-      waiting = [...dependentsOf(ports, next.relation), ...others];
+  const newestFirst = (dependents: readonly Dependent[]): Dependent[] =>
+    dependents
+      .filter(({ partOf, relation }) => !dropped.has(partOf ?? 0) && !dropped.has(relation?.oid ?? 0))
+      .sort((left, right) => right.oid - left.oid);
+  for (const root of roots) {
+    /** Who is looked at, and which of their dependents are still to be. */
+    const open: { readonly of: Dependent | null; readonly left: Dependent[] }[] = [
+      { of: null, left: newestFirst(root) },
+    ];
+    for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
+      const next = last.left.shift();
+      if (next === undefined) {
+        open.pop();
+        if (last.of !== null) found.push(last.of);
+        continue;
+      }
+      const [subject = ""] = next.description.split(" depends on ");
+      if (seen.has(subject)) continue;
+      seen.add(subject);
+      open.push({ of: next, left: next.relation === null ? [] : newestFirst(dependentsOf(ports, next.relation)) });
     }
-    found.push(next);
   }
-  return found;
+  return found.reverse();
 }
 
 /** Removes a relation and its parts. Throws 2BP01 when something depends on it and `isCascade` does not say that it goes too. */
-export function dropRelation(
-  ports: DefinitionPorts,
-  relation: Relation,
-  isCascade: boolean,
-  going: ReadonlySet<Oid> = new Set(),
-): void {
+export function dropRelation(ports: DefinitionPorts, relation: Relation, isCascade: boolean): void {
+  dropRelations(ports, [relation], isCascade);
+}
+
+/** Removes relations and their parts, which may depend on one another. Throws 2BP01. */
+export function dropRelations(ports: DefinitionPorts, relations: readonly Relation[], isCascade: boolean): void {
   const { draft } = ports;
-  const rows = rowsOfObject(relation);
-  if (rows !== null) {
+  for (const relation of relations) {
+    const rows = rowsOfObject(relation);
+    if (rows === null) continue;
     ports.lockTable(rows);
     ports.expectSettled(rows, "DROP TABLE");
   }
-  const dependents = dependentsOf(ports, relation, going);
-  if (dependents.length > 0 && !isCascade)
-    throw dependsError(draft.shown(relation), relation, allDependentsOf(ports, relation));
-  dropDependents(ports, dependents);
-  if (draft.catalog.objectByOid(relation.oid) === null) return;
+  const dependents = dependentsOfAll(ports, relations);
+  const [first, ...others] = relations;
+  if (dependents.length > 0 && !isCascade) {
+    if (first !== undefined && others.length === 0) throw dependsError(draft.shown(first), first, dependents);
+    throw dependsOnSome(dependents);
+  }
+  noteAll(ports, dependents);
+  ports.cascades.silently(() => {
+    for (const { oid } of relations) {
+      const now = draft.catalog.objectByOid(oid);
+      if (now !== null && isRelation(now)) removeRelation(ports, now);
+    }
+  });
+}
+
+export function noteAll({ cascades }: DefinitionPorts, dependents: readonly Dependent[]): void {
+  for (const { description, partOf } of dependents)
+    cascades.note({ description: description.split(" depends on ")[0] ?? "", partOf });
+}
+
+function removeRelation(ports: DefinitionPorts, relation: Relation): void {
+  const { draft } = ports;
+  const dependents = dependentsOf(ports, relation);
+  const rows = rowsOfObject(relation);
+  // It is gone before what hangs on it: views that were replaced may read one another in a circle.
   draft.remove(relation.oid);
+  for (const dependent of dependents) dependent.drop();
   for (const oid of rows?.indexes ?? []) draft.remove(oid);
   if (relation.kind !== "table") return;
   for (const object of [...draft.catalog.objects()]) {
     if (object.kind === "sequence" && object.ownerTable === relation.oid) draft.remove(object.oid);
-  }
-}
-
-export function dropDependents(ports: DefinitionPorts, dependents: readonly Dependent[]): void {
-  for (const dependent of dependents) {
-    const { description, partOf } = dependent;
-    ports.cascades.note({ description: description.split(" depends on ")[0] ?? "", partOf });
-    dependent.drop();
   }
 }
 
@@ -191,6 +238,12 @@ export const dependsError = (
   dependents: readonly { readonly description: string }[],
 ): SqlError =>
   new SqlError("2BP01", `cannot drop ${labelOf(object)} ${shown} because other objects depend on it`, {
+    detail: dependents.map(({ description }) => description).join("\n"),
+    hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+  });
+
+export const dependsOnSome = (dependents: readonly { readonly description: string }[]): SqlError =>
+  new SqlError("2BP01", "cannot drop desired object(s) because other objects depend on them", {
     detail: dependents.map(({ description }) => description).join("\n"),
     hint: "Use DROP ... CASCADE to drop the dependent objects too.",
   });
