@@ -5,6 +5,7 @@
 import type { Catalog, TableDefinition } from "../../../runtime/query/catalog/model.js";
 import type { ObjectCatalog } from "../../../runtime/query/catalog/over-trees.js";
 import { temporarySchemas } from "../../../runtime/query/catalog/temporary.js";
+import { SqlError } from "../../../runtime/query/error.js";
 import { CatalogDraft } from "../../../runtime/query/write/definition/draft.js";
 import type { TreeReader } from "../../../runtime/store/tree.js";
 import { assert } from "../../../runtime/types/assert.js";
@@ -26,6 +27,23 @@ const storagesOf = (catalog: Catalog, table: TableDefinition): number[] => [
   ...catalog.indexesOf(table).map(({ storage }) => storage),
 ];
 
+/** Throws 0A000 where rows that refer to others would outlive them. */
+function expectTruncatable(catalog: Catalog, tables: readonly TableDefinition[]): void {
+  const emptied = tables.filter(({ onCommit }) => onCommit === "deleteRows");
+  if (emptied.length === 0) return;
+  for (const table of catalog.objects()) {
+    if (table.kind !== "table" || emptied.some(({ oid }) => oid === table.oid)) continue;
+    for (const constraint of table.constraints) {
+      if (constraint.kind !== "foreignKey") continue;
+      const referenced = emptied.find(({ oid }) => oid === constraint.referencedTable);
+      if (referenced === undefined) continue;
+      throw new SqlError("0A000", "unsupported ON COMMIT and foreign key combination", {
+        detail: `Table "${table.name}" references "${referenced.name}", but they do not have the same ON COMMIT setting.`,
+      });
+    }
+  }
+}
+
 /** A transaction is about to commit: ON COMMIT DROP and DELETE ROWS. Answers whether definitions have changed. */
 export function endOfCommit(
   transaction: Transaction,
@@ -37,6 +55,7 @@ export function endOfCommit(
   const tables = tablesOnCommit(catalog, schema);
   const storages = new Set(tables.flatMap((table) => storagesOf(catalog, table)));
   if (storages.size === 0) return false;
+  expectTruncatable(catalog, tables);
   transaction.overlay.forget(storages);
   for (const storage of storages) transaction.sequences.delete(storage);
   const gone = tables.filter(({ onCommit }) => onCommit === "drop");

@@ -130,8 +130,10 @@ function bindJoin(
       ...left.names.columns.filter((column) => !isUsed(column)),
       ...right.names.columns.filter((column) => !isUsed(column)),
     ]);
-    if (join.usingAlias !== null)
-      names = { ...names, relations: [...names.relations, relationOf(join.usingAlias, merged.columns)] };
+    if (join.usingAlias !== null) {
+      const alias = relationOf(join.usingAlias, merged.columns);
+      names = joinNames(names, { relations: [alias], columns: [] });
+    }
   }
   const optionalLeft = type === "right" || type === "full" ? optionalItem(left, binder) : null;
   const optionalRight = type === "left" || type === "full" ? optionalItem(right, binder) : null;

@@ -36,10 +36,12 @@ function bindLimit(
 type Limited = Pick<SelectQuery, "limit" | "offset" | "isWithTies">;
 type BoundLimit = Readonly<Record<"limit" | "offset", BoundExpression | null>>;
 
-export const boundLimit = (query: Limited, binder: Binder, scope: Scope): BoundLimit => ({
-  offset: bindLimit(query.offset, "OFFSET", binder, scope),
-  limit: bindLimit(query.limit, "LIMIT", binder, scope),
-});
+export function boundLimit(query: Limited, binder: Binder, scope: Scope): BoundLimit {
+  const offset = bindLimit(query.offset, "OFFSET", binder, scope);
+  if (query.isWithTies && query.limit?.kind === "nullLiteral")
+    throw new SqlError("2201W", "row count cannot be null in FETCH FIRST ... WITH TIES clause");
+  return { offset, limit: bindLimit(query.limit, "LIMIT", binder, scope) };
+}
 
 /** LIMIT and OFFSET over a plan that is already sorted. */
 export function addLimit(

@@ -351,8 +351,11 @@ function bindTarget(
   const { relation, rows: row, conditions } = targetRows(target, statement.table.alias?.name ?? null, scan, binder);
   if (row.keyId === null) throw new SqlError("XX000", "a table that is changed has a row key");
   for (const { condition } of conditions.toReversed()) own = filterOf(own, condition);
-  const from = bindFromList(others, binder, null, tables, { plan: own, names: namesOf(relation) });
-  const scope = new Scope(from.names, null, tables);
+  const hidden = hiddenFromItems(relation);
+  const from = bindFromList(others, binder, null, tables, { plan: own, names: namesOf(hidden) });
+  const relations = from.names.relations.map((each) => (each === hidden ? relation : each));
+  const columns = from.names.columns.map((each, index) => relation.columns[index] ?? each);
+  const scope = new Scope({ relations, columns }, null, tables);
   let plan = from.plan ?? oneRow();
   if (statement.where?.kind === "currentOf") {
     if (views.length > 0) throw new SqlError("0A000", "WHERE CURRENT OF on a view is not implemented");
@@ -363,6 +366,19 @@ function bindTarget(
     plan = filterOf(plan, condition);
   }
   return { target, scope, relation, row, plan, key: row.keyId };
+}
+
+/** The target as LATERAL items of FROM and USING see it: it is there, and none of its columns can be read. */
+function hiddenFromItems(relation: ScopeRelation): ScopeRelation {
+  const { name } = relation;
+  const onRead = (location: number): never => {
+    throw new SqlError("42P10", `invalid reference to FROM-clause entry for table "${name}"`, {
+      position: positionOf(location),
+      hint: `There is an entry for table "${name}", but it cannot be referenced from this part of the query.`,
+    });
+  };
+  const refused = (column: ScopeColumn): ScopeColumn => ({ ...column, onRead });
+  return { ...relation, columns: relation.columns.map(refused), hidden: relation.hidden.map(refused) };
 }
 
 function bindUpdate(statement: Update, binder: Binder, tables: CommonTables | null): BoundUpdate {

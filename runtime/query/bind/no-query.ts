@@ -13,7 +13,7 @@ export type RowExpression =
   | "EXECUTE parameter";
 
 /** Whether the error says where in the statement it is: PostgreSQL does not for domains and tables that are altered. */
-type Telling = "placed" | "unplaced";
+export type Telling = "placed" | "unplaced";
 
 /** Throws 0A000 for syntax that has a node of this kind anywhere in it. */
 export function expectWithout(

@@ -17,8 +17,8 @@ export interface ScopeColumn {
   readonly column: number;
   /** What it is, when it is more than the column of the id: the merged column of a FULL JOIN USING. */
   readonly expression: BoundExpression | null;
-  /** Of a column that whoever asks may not read: told when an expression names it. */
-  readonly onRead?: () => void;
+  /** Of a column that may not be read, by whoever asks or from where it stands: told when an expression names it, and where. */
+  readonly onRead?: (location: number) => void;
 }
 
 /** A table, subquery, function or aliased join of FROM. */
@@ -73,9 +73,7 @@ export function joinNames(left: FromNames, right: FromNames, columns: readonly S
       return schema === null || relation.schema === null || table === relation.table || schema === relation.schema;
     });
     if (other !== undefined) {
-      throw new SqlError("42712", `table name "${relation.name}" specified more than once`, {
-        position: positionOf(relation.location),
-      });
+      throw new SqlError("42712", `table name "${relation.name}" specified more than once`);
     }
   }
   return {
@@ -178,7 +176,7 @@ const ownerName = (names: FromNames, column: ScopeColumn): string => {
 
 /** The column as an expression. */
 export function reference(column: ScopeColumn, location: number, name: string): BoundExpression {
-  column.onRead?.();
+  column.onRead?.(location);
   return column.expression ?? { kind: "column", id: column.id, name, type: column.type, location };
 }
 

@@ -271,7 +271,7 @@ function namedBy(
 ): ScopeRelation {
   const noted = (column: ScopeColumn): ScopeColumn => {
     const { onRead } = column;
-    return onRead === undefined ? column : { ...column, onRead: () => denied.push(onRead) };
+    return onRead === undefined ? column : { ...column, onRead: (location) => denied.push(() => onRead(location)) };
   };
   return {
     ...relation,

@@ -1,5 +1,5 @@
 /** What stored syntax names, for whoever asks what depends on what. */
-import type { Expression } from "./ast-expression.js";
+import type { ColumnName, Expression } from "./ast-expression.js";
 import type { Query } from "./ast-query.js";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -33,6 +33,11 @@ export function* columnsNamed(syntax: unknown): Iterable<string> {
     const last: unknown = kind === "columnName" && Array.isArray(parts) ? parts.at(-1) : undefined;
     if (typeof last === "string") yield last;
   }
+}
+
+/** Names of columns and rows in it, as they are written. */
+export function* namesIn(syntax: unknown): Iterable<ColumnName> {
+  for (const node of nodesOf(syntax)) if (node["kind"] === "columnName") yield node as unknown as ColumnName;
 }
 
 /** Types that somebody has made, by their numbers, which stored syntax has. */

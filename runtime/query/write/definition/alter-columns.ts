@@ -32,6 +32,7 @@ export function addColumn(
   const parts = alteration.parts();
   const { columns, constraints } = alteration.makers(parts);
   const added = columns.add(syntax);
+  columns.expectOthersRead();
   const wantsNotNull = added.isNotNull;
   // Until the rows that are there have their values, NULL must do.
   parts.columns[added.number - 1] = { ...added, isNotNull: false };

@@ -69,7 +69,7 @@ export class Alteration {
       expectNoQuery(syntax, "check constraint", "unplaced");
       return this.ports.storeExpression(syntax);
     });
-    return { columns: new ColumnMaker(this.ports, parts), constraints };
+    return { columns: new ColumnMaker(this.ports, parts, "unplaced"), constraints };
   }
 
   /** The table and its indexes under storages of their own, for all rows to be written anew. */

@@ -1,14 +1,16 @@
 /** Columns as written become those of a table's definition. */
 
-import { expectNoQuery } from "../../bind/no-query.js";
+import { expectNoQuery, type Telling } from "../../bind/no-query.js";
 import type { ColumnDefinition, SequenceDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { ColumnSyntax, ConstraintSyntax } from "../../syntax/ast-definition.js";
+import type { Expression } from "../../syntax/ast-expression.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { type ConstraintPart, columnNamed, expectOwnName, expectPlain, type TableParts } from "./constraints.js";
 import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
 import { placeOf } from "./draft.js";
+import { expectOthersRead } from "./generated.js";
 import { freeName } from "./names.js";
 import type { DefinitionPorts } from "./ports.js";
 import { nextValueOf, noOptions, sequenceNumbers } from "./sequences.js";
@@ -32,10 +34,18 @@ export class ColumnMaker {
   /** Constraints that were written at columns, in order. */
   readonly constraints: { readonly constraint: ConstraintPart; readonly column: string }[] = [];
   readonly sequences: SequenceDefinition[] = [];
+  readonly #generations: Expression[] = [];
+  readonly #telling: Telling;
 
-  constructor(ports: DefinitionPorts, parts: TableParts) {
+  constructor(ports: DefinitionPorts, parts: TableParts, telling: Telling) {
     this.#ports = ports;
     this.#parts = parts;
+    this.#telling = telling;
+  }
+
+  /** Once all columns are there: throws 42P17 where one is generated of a column that is generated too. */
+  expectOthersRead(): void {
+    for (const each of this.#generations) expectOthersRead(each, this.#parts, this.#telling);
   }
 
   #sequence(column: string, number: number, type: SqlType, options = noOptions): SequenceDefinition {
@@ -112,26 +122,33 @@ export class ColumnMaker {
         return column;
       case "default":
         if (column.default !== null) throw twice("default values");
+        if (column.generated !== null) throw this.#bothDefault(name, constraint.location);
         return { ...column, default: storeDefault(constraint.expression, this.#ports) };
       case "identity":
         return this.identity(column, constraint);
       case "generated":
         if (!constraint.isStored) throw notSupported("a virtual generated column", placeOf(constraint.location));
         if (column.generated !== null) throw twice("generation clauses");
-        if (column.default !== null) {
-          throw new SqlError(
-            "42601",
-            `both default and generation expression specified for column "${name}" of table "${table}"`,
-            { position: placeOf(constraint.location) },
-          );
-        }
-        expectNoQuery(constraint.expression, "column generation expression");
+        if (column.default !== null) throw this.#bothDefault(name, constraint.location);
+        if (column.identity !== null) throw this.#bothGenerated(name, constraint.location);
+        expectNoQuery(constraint.expression, "column generation expression", this.#telling);
+        this.#generations.push(constraint.expression);
         return { ...column, generated: this.#ports.storeExpression(constraint.expression) };
       default:
         expectPlain(constraint);
         this.constraints.push({ constraint, column: name });
         return constraint.kind === "primaryKey" ? { ...column, isNotNull: true } : column;
     }
+  }
+
+  #bothDefault(column: string, location: number): SqlError {
+    const message = `both default and generation expression specified for column "${column}" of table "${this.#parts.name}"`;
+    return new SqlError("42601", message, { position: placeOf(location) });
+  }
+
+  #bothGenerated(column: string, location: number): SqlError {
+    const message = `both identity and generation expression specified for column "${column}" of table "${this.#parts.name}"`;
+    return new SqlError("42601", message, { position: placeOf(location) });
   }
 
   identity(column: ColumnDefinition, constraint: Extract<ConstraintSyntax, { kind: "identity" }>): ColumnDefinition {
@@ -147,6 +164,7 @@ export class ColumnMaker {
         { position },
       );
     }
+    if (column.generated !== null) throw this.#bothGenerated(name, constraint.location);
     if (column.default !== null) {
       throw new SqlError(
         "42601",

@@ -75,7 +75,7 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
   expectNoType(ports, schema.oid, name);
   const persistence = persistenceOf(statement);
   const parts: TableParts = { ...newParts(ports, name, schema.oid), ...persistence };
-  const columns = new ColumnMaker(ports, parts);
+  const columns = new ColumnMaker(ports, parts, "placed");
   const constraints = new ConstraintMaker(draft, parts, (syntax) => {
     expectNoQuery(syntax, "check constraint");
     return ports.storeExpression(syntax);
@@ -86,6 +86,7 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
     for (const each of statement.likes) if (each.at === at) likes.push(new LikeTable(ports, parts, columns, each));
     if (column !== undefined) columns.add(column);
   }
+  columns.expectOthersRead();
   const written = [
     ...columns.constraints.map(({ constraint, column }) => ({ constraint, own: column })),
     ...statement.constraints.map((constraint) => ({ constraint, own: null })),
