@@ -192,7 +192,9 @@ function similarPattern(pattern: string, escape: string | null): string {
 const regexKept = new Map<string, Regex>();
 
 export function regexOf(pattern: string, flags: string): Regex {
-  return keep(regexKept, `${flags}/${pattern}`, () => new Regex(pattern, optionsOf(flags, defaultOptions)));
+  const regex = keep(regexKept, `${flags}/${pattern}`, () => new Regex(pattern, optionsOf(flags, defaultOptions)));
+  regex.budget.reset();
+  return regex;
 }
 
 /** A text as the matcher reads it, and pieces of it by the matcher's places. */

@@ -6,15 +6,8 @@
  * Back references are no regular expressions: the groups they name are fixed by trying, within a limit of steps.
  */
 import { assert } from "../../../types/assert.js";
-import { isWordCharacter } from "./character-set.js";
-import {
-  type Assertion,
-  invalidRegex,
-  type ParsedRegex,
-  parseRegex,
-  type RegexNode,
-  type RegexOptions,
-} from "./parse.js";
+import { invalidRegex, type ParsedRegex, parseRegex, type RegexNode, type RegexOptions } from "./parse.js";
+import { holds, leftmostStart, Run, type State, StepBudget, type Walked } from "./run.js";
 
 /** States of a pattern at most: bounds multiply what they repeat. */
 const statesMax = 50_000;
@@ -27,13 +20,6 @@ export interface RegexMatch {
   /** From and to of each group from 1; null where it took no part. */
   readonly groups: readonly ({ readonly from: number; readonly to: number } | null)[];
 }
-
-type State =
-  | { readonly kind: "set"; readonly node: Extract<RegexNode, { readonly kind: "set" }>; next: number }
-  | { readonly kind: "split"; first: number; second: number }
-  | { readonly kind: "assert"; readonly what: Assertion; next: number }
-  | { readonly kind: "look"; readonly node: Extract<RegexNode, { readonly kind: "look" }>; next: number }
-  | { readonly kind: "end" };
 
 interface Program {
   readonly states: readonly State[];
@@ -109,11 +95,12 @@ function prefersLongest(node: RegexNode): boolean | null {
   }
 }
 
-export class Regex {
+export class Regex implements Walked {
   readonly captures: number;
   readonly #parsed: ParsedRegex;
   readonly #programs = new Map<RegexNode, Program>();
   readonly #isGreedy: boolean;
+  readonly budget = new StepBudget();
 
   constructor(pattern: string, options: RegexOptions) {
     this.#parsed = parseRegex(pattern, options);
@@ -132,6 +119,7 @@ export class Regex {
 
   /** Whether the pattern matches anywhere: one walk over the text. */
   test(text: readonly number[]): boolean {
+    this.budget.reset();
     if (this.#parsed.hasBackReferences) return this.find(text, 0) !== null;
     const { states, start } = this.#programOf(this.#parsed.node);
     const run = new Run(states, text, this);
@@ -146,14 +134,14 @@ export class Regex {
   /** The leftmost match that begins at or after `from`. */
   find(text: readonly number[], from: number, wantsGroups = true): RegexMatch | null {
     if (this.#parsed.hasBackReferences) return this.#findByTrying(text, from);
-    for (let start = from; start <= text.length; start += 1) {
-      const end = this.#end(this.#parsed.node, text, start, this.#isGreedy);
-      if (end < 0) continue;
-      const groups: ({ from: number; to: number } | null)[] = Array.from({ length: this.captures }, () => null);
-      if (wantsGroups && this.captures > 0) this.#split(this.#parsed.node, text, start, end, groups);
-      return { from: start, to: end, groups };
-    }
-    return null;
+    const { states, start } = this.#programOf(this.#parsed.node);
+    const begun = leftmostStart(new Run(states, text, this), start, text.length, from);
+    if (begun < 0) return null;
+    const end = this.#end(this.#parsed.node, text, begun, this.#isGreedy);
+    assert(end >= begun, "what has a match that begins here has an end");
+    const groups: ({ from: number; to: number } | null)[] = Array.from({ length: this.captures }, () => null);
+    if (wantsGroups && this.captures > 0) this.#split(this.#parsed.node, text, begun, end, groups);
+    return { from: begun, to: end, groups };
   }
 
   /** Where a match of the node that begins here ends, -1 for none. */
@@ -362,93 +350,5 @@ export class Regex {
     if (node.isAhead) isFound = this.#end(node.item, text, at, false) >= 0;
     else for (let from = at; from >= 0 && !isFound; from -= 1) isFound = this.#matches(node.item, text, from, at);
     return isFound !== node.isNegative;
-  }
-}
-
-function holds(what: Assertion, text: readonly number[], at: number): boolean {
-  const isWordBefore = at > 0 && isWordCharacter(text[at - 1] ?? 0);
-  const isWordAfter = at < text.length && isWordCharacter(text[at] ?? 0);
-  switch (what) {
-    case "textStart":
-      return at === 0;
-    case "textEnd":
-      return at === text.length;
-    case "lineStart":
-      return at === 0 || text[at - 1] === 10;
-    case "lineEnd":
-      return at === text.length || text[at] === 10;
-    case "wordStart":
-      return !isWordBefore && isWordAfter;
-    case "wordEnd":
-      return isWordBefore && !isWordAfter;
-    case "wordBoundary":
-      return isWordBefore !== isWordAfter;
-    case "notWordBoundary":
-      return isWordBefore === isWordAfter;
-  }
-}
-
-/** The places where a walk is. */
-class Run {
-  readonly #states: readonly State[];
-  readonly #text: readonly number[];
-  readonly #regex: Regex;
-  readonly #marks: Int32Array;
-  #generation = 1;
-  /** States before a character, and those reached over it. */
-  #active: number[] = [];
-  #reached: number[] = [];
-  #pending: number[] = [];
-  isAtEnd = false;
-
-  constructor(states: readonly State[], text: readonly number[], regex: Regex) {
-    this.#states = states;
-    this.#text = text;
-    this.#regex = regex;
-    this.#marks = new Int32Array(states.length);
-  }
-
-  /** Adds a state, and all that are reached from it without a character. */
-  enter(state: number, at: number): void {
-    const stack = [state];
-    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      if (this.#marks[next] === this.#generation) continue;
-      this.#marks[next] = this.#generation;
-      const found = this.#states[next];
-      assert(found !== undefined, "a state leads to a state");
-      switch (found.kind) {
-        case "end":
-          this.isAtEnd = true;
-          break;
-        case "set":
-          this.#active.push(next);
-          break;
-        case "split":
-          stack.push(found.second, found.first);
-          break;
-        case "assert":
-          if (holds(found.what, this.#text, at)) stack.push(found.next);
-          break;
-        case "look":
-          if (this.#regex.looks(found.node, this.#text, at)) stack.push(found.next);
-          break;
-      }
-    }
-  }
-
-  /** Over the character at this place; false when no state is left. */
-  step(at: number): boolean {
-    const code = this.#text[at] ?? -1;
-    this.#reached.length = 0;
-    for (const state of this.#active) {
-      const found = this.#states[state];
-      if (found?.kind === "set" && code >= 0 && found.node.set.has(code)) this.#reached.push(found.next);
-    }
-    this.#active.length = 0;
-    this.#generation += 1;
-    this.isAtEnd = false;
-    [this.#pending, this.#reached] = [this.#reached, this.#pending];
-    for (const state of this.#pending) this.enter(state, at + 1);
-    return this.#active.length > 0 || this.isAtEnd;
   }
 }

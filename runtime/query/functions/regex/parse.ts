@@ -152,6 +152,8 @@ class RegexParser {
   readonly #options: RegexOptions;
   #at = 0;
   #captures = 0;
+  /** Those that are open around this place. */
+  #lookarounds = 0;
   #depth = 0;
   #hasBackReferences = false;
 
@@ -300,7 +302,9 @@ class RegexParser {
     ] as const;
     for (const [opening, isAhead, isNegative] of lookarounds)
       if (this.#accept(opening)) {
+        this.#lookarounds += 1;
         const item = this.#choice();
+        this.#lookarounds -= 1;
         close();
         return { kind: "look", item, isAhead, isNegative };
       }
@@ -310,8 +314,12 @@ class RegexParser {
       return { kind: "group", item, capture: 0 };
     }
     if (this.#peek() === "?") throw invalidRegex("quantifier operand invalid");
-    this.#captures += 1;
-    const capture = this.#captures;
+    let capture = 0;
+    // Within a lookaround no parentheses capture.
+    if (this.#lookarounds === 0) {
+      this.#captures += 1;
+      capture = this.#captures;
+    }
     const item = this.#choice();
     close();
     return { kind: "group", item, capture };
@@ -345,7 +353,7 @@ class RegexParser {
       const from = this.#at;
       const number = this.#number();
       if (number <= 9 || number <= this.#captures) {
-        if (number > this.#captures) throw invalidRegex("invalid backreference number");
+        if (number > this.#captures || this.#lookarounds > 0) throw invalidRegex("invalid backreference number");
         this.#hasBackReferences = true;
         return { kind: "back", capture: number };
       }
