@@ -371,7 +371,9 @@ export function settingValue(definition: SettingDefinition, value: string, befor
     case "encoding": {
       const plain = value.toLowerCase().replace(/[^a-z0-9]/g, "");
       if (plain === "utf8" || plain === "unicode") return "UTF8";
-      if (["sqlascii", "latin1", "iso88591", "win1252"].includes(plain)) {
+      // Bytes as they are: those of the database, in both directions.
+      if (plain === "sqlascii") return "SQL_ASCII";
+      if (["latin1", "iso88591", "win1252"].includes(plain)) {
         throw new SqlError("0A000", `conversion between ${value} and UTF8 is not supported`);
       }
       throw invalid(name, value);

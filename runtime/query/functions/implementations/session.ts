@@ -79,7 +79,7 @@ const session = strictly({
   "txid_current()": (context) => Math.max(0, context.position),
   "txid_current_if_assigned()": () => null,
   "pg_current_xact_id()": (context) => Math.max(0, context.position),
-  "pg_client_encoding()": () => "UTF8",
+  "pg_client_encoding()": (context) => context.session.setting("client_encoding") ?? "UTF8",
   "getdatabaseencoding()": () => "UTF8",
   "pg_encoding_to_char(int4)": (encoding) => (encoding === 6 ? "UTF8" : encoding === 0 ? "SQL_ASCII" : ""),
   "pg_char_to_encoding(name)": (name) => (/^utf-?8$/iu.test(name) ? 6 : /^sql_ascii$/iu.test(name) ? 0 : -1),

@@ -1,0 +1,28 @@
+-- Bytes as they are.
+SHOW client_encoding;
+SET client_encoding = 'SQL_ASCII';
+SHOW client_encoding;
+SELECT 'é', pg_client_encoding();
+SET client_encoding = 'sql-ascii';
+SHOW client_encoding;
+SET NAMES 'UTF8';
+SHOW client_encoding;
+SET client_encoding TO utf8;
+SHOW client_encoding;
+SET client_encoding TO 'unicode';
+SHOW client_encoding;
+SET client_encoding TO 'nope';
+RESET client_encoding;
+SET client_encoding TO DEFAULT;
+SHOW client_encoding;
+SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE;
+BEGIN; SET LOCAL client_encoding = SQL_ASCII; SHOW client_encoding; ROLLBACK; SHOW client_encoding;
+SET client_encoding = 'SQL_ASCII';
+CREATE TABLE ascii (a text, "ü" int);
+INSERT INTO ascii VALUES ('naïve', 1), (E'\u00e9', 2);
+SELECT a, length(a), octet_length(a), "ü" FROM ascii ORDER BY "ü";
+COPY ascii TO STDOUT;
+SELECT 'é' FROM nope;
+SELECT current_setting('client_encoding'), set_config('client_encoding', 'UTF8', false), pg_encoding_to_char(6);
+DROP TABLE ascii;
+RESET client_encoding;
