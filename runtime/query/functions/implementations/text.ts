@@ -240,7 +240,7 @@ function parseIdentifiers(text: string, isStrict: boolean): SqlArray {
 /** `\0041`, `\u0041`, `\U00000041` and `\\`. */
 function unescapeUnicode(text: string): string {
   const result = text.replace(
-    /\\(?:\\|([0-9a-f]{4})|\+([0-9a-f]{6})|u([0-9a-f]{4})|U([0-9a-f]{8})|)/giu,
+    /\\(?:\\|([0-9a-fA-F]{4})|\+([0-9a-fA-F]{6})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|)/gu,
     (
       whole,
       four: string | undefined,
@@ -255,7 +255,7 @@ function unescapeUnicode(text: string): string {
           hint: "Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.",
         });
       const code = Number.parseInt(digits, 16);
-      if (code === 0 || code > 0x10_ffff) throw new SqlError("22023", `invalid Unicode code point: ${digits}`);
+      if (code === 0 || code > 0x10_ffff) throw new SqlError("22023", `invalid Unicode code point: ${code.toString(16).toUpperCase().padStart(4, "0")}`);
       return code >= 0xd800 && code <= 0xdfff ? String.fromCharCode(code) : String.fromCodePoint(code);
     },
   );

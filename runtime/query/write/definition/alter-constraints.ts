@@ -144,7 +144,7 @@ export function expectReferencesFit(catalog: Catalog, table: TableDefinition, po
       const column = child.columns[number - 1];
       assert(column !== undefined, "a foreign key is of its table's columns");
       const referenced = parent.columns[(constraint.referencedColumns[index] ?? 0) - 1];
-      expectSameType(constraint.name, column, referenced, parent, position);
+      expectSameType(constraint.name, column, referenced, position);
     }
   }
 }

@@ -282,13 +282,13 @@ export class ConstraintMaker {
     const parent = this.#parent(constraint);
     this.#expectSameLife(parent);
     const referenced = this.#referencedColumns(parent, constraint, columns.length);
-    for (const [index, column] of columns.entries())
-      expectSameType(constraint.name ?? `${names.join("_")}_fkey`, column, referenced[index], parent, position);
+    const name = this.#nameOf(constraint, names.join("_"), "fkey", false);
+    for (const [index, column] of columns.entries()) expectSameType(name, column, referenced[index], position);
     const changed = deleteColumns(parts.columns, columns, constraint);
     const made: ConstraintDefinition = {
       kind: "foreignKey",
       oid: this.#draft.newOid(),
-      name: this.#nameOf(constraint, names.join("_"), "fkey", false),
+      name,
       columns: columns.map(({ number }) => number),
       referencedTable: parent.oid,
       referencedColumns: referenced.map(({ number }) => number),
@@ -389,7 +389,6 @@ export function expectSameType(
   name: string,
   column: ColumnDefinition,
   referenced: ColumnDefinition | undefined,
-  parent: { readonly name: string },
   position: number | undefined,
 ): void {
   if (referenced === undefined) return;
@@ -398,7 +397,7 @@ export function expectSameType(
   if (from === to || (isInteger(from) && isInteger(to))) return;
   throw new SqlError("42804", `foreign key constraint "${name}" cannot be implemented`, {
     position,
-    detail: `Key columns "${column.name}" and "${referenced.name}" of table "${parent.name}" are of incompatible types: ${typeLabel(column.type.oid)} and ${typeLabel(referenced.type.oid)}.`,
+    detail: `Key columns "${column.name}" and "${referenced.name}" are of incompatible types: ${typeLabel(column.type.oid)} and ${typeLabel(referenced.type.oid)}.`,
   });
 }
 

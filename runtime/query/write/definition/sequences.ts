@@ -4,6 +4,7 @@ import { SqlError } from "../../error.js";
 import type { SequenceOptions } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import { type Oid, type SqlType, sqlType, typeOid } from "../../types/sql-type.js";
+import { typeLabel } from "../../types/type-name.js";
 import { quoted } from "../constraint-errors.js";
 import { placeOf } from "./draft.js";
 import type { DefinitionPorts } from "./ports.js";
@@ -44,10 +45,16 @@ export function sequenceNumbers(options: SequenceOptions, type: SqlType | null, 
   const isUp = increment > 0n;
   const pick = (written: string | null | undefined, known: bigint | undefined, otherwise: bigint): bigint =>
     written === undefined ? (known ?? otherwise) : written === null ? otherwise : BigInt(written);
-  const maximum = pick(options.maximum, before?.maximum, isUp ? greatest : -1n);
-  const minimum = pick(options.minimum, before?.minimum, isUp ? 1n : least);
-  if (maximum > greatest) throw invalid(`MAXVALUE (${maximum}) is out of range for sequence data type`);
-  if (minimum < least) throw invalid(`MINVALUE (${minimum}) is out of range for sequence data type`);
+  // What was as far as the type before reached goes as far as the new one does.
+  const reach = before === null || before.type.oid === own.oid ? null : (limits.get(before.type.oid) ?? null);
+  const reachesUp = reach !== null && before?.maximum === reach[1];
+  const reachesDown = reach !== null && before?.minimum === reach[0];
+  const maximum = pick(options.maximum, reachesUp ? greatest : before?.maximum, isUp || reachesUp ? greatest : -1n);
+  const minimum = pick(options.minimum, reachesDown ? least : before?.minimum, isUp && !reachesDown ? 1n : least);
+  if (maximum > greatest)
+    throw invalid(`MAXVALUE (${maximum}) is out of range for sequence data type ${typeLabel(own.oid)}`);
+  if (minimum < least)
+    throw invalid(`MINVALUE (${minimum}) is out of range for sequence data type ${typeLabel(own.oid)}`);
   if (minimum >= maximum) throw invalid(`MINVALUE (${minimum}) must be less than MAXVALUE (${maximum})`);
   const start = options.start === null ? (before?.start ?? (isUp ? minimum : maximum)) : BigInt(options.start);
   if (start < minimum) throw invalid(`START value (${start}) cannot be less than MINVALUE (${minimum})`);
