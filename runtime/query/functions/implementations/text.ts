@@ -255,7 +255,8 @@ function unescapeUnicode(text: string): string {
           hint: "Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.",
         });
       const code = Number.parseInt(digits, 16);
-      if (code === 0 || code > 0x10_ffff) throw new SqlError("22023", `invalid Unicode code point: ${code.toString(16).toUpperCase().padStart(4, "0")}`);
+      if (code === 0 || code > 0x10_ffff)
+        throw new SqlError("22023", `invalid Unicode code point: ${code.toString(16).toUpperCase().padStart(4, "0")}`);
       return code >= 0xd800 && code <= 0xdfff ? String.fromCharCode(code) : String.fromCodePoint(code);
     },
   );
