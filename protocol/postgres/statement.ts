@@ -246,7 +246,7 @@ export function cached(parsed: ParsedStatement): CachedStatement {
     isDefinition ||
     statement.kind === "lockTable" ||
     statement.kind === "setConstraints" ||
-    (statement.kind === "discard" && statement.what === "temporary") ||
+    (statement.kind === "discard" && (statement.what === "temporary" || statement.what === "sequences")) ||
     (run !== null && contains(run, needsShard));
   return {
     ...parsed,

@@ -16,6 +16,7 @@ import type { SessionSettings, SettingsMark } from "./settings.js";
 interface Savepoint {
   readonly name: string;
   readonly mark: SettingsMark;
+  readonly isReadOnly: boolean;
 }
 
 const savepointsMax = 10_000;
@@ -113,6 +114,8 @@ export class Transaction {
   /** BEGIN's modes, or those of SET TRANSACTION. */
   setModes(modes: TransactionModes): void {
     if (modes.isDeferrable !== null) {
+      if (this.hasSavepoints)
+        throw new SqlError("25001", "SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction");
       if (this.#hasQueried) {
         throw new SqlError("25001", "SET TRANSACTION [NOT] DEFERRABLE must be called before any query");
       }
@@ -124,11 +127,15 @@ export class Transaction {
       if (this.#hasQueried && text !== this.#settings.get("transaction_isolation")) {
         throw new SqlError("25001", "SET TRANSACTION ISOLATION LEVEL must be called before any query");
       }
+      if (this.hasSavepoints && text !== this.#settings.get("transaction_isolation"))
+        throw new SqlError("25001", "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction");
       this.#settings.set("transaction_isolation", text, "local");
     }
     if (modes.isReadOnly === null) return;
-    if (!modes.isReadOnly && this.#hasQueried && this.#settings.get("transaction_read_only") === "on") {
-      throw new SqlError("25001", "transaction read-write mode must be set before any query");
+    if (!modes.isReadOnly && this.isReadOnly) {
+      if (this.hasSavepoints)
+        throw new SqlError("25001", "cannot set transaction read-write mode inside a read-only transaction");
+      if (this.#hasQueried) throw new SqlError("25001", "transaction read-write mode must be set before any query");
     }
     this.#settings.set("transaction_read_only", modes.isReadOnly ? "on" : "off", "local");
   }
@@ -184,7 +191,7 @@ export class Transaction {
 
   savepoint(name: string): void {
     if (this.#savepoints.length >= savepointsMax) throw new SqlError("54000", "too many savepoints");
-    this.#savepoints.push({ name, mark: this.#settings.mark() });
+    this.#savepoints.push({ name, mark: this.#settings.mark(), isReadOnly: this.isReadOnly });
   }
 
   #find(name: string): number {
@@ -198,8 +205,12 @@ export class Transaction {
     this.#find(name);
   }
 
+  /** Other than all that is set behind a savepoint, that nothing may be written ends with it. */
   release(name: string): void {
-    this.#savepoints.length = this.#find(name);
+    const at = this.#find(name);
+    const isReadOnly = this.#savepoints[at]?.isReadOnly ?? false;
+    this.#savepoints.length = at;
+    if (isReadOnly !== this.isReadOnly) this.#settings.set("transaction_read_only", isReadOnly ? "on" : "off", "local");
   }
 
   rollbackTo(name: string): void {

@@ -54,6 +54,10 @@ export function runDefinition(
   if (body.kind === "session") {
     if (statement.kind === "lockTable") return lockTables(parts, body);
     if (statement.kind === "setConstraints") return setConstraints(parts, run, statement);
+    if (statement.kind === "discard" && statement.what === "sequences") {
+      parts.session.forgetDrawn();
+      return { rows: null, count: 0, tag: () => "DISCARD SEQUENCES" };
+    }
     if (statement.kind !== "truncate" && statement.kind !== "discard") throw notSupported(statement.kind);
   }
   const { request, locks, catalog, evaluation, transaction, reader } = parts;

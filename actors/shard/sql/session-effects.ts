@@ -36,7 +36,8 @@ export function effectsOf(
       throw new SqlError("55000", `currval of sequence "${sequenceOf(oid).name}" is not yet defined in this session`);
     },
     lastSequenceValue: () => {
-      const value = session.lastDrawn;
+      const last = session.lastDrawn;
+      const value = last === null || catalog.objectByOid(last) === null ? null : session.drawn(last);
       if (value === null) throw new SqlError("55000", "lastval is not yet defined in this session");
       return value;
     },

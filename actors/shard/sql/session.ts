@@ -92,7 +92,14 @@ export class Session {
     return this.#drawn.get(sequence) ?? null;
   }
 
-  get lastDrawn(): Int64 | null {
-    return this.#lastDrawn === null ? null : this.drawn(this.#lastDrawn);
+  /** The sequence that was drawn from last, which may be gone by now. */
+  get lastDrawn(): number | null {
+    return this.#lastDrawn;
+  }
+
+  /** DISCARD SEQUENCES. */
+  forgetDrawn(): void {
+    this.#drawn.clear();
+    this.#lastDrawn = null;
   }
 }

@@ -154,6 +154,7 @@ export class Statements {
       case "discard":
         if (statement.what === "temporary" && this.#exchange.settings.get(temporarySchemaSetting) !== "")
           return "elsewhere";
+        if (statement.what === "sequences" && this.#exchange.runs.usedShard) return "elsewhere";
         return this.#discard(statement.what);
       case "prepare":
         return await this.#cursors.prepare(portal.source, cachedStatement);
@@ -364,7 +365,7 @@ export class Statements {
       case "temporary":
         return tagOnly("DISCARD TEMP");
       case "sequences":
-        throw new SqlError("0A000", "DISCARD SEQUENCES is not supported", { hint: "Use DISCARD ALL." });
+        return tagOnly("DISCARD SEQUENCES");
     }
   }
 
