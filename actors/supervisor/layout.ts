@@ -2,9 +2,9 @@
  * How a node's actors lie over threads: a pure function of the machine and the wishes.
  *
  *   threads   each shard, replica, keeper, projection, gateway and the directory has a worker thread of its own
- *   shared    gateway, directory, shards and replicas share one worker ("core"); the gateways of PostgreSQL's protocol share one
- *             ("postgres"), all projections one ("read"), all keepers one ("background"). The actors do not know: same messages,
- *             in-process ports. Statements take more work before and behind the shard than appends do, so that a thread of their own
+ *   shared    gateway, directory, shards and replicas share one worker ("core"); each gateway of PostgreSQL's protocol has one
+ *             ("postgres", "postgres-1", …), all projections share one ("read"), all keepers one ("background"). The actors do not know: same
+ *             messages, in-process ports. Statements take more work before and behind the shard than appends do, so that a thread of their own
  *             pays for its hop on two cores already; that of appends does not (see benchmarks/README.md).
  *   auto      shared below four cores, threads from four on: measured, a hop between threads costs more than it brings while there
  *             are fewer cores than busy threads (see benchmarks/README.md)
@@ -65,7 +65,7 @@ export function workerOf(layout: Layout, role: ActorRole, shard: number, index =
       case "projection":
         return "read";
       case "postgres":
-        return "postgres";
+        return index === 0 ? "postgres" : `postgres-${index}`;
       case "keeper":
         return "background";
       default:

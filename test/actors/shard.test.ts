@@ -256,5 +256,6 @@ test("the layout fits the machine, and says so when a wish cannot be met", (t) =
   t.is(workerOf(shared, "shard", 1), workerOf(shared, "gateway", 0));
   t.not(workerOf(shared, "shard", 1), workerOf(shared, "projection", 1));
   t.not(workerOf(shared, "shard", 1), workerOf(shared, "postgres", 0));
+  t.not(workerOf(shared, "postgres", 0, 1), workerOf(shared, "postgres", 0, 0));
   t.is(workerOf(threads, "gateway", 0, 1), workerOf(threads, "postgres", 0, 1));
 });
