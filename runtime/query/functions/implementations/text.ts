@@ -22,6 +22,7 @@ import {
 } from "../../types/text.js";
 import type { EvaluationContext } from "../context.js";
 import { type CallTypes, type Implementation, nullably, strictly, variadics } from "../define.js";
+import { reversed, translated } from "../text-units.js";
 
 /** A value is 1 GB at most in PostgreSQL; ours are held to a quarter of that. */
 const textUnitsMax = 268_435_456;
@@ -89,14 +90,6 @@ function trim(text: string, characters: string, isStart: boolean, isEnd: boolean
   if (isStart) while (from < to && set.has(all[from] ?? "")) from += 1;
   if (isEnd) while (to > from && set.has(all[to - 1] ?? "")) to -= 1;
   return all.slice(from, to).join("");
-}
-
-function translate(text: string, from: string, to: string): string {
-  const targets = Array.from(to);
-  const map = new Map<string, string>();
-  for (const [index, character] of Array.from(from).entries())
-    if (!map.has(character)) map.set(character, targets[index] ?? "");
-  return Array.from(text, (character) => map.get(character) ?? character).join("");
 }
 
 function repeat(text: string, count: number): string {
@@ -310,10 +303,10 @@ const plain = strictly({
   "rtrim(text,text)": (text, characters) => trim(text, characters, false, true),
   "btrim(text)": (text) => trim(text, " ", true, true),
   "btrim(text,text)": (text, characters) => trim(text, characters, true, true),
-  "translate(text,text,text)": (text, from, to) => translate(text, from, to),
+  "translate(text,text,text)": (text, from, to) => translated(text, from, to),
   "replace(text,text,text)": (text, from, to) => (from === "" ? text : text.replaceAll(from, () => to)),
   "repeat(text,int4)": (text, count) => repeat(text, count),
-  "reverse(text)": (text) => Array.from(text).reverse().join(""),
+  "reverse(text)": (text) => reversed(text),
   "split_part(text,text,int4)": (text, delimiter, n) => splitPart(text, delimiter, n),
   "left(text,int4)": (text, count) => leading(text, count),
   "right(text,int4)": (text, count) => trailing(text, count),
