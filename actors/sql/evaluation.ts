@@ -255,8 +255,8 @@ export class Evaluation {
         return changed?.[1] ?? this.settings.find(name);
       },
       setSetting: (name, value, isLocal) => void this.changed.push([name, value, isLocal ? "local" : "session"]),
-      notice: (severity, sqlState, message, detail) => {
-        this.notices.push({ severity, sqlState, message, fields: detail === undefined ? {} : { detail } });
+      notice: (severity, sqlState, message, fields = {}) => {
+        this.notices.push({ severity, sqlState, message, fields });
       },
       nextSequenceValue: (sequence) => effects.nextSequenceValue(sequence),
       currentSequenceValue: (sequence) => effects.currentSequenceValue(sequence),

@@ -55,7 +55,10 @@ export function reportOf(error: unknown, place: SourcePlace | null): ErrorReport
 export const defectReport = (error: unknown): ErrorReport =>
   told("FATAL", "XX000", `internal error: ${error instanceof Error ? error.message : String(error)}`);
 
-export const noticeReport = (notice: SqlNotice): ErrorReport => ({ ...notice, position: 0 });
+export const noticeReport = (notice: SqlNotice, place: SourcePlace | null): ErrorReport => ({
+  ...notice,
+  position: characterPosition(place, notice.fields.position),
+});
 
 const told = (severity: ErrorReport["severity"], sqlState: string, message: string): ErrorReport => ({
   severity,

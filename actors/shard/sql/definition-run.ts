@@ -194,7 +194,8 @@ function portsOf(
       !transaction.overlay.hasRows && !mayTouchRows(plan)
         ? run.batchesOfState(plan, outputs)
         : [...copies(run.batchesOf(plan, run.environment, outputs))],
-    notice: (severity, sqlState, message, detail) => context.session.notice(severity, sqlState, message, detail),
+    notice: (severity, sqlState, message, detail) =>
+      context.session.notice(severity, sqlState, message, detail === undefined ? {} : { detail }),
     cascades: new Cascades(),
     write: (catalog) => ({
       ...run.ports,

@@ -97,7 +97,7 @@ export class Exchange {
 
   /** What an answer says besides its rows. */
   take(reply: RowsReply): void {
-    for (const notice of reply.notices) this.notice(noticeReport(notice));
+    for (const notice of reply.notices) this.notice(noticeReport(notice, this.place));
     for (const [name, value, scope] of reply.settings) {
       // Without a transaction what is local is over already.
       if (scope === "local" && !this.transaction.isOpen) continue;

@@ -93,6 +93,8 @@ export class Binder {
   /** Of the expressions whose subqueries are being bound, outermost first. */
   readonly #contexts: ExpressionContext[] = [];
   #nextId = 1;
+  /** Expressions of the catalog within one another. */
+  #stored = 0;
   #depth = 0;
   /** Queries and modifications within one another. */
   #statements = 0;
@@ -119,6 +121,23 @@ export class Binder {
     } finally {
       this.#views.delete(view.oid);
     }
+  }
+
+  /** Binds what is kept in the catalog, whose places are in another text. */
+  withinStored<Result>(bind: () => Result): Result {
+    this.#stored += 1;
+    try {
+      return bind();
+    } finally {
+      this.#stored -= 1;
+    }
+  }
+
+  /** Warns of what stands in the statement itself: of what is stored it was said when that was made. */
+  warn(sqlState: string, message: string, location: number): void {
+    if (this.#views.size > 0 || this.#stored > 0) return;
+    const { session } = this.environment.context;
+    session.notice("WARNING", sqlState, message, { position: positionOf(location) });
   }
 
   newId(): ColumnId {

@@ -5,6 +5,8 @@ import type { ResolvedScalar, ResolvedSet } from "../functions/registry.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, FunctionCall, TypeName } from "../syntax/ast-expression.js";
 import { recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { precisionWarning, secondDigitsMax } from "../types/type-name.js";
+import { elementTypeOf } from "../types/type-table.js";
 import { type Binder, positionOf } from "./binder.js";
 import { coerce, isUnknown } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
@@ -61,13 +63,26 @@ function noRowOf(name: TypeName, binder: Binder, location: number): BoundExpress
   return { kind: "constant", value: null, type: recordType(fields), location };
 }
 
+/** More digits of a second than there are: PostgreSQL warns of them. */
+function warnOfPrecision({ oid }: SqlType, { modifiers, location }: TypeName, binder: Binder): void {
+  const last = modifiers.at(-1);
+  if (last?.kind !== "integerLiteral" || last.value <= secondDigitsMax) return;
+  const element = elementTypeOf(oid);
+  const type = element === 0 ? oid : element;
+  if (type === typeOid.interval && modifiers.length < 2) return;
+  const warning = precisionWarning(type, last.value);
+  if (warning !== null) binder.warn("22023", warning, location);
+}
+
 /** The type that is meant, or the row that `NULL::t` is none of. */
 export function castTarget(
   { subject, type, location }: Extract<Expression, { kind: "cast" }>,
   binder: Binder,
 ): SqlType | BoundExpression {
   try {
-    return bindTypeName(type, userTypesOf(binder.environment));
+    const target = bindTypeName(type, userTypesOf(binder.environment));
+    warnOfPrecision(target, type, binder);
+    return target;
   } catch (error) {
     const none = subject.kind === "nullLiteral" ? noRowOf(type, binder, location) : null;
     if (none === null) throw error;

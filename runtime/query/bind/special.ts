@@ -2,6 +2,7 @@
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, SpecialValue } from "../syntax/ast-expression.js";
 import { type Oid, sqlType, typeOid } from "../types/sql-type.js";
+import { precisionWarning, secondDigitsMax } from "../types/type-name.js";
 import { bindCall } from "./call.js";
 import { explicitCast } from "./cast.js";
 import type { ExpressionContext } from "./context.js";
@@ -10,8 +11,11 @@ import type { Bind } from "./stored.js";
 export function bindSpecial(expression: SpecialValue, context: ExpressionContext, bind: Bind): BoundExpression {
   const { name, modifier, location } = expression;
   const call = (callee: string): BoundExpression => bindCall(plainCall(callee, location), context, bind);
-  const cast = (subject: BoundExpression, oid: Oid): BoundExpression =>
-    explicitCast(subject, sqlType(oid, modifier), location, context);
+  const cast = (subject: BoundExpression, oid: Oid): BoundExpression => {
+    const warning = modifier > secondDigitsMax ? precisionWarning(oid, modifier) : null;
+    if (warning !== null) context.binder.warn("22023", warning, -1);
+    return explicitCast(subject, sqlType(oid, Math.min(modifier, secondDigitsMax)), location, context);
+  };
   switch (name) {
     case "current_timestamp":
       return modifier < 0 ? call("now") : cast(call("now"), typeOid.timestamptz);

@@ -13,7 +13,7 @@ export function bindStored(expression: StoredExpression, context: ExpressionCont
   const before = binder.namesRowTypes;
   binder.namesRowTypes = null;
   try {
-    const bound = bind(expression.syntax, context);
+    const bound = binder.withinStored(() => bind(expression.syntax, context));
     if (binder.namesRowTypes !== null) throw notSupported("a table's name as a type in a definition");
     binder.namesRowTypes = before;
     return bound;

@@ -5,6 +5,7 @@
 import type { Catalog } from "../catalog/model.js";
 import type { RoleSet } from "../catalog/role-set.js";
 import type { ShowExpression, ShowView } from "../catalog/shown-expression.js";
+import type { SqlErrorFields } from "../error.js";
 import type { Int64 } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
 import type { TextContext } from "../types/text-context.js";
@@ -14,7 +15,8 @@ export interface SessionPort {
   /** Value of a setting in force, null when there is none of that name. */
   setting(name: string): string | null;
   setSetting(name: string, value: string, isLocal: boolean): void;
-  notice(severity: "NOTICE" | "WARNING" | "INFO", sqlState: string, message: string, detail?: string): void;
+  /** @param fields what is told besides, among it the place in the statement's text */
+  notice(severity: "NOTICE" | "WARNING" | "INFO", sqlState: string, message: string, fields?: SqlErrorFields): void;
   nextSequenceValue(sequence: Oid): Int64;
   /** Last value this session was given; 55000 when none was. */
   currentSequenceValue(sequence: Oid): Int64;

@@ -105,6 +105,28 @@ export function typeByName(
   return sqlType(array, modifier);
 }
 
+/** Digits that are kept of a second's fraction at most. */
+export const secondDigitsMax = 6;
+
+const timeNames = new Map<Oid, readonly [name: string, zone: string]>([
+  [typeOid.time, ["TIME", ""]],
+  [typeOid.timetz, ["TIME", " WITH TIME ZONE"]],
+  [typeOid.timestamp, ["TIMESTAMP", ""]],
+  [typeOid.timestamptz, ["TIMESTAMP", " WITH TIME ZONE"]],
+  [typeOid.interval, ["INTERVAL", ""]],
+]);
+
+const withPrecision = (type: Oid, precision: number): string => {
+  const [name, zone] = timeNames.get(type) ?? ["", ""];
+  return `${name}(${precision})${zone}`;
+};
+
+/** What is said of more digits than are kept; null for a type that has no seconds. */
+export const precisionWarning = (type: Oid, precision: number): string | null =>
+  timeNames.has(type)
+    ? `${withPrecision(type, precision)} precision reduced to maximum allowed, ${secondDigitsMax}`
+    : null;
+
 /** Checks and encodes the numbers in parentheses after a type's name. */
 export function modifierOf(type: Oid, modifiers: readonly number[], position?: number): number {
   if (modifiers.length === 0) return noModifier;
@@ -132,17 +154,15 @@ export function modifierOf(type: Oid, modifiers: readonly number[], position?: n
     case typeOid.timestamp:
     case typeOid.timestamptz: {
       if (modifiers.length !== 1) throw invalid("invalid type modifier");
-      const name = type === typeOid.time || type === typeOid.timetz ? "TIME" : "TIMESTAMP";
-      const zone = type === typeOid.timetz || type === typeOid.timestamptz ? " WITH TIME ZONE" : "";
-      if (first < 0) throw invalid(`${name}(${first})${zone} precision must not be negative`);
-      return Math.min(first, 6);
+      if (first < 0) throw invalid(`${withPrecision(type, first)} precision must not be negative`);
+      return Math.min(first, secondDigitsMax);
     }
     case typeOid.interval: {
       if (modifiers.length === 1) return (first << 16) | intervalFullPrecision;
       if (modifiers.length !== 2) throw invalid("invalid INTERVAL type modifier");
       const precision = second ?? 0;
       if (precision < 0) throw invalid(`INTERVAL(${precision}) precision must not be negative`);
-      return (first << 16) | Math.min(precision, 6);
+      return (first << 16) | Math.min(precision, secondDigitsMax);
     }
     default:
       throw new SqlError("42601", `type modifier is not allowed for type "${typeFactsOf(type)?.name ?? type}"`, {

@@ -21,7 +21,7 @@ import {
   unixMicros,
 } from "../../types/date-time/calendar.js";
 import { fromLocal, limitTime, limitTimestamp, toLocal } from "../../types/date-time/codecs.js";
-import { fixedZone, requireZone, type TimeZone } from "../../types/date-time/zones.js";
+import { fixedZone, requireZone, type TimeZone, zoneCalled } from "../../types/date-time/zones.js";
 import type { Datum, Int64 } from "../../types/datum.js";
 import { float8Text } from "../../types/float.js";
 import { int4Min } from "../../types/integer.js";
@@ -127,7 +127,8 @@ const today = (context: EvaluationContext): Int64 =>
 
 function zoneNamed(name: string): TimeZone {
   const abbreviation = zoneAbbreviations.get(name.toLowerCase());
-  return abbreviation === undefined ? requireZone(name) : fixedZone(abbreviation.offset);
+  if (abbreviation === undefined) return requireZone(name);
+  return abbreviation.zone === null ? fixedZone(abbreviation.offset) : zoneCalled(abbreviation.zone, name);
 }
 
 /** The zone of `make_timestamptz`: a name, or an offset east of UTC with its sign (`+2`, `-02:30`, `+0230`). Throws 22023. */

@@ -21,9 +21,33 @@ VOLT:10800 VUT:39600 WADT:28800:1 WAKT:43200 WAST:25200 WAT:3600 WDT:32400:1 WET
 WGT:-10800 XJT:21600 YAKST:32400 YAKT:32400 YAPT:36000 YEKST:21600:1 YEKT:18000 Z:0 ZULU:0
 `;
 
+/** Abbreviations whose offset was not always the same: by the zone whose history tells what it was. */
+const places = `
+America/Argentina/Buenos_Aires:ART,ARST America/Asuncion:PYT America/Caracas:VET America/Guyana:GYT America/Santiago:CLT
+Antarctica/Davis:DAVT Antarctica/Mawson:MAWT Asia/Anadyr:ANAST,ANAT Asia/Ashgabat:TMT Asia/Baku:AZST,AZT
+Asia/Bishkek:KGT Asia/Colombo:LKT Asia/Irkutsk:IRKST,IRKT Asia/Kamchatka:PETST,PETT Asia/Krasnoyarsk:KRAST,KRAT
+Asia/Magadan:MAGST,MAGT Asia/Novosibirsk:NOVST,NOVT Asia/Omsk:OMSST,OMST Asia/Singapore:SGT Asia/Tbilisi:GEST,GET
+Asia/Ulaanbaatar:ULAT Asia/Vladivostok:VLAST,VLAT Asia/Yakutsk:YAKST,YAKT Asia/Yekaterinburg:YEKT Asia/Yerevan:AMST
+Atlantic/Stanley:FKST,FKT Australia/Lord_Howe:LHDT Europe/Moscow:MSK Europe/Volgograd:VOLT Indian/Chagos:IOT
+Pacific/Easter:EASST,EAST Pacific/Fakaofo:TKT Pacific/Kiritimati:LINT Pacific/Kosrae:KOST Pacific/Niue:NUT
+Pacific/Rarotonga:CKT
+`;
+
+const zoneOf = new Map(
+  places
+    .trim()
+    .split(/\s+/u)
+    .flatMap((place) => {
+      const [zone = "", names = ""] = place.split(":");
+      return names.split(",").map((name) => [name, zone]);
+    }),
+);
+
 export interface ZoneAbbreviation {
+  /** Seconds east of UTC; of those with a zone, what it was last. */
   readonly offset: number;
   readonly isDst: boolean;
+  readonly zone: string | null;
 }
 
 export const zoneAbbreviations: ReadonlyMap<string, ZoneAbbreviation> = new Map(
@@ -32,6 +56,6 @@ export const zoneAbbreviations: ReadonlyMap<string, ZoneAbbreviation> = new Map(
     .split(/\s+/u)
     .map((fact) => {
       const [name = "", offset, isDst] = fact.split(":");
-      return [name.toLowerCase(), { offset: Number(offset), isDst: isDst === "1" }];
+      return [name.toLowerCase(), { offset: Number(offset), isDst: isDst === "1", zone: zoneOf.get(name) ?? null }];
     }),
 );

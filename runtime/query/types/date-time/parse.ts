@@ -7,8 +7,8 @@ import { SqlError } from "../../error.js";
 import { trimSpaces } from "../spaces.js";
 import type { DateStyle } from "../text-context.js";
 import { zoneAbbreviations } from "./abbreviations.js";
-import { clockMicros, daysInMonth } from "./calendar.js";
-import { findZone, type TimeZone } from "./zones.js";
+import { clockMicros, daysInMonth, microsPerDay } from "./calendar.js";
+import { findZone, fixedZone, type TimeZone, zoneCalled } from "./zones.js";
 
 export type SpecialTime = "now" | "today" | "tomorrow" | "yesterday" | "epoch" | "infinity" | "-infinity";
 
@@ -65,7 +65,7 @@ const patterns = {
   posixZone: /(?:<[^>]+>|[a-z]{3,})[+-]\d+(?::\d+){0,2}(?:[a-z]{3,})?(?:,[^ \t-\r]*)?/iuy,
   /** What is one piece with its signs and digits: `foo-bar`, `PST8PDT`. */
   attached: /([a-z]+)([-/.+\d])[a-z0-9+\-/_.:]*/iuy,
-  signedInfinity: /([+-])infinity/iuy,
+  negativeInfinity: /-[ \t-\r]*infinity/iuy,
 } as const;
 
 /** Throws 22007 for what is no date or time, 22008 for parts beyond their range. `type` is named in errors. */
@@ -182,9 +182,9 @@ class TimeParser {
 
   #setTime(hour: number, minute: number, second: number, fraction: string): void {
     const micros = fraction.length > 1 ? Math.round(Number(`0${fraction}`) * 1_000_000) : 0;
-    const isBeyondDay = hour > 24 || (hour === 24 && (minute > 0 || second > 0 || micros > 0));
-    if (minute > 59 || second > 60 || isBeyondDay) throw this.#overflow();
-    this.#micros = clockMicros(hour, minute, second, micros);
+    const total = clockMicros(hour, minute, second, micros);
+    if (hour > 24 || minute > 59 || second > 60 || total > microsPerDay) throw this.#overflow();
+    this.#micros = total;
   }
 
   #bareNumber(digits: string, fraction: string): void {
@@ -250,9 +250,8 @@ class TimeParser {
   }
 
   #signed(): void {
-    const infinity = this.#match(patterns.signedInfinity);
-    if (infinity !== null) {
-      this.#setSpecial(infinity[1] === "-" ? "-infinity" : "infinity");
+    if (this.#match(patterns.negativeInfinity) !== null) {
+      this.#setSpecial("-infinity");
       return;
     }
     // Behind a date without a time, `-07` is an offset only where it cannot be taken for a fourth part of the date.
@@ -336,7 +335,8 @@ class TimeParser {
       return;
     }
     if (this.#offset !== null || this.#zone !== null) throw this.#invalid();
-    this.#offset = abbreviation.offset;
+    if (abbreviation.zone === null) this.#offset = abbreviation.offset;
+    else this.#zone = zoneCalled(abbreviation.zone, word);
   }
 
   #namedZone(name: string): void {
@@ -358,7 +358,8 @@ class TimeParser {
   #finish(): ParsedTime {
     this.#applyHalf();
     // What a place's clocks show depends on the day, unless they have always shown the same.
-    const isPlace = this.#zone !== null && (this.#zone.rule !== null || this.#zone.transitions.types.length > 1);
+    const { transitions, rule, called } = this.#zone ?? fixedZone(0);
+    const isPlace = called === undefined && (rule !== null || transitions.types.length > 1);
     if (isPlace && !this.#hasDate() && this.#special === null && this.#julian === null) throw this.#invalid();
     return {
       special: this.#special,

@@ -26,6 +26,8 @@ export interface TimeZone {
   readonly transitions: Transitions;
   /** What holds after the last transition. */
   readonly rule: PosixRule | null;
+  /** An abbreviation by which the zone was named, in upper case: where it once had it, the offset is the one that it meant. */
+  readonly called?: string;
 }
 
 interface PosixRule {
@@ -73,6 +75,11 @@ export function requireZone(name: string): TimeZone {
   const zone = findZone(name);
   if (zone === null) throw new SqlError("22023", `time zone "${name}" not recognized`);
   return zone;
+}
+
+/** The zone of the table under an abbreviation of its own, which stands for the offset that it meant at the time. */
+export function zoneCalled(name: string, abbreviation: string): TimeZone {
+  return { ...requireZone(name), called: abbreviation.toUpperCase() };
 }
 
 /** A zone that is so many seconds east of UTC all year. */
@@ -214,14 +221,33 @@ function spanOfRule({ standard, daylight }: PosixRule, seconds: number): Span {
   return next === undefined ? { current, until: null, next: current } : { current, until: next.at, next: next.to };
 }
 
-/** Seconds since 1970. */
-export const offsetAt = (zone: TimeZone, seconds: number): ZoneOffset => spanAt(zone, seconds).current;
+/** @param seconds since 1970 */
+export function offsetAt(zone: TimeZone, seconds: number): ZoneOffset {
+  const meant = zone.called === undefined ? null : offsetCalled(zone, zone.called, seconds);
+  return meant ?? spanAt(zone, seconds).current;
+}
+
+/** What the zone's abbreviation meant last at a moment, or meant first behind it; null where the zone never had it. */
+function offsetCalled({ transitions, rule }: TimeZone, called: string, seconds: number): ZoneOffset | null {
+  const { moments, types, indexes } = transitions;
+  const isCalled = (offset: ZoneOffset | undefined): offset is ZoneOffset => offset?.abbreviation === called;
+  const periods = [types[0], ...indexes.map((index) => types[index])];
+  const count = moments.filter((moment) => moment <= seconds).length;
+  if (rule !== null && count === moments.length)
+    for (const offset of [rule.standard, rule.daylight?.offset]) if (isCalled(offset)) return offset;
+  return periods.slice(0, count + 1).findLast(isCalled) ?? periods.find(isCalled) ?? null;
+}
 
 /**
  * Offset that a wall clock's reading (as seconds since 1970, as if it were UTC) has. A reading that happens twice is taken for the later
  * offset, one that never happens for the earlier, as PostgreSQL does.
  */
 export function offsetOfLocal(zone: TimeZone, local: number): ZoneOffset {
+  const shown = offsetShown(zone, local);
+  return zone.called === undefined ? shown : (offsetCalled(zone, zone.called, local - shown.offset) ?? shown);
+}
+
+function offsetShown(zone: TimeZone, local: number): ZoneOffset {
   const { current, until, next } = spanAt(zone, local - secondsPerDay);
   if (until === null) return current;
   const before = local - current.offset;
