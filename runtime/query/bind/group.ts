@@ -2,7 +2,7 @@
  * GROUP BY. Above the grouping an expression may use what is grouped by, aggregates, and columns that a grouped primary key determines;
  * nothing else. A column that is grouped by keeps its number, so that subqueries mean the same above as below.
  */
-import { SqlError } from "../error.js";
+import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { AggregateNode, PlanColumn, PlanNode } from "../plan/plan.js";
 import { columnsOf, expressionKey, mapParts } from "../plan/walk.js";
@@ -264,7 +264,31 @@ export class Grouping {
     };
   }
 
+  /**
+   * Direct arguments of ordered-set aggregates are the same for all rows of a group. They are computed of one of those rows, where a column that a
+   * grouping set leaves out is there still.
+   */
+  #expectGroupedDirect(): void {
+    for (const direct of this.#collector.aggregates.flatMap((call) => call.direct)) {
+      const used = columnsOf(this.#finishDirect(direct));
+      const isLeftOut = (place: number): boolean => this.#sets?.some((set) => !set.includes(place)) ?? false;
+      if (this.#groups.some(({ id }, place) => used.has(id) && isLeftOut(place)))
+        throw notSupported("a direct argument that a grouping set leaves out", positionOf(direct.location));
+    }
+  }
+
+  #finishDirect(direct: BoundExpression): BoundExpression {
+    try {
+      return this.finish(direct);
+    } catch (error) {
+      if (!(error instanceof SqlError) || error.sqlState !== "42803") throw error;
+      const detail = "Direct arguments of an ordered-set aggregate must use only grouped columns.";
+      throw new SqlError(error.sqlState, error.message, { ...error.fields, detail });
+    }
+  }
+
   #aggregate(input: PlanNode): AggregateNode {
+    this.#expectGroupedDirect();
     const hasSets = this.#sets !== null;
     const columns: PlanColumn[] = [
       ...this.#groups.map(({ id, expression }) => ({ id, type: expression.type, name: "" })),

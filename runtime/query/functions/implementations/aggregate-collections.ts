@@ -143,10 +143,12 @@ class JoinedText implements Accumulator {
 
 function joinedBytes(): Accumulator {
   return new Collect((rows) => {
-    const parts = rows.flatMap(([value, delimiter], index) => {
-      if (!(value instanceof Uint8Array)) return [];
-      return index > 0 && delimiter instanceof Uint8Array ? [delimiter, value] : [value];
-    });
+    const parts: Uint8Array[] = [];
+    for (const [value, delimiter] of rows) {
+      if (!(value instanceof Uint8Array)) continue;
+      if (parts.length > 0 && delimiter instanceof Uint8Array) parts.push(delimiter);
+      parts.push(value);
+    }
     return parts.length === 0 ? null : concatBytes(parts);
   });
 }
