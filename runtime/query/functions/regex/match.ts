@@ -26,8 +26,21 @@ interface Program {
   readonly start: number;
 }
 
-/** From a tree to states, built from the end: each node is given where to go on. */
+/** The groups of a tree by their numbers. */
+function groupsOf(node: RegexNode, found = new Map<number, RegexNode>()): ReadonlyMap<number, RegexNode> {
+  if (node.kind === "group" && node.capture > 0) found.set(node.capture, node.item);
+  if (node.kind === "group" || node.kind === "repeat") groupsOf(node.item, found);
+  else if (node.kind === "sequence" || node.kind === "choice") for (const item of node.items) groupsOf(item, found);
+  return found;
+}
+
+/**
+ * From a tree to states, built from the end: each node is given where to go on. A back reference takes all that its group could stand for,
+ * wherever that was: a program with one matches where the pattern may.
+ */
 function compile(node: RegexNode): Program {
+  const groups = groupsOf(node);
+  let references = 0;
   const states: State[] = [];
   const push = (state: State): number => {
     if (states.length >= statesMax) throw invalidRegex("regular expression is too complex");
@@ -41,9 +54,9 @@ function compile(node: RegexNode): Program {
       case "set":
         return push({ kind: "set", node: item, next });
       case "assert":
-        return push({ kind: "assert", what: item.what, next });
+        return references > 0 ? next : push({ kind: "assert", what: item.what, next });
       case "look":
-        return push({ kind: "look", node: item, next });
+        return references > 0 ? next : push({ kind: "look", node: item, next });
       case "group":
         return build(item.item, next);
       case "sequence":
@@ -66,8 +79,12 @@ function compile(node: RegexNode): Program {
         for (let count = item.min; count > 0; count -= 1) after = build(item.item, after);
         return after;
       }
-      case "back":
-        return next;
+      case "back": {
+        references += 1;
+        const begin = build(groups.get(item.capture) ?? { kind: "empty" }, next);
+        references -= 1;
+        return begin;
+      }
     }
   };
   const end = push({ kind: "end" });
@@ -106,7 +123,7 @@ export class Regex implements Walked {
     this.#parsed = parseRegex(pattern, options);
     this.captures = this.#parsed.captures;
     this.#isGreedy = prefersLongest(this.#parsed.node) ?? true;
-    if (!this.#parsed.hasBackReferences) this.#programOf(this.#parsed.node);
+    this.#programOf(this.#parsed.node);
   }
 
   #programOf(node: RegexNode): Program {
@@ -121,14 +138,19 @@ export class Regex implements Walked {
   test(text: readonly number[]): boolean {
     this.budget.reset();
     if (this.#parsed.hasBackReferences) return this.find(text, 0) !== null;
+    return this.#firstEnd(text, 0) >= 0;
+  }
+
+  /** Where the first match ends of those that begin at or after `from`, -1 for none; with back references, where one may. */
+  #firstEnd(text: readonly number[], from: number): number {
     const { states, start } = this.#programOf(this.#parsed.node);
     const run = new Run(states, text, this);
-    for (let at = 0; at <= text.length; at += 1) {
+    for (let at = from; at <= text.length; at += 1) {
       run.enter(start, at);
-      if (run.isAtEnd) return true;
+      if (run.isAtEnd) return at;
       run.step(at);
     }
-    return false;
+    return -1;
   }
 
   /** The leftmost match that begins at or after `from`. */
@@ -320,10 +342,12 @@ export class Regex implements Walked {
           return next(0, at);
         }
         case "repeat": {
+          // Rather once with nothing than never: what the groups in it stand for is known then.
+          const leastTimes = Math.max(node.min, 1);
           const more = (count: number, place: number): boolean => {
             const again = (): boolean =>
               count < node.max &&
-              walk(node.item, place, (end) => (end > place || count < node.min) && more(count + 1, end));
+              walk(node.item, place, (end) => (end > place || count < leastTimes) && more(count + 1, end));
             if (count < node.min) return again();
             return node.isGreedy ? again() || then(place) : then(place) || again();
           };
@@ -331,16 +355,24 @@ export class Regex implements Walked {
         }
       }
     };
-    for (let start = from; start <= text.length; start += 1) {
+    const endFrom = (start: number): number => {
       let to = -1;
-      if (
-        walk(this.#parsed.node, start, (end) => {
-          to = end;
-          return true;
-        })
-      )
-        return { from: start, to, groups };
-    }
+      walk(this.#parsed.node, start, (end) => {
+        to = end;
+        return true;
+      });
+      return to;
+    };
+    let start = from;
+    do {
+      const last = this.#firstEnd(text, start);
+      if (last < 0) return null;
+      // Up to where the first one may end a match may begin. As in PostgreSQL, who found none there does not look at the text's end again.
+      for (; start <= last; start += 1) {
+        const to = endFrom(start);
+        if (to >= 0) return { from: start, to, groups };
+      }
+    } while (start < text.length);
     return null;
   }
 

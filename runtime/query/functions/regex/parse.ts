@@ -154,6 +154,8 @@ class RegexParser {
   #captures = 0;
   /** Those that are open around this place. */
   #lookarounds = 0;
+  /** Groups that are not over yet: nothing in them refers to them. */
+  readonly #open = new Set<number>();
   #depth = 0;
   #hasBackReferences = false;
 
@@ -320,8 +322,10 @@ class RegexParser {
       this.#captures += 1;
       capture = this.#captures;
     }
+    this.#open.add(capture);
     const item = this.#choice();
     close();
+    this.#open.delete(capture);
     return { kind: "group", item, capture };
   }
 
@@ -353,7 +357,8 @@ class RegexParser {
       const from = this.#at;
       const number = this.#number();
       if (number <= 9 || number <= this.#captures) {
-        if (number > this.#captures || this.#lookarounds > 0) throw invalidRegex("invalid backreference number");
+        if (number > this.#captures || this.#lookarounds > 0 || this.#open.has(number))
+          throw invalidRegex("invalid backreference number");
         this.#hasBackReferences = true;
         return { kind: "back", capture: number };
       }

@@ -1,0 +1,30 @@
+-- Back references: what a group stands for that matched nothing, groups that are not over, and where no match is looked for.
+\set VERBOSITY verbose
+SELECT 'a' ~ '$()|^\1', 'a' ~ '()*\1', '' ~ '()*\1', 'a' ~ '.. ()|\1', 'b' ~ '()|\1b';
+SELECT 'a' ~ 'x(\w)(?=\1)';
+SELECT 'xyy' ~ 'x(\w)(?=\1)';
+SELECT regexp_replace('xyy', 'x(\w)(?!\1)', 'z');
+SELECT 'xyy' ~ '(y)(?<=\1)';
+SELECT 'xyy' ~ '(?=(y)\1)';
+SELECT 'xyy' ~ '(?=(y))\1';
+SELECT 'xyy' ~ 'x(?=(y))y';
+SELECT regexp_match('xyy', 'x(?=(y))y');
+SELECT regexp_match('xyy', 'x(?=(?:y))(y)');
+SELECT 'aa' ~ '(a)\1', 'aa' ~ '\1(a)';
+SELECT 'aa' ~ '(a\1)';
+SELECT 'ab' ~ '(a)|b\1';
+SELECT regexp_match('ab', '(a)|b\1');
+SELECT 'b' ~ '(a)?\1b', 'aab' ~ '^(a)?\1b$', 'b' ~ '^(a)*\1b$', 'aab' ~ '^(a)*\1b$';
+SELECT 'aaaa' ~ '^(?:(a)\1)*$', 'abab' ~ '^(ab)\1$', 'abba' ~ '^(a)(b)\2\1$';
+SELECT 'xaxa' ~ '^(x(a))\1$', regexp_match('abcabc', '(abc)\1'), 'aba' ~ '^(a)b(?:\1)$';
+SELECT 'aAA' ~* '(a)\1', 'xA' ~* 'x(a)';
+SELECT 'a' ~ '(a)\2';
+SELECT 'Programmer' ~ '(\w).*?\1', regexp_replace('Programmer', '(\w)(.*?\1)', '\2', 'g');
+SELECT 'aabb' ~ '^(?:(a)|(b))*\1', 'abcd' ~ '(.)(.)\2\1';
+SELECT 'a' ~ '(^)*', 'a' ~ '($)*', 'ab' ~ '(|a)*b', regexp_match('ab', '(|a)*b');
+SELECT 'a' ~ '((((((a)*)*)*)*)*)*', 'xay' ~ '(?:()|a)+\1y', regexp_match('foobar', '()(foo)\1(bar)');
+SELECT 'a' ~ '($|^)*', 'a' ~ '(^(?!aa)(?!bb)(?!cc))+', 'aa x' ~ '(^(?!aa)(?!bb)(?!cc))+', 'abc' ~ 'abcd*((((^(a c(e?d)a+|)+|)+|)+|)+|a)+|)';
+SELECT 'xyz' ~ 'x(\w)(?=(\w))', regexp_match('xyz', 'x(\w)(?=(\w))');
+SELECT 'a' ~ '()+\1', 'a' ~ '(){2}\1', 'a' ~ '(|){0}\1';
+SELECT 'a' ~ '(a){0}\1';
+SELECT '' ~ '()\1', 'a' ~ '(b|)\1a', 'bba' ~ '^(b|)\1a';
