@@ -3,8 +3,9 @@
  * `SELECT nextval('s') … ORDER BY … LIMIT 10` draws ten numbers, as in PostgreSQL.
  */
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
-import type { PlanColumn, PlanNode, SortKey } from "../plan/plan.js";
+import type { PlanColumn, PlanNode, ProjectSetNode, SortKey } from "../plan/plan.js";
 import { columnsOf, isVolatile } from "../plan/walk.js";
+import { typeOfRows } from "./call.js";
 import { estimates } from "./from-item.js";
 
 interface Output {
@@ -31,10 +32,42 @@ export function postponedOf<Item extends Output>(
   return new Set(outputs.filter(({ id, expression }) => isVolatile(expression) && !sorted.has(id)));
 }
 
-/** What is sorted: the other outputs, and the columns that the postponed ones are made of. */
-export function projectEarly(input: PlanNode, outputs: readonly Output[], postponed: ReadonlySet<Output>): PlanNode {
+type Sets = readonly ProjectSetNode["functions"][number][];
+
+/** The outputs that have a row for each of a function's. */
+export function madeOf<Item extends Output>(sets: Sets, outputs: readonly Item[]): ReadonlySet<Item> {
+  const ids = new Set(sets.map(({ id }) => id));
+  return new Set(outputs.filter(({ expression }) => [...columnsOf(expression)].some((id) => ids.has(id))));
+}
+
+/** Whether functions are asked for their rows behind the sort and DISTINCT ON: none of the keys has one in it. */
+export function areSetsBehind(
+  sets: Sets,
+  outputs: readonly Output[],
+  keys: readonly { readonly outputId: ColumnId }[],
+): boolean {
+  const made = [...madeOf(sets, outputs)];
+  return sets.length > 0 && !keys.some(({ outputId }) => made.some(({ id }) => id === outputId));
+}
+
+/** A row for each of the functions' rows. */
+export function addSets(input: PlanNode, sets: Sets): PlanNode {
+  const added = sets.map(({ id, callee }) => ({ id, type: typeOfRows(callee), name: callee.name }));
+  return { kind: "projectSet", input, functions: sets, columns: [...input.columns, ...added], ...estimates };
+}
+
+/**
+ * What is sorted: the other outputs, and the columns that the postponed ones are made of.
+ * @param more what else is computed of the sorted rows
+ */
+export function projectEarly(
+  input: PlanNode,
+  outputs: readonly Output[],
+  postponed: ReadonlySet<Output>,
+  more: readonly BoundExpression[] = [],
+): PlanNode {
   const early = outputs.filter((output) => !postponed.has(output));
-  const used = new Set(columnsOf(...[...postponed].map(({ expression }) => expression)));
+  const used = new Set(columnsOf(...[...postponed].map(({ expression }) => expression), ...more));
   const passed = input.columns.filter(({ id }) => used.has(id));
   return {
     kind: "project",

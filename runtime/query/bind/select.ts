@@ -1,16 +1,9 @@
 /** SELECT, from its clauses to a tree of operators. */
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
-import {
-  type LockNode,
-  lockNames,
-  type PlanColumn,
-  type PlanNode,
-  type SortKey,
-  type WindowCall,
-} from "../plan/plan.js";
+import { type LockNode, lockNames, type PlanColumn, type PlanNode, type SortKey } from "../plan/plan.js";
 import { expressionKey } from "../plan/walk.js";
-import type { ColumnName, Expression, SortItem, WindowDefinition } from "../syntax/ast-expression.js";
+import type { ColumnName, Expression, SortItem } from "../syntax/ast-expression.js";
 import type { FromItem, RowLock, SelectItem, SelectQuery } from "../syntax/ast-query.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { beginningOf } from "./beginning.js";
@@ -23,7 +16,6 @@ import {
   positionOf,
   type QueryOptions,
 } from "./binder.js";
-import { typeOfRows } from "./call.js";
 import { asText, coerceTo, isUnknown } from "./coerce.js";
 import { missingRelation } from "./column-name.js";
 import { type CollectedWindow, Collector, type ExpressionContext, plainContext } from "./context.js";
@@ -35,10 +27,10 @@ import { estimates } from "./from-item.js";
 import { Grouping } from "./group.js";
 import { addLimit, boundLimit } from "./limit.js";
 import { columnNameOf } from "./names.js";
-import { postponedOf, projectEarly, projectLate } from "./postpone.js";
+import { addSets, areSetsBehind, madeOf, postponedOf, projectEarly, projectLate } from "./postpone.js";
 import { type CommonTables, type LockablePart, reference, Scope, type ScopeColumn } from "./scope.js";
 import { bindSort, expectEquality } from "./sort.js";
-import { bindWindows } from "./window.js";
+import { addWindows, bindWindows } from "./window.js";
 
 interface Output {
   readonly id: ColumnId;
@@ -119,15 +111,26 @@ export function bindSelect(
   if (isCompared || !options.keepsUnknown)
     for (const output of outputs) output.expression = asText(binder, output.expression);
   plan = addWindows(plan, windows);
-  if (sets.length > 0) {
-    const added = sets.map(({ id, callee }) => ({ id, type: typeOfRows(callee), name: callee.name }));
-    plan = { kind: "projectSet", input: plan, functions: sets, columns: [...plan.columns, ...added], ...estimates };
+  const keys = order.map((key) => toOutput(key, outputs));
+  if (keys.length > 0 && distinctOn.length > 0 && areSetsBehind(sets, outputs, [...order, ...distinctOn])) {
+    const late = madeOf(sets, outputs);
+    const early = projectEarly(
+      plan,
+      outputs,
+      late,
+      sets.flatMap((set) => set.arguments),
+    );
+    const rows = addSets(addDistinct(early, query, outputs, keys, distinctOn), sets);
+    const final = outputs.map((output) => ({ ...output, id: binder.newId() }));
+    const finalKeys = order.map((key) => toOutput({ ...key, outputId: idIn(key, outputs, final) }, final));
+    plan = addLimit(projectLate(rows, outputs, late, final), query, finalKeys, limits);
+    return { plan, outputs: final.filter(({ isHidden }) => !isHidden).map((output) => outputColumn(output, scope)) };
   }
+  if (sets.length > 0) plan = addSets(plan, sets);
   const isComputed = isGrouped || windows.length > 0;
   const locks = query.locks.length > 0 ? bindLocks(query, scope, isComputed, binder) : [];
   const parts =
     options.keepsKeys && !isComputed && query.distinct === null && sets.length === 0 ? partsOf(query, scope) : null;
-  const keys = order.map((key) => toOutput(key, outputs));
   const isPicked = keys.length > 0 || query.limit !== null;
   if (isPicked && query.distinct === null && locks.length === 0 && parts === null && sets.length === 0) {
     const postponed = postponedOf(outputs, keys);
@@ -308,6 +311,10 @@ function hiddenOutput(syntax: Expression, outputs: Output[], context: Expression
   return output;
 }
 
+/** The number of a key's output under which it comes out at last. */
+const idIn = ({ outputId }: OrderKey, outputs: readonly Output[], final: readonly Output[]): ColumnId =>
+  final[outputs.findIndex(({ id }) => id === outputId)]?.id ?? outputId;
+
 /** A sort key over the projected columns. */
 function toOutput(key: OrderKey, outputs: readonly Output[]): OrderKey {
   const output = outputs.find(({ id }) => id === key.outputId);
@@ -341,42 +348,6 @@ function finishWindow(
     partition: window.partition.map(finish),
     order: window.order.map((key) => ({ ...key, expression: finish(key.expression) })),
   };
-}
-
-/** One operator for all calls over the same window. */
-function addWindows(input: PlanNode, windows: readonly CollectedWindow[]): PlanNode {
-  const byKey = new Map<string | WindowDefinition, CollectedWindow[]>();
-  for (const window of windows) {
-    // What is drawn anew with each look is drawn once for a window that several name.
-    const key = windowKey(window) ?? window.over;
-    const same = byKey.get(key);
-    if (same === undefined) byKey.set(key, [window]);
-    else same.push(window);
-  }
-  let plan = input;
-  for (const group of byKey.values()) {
-    const [first] = group;
-    if (first === undefined) continue;
-    const calls: WindowCall[] = group.map(({ call }) => call);
-    const columns = [...plan.columns, ...calls.map(({ id, type, callee }) => ({ id, type, name: callee.name }))];
-    const { partition, order, frame } = first;
-    plan = { kind: "window", input: plan, partition, order, frame, calls, stream: null, columns, ...estimates };
-  }
-  return plan;
-}
-
-function windowKey({ partition, order, frame }: CollectedWindow): string | null {
-  const offsets = [frame.from, frame.to].map((bound) => ("offset" in bound ? expressionKey(bound.offset) : bound.kind));
-  const keys = [
-    ...partition.map(expressionKey),
-    ...order.map(({ expression }) => expressionKey(expression)),
-    ...offsets,
-  ];
-  if (keys.includes(null)) return null;
-  const directions = order.map(({ isDescending, nullsFirst }) => `${isDescending}${nullsFirst}`);
-  return [partition.length, ...keys, ...directions, frame.mode, frame.from.kind, frame.to.kind, frame.exclude].join(
-    "|",
-  );
 }
 
 function addDistinct(

@@ -2,14 +2,15 @@
 import { notSupported, SqlError } from "../error.js";
 import { rangeFamilyOf } from "../functions/in-range.js";
 import type { BoundExpression } from "../plan/expression.js";
-import type { SortKey, WindowBound, WindowNode } from "../plan/plan.js";
-import { columnsOf } from "../plan/walk.js";
+import type { PlanNode, SortKey, WindowBound, WindowCall, WindowNode } from "../plan/plan.js";
+import { columnsOf, expressionKey } from "../plan/walk.js";
 import type { Expression, FrameBound, WindowDefinition } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { positionOf } from "./binder.js";
 import { asText, coerce, coerceTo, isUnknown } from "./coerce.js";
 import type { CollectedWindow, Collector, ExpressionContext } from "./context.js";
+import { estimates } from "./from-item.js";
 import { bindSort, expectEquality } from "./sort.js";
 
 type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
@@ -155,4 +156,40 @@ function rangeOffset(raw: BoundExpression, key: SortKey, { binder }: ExpressionC
   if (coerced !== null) return coerced;
   const hint = "Cast the offset value to an appropriate type.";
   throw new SqlError("0A000", `${refused} and offset type ${typeLabel(raw.type.oid)}`, { position, hint });
+}
+
+/** One operator for all calls over the same window. */
+export function addWindows(input: PlanNode, windows: readonly CollectedWindow[]): PlanNode {
+  const byKey = new Map<string | WindowDefinition, CollectedWindow[]>();
+  for (const window of windows) {
+    // What is drawn anew with each look is drawn once for a window that several name.
+    const key = windowKey(window) ?? window.over;
+    const same = byKey.get(key);
+    if (same === undefined) byKey.set(key, [window]);
+    else same.push(window);
+  }
+  let plan = input;
+  for (const group of byKey.values()) {
+    const [first] = group;
+    if (first === undefined) continue;
+    const calls: WindowCall[] = group.map(({ call }) => call);
+    const columns = [...plan.columns, ...calls.map(({ id, type, callee }) => ({ id, type, name: callee.name }))];
+    const { partition, order, frame } = first;
+    plan = { kind: "window", input: plan, partition, order, frame, calls, stream: null, columns, ...estimates };
+  }
+  return plan;
+}
+
+function windowKey({ partition, order, frame }: CollectedWindow): string | null {
+  const offsets = [frame.from, frame.to].map((bound) => ("offset" in bound ? expressionKey(bound.offset) : bound.kind));
+  const keys = [
+    ...partition.map(expressionKey),
+    ...order.map(({ expression }) => expressionKey(expression)),
+    ...offsets,
+  ];
+  if (keys.includes(null)) return null;
+  const directions = order.map(({ isDescending, nullsFirst }) => `${isDescending}${nullsFirst}`);
+  return [partition.length, ...keys, ...directions, frame.mode, frame.from.kind, frame.to.kind, frame.exclude].join(
+    "|",
+  );
 }
