@@ -273,6 +273,7 @@ export class Session {
       return false;
     }
     this.#statements.isLastOfQuery = false;
+    this.#statements.isOneOfSeveral = false;
     if (this.#exchange.transaction.isOpen) this.#exchange.transaction.fail();
     if (this.#exchange.transaction.isOpen && !this.#exchange.transaction.isExplicit)
       await this.#transactions.rollback();
@@ -327,6 +328,7 @@ export class Session {
       this.#exchange.place = { text, offset: statement.offset };
       expectNoParameters(statement);
       this.#statements.isLastOfQuery = index === statements.length - 1;
+      this.#statements.isOneOfSeveral = statements.length > 1;
       // Several statements of one text stand or fall together.
       if (statements.length > 1) this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
       const portal = portalOf("", { source: text, statement, parameterTypes: [] }, [], []);
@@ -337,6 +339,7 @@ export class Session {
       if (!isAlone) await this.#exchange.relieve();
     }
     this.#statements.isLastOfQuery = false;
+    this.#statements.isOneOfSeveral = false;
     await this.#transactions.endImplicit();
     this.#ready();
   }

@@ -17,6 +17,7 @@ import type { Channels } from "./channels.js";
 import { Cursors } from "./cursors.js";
 import { type Descriptions, textColumn } from "./descriptions.js";
 import type { Exchange } from "./exchange.js";
+import { outsideBlocks } from "./outside-blocks.js";
 import type { Transactions } from "./transactions.js";
 
 /** Words that stand for everyone, or for who asks. */
@@ -32,6 +33,8 @@ export class Statements {
   readonly #copies: CopyRuns;
   /** The statement that runs is the last of its Query. */
   isLastOfQuery = false;
+  /** It is one of several of its Query, which are a block. */
+  isOneOfSeveral = false;
 
   constructor(exchange: Exchange, channels: Channels, transactions: Transactions, descriptions: Descriptions) {
     this.#exchange = exchange;
@@ -92,6 +95,9 @@ export class Statements {
     rowsMax: number,
     protocol: "simple" | "extended",
   ): Promise<void> {
+    const alone = outsideBlocks(statement.statement);
+    if (alone !== null && (this.isOneOfSeveral || this.#exchange.transaction.isExplicit))
+      throw new SqlError("25001", `${alone} cannot run inside a transaction block`);
     const local = await this.#performHere(portal, statement, rowsMax, protocol);
     if (local === "elsewhere") await this.#performThere(portal, statement, rowsMax, protocol);
     else if (local !== "answered") await this.#writeLocal(portal, local, protocol);
@@ -225,9 +231,6 @@ export class Statements {
         return this.#changeRoles(statement, cachedStatement.command);
       case "createDatabase":
       case "dropDatabase":
-        if (this.#exchange.transaction.isExplicit) {
-          throw new SqlError("25001", `${cachedStatement.command} cannot run inside a transaction block`);
-        }
         return tagOnly(
           await runDatabaseStatement(
             statement,
@@ -242,9 +245,6 @@ export class Statements {
         }
         return "elsewhere";
       case "maintenance":
-        if (["VACUUM", "CLUSTER"].includes(statement.command) && this.#exchange.transaction.isExplicit) {
-          throw new SqlError("25001", `${statement.command} cannot run inside a transaction block`);
-        }
         // Nothing needs it here; but a table that is not there is not passed over.
         for (const table of statement.tables) await this.#expectToMaintain(table, cachedStatement);
         return tagOnly(statement.command);
@@ -349,9 +349,6 @@ export class Statements {
   async #discard(what: "all" | "plans" | "sequences" | "temporary"): Promise<LocalResult> {
     switch (what) {
       case "all":
-        if (this.#exchange.transaction.isExplicit) {
-          throw new SqlError("25001", "DISCARD ALL cannot run inside a transaction block");
-        }
         this.#exchange.closeAllCursors();
         this.#exchange.prepared.clear();
         this.#exchange.settings.resetAll();

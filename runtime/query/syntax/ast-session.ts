@@ -130,6 +130,8 @@ export interface LockTable extends Located {
 export interface Maintenance extends Located {
   readonly kind: "maintenance";
   readonly command: "VACUUM" | "ANALYZE" | "REINDEX" | "CHECKPOINT" | "CLUSTER";
+  /** What a transaction block refuses it as, such as "REINDEX DATABASE"; null where it may stand in one. */
+  readonly outsideBlocks: string | null;
   readonly tables: readonly RelationName[];
 }
 

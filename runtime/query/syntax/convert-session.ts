@@ -23,11 +23,27 @@ import {
 
 type Convert = (fields: Fields, conversion: Conversion) => Statement;
 
+const reindexKinds: Readonly<Record<string, string>> = {
+  REINDEX_OBJECT_SCHEMA: "REINDEX SCHEMA",
+  REINDEX_OBJECT_SYSTEM: "REINDEX SYSTEM",
+  REINDEX_OBJECT_DATABASE: "REINDEX DATABASE",
+};
+
+/** Concurrently, or more than one table: each is then a transaction. */
+function reindexOutside(fields: Fields, conversion: Conversion): string | null {
+  const options = definitionElements(listOf(fields, "params"), conversion);
+  const isConcurrent = options.some(({ name, value }) => name === "concurrently" && isOn(value));
+  return isConcurrent ? "REINDEX CONCURRENTLY" : (reindexKinds[textOf(fields, "kind")] ?? null);
+}
+
+const isOn = (value: unknown): boolean => !["0", "false", "off"].includes(valueText(value) ?? "on");
+
 const maintenance =
-  (command: "VACUUM" | "ANALYZE" | "REINDEX" | "CHECKPOINT" | "CLUSTER"): Convert =>
+  (command: "REINDEX" | "CHECKPOINT" | "CLUSTER"): Convert =>
   (fields, conversion) => ({
     kind: "maintenance",
     command,
+    outsideBlocks: command === "REINDEX" ? reindexOutside(fields, conversion) : command === "CLUSTER" ? command : null,
     tables: has(fields, "relation") ? [convertRelation(fields["relation"], conversion)] : [],
     location: -1,
   });
@@ -131,6 +147,7 @@ export const sessionConverters: Readonly<Record<string, Convert>> = {
   VacuumStmt: (fields, conversion) => ({
     kind: "maintenance",
     command: flagOf(fields, "is_vacuumcmd") ? "VACUUM" : "ANALYZE",
+    outsideBlocks: flagOf(fields, "is_vacuumcmd") ? "VACUUM" : null,
     tables: listOf(fields, "rels").map((item) =>
       convertRelation(fieldsOf(item, "VacuumRelation")["relation"], conversion),
     ),

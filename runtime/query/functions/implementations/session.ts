@@ -1,7 +1,7 @@
 /** What a session may ask about itself and its settings. */
 import { noRole } from "../../catalog/role-set.js";
 import { ExpressionWorld } from "../../catalog/system/expression-world.js";
-import { temporarySchemas } from "../../catalog/temporary.js";
+import { schemaNamed, temporarySchemas } from "../../catalog/temporary.js";
 import { SqlError } from "../../error.js";
 import { isCustomSetting, serverVersion, settingNamed, settingValue, unknownSetting } from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
@@ -42,12 +42,16 @@ function becomeRole(role: string, isLocal: boolean, context: EvaluationContext):
   return role;
 }
 
-/** The schemas of the search path that exist, without the implicit one. */
+/** The schemas of the search path that exist; with the implicit ones, those too that are looked into without being named. */
 function currentSchemas(context: EvaluationContext, isWithImplicit: boolean): string[] {
   const world = worldOf(context);
-  const path = context.searchPath.map((name) => (name === "$user" ? context.currentUser : name));
-  const existing = path.filter((name) => world.schemaOid(name) !== null);
-  return isWithImplicit && !existing.includes("pg_catalog") ? ["pg_catalog", ...existing] : existing;
+  const path = context.searchPath.map((name) => (name === "$user" ? context.currentUser : schemaNamed(name, context)));
+  const exists = (name: string): boolean => world.schemaOid(name) !== null;
+  const existing = path.filter(exists);
+  if (!isWithImplicit) return existing;
+  const { temporarySchema } = context;
+  const implicit = temporarySchema === null ? ["pg_catalog"] : [temporarySchema, "pg_catalog"];
+  return [...implicit.filter((name) => exists(name) && !existing.includes(name)), ...existing];
 }
 
 const temporarySchemaOid = ({ catalog, temporarySchema }: EvaluationContext): Oid =>

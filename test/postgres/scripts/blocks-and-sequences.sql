@@ -1,0 +1,56 @@
+-- What a block of statements refuses, rows of sequences of each type, and the schemas that are looked into.
+\set VERBOSITY verbose
+CREATE TABLE vt (a int);
+SELECT 1\; VACUUM;
+SELECT 1\; VACUUM vt\; SELECT 2;
+VACUUM vt\; SELECT 2;
+SELECT 1\; SELECT 2;
+BEGIN; VACUUM vt; ROLLBACK;
+ANALYZE vt\; SELECT 1;
+SELECT 1\; ANALYZE vt;
+SELECT 1\; CREATE INDEX CONCURRENTLY vi ON vt (a);
+CREATE INDEX CONCURRENTLY vi ON vt (a)\; SELECT 1;
+SELECT 1\; DROP INDEX CONCURRENTLY vi;
+SELECT 1\; REINDEX DATABASE main;
+SELECT 1\; CREATE DATABASE other;
+CREATE DATABASE other\; SELECT 1;
+SELECT 1\; DROP DATABASE other;
+SELECT 1\; DISCARD ALL;
+DISCARD ALL\; SELECT 1;
+BEGIN\; SELECT 1\; COMMIT\; VACUUM vt;
+SELECT 1\; CLUSTER;
+SELECT 1\; REINDEX TABLE CONCURRENTLY vt;
+BEGIN; REINDEX DATABASE main; ROLLBACK;
+BEGIN; CREATE INDEX CONCURRENTLY vi2 ON vt (a); ROLLBACK;
+DROP TABLE vt;
+CREATE SEQUENCE q1;
+CREATE SEQUENCE q2 AS smallint;
+CREATE SEQUENCE q3 AS int INCREMENT -1;
+CREATE SEQUENCE q4 AS bigint INCREMENT BY -5 CYCLE;
+CREATE SEQUENCE q5 MINVALUE 5 MAXVALUE 100 START 10 INCREMENT 3 CYCLE;
+CREATE SEQUENCE q6 AS smallint MINVALUE -10 MAXVALUE 10 START 0;
+CREATE TABLE qt (a serial, b bigserial, c smallserial, d int GENERATED ALWAYS AS IDENTITY (START 7 INCREMENT 2));
+SELECT nextval('q5'), nextval('q4'), nextval('q4'), nextval('q3');
+SELECT schemaname, sequencename, sequenceowner, data_type, start_value, min_value, max_value, increment_by, cycle, cache_size, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 2;
+SELECT * FROM information_schema.sequences WHERE sequence_schema = 'public' ORDER BY sequence_name;
+SELECT seqrelid::regclass, seqtypid::regtype, seqstart, seqincrement, seqmax, seqmin, seqcache, seqcycle FROM pg_sequence WHERE seqrelid::regclass::text LIKE 'q%' ORDER BY 1::text;
+SELECT last_value, is_called FROM q5;
+\d q5
+\d q3
+ALTER SEQUENCE q5 NO CYCLE INCREMENT BY 2 MAXVALUE 50;
+SELECT * FROM information_schema.sequences WHERE sequence_name = 'q5';
+SET search_path = pg_temp, public;
+CREATE TEMP TABLE ct (a int);
+SELECT current_schema() LIKE 'pg_temp%', array_length(current_schemas(true), 1), array_length(current_schemas(false), 1);
+SET search_path = public, pg_temp;
+SELECT current_schema();
+SET search_path = pg_temp;
+SELECT current_schema() LIKE 'pg_temp%';
+SET search_path = '';
+SELECT current_schema();
+SET search_path = nope, public;
+SELECT current_schema();
+SET search_path = pg_catalog, public;
+SELECT current_schema();
+RESET search_path;
+DROP TABLE qt; DROP SEQUENCE q1, q2, q3, q4, q5, q6;
