@@ -82,3 +82,7 @@ test("a default is shown as a value of its column, without the conversion that m
 test("what cannot be analysed is shown as it is stored", (t) => {
   t.is(shown("nothing > 1", "plain", sqlType(typeOid.bool)), "nothing > 1");
 });
+
+test("a field of a row, of which PostgreSQL's form is not known here, is shown as it was written", (t) => {
+  t.is(shown("(ROW(1, 2)).f1", "plain", null), "(ROW(1, 2)).f1");
+});

@@ -319,11 +319,12 @@ export class Analysis {
       steps.unshift(base.step);
       base = base.subject;
     }
+    if (steps.length === 0) throw notSupported(`showing ${written.step.kind}`);
     const subject = this.analyse(base);
     const { type } = subject;
     const isJson = type.oid === typeOid.jsonb;
     const element = elementTypeOf(type.oid);
-    if (steps.length === 0 || (element === 0 && !isJson)) throw notSupported(`showing ${written.step.kind}`);
+    if (element === 0 && !isJson) throw notSupported(`showing ${written.step.kind}`);
     const isSlice = steps.some(({ kind }) => kind === "slice");
     const result = isJson || isSlice ? type : sqlType(element, type.modifier);
     let shown = subject;
