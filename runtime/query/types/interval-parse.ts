@@ -3,7 +3,7 @@
  * (`P1Y2M3DT4H`), `ago`. Words are read from the end, so that each number knows its unit; a fraction of a unit spills into the smaller ones.
  */
 import { SqlError } from "../error.js";
-import { int4Max } from "./integer.js";
+import { int4Max, int4Min } from "./integer.js";
 import {
   daysPerMonth,
   type Interval,
@@ -18,6 +18,9 @@ import { intervalLimits } from "./type-name.js";
 
 const invalid = (text: string): SqlError => new SqlError("22007", `invalid input syntax for type interval: "${text}"`);
 const overflow = (text: string): SqlError => new SqlError("22015", `interval field value out of range: "${text}"`);
+
+/** What PostgreSQL holds; what fits a number here is less (`makeInterval`). */
+const microsMax = 2 ** 63;
 
 type Unit =
   | "microsecond"
@@ -54,6 +57,8 @@ const unitOf: ReadonlyMap<string, Unit> = new Map(
 );
 
 interface Fields {
+  /** Kept apart from months until all is read: of each it is told if it is too much, and otherwise of both together. */
+  years: number;
   months: number;
   days: number;
   micros: number;
@@ -62,7 +67,7 @@ interface Fields {
 }
 
 const microsOf = { second: microsPerSecond, minute: microsPerMinute, hour: microsPerHour } as const;
-const monthsOf = { month: 1, year: 12, decade: 120, century: 1_200, millennium: 12_000 } as const;
+const yearsOf = { year: 1, decade: 10, century: 100, millennium: 1_000 } as const;
 
 function addFractionOfDays(fields: Fields, fraction: number, days: number): void {
   const exact = fraction * days;
@@ -106,7 +111,8 @@ function addUnit(fields: Fields, unit: Unit, whole: number, fraction: number): v
       fields.months += whole * 3;
       return;
     default:
-      fields.months += whole * monthsOf[unit] + roundEven(fraction * monthsOf[unit]);
+      fields.years += whole * yearsOf[unit];
+      fields.months += roundEven(fraction * yearsOf[unit] * 12);
   }
 }
 
@@ -157,11 +163,10 @@ function bareUnit(modifier: number): Unit {
 /** The modifier says what a number without a unit is. Throws 22007 and 22015. */
 export function intervalFromText(text: string, modifier: number): Interval {
   const trimmed = trimSpaces(text);
-  const fields: Fields = { months: 0, days: 0, micros: 0, seen: new Set() };
+  const fields: Fields = { years: 0, months: 0, days: 0, micros: 0, seen: new Set() };
   if (trimmed.startsWith("P")) readIso(fields, trimmed, text);
   else readWords(fields, text, modifier);
-  if (Math.abs(fields.months) > int4Max + 1 || Math.abs(fields.days) > int4Max + 1) throw overflow(text);
-  return makeInterval(fields.months, fields.days, fields.micros);
+  return makeInterval(fields.years * 12 + fields.months, fields.days, fields.micros);
 }
 
 function readWords(fields: Fields, text: string, modifier: number): void {
@@ -188,14 +193,17 @@ function readWords(fields: Fields, text: string, modifier: number): void {
       readTime(fields, token.text, text, modifier);
       unit = "day";
     } else if (token.kind === "yearMonth") {
-      claim(fields, "year", text);
       claim(fields, "month", text);
       const [years = 0, months = 0] = token.text.replace(/^[+-]/u, "").split("-").map(Number);
       if (months >= 12) throw overflow(text);
-      fields.months += (token.text.startsWith("-") ? -1 : 1) * (years * 12 + months);
+      const sign = token.text.startsWith("-") ? -1 : 1;
+      fields.years += sign * years;
+      fields.months += sign * months;
+      expectHeld(fields, text);
     } else {
       const counted: Unit = unit ?? bareUnit(modifier);
       claim(fields, counted, text);
+      if (counted === "second" && /\.0*[1-9]/u.test(token.text)) claimParts(fields, text);
       addNumber(fields, counted, token.text, text);
       // A number before a time is days; further ones need their own units.
       unit = unit === null ? null : counted;
@@ -204,10 +212,23 @@ function readWords(fields: Fields, text: string, modifier: number): void {
   if (!isUnitUsed) throw invalid(text);
   if (fields.seen.size === 0) throw invalid(text);
   if (isAgo) {
+    fields.years = -fields.years;
     fields.months = -fields.months;
     fields.days = -fields.days;
     fields.micros = -fields.micros;
+    expectHeld(fields, text);
   }
+}
+
+/** Each part by itself is what PostgreSQL counts it in. Throws 22015. */
+function expectHeld({ years, months, days }: Fields, text: string): void {
+  for (const part of [years, months, days]) if (part > int4Max || part < int4Min) throw overflow(text);
+}
+
+/** Seconds with a fraction say what parts of a second there are. */
+function claimParts(fields: Fields, text: string): void {
+  claim(fields, "millisecond", text);
+  claim(fields, "microsecond", text);
 }
 
 function claim(fields: Fields, unit: string, text: string): void {
@@ -225,10 +246,13 @@ function addNumber(fields: Fields, unit: Unit, number: string, text: string): vo
       ? value - whole
       : (number.startsWith("-") ? -1 : 1) * Number(`0${number.slice(point)}`);
   addUnit(fields, unit, whole, fraction);
+  expectHeld(fields, text);
+  if (Math.abs(fields.micros) > microsMax) throw overflow(text);
 }
 
 function readTime(fields: Fields, time: string, text: string, modifier: number): void {
-  claim(fields, "second", text);
+  for (const unit of ["hour", "minute", "second"]) claim(fields, unit, text);
+  claimParts(fields, text);
   const isNegative = time.startsWith("-");
   const parts = time.replace(/^[+-]/u, "").split(":");
   const limits = intervalLimits(modifier);
