@@ -2,12 +2,14 @@
  * The catalog of one tenant, read from the store's catalog trees: as it is, as it was at a position, or as an open transaction has it. It is
  * read whole and kept by its version, since it changes rarely and is asked for with every statement.
  */
+
 import { positionAt, spaceTrees, TableKey, tableSpace, tableTree } from "../../store/table-trees.js";
 import type { TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import { behindPrefix } from "../table/key-codec.js";
 import { type Versions, VersionWalk } from "../table/version-walk.js";
 import type { Oid } from "../types/sql-type.js";
+import { builtInObject } from "./built-in-domains.js";
 import { type CatalogHead, catalogHeadOid, decodeCatalogHead, decodeObject } from "./encoding.js";
 import {
   type Catalog,
@@ -113,7 +115,7 @@ export class ObjectCatalog implements Catalog {
   }
 
   objectByOid(oid: Oid): CatalogObject | null {
-    return this.#objects.get(oid) ?? null;
+    return this.#objects.get(oid) ?? builtInObject(oid);
   }
 
   indexesOf(table: TableDefinition): readonly IndexDefinition[] {

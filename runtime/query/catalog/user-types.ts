@@ -4,6 +4,7 @@ import type { EnumLabels } from "../types/text-context.js";
 import type { FindUserType } from "../types/type-name.js";
 import { arrayOfType } from "../types/type-table.js";
 import { isEnum, isUserType, numberInOid } from "../types/user-types.js";
+import { builtInDomainNamed } from "./built-in-domains.js";
 import { type Catalog, type DomainDefinition, type EnumDefinition, isType, type TypeDefinition } from "./model.js";
 import { type NamePath, schemaNamed, schemasOf } from "./temporary.js";
 
@@ -33,9 +34,10 @@ export const findTypeIn =
       const domain = elementDomainIn(catalog, by);
       return domain === null ? null : arrayOfType(typeOf(domain));
     }
-    const found = typeNamed(by, catalog, path);
-    if (found !== null) return typeOf(found);
     const name = by.at(-1) ?? "";
+    const found =
+      typeNamed(by, catalog, path) ?? (by.at(-2) === "information_schema" ? builtInDomainNamed(name) : null);
+    if (found !== null) return typeOf(found);
     const element = name.startsWith("_") ? typeNamed([...by.slice(0, -1), name.slice(1)], catalog, path) : null;
     return element === null ? null : arrayOfType(typeOf(element));
   };

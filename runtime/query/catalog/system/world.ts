@@ -6,6 +6,7 @@ import { quoteIdentifier } from "../../types/quote.js";
 import type { Oid } from "../../types/sql-type.js";
 import { elementTypeOf, typeFactsOf } from "../../types/type-table.js";
 import { isEnum, isUserType, numberInOid } from "../../types/user-types.js";
+import { builtInDomains } from "../built-in-domains.js";
 import {
   type Catalog,
   type DomainDefinition,
@@ -84,10 +85,12 @@ export class CatalogWorld {
   }
 
   *types(): Iterable<TypeDefinition> {
+    yield* builtInDomains;
     for (const object of this.catalog.objects()) if (isType(object)) yield object;
   }
 
   *domains(): Iterable<DomainDefinition> {
+    yield* builtInDomains;
     for (const object of this.catalog.objects()) if (object.kind === "domain") yield object;
   }
 
