@@ -3,15 +3,13 @@ import type { BoundStatement } from "../../runtime/query/bind/bound.js";
 import { SqlError } from "../../runtime/query/error.js";
 import { parameterValue } from "../../runtime/query/execute/parameter-value.js";
 import type { EvaluationContext } from "../../runtime/query/functions/context.js";
-import { fromUtf8, viewOf } from "../../runtime/query/types/bytes.js";
+import { fromUtf8 } from "../../runtime/query/types/bytes.js";
 import { codecOf } from "../../runtime/query/types/codecs.js";
 import type { Datum } from "../../runtime/query/types/datum.js";
 import { noModifier, type Oid, type SqlType } from "../../runtime/query/types/sql-type.js";
 import type { TextContext } from "../../runtime/query/types/text-context.js";
-import { elementTypeOf } from "../../runtime/query/types/type-table.js";
-import { isUserType, numberInOid } from "../../runtime/query/types/user-types.js";
 import type { WireValue } from "../messages/sql.js";
-import { type LoadValue, loadValueOf } from "./load-parameters.js";
+import { elementsBeneath, type LoadValue, loadValueOf } from "./load-parameters.js";
 
 /** Throws 08P01 for another number of values, what a type's input says, and 23502 or 23514 for what is no value of a domain. */
 export function readParameters(
@@ -41,18 +39,10 @@ export function readParameters(
   return parameters;
 }
 
-/** Where the binary form of an array names the type of its elements. */
-const elementAt = 8;
-
-/** An array of a domain, whose elements a client that has looked the type up names by the domain, as one of the type beneath. */
-function withElementsBeneath(value: WireValue, { oid, domain }: SqlType): WireValue {
-  const { format, bytes } = value;
-  if (format === 0 || bytes === null || domain === undefined || !isUserType(domain)) return value;
-  if (bytes.length < elementAt + 4 || viewOf(bytes).getUint32(elementAt) !== numberInOid(domain)) return value;
-  const copy = bytes.slice();
-  viewOf(copy).setUint32(elementAt, elementTypeOf(oid));
-  return { format, bytes: copy };
-}
+const withElementsBeneath = ({ format, bytes }: WireValue, type: SqlType): WireValue => ({
+  format,
+  bytes: format === 0 || bytes === null ? bytes : elementsBeneath(bytes, type),
+});
 
 /** From so many on it is worth while to look for the shortest way to read each type. */
 const manyMin = 16;

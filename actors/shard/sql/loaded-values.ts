@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { atLoadPlace } from "../../../runtime/query/error.js";
 import type { Datum } from "../../../runtime/query/types/datum.js";
-import type { Oid } from "../../../runtime/query/types/sql-type.js";
+import { noModifier, type Oid, typeOid } from "../../../runtime/query/types/sql-type.js";
 import type { BlockOfRows } from "../../../runtime/query/write/program/block.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
@@ -38,11 +38,17 @@ export class LoadedBlock implements BlockOfRows {
     }
     const { bytes, format } = block;
     this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#readers = parameterTypes.map((type) => loadValueOf(type, format, evaluation.context));
+    const beneath = new Map(bound.domainParameters.map(({ index, type }) => [index, type]));
+    this.#readers = parameterTypes.map((type, index) =>
+      loadValueOf(type, format, evaluation.context, beneath.get(index)),
+    );
     const rows = new LoadBlockReader(bytes, parameterTypes.length);
     this.#rows = rows;
     this.#working = working;
-    this.types = parameterTypes;
+    // A value that has to be cut or padded, or may be too long, is no bytes of its row as they are.
+    this.types = parameterTypes.map((type, index) =>
+      (beneath.get(index)?.modifier ?? noModifier) === noModifier ? type : typeOid.unknown,
+    );
     this.format = format;
     this.bytes = bytes;
     this.view = rows.view;
