@@ -15,6 +15,7 @@ import { Authority } from "./authority.js";
 import type { BoundModification } from "./bound.js";
 import type { ExpressionContext } from "./context.js";
 import type { BindEnvironment } from "./environment.js";
+import type { WrittenItem } from "./missing-relation.js";
 import type { CommonTables, LockablePart, Scope } from "./scope.js";
 
 export interface OutputColumn {
@@ -98,6 +99,8 @@ export class Binder {
   #depth = 0;
   /** Queries and modifications within one another. */
   #statements = 0;
+  /** Of each of them, outermost first. */
+  readonly #written: WrittenItem[][] = [];
 
   constructor(
     environment: BindEnvironment,
@@ -167,9 +170,25 @@ export class Binder {
   /** Binds a query or a modification, or a part that stands one level below where it is bound. */
   statement<T>(bind: () => T): T {
     this.#statements += 1;
+    this.#written.push([]);
     const result = bind();
+    this.#written.pop();
     this.#statements -= 1;
     return result;
+  }
+
+  /** Notes what stands in FROM, or is the target, of what is bound. */
+  write(item: WrittenItem): void {
+    this.#written.at(-1)?.push(item);
+  }
+
+  /** What stands in FROM of what is bound, or else of what is around it. */
+  writtenItem(is: (item: WrittenItem) => boolean): WrittenItem | null {
+    for (const items of this.#written.toReversed()) {
+      const found = items.find(is);
+      if (found !== undefined) return found;
+    }
+    return null;
   }
 
   /** Whether what is bound is the whole statement, and no query or modification within another. */

@@ -4,16 +4,14 @@ import type { BoundExpression } from "../plan/expression.js";
 import type { ColumnName } from "../syntax/ast-expression.js";
 import { positionOf } from "./binder.js";
 import type { ExpressionContext } from "./context.js";
+import { missingRelation } from "./missing-relation.js";
 import { reference, wholeRow } from "./scope.js";
 
-export const missingRelation = (name: string, location: number): SqlError =>
-  new SqlError("42P01", `missing FROM-clause entry for table "${name}"`, { position: positionOf(location) });
-
 /** `t.*` that is not among results: the row as one value. */
-function bindWholeRow({ parts, location }: ColumnName, { scope }: ExpressionContext): BoundExpression {
+function bindWholeRow({ parts, location }: ColumnName, { binder, scope }: ExpressionContext): BoundExpression {
   const table = parts.at(-1) ?? "";
   const relation = scope.relation(parts.at(-2) ?? null, table, location);
-  if (relation === null) throw missingRelation(table, location);
+  if (relation === null) throw missingRelation(table, location, binder, scope);
   return wholeRow({ ...relation, isScalarFunction: false }, location);
 }
 
@@ -45,7 +43,7 @@ export function bindColumn(name: ColumnName, context: ExpressionContext): BoundE
     throw notSupported(`cross-database reference ${parts.join(".")}`, positionOf(location));
   }
   const relation = scope.relation(schema, table, location);
-  if (relation === null) throw missingRelation(table, location);
+  if (relation === null) throw missingRelation(table, location, context.binder, scope);
   const visible = relation.columns.filter((one) => one.name === column);
   const found = visible.length > 0 ? visible : relation.hidden.filter((one) => one.name === column);
   const [only] = found;

@@ -13,11 +13,12 @@ import { bindCall } from "./call.js";
 import { bindCase } from "./case.js";
 import { bindArgument, bindArray, bindCast } from "./cast.js";
 import { asText, coerceTo, unify } from "./coerce.js";
-import { bindColumn, missingRelation } from "./column-name.js";
+import { bindColumn } from "./column-name.js";
 import type { ExpressionContext } from "./context.js";
 import { expectFields } from "./entries.js";
 import { bindGrouping } from "./grouping-call.js";
 import { bindIndirection } from "./indirection.js";
+import { missingRelation } from "./missing-relation.js";
 import { bindNumber } from "./number.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct } from "./operator.js";
 import { castTarget } from "./populate.js";
@@ -160,7 +161,7 @@ export function rowItems(item: Expression, context: ExpressionContext): readonly
   if (item.kind !== "columnName" || !item.isStar) return [bindExpression(item, context)];
   const name = item.parts.at(-1) ?? "";
   const relation = context.scope.relation(item.parts.at(-2) ?? null, name, item.location);
-  if (relation === null) throw missingRelation(name, item.location);
+  if (relation === null) throw missingRelation(name, item.location, context.binder, context.scope);
   const row = wholeRow({ ...relation, isScalarFunction: false }, item.location);
   return row.kind === "rowOf" ? row.items : [row];
 }

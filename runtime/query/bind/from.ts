@@ -73,7 +73,15 @@ export function joinPlans(
   };
 }
 
-function bindFromItem(
+function bindFromItem(...[item, left, binder, ...rest]: Parameters<typeof bindItem>): BoundItem {
+  const bound = bindItem(item, left, binder, ...rest);
+  const [first] = bound.names.relations;
+  if (first === undefined || (item.kind === "join" && item.alias === null)) return bound;
+  binder.write({ name: first.name, table: item.kind === "table" ? item.name.name : null });
+  return bound;
+}
+
+function bindItem(
   item: FromItem,
   left: FromNames,
   binder: Binder,

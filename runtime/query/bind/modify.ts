@@ -95,6 +95,8 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
   const rules = bindRules(table, relation, binder);
   const live = liveColumns(table);
   const targets = insertTargets(target, statement.columns);
+  const alias = statement.table.alias?.name ?? null;
+  binder.write({ name: alias ?? statement.table.name.name, table: statement.table.name.name });
   const { plan: source, width } = bindSource(statement, target, targets, live, binder, tables);
   const given = targets.slice(0, width);
   const written = [...given, ...defaulted(target, given)];
@@ -109,7 +111,6 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
   const values = live.map((column, index): ColumnId | null =>
     column.generated === null ? (source.columns[index]?.id ?? null) : null,
   );
-  const alias = statement.table.alias?.name ?? null;
   const inserted = targetRows(target, alias, () => asReadable(table, relation, binder), binder);
   const checkOptions = checkOptionsOf(inserted, target);
   const onConflict =
@@ -351,6 +352,7 @@ function bindTarget(
   const { relation, rows: row, conditions } = targetRows(target, statement.table.alias?.name ?? null, scan, binder);
   if (row.keyId === null) throw new SqlError("XX000", "a table that is changed has a row key");
   for (const { condition } of conditions.toReversed()) own = filterOf(own, condition);
+  binder.write({ name: relation.name, table: statement.table.name.name });
   const hidden = hiddenFromItems(relation);
   const from = bindFromList(others, binder, null, tables, { plan: own, names: namesOf(hidden) });
   const relations = from.names.relations.map((each) => (each === hidden ? relation : each));
@@ -444,7 +446,7 @@ function bindReturning(items: readonly SelectItem[], scope: Scope, binder: Binde
     columns.push({ name, type: expression.type, ...origin });
   };
   for (const { expression, name } of items) {
-    if (isStar(expression)) for (const [column, bound] of expandStar(expression, scope)) add(column, bound);
+    if (isStar(expression)) for (const [column, bound] of expandStar(expression, scope, binder)) add(column, bound);
     else add(name ?? columnNameOf(expression), bindExpression(expression, context));
   }
   expectReturned(columns.length);

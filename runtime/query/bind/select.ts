@@ -17,7 +17,6 @@ import {
   type QueryOptions,
 } from "./binder.js";
 import { asText, coerceTo, isUnknown } from "./coerce.js";
-import { missingRelation } from "./column-name.js";
 import { type CollectedWindow, Collector, type ExpressionContext, plainContext } from "./context.js";
 import { expectEntries } from "./entries.js";
 import { bindExpression } from "./expression.js";
@@ -26,6 +25,7 @@ import { bindFromList } from "./from.js";
 import { estimates } from "./from-item.js";
 import { Grouping } from "./group.js";
 import { addLimit, boundLimit } from "./limit.js";
+import { missingRelation } from "./missing-relation.js";
 import { columnNameOf } from "./names.js";
 import { addSets, areSetsBehind, madeOf, postponedOf, projectEarly, projectLate } from "./postpone.js";
 import { type CommonTables, type LockablePart, reference, Scope, type ScopeColumn } from "./scope.js";
@@ -192,7 +192,7 @@ function bindItems(items: readonly SelectItem[], context: ExpressionContext): Ou
   for (const item of items) {
     const { expression } = item;
     if (expression.kind === "columnName" && expression.isStar) {
-      for (const [name, column] of expandStar(expression, scope)) add(name, column);
+      for (const [name, column] of expandStar(expression, scope, binder)) add(name, column);
       const names = starNames(expression, scope);
       if (names !== null) binder.stars.set(expression, names);
     } else if (expression.kind === "indirection" && expression.step.kind === "star") {
@@ -211,6 +211,7 @@ function bindItems(items: readonly SelectItem[], context: ExpressionContext): Ou
 export function expandStar(
   star: Extract<Expression, { kind: "columnName" }>,
   scope: Scope,
+  binder: Binder,
 ): readonly (readonly [name: string, expression: BoundExpression])[] {
   const { parts, location } = star;
   const all = (columns: readonly ScopeColumn[], prefix: string) =>
@@ -230,7 +231,7 @@ export function expandStar(
   }
   const name = parts.at(-1) ?? "";
   const relation = scope.relation(parts.at(-2) ?? null, name, location);
-  if (relation === null) throw missingRelation(name, location);
+  if (relation === null) throw missingRelation(name, location, binder, scope);
   return all(relation.columns, `${name}.`);
 }
 
