@@ -69,7 +69,8 @@ export interface Engine {
 
 type Statistics = BindRequest["statistics"];
 
-export type Around = Pick<BindRequest, "catalog" | "context">;
+/** `tellsPlaces`: what is stored was written in the statement itself. */
+export type Around = Pick<BindRequest, "catalog" | "context"> & { readonly tellsPlaces?: boolean };
 
 /**
  * An error of a statement as its client is told. What is no `SqlError` is a defect of the engine: the statement has changed nothing but its

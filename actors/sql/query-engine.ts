@@ -59,7 +59,8 @@ function asOfOf(setting: string | null): BindEnvironment["asOf"] {
   return { kind: "timestamp", text };
 }
 
-const binderFor = (around: Around): Binder => new Binder(environmentOf(around), bindQuery, bindModification);
+const binderFor = (around: Around): Binder =>
+  new Binder(environmentOf(around, { tellsPlaces: around.tellsPlaces === true }), bindQuery, bindModification);
 
 export class QueryEngine implements Engine {
   bind({ statement, catalog, parameterTypes, context, statistics }: BindRequest): BoundStatement {

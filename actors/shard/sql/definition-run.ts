@@ -208,13 +208,13 @@ function portsOf(
         ? null
         : new TreeTableSource(parts.state, request.tenant, parts.position, false, { past: parts.state }),
     load: () => new RowLoad(parts.state, request.tenant, transaction.overlay, locks, parts.limits).writing,
-    validate: (catalog, table) => {
+    validate: (catalog, table, telling = "unplaced") => {
       // An ALTER TABLE of a thousand actions binds as often, and is no hang.
       run.check();
-      expectImmutable(engine.rulesOf(table, around(catalog)));
-      for (const column of table.columns) {
-        if (!column.isDropped && column.default !== null) engine.defaultOf(table, column.number, around(catalog));
-      }
+      const world = { ...around(catalog), tellsPlaces: telling === "placed" };
+      expectImmutable(engine.rulesOf(table, world));
+      for (const column of table.columns)
+        if (!column.isDropped && column.default !== null) engine.defaultOf(table, column.number, world);
     },
     validateDomain: (catalog, domain) => engine.validateDomain(domain, around(catalog)),
     constantDefault: (catalog, table, column) => {

@@ -15,6 +15,8 @@ export interface BindEnvironment {
   readonly systemTables: SystemTables;
   /** It is bound for the node itself, which keeps what others were allowed to make: nobody's rights are looked at. */
   readonly isTrusted?: boolean;
+  /** What is stored was just written, in the statement itself: errors tell where in it. */
+  readonly tellsPlaces?: boolean;
   /** Types that the client gave its parameters; 0 and absent ones are found out. */
   readonly parameterTypes: readonly Oid[];
   /** `FOR SYSTEM_TIME AS OF` for every table that has no clause of its own: the setting `kimberlite.as_of`. Null: none. */

@@ -7,7 +7,7 @@ import type { ExpressionContext } from "./context.js";
 
 export type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
 
-/** A stored expression: its locations are in another text, so they are not told. */
+/** A stored expression: its locations are in another text, so they are not told, unless it has just been written. */
 export function bindStored(expression: StoredExpression, context: ExpressionContext, bind: Bind): BoundExpression {
   const { binder } = context;
   const before = binder.namesRowTypes;
@@ -18,7 +18,7 @@ export function bindStored(expression: StoredExpression, context: ExpressionCont
     binder.namesRowTypes = before;
     return bound;
   } catch (error) {
-    if (error instanceof SqlError)
+    if (error instanceof SqlError && binder.environment.tellsPlaces !== true)
       throw new SqlError(error.sqlState, error.message, { ...error.fields, position: undefined });
     throw error;
   }

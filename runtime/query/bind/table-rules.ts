@@ -67,7 +67,7 @@ export function defaultOf(column: ColumnDefinition, binder: Binder): BoundExpres
 /** A stored default as a value for its column. */
 export function defaultValue(own: StoredExpression, type: SqlType, column: string, binder: Binder): BoundExpression {
   const bound = stored(own, new Scope(noNames, null, null), "DEFAULT expressions", binder);
-  return assign(bound, type, column, binder);
+  return assign(bound, type, column, binder, "default expression");
 }
 
 function nextValue(column: ColumnDefinition): BoundExpression {
@@ -92,18 +92,25 @@ function nextValue(column: ColumnDefinition): BoundExpression {
 const stored = (expression: StoredExpression, scope: Scope, clause: string, binder: Binder): BoundExpression =>
   bindStored(expression, plainContext(binder, scope, clause), bindExpression);
 
-/** The value as one of the column's type, or 42804. */
-export function assign(expression: BoundExpression, type: SqlType, column: string, binder: Binder): BoundExpression {
+/**
+ * The value as one of the column's type, or 42804.
+ *
+ * @param what a default's error, that of a generated column too, does not tell its place
+ */
+export function assign(
+  expression: BoundExpression,
+  type: SqlType,
+  column: string,
+  binder: Binder,
+  what: "expression" | "default expression" = "expression",
+): BoundExpression {
   const coerced = coerce(binder, expression, type, "assignment");
   if (coerced !== null) return coerced;
-  throw new SqlError(
-    "42804",
-    `column "${column}" is of type ${binder.labelOf(type)} but expression is of type ${binder.labelOf(expression.type)}`,
-    {
-      position: expression.location < 0 ? undefined : expression.location,
-      hint: "You will need to rewrite or cast the expression.",
-    },
-  );
+  const [wanted, given] = [binder.labelOf(type), binder.labelOf(expression.type)];
+  throw new SqlError("42804", `column "${column}" is of type ${wanted} but ${what} is of type ${given}`, {
+    position: what === "expression" && expression.location >= 0 ? expression.location : undefined,
+    hint: "You will need to rewrite or cast the expression.",
+  });
 }
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number => compareText(a.name, b.name);
@@ -125,7 +132,13 @@ export function bindRules(table: TableDefinition, relation: ScopeRelation, binde
         : [
             {
               column: number,
-              expression: assign(stored(generated, scope, "column generation expressions", binder), type, name, binder),
+              expression: assign(
+                stored(generated, scope, "column generation expressions", binder),
+                type,
+                name,
+                binder,
+                "default expression",
+              ),
             },
           ],
     ),

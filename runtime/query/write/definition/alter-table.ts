@@ -59,7 +59,7 @@ function perform(alteration: Alteration, action: AlterTableAction): void {
     case "setDefault":
       return alteration.changeColumn(action.column, position, (column) => {
         expectNoIdentity(table, column);
-        return { ...column, default: storeDefault(action.expression, ports) };
+        return { ...column, default: storeDefault(action.expression, ports, "unplaced") };
       });
     case "dropDefault":
       return alteration.changeColumn(action.column, position, (column) => {

@@ -123,7 +123,7 @@ export class ColumnMaker {
       case "default":
         if (column.default !== null) throw twice("default values");
         if (column.generated !== null) throw this.#bothDefault(name, constraint.location);
-        return { ...column, default: storeDefault(constraint.expression, this.#ports) };
+        return { ...column, default: storeDefault(constraint.expression, this.#ports, this.#telling) };
       case "identity":
         return this.identity(column, constraint);
       case "generated":

@@ -107,7 +107,7 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
     ports,
   );
   draft.put(...columns.sequences, ...parts.indexes, table);
-  ports.validate(draft.catalog, table);
+  ports.validate(draft.catalog, table, likes.length === 0 ? "placed" : "unplaced");
   for (const each of likes) {
     for (const index of each.indexes({ ...statement.name, schema: schema.name })) createIndex(index, ports);
   }

@@ -1,6 +1,8 @@
 /** What definitions need beyond the catalog: rows that are already there, expressions checked and evaluated, the session's words. */
+
 import type { TreeReader } from "../../../store/tree.js";
 import type { BoundQuery } from "../../bind/bound.js";
+import type { Telling } from "../../bind/no-query.js";
 import type {
   Catalog,
   DomainDefinition,
@@ -63,8 +65,12 @@ export interface DefinitionPorts {
   load(): DefinitionLoad;
   /** Rows that are there, to be read beside what is loaded; null when the transaction has written some itself. */
   committed(): TableSource | null;
-  /** Binds what the table's definition says of its rows and its defaults, for its errors. */
-  validate(catalog: Catalog, table: TableDefinition): void;
+  /**
+   * Binds what the table's definition says of its rows and its defaults, for its errors.
+   *
+   * @param telling "placed": all that it says stands in the statement
+   */
+  validate(catalog: Catalog, table: TableDefinition, telling?: Telling): void;
   /** Binds what a domain's definition says of its values, for its errors. */
   validateDomain(catalog: Catalog, domain: DomainDefinition): void;
   /** A default's value for rows that are there already; null when each row needs its own. */
