@@ -25,6 +25,7 @@ import type { SessionHost } from "./session/exchange.js";
 import { expectConnect } from "./session/may-connect.js";
 import { Session } from "./session/session.js";
 import { SessionSettings } from "./settings.js";
+import { tlsOf } from "./socket-security.js";
 import { decodeFirst, type StartupMessage } from "./startup.js";
 
 export interface UserEntry {
@@ -492,16 +493,4 @@ export class PostgresConnection implements Outlet {
         (error: unknown) => this.#refuse(error),
       );
   }
-}
-
-/** How a socket is encrypted; null when it is not. */
-function tlsOf(socket: Socket): SessionFact["tls"] {
-  if (!(socket instanceof TLSSocket)) return null;
-  const { name, standardName } = socket.getCipher();
-  const bits = /256|CHACHA20/u.test(standardName) ? 256 : 128;
-  return {
-    version: socket.getProtocol() ?? "",
-    cipher: socket.getProtocol() === "TLSv1.3" ? standardName : name,
-    bits,
-  };
 }

@@ -395,6 +395,12 @@ export function expectSameType(
   const [from, to] = [storageOf(column.type.oid)?.kind, storageOf(referenced.type.oid)?.kind];
   const isInteger = (kind: string | undefined): boolean => kind === "int16" || kind === "int32" || kind === "int64";
   if (from === to || (isInteger(from) && isInteger(to))) return;
+  // Equal numbers of these types have different keys here.
+  if (isInteger(from) && (to === "numeric" || to === "float32" || to === "float64"))
+    throw notSupported(
+      `a foreign key from ${typeLabel(column.type.oid)} to ${typeLabel(referenced.type.oid)}`,
+      position,
+    );
   throw new SqlError("42804", `foreign key constraint "${name}" cannot be implemented`, {
     position,
     detail: `Key columns "${column.name}" and "${referenced.name}" are of incompatible types: ${typeLabel(column.type.oid)} and ${typeLabel(referenced.type.oid)}.`,
