@@ -108,7 +108,9 @@ test("roles, memberships and whom a session is: granted, revoked, renamed, dropp
   await admin.query("CREATE USER eve PASSWORD 'eve secret' CREATEROLE CREATEDB");
   const eve = await connect(node, "eve");
   await t.throwsAsync(eve.query("CREATE ROLE root SUPERUSER"), { message: "must be superuser to create superusers" });
-  await eve.query("CREATE ROLE helpers; GRANT helpers TO eve; CREATE DATABASE hers; ALTER ROLE bob NOLOGIN");
+  await eve.query("CREATE ROLE helpers; GRANT helpers TO eve; ALTER ROLE bob NOLOGIN");
+  await t.throwsAsync(eve.query("SELECT 1; CREATE DATABASE hers"), { code: "25001" });
+  await eve.query("CREATE DATABASE hers");
   await t.throwsAsync(eve.query("GRANT admin TO eve"), { message: "must be superuser to alter superusers" });
   await t.throwsAsync(eve.query("ALTER ROLE admin PASSWORD 'x'"), { code: "42501" });
   await t.throwsAsync(connect(node, "bob"), { code: "28000", message: 'role "bob" is not permitted to log in' });
