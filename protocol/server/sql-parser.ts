@@ -6,6 +6,7 @@
  * two be lost before a third is made, statements are refused for that moment.
  */
 import { createRequire } from "node:module";
+import { statementError } from "../../actors/sql/engine.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { ParsedStatement } from "../../runtime/query/syntax/ast.js";
 import { convertStatements } from "../../runtime/query/syntax/convert.js";
@@ -80,15 +81,9 @@ export class SqlParser {
     try {
       return this.#guarded(() => convertStatements(tree, text, times));
     } catch (error) {
-      return this.#failed(error);
+      // Nothing but a text and its tree was touched: whatever was wrong, it ends with this statement.
+      throw statementError(error, this.#defect);
     }
-  }
-
-  /** Nothing but a text and its tree was touched: whatever was wrong, it ends with this statement. */
-  #failed(error: unknown): never {
-    if (error instanceof SqlError || !(error instanceof Error)) throw error;
-    this.#defect(error);
-    throw new SqlError("XX000", `internal error: ${error.message}`);
   }
 
   #parseTree(text: string): Fields {

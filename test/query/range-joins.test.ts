@@ -3,10 +3,9 @@ import test from "ava";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";
 import { planBound } from "../../runtime/query/plan/planner.js";
 import { inputsOf } from "../../runtime/query/plan/walk.js";
+import { comparePlansAndRows } from "./explained.js";
 import { Random } from "./fuzz/expressions.js";
-import { withNode } from "./fuzz/programs/target.js";
 import { MemoryDatabase } from "./memory-database.js";
-import { hasPostgres, withPostgres } from "./postgres/server.js";
 
 /** A type's values, and a width to add to one of them. */
 const kinds: readonly (readonly [type: string, values: readonly string[], width: string])[] = [
@@ -151,23 +150,5 @@ const statements: readonly (readonly [sql: string, plan: RegExp])[] = [
 ];
 
 test("ranges that a row gives are looked up by an index for few rows, and searched in sorted rows for many, with PostgreSQL's rows", async (t) => {
-  t.timeout(120_000);
-  await withNode(async (connect) => {
-    const client = await connect();
-    for (const sql of definitions) await client.rows(sql);
-    const given: string[] = [];
-    for (const [sql, plan] of statements) {
-      t.regex((await client.rows(`explain (costs off) ${sql}`)).map(([line]) => line).join("\n"), plan, sql);
-      given.push((await client.rows(sql)).map(String).join("\n"));
-    }
-    if (!hasPostgres()) {
-      t.log("rows not compared: PostgreSQL 15 is not installed");
-      return;
-    }
-    await withPostgres(async (postgres) => {
-      for (const sql of definitions) await postgres.query(sql);
-      for (const [at, [sql]] of statements.entries())
-        t.is(given[at], (await postgres.rows(sql)).map(String).join("\n"), sql);
-    });
-  });
+  await comparePlansAndRows(t, definitions, statements);
 });

@@ -3,10 +3,9 @@ import test from "ava";
 import type { PlanNode } from "../../runtime/query/plan/plan.js";
 import { planBound } from "../../runtime/query/plan/planner.js";
 import { inputsOf } from "../../runtime/query/plan/walk.js";
+import { comparePlansAndRows } from "./explained.js";
 import { Random } from "./fuzz/expressions.js";
-import { withNode } from "./fuzz/programs/target.js";
 import { MemoryDatabase } from "./memory-database.js";
-import { hasPostgres, withPostgres } from "./postgres/server.js";
 
 const streams = (node: PlanNode): boolean =>
   (node.kind === "window" && node.stream !== null) || inputsOf(node).some(streams);
@@ -149,23 +148,5 @@ const statements: readonly (readonly [sql: string, plan: RegExp])[] = [
 ];
 
 test("a window under a limit or a bound on its numbers goes by the index that has its order, with PostgreSQL's rows", async (t) => {
-  t.timeout(120_000);
-  await withNode(async (connect) => {
-    const client = await connect();
-    for (const sql of definitions) await client.rows(sql);
-    const given: string[] = [];
-    for (const [sql, plan] of statements) {
-      t.regex((await client.rows(`explain (costs off) ${sql}`)).map(([line]) => line).join("\n"), plan, sql);
-      given.push((await client.rows(sql)).map(String).join("\n"));
-    }
-    if (!hasPostgres()) {
-      t.log("rows not compared: PostgreSQL 15 is not installed");
-      return;
-    }
-    await withPostgres(async (postgres) => {
-      for (const sql of definitions) await postgres.query(sql);
-      for (const [at, [sql]] of statements.entries())
-        t.is(given[at], (await postgres.rows(sql)).map(String).join("\n"), sql);
-    });
-  });
+  await comparePlansAndRows(t, definitions, statements);
 });
