@@ -43,6 +43,8 @@ export class Grouping {
   readonly #idByKey = new Map<string, ColumnId>();
   readonly #groupIds = new Set<ColumnId>();
   #hasExpressions = false;
+  /** A second result column of an expression that was grouped by under another name. */
+  #sameAgain: Expression | null = null;
   readonly #sets: readonly (readonly number[])[] | null;
   readonly #setId: ColumnId;
   readonly isPlain: boolean;
@@ -58,6 +60,9 @@ export class Grouping {
     const isSimple = query.group.every(({ kind }) => kind === "expression" || kind === "list");
     const sets = this.#setsOf(query.group, query.items, context);
     this.#sets = isSimple ? null : distinctSets(sets, query.isGroupDistinct);
+    // In PostgreSQL a grouping set may leave out the one and keep the other.
+    if (this.#sets !== null && this.#sameAgain !== null)
+      throw notSupported("grouping sets by one expression under several names", beginningOf(this.#sameAgain));
     if (this.#sets !== null && this.#sets.length > setsMax) {
       throw new SqlError("54001", `too many grouping sets present (maximum ${setsMax})`);
     }
@@ -107,6 +112,7 @@ export class Grouping {
     const bound = asText(this.#binder, this.#resolve(syntax, select, context));
     const key = expressionKey(bound);
     const known = key === null ? undefined : this.#idByKey.get(key);
+    if (known !== undefined && output !== null && !this.#idByOutput.has(output.expression)) this.#sameAgain = syntax;
     if (known !== undefined) return this.#groups.findIndex(({ id }) => id === known);
     expectEquality(bound.type, beginningOf(syntax));
     const isOwn = bound.kind === "column" && this.#scope.owns(bound.id);
