@@ -19,6 +19,8 @@ export interface SequenceOptions extends Located {
   readonly ownedBy: readonly string[] | null;
   /** ALTER SEQUENCE … RESTART [WITH n]: undefined is not written, null is without a number. */
   readonly restart: string | null | undefined;
+  /** `SEQUENCE NAME s.n` of an identity column; null when not written. */
+  readonly name: RelationName | null;
 }
 
 /** A constraint of a column or of a table. `columns` is empty for a column's own. */

@@ -1,6 +1,7 @@
 /** Constraints and sequence options of tables and columns, of the parser into ours. */
 import { notSupported, SqlError } from "../error.js";
 import type { ConstraintSyntax, ReferentialAction, SequenceOptions } from "./ast-definition.js";
+import type { RelationName } from "./ast-query.js";
 import type { Conversion } from "./conversion.js";
 import { convertExpression, convertTypeName } from "./convert-expression.js";
 import { convertRelation } from "./convert-query.js";
@@ -100,7 +101,7 @@ function convertConstraint(type: string, fields: Fields, location: number, conve
         ...base,
         kind: "identity",
         when: textOf(fields, "generated_when") === "a" ? "always" : "byDefault",
-        options: convertSequenceOptions(listOf(fields, "options"), conversion),
+        options: identityOptions(listOf(fields, "options"), conversion),
       };
     case "CONSTR_GENERATED":
       return {
@@ -143,11 +144,33 @@ function convertConstraint(type: string, fields: Fields, location: number, conve
   }
 }
 
+/** Options of an identity column's sequence, its name among them. */
+function identityOptions(nodes: readonly unknown[], conversion: Conversion): SequenceOptions {
+  const isName = (node: unknown): boolean => textOf(fieldsOf(node, "DefElem"), "defname") === "sequence_name";
+  const [named, twice] = definitionElements(nodes.filter(isName), conversion);
+  if (twice !== undefined)
+    throw new SqlError("42601", "conflicting or redundant options", { position: twice.location });
+  const options = convertSequenceOptions(
+    nodes.filter((node) => !isName(node)),
+    conversion,
+  );
+  return named === undefined ? options : { ...options, name: sequenceName(nameParts(named.value)) };
+}
+
+/** As CREATE SEQUENCE takes a name: of a database, whatever it is called, of a schema, or bare. */
+function sequenceName(parts: readonly string[]): RelationName {
+  if (parts.length > 3)
+    throw new SqlError("42601", `improper relation name (too many dotted names): ${parts.join(".")}`);
+  return { database: null, schema: parts.at(-2) ?? null, name: parts.at(-1) ?? "", location: -1 };
+}
+
 /** Options of a sequence; each once. */
 export function convertSequenceOptions(nodes: readonly unknown[], conversion: Conversion): SequenceOptions {
   const found = new Map<string, { value: unknown; location: number }>();
   for (const { name, value, location } of definitionElements(nodes, conversion)) {
     if (found.has(name)) throw new SqlError("42601", "conflicting or redundant options", { position: location });
+    if (name === "sequence_name")
+      throw new SqlError("42601", "invalid sequence option SEQUENCE NAME", { position: location });
     found.set(name, { value, location });
   }
   const number = (name: string): string | null => valueText(found.get(name)?.value ?? null);
@@ -167,6 +190,7 @@ export function convertSequenceOptions(nodes: readonly unknown[], conversion: Co
     cycles: cycle === undefined ? null : flagOf(fieldsOf(cycle, "Boolean"), "boolval"),
     ownedBy: owner === null ? null : owner.length === 1 && owner[0] === "none" ? [] : owner,
     restart: bound("restart"),
+    name: null,
     location: -1,
   };
 }

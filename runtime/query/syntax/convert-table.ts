@@ -172,9 +172,6 @@ function setIdentity(column: string, nodes: readonly unknown[], conversion: Conv
   const [generated, twice] = definitionElements(nodes.filter(isGenerated), conversion);
   if (twice !== undefined)
     throw new SqlError("42601", "conflicting or redundant options", { position: twice.location });
-  const named = definitionElements(nodes, conversion).find((each) => each.name === "sequence_name");
-  if (named !== undefined)
-    throw new SqlError("42601", "invalid sequence option SEQUENCE NAME", { position: named.location });
   return {
     kind: "setIdentity",
     column,

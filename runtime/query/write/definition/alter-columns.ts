@@ -140,6 +140,10 @@ export function addIdentity(
       `column "${name}" of relation "${alteration.table.name}" must be declared NOT NULL before identity can be added`,
     );
   }
+  const label = `column "${name}" of relation "${alteration.table.name}"`;
+  if (column.identity !== null) throw new SqlError("55000", `${label} is already an identity column`);
+  if (column.default !== null || column.generated !== null)
+    throw new SqlError("55000", `${label} already has a default value`);
   const parts = alteration.parts();
   const { columns } = alteration.makers(parts);
   const changed = columns.identity(column, constraint);

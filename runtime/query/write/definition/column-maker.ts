@@ -5,11 +5,12 @@ import type { ColumnDefinition, SequenceDefinition } from "../../catalog/model.j
 import { notSupported, SqlError } from "../../error.js";
 import type { ColumnSyntax, ConstraintSyntax } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
+import type { RelationName } from "../../syntax/ast-query.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
 import { type ConstraintPart, columnNamed, expectOwnName, expectPlain, type TableParts } from "./constraints.js";
 import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
-import { placeOf } from "./draft.js";
+import { placeOf, shownName } from "./draft.js";
 import { expectOthersRead } from "./generated.js";
 import { freeName } from "./names.js";
 import type { DefinitionPorts } from "./ports.js";
@@ -53,10 +54,11 @@ export class ColumnMaker {
     const { schema, name: table, oid, isUnlogged } = this.#parts;
     const isTaken = (name: string): boolean =>
       draft.isTaken(schema, name) || name === table || this.sequences.some((sequence) => sequence.name === name);
+    if (options.name !== null) this.#expectName(options.name, isTaken);
     const made: SequenceDefinition = {
       kind: "sequence",
       oid: draft.newOid(),
-      name: freeName(table, column, "seq", isTaken),
+      name: options.name?.name ?? freeName(table, column, "seq", isTaken),
       schema,
       owner: user,
       ...sequenceNumbers(options, type, null),
@@ -67,6 +69,19 @@ export class ColumnMaker {
     const sequence = withDefaults(made, this.#ports);
     this.sequences.push(sequence);
     return sequence;
+  }
+
+  /** SEQUENCE NAME: one that is free, in the schema of its table. */
+  #expectName(written: RelationName, isTaken: (name: string) => boolean): void {
+    const { draft } = this.#ports;
+    const { schema, name: table } = this.#parts;
+    if (written.schema !== null && draft.schema(written.schema).oid !== schema) {
+      // PostgreSQL looks for the table where the sequence is to be.
+      const elsewhere = { ...written, name: table };
+      if (draft.find(elsewhere) !== null) throw notSupported("a sequence in another schema than its identity column");
+      throw new SqlError("42P01", `relation "${shownName(elsewhere)}" does not exist`);
+    }
+    if (isTaken(written.name)) throw new SqlError("42P07", `relation "${written.name}" already exists`);
   }
 
   add(syntax: ColumnSyntax): ColumnDefinition {
@@ -155,7 +170,7 @@ export class ColumnMaker {
     const position = placeOf(constraint.location);
     const { name, type } = column;
     if (![typeOid.int2, typeOid.int4, typeOid.int8].some((oid) => oid === type.oid)) {
-      throw new SqlError("22023", "identity column type must be smallint, integer, or bigint", { position });
+      throw new SqlError("22023", "identity column type must be smallint, integer, or bigint");
     }
     if (column.identity !== null) {
       throw new SqlError(

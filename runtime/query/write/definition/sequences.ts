@@ -21,6 +21,7 @@ export const noOptions: SequenceOptions = {
   cycles: null,
   ownedBy: null,
   restart: undefined,
+  name: null,
 };
 
 const limits: ReadonlyMap<Oid, readonly [bigint, bigint]> = new Map([
