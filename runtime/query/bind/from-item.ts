@@ -12,6 +12,15 @@ export interface BoundItem {
 /** Before the planner has thought about it. */
 export const estimates = { rows: -1, cost: -1 } as const;
 
+/** Throws 42P10 for an alias that names more columns than may be named. */
+export function expectAliases(alias: Alias | null, columns: number, name: string): void {
+  if (alias === null || alias.columns.length <= columns) return;
+  throw new SqlError(
+    "42P10",
+    `table "${name}" has ${columns} columns available but ${alias.columns.length} columns specified`,
+  );
+}
+
 /** An item under its alias, whose column names take the place of its own. */
 export function namedItem(
   plan: PlanNode,
@@ -21,12 +30,7 @@ export function namedItem(
   location: number,
   more: Partial<ScopeRelation> = {},
 ): BoundItem {
-  if (alias !== null && alias.columns.length > columns.length) {
-    throw new SqlError(
-      "42P10",
-      `table "${name}" has ${columns.length} columns available but ${alias.columns.length} columns specified`,
-    );
-  }
+  expectAliases(alias, columns.length, name);
   const renamed = columns.map((column, index) => ({ ...column, name: alias?.columns[index] ?? column.name }));
   const relation: ScopeRelation = {
     name,

@@ -13,7 +13,7 @@ import { type Binder, positionOf, type QueryOptions } from "./binder.js";
 import { coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
-import { type BoundItem, estimates, namedItem } from "./from-item.js";
+import { type BoundItem, estimates, expectAliases, namedItem } from "./from-item.js";
 import { findRelation, missingTable } from "./relation.js";
 import {
   type CommonTables,
@@ -46,7 +46,17 @@ export function bindTable(
         common.source === null
           ? { kind: "workingTable", ...base }
           : { kind: "commonTable", source: common.source, sourceColumns: common.columns.map(({ id }) => id), ...base };
-      const scoped = columns.map((column) => ({ ...column, table: 0, column: 0, expression: null }));
+      const own = columns.length - (common.added ?? 0);
+      expectAliases(item.alias, own, item.alias?.name ?? name.name);
+      const isDeeper = commonTables?.tables.includes(common) !== true;
+      const expanded = isDeeper ? own : columns.length;
+      const scoped = columns.map((column, index) => ({
+        ...column,
+        table: 0,
+        column: 0,
+        expression: null,
+        ...(index < expanded ? {} : { isUnexpanded: true as const }),
+      }));
       return namedItem(plan, scoped, item.alias, item.alias?.name ?? name.name, location, {
         lockless: "a WITH query",
         parts: [],

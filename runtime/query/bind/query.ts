@@ -2,10 +2,12 @@
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { CommonTableNode, PlanColumn, PlanNode, SortKey } from "../plan/plan.js";
+import type { Expression } from "../syntax/ast-expression.js";
 import { isModification } from "../syntax/ast-modify.js";
-import type { Query, SetOperationQuery, ValuesQuery, WithClause } from "../syntax/ast-query.js";
+import type { CommonTable, Query, SetOperationQuery, ValuesQuery, WithClause } from "../syntax/ast-query.js";
 import { namedOid, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { formatType, typeLabel } from "../types/type-name.js";
+import { beginningOf } from "./beginning.js";
 import {
   type Binder,
   type BoundRows,
@@ -24,6 +26,7 @@ import { estimates } from "./from-item.js";
 import { addLimit, boundLimit } from "./limit.js";
 import { checkRecursiveTerm, mentions } from "./recursive-term.js";
 import { type CommonTableBinding, type CommonTables, noNames, Scope } from "./scope.js";
+import { addedColumns, addedCount } from "./search-cycle.js";
 import { bindSelect, sortOf } from "./select.js";
 import { bindSort, expectEquality } from "./sort.js";
 
@@ -78,7 +81,9 @@ export function bindWith(
   parent: Scope | null,
   outerTables: CommonTables | null,
 ): BoundWith {
-  if (clause === null) return { tables: outerTables, modifications: [] };
+  // Queries of a WITH further out are told from its own.
+  if (clause === null)
+    return { tables: outerTables === null ? null : { tables: [], parent: outerTables }, modifications: [] };
   const bound: CommonTableBinding[] = [];
   const modifications: CommonTableNode[] = [];
   for (const { statement, location } of clause.tables)
@@ -86,7 +91,6 @@ export function bindWith(
       throw new SqlError("0A000", "MERGE not supported in WITH query", { position: positionOf(location) });
   for (const table of clause.tables) {
     const tables: CommonTables = { tables: bound.slice(), parent: outerTables };
-    if (table.hasSearchOrCycle) throw notSupported("SEARCH and CYCLE", positionOf(table.location));
     const { statement } = table;
     const number = binder.newId();
     if (isModification(statement)) {
@@ -115,15 +119,18 @@ export function bindWith(
     }
     const recursive =
       clause.isRecursive && mentions(statement, table.name)
-        ? bindRecursive(statement, table.name, table.columns, number, binder, parent, tables)
+        ? bindRecursive(statement, table, number, binder, parent, tables)
         : null;
     const rows = recursive ?? binder.query(statement, parent, tables, plainQuery);
+    const added = addedCount(table);
+    if (recursive === null && added > 0)
+      throw new SqlError("42601", "WITH query is not recursive", { position: positionOf(table.location) });
     const columns = nameColumns(
       rows.outputs.map(({ id, name, type }) => ({ id, name, type })),
       table.columns,
       table.name,
     );
-    bound.push({ name: table.name, number, columns, source: rows.plan });
+    bound.push({ name: table.name, number, columns, source: rows.plan, added });
   }
   return { tables: { tables: bound, parent: outerTables }, modifications };
 }
@@ -140,23 +147,27 @@ function nameColumns(columns: readonly PlanColumn[], names: readonly string[], t
 
 function bindRecursive(
   query: Query,
-  name: string,
-  columnNames: readonly string[],
+  table: CommonTable,
   number: number,
   binder: Binder,
   parent: Scope | null,
   outerTables: CommonTables,
 ): BoundRows {
+  const { name } = table;
   if (query.kind !== "setOperation" || query.operation !== "union") {
     throw new SqlError(
       "42P19",
       `recursive query "${name}" does not have the form non-recursive-term UNION [ALL] recursive-term`,
     );
   }
-  if (query.order.length > 0) throw notSupported("ORDER BY in a recursive query");
-  if (query.offset !== null) throw notSupported("OFFSET in a recursive query");
-  if (query.limit !== null) throw notSupported("LIMIT in a recursive query");
-  if (query.locks.length > 0) throw notSupported("FOR UPDATE/SHARE in a recursive query");
+  const refuse = (clause: string, syntax?: Expression | null): SqlError =>
+    new SqlError("0A000", `${clause} in a recursive query is not implemented`, {
+      position: positionOf(syntax === null || syntax === undefined ? -1 : beginningOf(syntax)),
+    });
+  if (query.order.length > 0) throw refuse("ORDER BY", query.order[0]?.expression);
+  if (query.offset !== null) throw refuse("OFFSET", query.offset);
+  if (query.limit !== null) throw refuse("LIMIT", query.limit);
+  if (query.locks.length > 0) throw refuse("FOR UPDATE/SHARE");
   const inner = binder.statement(() => bindWith(query.with, binder, parent, outerTables));
   if (mentions(query.left, name)) {
     throw new SqlError("42P19", `recursive reference to query "${name}" must not appear within its non-recursive term`);
@@ -169,21 +180,26 @@ function bindRecursive(
       name: own,
       type: untyped === null ? type : sqlType(typeOid.text),
     })),
-    columnNames,
+    table.columns,
     name,
   );
-  const working: CommonTableBinding = { name, number, columns, source: null };
+  const additions = addedColumns(table, columns, binder);
+  const all = [...columns, ...additions.columns];
+  const working: CommonTableBinding = { name, number, columns: all, source: null, added: additions.columns.length };
   const tables: CommonTables = { tables: [working], parent: inner.tables };
-  const step = binder.query(query.right, parent, tables, untypedQuery);
-  const [first, second, types] = united(start, step, "UNION", binder);
+  const problem = additions.problem(query);
+  const right = problem === null ? additions.stepOf(query.right) : query.right;
+  const step = binder.query(right, parent, tables, untypedQuery);
+  const own = step.outputs.length - (problem === null ? additions.columns.length : 0);
+  const [first, second, types] = united(start, { ...step, outputs: step.outputs.slice(0, own) }, "UNION", binder);
   for (const [index, type] of types.entries()) {
-    const own = columns[index]?.type ?? type;
-    if (namedOid(type) === namedOid(own) && type.modifier === own.modifier) continue;
+    const before = columns[index]?.type ?? type;
+    if (namedOid(type) === namedOid(before) && type.modifier === before.modifier) continue;
     const labelOf = (one: SqlType): string =>
       one.domain === undefined ? formatType(one.oid, one.modifier) : binder.labelOf(one);
     throw new SqlError(
       "42804",
-      `recursive query "${name}" column ${index + 1} has type ${labelOf(own)} in non-recursive term but type ${labelOf(type)} overall`,
+      `recursive query "${name}" column ${index + 1} has type ${labelOf(before)} in non-recursive term but type ${labelOf(type)} overall`,
       {
         position: positionOf(first[index]?.location ?? -1),
         hint: "Cast the output of the non-recursive term to the correct type.",
@@ -191,17 +207,19 @@ function bindRecursive(
     );
   }
   if (!query.isAll) for (const [index, type] of types.entries()) expectEquality(type, first[index]?.location ?? -1);
+  if (problem !== null) throw problem;
+  const carried = step.outputs.slice(own).map(outputOf);
   const plan: PlanNode = {
     kind: "recursive",
     name,
     number,
     isAll: query.isAll,
-    start: projected(start, first, binder),
-    step: projected(step, second, binder),
-    columns,
+    start: additions.atStart(projected(start, first, binder)),
+    step: additions.atStep(projected(step, [...second, ...carried], binder)),
+    columns: all,
     ...estimates,
   };
-  return { plan, outputs: columns.map((column) => outputColumn(column, -1)) };
+  return { plan, outputs: all.map((column) => outputColumn(column, -1)) };
 }
 
 /** A column that is none of a table's. */

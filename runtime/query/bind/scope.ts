@@ -19,6 +19,8 @@ export interface ScopeColumn {
   readonly expression: BoundExpression | null;
   /** Of a column that may not be read, by whoever asks or from where it stands: told when an expression names it, and where. */
   readonly onRead?: (location: number) => void;
+  /** Found by its name and by NATURAL, and not by `*`: what SEARCH or CYCLE adds, for queries within the one that has the WITH. */
+  readonly isUnexpanded?: true;
 }
 
 /** A table, subquery, function or aliased join of FROM. */
@@ -220,6 +222,8 @@ export interface CommonTableBinding {
   readonly columns: readonly { readonly name: string; readonly type: SqlType; readonly id: ColumnId }[];
   /** Null while a recursive query's own step is bound: its rows are the working table's. */
   readonly source: PlanNode | null;
+  /** How many of the columns, the last ones, SEARCH and CYCLE have added. */
+  readonly added?: number;
 }
 
 export interface CommonTables {

@@ -215,13 +215,15 @@ export function expandStar(
 ): readonly (readonly [name: string, expression: BoundExpression])[] {
   const { parts, location } = star;
   const all = (columns: readonly ScopeColumn[], prefix: string) =>
-    columns.map((column) => [column.name, reference(column, location, `${prefix}${column.name}`)] as const);
+    columns
+      .filter(isExpanded)
+      .map((column) => [column.name, reference(column, location, `${prefix}${column.name}`)] as const);
   if (parts.length === 0) {
     if (scope.names.relations.length === 0) {
       throw new SqlError("42601", "SELECT * with no tables specified is not valid", { position: positionOf(location) });
     }
     const shown = star.isOfCopy === true ? scope.names.columns.filter(isGiven(scope)) : scope.names.columns;
-    return shown.map((column) => {
+    return shown.filter(isExpanded).map((column) => {
       const owner = scope.names.relations.find(({ columns }) => columns.includes(column));
       return [
         column.name,
@@ -234,6 +236,8 @@ export function expandStar(
   if (relation === null) throw missingRelation(name, location, binder, scope);
   return all(relation.columns, `${name}.`);
 }
+
+const isExpanded = ({ isUnexpanded }: ScopeColumn): boolean => isUnexpanded !== true;
 
 /** Whether a column of one of the tables is not computed from others. */
 const isGiven =
@@ -254,7 +258,7 @@ function expectGiven(expression: BoundExpression, scope: Scope): void {
 /** The columns of `*` or `t.*` by their names; null where a name would not be enough. */
 function starNames({ parts, location }: ColumnName, scope: Scope): readonly ColumnName[] | null {
   const given = parts.length === 0 ? null : scope.relation(parts.at(-2) ?? null, parts.at(-1) ?? "", location);
-  const names = (given?.columns ?? scope.names.columns).map((column): ColumnName => {
+  const names = (given?.columns ?? scope.names.columns).filter(isExpanded).map((column): ColumnName => {
     const owner = given ?? scope.names.relations.find(({ columns }) => columns.includes(column));
     const qualifier = owner === undefined || owner.name === "" ? [] : [owner.name];
     return { kind: "columnName", parts: [...qualifier, column.name], isStar: false, location };

@@ -99,7 +99,7 @@ export class Analysis {
       case "coalesce":
       case "greatest":
       case "least": {
-        const { items, type } = this.#unified(syntax.items, syntax.kind.toUpperCase());
+        const { items, type } = this.unified(syntax.items, syntax.kind.toUpperCase());
         const word = syntax.kind === "coalesce" ? "COALESCE" : syntax.kind === "greatest" ? "GREATEST" : "LEAST";
         return { kind: "list", word, items, type };
       }
@@ -112,7 +112,7 @@ export class Analysis {
         return this.#cast(syntax.subject, target);
       }
       case "array": {
-        const { items, type } = this.#unified(syntax.items, "ARRAY");
+        const { items, type } = this.unified(syntax.items, "ARRAY");
         return { kind: "array", items, type: isArray(type.oid) ? type : sqlType(arrayTypeOf(type.oid)) };
       }
       case "row":
@@ -208,7 +208,7 @@ export class Analysis {
     return { ...type, modifier: noModifier };
   }
 
-  #unified(
+  unified(
     syntax: readonly Expression[],
     what: string,
   ): { readonly items: readonly Analysed[]; readonly type: SqlType } {
@@ -295,7 +295,7 @@ export class Analysis {
       subject === null ? this.boolean(condition) : this.#operands("=", subject, this.analyse(condition)).right,
     );
     const written = syntax.otherwise ?? ({ kind: "nullLiteral", location: -1 } as const);
-    const { items, type } = this.#unified([written, ...syntax.branches.map(({ result }) => result)], "CASE");
+    const { items, type } = this.unified([written, ...syntax.branches.map(({ result }) => result)], "CASE");
     const [otherwise, ...results] = items;
     if (otherwise === undefined) throw notSupported("CASE of nothing");
     const branches = conditions.map((condition, index) => ({ condition, result: results[index] ?? otherwise }));

@@ -87,8 +87,25 @@ export interface CommonTable extends Located {
   readonly columns: readonly string[];
   readonly materialized: "default" | "always" | "never";
   readonly statement: DataStatement;
-  /** Whether SEARCH or CYCLE was written. */
-  readonly hasSearchOrCycle: boolean;
+  /** Absent as null is, in queries that were stored before there was such a thing. */
+  readonly search?: SearchClause | null;
+  readonly cycle?: CycleClause | null;
+}
+
+/** `SEARCH DEPTH FIRST BY a, b SET s` of a recursive WITH query. */
+export interface SearchClause extends Located {
+  readonly order: "depth" | "breadth";
+  readonly columns: readonly string[];
+  readonly sequence: string;
+}
+
+/** `CYCLE a, b SET m TO value DEFAULT otherwise USING p` of a recursive WITH query. */
+export interface CycleClause extends Located {
+  readonly columns: readonly string[];
+  readonly mark: string;
+  readonly value: Expression;
+  readonly otherwise: Expression;
+  readonly path: string;
 }
 
 export interface WithClause extends Located {

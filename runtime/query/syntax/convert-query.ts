@@ -5,12 +5,14 @@ import type { DataStatement } from "./ast-modify.js";
 import type {
   Alias,
   CommonTable,
+  CycleClause,
   FromItem,
   FunctionReference,
   GroupItem,
   Query,
   RelationName,
   RowLock,
+  SearchClause,
   SelectItem,
   SystemTime,
   TableReference,
@@ -275,6 +277,30 @@ function convertLock(node: unknown, conversion: Conversion): RowLock {
   };
 }
 
+function searchOf(table: Fields, conversion: Conversion): SearchClause | null {
+  if (!has(table, "search_clause")) return null;
+  const fields = fieldsOf(table["search_clause"], "CTESearchClause");
+  return {
+    order: flagOf(fields, "search_breadth_first") ? "breadth" : "depth",
+    columns: stringsOf(fields, "search_col_list"),
+    sequence: textOf(fields, "search_seq_column"),
+    location: conversion.at(fields),
+  };
+}
+
+function cycleOf(table: Fields, conversion: Conversion): CycleClause | null {
+  if (!has(table, "cycle_clause")) return null;
+  const fields = fieldsOf(table["cycle_clause"], "CTECycleClause");
+  return {
+    columns: stringsOf(fields, "cycle_col_list"),
+    mark: textOf(fields, "cycle_mark_column"),
+    value: convertExpression(fields["cycle_mark_value"], conversion),
+    otherwise: convertExpression(fields["cycle_mark_default"], conversion),
+    path: textOf(fields, "cycle_path_column"),
+    location: conversion.at(fields),
+  };
+}
+
 export function convertWith(node: unknown, conversion: Conversion, convertData: ConvertData): WithClause {
   const fields = fieldsOf(node, "WithClause");
   const materialized = { CTEMaterializeAlways: "always", CTEMaterializeNever: "never" } as const;
@@ -286,7 +312,8 @@ export function convertWith(node: unknown, conversion: Conversion, convertData: 
       columns: stringsOf(table, "aliascolnames"),
       materialized: materialized[how as keyof typeof materialized] ?? "default",
       statement: convertData(table["ctequery"], conversion),
-      hasSearchOrCycle: has(table, "search_clause") || has(table, "cycle_clause"),
+      search: searchOf(table, conversion),
+      cycle: cycleOf(table, conversion),
       location: conversion.at(table),
     };
   });

@@ -5,7 +5,16 @@
 import { unreachable } from "../../types/assert.js";
 import type { Expression, FunctionCall, SortItem, TypeName, WindowDefinition } from "./ast-expression.js";
 import { isModification } from "./ast-modify.js";
-import type { FromItem, GroupItem, Query, RelationName, SelectItem, SystemTime, WithClause } from "./ast-query.js";
+import type {
+  CommonTable,
+  FromItem,
+  GroupItem,
+  Query,
+  RelationName,
+  SelectItem,
+  SystemTime,
+  WithClause,
+} from "./ast-query.js";
 
 /** Between the two sides of a join, by its type. */
 export const joinWords = {
@@ -307,16 +316,29 @@ function printTail(query: Query): string {
 }
 
 function printWith({ isRecursive, tables }: WithClause): string {
-  const all = tables.map(({ name, columns, materialized, statement }) => {
+  const all = tables.map(({ name, columns, materialized, statement, search, cycle }) => {
     if (isModification(statement)) return `${quoteName(name)} AS (…)`;
     const how = materialized === "always" ? " MATERIALIZED" : materialized === "never" ? " NOT MATERIALIZED" : "";
-    return `${quoteName(name)}${printColumns(columns)} AS${how} (${printQuery(statement)})`;
+    return `${quoteName(name)}${printColumns(columns)} AS${how} (${printQuery(statement)})${printSearch(search)}${printCycle(cycle)}`;
   });
   return `WITH ${isRecursive ? "RECURSIVE " : ""}${all.join(", ")}`;
 }
 
-const printColumns = (columns: readonly string[]): string =>
-  columns.length === 0 ? "" : `(${columns.map(quoteName).join(", ")})`;
+const listed = (names: readonly string[]): string => names.map(quoteName).join(", ");
+
+const printSearch = (search: CommonTable["search"]): string =>
+  search === null || search === undefined
+    ? ""
+    : ` SEARCH ${search.order.toUpperCase()} FIRST BY ${listed(search.columns)} SET ${quoteName(search.sequence)}`;
+
+function printCycle(cycle: CommonTable["cycle"]): string {
+  if (cycle === null || cycle === undefined) return "";
+  const { columns, mark, value, otherwise, path } = cycle;
+  const marks = `TO ${printExpression(value)} DEFAULT ${printExpression(otherwise)}`;
+  return ` CYCLE ${listed(columns)} SET ${quoteName(mark)} ${marks} USING ${quoteName(path)}`;
+}
+
+const printColumns = (columns: readonly string[]): string => (columns.length === 0 ? "" : `(${listed(columns)})`);
 
 const printItem = ({ expression, name }: SelectItem): string =>
   `${printExpression(expression)}${name === null ? "" : ` AS ${quoteName(name)}`}`;

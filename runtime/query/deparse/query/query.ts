@@ -19,7 +19,8 @@ import type { Printer } from "../print.js";
 import { aggregateOf, type CallPorts, groupingOf, subqueryOf, windowOf } from "./calls.js";
 import { printKeys, printOrder, printWindow, type ShownSort, shownSort } from "./clauses.js";
 import { fromItem, type ShownItem } from "./from.js";
-import { type CommonTableScope, columnOf, type Output, QueryScope } from "./scope.js";
+import { beside, type CommonTableScope, columnOf, type Output, QueryScope } from "./scope.js";
+import { searchAndCycle } from "./search-cycle.js";
 
 export interface ShownQuery {
   readonly outputs: readonly Output[];
@@ -85,11 +86,15 @@ function withOf(query: Query, scope: QueryScope, around: Around): (printer: Prin
   if (clause === null) return () => undefined;
   const shown = clause.tables.map((table) => {
     const { statement, name, columns } = table;
-    if (isModification(statement) || table.hasSearchOrCycle) throw notSupported("showing such a WITH query");
+    if (isModification(statement)) throw notSupported("showing such a WITH query");
+    const clauses = searchAndCycle(table, analysisIn(scope, around).analysis);
     const add = ({ outputs }: Pick<ShownQuery, "outputs">): void => {
       const own: CommonTableScope = {
         name,
-        outputs: outputs.map((output, index) => ({ ...output, name: columns[index] ?? output.name })),
+        outputs: [
+          ...outputs.map((output, index) => ({ ...output, name: columns[index] ?? output.name })),
+          ...clauses.outputs,
+        ],
       };
       scope.commonTables = [...scope.commonTables, own];
     };
@@ -97,12 +102,12 @@ function withOf(query: Query, scope: QueryScope, around: Around): (printer: Prin
     if (isRecursive) add(shownQuery(statement.left, around, scope, scope.taken));
     const inner = shownQuery(statement, around, scope, scope.taken);
     if (!isRecursive) add(inner);
-    return { table, inner };
+    return { table, inner, clauses };
   });
   return (printer) => {
     printer.indent += standard;
     printer.write(clause.isRecursive ? " WITH RECURSIVE " : " WITH ");
-    for (const [index, { table, inner }] of shown.entries()) {
+    for (const [index, { table, inner, clauses }] of shown.entries()) {
       const { name, columns, materialized } = table;
       if (index > 0) printer.write(", ");
       printer.write(quoteIdentifier(name));
@@ -114,6 +119,7 @@ function withOf(query: Query, scope: QueryScope, around: Around): (printer: Prin
       inner.print(printer, null, true);
       printer.keyword("", 0, 0);
       printer.write(")");
+      clauses.print(printer);
     }
     printer.indent -= standard;
     printer.keyword("", 0, 0);
@@ -271,13 +277,6 @@ const nodesOf = (keys: readonly (() => Analysed)[]): readonly Analysed[] => keys
 const failed = (): never => {
   throw notSupported("showing an output that is not there");
 };
-
-/** What a query in FROM that is not LATERAL sees: what stands around all of this one. */
-function beside(scope: QueryScope): QueryScope {
-  const seen = new QueryScope(scope.parent, [], scope.taken);
-  seen.commonTables = scope.commonTables;
-  return seen;
-}
 
 function starOf(parts: readonly string[], scope: QueryScope): Item[] {
   const columns = parts.length === 0 ? scope.columns : scope.relation(parts.at(-1) ?? "")?.columns;

@@ -107,6 +107,13 @@ export class QueryScope {
   }
 }
 
+/** What a query in FROM that is not LATERAL sees: what stands around all of this one. */
+export function beside(scope: QueryScope): QueryScope {
+  const seen = new QueryScope(scope.parent, [], scope.taken);
+  seen.commonTables = scope.commonTables;
+  return seen;
+}
+
 export const columnOf = ({ text, name, type }: ScopeColumn): Analysed => ({
   kind: "name",
   text,
