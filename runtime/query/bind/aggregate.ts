@@ -29,7 +29,7 @@ export function bindAggregate(
   const { binder } = context;
   const { location } = call;
   checkForm(call, callee, args.length);
-  const inner: ExpressionContext = { ...context, collector: null, clause: "FILTER", allowsSets: false };
+  const inner: ExpressionContext = { ...context, collector: null, clause: "FILTER", sets: null };
   const filter = call.filter === null ? null : coerceTo(binder, bind(call.filter, inner), typeOid.bool, "FILTER");
   const matched = callee.form === "hypothetical" ? matchHypothetical(call, binder, args) : args;
   const direct = matched.slice(0, callee.directCount);
@@ -120,13 +120,17 @@ function levelOf(
   const owners = [...columnsOf(...parts)].map(ownerOf).filter((at) => at >= 0);
   const level = owners.length === 0 ? 0 : Math.min(...owners);
   visitColumns([...direct, ...parts], (id, at) => {
-    const refuse = (state: string, message: string): never => {
-      throw new SqlError(state, message, { position: positionOf(at < 0 ? location : at) });
+    const refuse = (state: string, message: string, hint?: string): never => {
+      throw new SqlError(state, message, { position: positionOf(at < 0 ? location : at), hint });
     };
     if (context.collector?.windowIds.has(id) === true)
       refuse("42803", "aggregate function calls cannot contain window function calls");
-    if (context.collector?.setIds.has(id) === true)
-      refuse("0A000", "aggregate function calls cannot contain set-returning function calls");
+    if (context.collector?.sets.has(id) === true)
+      refuse(
+        "0A000",
+        "aggregate function calls cannot contain set-returning function calls",
+        "You might be able to move the set-returning function into a LATERAL FROM item.",
+      );
     const owner = ownerOf(id);
     if (owner >= 0 && owner <= level && aggregateScopes.has(id))
       refuse("42803", "aggregate function calls cannot be nested");

@@ -3,18 +3,17 @@ import { notSupported, SqlError } from "../error.js";
 import type { ResolvedAggregate, ResolvedFunction, ResolvedSet, ResolvedWindow } from "../functions/registry.js";
 import { findFunction, resolveFunction } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
-import { columnsOf } from "../plan/walk.js";
 import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
 import { recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeFactsByName } from "../types/type-table.js";
 import { bindAggregate } from "./aggregate.js";
 import { type Binder, positionOf } from "./binder.js";
 import { coerce, coerceArgument, coerceTo } from "./coerce.js";
-import type { ExpressionContext } from "./context.js";
+import { type ExpressionContext, functionsInFrom } from "./context.js";
 import { expectArguments } from "./entries.js";
 import { populateCall } from "./populate.js";
 import { userTypesOf } from "./type-name.js";
-import { expectNoneWithin, findWindow } from "./window.js";
+import { expectNoneWithin, expectNoSets, findWindow } from "./window.js";
 
 type Bind = (expression: Expression, context: ExpressionContext) => BoundExpression;
 
@@ -103,7 +102,7 @@ const isSchema = (name: string, { environment: { catalog } }: Binder): boolean =
 
 /** Within the arguments of an aggregate no aggregate may stand; which a call is, its name tells before its arguments are known. */
 function innerContext(call: FunctionCall, context: ExpressionContext): ExpressionContext {
-  if (call.over !== null) return { ...context, inside: "window", allowsSets: false };
+  if (call.over !== null) return { ...context, inside: "window" };
   return context;
 }
 
@@ -129,27 +128,24 @@ function bindSetCall(
   args: readonly BoundExpression[],
   context: ExpressionContext,
 ): BoundExpression {
-  const { collector, binder } = context;
+  const { sets, binder } = context;
   const { location } = call;
-  if (collector === null || !context.allowsSets) {
-    throw new SqlError("0A000", `set-returning functions are not allowed in ${context.clause}`, {
-      position: positionOf(location),
-    });
+  if (sets === null) {
+    const message =
+      context.clause === functionsInFrom
+        ? "set-returning functions must appear at top level of FROM"
+        : `set-returning functions are not allowed in ${context.clause}`;
+    throw new SqlError("0A000", message, { position: positionOf(location) });
   }
   if (context.setsRefusedBy !== undefined)
     throw new SqlError("0A000", `set-returning functions are not allowed in ${context.setsRefusedBy}`, {
       position: positionOf(location),
       hint: "You might be able to move the set-returning function into a LATERAL FROM item.",
     });
-  for (const id of columnsOf(...args)) {
-    if (collector.setIds.has(id)) throw notSupported("a set-returning function of another", positionOf(location));
-  }
   // What rows of arrays are made of is not known here, but it is in the rows themselves.
   if (callee.isRecord && callee.columns === null && callee.name !== "unnest")
     throw notSupported(`${callee.name} in a select list`, positionOf(location));
-  const id = binder.newId();
-  collector.sets.push({ id, callee, arguments: args });
-  collector.setIds.add(id);
+  const id = sets.add(callee, args, () => binder.newId());
   return { kind: "column", id, name: callee.name, type: typeOfRows(callee), location };
 }
 
@@ -182,9 +178,10 @@ function bindWindowCall(
   if (callee.kind === "window" && call.filter !== null) {
     throw notSupported("FILTER for a window function that is no aggregate", position);
   }
-  const inner: ExpressionContext = { ...context, allowsWindows: false, allowsSets: false, clause: "FILTER" };
+  const inner: ExpressionContext = { ...context, allowsWindows: false, sets: null, clause: "FILTER" };
   const filter = call.filter === null ? null : coerceTo(binder, bind(call.filter, inner), typeOid.bool, "FILTER");
   expectNoneWithin(args, collector, location);
+  expectNoSets(args, collector);
   const id = binder.newId();
   collector.windowCalls.push({
     call: { id, callee, arguments: args, filter, type: callee.resultType },
@@ -228,7 +225,7 @@ export function bindTableCall(
   const what = callee.kind === "aggregate" ? "aggregate" : "window";
   throw new SqlError(
     what === "aggregate" ? "42803" : "42P20",
-    `${what} functions are not allowed in functions in FROM`,
+    `${what} functions are not allowed in ${functionsInFrom}`,
     {
       position: positionOf(call.location),
     },

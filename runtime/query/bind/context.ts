@@ -3,10 +3,11 @@
  * who collects them. Each collected call becomes a column, which the operators below the expression put out.
  */
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
-import type { AggregateCall, ProjectSetNode, SortKey, WindowCall, WindowNode } from "../plan/plan.js";
+import type { AggregateCall, SortKey, WindowCall, WindowNode } from "../plan/plan.js";
 import type { WindowDefinition } from "../syntax/ast-expression.js";
 import type { Binder } from "./binder.js";
 import type { Scope } from "./scope.js";
+import { SetCollector } from "./set-collector.js";
 
 /** A call with OVER, whose window is bound once the rest of its query is. */
 export interface CollectedWindowCall {
@@ -38,8 +39,7 @@ export class Collector {
   readonly aggregateKeys = new Map<string, ColumnId>();
   readonly windowCalls: CollectedWindowCall[] = [];
   readonly windowIds = new Set<ColumnId>();
-  readonly sets: ProjectSetNode["functions"][number][] = [];
-  readonly setIds = new Set<ColumnId>();
+  readonly sets = new SetCollector();
   readonly groupings: GroupingReference[] = [];
 }
 
@@ -55,10 +55,13 @@ export interface ExpressionContext {
   /** Inside an aggregate's or a window function's arguments. */
   readonly inside: "aggregate" | "window" | null;
   readonly allowsWindows: boolean;
-  readonly allowsSets: boolean;
+  /** Of functions that return sets; null where none may stand. */
+  readonly sets: SetCollector | null;
   /** What the expression is part of that may leave parts out: no rows can be made in it. */
   readonly setsRefusedBy?: "CASE" | "COALESCE";
 }
+
+export const functionsInFrom = "functions in FROM";
 
 /** COPY's WHERE, which looks at its row alone. */
 export const copyConditions = "COPY FROM WHERE conditions";
@@ -71,5 +74,5 @@ export const plainContext = (binder: Binder, scope: Scope, clause: string): Expr
   windows: [],
   inside: null,
   allowsWindows: false,
-  allowsSets: false,
+  sets: null,
 });

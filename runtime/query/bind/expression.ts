@@ -24,6 +24,7 @@ import { bindIn, bindOperator, bindQuantified, comparison, distinct } from "./op
 import { castTarget } from "./populate.js";
 import { bindBetween, bindTest } from "./predicate.js";
 import { wholeRow } from "./scope.js";
+import { expectNoSet } from "./set-collector.js";
 import { bindSpecial } from "./special.js";
 import { bindSubquery } from "./subquery.js";
 
@@ -38,6 +39,12 @@ export const bindAll = (items: readonly Expression[], context: ExpressionContext
   items.map((item) => bindExpression(item, context));
 
 const bool = sqlType(typeOid.bool);
+
+function condition(term: Expression, context: ExpressionContext, what: string): BoundExpression {
+  const bound = coerceTo(context.binder, bindExpression(term, context), typeOid.bool, what);
+  expectNoSet(context.sets, bound, what);
+  return bound;
+}
 
 function bindKind(expression: Expression, context: ExpressionContext): BoundExpression {
   const { binder } = context;
@@ -77,12 +84,11 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
     case "and":
     case "or": {
       const what = expression.kind.toUpperCase();
-      const terms = expression.terms.map((term) => coerceTo(binder, bindExpression(term, context), typeOid.bool, what));
+      const terms = expression.terms.map((term) => condition(term, context, what));
       return { kind: expression.kind, terms, type: bool, location };
     }
     case "not": {
-      const term = coerceTo(binder, bindExpression(expression.term, context), typeOid.bool, "NOT");
-      return { kind: "not", term, type: bool, location };
+      return { kind: "not", term: condition(expression.term, context, "NOT"), type: bool, location };
     }
     case "isTest":
       return bindTest(expression, context, bindExpression);

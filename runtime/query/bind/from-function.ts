@@ -7,7 +7,7 @@ import { type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { auditQuery } from "./audit-functions.js";
 import { type Binder, plainQuery, positionOf } from "./binder.js";
 import { bindTableCall } from "./call.js";
-import { plainContext } from "./context.js";
+import { functionsInFrom, plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
 import { type BoundItem, estimates, namedItem } from "./from-item.js";
 import { type CommonTables, type FromNames, Scope } from "./scope.js";
@@ -38,7 +38,7 @@ export function bindFunction(
     const outputs = rows.outputs.map((output) => ({ ...output, expression: null }));
     return namedItem(rows.plan, outputs, item.alias, item.alias?.name ?? own, item.location);
   }
-  const context = plainContext(binder, scope, "functions in FROM");
+  const context = plainContext(binder, scope, functionsInFrom);
   const functions: FunctionScanNode["functions"][number][] = [];
   const columns: { id: number; name: string; type: SqlType }[] = [];
   const scalars: BoundExpression[] = [];

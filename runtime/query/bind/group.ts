@@ -15,7 +15,9 @@ import { asText } from "./coerce.js";
 import { type Collector, type ExpressionContext, plainContext } from "./context.js";
 import { bindExpression } from "./expression.js";
 import { estimates } from "./from-item.js";
+import { addSets } from "./postpone.js";
 import type { Scope, ScopeColumn } from "./scope.js";
+import { SetCollector } from "./set-collector.js";
 import { expectEquality } from "./sort.js";
 
 /** Grouping sets at most: CUBE of twelve. */
@@ -39,6 +41,8 @@ export class Grouping {
   readonly #binder: Binder;
   readonly #scope: Scope;
   readonly #collector: Collector;
+  /** What is grouped by may have rows of functions in it, which are made before. */
+  readonly #made: SetCollector;
   readonly #groups: Group[] = [];
   readonly #idByKey = new Map<string, ColumnId>();
   readonly #groupIds = new Set<ColumnId>();
@@ -56,7 +60,8 @@ export class Grouping {
     this.#collector = collector;
     this.isPlain = query.group.length === 0;
     this.#setId = binder.newId();
-    const context = plainContext(binder, scope, "GROUP BY");
+    this.#made = new SetCollector(collector.sets);
+    const context = { ...plainContext(binder, scope, "GROUP BY"), sets: this.#made };
     const isSimple = query.group.every(({ kind }) => kind === "expression" || kind === "list");
     const sets = this.#setsOf(query.group, query.items, context);
     this.#sets = isSimple ? null : distinctSets(sets, query.isGroupDistinct);
@@ -167,7 +172,7 @@ export class Grouping {
 
   /** An expression of the select list, HAVING or ORDER BY as one over what the grouping puts out. */
   finish(expression: BoundExpression): BoundExpression {
-    if (expression.kind === "column") {
+    if (expression.kind === "column" && !this.#isSet(expression.id)) {
       const isGroup = this.#groupIds.has(expression.id);
       if (!isGroup && this.#scope.owns(expression.id))
         this.#determined(expression.id, expression.name, expression.location, false);
@@ -184,6 +189,7 @@ export class Grouping {
         return { kind: "column", id, name: "", type: expression.type, location: expression.location };
       }
     }
+    if (expression.kind === "column") return expression;
     if (expression.kind === "subquery") {
       for (const id of expression.subplan.outer) {
         if (this.#groupIds.has(id) || !this.#scope.owns(id)) continue;
@@ -192,6 +198,10 @@ export class Grouping {
       return expression;
     }
     return mapParts(expression, (part) => this.finish(part));
+  }
+
+  #isSet(id: ColumnId): boolean {
+    return this.#made.has(id) || this.#collector.sets.has(id);
   }
 
   /** A column of a table whose primary key is grouped by goes along with it. 42803 for any other. */
@@ -295,6 +305,15 @@ export class Grouping {
 
   #aggregate(input: PlanNode): AggregateNode {
     this.#expectGroupedDirect();
+    // What stands above may make the same rows again, under the columns of the calls themselves.
+    const names = new Map(this.#made.calls.map(({ id }) => [id, this.#binder.newId()]));
+    const below = (expression: BoundExpression): BoundExpression => renamed(expression, names);
+    const made = this.#made.calls.map((call) => ({
+      ...call,
+      id: names.get(call.id) ?? call.id,
+      arguments: call.arguments.map(below),
+    }));
+    const groups = this.#groups.map(({ id, expression }) => ({ id, expression: below(expression) }));
     const hasSets = this.#sets !== null;
     const columns: PlanColumn[] = [
       ...this.#groups.map(({ id, expression }) => ({ id, type: expression.type, name: "" })),
@@ -303,8 +322,8 @@ export class Grouping {
     ];
     return {
       kind: "aggregate",
-      input,
-      groups: this.#groups,
+      input: addSets(input, made),
+      groups,
       sets: this.#sets,
       setId: hasSets ? this.#setId : null,
       aggregates: this.#collector.aggregates,
@@ -314,6 +333,11 @@ export class Grouping {
     };
   }
 }
+
+const renamed = (expression: BoundExpression, names: ReadonlyMap<ColumnId, ColumnId>): BoundExpression =>
+  expression.kind === "column"
+    ? { ...expression, id: names.get(expression.id) ?? expression.id }
+    : mapParts(expression, (part) => renamed(part, names));
 
 const hasStar = (select: readonly SelectItem[]): boolean =>
   select.some(({ expression }) => expression.kind === "columnName" && expression.isStar);

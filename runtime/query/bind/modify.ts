@@ -43,9 +43,11 @@ import {
   targetOf,
 } from "./modify-parts.js";
 import { columnNameOf } from "./names.js";
+import { addSets } from "./postpone.js";
 import { afterModifications, bindWith } from "./query.js";
 import { type CommonTables, joinNames, Scope, type ScopeColumn, type ScopeRelation } from "./scope.js";
 import { expandStar, filterOf, oneRow } from "./select.js";
+import { SetCollector } from "./set-collector.js";
 import { bindRules, liveColumns, tableRelation } from "./table-rules.js";
 import {
   checkOptionsOf,
@@ -174,7 +176,9 @@ function bindSource(
   const arrange = rowArranger(target, targets, live, statement.overriding, binder);
   if (source === null) return { plan: { kind: "values", items: [arrange([])], columns, ...estimates }, width: 0 };
   if (isPlainValues(source)) {
-    const context = plainContext(binder, new Scope(namesOf(), null, tables), "VALUES");
+    // One row alone is a SELECT to PostgreSQL, and may have functions that make several of it.
+    const sets = source.rows.length === 1 ? new SetCollector() : null;
+    const context = { ...plainContext(binder, new Scope(namesOf(), null, tables), "VALUES"), sets };
     const width = source.rows[0]?.length ?? 0;
     const items = source.rows.map((row) => {
       if (row.length !== width) {
@@ -186,7 +190,13 @@ function bindSource(
       checkWidth(row.length, targets, statement, row[targets.length]?.location ?? -1);
       return arrange(bound);
     });
-    return { plan: { kind: "values", items, columns, ...estimates }, width };
+    const [row = []] = items;
+    const made = sets === null || sets.calls.length === 0 ? null : addSets(oneRow(), sets.calls);
+    const plan: PlanNode =
+      made === null
+        ? { kind: "values", items, columns, ...estimates }
+        : { kind: "project", input: made, expressions: row, columns, ...estimates };
+    return { plan, width };
   }
   const rows = binder.query(source, null, tables, untypedQuery);
   checkWidth(rows.outputs.length, targets, statement, rows.outputs[targets.length]?.location ?? -1);

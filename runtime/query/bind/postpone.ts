@@ -3,10 +3,11 @@
  * `SELECT nextval('s') … ORDER BY … LIMIT 10` draws ten numbers, as in PostgreSQL.
  */
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
-import type { PlanColumn, PlanNode, ProjectSetNode, SortKey } from "../plan/plan.js";
+import type { PlanColumn, PlanNode, SortKey } from "../plan/plan.js";
 import { columnsOf, isVolatile } from "../plan/walk.js";
 import { typeOfRows } from "./call.js";
 import { estimates } from "./from-item.js";
+import type { SetCall } from "./set-collector.js";
 
 interface Output {
   readonly id: ColumnId;
@@ -32,17 +33,15 @@ export function postponedOf<Item extends Output>(
   return new Set(outputs.filter(({ id, expression }) => isVolatile(expression) && !sorted.has(id)));
 }
 
-type Sets = readonly ProjectSetNode["functions"][number][];
-
 /** The outputs that have a row for each of a function's. */
-export function madeOf<Item extends Output>(sets: Sets, outputs: readonly Item[]): ReadonlySet<Item> {
+export function madeOf<Item extends Output>(sets: readonly SetCall[], outputs: readonly Item[]): ReadonlySet<Item> {
   const ids = new Set(sets.map(({ id }) => id));
   return new Set(outputs.filter(({ expression }) => [...columnsOf(expression)].some((id) => ids.has(id))));
 }
 
 /** Whether functions are asked for their rows behind the sort and DISTINCT ON: none of the keys has one in it. */
 export function areSetsBehind(
-  sets: Sets,
+  sets: readonly SetCall[],
   outputs: readonly Output[],
   keys: readonly { readonly outputId: ColumnId }[],
 ): boolean {
@@ -50,10 +49,16 @@ export function areSetsBehind(
   return sets.length > 0 && !keys.some(({ outputId }) => made.some(({ id }) => id === outputId));
 }
 
-/** A row for each of the functions' rows. */
-export function addSets(input: PlanNode, sets: Sets): PlanNode {
-  const added = sets.map(({ id, callee }) => ({ id, type: typeOfRows(callee), name: callee.name }));
-  return { kind: "projectSet", input, functions: sets, columns: [...input.columns, ...added], ...estimates };
+/** A row for each of the functions' rows, level by level. */
+export function addSets(input: PlanNode, sets: readonly SetCall[]): PlanNode {
+  const levels = [...new Set(sets.map(({ level }) => level))].toSorted((a, b) => a - b);
+  let plan = input;
+  for (const level of levels) {
+    const functions = sets.filter((set) => set.level === level);
+    const added = functions.map(({ id, callee }) => ({ id, type: typeOfRows(callee), name: callee.name }));
+    plan = { kind: "projectSet", input: plan, functions, columns: [...plan.columns, ...added], ...estimates };
+  }
+  return plan;
 }
 
 /**

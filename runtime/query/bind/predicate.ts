@@ -4,10 +4,12 @@ import type { BoundExpression } from "../plan/expression.js";
 import { isVolatile } from "../plan/walk.js";
 import type { Expression } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
+import { beginningOf } from "./beginning.js";
 import { positionOf } from "./binder.js";
 import { asText, coerceTo, isUnknown } from "./coerce.js";
 import type { ExpressionContext } from "./context.js";
 import { bindOperator } from "./operator.js";
+import { expectNoSet } from "./set-collector.js";
 import type { Bind } from "./stored.js";
 
 const bool = sqlType(typeOid.bool);
@@ -18,8 +20,11 @@ export function bindBetween(
   bind: Bind,
 ): BoundExpression {
   const { isNegated, isSymmetric, subject, low, high, location } = expression;
-  const test = (name: string, right: Expression): BoundExpression =>
-    bindOperator({ kind: "operator", name, schema: null, left: subject, right, location }, context, bind);
+  const test = (name: string, right: Expression): BoundExpression => {
+    const bound = bindOperator({ kind: "operator", name, schema: null, left: subject, right, location }, context, bind);
+    expectNoSet(context.sets, { ...bound, location: beginningOf(subject) }, isNegated ? "OR" : "AND");
+    return bound;
+  };
   const within = (from: Expression, to: Expression): BoundExpression => ({
     kind: "and",
     terms: [test(">=", from), test("<=", to)],
@@ -72,5 +77,6 @@ export function bindTest(
   }
   const what = `IS ${isNegated ? "NOT " : ""}${test.toUpperCase()}`;
   const subject = coerceTo(context.binder, bound, typeOid.bool, what);
+  expectNoSet(context.sets, subject, what);
   return { kind: "isTest", test, isNegated, subject, type: bool, location };
 }

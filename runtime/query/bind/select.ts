@@ -29,6 +29,7 @@ import { missingRelation } from "./missing-relation.js";
 import { columnNameOf } from "./names.js";
 import { addSets, areSetsBehind, madeOf, postponedOf, projectEarly, projectLate } from "./postpone.js";
 import { type CommonTables, type LockablePart, reference, Scope, type ScopeColumn } from "./scope.js";
+import { usedCalls } from "./set-collector.js";
 import { bindSort, expectEquality } from "./sort.js";
 import { addWindows, bindWindows } from "./window.js";
 
@@ -58,7 +59,7 @@ export function bindSelect(
     collector,
     windows: query.windows,
     allowsWindows: true,
-    allowsSets: true,
+    sets: collector.sets,
   };
   let plan: PlanNode = from.plan ?? oneRow();
   // In PostgreSQL's order, so that of several errors the same one is told.
@@ -77,7 +78,7 @@ export function bindSelect(
       ? null
       : coerceTo(
           binder,
-          bindExpression(query.having, { ...context, clause: "HAVING", allowsWindows: false, allowsSets: false }),
+          bindExpression(query.having, { ...context, clause: "HAVING", allowsWindows: false, sets: null }),
           typeOid.bool,
           "HAVING",
         );
@@ -92,13 +93,15 @@ export function bindSelect(
   let windows = bindWindows(collector, context, bindExpression);
   const isGrouped =
     query.group.length > 0 || having !== null || collector.aggregates.length > 0 || collector.groupings.length > 0;
-  let sets = collector.sets;
+  let sets = collector.sets.calls;
   if (isGrouped) {
     const groups = grouping ?? new Grouping(query, outputs, collector, scope, binder);
     const finish = (expression: BoundExpression): BoundExpression => groups.finish(expression);
     for (const output of outputs) output.expression = finish(output.expression);
     windows = windows.map((window) => finishWindow(window, finish));
-    sets = sets.map((set) => ({ ...set, arguments: set.arguments.map(finish) }));
+    // What is grouped by has its rows already.
+    const later = usedCalls(sets, [...outputs.map(({ expression }) => expression), ...windows.flatMap(windowKeys)]);
+    sets = later.map((set) => ({ ...set, arguments: set.arguments.map(finish) }));
     const finishedHaving = having === null ? null : finish(having);
     // HAVING alone makes one group of whatever there is: PostgreSQL does not even look at it.
     const isOneGroup =
@@ -110,6 +113,9 @@ export function bindSelect(
   const isCompared = query.distinct !== null && query.distinct.length === 0;
   if (isCompared || !options.keepsUnknown)
     for (const output of outputs) output.expression = asText(binder, output.expression);
+  const beneath = usedCalls(sets, windows.flatMap(windowKeys));
+  plan = addSets(plan, beneath);
+  sets = sets.filter((set) => !beneath.includes(set));
   plan = addWindows(plan, windows);
   const keys = order.map((key) => toOutput(key, outputs));
   if (keys.length > 0 && distinctOn.length > 0 && areSetsBehind(sets, outputs, [...order, ...distinctOn])) {
@@ -153,6 +159,12 @@ export function bindSelect(
   const visible = outputs.filter(({ isHidden }) => !isHidden);
   return { plan, outputs: visible.map((output) => outputColumn(output, scope)), parts, locks };
 }
+
+/** What rows are told apart and sorted by. */
+const windowKeys = ({ partition, order }: CollectedWindow): readonly BoundExpression[] => [
+  ...partition,
+  ...order.map(({ expression }) => expression),
+];
 
 const sortItem = (expression: Expression): SortItem => ({
   expression,

@@ -1,9 +1,9 @@
 /** Windows: OVER (…) and WINDOW, with their frames. */
-import { notSupported, SqlError } from "../error.js";
+import { SqlError } from "../error.js";
 import { rangeFamilyOf } from "../functions/in-range.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { PlanNode, SortKey, WindowBound, WindowCall, WindowNode } from "../plan/plan.js";
-import { columnsOf, expressionKey } from "../plan/walk.js";
+import { columnsOf, expressionKey, visitExpression } from "../plan/walk.js";
 import type { Expression, FrameBound, WindowDefinition } from "../syntax/ast-expression.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
@@ -37,7 +37,7 @@ export function findWindow(over: WindowDefinition, windows: readonly WindowDefin
  * written in OVER (…). Throws 42P20 and 42704, and what binding their parts does.
  */
 export function bindWindows(collector: Collector, context: ExpressionContext, bind: Bind): readonly CollectedWindow[] {
-  const inner = { ...context, allowsWindows: false, allowsSets: false, clause: "window definitions" };
+  const inner = { ...context, allowsWindows: false, clause: "window definitions" };
   const bound = new Map<WindowDefinition, BoundWindow>();
   const known: WindowDefinition[] = [];
   for (const definition of context.windows) {
@@ -57,14 +57,25 @@ export function bindWindows(collector: Collector, context: ExpressionContext, bi
   });
 }
 
-/** No call with OVER stands within another, and no function that returns sets does. Throws 42P20 and 0A000. */
+/** No call with OVER stands within another. Throws 42P20. */
 export function expectNoneWithin(parts: readonly BoundExpression[], collector: Collector, location: number): void {
   const position = positionOf(location);
   for (const id of columnsOf(...parts)) {
     if (collector.windowIds.has(id))
       throw new SqlError("42P20", "window function calls cannot be nested", { position });
-    if (collector.setIds.has(id)) throw notSupported("a set-returning function within a window function", position);
   }
+}
+
+/** Throws 0A000 for a function that returns sets in the arguments of a window function. */
+export function expectNoSets(parts: readonly BoundExpression[], collector: Collector): void {
+  for (const part of parts)
+    visitExpression(part, (within) => {
+      if (within.kind !== "column" || !collector.sets.has(within.id)) return;
+      throw new SqlError("0A000", "window function calls cannot contain set-returning function calls", {
+        position: positionOf(within.location),
+        hint: "You might be able to move the set-returning function into a LATERAL FROM item.",
+      });
+    });
 }
 
 /** A window with what it takes over of the one that it is based on, which stands before it. */
@@ -125,7 +136,7 @@ function bindFrame(
   }
   const offset = (bound: FrameBound): WindowBound => {
     if (!("offset" in bound)) return bound;
-    const raw = bind(bound.offset, { ...context, collector: null, clause: "frame offsets" });
+    const raw = bind(bound.offset, { ...context, collector: null, sets: null, clause: "frame offsets" });
     if (columnsOf(raw).size > 0) {
       throw new SqlError("42P10", `argument of ${frame.mode.toUpperCase()} must not contain variables`, {
         position: positionOf(raw.location),
