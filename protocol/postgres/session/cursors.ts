@@ -1,12 +1,12 @@
 /** What SQL itself prepares and opens: PREPARE and EXECUTE, DECLARE and FETCH. */
 
-import type { SqlColumn } from "../../../actors/messages/sql.js";
-import { SqlError } from "../../../runtime/query/error.js";
+import type { SqlColumn, WireValue } from "../../../actors/messages/sql.js";
+import { notSupported, SqlError } from "../../../runtime/query/error.js";
 import { lockNames } from "../../../runtime/query/plan/plan.js";
 import { bytesOf } from "../../../runtime/query/settings.js";
 import type { TypeName } from "../../../runtime/query/syntax/ast-expression.js";
 import { isModification } from "../../../runtime/query/syntax/ast-modify.js";
-import type { DeclareCursor, Fetch } from "../../../runtime/query/syntax/ast-session.js";
+import type { DeclareCursor, Execute, Fetch } from "../../../runtime/query/syntax/ast-session.js";
 import { printType } from "../../../runtime/query/syntax/print.js";
 import { rowKeyOfCursor } from "../../../runtime/query/types/cursor-row.js";
 import type { Oid } from "../../../runtime/query/types/sql-type.js";
@@ -21,6 +21,7 @@ import { DeclaredCursor, type RowSource } from "./declared-cursor.js";
 import type { Descriptions } from "./descriptions.js";
 import { type Exchange, placeOf } from "./exchange.js";
 import { cursorBytesMax, KeptMessages } from "./kept-messages.js";
+import { aroundExecute, executeIn, writtenOut } from "./written-out.js";
 
 type Protocol = "simple" | "extended";
 
@@ -92,6 +93,35 @@ export class Cursors {
     protocol: "simple" | "extended",
   ): Promise<void> {
     assert(statement.kind === "execute", "an EXECUTE is executed");
+    const { prepared, parameters } = await this.#argumentsOf(portal, statement, rest);
+    const inner = portalOf("", prepared, parameters, portal.resultFormats, prepared);
+    inner.owesDescription = portal.owesDescription;
+    portal.owesDescription = false;
+    this.#exchange.place = placeOf(prepared);
+    await this.#runs.perform(inner, 0, protocol);
+    portal.columns = inner.columns;
+    portal.state = "done";
+    assert(rowsMax >= 0, "a limit of rows is not negative");
+    this.#exchange.closeCursor(inner);
+  }
+
+  /** A statement that has an EXECUTE within, with the prepared query in its place; null for any other. */
+  async writtenOut(portal: Portal, { statement, ...rest }: CachedStatement): Promise<CachedStatement | null> {
+    const around = aroundExecute(statement);
+    if (around === null) return null;
+    if (portal.parameters.length > 0) throw notSupported("parameters of a statement with an EXECUTE within");
+    const { prepared, parameters } = await this.#argumentsOf(portal, executeIn(around), rest);
+    if (prepared.statement === null) throw new SqlError("42809", "prepared statement is not a SELECT");
+    const types = await this.#parameterTypes(prepared);
+    return writtenOut(around, rest, prepared.statement, parameters, types);
+  }
+
+  /** What an EXECUTE executes, and the values of its arguments. Throws 26000, and 42601 for more or fewer than there are parameters. */
+  async #argumentsOf(
+    portal: Portal,
+    statement: Execute,
+    rest: Omit<CachedStatement, "statement">,
+  ): Promise<{ readonly prepared: Prepared; readonly parameters: readonly WireValue[] }> {
     const prepared = this.#exchange.prepared.get(statement.name);
     const expected = Math.max(prepared.statement?.parameterCount ?? 0, prepared.parameterTypes.length);
     if (statement.arguments.length !== expected) {
@@ -114,15 +144,7 @@ export class Cursors {
           await this.#exchange.enter(query),
         ),
     });
-    const inner = portalOf("", prepared, parameters, portal.resultFormats, prepared);
-    inner.owesDescription = portal.owesDescription;
-    portal.owesDescription = false;
-    this.#exchange.place = placeOf(prepared);
-    await this.#runs.perform(inner, 0, protocol);
-    portal.columns = inner.columns;
-    portal.state = "done";
-    assert(rowsMax >= 0, "a limit of rows is not negative");
-    this.#exchange.closeCursor(inner);
+    return { prepared, parameters };
   }
 
   async #parameterTypes(prepared: Prepared): Promise<readonly Oid[]> {

@@ -6,6 +6,7 @@ import { type Description, hasAllTypes, type Portal, type Prepared } from "../po
 import { shownColumns } from "../session-commands.js";
 import type { CachedStatement } from "../statement.js";
 import type { Exchange } from "./exchange.js";
+import { aroundExecute } from "./written-out.js";
 
 export class Descriptions {
   readonly #exchange: Exchange;
@@ -64,6 +65,17 @@ export class Descriptions {
       case "fetch": {
         const { columns } = this.#exchange.portals.get(statement.cursor, "cursor");
         return { parameterTypes: [], columns: statement.isMove ? null : columns };
+      }
+      case "createTableAsExecute":
+        return { parameterTypes: [], columns: null };
+      case "explain": {
+        if (aroundExecute(statement) === null) return null;
+        const format = statement.options.find(({ name }) => name === "format")?.value ?? "text";
+        const column = textColumn("QUERY PLAN");
+        return {
+          parameterTypes: [],
+          columns: [format.toLowerCase() === "json" ? { ...column, type: typeOid.json } : column],
+        };
       }
       default:
         return isDoneHere(statement.kind) ? { parameterTypes: [], columns: null } : null;

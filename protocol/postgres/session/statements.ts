@@ -99,8 +99,11 @@ export class Statements {
     if (alone !== null && (this.isOneOfSeveral || this.#exchange.transaction.isExplicit))
       throw new SqlError("25001", `${alone} cannot run inside a transaction block`);
     const local = await this.#performHere(portal, statement, rowsMax, protocol);
-    if (local === "elsewhere") await this.#performThere(portal, statement, rowsMax, protocol);
-    else if (local !== "answered") await this.#writeLocal(portal, local, protocol);
+    if (local === "elsewhere") {
+      const there = portal.state === "new" ? await this.#cursors.writtenOut(portal, statement) : null;
+      await this.#performThere(portal, there ?? statement, rowsMax, protocol);
+    }
+    if (local !== "elsewhere" && local !== "answered") await this.#writeLocal(portal, local, protocol);
   }
 
   /**
@@ -245,8 +248,11 @@ export class Statements {
         }
         return "elsewhere";
       case "maintenance":
+        if (statement.analyzes === false && statement.columns?.some((columns) => columns.length > 0) === true)
+          throw new SqlError("0A000", "ANALYZE option must be specified when a column list is provided");
         // Nothing needs it here; but a table that is not there is not passed over.
-        for (const table of statement.tables) await this.#expectToMaintain(table, cachedStatement);
+        for (const [index, table] of statement.tables.entries())
+          await this.#expectToMaintain(table, statement.columns?.[index] ?? [], cachedStatement);
         return tagOnly(statement.command);
       default:
         return "elsewhere";
@@ -254,9 +260,14 @@ export class Statements {
   }
 
   /** Throws what there is to say of a relation that is not there, or is none. An index can be built anew, and has no columns to be asked for. */
-  async #expectToMaintain(table: RelationName, statement: CachedStatement): Promise<void> {
+  async #expectToMaintain(table: RelationName, columns: readonly string[], statement: CachedStatement): Promise<void> {
     try {
-      await this.#copies.columnsOf(table, [], statement);
+      const own = await this.#copies.columnsOf(table, [], statement);
+      for (const [index, column] of columns.entries()) {
+        const label = `column "${column}" of relation "${table.name}"`;
+        if (!own.includes(column)) throw new SqlError("42703", `${label} does not exist`);
+        if (columns.indexOf(column) < index) throw new SqlError("42701", `${label} appears more than once`);
+      }
     } catch (error) {
       const isIndex = error instanceof SqlError && error.sqlState === "42809";
       if (!isIndex || statement.command !== "REINDEX") throw error;

@@ -1,5 +1,6 @@
 /** A statement as written becomes one that can be carried out, or an error with PostgreSQL's code and place. */
 import { errorWithNames } from "../catalog/system/names.js";
+import { schemaNamed } from "../catalog/temporary.js";
 import { notSupported, SqlError } from "../error.js";
 import { isShardFunction } from "../functions/shard-functions.js";
 import type { Statement } from "../syntax/ast.js";
@@ -197,8 +198,8 @@ function spelledOut(item: unknown, binder: Binder): readonly unknown[] | null {
 
 function bindExplain(explain: Explain, binder: Binder): BoundExplain {
   const { statement } = explain;
-  if (statement.kind === "execute") throw notSupported("EXPLAIN EXECUTE");
-  if (statement.kind === "otherStatement") throw notSupported(`EXPLAIN ${statement.name}`);
+  if (statement.kind === "execute" || statement.kind === "createTableAsExecute")
+    throw notSupported("EXPLAIN EXECUTE over this protocol");
   const options = new Map<string, { value: string | null; location: number }>();
   for (const { name, value, location } of explain.options) options.set(name, { value, location });
   const flag = (name: string, otherwise: boolean): boolean => {
@@ -232,7 +233,8 @@ function bindExplain(explain: Explain, binder: Binder): BoundExplain {
     throw new SqlError("22023", `unrecognized value for EXPLAIN option "format": "${format}"`, {
       position: positionOf(formatAt),
     });
-  const bound = bindData(statement, binder);
+  const bound =
+    statement.kind === "createTableAs" ? bindTableAs(statement, binder, isAnalyze) : bindData(statement, binder);
   if (!isAnalyze) binder.writes = false;
   const type = sqlType(format === "json" ? typeOid.json : typeOid.text);
   return {
@@ -242,6 +244,22 @@ function bindExplain(explain: Explain, binder: Binder): BoundExplain {
     format,
     columns: [{ name: "QUERY PLAN", type, table: 0, column: 0 }],
   };
+}
+
+/** The query of a CREATE TABLE AS that is explained, and not run. Throws 42P07 for what is there already. */
+function bindTableAs(statement: CreateTableAs, binder: Binder, isAnalyze: boolean): BoundQuery {
+  const position = positionOf(statement.location);
+  if (isAnalyze) throw notSupported("EXPLAIN ANALYZE of CREATE TABLE AS", position);
+  const { name, schema } = statement.name;
+  const { catalog, context } = binder.environment;
+  const schemas = schema === null ? context.searchPath : [schemaNamed(schema, context)];
+  const made = statement.isTemporary ? context.temporarySchema : schemas.find((each) => catalog.schemaByName(each));
+  const found = made === null || made === undefined ? null : catalog.schemaByName(made);
+  if (found !== null && catalog.relationByName(found.oid, name) !== null) {
+    if (statement.ifNotExists) throw notSupported("EXPLAIN of CREATE TABLE IF NOT EXISTS for a table that exists");
+    throw new SqlError("42P07", `relation "${name}" already exists`);
+  }
+  return bindWhole(statement.query, binder, plainQuery);
 }
 
 const isFormat = (format: string): format is BoundExplain["format"] => ["text", "json", "yaml", "xml"].includes(format);

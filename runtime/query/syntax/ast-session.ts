@@ -1,4 +1,5 @@
 /** Statements about the session, its transaction and its cursors, as they were written. */
+import type { CreateTableAs } from "./ast-definition.js";
 import type { Expression, Located, TypeName } from "./ast-expression.js";
 import type { DataStatement, Truncate } from "./ast-modify.js";
 import type { Query, RelationName } from "./ast-query.js";
@@ -55,14 +56,15 @@ export interface Copy extends Located {
 
 export interface Explain extends Located {
   readonly kind: "explain";
-  readonly statement: DataStatement | CreateTableAsMark | Execute;
+  readonly statement: DataStatement | CreateTableAs | CreateTableAsExecute | Execute;
   readonly options: readonly { readonly name: string; readonly value: string | null; readonly location: number }[];
 }
 
-/** EXPLAIN of a CREATE TABLE AS is refused later, by name. */
-export interface CreateTableAsMark extends Located {
-  readonly kind: "otherStatement";
-  readonly name: string;
+/** CREATE TABLE … AS EXECUTE: the session knows which query that is. */
+export interface CreateTableAsExecute extends Located {
+  readonly kind: "createTableAsExecute";
+  readonly execute: Execute;
+  readonly table: Omit<CreateTableAs, "query">;
 }
 
 export interface Prepare extends Located {
@@ -133,6 +135,10 @@ export interface Maintenance extends Located {
   /** What a transaction block refuses it as, such as "REINDEX DATABASE"; null where it may stand in one. */
   readonly outsideBlocks: string | null;
   readonly tables: readonly RelationName[];
+  /** Of each of the tables, as they are told apart by their places; absent where none could be named. */
+  readonly columns?: readonly (readonly string[])[];
+  /** ANALYZE, alone or with VACUUM. */
+  readonly analyzes?: boolean;
 }
 
 /** What the grammar knows and nobody does here. Refused when it is bound, so that a block of statements runs up to it. */
@@ -149,6 +155,7 @@ export type SessionStatement =
   | Explain
   | Prepare
   | Execute
+  | CreateTableAsExecute
   | Deallocate
   | DeclareCursor
   | Fetch

@@ -14,8 +14,10 @@ import type {
   RenameRole,
 } from "./ast-definition.js";
 import type { RelationName } from "./ast-query.js";
+import type { CreateTableAsExecute } from "./ast-session.js";
 import type { Conversion } from "./conversion.js";
 import { convertSequenceOptions } from "./convert-constraint.js";
+import { convertExecute } from "./convert-execute.js";
 import { optional } from "./convert-expression.js";
 import { privilegeConverters } from "./convert-privilege.js";
 import { convertRelation } from "./convert-query.js";
@@ -91,11 +93,23 @@ function checkOptionOf(fields: Fields, conversion: Conversion): CreateView["chec
   return own ?? given ?? "none";
 }
 
-export function convertTableAs(fields: Fields, conversion: Conversion): CreateTableAs {
+/** CREATE TABLE AS of a query, or of what was prepared. */
+export function convertTableAs(fields: Fields, conversion: Conversion): CreateTableAs | CreateTableAsExecute {
+  const table = tableAs(fields, conversion);
+  const [kind, inner] = unwrap(fields["query"]);
+  if (kind === "ExecuteStmt")
+    return {
+      kind: "createTableAsExecute",
+      execute: convertExecute(inner, conversion),
+      table,
+      location: table.location,
+    };
+  return { ...table, query: conversion.convertQuery(fields["query"], conversion) };
+}
+
+function tableAs(fields: Fields, conversion: Conversion): CreateTableAsExecute["table"] {
   const into = fieldsOf(fields["into"], "IntoClause");
   const name = convertRelation(into["rel"], conversion);
-  const [kind] = unwrap(fields["query"]);
-  if (kind !== "SelectStmt") throw notSupported("CREATE TABLE AS EXECUTE", name.location);
   const isMaterializedView = textOf(fields, "objtype") === "OBJECT_MATVIEW";
   const hasOtherOptions = has(into, "options") && !isMaterializedView;
   if (hasOtherOptions || has(into, "accessMethod") || has(into, "tableSpaceName")) {
@@ -114,7 +128,6 @@ export function convertTableAs(fields: Fields, conversion: Conversion): CreateTa
     isMaterializedView,
     maintenance: isMaterializedView ? maintenanceOf(into, conversion) : null,
     withData: !flagOf(into, "skipData"),
-    query: conversion.convertQuery(fields["query"], conversion),
     location: name.location,
   };
 }
@@ -123,7 +136,6 @@ export function convertTableAs(fields: Fields, conversion: Conversion): CreateTa
 export const definitionConverters: Readonly<Record<string, Convert>> = {
   ...privilegeConverters,
   CreateStmt: convertCreateTable,
-  CreateTableAsStmt: convertTableAs,
   AlterTableStmt: convertAlterTable,
   RenameStmt: convertRename,
   CreateEnumStmt: convertCreateEnum,

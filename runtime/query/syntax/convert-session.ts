@@ -3,7 +3,9 @@ import { notSupported, SqlError } from "../error.js";
 import type { Statement } from "./ast.js";
 import type { Explain, LockTable, TransactionModes } from "./ast-session.js";
 import type { Conversion } from "./conversion.js";
-import { convertTypeName, expressionsOf, optional } from "./convert-expression.js";
+import { convertTableAs } from "./convert-definition.js";
+import { convertExecute, selectInto } from "./convert-execute.js";
+import { convertTypeName, optional } from "./convert-expression.js";
 import { convertData, convertTruncate } from "./convert-modify.js";
 import { convertRelation } from "./convert-query.js";
 import { definitionElements, valueText } from "./options.js";
@@ -35,6 +37,11 @@ function reindexOutside(fields: Fields, conversion: Conversion): string | null {
   const isConcurrent = options.some(({ name, value }) => name === "concurrently" && isOn(value));
   return isConcurrent ? "REINDEX CONCURRENTLY" : (reindexKinds[textOf(fields, "kind")] ?? null);
 }
+
+const analyzes = (fields: Fields, conversion: Conversion): boolean =>
+  definitionElements(listOf(fields, "options"), conversion).some(
+    ({ name, value }) => name === "analyze" && isOn(value),
+  );
 
 const isOn = (value: unknown): boolean => !["0", "false", "off"].includes(valueText(value) ?? "on");
 
@@ -87,6 +94,7 @@ export const sessionConverters: Readonly<Record<string, Convert>> = {
     where: optional(fields, "whereClause", conversion),
     location: -1,
   }),
+  CreateTableAsStmt: convertTableAs,
   ExplainStmt: convertExplain,
   PrepareStmt: (fields, conversion) => ({
     kind: "prepare",
@@ -151,6 +159,8 @@ export const sessionConverters: Readonly<Record<string, Convert>> = {
     tables: listOf(fields, "rels").map((item) =>
       convertRelation(fieldsOf(item, "VacuumRelation")["relation"], conversion),
     ),
+    columns: listOf(fields, "rels").map((item) => stringsOf(fieldsOf(item, "VacuumRelation"), "va_cols")),
+    analyzes: !flagOf(fields, "is_vacuumcmd") || analyzes(fields, conversion),
     location: -1,
   }),
   ReindexStmt: maintenance("REINDEX"),
@@ -169,15 +179,6 @@ export const sessionConverters: Readonly<Record<string, Convert>> = {
 
 const valueOrStar = (value: unknown): string | null =>
   value !== null && unwrap(value)[0] === "A_Star" ? "*" : valueText(value);
-
-function convertExecute(fields: Fields, conversion: Conversion) {
-  return {
-    kind: "execute" as const,
-    name: textOf(fields, "name"),
-    arguments: expressionsOf(fields, "params", conversion),
-    location: -1,
-  };
-}
 
 const isolations: Readonly<Record<string, TransactionModes["isolation"]>> = {
   "read uncommitted": "readUncommitted",
@@ -272,16 +273,26 @@ function settingValue(node: unknown): string {
   return text;
 }
 
+function explained(kind: string, inner: Fields, node: unknown, conversion: Conversion): Explain["statement"] {
+  switch (kind) {
+    case "ExecuteStmt":
+      return convertExecute(inner, conversion);
+    case "CreateTableAsStmt":
+      return convertTableAs(inner, conversion);
+    case "DeclareCursorStmt":
+      return conversion.convertQuery(inner["query"], conversion);
+    default: {
+      const into = selectInto(kind, inner);
+      return into === null ? convertData(node, conversion) : convertTableAs(into, conversion);
+    }
+  }
+}
+
 function convertExplain(fields: Fields, conversion: Conversion): Explain {
   const [kind, inner] = unwrap(fields["query"]);
   return {
     kind: "explain",
-    statement:
-      kind === "ExecuteStmt"
-        ? convertExecute(inner, conversion)
-        : kind === "CreateTableAsStmt"
-          ? { kind: "otherStatement", name: "CREATE TABLE AS", location: -1 }
-          : convertData(fields["query"], conversion),
+    statement: explained(kind, inner, fields["query"], conversion),
     options: definitionElements(listOf(fields, "options"), conversion).map(({ name, value, location }) => ({
       name,
       value: valueText(value),

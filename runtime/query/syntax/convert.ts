@@ -7,11 +7,12 @@ import type { ParsedStatement, Statement } from "./ast.js";
 import type { Query } from "./ast-query.js";
 import { Conversion } from "./conversion.js";
 import { convertTableAs, definitionConverters } from "./convert-definition.js";
+import { selectInto } from "./convert-execute.js";
 import { convertData } from "./convert-modify.js";
 import { convertSelect } from "./convert-query.js";
 import { sessionConverters } from "./convert-session.js";
 import type { SystemTimeClause } from "./system-time.js";
-import { type Fields, fieldsOf, has, listOf, numberOf, unwrap } from "./tree.js";
+import { type Fields, fieldsOf, listOf, numberOf, unwrap } from "./tree.js";
 
 const dataStatements: ReadonlySet<string> = new Set([
   "SelectStmt",
@@ -76,11 +77,8 @@ function convertQuery(node: unknown, conversion: Conversion): Query {
 
 function convertStatement(node: unknown, conversion: Conversion): Statement {
   const [kind, fields] = unwrap(node);
-  // SELECT … INTO is CREATE TABLE AS, written otherwise.
-  if (kind === "SelectStmt" && has(fields, "intoClause")) {
-    const { intoClause: into, ...query } = fields;
-    return convertTableAs({ into, query: { SelectStmt: query } }, conversion);
-  }
+  const into = selectInto(kind, fields);
+  if (into !== null) return convertTableAs(into, conversion);
   if (dataStatements.has(kind)) return convertData(node, conversion);
   const convert = definitionConverters[kind] ?? sessionConverters[kind];
   if (convert === undefined) return { kind: "unsupported", what: statementName(kind), location: 0 };
