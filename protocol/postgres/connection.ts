@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import type { SessionFact } from "../../runtime/query/catalog/session-facts.js";
 import { SqlError } from "../../runtime/query/error.js";
-import { nodeStartSetting, settingNamed } from "../../runtime/query/settings.js";
+import { clientAddressSetting, nodeStartSetting, settingNamed } from "../../runtime/query/settings.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
 import { kiB, miB } from "../../runtime/types/limits.js";
 import type { LoginAttempt } from "../server/login-attempts.js";
@@ -16,6 +16,7 @@ import { mockVerifier, type ScramVerifier } from "../wire/scram-verifier.js";
 import type { AnswerTurn, Outlet } from "./answer-turn.js";
 import { Authentication, wrongPassword } from "./authentication.js";
 import { BackendWriter } from "./backend-writer.js";
+import { clientAddress } from "./client-address.js";
 import type { SessionIdentity } from "./engine-runs.js";
 import { FrontendDecoder } from "./frontend-decoder.js";
 import { kindOf } from "./frontend-messages.js";
@@ -149,7 +150,8 @@ export class PostgresConnection implements Outlet {
   fact(tenant: number, pid: number): SessionFact | null {
     const session = this.#session;
     if (session === null || this.#identity?.tenant !== tenant || this.#phase !== "session") return null;
-    const { remoteAddress: address = null, remotePort: port = null } = this.#socket;
+    const { remotePort: port = null } = this.#socket;
+    const address = clientAddress(this.#socket);
     const shared = { pid, user: this.userName, address, port, startedAt: this.#startedAt, tls: tlsOf(this.#socket) };
     return { ...shared, ...session.activity };
   }
@@ -463,6 +465,7 @@ export class PostgresConnection implements Outlet {
     this.#settings.fix("is_superuser", user.isSuperuser ? "on" : "off");
     this.#settings.fix("session_authorization", name);
     this.#settings.fix(nodeStartSetting, String(this.#host.startedAtMicros));
+    this.#settings.fix(clientAddressSetting, clientAddress(this.#socket) ?? "");
     if (this.#isSecure && settingNamed("ssl") !== undefined) this.#settings.fix("ssl", "on");
   }
 

@@ -77,6 +77,7 @@ const hint = "A hint to PostgreSQL's planner; plans here are chosen without it."
 
 /** What `pg_postmaster_start_time()` is of: the node that the client is connected with, whoever runs its statement. */
 export const nodeStartSetting = "kimberlite.node_started";
+export const clientAddressSetting = "kimberlite.client_address";
 
 /** PostgreSQL's version whose answers are given. */
 export const serverVersion = "15.14";
@@ -169,6 +170,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     "engine",
   ),
   setting(nodeStartSetting, "0", text, "When the node of this session started, in µs since 1970.", "fixed", "engine"),
+  setting(clientAddressSetting, "", text, "Address of the session's client; empty for none.", "fixed", "engine"),
   setting(
     "statement_timeout",
     "0",

@@ -1,10 +1,11 @@
 /** Calls of functions: plain ones, aggregates, window functions, and functions that return sets. */
 import { notSupported, SqlError } from "../error.js";
+import { pathway } from "../functions/coercion.js";
 import type { ResolvedAggregate, ResolvedFunction, ResolvedSet, ResolvedWindow } from "../functions/registry.js";
-import { findFunction, resolveFunction } from "../functions/resolve.js";
+import { findFunction, hasExactFunction, resolveFunction } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
-import { recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
+import { type Oid, recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeFactsByName } from "../types/type-table.js";
 import { bindAggregate } from "./aggregate.js";
 import { type Binder, positionOf } from "./binder.js";
@@ -78,14 +79,21 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
     orderedCount: ordered.length,
     position: positionOf(location),
   };
+  const [only] = bound;
+  const type = schema === null || schema === "pg_catalog" ? typeFactsByName(name) : null;
+  const isOne = bound.length === 1 && only !== undefined && call.over === null && !call.isStar;
+  const cast = (): Found | null => {
+    const expression = type === null || !isOne ? null : coerce(binder, only, sqlType(type.oid), "explicit");
+    return expression === null ? null : { kind: "cast", expression: { ...expression, location } };
+  };
+  if (type !== null && isOne && isCast(only, type.oid) && !hasExactFunction(shape)) {
+    const found = cast();
+    if (found !== null) return found;
+  }
   const callee = findFunction(shape);
   if (callee === null) {
-    const [only] = bound;
-    const type = schema === null || schema === "pg_catalog" ? typeFactsByName(name) : null;
-    if (type !== null && bound.length === 1 && only !== undefined && call.over === null && !call.isStar) {
-      const cast = coerce(binder, only, sqlType(type.oid), "explicit");
-      if (cast !== null) return { kind: "cast", expression: { ...cast, location } };
-    }
+    const found = cast();
+    if (found !== null) return found;
     if (bound.length === 1 && userTypesOf(binder.environment)(call.name) !== null)
       throw notSupported(`a cast to ${name} that is written as a call`, positionOf(location));
     if (schema !== null && !isSchema(schema, binder))
@@ -95,6 +103,14 @@ function resolve(call: FunctionCall, context: ExpressionContext, bind: Bind): Fo
   if (tellsDomains) return { kind: "call", callee, args: bound };
   const args = bound.map((item, index) => coerceArgument(binder, item, callee.argumentTypes[index] ?? item.type));
   return { kind: "call", callee, args };
+}
+
+/** A literal is read as what the name says, other values are where nothing but their text or name changes. */
+function isCast(expression: BoundExpression, target: Oid): boolean {
+  const { oid } = expression.type;
+  if (oid === typeOid.unknown) return expression.kind === "constant";
+  const way = oid === typeOid.record ? null : pathway(oid, target, "explicit");
+  return way?.kind === "none" || way?.kind === "text";
 }
 
 const isSchema = (name: string, { environment: { catalog } }: Binder): boolean =>

@@ -9,6 +9,7 @@
 import type { SqlArray } from "../types/array.js";
 import type { Datum, Int64 } from "../types/datum.js";
 import type { Decimal } from "../types/decimal.js";
+import type { Inet } from "../types/inet.js";
 import type { Interval } from "../types/interval.js";
 import type { Jsonb } from "../types/jsonb.js";
 import type { SqlRecord } from "../types/record.js";
@@ -57,6 +58,8 @@ interface ValueByName {
   regnamespace: number;
   regrole: number;
   uuid: string;
+  inet: Inet;
+  cidr: Inet;
   jsonb: Jsonb;
   jsonpath: string;
   record: SqlRecord;

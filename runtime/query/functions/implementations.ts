@@ -16,6 +16,7 @@ import { floats } from "./implementations/float.js";
 import { dateFormats } from "./implementations/format-dates.js";
 import { numberFormats } from "./implementations/format-numbers.js";
 import { hashes } from "./implementations/hashes.js";
+import { inets } from "./implementations/inet.js";
 import { informationSchema } from "./implementations/information-schema.js";
 import { integers } from "./implementations/integer.js";
 import { intervals } from "./implementations/interval.js";
@@ -76,6 +77,7 @@ const implementations = collect([
   signals,
   sleeps,
   uuids,
+  inets,
   hashes,
   sessions,
   objectNames,

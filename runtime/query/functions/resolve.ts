@@ -38,17 +38,30 @@ interface FunctionCandidate extends Candidate {
   readonly packedFrom: number;
 }
 
-/** Null when no function of this name exists: the caller may know the name as something else (a type, a syntax). */
-export function findFunction(shape: CallShape): ResolvedFunction | null {
-  // Without a schema those of the catalog are found, and those that extensions put beside the tables.
+/** Without a schema those of the catalog are found, and those that extensions put beside the tables. */
+function candidatesFor(shape: CallShape): FunctionCandidate[] {
   const named = proceduresNamed(shape.name).filter(({ schema }) =>
     shape.schema === null ? schema !== "information_schema" : schema === shape.schema,
   );
+  return named.flatMap((procedure) => candidatesOf(procedure, shape));
+}
+
+/** Those that take the arguments as they are. */
+const exactOf = (candidates: readonly FunctionCandidate[], args: readonly Oid[]): FunctionCandidate[] =>
+  candidates.filter(({ parameters }) => parameters.every((parameter, index) => parameter === args[index]));
+
+/** Whether there is a function that takes the arguments as they are: else a call of a type's name may be a cast. */
+export const hasExactFunction = (shape: CallShape): boolean =>
+  exactOf(
+    candidatesFor(shape),
+    shape.args.map(({ type }) => type),
+  ).length > 0;
+
+/** Null when no function of this name exists: the caller may know the name as something else (a type, a syntax). */
+export function findFunction(shape: CallShape): ResolvedFunction | null {
   const args = shape.args.map(({ type }) => type);
-  const candidates = named.flatMap((procedure) => candidatesOf(procedure, shape));
-  const exact = candidates.filter(({ parameters }) =>
-    parameters.every((parameter, index) => parameter === args[index]),
-  );
+  const candidates = candidatesFor(shape);
+  const exact = exactOf(candidates, args);
   // Of two that take exactly these, the one without VARIADIC or defaults is meant.
   const direct = exact.find(({ packedFrom, order }) => packedFrom < 0 && !order.includes(-1)) ?? exact[0];
   if (direct !== undefined) return resolved(direct, args);

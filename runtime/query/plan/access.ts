@@ -213,7 +213,7 @@ function subjectOf(
   return key === null || !expressions.has(key) ? null : { name: key, type: expression.type };
 }
 
-/** The column itself, or as the same bytes under another name: varchar as text. */
+/** The column itself, or as the same bytes under another name: varchar as text, cidr as inet. */
 function bareColumn(
   expression: BoundExpression,
   own: ReadonlySet<ColumnId>,
@@ -222,9 +222,9 @@ function bareColumn(
   if (expression.kind !== "cast" || expression.cast.kind !== "none" || expression.subject.kind !== "column")
     return null;
   const { subject } = expression;
-  return own.has(subject.id) && subject.type.oid === typeOid.varchar && expression.type.oid === typeOid.text
-    ? { id: subject.id, type: expression.type }
-    : null;
+  const [from, to] = [subject.type.oid, expression.type.oid];
+  const isSame = (from === typeOid.varchar && to === typeOid.text) || (from === typeOid.cidr && to === typeOid.inet);
+  return own.has(subject.id) && isSame ? { id: subject.id, type: expression.type } : null;
 }
 
 /** A value that is known before the scan begins. */

@@ -8,6 +8,7 @@
  *               bytea: bytes with 0 written as 0 255, then 0 0
  *               dates, times, uuid: big-endian
  *               interval: the span in µs, a month being 30 days, 96 bits
+ *               inet, cidr: 4 or 6 · address without the bits behind the prefix · bits of the prefix u8 · address
  *               numeric: 1 -∞ · 2 negative · 3 zero · 4 positive · 5 ∞ · 6 NaN, then the exponent u32 and digits in pairs (1 to 100), then 0;
  *               all after the first byte inverted for negative ones
  *               arrays: for each item its marker and value, then 0 · jsonb: see `jsonbKey`
@@ -21,6 +22,7 @@ import { notSupported, SqlError } from "../error.js";
 import { SqlArray } from "../types/array.js";
 import type { Datum, Int64, Value } from "../types/datum.js";
 import { Decimal } from "../types/decimal.js";
+import { Inet, networkOf } from "../types/inet.js";
 import { Interval } from "../types/interval.js";
 import { Jsonb, type JsonbNode } from "../types/jsonb.js";
 import type { Oid } from "../types/sql-type.js";
@@ -96,9 +98,7 @@ export class KeyCodec {
       if (column.isDescending) for (let at = from; at < this.#at; at++) this.#bytes[at] ^= 0xff;
     }
     if (tail !== null) {
-      this.#room(tail.length);
-      this.#bytes.set(tail, this.#at);
-      this.#at += tail.length;
+      this.#raw(tail);
     }
     if (this.#at > itemBytesMax) throw tooLong();
     if (this.#key.length !== this.#at) this.#key = this.#bytes.subarray(0, this.#at);
@@ -130,6 +130,12 @@ export class KeyCodec {
 
   #room(count: number): void {
     if (this.#at + count > scratchBytes) throw tooLong();
+  }
+
+  #raw(bytes: Uint8Array): void {
+    this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
   }
 
   #u8(value: number): void {
@@ -193,6 +199,10 @@ export class KeyCodec {
         if (!(value instanceof SqlArray)) throw new AssertionFailed("an array has its class");
         this.#array(value);
         return;
+      case "inet":
+        if (!(value instanceof Inet)) throw new AssertionFailed("an address has its class");
+        this.#inet(value);
+        return;
       case "jsonb":
         if (!(value instanceof Jsonb)) throw new AssertionFailed("a jsonb has its class");
         this.#jsonb(value.node);
@@ -240,6 +250,14 @@ export class KeyCodec {
     this.#u32(Number(span >> 64n));
     this.#u32(Number((span >> 32n) & 0xffff_ffffn));
     this.#u32(Number(span & 0xffff_ffffn));
+  }
+
+  #inet(value: Inet): void {
+    const { bytes, bits } = value;
+    this.#u8(bytes.length === 4 ? 4 : 6);
+    this.#raw(networkOf(value, bits).bytes);
+    this.#u8(bits);
+    this.#raw(bytes);
   }
 
   #text(value: string): void {

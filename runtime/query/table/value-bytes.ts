@@ -10,6 +10,7 @@
  *
  *   text and its kin      UTF-8          bytea                as it is
  *   numeric               form u8 (0 positive, 1 negative, 2 NaN, 3 ∞, 4 -∞) · scale u16 · coefficient, little-endian bytes
+ *   inet, cidr            bits of the prefix u8 · address, 4 or 16 bytes
  *   jsonb                 nodes in pre-order: tag u8 (0 null, 1 false, 2 true, 3 number, 4 string, 5 array, 6 object) and what it needs
  *   arrays                element type u32 · count u32 · items: null u8, or length u32 and the value; instead of the count, when there are
  *                         several dimensions or the first element is not number 1: dimensions u32 with the highest bit set, and the length u32
@@ -23,6 +24,7 @@ import { SqlArray } from "../types/array.js";
 import { type Dimension, itemsOf } from "../types/array-shape.js";
 import type { Datum, Int64, Value } from "../types/datum.js";
 import { Decimal } from "../types/decimal.js";
+import { Inet } from "../types/inet.js";
 import { Interval } from "../types/interval.js";
 import { Jsonb } from "../types/jsonb.js";
 import { type Oid, typeOid } from "../types/sql-type.js";
@@ -42,11 +44,12 @@ export type Storage =
   | { readonly kind: "int32" | "date" | "uint32" | "float32"; readonly width: 4 }
   | { readonly kind: "int64" | "timestamp" | "float64" | "time"; readonly width: 8 }
   | { readonly kind: "interval" | "uuid"; readonly width: 16 }
-  | { readonly kind: "text" | "bytea" | "numeric" | "jsonb" | "array"; readonly width: -1 };
+  | { readonly kind: "text" | "bytea" | "numeric" | "inet" | "jsonb" | "array"; readonly width: -1 };
 
 const text: Storage = { kind: "text", width: -1 };
 const uint32: Storage = { kind: "uint32", width: 4 };
 const float64: Storage = { kind: "float64", width: 8 };
+const inet: Storage = { kind: "inet", width: -1 };
 const array: Storage = { kind: "array", width: -1 };
 
 const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
@@ -64,6 +67,8 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.uuid, { kind: "uuid", width: 16 }],
   [typeOid.numeric, { kind: "numeric", width: -1 }],
   [typeOid.bytea, { kind: "bytea", width: -1 }],
+  [typeOid.inet, inet],
+  [typeOid.cidr, inet],
   [typeOid.jsonb, { kind: "jsonb", width: -1 }],
   [typeOid.text, text],
   [typeOid.varchar, text],
@@ -103,6 +108,8 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.uuidArray, array],
   [typeOid.jsonbArray, array],
   [typeOid.jsonpathArray, array],
+  [typeOid.inetArray, array],
+  [typeOid.cidrArray, array],
 ]);
 
 /** Null for types whose values are not stored in tables. */
@@ -282,6 +289,10 @@ export function writeVariable(storage: Storage, out: ByteWriter, value: Value): 
       if (!(value instanceof Decimal)) throw wrong(typeOid.numeric);
       writeDecimal(out, value);
       return;
+    case "inet":
+      if (!(value instanceof Inet)) throw wrong(typeOid.inet);
+      out.u8(value.bits).raw(value.bytes);
+      return;
     case "jsonb":
       if (!(value instanceof Jsonb)) throw wrong(typeOid.jsonb);
       writeJsonb(out, value.node);
@@ -304,6 +315,8 @@ export function getVariable(storage: Storage, bytes: Uint8Array, view: DataView,
       return bytes.slice(from, to);
     case "numeric":
       return getDecimal(bytes, view, from, to);
+    case "inet":
+      return new Inet(bytes.slice(from + 1, to), bytes[from] ?? 0);
     case "jsonb":
       return new Jsonb(new JsonbBytesReader(bytes, view, from, to).read());
     case "array":

@@ -9,6 +9,7 @@ import { dateCodec, timeCodec, timestampCodec, timestamptzCodec } from "./date-t
 import { decimalCodec } from "./decimal.js";
 import { enumCodec } from "./enum.js";
 import { float4Codec, float8Codec } from "./float.js";
+import { cidrCodec, inetCodec } from "./inet-codec.js";
 import { int2Codec, int4Codec, int8Codec, unsignedCodec } from "./integer.js";
 import { intervalCodec } from "./interval-codec.js";
 import { jsonbCodec, jsonCodec } from "./jsonb.js";
@@ -48,6 +49,8 @@ const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.timestamp, timestampCodec],
   [typeOid.timestamptz, timestamptzCodec],
   [typeOid.interval, intervalCodec],
+  [typeOid.inet, inetCodec],
+  [typeOid.cidr, cidrCodec],
   [typeOid.regclass, objectNameCodec("regclass")],
   [typeOid.regtype, objectNameCodec("regtype")],
   [typeOid.regproc, objectNameCodec("regproc")],

@@ -9,6 +9,7 @@ import { boundsText, type Dimension } from "./array-shape.js";
 import { bytesOf, compareBytes, toHex } from "./bytea.js";
 import type { Datum, Value } from "./datum.js";
 import { compareDecimals, decimalOf, decimalText, normalDecimal } from "./decimal.js";
+import { compareInets, inetKey, inetOf } from "./inet.js";
 import { compareIntervals, intervalOf, intervalTotal } from "./interval.js";
 import { compareNodes, isObjectNode, nodeOf, nodeText } from "./jsonb.js";
 import { recordOf } from "./record.js";
@@ -45,6 +46,10 @@ const floats: TypeOrder = {
   key: (value) => (value === 0 ? 0 : Number.isNaN(value) ? "NaN" : asIs(value)),
 };
 const texts: TypeOrder = { compare: byText, key: asIs };
+const inets: TypeOrder = {
+  compare: (a, b) => compareInets(inetOf(a), inetOf(b)),
+  key: (value) => inetKey(inetOf(value)),
+};
 
 const orders: ReadonlyMap<Oid, TypeOrder> = new Map<Oid, TypeOrder>([
   [typeOid.bool, numbers],
@@ -75,6 +80,8 @@ const orders: ReadonlyMap<Oid, TypeOrder> = new Map<Oid, TypeOrder>([
   [typeOid.char, texts],
   [typeOid.unknown, texts],
   [typeOid.uuid, texts],
+  [typeOid.inet, inets],
+  [typeOid.cidr, inets],
   [typeOid.bpchar, { compare: byPadded, key: (value) => trimEndSpaces(textOf(value)) }],
   [typeOid.bytea, { compare: (a, b) => compareBytes(bytesOf(a), bytesOf(b)), key: (value) => toHex(bytesOf(value)) }],
   [

@@ -13,6 +13,7 @@
  *   timestamp, timestamptz          Int64, µs since 2000-01-01 00:00 (UTC); ±Infinity
  *   interval                        Interval: months, days, µs
  *   uuid                            string, 36 characters, lower case: its order is the order of its bytes
+ *   inet, cidr                      Inet: 4 or 16 bytes, and the bits of the prefix
  *   json                            string, as written
  *   jsonb                           Jsonb, in PostgreSQL's canonical form
  *   jsonpath                        string, as written
@@ -25,6 +26,7 @@
  */
 import type { SqlArray } from "./array.js";
 import type { Decimal } from "./decimal.js";
+import type { Inet } from "./inet.js";
 import type { Interval } from "./interval.js";
 import type { Jsonb } from "./jsonb.js";
 import type { SqlRecord } from "./record.js";
@@ -32,5 +34,16 @@ import type { SqlRecord } from "./record.js";
 /** A 64-bit integer: a number while it is safe, a bigint beyond. */
 export type Int64 = number | bigint;
 
-export type Value = boolean | number | bigint | string | Uint8Array | Decimal | Interval | Jsonb | SqlArray | SqlRecord;
+export type Value =
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | Decimal
+  | Interval
+  | Inet
+  | Jsonb
+  | SqlArray
+  | SqlRecord;
 export type Datum = Value | null;

@@ -131,6 +131,8 @@ function isExact({ oid, modifier }: SqlType): boolean {
     case typeOid.timestamp:
     case typeOid.timestamptz:
     case typeOid.uuid:
+    case typeOid.inet:
+    case typeOid.cidr:
       return true;
     case typeOid.numeric:
     case typeOid.bpchar:

@@ -111,7 +111,7 @@ function concreteTypes(parameters: readonly Oid[], random: Random): string[] {
 }
 
 const skipped =
-  /^(random|setseed|pg_|has_|txid_|current_|session_user|version|now|clock_|statement_|transaction_|gen_random|nextval|currval|setval|lastval|set_config|to_reg|reg|obj_desc|col_desc|shobj|format_type|row_sec|getpg|getdatabase|age\(timestamp\)|age\(timestamptz\)|_pg|int4_mul_cash|parse_ident|name|timeofday|factorial|in_range|to_ascii|convert\(|length\(bytea,name|currtid|row_to_json|json_to|jsonb_to|json_populate|repeat|generate_series|array_fill|(timestamp|timestamptz|time|interval|numeric|varchar|bpchar)\([a-z]+,int4)/u;
+  /^(random|setseed|pg_|has_|txid_|current_|inet_client_addr|session_user|version|now|clock_|statement_|transaction_|gen_random|nextval|currval|setval|lastval|set_config|to_reg|reg|obj_desc|col_desc|shobj|format_type|row_sec|getpg|getdatabase|age\(timestamp\)|age\(timestamptz\)|_pg|int4_mul_cash|parse_ident|name|timeofday|factorial|in_range|to_ascii|convert\(|length\(bytea,name|currtid|row_to_json|json_to|jsonb_to|json_populate|repeat|generate_series|array_fill|(timestamp|timestamptz|time|interval|numeric|varchar|bpchar)\([a-z]+,int4)/u;
 
 const functions = allProcedures.filter(
   ({ schema, signature, kind, argumentTypes }) =>

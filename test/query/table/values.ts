@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { SqlArray } from "../../../runtime/query/types/array.js";
 import type { Datum, Value } from "../../../runtime/query/types/datum.js";
 import { Decimal } from "../../../runtime/query/types/decimal.js";
+import { Inet } from "../../../runtime/query/types/inet.js";
 import { Interval } from "../../../runtime/query/types/interval.js";
 import { Jsonb, type JsonbNode } from "../../../runtime/query/types/jsonb.js";
 import { type Oid, typeOid } from "../../../runtime/query/types/sql-type.js";
@@ -37,6 +38,16 @@ const interval = fc
     fc.integer({ min: -1e14, max: 1e14 }),
   )
   .map(([months, days, micros]) => new Interval(months, days, micros));
+const inet = fc
+  .oneof(
+    fc.tuple(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.nat(32)),
+    fc.tuple(
+      fc.constantFrom([10, 0, 0, 0], [10, 128, 0, 1], [10, 1, 0, 0]).map(Uint8Array.from.bind(Uint8Array)),
+      fc.nat(32),
+    ),
+    fc.tuple(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.nat(128)),
+  )
+  .map(([bytes, bits]) => new Inet(bytes, bits));
 const jsonText = fc.constantFrom("a", "b", "ab", "");
 export const jsonb: fc.Arbitrary<Jsonb> = fc
   .letrec<{ node: JsonbNode }>((tie) => ({
@@ -72,6 +83,12 @@ export const valuesOf: readonly (readonly [name: string, type: Oid, values: fc.A
   ["timestamptz", typeOid.timestamptz, fc.oneof(fc.integer({ min: -(2 ** 52), max: 2 ** 52 }), infinities)],
   ["interval", typeOid.interval, interval],
   ["uuid", typeOid.uuid, fc.uuid()],
+  ["inet", typeOid.inet, inet],
+  [
+    "inet[]",
+    typeOid.inetArray,
+    fc.array(fc.option(inet), { maxLength: 3 }).map((items) => new SqlArray(typeOid.inet, items)),
+  ],
   ["numeric", typeOid.numeric, decimal],
   ["text", typeOid.text, text],
   ["char", typeOid.bpchar, text],
@@ -136,10 +153,25 @@ function compareNodes(a: JsonbNode, b: JsonbNode): number {
   return 0;
 }
 
+/** An address as the bits that it is, `0` and `1`. */
+const bitsOf = ({ bytes }: Inet): string => Array.from(bytes, (byte) => byte.toString(2).padStart(8, "0")).join("");
+
+/** The family, what both prefixes have in common, their lengths, all bits. */
+function compareAddresses(a: Inet, b: Inet): number {
+  const length = Math.min(a.bits, b.bits);
+  return (
+    a.bytes.length - b.bytes.length ||
+    sign(bitsOf(a).slice(0, length), bitsOf(b).slice(0, length)) ||
+    a.bits - b.bits ||
+    sign(bitsOf(a), bitsOf(b))
+  );
+}
+
 /** PostgreSQL's order of two values of one type, without NULLs. */
 export function compareValues(type: Oid, a: Value, b: Value): number {
   if (a instanceof Decimal && b instanceof Decimal) return compareDecimals(a, b);
   if (a instanceof Interval && b instanceof Interval) return sign(span(a), span(b));
+  if (a instanceof Inet && b instanceof Inet) return compareAddresses(a, b);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b);
   if (a instanceof Jsonb && b instanceof Jsonb) {
     const isEmpty = ({ node }: Jsonb): boolean => Array.isArray(node) && node.length === 0;

@@ -36,6 +36,8 @@ const classes: readonly (readonly [oid: Oid, name: string, type: Oid, family: Oi
   [10038, "time_ops", typeOid.time, 1996, true],
   [10041, "timetz_ops", typeOid.timetz, 2000, true],
   [10065, "uuid_ops", typeOid.uuid, 2968, true],
+  [10015, "inet_ops", typeOid.inet, 1974, true],
+  [10009, "cidr_ops", typeOid.inet, 1974, false],
   [10088, "jsonb_ops", typeOid.jsonb, 4033, true],
   [10069, "enum_ops", typeOid.anyenum, 3522, true],
 ];
@@ -59,6 +61,7 @@ const families: readonly (readonly [oid: Oid, name: string])[] = [
   [1996, "time_ops"],
   [2000, "timetz_ops"],
   [2968, "uuid_ops"],
+  [1974, "network_ops"],
   [4033, "jsonb_ops"],
   [3522, "enum_ops"],
 ];
@@ -66,6 +69,7 @@ const families: readonly (readonly [oid: Oid, name: string])[] = [
 /** The type that classes for this type are of. */
 function classType(type: Oid): Oid {
   if (type === typeOid.varchar) return typeOid.text;
+  if (type === typeOid.cidr) return typeOid.inet;
   if (isEnum(type)) return typeOid.anyenum;
   return elementTypeOf(type) === 0 ? type : typeOid.anyarray;
 }

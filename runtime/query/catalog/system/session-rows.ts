@@ -3,6 +3,7 @@ import type { EvaluationContext } from "../../functions/context.js";
 import { settingDefinitions } from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
+import { inetFromText } from "../../types/inet-text.js";
 import { typeOid } from "../../types/sql-type.js";
 import { databaseOf } from "../database.js";
 import { publicSchemaOid } from "../model.js";
@@ -243,7 +244,7 @@ export function* activityRows(context: EvaluationContext, world: CatalogWorld): 
     else
       yield {
         ...shared,
-        client_addr: session.address,
+        client_addr: session.address === null ? null : inetFromText("inet", session.address),
         client_port: session.port,
         backend_start: sqlTime(session.startedAt),
         xact_start: sqlTime(session.transactionAt),

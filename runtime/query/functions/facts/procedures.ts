@@ -251,7 +251,11 @@ export const procedureFacts = `
 483 int8(float8) int8 f is
 515 array_larger(anyarray,anyarray) anyarray f is
 516 array_smaller(anyarray,anyarray) anyarray f is
+598 abbrev(inet) text f is
+599 abbrev(cidr) text f is
+605 set_masklen(inet,int4) inet f is
 619 oidvectorne(oidvector,oidvector) bool f is
+635 set_masklen(cidr,int4) cidr f is
 652 float4(int8) float4 f is
 653 int8(float4) int8 f is
 655 namelt(name,name) bool f is
@@ -266,7 +270,13 @@ export const procedureFacts = `
 679 oidvectoreq(oidvector,oidvector) bool f is
 680 oidvectorge(oidvector,oidvector) bool f is
 681 oidvectorgt(oidvector,oidvector) bool f is
+683 network(inet) cidr f is
+696 netmask(inet) inet f is
+697 masklen(inet) int4 f is
+698 broadcast(inet) inet f is
+699 host(inet) text f is
 710 getpgusername() name f ss
+711 family(inet) int4 f is
 714 int2(int8) int2 f is
 716 oidlt(oid,oid) bool f is
 717 oidle(oid,oid) bool f is
@@ -275,6 +285,7 @@ export const procedureFacts = `
 722 set_byte(bytea,int4,int4) bytea f is
 723 get_bit(bytea,int8) int4 f is
 724 set_bit(bytea,int8,int4) bytea f is
+730 text(inet) text f is
 740 text_lt(text,text) bool f is
 741 text_le(text,text) bool f is
 742 text_gt(text,text) bool f is
@@ -332,6 +343,19 @@ export const procedureFacts = `
 883 substr(text,int4) text f is
 884 btrim(text,text) text f is
 885 btrim(text) text f is
+910 inet_in(cstring) inet f is
+911 inet_out(inet) cstring f is
+920 network_eq(inet,inet) bool f is
+921 network_lt(inet,inet) bool f is
+922 network_le(inet,inet) bool f is
+923 network_gt(inet,inet) bool f is
+924 network_ge(inet,inet) bool f is
+925 network_ne(inet,inet) bool f is
+926 network_cmp(inet,inet) int4 f is
+927 network_sub(inet,inet) bool f is
+928 network_subeq(inet,inet) bool f is
+929 network_sup(inet,inet) bool f is
+930 network_supeq(inet,inet) bool f is
 936 substring(text,int4,int4) text f is
 937 substring(text,int4) text f is
 938 generate_series(timestamp,timestamp,interval) timestamp f isr
@@ -467,6 +491,7 @@ export const procedureFacts = `
 1258 textcat(text,text) text f is
 1264 pg_char_to_encoding(name) int4 f ss
 1265 tidne(tid,tid) bool f is
+1267 cidr_in(cstring) cidr f is
 1268 parse_ident(text,bool) _text f is d=1 in=str,strict
 1269 pg_column_size(any) int4 f ss
 1271 overlaps(timetz,timetz,timetz,timetz) bool f i
@@ -533,6 +558,7 @@ export const procedureFacts = `
 1357 timetz_gt(timetz,timetz) bool f is
 1358 timetz_cmp(timetz,timetz) int4 f is
 1359 timestamptz(date,timetz) timestamptz f is
+1362 hostmask(inet) inet f is
 1365 makeaclitem(oid,oid,text,bool) aclitem f is
 1367 character_length(bpchar) int4 f is
 1368 power(float8,float8) float8 f is
@@ -568,6 +594,7 @@ export const procedureFacts = `
 1404 overlay(text,text,int4,int4) text f is
 1405 overlay(text,text,int4) text f is
 1419 time(interval) time f is
+1427 cidr_out(cidr) cstring f is
 1481 log10(numeric) numeric f is
 1569 like(text,text) bool f is
 1570 notlike(text,text) bool f is
@@ -639,6 +666,7 @@ export const procedureFacts = `
 1712 floor(numeric) numeric f is
 1713 length(bytea,name) int4 f ss
 1714 convert_from(bytea,name) text f ss
+1715 cidr(inet) cidr f is
 1716 pg_get_expr(pg_node_tree,oid) text f ss
 1717 convert_to(text,name) bytea f ss
 1718 numeric_eq(numeric,numeric) bool f is
@@ -937,7 +965,9 @@ export const procedureFacts = `
 2193 btint82cmp(int8,int2) int4 f is
 2194 btfloat48cmp(float4,float8) int4 f is
 2195 btfloat84cmp(float8,float4) int4 f is
+2196 inet_client_addr() inet f s
 2197 inet_client_port() int4 f s
+2198 inet_server_addr() inet f s
 2199 inet_server_port() int4 f s
 2212 regprocedurein(cstring) regprocedure f ss
 2213 regprocedureout(regprocedure) cstring f ss
@@ -1122,6 +1152,10 @@ export const procedureFacts = `
 2477 timestamptz_send(timestamptz) bytea f is
 2478 interval_recv(internal,oid,int4) interval f is
 2479 interval_send(interval) bytea f is
+2496 inet_recv(internal) inet f is
+2497 inet_send(inet) bytea f is
+2498 cidr_recv(internal) cidr f is
+2499 cidr_send(cidr) bytea f is
 2500 cstring_recv(internal) cstring f ss
 2501 cstring_send(cstring) bytea f ss
 2502 anyarray_recv(internal) anyarray f ss
@@ -1172,6 +1206,13 @@ export const procedureFacts = `
 2599 pg_timezone_abbrevs() record f ssr out=abbrev:text,utc_offset:interval,is_dst:bool
 2621 pg_reload_conf() bool f vs
 2626 pg_sleep(float8) void f vs
+2627 inetnot(inet) inet f is
+2628 inetand(inet,inet) inet f is
+2629 inetor(inet,inet) inet f is
+2630 inetpl(inet,int8) inet f is
+2631 int8pl_inet(int8,inet) inet f is
+2632 inetmi_int8(inet,int8) inet f is
+2633 inetmi(inet,inet) int8 f is
 2641 var_samp(int8) numeric a i
 2642 var_samp(int4) numeric a i
 2643 var_samp(int2) numeric a i
@@ -1531,7 +1572,12 @@ export const procedureFacts = `
 3545 string_agg(bytea,bytea) bytea a i
 3546 int8dec(int8) int8 f is
 3547 int8dec_any(int8,any) int8 f is
+3551 network_overlap(inet,inet) bool f is
 3556 bool(jsonb) bool f is
+3562 network_larger(inet,inet) inet f is
+3563 network_smaller(inet,inet) inet f is
+3564 max(inet) inet a i
+3565 min(inet) inet a i
 3572 int2int4_sum(_int8) int8 f is
 3579 jsonb_insert(jsonb,_text,jsonb,bool) jsonb f is d=1 in=jsonb_in,path,replacement,insert_after
 3581 pg_xact_commit_timestamp(xid) timestamptz f vs
@@ -1618,6 +1664,8 @@ export const procedureFacts = `
 4049 jsonb_exists_all(jsonb,_text) bool f is
 4050 jsonb_contained(jsonb,jsonb) bool f is
 4053 array_agg(anyarray) anyarray a i
+4063 inet_merge(inet,inet) cidr f is
+4071 inet_same_family(inet,inet) bool f is
 4084 regnamespacein(cstring) regnamespace f ss
 4085 regnamespaceout(regnamespace) cstring f ss
 4086 to_regnamespace(text) regnamespace f ss

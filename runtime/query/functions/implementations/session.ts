@@ -3,9 +3,17 @@ import { noRole } from "../../catalog/role-set.js";
 import { ExpressionWorld } from "../../catalog/system/expression-world.js";
 import { schemaNamed, temporarySchemas } from "../../catalog/temporary.js";
 import { SqlError } from "../../error.js";
-import { isCustomSetting, serverVersion, settingNamed, settingValue, unknownSetting } from "../../settings.js";
+import {
+  clientAddressSetting,
+  isCustomSetting,
+  serverVersion,
+  settingNamed,
+  settingValue,
+  unknownSetting,
+} from "../../settings.js";
 import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
+import { inetFromText } from "../../types/inet-text.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { typeFactsOf } from "../../types/type-table.js";
 import type { EvaluationContext } from "../context.js";
@@ -57,8 +65,15 @@ function currentSchemas(context: EvaluationContext, isWithImplicit: boolean): st
 const temporarySchemaOid = ({ catalog, temporarySchema }: EvaluationContext): Oid =>
   temporarySchema === null ? 0 : (catalog.schemaByName(temporarySchema)?.oid ?? 0);
 
+/** NULL for who did not come over the network. */
+function clientAddress({ session }: EvaluationContext): Datum {
+  const address = session.setting(clientAddressSetting) ?? "";
+  return address === "" ? null : inetFromText("inet", address);
+}
+
 const identity = nullably({
   "current_query()": (context) => context.query,
+  "inet_client_addr()": clientAddress,
   "pg_typeof(any)": (_value, _context, types) => types.args[0] ?? 0,
   "pg_collation_for(any)": (_value, _context, types) =>
     (typeFactsOf(types.args[0] ?? 0)?.collation ?? 0) === 0 ? null : '"default"',

@@ -4,6 +4,8 @@ import { SqlArray } from "../../types/array.js";
 import { utf8 } from "../../types/bytes.js";
 import { codecOf } from "../../types/codecs.js";
 import type { Datum } from "../../types/datum.js";
+import { Inet } from "../../types/inet.js";
+import { inetText } from "../../types/inet-text.js";
 import { int4Max, int4Min } from "../../types/integer.js";
 import { outOfRange } from "../../types/invalid.js";
 import { quoteIdentifier, quoteLiteral } from "../../types/quote.js";
@@ -128,6 +130,8 @@ const outputOf = (value: Datum, type: Oid, context: EvaluationContext): string |
 /** What a cast to text gives, which is not the output of every type. */
 function castText(value: Datum, type: Oid, context: EvaluationContext): string | null {
   if (typeof value === "boolean") return value ? "true" : "false";
+  // An address has its prefix there always.
+  if (value instanceof Inet) return inetText("cidr", value);
   const text = outputOf(value, type, context);
   return type === typeOid.bpchar && text !== null ? trimEndSpaces(text) : text;
 }

@@ -240,9 +240,46 @@ function documents(random: Random, table: Table): string {
   ])();
 }
 
+function addresses(random: Random, table: Table): string {
+  const value = (): string =>
+    operand(
+      random,
+      table,
+      ["inet", "cidr"],
+      ["inet '10.1.2.3/16'", "cidr '10.1'", "inet '::1'", "cidr '2001:db8::/32'", "inet '10.0.0.0' + a.id"],
+    );
+  const operator = random.pick(["<<", "<<=", ">>", ">>=", "&&", "=", "<", ">="]);
+  const shown = random.pick([
+    "host",
+    "text",
+    "abbrev",
+    "masklen",
+    "family",
+    "netmask",
+    "hostmask",
+    "broadcast",
+    "network",
+  ]);
+  return random.pick([
+    () => `${value()} ${operator} ${value()}`,
+    () => `${shown}(${value()})`,
+    () => `set_masklen(${value()}, abs(a.id) % 33)`,
+    () => `(${value()})::cidr`,
+    () => `(${value()})::text`,
+    () => `~ ${value()}`,
+    () => `${value()} & netmask(inet '10.0.0.0/8')`,
+    () => `${value()} | ${value()}`,
+    () => `${value()} - a.id`,
+    () => `${value()} - ${value()}`,
+    () => `inet_same_family(${value()}, ${value()})`,
+    () => `inet_merge(${value()}, ${value()})`,
+    () => `to_jsonb(array[${value()}])`,
+  ])();
+}
+
 export function valueQuery(random: Random, tables: readonly Table[]): Step {
   const table = random.pick(tables);
-  const expression = (): string => random.pick([texts, texts, numeric, times, documents])(random, table);
+  const expression = (): string => random.pick([texts, texts, numeric, times, documents, addresses])(random, table);
   const where = random.pick(["", ` where ${condition(random, table, "a")}`]);
   const key: Column = random.pick(ordered(table));
   return random.pick<() => Step>([
