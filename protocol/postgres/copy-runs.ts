@@ -44,6 +44,7 @@ const plainTail = {
 /** As PostgreSQL does, COPY says nothing of the place of its table's name. */
 const tableReference = (name: RelationName): TableReference => ({
   kind: "table",
+  isOfCopy: true,
   name: { ...name, location: -1 },
   alias: null,
   time: null,

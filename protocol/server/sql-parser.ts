@@ -174,12 +174,21 @@ export class SqlParser {
 function parseError(message: string, cursor: number, text: string): SqlError {
   if (message.startsWith("memory exhausted")) return new SqlError("54001", "stack depth limit exceeded");
   const position = cursor > 0 ? bytesOfCharacters(text, cursor - 1) : undefined;
+  if (message === "invalid Unicode escape") return unicodeError(message, position, text);
   return new SqlError(parseErrorState(message), message, { position });
+}
+
+/** In `E'…'` an escape is wrong, in `U&'…'` the syntax is, and each says how it should be written. */
+function unicodeError(message: string, position: number | undefined, text: string): SqlError {
+  const before = Buffer.from(text).subarray(0, position).toString();
+  const [begun = ""] = before.match(/(?:\be(?=')|\bu&(?=['"]))(?!.*(?:\be'|\bu&['"]))/isu) ?? [];
+  return begun.toLowerCase() === "u&"
+    ? new SqlError("42601", message, { position, hint: "Unicode escapes must be \\XXXX or \\+XXXXXX." })
+    : new SqlError("22025", message, { position, hint: "Unicode escapes must be \\uXXXX or \\UXXXXXXXX." });
 }
 
 function parseErrorState(message: string): string {
   if (message.includes("is out of range for type") || message.startsWith("parameter number too large")) return "22003";
-  if (message.startsWith("invalid Unicode")) return "22025";
   if (/^frame (?:start|end)/.test(message)) return "42P20";
   if (/^(?:column|relation|type) name .* must be|^improper (?:qualified|relation)/.test(message)) return "42601";
   if (/^a column list with SET .* is only supported/.test(message)) return "0A000";

@@ -26,11 +26,15 @@ const asText = (option: Option): string => {
   throw new SqlError("42601", `${option.name} requires a parameter`, { position: option.location });
 };
 
+const booleanWords: ReadonlyMap<string, boolean> = new Map([
+  ...["true", "on", "1", "t"].map((word) => [word, true] as const),
+  ...["false", "off", "0", "f"].map((word) => [word, false] as const),
+]);
+
 const asBoolean = (option: Option): boolean => {
   if (option.value === null) return true;
-  const text = asText(option).toLowerCase();
-  if (["true", "on", "1", "t"].includes(text)) return true;
-  if (["false", "off", "0", "f"].includes(text)) return false;
+  const value = booleanWords.get(asText(option).toLowerCase());
+  if (value !== undefined) return value;
   throw new SqlError("42601", `${option.name} requires a Boolean value`, { position: option.location });
 };
 
@@ -49,9 +53,11 @@ function formatOf(option: Option): CopyOptions["format"] {
 
 function headerOf(option: Option, isFrom: boolean): CopyOptions["header"] {
   if (typeof option.value === "string" && option.value.toLowerCase() === "match") {
-    if (!isFrom) throw new SqlError("22023", 'cannot use "match" with HEADER in COPY TO');
+    if (!isFrom) throw new SqlError("0A000", 'cannot use "match" with HEADER in COPY TO');
     return "match";
   }
+  if (option.value !== null && !booleanWords.has(asText(option).toLowerCase()))
+    throw new SqlError("42601", `${option.name} requires a Boolean value or "match"`);
   return asBoolean(option) ? "write" : "none";
 }
 

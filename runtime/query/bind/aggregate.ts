@@ -74,8 +74,15 @@ function checkForm(call: FunctionCall, callee: ResolvedAggregate, count: number)
         : `WITHIN GROUP is required for ordered-set aggregate ${callee.name}`,
     );
   }
+  expectStar(call, callee, count);
+}
+
+/** Throws 42809 for a call without arguments that has no star either. */
+export function expectStar(call: FunctionCall, callee: ResolvedAggregate, count: number): void {
   if (count === 0 && !call.isStar)
-    throw refuse(`${callee.name}(*) must be used to call a parameterless aggregate function`);
+    throw new SqlError("42809", `${callee.name}(*) must be used to call a parameterless aggregate function`, {
+      position: positionOf(call.location),
+    });
 }
 
 /** DISTINCT finds values by sorting them, and those of a list are seen in that order. */

@@ -7,7 +7,7 @@ import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, FunctionCall } from "../syntax/ast-expression.js";
 import { type Oid, recordType, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { typeFactsByName } from "../types/type-table.js";
-import { bindAggregate } from "./aggregate.js";
+import { bindAggregate, expectStar } from "./aggregate.js";
 import { type Binder, positionOf } from "./binder.js";
 import { coerce, coerceArgument, coerceTo } from "./coerce.js";
 import { type ExpressionContext, functionsInFrom } from "./context.js";
@@ -182,6 +182,7 @@ function bindWindowCall(
   if (collector === null || !context.allowsWindows || over === null) {
     throw new SqlError("42P20", `window functions are not allowed in ${context.clause}`, { position });
   }
+  if (callee.kind === "aggregate") expectStar(call, callee, args.length);
   if (call.isDistinct) throw notSupported("DISTINCT for window functions", position);
   if (call.isWithinGroup) throw notSupported(`OVER for the ordered-set aggregate ${callee.name}`, position);
   if (call.order.length > 0) throw notSupported("aggregate ORDER BY for window functions", position);

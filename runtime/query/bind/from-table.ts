@@ -69,6 +69,15 @@ export function bindTable(
   return bindRelation(relation, item, binder, options);
 }
 
+/** COPY of a name is of a table's rows. */
+function notCopied({ kind, name }: Exclude<Relation, TableDefinition>): SqlError {
+  const label = kind === "materializedView" ? "materialized view" : kind;
+  const isQueried = kind === "view" || kind === "materializedView";
+  return new SqlError("42809", `cannot copy from ${kind === "index" ? "non-table relation" : label} "${name}"`, {
+    ...(isQueried ? { hint: "Try the COPY (SELECT ...) TO variant." } : {}),
+  });
+}
+
 function bindRelation(
   found: { readonly relation: Relation; readonly isSystem: boolean; readonly schema: string },
   item: TableReference,
@@ -77,6 +86,7 @@ function bindRelation(
 ): BoundItem {
   const { relation } = found;
   if (!found.isSystem) binder.authority.expectColumns(relation, "r");
+  if (item.isOfCopy === true && relation.kind !== "table") throw notCopied(relation);
   switch (relation.kind) {
     case "table":
       return found.isSystem

@@ -2,6 +2,7 @@
 import { SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
 import type { Expression, Indirection } from "../syntax/ast-expression.js";
+import { dimensionsMax, tooManyDimensions } from "../types/array-shape.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { typeLabel } from "../types/type-name.js";
 import { arrayTypeOf, elementTypeOf, isArray } from "../types/type-table.js";
@@ -48,6 +49,7 @@ export function bindSubscripts(
   context: ExpressionContext,
   bind: Bind,
 ): BoundExpression {
+  if (steps.length > dimensionsMax) throw tooManyDimensions(steps.length);
   const integer = (index: Expression): BoundExpression => arraySubscript(index, context, bind);
   const element = elementTypeOf(array.type.oid);
   const location = steps.at(-1)?.location ?? -1;

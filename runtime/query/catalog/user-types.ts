@@ -1,4 +1,5 @@
 /** Types of a tenant by their names, and the labels of enums. */
+import { SqlError } from "../error.js";
 import { type SqlType, sqlType } from "../types/sql-type.js";
 import type { EnumLabels } from "../types/text-context.js";
 import type { FindUserType } from "../types/type-name.js";
@@ -27,7 +28,7 @@ export const typeOf = (definition: TypeDefinition): SqlType =>
 /** Finds a type by its number or its name, also that of an enum's arrays by the name that it has in `pg_type`. */
 export const findTypeIn =
   (catalog: Catalog, path: NamePath): FindUserType =>
-  (by) => {
+  (by, position) => {
     if (typeof by === "number") {
       const object = catalog.objectByOid(by);
       if (object !== null && isType(object)) return typeOf(object);
@@ -39,8 +40,18 @@ export const findTypeIn =
       typeNamed(by, catalog, path) ?? (by.at(-2) === "information_schema" ? builtInDomainNamed(name) : null);
     if (found !== null) return typeOf(found);
     const element = name.startsWith("_") ? typeNamed([...by.slice(0, -1), name.slice(1)], catalog, path) : null;
-    return element === null ? null : arrayOfType(typeOf(element));
+    if (element !== null) return arrayOfType(typeOf(element));
+    expectSchema(by, catalog, path, position);
+    return null;
   };
+
+/** Throws 3F000 for a name whose schema there is not. */
+function expectSchema(names: readonly string[], catalog: Catalog, path: NamePath, position: number | undefined): void {
+  const schema = names.at(-2);
+  if (schema === undefined || /^(?:pg_catalog|information_schema|kimberlite|pg_temp.*)$/u.test(schema)) return;
+  if (catalog.schemaByName(schemaNamed(schema, path)) === null)
+    throw new SqlError("3F000", `schema "${schema}" does not exist`, { position });
+}
 
 /** The domain whose arrays are called by a number; null where it is no such number. */
 export function elementDomainIn(catalog: Catalog, oid: number): DomainDefinition | null {

@@ -37,6 +37,8 @@ export interface TableReference extends Located {
   readonly time: SystemTime | null;
   /** False for `ONLY`. */
   readonly isInherited: boolean;
+  /** In COPY, which takes rows of tables only. */
+  readonly isOfCopy?: boolean;
 }
 
 export interface SubqueryReference extends Located {

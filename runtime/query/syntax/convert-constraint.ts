@@ -7,7 +7,7 @@ import { convertExpression, convertTypeName } from "./convert-expression.js";
 import { convertRelation } from "./convert-query.js";
 import { nameParts } from "./definition-names.js";
 import { definitionElements, valueText } from "./options.js";
-import { hasMoreThanHints } from "./storage-hints.js";
+import { expectHints } from "./storage-hints.js";
 import { type Fields, fieldsOf, flagOf, has, listOf, stringsOf, textOf, textOrNull } from "./tree.js";
 
 const referentialActions: Readonly<Record<string, ReferentialAction>> = {
@@ -112,8 +112,8 @@ function convertConstraint(type: string, fields: Fields, location: number, conve
       };
     case "CONSTR_PRIMARY":
     case "CONSTR_UNIQUE":
-      if (hasMoreThanHints(listOf(fields, "options"), conversion) || has(fields, "indexspace"))
-        throw notSupported("storage options", location);
+      expectHints(listOf(fields, "options"), "index", conversion);
+      if (has(fields, "indexspace")) throw notSupported("storage options", location);
       if (flagOf(fields, "without_overlaps")) throw notSupported("WITHOUT OVERLAPS", location);
       return {
         ...base,

@@ -34,7 +34,7 @@ import {
 } from "./convert-type.js";
 import { isTemporary, isUnlogged, nameParts, objectName, onCommitOf, relationType } from "./definition-names.js";
 import { checkOptionIn, definitionElements, roleName, valueText } from "./options.js";
-import { hasMoreThanHints } from "./storage-hints.js";
+import { expectHints } from "./storage-hints.js";
 import {
   type Fields,
   fieldsOf,
@@ -257,7 +257,7 @@ function convertRename(fields: Fields, conversion: Conversion): Rename | RenameR
 function convertCreateIndex(fields: Fields, conversion: Conversion): CreateIndex {
   const table = convertRelation(fields["relation"], conversion);
   const clauses: string[] = [];
-  if (hasMoreThanHints(listOf(fields, "options"), conversion)) clauses.push("WITH");
+  expectHints(listOf(fields, "options"), "index", conversion);
   if (has(fields, "tableSpace")) clauses.push("TABLESPACE");
   return {
     kind: "createIndex",

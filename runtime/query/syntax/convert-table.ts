@@ -8,7 +8,7 @@ import { convertExpression, convertTypeName, optional } from "./convert-expressi
 import { convertRelation } from "./convert-query.js";
 import { isTemporary, isUnlogged, onCommitOf, relationType } from "./definition-names.js";
 import { checkOptionIn, definitionElements, roleName, valueText } from "./options.js";
-import { expectColumnHint, expectHints, hasMoreThanHints } from "./storage-hints.js";
+import { expectChangedHints, expectColumnHint, expectCompression, expectHints } from "./storage-hints.js";
 import { type Fields, fieldsOf, flagOf, has, listOf, numberOf, stringsOf, textOf, unwrap } from "./tree.js";
 
 export function convertCreateTable(fields: Fields, conversion: Conversion): CreateTable {
@@ -29,7 +29,7 @@ export function convertCreateTable(fields: Fields, conversion: Conversion): Crea
   if (has(fields, "inhRelations")) clauses.push(has(fields, "partbound") ? "PARTITION OF" : "INHERITS");
   if (has(fields, "partspec")) clauses.push("PARTITION BY");
   if (has(fields, "ofTypename")) clauses.push("OF");
-  if (hasMoreThanHints(listOf(fields, "options"), conversion)) clauses.push("WITH");
+  expectHints(listOf(fields, "options"), "table", conversion);
   if (has(fields, "tablespacename")) clauses.push("TABLESPACE");
   if (has(fields, "accessMethod")) clauses.push("USING");
   return {
@@ -50,6 +50,7 @@ export function convertCreateTable(fields: Fields, conversion: Conversion): Crea
 function convertColumnDefinition(fields: Fields, conversion: Conversion): ColumnSyntax {
   // Of a table that takes its columns from a type or another table, whose options this column changes.
   if (!has(fields, "typeName")) throw notSupported("a column without a type", conversion.at(fields));
+  if (has(fields, "compression")) expectCompression(textOf(fields, "compression"));
   const constraints = convertConstraints(listOf(fields, "constraints"), conversion);
   const collation = has(fields, "collClause") ? fieldsOf(fields["collClause"], "CollateClause") : null;
   return {
@@ -140,7 +141,7 @@ function convertAction(fields: Fields, isOfView: boolean, conversion: Conversion
       const elements = definitionElements(listOf(fieldsOf(definition, "List"), "items"), conversion);
       const isCheckOption = elements.some((element) => element.name === "check_option");
       if (!isOfView && !isCheckOption) {
-        expectHints(elements);
+        expectChangedHints(elements, type === "AT_ResetRelOptions");
         return { kind: "hint", column: null, location };
       }
       if (type === "AT_SetRelOptions")

@@ -6,6 +6,8 @@ import { fieldsOf, flagOf, has, listOf, numberOf, textOf, unwrap } from "./tree.
 export interface OptionNode {
   /** In lower case, as written otherwise. */
   readonly name: string;
+  /** What stands before the name and a point. */
+  readonly namespace: string | null;
   /** The parser's node; null when no value was written. */
   readonly value: unknown;
   readonly location: number;
@@ -16,6 +18,7 @@ export function definitionElements(nodes: readonly unknown[], conversion: Conver
     const fields = fieldsOf(node, "DefElem");
     return {
       name: textOf(fields, "defname").toLowerCase(),
+      namespace: has(fields, "defnamespace") ? textOf(fields, "defnamespace") : null,
       value: has(fields, "arg") ? fields["arg"] : null,
       location: conversion.at(fields),
     };

@@ -17,6 +17,7 @@ import { objectNameCodec } from "./object-names.js";
 import { recordCodec } from "./record.js";
 import { type Oid, typeOid } from "./sql-type.js";
 import { bpcharCodec, charCodec, nameCodec, textCodec, varcharCodec, voidCodec } from "./text.js";
+import { tidCodec } from "./tid.js";
 import { typeLabel } from "./type-name.js";
 import { elementTypeOf, typeFactsOf } from "./type-table.js";
 import { isEnum } from "./user-types.js";
@@ -59,7 +60,7 @@ const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.regoperator, objectNameCodec("regoperator")],
   [typeOid.regnamespace, objectNameCodec("regnamespace")],
   [typeOid.regrole, objectNameCodec("regrole")],
-  [typeOid.tid, textCodec],
+  [typeOid.tid, tidCodec],
   [typeOid.aclitem, textCodec],
   [typeOid.pgNodeTree, textCodec],
   [typeOid.xid8, int8Codec],

@@ -116,13 +116,13 @@ export function decimalFromText(text: string): Decimal {
   const [, sign = "", whole = "", fraction = "", bareFraction = "", exponentText = "0"] = match;
   const digits = `${whole}${fraction}${bareFraction}`;
   const exponent = Number(exponentText);
-  if (Math.abs(exponent) > 1_073_741_823) throw invalidText("numeric", text);
+  if (Math.abs(exponent) >= 1_073_741_823) throw overflow();
   const scale = fraction.length + bareFraction.length - exponent;
   let coefficient = BigInt(digits);
   if (coefficient !== 0n && digitCount(coefficient) - scale > integerDigitsMax) throw overflow();
   if (scale < 0) coefficient = coefficient === 0n ? 0n : coefficient * powerOfTen(-scale);
-  const value = new Decimal(sign === "-" ? -coefficient : coefficient, Math.max(0, scale));
-  return value.scale > scaleMax ? roundDecimal(value, scaleMax) : checked(value);
+  if (scale > scaleMax) throw overflow();
+  return checked(new Decimal(sign === "-" ? -coefficient : coefficient, Math.max(0, scale)));
 }
 
 function specialFromText(trimmed: string, text: string): Decimal {

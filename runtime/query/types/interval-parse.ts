@@ -1,41 +1,21 @@
 /**
  * Reads an interval: numbers with units (`1 year 2 mons -3 days`), a time of day (`04:05:06.7`), `1-2` for years and months, ISO 8601
- * (`P1Y2M3DT4H`), `ago`. Words are read from the end, so that each number knows its unit; a fraction of a unit spills into the smaller ones.
+ * (interval-iso.ts), `ago`. Words are read from the end, so that each number knows its unit; a fraction of a unit spills into the smaller ones.
  */
-import { SqlError } from "../error.js";
-import { int4Max, int4Min } from "./integer.js";
+import { type Interval, makeInterval, microsPerHour, microsPerMinute, microsPerSecond } from "./interval.js";
 import {
-  daysPerMonth,
-  type Interval,
-  makeInterval,
-  microsPerDay,
-  microsPerHour,
-  microsPerMinute,
-  microsPerSecond,
-} from "./interval.js";
-import { spacesFrom, trimSpaces } from "./spaces.js";
+  addUnit,
+  expectHeld,
+  type Fields,
+  invalid,
+  microsMax,
+  overflow,
+  roundEven,
+  type Unit,
+} from "./interval-fields.js";
+import { readIsoInterval } from "./interval-iso.js";
+import { spacesFrom } from "./spaces.js";
 import { intervalLimits } from "./type-name.js";
-
-const invalid = (text: string): SqlError => new SqlError("22007", `invalid input syntax for type interval: "${text}"`);
-const overflow = (text: string): SqlError => new SqlError("22015", `interval field value out of range: "${text}"`);
-
-/** What PostgreSQL holds; what fits a number here is less (`makeInterval`). */
-const microsMax = 2 ** 63;
-
-type Unit =
-  | "microsecond"
-  | "millisecond"
-  | "second"
-  | "minute"
-  | "hour"
-  | "day"
-  | "week"
-  | "month"
-  | "quarter"
-  | "year"
-  | "decade"
-  | "century"
-  | "millennium";
 
 const spellings: readonly (readonly [unit: Unit, words: string])[] = [
   ["microsecond", "microsecon us usec usecs useconds microsecond microseconds"],
@@ -55,66 +35,6 @@ const spellings: readonly (readonly [unit: Unit, words: string])[] = [
 const unitOf: ReadonlyMap<string, Unit> = new Map(
   spellings.flatMap(([unit, words]) => words.split(" ").map((word) => [word, unit] as const)),
 );
-
-interface Fields {
-  /** Kept apart from months until all is read: of each it is told if it is too much, and otherwise of both together. */
-  years: number;
-  months: number;
-  days: number;
-  micros: number;
-  /** Units that were given: none twice. */
-  readonly seen: Set<string>;
-}
-
-const microsOf = { second: microsPerSecond, minute: microsPerMinute, hour: microsPerHour } as const;
-const yearsOf = { year: 1, decade: 10, century: 100, millennium: 1_000 } as const;
-
-function addFractionOfDays(fields: Fields, fraction: number, days: number): void {
-  const exact = fraction * days;
-  const whole = Math.trunc(exact);
-  fields.days += whole;
-  fields.micros += roundEven((exact - whole) * microsPerDay);
-}
-
-function roundEven(value: number): number {
-  const rounded = Math.round(value);
-  return Math.abs(value % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
-}
-
-/** `whole` and `fraction` have the same sign. */
-function addUnit(fields: Fields, unit: Unit, whole: number, fraction: number): void {
-  switch (unit) {
-    case "microsecond":
-      fields.micros += whole + roundEven(fraction);
-      return;
-    case "millisecond":
-      fields.micros += whole * 1_000 + roundEven(fraction * 1_000);
-      return;
-    case "second":
-    case "minute":
-    case "hour":
-      fields.micros += whole * microsOf[unit] + roundEven(fraction * microsOf[unit]);
-      return;
-    case "day":
-      fields.days += whole;
-      fields.micros += roundEven(fraction * microsPerDay);
-      return;
-    case "week":
-      fields.days += whole * 7;
-      addFractionOfDays(fields, fraction, 7);
-      return;
-    case "month":
-      fields.months += whole;
-      addFractionOfDays(fields, fraction, daysPerMonth);
-      return;
-    case "quarter":
-      fields.months += whole * 3;
-      return;
-    default:
-      fields.years += whole * yearsOf[unit];
-      fields.months += roundEven(fraction * yearsOf[unit] * 12);
-  }
-}
 
 const tokenPattern =
   /[ \t-\r]*(?:(?<time>[+-]?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>[+-]?\d+-\d+)(?![\d.-])|(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?!-\d)|(?<word>[a-z]+)|[!-*,./:-@[-`{-~]|[ \t-\r])/iuy;
@@ -162,9 +82,8 @@ function bareUnit(modifier: number): Unit {
 
 /** The modifier says what a number without a unit is. Throws 22007 and 22015. */
 export function intervalFromText(text: string, modifier: number): Interval {
-  const trimmed = trimSpaces(text);
   const fields: Fields = { years: 0, months: 0, days: 0, micros: 0, seen: new Set() };
-  if (trimmed.startsWith("P")) readIso(fields, trimmed, text);
+  if (text.startsWith("P")) readIsoInterval(text, fields);
   else readWords(fields, text, modifier);
   return makeInterval(fields.years * 12 + fields.months, fields.days, fields.micros);
 }
@@ -220,11 +139,6 @@ function readWords(fields: Fields, text: string, modifier: number): void {
   }
 }
 
-/** Each part by itself is what PostgreSQL counts it in. Throws 22015. */
-function expectHeld({ years, months, days }: Fields, text: string): void {
-  for (const part of [years, months, days]) if (part > int4Max || part < int4Min) throw overflow(text);
-}
-
 /** Seconds with a fraction say what parts of a second there are. */
 function claimParts(fields: Fields, text: string): void {
   claim(fields, "millisecond", text);
@@ -265,47 +179,4 @@ function readTime(fields: Fields, time: string, text: string, modifier: number):
   const micros =
     Number(first) * microsPerHour + Number(middle) * microsPerMinute + roundEven(seconds * microsPerSecond);
   fields.micros += isNegative ? -micros : micros;
-}
-
-const isoDesignators: readonly (readonly [letter: string, unit: Unit, isTime: boolean])[] = [
-  ["Y", "year", false],
-  ["M", "month", false],
-  ["W", "week", false],
-  ["D", "day", false],
-  ["H", "hour", true],
-  ["M", "minute", true],
-  ["S", "second", true],
-];
-
-function readIso(fields: Fields, trimmed: string, text: string): void {
-  const alternative = /^P(-?\d+)-(-?\d+)-(-?\d+)(?:T(-?\d+):(-?\d+):(-?\d+(?:\.\d+)?))?$/u.exec(trimmed);
-  if (alternative !== null) {
-    const [, years = "0", months = "0", days = "0", hours = "0", minutes = "0", seconds = "0"] = alternative;
-    for (const [unit, number] of [
-      ["year", years],
-      ["month", months],
-      ["day", days],
-      ["hour", hours],
-      ["minute", minutes],
-      ["second", seconds],
-    ] as const)
-      addNumber(fields, unit, number, text);
-    return;
-  }
-  if (trimmed.length < 2) throw invalid(text);
-  let rest = trimmed.slice(1);
-  let isTime = false;
-  while (rest !== "") {
-    if (rest.startsWith("T") && !isTime) {
-      isTime = true;
-      rest = rest.slice(1);
-      if (rest === "") throw invalid(text);
-      continue;
-    }
-    const match = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([A-Z])/u.exec(rest);
-    const unit = isoDesignators.find(([letter, , time]) => letter === match?.[2] && time === isTime)?.[1];
-    if (match === null || unit === undefined) throw invalid(text);
-    addNumber(fields, unit, match[1] ?? "0", text);
-    rest = rest.slice(match[0].length);
-  }
 }

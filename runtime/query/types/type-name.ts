@@ -59,8 +59,11 @@ const spellings: ReadonlyMap<string, string> = new Map([
 const missing = (name: string, position?: number): SqlError =>
   new SqlError("42704", `type "${name}" does not exist`, { position });
 
-/** Finds a type that somebody has made, by its name and perhaps its schema, or by its number; null for none. */
-export type FindUserType = (by: readonly string[] | Oid) => SqlType | null;
+/**
+ * Finds a type that somebody has made, by its name and perhaps its schema, or by its number; null for none. Throws 3F000, at the position, for a
+ * schema that there is not.
+ */
+export type FindUserType = (by: readonly string[] | Oid, position?: number) => SqlType | null;
 
 /** Types of PostgreSQL that do not exist here. */
 const notDone: ReadonlySet<string> = new Set(
@@ -81,7 +84,7 @@ export function typeByName(
   const name = names.at(-1) ?? "";
   const schema = names.length > 1 ? names.at(-2) : undefined;
   const builtIn = schema === undefined || schema === "pg_catalog" ? typeFactsByName(name) : null;
-  const own = builtIn === null ? find(names) : null;
+  const own = builtIn === null ? find(names, position) : null;
   if (own?.domain !== undefined) {
     if (modifiers.length > 0)
       throw new SqlError("42601", `type modifier is not allowed for type "${name}"`, { position });

@@ -14,50 +14,136 @@ import { type CatalogView, CatalogWorld } from "./world.js";
 
 const noRelation = (name: string): SqlError => new SqlError("42P01", `relation "${name}" does not exist`);
 
-function procedureNamed(text: string): Oid {
-  const name = readQualifiedName(text).at(-1) ?? "";
-  const named = allProcedures.filter((procedure) => procedure.name === name);
-  const [only] = named;
-  if (only === undefined) throw new SqlError("42883", `function "${text}" does not exist`);
-  if (named.length > 1) throw new SqlError("42725", `more than one function named "${text}"`);
-  return only.oid;
+/**
+ * The name in a list of at most a database, a schema and it. Throws 42601 for more, and 0A000 for another database.
+ * @returns the name and, where one is given, its schema
+ */
+function partsOf(names: readonly string[], view: CatalogView, what: string): readonly [name: string, schema?: string] {
+  const [name = "", schema, database, more] = names.toReversed();
+  if (more !== undefined)
+    throw new SqlError("42601", `improper ${what} name (too many dotted names): ${names.join(".")}`);
+  if (database !== undefined && view.database !== null && database !== view.database)
+    throw new SqlError("0A000", `cross-database references are not implemented: ${names.join(".")}`);
+  return schema === undefined ? [name] : [name, schema];
 }
 
-function procedureWithArguments(text: string, find: FindUserType): Oid {
-  const match = /^(.*?)\((.*)\)\s*$/su.exec(text);
-  if (match === null) throw new SqlError("22P02", "expected a left parenthesis");
-  const name = readQualifiedName(match[1] ?? "").at(-1) ?? "";
-  const args =
-    (match[2] ?? "").trim() === "" ? [] : (match[2] ?? "").split(",").map((type) => parseTypeName(type, find).oid);
-  const found = allProcedures.find(
-    (procedure) =>
-      procedure.name === name &&
-      procedure.argumentTypes.length === args.length &&
-      procedure.argumentTypes.every((type, index) => type === args[index]),
-  );
-  if (found === undefined) throw new SqlError("42883", `function "${text}" does not exist`);
-  return found.oid;
+/** Whether functions and operators can be in this schema: the system's are in one. Throws 3F000 for a schema that there is not. */
+function hasBuiltIn(schema: string | undefined, world: CatalogWorld): boolean {
+  if (schema === undefined) return true;
+  if (world.schemaOid(schema) === null) throw new SqlError("3F000", `schema "${schema}" does not exist`);
+  return schema === "pg_catalog";
 }
 
-function operatorNamed(text: string): Oid {
-  const name = text.trim().replace(/^pg_catalog\./u, "");
-  const named = allOperators.filter((operator) => operator.name === name);
-  const [only] = named;
-  if (only === undefined) throw new SqlError("42883", `operator does not exist: ${text}`);
-  if (named.length > 1) throw new SqlError("42725", `more than one operator named ${text}`);
-  return only.oid;
+/** Splits `name(arguments)`. Throws 22P02. */
+function splitArguments(text: string): readonly [name: string, args: readonly string[]] {
+  const open = text.indexOf("(");
+  if (open < 0) throw new SqlError("22P02", "expected a left parenthesis");
+  const end = text.trimEnd();
+  if (!end.endsWith(")")) throw new SqlError("22P02", "expected a right parenthesis");
+  const inner = end.slice(open + 1, -1);
+  return [text.slice(0, open), inner.trim() === "" ? [] : inner.split(",")];
 }
 
-function operatorWithArguments(text: string, find: FindUserType): Oid {
-  const match = /^([^(]+)\((.*),(.*)\)\s*$/su.exec(text);
-  if (match === null) throw new SqlError("22P02", "expected a left parenthesis");
-  const side = (type: string): Oid => (type.trim().toLowerCase() === "none" ? 0 : parseTypeName(type, find).oid);
-  const [, name = "", left = "", right = ""] = match;
-  const found = allOperators.find(
-    (operator) => operator.name === name.trim() && operator.left === side(left) && operator.right === side(right),
-  );
-  if (found === undefined) throw new SqlError("42883", `operator does not exist: ${text}`);
-  return found.oid;
+class NameReader {
+  readonly #view: CatalogView;
+  readonly #world: CatalogWorld;
+  readonly #find: FindUserType;
+
+  constructor(view: CatalogView) {
+    this.#view = view;
+    this.#world = new CatalogWorld(view);
+    this.#find = findTypeIn(view.catalog, view);
+  }
+
+  relation(text: string): Oid {
+    const names = readQualifiedName(text);
+    partsOf(names, this.#view, "relation");
+    const relation = this.#world.relationNamed(names);
+    if (relation === null) throw noRelation(text);
+    return relation.oid;
+  }
+
+  type(text: string): Oid {
+    const type = parseTypeName(text, this.#find);
+    return type.domain ?? type.oid;
+  }
+
+  procedure(text: string): Oid {
+    const [name, schema] = partsOf(readQualifiedName(text), this.#view, "qualified");
+    const named = hasBuiltIn(schema, this.#world) ? allProcedures.filter((procedure) => procedure.name === name) : [];
+    const [only] = named;
+    if (only === undefined) throw new SqlError("42883", `function "${text}" does not exist`);
+    if (named.length > 1) throw new SqlError("42725", `more than one function named "${text}"`);
+    return only.oid;
+  }
+
+  procedureWithArguments(text: string): Oid {
+    const [full, types] = splitArguments(text);
+    const [name, schema] = partsOf(readQualifiedName(full), this.#view, "qualified");
+    const args = types.map((type) => parseTypeName(type, this.#find).oid);
+    const isThere = hasBuiltIn(schema, this.#world);
+    const found = allProcedures.find(
+      (procedure) =>
+        isThere &&
+        procedure.name === name &&
+        procedure.argumentTypes.length === args.length &&
+        procedure.argumentTypes.every((type, index) => type === args[index]),
+    );
+    if (found === undefined) throw new SqlError("42883", `function "${text}" does not exist`);
+    return found.oid;
+  }
+
+  /** An operator's name behind its schema: its signs are no identifier. */
+  #operator(text: string): string | null {
+    const dot = text.lastIndexOf(".");
+    const [, schema] = dot < 0 ? [] : partsOf([...readQualifiedName(text.slice(0, dot)), ""], this.#view, "qualified");
+    return schema === undefined || schema === "pg_catalog" ? text.slice(dot + 1).trim() : null;
+  }
+
+  operator(text: string): Oid {
+    const name = this.#operator(text);
+    const named = allOperators.filter((operator) => operator.name === name);
+    const [only] = named;
+    if (only === undefined) throw new SqlError("42883", `operator does not exist: ${text}`);
+    if (named.length > 1) throw new SqlError("42725", `more than one operator named ${text}`);
+    return only.oid;
+  }
+
+  operatorWithArguments(text: string): Oid {
+    const [full, types] = splitArguments(text);
+    const sides = types.map((type) => (type.trim().toLowerCase() === "none" ? 0 : parseTypeName(type, this.#find).oid));
+    if (sides.length === 1)
+      throw new SqlError("42P02", "missing argument", {
+        hint: "Use NONE to denote the missing argument of a unary operator.",
+      });
+    if (sides.length !== 2)
+      throw new SqlError("54023", "too many arguments", { hint: "Provide two argument types for operator." });
+    const name = this.#operator(full);
+    const found = allOperators.find(
+      (operator) => operator.name === name && operator.left === sides[0] && operator.right === sides[1],
+    );
+    if (found === undefined) throw new SqlError("42883", `operator does not exist: ${text}`);
+    return found.oid;
+  }
+
+  schema(text: string): Oid {
+    const name = onlyName(text);
+    const oid = this.#world.schemaOid(name);
+    if (oid === null) throw new SqlError("3F000", `schema "${name}" does not exist`);
+    return oid;
+  }
+
+  role(text: string): Oid {
+    const name = onlyName(text);
+    if (this.#view.roles.find(name) === null) throw new SqlError("42704", `role "${name}" does not exist`);
+    return roleOidOf(name);
+  }
+}
+
+function onlyName(text: string): string {
+  const [name = "", more] = readQualifiedName(text);
+  if (more !== undefined) throw new SqlError("42602", "invalid name syntax");
+  return name;
 }
 
 export function procedureText(oid: Oid): string | null {
@@ -76,39 +162,27 @@ function operatorText(oid: Oid): string | null {
 /** The names of one version of the catalog, as one user sees them. */
 export function objectNames(view: CatalogView): ObjectNames {
   const world = new CatalogWorld(view);
-  const find = findTypeIn(view.catalog, view);
+  const reader = new NameReader(view);
   const nameOfType = (oid: Oid): string => world.typeText(oid);
   return {
     oidOf: (kind: NamedObjectKind, text: string): Oid => {
       switch (kind) {
-        case "regclass": {
-          const relation = world.relationNamed(readQualifiedName(text));
-          if (relation === null) throw noRelation(text);
-          return relation.oid;
-        }
-        case "regtype": {
-          const type = parseTypeName(text, find);
-          return type.domain ?? type.oid;
-        }
+        case "regclass":
+          return reader.relation(text);
+        case "regtype":
+          return reader.type(text);
         case "regproc":
-          return procedureNamed(text);
+          return reader.procedure(text);
         case "regprocedure":
-          return procedureWithArguments(text, find);
+          return reader.procedureWithArguments(text);
         case "regoper":
-          return operatorNamed(text);
+          return reader.operator(text);
         case "regoperator":
-          return operatorWithArguments(text, find);
-        case "regnamespace": {
-          const [name = ""] = readQualifiedName(text);
-          const oid = world.schemaOid(name);
-          if (oid === null) throw new SqlError("3F000", `schema "${name}" does not exist`);
-          return oid;
-        }
-        case "regrole": {
-          const [name = ""] = readQualifiedName(text);
-          if (view.roles.find(name) === null) throw new SqlError("42704", `role "${name}" does not exist`);
-          return roleOidOf(name);
-        }
+          return reader.operatorWithArguments(text);
+        case "regnamespace":
+          return reader.schema(text);
+        case "regrole":
+          return reader.role(text);
       }
     },
     nameOf: (kind: NamedObjectKind, oid: Oid): string | null => {

@@ -1,7 +1,11 @@
 /** Numbers of bytes as people read and write them. */
 import { SqlError } from "../../error.js";
+import { int64 } from "../../types/bytes.js";
 import type { Int64 } from "../../types/datum.js";
-import { type Decimal, decimalText } from "../../types/decimal.js";
+import { coefficientAt, type Decimal, decimalFromInteger, decimalFromText, decimalText } from "../../types/decimal.js";
+import { multiply } from "../../types/decimal-arithmetic.js";
+import { int8Max, int8Min } from "../../types/integer.js";
+import { outOfRange } from "../../types/invalid.js";
 import { type Implementation, strictly } from "../define.js";
 
 const sizeUnits = ["bytes", "kB", "MB", "GB", "TB", "PB"];
@@ -23,7 +27,6 @@ function prettySize(given: bigint): string {
 
 const byteUnits: Readonly<Record<string, bigint>> = {
   bytes: 1n,
-  b: 1n,
   kb: 1_024n,
   mb: 1_048_576n,
   gb: 1_073_741_824n,
@@ -38,9 +41,11 @@ function sizeInBytes(text: string): Int64 {
   if (unit === undefined)
     throw new SqlError("22023", `invalid size: "${text}"`, {
       detail: `Invalid size unit: "${match[2]}".`,
-      hint: 'Valid units are "bytes", "B", "kB", "MB", "GB", "TB", and "PB".',
+      hint: 'Valid units are "bytes", "kB", "MB", "GB", "TB", and "PB".',
     });
-  return Math.round(Number(match[1]) * Number(unit));
+  const bytes = coefficientAt(multiply(decimalFromText(match[1] ?? ""), decimalFromInteger(unit)), 0);
+  if (bytes < int8Min || bytes > int8Max) throw outOfRange("bigint");
+  return int64(bytes);
 }
 
 export const byteSizes: readonly Implementation[] = strictly({

@@ -9,16 +9,24 @@ import { allProcedures } from "../procedures.js";
 
 const worldOf = (context: EvaluationContext): ExpressionWorld => new ExpressionWorld(context);
 
-/** `to_regclass` and its kin: NULL where the cast would fail for want of the object. */
+/** By kind, the errors of an object that is not there: of these `to_regclass` and its kin make NULL, not of what is no name. */
+const absences: Readonly<Record<NamedObjectKind, readonly string[]>> = {
+  regclass: ["42P01", "3F000"],
+  regtype: ["42704", "3F000", "0A000"],
+  regproc: ["42883", "42725", "3F000"],
+  regprocedure: ["42883", "3F000"],
+  regoper: ["42883", "42725", "3F000"],
+  regoperator: ["42883", "3F000"],
+  regnamespace: ["3F000"],
+  regrole: ["42704"],
+};
+
 function findName(kind: NamedObjectKind, text: string, context: EvaluationContext): Datum {
   try {
     return context.names.oidOf(kind, text);
   } catch (error) {
-    if (
-      error instanceof SqlError &&
-      /^(?:42P01|42704|42883|3F000|42725|42601|42602|22P02|0A000)$/u.test(error.sqlState)
-    )
-      return null;
+    // A type that an argument lacks is an error, the function itself is not.
+    if (error instanceof SqlError && absences[kind].includes(error.sqlState)) return null;
     throw error;
   }
 }

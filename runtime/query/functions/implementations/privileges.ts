@@ -148,10 +148,20 @@ function answer(kind: string, args: readonly Datum[], context: EvaluationContext
     const column = columnOf(object, rest[0] ?? null);
     return column === undefined ? null : hasAny(object, actor, asked, column === null ? [] : [column]);
   }
+  if (kind === "column" && typeof which === "string") expectSystemColumn(which, rest[0] ?? null, context);
   // The system's own tables and schemas may be read and used by everyone.
   return object === null
     ? actor.isSuperuser || asked.some(({ letter }) => "rU".includes(letter))
     : hasAny(object, actor, asked);
+}
+
+/** Throws 42703 for a column that a relation of the system does not have. */
+function expectSystemColumn(of: string, column: Datum, context: EvaluationContext): void {
+  const relation = new CatalogWorld(context).relationNamed(readQualifiedName(of));
+  if (relation?.kind !== "table" || typeof column !== "string") return;
+  const isThere = /^(?:ctid|xmin|xmax|cmin|cmax|tableoid)$/u.test(column);
+  if (!isThere && !relation.columns.some(({ name }) => name === column))
+    throw new SqlError("42703", `column "${column}" of relation "${relation.name}" does not exist`);
 }
 
 /** The session's own database; what may be done with others is not known here. */

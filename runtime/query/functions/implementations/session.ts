@@ -15,6 +15,7 @@ import { SqlArray } from "../../types/array.js";
 import type { Datum } from "../../types/datum.js";
 import { inetFromText } from "../../types/inet-text.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
+import { typeLabel } from "../../types/type-name.js";
 import { typeFactsOf } from "../../types/type-table.js";
 import type { EvaluationContext } from "../context.js";
 import { type Implementation, nullably, strictly, variadics } from "../define.js";
@@ -71,12 +72,19 @@ function clientAddress({ session }: EvaluationContext): Datum {
   return address === "" ? null : inetFromText("inet", address);
 }
 
+/** Throws 42804 for a type that is not of text. */
+function collationOf(type: Oid): string | null {
+  if (type === typeOid.unknown) return null;
+  if ((typeFactsOf(type)?.collation ?? 0) === 0)
+    throw new SqlError("42804", `collations are not supported by type ${typeLabel(type)}`);
+  return '"default"';
+}
+
 const identity = nullably({
   "current_query()": (context) => context.query,
   "inet_client_addr()": clientAddress,
   "pg_typeof(any)": (_value, _context, types) => types.args[0] ?? 0,
-  "pg_collation_for(any)": (_value, _context, types) =>
-    (typeFactsOf(types.args[0] ?? 0)?.collation ?? 0) === 0 ? null : '"default"',
+  "pg_collation_for(any)": (_value, _context, types) => collationOf(types.args[0] ?? 0),
   "set_config(text,text,bool)": (name, value, isLocal, context) => {
     if (name === null) throw new SqlError("22004", "SET requires parameter name");
     return changeSetting(name, value, isLocal === true, context);

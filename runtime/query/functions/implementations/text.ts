@@ -258,7 +258,7 @@ function unescapeUnicode(text: string): string {
     },
   );
   if (/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(result))
-    throw new SqlError("22023", "invalid Unicode surrogate pair");
+    throw new SqlError("42601", "invalid Unicode surrogate pair");
   return result;
 }
 

@@ -1,5 +1,6 @@
 /** ALTER TABLE … ADD COLUMN, ALTER COLUMN … TYPE, and identities of columns. */
 import { assert } from "../../../types/assert.js";
+import type { ColumnDefinition, SequenceDefinition } from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import { findCast } from "../../functions/coercion.js";
 import { domainViolated } from "../../functions/domain-check.js";
@@ -7,11 +8,13 @@ import type { AlterTableAction } from "../../syntax/ast-definition.js";
 import { typeLabel } from "../../types/type-name.js";
 import { addMade, expectReferencesFit } from "./alter-constraints.js";
 import { Alteration } from "./alteration.js";
+import { expectIdentityType } from "./column-maker.js";
 import { columnNamed, expectIndexable } from "./constraints.js";
 import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
 import { computedFrom } from "./drop-column.js";
-import { changeSequence } from "./sequences.js";
+import type { DefinitionPorts } from "./ports.js";
+import { changeSequence, noOptions } from "./sequences.js";
 import { checkDomain, hasRows, rewrite, updateRows } from "./table-rows.js";
 import { columnTypeOf, dimensionsOf } from "./types.js";
 import { columnReadersOf } from "./view-sources.js";
@@ -81,6 +84,7 @@ export function setType(
   const position = placeOf(location);
   const column = alteration.column(name, position);
   const type = columnTypeOf(syntax, name, ports);
+  if (column.identity !== null) expectIdentityType(type);
   if (column.generated !== null && using !== null) {
     throw new SqlError("42611", "cannot specify USING when altering type of generated column", {
       position,
@@ -123,6 +127,7 @@ export function setType(
     keys: index.keys.map((key) => (key.column === column.number ? { ...key, type } : key)),
   }));
   const put = alteration.put(next, ...indexes);
+  if (column.identity !== null) changeSequence(identitySequence(column, ports), noOptions, ports, type);
   expectReferencesFit(ports.draft.catalog, put, position);
   rewrite(ports, alteration.table, alteration.catalog, put, change);
 }
@@ -134,16 +139,12 @@ export function addIdentity(
   const position = placeOf(location);
   const column = alteration.column(name, position);
   if (constraint.kind !== "identity") throw notSupported("ALTER COLUMN … ADD", position);
-  if (!column.isNotNull) {
-    throw new SqlError(
-      "55000",
-      `column "${name}" of relation "${alteration.table.name}" must be declared NOT NULL before identity can be added`,
-    );
-  }
+  expectIdentityType(column.type);
   const label = `column "${name}" of relation "${alteration.table.name}"`;
-  if (column.identity !== null) throw new SqlError("55000", `${label} is already an identity column`);
-  if (column.default !== null || column.generated !== null)
-    throw new SqlError("55000", `${label} already has a default value`);
+  const refuse = (why: string): SqlError => new SqlError("55000", `${label} ${why}`);
+  if (!column.isNotNull) throw refuse("must be declared NOT NULL before identity can be added");
+  if (column.identity !== null) throw refuse("is already an identity column");
+  if (column.default !== null || column.generated !== null) throw refuse("already has a default value");
   const parts = alteration.parts();
   const { columns } = alteration.makers(parts);
   const changed = columns.identity(column, constraint);
@@ -163,11 +164,16 @@ export function setIdentity(
   }
   if (when !== null) alteration.changeColumn(name, position, (each) => ({ ...each, identity: when }));
   const { ports } = alteration;
-  const sequence = ports.draft.catalog.objectByOid(column.sequence);
-  assert(sequence?.kind === "sequence", "an identity column has its sequence");
+  const sequence = identitySequence(column, ports);
   if (options.type !== null || options.ownedBy !== null)
     throw notSupported("this option of an identity column", placeOf(options.location));
   changeSequence(sequence, options, ports);
+}
+
+function identitySequence(column: ColumnDefinition, { draft }: DefinitionPorts): SequenceDefinition {
+  const sequence = draft.catalog.objectByOid(column.sequence);
+  assert(sequence?.kind === "sequence", "an identity column has its sequence");
+  return sequence;
 }
 
 export function dropIdentity(

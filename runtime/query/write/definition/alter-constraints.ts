@@ -1,6 +1,12 @@
 /** ALTER TABLE … ADD and DROP CONSTRAINT. */
 import { assert } from "../../../types/assert.js";
-import type { Catalog, TableDefinition } from "../../catalog/model.js";
+import type {
+  Catalog,
+  ConstraintDefinition,
+  MaterializedViewDefinition,
+  TableDefinition,
+  ViewDefinition,
+} from "../../catalog/model.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterTableAction } from "../../syntax/ast-definition.js";
 import { sameColumns } from "../referenced-rows.js";
@@ -8,6 +14,7 @@ import { Alteration } from "./alteration.js";
 import { type ConstraintPart, deferralOf, expectSameType } from "./constraints.js";
 import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
+import { allDependentsOf, dropRelation, labelOf, readsRelation } from "./drop.js";
 import { buildIndex } from "./index-build.js";
 import { checkNotNull, checkRows } from "./table-rows.js";
 
@@ -100,19 +107,26 @@ export function dropConstraint(alteration: Alteration, name: string, ifExists: b
   const referencing = draft.catalog
     .referencing(alteration.table.oid)
     .filter(({ constraint: each }) => each.kind === "foreignKey" && isReferenced(each.referencedColumns));
-  if (referencing.length > 0 && !isCascade) {
-    throw new SqlError(
-      "2BP01",
-      `cannot drop constraint ${name} on table ${alteration.table.name} because other objects depend on it`,
-      {
-        detail: referencing
-          .map(
-            ({ table, constraint: each }) => `constraint ${each.name} on table ${table.name} depends on index ${name}`,
-          )
-          .join("\n"),
-        hint: "Use DROP ... CASCADE to drop the dependent objects too.",
-      },
+  const grouped = constraint.kind === "primaryKey" ? viewsGroupedBy(alteration, constraints) : [];
+  if (referencing.length + grouped.length > 0 && !isCascade) {
+    const label = `constraint ${name} on table ${draft.shown(alteration.table)}`;
+    const dependents = referencing.map(
+      ({ table, constraint: each }) => `constraint ${each.name} on table ${table.name} depends on index ${name}`,
     );
+    for (const view of grouped) {
+      dependents.push(`${labelOf(view)} ${draft.shown(view)} depends on ${label}`);
+      dependents.push(...allDependentsOf(alteration.ports, view).map(({ description }) => description));
+    }
+    throw new SqlError("2BP01", `cannot drop ${label} because other objects depend on it`, {
+      detail: dependents.join("\n"),
+      hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+    });
+  }
+  for (const { oid } of grouped) {
+    const view = draft.catalog.objectByOid(oid);
+    if (view?.kind !== "view" && view?.kind !== "materializedView") continue;
+    alteration.ports.cascades.note({ description: `${labelOf(view)} ${draft.shown(view)}`, partOf: null });
+    dropRelation(alteration.ports, view, true);
   }
   for (const { table, constraint: each } of referencing) {
     const description = `constraint ${each.name} on table ${draft.shown(table)}`;
@@ -131,6 +145,24 @@ export function dropConstraint(alteration: Alteration, name: string, ifExists: b
   if (isOfRows) alteration.rekey(next, undefined);
   else alteration.put(next);
   draft.remove(constraint.index);
+}
+
+/** Views that take columns beside the primary key that they group by: they can be read with the key and not without it. */
+function viewsGroupedBy(
+  { ports, table }: Alteration,
+  constraints: readonly ConstraintDefinition[],
+): readonly (ViewDefinition | MaterializedViewDefinition)[] {
+  const { draft } = ports;
+  const without = draft.catalogWith({ ...table, constraints, keyColumns: [] });
+  const isRead = (catalog: Catalog, { query }: ViewDefinition | MaterializedViewDefinition): boolean =>
+    ports.columnsRead(catalog, query).has(table.oid);
+  return [...draft.catalog.objects()].filter(
+    (object): object is ViewDefinition | MaterializedViewDefinition =>
+      (object.kind === "view" || object.kind === "materializedView") &&
+      readsRelation(object.query.syntax, draft, table.oid) &&
+      isRead(draft.catalog, object) &&
+      !isRead(without, object),
+  );
 }
 
 /** Both sides of every foreign key of a table, and to it, are still of types that go together. */

@@ -7,6 +7,8 @@ import type { ColumnSyntax, ConstraintSyntax } from "../../syntax/ast-definition
 import type { Expression } from "../../syntax/ast-expression.js";
 import type { RelationName } from "../../syntax/ast-query.js";
 import { type SqlType, typeOid } from "../../types/sql-type.js";
+import { typeLabel } from "../../types/type-name.js";
+import { typeFactsOf } from "../../types/type-table.js";
 import { type ConstraintPart, columnNamed, expectOwnName, expectPlain, type TableParts } from "./constraints.js";
 import { storeDefault } from "./default.js";
 import { withDefaults } from "./default-privileges.js";
@@ -99,6 +101,8 @@ export class ColumnMaker {
     const number = parts.columns.length + 1;
     const serial = serialType(syntax.type);
     const type = serial ?? columnTypeOf(syntax.type, name, this.#ports);
+    if (syntax.collation !== null && (typeFactsOf(type.oid)?.collation ?? 0) === 0)
+      throw new SqlError("42804", `collations are not supported by type ${typeLabel(type.oid)}`, { position });
     let column: ColumnDefinition = { ...emptyColumn, number, name, type, ...dimensionsOf(syntax.type) };
     if (serial !== null) {
       const sequence = this.#sequence(name, number, serial);
@@ -109,7 +113,16 @@ export class ColumnMaker {
         default: nextValueOf(sequence.oid, sequence.name),
       };
     }
-    for (const constraint of syntax.constraints) column = this.#constrain(column, constraint);
+    let isNullable = false;
+    for (const constraint of syntax.constraints) {
+      const { kind } = constraint;
+      const isSaidNotNull = kind === "notNull" || kind === "identity";
+      if ((isNullable && isSaidNotNull) || (kind === "null" && column.isNotNull))
+        throw this.#conflictingNull(name, serial === null ? constraint.location : -1);
+      isNullable ||= kind === "null";
+      column = this.#constrain(column, constraint);
+    }
+    if (isNullable && serial !== null) throw this.#conflictingNull(name, -1);
     parts.columns.push(column);
     return column;
   }
@@ -125,15 +138,6 @@ export class ColumnMaker {
       case "notNull":
         return { ...column, isNotNull: true };
       case "null":
-        if (column.isNotNull) {
-          throw new SqlError(
-            "42601",
-            `conflicting NULL/NOT NULL declarations for column "${name}" of table "${table}"`,
-            {
-              position: placeOf(constraint.location),
-            },
-          );
-        }
         return column;
       case "default":
         if (column.default !== null) throw twice("default values");
@@ -156,6 +160,11 @@ export class ColumnMaker {
     }
   }
 
+  #conflictingNull(column: string, location: number): SqlError {
+    const message = `conflicting NULL/NOT NULL declarations for column "${column}" of table "${this.#parts.name}"`;
+    return new SqlError("42601", message, { position: placeOf(location) });
+  }
+
   #bothDefault(column: string, location: number): SqlError {
     const message = `both default and generation expression specified for column "${column}" of table "${this.#parts.name}"`;
     return new SqlError("42601", message, { position: placeOf(location) });
@@ -169,9 +178,7 @@ export class ColumnMaker {
   identity(column: ColumnDefinition, constraint: Extract<ConstraintSyntax, { kind: "identity" }>): ColumnDefinition {
     const position = placeOf(constraint.location);
     const { name, type } = column;
-    if (![typeOid.int2, typeOid.int4, typeOid.int8].some((oid) => oid === type.oid)) {
-      throw new SqlError("22023", "identity column type must be smallint, integer, or bigint");
-    }
+    expectIdentityType(type);
     if (column.identity !== null) {
       throw new SqlError(
         "42601",
@@ -190,4 +197,10 @@ export class ColumnMaker {
     const sequence = this.#sequence(name, column.number, type, constraint.options);
     return { ...column, isNotNull: true, identity: constraint.when, sequence: sequence.oid };
   }
+}
+
+/** Throws 22023 for a type whose values a sequence does not number. */
+export function expectIdentityType({ oid }: SqlType): void {
+  if (oid !== typeOid.int2 && oid !== typeOid.int4 && oid !== typeOid.int8)
+    throw new SqlError("22023", "identity column type must be smallint, integer, or bigint");
 }

@@ -71,9 +71,21 @@ export class CatalogDraft {
     return { nextOid: this.#nextOid, changes: this.#changes };
   }
 
+  #catalogOf(objects: Iterable<CatalogEntry>): ObjectCatalog {
+    return new ObjectCatalog(
+      this.#version,
+      this.#head,
+      [...objects].filter((object) => object !== publicSchema),
+    );
+  }
+
   #rebuild(): void {
-    const objects = [...this.#objects.values()].filter((object) => object !== publicSchema);
-    this.#catalog = new ObjectCatalog(this.#version, this.#head, objects);
+    this.#catalog = this.#catalogOf(this.#objects.values());
+  }
+
+  /** The catalog as it would be with another definition of one object. */
+  catalogWith(object: CatalogEntry): ObjectCatalog {
+    return this.#catalogOf(new Map([...this.#objects, [object.oid, object]]).values());
   }
 
   put(...objects: readonly CatalogEntry[]): void {
@@ -161,7 +173,7 @@ export class CatalogDraft {
   }
 
   /** Finds a type that somebody has made. */
-  readonly findType: FindUserType = (by) => findTypeIn(this.#catalog, this.#path)(by);
+  readonly findType: FindUserType = (by, position) => findTypeIn(this.#catalog, this.#path)(by, position);
 
   type({ schema, name }: RelationName): TypeDefinition | null {
     return typeNamed(schema === null ? [name] : [schema, name], this.#catalog, this.#path);

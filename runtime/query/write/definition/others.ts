@@ -203,8 +203,23 @@ export function alterSequence(statement: AlterSequence, ports: DefinitionPorts):
     return { tag: "ALTER SEQUENCE" };
   }
   if (found.kind !== "sequence") throw new SqlError("42809", `"${found.name}" is not a sequence`);
+  expectNoIdentity(found, statement.options, ports);
   changeSequence({ ...found, ...ownerOf(statement.options, ports) }, statement.options, ports);
   return { tag: "ALTER SEQUENCE" };
+}
+
+/** The sequence of an identity column stays that column's. Throws 0A000. */
+function expectNoIdentity(
+  { name, oid, ownerTable }: SequenceDefinition,
+  { ownedBy }: SequenceOptions,
+  { draft }: DefinitionPorts,
+): void {
+  const table = draft.catalog.objectByOid(ownerTable);
+  if (ownedBy === null || table?.kind !== "table") return;
+  if (table.columns.some(({ sequence, identity }) => sequence === oid && identity !== null))
+    throw new SqlError("0A000", "cannot change ownership of identity sequence", {
+      detail: `Sequence "${name}" is linked to table "${table.name}".`,
+    });
 }
 
 const typeName = (type: Rename["objectType"]): string => (type === "materializedView" ? "materialized view" : type);

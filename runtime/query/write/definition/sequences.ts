@@ -66,13 +66,18 @@ export function sequenceNumbers(options: SequenceOptions, type: SqlType | null, 
   return { type: own, start, increment, minimum, maximum, cycles: options.cycles ?? before?.cycles ?? false };
 }
 
-/** Gives a sequence other options, and another number to go on with. Throws 22023 for what is none of its numbers. */
+/**
+ * Gives a sequence other options, and another number to go on with. Throws 22023 for what is none of its numbers.
+ *
+ * @param type of its numbers, where the options do not say it and it is another
+ */
 export function changeSequence(
   before: SequenceDefinition,
   options: SequenceOptions,
   { draft, restart }: Pick<DefinitionPorts, "draft" | "restart">,
+  type: SqlType | null = null,
 ): void {
-  const next: SequenceDefinition = { ...before, ...sequenceNumbers(options, null, before) };
+  const next: SequenceDefinition = { ...before, ...sequenceNumbers(options, type, before) };
   draft.put(next);
   if (options.restart === undefined) return;
   const value = options.restart === null ? next.start : BigInt(options.restart);

@@ -1,0 +1,33 @@
+-- Intervals of ISO 8601 in both forms, and what is none of them.
+\set VERBOSITY verbose
+select interval ' P1Y';
+select interval 'P1Y ';
+select interval 'P+1Y';
+select interval 'P1eY', 1;
+select interval 'P1e2Y', 1;
+select interval 'P-1.5Y', interval 'P.5D', interval 'P1.D';
+select interval 'PT';
+select interval 'P1YT';
+select interval 'P1DT1H T2M';
+select interval 'P1DT1HT2M';
+select interval 'P';
+select interval 'PT1:2', interval 'PT1', interval 'PT123456', interval 'PT123456.789', interval 'PT12345';
+select interval 'P20010203', interval 'P20010203T040506.7', interval 'P2001-02', interval 'P2001T04', interval 'P2001-02T04:05';
+select interval 'P1-2-3-4';
+select interval 'P1Y1-2';
+select interval 'PT1H1:2';
+select interval 'P1Y20010203';
+select interval 'P0.1-0.2-0.3', interval 'P0.1-0.2-0.3T0.4:0.5:0.6';
+select interval 'P-1-2-3', interval 'P1--2-3T-4:-5:6';
+select interval 'P1e16D';
+select interval 'p1y';
+select interval 'P1y';
+select interval 'P1Y2M3W4DT5H6M7.891S', interval 'P1D2D', interval 'PT1S1S';
+select interval 'P1e400D';
+select interval 'PnanD';
+select interval 'PinfD';
+select interval 'P1 D';
+select interval 'P 1D';
+SELECT interval 'P2147483648';
+SELECT interval 'PT2562047789';
+SELECT interval 'P0.1-2147483647-00';
