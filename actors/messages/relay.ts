@@ -4,24 +4,36 @@
  *
  *   at  size  field
  *    0     8  "KMBRELAY"
- *    8     1  kind: 1 requests · 2 replies · 3 commands · 4 question · 5 answer
- *    9     1  zero
+ *    8     1  kind: 1 requests · 2 replies · 3 commands · 4 question · 5 answer · 6 part
+ *    9     1  of 1, 3: which gateway beside the shard that asks they come from, 0 for none
  *   10     6  incarnation of the shard that asks; an answer repeats it
  *   16        1, 3: a batch of requests, each deadline as what is left of it · 2: a batch of replies
  *             4: id u32 · topic u8 (1 commit index, 2 administration, 3 report, 4 handover, 5 barrier,
- *                6 reconfiguration, 7 cancel, 8 roles changed) · zero 3 · body
+ *                6 reconfiguration, 7 cancel, 8 roles changed, 9 taken, 10 gateway gone) · zero 3 · body
  *             5: id u32 · known u8 · zero 3 · body
+ *             6: 1 for the last part of a relay, else 0 · bytes of a relay that is longer than a message between nodes
  */
 import { assert } from "../../runtime/types/assert.js";
+import { miB } from "../../runtime/types/limits.js";
 
-export const relayKinds = { requests: 1, replies: 2, commands: 3, question: 4, answer: 5 } as const;
+export const relayKinds = { requests: 1, replies: 2, commands: 3, question: 4, answer: 5, part: 6 } as const;
 
 const magic = new TextEncoder().encode("KMBRELAY");
 const headBytes = 16;
 const kindAt = 8;
+const sourceAt = 9;
 const incarnationAt = 10;
 const questionHeadBytes = 8;
 const u32Span = 2 ** 32;
+
+/** A message between nodes has at most 17 MiB. */
+const relayBytesMax: number = 16 * miB;
+const partBytesMax: number = 2 * miB;
+/** More than the largest request of a client, whose messages have at most 64 MiB. */
+const assembledBytesMax: number = 96 * miB;
+
+/** Gateways beside one shard are numbered from 1 to this. */
+export const sourcesMax = 255;
 
 /** Incarnations are drawn below this. */
 export const incarnationSpan = 2 ** 48;
@@ -33,14 +45,18 @@ export interface Relay {
    * to the one before it may be taken for its own.
    */
   readonly incarnation: number;
+  /** Which gateway beside the shard that asks its requests come from; 0 for none, and where that does not matter. */
+  readonly source?: number;
   readonly body: Uint8Array;
 }
 
-export function encodeRelay({ kind, incarnation, body }: Relay): Uint8Array {
+export function encodeRelay({ kind, incarnation, source = 0, body }: Relay): Uint8Array {
   assert(incarnation >= 0 && incarnation < incarnationSpan, "an incarnation has six bytes");
+  assert(source >= 0 && source <= sourcesMax, "a source has one byte");
   const bytes = new Uint8Array(headBytes + body.length);
   bytes.set(magic, 0);
   bytes[kindAt] = kind;
+  bytes[sourceAt] = source;
   const view = new DataView(bytes.buffer);
   view.setUint16(incarnationAt, Math.floor(incarnation / u32Span), true);
   view.setUint32(incarnationAt + 2, incarnation % u32Span, true);
@@ -54,17 +70,61 @@ export function isRelay(bytes: Uint8Array): boolean {
   return true;
 }
 
+/** Without looking at the rest of it. */
+export function relayKindOf(bytes: Uint8Array): number {
+  assert(isRelay(bytes), "a relay begins with its magic");
+  return bytes[kindAt] ?? 0;
+}
+
 /** The body is copied: batches are changed in place by those who read them. */
-export function decodeRelay(bytes: Uint8Array): Relay {
+export function decodeRelay(bytes: Uint8Array): Required<Relay> {
   assert(isRelay(bytes), "a relay begins with its magic");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const incarnation = view.getUint16(incarnationAt, true) * u32Span + view.getUint32(incarnationAt + 2, true);
-  return { kind: view.getUint8(kindAt), incarnation, body: bytes.slice(headBytes) };
+  return { kind: view.getUint8(kindAt), incarnation, source: view.getUint8(sourceAt), body: bytes.slice(headBytes) };
+}
+
+/** What one relay is sent as: itself, or parts of at most `partBytesMax`, to be put together again where they arrive. */
+export function partsOf(bytes: Uint8Array): readonly Uint8Array[] {
+  if (bytes.length <= relayBytesMax) return [bytes];
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += partBytesMax) {
+    const body = new Uint8Array(1 + Math.min(partBytesMax, bytes.length - at));
+    body[0] = at + partBytesMax >= bytes.length ? 1 : 0;
+    body.set(bytes.subarray(at, at + partBytesMax), 1);
+    parts.push(encodeRelay({ kind: relayKinds.part, incarnation: 0, body }));
+  }
+  return parts;
+}
+
+/** Puts together what one shard sends in parts. */
+export class PartAssembler {
+  #parts: Uint8Array[] = [];
+  #bytes = 0;
+
+  /** Takes the body of a part: the whole relay with the last one, before that null. Throws when it grows past all that is relayed. */
+  add(body: Uint8Array): Uint8Array | null {
+    const part = body.subarray(1);
+    this.#parts.push(part);
+    this.#bytes += part.length;
+    assert(this.#bytes <= assembledBytesMax, "no relay is as long as that");
+    if (body[0] !== 1) return null;
+    const whole = new Uint8Array(this.#bytes);
+    let at = 0;
+    for (const each of this.#parts) {
+      whole.set(each, at);
+      at += each.length;
+    }
+    this.#parts = [];
+    this.#bytes = 0;
+    return whole;
+  }
 }
 
 /**
- * What can be asked: of any shard a report, to cancel a session's statement, and to pass on that roles have changed; of the one that leads the
- * commit index and what changes something.
+ * What can be asked: of any shard a report, to cancel a session's statement, to pass on that roles have changed, and to say that it has taken
+ * what it was sent before; of the one that leads the commit index and what changes something, and to do no more for the clients of a gateway that
+ * is gone. A topic that a shard does not know it answers with null.
  */
 export const relayTopics = {
   commitIndex: 1,
@@ -75,6 +135,8 @@ export const relayTopics = {
   reconfiguration: 6,
   cancel: 7,
   rolesChanged: 8,
+  taken: 9,
+  gatewayGone: 10,
 } as const;
 
 export interface Question {

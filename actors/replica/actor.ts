@@ -174,9 +174,6 @@ class ReplicaActor implements Actor<ReplicaMessage> {
       case "relay":
         this.#peers.relay(message.to, message.bytes);
         return;
-      case "breakLink":
-        this.#peers.disconnect(message.to, "this node's shard has lost what was for it");
-        return;
       case "noticesDue":
         this.#notices.due();
         return;

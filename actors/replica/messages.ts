@@ -55,8 +55,6 @@ export type ReplicaMessage =
   | { readonly kind: "confirm" }
   /** Told by the shard: bytes for this shard on another replica's node. */
   | { readonly kind: "relay"; readonly to: number; readonly bytes: Uint8Array }
-  /** Told by the shard: something for the shard there was lost on its way. The link ends, so that both sides hear of it. */
-  | { readonly kind: "breakLink"; readonly to: number }
   /** Told by the shard, once nothing that it proposed is under way: end the view, so that another replica leads. */
   | { readonly kind: "abdicate" }
   /**

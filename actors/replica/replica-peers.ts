@@ -10,7 +10,7 @@ import { KimberliteError } from "../../runtime/types/errors.js";
 import { decodeMessage, encodeMessage } from "../../runtime/vsr/codec.js";
 import type { Message } from "../../runtime/vsr/messages.js";
 import { refusalsOf } from "../messages/refused-requests.js";
-import { decodeRelay, encodeRelay, isRelay, relayKinds } from "../messages/relay.js";
+import { decodeRelay, encodeRelay, isRelay, relayKindOf, relayKinds } from "../messages/relay.js";
 import type { Machine } from "../shard/machine.js";
 import type { PeerArgs, PeerLinks } from "./peer-links.js";
 import type { ShardNotices } from "./shard-notices.js";
@@ -89,7 +89,10 @@ export class ReplicaPeers {
   #arrived(from: number, bytes: Uint8Array): void {
     const { superblock, notices } = this.#host;
     if (isRelay(bytes)) {
-      if (!notices.relayed(from, bytes)) this.#refuseRelay(from, bytes);
+      // Requests can be refused.
+      const kind = relayKindOf(bytes);
+      const mayWait = kind !== relayKinds.requests && kind !== relayKinds.commands;
+      if (!notices.relayed(from, bytes, mayWait)) this.#refuseRelay(from, bytes);
       return;
     }
     const decoded = decodeMessage(bytes, superblock.content.clusterId);
@@ -138,7 +141,7 @@ export class ReplicaPeers {
   #refuseRelay(from: number, bytes: Uint8Array): void {
     const { kind, incarnation, body } = decodeRelay(bytes);
     if (kind !== relayKinds.requests && kind !== relayKinds.commands) {
-      this.disconnect(from, "this node's shard has no room for its answers");
+      this.disconnect(from, "this node's shard has no room for what it says");
       return;
     }
     const error = new KimberliteError("mailboxFull", "the shard that leads takes no more work at the moment");

@@ -29,6 +29,7 @@ import type { ShardArgs } from "./args.js";
 import { Checkpointer } from "./checkpointer.js";
 import { ShardCore } from "./core.js";
 import { Handover } from "./handover.js";
+import { HeldRequests } from "./held-requests.js";
 import { Intake } from "./intake.js";
 import { type Machine, realMachine } from "./machine.js";
 import type { ShardMessage } from "./messages.js";
@@ -73,14 +74,13 @@ class Shard implements Actor<ShardMessage> {
       after: (ms) => void context.after(ms, { kind: "handoverDue" }),
       now: () => context.monotonic(),
     });
-    const { answering, forwarder } = this.#nodes;
-    this.#intake = new Intake(core, answering, forwarder);
-    this.#pipeline = new Pipeline(core, this.#intake.queue, answering, this.#handover, {
+    const { answering, forwarder, held } = this.#nodes;
+    this.#intake = new Intake(core, answering, forwarder, new HeldRequests((port) => held.isFull(port)));
+    this.#pipeline = new Pipeline(core, this.#intake, answering, this.#handover, {
       published,
       answerOne: (request, body) => this.#intake.answerOne(request, body),
       answeredBytes: () => this.#intake.answeredBytes,
       goOnLater: () => this.#goOnLater(),
-      isHeldUp: () => this.#nodes.held.isFull,
       sendAnswers: () => this.#intake.sendAnswers(),
     });
     this.#operations = new Operations(core, this.#nodes, this.#pipeline, this.#handover);
@@ -117,6 +117,7 @@ class Shard implements Actor<ShardMessage> {
 
   unwired(neighbour: string): void {
     this.#readers.left(neighbour);
+    this.#nodes.forwarder.goOn();
     this.#core.sql?.dropClosed();
   }
 
@@ -267,7 +268,7 @@ class Shard implements Actor<ShardMessage> {
         return;
       case "resendAnswers":
         // `flush` follows, and decides what was held up.
-        this.#nodes.held.resend();
+        this.#nodes.resend();
         return;
       case "goOn":
         // `flush` follows, and goes on deciding.
@@ -313,6 +314,7 @@ class Shard implements Actor<ShardMessage> {
   /** Everything that had arrived is queued: form a prepare of it, unless enough are under way. */
   flush(): void {
     const { sql, context } = this.#core;
+    this.#intake.held.requeue(this.#intake.queue);
     sql?.requeueWoken(this.#intake.queue);
     this.#pipeline.propose();
     this.#intake.sendAnswers();
@@ -378,7 +380,7 @@ class Shard implements Actor<ShardMessage> {
     core.isDraining = true;
     const giveUp = core.context.monotonic() + drainMsMax;
     const waits = (): boolean => core.context.monotonic() < giveUp && core.phase === "leading";
-    while (waits() && (this.#intake.queue.count > 0 || !this.#pipeline.isEmpty)) await pause();
+    while (waits() && (this.#intake.isWaitedFor || !this.#pipeline.isEmpty)) await pause();
     if (core.phase === "opening") return;
     const { checkpointer } = core.parts();
     // One under way may hold an older state: wait for it, then take the last.
@@ -394,13 +396,17 @@ class Shard implements Actor<ShardMessage> {
 
   inspect(): Record<string, string | number> {
     const { sql } = this.#core;
-    const { queue } = this.#intake;
+    const { queue, held } = this.#intake;
     return {
       ...this.#core.inspect(),
       ...this.#pipeline.inspect(),
-      queued: queue.count,
-      queuedBytes: queue.bytes,
+      queued: queue.count + held.count,
+      queuedBytes: queue.bytes + held.bytes,
       answerBytesHeld: this.#nodes.held.bytes,
+      answerBytesHeldMost: this.#nodes.held.most,
+      answersHeld: this.#nodes.held.waited,
+      requestsHeld: held.waited,
+      relaysRefused: this.#nodes.relays.refused,
       sqlTransactions: sql?.openTransactions ?? 0,
       sqlWaiting: sql?.parked ?? 0,
     };

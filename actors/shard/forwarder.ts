@@ -15,14 +15,11 @@ import { assert } from "../../runtime/types/assert.js";
 import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js";
 import type { CommandMessage } from "../messages/commands.js";
 import { refusalsOf } from "../messages/refused-requests.js";
-import { encodeRelay, relayKinds } from "../messages/relay.js";
+import { encodeRelay, relayKinds, relayTopics, sourcesMax } from "../messages/relay.js";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../messages/reply-batch.js";
 import { deadlinesLeft, RequestBatchWriter } from "../messages/request-batch.js";
-import type { Answering } from "./peer-port.js";
+import type { Answering, RelaySender } from "./peer-port.js";
 import type { Questions } from "./questions.js";
-
-/** Hands bytes to the replica, for its link. False when they are lost for certain. */
-export type SendRelay = (replica: number, bytes: Uint8Array) => boolean;
 
 interface Waiting {
   readonly port: Port | null;
@@ -39,6 +36,7 @@ interface HandedOn {
 
 const waitingBytesMax = 32 * 1024 * 1024;
 const handedOnMax = 200_000;
+const goneMs = 5_000;
 const correlationAt = 4;
 const kindAt = 16;
 
@@ -46,7 +44,9 @@ export class Forwarder {
   readonly #context: ActorContext;
   readonly #answering: Answering;
   readonly #incarnation: number;
-  readonly #send: SendRelay;
+  readonly #relays: RelaySender;
+  /** What the leader knows the gateways of this node as. */
+  readonly #sources = new Map<Port, number>();
   /** By our own correlation: whose request it is. */
   readonly #handedOn = new Map<number, HandedOn>();
   readonly #questions: Questions;
@@ -57,11 +57,17 @@ export class Forwarder {
   #leader: number | null = null;
 
   /** @param incarnation of this shard */
-  constructor(context: ActorContext, answering: Answering, incarnation: number, send: SendRelay, questions: Questions) {
+  constructor(
+    context: ActorContext,
+    answering: Answering,
+    incarnation: number,
+    relays: RelaySender,
+    questions: Questions,
+  ) {
     this.#context = context;
     this.#answering = answering;
     this.#incarnation = incarnation;
-    this.#send = send;
+    this.#relays = relays;
     this.#questions = questions;
   }
 
@@ -133,7 +139,8 @@ export class Forwarder {
 
   #wait(waiting: Waiting, count: number): void {
     const { bytes } = waiting;
-    if (this.#waitingBytes + bytes.length > waitingBytesMax || this.#handedOn.size + count > handedOnMax) {
+    const hasRoom = this.#waiting.length === 0 || this.#waitingBytes + bytes.length <= waitingBytesMax;
+    if (!hasRoom || this.#handedOn.size + count > handedOnMax) {
       this.#refuse(waiting, new KimberliteError("mailboxFull", "too many writes wait for the shard's leader"));
       return;
     }
@@ -161,18 +168,48 @@ export class Forwarder {
 
   /** Something waits although there is somebody to hand it to. */
   get isHeldUp(): boolean {
-    return this.#leader !== null && this.#waiting.length > 0;
+    if (this.#leader !== null && this.#waiting.length > 0) return true;
+    for (const port of this.#sources.keys()) if (!port.isOpen) return true;
+    return false;
   }
 
-  /** The replica may have room again. */
+  /** There may be room again, or a gateway may be gone. */
   goOn(): void {
     this.#flush();
+    this.#tellGone();
   }
 
-  /** False when the replica has no room for it: it is tried again a moment later. */
+  // ------------------------------------------------------------------ gateways
+
+  /** Of a gateway that hands its first request on the number is a new one; of an actor that commands something, zero. */
+  #sourceOf(port: Port | null): number {
+    if (port === null) return 0;
+    const known = this.#sources.get(port);
+    if (known !== undefined) return known;
+    const taken = new Set(this.#sources.values());
+    let source = 1;
+    while (taken.has(source) && source < sourcesMax) source += 1;
+    this.#sources.set(port, source);
+    return source;
+  }
+
+  /** The leader keeps transactions and locks for the clients of a gateway until it hears that it is gone. */
+  #tellGone(): void {
+    for (const [port, source] of this.#sources) {
+      if (port.isOpen) continue;
+      if (this.#leader !== null) {
+        const { gatewayGone } = relayTopics;
+        if (!this.#questions.tryAsk(this.#leader, gatewayGone, Uint8Array.of(source), goneMs, () => {})) return;
+      }
+      this.#sources.delete(port);
+    }
+  }
+
+  /** False when there is no room for it: it is tried again a moment later. */
   #handOn(leader: number, waiting: Waiting): boolean {
     const { port, envelope, kind } = waiting;
     if (port !== null && !port.isOpen) return true;
+    if (!this.#relays.hasRoom(leader, waiting.bytes.length)) return false;
     const bytes = waiting.bytes.slice();
     deadlinesLeft(bytes, this.#context.now());
     const view = new DataView(bytes.buffer);
@@ -188,7 +225,8 @@ export class Forwarder {
       view.setUint32(at + correlationAt, this.#next, true);
       given.push(this.#next);
     }
-    if (this.#send(leader, encodeRelay({ kind, incarnation: this.#incarnation, body: bytes }))) return true;
+    const relay = { kind, incarnation: this.#incarnation, source: this.#sourceOf(port), body: bytes };
+    if (this.#relays.send(leader, encodeRelay(relay))) return true;
     for (const correlation of given) this.#handedOn.delete(correlation);
     return false;
   }

@@ -1,13 +1,14 @@
 /**
- * Answers on their way to the gateways of this node: what one of them has no room for stays here, in its order, and is sent a moment later.
- * So nothing that was said is lost; and while much stays, the shard decides nothing more whose answers would come on top.
+ * Answers on their way to the gateways of this node and to the shards of others: what one of them has no room for stays here, in its order, and
+ * is sent a moment later. So nothing that was said is lost; and while much stays for one of them, the shard decides nothing more that would
+ * be answered to it.
  */
-import type { ActorContext, Port, TellOptions, TellResult } from "../../runtime/actor/definition.js";
+import type { Port, TellOptions, TellResult } from "../../runtime/actor/definition.js";
 import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
 import { assert } from "../../runtime/types/assert.js";
 import { miB } from "../../runtime/types/limits.js";
 
-/** Beyond this the shard decides nothing more. */
+/** Of one port: beyond this the shard decides nothing more that is answered to it, until only half of it waits. */
 const heldBytesMax: number = 32 * miB;
 
 interface Held {
@@ -16,15 +17,30 @@ interface Held {
   readonly bytes: number;
 }
 
-export class HeldAnswers {
-  readonly #context: Pick<ActorContext, "tell">;
-  readonly #later: () => void;
-  readonly #held = new Map<Port, Held[]>();
-  #bytes = 0;
+interface HeldFor {
+  readonly answers: Held[];
+  bytes: number;
+  isFull: boolean;
+}
 
-  /** @param later has `resend` called after a moment */
-  constructor(context: Pick<ActorContext, "tell">, later: () => void) {
-    this.#context = context;
+export type Deliver = (port: Port, message: OutgoingMessage, options?: TellOptions) => TellResult;
+
+export class HeldAnswers {
+  readonly #deliver: Deliver;
+  readonly #later: () => void;
+  readonly #held = new Map<Port, HeldFor>();
+  #bytes = 0;
+  /** Answers that had to wait. */
+  waited = 0;
+  /** The most bytes that ever waited. */
+  most = 0;
+
+  /**
+   * @param deliver tells it now, or says that there is no room
+   * @param later has `resend` called after a moment
+   */
+  constructor(deliver: Deliver, later: () => void) {
+    this.#deliver = deliver;
     this.#later = later;
   }
 
@@ -33,39 +49,56 @@ export class HeldAnswers {
     return this.#bytes;
   }
 
-  get isFull(): boolean {
-    return this.#bytes > heldBytesMax;
+  get isEmpty(): boolean {
+    return this.#held.size === 0;
+  }
+
+  isFull(port: Port): boolean {
+    return this.#held.size > 0 && port.isOpen && this.#held.get(port)?.isFull === true;
   }
 
   /** As a context's, but never `busy`: what is not taken now is kept. */
   tell(port: Port, message: OutgoingMessage, options?: TellOptions): Exclude<TellResult, "busy"> {
     const before = this.#held.get(port);
     if (before === undefined) {
-      const result = this.#context.tell(port, message, options);
+      const result = this.#deliver(port, message, options);
       if (result !== "busy") return result;
     }
     const body = "bytes" in message ? message["bytes"] : null;
     const bytes = body instanceof Uint8Array ? body.length : 0;
-    const held = before ?? [];
-    held.push({ message, options, bytes });
+    const held = before ?? { answers: [], bytes: 0, isFull: false };
+    held.answers.push({ message, options, bytes });
+    held.bytes += bytes;
+    held.isFull ||= held.bytes > heldBytesMax;
     if (this.#held.size === 0) this.#later();
     this.#held.set(port, held);
     this.#bytes += bytes;
+    this.waited += 1;
+    this.most = Math.max(this.most, this.#bytes);
     return "accepted";
   }
 
-  /** Sends what there is room for now. What a gateway that is gone was to hear is forgotten with its clients. */
+  /** The moment has come. */
+  due(): void {
+    this.resend();
+    if (this.#held.size > 0) this.#later();
+  }
+
+  /** Sends what there is room for now. What somebody who is gone was to hear is forgotten with his clients. */
   resend(): void {
     for (const [port, held] of this.#held) {
       let sent = 0;
-      for (const { message, options } of held) {
-        if (port.isOpen && this.#context.tell(port, message, options) === "busy") break;
+      for (const { message, options } of held.answers) {
+        if (port.isOpen && this.#deliver(port, message, options) === "busy") break;
         sent += 1;
       }
-      for (const { bytes } of held.splice(0, sent)) this.#bytes -= bytes;
-      if (held.length === 0) this.#held.delete(port);
+      for (const { bytes } of held.answers.splice(0, sent)) {
+        held.bytes -= bytes;
+        this.#bytes -= bytes;
+      }
+      if (held.bytes <= heldBytesMax / 2) held.isFull = false;
+      if (held.answers.length === 0) this.#held.delete(port);
     }
     assert(this.#held.size > 0 || this.#bytes === 0, "what is held is counted");
-    if (this.#held.size > 0) this.#later();
   }
 }

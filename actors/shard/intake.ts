@@ -12,6 +12,7 @@ import { ReplyBatchWriter } from "../messages/reply-batch.js";
 import { deadlinesFrom, RequestBatchReader, RequestBatchWriter } from "../messages/request-batch.js";
 import type { ShardCore } from "./core.js";
 import type { Forwarder } from "./forwarder.js";
+import type { HeldRequests } from "./held-requests.js";
 import { notLeading } from "./outcomes.js";
 import { type Answering, PeerPort } from "./peer-port.js";
 import { type QueuedRequest, RequestQueue } from "./request-queue.js";
@@ -22,6 +23,7 @@ const queueCountMax = 200_000;
 
 export class Intake {
   readonly queue = new RequestQueue();
+  readonly held: HeldRequests;
   readonly #core: ShardCore;
   readonly #answering: Answering;
   readonly #forwarder: Forwarder;
@@ -30,7 +32,9 @@ export class Intake {
   /** Answers that rest on nothing that is under way, by who asked. */
   readonly #answers = new Map<Port, ReplyBatchWriter>();
 
-  constructor(core: ShardCore, answering: Answering, forwarder: Forwarder) {
+  /** @param held takes requests of those who have no room for answers */
+  constructor(core: ShardCore, answering: Answering, forwarder: Forwarder, held: HeldRequests) {
+    this.held = held;
     this.#core = core;
     this.#answering = answering;
     this.#forwarder = forwarder;
@@ -48,6 +52,11 @@ export class Intake {
       bodyFrom: 0,
       bodyTo: 0,
     };
+  }
+
+  /** Something is still to be decided. */
+  get isWaitedFor(): boolean {
+    return this.queue.count + this.held.count > 0;
   }
 
   /** A batch of a gateway of this node. */
@@ -142,7 +151,8 @@ export class Intake {
     if (batch.bodyTo - batch.bodyFrom < 8) return new KimberliteError("frameInvalid", "the request names no tenant");
     if (this.#core.isDraining) return new KimberliteError("draining", "connect again once it is back");
     if (this.#core.isFull) return new KimberliteError("diskFull", "free space, and writes go on by themselves");
-    if (this.queue.count >= queueCountMax || this.queue.bytes >= queueBytesMax) {
+    const { queue, held } = this;
+    if (queue.count + held.count >= queueCountMax || queue.bytes + held.bytes >= queueBytesMax) {
       return new KimberliteError(
         "mailboxFull",
         "the shard has more writes waiting than it holds; try again in a moment",
@@ -156,6 +166,7 @@ export class Intake {
    * would overtake.
    */
   forwardQueued(hasLost: boolean): void {
+    this.held.requeueAll(this.queue);
     for (const waiting of this.queue.drain()) {
       if (hasLost && waiting.port !== null) {
         this.#refuse(waiting.port, waiting.correlation);

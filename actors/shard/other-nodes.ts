@@ -4,6 +4,7 @@
  */
 import type { OutgoingMessage } from "../../runtime/actor/envelope.js";
 import { assert } from "../../runtime/types/assert.js";
+import { miB } from "../../runtime/types/limits.js";
 import { rolesLeaseMs } from "../directory/messages.js";
 import { type CancelMessage, decodeCancel, encodeCancel } from "../messages/cancel.js";
 import {
@@ -13,6 +14,7 @@ import {
   encodeAnswer,
   encodeOp,
   incarnationSpan,
+  PartAssembler,
   relayKinds,
   relayTopics,
 } from "../messages/relay.js";
@@ -22,8 +24,10 @@ import { Forwarder } from "./forwarder.js";
 import { encodeOutcome, type HandoverSettled } from "./handover.js";
 import { HeldAnswers } from "./held-answers.js";
 import type { ShardReports } from "./messages.js";
-import { type Answering, answeringOver, PeerPort } from "./peer-port.js";
+import { PeerAskers } from "./peer-askers.js";
+import { type Answering, answeringOver, deliverOver, type PeerPort } from "./peer-port.js";
 import { type Answered, Questions } from "./questions.js";
+import { Relays } from "./relays.js";
 import { collectReports, decodeReport, encodeReport, type ShardReport } from "./report.js";
 
 /** What others may ask of this shard. */
@@ -42,13 +46,18 @@ const confirmMs = 5_000;
 const cancelMs = 1_000;
 const questionsDueMs = 50;
 const resendMs = 5;
+/** Who has not taken what came before by then has lost it, or is asked again behind more. */
+const takenMs = 30_000;
+/** While more waits for the gateways of this node, nothing that came from another counts as taken. */
+const untakenBytes: number = 8 * miB;
 export const noBytes = new Uint8Array(0);
 
 export class OtherNodes {
   readonly forwarder: Forwarder;
   readonly answering: Answering;
-  /** What gateways of this node have no room for. */
+  /** What gateways of this node and shards of others have no room for. */
   readonly held: HeldAnswers;
+  readonly relays: Relays;
   /** Replicas to which a connection stands. */
   readonly linked = new Set<number>();
   readonly #core: ShardCore;
@@ -56,26 +65,34 @@ export class OtherNodes {
   /** Tells what this shard asks from what the one before it in this place has asked. */
   readonly #incarnation: number;
   readonly #questions: Questions;
-  /** By replica: the shard there, as one who asks, since it first did. */
-  readonly #peerPorts = new Map<number, PeerPort>();
+  readonly #askers: PeerAskers;
+  /** By replica: what its shard sends in parts. */
+  readonly #parts = new Map<number, PartAssembler>();
+  /** Shards that wait to hear that what they sent is taken. */
+  #untaken: (() => void)[] = [];
   /** Those that vote and those that stand by. */
   #replicas: number;
-  /** Replicas of whose links the end has to be asked for: an answer to the shard there was lost. */
-  readonly #broken = new Set<number>();
   #isWatching = false;
 
   constructor(core: ShardCore, host: OtherNodesHost) {
     this.#core = core;
     this.#host = host;
     const { context, args } = core;
-    const send = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes);
-    const handOn = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes) || this.#tryLater();
-    const answer = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes) || this.#breakLink(to);
+    const tell = (to: number, bytes: Uint8Array): boolean => this.#relay(to, bytes);
     this.#incarnation = Math.floor(context.random() * incarnationSpan);
-    this.#questions = new Questions(this.#incarnation, send, () => context.monotonic());
-    this.held = new HeldAnswers(context, () => void context.after(resendMs, { kind: "resendAnswers" }));
-    this.answering = answeringOver(context, this.held, answer);
-    this.forwarder = new Forwarder(context, this.answering, this.#incarnation, handOn, this.#questions);
+    this.#questions = new Questions(this.#incarnation, tell, () => context.monotonic());
+    this.relays = new Relays({
+      tell: (to, bytes) => tell(to, bytes) || this.#tryLater(),
+      askTaken: (to, taken) => this.#askTaken(to, taken),
+      roomAgain: () => this.#roomAgain(),
+    });
+    this.held = new HeldAnswers(
+      deliverOver(context, this.relays),
+      () => void context.after(resendMs, { kind: "resendAnswers" }),
+    );
+    this.answering = answeringOver(context, this.held);
+    this.forwarder = new Forwarder(context, this.answering, this.#incarnation, this.relays, this.#questions);
+    this.#askers = new PeerAskers(context.epoch, () => this.#core.sql?.dropClosed());
     this.#replicas = args.replicas;
   }
 
@@ -87,26 +104,28 @@ export class OtherNodes {
     return port !== null && context.tell(port, { kind: "relay", to, bytes }, { transfer: true }) === "accepted";
   }
 
-  /** The replica's mailbox is full: what is to be handed on waits. */
+  /** The replica's mailbox is full: what is for others waits. */
   #tryLater(): boolean {
     this.#watch();
     return false;
   }
 
-  /** The replica's mailbox is full, and answers do not wait: who is owed one hears by the end of the link that it is lost. */
-  #breakLink(to: number): boolean {
-    this.#broken.add(to);
+  #askTaken(to: number, taken: () => void): boolean {
+    const isAsked = this.#questions.tryAsk(to, relayTopics.taken, noBytes, takenMs, taken);
     this.#watch();
-    return false;
+    return isAsked;
   }
 
-  #askForEnds(): void {
-    const { context, args } = this.#core;
-    const port = context.port(args.replica);
-    for (const to of this.#broken) {
-      if (port !== null && context.tell(port, { kind: "breakLink", to }) === "busy") return;
-      this.#broken.delete(to);
-    }
+  #roomAgain(): void {
+    this.held.resend();
+    this.forwarder.goOn();
+  }
+
+  /** What had no room may have some now. */
+  resend(): void {
+    this.held.due();
+    if (this.held.bytes > untakenBytes) return;
+    for (const taken of this.#untaken.splice(0)) taken();
   }
 
   up(replica: number): void {
@@ -116,7 +135,9 @@ export class OtherNodes {
 
   down(replica: number): void {
     this.linked.delete(replica);
-    this.#endPeer(replica);
+    this.#parts.delete(replica);
+    this.relays.down(replica);
+    this.#askers.end(replica);
     this.#questions.peerDown(replica);
     this.forwarder.peerDown(replica);
   }
@@ -132,51 +153,39 @@ export class OtherNodes {
     this.#replicas = count;
   }
 
-  /**
-   * Whoever comes next over the link to that node counts its requests and questions from the start: what the one before it asked is not
-   * answered to it, or a client would get the answer to another's request.
-   */
-  #endPeer(replica: number): void {
-    const port = this.#peerPorts.get(replica);
-    if (port === undefined) return;
-    port.isOpen = false;
-    this.#peerPorts.delete(replica);
-    this.#core.sql?.dropClosed();
-  }
-
-  /**
-   * The shard on that node, as the one that asks now. It may be another than the one before without a link that broke: a shard alone was
-   * started again, or the link stood again before its end was heard of here.
-   */
-  #asker(replica: number, incarnation: number): PeerPort {
-    const known = this.#peerPorts.get(replica);
-    if (known?.incarnation === incarnation) return known;
-    this.#endPeer(replica);
-    const port = new PeerPort(replica, incarnation, this.#core.context.epoch);
-    this.#peerPorts.set(replica, port);
-    return port;
-  }
-
   /** What this shard on another node says. */
   relayed(from: number, bytes: Uint8Array): void {
-    const { kind, incarnation, body } = decodeRelay(bytes);
+    const { kind, incarnation, source, body } = decodeRelay(bytes);
     switch (kind) {
       case relayKinds.requests:
-      case relayKinds.commands:
-        this.#host.requestsOfPeer(this.#asker(from, incarnation), body, kind === relayKinds.commands);
+      case relayKinds.commands: {
+        const asker = this.#askers.asker(from, incarnation, source);
+        this.#host.requestsOfPeer(asker, body, kind === relayKinds.commands);
         return;
+      }
       case relayKinds.replies:
         if (incarnation === this.#incarnation) this.forwarder.replies(body);
         return;
       case relayKinds.question:
-        this.#asked(this.#asker(from, incarnation), body);
+        this.#asked(this.#askers.asker(from, incarnation, 0), body);
         return;
       case relayKinds.answer:
         if (incarnation === this.#incarnation) this.#questions.answered(body);
         return;
+      case relayKinds.part: {
+        const whole = this.#partsOf(from).add(body);
+        if (whole !== null) this.relayed(from, whole);
+        return;
+      }
       default:
         this.#core.context.log.warn("a relay of an unknown kind", { shard: this.#core.args.shard, from, kind });
     }
+  }
+
+  #partsOf(replica: number): PartAssembler {
+    const parts = this.#parts.get(replica) ?? new PartAssembler();
+    this.#parts.set(replica, parts);
+    return parts;
   }
 
   // ------------------------------------------------------------------ questions
@@ -186,7 +195,13 @@ export class OtherNodes {
     const answer = (known: Uint8Array | null): void => {
       if (asker.isOpen) this.#relay(asker.replica, encodeAnswer(asker.incarnation, { id, body: known }));
     };
-    if (topic === relayTopics.cancel) {
+    if (topic === relayTopics.taken) {
+      if (this.held.bytes > untakenBytes) this.#untaken.push(() => answer(noBytes));
+      else answer(noBytes);
+    } else if (topic === relayTopics.gatewayGone) {
+      this.#askers.gone(asker, body[0] ?? 0);
+      answer(noBytes);
+    } else if (topic === relayTopics.cancel) {
       const cancel = decodeCancel(body);
       if (cancel !== null) this.#host.cancel(cancel);
       answer(noBytes);
@@ -271,7 +286,7 @@ export class OtherNodes {
   }
 
   #watch(): void {
-    const isNeeded = this.#questions.size > 0 || this.forwarder.isHeldUp || this.#broken.size > 0;
+    const isNeeded = this.#questions.size > 0 || this.forwarder.isHeldUp || this.relays.isDue;
     if (this.#isWatching || !isNeeded) return;
     this.#isWatching = true;
     this.#core.context.after(questionsDueMs, { kind: "questionsDue" });
@@ -280,8 +295,8 @@ export class OtherNodes {
   questionsDue(): void {
     this.#isWatching = false;
     this.#questions.expire();
+    this.relays.goOn();
     this.forwarder.goOn();
-    this.#askForEnds();
     this.#watch();
   }
 

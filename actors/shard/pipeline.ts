@@ -12,6 +12,7 @@ import { preciseClock } from "../sql/precise-clock.js";
 import { QueryEngine } from "../sql/query-engine.js";
 import { type Leadership, pressureMax, type ShardCore } from "./core.js";
 import type { Handover } from "./handover.js";
+import type { HeldRequests } from "./held-requests.js";
 import { outcomeUnknown } from "./outcomes.js";
 import type { Answering } from "./peer-port.js";
 import { Proposal } from "./proposal.js";
@@ -37,10 +38,14 @@ export interface PipelineHost {
   answeredBytes(): number;
   /** More is to be decided, in a turn of its own. */
   goOnLater(): void;
-  /** Gateways have no room for what was answered: nothing is to be added to it. */
-  isHeldUp(): boolean;
   /** Sends what `answerOne` has taken. */
   sendAnswers(): void;
+}
+
+interface Requests {
+  readonly queue: RequestQueue;
+  /** Takes those over whose answers would find no room. */
+  readonly held: HeldRequests;
 }
 
 const retryFullMs = 500;
@@ -57,6 +62,7 @@ export class Pipeline {
   readonly #core: ShardCore;
   readonly #host: PipelineHost;
   readonly #queue: RequestQueue;
+  readonly #held: HeldRequests;
   readonly #answering: Answering;
   readonly #handover: Handover;
   readonly #unrecorded: Unrecorded;
@@ -71,10 +77,11 @@ export class Pipeline {
   /** A reconfiguration was proposed: the last of its configuration. */
   #isClosing = false;
 
-  constructor(core: ShardCore, queue: RequestQueue, answering: Answering, handover: Handover, host: PipelineHost) {
+  constructor(core: ShardCore, requests: Requests, answering: Answering, handover: Handover, host: PipelineHost) {
     this.#core = core;
     this.#host = host;
-    this.#queue = queue;
+    this.#queue = requests.queue;
+    this.#held = requests.held;
     this.#answering = answering;
     this.#handover = handover;
     this.#unrecorded = new Unrecorded(core, answering, (proposal) => this.#send(proposal));
@@ -137,7 +144,6 @@ export class Pipeline {
 
   /** Whether what is answered and still waits for the disk or for others leaves room for more. */
   get #hasAnswerRoom(): boolean {
-    if (this.#host.isHeldUp()) return false;
     let bytes = this.#unrecorded.answerBytes;
     for (const { answerBytes } of this.#inFlight) bytes += answerBytes;
     return bytes <= answerBytesMax;
@@ -175,7 +181,7 @@ export class Pipeline {
       const proposal = this.#spare.pop() ?? new Proposal();
       const own = this.#operations.shift();
       if (own === undefined) {
-        core.guarded(() => proposer.fill(this.#queue, proposal, core.context.now(), stamp, isEnough));
+        core.guarded(() => proposer.fill(this.#queue, proposal, core.context.now(), stamp, isEnough, this.#held));
         // Before the replica goes to the disk, which in one thread holds up all others.
         this.#host.sendAnswers();
       } else {

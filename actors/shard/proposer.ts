@@ -20,11 +20,13 @@ import type { TreeWriter } from "../../runtime/store/tree.js";
 import { assert, unreachable } from "../../runtime/types/assert.js";
 import { fromErrorRecord, KimberliteError } from "../../runtime/types/errors.js";
 import { groupCommitBytesTarget, sectorBytes } from "../../runtime/types/limits.js";
+import type { HeldRequests } from "./held-requests.js";
 import type { Proposal } from "./proposal.js";
 import type { QueuedRequest, RequestQueue } from "./request-queue.js";
 import type { SqlDecider } from "./sql/decider.js";
 
 export type IsEnough = (answerBytes: number) => boolean;
+type Holding = Pick<HeldRequests, "hold">;
 
 export class Proposer {
   readonly #kernel: Kernel;
@@ -37,6 +39,7 @@ export class Proposer {
   readonly #reply = new Output(new Uint8Array(replyBytesMax));
   readonly #sql: SqlDecider | null;
   #isEnough: IsEnough = () => false;
+  #held: Holding | null = null;
   /** Where the next prepare may begin. */
   nextAddress: number;
   /** Time of the newest record decided, µs. */
@@ -81,9 +84,18 @@ export class Proposer {
    * @param now what deadlines are held against, ms
    * @param time what records are stamped with, ms; the log's time never goes back, whatever the clocks do
    * @param isEnough whether what waits is left for the next prepare; asked behind each request, with the bytes of answers so far
+   * @param held takes requests over that are not to be decided now
    */
-  fill(queue: RequestQueue, proposal: Proposal, now: number, time = now, isEnough: IsEnough = () => false): void {
+  fill(
+    queue: RequestQueue,
+    proposal: Proposal,
+    now: number,
+    time = now,
+    isEnough: IsEnough = () => false,
+    held: Holding | null = null,
+  ): void {
     assert(proposal.isEmpty || proposal.recordCount === 0, "a proposal is filled once");
+    this.#held = held;
     this.#open(proposal, this.nextAddress);
     this.#isEnough = isEnough;
     const tenants = queue.tenants();
@@ -164,6 +176,10 @@ export class Proposer {
         queue.shift(tenant);
         continue;
       }
+      if (this.#isHeld(tenant, waiting)) {
+        queue.shift(tenant);
+        continue;
+      }
       const outcome = hasBlock ? this.#decide(waiting, proposal, tenant, time) : decided.full;
       if (outcome !== decided.full) {
         queue.shift(tenant);
@@ -182,6 +198,12 @@ export class Proposer {
     if (hasBlock) this.#block.end(this.#out);
     assert(this.#out.at <= this.#out.end, "a body stays within its room");
     return true;
+  }
+
+  /** What is half written is written to its end, whoever it is for. */
+  #isHeld(tenant: number, waiting: QueuedRequest): boolean {
+    if (this.#held === null || this.#sql?.isHalfWritten(tenant) === true) return false;
+    return this.#held.hold(tenant, waiting);
   }
 
   #isPartOfSegment(address: number): boolean {

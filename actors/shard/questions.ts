@@ -4,9 +4,11 @@
  */
 import { assert } from "../../runtime/types/assert.js";
 import { decodeAnswer, encodeQuestion, relayTopics } from "../messages/relay.js";
-import type { SendRelay } from "./forwarder.js";
 
 export type Answered = (body: Uint8Array | null) => void;
+
+/** Hands bytes to the replica, for its link. False when they are lost for certain. */
+export type SendRelay = (replica: number, bytes: Uint8Array) => boolean;
 
 interface Open {
   readonly to: number;
@@ -42,15 +44,20 @@ export class Questions {
   }
 
   ask(to: number, topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): void {
+    if (!this.tryAsk(to, topic, body, deadlineMs, answered)) answered(null);
+  }
+
+  /** As `ask`; false, and nothing is told, when it cannot be asked now. */
+  tryAsk(to: number, topic: number, body: Uint8Array, deadlineMs: number, answered: Answered): boolean {
     assert(deadlineMs > 0, "a question has a deadline");
     this.#next = (this.#next + 1) >>> 0;
     const id = this.#next;
     if (this.#open.size >= openMax || !this.#send(to, encodeQuestion(this.#incarnation, { id, topic, body }))) {
-      answered(null);
-      return;
+      return false;
     }
     assert(!this.#open.has(id), "a question's number is its own");
     this.#open.set(id, { to, topic, deadline: this.#now() + deadlineMs, answered });
+    return true;
   }
 
   /** An answer has come; one that nobody waits for any more is dropped. */

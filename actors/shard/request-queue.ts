@@ -55,6 +55,19 @@ export class RequestQueue {
     } else queue.entries.unshift(index);
   }
 
+  /** Puts requests, in their order, before all others of their tenant. */
+  unshiftAll(tenant: number, requests: readonly Readonly<QueuedRequest>[]): void {
+    const first: number[] = [];
+    for (const request of requests) {
+      this.#queueOf(tenant, request);
+      first.push(this.#keep(request));
+    }
+    const queue = this.#tenants.get(tenant);
+    if (queue === undefined) return;
+    queue.entries = first.concat(queue.entries.slice(queue.head));
+    queue.head = 0;
+  }
+
   #keep(request: Readonly<QueuedRequest>): number {
     let index = this.#free.pop();
     if (index === undefined) {

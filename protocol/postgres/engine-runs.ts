@@ -276,6 +276,13 @@ export class EngineRuns {
   }
 
   #lost(error: KimberliteError, request: SqlRequest, destination: SqlDestination): SqlError {
+    // Nothing was done, since there is no memory for more: a transaction that is open goes on to its ROLLBACK.
+    if (error.code === "mailboxFull" && error.outcome === "notCommitted" && request.kind !== "commit") {
+      return new SqlError("53200", "out of memory", {
+        detail: `${error.message}.`,
+        hint: "Try again in a moment, with less at a time.",
+      });
+    }
     if (destination === "projection" || request.kind === "describe") return new SqlError(error.sqlState, error.message);
     // Nothing was done, and whoever runs it again at once meets the same disk.
     if (error.code === "diskFull" && error.outcome === "notCommitted")

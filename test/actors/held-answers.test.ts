@@ -10,9 +10,12 @@ import { startShard, temporary } from "./started-shard.js";
 test("answers that find no room are sent later in their order, those of a gateway that is gone never", (t) => {
   const context = new FakeContext();
   let asked = 0;
-  const held = new HeldAnswers(context, () => {
-    asked += 1;
-  });
+  const held = new HeldAnswers(
+    (port, message) => context.tell(port, message),
+    () => {
+      asked += 1;
+    },
+  );
   const [first, second] = ["gateway-0", "gateway-1"].map((neighbour) => context.wire(neighbour));
   if (first === undefined || second === undefined) throw new Error("two gateways are wired");
   const tell = (port: typeof first, number: number) =>
@@ -27,12 +30,12 @@ test("answers that find no room are sent later in their order, those of a gatewa
   t.is(tell(second, 4), "accepted");
   t.deepEqual(numbers(), [4]);
   t.deepEqual([held.bytes, asked], [3_000, 1]);
-  held.resend();
+  held.due();
   t.deepEqual([held.bytes, asked], [3_000, 2]);
   context.busy.clear();
   t.is(tell(first, 5), "accepted");
   t.deepEqual(numbers(), [4], "nothing overtakes what is held");
-  held.resend();
+  held.due();
   t.deepEqual(numbers(), [4, 1, 2, 3, 5]);
   t.deepEqual([held.bytes, asked], [0, 2]);
 

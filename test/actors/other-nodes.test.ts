@@ -4,7 +4,7 @@ import { decodeRelay, encodeQuestion, encodeRelay, relayKinds, relayTopics } fro
 import { ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
 import { HeldAnswers } from "../../actors/shard/held-answers.js";
-import { answeringOver, PeerPort } from "../../actors/shard/peer-port.js";
+import { answeringOver, deliverOver, PeerPort } from "../../actors/shard/peer-port.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import type { Epoch } from "../../runtime/types/ids.js";
 import { FakeContext, type Told } from "./fake-context.js";
@@ -20,16 +20,20 @@ function bytesOf(told: Told | undefined): Uint8Array {
 test("what a node asked before it ended is not answered to the one that starts in its place", (t) => {
   const sent: number[] = [];
   const context = new FakeContext();
-  const answering = answeringOver(context, new HeldAnswers(context, () => {}), (replica) => {
-    sent.push(replica);
-    return true;
-  });
-  const former = new PeerPort(1, 7, 1 as Epoch);
+  const relays = {
+    hasRoom: () => true,
+    send: (replica: number) => {
+      sent.push(replica);
+      return true;
+    },
+  };
+  const answering = answeringOver(context, new HeldAnswers(deliverOver(context, relays), () => {}));
+  const former = new PeerPort(1, 7, 1, 1 as Epoch);
   const replies = { kind: "replies", bytes: new Uint8Array(8) };
   t.is(answering.tell(former, replies), "accepted");
   former.isOpen = false;
   t.is(answering.tell(former, replies), "gone");
-  t.is(answering.tell(new PeerPort(1, 8, 1 as Epoch), replies), "accepted");
+  t.is(answering.tell(new PeerPort(1, 8, 1, 1 as Epoch), replies), "accepted");
   t.deepEqual(sent, [1, 1]);
 });
 

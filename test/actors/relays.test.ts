@@ -3,18 +3,29 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { decodeRelay, encodeRelay, relayKinds } from "../../actors/messages/relay.js";
+import {
+  decodeQuestion,
+  decodeRelay,
+  encodeAnswer,
+  encodeRelay,
+  PartAssembler,
+  type Relay,
+  relayKinds,
+  relayTopics,
+} from "../../actors/messages/relay.js";
 import { decodeErrorBody, ReplyBatchReader, ReplyBatchWriter } from "../../actors/messages/reply-batch.js";
 import { RequestBatchReader, RequestBatchWriter } from "../../actors/messages/request-batch.js";
 import { replicaOn } from "../../actors/replica/actor.js";
 import type { ReplicaMessage } from "../../actors/replica/messages.js";
 import type { PeerLinkEvents, PeerLinks } from "../../actors/replica/peer-links.js";
 import { realMachine } from "../../actors/shard/machine.js";
+import { PeerAskers } from "../../actors/shard/peer-askers.js";
 import type { Actor } from "../../runtime/actor/definition.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { defaultGeometry } from "../../runtime/storage/log-geometry.js";
 import { RealDisk } from "../../runtime/storage/real-disk.js";
 import { formatReplica } from "../../runtime/storage/replica-storage.js";
+import type { Epoch } from "../../runtime/types/ids.js";
 import { memberBytes } from "../../runtime/vsr/acquaintance.js";
 import { FakeContext } from "./fake-context.js";
 import { startShard, temporary } from "./started-shard.js";
@@ -118,32 +129,52 @@ test("a refusal for want of room says nothing of the request that a cancel is ab
   t.deepEqual(failuresIn(decodeRelay(sent[0]?.bytes ?? noBytes).body), [[32, "mailboxFull"]]);
 });
 
-test("answers that find the asking shard's mailbox full end the link: who waits for them hears that they are lost", async (t) => {
+const isNotice = ({ message }: { message: { kind: string } }): boolean => message.kind === "noticesDue";
+
+test("answers that find the asking shard's mailbox full wait for it, in their order; what comes next does not overtake them", async (t) => {
   const { context, replica, dropped, links } = await startReplica(t);
   links.up(1);
-  const replies = new ReplyBatchWriter();
-  replies.ok(31, new Uint8Array(4));
+  const answer = (correlation: number): void => {
+    const replies = new ReplyBatchWriter();
+    replies.ok(correlation, new Uint8Array(4));
+    links.message(1, encodeRelay({ kind: relayKinds.replies, incarnation, body: replies.take() }));
+  };
+  const answered = (): number[] =>
+    context.toldOf("relayed").map(({ message }) => {
+      const replies = new ReplyBatchReader().open(decodeRelay(message["bytes"] as Uint8Array).body);
+      replies.next();
+      return replies.correlation;
+    });
   context.busy.add("shard-1");
-  const relay = encodeRelay({ kind: relayKinds.replies, incarnation, body: replies.take() });
-  links.message(1, relay);
+  answer(31);
+  answer(32);
+  context.busy.clear();
+  answer(33);
+  t.is(context.timers.filter(isNotice).length, 1);
+  t.deepEqual(answered(), []);
+  replica.receive({ kind: "noticesDue" }, context.envelope("self"));
+  answer(34);
+  t.deepEqual(answered(), [31, 32, 33, 34]);
+  t.deepEqual(dropped, []);
+});
+
+test("more of another node's than a replica keeps for its shard ends the link: who waits for it hears that it is lost", async (t) => {
+  const { context, replica, dropped, links } = await startReplica(t);
+  links.up(1);
+  context.busy.add("shard-1");
+  const relay = encodeRelay({ kind: relayKinds.replies, incarnation, body: new Uint8Array(16 * 1024 * 1024) });
+  let kept = 0;
+  for (; dropped.length === 0 && kept < 100; kept++) links.message(1, relay);
+  t.is(kept, 4);
   t.deepEqual(dropped, [1]);
   t.deepEqual(context.toldOf("peerDown"), [], "for that it has no room either");
-  links.up(1);
   context.busy.clear();
-  const isNotice = ({ message }: { message: { kind: string } }): boolean => message.kind === "noticesDue";
-  t.is(context.timers.filter(isNotice).length, 1);
-  links.message(1, relay);
-  t.deepEqual(context.toldOf("relayed"), [], "what comes next does not overtake what waits");
-  t.deepEqual(dropped, [1, 1]);
   replica.receive({ kind: "noticesDue" }, context.envelope("self"));
-  t.deepEqual(
-    context.told.map(({ message }) => message.kind).filter((kind) => kind.startsWith("peer")),
-    ["peerUp", "peerDown", "peerUp", "peerDown"],
-  );
-  t.deepEqual(
-    context.toldOf("peerDown").map(({ message }) => message["replica"]),
-    [1, 1],
-  );
+  t.is(context.toldOf("relayed").length, 3);
+  t.is(context.toldOf("peerDown").length, 1);
+  links.up(1);
+  links.message(1, relay);
+  t.is(context.toldOf("relayed").length, 4, "and there is room again");
 });
 
 test("what a full link does not take ends it: both shards hear of the loss, not only the one that spoke", async (t) => {
@@ -208,4 +239,101 @@ test("what its replica has no room for is handed on a moment later, although not
   t.is(due.length, 1);
   shard.receive({ kind: "questionsDue" }, from);
   t.is(handedOn().length, 1);
+});
+
+test("no more is handed on than the leader takes, and a request of any size comes there whole", async (t) => {
+  const { context, shard, from } = await startFollower(t);
+  const ask = (correlation: number, bytes: number): void => {
+    const batch = new RequestBatchWriter();
+    batch.add(correlation, 0, requestKind.sql, noBytes, new Uint8Array(bytes), 0, bytes);
+    shard.receive({ kind: "requests", bytes: batch.take(), count: 1 }, context.envelope("gateway-0"));
+  };
+  const sizes = [1, 3, 40, 2, 2].map((megabytes) => megabytes * 1_000_000);
+  const asked = sizes.slice(0, 3);
+  for (const [index, size] of asked.entries()) ask(index, size);
+  const assembler = new PartAssembler();
+  const came: number[] = [];
+  const take = ({ kind, body }: Relay): void => {
+    if (kind === relayKinds.part) {
+      const whole = assembler.add(body);
+      if (whole !== null) take(decodeRelay(whole));
+    } else if (kind === relayKinds.requests) {
+      const requests = new RequestBatchReader().open(body);
+      while (requests.next()) came.push(requests.bodyTo - requests.bodyFrom);
+    }
+  };
+  let most = 0;
+  for (let round = 0; came.length < sizes.length && round < 100; round++) {
+    const next = sizes[asked.length];
+    if (came.length >= asked.length && next !== undefined) ask(asked.push(next), next);
+    const sent = context.told.splice(0).filter(({ message }) => message.kind === "relay");
+    const relays = sent.map(({ message }) => decodeRelay(message["bytes"] as Uint8Array));
+    most = Math.max(
+      most,
+      relays.reduce((bytes, { body }) => bytes + body.length, 0),
+    );
+    for (const relay of relays) take(relay);
+    for (const { kind, incarnation: asking, body } of relays) {
+      if (kind !== relayKinds.question) continue;
+      const { id, topic } = decodeQuestion(body);
+      t.is(topic, relayTopics.taken);
+      shard.receive({ kind: "relayed", from: 1, bytes: encodeAnswer(asking, { id, body: noBytes }) }, from);
+    }
+  }
+  t.deepEqual(came, sizes);
+  t.true(most < 7_000_000, `${most} bytes were on their way at a time`);
+});
+
+test("a leader that takes nothing is not sent more and more: what cannot wait is refused", async (t) => {
+  const { context, shard } = await startFollower(t);
+  let refused = 0;
+  for (let correlation = 1; correlation <= 30; correlation++) {
+    const batch = new RequestBatchWriter();
+    batch.add(correlation, 0, requestKind.sql, noBytes, new Uint8Array(2_000_000), 0, 2_000_000);
+    shard.receive({ kind: "requests", bytes: batch.take(), count: 1 }, context.envelope("gateway-0"));
+    for (const { message } of context.toldOf("replies").slice(refused)) {
+      t.deepEqual(failuresIn(message["bytes"] as Uint8Array), [[correlation, "mailboxFull"]]);
+      refused += 1;
+    }
+  }
+  const handedOn = context.toldOf("relay").filter(({ message }) => (message["bytes"] as Uint8Array).length > 1_000_000);
+  t.deepEqual([handedOn.length, refused], [2, 12], "4 MB are on their way, and 32 wait");
+});
+
+test("the leader hears of a gateway that is gone, and of no other, and ends what it has begun for its clients", async (t) => {
+  const { context, shard, ask } = await startFollower(t);
+  const gateways = () =>
+    context.toldOf("relay").flatMap(({ message }) => {
+      const { kind, source } = decodeRelay(message["bytes"] as Uint8Array);
+      return kind === relayKinds.requests ? [source] : [];
+    });
+  const gone = () =>
+    context.toldOf("relay").flatMap(({ message }) => {
+      const { kind, body } = decodeRelay(message["bytes"] as Uint8Array);
+      const question = kind === relayKinds.question ? decodeQuestion(body) : null;
+      return question?.topic === relayTopics.gatewayGone ? [question.body[0]] : [];
+    });
+  context.wire("gateway-1");
+  ask([77, requestKind.sql]);
+  shard.receive({ kind: "requests", bytes: batchOf([78, requestKind.sql]), count: 1 }, context.envelope("gateway-1"));
+  ask([79, requestKind.sql]);
+  t.deepEqual(gateways(), [1, 2, 1]);
+  context.unwire("gateway-1");
+  shard.unwired?.("gateway-1", { kind: "gone" } as never);
+  t.deepEqual(gone(), [2]);
+
+  let ended = 0;
+  const askers = new PeerAskers(1 as Epoch, () => {
+    ended += 1;
+  });
+  const [first, second] = [askers.asker(2, incarnation, 1), askers.asker(2, incarnation, 2)];
+  t.is(askers.asker(2, incarnation, 1), first);
+  askers.gone(askers.asker(2, incarnation, 0), 2);
+  t.deepEqual([first.isOpen, second.isOpen, ended], [true, false, 1]);
+  askers.gone(askers.asker(2, incarnation, 0), 2);
+  t.is(ended, 1, "a number that nobody has any more is nobody's");
+  const next = askers.asker(2, incarnation, 2);
+  t.not(next, second);
+  const after = askers.asker(2, incarnation + 1, 2);
+  t.deepEqual([first.isOpen, next.isOpen, after.isOpen], [false, false, true]);
 });

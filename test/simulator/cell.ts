@@ -30,6 +30,7 @@ export interface CellHost {
   takeElapsed(): number;
   /** Messages of `from` that may wait for `to`. */
   roomFor(from: string, to: string): number;
+  foundNoRoom(): void;
   /** Wall clock of the machine in ms at a virtual time in µs. */
   wallAt(micros: number): number;
   failed(id: string, error: unknown): void;
@@ -194,7 +195,10 @@ export class Cell implements ActorContext {
     const to = this.#host.cell(port.neighbour);
     if (to === null) return "gone";
     const underWay = this.#underWay.get(to.id) ?? 0;
-    if (underWay >= this.#host.roomFor(this.id, to.id)) return "busy";
+    if (underWay >= this.#host.roomFor(this.id, to.id)) {
+      this.#host.foundNoRoom();
+      return "busy";
+    }
     this.#underWay.set(to.id, underWay + 1);
     this.#host.told(this.id, port.neighbour, message);
     const envelope = this.#envelope(message.kind, 0, 0);

@@ -235,6 +235,9 @@ export class SimNode {
     return 1_700_000_000_000 + (micros / 1000) * (1 + this.#driftPpm / 1e6) + this.clockOffsetMs;
   }
 
+  /** Messages for which a mailbox had no room. */
+  noRoom = 0;
+
   roomFor(from: string, to: string): number {
     const { shardMailboxMax } = this.#options;
     return shardMailboxMax > 0 && from === "replica-1" && to === "shard-1" ? shardMailboxMax : Number.POSITIVE_INFINITY;
@@ -370,6 +373,10 @@ class Life implements CellHost {
 
   roomFor(from: string, to: string): number {
     return this.#node.roomFor(from, to);
+  }
+
+  foundNoRoom(): void {
+    this.#node.noRoom += 1;
   }
 
   takeElapsed(): number {

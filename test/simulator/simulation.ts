@@ -55,6 +55,8 @@ export interface RunSummary {
   readonly halts: number;
   /** Links that a replica ended since what came over them found no room. */
   readonly linksEnded: number;
+  /** Messages that found a mailbox full. */
+  readonly noRoom: number;
 }
 
 export type Trace = (line: string) => void;
@@ -182,6 +184,7 @@ export class Simulation {
       unrecoverable,
       halts: this.lives.halts,
       linksEnded: this.linksEnded,
+      noRoom: this.nodes.reduce((sum, { noRoom }) => sum + noRoom, 0),
     };
   }
 

@@ -281,7 +281,7 @@ test("each canary changes a place of the compiled product that is there exactly 
   t.is(canaries.length, 51);
 });
 
-test("a shard whose mailbox holds one message at a time: requests of other nodes are refused or their links end, and everybody gets an answer", async (t) => {
+test("a shard whose mailbox holds one message at a time: requests of other nodes are refused, answers wait, and everybody gets an answer", async (t) => {
   const busy = {
     workload: "kernel",
     sqlClients: 3,
@@ -290,6 +290,7 @@ test("a shard whose mailbox holds one message at a time: requests of other nodes
     writeMicros: 3_000,
   } as const;
   const { summary } = await tell(calm({ ...busy, shardMailboxMax: 1, linksBreak: true }), []);
-  t.true(summary.linksEnded > 0, "answers found no room");
+  t.true(summary.noRoom > 100, `${summary.noRoom} messages found no room`);
+  t.is(summary.linksEnded, 0, "so little is kept until there is some");
   t.true(summary.answered > 100, `${summary.answered} were answered`);
 });

@@ -118,6 +118,11 @@ export class SqlDecider {
     this.#kept.keep(waiting, tenant, outcome);
   }
 
+  /** A commit of that tenant is to be asked for again before anything else of it. */
+  isHalfWritten(tenant: number): boolean {
+    return this.#kept.has(tenant);
+  }
+
   /** Puts statements whose locks are free back into the queue; what is half written of a tenant is written to its end first. */
   requeueWoken(queue: Pick<RequestQueue, "unshift">): boolean {
     return this.#queue.requeue(queue, (tenant) => this.#kept.has(tenant));
