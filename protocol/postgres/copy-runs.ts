@@ -44,7 +44,6 @@ const plainTail = {
 /** As PostgreSQL does, COPY says nothing of the place of its table's name. */
 const tableReference = (name: RelationName): TableReference => ({
   kind: "table",
-  isOfCopy: true,
   name: { ...name, location: -1 },
   alias: null,
   time: null,
@@ -56,13 +55,14 @@ const tableReference = (name: RelationName): TableReference => ({
 function ofTable(error: unknown, table: RelationName | null): unknown {
   if (!(error instanceof SqlError) || error.sqlState !== "42703" || table === null) return error;
   const message = error.message.replace(/ does not exist$/, ` of relation "${table.name}" does not exist`);
-  return new SqlError("42703", message, error.fields);
+  const { hint: _nearest, ...fields } = error.fields;
+  return new SqlError("42703", message, fields);
 }
 
 const allColumns = { kind: "columnName", parts: [], isStar: true, isOfCopy: true, location: -1 } as const;
 
 /** The columns of a table that are not computed from others, or those that are named. */
-const tableQuery = (table: RelationName, columns: readonly string[]): Query => ({
+const tableQuery = (table: RelationName, columns: readonly string[], isOut: boolean): Query => ({
   ...plainTail,
   kind: "select",
   distinct: null,
@@ -75,7 +75,7 @@ const tableQuery = (table: RelationName, columns: readonly string[]): Query => (
           location: -1,
         })),
   into: null,
-  from: [tableReference(table)],
+  from: [{ ...tableReference(table), isOfCopy: isOut }],
   where: null,
   group: [],
   isGroupDistinct: false,
@@ -94,16 +94,17 @@ export class CopyRuns {
   async out(copy: Copy, statement: CachedStatement): Promise<number> {
     const options = copyOptions(copy);
     const { table, query: given, columns } = copy;
-    const query = given ?? (table === null ? null : tableQuery(table, columns));
+    const query = given ?? (table === null ? null : tableQuery(table, columns, true));
     if (query === null) throw new SqlError("XX000", "COPY names neither a table nor a query");
     const run = cached({ ...statement, text: `/* rows */ ${statement.text}`, statement: query });
     const { writer, runs } = this.#host;
     const destination = await this.#host.enter(run);
     const isBinary = options.format === "binary";
-    let reply = await runs.rows(
-      { kind: "execute", text: run.text, syntax: run.syntax(), resultFormats: [isBinary ? 1 : 0] },
-      destination,
-    );
+    const resultFormats = [isBinary ? 1 : 0] as const;
+    const execute = { kind: "execute", text: run.text, syntax: run.syntax(), resultFormats } as const;
+    let reply = await runs.rows(execute, destination).catch((error: unknown) => {
+      throw given === null ? ofTable(error, table) : error;
+    });
     const names = (reply.columns ?? []).map(({ name }: SqlColumn) => name);
     if (reply.columns === null) throw new SqlError("0A000", "COPY query must have a RETURNING clause");
     const lines = new RowsOut(options);
@@ -214,7 +215,7 @@ export class CopyRuns {
     const query = cached({
       ...statement,
       text: `/* columns */ ${statement.text}`,
-      statement: tableQuery(table, columns),
+      statement: tableQuery(table, columns, false),
     });
     try {
       const described = await this.#host.runs.described(

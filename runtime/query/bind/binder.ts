@@ -191,6 +191,11 @@ export class Binder {
     return null;
   }
 
+  /** What stands in FROM of what is bound, and of what is around it, outwards. */
+  writtenLevels(): readonly (readonly WrittenItem[])[] {
+    return this.#written.toReversed();
+  }
+
   /** Whether what is bound is the whole statement, and no query or modification within another. */
   get isTopLevel(): boolean {
     return this.#statements === 1;

@@ -4,6 +4,7 @@ import type { BoundExpression } from "../plan/expression.js";
 import type { ColumnName } from "../syntax/ast-expression.js";
 import { positionOf } from "./binder.js";
 import type { ExpressionContext } from "./context.js";
+import { missingColumn } from "./missing-column.js";
 import { missingRelation } from "./missing-relation.js";
 import { reference, wholeRow } from "./scope.js";
 
@@ -35,7 +36,7 @@ export function bindColumn(name: ColumnName, context: ExpressionContext): BoundE
     }
     const relation = scope.relation(null, column, location);
     if (relation !== null) return wholeRow(relation, location);
-    throw new SqlError("42703", `column "${column}" does not exist`, { position: positionOf(location) });
+    throw missingColumn(null, column, location, context.binder, scope);
   }
   const table = parts.at(-2) ?? "";
   const schema = parts.length > 2 ? (parts.at(-3) ?? null) : null;
@@ -51,7 +52,7 @@ export function bindColumn(name: ColumnName, context: ExpressionContext): BoundE
     throw new SqlError("42702", `column reference "${column}" is ambiguous`, { position: positionOf(location) });
   }
   if (only === undefined) {
-    throw new SqlError("42703", `column ${table}.${column} does not exist`, { position: positionOf(location) });
+    throw missingColumn(table, column, location, context.binder, scope);
   }
   return reference(only, location, `${table}.${column}`);
 }

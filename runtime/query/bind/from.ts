@@ -73,11 +73,14 @@ export function joinPlans(
   };
 }
 
+const namesIn = ({ columns }: ScopeRelation): readonly string[] => columns.map(({ name }) => name);
+
 function bindFromItem(...[item, left, binder, ...rest]: Parameters<typeof bindItem>): BoundItem {
   const bound = bindItem(item, left, binder, ...rest);
   const [first] = bound.names.relations;
   if (first === undefined || (item.kind === "join" && item.alias === null)) return bound;
-  binder.write({ name: first.name, table: item.kind === "table" ? item.name.name : null });
+  const table = item.kind === "table" ? item.name.name : null;
+  binder.write({ name: first.name, table, ...(item.kind === "join" ? {} : { columns: namesIn(first) }) });
   return bound;
 }
 

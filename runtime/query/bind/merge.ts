@@ -43,6 +43,8 @@ export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables
   const [relation] = target.names.relations;
   if (relation === undefined || relation.keyId === null)
     throw new SqlError("XX000", "a table that is changed has a row key");
+  const names = relation.columns.map(({ name }) => name);
+  binder.write({ name: relation.name, table: statement.table.name.name, columns: names });
   const source = bindFromList([statement.source], binder, null, tables);
   const sourceScope = new Scope(source.names, null, tables);
   const scope = new Scope(joinNames(target.names, source.names), null, tables);

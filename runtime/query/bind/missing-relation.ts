@@ -9,6 +9,8 @@ export interface WrittenItem {
   readonly name: string;
   /** A table's own name. */
   readonly table: string | null;
+  /** Of a join none: they are its tables'. */
+  readonly columns?: readonly string[];
 }
 
 export function missingRelation(name: string, location: number, binder: Binder, scope: Scope): SqlError {

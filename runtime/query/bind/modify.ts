@@ -98,7 +98,8 @@ function bindInsert(statement: Insert, binder: Binder, tables: CommonTables | nu
   const live = liveColumns(table);
   const targets = insertTargets(target, statement.columns);
   const alias = statement.table.alias?.name ?? null;
-  binder.write({ name: alias ?? statement.table.name.name, table: statement.table.name.name });
+  const own = { name: alias ?? statement.table.name.name, columns: target.columns.map(({ name }) => name) };
+  binder.write({ ...own, table: statement.table.name.name });
   const { plan: source, width } = bindSource(statement, target, targets, live, binder, tables);
   const given = targets.slice(0, width);
   const written = [...given, ...defaulted(target, given)];
@@ -231,6 +232,8 @@ function bindConflict(
     });
   }
   const { table } = target;
+  if (conflict.action === "update")
+    binder.write({ name: "excluded", table: null, columns: target.columns.map(({ name }) => name) });
   // Finding out what is there already reads it.
   if (conflict.target !== null) expectColumnsOn(target, "r", binder);
   const arbitrates = arbiterOf(conflict, target, inserted, rules, binder);
@@ -362,7 +365,8 @@ function bindTarget(
   const { relation, rows: row, conditions } = targetRows(target, statement.table.alias?.name ?? null, scan, binder);
   if (row.keyId === null) throw new SqlError("XX000", "a table that is changed has a row key");
   for (const { condition } of conditions.toReversed()) own = filterOf(own, condition);
-  binder.write({ name: relation.name, table: statement.table.name.name });
+  const names = relation.columns.map(({ name }) => name);
+  binder.write({ name: relation.name, table: statement.table.name.name, columns: names });
   const hidden = hiddenFromItems(relation);
   const from = bindFromList(others, binder, null, tables, { plan: own, names: namesOf(hidden) });
   const relations = from.names.relations.map((each) => (each === hidden ? relation : each));

@@ -37,7 +37,7 @@ export interface TableReference extends Located {
   readonly time: SystemTime | null;
   /** False for `ONLY`. */
   readonly isInherited: boolean;
-  /** In COPY, which takes rows of tables only. */
+  /** In COPY … TO, which takes rows of tables only. */
   readonly isOfCopy?: boolean;
 }
 
