@@ -20,6 +20,7 @@ const timeTypes: ReadonlySet<number> = new Set([
   typeOid.timestamptz,
   typeOid.time,
   typeOid.timetz,
+  typeOid.timetzArray,
   typeOid.dateArray,
   typeOid.timestampArray,
   typeOid.timestamptzArray,
@@ -92,11 +93,6 @@ function readLiteral(
   location: number,
 ): BoundExpression | null {
   if (target.oid === typeOid.record || target.oid === typeOid.void) return null;
-  const isRelative = timeTypes.has(target.oid) && /now|today|tomorrow|yesterday/i.test(text);
-  if (isRelative) {
-    const subject = { kind: "constant", value: text, type: sqlType(typeOid.unknown), location } as const;
-    return throughText(subject, target, level);
-  }
   // A value too long for its column is found out when the statement is planned, after all that cannot be read.
   const own = sqlType(target.oid);
   const shorten =
@@ -107,8 +103,19 @@ function readLiteral(
   } catch (error) {
     throw at(error, location);
   }
+  if (isRelative(text, target.oid)) {
+    const subject = { kind: "constant", value: text, type: sqlType(typeOid.unknown), location } as const;
+    return throughText(subject, target, level);
+  }
   const whole = { kind: "constant", value, type: shorten === null ? target : own, location } as const;
   return shorten === null ? whole : shortened(binder, whole, target, shorten);
+}
+
+/** Whether a literal may mean something else when the statement is run again. A time without an offset has that of its zone's today. */
+function isRelative(text: string, type: number): boolean {
+  if (!timeTypes.has(type)) return false;
+  if (/now|today|tomorrow|yesterday/i.test(text)) return true;
+  return type === typeOid.timetzArray || (type === typeOid.timetz && !/[+-]\d[\d:]*\s*$/.test(text));
 }
 
 /** The constant with the type's modifier applied; the conversion itself when it fails. */

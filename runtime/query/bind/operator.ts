@@ -155,11 +155,9 @@ export function bindIn(list: InList, context: ExpressionContext, bind: Bind): Bo
   if (items.length > 1 && !hasOrder(common))
     for (const item of items) if (isUnknown(item)) coerce(binder, item, sqlType(common), "implicit");
   const operator = resolveOperator("=", isUnknown(subject) ? common : subject.type.oid, common, positionOf(location));
-  // Of several values a parameter has the type that all of them have in common; of a single one it is what `=` takes.
+  // Of several values a literal or parameter has the type that all of them have in common; of a single one it is what `=` takes.
   const inferred = (item: BoundExpression): BoundExpression =>
-    items.length > 1 && item.kind === "parameter" && isUnknown(item)
-      ? (coerce(binder, item, sqlType(common), "implicit") ?? item)
-      : item;
+    items.length > 1 && isUnknown(item) ? (coerce(binder, item, sqlType(common), "implicit") ?? item) : item;
   return {
     kind: "inList",
     isNegated,

@@ -203,7 +203,8 @@ function volatilityOf(way: Pathway, source: Oid, target: Oid): ResolvedCast["vol
       return volatilityOf(way.element, elementTypeOf(source) ?? source, elementTypeOf(target) ?? target);
     case "text": {
       // A time is shown alike everywhere, and read with what the session says of dates.
-      const isShownAlike = plainTexts.has(source) || source === typeOid.time || source === typeOid.json;
+      const isShownAlike =
+        plainTexts.has(source) || source === typeOid.time || source === typeOid.timetz || source === typeOid.json;
       return isShownAlike && plainTexts.has(target) ? "immutable" : "stable";
     }
   }

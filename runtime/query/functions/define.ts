@@ -7,6 +7,7 @@
  * resolved with, which most leave off. Oids, result types and strictness come from the facts; the registry holds them against this.
  */
 import type { SqlArray } from "../types/array.js";
+import type { TimeWithZone } from "../types/date-time/time-with-zone.js";
 import type { Datum, Int64 } from "../types/datum.js";
 import type { Decimal } from "../types/decimal.js";
 import type { Inet } from "../types/inet.js";
@@ -45,7 +46,7 @@ interface ValueByName {
   varchar: string;
   date: number;
   time: number;
-  timetz: string;
+  timetz: TimeWithZone;
   timestamp: Int64;
   timestamptz: Int64;
   interval: Interval;

@@ -35,6 +35,7 @@ import { signals } from "./implementations/signals.js";
 import { sizes } from "./implementations/sizes.js";
 import { sleeps } from "./implementations/sleep.js";
 import { texts } from "./implementations/text.js";
+import { timesWithZone } from "./implementations/time-with-zone.js";
 import { uuids } from "./implementations/uuids.js";
 import { viewEvents } from "./implementations/view-events.js";
 import { windowFunctions } from "./implementations/window.js";
@@ -78,6 +79,7 @@ const implementations = collect([
   sleeps,
   uuids,
   inets,
+  timesWithZone,
   hashes,
   sessions,
   objectNames,

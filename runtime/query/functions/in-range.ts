@@ -4,6 +4,7 @@
  */
 import { assert } from "../../types/assert.js";
 import { comparatorOf } from "../types/compare.js";
+import { rankOf, timeWithZoneOf } from "../types/date-time/time-with-zone.js";
 import type { Int64, Value } from "../types/datum.js";
 import { Decimal, decimalOf } from "../types/decimal.js";
 import { add, signOf, subtract } from "../types/decimal-arithmetic.js";
@@ -95,6 +96,19 @@ const times: RangeOffset = {
   compare: comparatorOf(typeOid.time),
 };
 
+/** The sum may be beyond a day, where no time of day is. */
+const zonedTimes: RangeOffset = {
+  isAllowed: times.isAllowed,
+  limit: (value, offset, { goesUp }) => {
+    const { micros, offset: zone } = timeWithZoneOf(value);
+    return rankOf(micros + (goesUp ? 1 : -1) * intervalOf(offset).micros, zone);
+  },
+  compare: (value, limit) => {
+    const { micros, offset } = timeWithZoneOf(value);
+    return comparatorOf(typeOid.int8)(rankOf(micros, offset), limit);
+  },
+};
+
 const intervals: RangeOffset = {
   isAllowed: isNoneBelow,
   limit: (value, offset, side) => addIntervals(intervalOf(value), signed(offset, side)),
@@ -107,7 +121,7 @@ interface Family {
   readonly range: RangeOffset;
 }
 
-const { int2, int4, int8, float4, float8, numeric, date, time, timestamp, timestamptz, interval } = typeOid;
+const { int2, int4, int8, float4, float8, numeric, date, time, timetz, timestamp, timestamptz, interval } = typeOid;
 
 const families: ReadonlyMap<Oid, Family> = new Map<Oid, Family>([
   [int2, { offsets: [int8, int4, int2], range: integers }],
@@ -118,6 +132,7 @@ const families: ReadonlyMap<Oid, Family> = new Map<Oid, Family>([
   [numeric, { offsets: [numeric], range: numerics }],
   [date, { offsets: [interval], range: dates }],
   [time, { offsets: [interval], range: times }],
+  [timetz, { offsets: [interval], range: zonedTimes }],
   [timestamp, { offsets: [interval], range: timestamps }],
   [timestamptz, { offsets: [interval], range: moments }],
   [interval, { offsets: [interval], range: intervals }],

@@ -8,6 +8,7 @@
  *               bytea: bytes with 0 written as 0 255, then 0 0
  *               dates, times, uuid: big-endian
  *               interval: the span in µs, a month being 30 days, 96 bits
+ *               time with time zone: µs of UTC as a double · seconds west of UTC, as an integer
  *               inet, cidr: 4 or 6 · address without the bits behind the prefix · bits of the prefix u8 · address
  *               numeric: 1 -∞ · 2 negative · 3 zero · 4 positive · 5 ∞ · 6 NaN, then the exponent u32 and digits in pairs (1 to 100), then 0;
  *               all after the first byte inverted for negative ones
@@ -20,6 +21,7 @@ import { itemAt, itemBytesMax, TableKey } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import { notSupported, SqlError } from "../error.js";
 import { SqlArray } from "../types/array.js";
+import { TimeWithZone, utcMicros } from "../types/date-time/time-with-zone.js";
 import type { Datum, Int64, Value } from "../types/datum.js";
 import { Decimal } from "../types/decimal.js";
 import { Inet, networkOf } from "../types/inet.js";
@@ -173,6 +175,11 @@ export class KeyCodec {
       case "timestamp":
         if (typeof value !== "number" && typeof value !== "bigint") throw new AssertionFailed("a bigint is a number");
         this.#int64(value);
+        return;
+      case "timetz":
+        if (!(value instanceof TimeWithZone)) throw new AssertionFailed("a time with a zone has its class");
+        this.#float(utcMicros(value));
+        this.#u32(-value.offset ^ 0x8000_0000);
         return;
       case "interval":
         if (!(value instanceof Interval)) throw new AssertionFailed("an interval has its class");

@@ -12,7 +12,16 @@ import type { ColumnPlace, RowCodec } from "./row-codec.js";
 import type { VersionWalk } from "./version-walk.js";
 
 /** Kinds of values that nobody changes once they are decoded, and that are small. */
-const keptKinds: ReadonlySet<string> = new Set(["boolean", "int64", "timestamp", "uuid", "text", "numeric", "inet"]);
+const keptKinds: ReadonlySet<string> = new Set([
+  "boolean",
+  "int64",
+  "timestamp",
+  "uuid",
+  "text",
+  "numeric",
+  "inet",
+  "timetz",
+]);
 
 /** Whether a column's values are kept. */
 export const isKept = ({ storage }: ColumnPlace, isNumbers: boolean): boolean =>

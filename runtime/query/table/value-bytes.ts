@@ -6,7 +6,7 @@
  *   oid, reg…             u32            bigint, timestamp(tz) i64 (timestamps: ±infinity are the two ends)
  *   real                  f32            double precision     f64, also the values of enums
  *   time                  u64, µs        interval             months i32 · days i32 · µs i64
- *   uuid                  16 bytes
+ *   uuid                  16 bytes           time with time zone  µs f64 · seconds east of UTC i32
  *
  *   text and its kin      UTF-8          bytea                as it is
  *   numeric               form u8 (0 positive, 1 negative, 2 NaN, 3 ∞, 4 -∞) · scale u16 · coefficient, little-endian bytes
@@ -22,6 +22,7 @@ import { AssertionFailed, assert } from "../../types/assert.js";
 import { ByteWriter } from "../../types/byte-writer.js";
 import { SqlArray } from "../types/array.js";
 import { type Dimension, itemsOf } from "../types/array-shape.js";
+import { TimeWithZone } from "../types/date-time/time-with-zone.js";
 import type { Datum, Int64, Value } from "../types/datum.js";
 import { Decimal } from "../types/decimal.js";
 import { Inet } from "../types/inet.js";
@@ -43,6 +44,7 @@ export type Storage =
   | { readonly kind: "int16"; readonly width: 2 }
   | { readonly kind: "int32" | "date" | "uint32" | "float32"; readonly width: 4 }
   | { readonly kind: "int64" | "timestamp" | "float64" | "time"; readonly width: 8 }
+  | { readonly kind: "timetz"; readonly width: 12 }
   | { readonly kind: "interval" | "uuid"; readonly width: 16 }
   | { readonly kind: "text" | "bytea" | "numeric" | "inet" | "jsonb" | "array"; readonly width: -1 };
 
@@ -61,6 +63,7 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.float8, float64],
   [typeOid.date, { kind: "date", width: 4 }],
   [typeOid.time, { kind: "time", width: 8 }],
+  [typeOid.timetz, { kind: "timetz", width: 12 }],
   [typeOid.timestamp, { kind: "timestamp", width: 8 }],
   [typeOid.timestamptz, { kind: "timestamp", width: 8 }],
   [typeOid.interval, { kind: "interval", width: 16 }],
@@ -101,6 +104,7 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.timestampArray, array],
   [typeOid.dateArray, array],
   [typeOid.timeArray, array],
+  [typeOid.timetzArray, array],
   [typeOid.timestamptzArray, array],
   [typeOid.intervalArray, array],
   [typeOid.numericArray, array],
@@ -172,6 +176,11 @@ export function setFixed(storage: Storage, bytes: Uint8Array, view: DataView, at
     case "timestamp":
       if (typeof value !== "number" && typeof value !== "bigint") throw wrong(typeOid.timestamp);
       setTimestamp(view, at, value);
+      return;
+    case "timetz":
+      if (!(value instanceof TimeWithZone)) throw wrong(typeOid.timetz);
+      view.setFloat64(at, value.micros, true);
+      view.setInt32(at + 8, value.offset, true);
       return;
     case "interval":
       if (!(value instanceof Interval)) throw wrong(typeOid.interval);
@@ -264,6 +273,8 @@ export function getFixed(storage: Storage, bytes: Uint8Array, view: DataView, at
       return getInt64(view, at);
     case "timestamp":
       return getTimestamp(view, at);
+    case "timetz":
+      return new TimeWithZone(view.getFloat64(at, true), view.getInt32(at + 8, true));
     case "interval":
       return new Interval(view.getInt32(at, true), view.getInt32(at + 4, true), Number(getInt64(view, at + 8)));
     case "uuid":

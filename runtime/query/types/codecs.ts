@@ -6,6 +6,7 @@ import { booleanCodec } from "./boolean.js";
 import { byteaCodec } from "./bytea.js";
 import type { TypeCodec } from "./codec.js";
 import { dateCodec, timeCodec, timestampCodec, timestamptzCodec } from "./date-time/codecs.js";
+import { timeWithZoneCodec } from "./date-time/time-with-zone.js";
 import { decimalCodec } from "./decimal.js";
 import { enumCodec } from "./enum.js";
 import { float4Codec, float8Codec } from "./float.js";
@@ -47,6 +48,7 @@ const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.void, voidCodec],
   [typeOid.date, dateCodec],
   [typeOid.time, timeCodec],
+  [typeOid.timetz, timeWithZoneCodec],
   [typeOid.timestamp, timestampCodec],
   [typeOid.timestamptz, timestamptzCodec],
   [typeOid.interval, intervalCodec],

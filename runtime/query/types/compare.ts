@@ -7,6 +7,7 @@ import { SqlError } from "../error.js";
 import { arrayOf } from "./array.js";
 import { boundsText, type Dimension } from "./array-shape.js";
 import { bytesOf, compareBytes, toHex } from "./bytea.js";
+import { compareTimesWithZone, timeWithZoneOf, timeWithZoneText } from "./date-time/time-with-zone.js";
 import type { Datum, Value } from "./datum.js";
 import { compareDecimals, decimalOf, decimalText, normalDecimal } from "./decimal.js";
 import { compareInets, inetKey, inetOf } from "./inet.js";
@@ -89,6 +90,13 @@ const orders: ReadonlyMap<Oid, TypeOrder> = new Map<Oid, TypeOrder>([
     {
       compare: (a, b) => compareDecimals(decimalOf(a), decimalOf(b)),
       key: (value) => decimalText(normalDecimal(decimalOf(value))),
+    },
+  ],
+  [
+    typeOid.timetz,
+    {
+      compare: (a, b) => compareTimesWithZone(timeWithZoneOf(a), timeWithZoneOf(b)),
+      key: (value) => timeWithZoneText(timeWithZoneOf(value)),
     },
   ],
   [

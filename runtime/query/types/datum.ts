@@ -11,6 +11,7 @@
  *   date                            number, days since 2000-01-01; ±Infinity
  *   time                            number, µs since midnight, 0 to 86,400,000,000
  *   timestamp, timestamptz          Int64, µs since 2000-01-01 00:00 (UTC); ±Infinity
+ *   time with time zone             TimeWithZone: µs since midnight, seconds east of UTC
  *   interval                        Interval: months, days, µs
  *   uuid                            string, 36 characters, lower case: its order is the order of its bytes
  *   inet, cidr                      Inet: 4 or 16 bytes, and the bits of the prefix
@@ -25,6 +26,7 @@
  * Datums are immutable: an operator makes a new one.
  */
 import type { SqlArray } from "./array.js";
+import type { TimeWithZone } from "./date-time/time-with-zone.js";
 import type { Decimal } from "./decimal.js";
 import type { Inet } from "./inet.js";
 import type { Interval } from "./interval.js";
@@ -42,6 +44,7 @@ export type Value =
   | Uint8Array
   | Decimal
   | Interval
+  | TimeWithZone
   | Inet
   | Jsonb
   | SqlArray

@@ -128,6 +128,7 @@ function isExact({ oid, modifier }: SqlType): boolean {
     case typeOid.bytea:
     case typeOid.date:
     case typeOid.time:
+    case typeOid.timetz:
     case typeOid.timestamp:
     case typeOid.timestamptz:
     case typeOid.uuid:

@@ -1,6 +1,7 @@
 /** Random values of every stored type, and the stupid twin of each type's order. */
 import fc from "fast-check";
 import { SqlArray } from "../../../runtime/query/types/array.js";
+import { TimeWithZone } from "../../../runtime/query/types/date-time/time-with-zone.js";
 import type { Datum, Value } from "../../../runtime/query/types/datum.js";
 import { Decimal } from "../../../runtime/query/types/decimal.js";
 import { Inet } from "../../../runtime/query/types/inet.js";
@@ -80,6 +81,16 @@ export const valuesOf: readonly (readonly [name: string, type: Oid, values: fc.A
   ["double", typeOid.float8, fc.double()],
   ["date", typeOid.date, fc.oneof(fc.integer({ min: -2_000_000, max: 2_000_000 }), infinities)],
   ["time", typeOid.time, fc.integer({ min: 0, max: 86_400_000_000 })],
+  [
+    "timetz",
+    typeOid.timetz,
+    fc
+      .tuple(
+        fc.oneof(fc.integer({ min: 0, max: 86_400_000_000 }), fc.constantFrom(36_000_000_000, 39_600_000_000)),
+        fc.oneof(fc.integer({ min: -57_599, max: 57_599 }), fc.constantFrom(0, 3_600, -3_600)),
+      )
+      .map(([micros, offset]) => new TimeWithZone(micros, offset)),
+  ],
   ["timestamptz", typeOid.timestamptz, fc.oneof(fc.integer({ min: -(2 ** 52), max: 2 ** 52 }), infinities)],
   ["interval", typeOid.interval, interval],
   ["uuid", typeOid.uuid, fc.uuid()],
@@ -171,6 +182,8 @@ function compareAddresses(a: Inet, b: Inet): number {
 export function compareValues(type: Oid, a: Value, b: Value): number {
   if (a instanceof Decimal && b instanceof Decimal) return compareDecimals(a, b);
   if (a instanceof Interval && b instanceof Interval) return sign(span(a), span(b));
+  if (a instanceof TimeWithZone && b instanceof TimeWithZone)
+    return sign(a.micros - a.offset * 1e6, b.micros - b.offset * 1e6) || sign(b.offset, a.offset);
   if (a instanceof Inet && b instanceof Inet) return compareAddresses(a, b);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b);
   if (a instanceof Jsonb && b instanceof Jsonb) {

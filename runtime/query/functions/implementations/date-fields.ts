@@ -18,6 +18,7 @@ import {
 } from "../../types/date-time/calendar.js";
 import { fromLocal, toLocal } from "../../types/date-time/codecs.js";
 import { zoneOffsetAt } from "../../types/date-time/format.js";
+import { type TimeWithZone, utcMicros } from "../../types/date-time/time-with-zone.js";
 import { requireZone, type TimeZone } from "../../types/date-time/zones.js";
 import type { Datum, Int64 } from "../../types/datum.js";
 import { Decimal, decimalFromInteger, decimalInfinity, decimalMinusInfinity } from "../../types/decimal.js";
@@ -170,16 +171,19 @@ function timestampField(name: string, timestamp: Int64): Decimal | null {
   return localField(field, days, micros);
 }
 
+function zoneField(field: string, offset: number): Decimal | null {
+  if (field === "timezone") return whole(offset);
+  if (field === "timezone_hour") return whole(Math.trunc(offset / 3_600));
+  return field === "timezone_minute" ? whole(Math.trunc((offset % 3_600) / 60)) : null;
+}
+
 function timestamptzField(name: string, timestamp: Int64, zone: TimeZone): Decimal | null {
   const field = fieldOf(name, typeOid.timestamptz);
   if (!isFiniteTime(timestamp)) return infiniteField(field, timestamp);
   if (field === "epoch") return scaled(BigInt(timestamp) + BigInt(unixMicros), 6);
   const { offset } = zoneOffsetAt(zone, timestamp);
-  if (field === "timezone") return whole(offset);
-  if (field === "timezone_hour") return whole(Math.trunc(offset / 3_600));
-  if (field === "timezone_minute") return whole(Math.trunc((offset % 3_600) / 60));
   const { days, micros } = splitDays(toLocal(timestamp, zone));
-  return localField(field, days, micros);
+  return zoneField(field, offset) ?? localField(field, days, micros);
 }
 
 const timeOnly = new Set(
@@ -200,6 +204,13 @@ function timeField(name: string, micros: number): Decimal | null {
   if (field === "epoch") return scaled(micros, 6);
   if (!timeOnly.has(field) || field.startsWith("timezone")) throw unsupported(name, typeOid.time);
   return localField(field, 0, micros);
+}
+
+function zonedTimeField(name: string, time: TimeWithZone): Decimal | null {
+  const field = fieldOf(name, typeOid.timetz);
+  if (field === "epoch") return scaled(utcMicros(time), 6);
+  if (!timeOnly.has(field)) throw unsupported(name, typeOid.timetz);
+  return zoneField(field, time.offset) ?? localField(field, 0, time.micros);
 }
 
 function intervalField(name: string, interval: Interval): Decimal | null {
@@ -352,12 +363,14 @@ function truncateInterval(name: string, { months, days, micros }: Interval): Int
 export const dateFields: readonly Implementation[] = strictly({
   "extract(text,date)": (name, days) => dateField(name, days),
   "extract(text,time)": (name, micros) => timeField(name, micros),
+  "extract(text,timetz)": zonedTimeField,
   "extract(text,timestamp)": (name, timestamp) => timestampField(name, timestamp),
   "extract(text,timestamptz)": (name, timestamp, context) =>
     timestamptzField(name, timestamp, requireZone(context.timeZone)),
   "extract(text,interval)": (name, interval) => intervalField(name, interval),
   "date_part(text,date)": (name, days) => asFloat(timestampField(name, timestampOf(days))),
   "date_part(text,time)": (name, micros) => asFloat(timeField(name, micros)),
+  "date_part(text,timetz)": (name, time) => asFloat(zonedTimeField(name, time)),
   "date_part(text,timestamp)": (name, timestamp) => asFloat(timestampField(name, timestamp)),
   "date_part(text,timestamptz)": (name, timestamp, context) =>
     asFloat(timestamptzField(name, timestamp, requireZone(context.timeZone))),

@@ -21,11 +21,13 @@ import {
   unixMicros,
 } from "../../types/date-time/calendar.js";
 import { fromLocal, limitTime, limitTimestamp, toLocal } from "../../types/date-time/codecs.js";
+import { rankOf, type TimeWithZone } from "../../types/date-time/time-with-zone.js";
 import { fixedZone, requireZone, type TimeZone, zoneCalled } from "../../types/date-time/zones.js";
 import type { Datum, Int64 } from "../../types/datum.js";
 import { float8Text } from "../../types/float.js";
 import { int4Min } from "../../types/integer.js";
 import { type Interval, intervalOutOfRange, makeInterval } from "../../types/interval.js";
+import { intervalText } from "../../types/interval-format.js";
 import type { EvaluationContext } from "../context.js";
 import { type Implementation, nullably, strictly, strictOf } from "../define.js";
 import { roundHalfEven } from "./float.js";
@@ -125,7 +127,7 @@ function age(later: Int64, earlier: Int64): Interval {
 const today = (context: EvaluationContext): Int64 =>
   midnight(splitDays(toLocal(context.transactionTime, sessionZone(context))).days);
 
-function zoneNamed(name: string): TimeZone {
+export function zoneNamed(name: string): TimeZone {
   const abbreviation = zoneAbbreviations.get(name.toLowerCase());
   if (abbreviation === undefined) return requireZone(name);
   return abbreviation.zone === null ? fixedZone(abbreviation.offset) : zoneCalled(abbreviation.zone, name);
@@ -150,9 +152,13 @@ function zoneOrOffset(text: string): TimeZone {
   return fixedZone(sign === "-" ? -east : east);
 }
 
-function zoneOfInterval({ months, days, micros }: Interval): TimeZone {
-  if (months !== 0 || days !== 0) throw new SqlError("22023", "interval time zone must not include months or days");
-  return fixedZone(Math.trunc(micros / microsPerSecond));
+/** Seconds east of UTC that an interval says. Throws 22023. */
+export function offsetOfInterval(span: Interval, { intervalStyle }: EvaluationContext): number {
+  if (span.months !== 0 || span.days !== 0) {
+    const text = intervalText(span, intervalStyle);
+    throw new SqlError("22023", `interval time zone "${text}" must not include months or days`);
+  }
+  return Math.trunc(span.micros / microsPerSecond);
 }
 
 /** In its errors `make_date` tells the year as it counts them, `make_timestamp` as it was given. */
@@ -187,7 +193,7 @@ function makeTime(hour: number, minute: number, second: number): number {
 }
 
 /** In the range of a day. */
-const wrapTime = (micros: number): number => ((micros % microsPerDay) + microsPerDay) % microsPerDay;
+export const wrapTime = (micros: number): number => ((micros % microsPerDay) + microsPerDay) % microsPerDay;
 
 const timeOfTimestamp = (local: Int64): Datum => (isFiniteTime(local) ? splitDays(local).micros : null);
 
@@ -299,6 +305,8 @@ const zonedEnd = (from: Int64 | null, span: Interval | null, context: Evaluation
 const timeEnd = (from: number | null, span: Interval | null): number | null =>
   from === null || span === null ? null : wrapTime(from + span.micros);
 
+const rank = (time: TimeWithZone | null): Int64 | null => (time === null ? null : rankOf(time.micros, time.offset));
+
 const overlapping = nullably({
   "overlaps(timestamp,timestamp,timestamp,timestamp)": (a, b, c, d) => overlaps(a, b, c, d),
   "overlaps(timestamp,interval,timestamp,interval)": (a, b, c, d) => overlaps(a, shiftedEnd(a, b), c, shiftedEnd(c, d)),
@@ -315,6 +323,7 @@ const overlapping = nullably({
   "overlaps(time,interval,time,interval)": (a, b, c, d) => overlaps(a, timeEnd(a, b), c, timeEnd(c, d)),
   "overlaps(time,time,time,interval)": (a, b, c, d) => overlaps(a, b, c, timeEnd(c, d)),
   "overlaps(time,interval,time,time)": (a, b, c, d) => overlaps(a, timeEnd(a, b), c, d),
+  "overlaps(timetz,timetz,timetz,timetz)": (a, b, c, d) => overlaps(rank(a), rank(b), rank(c), rank(d)),
 });
 
 const arithmetic = strictly({
@@ -374,8 +383,10 @@ const conversions = strictly({
     isFiniteTime(timestamp) ? checkedTimestamp(toLocal(timestamp, zoneNamed(zone))) : timestamp,
   "timezone(text,timestamp)": (zone, timestamp) =>
     isFiniteTime(timestamp) ? checkedTimestamp(fromLocal(timestamp, zoneNamed(zone))) : timestamp,
-  "timezone(interval,timestamptz)": (span, timestamp) => checkedTimestamp(toLocal(timestamp, zoneOfInterval(span))),
-  "timezone(interval,timestamp)": (span, timestamp) => checkedTimestamp(fromLocal(timestamp, zoneOfInterval(span))),
+  "timezone(interval,timestamptz)": (span, timestamp, context) =>
+    checkedTimestamp(toLocal(timestamp, fixedZone(offsetOfInterval(span, context)))),
+  "timezone(interval,timestamp)": (span, timestamp, context) =>
+    checkedTimestamp(fromLocal(timestamp, fixedZone(offsetOfInterval(span, context)))),
   "to_timestamp(float8)": fromEpoch,
   "make_date(int4,int4,int4)": (year, month, day) => makeDate(year, month, day),
   "make_time(int4,int4,float8)": makeTime,

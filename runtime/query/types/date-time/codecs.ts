@@ -42,7 +42,7 @@ export function fromLocal(local: Int64, zone: TimeZone): Int64 {
 }
 
 /** Days from 2000-01-01 that the text names, with the session's today for `today` and the like; null without a date. */
-function daysOf(parsed: ParsedTime, context: TextContext): number | null {
+export function daysOf(parsed: ParsedTime, context: TextContext): number | null {
   if (parsed.julianDays !== null) return parsed.julianDays;
   if (parsed.date !== null) return daysFromDate(parsed.date.year, parsed.date.month, parsed.date.day);
   const shiftDays = { today: 0, now: 0, tomorrow: 1, yesterday: -1 } as const;

@@ -140,7 +140,7 @@ class TimeParser {
     if (parts !== null) return this.#dateParts([parts[1] ?? "", parts[3] ?? "", parts[4] ?? ""]);
     const time = this.#match(patterns.time);
     if (time !== null) return this.#time(time);
-    if (this.#year === null && this.#month === null && this.#type !== "time") {
+    if (this.#year === null && this.#month === null && !this.#isTimeType()) {
       const yearDay = this.#match(patterns.yearDay);
       if (yearDay !== null) {
         this.#year = Number(yearDay[1]);
@@ -187,9 +187,13 @@ class TimeParser {
     this.#micros = total;
   }
 
+  #isTimeType(): boolean {
+    return this.#type === "time" || this.#type.startsWith("time ");
+  }
+
   #bareNumber(digits: string, fraction: string): void {
     const hasDate = this.#hasDate() || this.#special !== null || this.#julian !== null;
-    const isTimeType = this.#type.startsWith("time") && !this.#type.startsWith("timestamp");
+    const isTimeType = this.#isTimeType();
     if (hasDate || isTimeType || (fraction !== "" && digits.length < 6)) {
       if (!hasDate && !isTimeType) throw this.#invalid();
       if (this.#micros !== null) throw this.#invalid();
@@ -350,7 +354,7 @@ class TimeParser {
 
   /** A time of day has no date to wait for, unless the piece stands before it, in a date's place. */
   #isTimeAlone(piece: string): boolean {
-    if (!this.#type.startsWith("time ") && this.#type !== "time") return false;
+    if (!this.#isTimeType()) return false;
     const isFirst = trimSpaces(this.#text.slice(0, this.#at - piece.length)) === "";
     return !isFirst || !/^[ \t-\r]*\d+:|\d[-/.]\d+[-/.]\d+[ \t-\r]*$/u.test(this.#text.slice(this.#at));
   }

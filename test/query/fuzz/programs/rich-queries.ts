@@ -309,7 +309,8 @@ function indexable(random: Random, table: Table, where: string): Step {
   const name = `a.${column.name}`;
   const value = (): string => random.pick(column.kind.values);
   const isLeast =
-    column.kind.isNumber || ["text", "date", "timestamp", "timestamptz", "time", "interval"].includes(column.kind.type);
+    column.kind.isNumber ||
+    ["text", "date", "timestamp", "timestamptz", "time", "timetz", "interval"].includes(column.kind.type);
   const way = random.pick(["", " desc", " nulls first", " desc nulls last"]);
   const texts = table.columns.filter(({ kind }) => kind.type === "text" || kind.type === "varchar(8)");
   const text = texts.length === 0 ? "a.id::text" : `a.${random.pick(texts).name}`;

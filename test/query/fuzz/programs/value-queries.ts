@@ -148,6 +148,8 @@ function times(random: Random, table: Table): string {
         "a.id * interval '1 hour'",
       ],
     );
+  const clock = (): string =>
+    operand(random, table, ["timetz"], ["timetz '10:00+02'", "timetz '23:30:15.5-08'", "time '12:00'::timetz"]);
   const zone = random.pick([
     "'Europe/Berlin'",
     "'America/New_York'",
@@ -172,6 +174,13 @@ function times(random: Random, table: Table): string {
   ]);
   const unit = random.pick(["day", "week", "month", "hour", "quarter", "decade", "century", "millennium"]);
   return random.pick([
+    () => `${clock()} + ${span()}`,
+    () => `${clock()} at time zone ${zone}`,
+    () => `${clock()} < ${clock()}`,
+    () => `(${stamp()})::timetz`,
+    () => `(${clock()})::time`,
+    () => `${date()} + ${clock()}`,
+    () => `extract(${random.pick(["epoch", "hour", "timezone", "timezone_minute", "milliseconds"])} from ${clock()})`,
     () => `${stamp()} + ${span()}`,
     () => `${stamp()} - ${span()}`,
     () => `(${stamp()} at time zone ${zone}) + ${span()}`,
