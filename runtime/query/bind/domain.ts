@@ -1,6 +1,6 @@
 /** Domains: their conditions over a value, and values that are made ones of a domain. */
 import type { DomainDefinition } from "../catalog/model.js";
-import { elementDomainIn } from "../catalog/user-types.js";
+import { domainsBeneath, elementDomainIn } from "../catalog/user-types.js";
 import { notSupported, SqlError } from "../error.js";
 import { rowFunction } from "../execute/parameter-value.js";
 import type { EvaluationContext } from "../functions/context.js";
@@ -76,7 +76,10 @@ function elementsHeld(
   return { kind: "call", callee, arguments: [value], form: "function", type: callee.resultType, location };
 }
 
-/** What must hold of a value: NOT NULL first, then the conditions by their names, in which it is called VALUE. */
+/**
+ * What must hold of a value: NOT NULL first, then the conditions by their names, in which it is called VALUE. Those of domains beneath come
+ * before those over them, and are told as this one's.
+ */
 export function domainRules(
   domain: DomainDefinition,
   value: BoundExpression,
@@ -91,20 +94,23 @@ export function domainRules(
     schema: schema?.kind === "schema" ? schema.name : "",
     constraint,
   });
-  const column = { name: "value", id: binder.newId(), type: domain.base, table: 0, column: 0, expression: value };
-  const scope = new Scope({ relations: [], columns: [column] }, null, null);
-  const bound: BoundDomainRule[] = [...domain.checks]
-    .sort((a, b) => compareText(a.name, b.name))
-    .map(({ name, expression }) => ({
-      rule: rule(name),
-      expression: coerceTo(
-        binder,
-        bindStored(expression, plainContext(binder, scope, "check constraints"), bind),
-        typeOid.bool,
-        "CHECK",
-      ),
-    }));
-  if (!domain.isNotNull) return bound;
+  const levels = domainsBeneath(domain, catalog);
+  const bound = levels.flatMap(({ base: type, checks }): readonly BoundDomainRule[] => {
+    const column = { name: "value", id: binder.newId(), type, table: 0, column: 0, expression: value };
+    const scope = new Scope({ relations: [], columns: [column] }, null, null);
+    return [...checks]
+      .sort((a, b) => compareText(a.name, b.name))
+      .map(({ name, expression }) => ({
+        rule: rule(name),
+        expression: coerceTo(
+          binder,
+          bindStored(expression, plainContext(binder, scope, "check constraints"), bind),
+          typeOid.bool,
+          "CHECK",
+        ),
+      }));
+  });
+  if (!levels.some(({ isNotNull }) => isNotNull)) return bound;
   const isThere: BoundExpression = {
     kind: "isTest",
     test: "null",

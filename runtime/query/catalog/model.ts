@@ -297,6 +297,7 @@ export interface DomainDefinition extends Commented, Owned {
   readonly oid: Oid;
   readonly name: string;
   readonly schema: Oid;
+  /** Over another domain: that one, with the type beneath all of them. */
   readonly base: SqlType;
   readonly isNotNull: boolean;
   readonly default: StoredExpression | null;

@@ -60,6 +60,25 @@ export function elementDomainIn(catalog: Catalog, oid: number): DomainDefinition
   return object?.kind === "domain" ? object : null;
 }
 
+/** A domain and those that it is over, the lowest first. */
+export function domainsBeneath(domain: DomainDefinition, catalog: Catalog): readonly DomainDefinition[] {
+  const found = [domain];
+  for (let { base } = domain; base.domain !== undefined; ) {
+    const next = catalog.objectByOid(base.domain);
+    if (next?.kind !== "domain") break;
+    found.unshift(next);
+    ({ base } = next);
+  }
+  return found;
+}
+
+/** A domain and all that are over it, at any height. */
+export function domainsOver(domain: DomainDefinition, catalog: Catalog): readonly DomainDefinition[] {
+  const isOver = (object: DomainDefinition): boolean =>
+    domainsBeneath(object, catalog).some(({ oid }) => oid === domain.oid);
+  return [...catalog.objects()].filter((object) => object.kind === "domain").filter(isOver);
+}
+
 /** Bytes of a name at most. */
 const nameBytesMax = 63;
 

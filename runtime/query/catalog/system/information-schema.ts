@@ -41,6 +41,14 @@ function datetimePrecision({ oid, modifier }: SqlType): number | null {
 /** The columns that describe a type, as `columns`, `domains` and `routines` have them. */
 function typeRow(type: SqlType, database: string, world: CatalogWorld): SystemRow {
   const { oid, modifier, domain = 0 } = type;
+  const own = world.catalog.objectByOid(domain);
+  // What is beneath a domain over another is no type of the standard's.
+  if (own?.kind === "domain" && own.base.domain !== undefined)
+    return {
+      data_type: userDefined,
+      ...typeNameRow(own.base.domain, database, world),
+      ...domainNameRow(type, database, world),
+    };
   const ofDomainArray = elementDomainIn(world.catalog, domain) !== null;
   const isArray = elementTypeOf(oid) !== 0 && typeFactsOf(oid)?.category === "A";
   const isText = oid === typeOid.text || characters.has(oid);
@@ -74,6 +82,8 @@ export function* domainRows(world: ExpressionWorld, database: string): Iterable<
   for (const domain of world.domains())
     yield {
       ...typeRow({ ...domain.base, domain: domain.oid }, database, world),
+      // Arrays are called by their elements here.
+      ...(domain.base.domain === undefined ? { data_type: dataType(domain.base.oid) } : {}),
       domain_default: world.domainDefault(domain),
       dtd_identifier: "1",
     };

@@ -34,6 +34,7 @@ const classOid = 1_259;
 const namespaceClassOid = 2_615;
 const extensionClassOid = 3_079;
 const procedureClassOid = 1_255;
+const typeClassOid = 1_247;
 /** Of the extension that the schema `kimberlite` is said to be of, so that `pg_dump` knows it for a part of the server. */
 const heapAccess = 2;
 const treeAccess = 403;
@@ -339,6 +340,11 @@ function referencedIndex(world: CatalogWorld, oid: Oid, columns: readonly number
 
 /** Sequences that go with their columns, what defaults draw from, what views read, and what the extension `kimberlite` brings. */
 export function* dependRows(world: CatalogWorld): Iterable<SystemRow> {
+  for (const { oid, base } of world.domains()) {
+    const refobjid = base.domain ?? base.oid;
+    if (world.userType(refobjid) !== null)
+      yield { classid: typeClassOid, objid: oid, refclassid: typeClassOid, refobjid, deptype: "n" };
+  }
   for (const sequence of world.sequences()) {
     if (sequence.ownerTable === 0) continue;
     const table = world.table(sequence.ownerTable);

@@ -9,6 +9,7 @@ import {
   type TableDefinition,
 } from "../../catalog/model.js";
 import { isTemporaryName } from "../../catalog/temporary.js";
+import { domainsOver } from "../../catalog/user-types.js";
 import { notSupported, SqlError } from "../../error.js";
 import type { AlterDomain, ConstraintSyntax, CreateDomain } from "../../syntax/ast-definition.js";
 import { typeFactsOf } from "../../types/type-table.js";
@@ -29,18 +30,23 @@ export function createDomain(statement: CreateDomain, ports: DefinitionPorts): D
   const schema = draft.schemaFor(statement.name);
   if (isTemporaryName(schema.name)) throw notSupported("a temporary domain");
   expectFree(ports, schema.oid, name);
-  const { oid } = bindTypeName(statement.type, draft.findType);
+  // PostgreSQL does not say here where a type stands that has no modifiers.
+  const { oid } = bindTypeName({ ...statement.type, location: -1 }, draft.findType);
   if (typeFactsOf(oid)?.kind === "p") {
     const name = statement.type.names.join(".") + (statement.type.arrayDimensions > 0 ? "[]" : "");
     throw new SqlError("42804", `"${name}" is not a valid base type for a domain`);
   }
   const base = columnType(statement.type, draft.findType);
   expectTypeUsage(base, ports);
-  if (base.domain !== undefined) throw notSupported("a domain over a domain", placeOf(statement.type.location));
+  const under = base.domain === undefined ? null : draft.catalog.objectByOid(base.domain);
+  if (base.domain !== undefined && under?.kind !== "domain")
+    throw notSupported("a domain over arrays of a domain", placeOf(statement.type.location));
   const { user: owner } = ports;
   const start = { kind: "domain", oid: draft.newOid(), name, schema: schema.oid, owner, base } as const;
   let domain: DomainDefinition = { ...start, isNotNull: false, default: null, checks: [] };
   for (const constraint of statement.constraints) domain = constrained(domain, constraint, ports);
+  // What the one beneath has for a default by now is its own from here on.
+  if (under?.kind === "domain" && domain.default === null) domain = { ...domain, default: under.default };
   draft.put(withDefaults(domain, ports));
   ports.validateDomain(draft.catalog, domain);
   return { tag: "CREATE DOMAIN" };
@@ -138,14 +144,18 @@ function put(domain: DomainDefinition, ports: DefinitionPorts): void {
   }
 }
 
+/** Columns of it, and of domains over it. */
 function columnsOf(
-  { oid }: DomainDefinition,
+  domain: DomainDefinition,
   { draft }: DefinitionPorts,
 ): readonly { readonly table: TableDefinition; readonly column: ColumnDefinition }[] {
+  const domains = domainsOver(domain, draft.catalog);
   return [...draft.catalog.objects()].flatMap((table) =>
     table.kind !== "table"
       ? []
-      : table.columns.flatMap((column) => (!column.isDropped && isOfType(column, oid) ? [{ table, column }] : [])),
+      : table.columns.flatMap((column) =>
+          !column.isDropped && domains.some(({ oid }) => isOfType(column, oid)) ? [{ table, column }] : [],
+        ),
   );
 }
 
@@ -191,9 +201,10 @@ function renameConstraint(
 
 /** As PostgreSQL does not look into arrays: throws 0A000 for a domain of whose values there are some. */
 function expectNoArrays(domain: DomainDefinition, { draft }: DefinitionPorts): void {
+  const arrays = new Set(domainsOver(domain, draft.catalog).map(({ oid }) => domainArrayOid(oid)));
   for (const object of draft.catalog.objects())
     for (const { name, type, isDropped } of rowsOfObject(object)?.columns ?? [])
-      if (!isDropped && type.domain === domainArrayOid(domain.oid))
+      if (!isDropped && type.domain !== undefined && arrays.has(type.domain))
         throw new SqlError(
           "0A000",
           `cannot alter type "${domain.name}" because column "${object.name}.${name}" uses it`,

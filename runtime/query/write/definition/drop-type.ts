@@ -1,5 +1,6 @@
 /** DROP TYPE and DROP DOMAIN, with what is of the type: columns, views, and what names it in an expression. */
 import type { TypeDefinition } from "../../catalog/model.js";
+import { domainsBeneath } from "../../catalog/user-types.js";
 import { SqlError } from "../../error.js";
 import type { DropType } from "../../syntax/ast-definition.js";
 import type { Oid } from "../../types/sql-type.js";
@@ -40,8 +41,10 @@ export function dropTypes(statement: DropType, ports: DefinitionPorts): Definiti
       ports.notice("NOTICE", "00000", `${message}, skipping`);
     }
   }
-  // What goes with the last of them is told first.
-  for (const type of types.toReversed())
+  // What goes with the last of them is told first; domains go before what they are over.
+  const height = (type: TypeDefinition): number =>
+    type.kind === "domain" ? domainsBeneath(type, ports.draft.catalog).length : 0;
+  for (const type of types.toReversed().toSorted((a, b) => height(b) - height(a)))
     if (ports.draft.catalog.objectByOid(type.oid) !== null) dropType(ports, type, isCascade);
   return { tag: isDomain ? "DROP DOMAIN" : "DROP TYPE" };
 }

@@ -73,7 +73,7 @@ export function usesOfType(
     else if (
       object.kind === "domain" &&
       object.oid !== type.oid &&
-      (object.base.oid === type.oid || names(object, type.oid))
+      (object.base.oid === type.oid || object.base.domain === type.oid || names(object, type.oid))
     ) {
       const below = toldOf(usesOfType(ports, object, dropDomain));
       found.push(whole(object, below, () => dropDomain(object)));
