@@ -45,5 +45,9 @@ export const sequences: readonly Implementation[] = strictly({
     context.session.setSequenceValue(requireSequence(oid, context, "w"), value, isCalled);
     return value;
   },
+  "pg_sequence_last_value(regclass)": (oid, context) => {
+    const state = context.session.sequenceState(requireSequence(oid, context, "Ur"));
+    return state?.isCalled === true ? state.value : null;
+  },
   "pg_get_serial_sequence(text,text)": (table, column, context) => serialSequence(table, column, context),
 });
