@@ -12,6 +12,7 @@ import type { Datum } from "../types/datum.js";
 import { keyMixed, parentMissing, stillReferenced } from "./constraint-errors.js";
 import type { DeferredCheck } from "./deferred-checks.js";
 import type { WritePorts } from "./ports.js";
+import { keyConversion } from "./reference-types.js";
 import {
   type ForeignKey,
   fitPlaces,
@@ -117,8 +118,8 @@ export class ForeignKeys {
         return;
       }
       case "referenced":
-        if (constraint?.kind !== "foreignKey" || this.#hasRow(table, constraint, check.values, false)) return;
-        if (this.#childrenOf(holder, constraint, check.values).length === 0) return;
+        if (constraint?.kind !== "foreignKey" || this.#isBack(holder, table, constraint, check.values)) return;
+        if (this.#childrenOf(holder, table, constraint, check.values).length === 0) return;
         throw stillReferenced(this.#ports, table, constraint, holder, check.values);
       case "reference": {
         if (constraint?.kind !== "foreignKey") return;
@@ -153,7 +154,9 @@ export class ForeignKeys {
   #check({ child, constraint, values }: Reference): void {
     if (values.includes(null)) throw keyMixed(this.#ports, child, constraint);
     const parent = this.#tableOf(constraint.referencedTable);
-    if (this.#hasRow(parent, constraint, values, true)) return;
+    const { tenant, reader, catalog } = this.#ports;
+    const treeKey = new ReferencedRows(child, parent, constraint, catalog).find(reader, tenant, values);
+    if (treeKey !== null && this.#holds(parent, treeKey, true)) return;
     throw parentMissing(this.#ports, child, constraint, parent, values);
   }
 
@@ -163,11 +166,11 @@ export class ForeignKeys {
     return table;
   }
 
-  /** Whether the referenced table has a row with these values; if it has and `locks`, it is kept. */
-  #hasRow(parent: TableDefinition, constraint: ForeignKey, values: readonly Datum[], locks: boolean): boolean {
+  /** Whether the referenced table has a row with these values again, which are of its own columns. */
+  #isBack(child: TableDefinition, parent: TableDefinition, constraint: ForeignKey, values: readonly Datum[]): boolean {
     const { tenant, reader, catalog } = this.#ports;
-    const treeKey = new ReferencedRows(parent, constraint, catalog).find(reader, tenant, values);
-    return treeKey !== null && this.#holds(parent, treeKey, locks);
+    const treeKey = new ReferencedRows(child, parent, constraint, catalog).findOwn(reader, tenant, values);
+    return treeKey !== null && this.#holds(parent, treeKey, false);
   }
 
   #holds(parent: TableDefinition, treeKey: Uint8Array, locks: boolean): boolean {
@@ -179,8 +182,8 @@ export class ForeignKeys {
     const { parent, child, constraint, values, now } = gone;
     const action = now === null ? constraint.onDelete : constraint.onUpdate;
     // The key may have come back, by another row of the same statement.
-    if (action !== "restrict" && this.#hasRow(parent, constraint, values, false)) return;
-    const rows = this.#childrenOf(child, constraint, values);
+    if (action !== "restrict" && this.#isBack(child, parent, constraint, values)) return;
+    const rows = this.#childrenOf(child, parent, constraint, values);
     if (rows.length === 0) return;
     if (action === "noAction" || action === "restrict") {
       throw stillReferenced(this.#ports, parent, constraint, child, values);
@@ -198,8 +201,7 @@ export class ForeignKeys {
       if (row === null) continue;
       const next = this.#change(writer, constraint, row, action === "cascade" ? now : action, now === null);
       // A default that is the key which is gone changes nothing, so that nobody would look whether it is there.
-      const isKept =
-        action === "setDefault" && isSameKey(child, constraint.columns, pick(next, constraint.columns), values);
+      const isKept = action === "setDefault" && this.#refersTo(gone, pick(next, constraint.columns));
       if (isKept) throw stillReferenced(this.#ports, parent, constraint, child, values);
     }
   }
@@ -229,22 +231,46 @@ export class ForeignKeys {
     return next;
   }
 
-  /** Row keys of the rows that refer to a key. */
-  #childrenOf(child: TableDefinition, constraint: ForeignKey, values: readonly Datum[]): Uint8Array[] {
-    const { columns } = constraint;
-    if (!fitPlaces(narrowPlaces(child, columns), values)) return [];
+  /** Whether a row with these values in the referring columns refers to a key that is gone. */
+  #refersTo({ child, parent, constraint, values }: GoneKey, own: readonly Datum[]): boolean {
+    const conversion = keyConversion(child, parent, constraint);
+    const referred = conversion === null ? own : conversion.forth(own);
+    return referred !== null && isSameKey(parent, constraint.referencedColumns, referred, values);
+  }
+
+  /** Row keys of the rows that refer to a key. @param referred values of the referenced columns */
+  #childrenOf(
+    child: TableDefinition,
+    parent: TableDefinition,
+    constraint: ForeignKey,
+    referred: readonly Datum[],
+  ): Uint8Array[] {
+    const { columns, referencedColumns } = constraint;
+    const conversion = keyConversion(child, parent, constraint);
+    const found = conversion === null ? referred : conversion.back(referred);
+    if (found === "none") return [];
+    // Several values may refer to the key: each row's own is converted then, and compared as the key is.
+    const isConverted = found === "several";
+    const values = isConverted ? [] : found;
+    if (!isConverted && !fitPlaces(narrowPlaces(child, columns), values)) return [];
+    const forth = (each: readonly Datum[]): readonly Datum[] | null =>
+      isConverted && conversion !== null ? conversion.forth(each) : each;
+    const bytesOf = (each: readonly Datum[]): Uint8Array =>
+      isConverted ? keyBytes(parent, referencedColumns, each) : keyBytes(child, columns, each);
     const { source, catalog } = this.#ports;
     const leads = (numbers: readonly number[]): boolean => sameColumns(numbers.slice(0, columns.length), columns);
     const inOrder = (numbers: readonly number[]): Datum[] =>
       numbers.slice(0, columns.length).map((number) => values[columns.indexOf(number)] ?? null);
-    const index = leads(child.keyColumns)
-      ? null
-      : catalog
-          .indexesOf(child)
-          .find(
-            ({ keys, predicate, isPrimary }) =>
-              predicate === null && !isPrimary && leads(keys.map(({ column }) => column)),
-          );
+    const index = isConverted
+      ? undefined
+      : leads(child.keyColumns)
+        ? null
+        : catalog
+            .indexesOf(child)
+            .find(
+              ({ keys, predicate, isPrimary }) =>
+                predicate === null && !isPrimary && leads(keys.map(({ column }) => column)),
+            );
     let ranges = [{ from: null, to: null }] as Parameters<typeof source.scan>[0]["ranges"];
     if (index !== undefined) {
       const bound = {
@@ -262,27 +288,28 @@ export class ForeignKeys {
       wantsKeys: true,
       history: null,
     });
-    const found: Uint8Array[] = [];
-    const wanted = keyBytes(child, columns, values);
+    const rows: Uint8Array[] = [];
+    const wanted = bytesOf(isConverted ? referred : values);
     for (let batch = scan.next(); batch !== null; batch = scan.next()) {
       for (let row = 0; row < batch.rows; row++) {
         const key = batch.keys[row];
         if (key === undefined) throw new AssertionFailed("a scan that was asked for keys has them");
         if (index !== undefined) {
-          found.push(key.slice());
+          rows.push(key.slice());
           continue;
         }
         const each = batch.columns.map((column): Datum => {
           if (column.kind === "values") return column.values[row] ?? null;
           return column.nulls[row] === 1 ? null : (column.numbers[row] ?? null);
         });
-        if (each.includes(null)) continue;
-        const bytes = keyBytes(child, columns, each);
-        if (compareBytes(bytes, bytes.length, wanted, wanted.length) === 0) found.push(key.slice());
+        const comparable = each.includes(null) ? null : forth(each);
+        if (comparable === null) continue;
+        const bytes = bytesOf(comparable);
+        if (compareBytes(bytes, bytes.length, wanted, wanted.length) === 0) rows.push(key.slice());
       }
     }
     scan.close();
-    return found;
+    return rows;
   }
 }
 

@@ -6,6 +6,7 @@ import type { Catalog, ConstraintDefinition, IndexDefinition, TableDefinition } 
 import { indexCodecOf, indexContent, rowKeyCodecOf } from "../table/index-keys.js";
 import { storageOf } from "../table/value-bytes.js";
 import type { Datum } from "../types/datum.js";
+import { type KeyConversion, keyConversion } from "./reference-types.js";
 
 export type ForeignKey = Extract<ConstraintDefinition, { kind: "foreignKey" }>;
 
@@ -48,10 +49,13 @@ export class ReferencedRows {
   /** For each key of it the place among the constraint's columns. */
   readonly #order: readonly number[];
   readonly #narrow: readonly number[];
+  readonly #conversion: KeyConversion | null;
   readonly #key = new TableKey();
 
-  constructor(parent: TableDefinition, { referencedColumns }: ForeignKey, catalog: Catalog) {
+  constructor(child: TableDefinition, parent: TableDefinition, constraint: ForeignKey, catalog: Catalog) {
+    const { referencedColumns } = constraint;
     this.parent = parent;
+    this.#conversion = keyConversion(child, parent, constraint);
     this.#narrow = narrowPlaces(parent, referencedColumns);
     const isPrimary = sameColumns(parent.keyColumns, referencedColumns);
     this.#index = isPrimary ? null : uniqueIndex(parent, referencedColumns, catalog);
@@ -63,8 +67,17 @@ export class ReferencedRows {
     );
   }
 
-  /** The key of the row in the trees; null when there can be none, or an index says that there is none. The row itself may be none, too. */
+  /**
+   * The key of the row in the trees that a row with these values refers to; null when there can be none, or an index says that there is none.
+   * The row itself may be none, too.
+   */
   find(reader: TreeReader, tenant: number, values: readonly Datum[]): Uint8Array | null {
+    const own = this.#conversion === null ? values : this.#conversion.forth(values);
+    return own === null ? null : this.findOwn(reader, tenant, own);
+  }
+
+  /** As `find`, by values of the referenced columns. */
+  findOwn(reader: TreeReader, tenant: number, values: readonly Datum[]): Uint8Array | null {
     const ordered = this.#order.map((place) => values[place] ?? null);
     const { parent } = this;
     if (!fitPlaces(this.#narrow, values)) return null;

@@ -11,7 +11,7 @@ import { notSupported, SqlError } from "../../error.js";
 import type { AlterTableAction } from "../../syntax/ast-definition.js";
 import { sameColumns } from "../referenced-rows.js";
 import { Alteration } from "./alteration.js";
-import { type ConstraintPart, deferralOf, expectSameType } from "./constraints.js";
+import { type ConstraintPart, deferralOf, expectComparable } from "./constraints.js";
 import { definitionOf } from "./create-table.js";
 import { placeOf } from "./draft.js";
 import { allDependentsOf, dropRelation, labelOf, readsRelation } from "./drop.js";
@@ -176,7 +176,7 @@ export function expectReferencesFit(catalog: Catalog, table: TableDefinition, po
       const column = child.columns[number - 1];
       assert(column !== undefined, "a foreign key is of its table's columns");
       const referenced = parent.columns[(constraint.referencedColumns[index] ?? 0) - 1];
-      expectSameType(constraint.name, column, referenced, position);
+      expectComparable(constraint.name, column, referenced, constraint.onUpdate, position);
     }
   }
 }

@@ -16,7 +16,9 @@ import type { Expression } from "../../syntax/ast-expression.js";
 import { columnsNamed } from "../../syntax/names-read.js";
 import { storageOf } from "../../table/value-bytes.js";
 import { hasOrder } from "../../types/compare.js";
+import { type Oid, typeOid } from "../../types/sql-type.js";
 import { typeLabel } from "../../types/type-name.js";
+import { referenceOf } from "../reference-types.js";
 import { type CatalogDraft, placeOf } from "./draft.js";
 import { freeName } from "./names.js";
 
@@ -283,7 +285,8 @@ export class ConstraintMaker {
     this.#expectSameLife(parent);
     const referenced = this.#referencedColumns(parent, constraint, columns.length);
     const name = this.#nameOf(constraint, names.join("_"), "fkey", false);
-    for (const [index, column] of columns.entries()) expectSameType(name, column, referenced[index], position);
+    for (const [index, column] of columns.entries())
+      expectComparable(name, column, referenced[index], constraint.onUpdate, position);
     const changed = deleteColumns(parts.columns, columns, constraint);
     const made: ConstraintDefinition = {
       kind: "foreignKey",
@@ -384,26 +387,27 @@ function deleteColumns(
   });
 }
 
-/** Values of both sides of a foreign key have the same bytes as keys. */
-export function expectSameType(
+const timeTypes: ReadonlySet<Oid> = new Set([typeOid.date, typeOid.timestamp, typeOid.timestamptz]);
+
+/** Values of both sides of a foreign key can be compared. Throws 42804 for those that cannot, 0A000 where PostgreSQL would. */
+export function expectComparable(
   name: string,
   column: ColumnDefinition,
   referenced: ColumnDefinition | undefined,
+  onUpdate: ForeignKeyAction,
   position: number | undefined,
 ): void {
   if (referenced === undefined) return;
-  const [from, to] = [storageOf(column.type.oid)?.kind, storageOf(referenced.type.oid)?.kind];
-  const isInteger = (kind: string | undefined): boolean => kind === "int16" || kind === "int32" || kind === "int64";
-  if (from === to || (isInteger(from) && isInteger(to))) return;
-  // Equal numbers of these types have different keys here.
-  if (isInteger(from) && (to === "numeric" || to === "float32" || to === "float64"))
-    throw notSupported(
-      `a foreign key from ${typeLabel(column.type.oid)} to ${typeLabel(referenced.type.oid)}`,
-      position,
-    );
+  const [from, to] = [column.type.oid, referenced.type.oid];
+  const how = referenceOf(from, to);
+  if (how === "same" || (how === "converted" && onUpdate !== "cascade")) return;
+  const labels = [typeLabel(from), typeLabel(to)] as const;
+  if (how === "converted") throw notSupported(`ON UPDATE CASCADE from ${labels[1]} to ${labels[0]}`, position);
+  if (timeTypes.has(from) && timeTypes.has(to))
+    throw notSupported(`a foreign key from ${labels[0]} to ${labels[1]}`, position);
   throw new SqlError("42804", `foreign key constraint "${name}" cannot be implemented`, {
     position,
-    detail: `Key columns "${column.name}" and "${referenced.name}" are of incompatible types: ${typeLabel(column.type.oid)} and ${typeLabel(referenced.type.oid)}.`,
+    detail: `Key columns "${column.name}" and "${referenced.name}" are of incompatible types: ${labels[0]} and ${labels[1]}.`,
   });
 }
 

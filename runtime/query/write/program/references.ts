@@ -29,7 +29,7 @@ export function referencesOf(
     const parent = catalog.objectByOid(constraint.referencedTable);
     if (parent?.kind !== "table" || parent.oid === table.oid || constraint.deferral !== undefined) return null;
     const places = constraint.columns.map((number) => number - 1);
-    references.push({ constraint, rows: new ReferencedRows(parent, constraint, catalog), places });
+    references.push({ constraint, rows: new ReferencedRows(table, parent, constraint, catalog), places });
   }
   return references;
 }
