@@ -5,10 +5,12 @@
  * Invariant: between calls the buffer holds whole messages only.
  */
 import type { SqlColumn } from "../../actors/messages/sql.js";
-import type { SqlErrorFields } from "../../runtime/query/error.js";
+import { SqlError, type SqlErrorFields } from "../../runtime/query/error.js";
 import type { Oid } from "../../runtime/query/types/sql-type.js";
 import { assert } from "../../runtime/types/assert.js";
 import { kiB } from "../../runtime/types/limits.js";
+import { toldAs } from "./client-text.js";
+import type { ByteEncoding } from "./copy/encodings.js";
 
 export type TransactionStatus = "idle" | "open" | "failed";
 
@@ -34,6 +36,8 @@ export class BackendWriter {
   #view = new DataView(this.#memory.buffer);
   #at = 0;
   #messageAt = -1;
+  /** Of the client's texts; null for UTF-8. */
+  encoding: () => ByteEncoding | null = () => null;
 
   get length(): number {
     return this.#at;
@@ -104,7 +108,11 @@ export class BackendWriter {
   }
 
   #text(text: string): void {
-    if (!this.#shortText(text)) this.#raw(encoder.encode(text.includes("\0") ? text.replaceAll("\0", "") : text));
+    if (!this.#shortText(text)) {
+      const bytes = encoder.encode(text.includes("\0") ? text.replaceAll("\0", "") : text);
+      const encoding = this.encoding();
+      this.#raw(encoding === null ? bytes : toldAs(encoding, bytes));
+    }
     this.#u8(0);
   }
 
@@ -227,8 +235,10 @@ export class BackendWriter {
     this.#end();
   }
 
-  /** @param formats none (all text), one for all, or one each */
+  /** Throws 22P05 for a name that the client cannot read. @param formats none (all text), one for all, or one each */
   rowDescription(columns: readonly SqlColumn[], formats: readonly (0 | 1)[]): void {
+    const encoding = this.encoding();
+    if (encoding !== null) for (const { name } of columns) encoding.fromUtf8(encoder.encode(name));
     this.#begin("T");
     this.#i16(columns.length);
     for (const [index, column] of columns.entries()) {
@@ -248,16 +258,20 @@ export class BackendWriter {
     this.#raw(messages);
   }
 
-  /** One row of texts. */
+  /** One row of texts. Throws 22P05 for what the client cannot read. */
   dataRow(values: readonly (string | null)[]): void {
+    const encoding = this.encoding();
+    const texts = values.map((value) => {
+      const bytes = value === null ? null : encoder.encode(value);
+      return bytes === null || encoding === null ? bytes : encoding.fromUtf8(bytes);
+    });
     this.#begin("D");
-    this.#i16(values.length);
-    for (const value of values) {
-      if (value === null) {
+    this.#i16(texts.length);
+    for (const bytes of texts) {
+      if (bytes === null) {
         this.#i32(-1);
         continue;
       }
-      const bytes = encoder.encode(value);
       this.#i32(bytes.length);
       this.#raw(bytes);
     }
@@ -294,8 +308,23 @@ export class BackendWriter {
     this.#end();
   }
 
+  /** Where the client cannot read what went wrong, that is told in its place. */
   error(report: ErrorReport): void {
-    this.#report("E", report);
+    this.#report("E", this.#readable(report));
+  }
+
+  #readable(report: ErrorReport): ErrorReport {
+    const encoding = this.encoding();
+    if (encoding === null) return report;
+    try {
+      for (const text of [report.message, ...Object.values(report.fields)])
+        if (typeof text === "string") encoding.fromUtf8(encoder.encode(text));
+      return report;
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error;
+      const { sqlState, message } = error;
+      return { severity: report.severity, sqlState, message, fields: {}, position: 0 };
+    }
   }
 
   notice(report: ErrorReport): void {

@@ -10,6 +10,7 @@ import type { Copy } from "../../runtime/query/syntax/ast-session.js";
 import { assert } from "../../runtime/types/assert.js";
 import type { BackendWriter } from "./backend-writer.js";
 import { CopyBlock } from "./copy/copy-block.js";
+import type { ByteEncoding } from "./copy/encodings.js";
 import { copyOptions } from "./copy/options.js";
 import { RowsIn } from "./copy/rows-in.js";
 import { RowsOut } from "./copy/rows-out.js";
@@ -24,6 +25,8 @@ export interface CopyHost {
   readonly inbox: Inbox;
   readonly writer: BackendWriter;
   readonly runs: EngineRuns;
+  /** Of the client's texts; null for UTF-8. */
+  encoding(): ByteEncoding | null;
   flush(): void;
   relieve(): Promise<void>;
   take(reply: RowsReply): void;
@@ -92,7 +95,7 @@ export class CopyRuns {
 
   /** Returns how many rows went out. */
   async out(copy: Copy, statement: CachedStatement): Promise<number> {
-    const options = copyOptions(copy);
+    const options = copyOptions(copy, this.#host.encoding());
     const { table, query: given, columns } = copy;
     const query = given ?? (table === null ? null : tableQuery(table, columns, true));
     if (query === null) throw new SqlError("XX000", "COPY names neither a table nor a query");
@@ -125,7 +128,7 @@ export class CopyRuns {
 
   /** Returns how many rows came in. */
   async in(copy: Copy, statement: CachedStatement): Promise<number> {
-    const options = copyOptions(copy);
+    const options = copyOptions(copy, this.#host.encoding());
     const { table } = copy;
     if (table === null) throw new SqlError("42601", "COPY FROM needs a table");
     const columns = await this.#columnsIn(table, copy.columns, statement);
@@ -234,7 +237,7 @@ export class CopyRuns {
     if (raw === null && isStopped()) return false;
     if (raw === null) throw new FatalError("08006", "the client is gone in the middle of a COPY");
     this.#host.inbox.take();
-    const message = decodeFrontend(kindOf(raw.type), raw.body);
+    const message = decodeFrontend(kindOf(raw.type), raw.body, this.#host.encoding());
     switch (message.kind) {
       case "copyData":
         rows.push(message.bytes);

@@ -2,6 +2,7 @@
 import type { WireValue } from "../../actors/messages/sql.js";
 import { SqlError } from "../../runtime/query/error.js";
 import type { Oid } from "../../runtime/query/types/sql-type.js";
+import type { ByteEncoding } from "./copy/encodings.js";
 import { MessageReader } from "./message-reader.js";
 
 export type Target = "statement" | "portal";
@@ -62,8 +63,13 @@ export function kindOf(type: number): FrontendKind {
   return kind;
 }
 
-export function decodeFrontend(kind: FrontendKind, body: Uint8Array): FrontendMessage {
-  const reader = new MessageReader(body);
+/** @param encoding of its texts; null for UTF-8. Values of a Bind are left as they are. */
+export function decodeFrontend(
+  kind: FrontendKind,
+  body: Uint8Array,
+  encoding: ByteEncoding | null = null,
+): FrontendMessage {
+  const reader = new MessageReader(body, encoding);
   const message = decodeFields(kind, reader);
   reader.end();
   return message;

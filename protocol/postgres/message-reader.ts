@@ -3,6 +3,7 @@
  * a failure is a `SqlError`, `08P01` or for text that is not UTF-8 `22021`, in PostgreSQL's words.
  */
 import { SqlError } from "../../runtime/query/error.js";
+import type { ByteEncoding } from "./copy/encodings.js";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -45,10 +46,13 @@ export function decodeText(bytes: Uint8Array): string {
 
 export class MessageReader {
   readonly #bytes: Uint8Array;
+  readonly #encoding: ByteEncoding | null;
   #at = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** @param encoding of its texts; null for UTF-8 */
+  constructor(bytes: Uint8Array, encoding: ByteEncoding | null = null) {
     this.#bytes = bytes;
+    this.#encoding = encoding;
   }
 
   get remaining(): number {
@@ -108,7 +112,7 @@ export class MessageReader {
     if (end < 0) throw new SqlError("08P01", "invalid string in message");
     const bytes = this.#bytes.subarray(this.#at, end);
     this.#at = end + 1;
-    return decodeText(bytes);
+    return decodeText(this.#encoding?.toUtf8(bytes) ?? bytes);
   }
 
   /** Names are short and ASCII as a rule, and most are empty: no view and no decoder for them. Null for any other text. */

@@ -7,6 +7,7 @@
  */
 import { noRole } from "./catalog/role-set.js";
 import { temporarySchemaSetting } from "./catalog/temporary.js";
+import { encodingCalled } from "./encoding-names.js";
 import { SqlError } from "./error.js";
 import { parametersNotDone, plannerHints } from "./planner-hints.js";
 import { findZone, fixedZone } from "./types/date-time/zones.js";
@@ -371,13 +372,10 @@ export function settingValue(definition: SettingDefinition, value: string, befor
     case "timeZone":
       return timeZone(name, value);
     case "encoding": {
-      const plain = value.toLowerCase().replace(/[^a-z0-9]/g, "");
-      if (plain === "utf8" || plain === "unicode") return "UTF8";
-      // Bytes as they are: those of the database, in both directions.
-      if (plain === "sqlascii") return "SQL_ASCII";
-      if (["latin1", "iso88591", "win1252"].includes(plain)) {
-        throw new SqlError("0A000", `conversion between ${value} and UTF8 is not supported`);
-      }
+      // SQL_ASCII is bytes as they are: those of the database, in both directions.
+      const own = encodingCalled(value);
+      if (own === "other") throw new SqlError("0A000", `conversion between ${value} and UTF8 is not supported`);
+      if (own !== null) return own;
       throw invalid(name, value);
     }
   }

@@ -1,8 +1,9 @@
 /**
- * Encodings of COPY's data beside UTF-8: those of one byte a character. Which character a byte is, the platform's decoders say; a decoder of
+ * Encodings of what clients say and are told, and of COPY's data, beside UTF-8: those of one byte a character. Which character a byte is, the platform's decoders say; a decoder of
  * that name of the web's may be another's (ISO 8859-1 is Windows-1252 there, which some versions of Node take for ISO 8859-1), so what differs is
  * set right here. Nothing of it is stored: what is loaded is UTF-8 before anybody decides about it.
  */
+import { encodingCalled } from "../../../runtime/query/encoding-names.js";
 import { SqlError } from "../../../runtime/query/error.js";
 
 export interface ByteEncoding {
@@ -12,6 +13,8 @@ export interface ByteEncoding {
   soundPart(bytes: Uint8Array): Uint8Array;
   /** Throws 22P05 for a byte that is no character. */
   toUtf8(bytes: Uint8Array): Uint8Array;
+  /** Whether it has a character. @param character one in UTF-8 */
+  has(character: Uint8Array): boolean;
   /** @param text sound UTF-8. Throws 22P05 for a character that has no byte. */
   fromUtf8(text: Uint8Array): Uint8Array;
 }
@@ -28,53 +31,24 @@ const latin = (number: number, label: string | null): Source => ({ name: `LATIN$
 const iso = (part: number): Source => ({ name: `ISO_8859_${part}`, label: `iso-8859-${part}`, decodedFrom: 0xa0 });
 const windows = (page: number): Source => ({ name: `WIN${page}`, label: `windows-${page}`, decodedFrom: 0x80 });
 
-const latin1 = latin(1, null);
 const sources: ReadonlyMap<string, Source> = new Map(
-  Object.entries({
-    latin1,
-    iso88591: latin1,
-    latin2: latin(2, "iso-8859-2"),
-    iso88592: latin(2, "iso-8859-2"),
-    latin3: latin(3, "iso-8859-3"),
-    iso88593: latin(3, "iso-8859-3"),
-    latin4: latin(4, "iso-8859-4"),
-    iso88594: latin(4, "iso-8859-4"),
+  [
+    latin(1, null),
+    latin(2, "iso-8859-2"),
+    latin(3, "iso-8859-3"),
+    latin(4, "iso-8859-4"),
     // Its upper half is Windows-1254's.
-    latin5: latin(5, "windows-1254"),
-    iso88599: latin(5, "windows-1254"),
-    latin6: latin(6, "iso-8859-10"),
-    iso885910: latin(6, "iso-8859-10"),
-    latin7: latin(7, "iso-8859-13"),
-    iso885913: latin(7, "iso-8859-13"),
-    latin8: latin(8, "iso-8859-14"),
-    iso885914: latin(8, "iso-8859-14"),
-    latin9: latin(9, "iso-8859-15"),
-    iso885915: latin(9, "iso-8859-15"),
-    iso88595: iso(5),
-    iso88596: iso(6),
-    iso88597: iso(7),
-    iso88598: iso(8),
-    win866: { name: "WIN866", label: "ibm866", decodedFrom: 0x80 },
-    win874: windows(874),
-    win1250: windows(1250),
-    win1251: windows(1251),
-    win1252: windows(1252),
-    win1253: windows(1253),
-    win1254: windows(1254),
-    win1255: windows(1255),
-    win1256: windows(1256),
-    win1257: windows(1257),
-    win1258: windows(1258),
-    koi8r: { name: "KOI8R", label: "koi8-r", decodedFrom: 0x80 },
-    koi8u: { name: "KOI8U", label: "koi8-u", decodedFrom: 0x80 },
-  }),
-);
-
-/** Other names that PostgreSQL knows, letters and digits alone. */
-const others = new Set(
-  "eucjp euccn euckr euctw eucjis2004 muleinternal latin10 iso885916 sjis big5 gbk uhc gb18030 johab shiftjis2004".split(
-    " ",
-  ),
+    latin(5, "windows-1254"),
+    latin(6, "iso-8859-10"),
+    latin(7, "iso-8859-13"),
+    latin(8, "iso-8859-14"),
+    latin(9, "iso-8859-15"),
+    ...[5, 6, 7, 8].map(iso),
+    { name: "WIN866", label: "ibm866", decodedFrom: 0x80 },
+    ...[874, 1250, 1251, 1252, 1253, 1254, 1255, 1256, 1257, 1258].map(windows),
+    { name: "KOI8R", label: "koi8-r", decodedFrom: 0x80 },
+    { name: "KOI8U", label: "koi8-u", decodedFrom: 0x80 },
+  ].map((source) => [source.name, source]),
 );
 
 const plainMax = 0x7f;
@@ -138,6 +112,7 @@ function madeOf(source: Source): ByteEncoding {
       }
       return text.subarray(0, end);
     },
+    has: (character) => character.length === 1 || byteOf.has(pointOf(character)),
     fromUtf8(text) {
       const first = text.findIndex((byte) => byte > plainMax);
       if (first < 0) return text;
@@ -165,23 +140,27 @@ function pointOf(character: Uint8Array): number {
 
 const made = new Map<Source, ByteEncoding>();
 
-/**
- * The encoding of a name; null for data that is UTF-8 as it is. PostgreSQL looks at letters and digits alone.
- *
- * @param position of the name in the statement
- */
-export function encodingNamed(name: string, position: number): ByteEncoding | null {
-  const plain = name.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
-  if (plain === "utf8" || plain === "unicode" || plain === "sqlascii") return null;
-  const source = sources.get(plain.replace(/^windows/, "win"));
-  if (source === undefined) {
-    if (others.has(plain)) throw new SqlError("0A000", `COPY in encoding ${name} is not supported`, { position });
-    throw new SqlError("22023", 'argument to option "encoding" must be a valid encoding name', { position });
-  }
+/** By its own name; null for bytes that stay as they are. */
+export function encodingOf(name: string): ByteEncoding | null {
+  const source = sources.get(name);
+  if (source === undefined) return null;
   let encoding = made.get(source);
   if (encoding === undefined) {
     encoding = madeOf(source);
     made.set(source, encoding);
   }
   return encoding;
+}
+
+/**
+ * The encoding of a name; null for data that is UTF-8 as it is. PostgreSQL looks at letters and digits alone.
+ *
+ * @param position of the name in the statement
+ */
+export function encodingNamed(name: string, position: number): ByteEncoding | null {
+  const own = encodingCalled(name);
+  if (own === "other") throw new SqlError("0A000", `COPY in encoding ${name} is not supported`, { position });
+  if (own === null)
+    throw new SqlError("22023", 'argument to option "encoding" must be a valid encoding name', { position });
+  return encodingOf(own);
 }

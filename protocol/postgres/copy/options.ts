@@ -63,10 +63,11 @@ function headerOf(option: Option, isFrom: boolean): CopyOptions["header"] {
 
 const isOneByte = (text: string): boolean => text.length === 1 && text.charCodeAt(0) < 128;
 
-export function copyOptions({ options, isFrom }: Copy): CopyOptions {
+/** @param client the encoding of data that says none itself */
+export function copyOptions({ options, isFrom }: Copy, client: ByteEncoding | null = null): CopyOptions {
   let format: CopyOptions["format"] = "text";
   let header: CopyOptions["header"] = "none";
-  let encoding: ByteEncoding | null = null;
+  let encoding = client;
   let forceQuote: CopyOptions["forceQuote"] = [];
   let [forceNull, forceNotNull]: [readonly string[], readonly string[]] = [[], []];
   const texts: { delimiter?: string; null?: string; quote?: string; escape?: string } = {};
@@ -125,6 +126,8 @@ export function copyOptions({ options, isFrom }: Copy): CopyOptions {
     encoding: format === "binary" ? null : encoding,
   };
   check(made, texts, isFrom);
+  if (format === "binary" && client !== null)
+    throw new SqlError("0A000", `COPY in the binary format while client_encoding is ${client.name} is not supported`);
   return made;
 }
 

@@ -223,7 +223,7 @@ export class Cursors {
       }
       this.#descriptions.writeOwed(portal, cursor.columns, protocol);
     } else this.#descriptions.writeOwed(portal, null, protocol);
-    const fetched = await cursor.declared.run(statement, isMove ? null : (rows) => this.#write(rows));
+    const fetched = await cursor.declared.run(statement, isMove ? null : (rows) => this.#write(rows, cursor));
     await this.#runs.complete(`${isMove ? "MOVE" : "FETCH"} ${fetched}`);
     portal.state = "done";
   }
@@ -232,13 +232,13 @@ export class Cursors {
   async goOn(portal: Portal, declared: DeclaredCursor, rowsMax: number): Promise<void> {
     assert(portal.declared === declared && rowsMax >= 0, "a declared cursor goes on");
     const forward: Pick<Fetch, "direction" | "count"> = { direction: "forward", count: rowsMax === 0 ? null : rowsMax };
-    const sent = await declared.run(forward, (rows) => this.#write(rows));
+    const sent = await declared.run(forward, (rows) => this.#write(rows, portal));
     if (rowsMax !== 0 && sent === rowsMax) this.#exchange.writer.portalSuspended();
     else await this.#runs.complete(`SELECT ${sent}`);
   }
 
-  #write(rows: Uint8Array): Promise<void> {
-    this.#exchange.writer.rows(rows);
+  #write(rows: Uint8Array, { columns, resultFormats }: Portal): Promise<void> {
+    this.#exchange.writeRows(rows, columns, resultFormats);
     return this.#exchange.relieve();
   }
 }

@@ -3,7 +3,7 @@
  * it is in, and the way to whoever runs its statements.
  */
 
-import type { WireValue } from "../../../actors/messages/sql.js";
+import type { SqlColumn, WireValue } from "../../../actors/messages/sql.js";
 import { signalSetting } from "../../../runtime/query/catalog/session-facts.js";
 import { temporarySchemaName, temporarySchemaSetting } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
@@ -11,6 +11,8 @@ import { encodeCursorRow } from "../../../runtime/query/types/cursor-row.js";
 import { assert } from "../../../runtime/types/assert.js";
 import { kiB, miB } from "../../../runtime/types/limits.js";
 import { BackendWriter, type ErrorReport } from "../backend-writer.js";
+import { rowsFor } from "../client-text.js";
+import { type ByteEncoding, encodingOf } from "../copy/encodings.js";
 import { type EngineHost, EngineRuns, type RowsReply, type SessionIdentity, type Wish } from "../engine-runs.js";
 import type { SqlDestination } from "../executor.js";
 import type { Inbox } from "../inbox.js";
@@ -70,9 +72,22 @@ export class Exchange {
     this.identity = identity;
     this.settings = settings;
     this.inbox = inbox;
+    this.writer.encoding = () => this.encoding;
     this.transaction = new Transaction(settings);
     this.roles = new SessionRoles(host, identity, settings);
     this.runs = new EngineRuns(host, identity, settings, this.roles, this.transaction);
+  }
+
+  /** Of the client's texts; null where they are UTF-8. */
+  get encoding(): ByteEncoding | null {
+    const name = this.settings.get("client_encoding");
+    return name === "UTF8" ? null : encodingOf(name);
+  }
+
+  /** Rows of an answer, as the client reads them. Throws 22P05 for what it cannot. */
+  writeRows(rows: Uint8Array, columns: readonly SqlColumn[] | null, formats: readonly (0 | 1)[]): void {
+    const { encoding } = this;
+    this.writer.rows(encoding === null || columns === null ? rows : rowsFor(encoding, rows, columns, formats));
   }
 
   flush(): void {

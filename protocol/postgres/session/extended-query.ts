@@ -5,6 +5,7 @@
  * come a message later than PostgreSQL's then, which no client can tell, since it reads them all behind its Sync.
  */
 import { SqlError } from "../../../runtime/query/error.js";
+import { valuesFrom } from "../client-text.js";
 import { type Bind, decodeFrontend, type FrontendMessage, kindOf } from "../frontend-messages.js";
 import type { RawMessage } from "../inbox.js";
 import { type Portal, type Prepared, portalOf } from "../portals.js";
@@ -79,7 +80,9 @@ export class ExtendedQuery {
     }
     if (name === "") this.#exchange.closePortal("");
     const now = name === "" ? 0 : this.#exchange.runs.now();
-    this.#exchange.addPortal(portalOf(name, prepared, parameters, resultFormats, prepared, now));
+    const { encoding } = this.#exchange;
+    const values = encoding === null ? parameters : valuesFrom(encoding, parameters, prepared.parameterTypes);
+    this.#exchange.addPortal(portalOf(name, prepared, values, resultFormats, prepared, now));
     this.#exchange.writer.bindComplete();
   }
 
@@ -111,7 +114,7 @@ export class ExtendedQuery {
   /** Whether the next message runs the portal that is described: then the answer of the run says both. */
   #isRunBy({ type, body }: RawMessage, { name, state }: Portal): boolean {
     if (state !== "new" || kindOf(type) !== "execute") return false;
-    const message = decodeFrontend("execute", body);
+    const message = decodeFrontend("execute", body, this.#exchange.encoding);
     return message.kind === "execute" && message.portal === name;
   }
 

@@ -119,6 +119,8 @@ export class RunAhead {
   /** No setting asks for more than to run statements one after the other. */
   #isPlain(): boolean {
     const { settings, transaction } = this.#exchange;
+    // Texts in another encoding are converted one after the other, too.
+    if (this.#exchange.encoding !== null) return false;
     const isFree = settings.get("statement_timeout") === "0" && !transaction.isReadOnly;
     return isFree && settings.get("default_transaction_isolation") === "read committed";
   }

@@ -165,7 +165,7 @@ export class Session {
     if (kind === "terminate") return false;
     if (this.#isSkipping && kind !== "sync") return true;
     try {
-      const message = decodeFrontend(kind, raw.body);
+      const message = decodeFrontend(kind, raw.body, this.#exchange.encoding);
       if (kind === "query" || kind === "execute") this.#exchange.statementAt = this.#exchange.runs.now();
       const wait = judged.has(kind) ? this.#exchange.roles.whenFresh() : null;
       const done = wait === null ? this.#step(message) : wait.then(() => this.#step(message));

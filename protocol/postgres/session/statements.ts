@@ -53,6 +53,7 @@ export class Statements {
       take: (reply) => exchange.take(reply),
       destinationOf: (statement) => exchange.destinationOf(statement),
       enter: (statement) => exchange.enter(statement),
+      encoding: () => exchange.encoding,
     });
   }
 
@@ -64,7 +65,7 @@ export class Statements {
     const reply = this.#exchange.openNow(portal, statement, rowsMax);
     if (reply === null) return false;
     this.#opened(portal, reply, protocol);
-    this.#exchange.writer.rows(reply.rows);
+    this.#exchange.writeRows(reply.rows, reply.columns, portal.resultFormats);
     this.#exchange.writer.commandComplete(reply.tag);
     portal.state = "done";
     return true;
@@ -84,6 +85,9 @@ export class Statements {
     }
     this.#exchange.expectSound(statement);
     if (portal.declared !== null) return this.#cursors.goOn(portal, portal.declared, rowsMax);
+    // What it has changed is undone when the client cannot read what it returns.
+    if (statement.isPlain && statement.refused !== null && this.#exchange.encoding !== null)
+      this.#exchange.transaction.beginImplicit(this.#exchange.runs.now());
     return statement.isPlain
       ? this.#performThere(portal, statement, rowsMax, protocol)
       : this.#performAnywhere(portal, statement, rowsMax, protocol);
@@ -352,7 +356,7 @@ export class Statements {
 
   #write(portal: Portal, reply: RowsReply): void {
     this.#exchange.take(reply);
-    this.#exchange.writer.rows(reply.rows);
+    this.#exchange.writeRows(reply.rows, portal.columns, portal.resultFormats);
     portal.cursor = reply.cursor;
     portal.state = reply.cursor === 0 ? "done" : "open";
   }
