@@ -317,8 +317,8 @@ export class BackendWriter {
     const encoding = this.encoding();
     if (encoding === null) return report;
     try {
-      for (const text of [report.message, ...Object.values(report.fields)])
-        if (typeof text === "string") encoding.fromUtf8(encoder.encode(text));
+      const texts: readonly unknown[] = [report.message, ...(Object.values(report.fields) as unknown[])];
+      for (const text of texts) if (typeof text === "string") encoding.fromUtf8(encoder.encode(text));
       return report;
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;

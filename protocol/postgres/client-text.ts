@@ -107,7 +107,7 @@ export function toldAs(encoding: ByteEncoding, text: Uint8Array): Uint8Array {
     return encoding.fromUtf8(text);
   } catch {
     const encoder = new TextEncoder();
-    const readable = [...new TextDecoder().decode(text)].map((character) => {
+    const readable = Array.from(new TextDecoder().decode(text), (character) => {
       const bytes = encoder.encode(character);
       return encoding.has(bytes) ? character : "?";
     });

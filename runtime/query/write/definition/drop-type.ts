@@ -42,9 +42,17 @@ export function dropTypes(statement: DropType, ports: DefinitionPorts): Definiti
     }
   }
   // What goes with the last of them is told first; domains go before what they are over.
+  const order = types.toReversed();
+  const isOver = (domain: TypeDefinition, type: TypeDefinition): boolean =>
+    domain.kind === "domain" &&
+    domain !== type &&
+    domainsBeneath(domain, ports.draft.catalog).some((each) => each.oid === type.oid || each.base.oid === type.oid);
   const height = (type: TypeDefinition): number =>
     type.kind === "domain" ? domainsBeneath(type, ports.draft.catalog).length : 0;
-  for (const type of types.toReversed().toSorted((a, b) => height(b) - height(a)))
-    if (ports.draft.catalog.objectByOid(type.oid) !== null) dropType(ports, type, isCascade);
+  for (const type of order) {
+    const over = order.filter((other) => isOver(other, type)).toSorted((a, b) => height(b) - height(a));
+    for (const each of [...over, type])
+      if (ports.draft.catalog.objectByOid(each.oid) !== null) dropType(ports, each, isCascade);
+  }
   return { tag: isDomain ? "DROP DOMAIN" : "DROP TYPE" };
 }
