@@ -42,11 +42,8 @@ const others = new Set(
   ),
 );
 
-/**
- * The encoding's own name, by its letters and digits alone, as PostgreSQL looks at them; `other`: one that PostgreSQL has and nobody reads here;
- * null for no name of any.
- */
-export function encodingCalled(name: string): string | "other" | null {
-  const sought = plain(name);
-  return known.get(sought) ?? (others.has(sought) ? "other" : null);
-}
+/** The encoding's own name, by its letters and digits alone, as PostgreSQL looks at them; null for one that nobody reads here. */
+export const encodingCalled = (name: string): string | null => known.get(plain(name)) ?? null;
+
+/** Whether PostgreSQL has an encoding of this name that nobody reads here. */
+export const isOtherEncoding = (name: string): boolean => others.has(plain(name));

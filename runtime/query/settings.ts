@@ -7,7 +7,7 @@
  */
 import { noRole } from "./catalog/role-set.js";
 import { temporarySchemaSetting } from "./catalog/temporary.js";
-import { encodingCalled } from "./encoding-names.js";
+import { encodingCalled, isOtherEncoding } from "./encoding-names.js";
 import { SqlError } from "./error.js";
 import { parametersNotDone, plannerHints } from "./planner-hints.js";
 import { findZone, fixedZone } from "./types/date-time/zones.js";
@@ -374,7 +374,7 @@ export function settingValue(definition: SettingDefinition, value: string, befor
     case "encoding": {
       // SQL_ASCII is bytes as they are: those of the database, in both directions.
       const own = encodingCalled(value);
-      if (own === "other") throw new SqlError("0A000", `conversion between ${value} and UTF8 is not supported`);
+      if (isOtherEncoding(value)) throw new SqlError("0A000", `conversion between ${value} and UTF8 is not supported`);
       if (own !== null) return own;
       throw invalid(name, value);
     }

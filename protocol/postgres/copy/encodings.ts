@@ -3,7 +3,7 @@
  * that name of the web's may be another's (ISO 8859-1 is Windows-1252 there, which some versions of Node take for ISO 8859-1), so what differs is
  * set right here. Nothing of it is stored: what is loaded is UTF-8 before anybody decides about it.
  */
-import { encodingCalled } from "../../../runtime/query/encoding-names.js";
+import { encodingCalled, isOtherEncoding } from "../../../runtime/query/encoding-names.js";
 import { SqlError } from "../../../runtime/query/error.js";
 
 export interface ByteEncoding {
@@ -159,7 +159,7 @@ export function encodingOf(name: string): ByteEncoding | null {
  */
 export function encodingNamed(name: string, position: number): ByteEncoding | null {
   const own = encodingCalled(name);
-  if (own === "other") throw new SqlError("0A000", `COPY in encoding ${name} is not supported`, { position });
+  if (isOtherEncoding(name)) throw new SqlError("0A000", `COPY in encoding ${name} is not supported`, { position });
   if (own === null)
     throw new SqlError("22023", 'argument to option "encoding" must be a valid encoding name', { position });
   return encodingOf(own);
