@@ -98,6 +98,7 @@ export class CopyRuns {
     const options = copyOptions(copy, this.#host.encoding());
     const { table, query: given, columns } = copy;
     const query = given ?? (table === null ? null : tableQuery(table, columns, true));
+    if (query?.kind === "merge") throw new SqlError("0A000", "MERGE not supported in COPY");
     if (query === null) throw new SqlError("XX000", "COPY names neither a table nor a query");
     const run = cached({ ...statement, text: `/* rows */ ${statement.text}`, statement: query });
     const { writer, runs } = this.#host;

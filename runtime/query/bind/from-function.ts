@@ -46,7 +46,9 @@ export function bindFunction(
   let functionName = "";
   for (const { call, definitions } of item.functions.flatMap(unnested)) {
     const find = userTypesOf(binder.environment);
-    const wanted = [...definitions, ...item.definitions].map(({ name, type }) => ({
+    const written = [...definitions, ...item.definitions];
+    const firstWritten = positionOf(written[0]?.location ?? -1);
+    const wanted = written.map(({ name, type }) => ({
       name,
       type: bindTypeName(type, find),
     }));
@@ -61,7 +63,7 @@ export function bindFunction(
       if (item.functions.length > 1) throw notSupported("ROWS FROM of a plain function", positionOf(item.location));
       if (wanted.length > 0) {
         throw new SqlError("42601", 'a column definition list is only allowed for functions returning "record"', {
-          position: positionOf(item.location),
+          position: firstWritten,
         });
       }
       scalars.push(bound.scalar);
@@ -75,9 +77,11 @@ export function bindFunction(
       });
     }
     if (own !== null && wanted.length > 0) {
-      throw new SqlError("42601", 'a column definition list is only allowed for functions returning "record"', {
-        position: positionOf(item.location),
-      });
+      const isNamedRow = /^jsonb?_populate/u.test(bound.callee.name);
+      const message = bound.callee.isRecord
+        ? `a column definition list is redundant for a function ${isNamedRow ? "returning a named composite type" : "with OUT parameters"}`
+        : 'a column definition list is only allowed for functions returning "record"';
+      throw new SqlError("42601", message, { position: firstWritten });
     }
     const produced = own ?? wanted;
     functions.push({ callee: bound.callee, arguments: bound.args, width: produced.length, columns: produced });

@@ -13,11 +13,11 @@ export interface BoundItem {
 export const estimates = { rows: -1, cost: -1 } as const;
 
 /** Throws 42P10 for an alias that names more columns than may be named. */
-export function expectAliases(alias: Alias | null, columns: number, name: string): void {
+export function expectAliases(alias: Alias | null, columns: number, name: string, isJoin = false): void {
   if (alias === null || alias.columns.length <= columns) return;
   throw new SqlError(
     "42P10",
-    `table "${name}" has ${columns} columns available but ${alias.columns.length} columns specified`,
+    `${isJoin ? "join expression" : "table"} "${name}" has ${columns} columns available but ${alias.columns.length} columns specified`,
   );
 }
 
@@ -30,7 +30,7 @@ export function namedItem(
   location: number,
   more: Partial<ScopeRelation> = {},
 ): BoundItem {
-  expectAliases(alias, columns.length, name);
+  expectAliases(alias, columns.length, name, more.isJoin);
   const renamed = columns.map((column, index) => ({ ...column, name: alias?.columns[index] ?? column.name }));
   const relation: ScopeRelation = {
     name,

@@ -19,6 +19,7 @@ import {
   type CommonTables,
   findCommonTable,
   guarded,
+  isLaterTable,
   type LockablePart,
   noNames,
   Scope,
@@ -64,7 +65,7 @@ export function bindTable(
     }
   }
   const relation = findRelation(name, binder.environment);
-  if (relation === null) throw missingTable(name);
+  if (relation === null) throw missingTable(name, name.schema === null && isLaterTable(commonTables, name.name));
   if (name.schema === null) binder.tableSchemas.set(name, relation.schema);
   return bindRelation(relation, item, binder, options);
 }

@@ -46,6 +46,10 @@ export function bindMerge(statement: Merge, binder: Binder, tables: CommonTables
   const names = relation.columns.map(({ name }) => name);
   binder.write({ name: relation.name, table: statement.table.name.name, columns: names });
   const source = bindFromList([statement.source], binder, null, tables);
+  if (source.names.relations.some(({ name }) => name === relation.name))
+    throw new SqlError("42712", `name "${relation.name}" specified more than once`, {
+      detail: "The name is used both as MERGE target table and data source.",
+    });
   const sourceScope = new Scope(source.names, null, tables);
   const scope = new Scope(joinNames(target.names, source.names), null, tables);
   const onContext = plainContext(binder, scope, "JOIN conditions");

@@ -1,5 +1,5 @@
 /** Operators, comparisons of rows, IN and ANY/ALL over arrays. */
-import { notSupported, SqlError } from "../error.js";
+import { SqlError } from "../error.js";
 import type { ResolvedOperator } from "../functions/registry.js";
 import { resolveOperator } from "../functions/resolve.js";
 import type { BoundExpression } from "../plan/expression.js";
@@ -85,7 +85,10 @@ function compareRows(
   if (left.length !== right.length) {
     throw new SqlError("42601", "unequal number of entries in row expressions", { position: positionOf(location) });
   }
-  if (left.length === 0) throw notSupported("a comparison of rows of no columns", positionOf(location));
+  if (left.length === 0) {
+    const position = positionOf(location);
+    throw new SqlError("0A000", "cannot compare rows of zero length", { position });
+  }
   const each = (operator: string, index: number): BoundExpression => {
     const [a, b] = [left[index], right[index]];
     if (a === undefined || b === undefined) throw new SqlError("XX000", "a row has fewer entries than it has");

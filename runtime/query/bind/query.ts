@@ -1,7 +1,7 @@
 /** Queries of every form: SELECT, VALUES, set operations, and the WITH before them. */
 import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression } from "../plan/expression.js";
-import type { CommonTableNode, PlanColumn, PlanNode, SortKey } from "../plan/plan.js";
+import { type CommonTableNode, lockNames, type PlanColumn, type PlanNode, type SortKey } from "../plan/plan.js";
 import type { Expression } from "../syntax/ast-expression.js";
 import { isModification } from "../syntax/ast-modify.js";
 import type { CommonTable, Query, SetOperationQuery, ValuesQuery, WithClause } from "../syntax/ast-query.js";
@@ -24,11 +24,12 @@ import { expectEntries } from "./entries.js";
 import { bindExpression } from "./expression.js";
 import { estimates } from "./from-item.js";
 import { addLimit, boundLimit } from "./limit.js";
-import { checkRecursiveTerm, mentions } from "./recursive-term.js";
+import { checkRecursiveTerm, mentions, referencesTo } from "./recursive-term.js";
 import { type CommonTableBinding, type CommonTables, noNames, Scope } from "./scope.js";
 import { addedColumns, addedCount } from "./search-cycle.js";
 import { bindSelect, sortOf } from "./select.js";
 import { bindSort, expectEquality } from "./sort.js";
+import { inOrder } from "./with-order.js";
 
 export function bindQuery(
   binder: Binder,
@@ -89,8 +90,10 @@ export function bindWith(
   for (const { statement, location } of clause.tables)
     if (statement.kind === "merge")
       throw new SqlError("0A000", "MERGE not supported in WITH query", { position: positionOf(location) });
-  for (const table of clause.tables) {
-    const tables: CommonTables = { tables: bound.slice(), parent: outerTables };
+  const ordered = inOrder(clause);
+  for (const [index, table] of ordered.entries()) {
+    const later = ordered.slice(index).map(({ name }) => name);
+    const tables: CommonTables = { tables: bound.slice(), parent: outerTables, later };
     const { statement } = table;
     const number = binder.newId();
     if (isModification(statement)) {
@@ -103,7 +106,7 @@ export function bindWith(
       const returned = modification.returning?.columns ?? [];
       const columns = returned.map(({ name, type }) => ({ id: binder.newId(), name, type }));
       const plan: PlanNode = { kind: "modification", modification, columns, ...estimates };
-      const named = nameColumns(columns, table.columns, table.name);
+      const named = nameColumns(columns, table);
       bound.push({ name: table.name, number, columns: named, source: plan });
       const sourceColumns = columns.map(({ id }) => id);
       modifications.push({
@@ -127,19 +130,22 @@ export function bindWith(
       throw new SqlError("42601", "WITH query is not recursive", { position: positionOf(table.location) });
     const columns = nameColumns(
       rows.outputs.map(({ id, name, type }) => ({ id, name, type })),
-      table.columns,
-      table.name,
+      table,
     );
     bound.push({ name: table.name, number, columns, source: rows.plan, added });
   }
   return { tables: { tables: bound, parent: outerTables }, modifications };
 }
 
-function nameColumns(columns: readonly PlanColumn[], names: readonly string[], table: string): readonly PlanColumn[] {
+function nameColumns(
+  columns: readonly PlanColumn[],
+  { name: table, columns: names, location }: CommonTable,
+): readonly PlanColumn[] {
   if (names.length > columns.length) {
     throw new SqlError(
       "42P10",
       `WITH query "${table}" has ${columns.length} columns available but ${names.length} columns specified`,
+      { position: positionOf(location) },
     );
   }
   return columns.map((column, index) => ({ ...column, name: names[index] ?? column.name }));
@@ -158,6 +164,7 @@ function bindRecursive(
     throw new SqlError(
       "42P19",
       `recursive query "${name}" does not have the form non-recursive-term UNION [ALL] recursive-term`,
+      { position: positionOf(table.location) },
     );
   }
   const refuse = (clause: string, syntax?: Expression | null): SqlError =>
@@ -169,9 +176,15 @@ function bindRecursive(
   if (query.limit !== null) throw refuse("LIMIT", query.limit);
   if (query.locks.length > 0) throw refuse("FOR UPDATE/SHARE");
   const inner = binder.statement(() => bindWith(query.with, binder, parent, outerTables));
-  if (mentions(query.left, name)) {
-    throw new SqlError("42P19", `recursive reference to query "${name}" must not appear within its non-recursive term`);
-  }
+  const [early] = referencesTo(query.left, name);
+  if (early !== undefined)
+    throw new SqlError(
+      "42P19",
+      `recursive reference to query "${name}" must not appear within its non-recursive term`,
+      {
+        position: positionOf(early.location),
+      },
+    );
   checkRecursiveTerm(query.right, name);
   const start = binder.query(query.left, parent, inner.tables, untypedQuery);
   const columns = nameColumns(
@@ -180,8 +193,7 @@ function bindRecursive(
       name: own,
       type: untyped === null ? type : sqlType(typeOid.text),
     })),
-    table.columns,
-    name,
+    table,
   );
   const additions = addedColumns(table, columns, binder);
   const all = [...columns, ...additions.columns];
@@ -285,7 +297,8 @@ function bindSetOperation(
 ): BoundRows {
   const what = query.operation.toUpperCase();
   if (query.locks.length > 0) {
-    throw new SqlError("0A000", "FOR UPDATE is not allowed with UNION/INTERSECT/EXCEPT");
+    const strength = lockNames[query.locks[0]?.strength ?? "update"];
+    throw new SqlError("0A000", `${strength} is not allowed with UNION/INTERSECT/EXCEPT`);
   }
   const left = binder.query(query.left, parent, tables, untypedQuery);
   const right = binder.query(query.right, parent, tables, untypedQuery);

@@ -4,7 +4,14 @@
  */
 import { SqlError } from "../error.js";
 import { proceduresNamed } from "../functions/procedures.js";
-import type { FromItem, JoinReference, Query, SelectQuery, SetOperationQuery } from "../syntax/ast-query.js";
+import type {
+  FromItem,
+  JoinReference,
+  Query,
+  RelationName,
+  SelectQuery,
+  SetOperationQuery,
+} from "../syntax/ast-query.js";
 import { tablesRead } from "../syntax/names-read.js";
 import { positionOf } from "./binder.js";
 
@@ -25,11 +32,11 @@ function isReference(fields: Fields, name: string): boolean {
   return table.schema === null && table.name === name;
 }
 
-/** Whether a query names a table without a schema, at any depth. */
-export function mentions(query: Query, name: string): boolean {
-  for (const table of tablesRead(query)) if (table.schema === null && table.name === name) return true;
-  return false;
-}
+/** Where a query names a table without a schema, at any depth. */
+export const referencesTo = (query: Query, name: string): readonly RelationName[] =>
+  [...tablesRead(query)].filter((table) => table.schema === null && table.name === name);
+
+export const mentions = (query: Query, name: string): boolean => referencesTo(query, name).length > 0;
 
 /** Throws 42P19 where the term refers to its own query as it must not. */
 export function checkRecursiveTerm(term: Query, name: string): void {

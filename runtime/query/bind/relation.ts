@@ -54,7 +54,14 @@ function findIn(schema: string, name: string, environment: BindEnvironment): Fou
   return relation === null ? null : { relation, isSystem: false, schema };
 }
 
-export const missingTable = (name: RelationName): SqlError =>
+/** @param isLater whether a WITH query has the name that cannot be seen from there */
+export const missingTable = (name: RelationName, isLater = false): SqlError =>
   new SqlError("42P01", `relation "${name.schema === null ? "" : `${name.schema}.`}${name.name}" does not exist`, {
     position: positionOf(name.location),
+    ...(isLater
+      ? {
+          detail: `There is a WITH item named "${name.name}", but it cannot be referenced from this part of the query.`,
+          hint: "Use WITH RECURSIVE, or re-order the WITH items to remove forward references.",
+        }
+      : {}),
   });

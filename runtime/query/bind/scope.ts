@@ -229,6 +229,14 @@ export interface CommonTableBinding {
 export interface CommonTables {
   readonly tables: readonly CommonTableBinding[];
   readonly parent: CommonTables | null;
+  /** Names of those of the same WITH that are not visible yet, the one that is bound among them. */
+  readonly later?: readonly string[];
+}
+
+/** Whether a name is that of a WITH query that is not visible from where it stands. */
+export function isLaterTable(tables: CommonTables | null, name: string): boolean {
+  for (let level = tables; level !== null; level = level.parent) if (level.later?.includes(name) === true) return true;
+  return false;
 }
 
 export function findCommonTable(tables: CommonTables | null, name: string): CommonTableBinding | null {

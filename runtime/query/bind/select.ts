@@ -133,10 +133,12 @@ export function bindSelect(
     return { plan, outputs: final.filter(({ isHidden }) => !isHidden).map((output) => outputColumn(output, scope)) };
   }
   if (sets.length > 0) plan = addSets(plan, sets);
-  const isComputed = isGrouped || windows.length > 0;
-  const locks = query.locks.length > 0 ? bindLocks(query, scope, isComputed, binder) : [];
+  const computed = isGrouped ? "aggregate functions" : windows.length > 0 ? "window functions" : null;
+  const locks = query.locks.length > 0 ? bindLocks(query, scope, computed, binder) : [];
   const parts =
-    options.keepsKeys && !isComputed && query.distinct === null && sets.length === 0 ? partsOf(query, scope) : null;
+    options.keepsKeys && computed === null && query.distinct === null && sets.length === 0
+      ? partsOf(query, scope)
+      : null;
   const isPicked = keys.length > 0 || query.limit !== null;
   if (isPicked && query.distinct === null && locks.length === 0 && parts === null && sets.length === 0) {
     const postponed = postponedOf(outputs, keys);
@@ -414,7 +416,8 @@ function addDistinct(
   };
 }
 
-function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, binder: Binder): LockNode["locks"] {
+/** @param computed what makes rows that are no table's */
+function bindLocks(query: SelectQuery, scope: Scope, computed: string | null, binder: Binder): LockNode["locks"] {
   const name = lockNames[query.locks[0]?.strength ?? "update"];
   if (binder.environment.asOf !== null)
     throw new SqlError("25006", `cannot execute SELECT ${name} while kimberlite.as_of is set`);
@@ -422,7 +425,7 @@ function bindLocks(query: SelectQuery, scope: Scope, isGrouped: boolean, binder:
   if (query.distinct !== null) throw refuse("DISTINCT clause");
   if (query.group.length > 0) throw refuse("GROUP BY clause");
   if (query.having !== null) throw refuse("HAVING clause");
-  if (isGrouped) throw refuse("aggregate or window functions");
+  if (computed !== null) throw refuse(computed);
   return query.locks.flatMap((lock: RowLock) => {
     const { strength, wait } = lock;
     const wanted =

@@ -48,17 +48,23 @@ export interface SubqueryReference extends Located {
   readonly isLateral: boolean;
 }
 
+/** A column of `AS t(a int, b text)`. */
+export interface DefinedColumn extends Located {
+  readonly name: string;
+  readonly type: TypeName;
+}
+
 export interface FunctionReference extends Located {
   readonly kind: "functionReference";
   /** Several for `ROWS FROM (…)`. */
   readonly functions: readonly {
     readonly call: FunctionCall | Expression;
-    readonly definitions: readonly { readonly name: string; readonly type: TypeName }[];
+    readonly definitions: readonly DefinedColumn[];
   }[];
   readonly isRowsFrom: boolean;
   readonly alias: Alias | null;
   /** The column list of `AS t(a int, b text)`. */
-  readonly definitions: readonly { readonly name: string; readonly type: TypeName }[];
+  readonly definitions: readonly DefinedColumn[];
   readonly hasOrdinality: boolean;
   readonly isLateral: boolean;
 }

@@ -211,7 +211,8 @@ function convertFunctionReference(fields: Fields, conversion: Conversion): Funct
   const definitionsOf = (nodes: readonly unknown[]) =>
     nodes.map((node) => {
       const column = fieldsOf(node, "ColumnDef");
-      return { name: textOf(column, "colname"), type: convertTypeName(column["typeName"], conversion) };
+      const location = conversion.at(column);
+      return { name: textOf(column, "colname"), type: convertTypeName(column["typeName"], conversion), location };
     });
   const functions = listOf(fields, "functions").map((pair) => {
     const [call, definitions] = itemsOf(pair);

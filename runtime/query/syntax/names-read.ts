@@ -1,6 +1,6 @@
 /** What stored syntax names, for whoever asks what depends on what. */
 import type { ColumnName, Expression } from "./ast-expression.js";
-import type { Query } from "./ast-query.js";
+import type { Query, RelationName } from "./ast-query.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -21,10 +21,9 @@ function* nodesOf(root: unknown): Iterable<Fields> {
 }
 
 /** Names of the tables and views that a query reads, WITH queries of its own included: whoever asks looks whether there is such a table. */
-export function* tablesRead(query: Query): Iterable<{ readonly schema: string | null; readonly name: string }> {
+export function* tablesRead(query: Query): Iterable<RelationName> {
   for (const { kind, name } of nodesOf(query))
-    if (kind === "table" && typeof name === "object" && name !== null)
-      yield name as { schema: string | null; name: string };
+    if (kind === "table" && typeof name === "object" && name !== null) yield name as RelationName;
 }
 
 /** Names of the columns that syntax uses, without what qualifies them. */

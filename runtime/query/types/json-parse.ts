@@ -25,7 +25,9 @@ export type JsonTree = Span &
   );
 
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/uy;
-const wordPattern = /[^ \t-\r,:[\]{}"]+/uy;
+/** What is told as one token: a number with what sticks to it, a word of letters and digits, or one sign. */
+const wordPattern =
+  /(?=[-\d])-?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d*)?[\w\u{80}-\u{10ffff}]*|[\w\u{80}-\u{10ffff}]+/uy;
 const escapes: Readonly<Record<string, string>> = {
   b: "\b",
   f: "\f",
@@ -238,13 +240,17 @@ class Parser {
     if (unit === 0)
       throw new SqlError("22P05", "unsupported Unicode escape sequence", {
         detail: "\\u0000 cannot be converted to text.",
+        context: jsonContext(this.#text, stringFrom, this.#at),
       });
-    const isAlone = (): SqlError => misplaced("Unicode low surrogate must follow a high surrogate.");
+    const isAlone = (end = this.#at): SqlError =>
+      this.#invalid("Unicode low surrogate must follow a high surrogate.", stringFrom, end);
     if (isLow) throw isAlone();
     if (!isHigh) return String.fromCharCode(unit);
-    if (this.#text[this.#at] !== "\\" || this.#text[this.#at + 1] !== "u") throw isAlone();
+    if (this.#text[this.#at] !== "\\" || this.#text[this.#at + 1] !== "u")
+      throw isAlone(this.#at + characterAt(this.#text, this.#at).length);
     const low = this.#hexUnit(stringFrom);
-    if (low >= 0xd800 && low <= 0xdbff) throw misplaced("Unicode high surrogate must not follow a high surrogate.");
+    if (low >= 0xd800 && low <= 0xdbff)
+      throw this.#invalid("Unicode high surrogate must not follow a high surrogate.", stringFrom, this.#at);
     if (low < 0xdc00 || low > 0xdfff) throw isAlone();
     return String.fromCharCode(unit, low);
   }
@@ -262,8 +268,6 @@ class Parser {
     return Number.parseInt(digits, 16);
   }
 }
-
-const misplaced = (detail: string): SqlError => new SqlError("22P02", "invalid input syntax for type json", { detail });
 
 const characterAt = (text: string, at: number): string => {
   const code = text.codePointAt(at);

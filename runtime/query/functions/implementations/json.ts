@@ -18,9 +18,11 @@ import {
 import { SqlRecord } from "../../types/record.js";
 import { sqlType, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
+import { isArray } from "../../types/type-table.js";
 import type { EvaluationContext } from "../context.js";
 import { type CallTypes, type Implementation, sets, setsOfAny, strictly, variadics } from "../define.js";
 import type { ResultColumn } from "../registry.js";
+import { arrayLiteralOf } from "./json-arrays.js";
 import { jsonbNode, jsonText, keyText } from "./json-output.js";
 
 const integerPattern = /^[ \t-\r]*[+-]?\d+[ \t-\r]*$/u;
@@ -239,9 +241,11 @@ function jsonbItems(node: JsonbNode): readonly JsonbNode[] {
 const plainOrNull = (node: JsonbNode): Datum => (node === null ? null : nodePlainText(node));
 
 /** What a column of a record is made of: the value of its name as a tree, and the text that stands for it, as written where it is `json`. */
-interface RecordField {
+export interface RecordField {
   readonly node: JsonbNode;
   readonly text: string;
+  /** Of an array. */
+  readonly items: () => readonly RecordField[];
 }
 
 /** The field of a name; null where there is none. */
@@ -261,7 +265,8 @@ export function recordOf(
     if (type.oid === typeOid.jsonb) return new Jsonb(field.node);
     if (type.oid === typeOid.json) return field.text;
     const { node } = field;
-    const text = isArrayNode(node) ? arrayLiteral(node) : typeof node === "string" ? node : field.text;
+    const isArrayWanted = isArray(type.oid) && typeof node !== "string";
+    const text = isArrayWanted ? arrayLiteralOf(field, name) : typeof node === "string" ? node : field.text;
     return codecOf(type.oid).input(text, type.modifier, context);
   });
   return new SqlRecord(
@@ -271,12 +276,24 @@ export function recordOf(
   );
 }
 
+const fieldFromNode = (node: JsonbNode): RecordField => ({
+  node,
+  text: nodeText(node),
+  items: () => (isArrayNode(node) ? node.map(fieldFromNode) : []),
+});
+
+const fieldFromTree = (tree: JsonTree, text: string): RecordField => ({
+  node: nodeFromTree(tree, text),
+  text: sourceOf(tree, text),
+  items: () => (tree.kind === "array" ? tree.items.map((item) => fieldFromTree(item, text)) : []),
+});
+
 /** Null for what is no object. */
 export function jsonbFields(node: JsonbNode): RecordFields | null {
   if (!isObjectNode(node)) return null;
   return (name) => {
     const value = node.get(name);
-    return value === undefined ? null : { node: value, text: nodeText(value) };
+    return value === undefined ? null : fieldFromNode(value);
   };
 }
 
@@ -285,7 +302,7 @@ export function jsonFields(tree: JsonTree, text: string): RecordFields | null {
   if (tree.kind !== "object") return null;
   return (name) => {
     const value = fieldOf(tree, name);
-    return value === undefined ? null : { node: nodeFromTree(value, text), text: sourceOf(value, text) };
+    return value === undefined ? null : fieldFromTree(value, text);
   };
 }
 
@@ -296,11 +313,6 @@ function namedRecord(
 ): SqlRecord {
   if (fields === null) throw new SqlError("22023", "cannot call json_to_record on a non-object");
   return recordOf(fields, columns, context);
-}
-
-function arrayLiteral(items: readonly JsonbNode[]): string {
-  const quoted = items.map((item) => (item === null ? "NULL" : `"${nodePlainText(item).replace(/["\\]/gu, "\\$&")}"`));
-  return `{${quoted.join(",")}}`;
 }
 
 const rows = sets({

@@ -52,6 +52,7 @@ export function addColumn(
     });
     if (wantsNotNull && constant.value === null && hasRows(ports, next)) {
       throw new SqlError("23502", `column "${added.name}" of relation "${name}" contains null values`, {
+        schema: ports.write(ports.draft.catalog).schemaName(next),
         table: name,
         column: added.name,
       });

@@ -113,6 +113,8 @@ function keyColumns(
   for (const name of names) {
     const column = columnNamed(parts.columns, name);
     const position = placeOf(constraint.location);
+    if (column === null && isAltered && constraint.kind === "primaryKey")
+      throw new SqlError("42703", `column "${name}" of relation "${parts.name}" does not exist`);
     if (column === null)
       throw new SqlError("42703", `column "${name}" named in key does not exist`, isAltered ? {} : { position });
     if (numbers.includes(column.number)) {
@@ -201,14 +203,12 @@ export class ConstraintMaker {
     const isPrimary = constraint.kind === "primaryKey";
     // What is wrong with a table that is there PostgreSQL finds when it no longer knows the places.
     const isAltered = this.#draft.catalog.objectByOid(parts.oid) !== null;
-    if (isPrimary && primaryKeyOf(parts) !== null)
-      throw new SqlError(
-        "42P16",
-        `multiple primary keys for table "${parts.name}" are not allowed`,
-        isAltered ? {} : { position },
-      );
+    const isSecond = isPrimary && primaryKeyOf(parts) !== null;
+    const second = `multiple primary keys for table "${parts.name}" are not allowed`;
+    if (isSecond && !isAltered) throw new SqlError("42P16", second, { position });
     const names = own === null ? constraint.columns : [own];
     const numbers = keyColumns(parts, names, constraint, isAltered);
+    if (isSecond) throw new SqlError("42P16", second);
     const columns = numbers.map((number) => parts.columns[number - 1]).filter((column) => column !== undefined);
     for (const column of columns) expectIndexable(column);
     const included = keyColumns(parts, constraint.included, constraint, isAltered);

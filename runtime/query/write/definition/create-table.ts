@@ -116,7 +116,6 @@ export function createTable(statement: CreateTable, ports: DefinitionPorts): Def
 
 export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts): DefinitionResult {
   const { draft, query } = ports;
-  const position = placeOf(statement.location);
   assert(query !== null, "CREATE TABLE AS has its query bound");
   const schema = draft.schemaOf(statement.name, statement.isTemporary, ports.user);
   const { name } = statement.name;
@@ -125,7 +124,7 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
   if (exists(ports, schema.oid, name, statement.ifNotExists)) return { tag: "CREATE TABLE AS" };
   expectNoType(ports, schema.oid, name);
   if (statement.columns.length > query.columns.length) {
-    throw new SqlError("42601", "too many column names were specified", { position });
+    throw new SqlError("42601", "too many column names were specified");
   }
   expectColumns(query.columns.length);
   const parts = newParts(ports, name, schema.oid);

@@ -42,10 +42,9 @@ function viewColumns(
   ports: DefinitionPorts,
 ): readonly { readonly name: string; readonly type: SqlType }[] {
   const { query } = ports;
-  const position = placeOf(statement.location);
   assert(query !== null, "CREATE MATERIALIZED VIEW has its query bound");
   if (statement.columns.length > query.columns.length)
-    throw new SqlError("42601", "too many column names were specified", { position });
+    throw new SqlError("42601", "too many column names were specified");
   // Values of a domain that come of a query need not fulfil it: an outer join makes NULLs of them.
   const columns = query.columns.map(({ name, type: { oid, modifier } }, index) => ({
     name: statement.columns[index] ?? name,
