@@ -86,8 +86,9 @@ function compared(
     });
   }
   const ids = rows.outputs.map(({ id }) => id);
-  const equalities = operator === "=" ? hashable(test, new Set(ids)) : null;
   const form = subquery.form === "all" ? "all" : "any";
+  const isLookUp = form === "any" ? operator === "=" : operator === "<>" && left.length === 1;
+  const equalities = isLookUp ? hashable(test, new Set(ids)) : null;
   return { kind: "subquery", subplan: subplanOf(form, rows.plan, ids, test, equalities), type: bool, location };
 }
 

@@ -56,6 +56,8 @@ export class Execution {
   readonly statistics: Map<PlanNode, Statistics> | null;
   readonly clock: (() => number) | null;
   readonly build: (node: PlanNode, execution: Execution) => Operator;
+  /** Rows that operators have gone over, and as many for each time. */
+  worked = 0;
   #sinceCheck = 0;
 
   constructor(
@@ -73,6 +75,7 @@ export class Execution {
 
   /** Counts work; asks now and then whether the statement is to end. */
   work(rows: number): void {
+    this.worked += rows + 1;
     this.#sinceCheck += rows + 1;
     if (this.#sinceCheck < checkRows) return;
     this.#sinceCheck = 0;

@@ -10,10 +10,12 @@ import type { Datum } from "../types/datum.js";
 import type { Oid } from "../types/sql-type.js";
 import { elementTypeOf, isArray } from "../types/type-table.js";
 import { cardinality, type Execution, type Layout, layoutOf, type Operator, placeOf } from "./execution.js";
+import { comparedWithExtremes } from "./subquery-extremes.js";
+import { foundByKey } from "./subquery-keys.js";
 import { readAt } from "./vector.js";
 
-type RowFunction = (columns: readonly ColumnVector[], row: number) => Datum;
-type Compile = (expression: BoundExpression, layout: Layout, execution: Execution) => RowFunction;
+export type RowFunction = (columns: readonly ColumnVector[], row: number) => Datum;
+export type Compile = (expression: BoundExpression, layout: Layout, execution: Execution) => RowFunction;
 
 export function compileSubquery(subplan: Subplan, layout: Layout, execution: Execution, compile: Compile): RowFunction {
   const inner = layoutOf(subplan.plan.columns);
@@ -26,7 +28,8 @@ export function compileSubquery(subplan: Subplan, layout: Layout, execution: Exe
   };
   const hashed =
     hashedOf(subplan, inner, layout, open, execution, compile) ??
-    hashedRowsOf(subplan, inner, layout, open, execution, compile);
+    hashedRowsOf(subplan, inner, layout, open, execution, compile) ??
+    comparedWithExtremes(subplan, inner, layout, open, execution, compile);
   if (hashed !== null) return hashed;
   const [id] = subplan.columns;
   const run = runnerOf(subplan, id === undefined ? 0 : (inner.get(id) ?? 0), inner, open, execution, compile);
@@ -40,10 +43,12 @@ export function compileSubquery(subplan: Subplan, layout: Layout, execution: Exe
     };
   }
   const outer = subplan.outer.filter((column) => layout.has(column));
-  return (columns, row) => {
+  const byRow: RowFunction = (columns, row) => {
     execution.load(outer, layout, columns, row);
     return run();
   };
+  const { byKey } = subplan;
+  return byKey === undefined ? byRow : foundByKey(byKey, byRow, outer, layout, execution, compile);
 }
 
 function runnerOf(
@@ -122,7 +127,7 @@ function nextFilled(operator: Operator) {
   return null;
 }
 
-/** `x IN (a subquery that uses no outer row)`, of one column: its values in a table. */
+/** `x IN (a subquery that uses no outer row)`, and `x <> ALL`, of one column: its values in a table. */
 function hashedOf(
   subplan: Subplan,
   inner: Layout,
@@ -132,9 +137,9 @@ function hashedOf(
   compile: Compile,
 ): RowFunction | null {
   const [pair] = subplan.equalities ?? [];
-  if (subplan.form !== "any" || pair === undefined || subplan.equalities?.length !== 1 || subplan.isVolatile)
-    return null;
+  if (pair === undefined || subplan.equalities?.length !== 1 || subplan.isVolatile) return null;
   if (subplan.planOuter.length > 0) return null;
+  const isAny = subplan.form === "any";
   const subject = compile(pair.outer, layout, execution);
   const slot = inner.get(pair.inner);
   if (slot === undefined) return null;
@@ -166,11 +171,11 @@ function hashedOf(
   };
   return (columns, row) => {
     table ??= fill();
-    if (table.isEmpty) return false;
+    if (table.isEmpty) return !isAny;
     const value = subject(columns, row);
     if (value === null) return null;
-    if (table.keys.has(keyOf(value))) return true;
-    return table.hasNull ? null : false;
+    if (table.keys.has(keyOf(value))) return isAny;
+    return table.hasNull ? null : !isAny;
   };
 }
 

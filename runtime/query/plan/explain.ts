@@ -99,6 +99,7 @@ function subplans(node: PlanNode, context: EvaluationContext): readonly ShownNod
       if (part.kind !== "subquery") return;
       const isOnce = part.subplan.outer.length === 0 && !part.subplan.isVolatile;
       found.push(shown(part.subplan.plan, context, isOnce ? "InitPlan" : "SubPlan"));
+      if (part.subplan.byKey !== undefined) found.push(shown(part.subplan.byKey.plan, context, "Hashed SubPlan"));
     });
   }
   return found;

@@ -121,11 +121,24 @@ export interface Subplan {
   readonly columns: readonly ColumnId[];
   /** For any and all: the comparison with one row of the plan, over columns of the plan and of the row outside. */
   readonly test: BoundExpression | null;
-  /** For `x = ANY`: the sides of the comparison, so that it can be looked up in a hash table. Null if it is another operator. */
+  /** For `x = ANY` and `x <> ALL`: the sides of the comparison, so that it can be looked up in a hash table. Null if it is another operator. */
   readonly equalities: readonly { readonly outer: BoundExpression; readonly inner: ColumnId }[] | null;
   /** Columns of rows outside that it uses. Empty: it runs once for a statement. */
   readonly outer: readonly ColumnId[];
   /** Those that the plan itself uses, and not only the comparison with its rows. */
   readonly planOuter: readonly ColumnId[];
   readonly isVolatile: boolean;
+  /** The same for all rows outside at once; absent where the planner knows no such plan. */
+  readonly byKey?: SubplanByKey;
+}
+
+/** A plan that uses no row outside, and of whose rows those are a correlated subquery's whose keys are equal. */
+export interface SubplanByKey {
+  readonly plan: PlanNode;
+  /** `inner` is one of the plan's columns. */
+  readonly keys: readonly { readonly outer: BoundExpression; readonly inner: ColumnId }[];
+  /** Of the plan's columns, and of the row outside; null for EXISTS. */
+  readonly value: BoundExpression | null;
+  /** Aggregates: one row for a key, and a value also where there is none. */
+  readonly isGrouped: boolean;
 }

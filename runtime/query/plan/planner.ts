@@ -6,7 +6,7 @@ import type { BoundModification, BoundQuery, BoundStatement, MergeAction, RowRul
 import type { Catalog } from "../catalog/model.js";
 import type { EvaluationContext } from "../functions/context.js";
 import type { TableSource } from "../table/access.js";
-import type { ColumnId } from "./expression.js";
+import type { BoundExpression, ColumnId } from "./expression.js";
 import { ConstantFolder } from "./fold.js";
 import { inlineCommonTables } from "./inline.js";
 import { physical } from "./physical.js";
@@ -14,8 +14,9 @@ import type { PlanNode } from "./plan.js";
 import type { PlanContext } from "./plan-context.js";
 import { prune } from "./prune.js";
 import { pushDown } from "./push-down.js";
-import { mapExpressions, mapSubplans, withInputs } from "./rewrite.js";
-import { columnsOf, inputsOf } from "./walk.js";
+import { mapExpressions, withInputs } from "./rewrite.js";
+import { subplanByKey } from "./subplan-by-key.js";
+import { columnsOf, inputsOf, mapParts } from "./walk.js";
 
 /** What the planner knows of the data. */
 export type Statistics = Pick<TableSource, "rowsEstimate">;
@@ -140,7 +141,14 @@ function optimize(root: PlanNode, context: PlanContext): PlanNode {
 /** Plans of subqueries, and of modifications within, on their own. */
 function withSubplans(node: PlanNode, context: PlanContext): PlanNode {
   const inputs = inputsOf(node).map((input) => withSubplans(input, context));
-  return mapExpressions(withInputs(node, inputs), (expression) =>
-    mapSubplans(expression, (plan) => optimize(plan, context)),
-  );
+  return mapExpressions(withInputs(node, inputs), (expression) => withSubqueries(expression, context));
+}
+
+function withSubqueries(expression: BoundExpression, context: PlanContext): BoundExpression {
+  if (expression.kind !== "subquery") return mapParts(expression, (part) => withSubqueries(part, context));
+  const { subplan } = expression;
+  const found = subplanByKey(subplan);
+  const byKey = found === null ? {} : { byKey: { ...found, plan: optimize(found.plan, context) } };
+  const test = subplan.test === null ? null : withSubqueries(subplan.test, context);
+  return { ...expression, subplan: { ...subplan, plan: optimize(subplan.plan, context), test, ...byKey } };
 }

@@ -16,12 +16,16 @@ function pruneExpression(expression: BoundExpression): BoundExpression {
   const { subplan } = expression;
   const needed = new Set<ColumnId>(subplan.columns);
   if (subplan.test !== null) addColumns(subplan.test, needed);
+  const { byKey } = subplan;
+  const ofKeys = new Set(byKey?.keys.map(({ inner }) => inner));
+  if (byKey !== undefined && byKey.value !== null) addColumns(byKey.value, ofKeys);
   return {
     ...expression,
     subplan: {
       ...subplan,
       plan: prune(subplan.plan, needed),
       test: subplan.test === null ? null : pruneExpression(subplan.test),
+      ...(byKey === undefined ? {} : { byKey: { ...byKey, plan: prune(byKey.plan, ofKeys) } }),
     },
   };
 }

@@ -204,7 +204,8 @@ export function mapSubplans(expression: BoundExpression, change: (plan: PlanNode
   if (expression.kind !== "subquery") return mapParts(expression, (part) => mapSubplans(part, change));
   const { subplan } = expression;
   const test = subplan.test === null ? null : mapSubplans(subplan.test, change);
-  return { ...expression, subplan: { ...subplan, plan: change(subplan.plan), test } };
+  const byKey = subplan.byKey === undefined ? {} : { byKey: { ...subplan.byKey, plan: change(subplan.byKey.plan) } };
+  return { ...expression, subplan: { ...subplan, plan: change(subplan.plan), test, ...byKey } };
 }
 
 /** The expression with columns replaced; null when a subquery within it uses one of them. */
