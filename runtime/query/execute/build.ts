@@ -7,6 +7,7 @@ import { AggregateOperator } from "./aggregate.js";
 import { DistinctOperator } from "./distinct.js";
 import { type Execution, isPrepared, layoutOf, type Operator, type Statistics } from "./execution.js";
 import { HashJoinOperator } from "./hash-join.js";
+import { MergeOperator } from "./merge.js";
 import { NestedLoopOperator } from "./nested-loop.js";
 import { RangeJoinOperator } from "./range-join.js";
 import {
@@ -62,7 +63,9 @@ function buildKind(node: PlanNode, execution: Execution): Operator {
     case "distinct":
       return new DistinctOperator(node, build(node.input), execution);
     case "setOperation":
-      return new SetOperationOperator(node, build(node.left), build(node.right), execution);
+      return node.merge === undefined
+        ? new SetOperationOperator(node, build(node.left), build(node.right), execution)
+        : new MergeOperator(node, node.merge, build(node.left), build(node.right), execution);
     case "functionScan":
       return new FunctionScanOperator(node, execution);
     case "projectSet":

@@ -16,6 +16,8 @@ export abstract class JoinOperator implements Operator {
   readonly #builder: BatchBuilder;
   readonly #leftWidth: number;
   #steps: Iterator<null> | null = null;
+  /** Pairs that the next batch may have. */
+  #capacity = batchRowsMax;
 
   constructor(node: JoinNode, left: Operator, right: Operator, execution: Execution) {
     this.node = node;
@@ -27,6 +29,9 @@ export abstract class JoinOperator implements Operator {
     this.#leftWidth = node.left.columns.length;
   }
 
+  /** Pairs of the first batch: few, where each may cost much and no more be asked for. Each batch is four times the one before. */
+  protected readonly firstPairs: number = batchRowsMax;
+
   /** A left batch was pulled and is not joined to its end. */
   protected isMidway = false;
 
@@ -37,6 +42,7 @@ export abstract class JoinOperator implements Operator {
     this.left.reset();
     this.isMidway = false;
     this.#builder.clear();
+    this.#capacity = this.firstPairs;
     this.#steps = this.produce();
   }
 
@@ -46,7 +52,7 @@ export abstract class JoinOperator implements Operator {
   }
 
   protected get isFull(): boolean {
-    return this.#builder.isFull;
+    return this.#builder.rows >= this.#capacity;
   }
 
   /** A left and a right row, either of which may be none; `rightRow` is at its place in the columns. */
@@ -115,6 +121,7 @@ export abstract class JoinOperator implements Operator {
     if (this.#steps === null) return null;
     this.#builder.clear();
     if (this.#steps.next().done === true) this.#steps = null;
+    this.#capacity = Math.min(batchRowsMax, this.#capacity * 4);
     return this.#builder.rows === 0 ? null : this.#builder.batch();
   }
 

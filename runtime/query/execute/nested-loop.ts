@@ -8,6 +8,7 @@ import { JoinOperator } from "./join-operator.js";
 import { KeptRows } from "./kept-rows.js";
 
 export class NestedLoopOperator extends JoinOperator {
+  protected override readonly firstPairs = 16;
   readonly #filter: BatchFilter | null;
   readonly #loaded: readonly number[];
   readonly #kept: KeptRows;

@@ -43,22 +43,29 @@ export interface AccessPath {
   readonly cost: number;
 }
 
+/** What is known of a table without looking at its rows. */
+export interface TableSize {
+  readonly rows: number;
+  /** Share of the rows that have one value of a column. */
+  readonly shareOf: (column: number) => number;
+}
+
 export const everything: PlanRange = { from: null, to: null };
 
 /** The cheapest way to the rows that the scan's filter lets pass. */
-export function choosePath(scan: ScanNode, indexes: readonly UsableIndex[], tableRows: number): AccessPath {
-  const paths = pathsOf(scan, indexes, tableRows);
+export function choosePath(scan: ScanNode, indexes: readonly UsableIndex[], size: TableSize): AccessPath {
+  const paths = pathsOf(scan, indexes, size);
   let [best] = paths;
   for (const path of paths) if (best === undefined || path.cost < best.cost) best = path;
-  return best ?? fullScan(scan, tableRows);
+  return best ?? fullScan(scan, size);
 }
 
-const fullScan = (scan: ScanNode, tableRows: number): AccessPath => ({
+const fullScan = (scan: ScanNode, size: TableSize): AccessPath => ({
   index: null,
   ranges: [everything],
   fixed: 0,
-  rows: Math.max(1, tableRows * selectivity(scan.filter)),
-  cost: tableRows + 1,
+  rows: Math.max(1, size.rows * selectivity(scan.filter)),
+  cost: size.rows + 1,
 });
 
 function rowKeyPath(values: readonly BoundExpression[]): AccessPath {
@@ -66,16 +73,16 @@ function rowKeyPath(values: readonly BoundExpression[]): AccessPath {
   return { index: null, ranges: [{ from: key, to: key, isRowKey: true }], fixed: 0, rows: 1, cost: 2 };
 }
 
-export function pathsOf(scan: ScanNode, indexes: readonly UsableIndex[], tableRows: number): readonly AccessPath[] {
+export function pathsOf(scan: ScanNode, indexes: readonly UsableIndex[], size: TableSize): readonly AccessPath[] {
   const restrictions = restrictionsOf(scan, indexes);
-  const paths: AccessPath[] = [fullScan(scan, tableRows)];
+  const paths: AccessPath[] = [fullScan(scan, size)];
   const named = restrictions.get(rowKeyColumn)?.find(({ operator, values }) => operator === "=" && values.length === 1);
   if (named !== undefined && !named.isEach) paths.push(rowKeyPath(named.values));
-  const keyed = pathOf(scan, null, restrictions, tableRows);
+  const keyed = pathOf(scan, null, restrictions, size);
   if (keyed !== null) paths.push(keyed);
   for (const usable of indexes) {
     if (usable.index.isPrimary || usable.index.keys.length === 0) continue;
-    const path = pathOf(scan, usable, restrictions, tableRows);
+    const path = pathOf(scan, usable, restrictions, size);
     if (path !== null) paths.push(path);
   }
   return paths;
@@ -249,16 +256,17 @@ function pathOf(
   scan: ScanNode,
   usable: UsableIndex | null,
   restrictions: ReadonlyMap<string | number, readonly Restriction[]>,
-  tableRows: number,
+  size: TableSize,
 ): AccessPath | null {
   const index = usable?.index ?? null;
+  const tableRows = size.rows;
   const keys = keyColumnsOf(scan.table, usable);
   let prefixes: readonly (readonly BoundExpression[])[] = [[]];
   let used = 0;
   let fixed = 0;
   let share = 1;
   let isEach = false;
-  for (const { name } of keys) {
+  for (const { name, number } of keys) {
     if (name === 0) break;
     const all = restrictions.get(name)?.filter(({ operator }) => operator === "=") ?? [];
     const equal = all.filter(({ isEach }) => !isEach);
@@ -275,7 +283,7 @@ function pathOf(
     prefixes = prefixes.flatMap((prefix) => best.values.map((value) => [...prefix, value]));
     used += 1;
     if (best.values.length === 1 && fixed === used - 1) fixed += 1;
-    share *= Math.min(1, 0.005 * best.values.length);
+    share *= Math.min(1, size.shareOf(number) * best.values.length);
   }
   const next = isEach ? undefined : keys[used];
   const bounds =

@@ -8,6 +8,15 @@ import type { PlanNode } from "./plan.js";
 /** Share of rows between two values that are not known before: as PostgreSQL takes it. */
 export const betweenShare = 0.005;
 
+/** Share of rows that have a value that nothing is known of. */
+export const equalShare = 0.005;
+
+/** A number that is written, also where it is taken for a bigint; null for any other. */
+export function countOf(expression: BoundExpression): number | null {
+  const inner = expression.kind === "cast" ? expression.subject : expression;
+  return inner.kind === "constant" && typeof inner.value === "number" ? inner.value : null;
+}
+
 /** Share of rows that a condition lets pass. */
 export function selectivity(condition: BoundExpression | null): number {
   let share = 1;
@@ -43,7 +52,7 @@ function equalityShare(sides: readonly BoundExpression[]): number {
   const isFew = sides.some(
     ({ type: { oid, modifier } }) => oid === typeOid.bool || (oid === typeOid.bpchar && modifier === 5),
   );
-  return isFew ? 0.25 : 0.005;
+  return isFew ? 0.25 : equalShare;
 }
 
 /** Rows of a node whose inputs have been estimated. */
@@ -89,7 +98,7 @@ export function estimateRows(node: PlanNode): number {
         : Math.max(1, Math.min(node.input.rows, node.input.rows * 0.1 * node.groups.length));
     case "limit": {
       const { limit } = node;
-      const count = limit?.kind === "constant" && limit.value !== null ? Number(limit.value) : node.input.rows * 0.1;
+      const count = (limit === null ? null : countOf(limit)) ?? node.input.rows * 0.1;
       return Math.max(1, Math.min(node.input.rows, limit === null ? node.input.rows : count));
     }
     case "distinct":

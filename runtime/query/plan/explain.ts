@@ -175,6 +175,7 @@ function describe(node: PlanNode, context: EvaluationContext): Described {
     case "distinct":
       return { name: "Unique", details: [] };
     case "setOperation":
+      if (node.merge !== undefined) return { name: "Merge Append", details: [["Sort Key", keys(node.merge)]] };
       if (node.operation === "union") return { name: node.isAll ? "Append" : "HashAggregate (Union)", details: [] };
       return {
         name: `HashSetOp ${node.operation === "intersect" ? "Intersect" : "Except"}${node.isAll ? " All" : ""}`,

@@ -5,7 +5,7 @@ import { betweenShare, estimateRows } from "./estimate.js";
 import type { BoundExpression } from "./expression.js";
 import { comparesAlike, sidesOf } from "./join-sides.js";
 import type { JoinNode, JoinType, PlanNode, ScanNode } from "./plan.js";
-import { indexesOf, type PlanContext, rowsOf, withPath } from "./plan-context.js";
+import { indexesOf, type PlanContext, sizeOf, withPath } from "./plan-context.js";
 import { isTwoSided, joinRangeOf } from "./range-join.js";
 import { withInputs } from "./rewrite.js";
 import { columnsOf, hasSubquery, isVolatile } from "./walk.js";
@@ -178,6 +178,12 @@ function rangeJoin(
   };
 }
 
+/** The right side is run for each left row, whose columns it uses. */
+export function lateralLoop(node: JoinNode, left: PlanNode, right: PlanNode): PlanNode {
+  const joined = withInputs(node, [left, right]);
+  return { ...joined, rows: estimateRows(joined), cost: left.cost + Math.max(1, left.rows) * (right.cost + 1) };
+}
+
 /** What beginning a scan by an index costs, in rows of a scan from end to end: 30 to 45 µs to one or two. */
 const lookUpCost = 20;
 
@@ -189,7 +195,7 @@ const passesAll = ({ input, columns, expressions }: Extract<PlanNode, { kind: "p
   });
 
 /** The right side is a table that has an index for the condition: it is looked into for each left row. */
-function indexLoop(
+export function indexLoop(
   type: JoinType,
   left: PlanNode,
   right: PlanNode,
@@ -209,8 +215,7 @@ function indexLoop(
     index: null,
     ranges: [everything],
   };
-  const tableRows = rowsOf(looked.table, context);
-  const path = choosePath(scan, indexesOf(scan, context), tableRows);
+  const path = choosePath(scan, indexesOf(scan, context), sizeOf(looked.table, context));
   if (path.ranges[0] === everything || path.ranges.length === 0) return null;
   const inner = withPath(scan, path);
   // Worth it only where the look-up uses the left row.

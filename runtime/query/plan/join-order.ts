@@ -1,6 +1,7 @@
 /** In what order inner joins are carried out. */
 
 import { conjunctsOf } from "./conjuncts.js";
+import { spreadConditions } from "./disjunctions.js";
 import type { BoundExpression, ColumnId } from "./expression.js";
 import { bestJoin } from "./join-methods.js";
 import type { PlanNode } from "./plan.js";
@@ -8,12 +9,20 @@ import type { PlanContext } from "./plan-context.js";
 import { columnsOf } from "./walk.js";
 
 /** Inner joins in one another as one list of relations and one of conditions. */
-export function flatten(node: PlanNode, relations: PlanNode[], conditions: BoundExpression[]): void {
+function flatten(node: PlanNode, relations: PlanNode[], conditions: BoundExpression[]): void {
   if (node.kind === "join" && node.type === "inner" && !node.isLateral) {
     flatten(node.left, relations, conditions);
     flatten(node.right, relations, conditions);
     conditions.push(...conjunctsOf(node.condition));
   } else relations.push(node);
+}
+
+/** The same, with what disjunctions say beside themselves. */
+export function relationsOf(node: PlanNode): ReturnType<typeof spreadConditions> {
+  const relations: PlanNode[] = [];
+  const conditions: BoundExpression[] = [];
+  flatten(node, relations, conditions);
+  return spreadConditions(relations, conditions);
 }
 
 const isWithin = (

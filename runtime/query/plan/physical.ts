@@ -2,15 +2,14 @@
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { choosePath } from "./access.js";
 import { conjunctsOf } from "./conjuncts.js";
-import { spreadConditions } from "./disjunctions.js";
-import { estimateRows } from "./estimate.js";
+import { countOf } from "./estimate.js";
 import type { BoundExpression } from "./expression.js";
 import { extremesOf } from "./extremes.js";
-import { bestJoin } from "./join-methods.js";
-import { flatten, orderJoins } from "./join-order.js";
-import { orderedInput, sortCost } from "./ordered-input.js";
-import type { JoinNode, PlanNode, ScanNode, SortNode } from "./plan.js";
-import { costed, indexesOf, type PlanContext, rowsOf, withPath } from "./plan-context.js";
+import { bestJoin, lateralLoop } from "./join-methods.js";
+import { orderJoins, relationsOf } from "./join-order.js";
+import { type Below, orderedInput, sortCost } from "./ordered-input.js";
+import type { JoinNode, LimitNode, PlanNode, ScanNode, SortNode } from "./plan.js";
+import { costed, indexesOf, type PlanContext, sizeOf, withPath } from "./plan-context.js";
 import { withInputs } from "./rewrite.js";
 import { type SortedInput, stoppedWindow, streamedWindow } from "./streamed-window.js";
 import { inputsOf } from "./walk.js";
@@ -45,52 +44,53 @@ export function physical(node: PlanNode, context: PlanContext): PlanNode {
 }
 
 function physicalScan(scan: ScanNode, context: PlanContext): PlanNode {
-  const tableRows = rowsOf(scan.table, context);
-  return withPath(scan, choosePath(scan, indexesOf(scan, context), tableRows));
+  return withPath(scan, choosePath(scan, indexesOf(scan, context), sizeOf(scan.table, context)));
 }
 
 function physicalJoin(node: JoinNode, context: PlanContext): PlanNode {
   if (node.type === "inner" && !node.isLateral) {
-    const relations: PlanNode[] = [];
-    const conditions: BoundExpression[] = [];
-    flatten(node, relations, conditions);
-    const spread = spreadConditions(relations, conditions);
+    const { relations, conditions } = relationsOf(node);
     return orderJoins(
-      spread.relations.map((relation) => physical(relation, context)),
-      spread.conditions,
+      relations.map((relation) => physical(relation, context)),
+      conditions,
       context,
     );
   }
   const left = physical(node.left, context);
   const right = physical(node.right, context);
-  if (node.isLateral) return lateral(node, left, right);
+  if (node.isLateral) return lateralLoop(node, left, right);
   return bestJoin(node.type, left, right, conjunctsOf(node.condition), context);
-}
-
-function lateral(node: JoinNode, left: PlanNode, right: PlanNode): PlanNode {
-  const joined = withInputs(node, [left, right]);
-  const rows = estimateRows(joined);
-  return { ...joined, rows, cost: left.cost + Math.max(1, left.rows) * (right.cost + 1) };
 }
 
 /** A plan whose first row is the first in that order; null where rows would have to be sorted. */
 function firstRow(sort: SortNode, context: PlanContext): PlanNode | null {
-  const ordered = orderedInput(sort, 1, context);
+  const ordered = orderedInput(sort, 1, context, belowOf(context));
   return ordered?.keys === sort.keys.length ? ordered.plan : null;
 }
 
-function physicalLimit(node: Extract<PlanNode, { kind: "limit" }>, context: PlanContext): PlanNode {
+function physicalLimit(node: LimitNode, context: PlanContext): PlanNode {
   const { limit, offset, ties } = node;
-  if (limit !== null && ties === null) {
-    const [input, keys] = node.input.kind === "sort" ? [node.input.input, node.input.keys] : [node.input, []];
-    const streamed = streamedWindow(input, keys, wantedRows(limit) + wantedRows(offset ?? nothing), sorted(context));
-    if (streamed !== null) return costed(withInputs(node, [streamed]));
-  }
-  if (node.input.kind === "sort" && limit !== null && ties === null) {
-    const sorted = physicalSort({ ...node.input, top: { limit, offset } }, wantedRows(limit), context);
-    return costed(withInputs(node, [sorted]));
-  }
-  return costed(withInputs(node, [physical(node.input, context)]));
+  if (limit === null || ties !== null) return costed(withInputs(node, [physical(node.input, context)]));
+  const wanted = wantedRows(limit) + wantedRows(offset ?? nothing);
+  const [input, keys] = node.input.kind === "sort" ? [node.input.input, node.input.keys] : [node.input, []];
+  const streamed = streamedWindow(input, keys, wanted, sorted(context));
+  if (streamed !== null) return costed(withInputs(node, [streamed]));
+  const below =
+    node.input.kind === "sort"
+      ? physicalSort({ ...node.input, top: { limit, offset } }, wanted, context)
+      : firstRows(node.input, wanted, context);
+  return costed(withInputs(node, [below]));
+}
+
+/** Of sorted rows, those that have the same keys as one before: it is taken, so many. */
+const repeatedRows = 20;
+
+/** A node of which so many rows are asked for. */
+function firstRows(node: PlanNode, wanted: number, context: PlanContext): PlanNode {
+  if (node.kind === "project") return costed(withInputs(node, [firstRows(node.input, wanted, context)]));
+  if (node.kind === "distinct" && node.isSorted)
+    return costed(withInputs(node, [firstRows(node.input, wanted * repeatedRows, context)]));
+  return node.kind === "sort" ? physicalSort(node, wanted, context) : physical(node, context);
 }
 
 const nothing: BoundExpression = { kind: "constant", value: 0, type: sqlType(typeOid.int8), location: -1 };
@@ -101,12 +101,16 @@ const sorted =
   (sort, wanted) =>
     sort.keys.length === 0 ? physical(sort.input, context) : physicalSort(sort, wanted, context);
 
-const wantedRows = (limit: BoundExpression): number =>
-  limit.kind === "constant" && limit.value !== null ? Number(limit.value) : 100;
+const belowOf = (context: PlanContext): Below => ({
+  physical: (node) => physical(node, context),
+  sorted: (sort, wanted) => physicalSort(sort, wanted, context),
+});
+
+const wantedRows = (limit: BoundExpression): number => countOf(limit) ?? 100;
 
 /** A sort, unless an index yields the rows in order and that is cheaper; what an index yields in the order of the first keys is sorted bit by bit. */
 function physicalSort(node: SortNode, wanted: number | null, context: PlanContext): PlanNode {
-  const ordered = orderedInput(node, wanted, context);
+  const ordered = orderedInput(node, wanted, context, belowOf(context));
   const input = physical(node.input, context);
   const rows = Math.max(1, input.rows);
   const cost = input.cost + sortCost(rows, wanted);

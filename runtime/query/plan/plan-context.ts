@@ -3,8 +3,8 @@ import type { RowRules } from "../bind/bound.js";
 import type { Catalog, TableDefinition } from "../catalog/model.js";
 import { auditIndexesOf, isAuditTable } from "../catalog/system/audit.js";
 import type { TableSource } from "../table/access.js";
-import type { AccessPath } from "./access.js";
-import { estimateRows } from "./estimate.js";
+import type { AccessPath, TableSize } from "./access.js";
+import { equalShare, estimateRows } from "./estimate.js";
 import type { PlanNode, ScanNode } from "./plan.js";
 import { type UsableIndex, usableIndexes } from "./usable-indexes.js";
 import { inputsOf } from "./walk.js";
@@ -40,6 +40,21 @@ const auditRows = 1_000_000;
 
 export const rowsOf = (table: TableDefinition, { statistics }: PlanContext): number =>
   isAuditTable(table) ? auditRows : statistics.rowsEstimate(table);
+
+/** Of a column that refers to another table, values are taken to be as many as rows there. */
+export function sizeOf(table: TableDefinition, context: PlanContext): TableSize {
+  const shareOf = (column: number): number => {
+    let share = equalShare;
+    for (const constraint of table.constraints) {
+      if (constraint.kind !== "foreignKey" || constraint.columns.length !== 1 || constraint.columns[0] !== column)
+        continue;
+      const referenced = context.catalog.objectByOid(constraint.referencedTable);
+      if (referenced?.kind === "table") share = Math.min(share, 1 / Math.max(1, rowsOf(referenced, context)));
+    }
+    return share;
+  };
+  return { rows: rowsOf(table, context), shareOf };
+}
 
 export function withPath(scan: ScanNode, path: AccessPath): ScanNode {
   return { ...scan, index: path.index, ranges: path.ranges, rows: Math.max(1, path.rows), cost: path.cost };

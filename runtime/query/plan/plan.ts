@@ -237,6 +237,8 @@ export interface SetOperationNode extends Node {
   readonly kind: "setOperation";
   readonly operation: "union" | "intersect" | "except";
   readonly isAll: boolean;
+  /** UNION ALL of two sides that are in this order, which is kept; the keys are columns of this node. Absent: one side comes behind the other. */
+  readonly merge?: readonly SortKey[];
   /** Both have as many columns as this node, of the same types. */
   readonly left: PlanNode;
   readonly right: PlanNode;

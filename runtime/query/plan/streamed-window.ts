@@ -4,6 +4,7 @@
  */
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { conjunctsOf } from "./conjuncts.js";
+import { countOf } from "./estimate.js";
 import type { BoundExpression } from "./expression.js";
 import { throughProject } from "./ordered-input.js";
 import type {
@@ -145,12 +146,6 @@ function rowsBehind(to: WindowBound): number | null {
   if (to.kind === "unboundedFollowing") return null;
   if (to.kind !== "following") return 0;
   return countOf(to.offset);
-}
-
-/** A number that is written, also where it is taken for a bigint; null for any other. */
-function countOf(expression: BoundExpression): number | null {
-  const inner = expression.kind === "cast" ? expression.subject : expression;
-  return inner.kind === "constant" && typeof inner.value === "number" ? inner.value : null;
 }
 
 /** Rows behind its own that a window function looks at, where that does not hang on the frame; null for all rows. */
