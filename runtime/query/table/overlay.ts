@@ -15,6 +15,7 @@ import type { Cursor, TreeReader } from "../../store/tree.js";
 import { assert } from "../../types/assert.js";
 import { compareBytes } from "./key-buffer.js";
 import type { LoadedEntries } from "./loaded-entries.js";
+import { SortedNames } from "./sorted-names.js";
 
 /** Null: removed. */
 type Entry = { readonly key: Uint8Array; readonly value: Uint8Array | null };
@@ -27,30 +28,23 @@ interface Undo {
 
 class OverlayTree {
   readonly entries = new Map<string, Entry>();
-  /** Names in order; null when it has to be made anew. */
-  #order: string[] | null = null;
+  /** Names in order, once somebody has asked for it. */
+  #order: SortedNames | null = null;
 
   put(name: string, entry: Entry): void {
-    if (this.#order !== null && !this.entries.has(name)) {
-      // Ascending keys, as a table without a key gives them, keep the order.
-      const last = this.#order.at(-1);
-      if (last === undefined || last < name) this.#order.push(name);
-      else this.#order = null;
-    }
+    if (this.#order !== null && !this.entries.has(name)) this.#order.add(name);
     this.entries.set(name, entry);
   }
 
   delete(name: string): void {
-    if (this.entries.delete(name)) this.#order = null;
+    if (this.entries.delete(name)) this.#order?.remove(name);
   }
 
-  get order(): readonly string[] {
-    this.#order ??= [...this.entries.keys()].sort(compareNames);
+  get order(): SortedNames {
+    this.#order ??= new SortedNames(this.entries.keys());
     return this.#order;
   }
 }
-
-const compareNames = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** One char a byte: the order of such strings is the order of the bytes. */
 export const nameOfKey = (key: Uint8Array): string => String.fromCharCode.apply(null, key as unknown as number[]);
@@ -290,6 +284,8 @@ export class OverlayReader implements TreeReader {
   }
 }
 
+const noNames = new SortedNames([]);
+
 /** A merge of a tree's cursor and the overlay's entries; where both have a key, the overlay's counts. */
 class OverlayCursor implements Cursor {
   readonly #base: Cursor;
@@ -298,10 +294,10 @@ class OverlayCursor implements Cursor {
   readonly #baseKey = new Uint8Array(512);
   #baseKeyLength = 0;
   #hasBase = false;
-  /** Index in the overlay's order of the entry at or behind this place in the way of the walk; beyond its ends for none. */
+  /** Place in the overlay's order of the entry at or behind this place in the way of the walk; beyond its ends for none. */
   #index = 0;
   #changes = -1;
-  #order: readonly string[] = [];
+  #order: SortedNames = noNames;
   #own: Entry | null = null;
   #ownView: DataView = new DataView(new ArrayBuffer(0));
   #direction: 1 | -1 = 1;
@@ -314,7 +310,7 @@ class OverlayCursor implements Cursor {
   }
 
   #entry(index: number): Entry | null {
-    const name = this.#order[index];
+    const name = this.#order.at(index);
     return name === undefined ? null : (this.#overlay.tree(this.#tree)?.entries.get(name) ?? null);
   }
 
@@ -329,11 +325,11 @@ class OverlayCursor implements Cursor {
   #begin(key: Uint8Array, direction: 1 | -1): boolean {
     this.#direction = direction;
     this.#changes = this.#overlay.changes;
-    this.#order = this.#overlay.tree(this.#tree)?.order ?? [];
+    this.#order = this.#overlay.tree(this.#tree)?.order ?? noNames;
     this.#hasBase = direction === 1 ? this.#base.seek(key) : this.#base.seekFloor(key);
     const name = nameOfKey(key);
-    const at = lowerBound(this.#order, name);
-    this.#index = direction === 1 || this.#order[at] === name ? at : at - 1;
+    const at = this.#order.firstFrom(name);
+    this.#index = direction === 1 || this.#order.at(at) === name ? at : this.#order.step(at, -1);
     return this.#settle();
   }
 
@@ -359,7 +355,7 @@ class OverlayCursor implements Cursor {
 
   #stepOver(): void {
     const hadBase = this.#own === null || this.#hasBothAt();
-    if (this.#own !== null) this.#index += this.#direction;
+    if (this.#own !== null) this.#index = this.#order.step(this.#index, this.#direction);
     if (hadBase && this.#hasBase) this.#stepBase();
   }
 
@@ -396,7 +392,7 @@ class OverlayCursor implements Cursor {
         this.valid = true;
         return true;
       }
-      this.#index += this.#direction;
+      this.#index = this.#order.step(this.#index, this.#direction);
       if (order === 0) this.#stepBase();
     }
   }
@@ -430,15 +426,4 @@ class OverlayCursor implements Cursor {
   get valueLength(): number {
     return this.#own?.value?.length ?? this.#base.valueLength;
   }
-}
-
-function lowerBound(names: readonly string[], name: string): number {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((names[middle] ?? "") < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -7,21 +7,13 @@ import { tableTree } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import type { TableDefinition } from "../catalog/model.js";
 import { compareBytes } from "../table/key-buffer.js";
-import { KeyCodec } from "../table/key-codec.js";
 import type { Datum } from "../types/datum.js";
 import { keyMixed, parentMissing, stillReferenced } from "./constraint-errors.js";
 import type { DeferredCheck } from "./deferred-checks.js";
 import type { WritePorts } from "./ports.js";
 import { keyConversion } from "./reference-types.js";
-import {
-  type ForeignKey,
-  fitPlaces,
-  foreignKeysOf,
-  narrowPlaces,
-  ReferencedRows,
-  refersToNothing,
-  sameColumns,
-} from "./referenced-rows.js";
+import { type ForeignKey, foreignKeysOf, ReferencedRows, refersToNothing } from "./referenced-rows.js";
+import { isSameKey, ReferringRows } from "./referring-rows.js";
 import { type StoredRow, TableWriter } from "./table-writer.js";
 import { expectUnshared } from "./unique-keys.js";
 
@@ -46,11 +38,16 @@ const pick = (values: readonly Datum[], numbers: readonly number[]): Datum[] =>
 /** Cascades of one statement: beyond it the schema goes in circles. */
 const actionsMax = 10_000_000;
 
+/** Rows between two looks at whether the statement is to end. */
+const checkRows = 500;
+
 export class ForeignKeys {
   readonly #ports: WritePorts;
   readonly #writers: Map<number, TableWriter>;
-  readonly #references: Reference[] = [];
-  readonly #gone: GoneKey[] = [];
+  #references: Reference[] = [];
+  #gone: GoneKey[] = [];
+  /** By constraint. */
+  readonly #referenced = new Map<number, ReferencedRows>();
 
   /** @param writers of the tables that the statement writes, by oid; others are added when they are needed */
   constructor(ports: WritePorts, writers: Map<number, TableWriter>) {
@@ -118,8 +115,8 @@ export class ForeignKeys {
         return;
       }
       case "referenced":
-        if (constraint?.kind !== "foreignKey" || this.#isBack(holder, table, constraint, check.values)) return;
-        if (this.#childrenOf(holder, table, constraint, check.values).length === 0) return;
+        if (constraint?.kind !== "foreignKey" || this.#isThere(holder, table, constraint, check.values)) return;
+        if (new ReferringRows(this.#ports, holder, table, constraint).find(check.values).length === 0) return;
         throw stillReferenced(this.#ports, table, constraint, holder, check.values);
       case "reference": {
         if (constraint?.kind !== "foreignKey") return;
@@ -139,23 +136,95 @@ export class ForeignKeys {
   }
 
   #settleReferences(): void {
-    for (let done = 0; this.#gone.length > 0 || this.#references.length > 0; done++) {
+    let done = 0;
+    while (this.#gone.length > 0 || this.#references.length > 0) {
+      const [gone, references] = [this.#gone, this.#references];
+      done += gone.length + references.length;
       assert(done < actionsMax, "foreign keys of a statement come to an end");
-      const gone = this.#gone.shift();
-      if (gone !== undefined) {
-        this.#follow(gone);
+      if (gone.length > 0) {
+        this.#gone = [];
+        this.#followAll(gone);
         continue;
       }
-      const reference = this.#references.shift();
-      if (reference !== undefined) this.#check(reference);
+      this.#references = [];
+      for (const reference of references) this.#check(reference);
     }
+  }
+
+  /** Keys in a row that have the same consequence have it together: what refers to them is looked for before anything of it is written. */
+  #followAll(gone: readonly GoneKey[]): void {
+    for (let from = 0; from < gone.length; ) {
+      const first = gone[from];
+      assert(first !== undefined, "what is followed is there");
+      const kind = consequenceOf(first);
+      let to = from + 1;
+      for (let next = gone[to]; next !== undefined && consequenceOf(next) === kind; next = gone[to]) to += 1;
+      const stretch = gone.slice(from, to);
+      if (kind === "refused") this.#refuse(stretch);
+      else if (kind === "removed") for (const alike of byConstraint(stretch)) this.#remove(alike);
+      else {
+        for (const [done, each] of stretch.entries()) {
+          if (done % checkRows === 0) this.#ports.check();
+          this.#follow(each);
+        }
+      }
+      from = to;
+    }
+  }
+
+  /** Nothing may refer to these keys any more. */
+  #refuse(gone: readonly GoneKey[]): void {
+    const referring = new Map<number, ReferringRows>();
+    const asked = new Map<number, number>();
+    for (const { constraint } of gone) asked.set(constraint.oid, (asked.get(constraint.oid) ?? 0) + 1);
+    for (const [done, each] of gone.entries()) {
+      if (done % checkRows === 0) this.#ports.check();
+      const { parent, child, constraint, values } = each;
+      if (this.#isBack(each)) continue;
+      let rows = referring.get(constraint.oid);
+      if (rows === undefined) {
+        rows = new ReferringRows(this.#ports, child, parent, constraint);
+        rows.expect(asked.get(constraint.oid) ?? 0);
+        referring.set(constraint.oid, rows);
+      }
+      if (rows.find(values).length > 0) throw stillReferenced(this.#ports, parent, constraint, child, values);
+    }
+  }
+
+  /** What refers to these keys of one constraint by rows that are deleted goes too, or refers to nothing. */
+  #remove(gone: readonly GoneKey[]): void {
+    const [first] = gone;
+    assert(first !== undefined, "keys of a constraint are some");
+    const { child, parent, constraint } = first;
+    const rows = new ReferringRows(this.#ports, child, parent, constraint);
+    rows.expect(gone.length);
+    const found = gone.flatMap((each, at) => {
+      if (at % checkRows === 0) this.#ports.check();
+      return this.#isBack(each) ? [] : rows.find(each.values);
+    });
+    const writer = this.writer(child);
+    for (const [done, key] of found.entries()) {
+      if (done % checkRows === 0) this.#ports.check();
+      const row = writer.lock(key, "update");
+      if (row === null) continue;
+      if (constraint.onDelete === "cascade") {
+        writer.delete(row);
+        this.wrote(child, row, null);
+      } else this.#change(writer, constraint, row, "setNull", true);
+    }
+  }
+
+  /** Whether the key has come back, by another row of the same statement. */
+  #isBack({ child, parent, constraint, values, now }: GoneKey): boolean {
+    const action = now === null ? constraint.onDelete : constraint.onUpdate;
+    return action !== "restrict" && this.#isThere(child, parent, constraint, values);
   }
 
   #check({ child, constraint, values }: Reference): void {
     if (values.includes(null)) throw keyMixed(this.#ports, child, constraint);
     const parent = this.#tableOf(constraint.referencedTable);
-    const { tenant, reader, catalog } = this.#ports;
-    const treeKey = new ReferencedRows(child, parent, constraint, catalog).find(reader, tenant, values);
+    const { tenant, reader } = this.#ports;
+    const treeKey = this.#referencedBy(child, parent, constraint).find(reader, tenant, values);
     if (treeKey !== null && this.#holds(parent, treeKey, true)) return;
     throw parentMissing(this.#ports, child, constraint, parent, values);
   }
@@ -166,10 +235,19 @@ export class ForeignKeys {
     return table;
   }
 
-  /** Whether the referenced table has a row with these values again, which are of its own columns. */
-  #isBack(child: TableDefinition, parent: TableDefinition, constraint: ForeignKey, values: readonly Datum[]): boolean {
-    const { tenant, reader, catalog } = this.#ports;
-    const treeKey = new ReferencedRows(child, parent, constraint, catalog).findOwn(reader, tenant, values);
+  #referencedBy(child: TableDefinition, parent: TableDefinition, constraint: ForeignKey): ReferencedRows {
+    let found = this.#referenced.get(constraint.oid);
+    if (found === undefined) {
+      found = new ReferencedRows(child, parent, constraint, this.#ports.catalog);
+      this.#referenced.set(constraint.oid, found);
+    }
+    return found;
+  }
+
+  /** Whether the referenced table has a row with these values, which are of its own columns. */
+  #isThere(child: TableDefinition, parent: TableDefinition, constraint: ForeignKey, values: readonly Datum[]): boolean {
+    const { tenant, reader } = this.#ports;
+    const treeKey = this.#referencedBy(child, parent, constraint).findOwn(reader, tenant, values);
     return treeKey !== null && this.#holds(parent, treeKey, false);
   }
 
@@ -178,30 +256,19 @@ export class ForeignKeys {
     return this.#ports.reader.get(tableTree.rows, treeKey);
   }
 
+  /** What refers to a key that changed follows it, or what refers to a row that is gone takes its defaults. */
   #follow(gone: GoneKey): void {
     const { parent, child, constraint, values, now } = gone;
     const action = now === null ? constraint.onDelete : constraint.onUpdate;
-    // The key may have come back, by another row of the same statement.
-    if (action !== "restrict" && this.#isBack(child, parent, constraint, values)) return;
-    const rows = this.#childrenOf(child, parent, constraint, values);
-    if (rows.length === 0) return;
-    if (action === "noAction" || action === "restrict") {
-      throw stillReferenced(this.#ports, parent, constraint, child, values);
-    }
+    assert(action !== "noAction" && action !== "restrict", "what is refused has no rows that follow");
+    if (this.#isBack(gone)) return;
     const writer = this.writer(child);
-    for (const key of rows) {
-      if (action === "cascade" && now === null) {
-        const row = writer.lock(key, "update");
-        if (row === null) continue;
-        writer.delete(row);
-        this.wrote(child, row, null);
-        continue;
-      }
+    for (const key of new ReferringRows(this.#ports, child, parent, constraint).find(values)) {
       const row = writer.lock(key, "update");
       if (row === null) continue;
       const next = this.#change(writer, constraint, row, action === "cascade" ? now : action, now === null);
       // A default that is the key which is gone changes nothing, so that nobody would look whether it is there.
-      const isKept = action === "setDefault" && this.#refersTo(gone, pick(next, constraint.columns));
+      const isKept = action === "setDefault" && refersTo(gone, pick(next, constraint.columns));
       if (isKept) throw stillReferenced(this.#ports, parent, constraint, child, values);
     }
   }
@@ -230,112 +297,31 @@ export class ForeignKeys {
     this.wrote(writer.table, row, writer.update(row, next));
     return next;
   }
+}
 
-  /** Whether a row with these values in the referring columns refers to a key that is gone. */
-  #refersTo({ child, parent, constraint, values }: GoneKey, own: readonly Datum[]): boolean {
-    const conversion = keyConversion(child, parent, constraint);
-    const referred = conversion === null ? own : conversion.forth(own);
-    return referred !== null && isSameKey(parent, constraint.referencedColumns, referred, values);
-  }
+/** What comes of a key that is gone. */
+function consequenceOf({ constraint, now }: GoneKey): "refused" | "removed" | "changed" {
+  const action = now === null ? constraint.onDelete : constraint.onUpdate;
+  if (action === "noAction" || action === "restrict") return "refused";
+  return now === null && (action === "cascade" || action === "setNull") ? "removed" : "changed";
+}
 
-  /** Row keys of the rows that refer to a key. @param referred values of the referenced columns */
-  #childrenOf(
-    child: TableDefinition,
-    parent: TableDefinition,
-    constraint: ForeignKey,
-    referred: readonly Datum[],
-  ): Uint8Array[] {
-    const { columns, referencedColumns } = constraint;
-    const conversion = keyConversion(child, parent, constraint);
-    const found = conversion === null ? referred : conversion.back(referred);
-    if (found === "none") return [];
-    // Several values may refer to the key: each row's own is converted then, and compared as the key is.
-    const isConverted = found === "several";
-    const values = isConverted ? [] : found;
-    if (!isConverted && !fitPlaces(narrowPlaces(child, columns), values)) return [];
-    const forth = (each: readonly Datum[]): readonly Datum[] | null =>
-      isConverted && conversion !== null ? conversion.forth(each) : each;
-    const bytesOf = (each: readonly Datum[]): Uint8Array =>
-      isConverted ? keyBytes(parent, referencedColumns, each) : keyBytes(child, columns, each);
-    const { source, catalog } = this.#ports;
-    const leads = (numbers: readonly number[]): boolean => sameColumns(numbers.slice(0, columns.length), columns);
-    const inOrder = (numbers: readonly number[]): Datum[] =>
-      numbers.slice(0, columns.length).map((number) => values[columns.indexOf(number)] ?? null);
-    const index = isConverted
-      ? undefined
-      : leads(child.keyColumns)
-        ? null
-        : catalog
-            .indexesOf(child)
-            .find(
-              ({ keys, predicate, isPrimary }) =>
-                predicate === null && !isPrimary && leads(keys.map(({ column }) => column)),
-            );
-    let ranges = [{ from: null, to: null }] as Parameters<typeof source.scan>[0]["ranges"];
-    if (index !== undefined) {
-      const bound = {
-        values: inOrder(index === null ? child.keyColumns : index.keys.map(({ column }) => column)),
-        isInclusive: true,
-      };
-      ranges = [{ from: bound, to: bound }];
-    }
-    const scan = source.scan({
-      table: child,
-      index: index ?? null,
-      ranges,
-      isBackward: false,
-      columns,
-      wantsKeys: true,
-      history: null,
-    });
-    const rows: Uint8Array[] = [];
-    const wanted = bytesOf(isConverted ? referred : values);
-    for (let batch = scan.next(); batch !== null; batch = scan.next()) {
-      for (let row = 0; row < batch.rows; row++) {
-        const key = batch.keys[row];
-        if (key === undefined) throw new AssertionFailed("a scan that was asked for keys has them");
-        if (index !== undefined) {
-          rows.push(key.slice());
-          continue;
-        }
-        const each = batch.columns.map((column): Datum => {
-          if (column.kind === "values") return column.values[row] ?? null;
-          return column.nulls[row] === 1 ? null : (column.numbers[row] ?? null);
-        });
-        const comparable = each.includes(null) ? null : forth(each);
-        if (comparable === null) continue;
-        const bytes = bytesOf(comparable);
-        if (compareBytes(bytes, bytes.length, wanted, wanted.length) === 0) rows.push(key.slice());
-      }
-    }
-    scan.close();
-    return rows;
+function byConstraint(gone: readonly GoneKey[]): Iterable<readonly GoneKey[]> {
+  const groups = new Map<number, GoneKey[]>();
+  for (const each of gone) {
+    const group = groups.get(each.constraint.oid);
+    if (group === undefined) groups.set(each.constraint.oid, [each]);
+    else group.push(each);
   }
+  return groups.values();
+}
+
+/** Whether a row with these values in the referring columns refers to a key that is gone. */
+function refersTo({ child, parent, constraint, values }: GoneKey, own: readonly Datum[]): boolean {
+  const conversion = keyConversion(child, parent, constraint);
+  const referred = conversion === null ? own : conversion.forth(own);
+  return referred !== null && isSameKey(parent, constraint.referencedColumns, referred, values);
 }
 
 const isSameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
   a !== undefined && b !== undefined && compareBytes(a, a.length, b, b.length) === 0;
-
-/** Equal bytes are equal values, whatever their form. */
-function keyBytes(table: TableDefinition, columns: readonly number[], values: readonly Datum[]): Uint8Array {
-  const codec = new KeyCodec(
-    columns.map((number) => {
-      const column = table.columns[number - 1];
-      assert(column !== undefined, "a key's column is one of its table's");
-      return { type: column.type.oid, isDescending: false, nullsFirst: false };
-    }),
-  );
-  return codec.encodeBound(values).slice();
-}
-
-function isSameKey(
-  table: TableDefinition,
-  columns: readonly number[],
-  a: readonly Datum[],
-  b: readonly Datum[],
-): boolean {
-  if (a.includes(null) || b.includes(null)) return false;
-  if (a.every((value, index) => value === b[index])) return true;
-  const [left, right] = [keyBytes(table, columns, a), keyBytes(table, columns, b)];
-  return compareBytes(left, left.length, right, right.length) === 0;
-}
