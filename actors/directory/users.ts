@@ -9,9 +9,9 @@ import {
   encodeUserCreate,
   encodeUserDrop,
   encodeUserRename,
-  type RoleMembersChange,
   type UserCreation,
 } from "../../runtime/kernel/codecs/user-requests.js";
+import type { RoleMembersChange } from "../../runtime/kernel/commands/role.js";
 import { requestKind } from "../../runtime/kernel/kinds.js";
 import { noPassword, type User, type UserRow } from "../../runtime/kernel/user-rows.js";
 import { assert } from "../../runtime/types/assert.js";
@@ -25,6 +25,8 @@ import type { ShardLink } from "./shard-link.js";
 type Params = Readonly<Record<string, unknown>>;
 
 const listLimitMax = 1_000;
+/** As a new role, with the admin option, and what it is a member of. */
+const grantsMax = 3;
 /** Objects that an error names. */
 const usesToldMax = 100;
 /** Those of a node's own process, and words that mean something else where a user's name could stand. */
@@ -84,6 +86,16 @@ function memberChangeFrom(params: Params, principal: string): RoleMembersChange 
   return { action, grantor, roles: namesFrom(params, "roles"), members: namesFrom(params, "members") };
 }
 
+/** What a new user is a member of, and who of it. */
+function grantsFrom(params: Params, principal: string): readonly RoleMembersChange[] {
+  const { grants = [] } = params;
+  if (!Array.isArray(grants) || grants.length > grantsMax) throw invalid("grants", `at most ${grantsMax} grants`);
+  return grants.map((each: unknown) => {
+    if (typeof each !== "object" || each === null) throw invalid("grants", "a list of grants");
+    return memberChangeFrom(each as Params, principal);
+  });
+}
+
 function optionalBoolean(params: Params, name: string): boolean | undefined {
   const value = params[name];
   if (value === undefined || value === null) return undefined;
@@ -139,8 +151,9 @@ export class Users {
         const work = before.then(() => this.#change(method, params, principal));
         this.#last = work.catch(() => {});
         const result = await work;
-        // A new one has nothing yet that could be misjudged.
-        await this.#host.heard(method === "user.create" ? "told" : "awaited");
+        // A new one that is in no role has nothing yet that could be misjudged.
+        const isAlone = method === "user.create" && grantsFrom(params, principal).length === 0;
+        await this.#host.heard(isAlone ? "told" : "awaited");
         return result;
       }
     }
@@ -227,8 +240,11 @@ export class Users {
     // A later user does not come into what an earlier one of its name has left.
     if (!isFirst && (await this.#host.link.user(name)) === null) await this.#expectUnused(name, params);
     const how: UserCreation = isFirst ? "onlyFirst" : params["ifNotExists"] === true ? "ifNotExists" : "new";
+    const grants = grantsFrom(params, principal);
     const outcome = await this.#host.logged(
-      this.#host.link.command(0, requestKind.userCreate, principal, (out) => encodeUserCreate(out, name, user, how)),
+      this.#host.link.command(0, requestKind.userCreate, principal, (out) =>
+        encodeUserCreate(out, name, user, how, grants),
+      ),
     );
     assert(outcome.count <= 1, "one user is created at most");
     return { name, created: outcome.count === 1 };

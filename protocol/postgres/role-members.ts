@@ -38,7 +38,7 @@ function report(change: MemberChange, { roles }: RoleActor, tell: (report: Error
 }
 
 /** Throws 0LP01 for a circle. @param actor whose roles are those of now */
-export async function changeMembers(
+async function changeMembers(
   change: MemberChange,
   actor: RoleActor,
   administration: Administration,
@@ -49,11 +49,15 @@ export async function changeMembers(
   try {
     await administration.call("user.members", { ...change, grantor: actor.user }, actor.principal);
   } catch (error) {
-    if (isKimberliteError(error) && error.code === "roleCircular")
-      throw new SqlError("0LP01", error.message.slice(error.message.indexOf('role "')));
-    throw error;
+    throw circular(error) ?? error;
   }
 }
+
+/** The error of a circle of memberships; null for any other. */
+export const circular = (error: unknown): SqlError | null =>
+  isKimberliteError(error) && error.code === "roleCircular"
+    ? new SqlError("0LP01", error.message.slice(error.message.indexOf('role "')))
+    : null;
 
 export async function runGrantRole(
   statement: GrantRole,

@@ -101,8 +101,9 @@ export async function clausesOf(
   settings: SettingList,
   now: number,
 ): Promise<RoleClauses> {
-  const names = options.map(({ name }) => name);
-  if (new Set(names).size < names.length) throw new SqlError("42601", "conflicting or redundant options");
+  const twice = options.find(({ name }, index) => options.findIndex((other) => other.name === name) < index);
+  if (twice !== undefined)
+    throw new SqlError("42601", "conflicting or redundant options", { position: twice.location });
   const named = (name: string): readonly string[] => options.find((option) => option.name === name)?.roles ?? [];
   let wish: RoleWish = {};
   for (const option of options) {

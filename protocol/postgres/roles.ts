@@ -14,7 +14,7 @@ import { hasCode, isKimberliteError } from "../../runtime/types/errors.js";
 import type { ErrorReport } from "./backend-writer.js";
 import { notice } from "./reports.js";
 import { expectKnown, expectWithin, mayMakeRoles, type RoleActor } from "./role-authority.js";
-import { changeMembers, expectAdmin, type MemberChange, runGrantRole } from "./role-members.js";
+import { circular, expectAdmin, type MemberChange, runGrantRole } from "./role-members.js";
 import { clausesOf, type RoleWish } from "./role-options.js";
 
 export interface Administration {
@@ -48,6 +48,18 @@ function expectName(name: string): void {
 const inUse = (message: string, error: unknown): SqlError =>
   new SqlError("2BP01", message, { detail: isKimberliteError(error) ? String(error.detail["uses"] ?? "") : "" });
 
+/** Memberships of a new role that are said a second time. */
+function tellRepeated(changes: readonly MemberChange[], { report }: RoleRun): void {
+  const known = new Set<string>();
+  for (const { roles, members } of changes)
+    for (const role of roles)
+      for (const member of members) {
+        const pair = JSON.stringify([role, member]);
+        if (known.has(pair)) report(notice(`role "${member}" is already a member of role "${role}"`));
+        known.add(pair);
+      }
+}
+
 async function create(statement: CreateRole, run: RoleRun): Promise<string> {
   const { actor, administration } = run;
   const { name } = statement;
@@ -68,28 +80,23 @@ async function create(statement: CreateRole, run: RoleRun): Promise<string> {
   const isWithout = wish.verifier === undefined ? { noPassword: true } : {};
   const confined = actor.isSuperuser ? {} : { tenantsOf: actor.principal };
   const whole = { login: statement.isUser, ...isWithout, ...wish, ...confined, name };
-  try {
-    await administration.call("user.create", { ...whole, tenant: actor.tenantName }, actor.principal);
-  } catch (error) {
-    if (hasCode(error, "userExists")) throw exists;
-    if (hasCode(error, "userInUse"))
-      throw inUse(`role "${name}" cannot be created because objects of a dropped role of that name are left`, error);
-    throw error;
-  }
   const named = (roles: readonly string[]): readonly string[] => roles.map((role) => actor.named(role));
   const changes: readonly MemberChange[] = [
     { action: "grant", roles: inRoles, members: [name] },
     { action: "grantAdmin", roles: [name], members: named(admins) },
     { action: "grant", roles: [name], members: named(members) },
   ];
+  tellRepeated(changes, run);
+  const grants = changes
+    .filter((change) => change.roles.length > 0 && change.members.length > 0)
+    .map((change) => ({ ...change, grantor: actor.user }));
   try {
-    for (const change of changes)
-      if (change.roles.length > 0 && change.members.length > 0)
-        await changeMembers(change, actor, administration, run.report);
+    await administration.call("user.create", { ...whole, grants, tenant: actor.tenantName }, actor.principal);
   } catch (error) {
-    // Each is a command of its own: what was made for this statement goes with it.
-    await administration.call("user.drop", { name, ifExists: true }, actor.principal).catch(() => {});
-    throw error;
+    if (hasCode(error, "userExists")) throw exists;
+    if (hasCode(error, "userInUse"))
+      throw inUse(`role "${name}" cannot be created because objects of a dropped role of that name are left`, error);
+    throw circular(error) ?? error;
   }
   return "CREATE ROLE";
 }

@@ -253,6 +253,12 @@ test("any bytes as a write request: decided, and nothing written unless all of i
     [requestKind.directoryMoveCommit, encodeDirectoryMoveEnd(writer.reset(), 1, 3).finish()],
     [requestKind.directoryDrop, encodeDirectoryDrop(writer.reset(), 1).finish()],
     [requestKind.userCreate, encodeUserCreate(writer.reset(), "u", user, "new").finish()],
+    [
+      requestKind.userCreate,
+      encodeUserCreate(writer.reset(), "u", user, "new", [
+        { action: "grant", grantor: "u", roles: ["v"], members: ["u"] },
+      ]).finish(),
+    ],
     [requestKind.userAlter, encodeUserAlter(writer.reset(), "u", { ...user, tenants: [1] }).finish()],
     [requestKind.userDrop, encodeUserDrop(writer.reset(), "v").finish()],
     [

@@ -171,3 +171,29 @@ test("memberships: granted once, revoked, never in a circle; they go with a drop
   t.deepEqual(memberOf("c"), []);
   t.is(dump(shard.replay().state), dump(shard.state), "the log gives the same again");
 });
+
+test("a user comes with its memberships, or not at all; a record of before has none", (t) => {
+  const shard = new ShardTwin();
+  const reads = () => new StateReads(shard.state);
+  const memberOf = (name: string) =>
+    userNamed(reads(), name)?.memberOf.map(({ role, isAdmin, grantor }) => `${role}${isAdmin ? "*" : ""}/${grantor}`);
+  const grant = (action: RoleAction, roles: readonly string[], members: readonly string[]) =>
+    ({ action, grantor: "admin", roles, members }) as const;
+  const create = (name: string, grants: readonly ReturnType<typeof grant>[] = []) =>
+    shard.submit(requestKind.userCreate, (out) => encodeUserCreate(out, name, user(), "new", grants));
+  for (const name of ["admin", "a", "b"]) t.is(create(name).outcome, decided.written);
+  const all = [
+    grant("grant", ["a", "b"], ["c"]),
+    grant("grantAdmin", ["c"], ["admin"]),
+    grant("grant", ["c"], ["admin"]),
+  ];
+  t.is(create("c", all).outcome, decided.written);
+  t.deepEqual([memberOf("c"), memberOf("admin"), memberOf("a")], [["a/admin", "b/admin"], ["c*/admin"], []]);
+  t.like(create("c", all).error, { code: "userExists" });
+  t.like(create("d", [grant("grant", ["a"], ["d"]), grant("grant", ["d"], ["nobody"])]).error, { code: "userUnknown" });
+  t.like(create("d", [grant("grant", ["c"], ["d"]), grant("grant", ["d"], ["a"])]).error, { code: "roleCircular" });
+  t.like(create("d", [grant("grant", ["d"], ["d"])]).error, { code: "roleCircular" });
+  t.is(memberOf("d"), undefined, "all of it or nothing");
+  t.deepEqual(memberOf("a"), []);
+  t.is(dump(shard.replay().state), dump(shard.state), "the log gives the same again");
+});

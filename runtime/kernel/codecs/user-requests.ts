@@ -5,7 +5,7 @@
 import { assert } from "../../types/assert.js";
 import type { ByteWriter } from "../../types/byte-writer.js";
 import { systemTenant } from "../../types/ids.js";
-import { type RoleAction, roleActionNumber } from "../commands/role.js";
+import { type RoleMembersChange, roleActionNumber } from "../commands/role.js";
 import { encodeWriteHead } from "../request.js";
 import { encodeUser, type User } from "../user-rows.js";
 
@@ -14,10 +14,19 @@ export type UserCreation = "new" | "ifNotExists" | "onlyFirst";
 const creationFlags: Readonly<Record<UserCreation, number>> = { new: 0, ifNotExists: 1, onlyFirst: 3 };
 const systemHead = { tenant: systemTenant } as const;
 
-export function encodeUserCreate(out: ByteWriter, name: string, user: User, how: UserCreation): ByteWriter {
+/** @param changes of memberships, which come with the user or not at all */
+export function encodeUserCreate(
+  out: ByteWriter,
+  name: string,
+  user: User,
+  how: UserCreation,
+  changes: readonly RoleMembersChange[] = [],
+): ByteWriter {
   assert(name.length > 0, "a user has a name");
   encodeWriteHead(out, systemHead).u8(creationFlags[how]).string(name);
-  return encodeUser(out, user);
+  encodeUser(out, user);
+  for (const change of changes) putChange(out, change);
+  return out;
 }
 
 export function encodeUserAlter(out: ByteWriter, name: string, user: User): ByteWriter {
@@ -35,17 +44,14 @@ function putNames(out: ByteWriter, names: readonly string[]): void {
   for (const name of names) out.string(name);
 }
 
-export interface RoleMembersChange {
-  readonly action: RoleAction;
-  readonly grantor: string;
-  readonly roles: readonly string[];
-  readonly members: readonly string[];
-}
-
-export function encodeRoleMembers(out: ByteWriter, { action, grantor, roles, members }: RoleMembersChange): ByteWriter {
-  encodeWriteHead(out, systemHead).u8(roleActionNumber(action)).string(grantor);
+function putChange(out: ByteWriter, { action, grantor, roles, members }: RoleMembersChange): void {
+  out.u8(roleActionNumber(action)).string(grantor);
   putNames(out, roles);
   putNames(out, members);
+}
+
+export function encodeRoleMembers(out: ByteWriter, change: RoleMembersChange): ByteWriter {
+  putChange(encodeWriteHead(out, systemHead), change);
   return out;
 }
 

@@ -27,7 +27,7 @@ const actions = ["grant", "grantAdmin", "revoke", "revokeAdmin"] as const;
 export type RoleAction = (typeof actions)[number];
 export const roleActionNumber = (action: RoleAction): number => actions.indexOf(action);
 
-interface Change {
+export interface RoleMembersChange {
   readonly action: RoleAction;
   readonly grantor: string;
   readonly roles: readonly string[];
@@ -43,11 +43,16 @@ function readNames(reader: ByteReader): readonly string[] {
   return names;
 }
 
-function readChange(reader: ByteReader): Change {
+/** One change of memberships; more may stand behind it. */
+export function readChange(reader: ByteReader): RoleMembersChange {
   const action = actions[reader.choice(actions.length)];
   assert(action !== undefined, "a choice is one of those that there are");
   const grantor = userName(reader.string(userNameBytesMax));
-  const change = { action, grantor, roles: readNames(reader), members: readNames(reader) };
+  return { action, grantor, roles: readNames(reader), members: readNames(reader) };
+}
+
+function readOnly(reader: ByteReader): RoleMembersChange {
+  const change = readChange(reader);
   reader.end();
   return change;
 }
@@ -63,7 +68,11 @@ function isMember(rows: ReadonlyMap<string, UserRow>, user: string, role: string
 }
 
 /** What a user is a member of after a change; the same list when it changes nothing. */
-function changed(memberOf: readonly Membership[], role: string, { action, grantor }: Change): readonly Membership[] {
+function changed(
+  memberOf: readonly Membership[],
+  role: string,
+  { action, grantor }: RoleMembersChange,
+): readonly Membership[] {
   const known = memberOf.find((each) => each.role === role);
   const wish: Membership = { role, grantor, isAdmin: action === "grantAdmin" };
   switch (action) {
@@ -81,7 +90,7 @@ function changed(memberOf: readonly Membership[], role: string, { action, granto
 }
 
 /** The rows that a change makes others of, by name. Throws `userUnknown`, `roleCircular`, `invalidArgument`. */
-function changedRows(all: readonly UserRow[], change: Change): ReadonlyMap<string, UserRow> {
+export function changedRows(all: readonly UserRow[], change: RoleMembersChange): ReadonlyMap<string, UserRow> {
   const rows = new Map(all.map((row) => [row.name, row]));
   const found = new Map<string, UserRow>();
   const expect = (name: string): UserRow => {
@@ -109,7 +118,7 @@ function changedRows(all: readonly UserRow[], change: Change): ReadonlyMap<strin
 }
 
 export function decideRoleMembers(draft: Draft): void {
-  const change = readChange(draft.body());
+  const change = readOnly(draft.body());
   const rows = changedRows(userRowsOf(draft.state), change);
   if (rows.size === 0) {
     assert(draft.position > 0, "users that exist were made by an earlier command");
@@ -124,7 +133,7 @@ export function decideRoleMembers(draft: Draft): void {
 
 export function applyRoleMembers(step: Step): void {
   const { record, state } = step;
-  const change = readChange(new ByteReader(record.bytes, record.factsFrom, record.to));
+  const change = readOnly(new ByteReader(record.bytes, record.factsFrom, record.to));
   const rows = changedRows(userRowsOf(state), change);
   assert(rows.size > 0, "a change that is logged changes something");
   for (const [name, row] of rows) state.put(tree.users, nameBytes(name), encodeUserRow(row));

@@ -2,8 +2,9 @@
  * Commands about users (rows: `user-rows.ts`), in the system tenant of shard 0.
  *
  *   kind         request after the common head, and facts where they differ                          outcome
- *   userCreate   flags u8 (bit 0: if not exists, bit 1: only as the first user) · name · user        count = 1 created, 0 not
- *                facts: name · user
+ *   userCreate   flags u8 (bit 0: if not exists, bit 1: only as the first user) · name · user ·      count = 1 created, 0 not
+ *                changes of memberships, each as in roleMembers (`role.ts`), up to the end
+ *                facts: name · user · changes
  *   userAlter    name · user                                                                         count = 1
  *   userDrop     name                                                                                count = 1
  *
@@ -21,6 +22,7 @@ import type { Step } from "../step.js";
 import { nameBytes, nameOf } from "../texts.js";
 import { decodeUser, encodeUserRow, type User, type UserRow } from "../user-rows.js";
 import { beforeNames, expectUser, userRowsOf } from "../user-table.js";
+import { changedRows, type RoleMembersChange, readChange } from "./role.js";
 
 const flagIfNotExists = 1;
 const flagOnlyFirst = 2;
@@ -39,8 +41,8 @@ export function decideUserCreate(draft: Draft): void {
   const flags = body.choice(4);
   const factsFrom = body.offset;
   const name = nameBytes(userName(body.string(userNameBytesMax)));
-  decodeUser(body);
-  body.end();
+  const user = decodeUser(body);
+  const changes = readChanges(body);
   const exists = state.get(tree.users, name);
   const isLate = (flags & flagOnlyFirst) !== 0 && state.cursor(tree.users).seek(beforeNames);
   if (exists || isLate) {
@@ -49,9 +51,40 @@ export function decideUserCreate(draft: Draft): void {
     return draft.answer(draft.position - 1, draft.position - 1, draft.time - 1, 0, 0, 0);
   }
   assert((flags & ~(flagIfNotExists | flagOnlyFirst)) === 0, "flags are those that are known");
+  if (changes.length > 0) {
+    const made = newRow(nameOf(name, 0, name.length), user, draft.position, draft.time);
+    membershipsAfter([...userRowsOf(state), made], changes);
+  }
   draft.beginRecord();
   draft.out.copy(request.bytes, request.view, factsFrom, request.to);
   draft.finish(0, 0, 1);
+}
+
+function readChanges(reader: ByteReader): readonly RoleMembersChange[] {
+  const changes: RoleMembersChange[] = [];
+  while (reader.remaining > 0) changes.push(readChange(reader));
+  return changes;
+}
+
+const newRow = (name: string, user: User, createdPosition: number, createdTime: number): UserRow => ({
+  ...user,
+  name,
+  memberOf: [],
+  createdPosition,
+  createdTime,
+});
+
+/** The rows that changes make others of, one after the other, by name. Throws `userUnknown`, `roleCircular`, `invalidArgument`. */
+function membershipsAfter(
+  all: readonly UserRow[],
+  changes: readonly RoleMembersChange[],
+): ReadonlyMap<string, UserRow> {
+  const found = new Map<string, UserRow>();
+  for (const change of changes) {
+    const now = all.map((row) => found.get(row.name) ?? row);
+    for (const [name, row] of changedRows(now, change)) found.set(name, row);
+  }
+  return found;
 }
 
 export function decideUserAlter(draft: Draft): void {
@@ -104,17 +137,16 @@ function setOutcome(step: Step): void {
 }
 
 export function applyUserCreate(step: Step): void {
+  const { record, state } = step;
   const { name, userFrom } = nameIn(step);
-  const user = userIn(step, userFrom);
-  const row: UserRow = {
-    ...user,
-    name: nameOf(name, 0, name.length),
-    memberOf: [],
-    createdPosition: step.position,
-    createdTime: step.record.time,
-  };
-  const created = step.state.insert(tree.users, name, encodeUserRow(row));
+  const reader = new ByteReader(record.bytes, userFrom, record.to);
+  const row = newRow(nameOf(name, 0, name.length), decodeUser(reader), step.position, record.time);
+  const changes = readChanges(reader);
+  const created = state.insert(tree.users, name, encodeUserRow(row));
   assert(created, "a user's name is unique");
+  if (changes.length > 0)
+    for (const [changed, next] of membershipsAfter(userRowsOf(state), changes))
+      state.put(tree.users, nameBytes(changed), encodeUserRow(next));
   setOutcome(step);
 }
 

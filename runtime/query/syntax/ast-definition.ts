@@ -370,7 +370,7 @@ export interface GrantRole extends Located {
   readonly grantor: string | null;
 }
 
-export interface RoleOption {
+export interface RoleOption extends Located {
   /** In small letters. */
   readonly name: string;
   readonly value: string | null;

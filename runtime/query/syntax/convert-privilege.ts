@@ -26,10 +26,10 @@ const optionsOf = (fields: Fields, conversion: Conversion) =>
   }));
 
 const roleOptionsOf = (fields: Fields, conversion: Conversion): RoleOption[] =>
-  definitionElements(listOf(fields, "options"), conversion).map(({ name, value }) => {
+  definitionElements(listOf(fields, "options"), conversion).map(({ name, value, location }) => {
     const isList = typeof value === "object" && value !== null && "List" in value;
     const items = isList ? listOf(fieldsOf(value, "List"), "items") : [];
-    return { name, value: isList ? null : valueText(value), roles: items.map(roleName) };
+    return { name, value: isList ? null : valueText(value), roles: items.map(roleName), location };
   });
 
 /** Whether a grant of roles is about the option to grant them on. Throws 0A000 for options of later versions of PostgreSQL. */
