@@ -68,7 +68,7 @@ function statementOf(around: Around, query: DataStatement): Statement {
 
 function tableAs({ table }: CreateTableAsExecute, query: DataStatement): CreateTableAs {
   if (isModification(query)) throw new SqlError("42809", "prepared statement is not a SELECT");
-  return { ...table, query };
+  return { ...table, isOfExecute: true, query };
 }
 
 function withConstants(node: unknown, constants: readonly Expression[]): unknown {

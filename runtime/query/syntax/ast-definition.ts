@@ -94,6 +94,8 @@ export interface CreateTableAs extends Located {
   /** `WITH (maintenance = …)` of a materialized view; null when it is not written. */
   readonly maintenance: "incremental" | "refresh" | null;
   readonly withData: boolean;
+  /** It was written as AS EXECUTE, which counts its rows where there are none. */
+  readonly isOfExecute?: true;
   readonly query: Query;
 }
 

@@ -6,6 +6,7 @@ prepare typed(date, numeric, text, bool, int[]) as select $1 + 1 as d, $2 * 2 as
 prepare told as select i from n where t = $1 and i < $2 limit $3;
 create table e1 as execute q(4);
 select * from e1;
+create table e2 as execute q(5) with no data;
 create table e3 (a, b) as execute q(5);
 select * from e3;
 create temporary table e4 on commit preserve rows as execute q(3 + 3);
@@ -60,4 +61,4 @@ vacuum analyze n (i);
 vacuum (analyze) n (nope);
 vacuum (analyze false) n (i);
 deallocate all;
-drop table n, e1, e3, e4, e5, e6, e7;
+drop table n, e1, e2, e3, e4, e5, e6, e7;

@@ -143,7 +143,7 @@ export function createTableAs(statement: CreateTableAs, ports: DefinitionPorts):
     ports,
   );
   draft.put(table);
-  if (!statement.withData) return { tag: "CREATE TABLE AS" };
+  if (!statement.withData) return { tag: statement.isOfExecute === true ? "SELECT 0" : "CREATE TABLE AS" };
   const batches = ports.queryBatches(query);
   const load = ports.load();
   const write = { ...ports.write(draft.catalog), ...load };
