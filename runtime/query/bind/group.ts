@@ -17,7 +17,7 @@ import { bindExpression } from "./expression.js";
 import { estimates } from "./from-item.js";
 import { addSets } from "./postpone.js";
 import type { Scope, ScopeColumn } from "./scope.js";
-import { SetCollector } from "./set-collector.js";
+import { renamed, SetCollector } from "./set-collector.js";
 import { expectEquality } from "./sort.js";
 
 /** Grouping sets at most: CUBE of twelve. */
@@ -333,11 +333,6 @@ export class Grouping {
     };
   }
 }
-
-const renamed = (expression: BoundExpression, names: ReadonlyMap<ColumnId, ColumnId>): BoundExpression =>
-  expression.kind === "column"
-    ? { ...expression, id: names.get(expression.id) ?? expression.id }
-    : mapParts(expression, (part) => renamed(part, names));
 
 const hasStar = (select: readonly SelectItem[]): boolean =>
   select.some(({ expression }) => expression.kind === "columnName" && expression.isStar);

@@ -32,6 +32,7 @@ import { type CommonTables, type LockablePart, reference, Scope, type ScopeColum
 import { usedCalls } from "./set-collector.js";
 import { bindSort, expectEquality } from "./sort.js";
 import { addWindows, bindWindows } from "./window.js";
+import { windowSets } from "./window-sets.js";
 
 interface Output {
   readonly id: ColumnId;
@@ -113,9 +114,16 @@ export function bindSelect(
   const isCompared = query.distinct !== null && query.distinct.length === 0;
   if (isCompared || !options.keepsUnknown)
     for (const output of outputs) output.expression = asText(binder, output.expression);
-  const beneath = usedCalls(sets, windows.flatMap(windowKeys));
-  plan = addSets(plan, beneath);
-  sets = sets.filter((set) => !beneath.includes(set));
+  const made = sets.length === 0 ? null : windowSets(plan, windows, sets, binder);
+  if (made !== null) {
+    ({ plan, windows } = made);
+    for (const output of outputs) output.expression = made.replace(output.expression);
+    const replaced = sets.map((set) => ({ ...set, arguments: set.arguments.map(made.replace) }));
+    sets = usedCalls(
+      replaced,
+      outputs.map(({ expression }) => expression),
+    );
+  }
   plan = addWindows(plan, windows);
   const keys = order.map((key) => toOutput(key, outputs));
   if (keys.length > 0 && distinctOn.length > 0 && areSetsBehind(sets, outputs, [...order, ...distinctOn])) {

@@ -7,7 +7,7 @@
 import { SqlError } from "../error.js";
 import type { ResolvedSet } from "../functions/registry.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
-import { columnsOf, expressionKey } from "../plan/walk.js";
+import { columnsOf, expressionKey, mapParts } from "../plan/walk.js";
 import { positionOf } from "./binder.js";
 
 export interface SetCall {
@@ -75,3 +75,9 @@ export function usedCalls(calls: readonly SetCall[], expressions: readonly Bound
     if (used.has(call.id)) for (const id of columnsOf(...call.arguments)) used.add(id);
   return calls.filter(({ id }) => used.has(id));
 }
+
+/** With other columns in the place of some. */
+export const renamed = (expression: BoundExpression, names: ReadonlyMap<ColumnId, ColumnId>): BoundExpression =>
+  expression.kind === "column"
+    ? { ...expression, id: names.get(expression.id) ?? expression.id }
+    : mapParts(expression, (part) => renamed(part, names));

@@ -127,3 +127,9 @@ create view v as select generate_series(1,3)+1 as g, count(*) as n from t group 
 select * from v order by 1;
 drop view v;
 drop table t;
+-- A window's key is a value above it; what it was made of is made anew.
+create table t (i int, a int[]);
+insert into t values (1, '{10,20}'), (2, '{3}');
+select i, unnest(a) as u, count(*) over (partition by generate_series(i, unnest(a))) as c from t order by 1, 2, 3;
+select i, generate_series(i, unnest(a)) as g, count(*) over (order by generate_series(i, unnest(a))) as c from t where i = 2 order by 1, 2, 3;
+drop table t;
