@@ -3,7 +3,6 @@ import type { MaterializedViewDefinition, Relation, TableDefinition, ViewDefinit
 import { hasPast, isAuditTable } from "../catalog/system/audit.js";
 import { sequenceTable } from "../catalog/system/sequence-table.js";
 import { notSupported, SqlError } from "../error.js";
-import type { BoundExpression } from "../plan/expression.js";
 import type { PlanColumn, PlanNode, PlanTime } from "../plan/plan.js";
 import { rowKeyColumn } from "../plan/plan.js";
 import type { SystemTime, TableReference, TimePoint } from "../syntax/ast-query.js";
@@ -25,6 +24,7 @@ import {
   Scope,
   type ScopeColumn,
 } from "./scope.js";
+import { ctid, tableOid } from "./system-columns.js";
 
 export function bindTable(
   item: TableReference,
@@ -154,7 +154,7 @@ export function bindScan(
   planColumns.push(key);
   planNumbers.push(rowKeyColumn);
   if (item.time !== null) hidden.push({ ...key, table: 0, column: 0, expression: null });
-  hidden.push(tableOid(table, key, item.location));
+  hidden.push(tableOid(table, key, item.location), ctid(of, key));
   const plan: PlanNode = {
     kind: "scan",
     table,
@@ -178,24 +178,6 @@ export function bindScan(
         ? [{ table, keyId: key.id, expectLockable: () => binder.authority.expectColumns(of, "w") }]
         : null,
   });
-}
-
-/** `tableoid`: the table's own oid where `present`, a column that is never null in its rows, is there: not in the empty half of an outer join. */
-function tableOid(table: TableDefinition, present: PlanColumn, location: number): ScopeColumn {
-  const type = sqlType(typeOid.oid);
-  const subject: BoundExpression = { kind: "column", ...present, location };
-  const condition: BoundExpression = {
-    kind: "isTest",
-    test: "null",
-    isNegated: true,
-    subject,
-    type: sqlType(typeOid.bool),
-    location,
-  };
-  const result: BoundExpression = { kind: "constant", value: table.oid, type, location };
-  const otherwise: BoundExpression = { kind: "constant", value: null, type, location };
-  const expression: BoundExpression = { kind: "case", branches: [{ condition, result }], otherwise, type, location };
-  return { id: present.id, name: "tableoid", type, table: 0, column: 0, expression };
 }
 
 /** The session's `kimberlite.as_of`. */

@@ -14,6 +14,7 @@ import { columnRules, domainOf } from "./domain.js";
 import { bindExpression } from "./expression.js";
 import { noNames, Scope, type ScopeRelation } from "./scope.js";
 import { bindStored } from "./stored.js";
+import { writtenCtid } from "./system-columns.js";
 
 export const liveColumns = (table: TableDefinition): readonly ColumnDefinition[] =>
   table.columns.filter(({ isDropped }) => !isDropped);
@@ -45,6 +46,7 @@ export function tableRelation(
         column: 0,
         expression: { kind: "constant", value: table.oid, type: sqlType(typeOid.oid), location: -1 },
       },
+      writtenCtid,
     ],
     table,
     isScalarFunction: false,

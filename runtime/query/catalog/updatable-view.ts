@@ -83,7 +83,8 @@ function columnOf(
     const last = parts.at(-1) ?? "";
     const number = isStar ? undefined : names.get(last);
     if (number !== undefined) return { kind: "column", number };
-    if (!isStar && last === "tableoid") return fixed("View columns that refer to system columns are not updatable.");
+    if (!isStar && (last === "tableoid" || last === "ctid"))
+      return fixed("View columns that refer to system columns are not updatable.");
     if (last === (alias?.name ?? name.name))
       return fixed("View columns that return whole-row references are not updatable.");
   }

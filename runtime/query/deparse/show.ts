@@ -87,6 +87,7 @@ function nameIn({ parts, isStar }: ColumnName, of: TableDefinition | DomainDefin
     const column = of.columns.find(({ name, isDropped }) => name === sought && !isDropped);
     if (column !== undefined) return named(quoteIdentifier(column.name), column.type);
     if (sought === "tableoid") return named("tableoid", sqlType(typeOid.oid));
+    if (sought === "ctid") return named("ctid", sqlType(typeOid.tid));
   }
   throw new SqlError("42703", `column "${sought}" does not exist`);
 }

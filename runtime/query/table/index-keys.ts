@@ -54,6 +54,13 @@ export function rowNumberKey(number: number): Uint8Array {
   return key;
 }
 
+/** The number that such a key is of. */
+export function rowNumberOf(key: Uint8Array): number {
+  assert(key.length === 8, "the key of a row without a primary key is a number");
+  const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+  return view.getUint32(0) * 2 ** 32 + view.getUint32(4);
+}
+
 export interface IndexEntry {
   readonly item: Uint8Array;
   readonly content: Uint8Array;

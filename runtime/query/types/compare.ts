@@ -58,6 +58,7 @@ const orders: ReadonlyMap<Oid, TypeOrder> = new Map<Oid, TypeOrder>([
   [typeOid.int4, numbers],
   [typeOid.int8, numbers],
   [typeOid.oid, numbers],
+  [typeOid.tid, numbers],
   [typeOid.xid, numbers],
   [typeOid.cid, numbers],
   [typeOid.xid8, numbers],

@@ -1,38 +1,42 @@
-/** tid: the number of a page and of a place in it, as `(0,1)`. Rows here have none; tools that were written for PostgreSQL pass such values on. */
+/**
+ * tid: a page's number and a place in it, as `(0,1)`. Here it is the number of a row in a table without a primary key (`ctid`), whose upper bits are
+ * taken for the page: a safe integer, in order.
+ */
 import { assert } from "../../types/assert.js";
 import { exactly, fixed } from "./bytes.js";
 import type { TypeCodec } from "./codec.js";
+import type { Value } from "./datum.js";
 import { invalidText } from "./invalid.js";
 
+const places = 0x1_0000;
 const pageMax = 0xffff_ffff;
-const placeMax = 0xffff;
 
-const shown = (page: number, place: number): string => `(${page},${place})`;
+/** The greatest number that a tid can stand for. */
+export const tidMax = pageMax * places + places - 1;
 
-function partsOf(text: string): readonly [page: number, place: number] {
+function numberOf(value: Value): number {
+  assert(typeof value === "number", "a tid is kept as a number");
+  return value;
+}
+
+function fromText(text: string): number {
   const [, page, place] = /^\((-?\d+),(\d+)\)$/u.exec(text) ?? [];
-  const [pages, places] = [Number(page), Number(place)];
-  if (page === undefined || pages < -(2 ** 31) || pages > pageMax || places > placeMax) throw invalidText("tid", text);
+  const [pages, at] = [Number(page), Number(place)];
+  if (page === undefined || pages < -(2 ** 31) || pages > pageMax || at >= places) throw invalidText("tid", text);
   // A negative number is what its bits are without a sign.
-  return [pages >>> 0, places];
+  return (pages >>> 0) * places + at;
 }
 
 export const tidCodec: TypeCodec = {
-  input: (text) => shown(...partsOf(text)),
-  output: (value) => {
-    assert(typeof value === "string", "a tid is kept as its text");
-    return value;
-  },
+  input: fromText,
+  output: (value) => `(${Math.floor(numberOf(value) / places)},${numberOf(value) % places})`,
   receive: (bytes) => {
     const view = exactly(bytes, 6);
-    return shown(view.getUint32(0), view.getUint16(4));
+    return view.getUint32(0) * places + view.getUint16(4);
   },
-  send: (value) => {
-    assert(typeof value === "string", "a tid is kept as its text");
-    const [page, place] = partsOf(value);
-    return fixed(6, (view) => {
-      view.setUint32(0, page);
-      view.setUint16(4, place);
-    });
-  },
+  send: (value) =>
+    fixed(6, (view) => {
+      view.setUint32(0, Math.floor(numberOf(value) / places));
+      view.setUint16(4, numberOf(value) % places);
+    }),
 };

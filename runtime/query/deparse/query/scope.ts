@@ -21,7 +21,7 @@ export interface ScopeRelation {
   readonly name: string;
   readonly shown: string;
   readonly columns: readonly ScopeColumn[];
-  /** It is a table, whose rows have a `tableoid`. */
+  /** It is a table, whose rows have a `tableoid` and a `ctid`. */
   readonly isTable: boolean;
 }
 
@@ -29,6 +29,16 @@ export interface ScopeRelation {
 export interface CommonTableScope {
   readonly name: string;
   readonly outputs: readonly Output[];
+}
+
+const systemTypes: ReadonlyMap<string, SqlType> = new Map([
+  ["tableoid", sqlType(typeOid.oid)],
+  ["ctid", sqlType(typeOid.tid)],
+]);
+
+function systemColumn({ shown }: ScopeRelation, name: string): ScopeColumn | null {
+  const type = systemTypes.get(name);
+  return type === undefined ? null : { name, text: `${quoteIdentifier(shown)}.${name}`, type };
 }
 
 export class QueryScope {
@@ -90,15 +100,15 @@ export class QueryScope {
     if (parts.length === 1) {
       const found = this.columns.filter(({ name }) => name === sought);
       if (found.length > 1) throw notSupported("showing a column that several tables have");
-      return found[0] ?? null;
+      const tables = this.relations.filter(({ isTable }) => isTable);
+      return found[0] ?? (tables.length === 1 && tables[0] !== undefined ? systemColumn(tables[0], sought) : null);
     }
     const relation = this.relation(parts.at(-2) ?? "");
     if (relation === null) return null;
     const found = relation.columns.filter(({ name }) => name === sought);
     if (found.length > 1) throw notSupported("showing one of several columns of one name");
     if (found[0] !== undefined) return found[0];
-    if (sought !== "tableoid" || !relation.isTable) return null;
-    return { name: sought, text: `${quoteIdentifier(relation.shown)}.tableoid`, type: sqlType(typeOid.oid) };
+    return relation.isTable ? systemColumn(relation, sought) : null;
   }
 
   /** A relation of this query alone. */

@@ -34,6 +34,7 @@ const plainNumbers = new Set<Oid>([
   typeOid.int4,
   typeOid.int8,
   typeOid.oid,
+  typeOid.tid,
   typeOid.date,
   typeOid.time,
   typeOid.timestamp,

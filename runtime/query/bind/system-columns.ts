@@ -1,0 +1,88 @@
+/** Columns that every table has beside its own, found by their names and not by `*`: `tableoid` and `ctid`. */
+import type { MaterializedViewDefinition, TableDefinition } from "../catalog/model.js";
+import { notSupported, SqlError } from "../error.js";
+import type { ResolvedScalar } from "../functions/registry.js";
+import type { BoundExpression } from "../plan/expression.js";
+import type { PlanColumn } from "../plan/plan.js";
+import { rowNumberOf } from "../table/index-keys.js";
+import { bytesOf } from "../types/bytea.js";
+import { sqlType, typeOid } from "../types/sql-type.js";
+import { tidMax } from "../types/tid.js";
+import { positionOf } from "./binder.js";
+import type { ScopeColumn } from "./scope.js";
+
+/** `tableoid`: the table's own oid where `present`, a column that is never null in its rows, is there: not in the empty half of an outer join. */
+export function tableOid(table: TableDefinition, present: PlanColumn, location: number): ScopeColumn {
+  const type = sqlType(typeOid.oid);
+  const subject: BoundExpression = { kind: "column", ...present, location };
+  const condition: BoundExpression = {
+    kind: "isTest",
+    test: "null",
+    isNegated: true,
+    subject,
+    type: sqlType(typeOid.bool),
+    location,
+  };
+  const result: BoundExpression = { kind: "constant", value: table.oid, type, location };
+  const otherwise: BoundExpression = { kind: "constant", value: null, type, location };
+  const expression: BoundExpression = { kind: "case", branches: [{ condition, result }], otherwise, type, location };
+  return { id: present.id, name: "tableoid", type, table: 0, column: 0, expression };
+}
+
+/** The place of a row by its key. */
+const placeOfRow: ResolvedScalar = {
+  kind: "scalar",
+  oid: 0,
+  name: "ctid",
+  argumentTypes: [sqlType(typeOid.bytea)],
+  resultType: sqlType(typeOid.tid),
+  volatility: "immutable",
+  isStrict: true,
+  evaluator: {
+    arity: 1,
+    call: (key) => {
+      const number = rowNumberOf(bytesOf(key ?? ""));
+      if (number > tidMax) throw new SqlError("54000", "the table has had more rows than ctid can tell apart");
+      return number;
+    },
+  },
+};
+
+/** `ctid`: which of its rows a row is, for those of a table without a primary key. Its other rows are told apart by their keys. */
+export function ctid(
+  of: TableDefinition | MaterializedViewDefinition,
+  { id, name, type: keyType }: PlanColumn,
+): ScopeColumn {
+  const type = sqlType(typeOid.tid);
+  const column = { id, name: "ctid", type, table: 0, column: 0 };
+  if (of.kind !== "table" || of.keyColumns.length > 0) {
+    const whose = of.kind === "table" ? "a table with a primary key" : "a materialized view";
+    const onRead = (location: number): void => {
+      throw notSupported(`ctid of ${whose}`, positionOf(location));
+    };
+    return { ...column, expression: null, onRead };
+  }
+  const key: BoundExpression = { kind: "column", id, name, type: keyType, location: -1 };
+  const expression: BoundExpression = {
+    kind: "call",
+    callee: placeOfRow,
+    arguments: [key],
+    form: "function",
+    type,
+    location: -1,
+  };
+  return { ...column, expression };
+}
+
+/** Of a row that is not there yet, or is about to be another. */
+export const writtenCtid: ScopeColumn = {
+  id: 0,
+  name: "ctid",
+  type: sqlType(typeOid.tid),
+  table: 0,
+  column: 0,
+  expression: null,
+  onRead: (location) => {
+    throw notSupported("ctid of rows that are written", positionOf(location));
+  },
+};

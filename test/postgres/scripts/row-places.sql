@@ -1,0 +1,37 @@
+-- ctid of tables without a primary key: doubles are found and taken away by it.
+create table c1 (a int, b text);
+insert into c1 values (1,'x'),(1,'x'),(2,'y'),(2,'y'),(2,'y'),(3,'z');
+select count(distinct ctid), count(*) from c1;
+delete from c1 where ctid not in (select min(ctid) from c1 group by a, b);
+select a, b from c1 order by a;
+insert into c1 select a, b from c1;
+delete from c1 x using c1 y where x.ctid > y.ctid and x.a = y.a and x.b = y.b;
+select a, b from c1 order by a;
+select pg_typeof(ctid) from c1 limit 1;
+select ctid = (select ctid from c1 where a = 1) from c1 order by a;
+update c1 set b = 'q' where ctid = (select ctid from c1 where a = 2);
+select * from c1 order by a;
+delete from c1 where ctid = any (array(select ctid from c1 where a > 1));
+select * from c1 order by a;
+select l.a, r.ctid is null from c1 l left join c1 r on r.a = l.a + 1;
+select max(ctid) is not null from c1;
+select '(0,10)'::tid > '(0,9)'::tid, '(1,0)'::tid < '(0,65535)'::tid, '(0,1)'::tid in ('(0,1)', '(0,2)');
+with d as (select ctid, row_number() over (partition by a) as n from c1) delete from c1 using d where c1.ctid = d.ctid and d.n > 1;
+select * from c1;
+create view cv as select ctid as place, a from c1;
+select count(place) from cv;
+\d+ cv
+create index on c1 (ctid);
+alter table c1 add ctid int;
+select ctid from cv;
+drop table c1 cascade;
+create table c2 (a int, b text);
+create view c3 as select ctid, a, b from c2;
+insert into c3 values (null, 1, 'x');
+insert into c3 (a, b) values (1, 'x');
+update c3 set ctid = null;
+update c3 set b = 'y' where a = 1;
+select a, b from c3;
+select table_name, column_name, is_updatable from information_schema.columns where table_name = 'c3' order by ordinal_position;
+insert into c2 values (2, 'z') returning a;
+drop view c3; drop table c2;
