@@ -11,10 +11,10 @@
  *             4: id u32 · topic u8 (1 commit index, 2 administration, 3 report, 4 handover, 5 barrier,
  *                6 reconfiguration, 7 cancel, 8 roles changed, 9 taken, 10 gateway gone) · zero 3 · body
  *             5: id u32 · known u8 · zero 3 · body
- *             6: 1 for the last part of a relay, else 0 · bytes of a relay that is longer than a message between nodes
+ *             6: 1 for the last part of a relay, else 0 · bytes of a longer relay, whose parts follow one another
  */
 import { assert } from "../../runtime/types/assert.js";
-import { miB } from "../../runtime/types/limits.js";
+import { kiB, miB } from "../../runtime/types/limits.js";
 
 export const relayKinds = { requests: 1, replies: 2, commands: 3, question: 4, answer: 5, part: 6 } as const;
 
@@ -27,8 +27,9 @@ const questionHeadBytes = 8;
 const u32Span = 2 ** 32;
 
 /** A message between nodes has at most 17 MiB. */
-const relayBytesMax: number = 16 * miB;
-const partBytesMax: number = 2 * miB;
+export const relayBytesMax: number = 16 * miB;
+/** What a heartbeat waits behind is some of these, and not an answer of 8 MiB. */
+export const partBytesMax: number = 512 * kiB;
 /** More than the largest request of a client, whose messages have at most 64 MiB. */
 const assembledBytesMax: number = 96 * miB;
 
@@ -84,9 +85,8 @@ export function decodeRelay(bytes: Uint8Array): Required<Relay> {
   return { kind: view.getUint8(kindAt), incarnation, source: view.getUint8(sourceAt), body: bytes.slice(headBytes) };
 }
 
-/** What one relay is sent as: itself, or parts of at most `partBytesMax`, to be put together again where they arrive. */
+/** Parts of a relay, to be put together again where they arrive. */
 export function partsOf(bytes: Uint8Array): readonly Uint8Array[] {
-  if (bytes.length <= relayBytesMax) return [bytes];
   const parts: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += partBytesMax) {
     const body = new Uint8Array(1 + Math.min(partBytesMax, bytes.length - at));

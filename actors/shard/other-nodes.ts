@@ -110,8 +110,9 @@ export class OtherNodes {
     return false;
   }
 
-  #askTaken(to: number, taken: () => void): boolean {
-    const isAsked = this.#questions.tryAsk(to, relayTopics.taken, noBytes, takenMs, taken);
+  #askTaken(to: number, taken: (isKnown: boolean) => void): boolean {
+    const told = (body: Uint8Array | null): void => taken(body !== null);
+    const isAsked = this.#questions.tryAsk(to, relayTopics.taken, noBytes, takenMs, told);
     this.#watch();
     return isAsked;
   }

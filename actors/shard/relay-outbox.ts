@@ -1,14 +1,14 @@
 /**
  * What this shard says to the one on another node, no faster than it is taken there: requests that are handed on, and answers to such. Each
  * of both sides may have some megabytes on their way; from time to time the other is asked to say that it has taken all that came before. So
- * neither the link of the replicas nor a mailbox at either end of it is ever full of them, and prepares of the protocol, which share the
- * link, are not kept behind more than that.
+ * neither the link of the replicas nor a mailbox at either end of it is ever full of them. What is long goes in parts: heartbeats of the protocol
+ * share the link.
  *
- * A shard of an earlier release answers what it does not understand with null: it has taken what came before all the same.
+ * A shard of an earlier release answers what it does not understand with null: it has taken what came before all the same, and knows of no parts.
  */
 import { assert } from "../../runtime/types/assert.js";
 import { miB } from "../../runtime/types/limits.js";
-import { partsOf } from "../messages/relay.js";
+import { partBytesMax, partsOf, relayBytesMax } from "../messages/relay.js";
 
 /** On their way at a time, unless a single message is larger. */
 export const windowBytes: number = 4 * miB;
@@ -20,19 +20,25 @@ const messageBytes = 256;
 export interface OutboxHost {
   /** False when they are not on their way: they are sent again later. */
   send(bytes: Uint8Array): boolean;
-  /** Asks whether all that was sent before is taken; false, and nothing is told, when that cannot be asked now. */
-  askTaken(taken: () => void): boolean;
+  /**
+   * Asks the other side to say that all that was sent before is taken, and hears whether it knows what it is asked; false, and nothing is
+   * told, when that cannot be asked now.
+   */
+  askTaken(taken: (isKnown: boolean) => void): boolean;
   /** There may be room again. */
   roomAgain(): void;
 }
 
 export class RelayOutbox {
   readonly #host: OutboxHost;
-  /** Of a message that is longer than those between nodes are: what is still to be sent. */
+  /** Of a long message: what is still to be sent. */
   #parts: readonly Uint8Array[] = [];
   #sent = 0;
   #taken = 0;
   #isAsked = false;
+  /** Whether the other side puts parts together; null until it has said something. */
+  #knowsParts: boolean | null = null;
+  #isPartsWanted = false;
 
   constructor(host: OutboxHost) {
     this.#host = host;
@@ -49,13 +55,20 @@ export class RelayOutbox {
   }
 
   hasRoom(bytes: number): boolean {
-    return this.#parts.length === 0 && this.#fits(bytes);
+    if (this.#parts.length > 0) return false;
+    if (bytes > partBytesMax && this.#knowsParts === null) {
+      this.#isPartsWanted = true;
+      this.goOn();
+      return false;
+    }
+    return this.#fits(Math.min(bytes, this.#knowsParts === true ? partBytesMax : bytes));
   }
 
   /** Takes a relay for which there is room. False when nothing of it is on its way. */
   send(bytes: Uint8Array): boolean {
     assert(this.#parts.length === 0, "what there is no room for waits");
-    const parts = partsOf(bytes);
+    const isWhole = bytes.length <= (this.#knowsParts === true ? partBytesMax : relayBytesMax);
+    const parts = isWhole ? [bytes] : partsOf(bytes);
     const [first] = parts;
     assert(first !== undefined, "a relay is sent as something");
     if (!this.#pass(first)) return false;
@@ -78,7 +91,7 @@ export class RelayOutbox {
   }
 
   get #isToBeAsked(): boolean {
-    return !this.#isAsked && this.underWay >= askBytes;
+    return !this.#isAsked && (this.underWay >= askBytes || this.#isPartsWanted);
   }
 
   goOn(): void {
@@ -90,9 +103,11 @@ export class RelayOutbox {
     }
     if (!this.#isToBeAsked) return;
     const upTo = this.#sent;
-    this.#isAsked = this.#host.askTaken(() => {
-      assert(this.#isAsked && upTo > this.#taken, "it is said once that what came before is taken");
+    this.#isAsked = this.#host.askTaken((isKnown) => {
+      assert(this.#isAsked && upTo >= this.#taken, "it is said once that what came before is taken");
       this.#isAsked = false;
+      this.#isPartsWanted = false;
+      this.#knowsParts ??= isKnown;
       this.#taken = upTo;
       this.goOn();
       this.#host.roomAgain();

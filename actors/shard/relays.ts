@@ -7,7 +7,7 @@ export interface RelaysHost {
   /** False when it is not on its way. */
   tell(replica: number, bytes: Uint8Array): boolean;
   /** See `OutboxHost.askTaken`. */
-  askTaken(replica: number, taken: () => void): boolean;
+  askTaken(replica: number, taken: (isKnown: boolean) => void): boolean;
   roomAgain(): void;
 }
 
@@ -37,7 +37,7 @@ export class Relays implements RelaySender {
   }
 
   hasRoom(replica: number, bytes: number): boolean {
-    const hasRoom = this.#outboxes.get(replica)?.hasRoom(bytes) ?? true;
+    const hasRoom = this.#outbox(replica).hasRoom(bytes);
     if (!hasRoom) this.refused += 1;
     return hasRoom;
   }
