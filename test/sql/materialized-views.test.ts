@@ -1,5 +1,6 @@
 /** Materialized views, over a shard without threads: what they hold is what their queries say, whatever is done and undone. */
 import test from "ava";
+import { LoadedRows } from "../../actors/shard/sql/loaded-rows.js";
 import { dump } from "../kernel/shard-twin.js";
 import { Random } from "../query/fuzz/expressions.js";
 import { type RigSession, ShardRig } from "./shard-rig.js";
@@ -385,4 +386,29 @@ test("a star is what it was when a view was made, whatever columns its table get
   session.rows("INSERT INTO t VALUES (1, 2, 'x')");
   t.deepEqual(session.rows("SELECT * FROM v"), [["1", "2", "1"]]);
   t.deepEqual(session.rows("SELECT * FROM w"), [["1", "2", "1"]]);
+});
+
+test("what is loaded into a table that no view reads stays as it was loaded", (t) => {
+  let poured = 0;
+  const { pour } = LoadedRows.prototype;
+  LoadedRows.prototype.pour = function counted(into): void {
+    poured += 1;
+    pour.call(this, into);
+  };
+  try {
+    const session = new ShardRig().session();
+    session.rows("CREATE TABLE seen (id int PRIMARY KEY, n int)");
+    session.rows("CREATE TABLE apart (id int PRIMARY KEY, n int)");
+    session.rows("CREATE MATERIALIZED VIEW totals AS SELECT n, count(*) c FROM seen GROUP BY n");
+    session.rows("INSERT INTO apart SELECT g, g % 7 FROM generate_series(1, 500) g");
+    session.rows("CREATE TABLE copied AS SELECT * FROM apart");
+    session.rows("CREATE INDEX ON copied (n)");
+    t.is(poured, 0, "no view asks for single rows");
+    session.rows("INSERT INTO seen SELECT id, n FROM copied");
+    t.true(poured > 0, "a view that reads the table does");
+    const counted = session.rows("SELECT * FROM totals ORDER BY n");
+    t.deepEqual(counted, session.rows("SELECT n, count(*) FROM seen GROUP BY n ORDER BY n"));
+  } finally {
+    LoadedRows.prototype.pour = pour;
+  }
 });

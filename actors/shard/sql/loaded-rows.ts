@@ -79,6 +79,10 @@ export class LoadedRows implements LoadedEntries {
     this.#partBytes = partBytes;
   }
 
+  get objects(): readonly number[] {
+    return this.#lasts.map(({ object }) => object);
+  }
+
   get isEmpty(): boolean {
     return this.entries === 0;
   }

@@ -52,10 +52,13 @@ export class ViewKeeper {
     const committed = catalogs.current(host.state, tenant);
     const catalog = catalogVersion < 0 ? catalogs.pending(reader, tenant, catalogVersion) : committed;
     const views = catalog.materializedViews.filter((view) => isMaintained(view, catalog));
-    if (views.length === 0) return;
-    transaction.maintainedFrom = overlay.mark();
     const isComputed = ({ oid }: MaterializedViewDefinition): boolean => transaction.isComputed(oid, position);
     const computed = new Set(views.filter(isComputed).map(({ oid }) => oid));
+    const isLeftAlone = (view: MaterializedViewDefinition): boolean =>
+      isComparable(view, committed, catalog) ? !overlay.touches(storagesOf(view, catalog)) : computed.has(view.oid);
+    // What was loaded stays as it is when no view has anything to do with it.
+    if (views.every(isLeftAlone)) return;
+    transaction.maintainedFrom = overlay.mark();
     const work = new Work(this.#deciding, request, transaction, catalog, position, reader);
     for (const view of views) {
       if (!isComparable(view, committed, catalog)) {
@@ -91,9 +94,7 @@ export class ViewKeeper {
   ): Map<number, TableChange> {
     const found = new Map<number, TableChange>();
     for (const { table } of view.sources) {
-      const rows = rowsOfObject(catalog.objectByOid(table));
-      assert(rows !== null, "what a materialized view reads is there");
-      const change = this.#changeOf(rows.storage, transaction);
+      const change = this.#changeOf(storageOf(table, catalog), transaction);
       if (change.removed.length + change.added.length > 0) found.set(table, change);
     }
     return found;
@@ -120,6 +121,15 @@ export class ViewKeeper {
     return { removed, added };
   }
 }
+
+function storageOf(table: number, catalog: ObjectCatalog): number {
+  const rows = rowsOfObject(catalog.objectByOid(table));
+  assert(rows !== null, "what a materialized view reads is there");
+  return rows.storage;
+}
+
+const storagesOf = ({ sources }: MaterializedViewDefinition, catalog: ObjectCatalog): ReadonlySet<number> =>
+  new Set(sources.map(({ table }) => storageOf(table, catalog)));
 
 /** Entries between two signs of life. */
 const entriesBetweenSigns = 4_096;

@@ -8,6 +8,8 @@ export interface LoadedEntries {
   /** Rows, and rows with their entries in indexes. */
   readonly rows: number;
   readonly entries: number;
+  /** Objects of the store whose rows or entries may be among them. */
+  readonly objects: readonly number[];
   /** As they are committed, cut where a record may end. */
   readonly parts: readonly Uint8Array[];
   /** All of them, in the order in which they came. The bytes are the receiver's to keep. */

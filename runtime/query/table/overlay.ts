@@ -84,6 +84,14 @@ export class Overlay {
     return false;
   }
 
+  /** Whether it may say something of rows of these objects of the store. What was loaded stays as it is. */
+  touches(objects: ReadonlySet<number>): boolean {
+    if (this.#loaded?.objects.some((object) => objects.has(object)) === true) return true;
+    for (const { key } of this.#trees.get(tableTree.rows)?.entries.values() ?? [])
+      if (objects.has(objectOf(key))) return true;
+    return false;
+  }
+
   /** Takes rows that nothing in here, and nothing in the state, has the keys of. They may grow until they are looked at. */
   load(loaded: LoadedEntries): void {
     assert(this.#loaded === null, "what was loaded before has become entries");
@@ -183,10 +191,7 @@ export class Overlay {
     this.settle();
     for (const tree of [tableTree.rows, tableTree.index]) {
       const target = this.#trees.get(tree);
-      for (const [name, entry] of [...(target?.entries ?? [])]) {
-        const view = new DataView(entry.key.buffer, entry.key.byteOffset, entry.key.byteLength);
-        if (objects.has(view.getUint32(tenantBytes))) target?.delete(name);
-      }
+      for (const [name, { key }] of [...(target?.entries ?? [])]) if (objects.has(objectOf(key))) target?.delete(name);
     }
     this.changes += 1;
   }
@@ -235,6 +240,12 @@ const isLoadedTree = (tree: number): boolean => tree === tableTree.rows || tree 
 
 /** A key begins with its tenant; the object follows. */
 const tenantBytes = 8;
+
+const objectOf = (key: Uint8Array): number => {
+  let object = 0;
+  for (let at = tenantBytes; at < tenantBytes + 4; at += 1) object = object * 256 + (key[at] ?? 0);
+  return object;
+};
 
 const entryOverheadBytes = 150;
 const sizeOf = (entry: Entry | null): number =>
