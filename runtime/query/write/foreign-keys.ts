@@ -8,6 +8,8 @@ import { AssertionFailed, assert } from "../../types/assert.js";
 import type { TableDefinition } from "../catalog/model.js";
 import { compareBytes } from "../table/key-buffer.js";
 import type { Datum } from "../types/datum.js";
+import { Decimal } from "../types/decimal.js";
+import { Interval } from "../types/interval.js";
 import { keyMixed, parentMissing, stillReferenced } from "./constraint-errors.js";
 import type { DeferredCheck } from "./deferred-checks.js";
 import type { WritePorts } from "./ports.js";
@@ -30,6 +32,8 @@ interface GoneKey {
   readonly values: readonly Datum[];
   /** New values of the referenced columns of a row that stays; null when the row was deleted. */
   readonly now: readonly Datum[] | null;
+  /** The new values are equal to those before, and written otherwise: `1.0` for `1`. To all actions but NO ACTION that is a change. */
+  readonly isEqual: boolean;
 }
 
 const pick = (values: readonly Datum[], numbers: readonly number[]): Datum[] =>
@@ -90,13 +94,14 @@ export class ForeignKeys {
       const values = pick(before, constraint.referencedColumns);
       if (values.includes(null)) continue;
       const next = after === null ? null : pick(after, constraint.referencedColumns);
-      if (next !== null && isSameKey(table, constraint.referencedColumns, values, next)) continue;
       const action = next === null ? constraint.onDelete : constraint.onUpdate;
+      const isEqual = next !== null && isSameKey(table, constraint.referencedColumns, values, next);
+      if (isEqual && (action === "noAction" || isSameForm(values, next))) continue;
       // What follows of itself, and RESTRICT, never waits.
       if (action === "noAction" && timing.isDeferred(constraint)) {
         const { oid } = constraint;
         timing.defer({ kind: "referenced", table: table.oid, child: child.oid, constraint: oid, values });
-      } else this.#gone.push({ parent: table, child, constraint, values, now: next });
+      } else this.#gone.push({ parent: table, child, constraint, values, now: next, isEqual });
     }
   }
 
@@ -215,9 +220,9 @@ export class ForeignKeys {
   }
 
   /** Whether the key has come back, by another row of the same statement. */
-  #isBack({ child, parent, constraint, values, now }: GoneKey): boolean {
+  #isBack({ child, parent, constraint, values, now, isEqual }: GoneKey): boolean {
     const action = now === null ? constraint.onDelete : constraint.onUpdate;
-    return action !== "restrict" && this.#isThere(child, parent, constraint, values);
+    return action !== "restrict" && !isEqual && this.#isThere(child, parent, constraint, values);
   }
 
   #check({ child, constraint, values }: Reference): void {
@@ -325,3 +330,14 @@ function refersTo({ child, parent, constraint, values }: GoneKey, own: readonly 
 
 const isSameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
   a !== undefined && b !== undefined && compareBytes(a, a.length, b, b.length) === 0;
+
+/** Whether equal values are also written alike. */
+const isSameForm = (a: readonly Datum[], b: readonly Datum[]): boolean =>
+  a.every((value, index) => {
+    const other = b[index];
+    if (value instanceof Decimal) return other instanceof Decimal && value.scale === other.scale;
+    if (value instanceof Interval)
+      return other instanceof Interval && value.months === other.months && value.days === other.days;
+    // -0 is equal to 0. Other equal values have one form, or none that PostgreSQL tells apart.
+    return typeof value !== "number" || Object.is(value, other);
+  });
