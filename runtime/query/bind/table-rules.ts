@@ -10,7 +10,7 @@ import type { Binder } from "./binder.js";
 import type { RowRules } from "./bound.js";
 import { coerce, coerceTo } from "./coerce.js";
 import { plainContext } from "./context.js";
-import { columnRules, domainOf } from "./domain.js";
+import { asDomainValue, columnRules, domainOf } from "./domain.js";
 import { bindExpression } from "./expression.js";
 import { noNames, Scope, type ScopeRelation } from "./scope.js";
 import { bindStored } from "./stored.js";
@@ -61,9 +61,19 @@ export const scopeOf = (...relations: readonly ScopeRelation[]): Scope =>
 /** What a column holds when nothing is said: its identity, its default, or NULL. */
 export function defaultOf(column: ColumnDefinition, binder: Binder): BoundExpression {
   if (column.identity !== null) return nextValue(column);
-  const own = column.default ?? domainOf(column.type, binder)?.default ?? null;
-  if (own === null) return { kind: "constant", value: null, type: column.type, location: -1 };
-  return defaultValue(own, column.type, column.name, binder);
+  if (column.default !== null) return defaultValue(column.default, column.type, column.name, binder);
+  const domain = domainOf(column.type, binder);
+  const own = domain?.default ?? null;
+  if (domain === null || own === null) return { kind: "constant", value: null, type: column.type, location: -1 };
+  const { base, defaultType = base } = domain;
+  if (defaultType.domain === undefined) return defaultValue(own, column.type, column.name, binder);
+  // It is a value of the domain beneath before it is one of the column's.
+  const first = defaultValue(own, defaultType, column.name, binder);
+  const beneath = asDomainValue(first, defaultType, binder, bindExpression);
+  // What is wrong with a constant is found with its row: numbers of sequences have been drawn by then.
+  const asked: BoundExpression =
+    beneath.kind === "call" ? { ...beneath, callee: { ...beneath.callee, volatility: "stable" } } : beneath;
+  return assign(asked, column.type, column.name, binder, "default expression");
 }
 
 /** A stored default as a value for its column. */

@@ -301,6 +301,8 @@ export interface DomainDefinition extends Commented, Owned {
   readonly base: SqlType;
   readonly isNotNull: boolean;
   readonly default: StoredExpression | null;
+  /** What the default is a value of first, where that is not `base`: it was that of the domain beneath when this one was made. */
+  readonly defaultType?: SqlType;
   /** Conditions over `VALUE`. */
   readonly checks: readonly {
     readonly oid: Oid;

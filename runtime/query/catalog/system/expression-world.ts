@@ -76,7 +76,9 @@ export class ExpressionWorld extends CatalogWorld {
     return stored === null ? null : this.#show({ stored, place: { of: table, type: column.type } }, style).text;
   }
 
-  domainDefault({ default: stored, base }: DomainDefinition, style: ExpressionStyle = "line"): string | null {
+  domainDefault(domain: DomainDefinition, style: ExpressionStyle = "line"): string | null {
+    const { base } = domain;
+    const stored = valueOf({ default: domain.default, type: base });
     return stored === null ? null : this.#show({ stored, place: { of: null, type: base } }, style).text;
   }
 

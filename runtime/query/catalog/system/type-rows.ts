@@ -77,7 +77,7 @@ function domainRow(definition: DomainDefinition, world: ExpressionWorld): System
     typnotnull: definition.isNotNull,
     typbasetype: base.domain ?? base.oid,
     typtypmod: base.domain === undefined ? base.modifier : -1,
-    typdefaultbin: definition.default === null ? null : nodeTree("default", definition.oid),
+    typdefaultbin: world.domainDefault(definition) === null ? null : nodeTree("default", definition.oid),
     typdefault: world.domainDefault(definition),
     typacl: aclArray(definition),
   };

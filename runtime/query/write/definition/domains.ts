@@ -8,6 +8,7 @@ import {
   rowsOfObject,
   type TableDefinition,
 } from "../../catalog/model.js";
+import { valueOf } from "../../catalog/system/expression-world.js";
 import { isTemporaryName } from "../../catalog/temporary.js";
 import { domainsOver } from "../../catalog/user-types.js";
 import { notSupported, SqlError } from "../../error.js";
@@ -46,10 +47,16 @@ export function createDomain(statement: CreateDomain, ports: DefinitionPorts): D
   let domain: DomainDefinition = { ...start, isNotNull: false, default: null, checks: [] };
   for (const constraint of statement.constraints) domain = constrained(domain, constraint, ports);
   // What the one beneath has for a default by now is its own from here on.
-  if (under?.kind === "domain" && domain.default === null) domain = { ...domain, default: under.default };
+  if (under?.kind === "domain" && domain.default === null) domain = { ...domain, ...inheritedDefault(under) };
   draft.put(withDefaults(domain, ports));
   ports.validateDomain(draft.catalog, domain);
   return { tag: "CREATE DOMAIN" };
+}
+
+function inheritedDefault(under: DomainDefinition): Pick<DomainDefinition, "default" | "defaultType"> {
+  const { base, defaultType = base } = under;
+  const inherited = valueOf({ default: under.default, type: base });
+  return inherited === null ? { default: null } : { default: inherited, defaultType };
 }
 
 function constrained(domain: DomainDefinition, constraint: ConstraintSyntax, ports: DefinitionPorts): DomainDefinition {
@@ -100,7 +107,8 @@ export function alterDomain({ name, change }: AlterDomain, ports: DefinitionPort
   switch (change.kind) {
     case "setDefault": {
       const { expression } = change;
-      put({ ...domain, default: expression === null ? null : storeDefault(expression, ports) }, ports);
+      const { defaultType: _before, ...own } = domain;
+      put({ ...own, default: expression === null ? null : storeDefault(expression, ports) }, ports);
       break;
     }
     case "setNotNull":
