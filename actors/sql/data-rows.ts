@@ -42,6 +42,8 @@ const plainTypes: ReadonlySet<number> = new Set([
   typeOid.varchar,
   typeOid.bpchar,
   typeOid.uuid,
+  typeOid.bit,
+  typeOid.varbit,
 ]);
 
 /** What a client wants a column as: none given is text, one is for all. */

@@ -87,6 +87,8 @@ function isText(argument: Expression, type: Oid): boolean {
       return takesIntegers.has(type);
     case "numberLiteral":
       return fractions.has(type);
+    case "bitLiteral":
+      return false;
     case "stringLiteral":
       return type === typeOid.text;
     default:

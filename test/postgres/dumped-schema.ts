@@ -52,7 +52,7 @@ CREATE TABLE part_refs (id int PRIMARY KEY, a int, b text, FOREIGN KEY (a, b) RE
 CREATE UNIQUE INDEX full_refs_once ON full_refs (lower(b) DESC) INCLUDE (c) NULLS NOT DISTINCT WHERE id > 5;
 CREATE TABLE of_domains (id int PRIMARY KEY, ps positive[] DEFAULT '{1,2}', mails email[] DEFAULT ARRAY['a@b.c']::email[], CHECK (ps <> '{9}'::positive[]));
 CREATE VIEW of_domain_arrays AS SELECT id, ps, ARRAY[id, 2]::positive[] AS more FROM of_domains;
-CREATE TABLE visitors (id serial PRIMARY KEY, at inet UNIQUE DEFAULT '10.0.0.1'::inet, net cidr CHECK (net >>= '10.0.0.1'::inet OR masklen(net) > 8), hops inet[], clock timetz(3) DEFAULT '10:00:00.5+02');
+CREATE TABLE visitors (id serial PRIMARY KEY, at inet UNIQUE DEFAULT '10.0.0.1'::inet, net cidr CHECK (net >>= '10.0.0.1'::inet OR masklen(net) > 8), hops inet[], flags bit(5) DEFAULT B'10101', mask bit varying(9) CHECK (mask <> '0'::bit varying), clock timetz(3) DEFAULT '10:00:00.5+02');
 CREATE INDEX ON visitors (net DESC, at);
 CREATE UNLOGGED TABLE fast (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, v text UNIQUE);
 CREATE UNLOGGED SEQUENCE fast_numbers;
@@ -92,7 +92,7 @@ INSERT INTO patients (name, height, pulse, born, at, seen, weight, mail, token, 
 INSERT INTO "Odd Schema"."Odd Table" ("quote""d") VALUES ('a'), (E'\\\\.'), (E'\\\\N'), (NULL), (''), (E'line\\r\\nfeed\\v\\f\\b');
 INSERT INTO ward.visits (patient, odd, note, took, share, kind) SELECT 1 + i % 60, 1 + i % 5, 'n' || i, i * interval '1 hour', i / 7.0, 'out' FROM generate_series(1, 100) i;
 UPDATE ward.visits v SET parent = (SELECT id FROM ward.visits w WHERE w.number < v.number ORDER BY w.number LIMIT 1) WHERE number % 2 = 0;
-INSERT INTO visitors (at, net, hops, clock) SELECT inet '10.0.0.0/8' + i, set_masklen(inet '10.20.0.0' + i * 256, 8 + i)::cidr, ARRAY[inet '::1' + i, NULL, inet '10.0.0.0' + i], timetz '09:08:07.654321-03:30' + i * interval '50 min' FROM generate_series(1, 24) i;
+INSERT INTO visitors (at, net, hops, flags, mask, clock) SELECT inet '10.0.0.0/8' + i, set_masklen(inet '10.20.0.0' + i * 256, 8 + i)::cidr, ARRAY[inet '::1' + i, NULL, inet '10.0.0.0' + i], i::bit(5), X'0F' << i % 4, timetz '09:08:07.654321-03:30' + i * interval '50 min' FROM generate_series(1, 24) i;
 INSERT INTO pairs (a, b) SELECT i, 'x' || i % 3 FROM generate_series(1, 20) i;
 INSERT INTO pair_refs VALUES (1, 1, 'x1'), (2, NULL, NULL);
 INSERT INTO empty_table DEFAULT VALUES; INSERT INTO empty_table DEFAULT VALUES;

@@ -19,7 +19,7 @@ import { expectFields } from "./entries.js";
 import { bindGrouping } from "./grouping-call.js";
 import { bindIndirection } from "./indirection.js";
 import { missingRelation } from "./missing-relation.js";
-import { bindNumber } from "./number.js";
+import { bindBits, bindNumber } from "./number.js";
 import { bindIn, bindOperator, bindQuantified, comparison, distinct } from "./operator.js";
 import { castTarget } from "./populate.js";
 import { bindBetween, bindTest } from "./predicate.js";
@@ -58,6 +58,8 @@ function bindKind(expression: Expression, context: ExpressionContext): BoundExpr
       return bindNumber(expression.text, location);
     case "stringLiteral":
       return { kind: "constant", value: expression.text, type: sqlType(typeOid.unknown), location };
+    case "bitLiteral":
+      return bindBits(expression.text, location);
     case "booleanLiteral":
       return { kind: "constant", value: expression.value, type: bool, location };
     case "nullLiteral":

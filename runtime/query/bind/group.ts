@@ -6,7 +6,7 @@ import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import type { AggregateNode, PlanColumn, PlanNode } from "../plan/plan.js";
 import { columnsOf, expressionKey, mapParts } from "../plan/walk.js";
-import type { Expression } from "../syntax/ast-expression.js";
+import { type Expression, isConstant } from "../syntax/ast-expression.js";
 import type { GroupItem, SelectItem, SelectQuery } from "../syntax/ast-query.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { beginningOf } from "./beginning.js";
@@ -155,7 +155,7 @@ export class Grouping {
       const [first] = named;
       if (first !== undefined) return bindExpression(first.expression, context);
     }
-    if (syntax.kind === "stringLiteral" || syntax.kind === "numberLiteral" || syntax.kind === "booleanLiteral") {
+    if (isConstant(syntax)) {
       throw new SqlError("42601", "non-integer constant in GROUP BY", { position: positionOf(syntax.location) });
     }
     return bindExpression(syntax, context);

@@ -1,7 +1,9 @@
-/** Numbers as they are written. */
+/** Numbers, and strings of bits, as they are written. */
 import type { BoundExpression } from "../plan/expression.js";
+import { bitsFromText } from "../types/bits.js";
 import { decimalFromText } from "../types/decimal.js";
-import { sqlType, typeOid } from "../types/sql-type.js";
+import { noModifier, sqlType, typeOid } from "../types/sql-type.js";
+import { at } from "./coerce.js";
 
 /** Integers that fit are integer or bigint; all else is numeric. */
 export function bindNumber(text: string, location: number): BoundExpression {
@@ -22,4 +24,13 @@ export function bindNumber(text: string, location: number): BoundExpression {
   }
   const value = decimalFromText(text.replaceAll("_", ""));
   return { kind: "constant", value, type: sqlType(typeOid.numeric), location };
+}
+
+/** `B'101'` and `X'1F'` are of type bit, without a length. Throws 22P02. */
+export function bindBits(text: string, location: number): BoundExpression {
+  try {
+    return { kind: "constant", value: bitsFromText(text, noModifier), type: sqlType(typeOid.bit), location };
+  } catch (error) {
+    throw at(error, location);
+  }
 }

@@ -3,7 +3,7 @@ import { notSupported, SqlError } from "../error.js";
 import type { BoundExpression, ColumnId } from "../plan/expression.js";
 import { type LockNode, lockNames, type PlanColumn, type PlanNode, type SortKey } from "../plan/plan.js";
 import { expressionKey } from "../plan/walk.js";
-import type { ColumnName, Expression, SortItem } from "../syntax/ast-expression.js";
+import { type ColumnName, type Expression, isConstant, type SortItem } from "../syntax/ast-expression.js";
 import type { FromItem, RowLock, SelectItem, SelectQuery } from "../syntax/ast-query.js";
 import { sqlType, typeOid } from "../types/sql-type.js";
 import { beginningOf } from "./beginning.js";
@@ -312,7 +312,7 @@ function findOutput(syntax: Expression, outputs: readonly Output[], clause: stri
       position: positionOf(syntax.location),
     });
   }
-  if (syntax.kind === "stringLiteral" || syntax.kind === "numberLiteral" || syntax.kind === "booleanLiteral") {
+  if (isConstant(syntax)) {
     throw new SqlError("42601", `non-integer constant in ${clause}`, { position: positionOf(syntax.location) });
   }
   if (syntax.kind !== "columnName" || syntax.parts.length !== 1 || syntax.isStar) return null;

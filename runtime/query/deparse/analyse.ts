@@ -16,6 +16,7 @@ import type {
   InList,
   Subquery,
 } from "../syntax/ast-expression.js";
+import { bitsFromText } from "../types/bits.js";
 import { quoteIdentifier } from "../types/quote.js";
 import { noModifier, type SqlType, sqlType, typeOid } from "../types/sql-type.js";
 import { arrayTypeOf, elementTypeOf, isArray } from "../types/type-table.js";
@@ -55,6 +56,8 @@ export class Analysis {
         return number(syntax.text);
       case "stringLiteral":
         return constant(syntax.text, sqlType(typeOid.unknown));
+      case "bitLiteral":
+        return constant(bitsFromText(syntax.text, noModifier), sqlType(typeOid.bit));
       case "booleanLiteral":
         return constant(syntax.value ? "t" : "f", bool);
       case "nullLiteral":

@@ -187,6 +187,8 @@ const plainTexts: ReadonlySet<Oid> = new Set([
   typeOid.bpchar,
   typeOid.name,
   typeOid.uuid,
+  typeOid.bit,
+  typeOid.varbit,
   typeOid.inet,
   typeOid.cidr,
   typeOid.bytea,

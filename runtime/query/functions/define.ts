@@ -59,6 +59,8 @@ interface ValueByName {
   regnamespace: number;
   regrole: number;
   uuid: string;
+  bit: string;
+  varbit: string;
   inet: Inet;
   cidr: Inet;
   jsonb: Jsonb;

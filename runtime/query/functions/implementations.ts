@@ -6,6 +6,7 @@ import { collections } from "./implementations/aggregate-collections.js";
 import { statistics } from "./implementations/aggregate-statistics.js";
 import { sums } from "./implementations/aggregate-sums.js";
 import { arrays } from "./implementations/array.js";
+import { bitStrings } from "./implementations/bits.js";
 import { byteSizes } from "./implementations/byte-units.js";
 import { byteas } from "./implementations/bytea.js";
 import { comparisons } from "./implementations/comparison.js";
@@ -79,6 +80,7 @@ const implementations = collect([
   sleeps,
   uuids,
   inets,
+  bitStrings,
   timesWithZone,
   hashes,
   sessions,

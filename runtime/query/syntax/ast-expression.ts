@@ -22,9 +22,15 @@ export type Literal = Located &
     | { readonly kind: "integerLiteral"; readonly value: number }
     | { readonly kind: "numberLiteral"; readonly text: string }
     | { readonly kind: "stringLiteral"; readonly text: string }
+    /** `B'101'`, `X'1F'`: the letter, small, and what stands between the quotes. */
+    | { readonly kind: "bitLiteral"; readonly text: string }
     | { readonly kind: "booleanLiteral"; readonly value: boolean }
     | { readonly kind: "nullLiteral" }
   );
+
+/** A constant that is neither a whole number nor NULL: what stands for no column. */
+export const isConstant = ({ kind }: Expression): boolean =>
+  kind === "stringLiteral" || kind === "numberLiteral" || kind === "booleanLiteral" || kind === "bitLiteral";
 
 /** `$1`. */
 export interface ParameterName extends Located {

@@ -155,7 +155,7 @@ function convertConstant(fields: Fields, conversion: Conversion): Expression {
   }
   if (has(fields, "sval"))
     return { kind: "stringLiteral", text: textOf(fieldsOf(fields["sval"], "String"), "sval"), location };
-  throw notSupported("a bit string constant", location);
+  return { kind: "bitLiteral", text: textOf(fieldsOf(fields["bsval"], "BitString"), "bsval"), location };
 }
 
 /** A name with its parts, or with `*` in the end. */

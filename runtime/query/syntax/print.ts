@@ -72,6 +72,7 @@ const typeSpellings: Readonly<Record<string, string>> = {
   bpchar: "character",
   timestamptz: "timestamp with time zone",
   timetz: "time with time zone",
+  varbit: "bit varying",
 };
 
 export function printType(type: TypeName): string {
@@ -79,6 +80,8 @@ export function printType(type: TypeName): string {
     type.names.length > 1 ? [type.names.at(-2) ?? "", type.names.at(-1) ?? ""] : ["", type.names[0] ?? ""];
   const isSystem = schema === "" || schema === "pg_catalog";
   const spelled = isSystem ? (typeSpellings[name] ?? quoteName(name)) : names(type.names);
+  if (isSystem && name === "bit" && type.modifiers.length > 0)
+    return `bit(${list(type.modifiers)})${"[]".repeat(type.arrayDimensions)}`;
   const modifiers = type.modifiers.length === 0 || name === "interval" ? "" : `(${list(type.modifiers)})`;
   const [base = spelled, ...rest] = spelled.split(" with ");
   const tail = rest.length === 0 ? "" : ` with ${rest.join(" with ")}`;
@@ -95,6 +98,8 @@ export function printExpression(expression: Expression): string {
       return expression.text.startsWith("-") ? `(${expression.text})` : expression.text;
     case "stringLiteral":
       return quoteText(expression.text);
+    case "bitLiteral":
+      return `${expression.text.charAt(0).toUpperCase()}${quoteText(expression.text.slice(1))}`;
     case "booleanLiteral":
       return String(expression.value);
     case "nullLiteral":

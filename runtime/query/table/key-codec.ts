@@ -10,6 +10,7 @@
  *               interval: the span in µs, a month being 30 days, 96 bits
  *               time with time zone: µs of UTC as a double · seconds west of UTC, as an integer
  *               inet, cidr: 4 or 6 · address without the bits behind the prefix · bits of the prefix u8 · address
+ *               bit, bit varying: their bytes as those of bytea · how many bits u32
  *               numeric: 1 -∞ · 2 negative · 3 zero · 4 positive · 5 ∞ · 6 NaN, then the exponent u32 and digits in pairs (1 to 100), then 0;
  *               all after the first byte inverted for negative ones
  *               arrays: for each item its marker and value, then 0 · jsonb: see `jsonbKey`
@@ -21,6 +22,7 @@ import { itemAt, itemBytesMax, TableKey } from "../../store/table-trees.js";
 import { AssertionFailed, assert } from "../../types/assert.js";
 import { notSupported, SqlError } from "../error.js";
 import { SqlArray } from "../types/array.js";
+import { packBits } from "../types/bits.js";
 import { TimeWithZone, utcMicros } from "../types/date-time/time-with-zone.js";
 import type { Datum, Int64, Value } from "../types/datum.js";
 import { Decimal } from "../types/decimal.js";
@@ -206,6 +208,12 @@ export class KeyCodec {
         if (!(value instanceof SqlArray)) throw new AssertionFailed("an array has its class");
         this.#array(value);
         return;
+      case "bits": {
+        const bits = textOf(value);
+        this.#bytea(packBits(bits));
+        this.#u32(bits.length);
+        return;
+      }
       case "inet":
         if (!(value instanceof Inet)) throw new AssertionFailed("an address has its class");
         this.#inet(value);

@@ -21,6 +21,7 @@ const keptKinds: ReadonlySet<string> = new Set([
   "numeric",
   "inet",
   "timetz",
+  "bits",
 ]);
 
 /** Whether a column's values are kept. */

@@ -11,6 +11,7 @@
  *   text and its kin      UTF-8          bytea                as it is
  *   numeric               form u8 (0 positive, 1 negative, 2 NaN, 3 ∞, 4 -∞) · scale u16 · coefficient, little-endian bytes
  *   inet, cidr            bits of the prefix u8 · address, 4 or 16 bytes
+ *   bit, bit varying      bits u8 that the last byte has unused · bytes, the first bit the highest
  *   jsonb                 nodes in pre-order: tag u8 (0 null, 1 false, 2 true, 3 number, 4 string, 5 array, 6 object) and what it needs
  *   arrays                element type u32 · count u32 · items: null u8, or length u32 and the value; instead of the count, when there are
  *                         several dimensions or the first element is not number 1: dimensions u32 with the highest bit set, and the length u32
@@ -22,6 +23,7 @@ import { AssertionFailed, assert } from "../../types/assert.js";
 import { ByteWriter } from "../../types/byte-writer.js";
 import { SqlArray } from "../types/array.js";
 import { type Dimension, itemsOf } from "../types/array-shape.js";
+import { packBits, unpackBits } from "../types/bits.js";
 import { TimeWithZone } from "../types/date-time/time-with-zone.js";
 import type { Datum, Int64, Value } from "../types/datum.js";
 import { Decimal } from "../types/decimal.js";
@@ -46,11 +48,12 @@ export type Storage =
   | { readonly kind: "int64" | "timestamp" | "float64" | "time"; readonly width: 8 }
   | { readonly kind: "timetz"; readonly width: 12 }
   | { readonly kind: "interval" | "uuid"; readonly width: 16 }
-  | { readonly kind: "text" | "bytea" | "numeric" | "inet" | "jsonb" | "array"; readonly width: -1 };
+  | { readonly kind: "text" | "bytea" | "numeric" | "bits" | "inet" | "jsonb" | "array"; readonly width: -1 };
 
 const text: Storage = { kind: "text", width: -1 };
 const uint32: Storage = { kind: "uint32", width: 4 };
 const float64: Storage = { kind: "float64", width: 8 };
+const bits: Storage = { kind: "bits", width: -1 };
 const inet: Storage = { kind: "inet", width: -1 };
 const array: Storage = { kind: "array", width: -1 };
 
@@ -70,6 +73,8 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.uuid, { kind: "uuid", width: 16 }],
   [typeOid.numeric, { kind: "numeric", width: -1 }],
   [typeOid.bytea, { kind: "bytea", width: -1 }],
+  [typeOid.bit, bits],
+  [typeOid.varbit, bits],
   [typeOid.inet, inet],
   [typeOid.cidr, inet],
   [typeOid.jsonb, { kind: "jsonb", width: -1 }],
@@ -113,6 +118,8 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.jsonbArray, array],
   [typeOid.jsonpathArray, array],
   [typeOid.inetArray, array],
+  [typeOid.bitArray, array],
+  [typeOid.varbitArray, array],
   [typeOid.cidrArray, array],
 ]);
 
@@ -300,6 +307,10 @@ export function writeVariable(storage: Storage, out: ByteWriter, value: Value): 
       if (!(value instanceof Decimal)) throw wrong(typeOid.numeric);
       writeDecimal(out, value);
       return;
+    case "bits":
+      if (typeof value !== "string") throw wrong(typeOid.varbit);
+      out.u8(-value.length & 7).raw(packBits(value));
+      return;
     case "inet":
       if (!(value instanceof Inet)) throw wrong(typeOid.inet);
       out.u8(value.bits).raw(value.bytes);
@@ -326,6 +337,8 @@ export function getVariable(storage: Storage, bytes: Uint8Array, view: DataView,
       return bytes.slice(from, to);
     case "numeric":
       return getDecimal(bytes, view, from, to);
+    case "bits":
+      return unpackBits(bytes.subarray(from + 1, to), (to - from - 1) * 8 - (bytes[from] ?? 0));
     case "inet":
       return new Inet(bytes.slice(from + 1, to), bytes[from] ?? 0);
     case "jsonb":

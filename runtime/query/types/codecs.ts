@@ -2,6 +2,7 @@
 import { notSupported } from "../error.js";
 import { jsonPathCodec } from "../jsonpath/jsonpath.js";
 import { arrayCodec, vectorCodec } from "./array.js";
+import { bitCodec, varbitCodec } from "./bits.js";
 import { booleanCodec } from "./boolean.js";
 import { byteaCodec } from "./bytea.js";
 import type { TypeCodec } from "./codec.js";
@@ -52,6 +53,8 @@ const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.timestamp, timestampCodec],
   [typeOid.timestamptz, timestamptzCodec],
   [typeOid.interval, intervalCodec],
+  [typeOid.bit, bitCodec],
+  [typeOid.varbit, varbitCodec],
   [typeOid.inet, inetCodec],
   [typeOid.cidr, cidrCodec],
   [typeOid.regclass, objectNameCodec("regclass")],

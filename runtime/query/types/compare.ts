@@ -82,6 +82,8 @@ const orders: ReadonlyMap<Oid, TypeOrder> = new Map<Oid, TypeOrder>([
   [typeOid.char, texts],
   [typeOid.unknown, texts],
   [typeOid.uuid, texts],
+  [typeOid.bit, texts],
+  [typeOid.varbit, texts],
   [typeOid.inet, inets],
   [typeOid.cidr, inets],
   [typeOid.bpchar, { compare: byPadded, key: (value) => trimEndSpaces(textOf(value)) }],

@@ -10,6 +10,8 @@ import { noModifier, type Oid, type SqlType, sqlType, typeOid } from "./sql-type
 import { arrayOfType, arrayTypeOf, elementTypeOf, typeFactsByName, typeFactsOf } from "./type-table.js";
 
 const lengthMax = 10_485_760;
+/** Of a bit string. */
+export const bitsMax: number = 8 * lengthMax;
 const numericPrecisionMax = 1_000;
 const intervalFullRange = 0x7fff;
 const intervalFullPrecision = 0xffff;
@@ -50,6 +52,7 @@ const spellings: ReadonlyMap<string, string> = new Map([
   ["nchar", "bpchar"],
   ["national character", "bpchar"],
   ["national character varying", "varchar"],
+  ["bit varying", "varbit"],
   ["timestamp without time zone", "timestamp"],
   ["timestamp with time zone", "timestamptz"],
   ["time without time zone", "time"],
@@ -67,7 +70,7 @@ export type FindUserType = (by: readonly string[] | Oid, position?: number) => S
 
 /** Types of PostgreSQL that do not exist here. */
 const notDone: ReadonlySet<string> = new Set(
-  `point line lseg box path polygon circle macaddr macaddr8 money bit varbit xml tsvector tsquery pg_snapshot txid_snapshot
+  `point line lseg box path polygon circle macaddr macaddr8 money xml tsvector tsquery pg_snapshot txid_snapshot
   int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange
   datemultirange regconfig regdictionary regcollation`.split(/\s+/u),
 );
@@ -143,6 +146,14 @@ export function modifierOf(type: Oid, modifiers: readonly number[], position?: n
       if (first < 1) throw invalid(`length for type ${name} must be at least 1`);
       if (first > lengthMax) throw invalid(`length for type ${name} cannot exceed ${lengthMax}`);
       return first + 4;
+    }
+    case typeOid.bit:
+    case typeOid.varbit: {
+      const name = type === typeOid.bit ? "bit" : "varbit";
+      if (modifiers.length !== 1) throw invalid("invalid type modifier");
+      if (first < 1) throw invalid(`length for type ${name} must be at least 1`);
+      if (first > bitsMax) throw invalid(`length for type ${name} cannot exceed ${bitsMax}`);
+      return first;
     }
     case typeOid.numeric: {
       if (modifiers.length > 2) throw invalid("invalid NUMERIC type modifier");
@@ -227,6 +238,11 @@ function formatBase(oid: Oid, modifier: number, isModifierGiven = true): string 
       return `character varying${length}`;
     case typeOid.bpchar:
       return modifier >= 4 ? `character${length}` : isModifierGiven ? "bpchar" : "character";
+    case typeOid.bit:
+      // With no length it is not what the grammar calls `bit`, which has one bit.
+      return modifier > 0 ? `bit(${modifier})` : isModifierGiven ? '"bit"' : "bit";
+    case typeOid.varbit:
+      return modifier > 0 ? `bit varying(${modifier})` : "bit varying";
     case typeOid.numeric: {
       const limits = numericLimits(modifier);
       return limits === null ? "numeric" : `numeric(${limits.precision},${limits.scale})`;
@@ -267,8 +283,9 @@ export function parseTypeName(text: string, find: FindUserType): SqlType {
   const spelled = isQuoted ? readIdentifier(rawName) : `${rawName}${suffix}`.toLowerCase().trim().replace(/\s+/gu, " ");
   const name = isQuoted ? spelled : (spellings.get(spelled) ?? spelled);
   const modifiers = rawModifiers === undefined ? [] : rawModifiers.split(",").map((word) => Number(word.trim()));
-  // `char` without a length is `char(1)`, unless it is the internal one in quotes.
-  const isBareChar = !isQuoted && name === "bpchar" && spelled !== "bpchar" && modifiers.length === 0;
+  // `char` and `bit` without a length have one character and one bit, unless they are the internal ones in quotes.
+  const isBareChar =
+    !isQuoted && modifiers.length === 0 && (name === "bit" || (name === "bpchar" && spelled !== "bpchar"));
   if (spelled === "float" && modifiers.length === 1)
     return typeByName([(modifiers[0] ?? 0) <= 24 ? "float4" : "float8"], [], brackets !== "", find);
   const qualified = schema === undefined ? [name] : [readIdentifier(schema), name];

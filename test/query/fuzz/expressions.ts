@@ -295,6 +295,11 @@ const modifiers: Readonly<Record<string, readonly (readonly [sql: string, modifi
   timestamptz: [["timestamptz(1)", 1]],
   time: [["time(2)", 2]],
   timetz: [["timetz(2)", 2]],
+  bit: [
+    ["bit(4)", 4],
+    ["bit(40)", 40],
+  ],
+  varbit: [["varbit(3)", 3]],
   interval: [
     ["interval(2)", (0x7fff << 16) | 2],
     ["interval day to second", (0x1c08 << 16) | 0xffff],

@@ -260,6 +260,8 @@ export const literals: Readonly<Record<string, readonly string[]>> = {
     "192.168.1.2/30",
     "2001:db8::1/32",
   ],
+  bit: ["", "0", "1", "101", "b0110", "x1F", "11111111", "010101010101", "12", "xG", `${"01".repeat(40)}1`],
+  varbit: ["", "1", "0101", "X0f", "000000001", "B2", "11111111111111111111111111111111", "0".repeat(64)],
   json: [
     "{}",
     "[]",
@@ -322,6 +324,8 @@ export const literals: Readonly<Record<string, readonly string[]>> = {
   _timetz: ["{10:00+01,NULL}"],
   _timestamptz: ['{"2020-01-01 00:00:00+00"}'],
   _jsonb: ['{"{\\"a\\": 1}",null}'],
+  _bit: ["{101,0,NULL}"],
+  _varbit: ["{101,}", "{x1F,b}"],
   _inet: ["{192.168.1.5,::1,NULL}", "{}"],
   _cidr: ["{10,192.168/16}"],
   _uuid: ["{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}"],

@@ -94,6 +94,7 @@ export const valuesOf: readonly (readonly [name: string, type: Oid, values: fc.A
   ["timestamptz", typeOid.timestamptz, fc.oneof(fc.integer({ min: -(2 ** 52), max: 2 ** 52 }), infinities)],
   ["interval", typeOid.interval, interval],
   ["uuid", typeOid.uuid, fc.uuid()],
+  ["bit", typeOid.varbit, fc.string({ unit: fc.constantFrom("0", "1"), maxLength: 20 })],
   ["inet", typeOid.inet, inet],
   [
     "inet[]",

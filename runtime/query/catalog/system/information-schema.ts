@@ -52,7 +52,8 @@ function typeRow(type: SqlType, database: string, world: CatalogWorld): SystemRo
   const ofDomainArray = elementDomainIn(world.catalog, domain) !== null;
   const isArray = elementTypeOf(oid) !== 0 && typeFactsOf(oid)?.category === "A";
   const isText = oid === typeOid.text || characters.has(oid);
-  const length = characters.has(oid) && modifier !== noModifier ? modifier - 4 : null;
+  const isBits = oid === typeOid.bit || oid === typeOid.varbit;
+  const length = modifier === noModifier ? null : isBits ? modifier : characters.has(oid) ? modifier - 4 : null;
   const limits = oid === typeOid.numeric ? numericLimits(modifier) : null;
   const precision = oid === typeOid.numeric ? (limits?.precision ?? null) : (binaryPrecision.get(oid) ?? null);
   return {

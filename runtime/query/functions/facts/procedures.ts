@@ -596,6 +596,8 @@ export const procedureFacts = `
 1419 time(interval) time f is
 1427 cidr_out(cidr) cstring f is
 1481 log10(numeric) numeric f is
+1564 bit_in(cstring,oid,int4) bit f is
+1565 bit_out(bit) cstring f is
 1569 like(text,text) bool f is
 1570 notlike(text,text) bool f is
 1571 like(name,text) bool f is
@@ -604,6 +606,15 @@ export const procedureFacts = `
 1574 nextval(regclass) int8 f vs
 1575 currval(regclass) int8 f vs
 1576 setval(regclass,int8) int8 f vs
+1579 varbit_in(cstring,oid,int4) varbit f is
+1580 varbit_out(varbit) cstring f is
+1581 biteq(bit,bit) bool f is
+1582 bitne(bit,bit) bool f is
+1592 bitge(bit,bit) bool f is
+1593 bitgt(bit,bit) bool f is
+1594 bitle(bit,bit) bool f is
+1595 bitlt(bit,bit) bool f is
+1596 bitcmp(bit,bit) int4 f is
 1597 pg_encoding_to_char(int4) name f ss
 1598 random() float8 f vs
 1599 setseed(float8) void f vs
@@ -646,12 +657,35 @@ export const procedureFacts = `
 1661 bpcharicnlike(bpchar,text) bool f is
 1662 pg_get_triggerdef(oid) text f ss
 1665 pg_get_serial_sequence(text,text) text f ss
+1666 varbiteq(varbit,varbit) bool f is
+1667 varbitne(varbit,varbit) bool f is
+1668 varbitge(varbit,varbit) bool f is
+1669 varbitgt(varbit,varbit) bool f is
+1670 varbitle(varbit,varbit) bool f is
+1671 varbitlt(varbit,varbit) bool f is
+1672 varbitcmp(varbit,varbit) int4 f is
+1673 bitand(bit,bit) bit f is
+1674 bitor(bit,bit) bit f is
+1675 bitxor(bit,bit) bit f is
+1676 bitnot(bit) bit f is
+1677 bitshiftleft(bit,int4) bit f is
+1678 bitshiftright(bit,int4) bit f is
+1679 bitcat(varbit,varbit) varbit f is
+1680 substring(bit,int4,int4) bit f is
+1681 length(bit) int4 f is
+1682 octet_length(bit) int4 f is
+1683 bit(int4,int4) bit f is
+1684 int4(bit) int4 f is
+1685 bit(bit,int4,bool) bit f is
 1686 pg_get_keywords() record f ssr out=word:text,catcode:char,barelabel:bool,catdesc:text,baredesc:text
+1687 varbit(varbit,int4,bool) varbit f is
 1689 aclexplode(_aclitem) record f ssr out=grantor:oid,grantee:oid,privilege_type:text,is_grantable:bool in=acl
 1690 time_mi_time(time,time) interval f is
 1691 boolle(bool,bool) bool f is
 1692 boolge(bool,bool) bool f is
 1693 btboolcmp(bool,bool) int4 f is
+1698 position(bit,bit) int4 f is
+1699 substring(bit,int4) bit f is
 1701 numeric_in(cstring,oid,int4) numeric f is
 1702 numeric_out(numeric) cstring f is
 1703 numeric(numeric,int4) numeric f is
@@ -726,6 +760,7 @@ export const procedureFacts = `
 1799 oidout(oid) cstring f is
 1810 bit_length(bytea) int4 f is
 1811 bit_length(text) int4 f is
+1812 bit_length(bit) int4 f is
 1813 convert(bytea,name,name) bytea f ss
 1830 float8_avg(_float8) float8 f is
 1831 float8_var_samp(_float8) float8 f is
@@ -858,6 +893,8 @@ export const procedureFacts = `
 2072 date_mi_interval(date,interval) timestamp f is
 2073 substring(text,text) text f is
 2074 substring(text,text,text) text f is
+2075 bit(int8,int4) bit f is
+2076 int8(bit) int8 f is
 2077 current_setting(text) text f ss
 2078 set_config(text,text,bool) text f v
 2079 pg_table_is_visible(oid) bool f ss
@@ -986,6 +1023,8 @@ export const procedureFacts = `
 2239 bit_or(int4) int4 a i
 2240 bit_and(int8) int8 a i
 2241 bit_or(int8) int8 a i
+2242 bit_and(bit) bit a i
+2243 bit_or(bit) bit a i
 2244 max(bpchar) bpchar a i
 2245 min(bpchar) bpchar a i
 2250 has_database_privilege(name,text,text) bool f ss
@@ -1132,6 +1171,10 @@ export const procedureFacts = `
 2453 regclasssend(regclass) bytea f is
 2454 regtyperecv(internal) regtype f is
 2455 regtypesend(regtype) bytea f is
+2456 bit_recv(internal,oid,int4) bit f is
+2457 bit_send(bit) bytea f is
+2458 varbit_recv(internal,oid,int4) varbit f is
+2459 varbit_send(varbit) bytea f is
 2460 numeric_recv(internal,oid,int4) numeric f is
 2461 numeric_send(numeric) bytea f is
 2462 sinh(float8) float8 f is
@@ -1327,6 +1370,8 @@ export const procedureFacts = `
 2914 bpchartypmodout(int4) cstring f is
 2916 varchartypmodout(int4) cstring f is
 2918 numerictypmodout(int4) cstring f is
+2920 bittypmodout(int4) cstring f is
+2921 varbittypmodout(int4) cstring f is
 2943 txid_current() int8 f ss
 2952 uuid_in(cstring) uuid f is
 2953 uuid_out(uuid) cstring f is
@@ -1380,6 +1425,10 @@ export const procedureFacts = `
 3027 has_any_column_privilege(oid,oid,text) bool f ss
 3028 has_any_column_privilege(text,text) bool f ss
 3029 has_any_column_privilege(oid,text) bool f ss
+3030 overlay(bit,bit,int4,int4) bit f is
+3031 overlay(bit,bit,int4) bit f is
+3032 get_bit(bit,int4) int4 f is
+3033 set_bit(bit,int4,int4) bit f is
 3034 pg_relation_filepath(regclass) text f ss
 3035 pg_listening_channels() text f ssr
 3036 pg_notify(text,text) void f v
@@ -1729,10 +1778,12 @@ export const procedureFacts = `
 6121 pg_relation_is_publishable(regclass) bool f ss
 6160 string_to_table(text,text) text f ir
 6161 string_to_table(text,text,text) text f ir
+6162 bit_count(bit) int8 f is
 6163 bit_count(bytea) int8 f is
 6164 bit_xor(int2) int2 a i
 6165 bit_xor(int4) int4 a i
 6166 bit_xor(int8) int8 a i
+6167 bit_xor(bit) bit a i
 6168 pg_xact_commit_timestamp_origin(xid) record f vs out=timestamp:timestamptz,roident:oid in=xid
 6172 trim_array(anyarray,int4) anyarray f is
 6173 pg_get_statisticsobjdef_expressions(oid) _text f ss

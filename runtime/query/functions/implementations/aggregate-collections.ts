@@ -15,6 +15,7 @@ import { elementTypeOf } from "../../types/type-table.js";
 import type { EvaluationContext } from "../context.js";
 import { aggregates, aggregatesOfAll, type CallTypes, type Implementation } from "../define.js";
 import type { Accumulator, SortOrder } from "../registry.js";
+import { andBits, orBits, xorBits } from "./bits.js";
 import { multiplyInterval } from "./interval.js";
 import { jsonbNode, jsonText, keyText } from "./json-output.js";
 
@@ -268,6 +269,11 @@ function hypothetical(
 
 export const collections: readonly Implementation[] = [
   ...bitAggregates,
+  ...aggregates({
+    "bit_and(bit)": () => new Fold((a, b) => andBits(textOf(a), textOf(b))),
+    "bit_or(bit)": () => new Fold((a, b) => orBits(textOf(a), textOf(b))),
+    "bit_xor(bit)": () => new Fold((a, b) => xorBits(textOf(a), textOf(b))),
+  }),
   ...aggregates({
     "bool_and(bool)": () => new Fold(and),
     "every(bool)": () => new Fold(and),

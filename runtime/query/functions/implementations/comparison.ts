@@ -41,7 +41,15 @@ const plainNumbers = new Set<Oid>([
   typeOid.timestamptz,
 ]);
 /** Equality of these is identity. */
-const plainEquality = new Set<Oid>([...plainNumbers, typeOid.text, typeOid.name, typeOid.uuid, typeOid.char]);
+const plainEquality = new Set<Oid>([
+  ...plainNumbers,
+  typeOid.text,
+  typeOid.name,
+  typeOid.uuid,
+  typeOid.char,
+  typeOid.bit,
+  typeOid.varbit,
+]);
 
 function testOf(operator: string, type: Oid): Test | null {
   if (plainEquality.has(type)) {
@@ -94,7 +102,7 @@ function operators(): Implementation[] {
 
 /** Functions named for what they do with two values of a type. */
 const named: readonly (readonly [pattern: RegExp, make: (type: Oid) => Test])[] = [
-  [/^(?:bt\w+cmp|\w+_cmp|bpcharcmp|byteacmp|xid8cmp)\(/u, (type) => comparatorOf(type)],
+  [/^(?:bt\w+cmp|\w+_cmp|bpcharcmp|byteacmp|bitcmp|varbitcmp|xid8cmp)\(/u, (type) => comparatorOf(type)],
   [
     /^\w+larger\(/u,
     (type) => {

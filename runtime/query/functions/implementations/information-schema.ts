@@ -18,7 +18,10 @@ const isCharacter = (oid: Oid): boolean => oid === typeOid.varchar || oid === ty
 
 /** Functions of `information_schema` that drivers call by name. */
 const standard = strictly({
-  "_pg_char_max_length(oid,int4)": (oid, modifier) => (isCharacter(oid) && modifier >= 4 ? modifier - 4 : null),
+  "_pg_char_max_length(oid,int4)": (oid, modifier) => {
+    if (modifier < 0) return null;
+    return isCharacter(oid) ? modifier - 4 : oid === typeOid.bit || oid === typeOid.varbit ? modifier : null;
+  },
   "_pg_char_octet_length(oid,int4)": (oid, modifier) =>
     isCharacter(oid) && modifier >= 4
       ? (modifier - 4) * 4
@@ -36,7 +39,7 @@ const standard = strictly({
         : null,
   "_pg_datetime_precision(oid,int4)": (oid, modifier) => {
     if (oid === typeOid.date) return 0;
-    if (oid === typeOid.time || oid === typeOid.timestamp || oid === typeOid.timestamptz)
+    if (oid === typeOid.time || oid === typeOid.timetz || oid === typeOid.timestamp || oid === typeOid.timestamptz)
       return modifier < 0 ? 6 : modifier;
     return oid === typeOid.interval ? (intervalLimits(modifier)?.precision ?? 6) : null;
   },

@@ -66,13 +66,14 @@ function pair(random: Random, left: Table, right: Table): readonly [string, stri
 const aggregateOf = (random: Random, column: Column, alias: string): string => {
   const name = `${alias}.${column.name}`;
   const { isNumber, isOrdered, type } = column.kind;
-  const hasLeast = isOrdered && !["boolean", "bytea", "uuid", "jsonb"].includes(type);
+  const hasLeast = isOrdered && !["boolean", "bytea", "uuid", "jsonb", "bit(4)", "varbit(9)"].includes(type);
   const forms = [`count(${name})`, `string_agg(${name}::text, ',' order by ${name}::text)`];
   if (isOrdered) forms.push(`count(distinct ${name})`, `(array_agg(${name} order by ${name}, ${alias}.id))[1]`);
   if (hasLeast) forms.push(`min(${name})`, `max(${name})`);
   if (isNumber && type !== "real" && type !== "double precision")
     forms.push(`sum(${name})`, `round(avg(${name}), 3)`, `sum(${name}) filter (where ${alias}.id > 2)`);
   if (type === "interval") forms.push(`sum(${name})`);
+  if (type === "bit(4)") forms.push(`bit_and(${name})`, `bit_xor(${name})`);
   if (type === "boolean") forms.push(`bool_or(${name})`, `every(${name})`);
   return random.pick(forms);
 };
