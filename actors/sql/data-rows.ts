@@ -42,6 +42,8 @@ const plainTypes: ReadonlySet<number> = new Set([
   typeOid.varchar,
   typeOid.bpchar,
   typeOid.uuid,
+  typeOid.macaddr,
+  typeOid.macaddr8,
   typeOid.bit,
   typeOid.varbit,
 ]);

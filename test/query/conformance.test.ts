@@ -183,6 +183,11 @@ const lastly: readonly Case[] = [
   // Whoever reads a view reads a snapshot.
   ["create view drawing as select * from (select 1 + nextval('picked')) x", "0A000"],
   ["create view locking as select * from hundred for update", "0A000"],
+  ["create table clocks_of_cards (card macaddr8 primary key, clock timetz unique, size bigint unique)", ""],
+  ["create table of_cards (card macaddr references clocks_of_cards)", "0A000"],
+  ["create table of_clocks (clock time references clocks_of_cards (clock))", "0A000"],
+  ["create table of_sizes (size text references clocks_of_cards (size))", "42804"],
+  ["create table of_sizes (size int references clocks_of_cards (size))", ""],
   ["insert into hundred select nextval('picked') + 1000, a from hundred order by b limit 2", ""],
   ["select a, b from hundred where a > 1000 order by a", "1009|100 1010|99"],
   ["select nextval('picked') as n, a from hundred where a < 3 order by n desc", "12|2 11|1"],

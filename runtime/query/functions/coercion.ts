@@ -189,6 +189,8 @@ const plainTexts: ReadonlySet<Oid> = new Set([
   typeOid.uuid,
   typeOid.bit,
   typeOid.varbit,
+  typeOid.macaddr,
+  typeOid.macaddr8,
   typeOid.inet,
   typeOid.cidr,
   typeOid.bytea,

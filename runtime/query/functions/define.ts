@@ -59,6 +59,8 @@ interface ValueByName {
   regnamespace: number;
   regrole: number;
   uuid: string;
+  macaddr: string;
+  macaddr8: string;
   bit: string;
   varbit: string;
   inet: Inet;

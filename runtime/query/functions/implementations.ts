@@ -24,6 +24,7 @@ import { intervals } from "./implementations/interval.js";
 import { jsons } from "./implementations/json.js";
 import { jsonbs } from "./implementations/jsonb.js";
 import { jsonbPaths } from "./implementations/jsonb-path.js";
+import { macAddresses } from "./implementations/mac-address.js";
 import { notifications } from "./implementations/notifications.js";
 import { numerics } from "./implementations/numeric.js";
 import { objectDefinitions } from "./implementations/object-definitions.js";
@@ -81,6 +82,7 @@ const implementations = collect([
   uuids,
   inets,
   bitStrings,
+  macAddresses,
   timesWithZone,
   hashes,
   sessions,

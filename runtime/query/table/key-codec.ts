@@ -6,7 +6,7 @@
  *   value       integers: big-endian with the sign flipped · booleans: u8 · real, double: IEEE order, NaN above all
  *               text: UTF-8, then 0 (texts hold no U+0000; C collation) · char(n): the same without trailing spaces
  *               bytea: bytes with 0 written as 0 255, then 0 0
- *               dates, times, uuid: big-endian
+ *               dates, times, uuid, macaddr: big-endian
  *               interval: the span in µs, a month being 30 days, 96 bits
  *               time with time zone: µs of UTC as a double · seconds west of UTC, as an integer
  *               inet, cidr: 4 or 6 · address without the bits behind the prefix · bits of the prefix u8 · address
@@ -29,6 +29,7 @@ import { Decimal } from "../types/decimal.js";
 import { Inet, networkOf } from "../types/inet.js";
 import { Interval } from "../types/interval.js";
 import { Jsonb, type JsonbNode } from "../types/jsonb.js";
+import { macBytes } from "../types/mac-address.js";
 import type { Oid } from "../types/sql-type.js";
 import { typeOid } from "../types/sql-type.js";
 import { textOf } from "../types/text.js";
@@ -186,6 +187,10 @@ export class KeyCodec {
       case "interval":
         if (!(value instanceof Interval)) throw new AssertionFailed("an interval has its class");
         this.#interval(value);
+        return;
+      case "macaddr":
+      case "macaddr8":
+        this.#raw(macBytes(textOf(value)));
         return;
       case "uuid":
         this.#room(16);

@@ -22,6 +22,8 @@ const keptKinds: ReadonlySet<string> = new Set([
   "inet",
   "timetz",
   "bits",
+  "macaddr",
+  "macaddr8",
 ]);
 
 /** Whether a column's values are kept. */

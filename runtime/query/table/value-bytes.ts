@@ -11,6 +11,7 @@
  *   text and its kin      UTF-8          bytea                as it is
  *   numeric               form u8 (0 positive, 1 negative, 2 NaN, 3 ∞, 4 -∞) · scale u16 · coefficient, little-endian bytes
  *   inet, cidr            bits of the prefix u8 · address, 4 or 16 bytes
+ *   macaddr               6 bytes            macaddr8            8 bytes
  *   bit, bit varying      bits u8 that the last byte has unused · bytes, the first bit the highest
  *   jsonb                 nodes in pre-order: tag u8 (0 null, 1 false, 2 true, 3 number, 4 string, 5 array, 6 object) and what it needs
  *   arrays                element type u32 · count u32 · items: null u8, or length u32 and the value; instead of the count, when there are
@@ -30,6 +31,7 @@ import { Decimal } from "../types/decimal.js";
 import { Inet } from "../types/inet.js";
 import { Interval } from "../types/interval.js";
 import { Jsonb } from "../types/jsonb.js";
+import { macBytes, macFromBytes } from "../types/mac-address.js";
 import { type Oid, typeOid } from "../types/sql-type.js";
 import { isEnum, isUserType } from "../types/user-types.js";
 import { JsonbBytesReader, writeJsonb } from "./jsonb-bytes.js";
@@ -46,6 +48,8 @@ export type Storage =
   | { readonly kind: "int16"; readonly width: 2 }
   | { readonly kind: "int32" | "date" | "uint32" | "float32"; readonly width: 4 }
   | { readonly kind: "int64" | "timestamp" | "float64" | "time"; readonly width: 8 }
+  | { readonly kind: "macaddr"; readonly width: 6 }
+  | { readonly kind: "macaddr8"; readonly width: 8 }
   | { readonly kind: "timetz"; readonly width: 12 }
   | { readonly kind: "interval" | "uuid"; readonly width: 16 }
   | { readonly kind: "text" | "bytea" | "numeric" | "bits" | "inet" | "jsonb" | "array"; readonly width: -1 };
@@ -73,6 +77,8 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.uuid, { kind: "uuid", width: 16 }],
   [typeOid.numeric, { kind: "numeric", width: -1 }],
   [typeOid.bytea, { kind: "bytea", width: -1 }],
+  [typeOid.macaddr, { kind: "macaddr", width: 6 }],
+  [typeOid.macaddr8, { kind: "macaddr8", width: 8 }],
   [typeOid.bit, bits],
   [typeOid.varbit, bits],
   [typeOid.inet, inet],
@@ -118,6 +124,8 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.jsonbArray, array],
   [typeOid.jsonpathArray, array],
   [typeOid.inetArray, array],
+  [typeOid.macaddrArray, array],
+  [typeOid.macaddr8Array, array],
   [typeOid.bitArray, array],
   [typeOid.varbitArray, array],
   [typeOid.cidrArray, array],
@@ -194,6 +202,11 @@ export function setFixed(storage: Storage, bytes: Uint8Array, view: DataView, at
       view.setInt32(at, value.months, true);
       view.setInt32(at + 4, value.days, true);
       setInt64(view, at + 8, value.micros);
+      return;
+    case "macaddr":
+    case "macaddr8":
+      if (typeof value !== "string") throw wrong(typeOid.macaddr);
+      bytes.set(macBytes(value), at);
       return;
     case "uuid":
       if (typeof value !== "string") throw wrong(typeOid.uuid);
@@ -284,6 +297,9 @@ export function getFixed(storage: Storage, bytes: Uint8Array, view: DataView, at
       return new TimeWithZone(view.getFloat64(at, true), view.getInt32(at + 8, true));
     case "interval":
       return new Interval(view.getInt32(at, true), view.getInt32(at + 4, true), Number(getInt64(view, at + 8)));
+    case "macaddr":
+    case "macaddr8":
+      return macFromBytes(bytes.subarray(at, at + storage.width));
     case "uuid":
       return getUuid(bytes, at);
     default:

@@ -82,6 +82,8 @@ const orders: ReadonlyMap<Oid, TypeOrder> = new Map<Oid, TypeOrder>([
   [typeOid.char, texts],
   [typeOid.unknown, texts],
   [typeOid.uuid, texts],
+  [typeOid.macaddr, texts],
+  [typeOid.macaddr8, texts],
   [typeOid.bit, texts],
   [typeOid.varbit, texts],
   [typeOid.inet, inets],

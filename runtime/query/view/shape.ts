@@ -132,6 +132,8 @@ function isExact({ oid, modifier }: SqlType): boolean {
     case typeOid.timestamp:
     case typeOid.timestamptz:
     case typeOid.uuid:
+    case typeOid.macaddr:
+    case typeOid.macaddr8:
     case typeOid.bit:
     case typeOid.varbit:
     case typeOid.inet:

@@ -7,6 +7,7 @@ import { Decimal } from "../../../runtime/query/types/decimal.js";
 import { Inet } from "../../../runtime/query/types/inet.js";
 import { Interval } from "../../../runtime/query/types/interval.js";
 import { Jsonb, type JsonbNode } from "../../../runtime/query/types/jsonb.js";
+import { macFromBytes } from "../../../runtime/query/types/mac-address.js";
 import { type Oid, typeOid } from "../../../runtime/query/types/sql-type.js";
 
 const int64 = fc
@@ -94,6 +95,8 @@ export const valuesOf: readonly (readonly [name: string, type: Oid, values: fc.A
   ["timestamptz", typeOid.timestamptz, fc.oneof(fc.integer({ min: -(2 ** 52), max: 2 ** 52 }), infinities)],
   ["interval", typeOid.interval, interval],
   ["uuid", typeOid.uuid, fc.uuid()],
+  ["macaddr", typeOid.macaddr, fc.uint8Array({ minLength: 6, maxLength: 6 }).map(macFromBytes)],
+  ["macaddr8", typeOid.macaddr8, fc.uint8Array({ minLength: 8, maxLength: 8 }).map(macFromBytes)],
   ["bit", typeOid.varbit, fc.string({ unit: fc.constantFrom("0", "1"), maxLength: 20 })],
   ["inet", typeOid.inet, inet],
   [

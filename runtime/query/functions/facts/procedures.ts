@@ -218,6 +218,8 @@ export const procedureFacts = `
 408 bpchar(name) bpchar f is
 409 name(bpchar) name f is
 425 hashint4extended(int4,int8) int8 f is
+436 macaddr_in(cstring) macaddr f is
+437 macaddr_out(macaddr) cstring f is
 438 num_nulls(any) int4 f i v=any
 440 num_nonnulls(any) int4 f i v=any
 442 hashint8extended(int8,int8) int8 f is
@@ -299,6 +301,7 @@ export const procedureFacts = `
 750 array_in(cstring,oid,int4) anyarray f ss
 751 array_out(anyarray) cstring f ss
 752 overlay(bytea,bytea,int4) bytea f is
+753 trunc(macaddr) macaddr f is
 754 int8(int2) int8 f is
 766 int4inc(int4) int4 f is
 768 int4larger(int4,int4) int4 f is
@@ -307,6 +310,13 @@ export const procedureFacts = `
 771 int2smaller(int2,int2) int2 f is
 810 pg_client_encoding() name f ss
 817 current_query() text f v
+830 macaddr_eq(macaddr,macaddr) bool f is
+831 macaddr_lt(macaddr,macaddr) bool f is
+832 macaddr_le(macaddr,macaddr) bool f is
+833 macaddr_gt(macaddr,macaddr) bool f is
+834 macaddr_ge(macaddr,macaddr) bool f is
+835 macaddr_ne(macaddr,macaddr) bool f is
+836 macaddr_cmp(macaddr,macaddr) int4 f is
 837 int82pl(int8,int2) int8 f is
 838 int82mi(int8,int2) int8 f is
 839 int82mul(int8,int2) int8 f is
@@ -1195,6 +1205,8 @@ export const procedureFacts = `
 2477 timestamptz_send(timestamptz) bytea f is
 2478 interval_recv(internal,oid,int4) interval f is
 2479 interval_send(interval) bytea f is
+2494 macaddr_recv(internal) macaddr f is
+2495 macaddr_send(macaddr) bytea f is
 2496 inet_recv(internal) inet f is
 2497 inet_send(inet) bytea f is
 2498 cidr_recv(internal) cidr f is
@@ -1472,6 +1484,9 @@ export const procedureFacts = `
 3141 has_type_privilege(oid,oid,text) bool f ss
 3142 has_type_privilege(text,text) bool f ss
 3143 has_type_privilege(oid,text) bool f ss
+3144 macaddr_not(macaddr) macaddr f is
+3145 macaddr_and(macaddr,macaddr) macaddr f is
+3146 macaddr_or(macaddr,macaddr) macaddr f is
 3153 array_to_json(anyarray) json f ss
 3154 array_to_json(anyarray,bool) json f ss
 3155 row_to_json(record) json f ss
@@ -1571,6 +1586,8 @@ export const procedureFacts = `
 3424 pg_partition_root(regclass) regclass f is
 3425 pg_partition_ancestors(regclass) regclass f vsr out=relid:regclass in=partitionid
 3432 gen_random_uuid() uuid f vs
+3446 macaddr8_recv(internal) macaddr8 f is
+3447 macaddr8_send(macaddr8) bytea f is
 3448 pg_collation_actual_version(oid) text f vs
 3449 numeric(jsonb) numeric f is
 3450 int2(jsonb) int2 f is
@@ -1725,6 +1742,22 @@ export const procedureFacts = `
 4094 regrolerecv(internal) regrole f is
 4095 regrolesend(regrole) bytea f is
 4098 regrolein(cstring) regrole f ss
+4110 macaddr8_in(cstring) macaddr8 f is
+4111 macaddr8_out(macaddr8) cstring f is
+4112 trunc(macaddr8) macaddr8 f is
+4113 macaddr8_eq(macaddr8,macaddr8) bool f is
+4114 macaddr8_lt(macaddr8,macaddr8) bool f is
+4115 macaddr8_le(macaddr8,macaddr8) bool f is
+4116 macaddr8_gt(macaddr8,macaddr8) bool f is
+4117 macaddr8_ge(macaddr8,macaddr8) bool f is
+4118 macaddr8_ne(macaddr8,macaddr8) bool f is
+4119 macaddr8_cmp(macaddr8,macaddr8) int4 f is
+4120 macaddr8_not(macaddr8) macaddr8 f is
+4121 macaddr8_and(macaddr8,macaddr8) macaddr8 f is
+4122 macaddr8_or(macaddr8,macaddr8) macaddr8 f is
+4123 macaddr8(macaddr) macaddr8 f is
+4124 macaddr(macaddr8) macaddr f is
+4125 macaddr8_set7bit(macaddr8) macaddr8 f is
 4187 pg_lsn_larger(pg_lsn,pg_lsn) pg_lsn f is
 4188 pg_lsn_smaller(pg_lsn,pg_lsn) pg_lsn f is
 4189 max(pg_lsn) pg_lsn a i

@@ -47,6 +47,8 @@ const plainEquality = new Set<Oid>([
   typeOid.name,
   typeOid.uuid,
   typeOid.char,
+  typeOid.macaddr,
+  typeOid.macaddr8,
   typeOid.bit,
   typeOid.varbit,
 ]);

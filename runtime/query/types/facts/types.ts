@@ -27,6 +27,9 @@ export const typeFacts = `
 700 float4 4 t b N f , 0 1021 200 201 2424 2425 0 0 i p 0
 701 float8 8 t b N t , 0 1022 214 215 2426 2427 0 0 d p 0
 705 unknown -2 f p X f , 0 0 109 110 2416 2417 0 0 c p 0
+774 macaddr8 8 f b U f , 0 775 4110 4111 3446 3447 0 0 i p 0
+775 _macaddr8 -1 f b A f , 774 0 750 751 2400 2401 0 0 i x 0
+829 macaddr 6 f b U f , 0 1040 436 437 2494 2495 0 0 i p 0
 869 inet -1 f b I t , 0 1041 910 911 2496 2497 0 0 i m 0
 1000 _bool -1 f b A f , 16 0 750 751 2400 2401 0 0 i x 0
 1001 _bytea -1 f b A f , 17 0 750 751 2400 2401 0 0 i x 0
@@ -47,6 +50,7 @@ export const typeFacts = `
 1028 _oid -1 f b A f , 26 0 750 751 2400 2401 0 0 i x 0
 1033 aclitem 12 f b U f , 0 1034 1031 1032 0 0 0 0 i p 0
 1034 _aclitem -1 f b A f , 1033 0 750 751 2400 2401 0 0 i x 0
+1040 _macaddr -1 f b A f , 829 0 750 751 2400 2401 0 0 i x 0
 1041 _inet -1 f b A f , 869 0 750 751 2400 2401 0 0 i x 0
 1042 bpchar -1 f b S f , 0 1014 1044 1045 2430 2431 2913 2914 i x 100
 1043 varchar -1 f b S f , 0 1015 1046 1047 2432 2433 2915 2916 i x 100

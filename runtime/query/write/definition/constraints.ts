@@ -11,6 +11,7 @@ import {
 } from "../../catalog/model.js";
 import { isTemporary } from "../../catalog/temporary.js";
 import { notSupported, SqlError } from "../../error.js";
+import { canCoerce } from "../../functions/coercion.js";
 import type { ConstraintSyntax } from "../../syntax/ast-definition.js";
 import type { Expression } from "../../syntax/ast-expression.js";
 import { columnsNamed } from "../../syntax/names-read.js";
@@ -403,7 +404,8 @@ export function expectComparable(
   if (how === "same" || (how === "converted" && onUpdate !== "cascade")) return;
   const labels = [typeLabel(from), typeLabel(to)] as const;
   if (how === "converted") throw notSupported(`ON UPDATE CASCADE from ${labels[1]} to ${labels[0]}`, position);
-  if (timeTypes.has(from) && timeTypes.has(to))
+  // Values of these types compare in PostgreSQL, and have different keys here.
+  if ((timeTypes.has(from) && timeTypes.has(to)) || canCoerce(from, to, "implicit"))
     throw notSupported(`a foreign key from ${labels[0]} to ${labels[1]}`, position);
   throw new SqlError("42804", `foreign key constraint "${name}" cannot be implemented`, {
     position,

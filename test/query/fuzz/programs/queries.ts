@@ -66,7 +66,7 @@ function pair(random: Random, left: Table, right: Table): readonly [string, stri
 const aggregateOf = (random: Random, column: Column, alias: string): string => {
   const name = `${alias}.${column.name}`;
   const { isNumber, isOrdered, type } = column.kind;
-  const hasLeast = isOrdered && !["boolean", "bytea", "uuid", "jsonb", "bit(4)", "varbit(9)"].includes(type);
+  const hasLeast = isOrdered && !["boolean", "bytea", "uuid", "jsonb", "bit(4)", "varbit(9)", "macaddr"].includes(type);
   const forms = [`count(${name})`, `string_agg(${name}::text, ',' order by ${name}::text)`];
   if (isOrdered) forms.push(`count(distinct ${name})`, `(array_agg(${name} order by ${name}, ${alias}.id))[1]`);
   if (hasLeast) forms.push(`min(${name})`, `max(${name})`);
