@@ -342,7 +342,7 @@ const domains: readonly Case[] = [
   ["drop domain d.pos", "2BP01"],
   ["drop domain d.pos cascade", ""],
   ["select * from person2 order by e", "a@b|-5 a@b|-5 x@y|-5"],
-  ["create domain more as email", "0A000"],
+  ["create domain more as email", ""],
   ["create table many (a email[])", ""],
 ];
 
