@@ -10,6 +10,7 @@ import { batchRowsMax } from "../table/access.js";
 import type { Datum } from "../types/datum.js";
 import { compileExpression, type RowFunction } from "./compile.js";
 import { batchesAtOnce, type Execution, isPrepared, layoutOf, type Operator, placeOf } from "./execution.js";
+import { PartitionFirsts } from "./partition-firsts.js";
 import { RowSorter } from "./row-sorter.js";
 import type { CompareRows } from "./sort-keys.js";
 import { compareSortRows } from "./sort-values.js";
@@ -33,6 +34,8 @@ export class WindowOperator implements Operator {
   readonly #calls: readonly CompiledCall[];
   readonly #builder: BatchBuilder;
   readonly #rows: RowSorter;
+  /** Null where all rows are wanted. */
+  readonly #firsts: PartitionFirsts | null;
   #output: Iterator<RowBatch> | null = null;
 
   constructor(node: WindowNode, input: Operator, execution: Execution) {
@@ -48,11 +51,13 @@ export class WindowOperator implements Operator {
     }));
     this.#builder = new BatchBuilder(node.columns);
     this.#rows = new RowSorter(node.input.columns, this.#keys, execution);
+    this.#firsts = node.firsts === undefined ? null : new PartitionFirsts(node, node.firsts, execution);
   }
 
   reset(): void {
     this.#input.reset();
     this.#rows.clear();
+    this.#firsts?.clear();
     this.#output = null;
   }
 
@@ -71,6 +76,7 @@ export class WindowOperator implements Operator {
     }
     if (!this.#gather()) return false;
     this.#input.close();
+    this.#firsts?.clear();
     this.#output = this.#rows.hasRuns ? this.#runMerged() : this.#run();
     return true;
   }
@@ -81,8 +87,14 @@ export class WindowOperator implements Operator {
       const batch = this.#input.next();
       if (batch === null) return true;
       this.#execution.work(batch.rows);
-      this.#rows.charge(batch.rows * this.#bytesEach);
-      for (let index = 0; index < batch.rows; index += 1) this.#rows.add(batch.columns, placeOf(batch, index));
+      let added = 0;
+      for (let index = 0; index < batch.rows; index += 1) {
+        const row = placeOf(batch, index);
+        if (this.#firsts?.admits(batch.columns, row) === false) continue;
+        this.#rows.add(batch.columns, row);
+        added += 1;
+      }
+      this.#rows.charge(added * this.#bytesEach);
       // Without partitions there is one, which has to fit the memory anyway.
       if (this.#node.partition.length > 0) this.#rows.relieve();
     }
@@ -265,6 +277,7 @@ export class WindowOperator implements Operator {
   close(): void {
     this.#input.close();
     this.#rows.clear();
+    this.#firsts?.clear();
     this.#output = null;
   }
 }

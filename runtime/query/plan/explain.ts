@@ -155,7 +155,7 @@ function describe(node: PlanNode, context: EvaluationContext): Described {
       return { name, details: group === "" ? [] : [["Group Key", group]] };
     }
     case "window": {
-      const stop = node.stream?.stop ?? null;
+      const stop = node.stream?.stop ?? node.firsts ?? null;
       const name = node.calls.find(({ id }) => id === stop?.id)?.callee.name ?? "";
       return {
         name: "WindowAgg",

@@ -11,7 +11,7 @@ import { type Below, orderedInput, sortCost } from "./ordered-input.js";
 import type { JoinNode, LimitNode, PlanNode, ScanNode, SortNode } from "./plan.js";
 import { costed, indexesOf, type PlanContext, sizeOf, withPath } from "./plan-context.js";
 import { withInputs } from "./rewrite.js";
-import { type SortedInput, stoppedWindow, streamedWindow } from "./streamed-window.js";
+import { firstsOfPartitions, type SortedInput, stoppedWindow, streamedWindow } from "./streamed-window.js";
 import { inputsOf } from "./walk.js";
 
 export function physical(node: PlanNode, context: PlanContext): PlanNode {
@@ -29,7 +29,8 @@ export function physical(node: PlanNode, context: PlanContext): PlanNode {
     case "filter": {
       const stopped = stoppedWindow(node, sorted(context));
       if (stopped !== null) return stopped;
-      return costed(withInputs(node, [physical(node.input, context)]));
+      const filter = firstsOfPartitions(node) ?? node;
+      return costed(withInputs(filter, [physical(filter.input, context)]));
     }
     case "aggregate": {
       const whole = costed(withInputs(node, [physical(node.input, context)]));

@@ -74,6 +74,25 @@ export function stoppedWindow(node: FilterNode, sorted: SortedInput): PlanNode |
   return costed(withInputs(node, [over(window, input, { ...stream, stop })]));
 }
 
+/** More rows of a partition are not looked through for each that comes. */
+const firstsMax = 64;
+
+/** A condition over a window with partitions that only the first rows of each fulfil; null for any other. */
+export function firstsOfPartitions(node: FilterNode): FilterNode | null {
+  const { input: window } = node;
+  if (window.kind !== "window" || window.partition.length === 0) return null;
+  const stop = stopOf(node.condition, window);
+  const call = window.calls.find(({ id }) => id === stop?.id);
+  if (stop === null || stop.max > firstsMax || (call?.callee.name !== "row_number" && call?.callee.name !== "rank"))
+    return null;
+  if ([...window.partition, ...window.order.map(({ expression }) => expression)].some(isVolatile)) return null;
+  const reach = reachOf(window);
+  // Of rows that are told apart by their numbers alone, one that has the same order may be left out.
+  if (reach === null || reach.ahead > 0 || (reach.needsPeers && stop.isNumber)) return null;
+  const firsts = { id: stop.id, max: stop.max, withPeers: !stop.isNumber };
+  return { ...node, input: { ...window, firsts } };
+}
+
 const over = (window: WindowNode, input: PlanNode, stream: WindowStream): PlanNode =>
   costed(withInputs({ ...window, stream }, [input]));
 
@@ -122,9 +141,14 @@ function stopOf(condition: BoundExpression, { calls, order }: WindowNode): Stop 
   return null;
 }
 
+const streamOf = (window: WindowNode): WindowStream | null => {
+  const reach = window.partition.length > 0 ? null : reachOf(window);
+  return reach === null ? null : { ...reach, stop: null };
+};
+
 /** What each row's results are of; null where that may be all rows. */
-function streamOf({ partition, calls, frame }: WindowNode): WindowStream | null {
-  if (partition.length > 0 || calls.some((call) => call.arguments.some(isVolatile))) return null;
+function reachOf({ calls, frame }: WindowNode): Pick<WindowStream, "ahead" | "needsPeers"> | null {
+  if (calls.some((call) => call.arguments.some(isVolatile))) return null;
   let ahead = 0;
   let needsPeers = false;
   for (const call of calls) {
@@ -139,7 +163,7 @@ function streamOf({ partition, calls, frame }: WindowNode): WindowStream | null 
     ahead = Math.max(ahead, end);
     needsPeers ||= frame.mode !== "rows" || frame.exclude === "group" || frame.exclude === "ties";
   }
-  return { ahead, needsPeers, stop: null };
+  return { ahead, needsPeers };
 }
 
 function rowsBehind(to: WindowBound): number | null {
