@@ -209,13 +209,13 @@ function renameConstraint(
 
 /** As PostgreSQL does not look into arrays: throws 0A000 for a domain of whose values there are some. */
 function expectNoArrays(domain: DomainDefinition, { draft }: DefinitionPorts): void {
-  const arrays = new Set(domainsOver(domain, draft.catalog).map(({ oid }) => domainArrayOid(oid)));
+  const arrays = new Map(domainsOver(domain, draft.catalog).map((each) => [domainArrayOid(each.oid), each.name]));
   for (const object of draft.catalog.objects())
     for (const { name, type, isDropped } of rowsOfObject(object)?.columns ?? [])
       if (!isDropped && type.domain !== undefined && arrays.has(type.domain))
         throw new SqlError(
           "0A000",
-          `cannot alter type "${domain.name}" because column "${object.name}.${name}" uses it`,
+          `cannot alter type "${arrays.get(type.domain) ?? domain.name}" because column "${object.name}.${name}" uses it`,
         );
 }
 
