@@ -54,7 +54,7 @@ interface Added {
 }
 
 const int8 = sqlType(typeOid.int8);
-const path = sqlType(arrayTypeOf(typeOid.record));
+const path: SqlType = { ...sqlType(arrayTypeOf(typeOid.record)), isOfSearch: true };
 const depthName = "*DEPTH*";
 
 /** @param columns those of the query itself */
@@ -107,7 +107,7 @@ function searchColumns(
   const { sequence: name, columns: by } = search;
   if (search.order === "depth") return [pathColumn(name, by, binder)];
   const types = by.flatMap((each) => columns.filter((column) => column.name === each).slice(0, 1));
-  const type = recordType([{ name: depthName, type: int8 }, ...types]);
+  const type: SqlType = { ...recordType([{ name: depthName, type: int8 }, ...types]), isOfSearch: true };
   const at = (depth: BoundExpression, row: BoundExpression): BoundExpression => {
     assert(row.kind === "rowOf", "a row is made of its columns");
     const names = [depthName, ...row.names];

@@ -13,6 +13,8 @@ export interface SqlType {
   readonly domain?: Oid;
   /** Of a record whose columns are known where it is made. */
   readonly fields?: readonly RecordField[];
+  /** Of rows, or arrays of them, that SEARCH or CYCLE makes: no table has a type for them. */
+  readonly isOfSearch?: true;
 }
 
 /** A column of a row as one value. */

@@ -29,6 +29,9 @@ insert into g select f, t, 'copy' from (with recursive sg(f, t, label) as (selec
 select * from g where label = 'copy' order by f;
 delete from g where label = 'copy';
 -- Views.
+create view v0 as with recursive r as (select * from tree where parent is null union all select tree.* from tree join r on tree.parent = r.id) search depth first by id set s select id, s from r;
+create view v0 as with recursive r as (select * from tree where parent is null union all select tree.* from tree join r on tree.parent = r.id) search breadth first by id set s select * from r;
+create view v0 as with recursive r as (select * from tree where parent is null union all select tree.* from tree join r on tree.parent = r.id) cycle id set c using p select id, x from (select id, p as x from r) y;
 create table v0 as with recursive sg(f, t, label) as (select * from g union all select g.* from g, sg where g.f = sg.t) search breadth first by f, t set seq select * from sg;
 create materialized view v0 as with recursive sg(f, t, label) as (select * from g union all select g.* from g, sg where g.f = sg.t) search breadth first by f, t set seq select * from sg;
 create view v1 as with recursive r as (select * from tree where parent is null union all select tree.* from tree join r on tree.parent = r.id) search depth first by name, id set s select id, name from r order by s desc;

@@ -79,6 +79,7 @@ export function expectNoRows(
   query: Query,
   columns: readonly { readonly name: string; readonly type: SqlType }[],
 ): void {
+  for (const { name, type } of columns) if (type.isOfSearch === true) expectNoPseudoType(name, type);
   if (query.kind !== "select" || query.items.length !== columns.length) return;
   for (const [index, { expression }] of query.items.entries()) {
     const column = columns[index];
