@@ -467,6 +467,16 @@ test.serial("cursors: what SCROLL and WITH HOLD keep is bounded, and given back"
   t.deepEqual(await client.ask(query("MOVE ALL IN f")), ["C MOVE 100000", "Z T"]);
   t.is(rig.cursorMemory.used, 0);
   await client.ask(query("ROLLBACK"));
+  // Few rows are kept for whoever has not asked to go back; then the cursor only goes forward.
+  await client.ask(query("SET kimberlite.query_memory = '1MB'"));
+  await client.ask(query("BEGIN; DECLARE f CURSOR FOR SELECT n FROM numbers(100000)"));
+  await client.ask(query("FETCH 3 FROM f"));
+  t.deepEqual((await client.ask(query("FETCH PRIOR FROM f"))).slice(1, 2), ["D 1"]);
+  t.deepEqual(await client.ask(query("MOVE 20000 IN f")), ["C MOVE 20000", "Z T"]);
+  t.true(rig.cursorMemory.used < 65_536);
+  t.regex((await client.ask(query("FETCH PRIOR FROM f")))[1] ?? "", /^E 55000 cursor can only scan forward/);
+  await client.ask(query("ROLLBACK"));
+  await client.ask(query("SET kimberlite.query_memory = '64kB'"));
   await client.ask(query("DECLARE h SCROLL CURSOR WITH HOLD FOR SELECT n FROM numbers(500)"));
   t.true(rig.cursorMemory.used > 500);
   t.is(rig.executor.openCursors, 0, "nothing is read any more");

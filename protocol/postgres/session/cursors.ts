@@ -17,6 +17,7 @@ import { hasAllTypes, type Portal, type Prepared, portalOf } from "../portals.js
 import { type LocalResult, tagOnly } from "../session-commands.js";
 import { type CachedStatement, cached } from "../statement.js";
 import { builtInType } from "../type-names.js";
+import { runsBackwards } from "./backward-scan.js";
 import { DeclaredCursor, type RowSource } from "./declared-cursor.js";
 import type { Descriptions } from "./descriptions.js";
 import { type Exchange, placeOf } from "./exchange.js";
@@ -159,7 +160,7 @@ export class Cursors {
   /** The query is run now, as it sees the rows of now; its first row is kept until it is fetched. */
   async declare(source: string, { statement, ...rest }: CachedStatement): Promise<LocalResult> {
     assert(statement.kind === "declareCursor", "a DECLARE declares a cursor");
-    const { name, isScroll, isHold, isBinary } = statement;
+    const { name, isScroll, isNoScroll, isHold, isBinary, query } = statement;
     expectDeclarable(statement);
     const { transaction, portals } = this.#exchange;
     if (!isHold && !transaction.isOpen)
@@ -176,7 +177,8 @@ export class Cursors {
     this.#took(portal, kept, reply);
     portal.columns = reply.columns?.filter((column) => !isKey(column)) ?? null;
     portal.state = "open";
-    const options = { isScroll, isHold, isBinary, isLocked: statement.query.locks.length > 0, tables };
+    const mayScroll = !isNoScroll && runsBackwards(query);
+    const options = { isScroll, mayScroll, isHold, isBinary, isLocked: query.locks.length > 0, tables };
     portal.declared = new DeclaredCursor(name, options, this.#sourceOf(portal), kept);
     this.#exchange.addPortal(portal);
     // A statement of its own is committed with it.

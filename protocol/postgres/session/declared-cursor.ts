@@ -1,8 +1,9 @@
 /**
  * A cursor of SQL and how it moves over its rows, which are numbered from 1. It stands before them (0), on one of them, or behind them.
  *
- *   neither SCROLL nor HOLD   rows are let go of once it has passed them, so that it only goes forward; it ends with its transaction
+ *   NO SCROLL                 rows are let go of once it has passed them, so that it only goes forward; it ends with its transaction
  *   SCROLL                    rows that have come are kept: it goes both ways
+ *   neither                   as SCROLL where its query may run backwards, while its rows are few; then as NO SCROLL
  *   WITH HOLD                 what is left of its rows comes before its transaction commits, and outlasts that
  *
  * What is kept is bounded (53200); nothing of it is written to files.
@@ -14,6 +15,7 @@ import { fromUtf8 } from "../../../runtime/query/types/bytes.js";
 import type { CursorRow } from "../../../runtime/query/types/cursor-row.js";
 import type { Oid } from "../../../runtime/query/types/sql-type.js";
 import { assert } from "../../../runtime/types/assert.js";
+import { kiB } from "../../../runtime/types/limits.js";
 import type { KeptMessages } from "./kept-messages.js";
 
 /** Rows that have not come yet. */
@@ -29,8 +31,13 @@ export type RowSink = ((messages: Uint8Array) => Promise<void> | void) | null;
 /** What a request can say (i32). */
 const rowsAtOnceMax = 2 ** 31 - 1;
 
+/** Rows that are kept for whoever has not asked to go back. */
+const unaskedBytesMax: number = 64 * kiB;
+
 export interface CursorOptions {
   readonly isScroll: boolean;
+  /** It goes backwards although nobody has asked for it, as long as all its rows are kept. */
+  readonly mayScroll: boolean;
   readonly isHold: boolean;
   readonly isBinary: boolean;
   /** FOR UPDATE or the like. */
@@ -49,12 +56,21 @@ export class DeclaredCursor {
   #standing: readonly (Uint8Array | null)[] = [];
   #isHeld = false;
   #isFailed = false;
+  /** No row was let go of. */
+  #keepsAll: boolean;
 
   constructor(name: string, options: CursorOptions, source: RowSource, kept: KeptMessages) {
     this.#name = name;
     this.options = options;
     this.#source = source;
     this.#kept = kept;
+    this.#keepsAll = options.isScroll || options.mayScroll;
+    kept.makeRoom = () => this.#letGo();
+  }
+
+  /** As `pg_cursors` tells it. */
+  get isScrollable(): boolean {
+    return this.options.isScroll || this.options.mayScroll;
   }
 
   /** Its transaction has committed, and it stays. */
@@ -81,7 +97,7 @@ export class DeclaredCursor {
 
   #keys(): readonly (Uint8Array | null)[] {
     if (!this.#isOnRow) return [];
-    return this.options.isScroll || this.#standing.length === 0 ? this.#kept.keysOf(this.#position) : this.#standing;
+    return this.#keepsAll || this.#standing.length === 0 ? this.#kept.keysOf(this.#position) : this.#standing;
   }
 
   /** Fetches what is left before its transaction commits. */
@@ -142,10 +158,7 @@ export class DeclaredCursor {
         this.#position += ready;
         moved += ready;
         if (sink !== null) for (const messages of this.#kept.between(from, this.#position)) await sink(messages);
-        if (!this.options.isScroll) {
-          if (this.options.tables.length > 0) this.#standing = this.#kept.keysOf(this.#position);
-          this.#kept.dropThrough(this.#position);
-        }
+        if (!this.#keepsAll || this.#kept.bytes > unaskedBytesMax) this.#letGo();
       }
       if (moved === count) return moved;
       if (this.#source.isOver) {
@@ -154,6 +167,14 @@ export class DeclaredCursor {
       }
       await this.#source.pull(this.#kept, count === null ? 0 : Math.min(count - moved, rowsAtOnceMax));
     }
+  }
+
+  /** Of the rows that were passed, where nobody has asked to go back: from here on it only goes forward. */
+  #letGo(): void {
+    if (this.options.isScroll) return;
+    this.#keepsAll = false;
+    if (this.options.tables.length > 0 && this.#isOnRow) this.#standing = this.#kept.keysOf(this.#position);
+    this.#kept.dropThrough(this.#position);
   }
 
   /** @param count null: all that were passed */
@@ -205,7 +226,7 @@ export class DeclaredCursor {
   }
 
   #expectScroll(): void {
-    if (this.options.isScroll) return;
+    if (this.#keepsAll) return;
     throw new SqlError("55000", "cursor can only scan forward", {
       hint: "Declare it with SCROLL option to enable backward scan.",
     });

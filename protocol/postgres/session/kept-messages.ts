@@ -32,6 +32,10 @@ export class CursorMemory {
     this.#used += bytes;
   }
 
+  hasRoom(bytes: number): boolean {
+    return this.#used + bytes <= gatewayBytesMax;
+  }
+
   give(bytes: number): void {
     this.#used -= bytes;
     assert(this.#used >= 0, "what is given back was taken");
@@ -64,12 +68,18 @@ export class KeptMessages {
   #chunks: Chunk[] = [];
   #bytes = 0;
   #end = 0;
+  /** Lets go of what nobody has asked to keep, where there is not room for all. */
+  makeRoom: () => void = () => undefined;
 
   constructor(memory: CursorMemory, bytesMax: number, keyCount = 0) {
     assert(bytesMax > 0, "a cursor may keep something");
     this.#memory = memory;
     this.#bytesMax = bytesMax;
     this.#keyCount = keyCount;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Number of the last row that came; 0 before the first. */
@@ -87,6 +97,7 @@ export class KeptMessages {
         ? { first, bytes: messages.slice(), ends, keys: noBytes, keyEnds: noEnds }
         : { first, ...apart(messages, ends, this.#keyCount) };
     const bytes = bytesOf(chunk);
+    if (this.#bytes + bytes > this.#bytesMax || !this.#memory.hasRoom(bytes)) this.makeRoom();
     if (this.#bytes + bytes > this.#bytesMax && this.#chunks.length > 0)
       throw new SqlError("53200", `the cursor keeps more than ${this.#bytesMax} bytes of rows`, {
         hint: "Raise kimberlite.query_memory, or declare the cursor without SCROLL and WITH HOLD.",

@@ -54,7 +54,7 @@ const cursorsNow = (portals: readonly Portal[]): readonly CursorFact[] =>
       statement: source,
       isHold: declared?.options.isHold ?? false,
       isBinary: declared?.options.isBinary ?? resultFormats.includes(1),
-      isScroll: declared?.options.isScroll ?? false,
+      isScroll: declared?.isScrollable ?? false,
       createdAt,
     }));
 
