@@ -28,6 +28,7 @@ import { Session } from "./session/session.js";
 import { SessionSettings } from "./settings.js";
 import { tlsOf } from "./socket-security.js";
 import { decodeFirst, type StartupMessage } from "./startup.js";
+import { largeBytes } from "./unread-answers.js";
 
 export interface UserEntry {
   /** Null: it has no password that is good. */
@@ -113,6 +114,8 @@ export class PostgresConnection implements Outlet {
   /** Answers that leave at the end of this turn of the loop. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
+  /** Bytes that count as unread. */
+  #unread = 0;
   readonly peer: string;
 
   constructor(host: ConnectionHost, socket: Socket) {
@@ -178,7 +181,10 @@ export class PostgresConnection implements Outlet {
 
   #listen(socket: Socket): void {
     socket.on("data", (chunk: Buffer) => this.#arrived(chunk));
-    socket.on("drain", () => this.#wakeDrained());
+    socket.on("drain", () => {
+      this.#countUnread();
+      this.#wakeDrained();
+    });
     socket.on("error", () => {});
     socket.on("close", () => this.#gone());
   }
@@ -221,6 +227,7 @@ export class PostgresConnection implements Outlet {
     if (this.#phase === "closed") return;
     const [only] = held;
     this.#socket.write(held.length === 1 && only !== undefined ? only : Buffer.concat(held));
+    this.#countUnread();
     if (this.#drained.length > 0) this.#wakeDrained();
   }
 
@@ -231,6 +238,11 @@ export class PostgresConnection implements Outlet {
   /** Nobody waits until what a closed connection still holds is gone. */
   get #outgoingBytes(): number {
     return this.#phase === "closed" ? 0 : this.#heldBytes + this.#socket.writableLength;
+  }
+
+  #countUnread(): void {
+    const bytes = this.#outgoingBytes;
+    if (bytes >= largeBytes || this.#unread > 0) this.#unread = this.#host.unread.changed(this.#unread, bytes);
   }
 
   #wakeDrained(): void {
@@ -268,6 +280,7 @@ export class PostgresConnection implements Outlet {
     this.#decoder.stop();
     this.#session?.leave();
     this.#inbox.close();
+    this.#countUnread();
     this.#wakeDrained();
     this.#host.closed(this);
   }
@@ -476,6 +489,7 @@ export class PostgresConnection implements Outlet {
       administration: this.#host.administration,
       roles: this.#host.roles,
       cursorMemory: this.#host.cursorMemory,
+      unread: this.#host.unread,
       peers: this.#host.peers,
       now: () => this.#host.now(),
       after: (delayMs, run) => this.#host.after(delayMs, run),

@@ -16,6 +16,7 @@ import { FatalError } from "./reports.js";
 import type { SessionRoles } from "./session-roles.js";
 import type { SessionSettings } from "./settings.js";
 import type { Transaction } from "./transaction.js";
+import type { UnreadAnswers } from "./unread-answers.js";
 
 export interface SessionIdentity {
   readonly session: number;
@@ -33,6 +34,7 @@ export interface SessionIdentity {
 
 export interface EngineHost {
   readonly executor: SqlExecutor;
+  readonly unread: UnreadAnswers;
   /** ms since 1970. */
   now(): number;
   /** Calls back after a time; returns how to take it back. */
@@ -265,8 +267,20 @@ export class EngineRuns {
         return outcome;
       case "rows":
         this.#seen(outcome, destination);
+        if (!outcome.wrote) this.#expectMemory(outcome, destination);
         return outcome;
     }
+  }
+
+  /** Throws 53200 for an answer that cannot be kept until the client has read it. */
+  #expectMemory({ rows, cursor }: RowsReply, destination: SqlDestination): void {
+    const { unread } = this.#host;
+    if (unread.takes(rows.length)) return;
+    if (cursor !== 0) this.tell({ kind: "close", cursor }, destination);
+    throw new SqlError("53200", "out of memory", {
+      detail: `Clients have ${unread.bytes} bytes of answers to read, and this one has ${rows.length} more.`,
+      hint: "Read what was answered, or ask for fewer rows at a time.",
+    });
   }
 
   #failed({ sqlState, message, fields }: Pick<SqlError, "sqlState" | "message" | "fields">): SqlError {

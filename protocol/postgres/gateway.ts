@@ -34,6 +34,7 @@ import { RoleBook } from "./role-book.js";
 import { CursorMemory } from "./session/kept-messages.js";
 import { SqlRouter } from "./sql-router.js";
 import { StatementCache } from "./statement.js";
+import { UnreadAnswers } from "./unread-answers.js";
 import { WaitingSockets } from "./waiting-sockets.js";
 
 export interface PostgresGatewayArgs {
@@ -96,6 +97,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
   readonly #byProcess = new Map<number, Numbers>();
   readonly #processes = new Map<PostgresConnection, number>();
   readonly #waiting: WaitingSockets;
+  readonly #unread = new UnreadAnswers();
   #server: Server | null = null;
   #address: ListenAddress | null = null;
   #isDraining = false;
@@ -130,6 +132,7 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       },
       roles: this.#roles,
       cursorMemory: new CursorMemory(),
+      unread: this.#unread,
       peers: {
         sessions: (tenant) => this.#sessionsOf(tenant),
         signal: (tenant, pid, signal) => this.#signal(tenant, pid, signal),
@@ -408,6 +411,9 @@ class PostgresGateway implements Actor<PostgresGatewayMessage> {
       pointReads: this.#router.pointReads,
       pending: this.#router.pending,
       cancelled: this.#cancelled,
+      unreadBytes: this.#unread.bytes,
+      unreadBytesMost: this.#unread.most,
+      unreadRefused: this.#unread.refused,
       loginsFailed: this.#attempts.failures,
       routes: this.#router.routes,
     };

@@ -8,6 +8,7 @@ import { type ConnectionHost, PostgresConnection, type UserEntry } from "../../p
 import type { TenantRoles } from "../../protocol/postgres/role-book.js";
 import { CursorMemory } from "../../protocol/postgres/session/kept-messages.js";
 import { StatementCache } from "../../protocol/postgres/statement.js";
+import { UnreadAnswers } from "../../protocol/postgres/unread-answers.js";
 import { LoginAttempts } from "../../protocol/server/login-attempts.js";
 import { SqlParser } from "../../protocol/server/sql-parser.js";
 import { scramVerifier } from "../../protocol/wire/scram-verifier.js";
@@ -20,6 +21,7 @@ export interface RigOptions {
   readonly isDraining?: boolean;
   /** Run by the test. */
   readonly timers?: RigTimers;
+  readonly unread?: UnreadAnswers;
   /** Before a user is told. */
   readonly whenAsked?: () => Promise<void>;
 }
@@ -49,6 +51,7 @@ const knownRoles: TenantRoles = { text: "", set: new RoleSet([plainRole("admin",
 export class ServerRig {
   readonly executor = new FakeExecutor();
   readonly cursorMemory = new CursorMemory();
+  readonly unread: UnreadAnswers;
   readonly defects: unknown[] = [];
   readonly attempts = new LoginAttempts(() => performance.now());
   readonly administered: { readonly method: string; readonly params: Readonly<Record<string, unknown>> }[] = [];
@@ -57,7 +60,8 @@ export class ServerRig {
   readonly #sockets = new Set<Socket>();
   readonly port: number;
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, unread: UnreadAnswers) {
+    this.unread = unread;
     this.#server = server;
     this.port = port;
   }
@@ -92,7 +96,8 @@ export class ServerRig {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
-    const rig = new ServerRig(server, typeof address === "object" && address !== null ? address.port : 0);
+    const unread = options.unread ?? new UnreadAnswers();
+    const rig = new ServerRig(server, typeof address === "object" && address !== null ? address.port : 0, unread);
     let next = 1;
     const host: ConnectionHost = {
       executor: rig.executor,
@@ -111,6 +116,7 @@ export class ServerRig {
         tenantsOf: (name) => users.get(name)?.tenants ?? null,
       },
       cursorMemory: rig.cursorMemory,
+      unread: rig.unread,
       peers: { sessions: () => [], signal: () => {} },
       now: () => Date.now(),
       attempt: (user, address) => rig.attempts.begin(user, address),

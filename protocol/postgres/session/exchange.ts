@@ -23,6 +23,7 @@ import { type RoleSource, SessionRoles } from "../session-roles.js";
 import type { SessionSettings } from "../settings.js";
 import type { CachedStatement, StatementCache } from "../statement.js";
 import { Transaction } from "../transaction.js";
+import { largeBytes } from "../unread-answers.js";
 import type { CursorMemory } from "./kept-messages.js";
 import { deliver, type Peers } from "./peers.js";
 import { factsFor } from "./session-facts.js";
@@ -102,7 +103,10 @@ export class Exchange {
   /** As `relieve`; null while nobody has to be waited for. */
   whenRelieved(): Promise<void> | null {
     if (this.writer.length >= gatheredBytesMax) this.flush();
-    return this.host.outgoingBytes() > outgoingBytesMax ? this.host.whenDrained() : null;
+    const { unread } = this.host;
+    return this.host.outgoingBytes() > (unread.isTight ? largeBytes : outgoingBytesMax)
+      ? this.host.whenDrained()
+      : null;
   }
 
   notice(report: ErrorReport): void {
