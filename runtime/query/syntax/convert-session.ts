@@ -43,17 +43,40 @@ const analyzes = (fields: Fields, conversion: Conversion): boolean =>
     ({ name, value }) => name === "analyze" && isOn(value),
   );
 
+const vacuumOptions =
+  "verbose skip_locked analyze freeze full disable_page_skipping index_cleanup process_toast truncate parallel";
+
+/** By command, the options that PostgreSQL 15 knows. None of them changes anything here. */
+const maintenanceOptions: ReadonlyMap<string, readonly string[]> = new Map([
+  ["VACUUM", vacuumOptions.split(" ")],
+  ["ANALYZE", ["verbose", "skip_locked"]],
+  ["REINDEX", ["verbose", "concurrently", "tablespace"]],
+  ["CLUSTER", ["verbose"]],
+]);
+
+/** Throws 42601 for an option that the command does not have. */
+function expectOptions(command: string, nodes: readonly unknown[], conversion: Conversion): void {
+  const known = maintenanceOptions.get(command) ?? [];
+  for (const { name, location } of definitionElements(nodes, conversion))
+    if (!known.includes(name))
+      throw new SqlError("42601", `unrecognized ${command} option "${name}"`, { position: location });
+}
+
 const isOn = (value: unknown): boolean => !["0", "false", "off"].includes(valueText(value) ?? "on");
 
 const maintenance =
   (command: "REINDEX" | "CHECKPOINT" | "CLUSTER"): Convert =>
-  (fields, conversion) => ({
-    kind: "maintenance",
-    command,
-    outsideBlocks: command === "REINDEX" ? reindexOutside(fields, conversion) : command === "CLUSTER" ? command : null,
-    tables: has(fields, "relation") ? [convertRelation(fields["relation"], conversion)] : [],
-    location: -1,
-  });
+  (fields, conversion) => {
+    expectOptions(command, listOf(fields, "params"), conversion);
+    return {
+      kind: "maintenance",
+      command,
+      outsideBlocks:
+        command === "REINDEX" ? reindexOutside(fields, conversion) : command === "CLUSTER" ? command : null,
+      tables: has(fields, "relation") ? [convertRelation(fields["relation"], conversion)] : [],
+      location: -1,
+    };
+  };
 
 /** By the parser's name of the statement. */
 export const sessionConverters: Readonly<Record<string, Convert>> = {
@@ -152,28 +175,32 @@ export const sessionConverters: Readonly<Record<string, Convert>> = {
     location: -1,
   }),
   LockStmt: convertLockTable,
-  VacuumStmt: (fields, conversion) => ({
-    kind: "maintenance",
-    command: flagOf(fields, "is_vacuumcmd") ? "VACUUM" : "ANALYZE",
-    outsideBlocks: flagOf(fields, "is_vacuumcmd") ? "VACUUM" : null,
-    tables: listOf(fields, "rels").map((item) =>
-      convertRelation(fieldsOf(item, "VacuumRelation")["relation"], conversion),
-    ),
-    columns: listOf(fields, "rels").map((item) => stringsOf(fieldsOf(item, "VacuumRelation"), "va_cols")),
-    analyzes: !flagOf(fields, "is_vacuumcmd") || analyzes(fields, conversion),
-    location: -1,
-  }),
+  VacuumStmt: (fields, conversion) => {
+    const command = flagOf(fields, "is_vacuumcmd") ? "VACUUM" : "ANALYZE";
+    expectOptions(command, listOf(fields, "options"), conversion);
+    const relations = listOf(fields, "rels").map((item) => fieldsOf(item, "VacuumRelation"));
+    return {
+      kind: "maintenance",
+      command,
+      outsideBlocks: command === "VACUUM" ? "VACUUM" : null,
+      tables: relations.map(({ relation }) => convertRelation(relation, conversion)),
+      columns: relations.map((relation) => stringsOf(relation, "va_cols")),
+      analyzes: command === "ANALYZE" || analyzes(fields, conversion),
+      location: -1,
+    };
+  },
   ReindexStmt: maintenance("REINDEX"),
   CheckPointStmt: maintenance("CHECKPOINT"),
-  ClusterStmt: (fields, conversion) =>
-    has(fields, "relation")
-      ? {
-          kind: "cluster",
-          name: convertRelation(fields["relation"], conversion),
-          index: textOrNull(fields, "indexname"),
-          location: -1,
-        }
-      : maintenance("CLUSTER")(fields, conversion),
+  ClusterStmt: (fields, conversion) => {
+    const whole = maintenance("CLUSTER")(fields, conversion);
+    if (!has(fields, "relation")) return whole;
+    return {
+      kind: "cluster",
+      name: convertRelation(fields["relation"], conversion),
+      index: textOrNull(fields, "indexname"),
+      location: -1,
+    };
+  },
   TruncateStmt: convertTruncate,
 };
 

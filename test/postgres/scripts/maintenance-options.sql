@@ -1,0 +1,13 @@
+-- Options of commands that have nothing to do here: one that there is not is refused all the same.
+\set VERBOSITY verbose
+create table mt (a int);
+vacuum (process_main false) mt;
+vacuum (buffer_usage_limit 128) mt;
+analyze (skip_locked, verbose off) mt;
+analyze (full) mt;
+reindex (verbose off, nosuch) table mt;
+cluster (nosuch) mt;
+vacuum full mt;
+vacuum (full, nosuch false) mt;
+drop table mt;
+select pg_size_pretty(10240::bigint), pg_size_pretty(-1::bigint);
