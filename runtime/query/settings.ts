@@ -261,7 +261,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   setting("lc_collate", "C", text, "Order of texts.", "fixed"),
   setting("lc_ctype", "C", text, "Classes of letters.", "fixed"),
   setting("lc_messages", "C", only("C", "en_US.UTF-8"), "Language of messages.", "session"),
-  setting("lc_monetary", "C", only("C"), "No money type exists here.", "session"),
+  setting("lc_monetary", "C", only("C"), "How money is formatted.", "session"),
   setting("lc_numeric", "C", only("C"), "How numbers are formatted.", "session"),
   setting("lc_time", "C", only("C"), "How dates are formatted.", "session"),
   setting("max_identifier_length", "63", text, "Longest name, in bytes.", "fixed"),

@@ -52,7 +52,7 @@ CREATE TABLE part_refs (id int PRIMARY KEY, a int, b text, FOREIGN KEY (a, b) RE
 CREATE UNIQUE INDEX full_refs_once ON full_refs (lower(b) DESC) INCLUDE (c) NULLS NOT DISTINCT WHERE id > 5;
 CREATE TABLE of_domains (id int PRIMARY KEY, ps positive[] DEFAULT '{1,2}', mails email[] DEFAULT ARRAY['a@b.c']::email[], CHECK (ps <> '{9}'::positive[]));
 CREATE VIEW of_domain_arrays AS SELECT id, ps, ARRAY[id, 2]::positive[] AS more FROM of_domains;
-CREATE TABLE visitors (id serial PRIMARY KEY, at inet UNIQUE DEFAULT '10.0.0.1'::inet, net cidr CHECK (net >>= '10.0.0.1'::inet OR masklen(net) > 8), hops inet[], flags bit(5) DEFAULT B'10101', mask bit varying(9) CHECK (mask <> '0'::bit varying), clock timetz(3) DEFAULT '10:00:00.5+02');
+CREATE TABLE visitors (id serial PRIMARY KEY, at inet UNIQUE DEFAULT '10.0.0.1'::inet, net cidr CHECK (net >>= '10.0.0.1'::inet OR masklen(net) > 8), hops inet[], flags bit(5) DEFAULT B'10101', mask bit varying(9) CHECK (mask <> '0'::bit varying), card macaddr DEFAULT '0800.2b01.0203', fee money DEFAULT 1234.5 CHECK (fee >= '0'::money), clock timetz(3) DEFAULT '10:00:00.5+02');
 CREATE INDEX ON visitors (net DESC, at);
 CREATE UNLOGGED TABLE fast (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, v text UNIQUE);
 CREATE UNLOGGED SEQUENCE fast_numbers;

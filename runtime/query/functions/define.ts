@@ -59,6 +59,7 @@ interface ValueByName {
   regnamespace: number;
   regrole: number;
   uuid: string;
+  money: Int64;
   macaddr: string;
   macaddr8: string;
   bit: string;

@@ -25,6 +25,7 @@ import { jsons } from "./implementations/json.js";
 import { jsonbs } from "./implementations/jsonb.js";
 import { jsonbPaths } from "./implementations/jsonb-path.js";
 import { macAddresses } from "./implementations/mac-address.js";
+import { moneys } from "./implementations/money.js";
 import { notifications } from "./implementations/notifications.js";
 import { numerics } from "./implementations/numeric.js";
 import { objectDefinitions } from "./implementations/object-definitions.js";
@@ -83,6 +84,7 @@ const implementations = collect([
   inets,
   bitStrings,
   macAddresses,
+  moneys,
   timesWithZone,
   hashes,
   sessions,

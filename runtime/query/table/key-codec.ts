@@ -175,6 +175,7 @@ export class KeyCodec {
         this.#float(Number(value));
         return;
       case "int64":
+      case "money":
       case "timestamp":
         if (typeof value !== "number" && typeof value !== "bigint") throw new AssertionFailed("a bigint is a number");
         this.#int64(value);

@@ -22,6 +22,7 @@ const keptKinds: ReadonlySet<string> = new Set([
   "inet",
   "timetz",
   "bits",
+  "money",
   "macaddr",
   "macaddr8",
 ]);

@@ -3,7 +3,7 @@
  *
  *   boolean               u8
  *   smallint              i16            integer, date        i32 (date: ±infinity are the two ends)
- *   oid, reg…             u32            bigint, timestamp(tz) i64 (timestamps: ±infinity are the two ends)
+ *   oid, reg…             u32            bigint, money, timestamp(tz) i64 (timestamps: ±infinity are the two ends)
  *   real                  f32            double precision     f64, also the values of enums
  *   time                  u64, µs        interval             months i32 · days i32 · µs i64
  *   uuid                  16 bytes           time with time zone  µs f64 · seconds east of UTC i32
@@ -47,7 +47,7 @@ export type Storage =
   | { readonly kind: "boolean"; readonly width: 1 }
   | { readonly kind: "int16"; readonly width: 2 }
   | { readonly kind: "int32" | "date" | "uint32" | "float32"; readonly width: 4 }
-  | { readonly kind: "int64" | "timestamp" | "float64" | "time"; readonly width: 8 }
+  | { readonly kind: "int64" | "money" | "timestamp" | "float64" | "time"; readonly width: 8 }
   | { readonly kind: "macaddr"; readonly width: 6 }
   | { readonly kind: "macaddr8"; readonly width: 8 }
   | { readonly kind: "timetz"; readonly width: 12 }
@@ -77,6 +77,7 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.uuid, { kind: "uuid", width: 16 }],
   [typeOid.numeric, { kind: "numeric", width: -1 }],
   [typeOid.bytea, { kind: "bytea", width: -1 }],
+  [typeOid.money, { kind: "money", width: 8 }],
   [typeOid.macaddr, { kind: "macaddr", width: 6 }],
   [typeOid.macaddr8, { kind: "macaddr8", width: 8 }],
   [typeOid.bit, bits],
@@ -124,6 +125,7 @@ const storages: ReadonlyMap<Oid, Storage> = new Map<Oid, Storage>([
   [typeOid.jsonbArray, array],
   [typeOid.jsonpathArray, array],
   [typeOid.inetArray, array],
+  [typeOid.moneyArray, array],
   [typeOid.macaddrArray, array],
   [typeOid.macaddr8Array, array],
   [typeOid.bitArray, array],
@@ -185,6 +187,7 @@ export function setFixed(storage: Storage, bytes: Uint8Array, view: DataView, at
       view.setFloat64(at, Number(value), true);
       return;
     case "int64":
+    case "money":
       if (typeof value !== "number" && typeof value !== "bigint") throw wrong(typeOid.int8);
       setInt64(view, at, value);
       return;
@@ -290,6 +293,7 @@ export function getFixed(storage: Storage, bytes: Uint8Array, view: DataView, at
     case "boolean":
       return bytes[at] === 1;
     case "int64":
+    case "money":
       return getInt64(view, at);
     case "timestamp":
       return getTimestamp(view, at);

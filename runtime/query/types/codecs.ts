@@ -16,6 +16,7 @@ import { int2Codec, int4Codec, int8Codec, unsignedCodec } from "./integer.js";
 import { intervalCodec } from "./interval-codec.js";
 import { jsonbCodec, jsonCodec } from "./jsonb.js";
 import { mac8Codec, macCodec } from "./mac-address.js";
+import { moneyCodec } from "./money.js";
 import { objectNameCodec } from "./object-names.js";
 import { recordCodec } from "./record.js";
 import { type Oid, typeOid } from "./sql-type.js";
@@ -56,6 +57,7 @@ const codecs: Map<Oid, TypeCodec> = new Map<Oid, TypeCodec>([
   [typeOid.interval, intervalCodec],
   [typeOid.bit, bitCodec],
   [typeOid.varbit, varbitCodec],
+  [typeOid.money, moneyCodec],
   [typeOid.macaddr, macCodec],
   [typeOid.macaddr8, mac8Codec],
   [typeOid.inet, inetCodec],

@@ -82,6 +82,7 @@ const orders: ReadonlyMap<Oid, TypeOrder> = new Map<Oid, TypeOrder>([
   [typeOid.char, texts],
   [typeOid.unknown, texts],
   [typeOid.uuid, texts],
+  [typeOid.money, numbers],
   [typeOid.macaddr, texts],
   [typeOid.macaddr8, texts],
   [typeOid.bit, texts],

@@ -14,6 +14,7 @@
  *   time with time zone             TimeWithZone: µs since midnight, seconds east of UTC
  *   interval                        Interval: months, days, µs
  *   uuid                            string, 36 characters, lower case: its order is the order of its bytes
+ *   money                           Int64, hundredths
  *   macaddr, macaddr8               string, 6 or 8 bytes in lower case with colons: its order is the order of its bytes
  *   bit, bit varying                string of 0 and 1: its order is theirs
  *   inet, cidr                      Inet: 4 or 16 bytes, and the bits of the prefix

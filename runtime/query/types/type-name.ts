@@ -70,7 +70,7 @@ export type FindUserType = (by: readonly string[] | Oid, position?: number) => S
 
 /** Types of PostgreSQL that do not exist here. */
 const notDone: ReadonlySet<string> = new Set(
-  `point line lseg box path polygon circle money xml tsvector tsquery pg_snapshot txid_snapshot
+  `point line lseg box path polygon circle xml tsvector tsquery pg_snapshot txid_snapshot
   int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange
   datemultirange regconfig regdictionary regcollation`.split(/\s+/u),
 );

@@ -132,6 +132,7 @@ function isExact({ oid, modifier }: SqlType): boolean {
     case typeOid.timestamp:
     case typeOid.timestamptz:
     case typeOid.uuid:
+    case typeOid.money:
     case typeOid.macaddr:
     case typeOid.macaddr8:
     case typeOid.bit:

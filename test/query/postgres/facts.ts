@@ -14,12 +14,12 @@ const supportedTypes = `
     'regoper','regoperator','regclass','regtype','uuid','jsonb','regnamespace','regrole','record','void','trigger','any','anyarray',
     'anyelement','anynonarray','anyenum','anycompatible','anycompatiblearray','anycompatiblenonarray','cstring','xid8','pg_lsn','aclitem',
     'pg_node_tree','event_trigger','_record','jsonpath','inet','cidr','bit','varbit',
-    'macaddr','macaddr8')
+    'macaddr','macaddr8','money')
     or typcategory = 'A' and typelem in (select oid from pg_type where typname in (
     'bool','bytea','char','name','int8','int2','int4','text','oid','json','float4','float8','bpchar','varchar','date','time','timestamp',
     'timestamptz','interval','timetz','numeric','uuid','jsonb','record','regclass','regtype','regproc','regprocedure','regnamespace',
     'regrole','xid','cid','tid','aclitem','jsonpath','inet','cidr','bit','varbit',
-    'macaddr','macaddr8')))`;
+    'macaddr','macaddr8','money')))`;
 
 const typesQuery = `
   with sup as (${supportedTypes})

@@ -95,6 +95,7 @@ export const valuesOf: readonly (readonly [name: string, type: Oid, values: fc.A
   ["timestamptz", typeOid.timestamptz, fc.oneof(fc.integer({ min: -(2 ** 52), max: 2 ** 52 }), infinities)],
   ["interval", typeOid.interval, interval],
   ["uuid", typeOid.uuid, fc.uuid()],
+  ["money", typeOid.money, int64],
   ["macaddr", typeOid.macaddr, fc.uint8Array({ minLength: 6, maxLength: 6 }).map(macFromBytes)],
   ["macaddr8", typeOid.macaddr8, fc.uint8Array({ minLength: 8, maxLength: 8 }).map(macFromBytes)],
   ["bit", typeOid.varbit, fc.string({ unit: fc.constantFrom("0", "1"), maxLength: 20 })],

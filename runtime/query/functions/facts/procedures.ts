@@ -198,6 +198,7 @@ export const procedureFacts = `
 359 btnamecmp(name,name) int4 f is
 360 bttextcmp(text,text) int4 f is
 376 string_to_array(text,text,text) _text f i
+377 cash_cmp(money,money) int4 f is
 378 array_append(anycompatiblearray,anycompatible) anycompatiblearray f i
 379 array_prepend(anycompatible,anycompatiblearray) anycompatiblearray f i
 382 btarraycmp(anyarray,anyarray) int4 f is
@@ -323,6 +324,9 @@ export const procedureFacts = `
 840 int82div(int8,int2) int8 f is
 841 int28pl(int2,int8) int8 f is
 842 btint8cmp(int8,int8) int4 f is
+846 cash_mul_flt4(money,float4) money f is
+847 cash_div_flt4(money,float4) money f is
+848 flt4_mul_cash(float4,money) money f is
 849 position(text,text) int4 f is
 850 textlike(text,text) bool f is
 851 textnlike(text,text) bool f is
@@ -336,6 +340,12 @@ export const procedureFacts = `
 859 namenlike(name,text) bool f is
 860 bpchar(char) bpchar f is
 861 current_database() name f ss
+862 int4_mul_cash(int4,money) money f is
+863 int2_mul_cash(int2,money) money f is
+864 cash_mul_int4(money,int4) money f is
+865 cash_div_int4(money,int4) money f is
+866 cash_mul_int2(money,int2) money f is
+867 cash_div_int2(money,int2) money f is
 868 strpos(text,text) int4 f is
 870 lower(text) text f is
 871 upper(text) text f is
@@ -353,8 +363,23 @@ export const procedureFacts = `
 883 substr(text,int4) text f is
 884 btrim(text,text) text f is
 885 btrim(text) text f is
+886 cash_in(cstring) money f ss
+887 cash_out(money) cstring f ss
+888 cash_eq(money,money) bool f is
+889 cash_ne(money,money) bool f is
+890 cash_lt(money,money) bool f is
+891 cash_le(money,money) bool f is
+892 cash_gt(money,money) bool f is
+893 cash_ge(money,money) bool f is
+894 cash_pl(money,money) money f is
+895 cash_mi(money,money) money f is
+896 cash_mul_flt8(money,float8) money f is
+897 cash_div_flt8(money,float8) money f is
+898 cashlarger(money,money) money f is
+899 cashsmaller(money,money) money f is
 910 inet_in(cstring) inet f is
 911 inet_out(inet) cstring f is
+919 flt8_mul_cash(float8,money) money f is
 920 network_eq(inet,inet) bool f is
 921 network_lt(inet,inet) bool f is
 922 network_le(inet,inet) bool f is
@@ -366,6 +391,7 @@ export const procedureFacts = `
 928 network_subeq(inet,inet) bool f is
 929 network_sup(inet,inet) bool f is
 930 network_supeq(inet,inet) bool f is
+935 cash_words(money) text f is
 936 substring(text,int4,int4) text f is
 937 substring(text,int4) text f is
 938 generate_series(timestamp,timestamp,interval) timestamp f isr
@@ -936,6 +962,7 @@ export const procedureFacts = `
 2109 sum(int2) int8 a i
 2110 sum(float4) float4 a i
 2111 sum(float8) float8 a i
+2112 sum(money) money a i
 2113 sum(interval) interval a i
 2114 sum(numeric) numeric a i
 2115 max(int8) int8 a i
@@ -948,6 +975,7 @@ export const procedureFacts = `
 2122 max(date) date a i
 2123 max(time) time a i
 2124 max(timetz) timetz a i
+2125 max(money) money a i
 2126 max(timestamp) timestamp a i
 2127 max(timestamptz) timestamptz a i
 2128 max(interval) interval a i
@@ -962,6 +990,7 @@ export const procedureFacts = `
 2138 min(date) date a i
 2139 min(time) time a i
 2140 min(timetz) timetz a i
+2141 min(money) money a i
 2142 min(timestamp) timestamp a i
 2143 min(timestamptz) timestamptz a i
 2144 min(interval) interval a i
@@ -1205,6 +1234,8 @@ export const procedureFacts = `
 2477 timestamptz_send(timestamptz) bytea f is
 2478 interval_recv(internal,oid,int4) interval f is
 2479 interval_send(interval) bytea f is
+2492 cash_recv(internal) money f is
+2493 cash_send(money) bytea f is
 2494 macaddr_recv(internal) macaddr f is
 2495 macaddr_send(macaddr) bytea f is
 2496 inet_recv(internal) inet f is
@@ -1568,12 +1599,15 @@ export const procedureFacts = `
 3309 xidneqint4(xid,int4) bool f is
 3334 pg_size_bytes(text) int8 f is
 3343 jsonb_delete(jsonb,_text) jsonb f is v=text in=from_json,path_elems
+3344 cash_mul_int8(money,int8) money f is
+3345 cash_div_int8(money,int8) money f is
 3348 txid_current_if_assigned() int8 f ss
 3352 pg_get_partkeydef(oid) text f ss
 3360 txid_status(int8) text f vs
 3382 pg_identify_object_as_address(oid,oid,int4) record f ss out=type:text,object_names:_text,object_args:_text in=classid,objid,objsubid
 3396 regexp_match(text,text) _text f is
 3397 regexp_match(text,text,text) _text f is
+3399 int8_mul_cash(int8,money) money f is
 3400 pg_config() record f ssr out=name:text,setting:text
 3403 pg_statistics_obj_is_visible(oid) bool f ss
 3408 pg_get_partition_constraintdef(oid) text f ss
@@ -1664,7 +1698,12 @@ export const procedureFacts = `
 3808 pg_get_function_arg_default(oid,int4) text f ss
 3809 pg_export_snapshot() text f vs
 3810 pg_is_in_recovery() bool f vs
+3811 money(int4) money f ss
+3812 money(int8) money f ss
 3815 pg_collation_is_visible(oid) bool f ss
+3822 cash_div_cash(money,money) float8 f is
+3823 numeric(money) numeric f ss
+3824 money(numeric) money f ss
 3829 pg_opfamily_is_visible(oid) bool f ss
 3839 pg_identify_object(oid,oid,int4) record f ss out=type:text,schema:text,name:text,identity:text in=classid,objid,objsubid
 3842 pg_relation_is_updatable(regclass,bool) int4 f ss

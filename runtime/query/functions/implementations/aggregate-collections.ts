@@ -9,6 +9,7 @@ import type { Datum, Value } from "../../types/datum.js";
 import { Interval, intervalOf, makeInterval } from "../../types/interval.js";
 import { quoteJson } from "../../types/json-parse.js";
 import { Jsonb, type JsonbNode, objectNode } from "../../types/jsonb.js";
+import { moneyOf } from "../../types/money.js";
 import { type Oid, typeOid } from "../../types/sql-type.js";
 import { textOf } from "../../types/text.js";
 import { elementTypeOf } from "../../types/type-table.js";
@@ -18,6 +19,7 @@ import type { Accumulator, SortOrder } from "../registry.js";
 import { andBits, orBits, xorBits } from "./bits.js";
 import { multiplyInterval } from "./interval.js";
 import { jsonbNode, jsonText, keyText } from "./json-output.js";
+import { addMoney } from "./money.js";
 
 /** Folds values two by two; nothing at all is NULL. */
 class Fold implements Accumulator {
@@ -270,6 +272,7 @@ function hypothetical(
 export const collections: readonly Implementation[] = [
   ...bitAggregates,
   ...aggregates({
+    "sum(money)": () => new Fold((a, b) => addMoney(moneyOf(a), moneyOf(b))),
     "bit_and(bit)": () => new Fold((a, b) => andBits(textOf(a), textOf(b))),
     "bit_or(bit)": () => new Fold((a, b) => orBits(textOf(a), textOf(b))),
     "bit_xor(bit)": () => new Fold((a, b) => xorBits(textOf(a), textOf(b))),

@@ -33,6 +33,7 @@ const plainNumbers = new Set<Oid>([
   typeOid.int2,
   typeOid.int4,
   typeOid.int8,
+  typeOid.money,
   typeOid.oid,
   typeOid.tid,
   typeOid.date,

@@ -47,7 +47,7 @@ const one = decimalFromInteger(1);
 const doubleDigits = 15;
 const realDigits = 6;
 
-function toInteger(value: Decimal, minimum: bigint, maximum: bigint, label: string): Datum {
+export function toInteger(value: Decimal, minimum: bigint, maximum: bigint, label: string): Datum {
   if (value.special !== null)
     throw new SqlError("0A000", `cannot convert ${value.special === "NaN" ? "NaN" : "infinity"} to ${label}`);
   const rounded = coefficientAt(value, 0);

@@ -29,6 +29,8 @@ export const typeFacts = `
 705 unknown -2 f p X f , 0 0 109 110 2416 2417 0 0 c p 0
 774 macaddr8 8 f b U f , 0 775 4110 4111 3446 3447 0 0 i p 0
 775 _macaddr8 -1 f b A f , 774 0 750 751 2400 2401 0 0 i x 0
+790 money 8 t b N f , 0 791 886 887 2492 2493 0 0 d p 0
+791 _money -1 f b A f , 790 0 750 751 2400 2401 0 0 d x 0
 829 macaddr 6 f b U f , 0 1040 436 437 2494 2495 0 0 i p 0
 869 inet -1 f b I t , 0 1041 910 911 2496 2497 0 0 i m 0
 1000 _bool -1 f b A f , 16 0 750 751 2400 2401 0 0 i x 0
