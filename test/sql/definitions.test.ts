@@ -167,3 +167,18 @@ test("an ALTER TABLE of many actions says with each that it is at work, and bind
   t.true(rig.engine.checks >= 3 * actions.length, `${rig.engine.checks} checks`);
   t.like(session.run("ALTER TABLE t ALTER a TYPE text"), { kind: "error", sqlState: "42883" });
 });
+
+test("a foreign key between types whose equal values have different keys is refused", (t) => {
+  const session = new ShardRig().session();
+  const pairs = [
+    ["text", "char(5)", "0A000"],
+    ["char(5)", "text", "0A000"],
+    ["timestamp", "timestamptz", "0A000"],
+    ["timestamptz", "timestamp", "0A000"],
+    ["int[]", "text[]", "42804"],
+  ] as const;
+  for (const [index, [referenced, own, state]] of pairs.entries()) {
+    session.rows(`CREATE TABLE k${index} (a ${referenced} PRIMARY KEY)`);
+    t.is(session.state(`CREATE TABLE f (a ${own} REFERENCES k${index})`), state, `${own} to ${referenced}`);
+  }
+});

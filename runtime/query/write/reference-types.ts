@@ -11,7 +11,8 @@ import { type Storage, storageOf } from "../table/value-bytes.js";
 import type { Datum, Value } from "../types/datum.js";
 import { Decimal, decimalFromInteger, decimalOf, powerOfTen } from "../types/decimal.js";
 import { toNumber } from "../types/decimal-arithmetic.js";
-import type { Oid } from "../types/sql-type.js";
+import { type Oid, typeOid } from "../types/sql-type.js";
+import { isArray } from "../types/type-table.js";
 import type { ForeignKey } from "./referenced-rows.js";
 
 /** No value of the other type is equal; several may be. */
@@ -78,9 +79,13 @@ const same = (value: Value): Converted => {
 
 const kindOf = (oid: Oid): Kind | null => storageOf(oid)?.kind ?? null;
 
+/** Types with the bytes of another that mean something else: spaces at the end, and a time that depends on the session's zone. */
+const distinct: ReadonlySet<Oid> = new Set([typeOid.bpchar, typeOid.timestamptz]);
+
 /** Whether values of the first type may refer to those of the second. `converted`: by another key than their own. */
 export function referenceOf(from: Oid, to: Oid): "same" | "converted" | null {
   const [own, other] = [kindOf(from), kindOf(to)];
+  if (from !== to && (distinct.has(from) || distinct.has(to) || isArray(from) || isArray(to))) return null;
   if (own === other || (own !== null && other !== null && isInteger(own) && isInteger(other))) return "same";
   return own === null || other === null || conversionOf(own, other) === null ? null : "converted";
 }
