@@ -4,7 +4,8 @@
  *   threads   each shard, replica, keeper, projection, gateway and the directory has a worker thread of its own
  *   shared    gateway, directory, shards and replicas share one worker ("core"); each gateway of PostgreSQL's protocol has one
  *             ("postgres", "postgres-1", …), all projections share one ("read"), all keepers one ("background"). The actors do not know: same
- *             messages, in-process ports. Statements take more work before and behind the shard than appends do, so that a thread of their own
+ *             messages, in-process ports. Replicas with others elsewhere have one, too ("log"): in one with their shards they would say nothing
+ *             while a statement of a second is decided, and the others would choose another leader. Statements take more work before and behind the shard than appends do, so that a thread of their own
  *             pays for its hop on two cores already; that of appends does not (see benchmarks/README.md).
  *   auto      shared below four cores, threads from four on: measured, a hop between threads costs more than it brings while there
  *             are fewer cores than busy threads (see benchmarks/README.md)
@@ -59,7 +60,7 @@ export function planLayout(cores: number, wishes: LayoutWishes): Layout {
 }
 
 /** The worker thread in which an actor lives: actors of equal name share it. */
-export function workerOf(layout: Layout, role: ActorRole, shard: number, index = 0): string {
+export function workerOf(layout: Layout, role: ActorRole | "replicaOfSeveral", shard: number, index = 0): string {
   if (layout.layout === "shared") {
     switch (role) {
       case "projection":
@@ -68,6 +69,8 @@ export function workerOf(layout: Layout, role: ActorRole, shard: number, index =
         return index === 0 ? "postgres" : `postgres-${index}`;
       case "keeper":
         return "background";
+      case "replicaOfSeveral":
+        return "log";
       default:
         return "core";
     }
@@ -80,6 +83,8 @@ export function workerOf(layout: Layout, role: ActorRole, shard: number, index =
       return `gateway-${index}`;
     case "projection":
       return `projection-${shard}.${index}`;
+    case "replicaOfSeveral":
+      return `replica-${shard}`;
     default:
       return `${role}-${shard}`;
   }

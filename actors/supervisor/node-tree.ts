@@ -75,7 +75,7 @@ function shardGroup(options: NodeTreeOptions, shard: number): GroupSpec<ShardSha
       ...common,
       id: replica,
       kind: "replica",
-      worker: workerOf(layout, "replica", shard),
+      worker: workerOf(layout, peersNow() === null ? "replica" : "replicaOfSeveral", shard),
       neighbours: [keeper],
       args: replicaArgs,
     },

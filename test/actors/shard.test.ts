@@ -254,6 +254,9 @@ test("the layout fits the machine, and says so when a wish cannot be met", (t) =
   t.is(new Set(names).size, 4, "each actor has its own thread");
   const shared = planLayout(2, wish);
   t.is(workerOf(shared, "shard", 1), workerOf(shared, "gateway", 0));
+  t.is(workerOf(shared, "shard", 1), workerOf(shared, "replica", 1));
+  t.not(workerOf(shared, "shard", 1), workerOf(shared, "replicaOfSeveral", 1), "a long statement is no silence");
+  t.is(workerOf(threads, "replica", 1), workerOf(threads, "replicaOfSeveral", 1));
   t.not(workerOf(shared, "shard", 1), workerOf(shared, "projection", 1));
   t.not(workerOf(shared, "shard", 1), workerOf(shared, "postgres", 0));
   t.not(workerOf(shared, "postgres", 0, 1), workerOf(shared, "postgres", 0, 0));
