@@ -37,7 +37,7 @@ const unitOf: ReadonlyMap<string, Unit> = new Map(
 );
 
 const tokenPattern =
-  /[ \t-\r]*(?:(?<time>[+-]?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>[+-]?\d+-\d+)(?![\d.-])|(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?!-\d)|(?<word>[a-z]+)|[!-*,./:-@[-`{-~]|[ \t-\r])/iuy;
+  /[ \t-\r]*(?:(?<time>(?:[+-][ \t-\r]*)?\d+:\d+(?::\d+)?(?:\.\d*)?)|(?<yearMonth>(?:[+-][ \t-\r]*)?\d+-\d+)(?![\d.-])|(?<number>(?:(?:[+-][ \t-\r]*)?\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?!-\d)|(?<word>[a-z]+)|[!-*,./:-@[-`{-~]|[ \t-\r])/iuy;
 
 type Token = { readonly kind: "time" | "yearMonth" | "number" | "word"; readonly text: string };
 
@@ -56,13 +56,16 @@ function tokenize(text: string): Token[] {
       throw months !== undefined && Number(months) >= 12 ? overflow(text) : invalid(text);
     }
     const { time, yearMonth, number, word } = match.groups ?? {};
-    if (time !== undefined) tokens.push({ kind: "time", text: time });
-    else if (yearMonth !== undefined) tokens.push({ kind: "yearMonth", text: yearMonth });
-    else if (number !== undefined) tokens.push({ kind: "number", text: number });
+    if (time !== undefined) tokens.push({ kind: "time", text: signed(time) });
+    else if (yearMonth !== undefined) tokens.push({ kind: "yearMonth", text: signed(yearMonth) });
+    else if (number !== undefined) tokens.push({ kind: "number", text: signed(number) });
     else if (word !== undefined) tokens.push({ kind: "word", text: word.toLowerCase() });
   }
   return tokens;
 }
+
+/** A sign may stand apart from its number. */
+const signed = (text: string): string => text.replace(/[ \t-\r]+/u, "");
 
 const rangeUnits: readonly (readonly [bit: number, unit: Unit])[] = [
   [1 << 12, "second"],
