@@ -6,6 +6,7 @@ import type { ActorContext } from "../../runtime/actor/definition.js";
 import type { Kernel } from "../../runtime/kernel/kernel.js";
 import type { LogPosition } from "../../runtime/storage/log-position.js";
 import type { LogTail } from "../../runtime/storage/log-tail.js";
+import { isPageDamage } from "../../runtime/store/page-file.js";
 import type { Store } from "../../runtime/store/store.js";
 import { assert } from "../../runtime/types/assert.js";
 import { KimberliteError } from "../../runtime/types/errors.js";
@@ -167,7 +168,3 @@ function storeNumbers(store: Store): Record<string, number> {
     readers,
   };
 }
-
-/** Only what the store says of a page: a damaged log is no reason to throw the state away, since it could not be derived again. */
-const isPageDamage = (error: unknown): boolean =>
-  error instanceof KimberliteError && error.code === "dataCorrupt" && error.detail["page"] !== undefined;

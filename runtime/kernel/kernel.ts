@@ -12,6 +12,7 @@
  * Order of the checks in `decide`, each resting on the ones before: shape of the head → tenant and its status → request key →
  * session → the command's own. Order of the changes in `apply`: tenant row → session → the command's own → commit → request key.
  */
+import { isPageDamage } from "../store/page-file.js";
 import type { TreeWriter } from "../store/tree.js";
 import { assert } from "../types/assert.js";
 import { KimberliteError, toErrorRecord } from "../types/errors.js";
@@ -93,8 +94,9 @@ export class Kernel {
     try {
       if (this.#open(draft, time)) decideCommand(draft);
     } catch (error) {
-      // The only boundary: rare commands refuse by throwing our errors; anything else is a bug and stops the shard.
-      if (!(error instanceof KimberliteError)) throw error;
+      // The only boundary: rare commands refuse by throwing our errors; anything else is a bug and stops the shard, and so does a damaged
+      // page, for its state to be derived anew.
+      if (!(error instanceof KimberliteError) || isPageDamage(error)) throw error;
       decision.outcome = decided.refused;
       decision.error = toErrorRecord(error);
     }

@@ -32,6 +32,10 @@ export function pageCorrupt(file: PageFile, number: number, kind: string, what: 
   );
 }
 
+/** Whether an error says that a page of the state is damaged: it can be derived anew, which a damaged log could not. */
+export const isPageDamage = (error: unknown): boolean =>
+  error instanceof KimberliteError && error.code === "dataCorrupt" && error.detail["page"] !== undefined;
+
 /** Fills in the checksum of a page that is about to be written, and returns it. In memory it is zero. */
 export function sealPage(u8: Uint8Array, i32: Int32Array, base: number): number {
   const checksum = crc32c(u8, base + 4, base + pageBytes);

@@ -121,6 +121,24 @@ test.serial("a damaged page that is met only while serving costs a rebuild, not 
   t.true(rebuilt > 0, "the damage was met");
 });
 
+test.serial("a damaged page that a write meets first is rebuilt as well, and the write is done", async (t) => {
+  const { directory, shard } = await prepared(t, "stopped");
+  const path = join(shard, "pages");
+  const pages = readFileSync(path).length / 8192;
+  let rebuilt = 0;
+  for (let page = 3; page < pages; page += 2) {
+    damage(path, [page * 8192 + 4_000, page * 8192 + 8_000]);
+    const node = await startChild(t, { dataDirectory: directory });
+    const db = await connect(node.target);
+    for (let index = 0; index < 300; index += 7)
+      await db.tenant("main").stream(`more-${index}`).append(`at ${page}`, { timeoutMs: 20_000 });
+    await db.close();
+    await node.stop();
+    if (node.logs.some(({ message }) => message === rebuiltLog)) rebuilt += 1;
+  }
+  t.true(rebuilt > 0, "the damage was met");
+});
+
 test.serial(
   "a flipped bit in an old record is dataCorrupt with its file and address on read and on verify, and its neighbours are read",
   async (t) => {

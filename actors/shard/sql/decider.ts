@@ -10,6 +10,7 @@ import { StateReads } from "../../../runtime/kernel/read/state-reads.js";
 import { CatalogCache } from "../../../runtime/query/catalog/over-trees.js";
 import { temporarySchemaName } from "../../../runtime/query/catalog/temporary.js";
 import { SqlError } from "../../../runtime/query/error.js";
+import { isPageDamage } from "../../../runtime/store/page-file.js";
 import { assert, unreachable } from "../../../runtime/types/assert.js";
 import { KimberliteError } from "../../../runtime/types/errors.js";
 import type { SqlReply, SqlRequest } from "../../messages/sql.js";
@@ -106,7 +107,7 @@ export class SqlDecider {
     try {
       return this.#decide(waiting, decodeSqlRequest(waiting.bytes, waiting.bodyFrom, waiting.bodyTo));
     } catch (error) {
-      if (error instanceof KimberliteError) return { kind: "failed", error };
+      if (error instanceof KimberliteError && !isPageDamage(error)) return { kind: "failed", error };
       throw error;
     } finally {
       this.#queue.decided(waiting);
