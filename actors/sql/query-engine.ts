@@ -146,6 +146,6 @@ export class QueryEngine implements Engine {
 
   names(catalog: Catalog, searchPath: readonly string[], roles: RoleSet): ObjectNames {
     const temporarySchema = searchPath.find(isTemporaryName) ?? null;
-    return objectNames({ catalog, searchPath, temporarySchema, roles, currentUser: "", database: null });
+    return objectNames({ catalog, searchPath, temporarySchema, roles, currentUser: "" });
   }
 }

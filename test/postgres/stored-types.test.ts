@@ -1,18 +1,8 @@
 /** Values of types that are stored in forms of their own, on a node: after a new start, in the past, by their keys, in both formats. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import test from "ava";
 import { decodeValue } from "../../protocol/client/sql/values.js";
 import { typeOid } from "../../runtime/query/types/sql-type.js";
-import { PostgresClient } from "../query/postgres/client.js";
-import { startTarget } from "./clients/target.js";
-
-const postgres = { listen: { host: "127.0.0.1", port: 0 }, authentication: "trust", tls: null } as const;
-
-/** Rows of a statement that must succeed: columns by `|`, rows by a space. */
-const rowsOf = async (client: PostgresClient, sql: string): Promise<string> =>
-  (await client.rows(sql)).map((row) => row.join("|")).join(" ");
+import { restartedNode, rowsOf } from "./restarted-node.js";
 
 const columns = "a inet unique, n cidr, t timetz, b bit(3), v varbit, m macaddr, w macaddr8, p money, many inet[]";
 const values =
@@ -23,19 +13,7 @@ const after =
   "10.1.2.4/8|10.0.0.0/8|11:00:00+02|010|10|f7:ff:d4:fe:fd:fc|08:00:2b:01:02:03:04:05|$10.00|{10.0.0.1,NULL}";
 
 test("addresses, times with zones, bits and money are there after a new start, and in the past, with defaults that older rows have", async (t) => {
-  const dataDirectory = mkdtempSync(join(tmpdir(), "kimberlite-types-"));
-  t.teardown(() => rmSync(dataDirectory, { recursive: true, force: true }));
-  const run = async (work: (client: PostgresClient) => Promise<void>): Promise<void> => {
-    const started = await startTarget({ postgres, dataDirectory });
-    const { host, port, user, database } = started.target;
-    try {
-      const client = await PostgresClient.connect({ host, port, user, database });
-      await work(client);
-      client.close();
-    } finally {
-      await started.node.stop();
-    }
-  };
+  const run = restartedNode(t);
   let then = "";
   await run(async (client) => {
     await rowsOf(client, `create table seen (id int primary key, ${columns})`);

@@ -5,27 +5,12 @@ import { join } from "node:path";
 import test from "ava";
 import { PostgresClient } from "../query/postgres/client.js";
 import { startTarget } from "./clients/target.js";
+import { restartedNode, rowsOf } from "./restarted-node.js";
 
 const postgres = { listen: { host: "127.0.0.1", port: 0 }, authentication: "trust", tls: null } as const;
 
-/** Rows of a statement that must succeed: columns by `|`, rows by a space. */
-const rowsOf = async (client: PostgresClient, sql: string): Promise<string> =>
-  (await client.rows(sql)).map((row) => row.join("|")).join(" ");
-
 test("an enum is read under the labels that it had, and is there after a new start", async (t) => {
-  const dataDirectory = mkdtempSync(join(tmpdir(), "kimberlite-types-"));
-  t.teardown(() => rmSync(dataDirectory, { recursive: true, force: true }));
-  const run = async (work: (client: PostgresClient) => Promise<void>): Promise<void> => {
-    const started = await startTarget({ postgres, dataDirectory });
-    const { host, port, user, database } = started.target;
-    try {
-      const client = await PostgresClient.connect({ host, port, user, database });
-      await work(client);
-      client.close();
-    } finally {
-      await started.node.stop();
-    }
-  };
+  const run = restartedNode(t);
   let then = "";
   await run(async (client) => {
     await rowsOf(client, "create type mood as enum ('sad', 'ok')");

@@ -51,7 +51,6 @@ export function evaluationContext(changes: Partial<EvaluationContext> = {}): Eva
     searchPath: ["public"],
     temporarySchema: null,
     currentUser: "postgres",
-    database: "postgres",
   };
   return {
     timeZone: "UTC",
@@ -67,6 +66,7 @@ export function evaluationContext(changes: Partial<EvaluationContext> = {}): Eva
     randomBytes: (length) => new Uint8Array(length),
     sessionUser: "postgres",
     isSuperuser: true,
+    database: "postgres",
     databaseOid: 5,
     backendPid: 1,
     position: 1,

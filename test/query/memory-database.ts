@@ -131,7 +131,6 @@ export class MemoryDatabase implements Catalog {
       temporarySchema: null,
       roles: new RoleSet([plainRole("admin", true)]),
       currentUser: "admin",
-      database: null,
     }),
     clock: () => 800_000_000_000_000,
     random: () => 0.5,

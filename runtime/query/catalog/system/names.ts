@@ -15,15 +15,14 @@ import { type CatalogView, CatalogWorld } from "./world.js";
 const noRelation = (name: string): SqlError => new SqlError("42P01", `relation "${name}" does not exist`);
 
 /**
- * The name in a list of at most a database, a schema and it. Throws 42601 for more, and 0A000 for another database.
+ * The name in a list of at most a database, a schema and it. Throws 42601 for more.
+ *
  * @returns the name and, where one is given, its schema
  */
-function partsOf(names: readonly string[], view: CatalogView, what: string): readonly [name: string, schema?: string] {
-  const [name = "", schema, database, more] = names.toReversed();
-  if (more !== undefined)
+function partsOf(names: readonly string[], what: string): readonly [name: string, schema?: string] {
+  if (names.length > 3)
     throw new SqlError("42601", `improper ${what} name (too many dotted names): ${names.join(".")}`);
-  if (database !== undefined && view.database !== null && database !== view.database)
-    throw new SqlError("0A000", `cross-database references are not implemented: ${names.join(".")}`);
+  const [name = "", schema] = names.toReversed();
   return schema === undefined ? [name] : [name, schema];
 }
 
@@ -57,7 +56,7 @@ class NameReader {
 
   relation(text: string): Oid {
     const names = readQualifiedName(text);
-    partsOf(names, this.#view, "relation");
+    partsOf(names, "relation");
     const relation = this.#world.relationNamed(names);
     if (relation === null) throw noRelation(text);
     return relation.oid;
@@ -69,7 +68,7 @@ class NameReader {
   }
 
   procedure(text: string): Oid {
-    const [name, schema] = partsOf(readQualifiedName(text), this.#view, "qualified");
+    const [name, schema] = partsOf(readQualifiedName(text), "qualified");
     const named = hasBuiltIn(schema, this.#world) ? allProcedures.filter((procedure) => procedure.name === name) : [];
     const [only] = named;
     if (only === undefined) throw new SqlError("42883", `function "${text}" does not exist`);
@@ -79,7 +78,7 @@ class NameReader {
 
   procedureWithArguments(text: string): Oid {
     const [full, types] = splitArguments(text);
-    const [name, schema] = partsOf(readQualifiedName(full), this.#view, "qualified");
+    const [name, schema] = partsOf(readQualifiedName(full), "qualified");
     const args = types.map((type) => parseTypeName(type, this.#find).oid);
     const isThere = hasBuiltIn(schema, this.#world);
     const found = allProcedures.find(
@@ -96,7 +95,7 @@ class NameReader {
   /** An operator's name behind its schema: its signs are no identifier. */
   #operator(text: string): string | null {
     const dot = text.lastIndexOf(".");
-    const [, schema] = dot < 0 ? [] : partsOf([...readQualifiedName(text.slice(0, dot)), ""], this.#view, "qualified");
+    const [, schema] = dot < 0 ? [] : partsOf([...readQualifiedName(text.slice(0, dot)), ""], "qualified");
     return schema === undefined || schema === "pg_catalog" ? text.slice(dot + 1).trim() : null;
   }
 

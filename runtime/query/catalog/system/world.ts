@@ -43,10 +43,7 @@ const builtInSchemas: readonly SchemaDefinition[] = [
 export type CatalogView = Pick<
   EvaluationContext,
   "catalog" | "roles" | "searchPath" | "temporarySchema" | "currentUser"
-> & {
-  /** Null where a name is read that a session has already resolved. */
-  readonly database: string | null;
-};
+>;
 
 /** Answers questions about names that several catalogs ask. */
 export class CatalogWorld {
