@@ -46,12 +46,18 @@ export class ShardTwin {
   /** Every so many records the state is settled; also before anything else reads the trees. */
   settleEvery = 1;
 
-  constructor(options: KernelOptions = {}, state: TreeWriter = new ModelTree(), roomBytes = 256 * 1024) {
+  /** @param begins with what: a new shard's first row, or what the state holds already */
+  constructor(
+    options: KernelOptions = {},
+    state: TreeWriter = new ModelTree(),
+    roomBytes = 256 * 1024,
+    begins: "new" | "opened" = "new",
+  ) {
     this.options = options;
     this.state = state;
     this.kernel = new Kernel(state, options);
     this.out = new Output(new Uint8Array(roomBytes));
-    genesis(state);
+    if (begins === "new") genesis(state);
   }
 
   /** A request over exact bytes, as a gateway's batch would hold it. */

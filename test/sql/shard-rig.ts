@@ -183,7 +183,8 @@ export class ShardRig {
         return answer;
       }
       case "failed":
-        throw outcome.error;
+        // Not the error itself: what deciding throws stops the shard, and a refusal does not.
+        throw new Error(`refused: ${outcome.error.message}`, { cause: outcome.error });
       case "answer":
         return answerOf(decodeSqlReply(outcome.body));
       case "commit": {
